@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How an image ends. The status is QEMU's exit status. */
+#ifndef KERNEL_EXIT_H
+#define KERNEL_EXIT_H
+
+#define EXIT_STATUS_PASSED  0
+#define EXIT_STATUS_FAILED  1   /* at least one test failed */
+#define EXIT_STATUS_USAGE   2   /* usage or harness error */
+#define EXIT_STATUS_PANIC   3   /* panic or unexpected exception */
+#define EXIT_STATUS_SKIPPED 77  /* every test skipped */
+#define EXIT_STATUS_TIMEOUT 124 /* given by the host when an image hangs */
+
+/*
+ * End the machine: by semihosting, which carries the status; without it by PSCI
+ * SYSTEM_OFF (QEMU then exits with 0 whatever the status, so the status is
+ * printed first); without either, sleep for ever.
+ */
+_Noreturn void kernel_exit(int status);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupts: masking, handlers by interrupt number (GIC INTID), idle.
+ * The controller (GICv2 or GICv3) is chosen from the device tree at start-up.
+ */
+#ifndef KERNEL_IRQ_H
+#define KERNEL_IRQ_H
+
+#include "kernel/kern_return.h"
+#include "kernel/types.h"
+
+/* Runs with interrupts masked, on the interrupted stack; must not block or use the heap. */
+typedef void irq_handler_t(void *context);
+
+typedef uint64_t irq_state_t;
+
+/* Mask interrupts on this CPU and return what was before. Nests: restore in reverse order. */
+static inline irq_state_t irq_mask(void)
+{
+    irq_state_t before;
+
+    __asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(before) : : "memory");
+    return before;
+}
+
+static inline void irq_restore(irq_state_t before)
+{
+    __asm__ volatile("msr daif, %0" : : "r"(before) : "memory");
+}
+
+/*
+ * Attach a handler to an interrupt and enable it (level-triggered, this CPU).
+ * KERN_INVALID_ARGUMENT: number out of the controller's range or NULL handler;
+ * KERN_NO_SPACE: it has a handler already.
+ */
+kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
+kern_return_t irq_unregister(unsigned intid); /* disables it first */
+
+/*
+ * Sleep until an interrupt is pending and serve it. Call with interrupts
+ * masked, after testing the condition you wait for: an interrupt that comes
+ * between the test and the sleep ends the sleep at once, so no wake-up is lost.
+ * The handlers run by a plain call, not through an exception.
+ */
+void irq_wait(void);
+
+bool irq_in_handler(void);
+uint64_t irq_count(void);    /* interrupts served since start-up */
+uint64_t irq_spurious(void); /* acknowledged without a handler */
+const char *irq_controller_name(void); /* "GICv2", "GICv3" */
+
+#endif

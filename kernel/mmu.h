@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Page tables: 4 KiB granule, 48-bit addresses. The kernel's space is the upper
+ * half (TTBR1), an address space for the lower half (TTBR0) is a struct
+ * mmu_space of its own.
+ *
+ * The kernel sees all RAM, and the devices it asked for, at
+ * DIRECT_MAP_BASE + physical address. The image itself is linked there, so its
+ * text has no writable alias. MMU_KERNEL_VA_BASE up is for mappings that need
+ * an address of their own.
+ */
+#ifndef KERNEL_MMU_H
+#define KERNEL_MMU_H
+
+#include "kernel/kern_return.h"
+#include "kernel/types.h"
+
+#define DIRECT_MAP_BASE    0xffff000000000000UL
+#define DIRECT_MAP_SIZE    0x0000400000000000UL /* 64 TiB */
+#define MMU_KERNEL_VA_BASE 0xffff800000000000UL
+#define MMU_KERNEL_VA_END  0xffffc00000000000UL
+#define MMU_USER_VA_BASE   0x0000000000001000UL /* page 0 is never mapped */
+#define MMU_USER_VA_END    0x0001000000000000UL
+
+/* Access bits. Write and execute together are refused (W^X). Read is implied. */
+#define MMU_READ    0x1u
+#define MMU_WRITE   0x2u
+#define MMU_EXECUTE 0x4u
+#define MMU_USER    0x8u /* reachable from EL0; only in a TTBR0 space */
+
+/* Memory types, as MAIR indices (spec file 10, section 2.4). */
+enum mmu_memory {
+    MMU_NORMAL = 0,    /* write-back, inner shareable */
+    MMU_WRITE_THROUGH,
+    MMU_NONCACHED,     /* Normal non-cacheable */
+    MMU_DEVICE,        /* Device-nGnRnE */
+    MMU_DEVICE_NGNRE,
+    MMU_DEVICE_NGRE,
+    MMU_DEVICE_GRE,
+};
+
+struct mmu_attributes {
+    unsigned access;         /* MMU_READ | ... ; 0 keeps the range mapped in name only: any access faults */
+    enum mmu_memory memory;  /* device and non-cached memory is never executable */
+};
+
+struct mmu_space;
+extern struct mmu_space *const mmu_kernel;
+
+static inline void *phys_to_virt(paddr_t pa)
+{
+    return (void *)(DIRECT_MAP_BASE + pa.value);
+}
+
+/* Only for addresses in the direct map (image, heap, phys_to_virt results). */
+static inline paddr_t virt_to_phys(const void *va)
+{
+    return paddr((uint64_t)va - DIRECT_MAP_BASE);
+}
+
+/* A new, empty lower-half space. KERN_RESOURCE_SHORTAGE. Destroy unmaps what is left. */
+kern_return_t mmu_space_create(struct mmu_space **space);
+void mmu_space_destroy(struct mmu_space *space);
+void mmu_space_activate(struct mmu_space *space); /* NULL: no lower half, every access there faults */
+
+/*
+ * All three take whole pages and either do everything or change nothing.
+ * KERN_INVALID_ARGUMENT: misaligned, zero, wrapping, outside the space, bad attributes.
+ * map:     KERN_NO_SPACE if any page is already mapped; KERN_RESOURCE_SHORTAGE
+ *          without pages for tables. 2 MiB and 1 GiB blocks are used where they fit.
+ * unmap, protect: KERN_INVALID_ADDRESS if any page is not mapped; blocks are split when needed.
+ */
+kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
+                      struct mmu_attributes attributes);
+kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size);
+kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
+                          struct mmu_attributes attributes);
+
+struct mmu_translation {
+    paddr_t pa;                       /* of the byte asked for */
+    uint64_t contiguous;              /* bytes from there to the end of its page or block */
+    struct mmu_attributes attributes;
+};
+
+/* What the tables say of one address; false if it is not mapped. Any context. */
+bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *out);
+
+/*
+ * Map a device's registers (Device-nGnRnE, read and write) at their direct-map
+ * address and return it; a range that is mapped already is returned as it is.
+ * NULL for RAM, a wrapping range, or want of table pages. Never unmapped.
+ */
+volatile void *mmu_map_device(paddr_t pa, uint64_t size);
+
+struct mmu_stats {
+    uint64_t tables;       /* page-table pages in use, boot tables not counted */
+    uint64_t mapped_pages; /* leaf entries, in 4 KiB pages, without the direct map */
+    uint64_t spaces;       /* live lower-half spaces */
+};
+
+void mmu_get_stats(struct mmu_stats *stats);
+
+/* Print the live tables, one line a run of equal attributes. */
+void mmu_print(struct mmu_space *space);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The address kinds and the page size. Freestanding: every floor includes it,
+ * and so do host builds of the descriptors.
+ *
+ * A physical address is a one-member struct, so that it travels in a register
+ * but cannot be mixed up with a CPU virtual address, a device (I/O) address or
+ * an offset in a descriptor: those mistakes do not compile.
+ */
+#ifndef KERNEL_TYPES_H
+#define KERNEL_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  ((uint64_t)1 << PAGE_SHIFT) /* bytes */
+#define PAGE_MASK  (PAGE_SIZE - 1)
+
+/* CPU physical address, bytes. */
+typedef struct {
+    uint64_t value;
+} paddr_t;
+
+/* CPU virtual address, bytes, in whichever address space the context names. */
+typedef uintptr_t vaddr_t;
+
+static inline paddr_t paddr(uint64_t value)
+{
+    return (paddr_t){value};
+}
+
+static inline paddr_t paddr_add(paddr_t base, uint64_t bytes)
+{
+    return (paddr_t){base.value + bytes};
+}
+
+static inline bool is_power_of_two(uint64_t x)
+{
+    return x != 0 && (x & (x - 1)) == 0;
+}
+
+#endif
