@@ -34,7 +34,8 @@ static inline void irq_restore(irq_state_t before)
  * KERN_NO_SPACE: it has a handler already.
  */
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
-kern_return_t irq_unregister(unsigned intid); /* disables it first */
+/* Disables it first. KERN_INVALID_ARGUMENT: out of range, or it has no handler. */
+kern_return_t irq_unregister(unsigned intid);
 
 /*
  * Sleep until an interrupt is pending and serve it. Call with interrupts
@@ -44,9 +45,18 @@ kern_return_t irq_unregister(unsigned intid); /* disables it first */
  */
 void irq_wait(void);
 
+/* Serve the pending interrupt: what the exception vector calls, interrupts masked. */
+void irq_dispatch(void);
+
 bool irq_in_handler(void);
-uint64_t irq_count(void);    /* interrupts served since start-up */
-uint64_t irq_spurious(void); /* acknowledged without a handler */
-const char *irq_controller_name(void); /* "GICv2", "GICv3" */
+uint64_t irq_count(void); /* interrupts acknowledged since start-up */
+
+/*
+ * Of these, the ones without a handler, which are disabled at once (and said
+ * so on the console), and wake-ups for which nothing was pending any more.
+ */
+uint64_t irq_spurious(void);
+
+const char *irq_controller_name(void); /* "GICv2", "GICv3", "none" */
 
 #endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/pmu.h"
+
+#include "kernel/cpu.h"
+
+#define EVENT_INST_RETIRED 0x08
+#define PMCR_ENABLE 0x1       /* E */
+#define PMCR_RESET_COUNTS 0x2 /* P */
+
+/* ID_AA64DFR0_EL1.PMUVer: 0 is none, 15 one that is not Arm's. */
+static bool pmu_present(void)
+{
+    const unsigned version = cpu_read_sysreg(id_aa64dfr0_el1) >> 8 & 0xf;
+
+    return version != 0 && version != 0xf;
+}
+
+bool pmu_start(void)
+{
+    if (!pmu_present() || !(cpu_read_sysreg(pmceid0_el0) >> EVENT_INST_RETIRED & 1))
+        return false;
+    cpu_write_sysreg(pmevtyper0_el0, EVENT_INST_RETIRED);
+    cpu_write_sysreg(pmcr_el0, PMCR_ENABLE | PMCR_RESET_COUNTS);
+    cpu_write_sysreg(pmcntenset_el0, 1);
+    cpu_isb();
+    return true;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The EL1 virtual timer (Arm ARM D11): a free-running counter and one compare value. */
+#include "kernel/timer.h"
+
+#include "kernel/console.h"
+#include "kernel/cpu.h"
+#include "kernel/devicetree.h"
+#include "kernel/irq.h"
+#include "kernel/startup.h"
+
+#define NANOSECONDS 1000000000UL /* a second */
+
+#define CNTV_CTL_ENABLE 1
+#define CNTV_CTL_DISABLE 0
+
+/* Index of the virtual timer in the interrupts of an arm,armv8-timer node. */
+#define TIMER_NODE_VIRTUAL 2
+
+static struct timer *first; /* sorted by deadline; equal deadlines in order of their start */
+static uint64_t frequency;  /* Hz */
+
+static uint64_t ticks_now(void)
+{
+    cpu_isb(); /* the counter may be read ahead of program order */
+    return cpu_read_sysreg(cntvct_el0);
+}
+
+/* Seconds and the rest apart, so that no product passes 64 bits at any frequency up to 1 GHz. */
+static uint64_t ticks_to_nanoseconds(uint64_t ticks)
+{
+    return ticks / frequency * NANOSECONDS + ticks % frequency * NANOSECONDS / frequency;
+}
+
+/* Rounded up: a deadline is never early. */
+static uint64_t nanoseconds_to_ticks(uint64_t nanoseconds)
+{
+    const uint64_t rest = nanoseconds % NANOSECONDS * frequency + NANOSECONDS - 1;
+
+    return nanoseconds / NANOSECONDS * frequency + rest / NANOSECONDS;
+}
+
+/* The tick at which this much time has passed from now; the last tick there is if that is later. */
+static uint64_t deadline_after(uint64_t nanoseconds)
+{
+    uint64_t deadline;
+
+    if (__builtin_add_overflow(ticks_now(), nanoseconds_to_ticks(nanoseconds), &deadline))
+        return UINT64_MAX;
+    return deadline;
+}
+
+/* Set the compare value for the first deadline, or let the line go when there is none. */
+static void program(void)
+{
+    if (first) {
+        cpu_write_sysreg(cntv_cval_el0, first->deadline);
+        cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
+    } else {
+        cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
+    }
+    cpu_isb(); /* the line follows before the interrupt is ended */
+}
+
+/* One reading of the clock a call: a callback that starts its timer again cannot keep us here. */
+static void timer_interrupt(void *context)
+{
+    const uint64_t now = ticks_now();
+
+    (void)context;
+    while (first && first->deadline <= now) {
+        struct timer *const timer = first;
+
+        first = timer->next;
+        timer->callback(timer->context);
+    }
+    program();
+}
+
+/* Take it out of the list; false if it is not in there. Its own fields are not trusted for that. */
+static bool unlink_timer(struct timer *timer)
+{
+    for (struct timer **link = &first; *link; link = &(*link)->next) {
+        if (*link == timer) {
+            *link = timer->next;
+            return true;
+        }
+    }
+    return false;
+}
+
+void timer_start(struct timer *timer, uint64_t nanoseconds)
+{
+    struct timer **link = &first;
+    const irq_state_t state = irq_mask();
+
+    unlink_timer(timer);
+    timer->deadline = deadline_after(nanoseconds);
+    while (*link && (*link)->deadline <= timer->deadline)
+        link = &(*link)->next;
+    timer->next = *link;
+    *link = timer;
+    program();
+    irq_restore(state);
+}
+
+bool timer_cancel(struct timer *timer)
+{
+    const irq_state_t state = irq_mask();
+    const bool pending = unlink_timer(timer);
+
+    if (pending)
+        program();
+    irq_restore(state);
+    return pending;
+}
+
+uint64_t timer_now(void)
+{
+    return ticks_to_nanoseconds(ticks_now());
+}
+
+uint64_t timer_frequency(void)
+{
+    return frequency;
+}
+
+void timer_delay(uint64_t nanoseconds)
+{
+    const uint64_t deadline = deadline_after(nanoseconds);
+
+    while (ticks_now() < deadline)
+        ;
+}
+
+void timer_init(void)
+{
+    const int node = devicetree_next_compatible(-1, "arm,armv8-timer");
+    unsigned intid;
+
+    frequency = cpu_read_sysreg(cntfrq_el0);
+    cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
+    if (node < 0 || devicetree_interrupt(node, TIMER_NODE_VIRTUAL, &intid) != KERN_SUCCESS ||
+        irq_register(intid, timer_interrupt, NULL) != KERN_SUCCESS)
+        kprintf("timer: no usable timer interrupt in the device tree; no deadlines\n");
+}
