@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The end of an image that could not start: raw values, as there is nobody to decode them yet. */
+#include "boot/early.h"
+#include "boot/early_uart.h"
+
+/* Arm semihosting: SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit and a status. */
+#define SYS_EXIT_EXTENDED        0x20
+#define ADP_APPLICATION_EXIT     0x20026
+#define EXIT_STATUS_EARLY_FAILED 3 /* EXIT_STATUS_PANIC of the kernel */
+
+/* In .data: .bss has no content yet. */
+static unsigned failures __attribute__((section(".data.early_failures")));
+
+static void put(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        early_uart_write(EARLY_UART, text, 1);
+    }
+}
+
+static void put_hex(const char *name, uint64_t value)
+{
+    char digits[16];
+
+    for (unsigned i = 0; i < sizeof(digits); i++) {
+        unsigned digit = value >> (60 - 4 * i) & 0xf;
+        digits[i] = (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
+    }
+    put(name);
+    early_uart_write(EARLY_UART, digits, sizeof(digits));
+}
+
+/* Without semihosting the HLT is an exception in its turn: it comes back here and sleeps. */
+static _Noreturn void early_exit(void)
+{
+    volatile uint64_t block[2] = {ADP_APPLICATION_EXIT, EXIT_STATUS_EARLY_FAILED};
+
+    if (failures++ == 0) {
+        register uint64_t operation __asm__("x0") = SYS_EXIT_EXTENDED;
+        register volatile uint64_t *argument __asm__("x1") = block;
+        __asm__ volatile("hlt #0xf000" : "+r"(operation) : "r"(argument) : "memory");
+    }
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+
+_Noreturn void early_fatal(const char *message)
+{
+    put(message);
+    put("\n");
+    early_exit();
+}
+
+_Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_t level)
+{
+    if (failures == 0) {
+        put_hex("boot: early exception: ESR 0x", esr);
+        put_hex(" ELR 0x", elr);
+        put_hex(" FAR 0x", far);
+        put_hex(" at exception level 0x", level);
+        put("\n");
+    }
+    early_exit();
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The firmware that is not there: at EL3 the whole machine belongs to the
+ * secure world, and we give what an EL1 kernel needs to the non-secure one.
+ * The interrupt controller is at the addresses of the `virt` machine.
+ */
+#include "boot/early.h"
+
+#define SCR_NS       (1UL << 0)  /* lower levels are non-secure */
+#define SCR_RES1     (3UL << 4)
+#define SCR_HCE      (1UL << 8)  /* HVC works, if there is an EL2 */
+#define SCR_RW       (1UL << 10) /* the next level is AArch64 */
+#define PFR0_GIC(id) ((id) >> 24 & 0xf)
+
+/* Distributor (GIC architecture specification, 12.9 and, for version 2, 4.3). */
+#define GICD_BASE           0x08000000UL
+#define GICD_CTLR           0x000
+#define GICD_TYPER          0x004
+#define GICD_IGROUPR        0x080
+#define GICD_CTLR_ARE       (3u << 4) /* affinity routing, secure and non-secure */
+#define GICD_TYPER_LINES(t) (((t) & 0x1f) + 1) /* registers of one bit an interrupt */
+
+/* CPU interface of version 2. */
+#define GICC_BASE 0x08010000UL
+#define GICC_PMR  0x004
+
+/* Redistributors of version 3: two 64 KiB frames a CPU. */
+#define GICR_BASE         0x080a0000UL
+#define GICR_STRIDE       0x20000UL
+#define GICR_TYPER        0x0008
+#define GICR_SGI_FRAME    0x10000
+#define GICR_TYPER_LAST   (1u << 4)
+
+#define ALL_NONSECURE  0xffffffffu /* group 1, in every bit of an IGROUPR */
+#define LOWEST_PRIORITY 0xffu      /* as a mask: lets everything pass */
+#define ICC_SRE_ALL    0xfUL       /* system registers in use, also for lower levels */
+
+static volatile uint32_t *word(uint64_t base, uint64_t offset)
+{
+    return (volatile uint32_t *)(base + offset);
+}
+
+static void open_distributor(void)
+{
+    unsigned words = GICD_TYPER_LINES(*word(GICD_BASE, GICD_TYPER));
+
+    for (unsigned i = 0; i < words; i++) {
+        *word(GICD_BASE, GICD_IGROUPR + 4 * i) = ALL_NONSECURE;
+    }
+}
+
+static void open_gic_v2(void)
+{
+    open_distributor();
+    *word(GICC_BASE, GICC_PMR) = LOWEST_PRIORITY;
+}
+
+static void open_gic_v3(void)
+{
+    __asm__ volatile("msr icc_sre_el3, %0\n\tisb" : : "r"(ICC_SRE_ALL));
+    __asm__ volatile("msr icc_pmr_el1, %0" : : "r"((uint64_t)LOWEST_PRIORITY));
+
+    *word(GICD_BASE, GICD_CTLR) = GICD_CTLR_ARE;
+    open_distributor();
+    for (uint64_t frame = GICR_BASE;; frame += GICR_STRIDE) {
+        *word(frame + GICR_SGI_FRAME, GICD_IGROUPR) = ALL_NONSECURE;
+        if ((*word(frame, GICR_TYPER) & GICR_TYPER_LAST) != 0) {
+            break;
+        }
+    }
+}
+
+void early_secure_open(void)
+{
+    uint64_t pfr0;
+
+    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(pfr0));
+    if (PFR0_GIC(pfr0) != 0) {
+        open_gic_v3();
+    } else {
+        open_gic_v2();
+    }
+    __asm__ volatile("msr cptr_el3, xzr"); /* no traps of FP and SIMD */
+    __asm__ volatile("msr scr_el3, %0\n\tisb" : : "r"(SCR_NS | SCR_RES1 | SCR_HCE | SCR_RW));
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From the first C at the linked address to main: the one place that knows every floor. */
+#include "kernel/startup.h"
+
+#include <string.h>
+
+#include "boot/boot_info.h"
+#include "boot/translation.h"
+#include "kernel/console.h"
+#include "kernel/exit.h"
+#include "kernel/init.h"
+#include "kernel/mmu.h"
+
+_Static_assert(TRANSLATION_DIRECT_MAP == DIRECT_MAP_BASE, "the image is in the direct map");
+_Static_assert(MAIR_INDEX_NORMAL == MMU_NORMAL && MAIR_INDEX_WRITE_THROUGH == MMU_WRITE_THROUGH &&
+                   MAIR_INDEX_NONCACHED == MMU_NONCACHED && MAIR_INDEX_DEVICE == MMU_DEVICE &&
+                   MAIR_INDEX_DEVICE_NGNRE == MMU_DEVICE_NGNRE &&
+                   MAIR_INDEX_DEVICE_NGRE == MMU_DEVICE_NGRE &&
+                   MAIR_INDEX_DEVICE_GRE == MMU_DEVICE_GRE,
+               "memory types are MAIR indices");
+
+extern char __bss_start[], __bss_end[];
+extern initialiser_t *const __initialisers_start[], *const __initialisers_after_consoles[],
+    *const __initialisers_end[];
+extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
+
+int main(int argc, char **argv);
+
+/* libc's, where one is linked: runs atexit functions and flushes its streams. */
+extern _Noreturn void exit(int status) __attribute__((weak));
+
+_Noreturn void startup(void);
+
+static void run_initialisers(initialiser_t *const *first, initialiser_t *const *end)
+{
+    for (; first < end; first++) {
+        (*first)();
+    }
+}
+
+/* Called by start.S: MMU on, vectors in, stack empty, .bss not yet cleared. */
+_Noreturn void startup(void)
+{
+    memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));
+    __asm__ volatile("msr daifclr, #5"); /* SError and FIQ: nothing may raise them */
+
+    if (boot_info.devicetree.value == 0) {
+        kprintf("boot: no device tree, neither in x0 nor at the base of RAM\n");
+        kernel_exit(EXIT_STATUS_USAGE);
+    }
+    devicetree_init(boot_info.devicetree);
+    page_init();
+    mmu_init();
+    run_initialisers(__initialisers_start, __initialisers_after_consoles);
+    irq_init();
+    timer_init();
+    __asm__ volatile("msr daifclr, #2");
+    run_initialisers(__initialisers_after_consoles, __initialisers_end);
+    for (void (*const *constructor)(void) = __init_array_start; constructor < __init_array_end;
+         constructor++) {
+        (*constructor)();
+    }
+
+    char *arguments[] = {NULL};
+    int status = main(0, arguments);
+    if (exit != NULL) {
+        exit(status);
+    }
+    kernel_exit(status);
+}

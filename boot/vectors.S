@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's exception vectors (VBAR_EL1); vectors.h says what they save and whom they call. */
+#include "boot/vectors.h"
+
+/* Store the interrupted context in the frame at SP. all: callee-saved registers and syndrome too. */
+.macro save_frame all
+    stp     x0, x1, [sp, #FRAME_X]
+    stp     x2, x3, [sp, #FRAME_X + 16]
+    stp     x4, x5, [sp, #FRAME_X + 32]
+    stp     x6, x7, [sp, #FRAME_X + 48]
+    stp     x8, x9, [sp, #FRAME_X + 64]
+    stp     x10, x11, [sp, #FRAME_X + 80]
+    stp     x12, x13, [sp, #FRAME_X + 96]
+    stp     x14, x15, [sp, #FRAME_X + 112]
+    stp     x16, x17, [sp, #FRAME_X + 128]
+    stp     x18, x19, [sp, #FRAME_X + 144]
+    .if \all
+    stp     x20, x21, [sp, #FRAME_X + 160]
+    stp     x22, x23, [sp, #FRAME_X + 176]
+    stp     x24, x25, [sp, #FRAME_X + 192]
+    stp     x26, x27, [sp, #FRAME_X + 208]
+    str     x28, [sp, #FRAME_X + 224]
+    mrs     x0, esr_el1
+    mrs     x1, far_el1
+    stp     x0, x1, [sp, #FRAME_ESR]
+    .endif
+    stp     x29, x30, [sp, #FRAME_X + 232]
+    mrs     x0, elr_el1
+    mrs     x1, spsr_el1
+    stp     x0, x1, [sp, #FRAME_ELR]
+    stp     x29, x0, [sp, #FRAME_RECORD]
+    add     x29, sp, #FRAME_RECORD
+    mrs     x0, fpsr
+    mrs     x1, fpcr
+    stp     x0, x1, [sp, #FRAME_FPSR]
+    stp     q0, q1, [sp, #FRAME_Q]
+    stp     q2, q3, [sp, #FRAME_Q + 32]
+    stp     q4, q5, [sp, #FRAME_Q + 64]
+    stp     q6, q7, [sp, #FRAME_Q + 96]
+    stp     q8, q9, [sp, #FRAME_Q + 128]
+    stp     q10, q11, [sp, #FRAME_Q + 160]
+    stp     q12, q13, [sp, #FRAME_Q + 192]
+    stp     q14, q15, [sp, #FRAME_Q + 224]
+    stp     q16, q17, [sp, #FRAME_Q + 256]
+    stp     q18, q19, [sp, #FRAME_Q + 288]
+    stp     q20, q21, [sp, #FRAME_Q + 320]
+    stp     q22, q23, [sp, #FRAME_Q + 352]
+    stp     q24, q25, [sp, #FRAME_Q + 384]
+    stp     q26, q27, [sp, #FRAME_Q + 416]
+    stp     q28, q29, [sp, #FRAME_Q + 448]
+    stp     q30, q31, [sp, #FRAME_Q + 480]
+.endm
+
+/* Reload what save_frame stored, drop the frame and return from the exception. */
+.macro restore_frame all
+    ldp     q0, q1, [sp, #FRAME_Q]
+    ldp     q2, q3, [sp, #FRAME_Q + 32]
+    ldp     q4, q5, [sp, #FRAME_Q + 64]
+    ldp     q6, q7, [sp, #FRAME_Q + 96]
+    ldp     q8, q9, [sp, #FRAME_Q + 128]
+    ldp     q10, q11, [sp, #FRAME_Q + 160]
+    ldp     q12, q13, [sp, #FRAME_Q + 192]
+    ldp     q14, q15, [sp, #FRAME_Q + 224]
+    ldp     q16, q17, [sp, #FRAME_Q + 256]
+    ldp     q18, q19, [sp, #FRAME_Q + 288]
+    ldp     q20, q21, [sp, #FRAME_Q + 320]
+    ldp     q22, q23, [sp, #FRAME_Q + 352]
+    ldp     q24, q25, [sp, #FRAME_Q + 384]
+    ldp     q26, q27, [sp, #FRAME_Q + 416]
+    ldp     q28, q29, [sp, #FRAME_Q + 448]
+    ldp     q30, q31, [sp, #FRAME_Q + 480]
+    ldp     x0, x1, [sp, #FRAME_FPSR]
+    msr     fpsr, x0
+    msr     fpcr, x1
+    ldp     x0, x1, [sp, #FRAME_ELR]
+    msr     elr_el1, x0
+    msr     spsr_el1, x1
+    .if \all
+    ldp     x20, x21, [sp, #FRAME_X + 160]
+    ldp     x22, x23, [sp, #FRAME_X + 176]
+    ldp     x24, x25, [sp, #FRAME_X + 192]
+    ldp     x26, x27, [sp, #FRAME_X + 208]
+    ldr     x28, [sp, #FRAME_X + 224]
+    .endif
+    ldp     x29, x30, [sp, #FRAME_X + 232]
+    ldp     x18, x19, [sp, #FRAME_X + 144]
+    ldp     x16, x17, [sp, #FRAME_X + 128]
+    ldp     x14, x15, [sp, #FRAME_X + 112]
+    ldp     x12, x13, [sp, #FRAME_X + 96]
+    ldp     x10, x11, [sp, #FRAME_X + 80]
+    ldp     x8, x9, [sp, #FRAME_X + 64]
+    ldp     x6, x7, [sp, #FRAME_X + 48]
+    ldp     x4, x5, [sp, #FRAME_X + 32]
+    ldp     x2, x3, [sp, #FRAME_X + 16]
+    ldp     x0, x1, [sp, #FRAME_X]
+    add     sp, sp, #FRAME_SIZE
+    eret
+.endm
+
+/*
+ * Point SP at room for a frame: below the interrupted SP, or on the emergency
+ * stack when that would leave the stack (an overflow has run into the guard
+ * page) or SP is misaligned. Both bounds are page-aligned, so ADRP is exact.
+ */
+.macro claim_frame
+    msr     tpidr_el1, x0
+    msr     tpidrro_el0, x1
+    mov     x1, sp
+    tst     x1, #15
+    b.ne    1f
+    adrp    x0, __stack_top
+    cmp     x1, x0
+    b.hi    1f
+    adrp    x0, __stack_bottom
+    add     x0, x0, #FRAME_SIZE
+    cmp     x1, x0
+    b.lo    1f
+    sub     sp, sp, #FRAME_SIZE
+    b       2f
+1:  adrp    x0, __emergency_stack_top
+    sub     sp, x0, #FRAME_SIZE
+2:  str     x1, [sp, #FRAME_SP]
+    mrs     x0, tpidr_el1
+    mrs     x1, tpidrro_el0
+.endm
+
+.macro unexpected vector
+    .balign 128
+    claim_frame
+    b       .Lunexpected_\vector
+    .pushsection .text.vectors_unexpected, "ax"
+.Lunexpected_\vector:
+    save_frame 1
+    mov     x0, sp
+    mov     w1, #\vector
+    bl      exception_unexpected
+    .popsection
+.endm
+
+    .section .text.vectors, "ax"
+    .balign 2048
+    .global vectors
+vectors:
+    // EL1 on SP_EL0, which nothing uses
+    unexpected VECTOR_SP0_SYNC
+    unexpected VECTOR_SP0_IRQ
+    unexpected VECTOR_SP0_FIQ
+    unexpected VECTOR_SP0_SERROR
+    // EL1
+    .balign 128
+    claim_frame
+    b       sync
+    .balign 128
+    sub     sp, sp, #FRAME_SIZE
+    b       irq
+    unexpected VECTOR_FIQ
+    unexpected VECTOR_SERROR
+    // EL0, AArch64
+    unexpected VECTOR_LOWER_SYNC
+    unexpected VECTOR_LOWER_IRQ
+    unexpected VECTOR_LOWER_FIQ
+    unexpected VECTOR_LOWER_SERROR
+    // EL0, AArch32
+    unexpected VECTOR_LOWER32_SYNC
+    unexpected VECTOR_LOWER32_IRQ
+    unexpected VECTOR_LOWER32_FIQ
+    unexpected VECTOR_LOWER32_SERROR
+    .balign 128
+
+sync:
+    save_frame 1
+    mov     x0, sp
+    bl      exception_sync
+    restore_frame 1
+
+irq:
+    save_frame 0
+    bl      irq_dispatch
+    restore_frame 0

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the vectors (vectors.S) save and whom they call. Included by assembly
+ * as well; the offsets are checked against the structure where C sees both.
+ *
+ * TPIDR_EL1 and TPIDRRO_EL0 are the vectors' scratch registers: their content
+ * does not survive a synchronous exception.
+ */
+#ifndef BOOT_VECTORS_H
+#define BOOT_VECTORS_H
+
+/* Offsets in struct exception_frame, bytes. */
+#define FRAME_X      0
+#define FRAME_SP     248
+#define FRAME_ELR    256
+#define FRAME_ESR    272
+#define FRAME_FPSR   288
+#define FRAME_RECORD 304
+#define FRAME_Q      320
+#define FRAME_SIZE   832
+
+/* Which entry of the vector table was taken, for exception_unexpected. */
+#define VECTOR_SP0_SYNC      0
+#define VECTOR_SP0_IRQ       1
+#define VECTOR_SP0_FIQ       2
+#define VECTOR_SP0_SERROR    3
+#define VECTOR_FIQ           6
+#define VECTOR_SERROR        7
+#define VECTOR_LOWER_SYNC    8
+#define VECTOR_LOWER_IRQ     9
+#define VECTOR_LOWER_FIQ     10
+#define VECTOR_LOWER_SERROR  11
+#define VECTOR_LOWER32_SYNC  12
+#define VECTOR_LOWER32_IRQ   13
+#define VECTOR_LOWER32_FIQ   14
+#define VECTOR_LOWER32_SERROR 15
+
+#ifndef __ASSEMBLER__
+
+#include <stdint.h>
+
+/* The interrupted context. An IRQ leaves x19 to x28, sp, esr and far unwritten. */
+struct exception_frame {
+    uint64_t x[31];
+    uint64_t sp;
+    uint64_t elr;
+    uint64_t spsr;
+    uint64_t esr;
+    uint64_t far;
+    uint64_t fpsr;
+    uint64_t fpcr;
+    uint64_t record[2]; /* a frame record (x29, elr), so that a backtrace passes through */
+    struct {
+        uint64_t low, high;
+    } q[32];
+} __attribute__((aligned(16)));
+
+/*
+ * Called with all exceptions masked, on the interrupted stack, or on the
+ * emergency stack if the interrupted stack pointer was outside the stack.
+ * On return the frame's registers are reloaded, except sp.
+ */
+void exception_sync(struct exception_frame *frame);
+_Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector);
+void irq_dispatch(void); /* an IRQ is pending */
+
+#endif
+#endif
