@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/console.h"
+
+#include "boot/early_uart.h"
+#include "kernel/mmu.h"
+
+static struct console *current; /* NULL: the UART at its fixed address, mapped by boot */
+
+void console_register(struct console *console)
+{
+    current = console;
+}
+
+void console_write(const char *text, size_t length)
+{
+    if (current != NULL) {
+        current->write(current, text, length);
+    } else {
+        early_uart_write((uintptr_t)phys_to_virt(paddr(EARLY_UART)), text, length);
+    }
+}
+
+int console_read(void)
+{
+    return current != NULL ? current->read(current) : -1;
+}
