@@ -20,6 +20,9 @@
 
 #define CPACR_FPEN   (3 << 20) /* no traps of FP and SIMD */
 #define SPSR_EL1H    0x3c5     /* EL1 with its own stack pointer, all exceptions masked */
+#define DFR0_PMU     8         /* ID_AA64DFR0_EL1.PMUVer, lowest bit */
+#define PMU_INST_RETIRED 0x08  /* event number */
+#define PMCR_START   3         /* E, P: counters at zero and running */
 #define PFR0_EL2     8         /* ID_AA64PFR0_EL1 fields, lowest bit; 4 bits each */
 #define PFR0_GIC     24
 #define ICC_SRE_ALL  0xf       /* system registers in use, also for lower levels; no bypass */
@@ -59,6 +62,17 @@ reset:
     tst     x1, #0xffffff
     b.ne    park
 
+    // Count instructions from here (kernel/pmu.h), where the CPU has a PMU.
+    mrs     x1, id_aa64dfr0_el1
+    tst     x1, #(0xf << DFR0_PMU)
+    b.eq    1f
+    mov     x1, #PMU_INST_RETIRED
+    msr     pmevtyper0_el0, x1
+    mov     x1, #1          // counter 0
+    msr     pmcntenset_el0, x1
+    mov     x1, #PMCR_START
+    msr     pmcr_el0, x1
+1:
     mov     x19, x0
     mrs     x20, currentel
     lsr     x20, x20, #2

@@ -15,12 +15,15 @@ struct irq_slot {
     void *context;
 };
 
-static struct irq_slot slots[GIC_INTID_COUNT];
-static const struct gic_ops *controller;
-static unsigned intid_count; /* 0 until a controller is up */
-static bool in_handler;
-static uint64_t served;
-static uint64_t spurious;
+/* One structure, so that the path of an interrupt forms one address. */
+static struct {
+    const struct gic_ops *controller;
+    unsigned intid_count; /* 0 until a controller is up */
+    bool in_handler;
+    uint64_t served;
+    uint64_t spurious;
+    struct irq_slot slots[GIC_INTID_MASK + 1]; /* those that are no interrupts stay empty */
+} irq;
 
 void irq_init(void)
 {
@@ -31,9 +34,9 @@ void irq_init(void)
 
         if (node < 0)
             continue;
-        controller = known[i];
-        intid_count = controller->init(node);
-        if (intid_count != 0)
+        irq.controller = known[i];
+        irq.intid_count = irq.controller->init(node);
+        if (irq.intid_count != 0)
             return;
     }
     kprintf("irq: no usable interrupt controller in the device tree\n");
@@ -43,16 +46,16 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= intid_count || !handler)
+    if (intid >= irq.intid_count || !handler)
         return KERN_INVALID_ARGUMENT;
 
     const irq_state_t state = irq_mask();
 
-    if (slots[intid].handler) {
+    if (irq.slots[intid].handler) {
         result = KERN_NO_SPACE;
     } else {
-        slots[intid] = (struct irq_slot){handler, context};
-        controller->enable(intid);
+        irq.slots[intid] = (struct irq_slot){handler, context};
+        irq.controller->enable(intid);
     }
     irq_restore(state);
     return result;
@@ -62,15 +65,15 @@ kern_return_t irq_unregister(unsigned intid)
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= intid_count)
+    if (intid >= irq.intid_count)
         return KERN_INVALID_ARGUMENT;
 
     const irq_state_t state = irq_mask();
 
-    if (slots[intid].handler) {
-        controller->disable(intid);
+    if (irq.slots[intid].handler) {
+        irq.controller->disable(intid);
         cpu_dsb_sy(); /* the controller has taken the line back before the handler goes */
-        slots[intid] = (struct irq_slot){0};
+        irq.slots[intid] = (struct irq_slot){0};
     } else {
         result = KERN_INVALID_ARGUMENT;
     }
@@ -78,41 +81,43 @@ kern_return_t irq_unregister(unsigned intid)
     return result;
 }
 
-/* Level-triggered: it would come again for ever, and nobody knows how to quiet its device. */
-__attribute__((cold, noinline)) static void serve_unhandled(unsigned intid)
+/*
+ * Nothing was pending any more, or an interrupt that nobody attached to. That
+ * one is level-triggered and would come again for ever: nobody can quiet its device.
+ */
+__attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 {
-    spurious++;
-    controller->disable(intid);
+    const unsigned intid = token & GIC_INTID_MASK;
+
+    irq.spurious++;
+    if (intid >= GIC_INTID_COUNT)
+        return;
+    irq.served++;
+    irq.controller->disable(intid);
+    irq.controller->end(token);
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
 }
 
 void irq_dispatch(void)
 {
-    const uint32_t token = controller->acknowledge();
-    const unsigned intid = token & GIC_INTID_MASK;
+    const uint32_t token = irq.controller->acknowledge();
+    const struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
 
-    if (intid >= GIC_INTID_COUNT) {
-        spurious++;
+    if (!slot->handler) {
+        serve_unhandled(token);
         return;
     }
-
-    const struct irq_slot slot = slots[intid];
-
-    if (slot.handler) {
-        in_handler = true;
-        slot.handler(slot.context);
-        in_handler = false;
-    } else {
-        serve_unhandled(intid);
-    }
-    served++;
-    controller->end(token);
+    irq.served++;
+    irq.in_handler = true;
+    slot->handler(slot->context);
+    irq.in_handler = false;
+    irq.controller->end(token);
 }
 
 void irq_wait(void)
 {
     ASSERT(cpu_read_sysreg(daif) & DAIF_I);
-    ASSERT(!in_handler);
+    ASSERT(!irq.in_handler);
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();
     irq_dispatch();
@@ -120,20 +125,20 @@ void irq_wait(void)
 
 bool irq_in_handler(void)
 {
-    return in_handler;
+    return irq.in_handler;
 }
 
 uint64_t irq_count(void)
 {
-    return served;
+    return irq.served;
 }
 
 uint64_t irq_spurious(void)
 {
-    return spurious;
+    return irq.spurious;
 }
 
 const char *irq_controller_name(void)
 {
-    return intid_count != 0 ? controller->name : "none";
+    return irq.intid_count != 0 ? irq.controller->name : "none";
 }

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Guest instructions retired (PMU event 0x08). Exact, and the same in every
- * run, under QEMU's -icount with a fixed shift; does not count idle time.
+ * run, under QEMU's -icount with a fixed shift; does not count idle time. The
+ * count begins at reset.
  */
 #ifndef KERNEL_PMU_H
 #define KERNEL_PMU_H
 
 #include "kernel/types.h"
 
-bool pmu_start(void); /* false: this machine does not count instructions (no -icount) */
+/* Make sure that it counts. False: this machine cannot (no -icount, no PMU); it reads 0 then. */
+bool pmu_start(void);
 
 static inline uint64_t pmu_instructions(void)
 {

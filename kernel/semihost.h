@@ -15,6 +15,7 @@
 #define SEMIHOST_READ          0x06 /* block: handle, buffer, bytes; result: bytes NOT read */
 #define SEMIHOST_SEEK          0x0a /* block: handle, absolute position */
 #define SEMIHOST_FLEN          0x0c /* block: handle; result: length */
+#define SEMIHOST_REMOVE        0x0e /* block: name, length of name; result: 0 or not */
 #define SEMIHOST_ERRNO         0x13 /* result: errno of the last failure */
 #define SEMIHOST_EXIT_EXTENDED 0x20 /* block: reason, status */
 

@@ -10,6 +10,8 @@
 
 #define NANOSECONDS 1000000000UL /* a second */
 
+#define FRACTION_BITS 60 /* as many as leave room for 15 GHz */
+
 #define CNTV_CTL_ENABLE 1
 #define CNTV_CTL_DISABLE 0
 
@@ -18,6 +20,7 @@
 
 static struct timer *first; /* sorted by deadline; equal deadlines in order of their start */
 static uint64_t frequency;  /* Hz */
+static uint64_t ticks_per_nanosecond; /* with FRACTION_BITS binary places, rounded up */
 
 static uint64_t ticks_now(void)
 {
@@ -31,20 +34,21 @@ static uint64_t ticks_to_nanoseconds(uint64_t ticks)
     return ticks / frequency * NANOSECONDS + ticks % frequency * NANOSECONDS / frequency;
 }
 
-/* Rounded up: a deadline is never early. */
+/* Rounded down. A multiplication, because every timed sleep pays for it and a division is dear. */
 static uint64_t nanoseconds_to_ticks(uint64_t nanoseconds)
 {
-    const uint64_t rest = nanoseconds % NANOSECONDS * frequency + NANOSECONDS - 1;
-
-    return nanoseconds / NANOSECONDS * frequency + rest / NANOSECONDS;
+    return (uint64_t)((unsigned __int128)nanoseconds * ticks_per_nanosecond >> FRACTION_BITS);
 }
 
-/* The tick at which this much time has passed from now; the last tick there is if that is later. */
+/*
+ * The tick at which this much time has passed from now: never early, at most
+ * two ticks late; the last tick there is if that is later.
+ */
 static uint64_t deadline_after(uint64_t nanoseconds)
 {
     uint64_t deadline;
 
-    if (__builtin_add_overflow(ticks_now(), nanoseconds_to_ticks(nanoseconds), &deadline))
+    if (__builtin_add_overflow(ticks_now() + 1, nanoseconds_to_ticks(nanoseconds), &deadline))
         return UINT64_MAX;
     return deadline;
 }
@@ -57,8 +61,8 @@ static void program(void)
         cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
     } else {
         cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
+        cpu_isb(); /* the line has fallen before the interrupt is ended, or it would come again */
     }
-    cpu_isb(); /* the line follows before the interrupt is ended */
 }
 
 /* One reading of the clock a call: a callback that starts its timer again cannot keep us here. */
@@ -132,12 +136,23 @@ void timer_delay(uint64_t nanoseconds)
         ;
 }
 
+/* frequency / NANOSECONDS in two steps of long division, half of the binary places each. */
+static uint64_t frequency_fraction(void)
+{
+    const unsigned half = FRACTION_BITS / 2;
+    const uint64_t high = (frequency << half) / NANOSECONDS;
+    const uint64_t rest = (frequency << half) % NANOSECONDS;
+
+    return (high << half) + ((rest << half) + NANOSECONDS - 1) / NANOSECONDS;
+}
+
 void timer_init(void)
 {
     const int node = devicetree_next_compatible(-1, "arm,armv8-timer");
     unsigned intid;
 
     frequency = cpu_read_sysreg(cntfrq_el0);
+    ticks_per_nanosecond = frequency_fraction();
     cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
     if (node < 0 || devicetree_interrupt(node, TIMER_NODE_VIRTUAL, &intid) != KERN_SUCCESS ||
         irq_register(intid, timer_interrupt, NULL) != KERN_SUCCESS)

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The str* of C11 7.24 and POSIX that the core and libfdt use, for images without a libc. */
+#include <stddef.h>
+
+size_t strlen(const char *string);
+size_t strnlen(const char *string, size_t limit);
+int strcmp(const char *left, const char *right);
+int strncmp(const char *left, const char *right, size_t limit);
+char *strchr(const char *string, int wanted);
+char *strrchr(const char *string, int wanted);
+
+size_t strlen(const char *string)
+{
+    const char *end = string;
+
+    while (*end)
+        end++;
+    return (size_t)(end - string);
+}
+
+size_t strnlen(const char *string, size_t limit)
+{
+    size_t length = 0;
+
+    while (length < limit && string[length])
+        length++;
+    return length;
+}
+
+int strncmp(const char *left, const char *right, size_t limit)
+{
+    for (; limit > 0; limit--, left++, right++) {
+        if (*left != *right)
+            return (unsigned char)*left - (unsigned char)*right;
+        if (!*left)
+            break;
+    }
+    return 0;
+}
+
+int strcmp(const char *left, const char *right)
+{
+    return strncmp(left, right, (size_t)-1);
+}
+
+/* The terminating null byte counts as part of the string in both searches. */
+char *strchr(const char *string, int wanted)
+{
+    for (;; string++) {
+        if (*string == (char)wanted)
+            return (char *)string;
+        if (!*string)
+            return NULL;
+    }
+}
+
+char *strrchr(const char *string, int wanted)
+{
+    char *last = NULL;
+
+    do {
+        if (*string == (char)wanted)
+            last = (char *)string;
+    } while (*string++);
+    return last;
+}

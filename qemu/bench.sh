@@ -1,0 +1,210 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Run benchmark images and print one table of guest instructions.
+#
+#   bench.sh [-o FILE.tsv] [-s NAME=IMAGE.elf]... BENCH.elf...
+#       Each image runs three times; the three must agree to the instruction.
+#       -s adds the size of an image as a row. A missed goal is followed by its
+#       profile. Status: 0 measured (goals met or not), 1 the runs disagree or an
+#       image failed, 2 usage.
+#   bench.sh -p ROW BENCH.elf
+#       Where the instructions of one row go, by function and exact.
+#
+# Environment: QEMU, QEMU_EXTRA, NM, SIZE, NO_COLOR.
+#
+# The machine: a fixed instruction clock that sleeps when the guest does, and a
+# disk that answers 200 microseconds after the request. The guest is always
+# asleep by then, so the host's speed does not show in the counts.
+set -u
+
+qemu=${QEMU:-qemu-system-aarch64}
+nm=${NM:-nm}
+size=${SIZE:-size}
+limit=120 # seconds a run may take
+runs=3
+output=
+profile=
+sizes=
+
+usage()
+{
+    sed -n '5,13s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+die()
+{
+    echo "bench: $1" >&2
+    exit "${2:-1}"
+}
+
+while getopts o:p:s: option; do
+    case $option in
+    o) output=$OPTARG ;;
+    p) profile=$OPTARG ;;
+    s) sizes="$sizes $OPTARG" ;;
+    *) usage ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -gt 0 ] || usage
+command -v "$qemu" >/dev/null || die "$qemu is not installed" 2
+for image; do
+    [ -r "$image" ] || die "cannot read image $image" 2
+done
+
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+
+# machine IMAGE LATENCY-NS [QEMU OPTION]...: boot it with the guest's output on stdout.
+machine()
+{
+    machine_image=$1
+    machine_latency=$2
+    shift 2
+    # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
+    timeout -k 5 $limit "$qemu" -M virt,dtb-randomness=off -cpu cortex-a57 -m 256M \
+        -nodefaults -display none -serial stdio -no-reboot \
+        -semihosting-config enable=on,target=native -icount shift=0 \
+        -global virtio-mmio.force-legacy=false \
+        -blockdev "driver=null-co,node-name=disk,size=1073741824,read-zeroes=on,latency-ns=$machine_latency" \
+        -device virtio-blk-device,drive=disk \
+        "$@" ${QEMU_EXTRA:-} -kernel "$machine_image" </dev/null
+}
+
+# The option that makes QEMU translate one instruction at a time changed its name in 8.1.
+one_instruction()
+{
+    if "$qemu" -accel help 2>/dev/null | grep -q tcg && "$qemu" -help | grep -q -- '^-singlestep'; then
+        echo "-singlestep"
+    else
+        echo "-accel tcg,one-insn-per-tb=on"
+    fi
+}
+
+# print_profile ROW IMAGE: run it an instruction at a time and sum the trace by function.
+print_profile()
+{
+    "$nm" -n "$2" | awk '$2 ~ /^[tTwW]$/ && $3 !~ /^\$/' >"$work/symbols"
+    # A logged instruction takes a thousand times longer, so the disk must wait longer, too.
+    # shellcheck disable=SC2046 # a list of options
+    machine "$2" 20000000 $(one_instruction) -d exec,nochain -append "bench=$1" \
+        2>&1 >"$work/profile.out" |
+        awk -v row="$1" -v symbols="$work/symbols" '
+        # Addresses are sixteen hexadecimal digits and compare as text; x keeps them from being numbers.
+        BEGIN {
+            while ((getline line <symbols) > 0) {
+                split(line, field, " ")
+                start[++count] = "x" field[1]
+                name[count] = field[3]
+                if (field[3] == "bench_start") mark = count
+                if (field[3] == "bench_stop") stop = start[count]
+            }
+            start[count + 1] = "y"
+        }
+        function function_of(pc,    low, high, middle) {
+            if (pc in known) return known[pc]
+            low = 0; high = count
+            while (low < high) {
+                middle = int((low + high + 1) / 2)
+                if (start[middle] <= pc) low = middle; else high = middle - 1
+            }
+            return known[pc] = low
+        }
+        # An instruction is announced, then sometimes put back because an interrupt came first.
+        /^Trace/ || /^Stopped execution/ {
+            step = /^Trace/ ? 1 : -1
+            split($0, half, "[")
+            if (step == 1) { split(half[2], part, "/"); pc = "x" part[2] }
+            else { split(half[2], part, "]"); pc = "x" part[1] }
+            at = function_of(pc)
+            if (at == mark) { if (!inside && step == 1) { stretch++; inside = 1 } next }
+            if (pc == stop) { inside = 0 }
+            if (!inside) next
+            hits[stretch, at] += step
+            total[stretch] += step
+        }
+        END {
+            for (s = 1; s <= stretch; s++) {
+                if (total[s] > widest) { widest = total[s]; chosen = s }
+            }
+            if (!chosen) { print "  no measured stretch was seen"; exit 1 }
+            printf "  profile of %s: %d instructions in its longest measured stretch\n", row, widest
+            for (i = 0; i <= count; i++) {
+                if (hits[chosen, i])
+                    printf "  %12d %5.1f %%  %s\n", hits[chosen, i], 100 * hits[chosen, i] / widest,
+                        i ? name[i] : "(outside the image)" | "sort -rn | head -20"
+            }
+        }'
+}
+
+if [ -n "$profile" ]; then
+    [ $# -eq 1 ] || usage
+    print_profile "$profile" "$1"
+    status=$?
+    [ $status -eq 0 ] || tail -n 5 "$work/profile.out" >&2
+    exit $status
+fi
+
+# Measure: the rows of all images into $work/1.tsv, $work/2.tsv, $work/3.tsv.
+run=1
+while [ $run -le $runs ]; do
+    for image; do
+        machine "$image" 200000 >"$work/out" 2>&1
+        status=$?
+        tr -d '\r' <"$work/out" | grep "^BENCH$(printf '\t')" | cut -f2- >>"$work/$run.tsv"
+        if [ $status -ne 0 ]; then
+            cat "$work/out" >&2
+            die "$image ended with status $status"
+        fi
+    done
+    run=$((run + 1))
+done
+[ -s "$work/1.tsv" ] || die "no image printed a row"
+
+identical=yes
+for run in 2 3; do
+    diff "$work/1.tsv" "$work/$run.tsv" >"$work/diff" || { identical=no; cat "$work/diff" >&2; }
+done
+
+{
+    printf 'image\tid\tgoal_row\tname\tunit\tmeasured\tgoal\tfloor\tratio\tverdict\n'
+    cat "$work/1.tsv"
+    for entry in $sizes; do
+        "$size" "${entry#*=}" | awk -v name="${entry%%=*}" 'NR == 2 {
+            printf "host\tsize-%s\t-\tsize of %s, text + data\tbytes\t%d\t-\t-\t-\t-\n", name, name, $1 + $2 }'
+    done
+    printf 'host\tsame\t12\tthree runs agree to the instruction\t%s\t%s\tyes\t-\t-\t%s\n' \
+        "" "$identical" "$([ $identical = yes ] && echo met || echo MISSED)"
+} >"$work/table.tsv"
+[ -z "$output" ] || cp "$work/table.tsv" "$output"
+
+colour=0
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    colour=1
+fi
+awk -F '\t' -v colour=$colour '
+    function paint(code, text) { return colour ? "\033[" code "m" text "\033[0m" : text }
+    NR == 1 { printf "%-4s %-50s %12s %9s %9s %6s  %s\n", "goal", "guest instructions", "measured",
+                     "at most", "floor", "ratio", ""; next }
+    {
+        what = $5 == "instructions" || $5 == "" ? $4 : $4 " (" $5 ")"
+        verdict = $10 == "MISSED" ? paint("1;31", "MISSED") : $10 == "met" ? paint("32", "met") : $10
+        printf "%-4s %-50s %12s %9s %9s %6s  %s\n", $3, what, $6, $7, $8, $9, verdict
+    }' "$work/table.tsv"
+
+# A missed goal is not an error, but the report must say where the instructions go.
+awk -F '\t' '$10 == "MISSED" && $1 != "host" { print $1, $2 }' "$work/table.tsv" >"$work/missed"
+while read -r name row; do
+    for image; do
+        case $image in
+        *"$name".elf)
+            echo
+            print_profile "$row" "$image" </dev/null
+            ;;
+        esac
+    done
+done <"$work/missed"
+[ $identical = yes ] || die "the runs differ"

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Interrupts, time and start-up. */
+#include <string.h>
+
+#include "kernel/cpu.h"
+#include "kernel/heap.h"
+#include "kernel/irq.h"
+#include "kernel/mmio.h"
+#include "kernel/mmu.h"
+#include "kernel/timer.h"
+#include "tests/bench/bench.h"
+
+#define ROUNDS 1000
+#define SLEEP_NS 100000 /* far longer than the way to the sleep, so that it is always a sleep */
+
+/* GICv2 of the `virt` machine, for what the floors do by hand. */
+#define GIC_DISTRIBUTOR 0x08000000UL
+#define GIC_CPU_INTERFACE 0x08010000UL
+#define GICD_ISPENDR 0x200
+#define GICC_IAR 0x00c
+#define GICC_EOIR 0x010
+
+#define SPARE_INTID 200 /* no device of the machine has it */
+
+struct sleeper {
+    struct timer timer;
+    volatile unsigned woken;
+};
+
+static void wake(void *context)
+{
+    ((struct sleeper *)context)->woken = 1;
+}
+
+/* What a driver does that waits: start something, sleep, find it done. */
+static void sleep_until_woken(void *context)
+{
+    struct sleeper *const sleeper = context;
+    const irq_state_t state = irq_mask();
+
+    sleeper->woken = 0;
+    timer_start(&sleeper->timer, SLEEP_NS);
+    while (sleeper->woken == 0)
+        irq_wait();
+    irq_restore(state);
+}
+
+/* The same with nothing around it: set the timer, sleep, acknowledge, quiet the line, end. */
+static void sleep_floor(void *context)
+{
+    volatile void *cpu_interface = context;
+
+    cpu_write_sysreg(cntv_tval_el0, 2000);
+    cpu_write_sysreg(cntv_ctl_el0, 1);
+    cpu_wfi();
+
+    const uint32_t token = mmio_read32(cpu_interface, GICC_IAR);
+
+    cpu_write_sysreg(cntv_ctl_el0, 0);
+    mmio_write32(cpu_interface, GICC_EOIR, token);
+}
+
+static void bench_sleep(struct bench_result *result)
+{
+    volatile void *cpu_interface = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);
+    struct sleeper sleeper = {.timer = {.callback = wake, .context = &sleeper}};
+
+    result->operations = ROUNDS;
+    result->measured = bench_calls(sleep_until_woken, &sleeper, ROUNDS);
+    if (strcmp(irq_controller_name(), "GICv2") == 0 && cpu_interface) {
+        const irq_state_t state = irq_mask();
+
+        result->floor = bench_calls(sleep_floor, (void *)cpu_interface, ROUNDS);
+        irq_restore(state);
+    }
+}
+
+static void nothing(void *context)
+{
+    (void)context;
+}
+
+/* One store makes the interrupt pending; it is taken before the call returns. */
+static void raise_spare(void *context)
+{
+    mmio_write32(context, GICD_ISPENDR + SPARE_INTID / 32 * 4, 1u << SPARE_INTID % 32);
+}
+
+static void bench_vector(struct bench_result *result)
+{
+    volatile void *distributor = mmu_map_device(paddr(GIC_DISTRIBUTOR), PAGE_SIZE);
+    const uint64_t before = irq_count();
+
+    if (!distributor || irq_register(SPARE_INTID, nothing, NULL) != KERN_SUCCESS) {
+        result->skipped = "no interrupt controller";
+        return;
+    }
+    result->operations = ROUNDS;
+    result->measured = bench_calls(raise_spare, (void *)distributor, ROUNDS);
+    if (irq_count() - before != ROUNDS + 1)
+        result->skipped = "interrupts were lost";
+    irq_unregister(SPARE_INTID);
+}
+
+static void start_and_cancel(void *context)
+{
+    timer_start(context, SLEEP_NS);
+    timer_cancel(context);
+}
+
+static void bench_timer(struct bench_result *result)
+{
+    struct timer timer = {.callback = nothing};
+
+    result->operations = ROUNDS;
+    result->measured = bench_calls(start_and_cancel, &timer, ROUNDS);
+}
+
+/* The heap sets itself up at its first use, which belongs to "ready". */
+static void bench_reset(struct bench_result *result)
+{
+    bench_start();
+    heap_free(heap_alloc(64));
+    result->measured = bench_reset_to_main() + bench_stop();
+}
+
+static const struct bench rows[] = {
+    {.id = "reset",
+     .goal_row = "10",
+     .name = "reset to main, tree read, heap ready",
+     .goal = 400000,
+     .run = bench_reset},
+    {.id = "sleep",
+     .goal_row = "9",
+     .name = "sleep + interrupt + wake",
+     .goal = 120,
+     .run = bench_sleep},
+    {.id = "vector", .name = "interrupt through the vector, empty handler", .run = bench_vector},
+    {.id = "timer", .name = "timer start + cancel", .run = bench_timer},
+};
+
+int main(void)
+{
+    return bench_main("kernel", rows, sizeof(rows) / sizeof(rows[0]));
+}
