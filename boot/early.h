@@ -35,6 +35,9 @@ void early_secure_open(void);
 /* An exception before the kernel's vectors are in: report it over the UART and exit with 3. */
 _Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_t level);
 
+/* Print a line over the UART and exit with 3; early_exception.c. */
+_Noreturn void early_fatal(const char *message);
+
 /* start.S: fill [start, end) with zeros; both multiples of 64. */
 void early_clear(void *start, void *end);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The end of an image that could not start: raw values, as there is nobody to decode them yet. */
 #include "boot/early.h"
-#include "boot/early_uart.h"
+#include "boot/early_pl011.h"
 
 /* Arm semihosting: SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit and a status. */
 #define SYS_EXIT_EXTENDED        0x20
@@ -14,7 +14,7 @@ static unsigned failures __attribute__((section(".data.early_failures")));
 static void put(const char *text)
 {
     for (; *text != '\0'; text++) {
-        early_uart_write(EARLY_UART, text, 1);
+        pl011_write(EARLY_PL011, text, 1);
     }
 }
 
@@ -27,7 +27,7 @@ static void put_hex(const char *name, uint64_t value)
         digits[i] = (char)(digit < 10 ? '0' + digit : 'a' + digit - 10);
     }
     put(name);
-    early_uart_write(EARLY_UART, digits, sizeof(digits));
+    pl011_write(EARLY_PL011, digits, sizeof(digits));
 }
 
 /* Without semihosting the HLT is an exception in its turn: it comes back here and sleeps. */
@@ -55,11 +55,11 @@ _Noreturn void early_fatal(const char *message)
 _Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_t level)
 {
     if (failures == 0) {
-        put_hex("boot: early exception: ESR 0x", esr);
+        put_hex("boot: exception before the kernel is up: ESR 0x", esr);
         put_hex(" ELR 0x", elr);
         put_hex(" FAR 0x", far);
-        put_hex(" at exception level 0x", level);
-        put("\n");
+        char end[] = {' ', 'E', 'L', (char)('0' + level), '\n', '\0'};
+        put(end);
     }
     early_exit();
 }

@@ -6,7 +6,7 @@
  * map that the jump to the linked address needs.
  */
 #include "boot/early.h"
-#include "boot/early_uart.h"
+#include "boot/early_pl011.h"
 #include "boot/translation.h"
 
 /*
@@ -119,7 +119,7 @@ void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
     /* The pages below the two stacks stay unmapped: they are the guards. */
     map(root, (uint64_t)__emergency_stack_bottom, (uint64_t)__emergency_stack_top, MAP_DATA);
     map(root, (uint64_t)__stack_bottom, (uint64_t)__stack_top, MAP_DATA);
-    map(root, EARLY_UART, EARLY_UART + PAGE_SPAN, MAP_DEVICE);
+    map(root, EARLY_PL011, EARLY_PL011 + PAGE_SPAN, MAP_DEVICE);
     map(root, devicetree, devicetree + devicetree_size, MAP_RODATA);
 
     registers->mair = MAIR_VALUE;

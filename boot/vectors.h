@@ -58,11 +58,11 @@ struct exception_frame {
 /*
  * Called with all exceptions masked, on the interrupted stack, or on the
  * emergency stack if the interrupted stack pointer was outside the stack.
- * On return the frame's registers are reloaded, except sp.
+ * On return the frame's registers are reloaded, except sp. An IRQ calls
+ * irq_dispatch (kernel/irq.h) instead, always on the interrupted stack.
  */
 void exception_sync(struct exception_frame *frame);
 _Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector);
-void irq_dispatch(void); /* an IRQ is pending */
 
 #endif
 #endif

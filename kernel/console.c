@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/console.h"
 
-#include "boot/early_uart.h"
+#include "boot/early_pl011.h"
 #include "kernel/mmu.h"
 
 static struct console *current; /* NULL: the UART at its fixed address, mapped by boot */
@@ -16,7 +16,7 @@ void console_write(const char *text, size_t length)
     if (current != NULL) {
         current->write(current, text, length);
     } else {
-        early_uart_write((uintptr_t)phys_to_virt(paddr(EARLY_UART)), text, length);
+        pl011_write((uintptr_t)phys_to_virt(paddr(EARLY_PL011)), text, length);
     }
 }
 

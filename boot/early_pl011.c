@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "boot/early_pl011.h"
+
+static volatile uint32_t *uart_register(uintptr_t base, unsigned offset)
+{
+    return (volatile uint32_t *)(base + offset);
+}
+
+void pl011_write(uintptr_t base, const char *text, size_t length)
+{
+    *uart_register(base, PL011_CR) = PL011_CR_ON;
+    for (size_t i = 0; i < length; i++) {
+        while ((*uart_register(base, PL011_FR) & PL011_FR_TXFF) != 0) {
+        }
+        *uart_register(base, PL011_DR) = (unsigned char)text[i];
+    }
+}

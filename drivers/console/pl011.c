@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The console on an Arm PL011 UART. It takes the UART that /chosen/stdout-path
+ * names, else the first one that is not disabled; with another kind of UART, or
+ * none, the image keeps the output of boot.
+ */
+#include "boot/early_pl011.h"
+
+#include <libfdt.h>
+#include <string.h>
+
+#include "kernel/console.h"
+#include "kernel/devicetree.h"
+#include "kernel/init.h"
+#include "kernel/mmio.h"
+#include "kernel/mmu.h"
+
+#define COMPATIBLE "arm,pl011"
+
+struct pl011 {
+    struct console console;
+    volatile void *registers;
+};
+
+static void uart_write(struct console *console, const char *text, size_t length)
+{
+    struct pl011 *self = (struct pl011 *)console;
+
+    pl011_write((uintptr_t)self->registers, text, length);
+}
+
+static int uart_read(struct console *console)
+{
+    struct pl011 *self = (struct pl011 *)console;
+
+    if ((mmio_read32(self->registers, PL011_FR) & PL011_FR_RXFE) != 0) {
+        return -1;
+    }
+    return (int)(mmio_read32(self->registers, PL011_DR) & 0xff);
+}
+
+static bool is_enabled(int node)
+{
+    const char *status = fdt_getprop(devicetree(), node, "status", NULL);
+
+    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
+}
+
+/* The node of /chosen/stdout-path, "path[:options]"; negative if it is not a PL011. */
+static int stdout_node(void)
+{
+    const void *fdt = devicetree();
+    const char *path = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "stdout-path", NULL);
+
+    if (path == NULL) {
+        return -FDT_ERR_NOTFOUND;
+    }
+    int node = fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
+    return node >= 0 && fdt_node_check_compatible(fdt, node, COMPATIBLE) == 0 ? node
+                                                                              : -FDT_ERR_NOTFOUND;
+}
+
+static int console_node(void)
+{
+    int node = stdout_node();
+
+    if (node >= 0) {
+        return node;
+    }
+    do {
+        node = devicetree_next_compatible(node < 0 ? -1 : node, COMPATIBLE);
+    } while (node >= 0 && !is_enabled(node));
+    return node;
+}
+
+static void pl011_probe(void)
+{
+    static struct pl011 uart = {.console = {.write = uart_write, .read = uart_read}};
+    struct devicetree_range range;
+    int node = console_node();
+
+    if (node < 0 || devicetree_reg(node, 0, &range) != KERN_SUCCESS) {
+        return;
+    }
+    uart.registers = mmu_map_device(range.base, range.size);
+    if (uart.registers == NULL) {
+        kprintf("pl011: its registers at 0x%llx cannot be mapped\n",
+                (unsigned long long)range.base.value);
+        return;
+    }
+    mmio_write32(uart.registers, PL011_CR, PL011_CR_ON);
+    console_register(&uart.console);
+}
+
+INITIALISER(INIT_CONSOLE, pl011_probe);
