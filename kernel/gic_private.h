@@ -9,11 +9,11 @@
 #include "kernel/mmio.h"
 #include "kernel/types.h"
 
-#define GIC_FIRST_SPI 32u       /* below: per-CPU interrupts (SGI 0-15, PPI 16-31) */
-#define GIC_INTID_COUNT 1020u   /* 1020 up are not interrupts: nothing is pending */
-#define GIC_INTID_MASK 0x3ffu   /* of an acknowledge token */
-#define GIC_PRIORITY 0xa0u      /* one for all, so that none preempts another */
-#define GIC_PRIORITY_IDLE 0xffu /* priority mask that lets every interrupt pass */
+#define GIC_FIRST_SPI     32u    /* below: per-CPU interrupts (SGI 0-15, PPI 16-31) */
+#define GIC_INTID_COUNT   1020u  /* 1020 up are not interrupts: nothing is pending */
+#define GIC_INTID_MASK    0x3ffu /* of an acknowledge token */
+#define GIC_PRIORITY      0xa0u  /* one for all, so that none preempts another */
+#define GIC_PRIORITY_IDLE 0xffu  /* priority mask that lets every interrupt pass */
 
 struct gic_ops {
     const char *name;
@@ -37,12 +37,12 @@ extern const struct gic_ops gic_v3;
  * One bit or byte an interrupt, at the same offsets in the distributor of both
  * generations and in the SGI frame of a GICv3 redistributor.
  */
-#define GICD_CTLR 0x000u
-#define GICD_TYPER 0x004u
-#define GICD_IGROUPR 0x080u
-#define GICD_ISENABLER 0x100u
-#define GICD_ICENABLER 0x180u
-#define GICD_ICPENDR 0x280u
+#define GICD_CTLR       0x000u
+#define GICD_TYPER      0x004u
+#define GICD_IGROUPR    0x080u
+#define GICD_ISENABLER  0x100u
+#define GICD_ICENABLER  0x180u
+#define GICD_ICPENDR    0x280u
 #define GICD_IPRIORITYR 0x400u
 
 /* INTIDs that the distributor implements, from GICD_TYPER.ITLinesNumber. */

@@ -4,14 +4,14 @@
 #include "kernel/gic_private.h"
 #include "kernel/mmu.h"
 
-#define GICD_ITARGETSR 0x800u
+#define GICD_ITARGETSR   0x800u
 #define GICD_CTLR_ENABLE 0x1u
 #define GICD_TARGET_CPU0 0x01u
 
-#define GICC_CTLR 0x000u
-#define GICC_PMR 0x004u
-#define GICC_IAR 0x00cu
-#define GICC_EOIR 0x010u
+#define GICC_CTLR        0x000u
+#define GICC_PMR         0x004u
+#define GICC_IAR         0x00cu
+#define GICC_EOIR        0x010u
 #define GICC_CTLR_ENABLE 0x1u
 
 static volatile void *distributor;

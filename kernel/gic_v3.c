@@ -5,18 +5,18 @@
 #include "kernel/gic_private.h"
 #include "kernel/mmu.h"
 
-#define GICD_IROUTER 0x6000u
-#define GICD_CTLR_ENABLE 0x12u        /* affinity routing, group 1 */
+#define GICD_IROUTER      0x6000u
+#define GICD_CTLR_ENABLE  0x12u       /* affinity routing, group 1 */
 #define GICD_CTLR_PENDING 0x80000000u /* an earlier write has not taken effect yet */
 
-#define GICR_TYPER 0x0008u
-#define GICR_WAKER 0x0014u
+#define GICR_TYPER        0x0008u
+#define GICR_WAKER        0x0014u
 #define GICR_WAKER_ASLEEP 0x4u
-#define GICR_TYPER_LAST 0x10u
-#define GICR_SGI_FRAME 0x10000u /* where the per-CPU interrupts have their bits */
-#define GICR_STRIDE 0x20000u
-#define GICR_STRIDE_VLPI 0x40000u
-#define GICR_TYPER_VLPI 0x2u
+#define GICR_TYPER_LAST   0x10u
+#define GICR_SGI_FRAME    0x10000u /* where the per-CPU interrupts have their bits */
+#define GICR_STRIDE       0x20000u
+#define GICR_STRIDE_VLPI  0x40000u
+#define GICR_TYPER_VLPI   0x2u
 
 #define MPIDR_AFFINITY 0xff00ffffffUL
 

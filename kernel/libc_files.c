@@ -23,7 +23,14 @@
 #define END_OF_INPUT 4 /* Ctrl-D on the console */
 
 /* SYS_OPEN modes: fopen's, binary. */
-enum { MODE_R = 1, MODE_R_PLUS = 3, MODE_W = 5, MODE_W_PLUS = 7, MODE_A = 9, MODE_A_PLUS = 11 };
+enum {
+    MODE_R = 1,
+    MODE_R_PLUS = 3,
+    MODE_W = 5,
+    MODE_W_PLUS = 7,
+    MODE_A = 9,
+    MODE_A_PLUS = 11
+};
 
 struct file {
     bool open;
@@ -186,8 +193,8 @@ static size_t clamp(size_t size)
 /* READ or WRITE: bytes moved, or -1. */
 static int host_transfer(unsigned operation, struct file *file, const void *buffer, size_t size)
 {
-    const int64_t left = semihost_call(
-        operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
+    const int64_t left =
+        semihost_call(operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
 
     if (left < 0 || (size_t)left > size || (operation == SEMIHOST_WRITE && (size_t)left == size))
         return host_failed();

@@ -4,8 +4,8 @@
 #include "kernel/cpu.h"
 
 #define EVENT_INST_RETIRED 0x08
-#define PMCR_ENABLE 0x1       /* E */
-#define PMCR_RESET_COUNTS 0x2 /* P */
+#define PMCR_ENABLE        0x1 /* E */
+#define PMCR_RESET_COUNTS  0x2 /* P */
 
 /* ID_AA64DFR0_EL1.PMUVer: 0 is none, 15 one that is not Arm's. */
 static bool pmu_present(void)

@@ -12,7 +12,7 @@
 
 #define FRACTION_BITS 60 /* as many as leave room for 15 GHz */
 
-#define CNTV_CTL_ENABLE 1
+#define CNTV_CTL_ENABLE  1
 #define CNTV_CTL_DISABLE 0
 
 /* Index of the virtual timer in the interrupts of an arm,armv8-timer node. */

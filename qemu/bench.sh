@@ -154,7 +154,7 @@ while [ $run -le $runs ]; do
     for image; do
         machine "$image" 200000 >"$work/out" 2>&1
         status=$?
-        tr -d '\r' <"$work/out" | grep "^BENCH$(printf '\t')" | cut -f2- >>"$work/$run.tsv"
+        tr -d '\r' <"$work/out" | sed -n "s/^BENCH/$(basename "$image" .elf)/p" >>"$work/$run.tsv"
         if [ $status -ne 0 ]; then
             cat "$work/out" >&2
             die "$image ended with status $status"
@@ -200,7 +200,7 @@ awk -F '\t' '$10 == "MISSED" && $1 != "host" { print $1, $2 }' "$work/table.tsv"
 while read -r name row; do
     for image; do
         case $image in
-        *"$name".elf)
+        "$name".elf | */"$name".elf)
             echo
             print_profile "$row" "$image" </dev/null
             ;;

@@ -75,7 +75,7 @@ static const char *figure(char text[24], uint64_t total, uint64_t divisor)
     return text;
 }
 
-static void print_row(const char *image, const struct bench *row, const struct bench_result *result)
+static void print_row(const struct bench *row, const struct bench_result *result)
 {
     const uint64_t operations = result->operations ? result->operations : 1;
     const bool missed = row->goal && !result->skipped && result->measured > row->goal * operations;
@@ -89,7 +89,7 @@ static void print_row(const char *image, const struct bench *row, const struct b
         ksnprintf(measured, sizeof(measured), "0");
     else
         figure(measured, result->measured, operations);
-    kprintf("BENCH\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", image, row->id,
+    kprintf("BENCH\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row->id,
             row->goal_row ? row->goal_row : "-", row->name, row->unit ? row->unit : "instructions",
             measured, figure(goal, row->goal, 1), figure(least, result->floor, operations),
             figure(ratio, result->floor ? result->measured : 0, result->floor ? result->floor : 1),
@@ -103,7 +103,7 @@ static void calibrate(void)
     own_cost = (uint32_t)bench_stop();
 }
 
-int bench_main(const char *image, const struct bench *rows, size_t count)
+int bench_main(const struct bench *rows, size_t count)
 {
     char only[32] = "";
     size_t done = 0;
@@ -121,11 +121,11 @@ int bench_main(const char *image, const struct bench *rows, size_t count)
         if (only[0] && strcmp(only, rows[i].id) != 0)
             continue;
         rows[i].run(&result);
-        print_row(image, &rows[i], &result);
+        print_row(&rows[i], &result);
         done++;
     }
     if (done == 0) {
-        kprintf("bench: image %s has no row \"%s\"\n", image, only);
+        kprintf("bench: this image has no row \"%s\"\n", only);
         return EXIT_STATUS_USAGE;
     }
     return EXIT_STATUS_PASSED;

@@ -16,7 +16,7 @@
  *
  *     int main(void)
  *     {
- *         return bench_main("memory", rows, sizeof(rows) / sizeof(rows[0]));
+ *         return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
  *     }
  *
  * `make bench` runs every image of this folder and prints one table. Bootarg
@@ -45,7 +45,7 @@ struct bench {
 };
 
 /* Run and print the rows. Returns the exit status; a missed goal is none of its business. */
-int bench_main(const char *image, const struct bench *rows, size_t count);
+int bench_main(const struct bench *rows, size_t count);
 
 /*
  * Instructions executed between the two, interrupts included, their own cost

@@ -10,15 +10,15 @@
 #include "kernel/timer.h"
 #include "tests/bench/bench.h"
 
-#define ROUNDS 1000
+#define ROUNDS   1000
 #define SLEEP_NS 100000 /* far longer than the way to the sleep, so that it is always a sleep */
 
 /* GICv2 of the `virt` machine, for what the floors do by hand. */
-#define GIC_DISTRIBUTOR 0x08000000UL
+#define GIC_DISTRIBUTOR   0x08000000UL
 #define GIC_CPU_INTERFACE 0x08010000UL
-#define GICD_ISPENDR 0x200
-#define GICC_IAR 0x00c
-#define GICC_EOIR 0x010
+#define GICD_ISPENDR      0x200
+#define GICC_IAR          0x00c
+#define GICC_EOIR         0x010
 
 #define SPARE_INTID 200 /* no device of the machine has it */
 
@@ -141,5 +141,5 @@ static const struct bench rows[] = {
 
 int main(void)
 {
-    return bench_main("kernel", rows, sizeof(rows) / sizeof(rows[0]));
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
 }
