@@ -15,7 +15,9 @@
 #include "kernel/kern_return.h"
 #include "kernel/types.h"
 
-#define DIRECT_MAP_BASE    0xffff000000000000UL
+#ifndef DIRECT_MAP_BASE /* host builds have their own */
+#define DIRECT_MAP_BASE 0xffff000000000000UL
+#endif
 #define DIRECT_MAP_SIZE    0x0000400000000000UL /* 64 TiB */
 #define MMU_KERNEL_VA_BASE 0xffff800000000000UL
 #define MMU_KERNEL_VA_END  0xffffc00000000000UL

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Allocating and freeing. Single pages take the short way through the cache. */
+#include "kernel/page.h"
+
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/page_arch.h"
+#include "kernel/page_private.h"
+
+#define REFILL_ORDER 4 /* single pages taken from the free lists at once: 2^4 */
+
+static bool owner_is_valid(enum page_owner owner)
+{
+    return (unsigned)owner - 1 < PAGE_OWNER_COUNT - 1;
+}
+
+static unsigned order_for(uint64_t count)
+{
+    return count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
+}
+
+/* Off the free lists; drains the cache if that is what it takes. */
+static bool take(const struct page_fit *fit, uint64_t *index)
+{
+    if (page_buddy_take(fit, index))
+        return true;
+    page_cache_drain(0);
+    if (page_buddy_take(fit, index))
+        return true;
+    page_pool.failures++;
+    return false;
+}
+
+static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner)
+{
+    struct page *page = page_record(index);
+    unsigned order = is_power_of_two(count) ? order_for(count) : ORDER_RUN;
+
+    page->word = RECORD_WORD(RECORD_BLOCK, order, owner);
+    page->count = (uint32_t)count;
+    page->slab_class = 0;
+    for (uint64_t i = 1; i < count; i++)
+        page[i].word = RECORD_WORD(RECORD_ALLOCATED, 0, owner);
+    page_pool.owned[owner] += count;
+}
+
+/* A run with constraints that have been checked. */
+static kern_return_t alloc_run(const struct page_request *request, paddr_t *first)
+{
+    unsigned order = order_for(request->count);
+    unsigned align = 0;
+    struct page_fit fit = {.order = order,
+                           .bytes = request->count * PAGE_SIZE,
+                           .alignment = request->alignment ? request->alignment : PAGE_SIZE,
+                           .highest = request->highest ? request->highest : UINT64_MAX};
+    irq_state_t irq;
+    uint64_t index;
+    bool found;
+
+    if (fit.alignment > PAGE_SIZE)
+        align = (unsigned)__builtin_ctzll(fit.alignment) - PAGE_SHIFT;
+    if (align > fit.order)
+        fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
+    irq = irq_mask();
+    page_account();
+    found = take(&fit, &index);
+    if (found) {
+        page_buddy_put(index + request->count, ((uint64_t)1 << fit.order) - request->count);
+        mark_allocated(index, request->count, request->owner);
+        page_account();
+    }
+    irq_restore(irq);
+    if (!found)
+        return KERN_RESOURCE_SHORTAGE;
+    *first = page_address(page_record(index));
+    if (request->zero)
+        page_fill_zero(phys_to_virt(*first), fit.bytes);
+    return KERN_SUCCESS;
+}
+
+kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
+{
+    if (request->count == 0 || !owner_is_valid(request->owner) ||
+        (request->alignment != 0 && !is_power_of_two(request->alignment)))
+        return KERN_INVALID_ARGUMENT;
+    if (request->count > (size_t)1 << PAGE_ORDER_MAX) {
+        page_pool.failures++;
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    return alloc_run(request, first);
+}
+
+/* The cache is empty: refill it with what one block gives, and take a page of that. */
+static __attribute__((noinline)) kern_return_t alloc_refill(enum page_owner owner, paddr_t *block)
+{
+    struct page_fit fit = {.order = REFILL_ORDER,
+                           .bytes = PAGE_SIZE,
+                           .alignment = PAGE_SIZE,
+                           .highest = UINT64_MAX};
+    irq_state_t irq = irq_mask();
+    uint64_t index;
+
+    page_account();
+    if (page_buddy_take(&fit, &index)) {
+        for (uint64_t i = (uint64_t)1 << REFILL_ORDER; i-- > 0;)
+            *++page_pool.top = page_record(index + i);
+        page_pool.low = page_pool.top;
+        irq_restore(irq);
+        return page_alloc(0, owner, block);
+    }
+    irq_restore(irq);
+    return alloc_run(&(struct page_request){.count = 1, .owner = owner}, block);
+}
+
+static __attribute__((noinline)) kern_return_t alloc_block(unsigned order, enum page_owner owner,
+                                                           paddr_t *block)
+{
+    if (order > PAGE_ORDER_MAX)
+        return KERN_INVALID_ARGUMENT;
+    return alloc_run(&(struct page_request){.count = (size_t)1 << order, .owner = owner}, block);
+}
+
+kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
+{
+    struct page *page;
+    irq_state_t irq;
+
+    if (!owner_is_valid(owner))
+        return KERN_INVALID_ARGUMENT;
+    if (order != 0)
+        return alloc_block(order, owner, block);
+    irq = irq_mask();
+    page = *page_pool.top;
+    if (!page) {
+        irq_restore(irq);
+        return alloc_refill(owner, block);
+    }
+    if (--page_pool.top < page_pool.low)
+        page_pool.low = page_pool.top;
+    page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
+    page_pool.owned[owner]++;
+    *block = page_address(page);
+    irq_restore(irq);
+    return KERN_SUCCESS;
+}
+
+/* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
+static kern_return_t check_free(paddr_t block, uint64_t count)
+{
+    struct page *page = page_lookup(block);
+    uint64_t size;
+
+    if (block.value & PAGE_MASK)
+        return KERN_INVALID_ADDRESS;
+    if (!page)
+        return page_get_state(block) == PAGE_FREE ? KERN_FAILURE : KERN_INVALID_ADDRESS;
+    if (page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK)
+        return KERN_FAILURE;
+    if (page->state != RECORD_BLOCK)
+        return KERN_INVALID_ADDRESS;
+    size = page->order == ORDER_RUN ? page->count : (uint64_t)1 << page->order;
+    if (size != count)
+        return KERN_INVALID_ARGUMENT;
+    for (uint64_t i = 0; i < count; i++) {
+        if (page[i].pins != 0)
+            return KERN_FAILURE;
+    }
+    return KERN_SUCCESS;
+}
+
+static __attribute__((noinline)) kern_return_t free_run(paddr_t first, uint64_t count)
+{
+    irq_state_t irq = irq_mask();
+    kern_return_t status = check_free(first, count);
+    struct page *page = page_lookup(first);
+
+    if (status == KERN_SUCCESS) {
+        page_account();
+        page_pool.owned[page->owner] -= count;
+        for (uint64_t i = 0; i < count; i++)
+            page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
+        page_buddy_put(page_index(page), count);
+    }
+    irq_restore(irq);
+    return status;
+}
+
+/* The cache is full: give half of it back first. */
+static __attribute__((noinline)) kern_return_t free_drain(paddr_t block)
+{
+    irq_state_t irq = irq_mask();
+
+    page_cache_drain(PAGE_CACHE_SIZE / 2);
+    irq_restore(irq);
+    return page_free(block, 0);
+}
+
+kern_return_t page_free_run(paddr_t first, size_t count)
+{
+    if (count == 0 || count > (size_t)1 << PAGE_ORDER_MAX)
+        return KERN_INVALID_ARGUMENT;
+    return count == 1 ? page_free(first, 0) : free_run(first, count);
+}
+
+kern_return_t page_free(paddr_t block, unsigned order)
+{
+    struct page *page;
+    irq_state_t irq;
+
+    if (order > PAGE_ORDER_MAX)
+        return KERN_INVALID_ARGUMENT;
+    if (order != 0 || (block.value & PAGE_MASK))
+        return free_run(block, (uint64_t)1 << order);
+    irq = irq_mask();
+    page = page_lookup(block);
+    if (!page || page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8) {
+        irq_restore(irq);
+        return free_run(block, 1); /* which says what is wrong */
+    }
+    if (page_pool.top == &page_pool.cache[PAGE_CACHE_SIZE]) {
+        irq_restore(irq);
+        return free_drain(block);
+    }
+    page_pool.owned[page->owner]--;
+    page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
+    *++page_pool.top = page;
+    irq_restore(irq);
+    return KERN_SUCCESS;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the page allocator; the heap shares the record of the pages it owns.
+ *
+ * Every page of RAM has a 32-byte record in one array, indexed from a 1 GiB
+ * boundary ("base") so that an index is aligned exactly when the address is.
+ * The array is never initialised as a whole: RAM is divided in sections of
+ * 4 MiB, and the records of a section are written when it is first split.
+ * Until then one byte says what all its pages are. Blocks of a section and more
+ * need only the record of their first page, so the free lists hold all of a
+ * 64 GiB machine after a few thousand instructions.
+ */
+#ifndef KERNEL_PAGE_PRIVATE_H
+#define KERNEL_PAGE_PRIVATE_H
+
+#include "kernel/page.h"
+
+#define SECTION_ORDER 10 /* 2^10 pages, 4 MiB */
+#define SECTION_PAGES ((uint64_t)1 << SECTION_ORDER)
+#define SECTION_SHIFT (SECTION_ORDER + PAGE_SHIFT)
+#define ORDER_RUN     0xff /* a block whose size is in count, not a power of two */
+
+enum section_state {
+    SECTION_READY = 0, /* every record of the section is valid */
+    SECTION_BLANK,     /* free, inside a larger free block; no record is valid */
+    SECTION_HEAD,      /* free, first of a free block; only its first record is valid */
+    SECTION_RESERVED,  /* wholly reserved; no record is valid */
+    SECTION_FOREIGN,   /* no RAM; its records need not even exist */
+};
+
+enum record_state {
+    RECORD_FREE = 0,   /* inside a free block, or in the cache of single pages */
+    RECORD_FREE_BLOCK, /* first page of a block on a free list */
+    RECORD_ALLOCATED,  /* allocated, not the first page */
+    RECORD_BLOCK,      /* allocated, first page: order and count are the block's */
+    RECORD_RESERVED,
+    RECORD_FOREIGN,
+};
+
+struct page {
+    union {
+        struct {
+            uint8_t owner; /* enum page_owner */
+            uint8_t state; /* enum record_state */
+            uint8_t order;
+            uint8_t unused;
+            uint32_t pins;
+        };
+        uint64_t word; /* the above at once: RECORD_WORD */
+    };
+    uint32_t count; /* pages, if order is ORDER_RUN */
+    uint16_t slab_used; /* live objects */
+    uint8_t slab_class; /* size class + 1; 0: the page is no slab */
+    union {
+        struct { /* RECORD_FREE_BLOCK: the free list */
+            struct page *next;
+            struct page *previous;
+        };
+        struct { /* an allocated page that is a slab of the heap (heap_slab.c) */
+            void *slab_free;        /* first free object */
+            uint32_t slab_next;     /* other slabs of the class with free objects: */
+            uint32_t slab_previous; /* page numbers, 0 at the ends */
+        };
+    };
+};
+
+_Static_assert(sizeof(struct page) == 32, "the record array of a section fills whole pages");
+
+/* word of the first page of a block: no pins. */
+#define RECORD_WORD(state, order, owner)                                                           \
+    ((uint64_t)(state) << 8 | (uint64_t)(order) << 16 | (uint64_t)(owner))
+
+#define PAGE_CACHE_SIZE 64
+#define PAGE_ZONES      2 /* below 4 GiB, and the rest */
+
+/*
+ * Everything the allocator knows. The cache is a stack of single pages in front
+ * of the free lists; cache[0] stays NULL so that popping it tells it is empty.
+ */
+struct page_pool {
+    uint64_t owned[PAGE_OWNER_COUNT];
+    struct page **top;     /* last used element of cache */
+    struct page **low;     /* lowest top since high_water was brought up to date */
+    uintptr_t records;     /* address the record of `base` has, or would have */
+    uint64_t base;         /* physical address, 1 GiB aligned */
+    uint8_t *sections;     /* enum section_state of each */
+    uint64_t section_count;
+    struct page *cache[PAGE_CACHE_SIZE + 1];
+    struct page *free[PAGE_ZONES][PAGE_ORDER_MAX + 1];
+    uint64_t free_blocks[PAGE_ORDER_MAX + 1];
+    uint64_t free_pages;   /* on the free lists, the cache not counted */
+    uint64_t total;
+    uint64_t reserved;
+    uint64_t high_water;
+    uint64_t failures;
+    uint64_t pins;
+    uint64_t last;         /* highest page number of RAM */
+};
+
+extern struct page_pool page_pool;
+
+/* The record of page `index` (counted from base); valid as its section says. */
+static inline struct page *page_record(uint64_t index)
+{
+    return (struct page *)(page_pool.records + index * sizeof(struct page));
+}
+
+static inline uint64_t page_index(const struct page *page)
+{
+    return ((uintptr_t)page - page_pool.records) / sizeof(struct page);
+}
+
+static inline paddr_t page_address(const struct page *page)
+{
+    return paddr(page_pool.base + page_index(page) * PAGE_SIZE);
+}
+
+/* The record of an address if its whole section has valid ones, else NULL. */
+static inline struct page *page_lookup(paddr_t address)
+{
+    uint64_t offset = address.value - page_pool.base;
+    uint64_t section = offset >> SECTION_SHIFT;
+
+    if (section >= page_pool.section_count || page_pool.sections[section] != SECTION_READY)
+        return NULL;
+    return page_record(offset >> PAGE_SHIFT);
+}
+
+/* page_buddy.c: free lists. Call with interrupts masked. */
+
+void page_section_ready(uint64_t section); /* write its records; it must be on no free list */
+
+/* Free pages [index, index + count) whose records, if valid, are RECORD_FREE already. */
+void page_buddy_put(uint64_t index, uint64_t count);
+
+/* What a block must satisfy. */
+struct page_fit {
+    unsigned order;     /* size of the block to take */
+    uint64_t bytes;     /* of it that will be used, from its start */
+    uint64_t alignment; /* bytes, a power of two */
+    uint64_t highest;   /* address the last used byte may have */
+};
+
+/* Take a block off the free lists; false: there is none. Its records are then valid. */
+bool page_buddy_take(const struct page_fit *fit, uint64_t *index);
+
+void page_cache_drain(unsigned keep); /* give cached single pages back until `keep` are left */
+void page_account(void);              /* bring high_water up to date; before and after changes */
+
+/* page_init.c: the part of start-up that tests call with machines of their own. */
+
+struct page_range {
+    uint64_t base; /* bytes */
+    uint64_t size;
+};
+
+#define PAGE_RANGES_MAX 64
+
+/*
+ * Start with these banks of RAM, none of the pages of `reserved` ever handed out.
+ * The records go to the top of RAM, which must be mapped. False: no room for them.
+ */
+bool page_setup(const struct page_range *banks, unsigned bank_count,
+                const struct page_range *reserved, unsigned reserved_count);
+
+#endif

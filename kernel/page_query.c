@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pins, and what the allocator tells of its pages. */
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "kernel/page_private.h"
+
+/* The record of a page that may be pinned, or NULL. Call with interrupts masked. */
+static struct page *pinnable(paddr_t address)
+{
+    uint64_t section = (address.value - page_pool.base) >> SECTION_SHIFT;
+    struct page *page;
+
+    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED)
+        page_section_ready(section);
+    page = page_lookup(address);
+    if (!page || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
+        page->state == RECORD_FOREIGN)
+        return NULL;
+    return page;
+}
+
+kern_return_t page_pin(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = pinnable(address);
+    kern_return_t status = KERN_SUCCESS;
+
+    if (!page) {
+        status = KERN_INVALID_ADDRESS;
+    } else if (page->pins == UINT32_MAX) {
+        status = KERN_FAILURE;
+    } else {
+        page->pins++;
+        page_pool.pins++;
+    }
+    irq_restore(irq);
+    return status;
+}
+
+kern_return_t page_unpin(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = pinnable(address);
+    kern_return_t status = KERN_SUCCESS;
+
+    if (!page) {
+        status = KERN_INVALID_ADDRESS;
+    } else if (page->pins == 0) {
+        status = KERN_FAILURE;
+    } else {
+        page->pins--;
+        page_pool.pins--;
+    }
+    irq_restore(irq);
+    return status;
+}
+
+uint32_t page_pin_count(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    return page ? page->pins : 0; /* only pages with a valid record can have pins */
+}
+
+enum page_state page_get_state(paddr_t address)
+{
+    static const enum page_state of_section[] = {
+        [SECTION_BLANK] = PAGE_FREE,
+        [SECTION_HEAD] = PAGE_FREE,
+        [SECTION_RESERVED] = PAGE_RESERVED,
+        [SECTION_FOREIGN] = PAGE_FOREIGN,
+    };
+    static const enum page_state of_record[] = {
+        [RECORD_FREE] = PAGE_FREE,           [RECORD_FREE_BLOCK] = PAGE_FREE,
+        [RECORD_ALLOCATED] = PAGE_ALLOCATED, [RECORD_BLOCK] = PAGE_ALLOCATED,
+        [RECORD_RESERVED] = PAGE_RESERVED,   [RECORD_FOREIGN] = PAGE_FOREIGN,
+    };
+    uint64_t section = (address.value - page_pool.base) >> SECTION_SHIFT;
+    const struct page *page = page_lookup(address);
+
+    if (page)
+        return of_record[page->state];
+    return section < page_pool.section_count ? of_section[page_pool.sections[section]]
+                                             : PAGE_FOREIGN;
+}
+
+enum page_owner page_get_owner(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    return page ? page->owner : PAGE_OWNER_NONE;
+}
+
+void page_get_stats(struct page_stats *stats)
+{
+    irq_state_t irq = irq_mask();
+
+    page_account();
+    page_cache_drain(0);
+    *stats = (struct page_stats){
+        .total = page_pool.total,
+        .reserved = page_pool.reserved,
+        .free = page_pool.free_pages,
+        .allocated = page_pool.total - page_pool.reserved - page_pool.free_pages,
+        .high_water = page_pool.high_water,
+        .failures = page_pool.failures,
+        .pins = page_pool.pins,
+    };
+    __builtin_memcpy(stats->owned, page_pool.owned, sizeof(stats->owned));
+    __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
+    irq_restore(irq);
+}
+
+uint64_t page_last(void)
+{
+    return page_pool.last;
+}
