@@ -41,7 +41,6 @@ static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner
     page->slab_class = 0;
     for (uint64_t i = 1; i < count; i++)
         page[i].word = RECORD_WORD(RECORD_ALLOCATED, 0, owner);
-    page_pool.owned[owner] += count;
 }
 
 /* A run with constraints that have been checked. */
@@ -138,7 +137,6 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
     if (--page_pool.top < page_pool.low)
         page_pool.low = page_pool.top;
     page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
-    page_pool.owned[owner]++;
     *block = page_address(page);
     irq_restore(irq);
     return KERN_SUCCESS;
@@ -168,7 +166,7 @@ static kern_return_t check_free(paddr_t block, uint64_t count)
     return KERN_SUCCESS;
 }
 
-static __attribute__((noinline)) kern_return_t free_run(paddr_t first, uint64_t count)
+static kern_return_t free_run(paddr_t first, uint64_t count)
 {
     irq_state_t irq = irq_mask();
     kern_return_t status = check_free(first, count);
@@ -176,23 +174,14 @@ static __attribute__((noinline)) kern_return_t free_run(paddr_t first, uint64_t 
 
     if (status == KERN_SUCCESS) {
         page_account();
-        page_pool.owned[page->owner] -= count;
+        if (page_cache_full(page_pool.top))
+            page_cache_drain(PAGE_CACHE_SIZE / 2);
         for (uint64_t i = 0; i < count; i++)
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
         page_buddy_put(page_index(page), count);
     }
     irq_restore(irq);
     return status;
-}
-
-/* The cache is full: give half of it back first. */
-static __attribute__((noinline)) kern_return_t free_drain(paddr_t block)
-{
-    irq_state_t irq = irq_mask();
-
-    page_cache_drain(PAGE_CACHE_SIZE / 2);
-    irq_restore(irq);
-    return page_free(block, 0);
 }
 
 kern_return_t page_free_run(paddr_t first, size_t count)
@@ -202,28 +191,33 @@ kern_return_t page_free_run(paddr_t first, size_t count)
     return count == 1 ? page_free(first, 0) : free_run(first, count);
 }
 
+static __attribute__((noinline)) kern_return_t free_block(paddr_t block, unsigned order)
+{
+    return order > PAGE_ORDER_MAX ? KERN_INVALID_ARGUMENT : free_run(block, (uint64_t)1 << order);
+}
+
 kern_return_t page_free(paddr_t block, unsigned order)
 {
+    struct page **top;
     struct page *page;
     irq_state_t irq;
 
-    if (order > PAGE_ORDER_MAX)
-        return KERN_INVALID_ARGUMENT;
-    if (order != 0 || (block.value & PAGE_MASK))
-        return free_run(block, (uint64_t)1 << order);
+    if (order | (block.value & PAGE_MASK))
+        return free_block(block, order);
     irq = irq_mask();
-    page = page_lookup(block);
-    if (!page || page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8) {
-        irq_restore(irq);
-        return free_run(block, 1); /* which says what is wrong */
-    }
-    if (page_pool.top == &page_pool.cache[PAGE_CACHE_SIZE]) {
-        irq_restore(irq);
-        return free_drain(block);
-    }
-    page_pool.owned[page->owner]--;
+    if (!page_is_ready(block))
+        goto slow; /* which says what is wrong */
+    page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
+    top = page_pool.top;
+    if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(top))
+        goto slow;
     page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
-    *++page_pool.top = page;
+    top[1] = page;
+    page_pool.top = top + 1;
     irq_restore(irq);
     return KERN_SUCCESS;
+
+slow:
+    irq_restore(irq);
+    return free_block(block, 0);
 }

@@ -6,7 +6,6 @@
 #include "kernel/mmu.h"
 #include "kernel/page_private.h"
 
-#define BASE_ALIGNMENT  ((uint64_t)1 << (PAGE_ORDER_MAX + PAGE_SHIFT))
 #define SECTION_RECORDS (SECTION_PAGES * sizeof(struct page)) /* bytes of one section's records */
 
 /* Ranges of page numbers [first, end), sorted and apart. */
@@ -96,15 +95,15 @@ static void try_place(struct span gap, void *context)
 static void free_gap(struct span gap, void *context)
 {
     (void)context;
-    page_buddy_put(gap.first - (page_pool.base >> PAGE_SHIFT), gap.end - gap.first);
+    page_buddy_put(gap.first, gap.end - gap.first);
 }
 
 /* Give all pages of a span one state; sections it covers in part get records. */
 static void mark(struct span span, enum section_state section_state,
                  enum record_state record_state)
 {
-    uint64_t at = span.first - (page_pool.base >> PAGE_SHIFT);
-    uint64_t end = span.end - (page_pool.base >> PAGE_SHIFT);
+    uint64_t at = span.first;
+    uint64_t end = span.end;
 
     while (at < end) {
         uint64_t section = at >> SECTION_ORDER;
@@ -128,8 +127,7 @@ static void mark(struct span span, enum section_state section_state,
  */
 static bool place_records(const struct span_list *banks, struct span_list *reserved)
 {
-    uint64_t base_page = page_pool.base >> PAGE_SHIFT;
-    uint64_t first_section = (banks->spans[0].first - base_page) >> SECTION_ORDER;
+    uint64_t first_section = banks->spans[0].first >> SECTION_ORDER;
     uint64_t byte_pages = (page_pool.section_count + PAGE_MASK) >> PAGE_SHIFT;
     uint64_t record_sections = page_pool.section_count - first_section;
     struct placement placement = {
@@ -146,8 +144,8 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
         (uintptr_t)phys_to_virt(paddr(records << PAGE_SHIFT)) - first_section * SECTION_RECORDS;
     span_add(reserved, (struct span){placement.first, records});
     for (unsigned i = 0; i < banks->count; i++) {
-        uint64_t from = ((banks->spans[i].first - base_page) >> SECTION_ORDER) - first_section;
-        uint64_t to = ((banks->spans[i].end - 1 - base_page) >> SECTION_ORDER) + 1 - first_section;
+        uint64_t from = (banks->spans[i].first >> SECTION_ORDER) - first_section;
+        uint64_t to = ((banks->spans[i].end - 1) >> SECTION_ORDER) + 1 - first_section;
 
         span_add(reserved,
                  (struct span){records + ((from * SECTION_RECORDS) >> PAGE_SHIFT),
@@ -160,10 +158,8 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
 static bool choose_banks(struct span_list *banks, struct span_list *reserved)
 {
     while (banks->count > 0) {
-        page_pool.base = (banks->spans[0].first << PAGE_SHIFT) & ~(BASE_ALIGNMENT - 1);
         page_pool.last = banks->spans[banks->count - 1].end - 1;
-        page_pool.section_count =
-            ((page_pool.last - (page_pool.base >> PAGE_SHIFT)) >> SECTION_ORDER) + 1;
+        page_pool.section_count = (page_pool.last >> SECTION_ORDER) + 1;
         if (place_records(banks, reserved))
             return true;
         if (--banks->count > 0)

@@ -2,9 +2,9 @@
 /*
  * Inside the page allocator; the heap shares the record of the pages it owns.
  *
- * Every page of RAM has a 32-byte record in one array, indexed from a 1 GiB
- * boundary ("base") so that an index is aligned exactly when the address is.
- * The array is never initialised as a whole: RAM is divided in sections of
+ * Every page of RAM has a 32-byte record in one array, indexed by page number
+ * (the part below the first RAM does not exist). The array is never
+ * initialised as a whole: RAM is divided in sections of
  * 4 MiB, and the records of a section are written when it is first split.
  * Until then one byte says what all its pages are. Blocks of a section and more
  * need only the record of their first page, so the free lists hold all of a
@@ -70,36 +70,42 @@ _Static_assert(sizeof(struct page) == 32, "the record array of a section fills w
 #define RECORD_WORD(state, order, owner)                                                           \
     ((uint64_t)(state) << 8 | (uint64_t)(order) << 16 | (uint64_t)(owner))
 
-#define PAGE_CACHE_SIZE 64
-#define PAGE_ZONES      2 /* below 4 GiB, and the rest */
+#define PAGE_CACHE_SIZE 64 /* slots; one of them is the bottom */
+#define PAGE_ZONES      2  /* below 4 GiB, and the rest */
 
 /*
  * Everything the allocator knows. The cache is a stack of single pages in front
- * of the free lists; cache[0] stays NULL so that popping it tells it is empty.
+ * of the free lists; cache[0] stays NULL, so popping it tells that it is empty,
+ * and it is aligned, so a top of which the next slot is aligned tells it is full.
+ * What page_alloc and page_free touch comes first, in the order they need it.
  */
 struct page_pool {
-    uint64_t owned[PAGE_OWNER_COUNT];
-    struct page **top;     /* last used element of cache */
-    struct page **low;     /* lowest top since high_water was brought up to date */
-    uintptr_t records;     /* address the record of `base` has, or would have */
-    uint64_t base;         /* physical address, 1 GiB aligned */
-    uint8_t *sections;     /* enum section_state of each */
-    uint64_t section_count;
-    struct page *cache[PAGE_CACHE_SIZE + 1];
+    struct page **top;      /* last used slot of cache */
+    struct page **low;      /* lowest top since high_water was brought up to date */
+    uint64_t section_count; /* from address 0 */
+    uint8_t *sections;      /* enum section_state of each */
+    uintptr_t records;      /* address that the record of page 0 would have */
     struct page *free[PAGE_ZONES][PAGE_ORDER_MAX + 1];
     uint64_t free_blocks[PAGE_ORDER_MAX + 1];
-    uint64_t free_pages;   /* on the free lists, the cache not counted */
+    uint64_t free_pages; /* on the free lists, the cache not counted */
     uint64_t total;
     uint64_t reserved;
     uint64_t high_water;
     uint64_t failures;
     uint64_t pins;
-    uint64_t last;         /* highest page number of RAM */
+    uint64_t last; /* highest page number of RAM */
+    struct page *cache[PAGE_CACHE_SIZE]
+        __attribute__((aligned(PAGE_CACHE_SIZE * sizeof(struct page *))));
 };
 
 extern struct page_pool page_pool;
 
-/* The record of page `index` (counted from base); valid as its section says. */
+static inline bool page_cache_full(struct page **top)
+{
+    return (uintptr_t)(top + 1) % sizeof(page_pool.cache) == 0;
+}
+
+/* The record of page number `index`; valid as its section says. */
 static inline struct page *page_record(uint64_t index)
 {
     return (struct page *)(page_pool.records + index * sizeof(struct page));
@@ -112,18 +118,21 @@ static inline uint64_t page_index(const struct page *page)
 
 static inline paddr_t page_address(const struct page *page)
 {
-    return paddr(page_pool.base + page_index(page) * PAGE_SIZE);
+    return paddr(((uintptr_t)page - page_pool.records) * (PAGE_SIZE / sizeof(struct page)));
 }
 
-/* The record of an address if its whole section has valid ones, else NULL. */
+/* Do all pages of this address's section have valid records? */
+static inline bool page_is_ready(paddr_t address)
+{
+    uint64_t section = address.value >> SECTION_SHIFT;
+
+    return section < page_pool.section_count && page_pool.sections[section] == SECTION_READY;
+}
+
+/* The record of an address, or NULL. */
 static inline struct page *page_lookup(paddr_t address)
 {
-    uint64_t offset = address.value - page_pool.base;
-    uint64_t section = offset >> SECTION_SHIFT;
-
-    if (section >= page_pool.section_count || page_pool.sections[section] != SECTION_READY)
-        return NULL;
-    return page_record(offset >> PAGE_SHIFT);
+    return page_is_ready(address) ? page_record(address.value >> PAGE_SHIFT) : NULL;
 }
 
 /* page_buddy.c: free lists. Call with interrupts masked. */

@@ -7,7 +7,7 @@
 /* The record of a page that may be pinned, or NULL. Call with interrupts masked. */
 static struct page *pinnable(paddr_t address)
 {
-    uint64_t section = (address.value - page_pool.base) >> SECTION_SHIFT;
+    uint64_t section = address.value >> SECTION_SHIFT;
     struct page *page;
 
     if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED)
@@ -75,7 +75,7 @@ enum page_state page_get_state(paddr_t address)
         [RECORD_ALLOCATED] = PAGE_ALLOCATED, [RECORD_BLOCK] = PAGE_ALLOCATED,
         [RECORD_RESERVED] = PAGE_RESERVED,   [RECORD_FOREIGN] = PAGE_FOREIGN,
     };
-    uint64_t section = (address.value - page_pool.base) >> SECTION_SHIFT;
+    uint64_t section = address.value >> SECTION_SHIFT;
     const struct page *page = page_lookup(address);
 
     if (page)
@@ -89,6 +89,19 @@ enum page_owner page_get_owner(paddr_t address)
     const struct page *page = page_lookup(address);
 
     return page ? page->owner : PAGE_OWNER_NONE;
+}
+
+/* Add the allocated pages of a section whose records are valid. */
+static void count_owners(uint64_t section, uint64_t *owned)
+{
+    const struct page *records = page_record(section * SECTION_PAGES);
+    irq_state_t irq = irq_mask();
+
+    for (uint64_t i = 0; i < SECTION_PAGES; i++) {
+        if (records[i].state == RECORD_ALLOCATED || records[i].state == RECORD_BLOCK)
+            owned[records[i].owner]++;
+    }
+    irq_restore(irq);
 }
 
 void page_get_stats(struct page_stats *stats)
@@ -106,9 +119,12 @@ void page_get_stats(struct page_stats *stats)
         .failures = page_pool.failures,
         .pins = page_pool.pins,
     };
-    __builtin_memcpy(stats->owned, page_pool.owned, sizeof(stats->owned));
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
     irq_restore(irq);
+    for (uint64_t section = 0; section < page_pool.section_count; section++) {
+        if (page_pool.sections[section] == SECTION_READY)
+            count_owners(section, stats->owned);
+    }
 }
 
 uint64_t page_last(void)
