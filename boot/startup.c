@@ -49,8 +49,8 @@ _Noreturn void startup(void)
         kernel_exit(EXIT_STATUS_USAGE);
     }
     devicetree_init(boot_info.devicetree);
+    mmu_init(); /* before page_init, which writes to the RAM that this maps */
     page_init();
-    mmu_init();
     run_initialisers(__initialisers_start, __initialisers_after_consoles);
     irq_init();
     timer_init();

@@ -21,9 +21,12 @@ void *heap_realloc(void *block, size_t size);           /* as C's realloc; size 
 void heap_free(void *block);                            /* NULL: no effect */
 size_t heap_size(const void *block);                    /* usable bytes of a live block */
 
+/* Give the pages of empty slabs back. The heap keeps at most one a size class otherwise. */
+void heap_trim(void);
+
 struct heap_stats {
     uint64_t blocks;     /* live blocks */
-    uint64_t bytes;      /* bytes asked for in live blocks */
+    uint64_t bytes;      /* usable bytes of live blocks */
     uint64_t high_water; /* most bytes at once */
     uint64_t failures;   /* requests answered NULL for want of memory */
     uint64_t pages;      /* pages held, empty slabs included */

@@ -38,7 +38,6 @@ static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner
 
     page->word = RECORD_WORD(RECORD_BLOCK, order, owner);
     page->count = (uint32_t)count;
-    page->slab_class = 0;
     for (uint64_t i = 1; i < count; i++)
         page[i].word = RECORD_WORD(RECORD_ALLOCATED, 0, owner);
 }

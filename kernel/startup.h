@@ -6,8 +6,8 @@
 #include "kernel/types.h"
 
 void devicetree_init(paddr_t blob);
-void page_init(void);
-void mmu_init(void);
+void mmu_init(void);  /* RAM becomes visible */
+void page_init(void); /* and is handed out */
 void irq_init(void);
 void timer_init(void);
 

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The instructions behind the page tables. Host builds replace this header. */
+#ifndef KERNEL_MMU_ARCH_H
+#define KERNEL_MMU_ARCH_H
+
+#include "kernel/types.h"
+
+#define TTBR_ASID(asid) ((uint64_t)(asid) << 48)
+#define TCR_ASID_16     (1UL << 36) /* TCR_EL1.AS */
+
+/* Entries written so far are seen by later table walks. */
+static inline void mmu_arch_publish(void)
+{
+    __asm__ volatile("dsb ishst\n\tisb" : : : "memory");
+}
+
+/* Begin of a flush: what was stored to the tables must be visible first. */
+static inline void mmu_arch_flush_begin(void)
+{
+    __asm__ volatile("dsb ishst" : : : "memory");
+}
+
+/* One page of one ASID; a global entry goes whatever the ASID. */
+static inline void mmu_arch_flush_page(vaddr_t va, uint16_t asid)
+{
+    __asm__ volatile("tlbi vae1is, %0"
+                     :
+                     : "r"(TTBR_ASID(asid) | ((va >> PAGE_SHIFT) & 0xfffffffffffUL))
+                     : "memory");
+}
+
+static inline void mmu_arch_flush_asid(uint16_t asid)
+{
+    __asm__ volatile("tlbi aside1is, %0" : : "r"(TTBR_ASID(asid)) : "memory");
+}
+
+static inline void mmu_arch_flush_all(void)
+{
+    __asm__ volatile("tlbi vmalle1is" : : : "memory");
+}
+
+/* All flushes begun have finished; only now may a table page be used again. */
+static inline void mmu_arch_flush_end(void)
+{
+    __asm__ volatile("dsb ish\n\tisb" : : : "memory");
+}
+
+static inline void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
+{
+    __asm__ volatile("msr ttbr0_el1, %0\n\tisb" : : "r"(TTBR_ASID(asid) | root.value) : "memory");
+}
+
+/* Number of ASIDs that this CPU tells apart. */
+static inline unsigned mmu_arch_asid_count(void)
+{
+    uint64_t tcr;
+
+    __asm__("mrs %0, tcr_el1" : "=r"(tcr));
+    return tcr & TCR_ASID_16 ? 65536 : 256;
+}
+
+#endif
