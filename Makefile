@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# dmakit's build. `make help` lists the targets and the variables.
+#
+# Everything is found by folder: a source file in boot/, kernel/, drivers/*/ or
+# descriptors/ joins the library; a .c file in tests/target, tests/images,
+# tests/bench or tests/harness/selftest becomes an image; tests/host/X_test.c
+# becomes a host program. No list to keep but HOST_SOURCES.
+
+O    ?= build
+DEPS ?= build/deps
+Q    := $(if $(V),,@)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# Tools ----------------------------------------------------------------------
+
+CROSS := $(or $(CROSS_COMPILE),$(firstword $(foreach prefix, \
+    aarch64-none-elf- aarch64-elf- aarch64-linux-gnu-, \
+    $(if $(shell command -v $(prefix)gcc),$(prefix)))))
+
+TARGET_CC := $(if $(LLVM),clang --target=aarch64-none-elf,$(CROSS)gcc)
+TARGET_LD := $(TARGET_CC) $(if $(LLVM),-fuse-ld=lld)
+HOST_CC   ?= gcc
+
+GCC_INCLUDE := $(shell $(CROSS)gcc -print-file-name=include)
+LIBGCC      := $(shell $(CROSS)gcc -print-libgcc-file-name)
+
+# A bare-metal toolchain brings its own newlib; for Debian's Linux one it is built.
+ifneq ($(filter %-elf,$(shell $(CROSS)gcc -dumpmachine)),)
+LIBC_INCLUDE := $(shell $(CROSS)gcc -print-sysroot)/include
+LIBC_FOLDER  := $(dir $(shell $(CROSS)gcc -print-file-name=libc.a))
+LIBC_READY   :=
+else
+LIBC_INCLUDE := $(DEPS)/newlib/aarch64-none-elf/include
+LIBC_FOLDER  := $(DEPS)/newlib/aarch64-none-elf/lib
+LIBC_READY   := $(DEPS)/newlib/.ready
+endif
+
+# LIBFDT=folder: an aarch64 libfdt.a and its headers, where Debian's is not to be had.
+LIBFDT ?= $(DEPS)/libfdt
+LIBFDT_READY := $(if $(filter $(DEPS)/libfdt,$(LIBFDT)),$(LIBFDT)/.ready)
+
+DEPS_READY := $(LIBC_READY) $(LIBFDT_READY)
+
+# What is built --------------------------------------------------------------
+
+VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)
+B := $(O)/$(VARIANT)
+H := $(O)/host
+
+FLOORS  := boot kernel descriptors $(patsubst %/,%,$(wildcard drivers/*/))
+LIBRARY := $(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS]))
+NOLIBC  := $(wildcard kernel/nolibc/*.c)
+SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/bench/bench.c)
+IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/harness/selftest/*.c) \
+           $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
+
+# Sources that also run on the host, over the simulated platform of tests/host.
+HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/range_tree.c descriptors/*.c \
+                           drivers/virtio/queue*.c tests/lib/*.c)
+HOST_SUPPORT := $(filter-out %_test.c,$(wildcard tests/host/*.c))
+HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
+
+ELFS := $(IMAGES:%.c=$(B)/%.elf)
+
+.PHONY: all host
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) ## build the libraries and every image
+host: $(HOST_TESTS) ## build the host tests (sanitizers on)
+
+WARNINGS := -Wall -Wextra -Werror
+COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
+
+TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) \
+    -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
+    -fno-stack-protector -ffile-prefix-map=$(CURDIR)/= -nostdinc \
+    -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
+TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
+    -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
+HOST_CFLAGS := $(COMMON) -O1 -DDEBUG -Itests/host/shadow -isystem $(LIBFDT)/include \
+    -fsanitize=address,undefined -fno-sanitize-recover=all
+
+# Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone.
+$(foreach floor,$(FLOORS),$(B)/$(floor)/%.o): FLOOR_CFLAGS := -mgeneral-regs-only
+# With the MMU off all memory is Device memory, where unaligned accesses fault.
+$(B)/boot/early_%.o: FLOOR_CFLAGS := -mgeneral-regs-only -mstrict-align
+
+$(B)/%.o: % Makefile | $(DEPS_READY)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC      $@")
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) $(FLOOR_CFLAGS) -c -o $@ $<
+
+define archive
+	@$(if $(V),,echo "  AR      $@")
+	@mkdir -p $(@D) && rm -f $@
+	$(Q)$(1) rcs $@ $(2)
+endef
+
+$(B)/libdmakit.a: $(LIBRARY:%=$(B)/%.o)
+	$(call archive,$(CROSS)ar,$^)
+$(B)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
+	$(call archive,$(CROSS)ar,$^)
+$(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
+	$(call archive,$(CROSS)ar,$^)
+
+# Every image. All of libdmakit.a goes in, because drivers join by their
+# INITIALISER alone; --gc-sections drops what neither they nor main need.
+LIBC := -Wl,-u,exit -L$(LIBC_FOLDER) -lc -lm
+$(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a
+
+$(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libsupport.a linker/virt.ld
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(TARGET_LD) $(TARGET_LDFLAGS) -o $@ $< \
+	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive $(B)/libsupport.a \
+	    -Wl,--start-group $(LIBC) $(LIBFDT)/libfdt.a $(LIBGCC) -Wl,--end-group
+
+# The same image as Linux starts: a flat file with a header.
+$(B)/%.img: $(B)/%.elf
+	$(Q)$(CROSS)objcopy -O binary $< $@
+
+$(H)/%.o: % Makefile | $(LIBFDT_READY)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  HOSTCC  $@")
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
+$(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
+	$(call archive,ar,$^)
+$(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
+	@$(if $(V),,echo "  HOSTLD  $@")
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+
+.SECONDARY:
+-include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)
+
+# Third-party parts, built once ----------------------------------------------
+
+$(DEPS)/newlib/.ready:
+	@qemu/newlib.sh $(CROSS) $(DEPS)/newlib
+$(DEPS)/libfdt/.ready:
+	@qemu/libfdt.sh $(DEPS)/libfdt
+
+# Targets for people ---------------------------------------------------------
+
+.PHONY: clean distclean format check-format help
+
+clean: ## remove what was built, but for newlib and libfdt
+	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-*) $(H) compile_commands.json
+distclean: clean ## remove newlib and libfdt as well
+	rm -rf $(DEPS)
+	rmdir $(O) 2>/dev/null || true
+
+FORMATTED := $(shell git ls-files '*.[ch]')
+format: ## lay out every C file as .clang-format says
+	clang-format -i $(FORMATTED)
+check-format: ## fail if `make format` would change something
+	clang-format --dry-run -Werror $(FORMATTED)
+
+# The flags of each source, for editors and clangd.
+compile_commands.json: Makefile $(LIBRARY) $(NOLIBC) $(SUPPORT) $(IMAGES) ## write it, for editors
+	@{ separator='['; \
+	for source in $(filter %.c,$^); do \
+	    printf '%s\n{"directory": "%s", "file": "%s", "command": "%s -c %s"}' "$$separator" \
+	        "$(CURDIR)" "$$source" "$(TARGET_CC) $(TARGET_CFLAGS)" "$$source"; \
+	    separator=','; \
+	done; printf '\n]\n'; } >$@
+
+help: ## this list
+	@sed -nE 's/^([a-z_.-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 32

@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# run.sh [OPTION]... IMAGE.elf [-- QEMU-OPTION...]: boot an image in QEMU
+#
+#   -m PROFILE   the machine, a file of qemu/profiles (default: default)
+#   -a BOOTARGS  /chosen/bootargs
+#   -t SECONDS   give up then (default: never)
+#   -x           let the image exit with a status, but keep it from the host's files
+#   -l           list the profiles
+#   -h           this text
+#
+# Addresses that a panic prints as [<address>] are followed by function and line.
+# Status: the image's own (0 passed, 1 failed, 3 panic, 77 skipped); 2 when the
+# command line is wrong or QEMU could not start; 124 when the time was up.
+# Environment: QEMU, QEMU_EXTRA (more options, split at blanks), ADDR2LINE.
+set -uo pipefail
+
+here=$(dirname "$(realpath "$0")")
+
+die()
+{
+    echo "run: $*" >&2
+    exit 2
+}
+
+profiles()
+{
+    local file
+    for file in "$here"/profiles/*; do
+        printf '%-10s %s\n' "$(basename "$file")" "$(sed -n '1s/^# //p' "$file")"
+    done
+}
+
+profile=default
+bootargs=
+limit=0
+# Semihosting carries the exit status, and it can open any file of the host. With
+# target=gdb and no gdb only the exit works.
+files=native
+while getopts m:a:t:xlh option; do
+    case $option in
+    m) profile=$OPTARG ;;
+    a) bootargs=$OPTARG ;;
+    t) limit=$OPTARG ;;
+    x) files=gdb ;;
+    l) profiles && exit ;;
+    h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+    *) die "try $0 -h" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 1 ] || die "no image given; try $0 -h"
+image=$1
+shift
+[ "${1-}" != -- ] || shift
+
+[[ $profile =~ ^[a-z0-9]+$ && -f $here/profiles/$profile ]] ||
+    die "unknown machine '$profile'; there are: $(ls "$here/profiles" | tr '\n' ' ')"
+
+# What a profile may change.
+machine=virt,dtb-randomness=off
+cpu=cortex-a72
+cpus=1
+memory=256M
+format=elf
+options=()
+# shellcheck source=/dev/null
+. "$here/profiles/$profile"
+
+file=${image%.elf}.$format
+[ -r "$file" ] || die "cannot read image $file"
+qemu=${QEMU:-qemu-system-aarch64}
+command -v "$qemu" >/dev/null || die "$qemu: not found"
+
+# On a terminal QEMU must stay in the foreground to be able to read it.
+timeout=(timeout -k 5)
+[ ! -t 0 ] || timeout+=(--foreground)
+
+# shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
+"${timeout[@]}" "$limit" "$qemu" -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory" \
+    -nodefaults -display none -serial stdio -no-reboot \
+    -semihosting-config enable=on,target=$files \
+    -global virtio-mmio.force-legacy=false \
+    -append "$bootargs" "${options[@]}" "$@" ${QEMU_EXTRA-} -kernel "$file" |
+    perl "$here/symbolise.pl" "$image"
+status=("${PIPESTATUS[@]}")
+
+# QEMU ends with 1 for a wrong option, and so does an image with a failed test, but
+# that has printed something first.
+case ${status[0]} in
+126 | 127) die "$qemu: cannot run" ;;
+1) [ "${status[1]}" = 0 ] || die "$qemu could not start the image" ;;
+esac
+exit "${status[0]}"
