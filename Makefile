@@ -67,7 +67,7 @@ HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c)
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
 
 .PHONY: all host
-all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) ## build the libraries and every image
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) $(ELFS:.elf=.img) ## build the libraries and every image
 host: $(HOST_TESTS) ## build the host tests (sanitizers on)
 
 WARNINGS := -Wall -Wextra -Werror
@@ -75,7 +75,7 @@ COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 
 TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
-    -fno-stack-protector -ffile-prefix-map=$(CURDIR)/= -nostdinc \
+    -fno-stack-protector -ffile-prefix-map=$(CURDIR)=. -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)

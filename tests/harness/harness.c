@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Runs the tests of an image one after the other and speaks TAP 13. */
+#include "tests/harness/harness.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "kernel/console.h"
+#include "kernel/devicetree.h"
+#include "kernel/exit.h"
+#include "kernel/irq.h"
+#include "tests/harness/harness_private.h"
+
+#define NAME_SIZE 128 /* longest test=NAME */
+
+extern const struct harness_test *const __tests_start[], *const __tests_end[];
+
+enum way_out {
+    RETURNED = 0,
+    LEFT
+}; /* of a test; LEFT by ASSERT_ or SKIP */
+
+static struct {
+    jmp_buf leave;
+    bool failed;
+    const char *skipped; /* the reason */
+} current;
+
+void harness_failed(const struct harness_place *place)
+{
+    current.failed = true;
+    if (place->fatal && !irq_in_handler()) {
+        longjmp(current.leave, LEFT);
+    }
+}
+
+_Noreturn void harness_skip(const char *reason)
+{
+    current.skipped = reason;
+    longjmp(current.leave, LEFT);
+}
+
+void harness_note(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    kprintf("# ");
+    kvprintf(format, arguments);
+    kprintf("\n");
+    va_end(arguments);
+}
+
+void harness_keeps(const char *why)
+{
+    if (!balance_holds()) {
+        harness_note("kept on purpose: %s", why);
+        balance_take();
+    }
+}
+
+static void run_test(const struct harness_test *test, unsigned number)
+{
+    kprintf("# start %s\n", test->name);
+    current.failed = false;
+    current.skipped = NULL;
+    balance_take();
+
+    const irq_state_t before = irq_mask();
+    irq_restore(before);
+    enum way_out way_out = setjmp(current.leave);
+    if (way_out == RETURNED) {
+        test->run();
+    }
+    const irq_state_t after = irq_mask();
+    irq_restore(before);
+
+    fflush(stdout); /* what the test printed belongs before its verdict */
+    if (after != before && way_out == RETURNED) {
+        harness_note("interrupts were left masked");
+        current.failed = true;
+    }
+    if (!balance_holds()) {
+        current.failed = true;
+    }
+    kprintf("%s %u %s%s%s\n", current.failed ? "not ok" : "ok", number, test->name,
+            current.skipped ? " # SKIP " : "", current.skipped ? current.skipped : "");
+}
+
+static bool is_selected(const struct harness_test *test, const char *name, bool exactly)
+{
+    return exactly ? strcmp(test->name, name) == 0 : strstr(test->name, name) != NULL;
+}
+
+static unsigned count_selected(const char *name, bool exactly)
+{
+    unsigned count = 0;
+
+    for (const struct harness_test *const *test = __tests_start; test < __tests_end; test++) {
+        count += is_selected(*test, name, exactly);
+    }
+    return count;
+}
+
+int main(void)
+{
+    char name[NAME_SIZE] = "";
+    unsigned number = 0, failed = 0, skipped = 0;
+
+    if (!devicetree_bootarg("test", name, sizeof(name)) && strstr(devicetree_bootargs(), "test=")) {
+        kprintf("Bail out! test= is longer than %u characters\n", NAME_SIZE - 1);
+        return EXIT_STATUS_USAGE;
+    }
+    const bool exactly = count_selected(name, true) != 0;
+    const unsigned count = count_selected(name, exactly);
+    if (count == 0) {
+        kprintf("Bail out! no test is called \"%s\"\n", name);
+        return EXIT_STATUS_USAGE;
+    }
+
+    /* By stdio, so that its buffer is there before the first test counts heap blocks. */
+    printf("TAP version 13\n1..%u\n", count);
+    fflush(stdout);
+    for (const struct harness_test *const *test = __tests_start; test < __tests_end; test++) {
+        if (is_selected(*test, name, exactly)) {
+            run_test(*test, ++number);
+            failed += current.failed;
+            skipped += current.skipped != NULL;
+        }
+    }
+    if (failed != 0) {
+        return EXIT_STATUS_FAILED;
+    }
+    return skipped == count ? EXIT_STATUS_SKIPPED : EXIT_STATUS_PASSED;
+}
