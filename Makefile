@@ -84,6 +84,8 @@ HOST_CFLAGS := $(COMMON) -O1 -DDEBUG -Itests/host/shadow -isystem $(LIBFDT)/incl
 
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone.
 $(foreach floor,$(FLOORS),$(B)/$(floor)/%.o): FLOOR_CFLAGS := -mgeneral-regs-only
+# These are what the compiler would call instead: a loop must stay a loop.
+$(B)/kernel/nolibc/%.o: FLOOR_CFLAGS := -mgeneral-regs-only -fno-builtin
 # With the MMU off all memory is Device memory, where unaligned accesses fault.
 $(B)/boot/early_%.o: FLOOR_CFLAGS := -mgeneral-regs-only -mstrict-align
 
@@ -141,6 +143,18 @@ $(DEPS)/libfdt/.ready:
 	@qemu/libfdt.sh $(DEPS)/libfdt
 
 # Targets for people ---------------------------------------------------------
+
+BENCHES := $(filter $(B)/tests/bench/%,$(ELFS))
+# Images whose size is worth a row.
+SIZED := $(foreach name,nolibc transfer,$(if $(wildcard tests/images/$(name).c),$(name)))
+BENCH := QEMU='$(QEMU)' NM=$(CROSS)nm SIZE=$(CROSS)size qemu/bench.sh
+
+.PHONY: bench profile
+bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv
+	$(Q)$(BENCH) -o $(O)/bench.tsv $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
+	    $(BENCHES)
+profile: $(BENCHES) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
+	$(Q)$(BENCH) -p '$(ROW)' $(B)/tests/bench/$(NAME).elf
 
 .PHONY: clean distclean format check-format help
 

@@ -16,12 +16,13 @@
 #include "kernel/heap_private.h"
 #include "kernel/panic.h"
 
-#define MAGIC_LIVE 0x6c697665 /* "live" */
-#define MAGIC_FREE 0x66726565 /* "free" */
-#define RED        0xfd
-#define FRESH      0xa5
-#define STALE      0x5a
-#define TAIL_MIN   16
+#define MAGIC_LIVE  0x6c697665 /* "live" */
+#define MAGIC_FREE  0x66726565 /* "free" */
+#define RED         0xfd
+#define FRESH       0xa5
+#define STALE       0x5a
+#define MAGIC_STALE 0x5a5a5a5a /* a guard inside a freed block, which an alignment put there */
+#define TAIL_MIN    16
 
 struct guard {
     uint64_t size;  /* the caller's */
@@ -79,7 +80,7 @@ static struct guard *guard_of(const void *caller)
 
     if ((uintptr_t)caller % HEAP_ALIGNMENT != 0)
         panic("heap: %p is not a block", caller);
-    if (guard->magic == MAGIC_FREE)
+    if (guard->magic == MAGIC_FREE || guard->magic == MAGIC_STALE)
         panic("heap: block %p is free already", caller);
     if (guard->magic != MAGIC_LIVE)
         panic("heap: red zone in front of block %p is damaged", caller);
@@ -102,7 +103,6 @@ void heap_guard_free(void *caller)
     char *block = (char *)caller - guard->front;
 
     memset(block, STALE, heap_block_size(block));
-    guard->magic = MAGIC_FREE;
     ((struct guard *)block)->magic = MAGIC_FREE;
     heap_block_free(block);
 }

@@ -84,7 +84,8 @@ one_instruction()
     fi
 }
 
-# print_profile ROW IMAGE: run it an instruction at a time and sum the trace by function.
+# print_profile ROW IMAGE: run it an instruction at a time and sum the trace by function. A row
+# named reset is what happens before bench_main, any other its longest measured stretch.
 print_profile()
 {
     "$nm" -n "$2" | awk '$2 ~ /^[tTwW]$/ && $3 !~ /^\$/' >"$work/symbols"
@@ -101,8 +102,10 @@ print_profile()
                 name[count] = field[3]
                 if (field[3] == "bench_start") mark = count
                 if (field[3] == "bench_stop") stop = start[count]
+                if (field[3] == "bench_main") main = start[count]
             }
-            start[count + 1] = "y"
+            inside = 1
+            stretch = 0 # from reset
         }
         function function_of(pc,    low, high, middle) {
             if (pc in known) return known[pc]
@@ -119,7 +122,9 @@ print_profile()
             split($0, half, "[")
             if (step == 1) { split(half[2], part, "/"); pc = "x" part[2] }
             else { split(half[2], part, "]"); pc = "x" part[1] }
+            sub(/^x00000000/, "xffff0000", pc) # before the MMU is on
             at = function_of(pc)
+            if (pc == main) inside = 0
             if (at == mark) { if (!inside && step == 1) { stretch++; inside = 1 } next }
             if (pc == stop) { inside = 0 }
             if (!inside) next
@@ -127,11 +132,14 @@ print_profile()
             total[stretch] += step
         }
         END {
-            for (s = 1; s <= stretch; s++) {
+            chosen = 0
+            for (s = 1; s <= stretch && row != "reset"; s++) {
                 if (total[s] > widest) { widest = total[s]; chosen = s }
             }
-            if (!chosen) { print "  no measured stretch was seen"; exit 1 }
-            printf "  profile of %s: %d instructions in its longest measured stretch\n", row, widest
+            if (row == "reset") widest = total[0]
+            if (!widest) { print "  no measured stretch was seen"; exit 1 }
+            printf "  profile of %s: %d instructions %s\n", row, widest,
+                chosen ? "in its longest measured stretch" : "before bench_main"
             for (i = 0; i <= count; i++) {
                 if (hits[chosen, i])
                     printf "  %12d %5.1f %%  %s\n", hits[chosen, i], 100 * hits[chosen, i] / widest,
@@ -142,10 +150,12 @@ print_profile()
 
 if [ -n "$profile" ]; then
     [ $# -eq 1 ] || usage
-    print_profile "$profile" "$1"
-    status=$?
-    [ $status -eq 0 ] || tail -n 5 "$work/profile.out" >&2
-    exit $status
+    print_profile "$profile" "$1" >"$work/report" && grep -q '^BENCH' "$work/profile.out" || {
+        tail -n 5 "$work/profile.out" >&2
+        exit 2
+    }
+    cat "$work/report"
+    exit
 fi
 
 # Measure: the rows of all images into $work/1.tsv, $work/2.tsv, $work/3.tsv.

@@ -8,6 +8,7 @@ int strcmp(const char *left, const char *right);
 int strncmp(const char *left, const char *right, size_t limit);
 char *strchr(const char *string, int wanted);
 char *strrchr(const char *string, int wanted);
+size_t strcspn(const char *string, const char *stops);
 
 size_t strlen(const char *string)
 {
@@ -63,4 +64,14 @@ char *strrchr(const char *string, int wanted)
             last = (char *)string;
     } while (*string++);
     return last;
+}
+
+/* The end of stops is found in it as well, so the end of string always stops. */
+size_t strcspn(const char *string, const char *stops)
+{
+    size_t length = 0;
+
+    while (!strchr(stops, string[length]))
+        length++;
+    return length;
 }

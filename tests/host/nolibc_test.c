@@ -23,6 +23,7 @@
 #define strncmp nolibc_strncmp
 #define strchr  nolibc_strchr
 #define strrchr nolibc_strrchr
+#define strcspn nolibc_strcspn
 #define strtoul nolibc_strtoul
 #include "kernel/nolibc/memory.c"
 #include "kernel/nolibc/string.c"
@@ -38,6 +39,7 @@
 #undef strncmp
 #undef strchr
 #undef strrchr
+#undef strcspn
 #undef strtoul
 
 #define SPAN 160
@@ -160,6 +162,7 @@ static void string_functions_agree_with_libc(void **state)
         }
         for (unsigned j = 0; j < count; j++) {
             assert_int_equal(sign(nolibc_strcmp(s, strings[j])), sign(strcmp(s, strings[j])));
+            assert_int_equal(nolibc_strcspn(s, strings[j]), strcspn(s, strings[j]));
             for (size_t limit = 0; limit < 8; limit++)
                 assert_int_equal(sign(nolibc_strncmp(s, strings[j], limit)),
                                  sign(strncmp(s, strings[j], limit)));

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An image with no libc at all: linked with kernel/nolibc instead. That it
+ * links is the point; that it boots, reads its device tree and takes an
+ * interrupt shows that nothing else was missing.
+ */
+#include "kernel/console.h"
+#include "kernel/devicetree.h"
+#include "kernel/exit.h"
+#include "kernel/heap.h"
+#include "kernel/irq.h"
+#include "kernel/timer.h"
+
+static volatile bool woken;
+
+static void wake(void *context)
+{
+    (void)context;
+    woken = true;
+}
+
+static void sleep_a_millisecond(void)
+{
+    struct timer timer = {.callback = wake};
+    const irq_state_t state = irq_mask();
+
+    timer_start(&timer, 1000000);
+    while (!woken)
+        irq_wait();
+    irq_restore(state);
+}
+
+int main(void)
+{
+    char *const block = heap_alloc_zero(100);
+
+    if (!block || block[99] != 0)
+        return EXIT_STATUS_FAILED;
+    ksnprintf(block, 100, "%s, %llu Hz, bootargs \"%s\"", irq_controller_name(),
+              (unsigned long long)timer_frequency(), devicetree_bootargs());
+    sleep_a_millisecond();
+    kprintf("no libc: %s\n", block);
+    heap_free(block);
+    return EXIT_STATUS_PASSED;
+}
