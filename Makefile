@@ -79,7 +79,7 @@ TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
-HOST_CFLAGS := $(COMMON) -O1 -DDEBUG -Itests/host/shadow -isystem $(LIBFDT)/include \
+HOST_CFLAGS := -Itests/host/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
     -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone.
