@@ -150,10 +150,11 @@ print_profile()
 
 if [ -n "$profile" ]; then
     [ $# -eq 1 ] || usage
-    print_profile "$profile" "$1" >"$work/report" && grep -q '^BENCH' "$work/profile.out" || {
+    print_profile "$profile" "$1" >"$work/report"
+    if ! grep -q '^BENCH' "$work/profile.out"; then
         tail -n 5 "$work/profile.out" >&2
         exit 2
-    }
+    fi
     cat "$work/report"
     exit
 fi
