@@ -38,10 +38,10 @@
 #define TCR_ASID_16_BITS (1UL << 36)
 
 /* ID_AA64MMFR0_EL1 */
-#define MMFR0_PARANGE(id) ((id) & 0xf)
+#define MMFR0_PARANGE(id)  ((id)&0xf)
 #define MMFR0_ASIDBITS(id) ((id) >> 4 & 0xf)
-#define PARANGE_48_BITS   5 /* the most that a 4 KiB granule without LPA2 can use */
-#define ASIDBITS_16       2
+#define PARANGE_48_BITS    5 /* the most that a 4 KiB granule without LPA2 can use */
+#define ASIDBITS_16        2
 
 typedef uint64_t table_t[TABLE_ENTRIES];
 
@@ -100,7 +100,8 @@ static uint64_t tcr_value(void)
     uint64_t mmfr0;
 
     __asm__("mrs %0, id_aa64mmfr0_el1" : "=r"(mmfr0));
-    uint64_t range = MMFR0_PARANGE(mmfr0) < PARANGE_48_BITS ? MMFR0_PARANGE(mmfr0) : PARANGE_48_BITS;
+    uint64_t range =
+        MMFR0_PARANGE(mmfr0) < PARANGE_48_BITS ? MMFR0_PARANGE(mmfr0) : PARANGE_48_BITS;
     uint64_t asid = MMFR0_ASIDBITS(mmfr0) == ASIDBITS_16 ? TCR_ASID_16_BITS : 0;
 
     return TCR_T0SZ(48) | TCR_T1SZ(48) | TCR_WALKS0 | TCR_WALKS1 | TCR_TG1_4K | TCR_IPS(range) |

@@ -6,7 +6,7 @@
  */
 #include "boot/early.h"
 
-#define SCR_NS       (1UL << 0)  /* lower levels are non-secure */
+#define SCR_NS       (1UL << 0) /* lower levels are non-secure */
 #define SCR_RES1     (3UL << 4)
 #define SCR_HCE      (1UL << 8)  /* HVC works, if there is an EL2 */
 #define SCR_RW       (1UL << 10) /* the next level is AArch64 */
@@ -17,23 +17,23 @@
 #define GICD_CTLR           0x000
 #define GICD_TYPER          0x004
 #define GICD_IGROUPR        0x080
-#define GICD_CTLR_ARE       (3u << 4) /* affinity routing, secure and non-secure */
-#define GICD_TYPER_LINES(t) (((t) & 0x1f) + 1) /* registers of one bit an interrupt */
+#define GICD_CTLR_ARE       (3u << 4)        /* affinity routing, secure and non-secure */
+#define GICD_TYPER_LINES(t) (((t)&0x1f) + 1) /* registers of one bit an interrupt */
 
 /* CPU interface of version 2. */
 #define GICC_BASE 0x08010000UL
 #define GICC_PMR  0x004
 
 /* Redistributors of version 3: two 64 KiB frames a CPU. */
-#define GICR_BASE         0x080a0000UL
-#define GICR_STRIDE       0x20000UL
-#define GICR_TYPER        0x0008
-#define GICR_SGI_FRAME    0x10000
-#define GICR_TYPER_LAST   (1u << 4)
+#define GICR_BASE       0x080a0000UL
+#define GICR_STRIDE     0x20000UL
+#define GICR_TYPER      0x0008
+#define GICR_SGI_FRAME  0x10000
+#define GICR_TYPER_LAST (1u << 4)
 
-#define ALL_NONSECURE  0xffffffffu /* group 1, in every bit of an IGROUPR */
-#define LOWEST_PRIORITY 0xffu      /* as a mask: lets everything pass */
-#define ICC_SRE_ALL    0xfUL       /* system registers in use, also for lower levels */
+#define ALL_NONSECURE   0xffffffffu /* group 1, in every bit of an IGROUPR */
+#define LOWEST_PRIORITY 0xffu       /* as a mask: lets everything pass */
+#define ICC_SRE_ALL     0xfUL       /* system registers in use, also for lower levels */
 
 static volatile uint32_t *word(uint64_t base, uint64_t offset)
 {

@@ -20,8 +20,9 @@ _Static_assert(MAIR_INDEX_NORMAL == MMU_NORMAL && MAIR_INDEX_WRITE_THROUGH == MM
                "memory types are MAIR indices");
 
 extern char __bss_start[], __bss_end[];
-extern initialiser_t *const __initialisers_start[], *const __initialisers_after_consoles[],
-    *const __initialisers_end[];
+extern initialiser_t *const __initialisers_start[];
+extern initialiser_t *const __initialisers_after_consoles[];
+extern initialiser_t *const __initialisers_end[];
 extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
 
 int main(int argc, char **argv);

@@ -20,19 +20,19 @@
 #define FRAME_SIZE   832
 
 /* Which entry of the vector table was taken, for exception_unexpected. */
-#define VECTOR_SP0_SYNC      0
-#define VECTOR_SP0_IRQ       1
-#define VECTOR_SP0_FIQ       2
-#define VECTOR_SP0_SERROR    3
-#define VECTOR_FIQ           6
-#define VECTOR_SERROR        7
-#define VECTOR_LOWER_SYNC    8
-#define VECTOR_LOWER_IRQ     9
-#define VECTOR_LOWER_FIQ     10
-#define VECTOR_LOWER_SERROR  11
-#define VECTOR_LOWER32_SYNC  12
-#define VECTOR_LOWER32_IRQ   13
-#define VECTOR_LOWER32_FIQ   14
+#define VECTOR_SP0_SYNC       0
+#define VECTOR_SP0_IRQ        1
+#define VECTOR_SP0_FIQ        2
+#define VECTOR_SP0_SERROR     3
+#define VECTOR_FIQ            6
+#define VECTOR_SERROR         7
+#define VECTOR_LOWER_SYNC     8
+#define VECTOR_LOWER_IRQ      9
+#define VECTOR_LOWER_FIQ      10
+#define VECTOR_LOWER_SERROR   11
+#define VECTOR_LOWER32_SYNC   12
+#define VECTOR_LOWER32_IRQ    13
+#define VECTOR_LOWER32_FIQ    14
 #define VECTOR_LOWER32_SERROR 15
 
 #ifndef __ASSEMBLER__

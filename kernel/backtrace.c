@@ -36,6 +36,12 @@ static void print_address(vaddr_t address)
     kprintf("  [<%016llx>]\n", (unsigned long long)address);
 }
 
+/* The call itself: where it returns to may be another line, or another function. */
+static void print_call(vaddr_t link)
+{
+    print_address(link - 4);
+}
+
 void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
 {
     kprintf("backtrace:\n");
@@ -44,7 +50,7 @@ void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
     /* A leaf function has no record of its own: only x30 knows its caller. */
     bool is_linked = is_readable_record(frame) && ((struct frame_record *)frame)->link == link;
     if (is_text(link) && !is_linked) {
-        print_address(link);
+        print_call(link);
     }
     for (unsigned lines = 0; is_readable_record(frame); lines++) {
         const struct frame_record *record = (const struct frame_record *)frame;
@@ -56,7 +62,7 @@ void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
             kprintf("  ...\n");
             return;
         }
-        print_address(record->link);
+        print_call(record->link);
         /* Callers lie higher, but for the step from the emergency stack to the other. */
         if ((vaddr_t)record->caller <= frame) {
             return;

@@ -6,9 +6,9 @@
 #include "kernel/types.h"
 
 /*
- * Print one line "  [<address>]" a caller, innermost first; qemu/ turns them
- * into function and line. pc, link, frame: PC, x30 and x29 of the context (link
- * may be 0). Never faults, whatever they are. Any context.
+ * Print a line "  [<address>]" for pc and for each call that led there,
+ * innermost first; qemu/ turns them into function and line. pc, link, frame: PC, x30 and x29 of the
+ * context (link may be 0). Never faults, whatever they are. Any context.
  */
 void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame);
 

@@ -6,9 +6,12 @@
 
 static struct console *current; /* NULL: the UART at its fixed address, mapped by boot */
 
-void console_register(struct console *console)
+struct console *console_register(struct console *console)
 {
+    struct console *before = current;
+
     current = console;
+    return before;
 }
 
 void console_write(const char *text, size_t length)

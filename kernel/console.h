@@ -16,11 +16,15 @@ struct console {
     int (*read)(struct console *self); /* next byte, or -1 if none waits */
 };
 
-void console_register(struct console *console);
+/* Send everything there from now on. Returns the console before; NULL: the UART of boot. */
+struct console *console_register(struct console *console);
 void console_write(const char *text, size_t length);
-int console_read(void);
+int console_read(void); /* next byte, or -1 if none waits */
 
-/* %d %i %u %x %X %p %s %c %% with width, 0, - and the lengths hh h l ll z j t. */
+/*
+ * %d %i %u %x %X %p %s %c %% with width, 0, -, the lengths hh h l ll z j t, and
+ * a precision for %s; anything else is printed as it stands.
+ */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kvprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 /* As C's snprintf: always terminated when size is not 0; returns the length it would have had. */

@@ -34,7 +34,8 @@ bool exception_is_abort(uint64_t esr)
 bool exception_is_stack_overflow(const struct exception_frame *frame)
 {
     return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT && frame->far >= (uint64_t)__stack_guard &&
-           frame->far < (uint64_t)__stack_bottom && frame->sp < (uint64_t)__stack_bottom + FRAME_SIZE;
+           frame->far < (uint64_t)__stack_bottom &&
+           frame->sp < (uint64_t)__stack_bottom + FRAME_SIZE;
 }
 
 void exception_sync(struct exception_frame *frame)

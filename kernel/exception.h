@@ -11,22 +11,22 @@
 #include "kernel/types.h"
 
 /* Exception classes, ESR_EL1.EC (Arm ARM, D17.2.37). */
-#define ESR_CLASS(esr)             ((unsigned)((esr) >> 26) & 0x3f)
-#define ESR_ISS(esr)               ((uint32_t)(esr)&0x1ffffff)
-#define ESR_CLASS_UNKNOWN          0x00 /* undefined instruction */
-#define ESR_CLASS_FETCH_ABORT_EL0  0x20
-#define ESR_CLASS_FETCH_ABORT      0x21
-#define ESR_CLASS_PC_ALIGNMENT     0x22
-#define ESR_CLASS_DATA_ABORT_EL0   0x24
-#define ESR_CLASS_DATA_ABORT       0x25
-#define ESR_CLASS_SP_ALIGNMENT     0x26
-#define ESR_CLASS_SERROR           0x2f
-#define ESR_CLASS_BRK              0x3c
+#define ESR_CLASS(esr)            ((unsigned)((esr) >> 26) & 0x3f)
+#define ESR_ISS(esr)              ((uint32_t)(esr)&0x1ffffff)
+#define ESR_CLASS_UNKNOWN         0x00 /* undefined instruction */
+#define ESR_CLASS_FETCH_ABORT_EL0 0x20
+#define ESR_CLASS_FETCH_ABORT     0x21
+#define ESR_CLASS_PC_ALIGNMENT    0x22
+#define ESR_CLASS_DATA_ABORT_EL0  0x24
+#define ESR_CLASS_DATA_ABORT      0x25
+#define ESR_CLASS_SP_ALIGNMENT    0x26
+#define ESR_CLASS_SERROR          0x2f
+#define ESR_CLASS_BRK             0x3c
 
 /* Data and instruction aborts: the fields of ISS. */
-#define ESR_ABORT_STATUS(esr)  ((unsigned)(esr)&0x3f)
-#define ESR_ABORT_WRITE(esr)   (((esr) >> 6 & 1) != 0) /* data aborts only */
-#define ESR_ABORT_NO_FAR(esr)  (((esr) >> 10 & 1) != 0)
+#define ESR_ABORT_STATUS(esr) ((unsigned)(esr)&0x3f)
+#define ESR_ABORT_WRITE(esr)  (((esr) >> 6 & 1) != 0) /* data aborts only */
+#define ESR_ABORT_NO_FAR(esr) (((esr) >> 10 & 1) != 0)
 
 /* Abort status, without its level in the two lowest bits. */
 #define ABORT_ADDRESS_SIZE 0x00

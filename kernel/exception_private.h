@@ -10,7 +10,11 @@ bool exception_is_abort(uint64_t esr);
 /* The stack ran into its guard page, by a push or by a frame of the vectors. */
 bool exception_is_stack_overflow(const struct exception_frame *frame);
 
-/* Print the frame decoded and end the image. vector: which vector it was, NULL if the expected one. */
+/* Print the exception in words, then registers and backtrace. vector: which one was taken, or NULL.
+ */
+void exception_print(const struct exception_frame *frame, const char *vector);
+
+/* The same as the last words of the image. */
 _Noreturn void exception_panic(const struct exception_frame *frame, const char *vector);
 
 /* fault.c: if fault_expect is waiting, make the frame return to it. */

@@ -6,11 +6,11 @@
 #include "kernel/exit.h"
 
 /* Immediates of the BRK that compilers plant where behaviour is undefined. */
-#define BRK_TRAP_GCC       1000
-#define BRK_TRAP_CLANG     1
-#define BRK_UBSAN_CLANG    0x5500 /* + kind of the check */
-#define BRK_UBSAN_KIND(b)  ((b)&0xff)
-#define BRK_UBSAN_BASE(b)  ((b)&0xff00)
+#define BRK_TRAP_GCC      1000
+#define BRK_TRAP_CLANG    1
+#define BRK_UBSAN_CLANG   0x5500 /* + kind of the check */
+#define BRK_UBSAN_KIND(b) ((b)&0xff)
+#define BRK_UBSAN_BASE(b) ((b)&0xff00)
 
 static const char *class_name(unsigned class)
 {
@@ -135,9 +135,8 @@ static void print_registers(const struct exception_frame *frame)
     kprintf("  sp   %016llx\n", (unsigned long long)frame->sp);
 }
 
-_Noreturn void exception_panic(const struct exception_frame *frame, const char *vector)
+void exception_print(const struct exception_frame *frame, const char *vector)
 {
-    panic_enter();
     kprintf("\npanic: ");
     if (vector != NULL) {
         kprintf("unexpected %s: ", vector);
@@ -154,5 +153,11 @@ _Noreturn void exception_panic(const struct exception_frame *frame, const char *
     kprintf("\n");
     print_registers(frame);
     backtrace_print(frame->elr, frame->x[30], frame->x[29]);
+}
+
+_Noreturn void exception_panic(const struct exception_frame *frame, const char *vector)
+{
+    panic_enter();
+    exception_print(frame, vector);
     kernel_exit(EXIT_STATUS_PANIC);
 }

@@ -29,7 +29,7 @@ _Noreturn void panic(const char *format, ...)
     kvprintf(format, arguments);
     va_end(arguments);
     kprintf("\n");
-    backtrace_print((vaddr_t)__builtin_return_address(0), 0,
+    backtrace_print((vaddr_t)__builtin_return_address(0) - 4, 0,
                     *(vaddr_t *)__builtin_frame_address(0));
     kernel_exit(EXIT_STATUS_PANIC);
 }

@@ -9,12 +9,12 @@
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A state in which going on would corrupt memory: checked in every build. */
-#define CHECK(condition)                                                               \
+#define CHECK(condition)                                                                           \
     ((condition) ? (void)0 : panic("%s:%d: CHECK(%s) failed", __FILE__, __LINE__, #condition))
 
 /* A bug of this code: checked in debug builds (DEBUG=1) only. */
 #ifdef DEBUG
-#define ASSERT(condition)                                                              \
+#define ASSERT(condition)                                                                          \
     ((condition) ? (void)0 : panic("%s:%d: ASSERT(%s) failed", __FILE__, __LINE__, #condition))
 #else
 #define ASSERT(condition) ((void)sizeof(condition))

@@ -15,11 +15,11 @@ struct sink {
 };
 
 struct conversion {
-    bool left;      /* - */
-    char pad;       /* ' ' or '0' */
+    bool left; /* - */
+    char pad;  /* ' ' or '0' */
     unsigned width;
     size_t precision; /* most bytes of %s */
-    unsigned bytes; /* size of the integer argument */
+    unsigned bytes;   /* size of the integer argument */
 };
 
 static void sink_put(struct sink *sink, char c)

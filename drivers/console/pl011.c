@@ -39,13 +39,6 @@ static int uart_read(struct console *console)
     return (int)(mmio_read32(self->registers, PL011_DR) & 0xff);
 }
 
-static bool is_enabled(int node)
-{
-    const char *status = fdt_getprop(devicetree(), node, "status", NULL);
-
-    return status == NULL || strcmp(status, "okay") == 0 || strcmp(status, "ok") == 0;
-}
-
 /* The node of /chosen/stdout-path, "path[:options]"; negative if it is not a PL011. */
 static int stdout_node(void)
 {
@@ -60,25 +53,15 @@ static int stdout_node(void)
                                                                               : -FDT_ERR_NOTFOUND;
 }
 
-static int console_node(void)
-{
-    int node = stdout_node();
-
-    if (node >= 0) {
-        return node;
-    }
-    do {
-        node = devicetree_next_compatible(node < 0 ? -1 : node, COMPATIBLE);
-    } while (node >= 0 && !is_enabled(node));
-    return node;
-}
-
 static void pl011_probe(void)
 {
     static struct pl011 uart = {.console = {.write = uart_write, .read = uart_read}};
     struct devicetree_range range;
-    int node = console_node();
+    int node = stdout_node();
 
+    if (node < 0) {
+        node = devicetree_next_compatible(-1, COMPATIBLE);
+    }
     if (node < 0 || devicetree_reg(node, 0, &range) != KERN_SUCCESS) {
         return;
     }

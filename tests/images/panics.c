@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Every way to a panic, chosen by the boot argument panic=NAME. Each must end
+ * with EXIT_STATUS_PANIC and say what tests/panics.tsv has beside its name.
+ */
+#include <string.h>
+
+#include "kernel/console.h"
+#include "kernel/devicetree.h"
+#include "kernel/exception.h"
+#include "kernel/exit.h"
+#include "kernel/panic.h"
+#include "kernel/types.h"
+
+#define HOLE 16UL /* in the NULL page */
+
+static int recurse(volatile char *caller)
+{
+    volatile char frame[256];
+
+    frame[0] = caller[0];
+    return frame[0] != 0 ? 0 : recurse(frame) + frame[0];
+}
+
+static void panic_plain(void)
+{
+    panic("value %d of %s", -3, "this");
+}
+
+static void panic_check(void)
+{
+    volatile int zero = 0;
+
+    CHECK(zero != 0);
+}
+
+static void panic_overflow(void)
+{
+    char seed = 0;
+
+    recurse(&seed);
+}
+
+static void panic_null(void)
+{
+    __asm__ volatile("str wzr, [%0]" : : "r"(HOLE));
+}
+
+static void panic_jump(void)
+{
+    ((void (*)(void))HOLE)();
+}
+
+static void panic_undefined(void)
+{
+    __asm__ volatile(".inst 0");
+}
+
+static void panic_trap(void)
+{
+    __builtin_trap();
+}
+
+static void panic_sp(void)
+{
+    __asm__ volatile("mov sp, %0\n\tldr x0, [sp]" : : "r"(HOLE + 1));
+}
+
+/* On the other stack pointer, which no part of the kernel uses. */
+static void panic_sp0(void)
+{
+    __asm__ volatile("msr spsel, #0\n\tldr x0, [%0]" : : "r"(HOLE) : "x0");
+}
+
+static void panic_el0(void)
+{
+    __asm__ volatile("msr spsr_el1, xzr\n\tmsr elr_el1, %0\n\teret" : : "r"(HOLE));
+}
+
+static bool fail_again(struct exception_frame *frame)
+{
+    (void)frame;
+    panic("the fault handler gives up");
+}
+
+static void panic_in_handler(void)
+{
+    exception_set_fault_handler(fail_again);
+    panic_null();
+}
+
+static void write_and_fail(struct console *console, const char *text, size_t length)
+{
+    (void)console;
+    (void)text;
+    (void)length;
+    panic_null();
+}
+
+/* The panic's own output fails: the second panic says nothing, but it ends the image. */
+static void panic_in_panic(void)
+{
+    static struct console broken = {.write = write_and_fail};
+
+    kprintf("nothing follows\n");
+    console_register(&broken);
+    panic("not to be seen");
+}
+
+static const struct {
+    const char *name;
+    void (*cause)(void);
+} panics[] = {
+    {"plain", panic_plain},
+    {"check", panic_check},
+    {"overflow", panic_overflow},
+    {"null", panic_null},
+    {"jump", panic_jump},
+    {"undefined", panic_undefined},
+    {"trap", panic_trap},
+    {"sp", panic_sp},
+    {"sp0", panic_sp0},
+    {"el0", panic_el0},
+    {"handler", panic_in_handler},
+    {"panic", panic_in_panic},
+};
+
+int main(void)
+{
+    char name[16];
+
+    if (!devicetree_bootarg("panic", name, sizeof(name))) {
+        kprintf("panics: say which, by the boot argument panic=NAME\n");
+        return EXIT_STATUS_USAGE;
+    }
+    for (size_t i = 0; i < sizeof(panics) / sizeof(panics[0]); i++) {
+        if (strcmp(panics[i].name, name) == 0) {
+            panics[i].cause();
+            return EXIT_STATUS_FAILED; /* it has come back */
+        }
+    }
+    kprintf("panics: no panic is called %s\n", name);
+    return EXIT_STATUS_USAGE;
+}
