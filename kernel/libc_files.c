@@ -214,6 +214,24 @@ WEAK int _read(int fd, void *buffer, size_t size)
     return file ? host_transfer(SEMIHOST_READ, file, buffer, clamp(size)) : -1;
 }
 
+/* To an absolute position; false with errno. */
+static bool host_seek(struct file *file, int64_t target)
+{
+    uint64_t block[] = {(uint64_t)file->handle, (uint64_t)target};
+
+    if (semihost_call(SEMIHOST_SEEK, block) != 0) {
+        host_failed();
+        return false;
+    }
+    file->position = target;
+    return true;
+}
+
+static int64_t host_length(struct file *file)
+{
+    return semihost_call(SEMIHOST_FLEN, &file->handle);
+}
+
 WEAK int _write(int fd, const void *buffer, size_t size)
 {
     if (is_console(fd)) {
@@ -227,12 +245,9 @@ WEAK int _write(int fd, const void *buffer, size_t size)
         return -1;
     if (size == 0)
         return 0;
-
-    const int written = host_transfer(SEMIHOST_WRITE, file, buffer, clamp(size));
-
-    if (file->append) /* the host wrote at the end, wherever we were */
-        file->position = semihost_call(SEMIHOST_FLEN, &file->handle);
-    return written;
+    if (file->append && !host_seek(file, host_length(file))) /* QEMU 7.2 forgets that itself */
+        return -1;
+    return host_transfer(SEMIHOST_WRITE, file, buffer, clamp(size));
 }
 
 WEAK off_t _lseek(int fd, off_t offset, int whence)
@@ -250,17 +265,14 @@ WEAK off_t _lseek(int fd, off_t offset, int whence)
 
     const int64_t base = whence == SEEK_SET   ? 0
                          : whence == SEEK_CUR ? file->position
-                         : whence == SEEK_END ? semihost_call(SEMIHOST_FLEN, &file->handle)
+                         : whence == SEEK_END ? host_length(file)
                                               : -1;
 
     if (base < 0 || __builtin_add_overflow(base, offset, &target) || target < 0) {
         errno = EINVAL;
         return -1;
     }
-    if (semihost_call(SEMIHOST_SEEK, (uint64_t[]){(uint64_t)file->handle, (uint64_t)target}) != 0)
-        return host_failed();
-    file->position = target;
-    return (off_t)target;
+    return host_seek(file, target) ? (off_t)target : -1;
 }
 
 WEAK int _fstat(int fd, struct stat *status)
@@ -276,7 +288,7 @@ WEAK int _fstat(int fd, struct stat *status)
     if (!file)
         return -1;
 
-    const int64_t length = semihost_call(SEMIHOST_FLEN, &file->handle);
+    const int64_t length = host_length(file);
 
     if (length < 0)
         return host_failed();

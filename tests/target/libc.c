@@ -184,13 +184,13 @@ TEST(malloc_family_keeps_contents_and_alignment)
 TEST(malloc_family_refuses_with_an_error)
 {
     void *untouched = text;
-    volatile size_t huge = SIZE_MAX - 100, many = SIZE_MAX / 2;
+    volatile size_t huge = SIZE_MAX - 100, many = SIZE_MAX / 2 + 2;
 
     errno = 0;
     EXPECT_TRUE(opaque(malloc(huge)) == NULL);
     EXPECT_EQ(errno, ENOMEM);
     errno = 0;
-    EXPECT_TRUE(opaque(calloc(many, 3)) == NULL); /* the product wraps */
+    EXPECT_TRUE(opaque(calloc(many, 2)) == NULL); /* the product wraps to 2 */
     EXPECT_EQ(errno, ENOMEM);
 
     /* volatile, or the compiler takes the block for gone after realloc */
@@ -315,6 +315,16 @@ TEST(files_are_created_and_truncated_only_when_asked)
     EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 6);
     EXPECT_MEM_EQ(bytes, "ABcdef", 6);
     EXPECT_EQ(write(fd, "x", 1), -1); /* opened for reading */
+    EXPECT_EQ(close(fd), 0);
+
+    fd = open(name, O_RDWR | O_APPEND);
+    ASSERT_GE(fd, 3);
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_EQ(write(fd, "Z", 1), 1); /* at the end, wherever we were */
+    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 7);
+    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
+    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 7);
+    EXPECT_MEM_EQ(bytes, "ABcdefZ", 7);
     EXPECT_EQ(close(fd), 0);
     EXPECT_EQ(unlink(name), 0);
     EXPECT_EQ(unlink(name), -1);

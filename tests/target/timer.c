@@ -126,6 +126,7 @@ TEST(cancelled_timer_does_not_fire)
     struct timer second = {.callback = note, .context = &second};
     struct timer third = {.callback = note, .context = &third};
     const irq_state_t state = irq_mask();
+    const uint64_t served = irq_count();
 
     fired_count = 0;
     timer_start(&first, MILLISECOND);
@@ -139,6 +140,7 @@ TEST(cancelled_timer_does_not_fire)
     timer_delay(2 * MILLISECOND);
     EXPECT_EQ(fired_count, 1);
     EXPECT_EQ(fired_order[0], &second);
+    EXPECT_EQ(irq_count() - served, 1); /* nor does it interrupt for nothing */
 }
 
 TEST(start_of_a_running_timer_moves_it)
