@@ -9,6 +9,8 @@
 #define GICD_CTLR_ENABLE  0x12u       /* affinity routing, group 1 */
 #define GICD_CTLR_PENDING 0x80000000u /* an earlier write has not taken effect yet */
 
+#define GICR_CTLR         0x0000u
+#define GICR_CTLR_PENDING 0x8u /* as GICD_CTLR_PENDING */
 #define GICR_TYPER        0x0008u
 #define GICR_WAKER        0x0014u
 #define GICR_WAKER_ASLEEP 0x4u
@@ -21,7 +23,8 @@
 #define MPIDR_AFFINITY 0xff00ffffffUL
 
 static volatile void *distributor;
-static volatile void *private_frame; /* SGI frame of this CPU's redistributor */
+static volatile void *redistributor; /* this CPU's */
+static volatile void *private_frame; /* its SGI frame */
 
 static uint64_t cpu_affinity(void)
 {
@@ -65,7 +68,7 @@ static void distributor_init(unsigned count)
     distributor_settle();
 }
 
-static void redistributor_init(volatile void *redistributor)
+static void redistributor_init(void)
 {
     mmio_write32(redistributor, GICR_WAKER, 0);
     while (mmio_read32(redistributor, GICR_WAKER) & GICR_WAKER_ASLEEP)
@@ -98,13 +101,13 @@ static unsigned gic_v3_init(int node)
     if (!distributor || !region)
         return 0;
 
-    volatile void *redistributor = find_redistributor(region, gicr.size);
     const unsigned count = gic_intid_count(distributor);
 
+    redistributor = find_redistributor(region, gicr.size);
     if (!redistributor)
         return 0;
     distributor_init(count);
-    redistributor_init(redistributor);
+    redistributor_init();
     cpu_interface_init();
     return count;
 }
@@ -119,9 +122,17 @@ static void gic_v3_enable(unsigned intid)
     gic_bit_write(frame, GICD_ISENABLER, intid);
 }
 
+/* On return it cannot come any more: disabling takes effect some time after the write. */
 static void gic_v3_disable(unsigned intid)
 {
-    gic_bit_write(intid < GIC_FIRST_SPI ? private_frame : distributor, GICD_ICENABLER, intid);
+    if (intid >= GIC_FIRST_SPI) {
+        gic_bit_write(distributor, GICD_ICENABLER, intid);
+        distributor_settle();
+        return;
+    }
+    gic_bit_write(private_frame, GICD_ICENABLER, intid);
+    while (mmio_read32(redistributor, GICR_CTLR) & GICR_CTLR_PENDING)
+        ;
 }
 
 static uint32_t gic_v3_acknowledge(void)

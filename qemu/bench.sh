@@ -77,7 +77,7 @@ machine()
 # The option that makes QEMU translate one instruction at a time changed its name in 8.1.
 one_instruction()
 {
-    if "$qemu" -accel help 2>/dev/null | grep -q tcg && "$qemu" -help | grep -q -- '^-singlestep'; then
+    if "$qemu" -help | grep -q -- '^-singlestep'; then
         echo "-singlestep"
     else
         echo "-accel tcg,one-insn-per-tb=on"
