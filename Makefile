@@ -5,7 +5,8 @@
 # Everything is found by folder: a source file in boot/, kernel/, drivers/*/ or
 # descriptors/ joins the library; a .c file in tests/target, tests/images,
 # tests/bench or tests/harness/selftest becomes an image; tests/host/X_test.c
-# becomes a host program. No list to keep but HOST_SOURCES.
+# becomes a host program; tests/X.sh is a test as it is. No list to keep but
+# HOST_SOURCES.
 
 O    ?= build
 DEPS ?= build/deps
@@ -15,7 +16,29 @@ Q    := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
+
+# As many jobs as processors, unless -j says otherwise.
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS := -j$(shell nproc) $(MAKEFLAGS)
+endif
+
 # Tools ----------------------------------------------------------------------
+
+# See that the goals' tools are there before any is asked for anything; -n and a
+# make called by this one leave that out.
+GOALS := $(or $(MAKECMDGOALS),all)
+NEEDS := $(if $(filter-out clean distclean help,$(GOALS)),build) $(if $(LLVM),llvm) \
+         $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
+         $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host,$(GOALS)),test) \
+         $(if $(filter test,$(GOALS)),test run llvm) $(if $(JUNIT),junit) \
+         $(if $(filter setup,$(GOALS)),build llvm run test bench debug)
+ifeq ($(MAKELEVEL)$(DRY_RUN),0)
+ifneq ($(strip $(NEEDS)),)
+$(if $(shell QEMU='$(QEMU)' CROSS_COMPILE='$(CROSS_COMPILE)' HOST_CC='$(HOST_CC)' \
+    LIBFDT='$(LIBFDT)' DEPS='$(DEPS)' qemu/setup.sh $(NEEDS) >&2 && echo ready),,$(error tools are missing, see above))
+endif
+endif
 
 CROSS := $(or $(CROSS_COMPILE),$(firstword $(foreach prefix, \
     aarch64-none-elf- aarch64-elf- aarch64-linux-gnu-, \
@@ -156,6 +179,35 @@ bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions
 profile: $(BENCHES) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
 	$(Q)$(BENCH) -p '$(ROW)' $(B)/tests/bench/$(NAME).elf
 
+MACHINE ?= default
+# IMAGE is a path, or the name of an image in one of the folders.
+IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(ELFS))), \
+                 $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
+export ADDR2LINE := $(CROSS)addr2line
+
+.PHONY: run debug test setup
+ifdef IMAGE
+run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
+	@qemu/run.sh -m '$(MACHINE)' -a '$(ARGS)' $<
+else
+run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
+	@qemu/transfer.sh -m '$(MACHINE)' -i '$(FILE)' -o '$(OUT)' $<
+endif
+
+debug: $(if $(IMAGE),$(IMAGE_ELF),$(B)/tests/images/transfer.elf) ## halt IMAGE before its first instruction and attach gdb
+	@qemu/debug.sh -m '$(MACHINE)' $< $(GDB_OPTIONS)
+
+# Everything is built in each way that qemu/test.sh knows; for T=... in one.
+test: ## run every test, or T=image, image/test, image@machine, host:name, script
+	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
+	@+$(if $(T),,$(MAKE) -s --no-print-directory all)
+	@+$(if $(T),,$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all)
+	@+$(if $(T),,$(MAKE) -s --no-print-directory LLVM=1 all)
+	@qemu/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
+
+setup: ## install what is missing for all of this
+	@echo "everything is there"
+
 .PHONY: clean distclean format check-format help
 
 clean: ## remove what was built, but for newlib and libfdt
@@ -179,5 +231,17 @@ compile_commands.json: Makefile $(LIBRARY) $(NOLIBC) $(SUPPORT) $(IMAGES) ## wri
 	    separator=','; \
 	done; printf '\n]\n'; } >$@
 
+define VARIABLES
+
+FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wildcard qemu/profiles/*))
+IMAGE=name or .elf  what to run or debug         ARGS="..."       its bootargs
+T=selection         which tests                  JUNIT=file       their report, for machines
+QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
+LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
+O=build             where to build               DEPS=build/deps  newlib and libfdt, built once
+endef
+export VARIABLES
+
 help: ## this list
-	@sed -nE 's/^([a-z_.-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 32
+	@sed -nE 's/^([a-z_.-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 28
+	@echo "$$VARIABLES"

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# panics.sh IMAGE [PROFILE]: TAP. Boot tests/images/panics.c once for each panic
+# panics.sh [IMAGE [PROFILE]]: TAP. Boot tests/images/panics.c once for each panic
 # in panics.tsv; it must say the words there and end with status 3 at once.
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
-image=$1
+image=${1:-$BUILD/gcc-debug/tests/images/panics.elf}
 profile=${2:-default}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -109,13 +109,13 @@ int main(void)
     unsigned number = 0, failed = 0, skipped = 0;
 
     if (!devicetree_bootarg("test", name, sizeof(name)) && strstr(devicetree_bootargs(), "test=")) {
-        kprintf("Bail out! test= is longer than %u characters\n", NAME_SIZE - 1);
+        kprintf("harness: test= is longer than %u characters\n", NAME_SIZE - 1);
         return EXIT_STATUS_USAGE;
     }
     const bool exactly = count_selected(name, true) != 0;
     const unsigned count = count_selected(name, exactly);
     if (count == 0) {
-        kprintf("Bail out! no test is called \"%s\"\n", name);
+        kprintf("harness: no test is called \"%s\"\n", name);
         return EXIT_STATUS_USAGE;
     }
 

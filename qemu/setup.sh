@@ -1,0 +1,192 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# setup.sh [PURPOSE]...: see that the tools for these purposes are there
+#
+# Purposes: build llvm run test bench debug junit. Where apt is, what is missing
+# is announced and installed (as root, or with sudo); elsewhere it is listed and
+# the status is 1. Quick and silent when nothing is missing.
+# Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS.
+set -uo pipefail
+
+qemu_oldest=7.2
+
+missing=()  # what, for people
+packages=() # Debian's packages that bring it
+
+# need WHAT PACKAGE CHECK...: CHECK is a command that succeeds if WHAT is there.
+need()
+{
+    local what=$1 package=$2
+    shift 2
+    "$@" >/dev/null 2>&1 && return
+    [[ " ${packages[*]-} " != *" $package "* ]] || return
+    missing+=("$what")
+    packages+=("$package")
+}
+
+have()
+{
+    command -v "$1"
+}
+
+cross_prefix()
+{
+    local prefix
+    for prefix in ${CROSS_COMPILE:-aarch64-none-elf- aarch64-elf- aarch64-linux-gnu-}; do
+        have "${prefix}gcc" >/dev/null && echo "$prefix" && return
+    done
+    return 1
+}
+
+brings_newlib()
+{
+    local prefix
+    prefix=$(cross_prefix) && [[ $("${prefix}gcc" -dumpmachine) == *-elf ]]
+}
+
+have_newlib()
+{
+    brings_newlib || [ -e "${DEPS:-build/deps}/newlib/.ready" ] || compgen -G '/usr/src/newlib/newlib-*.tar.*'
+}
+
+have_libfdt()
+{
+    [ -e "${LIBFDT:-${DEPS:-build/deps}/libfdt}/libfdt.a" ] || have apt-get
+}
+
+# Compiles, with the sanitizers; a gcc without the C library's headers does not.
+have_host_cc()
+{
+    echo '#include <stdlib.h>
+    int main(void) { return 0; }' | "${HOST_CC:-gcc}" -fsanitize=address,undefined -x c -o /dev/null -
+}
+
+have_header()
+{
+    echo "#include <stdarg.h>
+    #include <stddef.h>
+    #include <stdint.h>
+    #include <setjmp.h>
+    #include <$1>" | "${HOST_CC:-gcc}" -E -o /dev/null -
+}
+
+have_perl_module()
+{
+    perl -M"$1" -e 1
+}
+
+# A tool that somebody named is not replaced by another.
+check_named()
+{
+    [ -z "${QEMU-}" ] || have "$QEMU" >/dev/null || { echo "setup: QEMU=$QEMU: not found" >&2 && exit 1; }
+    [ -z "${CROSS_COMPILE-}" ] || cross_prefix >/dev/null ||
+        { echo "setup: CROSS_COMPILE=$CROSS_COMPILE: no ${CROSS_COMPILE}gcc" >&2 && exit 1; }
+}
+
+look()
+{
+    local purpose
+    missing=()
+    packages=()
+    for purpose; do
+        case $purpose in
+        build)
+            need "an aarch64 gcc (${CROSS_COMPILE:-aarch64-none-elf-, aarch64-elf- or aarch64-linux-gnu-}gcc)" \
+                gcc-aarch64-linux-gnu cross_prefix
+            need "newlib for it (or its source in /usr/src/newlib)" newlib-source have_newlib
+            need "xz (to unpack newlib)" xz-utils have xz
+            need "libfdt.a for aarch64 and its headers (name their folder: LIBFDT=folder)" apt have_libfdt
+            ;;
+        llvm)
+            need clang clang have clang
+            need "lld" lld have ld.lld
+            ;;
+        run | bench)
+            need "qemu-system-aarch64, $qemu_oldest or newer" qemu-system-arm have "${QEMU:-qemu-system-aarch64}"
+            need "perl" perl-base have perl
+            need "cmp" diffutils have cmp
+            ;;
+        test)
+            need "a gcc for this machine, with sanitizers (HOST_CC)" gcc have_host_cc
+            need "the C library's headers" libc6-dev have_header stdlib.h
+            need "cmocka" libcmocka-dev have_header cmocka.h
+            need "prove, of perl" perl have prove
+            need "clang-format" clang-format have clang-format
+            need "git" git have git
+            ;;
+        debug)
+            need "gdb for aarch64 (gdb-multiarch)" gdb-multiarch have "${GDB:-gdb-multiarch}"
+            ;;
+        junit)
+            need "perl's TAP::Formatter::JUnit" libtap-formatter-junit-perl \
+                have_perl_module TAP::Formatter::JUnit
+            ;;
+        *)
+            echo "setup: what is '$purpose'?" >&2
+            exit 2
+            ;;
+        esac
+    done
+    [ ${#missing[@]} = 0 ]
+}
+
+list_missing()
+{
+    printf '  - %s\n' "${missing[@]}"
+}
+
+install_packages()
+{
+    local root=()
+    if [ "$(id -u)" != 0 ]; then
+        have sudo >/dev/null || {
+            echo "setup: needs root or sudo to install: ${packages[*]}" >&2
+            return 1
+        }
+        root=(sudo)
+    fi
+    echo "setup: installing with apt: ${packages[*]}"
+    "${root[@]}" apt-get -q update >/dev/null &&
+        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+            install "${packages[@]}" >/dev/null
+}
+
+# Is version $1 at least $2?
+at_least()
+{
+    [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]
+}
+
+check_qemu()
+{
+    local qemu=${QEMU:-qemu-system-aarch64} version
+    version=$("$qemu" --version 2>/dev/null | sed -n '1s/.*version \([0-9][0-9.]*\).*/\1/p')
+    if [ -z "$version" ]; then
+        echo "setup: $qemu does not say which QEMU it is" >&2
+        return 1
+    fi
+    at_least "$version" $qemu_oldest || {
+        echo "setup: $qemu is version $version; $qemu_oldest or newer is needed" >&2
+        return 1
+    }
+}
+
+check_named
+if ! look "$@"; then
+    echo "setup: missing on this machine:"
+    list_missing
+    if ! have apt-get >/dev/null; then
+        echo "setup: please install these; there is no apt here to do it" >&2
+        exit 1
+    fi
+    install_packages || exit 1
+    look "$@" || {
+        echo "setup: still missing:"
+        list_missing
+        exit 1
+    } >&2
+fi
+if [[ " $* " == *" run "* || " $* " == *" bench "* ]]; then
+    check_qemu
+fi

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# transfer.sh [-m PROFILE] [-i FILE] [-o OUT] IMAGE.elf: move a file by DMA
+#
+# Boots IMAGE with FILE (any size, only ever read) as a disk, and compares the
+# checksum of what arrived in the machine with that of the file. With OUT the
+# machine also writes the bytes to a second disk, which becomes OUT if they are
+# the same. Without FILE a sample is made.
+#
+# Status 0: everything arrived; 1: it did not; 2: wrong command line, or QEMU
+# could not start; else the image's own (see run.sh).
+set -uo pipefail
+
+here=$(dirname "$(realpath "$0")")
+sector=512
+
+die()
+{
+    local status=$1
+    shift
+    echo "run: $*" >&2
+    exit "$status"
+}
+
+profile=default
+input=
+output=
+while getopts m:i:o:h option; do
+    case $option in
+    m) profile=$OPTARG ;;
+    i) input=$OPTARG ;;
+    o) output=$OPTARG ;;
+    h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+    *) die 2 "try $0 -h" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# = 1 ] || die 2 "one image, please; try $0 -h"
+image=$1
+
+work=$(mktemp -d) || exit 2
+target= # OUT while it is being written, beside it
+trap 'rm -rf "$work" ${target:+"$target"}' EXIT
+trap 'exit 130' INT TERM
+
+if [ -z "$input" ]; then
+    input=$work/sample
+    seq 500000 >"$input"
+    echo "no FILE given: moving a sample of $(stat -c %s "$input") bytes"
+fi
+[ -e "$input" ] || die 2 "$input: no such file"
+[ ! -d "$input" ] || die 2 "$input: is a directory"
+[ -f "$input" ] || die 2 "$input: not a regular file"
+[ -r "$input" ] || die 2 "$input: cannot be read"
+input=$(realpath "$input")
+length=$(stat -c %s "$input")
+
+# disk NODE FILE READ-ONLY: options for a disk that the image finds by its name.
+# QEMU reads zeros between the end of the file and the end of its last sector.
+disk()
+{
+    options+=(-blockdev "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=${2//,/,,}"
+        -device "virtio-blk-device,drive=$1,serial=$1")
+}
+
+options=()
+bootargs="transfer.length=$length"
+if [ -t 1 ]; then
+    bootargs+=" transfer.progress=1 color=1"
+fi
+disk source "$input" on
+
+if [ -n "$output" ]; then
+    output=$(realpath -m "$output")
+    [ ! -d "$output" ] || die 2 "$output: is a directory"
+    [ ! -e "$output" ] || [ -f "$output" ] || die 2 "$output: not a regular file"
+    [ ! "$output" -ef "$input" ] || die 2 "OUT is FILE itself"
+    [ ! -e "$output" ] || [ -w "$output" ] || die 2 "$output: cannot be written"
+    target=$(mktemp "$output.XXXXXX" 2>/dev/null) || die 2 "$output: cannot be written"
+    truncate -s $(((length + sector - 1) / sector * sector)) "$target" ||
+        die 2 "$output: no room for $length bytes"
+    disk target "$target" off
+    bootargs+=" transfer.out=1"
+fi
+
+# No access to the host's files for this image (-x): what it reads is not ours to trust.
+"$here/run.sh" -x -m "$profile" -a "$bootargs" "$image" -- "${options[@]}" | tee "$work/log"
+status=${PIPESTATUS[0]}
+[ "$status" = 0 ] || die "$status" "the image ended with status $status"
+
+arrived=$(tr '\r' '\n' <"$work/log" | sed -n 's/^cksum \([0-9]* [0-9]*\)$/\1/p' | tail -n 1)
+expected=$(cksum <"$input")
+[ "$arrived" = "$expected" ] ||
+    die 1 "WRONG BYTES: the machine saw checksum and length ${arrived:-(none)}, the file has $expected"
+echo "verified: what arrived has the checksum of the file ($expected)"
+
+if [ -n "$output" ]; then
+    truncate -s "$length" "$target" || die 1 "$output: cannot be written"
+    cmp "$input" "$target" || die 1 "WRONG BYTES: what the machine wrote is not the file; $output is untouched"
+    if [ -e "$output" ]; then
+        chmod --reference="$output" "$target"
+    else
+        chmod "$(printf %o $((0666 & ~$(umask))))" "$target"
+    fi
+    mv -f "$target" "$output" || die 1 "$output: cannot be written"
+    target=
+    echo "verified: $output is equal to the file ($length bytes)"
+fi
