@@ -3,6 +3,7 @@
  * Every way to a panic, chosen by the boot argument panic=NAME. Each must end
  * with EXIT_STATUS_PANIC and say what tests/panics.tsv has beside its name.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/console.h"
@@ -107,6 +108,19 @@ static void panic_in_panic(void)
     panic("not to be seen");
 }
 
+/* What a function built with a stack protector calls when its guard is gone. */
+_Noreturn void __stack_chk_fail(void);
+
+static void panic_smash(void)
+{
+    __stack_chk_fail();
+}
+
+static void panic_abort(void)
+{
+    abort();
+}
+
 static const struct {
     const char *name;
     void (*cause)(void);
@@ -118,6 +132,8 @@ static const struct {
     {"jump", panic_jump},
     {"undefined", panic_undefined},
     {"trap", panic_trap},
+    {"smash", panic_smash},
+    {"abort", panic_abort},
     {"sp", panic_sp},
     {"sp0", panic_sp0},
     {"el0", panic_el0},
