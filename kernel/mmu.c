@@ -40,24 +40,28 @@ static unsigned run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
     return left < room ? (unsigned)left : room;
 }
 
-/* Tables for [va, va + size), all of it free; they may be left empty on failure. */
-static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size)
+/*
+ * Tables for [va, va + size), all of it free; they may be left empty on failure.
+ * *path is where the last walk, to *walked, has led: short ranges need no other.
+ */
+static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
+                             struct mmu_path *path, vaddr_t *walked)
 {
     const vaddr_t end = va + size;
-    struct mmu_path path;
 
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
-        kern_return_t status = mmu_walk_adding(space, va, level, &path);
+        kern_return_t status = mmu_walk_adding(space, va, level, path);
         unsigned count;
 
         if (status != KERN_SUCCESS)
             return status;
-        count = run_length(&path, va, end);
+        count = run_length(path, va, end);
         for (unsigned i = 0; i < count; i++) {
-            if (path.entry[level][i] != 0)
+            if (path->entry[level][i] != 0)
                 return KERN_NO_SPACE;
         }
+        *walked = va;
         va += (uint64_t)count << LEVEL_SHIFT(level);
         pa = paddr_add(pa, (uint64_t)count << LEVEL_SHIFT(level));
     }
@@ -87,24 +91,26 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
                       struct mmu_attributes attributes)
 {
     const vaddr_t end = va + size;
+    struct mmu_path path;
     kern_return_t status;
+    vaddr_t walked;
     pte_t bits;
 
     if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) ||
         pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
         !mmu_encode(space, attributes, LEAF_LEVEL, &bits))
         return KERN_INVALID_ARGUMENT;
-    status = prepare(space, va, pa, size);
+    status = prepare(space, va, pa, size, &path, &walked);
     if (status != KERN_SUCCESS) {
         unprepare(space, va, size);
         return status;
     }
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
-        struct mmu_path path;
 
         mmu_encode(space, attributes, level, &bits);
-        mmu_walk(space, va, level, &path);
+        if (va != walked)
+            mmu_walk(space, va, level, &path);
         for (unsigned left = run_length(&path, va, end); left > 0; left--) {
             mmu_store(&path, pa.value | bits);
             path.entry[level]++;
@@ -117,8 +123,10 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     return KERN_SUCCESS;
 }
 
-static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end)
+/* Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. */
+static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bool *ragged)
 {
+    *ragged = false;
     while (va < end) {
         struct mmu_path path;
         unsigned count;
@@ -127,6 +135,8 @@ static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end)
         if (path.level != LEAF_LEVEL) {
             if (*path.entry[path.level] == 0)
                 return false;
+            if (va % LEVEL_SPAN(path.level) != 0 || end - va < LEVEL_SPAN(path.level))
+                *ragged = true;
             va = entry_end(va, path.level);
             continue;
         }
@@ -171,15 +181,18 @@ static kern_return_t split(struct mmu_space *space, vaddr_t va)
 /* What unmap and protect check and do before they change anything. */
 static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
 {
-    kern_return_t status;
+    kern_return_t status = KERN_SUCCESS;
+    bool ragged;
 
     if (!range_is_valid(space, va, size))
         return KERN_INVALID_ARGUMENT;
-    if (!is_mapped(space, va, va + size))
+    if (!is_mapped(space, va, va + size, &ragged))
         return KERN_INVALID_ADDRESS;
-    status = split(space, va);
-    if (status == KERN_SUCCESS && va + size < space->high)
-        status = split(space, va + size);
+    if (ragged) {
+        status = split(space, va);
+        if (status == KERN_SUCCESS && va + size < space->high)
+            status = split(space, va + size);
+    }
     return status;
 }
 

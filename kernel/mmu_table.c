@@ -57,17 +57,16 @@ void mmu_free_dead(struct mmu_dead_tables *dead)
 
 void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struct mmu_path *path)
 {
-    paddr_t table = space->root;
+    pte_t *entry = (pte_t *)phys_to_virt(space->root) + LEVEL_INDEX(va, 0);
+    unsigned level = 0;
 
-    for (unsigned level = 0;; level++) {
-        pte_t *entry = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, level);
-
+    path->entry[0] = entry;
+    while (level < deepest && pte_is_table(*entry, level)) {
+        level++;
+        entry = (pte_t *)phys_to_virt(pte_address(*entry)) + LEVEL_INDEX(va, level);
         path->entry[level] = entry;
-        path->level = level;
-        if (level == deepest || !pte_is_table(*entry, level))
-            return;
-        table = pte_address(*entry);
     }
+    path->level = level;
 }
 
 kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigned deepest,

@@ -7,7 +7,8 @@
 #include "kernel/page_arch.h"
 #include "kernel/page_private.h"
 
-#define REFILL_ORDER 4 /* single pages taken from the free lists at once: 2^4 */
+/* Off the way of the fast paths. */
+#define COLD __attribute__((cold, noinline))
 
 static bool owner_is_valid(enum page_owner owner)
 {
@@ -88,57 +89,51 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
     return alloc_run(request, first);
 }
 
-/* The cache is empty: refill it with what one block gives, and take a page of that. */
-static __attribute__((noinline)) kern_return_t alloc_refill(enum page_owner owner, paddr_t *block)
+/* What is not just popping a page: a marked slot, an empty cache, a larger block. */
+static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, paddr_t *block)
 {
-    struct page_fit fit = {.order = REFILL_ORDER,
-                           .bytes = PAGE_SIZE,
-                           .alignment = PAGE_SIZE,
-                           .highest = UINT64_MAX};
-    irq_state_t irq = irq_mask();
-    uint64_t index;
+    struct page *page = NULL;
+    irq_state_t irq;
 
-    page_account();
-    if (page_buddy_take(&fit, &index)) {
-        for (uint64_t i = (uint64_t)1 << REFILL_ORDER; i-- > 0;)
-            *++page_pool.top = page_record(index + i);
-        page_pool.low = page_pool.top;
-        irq_restore(irq);
-        return page_alloc(0, owner, block);
-    }
-    irq_restore(irq);
-    return alloc_run(&(struct page_request){.count = 1, .owner = owner}, block);
-}
-
-static __attribute__((noinline)) kern_return_t alloc_block(unsigned order, enum page_owner owner,
-                                                           paddr_t *block)
-{
-    if (order > PAGE_ORDER_MAX)
+    if (order > PAGE_ORDER_MAX || !owner_is_valid(owner))
         return KERN_INVALID_ARGUMENT;
-    return alloc_run(&(struct page_request){.count = (size_t)1 << order, .owner = owner}, block);
+    if (order == 0) {
+        irq = irq_mask();
+        page = page_cache_pop();
+        if (page)
+            page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
+        irq_restore(irq);
+    }
+    if (!page)
+        return alloc_run(&(struct page_request){.count = (size_t)1 << order, .owner = owner},
+                         block);
+    *block = page_address(page);
+    return KERN_SUCCESS;
 }
 
 kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
 {
     struct page *page;
     irq_state_t irq;
+    uintptr_t popped;
 
-    if (!owner_is_valid(owner))
-        return KERN_INVALID_ARGUMENT;
-    if (order != 0)
-        return alloc_block(order, owner, block);
+    if (order != 0 || !owner_is_valid(owner))
+        goto slow;
     irq = irq_mask();
-    page = *page_pool.top;
-    if (!page) {
-        irq_restore(irq);
-        return alloc_refill(owner, block);
-    }
-    if (--page_pool.top < page_pool.low)
-        page_pool.low = page_pool.top;
+    popped = *page_pool.top;
+    if (popped & PAGE_CACHE_MARK)
+        goto slow_unmask;
+    page_pool.top--;
+    page = (struct page *)popped;
     page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
     *block = page_address(page);
     irq_restore(irq);
     return KERN_SUCCESS;
+
+slow_unmask:
+    irq_restore(irq);
+slow:
+    return alloc_slow(order, owner, block);
 }
 
 /* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
@@ -173,11 +168,12 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
 
     if (status == KERN_SUCCESS) {
         page_account();
-        if (page_cache_full(page_pool.top))
-            page_cache_drain(PAGE_CACHE_SIZE / 2);
         for (uint64_t i = 0; i < count; i++)
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
-        page_buddy_put(page_index(page), count);
+        if (count == 1)
+            page_cache_push(page);
+        else
+            page_buddy_put(page_index(page), count);
     }
     irq_restore(irq);
     return status;
@@ -190,33 +186,33 @@ kern_return_t page_free_run(paddr_t first, size_t count)
     return count == 1 ? page_free(first, 0) : free_run(first, count);
 }
 
-static __attribute__((noinline)) kern_return_t free_block(paddr_t block, unsigned order)
+static COLD kern_return_t free_block(paddr_t block, unsigned order)
 {
     return order > PAGE_ORDER_MAX ? KERN_INVALID_ARGUMENT : free_run(block, (uint64_t)1 << order);
 }
 
 kern_return_t page_free(paddr_t block, unsigned order)
 {
-    struct page **top;
     struct page *page;
     irq_state_t irq;
+    uintptr_t *top;
 
-    if (order | (block.value & PAGE_MASK))
+    if ((uint32_t)block.value << (32 - PAGE_SHIFT) | order) /* misaligned, or not one page */
         return free_block(block, order);
     irq = irq_mask();
-    if (!page_is_ready(block))
-        goto slow; /* which says what is wrong */
-    page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
-    top = page_pool.top;
-    if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(top))
+    if (!page_is_ready(block, page_pool.short_free_sections))
         goto slow;
+    page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
+    top = page_pool.top + 1;
+    if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(page_pool.top))
+        goto slow; /* something is wrong, or the cache is full */
     page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
-    top[1] = page;
-    page_pool.top = top + 1;
+    *top = (uintptr_t)page;
+    page_pool.top = top;
     irq_restore(irq);
     return KERN_SUCCESS;
 
 slow:
     irq_restore(irq);
-    return free_block(block, 0);
+    return free_block(block, order);
 }

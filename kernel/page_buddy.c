@@ -12,9 +12,6 @@
 #define ZONE_HIGH 1
 #define LOW_LIMIT ((uint64_t)1 << 32) /* first address of ZONE_HIGH */
 
-/* Usable before page_init: there is no memory then. */
-struct page_pool page_pool = {.top = page_pool.cache, .low = page_pool.cache};
-
 static unsigned zone_of(const struct page *page)
 {
     return page_address(page).value < LOW_LIMIT ? ZONE_LOW : ZONE_HIGH;
@@ -151,22 +148,3 @@ bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
     return true;
 }
 
-void page_cache_drain(unsigned keep)
-{
-    page_account();
-    while (page_pool.top - page_pool.cache > (ptrdiff_t)keep) {
-        put_block(page_index(*page_pool.top), 0);
-        page_pool.top--;
-    }
-    page_pool.low = page_pool.top;
-}
-
-void page_account(void)
-{
-    uint64_t unused = page_pool.free_pages + (uint64_t)(page_pool.low - page_pool.cache);
-    uint64_t allocated = page_pool.total - page_pool.reserved - unused;
-
-    if (allocated > page_pool.high_water)
-        page_pool.high_water = allocated;
-    page_pool.low = page_pool.top;
-}

@@ -207,8 +207,7 @@ bool page_setup(const struct page_range *bank_ranges, unsigned bank_count,
     for (unsigned i = 0; i < reserved_count; i++)
         span_add(&reserved, span_of(&reserved_ranges[i], true));
     memset(&page_pool, 0, sizeof(page_pool));
-    page_pool.top = page_pool.cache;
-    page_pool.low = page_pool.cache;
+    page_cache_reset();
     if (!choose_banks(&banks, &reserved)) {
         page_pool.section_count = 0;
         return false;

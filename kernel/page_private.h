@@ -75,16 +75,23 @@ _Static_assert(sizeof(struct page) == 32, "the record array of a section fills w
 
 /*
  * Everything the allocator knows. The cache is a stack of single pages in front
- * of the free lists; cache[0] stays NULL, so popping it tells that it is empty,
- * and it is aligned, so a top of which the next slot is aligned tells it is full.
- * What page_alloc and page_free touch comes first, in the order they need it.
+ * of the free lists. It is aligned, so it is full when the next slot would be.
+ *
+ * high_water is exact although the fast paths do not look at it: it can only
+ * rise while pages are popped below `low`, the lowest top so far. The slot `low`
+ * has PAGE_CACHE_MARK set (so has the bottom), which sends page_alloc the slow
+ * way; that makes short_free_sections 0, which sends the next page_free the
+ * slow way; and that notes the new low.
  */
+#define PAGE_CACHE_MARK ((uintptr_t)1)
+
 struct page_pool {
-    struct page **top;      /* last used slot of cache */
-    struct page **low;      /* lowest top since high_water was brought up to date */
-    uint64_t section_count; /* from address 0 */
-    uint8_t *sections;      /* enum section_state of each */
-    uintptr_t records;      /* address that the record of page 0 would have */
+    uintptr_t *top;               /* last used slot of cache */
+    uint64_t short_free_sections; /* section_count; 0: pages are being popped below low */
+    uint8_t *sections;            /* enum section_state of each */
+    uintptr_t records;            /* address that the record of page 0 would have */
+    uintptr_t *low;               /* lowest top since high_water was brought up to date */
+    uint64_t section_count;       /* from address 0 */
     struct page *free[PAGE_ZONES][PAGE_ORDER_MAX + 1];
     uint64_t free_blocks[PAGE_ORDER_MAX + 1];
     uint64_t free_pages; /* on the free lists, the cache not counted */
@@ -94,13 +101,13 @@ struct page_pool {
     uint64_t failures;
     uint64_t pins;
     uint64_t last; /* highest page number of RAM */
-    struct page *cache[PAGE_CACHE_SIZE]
-        __attribute__((aligned(PAGE_CACHE_SIZE * sizeof(struct page *))));
+    /* Addresses of records. */
+    uintptr_t cache[PAGE_CACHE_SIZE] __attribute__((aligned(PAGE_CACHE_SIZE * sizeof(uintptr_t))));
 };
 
 extern struct page_pool page_pool;
 
-static inline bool page_cache_full(struct page **top)
+static inline bool page_cache_full(const uintptr_t *top)
 {
     return (uintptr_t)(top + 1) % sizeof(page_pool.cache) == 0;
 }
@@ -121,18 +128,21 @@ static inline paddr_t page_address(const struct page *page)
     return paddr(((uintptr_t)page - page_pool.records) * (PAGE_SIZE / sizeof(struct page)));
 }
 
-/* Do all pages of this address's section have valid records? */
-static inline bool page_is_ready(paddr_t address)
+/* Do all pages of this address's section, one of the first `sections`, have valid records? */
+static inline bool page_is_ready(paddr_t address, uint64_t sections)
 {
+    const uint8_t *states = page_pool.sections; /* loaded beside short_free_sections */
     uint64_t section = address.value >> SECTION_SHIFT;
 
-    return section < page_pool.section_count && page_pool.sections[section] == SECTION_READY;
+    return section < sections && states[section] == SECTION_READY;
 }
 
 /* The record of an address, or NULL. */
 static inline struct page *page_lookup(paddr_t address)
 {
-    return page_is_ready(address) ? page_record(address.value >> PAGE_SHIFT) : NULL;
+    return page_is_ready(address, page_pool.section_count)
+               ? page_record(address.value >> PAGE_SHIFT)
+               : NULL;
 }
 
 /* page_buddy.c: free lists. Call with interrupts masked. */
@@ -153,8 +163,13 @@ struct page_fit {
 /* Take a block off the free lists; false: there is none. Its records are then valid. */
 bool page_buddy_take(const struct page_fit *fit, uint64_t *index);
 
-void page_cache_drain(unsigned keep); /* give cached single pages back until `keep` are left */
-void page_account(void);              /* bring high_water up to date; before and after changes */
+/* page_cache.c: likewise. */
+
+struct page *page_cache_pop(void); /* NULL: there is no single page left */
+void page_cache_push(struct page *page);
+void page_cache_drain(unsigned keep); /* give pages back until `keep` are left */
+void page_cache_reset(void);          /* empty, without giving anything back */
+void page_account(void);               /* bring high_water up to date; before and after changes */
 
 /* page_init.c: the part of start-up that tests call with machines of their own. */
 
