@@ -82,7 +82,8 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/harness/selftest/*
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
 # Sources that also run on the host, over the simulated platform of tests/host.
-HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/range_tree.c descriptors/*.c \
+HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
+                           kernel/range_tree.c descriptors/*.c \
                            drivers/virtio/queue*.c tests/lib/*.c)
 HOST_SUPPORT := $(filter-out %_test.c,$(wildcard tests/host/*.c))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
@@ -153,7 +154,7 @@ $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lfdt
 
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)

@@ -42,7 +42,7 @@ static unsigned run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
 
 /*
  * Tables for [va, va + size), all of it free; they may be left empty on failure.
- * *path is where the last walk, to *walked, has led: short ranges need no other.
+ * *path is where the last walk has led, and *walked the address it began at.
  */
 static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
                              struct mmu_path *path, vaddr_t *walked)
@@ -94,6 +94,7 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     struct mmu_path path;
     kern_return_t status;
     vaddr_t walked;
+    bool one_run;
     pte_t bits;
 
     if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) ||
@@ -105,11 +106,12 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
         unprepare(space, va, size);
         return status;
     }
+    one_run = walked == va; /* the path still leads to all of it */
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
 
         mmu_encode(space, attributes, level, &bits);
-        if (va != walked)
+        if (!one_run)
             mmu_walk(space, va, level, &path);
         for (unsigned left = run_length(&path, va, end); left > 0; left--) {
             mmu_store(&path, pa.value | bits);
