@@ -24,9 +24,11 @@ tests/*.sh)
     ;;
 *)
     [[ $name =~ ^([^@]+)@([^:]+):?(.*)$ ]] || exit 2
+    image=${BASH_REMATCH[1]}
+    [[ $image == */* ]] || image=tests/target/$image
     program=("$here/run.sh" -m "${BASH_REMATCH[2]}" -t "$limit"
         -a "${TEST_NAME:+test=$TEST_NAME}"
-        "$BUILD/${BASH_REMATCH[3]:-gcc-debug}/tests/target/${BASH_REMATCH[1]}.elf")
+        "$BUILD/${BASH_REMATCH[3]:-gcc-debug}/$image.elf")
     ;;
 esac
 

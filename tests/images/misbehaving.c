@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Tests that pass, and tests that go wrong in each way there is; for
+ * tests/harness.sh, which chooses one by the bootarg test=NAME.
+ */
+#include <stdio.h>
+
+#include "kernel/exit.h"
+#include "kernel/heap.h"
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "tests/harness/harness.h"
+
+static volatile int two = 2;
+static uint64_t things; /* counted by a BALANCE */
+
+static uint64_t count_things(void)
+{
+    return things;
+}
+BALANCE(things, count_things)
+
+TEST(good_first)
+{
+    printf("a test may print\n");
+    EXPECT_EQ(two, 2);
+    EXPECT_NE(two, -2);
+    EXPECT_LT(-1, 0u);
+    EXPECT_LE((uint8_t)255, 255);
+    EXPECT_GT(&two + 1, &two);
+    EXPECT_GE(two, true);
+    EXPECT_TRUE(two);
+    EXPECT_FALSE(two == 3);
+    EXPECT_STR_EQ(NULL, NULL);
+    EXPECT_STR_EQ("two", "two");
+    EXPECT_MEM_EQ("two", "twin", 2);
+}
+
+TEST(good_skip)
+{
+    SKIP("nothing to see");
+}
+
+TEST(good_keeps)
+{
+    things++;
+    TEST_KEEPS("it lives as long as the image");
+}
+
+TEST(expect_eq_fails)
+{
+    EXPECT_EQ(two, -17);
+    TEST_NOTE("went on");
+}
+
+TEST(expect_relations_fail)
+{
+    EXPECT_NE(two, 2);
+    EXPECT_LT(0u, -1);
+    EXPECT_LE(UINT64_MAX, -1);
+    EXPECT_GT(two, two);
+    EXPECT_GE(two, 300);
+}
+
+TEST(expect_truth_fails)
+{
+    EXPECT_TRUE(two == 3);
+    EXPECT_FALSE(two == 2);
+}
+
+TEST(expect_string_fails)
+{
+    EXPECT_STR_EQ("tab\t", NULL);
+}
+
+TEST(expect_memory_fails)
+{
+    EXPECT_MEM_EQ("abcdef", "abcxyz", 6);
+}
+
+static void assert_three(void)
+{
+    ASSERT_EQ(two, 3);
+}
+
+TEST(assert_leaves)
+{
+    assert_three();
+    TEST_NOTE("went on");
+}
+
+TEST(leak_page)
+{
+    paddr_t page;
+
+    EXPECT_EQ(page_alloc(0, PAGE_OWNER_IMAGE, &page), KERN_SUCCESS);
+}
+
+TEST(leak_pin)
+{
+    EXPECT_EQ(page_pin(virt_to_phys((void *)((uint64_t)&two & ~PAGE_MASK))), KERN_SUCCESS);
+}
+
+TEST(leak_heap_block)
+{
+    EXPECT_TRUE(heap_alloc(100));
+}
+
+TEST(leak_mapping)
+{
+    EXPECT_EQ(mmu_map(mmu_kernel, MMU_KERNEL_VA_BASE,
+                      virt_to_phys((void *)((uint64_t)&two & ~PAGE_MASK)), PAGE_SIZE,
+                      (struct mmu_attributes){.access = MMU_READ}),
+              KERN_SUCCESS);
+}
+
+TEST(leak_thing)
+{
+    things++;
+}
+
+TEST(leaves_interrupts_masked)
+{
+    irq_mask();
+}
+
+TEST(panics)
+{
+    panic("on purpose");
+}
+
+TEST(faults)
+{
+    *(volatile int *)(uintptr_t)(two + 6) = 1;
+}
+
+TEST(hangs)
+{
+    for (;;) {
+        two = 2;
+    }
+}
+
+TEST(ends_early_a)
+{
+}
+
+TEST(ends_early_b)
+{
+    kernel_exit(EXIT_STATUS_PASSED);
+}
+
+TEST(ends_early_c)
+{
+}
