@@ -198,12 +198,12 @@ endif
 debug: $(if $(IMAGE),$(IMAGE_ELF),$(B)/tests/images/transfer.elf) ## halt IMAGE before its first instruction and attach gdb
 	@qemu/debug.sh -m '$(MACHINE)' $< $(GDB_OPTIONS)
 
-# Everything is built in each way that qemu/test.sh knows; for T=... in one.
+# Everything is built in each way that qemu/test.sh knows.
 test: ## run every test, or T=image, image/test, image@machine, host:name, script
 	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
-	@+$(if $(T),,$(MAKE) -s --no-print-directory all)
-	@+$(if $(T),,$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all)
-	@+$(if $(T),,$(MAKE) -s --no-print-directory LLVM=1 all)
+	@+$(MAKE) -s --no-print-directory all
+	@+$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all
+	@+$(MAKE) -s --no-print-directory LLVM=1 all
 	@qemu/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
 
 setup: ## install what is missing for all of this

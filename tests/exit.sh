@@ -1,48 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
-#
-# exit.sh: TAP. How images end that have a libc (tests/images/exit.c) and that
-# have none (tests/images/nolibc.c). BUILD is the folder of the variants.
-set -uo pipefail
+# How images end that have a libc (tests/images/exit.c) and that have none (nolibc.c).
+. tests/harness/tap.bash
 
-here=$(dirname "$(realpath "$0")")
-images=$BUILD/gcc-debug/tests/images
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-number=0
-failed=0
-
-report()
+# Nothing in $out is a symbol of a libc.
+no_libc()
 {
-    number=$((number + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $number - $2"
-    else
-        echo "not ok $number - $2"
-        sed 's/^/# /' "$log"
-        failed=1
-    fi
+    ended 0 && ! said ' [A-V] (_impure_ptr|__errno|_malloc_r|_vfprintf_r|__sinit|exit)$'
 }
 
-boot()
-{
-    "$here/../qemu/run.sh" -t 20 "$1" >"$log" 2>&1 </dev/null
-}
+for variant in gcc-debug gcc-release clang-debug clang-release; do
+    images=$BUILD/$variant/tests/images
 
-echo "TAP version 13"
-echo "1..4"
+    run qemu/run.sh -t 20 "$images/exit.elf"
+    check "$variant: the status of main is QEMU's" ended 42
+    check "$variant: exit runs atexit functions and flushes stdio" \
+        said 'buffered text without a newline and atexit ran'
 
-boot "$images/exit.elf"
-status=$?
-[ $status = 42 ]
-report $? "the status of main is QEMU's: $status"
-grep -qF "buffered text without a newline and atexit ran" "$log"
-report $? "exit runs atexit functions and flushes stdio"
-
-boot "$images/nolibc.elf" && grep -q "^no libc: GICv" "$log"
-report $? "an image without libc boots, sleeps and ends"
-
-"${NM:-nm}" "$images/nolibc.elf" >"$log"
-! grep -E ' (_impure_ptr|__errno|_malloc_r|_vfprintf_r|exit)$' "$log"
-report $? "and nothing of a libc is in it"
-exit $failed
+    run qemu/run.sh -t 20 -a a=b "$images/nolibc.elf"
+    check "$variant: an image without libc boots, sleeps and ends" ended 0
+    check "$variant: it has read its device tree" said '^no libc: GICv.*bootargs "a=b"$'
+    run "${NM:-nm}" "$images/nolibc.elf"
+    check "$variant: nothing of a libc is in it" no_libc
+done
