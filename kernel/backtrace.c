@@ -63,7 +63,7 @@ void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
             return;
         }
         print_call(record->link);
-        /* Callers lie higher, but for the step from the emergency stack to the other. */
+        /* Callers lie higher, also across the step from the emergency stack to the other. */
         if ((vaddr_t)record->caller <= frame) {
             return;
         }

@@ -42,6 +42,10 @@ __asm__(".text\n"
         "    mov x\\n, #(0x100 + \\n)\n"
         "    movk x\\n, #0xabcd, lsl #48\n"
         ".endr\n"
+        "    mov x2, #0x00c00000\n" /* round towards zero */
+        "    msr fpcr, x2\n"
+        "    mov x2, #0x1f\n" /* all exceptions seen */
+        "    msr fpsr, x2\n"
         "    mov x2, #0x60000000\n"
         "    msr nzcv, x2\n"
         "    mov x2, #16\n"
@@ -53,6 +57,12 @@ __asm__(".text\n"
         "3:  mrs x2, nzcv\n"
         "    lsr x2, x2, #28\n"
         "    cmp x2, #6\n"
+        "    b.ne 4f\n"
+        "    mrs x2, fpcr\n"
+        "    cmp x2, #0x00c00000\n"
+        "    b.ne 4f\n"
+        "    mrs x2, fpsr\n"
+        "    cmp x2, #0x1f\n"
         "    b.ne 4f\n"
         ".irp n,1,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30\n"
         "    mov x2, #(0x100 + \\n)\n"
@@ -73,7 +83,8 @@ __asm__(".text\n"
         "    mov w0, #1\n"
         "    b 5f\n"
         "4:  mov w0, #0\n"
-        "5:  ldp x19, x20, [sp, #16]\n"
+        "5:  msr fpcr, xzr\n"
+        "    ldp x19, x20, [sp, #16]\n"
         "    ldp x21, x22, [sp, #32]\n"
         "    ldp x23, x24, [sp, #48]\n"
         "    ldp x25, x26, [sp, #64]\n"
@@ -128,7 +139,7 @@ static void spoil_registers(void)
         ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n\tmov x\\n, #-1\n\t.endr\n\t"
         ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,"
         "30,31\n\tmovi v\\n\\().16b, #0xff\n\t.endr\n\t"
-        "cmp x0, x0"
+        "msr fpcr, xzr\n\tmsr fpsr, xzr\n\tcmp x0, x0"
         :
         :
         : "x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13",
@@ -415,7 +426,17 @@ TEST(overflow_is_named)
     EXPECT_TRUE(strstr(printed(&frame, NULL), "stack overflow") == NULL);
 }
 
-/* Frame records that lie, loop or lead nowhere must not fault the dump itself. */
+static unsigned count(const char *text, const char *word)
+{
+    unsigned found = 0;
+
+    for (; (text = strstr(text, word)) != NULL; text++) {
+        found++;
+    }
+    return found;
+}
+
+/* Frame records that lie, loop or lead nowhere must neither fault the dump nor fill the log. */
 TEST(backtrace_survives_bad_frames)
 {
     uint64_t loop[2] __attribute__((aligned(16)));
@@ -435,6 +456,6 @@ TEST(backtrace_survives_bad_frames)
 
         frame.x[29] = frames[i];
         frame.x[30] = frames[i];
-        EXPECT_LT(strlen(printed(&frame, NULL)), sizeof(capture.text) - 1);
+        EXPECT_LE(count(printed(&frame, NULL), "[<"), 2);
     }
 }
