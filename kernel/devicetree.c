@@ -32,6 +32,7 @@ enum {
     ADDRESS_CELLS,
     SIZE_CELLS,
     BOOTARGS,
+    STDOUT_PATH,
     INITRD_START,
     INITRD_END,
     PROPERTY_COUNT
@@ -46,6 +47,7 @@ static const char *const property_names[PROPERTY_COUNT] = {
     [ADDRESS_CELLS] = "#address-cells",
     [SIZE_CELLS] = "#size-cells",
     [BOOTARGS] = "bootargs",
+    [STDOUT_PATH] = "stdout-path",
     [INITRD_START] = "linux,initrd-start",
     [INITRD_END] = "linux,initrd-end",
 };
@@ -67,6 +69,7 @@ struct device {
 
 static const void *tree;
 static const char *bootargs;
+static const char *stdout_path;
 static struct devicetree_machine machine;
 static struct device devices[DEVICES_MAX]; /* in the order of the tree */
 static unsigned device_count;
@@ -152,13 +155,20 @@ static void add_reserved(const struct device *node)
         reserve(area.base.value, area.size);
 }
 
+/* A property's text; NULL if it is absent or has no end. */
+static const char *read_string(const struct property *property)
+{
+    if (!property->value || !memchr(property->value, 0, property->length))
+        return NULL;
+    return property->value;
+}
+
 static void read_chosen(const struct node *chosen)
 {
-    const struct property *arguments = &chosen->properties[BOOTARGS];
     uint64_t start, end;
 
-    if (arguments->value && memchr(arguments->value, 0, arguments->length))
-        bootargs = arguments->value;
+    bootargs = read_string(&chosen->properties[BOOTARGS]);
+    stdout_path = read_string(&chosen->properties[STDOUT_PATH]);
     if (read_number(&chosen->properties[INITRD_START], &start) &&
         read_number(&chosen->properties[INITRD_END], &end) && end > start)
         reserve(start, end - start);
@@ -259,7 +269,8 @@ static bool walk(void)
 static const char *give_up(const char *why)
 {
     tree = NULL;
-    bootargs = "";
+    bootargs = NULL;
+    stdout_path = NULL;
     device_count = 0;
     return why;
 }
@@ -360,4 +371,9 @@ int devicetree_next_compatible(int node, const char *compatible)
 const char *devicetree_bootargs(void)
 {
     return bootargs ? bootargs : "";
+}
+
+const char *devicetree_stdout_path(void)
+{
+    return stdout_path ? stdout_path : "";
 }

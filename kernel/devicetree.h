@@ -51,6 +51,9 @@ int devicetree_next_compatible(int node, const char *compatible);
 /* /chosen/bootargs, or "" . */
 const char *devicetree_bootargs(void);
 
+/* /chosen/stdout-path, the node of the console ("path" or "path:options"), or "". */
+const char *devicetree_stdout_path(void);
+
 /* The value of "key=value" in bootargs, copied without quotes; false if absent or too long. */
 bool devicetree_bootarg(const char *key, char *value, size_t size);
 

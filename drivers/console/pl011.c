@@ -39,29 +39,34 @@ static int uart_read(struct console *console)
     return (int)(mmio_read32(self->registers, PL011_DR) & 0xff);
 }
 
-/* The node of /chosen/stdout-path, "path[:options]"; negative if it is not a PL011. */
-static int stdout_node(void)
+/* Is it the node that ends this path? One comparison; to resolve a path is a walk over the tree. */
+static bool is_last_of_path(int node, const char *path)
 {
-    const void *fdt = devicetree();
-    const char *path = fdt_getprop(fdt, fdt_path_offset(fdt, "/chosen"), "stdout-path", NULL);
+    int length = 0;
+    const char *name = fdt_get_name(devicetree(), node, &length);
+    size_t end = strcspn(path, ":"); /* options follow */
 
-    if (path == NULL) {
-        return -FDT_ERR_NOTFOUND;
+    return name != NULL && end > (size_t)length && path[end - (size_t)length - 1] == '/' &&
+           memcmp(path + end - length, name, (size_t)length) == 0;
+}
+
+static int console_node(void)
+{
+    int first = devicetree_next_compatible(-1, COMPATIBLE);
+    int node = first;
+
+    while (node >= 0 && !is_last_of_path(node, devicetree_stdout_path())) {
+        node = devicetree_next_compatible(node, COMPATIBLE);
     }
-    int node = fdt_path_offset_namelen(fdt, path, (int)strcspn(path, ":"));
-    return node >= 0 && fdt_node_check_compatible(fdt, node, COMPATIBLE) == 0 ? node
-                                                                              : -FDT_ERR_NOTFOUND;
+    return node >= 0 ? node : first;
 }
 
 static void pl011_probe(void)
 {
     static struct pl011 uart = {.console = {.write = uart_write, .read = uart_read}};
     struct devicetree_range range;
-    int node = stdout_node();
+    int node = console_node();
 
-    if (node < 0) {
-        node = devicetree_next_compatible(-1, COMPATIBLE);
-    }
     if (node < 0 || devicetree_reg(node, 0, &range) != KERN_SUCCESS) {
         return;
     }

@@ -125,6 +125,7 @@ static void build_machine(void)
     end();
     begin("chosen");
     ok(fdt_property_string(tree, "bootargs", "test=cursor* name=\"two words\" empty= x=1"));
+    ok(fdt_property_string(tree, "stdout-path", "/pl011@9000000:115200"));
     cells("linux,initrd-start", 1, 0x49000000u);
     cells("linux,initrd-end", 2, 0u, 0x49001000u);
     end();
@@ -212,6 +213,7 @@ static void test_bootargs(void **state)
     assert_false(devicetree_bootarg("name", value, 9));
     assert_false(devicetree_bootarg("words\"", value, sizeof(value)));
     assert_false(devicetree_bootarg("tes", value, sizeof(value)));
+    assert_string_equal(devicetree_stdout_path(), "/pl011@9000000:115200");
 }
 
 static void test_nothing_in_it(void **state)
@@ -255,10 +257,13 @@ static void test_odd_properties(void **state)
     end();
     begin("chosen");
     ok(fdt_property(tree, "bootargs", "open", 4)); /* not terminated */
+    ok(fdt_property(tree, "stdout-path", "open", 4));
     cells("linux,initrd-start", 2, 1u, 0u);
     cells("linux,initrd-end", 1, 5u); /* ends before it starts */
     end();
     assert_null(finish_tree());
+    assert_string_equal(devicetree_bootargs(), "");
+    assert_string_equal(devicetree_stdout_path(), "");
     node = devicetree_next_compatible(-1, "a");
     assert_int_equal(devicetree_reg(node, 0, &range), KERN_INVALID_ADDRESS);
     assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_INVALID_ADDRESS);
