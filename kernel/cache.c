@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/cache.h"
+
+#include "kernel/cpu.h"
+
+/* Bytes of the smallest data cache line: CTR_EL0.DminLine is log2 of its words. */
+static uint64_t line_size(void)
+{
+    return 4ull << ((cpu_read_sysreg(ctr_el0) >> 16) & 0xf);
+}
+
+#define FOR_EACH_LINE(line, address, size)                                                         \
+    for (uint64_t step_ = line_size(), line = (uint64_t)(address) & ~(step_ - 1),                  \
+                  end_ = (uint64_t)(address) + (size);                                             \
+         line < end_; line += step_)
+
+void cache_clean(volatile const void *address, uint64_t size)
+{
+    FOR_EACH_LINE(line, address, size)
+    {
+        __asm__ volatile("dc cvac, %0" : : "r"(line) : "memory");
+    }
+    cpu_dsb_sy();
+}
+
+void cache_clean_invalidate(volatile const void *address, uint64_t size)
+{
+    FOR_EACH_LINE(line, address, size)
+    {
+        __asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
+    }
+    cpu_dsb_sy();
+}

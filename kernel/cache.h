@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Data cache maintenance by virtual address, to the point of coherency: what a
+ * device that does not snoop sees. Lines at both ends are maintained whole, which
+ * loses nothing; every operation ends with a full barrier. The range must be
+ * mapped. Any context.
+ */
+#ifndef KERNEL_CACHE_H
+#define KERNEL_CACHE_H
+
+#include "kernel/types.h"
+
+void cache_clean(volatile const void *address, uint64_t size);
+void cache_clean_invalidate(volatile const void *address, uint64_t size);
+
+#endif
