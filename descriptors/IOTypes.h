@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Base types, page arithmetic and tasks of the descriptor classes (contract
+ * file 00, sections 2, 3 and 6). Freestanding.
+ */
+#ifndef DESCRIPTORS_IOTYPES_H
+#define DESCRIPTORS_IOTYPES_H
+
+#include "kernel/types.h"
+
+typedef uint8_t UInt8;
+typedef uint16_t UInt16;
+typedef uint32_t UInt32;
+typedef uint64_t UInt64;
+typedef int8_t SInt8;
+typedef int16_t SInt16;
+typedef int32_t SInt32;
+typedef int64_t SInt64;
+typedef unsigned int UInt;
+typedef int SInt;
+
+typedef uint64_t addr64_t; /* physical or I/O address */
+typedef uint32_t ppnum_t;  /* physical page number */
+
+typedef uint32_t IOOptionBits;
+typedef IOOptionBits IODirection; /* kIODirection..., IOMemoryDescriptor.h */
+typedef uint64_t IOByteCount;
+typedef uint32_t IOByteCount32;
+typedef uint64_t IOByteCount64;
+typedef uint32_t IOItemCount;
+typedef uint32_t IOCacheMode;
+typedef uint32_t IOVersion;
+typedef int32_t IOFixed;          /* 16.16 */
+typedef unsigned int IOAlignment; /* exponent of a power of two */
+
+typedef uint64_t IOPhysicalAddress;
+typedef uint32_t IOPhysicalAddress32;
+typedef uint64_t IOPhysicalAddress64;
+typedef uint64_t IOPhysicalLength; /* bytes */
+typedef uint32_t IOPhysicalLength32;
+typedef uint64_t IOPhysicalLength64;
+typedef uint64_t IOVirtualAddress;
+typedef uint64_t IOLogicalAddress;
+
+typedef uint64_t mach_vm_address_t;
+typedef uint64_t mach_vm_size_t;
+typedef uint64_t vm_size_t;
+typedef uint64_t vm_offset_t;
+typedef uint16_t vm_tag_t; /* accounting tag */
+
+/* One range of memory: virtual in some task, or physical. Zero length is legal. */
+typedef struct {
+    IOVirtualAddress address;
+    IOByteCount length; /* bytes */
+} IOVirtualRange;
+
+typedef IOVirtualRange IOAddressRange;
+
+typedef struct {
+    IOPhysicalAddress address;
+    IOByteCount length;
+} IOPhysicalRange;
+
+/* What a device is told: one piece of memory at consecutive addresses. */
+typedef struct {
+    IOPhysicalAddress location;
+    IOPhysicalLength length;
+} IOPhysicalSegment;
+
+typedef struct {
+    uint64_t address;
+    uint64_t length;
+} IOAddressSegment;
+
+typedef struct {
+    int value;
+    const char *name;
+} IONamedValue;
+
+/* Pages. PAGE_SHIFT, PAGE_SIZE and PAGE_MASK come from kernel/types.h. */
+#define page_shift PAGE_SHIFT
+#define page_size  PAGE_SIZE
+#define page_mask  PAGE_MASK
+
+#define trunc_page(x) ((uint64_t)(x) & ~PAGE_MASK)
+#define round_page(x) (((uint64_t)(x) + PAGE_MASK) & ~PAGE_MASK) /* wraps to 0 near 2^64 */
+#define atop(x)       ((uint64_t)(x) >> PAGE_SHIFT)
+#define ptoa(n)       ((uint64_t)(n) << PAGE_SHIFT)
+
+/* Round up to whole pages; true if that wrapped past 2^64. */
+static inline bool round_page_overflow(uint64_t x, uint64_t *rounded)
+{
+    *rounded = round_page(x);
+    return *rounded < x;
+}
+
+/* Tasks: execution domains with one address space each. */
+typedef struct task *task_t;
+typedef struct vm_map *vm_map_t;
+
+#define TASK_NULL ((task_t)NULL)
+
+extern struct task *const kernel_task;  /* the kernel itself */
+extern struct vm_map *const kernel_map; /* its address space */
+
+/* The address space of a task; NULL for TASK_NULL and for a dead task. Any context. */
+vm_map_t get_task_map(task_t task);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The platform seam: everything that the descriptor classes ask of the kernel
+ * below them. Whoever embeds the classes elsewhere implements this header; here
+ * there are two, platform_kernel.c and the simulated memory of the host tests.
+ *
+ * Sizes are bytes and counts are pages. Functions are for thread context unless
+ * they say otherwise. kernel_task, kernel_map and get_task_map (IOTypes.h) belong
+ * to the seam too.
+ */
+#ifndef DESCRIPTORS_PLATFORM_H
+#define DESCRIPTORS_PLATFORM_H
+
+#include "descriptors/IOTypes.h"
+#include "kernel/kern_return.h"
+
+/* Heap, for the objects themselves: zeroed and 16-byte aligned, or NULL. */
+void *platform_alloc(size_t size);
+void platform_free(void *block); /* NULL: no effect */
+
+/* Kernel memory that is resident, mapped and zeroed from now until it is given back. */
+struct platform_memory_request {
+    uint64_t size;      /* bytes, not zero */
+    uint64_t alignment; /* a power of two; of the virtual and of the physical address */
+    uint64_t highest;   /* highest address its last byte may have; 0: no limit */
+    bool contiguous;    /* physically */
+};
+
+/*
+ * KERN_RESOURCE_SHORTAGE. Memory of a page and more shares no page with anything
+ * else. Less than a page cannot have page alignment or a limit (KERN_INVALID_ARGUMENT).
+ */
+kern_return_t platform_memory_alloc(const struct platform_memory_request *request, void **memory);
+void platform_memory_free(void *memory, uint64_t size);
+
+/* RAM of the machine, and whether little of it is left. */
+uint64_t platform_ram_pages(void);
+uint64_t platform_last_page(void); /* highest page number of RAM */
+bool platform_memory_is_short(void);
+
+/* True if [start, start + size) lies where this address space may have memory. */
+bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size);
+
+#define PLATFORM_WIRE_WRITE    0x1u /* they will be written, else only read */
+#define PLATFORM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR rather than making a page resident */
+
+/*
+ * Pin `count` pages of an address space from `start` (page-aligned) on, and store
+ * their physical addresses. All or nothing. KERN_INVALID_ADDRESS: a page is not
+ * mapped; KERN_PROTECTION_FAILURE; KERN_MEMORY_ERROR: a page could not be had.
+ */
+kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsigned flags,
+                            paddr_t *pages);
+void platform_unwire(const paddr_t *pages, uint64_t count);
+
+/* How the CPU reaches physical memory. */
+struct platform_window {
+    volatile void *address;
+    uint64_t length; /* bytes that may be used there, up to what was asked for */
+    bool device;     /* registers: only naturally aligned accesses of 1, 2, 4 or 8 bytes */
+};
+
+/*
+ * A window on [start, start + length) or on its beginning. KERN_INVALID_ADDRESS if
+ * the CPU cannot reach the first byte, KERN_PROTECTION_FAILURE if it shall write there
+ * and must not. Any context for RAM.
+ */
+kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
+                              struct platform_window *window);
+
+/* Data cache lines of kernel memory, to the point of coherency, then a barrier. Any context. */
+void platform_cache_clean(volatile const void *address, uint64_t length);
+void platform_cache_clean_invalidate(volatile const void *address, uint64_t length);
+
+/*
+ * A lock of thread context, held across a preparation. Zeroed is free. Taking it
+ * again while it is held is a bug of the classes and fatal.
+ */
+struct platform_lock {
+    bool held;
+};
+void platform_lock(struct platform_lock *lock);
+void platform_unlock(struct platform_lock *lock);
+
+/* Keep interrupt handlers out for a few instructions. Nests; restore in reverse order. */
+typedef uint64_t platform_irq_state;
+platform_irq_state platform_irq_mask(void);
+void platform_irq_restore(platform_irq_state before);
+
+/* One 32-bit value for thread context and one for interrupt handlers. Any context. */
+void platform_set_last_error(int32_t error);
+int32_t platform_get_last_error(void);
+
+/* A line on the log, given without its newline. Any context. */
+void platform_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A bug that would corrupt memory if it went on: say so and stop. */
+_Noreturn void platform_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

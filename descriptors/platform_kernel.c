@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The platform seam over this project's own kernel. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/platform.h"
+#include "kernel/cache.h"
+#include "kernel/console.h"
+#include "kernel/heap.h"
+#include "kernel/init.h"
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+
+INITIALISER(INIT_CLASS, IOMemoryDescriptor_initialize);
+
+/* The kernel is the only task; its address space is the upper half. */
+struct vm_map {
+    uint64_t start, last;
+};
+
+struct task {
+    struct vm_map *map;
+};
+
+static struct vm_map the_kernel_map = {DIRECT_MAP_BASE, UINT64_MAX};
+static struct task the_kernel_task = {&the_kernel_map};
+
+struct vm_map *const kernel_map = &the_kernel_map;
+struct task *const kernel_task = &the_kernel_task;
+
+vm_map_t get_task_map(task_t task)
+{
+    return task == TASK_NULL ? NULL : task->map;
+}
+
+bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size)
+{
+    return start >= map->start && start <= map->last && size <= map->last - start;
+}
+
+void *platform_alloc(size_t size)
+{
+    return heap_alloc_zero(size);
+}
+
+void platform_free(void *block)
+{
+    heap_free(block);
+}
+
+/* Less than a page comes from the heap, which is in the direct map and so contiguous. */
+static kern_return_t alloc_small(const struct platform_memory_request *request, void **memory)
+{
+    if (request->alignment >= PAGE_SIZE || request->highest != 0) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    *memory = heap_alloc_aligned(request->size, request->alignment);
+    if (*memory == NULL) {
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    memset(*memory, 0, request->size);
+    return KERN_SUCCESS;
+}
+
+kern_return_t platform_memory_alloc(const struct platform_memory_request *request, void **memory)
+{
+    const struct page_request pages = {
+        .count = atop(round_page(request->size)),
+        .alignment = request->alignment < PAGE_SIZE ? PAGE_SIZE : request->alignment,
+        .highest = request->highest,
+        .owner = PAGE_OWNER_BUFFER,
+        .zero = true,
+    };
+    paddr_t first;
+    kern_return_t status;
+
+    if (request->size < PAGE_SIZE) {
+        return alloc_small(request, memory);
+    }
+    status = page_alloc_run(&pages, &first);
+    if (status == KERN_SUCCESS) {
+        *memory = phys_to_virt(first);
+    }
+    return status;
+}
+
+void platform_memory_free(void *memory, uint64_t size)
+{
+    kern_return_t status;
+
+    if (size < PAGE_SIZE) {
+        heap_free(memory);
+        return;
+    }
+    status = page_free_run(virt_to_phys(memory), atop(round_page(size)));
+    if (status != KERN_SUCCESS) {
+        /* Another descriptor still has them pinned: a device may write there. */
+        kprintf("memory at %p, %llu bytes, is given up: it is still in use\n", memory,
+                (unsigned long long)size);
+    }
+}
+
+uint64_t platform_ram_pages(void)
+{
+    static uint64_t total; /* never changes */
+    struct page_stats stats;
+
+    if (total == 0) {
+        page_get_stats(&stats);
+        total = stats.total;
+    }
+    return total;
+}
+
+uint64_t platform_last_page(void)
+{
+    return page_last();
+}
+
+bool platform_memory_is_short(void)
+{
+    struct page_stats stats;
+
+    page_get_stats(&stats);
+    return stats.free < stats.total / 64;
+}
+
+/* Pin the pages of one block of the page tables: they lie at consecutive addresses. */
+static kern_return_t pin_block(paddr_t first, uint64_t count, paddr_t *pages)
+{
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        pages[i] = paddr_add(first, ptoa(i));
+        const kern_return_t status = page_pin(pages[i]);
+
+        if (status != KERN_SUCCESS) {
+            platform_unwire(pages, i);
+            return status;
+        }
+    }
+    return KERN_SUCCESS;
+}
+
+kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsigned flags,
+                            paddr_t *pages)
+{
+    const unsigned wanted = (flags & PLATFORM_WIRE_WRITE) != 0 ? MMU_WRITE : MMU_READ;
+    uint64_t done = 0;
+
+    (void)map; /* there is only the kernel's, all of whose pages are resident */
+    while (done < count) {
+        struct mmu_translation at;
+        kern_return_t status = KERN_INVALID_ADDRESS;
+        uint64_t n = 0;
+
+        if (mmu_translate(mmu_kernel, start + ptoa(done), &at)) {
+            n = atop(at.contiguous) < count - done ? atop(at.contiguous) : count - done;
+            status = (at.attributes.access & wanted) != 0 ? pin_block(at.pa, n, &pages[done])
+                                                          : KERN_PROTECTION_FAILURE;
+        }
+        if (status != KERN_SUCCESS) {
+            platform_unwire(pages, done);
+            return status;
+        }
+        done += n;
+    }
+    return KERN_SUCCESS;
+}
+
+void platform_unwire(const paddr_t *pages, uint64_t count)
+{
+    uint64_t i;
+
+    for (i = 0; i < count; i++) {
+        const kern_return_t status = page_unpin(pages[i]);
+
+        CHECK(status == KERN_SUCCESS);
+    }
+}
+
+static kern_return_t device_window(paddr_t start, uint64_t length, struct platform_window *window)
+{
+    window->address = mmu_map_device(start, length);
+    window->length = length;
+    window->device = true;
+    return window->address != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+}
+
+kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
+                              struct platform_window *window)
+{
+    struct mmu_translation at;
+
+    if (start.value >= DIRECT_MAP_SIZE) {
+        return KERN_INVALID_ADDRESS;
+    }
+    window->address = phys_to_virt(start);
+    if (!mmu_translate(mmu_kernel, (vaddr_t)window->address, &at)) {
+        const uint64_t page = PAGE_SIZE - (start.value & PAGE_MASK);
+
+        return device_window(start, length < page ? length : page, window);
+    }
+    if (write && (at.attributes.access & MMU_WRITE) == 0) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    window->length = length < at.contiguous ? length : at.contiguous;
+    window->device = at.attributes.memory >= MMU_DEVICE;
+    return KERN_SUCCESS;
+}
+
+void platform_cache_clean(volatile const void *address, uint64_t length)
+{
+    cache_clean(address, length);
+}
+
+void platform_cache_clean_invalidate(volatile const void *address, uint64_t length)
+{
+    cache_clean_invalidate(address, length);
+}
+
+void platform_lock(struct platform_lock *lock)
+{
+    CHECK(!lock->held);
+    lock->held = true;
+}
+
+void platform_unlock(struct platform_lock *lock)
+{
+    CHECK(lock->held);
+    lock->held = false;
+}
+
+platform_irq_state platform_irq_mask(void)
+{
+    return irq_mask();
+}
+
+void platform_irq_restore(platform_irq_state before)
+{
+    irq_restore(before);
+}
+
+static int32_t last_errors[2]; /* of thread context, of interrupt handlers */
+
+void platform_set_last_error(int32_t error)
+{
+    last_errors[irq_in_handler()] = error;
+}
+
+int32_t platform_get_last_error(void)
+{
+    return last_errors[irq_in_handler()];
+}
+
+void platform_log(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    kvprintf(format, arguments);
+    va_end(arguments);
+    kprintf("\n");
+}
+
+_Noreturn void platform_fatal(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    kvprintf(format, arguments);
+    va_end(arguments);
+    panic("a descriptor object is damaged");
+}
