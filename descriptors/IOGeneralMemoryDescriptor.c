@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The class record, initialisation and the end of life. */
+#include "descriptors/IOGeneralMemoryDescriptor_private.h"
+
+/* What a caller may pass besides one type. */
+#define GENERAL_OPTIONS                                                                            \
+    (kIOMemoryDirectionMask | kIOMemoryAutoPrepare | kIOMemoryTypeMask | kIOMemoryAsReference |    \
+     kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryRemote | kIOMemoryThreadSafe |             \
+     kIOMemoryClearEncrypt | kIOMemoryUseReserve | kIOMemoryBufferCacheMask)
+
+#define CACHE_MODE_TOO_WIDE 0x80000000u /* the fourth bit of a cache mode */
+
+static uint32_t instances;
+
+const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
+    .meta = {"IOGeneralMemoryDescriptor", &IOMemoryDescriptor_metaClass,
+             sizeof(IOGeneralMemoryDescriptor), &instances, general_free},
+    .initWithOptions = general_init_with_options,
+    .prepare = general_prepare,
+    .complete = general_complete,
+    .getPhysicalSegment = general_get_physical_segment,
+    .walk = general_walk,
+    .getPreparationID = general_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = general_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = general_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+};
+
+static IOReturn check_options(IOOptionBits options, task_t task)
+{
+    const IOOptionBits type = options & kIOMemoryTypeMask;
+
+    if (type == kIOMemoryTypeUPL || type == kIOMemoryTypeUIO ||
+        (options & CACHE_MODE_TOO_WIDE) != 0) {
+        return kIOReturnUnsupported;
+    }
+    if ((options & ~GENERAL_OPTIONS) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if (type == kIOMemoryTypeVirtual) {
+        return get_task_map(task) != NULL ? kIOReturnSuccess : kIOReturnBadArgument;
+    }
+    return type == kIOMemoryTypePhysical && task == TASK_NULL ? kIOReturnSuccess
+                                                              : kIOReturnBadArgument;
+}
+
+/* Back to a descriptor of nothing. */
+static void forget(IOGeneralMemoryDescriptor *self)
+{
+    if (self->super.wireCount != 0) {
+        general_unwire(self);
+        self->super.wireCount = 0;
+    }
+    self->resident = NULL;
+    self->super.preparationID = kIOPreparationIDUnprepared;
+    general_drop_ranges(self);
+    self->super.length = 0;
+    self->super.flags = 0;
+}
+
+static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                           UInt32 count, task_t task, IOOptionBits options, IOMapper *mapper)
+{
+    IOReturn status;
+
+    if (__atomic_load_n(&self->super.dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    forget(self);
+    status = check_options(options, task);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (ranges == NULL || count == 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((options & (kIOMemoryHostOnly | kIOMemoryRemote)) != 0) {
+        options |= kIOMemoryMapperNone;
+    }
+    self->super.flags = options;
+    self->task = task;
+    self->mapper = mapper;
+    status = general_set_ranges(self, ranges, count);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (task == TASK_NULL) {
+        self->resident = &self->source;
+    }
+    if ((options & kIOMemoryAutoPrepare) != 0) {
+        status = general_prepare(&self->super, kIODirectionNone);
+    }
+    return status;
+}
+
+bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                               task_t task, IOOptionBits options, IOMapper *mapper)
+{
+    IOReturn status = initialise(general_of(self), buffers, count, task, options, mapper);
+
+    (void)offset; /* means something for page lists only */
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+void general_free(OSObject *object)
+{
+    IOGeneralMemoryDescriptor *self = (IOGeneralMemoryDescriptor *)object;
+
+    if (self->super.dmaActive != 0) {
+        platform_log("%s %p freed with DMA active: its pages are given up", object->metaClass->name,
+                     (void *)object);
+        general_abandon(self);
+        self->super.wireCount = 0;
+    }
+    forget(self);
+    IOMemoryDescriptor_class.meta.free(object);
+}

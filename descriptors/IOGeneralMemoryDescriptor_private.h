@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside IOGeneralMemoryDescriptor; a subclass (buffers) names these methods in
+ * its record.
+ */
+#ifndef DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
+#define DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
+
+#include "descriptors/IOGeneralMemoryDescriptor.h"
+#include "descriptors/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryRuns_private.h"
+
+#define GENERAL_FEW_PAGES 2 /* so many are kept in the object itself */
+
+struct IOGeneralMemoryDescriptor {
+    IOMemoryDescriptor super;
+    task_t task;                  /* TASK_NULL: the ranges are physical */
+    IOMapper *mapper;             /* as given at creation */
+    const IOAddressRange *ranges; /* &range, a copy of our own, or the caller's array */
+    IOAddressRange *ownRanges;    /* the copy; NULL: there is none */
+    IOAddressRange range;
+    UInt32 rangeCount;
+    uint64_t rangePages; /* pages of all ranges, each counted alone */
+
+    /* Decided at creation: where the ranges lie, adjacent ones joined. */
+    struct IOMemoryRuns source;
+
+    /*
+     * Decided by the first prepare: which pages are pinned, in the order of the
+     * source runs, and which physical runs the described bytes form.
+     */
+    paddr_t *pages; /* fewPages or from the heap */
+    uint64_t pageCount;
+    paddr_t fewPages[GENERAL_FEW_PAGES];
+    struct IOMemoryRuns wired;
+    uint64_t highestPage; /* page number, while resident is set */
+
+    /* What a walk walks: wired, source (physical memory), or NULL: not prepared. */
+    const struct IOMemoryRuns *resident;
+};
+
+OS_CLASS(IOMemoryDescriptorClass, IOGeneralMemoryDescriptor);
+
+static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)
+{
+    return (IOGeneralMemoryDescriptor *)self;
+}
+
+bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                               task_t task, IOOptionBits options, IOMapper *mapper);
+IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection);
+addr64_t general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                      IOByteCount *length, IOOptionBits options);
+IOReturn general_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                      IOByteCount end);
+uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
+void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                              struct IODMAMapSize *size);
+void general_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+void general_free(OSObject *self);
+
+/* Copy and judge the ranges; what they are is decided here (IOGeneralMemoryDescriptor_ranges.c). */
+IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                            UInt32 count);
+void general_drop_ranges(IOGeneralMemoryDescriptor *self);
+
+/* Unpin the pages of a prepared virtual descriptor, whatever its count. */
+void general_unwire(IOGeneralMemoryDescriptor *self);
+
+/* Forget them, still pinned: a device may go on writing there. */
+void general_abandon(IOGeneralMemoryDescriptor *self);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside IOMemoryDescriptor: its state, the methods a subclass provides, and the
+ * base implementations that a subclass names in its record when it inherits one.
+ */
+#ifndef DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
+#define DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
+
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOReturn_private.h"
+#include "descriptors/IOSegmentSink_private.h"
+#include "descriptors/OSObject_private.h"
+#include "descriptors/platform.h"
+
+struct IOMemoryDescriptor {
+    OSObject super;
+    IOOptionBits flags; /* creation options and state bits */
+    IOOptionBits tag;
+    IOByteCount length; /* bytes */
+    uint32_t wireCount; /* prepares not yet completed */
+    uint32_t dmaActive; /* DMA users that have not gone inactive */
+    vm_tag_t kernelTag;
+    vm_tag_t userTag;
+    uint16_t mapperOptions;
+    uint16_t depth; /* levels of descriptors below this one; a leaf has 0 */
+    struct platform_lock prepareLock;
+    uint64_t descriptorID;
+    uint64_t preparationID;
+    OSObject *context; /* retained; changed with interrupts masked */
+};
+
+/* What maps a descriptor into I/O address space; see getDMAMapLength. */
+struct IODMAMapSize {
+    uint64_t bytes;     /* whole pages, of all pieces so far */
+    uint64_t first;     /* offset of the first byte in its page */
+    uint64_t described; /* bytes in the pieces so far */
+    bool overflow;
+};
+
+typedef struct {
+    OSMetaClass meta;
+
+    bool (*initWithOptions)(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                            task_t task, IOOptionBits options, IOMapper *mapper);
+    IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
+    IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
+
+    /* length is never NULL. On failure 0, *length 0, and the last error is set. */
+    addr64_t (*getPhysicalSegment)(IOMemoryDescriptor *self, IOByteCount offset,
+                                   IOByteCount *length, IOOptionBits options);
+    /*
+     * Deliver bytes [offset, end) to a sink that is not full; offset < end <= length.
+     * Success also when the sink wants no more; else why bytes are missing behind
+     * what was delivered.
+     */
+    IOReturn (*walk)(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                     IOByteCount end);
+    uint64_t (*getPreparationID)(IOMemoryDescriptor *self);
+
+    IOByteCount (*readBytes)(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
+                             IOByteCount withLength);
+    IOByteCount (*writeBytes)(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
+                              IOByteCount withLength);
+    IOReturn (*performOperation)(IOMemoryDescriptor *self, IOOptionBits options, IOByteCount offset,
+                                 IOByteCount length);
+
+    /* Add the pieces of bytes [offset, end); both within the length. */
+    void (*addDMAMapSize)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                          struct IODMAMapSize *size);
+    IOReturn (*dmaCommandOperation)(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
+                                    UInt dataSize);
+    void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+    IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
+} IOMemoryDescriptorClass;
+
+OS_CLASS(IOMemoryDescriptorClass, IOMemoryDescriptor);
+
+static inline const IOMemoryDescriptorClass *IOMemoryDescriptor_methods(
+    const IOMemoryDescriptor *self)
+{
+    OSObject_checkClass(&self->super, &IOMemoryDescriptor_metaClass);
+    return (const IOMemoryDescriptorClass *)self->super.metaClass;
+}
+
+/* True if [offset, offset + count) lies inside the descriptor; a wrapping sum does not. */
+static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOByteCount offset,
+                                            IOByteCount count)
+{
+    return offset <= self->length && count <= self->length - offset;
+}
+
+/* Add one source-contiguous piece, not empty. */
+void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);
+
+/* A number for one preparation; no two are equal. Any context. */
+uint64_t IOMemoryDescriptor_newPreparationID(void);
+
+/* The base implementations. */
+bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count,
+                                  UInt32 offset, task_t task, IOOptionBits options,
+                                  IOMapper *mapper);
+IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                         IOByteCount end);
+uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self);
+IOByteCount descriptor_read_bytes(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
+                                  IOByteCount withLength);
+IOByteCount descriptor_write_bytes(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
+                                   IOByteCount withLength);
+IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits options,
+                                      IOByteCount offset, IOByteCount length);
+void descriptor_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                 struct IODMAMapSize *size);
+IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
+                                          UInt dataSize);
+void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
+void descriptor_free(OSObject *self);
+
+#endif

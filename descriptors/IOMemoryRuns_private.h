@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Bytes at consecutive addresses, found by byte offset: how a descriptor keeps
+ * what it decided once (where its ranges lie, where its pages are).
+ *
+ * Neighbours never continue each other: whoever appends a piece that begins
+ * where the last run ends makes that run longer. So one run is one segment, and
+ * a walk has nothing to merge.
+ */
+#ifndef DESCRIPTORS_IOMEMORYRUNS_PRIVATE_H
+#define DESCRIPTORS_IOMEMORYRUNS_PRIVATE_H
+
+#include "descriptors/IOTypes.h"
+
+struct IOMemoryRun {
+    uint64_t address; /* of its first byte */
+    uint64_t end;     /* offset of the byte behind it: it starts where the one before it ends */
+};
+
+struct IOMemoryRuns {
+    struct IOMemoryRun *list; /* &single, or from the heap */
+    size_t count;
+    size_t capacity;
+    uint64_t length;  /* bytes in all runs: the last one's end */
+    uint64_t longest; /* bytes of the longest run */
+    struct IOMemoryRun single;
+};
+
+/* Empty, with room for `capacity` runs. False without memory. */
+bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity);
+
+/* Give back the room; zeroed runs are fine. */
+void IOMemoryRuns_free(struct IOMemoryRuns *runs);
+
+/* Add `length` bytes (0 adds nothing). The room must suffice, the sum of lengths must not wrap. */
+void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length);
+
+/* The run that holds `offset`, which must be less than the length. O(log count). */
+static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
+                                                          uint64_t offset)
+{
+    size_t low = 0, high = runs->count - 1;
+
+    if (offset < runs->list[0].end) {
+        return runs->list;
+    }
+    while (low < high) { /* the run is in [low, high] */
+        size_t middle = low + (high - low) / 2;
+
+        if (offset < runs->list[middle].end) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &runs->list[low];
+}
+
+/* Offset of a run's first byte. */
+static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
+                                          const struct IOMemoryRun *run)
+{
+    return run == runs->list ? 0 : run[-1].end;
+}
+
+#endif
