@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One walk over the tree's tags, because each search of libfdt is such a walk.
- * libfdt's fdt_next_tag keeps it inside the blob whatever the blob says.
+ * One walk over the tree's tags, because each search of libfdt is such a walk;
+ * and by hand, because fdt_next_tag spends most of a boot on checking each byte
+ * of each name.
  */
 #include "kernel/devicetree.h"
 
@@ -68,6 +69,7 @@ struct device {
 };
 
 static const void *tree;
+static uint32_t names_size; /* bytes of property names, the last of them terminated */
 static const char *bootargs;
 static const char *stdout_path;
 static struct devicetree_machine machine;
@@ -217,9 +219,12 @@ static void finish_node(struct node *path, unsigned depth)
 
 static void note_property(struct node *node, const struct fdt_property *property)
 {
-    const char *name = fdt_string(tree, (int)fdt32_ld(&property->nameoff));
+    const uint32_t offset = fdt32_ld(&property->nameoff);
+    const char *name = (const char *)tree + fdt_off_dt_strings(tree) + offset;
 
-    for (unsigned i = 0; name && i < PROPERTY_COUNT; i++) {
+    if (offset >= names_size)
+        return;
+    for (unsigned i = 0; i < PROPERTY_COUNT; i++) {
         if (name[0] == property_names[i][0] && strcmp(name, property_names[i]) == 0) {
             node->properties[i] = (struct property){property->data, fdt32_ld(&property->len)};
             return;
@@ -227,41 +232,73 @@ static void note_property(struct node *node, const struct fdt_property *property
     }
 }
 
+/* The structure block, and a place in it. */
+struct cursor {
+    const char *structure;
+    uint32_t size; /* bytes */
+    uint32_t next; /* offset of the next tag */
+};
+
+/* Read the tag at the cursor and step over it; FDT_END where the block ends too early. */
+static uint32_t next_tag(struct cursor *cursor)
+{
+    const char *at = cursor->structure + cursor->next;
+    uint32_t left = cursor->size - cursor->next;
+    uint64_t length = FDT_TAGSIZE;
+    uint32_t tag;
+
+    if (left < FDT_TAGSIZE)
+        return FDT_END;
+    tag = fdt32_ld((const fdt32_t *)at);
+    if (tag == FDT_BEGIN_NODE) {
+        length += strnlen(at + FDT_TAGSIZE, left - FDT_TAGSIZE) + 1;
+    } else if (tag == FDT_PROP) {
+        if (left < sizeof(struct fdt_property))
+            return FDT_END;
+        length = sizeof(struct fdt_property) +
+                 (uint64_t)fdt32_ld(&((const struct fdt_property *)at)->len);
+    }
+    length = (length + FDT_TAGSIZE - 1) & ~(uint64_t)(FDT_TAGSIZE - 1);
+    if (length > left)
+        return FDT_END;
+    cursor->next += (uint32_t)length;
+    return tag;
+}
+
 /* Visit every node; false if the structure is broken. */
 static bool walk(void)
 {
     static struct node path[DEPTH_MAX];
-    const char *structure = (const char *)tree + fdt_off_dt_struct(tree);
+    struct cursor cursor = {.structure = (const char *)tree + fdt_off_dt_struct(tree),
+                            .size = fdt_size_dt_struct(tree)};
     unsigned depth = 0; /* of open nodes */
-    int offset, next = 0;
 
     for (;;) {
-        uint32_t tag = fdt_next_tag(tree, offset = next, &next);
+        const uint32_t offset = cursor.next;
+        const char *at = cursor.structure + offset;
+        uint32_t tag = next_tag(&cursor);
         struct node *node = depth > 0 && depth <= DEPTH_MAX ? &path[depth - 1] : NULL;
 
-        if (next < 0)
-            return false;
+        if (tag == FDT_NOP)
+            continue;
         if (tag == FDT_PROP) {
             if (depth == 0)
                 return false;
             if (node && !node->done)
-                note_property(node, (const void *)(structure + offset));
+                note_property(node, (const void *)at);
             continue;
         }
-        if (tag == FDT_NOP)
-            continue;
         if (node && !node->done)
             finish_node(path, depth - 1);
         if (tag == FDT_BEGIN_NODE) {
             if (depth++ < DEPTH_MAX)
-                path[depth - 1] =
-                    (struct node){.offset = offset, .name = structure + offset + FDT_TAGSIZE};
-        } else if (tag == FDT_END_NODE) {
-            if (depth == 0)
-                return false;
+                path[depth - 1] = (struct node){.offset = (int)offset, .name = at + FDT_TAGSIZE};
+        } else if (tag == FDT_END_NODE && depth > 0) {
             depth--;
+            if (depth == 0)
+                return true;
         } else {
-            return tag == FDT_END && depth == 0;
+            return false;
         }
     }
 }
@@ -286,7 +323,13 @@ const char *devicetree_read(const void *blob, paddr_t at)
     machine.reserved_count = 0;
     if (fdt_check_header(blob) != 0)
         return "its header is damaged";
+    if (fdt_version(blob) < 17)
+        return "its version is too old";
     tree = blob;
+    names_size = fdt_size_dt_strings(tree);
+    while (names_size > 0 &&
+           ((const char *)tree + fdt_off_dt_strings(tree))[names_size - 1] != '\0')
+        names_size--;
     for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++)
         reserve(base, size);
     reserve(at.value, fdt_totalsize(tree));

@@ -15,29 +15,46 @@
 
 extern char __image_start[], __image_end[];
 
+/*
+ * The entries of one table that cover pa and what follows: fill the empty ones.
+ * Returns how many bytes are done; 0: no table to be had.
+ */
+static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
+{
+    const vaddr_t va = (vaddr_t)phys_to_virt(pa);
+    const unsigned fitting = mmu_leaf_level(va, pa, size);
+    struct mmu_path path;
+    uint64_t span, done;
+    pte_t bits;
+
+    mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
+    if (path.level < fitting && *path.entry[path.level] == 0 &&
+        mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS)
+        return 0;
+    span = LEVEL_SPAN(path.level);
+    done = span - (pa.value & (span - 1)); /* a block that boot mapped may reach beyond */
+    if (*path.entry[path.level] != 0)
+        return done;
+    mmu_encode(mmu_kernel, attributes, path.level, &bits);
+    done = 0;
+    do {
+        mmu_store(&path, (pa.value + done) | bits);
+        path.entry[path.level]++;
+        done += span;
+    } while (size - done >= span && (va + done) % (span * TABLE_ENTRIES) != 0 &&
+             *path.entry[path.level] == 0);
+    return done;
+}
+
 /* Map what is not mapped yet of [pa, pa + size); whole pages. */
 static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
 {
-    const uint64_t end = pa.value + size;
+    uint64_t done;
 
-    while (pa.value < end) {
-        vaddr_t va = (vaddr_t)phys_to_virt(pa);
-        unsigned level = mmu_leaf_level(va, pa, end - pa.value);
-        struct mmu_path path;
-        pte_t bits;
-
-        mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
-        if (path.level > level) { /* a table is there already: fill it entry by entry */
-            level = path.level;
-        } else if (*path.entry[path.level] == 0 &&
-                   mmu_walk_adding(mmu_kernel, va, level, &path) != KERN_SUCCESS) {
+    for (uint64_t at = 0; at < size; at += done) {
+        done = fill_table(paddr_add(pa, at), size - at, attributes);
+        if (done == 0)
             return KERN_RESOURCE_SHORTAGE;
-        }
-        if (*path.entry[path.level] == 0) {
-            mmu_encode(mmu_kernel, attributes, path.level, &bits);
-            mmu_store(&path, pa.value | bits);
-        }
-        pa.value = (pa.value & ~(LEVEL_SPAN(path.level) - 1)) + LEVEL_SPAN(path.level);
     }
     mmu_arch_publish();
     return KERN_SUCCESS;
