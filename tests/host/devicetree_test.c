@@ -322,21 +322,6 @@ static void test_not_a_tree(void **state)
     assert_string_equal(devicetree_bootargs(), "");
 }
 
-/* A structure block that ends too early, at every place it could. */
-static void test_cut_short(void **state)
-{
-    uint32_t size;
-
-    (void)state;
-    build_machine();
-    assert_null(finish_tree());
-    size = fdt_size_dt_struct(tree);
-    for (uint32_t cut = 0; cut < size - 2 * FDT_TAGSIZE; cut++) { /* the last two end the root */
-        fdt_set_size_dt_struct(tree, cut);
-        assert_non_null(devicetree_read(tree, paddr(TREE_AT)));
-    }
-}
-
 /* Everything a driver could ask of whatever was read. */
 static void ask(void)
 {
@@ -397,7 +382,6 @@ int main(void)
         cmocka_unit_test(test_too_many_reservations),
         cmocka_unit_test(test_too_deep_and_too_many),
         cmocka_unit_test(test_not_a_tree),
-        cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_damaged_trees),
     };
 

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A split virtqueue (virtio 1.2, section 2.7): chains of buffers go to the
+ * device, and come back with a length.
+ *
+ *     struct virtq_chain chain;
+ *     if (virtq_begin(queue, &chain) != kIOReturnSuccess)
+ *         return;                                          nothing to undo
+ *     virtq_chain_add(&chain, header, 16, VIRTQ_NEXT);
+ *     count = IOMemoryCursor_genPhysicalSegments(cursor, memory, 0,
+ *                 virtq_chain_segments(&chain, VIRTQ_NEXT | VIRTQ_WRITE), ...);
+ *     virtq_chain_filled(&chain, count, bytes);            the cursor wrote the slots itself
+ *     virtq_chain_add(&chain, status, 1, VIRTQ_WRITE);     the last one has no VIRTQ_NEXT
+ *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
+ *     virtq_publish(queue);                                one store and one doorbell a batch
+ *
+ * The cursor must have been made with virtq_segment_function(queue). Until
+ * virtq_submit a chain holds nothing, so it is given up by forgetting it; one
+ * chain at a time may be under construction.
+ *
+ * What the device can write is never trusted: free lists, lengths and indices
+ * live in private memory, and an id or length that does not fit marks the queue
+ * broken. A broken queue takes and returns nothing more until virtq_restart.
+ *
+ * Nothing here allocates but virtq_create. A queue does not lock: interrupts
+ * that use it must be masked around every call and around a chain's building.
+ */
+#ifndef DRIVERS_VIRTIO_QUEUE_H
+#define DRIVERS_VIRTIO_QUEUE_H
+
+#include "descriptors/IOMemoryCursor.h"
+#include "descriptors/IOReturn.h"
+#include "kernel/types.h"
+
+#define VIRTQ_SIZE_MAX 32768u /* entries; virtio 1.2, section 2.7 */
+
+/* Descriptor flags (section 2.7.5). */
+#define VIRTQ_NEXT     1u /* another entry follows */
+#define VIRTQ_WRITE    2u /* the device writes it; without, the device reads it */
+#define VIRTQ_INDIRECT 4u /* it is a table of entries; set by the queue itself */
+
+struct virtq;
+struct virtq_slot;
+
+/* One descriptor as the device reads it: le64 address; le32 length, le16 flags, le16 next. */
+struct virtq_desc {
+    uint64_t address; /* physical, bytes */
+    uint64_t rest;
+};
+
+/* A chain under construction. Lives on the caller's stack; only `head` is for the caller. */
+struct virtq_chain {
+    struct virtq_desc *segments;    /* where segment 0 goes (table of this chain) */
+    uint64_t segment_rest;          /* flags and next of segment 0, in their places */
+    struct virtq_desc *entries;     /* the chain's own table, or the ring */
+    const struct virtq_slot *slots; /* links of the ring; NULL for a table */
+    uint32_t writable;              /* bytes the device may write */
+    uint16_t head;          /* names the chain until it comes back: below the queue's size */
+    uint16_t at;            /* entry to add next */
+    uint16_t filling;       /* entry that the cursor fills next (ring only) */
+    uint16_t last;          /* entry filled last */
+    uint16_t count;         /* entries filled */
+    uint16_t segment_count; /* of these by the cursor */
+    uint16_t room;          /* entries it may have */
+};
+
+/* A chain that came back. */
+struct virtq_used {
+    void *token;      /* as given to virtq_submit */
+    uint32_t length;  /* bytes the device says it wrote from the start of the writable part */
+    uint32_t missing; /* writable bytes beyond that */
+    uint16_t head;
+};
+
+struct virtq_counters {
+    uint64_t requests;   /* chains submitted */
+    uint64_t segments;   /* entries the cursor filled in them */
+    uint64_t doorbells;  /* notifications to the device */
+    uint64_t interrupts; /* counted by the driver with virtq_count_interrupt */
+};
+
+struct virtq_setup {
+    unsigned size;           /* entries; made a power of two by rounding down, see virtq_size */
+    unsigned index;          /* of the queue in its device */
+    unsigned table_entries;  /* entries of each chain's own table; 0: no VIRTIO_F_INDIRECT_DESC */
+    bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
+    volatile void *doorbell; /* register that takes the queue's index */
+};
+
+/*
+ * A new, empty queue in pages of PAGE_OWNER_DRIVER, with a table for each
+ * entry when table_entries is not 0, so that a chain of any length takes one
+ * entry of the ring. kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX;
+ * kIOReturnNoMemory. Thread context.
+ */
+IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue);
+
+/* The device must no longer use it (it has been reset). NULL: no effect. Thread context. */
+void virtq_destroy(struct virtq *queue);
+
+/*
+ * Entries. The device and the driver take 16-bit running indices modulo the
+ * size, which is only seamless where 65536 wraps for a power of two; so a queue
+ * of another size is used up to the next lower one.
+ */
+unsigned virtq_size(const struct virtq *queue);
+unsigned virtq_index(const struct virtq *queue);
+
+/* Physical addresses of the three parts, for the transport. */
+paddr_t virtq_desc_address(const struct virtq *queue);
+paddr_t virtq_avail_address(const struct virtq *queue);
+paddr_t virtq_used_address(const struct virtq *queue);
+
+/* Start a chain. kIOReturnNoResources: no entry is free; kIOReturnDeviceError: broken. */
+IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
+
+/* Entries that still fit in the chain. */
+static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
+{
+    return chain->room - chain->count;
+}
+
+/* Add one buffer. There must be room, and length must not be 0. */
+void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length, unsigned flags);
+
+/* The segment function that fills this queue's entries; for the cursor's creation. */
+IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *queue);
+
+/*
+ * The `segments` argument for the cursor: its entries go behind those added so
+ * far. May be called again to fill the same entries anew, before virtq_chain_filled.
+ */
+void *virtq_chain_segments(struct virtq_chain *chain, unsigned flags);
+
+/* What the cursor did: `count` entries with `bytes` in all. */
+void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
+
+/* Put a finished chain in the ring. token: not NULL, comes back with it. */
+void virtq_submit(struct virtq *queue, struct virtq_chain *chain, void *token);
+
+/* Make everything submitted visible, and ring the doorbell if the device wants it. */
+void virtq_publish(struct virtq *queue);
+
+/* The next chain that came back; false: none now, or the queue is broken. */
+bool virtq_take(struct virtq *queue, struct virtq_used *used);
+
+/*
+ * Ask for an interrupt at the next completion. True: there is one already, for
+ * which none may come; take it and ask again.
+ */
+bool virtq_enable_interrupt(struct virtq *queue);
+
+/* Ask for none (a hint: some may still come). */
+void virtq_disable_interrupt(struct virtq *queue);
+
+void virtq_count_interrupt(struct virtq *queue);
+
+/* Chains that the device holds. */
+unsigned virtq_in_flight(const struct virtq *queue);
+
+/* Why the queue is broken, in words; NULL while it is not. */
+const char *virtq_broken(const struct virtq *queue);
+
+/*
+ * After a device reset: take back the chains that the device held, one a call;
+ * NULL: no more. Then virtq_restart makes the queue as new, counters kept.
+ */
+void *virtq_detach(struct virtq *queue);
+void virtq_restart(struct virtq *queue);
+
+void virtq_get_counters(const struct virtq *queue, struct virtq_counters *counters);
+
+/* Every index of the queue on one line of the console. */
+void virtq_print(const struct virtq *queue);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Host replacement of kernel/cpu.h: the barriers that a simulated device could notice. */
+#ifndef KERNEL_CPU_H
+#define KERNEL_CPU_H
+
+static inline void cpu_dmb_sy(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+#endif
