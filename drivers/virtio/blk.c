@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Disks: bring-up, configuration, interrupt, the list of disks. */
+#include "drivers/virtio/blk.h"
+
+#include "drivers/virtio/blk_private.h"
+#include "kernel/console.h"
+#include "kernel/heap.h"
+#include "kernel/init.h"
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+
+#define DISKS_MAX 32
+
+static struct virtio_blk *disks[DISKS_MAX];
+static unsigned disk_count;
+
+/* --- Configuration ---------------------------------------------------------------------------- */
+
+/* The device's configuration (section 5.2.4), the fields used here. */
+struct blk_limits {
+    uint32_t capacity_low; /* sectors */
+    uint32_t capacity_high;
+    uint32_t size_max; /* bytes of a segment */
+    uint32_t seg_max;
+    uint32_t geometry;
+    uint32_t blk_size;
+};
+
+#define BLK_CONFIG_MAX_DISCARD_SECTORS      36
+#define BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS 48
+
+static bool has(const struct virtio_blk *disk, uint64_t feature)
+{
+    return (disk->device->features & feature) != 0;
+}
+
+/* Most bytes of one device request, from a count of sectors in the configuration. */
+static IOReturn read_sector_limit(struct virtio_blk *disk, uint64_t feature, unsigned offset,
+                                  uint64_t *bytes)
+{
+    uint32_t sectors = 0;
+    IOReturn status = kIOReturnSuccess;
+
+    if (has(disk, feature))
+        status = virtio_read_config(disk->device, offset, &sectors, 1);
+    *bytes = (uint64_t)sectors * VIRTIO_BLK_SECTOR;
+    return status;
+}
+
+/* Data entries of the longest chain: what the device takes, and what the queue has room for. */
+static uint32_t limit_segments(const struct virtio_blk *disk, uint32_t seg_max)
+{
+    const uint32_t entries =
+        has(disk, VIRTIO_F_INDIRECT_DESC) ? BLK_TABLE_ENTRIES : virtq_size(disk->queue);
+    const uint32_t most = entries - BLK_FRAME_ENTRIES;
+
+    if (!has(disk, VIRTIO_BLK_F_SEG_MAX) || seg_max == 0)
+        return 1;
+    return seg_max < most ? seg_max : most;
+}
+
+IOReturn blk_read_configuration(struct virtio_blk *disk)
+{
+    struct blk_limits limits;
+    IOReturn status =
+        virtio_read_config(disk->device, 0, (uint32_t *)&limits, sizeof(limits) / sizeof(uint32_t));
+
+    if (status == kIOReturnSuccess)
+        status = read_sector_limit(disk, VIRTIO_BLK_F_DISCARD, BLK_CONFIG_MAX_DISCARD_SECTORS,
+                                   &disk->discard_bytes_max);
+    if (status == kIOReturnSuccess)
+        status =
+            read_sector_limit(disk, VIRTIO_BLK_F_WRITE_ZEROES, BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS,
+                              &disk->write_zeroes_bytes_max);
+    if (status != kIOReturnSuccess)
+        return status;
+    disk->sectors = limits.capacity_low | (uint64_t)limits.capacity_high << 32;
+    disk->block_size = has(disk, VIRTIO_BLK_F_BLK_SIZE) ? limits.blk_size : VIRTIO_BLK_SECTOR;
+    disk->segment_bytes_max = has(disk, VIRTIO_BLK_F_SIZE_MAX) ? limits.size_max : 0;
+    disk->segments_max = limit_segments(disk, limits.seg_max);
+    disk->read_only = has(disk, VIRTIO_BLK_F_RO);
+    return kIOReturnSuccess;
+}
+
+/* --- Bring-up --------------------------------------------------------------------------------- */
+
+static IOReturn negotiate(struct virtio_blk *disk, uint64_t required)
+{
+    uint64_t wanted = VIRTIO_CORE_FEATURES | VIRTIO_BLK_F_SIZE_MAX | VIRTIO_BLK_F_SEG_MAX |
+                      VIRTIO_BLK_F_RO | VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH |
+                      VIRTIO_BLK_F_DISCARD | VIRTIO_BLK_F_WRITE_ZEROES;
+
+    if (disk->options.without_indirect)
+        wanted &= ~VIRTIO_F_INDIRECT_DESC;
+    if (disk->options.without_event_index)
+        wanted &= ~VIRTIO_F_EVENT_IDX;
+    return virtio_negotiate(disk->device, wanted, required);
+}
+
+static IOReturn activate(struct virtio_blk *disk)
+{
+    const IOReturn status = virtio_start_queue(disk->device, disk->queue);
+
+    if (status != kIOReturnSuccess)
+        return status;
+    if (disk->polled)
+        virtq_disable_interrupt(disk->queue);
+    else
+        virtq_enable_interrupt(disk->queue);
+    return virtio_ready(disk->device);
+}
+
+IOReturn blk_start(struct virtio_blk *disk)
+{
+    /* What was built on these features cannot do without them. */
+    const uint64_t features = disk->device->features;
+    IOReturn status = negotiate(disk, features);
+
+    virtq_restart(disk->queue);
+    if (status == kIOReturnSuccess)
+        status = blk_read_configuration(disk);
+    if (status == kIOReturnSuccess)
+        status = activate(disk);
+    disk->device->features = features;
+    return status;
+}
+
+static void release_resources(struct virtio_blk *disk)
+{
+    if (disk->cursor != NULL)
+        OSObject_release(disk->cursor);
+    if (disk->frames != NULL) {
+        const kern_return_t result = page_free_run(virt_to_phys(disk->frames), disk->frame_pages);
+
+        CHECK(result == KERN_SUCCESS);
+    }
+    virtq_destroy(disk->queue);
+    disk->cursor = NULL;
+    disk->frames = NULL;
+    disk->queue = NULL;
+}
+
+static IOReturn create_queue(struct virtio_blk *disk)
+{
+    const bool tables = has(disk, VIRTIO_F_INDIRECT_DESC);
+    const unsigned offered = virtio_queue_size_max(disk->device, BLK_QUEUE);
+    unsigned size = tables ? BLK_QUEUE_TABLES : BLK_QUEUE_CHAINED;
+
+    if (disk->options.queue_size != 0)
+        size = disk->options.queue_size;
+    if (size > offered)
+        size = offered;
+    if (size < (tables ? 1 : BLK_FRAME_ENTRIES + 2))
+        return kIOReturnUnsupported;
+
+    const struct virtq_setup setup = {
+        .size = size,
+        .index = BLK_QUEUE,
+        .table_entries = tables ? BLK_TABLE_ENTRIES : 0,
+        .event_index = has(disk, VIRTIO_F_EVENT_IDX),
+        .doorbell = virtio_doorbell(disk->device),
+    };
+
+    return virtq_create(&setup, &disk->queue);
+}
+
+static IOReturn create_frames(struct virtio_blk *disk)
+{
+    const size_t bytes = virtq_size(disk->queue) * sizeof(struct blk_frame);
+    const struct page_request request = {.count = (bytes + PAGE_MASK) >> PAGE_SHIFT,
+                                         .owner = PAGE_OWNER_DRIVER};
+    paddr_t first;
+
+    if (page_alloc_run(&request, &first) != KERN_SUCCESS)
+        return kIOReturnNoMemory;
+    disk->frames = phys_to_virt(first);
+    disk->frame_pages = request.count;
+    return kIOReturnSuccess;
+}
+
+static IOReturn create_cursor(struct virtio_blk *disk)
+{
+    disk->cursor = IOMemoryCursor_withSpecification(virtq_segment_function(disk->queue),
+                                                    disk->segment_bytes_max, BLK_PART_BYTES_MAX, 1);
+    return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+}
+
+/* From a claimed device to a working disk with resources of its own. */
+static IOReturn build(struct virtio_blk *disk)
+{
+    IOReturn status = negotiate(disk, VIRTIO_F_VERSION_1);
+
+    disk->queue = NULL;
+    disk->frames = NULL;
+    disk->cursor = NULL;
+    if (status == kIOReturnSuccess)
+        status = create_queue(disk);
+    if (status == kIOReturnSuccess)
+        status = blk_read_configuration(disk);
+    if (status == kIOReturnSuccess)
+        status = create_frames(disk);
+    if (status == kIOReturnSuccess)
+        status = create_cursor(disk);
+    if (status == kIOReturnSuccess)
+        status = activate(disk);
+    if (status != kIOReturnSuccess && virtio_reset(disk->device))
+        release_resources(disk);
+    return status;
+}
+
+IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options)
+{
+    if (disk == NULL || options == NULL)
+        return kIOReturnBadArgument;
+    if (disk->lost)
+        return kIOReturnNotResponding;
+
+    const irq_state_t state = irq_mask();
+    const struct virtio_blk before = *disk;
+    const uint64_t features = disk->device->features;
+    IOReturn status = kIOReturnBusy;
+
+    if (virtq_in_flight(disk->queue) == 0 && disk->waiting == NULL) {
+        disk->options = *options;
+        status = build(disk);
+        if (status == kIOReturnSuccess) {
+            struct virtio_blk old = before;
+
+            release_resources(&old);
+        } else {
+            *disk = before;
+            disk->device->features = features;
+            disk->lost = blk_start(disk) != kIOReturnSuccess;
+        }
+    }
+    irq_restore(state);
+    return status;
+}
+
+/* --- Interrupt -------------------------------------------------------------------------------- */
+
+static void configuration_changed(struct virtio_blk *disk)
+{
+    if (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess)
+        blk_recover(disk, kIOReturnDeviceError);
+}
+
+static void interrupt(void *context)
+{
+    struct virtio_blk *disk = context;
+    const uint32_t causes = virtio_acknowledge(disk->device);
+
+    virtq_count_interrupt(disk->queue);
+    if (disk->lost)
+        return;
+    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0)
+        configuration_changed(disk);
+    blk_collect(disk);
+}
+
+void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
+{
+    const irq_state_t state = irq_mask();
+
+    disk->polled = !on;
+    if (on)
+        blk_collect(disk); /* also asks for the next interrupt */
+    else
+        virtq_disable_interrupt(disk->queue);
+    irq_restore(state);
+}
+
+/* --- The list of disks ------------------------------------------------------------------------ */
+
+static void add_disk(struct virtio_device *device)
+{
+    struct virtio_blk *disk = heap_alloc_zero(sizeof(*disk));
+    IOReturn status = kIOReturnNoMemory;
+
+    if (disk != NULL) {
+        disk->device = device;
+        status = build(disk);
+    }
+    if (status == kIOReturnSuccess &&
+        irq_register(device->intid, interrupt, disk) != KERN_SUCCESS) {
+        status = kIOReturnNoInterrupt;
+        virtio_reset(device);
+        release_resources(disk);
+    }
+    if (status == kIOReturnSuccess) {
+        disks[disk_count++] = disk;
+        return;
+    }
+    kprintf("virtio-blk: the disk at 0x%llx cannot be used (error 0x%x)\n",
+            (unsigned long long)device->address.value, (unsigned)status);
+    heap_free(disk);
+}
+
+static void find_disks(void)
+{
+    struct virtio_device *device;
+
+    while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL)
+        add_disk(device);
+}
+
+INITIALISER(INIT_DRIVER, find_disks);
+
+unsigned virtio_blk_count(void)
+{
+    return disk_count;
+}
+
+struct virtio_blk *virtio_blk_get(unsigned index)
+{
+    return index < disk_count ? disks[index] : NULL;
+}
+
+void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
+{
+    *info = (struct virtio_blk_info){
+        .sectors = disk->sectors,
+        .block_size = disk->block_size,
+        .read_only = disk->read_only,
+        .has_flush = has(disk, VIRTIO_BLK_F_FLUSH),
+        .has_discard = disk->discard_bytes_max != 0,
+        .has_write_zeroes = disk->write_zeroes_bytes_max != 0,
+        .has_indirect = has(disk, VIRTIO_F_INDIRECT_DESC),
+        .has_event_index = has(disk, VIRTIO_F_EVENT_IDX),
+        .queue_size = virtq_size(disk->queue),
+        .segments_max = disk->segments_max,
+        .intid = disk->device->intid,
+    };
+}
+
+void virtio_blk_get_counters(struct virtio_blk *disk, struct virtq_counters *counters)
+{
+    virtq_get_counters(disk->queue, counters);
+}

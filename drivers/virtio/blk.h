@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Disks: virtio-blk (virtio 1.2, section 5.2). Data moves between the disk and
+ * the memory of a descriptor by the device's own DMA; the CPU never copies it.
+ *
+ * Link it in (by calling any of it) and every virtio-blk device of the machine
+ * is brought up before main:
+ *
+ *     struct virtio_blk *disk = virtio_blk_get(0);
+ *     status = virtio_blk_read(disk, memory, 0, sector, 4096);     sleeps until done
+ *
+ * Or many at once, one doorbell for all:
+ *
+ *     virtio_blk_request_init(&request[i], VIRTIO_BLK_READ, memory, offset, sector, bytes);
+ *     request[i].completion = arrived;
+ *     virtio_blk_submit(disk, &request[i]);
+ *     ...
+ *     virtio_blk_publish(disk);
+ *
+ * A sector is 512 bytes, whatever the disk's block size. Byte counts are
+ * multiples of 512. Memory must be prepared for the direction of the transfer
+ * and stay so until completion. A transfer of any length is one call: the driver
+ * cuts it into as many device requests as the device's limits need.
+ *
+ * Errors, from submission or at completion:
+ *   kIOReturnBadArgument    NULL, zero, or not a multiple of 512
+ *   kIOReturnOverrun        beyond the end of the disk or of the descriptor
+ *   kIOReturnNotWritable    write, discard or write-zeroes on a read-only disk
+ *   kIOReturnNotPermitted   the descriptor's direction does not allow it; a call
+ *                           that sleeps, from an interrupt handler
+ *   kIOReturnNotReady       the memory is not prepared
+ *   kIOReturnUnsupported    the disk does not have the operation, or memory in too
+ *                           many pieces for one sector
+ *   kIOReturnIOError        the device reports an error
+ *   kIOReturnUnderrun       the device reports success, but wrote less
+ *   kIOReturnDeviceError    the device broke the protocol or gave up; it has been
+ *                           reset and works again
+ *   kIOReturnAborted        virtio_blk_reset took the request back
+ *   kIOReturnNotResponding  the device is lost: it could not be reset
+ *
+ * There are no time limits: guest time is not the host's. Who wants one calls
+ * virtio_blk_reset.
+ */
+#ifndef DRIVERS_VIRTIO_BLK_H
+#define DRIVERS_VIRTIO_BLK_H
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOReturn.h"
+#include "drivers/virtio/queue.h"
+#include "kernel/types.h"
+
+#define VIRTIO_BLK_SECTOR    512u /* bytes */
+#define VIRTIO_BLK_ID_LENGTH 20   /* characters of a serial number, section 5.2.6.1 */
+
+struct virtio_blk;
+
+/* --- Disks ------------------------------------------------------------------------------------ */
+
+unsigned virtio_blk_count(void);
+
+/* By position on QEMU's command line, from 0; NULL beyond the last. */
+struct virtio_blk *virtio_blk_get(unsigned index);
+
+/* By serial number (-device virtio-blk-device,serial=...); NULL if no disk has it. Sleeps. */
+struct virtio_blk *virtio_blk_find(const char *serial);
+
+struct virtio_blk_info {
+    uint64_t sectors;    /* capacity, in sectors of 512 bytes */
+    uint32_t block_size; /* bytes that the device prefers to move at once; 512 if it does not say */
+    bool read_only;
+    bool has_flush; /* it has a volatile cache; without, a flush succeeds at once */
+    bool has_discard;
+    bool has_write_zeroes;
+    bool has_indirect; /* chains are in tables of their own */
+    bool has_event_index;
+    unsigned queue_size;   /* entries */
+    unsigned segments_max; /* data segments of one device request */
+    unsigned intid;
+};
+
+void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info);
+void virtio_blk_get_counters(struct virtio_blk *disk, struct virtq_counters *counters);
+
+/* --- Sleeping calls --------------------------------------------------------------------------- */
+
+/*
+ * Move `length` bytes between the disk from `sector` on and the descriptor from
+ * byte `offset` on, and sleep until it is done. Thread context.
+ */
+IOReturn virtio_blk_read(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
+                         uint64_t sector, uint64_t length);
+IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
+                          uint64_t sector, uint64_t length);
+
+/* Everything written before it is on stable storage. */
+IOReturn virtio_blk_flush(struct virtio_blk *disk);
+
+/* The content of these bytes is no longer needed / becomes zeros, without data moving. */
+IOReturn virtio_blk_discard(struct virtio_blk *disk, uint64_t sector, uint64_t length);
+IOReturn virtio_blk_write_zeroes(struct virtio_blk *disk, uint64_t sector, uint64_t length);
+
+/* The serial number, "" if the disk has none; asked of the device once. */
+IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH + 1]);
+
+/* --- Many in flight --------------------------------------------------------------------------- */
+
+/* Values are those of the device's request header (section 5.2.6). */
+enum virtio_blk_operation {
+    VIRTIO_BLK_READ = 0,
+    VIRTIO_BLK_WRITE = 1,
+    VIRTIO_BLK_FLUSH = 4,
+    VIRTIO_BLK_GET_ID = 8,
+    VIRTIO_BLK_DISCARD = 11,
+    VIRTIO_BLK_WRITE_ZEROES = 13,
+};
+
+/*
+ * One transfer. It belongs to the caller and must stay where it is from a
+ * successful submission to its completion; the descriptor is not retained.
+ */
+struct virtio_blk_request {
+    enum virtio_blk_operation operation;
+    IOMemoryDescriptor *memory; /* read and write only */
+    uint64_t offset;            /* bytes in the descriptor */
+    uint64_t sector;
+    uint64_t length; /* bytes */
+
+    /*
+     * Called once, when it is done, with interrupts masked: from the interrupt
+     * handler, or from virtio_blk_poll or _reset. It may submit. NULL: look at `done`.
+     */
+    void (*completion)(struct virtio_blk_request *request);
+    void *context; /* for the caller */
+
+    volatile bool done;
+    IOReturn status; /* valid when done */
+
+    struct virtio_blk_request *next; /* private: waits for room in the ring, or for its callback */
+    uint64_t issued;                 /* private: bytes given to the device so far */
+    uint32_t parts;                  /* private: device requests in flight */
+};
+
+/* Fill in; completion and context are NULL. */
+void virtio_blk_request_init(struct virtio_blk_request *request,
+                             enum virtio_blk_operation operation, IOMemoryDescriptorRef memory,
+                             uint64_t offset, uint64_t sector, uint64_t length);
+
+/*
+ * Put it in the ring, or in line for it; the device sees it after
+ * virtio_blk_publish. An error means that nothing happened and nothing will be
+ * called. Any context.
+ */
+IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request);
+void virtio_blk_publish(struct virtio_blk *disk);
+
+/*
+ * Finish what is complete without waiting for the interrupt; not from a
+ * completion. With interrupts from the device switched off this is the only way.
+ * Returns the device requests finished.
+ */
+unsigned virtio_blk_poll(struct virtio_blk *disk);
+void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on);
+
+/* --- Reset ------------------------------------------------------------------------------------ */
+
+/*
+ * Reset the device. Requests in flight or in line end with kIOReturnAborted;
+ * then the disk works as before. Any context but a completion.
+ */
+IOReturn virtio_blk_reset(struct virtio_blk *disk);
+
+/* How the driver uses a disk; by default everything that the device has. */
+struct virtio_blk_options {
+    unsigned queue_size; /* most entries; 0: the driver's choice */
+    bool without_indirect;
+    bool without_event_index;
+};
+
+/*
+ * Reset the device and use it that way from now on. kIOReturnBusy: requests are
+ * in flight; kIOReturnUnsupported: too few entries for a request (one with
+ * indirect descriptors, else four); kIOReturnNoMemory. After an error the disk works as
+ * before. Thread context.
+ */
+IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options);
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the disk driver: blk.c (bring-up), blk_request.c (requests), blk_reset.c. */
+#ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
+#define DRIVERS_VIRTIO_BLK_PRIVATE_H
+
+#include "descriptors/IOMemoryCursor.h"
+#include "drivers/virtio/blk.h"
+#include "drivers/virtio/queue.h"
+#include "drivers/virtio/virtio.h"
+
+/* Feature bits (section 5.2.3). */
+#define VIRTIO_BLK_F_SIZE_MAX     (1ull << 1)
+#define VIRTIO_BLK_F_SEG_MAX      (1ull << 2)
+#define VIRTIO_BLK_F_RO           (1ull << 5)
+#define VIRTIO_BLK_F_BLK_SIZE     (1ull << 6)
+#define VIRTIO_BLK_F_FLUSH        (1ull << 9)
+#define VIRTIO_BLK_F_DISCARD      (1ull << 13)
+#define VIRTIO_BLK_F_WRITE_ZEROES (1ull << 14)
+
+/* Status byte of a device request (section 5.2.6). */
+#define VIRTIO_BLK_S_OK      0u
+#define VIRTIO_BLK_S_IOERR   1u
+#define VIRTIO_BLK_S_UNSUPP  2u
+#define BLK_STATUS_UNWRITTEN 0xffu /* ours, before the device has answered */
+
+#define BLK_QUEUE          0u
+#define BLK_FRAME_ENTRIES  2u          /* of a chain: header and status */
+#define BLK_TABLE_ENTRIES  256u        /* of a chain with its own table: one page */
+#define BLK_QUEUE_TABLES   128u        /* entries of the ring, with tables */
+#define BLK_QUEUE_CHAINED  1024u       /* and without, where each segment takes one */
+#define BLK_PART_BYTES_MAX (32u << 20) /* of one device request: bounds what a host must hold */
+
+/* Header that the device reads first (section 5.2.6). */
+struct blk_header {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+
+/* Argument of discard and write-zeroes (section 5.2.6). */
+struct blk_range {
+    uint64_t sector;
+    uint32_t sectors;
+    uint32_t flags;
+};
+
+/* Memory shared with the device, one for each entry of the ring, by the chain's head. */
+struct blk_frame {
+    struct blk_header header; /* read by the device */
+    union {
+        struct blk_range range;        /* read by the device */
+        char id[VIRTIO_BLK_ID_LENGTH]; /* written by the device */
+    };
+    volatile uint8_t status; /* written by the device */
+} __attribute__((aligned(64)));
+
+struct virtio_blk {
+    struct virtio_device *device;
+    struct virtq *queue;
+    IOMemoryCursor *cursor;
+    struct blk_frame *frames;
+    size_t frame_pages;
+    struct virtio_blk_request *waiting; /* in line for room in the ring, oldest first */
+    struct virtio_blk_request *waiting_last;
+
+    uint64_t sectors;
+    uint32_t block_size;
+    uint32_t segments_max;
+    uint32_t segment_bytes_max; /* 0: no limit */
+    uint64_t discard_bytes_max; /* of one device request */
+    uint64_t write_zeroes_bytes_max;
+    bool read_only;
+    bool polled; /* interrupts from the device are switched off */
+    bool lost;   /* could not be reset: takes nothing any more */
+    bool id_known;
+    char id[VIRTIO_BLK_ID_LENGTH + 1];
+
+    struct virtio_blk_options options;
+};
+
+/* blk.c */
+/* Reset, negotiate, make the queue known to the device, and let it work. The queue is as new. */
+IOReturn blk_start(struct virtio_blk *disk);
+IOReturn blk_read_configuration(struct virtio_blk *disk);
+
+/* blk_request.c */
+/* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */
+unsigned blk_collect(struct virtio_blk *disk);
+void blk_finish(struct virtio_blk_request *request);
+
+/* blk_reset.c: reset the device and start it again; everything unfinished ends with `status`. */
+IOReturn blk_recover(struct virtio_blk *disk, IOReturn status);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Disks: back to work after a reset, with nothing lost that the caller waits for. */
+#include "drivers/virtio/blk_private.h"
+#include "kernel/console.h"
+#include "kernel/irq.h"
+
+/* Requests to finish once the device works again, oldest line first. */
+struct request_list {
+    struct virtio_blk_request *first;
+    struct virtio_blk_request **end;
+};
+
+static void append(struct request_list *list, struct virtio_blk_request *request)
+{
+    request->next = NULL;
+    *list->end = request;
+    list->end = &request->next;
+}
+
+/* Take everything from the queue and from the line. The device must have stopped. */
+static void take_unfinished(struct virtio_blk *disk, struct request_list *list, IOReturn status)
+{
+    struct virtio_blk_request *waiting = disk->waiting;
+    struct virtio_blk_request *request;
+
+    while ((request = virtq_detach(disk->queue)) != NULL) {
+        if (request->status == kIOReturnSuccess)
+            request->status = status;
+        /* One with something left to issue is also in line, and is taken from there. */
+        if (--request->parts == 0 && request->issued == request->length)
+            append(list, request);
+    }
+    disk->waiting = NULL;
+    while ((request = waiting) != NULL) {
+        waiting = request->next;
+        if (request->status == kIOReturnSuccess)
+            request->status = status;
+        append(list, request);
+    }
+}
+
+IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
+{
+    struct request_list unfinished = {.end = &unfinished.first};
+    const char *reason = virtq_broken(disk->queue);
+
+    if (status == kIOReturnDeviceError)
+        kprintf("virtio-blk: the disk at 0x%llx is reset: %s\n",
+                (unsigned long long)disk->device->address.value,
+                reason != NULL ? reason : "it asks for it");
+
+    /* A device that does not stop may still write; nothing can be done but to say so. */
+    const bool stopped = virtio_reset(disk->device);
+
+    take_unfinished(disk, &unfinished, stopped ? status : kIOReturnNotResponding);
+    disk->lost = !stopped || blk_start(disk) != kIOReturnSuccess;
+    if (disk->lost)
+        kprintf("virtio-blk: the disk at 0x%llx is lost: it does not come back from its reset\n",
+                (unsigned long long)disk->device->address.value);
+
+    for (struct virtio_blk_request *request = unfinished.first, *next; request; request = next) {
+        next = request->next;
+        blk_finish(request);
+    }
+    return disk->lost ? kIOReturnNotResponding : kIOReturnSuccess;
+}
+
+IOReturn virtio_blk_reset(struct virtio_blk *disk)
+{
+    if (disk == NULL)
+        return kIOReturnBadArgument;
+
+    const irq_state_t state = irq_mask();
+    const IOReturn status =
+        disk->lost ? kIOReturnNotResponding : blk_recover(disk, kIOReturnAborted);
+
+    irq_restore(state);
+    return status;
+}

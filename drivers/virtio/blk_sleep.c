@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Disks: the calls that sleep until the device has answered. */
+#include <string.h>
+
+#include "drivers/virtio/blk_private.h"
+#include "kernel/irq.h"
+
+static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    if (irq_in_handler())
+        return kIOReturnNotPermitted;
+
+    const irq_state_t state = irq_mask();
+    IOReturn status = virtio_blk_submit(disk, request);
+
+    if (status == kIOReturnSuccess) {
+        virtio_blk_publish(disk);
+        while (!request->done) {
+            if (disk->polled)
+                virtio_blk_poll(disk);
+            else
+                irq_wait();
+        }
+        status = request->status;
+    }
+    irq_restore(state);
+    return status;
+}
+
+IOReturn virtio_blk_read(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
+                         uint64_t sector, uint64_t length)
+{
+    struct virtio_blk_request request;
+
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, offset, sector, length);
+    return perform(disk, &request);
+}
+
+IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
+                          uint64_t sector, uint64_t length)
+{
+    struct virtio_blk_request request;
+
+    virtio_blk_request_init(&request, VIRTIO_BLK_WRITE, memory, offset, sector, length);
+    return perform(disk, &request);
+}
+
+static IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,
+                                       uint64_t sector, uint64_t length)
+{
+    struct virtio_blk_request request = {
+        .operation = operation, .sector = sector, .length = length};
+
+    return disk != NULL ? perform(disk, &request) : kIOReturnBadArgument;
+}
+
+IOReturn virtio_blk_flush(struct virtio_blk *disk)
+{
+    /* Without the feature the device writes through: everything is stable already. */
+    if (disk != NULL && (disk->device->features & VIRTIO_BLK_F_FLUSH) == 0)
+        return kIOReturnSuccess;
+    return perform_without_memory(disk, VIRTIO_BLK_FLUSH, 0, 0);
+}
+
+IOReturn virtio_blk_discard(struct virtio_blk *disk, uint64_t sector, uint64_t length)
+{
+    return perform_without_memory(disk, VIRTIO_BLK_DISCARD, sector, length);
+}
+
+IOReturn virtio_blk_write_zeroes(struct virtio_blk *disk, uint64_t sector, uint64_t length)
+{
+    return perform_without_memory(disk, VIRTIO_BLK_WRITE_ZEROES, sector, length);
+}
+
+IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH + 1])
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (disk == NULL || id == NULL)
+        return kIOReturnBadArgument;
+    if (!disk->id_known)
+        status = perform_without_memory(disk, VIRTIO_BLK_GET_ID, 0, 0);
+    memcpy(id, disk->id, VIRTIO_BLK_ID_LENGTH + 1);
+    return status;
+}
+
+struct virtio_blk *virtio_blk_find(const char *serial)
+{
+    char id[VIRTIO_BLK_ID_LENGTH + 1];
+
+    if (serial == NULL)
+        return NULL;
+    for (unsigned i = 0; i < virtio_blk_count(); i++) {
+        struct virtio_blk *disk = virtio_blk_get(i);
+
+        if (virtio_blk_get_id(disk, id) == kIOReturnSuccess && strcmp(id, serial) == 0)
+            return disk;
+    }
+    return NULL;
+}

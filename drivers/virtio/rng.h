@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Random numbers from the host: virtio-rng, the entropy device (virtio 1.2,
+ * section 5.4). The first one of the machine is brought up before main.
+ */
+#ifndef DRIVERS_VIRTIO_RNG_H
+#define DRIVERS_VIRTIO_RNG_H
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOReturn.h"
+#include "drivers/virtio/queue.h"
+
+bool virtio_rng_present(void);
+
+/*
+ * Fill `length` bytes of prepared memory, from byte `offset` of the descriptor
+ * on, by the device's DMA, and sleep until it is done. Thread context.
+ *   kIOReturnNoDevice       there is none
+ *   kIOReturnBadArgument    NULL, or length 0
+ *   kIOReturnOverrun        beyond the descriptor
+ *   kIOReturnNotPermitted   its direction does not allow it; in an interrupt handler
+ *   kIOReturnNotReady       the memory is not prepared
+ *   kIOReturnUnderrun       the device returned nothing
+ *   kIOReturnDeviceError    it broke the protocol; it has been reset and works again
+ *   kIOReturnNotResponding  it is lost: it could not be reset
+ */
+IOReturn virtio_rng_read(IOMemoryDescriptorRef memory, uint64_t offset, uint64_t length);
+
+/* Zeros when there is no device. */
+void virtio_rng_get_counters(struct virtq_counters *counters);
+
+#endif
