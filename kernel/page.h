@@ -74,14 +74,14 @@ enum page_state page_get_state(paddr_t page);
 enum page_owner page_get_owner(paddr_t page);
 
 struct page_stats {
-    uint64_t total;                           /* pages of RAM */
-    uint64_t reserved;                        /* never handed out */
-    uint64_t free;                            /* now */
-    uint64_t allocated;                       /* now */
-    uint64_t high_water;                      /* most allocated at once */
-    uint64_t failures;                        /* requests refused for want of memory */
-    uint64_t pins;                            /* sum of all pin counts */
-    uint64_t owned[PAGE_OWNER_COUNT];         /* pages, by owner */
+    uint64_t total;                     /* pages of RAM */
+    uint64_t reserved;                  /* never handed out */
+    uint64_t free;                      /* now */
+    uint64_t allocated;                 /* now */
+    uint64_t high_water;                /* most allocated at once */
+    uint64_t failures;                  /* requests refused for want of memory */
+    uint64_t pins;                      /* sum of all pin counts */
+    uint64_t owned[PAGE_OWNER_COUNT];   /* pages, by owner */
     uint64_t free_blocks[PAGE_ORDER_MAX + 1]; /* free blocks, by order, after merging all caches */
 };
 

@@ -48,7 +48,7 @@ struct page {
         };
         uint64_t word; /* the above at once: RECORD_WORD */
     };
-    uint32_t count;     /* pages, if order is ORDER_RUN */
+    uint32_t count; /* pages, if order is ORDER_RUN */
     uint16_t slab_used; /* live objects */
     uint8_t slab_class; /* size class + 1; 0: the page is no slab */
     union {
@@ -56,7 +56,7 @@ struct page {
             struct page *next;
             struct page *previous;
         };
-        struct {                    /* an allocated page that is a slab of the heap (heap_slab.c) */
+        struct { /* an allocated page that is a slab of the heap (heap_slab.c) */
             void *slab_free;        /* first free object */
             uint32_t slab_next;     /* other slabs of the class with free objects: */
             uint32_t slab_previous; /* page numbers, 0 at the ends */
@@ -169,7 +169,7 @@ struct page *page_cache_pop(void); /* NULL: there is no single page left */
 void page_cache_push(struct page *page);
 void page_cache_drain(unsigned keep); /* give pages back until `keep` are left */
 void page_cache_reset(void);          /* empty, without giving anything back */
-void page_account(void);              /* bring high_water up to date; before and after changes */
+void page_account(void);               /* bring high_water up to date; before and after changes */
 
 /* page_init.c: the part of start-up that tests call with machines of their own. */
 

@@ -28,7 +28,13 @@ tests/*.sh)
     [[ $image == */* ]] || image=tests/target/$image
     program=("$here/run.sh" -m "${BASH_REMATCH[2]}" -t "$limit"
         -a "${TEST_NAME:+test=$TEST_NAME}"
-        "$BUILD/${BASH_REMATCH[3]:-gcc-debug}/$image.elf")
+        "$BUILD/${BASH_REMATCH[3]:-gcc-debug}/$image.elf" --)
+    if grep -q '^// QEMU: ' "$image.c" 2>/dev/null; then
+        files=$(mktemp -d) || exit 2
+        trap 'rm -rf "$files"' EXIT
+        options=$("$here/test-devices.sh" "$image.c" "$files") || exit 2
+        mapfile -t -O ${#program[@]} program <<<"$options"
+    fi
     ;;
 esac
 
