@@ -108,10 +108,11 @@ static void mark(struct span span, enum section_state section_state,
     while (at < end) {
         uint64_t section = at >> SECTION_ORDER;
         uint64_t section_end = (section + 1) << SECTION_ORDER;
+        uint64_t whole = (end - at) >> SECTION_ORDER;
 
-        if (at == section << SECTION_ORDER && section_end <= end) {
-            page_pool.sections[section] = (uint8_t)section_state;
-            at = section_end;
+        if (at % SECTION_PAGES == 0 && whole > 0) {
+            memset(&page_pool.sections[section], section_state, whole);
+            at += whole << SECTION_ORDER;
             continue;
         }
         page_section_ready(section);
