@@ -32,18 +32,18 @@
 
 /* Memory types, as MAIR indices (spec file 10, section 2.4). */
 enum mmu_memory {
-    MMU_NORMAL = 0,    /* write-back, inner shareable */
+    MMU_NORMAL = 0, /* write-back, inner shareable */
     MMU_WRITE_THROUGH,
-    MMU_NONCACHED,     /* Normal non-cacheable */
-    MMU_DEVICE,        /* Device-nGnRnE */
+    MMU_NONCACHED, /* Normal non-cacheable */
+    MMU_DEVICE,    /* Device-nGnRnE */
     MMU_DEVICE_NGNRE,
     MMU_DEVICE_NGRE,
     MMU_DEVICE_GRE,
 };
 
 struct mmu_attributes {
-    unsigned access;         /* MMU_READ | ... ; 0 keeps the range mapped in name only: any access faults */
-    enum mmu_memory memory;  /* device and non-cached memory is never executable */
+    unsigned access; /* MMU_READ | ... ; 0 keeps the range mapped in name only: any access faults */
+    enum mmu_memory memory; /* device and non-cached memory is never executable */
 };
 
 struct mmu_space;
@@ -63,14 +63,19 @@ static inline paddr_t virt_to_phys(const void *va)
 /* A new, empty lower-half space. KERN_RESOURCE_SHORTAGE. Destroy unmaps what is left. */
 kern_return_t mmu_space_create(struct mmu_space **space);
 void mmu_space_destroy(struct mmu_space *space);
-void mmu_space_activate(struct mmu_space *space); /* NULL: no lower half, every access there faults */
+void mmu_space_activate(
+    struct mmu_space *space); /* NULL: no lower half, every access there faults */
 
 /*
- * All three take whole pages and either do everything or change nothing.
+ * All three take whole pages and either do everything or change nothing. Of the
+ * kernel's half they work on [MMU_KERNEL_VA_BASE, MMU_KERNEL_VA_END) only: the
+ * direct map is not theirs.
  * KERN_INVALID_ARGUMENT: misaligned, zero, wrapping, outside the space, bad attributes.
- * map:     KERN_NO_SPACE if any page is already mapped; KERN_RESOURCE_SHORTAGE
- *          without pages for tables. 2 MiB and 1 GiB blocks are used where they fit.
- * unmap, protect: KERN_INVALID_ADDRESS if any page is not mapped; blocks are split when needed.
+ * KERN_RESOURCE_SHORTAGE: no pages for tables; unmap and protect need some when
+ *          they have to split a block.
+ * map:     KERN_NO_SPACE if any page is already mapped. 2 MiB and 1 GiB blocks
+ *          are used where they fit.
+ * unmap, protect: KERN_INVALID_ADDRESS if any page is not mapped.
  */
 kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
                       struct mmu_attributes attributes);
@@ -79,8 +84,8 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
                           struct mmu_attributes attributes);
 
 struct mmu_translation {
-    paddr_t pa;                       /* of the byte asked for */
-    uint64_t contiguous;              /* bytes from there to the end of its page or block */
+    paddr_t pa;          /* of the byte asked for */
+    uint64_t contiguous; /* bytes from there to the end of its page or block */
     struct mmu_attributes attributes;
 };
 

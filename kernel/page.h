@@ -55,7 +55,10 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block);
  */
 kern_return_t page_free(paddr_t block, unsigned order);
 
-/* A contiguous run with constraints; see struct page_request. */
+/*
+ * A contiguous run with constraints; see struct page_request. More than
+ * 2^PAGE_ORDER_MAX pages are never to be had: KERN_RESOURCE_SHORTAGE.
+ */
 kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first);
 
 /* Give back a whole run of page_alloc_run; errors as page_free. */
@@ -74,17 +77,18 @@ enum page_state page_get_state(paddr_t page);
 enum page_owner page_get_owner(paddr_t page);
 
 struct page_stats {
-    uint64_t total;                     /* pages of RAM */
-    uint64_t reserved;                  /* never handed out */
-    uint64_t free;                      /* now */
-    uint64_t allocated;                 /* now */
-    uint64_t high_water;                /* most allocated at once */
-    uint64_t failures;                  /* requests refused for want of memory */
-    uint64_t pins;                      /* sum of all pin counts */
-    uint64_t owned[PAGE_OWNER_COUNT];   /* pages, by owner */
+    uint64_t total;                           /* pages of RAM */
+    uint64_t reserved;                        /* never handed out */
+    uint64_t free;                            /* now */
+    uint64_t allocated;                       /* now */
+    uint64_t high_water;                      /* most allocated at once */
+    uint64_t failures;                        /* requests refused for want of memory */
+    uint64_t pins;                            /* sum of all pin counts */
+    uint64_t owned[PAGE_OWNER_COUNT];         /* pages, by owner */
     uint64_t free_blocks[PAGE_ORDER_MAX + 1]; /* free blocks, by order, after merging all caches */
 };
 
+/* Counts owners by going through the records of all RAM that was ever used: not for a hot path. */
 void page_get_stats(struct page_stats *stats);
 
 /* Highest page number of RAM (address >> PAGE_SHIFT). */
