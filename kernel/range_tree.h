@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Disjoint address ranges in order, with the free gaps between them: lookup,
+ * insertion, removal and lowest-fit search all cost O(log n) whatever the
+ * number of ranges. A node is embedded in the caller's own structure and never
+ * allocated here. The caller serialises.
+ */
+#ifndef KERNEL_RANGE_TREE_H
+#define KERNEL_RANGE_TREE_H
+
+#include "kernel/types.h"
+
+struct range_node {
+    vaddr_t start; /* first byte */
+    vaddr_t end;   /* one past the last byte */
+
+    /* Private to range_tree.c. */
+    struct range_node *left, *right; /* AVL tree by start */
+    struct range_node *prev, *next;  /* the same nodes in address order */
+    uint64_t gap;                    /* free bytes between the previous range and start */
+    uint64_t max_gap;                /* largest gap in this subtree */
+    int height;
+};
+
+struct range_tree {
+    vaddr_t low;             /* lowest address a range may have */
+    struct range_node *root; /* never NULL after init */
+    struct range_node last;  /* empty range at the upper limit; its gap is the tail */
+    uint64_t count;          /* ranges */
+};
+
+/* An empty tree for ranges inside [low, high). */
+void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high);
+
+/* The range that holds the address, or the first one above it; NULL if there is none. */
+struct range_node *range_tree_at_or_above(const struct range_tree *tree, vaddr_t address);
+
+/* The range that holds the address, or NULL. */
+struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t address);
+
+/* Neighbours in address order; NULL at either end. */
+struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node);
+struct range_node *range_tree_previous(const struct range_node *node);
+
+/* True if no range touches [start, end) and it lies inside the tree's limits. */
+bool range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end);
+
+/* node->start and node->end are set by the caller; the interval must be free and not empty. */
+void range_tree_insert(struct range_tree *tree, struct range_node *node);
+void range_tree_remove(struct range_tree *tree, struct range_node *node);
+
+/*
+ * Move one edge of a range that is in the tree. Its neighbours must leave the
+ * room; the range must stay non-empty.
+ */
+void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t start,
+                       vaddr_t end);
+
+/*
+ * Lowest free interval of `size` bytes whose start is a multiple of `alignment`
+ * (a power of two). False when there is none.
+ */
+bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
+                         vaddr_t *start);
+
+#endif
