@@ -20,14 +20,38 @@ static unsigned order_for(uint64_t count)
     return count > 1 ? 64 - (unsigned)__builtin_clzll(count - 1) : 0;
 }
 
-/* Off the free lists; drains the cache if that is what it takes. */
-static bool take(const struct page_fit *fit, uint64_t *index)
+static page_reclaim_t *reclaim; /* NULL also while it runs */
+
+void page_set_reclaim(page_reclaim_t *function)
+{
+    reclaim = function;
+}
+
+/* True if it freed anything. Not from handlers: they may have interrupted its owner. */
+static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
+{
+    page_reclaim_t *function = reclaim;
+    uint64_t freed;
+
+    if (!function || owner == PAGE_OWNER_TABLE || irq_in_handler())
+        return false;
+    reclaim = NULL;
+    freed = function((fit->bytes + PAGE_MASK) >> PAGE_SHIFT);
+    reclaim = function;
+    page_cache_drain(0);
+    return freed != 0;
+}
+
+/* Off the free lists; drains the cache and takes volatile memory if that is what it takes. */
+static bool take(const struct page_fit *fit, enum page_owner owner, uint64_t *index)
 {
     if (page_buddy_take(fit, index))
         return true;
     page_cache_drain(0);
-    if (page_buddy_take(fit, index))
-        return true;
+    do {
+        if (page_buddy_take(fit, index))
+            return true;
+    } while (reclaim_for(fit, owner));
     page_pool.failures++;
     return false;
 }
@@ -62,7 +86,7 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
         fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
     irq = irq_mask();
     page_account();
-    found = take(&fit, &index);
+    found = take(&fit, request->owner, &index);
     if (found) {
         page_buddy_put(index + request->count, ((uint64_t)1 << fit.order) - request->count);
         mark_allocated(index, request->count, request->owner);
@@ -166,7 +190,7 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
     kern_return_t status = check_free(first, count);
     struct page *page = page_lookup(first);
 
-    if (status == KERN_SUCCESS) {
+    if (status == KERN_SUCCESS && !page_share_drop(page)) {
         page_account();
         for (uint64_t i = 0; i < count; i++)
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);

@@ -65,6 +65,27 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
 kern_return_t page_free_run(paddr_t first, size_t count);
 
 /*
+ * As page_free_run, but pages of the run that are pinned are freed one by one, each
+ * by its last unpin: a device may still be using them.
+ */
+kern_return_t page_release_run(paddr_t first, size_t count);
+
+/*
+ * One owner more for an allocated single page; each owner gives it back with
+ * page_free or page_release_run. KERN_INVALID_ADDRESS: it is no such page.
+ */
+kern_return_t page_share(paddr_t page);
+uint32_t page_share_count(paddr_t page); /* owners; 0 for a page that is not allocated */
+
+/*
+ * Called in thread context when a request finds no memory; frees up to `pages`
+ * pages if it can and returns how many. It must not allocate. Not asked for
+ * page tables, whose owner is in the middle of changing them. NULL: none.
+ */
+typedef uint64_t page_reclaim_t(uint64_t pages);
+void page_set_reclaim(page_reclaim_t *function);
+
+/*
  * Pins: a pinned page is never freed, moved or reclaimed. Counted; a page may
  * be pinned in any state but PAGE_FREE and PAGE_FOREIGN (KERN_INVALID_ADDRESS).
  * A count that would overflow or go below zero is KERN_FAILURE.

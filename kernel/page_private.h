@@ -43,12 +43,12 @@ struct page {
             uint8_t owner; /* enum page_owner */
             uint8_t state; /* enum record_state */
             uint8_t order;
-            uint8_t unused;
+            uint8_t flags; /* RECORD_SHARED, RECORD_ORPHAN; page_share.c */
             uint32_t pins;
         };
         uint64_t word; /* the above at once: RECORD_WORD */
     };
-    uint32_t count; /* pages, if order is ORDER_RUN */
+    uint32_t count;     /* ORDER_RUN: pages; RECORD_SHARED: owners beyond the first */
     uint16_t slab_used; /* live objects */
     uint8_t slab_class; /* size class + 1; 0: the page is no slab */
     union {
@@ -56,7 +56,7 @@ struct page {
             struct page *next;
             struct page *previous;
         };
-        struct { /* an allocated page that is a slab of the heap (heap_slab.c) */
+        struct {                    /* an allocated page that is a slab of the heap (heap_slab.c) */
             void *slab_free;        /* first free object */
             uint32_t slab_next;     /* other slabs of the class with free objects: */
             uint32_t slab_previous; /* page numbers, 0 at the ends */
@@ -66,7 +66,10 @@ struct page {
 
 _Static_assert(sizeof(struct page) == 32, "the record array of a section fills whole pages");
 
-/* word of the first page of a block: no pins. */
+#define RECORD_SHARED 0x1u /* a single page with several owners */
+#define RECORD_ORPHAN 0x2u /* a single page without an owner; the last unpin frees it */
+
+/* word of the first page of a block: no flags, no pins. */
 #define RECORD_WORD(state, order, owner)                                                           \
     ((uint64_t)(state) << 8 | (uint64_t)(order) << 16 | (uint64_t)(owner))
 
@@ -169,7 +172,12 @@ struct page *page_cache_pop(void); /* NULL: there is no single page left */
 void page_cache_push(struct page *page);
 void page_cache_drain(unsigned keep); /* give pages back until `keep` are left */
 void page_cache_reset(void);          /* empty, without giving anything back */
-void page_account(void);               /* bring high_water up to date; before and after changes */
+void page_account(void);              /* bring high_water up to date; before and after changes */
+
+/* page_share.c: call with interrupts masked. */
+
+bool page_share_drop(struct page *page); /* one owner less; false: there is only one */
+void page_unpinned(struct page *page);   /* its last pin has gone */
 
 /* page_init.c: the part of start-up that tests call with machines of their own. */
 

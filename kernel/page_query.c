@@ -50,6 +50,8 @@ kern_return_t page_unpin(paddr_t address)
     } else {
         page->pins--;
         page_pool.pins--;
+        if (page->pins == 0 && page->flags & RECORD_ORPHAN)
+            page_unpinned(page);
     }
     irq_restore(irq);
     return status;

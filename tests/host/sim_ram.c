@@ -8,6 +8,7 @@
 #include "kernel/mmu.h"
 
 unsigned sim_irq_masked;
+bool sim_in_handler;
 
 static struct page_range attached[PAGE_RANGES_MAX];
 static unsigned attached_count;

@@ -9,6 +9,12 @@
 typedef uint64_t irq_state_t;
 
 extern unsigned sim_irq_masked; /* nesting; sim_ram.c */
+extern bool sim_in_handler;     /* set by a test that plays an interrupt handler */
+
+static inline bool irq_in_handler(void)
+{
+    return sim_in_handler;
+}
 
 static inline irq_state_t irq_mask(void)
 {
