@@ -35,16 +35,17 @@
 #define LEVEL_INDEX(va, level) (((va) >> LEVEL_SHIFT(level)) % TABLE_ENTRIES)
 
 /* Descriptors. */
-#define DESCRIPTOR_VALID         (1UL << 0)
-#define DESCRIPTOR_TABLE         (1UL << 1) /* levels 0 to 2: a table, not a block */
-#define DESCRIPTOR_PAGE          (1UL << 1) /* level 3: always set */
-#define DESCRIPTOR_MEMORY(index) ((uint64_t)(index) << 2)
-#define DESCRIPTOR_READ_ONLY     (1UL << 7) /* AP[2] */
-#define DESCRIPTOR_SHAREABLE     (3UL << 8) /* inner shareable */
-#define DESCRIPTOR_ACCESSED      (1UL << 10)
-#define DESCRIPTOR_NOT_GLOBAL    (1UL << 11)
-#define DESCRIPTOR_PXN           (1UL << 53) /* never executed at EL1 */
-#define DESCRIPTOR_UXN           (1UL << 54) /* never executed at EL0 */
-#define DESCRIPTOR_ADDRESS       0x0000fffffffff000UL
+#define DESCRIPTOR_VALID          (1UL << 0)
+#define DESCRIPTOR_TABLE          (1UL << 1) /* levels 0 to 2: a table, not a block */
+#define DESCRIPTOR_PAGE           (1UL << 1) /* level 3: always set */
+#define DESCRIPTOR_MEMORY(index)  ((uint64_t)(index) << 2)
+#define DESCRIPTOR_READ_ONLY      (1UL << 7) /* AP[2] */
+#define DESCRIPTOR_SHAREABLE      (3UL << 8) /* inner shareable */
+#define DESCRIPTOR_ACCESSED       (1UL << 10)
+#define DESCRIPTOR_NOT_GLOBAL     (1UL << 11)
+#define DESCRIPTOR_DIRTY_MODIFIER (1UL << 51) /* a store clears DESCRIPTOR_READ_ONLY (HAFDBS) */
+#define DESCRIPTOR_PXN            (1UL << 53) /* never executed at EL1 */
+#define DESCRIPTOR_UXN            (1UL << 54) /* never executed at EL0 */
+#define DESCRIPTOR_ADDRESS        0x0000fffffffff000UL
 
 #endif

@@ -29,6 +29,11 @@
 #define MMU_WRITE   0x2u
 #define MMU_EXECUTE 0x4u
 #define MMU_USER    0x8u /* reachable from EL0; only in a TTBR0 space */
+/*
+ * With MMU_WRITE: the CPU notes the first store to each page, and
+ * mmu_page_is_dirty tells of it. Only where mmu_notes_stores().
+ */
+#define MMU_CLEAN 0x10u
 
 /* Memory types, as MAIR indices (spec file 10, section 2.4). */
 enum mmu_memory {
@@ -98,6 +103,20 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
  * NULL for RAM, a wrapping range, or want of table pages. Never unmapped.
  */
 volatile void *mmu_map_device(paddr_t pa, uint64_t size);
+
+/*
+ * For memory whose page tables are only a cache of what its owner knows (vm_map.h):
+ * take out what is mapped in a range of whole pages. Holes are fine; a block that
+ * reaches into the range goes as a whole.
+ */
+void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size);
+
+/* mmu_clear of one page; true if it was mapped writable and has been written (see MMU_CLEAN). */
+bool mmu_take_page(struct mmu_space *space, vaddr_t va);
+bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va);
+
+/* This CPU can note stores (FEAT_HAFDBS). */
+bool mmu_notes_stores(void);
 
 struct mmu_stats {
     uint64_t tables;       /* page-table pages in use, boot tables not counted */

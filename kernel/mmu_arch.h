@@ -59,4 +59,21 @@ static inline unsigned mmu_arch_asid_count(void)
     return tcr & TCR_ASID_16 ? 65536 : 256;
 }
 
+/*
+ * Let the CPU keep dirty state in descriptors, where it can (FEAT_HAFDBS). Before
+ * the first descriptor with DESCRIPTOR_DIRTY_MODIFIER.
+ */
+static inline bool mmu_arch_note_stores(void)
+{
+    const uint64_t access_flag = 1UL << 39, dirty_state = 1UL << 40; /* TCR_EL1.HA, HD */
+    uint64_t mmfr1, tcr;
+
+    __asm__("mrs %0, id_aa64mmfr1_el1" : "=r"(mmfr1));
+    if ((mmfr1 & 0xf) < 2)
+        return false;
+    __asm__ volatile("mrs %0, tcr_el1" : "=r"(tcr));
+    __asm__ volatile("msr tcr_el1, %0\n\tisb" : : "r"(tcr | access_flag | dirty_state));
+    return true;
+}
+
 #endif

@@ -3,7 +3,7 @@
 #include "kernel/mmu_private.h"
 
 #define MEMORY_MASK DESCRIPTOR_MEMORY(7)
-#define ACCESS_ALL  (MMU_READ | MMU_WRITE | MMU_EXECUTE | MMU_USER)
+#define ACCESS_ALL  (MMU_READ | MMU_WRITE | MMU_EXECUTE | MMU_USER | MMU_CLEAN)
 
 static bool is_allowed(const struct mmu_space *space, struct mmu_attributes attributes)
 {
@@ -14,6 +14,8 @@ static bool is_allowed(const struct mmu_space *space, struct mmu_attributes attr
     if ((access & MMU_WRITE) && (access & MMU_EXECUTE))
         return false;
     if ((access & MMU_EXECUTE) && attributes.memory > MMU_WRITE_THROUGH)
+        return false;
+    if ((access & MMU_CLEAN) && !((access & MMU_WRITE) && mmu_notes_stores()))
         return false;
     return space->user || !(access & MMU_USER);
 }
@@ -34,8 +36,10 @@ bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes,
         leaf |= DESCRIPTOR_NOT_GLOBAL;
     if (access & MMU_USER)
         leaf |= PTE_USER;
-    if (!(access & MMU_WRITE))
+    if (!(access & MMU_WRITE) || access & MMU_CLEAN)
         leaf |= DESCRIPTOR_READ_ONLY;
+    if (access & MMU_CLEAN)
+        leaf |= DESCRIPTOR_DIRTY_MODIFIER;
     if (!(access & MMU_EXECUTE) || access & MMU_USER)
         leaf |= DESCRIPTOR_PXN;
     if (!(access & MMU_EXECUTE) || !(access & MMU_USER))
@@ -53,6 +57,8 @@ struct mmu_attributes mmu_decode(pte_t leaf)
         attributes.access = MMU_READ;
         if (!(leaf & DESCRIPTOR_READ_ONLY))
             attributes.access |= MMU_WRITE;
+        else if (leaf & DESCRIPTOR_DIRTY_MODIFIER)
+            attributes.access |= MMU_WRITE | MMU_CLEAN;
         if (!(leaf & DESCRIPTOR_PXN) || !(leaf & DESCRIPTOR_UXN))
             attributes.access |= MMU_EXECUTE;
     }

@@ -81,6 +81,7 @@ void mmu_init(void)
     const struct devicetree_machine *machine = devicetree_machine();
 
     mmu_kernel->root = boot_info.kernel_root_table;
+    mmu_dirty_init();
     for (unsigned i = 0; i < machine->memory_count; i++) {
         uint64_t start = (machine->memory[i].base.value + PAGE_MASK) & ~PAGE_MASK;
         uint64_t end = (machine->memory[i].base.value + machine->memory[i].size) & ~PAGE_MASK;

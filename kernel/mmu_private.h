@@ -28,13 +28,13 @@ typedef uint64_t pte_t;
 #define LEAF_LEVEL 3
 
 struct mmu_space {
-    paddr_t root;        /* level 0 table */
-    vaddr_t low;         /* what map, unmap and protect may touch: [low, high) */
+    paddr_t root; /* level 0 table */
+    vaddr_t low;  /* what map, unmap and protect may touch: [low, high) */
     vaddr_t high;
-    bool user;           /* lower half */
-    uint16_t asid;       /* valid in this generation only: mmu_space.c */
+    bool user;     /* lower half */
+    uint16_t asid; /* valid in this generation only: mmu_space.c */
     uint64_t generation;
-    uint64_t mapped;     /* pages, in [low, high) */
+    uint64_t mapped; /* pages, in [low, high) */
 };
 
 /* The entries on the way to an address; entry[level] is where the walk ended. */
@@ -96,6 +96,9 @@ unsigned mmu_leaf_level(vaddr_t va, paddr_t pa, uint64_t left); /* of the larges
 
 /* mmu.c */
 void mmu_count_mapped(struct mmu_space *space, int64_t pages);
+
+/* mmu_clear.c */
+void mmu_dirty_init(void);
 
 /* mmu_space.c */
 uint64_t mmu_space_count(void);

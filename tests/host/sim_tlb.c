@@ -16,6 +16,7 @@ struct slot {
 };
 
 struct boot_info boot_info;
+bool sim_tlb_notes_stores;
 
 static struct slot slots[SLOTS];
 static struct mmu_space lower; /* TTBR0 */
@@ -90,4 +91,9 @@ void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
 unsigned mmu_arch_asid_count(void)
 {
     return SIM_ASIDS;
+}
+
+bool mmu_arch_note_stores(void)
+{
+    return sim_tlb_notes_stores;
 }

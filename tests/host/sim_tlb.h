@@ -13,6 +13,9 @@
 /* Translate as the CPU would now, for the kernel's half or the active space; false: a fault. */
 bool sim_tlb_access(vaddr_t va, struct mmu_translation *out);
 
+/* Whether the CPU keeps dirty state in descriptors (FEAT_HAFDBS), from mmu_dirty_init on. */
+extern bool sim_tlb_notes_stores;
+
 void sim_tlb_reset(void); /* also gives the kernel an empty root table */
 uint64_t sim_tlb_flushes(void);
 

@@ -22,5 +22,6 @@ void mmu_arch_flush_asid(uint16_t asid);
 void mmu_arch_flush_all(void);
 void mmu_arch_set_lower_root(paddr_t root, uint16_t asid);
 unsigned mmu_arch_asid_count(void);
+bool mmu_arch_note_stores(void);
 
 #endif
