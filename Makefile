@@ -83,7 +83,7 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/harness/selftest/*
 
 # Sources that also run on the host, over the simulated platform of tests/host.
 HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
-                           kernel/range_tree.c \
+                           kernel/range_tree.c kernel/vm_*.c kernel/task.c \
                            $(filter-out %/platform_kernel.c,$(wildcard descriptors/*.c)) \
                            drivers/virtio/queue*.c tests/lib/*.c)
 HOST_SUPPORT := $(filter-out %_test.c,$(wildcard tests/host/*.c))

@@ -52,6 +52,8 @@ _Noreturn void startup(void)
     devicetree_init(boot_info.devicetree);
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
     page_init();
+    task_init();
+    vm_abort_init();
     run_initialisers(__initialisers_start, __initialisers_after_consoles);
     irq_init();
     timer_init();

@@ -6,8 +6,11 @@
 #include "kernel/types.h"
 
 void devicetree_init(paddr_t blob);
-void mmu_init(void);  /* RAM becomes visible */
-void page_init(void); /* and is handed out */
+void mmu_init(void);      /* RAM becomes visible */
+void page_init(void);     /* and is handed out */
+void vm_map_init(void);   /* the kernel has an address space */
+void task_init(void);     /* and is a task; calls vm_map_init */
+void vm_abort_init(void); /* whose faults are resolved */
 void irq_init(void);
 void timer_init(void);
 

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/task.h"
+
+#include "kernel/heap.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+#include "kernel/vm_map.h"
+
+struct task {
+    struct vm_map *map; /* NULL once dead */
+    uint32_t references;
+    struct task_watch *watches;
+    struct task_ledger ledger;
+};
+
+static struct task kernel_task_storage;
+struct task *const kernel_task = &kernel_task_storage;
+
+static uint64_t user_tasks;
+
+void task_init(void)
+{
+    vm_map_init();
+    kernel_task->map = kernel_map;
+    kernel_task->references = 1;
+}
+
+kern_return_t task_create(struct task **out)
+{
+    struct task *task = heap_alloc_zero(sizeof(*task));
+    kern_return_t status;
+
+    if (!task)
+        return KERN_RESOURCE_SHORTAGE;
+    status = vm_map_create(&task->map);
+    if (status != KERN_SUCCESS) {
+        heap_free(task);
+        return status;
+    }
+    task->references = 1;
+    user_tasks++;
+    *out = task;
+    return KERN_SUCCESS;
+}
+
+void task_terminate(struct task *task)
+{
+    struct vm_map *map = task->map;
+    struct task_watch *watch;
+
+    CHECK(task != kernel_task);
+    if (!map)
+        return;
+    while ((watch = task->watches)) {
+        task->watches = watch->next;
+        watch->died(task, watch->context);
+    }
+    task->map = NULL;
+    vm_map_clear(map);
+    vm_map_release(map);
+}
+
+void task_retain(struct task *task)
+{
+    CHECK(task->references != UINT32_MAX);
+    task->references++;
+}
+
+void task_release(struct task *task)
+{
+    if (--task->references != 0)
+        return;
+    task_terminate(task);
+    user_tasks--;
+    heap_free(task);
+}
+
+bool task_is_alive(const struct task *task)
+{
+    return task && task->map;
+}
+
+struct vm_map *task_map(struct task *task)
+{
+    return task ? task->map : NULL;
+}
+
+void task_watch_add(struct task *task, struct task_watch *watch)
+{
+    watch->next = task->watches;
+    task->watches = watch;
+}
+
+void task_watch_remove(struct task *task, struct task_watch *watch)
+{
+    for (struct task_watch **link = &task->watches; *link; link = &(*link)->next)
+        if (*link == watch) {
+            *link = watch->next;
+            return;
+        }
+}
+
+void task_ledger_credit(struct task *task, int tag, bool footprint, uint64_t bytes)
+{
+    task->ledger.tagged[tag] += bytes;
+    if (footprint)
+        task->ledger.footprint += bytes;
+}
+
+void task_ledger_debit(struct task *task, int tag, bool footprint, uint64_t bytes)
+{
+    task->ledger.tagged[tag] -= bytes;
+    if (footprint)
+        task->ledger.footprint -= bytes;
+}
+
+void task_get_ledger(const struct task *task, struct task_ledger *ledger)
+{
+    *ledger = task->ledger;
+}
+
+uint64_t task_count(void)
+{
+    return user_tasks;
+}

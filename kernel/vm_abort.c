@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/vm_abort.h"
+
+#include "kernel/console.h"
+#include "kernel/exception.h"
+#include "kernel/irq.h"
+#include "kernel/startup.h"
+
+static unsigned access_of(uint64_t esr)
+{
+    unsigned class = ESR_CLASS(esr);
+
+    if (class == ESR_CLASS_FETCH_ABORT || class == ESR_CLASS_FETCH_ABORT_EL0)
+        return MMU_EXECUTE;
+    return ESR_ABORT_WRITE(esr) ? MMU_WRITE : MMU_READ;
+}
+
+kern_return_t vm_abort_resolve(struct vm_map *map, uint64_t esr, vaddr_t address)
+{
+    switch (ESR_ABORT_STATUS(esr) & ~3u) {
+    case ABORT_TRANSLATION:
+    case ABORT_PERMISSION:
+        return vm_fault(map, address, access_of(esr));
+    default:
+        return KERN_FAILURE;
+    }
+}
+
+/*
+ * The kernel touched a range of its own map. Not for interrupt handlers: they
+ * may have interrupted the very code that would resolve it, so they must use
+ * pinned memory only.
+ */
+static bool resolve_kernel(struct exception_frame *frame)
+{
+    kern_return_t status;
+
+    if (ESR_ABORT_NO_FAR(frame->esr) || frame->far < MMU_KERNEL_VA_BASE ||
+        frame->far >= MMU_KERNEL_VA_END || irq_in_handler())
+        return false;
+    status = vm_abort_resolve(kernel_map, frame->esr, frame->far);
+    if (status == KERN_ABORTED)
+        kprintf("vm: kernel access to %p, which is redirected\n", (void *)frame->far);
+    return status == KERN_SUCCESS;
+}
+
+void vm_abort_init(void)
+{
+    exception_set_fault_handler(resolve_kernel);
+}

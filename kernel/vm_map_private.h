@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The insides of an address space, for vm_*.c. */
+#ifndef KERNEL_VM_MAP_PRIVATE_H
+#define KERNEL_VM_MAP_PRIVATE_H
+
+#include "kernel/range_tree.h"
+#include "kernel/vm_map.h"
+
+struct vm_entry {
+    struct range_node node; /* first: an entry is found by its node */
+    struct vm_map *map;
+    struct vm_range range;
+    bool blocked;
+    struct vm_entry *next_of_object, *previous_of_object;
+};
+
+struct vm_map {
+    struct range_tree ranges;
+    struct mmu_space *space;
+    uint32_t references;
+};
+
+static inline struct vm_entry *vm_entry_of(struct range_node *node)
+{
+    return (struct vm_entry *)node;
+}
+
+/* Index in its object of the page that an entry shows at an address. */
+static inline uint64_t vm_entry_index(const struct vm_entry *entry, vaddr_t address)
+{
+    return (entry->range.offset + (address - entry->node.start)) >> PAGE_SHIFT;
+}
+
+/*
+ * If the entry shows this page of its object: take the page out of the page
+ * tables. True if the tables knew of a store to it.
+ */
+bool vm_entry_take_page(struct vm_entry *entry, uint64_t index);
+
+/* The same question without taking it out. */
+bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index);
+
+/* Take everything the entry shows inside [start, end) out of the page tables. */
+void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end);
+
+struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
+
+#endif

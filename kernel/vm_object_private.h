@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The insides of a memory object, for vm_object.c, vm_purge.c and vm_map.c. */
+#ifndef KERNEL_VM_OBJECT_PRIVATE_H
+#define KERNEL_VM_OBJECT_PRIVATE_H
+
+#include "kernel/vm_object.h"
+
+/*
+ * One page of an anonymous object: its physical address with flags in the low
+ * bits; 0 = absent. Slots live in chunks that appear when first used.
+ */
+typedef uint64_t vm_slot_t;
+
+#define VM_SLOT_PRESENT 0x1u
+#define VM_SLOT_DIRTY   0x2u /* changed since supplied */
+
+#define VM_CHUNK_SLOTS 512u
+
+struct vm_object {
+    uint32_t references;
+    bool physical;
+    uint64_t pages;
+    paddr_t base;       /* physical objects */
+    vm_slot_t **chunks; /* anonymous objects: one pointer per VM_CHUNK_SLOTS pages */
+    uint64_t resident;
+
+    struct vm_entry *entries; /* every map entry that shows this object */
+
+    bool purgeable;
+    enum vm_purge_state purge;
+    struct vm_purge_order order;
+    struct vm_object *queue_prev, *queue_next; /* while volatile */
+
+    struct task *owner;
+    int ledger_tag;
+    bool footprint;
+};
+
+/* The slot of a page; NULL when its chunk is not there (the page is absent). */
+vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index);
+
+static inline paddr_t vm_slot_page(vm_slot_t slot)
+{
+    return paddr(slot & ~PAGE_MASK);
+}
+
+/*
+ * Take page-table entries of this object's page out of every address space that
+ * shows it, and keep what they knew of stores to it.
+ */
+void vm_object_unmap_page(struct vm_object *object, uint64_t index);
+
+/* The object is going to be gone or to lose the page: unmap it and give the page back. */
+void vm_object_drop_page(struct vm_object *object, uint64_t index);
+
+/* Visit the resident pages of [first, first + count). */
+typedef void vm_page_visitor_t(struct vm_object *object, uint64_t index, void *context);
+void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint64_t count,
+                                 vm_page_visitor_t *visit, void *context);
+
+/* vm_purge.c: an object that is dying leaves its queue. */
+void vm_purge_forget(struct vm_object *object);
+
+#endif
