@@ -137,6 +137,19 @@
     .popsection
 .endm
 
+/* An exception that user_enter returns for. Its frame is the caller's structure, not a stack. */
+.macro user_vector vector
+    .balign 128
+    sub     sp, sp, #FRAME_SIZE
+    b       .Luser_\vector
+    .pushsection .text.vectors_user, "ax"
+.Luser_\vector:
+    save_frame 1
+    mov     w0, #\vector
+    b       user_leave
+    .popsection
+.endm
+
     .section .text.vectors, "ax"
     .balign 2048
     .global vectors
@@ -155,9 +168,9 @@ vectors:
     b       irq
     unexpected VECTOR_FIQ
     unexpected VECTOR_SERROR
-    // EL0, AArch64
-    unexpected VECTOR_LOWER_SYNC
-    unexpected VECTOR_LOWER_IRQ
+    // EL0, AArch64; SP is the end of the frame that user_enter loaded
+    user_vector VECTOR_LOWER_SYNC
+    user_vector VECTOR_LOWER_IRQ
     unexpected VECTOR_LOWER_FIQ
     unexpected VECTOR_LOWER_SERROR
     // EL0, AArch32
@@ -177,3 +190,40 @@ irq:
     save_frame 0
     bl      irq_dispatch
     restore_frame 0
+
+/*
+ * unsigned user_enter(struct user_context *context), described in vectors.h.
+ * The kernel's callee-saved registers wait behind the frame; SP_EL1 is left at
+ * the end of the frame, which is where the next exception from EL0 starts.
+ */
+    .section .text.user_enter, "ax"
+    .global user_enter
+user_enter:
+    add     x9, x0, #FRAME_SIZE
+    mov     x10, sp
+    stp     x10, x19, [x9]
+    stp     x20, x21, [x9, #16]
+    stp     x22, x23, [x9, #32]
+    stp     x24, x25, [x9, #48]
+    stp     x26, x27, [x9, #64]
+    stp     x28, x29, [x9, #80]
+    str     x30, [x9, #96]
+    ldr     x10, [x0, #FRAME_SP]
+    msr     sp_el0, x10
+    mov     sp, x0
+    restore_frame 1
+
+/* SP: the saved frame; w0: the vector. Returns from user_enter. */
+user_leave:
+    mrs     x10, sp_el0
+    str     x10, [sp, #FRAME_SP]
+    add     x9, sp, #FRAME_SIZE
+    ldp     x10, x19, [x9]
+    ldp     x20, x21, [x9, #16]
+    ldp     x22, x23, [x9, #32]
+    ldp     x24, x25, [x9, #48]
+    ldp     x26, x27, [x9, #64]
+    ldp     x28, x29, [x9, #80]
+    ldr     x30, [x9, #96]
+    mov     sp, x10
+    ret

@@ -56,6 +56,22 @@ struct exception_frame {
 } __attribute__((aligned(16)));
 
 /*
+ * What runs at EL0, and room for the kernel's own registers meanwhile. A frame
+ * whose spsr is not EL0 is the caller's bug.
+ */
+struct user_context {
+    struct exception_frame frame; /* first: vectors.S relies on it */
+    uint64_t kernel[13];          /* sp, x19 to x30 */
+} __attribute__((aligned(16)));
+
+/*
+ * Load the frame and go to EL0; returns at the next exception from there, with
+ * interrupts masked, the frame saved again and the vector (VECTOR_LOWER_SYNC or
+ * VECTOR_LOWER_IRQ) as the answer. An IRQ has not been served yet.
+ */
+unsigned user_enter(struct user_context *context);
+
+/*
  * Called with all exceptions masked, on the interrupted stack, or on the
  * emergency stack if the interrupted stack pointer was outside the stack.
  * On return the frame's registers are reloaded, except sp. An IRQ calls

@@ -62,8 +62,6 @@ _Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vect
         [VECTOR_SP0_SERROR] = "SError on SP_EL0",
         [VECTOR_FIQ] = "FIQ",
         [VECTOR_SERROR] = "SError",
-        [VECTOR_LOWER_SYNC] = "synchronous exception from EL0",
-        [VECTOR_LOWER_IRQ] = "IRQ from EL0",
         [VECTOR_LOWER_FIQ] = "FIQ from EL0",
         [VECTOR_LOWER_SERROR] = "SError from EL0",
         [VECTOR_LOWER32_SYNC] = "synchronous exception from AArch32",

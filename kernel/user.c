@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/user.h"
+
+#include <string.h>
+
+#include "kernel/exception.h"
+#include "kernel/irq.h"
+#include "kernel/startup.h"
+#include "kernel/vm_abort.h"
+#include "kernel/vm_map.h"
+
+#define ESR_CLASS_SVC  0x15
+#define ESR_SVC_NUMBER 0xffff
+
+void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp)
+{
+    memset(state, 0, sizeof(*state));
+    state->context.frame.elr = pc; /* spsr 0: EL0, nothing masked */
+    state->context.frame.sp = sp;
+}
+
+/* Serve one exception. False: the task has stopped, and *stop says why. */
+static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *stop)
+{
+    const struct exception_frame *frame = &state->context.frame;
+
+    switch (ESR_CLASS(frame->esr)) {
+    case ESR_CLASS_SVC:
+        state->call = ESR_ISS(frame->esr) & ESR_SVC_NUMBER;
+        *stop = USER_STOP_CALL;
+        return false;
+    case ESR_CLASS_DATA_ABORT_EL0:
+    case ESR_CLASS_FETCH_ABORT_EL0:
+        state->status = vm_abort_resolve(map, frame->esr, frame->far);
+        *stop = state->status == KERN_ABORTED ? USER_STOP_BLOCKED : USER_STOP_FAULT;
+        return state->status == KERN_SUCCESS;
+    default:
+        *stop = USER_STOP_OTHER;
+        return false;
+    }
+}
+
+enum user_stop user_run(struct task *task, struct user_state *state)
+{
+    struct vm_map *map = task_map(task);
+    enum user_stop stop = USER_STOP_FAULT;
+    irq_state_t before;
+    bool running = true;
+
+    state->status = KERN_INVALID_ADDRESS;
+    if (!map)
+        return stop; /* dead: there is nothing to run in */
+    before = irq_mask();
+    mmu_space_activate(vm_map_space(map));
+    while (running) {
+        if (user_enter(&state->context) == VECTOR_LOWER_IRQ)
+            irq_dispatch();
+        else
+            running = serve(map, state, &stop);
+    }
+    mmu_space_activate(NULL);
+    irq_restore(before);
+    return stop;
+}
