@@ -83,10 +83,13 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/harness/selftest/*
 
 # Sources that also run on the host, over the simulated platform of tests/host.
 HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
-                           kernel/range_tree.c kernel/vm_*.c kernel/task.c \
+                           kernel/range_tree.c \
                            $(filter-out %/platform_kernel.c,$(wildcard descriptors/*.c)) \
                            drivers/virtio/queue*.c tests/lib/*.c)
-HOST_SUPPORT := $(filter-out %_test.c,$(wildcard tests/host/*.c))
+HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c))
+# The kernel's own address spaces, in place of the ones that platform_host.c plays.
+HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c \
+                tests/host/sim_machine.c
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
@@ -153,9 +156,10 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
+$(H)/vm_test: $(HOST_MACHINE:%=$(H)/%.o)
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $^ -lcmocka -lfdt
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt
 
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)

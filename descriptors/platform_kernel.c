@@ -13,32 +13,19 @@
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
+#include "kernel/task.h"
+#include "kernel/vm_map.h"
 
 INITIALISER(INIT_CLASS, IOMemoryDescriptor_initialize);
 
-/* The kernel is the only task; its address space is the upper half. */
-struct vm_map {
-    uint64_t start, last;
-};
-
-struct task {
-    struct vm_map *map;
-};
-
-static struct vm_map the_kernel_map = {DIRECT_MAP_BASE, UINT64_MAX};
-static struct task the_kernel_task = {&the_kernel_map};
-
-struct vm_map *const kernel_map = &the_kernel_map;
-struct task *const kernel_task = &the_kernel_task;
-
 vm_map_t get_task_map(task_t task)
 {
-    return task == TASK_NULL ? NULL : task->map;
+    return task_map(task);
 }
 
 bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size)
 {
-    return start >= map->start && start <= map->last && size <= map->last - start;
+    return vm_map_is_legal(map, start, size);
 }
 
 void *platform_alloc(size_t size)
@@ -89,18 +76,12 @@ kern_return_t platform_memory_alloc(const struct platform_memory_request *reques
 
 void platform_memory_free(void *memory, uint64_t size)
 {
-    kern_return_t status;
-
     if (size < PAGE_SIZE) {
         heap_free(memory);
         return;
     }
-    status = page_free_run(virt_to_phys(memory), atop(round_page(size)));
-    if (status != KERN_SUCCESS) {
-        /* Another descriptor still has them pinned: a device may write there. */
-        kprintf("memory at %p, %llu bytes, is given up: it is still in use\n", memory,
-                (unsigned long long)size);
-    }
+    /* What another descriptor still has pinned is freed by its last unpin. */
+    CHECK(page_release_run(virt_to_phys(memory), atop(round_page(size))) == KERN_SUCCESS);
 }
 
 uint64_t platform_ram_pages(void)
@@ -128,58 +109,18 @@ bool platform_memory_is_short(void)
     return stats.free < stats.total / 64;
 }
 
-/* Pin the pages of one block of the page tables: they lie at consecutive addresses. */
-static kern_return_t pin_block(paddr_t first, uint64_t count, paddr_t *pages)
-{
-    uint64_t i;
-
-    for (i = 0; i < count; i++) {
-        pages[i] = paddr_add(first, ptoa(i));
-        const kern_return_t status = page_pin(pages[i]);
-
-        if (status != KERN_SUCCESS) {
-            platform_unwire(pages, i);
-            return status;
-        }
-    }
-    return KERN_SUCCESS;
-}
+_Static_assert(PLATFORM_WIRE_WRITE == VM_WIRE_WRITE && PLATFORM_WIRE_NO_FAULT == VM_WIRE_NO_FAULT,
+               "flags pass through");
 
 kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsigned flags,
                             paddr_t *pages)
 {
-    const unsigned wanted = (flags & PLATFORM_WIRE_WRITE) != 0 ? MMU_WRITE : MMU_READ;
-    uint64_t done = 0;
-
-    (void)map; /* there is only the kernel's, all of whose pages are resident */
-    while (done < count) {
-        struct mmu_translation at;
-        kern_return_t status = KERN_INVALID_ADDRESS;
-        uint64_t n = 0;
-
-        if (mmu_translate(mmu_kernel, start + ptoa(done), &at)) {
-            n = atop(at.contiguous) < count - done ? atop(at.contiguous) : count - done;
-            status = (at.attributes.access & wanted) != 0 ? pin_block(at.pa, n, &pages[done])
-                                                          : KERN_PROTECTION_FAILURE;
-        }
-        if (status != KERN_SUCCESS) {
-            platform_unwire(pages, done);
-            return status;
-        }
-        done += n;
-    }
-    return KERN_SUCCESS;
+    return vm_map_wire(map, start, count, flags, pages);
 }
 
 void platform_unwire(const paddr_t *pages, uint64_t count)
 {
-    uint64_t i;
-
-    for (i = 0; i < count; i++) {
-        const kern_return_t status = page_unpin(pages[i]);
-
-        CHECK(status == KERN_SUCCESS);
-    }
+    vm_unwire(pages, count);
 }
 
 static kern_return_t device_window(paddr_t start, uint64_t length, struct platform_window *window)
