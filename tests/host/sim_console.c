@@ -22,5 +22,6 @@ void panic(const char *format, ...)
     va_start(arguments, format);
     vfprintf(stderr, format, arguments);
     va_end(arguments);
+    fputc('\n', stderr);
     abort();
 }

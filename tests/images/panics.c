@@ -73,11 +73,6 @@ static void panic_sp0(void)
     __asm__ volatile("msr spsel, #0\n\tldr x0, [%0]" : : "r"(HOLE) : "x0");
 }
 
-static void panic_el0(void)
-{
-    __asm__ volatile("msr spsr_el1, xzr\n\tmsr elr_el1, %0\n\teret" : : "r"(HOLE));
-}
-
 static bool fail_again(struct exception_frame *frame)
 {
     (void)frame;
@@ -136,7 +131,6 @@ static const struct {
     {"abort", panic_abort},
     {"sp", panic_sp},
     {"sp0", panic_sp0},
-    {"el0", panic_el0},
     {"handler", panic_in_handler},
     {"panic", panic_in_panic},
 };
