@@ -40,6 +40,12 @@ struct IOSegmentSink {
 #define IOSEGMENT_READ  (IOSEGMENT_HOST | IOSEGMENT_CPU)
 #define IOSEGMENT_WRITE (IOSEGMENT_READ | IOSEGMENT_STORE)
 
+/* Nothing more is wanted. */
+static inline bool IOSegmentSink_isFull(const struct IOSegmentSink *sink)
+{
+    return sink->index == sink->maxSegments || sink->status != kIOReturnSuccess;
+}
+
 /* Put out the first `length` bytes of the collected run. False when the sink is full. */
 static inline bool IOSegmentSink_emit(struct IOSegmentSink *sink, uint64_t length)
 {

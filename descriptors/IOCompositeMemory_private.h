@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the descriptors that are made of other descriptors share (contract file
+ * 12, section 1): a list of parts, each a window of one descriptor. No class of
+ * its own; the structure only stands between IOMemoryDescriptor and theirs.
+ */
+#ifndef DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
+#define DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
+
+#include "descriptors/IOMemoryDescriptor_private.h"
+
+#define COMPOSITE_DEPTH_MAX 16 /* levels of descriptors below one */
+
+struct IOMemoryPart {
+    IOMemoryDescriptor *memory; /* retained */
+    IOByteCount start;          /* of the window, in memory */
+    IOByteCount end;            /* in the composite; it begins where the part before it ends */
+    uint64_t preparationID;     /* of memory, when the composite last got a number */
+};
+
+struct IOCompositeMemory {
+    IOMemoryDescriptor super;
+    struct IOMemoryPart *parts; /* &single, from the heap, or NULL: there are none */
+    UInt32 count;
+    uint32_t visited; /* by the search for cycles of this number */
+    struct IOMemoryPart single;
+};
+
+static inline struct IOCompositeMemory *composite_of(IOMemoryDescriptor *self)
+{
+    return (struct IOCompositeMemory *)self;
+}
+
+/* Without parts, with room for so many. kIOReturnNoMemory. */
+IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts);
+
+/*
+ * Append a window, for which there is room, and raise the length. kIOReturnBadArgument:
+ * NULL, outside the descriptor, wrapping, nested too deep, or part of itself.
+ */
+IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
+                       IOByteCount start, IOByteCount length);
+
+/* Complete what is prepared, release the parts, forget them; length 0. */
+void composite_drop(struct IOCompositeMemory *self);
+
+/* The methods. */
+IOReturn composite_prepare(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn composite_complete(IOMemoryDescriptor *self, IODirection forDirection);
+addr64_t composite_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                        IOByteCount *length, IOOptionBits options);
+IOReturn composite_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                        IOByteCount end);
+uint64_t composite_get_preparation_id(IOMemoryDescriptor *self);
+void composite_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                struct IODMAMapSize *size);
+void composite_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
+void composite_free(OSObject *self);
+
+#endif

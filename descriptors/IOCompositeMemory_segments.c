@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the bytes of a composite are: in which part, and there. */
+#include "descriptors/IOCompositeMemory_private.h"
+
+/* The part that holds `offset`, which is less than the length. O(log count). */
+static const struct IOMemoryPart *find_part(const struct IOCompositeMemory *self,
+                                            IOByteCount offset)
+{
+    UInt32 low = 0, high = self->count - 1;
+
+    while (low < high) { /* the part is in [low, high] */
+        const UInt32 middle = low + (high - low) / 2;
+
+        if (offset < self->parts[middle].end) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &self->parts[low];
+}
+
+/* Offset in the composite of the part's first byte. */
+static IOByteCount part_begin(const struct IOCompositeMemory *self, const struct IOMemoryPart *part)
+{
+    return part == self->parts ? 0 : part[-1].end;
+}
+
+addr64_t composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                        IOByteCount *length, IOOptionBits options)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part = find_part(self, offset);
+    const IOByteCount inside = part->start + (offset - part_begin(self, part));
+    addr64_t address;
+
+    if (inside >= part->memory->length) { /* it has shrunk */
+        *length = 0;
+        IOMemory_fail(kIOReturnUnderrun);
+        return 0;
+    }
+    address = IOMemoryDescriptor_getPhysicalSegment(part->memory, inside, length, options);
+    if (*length > part->end - offset) {
+        *length = part->end - offset;
+    }
+    return address;
+}
+
+/* Bytes [offset, stop) of the composite, all in one part, from that part. */
+static IOReturn walk_part(const struct IOCompositeMemory *self, const struct IOMemoryPart *part,
+                          struct IOSegmentSink *sink, IOByteCount offset, IOByteCount stop)
+{
+    IOMemoryDescriptor *memory = part->memory;
+    const IOByteCount from = part->start + (offset - part_begin(self, part));
+    const IOByteCount end = from + (stop - offset);
+    const IOByteCount there = end < memory->length ? end : memory->length;
+    IOReturn status = kIOReturnSuccess;
+
+    if (from < there) {
+        status = IOMemoryDescriptor_methods(memory)->walk(memory, sink, from, there);
+    }
+    return status == kIOReturnSuccess && there < end && !IOSegmentSink_isFull(sink)
+               ? kIOReturnUnderrun
+               : status;
+}
+
+IOReturn composite_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
+                        IOByteCount end)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part;
+
+    for (part = find_part(self, offset); offset < end; part++) {
+        const IOByteCount stop = part->end < end ? part->end : end;
+        IOReturn status;
+
+        if (stop == offset) {
+            continue;
+        }
+        status = walk_part(self, part, sink, offset, stop);
+        if (status != kIOReturnSuccess || IOSegmentSink_isFull(sink)) {
+            return status;
+        }
+        offset = stop;
+    }
+    return kIOReturnSuccess;
+}
+
+void composite_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                                struct IODMAMapSize *size)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part;
+
+    if (offset >= end) {
+        return;
+    }
+    for (part = find_part(self, offset); offset < end; part++) {
+        const IOByteCount stop = part->end < end ? part->end : end;
+        const IOByteCount from = part->start + (offset - part_begin(self, part));
+        const IOByteCount to = from + (stop - offset);
+        const IOByteCount there = to < part->memory->length ? to : part->memory->length;
+
+        if (from < there) {
+            IOMemoryDescriptor_methods(part->memory)
+                ->addDMAMapSize(part->memory, from, there, size);
+        }
+        offset = stop;
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * IOMultiMemoryDescriptor: descriptors one after another (contract file 12,
+ * section 3). All functions of IOMemoryDescriptor.h apply; the ones named for this
+ * class are those, with the type of self fixed. Finding an offset costs
+ * O(log children), a walk costs nothing more per segment for more children.
+ */
+#ifndef DESCRIPTORS_IOMULTIMEMORYDESCRIPTOR_H
+#define DESCRIPTORS_IOMULTIMEMORYDESCRIPTOR_H
+
+#include "descriptors/IOMemoryDescriptor.h"
+
+extern const OSMetaClass IOMultiMemoryDescriptor_metaClass;
+
+/*
+ * The bytes of the descriptors in the order of the array; each is retained, and may
+ * stand there more than once. Their lengths are sampled now. Every direction must
+ * include withDirection. The tag is the first that is not 0. asReference: the array
+ * stays valid and unchanged; nothing depends on it here. NULL: kIOReturnBadArgument
+ * (no array, count 0, a NULL entry, a direction that lacks a bit, lengths that wrap,
+ * nested more than 16 deep), kIOReturnNoMemory. Thread context.
+ */
+IOMultiMemoryDescriptor *IOMultiMemoryDescriptor_withDescriptors(IOMemoryDescriptor **descriptors,
+                                                                 UInt32 withCount,
+                                                                 IODirection withDirection,
+                                                                 bool asReference);
+
+/*
+ * The initialiser; also replaces the children, which completes outstanding
+ * prepares. kIOReturnBusy: DMA is active through it. After another failure the
+ * object is empty and fit only for release.
+ */
+bool IOMultiMemoryDescriptor_initWithDescriptors(IOMultiMemoryDescriptor *self,
+                                                 IOMemoryDescriptor **descriptors, UInt32 withCount,
+                                                 IODirection withDirection, bool asReference);
+
+/* The segment of the child that holds the offset, cut to that child. */
+addr64_t IOMultiMemoryDescriptor_getPhysicalSegment(IOMultiMemoryDescriptor *self,
+                                                    IOByteCount offset, IOByteCount *length,
+                                                    IOOptionBits options);
+
+/*
+ * Prepare every child in order, and complete those again if one fails; complete all
+ * of them and answer the last failure. kIODirectionNone is the object's own.
+ */
+IOReturn IOMultiMemoryDescriptor_prepare(IOMultiMemoryDescriptor *self, IODirection forDirection);
+IOReturn IOMultiMemoryDescriptor_complete(IOMultiMemoryDescriptor *self, IODirection forDirection);
+
+/* A number of its own, new whenever a child's is; 0 while a child is not prepared. */
+uint64_t IOMultiMemoryDescriptor_getPreparationID(IOMultiMemoryDescriptor *self);
+
+const OSMetaClass *IOMultiMemoryDescriptor_getMetaClass(
+    IOMultiMemoryDescriptor *self); /* dynamic */
+
+/* What the last release does: complete what is left, release the children. */
+void IOMultiMemoryDescriptor_free(IOMultiMemoryDescriptor *self);
+
+#endif
