@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Disk requests: the whole stack, and beside it the least that could be done: a
+ * driver without layers, on the same device, that still builds every descriptor
+ * and sleeps until the interrupt.
+ */
+#include <string.h>
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "drivers/virtio/blk_private.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
+#include "kernel/mmio.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "tests/bench/bench.h"
+
+#define ROUNDS    200
+#define DEPTH     32
+#define MIB       (1u << 20)
+#define MIB_PAGES 256
+
+/* --- Memory to read into ---------------------------------------------------------------------- */
+
+static paddr_t run; /* 2 MiB in one piece */
+static IOMemoryDescriptor *contiguous;
+static IOMemoryDescriptor *scattered; /* every second page of it */
+
+static IOMemoryDescriptor *describe(IOAddressRange *ranges, unsigned count)
+{
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionIn, kernel_task);
+
+    CHECK(memory != NULL);
+    CHECK(IOMemoryDescriptor_prepare(memory, kIODirectionNone) == kIOReturnSuccess);
+    return memory;
+}
+
+static void make_memory(void)
+{
+    static IOAddressRange ranges[MIB_PAGES];
+    const struct page_request request = {.count = 2 * MIB_PAGES, .owner = PAGE_OWNER_IMAGE};
+
+    if (contiguous != NULL)
+        return;
+    CHECK(page_alloc_run(&request, &run) == KERN_SUCCESS);
+    for (unsigned i = 0; i < MIB_PAGES; i++) {
+        ranges[i].address = (uint64_t)phys_to_virt(run) + 2 * i * PAGE_SIZE;
+        ranges[i].length = PAGE_SIZE;
+    }
+    scattered = describe(ranges, MIB_PAGES);
+    ranges[0].length = MIB;
+    contiguous = describe(ranges, 1);
+}
+
+/* --- The stack -------------------------------------------------------------------------------- */
+
+struct transfer {
+    IOMemoryDescriptor *memory;
+    uint64_t length;
+    unsigned requests; /* for one doorbell */
+    unsigned segments; /* of each */
+};
+
+static struct virtio_blk *disk;
+static struct virtio_blk_request requests[DEPTH];
+static volatile unsigned arrived;
+
+static void arrive(struct virtio_blk_request *request)
+{
+    CHECK(request->status == kIOReturnSuccess);
+    arrived++;
+}
+
+static void read_one(void *context)
+{
+    const struct transfer *transfer = context;
+
+    CHECK(virtio_blk_read(disk, transfer->memory, 0, 0, transfer->length) == kIOReturnSuccess);
+}
+
+static void read_batch(void *context)
+{
+    const struct transfer *transfer = context;
+
+    arrived = 0;
+    for (unsigned i = 0; i < DEPTH; i++) {
+        virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, transfer->memory,
+                                i * transfer->length, 0, transfer->length);
+        requests[i].completion = arrive;
+        CHECK(virtio_blk_submit(disk, &requests[i]) == kIOReturnSuccess);
+    }
+    virtio_blk_publish(disk);
+
+    const irq_state_t state = irq_mask();
+
+    while (arrived < DEPTH)
+        irq_wait();
+    irq_restore(state);
+}
+
+static void prepare_read_complete(void *context)
+{
+    struct transfer *transfer = context;
+
+    CHECK(IOMemoryDescriptor_prepare(transfer->memory, kIODirectionNone) == kIOReturnSuccess);
+    read_one(transfer);
+    CHECK(IOMemoryDescriptor_complete(transfer->memory, kIODirectionNone) == kIOReturnSuccess);
+}
+
+/* --- The floor -------------------------------------------------------------------------------- */
+
+/* GICv2 of the `virt` machine. */
+#define GIC_CPU_INTERFACE 0x08010000UL
+#define GICC_IAR          0x00c
+#define GICC_EOIR         0x010
+
+#define FLOOR_TABLE 258 /* entries: 256 pages, header and status */
+
+static struct {
+    volatile void *gic;
+    struct virtq *queue;
+    struct virtq_desc *desc;
+    volatile uint16_t *avail; /* flags, index, ring */
+    volatile uint16_t *used;
+    struct virtq_desc (*tables)[FLOOR_TABLE];
+    struct blk_frame *frames;
+    uint16_t index;
+} floor;
+
+static struct virtq_desc floor_entry(uint64_t address, uint64_t length, uint64_t flags,
+                                     uint64_t next)
+{
+    return (struct virtq_desc){address, length | flags << 32 | next << 48};
+}
+
+static void floor_submit(unsigned slot, unsigned segments, uint32_t segment_bytes)
+{
+    struct virtq_desc *table = floor.tables[slot];
+    struct blk_frame *frame = &floor.frames[slot];
+    const uint64_t stride = segments == 1 ? segment_bytes : 2 * segment_bytes;
+
+    frame->header = (struct blk_header){.type = VIRTIO_BLK_READ};
+    frame->status = BLK_STATUS_UNWRITTEN;
+    table[0] = floor_entry(virt_to_phys(&frame->header).value, 16, VIRTQ_NEXT, 1);
+    for (unsigned i = 0; i < segments; i++)
+        table[1 + i] = floor_entry(run.value + (slot + i) * stride, segment_bytes,
+                                   VIRTQ_NEXT | VIRTQ_WRITE, i + 2);
+    table[1 + segments] =
+        floor_entry(virt_to_phys((void *)&frame->status).value, 1, VIRTQ_WRITE, 0);
+    floor.desc[slot] =
+        floor_entry(virt_to_phys(table).value, (segments + 2) * 16, VIRTQ_INDIRECT, 0);
+    floor.avail[2 + floor.index % DEPTH] = (uint16_t)slot;
+    floor.index++;
+}
+
+static void floor_transfer(void *context)
+{
+    const struct transfer *transfer = context;
+
+    for (unsigned i = 0; i < transfer->requests; i++)
+        floor_submit(i, transfer->segments, (uint32_t)transfer->length / transfer->segments);
+    __atomic_store_n(&floor.avail[1], floor.index, __ATOMIC_RELEASE);
+    cpu_dmb_sy();
+    mmio_write32(virtio_doorbell(disk->device), 0, 0);
+    do {
+        cpu_wfi();
+        const uint32_t token = mmio_read32(floor.gic, GICC_IAR);
+
+        virtio_acknowledge(disk->device);
+        mmio_write32(floor.gic, GICC_EOIR, token);
+    } while (__atomic_load_n(&floor.used[1], __ATOMIC_ACQUIRE) != floor.index);
+    for (unsigned i = 0; i < transfer->requests; i++)
+        CHECK(floor.frames[i].status == VIRTIO_BLK_S_OK);
+}
+
+static void *floor_pages(size_t bytes)
+{
+    const struct page_request request = {.count = (bytes + PAGE_MASK) >> PAGE_SHIFT,
+                                         .owner = PAGE_OWNER_DRIVER};
+    paddr_t first;
+
+    CHECK(page_alloc_run(&request, &first) == KERN_SUCCESS);
+    return phys_to_virt(first);
+}
+
+/* Take the device from the disk driver, which gets it back by a reset. */
+static void floor_attach(void)
+{
+    const uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC;
+    const struct virtq_setup setup = {.size = DEPTH};
+
+    if (floor.queue == NULL) {
+        floor.gic = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);
+        CHECK(floor.gic != NULL && virtq_create(&setup, &floor.queue) == kIOReturnSuccess);
+        floor.tables = floor_pages(DEPTH * sizeof(floor.tables[0]));
+        floor.frames = floor_pages(DEPTH * sizeof(floor.frames[0]));
+    }
+    virtq_restart(floor.queue);
+    floor.desc = phys_to_virt(virtq_desc_address(floor.queue));
+    floor.avail = phys_to_virt(virtq_avail_address(floor.queue));
+    floor.used = phys_to_virt(virtq_used_address(floor.queue));
+    floor.index = 0;
+    CHECK(virtio_negotiate(disk->device, features, features) == kIOReturnSuccess);
+    CHECK(virtio_start_queue(disk->device, floor.queue) == kIOReturnSuccess);
+    CHECK(virtio_ready(disk->device) == kIOReturnSuccess);
+}
+
+static uint64_t floor_measure(struct transfer *transfer)
+{
+    const uint64_t features = disk->device->features;
+    uint64_t measured = 0;
+
+    if (strcmp(irq_controller_name(), "GICv2") != 0)
+        return 0;
+
+    const irq_state_t state = irq_mask();
+
+    floor_attach();
+    measured = bench_calls(floor_transfer, transfer, ROUNDS);
+    disk->device->features = features;
+    CHECK(virtio_blk_reset(disk) == kIOReturnSuccess);
+    irq_restore(state);
+    return measured;
+}
+
+/* --- Rows ------------------------------------------------------------------------------------- */
+
+static bool ready(struct bench_result *result)
+{
+    disk = virtio_blk_get(0);
+    if (disk == NULL) {
+        result->skipped = "no disk";
+        return false;
+    }
+    make_memory();
+    return true;
+}
+
+static void measure(struct bench_result *result, struct transfer transfer)
+{
+    result->operations = ROUNDS * transfer.requests;
+    result->measured =
+        bench_calls(transfer.requests == 1 ? read_one : read_batch, &transfer, ROUNDS);
+    result->floor = floor_measure(&transfer);
+}
+
+static void bench_4k(struct bench_result *result)
+{
+    if (ready(result))
+        measure(result, (struct transfer){contiguous, 4096, 1, 1});
+}
+
+static void bench_4k_batch(struct bench_result *result)
+{
+    if (ready(result))
+        measure(result, (struct transfer){contiguous, 4096, DEPTH, 1});
+}
+
+static void bench_1m(struct bench_result *result)
+{
+    if (ready(result))
+        measure(result, (struct transfer){contiguous, MIB, 1, 1});
+}
+
+static void bench_1m_pages(struct bench_result *result)
+{
+    if (ready(result))
+        measure(result, (struct transfer){scattered, MIB, 1, MIB_PAGES});
+}
+
+/* What 63 segments more cost, for each of them. */
+static void bench_segment(struct bench_result *result)
+{
+    struct bench_result one = {0}, many = {0};
+
+    if (!ready(result))
+        return;
+    measure(&one, (struct transfer){scattered, PAGE_SIZE, 1, 1});
+    measure(&many, (struct transfer){scattered, 64 * PAGE_SIZE, 1, 64});
+    result->operations = ROUNDS * 63;
+    result->measured = many.measured - one.measured;
+    result->floor = many.floor - one.floor;
+}
+
+static void bench_prepare(struct bench_result *result)
+{
+    static IOAddressRange range;
+
+    if (!ready(result))
+        return;
+    range = (IOAddressRange){(uint64_t)phys_to_virt(run), PAGE_SIZE};
+
+    struct transfer transfer = {IOMemoryDescriptor_withAddressRange(range.address, range.length,
+                                                                    kIODirectionIn, kernel_task),
+                                4096, 1, 1};
+
+    CHECK(transfer.memory != NULL);
+    result->operations = ROUNDS;
+    result->measured = bench_calls(prepare_read_complete, &transfer, ROUNDS);
+    OSObject_release(transfer.memory);
+}
+
+/* Doorbells or interrupts of ROUNDS transfers. */
+static uint64_t count_events(unsigned depth, bool interrupts)
+{
+    struct transfer transfer = {contiguous, 4096, depth, 1};
+    struct virtq_counters before, after;
+
+    virtio_blk_get_counters(disk, &before);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        (depth == 1 ? read_one : read_batch)(&transfer);
+    virtio_blk_get_counters(disk, &after);
+    return interrupts ? after.interrupts - before.interrupts : after.doorbells - before.doorbells;
+}
+
+static void bench_events(struct bench_result *result, unsigned depth, bool interrupts)
+{
+    if (!ready(result))
+        return;
+    result->operations = ROUNDS * depth;
+    result->measured = count_events(depth, interrupts);
+}
+
+static void bench_doorbells_1(struct bench_result *result)
+{
+    bench_events(result, 1, false);
+}
+
+static void bench_doorbells_32(struct bench_result *result)
+{
+    bench_events(result, DEPTH, false);
+}
+
+static void bench_interrupts_1(struct bench_result *result)
+{
+    bench_events(result, 1, true);
+}
+
+static void bench_interrupts_32(struct bench_result *result)
+{
+    bench_events(result, DEPTH, true);
+}
+
+/* Must be the first row: the first read of the image. */
+static void bench_first_read(struct bench_result *result)
+{
+    struct transfer transfer;
+
+    bench_start();
+    if (!ready(result))
+        return;
+    transfer = (struct transfer){contiguous, 4096, 1, 1};
+    read_one(&transfer);
+    result->measured = bench_reset_to_main() + bench_stop();
+}
+
+static const struct bench rows[] = {
+    {.id = "first",
+     .goal_row = "10",
+     .name = "reset to the first completed read",
+     .goal = 1000000,
+     .run = bench_first_read},
+    {.id = "4k",
+     .goal_row = "1",
+     .name = "4 KiB read, one at a time",
+     .goal = 400,
+     .run = bench_4k},
+    {.id = "4k-batch",
+     .goal_row = "2",
+     .name = "4 KiB read, 32 per doorbell, each",
+     .goal = 200,
+     .run = bench_4k_batch},
+    {.id = "segment",
+     .goal_row = "3",
+     .name = "one more scattered segment, end to end",
+     .goal = 35,
+     .run = bench_segment},
+    {.id = "1m", .goal_row = "7", .name = "1 MiB read, one segment", .goal = 450, .run = bench_1m},
+    {.id = "1m-pages",
+     .goal_row = "7",
+     .name = "1 MiB read, 256 segments",
+     .goal = 5500,
+     .run = bench_1m_pages},
+    {.id = "prepare", .name = "4 KiB read with prepare and complete", .run = bench_prepare},
+    {.id = "doorbells-1",
+     .name = "doorbells per request, one at a time",
+     .unit = "doorbells",
+     .run = bench_doorbells_1},
+    {.id = "doorbells-32",
+     .name = "doorbells per request, 32 in flight",
+     .unit = "doorbells",
+     .run = bench_doorbells_32},
+    {.id = "interrupts-1",
+     .name = "interrupts per request, one at a time",
+     .unit = "interrupts",
+     .run = bench_interrupts_1},
+    {.id = "interrupts-32",
+     .name = "interrupts per request, 32 in flight",
+     .unit = "interrupts",
+     .run = bench_interrupts_32},
+};
+
+int main(void)
+{
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
+}
