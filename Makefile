@@ -31,7 +31,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host,$(GOALS)),test) \
-         $(if $(filter test,$(GOALS)),test run llvm) $(if $(JUNIT),junit) \
+         $(if $(filter test,$(GOALS)),test run llvm debug) $(if $(JUNIT),junit) \
          $(if $(filter setup,$(GOALS)),build llvm run test bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)

@@ -20,11 +20,11 @@ arm64_apt()
         -o Dir::State::status=/dev/null -o Dir::Cache="$work/cache" "$@" >>"$work/log" 2>&1
 }
 
-printf 'libfdt: fetching the arm64 libfdt-dev, once:'
+echo "libfdt: fetching Debian's arm64 libfdt-dev, once"
 cd "$work"
 if ! { arm64_apt update && arm64_apt download libfdt-dev && dpkg-deb -x libfdt-dev_*.deb unpacked; }; then
-    printf ' failed\n'
     tail -n 20 "$work/log" >&2
+    echo "libfdt: failed" >&2
     exit 1
 fi
 cp unpacked/usr/lib/aarch64-linux-gnu/libfdt.a installed/
@@ -34,4 +34,3 @@ if [ ! -e "$folder/.ready" ]; then
     rm -rf "$folder"
     mv -T installed "$folder"
 fi
-printf ' done\n'

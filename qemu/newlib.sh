@@ -21,11 +21,11 @@ trap 'rm -rf "$work"' EXIT
 
 step()
 {
-    printf ' %s' "$1"
+    echo "newlib: $1"
     shift
     if ! "$@" >>"$work/log" 2>&1; then
-        printf ': failed\n'
         tail -n 20 "$work/log" >&2
+        echo "newlib: failed" >&2
         exit 1
     fi
 }
@@ -46,15 +46,16 @@ configure()
 
 # Not part of the make that calls this: it has its own idea of what runs in parallel.
 unset MAKEFLAGS MFLAGS MAKELEVEL
-printf 'newlib: building %s, once, about a minute:' "$(basename "$tarball" .tar.xz)"
+# Only a tool for the manual would be compiled for this machine; do without it.
+no_manual=(CC_FOR_BUILD=true)
 mkdir "$work/source"
-step unpack tar -xf "$tarball" -C "$work/source" --strip-components=1
-step configure configure
-step compile make -C "$work/build" -j"$(nproc)"
-step install make -C "$work/build" install DESTDIR="$work/installed"
+step "unpacking $(basename "$tarball" .tar.xz), to be built once, in about a minute" \
+    tar -xf "$tarball" -C "$work/source" --strip-components=1
+step "configuring (1 of 2)" configure
+step "compiling (2 of 2)" make -C "$work/build" -j"$(nproc)" "${no_manual[@]}"
+step "installing" make -C "$work/build" install DESTDIR="$work/installed" "${no_manual[@]}"
 touch "$work/installed/.ready"
 if [ ! -e "$folder/.ready" ]; then
     rm -rf "$folder"
     mv -T "$work/installed" "$folder"
 fi
-printf ': done\n'
