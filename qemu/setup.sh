@@ -20,9 +20,8 @@ need()
     local what=$1 package=$2
     shift 2
     "$@" >/dev/null 2>&1 && return
-    [[ " ${packages[*]-} " != *" $package "* ]] || return
     missing+=("$what")
-    packages+=("$package")
+    [[ " ${packages[*]-} " == *" $package "* ]] || packages+=("$package")
 }
 
 have()
@@ -55,20 +54,10 @@ have_libfdt()
     [ -e "${LIBFDT:-${DEPS:-build/deps}/libfdt}/libfdt.a" ] || have apt-get
 }
 
-# Compiles, with the sanitizers; a gcc without the C library's headers does not.
-have_host_cc()
+# A program for this machine links with these options.
+links()
 {
-    echo '#include <stdlib.h>
-    int main(void) { return 0; }' | "${HOST_CC:-gcc}" -fsanitize=address,undefined -x c -o /dev/null -
-}
-
-have_header()
-{
-    echo "#include <stdarg.h>
-    #include <stddef.h>
-    #include <stdint.h>
-    #include <setjmp.h>
-    #include <$1>" | "${HOST_CC:-gcc}" -E -o /dev/null -
+    echo 'int main(void) { return 0; }' | "${HOST_CC:-gcc}" -x c -o /dev/null - "$@"
 }
 
 have_perl_module()
@@ -108,9 +97,11 @@ look()
             need "cmp" diffutils have cmp
             ;;
         test)
-            need "a gcc for this machine, with sanitizers (HOST_CC)" gcc have_host_cc
-            need "the C library's headers" libc6-dev have_header stdlib.h
-            need "cmocka" libcmocka-dev have_header cmocka.h
+            need "a gcc for this machine (HOST_CC)" gcc have "${HOST_CC:-gcc}"
+            need "the C library to develop with" libc6-dev links
+            need "gcc's address and undefined-behaviour sanitizers" gcc links -fsanitize=address,undefined
+            need "cmocka" libcmocka-dev links -lcmocka
+            need "libfdt for this machine" libfdt-dev links -lfdt
             need "prove, of perl" perl have prove
             need "clang-format" clang-format have clang-format
             need "git" git have git
