@@ -40,16 +40,11 @@ enum {
 };
 
 static const char *const property_names[PROPERTY_COUNT] = {
-    [COMPATIBLE] = "compatible",
-    [REG] = "reg",
-    [INTERRUPTS] = "interrupts",
-    [STATUS] = "status",
-    [DEVICE_TYPE] = "device_type",
-    [ADDRESS_CELLS] = "#address-cells",
-    [SIZE_CELLS] = "#size-cells",
-    [BOOTARGS] = "bootargs",
-    [STDOUT_PATH] = "stdout-path",
-    [INITRD_START] = "linux,initrd-start",
+    [COMPATIBLE] = "compatible",       [REG] = "reg",
+    [INTERRUPTS] = "interrupts",       [STATUS] = "status",
+    [DEVICE_TYPE] = "device_type",     [ADDRESS_CELLS] = "#address-cells",
+    [SIZE_CELLS] = "#size-cells",      [BOOTARGS] = "bootargs",
+    [STDOUT_PATH] = "stdout-path",     [INITRD_START] = "linux,initrd-start",
     [INITRD_END] = "linux,initrd-end",
 };
 
@@ -180,8 +175,7 @@ static bool property_is(const struct property *property, const char *text)
 {
     size_t size = strlen(text) + 1;
 
-    return property->value && property->length == size &&
-           memcmp(property->value, text, size) == 0;
+    return property->value && property->length == size && memcmp(property->value, text, size) == 0;
 }
 
 /* All properties of path[depth] are known: keep what matters. */
@@ -380,7 +374,11 @@ kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *
 
 kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid)
 {
-    enum { SHARED = 0, PRIVATE = 1, ENTRY_BYTES = 12 };
+    enum {
+        SHARED = 0,
+        PRIVATE = 1,
+        ENTRY_BYTES = 12
+    };
     const struct device *device = find(node);
     const fdt32_t *entry;
     uint32_t number;

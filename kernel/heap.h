@@ -14,12 +14,12 @@
 
 #include "kernel/types.h"
 
-void *heap_alloc(size_t size);                          /* NULL for size 0 */
+void *heap_alloc(size_t size); /* NULL for size 0 */
 void *heap_alloc_zero(size_t size);
 void *heap_alloc_aligned(size_t size, size_t alignment); /* alignment: a power of two, else NULL */
-void *heap_realloc(void *block, size_t size);           /* as C's realloc; size 0 frees */
-void heap_free(void *block);                            /* NULL: no effect */
-size_t heap_size(const void *block);                    /* usable bytes of a live block */
+void *heap_realloc(void *block, size_t size);            /* as C's realloc; size 0 frees */
+void heap_free(void *block);                             /* NULL: no effect */
+size_t heap_size(const void *block);                     /* usable bytes of a live block */
 
 /* Give the pages of empty slabs back. The heap keeps at most one a size class otherwise. */
 void heap_trim(void);

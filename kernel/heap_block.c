@@ -23,8 +23,9 @@ static const uint16_t class_sizes[] = {16,  32,  48,  64,  80,  96,  112, 128,  
 
 struct heap_stats heap_counters;
 
-static struct page *slabs[CLASS_COUNT];       /* with free objects */
-static uint8_t class_of_granule[GRANULES + 1]; /* class + 1 for sizes up to 16 n; 0: not filled in */
+static struct page *slabs[CLASS_COUNT]; /* with free objects */
+static uint8_t
+    class_of_granule[GRANULES + 1]; /* class + 1 for sizes up to 16 n; 0: not filled in */
 
 static struct page *slab_at(uint32_t number)
 {
@@ -176,7 +177,7 @@ static void fill_class_table(void)
 
     for (unsigned granule = 0; granule <= GRANULES; granule++) {
         if (granule * HEAP_ALIGNMENT > class_sizes[class])
-            class++;
+            class ++;
         class_of_granule[granule] = (uint8_t)(class + 1);
     }
 }
@@ -185,7 +186,7 @@ static void fill_class_table(void)
 static void *aligned_alloc_block(size_t size, size_t alignment)
 {
     if (size <= HEAP_OBJECT_MAX && alignment <= HEAP_OBJECT_MAX) {
-        for (unsigned class = 0; class < CLASS_COUNT; class++) {
+        for (unsigned class = 0; class < CLASS_COUNT; class ++) {
             if (class_sizes[class] >= size && class_sizes[class] % alignment == 0)
                 return object_alloc(class);
         }
@@ -235,13 +236,12 @@ size_t heap_block_size(const void *block)
 {
     const struct page *page = block_page(block);
 
-    return page->slab_class != 0 ? class_sizes[page->slab_class - 1]
-                                 : run_pages(page) * PAGE_SIZE;
+    return page->slab_class != 0 ? class_sizes[page->slab_class - 1] : run_pages(page) * PAGE_SIZE;
 }
 
 void heap_trim(void)
 {
-    for (unsigned class = 0; class < CLASS_COUNT; class++) {
+    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         struct page *next;
 
         for (struct page *slab = slabs[class]; slab; slab = next) {

@@ -14,8 +14,8 @@ typedef void initialiser_t(void);
 #define INIT_CLASS   "3" /* descriptor classes and what stands on them */
 
 /* INITIALISER(INIT_DRIVER, virtio_mmio_probe); the linker collects them in level order. */
-#define INITIALISER(level, function)                                                   \
-    static initialiser_t *const initialiser_##function                                 \
+#define INITIALISER(level, function)                                                               \
+    static initialiser_t *const initialiser_##function                                             \
         __attribute__((used, section(".initialisers." level))) = (function)
 
 #endif

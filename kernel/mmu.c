@@ -97,9 +97,8 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     bool one_run;
     pte_t bits;
 
-    if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) ||
-        pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
-        !mmu_encode(space, attributes, LEAF_LEVEL, &bits))
+    if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) || pa.value >= DIRECT_MAP_SIZE ||
+        size > DIRECT_MAP_SIZE - pa.value || !mmu_encode(space, attributes, LEAF_LEVEL, &bits))
         return KERN_INVALID_ARGUMENT;
     status = prepare(space, va, pa, size, &path, &walked);
     if (status != KERN_SUCCESS) {
@@ -288,7 +287,6 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
 
 void mmu_get_stats(struct mmu_stats *stats)
 {
-    *stats = (struct mmu_stats){.tables = mmu_table_count(),
-                                .mapped_pages = mapped_pages,
-                                .spaces = mmu_space_count()};
+    *stats = (struct mmu_stats){
+        .tables = mmu_table_count(), .mapped_pages = mapped_pages, .spaces = mmu_space_count()};
 }

@@ -15,7 +15,7 @@ struct run {
 
 static void print_run(const struct run *run)
 {
-    static const char *const memory[] = {"normal",       "write-through", "non-cached",  "device",
+    static const char *const memory[] = {"normal",       "write-through", "non-cached", "device",
                                          "device-nGnRE", "device-nGRE",   "device-GRE"};
     static const char *const entry[] = {"", "1 GiB blocks", "2 MiB blocks", "pages"};
     const unsigned access = run->attributes.access;

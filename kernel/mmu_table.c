@@ -83,8 +83,7 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
         mmu_arch_flush_begin(); /* the zeros come before the entry that leads to them */
         mmu_store(path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE);
         path->level++;
-        path->entry[path->level] =
-            (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path->level);
+        path->entry[path->level] = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path->level);
     }
     return KERN_SUCCESS;
 }

@@ -29,8 +29,8 @@ void page_init(void)
         reserved[reserved_count] = range_of(&machine->reserved[reserved_count]);
         reserved_count++;
     }
-    reserved[reserved_count++] = (struct page_range){
-        virt_to_phys(__image_start).value, (uint64_t)(__image_end - __image_start)};
+    reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
+                                                     (uint64_t)(__image_end - __image_start)};
     if (!page_setup(banks, machine->memory_count, reserved, reserved_count))
         panic("page: no room in RAM for its own records");
 }

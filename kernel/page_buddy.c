@@ -39,8 +39,7 @@ static bool is_free_block(uint64_t index, unsigned order)
 
     if (section >= page_pool.section_count)
         return false;
-    if (page_pool.sections[section] != SECTION_READY &&
-        page_pool.sections[section] != SECTION_HEAD)
+    if (page_pool.sections[section] != SECTION_READY && page_pool.sections[section] != SECTION_HEAD)
         return false;
     return page->state == RECORD_FREE_BLOCK && page->order == order;
 }
@@ -147,4 +146,3 @@ bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
     }
     return true;
 }
-

@@ -99,8 +99,7 @@ static void free_gap(struct span gap, void *context)
 }
 
 /* Give all pages of a span one state; sections it covers in part get records. */
-static void mark(struct span span, enum section_state section_state,
-                 enum record_state record_state)
+static void mark(struct span span, enum section_state section_state, enum record_state record_state)
 {
     uint64_t at = span.first;
     uint64_t end = span.end;
@@ -131,8 +130,8 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
     uint64_t first_section = banks->spans[0].first >> SECTION_ORDER;
     uint64_t byte_pages = (page_pool.section_count + PAGE_MASK) >> PAGE_SHIFT;
     uint64_t record_sections = page_pool.section_count - first_section;
-    struct placement placement = {
-        .pages = byte_pages + ((record_sections * SECTION_RECORDS) >> PAGE_SHIFT)};
+    struct placement placement = {.pages = byte_pages +
+                                           ((record_sections * SECTION_RECORDS) >> PAGE_SHIFT)};
     uint64_t records;
 
     for (unsigned i = 0; i < banks->count; i++)
@@ -148,9 +147,8 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
         uint64_t from = (banks->spans[i].first >> SECTION_ORDER) - first_section;
         uint64_t to = ((banks->spans[i].end - 1) >> SECTION_ORDER) + 1 - first_section;
 
-        span_add(reserved,
-                 (struct span){records + ((from * SECTION_RECORDS) >> PAGE_SHIFT),
-                               records + ((to * SECTION_RECORDS) >> PAGE_SHIFT)});
+        span_add(reserved, (struct span){records + ((from * SECTION_RECORDS) >> PAGE_SHIFT),
+                                         records + ((to * SECTION_RECORDS) >> PAGE_SHIFT)});
     }
     return true;
 }

@@ -184,9 +184,8 @@ static void test_bad_arguments(void **state)
         assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, bad[i]),
                          KERN_INVALID_ARGUMENT);
     for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
-        assert_int_equal(
-            mmu_map(mmu_kernel, ranges[i].va, paddr(ranges[i].pa), ranges[i].size, rw),
-            KERN_INVALID_ARGUMENT);
+        assert_int_equal(mmu_map(mmu_kernel, ranges[i].va, paddr(ranges[i].pa), ranges[i].size, rw),
+                         KERN_INVALID_ARGUMENT);
         if (ranges[i].pa == PA)
             assert_int_equal(mmu_unmap(mmu_kernel, ranges[i].va, ranges[i].size),
                              KERN_INVALID_ARGUMENT);
@@ -363,7 +362,9 @@ static void test_random_against_model(void **state)
 /* More spaces than ASIDs: none ever sees another's page through the TLB. */
 static void test_asids_are_safe(void **state)
 {
-    enum { SPACES = 3 * SIM_ASIDS };
+    enum {
+        SPACES = 3 * SIM_ASIDS
+    };
     const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
     struct mmu_space *spaces[SPACES];
     struct mmu_translation at;
@@ -396,8 +397,8 @@ static void test_asids_are_safe(void **state)
             assert_int_equal(mmu_unmap(spaces[other], MMU_USER_VA_BASE, PAGE_SIZE), KERN_SUCCESS);
             mmu_space_activate(spaces[other]);
             assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
-            assert_int_equal(mmu_map(spaces[other], MMU_USER_VA_BASE,
-                                     paddr(PA + other * PAGE_SIZE), PAGE_SIZE, user),
+            assert_int_equal(mmu_map(spaces[other], MMU_USER_VA_BASE, paddr(PA + other * PAGE_SIZE),
+                                     PAGE_SIZE, user),
                              KERN_SUCCESS);
         }
     }

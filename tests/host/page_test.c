@@ -68,8 +68,7 @@ static void test_accounts_for_all_ram(void **state)
 static void test_64_gib(void **state)
 {
     paddr_t giant, low;
-    struct page_request below_4g = {
-        .count = 1, .highest = 0xffffffff, .owner = PAGE_OWNER_DRIVER};
+    struct page_request below_4g = {.count = 1, .highest = 0xffffffff, .owner = PAGE_OWNER_DRIVER};
 
     (void)state;
     machine(RAM, 64 * SIM_GIB);
@@ -88,20 +87,20 @@ static void test_banks_holes_and_reservations(void **state)
 {
     const struct page_range banks[] = {
         {RAM + 512 * SIM_MIB, 64 * SIM_MIB},
-        {RAM + 0x1234, 32 * SIM_MIB},               /* ragged: inner pages only */
+        {RAM + 0x1234, 32 * SIM_MIB}, /* ragged: inner pages only */
         {RAM + 64 * SIM_MIB, 16 * SIM_MIB},
-        {RAM + 80 * SIM_MIB, 16 * SIM_MIB},         /* adjacent to the one before */
-        {RAM + 85 * SIM_MIB, 1 * SIM_MIB},          /* contained */
-        {UINT64_MAX - 0xfff, 2 * SIM_MIB},          /* wraps: ignored */
-        {0x0100000000000000ull, SIM_GIB},           /* above the direct map: ignored */
+        {RAM + 80 * SIM_MIB, 16 * SIM_MIB}, /* adjacent to the one before */
+        {RAM + 85 * SIM_MIB, 1 * SIM_MIB},  /* contained */
+        {UINT64_MAX - 0xfff, 2 * SIM_MIB},  /* wraps: ignored */
+        {0x0100000000000000ull, SIM_GIB},   /* above the direct map: ignored */
         {RAM, 0},
     };
     const struct page_range reserved[] = {
-        {RAM + 64 * SIM_MIB + 100, 10},             /* one page */
-        {RAM + 72 * SIM_MIB, 4 * SIM_MIB},          /* a whole section */
-        {RAM + 94 * SIM_MIB, 64 * SIM_MIB},         /* past the end of its bank */
+        {RAM + 64 * SIM_MIB + 100, 10},     /* one page */
+        {RAM + 72 * SIM_MIB, 4 * SIM_MIB},  /* a whole section */
+        {RAM + 94 * SIM_MIB, 64 * SIM_MIB}, /* past the end of its bank */
         {0, 4096},
-        {RAM + 73 * SIM_MIB, 8192},                 /* inside another one */
+        {RAM + 73 * SIM_MIB, 8192}, /* inside another one */
     };
     struct page_stats now;
     uint64_t reserved_pages = 1 + 1024 + 512;

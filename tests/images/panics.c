@@ -120,18 +120,10 @@ static const struct {
     const char *name;
     void (*cause)(void);
 } panics[] = {
-    {"plain", panic_plain},
-    {"check", panic_check},
-    {"overflow", panic_overflow},
-    {"null", panic_null},
-    {"jump", panic_jump},
-    {"undefined", panic_undefined},
-    {"trap", panic_trap},
-    {"smash", panic_smash},
-    {"abort", panic_abort},
-    {"sp", panic_sp},
-    {"sp0", panic_sp0},
-    {"handler", panic_in_handler},
+    {"plain", panic_plain},    {"check", panic_check}, {"overflow", panic_overflow},
+    {"null", panic_null},      {"jump", panic_jump},   {"undefined", panic_undefined},
+    {"trap", panic_trap},      {"smash", panic_smash}, {"abort", panic_abort},
+    {"sp", panic_sp},          {"sp0", panic_sp0},     {"handler", panic_in_handler},
     {"panic", panic_in_panic},
 };
 

@@ -11,14 +11,14 @@ extern char __text_start[], __rodata_start[], __stack_guard[], __image_start[];
 #define MIB2  (2ul << 20)
 #define UART0 0x09000000
 
-#define ESR_CLASS(esr)      ((esr) >> 26 & 0x3f)
-#define CLASS_FETCH         0x21 /* instruction abort, same level */
-#define CLASS_DATA          0x25 /* data abort, same level */
-#define ESR_STATUS(esr)     ((esr) & 0x3c) /* without the level */
-#define STATUS_TRANSLATION  0x04
-#define STATUS_PERMISSION   0x0c
-#define ESR_IS_WRITE(esr)   ((esr) >> 6 & 1)
-#define INSTRUCTION_RET     0xd65f03c0
+#define ESR_CLASS(esr)     ((esr) >> 26 & 0x3f)
+#define CLASS_FETCH        0x21         /* instruction abort, same level */
+#define CLASS_DATA         0x25         /* data abort, same level */
+#define ESR_STATUS(esr)    ((esr)&0x3c) /* without the level */
+#define STATUS_TRANSLATION 0x04
+#define STATUS_PERMISSION  0x0c
+#define ESR_IS_WRITE(esr)  ((esr) >> 6 & 1)
+#define INSTRUCTION_RET    0xd65f03c0
 
 static const struct mmu_attributes rw = {.access = MMU_READ | MMU_WRITE};
 static const struct mmu_attributes ro = {.access = MMU_READ};

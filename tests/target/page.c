@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page allocator on a real machine: its RAM, and that the pages are memory. */
+#include "kernel/page.h"
 #include "kernel/devicetree.h"
 #include "kernel/mmu.h"
-#include "kernel/page.h"
 #include "tests/harness/harness.h"
 
 extern char __image_start[], __image_end[];
