@@ -139,6 +139,8 @@ $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
 # INITIALISER alone; --gc-sections drops what neither they nor main need.
 LIBC := -Wl,-u,exit -L$(LIBC_FOLDER) -lc -lm
 $(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a
+# Its copies are counted (tests/lib/copy_meter.h).
+$(B)/tests/images/transfer.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
 
 $(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libsupport.a linker/virt.ld
 	@$(if $(V),,echo "  LD      $@")

@@ -83,4 +83,7 @@ typedef int32_t IOReturn; /* 0 is success */
  */
 IOReturn IOMemoryLastError(void);
 
+/* The name of a return code, for messages: "kIOReturnNoMemory". Any context. */
+const char *IOReturn_name(IOReturn code);
+
 #endif

@@ -335,6 +335,15 @@ void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
     };
 }
 
+void virtio_blk_watch(struct virtio_blk *disk, virtio_blk_watch_t *watch, void *context)
+{
+    const irq_state_t irq = irq_mask();
+
+    disk->watch = watch;
+    disk->watch_context = context;
+    irq_restore(irq);
+}
+
 void virtio_blk_get_counters(struct virtio_blk *disk, struct virtq_counters *counters)
 {
     virtq_get_counters(disk->queue, counters);

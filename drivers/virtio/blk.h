@@ -161,6 +161,19 @@ void virtio_blk_publish(struct virtio_blk *disk);
 unsigned virtio_blk_poll(struct virtio_blk *disk);
 void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on);
 
+/* --- Watching --------------------------------------------------------------------------------- */
+
+/*
+ * Called with each device request as it stands in the ring, before the device can
+ * see it: the header, the segments, the status byte (virtq_chain_entry). Interrupts
+ * are masked, maybe in an interrupt handler.
+ */
+typedef void virtio_blk_watch_t(void *context, const struct virtio_blk_request *request,
+                                const struct virtq_chain *chain);
+
+void virtio_blk_watch(struct virtio_blk *disk, virtio_blk_watch_t *watch,
+                      void *context); /* NULL: no more */
+
 /* --- Reset ------------------------------------------------------------------------------------ */
 
 /*

@@ -75,6 +75,9 @@ struct virtio_blk {
     bool id_known;
     char id[VIRTIO_BLK_ID_LENGTH + 1];
 
+    virtio_blk_watch_t *watch; /* NULL: nobody does */
+    void *watch_context;
+
     struct virtio_blk_options options;
 };
 

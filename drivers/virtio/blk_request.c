@@ -98,6 +98,8 @@ static void submit_part(struct virtio_blk *disk, struct virtio_blk_request *requ
     struct blk_frame *frame = &disk->frames[chain->head];
 
     virtq_chain_add(chain, virt_to_phys((void *)&frame->status), 1, VIRTQ_WRITE);
+    if (disk->watch != NULL)
+        disk->watch(disk->watch_context, request, chain);
     virtq_submit(disk->queue, chain, request);
     request->issued += bytes;
     request->parts++;

@@ -261,6 +261,25 @@ void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t byte
 
 /* --- Giving to the device --------------------------------------------------------------------- */
 
+bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry)
+{
+    unsigned slot = virtq_chain_has_table(chain) ? index : chain->head;
+
+    if (index >= chain->count)
+        return false;
+    if (!virtq_chain_has_table(chain)) {
+        for (unsigned i = 0; i < index; i++)
+            slot = chain->slots[slot].next;
+    }
+    *entry = (struct virtq_entry){
+        .address = paddr(chain->entries[slot].address),
+        .length = (uint32_t)chain->entries[slot].rest,
+        .flags = (unsigned)(chain->entries[slot].rest >> REST_FLAGS_SHIFT) & 0xffff,
+        .slot = slot,
+    };
+    return true;
+}
+
 void virtq_submit(struct virtq *vq, struct virtq_chain *chain, void *token)
 {
     const uint16_t head = chain->head;

@@ -135,6 +135,23 @@ void *virtq_chain_segments(struct virtq_chain *chain, unsigned flags);
 /* What the cursor did: `count` entries with `bytes` in all. */
 void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
 
+/* One entry of a chain, for whoever wants to show it. */
+struct virtq_entry {
+    paddr_t address;
+    uint32_t length; /* bytes */
+    unsigned flags;  /* VIRTQ_NEXT, VIRTQ_WRITE */
+    unsigned slot;   /* where it stands: in the chain's own table, or in the ring */
+};
+
+/* Read back the index-th entry of a chain before virtq_submit; false: it has no such entry. */
+bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry);
+
+/* The chain stands in a table of its own and takes one entry of the ring. */
+static inline bool virtq_chain_has_table(const struct virtq_chain *chain)
+{
+    return chain->slots == NULL;
+}
+
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */
 void virtq_submit(struct virtq *queue, struct virtq_chain *chain, void *token);
 

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/lib/copy_meter.h"
+
+#include <string.h>
+
+#include "kernel/panic.h"
+
+/* The compiler knows what memcpy does, and that this is not part of it: hence volatile. */
+static volatile bool running;
+static volatile uint64_t bytes;
+
+void *__real_memcpy(void *to, const void *from, size_t length);
+void *__real_memmove(void *to, const void *from, size_t length);
+void *__wrap_memcpy(void *to, const void *from, size_t length);
+void *__wrap_memmove(void *to, const void *from, size_t length);
+
+void *__wrap_memcpy(void *to, const void *from, size_t length)
+{
+    if (running)
+        bytes = bytes + length;
+    return __real_memcpy(to, from, length);
+}
+
+void *__wrap_memmove(void *to, const void *from, size_t length)
+{
+    if (running)
+        bytes = bytes + length;
+    return __real_memmove(to, from, length);
+}
+
+void copy_meter_start(void)
+{
+    static char from[64], to[sizeof(from)];
+    volatile size_t length = sizeof(from); /* or the compiler would copy by itself */
+    uint64_t before = bytes;
+
+    running = true;
+    memcpy(to, from, length);
+    CHECK(bytes == before + sizeof(from));
+    bytes = before;
+}
+
+void copy_meter_stop(void)
+{
+    running = false;
+}
+
+uint64_t copy_meter_bytes(void)
+{
+    return bytes;
+}

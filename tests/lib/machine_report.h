@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef TESTS_LIB_MACHINE_REPORT_H
+#define TESTS_LIB_MACHINE_REPORT_H
+
+/* Print what the image runs on: entry level, CPU, RAM, interrupt controller, timer, disks. */
+void machine_report(void);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef TESTS_LIB_RING_TABLE_H
+#define TESTS_LIB_RING_TABLE_H
+
+#include "drivers/virtio/blk.h"
+
+/*
+ * Print the first device requests to a disk as they stand in the ring, each entry
+ * with the bytes of the descriptor that it carries. What is shown is read back
+ * from the memory that the device reads.
+ */
+void ring_table_begin(struct virtio_blk *disk);
+
+#endif
