@@ -10,6 +10,8 @@
  *       IOMultiMemoryDescriptor
  *     IOMemoryCursor
  *       IONaturalMemoryCursor, IOBigMemoryCursor, IOLittleMemoryCursor
+ *     IORangeAllocator
+ *     OSArray
  *
  * Class C gives XRef unions: a transparent union of the pointers to C and to its
  * subclasses. A caller passes its own pointer as it is; a pointer to an unrelated
@@ -21,6 +23,7 @@
 
 typedef struct OSMetaClass OSMetaClass;
 typedef struct OSObject OSObject;
+typedef struct OSArray OSArray;
 typedef struct IOMemoryDescriptor IOMemoryDescriptor;
 typedef struct IOGeneralMemoryDescriptor IOGeneralMemoryDescriptor;
 typedef struct IOBufferMemoryDescriptor IOBufferMemoryDescriptor;
@@ -30,6 +33,7 @@ typedef struct IOMemoryCursor IOMemoryCursor;
 typedef struct IONaturalMemoryCursor IONaturalMemoryCursor;
 typedef struct IOBigMemoryCursor IOBigMemoryCursor;
 typedef struct IOLittleMemoryCursor IOLittleMemoryCursor;
+typedef struct IORangeAllocator IORangeAllocator;
 
 /* Translates for a device; only ever a pointer here. */
 typedef struct IOMapper IOMapper;
@@ -45,6 +49,8 @@ typedef union {
     IONaturalMemoryCursor *natural;
     IOBigMemoryCursor *big;
     IOLittleMemoryCursor *little;
+    IORangeAllocator *ranges;
+    OSArray *array;
 } OSObjectRef __attribute__((transparent_union));
 
 /* The same for functions that take pointers to const. */
@@ -59,6 +65,8 @@ typedef union {
     const IONaturalMemoryCursor *natural;
     const IOBigMemoryCursor *big;
     const IOLittleMemoryCursor *little;
+    const IORangeAllocator *ranges;
+    const OSArray *array;
 } OSObjectConstRef __attribute__((transparent_union));
 
 typedef union {
