@@ -3,10 +3,9 @@
 # dmakit's build. `make help` lists the targets and the variables.
 #
 # Everything is found by folder: a source file in boot/, kernel/, drivers/*/ or
-# descriptors/ joins the library; a .c file in tests/target, tests/images,
-# tests/bench or tests/harness/selftest becomes an image; tests/host/X_test.c
-# becomes a host program; tests/X.sh is a test as it is. No list to keep but
-# HOST_SOURCES.
+# descriptors/ joins the library; a .c file in tests/target, tests/images or
+# tests/bench becomes an image; tests/host/X_test.c becomes a host program;
+# tests/X.sh is a test as it is. No list to keep but HOST_SOURCES.
 
 O    ?= build
 DEPS ?= build/deps
@@ -78,7 +77,7 @@ FLOORS  := boot kernel descriptors $(patsubst %/,%,$(wildcard drivers/*/))
 LIBRARY := $(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS]))
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
 SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/bench/bench.c)
-IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/harness/selftest/*.c) \
+IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
 # Sources that also run on the host, over the simulated platform of tests/host.

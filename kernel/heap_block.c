@@ -24,8 +24,8 @@ static const uint16_t class_sizes[] = {16,  32,  48,  64,  80,  96,  112, 128,  
 struct heap_stats heap_counters;
 
 static struct page *slabs[CLASS_COUNT]; /* with free objects */
-static uint8_t
-    class_of_granule[GRANULES + 1]; /* class + 1 for sizes up to 16 n; 0: not filled in */
+/* Class + 1 for sizes up to 16 n; 0: not filled in. */
+static uint8_t class_of_granule[GRANULES + 1];
 
 static struct page *slab_at(uint32_t number)
 {
