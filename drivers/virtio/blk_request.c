@@ -73,8 +73,8 @@ static IOReturn check(const struct virtio_blk *disk, const struct virtio_blk_req
 /* --- Issuing ---------------------------------------------------------------------------------- */
 
 /* Start a chain with its header for the part of the request that comes next. */
-static IOReturn begin_part(struct virtio_blk *disk, const struct virtio_blk_request *request,
-                           struct virtq_chain *chain)
+static inline __attribute__((always_inline)) IOReturn begin_part(
+    struct virtio_blk *disk, const struct virtio_blk_request *request, struct virtq_chain *chain)
 {
     const IOReturn status = virtq_begin(disk->queue, chain);
 
@@ -92,58 +92,55 @@ static IOReturn begin_part(struct virtio_blk *disk, const struct virtio_blk_requ
     return kIOReturnSuccess;
 }
 
-static void submit_part(struct virtio_blk *disk, struct virtio_blk_request *request,
-                        struct virtq_chain *chain, uint64_t bytes)
+/* On a copy, so that the chain itself needs no address and can live in registers. */
+static __attribute__((noinline)) void show_watcher(const struct virtio_blk *disk,
+                                                   const struct virtio_blk_request *request,
+                                                   struct virtq_chain chain)
+{
+    disk->watch(disk->watch_context, request, &chain);
+}
+
+static inline __attribute__((always_inline)) void submit_part(struct virtio_blk *disk,
+                                                              struct virtio_blk_request *request,
+                                                              struct virtq_chain *chain,
+                                                              uint64_t bytes)
 {
     struct blk_frame *frame = &disk->frames[chain->head];
 
     virtq_chain_add(chain, virt_to_phys((void *)&frame->status), 1, VIRTQ_WRITE);
     if (disk->watch != NULL)
-        disk->watch(disk->watch_context, request, chain);
+        show_watcher(disk, request, *chain);
     virtq_submit(disk->queue, chain, request);
     request->issued += bytes;
     request->parts++;
 }
 
-/* The way of a byte, step 3: the cursor walks the memory and fills the ring's slots. */
-static unsigned fill_segments(struct virtio_blk *disk, const struct virtio_blk_request *request,
-                              struct virtq_chain *chain, unsigned most, uint64_t limit,
-                              IOByteCount *bytes)
-{
-    const unsigned flags =
-        request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
-
-    return IOMemoryCursor_genPhysicalSegments(
-        disk->cursor, request->memory, request->offset + request->issued,
-        virtq_chain_segments(chain, flags), most, (UInt32)limit, bytes);
-}
-
 /*
- * The cursor stopped inside a sector: at the segment limit, or because the
- * memory behind is not prepared. What the device is told must be whole sectors.
+ * The cursor gave `bytes` instead of `limit`: the segment limit, the end of the
+ * descriptor, or memory behind that is not prepared. The device must be told whole
+ * sectors, so make that the new limit.
  */
-static IOReturn trim_to_sectors(struct virtio_blk *disk, const struct virtio_blk_request *request,
-                                struct virtq_chain *chain, unsigned most, unsigned *count,
-                                IOByteCount *bytes)
+static __attribute__((noinline)) IOReturn shorten(const struct virtio_blk *disk, unsigned most,
+                                                  uint64_t bytes, uint32_t *limit)
 {
-    const IOByteCount whole = *bytes & ~SECTOR_MASK;
-
-    if (*count == 0) {
+    if (bytes == 0) {
         const IOReturn error = IOMemoryLastError();
 
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
-    if (whole == 0) /* not one sector fits: wait for a free ring, if that can help */
-        return most < disk->segments_max && virtq_in_flight(disk->queue) != 0
-                   ? kIOReturnNoResources
-                   : kIOReturnUnsupported;
-    *count = fill_segments(disk, request, chain, most, whole, bytes);
-    return *bytes == whole ? kIOReturnSuccess : kIOReturnInternalError;
+    *limit = (uint32_t)(bytes & ~SECTOR_MASK);
+    if (*limit != 0)
+        return kIOReturnSuccess;
+    /* Not one sector fits: wait for a free ring, if that can help. */
+    return most < disk->segments_max && virtq_in_flight(disk->queue) != 0 ? kIOReturnNoResources
+                                                                          : kIOReturnUnsupported;
 }
 
+/* The way of a byte, steps 3 and 4: the cursor walks the memory and fills the ring's slots. */
 static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     struct virtq_chain chain;
+    struct virtq_segments segments;
     IOReturn status = begin_part(disk, request, &chain);
 
     if (status != kIOReturnSuccess)
@@ -156,22 +153,30 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
 
     const uint64_t left = request->length - request->issued;
     const unsigned most = room - 1 < disk->segments_max ? room - 1 : disk->segments_max;
-    IOByteCount bytes = 0;
-    unsigned count = fill_segments(disk, request, &chain, most,
-                                   left < BLK_PART_BYTES_MAX ? left : BLK_PART_BYTES_MAX, &bytes);
+    const unsigned flags =
+        request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
+    uint32_t limit = left < BLK_PART_BYTES_MAX ? (uint32_t)left : BLK_PART_BYTES_MAX;
+    IOByteCount bytes;
+    unsigned count;
 
-    if (bytes == 0 || (bytes & SECTOR_MASK) != 0) {
-        status = trim_to_sectors(disk, request, &chain, most, &count, &bytes);
+    do {
+        virtq_chain_segments(&chain, &segments, flags);
+        count = IOMemoryCursor_genPhysicalSegments(disk->cursor, request->memory,
+                                                   request->offset + request->issued, &segments,
+                                                   most, limit, &bytes);
+        if (bytes != limit)
+            status = shorten(disk, most, bytes, &limit);
         if (status != kIOReturnSuccess)
             return status;
-    }
-    virtq_chain_filled(&chain, count, (uint32_t)bytes);
-    submit_part(disk, request, &chain, bytes);
+    } while (bytes != limit);
+    virtq_chain_filled(&chain, &segments, count, limit);
+    submit_part(disk, request, &chain, limit);
     return kIOReturnSuccess;
 }
 
 /* Operations whose data is in the frame. */
-static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request *request)
+static __attribute__((noinline)) IOReturn issue_control(struct virtio_blk *disk,
+                                                        struct virtio_blk_request *request)
 {
     struct virtq_chain chain;
     const IOReturn status = begin_part(disk, request, &chain);
@@ -314,13 +319,14 @@ void virtio_blk_request_init(struct virtio_blk_request *request,
                              enum virtio_blk_operation operation, IOMemoryDescriptorRef memory,
                              uint64_t offset, uint64_t sector, uint64_t length)
 {
-    *request = (struct virtio_blk_request){
-        .operation = operation,
-        .memory = IOMemoryDescriptor_upcast(memory),
-        .offset = offset,
-        .sector = sector,
-        .length = length,
-    };
+    request->operation = operation;
+    request->memory = IOMemoryDescriptor_upcast(memory);
+    request->offset = offset;
+    request->sector = sector;
+    request->length = length;
+    request->completion = NULL;
+    request->context = NULL;
+    request->done = false;
 }
 
 static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *request)

@@ -11,14 +11,6 @@
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
-#define REST_FLAGS_SHIFT 32
-#define REST_NEXT_SHIFT  48
-
-static uint64_t desc_rest(uint32_t length, unsigned flags, unsigned next)
-{
-    return length | (uint64_t)flags << REST_FLAGS_SHIFT | (uint64_t)next << REST_NEXT_SHIFT;
-}
-
 /* --- Creation --------------------------------------------------------------------------------- */
 
 /* Byte offsets of the parts in the ring's pages; the sizes are those of section 2.7. */
@@ -122,9 +114,12 @@ void virtq_restart(struct virtq *vq)
 {
     const unsigned size = virtq_size(vq);
 
-    CHECK(vq->in_flight == 0);
-    for (unsigned i = 0; i < size; i++)
-        vq->slots[i].next = (uint16_t)(i + 1);
+    CHECK(virtq_in_flight(vq) == 0);
+    for (unsigned i = 0; i < size; i++) {
+        vq->slots[i].next = (uint16_t)(i + 1); /* the last one names no entry */
+        vq->slots[i].last = (uint16_t)i;
+        vq->slots[i].count = 1;
+    }
     vq->free_head = 0;
     vq->free_count = (uint16_t)size;
     vq->avail_index = vq->published = vq->used_index = 0;
@@ -135,11 +130,6 @@ void virtq_restart(struct virtq *vq)
     vq->used->flags = 0;
     vq->used->index = 0;
     *vq->avail_event = 0;
-}
-
-unsigned virtq_size(const struct virtq *vq)
-{
-    return vq->mask + 1u;
 }
 
 unsigned virtq_index(const struct virtq *vq)
@@ -164,99 +154,37 @@ paddr_t virtq_used_address(const struct virtq *vq)
 
 /* --- Filling ---------------------------------------------------------------------------------- */
 
-IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
-{
-    if (vq->broken != NULL)
-        return kIOReturnDeviceError;
-    if (vq->free_count == 0)
-        return kIOReturnNoResources;
-
-    const uint16_t head = vq->free_head;
-
-    if (vq->tables != NULL) {
-        chain->entries = vq->tables + (size_t)head * vq->table_entries;
-        chain->slots = NULL;
-        chain->at = 0;
-        chain->room = vq->table_entries;
-    } else {
-        chain->entries = vq->desc;
-        chain->slots = vq->slots;
-        chain->at = head;
-        chain->room = vq->free_count;
-    }
-    chain->head = head;
-    chain->count = 0;
-    chain->segment_count = 0;
-    chain->writable = 0;
-    return kIOReturnSuccess;
-}
-
-void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length, unsigned flags)
-{
-    const uint16_t at = chain->at;
-    const uint16_t next = chain->slots != NULL ? chain->slots[at].next : (uint16_t)(at + 1);
-
-    ASSERT(virtq_chain_room(chain) != 0 && length != 0);
-    chain->entries[at].address = address.value;
-    chain->entries[at].rest = desc_rest(length, flags, (flags & VIRTQ_NEXT) != 0 ? next : 0);
-    chain->last = at;
-    chain->at = next;
-    chain->count++;
-    if ((flags & VIRTQ_WRITE) != 0)
-        chain->writable += length;
-}
-
 /*
  * The two segment functions. A table's entries follow each other, so entry and
  * link come from the index alone; the sums cannot carry from one field of
  * `rest` into the next, since length and table are in range.
  */
-static void fill_table(IOPhysicalSegment segment, void *segments, UInt32 index)
+static void fill_table(IOPhysicalSegment segment, void *context, UInt32 index)
 {
-    const struct virtq_chain *chain = segments;
-    struct virtq_desc *entry = chain->segments + index;
+    const struct virtq_segments *segments = context;
+    struct virtq_desc *entry = segments->first + index;
 
     entry->address = segment.location;
-    entry->rest = segment.length + chain->segment_rest + ((uint64_t)index << REST_NEXT_SHIFT);
+    entry->rest = segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT);
 }
 
-static void fill_ring(IOPhysicalSegment segment, void *segments, UInt32 index)
+static void fill_ring(IOPhysicalSegment segment, void *context, UInt32 index)
 {
-    struct virtq_chain *chain = segments;
-    const uint16_t at = chain->filling;
-    const uint16_t next = chain->slots[at].next;
+    struct virtq_segments *segments = context;
+    const uint16_t at = segments->at;
+    const uint16_t next = segments->slots[at].next;
 
     (void)index;
-    chain->entries[at].address = segment.location;
-    chain->entries[at].rest =
-        segment.length + chain->segment_rest + ((uint64_t)next << REST_NEXT_SHIFT);
-    chain->last = at;
-    chain->filling = next;
+    segments->first[at].address = segment.location;
+    segments->first[at].rest =
+        segment.length + segments->rest + ((uint64_t)next << VIRTQ_REST_NEXT);
+    segments->last = at;
+    segments->at = next;
 }
 
 IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *vq)
 {
     return vq->tables != NULL ? fill_table : fill_ring;
-}
-
-void *virtq_chain_segments(struct virtq_chain *chain, unsigned flags)
-{
-    const bool table = chain->slots == NULL;
-
-    chain->segments = chain->entries + chain->at;
-    chain->segment_rest = desc_rest(0, flags, table ? chain->at + 1u : 0);
-    chain->filling = chain->at;
-    return chain;
-}
-
-void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes)
-{
-    ASSERT(count <= virtq_chain_room(chain));
-    chain->at = chain->slots == NULL ? (uint16_t)(chain->at + count) : chain->filling;
-    chain->count = (uint16_t)(chain->count + count);
-    chain->segment_count = (uint16_t)(chain->segment_count + count);
-    if ((chain->segment_rest & (uint64_t)VIRTQ_WRITE << REST_FLAGS_SHIFT) != 0)
-        chain->writable += bytes;
 }
 
 /* --- Giving to the device --------------------------------------------------------------------- */
@@ -274,39 +202,10 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
     *entry = (struct virtq_entry){
         .address = paddr(chain->entries[slot].address),
         .length = (uint32_t)chain->entries[slot].rest,
-        .flags = (unsigned)(chain->entries[slot].rest >> REST_FLAGS_SHIFT) & 0xffff,
+        .flags = (unsigned)(chain->entries[slot].rest >> VIRTQ_REST_FLAGS) & 0xffff,
         .slot = slot,
     };
     return true;
-}
-
-void virtq_submit(struct virtq *vq, struct virtq_chain *chain, void *token)
-{
-    const uint16_t head = chain->head;
-    struct virtq_slot *slot = &vq->slots[head];
-    uint16_t last = chain->last;
-    uint16_t count = chain->count;
-
-    ASSERT(token != NULL && count != 0 && slot->token == NULL);
-    if (vq->tables != NULL) {
-        vq->desc[head].address = virt_to_phys(chain->entries).value;
-        vq->desc[head].rest =
-            desc_rest(count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
-        last = head;
-        count = 1;
-    }
-    vq->free_head = vq->slots[last].next;
-    vq->free_count = (uint16_t)(vq->free_count - count);
-    slot->token = token;
-    slot->writable = chain->writable;
-    slot->last = last;
-    slot->count = count;
-
-    vq->avail->ring[vq->avail_index & vq->mask] = head;
-    vq->avail_index++;
-    vq->in_flight++;
-    vq->counters.requests++;
-    vq->counters.segments += chain->segment_count;
 }
 
 /* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
@@ -341,64 +240,6 @@ void virtq_publish(struct virtq *vq)
 
 /* --- Taking back ------------------------------------------------------------------------------ */
 
-static void release(struct virtq *vq, uint16_t head)
-{
-    struct virtq_slot *slot = &vq->slots[head];
-
-    slot->token = NULL;
-    vq->slots[slot->last].next = vq->free_head;
-    vq->free_head = head;
-    vq->free_count = (uint16_t)(vq->free_count + slot->count);
-    vq->in_flight--;
-}
-
-static bool mark_broken(struct virtq *vq, const char *reason)
-{
-    vq->broken = reason;
-    return false;
-}
-
-bool virtq_take(struct virtq *vq, struct virtq_used *used)
-{
-    const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_ACQUIRE);
-    const uint16_t waiting = (uint16_t)(index - vq->used_index);
-
-    if (waiting == 0 || vq->broken != NULL)
-        return false;
-    /* Chains that are submitted but not published cannot be back either. */
-    if (waiting > (uint16_t)(vq->published - vq->used_index))
-        return mark_broken(vq, "the used index went beyond what is in flight");
-
-    const volatile struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
-    const uint32_t id = element->id;
-    const uint32_t length = element->length;
-
-    if (id > vq->mask || vq->slots[id].token == NULL)
-        return mark_broken(vq, "a used id names no chain in flight");
-    if (length > vq->slots[id].writable)
-        return mark_broken(vq, "a used length is more than the chain can take");
-
-    used->token = vq->slots[id].token;
-    used->length = length;
-    used->missing = vq->slots[id].writable - length;
-    used->head = (uint16_t)id;
-    vq->used_index++;
-    release(vq, (uint16_t)id);
-    return true;
-}
-
-bool virtq_enable_interrupt(struct virtq *vq)
-{
-    if (vq->event_index)
-        *vq->used_event = vq->used_index;
-    else
-        *(volatile uint16_t *)&vq->avail->flags = 0;
-    /* The device must see the wish before we look for what it did without it. */
-    cpu_dmb_sy();
-    return vq->broken == NULL &&
-           __atomic_load_n(&vq->used->index, __ATOMIC_RELAXED) != vq->used_index;
-}
-
 void virtq_disable_interrupt(struct virtq *vq)
 {
     if (vq->event_index) /* the index farthest away */
@@ -409,34 +250,20 @@ void virtq_disable_interrupt(struct virtq *vq)
 
 void *virtq_detach(struct virtq *vq)
 {
-    if (vq->in_flight == 0)
+    if (virtq_in_flight(vq) == 0)
         return NULL;
     for (uint16_t head = 0;; head++) {
         void *token = vq->slots[head].token;
 
         if (token != NULL) {
-            release(vq, head);
+            vq->used_index++; /* no longer in flight; the device's index counts no more */
+            virtq_release(vq, head);
             return token;
         }
     }
 }
 
 /* --- Looking ---------------------------------------------------------------------------------- */
-
-unsigned virtq_in_flight(const struct virtq *vq)
-{
-    return vq->in_flight;
-}
-
-const char *virtq_broken(const struct virtq *vq)
-{
-    return vq->broken;
-}
-
-void virtq_count_interrupt(struct virtq *vq)
-{
-    vq->counters.interrupts++;
-}
 
 void virtq_get_counters(const struct virtq *vq, struct virtq_counters *counters)
 {
@@ -447,7 +274,7 @@ void virtq_print(const struct virtq *vq)
 {
     kprintf("virtqueue %u: size %u free %u in flight %u; submitted %u published %u taken %u, "
             "device's used %u; %s\n",
-            vq->index, virtq_size(vq), vq->free_count, vq->in_flight, vq->avail_index,
+            vq->index, virtq_size(vq), vq->free_count, virtq_in_flight(vq), vq->avail_index,
             vq->published, vq->used_index, *(volatile uint16_t *)&vq->used->index,
             vq->broken != NULL ? vq->broken : "working");
 }

@@ -4,12 +4,13 @@
  * device, and come back with a length.
  *
  *     struct virtq_chain chain;
+ *     struct virtq_segments segments;
  *     if (virtq_begin(queue, &chain) != kIOReturnSuccess)
  *         return;                                          nothing to undo
  *     virtq_chain_add(&chain, header, 16, VIRTQ_NEXT);
- *     count = IOMemoryCursor_genPhysicalSegments(cursor, memory, 0,
- *                 virtq_chain_segments(&chain, VIRTQ_NEXT | VIRTQ_WRITE), ...);
- *     virtq_chain_filled(&chain, count, bytes);            the cursor wrote the slots itself
+ *     virtq_chain_segments(&chain, &segments, VIRTQ_NEXT | VIRTQ_WRITE);
+ *     count = IOMemoryCursor_genPhysicalSegments(cursor, memory, 0, &segments, ...);
+ *     virtq_chain_filled(&chain, &segments, count, bytes); the cursor wrote the slots itself
  *     virtq_chain_add(&chain, status, 1, VIRTQ_WRITE);     the last one has no VIRTQ_NEXT
  *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
  *     virtq_publish(queue);                                one store and one doorbell a batch
@@ -50,18 +51,24 @@ struct virtq_desc {
 
 /* A chain under construction. Lives on the caller's stack; only `head` is for the caller. */
 struct virtq_chain {
-    struct virtq_desc *segments;    /* where segment 0 goes (table of this chain) */
-    uint64_t segment_rest;          /* flags and next of segment 0, in their places */
     struct virtq_desc *entries;     /* the chain's own table, or the ring */
     const struct virtq_slot *slots; /* links of the ring; NULL for a table */
     uint32_t writable;              /* bytes the device may write */
     uint16_t head;          /* names the chain until it comes back: below the queue's size */
-    uint16_t at;            /* entry to add next */
-    uint16_t filling;       /* entry that the cursor fills next (ring only) */
+    uint16_t at;            /* entry to fill next */
     uint16_t last;          /* entry filled last */
     uint16_t count;         /* entries filled */
     uint16_t segment_count; /* of these by the cursor */
     uint16_t room;          /* entries it may have */
+};
+
+/* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
+struct virtq_segments {
+    struct virtq_desc *first;       /* entry of segment 0 in a table; the whole ring */
+    uint64_t rest;                  /* flags of all, next of segment 0, in their places */
+    const struct virtq_slot *slots; /* ring only, as are the following */
+    uint16_t at;
+    uint16_t last;
 };
 
 /* A chain that came back. */
@@ -103,7 +110,7 @@ void virtq_destroy(struct virtq *queue);
  * size, which is only seamless where 65536 wraps for a power of two; so a queue
  * of another size is used up to the next lower one.
  */
-unsigned virtq_size(const struct virtq *queue);
+static inline unsigned virtq_size(const struct virtq *queue);
 unsigned virtq_index(const struct virtq *queue);
 
 /* Physical addresses of the three parts, for the transport. */
@@ -112,7 +119,7 @@ paddr_t virtq_avail_address(const struct virtq *queue);
 paddr_t virtq_used_address(const struct virtq *queue);
 
 /* Start a chain. kIOReturnNoResources: no entry is free; kIOReturnDeviceError: broken. */
-IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
+static inline IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
 
 /* Entries that still fit in the chain. */
 static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
@@ -121,19 +128,23 @@ static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
 }
 
 /* Add one buffer. There must be room, and length must not be 0. */
-void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length, unsigned flags);
+static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length,
+                                   unsigned flags);
 
 /* The segment function that fills this queue's entries; for the cursor's creation. */
 IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *queue);
 
 /*
- * The `segments` argument for the cursor: its entries go behind those added so
- * far. May be called again to fill the same entries anew, before virtq_chain_filled.
+ * Make ready for the cursor: its entries go behind those added so far. `segments`
+ * is what the cursor is to be given. Again, to fill the same entries anew.
  */
-void *virtq_chain_segments(struct virtq_chain *chain, unsigned flags);
+static inline void virtq_chain_segments(const struct virtq_chain *chain,
+                                        struct virtq_segments *segments, unsigned flags);
 
 /* What the cursor did: `count` entries with `bytes` in all. */
-void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
+static inline void virtq_chain_filled(struct virtq_chain *chain,
+                                      const struct virtq_segments *segments, unsigned count,
+                                      uint32_t bytes);
 
 /* One entry of a chain, for whoever wants to show it. */
 struct virtq_entry {
@@ -153,30 +164,30 @@ static inline bool virtq_chain_has_table(const struct virtq_chain *chain)
 }
 
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */
-void virtq_submit(struct virtq *queue, struct virtq_chain *chain, void *token);
+static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *chain, void *token);
 
 /* Make everything submitted visible, and ring the doorbell if the device wants it. */
 void virtq_publish(struct virtq *queue);
 
 /* The next chain that came back; false: none now, or the queue is broken. */
-bool virtq_take(struct virtq *queue, struct virtq_used *used);
+static inline bool virtq_take(struct virtq *queue, struct virtq_used *used);
 
 /*
  * Ask for an interrupt at the next completion. True: there is one already, for
  * which none may come; take it and ask again.
  */
-bool virtq_enable_interrupt(struct virtq *queue);
+static inline bool virtq_enable_interrupt(struct virtq *queue);
 
 /* Ask for none (a hint: some may still come). */
 void virtq_disable_interrupt(struct virtq *queue);
 
-void virtq_count_interrupt(struct virtq *queue);
+static inline void virtq_count_interrupt(struct virtq *queue);
 
 /* Chains that the device holds. */
-unsigned virtq_in_flight(const struct virtq *queue);
+static inline unsigned virtq_in_flight(const struct virtq *queue);
 
 /* Why the queue is broken, in words; NULL while it is not. */
-const char *virtq_broken(const struct virtq *queue);
+static inline const char *virtq_broken(const struct virtq *queue);
 
 /*
  * After a device reset: take back the chains that the device held, one a call;
@@ -189,5 +200,8 @@ void virtq_get_counters(const struct virtq *queue, struct virtq_counters *counte
 
 /* Every index of the queue on one line of the console. */
 void virtq_print(const struct virtq *queue);
+
+/* The functions that every request goes through; inline, so that it pays for no calls. */
+#include "drivers/virtio/queue_inline.h"
 
 #endif

@@ -33,8 +33,8 @@ struct virtq_slot {
     void *token;       /* of the chain in flight that starts here; NULL: none does */
     uint32_t writable; /* bytes the device may write in that chain */
     uint16_t next;     /* following entry, in the chain or in the free list */
-    uint16_t last;     /* of that chain */
-    uint16_t count;    /* ring entries of that chain */
+    uint16_t last;     /* entry of that chain in the ring; with tables always this one */
+    uint16_t count;    /* ring entries of that chain; with tables always 1 */
 };
 
 struct virtq {
@@ -47,18 +47,17 @@ struct virtq {
     struct virtq_desc *tables; /* size * table_entries; NULL: chains are linked in the ring */
     volatile void *doorbell;
 
-    uint16_t free_head;
-    uint16_t free_count;
-    uint16_t mask; /* size - 1 */
+    uint16_t free_head;  /* above mask: no entry is free */
+    uint16_t free_count; /* chains linked in the ring only: with tables an entry is a chain */
+    uint16_t mask;       /* size - 1 */
     uint16_t table_entries;
     uint16_t avail_index; /* of the next chain to submit */
     uint16_t published;   /* avail_index that the device has been told */
     uint16_t used_index;  /* of the next chain to take */
-    uint16_t in_flight;   /* chains, published or not */
     uint16_t index;
     bool event_index;
 
-    const char *broken;
+    const char *broken; /* why; NULL while it is not */
     struct virtq_counters counters;
     size_t ring_pages;
     size_t table_pages;

@@ -117,20 +117,22 @@ static IOReturn read_segment(IOMemoryDescriptor *memory, uint64_t offset, uint64
                              uint32_t *bytes)
 {
     struct virtq_chain chain;
+    struct virtq_segments segments;
     struct virtq_used used;
     IOByteCount size = 0;
     const IOReturn status = virtq_begin(rng.queue, &chain);
 
     if (status != kIOReturnSuccess)
         return status;
-    if (IOMemoryCursor_genPhysicalSegments(
-            rng.cursor, memory, offset, virtq_chain_segments(&chain, VIRTQ_WRITE), 1,
-            length < RNG_BYTES_MAX ? (UInt32)length : RNG_BYTES_MAX, &size) == 0) {
+    virtq_chain_segments(&chain, &segments, VIRTQ_WRITE);
+    if (IOMemoryCursor_genPhysicalSegments(rng.cursor, memory, offset, &segments, 1,
+                                           length < RNG_BYTES_MAX ? (UInt32)length : RNG_BYTES_MAX,
+                                           &size) == 0) {
         const IOReturn error = IOMemoryLastError();
 
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
-    virtq_chain_filled(&chain, 1, (uint32_t)size);
+    virtq_chain_filled(&chain, &segments, 1, (uint32_t)size);
     virtq_submit(rng.queue, &chain, memory);
     virtq_publish(rng.queue);
     while (!virtq_take(rng.queue, &used)) {

@@ -206,25 +206,25 @@ static void test_segment_function(void **state)
 
         for (unsigned count = 1; count <= 62; count++) {
             const IOMemoryCursor_SegmentFunction function = virtq_segment_function(device.queue);
+            struct virtq_segments segments;
             struct virtq_chain chain;
             uint32_t bytes = 0;
 
             assert_int_equal(virtq_begin(device.queue, &chain), kIOReturnSuccess);
             virtq_chain_add(&chain, buffer_address(count, 0), buffer_length(count, 0), VIRTQ_NEXT);
             for (unsigned attempt = 0; attempt < 2; attempt++) {
-                void *segments = virtq_chain_segments(&chain, VIRTQ_NEXT | VIRTQ_WRITE);
-
+                virtq_chain_segments(&chain, &segments, VIRTQ_NEXT | VIRTQ_WRITE);
                 bytes = 0;
                 for (unsigned i = 0; i < count; i++) {
                     const unsigned id = attempt == 0 ? 999 : count;
 
                     function((IOPhysicalSegment){buffer_address(id, i + 1).value,
                                                  buffer_length(id, i + 1)},
-                             segments, i);
+                             &segments, i);
                     bytes += buffer_length(id, i + 1);
                 }
             }
-            virtq_chain_filled(&chain, count, bytes);
+            virtq_chain_filled(&chain, &segments, count, bytes);
             virtq_chain_add(&chain, buffer_address(count, count + 1),
                             buffer_length(count, count + 1), VIRTQ_WRITE);
             virtq_submit(device.queue, &chain, &device);
