@@ -46,42 +46,33 @@ addr64_t composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount of
     return address;
 }
 
-/* Bytes [offset, stop) of the composite, all in one part, from that part. */
-static IOReturn walk_part(const struct IOCompositeMemory *self, const struct IOMemoryPart *part,
-                          struct IOSegmentSink *sink, IOByteCount offset, IOByteCount stop)
-{
-    IOMemoryDescriptor *memory = part->memory;
-    const IOByteCount from = part->start + (offset - part_begin(self, part));
-    const IOByteCount end = from + (stop - offset);
-    const IOByteCount there = end < memory->length ? end : memory->length;
-    IOReturn status = kIOReturnSuccess;
-
-    if (from < there) {
-        status = IOMemoryDescriptor_methods(memory)->walk(memory, sink, from, there);
-    }
-    return status == kIOReturnSuccess && there < end && !IOSegmentSink_isFull(sink)
-               ? kIOReturnUnderrun
-               : status;
-}
-
 IOReturn composite_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
                         IOByteCount end)
 {
     const struct IOCompositeMemory *self = composite_of(base);
-    const struct IOMemoryPart *part;
+    const struct IOMemoryPart *part = find_part(self, offset);
+    IOByteCount begin = part_begin(self, part);
 
-    for (part = find_part(self, offset); offset < end; part++) {
+    for (; offset < end; part++) {
+        IOMemoryDescriptor *const memory = part->memory;
         const IOByteCount stop = part->end < end ? part->end : end;
-        IOReturn status;
+        const IOByteCount from = part->start + (offset - begin);
+        const IOByteCount to = part->start + (stop - begin);
+        const IOByteCount there = to < memory->length ? to : memory->length;
 
-        if (stop == offset) {
-            continue;
+        if (from < there) {
+            const IOReturn status =
+                IOMemoryDescriptor_methods(memory)->walk(memory, sink, from, there);
+
+            if (status != kIOReturnSuccess || IOSegmentSink_isFull(sink)) {
+                return status;
+            }
         }
-        status = walk_part(self, part, sink, offset, stop);
-        if (status != kIOReturnSuccess || IOSegmentSink_isFull(sink)) {
-            return status;
+        if (there < to) {
+            return kIOReturnUnderrun; /* it has shrunk since */
         }
         offset = stop;
+        begin = stop;
     }
     return kIOReturnSuccess;
 }

@@ -23,34 +23,84 @@ addr64_t general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
 }
 
 /*
- * Whole runs, when none of them can be too long or misaligned for the sink. Runs
- * do not continue each other, so each begins a new segment and the one before it
- * is final: no joining, no cutting, one store of the state at the end.
- * *offset is where `run` begins; what is collected in the sink comes before it.
+ * Put out all but the last run of bytes [offset, end), whole, while there is room,
+ * and collect the next. For a sink that has no reason to cut or to refuse one; runs
+ * do not continue each other, so each is final when the next begins. `run` is the
+ * one that begins at `offset`; what is collected comes before it.
  */
-static const struct IOMemoryRun *walk_whole_runs(struct IOSegmentSink *sink,
-                                                 const struct IOMemoryRun *run,
-                                                 const struct IOMemoryRun *stop, uint64_t *offset)
+static __attribute__((noinline)) void walk_whole_runs(struct IOSegmentSink *sink,
+                                                      const struct IOMemoryRun *run,
+                                                      uint64_t offset, uint64_t end)
 {
     IOSegmentOutput *const output = sink->output;
     void *const segments = sink->segments;
-    const uint64_t first = *offset - sink->length;
-    uint64_t address = sink->address, length = sink->length, at = *offset;
+    const uint64_t first = offset - sink->length;
+    const UInt32 stop = sink->maxSegments;
+    uint64_t address = sink->address, length = sink->length;
     UInt32 index = sink->index;
 
-    while (run != stop) {
+    do {
         output((IOPhysicalSegment){address, length}, segments, index++);
         address = run->address;
-        length = run->end - at;
-        at = run->end;
+        length = run->end - offset;
+        offset = run->end;
         run++;
+    } while (offset < end && index != stop);
+    if (offset > end) {
+        length -= offset - end;
+        offset = end;
     }
-    sink->produced += at - length - first;
+    sink->produced += offset - length - first;
     sink->index = index;
     sink->address = address;
     sink->length = length;
-    *offset = at;
-    return run;
+}
+
+/*
+ * The same where runs may have to be cut, at any byte: all but what may be part of
+ * the last entry is put out. The collected run is not longer than an entry.
+ */
+static __attribute__((noinline)) void walk_cut_runs(struct IOSegmentSink *sink,
+                                                    const struct IOMemoryRun *run, uint64_t offset,
+                                                    uint64_t end)
+{
+    IOSegmentOutput *const output = sink->output;
+    void *const segments = sink->segments;
+    const uint64_t first = offset - sink->length, most = sink->maxSegment;
+    const UInt32 stop = sink->maxSegments;
+    uint64_t address = sink->address, length = sink->length;
+    UInt32 index = sink->index;
+
+    do {
+        output((IOPhysicalSegment){address, length}, segments, index++);
+        address = run->address;
+        length = (run->end < end ? run->end : end) - offset;
+        offset += length;
+        run++;
+        while (length > most && index != stop) {
+            output((IOPhysicalSegment){address, most}, segments, index++);
+            address += most;
+            length -= most;
+        }
+    } while (offset < end && index != stop);
+    sink->produced += offset - length - first;
+    sink->index = index;
+    sink->address = address;
+    sink->length = length;
+}
+
+/* The same where a run may be misaligned. */
+static void walk_aligned_runs(struct IOSegmentSink *sink, const struct IOMemoryRun *run,
+                              uint64_t offset, uint64_t end)
+{
+    for (; offset < end; run++) {
+        const uint64_t stop = run->end < end ? run->end : end;
+
+        if (!IOSegmentSink_put(sink, run->address, stop - offset)) {
+            return;
+        }
+        offset = stop;
+    }
 }
 
 static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sink, uint64_t offset,
@@ -58,34 +108,20 @@ static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sin
 {
     const struct IOMemoryRun *run = IOMemoryRuns_find(runs, offset);
     const uint64_t begin = offset - IOMemoryRuns_start(runs, run);
-    const struct IOMemoryRun *last;
+    const uint64_t stop = run->end < end ? run->end : end;
 
     /* The first piece may continue what another descriptor delivered. */
-    if (end <= run->end) {
-        IOSegmentSink_put(sink, run->address + begin, end - offset);
+    if (!IOSegmentSink_put(sink, run->address + begin, stop - offset) || stop == end) {
         return;
     }
-    if (!IOSegmentSink_put(sink, run->address + begin, run->end - offset)) {
-        return;
-    }
-    offset = run->end;
     run++;
-    last = end == runs->length ? &runs->list[runs->count - 1] : IOMemoryRuns_find(runs, end - 1);
-    if (runs->longest <= sink->maxSegment && sink->alignmentMask == 0) {
-        const UInt32 room = sink->maxSegments - sink->index; /* at least 1; one is collected */
-
-        run = walk_whole_runs(sink, run, (size_t)(last - run) < room ? last : run + room, &offset);
-        if (sink->index == sink->maxSegments) {
-            return;
-        }
+    if (sink->alignmentMask != 0) {
+        walk_aligned_runs(sink, run, stop, end);
+    } else if (runs->longest > sink->maxSegment) {
+        walk_cut_runs(sink, run, stop, end);
+    } else {
+        walk_whole_runs(sink, run, stop, end);
     }
-    for (; run != last; run++) {
-        if (!IOSegmentSink_put(sink, run->address, run->end - offset)) {
-            return;
-        }
-        offset = run->end;
-    }
-    IOSegmentSink_put(sink, run->address, end - offset);
 }
 
 IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,

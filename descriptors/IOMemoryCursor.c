@@ -139,14 +139,14 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
     }
     length = descriptor->length - fromPosition;
     limit = maxTransferSize != 0 ? maxTransferSize : self->maxTransfer;
-    sink = (struct IOSegmentSink){
-        .output = self->output,
-        .segments = segments,
-        .maxSegments = maxSegments,
-        .maxSegment = self->maxSegment,
-        .cut = self->cut,
-        .alignmentMask = self->alignmentMask,
-    };
+    sink.output = self->output;
+    sink.segments = segments;
+    sink.view = 0;
+    sink.maxSegments = maxSegments;
+    sink.maxSegment = self->maxSegment;
+    sink.cut = self->cut;
+    sink.alignmentMask = self->alignmentMask;
+    IOSegmentSink_begin(&sink);
     status = generate(&sink, descriptor, fromPosition, length < limit ? length : limit);
     if (sink.index == 0) {
         return nothing(status);

@@ -40,6 +40,15 @@ struct IOSegmentSink {
 #define IOSEGMENT_READ  (IOSEGMENT_HOST | IOSEGMENT_CPU)
 #define IOSEGMENT_WRITE (IOSEGMENT_READ | IOSEGMENT_STORE)
 
+/* Before the first piece: nothing is put out, nothing is collected. */
+static inline void IOSegmentSink_begin(struct IOSegmentSink *sink)
+{
+    sink->index = 0;
+    sink->produced = 0;
+    sink->length = 0;
+    sink->status = kIOReturnSuccess;
+}
+
 /* Nothing more is wanted. */
 static inline bool IOSegmentSink_isFull(const struct IOSegmentSink *sink)
 {
@@ -47,7 +56,8 @@ static inline bool IOSegmentSink_isFull(const struct IOSegmentSink *sink)
 }
 
 /* Put out the first `length` bytes of the collected run. False when the sink is full. */
-static inline bool IOSegmentSink_emit(struct IOSegmentSink *sink, uint64_t length)
+static inline __attribute__((always_inline)) bool IOSegmentSink_emit(struct IOSegmentSink *sink,
+                                                                     uint64_t length)
 {
     sink->output((IOPhysicalSegment){sink->address, length}, sink->segments, sink->index);
     sink->address += length;
@@ -56,22 +66,50 @@ static inline bool IOSegmentSink_emit(struct IOSegmentSink *sink, uint64_t lengt
     return ++sink->index < sink->maxSegments;
 }
 
-/* Put out what of the collected run cannot be part of its last entry. */
+/*
+ * Put out what of a run cannot be part of its last entry, while there is room: the
+ * run, as `address` and `length`, becomes what is left of it. Returns the new index.
+ */
+static inline __attribute__((always_inline)) UInt32 IOSegmentSink_cut(
+    const struct IOSegmentSink *sink, uint64_t *address, uint64_t *length, UInt32 index)
+{
+    IOSegmentOutput *const output = sink->output;
+    void *const segments = sink->segments;
+    const uint64_t cut = sink->cut;
+    const uint64_t cuts = (*length - sink->maxSegment - 1) / cut + 1;
+    const UInt32 room = sink->maxSegments - index;
+    const UInt32 stop = cuts < room ? index + (UInt32)cuts : sink->maxSegments;
+    uint64_t at = *address;
+
+    for (; index != stop; index++) {
+        output((IOPhysicalSegment){at, cut}, segments, index);
+        at += cut;
+    }
+    *length -= at - *address;
+    *address = at;
+    return index;
+}
+
+/* The same for the collected run. False when that fills the sink. */
 static inline bool IOSegmentSink_trim(struct IOSegmentSink *sink)
 {
-    while (sink->length > sink->maxSegment) {
-        if (!IOSegmentSink_emit(sink, sink->cut)) {
-            return false;
-        }
+    const uint64_t before = sink->length;
+
+    if (before <= sink->maxSegment) {
+        return true;
     }
-    return true;
+    sink->index = IOSegmentSink_cut(sink, &sink->address, &sink->length, sink->index);
+    sink->produced += before - sink->length;
+    return sink->index < sink->maxSegments;
 }
 
 /*
  * The next piece, not empty. False when no more is wanted: the sink is full, or
  * status says what is wrong.
  */
-static inline bool IOSegmentSink_put(struct IOSegmentSink *sink, uint64_t address, uint64_t length)
+static inline __attribute__((always_inline)) bool IOSegmentSink_put(struct IOSegmentSink *sink,
+                                                                    uint64_t address,
+                                                                    uint64_t length)
 {
     if (sink->length != 0) {
         /* At address 0 nothing is continued: the top of memory is not before it. */

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The segment generator: what a device is told of one page, of one segment, of
+ * 16 MiB at once; and composites of many children.
+ */
+#include <string.h>
+
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryCursor.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "tests/bench/bench.h"
+
+#define PAGES      4096
+#define AREA_BYTES ptoa(PAGES) /* 16 MiB */
+#define KIB_64     0x10000
+#define ENTRIES    (PAGES + 1)
+
+static IOPhysicalSegment list[ENTRIES];
+static IOAddressRange ranges[PAGES];
+static paddr_t pages[PAGES];
+
+/* What a driver's segment function does at the least: two stores into its list. */
+static __attribute__((noinline)) void store(IOPhysicalSegment segment, void *segments, UInt32 index)
+{
+    ((IOPhysicalSegment *)segments)[index] = segment;
+}
+
+/* One walk over a prepared descriptor. */
+struct walk {
+    IOMemoryCursor *cursor;
+    IOMemoryDescriptor *memory;
+    UInt32 entries; /* out */
+};
+
+static void generate(void *context)
+{
+    struct walk *walk = context;
+    IOByteCount size;
+
+    walk->entries =
+        IOMemoryCursor_genPhysicalSegments(walk->cursor, walk->memory, 0, list, ENTRIES, 0, &size);
+}
+
+/* The same by hand: maximal runs of pages, each to the same function. */
+struct hand {
+    const paddr_t *page;
+    uint64_t count;
+};
+
+static void generate_by_hand(void *context)
+{
+    const struct hand *hand = context;
+    uint64_t at = hand->page[0].value, length = PAGE_SIZE;
+    UInt32 entries = 0;
+
+    for (uint64_t i = 1; i < hand->count; i++) {
+        if (hand->page[i].value == at + length) {
+            length += PAGE_SIZE;
+            continue;
+        }
+        store((IOPhysicalSegment){at, length}, list, entries++);
+        at = hand->page[i].value;
+        length = PAGE_SIZE;
+    }
+    store((IOPhysicalSegment){at, length}, list, entries);
+}
+
+/* `per` operations in one walk. */
+static void measure(struct bench_result *result, IOMemoryDescriptor *memory, uint64_t maxSegment,
+                    uint64_t per)
+{
+    struct walk walk = {IOMemoryCursor_withSpecification(store, maxSegment, 0, 1), memory, 0};
+
+    if (walk.cursor == NULL || memory == NULL ||
+        IOMemoryDescriptor_prepare(memory, kIODirectionNone) != kIOReturnSuccess) {
+        result->skipped = "no memory";
+    } else {
+        result->measured = bench_calls(generate, &walk, 1);
+        result->operations = per != 0 ? per : walk.entries;
+        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    }
+    OSObject_release(walk.cursor);
+    OSObject_release(memory);
+}
+
+/* So many single pages, in an order in which no two are neighbours. */
+static bool take_scattered(void)
+{
+    for (unsigned i = 0; i < PAGES; i++) {
+        /* Odd numbers first, then even ones. */
+        const unsigned to = (i & 1 ? 0 : PAGES / 2) + i / 2;
+
+        if (page_alloc(0, PAGE_OWNER_IMAGE, &pages[to]) != KERN_SUCCESS) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < PAGES; i++) {
+        ranges[i] = (IOAddressRange){(uintptr_t)phys_to_virt(pages[i]), PAGE_SIZE};
+    }
+    return true;
+}
+
+static void return_scattered(void)
+{
+    for (unsigned i = 0; i < PAGES; i++) {
+        page_free(pages[i], 0);
+    }
+}
+
+static void bench_scattered(struct bench_result *result)
+{
+    struct hand hand = {pages, PAGES};
+
+    if (!take_scattered()) {
+        result->skipped = "no memory";
+        return;
+    }
+    measure(result,
+            IOMemoryDescriptor_withAddressRanges(ranges, PAGES, kIODirectionIn, kernel_task), 0, 0);
+    result->floor = bench_calls(generate_by_hand, &hand, 1);
+    return_scattered();
+}
+
+static paddr_t area; /* 16 MiB in one run */
+
+static bool take_area(void)
+{
+    const struct page_request request = {.count = PAGES, .owner = PAGE_OWNER_IMAGE};
+
+    return page_alloc_run(&request, &area) == KERN_SUCCESS;
+}
+
+static void bench_contiguous_pages(struct bench_result *result)
+{
+    struct hand hand = {pages, PAGES};
+
+    if (!take_area()) {
+        result->skipped = "no memory";
+        return;
+    }
+    for (unsigned i = 0; i < PAGES; i++) {
+        pages[i] = paddr_add(area, ptoa(i));
+        ranges[i] = (IOAddressRange){(uintptr_t)phys_to_virt(pages[i]), PAGE_SIZE};
+    }
+    measure(result,
+            IOMemoryDescriptor_withAddressRanges(ranges, PAGES, kIODirectionIn, kernel_task), 0,
+            PAGES);
+    result->floor = bench_calls(generate_by_hand, &hand, 1);
+    page_free_run(area, PAGES);
+}
+
+static void bench_one_range(struct bench_result *result)
+{
+    if (!take_area()) {
+        result->skipped = "no memory";
+        return;
+    }
+    measure(result,
+            IOMemoryDescriptor_withAddressRange((uintptr_t)phys_to_virt(area), AREA_BYTES,
+                                                kIODirectionIn, kernel_task),
+            0, 1);
+    page_free_run(area, PAGES);
+}
+
+/* Ranges from odd byte to odd byte, with gaps, cut into entries of 64 KiB. */
+static void bench_unaligned(struct bench_result *result)
+{
+    UInt32 count = 0;
+
+    if (!take_area()) {
+        result->skipped = "no memory";
+        return;
+    }
+    for (uint64_t at = 1; at + 300001 < AREA_BYTES; at += 310007) {
+        ranges[count++] = (IOAddressRange){(uintptr_t)phys_to_virt(paddr_add(area, at)), 300001};
+    }
+    measure(result,
+            IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionIn, kernel_task),
+            KIB_64, 0);
+    page_free_run(area, PAGES);
+}
+
+/* The same pages, but each of `children` descriptors has its share of them. */
+static IOMemoryDescriptor *make_multi(UInt32 children)
+{
+    static IOMemoryDescriptor *parts[PAGES];
+    const UInt32 share = PAGES / children;
+    IOMultiMemoryDescriptor *multi;
+
+    for (UInt32 i = 0; i < children; i++) {
+        parts[i] = IOMemoryDescriptor_withAddressRanges(&ranges[(uint64_t)i * share], share,
+                                                        kIODirectionIn, kernel_task);
+    }
+    multi = IOMultiMemoryDescriptor_withDescriptors(parts, children, kIODirectionIn, false);
+    for (UInt32 i = 0; i < children; i++) {
+        OSObject_release(parts[i]);
+    }
+    return IOMemoryDescriptor_upcast(multi);
+}
+
+static void bench_multi(struct bench_result *result, UInt32 children)
+{
+    if (!take_scattered()) {
+        result->skipped = "no memory";
+        return;
+    }
+    measure(result, make_multi(children), 0, 0);
+    return_scattered();
+}
+
+static void bench_multi_2(struct bench_result *result)
+{
+    bench_multi(result, 2);
+}
+
+static void bench_multi_64(struct bench_result *result)
+{
+    bench_multi(result, 64);
+}
+
+static void bench_multi_4096(struct bench_result *result)
+{
+    bench_multi(result, PAGES);
+}
+
+/* One question at the far end of 4096 children. */
+static void ask_last(void *context)
+{
+    IOByteCount length;
+
+    IOMemoryDescriptor_getPhysicalSegment((IOMemoryDescriptor *)context, AREA_BYTES - 1, &length,
+                                          0);
+}
+
+static void bench_last_child(struct bench_result *result)
+{
+    IOMemoryDescriptor *multi;
+
+    if (!take_scattered()) {
+        result->skipped = "no memory";
+        return;
+    }
+    multi = make_multi(PAGES);
+    IOMemoryDescriptor_prepare(multi, kIODirectionNone);
+    result->operations = 1;
+    result->measured = bench_calls(ask_last, multi, 1);
+    IOMemoryDescriptor_complete(multi, kIODirectionNone);
+    OSObject_release(multi);
+    return_scattered();
+}
+
+static void prepare_complete(void *context)
+{
+    IOMemoryDescriptor_prepare((IOMemoryDescriptor *)context, kIODirectionNone);
+    IOMemoryDescriptor_complete((IOMemoryDescriptor *)context, kIODirectionNone);
+}
+
+static void bench_prepare(struct bench_result *result, uint64_t bytes)
+{
+    IOMemoryDescriptor *memory;
+
+    if (!take_area()) {
+        result->skipped = "no memory";
+        return;
+    }
+    memory = IOMemoryDescriptor_withAddressRange((uintptr_t)phys_to_virt(area), bytes,
+                                                 kIODirectionIn, kernel_task);
+    result->operations = 100;
+    result->measured = bench_calls(prepare_complete, memory, 100);
+    OSObject_release(memory);
+    page_free_run(area, PAGES);
+}
+
+static void bench_prepare_page(struct bench_result *result)
+{
+    bench_prepare(result, PAGE_SIZE);
+}
+
+static void bench_prepare_mib(struct bench_result *result)
+{
+    bench_prepare(result, 1 << 20);
+}
+
+static void buffer_pair(void *context)
+{
+    (void)context;
+    OSObject_release(IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionIn, false));
+}
+
+static void bench_buffer(struct bench_result *result)
+{
+    result->operations = 100;
+    result->measured = bench_calls(buffer_pair, NULL, 100);
+}
+
+static void read_page(void *context)
+{
+    static uint8_t bytes[4096];
+
+    IOMemoryDescriptor_readBytes((IOMemoryDescriptor *)context, 0, bytes, sizeof(bytes));
+}
+
+static void bench_read(struct bench_result *result)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionOutIn, false);
+
+    result->operations = 100;
+    result->measured = bench_calls(read_page, buffer, 100);
+    OSObject_release(buffer);
+}
+
+static const struct bench rows[] = {
+    {"scattered", "4", "generator, scattered pages, per segment", NULL, 20, bench_scattered},
+    {"contiguous", "5", "generator, contiguous pages, per page", NULL, 14, bench_contiguous_pages},
+    {"one_range", "5", "generator, 16 MiB held as one range", NULL, 150, bench_one_range},
+    {"unaligned", "6", "generator, unaligned ranges, 64 KiB segments", NULL, 20, bench_unaligned},
+    {"multi_2", NULL, "generator, multi of 2, per segment", NULL, 0, bench_multi_2},
+    {"multi_64", NULL, "generator, multi of 64, per segment", NULL, 0, bench_multi_64},
+    {"multi_4096", NULL, "generator, multi of 4096, per segment", NULL, 0, bench_multi_4096},
+    {"last_child", NULL, "getPhysicalSegment, last of 4096 children", NULL, 0, bench_last_child},
+    {"prepare_page", NULL, "prepare + complete, 1 page", NULL, 0, bench_prepare_page},
+    {"prepare_mib", NULL, "prepare + complete, 1 MiB", NULL, 0, bench_prepare_mib},
+    {"buffer", NULL, "buffer of 4 KiB, alloc + free", NULL, 0, bench_buffer},
+    {"read", NULL, "readBytes, 4 KiB", NULL, 0, bench_read},
+};
+
+int main(void)
+{
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
+}
