@@ -88,6 +88,7 @@ failure leak_thing 1 'out of balance: 0 things before the test, 1 after it$'
 failure leaves_interrupts_masked 1 'interrupts were left masked$'
 
 failure panics 3 '^panic: on purpose' '\[<[0-9a-f]{16}>\] test_panics at .*misbehaving\.c:[0-9]+$'
+failure passes_but_panics_at_exit 3 '^ok 1 ' '^panic: after the last test'
 failure faults 3 'data abort' 'test_faults at .*misbehaving\.c:[0-9]+$'
 failure ends_early 0 '^1\.\.3$' '^ok 1 '
 

@@ -4,6 +4,7 @@
  * tests/harness.sh, which chooses one by the bootarg test=NAME.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "kernel/exit.h"
 #include "kernel/heap.h"
@@ -129,6 +130,16 @@ TEST(leaves_interrupts_masked)
 TEST(panics)
 {
     panic("on purpose");
+}
+
+static void panic_at_exit(void)
+{
+    panic("after the last test");
+}
+
+TEST(passes_but_panics_at_exit)
+{
+    EXPECT_EQ(atexit(panic_at_exit), 0);
 }
 
 TEST(faults)
