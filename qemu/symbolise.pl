@@ -20,6 +20,7 @@ sub place_of {
         if (open my $pipe, '-|', $addr2line, '-f', '-e', $image, $address) {
             chomp(my ($function, $line) = <$pipe>);
             close $pipe;
+            $line =~ s{^(\./)+}{} if defined $line;
             $text = " $function at $line" if defined $line && $function ne '??';
         }
         $text;
