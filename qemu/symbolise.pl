@@ -6,9 +6,11 @@
 # function and file:line. Status 0, or 1 if nothing came.
 use strict;
 use warnings;
+use Cwd qw(getcwd);
 
 my ($image) = @ARGV;
 my $addr2line = $ENV{ADDR2LINE} || 'aarch64-linux-gnu-addr2line';
+my $here = getcwd();
 $| = 1;
 
 # " function at file:line" for an address; empty where that is not known.
@@ -20,7 +22,7 @@ sub place_of {
         if (open my $pipe, '-|', $addr2line, '-f', '-e', $image, $address) {
             chomp(my ($function, $line) = <$pipe>);
             close $pipe;
-            $line =~ s{^(\./)+}{} if defined $line;
+            $line =~ s{^(?:\Q$here\E/|\./)+}{} if defined $line;
             $text = " $function at $line" if defined $line && $function ne '??';
         }
         $text;
