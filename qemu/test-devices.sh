@@ -6,7 +6,8 @@
 # The image's source says so in comment lines at its top:
 #
 #   // FILE: NAME SIZE PATTERN   make this file; SIZE in bytes or with k, M
-#   // QEMU: WORD...             options, split at blanks; $FILES is the folder
+#   // QEMU: WORD...             options, split at blanks; $FILES is the folder; a word
+#                                that ends in a comma goes on with the next one
 #
 # PATTERN: zero, or words (little-endian 64-bit words 0, 1, 2 ...). The files are
 # made in FOLDER. Prints the options, one word a line. Status 2: wrong lines.
@@ -30,6 +31,10 @@ while read -r name size pattern; do
     esac
 done < <(sed -n 's,^// FILE: ,,p' "$source")
 
+pending=
 for word in $(sed -n 's,^// QEMU: ,,p' "$source"); do
-    printf '%s\n' "${word//\$FILES/$folder}"
+    pending+=${word//\$FILES/$folder}
+    [[ $word == *, ]] && continue
+    printf '%s\n' "$pending"
+    pending=
 done
