@@ -38,8 +38,12 @@ tests/*.sh)
     ;;
 esac
 
-"${program[@]}" 2>&1 </dev/null | tr -d '\r' | tee "$log"
+# What goes to stderr (QEMU's complaints, sanitizers) would land inside the TAP's
+# lines, so it follows them.
+"${program[@]}" 2>"$log.stderr" </dev/null | tr -d '\r' | tee "$log"
 status=${PIPESTATUS[0]}
+sed 's/^/# /' "$log.stderr" | tee -a "$log"
+rm -f "$log.stderr"
 case $status in
 0) ;;
 77) status=0 ;; # all skipped, which the TAP says as well
