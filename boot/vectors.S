@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel's exception vectors (VBAR_EL1); vectors.h says what they save and whom they call. */
+#include "boot/callee_saved.h"
 #include "boot/vectors.h"
 
 /* Store the interrupted context in the frame at SP. all: callee-saved registers and syndrome too. */
@@ -200,14 +201,7 @@ irq:
     .global user_enter
 user_enter:
     add     x9, x0, #FRAME_SIZE
-    mov     x10, sp
-    stp     x10, x19, [x9]
-    stp     x20, x21, [x9, #16]
-    stp     x22, x23, [x9, #32]
-    stp     x24, x25, [x9, #48]
-    stp     x26, x27, [x9, #64]
-    stp     x28, x29, [x9, #80]
-    str     x30, [x9, #96]
+    save_callee_saved x9
     ldr     x10, [x0, #FRAME_SP]
     msr     sp_el0, x10
     mov     sp, x0
@@ -218,12 +212,5 @@ user_leave:
     mrs     x10, sp_el0
     str     x10, [sp, #FRAME_SP]
     add     x9, sp, #FRAME_SIZE
-    ldp     x10, x19, [x9]
-    ldp     x20, x21, [x9, #16]
-    ldp     x22, x23, [x9, #32]
-    ldp     x24, x25, [x9, #48]
-    ldp     x26, x27, [x9, #64]
-    ldp     x28, x29, [x9, #80]
-    ldr     x30, [x9, #96]
-    mov     sp, x10
+    load_callee_saved x9
     ret

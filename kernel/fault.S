@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-
-/* struct fault_context: sp, then x19 to x30 */
+#include "boot/callee_saved.h"
 
 /*
  * bool fault_run(struct fault_context *context, void (*touch)(void *), void *argument)
@@ -12,14 +11,7 @@
     .global fault_run
     .global fault_resume
 fault_run:
-    mov     x9, sp
-    stp     x9, x19, [x0]
-    stp     x20, x21, [x0, #16]
-    stp     x22, x23, [x0, #32]
-    stp     x24, x25, [x0, #48]
-    stp     x26, x27, [x0, #64]
-    stp     x28, x29, [x0, #80]
-    str     x30, [x0, #96]
+    save_callee_saved x0
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
     mov     x9, x1
@@ -30,13 +22,6 @@ fault_run:
     ret
 
 fault_resume:
-    ldp     x9, x19, [x0]
-    ldp     x20, x21, [x0, #16]
-    ldp     x22, x23, [x0, #32]
-    ldp     x24, x25, [x0, #48]
-    ldp     x26, x27, [x0, #64]
-    ldp     x28, x29, [x0, #80]
-    ldr     x30, [x0, #96]
-    mov     sp, x9
+    load_callee_saved x0
     mov     w0, #1
     ret

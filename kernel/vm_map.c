@@ -332,19 +332,27 @@ static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access)
+/* Change whole entries of an interval without holes, all of which must allow it. */
+static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t size,
+                                    entry_visitor_t *check, entry_visitor_t *change,
+                                    unsigned argument)
 {
     vaddr_t end = start + size;
     kern_return_t status;
 
     if (!is_whole_pages(start, size) || end < start)
         return KERN_INVALID_ARGUMENT;
-    status = visit_entries(map, start, end, check_protect, access);
+    status = visit_entries(map, start, end, check, argument);
     if (status == KERN_SUCCESS)
         status = split_borders(map, start, end);
     if (status == KERN_SUCCESS)
-        status = visit_entries(map, start, end, set_protect, access);
+        status = visit_entries(map, start, end, change, argument);
     return status;
+}
+
+kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access)
+{
+    return change_entries(map, start, size, check_protect, set_protect, access);
 }
 
 static kern_return_t exists(struct vm_entry *entry, unsigned argument)
@@ -364,17 +372,7 @@ static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
 
 kern_return_t vm_map_block(struct vm_map *map, vaddr_t start, uint64_t size, bool block)
 {
-    vaddr_t end = start + size;
-    kern_return_t status;
-
-    if (!is_whole_pages(start, size) || end < start)
-        return KERN_INVALID_ARGUMENT;
-    status = visit_entries(map, start, end, exists, 0);
-    if (status == KERN_SUCCESS)
-        status = split_borders(map, start, end);
-    if (status == KERN_SUCCESS)
-        status = visit_entries(map, start, end, set_blocked, block);
-    return status;
+    return change_entries(map, start, size, exists, set_blocked, block);
 }
 
 void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size)
