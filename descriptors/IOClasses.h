@@ -35,6 +35,9 @@ typedef struct IOBigMemoryCursor IOBigMemoryCursor;
 typedef struct IOLittleMemoryCursor IOLittleMemoryCursor;
 typedef struct IORangeAllocator IORangeAllocator;
 
+/* Takes the text form of objects; only ever a pointer here. */
+typedef struct OSSerialize OSSerialize;
+
 /* Translates for a device; only ever a pointer here. */
 typedef struct IOMapper IOMapper;
 

@@ -87,6 +87,9 @@ typedef uint64_t platform_irq_state;
 platform_irq_state platform_irq_mask(void);
 void platform_irq_restore(platform_irq_state before);
 
+/* True in an interrupt handler, where nothing may allocate or wait. */
+bool platform_in_interrupt(void);
+
 /* One 32-bit value for thread context and one for interrupt handlers. Any context. */
 void platform_set_last_error(int32_t error);
 int32_t platform_get_last_error(void);

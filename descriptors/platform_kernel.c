@@ -185,6 +185,11 @@ void platform_irq_restore(platform_irq_state before)
     irq_restore(before);
 }
 
+bool platform_in_interrupt(void)
+{
+    return irq_in_handler();
+}
+
 static int32_t last_errors[2]; /* of thread context, of interrupt handlers */
 
 void platform_set_last_error(int32_t error)

@@ -328,7 +328,7 @@ vm_map_t get_task_map(task_t task)
 
 void *platform_alloc(size_t size)
 {
-    void *block = should_fail() ? NULL : calloc(1, size);
+    void *block = should_fail() || size > ptoa(HOST_RAM_PAGES) ? NULL : calloc(1, size);
 
     blocks += block != NULL;
     return block;
@@ -507,6 +507,13 @@ void platform_irq_restore(platform_irq_state before)
     (void)before;
 }
 
+bool host_in_interrupt;
+
+bool platform_in_interrupt(void)
+{
+    return host_in_interrupt;
+}
+
 static int32_t last_error;
 
 void platform_set_last_error(int32_t error)
@@ -519,10 +526,17 @@ int32_t platform_get_last_error(void)
     return last_error;
 }
 
+bool host_log_quiet;
+unsigned host_log_lines;
+
 void platform_log(const char *format, ...)
 {
     va_list arguments;
 
+    host_log_lines++;
+    if (host_log_quiet) {
+        return;
+    }
     va_start(arguments, format);
     fputs("# ", stderr);
     vfprintf(stderr, format, arguments);

@@ -60,6 +60,13 @@ void host_set_memory_short(bool is_short);
 /* Data cache bytes that were cleaned, and cleaned and invalidated, so far. */
 extern uint64_t host_cleaned, host_flushed;
 
+/* Set by a test that plays an interrupt handler. */
+extern bool host_in_interrupt;
+
+/* Lines on the log so far; quiet: they are counted but not shown. */
+extern unsigned host_log_lines;
+extern bool host_log_quiet;
+
 /* All that is held; a test ends with what it began with. */
 struct host_holdings {
     uint64_t blocks;  /* of the heap */
