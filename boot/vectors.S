@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The kernel's exception vectors (VBAR_EL1); vectors.h says what they save and whom they call. */
-#include "boot/callee_saved.h"
+#include "boot/callee_saved.inc"
 #include "boot/vectors.h"
 
 /* Store the interrupted context in the frame at SP. all: callee-saved registers and syndrome too. */

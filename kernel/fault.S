@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "boot/callee_saved.h"
+#include "boot/callee_saved.inc"
 
 /*
  * bool fault_run(struct fault_context *context, void (*touch)(void *), void *argument)

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is held before and after a test. Nothing here allocates. */
+#include "descriptors/OSObject.h"
 #include "kernel/heap.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
+#include "kernel/task.h"
+#include "kernel/vm_map.h"
 #include "tests/harness/harness_private.h"
 
 struct holdings {
     struct page_stats pages;
     struct heap_stats heap;
     struct mmu_stats mmu;
+    struct vm_object_stats memory;
+    struct vm_map_stats maps;
+    uint64_t tasks;
+    uint64_t objects;
 };
 
 static struct holdings before;
@@ -32,6 +39,10 @@ static void look(struct holdings *now)
     page_get_stats(&now->pages);
     heap_get_stats(&now->heap);
     mmu_get_stats(&now->mmu);
+    vm_object_get_stats(&now->memory);
+    vm_map_get_stats(&now->maps);
+    now->tasks = task_count();
+    now->objects = OSMetaClass_getTotalInstanceCount();
 }
 
 void balance_take(void)
@@ -70,6 +81,10 @@ bool balance_holds(void)
     same &= is_same("table pages", before.mmu.tables, now.mmu.tables);
     same &= is_same("mapped pages", before.mmu.mapped_pages, now.mmu.mapped_pages);
     same &= is_same("address spaces", before.mmu.spaces, now.mmu.spaces);
+    same &= is_same("memory objects", before.memory.objects, now.memory.objects);
+    same &= is_same("address-space ranges", before.maps.entries, now.maps.entries);
+    same &= is_same("tasks", before.tasks, now.tasks);
+    same &= is_same("live objects", before.objects, now.objects);
     for (struct harness_balance *balance = balances; balance != NULL; balance = balance->next) {
         same &= is_same(balance->name, balance->before, balance->count());
     }

@@ -19,9 +19,9 @@
  *
  * The image prints TAP 13, plan first, and "# start" before each test. After each
  * test the harness compares what is held - pages by owner, pins, heap blocks,
- * page tables, mappings, address spaces, and every BALANCE - with what was held
- * before, and fails the test if they differ. It fails as well if the test left
- * interrupts masked.
+ * page tables, mappings, address spaces, memory objects, ranges, tasks, live
+ * OSObjects, and every BALANCE - with what was held before, and fails the test if
+ * they differ. It fails as well if the test left interrupts masked.
  *
  * Exit status: 0 all passed (or skipped, some of them), 1 one failed, 2 no test
  * of that name, 77 all skipped. A fault or a panic ends the image with 3; a test

@@ -28,13 +28,6 @@ static uint8_t holders[NUMBERS]; /* contexts that hold a number: 0 or 1 */
 static struct user thread, handler;
 static struct timer timer;
 
-static uint64_t live_objects(void)
-{
-    return OSMetaClass_getTotalInstanceCount();
-}
-
-BALANCE(objects, live_objects)
-
 static unsigned next(struct user *user)
 {
     user->seed = user->seed * 1664525u + 1013904223u;

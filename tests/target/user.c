@@ -14,8 +14,6 @@
 #define CODE 0x10000ul
 #define DATA 0x200000ul
 
-BALANCE(tasks, task_count)
-
 /* Position-independent EL0 code, copied into the task. */
 extern const char user_load[], user_store[], user_loop[], user_end[];
 __asm__(".pushsection .rodata\n"

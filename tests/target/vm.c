@@ -13,26 +13,6 @@
 
 #define RW (MMU_READ | MMU_WRITE)
 
-static uint64_t live_objects(void)
-{
-    struct vm_object_stats stats;
-
-    vm_object_get_stats(&stats);
-    return stats.objects;
-}
-
-static uint64_t live_entries(void)
-{
-    struct vm_map_stats stats;
-
-    vm_map_get_stats(&stats);
-    return stats.entries;
-}
-
-BALANCE(vm_objects, live_objects)
-BALANCE(vm_entries, live_entries)
-BALANCE(tasks, task_count)
-
 static struct vm_object *object_of(uint64_t pages)
 {
     struct vm_object *object = NULL;
