@@ -157,7 +157,7 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
-$(H)/vm_test: $(HOST_MACHINE:%=$(H)/%.o)
+$(H)/vm_map_test $(H)/vm_object_test: $(HOST_MACHINE:%=$(H)/%.o)
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt
