@@ -82,7 +82,7 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
 
 # Sources that also run on the host, over the simulated platform of tests/host.
 HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
-                           kernel/range_tree.c \
+                           kernel/range_tree.c kernel/inject.c \
                            $(filter-out %/platform_kernel.c,$(wildcard descriptors/*.c)) \
                            drivers/virtio/queue*.c)
 HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c))
@@ -157,7 +157,7 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
-$(H)/vm_map_test $(H)/vm_object_test: $(HOST_MACHINE:%=$(H)/%.o)
+$(H)/vm_map_test $(H)/vm_object_test $(H)/vm_inject_test: $(HOST_MACHINE:%=$(H)/%.o)
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/heap_private.h"
+#include "kernel/inject.h"
 
 #ifdef DEBUG
 #define block_alloc heap_guard_alloc
@@ -17,7 +18,9 @@
 
 void *heap_alloc(size_t size)
 {
-    return size ? block_alloc(size, HEAP_ALIGNMENT) : NULL;
+    if (size == 0 || inject_fails(INJECT_HEAP))
+        return NULL;
+    return block_alloc(size, HEAP_ALIGNMENT);
 }
 
 void *heap_alloc_zero(size_t size)
@@ -31,7 +34,7 @@ void *heap_alloc_zero(size_t size)
 
 void *heap_alloc_aligned(size_t size, size_t alignment)
 {
-    if (size == 0 || !is_power_of_two(alignment))
+    if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP))
         return NULL;
     return block_alloc(size, alignment);
 }

@@ -2,6 +2,7 @@
 /* Allocating and freeing. Single pages take the short way through the cache. */
 #include "kernel/page.h"
 
+#include "kernel/inject.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"
 #include "kernel/page_arch.h"
@@ -106,7 +107,7 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
     if (request->count == 0 || !owner_is_valid(request->owner) ||
         (request->alignment != 0 && !is_power_of_two(request->alignment)))
         return KERN_INVALID_ARGUMENT;
-    if (request->count > (size_t)1 << PAGE_ORDER_MAX) {
+    if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
         page_pool.failures++;
         return KERN_RESOURCE_SHORTAGE;
     }
@@ -143,6 +144,8 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
 
     if (order != 0 || !owner_is_valid(owner))
         goto slow;
+    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE))
+        return KERN_RESOURCE_SHORTAGE;
     irq = irq_mask();
     popped = *page_pool.top;
     if (popped & PAGE_CACHE_MARK)

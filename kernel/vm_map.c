@@ -3,6 +3,7 @@
 #include "kernel/vm_map.h"
 
 #include "kernel/heap.h"
+#include "kernel/inject.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
@@ -122,7 +123,7 @@ static void unlink_object(struct vm_entry *entry)
 
 static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *range)
 {
-    struct vm_entry *entry = heap_alloc_zero(sizeof(*entry));
+    struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc_zero(sizeof(*entry));
 
     if (!entry)
         return NULL;
