@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Address spaces: faults, ranges, pins, and whether many ranges cost more than few. */
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "kernel/task.h"
+#include "kernel/vm_map.h"
+#include "tests/bench/bench.h"
+
+#define PAGES 256 /* 1 MiB */
+#define RW    (MMU_READ | MMU_WRITE)
+
+static struct vm_object *object_of(uint64_t pages)
+{
+    struct vm_object *object;
+
+    CHECK(vm_object_create(pages, &object) == KERN_SUCCESS);
+    return object;
+}
+
+static vaddr_t enter(struct vm_object *object, unsigned flags)
+{
+    const struct vm_range range = {.object = object, .access = RW, .max_access = RW};
+    vaddr_t at = 0;
+
+    CHECK(vm_map_enter(kernel_map, &at, vm_object_pages(object) * PAGE_SIZE, 0, &range,
+                       VM_ENTER_ANYWHERE | flags) == KERN_SUCCESS);
+    return at;
+}
+
+static void leave(struct vm_object *object, vaddr_t at)
+{
+    vm_map_remove(kernel_map, at, vm_object_pages(object) * PAGE_SIZE);
+    vm_object_release(object);
+}
+
+static void store_each_page(vaddr_t at)
+{
+    for (unsigned i = 0; i < PAGES; i++)
+        *(volatile uint8_t *)(at + i * PAGE_SIZE) = 1;
+}
+
+/* The exception, the fault, a zeroed page and its mapping. */
+static void bench_demand_zero(struct bench_result *result)
+{
+    struct vm_object *object = object_of(PAGES);
+    vaddr_t at = enter(object, 0);
+
+    result->operations = PAGES;
+    bench_start();
+    store_each_page(at);
+    result->measured = bench_stop();
+    leave(object, at);
+}
+
+static void bench_copy_on_write(struct bench_result *result)
+{
+    struct vm_object *object = object_of(PAGES);
+    struct vm_object *copy;
+    vaddr_t at = enter(object, VM_ENTER_EAGER);
+
+    CHECK(vm_object_copy(object, 0, PAGES, &copy) == KERN_SUCCESS);
+    result->operations = PAGES;
+    bench_start();
+    store_each_page(at);
+    result->measured = bench_stop();
+    vm_object_release(copy);
+    leave(object, at);
+}
+
+/* What is mapped no more but still resident. */
+static void bench_refill(struct bench_result *result)
+{
+    struct vm_object *object = object_of(PAGES);
+    vaddr_t at = enter(object, VM_ENTER_EAGER);
+
+    vm_map_drop_tables(kernel_map, at, PAGES * PAGE_SIZE);
+    result->operations = PAGES;
+    bench_start();
+    store_each_page(at);
+    result->measured = bench_stop();
+    leave(object, at);
+}
+
+static void wire(struct bench_result *result, unsigned flags, bool resident)
+{
+    static paddr_t pages[PAGES];
+    struct vm_object *object = object_of(PAGES);
+    vaddr_t at = enter(object, resident ? VM_ENTER_EAGER : 0);
+
+    result->operations = PAGES;
+    bench_start();
+    vm_map_wire(kernel_map, at, PAGES, flags, pages);
+    vm_unwire(pages, PAGES);
+    result->measured = bench_stop();
+    leave(object, at);
+}
+
+static void bench_wire_resident(struct bench_result *result)
+{
+    wire(result, VM_WIRE_WRITE, true);
+}
+
+static void bench_wire_absent(struct bench_result *result)
+{
+    wire(result, VM_WIRE_WRITE, false);
+}
+
+/* Entering and removing a page's range in a space that has so many ranges already. */
+static void among(struct bench_result *result, unsigned ranges)
+{
+    struct vm_object *object = object_of(1);
+    const struct vm_range range = {.object = object, .access = RW, .max_access = RW};
+    const unsigned rounds = 100;
+    struct task *task;
+    struct vm_map *map;
+
+    CHECK(task_create(&task) == KERN_SUCCESS);
+    map = task_map(task);
+    for (unsigned i = 0; i < ranges; i++) {
+        vaddr_t at = MMU_USER_VA_BASE + 2 * i * PAGE_SIZE;
+
+        CHECK(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0) == KERN_SUCCESS);
+    }
+    result->operations = rounds;
+    bench_start();
+    for (unsigned i = 0; i < rounds; i++) {
+        vaddr_t at = 0;
+
+        vm_map_enter(map, &at, PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE);
+        vm_map_remove(map, at, PAGE_SIZE);
+    }
+    result->measured = bench_stop();
+    task_release(task);
+    vm_object_release(object);
+}
+
+static void bench_among_10(struct bench_result *result)
+{
+    among(result, 10);
+}
+
+static void bench_among_100000(struct bench_result *result)
+{
+    among(result, 100000);
+}
+
+static const struct bench rows[] = {
+    {.id = "zero", .name = "fault: absent page, zeroed", .run = bench_demand_zero},
+    {.id = "cow", .name = "fault: copy-on-write", .run = bench_copy_on_write},
+    {.id = "refill", .name = "fault: resident page", .run = bench_refill},
+    {.id = "wire", .name = "pin + unpin, resident, per page", .run = bench_wire_resident},
+    {.id = "wire-absent", .name = "pin + unpin, absent, per page", .run = bench_wire_absent},
+    {.id = "range-10", .name = "range enter + remove among 10", .run = bench_among_10},
+    {.id = "range-100000", .name = "range enter + remove among 100,000", .run = bench_among_100000},
+};
+
+int main(void)
+{
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
+}
