@@ -55,7 +55,7 @@ static void forget(IOGeneralMemoryDescriptor *self)
         general_unwire(self);
         self->super.wireCount = 0;
     }
-    self->resident = NULL;
+    general_set_resident(self, NULL);
     self->super.preparationID = kIOPreparationIDUnprepared;
     general_drop_ranges(self);
     self->super.length = 0;
@@ -89,7 +89,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
         return status;
     }
     if (task == TASK_NULL) {
-        self->resident = &self->source;
+        general_set_resident(self, &self->source);
     }
     if ((options & kIOMemoryAutoPrepare) != 0) {
         status = general_prepare(&self->super, kIODirectionNone);

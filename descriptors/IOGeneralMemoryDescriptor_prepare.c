@@ -164,7 +164,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         return status;
     }
     split_runs(self, &self->wired);
-    self->resident = &self->wired;
+    general_set_resident(self, &self->wired);
     return kIOReturnSuccess;
 }
 
@@ -176,7 +176,7 @@ void general_unwire(IOGeneralMemoryDescriptor *self)
 
 void general_abandon(IOGeneralMemoryDescriptor *self)
 {
-    self->resident = NULL;
+    general_set_resident(self, NULL);
     drop_page_list(self);
     IOMemoryRuns_free(&self->wired);
 }

@@ -41,6 +41,15 @@ struct IOGeneralMemoryDescriptor {
 
 OS_CLASS(IOMemoryDescriptorClass, IOGeneralMemoryDescriptor);
 
+/* Runs to walk from now on; NULL: none. */
+static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
+                                        const struct IOMemoryRuns *runs)
+{
+    self->resident = runs;
+    self->super.isOneRun = runs != NULL && runs->count == 1;
+    self->super.oneRun = self->super.isOneRun ? runs->list[0].address : 0;
+}
+
 static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)
 {
     return (IOGeneralMemoryDescriptor *)self;

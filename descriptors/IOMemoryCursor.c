@@ -139,6 +139,17 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
     }
     length = descriptor->length - fromPosition;
     limit = maxTransferSize != 0 ? maxTransferSize : self->maxTransfer;
+    if (length > limit) {
+        length = limit;
+    }
+    /* One run that fits in one entry needs no walk. */
+    if (descriptor->isOneRun && length <= self->maxSegment && self->alignmentMask == 0) {
+        self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);
+        if (transferSize != NULL) {
+            *transferSize = length;
+        }
+        return 1;
+    }
     sink.output = self->output;
     sink.segments = segments;
     sink.view = 0;
@@ -147,7 +158,7 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
     sink.cut = self->cut;
     sink.alignmentMask = self->alignmentMask;
     IOSegmentSink_begin(&sink);
-    status = generate(&sink, descriptor, fromPosition, length < limit ? length : limit);
+    status = generate(&sink, descriptor, fromPosition, length);
     if (sink.index == 0) {
         return nothing(status);
     }

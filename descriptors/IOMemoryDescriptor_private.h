@@ -24,6 +24,10 @@ struct IOMemoryDescriptor {
     vm_tag_t userTag;
     uint16_t mapperOptions;
     uint16_t depth; /* levels of descriptors below this one; a leaf has 0 */
+
+    /* A class may say so while it is known: all bytes are at consecutive addresses. */
+    bool isOneRun;
+    IOPhysicalAddress oneRun; /* of byte 0 */
     struct platform_lock prepareLock;
     uint64_t descriptorID;
     uint64_t preparationID;

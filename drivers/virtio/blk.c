@@ -52,9 +52,7 @@ static IOReturn read_sector_limit(struct virtio_blk *disk, uint64_t feature, uns
 /* Data entries of the longest chain: what the device takes, and what the queue has room for. */
 static uint32_t limit_segments(const struct virtio_blk *disk, uint32_t seg_max)
 {
-    const uint32_t entries =
-        has(disk, VIRTIO_F_INDIRECT_DESC) ? BLK_TABLE_ENTRIES : virtq_size(disk->queue);
-    const uint32_t most = entries - BLK_FRAME_ENTRIES;
+    const uint32_t most = disk->chain_entries - BLK_FRAME_ENTRIES;
 
     if (!has(disk, VIRTIO_BLK_F_SEG_MAX) || seg_max == 0)
         return 1;
@@ -142,6 +140,19 @@ static void release_resources(struct virtio_blk *disk)
     disk->queue = NULL;
 }
 
+/*
+ * Entries of a chain that must fit in the ring: as many as there are then chains,
+ * or twice as many. The least that makes a request is four, a power of two.
+ */
+static unsigned share_of_ring(unsigned size)
+{
+    unsigned entries = 4;
+
+    while (entries * entries < size)
+        entries *= 2;
+    return entries;
+}
+
 static IOReturn create_queue(struct virtio_blk *disk)
 {
     const bool tables = has(disk, VIRTIO_F_INDIRECT_DESC);
@@ -152,13 +163,15 @@ static IOReturn create_queue(struct virtio_blk *disk)
         size = disk->options.queue_size;
     if (size > offered)
         size = offered;
-    if (size < (tables ? 1 : BLK_FRAME_ENTRIES + 2))
+    disk->chain_entries = tables ? BLK_TABLE_ENTRIES : share_of_ring(size);
+    if (size == 0 || (!tables && size < disk->chain_entries))
         return kIOReturnUnsupported;
 
     const struct virtq_setup setup = {
         .size = size,
         .index = BLK_QUEUE,
-        .table_entries = tables ? BLK_TABLE_ENTRIES : 0,
+        .chain_entries = disk->chain_entries,
+        .indirect = tables,
         .event_index = has(disk, VIRTIO_F_EVENT_IDX),
         .doorbell = virtio_doorbell(disk->device),
     };
@@ -168,7 +181,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
 
 static IOReturn create_frames(struct virtio_blk *disk)
 {
-    const size_t bytes = virtq_size(disk->queue) * sizeof(struct blk_frame);
+    const size_t bytes = virtq_slots(disk->queue) * sizeof(struct blk_frame);
     const struct page_request request = {.count = (bytes + PAGE_MASK) >> PAGE_SHIFT,
                                          .owner = PAGE_OWNER_DRIVER};
     paddr_t first;
@@ -182,8 +195,8 @@ static IOReturn create_frames(struct virtio_blk *disk)
 
 static IOReturn create_cursor(struct virtio_blk *disk)
 {
-    disk->cursor = IOMemoryCursor_withSpecification(virtq_segment_function(disk->queue),
-                                                    disk->segment_bytes_max, BLK_PART_BYTES_MAX, 1);
+    disk->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, disk->segment_bytes_max,
+                                                    BLK_PART_BYTES_MAX, 1);
     return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
 }
 

@@ -44,7 +44,7 @@ struct blk_range {
     uint32_t flags;
 };
 
-/* Memory shared with the device, one for each entry of the ring, by the chain's head. */
+/* Memory shared with the device, one for each chain, by its slot. */
 struct blk_frame {
     struct blk_header header; /* read by the device */
     union {
@@ -65,7 +65,8 @@ struct virtio_blk {
 
     uint64_t sectors;
     uint32_t block_size;
-    uint32_t segments_max;
+    uint32_t chain_entries;     /* most entries of a chain */
+    uint32_t segments_max;      /* of them for data */
     uint32_t segment_bytes_max; /* 0: no limit */
     uint64_t discard_bytes_max; /* of one device request */
     uint64_t write_zeroes_bytes_max;

@@ -10,33 +10,26 @@
 
 /* --- Checks ----------------------------------------------------------------------------------- */
 
-static bool writes_disk(enum virtio_blk_operation operation)
-{
-    return operation == VIRTIO_BLK_WRITE || operation == VIRTIO_BLK_DISCARD ||
-           operation == VIRTIO_BLK_WRITE_ZEROES;
-}
-
-static IOReturn check_memory(const struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) IOReturn check_memory(
+    const struct virtio_blk_request *request)
 {
     if (request->memory == NULL)
         return kIOReturnBadArgument;
 
     const uint64_t flags = IOMemoryDescriptor_getFlags(request->memory);
+    const IOByteCount size = IOMemoryDescriptor_getLength(request->memory);
     const bool reads = request->operation == VIRTIO_BLK_READ;
 
     if ((flags & (reads ? kIODirectionIn : kIODirectionOut)) == 0 ||
         (reads && (flags & kIOMemoryPreparedReadOnly) != 0))
         return kIOReturnNotPermitted;
-
-    const IOByteCount size = IOMemoryDescriptor_getLength(request->memory);
-
     if (request->length > size || request->offset > size - request->length)
         return kIOReturnOverrun;
     return kIOReturnSuccess;
 }
 
-static IOReturn check_sectors(const struct virtio_blk *disk,
-                              const struct virtio_blk_request *request)
+static inline IOReturn check_sectors(const struct virtio_blk *disk,
+                                     const struct virtio_blk_request *request)
 {
     const uint64_t count = request->length / VIRTIO_BLK_SECTOR;
 
@@ -44,30 +37,50 @@ static IOReturn check_sectors(const struct virtio_blk *disk,
         return kIOReturnBadArgument;
     if (count > disk->sectors || request->sector > disk->sectors - count)
         return kIOReturnOverrun;
-    if (disk->read_only && writes_disk(request->operation))
-        return kIOReturnNotWritable;
     return kIOReturnSuccess;
 }
 
-static IOReturn check(const struct virtio_blk *disk, const struct virtio_blk_request *request)
+/* Of an operation that changes the disk. */
+static IOReturn check_range(const struct virtio_blk *disk, const struct virtio_blk_request *request,
+                            bool supported)
+{
+    const IOReturn status = check_sectors(disk, request);
+
+    if (!supported)
+        return kIOReturnUnsupported;
+    return status == kIOReturnSuccess && disk->read_only ? kIOReturnNotWritable : status;
+}
+
+static __attribute__((noinline)) IOReturn check_others(const struct virtio_blk *disk,
+                                                       const struct virtio_blk_request *request)
 {
     IOReturn status;
 
     switch (request->operation) {
-    case VIRTIO_BLK_READ:
     case VIRTIO_BLK_WRITE:
-        status = check_sectors(disk, request);
+        status = check_range(disk, request, true);
         return status == kIOReturnSuccess ? check_memory(request) : status;
     case VIRTIO_BLK_DISCARD:
-        return disk->discard_bytes_max != 0 ? check_sectors(disk, request) : kIOReturnUnsupported;
+        return check_range(disk, request, disk->discard_bytes_max != 0);
     case VIRTIO_BLK_WRITE_ZEROES:
-        return disk->write_zeroes_bytes_max != 0 ? check_sectors(disk, request)
-                                                 : kIOReturnUnsupported;
+        return check_range(disk, request, disk->write_zeroes_bytes_max != 0);
     case VIRTIO_BLK_FLUSH:
     case VIRTIO_BLK_GET_ID:
         return request->length == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
+    default:
+        return kIOReturnUnsupported;
     }
-    return kIOReturnUnsupported;
+}
+
+static inline IOReturn check(const struct virtio_blk *disk,
+                             const struct virtio_blk_request *request)
+{
+    if (request->operation != VIRTIO_BLK_READ)
+        return check_others(disk, request);
+
+    const IOReturn status = check_sectors(disk, request);
+
+    return status == kIOReturnSuccess ? check_memory(request) : status;
 }
 
 /* --- Issuing ---------------------------------------------------------------------------------- */
@@ -81,7 +94,7 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
     if (status != kIOReturnSuccess)
         return status;
 
-    struct blk_frame *frame = &disk->frames[chain->head];
+    struct blk_frame *frame = &disk->frames[chain->slot];
 
     frame->header = (struct blk_header){
         .type = request->operation,
@@ -105,7 +118,7 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
                                                               struct virtq_chain *chain,
                                                               uint64_t bytes)
 {
-    struct blk_frame *frame = &disk->frames[chain->head];
+    struct blk_frame *frame = &disk->frames[chain->slot];
 
     virtq_chain_add(chain, virt_to_phys((void *)&frame->status), 1, VIRTQ_WRITE);
     if (disk->watch != NULL)
@@ -116,12 +129,10 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
 }
 
 /*
- * The cursor gave `bytes` instead of `limit`: the segment limit, the end of the
- * descriptor, or memory behind that is not prepared. The device must be told whole
- * sectors, so make that the new limit.
+ * The cursor gave `bytes` instead of `limit`: the segment limit, or memory behind
+ * that is not prepared. The device must be told whole sectors, so make that the limit.
  */
-static __attribute__((noinline)) IOReturn shorten(const struct virtio_blk *disk, unsigned most,
-                                                  uint64_t bytes, uint32_t *limit)
+static __attribute__((noinline)) IOReturn shorten(uint64_t bytes, uint32_t *limit)
 {
     if (bytes == 0) {
         const IOReturn error = IOMemoryLastError();
@@ -129,15 +140,12 @@ static __attribute__((noinline)) IOReturn shorten(const struct virtio_blk *disk,
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
     *limit = (uint32_t)(bytes & ~SECTOR_MASK);
-    if (*limit != 0)
-        return kIOReturnSuccess;
-    /* Not one sector fits: wait for a free ring, if that can help. */
-    return most < disk->segments_max && virtq_in_flight(disk->queue) != 0 ? kIOReturnNoResources
-                                                                          : kIOReturnUnsupported;
+    return *limit != 0 ? kIOReturnSuccess : kIOReturnUnsupported;
 }
 
 /* The way of a byte, steps 3 and 4: the cursor walks the memory and fills the ring's slots. */
-static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) IOReturn issue_data(struct virtio_blk *disk,
+                                                                 struct virtio_blk_request *request)
 {
     struct virtq_chain chain;
     struct virtq_segments segments;
@@ -146,13 +154,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
     if (status != kIOReturnSuccess)
         return status;
 
-    const unsigned room = virtq_chain_room(&chain);
-
-    if (room < BLK_FRAME_ENTRIES) /* one segment, and the status */
-        return kIOReturnNoResources;
-
     const uint64_t left = request->length - request->issued;
-    const unsigned most = room - 1 < disk->segments_max ? room - 1 : disk->segments_max;
     const unsigned flags =
         request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
     uint32_t limit = left < BLK_PART_BYTES_MAX ? (uint32_t)left : BLK_PART_BYTES_MAX;
@@ -163,9 +165,9 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
         virtq_chain_segments(&chain, &segments, flags);
         count = IOMemoryCursor_genPhysicalSegments(disk->cursor, request->memory,
                                                    request->offset + request->issued, &segments,
-                                                   most, limit, &bytes);
+                                                   disk->segments_max, limit, &bytes);
         if (bytes != limit)
-            status = shorten(disk, most, bytes, &limit);
+            status = shorten(bytes, &limit);
         if (status != kIOReturnSuccess)
             return status;
     } while (bytes != limit);
@@ -187,10 +189,8 @@ static __attribute__((noinline)) IOReturn issue_control(struct virtio_blk *disk,
 
     if (status != kIOReturnSuccess)
         return status;
-    if (virtq_chain_room(&chain) < BLK_FRAME_ENTRIES)
-        return kIOReturnNoResources;
 
-    struct blk_frame *frame = &disk->frames[chain.head];
+    struct blk_frame *frame = &disk->frames[chain.slot];
 
     if (request->operation == VIRTIO_BLK_GET_ID) {
         virtq_chain_add(&chain, virt_to_phys(frame->id), sizeof(frame->id),
@@ -211,7 +211,8 @@ static __attribute__((noinline)) IOReturn issue_control(struct virtio_blk *disk,
  * something is left, and must wait in line; another error: nothing is in flight
  * and the request has failed.
  */
-static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) IOReturn issue(struct virtio_blk *disk,
+                                                            struct virtio_blk_request *request)
 {
     const bool data =
         request->operation == VIRTIO_BLK_READ || request->operation == VIRTIO_BLK_WRITE;
@@ -237,11 +238,11 @@ void blk_finish(struct virtio_blk_request *request)
         request->completion(request);
 }
 
-static IOReturn answer_to_status(uint8_t answer, uint32_t missing)
+static __attribute__((noinline)) IOReturn failure(uint8_t answer)
 {
     switch (answer) {
-    case VIRTIO_BLK_S_OK:
-        return missing == 0 ? kIOReturnSuccess : kIOReturnUnderrun;
+    case VIRTIO_BLK_S_OK: /* but the device did not write everything */
+        return kIOReturnUnderrun;
     case VIRTIO_BLK_S_IOERR:
         return kIOReturnIOError;
     case VIRTIO_BLK_S_UNSUPP:
@@ -257,21 +258,21 @@ static void keep_id(struct virtio_blk *disk, const struct blk_frame *frame)
     disk->id_known = true;
 }
 
-static void finish_part(struct virtio_blk *disk, const struct virtq_used *used)
+static inline void finish_part(struct virtio_blk *disk, const struct virtq_used *used)
 {
     struct virtio_blk_request *request = used->token;
-    const struct blk_frame *frame = &disk->frames[used->head];
-    const IOReturn status = answer_to_status(frame->status, used->missing);
+    const struct blk_frame *frame = &disk->frames[used->slot];
+    const uint8_t answer = frame->status;
 
-    if (status != kIOReturnSuccess)
-        request->status = status;
+    if (answer != VIRTIO_BLK_S_OK || used->missing != 0)
+        request->status = failure(answer);
     else if (request->operation == VIRTIO_BLK_GET_ID)
         keep_id(disk, frame);
     if (--request->parts == 0 && request->issued == request->length)
         blk_finish(request);
 }
 
-static void issue_waiting(struct virtio_blk *disk)
+static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
 {
     struct virtio_blk_request *request;
 
@@ -294,22 +295,23 @@ static void issue_waiting(struct virtio_blk *disk)
 
 unsigned blk_collect(struct virtio_blk *disk)
 {
+    struct virtq *queue = disk->queue;
     struct virtq_used used;
     unsigned finished = 0;
 
     do {
-        while (virtq_take(disk->queue, &used)) {
+        while (virtq_take(queue, &used)) {
             finish_part(disk, &used);
             finished++;
         }
-    } while (!disk->polled && virtq_enable_interrupt(disk->queue));
-    if (virtq_broken(disk->queue) != NULL) {
+    } while (!disk->polled && virtq_enable_interrupt(queue));
+    if (virtq_broken(queue) != NULL) {
         blk_recover(disk, kIOReturnDeviceError);
         return finished;
     }
     if (disk->waiting != NULL)
         issue_waiting(disk);
-    virtq_publish(disk->queue);
+    virtq_publish(queue);
     return finished;
 }
 

@@ -14,7 +14,7 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
     IOReturn status = virtio_blk_submit(disk, request);
 
     if (status == kIOReturnSuccess) {
-        virtio_blk_publish(disk);
+        virtq_publish(disk->queue);
         while (!request->done) {
             if (disk->polled)
                 virtio_blk_poll(disk);

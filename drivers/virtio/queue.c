@@ -62,35 +62,60 @@ static unsigned round_down_to_power_of_two(unsigned size)
     return size;
 }
 
-IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
+static uint8_t log2_of(unsigned power_of_two)
 {
-    if (setup->size == 0 || setup->size > VIRTQ_SIZE_MAX || setup->table_entries > VIRTQ_SIZE_MAX)
-        return kIOReturnBadArgument;
+    return (uint8_t)__builtin_ctz(power_of_two);
+}
 
-    struct virtq *vq = heap_alloc_zero(sizeof(*vq));
-    if (vq == NULL)
-        return kIOReturnNoMemory;
+static bool is_valid(const struct virtq_setup *setup)
+{
+    const unsigned longest =
+        setup->indirect ? VIRTQ_SIZE_MAX : round_down_to_power_of_two(setup->size);
 
+    return setup->size != 0 && setup->size <= VIRTQ_SIZE_MAX &&
+           is_power_of_two(setup->chain_entries) && setup->chain_entries <= longest;
+}
+
+/* Everything that follows from the setup alone. */
+static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
+{
     const size_t size = round_down_to_power_of_two(setup->size);
-    const size_t table_bytes = size * setup->table_entries * sizeof(struct virtq_desc);
-    char *ring;
+    const size_t table_bytes = size * setup->chain_entries * sizeof(struct virtq_desc);
 
     vq->mask = (uint16_t)(size - 1);
+    vq->chain_shift = log2_of(setup->chain_entries);
+    vq->id_shift = setup->indirect ? 0 : vq->chain_shift;
+    vq->slot_mask = (uint16_t)((size >> vq->id_shift) - 1);
     vq->index = (uint16_t)setup->index;
-    vq->table_entries = (uint16_t)setup->table_entries;
+    vq->indirect = setup->indirect;
     vq->event_index = setup->event_index;
     vq->doorbell = setup->doorbell;
     vq->ring_pages = pages_for(ring_bytes(size));
-    vq->table_pages = pages_for(table_bytes);
+    vq->table_pages = setup->indirect ? pages_for(table_bytes) : 0;
+}
+
+IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
+{
+    struct virtq *vq;
+    char *ring;
+
+    if (!is_valid(setup))
+        return kIOReturnBadArgument;
+    vq = heap_alloc_zero(sizeof(*vq));
+    if (vq == NULL)
+        return kIOReturnNoMemory;
+    lay_out(vq, setup);
     ring = alloc_pages(vq->ring_pages);
     vq->desc = (struct virtq_desc *)ring;
-    vq->slots = heap_alloc_zero(size * sizeof(struct virtq_slot));
-    if (vq->table_pages != 0)
-        vq->tables = alloc_pages(vq->table_pages);
-    if (ring == NULL || vq->slots == NULL || (vq->table_pages != 0 && vq->tables == NULL)) {
+    vq->slots = heap_alloc_zero(virtq_slots(vq) * sizeof(struct virtq_slot));
+    vq->chains = vq->indirect ? alloc_pages(vq->table_pages) : vq->desc;
+    if (ring == NULL || vq->slots == NULL || vq->chains == NULL) {
         virtq_destroy(vq);
         return kIOReturnNoMemory;
     }
+
+    const size_t size = virtq_size(vq);
+
     vq->avail = (struct virtq_avail *)(ring + avail_offset(size));
     vq->used = (struct virtq_used_ring *)(ring + used_offset(size));
     vq->used_event = vq->avail->ring + size;
@@ -104,7 +129,8 @@ void virtq_destroy(struct virtq *vq)
 {
     if (vq == NULL)
         return;
-    free_pages(vq->tables, vq->table_pages);
+    if (vq->indirect)
+        free_pages(vq->chains, vq->table_pages);
     free_pages(vq->desc, vq->ring_pages);
     heap_free(vq->slots);
     heap_free(vq);
@@ -112,16 +138,16 @@ void virtq_destroy(struct virtq *vq)
 
 void virtq_restart(struct virtq *vq)
 {
-    const unsigned size = virtq_size(vq);
+    const unsigned slots = virtq_slots(vq);
 
     CHECK(virtq_in_flight(vq) == 0);
-    for (unsigned i = 0; i < size; i++) {
-        vq->slots[i].next = (uint16_t)(i + 1); /* the last one names no entry */
-        vq->slots[i].last = (uint16_t)i;
-        vq->slots[i].count = 1;
+    for (unsigned slot = 0; slot < slots; slot++) {
+        vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
+        if (vq->indirect)
+            vq->desc[slot].address =
+                virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
     }
-    vq->free_head = 0;
-    vq->free_count = (uint16_t)size;
+    vq->free_slot = 0;
     vq->avail_index = vq->published = vq->used_index = 0;
     vq->broken = NULL;
     vq->avail->flags = 0;
@@ -155,11 +181,11 @@ paddr_t virtq_used_address(const struct virtq *vq)
 /* --- Filling ---------------------------------------------------------------------------------- */
 
 /*
- * The two segment functions. A table's entries follow each other, so entry and
- * link come from the index alone; the sums cannot carry from one field of
- * `rest` into the next, since length and table are in range.
+ * The entries of a chain follow each other, so place and link come from the index
+ * alone. The sums cannot carry from one field of `rest` into the next, since
+ * length and number are in range.
  */
-static void fill_table(IOPhysicalSegment segment, void *context, UInt32 index)
+void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index)
 {
     const struct virtq_segments *segments = context;
     struct virtq_desc *entry = segments->first + index;
@@ -168,45 +194,20 @@ static void fill_table(IOPhysicalSegment segment, void *context, UInt32 index)
     entry->rest = segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT);
 }
 
-static void fill_ring(IOPhysicalSegment segment, void *context, UInt32 index)
-{
-    struct virtq_segments *segments = context;
-    const uint16_t at = segments->at;
-    const uint16_t next = segments->slots[at].next;
-
-    (void)index;
-    segments->first[at].address = segment.location;
-    segments->first[at].rest =
-        segment.length + segments->rest + ((uint64_t)next << VIRTQ_REST_NEXT);
-    segments->last = at;
-    segments->at = next;
-}
-
-IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *vq)
-{
-    return vq->tables != NULL ? fill_table : fill_ring;
-}
-
-/* --- Giving to the device --------------------------------------------------------------------- */
-
 bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry)
 {
-    unsigned slot = virtq_chain_has_table(chain) ? index : chain->head;
-
     if (index >= chain->count)
         return false;
-    if (!virtq_chain_has_table(chain)) {
-        for (unsigned i = 0; i < index; i++)
-            slot = chain->slots[slot].next;
-    }
     *entry = (struct virtq_entry){
-        .address = paddr(chain->entries[slot].address),
-        .length = (uint32_t)chain->entries[slot].rest,
-        .flags = (unsigned)(chain->entries[slot].rest >> VIRTQ_REST_FLAGS) & 0xffff,
-        .slot = slot,
+        .address = paddr(chain->entries[index].address),
+        .length = (uint32_t)chain->entries[index].rest,
+        .flags = (unsigned)(chain->entries[index].rest >> VIRTQ_REST_FLAGS) & 0xffff,
+        .slot = chain->base + index,
     };
     return true;
 }
+
+/* --- Giving to the device --------------------------------------------------------------------- */
 
 /* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
 static bool passed(uint16_t event, uint16_t before, uint16_t now)
@@ -240,6 +241,12 @@ void virtq_publish(struct virtq *vq)
 
 /* --- Taking back ------------------------------------------------------------------------------ */
 
+void virtq_reject(struct virtq *vq, const char *reason)
+{
+    vq->broken = reason;
+    vq->free_slot = VIRTQ_NO_SLOT;
+}
+
 void virtq_disable_interrupt(struct virtq *vq)
 {
     if (vq->event_index) /* the index farthest away */
@@ -252,12 +259,12 @@ void *virtq_detach(struct virtq *vq)
 {
     if (virtq_in_flight(vq) == 0)
         return NULL;
-    for (uint16_t head = 0;; head++) {
-        void *token = vq->slots[head].token;
+    for (uint16_t slot = 0;; slot++) {
+        void *token = vq->slots[slot].token;
 
         if (token != NULL) {
             vq->used_index++; /* no longer in flight; the device's index counts no more */
-            virtq_release(vq, head);
+            virtq_release(vq, slot);
             return token;
         }
     }
@@ -272,9 +279,9 @@ void virtq_get_counters(const struct virtq *vq, struct virtq_counters *counters)
 
 void virtq_print(const struct virtq *vq)
 {
-    kprintf("virtqueue %u: size %u free %u in flight %u; submitted %u published %u taken %u, "
+    kprintf("virtqueue %u: size %u slots %u in flight %u; submitted %u published %u taken %u, "
             "device's used %u; %s\n",
-            vq->index, virtq_size(vq), vq->free_count, virtq_in_flight(vq), vq->avail_index,
+            vq->index, virtq_size(vq), virtq_slots(vq), virtq_in_flight(vq), vq->avail_index,
             vq->published, vq->used_index, *(volatile uint16_t *)&vq->used->index,
             vq->broken != NULL ? vq->broken : "working");
 }

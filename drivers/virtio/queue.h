@@ -15,13 +15,16 @@
  *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
  *     virtq_publish(queue);                                one store and one doorbell a batch
  *
- * The cursor must have been made with virtq_segment_function(queue). Until
+ * The cursor must have been made with virtq_output_segment. Until
  * virtq_submit a chain holds nothing, so it is given up by forgetting it; one
  * chain at a time may be under construction.
  *
  * What the device can write is never trusted: free lists, lengths and indices
  * live in private memory, and an id or length that does not fit marks the queue
  * broken. A broken queue takes and returns nothing more until virtq_restart.
+ *
+ * Each chain has its place in memory, given by its slot: a table of its own, to
+ * which the ring only points (VIRTIO_F_INDIRECT_DESC), or a fixed part of the ring.
  *
  * Nothing here allocates but virtq_create. A queue does not lock: interrupts
  * that use it must be masked around every call and around a chain's building.
@@ -41,7 +44,6 @@
 #define VIRTQ_INDIRECT 4u /* it is a table of entries; set by the queue itself */
 
 struct virtq;
-struct virtq_slot;
 
 /* One descriptor as the device reads it: le64 address; le32 length, le16 flags, le16 next. */
 struct virtq_desc {
@@ -49,26 +51,22 @@ struct virtq_desc {
     uint64_t rest;
 };
 
-/* A chain under construction. Lives on the caller's stack; only `head` is for the caller. */
+/* A chain under construction. Lives on the caller's stack; only `slot` is for the caller. */
 struct virtq_chain {
-    struct virtq_desc *entries;     /* the chain's own table, or the ring */
-    const struct virtq_slot *slots; /* links of the ring; NULL for a table */
-    uint32_t writable;              /* bytes the device may write */
-    uint16_t head;          /* names the chain until it comes back: below the queue's size */
-    uint16_t at;            /* entry to fill next */
-    uint16_t last;          /* entry filled last */
-    uint16_t count;         /* entries filled */
-    uint16_t segment_count; /* of these by the cursor */
-    uint16_t room;          /* entries it may have */
+    struct virtq_desc *entries;
+    uint32_t writable; /* bytes the device may write */
+    uint16_t slot;     /* names the chain until it comes back: below virtq_slots */
+    uint16_t base;     /* number of its first entry, as the device counts: 0 in a table */
+    uint16_t count;    /* entries filled */
+    uint16_t room;     /* entries it may have */
+    uint16_t segments; /* entries filled by the cursor */
+    bool table;        /* in a table of its own */
 };
 
 /* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
 struct virtq_segments {
-    struct virtq_desc *first;       /* entry of segment 0 in a table; the whole ring */
-    uint64_t rest;                  /* flags of all, next of segment 0, in their places */
-    const struct virtq_slot *slots; /* ring only, as are the following */
-    uint16_t at;
-    uint16_t last;
+    struct virtq_desc *first; /* entry of segment 0 */
+    uint64_t rest;            /* its flags and next, in their places */
 };
 
 /* A chain that came back. */
@@ -76,7 +74,7 @@ struct virtq_used {
     void *token;      /* as given to virtq_submit */
     uint32_t length;  /* bytes the device says it wrote from the start of the writable part */
     uint32_t missing; /* writable bytes beyond that */
-    uint16_t head;
+    uint16_t slot;
 };
 
 struct virtq_counters {
@@ -89,15 +87,17 @@ struct virtq_counters {
 struct virtq_setup {
     unsigned size;           /* entries; made a power of two by rounding down, see virtq_size */
     unsigned index;          /* of the queue in its device */
-    unsigned table_entries;  /* entries of each chain's own table; 0: no VIRTIO_F_INDIRECT_DESC */
+    unsigned chain_entries;  /* most entries of one chain: a power of two */
+    bool indirect;           /* VIRTIO_F_INDIRECT_DESC is negotiated: chains have tables */
     bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
     volatile void *doorbell; /* register that takes the queue's index */
 };
 
 /*
- * A new, empty queue in pages of PAGE_OWNER_DRIVER, with a table for each
- * entry when table_entries is not 0, so that a chain of any length takes one
- * entry of the ring. kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX;
+ * A new, empty queue in pages of PAGE_OWNER_DRIVER. With tables it holds as many
+ * chains as the ring has entries, without as many as fit in the ring.
+ * kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX, or chains that are not a
+ * power of two or longer than the ring (a table: than VIRTQ_SIZE_MAX);
  * kIOReturnNoMemory. Thread context.
  */
 IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue);
@@ -111,6 +111,7 @@ void virtq_destroy(struct virtq *queue);
  * of another size is used up to the next lower one.
  */
 static inline unsigned virtq_size(const struct virtq *queue);
+static inline unsigned virtq_slots(const struct virtq *queue); /* chains it can hold */
 unsigned virtq_index(const struct virtq *queue);
 
 /* Physical addresses of the three parts, for the transport. */
@@ -118,7 +119,7 @@ paddr_t virtq_desc_address(const struct virtq *queue);
 paddr_t virtq_avail_address(const struct virtq *queue);
 paddr_t virtq_used_address(const struct virtq *queue);
 
-/* Start a chain. kIOReturnNoResources: no entry is free; kIOReturnDeviceError: broken. */
+/* Start a chain. kIOReturnNoResources: no slot is free; kIOReturnDeviceError: broken. */
 static inline IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
 
 /* Entries that still fit in the chain. */
@@ -131,8 +132,8 @@ static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
 static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                    unsigned flags);
 
-/* The segment function that fills this queue's entries; for the cursor's creation. */
-IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *queue);
+/* The segment function that fills a queue's entries; for the cursor's creation. */
+void virtq_output_segment(IOPhysicalSegment segment, void *segments, UInt32 index);
 
 /*
  * Make ready for the cursor: its entries go behind those added so far. `segments`
@@ -160,7 +161,7 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
 /* The chain stands in a table of its own and takes one entry of the ring. */
 static inline bool virtq_chain_has_table(const struct virtq_chain *chain)
 {
-    return chain->slots == NULL;
+    return chain->table;
 }
 
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */

@@ -22,6 +22,11 @@ static inline unsigned virtq_size(const struct virtq *vq)
     return vq->mask + 1u;
 }
 
+static inline unsigned virtq_slots(const struct virtq *vq)
+{
+    return vq->slot_mask + 1u;
+}
+
 static inline unsigned virtq_in_flight(const struct virtq *vq)
 {
     return (uint16_t)(vq->avail_index - vq->used_index);
@@ -41,26 +46,17 @@ static inline void virtq_count_interrupt(struct virtq *vq)
 
 static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 {
-    const uint16_t head = vq->free_head;
+    const uint16_t slot = vq->free_slot;
 
-    if (vq->broken != NULL)
-        return kIOReturnDeviceError;
-    if (head > vq->mask)
-        return kIOReturnNoResources;
-    if (vq->tables != NULL) {
-        chain->entries = vq->tables + (size_t)head * vq->table_entries;
-        chain->slots = NULL;
-        chain->at = 0;
-        chain->room = vq->table_entries;
-    } else {
-        chain->entries = vq->desc;
-        chain->slots = vq->slots;
-        chain->at = head;
-        chain->room = vq->free_count;
-    }
-    chain->head = head;
+    if (slot == VIRTQ_NO_SLOT)
+        return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
+    chain->entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    chain->slot = slot;
+    chain->base = vq->indirect ? 0 : (uint16_t)(slot << vq->id_shift);
+    chain->room = (uint16_t)(1u << vq->chain_shift);
+    chain->table = vq->indirect;
     chain->count = 0;
-    chain->segment_count = 0;
+    chain->segments = 0;
     chain->writable = 0;
     return kIOReturnSuccess;
 }
@@ -68,15 +64,12 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                    unsigned flags)
 {
-    const uint16_t at = chain->at;
-    const uint16_t next = chain->slots != NULL ? chain->slots[at].next : (uint16_t)(at + 1);
+    const unsigned at = chain->count++;
+    const unsigned next = (flags & VIRTQ_NEXT) != 0 ? chain->base + at + 1u : 0;
 
-    ASSERT(virtq_chain_room(chain) != 0 && length != 0);
+    ASSERT(at < chain->room && length != 0);
     chain->entries[at].address = address.value;
-    chain->entries[at].rest = virtq_rest(length, flags, (flags & VIRTQ_NEXT) != 0 ? next : 0);
-    chain->last = at;
-    chain->at = next;
-    chain->count++;
+    chain->entries[at].rest = virtq_rest(length, flags, next);
     if ((flags & VIRTQ_WRITE) != 0)
         chain->writable += length;
 }
@@ -84,15 +77,8 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
 static inline void virtq_chain_segments(const struct virtq_chain *chain,
                                         struct virtq_segments *segments, unsigned flags)
 {
-    if (chain->slots == NULL) {
-        segments->first = chain->entries + chain->at;
-        segments->rest = virtq_rest(0, flags, chain->at + 1u);
-    } else {
-        segments->first = chain->entries;
-        segments->rest = virtq_rest(0, flags, 0);
-        segments->slots = chain->slots;
-        segments->at = chain->at;
-    }
+    segments->first = chain->entries + chain->count;
+    segments->rest = virtq_rest(0, flags, chain->base + chain->count + 1u);
 }
 
 static inline void virtq_chain_filled(struct virtq_chain *chain,
@@ -100,15 +86,8 @@ static inline void virtq_chain_filled(struct virtq_chain *chain,
                                       uint32_t bytes)
 {
     ASSERT(count <= virtq_chain_room(chain));
-    if (chain->slots == NULL) {
-        chain->at = (uint16_t)(chain->at + count);
-        chain->last = (uint16_t)(chain->at - 1);
-    } else {
-        chain->at = segments->at;
-        chain->last = segments->last;
-    }
     chain->count = (uint16_t)(chain->count + count);
-    chain->segment_count = (uint16_t)(chain->segment_count + count);
+    chain->segments = (uint16_t)(chain->segments + count);
     if ((segments->rest & (uint64_t)VIRTQ_WRITE << VIRTQ_REST_FLAGS) != 0)
         chain->writable += bytes;
 }
@@ -117,44 +96,33 @@ static inline void virtq_chain_filled(struct virtq_chain *chain,
 
 static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
 {
-    const uint16_t head = chain->head;
-    struct virtq_slot *slot = &vq->slots[head];
+    const uint16_t slot = chain->slot;
+    struct virtq_slot *known = &vq->slots[slot];
 
-    ASSERT(token != NULL && chain->count != 0 && slot->token == NULL);
-    if (vq->tables != NULL) {
-        vq->desc[head].address = virt_to_phys(chain->entries).value;
-        vq->desc[head].rest =
+    ASSERT(token != NULL && chain->count != 0 && known->token == NULL);
+    if (vq->indirect) /* the address of the table is there since virtq_restart */
+        vq->desc[slot].rest =
             virtq_rest(chain->count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
-        vq->free_head = slot->next;
-    } else {
-        vq->free_head = vq->slots[chain->last].next;
-        vq->free_count = (uint16_t)(vq->free_count - chain->count);
-        slot->last = chain->last;
-        slot->count = chain->count;
-    }
-    slot->token = token;
-    slot->writable = chain->writable;
-    vq->avail->ring[vq->avail_index & vq->mask] = head;
+    vq->free_slot = known->next;
+    known->token = token;
+    known->writable = chain->writable;
+    vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(slot << vq->id_shift);
     vq->avail_index++;
     vq->counters.requests++;
-    vq->counters.segments += chain->segment_count;
+    vq->counters.segments += chain->segments;
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
 
-static inline void virtq_release(struct virtq *vq, uint16_t head)
+static inline void virtq_release(struct virtq *vq, uint16_t slot)
 {
-    struct virtq_slot *slot = &vq->slots[head];
-
-    slot->token = NULL;
-    if (vq->tables != NULL) {
-        slot->next = vq->free_head;
-    } else {
-        vq->slots[slot->last].next = vq->free_head;
-        vq->free_count = (uint16_t)(vq->free_count + slot->count);
-    }
-    vq->free_head = head;
+    vq->slots[slot].token = NULL;
+    vq->slots[slot].next = vq->free_slot;
+    vq->free_slot = slot;
 }
+
+/* Marks the queue broken. */
+void virtq_reject(struct virtq *vq, const char *reason);
 
 static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
 {
@@ -165,29 +133,30 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
         return false;
     /* Chains that are submitted but not published cannot be back either. */
     if ((uint16_t)(index - next) > (uint16_t)(vq->published - next)) {
-        vq->broken = "the used index went beyond what is in flight";
+        virtq_reject(vq, "the used index went beyond what is in flight");
         return false;
     }
 
     const volatile struct virtq_used_element *element = &vq->used->ring[next & vq->mask];
     const uint32_t id = element->id;
     const uint32_t length = element->length;
-    const struct virtq_slot *slot = &vq->slots[id];
+    const uint32_t slot = id >> vq->id_shift;
+    const struct virtq_slot *known = &vq->slots[slot & vq->slot_mask];
 
-    if (id > vq->mask || slot->token == NULL) {
-        vq->broken = "a used id names no chain in flight";
+    if (slot > vq->slot_mask || slot << vq->id_shift != id || known->token == NULL) {
+        virtq_reject(vq, "a used id names no chain in flight");
         return false;
     }
-    if (length > slot->writable) {
-        vq->broken = "a used length is more than the chain can take";
+    if (length > known->writable) {
+        virtq_reject(vq, "a used length is more than the chain can take");
         return false;
     }
-    used->token = slot->token;
+    used->token = known->token;
     used->length = length;
-    used->missing = slot->writable - length;
-    used->head = (uint16_t)id;
+    used->missing = known->writable - length;
+    used->slot = (uint16_t)slot;
     vq->used_index = (uint16_t)(next + 1);
-    virtq_release(vq, (uint16_t)id);
+    virtq_release(vq, (uint16_t)slot);
     return true;
 }
 

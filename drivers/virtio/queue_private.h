@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside a split virtqueue: for queue.c and white-box tests. */
+/* Inside a split virtqueue: for queue.c, queue_inline.h and white-box tests. */
 #ifndef DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 #define DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 
@@ -28,39 +28,41 @@ struct virtq_used_ring {
 
 #define VIRTQ_USED_NO_NOTIFY 1u
 
-/* What we know of each ring entry; the device cannot reach it. */
+/* What we know of each chain; the device cannot reach it. */
 struct virtq_slot {
-    void *token;       /* of the chain in flight that starts here; NULL: none does */
-    uint32_t writable; /* bytes the device may write in that chain */
-    uint16_t next;     /* following entry, in the chain or in the free list */
-    uint16_t last;     /* entry of that chain in the ring; with tables always this one */
-    uint16_t count;    /* ring entries of that chain; with tables always 1 */
+    void *token;       /* of the chain in flight; NULL: none is */
+    uint32_t writable; /* bytes the device may write in it */
+    uint16_t next;     /* slot, in the free list */
 };
 
+#define VIRTQ_NO_SLOT 0xffffu /* ends the free list */
+
 struct virtq {
-    struct virtq_desc *desc;
+    struct virtq_slot *slots;
+    struct virtq_desc *chains; /* entries of slot 0: the tables, or the ring */
+    struct virtq_desc *desc;   /* the ring */
     struct virtq_avail *avail;
     struct virtq_used_ring *used;
     volatile uint16_t *used_event;  /* ours: interrupt when the used index passes it */
     volatile uint16_t *avail_event; /* the device's: doorbell when the avail index passes it */
-    struct virtq_slot *slots;
-    struct virtq_desc *tables; /* size * table_entries; NULL: chains are linked in the ring */
     volatile void *doorbell;
 
-    uint16_t free_head;  /* above mask: no entry is free */
-    uint16_t free_count; /* chains linked in the ring only: with tables an entry is a chain */
-    uint16_t mask;       /* size - 1 */
-    uint16_t table_entries;
+    uint16_t free_slot;   /* VIRTQ_NO_SLOT: none is free, or the queue is broken */
+    uint16_t mask;        /* size - 1 */
+    uint16_t slot_mask;   /* slots - 1 */
     uint16_t avail_index; /* of the next chain to submit */
     uint16_t published;   /* avail_index that the device has been told */
     uint16_t used_index;  /* of the next chain to take */
     uint16_t index;
+    uint8_t chain_shift; /* log2 of the entries of one chain */
+    uint8_t id_shift;    /* a slot's number in the ring: slot << id_shift */
+    bool indirect;
     bool event_index;
 
     const char *broken; /* why; NULL while it is not */
     struct virtq_counters counters;
     size_t ring_pages;
-    size_t table_pages;
+    size_t table_pages; /* 0: chains are in the ring */
 };
 
 #endif

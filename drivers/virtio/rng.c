@@ -46,6 +46,7 @@ static IOReturn build(void)
     const struct virtq_setup setup = {
         .size = offered < RNG_SIZE ? offered : RNG_SIZE,
         .index = RNG_QUEUE,
+        .chain_entries = 1,
         .event_index = (rng.device->features & VIRTIO_F_EVENT_IDX) != 0,
         .doorbell = virtio_doorbell(rng.device),
     };
@@ -53,8 +54,7 @@ static IOReturn build(void)
     status = virtq_create(&setup, &rng.queue);
     if (status != kIOReturnSuccess)
         return status;
-    rng.cursor =
-        IOMemoryCursor_withSpecification(virtq_segment_function(rng.queue), 0, RNG_BYTES_MAX, 1);
+    rng.cursor = IOMemoryCursor_withSpecification(virtq_output_segment, 0, RNG_BYTES_MAX, 1);
     return rng.cursor != NULL ? activate() : kIOReturnNoMemory;
 }
 

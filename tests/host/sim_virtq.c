@@ -30,12 +30,13 @@ static uint16_t *used_flags(const struct sim_device *device)
     return (uint16_t *)used_ring(device);
 }
 
-void sim_device_create(struct sim_device *device, unsigned size, unsigned table_entries,
-                       bool event_index)
+void sim_device_create(struct sim_device *device, unsigned size, unsigned chain_entries,
+                       bool tables, bool event_index)
 {
     struct virtq_setup setup = {.size = size,
                                 .index = 5,
-                                .table_entries = table_entries,
+                                .chain_entries = chain_entries,
+                                .indirect = tables,
                                 .event_index = event_index,
                                 .doorbell = &device->doorbell};
 

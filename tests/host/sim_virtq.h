@@ -38,9 +38,9 @@ struct sim_chain {
 
 #define SIM_DOORBELL_IDLE 0xffffffffu
 
-/* A queue of this kind and the device for it. */
-void sim_device_create(struct sim_device *device, unsigned size, unsigned table_entries,
-                       bool event_index);
+/* A queue of this kind and the device for it; `tables`: chains have tables of their own. */
+void sim_device_create(struct sim_device *device, unsigned size, unsigned chain_entries,
+                       bool tables, bool event_index);
 void sim_device_destroy(struct sim_device *device);
 
 /* Was the doorbell rung since the last call? */

@@ -12,8 +12,7 @@
 #include "tests/host/sim_ram.h"
 #include "tests/host/sim_virtq.h"
 
-#define RAM   0x40000000ull
-#define TABLE 64u
+#define RAM 0x40000000ull
 
 static struct page_range bank = {RAM, 64 * SIM_MIB};
 static uint64_t driver_pages;
@@ -117,7 +116,7 @@ static void test_sizes(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (unsigned tables = 0; tables < 2; tables++) {
-            sim_device_create(&device, cases[i].offered, tables * 4, false);
+            sim_device_create(&device, cases[i].offered, tables ? 4 : 1, tables, false);
             assert_int_equal(virtq_size(device.queue), cases[i].used);
             for (unsigned id = 0; id < cases[i].used; id++)
                 assert_true(submit(device.queue, id, 0, 1));
@@ -143,16 +142,23 @@ static void test_sizes(void **state)
 
 static void test_bad_setup(void **state)
 {
+    static const struct virtq_setup wrong[] = {
+        {.size = 0, .chain_entries = 1},
+        {.size = 32769, .chain_entries = 1},
+        {.size = 8},
+        {.size = 8, .chain_entries = 3},
+        {.size = 8, .chain_entries = 16},
+        {.size = 15, .chain_entries = 16},
+        {.size = 8, .chain_entries = 65536, .indirect = true},
+    };
+    const struct virtq_setup too_much = {.size = 32768, .chain_entries = 1024, .indirect = true};
     struct virtq *queue = NULL;
 
     (void)state;
-    assert_int_equal(virtq_create(&(struct virtq_setup){.size = 0}, &queue), kIOReturnBadArgument);
-    assert_int_equal(virtq_create(&(struct virtq_setup){.size = 32769}, &queue),
-                     kIOReturnBadArgument);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(virtq_create(&wrong[i], &queue), kIOReturnBadArgument);
     /* More tables than there is memory. */
-    assert_int_equal(
-        virtq_create(&(struct virtq_setup){.size = 32768, .table_entries = 1024}, &queue),
-        kIOReturnNoMemory);
+    assert_int_equal(virtq_create(&too_much, &queue), kIOReturnNoMemory);
     assert_null(queue);
     virtq_destroy(NULL);
 }
@@ -166,7 +172,7 @@ static void test_chain_lengths(void **state)
 
     (void)state;
     for (unsigned tables = 0; tables < 2; tables++) {
-        sim_device_create(&device, 64, tables * TABLE, true);
+        sim_device_create(&device, 64, 64, tables, true);
         for (unsigned length = 1; length <= 64; length++) {
             for (unsigned reads = 0; reads <= length; reads += 1 + length / 8) {
                 assert_true(submit(device.queue, length, reads, length - reads));
@@ -189,23 +195,25 @@ static void test_segment_function(void **state)
     struct sim_device device;
     static struct sim_chain seen;
     struct virtq_used used;
+    uint16_t heads[20];
 
     (void)state;
     for (unsigned tables = 0; tables < 2; tables++) {
-        sim_device_create(&device, 64, tables * TABLE, false);
+        sim_device_create(&device, tables ? 64 : 2048, 64, tables, false);
         /* Leave the free list out of order first. */
         for (unsigned id = 0; id < 20; id++)
             assert_true(submit(device.queue, id, 1, 0));
         virtq_publish(device.queue);
-        for (unsigned id = 0; id < 20; id++)
-            assert_true(sim_device_take(&device, &seen));
         for (unsigned id = 0; id < 20; id++) {
-            sim_device_give(&device, (id * 7) % 20, 0);
+            assert_true(sim_device_take(&device, &seen));
+            heads[id] = seen.head;
+        }
+        for (unsigned id = 0; id < 20; id++) {
+            sim_device_give(&device, heads[id * 7 % 20], 0);
             assert_true(virtq_take(device.queue, &used));
         }
 
         for (unsigned count = 1; count <= 62; count++) {
-            const IOMemoryCursor_SegmentFunction function = virtq_segment_function(device.queue);
             struct virtq_segments segments;
             struct virtq_chain chain;
             uint32_t bytes = 0;
@@ -218,9 +226,9 @@ static void test_segment_function(void **state)
                 for (unsigned i = 0; i < count; i++) {
                     const unsigned id = attempt == 0 ? 999 : count;
 
-                    function((IOPhysicalSegment){buffer_address(id, i + 1).value,
-                                                 buffer_length(id, i + 1)},
-                             &segments, i);
+                    virtq_output_segment((IOPhysicalSegment){buffer_address(id, i + 1).value,
+                                                             buffer_length(id, i + 1)},
+                                         &segments, i);
                     bytes += buffer_length(id, i + 1);
                 }
             }
@@ -247,7 +255,7 @@ static void test_abandoned_chain(void **state)
 
     (void)state;
     for (unsigned tables = 0; tables < 2; tables++) {
-        sim_device_create(&device, 4, tables * TABLE, false);
+        sim_device_create(&device, tables ? 4 : 16, 4, tables, false);
         for (unsigned i = 0; i < 100; i++) {
             assert_int_equal(virtq_begin(device.queue, &chain), kIOReturnSuccess);
             fill(&chain, i, 2, 1);
@@ -269,9 +277,8 @@ static void test_abandoned_chain(void **state)
  * either side stops everything, and the test with it.
  */
 struct traffic {
-    unsigned size, table_entries;
-    bool event_index;
-    unsigned chain_max;
+    unsigned size, chain_entries;
+    bool tables, event_index;
 };
 
 struct in_flight {
@@ -291,7 +298,8 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
     uint64_t submitted = 0, finished = 0;
     bool device_awake = false, driver_awake = true;
 
-    sim_device_create(&device, traffic->size, traffic->table_entries, traffic->event_index);
+    sim_device_create(&device, traffic->size, traffic->chain_entries, traffic->tables,
+                      traffic->event_index);
     assert_false(virtq_enable_interrupt(device.queue));
     while (finished < total) {
         bool progress = false;
@@ -302,8 +310,8 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
             struct in_flight *chain = &chains[id];
 
             chain->id = id;
-            chain->reads = sim_random(&seed) % traffic->chain_max;
-            chain->writes = 1 + sim_random(&seed) % (traffic->chain_max - chain->reads);
+            chain->reads = sim_random(&seed) % traffic->chain_entries;
+            chain->writes = 1 + sim_random(&seed) % (traffic->chain_entries - chain->reads);
             if (!submit(device.queue, id, chain->reads, chain->writes))
                 break;
             submitted++;
@@ -361,9 +369,11 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
 static void test_traffic(void **state)
 {
     static const struct traffic cases[] = {
-        {1, 4, true, 4},   {1, 4, false, 4},   {2, 8, true, 8},     {2, 0, false, 2},
-        {4, 0, true, 4},   {64, 0, true, 12},  {64, 16, true, 12},  {64, 0, false, 12},
-        {128, 8, true, 8}, {1000, 0, true, 5}, {1024, 4, false, 4}, {1024, 0, true, 30},
+        {1, 4, true, true},     {1, 4, true, false},    {2, 8, true, true},
+        {2, 2, false, false},   {4, 4, false, true},    {64, 8, false, true},
+        {64, 16, true, true},   {64, 8, false, false},  {128, 8, true, true},
+        {1000, 4, false, true}, {1024, 4, true, false}, {1024, 32, false, true},
+        {16, 1, false, true},
     };
 
     (void)state;
@@ -380,7 +390,7 @@ static void test_interrupt_off(void **state)
 
     (void)state;
     for (unsigned event = 0; event < 2; event++) {
-        sim_device_create(&device, 8, 4, event != 0);
+        sim_device_create(&device, 8, 4, true, event != 0);
         virtq_disable_interrupt(device.queue);
         for (unsigned id = 0; id < 1000; id++) {
             assert_true(submit(device.queue, id, 0, 1));
@@ -408,7 +418,7 @@ static void test_no_notify(void **state)
     static struct sim_chain seen;
 
     (void)state;
-    sim_device_create(&device, 8, 4, false);
+    sim_device_create(&device, 8, 4, true, false);
     device.no_notify = true;
     assert_false(sim_device_take(&device, &seen));
     assert_true(submit(device.queue, 0, 0, 1));
@@ -431,11 +441,11 @@ static void test_no_notify(void **state)
 
 /* Three chains published, of which the device has taken all; chain i can take buffer_length(i, 0).
  */
-static void three_in_flight(struct sim_device *device, unsigned table_entries, uint16_t heads[3])
+static void three_in_flight(struct sim_device *device, bool tables, uint16_t heads[3])
 {
     static struct sim_chain seen;
 
-    sim_device_create(device, 8, table_entries, true);
+    sim_device_create(device, tables ? 8 : 32, 4, tables, true);
     for (unsigned id = 0; id < 3; id++)
         assert_true(submit(device->queue, id, 0, 1));
     virtq_publish(device->queue);
@@ -485,18 +495,18 @@ static void assert_broken_then_recovers(struct sim_device *device, unsigned left
 
 static void test_hostile_id(void **state)
 {
-    static const uint32_t ids[] = {8, 9, 0xffff, 0x10000, 0xffffffff, 0x10001};
+    static const uint32_t ids[] = {32, 33, 0xffff, 0x10000, 0xffffffff, 0x10001};
     struct sim_device device;
     uint16_t heads[3];
 
     (void)state;
     for (unsigned tables = 0; tables < 2; tables++) {
         for (unsigned i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-            three_in_flight(&device, tables * 4, heads);
+            three_in_flight(&device, tables, heads);
             sim_device_give(&device, ids[i], 0);
             assert_broken_then_recovers(&device, 3);
         }
-        three_in_flight(&device, tables * 4, heads);
+        three_in_flight(&device, tables, heads);
         sim_device_give(&device, heads[2] + 1u, 0); /* a free entry */
         assert_broken_then_recovers(&device, 3);
     }
@@ -509,7 +519,7 @@ static void test_hostile_duplicate(void **state)
     uint16_t heads[3];
 
     (void)state;
-    three_in_flight(&device, 4, heads);
+    three_in_flight(&device, true, heads);
     sim_device_give(&device, heads[1], 0);
     sim_device_give(&device, heads[1], 0);
     assert_true(virtq_take(device.queue, &used));
@@ -522,7 +532,7 @@ static void test_hostile_chain_inside(void **state)
     static struct sim_chain seen;
 
     (void)state;
-    sim_device_create(&device, 8, 0, false);
+    sim_device_create(&device, 8, 4, false, false);
     assert_true(submit(device.queue, 0, 2, 2));
     virtq_publish(device.queue);
     assert_true(sim_device_take(&device, &seen));
@@ -537,12 +547,12 @@ static void test_hostile_length(void **state)
     uint16_t heads[3];
 
     (void)state;
-    three_in_flight(&device, 4, heads);
+    three_in_flight(&device, true, heads);
     sim_device_give(&device, heads[0], buffer_length(0, 0)); /* all of it is right */
     assert_true(virtq_take(device.queue, &used));
     sim_device_give(&device, heads[1], buffer_length(1, 0) + 1);
     assert_broken_then_recovers(&device, 2);
-    three_in_flight(&device, 4, heads);
+    three_in_flight(&device, true, heads);
     sim_device_give(&device, heads[0], 0xffffffff);
     assert_broken_then_recovers(&device, 3);
 }
@@ -556,12 +566,12 @@ static void test_hostile_used_index(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
-        three_in_flight(&device, 0, heads);
+        three_in_flight(&device, false, heads);
         sim_device_set_used_index(&device, jumps[i]);
         assert_broken_then_recovers(&device, 3);
     }
     /* Backwards, after two have been taken. */
-    three_in_flight(&device, 4, heads);
+    three_in_flight(&device, true, heads);
     sim_device_give(&device, heads[0], 0);
     sim_device_give(&device, heads[1], 0);
     assert_true(virtq_take(device.queue, &used));
@@ -569,7 +579,7 @@ static void test_hostile_used_index(void **state)
     sim_device_set_used_index(&device, 1);
     assert_broken_then_recovers(&device, 1);
     /* A chain that is in the ring but not published is not the device's to return. */
-    three_in_flight(&device, 4, heads);
+    three_in_flight(&device, true, heads);
     assert_true(submit(device.queue, 3, 0, 1));
     sim_device_set_used_index(&device, 4);
     assert_broken_then_recovers(&device, 4);
@@ -587,7 +597,7 @@ static void test_hostile_scribble(void **state)
         uint16_t heads[3];
         unsigned left = 3;
 
-        three_in_flight(&device, round % 2 * 4, heads);
+        three_in_flight(&device, round % 2 != 0, heads);
         uint8_t *ring = (uint8_t *)device.queue->desc;
         const size_t bytes = device.queue->ring_pages * PAGE_SIZE;
 

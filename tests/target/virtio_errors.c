@@ -253,7 +253,7 @@ TEST(device_that_asks_for_a_reset)
 {
     struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
     struct virtq *queue = faulty()->queue;
-    const unsigned head = queue->free_head;
+    const unsigned head = queue->free_slot;
 
     submit_batch(faulty(), &scatter);
     queue->desc[head].rest &= ~0xffffffffull;
