@@ -141,14 +141,15 @@ static void release_resources(struct virtio_blk *disk)
 }
 
 /*
- * Entries of a chain that must fit in the ring: as many as there are then chains,
- * or twice as many. The least that makes a request is four, a power of two.
+ * Entries of a chain that lies in the ring: a quarter of it, so that a sector may
+ * be in many pieces and a few requests still overlap. A request needs at least
+ * four, as a power of two.
  */
 static unsigned share_of_ring(unsigned size)
 {
     unsigned entries = 4;
 
-    while (entries * entries < size)
+    while (entries * 8 <= size)
         entries *= 2;
     return entries;
 }
