@@ -84,7 +84,8 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
 HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
                            kernel/range_tree.c kernel/inject.c \
                            $(filter-out %/platform_kernel.c,$(wildcard descriptors/*.c)) \
-                           drivers/virtio/queue*.c)
+                           drivers/virtio/queue*.c tests/lib/random_memory.c \
+                           tests/lib/segmenter.c tests/lib/cursor_cases.c)
 HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c))
 # The kernel's own address spaces, in place of the ones that platform_host.c plays.
 HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c \
