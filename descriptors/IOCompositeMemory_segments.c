@@ -8,6 +8,9 @@ static const struct IOMemoryPart *find_part(const struct IOCompositeMemory *self
 {
     UInt32 low = 0, high = self->count - 1;
 
+    if (offset < self->parts[0].end) {
+        return self->parts;
+    }
     while (low < high) { /* the part is in [low, high] */
         const UInt32 middle = low + (high - low) / 2;
 

@@ -32,7 +32,8 @@ static __attribute__((noinline)) void store(IOPhysicalSegment segment, void *seg
 struct walk {
     IOMemoryCursor *cursor;
     IOMemoryDescriptor *memory;
-    UInt32 entries; /* out */
+    IOByteCount from;
+    UInt32 entries; /* in: most; out: produced */
 };
 
 static void generate(void *context)
@@ -40,8 +41,8 @@ static void generate(void *context)
     struct walk *walk = context;
     IOByteCount size;
 
-    walk->entries =
-        IOMemoryCursor_genPhysicalSegments(walk->cursor, walk->memory, 0, list, ENTRIES, 0, &size);
+    walk->entries = IOMemoryCursor_genPhysicalSegments(walk->cursor, walk->memory, walk->from, list,
+                                                       walk->entries, 0, &size);
 }
 
 /* The same by hand: maximal runs of pages, each to the same function. */
@@ -72,7 +73,8 @@ static void generate_by_hand(void *context)
 static void measure(struct bench_result *result, IOMemoryDescriptor *memory, uint64_t maxSegment,
                     uint64_t per)
 {
-    struct walk walk = {IOMemoryCursor_withSpecification(store, maxSegment, 0, 1), memory, 0};
+    struct walk walk = {IOMemoryCursor_withSpecification(store, maxSegment, 0, 1), memory, 0,
+                        ENTRIES};
 
     if (walk.cursor == NULL || memory == NULL ||
         IOMemoryDescriptor_prepare(memory, kIODirectionNone) != kIOReturnSuccess) {
@@ -183,16 +185,14 @@ static void bench_unaligned(struct bench_result *result)
     page_free_run(area, PAGES);
 }
 
-/* The same pages, but each of `children` descriptors has its share of them. */
+/* Concatenate the first so many of the scattered pages, each a descriptor of its own. */
 static IOMemoryDescriptor *make_multi(UInt32 children)
 {
     static IOMemoryDescriptor *parts[PAGES];
-    const UInt32 share = PAGES / children;
     IOMultiMemoryDescriptor *multi;
 
     for (UInt32 i = 0; i < children; i++) {
-        parts[i] = IOMemoryDescriptor_withAddressRanges(&ranges[(uint64_t)i * share], share,
-                                                        kIODirectionIn, kernel_task);
+        parts[i] = IOMemoryDescriptor_withAddressRanges(&ranges[i], 1, kIODirectionIn, kernel_task);
     }
     multi = IOMultiMemoryDescriptor_withDescriptors(parts, children, kIODirectionIn, false);
     for (UInt32 i = 0; i < children; i++) {
@@ -201,29 +201,59 @@ static IOMemoryDescriptor *make_multi(UInt32 children)
     return IOMemoryDescriptor_upcast(multi);
 }
 
-static void bench_multi(struct bench_result *result, UInt32 children)
+/* Two children of many, at one end; with more children it must not cost more a segment. */
+static void bench_multi(struct bench_result *result, UInt32 children, UInt32 first)
+{
+    struct walk walk = {IOMemoryCursor_withSpecification(store, 0, 0, 1), NULL, ptoa(first), 2};
+
+    if (!take_scattered()) {
+        result->skipped = "no memory";
+    } else {
+        walk.memory = make_multi(children);
+        IOMemoryDescriptor_prepare(walk.memory, kIODirectionNone);
+        result->measured = bench_calls(generate, &walk, 1);
+        result->operations = walk.entries;
+        IOMemoryDescriptor_complete(walk.memory, kIODirectionNone);
+        OSObject_release(walk.memory);
+        return_scattered();
+    }
+    OSObject_release(walk.cursor);
+}
+
+static void bench_multi_2(struct bench_result *result)
+{
+    bench_multi(result, 2, 0);
+}
+
+static void bench_multi_64_front(struct bench_result *result)
+{
+    bench_multi(result, 64, 0);
+}
+
+static void bench_multi_64_back(struct bench_result *result)
+{
+    bench_multi(result, 64, 62);
+}
+
+static void bench_multi_4096_front(struct bench_result *result)
+{
+    bench_multi(result, PAGES, 0);
+}
+
+static void bench_multi_4096_back(struct bench_result *result)
+{
+    bench_multi(result, PAGES, PAGES - 2);
+}
+
+/* All of them, in one walk. */
+static void bench_multi_4096(struct bench_result *result)
 {
     if (!take_scattered()) {
         result->skipped = "no memory";
         return;
     }
-    measure(result, make_multi(children), 0, 0);
+    measure(result, make_multi(PAGES), 0, 0);
     return_scattered();
-}
-
-static void bench_multi_2(struct bench_result *result)
-{
-    bench_multi(result, 2);
-}
-
-static void bench_multi_64(struct bench_result *result)
-{
-    bench_multi(result, 64);
-}
-
-static void bench_multi_4096(struct bench_result *result)
-{
-    bench_multi(result, PAGES);
 }
 
 /* One question at the far end of 4096 children. */
@@ -318,9 +348,12 @@ static const struct bench rows[] = {
     {"contiguous", "5", "generator, contiguous pages, per page", NULL, 14, bench_contiguous_pages},
     {"one_range", "5", "generator, 16 MiB held as one range", NULL, 150, bench_one_range},
     {"unaligned", "6", "generator, unaligned ranges, 64 KiB segments", NULL, 20, bench_unaligned},
-    {"multi_2", NULL, "generator, multi of 2, per segment", NULL, 0, bench_multi_2},
-    {"multi_64", NULL, "generator, multi of 64, per segment", NULL, 0, bench_multi_64},
-    {"multi_4096", NULL, "generator, multi of 4096, per segment", NULL, 0, bench_multi_4096},
+    {"multi_2", NULL, "two segments of a multi of 2, each", NULL, 0, bench_multi_2},
+    {"multi_64_front", NULL, "the same of 64, at the front", NULL, 0, bench_multi_64_front},
+    {"multi_64_back", NULL, "the same of 64, at the back", NULL, 0, bench_multi_64_back},
+    {"multi_4096_front", NULL, "the same of 4096, at the front", NULL, 0, bench_multi_4096_front},
+    {"multi_4096_back", NULL, "the same of 4096, at the back", NULL, 0, bench_multi_4096_back},
+    {"multi_4096", NULL, "all 4096 children of one page, each", NULL, 0, bench_multi_4096},
     {"last_child", NULL, "getPhysicalSegment, last of 4096 children", NULL, 0, bench_last_child},
     {"prepare_page", NULL, "prepare + complete, 1 page", NULL, 0, bench_prepare_page},
     {"prepare_mib", NULL, "prepare + complete, 1 MiB", NULL, 0, bench_prepare_mib},
