@@ -18,12 +18,13 @@
 void *platform_alloc(size_t size);
 void platform_free(void *block); /* NULL: no effect */
 
-/* Kernel memory that is resident, mapped and zeroed from now until it is given back. */
+/* Kernel memory that is resident and mapped from now until it is given back. */
 struct platform_memory_request {
     uint64_t size;      /* bytes, not zero */
     uint64_t alignment; /* a power of two; of the virtual and of the physical address */
     uint64_t highest;   /* highest address its last byte may have; 0: no limit */
     bool contiguous;    /* physically */
+    bool dirty;         /* it may hold anything; else it is zeroed */
 };
 
 /*
@@ -32,6 +33,20 @@ struct platform_memory_request {
  */
 kern_return_t platform_memory_alloc(const struct platform_memory_request *request, void **memory);
 void platform_memory_free(void *memory, uint64_t size);
+
+/* Where such memory begins physically. */
+paddr_t platform_memory_physical(const void *memory);
+
+/*
+ * Kernel memory that is absent until it is touched, and zeros then. Size: bytes, at
+ * least one; alignment: a power of two, a page at least. KERN_NO_SPACE: no room in the
+ * address space; KERN_RESOURCE_SHORTAGE. Pages that are pinned outlive the free.
+ */
+kern_return_t platform_pageable_alloc(uint64_t size, uint64_t alignment, void **memory);
+void platform_pageable_free(void *memory, uint64_t size);
+
+/* True if one of the pages that this kernel memory touches is pinned. */
+bool platform_memory_is_pinned(const void *memory, uint64_t size);
 
 /* RAM of the machine, and whether little of it is left. */
 uint64_t platform_ram_pages(void);
@@ -67,6 +82,15 @@ struct platform_window {
  */
 kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
                               struct platform_window *window);
+
+/*
+ * The same by kernel address, for any of them: where the CPU reaches its memory now,
+ * perhaps by another address. address is NULL where pages are absent, and so in no
+ * cache. KERN_INVALID_ADDRESS: nothing is there, or a handler asks for what is in no
+ * page table. Any context.
+ */
+kern_return_t platform_kernel_window(uint64_t address, uint64_t length,
+                                     struct platform_window *window);
 
 /* Data cache lines of kernel memory, to the point of coherency, then a barrier. Any context. */
 void platform_cache_clean(volatile const void *address, uint64_t length);

@@ -48,7 +48,9 @@ static kern_return_t alloc_small(const struct platform_memory_request *request, 
     if (*memory == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
-    memset(*memory, 0, request->size);
+    if (!request->dirty) {
+        memset(*memory, 0, request->size);
+    }
     return KERN_SUCCESS;
 }
 
@@ -59,7 +61,7 @@ kern_return_t platform_memory_alloc(const struct platform_memory_request *reques
         .alignment = request->alignment < PAGE_SIZE ? PAGE_SIZE : request->alignment,
         .highest = request->highest,
         .owner = PAGE_OWNER_BUFFER,
-        .zero = true,
+        .zero = !request->dirty,
     };
     paddr_t first;
     kern_return_t status;
@@ -82,6 +84,11 @@ void platform_memory_free(void *memory, uint64_t size)
     }
     /* What another descriptor still has pinned is freed by its last unpin. */
     CHECK(page_release_run(virt_to_phys(memory), atop(round_page(size))) == KERN_SUCCESS);
+}
+
+paddr_t platform_memory_physical(const void *memory)
+{
+    return virt_to_phys(memory);
 }
 
 uint64_t platform_ram_pages(void)
@@ -219,5 +226,6 @@ _Noreturn void platform_fatal(const char *format, ...)
     va_start(arguments, format);
     kvprintf(format, arguments);
     va_end(arguments);
-    panic("a descriptor object is damaged");
+    kprintf("\n");
+    panic("going on would corrupt memory");
 }

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CPU's data cache over kernel memory, by address (contract file 24, section 5).
+ * For bus masters that do not snoop, page tables and code; DMA users rely on the
+ * prepare and complete of their descriptor or command instead.
+ */
+#ifndef DESCRIPTORS_IOPROCESSORCACHE_H
+#define DESCRIPTORS_IOPROCESSORCACHE_H
+
+#include "descriptors/IOReturn.h"
+#include "descriptors/IOTypes.h"
+
+/*
+ * Clean and invalidate every data cache line of [address, address + length), to the
+ * point of coherency, then a full barrier (also when the length is 0). Lines at both
+ * ends are done whole, which loses nothing. Pages that are absent are in no cache.
+ *
+ * kIOReturnUnsupported: the task is not kernel_task. kIOReturnBadArgument: the range
+ * wraps. kIOReturnVMError: part of it is not mapped; what lies before that is done.
+ * Interrupt handlers may call it for memory that is wired.
+ */
+IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCount length);
+
+#endif
