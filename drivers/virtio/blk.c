@@ -286,6 +286,16 @@ void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
     irq_restore(state);
 }
 
+void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests)
+{
+    const irq_state_t state = irq_mask();
+
+    virtq_gather_interrupts(disk->queue, requests);
+    if (!disk->polled)
+        blk_collect(disk); /* asks for the next interrupt by the new rule */
+    irq_restore(state);
+}
+
 /* --- The list of disks ------------------------------------------------------------------------ */
 
 static void add_disk(struct virtio_device *device)

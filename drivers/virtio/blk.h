@@ -161,6 +161,14 @@ void virtio_blk_publish(struct virtio_blk *disk);
 unsigned virtio_blk_poll(struct virtio_blk *disk);
 void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on);
 
+/*
+ * Let up to `requests` device requests be done before an interrupt tells of them
+ * all; 1, as at first, tells at once. Never more than are in flight, so nothing
+ * waits for requests that nobody makes. Without event index it has no effect; a
+ * virtio_blk_configure ends it.
+ */
+void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests);
+
 /* --- Watching --------------------------------------------------------------------------------- */
 
 /*

@@ -90,6 +90,7 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
     vq->indirect = setup->indirect;
     vq->event_index = setup->event_index;
     vq->doorbell = setup->doorbell;
+    vq->together = 1;
     vq->ring_pages = pages_for(ring_bytes(size));
     vq->table_pages = setup->indirect ? pages_for(table_bytes) : 0;
 }
@@ -230,6 +231,12 @@ void virtq_publish(struct virtq *vq)
     if (before == vq->avail_index || vq->broken != NULL)
         return;
     vq->published = vq->avail_index;
+    /*
+     * More are in flight now, so the interrupt may come later. Where the device has
+     * passed the new index it has passed the old one, and interrupted for that.
+     */
+    if (vq->together > 1 && !vq->quiet)
+        *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
     __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
@@ -247,8 +254,18 @@ void virtq_reject(struct virtq *vq, const char *reason)
     vq->free_slot = VIRTQ_NO_SLOT;
 }
 
+void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
+{
+    const unsigned most = virtq_slots(vq);
+
+    if (!vq->event_index || chains == 0)
+        chains = 1;
+    vq->together = (uint16_t)(chains < most ? chains : most);
+}
+
 void virtq_disable_interrupt(struct virtq *vq)
 {
+    vq->quiet = true;
     if (vq->event_index) /* the index farthest away */
         *vq->used_event = (uint16_t)(vq->used_index - 1);
     else

@@ -174,10 +174,17 @@ void virtq_publish(struct virtq *queue);
 static inline bool virtq_take(struct virtq *queue, struct virtq_used *used);
 
 /*
- * Ask for an interrupt at the next completion. True: there is one already, for
- * which none may come; take it and ask again.
+ * Ask for an interrupt at the next completion (see virtq_gather_interrupts). True:
+ * it has happened already, and no interrupt may come: take it and ask again.
  */
 static inline bool virtq_enable_interrupt(struct virtq *queue);
+
+/*
+ * From now on let up to `chains` (at least 1) come back before the interrupt, but
+ * no more than are in flight. Only with event index; a chain that comes back
+ * earlier waits for the others.
+ */
+void virtq_gather_interrupts(struct virtq *queue, unsigned chains);
 
 /* Ask for none (a hint: some may still come). */
 void virtq_disable_interrupt(struct virtq *queue);

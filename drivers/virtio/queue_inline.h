@@ -160,16 +160,31 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
     return true;
 }
 
+/* Completions from now to the interrupt: with nothing published the next one. */
+static inline uint16_t virtq_awaited(const struct virtq *vq)
+{
+    const uint16_t in_flight = (uint16_t)(vq->published - vq->used_index);
+
+    if (vq->together == 1 || in_flight <= 1)
+        return 1;
+    return in_flight < vq->together ? in_flight : vq->together;
+}
+
 static inline bool virtq_enable_interrupt(struct virtq *vq)
 {
+    const uint16_t awaited = virtq_awaited(vq);
+
+    vq->quiet = false;
     if (vq->event_index)
-        *vq->used_event = vq->used_index;
+        *vq->used_event = (uint16_t)(vq->used_index + awaited - 1);
     else
         *(volatile uint16_t *)&vq->avail->flags = 0;
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
-    return vq->broken == NULL &&
-           __atomic_load_n(&vq->used->index, __ATOMIC_RELAXED) != vq->used_index;
+
+    const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_RELAXED);
+
+    return vq->broken == NULL && (uint16_t)(index - vq->used_index) >= awaited;
 }
 
 #endif

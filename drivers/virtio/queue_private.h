@@ -58,6 +58,8 @@ struct virtq {
     uint8_t id_shift;    /* a slot's number in the ring: slot << id_shift */
     bool indirect;
     bool event_index;
+    bool quiet;        /* no interrupt is asked for */
+    uint16_t together; /* chains that may come back before an interrupt tells; at least 1 */
 
     const char *broken; /* why; NULL while it is not */
     struct virtq_counters counters;

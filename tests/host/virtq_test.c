@@ -279,6 +279,7 @@ static void test_abandoned_chain(void **state)
 struct traffic {
     unsigned size, chain_entries;
     bool tables, event_index;
+    unsigned together; /* chains for one interrupt; 0: as it is at first */
 };
 
 struct in_flight {
@@ -300,6 +301,8 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
 
     sim_device_create(&device, traffic->size, traffic->chain_entries, traffic->tables,
                       traffic->event_index);
+    if (traffic->together != 0)
+        virtq_gather_interrupts(device.queue, traffic->together);
     assert_false(virtq_enable_interrupt(device.queue));
     while (finished < total) {
         bool progress = false;
@@ -369,11 +372,12 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
 static void test_traffic(void **state)
 {
     static const struct traffic cases[] = {
-        {1, 4, true, true},     {1, 4, true, false},    {2, 8, true, true},
-        {2, 2, false, false},   {4, 4, false, true},    {64, 8, false, true},
-        {64, 16, true, true},   {64, 8, false, false},  {128, 8, true, true},
-        {1000, 4, false, true}, {1024, 4, true, false}, {1024, 32, false, true},
-        {16, 1, false, true},
+        {1, 4, true, true, 0},     {1, 4, true, false, 0},    {2, 8, true, true, 0},
+        {2, 2, false, false, 0},   {4, 4, false, true, 0},    {64, 8, false, true, 0},
+        {64, 16, true, true, 0},   {64, 8, false, false, 0},  {128, 8, true, true, 0},
+        {1000, 4, false, true, 0}, {1024, 4, true, false, 0}, {1024, 32, false, true, 0},
+        {16, 1, false, true, 0},   {64, 4, true, true, 8},    {64, 4, true, true, 1000},
+        {16, 4, false, true, 3},   {8, 4, true, false, 5},
     };
 
     (void)state;
@@ -409,6 +413,46 @@ static void test_interrupt_off(void **state)
         assert_true(virtq_take(device.queue, &used));
         sim_device_destroy(&device);
     }
+}
+
+/* One interrupt for all that is in flight, but none that waits for what was never made. */
+static void test_gathered_interrupts(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    sim_device_create(&device, 64, 4, true, true);
+    virtq_gather_interrupts(device.queue, 8);
+    assert_false(virtq_enable_interrupt(device.queue));
+    for (unsigned round = 0; round < 20000; round++) {
+        const unsigned count = 1 + round % 20;
+        unsigned interrupts = 0, taken = 0;
+
+        for (unsigned id = 0; id < count; id++)
+            assert_true(submit(device.queue, id, 0, 1));
+        virtq_publish(device.queue);
+        assert_true(submit(device.queue, 99, 0, 1)); /* unpublished: not to be waited for */
+        for (unsigned id = 0; id < count; id++) {
+            assert_true(sim_device_take(&device, &seen));
+            if (!sim_device_give(&device, seen.head, 0))
+                continue;
+            interrupts++;
+            do {
+                while (virtq_take(device.queue, &used))
+                    taken++;
+            } while (virtq_enable_interrupt(device.queue));
+        }
+        assert_int_equal(interrupts, (count + 7) / 8);
+        assert_int_equal(taken, count);
+        virtq_publish(device.queue);
+        assert_true(sim_device_take(&device, &seen));
+        assert_true(sim_device_give(&device, seen.head, 0));
+        assert_true(virtq_take(device.queue, &used));
+        assert_false(virtq_enable_interrupt(device.queue));
+    }
+    sim_device_destroy(&device);
 }
 
 /* A device that polls its ring asks for no doorbell and must get none. */
@@ -631,6 +675,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abandoned_chain, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_traffic, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_interrupt_off, attach, all_returned),
+        cmocka_unit_test_setup_teardown(test_gathered_interrupts, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_no_notify, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_hostile_id, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_hostile_duplicate, attach, all_returned),

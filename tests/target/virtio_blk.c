@@ -195,6 +195,37 @@ TEST(more_requests_than_ring_entries)
     }
 }
 
+/* Half a ring in flight, and one interrupt for it. */
+TEST(one_interrupt_for_a_batch)
+{
+    static struct virtio_blk_request requests[64];
+    struct virtio_blk *disk = virtio_blk_get(0);
+    struct scatter scatter = scatter_create(64, 64 * 512, kIODirectionIn);
+    struct virtq_counters before, after;
+
+    virtio_blk_gather_interrupts(disk, 1000);
+    for (unsigned round = 0; round < 20; round++) {
+        arrived = 0;
+        virtio_blk_get_counters(disk, &before);
+        for (unsigned i = 0; i < 64; i++) {
+            virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, scatter.memory, i * 512, 2 * i,
+                                    512);
+            requests[i].completion = count_arrival;
+            EXPECT_EQ(virtio_blk_submit(disk, &requests[i]), kIOReturnSuccess);
+        }
+        virtio_blk_publish(disk);
+        wait_for_arrivals(64);
+        virtio_blk_get_counters(disk, &after);
+        EXPECT_EQ(after.interrupts - before.interrupts, 1);
+        EXPECT_EQ(after.doorbells - before.doorbells, 1);
+    }
+    for (unsigned i = 0; i < 64; i++)
+        EXPECT_EQ(scatter_differences(&scatter, i * 512, 512, i * 1024), 0);
+    EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 7, 4096), kIOReturnSuccess);
+    virtio_blk_gather_interrupts(disk, 1);
+    scatter_destroy(&scatter);
+}
+
 /* A completion may submit: a chain of requests that the interrupt keeps going. */
 static void submit_next(struct virtio_blk_request *request)
 {
