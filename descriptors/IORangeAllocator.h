@@ -28,7 +28,7 @@ typedef IOByteCount IORangeScalar;
 #define IORangeAllocator_kLocking 0x1u
 #define kLocking                  IORangeAllocator_kLocking
 
-/* The class. */
+/* The class object. */
 extern const OSMetaClass IORangeAllocator_metaClass;
 
 /*
