@@ -8,6 +8,7 @@
 
 #include "descriptors/IOMemoryCursor.h"
 
+/* The class object. */
 extern const OSMetaClass IOBigMemoryCursor_metaClass;
 
 /* As IOMemoryCursor_initWithSpecification, with outputSegment below. Thread context. */

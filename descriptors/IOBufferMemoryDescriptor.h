@@ -14,6 +14,7 @@
 
 #include "descriptors/IOGeneralMemoryDescriptor.h"
 
+/* The class object. */
 extern const OSMetaClass IOBufferMemoryDescriptor_metaClass;
 
 /*

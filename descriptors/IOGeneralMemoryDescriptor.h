@@ -12,6 +12,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 
+/* The class object. */
 extern const OSMetaClass IOGeneralMemoryDescriptor_metaClass;
 
 #endif

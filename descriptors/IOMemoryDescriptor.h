@@ -22,6 +22,7 @@
 #include "descriptors/IOReturn.h"
 #include "descriptors/OSObject.h"
 
+/* The class object. */
 extern const OSMetaClass IOMemoryDescriptor_metaClass;
 
 /* Direction of a transfer, seen from memory. */

@@ -10,6 +10,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 
+/* The class object. */
 extern const OSMetaClass IOMultiMemoryDescriptor_metaClass;
 
 /*

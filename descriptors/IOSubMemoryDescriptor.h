@@ -9,6 +9,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 
+/* The class object. */
 extern const OSMetaClass IOSubMemoryDescriptor_metaClass;
 
 /*

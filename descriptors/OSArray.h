@@ -10,6 +10,7 @@
 #include "descriptors/IOClasses.h"
 #include "descriptors/OSObject.h"
 
+/* The class object. */
 extern const OSMetaClass OSArray_metaClass;
 
 /*
