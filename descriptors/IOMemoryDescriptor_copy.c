@@ -42,102 +42,125 @@ static unsigned device_access_size(volatile const uint8_t *at, uint64_t length)
     return size;
 }
 
-static void device_read(uint8_t *to, volatile const uint8_t *from, uint64_t length)
+/*
+ * A copy to or from registers, step by step. The device may not answer: then the
+ * copy ends by a fault, and `left` says where, which is why it must be in memory.
+ */
+struct device_copy {
+    volatile uint8_t *at;
+    uint8_t *bytes; /* the caller's side; NULL: zeros */
+    volatile uint64_t left;
+};
+
+static void device_read(void *context)
 {
-    while (length != 0) {
-        const unsigned size = device_access_size(from, length);
+    struct device_copy *copy = context;
+
+    while (copy->left != 0) {
+        const unsigned size = device_access_size(copy->at, copy->left);
         uint64_t value;
 
         switch (size) {
         case 8:
-            value = *(volatile const uint64_t *)from;
+            value = *(volatile uint64_t *)copy->at;
             break;
         case 4:
-            value = *(volatile const uint32_t *)from;
+            value = *(volatile uint32_t *)copy->at;
             break;
         case 2:
-            value = *(volatile const uint16_t *)from;
+            value = *(volatile uint16_t *)copy->at;
             break;
         default:
-            value = *from;
+            value = *copy->at;
         }
-        memcpy(to, &value, size);
-        to += size;
-        from += size;
-        length -= size;
+        memcpy(copy->bytes, &value, size);
+        copy->bytes += size;
+        copy->at += size;
+        copy->left -= size;
     }
 }
 
-/* from NULL: zeros. */
-static void device_write(volatile uint8_t *to, const uint8_t *from, uint64_t length)
+static void device_write(void *context)
 {
-    while (length != 0) {
-        const unsigned size = device_access_size(to, length);
+    struct device_copy *copy = context;
+
+    while (copy->left != 0) {
+        const unsigned size = device_access_size(copy->at, copy->left);
         uint64_t value = 0;
 
-        if (from != NULL) {
-            memcpy(&value, from, size);
-            from += size;
+        if (copy->bytes != NULL) {
+            memcpy(&value, copy->bytes, size);
+            copy->bytes += size;
         }
         switch (size) {
         case 8:
-            *(volatile uint64_t *)to = value;
+            *(volatile uint64_t *)copy->at = value;
             break;
         case 4:
-            *(volatile uint32_t *)to = (uint32_t)value;
+            *(volatile uint32_t *)copy->at = (uint32_t)value;
             break;
         case 2:
-            *(volatile uint16_t *)to = (uint16_t)value;
+            *(volatile uint16_t *)copy->at = (uint16_t)value;
             break;
         default:
-            *to = (uint8_t)value;
+            *copy->at = (uint8_t)value;
         }
-        to += size;
-        length -= size;
+        copy->at += size;
+        copy->left -= size;
     }
 }
 
-static void read_window(struct cpu_walk *walk, const struct platform_window *window)
+/* Bytes of the window that were moved. */
+static uint64_t device_window(struct cpu_walk *walk, const struct platform_window *window,
+                              void (*move)(void *))
 {
-    if (window->device) {
-        device_read(walk->bytes, window->address, window->length);
-    } else {
-        copy_ascending(walk->bytes, (const uint8_t *)window->address, window->length);
-    }
-    walk->bytes += window->length;
+    struct device_copy copy = {.at = window->address, .bytes = walk->bytes, .left = window->length};
+
+    walk->stopped = !platform_try(move, &copy);
+    return window->length - copy.left;
 }
 
-static void write_window(struct cpu_walk *walk, const struct platform_window *window)
+static uint64_t read_window(struct cpu_walk *walk, const struct platform_window *window)
 {
     if (window->device) {
-        device_write(window->address, walk->bytes, window->length);
-    } else if (walk->bytes == NULL) {
+        return device_window(walk, window, device_read);
+    }
+    copy_ascending(walk->bytes, (const uint8_t *)window->address, window->length);
+    return window->length;
+}
+
+static uint64_t write_window(struct cpu_walk *walk, const struct platform_window *window)
+{
+    if (window->device) {
+        return device_window(walk, window, device_write);
+    }
+    if (walk->bytes == NULL) {
         memset((void *)window->address, 0, window->length);
     } else {
         copy_ascending((uint8_t *)window->address, walk->bytes, window->length);
     }
-    if (walk->bytes != NULL) {
-        walk->bytes += window->length;
-    }
+    return window->length;
 }
 
-static void operate_window(struct cpu_walk *walk, const struct platform_window *window)
+static uint64_t operate_window(struct cpu_walk *walk, const struct platform_window *window)
 {
     if (window->device) {
-        return; /* never cached */
+        return window->length; /* never cached */
     }
     if (walk->option == kIOMemoryIncoherentIOFlush) {
         platform_cache_clean_invalidate(window->address, window->length);
     } else {
         platform_cache_clean(window->address, window->length);
     }
+    return window->length;
 }
 
 /* Open the windows of a segment one after another. */
 static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
-                               void (*visit)(struct cpu_walk *, const struct platform_window *))
+                               uint64_t (*visit)(struct cpu_walk *, const struct platform_window *))
 {
     struct platform_window window;
+    uint64_t done;
 
     while (segment.length != 0 && !walk->stopped) {
         if (platform_window(paddr(segment.location), segment.length, walk->write, &window) !=
@@ -145,8 +168,11 @@ static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
             walk->stopped = true;
             return;
         }
-        visit(walk, &window);
-        walk->done += window.length;
+        done = visit(walk, &window);
+        walk->done += done;
+        if (walk->bytes != NULL) {
+            walk->bytes += done;
+        }
         segment.location += window.length;
         segment.length -= window.length;
     }

@@ -92,6 +92,12 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
 kern_return_t platform_kernel_window(uint64_t address, uint64_t length,
                                      struct platform_window *window);
 
+/*
+ * Call touch(argument), which accesses a device; false if that faulted because
+ * nothing answered. What touch keeps in registers is lost then. Any context.
+ */
+bool platform_try(void (*touch)(void *argument), void *argument);
+
 /* Data cache lines of kernel memory, to the point of coherency, then a barrier. Any context. */
 void platform_cache_clean(volatile const void *address, uint64_t length);
 void platform_cache_clean_invalidate(volatile const void *address, uint64_t length);

@@ -160,6 +160,13 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
     return KERN_SUCCESS;
 }
 
+bool platform_try(void (*touch)(void *argument), void *argument)
+{
+    struct fault_record fault;
+
+    return !fault_expect(touch, argument, &fault);
+}
+
 void platform_cache_clean(volatile const void *address, uint64_t length)
 {
     cache_clean(address, length);

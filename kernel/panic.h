@@ -21,9 +21,10 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 #endif
 
 /*
- * Tests expect a fault: run touch(argument); true if it raised a synchronous
- * exception, whose syndrome and address are then stored. Thread context only, no
- * nesting. Callee-saved registers and the stack are those of the caller afterwards.
+ * An access that may fault: run touch(argument); true if it raised a synchronous
+ * exception, whose syndrome and address are then stored. For devices that may not
+ * answer, and for tests. Nests, and works in interrupt handlers. Callee-saved
+ * registers and the stack are those of the caller afterwards.
  */
 struct fault_record {
     uint64_t esr; /* syndrome, ESR_EL1 */

@@ -473,6 +473,12 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
     return KERN_INVALID_ADDRESS;
 }
 
+bool platform_try(void (*touch)(void *argument), void *argument)
+{
+    touch(argument);
+    return true;
+}
+
 void platform_cache_clean(volatile const void *address, uint64_t length)
 {
     (void)address;

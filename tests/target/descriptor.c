@@ -5,8 +5,10 @@
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "kernel/heap.h"
+#include "kernel/irq.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
+#include "kernel/timer.h"
 #include "tests/harness/harness.h"
 
 static uint8_t statics[3 * 4096];
@@ -238,4 +240,39 @@ TEST(the_last_page_of_ram_is_known)
 {
     EXPECT_EQ(gIOLastPage, page_last());
     EXPECT_NE(gIOLastPage, 0);
+}
+
+#define NOTHING_THERE 0x0b000000ul /* between the virtio slots and the platform bus */
+
+static volatile IOByteCount handler_copied;
+
+static void read_nothing(void *context)
+{
+    uint8_t bytes[8];
+
+    handler_copied = IOMemoryDescriptor_readBytes((IOMemoryDescriptor *)context, 0, bytes, 8);
+}
+
+/* Physical memory need not be there: the copy ends, and says why. */
+TEST(copying_where_nothing_answers_is_an_error)
+{
+    IOMemoryDescriptor *md =
+        IOMemoryDescriptor_withPhysicalAddress(NOTHING_THERE, 64, kIODirectionOutIn);
+    struct timer timer = {.callback = read_nothing, .context = md};
+    uint8_t bytes[64] = {0};
+    irq_state_t irq;
+
+    EXPECT_EQ(IOMemoryDescriptor_readBytes(md, 0, bytes, 64), 0);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnVMError);
+    EXPECT_EQ(IOMemoryDescriptor_writeBytes(md, 8, bytes, 3), 0);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnVMError);
+    handler_copied = 1;
+    irq = irq_mask();
+    timer_start(&timer, 1000);
+    while (handler_copied == 1)
+        irq_wait();
+    irq_restore(irq);
+    EXPECT_EQ(handler_copied, 0);
+    OSObject_release(md);
+    TEST_KEEPS("the table for the device's window in the direct map");
 }

@@ -286,6 +286,53 @@ TEST(fault_restores_the_interrupt_mask)
     EXPECT_EQ(cpu_read_sysreg(daif), before);
 }
 
+static void store_guarded_inside(void *argument)
+{
+    struct fault_record fault;
+
+    *(volatile bool *)argument = fault_expect(store, HOLE, &fault);
+    store(HOLE + 8);
+}
+
+TEST(an_expected_fault_may_lie_in_another)
+{
+    struct fault_record fault;
+    volatile bool inner = false;
+
+    EXPECT_TRUE(fault_expect(store_guarded_inside, (void *)&inner, &fault));
+    EXPECT_TRUE(inner);
+    EXPECT_EQ(fault.far, (uint64_t)HOLE + 8);
+}
+
+static volatile bool handler_faulted, thread_goes_on;
+
+static void fault_in_handler(void *argument)
+{
+    struct fault_record fault;
+
+    (void)argument;
+    handler_faulted = fault_expect(store, HOLE, &fault);
+    thread_goes_on = true;
+}
+
+static void wait_for_handler(void *argument)
+{
+    struct timer timer = {.callback = fault_in_handler, .context = argument};
+
+    timer_start(&timer, 1000);
+    while (!thread_goes_on)
+        ;
+}
+
+/* A handler that interrupts somebody who expects a fault has its own, and does not end his. */
+TEST(a_handler_expects_faults_of_its_own)
+{
+    struct fault_record fault;
+
+    EXPECT_FALSE(fault_expect(wait_for_handler, NULL, &fault));
+    EXPECT_TRUE(handler_faulted);
+}
+
 TEST(stack_overflow_is_a_fault_like_any_other)
 {
     struct fault_record fault = {0};
