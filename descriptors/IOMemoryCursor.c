@@ -34,6 +34,7 @@ static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction 
     self->maxTransfer = maxTransfer == 0 ? UINT64_MAX : maxTransfer;
     self->cut = maxSegment & ~(alignment - 1);
     self->alignmentMask = alignment - 1;
+    self->whole = alignment == 1 ? maxSegment : 0;
     return kIOReturnSuccess;
 }
 
@@ -110,10 +111,44 @@ static IOReturn generate(struct IOSegmentSink *sink, IOMemoryDescriptor *descrip
     return status != kIOReturnSuccess ? status : sink->status;
 }
 
-static UInt32 nothing(IOReturn reason)
+static __attribute__((cold)) UInt32 nothing(IOReturn reason, IOByteCount *transferSize)
 {
+    if (transferSize != NULL) {
+        *transferSize = 0;
+    }
     IOMemory_fail(reason);
     return 0;
+}
+
+/* Bytes [from, from + length), all inside the descriptor, in any number of pieces. */
+static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *self,
+                                                        IOMemoryDescriptor *descriptor,
+                                                        IOByteCount from, IOByteCount length,
+                                                        void *segments, UInt32 maxSegments,
+                                                        IOByteCount *transferSize)
+{
+    struct IOSegmentSink sink;
+    IOReturn status;
+
+    if (self->output == NULL) {
+        return nothing(kIOReturnBadArgument, transferSize);
+    }
+    sink.output = self->output;
+    sink.segments = segments;
+    sink.view = 0;
+    sink.maxSegments = maxSegments;
+    sink.maxSegment = self->maxSegment;
+    sink.cut = self->cut;
+    sink.alignmentMask = self->alignmentMask;
+    IOSegmentSink_begin(&sink);
+    status = generate(&sink, descriptor, from, length);
+    if (sink.index == 0) {
+        return nothing(status, transferSize);
+    }
+    if (transferSize != NULL) {
+        *transferSize = sink.produced;
+    }
+    return sink.index;
 }
 
 UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
@@ -124,48 +159,29 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
 {
     const IOMemoryCursor *self = selfRef.cursor;
     IOMemoryDescriptor *descriptor = descriptorRef.descriptor;
-    struct IOSegmentSink sink;
     IOByteCount length, limit;
-    IOReturn status;
 
-    if (transferSize != NULL) {
-        *transferSize = 0;
-    }
-    if (self == NULL || self->output == NULL || descriptor == NULL || maxSegments == 0) {
-        return nothing(kIOReturnBadArgument);
+    if (self == NULL || descriptor == NULL || maxSegments == 0) {
+        return nothing(kIOReturnBadArgument, transferSize);
     }
     if (fromPosition >= descriptor->length) {
-        return nothing(kIOReturnOverrun);
+        return nothing(kIOReturnOverrun, transferSize);
     }
     length = descriptor->length - fromPosition;
     limit = maxTransferSize != 0 ? maxTransferSize : self->maxTransfer;
     if (length > limit) {
         length = limit;
     }
+    if (!descriptor->isOneRun || length > self->whole) {
+        return generate_pieces(self, descriptor, fromPosition, length, segments, maxSegments,
+                               transferSize);
+    }
     /* One run that fits in one entry needs no walk. */
-    if (descriptor->isOneRun && length <= self->maxSegment && self->alignmentMask == 0) {
-        self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);
-        if (transferSize != NULL) {
-            *transferSize = length;
-        }
-        return 1;
-    }
-    sink.output = self->output;
-    sink.segments = segments;
-    sink.view = 0;
-    sink.maxSegments = maxSegments;
-    sink.maxSegment = self->maxSegment;
-    sink.cut = self->cut;
-    sink.alignmentMask = self->alignmentMask;
-    IOSegmentSink_begin(&sink);
-    status = generate(&sink, descriptor, fromPosition, length);
-    if (sink.index == 0) {
-        return nothing(status);
-    }
+    self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);
     if (transferSize != NULL) {
-        *transferSize = sink.produced;
+        *transferSize = length;
     }
-    return sink.index;
+    return 1;
 }
 
 UInt32 IOMemoryCursor_getTyped(IOMemoryCursor *self, IOMemoryDescriptorRef descriptor,
@@ -174,10 +190,7 @@ UInt32 IOMemoryCursor_getTyped(IOMemoryCursor *self, IOMemoryDescriptorRef descr
                                IOByteCount *transferSize)
 {
     if (segments == NULL) {
-        if (transferSize != NULL) {
-            *transferSize = 0;
-        }
-        return nothing(kIOReturnBadArgument);
+        return nothing(kIOReturnBadArgument, transferSize);
     }
     return IOMemoryCursor_genPhysicalSegments(self, descriptor, fromPosition, segments, maxSegments,
                                               maxTransferSize, transferSize);

@@ -12,6 +12,7 @@ struct IOMemoryCursor {
     uint64_t maxSegment;                   /* bytes; UINT64_MAX: no limit */
     uint64_t maxTransfer;                  /* bytes; UINT64_MAX: no limit */
     uint64_t cut;                          /* maxSegment rounded down to the alignment */
+    uint64_t whole;                        /* a run up to so long is one entry as it is */
     uint64_t alignmentMask;                /* alignment less one */
 };
 

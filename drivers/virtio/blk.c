@@ -183,8 +183,8 @@ static IOReturn create_queue(struct virtio_blk *disk)
 static IOReturn create_frames(struct virtio_blk *disk)
 {
     const size_t bytes = virtq_slots(disk->queue) * sizeof(struct blk_frame);
-    const struct page_request request = {.count = (bytes + PAGE_MASK) >> PAGE_SHIFT,
-                                         .owner = PAGE_OWNER_DRIVER};
+    const struct page_request request = {
+        .count = (bytes + PAGE_MASK) >> PAGE_SHIFT, .owner = PAGE_OWNER_DRIVER, .zero = true};
     paddr_t first;
 
     if (page_alloc_run(&request, &first) != KERN_SUCCESS)

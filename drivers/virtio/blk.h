@@ -135,15 +135,26 @@ struct virtio_blk_request {
     volatile bool done;
     IOReturn status; /* valid when done */
 
+    uint32_t parts;  /* private: device requests in flight, and one if it is in line */
+    uint64_t issued; /* private: bytes given to the device so far */
     struct virtio_blk_request *next; /* private: waits for room in the ring, or for its callback */
-    uint64_t issued;                 /* private: bytes given to the device so far */
-    uint32_t parts;                  /* private: device requests in flight */
 };
 
 /* Fill in; completion and context are NULL. */
-void virtio_blk_request_init(struct virtio_blk_request *request,
-                             enum virtio_blk_operation operation, IOMemoryDescriptorRef memory,
-                             uint64_t offset, uint64_t sector, uint64_t length);
+static inline void virtio_blk_request_init(struct virtio_blk_request *request,
+                                           enum virtio_blk_operation operation,
+                                           IOMemoryDescriptorRef memory, uint64_t offset,
+                                           uint64_t sector, uint64_t length)
+{
+    request->operation = operation;
+    request->memory = IOMemoryDescriptor_upcast(memory);
+    request->offset = offset;
+    request->sector = sector;
+    request->length = length;
+    request->completion = NULL;
+    request->context = NULL;
+    request->done = false;
+}
 
 /*
  * Put it in the ring, or in line for it; the device sees it after

@@ -33,7 +33,7 @@
 /* Header that the device reads first (section 5.2.6). */
 struct blk_header {
     uint32_t type;
-    uint32_t reserved;
+    uint32_t reserved; /* 0, from the beginning */
     uint64_t sector;
 };
 
@@ -47,11 +47,8 @@ struct blk_range {
 /* Memory shared with the device, one for each chain, by its slot. */
 struct blk_frame {
     struct blk_header header; /* read by the device */
-    union {
-        struct blk_range range;        /* read by the device */
-        char id[VIRTIO_BLK_ID_LENGTH]; /* written by the device */
-    };
-    volatile uint8_t status; /* written by the device */
+    struct blk_range range;   /* read by the device */
+    volatile uint8_t status;  /* written by the device */
 } __attribute__((aligned(64)));
 
 struct virtio_blk {
@@ -74,7 +71,7 @@ struct virtio_blk {
     bool polled; /* interrupts from the device are switched off */
     bool lost;   /* could not be reset: takes nothing any more */
     bool id_known;
-    char id[VIRTIO_BLK_ID_LENGTH + 1];
+    char id[VIRTIO_BLK_ID_LENGTH + 1]; /* the device writes it here, all but the last NUL */
 
     virtio_blk_watch_t *watch; /* NULL: nobody does */
     void *watch_context;

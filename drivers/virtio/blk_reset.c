@@ -26,8 +26,8 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
     while ((request = virtq_detach(disk->queue)) != NULL) {
         if (request->status == kIOReturnSuccess)
             request->status = status;
-        /* One with something left to issue is also in line, and is taken from there. */
-        if (--request->parts == 0 && request->issued == request->length)
+        /* One that has its place in line is taken from there. */
+        if (--request->parts == 0)
             append(list, request);
     }
     disk->waiting = NULL;

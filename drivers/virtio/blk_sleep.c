@@ -80,6 +80,7 @@ IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH
         return kIOReturnBadArgument;
     if (!disk->id_known)
         status = perform_without_memory(disk, VIRTIO_BLK_GET_ID, 0, 0);
+    disk->id_known |= status == kIOReturnSuccess;
     memcpy(id, disk->id, VIRTIO_BLK_ID_LENGTH + 1);
     return status;
 }

@@ -88,6 +88,7 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
     vq->slot_mask = (uint16_t)((size >> vq->id_shift) - 1);
     vq->index = (uint16_t)setup->index;
     vq->indirect = setup->indirect;
+    vq->base_shift = setup->indirect ? 16 : vq->id_shift;
     vq->event_index = setup->event_index;
     vq->doorbell = setup->doorbell;
     vq->together = 1;
@@ -189,10 +190,21 @@ paddr_t virtq_used_address(const struct virtq *vq)
 void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index)
 {
     const struct virtq_segments *segments = context;
-    struct virtq_desc *entry = segments->first + index;
 
-    entry->address = segment.location;
-    entry->rest = segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT);
+    virtq_desc_store(segments->first + index, segment.location,
+                     segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT));
+}
+
+void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *chain)
+{
+    *chain = (struct virtq_chain){
+        .entries = vq->chains + ((size_t)slot << vq->chain_shift),
+        .slot = (uint16_t)slot,
+        .base = (uint16_t)(slot << vq->base_shift),
+        .table = vq->indirect,
+    };
+    while ((chain->entries[chain->count++].rest & (uint64_t)VIRTQ_NEXT << VIRTQ_REST_FLAGS) != 0)
+        continue;
 }
 
 bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry)
@@ -231,6 +243,7 @@ void virtq_publish(struct virtq *vq)
     if (before == vq->avail_index || vq->broken != NULL)
         return;
     vq->published = vq->avail_index;
+    vq->counters.requests += (uint16_t)(vq->published - before);
     /*
      * More are in flight now, so the interrupt may come later. Where the device has
      * passed the new index it has passed the old one, and interrupted for that.

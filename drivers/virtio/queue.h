@@ -10,7 +10,7 @@
  *     virtq_chain_add(&chain, header, 16, VIRTQ_NEXT);
  *     virtq_chain_segments(&chain, &segments, VIRTQ_NEXT | VIRTQ_WRITE);
  *     count = IOMemoryCursor_genPhysicalSegments(cursor, memory, 0, &segments, ...);
- *     virtq_chain_filled(&chain, &segments, count, bytes); the cursor wrote the slots itself
+ *     virtq_chain_filled(&chain, count, bytes); the cursor wrote the slots itself
  *     virtq_chain_add(&chain, status, 1, VIRTQ_WRITE);     the last one has no VIRTQ_NEXT
  *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
  *     virtq_publish(queue);                                one store and one doorbell a batch
@@ -54,13 +54,14 @@ struct virtq_desc {
 /* A chain under construction. Lives on the caller's stack; only `slot` is for the caller. */
 struct virtq_chain {
     struct virtq_desc *entries;
-    uint32_t writable; /* bytes the device may write */
-    uint16_t slot;     /* names the chain until it comes back: below virtq_slots */
-    uint16_t base;     /* number of its first entry, as the device counts: 0 in a table */
-    uint16_t count;    /* entries filled */
-    uint16_t room;     /* entries it may have */
-    uint16_t segments; /* entries filled by the cursor */
-    bool table;        /* in a table of its own */
+    uint32_t writable;     /* bytes the device may write */
+    uint16_t slot;         /* names the chain until it comes back: below virtq_slots */
+    uint16_t base;         /* number of its first entry, as the device counts: 0 in a table */
+    uint16_t count;        /* entries filled */
+    uint16_t room;         /* entries it may have */
+    uint16_t segments;     /* entries filled by the cursor */
+    uint8_t segment_flags; /* VIRTQ_... of these */
+    bool table;            /* in a table of its own */
 };
 
 /* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
@@ -78,7 +79,7 @@ struct virtq_used {
 };
 
 struct virtq_counters {
-    uint64_t requests;   /* chains submitted */
+    uint64_t requests;   /* chains submitted and published */
     uint64_t segments;   /* entries the cursor filled in them */
     uint64_t doorbells;  /* notifications to the device */
     uint64_t interrupts; /* counted by the driver with virtq_count_interrupt */
@@ -139,13 +140,11 @@ void virtq_output_segment(IOPhysicalSegment segment, void *segments, UInt32 inde
  * Make ready for the cursor: its entries go behind those added so far. `segments`
  * is what the cursor is to be given. Again, to fill the same entries anew.
  */
-static inline void virtq_chain_segments(const struct virtq_chain *chain,
-                                        struct virtq_segments *segments, unsigned flags);
+static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_segments *segments,
+                                        unsigned flags);
 
 /* What the cursor did: `count` entries with `bytes` in all. */
-static inline void virtq_chain_filled(struct virtq_chain *chain,
-                                      const struct virtq_segments *segments, unsigned count,
-                                      uint32_t bytes);
+static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
 
 /* One entry of a chain, for whoever wants to show it. */
 struct virtq_entry {
@@ -155,7 +154,10 @@ struct virtq_entry {
     unsigned slot;   /* where it stands: in the chain's own table, or in the ring */
 };
 
-/* Read back the index-th entry of a chain before virtq_submit; false: it has no such entry. */
+/* A chain that is submitted, but not published, again; for virtq_chain_entry alone. */
+void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chain *chain);
+
+/* Read back the index-th entry of a chain before virtq_publish; false: it has no such entry. */
 bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry);
 
 /* The chain stands in a table of its own and takes one entry of the ring. */
@@ -172,6 +174,10 @@ void virtq_publish(struct virtq *queue);
 
 /* The next chain that came back; false: none now, or the queue is broken. */
 static inline bool virtq_take(struct virtq *queue, struct virtq_used *used);
+
+/* How many came back: virtq_take_next takes as many, unless it finds the queue broken. */
+static inline unsigned virtq_completed(struct virtq *queue);
+static inline bool virtq_take_next(struct virtq *queue, struct virtq_used *used);
 
 /*
  * Ask for an interrupt at the next completion (see virtq_gather_interrupts). True:

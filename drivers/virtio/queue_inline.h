@@ -17,6 +17,13 @@ static inline uint64_t virtq_rest(uint32_t length, unsigned flags, unsigned next
     return length | (uint64_t)flags << VIRTQ_REST_FLAGS | (uint64_t)next << VIRTQ_REST_NEXT;
 }
 
+static inline void virtq_desc_store(struct virtq_desc *entry, uint64_t address, uint64_t rest)
+{
+    /* The place in one register: one instruction stores both words, and not two to two places. */
+    __asm__("" : "+r"(entry));
+    *entry = (struct virtq_desc){address, rest};
+}
+
 static inline unsigned virtq_size(const struct virtq *vq)
 {
     return vq->mask + 1u;
@@ -52,7 +59,7 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
     chain->entries = vq->chains + ((size_t)slot << vq->chain_shift);
     chain->slot = slot;
-    chain->base = vq->indirect ? 0 : (uint16_t)(slot << vq->id_shift);
+    chain->base = (uint16_t)(slot << vq->base_shift);
     chain->room = (uint16_t)(1u << vq->chain_shift);
     chain->table = vq->indirect;
     chain->count = 0;
@@ -68,27 +75,25 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
     const unsigned next = (flags & VIRTQ_NEXT) != 0 ? chain->base + at + 1u : 0;
 
     ASSERT(at < chain->room && length != 0);
-    chain->entries[at].address = address.value;
-    chain->entries[at].rest = virtq_rest(length, flags, next);
+    virtq_desc_store(&chain->entries[at], address.value, virtq_rest(length, flags, next));
     if ((flags & VIRTQ_WRITE) != 0)
         chain->writable += length;
 }
 
-static inline void virtq_chain_segments(const struct virtq_chain *chain,
-                                        struct virtq_segments *segments, unsigned flags)
+static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_segments *segments,
+                                        unsigned flags)
 {
+    chain->segment_flags = (uint8_t)flags;
     segments->first = chain->entries + chain->count;
     segments->rest = virtq_rest(0, flags, chain->base + chain->count + 1u);
 }
 
-static inline void virtq_chain_filled(struct virtq_chain *chain,
-                                      const struct virtq_segments *segments, unsigned count,
-                                      uint32_t bytes)
+static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes)
 {
     ASSERT(count <= virtq_chain_room(chain));
     chain->count = (uint16_t)(chain->count + count);
     chain->segments = (uint16_t)(chain->segments + count);
-    if ((segments->rest & (uint64_t)VIRTQ_WRITE << VIRTQ_REST_FLAGS) != 0)
+    if ((chain->segment_flags & VIRTQ_WRITE) != 0)
         chain->writable += bytes;
 }
 
@@ -108,7 +113,6 @@ static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chai
     known->writable = chain->writable;
     vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(slot << vq->id_shift);
     vq->avail_index++;
-    vq->counters.requests++;
     vq->counters.segments += chain->segments;
 }
 
@@ -124,20 +128,24 @@ static inline void virtq_release(struct virtq *vq, uint16_t slot)
 /* Marks the queue broken. */
 void virtq_reject(struct virtq *vq, const char *reason);
 
-static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
+static inline unsigned virtq_completed(struct virtq *vq)
 {
     const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_ACQUIRE);
-    const uint16_t next = vq->used_index;
+    const uint16_t count = (uint16_t)(index - vq->used_index);
 
-    if (index == next || vq->broken != NULL)
-        return false;
+    if (count == 0 || vq->broken != NULL)
+        return 0;
     /* Chains that are submitted but not published cannot be back either. */
-    if ((uint16_t)(index - next) > (uint16_t)(vq->published - next)) {
+    if (count > (uint16_t)(vq->published - vq->used_index)) {
         virtq_reject(vq, "the used index went beyond what is in flight");
-        return false;
+        return 0;
     }
+    return count;
+}
 
-    const volatile struct virtq_used_element *element = &vq->used->ring[next & vq->mask];
+static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
+{
+    const volatile struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
     const uint32_t id = element->id;
     const uint32_t length = element->length;
     const uint32_t slot = id >> vq->id_shift;
@@ -155,9 +163,14 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
     used->length = length;
     used->missing = known->writable - length;
     used->slot = (uint16_t)slot;
-    vq->used_index = (uint16_t)(next + 1);
+    vq->used_index++;
     virtq_release(vq, (uint16_t)slot);
     return true;
+}
+
+static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
+{
+    return virtq_completed(vq) != 0 && virtq_take_next(vq, used);
 }
 
 /* Completions from now to the interrupt: with nothing published the next one. */

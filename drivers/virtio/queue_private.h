@@ -56,6 +56,7 @@ struct virtq {
     uint16_t index;
     uint8_t chain_shift; /* log2 of the entries of one chain */
     uint8_t id_shift;    /* a slot's number in the ring: slot << id_shift */
+    uint8_t base_shift;  /* of its first entry there; 16 with tables, which leaves 0 of it */
     bool indirect;
     bool event_index;
     bool quiet;        /* no interrupt is asked for */

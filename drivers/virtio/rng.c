@@ -132,7 +132,7 @@ static IOReturn read_segment(IOMemoryDescriptor *memory, uint64_t offset, uint64
 
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
-    virtq_chain_filled(&chain, &segments, 1, (uint32_t)size);
+    virtq_chain_filled(&chain, 1, (uint32_t)size);
     virtq_submit(rng.queue, &chain, memory);
     virtq_publish(rng.queue);
     while (!virtq_take(rng.queue, &used)) {

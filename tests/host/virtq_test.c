@@ -232,7 +232,7 @@ static void test_segment_function(void **state)
                     bytes += buffer_length(id, i + 1);
                 }
             }
-            virtq_chain_filled(&chain, &segments, count, bytes);
+            virtq_chain_filled(&chain, count, bytes);
             virtq_chain_add(&chain, buffer_address(count, count + 1),
                             buffer_length(count, count + 1), VIRTQ_WRITE);
             virtq_submit(device.queue, &chain, &device);
