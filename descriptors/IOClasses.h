@@ -6,6 +6,9 @@
  *     IOMemoryDescriptor (abstract)
  *       IOGeneralMemoryDescriptor
  *         IOBufferMemoryDescriptor
+ *         IOGuardPageMemoryDescriptor
+ *       IODeviceMemory
+ *       IOInterleavedMemoryDescriptor
  *       IOSubMemoryDescriptor
  *       IOMultiMemoryDescriptor
  *     IOMemoryCursor
@@ -27,6 +30,9 @@ typedef struct OSArray OSArray;
 typedef struct IOMemoryDescriptor IOMemoryDescriptor;
 typedef struct IOGeneralMemoryDescriptor IOGeneralMemoryDescriptor;
 typedef struct IOBufferMemoryDescriptor IOBufferMemoryDescriptor;
+typedef struct IOGuardPageMemoryDescriptor IOGuardPageMemoryDescriptor;
+typedef struct IODeviceMemory IODeviceMemory;
+typedef struct IOInterleavedMemoryDescriptor IOInterleavedMemoryDescriptor;
 typedef struct IOSubMemoryDescriptor IOSubMemoryDescriptor;
 typedef struct IOMultiMemoryDescriptor IOMultiMemoryDescriptor;
 typedef struct IOMemoryCursor IOMemoryCursor;
@@ -46,6 +52,9 @@ typedef union {
     IOMemoryDescriptor *descriptor;
     IOGeneralMemoryDescriptor *general;
     IOBufferMemoryDescriptor *buffer;
+    IOGuardPageMemoryDescriptor *guard;
+    IODeviceMemory *device;
+    IOInterleavedMemoryDescriptor *interleaved;
     IOSubMemoryDescriptor *sub;
     IOMultiMemoryDescriptor *multi;
     IOMemoryCursor *cursor;
@@ -62,6 +71,9 @@ typedef union {
     const IOMemoryDescriptor *descriptor;
     const IOGeneralMemoryDescriptor *general;
     const IOBufferMemoryDescriptor *buffer;
+    const IOGuardPageMemoryDescriptor *guard;
+    const IODeviceMemory *device;
+    const IOInterleavedMemoryDescriptor *interleaved;
     const IOSubMemoryDescriptor *sub;
     const IOMultiMemoryDescriptor *multi;
     const IOMemoryCursor *cursor;
@@ -76,6 +88,9 @@ typedef union {
     IOMemoryDescriptor *descriptor;
     IOGeneralMemoryDescriptor *general;
     IOBufferMemoryDescriptor *buffer;
+    IOGuardPageMemoryDescriptor *guard;
+    IODeviceMemory *device;
+    IOInterleavedMemoryDescriptor *interleaved;
     IOSubMemoryDescriptor *sub;
     IOMultiMemoryDescriptor *multi;
 } IOMemoryDescriptorRef __attribute__((transparent_union));
@@ -84,6 +99,9 @@ typedef union {
     const IOMemoryDescriptor *descriptor;
     const IOGeneralMemoryDescriptor *general;
     const IOBufferMemoryDescriptor *buffer;
+    const IOGuardPageMemoryDescriptor *guard;
+    const IODeviceMemory *device;
+    const IOInterleavedMemoryDescriptor *interleaved;
     const IOSubMemoryDescriptor *sub;
     const IOMultiMemoryDescriptor *multi;
 } IOMemoryDescriptorConstRef __attribute__((transparent_union));

@@ -64,25 +64,43 @@ IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memor
     return kIOReturnSuccess;
 }
 
-void composite_drop(struct IOCompositeMemory *self)
+IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
+                          IOByteCount start, IOByteCount length)
 {
-    struct IOMemoryPart *const parts = self->parts;
-    const UInt32 count = self->count;
-    UInt32 i;
+    IOMemoryDescriptor *const base = &self->super;
+    IOReturn status;
 
+    if (memory == NULL || (base->flags & kIODirectionOutIn & ~memory->flags) != 0) {
+        return kIOReturnBadArgument;
+    }
+    status = composite_add(self, memory, start, length);
+    if (status == kIOReturnSuccess && base->tag == 0) {
+        base->tag = memory->tag;
+    }
+    return status;
+}
+
+void composite_empty(struct IOCompositeMemory *self)
+{
     while (self->super.wireCount != 0) {
         composite_complete(&self->super, kIODirectionNone);
     }
-    self->parts = NULL;
-    self->count = 0;
     self->super.length = 0;
+    self->super.depth = 1;
     self->super.preparationID = kIOPreparationIDUnprepared;
-    for (i = 0; i < count; i++) {
-        OSObject_release(parts[i].memory);
+    while (self->count != 0) {
+        self->count--;
+        OSObject_release(self->parts[self->count].memory);
     }
-    if (parts != &self->single) {
-        platform_free(parts);
+}
+
+void composite_drop(struct IOCompositeMemory *self)
+{
+    composite_empty(self);
+    if (self->parts != &self->single) {
+        platform_free(self->parts);
     }
+    self->parts = NULL;
 }
 
 void composite_free(OSObject *object)

@@ -41,7 +41,17 @@ IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts);
 IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
                        IOByteCount start, IOByteCount length);
 
-/* Complete what is prepared, release the parts, forget them; length 0. */
+/*
+ * The same for a part that a caller adds: kIOReturnBadArgument as well if its direction
+ * lacks a bit of the composite's. The first tag that is not 0 becomes the composite's.
+ */
+IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
+                          IOByteCount start, IOByteCount length);
+
+/* Complete what is prepared, release the parts; length 0. No DMA is active. */
+void composite_empty(struct IOCompositeMemory *self);
+
+/* The same, and the room goes too. */
 void composite_drop(struct IOCompositeMemory *self);
 
 /* The methods. */

@@ -30,27 +30,16 @@ const IOMemoryDescriptorClass IOMultiMemoryDescriptor_class = {
 };
 
 static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor **descriptors,
-                             UInt32 count, IODirection direction)
+                             UInt32 count)
 {
-    IOMemoryDescriptor *base = &self->super;
+    IOReturn status = kIOReturnSuccess;
     UInt32 i;
 
-    for (i = 0; i < count; i++) {
-        IOMemoryDescriptor *child = descriptors[i];
-        IOReturn status;
-
-        if (child == NULL || (direction & kIODirectionOutIn & ~child->flags) != 0) {
-            return kIOReturnBadArgument;
-        }
-        status = composite_add(self, child, 0, child->length);
-        if (status != kIOReturnSuccess) {
-            return status;
-        }
-        if (base->tag == 0) {
-            base->tag = child->tag;
-        }
+    for (i = 0; i < count && status == kIOReturnSuccess; i++) {
+        status =
+            composite_append(self, descriptors[i], 0, IOMemoryDescriptor_getLength(descriptors[i]));
     }
-    return kIOReturnSuccess;
+    return status;
 }
 
 /* The new children may be kept alive only by the former ones: they go last. */
@@ -73,7 +62,7 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     composite->super.preparationID = kIOPreparationIDUnprepared;
     status = composite_make_room(composite, count);
     if (status == kIOReturnSuccess) {
-        status = add_children(composite, descriptors, count, direction);
+        status = add_children(composite, descriptors, count);
     }
     composite_drop(&former);
     if (status != kIOReturnSuccess) {

@@ -53,6 +53,9 @@ uint64_t platform_ram_pages(void);
 uint64_t platform_last_page(void); /* highest page number of RAM */
 bool platform_memory_is_short(void);
 
+/* True if a byte of [start, start + length) is RAM of the machine; it does not wrap. */
+bool platform_is_ram(uint64_t start, uint64_t length);
+
 /* True if [start, start + size) lies where this address space may have memory. */
 bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size);
 

@@ -116,6 +116,11 @@ bool platform_memory_is_short(void)
     return stats.free < stats.total / 64;
 }
 
+bool platform_is_ram(uint64_t start, uint64_t length)
+{
+    return page_overlaps_ram(paddr(start), length);
+}
+
 _Static_assert(PLATFORM_WIRE_WRITE == VM_WIRE_WRITE && PLATFORM_WIRE_NO_FAULT == VM_WIRE_NO_FAULT,
                "flags pass through");
 

@@ -112,6 +112,9 @@ struct page_stats {
 /* Counts owners by going through the records of all RAM that was ever used: not for a hot path. */
 void page_get_stats(struct page_stats *stats);
 
+/* True if the allocator knows a page of [start, start + size), reserved ones included. */
+bool page_overlaps_ram(paddr_t start, uint64_t size);
+
 /* Highest page number of RAM (address >> PAGE_SHIFT). */
 uint64_t page_last(void);
 

@@ -133,3 +133,25 @@ uint64_t page_last(void)
 {
     return page_pool.last;
 }
+
+bool page_overlaps_ram(paddr_t start, uint64_t size)
+{
+    const uint64_t limit = page_pool.section_count << SECTION_SHIFT;
+    uint64_t address = start.value & ~PAGE_MASK, end;
+
+    if (start.value >= limit || size == 0)
+        return false;
+    end = size < limit - start.value ? start.value + size : limit;
+    while (address < end) {
+        const uint64_t section = address >> SECTION_SHIFT;
+
+        if (page_pool.sections[section] == SECTION_FOREIGN) {
+            address = (section + 1) << SECTION_SHIFT;
+        } else if (page_get_state(paddr(address)) != PAGE_FOREIGN) {
+            return true;
+        } else {
+            address += PAGE_SIZE;
+        }
+    }
+    return false;
+}

@@ -120,6 +120,14 @@ static void test_banks_holes_and_reservations(void **state)
     assert_int_equal(page_get_state(paddr(RAM + 76 * SIM_MIB - 1)), PAGE_RESERVED);
     assert_int_equal(page_get_state(paddr(RAM + 96 * SIM_MIB)), PAGE_FOREIGN);
     assert_int_equal(page_get_state(paddr(RAM + 511 * SIM_MIB)), PAGE_FOREIGN);
+    assert_false(page_overlaps_ram(paddr(0), RAM + 0x2000));
+    assert_true(page_overlaps_ram(paddr(0), RAM + 0x2001));
+    assert_false(page_overlaps_ram(paddr(RAM + 32 * SIM_MIB + 0x1000), 32 * SIM_MIB - 0x1000));
+    assert_true(page_overlaps_ram(paddr(RAM + 32 * SIM_MIB + 0xfff), 1));
+    assert_true(page_overlaps_ram(paddr(RAM + 64 * SIM_MIB + 5), 1)); /* reserved */
+    assert_false(page_overlaps_ram(paddr(RAM + 64 * SIM_MIB), 0));
+    assert_true(page_overlaps_ram(paddr(RAM + 96 * SIM_MIB), UINT64_MAX - (RAM + 96 * SIM_MIB)));
+    assert_false(page_overlaps_ram(paddr(UINT64_MAX), 1));
     /* Records: sections 0-8, 16-23 and 128-143, one page of section bytes. */
     assert_int_equal(now.reserved, reserved_pages + (9 + 8 + 16) * 8 + 1);
 

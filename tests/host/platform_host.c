@@ -387,6 +387,11 @@ uint64_t platform_last_page(void)
     return atop(HOST_RAM_END - 1);
 }
 
+bool platform_is_ram(uint64_t start, uint64_t length)
+{
+    return length != 0 && start < HOST_RAM_END && start + length > HOST_RAM_BASE;
+}
+
 bool platform_memory_is_short(void)
 {
     return memory_short;

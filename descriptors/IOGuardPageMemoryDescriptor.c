@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
+
+#include "descriptors/IOGeneralMemoryDescriptor_private.h"
+
+/* A general descriptor without ranges: only its length means something. */
+struct IOGuardPageMemoryDescriptor {
+    IOGeneralMemoryDescriptor super;
+};
+
+static IOReturn guard_prepare(IOMemoryDescriptor *base, IODirection direction)
+{
+    (void)direction;
+    if (base->wireCount == UINT32_MAX) {
+        return kIOReturnNoResources;
+    }
+    base->wireCount++;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
+{
+    (void)direction;
+    if (base->wireCount == 0) {
+        return kIOReturnNotReady;
+    }
+    if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    base->wireCount--;
+    return kIOReturnSuccess;
+}
+
+/* As if it lay at address 0, to whoever reckons with page offsets only. */
+static addr64_t guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                           IOByteCount *length, IOOptionBits options)
+{
+    if ((options & _kIOMemorySourceSegment) != 0) {
+        *length = base->length - offset;
+        return offset;
+    }
+    *length = 0;
+    IOMemory_fail(kIOReturnNotPermitted);
+    return 0;
+}
+
+static uint64_t guard_get_preparation_id(IOMemoryDescriptor *base)
+{
+    (void)base;
+    return kIOPreparationIDAlwaysPrepared;
+}
+
+static void guard_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+{
+    descriptor_get_characteristics(base, out);
+    out->fSGCount = 1;
+    out->fPages = (UInt32)atop(base->length);
+}
+
+static void guard_free(OSObject *object)
+{
+    ((IOMemoryDescriptor *)object)->wireCount = 0; /* no page was pinned */
+    IOGeneralMemoryDescriptor_class.meta.free(object);
+}
+
+static uint32_t instances;
+
+OS_CLASS(IOMemoryDescriptorClass, IOGuardPageMemoryDescriptor);
+const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
+    .meta = {"IOGuardPageMemoryDescriptor", &IOGeneralMemoryDescriptor_metaClass,
+             sizeof(IOGuardPageMemoryDescriptor), &instances, guard_free},
+    .initWithOptions = descriptor_init_with_options,
+    .prepare = guard_prepare,
+    .complete = guard_complete,
+    .getPhysicalSegment = guard_get_physical_segment,
+    .walk = descriptor_walk,
+    .getPreparationID = guard_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = descriptor_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = guard_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+};
+
+static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
+{
+    IOMemoryDescriptor *base;
+    uint64_t rounded;
+
+    if (self == NULL || size == 0 || round_page_overflow(size, &rounded)) {
+        return kIOReturnBadArgument;
+    }
+    base = &self->super.super;
+    if (base->wireCount != 0 || base->dmaActive != 0) {
+        return kIOReturnBusy;
+    }
+    base->length = rounded;
+    base->flags = kIOMemoryTypeVirtual | kIODirectionOutIn;
+    self->super.task = kernel_task;
+    return kIOReturnSuccess;
+}
+
+bool IOGuardPageMemoryDescriptor_initWithSize(IOGuardPageMemoryDescriptor *self, vm_size_t size)
+{
+    const IOReturn status = initialise(self, size);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+IOGuardPageMemoryDescriptor *IOGuardPageMemoryDescriptor_withSize(vm_size_t size)
+{
+    OSObject *object = OSMetaClass_allocate(&IOGuardPageMemoryDescriptor_metaClass);
+    IOGuardPageMemoryDescriptor *self = (IOGuardPageMemoryDescriptor *)object;
+
+    if (self != NULL && !IOGuardPageMemoryDescriptor_initWithSize(self, size)) {
+        OSObject_release(object);
+        return NULL;
+    }
+    return self;
+}
+
+void IOGuardPageMemoryDescriptor_free(IOGuardPageMemoryDescriptor *self)
+{
+    IOMemoryDescriptor_free(self);
+}
