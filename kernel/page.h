@@ -92,6 +92,14 @@ void page_set_reclaim(page_reclaim_t *function);
  */
 kern_return_t page_pin(paddr_t page);
 kern_return_t page_unpin(paddr_t page);
+
+/*
+ * The same for every page of a list, all or nothing. Pages that are no RAM, such as
+ * a device's registers, are passed over.
+ */
+kern_return_t page_pin_list(const paddr_t *pages, uint64_t count);
+void page_unpin_list(const paddr_t *pages, uint64_t count);
+
 uint32_t page_pin_count(paddr_t page); /* 0 for a page that is not RAM */
 
 enum page_state page_get_state(paddr_t page);

@@ -1,68 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pins, and what the allocator tells of its pages. */
+/* What the allocator tells of its pages. */
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/page_private.h"
-
-/* The record of a page that may be pinned, or NULL. Call with interrupts masked. */
-static struct page *pinnable(paddr_t address)
-{
-    uint64_t section = address.value >> SECTION_SHIFT;
-    struct page *page;
-
-    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED)
-        page_section_ready(section);
-    page = page_lookup(address);
-    if (!page || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
-        page->state == RECORD_FOREIGN)
-        return NULL;
-    return page;
-}
-
-kern_return_t page_pin(paddr_t address)
-{
-    irq_state_t irq = irq_mask();
-    struct page *page = pinnable(address);
-    kern_return_t status = KERN_SUCCESS;
-
-    if (!page) {
-        status = KERN_INVALID_ADDRESS;
-    } else if (page->pins == UINT32_MAX) {
-        status = KERN_FAILURE;
-    } else {
-        page->pins++;
-        page_pool.pins++;
-    }
-    irq_restore(irq);
-    return status;
-}
-
-kern_return_t page_unpin(paddr_t address)
-{
-    irq_state_t irq = irq_mask();
-    struct page *page = pinnable(address);
-    kern_return_t status = KERN_SUCCESS;
-
-    if (!page) {
-        status = KERN_INVALID_ADDRESS;
-    } else if (page->pins == 0) {
-        status = KERN_FAILURE;
-    } else {
-        page->pins--;
-        page_pool.pins--;
-        if (page->pins == 0 && page->flags & RECORD_ORPHAN)
-            page_unpinned(page);
-    }
-    irq_restore(irq);
-    return status;
-}
-
-uint32_t page_pin_count(paddr_t address)
-{
-    const struct page *page = page_lookup(address);
-
-    return page ? page->pins : 0; /* only pages with a valid record can have pins */
-}
 
 enum page_state page_get_state(paddr_t address)
 {

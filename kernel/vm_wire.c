@@ -24,6 +24,29 @@ static kern_return_t supply_direct(vaddr_t va, unsigned access, paddr_t *page)
     return KERN_SUCCESS;
 }
 
+/* A whole range of the direct map: nothing is made resident, so that pins may come at the end. */
+static kern_return_t wire_direct(vaddr_t start, uint64_t count, unsigned access, paddr_t *pages)
+{
+    uint64_t done = 0;
+
+    while (done < count) {
+        struct mmu_translation at;
+        uint64_t left;
+
+        if (!is_direct(kernel_map, start + (done << PAGE_SHIFT)) ||
+            !mmu_translate(mmu_kernel, start + (done << PAGE_SHIFT), &at))
+            return KERN_INVALID_ADDRESS;
+        if (access & ~at.attributes.access)
+            return KERN_PROTECTION_FAILURE;
+        left = at.contiguous >> PAGE_SHIFT;
+        for (; left > 0 && done < count; left--, done++) {
+            pages[done] = at.pa;
+            at.pa.value += PAGE_SIZE;
+        }
+    }
+    return page_pin_list(pages, count);
+}
+
 /* The page at an address for an access that does not go through the page tables. */
 static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, unsigned flags,
                             paddr_t *page)
@@ -50,6 +73,8 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 
+    if (is_direct(map, start))
+        return wire_direct(start, count, access, pages);
     while (done < count) {
         status = supply(map, start + (done << PAGE_SHIFT), access, how, &pages[done]);
         if (status == KERN_SUCCESS && page_get_state(pages[done]) != PAGE_FOREIGN)
@@ -65,9 +90,7 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
 
 void vm_unwire(const paddr_t *pages, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i++)
-        if (page_get_state(pages[i]) != PAGE_FOREIGN)
-            page_unpin(pages[i]);
+    page_unpin_list(pages, count);
 }
 
 /* Memory the kernel can reach: RAM. Registers are not copied as bytes. */
