@@ -17,6 +17,7 @@ static struct task kernel_task_storage;
 struct task *const kernel_task = &kernel_task_storage;
 
 static uint64_t user_tasks;
+static struct task *current = &kernel_task_storage;
 
 void task_init(void)
 {
@@ -52,7 +53,7 @@ void task_terminate(struct task *task)
     if (!map)
         return;
     while ((watch = task->watches)) {
-        task->watches = watch->next;
+        task_watch_remove(watch);
         watch->died(task, watch->context);
     }
     task->map = NULL;
@@ -88,16 +89,30 @@ struct vm_map *task_map(struct task *task)
 void task_watch_add(struct task *task, struct task_watch *watch)
 {
     watch->next = task->watches;
+    watch->link = &task->watches;
+    if (watch->next)
+        watch->next->link = &watch->next;
     task->watches = watch;
 }
 
-void task_watch_remove(struct task *task, struct task_watch *watch)
+void task_watch_remove(struct task_watch *watch)
 {
-    for (struct task_watch **link = &task->watches; *link; link = &(*link)->next)
-        if (*link == watch) {
-            *link = watch->next;
-            return;
-        }
+    if (!watch->link)
+        return;
+    *watch->link = watch->next;
+    if (watch->next)
+        watch->next->link = watch->link;
+    watch->link = NULL;
+}
+
+struct task *task_current(void)
+{
+    return current;
+}
+
+void task_set_current(struct task *task)
+{
+    current = task;
 }
 
 void task_ledger_credit(struct task *task, int tag, bool footprint, uint64_t bytes)

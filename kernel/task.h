@@ -37,11 +37,15 @@ struct vm_map *task_map(struct task *task);
 struct task_watch {
     void (*died)(struct task *task, void *context);
     void *context;
-    struct task_watch *next; /* private */
+    struct task_watch *next, **link; /* private */
 };
 
 void task_watch_add(struct task *task, struct task_watch *watch);
-void task_watch_remove(struct task *task, struct task_watch *watch);
+void task_watch_remove(struct task_watch *watch); /* once it was called: no effect */
+
+/* The task on whose behalf the CPU runs: kernel_task until somebody serves another one. */
+struct task *task_current(void);
+void task_set_current(struct task *task);
 
 /* Bytes charged, by tag; footprint counts what is not hidden from it. */
 struct task_ledger {

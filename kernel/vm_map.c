@@ -72,11 +72,6 @@ struct mmu_space *vm_map_space(struct vm_map *map)
     return map->space;
 }
 
-static bool is_whole_pages(vaddr_t start, uint64_t size)
-{
-    return size != 0 && ((start | size) & PAGE_MASK) == 0;
-}
-
 bool vm_map_is_legal(const struct vm_map *map, vaddr_t start, uint64_t size)
 {
     vaddr_t low = map->ranges.low;
@@ -142,15 +137,14 @@ static void free_entry(struct vm_entry *entry)
     heap_free(entry);
 }
 
-static void attach(struct vm_entry *entry)
+void vm_entry_attach(struct vm_entry *entry)
 {
     range_tree_insert(&entry->map->ranges, &entry->node);
     link_object(entry);
     stats.entries++;
 }
 
-/* Out of the page tables, the tree and the object's list; the entry itself stays. */
-static void detach(struct vm_entry *entry)
+void vm_entry_detach(struct vm_entry *entry)
 {
     vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     range_tree_remove(&entry->map->ranges, &entry->node);
@@ -174,19 +168,18 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     upper->node.start = address;
     upper->node.end = entry->node.end;
     range_tree_resize(&map->ranges, &entry->node, entry->node.start, address);
-    attach(upper);
+    vm_entry_attach(upper);
     return KERN_SUCCESS;
 }
 
-static kern_return_t split_borders(struct vm_map *map, vaddr_t start, vaddr_t end)
+kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
     kern_return_t status = split_at(map, start);
 
     return status == KERN_SUCCESS ? split_at(map, end) : status;
 }
 
-/* Detach all entries inside an interval whose borders are split; chained by next_of_object. */
-static struct vm_entry *detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
+struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
     struct vm_entry *detached = NULL;
     struct range_node *node;
@@ -194,7 +187,7 @@ static struct vm_entry *detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
     while ((node = range_tree_at_or_above(&map->ranges, start)) && node->start < end) {
         struct vm_entry *entry = vm_entry_of(node);
 
-        detach(entry);
+        vm_entry_detach(entry);
         entry->next_of_object = detached;
         detached = entry;
     }
@@ -216,7 +209,7 @@ static void reattach_all(struct vm_entry *entries)
     while (entries) {
         struct vm_entry *next = entries->next_of_object;
 
-        attach(entries);
+        vm_entry_attach(entries);
         entries = next;
     }
 }
@@ -251,7 +244,7 @@ static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size))
         return KERN_INVALID_ADDRESS;
     if (flags & VM_ENTER_OVERWRITE)
-        return split_borders(map, *address, *address + size);
+        return vm_map_split(map, *address, *address + size);
     return range_tree_is_free(&map->ranges, *address, *address + size) ? KERN_SUCCESS
                                                                        : KERN_NO_SPACE;
 }
@@ -264,7 +257,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     kern_return_t status;
     vaddr_t at = *address;
 
-    if (!is_whole_pages(0, size) || !range_is_valid(range, size))
+    if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size))
         return KERN_INVALID_ARGUMENT;
     entry = new_entry(map, range);
     if (!entry)
@@ -275,14 +268,14 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
         return status;
     }
     if (flags & VM_ENTER_OVERWRITE)
-        replaced = detach_all(map, at, at + size);
+        replaced = vm_map_detach_all(map, at, at + size);
     entry->node.start = at;
     entry->node.end = at + size;
-    attach(entry);
+    vm_entry_attach(entry);
     if (flags & VM_ENTER_EAGER)
         status = vm_map_fill_tables(map, at, size);
     if (status != KERN_SUCCESS) {
-        detach(entry);
+        vm_entry_detach(entry);
         free_entry(entry);
         reattach_all(replaced);
         return status;
@@ -296,84 +289,12 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
 {
     kern_return_t status;
 
-    if (!is_whole_pages(start, size) || start + size < start)
+    if (!vm_is_whole_pages(start, size) || start + size < start)
         return KERN_INVALID_ARGUMENT;
-    status = split_borders(map, start, start + size);
+    status = vm_map_split(map, start, start + size);
     if (status == KERN_SUCCESS)
-        free_all(detach_all(map, start, start + size));
+        free_all(vm_map_detach_all(map, start, start + size));
     return status;
-}
-
-/* Visit the entries of an interval without holes; stops at the first status that is not success. */
-typedef kern_return_t entry_visitor_t(struct vm_entry *entry, unsigned argument);
-
-static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t end,
-                                   entry_visitor_t *visit, unsigned argument)
-{
-    for (vaddr_t at = start; at < end;) {
-        struct vm_entry *entry = vm_map_entry(map, at);
-        kern_return_t status = entry ? visit(entry, argument) : KERN_INVALID_ADDRESS;
-
-        if (status != KERN_SUCCESS)
-            return status;
-        at = entry->node.end;
-    }
-    return KERN_SUCCESS;
-}
-
-static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
-{
-    return access & ~entry->range.max_access ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
-}
-
-static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
-{
-    entry->range.access = access;
-    vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
-    return KERN_SUCCESS;
-}
-
-/* Change whole entries of an interval without holes, all of which must allow it. */
-static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t size,
-                                    entry_visitor_t *check, entry_visitor_t *change,
-                                    unsigned argument)
-{
-    vaddr_t end = start + size;
-    kern_return_t status;
-
-    if (!is_whole_pages(start, size) || end < start)
-        return KERN_INVALID_ARGUMENT;
-    status = visit_entries(map, start, end, check, argument);
-    if (status == KERN_SUCCESS)
-        status = split_borders(map, start, end);
-    if (status == KERN_SUCCESS)
-        status = visit_entries(map, start, end, change, argument);
-    return status;
-}
-
-kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access)
-{
-    return change_entries(map, start, size, check_protect, set_protect, access);
-}
-
-static kern_return_t exists(struct vm_entry *entry, unsigned argument)
-{
-    (void)entry;
-    (void)argument;
-    return KERN_SUCCESS;
-}
-
-static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
-{
-    entry->blocked = blocked != 0;
-    if (blocked)
-        vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
-    return KERN_SUCCESS;
-}
-
-kern_return_t vm_map_block(struct vm_map *map, vaddr_t start, uint64_t size, bool block)
-{
-    return change_entries(map, start, size, exists, set_blocked, block);
 }
 
 void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size)

@@ -76,6 +76,16 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size);
  */
 kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access);
 
+/* Change the cache mode of whole intervals. KERN_INVALID_ADDRESS: a hole. */
+kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size,
+                                enum mmu_memory memory);
+
+/*
+ * Each of two intervals that do not overlap shows from now on what the other
+ * showed, holes included.
+ */
+kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, uint64_t size);
+
 /* Drop the page-table entries of an interval; accesses fault and refill them. */
 void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size);
 
@@ -109,7 +119,11 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                           paddr_t *pages);
 
-/* Give back the pins of vm_map_wire. */
+/* The same for pages of an object, whoever shows them. */
+kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                             unsigned flags, paddr_t *pages);
+
+/* Give back the pins of both. */
 void vm_unwire(const paddr_t *pages, uint64_t count);
 
 /* Copy between a map and kernel memory; survives bad addresses (errors as vm_fault, with what was

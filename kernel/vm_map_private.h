@@ -45,4 +45,21 @@ void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end);
 
 struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
 
+static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)
+{
+    return size != 0 && ((start | size) & PAGE_MASK) == 0;
+}
+
+/* Make start and end borders between entries. What is shown stays the same. */
+kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end);
+
+/* Into the tree of its map and its object's list; there must be room. */
+void vm_entry_attach(struct vm_entry *entry);
+
+/* Out of the page tables, the tree and the object's list; the entry itself stays. */
+void vm_entry_detach(struct vm_entry *entry);
+
+/* Detach all entries inside an interval whose borders are split; chained by next_of_object. */
+struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end);
+
 #endif

@@ -165,6 +165,7 @@ static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
     if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS)
         return false;
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
+    vm_object_settle_page(object, page);
     *slot = page.value | VM_SLOT_PRESENT;
     object->resident++;
     stats.pages++;
@@ -189,6 +190,7 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     if (!obtained)
         return false;
     memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
+    vm_object_settle_page(object, own);
     vm_object_unmap_page(object, index);
     *slot = own.value | (*slot & PAGE_MASK);
     CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
@@ -342,6 +344,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
         if (!fill_absent(to->copy, slot))
             return false;
         memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
+        vm_object_settle_page(to->copy, vm_slot_page(*slot));
     }
     *slot |= VM_SLOT_DIRTY; /* not what a fresh page of the copy would hold */
     return true;
@@ -372,6 +375,7 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
             return false;
         memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
                PAGE_SIZE);
+        vm_object_settle_page(copy, page);
     }
     return true;
 }
@@ -387,6 +391,7 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
     status = vm_object_create(count, &context.copy);
     if (status != KERN_SUCCESS)
         return status;
+    context.copy->memory = source->memory;
     if (source->physical)
         context.failed = !copy_physical(source, first, context.copy);
     else

@@ -17,6 +17,7 @@
 #define KERNEL_VM_OBJECT_H
 
 #include "kernel/kern_return.h"
+#include "kernel/mmu.h"
 #include "kernel/types.h"
 
 struct task;
@@ -72,6 +73,13 @@ void vm_object_count(struct vm_object *object, uint64_t first, uint64_t count, u
 
 /* A device or a copy wrote the page without going through a fault. */
 void vm_object_mark_dirty(struct vm_object *object, uint64_t index);
+
+/*
+ * The cache mode of the object's pages: every range that shows it follows, and the
+ * CPU's cache holds nothing of them any more. The direct map cannot follow.
+ */
+void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory);
+enum mmu_memory vm_object_get_memory(const struct vm_object *object);
 
 /* Purgeable memory: contents that may be taken away. */
 enum vm_purge_state {

@@ -20,7 +20,8 @@ struct vm_object {
     uint32_t references;
     bool physical;
     uint64_t pages;
-    paddr_t base;       /* physical objects */
+    paddr_t base; /* physical objects */
+    enum mmu_memory memory;
     vm_slot_t **chunks; /* anonymous objects: one pointer per VM_CHUNK_SLOTS pages */
     uint64_t resident;
 
@@ -57,6 +58,9 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index);
 typedef void vm_page_visitor_t(struct vm_object *object, uint64_t index, void *context);
 void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint64_t count,
                                  vm_page_visitor_t *visit, void *context);
+
+/* The CPU has written a whole new page of the object through the direct map. */
+void vm_object_settle_page(const struct vm_object *object, paddr_t page);
 
 /* vm_purge.c: an object that is dying leaves its queue. */
 void vm_purge_forget(struct vm_object *object);

@@ -65,18 +65,37 @@ static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, uns
     return vm_object_supply(entry->range.object, vm_entry_index(entry, va), flags, page);
 }
 
-kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
+/* Pages in a row: of an address space, or of an object. */
+struct source {
+    struct vm_map *map; /* NULL: of an object */
+    vaddr_t start;
+    struct vm_object *object;
+    uint64_t first; /* index in the object */
+};
+
+static kern_return_t supply_nth(const struct source *source, uint64_t n, unsigned flags,
+                                paddr_t *page)
+{
+    unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0);
+    unsigned access = flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
+
+    if (source->map)
+        return supply(source->map, source->start + (n << PAGE_SHIFT), access, how, page);
+    if (flags & VM_WIRE_WRITE)
+        how |= VM_SUPPLY_WRITE;
+    return vm_object_supply(source->object, source->first + n, how, page);
+}
+
+static kern_return_t wire(const struct source *source, uint64_t count, unsigned flags,
                           paddr_t *pages)
 {
-    unsigned access = flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
-    unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0);
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 
     if (is_direct(map, start))
         return wire_direct(start, count, access, pages);
     while (done < count) {
-        status = supply(map, start + (done << PAGE_SHIFT), access, how, &pages[done]);
+        status = supply_nth(source, done, flags, &pages[done]);
         if (status == KERN_SUCCESS && page_get_state(pages[done]) != PAGE_FOREIGN)
             status = page_pin(pages[done]);
         if (status != KERN_SUCCESS)
@@ -86,6 +105,22 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
     if (status != KERN_SUCCESS)
         vm_unwire(pages, done);
     return status;
+}
+
+kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
+                          paddr_t *pages)
+{
+    const struct source source = {.map = map, .start = start};
+
+    return wire(&source, count, flags, pages);
+}
+
+kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                             unsigned flags, paddr_t *pages)
+{
+    const struct source source = {.object = object, .first = first};
+
+    return wire(&source, count, flags, pages);
 }
 
 void vm_unwire(const paddr_t *pages, uint64_t count)

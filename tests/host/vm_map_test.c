@@ -227,7 +227,7 @@ static void death_is_told_once_and_frees_the_ranges(void **state)
     vm_object_release(object);
     task_watch_add(task, &watch);
     task_watch_add(task, &removed);
-    task_watch_remove(task, &removed);
+    task_watch_remove(&removed);
     told = false;
     task_terminate(task);
     assert_true(told);
