@@ -80,18 +80,20 @@ SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/bench/bench.c)
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
+# The descriptors' platform seam over the kernel.
+KERNEL_SEAM := $(wildcard descriptors/platform_kernel*.c)
+
 # Sources that also run on the host, over the simulated platform of tests/host.
 HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
                            kernel/range_tree.c kernel/inject.c \
-                           $(filter-out descriptors/platform_kernel%,$(wildcard descriptors/*.c)) \
+                           $(filter-out $(KERNEL_SEAM),$(wildcard descriptors/*.c)) \
                            drivers/virtio/queue*.c tests/lib/random_memory.c \
                            tests/lib/segmenter.c tests/lib/cursor_cases.c)
 HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c))
 # The kernel's own address spaces, in place of the ones that platform_host.c plays.
-HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c \
+HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c $(KERNEL_SEAM) \
                 tests/host/sim_machine.c
-# The descriptors' platform seam over it.
-HOST_SEAM    := $(wildcard descriptors/platform_kernel*.c)
+MACHINE_TESTS := $(foreach name,vm_* map_* malloc* processor_cache,$(wildcard tests/host/$(name)_test.c))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
@@ -160,9 +162,7 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
-$(H)/vm_map_test $(H)/vm_object_test $(H)/vm_inject_test: $(HOST_MACHINE:%=$(H)/%.o)
-$(H)/malloc_test $(H)/malloc_free_test $(H)/malloc_array_test $(H)/processor_cache_test: \
-    $(HOST_MACHINE:%=$(H)/%.o) $(HOST_SEAM:%=$(H)/%.o)
+$(MACHINE_TESTS:tests/host/%.c=$(H)/%): $(HOST_MACHINE:%=$(H)/%.o)
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt

@@ -94,6 +94,12 @@ static inline bool round_page_overflow(uint64_t x, uint64_t *rounded)
     return *rounded < x;
 }
 
+/* Access to memory; the values are those of kIODirection... on purpose. */
+#define VM_PROT_NONE    0x0u
+#define VM_PROT_READ    0x1u
+#define VM_PROT_WRITE   0x2u
+#define VM_PROT_EXECUTE 0x4u
+
 /* Tasks: execution domains with one address space each. */
 typedef struct task *task_t;
 typedef struct vm_map *vm_map_t;
@@ -102,6 +108,9 @@ typedef struct vm_map *vm_map_t;
 
 extern struct task *const kernel_task;  /* the kernel itself */
 extern struct vm_map *const kernel_map; /* its address space */
+
+/* The task on whose behalf the CPU runs: kernel_task, unless a user task is being served. */
+task_t current_task(void);
 
 /* The address space of a task; NULL for TASK_NULL and for a dead task. Any context. */
 vm_map_t get_task_map(task_t task);

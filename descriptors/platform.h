@@ -5,8 +5,8 @@
  * there are two, platform_kernel.c and the simulated memory of the host tests.
  *
  * Sizes are bytes and counts are pages. Functions are for thread context unless
- * they say otherwise. kernel_task, kernel_map and get_task_map (IOTypes.h) belong
- * to the seam too.
+ * they say otherwise. kernel_task, kernel_map, get_task_map and current_task
+ * (IOTypes.h) belong to the seam too; platform_vm.h is its virtual memory.
  */
 #ifndef DESCRIPTORS_PLATFORM_H
 #define DESCRIPTORS_PLATFORM_H
@@ -114,6 +114,13 @@ struct platform_lock {
 };
 void platform_lock(struct platform_lock *lock);
 void platform_unlock(struct platform_lock *lock);
+
+/* The same, but whoever holds it may take it again. */
+struct platform_recursive_lock {
+    unsigned depth;
+};
+void platform_recursive_lock(struct platform_recursive_lock *lock);
+void platform_recursive_unlock(struct platform_recursive_lock *lock);
 
 /* Keep interrupt handlers out for a few instructions. Nests; restore in reverse order. */
 typedef uint64_t platform_irq_state;

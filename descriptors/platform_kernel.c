@@ -194,6 +194,19 @@ void platform_unlock(struct platform_lock *lock)
     lock->held = false;
 }
 
+/* One CPU and no threads: nobody else can hold it, except whom an interrupt interrupted. */
+void platform_recursive_lock(struct platform_recursive_lock *lock)
+{
+    CHECK(!irq_in_handler());
+    lock->depth++;
+}
+
+void platform_recursive_unlock(struct platform_recursive_lock *lock)
+{
+    CHECK(lock->depth != 0);
+    lock->depth--;
+}
+
 platform_irq_state platform_irq_mask(void)
 {
     return irq_mask();

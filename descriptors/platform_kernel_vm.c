@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The platform seam's virtual memory over this project's own kernel. */
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/platform_vm.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "kernel/task.h"
+#include "kernel/vm_map.h"
+#include "kernel/vm_object.h"
+
+task_t current_task(void)
+{
+    return task_current();
+}
+
+kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_object **object)
+{
+    const kern_return_t status = vm_object_create(pages, object);
+
+    if (status == KERN_SUCCESS && purgeable) {
+        vm_object_allow_purge(*object);
+    }
+    return status;
+}
+
+kern_return_t platform_object_create_window(paddr_t base, uint64_t pages, struct vm_object **object)
+{
+    return vm_object_create_physical(base, pages, object);
+}
+
+bool platform_is_writable(paddr_t start, uint64_t length)
+{
+    struct mmu_translation at;
+    uint64_t done;
+
+    if (page_get_state(start) == PAGE_FOREIGN) {
+        return true;
+    }
+    for (done = 0; done < length; done += at.contiguous) {
+        if (!mmu_translate(mmu_kernel, (uint64_t)phys_to_virt(start) + done, &at)) {
+            at.contiguous = PAGE_SIZE; /* RAM that the kernel keeps its hands off */
+        } else if ((at.attributes.access & MMU_WRITE) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+uint64_t platform_object_pages(const struct vm_object *object)
+{
+    return vm_object_pages(object);
+}
+
+bool platform_object_is_device(const struct vm_object *object)
+{
+    paddr_t first;
+
+    return vm_object_is_physical(object) && vm_object_resident(object, 0, &first) &&
+           page_get_state(first) == PAGE_FOREIGN;
+}
+
+kern_return_t platform_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
+                                   struct vm_object **copy)
+{
+    if (platform_object_is_device(object)) {
+        return KERN_NOT_SUPPORTED;
+    }
+    return vm_object_copy(object, first, count, copy);
+}
+
+void platform_object_retain(struct vm_object *object)
+{
+    vm_object_retain(object);
+}
+
+void platform_object_release(struct vm_object *object)
+{
+    vm_object_release(object);
+}
+
+bool platform_object_is_same(const struct vm_object *one, uint64_t first,
+                             const struct vm_object *other, uint64_t second)
+{
+    paddr_t here, there;
+
+    if (one == other) {
+        return first == second;
+    }
+    return vm_object_is_physical(one) && vm_object_is_physical(other) &&
+           vm_object_resident(one, first, &here) && vm_object_resident(other, second, &there) &&
+           here.value == there.value;
+}
+
+kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                                   unsigned flags, paddr_t *pages)
+{
+    return vm_object_wire(object, first, count, flags, pages);
+}
+
+void platform_object_count(struct vm_object *object, uint64_t first, uint64_t count,
+                           uint64_t *resident, uint64_t *dirty)
+{
+    if (!vm_object_is_physical(object)) {
+        vm_object_count(object, first, count, resident, dirty);
+        return;
+    }
+    /* RAM of the kernel is always there, and nobody watches stores to it. */
+    *resident = *dirty = platform_object_is_device(object) ? 0 : count;
+}
+
+_Static_assert((int)PLATFORM_PURGE_NONVOLATILE == VM_PURGE_NONVOLATILE &&
+                   (int)PLATFORM_PURGE_VOLATILE == VM_PURGE_VOLATILE &&
+                   (int)PLATFORM_PURGE_EMPTY == VM_PURGE_EMPTY,
+               "states pass through");
+
+bool platform_object_get_purge(const struct vm_object *object, enum platform_purge_state *state)
+{
+    *state = (enum platform_purge_state)vm_object_get_purge(object);
+    return vm_object_is_purgeable(object);
+}
+
+void platform_object_set_purge(struct vm_object *object, const struct platform_purge *purge)
+{
+    const struct vm_purge_order order = {
+        .group = purge->group,
+        .obsolete = purge->obsolete,
+        .lifo = purge->lifo,
+        .fault = purge->fault,
+    };
+    enum vm_purge_state former;
+
+    vm_object_set_purge(object, (enum vm_purge_state)purge->state, order, &former);
+}
+
+void platform_object_get_owner(const struct vm_object *object, struct platform_owner *owner)
+{
+    owner->task = vm_object_owner(object, &owner->tag, &owner->footprint);
+}
+
+void platform_object_set_owner(struct vm_object *object, const struct platform_owner *owner)
+{
+    vm_object_set_owner(object, owner->task, owner->tag, owner->footprint);
+}
+
+static bool is_direct(vm_map_t map, uint64_t address)
+{
+    return map == kernel_map && address >= DIRECT_MAP_BASE && address < MMU_KERNEL_VA_BASE;
+}
+
+/* Bytes from an address of the direct map on, up to `size`, that are mapped alike. */
+static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_translation *at)
+{
+    struct mmu_translation next;
+    uint64_t length;
+
+    if (!mmu_translate(mmu_kernel, address, at)) {
+        return 0;
+    }
+    length = at->contiguous;
+    while (length < size && is_direct(kernel_map, address + length) &&
+           mmu_translate(mmu_kernel, address + length, &next) &&
+           next.attributes.access == at->attributes.access) {
+        length += next.contiguous;
+    }
+    return length < size ? length : size;
+}
+
+static kern_return_t lookup_direct(uint64_t address, uint64_t size, struct platform_region *region)
+{
+    struct mmu_translation at;
+
+    region->size = direct_length(address, size, &at);
+    if (region->size == 0) {
+        return KERN_INVALID_ADDRESS;
+    }
+    if ((at.attributes.access & MMU_READ) == 0) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    region->offset = address & PAGE_MASK;
+    region->writable = (at.attributes.access & MMU_WRITE) != 0;
+    return vm_object_create_physical(paddr(trunc_page(at.pa.value)),
+                                     atop(round_page(region->offset + region->size)),
+                                     &region->object);
+}
+
+/* The range at an address that is not in the direct map. */
+static kern_return_t find_range(vm_map_t map, uint64_t address, struct vm_range *range,
+                                uint64_t *size)
+{
+    const kern_return_t status = vm_map_lookup(map, address, range, size);
+
+    if (status != KERN_SUCCESS) {
+        return status;
+    }
+    return (range->access & MMU_READ) != 0 ? KERN_SUCCESS : KERN_PROTECTION_FAILURE;
+}
+
+kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
+                                  struct platform_region *region)
+{
+    struct vm_range range;
+    kern_return_t status;
+
+    if (is_direct(map, address)) {
+        return lookup_direct(address, size, region);
+    }
+    status = find_range(map, address, &range, &region->size);
+    if (status != KERN_SUCCESS) {
+        return status;
+    }
+    vm_object_retain(range.object);
+    region->object = range.object;
+    region->offset = range.offset;
+    region->writable = (range.access & MMU_WRITE) != 0;
+    if (region->size > size) {
+        region->size = size;
+    }
+    return KERN_SUCCESS;
+}
+
+kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
+{
+    kern_return_t status = KERN_SUCCESS;
+
+    while (size != 0 && status == KERN_SUCCESS) {
+        struct mmu_translation at;
+        struct vm_range range;
+        uint64_t length = 0;
+
+        if (is_direct(map, address)) {
+            length = direct_length(address, size, &at);
+            status = length != 0 ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+        } else {
+            status = find_range(map, address, &range, &length);
+        }
+        length = length < size ? length : size;
+        address += length;
+        size -= length;
+    }
+    return status;
+}
+
+/* Contract file 10, section 2.4. */
+static enum mmu_memory memory_type(const struct vm_object *object, unsigned cache)
+{
+    const bool device = platform_object_is_device(object);
+
+    switch (cache) {
+    case kIODefaultCache:
+        return device ? MMU_DEVICE : vm_object_get_memory(object);
+    case kIOCopybackCache:
+    case kIOCopybackInnerCache:
+        return MMU_NORMAL;
+    case kIOWriteThruCache:
+        return MMU_WRITE_THROUGH;
+    case kIOWriteCombineCache:
+    case kIORealTimeCache:
+        return MMU_NONCACHED;
+    case kIOPostedWrite:
+        return device ? MMU_DEVICE_NGNRE : MMU_NONCACHED;
+    case kIOPostedReordered:
+        return device ? MMU_DEVICE_NGRE : MMU_NONCACHED;
+    case kIOPostedCombinedReordered:
+        return device ? MMU_DEVICE_GRE : MMU_NONCACHED;
+    default:
+        return device ? MMU_DEVICE : MMU_NONCACHED;
+    }
+}
+
+kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
+                                const struct platform_view *view)
+{
+    struct vm_range range = {.inheritance = VM_INHERIT_NONE};
+    unsigned flags = view->eager ? VM_ENTER_EAGER : 0;
+    kern_return_t status;
+
+    if (placement != PLATFORM_FIXED) {
+        flags |= placement == PLATFORM_ANYWHERE ? VM_ENTER_ANYWHERE : VM_ENTER_OVERWRITE;
+    }
+    if (view->object != NULL) {
+        range.object = view->object;
+        range.offset = ptoa(view->first);
+        range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
+        range.memory = memory_type(view->object, view->cache);
+    }
+    status = vm_map_enter(map, address, ptoa(view->pages), 0, &range, flags);
+    if (status == KERN_SUCCESS && view->object != NULL && view->cache != kIODefaultCache &&
+        !platform_object_is_device(view->object)) {
+        vm_object_set_memory(view->object, range.memory);
+    }
+    return status;
+}
+
+kern_return_t platform_map_remove(vm_map_t map, uint64_t address, uint64_t size)
+{
+    return vm_map_remove(map, address, size);
+}
+
+kern_return_t platform_map_exchange(vm_map_t map, uint64_t one, uint64_t other, uint64_t size)
+{
+    return vm_map_exchange(map, one, other, size);
+}
+
+kern_return_t platform_map_block(vm_map_t map, uint64_t address, uint64_t size, bool block)
+{
+    return vm_map_block(map, address, size, block);
+}
+
+kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size)
+{
+    if (is_direct(map, address)) {
+        return KERN_SUCCESS; /* always there */
+    }
+    return vm_map_fill_tables(map, address, size);
+}
+
+kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
+{
+    struct vm_range range;
+    uint64_t length;
+    kern_return_t status = vm_map_lookup(map, address, &range, &length);
+
+    if (status != KERN_SUCCESS || range.object == NULL) {
+        return status != KERN_SUCCESS ? status : KERN_PROTECTION_FAILURE;
+    }
+    return vm_map_set_memory(map, address, size, memory_type(range.object, cache));
+}
+
+void platform_map_retain(vm_map_t map)
+{
+    vm_map_retain(map);
+}
+
+void platform_map_release(vm_map_t map)
+{
+    vm_map_release(map);
+}
+
+/* The kernel's record lies in the watch's link words. */
+_Static_assert(sizeof(struct task_watch) <= sizeof(((struct platform_task_watch *)0)->link),
+               "no room for the kernel's record");
+
+static struct task_watch *record_of(struct platform_task_watch *watch)
+{
+    return (struct task_watch *)(void *)watch->link;
+}
+
+static void task_died(struct task *task, void *context)
+{
+    struct platform_task_watch *const watch = context;
+
+    (void)task;
+    watch->died(watch->context);
+}
+
+void platform_task_watch(task_t task, struct platform_task_watch *watch)
+{
+    struct task_watch *const record = record_of(watch);
+
+    record->died = task_died;
+    record->context = watch;
+    task_watch_add(task, record);
+}
+
+void platform_task_unwatch(struct platform_task_watch *watch)
+{
+    task_watch_remove(record_of(watch));
+}

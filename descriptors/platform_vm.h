@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The platform seam's virtual memory: memory objects, the ranges of address spaces
+ * that show them, and the tasks that own the address spaces. See platform.h.
+ *
+ * A memory object is a row of pages with a reference count: anonymous memory, a
+ * window on given physical addresses, or a copy of either. Indices and counts are
+ * pages; addresses of ranges are page-aligned bytes. Thread context. Whatever
+ * fails has changed nothing; KERN_RESOURCE_SHORTAGE is possible everywhere.
+ */
+#ifndef DESCRIPTORS_PLATFORM_VM_H
+#define DESCRIPTORS_PLATFORM_VM_H
+
+#include "descriptors/platform.h"
+
+struct vm_object;
+
+/* Pages that appear when first touched, zeroed. Purgeable: platform_object_set_purge works. */
+kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_object **object);
+
+/* Given addresses, RAM or registers, page-aligned. The pages belong to somebody else. */
+kern_return_t platform_object_create_window(paddr_t base, uint64_t pages,
+                                            struct vm_object **object);
+
+/* May a window on this memory be written? Not the kernel's own code and constants. */
+bool platform_is_writable(paddr_t start, uint64_t length);
+
+/*
+ * What [first, first + count) holds now, in an object of its own; pages may be shared
+ * until written. KERN_NOT_SUPPORTED: registers.
+ */
+kern_return_t platform_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
+                                   struct vm_object **copy);
+
+void platform_object_retain(struct vm_object *object);
+void platform_object_release(struct vm_object *object);
+
+uint64_t platform_object_pages(const struct vm_object *object);
+bool platform_object_is_device(const struct vm_object *object); /* registers, not RAM */
+
+/* Do page `first` of one object and page `second` of another always hold the same? */
+bool platform_object_is_same(const struct vm_object *one, uint64_t first,
+                             const struct vm_object *other, uint64_t second);
+
+/* As platform_wire, for pages of an object; platform_unwire gives them back. */
+kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                                   unsigned flags, paddr_t *pages);
+
+/* Pages that are resident, and of them changed since they were supplied; not for registers. */
+void platform_object_count(struct vm_object *object, uint64_t first, uint64_t count,
+                           uint64_t *resident, uint64_t *dirty);
+
+/* Contents that may be taken away while memory is short. */
+enum platform_purge_state {
+    PLATFORM_PURGE_NONVOLATILE = 0,
+    PLATFORM_PURGE_VOLATILE,
+    PLATFORM_PURGE_EMPTY, /* they were; set: take them now */
+};
+
+struct platform_purge {
+    enum platform_purge_state state;
+    uint8_t group; /* volatile: 0 goes first ... 7 last */
+    bool obsolete; /* before every group */
+    bool lifo;     /* inside a group, the last one made volatile goes first */
+    bool fault;    /* accesses while volatile fault */
+};
+
+bool platform_object_get_purge(const struct vm_object *object, enum platform_purge_state *state);
+void platform_object_set_purge(struct vm_object *object, const struct platform_purge *purge);
+
+/* Who pays for the object's bytes, under which ledger tag; TASK_NULL and 0: nobody. */
+struct platform_owner {
+    task_t task;
+    int tag;
+    bool footprint; /* counts in the task's footprint */
+};
+
+void platform_object_get_owner(const struct vm_object *object, struct platform_owner *owner);
+void platform_object_set_owner(struct vm_object *object, const struct platform_owner *owner);
+
+/* What an address space shows at some address. */
+struct platform_region {
+    struct vm_object *object; /* a reference for the caller */
+    uint64_t offset;          /* of the byte asked for in the object, bytes */
+    uint64_t size;            /* bytes from there that are shown in a row, up to what was asked */
+    bool writable;
+};
+
+/*
+ * What the first of `size` bytes from any address on, and as many as belong to it, are.
+ * KERN_INVALID_ADDRESS: nothing is there; KERN_PROTECTION_FAILURE: no access.
+ */
+kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
+                                  struct platform_region *region);
+
+/* KERN_SUCCESS if every byte of an interval can be read; else why not. */
+kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size);
+
+enum platform_placement {
+    PLATFORM_ANYWHERE,  /* *address is an answer */
+    PLATFORM_FIXED,     /* at *address; KERN_NO_SPACE if something is there */
+    PLATFORM_OVERWRITE, /* at *address, in place of what is there */
+};
+
+/* A part of an object as it shall be seen. */
+struct platform_view {
+    struct vm_object *object; /* NULL: no access */
+    uint64_t first, pages;
+    bool writable;
+    bool eager;     /* no access through it shall fault */
+    unsigned cache; /* kIO...Cache; default: as the pages have it, registers uncached */
+};
+
+/*
+ * Show a view in an address space. A cache mode other than the default becomes that of the
+ * pages: whoever else shows them follows. KERN_NO_SPACE, KERN_INVALID_ARGUMENT (misaligned),
+ * KERN_INVALID_ADDRESS (outside the address space), KERN_MEMORY_ERROR (no page for an eager one).
+ */
+kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
+                                const struct platform_view *view);
+kern_return_t platform_map_remove(vm_map_t map, uint64_t address, uint64_t size);
+
+/* Two intervals that do not overlap exchange what they show. */
+kern_return_t platform_map_exchange(vm_map_t map, uint64_t one, uint64_t other, uint64_t size);
+
+/* Make accesses wait, or let them go on. Where nobody can wait, they are fatal. */
+kern_return_t platform_map_block(vm_map_t map, uint64_t address, uint64_t size, bool block);
+
+/* See that no access faults: KERN_MEMORY_ERROR, KERN_INVALID_ADDRESS. Blocked ranges are left. */
+kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size);
+
+/* Change the cache mode of one view. */
+kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
+
+/* An address space outlives its task until the last reference goes. */
+void platform_map_retain(vm_map_t map);
+void platform_map_release(vm_map_t map);
+
+/* Told once when a task dies, before its memory goes. The structure is the caller's, zeroed. */
+struct platform_task_watch {
+    void (*died)(void *context);
+    void *context;
+    void *link[4]; /* the platform's */
+};
+
+void platform_task_watch(task_t task, struct platform_task_watch *watch);
+void platform_task_unwatch(struct platform_task_watch *watch); /* not watching: no effect */
+
+#endif
