@@ -38,6 +38,13 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = general_make_mapping,
+    .doMap = general_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = general_set_purgeable,
+    .setOwnership = general_set_ownership,
+    .getPageCounts = general_get_page_counts,
 };
 
 static IOReturn allocate(IOBufferMemoryDescriptor *self, const struct buffer_placement *placement)

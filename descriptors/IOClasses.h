@@ -11,6 +11,7 @@
  *       IOInterleavedMemoryDescriptor
  *       IOSubMemoryDescriptor
  *       IOMultiMemoryDescriptor
+ *     IOMemoryMap
  *     IOMemoryCursor
  *       IONaturalMemoryCursor, IOBigMemoryCursor, IOLittleMemoryCursor
  *     IORangeAllocator
@@ -35,6 +36,7 @@ typedef struct IODeviceMemory IODeviceMemory;
 typedef struct IOInterleavedMemoryDescriptor IOInterleavedMemoryDescriptor;
 typedef struct IOSubMemoryDescriptor IOSubMemoryDescriptor;
 typedef struct IOMultiMemoryDescriptor IOMultiMemoryDescriptor;
+typedef struct IOMemoryMap IOMemoryMap;
 typedef struct IOMemoryCursor IOMemoryCursor;
 typedef struct IONaturalMemoryCursor IONaturalMemoryCursor;
 typedef struct IOBigMemoryCursor IOBigMemoryCursor;
@@ -57,6 +59,7 @@ typedef union {
     IOInterleavedMemoryDescriptor *interleaved;
     IOSubMemoryDescriptor *sub;
     IOMultiMemoryDescriptor *multi;
+    IOMemoryMap *map;
     IOMemoryCursor *cursor;
     IONaturalMemoryCursor *natural;
     IOBigMemoryCursor *big;
@@ -76,6 +79,7 @@ typedef union {
     const IOInterleavedMemoryDescriptor *interleaved;
     const IOSubMemoryDescriptor *sub;
     const IOMultiMemoryDescriptor *multi;
+    const IOMemoryMap *map;
     const IOMemoryCursor *cursor;
     const IONaturalMemoryCursor *natural;
     const IOBigMemoryCursor *big;

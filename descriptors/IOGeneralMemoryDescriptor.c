@@ -5,8 +5,9 @@
 /* What a caller may pass besides one type. */
 #define GENERAL_OPTIONS                                                                            \
     (kIOMemoryDirectionMask | kIOMemoryAutoPrepare | kIOMemoryTypeMask | kIOMemoryAsReference |    \
-     kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryRemote | kIOMemoryThreadSafe |             \
-     kIOMemoryClearEncrypt | kIOMemoryUseReserve | kIOMemoryBufferCacheMask)
+     kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryPersistent | kIOMemoryMapCopyOnWrite |     \
+     kIOMemoryRemote | kIOMemoryThreadSafe | kIOMemoryClearEncrypt | kIOMemoryUseReserve |         \
+     kIOMemoryBufferCacheMask)
 
 #define CACHE_MODE_TOO_WIDE 0x80000000u /* the fourth bit of a cache mode */
 
@@ -28,6 +29,13 @@ const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = general_make_mapping,
+    .doMap = general_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = general_set_purgeable,
+    .setOwnership = general_set_ownership,
+    .getPageCounts = general_get_page_counts,
 };
 
 static IOReturn check_options(IOOptionBits options, task_t task)
@@ -48,6 +56,19 @@ static IOReturn check_options(IOOptionBits options, task_t task)
                                                               : kIOReturnBadArgument;
 }
 
+/* What mappings were made from. While redirected, they and their memory stay as they are. */
+static void drop_mappings(IOGeneralMemoryDescriptor *self)
+{
+    if ((self->super.flags & kIOMemoryRedirected) != 0) {
+        return;
+    }
+    IOMemoryDescriptor_emptyMappings(&self->super);
+    IOMemoryReference_release(self->reference);
+    IOMemoryReference_release(self->image);
+    self->reference = NULL;
+    self->image = NULL;
+}
+
 /* Back to a descriptor of nothing. */
 static void forget(IOGeneralMemoryDescriptor *self)
 {
@@ -58,8 +79,29 @@ static void forget(IOGeneralMemoryDescriptor *self)
     general_set_resident(self, NULL);
     self->super.preparationID = kIOPreparationIDUnprepared;
     general_drop_ranges(self);
+    drop_mappings(self);
+    platform_task_unwatch(&self->watch);
+    self->task = TASK_NULL;
     self->super.length = 0;
-    self->super.flags = 0;
+    self->super.flags &= kIOMemoryRedirected;
+}
+
+/* The wired pages stay; nothing else can be had from the task any more. */
+static void task_died(void *context)
+{
+    IOGeneralMemoryDescriptor *const self = context;
+
+    self->task = TASK_NULL;
+}
+
+static void set_task(IOGeneralMemoryDescriptor *self, task_t task)
+{
+    self->task = task;
+    if (task != TASK_NULL && task != kernel_task) {
+        self->watch.died = task_died;
+        self->watch.context = self;
+        platform_task_watch(task, &self->watch);
+    }
 }
 
 static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
@@ -81,17 +123,20 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     if ((options & (kIOMemoryHostOnly | kIOMemoryRemote)) != 0) {
         options |= kIOMemoryMapperNone;
     }
-    self->super.flags = options;
-    self->task = task;
+    self->super.flags |= options;
+    set_task(self, task);
     self->mapper = mapper;
     status = general_set_ranges(self, ranges, count);
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (task == TASK_NULL) {
+    if (general_is_physical(self)) {
         general_set_resident(self, &self->source);
     }
-    if ((options & kIOMemoryAutoPrepare) != 0) {
+    if ((options & kIOMemoryPersistent) != 0 && self->super.length != 0) {
+        status = general_take_reference(self);
+    }
+    if (status == kIOReturnSuccess && (options & kIOMemoryAutoPrepare) != 0) {
         status = general_prepare(&self->super, kIODirectionNone);
     }
     return status;
@@ -119,6 +164,7 @@ void general_free(OSObject *object)
         general_abandon(self);
         self->super.wireCount = 0;
     }
+    self->super.flags &= ~kIOMemoryRedirected; /* there is no map left to wait for */
     forget(self);
     IOMemoryDescriptor_class.meta.free(object);
 }

@@ -54,26 +54,39 @@ static void drop_page_list(IOGeneralMemoryDescriptor *self)
     self->pageCount = 0;
 }
 
-static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
+/* Pin what the task shows now. */
+static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
     const vm_map_t map = get_task_map(self->task);
+    kern_return_t status = map != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     uint64_t done = 0, start = 0;
     size_t i;
 
-    for (i = 0; i < self->source.count; i++) {
+    for (i = 0; i < self->source.count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryRun *run = &self->source.list[i];
         const uint64_t count = pages_between(run->address, run->address + (run->end - start));
-        const kern_return_t status =
-            platform_wire(map, trunc_page(run->address), count, flags, &self->pages[done]);
 
-        if (status != KERN_SUCCESS) {
-            platform_unwire(self->pages, done);
-            return wire_failure(status);
+        status = platform_wire(map, trunc_page(run->address), count, flags, &self->pages[done]);
+        if (status == KERN_SUCCESS) {
+            done += count;
         }
-        done += count;
         start = run->end;
     }
-    return kIOReturnSuccess;
+    if (status != KERN_SUCCESS) {
+        platform_unwire(self->pages, done);
+    }
+    return status;
+}
+
+static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
+{
+    const bool persistent =
+        (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
+    const kern_return_t status = persistent
+                                     ? IOMemoryReference_wire(self->reference, flags, self->pages)
+                                     : pin_ranges(self, flags);
+
+    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_failure(status);
 }
 
 static void find_highest_page(IOGeneralMemoryDescriptor *self)
@@ -205,7 +218,7 @@ static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direc
 /* Physical memory needs no wiring, another processor's virtual memory cannot be wired. */
 static bool is_virtual(const IOGeneralMemoryDescriptor *self, IOReturn *otherwise)
 {
-    if (self->task == TASK_NULL) {
+    if (general_is_physical(self)) {
         *otherwise = kIOReturnSuccess;
         return false;
     }

@@ -8,16 +8,21 @@
 
 #include "descriptors/IOGeneralMemoryDescriptor.h"
 #include "descriptors/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryReference_private.h"
 #include "descriptors/IOMemoryRuns_private.h"
+
+/* Bits of the flags that are not options. */
+#define GENERAL_STATE (kIOMemoryRedirected | kIOMemoryPreparedReadOnly)
 
 #define GENERAL_FEW_PAGES 2 /* so many are kept in the object itself */
 
 struct IOGeneralMemoryDescriptor {
     IOMemoryDescriptor super;
-    task_t task;                  /* TASK_NULL: the ranges are physical */
-    IOMapper *mapper;             /* as given at creation */
-    const IOAddressRange *ranges; /* &range, a copy of our own, or the caller's array */
-    IOAddressRange *ownRanges;    /* the copy; NULL: there is none */
+    task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
+    struct platform_task_watch watch; /* of a user task: it may die first */
+    IOMapper *mapper;                 /* as given at creation */
+    const IOAddressRange *ranges;     /* &range, a copy of our own, or the caller's array */
+    IOAddressRange *ownRanges;        /* the copy; NULL: there is none */
     IOAddressRange range;
     UInt32 rangeCount;
     uint64_t rangePages; /* pages of all ranges, each counted alone */
@@ -34,6 +39,13 @@ struct IOGeneralMemoryDescriptor {
     paddr_t fewPages[GENERAL_FEW_PAGES];
     struct IOMemoryRuns wired;
     uint64_t highestPage; /* page number, while resident is set */
+
+    /*
+     * The memory behind the source runs; NULL: not asked for yet. Prepare uses it for
+     * kIOMemoryPersistent, else what the task shows by then.
+     */
+    struct IOMemoryReference *reference;
+    struct IOMemoryReference *image; /* what mappings show with kIOMemoryMapCopyOnWrite */
 
     /* What a walk walks: wired, source (physical memory), or NULL: not prepared. */
     const struct IOMemoryRuns *resident;
@@ -55,6 +67,11 @@ static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)
     return (IOGeneralMemoryDescriptor *)self;
 }
 
+static inline bool general_is_physical(const IOGeneralMemoryDescriptor *self)
+{
+    return (self->super.flags & kIOMemoryTypeMask) == kIOMemoryTypePhysical;
+}
+
 bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
                                task_t task, IOOptionBits options, IOMapper *mapper);
 IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
@@ -67,7 +84,35 @@ uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
 void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                               struct IODMAMapSize *size);
 void general_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOMemoryMap *general_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                  task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
+                                  IOByteCount offset, IOByteCount length);
+IOReturn general_do_map(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
+                        IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
+IOReturn general_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                               IOOptionBits *oldState);
+IOReturn general_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                               IOOptionBits newLedgerOptions);
+IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                 IOByteCount *dirtyPageCount);
 void general_free(OSObject *self);
+
+/*
+ * Have the memory reference made if there is none: for mappings, for
+ * kIOMemoryPersistent. kIOReturnBadArgument (no bytes), and as IOMemoryReference_create.
+ */
+IOReturn general_take_reference(IOGeneralMemoryDescriptor *self);
+
+/* Does the task still show the memory of the reference, which must be there? */
+IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same);
+
+/*
+ * The reference, or one for the moment; general_return_reference when done. Only
+ * virtual memory.
+ */
+IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
+                                  struct IOMemoryReference **reference);
+void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference);
 
 /* Copy and judge the ranges; what they are is decided here (IOGeneralMemoryDescriptor_ranges.c). */
 IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,

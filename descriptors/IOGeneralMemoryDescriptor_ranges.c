@@ -26,7 +26,7 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
     if (__builtin_add_overflow(range->address, range->length, &end)) {
         return kIOReturnBadArgument;
     }
-    if (self->task == TASK_NULL) {
+    if (general_is_physical(self)) {
         return check_physical(self, end);
     }
     if (round_page_overflow(end, &rounded) ||
@@ -59,7 +59,7 @@ static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRan
         }
         self->rangePages += atop(round_page(range->address + range->length)) - atop(range->address);
     }
-    if (self->task != TASK_NULL && self->rangePages > platform_ram_pages()) {
+    if (!general_is_physical(self) && self->rangePages > platform_ram_pages()) {
         return kIOReturnNoResources;
     }
     return kIOReturnSuccess;
@@ -107,7 +107,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     for (i = 0; i < count; i++) {
         IOMemoryRuns_append(&self->source, ranges[i].address, ranges[i].length);
     }
-    if (self->task == TASK_NULL && self->source.count != 0) {
+    if (general_is_physical(self) && self->source.count != 0) {
         self->highestPage = 0;
         for (i = 0; i < count; i++) {
             const uint64_t end = ranges[i].address + ranges[i].length;

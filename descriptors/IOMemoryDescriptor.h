@@ -55,28 +55,35 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 #define kIOMemoryTypeUIO        0x00000050u /* refused: kIOReturnUnsupported */
 #define kIOMemoryTypeMask       0x000000F0u
 #define kIOMemoryAsReference    0x00000100u /* the caller's range array is used in place */
+#define kIOMemoryBufferPageable 0x00000400u /* the memory of a pageable buffer */
 #define kIOMemoryMapperNone                                                                        \
     0x00000800u /* never translated; also an option of getPhysicalSegment                          \
                  */
 #define kIOMemoryHostOnly         0x00001000u /* never for DMA; implies MapperNone */
 #define _kIOMemorySourceSegment   0x00002000u /* getPhysicalSegment only: where the ranges lie */
+#define kIOMemoryRedirected       0x00004000u /* state: accesses wait */
 #define kIOMemoryPreparedReadOnly 0x00008000u /* state: prepared for reading only */
+#define kIOMemoryPersistent       0x00010000u /* describe this memory, whatever the task maps there */
+#define kIOMemoryMapCopyOnWrite   0x00020000u /* mappings show a private image */
 #define kIOMemoryRemote           0x00040000u /* another processor's memory; implies MapperNone */
 #define kIOMemoryThreadSafe       0x00100000u /* the object serialises its own methods */
 #define kIOMemoryClearEncrypt     0x00200000u /* no such hardware: ignored */
+#define kIOMemoryBufferPurgeable  0x00400000u /* the memory of a purgeable buffer */
 #define kIOMemoryUseReserve       0x00800000u /* may draw on reserved pages: a hint */
 #define kIOMemoryBufferCacheMask  0x70000000u /* cache mode of the memory */
 #define kIOMemoryBufferCacheShift 28
 
 /* Cache modes, as numbers and as they stand in the options of mappings and buffers. */
-#define kIODefaultCache       0u
-#define kIOInhibitCache       1u
-#define kIOWriteThruCache     2u
-#define kIOCopybackCache      3u
-#define kIOWriteCombineCache  4u
-#define kIOCopybackInnerCache 5u
-#define kIOPostedWrite        6u
-#define kIORealTimeCache      7u
+#define kIODefaultCache            0u
+#define kIOInhibitCache            1u
+#define kIOWriteThruCache          2u
+#define kIOCopybackCache           3u
+#define kIOWriteCombineCache       4u
+#define kIOCopybackInnerCache      5u
+#define kIOPostedWrite             6u
+#define kIORealTimeCache           7u
+#define kIOPostedReordered         8u /* these two in mappings only */
+#define kIOPostedCombinedReordered 9u
 
 #define kIOMapCacheShift         8
 #define kIOMapCacheMask          0x00000F00u
@@ -88,6 +95,55 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 #define kIOMapCopybackInnerCache (kIOCopybackInnerCache << kIOMapCacheShift)
 #define kIOMapPostedWrite        (kIOPostedWrite << kIOMapCacheShift)
 #define kIOMapRealTimeCache      (kIORealTimeCache << kIOMapCacheShift)
+
+#define kIOMapPostedReordered         (kIOPostedReordered << kIOMapCacheShift)
+#define kIOMapPostedCombinedReordered (kIOPostedCombinedReordered << kIOMapCacheShift)
+
+/* Options of mappings, besides a cache mode. */
+#define kIOMapAnywhere        0x00000001u /* the system picks the address */
+#define kIOMapReadOnly        0x00001000u /* stores through it fault */
+#define kIOMapStatic          0x01000000u /* it exists already: only record it */
+#define kIOMapReference       0x02000000u /* only an existing compatible mapping */
+#define kIOMapUnique          0x04000000u /* never shared; may be redirected */
+#define kIOMap64Bit           0x08000000u /* no effect */
+#define kIOMapPrefault        0x10000000u /* no access through it faults */
+#define kIOMapOverwrite       0x20000000u /* in place of what the caller has at the address */
+#define kIOMapGuardedMask     0xC0000000u
+#define kIOMapGuardedSmall    0x40000000u /* a page without access on either side */
+#define kIOMapGuardedLarge    0x80000000u /* 65536 bytes of them */
+#define kIOMapUserOptionsMask 0x00000FFFu
+#define kIODefaultMemoryType  0u
+
+/* States of purgeable memory, the low four bits of setPurgeable's argument. */
+#define kIOMemoryPurgeableKeepCurrent 1u
+#define kIOMemoryPurgeableNonVolatile 2u
+#define kIOMemoryPurgeableVolatile    3u
+#define kIOMemoryPurgeableEmpty       4u
+
+/* How volatile memory queues up to be taken. */
+#define kIOMemoryPurgeableVolatileGroupShift       8
+#define kIOMemoryPurgeableVolatileGroup0           0x000u /* goes first */
+#define kIOMemoryPurgeableVolatileGroup1           0x100u
+#define kIOMemoryPurgeableVolatileGroup2           0x200u
+#define kIOMemoryPurgeableVolatileGroup3           0x300u
+#define kIOMemoryPurgeableVolatileGroup4           0x400u
+#define kIOMemoryPurgeableVolatileGroup5           0x500u
+#define kIOMemoryPurgeableVolatileGroup6           0x600u
+#define kIOMemoryPurgeableVolatileGroup7           0x700u
+#define kIOMemoryPurgeableVolatileBehaviorFifo     0x0u
+#define kIOMemoryPurgeableVolatileBehaviorLifo     0x40u
+#define kIOMemoryPurgeableVolatileOrderingNormal   0x0u
+#define kIOMemoryPurgeableVolatileOrderingObsolete 0x20u /* before every group */
+#define kIOMemoryPurgeableFaultOnAccess            0x2000u
+
+/* Ledger tags of setOwnership; -1 keeps the tag. */
+#define VM_LEDGER_TAG_NONE             0
+#define kIOMemoryLedgerTagDefault      1
+#define kIOmemoryLedgerTagNetwork      2
+#define kIOMemoryLedgerTagMedia        3
+#define kIOMemoryLedgerTagGraphics     4
+#define kIOMemoryLedgerTagNeural       5
+#define kIOMemoryLedgerFlagNoFootprint 0x1u
 
 /* The mapper argument: the system's, if there is one. */
 #define kIOMapperSystem ((IOMapper *)NULL)
@@ -112,6 +168,9 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 
 /* Highest page number of RAM, from IOMemoryDescriptor_initialize on. */
 extern ppnum_t gIOLastPage;
+
+/* Live references to the memory behind descriptors: made by mappings and by kIOMemoryPersistent. */
+extern uint32_t gIOMemoryReferenceCount;
 
 /* One-time set-up of the class; more calls do nothing. [T] */
 void IOMemoryDescriptor_initialize(void);
@@ -156,6 +215,15 @@ IOMemoryDescriptor *IOMemoryDescriptor_withAddress(void *address, IOByteCount wi
 IOMemoryDescriptor *IOMemoryDescriptor_withPhysicalAddress(IOPhysicalAddress address,
                                                            IOByteCount withLength,
                                                            IODirection withDirection);
+
+/*
+ * For a descriptor made with kIOMemoryPersistent: the same one with another
+ * reference if its ranges still show the memory that they did then, else a new one of
+ * the memory that they show now. NULL: kIOReturnBadArgument (not such a descriptor),
+ * kIOReturnVMError (not mapped any more). [T]
+ */
+IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
+    IOMemoryDescriptorRef originalMD);
 
 /*
  * What the last release does: undo outstanding prepares, drop all that the object
@@ -265,6 +333,63 @@ IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptio
  */
 uint64_t IOMemoryDescriptor_getDMAMapLength(IOMemoryDescriptorRef self, uint64_t *offset);
 
-/* The private channel of DMA commands: descriptors/IODMAProtocol.h. */
+/*
+ * Map bytes [offset, offset + length) into a task; length 0 means the whole
+ * descriptor's. The answer carries a reference, may be a map that exists already, and
+ * has the page offset of the first byte. atAddress counts without kIOMapAnywhere.
+ * NULL: kIOReturnBadArgument (range, options, dead task), kIOReturnNoSpace (the
+ * address is taken, or there is no room), kIOReturnNotAligned (page offsets do not
+ * fit), kIOReturnNotPermitted (stores are asked for, and the memory forbids them),
+ * kIOReturnNotFound (kIOMapReference), kIOReturnNotReady (kIOMapPrefault of what is
+ * not prepared), kIOReturnUnsupported (kIOMapUnique of scattered physical memory),
+ * kIOReturnNotAttached (remote), kIOReturnVMError (nothing is mapped there in the
+ * owner), kIOReturnNoMemory. Contract file 10, section 9. [T]
+ */
+IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
+                                                    mach_vm_address_t atAddress,
+                                                    IOOptionBits options, mach_vm_size_t offset,
+                                                    mach_vm_size_t length);
+
+/* All of it, anywhere in the kernel task. [T] */
+IOMemoryMap *IOMemoryDescriptor_map(IOMemoryDescriptorRef self, IOOptionBits options);
+
+/*
+ * Record that all of the descriptor is mapped at an address already. The caller
+ * vouches for it; releasing the map unmaps nothing. NULL: kIOReturnBadArgument. [T]
+ */
+IOMemoryMap *IOMemoryDescriptor_setMapping(IOMemoryDescriptorRef self, task_t task,
+                                           IOVirtualAddress mapAddress, IOOptionBits options);
+
+/*
+ * Change the purgeable state of the memory (state and modifiers above) and tell the
+ * former one in *oldState, which may be NULL and is written on success only.
+ * kIOReturnBadArgument (not purgeable memory, unknown bits), kIOReturnUnsupported
+ * (physical), kIOReturnNotReady (not of a kind that can be asked),
+ * kIOReturnNotAttached (remote). [T][S]
+ */
+IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBits newState,
+                                         IOOptionBits *oldState);
+
+/*
+ * Charge the memory to a task and a ledger tag; TASK_NULL and -1 keep what they are.
+ * kIOReturnBadArgument, kIOReturnUnsupported (never mapped and not persistent),
+ * kIOReturnNotPrivileged (asked for by a user task), kIOReturnError (memory in use
+ * that was never owned), kIOReturnNotAttached (remote). Of several objects all are
+ * attempted. [T][S]
+ */
+IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newOwner,
+                                         int newLedgerTag, IOOptionBits newLedgerOptions);
+
+/*
+ * Pages, not bytes, that are resident, and of them changed since they were supplied.
+ * Either pointer may be NULL; written on success only. kIOReturnNotReady (physical),
+ * kIOReturnNotAttached (remote), kIOReturnVMError. [T][S]
+ */
+IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
+                                          IOByteCount *residentPageCount,
+                                          IOByteCount *dirtyPageCount);
+
+/* Mapping between the classes: descriptors/IOMemoryMapping.h. DMA commands' private channel:
+ * descriptors/IODMAProtocol.h. */
 
 #endif

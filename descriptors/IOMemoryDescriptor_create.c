@@ -73,3 +73,42 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPhysicalAddress(IOPhysicalAddress add
 {
     return with_direction(address, withLength, withDirection, 0, TASK_NULL);
 }
+
+static bool is_persistent(const IOMemoryDescriptor *memory)
+{
+    const OSMetaClass *const general = &IOGeneralMemoryDescriptor_metaClass;
+
+    return OSMetaClassBase_safeMetaCast(memory, general) != NULL &&
+           (memory->flags & kIOMemoryPersistent) != 0;
+}
+
+IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
+    IOMemoryDescriptorRef originalMD)
+{
+    IOMemoryDescriptor *const original = originalMD.descriptor;
+    IOGeneralMemoryDescriptor *self;
+    IOOptionBits options;
+    bool same = false;
+    IOReturn status;
+
+    if (original == NULL || !is_persistent(original)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    self = general_of(original);
+    status = general_compare_memory(self, &same);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+        return NULL;
+    }
+    if (same) {
+        OSObject_retain(original);
+        return original;
+    }
+    options = original->flags & ~GENERAL_STATE;
+    if (self->ranges == &self->range) {
+        options &= ~kIOMemoryAsReference; /* that range is the original's own */
+    }
+    return IOMemoryDescriptor_withOptions((void *)self->ranges, self->rangeCount, 0, self->task,
+                                          options, self->mapper);
+}

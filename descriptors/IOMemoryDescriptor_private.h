@@ -8,6 +8,7 @@
 
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryMapping.h"
 #include "descriptors/IOReturn_private.h"
 #include "descriptors/IOSegmentSink_private.h"
 #include "descriptors/OSObject_private.h"
@@ -31,7 +32,9 @@ struct IOMemoryDescriptor {
     struct platform_lock prepareLock;
     uint64_t descriptorID;
     uint64_t preparationID;
-    OSObject *context; /* retained; changed with interrupts masked */
+    OSObject *context;       /* retained; changed with interrupts masked */
+    IOMemoryMap *mappings;   /* the set, newest first; changed under the mapping lock */
+    task_t redirectSafeTask; /* while kIOMemoryRedirected: whose maps go on */
 };
 
 /* What maps a descriptor into I/O address space; see getDMAMapLength. */
@@ -76,6 +79,24 @@ typedef struct {
                                     UInt dataSize);
     void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
     IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
+
+    /* The memory is not remote. */
+    IOMemoryMap *(*makeMapping)(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
+                                IOByteCount offset, IOByteCount length);
+    IOReturn (*doMap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
+                      IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
+    IOReturn (*doUnmap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress logical,
+                        IOByteCount length);
+    IOReturn (*redirect)(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
+
+    /* Not remote, arguments judged, pointers not NULL; results are used on success only. */
+    IOReturn (*setPurgeable)(IOMemoryDescriptor *self, IOOptionBits newState,
+                             IOOptionBits *oldState);
+    IOReturn (*setOwnership)(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                             IOOptionBits newLedgerOptions);
+    IOReturn (*getPageCounts)(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                              IOByteCount *dirtyPageCount);
 } IOMemoryDescriptorClass;
 
 OS_CLASS(IOMemoryDescriptorClass, IOMemoryDescriptor);
@@ -119,6 +140,24 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
                                           UInt dataSize);
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
 IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
+IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                     task_t intoTask, IOVirtualAddress atAddress,
+                                     IOOptionBits options, IOByteCount offset, IOByteCount length);
+IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
+                           IOVirtualAddress *atAddress, IOOptionBits options,
+                           IOByteCount sourceOffset, IOByteCount length);
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, vm_map_t addressMap,
+                             IOVirtualAddress logical, IOByteCount length);
+IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
+IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                                  IOOptionBits *oldState);
+IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                                  IOOptionBits newLedgerOptions);
+IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                    IOByteCount *dirtyPageCount);
 void descriptor_free(OSObject *self);
+
+/* Take all maps out of the set; they stay mapped. */
+void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self);
 
 #endif
