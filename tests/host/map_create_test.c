@@ -401,9 +401,9 @@ static void overwriting_a_reservation(void **state)
     IOMemoryMap *map;
 
     (void)state;
-    assert_int_equal(vm_map_enter(task_map(other), &reserved, 4 * PAGE_SIZE, 0, &nothing,
-                                  VM_ENTER_ANYWHERE),
-                     KERN_SUCCESS);
+    assert_int_equal(
+        vm_map_enter(task_map(other), &reserved, 4 * PAGE_SIZE, 0, &nothing, VM_ENTER_ANYWHERE),
+        KERN_SUCCESS);
     map = IOMemoryDescriptor_createMappingInTask(memory, other, reserved + PAGE_SIZE,
                                                  kIOMapOverwrite, 0, 0);
     assert_non_null(map);
@@ -487,8 +487,8 @@ static void mm_5_segments_of_a_map(void **state)
 {
     IOAddressRange ranges[3];
     IOMemoryDescriptor *memory = three_ranges(ranges, true);
-    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere,
-                                                              3000, 6000);
+    IOMemoryMap *map =
+        IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 3000, 6000);
     uint64_t offset;
     IOByteCount length;
 
@@ -591,9 +591,8 @@ static void md_5_reinitialised_while_mapped(void **state)
     store(owner, at + PAGE_SIZE, 2);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     assert_int_equal(pins_at(owner, at), 1);
-    assert_true(IOMemoryDescriptor_initWithOptions(memory, &range, 1, 0, owner,
-                                                   kIODirectionOutIn | kIOMemoryTypeVirtual,
-                                                   kIOMapperSystem));
+    assert_true(IOMemoryDescriptor_initWithOptions(
+        memory, &range, 1, 0, owner, kIODirectionOutIn | kIOMemoryTypeVirtual, kIOMapperSystem));
     assert_int_equal(pins_at(owner, at), 0);
     assert_int_equal(gIOMemoryReferenceCount, 0);
     fresh = map_all(memory, other, 0);

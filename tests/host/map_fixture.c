@@ -158,8 +158,8 @@ IOMemoryDescriptor *describe(uint64_t address, uint64_t length, IOOptionBits opt
 
 IOMemoryMap *map_all(IOMemoryDescriptor *memory, task_t task, IOOptionBits options)
 {
-    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(memory, task, 0,
-                                                              options | kIOMapAnywhere, 0, 0);
+    IOMemoryMap *map =
+        IOMemoryDescriptor_createMappingInTask(memory, task, 0, options | kIOMapAnywhere, 0, 0);
 
     assert_non_null(map);
     return map;

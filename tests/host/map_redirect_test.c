@@ -231,12 +231,13 @@ static void redirected_registers(void **state)
 
 static void populating_by_hand(void **state)
 {
-    IOAddressRange ranges[] = {{DEVICE, PAGE_SIZE}, {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE + 100},
+    IOAddressRange ranges[] = {{DEVICE, PAGE_SIZE},
+                               {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE + 100},
                                {DEVICE + 8 * PAGE_SIZE, 100}};
     IOMemoryDescriptor *device =
         IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, TASK_NULL);
-    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(device, other, 0, kIOMapAnywhere, 0,
-                                                              2 * PAGE_SIZE);
+    IOMemoryMap *map =
+        IOMemoryDescriptor_createMappingInTask(device, other, 0, kIOMapAnywhere, 0, 2 * PAGE_SIZE);
     const uint64_t seen = IOMemoryMap_getAddress(map);
     vm_map_t space = task_map(other);
     struct mmu_translation view;
@@ -244,20 +245,20 @@ static void populating_by_hand(void **state)
     (void)state;
     vm_map_drop_tables(space, seen, 2 * PAGE_SIZE);
     assert_false(translate(other, seen, &view));
-    assert_int_equal(IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen, 0,
-                                                            2 * PAGE_SIZE, 0),
-                     kIOReturnSuccess);
+    assert_int_equal(
+        IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen, 0, 2 * PAGE_SIZE, 0),
+        kIOReturnSuccess);
     assert_true(translate(other, seen + PAGE_SIZE, &view));
     assert_int_equal(view.pa.value, DEVICE + 4 * PAGE_SIZE);
-    assert_int_equal(IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen + 8, 0,
-                                                            PAGE_SIZE, 0),
-                     kIOReturnBadArgument);
+    assert_int_equal(
+        IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen + 8, 0, PAGE_SIZE, 0),
+        kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen, 0,
                                                             2 * PAGE_SIZE + 101, 0),
                      kIOReturnVMError);
-    assert_int_equal(IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen,
-                                                            2 * PAGE_SIZE, 150, 0),
-                     kIOReturnVMError);
+    assert_int_equal(
+        IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen, 2 * PAGE_SIZE, 150, 0),
+        kIOReturnVMError);
     assert_int_equal(IOMemoryDescriptor_populateDevicePager(device, NULL, space, seen,
                                                             2 * PAGE_SIZE + 100, 500, 0),
                      kIOReturnBadArgument);
@@ -274,7 +275,8 @@ static void mm_7_pins_of_a_range(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW);
     IOMemoryDescriptor *memory = describe(at + 100, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
-    IOMemoryMap *map = map_all(memory, other, 0), *constant = map_all(memory, other, kIOMapReadOnly);
+    IOMemoryMap *map = map_all(memory, other, 0),
+                *constant = map_all(memory, other, kIOMapReadOnly);
     const unsigned both = VM_PROT_READ | VM_PROT_WRITE;
     unsigned i;
 

@@ -87,8 +87,9 @@ static void md_21_a_part_borrows(void **state)
 
 static void md_21_what_does_not_fit_is_not_shared(void **state)
 {
-    static const IOOptionBits unlike[] = {kIOMapReadOnly, kIOMapGuardedSmall, kIOMapGuardedLarge,
-                                          kIOMapInhibitCache, kIOMapWriteThruCache, kIOMapUnique};
+    static const IOOptionBits unlike[] = {kIOMapReadOnly,       kIOMapGuardedSmall,
+                                          kIOMapGuardedLarge,   kIOMapInhibitCache,
+                                          kIOMapWriteThruCache, kIOMapUnique};
     IOMemoryMap *map = map_all(memory, other, 0);
     IOMemoryMap *another;
     size_t i;
