@@ -5,6 +5,7 @@
  * to MM-3, MM-5 and MM-10.
  */
 #include "tests/host/map_fixture.h"
+#include "tests/host/sim_cache.h"
 
 /* Three ranges of the owner: a page and a half, two whole pages, a page and a bit. */
 static IOMemoryDescriptor *three_ranges(IOAddressRange *ranges, bool aligned)
@@ -536,7 +537,7 @@ static void cache_modes(void **state)
         IOMemoryMap *map;
 
         store(owner, at, 1);
-        flushed = sim_flushed;
+        flushed = sim_cache.flushed;
         map = map_all(memory, other, mode << kIOMapCacheShift);
         load(other, IOMemoryMap_getAddress(map));
         assert_true(translate(other, IOMemoryMap_getAddress(map), &seen));
@@ -544,7 +545,8 @@ static void cache_modes(void **state)
         load(owner, at); /* the owner's own range follows */
         assert_true(translate(owner, at, &seen));
         assert_int_equal(seen.attributes.memory, ram[mode]);
-        assert_int_equal(sim_flushed - flushed, ram[mode] == MMU_NORMAL ? 0 : PAGE_SIZE);
+        assert_int_equal(sim_cache.flushed - flushed,
+                         ram[mode] == MMU_NORMAL ? 0 : PAGE_SIZE / SIM_CACHE_LINE);
         OSObject_release(map);
         map = map_all(device, other, mode << kIOMapCacheShift);
         assert_true(translate(other, IOMemoryMap_getAddress(map), &seen)); /* entered at once */

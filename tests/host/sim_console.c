@@ -46,11 +46,6 @@ void kprintf(const char *format, ...)
     va_end(arguments);
 }
 
-void kvprintf(const char *format, va_list arguments)
-{
-    vfprintf(stderr, format, arguments);
-}
-
 void panic(const char *format, ...)
 {
     va_list arguments;

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "boot/boot_info.h"
-#include "kernel/cache.h"
 #include "kernel/devicetree.h"
 #include "kernel/heap.h"
 #include "kernel/mmu_private.h"
@@ -18,19 +17,6 @@ char __image_start[1], __image_end[1];
 static struct devicetree_machine machine;
 
 uint64_t sim_faults;
-uint64_t sim_cleaned, sim_flushed;
-
-void cache_clean(volatile const void *address, uint64_t size)
-{
-    (void)address;
-    sim_cleaned += size;
-}
-
-void cache_clean_invalidate(volatile const void *address, uint64_t size)
-{
-    (void)address;
-    sim_flushed += size;
-}
 
 const struct devicetree_machine *devicetree_machine(void)
 {

@@ -24,9 +24,6 @@ void sim_set_notes_stores(bool on);
 kern_return_t sim_load(struct vm_map *map, vaddr_t va, uint8_t *byte);
 kern_return_t sim_store(struct vm_map *map, vaddr_t va, uint8_t byte);
 
-/* Data cache bytes that were cleaned, and cleaned and invalidated, so far. */
-extern uint64_t sim_cleaned, sim_flushed;
-
 extern uint64_t sim_faults; /* taken by sim_load and sim_store */
 
 /* What must be the same again when everything made in between is gone. */
