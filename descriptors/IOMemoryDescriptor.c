@@ -228,26 +228,30 @@ static void unlock_preparation(IOMemoryDescriptor *self)
 
 IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forDirection)
 {
+    const IOMemoryDescriptorClass *methods;
     IOReturn status;
 
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
     }
+    methods = IOMemoryDescriptor_methods(self.descriptor);
     lock_preparation(self.descriptor);
-    status = IOMemoryDescriptor_methods(self.descriptor)->prepare(self.descriptor, forDirection);
+    status = methods->prepare(self.descriptor, forDirection);
     unlock_preparation(self.descriptor);
     return status;
 }
 
 IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection forDirection)
 {
+    const IOMemoryDescriptorClass *methods;
     IOReturn status;
 
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
     }
+    methods = IOMemoryDescriptor_methods(self.descriptor);
     lock_preparation(self.descriptor);
-    status = IOMemoryDescriptor_methods(self.descriptor)->complete(self.descriptor, forDirection);
+    status = methods->complete(self.descriptor, forDirection);
     unlock_preparation(self.descriptor);
     return status;
 }
