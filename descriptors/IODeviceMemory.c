@@ -40,6 +40,13 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = general_make_mapping,
+    .doMap = general_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = general_set_purgeable,
+    .setOwnership = general_set_ownership,
+    .getPageCounts = general_get_page_counts,
 };
 
 /* True if it is one now; else the last error says why not. */

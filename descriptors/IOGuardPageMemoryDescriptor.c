@@ -82,6 +82,13 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = guard_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = descriptor_make_mapping,
+    .doMap = descriptor_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = descriptor_set_purgeable,
+    .setOwnership = descriptor_set_ownership,
+    .getPageCounts = descriptor_get_page_counts,
 };
 
 static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)

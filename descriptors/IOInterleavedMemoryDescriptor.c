@@ -27,6 +27,13 @@ const IOMemoryDescriptorClass IOInterleavedMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = composite_get_characteristics,
     .setDMAActive = composite_set_dma_active,
+    .makeMapping = descriptor_make_mapping,
+    .doMap = descriptor_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = descriptor_set_purgeable,
+    .setOwnership = descriptor_set_ownership,
+    .getPageCounts = descriptor_get_page_counts,
 };
 
 static bool is_dma_active(const IOInterleavedMemoryDescriptor *self)

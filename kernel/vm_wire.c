@@ -73,14 +73,18 @@ struct source {
     uint64_t first; /* index in the object */
 };
 
+static unsigned access_of(unsigned flags)
+{
+    return flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
+}
+
 static kern_return_t supply_nth(const struct source *source, uint64_t n, unsigned flags,
                                 paddr_t *page)
 {
     unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0);
-    unsigned access = flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
 
     if (source->map)
-        return supply(source->map, source->start + (n << PAGE_SHIFT), access, how, page);
+        return supply(source->map, source->start + (n << PAGE_SHIFT), access_of(flags), how, page);
     if (flags & VM_WIRE_WRITE)
         how |= VM_SUPPLY_WRITE;
     return vm_object_supply(source->object, source->first + n, how, page);
@@ -92,8 +96,6 @@ static kern_return_t wire(const struct source *source, uint64_t count, unsigned 
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 
-    if (is_direct(map, start))
-        return wire_direct(start, count, access, pages);
     while (done < count) {
         status = supply_nth(source, done, flags, &pages[done]);
         if (status == KERN_SUCCESS && page_get_state(pages[done]) != PAGE_FOREIGN)
@@ -112,6 +114,8 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
 {
     const struct source source = {.map = map, .start = start};
 
+    if (is_direct(map, start))
+        return wire_direct(start, count, access_of(flags), pages);
     return wire(&source, count, flags, pages);
 }
 
