@@ -65,40 +65,30 @@ static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, uns
     return vm_object_supply(entry->range.object, vm_entry_index(entry, va), flags, page);
 }
 
-/* Pages in a row: of an address space, or of an object. */
-struct source {
-    struct vm_map *map; /* NULL: of an object */
-    vaddr_t start;
-    struct vm_object *object;
-    uint64_t first; /* index in the object */
-};
-
-static unsigned access_of(unsigned flags)
+static kern_return_t wire_physical(struct vm_object *object, uint64_t first, uint64_t count,
+                                   paddr_t *pages)
 {
-    return flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
+    for (uint64_t i = 0; i < count; i++)
+        pages[i] = paddr_add(object->base, (first + i) << PAGE_SHIFT);
+    return page_pin_list(pages, count);
 }
 
-static kern_return_t supply_nth(const struct source *source, uint64_t n, unsigned flags,
-                                paddr_t *page)
+kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                             unsigned flags, paddr_t *pages)
 {
-    unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0);
-
-    if (source->map)
-        return supply(source->map, source->start + (n << PAGE_SHIFT), access_of(flags), how, page);
-    if (flags & VM_WIRE_WRITE)
-        how |= VM_SUPPLY_WRITE;
-    return vm_object_supply(source->object, source->first + n, how, page);
-}
-
-static kern_return_t wire(const struct source *source, uint64_t count, unsigned flags,
-                          paddr_t *pages)
-{
+    unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0) |
+                   (flags & VM_WIRE_WRITE ? VM_SUPPLY_WRITE : 0);
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 
+    if (first > object->pages || count > object->pages - first)
+        return KERN_INVALID_ADDRESS;
+    if (object->physical)
+        return wire_physical(object, first, count, pages);
     while (done < count) {
-        status = supply_nth(source, done, flags, &pages[done]);
-        if (status == KERN_SUCCESS && page_get_state(pages[done]) != PAGE_FOREIGN)
+        /* Pinned one by one: making the next resident may reclaim what is not pinned. */
+        status = vm_object_supply(object, first + done, how, &pages[done]);
+        if (status == KERN_SUCCESS)
             status = page_pin(pages[done]);
         if (status != KERN_SUCCESS)
             break;
@@ -109,22 +99,41 @@ static kern_return_t wire(const struct source *source, uint64_t count, unsigned 
     return status;
 }
 
+/* As many of the pages from `start` on as one range shows; their number in *wired. */
+static kern_return_t wire_entry(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
+                                paddr_t *pages, uint64_t *wired)
+{
+    unsigned access = flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
+    struct vm_entry *entry = vm_map_entry(map, start);
+    uint64_t shown;
+
+    if (!entry)
+        return KERN_INVALID_ADDRESS;
+    if (!entry->range.object || access & ~entry->range.access)
+        return KERN_PROTECTION_FAILURE;
+    shown = (entry->node.end - start) >> PAGE_SHIFT;
+    *wired = shown < count ? shown : count;
+    return vm_object_wire(entry->range.object, vm_entry_index(entry, start), *wired, flags, pages);
+}
+
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                           paddr_t *pages)
 {
-    const struct source source = {.map = map, .start = start};
+    kern_return_t status = KERN_SUCCESS;
+    uint64_t wired = 0;
 
     if (is_direct(map, start))
-        return wire_direct(start, count, access_of(flags), pages);
-    return wire(&source, count, flags, pages);
-}
-
-kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
-                             unsigned flags, paddr_t *pages)
-{
-    const struct source source = {.object = object, .first = first};
-
-    return wire(&source, count, flags, pages);
+        return wire_direct(start, count, flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ,
+                           pages);
+    for (uint64_t done = 0; done < count; done += wired) {
+        status = wire_entry(map, start + (done << PAGE_SHIFT), count - done, flags, &pages[done],
+                            &wired);
+        if (status != KERN_SUCCESS) {
+            vm_unwire(pages, done);
+            return status;
+        }
+    }
+    return status;
 }
 
 void vm_unwire(const paddr_t *pages, uint64_t count)
