@@ -21,4 +21,20 @@
  */
 IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCount length);
 
+/*
+ * Map whole kernel pages with another cache mode (kIODefaultCache to
+ * kIOPostedCombinedReordered, IOMemoryDescriptor.h), their data kept. For memory of
+ * IOMallocPageable and for maps; it becomes resident. Other mappings of the same pages
+ * keep their mode: the caller must not use a cached and an uncached one at once. Length
+ * 0 does nothing. New code asks for the mode when it maps. Thread context.
+ *
+ * Nothing changes with kIOReturnUnsupported (a task that is not kernel_task, an address
+ * or length that is no multiple of a page), kIOReturnBadArgument (unknown mode, a range
+ * that wraps), kIOReturnVMError (a page is not mapped), kIOReturnNotPermitted (the
+ * linear map: the kernel itself, and what the wired families of IOMalloc.h give out),
+ * kIOReturnNoResources (no memory).
+ */
+IOReturn IOSetProcessorCacheMode(task_t task, IOVirtualAddress address, IOByteCount length,
+                                 IOOptionBits cacheMode);
+
 #endif

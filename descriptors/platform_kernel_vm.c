@@ -319,8 +319,12 @@ kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t si
 {
     struct vm_range range;
     uint64_t length;
-    kern_return_t status = vm_map_lookup(map, address, &range, &length);
+    kern_return_t status;
 
+    if (is_direct(map, address)) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    status = vm_map_lookup(map, address, &range, &length);
     if (status != KERN_SUCCESS || range.object == NULL) {
         return status != KERN_SUCCESS ? status : KERN_PROTECTION_FAILURE;
     }

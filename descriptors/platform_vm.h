@@ -129,7 +129,10 @@ kern_return_t platform_map_block(vm_map_t map, uint64_t address, uint64_t size, 
 /* See that no access faults: KERN_MEMORY_ERROR, KERN_INVALID_ADDRESS. Blocked ranges are left. */
 kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size);
 
-/* Change the cache mode of one view. */
+/*
+ * Change the cache mode of one view. KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE:
+ * memory that the kernel always sees, whose mode is fixed.
+ */
 kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
 
 /* An address space outlives its task until the last reference goes. */

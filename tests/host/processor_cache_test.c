@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Cache maintenance by address, and memory below 4 GiB, in a machine with RAM on
- * both sides of that: contract file 24, checks AL-6 and AL-11.
+ * both sides of that: contract file 24, checks AL-6, AL-11, AL-12.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IOMalloc.h"
+#include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOProcessorCache.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
@@ -147,6 +148,90 @@ static void al_11_device_ranges_succeed(void **state)
     assert_int_equal(vm_map_remove(kernel_map, at, 2 * PAGE_SIZE), KERN_SUCCESS);
 }
 
+/* The mode in the page tables, after an access. */
+static enum mmu_memory mode(uint8_t *page)
+{
+    struct mmu_translation to;
+    uint8_t byte;
+
+    assert_int_equal(sim_load(kernel_map, (vaddr_t)page, &byte), KERN_SUCCESS);
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)page, &to));
+    return to.attributes.memory;
+}
+
+static void expect_modes(uint8_t *block, const enum mmu_memory modes[4])
+{
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(mode(block + i * PAGE_SIZE), modes[i]);
+}
+
+static IOReturn set_mode(uint8_t *address, uint64_t length, IOOptionBits to)
+{
+    return IOSetProcessorCacheMode(kernel_task, (uint64_t)address, length, to);
+}
+
+static void al_12_a_round_trip_keeps_the_data(void **state)
+{
+    static const enum mmu_memory changed[] = {MMU_NORMAL, MMU_NONCACHED, MMU_NONCACHED, MMU_NORMAL};
+    static const enum mmu_memory normal[] = {MMU_NORMAL, MMU_NORMAL, MMU_NORMAL, MMU_NORMAL};
+    uint8_t *block = IOMallocPageable(4 * PAGE_SIZE, 0);
+    uint8_t byte;
+
+    (void)state;
+    for (unsigned i = 0; i < 4 * PAGE_SIZE; i += 64)
+        assert_int_equal(sim_store(kernel_map, (vaddr_t)block + i, (uint8_t)(i / 64)),
+                         KERN_SUCCESS);
+    assert_int_equal(set_mode(block + PAGE_SIZE, 2 * PAGE_SIZE, kIOInhibitCache), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed, 2 * PAGE_SIZE / SIM_CACHE_LINE);
+    expect_modes(block, changed);
+    assert_int_equal(sim_store(kernel_map, (vaddr_t)block + PAGE_SIZE, 99), KERN_SUCCESS);
+    assert_int_equal(set_mode(block, 4 * PAGE_SIZE, kIODefaultCache), kIOReturnSuccess);
+    expect_modes(block, normal);
+    for (unsigned i = 0; i < 4 * PAGE_SIZE; i += 64) {
+        assert_int_equal(sim_load(kernel_map, (vaddr_t)block + i, &byte), KERN_SUCCESS);
+        assert_int_equal(byte, i == PAGE_SIZE ? 99 : (uint8_t)(i / 64));
+    }
+    assert_int_equal(set_mode(block, PAGE_SIZE, kIOWriteThruCache), kIOReturnSuccess);
+    assert_int_equal(mode(block), MMU_WRITE_THROUGH);
+    IOFreePageable(block, 4 * PAGE_SIZE);
+}
+
+static void al_12_pages_are_there_before_they_are_uncached(void **state)
+{
+    uint8_t *block = IOMallocPageable(2 * PAGE_SIZE, 0);
+
+    (void)state;
+    assert_int_equal(set_mode(block, 2 * PAGE_SIZE, kIOInhibitCache), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed, 2 * PAGE_SIZE / SIM_CACHE_LINE);
+    IOFreePageable(block, 2 * PAGE_SIZE);
+}
+
+static void al_12_refusals_change_nothing(void **state)
+{
+    static const enum mmu_memory normal[] = {MMU_NORMAL, MMU_NORMAL, MMU_NORMAL, MMU_NORMAL};
+    uint8_t *block = IOMallocPageable(4 * PAGE_SIZE, 0);
+    uint8_t *wired = IOMallocAligned(PAGE_SIZE, PAGE_SIZE);
+    const uint64_t address = (uint64_t)block;
+    struct task *task;
+
+    (void)state;
+    assert_int_equal(task_create(&task), KERN_SUCCESS);
+    assert_int_equal(IOSetProcessorCacheMode(task, address, PAGE_SIZE, 1), kIOReturnUnsupported);
+    task_release(task);
+    assert_int_equal(set_mode(block + 16, PAGE_SIZE, 1), kIOReturnUnsupported);
+    assert_int_equal(set_mode(block, 100, 1), kIOReturnUnsupported);
+    assert_int_equal(set_mode(block, 0, 1), kIOReturnSuccess);
+    assert_int_equal(set_mode(block, PAGE_SIZE, 10), kIOReturnBadArgument);
+    assert_int_equal(set_mode(block, PAGE_SIZE, 0x100), kIOReturnBadArgument);
+    assert_int_equal(set_mode(block, -address, 1), kIOReturnBadArgument);
+    assert_int_equal(set_mode(block, 5 * PAGE_SIZE, 1), kIOReturnVMError); /* a hole behind it */
+    assert_int_equal(set_mode(NULL, PAGE_SIZE, 1), kIOReturnVMError);
+    assert_int_equal(set_mode(wired, PAGE_SIZE, 1), kIOReturnNotPermitted);
+    expect_modes(block, normal);
+    IOFreeAligned(wired, PAGE_SIZE);
+    IOFreePageable(block, 4 * PAGE_SIZE);
+}
+
 /* Take every page of RAM below 4 GiB. */
 static unsigned take_low(paddr_t *blocks, uint8_t *orders)
 {
@@ -206,6 +291,9 @@ int main(void)
         TEST(al_11_what_lies_before_a_hole_is_flushed),
         TEST(al_11_absent_pages_are_in_no_cache),
         TEST(al_11_device_ranges_succeed),
+        TEST(al_12_a_round_trip_keeps_the_data),
+        TEST(al_12_pages_are_there_before_they_are_uncached),
+        TEST(al_12_refusals_change_nothing),
         TEST(al_6_with_its_address_asked_for_it_lies_below_4_gib),
     };
 

@@ -218,6 +218,45 @@ TEST(al_11_flushing_keeps_all_data)
     IOFreePageable(pageable, 3 * PAGE_SIZE);
 }
 
+static enum mmu_memory mode(volatile uint8_t *at)
+{
+    struct mmu_translation to;
+
+    (void)*at;
+    ASSERT_TRUE(mmu_translate(mmu_kernel, (vaddr_t)at, &to));
+    return to.attributes.memory;
+}
+
+TEST(al_12_changing_the_cache_mode_keeps_all_data)
+{
+    uint8_t *block = IOMallocPageable(4 * PAGE_SIZE, 0);
+    const uint64_t address = (uint64_t)block;
+
+    ASSERT_NE(block, NULL);
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+        block[i] = (uint8_t)(i * 5);
+    EXPECT_EQ(
+        IOSetProcessorCacheMode(kernel_task, address + PAGE_SIZE, 2 * PAGE_SIZE, kIOInhibitCache),
+        kIOReturnSuccess);
+    EXPECT_EQ(mode(block), MMU_NORMAL);
+    EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NONCACHED);
+    EXPECT_EQ(mode(block + 2 * PAGE_SIZE), MMU_NONCACHED);
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+        ASSERT_EQ(block[i], (uint8_t)(i * 5));
+    EXPECT_EQ(IOSetProcessorCacheMode(kernel_task, address, 5 * PAGE_SIZE, kIODefaultCache),
+              kIOReturnVMError);
+    EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NONCACHED);
+    block[PAGE_SIZE] = 77;
+    EXPECT_EQ(IOSetProcessorCacheMode(kernel_task, address, 4 * PAGE_SIZE, kIODefaultCache),
+              kIOReturnSuccess);
+    EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NORMAL);
+    EXPECT_EQ(block[PAGE_SIZE], 77);
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+        if (i != PAGE_SIZE)
+            ASSERT_EQ(block[i], (uint8_t)(i * 5));
+    IOFreePageable(block, 4 * PAGE_SIZE);
+}
+
 /* In release builds a wrong free is logged and the block stays as it is. */
 TEST(al_9_wrong_frees_change_nothing)
 {
