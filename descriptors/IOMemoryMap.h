@@ -18,6 +18,7 @@
 #include "descriptors/IOReturn.h"
 #include "descriptors/OSObject.h"
 
+/* The class object. */
 extern const OSMetaClass IOMemoryMap_metaClass;
 
 /* Address of the first byte in the target address space; 0 after unmap or task death. [A] */
