@@ -69,6 +69,8 @@ static const char *figure(char text[24], uint64_t total, uint64_t divisor)
         ksnprintf(text, 24, "-");
     else if (total % divisor == 0)
         ksnprintf(text, 24, "%llu", (unsigned long long)(total / divisor));
+    else if (total < divisor) /* less than one: a tenth would say too little */
+        ksnprintf(text, 24, "0.%03llu", (unsigned long long)(total * 1000 / divisor));
     else
         ksnprintf(text, 24, "%llu.%llu", (unsigned long long)(tenths / 10),
                   (unsigned long long)(tenths % 10));
