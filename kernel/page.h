@@ -71,6 +71,12 @@ kern_return_t page_free_run(paddr_t first, size_t count);
 kern_return_t page_release_run(paddr_t first, size_t count);
 
 /*
+ * Make every page of an allocated, unpinned run a single page, each to be given back
+ * alone. KERN_INVALID_ARGUMENT: it is no run of this size.
+ */
+kern_return_t page_split_run(paddr_t first, size_t count);
+
+/*
  * One owner more for an allocated single page; each owner gives it back with
  * page_free or page_release_run. KERN_INVALID_ADDRESS: it is no such page.
  */

@@ -97,6 +97,18 @@ static size_t run_size(const struct page *page)
     return page->order == ORDER_RUN ? page->count : (size_t)1 << page->order;
 }
 
+kern_return_t page_split_run(paddr_t first, size_t count)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = page_lookup(first);
+    bool whole = count != 0 && run_size(page) == count && !any_pinned(page, count);
+
+    if (whole && count != 1)
+        split_run(page, count);
+    irq_restore(irq);
+    return whole ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+}
+
 kern_return_t page_release_run(paddr_t first, size_t count)
 {
     irq_state_t irq = irq_mask();

@@ -110,8 +110,7 @@ vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
     return chunk ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
 }
 
-/* As vm_object_slot, but makes the chunk; NULL when there is no memory for it. */
-static vm_slot_t *make_slot(struct vm_object *object, uint64_t index)
+vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
 {
     vm_slot_t **chunk = &object->chunks[index / VM_CHUNK_SLOTS];
     uint64_t slots = object->pages < VM_CHUNK_SLOTS ? object->pages : VM_CHUNK_SLOTS;
@@ -158,6 +157,13 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     CHECK(page_release_run(page, 1) == KERN_SUCCESS);
 }
 
+void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
+{
+    *slot = page.value | VM_SLOT_PRESENT;
+    object->resident++;
+    stats.pages++;
+}
+
 static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
 {
     paddr_t page;
@@ -166,9 +172,7 @@ static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
         return false;
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
     vm_object_settle_page(object, page);
-    *slot = page.value | VM_SLOT_PRESENT;
-    object->resident++;
-    stats.pages++;
+    vm_object_put_page(object, slot, page);
     return true;
 }
 
@@ -208,7 +212,7 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return KERN_SUCCESS;
     }
-    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index) : make_slot(object, index);
+    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index) : vm_object_make_slot(object, index);
     if (!slot)
         return KERN_MEMORY_ERROR;
     if (!(*slot & VM_SLOT_PRESENT)) {
@@ -329,7 +333,7 @@ struct copy_context {
 static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, paddr_t page,
                         const struct copy_context *to)
 {
-    vm_slot_t *slot = make_slot(to->copy, index - to->first);
+    vm_slot_t *slot = vm_object_make_slot(to->copy, index - to->first);
 
     if (!slot)
         return false;
@@ -337,9 +341,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
         if (page_share(page) != KERN_SUCCESS)
             return false;
         vm_object_unmap_page(source, index); /* its next store has to fault */
-        *slot = page.value | VM_SLOT_PRESENT;
-        to->copy->resident++;
-        stats.pages++;
+        vm_object_put_page(to->copy, slot, page);
     } else {
         if (!fill_absent(to->copy, slot))
             return false;
@@ -355,7 +357,7 @@ static void copy_page(struct vm_object *source, uint64_t index, void *context)
 {
     struct copy_context *to = context;
     paddr_t page = vm_slot_page(*vm_object_slot(source, index));
-    bool in_use = page_pin_count(page) != 0;
+    bool in_use = source->permanent || page_pin_count(page) != 0;
 
     if (to->failed || page_pin(page) != KERN_SUCCESS) {
         to->failed = true;

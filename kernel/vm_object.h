@@ -28,6 +28,20 @@ struct vm_entry;
  */
 kern_return_t vm_object_create(uint64_t pages, struct vm_object **object);
 
+/* How all pages of an object are to lie in RAM. */
+struct vm_object_layout {
+    uint64_t alignment; /* bytes, a power of two: of the first page, or of every page by itself */
+    uint64_t highest;   /* highest address of a last byte; 0: no limit */
+    bool contiguous;    /* one run */
+};
+
+/*
+ * Supply all pages of a new anonymous object at once, zeroed, and for good: until the
+ * object goes nobody takes, moves or shares them. KERN_RESOURCE_SHORTAGE: not to be
+ * had; the object is good for release only.
+ */
+kern_return_t vm_object_populate(struct vm_object *object, const struct vm_object_layout *layout);
+
 /*
  * A window on physical memory, page-aligned. The pages are not owned: they are
  * neither allocated nor freed, and they cannot be copied lazily.

@@ -24,6 +24,7 @@ struct vm_object {
     enum mmu_memory memory;
     vm_slot_t **chunks; /* anonymous objects: one pointer per VM_CHUNK_SLOTS pages */
     uint64_t resident;
+    bool permanent; /* see vm_object_populate */
 
     struct vm_entry *entries; /* every map entry that shows this object */
 
@@ -44,6 +45,12 @@ static inline paddr_t vm_slot_page(vm_slot_t slot)
 {
     return paddr(slot & ~PAGE_MASK);
 }
+
+/* As vm_object_slot, but makes the chunk; NULL when there is no memory for it. */
+vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index);
+
+/* Put a page of its own into an absent slot. */
+void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page);
 
 /*
  * Take page-table entries of this object's page out of every address space that

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable objects: the queue of volatile ones, and taking their pages. */
+#include "kernel/mmu.h"
 #include "kernel/page.h"
+#include "kernel/page_arch.h"
 #include "kernel/vm_object_private.h"
 
 /* Volatile objects, the next to be taken first. */
@@ -81,6 +83,11 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
 
     if (page_pin_count(page) != 0)
         return;
+    if (object->permanent) { /* the contents go, the page does not */
+        page_fill_zero(phys_to_virt(page), PAGE_SIZE);
+        vm_object_settle_page(object, page);
+        return;
+    }
     *taken += page_share_count(page) == 1;
     vm_object_drop_page(object, index);
 }
@@ -139,6 +146,8 @@ uint64_t vm_purge_reclaim(uint64_t pages)
         uint64_t before = object->resident;
 
         next = object->queue_next;
+        if (object->permanent)
+            continue;
         freed += discard(object);
         if (object->resident != before || before == 0)
             make_empty(object); /* one whose pages are all pinned has lost nothing */

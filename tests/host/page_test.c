@@ -293,6 +293,33 @@ static void test_alignment_above_size(void **state)
     assert_same_stats(before, stats());
 }
 
+static void test_a_run_becomes_single_pages(void **state)
+{
+    const struct page_request run = {.count = 5, .owner = PAGE_OWNER_IMAGE};
+    struct page_stats before;
+    paddr_t first, block;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    before = stats();
+    assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(paddr_add(first, PAGE_SIZE), 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(first, 0), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_pin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 5), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_unpin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 5), KERN_SUCCESS);
+    assert_int_equal(page_free_run(first, 5), KERN_INVALID_ARGUMENT);
+    for (unsigned i = 5; i-- > 0;)
+        assert_int_equal(page_free(paddr_add(first, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    assert_int_equal(page_alloc(3, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS); /* a power of two */
+    assert_int_equal(page_split_run(block, 8), KERN_SUCCESS);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(page_free(paddr_add(block, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    assert_same_stats(before, stats());
+}
+
 static void test_exhaustion_and_high_water(void **state)
 {
     struct page_stats before;
@@ -464,6 +491,7 @@ int main(void)
         cmocka_unit_test_teardown(test_refuses_bad_frees, detach),
         cmocka_unit_test_teardown(test_pins, detach),
         cmocka_unit_test_teardown(test_alignment_above_size, detach),
+        cmocka_unit_test_teardown(test_a_run_becomes_single_pages, detach),
         cmocka_unit_test_teardown(test_exhaustion_and_high_water, detach),
         cmocka_unit_test_teardown(test_high_water_is_exact, detach),
         cmocka_unit_test_teardown(test_random_against_model, detach),

@@ -220,6 +220,64 @@ static void shortage_reclaims_volatile_memory(void **state)
     vm_object_release(want);
 }
 
+static uint64_t page_of(struct vm_object *object, uint64_t index)
+{
+    paddr_t page;
+
+    assert_true(vm_object_resident(object, index, &page));
+    return page.value;
+}
+
+/* Are all pages there, as asked, and do they stay whatever others do with the contents? */
+static void populated_objects_keep_their_pages(void **state)
+{
+    const struct vm_object_layout row = {.alignment = 64 * 1024, .contiguous = true};
+    const uint64_t limit = SIM_RAM_BASE + 8 * SIM_MIB;
+    const struct vm_object_layout low = {.highest = limit - 1};
+    struct vm_object *one = object_of(7), *other = object_of(5), *copy;
+    vaddr_t at = enter(one, 7, RW);
+    uint64_t first;
+
+    (void)state;
+    assert_int_equal(vm_object_populate(one, &row), KERN_SUCCESS);
+    assert_int_equal(vm_object_populate(other, &low), KERN_SUCCESS);
+    first = page_of(one, 0);
+    assert_int_equal(first % (64 * 1024), 0);
+    for (uint64_t i = 0; i < 7; i++) {
+        assert_int_equal(page_of(one, i), first + i * PAGE_SIZE);
+        assert_int_equal(load(at + i * PAGE_SIZE + 99), 0);
+        store(at + i * PAGE_SIZE, 5);
+    }
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(page_of(other, i) < limit);
+    assert_int_equal(vm_object_copy(one, 0, 7, &copy), KERN_SUCCESS);
+    assert_int_not_equal(page_of(copy, 0), first);
+    store(at, 6);
+    assert_int_equal(page_of(one, 0), first);
+    assert_int_equal(load(enter(copy, 7, MMU_READ)), 5);
+    vm_object_release(one);
+    vm_object_release(other);
+    vm_object_release(copy);
+}
+
+static void populating_fails_as_a_whole(void **state)
+{
+    const struct vm_object_layout nowhere = {.highest = SIM_RAM_BASE - 1};
+    const struct vm_object_layout too_long = {.contiguous = true};
+    struct vm_object *object = object_of(3), *large = object_of(65 * SIM_MIB / PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(vm_object_populate(object, &nowhere), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(vm_object_populate(large, &too_long), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(resident(object) + resident(large), 0);
+    vm_object_release(object);
+    object = object_of(65 * SIM_MIB / PAGE_SIZE);
+    assert_int_equal(vm_object_populate(object, &(struct vm_object_layout){0}),
+                     KERN_RESOURCE_SHORTAGE); /* page by page, until there are no more */
+    vm_object_release(object);
+    vm_object_release(large);
+}
+
 static void ledgers_follow_the_owner(void **state)
 {
     struct vm_object *object = object_of(3);
@@ -252,6 +310,8 @@ int main(void)
         TEST(volatile_memory_goes_in_order),
         TEST(purging_spares_pinned_pages_and_empties_the_rest),
         TEST(shortage_reclaims_volatile_memory),
+        TEST(populated_objects_keep_their_pages),
+        TEST(populating_fails_as_a_whole),
         TEST(ledgers_follow_the_owner),
     };
 
