@@ -1,21 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The class record, creation and the end of life. */
+/* The class record, initialisation and the end of life. */
 #include "descriptors/IOBufferMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryMap_private.h"
 
-#include <string.h>
+static void remove_own_mapping(const IOBufferMemoryDescriptor *self)
+{
+    const IOBufferMemoryDescriptor_ExpansionData *const mapping = self->reserved;
+    const vm_map_t map = get_task_map(self->super.task);
+
+    /* With its task the mapping has gone already. */
+    if (mapping != NULL && map != NULL &&
+        platform_map_remove(map, mapping->start, mapping->end - mapping->start) != KERN_SUCCESS) {
+        platform_log("%p freed, but its mapping at %#llx stays", (const void *)self,
+                     (unsigned long long)mapping->start);
+    }
+}
 
 static void buffer_free(OSObject *object)
 {
     IOBufferMemoryDescriptor *self = (IOBufferMemoryDescriptor *)object;
-    void *const memory = self->memory;
+    void *const direct = self->direct;
     const uint64_t allocated = self->allocated;
     const bool inUse = self->super.super.dmaActive != 0;
 
+    remove_own_mapping(self);
     /* The parent unpins, and takes the object with it: the memory goes after that. */
     IOGeneralMemoryDescriptor_class.meta.free(object);
-    if (memory != NULL && !inUse) {
-        platform_memory_free(memory, allocated);
+    if (direct != NULL && !inUse) {
+        platform_memory_free(direct, allocated);
     }
+}
+
+/* A part of a page may have neighbours that are none of a user task's business. */
+static IOReturn buffer_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
+                              IOVirtualAddress *atAddress, IOOptionBits options,
+                              IOByteCount sourceOffset, IOByteCount length)
+{
+    const IOBufferMemoryDescriptor *self = (const IOBufferMemoryDescriptor *)base;
+    const IOMemoryMap *map = (const IOMemoryMap *)*atAddress;
+
+    if (map->task != kernel_task && self->direct != NULL && self->allocated < PAGE_SIZE) {
+        return kIOReturnNotPermitted;
+    }
+    return general_do_map(base, addressMap, atAddress, options, sourceOffset, length);
 }
 
 static uint32_t instances;
@@ -39,7 +66,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
     .makeMapping = general_make_mapping,
-    .doMap = general_do_map,
+    .doMap = buffer_do_map,
     .doUnmap = descriptor_do_unmap,
     .redirect = descriptor_redirect,
     .setPurgeable = general_set_purgeable,
@@ -47,49 +74,21 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .getPageCounts = general_get_page_counts,
 };
 
-static IOReturn allocate(IOBufferMemoryDescriptor *self, const struct buffer_placement *placement)
+static bool initialise(IOBufferMemoryDescriptor *self, const struct buffer_request *request)
 {
-    const struct platform_memory_request request = {
-        .size = placement->size,
-        .alignment = placement->alignment,
-        .highest = placement->highest,
-        .contiguous = placement->contiguous,
-    };
-
-    if (platform_memory_alloc(&request, &self->memory) != KERN_SUCCESS) {
-        self->memory = NULL;
-        return kIOReturnNoMemory;
-    }
-    self->allocated = placement->size;
-    return kIOReturnSuccess;
-}
-
-static IOReturn initialise(IOBufferMemoryDescriptor *self, task_t inTask, IOOptionBits options,
-                           mach_vm_size_t capacity, mach_vm_address_t alignment,
-                           mach_vm_address_t physicalMask)
-{
-    const IOOptionBits cacheMode = (options & 0x700) >> kIOMapCacheShift;
     struct buffer_placement placement;
-    IOReturn status;
+    IOReturn status = kIOReturnBadArgument;
 
-    if (self == NULL || self->memory != NULL) {
-        return kIOReturnBadArgument;
-    }
-    status = buffer_place(inTask, options, capacity, alignment, physicalMask, &placement);
-    if (status == kIOReturnSuccess) {
-        status = allocate(self, &placement);
+    if (self != NULL && self->capacity == 0) {
+        status = buffer_place(request, &placement);
+        if (status == kIOReturnSuccess) {
+            status = buffer_set_up(self, request->inTask, request->options, &placement);
+        }
     }
     if (status != kIOReturnSuccess) {
-        return status;
+        IOMemory_fail(status);
     }
-    self->capacity = capacity;
-    self->whole = (IOAddressRange){(uintptr_t)self->memory, capacity};
-    options = (options & kIOBufferDescriptorMemoryFlags) | kIOMemoryAutoPrepare |
-              kIOMemoryTypeVirtual | kIOMemoryAsReference | cacheMode << kIOMemoryBufferCacheShift;
-    return general_init_with_options(&self->super.super, &self->whole, 1, 0, inTask, options,
-                                     kIOMapperSystem)
-               ? kIOReturnSuccess
-               : IOMemoryLastError();
+    return status == kIOReturnSuccess;
 }
 
 bool IOBufferMemoryDescriptor_initWithPhysicalMask(IOBufferMemoryDescriptor *self, task_t inTask,
@@ -97,12 +96,11 @@ bool IOBufferMemoryDescriptor_initWithPhysicalMask(IOBufferMemoryDescriptor *sel
                                                    mach_vm_address_t alignment,
                                                    mach_vm_address_t physicalMask)
 {
-    const IOReturn status = initialise(self, inTask, options, capacity, alignment, physicalMask);
-
-    if (status != kIOReturnSuccess) {
-        IOMemory_fail(status);
-    }
-    return status == kIOReturnSuccess;
+    return initialise(self, &(struct buffer_request){.inTask = inTask,
+                                                     .options = options,
+                                                     .capacity = capacity,
+                                                     .alignment = alignment,
+                                                     .physicalMask = physicalMask});
 }
 
 bool IOBufferMemoryDescriptor_initControlWithPhysicalMask(IOBufferMemoryDescriptor *self,
@@ -115,96 +113,14 @@ bool IOBufferMemoryDescriptor_initControlWithPhysicalMask(IOBufferMemoryDescript
                                                          physicalMask);
 }
 
-/* Every factory: allocate, tag, initialise. */
-static IOBufferMemoryDescriptor *make(task_t inTask, IOOptionBits options, mach_vm_size_t capacity,
-                                      mach_vm_address_t alignment, mach_vm_address_t physicalMask,
-                                      uint32_t kernTag, uint32_t userTag)
+bool IOBufferMemoryDescriptor_initWithGuardPages(IOBufferMemoryDescriptor *self, task_t inTask,
+                                                 IOOptionBits options, mach_vm_size_t capacity)
 {
-    OSObject *object;
-    IOBufferMemoryDescriptor *self;
-
-    if (kernTag > UINT16_MAX || userTag > UINT16_MAX) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return NULL;
-    }
-    object = OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
-    self = (IOBufferMemoryDescriptor *)object;
-    if (self == NULL) {
-        return NULL;
-    }
-    IOMemoryDescriptor_setVMTags(self, kernTag, userTag);
-    if (!IOBufferMemoryDescriptor_initWithPhysicalMask(self, inTask, options, capacity, alignment,
-                                                       physicalMask)) {
-        OSSafeReleaseNULL(self);
-    }
-    return self;
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_inTaskWithOptionsTags(
-    task_t inTask, IOOptionBits options, vm_size_t capacity, vm_offset_t alignment,
-    uint32_t kernTag, uint32_t userTag)
-{
-    return make(inTask, options, capacity, alignment, 0, kernTag, userTag);
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_inTaskWithOptions(task_t inTask,
-                                                                     IOOptionBits options,
-                                                                     vm_size_t capacity,
-                                                                     vm_offset_t alignment)
-{
-    return make(inTask, options, capacity, alignment, 0, 0, 0);
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_inTaskWithPhysicalMask(
-    task_t inTask, IOOptionBits options, mach_vm_size_t capacity, mach_vm_address_t physicalMask)
-{
-    return make(inTask, options, capacity, 1, physicalMask, 0, 0);
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withOptions(IOOptionBits options,
-                                                               vm_size_t capacity,
-                                                               vm_offset_t alignment)
-{
-    return make(kernel_task, options, capacity, alignment, 0, 0, 0);
-}
-
-/* An unshared kernel buffer that may be contiguous. */
-static IOBufferMemoryDescriptor *make_unshared(vm_size_t capacity, IODirection direction,
-                                               bool contiguous, vm_offset_t alignment)
-{
-    if ((direction & ~kIOMemoryDirectionMask) != 0) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return NULL;
-    }
-    return make(kernel_task, direction | (contiguous ? kIOMemoryPhysicallyContiguous : 0), capacity,
-                alignment, 0, 0, 0);
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withCapacity(vm_size_t capacity,
-                                                                IODirection withDirection,
-                                                                bool withContiguousMemory)
-{
-    return make_unshared(capacity, withDirection, withContiguousMemory,
-                         withContiguousMemory ? capacity : 1);
-}
-
-IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withBytes(const void *bytes,
-                                                             vm_size_t withLength,
-                                                             IODirection withDirection,
-                                                             bool withContiguousMemory)
-{
-    IOBufferMemoryDescriptor *self;
-
-    if (bytes == NULL) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return NULL;
-    }
-    self = make_unshared(withLength, withDirection, withContiguousMemory,
-                         withLength < PAGE_SIZE ? withLength : PAGE_SIZE);
-    if (self != NULL) {
-        memcpy(self->memory, bytes, withLength);
-    }
-    return self;
+    return initialise(self, &(struct buffer_request){.inTask = inTask,
+                                                     .options = options,
+                                                     .capacity = capacity,
+                                                     .alignment = PAGE_SIZE,
+                                                     .guarded = true});
 }
 
 void IOBufferMemoryDescriptor_free(IOBufferMemoryDescriptor *self)

@@ -27,7 +27,8 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
     }
     base = &self->super.super;
     base->flags = (base->flags & ~kIOMemoryDirectionMask) | (direction & kIOMemoryDirectionMask);
-    if (base->wireCount != 1 || __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+    if ((base->flags & kIOMemoryAutoPrepare) == 0 || base->wireCount != 1 ||
+        __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return;
     }
     /* The pages are the buffer's own, writable whatever they were pinned for. */
@@ -37,46 +38,59 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
     }
 }
 
+IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
+                      uint64_t length, uint64_t *done)
+{
+    if (self->direct == NULL) {
+        return IOMemoryReference_store(self->super.reference, offset, bytes, length, done);
+    }
+    if (bytes == NULL) {
+        memset((uint8_t *)self->direct + offset, 0, length);
+    } else {
+        memcpy((uint8_t *)self->direct + offset, bytes, length);
+    }
+    *done = length;
+    return kIOReturnSuccess;
+}
+
 bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const void *bytes,
                                           vm_size_t withLength)
 {
     vm_size_t room, length;
-    uint8_t *to;
+    uint64_t done;
+    IOReturn status;
 
-    if (self == NULL || self->memory == NULL) {
+    if (self == NULL || self->capacity == 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
     room = self->capacity - self->super.super.length;
     length = withLength < room ? withLength : room;
-    to = (uint8_t *)self->memory + self->super.super.length;
-    if (bytes == NULL) {
-        memset(to, 0, length);
-    } else {
-        memcpy(to, bytes, length);
+    status = buffer_store(self, self->super.super.length, bytes, length, &done);
+    self->super.super.length += done;
+    if (status == kIOReturnSuccess && length < withLength) {
+        status = kIOReturnNoSpace;
     }
-    self->super.super.length += length;
-    if (length < withLength) {
-        IOMemory_fail(kIOReturnNoSpace);
-        return false;
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
     }
-    return true;
+    return status == kIOReturnSuccess;
 }
 
 void *IOBufferMemoryDescriptor_getBytesNoCopy(IOBufferMemoryDescriptor *self)
 {
-    return self == NULL ? NULL : self->memory;
+    return self == NULL ? NULL : (void *)self->whole.address;
 }
 
 void *IOBufferMemoryDescriptor_getBytesNoCopyRange(IOBufferMemoryDescriptor *self, vm_size_t start,
                                                    vm_size_t withLength)
 {
-    if (self == NULL || start >= self->super.super.length ||
+    if (self == NULL || self->whole.address == 0 || start >= self->super.super.length ||
         !IOMemoryDescriptor_holds(&self->super.super, start, withLength)) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
-    return (uint8_t *)self->memory + start;
+    return (uint8_t *)self->whole.address + start;
 }
 
 const OSMetaClass *IOBufferMemoryDescriptor_getMetaClass(const IOBufferMemoryDescriptor *self)

@@ -154,6 +154,22 @@ bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 c
     return status == kIOReturnSuccess;
 }
 
+IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
+                                     struct IOMemoryReference *reference,
+                                     const IOAddressRange *range, task_t task, IOOptionBits options)
+{
+    IOReturn status;
+
+    self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
+    self->reference = reference;
+    set_task(self, task);
+    status = general_set_ranges(self, range, 1);
+    if (status == kIOReturnSuccess && (options & kIOMemoryAutoPrepare) != 0) {
+        status = general_prepare(&self->super, kIODirectionNone);
+    }
+    return status;
+}
+
 void general_free(OSObject *object)
 {
     IOGeneralMemoryDescriptor *self = (IOGeneralMemoryDescriptor *)object;

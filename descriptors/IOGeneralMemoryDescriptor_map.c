@@ -46,8 +46,8 @@ IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same)
     IOReturn status;
 
     *same = true;
-    if (self->source.count == 0 || general_is_physical(self)) {
-        return kIOReturnSuccess;
+    if (self->source.count == 0 || general_is_physical(self) || self->source.list[0].address == 0) {
+        return kIOReturnSuccess; /* no task shows it, so there is nothing to compare */
     }
     status = find_memory(self, &now);
     if (status == kIOReturnSuccess) {

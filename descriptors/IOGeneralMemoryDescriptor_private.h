@@ -74,6 +74,16 @@ static inline bool general_is_physical(const IOGeneralMemoryDescriptor *self)
 
 bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
                                task_t task, IOOptionBits options, IOMapper *mapper);
+
+/*
+ * Initialise a new descriptor of the memory that a reference names, which is taken over.
+ * range, kept as a pointer: its address is where `task` has it mapped, 0 for TASK_NULL.
+ */
+IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
+                                     struct IOMemoryReference *reference,
+                                     const IOAddressRange *range, task_t task,
+                                     IOOptionBits options);
+
 IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
 IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection);
 addr64_t general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,

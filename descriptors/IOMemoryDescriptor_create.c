@@ -105,10 +105,9 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
         OSObject_retain(original);
         return original;
     }
-    options = original->flags & ~GENERAL_STATE;
-    if (self->ranges == &self->range) {
-        options &= ~kIOMemoryAsReference; /* that range is the original's own */
-    }
+    /* The array may go with the original, and is copied; a buffer's memory may not be there. */
+    options = original->flags & ~(GENERAL_STATE | kIOMemoryAsReference | kIOMemoryBufferPageable |
+                                  kIOMemoryBufferPurgeable);
     return IOMemoryDescriptor_withOptions((void *)self->ranges, self->rangeCount, 0, self->task,
                                           options, self->mapper);
 }

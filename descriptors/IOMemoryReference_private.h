@@ -65,12 +65,25 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
 kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
                                      paddr_t *pages);
 
+/*
+ * Store bytes (NULL: zeros) through the kernel's own view of RAM, making pages resident;
+ * *done counts them, also on failure. kIOReturnNoResources (no page), kIOReturnVMError
+ * (registers).
+ */
+IOReturn IOMemoryReference_store(const struct IOMemoryReference *reference, uint64_t offset,
+                                 const void *bytes, uint64_t length, uint64_t *done);
+
+/* Copy the first bytes of one reference to another, which may not overlap it. */
+IOReturn IOMemoryReference_transfer(const struct IOMemoryReference *from,
+                                    const struct IOMemoryReference *to, uint64_t length);
+
 /* Where and how bytes shall be seen, and where they are then. */
 struct IOMemoryReferenceView {
     vm_map_t map;
     enum platform_placement placement;
-    uint64_t guard; /* bytes without access on either side, whole pages */
-    unsigned cache; /* kIO...Cache */
+    uint64_t guard;     /* bytes without access on either side, whole pages */
+    uint64_t alignment; /* of the address, if it may be anywhere and has no guard; 0: a page */
+    unsigned cache;     /* kIO...Cache */
     bool writable;
     bool eager;
     uint64_t address;     /* of the first byte: in, unless anywhere; out */

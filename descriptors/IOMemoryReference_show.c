@@ -112,6 +112,7 @@ static kern_return_t show_piece(const struct piece *piece, const struct IOMemory
         .object = piece->entry->object,
         .first = atop(piece->offset + (piece->low - piece->begin)),
         .pages = atop(round_page(piece->end) - piece->low),
+        .alignment = view->alignment,
         .writable = view->writable,
         .eager = view->eager,
         .cache = view->cache,
@@ -123,7 +124,8 @@ static kern_return_t show_piece(const struct piece *piece, const struct IOMemory
 /* Reserve the whole interval, guards included, and put the pieces into it. */
 static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView *view)
 {
-    const struct platform_view reservation = {.pages = atop(view->size)};
+    const struct platform_view reservation = {.pages = atop(view->size),
+                                              .alignment = view->alignment};
     kern_return_t status =
         platform_map_show(view->map, &view->start, view->placement, &reservation);
     struct piece piece = {0};

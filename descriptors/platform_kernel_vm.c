@@ -24,6 +24,18 @@ kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_o
     return status;
 }
 
+kern_return_t platform_object_populate(struct vm_object *object,
+                                       const struct platform_layout *layout)
+{
+    const struct vm_object_layout wanted = {
+        .alignment = layout->alignment,
+        .highest = layout->highest,
+        .contiguous = layout->contiguous,
+    };
+
+    return vm_object_populate(object, &wanted);
+}
+
 kern_return_t platform_object_create_window(paddr_t base, uint64_t pages, struct vm_object **object)
 {
     return vm_object_create_physical(base, pages, object);
@@ -284,7 +296,7 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
         range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
         range.memory = memory_type(view->object, view->cache);
     }
-    status = vm_map_enter(map, address, ptoa(view->pages), 0, &range, flags);
+    status = vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
     if (status == KERN_SUCCESS && view->object != NULL && view->cache != kIODefaultCache &&
         !platform_object_is_device(view->object)) {
         vm_object_set_memory(view->object, range.memory);

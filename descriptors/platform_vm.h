@@ -18,6 +18,20 @@ struct vm_object;
 /* Pages that appear when first touched, zeroed. Purgeable: platform_object_set_purge works. */
 kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_object **object);
 
+/* How all pages of an object are to lie in RAM. */
+struct platform_layout {
+    uint64_t alignment; /* bytes, a power of two: of the physical address of the first page */
+    uint64_t highest;   /* highest address that a byte may have; 0: no limit */
+    bool contiguous;    /* else they may lie anywhere, and alignment is at most a page */
+};
+
+/*
+ * Supply all pages of a new object at once, and for good: they are never absent or
+ * exchanged for others until the object goes. After a failure it is good for release only.
+ */
+kern_return_t platform_object_populate(struct vm_object *object,
+                                       const struct platform_layout *layout);
+
 /* Given addresses, RAM or registers, page-aligned. The pages belong to somebody else. */
 kern_return_t platform_object_create_window(paddr_t base, uint64_t pages,
                                             struct vm_object **object);
@@ -106,6 +120,7 @@ enum platform_placement {
 struct platform_view {
     struct vm_object *object; /* NULL: no access */
     uint64_t first, pages;
+    uint64_t alignment; /* of the address, bytes, if it may be anywhere; 0: a page */
     bool writable;
     bool eager;     /* no access through it shall fault */
     unsigned cache; /* kIO...Cache; default: as the pages have it, registers uncached */

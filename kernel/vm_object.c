@@ -212,7 +212,8 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return KERN_SUCCESS;
     }
-    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index) : vm_object_make_slot(object, index);
+    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index)
+                                      : vm_object_make_slot(object, index);
     if (!slot)
         return KERN_MEMORY_ERROR;
     if (!(*slot & VM_SLOT_PRESENT)) {

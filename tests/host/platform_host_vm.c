@@ -28,6 +28,12 @@ bool platform_is_writable(paddr_t start, uint64_t length)
     return true;
 }
 
+kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_object **object)
+{
+    (void)pages, (void)purgeable, (void)object;
+    return KERN_RESOURCE_SHORTAGE;
+}
+
 kern_return_t platform_object_create_window(paddr_t base, uint64_t pages, struct vm_object **object)
 {
     (void)base, (void)pages, (void)object;
@@ -76,6 +82,8 @@ void platform_task_unwatch(struct platform_task_watch *watch)
 
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 
+UNREACHED(kern_return_t, platform_object_populate, struct vm_object *object,
+          const struct platform_layout *layout)
 UNREACHED(kern_return_t, platform_object_copy, struct vm_object *object, uint64_t first,
           uint64_t count, struct vm_object **copy)
 UNREACHED(void, platform_object_retain, struct vm_object *object)
