@@ -5,10 +5,8 @@
  */
 #include <string.h>
 
-#include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMemoryCursor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
-#include "descriptors/IOSubMemoryDescriptor.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
@@ -282,67 +280,6 @@ static void bench_last_child(struct bench_result *result)
     return_scattered();
 }
 
-static void prepare_complete(void *context)
-{
-    IOMemoryDescriptor_prepare((IOMemoryDescriptor *)context, kIODirectionNone);
-    IOMemoryDescriptor_complete((IOMemoryDescriptor *)context, kIODirectionNone);
-}
-
-static void bench_prepare(struct bench_result *result, uint64_t bytes)
-{
-    IOMemoryDescriptor *memory;
-
-    if (!take_area()) {
-        result->skipped = "no memory";
-        return;
-    }
-    memory = IOMemoryDescriptor_withAddressRange((uintptr_t)phys_to_virt(area), bytes,
-                                                 kIODirectionIn, kernel_task);
-    result->operations = 100;
-    result->measured = bench_calls(prepare_complete, memory, 100);
-    OSObject_release(memory);
-    page_free_run(area, PAGES);
-}
-
-static void bench_prepare_page(struct bench_result *result)
-{
-    bench_prepare(result, PAGE_SIZE);
-}
-
-static void bench_prepare_mib(struct bench_result *result)
-{
-    bench_prepare(result, 1 << 20);
-}
-
-static void buffer_pair(void *context)
-{
-    (void)context;
-    OSObject_release(IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionIn, false));
-}
-
-static void bench_buffer(struct bench_result *result)
-{
-    result->operations = 100;
-    result->measured = bench_calls(buffer_pair, NULL, 100);
-}
-
-static void read_page(void *context)
-{
-    static uint8_t bytes[4096];
-
-    IOMemoryDescriptor_readBytes((IOMemoryDescriptor *)context, 0, bytes, sizeof(bytes));
-}
-
-static void bench_read(struct bench_result *result)
-{
-    IOBufferMemoryDescriptor *buffer =
-        IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionOutIn, false);
-
-    result->operations = 100;
-    result->measured = bench_calls(read_page, buffer, 100);
-    OSObject_release(buffer);
-}
-
 static const struct bench rows[] = {
     {"scattered", "4", "generator, scattered pages, per segment", NULL, 20, bench_scattered},
     {"contiguous", "5", "generator, contiguous pages, per page", NULL, 14, bench_contiguous_pages},
@@ -355,10 +292,6 @@ static const struct bench rows[] = {
     {"multi_4096_back", NULL, "the same of 4096, at the back", NULL, 0, bench_multi_4096_back},
     {"multi_4096", NULL, "all 4096 children of one page, each", NULL, 0, bench_multi_4096},
     {"last_child", NULL, "getPhysicalSegment, last of 4096 children", NULL, 0, bench_last_child},
-    {"prepare_page", NULL, "prepare + complete, 1 page", NULL, 0, bench_prepare_page},
-    {"prepare_mib", NULL, "prepare + complete, 1 MiB", NULL, 0, bench_prepare_mib},
-    {"buffer", NULL, "buffer of 4 KiB, alloc + free", NULL, 0, bench_buffer},
-    {"read", NULL, "readBytes, 4 KiB", NULL, 0, bench_read},
 };
 
 int main(void)

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a descriptor costs beside its segments: wiring, mapping, copying, asking, making one. */
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryMap.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "kernel/panic.h"
+#include "kernel/vm_map.h"
+#include "tests/bench/bench.h"
+
+#define MIB   ((uint64_t)1 << 20)
+#define TIMES 100
+
+/* Pageable memory of the kernel: pages appear when touched or pinned. */
+struct memory {
+    struct vm_object *object;
+    vaddr_t at;
+    IOMemoryDescriptor *descriptor;
+};
+
+static struct memory make(uint64_t bytes, bool resident, IOOptionBits options)
+{
+    struct vm_range range = {.access = MMU_READ | MMU_WRITE, .max_access = MMU_READ | MMU_WRITE};
+    struct memory memory = {.at = 0};
+
+    CHECK(vm_object_create(bytes >> PAGE_SHIFT, &memory.object) == KERN_SUCCESS);
+    range.object = memory.object;
+    CHECK(vm_map_enter(kernel_map, &memory.at, bytes, 0, &range,
+                       VM_ENTER_ANYWHERE | (resident ? VM_ENTER_EAGER : 0)) == KERN_SUCCESS);
+    memory.descriptor = IOMemoryDescriptor_withAddressRange(memory.at, bytes, options, kernel_task);
+    CHECK(memory.descriptor != NULL);
+    return memory;
+}
+
+static void drop(struct memory *memory)
+{
+    OSObject_release(memory->descriptor);
+    vm_map_remove(kernel_map, memory->at, vm_object_pages(memory->object) << PAGE_SHIFT);
+    vm_object_release(memory->object);
+}
+
+static void prepare_complete(void *context)
+{
+    IOMemoryDescriptor_prepare((IOMemoryDescriptor *)context, kIODirectionNone);
+    IOMemoryDescriptor_complete((IOMemoryDescriptor *)context, kIODirectionNone);
+}
+
+static void bench_prepare(struct bench_result *result, uint64_t bytes)
+{
+    struct memory memory = make(bytes, true, kIODirectionOutIn);
+
+    result->operations = TIMES;
+    result->measured = bench_calls(prepare_complete, memory.descriptor, TIMES);
+    drop(&memory);
+}
+
+static void bench_prepare_page(struct bench_result *result)
+{
+    bench_prepare(result, PAGE_SIZE);
+}
+
+static void bench_prepare_mib(struct bench_result *result)
+{
+    bench_prepare(result, MIB);
+}
+
+static void bench_prepare_absent(struct bench_result *result)
+{
+    struct memory memory = make(MIB, false, kIODirectionOutIn);
+
+    result->operations = 1;
+    bench_start();
+    prepare_complete(memory.descriptor);
+    result->measured = bench_stop();
+    drop(&memory);
+}
+
+static void map_unmap(void *context)
+{
+    OSObject_release(IOMemoryDescriptor_map((IOMemoryDescriptor *)context, kIOMapUnique));
+}
+
+static void bench_map(struct bench_result *result, uint64_t bytes, IOOptionBits options)
+{
+    struct memory memory = make(bytes, true, kIODirectionOutIn | options);
+
+    result->operations = TIMES;
+    result->measured = bench_calls(map_unmap, memory.descriptor, TIMES);
+    drop(&memory);
+}
+
+static void bench_map_page(struct bench_result *result)
+{
+    bench_map(result, PAGE_SIZE, 0);
+}
+
+static void bench_map_mib(struct bench_result *result)
+{
+    bench_map(result, MIB, 0);
+}
+
+/* The first mapping takes the image; here each descriptor has one. */
+static void bench_map_copy(struct bench_result *result, uint64_t bytes)
+{
+    struct memory memory = make(bytes, true, kIODirectionOutIn | kIOMemoryMapCopyOnWrite);
+
+    result->operations = 1;
+    bench_start();
+    map_unmap(memory.descriptor);
+    result->measured = bench_stop();
+    drop(&memory);
+}
+
+static void bench_map_copy_page(struct bench_result *result)
+{
+    bench_map_copy(result, PAGE_SIZE);
+}
+
+static void bench_map_copy_mib(struct bench_result *result)
+{
+    bench_map_copy(result, MIB);
+}
+
+/* A window on a concatenation of descriptors, asked segment by segment. */
+static void bench_composite(struct bench_result *result)
+{
+    struct memory parts[2] = {make(MIB, true, kIODirectionOutIn),
+                              make(MIB, true, kIODirectionOutIn)};
+    IOMemoryDescriptor *list[] = {parts[0].descriptor, parts[1].descriptor};
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(list, 2, kIODirectionOutIn, false);
+    IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(
+        IOMemoryDescriptor_upcast(multi), 1000, 2 * MIB - 2000, kIODirectionOutIn);
+    IOByteCount length = 0;
+
+    CHECK(IOMemoryDescriptor_prepare(sub, kIODirectionNone) == kIOReturnSuccess);
+    bench_start();
+    for (IOByteCount at = 0; at < 2 * MIB - 2000; at += length) {
+        IOMemoryDescriptor_getPhysicalSegment(sub, at, &length, 0);
+        result->operations++;
+    }
+    result->measured = bench_stop();
+    IOMemoryDescriptor_complete(sub, kIODirectionNone);
+    OSObject_release(sub);
+    OSObject_release(multi);
+    drop(&parts[0]);
+    drop(&parts[1]);
+}
+
+static void buffer_pair(void *context)
+{
+    (void)context;
+    OSObject_release(IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionIn, false));
+}
+
+static void bench_buffer(struct bench_result *result)
+{
+    result->operations = TIMES;
+    result->measured = bench_calls(buffer_pair, NULL, TIMES);
+}
+
+static void read_page(void *context)
+{
+    static uint8_t bytes[4096];
+
+    IOMemoryDescriptor_readBytes((IOMemoryDescriptor *)context, 0, bytes, sizeof(bytes));
+}
+
+static void bench_read(struct bench_result *result)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionOutIn, false);
+
+    result->operations = TIMES;
+    result->measured = bench_calls(read_page, buffer, TIMES);
+    OSObject_release(buffer);
+}
+
+static const struct bench rows[] = {
+    {"prepare", NULL, "prepare + complete, 1 page", NULL, 0, bench_prepare_page},
+    {"prepare_mib", NULL, "prepare + complete, 1 MiB resident", NULL, 0, bench_prepare_mib},
+    {"prepare_absent", NULL, "prepare + complete, 1 MiB absent", NULL, 0, bench_prepare_absent},
+    {"composite", NULL, "getPhysicalSegment, sub of multi of general", NULL, 0, bench_composite},
+    {"map", NULL, "map + unmap, 1 page", NULL, 0, bench_map_page},
+    {"map_mib", NULL, "map + unmap, 1 MiB", NULL, 0, bench_map_mib},
+    {"map_copy", NULL, "map + unmap copy-on-write, 1 page", NULL, 0, bench_map_copy_page},
+    {"map_copy_mib", NULL, "map + unmap copy-on-write, 1 MiB", NULL, 0, bench_map_copy_mib},
+    {"buffer", NULL, "buffer of 4 KiB, alloc + free", NULL, 0, bench_buffer},
+    {"read", NULL, "readBytes, 4 KiB", NULL, 0, bench_read},
+};
+
+int main(void)
+{
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
+}
