@@ -85,6 +85,7 @@ void composite_empty(struct IOCompositeMemory *self)
     while (self->super.wireCount != 0) {
         composite_complete(&self->super, kIODirectionNone);
     }
+    IOMemoryDescriptor_emptyMappings(&self->super);
     self->super.length = 0;
     self->super.depth = 1;
     self->super.preparationID = kIOPreparationIDUnprepared;

@@ -21,6 +21,38 @@ static void device_free(OSObject *object)
     OSObject_release(parent);
 }
 
+static IODeviceMemory *device_of(IOMemoryDescriptor *self)
+{
+    return (IODeviceMemory *)self;
+}
+
+/* A window's maps are the parent's: who redirects that one reaches them all. */
+static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                        task_t intoTask, IOVirtualAddress atAddress,
+                                        IOOptionBits options, IOByteCount offset,
+                                        IOByteCount length)
+{
+    IODeviceMemory *const parent = device_of(self)->parent;
+
+    if (parent == NULL) {
+        return general_make_mapping(self, owner, intoTask, atAddress, options, offset, length);
+    }
+    return descriptor_map_window(self, &parent->super.super,
+                                 device_of(self)->super.range.address - parent->super.range.address,
+                                 owner, intoTask, atAddress, options, offset);
+}
+
+static IOReturn device_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+{
+    IODeviceMemory *const parent = device_of(self)->parent;
+    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
+
+    if (parent == NULL || status != kIOReturnSuccess) {
+        return status;
+    }
+    return IOMemoryDescriptor_redirect(parent, safeTask, doRedirect);
+}
+
 static uint32_t instances;
 
 OS_CLASS(IOMemoryDescriptorClass, IODeviceMemory);
@@ -40,10 +72,10 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
-    .makeMapping = general_make_mapping,
+    .makeMapping = device_make_mapping,
     .doMap = general_do_map,
     .doUnmap = descriptor_do_unmap,
-    .redirect = descriptor_redirect,
+    .redirect = device_redirect,
     .setPurgeable = general_set_purgeable,
     .setOwnership = general_set_ownership,
     .getPageCounts = general_get_page_counts,

@@ -225,13 +225,9 @@ IOReturn general_do_map(IOMemoryDescriptor *base, vm_map_t addressMap, IOVirtual
     IOReturn status;
 
     (void)addressMap;
-    if (map->mapped || map->map == NULL ||
-        __builtin_add_overflow(map->offset, sourceOffset, &offset)) {
-        return kIOReturnBadArgument;
-    }
-    length = length != 0 ? length : map->length;
-    if (length == 0 || !IOMemoryDescriptor_holds(base, offset, length)) {
-        return kIOReturnBadArgument;
+    status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     if (prefault && base->wireCount == 0 && !general_is_physical(self)) {
         return kIOReturnNotReady;

@@ -2,6 +2,7 @@
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 
 #include "descriptors/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryMap_private.h"
 
 /* A general descriptor without ranges: only its length means something. */
 struct IOGuardPageMemoryDescriptor {
@@ -57,6 +58,47 @@ static void guard_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacter
     out->fPages = (UInt32)atop(base->length);
 }
 
+/* Nothing but the reservation, whatever access is asked for. */
+static IOReturn guard_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
+                             IOVirtualAddress *atAddress, IOOptionBits options,
+                             IOByteCount sourceOffset, IOByteCount length)
+{
+    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
+    IOByteCount offset;
+    IOReturn status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
+
+    (void)addressMap;
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryMap_reserve(map, options, offset & PAGE_MASK, length);
+    }
+    map->mapped = status == kIOReturnSuccess;
+    return status;
+}
+
+/* There are no contents that could be taken away, and no bytes to charge anybody for. */
+static IOReturn guard_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
+                                    IOOptionBits *oldState)
+{
+    (void)base, (void)newState;
+    *oldState = kIOMemoryPurgeableNonVolatile;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_set_ownership(IOMemoryDescriptor *base, task_t newOwner, int newLedgerTag,
+                                    IOOptionBits newLedgerOptions)
+{
+    (void)base, (void)newOwner, (void)newLedgerTag, (void)newLedgerOptions;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_get_page_counts(IOMemoryDescriptor *base, IOByteCount *residentPageCount,
+                                      IOByteCount *dirtyPageCount)
+{
+    (void)base;
+    *residentPageCount = *dirtyPageCount = 0;
+    return kIOReturnSuccess;
+}
+
 static void guard_free(OSObject *object)
 {
     ((IOMemoryDescriptor *)object)->wireCount = 0; /* no page was pinned */
@@ -83,12 +125,12 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .getCharacteristics = guard_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
     .makeMapping = descriptor_make_mapping,
-    .doMap = descriptor_do_map,
+    .doMap = guard_do_map,
     .doUnmap = descriptor_do_unmap,
     .redirect = descriptor_redirect,
-    .setPurgeable = descriptor_set_purgeable,
-    .setOwnership = descriptor_set_ownership,
-    .getPageCounts = descriptor_get_page_counts,
+    .setPurgeable = guard_set_purgeable,
+    .setOwnership = guard_set_ownership,
+    .getPageCounts = guard_get_page_counts,
 };
 
 static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
@@ -103,6 +145,7 @@ static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
     if (base->wireCount != 0 || base->dmaActive != 0) {
         return kIOReturnBusy;
     }
+    IOMemoryDescriptor_emptyMappings(base);
     base->length = rounded;
     base->flags = kIOMemoryTypeVirtual | kIODirectionOutIn;
     self->super.task = kernel_task;
@@ -129,6 +172,13 @@ IOGuardPageMemoryDescriptor *IOGuardPageMemoryDescriptor_withSize(vm_size_t size
         return NULL;
     }
     return self;
+}
+
+IOReturn IOGuardPageMemoryDescriptor_doMap(IOGuardPageMemoryDescriptor *self, vm_map_t addressMap,
+                                           IOVirtualAddress *atAddress, IOOptionBits options,
+                                           IOByteCount sourceOffset, IOByteCount length)
+{
+    return IOMemoryDescriptor_doMap(self, addressMap, atAddress, options, sourceOffset, length);
 }
 
 void IOGuardPageMemoryDescriptor_free(IOGuardPageMemoryDescriptor *self)

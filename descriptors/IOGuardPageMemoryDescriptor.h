@@ -15,7 +15,7 @@
 #ifndef DESCRIPTORS_IOGUARDPAGEMEMORYDESCRIPTOR_H
 #define DESCRIPTORS_IOGUARDPAGEMEMORYDESCRIPTOR_H
 
-#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryMapping.h"
 
 /* The class object. */
 extern const OSMetaClass IOGuardPageMemoryDescriptor_metaClass;
@@ -32,6 +32,14 @@ IOGuardPageMemoryDescriptor *IOGuardPageMemoryDescriptor_withSize(vm_size_t size
  * prepared or DMA is active.
  */
 bool IOGuardPageMemoryDescriptor_initWithSize(IOGuardPageMemoryDescriptor *self, vm_size_t size);
+
+/*
+ * Internal, as in IOMemoryMapping.h: the interval is entered without any access, whatever
+ * is asked for.
+ */
+IOReturn IOGuardPageMemoryDescriptor_doMap(IOGuardPageMemoryDescriptor *self, vm_map_t addressMap,
+                                           IOVirtualAddress *atAddress, IOOptionBits options,
+                                           IOByteCount sourceOffset, IOByteCount length);
 
 /* What the last release does. */
 void IOGuardPageMemoryDescriptor_free(IOGuardPageMemoryDescriptor *self);

@@ -14,26 +14,9 @@ OS_CLASS(IOMemoryDescriptorClass, IOInterleavedMemoryDescriptor);
 const IOMemoryDescriptorClass IOInterleavedMemoryDescriptor_class = {
     .meta = {"IOInterleavedMemoryDescriptor", &IOMemoryDescriptor_metaClass,
              sizeof(IOInterleavedMemoryDescriptor), &instances, composite_free},
-    .initWithOptions = descriptor_init_with_options,
-    .prepare = composite_prepare,
-    .complete = composite_complete,
-    .getPhysicalSegment = composite_get_physical_segment,
-    .walk = composite_walk,
-    .getPreparationID = composite_get_preparation_id,
-    .readBytes = descriptor_read_bytes,
-    .writeBytes = descriptor_write_bytes,
-    .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = composite_add_dma_map_size,
-    .dmaCommandOperation = descriptor_dma_command_operation,
-    .getCharacteristics = composite_get_characteristics,
-    .setDMAActive = composite_set_dma_active,
+    COMPOSITE_METHODS,
     .makeMapping = descriptor_make_mapping,
-    .doMap = descriptor_do_map,
-    .doUnmap = descriptor_do_unmap,
     .redirect = descriptor_redirect,
-    .setPurgeable = descriptor_set_purgeable,
-    .setOwnership = descriptor_set_ownership,
-    .getPageCounts = descriptor_get_page_counts,
 };
 
 static bool is_dma_active(const IOInterleavedMemoryDescriptor *self)

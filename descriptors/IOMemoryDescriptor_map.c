@@ -82,14 +82,27 @@ static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t 
     return check_options(options);
 }
 
+IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
+                                           IOOptionBits options, uint64_t offset, uint64_t length)
+{
+    OSObject *object = OSMetaClass_allocate(&IOMemoryMap_metaClass);
+    IOMemoryMap *map = (IOMemoryMap *)object;
+
+    if (map != NULL && !IOMemoryMap_init(map, task, address, options, offset, length)) {
+        OSSafeReleaseNULL(map);
+    }
+    if (map == NULL) {
+        return NULL;
+    }
+    return IOMemoryDescriptor_makeMapping(self, self, task, (IOVirtualAddress)map, options, 0, 0);
+}
+
 IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
                                                     mach_vm_address_t atAddress,
                                                     IOOptionBits options, mach_vm_size_t offset,
                                                     mach_vm_size_t length)
 {
     IOMemoryDescriptor *const descriptor = self.descriptor;
-    OSObject *object;
-    IOMemoryMap *map;
     IOReturn status;
 
     if (descriptor == NULL) {
@@ -105,16 +118,7 @@ IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, 
         IOMemory_fail(status);
         return NULL;
     }
-    object = OSMetaClass_allocate(&IOMemoryMap_metaClass);
-    map = (IOMemoryMap *)object;
-    if (map != NULL && !IOMemoryMap_init(map, intoTask, atAddress, options, offset, length)) {
-        OSSafeReleaseNULL(map);
-    }
-    if (map == NULL) {
-        return NULL;
-    }
-    return IOMemoryDescriptor_makeMapping(descriptor, descriptor, intoTask, (IOVirtualAddress)map,
-                                          options, 0, 0);
+    return IOMemoryDescriptor_requestMap(descriptor, intoTask, atAddress, options, offset, length);
 }
 
 IOMemoryMap *IOMemoryDescriptor_map(IOMemoryDescriptorRef self, IOOptionBits options)
@@ -137,6 +141,11 @@ IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemory
 {
     if (self.descriptor == NULL || atAddress == 0) {
         IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
+        OSObject_release((IOMemoryMap *)atAddress);
+        IOMemory_fail(kIOReturnNotAttached);
         return NULL;
     }
     return IOMemoryDescriptor_methods(self.descriptor)
@@ -283,6 +292,36 @@ IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescripto
     }
     IOMemory_unlock();
     return map;
+}
+
+IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
+                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount offset)
+{
+    IOMemoryMap *const map = (IOMemoryMap *)atAddress;
+    uint64_t inside;
+
+    if (__builtin_add_overflow(map->offset, offset, &inside) ||
+        !IOMemoryDescriptor_holds(self, inside, map->length)) {
+        OSObject_release(map);
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    return IOMemoryDescriptor_makeMapping(parent, owner, intoTask, atAddress, options,
+                                          start + offset, 0);
+}
+
+IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
+                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length)
+{
+    if (map->mapped || map->map == NULL ||
+        __builtin_add_overflow(map->offset, sourceOffset, offset)) {
+        return kIOReturnBadArgument;
+    }
+    *length = *length != 0 ? *length : map->length;
+    return *length != 0 && IOMemoryDescriptor_holds(self, *offset, *length) ? kIOReturnSuccess
+                                                                            : kIOReturnBadArgument;
 }
 
 IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,

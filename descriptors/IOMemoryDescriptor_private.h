@@ -157,6 +157,22 @@ IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *resid
                                     IOByteCount *dirtyPageCount);
 void descriptor_free(OSObject *self);
 
+/*
+ * makeMapping of a window: bytes [start, start + length of self) of the parent, whose
+ * map it becomes.
+ */
+IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
+                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount offset);
+
+/*
+ * What every doMap begins with: the bytes that are asked for, which lie inside the
+ * descriptor. Length 0 becomes the map's. kIOReturnBadArgument.
+ */
+IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
+                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length);
+
 /* Take all maps out of the set; they stay mapped. */
 void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self);
 

@@ -91,6 +91,7 @@ static void forget_mapping(IOMemoryMap *self)
     while (self->borrowers != NULL) {
         forget_mapping(self->borrowers);
     }
+    IOMemoryMap_dropParts(self);
 }
 
 IOReturn IOMemoryMap_unmap(IOMemoryMap *self)

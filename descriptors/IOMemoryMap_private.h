@@ -10,6 +10,9 @@
 /* An option of the classes among themselves: share no existing map, be one like any other. */
 #define IOMAP_FRESH 0x00010000u
 
+/* Another one: be part of a composite's map, and of no use to anybody else. With Overwrite. */
+#define IOMAP_PART 0x00020000u
+
 #define IOMAP_LARGE_GUARD 65536u /* bytes */
 _Static_assert(IOMAP_LARGE_GUARD % PAGE_SIZE == 0, "guards are whole pages");
 
@@ -19,7 +22,7 @@ struct IOMemoryMap {
     uint64_t offset;            /* of the first byte in memory */
     uint64_t length;            /* bytes */
     IOOptionBits options;
-    unsigned cache; /* kIO...Cache in effect, never the default once mapped */
+    unsigned cache; /* kIO...Cache in effect; the default: of each part its own */
 
     task_t task;  /* NULL once dead */
     vm_map_t map; /* with a reference; NULL once the task is dead */
@@ -35,6 +38,9 @@ struct IOMemoryMap {
     IOMemoryMap *borrowers;    /* those whose superMap this is */
     IOMemoryMap *nextBorrower; /* in superMap's list */
     IOMemoryMap *next, **link; /* in the set of memory; link NULL: not in it */
+
+    IOMemoryMap *parts;    /* of a composite's map: those of its children, retained */
+    IOMemoryMap *nextPart; /* in the list that it is in */
 
     struct IOMemoryMapPin *pins; /* of wireRange, one for each page; NULL: none ever */
 };
@@ -56,6 +62,27 @@ static inline uint64_t IOMemoryMap_pageBytes(const IOMemoryMap *self)
 
 /* Bytes of guard on either side that the options ask for. */
 uint64_t IOMemoryMap_guardSize(IOOptionBits options);
+
+/*
+ * Ask a descriptor for a map, the arguments being judged. NULL: the last error says why.
+ * (IOMemoryDescriptor_map.c)
+ */
+IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
+                                           IOOptionBits options, uint64_t offset, uint64_t length);
+
+/*
+ * IOMemoryMap_reserve.c: an interval without access for `length` bytes, where the
+ * options want it; the first byte has this page offset. Sets address, start and size.
+ * kIOReturnNotAligned, kIOReturnNoSpace, kIOReturnNoMemory.
+ */
+IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t skew,
+                             uint64_t length);
+
+/* Take back all that is shown there; what the caller had reserved is reserved again. */
+void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
+
+/* Let go of the parts; they leave the address space as it is. */
+void IOMemoryMap_dropParts(IOMemoryMap *self);
 
 /* IOMemoryMap_wire.c: give back all pins of wireRange; are there any? */
 void IOMemoryMap_dropPins(IOMemoryMap *self);

@@ -5,6 +5,11 @@
 /* Kernel code may reach its devices where a fault cannot be served. */
 static void refill(const IOMemoryMap *self)
 {
+    const IOMemoryMap *part;
+
+    for (part = self->parts; part != NULL; part = part->nextPart) {
+        refill(part);
+    }
     if (self->task == kernel_task && (self->memory->flags & kIOMemoryTypePhysical) != 0) {
         IOMemoryDescriptor_populateDevicePager(self->memory, NULL, self->map, self->address,
                                                self->offset, self->length, self->options);
@@ -56,18 +61,30 @@ IOReturn IOMemoryMap_redirectTask(IOMemoryMap *self, task_t safeTask, bool doRed
 static IOMemoryMap *map_elsewhere(const IOMemoryMap *self, IOMemoryDescriptor *memory,
                                   IOOptionBits options, uint64_t offset)
 {
-    OSObject *object = OSMetaClass_allocate(&IOMemoryMap_metaClass);
-    IOMemoryMap *other = (IOMemoryMap *)object;
-
     options = (options & (kIOMapCacheMask | kIOMapReadOnly)) | kIOMapAnywhere | IOMAP_FRESH;
-    if (other != NULL && !IOMemoryMap_init(other, self->task, 0, options, offset, self->length)) {
-        OSSafeReleaseNULL(other);
+    return IOMemoryDescriptor_requestMap(memory, self->task, 0, options, offset, self->length);
+}
+
+/* The address space shows the parts somewhere else by now. */
+static void move_parts(IOMemoryMap *self, uint64_t by)
+{
+    IOMemoryMap *part;
+
+    for (part = self->parts; part != NULL; part = part->nextPart) {
+        part->address += by;
+        part->start += by;
+        move_parts(part, by);
     }
-    if (other == NULL) {
-        return NULL;
-    }
-    return IOMemoryDescriptor_makeMapping(memory, memory, self->task, (IOVirtualAddress)other,
-                                          options, 0, 0);
+}
+
+static void exchange_parts(IOMemoryMap *one, IOMemoryMap *other)
+{
+    IOMemoryMap *const parts = one->parts;
+
+    one->parts = other->parts;
+    other->parts = parts;
+    move_parts(one, one->address - other->address);
+    move_parts(other, other->address - one->address);
 }
 
 /* Two maps exchange their memory, the views are exchanged already. */
@@ -85,6 +102,7 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     other->memory = memory;
     other->offset = offset;
     other->cache = cache;
+    exchange_parts(one, other);
     IOMemoryDescriptor_addMapping(one->memory, one);
     IOMemoryDescriptor_addMapping(other->memory, other);
 }

@@ -34,8 +34,8 @@ static bool covers(const IOMemoryMap *self, const IOMemoryMap *request)
 IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
 {
     if (self == NULL || request == NULL || !self->mapped || request->mapped ||
-        request->map != self->map || (self->options & kIOMapUnique) != 0 || self->blocked ||
-        !looks_alike(self, request) || !covers(self, request)) {
+        request->map != self->map || (self->options & (kIOMapUnique | IOMAP_PART)) != 0 ||
+        self->blocked || !looks_alike(self, request) || !covers(self, request)) {
         return NULL;
     }
     if (self->length != request->length && self->superMap != NULL) {

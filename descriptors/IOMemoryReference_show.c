@@ -92,7 +92,7 @@ static IOReturn check_pieces(struct walk walk, bool writable)
     return kIOReturnSuccess;
 }
 
-static IOReturn show_failure(kern_return_t status)
+IOReturn IOMemoryReference_showFailure(kern_return_t status)
 {
     switch (status) {
     case KERN_INVALID_ADDRESS: /* there is no such place in the address space */
@@ -175,7 +175,7 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
         shown = show_pieces(walk, view);
     }
     if (shown != KERN_SUCCESS) {
-        return show_failure(shown);
+        return IOMemoryReference_showFailure(shown);
     }
     view->address = view->start + view->guard + skew;
     return kIOReturnSuccess;

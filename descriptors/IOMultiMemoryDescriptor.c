@@ -14,38 +14,29 @@ OS_CLASS(IOMemoryDescriptorClass, IOMultiMemoryDescriptor);
 const IOMemoryDescriptorClass IOMultiMemoryDescriptor_class = {
     .meta = {"IOMultiMemoryDescriptor", &IOMemoryDescriptor_metaClass,
              sizeof(IOMultiMemoryDescriptor), &instances, composite_free},
-    .initWithOptions = descriptor_init_with_options,
-    .prepare = composite_prepare,
-    .complete = composite_complete,
-    .getPhysicalSegment = composite_get_physical_segment,
-    .walk = composite_walk,
-    .getPreparationID = composite_get_preparation_id,
-    .readBytes = descriptor_read_bytes,
-    .writeBytes = descriptor_write_bytes,
-    .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = composite_add_dma_map_size,
-    .dmaCommandOperation = descriptor_dma_command_operation,
-    .getCharacteristics = composite_get_characteristics,
-    .setDMAActive = composite_set_dma_active,
+    COMPOSITE_METHODS,
     .makeMapping = descriptor_make_mapping,
-    .doMap = descriptor_do_map,
-    .doUnmap = descriptor_do_unmap,
     .redirect = descriptor_redirect,
-    .setPurgeable = descriptor_set_purgeable,
-    .setOwnership = descriptor_set_ownership,
-    .getPageCounts = descriptor_get_page_counts,
 };
 
+/* Pageable buffers are joined with their kind only. */
 static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor **descriptors,
                              UInt32 count)
 {
+    const IOOptionBits pageable =
+        IOMemoryDescriptor_getFlags(descriptors[0]) & kIOMemoryBufferPageable;
     IOReturn status = kIOReturnSuccess;
     UInt32 i;
 
     for (i = 0; i < count && status == kIOReturnSuccess; i++) {
-        status =
-            composite_append(self, descriptors[i], 0, IOMemoryDescriptor_getLength(descriptors[i]));
+        IOMemoryDescriptor *const child = descriptors[i];
+
+        if ((IOMemoryDescriptor_getFlags(child) & kIOMemoryBufferPageable) != pageable) {
+            return kIOReturnBadArgument;
+        }
+        status = composite_append(self, child, 0, IOMemoryDescriptor_getLength(child));
     }
+    self->super.flags |= pageable;
     return status;
 }
 
@@ -60,6 +51,7 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     while (composite->super.wireCount != 0) {
         composite_complete(&composite->super, kIODirectionNone);
     }
+    IOMemoryDescriptor_emptyMappings(&composite->super);
     former = *composite;
     if (composite->parts == &composite->single) {
         former.parts = &former.single;
@@ -143,6 +135,32 @@ IOReturn IOMultiMemoryDescriptor_complete(IOMultiMemoryDescriptor *self, IODirec
 uint64_t IOMultiMemoryDescriptor_getPreparationID(IOMultiMemoryDescriptor *self)
 {
     return IOMemoryDescriptor_getPreparationID(self);
+}
+
+IOReturn IOMultiMemoryDescriptor_setPurgeable(IOMultiMemoryDescriptor *self, IOOptionBits newState,
+                                              IOOptionBits *oldState)
+{
+    return IOMemoryDescriptor_setPurgeable(self, newState, oldState);
+}
+
+IOReturn IOMultiMemoryDescriptor_setOwnership(IOMultiMemoryDescriptor *self, task_t newOwner,
+                                              int newLedgerTag, IOOptionBits newLedgerOptions)
+{
+    return IOMemoryDescriptor_setOwnership(self, newOwner, newLedgerTag, newLedgerOptions);
+}
+
+IOReturn IOMultiMemoryDescriptor_getPageCounts(IOMultiMemoryDescriptor *self,
+                                               IOByteCount *residentPageCount,
+                                               IOByteCount *dirtyPageCount)
+{
+    return IOMemoryDescriptor_getPageCounts(self, residentPageCount, dirtyPageCount);
+}
+
+IOReturn IOMultiMemoryDescriptor_doMap(IOMultiMemoryDescriptor *self, vm_map_t addressMap,
+                                       IOVirtualAddress *atAddress, IOOptionBits options,
+                                       IOByteCount sourceOffset, IOByteCount length)
+{
+    return IOMemoryDescriptor_doMap(self, addressMap, atAddress, options, sourceOffset, length);
 }
 
 const OSMetaClass *IOMultiMemoryDescriptor_getMetaClass(IOMultiMemoryDescriptor *self)

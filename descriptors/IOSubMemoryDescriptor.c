@@ -8,32 +8,37 @@ struct IOSubMemoryDescriptor {
     struct IOCompositeMemory super;
 };
 
+static IOMemoryDescriptor *parent_of(IOMemoryDescriptor *self)
+{
+    return composite_of(self)->single.memory;
+}
+
+static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                     task_t intoTask, IOVirtualAddress atAddress,
+                                     IOOptionBits options, IOByteCount offset, IOByteCount length)
+{
+    (void)length;
+    return descriptor_map_window(self, parent_of(self), composite_of(self)->single.start, owner,
+                                 intoTask, atAddress, options, offset);
+}
+
+static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+{
+    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
+    const IOReturn parents = IOMemoryDescriptor_redirect(parent_of(self), safeTask, doRedirect);
+
+    return status != kIOReturnSuccess ? status : parents;
+}
+
 static uint32_t instances;
 
 OS_CLASS(IOMemoryDescriptorClass, IOSubMemoryDescriptor);
 const IOMemoryDescriptorClass IOSubMemoryDescriptor_class = {
     .meta = {"IOSubMemoryDescriptor", &IOMemoryDescriptor_metaClass, sizeof(IOSubMemoryDescriptor),
              &instances, composite_free},
-    .initWithOptions = descriptor_init_with_options,
-    .prepare = composite_prepare,
-    .complete = composite_complete,
-    .getPhysicalSegment = composite_get_physical_segment,
-    .walk = composite_walk,
-    .getPreparationID = composite_get_preparation_id,
-    .readBytes = descriptor_read_bytes,
-    .writeBytes = descriptor_write_bytes,
-    .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = composite_add_dma_map_size,
-    .dmaCommandOperation = descriptor_dma_command_operation,
-    .getCharacteristics = composite_get_characteristics,
-    .setDMAActive = composite_set_dma_active,
-    .makeMapping = descriptor_make_mapping,
-    .doMap = descriptor_do_map,
-    .doUnmap = descriptor_do_unmap,
-    .redirect = descriptor_redirect,
-    .setPurgeable = descriptor_set_purgeable,
-    .setOwnership = descriptor_set_ownership,
-    .getPageCounts = descriptor_get_page_counts,
+    COMPOSITE_METHODS,
+    .makeMapping = sub_make_mapping,
+    .redirect = sub_redirect,
 };
 
 static IOReturn initialise(IOSubMemoryDescriptor *self, IOMemoryDescriptor *parent,
@@ -111,6 +116,40 @@ IOReturn IOSubMemoryDescriptor_complete(IOSubMemoryDescriptor *self, IODirection
 uint64_t IOSubMemoryDescriptor_getPreparationID(IOSubMemoryDescriptor *self)
 {
     return IOMemoryDescriptor_getPreparationID(self);
+}
+
+IOReturn IOSubMemoryDescriptor_setPurgeable(IOSubMemoryDescriptor *self, IOOptionBits newState,
+                                            IOOptionBits *oldState)
+{
+    return IOMemoryDescriptor_setPurgeable(self, newState, oldState);
+}
+
+IOReturn IOSubMemoryDescriptor_setOwnership(IOSubMemoryDescriptor *self, task_t newOwner,
+                                            int newLedgerTag, IOOptionBits newLedgerOptions)
+{
+    return IOMemoryDescriptor_setOwnership(self, newOwner, newLedgerTag, newLedgerOptions);
+}
+
+IOReturn IOSubMemoryDescriptor_getPageCounts(IOSubMemoryDescriptor *self,
+                                             IOByteCount *residentPageCount,
+                                             IOByteCount *dirtyPageCount)
+{
+    return IOMemoryDescriptor_getPageCounts(self, residentPageCount, dirtyPageCount);
+}
+
+IOReturn IOSubMemoryDescriptor_redirect(IOSubMemoryDescriptor *self, task_t safeTask,
+                                        bool doRedirect)
+{
+    return IOMemoryDescriptor_redirect(self, safeTask, doRedirect);
+}
+
+IOMemoryMap *IOSubMemoryDescriptor_makeMapping(IOSubMemoryDescriptor *self,
+                                               IOMemoryDescriptorRef owner, task_t intoTask,
+                                               IOVirtualAddress atAddress, IOOptionBits options,
+                                               IOByteCount offset, IOByteCount length)
+{
+    return IOMemoryDescriptor_makeMapping(self, owner, intoTask, atAddress, options, offset,
+                                          length);
 }
 
 void IOSubMemoryDescriptor_free(IOSubMemoryDescriptor *self)

@@ -7,7 +7,7 @@
 #ifndef DESCRIPTORS_IOSUBMEMORYDESCRIPTOR_H
 #define DESCRIPTORS_IOSUBMEMORYDESCRIPTOR_H
 
-#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryMapping.h"
 
 /* The class object. */
 extern const OSMetaClass IOSubMemoryDescriptor_metaClass;
@@ -44,6 +44,28 @@ IOReturn IOSubMemoryDescriptor_complete(IOSubMemoryDescriptor *self, IODirection
 
 /* A number of its own, new whenever the parent's is; 0 while the parent is not prepared. */
 uint64_t IOSubMemoryDescriptor_getPreparationID(IOSubMemoryDescriptor *self);
+
+/* These act on the whole parent, and count all of its pages. */
+IOReturn IOSubMemoryDescriptor_setPurgeable(IOSubMemoryDescriptor *self, IOOptionBits newState,
+                                            IOOptionBits *oldState);
+IOReturn IOSubMemoryDescriptor_setOwnership(IOSubMemoryDescriptor *self, task_t newOwner,
+                                            int newLedgerTag, IOOptionBits newLedgerOptions);
+IOReturn IOSubMemoryDescriptor_getPageCounts(IOSubMemoryDescriptor *self,
+                                             IOByteCount *residentPageCount,
+                                             IOByteCount *dirtyPageCount);
+
+/*
+ * Internal, as in IOMemoryMapping.h. Bytes outside the window cannot be mapped
+ * (kIOReturnBadArgument). A map made through it is the parent's: its set, its
+ * getMemoryDescriptor, its offsets; it is shared with compatible ones of the parent. A
+ * redirection concerns the parent too.
+ */
+IOMemoryMap *IOSubMemoryDescriptor_makeMapping(IOSubMemoryDescriptor *self,
+                                               IOMemoryDescriptorRef owner, task_t intoTask,
+                                               IOVirtualAddress atAddress, IOOptionBits options,
+                                               IOByteCount offset, IOByteCount length);
+IOReturn IOSubMemoryDescriptor_redirect(IOSubMemoryDescriptor *self, task_t safeTask,
+                                        bool doRedirect);
 
 /* What the last release does: complete what is left, release the parent. */
 void IOSubMemoryDescriptor_free(IOSubMemoryDescriptor *self);
