@@ -44,6 +44,25 @@ kern_return_t task_create(struct task **out)
     return KERN_SUCCESS;
 }
 
+kern_return_t task_create_child(struct task *parent, struct task **out)
+{
+    struct task *child;
+    kern_return_t status;
+
+    if (!task_map(parent))
+        return KERN_INVALID_ARGUMENT;
+    status = task_create(&child);
+    if (status != KERN_SUCCESS)
+        return status;
+    status = vm_map_inherit(parent->map, child->map);
+    if (status != KERN_SUCCESS) {
+        task_release(child);
+        return status;
+    }
+    *out = child;
+    return KERN_SUCCESS;
+}
+
 void task_terminate(struct task *task)
 {
     struct vm_map *map = task->map;

@@ -20,6 +20,9 @@ extern struct task *const kernel_task;
 /* A user task with an empty address space and one reference. KERN_RESOURCE_SHORTAGE. */
 kern_return_t task_create(struct task **task);
 
+/* The same with what it inherits of the parent's (vm_map_inherit). KERN_INVALID_ARGUMENT: dead. */
+kern_return_t task_create_child(struct task *parent, struct task **task);
+
 /*
  * The task dies: those who watch it are told, then its ranges go. Memory that is
  * pinned stays pinned. The structure lives until the last reference goes.

@@ -34,6 +34,13 @@ void vm_map_retain(struct vm_map *map);
 void vm_map_release(struct vm_map *map);
 void vm_map_clear(struct vm_map *map);
 
+/*
+ * Give an empty map what each range's inheritance says of another's: the same
+ * memory, a copy-on-write image of it as it is now, or nothing. Guards and access
+ * are inherited too; blocking is not. KERN_RESOURCE_SHORTAGE: it is empty again.
+ */
+kern_return_t vm_map_inherit(struct vm_map *from, struct vm_map *to);
+
 struct mmu_space *vm_map_space(struct vm_map *map);
 
 /* True if [start, start + size) does not wrap and lies where this map may have ranges. */

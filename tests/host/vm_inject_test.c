@@ -25,6 +25,16 @@ static kern_return_t create_task(void)
     return status;
 }
 
+static kern_return_t create_child(void)
+{
+    struct task *child;
+    kern_return_t status = task_create_child(task, &child);
+
+    if (status == KERN_SUCCESS)
+        task_release(child);
+    return status;
+}
+
 static kern_return_t create_object(void)
 {
     struct vm_object *object;
@@ -103,6 +113,7 @@ static const struct {
     operation_t *run;
 } operations[] = {
     {"create a task", create_task},
+    {"create a child task", create_child},
     {"create an object", create_object},
     {"copy an object", copy_object},
     {"enter a range", enter_lazily},
@@ -117,7 +128,7 @@ static const struct {
 static void fresh_state(void)
 {
     shared = object_of(PAGES);
-    at = enter(shared, PAGES, RW);
+    at = enter(shared, PAGES, RW); /* the kind of range that a child shares */
     store(at, 42);
 }
 

@@ -207,6 +207,47 @@ static void a_hundred_thousand_ranges(void **state)
     vm_object_release(object);
 }
 
+/* A child shares, copies or misses each range, as the range says; guards stay guards. */
+static void a_child_inherits_range_by_range(void **state)
+{
+    static const enum vm_inheritance kinds[] = {VM_INHERIT_SHARE, VM_INHERIT_COPY, VM_INHERIT_NONE};
+    const struct vm_range guard = {.object = NULL};
+    struct vm_object *object = object_of(6);
+    vaddr_t guarded = 0x900000;
+    struct task *child;
+    vaddr_t at[3];
+    uint8_t byte;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct vm_range range = {.object = object,
+                                       .offset = 2 * i * PAGE_SIZE,
+                                       .access = RW,
+                                       .max_access = RW,
+                                       .inheritance = kinds[i]};
+
+        at[i] = 0x100000 + i * 0x10000;
+        assert_int_equal(vm_map_enter(map, &at[i], 2 * PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+        store(at[i], (uint8_t)(i + 1));
+    }
+    assert_int_equal(vm_map_enter(map, &guarded, PAGE_SIZE, 0, &guard, 0), KERN_SUCCESS);
+    assert_int_equal(task_create_child(task, &child), KERN_SUCCESS);
+    for (unsigned i = 0; i < 3; i++)
+        store(at[i], (uint8_t)(i + 11));
+    assert_int_equal(sim_load(task_map(child), at[0], &byte), KERN_SUCCESS);
+    assert_int_equal(byte, 11);
+    assert_int_equal(sim_load(task_map(child), at[1], &byte), KERN_SUCCESS);
+    assert_int_equal(byte, 2);
+    assert_int_equal(sim_load(task_map(child), at[2], &byte), KERN_INVALID_ADDRESS);
+    assert_int_equal(sim_load(task_map(child), guarded, &byte), KERN_PROTECTION_FAILURE);
+    assert_int_equal(sim_store(task_map(child), at[1] + PAGE_SIZE, 99), KERN_SUCCESS);
+    assert_int_equal(load(at[1] + PAGE_SIZE), 0);
+    task_release(child);
+    vm_object_release(object);
+    task_terminate(task);
+    assert_int_equal(task_create_child(task, &child), KERN_INVALID_ARGUMENT);
+}
+
 static bool told;
 
 static void died(struct task *dead, void *context)
@@ -250,6 +291,7 @@ int main(void)
         TEST(a_blocked_range_answers_so_until_unblocked),
         TEST(copying_stops_at_a_bad_address),
         TEST(a_hundred_thousand_ranges),
+        TEST(a_child_inherits_range_by_range),
         TEST(death_is_told_once_and_frees_the_ranges),
     };
 
