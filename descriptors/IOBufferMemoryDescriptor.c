@@ -45,6 +45,18 @@ static IOReturn buffer_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
     return general_do_map(base, addressMap, atAddress, options, sourceOffset, length);
 }
 
+/* The whole buffer is mapped for a device with its capacity, whatever its length is by then. */
+static void buffer_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                                    struct IODMAMapSize *size)
+{
+    const IOBufferMemoryDescriptor *self = (const IOBufferMemoryDescriptor *)base;
+
+    if (offset == 0 && end == base->length && end != 0) {
+        end = self->capacity;
+    }
+    general_add_dma_map_size(base, offset, end, size);
+}
+
 static uint32_t instances;
 
 /* Only its own initialiser may tell a buffer what it describes. */
@@ -61,7 +73,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .readBytes = descriptor_read_bytes,
     .writeBytes = descriptor_write_bytes,
     .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = general_add_dma_map_size,
+    .addDMAMapSize = buffer_add_dma_map_size,
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,

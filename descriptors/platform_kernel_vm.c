@@ -283,7 +283,10 @@ static enum mmu_memory memory_type(const struct vm_object *object, unsigned cach
 kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
                                 const struct platform_view *view)
 {
+    const bool sets_mode = view->object != NULL && view->cache != kIODefaultCache &&
+                           !platform_object_is_device(view->object);
     struct vm_range range = {.inheritance = VM_INHERIT_NONE};
+    enum mmu_memory former = MMU_NORMAL;
     unsigned flags = view->eager ? VM_ENTER_EAGER : 0;
     kern_return_t status;
 
@@ -296,10 +299,14 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
         range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
         range.memory = memory_type(view->object, view->cache);
     }
-    status = vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
-    if (status == KERN_SUCCESS && view->object != NULL && view->cache != kIODefaultCache &&
-        !platform_object_is_device(view->object)) {
+    if (sets_mode) { /* first: it takes the pages out of all tables, and eager ones would go again
+                      */
+        former = vm_object_get_memory(view->object);
         vm_object_set_memory(view->object, range.memory);
+    }
+    status = vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
+    if (status != KERN_SUCCESS && sets_mode) {
+        vm_object_set_memory(view->object, former);
     }
     return status;
 }

@@ -28,6 +28,17 @@ static void settle_window(const struct vm_object *object)
     }
 }
 
+/*
+ * Where the kernel shows pages that are always there, interrupt handlers rely on them:
+ * they may take no fault. Without memory for tables the next access does, as before.
+ */
+static void fill_kernel_tables(const struct vm_object *object)
+{
+    for (struct vm_entry *entry = object->entries; entry; entry = entry->next_of_object)
+        if (entry->map == kernel_map)
+            vm_map_fill_tables(kernel_map, entry->node.start, entry->node.end - entry->node.start);
+}
+
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 {
     if (object->memory == memory)
@@ -41,6 +52,8 @@ void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
         settle_window(object);
     else
         vm_object_for_each_resident(object, 0, object->pages, settle_resident, NULL);
+    if (object->permanent)
+        fill_kernel_tables(object);
 }
 
 enum mmu_memory vm_object_get_memory(const struct vm_object *object)

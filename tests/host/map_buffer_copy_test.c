@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Buffers with a snapshot of another address space: contract file 11, check BM-11. */
-#include "descriptors/IOBufferMemoryDescriptor_private.h"
-#include "kernel/page.h"
-#include "tests/host/map_fixture.h"
-
-#define COPY (kIODirectionOutIn | kIOMemoryPageable)
-
-static uint64_t address_of(IOBufferMemoryDescriptor *buffer)
-{
-    return (uintptr_t)IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
-}
+#include "tests/host/map_buffer.h"
 
 static IOBufferMemoryDescriptor *copy_of(task_t task, IOOptionBits options, uint64_t source,
                                          uint64_t size)
@@ -40,7 +31,7 @@ static void bm_11_stores_on_either_side(void **state)
 
     (void)state;
     fill(owner, at, 3 * PAGE_SIZE, 1); /* the fourth page is absent */
-    copy = copy_of(other, COPY, at, 4 * PAGE_SIZE);
+    copy = copy_of(other, PAGEABLE, at, 4 * PAGE_SIZE);
     assert_int_equal(IOBufferMemoryDescriptor_getCapacity(copy), 4 * PAGE_SIZE);
     assert_int_equal(IOMemoryDescriptor_getLength(copy), 4 * PAGE_SIZE);
     assert_int_equal(task_create(&watcher), KERN_SUCCESS);
@@ -71,7 +62,7 @@ static void pages_are_shared_until_written(void **state)
     (void)state;
     fill(owner, at, 64 * PAGE_SIZE, 2);
     page_get_stats(&before);
-    copy = copy_of(other, COPY, at, 64 * PAGE_SIZE);
+    copy = copy_of(other, PAGEABLE, at, 64 * PAGE_SIZE);
     expect_bytes(other, address_of(copy), 0, 64 * PAGE_SIZE, 2);
     page_get_stats(&after);
     assert_int_equal(after.owned[PAGE_OWNER_BUFFER], before.owned[PAGE_OWNER_BUFFER]);
@@ -87,8 +78,8 @@ static void bm_11_shapes(void **state)
     static const uint64_t offsets[] = {0, 1, 4095, 4096, 5000};
     static const uint64_t sizes[] = {1, 100, 4096, 4097, 9000};
     static const IOOptionBits options[] = {
-        COPY, COPY | kIOMemoryPurgeable, COPY | kIOMemoryPhysicallyContiguous,
-        COPY | kIOMapInhibitCache, COPY | kIOMemoryKernelUserShared | kIOMapPrefault};
+        PAGEABLE, PAGEABLE | kIOMemoryPurgeable, PAGEABLE | kIOMemoryPhysicallyContiguous,
+        PAGEABLE | kIOMapInhibitCache, PAGEABLE | kIOMemoryKernelUserShared | kIOMapPrefault};
     const uint64_t at = new_pages(owner, 4, RW);
     size_t i, k, n;
 
@@ -129,7 +120,7 @@ static void bm_11_segments_and_bytes_show_the_copy(void **state)
 
     (void)state;
     fill(owner, at, 9000, 4);
-    copy = copy_of(other, COPY, at, 9000);
+    copy = copy_of(other, PAGEABLE, at, 9000);
     assert_int_equal(IOMemoryDescriptor_prepare(copy, 0), kIOReturnSuccess);
     fill(owner, at, 9000, 5);
     assert_int_equal(IOMemoryDescriptor_readBytes(copy, 0, bytes, 9000), 9000);
@@ -153,7 +144,7 @@ static void copies_of_kernel_memory(void **state)
     (void)state;
     block = IOBufferMemoryDescriptor_getBytesNoCopy(source);
     memset(block, 7, 3 * PAGE_SIZE);
-    copy = IOBufferMemoryDescriptor_withCopy(owner, COPY, kernel_map, (uintptr_t)block, 5000);
+    copy = IOBufferMemoryDescriptor_withCopy(owner, PAGEABLE, kernel_map, (uintptr_t)block, 5000);
     assert_non_null(copy);
     memset(block, 8, 3 * PAGE_SIZE);
     assert_int_equal(load(owner, address_of(copy) + 4999), 7);
@@ -162,7 +153,7 @@ static void copies_of_kernel_memory(void **state)
     OSObject_release(source);
 }
 
-static void expect_refusal(task_t task, IOOptionBits options, vm_map_t map, uint64_t source,
+static void expect_no_copy(task_t task, IOOptionBits options, vm_map_t map, uint64_t source,
                            uint64_t size, IOReturn why)
 {
     const struct sim_balance before = sim_balance();
@@ -187,23 +178,23 @@ static void bad_arguments(void **state)
     device = show_object(owner, registers, MMU_READ);
     vm_object_release(registers);
     fill(owner, at, 2 * PAGE_SIZE, 1);
-    expect_refusal(other, COPY, map, at, 0, kIOReturnBadArgument);
-    expect_refusal(TASK_NULL, COPY, map, at, 10, kIOReturnBadArgument);
-    expect_refusal(other, COPY, NULL, at, 10, kIOReturnBadArgument);
-    expect_refusal(other, kIODirectionIn, map, at, 10, kIOReturnBadArgument);
-    expect_refusal(kernel_task, kIODirectionIn, map, at, 10, kIOReturnBadArgument);
-    expect_refusal(other, COPY | 0x01000000, map, at, 10, kIOReturnBadArgument);
-    expect_refusal(other, COPY, map, at, 66 * SIM_MIB, kIOReturnNoResources);
-    expect_refusal(other, COPY, map, at, UINT64_MAX, kIOReturnBadArgument);
-    expect_refusal(other, COPY, map, at + PAGE_SIZE, 2 * PAGE_SIZE + 1, kIOReturnVMError);
-    expect_refusal(other, COPY, map, -PAGE_SIZE, PAGE_SIZE, kIOReturnVMError);
-    expect_refusal(other, COPY, map, 0, 10, kIOReturnVMError);
-    expect_refusal(other, COPY, map, device, 10, kIOReturnVMError);
-    expect_refusal(other, COPY, map, device + 1, 10, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, at, 0, kIOReturnBadArgument);
+    expect_no_copy(TASK_NULL, PAGEABLE, map, at, 10, kIOReturnBadArgument);
+    expect_no_copy(other, PAGEABLE, NULL, at, 10, kIOReturnBadArgument);
+    expect_no_copy(other, kIODirectionIn, map, at, 10, kIOReturnBadArgument);
+    expect_no_copy(kernel_task, kIODirectionIn, map, at, 10, kIOReturnBadArgument);
+    expect_no_copy(other, PAGEABLE | 0x01000000, map, at, 10, kIOReturnBadArgument);
+    expect_no_copy(other, PAGEABLE, map, at, 66 * SIM_MIB, kIOReturnNoResources);
+    expect_no_copy(other, PAGEABLE, map, at, UINT64_MAX, kIOReturnBadArgument);
+    expect_no_copy(other, PAGEABLE, map, at + PAGE_SIZE, 2 * PAGE_SIZE + 1, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, -PAGE_SIZE, PAGE_SIZE, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, 0, 10, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, device, 10, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, device + 1, 10, kIOReturnVMError);
     assert_int_equal(vm_map_protect(map, at, PAGE_SIZE, 0), KERN_SUCCESS);
-    expect_refusal(other, COPY, map, at, 10, kIOReturnVMError);
+    expect_no_copy(other, PAGEABLE, map, at, 10, kIOReturnVMError);
     task_terminate(other);
-    expect_refusal(other, COPY, map, at + PAGE_SIZE, 10, kIOReturnBadArgument);
+    expect_no_copy(other, PAGEABLE, map, at + PAGE_SIZE, 10, kIOReturnBadArgument);
 }
 
 int main(void)

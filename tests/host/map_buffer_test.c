@@ -1,53 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Pageable buffers in the kernel task, in user tasks and in none: contract file 11,
- * the checks BM-1 to BM-6, BM-8, BM-12 to BM-15 and BM-17 as far as they need an
- * address space. Wired ones in the linear view of RAM are in buffer_test.c.
+ * the checks BM-1 to BM-6, BM-13 to BM-15 and BM-17 as far as they need an address
+ * space. Wired ones in the linear view of RAM are in buffer_test.c.
  */
-#include "descriptors/IOBufferMemoryDescriptor_private.h"
-#include "kernel/page.h"
-#include "tests/host/map_fixture.h"
-
-#define PAGEABLE (kIODirectionOutIn | kIOMemoryPageable)
-
-static uint64_t address_of(IOBufferMemoryDescriptor *buffer)
-{
-    return (uintptr_t)IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
-}
-
-static IOBufferMemoryDescriptor *make(task_t task, IOOptionBits options, uint64_t capacity)
-{
-    IOBufferMemoryDescriptor *buffer =
-        IOBufferMemoryDescriptor_inTaskWithOptions(task, options, capacity, 1);
-
-    assert_non_null(buffer);
-    return buffer;
-}
-
-static uint64_t resident_pages(IOBufferMemoryDescriptor *buffer)
-{
-    IOByteCount resident, dirty;
-
-    assert_int_equal(IOMemoryDescriptor_getPageCounts(buffer, &resident, &dirty), kIOReturnSuccess);
-    return resident;
-}
-
-static void expect_refusal(task_t task, IOOptionBits options, uint64_t capacity, uint64_t alignment,
-                           uint64_t mask, IOReturn why)
-{
-    const struct sim_balance before = sim_balance();
-    struct sim_balance after;
-    OSObject *object = OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
-    IOBufferMemoryDescriptor *buffer = (IOBufferMemoryDescriptor *)object;
-
-    platform_set_last_error(0);
-    assert_false(IOBufferMemoryDescriptor_initWithPhysicalMask(buffer, task, options, capacity,
-                                                               alignment, mask));
-    assert_int_equal(IOMemoryLastError(), why);
-    OSObject_release(buffer);
-    after = sim_balance();
-    assert_memory_equal(&before, &after, sizeof(before));
-}
+#include "tests/host/map_buffer.h"
 
 /* RAM that was written before must not show. */
 static void soil_memory(void)
@@ -169,6 +126,7 @@ static void bm_4_mappings_after_each_length(void **state)
 
     (void)state;
     IOBufferMemoryDescriptor_setLength(buffer, 5000);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(buffer, NULL), 3 * PAGE_SIZE);
     shorter = map_all(&buffer->super.super, other, kIOMapUnique);
     platform_set_last_error(0);
     IOBufferMemoryDescriptor_setLength(buffer, 12001);
@@ -178,6 +136,7 @@ static void bm_4_mappings_after_each_length(void **state)
     expect_no_map(&buffer->super.super, other, 0, kIOMapAnywhere, 0, 0, kIOReturnBadArgument);
     IOBufferMemoryDescriptor_setLength(buffer, 12000);
     again = map_all(&buffer->super.super, kernel_task, kIOMapUnique);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(buffer, NULL), 3 * PAGE_SIZE);
     assert_int_equal(IOMemoryMap_getLength(all), 12000);
     assert_int_equal(IOMemoryMap_getLength(shorter), 5000);
     assert_int_equal(IOMemoryMap_getLength(again), 12000);
@@ -224,137 +183,6 @@ static void bm_6_append_to_absent_pages(void **state)
         }
         OSObject_release(buffer);
     }
-}
-
-/* All segments of a prepared buffer below a limit; how many are there? */
-static unsigned count_segments(IOBufferMemoryDescriptor *buffer, uint64_t highest)
-{
-    IOByteCount offset, length;
-    unsigned count = 0;
-
-    for (offset = 0; offset < IOMemoryDescriptor_getLength(buffer); offset += length) {
-        const addr64_t at = IOMemoryDescriptor_getPhysicalSegment(buffer, offset, &length, 0);
-
-        assert_true(length != 0 && at + length - 1 <= highest);
-        count++;
-    }
-    return count;
-}
-
-/* B-5: what is asked of the pages of a pageable buffer holds from creation on. */
-static void bm_8_pageable_pages_that_stay(void **state)
-{
-    task_t tasks[] = {kernel_task, owner, TASK_NULL};
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < 3; i++) {
-        IOBufferMemoryDescriptor *aligned =
-            IOBufferMemoryDescriptor_inTaskWithOptions(tasks[i], PAGEABLE, 40000, 64 * 1024);
-        IOBufferMemoryDescriptor *row =
-            make(tasks[i], PAGEABLE | kIOMemoryPhysicallyContiguous, 30000);
-        IOBufferMemoryDescriptor *mask =
-            IOBufferMemoryDescriptor_inTaskWithPhysicalMask(tasks[i], PAGEABLE, 50000, 0x7fffc000);
-
-        assert_int_equal(resident_pages(aligned), 10);
-        assert_int_equal(resident_pages(row), 8);
-        assert_int_equal(resident_pages(mask), 13);
-        assert_int_equal(address_of(aligned) % (64 * 1024), 0);
-        assert_int_equal(address_of(mask) % 0x4000, 0);
-        assert_int_equal(IOMemoryDescriptor_prepare(aligned, 0), kIOReturnSuccess);
-        assert_int_equal(IOMemoryDescriptor_prepare(row, 0), kIOReturnSuccess);
-        assert_int_equal(IOMemoryDescriptor_prepare(mask, 0), kIOReturnSuccess);
-        assert_int_equal(count_segments(aligned, UINT64_MAX), 1);
-        assert_int_equal(count_segments(row, UINT64_MAX), 1);
-        assert_int_equal(count_segments(mask, 0x7fffffff), 1);
-        assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(aligned) % (64 * 1024), 0);
-        assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(mask) % 0x4000, 0);
-        assert_int_equal(IOMemoryDescriptor_complete(row, 0), kIOReturnSuccess);
-        OSObject_release(aligned);
-        OSObject_release(row);
-        OSObject_release(mask);
-    }
-    expect_refusal(owner, PAGEABLE, 100, 1, 0xffff, kIOReturnNoMemory); /* no RAM there */
-    expect_refusal(owner, PAGEABLE, 100, 1, 0xf0f0, kIOReturnBadArgument);
-}
-
-/* Copies of permanent pages are made at once, and stores change no page for another. */
-static void permanent_pages_are_never_exchanged(void **state)
-{
-    IOBufferMemoryDescriptor *buffer =
-        make(owner, PAGEABLE | kIOMemoryPhysicallyContiguous, 3 * PAGE_SIZE);
-    IOMemoryDescriptor *image =
-        describe(address_of(buffer), 3 * PAGE_SIZE, kIOMemoryMapCopyOnWrite, owner);
-    struct mmu_translation before, after;
-    IOMemoryMap *map;
-
-    (void)state;
-    store(owner, address_of(buffer), 1);
-    assert_true(translate(owner, address_of(buffer), &before));
-    map = map_all(image, other, 0);
-    store(owner, address_of(buffer), 2);
-    assert_true(translate(owner, address_of(buffer), &after));
-    assert_int_equal(before.pa.value, after.pa.value);
-    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 1);
-    OSObject_release(map);
-    OSObject_release(image);
-    OSObject_release(buffer);
-}
-
-static IOOptionBits set_purgeable(IOBufferMemoryDescriptor *buffer, IOOptionBits state)
-{
-    IOOptionBits former = 0;
-
-    assert_int_equal(IOMemoryDescriptor_setPurgeable(buffer, state, &former), kIOReturnSuccess);
-    return former;
-}
-
-static void bm_12_purgeable_cycle(void **state)
-{
-    IOBufferMemoryDescriptor *buffer = make(owner, PAGEABLE | kIOMemoryPurgeable, 3 * PAGE_SIZE);
-    IOBufferMemoryDescriptor *lasting = make(owner, PAGEABLE, PAGE_SIZE);
-    IOOptionBits former;
-
-    (void)state;
-    assert_true(IOMemoryDescriptor_getFlags(buffer) & kIOMemoryBufferPurgeable);
-    assert_int_equal(IOMemoryDescriptor_setPurgeable(lasting, kIOMemoryPurgeableVolatile, &former),
-                     kIOReturnBadArgument);
-    expect_refusal(kernel_task, kIODirectionIn | kIOMemoryPurgeable, 100, 1, 0,
-                   kIOReturnBadArgument); /* B-6 */
-    store(owner, address_of(buffer), 7);
-    assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableVolatile),
-                     kIOMemoryPurgeableNonVolatile);
-    assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableNonVolatile),
-                     kIOMemoryPurgeableVolatile);
-    assert_int_equal(load(owner, address_of(buffer)), 7);
-    assert_int_equal(IOMemoryDescriptor_prepare(buffer, 0), kIOReturnSuccess);
-    set_purgeable(buffer, kIOMemoryPurgeableEmpty); /* pinned pages are spared */
-    assert_int_equal(load(owner, address_of(buffer)), 7);
-    assert_int_equal(IOMemoryDescriptor_complete(buffer, 0), kIOReturnSuccess);
-    set_purgeable(buffer, kIOMemoryPurgeableNonVolatile);
-    set_purgeable(buffer, kIOMemoryPurgeableVolatile);
-    vm_purge_reclaim(1);
-    assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
-    assert_int_equal(load(owner, address_of(buffer)), 0);
-    OSObject_release(buffer);
-    OSObject_release(lasting);
-}
-
-/* The contents of permanent pages can go, the pages cannot. */
-static void bm_12_purgeable_and_permanent(void **state)
-{
-    IOBufferMemoryDescriptor *buffer =
-        make(owner, PAGEABLE | kIOMemoryPurgeable | kIOMemoryPhysicallyContiguous, 3 * PAGE_SIZE);
-
-    (void)state;
-    store(owner, address_of(buffer), 7);
-    set_purgeable(buffer, kIOMemoryPurgeableVolatile);
-    assert_int_equal(vm_purge_reclaim(1), 0);
-    assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableVolatile);
-    assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
-    assert_int_equal(resident_pages(buffer), 3);
-    assert_int_equal(load(owner, address_of(buffer)), 0);
-    OSObject_release(buffer);
 }
 
 static void bm_13_released_while_mapped(void **state)
@@ -430,21 +258,6 @@ static void bm_17_tags_of_user_maps(void **state)
     OSObject_release(buffer);
 }
 
-static void prefault_fills_the_own_mapping(void **state)
-{
-    IOBufferMemoryDescriptor *buffer = make(owner, PAGEABLE | kIOMapPrefault, 5 * PAGE_SIZE);
-    uint64_t faults, i;
-
-    (void)state;
-    assert_int_equal(resident_pages(buffer), 5);
-    faults = sim_faults;
-    for (i = 0; i < 5; i++) {
-        store(owner, address_of(buffer) + ptoa(i), 1);
-    }
-    assert_int_equal(sim_faults, faults);
-    OSObject_release(buffer);
-}
-
 /* The memory outlives its task; its address does not. */
 static void the_owning_task_dies(void **state)
 {
@@ -515,15 +328,10 @@ int main(void)
         MAP_TEST(the_address_space_is_full),
         MAP_TEST(bm_4_mappings_after_each_length),
         MAP_TEST(bm_6_append_to_absent_pages),
-        MAP_TEST(bm_8_pageable_pages_that_stay),
-        MAP_TEST(permanent_pages_are_never_exchanged),
-        MAP_TEST(bm_12_purgeable_cycle),
-        MAP_TEST(bm_12_purgeable_and_permanent),
         MAP_TEST(bm_13_released_while_mapped),
         MAP_TEST(bm_14_direction_of_pageable_buffers),
         MAP_TEST(bm_15_prepared_and_released),
         MAP_TEST(bm_17_tags_of_user_maps),
-        MAP_TEST(prefault_fills_the_own_mapping),
         MAP_TEST(the_owning_task_dies),
         MAP_TEST(persistent_descriptors_of_buffers),
         MAP_TEST(not_initialised_twice),

@@ -4,14 +4,7 @@
  * mode, of scattered pages; and what user tasks may see of wired ones. Contract file 11,
  * the checks BM-9, BM-10 and BM-16, and decision D-9.
  */
-#include "descriptors/IOBufferMemoryDescriptor_private.h"
-#include "kernel/page.h"
-#include "tests/host/map_fixture.h"
-
-static uint64_t address_of(IOBufferMemoryDescriptor *buffer)
-{
-    return (uintptr_t)IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
-}
+#include "tests/host/map_buffer.h"
 
 static void bm_9_guards(void **state)
 {
@@ -137,6 +130,26 @@ static void bm_10_all_mappings_follow(void **state)
     assert_int_equal(memory_at(other, IOMemoryMap_getAddress(before)), MMU_NONCACHED);
     OSObject_release(before);
     OSObject_release(changes);
+    OSObject_release(buffer);
+}
+
+/* Handlers use wired memory: it does not even fault when its mode has just changed. */
+static void wired_buffers_stay_in_the_tables(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn | kIOMapWriteThruCache, 9000, 1);
+    struct mmu_translation at;
+    IOMemoryMap *map;
+    uint64_t i;
+
+    (void)state;
+    map = map_all(&buffer->super.super, owner, kIOMapInhibitCache);
+    for (i = 0; i < 9000; i += PAGE_SIZE) {
+        assert_true(translate(kernel_task, address_of(buffer) + i, &at));
+        assert_int_equal(at.attributes.memory, MMU_NONCACHED);
+        assert_true(at.attributes.access & MMU_WRITE);
+    }
+    OSObject_release(map);
     OSObject_release(buffer);
 }
 
@@ -266,6 +279,7 @@ int main(void)
         MAP_TEST(bm_9_refused_combinations),
         MAP_TEST(bm_10_cache_modes),
         MAP_TEST(bm_10_all_mappings_follow),
+        MAP_TEST(wired_buffers_stay_in_the_tables),
         MAP_TEST(bm_16_mapper_none_alone),
         MAP_TEST(d_9_parts_of_pages_stay_in_the_kernel),
         MAP_TEST(scattered_where_no_run_is_to_be_had),
