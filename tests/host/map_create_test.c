@@ -120,6 +120,35 @@ static void md_19_adjacent_ranges_over_two_objects(void **state)
     OSObject_release(memory);
 }
 
+/* One page seen through several ranges at its own offsets is one page of the map. */
+static void md_19_ranges_that_meet_in_a_page(void **state)
+{
+    struct vm_object *object;
+    uint64_t one, two;
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(vm_object_create(2, &object), KERN_SUCCESS);
+    one = show_object(owner, object, RW);
+    two = show_object(owner, object, RW);
+    vm_object_release(object);
+    fill(owner, one, 2 * PAGE_SIZE, 8);
+    memory = IOMemoryDescriptor_withAddressRanges(
+        (IOAddressRange[]){{one + 100, 100}, {two + 200, 50}, {one + 250, PAGE_SIZE}}, 3,
+        kIODirectionOutIn, owner);
+    map = map_all(memory, other, 0);
+    for (uint64_t i = 0; i < 150 + PAGE_SIZE; i += 7) {
+        assert_int_equal(load(other, IOMemoryMap_getAddress(map) + i), pattern(100 + i, 8));
+    }
+    OSObject_release(map);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 90, 60);
+    assert_non_null(map);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 59), pattern(249, 8));
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
 static void md_20_guards(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);
@@ -612,6 +641,7 @@ int main(void)
         MAP_TEST(md_19_parts_of_many_sizes),
         MAP_TEST(md_19_ranges_that_do_not_fit_together),
         MAP_TEST(md_19_adjacent_ranges_over_two_objects),
+        MAP_TEST(md_19_ranges_that_meet_in_a_page),
         MAP_TEST(md_20_guards),
         MAP_TEST(md_22_fixed_addresses),
         MAP_TEST(requests_that_make_no_sense),

@@ -252,10 +252,16 @@ static void md_28_several_regions(void **state)
     IOMemoryDescriptor *both =
         IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
     IOMemoryDescriptor *one = describe(at, 10, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *first_of_both = describe(next, 10, kIODirectionOutIn, owner);
 
     (void)state;
     store(owner, at, 1);
     store(owner, next, 2);
+    purge(first_of_both, kIOMemoryPurgeableVolatile);
+    assert_int_equal(purge(both, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableVolatile);
+    assert_int_equal(purge(first_of_both, kIOMemoryPurgeableKeepCurrent),
+                     kIOMemoryPurgeableNonVolatile);
+    OSObject_release(first_of_both);
     purge(one, kIOMemoryPurgeableVolatile);
     assert_int_equal(purge(both, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableVolatile);
     purge(one, kIOMemoryPurgeableEmpty);

@@ -70,6 +70,40 @@ static void mm_6_nothing_blocks_until_the_next_redirect(void **state)
     OSObject_release(two);
 }
 
+/* A map and its descriptor are blocked each for itself. */
+static void mm_6_blocked_twice(void **state)
+{
+    const uint64_t at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *one = describe(at, 5000, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *two = describe(at + 2 * PAGE_SIZE, 5000, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(one, other, kIOMapUnique);
+    const uint64_t seen = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_redirect(map, (IOMemoryDescriptor *)NULL, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_redirect(map, one, 0, 0), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_SUCCESS);
+    /* Other memory ends the map's own block, and brings its descriptor's. */
+    assert_int_equal(IOMemoryMap_redirect(map, (IOMemoryDescriptor *)NULL, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_redirect(map, two, 0, 0), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_SUCCESS);
+    assert_int_equal(IOMemoryDescriptor_redirect(two, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryMap_redirect(map, one, 0, 0), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_SUCCESS);
+    assert_int_equal(IOMemoryMap_redirect(map, two, 0, 0), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    OSObject_release(map);
+    OSObject_release(one);
+    OSObject_release(two);
+}
+
 static void mm_6_failures_keep_the_view(void **state)
 {
     const uint64_t at = new_pages(owner, 5, RW), constant = new_pages(owner, 2, MMU_READ);
@@ -367,6 +401,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(mm_6_only_this_map_changes),
         MAP_TEST(mm_6_nothing_blocks_until_the_next_redirect),
+        MAP_TEST(mm_6_blocked_twice),
         MAP_TEST(mm_6_failures_keep_the_view),
         MAP_TEST(mm_6_several_objects),
         MAP_TEST(unique_physical_maps),

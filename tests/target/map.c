@@ -335,7 +335,25 @@ TEST(mm_8_task_death)
     tear_down(&f);
 }
 
-/* Kernel memory into a task, and with the CPU's own dirty bits if it has them. */
+/* The kernel's text is not to be had in writing, whoever names its physical address. */
+TEST(physical_maps_cannot_write_the_kernels_text)
+{
+    const paddr_t text = virt_to_phys((const void *)trunc_page((uint64_t)page_alloc));
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withPhysicalAddress(text.value, 64, kIODirectionOutIn);
+    IOMemoryMap *map;
+
+    ASSERT_NE(memory, NULL);
+    EXPECT_EQ(IOMemoryDescriptor_map(memory, 0), NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnNotPermitted);
+    map = IOMemoryDescriptor_map(memory, kIOMapReadOnly);
+    ASSERT_NE(map, NULL);
+    EXPECT_MEM_EQ((const void *)IOMemoryMap_getAddress(map), phys_to_virt(text), 64);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* Kernel memory into a task. */
 TEST(a_buffer_in_a_task)
 {
     struct fixture f;
