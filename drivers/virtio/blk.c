@@ -154,6 +154,22 @@ static unsigned share_of_ring(unsigned size)
     return entries;
 }
 
+/*
+ * Entries of a chain that has a table of its own: a page of them, or as many more
+ * as the device has a use for.
+ */
+static unsigned table_entries(const struct virtio_blk *disk)
+{
+    unsigned entries = BLK_TABLE_ENTRIES;
+    uint32_t seg_max = 0;
+
+    if (has(disk, VIRTIO_BLK_F_SEG_MAX))
+        virtio_read_config(disk->device, offsetof(struct blk_limits, seg_max), &seg_max, 1);
+    while (entries < BLK_TABLE_ENTRIES_MAX && entries < seg_max + BLK_FRAME_ENTRIES)
+        entries *= 2;
+    return entries;
+}
+
 static IOReturn create_queue(struct virtio_blk *disk)
 {
     const bool tables = has(disk, VIRTIO_F_INDIRECT_DESC);
@@ -164,7 +180,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         size = disk->options.queue_size;
     if (size > offered)
         size = offered;
-    disk->chain_entries = tables ? BLK_TABLE_ENTRIES : share_of_ring(size);
+    disk->chain_entries = tables ? table_entries(disk) : share_of_ring(size);
     if (size == 0 || (!tables && size < disk->chain_entries))
         return kIOReturnUnsupported;
 

@@ -23,12 +23,13 @@
 #define VIRTIO_BLK_S_UNSUPP  2u
 #define BLK_STATUS_UNWRITTEN 0xffu /* ours, before the device has answered */
 
-#define BLK_QUEUE          0u
-#define BLK_FRAME_ENTRIES  2u          /* of a chain: header and status */
-#define BLK_TABLE_ENTRIES  256u        /* of a chain with its own table: one page */
-#define BLK_QUEUE_TABLES   128u        /* entries of the ring, with tables */
-#define BLK_QUEUE_CHAINED  1024u       /* and without, where each segment takes one */
-#define BLK_PART_BYTES_MAX (32u << 20) /* of one device request: bounds what a host must hold */
+#define BLK_QUEUE             0u
+#define BLK_FRAME_ENTRIES     2u    /* of a chain: header and status */
+#define BLK_TABLE_ENTRIES     256u  /* of a chain with its own table, at the least: one page */
+#define BLK_TABLE_ENTRIES_MAX 1024u /* and at the most: QEMU takes no longer chain */
+#define BLK_QUEUE_TABLES      128u  /* entries of the ring, with tables */
+#define BLK_QUEUE_CHAINED     1024u /* and without, where each segment takes one */
+#define BLK_PART_BYTES_MAX    (32u << 20) /* of one device request: bounds what a host must hold */
 
 /* Header that the device reads first (section 5.2.6). */
 struct blk_header {

@@ -203,8 +203,11 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
         .base = (uint16_t)(slot << vq->base_shift),
         .table = vq->indirect,
     };
-    while ((chain->entries[chain->count++].rest & (uint64_t)VIRTQ_NEXT << VIRTQ_REST_FLAGS) != 0)
-        continue;
+    /* The device can write where this reads: its chains are never longer than their room. */
+    while (chain->count < 1u << vq->chain_shift) {
+        if ((chain->entries[chain->count++].rest >> VIRTQ_REST_FLAGS & VIRTQ_NEXT) == 0)
+            break;
+    }
 }
 
 bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry)
