@@ -4,6 +4,8 @@
  * mode, of scattered pages; and what user tasks may see of wired ones. Contract file 11,
  * the checks BM-9, BM-10 and BM-16, and decision D-9.
  */
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/map_buffer.h"
 
 static void bm_9_guards(void **state)
@@ -196,6 +198,27 @@ static void d_9_parts_of_pages_stay_in_the_kernel(void **state)
     OSObject_release(whole);
 }
 
+/* Nor does a window on it or a concatenation with it help. */
+static void d_9_through_composites(void **state)
+{
+    IOBufferMemoryDescriptor *part =
+        IOBufferMemoryDescriptor_withCapacity(100, kIODirectionOutIn, false);
+    IOMemoryDescriptor *descriptors[] = {&part->super.super};
+    IOSubMemoryDescriptor *window =
+        IOSubMemoryDescriptor_withSubRange(part, 10, 50, kIODirectionOutIn);
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(descriptors, 1, kIODirectionOutIn, false);
+
+    (void)state;
+    expect_no_map(IOMemoryDescriptor_upcast(window), owner, 0, kIOMapAnywhere, 0, 0,
+                  kIOReturnNotPermitted);
+    expect_no_map(IOMemoryDescriptor_upcast(multi), owner, 0, kIOMapAnywhere, 0, 0,
+                  kIOReturnNotPermitted);
+    OSObject_release(window);
+    OSObject_release(multi);
+    OSObject_release(part);
+}
+
 #define MOST_PAGES 16384
 
 /* Take all RAM page by page and give every second page back: no two are together. */
@@ -282,6 +305,7 @@ int main(void)
         MAP_TEST(wired_buffers_stay_in_the_tables),
         MAP_TEST(bm_16_mapper_none_alone),
         MAP_TEST(d_9_parts_of_pages_stay_in_the_kernel),
+        MAP_TEST(d_9_through_composites),
         MAP_TEST(scattered_where_no_run_is_to_be_had),
         MAP_TEST(freed_with_dma_active),
     };
