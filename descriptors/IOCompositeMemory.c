@@ -88,7 +88,7 @@ void composite_empty(struct IOCompositeMemory *self)
     IOMemoryDescriptor_emptyMappings(&self->super);
     self->super.length = 0;
     self->super.depth = 1;
-    self->super.preparationID = kIOPreparationIDUnprepared;
+    self->super.reserved.preparationID = kIOPreparationIDUnprepared;
     while (self->count != 0) {
         self->count--;
         OSObject_release(self->parts[self->count].memory);
@@ -172,7 +172,7 @@ uint64_t composite_get_preparation_id(IOMemoryDescriptor *base)
 {
     struct IOCompositeMemory *self = composite_of(base);
     uint64_t answer = kIOPreparationIDAlwaysPrepared;
-    bool changed = base->preparationID == kIOPreparationIDUnprepared;
+    bool changed = base->reserved.preparationID == kIOPreparationIDUnprepared;
     UInt32 i;
 
     for (i = 0; i < self->count; i++) {
@@ -189,7 +189,7 @@ uint64_t composite_get_preparation_id(IOMemoryDescriptor *base)
         part->preparationID = id;
     }
     if (changed) {
-        base->preparationID = IOMemoryDescriptor_newPreparationID();
+        base->reserved.preparationID = IOMemoryDescriptor_newPreparationID();
     }
-    return answer == kIOPreparationIDUnprepared ? answer : base->preparationID;
+    return answer == kIOPreparationIDUnprepared ? answer : base->reserved.preparationID;
 }

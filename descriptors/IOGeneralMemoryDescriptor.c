@@ -77,7 +77,7 @@ static void forget(IOGeneralMemoryDescriptor *self)
         self->super.wireCount = 0;
     }
     general_set_resident(self, NULL);
-    self->super.preparationID = kIOPreparationIDUnprepared;
+    self->super.reserved.preparationID = kIOPreparationIDUnprepared;
     general_drop_ranges(self);
     drop_mappings(self);
     platform_task_unwatch(&self->watch);

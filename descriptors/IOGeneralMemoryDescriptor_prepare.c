@@ -272,7 +272,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
         }
         general_unwire(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;
-        base->preparationID = kIOPreparationIDUnprepared;
+        base->reserved.preparationID = kIOPreparationIDUnprepared;
     }
     base->wireCount--;
     return kIOReturnSuccess;
@@ -284,5 +284,5 @@ uint64_t general_get_preparation_id(IOMemoryDescriptor *base)
         return kIOPreparationIDUnprepared;
     }
     IOMemoryDescriptor_setPreparationID(base);
-    return base->preparationID;
+    return base->reserved.preparationID;
 }

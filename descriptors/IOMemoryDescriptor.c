@@ -22,7 +22,7 @@ void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
 
-    OSObject_release(self->context);
+    OSObject_release(self->reserved.context);
     OSObject_free(self);
 }
 
@@ -136,8 +136,8 @@ void IOMemoryDescriptor_setContext(IOMemoryDescriptorRef self, OSObjectRef conte
     }
     OSObject_retain(context.object);
     irqs = platform_irq_mask();
-    former = self.descriptor->context;
-    self.descriptor->context = context.object;
+    former = self.descriptor->reserved.context;
+    self.descriptor->reserved.context = context.object;
     platform_irq_restore(irqs);
     OSObject_release(former);
 }
@@ -151,7 +151,7 @@ OSObject *IOMemoryDescriptor_copyContext(IOMemoryDescriptorConstRef self)
         return NULL;
     }
     irqs = platform_irq_mask(); /* between the load and the retain it must not be replaced */
-    context = self.descriptor->context;
+    context = self.descriptor->reserved.context;
     OSObject_retain(context);
     platform_irq_restore(irqs);
     return context;
@@ -169,8 +169,10 @@ void IOMemoryDescriptor_setDescriptorID(IOMemoryDescriptorRef self)
 {
     static uint64_t last;
 
-    if (self.descriptor != NULL && self.descriptor->descriptorID == kIODescriptorIDInvalid) {
-        assign_once(&self.descriptor->descriptorID, __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED));
+    if (self.descriptor != NULL &&
+        self.descriptor->reserved.descriptorID == kIODescriptorIDInvalid) {
+        assign_once(&self.descriptor->reserved.descriptorID,
+                    __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED));
     }
 }
 
@@ -180,7 +182,7 @@ uint64_t IOMemoryDescriptor_getDescriptorID(IOMemoryDescriptorRef self)
         return kIODescriptorIDInvalid;
     }
     IOMemoryDescriptor_setDescriptorID(self);
-    return self.descriptor->descriptorID;
+    return self.descriptor->reserved.descriptorID;
 }
 
 uint64_t IOMemoryDescriptor_newPreparationID(void)
@@ -192,8 +194,9 @@ uint64_t IOMemoryDescriptor_newPreparationID(void)
 
 void IOMemoryDescriptor_setPreparationID(IOMemoryDescriptorRef self)
 {
-    if (self.descriptor != NULL && self.descriptor->preparationID == 0) {
-        assign_once(&self.descriptor->preparationID, IOMemoryDescriptor_newPreparationID());
+    if (self.descriptor != NULL && self.descriptor->reserved.preparationID == 0) {
+        assign_once(&self.descriptor->reserved.preparationID,
+                    IOMemoryDescriptor_newPreparationID());
     }
 }
 
@@ -209,6 +212,11 @@ uint64_t IOMemoryDescriptor_getPreparationID(IOMemoryDescriptorRef self)
         return kIOPreparationIDUnprepared;
     }
     return IOMemoryDescriptor_methods(self.descriptor)->getPreparationID(self.descriptor);
+}
+
+IOMemoryDescriptorReserved *IOMemoryDescriptor_getKernelReserved(IOMemoryDescriptorRef self)
+{
+    return self.descriptor == NULL ? NULL : &self.descriptor->reserved;
 }
 
 /* prepare and complete of a thread-safe object exclude each other. */

@@ -264,6 +264,10 @@ OSObject *IOMemoryDescriptor_copyContext(IOMemoryDescriptorConstRef self);
 void IOMemoryDescriptor_setDescriptorID(IOMemoryDescriptorRef self);
 uint64_t IOMemoryDescriptor_getDescriptorID(IOMemoryDescriptorRef self);
 
+/* The object's identities and context, in a structure for the classes only. */
+typedef struct IOMemoryDescriptorReserved IOMemoryDescriptorReserved;
+IOMemoryDescriptorReserved *IOMemoryDescriptor_getKernelReserved(IOMemoryDescriptorRef self);
+
 /*
  * Make every page resident with the needed permission and pin it. Counted: each
  * success wants one complete, only the first does work. forDirection: direction

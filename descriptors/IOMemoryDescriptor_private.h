@@ -14,6 +14,13 @@
 #include "descriptors/OSObject_private.h"
 #include "descriptors/platform.h"
 
+/* What the reference keeps in a block of its own. */
+struct IOMemoryDescriptorReserved {
+    uint64_t descriptorID;
+    uint64_t preparationID;
+    OSObject *context; /* retained; changed with interrupts masked */
+};
+
 struct IOMemoryDescriptor {
     OSObject super;
     IOOptionBits flags; /* creation options and state bits */
@@ -30,9 +37,7 @@ struct IOMemoryDescriptor {
     bool isOneRun;
     IOPhysicalAddress oneRun; /* of byte 0 */
     struct platform_lock prepareLock;
-    uint64_t descriptorID;
-    uint64_t preparationID;
-    OSObject *context;       /* retained; changed with interrupts masked */
+    IOMemoryDescriptorReserved reserved;
     IOMemoryMap *mappings;   /* the set, newest first; changed under the mapping lock */
     task_t redirectSafeTask; /* while kIOMemoryRedirected: whose maps go on */
 };

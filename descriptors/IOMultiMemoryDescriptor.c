@@ -58,7 +58,7 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     }
     composite->super.flags = direction;
     composite->super.tag = 0;
-    composite->super.preparationID = kIOPreparationIDUnprepared;
+    composite->super.reserved.preparationID = kIOPreparationIDUnprepared;
     status = composite_make_room(composite, count);
     if (status == kIOReturnSuccess) {
         status = add_children(composite, descriptors, count);

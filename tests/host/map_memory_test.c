@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a general descriptor of a task's memory says and does about the pages behind
- * it: contract file 10, sections 3, 5 and 10, the checks MD-7 to MD-9, MD-11, MD-16,
+ * it: contract file 10, sections 3, 5 and 10, the checks MD-7 to MD-9, MD-11, MD-12, MD-16,
  * MD-28 to MD-30 and MD-32.
  */
 #include "kernel/page.h"
@@ -14,6 +14,8 @@ static void md_7_pins_count(void **state)
     IOMemoryDescriptor *two = describe(at + PAGE_SIZE, 10, kIODirectionOut, owner);
 
     (void)state;
+    assert_non_null(IOMemoryDescriptor_getKernelReserved(one));
+    assert_null(IOMemoryDescriptor_getKernelReserved((IOMemoryDescriptor *)NULL));
     assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionNone), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionNone), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_prepare(two, kIODirectionNone), kIOReturnSuccess);
@@ -43,6 +45,33 @@ static void md_9_a_hole_fails_the_whole(void **state)
         assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnCannotWire);
         assert_int_equal(sim_balance().pins, pins);
     }
+    OSObject_release(memory);
+}
+
+/* Whatever was promised about the contents, nobody sees what another owner left in a page. */
+static void md_12_no_foreign_bytes(void **state)
+{
+    const uint64_t secret = new_pages(other, 4, RW), at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionIn, owner);
+    IOMemoryMap *map = map_all(memory, other, kIOMapReadOnly);
+    uint64_t i;
+
+    (void)state;
+    fill(other, secret, 4 * PAGE_SIZE, 77);
+    remove_pages(other, secret, 4); /* the pages are free now, as they are */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoZeroFill),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, "device", 6), 6);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithDataValid),
+                     kIOReturnSuccess);
+    assert_int_equal(load(owner, at), 'd');
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 5), 'e');
+    for (i = 6; i < 4 * PAGE_SIZE; i++) {
+        assert_int_equal(load(owner, at + i), 0);
+    }
+    OSObject_release(map);
     OSObject_release(memory);
 }
 
@@ -443,19 +472,13 @@ static void memory_of_the_kernel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(md_7_pins_count),
-        MAP_TEST(md_9_a_hole_fails_the_whole),
-        MAP_TEST(prepare_needs_permission),
-        MAP_TEST(prepare_without_faulting),
-        MAP_TEST(md_16_one_memory),
-        MAP_TEST(persistent_descriptors),
-        MAP_TEST(md_28_purgeable_cycle),
-        MAP_TEST(md_28_refusals),
-        MAP_TEST(md_28_several_regions),
-        MAP_TEST(md_29_page_counts),
-        MAP_TEST(md_30_ownership_moves_the_counters),
-        MAP_TEST(md_30_refusals),
-        MAP_TEST(md_32_the_same_before_and_after_mapping),
+        MAP_TEST(md_7_pins_count),          MAP_TEST(md_9_a_hole_fails_the_whole),
+        MAP_TEST(md_12_no_foreign_bytes),   MAP_TEST(prepare_needs_permission),
+        MAP_TEST(prepare_without_faulting), MAP_TEST(md_16_one_memory),
+        MAP_TEST(persistent_descriptors),   MAP_TEST(md_28_purgeable_cycle),
+        MAP_TEST(md_28_refusals),           MAP_TEST(md_28_several_regions),
+        MAP_TEST(md_29_page_counts),        MAP_TEST(md_30_ownership_moves_the_counters),
+        MAP_TEST(md_30_refusals),           MAP_TEST(md_32_the_same_before_and_after_mapping),
         MAP_TEST(memory_of_the_kernel),
     };
 
