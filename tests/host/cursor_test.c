@@ -89,6 +89,34 @@ static void mc_3_4_runs_are_merged_and_counted(void **state)
     OSObject_release(memory);
 }
 
+/* As many entries as each run, cut at the limit, makes: no more for any limit. */
+static void mc_4_the_count_is_the_sum_over_runs(void **state)
+{
+    static const uint64_t runs[] = {1, 0x1000, 0x2345, 0x40, 0x1fff};
+    enum {
+        RUNS = sizeof(runs) / sizeof(runs[0])
+    };
+    IOAddressRange ranges[RUNS];
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++)
+        ranges[i] = (IOAddressRange){0x100000 + 0x10000 * i, runs[i]};
+    memory = physical(ranges, RUNS);
+    for (uint64_t limit = 0x200; limit < 0x3000; limit += 0x7b) {
+        IOMemoryCursor *cursor = cursor_with(limit, 0, 1);
+        uint64_t expected = 0;
+        IOByteCount size;
+
+        for (unsigned i = 0; i < RUNS; i++)
+            expected += (runs[i] + limit - 1) / limit;
+        assert_int_equal(gen(cursor, memory, 0, 64, 0, &size), expected);
+        assert_int_equal(size, IOMemoryDescriptor_getLength(memory));
+        OSObject_release(cursor);
+    }
+    OSObject_release(memory);
+}
+
 static void mc_3_merges_across_children(void **state)
 {
     IOAddressRange first[] = {{0x1000, 0x1000}}, second[] = {{0x2000, 0x1000}, {0x5000, 0x10}};
@@ -575,6 +603,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(mc_3_4_runs_are_merged_and_counted),
+        BALANCED(mc_4_the_count_is_the_sum_over_runs),
         BALANCED(mc_3_merges_across_children),
         BALANCED(mc_6_transfer_limits),
         BALANCED(mc_7_positions_past_the_end),
