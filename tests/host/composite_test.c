@@ -296,55 +296,6 @@ static void cd_9_preparation_ids(void **state)
     OSObject_release(parts[1]);
 }
 
-static void sub_counts_its_prepares(void **state)
-{
-    IOMemoryDescriptor *parent = describe(0, ptoa(3), kIODirectionOutIn);
-    IOSubMemoryDescriptor *sub =
-        IOSubMemoryDescriptor_withSubRange(parent, 10, 10, kIODirectionOut);
-    IOSubMemoryDescriptor *plain = IOSubMemoryDescriptor_withSubRange(parent, 10, 10, 0);
-
-    (void)state;
-    assert_int_equal(IOSubMemoryDescriptor_complete(sub, 0), kIOReturnNotReady);
-    assert_int_equal(IOSubMemoryDescriptor_prepare(sub, 0), kIOReturnSuccess); /* D-11 */
-    assert_int_equal(pins(), 3); /* the whole parent */
-    assert_true(IOMemoryDescriptor_getFlags(parent) & kIOMemoryPreparedReadOnly);
-    assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, "x", 1), 0);
-    assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
-    assert_int_equal(IOSubMemoryDescriptor_prepare(plain, 0), kIOReturnNotWritable);
-    assert_int_equal(IOSubMemoryDescriptor_prepare(sub, 0), kIOReturnSuccess);
-    OSObject_release(sub); /* nobody completed */
-    assert_int_equal(pins(), 0);
-    assert_int_equal(IOMemoryDescriptor_prepare(plain, 0), kIOReturnSuccess);
-    assert_false(IOMemoryDescriptor_getFlags(parent) & kIOMemoryPreparedReadOnly);
-    OSObject_release(plain);
-    assert_int_equal(pins(), 0);
-    OSObject_release(parent);
-}
-
-static void sub_is_aimed_elsewhere(void **state)
-{
-    IOMemoryDescriptor *first = describe(0, 100, kIODirectionIn);
-    IOMemoryDescriptor *second = describe(200, 50, kIODirectionIn);
-    IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(first, 0, 100, kIODirectionIn);
-    IOSubMemoryDescriptor *outer = IOSubMemoryDescriptor_withSubRange(sub, 0, 10, 0);
-
-    (void)state;
-    OSObject_release(first); /* only the window holds it */
-    assert_true(IOSubMemoryDescriptor_initSubRange(sub, first, 50, 50, kIODirectionIn)); /* C-7 */
-    assert_int_equal(IOMemoryDescriptor_getLength(sub), 50);
-    IOSubMemoryDescriptor_prepare(sub, 0);
-    assert_false(IOSubMemoryDescriptor_initSubRange(sub, second, 0, 1, kIODirectionIn));
-    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
-    IOSubMemoryDescriptor_complete(sub, 0);
-    assert_false(IOSubMemoryDescriptor_initSubRange(sub, outer, 0, 1, 0)); /* a window of itself */
-    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
-    assert_true(IOSubMemoryDescriptor_initSubRange(sub, second, 10, 40, kIODirectionIn));
-    assert_int_equal(IOMemoryDescriptor_getLength(sub), 40);
-    OSObject_release(outer);
-    OSObject_release(sub);
-    OSObject_release(second);
-}
-
 static void multi_is_reinitialised(void **state)
 {
     IOMemoryDescriptor *one = describe(0, 100, kIODirectionIn);
@@ -425,26 +376,6 @@ static void cd_15_overflowing_windows(void **state)
     OSObject_release(parent);
 }
 
-static void nesting_ends_at_sixteen(void **state)
-{
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn);
-    IOSubMemoryDescriptor *sub;
-    unsigned depth;
-
-    (void)state;
-    for (depth = 1; depth <= 16; depth++) {
-        sub = IOSubMemoryDescriptor_withSubRange(memory, 1, 100 - depth, kIODirectionIn);
-        assert_non_null(sub);
-        OSObject_release(memory);
-        memory = UP(sub);
-    }
-    assert_null(IOSubMemoryDescriptor_withSubRange(memory, 0, 1, kIODirectionIn));
-    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(memory), host_physical(pages + 16));
-    OSObject_release(memory);
-}
-
 static void cd_16_dma_marks_reach_the_children(void **state)
 {
     IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
@@ -516,12 +447,9 @@ int main(void)
         WITH_PAGES(cd_7_a_failing_child_unpins_the_others),
         WITH_PAGES(cd_8_refusals_keep_no_reference),
         WITH_PAGES(cd_9_preparation_ids),
-        WITH_PAGES(sub_counts_its_prepares),
-        WITH_PAGES(sub_is_aimed_elsewhere),
         WITH_PAGES(multi_is_reinitialised),
         WITH_PAGES(a_child_that_shrinks),
         WITH_PAGES(cd_15_overflowing_windows),
-        WITH_PAGES(nesting_ends_at_sixteen),
         WITH_PAGES(cd_16_dma_marks_reach_the_children),
         WITH_PAGES(each_allocation_of_a_creation_fails),
     };

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/scattered_pages.h"
@@ -274,6 +275,22 @@ static void cd_16_dma_marks_reach_the_parts(void **state)
     OSObject_release(part);
 }
 
+static void om_9_no_object(void **state)
+{
+    IOByteCount length = 5;
+
+    (void)state;
+    assert_false(IOInterleavedMemoryDescriptor_initWithCapacity(NULL, 1, 0));
+    assert_int_equal(IOInterleavedMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOInterleavedMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOInterleavedMemoryDescriptor_getPhysicalSegment(NULL, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(NULL, 0);
+    IOInterleavedMemoryDescriptor_free(NULL);
+    assert_false(IOGuardPageMemoryDescriptor_initWithSize(NULL, 1));
+    IOGuardPageMemoryDescriptor_free(NULL);
+}
+
 /* OM-10, C-14 */
 static void each_allocation_of_a_creation_fails(void **state)
 {
@@ -304,6 +321,7 @@ int main(void)
         WITH_PAGES(cd_12_two_prepares_need_two_completes),
         WITH_PAGES(cd_15_overflowing_windows),
         WITH_PAGES(cd_16_dma_marks_reach_the_parts),
+        WITH_PAGES(om_9_no_object),
         WITH_PAGES(each_allocation_of_a_creation_fails),
     };
 
