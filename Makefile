@@ -93,7 +93,7 @@ HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c)
 # The kernel's own address spaces, in place of the ones that platform_host.c plays.
 HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c $(KERNEL_SEAM) \
                 tests/host/sim_machine.c
-MACHINE_TESTS := $(foreach name,vm_* map_* malloc* processor_cache,$(wildcard tests/host/$(name)_test.c))
+MACHINE_TESTS := $(foreach name,vm_* map_* inject_* malloc* processor_cache,$(wildcard tests/host/$(name)_test.c))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)

@@ -96,7 +96,7 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withBytes(const void *bytes,
  * A pageable buffer (options must say so) with what [source, source + size) of an
  * address space holds now; later stores on either side do not reach the other. Pages
  * are shared until one of them is stored to, where that is possible. kIOReturnVMError:
- * part of the source cannot be read.
+ * part of the source cannot be read; kIOReturnNoResources: there is no page for a copy.
  */
 IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withCopy(task_t inTask, IOOptionBits options,
                                                             vm_map_t sourceMap,

@@ -387,7 +387,7 @@ IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newO
 /*
  * Pages, not bytes, that are resident, and of them changed since they were supplied.
  * Either pointer may be NULL; written on success only. kIOReturnNotReady (physical),
- * kIOReturnNotAttached (remote), kIOReturnVMError. [T][S]
+ * kIOReturnNotAttached (remote), kIOReturnVMError, kIOReturnNoMemory. [T][S]
  */
 IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
                                           IOByteCount *residentPageCount,
