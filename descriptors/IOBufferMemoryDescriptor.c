@@ -86,6 +86,19 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .getPageCounts = general_get_page_counts,
 };
 
+/* What is asked of the memory holds for an I/O mapping of it as well. */
+static void record_constraints(IOBufferMemoryDescriptor *self,
+                               const struct buffer_placement *placement)
+{
+    const IODMAMapSpecification spec = {
+        .alignment = placement->alignment,
+        .numAddressBits =
+            placement->highest != 0 ? (uint8_t)(64 - __builtin_clzll(placement->highest)) : 0,
+    };
+
+    descriptor_add_dma_map_spec(&self->super.super, &spec);
+}
+
 static bool initialise(IOBufferMemoryDescriptor *self, const struct buffer_request *request)
 {
     struct buffer_placement placement;
@@ -95,6 +108,9 @@ static bool initialise(IOBufferMemoryDescriptor *self, const struct buffer_reque
         status = buffer_place(request, &placement);
         if (status == kIOReturnSuccess) {
             status = buffer_set_up(self, request->inTask, request->options, &placement);
+        }
+        if (status == kIOReturnSuccess) {
+            record_constraints(self, &placement);
         }
     }
     if (status != kIOReturnSuccess) {

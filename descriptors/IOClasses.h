@@ -46,8 +46,11 @@ typedef struct IORangeAllocator IORangeAllocator;
 /* Takes the text form of objects; only ever a pointer here. */
 typedef struct OSSerialize OSSerialize;
 
-/* Translates for a device; only ever a pointer here. */
 typedef struct IOMapper IOMapper;
+
+/* A transfer, and a device, as a mapper is told of them; only ever pointers here. */
+typedef struct IODMACommand IODMACommand;
+typedef struct IOService IOService;
 
 typedef union {
     OSObject *object;
@@ -66,6 +69,7 @@ typedef union {
     IOLittleMemoryCursor *little;
     IORangeAllocator *ranges;
     OSArray *array;
+    IOMapper *mapper;
 } OSObjectRef __attribute__((transparent_union));
 
 /* The same for functions that take pointers to const. */
@@ -86,6 +90,7 @@ typedef union {
     const IOLittleMemoryCursor *little;
     const IORangeAllocator *ranges;
     const OSArray *array;
+    const IOMapper *mapper;
 } OSObjectConstRef __attribute__((transparent_union));
 
 typedef union {

@@ -17,7 +17,40 @@ typedef IOOptionBits DMACommandOps; /* top byte: operation; the rest: its parame
 #define kIOMDDMAActive                0x03000000u
 #define kIOMDSetDMAInactive           0x03000000u /* one DMA user less */
 #define kIOMDSetDMAActive             0x03000001u /* one more; completing is refused meanwhile */
+#define kIOMDAddDMAMapSpec            0x04000000u /* tighten what a mapping must satisfy */
+#define kIOMDDMAMap                   0x05000000u /* obtain an I/O mapping */
+#define kIOMDDMAUnmap                 0x06000000u /* give it back */
 #define kIOMDDMACommandOperationMask  0xFF000000u
+
+/* What a device asks of an I/O mapping. */
+typedef struct {
+    uint64_t alignment; /* of the I/O address; a power of two, 0: none */
+    IOService *device;
+    uint32_t options;
+    uint8_t numAddressBits; /* 0: no limit */
+    uint8_t resvA[3];
+    uint32_t resvB[4];
+} IODMAMapSpecification;
+
+/* One pinned page, as a mapper takes it. */
+typedef struct {
+    ppnum_t phys_addr;
+} upl_page_info_t;
+
+/* The pages of a descriptor, so that a mapper need not walk it. */
+typedef struct {
+    uint32_t pageOffset; /* of the first byte in the first page */
+    uint32_t pageListCount;
+    const upl_page_info_t *pageList;
+} IODMAMapPageList;
+
+typedef struct {
+    IOMapper *fMapper; /* NULL: nothing is mapped */
+    IODMACommand *fCommand;
+    IODMAMapSpecification fMapSpec;
+    uint64_t fOffset, fLength;     /* in: which bytes */
+    uint64_t fAlloc, fAllocLength; /* the mapping; length 0: the command owns none */
+} IOMDDMAMapArgs;
 
 typedef struct {
     UInt64 fLength;    /* bytes */
@@ -48,8 +81,33 @@ typedef UInt8 IOMDDMAWalkSegmentState[128];
  * kIOReturnInternalError past it; kIOReturnNotReady while not prepared. An
  * unmatched inactive is kIOReturnNotReady, one active too many
  * kIOReturnNoResources. [I]
+ *
+ * kIOMDAddDMAMapSpec (IODMAMapSpecification): general descriptors keep the smaller
+ * width and the larger alignment, others are kIOReturnUnsupported. kIOMDDMAMap and
+ * kIOMDDMAUnmap (IOMDDMAMapArgs) map bytes for the command that gives the arguments,
+ * which owns the mapping; unmapping always succeeds. [T]
  */
 IOReturn IOMemoryDescriptor_dmaCommandOperation(IOMemoryDescriptorConstRef self, DMACommandOps op,
                                                 void *vData, UInt dataSize);
+
+/*
+ * Ask a mapper for an I/O mapping of bytes [offset, offset + length) of `memory`: read
+ * access, and write unless it is prepared for reading only. A whole general descriptor
+ * hands its page list over. Host-only memory, and no mapper: success, *mapAddress and
+ * *mapLength 0. kIOReturnNotAttached: remote; else what the mapper says. [T]
+ */
+IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                   IOMemoryDescriptorRef memory, IODMACommand *command,
+                                   const IODMAMapSpecification *mapSpec, uint64_t offset,
+                                   uint64_t length, uint64_t *mapAddress, uint64_t *mapLength);
+
+/* The reverse; mapLength 0: success, nobody is asked. [T] */
+IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                     IODMACommand *command, uint64_t offset, uint64_t mapAddress,
+                                     uint64_t mapLength);
+
+/* Accounting of a mapping: one active DMA user more if a command has it. [T] */
+void IOMemoryDescriptor_dmaMapRecord(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                     IODMACommand *command, uint64_t mapLength);
 
 #endif

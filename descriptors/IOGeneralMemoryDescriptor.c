@@ -184,3 +184,11 @@ void general_free(OSObject *object)
     forget(self);
     IOMemoryDescriptor_class.meta.free(object);
 }
+
+bool IOGeneralMemoryDescriptor_serialize(const IOGeneralMemoryDescriptor *self, OSSerialize *s)
+{
+    (void)self;
+    (void)s;
+    IOMemory_fail(kIOReturnUnsupported);
+    return false;
+}

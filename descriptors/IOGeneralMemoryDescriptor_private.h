@@ -21,6 +21,7 @@ struct IOGeneralMemoryDescriptor {
     task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
     struct platform_task_watch watch; /* of a user task: it may die first */
     IOMapper *mapper;                 /* as given at creation */
+    IODMAMapSpecification mapSpec;    /* what every I/O mapping must satisfy */
     const IOAddressRange *ranges;     /* &range, a copy of our own, or the caller's array */
     IOAddressRange *ownRanges;        /* the copy; NULL: there is none */
     IOAddressRange range;

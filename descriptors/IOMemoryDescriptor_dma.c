@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The DMA protocol of IODMAProtocol.h, as far as it needs no mapper. */
+/* The DMA protocol of IODMAProtocol.h; what needs a mapper is in IOMemoryDescriptor_dma_map.c. */
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor_private.h"
@@ -84,6 +84,21 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
     case kIOMDSetDMAActive:
     case kIOMDSetDMAInactive:
         return IOMemoryDescriptor_methods(self)->setDMAActive(self, op == kIOMDSetDMAActive);
+    case kIOMDAddDMAMapSpec:
+        if (dataSize < sizeof(IODMAMapSpecification)) {
+            return kIOReturnUnderrun;
+        }
+        return vData == NULL ? kIOReturnBadArgument : descriptor_add_dma_map_spec(self, vData);
+    case kIOMDDMAMap:
+    case kIOMDDMAUnmap:
+        if (dataSize < sizeof(IOMDDMAMapArgs)) {
+            return kIOReturnUnderrun;
+        }
+        if (vData == NULL) {
+            return kIOReturnBadArgument;
+        }
+        return op == kIOMDDMAMap ? descriptor_dma_map(self, vData)
+                                 : descriptor_dma_unmap(self, vData);
     default:
         return kIOReturnBadArgument;
     }

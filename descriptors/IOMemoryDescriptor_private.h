@@ -145,6 +145,12 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
                                           UInt dataSize);
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
 IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
+
+/* IOMemoryDescriptor_dma_map.c: the operations of the same names. */
+IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked);
+IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
+IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
+
 IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
                                      task_t intoTask, IOVirtualAddress atAddress,
                                      IOOptionBits options, IOByteCount offset, IOByteCount length);
