@@ -2,6 +2,7 @@
 /* Fail the n-th: what is done with descriptors of every class once they exist. */
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMalloc.h"
+#include "descriptors/IOMapper_private.h"
 #include "descriptors/IOProcessorCache.h"
 #include "tests/host/inject_sweep.h"
 
@@ -181,6 +182,46 @@ static IOReturn dma_multi(void)
     return status;
 }
 
+static IOReturn map_pages(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
+                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
+                          uint64_t *mapLength)
+{
+    (void)self, (void)memory, (void)offset, (void)options, (void)spec, (void)command, (void)list;
+    *mapAddress = 0x80000000;
+    *mapLength = length;
+    return kIOReturnSuccess;
+}
+
+static IOReturn unmap_pages(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *command,
+                            uint64_t mapAddress, uint64_t mapLength)
+{
+    (void)self, (void)memory, (void)command, (void)mapAddress, (void)mapLength;
+    return kIOReturnSuccess;
+}
+
+/* A mapper that needs no memory itself. */
+static IOReturn dma_map(void)
+{
+    static const IOMapperClass mapper_class = {
+        .meta = {"InjectMapper", &IOMapper_metaClass, sizeof(IOMapper), NULL, NULL},
+        .iovmMapMemory = map_pages,
+        .iovmUnmapMemory = unmap_pages,
+    };
+    IOMapper mapper = {.super = {.metaClass = &mapper_class.meta, .references = 1}};
+    IOMDDMAMapArgs map = {.fMapper = &mapper, .fLength = 2 * PAGE_SIZE};
+    IOReturn status =
+        IOMemoryDescriptor_dmaCommandOperation(things.prepared, kIOMDDMAMap, &map, sizeof(map));
+
+    if (status == kIOReturnSuccess) {
+        assert_int_equal(map.fAllocLength, 2 * PAGE_SIZE);
+        assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(things.prepared, kIOMDDMAUnmap,
+                                                                &map, sizeof(map)),
+                         kIOReturnSuccess);
+    }
+    return status;
+}
+
 static IOReturn purge(void)
 {
     static const IOOptionBits states[] = {kIOMemoryPurgeableVolatile, kIOMemoryPurgeableNonVolatile,
@@ -298,6 +339,7 @@ static const struct inject_operation operations[] = {
     {"DMA operations", dma_prepared, false},
     {"DMA operations, device memory", dma_device, false},
     {"DMA operations, multi", dma_multi, true},
+    {"DMA operations, mapper", dma_map, false},
     {"setPurgeable", purge, false},
     {"setOwnership", own, false},
     {"getPageCounts", page_counts, false},
