@@ -29,7 +29,7 @@ endif
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
-         $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host,$(GOALS)),test) \
+         $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),test) \
          $(if $(filter test,$(GOALS)),test run llvm debug) $(if $(JUNIT),junit) \
          $(if $(filter setup,$(GOALS)),build llvm run test bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
@@ -93,7 +93,8 @@ HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c)
 # The kernel's own address spaces, in place of the ones that platform_host.c plays.
 HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c $(KERNEL_SEAM) \
                 tests/host/sim_machine.c
-MACHINE_TESTS := $(foreach name,vm_* map_* inject_* malloc* processor_cache,$(wildcard tests/host/$(name)_test.c))
+MACHINE_TESTS := $(foreach name,vm_* map_* inject_* malloc* model processor_cache, \
+                   $(wildcard tests/host/$(name)_test.c))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
@@ -163,6 +164,7 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
 	$(call archive,ar,$^)
 $(MACHINE_TESTS:tests/host/%.c=$(H)/%): $(HOST_MACHINE:%=$(H)/%.o)
+$(H)/model_test: $(patsubst %,$(H)/%.o,$(wildcard tests/host/model/*.c))
 $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt
@@ -197,7 +199,7 @@ IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(
                  $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
 export ADDR2LINE := $(CROSS)addr2line
 
-.PHONY: run debug test setup
+.PHONY: run debug test soak setup
 ifdef IMAGE
 run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
 	@qemu/run.sh -m '$(MACHINE)' -a '$(ARGS)' $<
@@ -216,6 +218,9 @@ test: ## run every test, or T=image, image/test, image@machine, host:name, scrip
 	@+$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all
 	@+$(MAKE) -s --no-print-directory LLVM=1 all
 	@qemu/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
+
+soak: $(H)/model_test ## random descriptors and maps against a model, for SOAK minutes or for ever
+	@SOAK='$(or $(SOAK),0)' $<
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"
@@ -248,6 +253,7 @@ define VARIABLES
 FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wildcard qemu/profiles/*))
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its bootargs
 T=selection         which tests                  JUNIT=file       their report, for machines
+SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
 O=build             where to build               DEPS=build/deps  newlib and libfdt, built once

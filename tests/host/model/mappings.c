@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Maps: requests, their answers, redirection and removal. */
+#include "tests/host/model/model.h"
+
+/* Addresses that maps are asked for, far behind those that the system picks. */
+#define FIXED_STRIDE 0x20000ull
+#define FIXED_SLOTS  16
+
+struct mapping *mapping_any(bool mapped, bool unique)
+{
+    const unsigned start = (unsigned)below(MAPPINGS_MAX);
+    unsigned i;
+
+    for (i = 0; i < MAPPINGS_MAX; i++) {
+        struct mapping *mapping = &world.mappings[(start + i) % MAPPINGS_MAX];
+
+        if (mapping->map != NULL && (!mapped || mapping->address != 0) &&
+            (!unique || mapping->unique)) {
+            return mapping;
+        }
+    }
+    return NULL;
+}
+
+static struct mapping *free_mapping(void)
+{
+    unsigned i;
+
+    for (i = 0; i < MAPPINGS_MAX; i++) {
+        if (world.mappings[i].map == NULL) {
+            return &world.mappings[i];
+        }
+    }
+    return NULL;
+}
+
+struct request {
+    struct memory *memory; /* asked */
+    struct view slice;     /* what is asked for */
+    task_t task;
+    uint64_t address, offset, length;
+    IOOptionBits options;
+};
+
+static bool slot_is_taken(task_t task, uint64_t address)
+{
+    unsigned i;
+
+    for (i = 0; i < MAPPINGS_MAX; i++) {
+        const struct mapping *mapping = &world.mappings[i];
+
+        if (mapping->map != NULL && mapping->task == task && mapping->address >= address &&
+            mapping->address < address + FIXED_STRIDE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* At an address of our own, if it is free and the first byte is known. */
+static void choose_address(struct request *request)
+{
+    const uint64_t base =
+        request->task == kernel_task ? MMU_KERNEL_VA_BASE + 0x40000000ull : 0x4000000000ull;
+    const uint64_t slot = base + below(FIXED_SLOTS) * FIXED_STRIDE;
+
+    request->options |= kIOMapAnywhere;
+    if (one_in(4) && request->slice.count != 0 && !slot_is_taken(request->task, slot)) {
+        request->options &= ~kIOMapAnywhere;
+        request->address = slot + (request->slice.extents[0].offset & PAGE_MASK);
+    } else if (one_in(5)) {
+        request->options |= kIOMapGuardedSmall;
+    }
+}
+
+/* Of what is not prepared in a composite, each part would have something else to say. */
+static bool may_prefault(const struct request *request)
+{
+    const struct memory *memory = memory_behind_windows(request->memory);
+
+    return memory->kind == LEAF ||
+           (memory->prepares != 0 && view_prepared(&request->slice) == request->slice.length);
+}
+
+static bool make_request(struct request *request)
+{
+    const task_t tasks[] = {owner, other, kernel_task};
+
+    *request = (struct request){.memory = memory_any(), .task = tasks[below(3)]};
+    if (request->memory == NULL) {
+        return false;
+    }
+    if (one_in(2) && request->memory->view.length != 0) {
+        request->offset = below(request->memory->view.length);
+        request->offset = one_in(2) ? trunc_page(request->offset) : request->offset;
+        request->length = 1 + below(request->memory->view.length - request->offset);
+        view_slice(&request->memory->view, request->offset, request->length, &request->slice);
+    } else {
+        request->slice = request->memory->view;
+    }
+    request->options |= one_in(4) ? kIOMapReadOnly : 0;
+    request->options |= one_in(3) ? kIOMapUnique : 0;
+    request->options |= one_in(8) && may_prefault(request) ? kIOMapPrefault : 0;
+    choose_address(request);
+    return true;
+}
+
+static bool is_scattered(const struct view *slice)
+{
+    unsigned i;
+
+    for (i = 1; i < slice->count; i++) {
+        const struct extent *before = &slice->extents[i - 1], *after = &slice->extents[i];
+
+        if (before->store->address + before->offset + before->length !=
+            after->store->address + after->offset) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the descriptor that the map will belong to has to say. */
+static IOReturn expect(const struct request *request, bool mappable)
+{
+    const struct memory *memory = memory_behind_windows(request->memory);
+
+    if (request->slice.length == 0) {
+        return kIOReturnBadArgument;
+    }
+    if (memory->kind == LEAF && memory->physical && (request->options & kIOMapUnique) != 0 &&
+        is_scattered(&request->slice)) {
+        return kIOReturnUnsupported;
+    }
+    if ((request->options & kIOMapPrefault) != 0 && memory->kind == LEAF && !memory->physical &&
+        memory->prepares == 0) {
+        return kIOReturnNotReady;
+    }
+    return mappable ? kIOReturnSuccess : kIOReturnNotAligned;
+}
+
+/* The map of Unique physical memory belongs to a descriptor of its own. */
+static struct memory *expected_memory(const struct request *request)
+{
+    struct memory *memory = memory_behind_windows(request->memory);
+
+    return memory->kind == LEAF && memory->physical && (request->options & kIOMapUnique) != 0
+               ? NULL
+               : memory;
+}
+
+static void remember(struct mapping *mapping, const struct request *request, IOMemoryMap *map,
+                     const struct view *shown)
+{
+    *mapping = (struct mapping){
+        .map = map,
+        .memory = expected_memory(request),
+        .view = *shown,
+        .task = request->task,
+        .address = IOMemoryMap_getAddress(map),
+        .read_only = (request->options & kIOMapReadOnly) != 0,
+        .unique = (request->options & kIOMapUnique) != 0,
+    };
+    view_retain(&mapping->view);
+    if (mapping->memory != NULL) {
+        memory_retain(mapping->memory);
+        assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), mapping->memory->descriptor);
+    }
+    assert_int_equal(IOMemoryMap_getLength(map), request->slice.length);
+    assert_ptr_equal(IOMemoryMap_getAddressTask(map), request->task);
+    assert_int_equal(mapping->address & PAGE_MASK, shown->extents[0].offset & PAGE_MASK);
+    if ((request->options & kIOMapAnywhere) == 0) {
+        assert_int_equal(mapping->address, request->address);
+    }
+}
+
+/* Freeze the images that the request will; false: which ones would be hard to say. */
+static bool show(const struct view *slice, bool sure, struct view *shown, bool *mappable)
+{
+    *mappable = view_is_mappable(slice);
+    if (memory_has_unfrozen(slice)) {
+        if (!sure || !*mappable) {
+            return false;
+        }
+        memory_freeze(slice);
+    }
+    memory_shown(slice, shown);
+    *mappable = view_is_mappable(shown);
+    return true;
+}
+
+void step_map(void)
+{
+    struct mapping *mapping = free_mapping();
+    struct request request;
+    struct view shown;
+    bool mappable;
+    IOMemoryMap *map;
+    IOReturn status;
+
+    if (mapping == NULL || !make_request(&request) ||
+        !show(&request.slice, (request.options & kIOMapPrefault) == 0, &shown, &mappable)) {
+        return;
+    }
+    status = expect(&request, mappable);
+    map = IOMemoryDescriptor_createMappingInTask(request.memory->descriptor, request.task,
+                                                 request.address, request.options, request.offset,
+                                                 request.length);
+    if (status != kIOReturnSuccess) {
+        assert_null(map);
+        assert_int_equal(IOMemoryLastError(), status);
+        return;
+    }
+    expect_done(map);
+    remember(mapping, &request, map, &shown);
+}
+
+/* Another answer of the same kind may be the same map, or borrow pages of it. */
+static bool may_be_of(const struct mapping *mapping, const struct mapping *one)
+{
+    return mapping->memory == one->memory && mapping->task == one->task && !mapping->unique &&
+           mapping->address >= one->address &&
+           mapping->address + mapping->view.length <= one->address + one->view.length;
+}
+
+void step_unmap(void)
+{
+    struct mapping *one = mapping_any(false, false);
+    const struct mapping before = one != NULL ? *one : (struct mapping){.map = NULL};
+    unsigned i;
+
+    if (one == NULL) {
+        return;
+    }
+    assert_int_equal(IOMemoryMap_unmap(one->map), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getLength(one->map), one->view.length);
+    for (i = 0; i < MAPPINGS_MAX; i++) {
+        struct mapping *mapping = &world.mappings[i];
+
+        if (mapping->map == before.map && before.map != NULL) {
+            assert_int_equal(IOMemoryMap_getAddress(mapping->map), 0);
+            mapping->address = 0;
+        } else if (mapping->map != NULL && mapping->address != 0 && may_be_of(mapping, &before)) {
+            mapping->address = IOMemoryMap_getAddress(mapping->map);
+        } else if (mapping->map != NULL) {
+            assert_int_equal(IOMemoryMap_getAddress(mapping->map), mapping->address);
+        }
+    }
+}
+
+void step_release_map(void)
+{
+    struct mapping *mapping = mapping_any(false, false);
+
+    if (mapping == NULL) {
+        return;
+    }
+    OSObject_release(mapping->map);
+    mapping->map = NULL;
+    view_release(&mapping->view);
+    if (mapping->memory != NULL) {
+        memory_release(mapping->memory);
+    }
+}
+
+static void block(struct mapping *mapping, bool on)
+{
+    IOMemoryDescriptor *const memory = on ? NULL : IOMemoryMap_getMemoryDescriptor(mapping->map);
+
+    assert_int_equal(IOMemoryMap_redirect(mapping->map, memory, 0, 0), kIOReturnSuccess);
+    mapping->blocked = on;
+}
+
+static void show_other(struct mapping *mapping)
+{
+    struct memory *memory = memory_any(), *former = mapping->memory;
+    const uint64_t length = mapping->view.length;
+    const bool read_only = one_in(4);
+    IOReturn expected = kIOReturnSuccess, status;
+    struct view slice, shown;
+    uint64_t offset;
+    bool mappable;
+
+    if (memory == NULL || memory == former || memory->view.length < length) {
+        return;
+    }
+    offset = below(memory->view.length - length + 1);
+    view_slice(&memory->view, offset, length, &slice);
+    if (one_in(2)) { /* as often as not it shall fit */
+        const uint64_t skew = (mapping->address - slice.extents[0].offset) & PAGE_MASK;
+
+        offset = offset + skew + length <= memory->view.length ? offset + skew : offset;
+        view_slice(&memory->view, offset, length, &slice);
+    }
+    if (!show(&slice, true, &shown, &mappable)) {
+        return;
+    }
+    if (!mappable || ((mapping->address ^ shown.extents[0].offset) & PAGE_MASK) != 0) {
+        expected = kIOReturnNotAligned;
+    }
+    status = IOMemoryMap_redirect(mapping->map, memory->descriptor, read_only ? kIOMapReadOnly : 0,
+                                  offset);
+    assert_int_equal(status, expected);
+    assert_int_equal(IOMemoryMap_getAddress(mapping->map), mapping->address);
+    if (status != kIOReturnSuccess) {
+        return;
+    }
+    view_retain(&shown);
+    view_release(&mapping->view);
+    mapping->view = shown;
+    mapping->memory = memory_behind_windows(memory);
+    memory_retain(mapping->memory);
+    if (former != NULL) {
+        memory_release(former);
+    }
+    mapping->read_only = read_only;
+    mapping->blocked = false;
+}
+
+void step_redirect(void)
+{
+    struct mapping *mapping = mapping_any(false, !one_in(8));
+
+    if (mapping == NULL) {
+        return;
+    }
+    if (!mapping->unique) {
+        assert_int_equal(IOMemoryMap_redirect(mapping->map, (IOMemoryDescriptor *)NULL, 0, 0),
+                         kIOReturnUnsupported);
+    } else if (mapping->address == 0) {
+        assert_int_equal(IOMemoryMap_redirect(mapping->map, (IOMemoryDescriptor *)NULL, 0, 0),
+                         kIOReturnNotReady);
+    } else if (one_in(4)) {
+        block(mapping, !mapping->blocked);
+    } else {
+        show_other(mapping);
+    }
+}

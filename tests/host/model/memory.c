@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Descriptors in the model: what keeps them, what they pin, and what maps of them show. */
+#include "tests/host/model/model.h"
+
+struct memory *memory_new(enum memory_kind kind)
+{
+    unsigned i;
+
+    for (i = 0; i < MEMORIES_MAX; i++) {
+        if (world.memories[i].refs == 0) {
+            world.memories[i] = (struct memory){.kind = kind, .refs = 1, .held = true};
+            return &world.memories[i];
+        }
+    }
+    return NULL;
+}
+
+void memory_retain(struct memory *memory)
+{
+    memory->refs++;
+}
+
+static void pin(const struct memory *leaf, int by)
+{
+    unsigned i;
+
+    for (i = 0; i < leaf->view.count; i++) {
+        const struct extent *extent = &leaf->view.extents[i];
+        const uint64_t last = extent->offset + extent->length - 1;
+        uint64_t page;
+
+        for (page = atop(extent->offset); page <= atop(last); page++) {
+            extent->store->pins[page] += by;
+        }
+    }
+}
+
+/* The last release of the real descriptor undoes its prepares. */
+static void memory_free(struct memory *memory)
+{
+    unsigned i;
+
+    memory->own_prepares = 0;
+    while (memory->prepares != 0) {
+        memory_complete(memory);
+    }
+    for (i = 0; i < memory->part_count; i++) {
+        memory_release(memory->parts[i]);
+    }
+    view_release(&memory->view);
+    if (memory->image != NULL) {
+        store_release(memory->image);
+    }
+    if (memory->buffer != NULL) {
+        memory->buffer->task = NULL; /* its own mapping goes */
+        memory->buffer->purgeable = false;
+        store_release(memory->buffer);
+    }
+}
+
+void memory_release(struct memory *memory)
+{
+    if (memory->refs == 1) {
+        memory_free(memory);
+    }
+    memory->refs--;
+}
+
+void memory_let_go(struct memory *memory)
+{
+    memory->held = false;
+    OSObject_release(memory->descriptor);
+    memory_release(memory);
+}
+
+struct memory *memory_any(void)
+{
+    const unsigned start = (unsigned)below(MEMORIES_MAX);
+    unsigned i;
+
+    for (i = 0; i < MEMORIES_MAX; i++) {
+        struct memory *memory = &world.memories[(start + i) % MEMORIES_MAX];
+
+        if (memory->refs != 0 && memory->held) {
+            return memory;
+        }
+    }
+    return NULL;
+}
+
+uint64_t view_prepared(const struct view *view)
+{
+    uint64_t length = 0;
+    unsigned i;
+
+    for (i = 0; i < view->count; i++) {
+        const struct memory *leaf = view->extents[i].leaf;
+
+        if (!leaf->physical && leaf->prepares == 0) {
+            break;
+        }
+        length += view->extents[i].length;
+    }
+    return length;
+}
+
+static IOReturn prepare_leaf(struct memory *leaf, IODirection direction)
+{
+    if (leaf->physical) {
+        return kIOReturnSuccess;
+    }
+    if (leaf->prepares != 0 && leaf->for_reading && direction != kIODirectionOut) {
+        return kIOReturnNotWritable;
+    }
+    if (leaf->prepares == 0) {
+        leaf->for_reading = direction == kIODirectionOut;
+        pin(leaf, 1);
+    }
+    leaf->prepares++;
+    return kIOReturnSuccess;
+}
+
+IOReturn memory_prepare(struct memory *memory, IODirection direction)
+{
+    IOReturn status = kIOReturnSuccess;
+    unsigned i;
+
+    direction = direction == kIODirectionNone ? kIODirectionOutIn : direction;
+    if (memory->kind == LEAF) {
+        return prepare_leaf(memory, direction);
+    }
+    for (i = 0; i < memory->part_count; i++) {
+        status = memory_prepare(memory->parts[i], direction);
+        if (status != kIOReturnSuccess) {
+            while (i-- > 0) {
+                memory_complete(memory->parts[i]);
+            }
+            return status;
+        }
+    }
+    memory->prepares++;
+    return kIOReturnSuccess;
+}
+
+IOReturn memory_complete(struct memory *memory)
+{
+    IOReturn status = kIOReturnSuccess;
+    unsigned i;
+
+    if (memory->physical) {
+        return kIOReturnSuccess;
+    }
+    if (memory->prepares == memory->own_prepares) {
+        return kIOReturnNotReady;
+    }
+    for (i = 0; i < memory->part_count; i++) {
+        const IOReturn part = memory_complete(memory->parts[i]);
+
+        status = part != kIOReturnSuccess ? part : status;
+    }
+    memory->prepares--;
+    if (memory->kind == LEAF && memory->prepares == 0) {
+        pin(memory, -1);
+        memory->for_reading = false;
+    }
+    return status;
+}
+
+struct memory *memory_behind_windows(struct memory *memory)
+{
+    while (memory->kind == WINDOW) {
+        memory = memory->parts[0];
+    }
+    return memory;
+}
+
+bool memory_has_unfrozen(const struct view *slice)
+{
+    unsigned i;
+
+    for (i = 0; i < slice->count; i++) {
+        if (slice->extents[i].leaf->copies_on_write && slice->extents[i].leaf->image == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* All of the leaf's pages, although only a part may be asked for; it has one range. */
+static void freeze(struct memory *leaf)
+{
+    const uint64_t skip = leaf->view.extents[0].offset & PAGE_MASK;
+
+    leaf->image = store_new(atop(round_page(skip + leaf->view.length)));
+    view_load(&leaf->view, 0, &leaf->image->bytes[skip], leaf->view.length);
+}
+
+void memory_freeze(const struct view *slice)
+{
+    unsigned i;
+
+    for (i = 0; i < slice->count; i++) {
+        struct memory *leaf = slice->extents[i].leaf;
+
+        if (leaf->copies_on_write && leaf->image == NULL) {
+            freeze(leaf);
+        }
+    }
+}
+
+void memory_shown(const struct view *slice, struct view *shown)
+{
+    unsigned i;
+
+    *shown = *slice;
+    for (i = 0; i < shown->count; i++) {
+        struct extent *extent = &shown->extents[i];
+        const struct memory *leaf = extent->leaf;
+
+        if (leaf->image != NULL) {
+            extent->store = leaf->image;
+            extent->offset = (leaf->view.extents[0].offset & PAGE_MASK) + extent->at;
+        }
+    }
+}

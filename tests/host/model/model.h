@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Descriptors and maps at random, against a simple model: which bytes each of them
+ * shows, and who keeps whom alive. The model knows of stores (bytes in pages) and
+ * views (pieces of stores in a row), nothing of objects, page tables or copies on write.
+ */
+#ifndef TESTS_HOST_MODEL_MODEL_H
+#define TESTS_HOST_MODEL_MODEL_H
+
+#include "tests/host/map_fixture.h"
+
+#define MODEL_RAM    (64 * SIM_MIB) /* what map_power_on gives the machine */
+#define STORE_PAGES  12             /* at most */
+#define STORES_MAX   128
+#define EXTENTS_MAX  32
+#define PARTS_MAX    4
+#define DEPTH_MAX    4
+#define MEMORIES_MAX 96
+#define MAPPINGS_MAX 48
+#define TRANSFER_MAX (2 * PAGE_SIZE)
+#define VIEW_MAX     (STORE_PAGES * PAGE_SIZE - PAGE_SIZE)
+
+/* Memory: what it should hold. */
+struct store {
+    uint8_t *bytes;
+    uint64_t pages;
+    unsigned pins[STORE_PAGES]; /* a page that is pinned is not purged */
+    unsigned users;             /* views of it, and the world; 0: a free slot */
+    task_t task;                /* sees it at `address`; NULL: no task does */
+    uint64_t address;
+    bool linear; /* consecutive RAM in the direct map */
+    bool purgeable;
+    IOOptionBits purge;        /* kIOMemoryPurgeableNonVolatile, Volatile or Empty */
+    IOMemoryDescriptor *probe; /* tells the state of a purgeable one */
+};
+
+struct memory;
+
+struct extent {
+    struct store *store;
+    uint64_t offset, length; /* in the store; bytes, not 0 */
+    struct memory *leaf;     /* the descriptor that has a range there */
+    uint64_t at;             /* in the leaf */
+};
+
+struct view {
+    struct extent extents[EXTENTS_MAX];
+    unsigned count;
+    uint64_t length;
+};
+
+enum memory_kind {
+    LEAF,
+    WINDOW,
+    CHAIN,
+    INTERLEAVED
+};
+
+/* A descriptor. */
+struct memory {
+    IOMemoryDescriptor *descriptor;
+    enum memory_kind kind;
+    struct view view;
+    unsigned refs;                   /* ours, of composites and of maps; 0: a free slot */
+    bool held;                       /* ours is one of them */
+    unsigned prepares, own_prepares; /* a wired buffer has one of its own */
+    bool for_reading;                /* prepared so */
+    bool physical, copies_on_write, pageable;
+    struct store *image;  /* what maps of a copy-on-write one show, once there was a request */
+    struct store *buffer; /* its own bytes */
+    struct memory *parts[PARTS_MAX];
+    unsigned part_count, depth;
+};
+
+/* One answer to a request for a map; several may be the same object. */
+struct mapping {
+    IOMemoryMap *map; /* NULL: a free slot */
+    struct memory *memory;
+    struct view view;
+    task_t task;
+    uint64_t address; /* 0: not mapped any more */
+    bool read_only, unique, blocked;
+};
+
+struct world {
+    struct store stores[STORES_MAX];
+    struct memory memories[MEMORIES_MAX];
+    struct mapping mappings[MAPPINGS_MAX];
+    uint64_t random;
+};
+
+extern struct world world;
+
+/* Random numbers; the whole sequence hangs on world.random. */
+uint64_t below(uint64_t limit);
+bool one_in(uint64_t n);
+
+/* Stores: bytes.c. */
+struct store *store_new(uint64_t pages); /* zeros, with one user */
+void store_retain(struct store *store);
+void store_release(struct store *store);
+void store_discard(struct store *store); /* all pages but the pinned ones */
+
+/* Views. add: false if there is no room. slice, which must be inside, retains nothing. */
+bool view_add(struct view *view, const struct extent *extent);
+bool view_append(struct view *view, const struct view *other);
+void view_slice(const struct view *view, uint64_t offset, uint64_t length, struct view *out);
+void view_retain(const struct view *view);
+void view_release(const struct view *view);
+void view_load(const struct view *view, uint64_t offset, void *bytes, uint64_t length);
+void view_store(const struct view *view, uint64_t offset, const void *bytes, uint64_t length);
+
+/* Whether pages can show it in a row. */
+bool view_is_mappable(const struct view *view);
+
+/* Descriptors: memory.c. */
+struct memory *memory_new(enum memory_kind kind);
+void memory_retain(struct memory *memory);
+void memory_release(struct memory *memory); /* the model's side of it */
+void memory_let_go(struct memory *memory);  /* give back our reference, really */
+struct memory *memory_any(void);            /* one that we hold; NULL */
+IOReturn memory_prepare(struct memory *memory, IODirection direction);
+IOReturn memory_complete(struct memory *memory);
+
+/* Bytes from the first on that segments can be had of. */
+uint64_t view_prepared(const struct view *view);
+
+/* The descriptor that maps of this one belong to. */
+struct memory *memory_behind_windows(struct memory *memory);
+
+/* Freeze the images that a map of [offset, offset + length) shows; that view. */
+bool memory_has_unfrozen(const struct view *slice);
+void memory_freeze(const struct view *slice);
+void memory_shown(const struct view *slice, struct view *shown);
+
+/* An answer that we hold; NULL. */
+struct mapping *mapping_any(bool mapped, bool unique);
+
+/* What a sequence is made of: each does one thing to the machine and to the model. */
+void world_create(void);
+void world_check(void); /* every byte of every view */
+void world_release(void);
+
+void step_create(void);
+void step_release_memory(void);
+void step_prepare(void);
+void step_complete(void);
+void step_map(void);
+void step_unmap(void);
+void step_release_map(void);
+void step_redirect(void);
+void step_through_map(void);
+void step_through_bytes(void);
+void step_through_device(void);
+void step_through_owner(void);
+void step_purge(void);
+void step_reclaim(void);
+
+/* An object that must have been made: else say why not. */
+#define expect_done(object)                                                                        \
+    do {                                                                                           \
+        if ((object) == NULL) {                                                                    \
+            assert_int_equal(IOMemoryLastError(), kIOReturnSuccess);                               \
+        }                                                                                          \
+    } while (0)
+
+/* Load and compare, or store, all of one view. */
+void check_mapping(const struct mapping *mapping, uint64_t offset, uint64_t length);
+void check_store(const struct store *store);
+
+#endif
