@@ -342,17 +342,7 @@ static const struct inject_operation operations[] = {
     {"range allocator that grows", range_allocator, false},
 };
 
-static void nothing_leaks_whichever_request_fails(void **state)
-{
-    (void)state;
-    inject_sweep(operations, sizeof(operations) / sizeof(operations[0]));
-}
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_leaks_whichever_request_fails),
-    };
-
-    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+    return inject_main(operations, sizeof(operations) / sizeof(operations[0]));
 }

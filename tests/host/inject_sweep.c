@@ -220,7 +220,7 @@ static void show(const char *name, const struct counts *counts)
                   (unsigned long long)counts->leaked);
 }
 
-void inject_sweep(const struct inject_operation operations[], size_t count)
+static void sweep(const struct inject_operation operations[], size_t count)
 {
     struct counts total = {0};
     size_t i;
@@ -238,4 +238,26 @@ void inject_sweep(const struct inject_operation operations[], size_t count)
     show("in total", &total);
     assert_true(total.failed > 0);
     assert_int_equal(total.leaked, 0);
+}
+
+static struct {
+    const struct inject_operation *operations;
+    size_t count;
+} table;
+
+static void nothing_leaks_whichever_request_fails(void **state)
+{
+    (void)state;
+    sweep(table.operations, table.count);
+}
+
+int inject_main(const struct inject_operation operations[], size_t count)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_leaks_whichever_request_fails),
+    };
+
+    table.operations = operations;
+    table.count = count;
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
 }

@@ -54,11 +54,11 @@ IOReturn inject_made(void *object);
 IOReturn inject_done(bool success);
 
 /*
- * Sweep them all. An operation that fails must answer kIOReturnNoMemory (or as above),
- * leave the things as they are and work when tried again.
- * Prints the points found, how many made the operation fail (others it does without),
- * and how many leaked, which fails the test.
+ * A program that sweeps them all, for main to return. An operation that fails must answer
+ * kIOReturnNoMemory (or as above), leave the things as they are and work when tried again. Prints
+ * the points found, how many made the operation fail (others it does without), and how many leaked,
+ * which fails the test.
  */
-void inject_sweep(const struct inject_operation operations[], size_t count);
+int inject_main(const struct inject_operation operations[], size_t count);
 
 #endif
