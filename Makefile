@@ -2,10 +2,10 @@
 #
 # dmakit's build. `make help` lists the targets and the variables.
 #
-# Everything is found by folder: a source file in boot/, kernel/, drivers/*/ or
-# descriptors/ joins the library; a .c file in tests/target, tests/images or
-# tests/bench becomes an image; tests/host/X_test.c becomes a host program;
-# tests/X.sh is a test as it is. No list to keep but HOST_SOURCES.
+# Everything is found by folder: a source file in boot/, kernel/, descriptors/ or
+# drivers/, or in a room of theirs, joins the library; a .c file in tests/target,
+# tests/images or tests/bench becomes an image; tests/host/ROOM/X_test.c becomes a
+# host program; tests/outside/X.sh is a test as it is. There is no list to keep.
 
 O    ?= build
 DEPS ?= build/deps
@@ -35,7 +35,7 @@ NEEDS := $(if $(filter-out clean distclean help,$(GOALS)),build) $(if $(LLVM),ll
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell QEMU='$(QEMU)' CROSS_COMPILE='$(CROSS_COMPILE)' HOST_CC='$(HOST_CC)' \
-    LIBFDT='$(LIBFDT)' DEPS='$(DEPS)' qemu/setup.sh $(NEEDS) >&2 && echo ready),,$(error tools are missing, see above))
+    LIBFDT='$(LIBFDT)' DEPS='$(DEPS)' qemu/setup/setup.sh $(NEEDS) >&2 && echo ready),,$(error tools are missing, see above))
 endif
 endif
 
@@ -73,29 +73,29 @@ VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)
 B := $(O)/$(VARIANT)
 H := $(O)/host
 
-FLOORS  := boot kernel descriptors $(patsubst %/,%,$(wildcard drivers/*/))
-LIBRARY := $(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS]))
+FLOORS  := boot kernel descriptors drivers
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
-SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/bench/bench.c)
+LIBRARY := $(filter-out $(NOLIBC),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
+SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c)
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
-# The descriptors' platform seam over the kernel.
-KERNEL_SEAM := $(wildcard descriptors/platform_kernel*.c)
+# What also runs on the host, under sanitizers, room by room. The classes stand on
+# the platform seam, which somebody has to implement: a test's room says who.
+HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(room)/*.c)) \
+                kernel/task/task.c kernel/inject.c \
+                $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
+                $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c)
+# machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
+SEAM_machine  := $(wildcard descriptors/platform/*.c)
+# platform: none of the kernel; what tests/host/platform plays of one.
+SEAM_platform :=
+SEAM_model     = $(SEAM_machine) $(call host_support,machine)
 
-# Sources that also run on the host, over the simulated platform of tests/host.
-HOST_SOURCES := $(wildcard kernel/page*.c kernel/heap*.c kernel/mmu*.c kernel/devicetree*.c \
-                           kernel/range_tree.c kernel/inject.c \
-                           $(filter-out $(KERNEL_SEAM),$(wildcard descriptors/*.c)) \
-                           drivers/virtio/queue*.c tests/lib/random_memory.c \
-                           tests/lib/segmenter.c tests/lib/cursor_cases.c)
-HOST_SUPPORT := $(filter-out %_test.c %/sim_machine.c,$(wildcard tests/host/*.c))
-# The kernel's own address spaces, in place of the ones that platform_host.c plays.
-HOST_MACHINE := $(filter-out %/vm_abort.c,$(wildcard kernel/vm_*.c)) kernel/task.c $(KERNEL_SEAM) \
-                tests/host/sim_machine.c
-MACHINE_TESTS := $(foreach name,vm_* map_* inject_* malloc* model processor_cache, \
-                   $(wildcard tests/host/$(name)_test.c))
-HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*_test.c))
+HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
+HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
+# What a room's tests share.
+host_support = $(filter-out %_test.c,$(wildcard tests/host/$(1)/*.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
 
@@ -112,7 +112,7 @@ TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
-HOST_CFLAGS := -Itests/host/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
+HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
     -fsanitize=address,undefined -fno-sanitize-recover=all
 
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone.
@@ -161,13 +161,20 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTCC  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
-$(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o) $(HOST_SUPPORT:%=$(H)/%.o)
+$(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o)
 	$(call archive,ar,$^)
-$(MACHINE_TESTS:tests/host/%.c=$(H)/%): $(HOST_MACHINE:%=$(H)/%.o)
-$(H)/model_test: $(patsubst %,$(H)/%.o,$(wildcard tests/host/model/*.c))
-$(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
-	@$(if $(V),,echo "  HOSTLD  $@")
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka -lfdt
+
+# A room's seam and support come before the classes, so that these find it there.
+define host_room
+$(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/lib$(1).a $(H)/libhost.a
+	@mkdir -p $$(@D)
+	@$$(if $$(V),,echo "  HOSTLD  $$@")
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@ $$< -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
+	    -Wl,--end-group -lcmocka -lfdt
+$(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
+	$$(call archive,ar,$$^)
+endef
+$(foreach room,$(HOST_ROOMS),$(eval $(call host_room,$(room))))
 
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)
@@ -175,16 +182,16 @@ $(H)/%_test: $(H)/tests/host/%_test.c.o $(H)/libhost.a
 # Third-party parts, built once ----------------------------------------------
 
 $(DEPS)/newlib/.ready:
-	@qemu/newlib.sh $(CROSS) $(DEPS)/newlib
+	@qemu/setup/newlib.sh $(CROSS) $(DEPS)/newlib
 $(DEPS)/libfdt/.ready:
-	@qemu/libfdt.sh $(DEPS)/libfdt
+	@qemu/setup/libfdt.sh $(DEPS)/libfdt
 
 # Targets for people ---------------------------------------------------------
 
 BENCHES := $(filter $(B)/tests/bench/%,$(ELFS))
 # Images whose size is worth a row.
 SIZED := $(foreach name,nolibc transfer,$(if $(wildcard tests/images/$(name).c),$(name)))
-BENCH := QEMU='$(QEMU)' NM=$(CROSS)nm SIZE=$(CROSS)size qemu/bench.sh
+BENCH := QEMU='$(QEMU)' NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
 
 .PHONY: bench profile
 bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv
@@ -211,15 +218,15 @@ endif
 debug: $(if $(IMAGE),$(IMAGE_ELF),$(B)/tests/images/transfer.elf) ## halt IMAGE before its first instruction and attach gdb
 	@qemu/debug.sh -m '$(MACHINE)' $< $(GDB_OPTIONS)
 
-# Everything is built in each way that qemu/test.sh knows.
+# Everything is built in each way that tests/runner/test.sh knows.
 test: ## run every test, or T=image, image/test, image@machine, host:name, script
 	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
 	@+$(MAKE) -s --no-print-directory all
 	@+$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all
 	@+$(MAKE) -s --no-print-directory LLVM=1 all
-	@qemu/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
+	@tests/runner/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
 
-soak: $(H)/model_test ## random descriptors and maps against a model, for SOAK minutes or for ever
+soak: $(H)/model/model_test ## random descriptors and maps against a model, for SOAK minutes or for ever
 	@SOAK='$(or $(SOAK),0)' $<
 
 setup: ## install what is missing for all of this

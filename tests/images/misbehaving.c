@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Tests that pass, and tests that go wrong in each way there is; for
- * tests/harness.sh, which chooses one by the bootarg test=NAME.
+ * tests/outside/harness.sh, which chooses one by the bootarg test=NAME.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every way to a panic, chosen by the boot argument panic=NAME. Each must end
- * with EXIT_STATUS_PANIC and say what tests/panics.tsv has beside its name.
+ * with EXIT_STATUS_PANIC and say what tests/outside/panics.tsv has beside its name.
  */
 #include <stdlib.h>
 #include <string.h>

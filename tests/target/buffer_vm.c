@@ -2,7 +2,7 @@
 /*
  * Buffers that need an address space, by the real CPU: guards that fault, cache modes in
  * the live tables, pages that come when touched, and user tasks that share. Contract file
- * 11, the checks BM-3, BM-9 to BM-13; all of them are in tests/host/map_buffer*_test.c.
+ * 11, the checks BM-3, BM-9 to BM-13; all of them are in tests/host/machine/map_buffer*_test.c.
  */
 #include <string.h>
 

@@ -6,7 +6,7 @@
 #include "kernel/timer.h"
 #include "kernel/vm_map.h"
 #include "tests/harness/harness.h"
-#include "tests/lib/cursor_cases.h"
+#include "tests/lib/portable/cursor_cases.h"
 
 #define ARENA_PAGES 64
 #define CASES       60

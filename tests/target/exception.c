@@ -6,7 +6,7 @@
 
 #include "kernel/console.h"
 #include "kernel/cpu.h"
-#include "kernel/exception_private.h"
+#include "kernel/exception/exception_private.h"
 #include "kernel/irq.h"
 #include "kernel/panic.h"
 #include "kernel/timer.h"

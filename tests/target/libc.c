@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "kernel/heap.h"
-#include "kernel/semihost.h"
+#include "kernel/panic/semihost.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"
 

@@ -3,7 +3,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
-#include "descriptors/OSObject_private.h"
+#include "descriptors/object/OSObject_private.h"
 #include "kernel/irq.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"

@@ -7,7 +7,7 @@
 #ifndef TESTS_HOST_MODEL_MODEL_H
 #define TESTS_HOST_MODEL_MODEL_H
 
-#include "tests/host/map_fixture.h"
+#include "tests/host/machine/map_fixture.h"
 
 #define MODEL_RAM    (64 * SIM_MIB) /* what map_power_on gives the machine */
 #define STORE_PAGES  12             /* at most */

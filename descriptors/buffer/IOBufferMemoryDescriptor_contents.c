@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A buffer in use: its length, its direction, its bytes. */
+#include <string.h>
+
+#include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
+
+vm_size_t IOBufferMemoryDescriptor_getCapacity(const IOBufferMemoryDescriptor *self)
+{
+    return self == NULL ? 0 : self->capacity;
+}
+
+void IOBufferMemoryDescriptor_setLength(IOBufferMemoryDescriptor *self, vm_size_t length)
+{
+    if (self == NULL || length > self->capacity) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return;
+    }
+    self->super.super.length = length;
+}
+
+void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODirection direction)
+{
+    IOMemoryDescriptor *base;
+
+    if (self == NULL) {
+        return;
+    }
+    base = &self->super.super;
+    base->flags = (base->flags & ~kIOMemoryDirectionMask) | (direction & kIOMemoryDirectionMask);
+    if ((base->flags & kIOMemoryAutoPrepare) == 0 || base->wireCount != 1 ||
+        __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return;
+    }
+    /* The pages are the buffer's own, writable whatever they were pinned for. */
+    base->flags &= ~kIOMemoryPreparedReadOnly;
+    if ((direction & kIODirectionOutIn) == kIODirectionOut) {
+        base->flags |= kIOMemoryPreparedReadOnly;
+    }
+}
+
+IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
+                      uint64_t length, uint64_t *done)
+{
+    if (self->direct == NULL) {
+        return IOMemoryReference_store(self->super.reference, offset, bytes, length, done);
+    }
+    if (bytes == NULL) {
+        memset((uint8_t *)self->direct + offset, 0, length);
+    } else {
+        memcpy((uint8_t *)self->direct + offset, bytes, length);
+    }
+    *done = length;
+    return kIOReturnSuccess;
+}
+
+bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const void *bytes,
+                                          vm_size_t withLength)
+{
+    vm_size_t room, length;
+    uint64_t done;
+    IOReturn status;
+
+    if (self == NULL || self->capacity == 0) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    room = self->capacity - self->super.super.length;
+    length = withLength < room ? withLength : room;
+    status = buffer_store(self, self->super.super.length, bytes, length, &done);
+    self->super.super.length += done;
+    if (status == kIOReturnSuccess && length < withLength) {
+        status = kIOReturnNoSpace;
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+void *IOBufferMemoryDescriptor_getBytesNoCopy(IOBufferMemoryDescriptor *self)
+{
+    return self == NULL ? NULL : (void *)self->whole.address;
+}
+
+void *IOBufferMemoryDescriptor_getBytesNoCopyRange(IOBufferMemoryDescriptor *self, vm_size_t start,
+                                                   vm_size_t withLength)
+{
+    if (self == NULL || self->whole.address == 0 || start >= self->super.super.length ||
+        !IOMemoryDescriptor_holds(&self->super.super, start, withLength)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    return (uint8_t *)self->whole.address + start;
+}
+
+const OSMetaClass *IOBufferMemoryDescriptor_getMetaClass(const IOBufferMemoryDescriptor *self)
+{
+    return IOMemoryDescriptor_getMetaClass(self);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How a buffer is to lie in memory: contract file 11, sections 3.3 and 3.4. */
+#include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
+
+#define BUFFER_OPTIONS                                                                             \
+    (kIOBufferDescriptorMemoryFlags | kIOMemoryPhysicallyContiguous | kIOMemoryPageable |          \
+     kIOMemoryPurgeable | kIOMemoryHostPhysicallyContiguous | kIOMemorySharingTypeMask |           \
+     kIOMapCacheMask | kIOMapPrefault)
+
+/* In this class 0x800 is MapperNone and no part of a cache mode. */
+#define BUFFER_CACHE_MASK (kIOMapCacheMask & ~kIOMemoryMapperNone)
+
+#define BUFFER_CONTIGUOUS (kIOMemoryPhysicallyContiguous | kIOMemoryHostPhysicallyContiguous)
+
+static IOReturn check_options(const struct buffer_request *request)
+{
+    const IOOptionBits options = request->options;
+    const IOOptionBits sharing = options & kIOMemorySharingTypeMask;
+    const bool pageable = (options & kIOMemoryPageable) != 0;
+
+    if ((options & ~BUFFER_OPTIONS) != 0 ||
+        (sharing != kIOMemoryUnshared && sharing != kIOMemoryKernelUserShared) ||
+        ((options & kIOMemoryPurgeable) != 0 && !pageable)) {
+        return kIOReturnBadArgument;
+    }
+    if (request->guarded && (pageable || (options & BUFFER_CONTIGUOUS) != 0)) {
+        return kIOReturnUnsupported;
+    }
+    return pageable || request->inTask == kernel_task ? kIOReturnSuccess : kIOReturnBadArgument;
+}
+
+/* A task that is dead has no address space for the buffer. */
+static bool is_dead(task_t task)
+{
+    return task != TASK_NULL && get_task_map(task) == NULL;
+}
+
+/* The next power of two, 0 if there is none. */
+static uint64_t round_up_power(uint64_t x)
+{
+    if (x <= 1) {
+        return 1;
+    }
+    return x > 1ull << 63 ? 0 : 1ull << (64 - __builtin_clzll(x - 1));
+}
+
+/* Ones, optionally followed by zeros: adding the lowest one carries out of them all. */
+static bool mask_has_holes(uint64_t mask)
+{
+    const uint64_t carried = mask + (mask & -mask);
+
+    return carried != 0 && !is_power_of_two(carried);
+}
+
+static void at_least(uint64_t *alignment, uint64_t wanted)
+{
+    if (*alignment < wanted) {
+        *alignment = wanted;
+    }
+}
+
+static void apply_mask(struct buffer_placement *placement, uint64_t mask)
+{
+    const uint64_t lowest = mask & -mask, highest = mask | (lowest - 1);
+
+    if (placement->highest == 0 || placement->highest > highest) {
+        placement->highest = highest;
+    }
+    at_least(&placement->alignment, lowest);
+    at_least(&placement->alignment, PAGE_SIZE);
+}
+
+/* Alignment, limit and contiguity, in this order: each may ask for more of the next. */
+static IOReturn place_pages(const struct buffer_request *request,
+                            struct buffer_placement *placement)
+{
+    const IOOptionBits whole_pages =
+        kIOMemorySharingTypeMask | BUFFER_CACHE_MASK | kIOMemoryClearEncrypt;
+
+    placement->alignment = round_up_power(request->alignment);
+    if (placement->alignment == 0) {
+        return kIOReturnBadArgument;
+    }
+    if (request->physicalMask != 0) {
+        if (mask_has_holes(request->physicalMask)) {
+            return kIOReturnBadArgument;
+        }
+        apply_mask(placement, request->physicalMask);
+    }
+    if ((request->options & kIODirectionPrepareToPhys32) != 0 && !placement->pageable) {
+        apply_mask(placement, UINT32_MAX); /* it is prepared where it is */
+    }
+    if ((request->options & whole_pages) != 0 || placement->pageable || request->guarded) {
+        at_least(&placement->alignment, PAGE_SIZE);
+    }
+    placement->contiguous =
+        (request->options & BUFFER_CONTIGUOUS) != 0 || placement->alignment > PAGE_SIZE;
+    placement->permanent = !placement->pageable || placement->contiguous || placement->highest != 0;
+    return kIOReturnSuccess;
+}
+
+static IOReturn place_bytes(const struct buffer_request *request,
+                            struct buffer_placement *placement)
+{
+    uint64_t sum;
+
+    placement->capacity = placement->size = request->capacity;
+    if (request->capacity == 0 ||
+        (placement->alignment >= PAGE_SIZE &&
+         round_page_overflow(request->capacity, &placement->size)) ||
+        __builtin_add_overflow(placement->size, placement->alignment, &sum) ||
+        round_page_overflow(sum, &sum)) {
+        return kIOReturnBadArgument;
+    }
+    if (atop(placement->size) > platform_ram_pages()) {
+        return placement->pageable ? kIOReturnNoResources : kIOReturnNoMemory;
+    }
+    if (request->guarded) {
+        placement->capacity = placement->size;
+        placement->guard = PAGE_SIZE;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn buffer_place(const struct buffer_request *request, struct buffer_placement *placement)
+{
+    const IOOptionBits options = request->options;
+    IOReturn status = check_options(request);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    *placement = (struct buffer_placement){
+        .cache = (options & BUFFER_CACHE_MASK) >> kIOMapCacheShift,
+        .pageable = (options & kIOMemoryPageable) != 0,
+        .prefault = (options & kIOMapPrefault) != 0,
+        .purgeable = (options & kIOMemoryPurgeable) != 0,
+    };
+    status = place_pages(request, placement);
+    if (status == kIOReturnSuccess) {
+        status = place_bytes(request, placement);
+    }
+    if (status == kIOReturnSuccess && is_dead(request->inTask)) {
+        status = kIOReturnBadArgument;
+    }
+    return status;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The DMA protocol of a composite: sums over its parts, marks on each of them. */
+#include "descriptors/composite/IOCompositeMemory_private.h"
+
+void composite_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    UInt32 i;
+
+    descriptor_get_characteristics(base, out);
+    out->fIsPrepared = true;
+    for (i = 0; i < self->count; i++) {
+        IOMemoryDescriptor *memory = self->parts[i].memory;
+        IOMDDMACharacteristics part;
+
+        IOMemoryDescriptor_methods(memory)->getCharacteristics(memory, &part);
+        out->fSGCount += part.fSGCount;
+        out->fPages += part.fPages;
+        if (part.fHighestPage > out->fHighestPage) {
+            out->fHighestPage = part.fHighestPage;
+        }
+        out->fIsPrepared &= part.fIsPrepared;
+    }
+    if (!out->fIsPrepared) {
+        out->fHighestPage = 0;
+    }
+}
+
+IOReturn composite_set_dma_active(IOMemoryDescriptor *base, bool active)
+{
+    struct IOCompositeMemory *self = composite_of(base);
+    IOReturn status = descriptor_set_dma_active(base, active);
+    UInt32 i;
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    for (i = 0; i < self->count; i++) {
+        IOMemoryDescriptor *memory = self->parts[i].memory;
+
+        status = IOMemoryDescriptor_methods(memory)->setDMAActive(memory, active);
+        if (status != kIOReturnSuccess) {
+            break;
+        }
+    }
+    if (status == kIOReturnSuccess) {
+        return status;
+    }
+    while (i-- > 0) {
+        IOMemoryDescriptor *memory = self->parts[i].memory;
+
+        IOMemoryDescriptor_methods(memory)->setDMAActive(memory, !active);
+    }
+    descriptor_set_dma_active(base, !active);
+    return status;
+}

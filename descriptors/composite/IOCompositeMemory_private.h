@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the descriptors that are made of other descriptors share (contract file
+ * 12, section 1): a list of parts, each a window of one descriptor. No class of
+ * its own; the structure only stands between IOMemoryDescriptor and theirs.
+ */
+#ifndef DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
+#define DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
+
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+#define COMPOSITE_DEPTH_MAX 16 /* levels of descriptors below one */
+
+struct IOMemoryPart {
+    IOMemoryDescriptor *memory; /* retained */
+    IOByteCount start;          /* of the window, in memory */
+    IOByteCount end;            /* in the composite; it begins where the part before it ends */
+    uint64_t preparationID;     /* of memory, when the composite last got a number */
+    IOOptionBits purgeable; /* its state before a change of all parts that may have to be undone */
+};
+
+struct IOCompositeMemory {
+    IOMemoryDescriptor super;
+    struct IOMemoryPart *parts; /* &single, from the heap, or NULL: there are none */
+    UInt32 count;
+    uint32_t visited; /* by the search for cycles of this number */
+    struct IOMemoryPart single;
+};
+
+static inline struct IOCompositeMemory *composite_of(IOMemoryDescriptor *self)
+{
+    return (struct IOCompositeMemory *)self;
+}
+
+/* The part that holds `offset`, which is less than the length. O(log count). */
+static inline const struct IOMemoryPart *composite_find(const struct IOCompositeMemory *self,
+                                                        IOByteCount offset)
+{
+    UInt32 low = 0, high = self->count - 1;
+
+    if (offset < self->parts[0].end) {
+        return self->parts;
+    }
+    while (low < high) { /* the part is in [low, high] */
+        const UInt32 middle = low + (high - low) / 2;
+
+        if (offset < self->parts[middle].end) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &self->parts[low];
+}
+
+/* Offset in the composite of the part's first byte. */
+static inline IOByteCount composite_begin(const struct IOCompositeMemory *self,
+                                          const struct IOMemoryPart *part)
+{
+    return part == self->parts ? 0 : part[-1].end;
+}
+
+/* Without parts, with room for so many. kIOReturnNoMemory. */
+IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts);
+
+/*
+ * Append a window, for which there is room, and raise the length. kIOReturnBadArgument:
+ * NULL, outside the descriptor, wrapping, nested too deep, or part of itself.
+ */
+IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
+                       IOByteCount start, IOByteCount length);
+
+/*
+ * The same for a part that a caller adds: kIOReturnBadArgument as well if its direction
+ * lacks a bit of the composite's. The first tag that is not 0 becomes the composite's.
+ */
+IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
+                          IOByteCount start, IOByteCount length);
+
+/*
+ * Complete what is prepared, let maps go on without this, release the parts; length 0.
+ * No DMA is active.
+ */
+void composite_empty(struct IOCompositeMemory *self);
+
+/* The same, and the room goes too. */
+void composite_drop(struct IOCompositeMemory *self);
+
+/* The methods. */
+IOReturn composite_prepare(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn composite_complete(IOMemoryDescriptor *self, IODirection forDirection);
+addr64_t composite_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                        IOByteCount *length, IOOptionBits options);
+IOReturn composite_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                        IOByteCount end);
+uint64_t composite_get_preparation_id(IOMemoryDescriptor *self);
+void composite_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                struct IODMAMapSize *size);
+void composite_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
+IOReturn composite_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
+                          IOVirtualAddress *atAddress, IOOptionBits options,
+                          IOByteCount sourceOffset, IOByteCount length);
+IOReturn composite_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                                 IOOptionBits *oldState);
+IOReturn composite_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                                 IOOptionBits newLedgerOptions);
+IOReturn composite_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                   IOByteCount *dirtyPageCount);
+void composite_free(OSObject *self);
+
+/*
+ * The methods that all composites have in common, for their class records; makeMapping
+ * and redirect are not among them.
+ */
+#define COMPOSITE_METHODS                                                                          \
+    .initWithOptions = descriptor_init_with_options, .prepare = composite_prepare,                 \
+    .complete = composite_complete, .getPhysicalSegment = composite_get_physical_segment,          \
+    .walk = composite_walk, .getPreparationID = composite_get_preparation_id,                      \
+    .readBytes = descriptor_read_bytes, .writeBytes = descriptor_write_bytes,                      \
+    .performOperation = descriptor_perform_operation, .addDMAMapSize = composite_add_dma_map_size, \
+    .dmaCommandOperation = descriptor_dma_command_operation,                                       \
+    .getCharacteristics = composite_get_characteristics, .setDMAActive = composite_set_dma_active, \
+    .doMap = composite_do_map, .doUnmap = descriptor_do_unmap,                                     \
+    .setPurgeable = composite_set_purgeable, .setOwnership = composite_set_ownership,              \
+    .getPageCounts = composite_get_page_counts
+
+#endif

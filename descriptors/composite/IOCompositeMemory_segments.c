@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the bytes of a composite are: in which part, and there. */
+#include "descriptors/composite/IOCompositeMemory_private.h"
+
+addr64_t composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                        IOByteCount *length, IOOptionBits options)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part = composite_find(self, offset);
+    const IOByteCount inside = part->start + (offset - composite_begin(self, part));
+    addr64_t address;
+
+    if (inside >= part->memory->length) { /* it has shrunk */
+        *length = 0;
+        IOMemory_fail(kIOReturnUnderrun);
+        return 0;
+    }
+    address = IOMemoryDescriptor_getPhysicalSegment(part->memory, inside, length, options);
+    if (*length > part->end - offset) {
+        *length = part->end - offset;
+    }
+    return address;
+}
+
+IOReturn composite_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
+                        IOByteCount end)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part = composite_find(self, offset);
+    IOByteCount begin = composite_begin(self, part);
+
+    for (; offset < end; part++) {
+        IOMemoryDescriptor *const memory = part->memory;
+        const IOByteCount stop = part->end < end ? part->end : end;
+        const IOByteCount from = part->start + (offset - begin);
+        const IOByteCount to = part->start + (stop - begin);
+        const IOByteCount there = to < memory->length ? to : memory->length;
+
+        if (from < there) {
+            const IOReturn status =
+                IOMemoryDescriptor_methods(memory)->walk(memory, sink, from, there);
+
+            if (status != kIOReturnSuccess || IOSegmentSink_isFull(sink)) {
+                return status;
+            }
+        }
+        if (there < to) {
+            return kIOReturnUnderrun; /* it has shrunk since */
+        }
+        offset = stop;
+        begin = stop;
+    }
+    return kIOReturnSuccess;
+}
+
+void composite_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                                struct IODMAMapSize *size)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+    const struct IOMemoryPart *part;
+
+    if (offset >= end) {
+        return;
+    }
+    for (part = composite_find(self, offset); offset < end; part++) {
+        const IOByteCount stop = part->end < end ? part->end : end;
+        const IOByteCount from = part->start + (offset - composite_begin(self, part));
+        const IOByteCount to = from + (stop - offset);
+        const IOByteCount there = to < part->memory->length ? to : part->memory->length;
+
+        if (from < there) {
+            IOMemoryDescriptor_methods(part->memory)
+                ->addDMAMapSize(part->memory, from, there, size);
+        }
+        offset = stop;
+    }
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/IOSubMemoryDescriptor.h"
+
+#include "descriptors/composite/IOCompositeMemory_private.h"
+
+/* A composite of one part. */
+struct IOSubMemoryDescriptor {
+    struct IOCompositeMemory super;
+};
+
+static IOMemoryDescriptor *parent_of(IOMemoryDescriptor *self)
+{
+    return composite_of(self)->single.memory;
+}
+
+static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                     task_t intoTask, IOVirtualAddress atAddress,
+                                     IOOptionBits options, IOByteCount offset, IOByteCount length)
+{
+    (void)length;
+    return descriptor_map_window(self, parent_of(self), composite_of(self)->single.start, owner,
+                                 intoTask, atAddress, options, offset);
+}
+
+static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+{
+    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
+    const IOReturn parents = IOMemoryDescriptor_redirect(parent_of(self), safeTask, doRedirect);
+
+    return status != kIOReturnSuccess ? status : parents;
+}
+
+static uint32_t instances;
+
+OS_CLASS(IOMemoryDescriptorClass, IOSubMemoryDescriptor);
+const IOMemoryDescriptorClass IOSubMemoryDescriptor_class = {
+    .meta = {"IOSubMemoryDescriptor", &IOMemoryDescriptor_metaClass, sizeof(IOSubMemoryDescriptor),
+             &instances, composite_free},
+    COMPOSITE_METHODS,
+    .makeMapping = sub_make_mapping,
+    .redirect = sub_redirect,
+};
+
+static IOReturn initialise(IOSubMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                           IOByteCount offset, IOByteCount length, IODirection direction)
+{
+    struct IOCompositeMemory *composite = &self->super;
+    IOMemoryDescriptor *base = &composite->super;
+    IOReturn status;
+
+    if (parent == NULL || (direction & ~kIOMemoryDirectionMask) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if (base->wireCount != 0 || base->dmaActive != 0) {
+        return kIOReturnBusy;
+    }
+    OSObject_retain(parent); /* it may be the one that is dropped */
+    composite_drop(composite);
+    status = composite_make_room(composite, 1);
+    if (status == kIOReturnSuccess) {
+        status = composite_add(composite, parent, offset, length);
+    }
+    if (status == kIOReturnSuccess) {
+        base->flags = direction | kIOMemoryThreadSafe;
+        base->tag = parent->tag;
+    }
+    OSObject_release(parent);
+    return status;
+}
+
+bool IOSubMemoryDescriptor_initSubRange(IOSubMemoryDescriptor *self, IOMemoryDescriptorRef parent,
+                                        IOByteCount offset, IOByteCount length,
+                                        IODirection withDirection)
+{
+    const IOReturn status =
+        self == NULL ? kIOReturnBadArgument
+                     : initialise(self, parent.descriptor, offset, length, withDirection);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+IOSubMemoryDescriptor *IOSubMemoryDescriptor_withSubRange(IOMemoryDescriptorRef of,
+                                                          IOByteCount offset, IOByteCount length,
+                                                          IOOptionBits options)
+{
+    OSObject *object = OSMetaClass_allocate(&IOSubMemoryDescriptor_metaClass);
+    IOSubMemoryDescriptor *self = (IOSubMemoryDescriptor *)object;
+
+    if (self != NULL && !IOSubMemoryDescriptor_initSubRange(self, of, offset, length,
+                                                            options & ~kIOMemoryThreadSafe)) {
+        OSObject_release(object);
+        return NULL;
+    }
+    return self;
+}
+
+addr64_t IOSubMemoryDescriptor_getPhysicalSegment(IOSubMemoryDescriptor *self, IOByteCount offset,
+                                                  IOByteCount *length, IOOptionBits options)
+{
+    return IOMemoryDescriptor_getPhysicalSegment(self, offset, length, options);
+}
+
+IOReturn IOSubMemoryDescriptor_prepare(IOSubMemoryDescriptor *self, IODirection forDirection)
+{
+    return IOMemoryDescriptor_prepare(self, forDirection);
+}
+
+IOReturn IOSubMemoryDescriptor_complete(IOSubMemoryDescriptor *self, IODirection forDirection)
+{
+    return IOMemoryDescriptor_complete(self, forDirection);
+}
+
+uint64_t IOSubMemoryDescriptor_getPreparationID(IOSubMemoryDescriptor *self)
+{
+    return IOMemoryDescriptor_getPreparationID(self);
+}
+
+IOReturn IOSubMemoryDescriptor_setPurgeable(IOSubMemoryDescriptor *self, IOOptionBits newState,
+                                            IOOptionBits *oldState)
+{
+    return IOMemoryDescriptor_setPurgeable(self, newState, oldState);
+}
+
+IOReturn IOSubMemoryDescriptor_setOwnership(IOSubMemoryDescriptor *self, task_t newOwner,
+                                            int newLedgerTag, IOOptionBits newLedgerOptions)
+{
+    return IOMemoryDescriptor_setOwnership(self, newOwner, newLedgerTag, newLedgerOptions);
+}
+
+IOReturn IOSubMemoryDescriptor_getPageCounts(IOSubMemoryDescriptor *self,
+                                             IOByteCount *residentPageCount,
+                                             IOByteCount *dirtyPageCount)
+{
+    return IOMemoryDescriptor_getPageCounts(self, residentPageCount, dirtyPageCount);
+}
+
+IOReturn IOSubMemoryDescriptor_redirect(IOSubMemoryDescriptor *self, task_t safeTask,
+                                        bool doRedirect)
+{
+    return IOMemoryDescriptor_redirect(self, safeTask, doRedirect);
+}
+
+IOMemoryMap *IOSubMemoryDescriptor_makeMapping(IOSubMemoryDescriptor *self,
+                                               IOMemoryDescriptorRef owner, task_t intoTask,
+                                               IOVirtualAddress atAddress, IOOptionBits options,
+                                               IOByteCount offset, IOByteCount length)
+{
+    return IOMemoryDescriptor_makeMapping(self, owner, intoTask, atAddress, options, offset,
+                                          length);
+}
+
+void IOSubMemoryDescriptor_free(IOSubMemoryDescriptor *self)
+{
+    IOMemoryDescriptor_free(self);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/cursor/IOMemoryCursor_private.h"
+
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+static uint32_t instances;
+
+OS_CLASS(OSMetaClass, IOMemoryCursor);
+const OSMetaClass IOMemoryCursor_class = {"IOMemoryCursor", &OSObject_metaClass,
+                                          sizeof(IOMemoryCursor), &instances, cursor_free};
+
+void cursor_free(OSObject *self)
+{
+    OSObject_free(self);
+}
+
+static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction output,
+                           uint64_t maxSegment, uint64_t maxTransfer, uint64_t alignment)
+{
+    if (alignment == 0) {
+        alignment = 1;
+    }
+    if (maxSegment == 0) {
+        maxSegment = UINT64_MAX;
+    }
+    if (self == NULL || output == NULL || !is_power_of_two(alignment) || alignment > maxSegment) {
+        return kIOReturnBadArgument;
+    }
+    if (self->output != NULL) {
+        return kIOReturnNotPermitted;
+    }
+    self->output = output;
+    self->maxSegment = maxSegment;
+    self->maxTransfer = maxTransfer == 0 ? UINT64_MAX : maxTransfer;
+    self->cut = maxSegment & ~(alignment - 1);
+    self->alignmentMask = alignment - 1;
+    self->whole = alignment == 1 ? maxSegment : 0;
+    return kIOReturnSuccess;
+}
+
+bool IOMemoryCursor_initWithSpecification(IOMemoryCursorRef self,
+                                          IOMemoryCursor_SegmentFunction outSegFunc,
+                                          IOPhysicalLength maxSegmentSize,
+                                          IOPhysicalLength maxTransferSize,
+                                          IOPhysicalLength alignment)
+{
+    IOReturn status =
+        initialise(self.cursor, outSegFunc, maxSegmentSize, maxTransferSize, alignment);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+IOMemoryCursor *IOMemoryCursor_make(const OSMetaClass *meta,
+                                    IOMemoryCursor_SegmentFunction outSegFunc,
+                                    IOPhysicalLength maxSegmentSize,
+                                    IOPhysicalLength maxTransferSize, IOPhysicalLength alignment)
+{
+    IOMemoryCursor *self = (IOMemoryCursor *)OSMetaClass_allocate(meta);
+
+    if (self != NULL && !IOMemoryCursor_initWithSpecification(self, outSegFunc, maxSegmentSize,
+                                                              maxTransferSize, alignment)) {
+        OSSafeReleaseNULL(self);
+    }
+    return self;
+}
+
+IOMemoryCursor *IOMemoryCursor_withSpecification(IOMemoryCursor_SegmentFunction outSegFunc,
+                                                 IOPhysicalLength maxSegmentSize,
+                                                 IOPhysicalLength maxTransferSize,
+                                                 IOPhysicalLength alignment)
+{
+    return IOMemoryCursor_make(&IOMemoryCursor_metaClass, outSegFunc, maxSegmentSize,
+                               maxTransferSize, alignment);
+}
+
+/*
+ * The byte limit cuts the collected run at `end`. If the run goes on behind it the
+ * cut must be aligned, or the next call could not start there.
+ */
+static void align_last(struct IOSegmentSink *sink, IOMemoryDescriptor *descriptor, uint64_t end)
+{
+    const uint64_t stray = sink->length & sink->alignmentMask;
+    IOByteCount length;
+    addr64_t next;
+
+    if (stray == 0 || (stray == sink->length && sink->index == 0)) {
+        return;
+    }
+    next = IOMemoryDescriptor_getPhysicalSegment(descriptor, end, &length, 0);
+    if (length != 0 && next != 0 && next == sink->address + sink->length) {
+        sink->length -= stray;
+    }
+}
+
+/* Walk bytes [from, from + length) of the descriptor, all inside it, into the sink. */
+static IOReturn generate(struct IOSegmentSink *sink, IOMemoryDescriptor *descriptor,
+                         IOByteCount from, IOByteCount length)
+{
+    const IOByteCount end = from + length;
+    const IOReturn status =
+        IOMemoryDescriptor_methods(descriptor)->walk(descriptor, sink, from, end);
+
+    if (sink->alignmentMask != 0 && status == kIOReturnSuccess &&
+        sink->status == kIOReturnSuccess && end < descriptor->length) {
+        align_last(sink, descriptor, end);
+    }
+    IOSegmentSink_finish(sink);
+    return status != kIOReturnSuccess ? status : sink->status;
+}
+
+static __attribute__((cold)) UInt32 nothing(IOReturn reason, IOByteCount *transferSize)
+{
+    if (transferSize != NULL) {
+        *transferSize = 0;
+    }
+    IOMemory_fail(reason);
+    return 0;
+}
+
+/* Bytes [from, from + length), all inside the descriptor, in any number of pieces. */
+static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *self,
+                                                        IOMemoryDescriptor *descriptor,
+                                                        IOByteCount from, IOByteCount length,
+                                                        void *segments, UInt32 maxSegments,
+                                                        IOByteCount *transferSize)
+{
+    struct IOSegmentSink sink;
+    IOReturn status;
+
+    if (self->output == NULL) {
+        return nothing(kIOReturnBadArgument, transferSize);
+    }
+    sink.output = self->output;
+    sink.segments = segments;
+    sink.view = 0;
+    sink.maxSegments = maxSegments;
+    sink.maxSegment = self->maxSegment;
+    sink.cut = self->cut;
+    sink.alignmentMask = self->alignmentMask;
+    IOSegmentSink_begin(&sink);
+    status = generate(&sink, descriptor, from, length);
+    if (sink.index == 0) {
+        return nothing(status, transferSize);
+    }
+    if (transferSize != NULL) {
+        *transferSize = sink.produced;
+    }
+    return sink.index;
+}
+
+UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
+                                          IOMemoryDescriptorRef descriptorRef,
+                                          IOByteCount fromPosition, void *segments,
+                                          UInt32 maxSegments, UInt32 maxTransferSize,
+                                          IOByteCount *transferSize)
+{
+    const IOMemoryCursor *self = selfRef.cursor;
+    IOMemoryDescriptor *descriptor = descriptorRef.descriptor;
+    IOByteCount length, limit;
+
+    if (self == NULL || descriptor == NULL || maxSegments == 0) {
+        return nothing(kIOReturnBadArgument, transferSize);
+    }
+    if (fromPosition >= descriptor->length) {
+        return nothing(kIOReturnOverrun, transferSize);
+    }
+    length = descriptor->length - fromPosition;
+    limit = maxTransferSize != 0 ? maxTransferSize : self->maxTransfer;
+    if (length > limit) {
+        length = limit;
+    }
+    if (!descriptor->isOneRun || length > self->whole) {
+        return generate_pieces(self, descriptor, fromPosition, length, segments, maxSegments,
+                               transferSize);
+    }
+    /* One run that fits in one entry needs no walk. */
+    self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);
+    if (transferSize != NULL) {
+        *transferSize = length;
+    }
+    return 1;
+}
+
+UInt32 IOMemoryCursor_getTyped(IOMemoryCursor *self, IOMemoryDescriptorRef descriptor,
+                               IOByteCount fromPosition, IOPhysicalSegment *segments,
+                               UInt32 maxSegments, UInt32 maxTransferSize,
+                               IOByteCount *transferSize)
+{
+    if (segments == NULL) {
+        return nothing(kIOReturnBadArgument, transferSize);
+    }
+    return IOMemoryCursor_genPhysicalSegments(self, descriptor, fromPosition, segments, maxSegments,
+                                              maxTransferSize, transferSize);
+}
+
+const OSMetaClass *IOMemoryCursor_getMetaClass(IOMemoryCursorConstRef self)
+{
+    return self.cursor == NULL ? NULL : self.cursor->super.metaClass;
+}

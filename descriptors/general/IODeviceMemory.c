@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/IODeviceMemory.h"
+
+#include "descriptors/OSArray.h"
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+
+/*
+ * In the class tree this stands beside IOGeneralMemoryDescriptor; its state and its
+ * methods are those of a general descriptor over one physical range.
+ */
+struct IODeviceMemory {
+    IOGeneralMemoryDescriptor super;
+    IODeviceMemory *parent; /* retained; NULL: a range of its own */
+};
+
+static void device_free(OSObject *object)
+{
+    IODeviceMemory *const parent = ((IODeviceMemory *)object)->parent;
+
+    IOGeneralMemoryDescriptor_class.meta.free(object);
+    OSObject_release(parent);
+}
+
+static IODeviceMemory *device_of(IOMemoryDescriptor *self)
+{
+    return (IODeviceMemory *)self;
+}
+
+/* A window's maps are the parent's: who redirects that one reaches them all. */
+static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                        task_t intoTask, IOVirtualAddress atAddress,
+                                        IOOptionBits options, IOByteCount offset,
+                                        IOByteCount length)
+{
+    IODeviceMemory *const parent = device_of(self)->parent;
+
+    if (parent == NULL) {
+        return general_make_mapping(self, owner, intoTask, atAddress, options, offset, length);
+    }
+    return descriptor_map_window(self, &parent->super.super,
+                                 device_of(self)->super.range.address - parent->super.range.address,
+                                 owner, intoTask, atAddress, options, offset);
+}
+
+static IOReturn device_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+{
+    IODeviceMemory *const parent = device_of(self)->parent;
+    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
+
+    if (parent == NULL || status != kIOReturnSuccess) {
+        return status;
+    }
+    return IOMemoryDescriptor_redirect(parent, safeTask, doRedirect);
+}
+
+static uint32_t instances;
+
+OS_CLASS(IOMemoryDescriptorClass, IODeviceMemory);
+const IOMemoryDescriptorClass IODeviceMemory_class = {
+    .meta = {"IODeviceMemory", &IOMemoryDescriptor_metaClass, sizeof(IODeviceMemory), &instances,
+             device_free},
+    .initWithOptions = descriptor_init_with_options,
+    .prepare = general_prepare,
+    .complete = general_complete,
+    .getPhysicalSegment = general_get_physical_segment,
+    .walk = general_walk,
+    .getPreparationID = general_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = general_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = general_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = device_make_mapping,
+    .doMap = general_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = device_redirect,
+    .setPurgeable = general_set_purgeable,
+    .setOwnership = general_set_ownership,
+    .getPageCounts = general_get_page_counts,
+};
+
+/* True if it is one now; else the last error says why not. */
+static bool initialise(IODeviceMemory *self, IOPhysicalAddress start, IOPhysicalLength length)
+{
+    IOAddressRange range = {start, length};
+
+    if (!general_init_with_options(&self->super.super, &range, 1, 0, TASK_NULL,
+                                   kIOMemoryTypePhysical | kIOMemoryMapperNone, NULL)) {
+        return false;
+    }
+    if (platform_is_ram(start, length)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    return true;
+}
+
+IODeviceMemory *IODeviceMemory_withRange(IOPhysicalAddress start, IOPhysicalLength length)
+{
+    OSObject *object = OSMetaClass_allocate(&IODeviceMemory_metaClass);
+    IODeviceMemory *self = (IODeviceMemory *)object;
+
+    if (self != NULL && !initialise(self, start, length)) {
+        OSObject_release(object);
+        return NULL;
+    }
+    return self;
+}
+
+IODeviceMemory *IODeviceMemory_withSubRange(IODeviceMemory *of, IOPhysicalAddress offset,
+                                            IOPhysicalLength length)
+{
+    IODeviceMemory *self;
+
+    if (of == NULL || !IOMemoryDescriptor_holds(&of->super.super, offset, length)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    self = IODeviceMemory_withRange(of->super.range.address + offset, length);
+    if (self != NULL) {
+        OSObject_retain(of);
+        self->parent = of;
+        self->super.super.tag = of->super.super.tag;
+    }
+    return self;
+}
+
+/* Append one element to the array. */
+static bool append(OSArray *array, const IODeviceMemory_InitElement *element)
+{
+    IODeviceMemory *memory = IODeviceMemory_withRange(element->start, element->length);
+    bool done;
+
+    if (memory == NULL) {
+        return false;
+    }
+    IOMemoryDescriptor_setTag(memory, element->tag);
+    done = OSArray_setObject(array, memory);
+    OSObject_release(memory); /* the array has its own reference */
+    return done;
+}
+
+OSArray *IODeviceMemory_arrayFromList(IODeviceMemory_InitElement list[], IOItemCount count)
+{
+    OSArray *array;
+    IOItemCount i;
+
+    if (list == NULL && count != 0) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    array = OSArray_withCapacity(count);
+    for (i = 0; array != NULL && i < count; i++) {
+        if (!append(array, &list[i])) {
+            OSSafeReleaseNULL(array);
+        }
+    }
+    return array;
+}

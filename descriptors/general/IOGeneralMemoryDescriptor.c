@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The class record, initialisation and the end of life. */
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+
+/* What a caller may pass besides one type. */
+#define GENERAL_OPTIONS                                                                            \
+    (kIOMemoryDirectionMask | kIOMemoryAutoPrepare | kIOMemoryTypeMask | kIOMemoryAsReference |    \
+     kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryPersistent | kIOMemoryMapCopyOnWrite |     \
+     kIOMemoryRemote | kIOMemoryThreadSafe | kIOMemoryClearEncrypt | kIOMemoryUseReserve |         \
+     kIOMemoryBufferCacheMask)
+
+#define CACHE_MODE_TOO_WIDE 0x80000000u /* the fourth bit of a cache mode */
+
+static uint32_t instances;
+
+const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
+    .meta = {"IOGeneralMemoryDescriptor", &IOMemoryDescriptor_metaClass,
+             sizeof(IOGeneralMemoryDescriptor), &instances, general_free},
+    .initWithOptions = general_init_with_options,
+    .prepare = general_prepare,
+    .complete = general_complete,
+    .getPhysicalSegment = general_get_physical_segment,
+    .walk = general_walk,
+    .getPreparationID = general_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = general_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = general_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = general_make_mapping,
+    .doMap = general_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = general_set_purgeable,
+    .setOwnership = general_set_ownership,
+    .getPageCounts = general_get_page_counts,
+};
+
+static IOReturn check_options(IOOptionBits options, task_t task)
+{
+    const IOOptionBits type = options & kIOMemoryTypeMask;
+
+    if (type == kIOMemoryTypeUPL || type == kIOMemoryTypeUIO ||
+        (options & CACHE_MODE_TOO_WIDE) != 0) {
+        return kIOReturnUnsupported;
+    }
+    if ((options & ~GENERAL_OPTIONS) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if (type == kIOMemoryTypeVirtual) {
+        return get_task_map(task) != NULL ? kIOReturnSuccess : kIOReturnBadArgument;
+    }
+    return type == kIOMemoryTypePhysical && task == TASK_NULL ? kIOReturnSuccess
+                                                              : kIOReturnBadArgument;
+}
+
+/* What mappings were made from. While redirected, they and their memory stay as they are. */
+static void drop_mappings(IOGeneralMemoryDescriptor *self)
+{
+    if ((self->super.flags & kIOMemoryRedirected) != 0) {
+        return;
+    }
+    IOMemoryDescriptor_emptyMappings(&self->super);
+    IOMemoryReference_release(self->reference);
+    IOMemoryReference_release(self->image);
+    self->reference = NULL;
+    self->image = NULL;
+}
+
+/* Back to a descriptor of nothing. */
+static void forget(IOGeneralMemoryDescriptor *self)
+{
+    if (self->super.wireCount != 0) {
+        general_unwire(self);
+        self->super.wireCount = 0;
+    }
+    general_set_resident(self, NULL);
+    self->super.reserved.preparationID = kIOPreparationIDUnprepared;
+    general_drop_ranges(self);
+    drop_mappings(self);
+    platform_task_unwatch(&self->watch);
+    self->task = TASK_NULL;
+    self->super.length = 0;
+    self->super.flags &= kIOMemoryRedirected;
+}
+
+/* The wired pages stay; nothing else can be had from the task any more. */
+static void task_died(void *context)
+{
+    IOGeneralMemoryDescriptor *const self = context;
+
+    self->task = TASK_NULL;
+}
+
+static void set_task(IOGeneralMemoryDescriptor *self, task_t task)
+{
+    self->task = task;
+    if (task != TASK_NULL && task != kernel_task) {
+        self->watch.died = task_died;
+        self->watch.context = self;
+        platform_task_watch(task, &self->watch);
+    }
+}
+
+static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                           UInt32 count, task_t task, IOOptionBits options, IOMapper *mapper)
+{
+    IOReturn status;
+
+    if (__atomic_load_n(&self->super.dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    forget(self);
+    status = check_options(options, task);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (ranges == NULL || count == 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((options & (kIOMemoryHostOnly | kIOMemoryRemote)) != 0) {
+        options |= kIOMemoryMapperNone;
+    }
+    self->super.flags |= options;
+    set_task(self, task);
+    self->mapper = mapper;
+    status = general_set_ranges(self, ranges, count);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (general_is_physical(self)) {
+        general_set_resident(self, &self->source);
+    }
+    if ((options & kIOMemoryPersistent) != 0 && self->super.length != 0) {
+        status = general_take_reference(self);
+    }
+    if (status == kIOReturnSuccess && (options & kIOMemoryAutoPrepare) != 0) {
+        status = general_prepare(&self->super, kIODirectionNone);
+    }
+    return status;
+}
+
+bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                               task_t task, IOOptionBits options, IOMapper *mapper)
+{
+    IOReturn status = initialise(general_of(self), buffers, count, task, options, mapper);
+
+    (void)offset; /* means something for page lists only */
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
+                                     struct IOMemoryReference *reference,
+                                     const IOAddressRange *range, task_t task, IOOptionBits options)
+{
+    IOReturn status;
+
+    self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
+    self->reference = reference;
+    set_task(self, task);
+    status = general_set_ranges(self, range, 1);
+    if (status == kIOReturnSuccess && (options & kIOMemoryAutoPrepare) != 0) {
+        status = general_prepare(&self->super, kIODirectionNone);
+    }
+    return status;
+}
+
+void general_free(OSObject *object)
+{
+    IOGeneralMemoryDescriptor *self = (IOGeneralMemoryDescriptor *)object;
+
+    if (self->super.dmaActive != 0) {
+        platform_log("%s %p freed with DMA active: its pages are given up", object->metaClass->name,
+                     (void *)object);
+        general_abandon(self);
+        self->super.wireCount = 0;
+    }
+    self->super.flags &= ~kIOMemoryRedirected; /* there is no map left to wait for */
+    forget(self);
+    IOMemoryDescriptor_class.meta.free(object);
+}
+
+bool IOGeneralMemoryDescriptor_serialize(const IOGeneralMemoryDescriptor *self, OSSerialize *s)
+{
+    (void)self;
+    (void)s;
+    IOMemory_fail(kIOReturnUnsupported);
+    return false;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Mapping a general descriptor: contract file 10, section 9. */
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/map/IOMemoryMap_private.h"
+
+static bool is_copy_on_write(const IOGeneralMemoryDescriptor *self)
+{
+    return (self->super.flags & kIOMemoryMapCopyOnWrite) != 0 && !general_is_physical(self);
+}
+
+static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **reference)
+{
+    const vm_map_t map = get_task_map(self->task);
+
+    if (self->source.count == 0) {
+        return kIOReturnBadArgument;
+    }
+    if (map == NULL && !general_is_physical(self)) {
+        return kIOReturnVMError; /* the task is dead */
+    }
+    return IOMemoryReference_create(map, &self->source, reference);
+}
+
+IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
+{
+    return self->reference != NULL ? kIOReturnSuccess : find_memory(self, &self->reference);
+}
+
+IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
+                                  struct IOMemoryReference **reference)
+{
+    *reference = self->reference;
+    return *reference != NULL ? kIOReturnSuccess : find_memory(self, reference);
+}
+
+void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference)
+{
+    if (reference != self->reference) {
+        IOMemoryReference_release(reference);
+    }
+}
+
+IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same)
+{
+    struct IOMemoryReference *now;
+    IOReturn status;
+
+    *same = true;
+    if (self->source.count == 0 || general_is_physical(self) || self->source.list[0].address == 0) {
+        return kIOReturnSuccess; /* no task shows it, so there is nothing to compare */
+    }
+    status = find_memory(self, &now);
+    if (status == kIOReturnSuccess) {
+        *same = IOMemoryReference_isSame(self->reference, now);
+        IOMemoryReference_release(now);
+    }
+    return status;
+}
+
+/* Freeze what the memory holds now. */
+static IOReturn take_image(IOGeneralMemoryDescriptor *self)
+{
+    struct IOMemoryReference *live;
+    IOReturn status;
+
+    if (self->image != NULL) {
+        return kIOReturnSuccess;
+    }
+    status = general_borrow_reference(self, &live);
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryReference_copy(live, &self->image);
+        general_return_reference(self, live);
+    }
+    return status;
+}
+
+IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryDescriptor *owner,
+                                  task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
+                                  IOByteCount offset, IOByteCount length)
+{
+    IOGeneralMemoryDescriptor *self = general_of(base);
+    IOMemoryMap *const map = (IOMemoryMap *)atAddress;
+    IOReturn status;
+
+    if (is_copy_on_write(self) && (options & kIOMapStatic) == 0) {
+        status = take_image(self);
+        if (status != kIOReturnSuccess) {
+            OSObject_release(map);
+            IOMemory_fail(status);
+            return NULL;
+        }
+    }
+    return descriptor_make_mapping(base, owner, intoTask, atAddress, options, offset, length);
+}
+
+static unsigned own_cache_mode(const IOGeneralMemoryDescriptor *self)
+{
+    return (self->super.flags & kIOMemoryBufferCacheMask) >> kIOMemoryBufferCacheShift;
+}
+
+/* Nothing need be mapped: the target task has the bytes in a row already. */
+static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap *map,
+                        IOOptionBits options, uint64_t offset)
+{
+    const IOOptionBits forbidden =
+        kIOMapUnique | kIOMapGuardedMask | kIOMapReadOnly | IOMAP_FRESH | kIOMapOverwrite;
+    const unsigned cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
+
+    return map->task == self->task && (options & kIOMapAnywhere) != 0 &&
+           (options & forbidden) == 0 && offset == 0 && self->rangeCount == 1 &&
+           !general_is_physical(self) && !is_copy_on_write(self) &&
+           (cache == kIODefaultCache || cache == own_cache_mode(self));
+}
+
+static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap *map, bool prefault)
+{
+    const uint64_t address = self->ranges[0].address;
+    kern_return_t status = platform_map_check(map->map, address, map->length);
+
+    if (status == KERN_SUCCESS && prefault) {
+        status = platform_map_fill(map->map, trunc_page(address),
+                                   round_page((address & PAGE_MASK) + map->length));
+    }
+    if (status != KERN_SUCCESS) {
+        return IOReturn_fromKernel(status);
+    }
+    map->address = address;
+    map->options |= kIOMapStatic;
+    map->cache = own_cache_mode(self) != kIODefaultCache ? own_cache_mode(self) : kIOCopybackCache;
+    map->mapped = true;
+    return kIOReturnSuccess;
+}
+
+/* Stores are asked for: if the owner may make them by now, the reference is to know. */
+static void upgrade_reference(IOGeneralMemoryDescriptor *self)
+{
+    struct IOMemoryReference *now;
+
+    if (find_memory(self, &now) != kIOReturnSuccess) {
+        return;
+    }
+    if (!IOMemoryReference_isSame(self->reference, now)) {
+        IOMemoryReference_release(now); /* other memory by now: that is not ours */
+        return;
+    }
+    IOMemoryReference_release(self->reference);
+    self->reference = now;
+}
+
+static IOReturn show(IOGeneralMemoryDescriptor *self, uint64_t offset, uint64_t length,
+                     struct IOMemoryReferenceView *view)
+{
+    IOReturn status;
+
+    if (is_copy_on_write(self)) {
+        status = take_image(self);
+        return status == kIOReturnSuccess
+                   ? IOMemoryReference_show(self->image, offset, length, view)
+                   : status;
+    }
+    status = general_take_reference(self);
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryReference_show(self->reference, offset, length, view);
+    }
+    if (status == kIOReturnNotPermitted) {
+        upgrade_reference(self);
+        status = IOMemoryReference_show(self->reference, offset, length, view);
+    }
+    return status;
+}
+
+/* The mode that the mapping has in effect. */
+static unsigned effective_cache(const IOGeneralMemoryDescriptor *self, unsigned cache)
+{
+    if (cache != kIODefaultCache) {
+        return cache;
+    }
+    return general_is_physical(self) && platform_object_is_device(self->reference->entries->object)
+               ? kIOInhibitCache
+               : kIOCopybackCache;
+}
+
+static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                          uint64_t offset, uint64_t length)
+{
+    const bool physical = general_is_physical(self);
+    const unsigned asked = (options & kIOMapCacheMask) >> kIOMapCacheShift;
+    struct IOMemoryReferenceView view = {
+        .map = map->map,
+        .placement = (options & kIOMapAnywhere) != 0    ? PLATFORM_ANYWHERE
+                     : (options & kIOMapOverwrite) != 0 ? PLATFORM_OVERWRITE
+                                                        : PLATFORM_FIXED,
+        .guard = IOMemoryMap_guardSize(options),
+        .cache = asked != kIODefaultCache ? asked : own_cache_mode(self),
+        .writable = (options & kIOMapReadOnly) == 0,
+        .eager = physical || (options & kIOMapPrefault) != 0,
+        .address = map->address,
+    };
+    const IOReturn status = show(self, offset, length, &view);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    map->address = view.address;
+    map->start = view.start;
+    map->size = view.size;
+    map->cache = effective_cache(self, view.cache);
+    map->mapped = true;
+    if (physical && asked == kIODefaultCache) {
+        map->options |= map->cache << kIOMapCacheShift;
+    }
+    if ((self->super.flags & kIOMemoryRedirected) != 0) {
+        return IOMemoryMap_redirectTask(map, self->super.redirectSafeTask, true);
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn general_do_map(IOMemoryDescriptor *base, vm_map_t addressMap, IOVirtualAddress *atAddress,
+                        IOOptionBits options, IOByteCount sourceOffset, IOByteCount length)
+{
+    IOGeneralMemoryDescriptor *self = general_of(base);
+    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
+    const bool prefault = (options & kIOMapPrefault) != 0;
+    uint64_t offset;
+    IOReturn status;
+
+    (void)addressMap;
+    status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (prefault && base->wireCount == 0 && !general_is_physical(self)) {
+        return kIOReturnNotReady;
+    }
+    IOMemory_lock();
+    status = is_identity(self, map, options, offset)
+                 ? map_identity(self, map, prefault)
+                 : map_pages(self, map, options, offset, length);
+    IOMemory_unlock();
+    return status;
+}

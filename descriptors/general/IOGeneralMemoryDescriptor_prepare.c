@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Wiring. The first prepare pins the pages and decides at once which physical
+ * runs the described bytes form; the last complete undoes both.
+ */
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+
+#define FOUR_GIB_PAGES (1ull << (32 - PAGE_SHIFT))
+
+static uint64_t pages_between(uint64_t address, uint64_t end)
+{
+    return atop(round_page(end)) - atop(address);
+}
+
+/* A wiring failure in the words of prepare (contract file 00, section 4). */
+static IOReturn wire_failure(kern_return_t status)
+{
+    switch (status) {
+    case KERN_INVALID_ADDRESS:
+    case KERN_FAILURE:
+        return kIOReturnCannotWire;
+    case KERN_PROTECTION_FAILURE:
+        return kIOReturnNotWritable;
+    case KERN_MEMORY_ERROR:
+        return kIOReturnNoResources;
+    default:
+        return IOReturn_fromKernel(status);
+    }
+}
+
+static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
+{
+    uint64_t count = 0, start = 0;
+    size_t i;
+
+    for (i = 0; i < self->source.count; i++) {
+        const struct IOMemoryRun *run = &self->source.list[i];
+
+        count += pages_between(run->address, run->address + (run->end - start));
+        start = run->end;
+    }
+    self->pageCount = count;
+    self->pages =
+        count <= GENERAL_FEW_PAGES ? self->fewPages : platform_alloc(count * sizeof(*self->pages));
+    return self->pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+}
+
+static void drop_page_list(IOGeneralMemoryDescriptor *self)
+{
+    if (self->pages != self->fewPages) {
+        platform_free(self->pages);
+    }
+    self->pages = NULL;
+    self->pageCount = 0;
+}
+
+/* Pin what the task shows now. */
+static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
+{
+    const vm_map_t map = get_task_map(self->task);
+    kern_return_t status = map != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    uint64_t done = 0, start = 0;
+    size_t i;
+
+    for (i = 0; i < self->source.count && status == KERN_SUCCESS; i++) {
+        const struct IOMemoryRun *run = &self->source.list[i];
+        const uint64_t count = pages_between(run->address, run->address + (run->end - start));
+
+        status = platform_wire(map, trunc_page(run->address), count, flags, &self->pages[done]);
+        if (status == KERN_SUCCESS) {
+            done += count;
+        }
+        start = run->end;
+    }
+    if (status != KERN_SUCCESS) {
+        platform_unwire(self->pages, done);
+    }
+    return status;
+}
+
+static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
+{
+    const bool persistent =
+        (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
+    const kern_return_t status = persistent
+                                     ? IOMemoryReference_wire(self->reference, flags, self->pages)
+                                     : pin_ranges(self, flags);
+
+    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_failure(status);
+}
+
+static void find_highest_page(IOGeneralMemoryDescriptor *self)
+{
+    uint64_t i, highest = 0;
+
+    for (i = 0; i < self->pageCount; i++) {
+        if (self->pages[i].value > highest) {
+            highest = self->pages[i].value;
+        }
+    }
+    self->highestPage = atop(highest);
+}
+
+/* How many of these pages from the first on lie at consecutive addresses. */
+static uint64_t consecutive(const paddr_t *pages, uint64_t count)
+{
+    uint64_t n = 1;
+
+    while (n < count && pages[n].value == pages[n - 1].value + PAGE_SIZE) {
+        n++;
+    }
+    return n;
+}
+
+/*
+ * Split the source runs where consecutive pages end; the pieces go to `runs`.
+ * NULL: only count them.
+ */
+static size_t split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs)
+{
+    const paddr_t *page = self->pages;
+    uint64_t start = 0;
+    size_t pieces = 0, i;
+
+    for (i = 0; i < self->source.count; i++) {
+        const struct IOMemoryRun *run = &self->source.list[i];
+        uint64_t left = run->end - start;
+        uint64_t skip = run->address & PAGE_MASK; /* bytes before the described ones */
+        uint64_t count = pages_between(run->address, run->address + left);
+
+        while (count != 0) {
+            const uint64_t n = consecutive(page, count);
+            const uint64_t length = left < ptoa(n) - skip ? left : ptoa(n) - skip;
+
+            if (runs != NULL) {
+                IOMemoryRuns_append(runs, page->value + skip, length);
+            }
+            pieces++;
+            page += n;
+            count -= n;
+            left -= length;
+            skip = 0;
+        }
+        start = run->end;
+    }
+    return pieces;
+}
+
+static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
+{
+    const bool below4GiB = ((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0;
+    unsigned flags = 0;
+    IOReturn status = make_page_list(self);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if ((direction & kIODirectionOutIn) != kIODirectionOut) {
+        flags |= PLATFORM_WIRE_WRITE;
+    }
+    if ((direction & kIODirectionPrepareNoFault) != 0) {
+        flags |= PLATFORM_WIRE_NO_FAULT;
+    }
+    status = pin_pages(self, flags);
+    if (status != kIOReturnSuccess) {
+        drop_page_list(self);
+        return status;
+    }
+    find_highest_page(self);
+    if (below4GiB && self->highestPage >= FOUR_GIB_PAGES) {
+        status = kIOReturnCannotWire;
+    } else if (!IOMemoryRuns_init(&self->wired, split_runs(self, NULL))) {
+        status = kIOReturnNoMemory;
+    }
+    if (status != kIOReturnSuccess) {
+        general_unwire(self);
+        return status;
+    }
+    split_runs(self, &self->wired);
+    general_set_resident(self, &self->wired);
+    return kIOReturnSuccess;
+}
+
+void general_unwire(IOGeneralMemoryDescriptor *self)
+{
+    platform_unwire(self->pages, self->pageCount);
+    general_abandon(self);
+}
+
+void general_abandon(IOGeneralMemoryDescriptor *self)
+{
+    general_set_resident(self, NULL);
+    drop_page_list(self);
+    IOMemoryRuns_free(&self->wired);
+}
+
+static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
+{
+    IOReturn status;
+
+    if ((direction & kIODirectionPrepareAvoidThrottling) != 0 && platform_memory_is_short()) {
+        return kIOReturnNotReady;
+    }
+    status = wire(self, direction);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if ((direction & kIODirectionOutIn) == kIODirectionOut) {
+        self->super.flags |= kIOMemoryPreparedReadOnly;
+    }
+    if ((direction & kIODirectionPrepareNonCoherent) != 0) {
+        descriptor_perform_operation(&self->super, kIOMemoryIncoherentIOFlush, 0,
+                                     self->super.length);
+    }
+    return kIOReturnSuccess;
+}
+
+/* Physical memory needs no wiring, another processor's virtual memory cannot be wired. */
+static bool is_virtual(const IOGeneralMemoryDescriptor *self, IOReturn *otherwise)
+{
+    if (general_is_physical(self)) {
+        *otherwise = kIOReturnSuccess;
+        return false;
+    }
+    *otherwise = kIOReturnNotAttached;
+    return (self->super.flags & kIOMemoryRemote) == 0;
+}
+
+IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
+{
+    IOGeneralMemoryDescriptor *self = general_of(base);
+    IOReturn status;
+
+    if (!is_virtual(self, &status)) {
+        return status;
+    }
+    if ((direction & kIODirectionOutIn) == 0) {
+        direction |= base->flags & kIODirectionOutIn;
+    }
+    if (base->wireCount == 0) {
+        status = prepare_first(self, direction);
+    } else if ((direction & kIODirectionIn) != 0 &&
+               (base->flags & kIOMemoryPreparedReadOnly) != 0) {
+        status = kIOReturnNotWritable;
+    } else if (base->wireCount == UINT32_MAX) {
+        status = kIOReturnNoResources;
+    } else {
+        status = kIOReturnSuccess;
+    }
+    if (status == kIOReturnSuccess) {
+        base->wireCount++;
+    }
+    return status;
+}
+
+IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
+{
+    IOGeneralMemoryDescriptor *self = general_of(base);
+    const uint32_t ownPrepares = (base->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
+    IOReturn status;
+
+    (void)direction; /* pages are always zero-filled: there is nothing to discard or to confirm */
+    if (!is_virtual(self, &status)) {
+        return status;
+    }
+    if (base->wireCount == ownPrepares) {
+        return kIOReturnNotReady;
+    }
+    if (base->wireCount == 1) {
+        if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+            return kIOReturnBusy;
+        }
+        general_unwire(self);
+        base->flags &= ~kIOMemoryPreparedReadOnly;
+        base->reserved.preparationID = kIOPreparationIDUnprepared;
+    }
+    base->wireCount--;
+    return kIOReturnSuccess;
+}
+
+uint64_t general_get_preparation_id(IOMemoryDescriptor *base)
+{
+    if (general_of(base)->resident == NULL) {
+        return kIOPreparationIDUnprepared;
+    }
+    IOMemoryDescriptor_setPreparationID(base);
+    return base->reserved.preparationID;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside IOGeneralMemoryDescriptor; a subclass (buffers) names these methods in
+ * its record.
+ */
+#ifndef DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
+#define DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
+
+#include "descriptors/IOGeneralMemoryDescriptor.h"
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/reference/IOMemoryReference_private.h"
+#include "descriptors/segments/IOMemoryRuns_private.h"
+
+/* Bits of the flags that are not options. */
+#define GENERAL_STATE (kIOMemoryRedirected | kIOMemoryPreparedReadOnly)
+
+#define GENERAL_FEW_PAGES 2 /* so many are kept in the object itself */
+
+struct IOGeneralMemoryDescriptor {
+    IOMemoryDescriptor super;
+    task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
+    struct platform_task_watch watch; /* of a user task: it may die first */
+    IOMapper *mapper;                 /* as given at creation */
+    IODMAMapSpecification mapSpec;    /* what every I/O mapping must satisfy */
+    const IOAddressRange *ranges;     /* &range, a copy of our own, or the caller's array */
+    IOAddressRange *ownRanges;        /* the copy; NULL: there is none */
+    IOAddressRange range;
+    UInt32 rangeCount;
+    uint64_t rangePages; /* pages of all ranges, each counted alone */
+
+    /* Decided at creation: where the ranges lie, adjacent ones joined. */
+    struct IOMemoryRuns source;
+
+    /*
+     * Decided by the first prepare: which pages are pinned, in the order of the
+     * source runs, and which physical runs the described bytes form.
+     */
+    paddr_t *pages; /* fewPages or from the heap */
+    uint64_t pageCount;
+    paddr_t fewPages[GENERAL_FEW_PAGES];
+    struct IOMemoryRuns wired;
+    uint64_t highestPage; /* page number, while resident is set */
+
+    /*
+     * The memory behind the source runs; NULL: not asked for yet. Prepare uses it for
+     * kIOMemoryPersistent, else what the task shows by then.
+     */
+    struct IOMemoryReference *reference;
+    struct IOMemoryReference *image; /* what mappings show with kIOMemoryMapCopyOnWrite */
+
+    /* What a walk walks: wired, source (physical memory), or NULL: not prepared. */
+    const struct IOMemoryRuns *resident;
+};
+
+OS_CLASS(IOMemoryDescriptorClass, IOGeneralMemoryDescriptor);
+
+/* Runs to walk from now on; NULL: none. */
+static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
+                                        const struct IOMemoryRuns *runs)
+{
+    self->resident = runs;
+    self->super.isOneRun = runs != NULL && runs->count == 1;
+    self->super.oneRun = self->super.isOneRun ? runs->list[0].address : 0;
+}
+
+static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)
+{
+    return (IOGeneralMemoryDescriptor *)self;
+}
+
+static inline bool general_is_physical(const IOGeneralMemoryDescriptor *self)
+{
+    return (self->super.flags & kIOMemoryTypeMask) == kIOMemoryTypePhysical;
+}
+
+bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                               task_t task, IOOptionBits options, IOMapper *mapper);
+
+/*
+ * Initialise a new descriptor of the memory that a reference names, which is taken over.
+ * range, kept as a pointer: its address is where `task` has it mapped, 0 for TASK_NULL.
+ */
+IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
+                                     struct IOMemoryReference *reference,
+                                     const IOAddressRange *range, task_t task,
+                                     IOOptionBits options);
+
+IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection);
+addr64_t general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                      IOByteCount *length, IOOptionBits options);
+IOReturn general_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                      IOByteCount end);
+uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
+void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                              struct IODMAMapSize *size);
+void general_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOMemoryMap *general_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                  task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
+                                  IOByteCount offset, IOByteCount length);
+IOReturn general_do_map(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
+                        IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
+IOReturn general_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                               IOOptionBits *oldState);
+IOReturn general_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                               IOOptionBits newLedgerOptions);
+IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                 IOByteCount *dirtyPageCount);
+void general_free(OSObject *self);
+
+/*
+ * Have the memory reference made if there is none: for mappings, for
+ * kIOMemoryPersistent. kIOReturnBadArgument (no bytes), and as IOMemoryReference_create.
+ */
+IOReturn general_take_reference(IOGeneralMemoryDescriptor *self);
+
+/* Does the task still show the memory of the reference, which must be there? */
+IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same);
+
+/*
+ * The reference, or one for the moment; general_return_reference when done. Only
+ * virtual memory.
+ */
+IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
+                                  struct IOMemoryReference **reference);
+void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference);
+
+/* Copy and judge the ranges; what they are is decided here (IOGeneralMemoryDescriptor_ranges.c). */
+IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                            UInt32 count);
+void general_drop_ranges(IOGeneralMemoryDescriptor *self);
+
+/* Unpin the pages of a prepared virtual descriptor, whatever its count. */
+void general_unwire(IOGeneralMemoryDescriptor *self);
+
+/* Forget them, still pinned: a device may go on writing there. */
+void general_abandon(IOGeneralMemoryDescriptor *self);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ranges of a general descriptor: judged, kept, and joined into source runs. */
+#include <string.h>
+
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+
+/* Physical memory has 32-bit page numbers, except another processor's. */
+static IOReturn check_physical(const IOGeneralMemoryDescriptor *self, uint64_t end)
+{
+    uint64_t rounded;
+
+    if (round_page_overflow(end, &rounded)) {
+        return kIOReturnBadArgument;
+    }
+    if ((self->super.flags & kIOMemoryRemote) == 0 && atop(end - 1) > UINT32_MAX) {
+        return kIOReturnBadArgument;
+    }
+    return kIOReturnSuccess;
+}
+
+/* One range, not empty. */
+static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddressRange *range)
+{
+    uint64_t end, rounded;
+
+    if (__builtin_add_overflow(range->address, range->length, &end)) {
+        return kIOReturnBadArgument;
+    }
+    if (general_is_physical(self)) {
+        return check_physical(self, end);
+    }
+    if (self->reference != NULL) {
+        return kIOReturnSuccess; /* it says what there is, whatever shows it */
+    }
+    if (round_page_overflow(end, &rounded) ||
+        !platform_map_is_legal(get_task_map(self->task), range->address, range->length)) {
+        return kIOReturnVMError;
+    }
+    return kIOReturnSuccess;
+}
+
+/* Judge all ranges; leaves length and rangePages. */
+static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                             UInt32 count)
+{
+    UInt32 i;
+
+    self->rangePages = 0;
+    for (i = 0; i < count; i++) {
+        const IOAddressRange *range = &ranges[i];
+        IOReturn status;
+
+        if (range->length == 0) {
+            continue;
+        }
+        status = check_range(self, range);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        if (__builtin_add_overflow(self->super.length, range->length, &self->super.length)) {
+            return kIOReturnBadArgument;
+        }
+        self->rangePages += atop(round_page(range->address + range->length)) - atop(range->address);
+    }
+    if (!general_is_physical(self) && self->rangePages > platform_ram_pages()) {
+        return kIOReturnNoResources;
+    }
+    return kIOReturnSuccess;
+}
+
+static IOReturn keep_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                            UInt32 count)
+{
+    self->rangeCount = count;
+    if ((self->super.flags & kIOMemoryAsReference) != 0) {
+        self->ranges = ranges;
+        return kIOReturnSuccess;
+    }
+    if (count == 1) {
+        self->super.flags |= kIOMemoryAsReference; /* shows in getFlags, as it always did */
+        self->range = ranges[0];
+        self->ranges = &self->range;
+        return kIOReturnSuccess;
+    }
+    self->ownRanges = platform_alloc(count * sizeof(*ranges));
+    if (self->ownRanges == NULL) {
+        return kIOReturnNoMemory;
+    }
+    memcpy(self->ownRanges, ranges, count * sizeof(*ranges));
+    self->ranges = self->ownRanges;
+    return kIOReturnSuccess;
+}
+
+IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
+                            UInt32 count)
+{
+    IOReturn status = check_ranges(self, ranges, count);
+    UInt32 i;
+
+    if (status == kIOReturnSuccess) {
+        status = keep_ranges(self, ranges, count);
+    }
+    if (status != kIOReturnSuccess) {
+        self->super.length = 0;
+        return status;
+    }
+    if (!IOMemoryRuns_init(&self->source, count)) {
+        return kIOReturnNoMemory;
+    }
+    for (i = 0; i < count; i++) {
+        IOMemoryRuns_append(&self->source, ranges[i].address, ranges[i].length);
+    }
+    if (general_is_physical(self) && self->source.count != 0) {
+        self->highestPage = 0;
+        for (i = 0; i < count; i++) {
+            const uint64_t end = ranges[i].address + ranges[i].length;
+
+            if (ranges[i].length != 0 && atop(end - 1) > self->highestPage) {
+                self->highestPage = atop(end - 1);
+            }
+        }
+    }
+    return kIOReturnSuccess;
+}
+
+void general_drop_ranges(IOGeneralMemoryDescriptor *self)
+{
+    IOMemoryRuns_free(&self->source);
+    platform_free(self->ownRanges);
+    self->ownRanges = NULL;
+    self->ranges = NULL;
+    self->rangeCount = 0;
+    self->rangePages = 0;
+}

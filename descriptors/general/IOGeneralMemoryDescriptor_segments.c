@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the bytes of a general descriptor are. */
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+
+addr64_t general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                      IOByteCount *length, IOOptionBits options)
+{
+    const IOGeneralMemoryDescriptor *self = general_of(base);
+    const struct IOMemoryRuns *runs =
+        (options & _kIOMemorySourceSegment) != 0 ? &self->source : self->resident;
+    const struct IOMemoryRun *run;
+    uint64_t end;
+
+    if (runs == NULL) {
+        *length = 0;
+        IOMemory_fail(kIOReturnNotReady);
+        return 0;
+    }
+    run = IOMemoryRuns_find(runs, offset);
+    end = run->end < base->length ? run->end : base->length;
+    *length = end - offset;
+    return run->address + (offset - IOMemoryRuns_start(runs, run));
+}
+
+/*
+ * Put out all but the last run of bytes [offset, end), whole, while there is room,
+ * and collect the next. For a sink that has no reason to cut or to refuse one; runs
+ * do not continue each other, so each is final when the next begins. `run` is the
+ * one that begins at `offset`; what is collected comes before it.
+ */
+static __attribute__((noinline)) void walk_whole_runs(struct IOSegmentSink *sink,
+                                                      const struct IOMemoryRun *run,
+                                                      uint64_t offset, uint64_t end)
+{
+    IOSegmentOutput *const output = sink->output;
+    void *const segments = sink->segments;
+    const uint64_t first = offset - sink->length;
+    const UInt32 stop = sink->maxSegments;
+    uint64_t address = sink->address, length = sink->length;
+    UInt32 index = sink->index;
+
+    do {
+        output((IOPhysicalSegment){address, length}, segments, index++);
+        address = run->address;
+        length = run->end - offset;
+        offset = run->end;
+        run++;
+    } while (offset < end && index != stop);
+    if (offset > end) {
+        length -= offset - end;
+        offset = end;
+    }
+    sink->produced += offset - length - first;
+    sink->index = index;
+    sink->address = address;
+    sink->length = length;
+}
+
+/*
+ * The same where runs may have to be cut, at any byte: all but what may be part of
+ * the last entry is put out. The collected run is not longer than an entry.
+ */
+static __attribute__((noinline)) void walk_cut_runs(struct IOSegmentSink *sink,
+                                                    const struct IOMemoryRun *run, uint64_t offset,
+                                                    uint64_t end)
+{
+    IOSegmentOutput *const output = sink->output;
+    void *const segments = sink->segments;
+    const uint64_t first = offset - sink->length, most = sink->maxSegment;
+    const UInt32 stop = sink->maxSegments;
+    uint64_t address = sink->address, length = sink->length;
+    UInt32 index = sink->index;
+
+    do {
+        output((IOPhysicalSegment){address, length}, segments, index++);
+        address = run->address;
+        length = (run->end < end ? run->end : end) - offset;
+        offset += length;
+        run++;
+        while (length > most && index != stop) {
+            output((IOPhysicalSegment){address, most}, segments, index++);
+            address += most;
+            length -= most;
+        }
+    } while (offset < end && index != stop);
+    sink->produced += offset - length - first;
+    sink->index = index;
+    sink->address = address;
+    sink->length = length;
+}
+
+/* The same where a run may be misaligned. */
+static void walk_aligned_runs(struct IOSegmentSink *sink, const struct IOMemoryRun *run,
+                              uint64_t offset, uint64_t end)
+{
+    for (; offset < end; run++) {
+        const uint64_t stop = run->end < end ? run->end : end;
+
+        if (!IOSegmentSink_put(sink, run->address, stop - offset)) {
+            return;
+        }
+        offset = stop;
+    }
+}
+
+static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sink, uint64_t offset,
+                      uint64_t end)
+{
+    const struct IOMemoryRun *run = IOMemoryRuns_find(runs, offset);
+    const uint64_t begin = offset - IOMemoryRuns_start(runs, run);
+    const uint64_t stop = run->end < end ? run->end : end;
+
+    /* The first piece may continue what another descriptor delivered. */
+    if (!IOSegmentSink_put(sink, run->address + begin, stop - offset) || stop == end) {
+        return;
+    }
+    run++;
+    if (sink->alignmentMask != 0) {
+        walk_aligned_runs(sink, run, stop, end);
+    } else if (runs->longest > sink->maxSegment) {
+        walk_cut_runs(sink, run, stop, end);
+    } else {
+        walk_whole_runs(sink, run, stop, end);
+    }
+}
+
+IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
+                      IOByteCount end)
+{
+    const IOGeneralMemoryDescriptor *self = general_of(base);
+
+    if ((sink->view & IOSEGMENT_CPU) != 0) {
+        if ((base->flags & kIOMemoryRemote) != 0) {
+            return kIOReturnNotAttached;
+        }
+        if ((sink->view & IOSEGMENT_STORE) != 0 && (base->flags & kIOMemoryPreparedReadOnly) != 0) {
+            return kIOReturnNotWritable;
+        }
+    }
+    if (self->resident == NULL) {
+        return kIOReturnNotReady;
+    }
+    walk_runs(self->resident, sink, offset, end);
+    return kIOReturnSuccess;
+}
+
+void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                              struct IODMAMapSize *size)
+{
+    const struct IOMemoryRuns *runs = &general_of(base)->source;
+    const struct IOMemoryRun *run;
+
+    if (offset >= end) {
+        return;
+    }
+    for (run = IOMemoryRuns_find(runs, offset); offset < end; run++) {
+        const uint64_t stop = run->end < end ? run->end : end;
+
+        IODMAMapSize_add(size, run->address + (offset - IOMemoryRuns_start(runs, run)),
+                         stop - offset);
+        offset = stop;
+    }
+}
+
+void general_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+{
+    const IOGeneralMemoryDescriptor *self = general_of(base);
+
+    descriptor_get_characteristics(base, out);
+    out->fSGCount = self->rangeCount;
+    out->fPages = (UInt32)self->rangePages;
+    out->fIsPrepared = self->resident != NULL;
+    if (self->resident == NULL || self->resident->count == 0) {
+        return;
+    }
+    out->fHighestPage = (ppnum_t)self->highestPage;
+    if (self->resident->count == 1) {
+        out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
+    }
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
+
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/map/IOMemoryMap_private.h"
+
+/* A general descriptor without ranges: only its length means something. */
+struct IOGuardPageMemoryDescriptor {
+    IOGeneralMemoryDescriptor super;
+};
+
+static IOReturn guard_prepare(IOMemoryDescriptor *base, IODirection direction)
+{
+    (void)direction;
+    if (base->wireCount == UINT32_MAX) {
+        return kIOReturnNoResources;
+    }
+    base->wireCount++;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
+{
+    (void)direction;
+    if (base->wireCount == 0) {
+        return kIOReturnNotReady;
+    }
+    if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    base->wireCount--;
+    return kIOReturnSuccess;
+}
+
+/* As if it lay at address 0, to whoever reckons with page offsets only. */
+static addr64_t guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                           IOByteCount *length, IOOptionBits options)
+{
+    if ((options & _kIOMemorySourceSegment) != 0) {
+        *length = base->length - offset;
+        return offset;
+    }
+    *length = 0;
+    IOMemory_fail(kIOReturnNotPermitted);
+    return 0;
+}
+
+static uint64_t guard_get_preparation_id(IOMemoryDescriptor *base)
+{
+    (void)base;
+    return kIOPreparationIDAlwaysPrepared;
+}
+
+static void guard_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+{
+    descriptor_get_characteristics(base, out);
+    out->fSGCount = 1;
+    out->fPages = (UInt32)atop(base->length);
+}
+
+/* Nothing but the reservation, whatever access is asked for. */
+static IOReturn guard_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
+                             IOVirtualAddress *atAddress, IOOptionBits options,
+                             IOByteCount sourceOffset, IOByteCount length)
+{
+    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
+    IOByteCount offset;
+    IOReturn status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
+
+    (void)addressMap;
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryMap_reserve(map, options, offset & PAGE_MASK, length);
+    }
+    map->mapped = status == kIOReturnSuccess;
+    return status;
+}
+
+/* There are no contents that could be taken away, and no bytes to charge anybody for. */
+static IOReturn guard_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
+                                    IOOptionBits *oldState)
+{
+    (void)base, (void)newState;
+    *oldState = kIOMemoryPurgeableNonVolatile;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_set_ownership(IOMemoryDescriptor *base, task_t newOwner, int newLedgerTag,
+                                    IOOptionBits newLedgerOptions)
+{
+    (void)base, (void)newOwner, (void)newLedgerTag, (void)newLedgerOptions;
+    return kIOReturnSuccess;
+}
+
+static IOReturn guard_get_page_counts(IOMemoryDescriptor *base, IOByteCount *residentPageCount,
+                                      IOByteCount *dirtyPageCount)
+{
+    (void)base;
+    *residentPageCount = *dirtyPageCount = 0;
+    return kIOReturnSuccess;
+}
+
+static void guard_free(OSObject *object)
+{
+    ((IOMemoryDescriptor *)object)->wireCount = 0; /* no page was pinned */
+    IOGeneralMemoryDescriptor_class.meta.free(object);
+}
+
+static uint32_t instances;
+
+OS_CLASS(IOMemoryDescriptorClass, IOGuardPageMemoryDescriptor);
+const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
+    .meta = {"IOGuardPageMemoryDescriptor", &IOGeneralMemoryDescriptor_metaClass,
+             sizeof(IOGuardPageMemoryDescriptor), &instances, guard_free},
+    .initWithOptions = descriptor_init_with_options,
+    .prepare = guard_prepare,
+    .complete = guard_complete,
+    .getPhysicalSegment = guard_get_physical_segment,
+    .walk = descriptor_walk,
+    .getPreparationID = guard_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = descriptor_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = guard_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = descriptor_make_mapping,
+    .doMap = guard_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = guard_set_purgeable,
+    .setOwnership = guard_set_ownership,
+    .getPageCounts = guard_get_page_counts,
+};
+
+static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
+{
+    IOMemoryDescriptor *base;
+    uint64_t rounded;
+
+    if (self == NULL || size == 0 || round_page_overflow(size, &rounded)) {
+        return kIOReturnBadArgument;
+    }
+    base = &self->super.super;
+    if (base->wireCount != 0 || base->dmaActive != 0) {
+        return kIOReturnBusy;
+    }
+    IOMemoryDescriptor_emptyMappings(base);
+    base->length = rounded;
+    base->flags = kIOMemoryTypeVirtual | kIODirectionOutIn;
+    self->super.task = kernel_task;
+    return kIOReturnSuccess;
+}
+
+bool IOGuardPageMemoryDescriptor_initWithSize(IOGuardPageMemoryDescriptor *self, vm_size_t size)
+{
+    const IOReturn status = initialise(self, size);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return status == kIOReturnSuccess;
+}
+
+IOGuardPageMemoryDescriptor *IOGuardPageMemoryDescriptor_withSize(vm_size_t size)
+{
+    OSObject *object = OSMetaClass_allocate(&IOGuardPageMemoryDescriptor_metaClass);
+    IOGuardPageMemoryDescriptor *self = (IOGuardPageMemoryDescriptor *)object;
+
+    if (self != NULL && !IOGuardPageMemoryDescriptor_initWithSize(self, size)) {
+        OSObject_release(object);
+        return NULL;
+    }
+    return self;
+}
+
+IOReturn IOGuardPageMemoryDescriptor_doMap(IOGuardPageMemoryDescriptor *self, vm_map_t addressMap,
+                                           IOVirtualAddress *atAddress, IOOptionBits options,
+                                           IOByteCount sourceOffset, IOByteCount length)
+{
+    return IOMemoryDescriptor_doMap(self, addressMap, atAddress, options, sourceOffset, length);
+}
+
+void IOGuardPageMemoryDescriptor_free(IOGuardPageMemoryDescriptor *self)
+{
+    IOMemoryDescriptor_free(self);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The live blocks: a search tree by address, kept balanced by giving each node a
+ * priority that is a hash of its address (a treap). Interrupt handlers may free, so
+ * the tree and the counters change with interrupts masked.
+ */
+#include "descriptors/malloc/IOMalloc_private.h"
+#include "descriptors/platform.h"
+
+const char *const IOMallocFamily_names[kIOMallocFamilyCount] = {
+    [kIOMallocGeneral] = "general",   [kIOMallocAligned] = "aligned",
+    [kIOMallocPageable] = "pageable", [kIOMallocContiguous] = "contiguous",
+    [kIOMallocData] = "data",
+};
+
+static struct IOMallocBlock *root;
+static struct IOMallocBlock *waiting;
+static IOMallocStatistics statistics[kIOMallocFamilyCount];
+
+static uint64_t priority(const struct IOMallocBlock *block)
+{
+    uint64_t x = block->address;
+
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u; /* splitmix64 */
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/* Divide a tree into what is below an address and the rest. */
+static void split(struct IOMallocBlock *tree, uint64_t address, struct IOMallocBlock **below,
+                  struct IOMallocBlock **rest)
+{
+    while (tree != NULL) {
+        if (tree->address < address) {
+            *below = tree;
+            below = &tree->high;
+            tree = tree->high;
+        } else {
+            *rest = tree;
+            rest = &tree->low;
+            tree = tree->low;
+        }
+    }
+    *below = NULL;
+    *rest = NULL;
+}
+
+/* One tree of two, all of whose first is below all of the second. */
+static struct IOMallocBlock *join(struct IOMallocBlock *first, struct IOMallocBlock *second)
+{
+    struct IOMallocBlock *tree;
+    struct IOMallocBlock **link = &tree;
+
+    while (first != NULL && second != NULL) {
+        if (priority(first) > priority(second)) {
+            *link = first;
+            link = &first->high;
+            first = first->high;
+        } else {
+            *link = second;
+            link = &second->low;
+            second = second->low;
+        }
+    }
+    *link = first != NULL ? first : second;
+    return tree;
+}
+
+/* The link to the block at an address, or to where its search ends. */
+static struct IOMallocBlock **find(uint64_t address)
+{
+    struct IOMallocBlock **link = &root;
+
+    while (*link != NULL && (*link)->address != address) {
+        link = address < (*link)->address ? &(*link)->low : &(*link)->high;
+    }
+    return link;
+}
+
+void IOMallocBlocks_add(struct IOMallocBlock *block)
+{
+    const uint64_t own = priority(block);
+    const platform_irq_state before = platform_irq_mask();
+    IOMallocStatistics *counters = &statistics[block->family];
+    struct IOMallocBlock **link = &root;
+
+    while (*link != NULL && priority(*link) >= own) {
+        link = block->address < (*link)->address ? &(*link)->low : &(*link)->high;
+    }
+    split(*link, block->address, &block->low, &block->high);
+    *link = block;
+    counters->blocks++;
+    counters->bytes += block->size;
+    if (counters->bytes > counters->highWater) {
+        counters->highWater = counters->bytes;
+    }
+    platform_irq_restore(before);
+}
+
+struct IOMallocBlock *IOMallocBlocks_remove(uint64_t address, IOMallocFamily family)
+{
+    const platform_irq_state before = platform_irq_mask();
+    struct IOMallocBlock **link = find(address);
+    struct IOMallocBlock *block = *link;
+
+    if (block != NULL && block->family != family) {
+        block = NULL;
+    }
+    if (block != NULL) {
+        *link = join(block->low, block->high);
+        statistics[family].blocks--;
+        statistics[family].bytes -= block->size;
+    }
+    platform_irq_restore(before);
+    return block;
+}
+
+bool IOMallocBlocks_next(uint64_t address, struct IOMallocBlock *copy)
+{
+    const platform_irq_state before = platform_irq_mask();
+    const struct IOMallocBlock *best = NULL;
+    const struct IOMallocBlock *block = root;
+
+    while (block != NULL) {
+        if (block->address >= address) {
+            best = block;
+            block = block->low;
+        } else {
+            block = block->high;
+        }
+    }
+    if (best != NULL) {
+        *copy = *best;
+    }
+    platform_irq_restore(before);
+    return best != NULL;
+}
+
+void IOMallocBlocks_wait(struct IOMallocBlock *block)
+{
+    const platform_irq_state before = platform_irq_mask();
+
+    block->next = waiting;
+    waiting = block;
+    statistics[block->family].waiting++;
+    platform_irq_restore(before);
+}
+
+struct IOMallocBlock *IOMallocBlocks_takeWaiting(void)
+{
+    const platform_irq_state before = platform_irq_mask();
+    struct IOMallocBlock *taken = waiting;
+    const struct IOMallocBlock *block;
+
+    waiting = NULL;
+    for (block = taken; block != NULL; block = block->next) {
+        statistics[block->family].waiting--;
+    }
+    platform_irq_restore(before);
+    return taken;
+}
+
+void IOMallocBlocks_countFailure(IOMallocFamily family)
+{
+    statistics[family].failures++;
+}
+
+void IOMallocGetStatistics(IOMallocFamily family, IOMallocStatistics *out)
+{
+    platform_irq_state before;
+
+    if (out == NULL) {
+        return;
+    }
+    before = platform_irq_mask();
+    *out = (unsigned)family < kIOMallocFamilyCount ? statistics[family] : (IOMallocStatistics){0};
+    platform_irq_restore(before);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The family whose memory comes when it is touched. */
+#include "descriptors/malloc/IOMalloc_private.h"
+#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/platform.h"
+
+#define MOST_ALIGNMENT ((vm_size_t)2 << 20)
+
+#define CALLER __builtin_return_address(0)
+
+static void *allocate(vm_size_t size, vm_size_t alignment, const void *caller)
+{
+    struct IOMallocBlock *block;
+    kern_return_t status;
+    void *memory = NULL;
+
+    if ((alignment & (alignment - 1)) != 0 || alignment > MOST_ALIGNMENT) {
+        IOMemory_fail(alignment > UINT32_MAX || (alignment & (alignment - 1)) != 0
+                          ? kIOReturnBadArgument
+                          : kIOReturnUnsupported);
+        return NULL;
+    }
+    block = IOMalloc_begin(kIOMallocPageable, size, caller);
+    if (block == NULL) {
+        return NULL;
+    }
+    block->extent = round_page(size);
+    status = platform_pageable_alloc(block->extent, alignment < PAGE_SIZE ? PAGE_SIZE : alignment,
+                                     &memory);
+    return IOMalloc_finish(block, memory,
+                           status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory
+                                                            : IOReturn_fromKernel(status));
+}
+
+void *IOMallocPageable(vm_size_t size, vm_size_t alignment)
+{
+    return allocate(size, alignment, CALLER);
+}
+
+void *IOMallocPageableZero(vm_size_t size, vm_size_t alignment)
+{
+    return allocate(size, alignment, CALLER);
+}
+
+void IOFreePageable(void *address, vm_size_t size)
+{
+    IOMalloc_free(address, size, kIOMallocPageable, CALLER);
+}

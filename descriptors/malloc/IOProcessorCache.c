@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/IOProcessorCache.h"
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/platform_vm.h"
+
+IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCount length)
+{
+    if (task != kernel_task) {
+        return IOMemory_fail(kIOReturnUnsupported);
+    }
+    if (address + length < address) {
+        return IOMemory_fail(kIOReturnBadArgument);
+    }
+    if (length == 0) {
+        platform_cache_clean_invalidate(NULL, 0); /* the barrier */
+    }
+    while (length != 0) {
+        struct platform_window window;
+
+        if (platform_kernel_window(address, length, &window) != KERN_SUCCESS) {
+            return IOMemory_fail(kIOReturnVMError);
+        }
+        if (window.address != NULL) {
+            platform_cache_clean_invalidate(window.address, window.length);
+        }
+        address += window.length;
+        length -= window.length;
+    }
+    return kIOReturnSuccess;
+}
+
+/*
+ * The pages come first, so that none is zeroed through the cache when it is uncached
+ * here already; the page tables forget the old mode before the lines are written back,
+ * and the new one is not used before that.
+ */
+static kern_return_t set_mode(uint64_t address, uint64_t length, unsigned mode)
+{
+    kern_return_t status = platform_map_check(kernel_map, address, length);
+
+    if (status == KERN_SUCCESS) {
+        status = platform_map_fill(kernel_map, address, length);
+    }
+    if (status == KERN_SUCCESS) {
+        status = platform_map_set_cache(kernel_map, address, length, mode);
+    }
+    return status;
+}
+
+IOReturn IOSetProcessorCacheMode(task_t task, IOVirtualAddress address, IOByteCount length,
+                                 IOOptionBits cacheMode)
+{
+    kern_return_t status;
+
+    if (task != kernel_task || ((address | length) & PAGE_MASK) != 0) {
+        return IOMemory_fail(kIOReturnUnsupported);
+    }
+    if (cacheMode > kIOPostedCombinedReordered || address + length < address) {
+        return IOMemory_fail(kIOReturnBadArgument);
+    }
+    if (length == 0) {
+        return kIOReturnSuccess;
+    }
+    status = set_mode(address, length, cacheMode);
+    if (status != KERN_SUCCESS) {
+        return IOMemory_fail(status == KERN_MEMORY_ERROR ? kIOReturnNoResources
+                                                         : IOReturn_fromKernel(status));
+    }
+    return IOFlushProcessorCache(task, address, length);
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The class record, accessors, and the life of a map. */
+#include "descriptors/map/IOMemoryMap_private.h"
+
+static struct platform_recursive_lock mapping_lock;
+
+void IOMemory_lock(void)
+{
+    platform_recursive_lock(&mapping_lock);
+}
+
+void IOMemory_unlock(void)
+{
+    platform_recursive_unlock(&mapping_lock);
+}
+
+static void task_died(void *self)
+{
+    IOMemoryMap_taskDied(self);
+}
+
+bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAddress,
+                      IOOptionBits options, mach_vm_size_t offset, mach_vm_size_t length)
+{
+    const vm_map_t map = get_task_map(intoTask);
+
+    if (self == NULL || map == NULL || self->map != NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    platform_map_retain(map);
+    self->map = map;
+    self->task = intoTask;
+    if (intoTask != kernel_task) {
+        self->watch.died = task_died;
+        self->watch.context = self;
+        platform_task_watch(intoTask, &self->watch);
+    }
+    self->address = toAddress;
+    self->options = options;
+    self->offset = offset;
+    self->length = length;
+    return true;
+}
+
+bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef memory,
+                                     mach_vm_size_t offset)
+{
+    IOMemoryDescriptor *former;
+
+    if (self == NULL || memory.descriptor == NULL ||
+        !IOMemoryDescriptor_holds(memory.descriptor, offset, self->length)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    IOMemory_lock();
+    former = self->memory;
+    if (former != memory.descriptor) {
+        OSObject_retain(memory.descriptor);
+        IOMemoryDescriptor_removeMapping(former, self);
+        self->memory = memory.descriptor;
+        OSObject_release(former);
+    }
+    self->offset = offset;
+    IOMemory_unlock();
+    return true;
+}
+
+static void leave_super_map(IOMemoryMap *self)
+{
+    IOMemoryMap **link;
+
+    if (self->superMap == NULL) {
+        return;
+    }
+    for (link = &self->superMap->borrowers; *link != self; link = &(*link)->nextBorrower) {
+    }
+    *link = self->nextBorrower;
+    OSSafeReleaseNULL(self->superMap);
+}
+
+/* The mapping is gone, whoever took it away. */
+static void forget_mapping(IOMemoryMap *self)
+{
+    IOMemoryMap_dropPins(self);
+    self->mapped = false;
+    self->blocked = false;
+    self->address = 0;
+    self->size = 0;
+    leave_super_map(self);
+    while (self->borrowers != NULL) {
+        forget_mapping(self->borrowers);
+    }
+    IOMemoryMap_dropParts(self);
+}
+
+IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    IOMemory_lock();
+    if (self->mapped) {
+        if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
+            status = IOMemoryDescriptor_doUnmap(self->memory, NULL, (IOVirtualAddress)self, 0);
+        }
+        if (status == kIOReturnSuccess) {
+            forget_mapping(self);
+        }
+    }
+    IOMemory_unlock();
+    return status;
+}
+
+/* The address space without its task. */
+static void leave_task(IOMemoryMap *self)
+{
+    platform_task_unwatch(&self->watch);
+    self->task = TASK_NULL;
+    if (self->map != NULL) {
+        platform_map_release(self->map);
+        self->map = NULL;
+    }
+}
+
+void IOMemoryMap_taskDied(IOMemoryMap *self)
+{
+    if (!OSObject_taggedTryRetain(self, NULL)) { /* the maps that borrow may hold the last ones */
+        return;
+    }
+    IOMemory_lock();
+    if (self->unmapAtDeath) {
+        IOMemoryMap_unmap(self);
+    }
+    forget_mapping(self); /* the pages go with the address space */
+    leave_task(self);
+    IOMemory_unlock();
+    OSObject_release(self);
+}
+
+IOReturn IOMemoryMap_userClientUnmap(IOMemoryMap *self)
+{
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    self->unmapAtDeath = true;
+    return kIOReturnSuccess;
+}
+
+static void map_free(OSObject *object)
+{
+    IOMemoryMap *self = (IOMemoryMap *)object;
+
+    IOMemory_lock();
+    if (IOMemoryMap_unmap(self) != kIOReturnSuccess) {
+        platform_log("IOMemoryMap %p freed, but its mapping at %#llx stays", (void *)self,
+                     (unsigned long long)self->address);
+        forget_mapping(self);
+    }
+    if (self->memory != NULL) {
+        IOMemoryDescriptor_removeMapping(self->memory, self);
+        OSSafeReleaseNULL(self->memory);
+    }
+    leave_task(self);
+    IOMemory_unlock();
+    OSObject_free(self);
+}
+
+void IOMemoryMap_free(IOMemoryMap *self)
+{
+    if (self != NULL) {
+        self->super.metaClass->free(&self->super);
+    }
+}
+
+static uint32_t instances;
+
+OS_CLASS(OSMetaClass, IOMemoryMap);
+const OSMetaClass IOMemoryMap_class = {"IOMemoryMap", &OSObject_metaClass, sizeof(IOMemoryMap),
+                                       &instances, map_free};
+
+IOVirtualAddress IOMemoryMap_getVirtualAddress(IOMemoryMap *self)
+{
+    return self != NULL && self->mapped ? self->address : 0;
+}
+
+mach_vm_address_t IOMemoryMap_getAddress(IOMemoryMap *self)
+{
+    return IOMemoryMap_getVirtualAddress(self);
+}
+
+IOByteCount IOMemoryMap_getLength(IOMemoryMap *self)
+{
+    return self == NULL ? 0 : self->length;
+}
+
+mach_vm_size_t IOMemoryMap_getSize(IOMemoryMap *self)
+{
+    return IOMemoryMap_getLength(self);
+}
+
+task_t IOMemoryMap_getAddressTask(IOMemoryMap *self)
+{
+    return self == NULL ? TASK_NULL : self->task;
+}
+
+IOMemoryDescriptor *IOMemoryMap_getMemoryDescriptor(IOMemoryMap *self)
+{
+    return self == NULL ? NULL : self->memory;
+}
+
+IOOptionBits IOMemoryMap_getMapOptions(IOMemoryMap *self)
+{
+    return self == NULL ? 0 : self->options;
+}
+
+IOPhysicalAddress IOMemoryMap_getPhysicalSegment(IOMemoryMap *self, IOByteCount offset,
+                                                 IOByteCount *length, IOOptionBits options)
+{
+    IOPhysicalAddress address;
+    IOByteCount unused;
+
+    if (length == NULL) {
+        length = &unused;
+    }
+    *length = 0;
+    if (self == NULL || self->memory == NULL || offset >= self->length) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    address =
+        IOMemoryDescriptor_getPhysicalSegment(self->memory, self->offset + offset, length, options);
+    if (*length > self->length - offset) {
+        *length = self->length - offset;
+    }
+    return address;
+}
+
+IOPhysicalAddress IOMemoryMap_getPhysicalAddress(IOMemoryMap *self)
+{
+    return IOMemoryMap_getPhysicalSegment(self, 0, NULL, 0);
+}
+
+const OSMetaClass *IOMemoryMap_getMetaClass(const IOMemoryMap *self)
+{
+    return OSObject_getMetaClass(self);
+}

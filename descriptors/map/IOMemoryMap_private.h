@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside a map; for its files, the classes' doMap and doUnmap, and white-box tests. */
+#ifndef DESCRIPTORS_IOMEMORYMAP_PRIVATE_H
+#define DESCRIPTORS_IOMEMORYMAP_PRIVATE_H
+
+#include "descriptors/IOMemoryMap.h"
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/platform_vm.h"
+
+/* An option of the classes among themselves: share no existing map, be one like any other. */
+#define IOMAP_FRESH 0x00010000u
+
+/* Another one: be part of a composite's map, and of no use to anybody else. With Overwrite. */
+#define IOMAP_PART 0x00020000u
+
+#define IOMAP_LARGE_GUARD 65536u /* bytes */
+_Static_assert(IOMAP_LARGE_GUARD % PAGE_SIZE == 0, "guards are whole pages");
+
+struct IOMemoryMap {
+    OSObject super;
+    IOMemoryDescriptor *memory; /* retained; NULL in a half-built map */
+    uint64_t offset;            /* of the first byte in memory */
+    uint64_t length;            /* bytes */
+    IOOptionBits options;
+    unsigned cache; /* kIO...Cache in effect; the default: of each part its own */
+
+    task_t task;  /* NULL once dead */
+    vm_map_t map; /* with a reference; NULL once the task is dead */
+    struct platform_task_watch watch;
+
+    bool mapped;
+    bool blocked;         /* by redirect to nothing */
+    bool unmapAtDeath;    /* see userClientUnmap */
+    uint64_t address;     /* of the first byte if mapped, else what is asked for */
+    uint64_t start, size; /* what doMap entered, guards included; doUnmap removes it */
+
+    IOMemoryMap *superMap;     /* retained: whose pages these are; NULL: its own */
+    IOMemoryMap *borrowers;    /* those whose superMap this is */
+    IOMemoryMap *nextBorrower; /* in superMap's list */
+    IOMemoryMap *next, **link; /* in the set of memory; link NULL: not in it */
+
+    IOMemoryMap *parts;    /* of a composite's map: those of its children, retained */
+    IOMemoryMap *nextPart; /* in the list that it is in */
+
+    struct IOMemoryMapPin *pins; /* of wireRange, one for each page; NULL: none ever */
+};
+
+/* The one lock over all sets, maps and redirections. Recursive. */
+void IOMemory_lock(void);
+void IOMemory_unlock(void);
+
+/* The pages that the map shows, without guards. */
+static inline uint64_t IOMemoryMap_firstPage(const IOMemoryMap *self)
+{
+    return trunc_page(self->address);
+}
+
+static inline uint64_t IOMemoryMap_pageBytes(const IOMemoryMap *self)
+{
+    return round_page((self->address & PAGE_MASK) + self->length);
+}
+
+/* Bytes of guard on either side that the options ask for. */
+uint64_t IOMemoryMap_guardSize(IOOptionBits options);
+
+/*
+ * Ask a descriptor for a map, the arguments being judged. NULL: the last error says why.
+ * (IOMemoryDescriptor_map.c)
+ */
+IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
+                                           IOOptionBits options, uint64_t offset, uint64_t length);
+
+/*
+ * IOMemoryMap_reserve.c: an interval without access for `length` bytes, where the
+ * options want it; the first byte has this page offset. Sets address, start and size.
+ * kIOReturnNotAligned, kIOReturnNoSpace, kIOReturnNoMemory.
+ */
+IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t skew,
+                             uint64_t length);
+
+/* Take back all that is shown there; what the caller had reserved is reserved again. */
+void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
+
+/* Let go of the parts; they leave the address space as it is. */
+void IOMemoryMap_dropParts(IOMemoryMap *self);
+
+/* IOMemoryMap_wire.c: give back all pins of wireRange; are there any? */
+void IOMemoryMap_dropPins(IOMemoryMap *self);
+bool IOMemoryMap_hasPins(const IOMemoryMap *self);
+
+#endif

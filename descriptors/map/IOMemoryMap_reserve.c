@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The interval of a map that is put together from parts, or from nothing. */
+#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/reference/IOMemoryReference_private.h"
+
+static enum platform_placement placement_of(IOOptionBits options)
+{
+    if ((options & kIOMapAnywhere) != 0) {
+        return PLATFORM_ANYWHERE;
+    }
+    return (options & kIOMapOverwrite) != 0 ? PLATFORM_OVERWRITE : PLATFORM_FIXED;
+}
+
+IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t skew,
+                             uint64_t length)
+{
+    const enum platform_placement placement = placement_of(options);
+    const uint64_t guard = IOMemoryMap_guardSize(options);
+    struct platform_view nothing = {0};
+    uint64_t start = 0, size;
+    kern_return_t status;
+
+    if (placement != PLATFORM_ANYWHERE && (self->address & PAGE_MASK) != skew) {
+        return kIOReturnNotAligned;
+    }
+    if (__builtin_add_overflow(length, skew, &size) || round_page_overflow(size, &size) ||
+        __builtin_add_overflow(size, 2 * guard, &size)) {
+        return kIOReturnNoSpace;
+    }
+    if (placement != PLATFORM_ANYWHERE) {
+        start = self->address - skew;
+    }
+    nothing.pages = atop(size);
+    status = platform_map_show(self->map, &start, placement, &nothing);
+    if (status != KERN_SUCCESS) {
+        return IOMemoryReference_showFailure(status);
+    }
+    self->start = start;
+    self->size = size;
+    self->address = start + guard + skew;
+    return kIOReturnSuccess;
+}
+
+void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options)
+{
+    const struct platform_view nothing = {.pages = atop(self->size)};
+
+    if ((options & kIOMapOverwrite) == 0 ||
+        platform_map_show(self->map, &self->start, PLATFORM_OVERWRITE, &nothing) != KERN_SUCCESS) {
+        platform_map_remove(self->map, self->start, self->size);
+    }
+    self->size = 0;
+}
+
+void IOMemoryMap_dropParts(IOMemoryMap *self)
+{
+    while (self->parts != NULL) {
+        IOMemoryMap *const part = self->parts;
+
+        self->parts = part->nextPart;
+        OSObject_release(part);
+    }
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Answering a request with a map that exists: contract file 10, section 9.2. */
+#include "descriptors/map/IOMemoryMap_private.h"
+
+uint64_t IOMemoryMap_guardSize(IOOptionBits options)
+{
+    if ((options & kIOMapGuardedSmall) != 0) {
+        return PAGE_SIZE; /* both bits mean the small one too */
+    }
+    return (options & kIOMapGuardedLarge) != 0 ? IOMAP_LARGE_GUARD : 0;
+}
+
+/* Would the bytes be seen in the same way? */
+static bool looks_alike(const IOMemoryMap *self, const IOMemoryMap *request)
+{
+    const unsigned cache = (request->options & kIOMapCacheMask) >> kIOMapCacheShift;
+
+    return ((self->options ^ request->options) & kIOMapReadOnly) == 0 &&
+           IOMemoryMap_guardSize(self->options) == IOMemoryMap_guardSize(request->options) &&
+           (cache == kIODefaultCache || cache == self->cache);
+}
+
+static bool covers(const IOMemoryMap *self, const IOMemoryMap *request)
+{
+    const uint64_t skip = request->offset - self->offset;
+
+    if (request->offset < self->offset || skip > self->length ||
+        request->length > self->length - skip) {
+        return false;
+    }
+    return (request->options & kIOMapAnywhere) != 0 || request->address == self->address + skip;
+}
+
+IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
+{
+    if (self == NULL || request == NULL || !self->mapped || request->mapped ||
+        request->map != self->map || (self->options & (kIOMapUnique | IOMAP_PART)) != 0 ||
+        self->blocked || !looks_alike(self, request) || !covers(self, request)) {
+        return NULL;
+    }
+    if (self->length != request->length && self->superMap != NULL) {
+        return NULL; /* what it borrows from covers the request too */
+    }
+    /* Its last release may have begun: then it is nobody's to hand out. */
+    if (!OSObject_taggedTryRetain(self, NULL)) {
+        return NULL;
+    }
+    if (self->length == request->length) {
+        return self;
+    }
+    request->superMap = self;
+    request->nextBorrower = self->borrowers;
+    self->borrowers = request;
+    request->address = self->address + (request->offset - self->offset);
+    request->cache = self->cache;
+    request->mapped = true;
+    return request;
+}

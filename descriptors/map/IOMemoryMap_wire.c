@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pins that are taken through a map. */
+#include "descriptors/map/IOMemoryMap_private.h"
+
+struct IOMemoryMapPin {
+    paddr_t page;
+    uint32_t count; /* 0: page means nothing */
+};
+
+static uint64_t page_count(const IOMemoryMap *self)
+{
+    return atop(IOMemoryMap_pageBytes(self));
+}
+
+bool IOMemoryMap_hasPins(const IOMemoryMap *self)
+{
+    uint64_t i;
+
+    for (i = 0; self->pins != NULL && i < page_count(self); i++) {
+        if (self->pins[i].count != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void IOMemoryMap_dropPins(IOMemoryMap *self)
+{
+    uint64_t i;
+
+    if (self->pins == NULL) {
+        return;
+    }
+    for (i = 0; i < page_count(self); i++) {
+        while (self->pins[i].count != 0) {
+            platform_unwire(&self->pins[i].page, 1);
+            self->pins[i].count--;
+        }
+    }
+    platform_free(self->pins);
+    self->pins = NULL;
+}
+
+static IOReturn wire_failure(kern_return_t status)
+{
+    switch (status) {
+    case KERN_MEMORY_ERROR:
+    case KERN_FAILURE: /* too many pins */
+        return kIOReturnNoResources;
+    case KERN_RESOURCE_SHORTAGE:
+        return kIOReturnNoMemory;
+    default:
+        return IOReturn_fromKernel(status);
+    }
+}
+
+static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned flags)
+{
+    paddr_t *pages = platform_alloc(count * sizeof(*pages));
+    IOReturn status = pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    uint64_t i;
+
+    if (status == kIOReturnSuccess && self->pins == NULL) {
+        self->pins = platform_alloc(page_count(self) * sizeof(*self->pins));
+        status = self->pins != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    }
+    if (status == kIOReturnSuccess) {
+        status = wire_failure(platform_wire(self->map, IOMemoryMap_firstPage(self) + ptoa(first),
+                                            count, flags, pages));
+    }
+    for (i = 0; i < count && status == kIOReturnSuccess; i++) {
+        self->pins[first + i].page = pages[i];
+        self->pins[first + i].count++; /* the page's own count is no wider, and did not wrap */
+    }
+    platform_free(pages);
+    return status;
+}
+
+static IOReturn unpin(IOMemoryMap *self, uint64_t first, uint64_t count)
+{
+    uint64_t i;
+
+    for (i = first; i < first + count; i++) {
+        if (self->pins == NULL || self->pins[i].count == 0) {
+            return kIOReturnBadArgument;
+        }
+    }
+    for (i = first; i < first + count; i++) {
+        platform_unwire(&self->pins[i].page, 1);
+        self->pins[i].count--;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size_t offset,
+                               mach_vm_size_t length)
+{
+    uint64_t begin, first, count;
+    IOReturn status;
+
+    if (self == NULL || offset > self->length || length > self->length - offset) {
+        return kIOReturnBadArgument;
+    }
+    IOMemory_lock();
+    begin = (self->address & PAGE_MASK) + offset;
+    first = atop(begin);
+    count = atop(round_page(begin + length)) - first;
+    if (!self->mapped) {
+        status = kIOReturnNotReady;
+    } else if (length == 0) {
+        status = kIOReturnSuccess;
+    } else if ((options & kIODirectionOutIn) != 0) {
+        status = pin(self, first, count, (options & VM_PROT_WRITE) != 0 ? PLATFORM_WIRE_WRITE : 0);
+    } else {
+        status = unpin(self, first, count);
+    }
+    IOMemory_unlock();
+    return status;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For drivers of I/O memory-management units: what a subclass of IOMapper provides. */
+#ifndef DESCRIPTORS_IOMAPPER_PRIVATE_H
+#define DESCRIPTORS_IOMAPPER_PRIVATE_H
+
+#include "descriptors/IOMapper.h"
+#include "descriptors/object/OSObject_private.h"
+
+struct IOMapper {
+    OSObject super;
+};
+
+typedef struct {
+    OSMetaClass meta;
+
+    /* Arguments have been judged: pointers, and the range inside the memory. */
+    IOReturn (*iovmMapMemory)(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                              uint64_t length, uint32_t mapOptions,
+                              const IODMAMapSpecification *mapSpecification,
+                              IODMACommand *dmaCommand, const IODMAMapPageList *pageList,
+                              uint64_t *mapAddress, uint64_t *mapLength);
+    IOReturn (*iovmUnmapMemory)(IOMapper *self, IOMemoryDescriptor *memory,
+                                IODMACommand *dmaCommand, uint64_t mapAddress, uint64_t mapLength);
+} IOMapperClass;
+
+OS_CLASS(IOMapperClass, IOMapper);
+
+#endif

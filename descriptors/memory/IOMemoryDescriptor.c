@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The class, its attributes, and the dispatch of prepare and complete. */
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+ppnum_t gIOLastPage;
+
+void IOMemoryDescriptor_initialize(void)
+{
+    gIOLastPage = (ppnum_t)platform_last_page();
+}
+
+bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count,
+                                  UInt32 offset, task_t task, IOOptionBits options,
+                                  IOMapper *mapper)
+{
+    (void)self, (void)buffers, (void)count, (void)offset, (void)task, (void)options, (void)mapper;
+    IOMemory_fail(kIOReturnUnsupported);
+    return false;
+}
+
+void descriptor_free(OSObject *object)
+{
+    IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
+
+    OSObject_release(self->reserved.context);
+    OSObject_free(self);
+}
+
+/* Abstract: what only a subclass can know is left out. */
+const IOMemoryDescriptorClass IOMemoryDescriptor_class = {
+    .meta = {"IOMemoryDescriptor", &OSObject_metaClass, sizeof(IOMemoryDescriptor), NULL,
+             descriptor_free},
+    .initWithOptions = descriptor_init_with_options,
+    .walk = descriptor_walk,
+    .getPreparationID = descriptor_get_preparation_id,
+    .readBytes = descriptor_read_bytes,
+    .writeBytes = descriptor_write_bytes,
+    .performOperation = descriptor_perform_operation,
+    .addDMAMapSize = descriptor_add_dma_map_size,
+    .dmaCommandOperation = descriptor_dma_command_operation,
+    .getCharacteristics = descriptor_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+    .makeMapping = descriptor_make_mapping,
+    .doMap = descriptor_do_map,
+    .doUnmap = descriptor_do_unmap,
+    .redirect = descriptor_redirect,
+    .setPurgeable = descriptor_set_purgeable,
+    .setOwnership = descriptor_set_ownership,
+    .getPageCounts = descriptor_get_page_counts,
+};
+
+void IOMemoryDescriptor_free(IOMemoryDescriptorRef self)
+{
+    if (self.descriptor != NULL) {
+        self.descriptor->super.metaClass->free(&self.descriptor->super);
+    }
+}
+
+IODirection IOMemoryDescriptor_getDirection(IOMemoryDescriptorConstRef self)
+{
+    return self.descriptor == NULL ? 0 : self.descriptor->flags & kIOMemoryDirectionMask;
+}
+
+IOByteCount IOMemoryDescriptor_getLength(IOMemoryDescriptorConstRef self)
+{
+    return self.descriptor == NULL ? 0 : self.descriptor->length;
+}
+
+uint64_t IOMemoryDescriptor_getFlags(IOMemoryDescriptorRef self)
+{
+    return self.descriptor == NULL ? 0 : self.descriptor->flags;
+}
+
+const OSMetaClass *IOMemoryDescriptor_getMetaClass(IOMemoryDescriptorConstRef self)
+{
+    return self.descriptor == NULL ? NULL : self.descriptor->super.metaClass;
+}
+
+void IOMemoryDescriptor_setTag(IOMemoryDescriptorRef self, IOOptionBits tag)
+{
+    if (self.descriptor != NULL) {
+        self.descriptor->tag = tag;
+    }
+}
+
+IOOptionBits IOMemoryDescriptor_getTag(IOMemoryDescriptorRef self)
+{
+    return self.descriptor == NULL ? 0 : self.descriptor->tag;
+}
+
+void IOMemoryDescriptor_setVMTags(IOMemoryDescriptorRef self, uint32_t kernelTag, uint32_t userTag)
+{
+    if (self.descriptor == NULL) {
+        return;
+    }
+    if (kernelTag > UINT16_MAX || userTag > UINT16_MAX) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return;
+    }
+    self.descriptor->kernelTag = (vm_tag_t)kernelTag;
+    self.descriptor->userTag = (vm_tag_t)userTag;
+}
+
+uint32_t IOMemoryDescriptor_getVMTag(IOMemoryDescriptorRef self, vm_map_t map)
+{
+    const IOMemoryDescriptor *descriptor = self.descriptor;
+
+    if (descriptor == NULL) {
+        return VM_KERN_MEMORY_NONE;
+    }
+    if (map == kernel_map) {
+        return descriptor->kernelTag != 0 ? descriptor->kernelTag : VM_KERN_MEMORY_IOKIT;
+    }
+    return descriptor->userTag != 0 ? descriptor->userTag : VM_MEMORY_IOKIT;
+}
+
+void IOMemoryDescriptor_setMapperOptions(IOMemoryDescriptorRef self, uint16_t options)
+{
+    if (self.descriptor != NULL) {
+        self.descriptor->mapperOptions = options;
+    }
+}
+
+uint16_t IOMemoryDescriptor_getMapperOptions(IOMemoryDescriptorRef self)
+{
+    return self.descriptor == NULL ? 0 : self.descriptor->mapperOptions;
+}
+
+void IOMemoryDescriptor_setContext(IOMemoryDescriptorRef self, OSObjectRef context)
+{
+    OSObject *former;
+    platform_irq_state irqs;
+
+    if (self.descriptor == NULL) {
+        return;
+    }
+    OSObject_retain(context.object);
+    irqs = platform_irq_mask();
+    former = self.descriptor->reserved.context;
+    self.descriptor->reserved.context = context.object;
+    platform_irq_restore(irqs);
+    OSObject_release(former);
+}
+
+OSObject *IOMemoryDescriptor_copyContext(IOMemoryDescriptorConstRef self)
+{
+    OSObject *context;
+    platform_irq_state irqs;
+
+    if (self.descriptor == NULL) {
+        return NULL;
+    }
+    irqs = platform_irq_mask(); /* between the load and the retain it must not be replaced */
+    context = self.descriptor->reserved.context;
+    OSObject_retain(context);
+    platform_irq_restore(irqs);
+    return context;
+}
+
+/* Store a number unless there is one already. */
+static void assign_once(uint64_t *slot, uint64_t number)
+{
+    uint64_t none = 0;
+
+    __atomic_compare_exchange_n(slot, &none, number, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+void IOMemoryDescriptor_setDescriptorID(IOMemoryDescriptorRef self)
+{
+    static uint64_t last;
+
+    if (self.descriptor != NULL &&
+        self.descriptor->reserved.descriptorID == kIODescriptorIDInvalid) {
+        assign_once(&self.descriptor->reserved.descriptorID,
+                    __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED));
+    }
+}
+
+uint64_t IOMemoryDescriptor_getDescriptorID(IOMemoryDescriptorRef self)
+{
+    if (self.descriptor == NULL) {
+        return kIODescriptorIDInvalid;
+    }
+    IOMemoryDescriptor_setDescriptorID(self);
+    return self.descriptor->reserved.descriptorID;
+}
+
+uint64_t IOMemoryDescriptor_newPreparationID(void)
+{
+    static uint64_t next = 1ull << 32;
+
+    return __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+}
+
+void IOMemoryDescriptor_setPreparationID(IOMemoryDescriptorRef self)
+{
+    if (self.descriptor != NULL && self.descriptor->reserved.preparationID == 0) {
+        assign_once(&self.descriptor->reserved.preparationID,
+                    IOMemoryDescriptor_newPreparationID());
+    }
+}
+
+uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self)
+{
+    (void)self;
+    return kIOPreparationIDUnsupported;
+}
+
+uint64_t IOMemoryDescriptor_getPreparationID(IOMemoryDescriptorRef self)
+{
+    if (self.descriptor == NULL) {
+        return kIOPreparationIDUnprepared;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)->getPreparationID(self.descriptor);
+}
+
+IOMemoryDescriptorReserved *IOMemoryDescriptor_getKernelReserved(IOMemoryDescriptorRef self)
+{
+    return self.descriptor == NULL ? NULL : &self.descriptor->reserved;
+}
+
+/* prepare and complete of a thread-safe object exclude each other. */
+static void lock_preparation(IOMemoryDescriptor *self)
+{
+    if ((self->flags & kIOMemoryThreadSafe) != 0) {
+        platform_lock(&self->prepareLock);
+    }
+}
+
+static void unlock_preparation(IOMemoryDescriptor *self)
+{
+    if ((self->flags & kIOMemoryThreadSafe) != 0) {
+        platform_unlock(&self->prepareLock);
+    }
+}
+
+IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forDirection)
+{
+    const IOMemoryDescriptorClass *methods;
+    IOReturn status;
+
+    if (self.descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    methods = IOMemoryDescriptor_methods(self.descriptor);
+    lock_preparation(self.descriptor);
+    status = methods->prepare(self.descriptor, forDirection);
+    unlock_preparation(self.descriptor);
+    return status;
+}
+
+IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection forDirection)
+{
+    const IOMemoryDescriptorClass *methods;
+    IOReturn status;
+
+    if (self.descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    methods = IOMemoryDescriptor_methods(self.descriptor);
+    lock_preparation(self.descriptor);
+    status = methods->complete(self.descriptor, forDirection);
+    unlock_preparation(self.descriptor);
+    return status;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Questions about the memory behind a descriptor: judged here, answered by the class. */
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+#define PURGEABLE_STATE 0xFu
+#define PURGEABLE_MODIFIERS                                                                        \
+    (kIOMemoryPurgeableVolatileGroup7 | kIOMemoryPurgeableVolatileBehaviorLifo |                   \
+     kIOMemoryPurgeableVolatileOrderingObsolete | kIOMemoryPurgeableFaultOnAccess)
+
+IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                                  IOOptionBits *oldState)
+{
+    (void)self, (void)newState, (void)oldState;
+    return kIOReturnNotReady;
+}
+
+IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                                  IOOptionBits newLedgerOptions)
+{
+    (void)self, (void)newOwner, (void)newLedgerTag, (void)newLedgerOptions;
+    return kIOReturnNotReady;
+}
+
+IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                    IOByteCount *dirtyPageCount)
+{
+    (void)self, (void)residentPageCount, (void)dirtyPageCount;
+    return kIOReturnNotReady;
+}
+
+IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBits newState,
+                                         IOOptionBits *oldState)
+{
+    const IOOptionBits state = newState & PURGEABLE_STATE;
+    IOOptionBits former;
+    IOReturn status;
+
+    if (self.descriptor == NULL || state < kIOMemoryPurgeableKeepCurrent ||
+        state > kIOMemoryPurgeableEmpty ||
+        (newState & ~(PURGEABLE_STATE | PURGEABLE_MODIFIERS)) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    status = IOMemoryDescriptor_methods(self.descriptor)
+                 ->setPurgeable(self.descriptor, newState, &former);
+    if (status == kIOReturnSuccess && oldState != NULL) {
+        *oldState = former;
+    }
+    return status;
+}
+
+/* A user task may move its memory on its own account, but not hide it. */
+static bool needs_privilege(task_t newOwner, int newLedgerTag, IOOptionBits newLedgerOptions)
+{
+    return (newOwner != TASK_NULL && newOwner != current_task()) ||
+           (newLedgerOptions & kIOMemoryLedgerFlagNoFootprint) != 0 ||
+           newLedgerTag == kIOmemoryLedgerTagNetwork;
+}
+
+IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newOwner,
+                                         int newLedgerTag, IOOptionBits newLedgerOptions)
+{
+    if (self.descriptor == NULL || newLedgerTag < -1 || newLedgerTag > kIOMemoryLedgerTagNeural ||
+        (newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) != 0 ||
+        (newOwner != TASK_NULL && get_task_map(newOwner) == NULL)) {
+        return kIOReturnBadArgument;
+    }
+    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    if (current_task() != kernel_task &&
+        needs_privilege(newOwner, newLedgerTag, newLedgerOptions)) {
+        return kIOReturnNotPrivileged;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->setOwnership(self.descriptor, newOwner, newLedgerTag, newLedgerOptions);
+}
+
+IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
+                                          IOByteCount *residentPageCount,
+                                          IOByteCount *dirtyPageCount)
+{
+    IOByteCount resident, dirty;
+    IOReturn status;
+
+    if (self.descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    status = IOMemoryDescriptor_methods(self.descriptor)
+                 ->getPageCounts(self.descriptor, &resident, &dirty);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (residentPageCount != NULL) {
+        *residentPageCount = resident;
+    }
+    if (dirtyPageCount != NULL) {
+        *dirtyPageCount = dirty;
+    }
+    return kIOReturnSuccess;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CPU at the described memory: readBytes, writeBytes and cache maintenance.
+ * Everything goes by physical address, so it works for memory of any task and
+ * sees what a device would see.
+ */
+#include <string.h>
+
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+/* The state of one operation, handed from segment to segment. */
+struct cpu_walk {
+    uint8_t *bytes;      /* the caller's side of a copy, advancing; NULL: zeros */
+    IOOptionBits option; /* of performOperation */
+    IOByteCount done;    /* bytes */
+    bool write;          /* to the described memory */
+    bool stopped;        /* the CPU could not reach the memory */
+};
+
+/* As if byte by byte from the first to the last, also where the two overlap. */
+static void copy_ascending(uint8_t *to, const uint8_t *from, uint64_t length)
+{
+    uint64_t i;
+
+    if (to > from && (uint64_t)(to - from) < length) {
+        for (i = 0; i < length; i++) {
+            to[i] = from[i];
+        }
+    } else {
+        memmove(to, from, length);
+    }
+}
+
+/* The widest natural access at this register address within `length` bytes. */
+static unsigned device_access_size(volatile const uint8_t *at, uint64_t length)
+{
+    unsigned size = 8;
+
+    while (((uintptr_t)at & (size - 1)) != 0 || size > length) {
+        size /= 2;
+    }
+    return size;
+}
+
+/*
+ * A copy to or from registers, step by step. The device may not answer: then the
+ * copy ends by a fault, and `left` says where, which is why it must be in memory.
+ */
+struct device_copy {
+    volatile uint8_t *at;
+    uint8_t *bytes; /* the caller's side; NULL: zeros */
+    volatile uint64_t left;
+};
+
+static void device_read(void *context)
+{
+    struct device_copy *copy = context;
+
+    while (copy->left != 0) {
+        const unsigned size = device_access_size(copy->at, copy->left);
+        uint64_t value;
+
+        switch (size) {
+        case 8:
+            value = *(volatile uint64_t *)copy->at;
+            break;
+        case 4:
+            value = *(volatile uint32_t *)copy->at;
+            break;
+        case 2:
+            value = *(volatile uint16_t *)copy->at;
+            break;
+        default:
+            value = *copy->at;
+        }
+        memcpy(copy->bytes, &value, size);
+        copy->bytes += size;
+        copy->at += size;
+        copy->left -= size;
+    }
+}
+
+static void device_write(void *context)
+{
+    struct device_copy *copy = context;
+
+    while (copy->left != 0) {
+        const unsigned size = device_access_size(copy->at, copy->left);
+        uint64_t value = 0;
+
+        if (copy->bytes != NULL) {
+            memcpy(&value, copy->bytes, size);
+            copy->bytes += size;
+        }
+        switch (size) {
+        case 8:
+            *(volatile uint64_t *)copy->at = value;
+            break;
+        case 4:
+            *(volatile uint32_t *)copy->at = (uint32_t)value;
+            break;
+        case 2:
+            *(volatile uint16_t *)copy->at = (uint16_t)value;
+            break;
+        default:
+            *copy->at = (uint8_t)value;
+        }
+        copy->at += size;
+        copy->left -= size;
+    }
+}
+
+/* Bytes of the window that were moved. */
+static uint64_t device_window(struct cpu_walk *walk, const struct platform_window *window,
+                              void (*move)(void *))
+{
+    struct device_copy copy = {.at = window->address, .bytes = walk->bytes, .left = window->length};
+
+    walk->stopped = !platform_try(move, &copy);
+    return window->length - copy.left;
+}
+
+static uint64_t read_window(struct cpu_walk *walk, const struct platform_window *window)
+{
+    if (window->device) {
+        return device_window(walk, window, device_read);
+    }
+    copy_ascending(walk->bytes, (const uint8_t *)window->address, window->length);
+    return window->length;
+}
+
+static uint64_t write_window(struct cpu_walk *walk, const struct platform_window *window)
+{
+    if (window->device) {
+        return device_window(walk, window, device_write);
+    }
+    if (walk->bytes == NULL) {
+        memset((void *)window->address, 0, window->length);
+    } else {
+        copy_ascending((uint8_t *)window->address, walk->bytes, window->length);
+    }
+    return window->length;
+}
+
+static uint64_t operate_window(struct cpu_walk *walk, const struct platform_window *window)
+{
+    if (window->device) {
+        return window->length; /* never cached */
+    }
+    if (walk->option == kIOMemoryIncoherentIOFlush) {
+        platform_cache_clean_invalidate(window->address, window->length);
+    } else {
+        platform_cache_clean(window->address, window->length);
+    }
+    return window->length;
+}
+
+/* Open the windows of a segment one after another. */
+static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
+                               uint64_t (*visit)(struct cpu_walk *, const struct platform_window *))
+{
+    struct platform_window window;
+    uint64_t done;
+
+    while (segment.length != 0 && !walk->stopped) {
+        if (platform_window(paddr(segment.location), segment.length, walk->write, &window) !=
+            KERN_SUCCESS) {
+            walk->stopped = true;
+            return;
+        }
+        done = visit(walk, &window);
+        walk->done += done;
+        if (walk->bytes != NULL) {
+            walk->bytes += done;
+        }
+        segment.location += window.length;
+        segment.length -= window.length;
+    }
+}
+
+static void read_segment(IOPhysicalSegment segment, void *walk, UInt32 index)
+{
+    (void)index;
+    each_window(segment, walk, read_window);
+}
+
+static void write_segment(IOPhysicalSegment segment, void *walk, UInt32 index)
+{
+    (void)index;
+    each_window(segment, walk, write_window);
+}
+
+static void operate_segment(IOPhysicalSegment segment, void *walk, UInt32 index)
+{
+    (void)index;
+    each_window(segment, walk, operate_window);
+}
+
+/* Run one operation over bytes [offset, offset + length), which lie inside the descriptor. */
+static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionBits view,
+                    IOByteCount offset, IOByteCount length, struct cpu_walk *walk)
+{
+    struct IOSegmentSink sink = {
+        .output = output,
+        .segments = walk,
+        .view = view,
+        .maxSegments = UINT32_MAX,
+        .maxSegment = UINT64_MAX,
+        .cut = UINT64_MAX,
+    };
+    IOReturn status;
+
+    if (length == 0) {
+        return kIOReturnSuccess;
+    }
+    status = IOMemoryDescriptor_methods(self)->walk(self, &sink, offset, offset + length);
+    IOSegmentSink_finish(&sink);
+    if (status == kIOReturnSuccess && walk->done < length) {
+        status = kIOReturnVMError;
+    }
+    return status;
+}
+
+IOByteCount descriptor_read_bytes(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
+                                  IOByteCount withLength)
+{
+    struct cpu_walk walk = {.bytes = bytes};
+    IOReturn status = run(self, read_segment, IOSEGMENT_READ, offset, withLength, &walk);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return walk.done;
+}
+
+IOByteCount descriptor_write_bytes(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
+                                   IOByteCount withLength)
+{
+    struct cpu_walk walk = {.bytes = (uint8_t *)bytes, .write = true};
+    IOReturn status = run(self, write_segment, IOSEGMENT_WRITE, offset, withLength, &walk);
+
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    if (bytes == NULL) {
+        struct cpu_walk flush = {.option = kIOMemoryIncoherentIOFlush};
+
+        run(self, operate_segment, IOSEGMENT_READ, offset, walk.done, &flush);
+    }
+    return walk.done;
+}
+
+IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits options,
+                                      IOByteCount offset, IOByteCount length)
+{
+    struct cpu_walk walk = {.option = options};
+    IOReturn status;
+
+    if (options != kIOMemoryIncoherentIOFlush && options != kIOMemoryIncoherentIOStore) {
+        return kIOReturnUnsupported;
+    }
+    status = run(self, operate_segment, IOSEGMENT_READ, offset, length, &walk);
+    switch (status) {
+    case kIOReturnSuccess:
+    case kIOReturnNotReady:
+    case kIOReturnNotAttached:
+        return status;
+    default:
+        return kIOReturnUnderrun;
+    }
+}
+
+IOByteCount IOMemoryDescriptor_readBytes(IOMemoryDescriptorRef self, IOByteCount offset,
+                                         void *bytes, IOByteCount withLength)
+{
+    if (self.descriptor == NULL || (bytes == NULL && withLength != 0) ||
+        !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->readBytes(self.descriptor, offset, bytes, withLength);
+}
+
+IOByteCount IOMemoryDescriptor_writeBytes(IOMemoryDescriptorRef self, IOByteCount offset,
+                                          const void *bytes, IOByteCount withLength)
+{
+    if (self.descriptor == NULL || !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->writeBytes(self.descriptor, offset, bytes, withLength);
+}
+
+IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptionBits options,
+                                             IOByteCount offset, IOByteCount length)
+{
+    IOMemoryDescriptor *descriptor = self.descriptor;
+
+    if (descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if ((descriptor->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    if (offset > descriptor->length) {
+        return kIOReturnBadArgument;
+    }
+    if (length > descriptor->length - offset) {
+        length = descriptor->length - offset;
+    }
+    return IOMemoryDescriptor_methods(descriptor)
+        ->performOperation(descriptor, options, offset, length);
+}

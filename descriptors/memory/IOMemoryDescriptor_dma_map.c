@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The part of the DMA protocol that asks a mapper (contract file 10, sections 11.2 and 11.3). */
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/mapper/IOMapper_private.h"
+
+static uint32_t access_of(const IOMemoryDescriptor *memory)
+{
+    const bool readOnly = (memory->flags & kIOMemoryPreparedReadOnly) != 0;
+
+    return readOnly ? kIODMAMapReadAccess : kIODMAMapReadAccess | kIODMAMapWriteAccess;
+}
+
+/* The pinned pages of a whole general descriptor in one piece; NULL: the mapper must walk. */
+static upl_page_info_t *copy_page_list(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                                       IODMAMapPageList *list)
+{
+    IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, memory);
+    upl_page_info_t *pages;
+
+    if (general == NULL || general->pageCount == 0 || general->source.count != 1 || offset != 0 ||
+        length != memory->length) {
+        return NULL;
+    }
+    pages = platform_alloc(general->pageCount * sizeof(*pages));
+    if (pages == NULL) {
+        return NULL;
+    }
+    for (uint64_t i = 0; i < general->pageCount; i++) {
+        pages[i].phys_addr = (ppnum_t)atop(general->pages[i].value);
+    }
+    *list = (IODMAMapPageList){
+        .pageOffset = (uint32_t)(general->source.list[0].address & PAGE_MASK),
+        .pageListCount = (uint32_t)general->pageCount,
+        .pageList = pages,
+    };
+    return pages;
+}
+
+static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
+                         const IODMAMapSpecification *spec, uint64_t offset, uint64_t length,
+                         uint64_t *mapAddress, uint64_t *mapLength)
+{
+    uint32_t options = access_of(memory);
+    IODMAMapPageList list;
+    upl_page_info_t *pages = copy_page_list(memory, offset, length, &list);
+    IOReturn status;
+
+    if (pages != NULL && list.pageOffset == 0 && length == ptoa(list.pageListCount)) {
+        options |= kIODMAMapPageListFullyOccupied;
+    }
+    status = IOMapper_iovmMapMemory(mapper, memory, offset, length, options, spec, command,
+                                    pages != NULL ? &list : NULL, mapAddress, mapLength);
+    platform_free(pages);
+    return status;
+}
+
+IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                   IOMemoryDescriptorRef memory, IODMACommand *command,
+                                   const IODMAMapSpecification *mapSpec, uint64_t offset,
+                                   uint64_t length, uint64_t *mapAddress, uint64_t *mapLength)
+{
+    if (self.descriptor == NULL || memory.descriptor == NULL || mapAddress == NULL ||
+        mapLength == NULL) {
+        return kIOReturnBadArgument;
+    }
+    *mapAddress = 0;
+    *mapLength = 0;
+    if ((memory.descriptor->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    if (mapper == NULL || (memory.descriptor->flags & kIOMemoryHostOnly) != 0) {
+        return kIOReturnSuccess;
+    }
+    return map_with(mapper, memory.descriptor, command, mapSpec, offset, length, mapAddress,
+                    mapLength);
+}
+
+IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                     IODMACommand *command, uint64_t offset, uint64_t mapAddress,
+                                     uint64_t mapLength)
+{
+    (void)offset;
+    if (self.descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (mapLength == 0) {
+        return kIOReturnSuccess;
+    }
+    return IOMapper_iovmUnmapMemory(mapper, self, command, mapAddress, mapLength);
+}
+
+void IOMemoryDescriptor_dmaMapRecord(IOMemoryDescriptorRef self, IOMapper *mapper,
+                                     IODMACommand *command, uint64_t mapLength)
+{
+    (void)mapper;
+    (void)mapLength;
+    if (self.descriptor != NULL && command != NULL) {
+        IOMemoryDescriptor_methods(self.descriptor)->setDMAActive(self.descriptor, true);
+    }
+}
+
+/* The tighter of two, 0 being no constraint. */
+static void tighten(IODMAMapSpecification *kept, const IODMAMapSpecification *asked)
+{
+    if (asked->numAddressBits != 0 &&
+        (kept->numAddressBits == 0 || asked->numAddressBits < kept->numAddressBits)) {
+        kept->numAddressBits = asked->numAddressBits;
+    }
+    if (asked->alignment > kept->alignment) {
+        kept->alignment = asked->alignment;
+    }
+}
+
+IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked)
+{
+    IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, self);
+
+    if (general == NULL) {
+        return kIOReturnUnsupported;
+    }
+    if (asked->alignment != 0 && !is_power_of_two(asked->alignment)) {
+        return kIOReturnBadArgument;
+    }
+    tighten(&general->mapSpec, asked);
+    return kIOReturnSuccess;
+}
+
+IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
+{
+    const IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, self);
+    IODMAMapSpecification spec = args->fMapSpec;
+    IOReturn status;
+
+    if (general != NULL) {
+        tighten(&spec, &general->mapSpec);
+    }
+    status =
+        IOMemoryDescriptor_dmaMap(self, args->fMapper, self, args->fCommand, &spec, args->fOffset,
+                                  args->fLength, &args->fAlloc, &args->fAllocLength);
+    if (status == kIOReturnSuccess && args->fAllocLength != 0) {
+        IOMemoryDescriptor_dmaMapRecord(self, args->fMapper, args->fCommand, args->fAllocLength);
+    }
+    return status;
+}
+
+IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
+{
+    if (args->fAllocLength == 0) {
+        return kIOReturnSuccess;
+    }
+    if (IOMemoryDescriptor_dmaUnmap(self, args->fMapper, args->fCommand, args->fOffset,
+                                    args->fAlloc, args->fAllocLength) != kIOReturnSuccess) {
+        platform_log("IOMemoryDescriptor %p: the mapper does not know its mapping at %#llx",
+                     (void *)self, (unsigned long long)args->fAlloc);
+    }
+    if (args->fCommand != NULL) {
+        IOMemoryDescriptor_methods(self)->setDMAActive(self, false);
+    }
+    args->fAlloc = 0;
+    args->fAllocLength = 0;
+    return kIOReturnSuccess;
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests for mappings, and the set of maps of a descriptor. */
+#include "descriptors/map/IOMemoryMap_private.h"
+
+#define MAP_OPTIONS                                                                                \
+    (kIOMapAnywhere | kIOMapCacheMask | kIOMapReadOnly | kIOMapStatic | kIOMapReference |          \
+     kIOMapUnique | kIOMap64Bit | kIOMapPrefault | kIOMapOverwrite | kIOMapGuardedMask)
+
+void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
+{
+    IOMemoryMap **first;
+
+    if (self.descriptor == NULL || mapping == NULL || mapping->link != NULL) {
+        return;
+    }
+    IOMemory_lock();
+    first = &self.descriptor->mappings;
+    mapping->next = *first;
+    mapping->link = first;
+    if (mapping->next != NULL) {
+        mapping->next->link = &mapping->next;
+    }
+    *first = mapping;
+    IOMemory_unlock();
+}
+
+void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
+{
+    if (self.descriptor == NULL || mapping == NULL || mapping->link == NULL ||
+        mapping->memory != self.descriptor) {
+        return;
+    }
+    IOMemory_lock();
+    *mapping->link = mapping->next;
+    if (mapping->next != NULL) {
+        mapping->next->link = mapping->link;
+    }
+    mapping->next = NULL;
+    mapping->link = NULL;
+    IOMemory_unlock();
+}
+
+void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
+{
+    IOMemory_lock();
+    while (self->mappings != NULL) {
+        IOMemoryMap *const map = self->mappings;
+
+        self->mappings = map->next;
+        map->next = NULL;
+        map->link = NULL;
+    }
+    IOMemory_unlock();
+}
+
+/* Options that make no sense, alone or together. */
+static IOReturn check_options(IOOptionBits options)
+{
+    const unsigned cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
+    const bool anywhere = (options & kIOMapAnywhere) != 0;
+
+    if ((options & ~MAP_OPTIONS) != 0 || cache > kIOPostedCombinedReordered ||
+        (!anywhere && (options & kIOMapGuardedMask) != 0) ||
+        (anywhere && (options & kIOMapOverwrite) != 0)) {
+        return kIOReturnBadArgument;
+    }
+    return kIOReturnSuccess;
+}
+
+static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t atAddress,
+                              IOOptionBits options, uint64_t offset, uint64_t length)
+{
+    if ((self->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    if (length == 0 || offset >= self->length || !IOMemoryDescriptor_holds(self, offset, length)) {
+        return kIOReturnBadArgument;
+    }
+    if ((options & kIOMapStatic) != 0 && (atAddress == 0 || atAddress + length - 1 < atAddress)) {
+        return kIOReturnBadArgument;
+    }
+    return check_options(options);
+}
+
+IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
+                                           IOOptionBits options, uint64_t offset, uint64_t length)
+{
+    OSObject *object = OSMetaClass_allocate(&IOMemoryMap_metaClass);
+    IOMemoryMap *map = (IOMemoryMap *)object;
+
+    if (map != NULL && !IOMemoryMap_init(map, task, address, options, offset, length)) {
+        OSSafeReleaseNULL(map);
+    }
+    if (map == NULL) {
+        return NULL;
+    }
+    return IOMemoryDescriptor_makeMapping(self, self, task, (IOVirtualAddress)map, options, 0, 0);
+}
+
+IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
+                                                    mach_vm_address_t atAddress,
+                                                    IOOptionBits options, mach_vm_size_t offset,
+                                                    mach_vm_size_t length)
+{
+    IOMemoryDescriptor *const descriptor = self.descriptor;
+    IOReturn status;
+
+    if (descriptor == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if ((options & kIOMapStatic) != 0) {
+        offset = 0;
+    }
+    length = length != 0 ? length : descriptor->length;
+    status = check_request(descriptor, atAddress, options, offset, length);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+        return NULL;
+    }
+    return IOMemoryDescriptor_requestMap(descriptor, intoTask, atAddress, options, offset, length);
+}
+
+IOMemoryMap *IOMemoryDescriptor_map(IOMemoryDescriptorRef self, IOOptionBits options)
+{
+    return IOMemoryDescriptor_createMappingInTask(self, kernel_task, 0, options | kIOMapAnywhere, 0,
+                                                  0);
+}
+
+IOMemoryMap *IOMemoryDescriptor_setMapping(IOMemoryDescriptorRef self, task_t task,
+                                           IOVirtualAddress mapAddress, IOOptionBits options)
+{
+    return IOMemoryDescriptor_createMappingInTask(self, task, mapAddress, options | kIOMapStatic, 0,
+                                                  0);
+}
+
+IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemoryDescriptorRef owner,
+                                            task_t intoTask, IOVirtualAddress atAddress,
+                                            IOOptionBits options, IOByteCount offset,
+                                            IOByteCount length)
+{
+    if (self.descriptor == NULL || atAddress == 0) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
+        OSObject_release((IOMemoryMap *)atAddress);
+        IOMemory_fail(kIOReturnNotAttached);
+        return NULL;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->makeMapping(self.descriptor, owner.descriptor, intoTask, atAddress, options, offset,
+                      length);
+}
+
+/* The answer of an existing map; *request goes into it or is left alone. */
+static IOMemoryMap *find_compatible(IOMemoryDescriptor *self, IOMemoryMap *request)
+{
+    IOMemoryMap *map, *found;
+
+    for (map = self->mappings; map != NULL; map = map->next) {
+        found = IOMemoryMap_copyCompatible(map, request);
+        if (found != NULL) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+/* See that accesses through an existing map do not fault from now on. */
+static IOReturn prefault_shared(IOMemoryDescriptor *self, const IOMemoryMap *map)
+{
+    if (self->wireCount == 0 && (self->flags & kIOMemoryTypePhysical) == 0) {
+        return kIOReturnNotReady;
+    }
+    return platform_map_fill(map->map, IOMemoryMap_firstPage(map), IOMemoryMap_pageBytes(map)) ==
+                   KERN_SUCCESS
+               ? kIOReturnSuccess
+               : kIOReturnNoMemory;
+}
+
+/*
+ * A descriptor of its own for a Unique map of physical memory, so that redirecting
+ * the map concerns nobody else: it must be one contiguous piece.
+ */
+static IOReturn make_private(IOMemoryDescriptor *self, IOMemoryMap *map, IOMemoryDescriptor **out)
+{
+    IOByteCount length;
+    const addr64_t start =
+        IOMemoryDescriptor_getPhysicalSegment(self, map->offset, &length, kIOMemoryMapperNone);
+
+    if (length < map->length) {
+        return kIOReturnUnsupported;
+    }
+    *out = IOMemoryDescriptor_withAddressRange(
+        start, map->length,
+        (self->flags & (kIOMemoryDirectionMask | kIOMemoryBufferCacheMask)) | kIOMemoryMapperNone,
+        TASK_NULL);
+    map->offset = 0;
+    return *out != NULL ? kIOReturnSuccess : IOMemoryLastError();
+}
+
+/* Enter a new map, of self or of a private descriptor, and make it a member of that one's set. */
+static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options)
+{
+    IOMemoryDescriptor *memory = self;
+    IOVirtualAddress pointer = (IOVirtualAddress)map;
+    IOReturn status = kIOReturnSuccess;
+
+    if ((options & kIOMapUnique) != 0 && (self->flags & kIOMemoryTypePhysical) != 0) {
+        status = make_private(self, map, &memory);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (!IOMemoryMap_setMemoryDescriptor(map, memory, map->offset)) {
+        status = kIOReturnBadArgument;
+    } else {
+        status = IOMemoryDescriptor_doMap(memory, NULL, &pointer, options, 0, 0);
+    }
+    if (status == kIOReturnSuccess) {
+        IOMemoryDescriptor_addMapping(memory, map);
+    }
+    if (memory != self) {
+        OSObject_release(memory); /* the map has its own reference */
+    }
+    return status;
+}
+
+/* Record what the caller vouches for. */
+static IOReturn record(IOMemoryDescriptor *self, IOMemoryMap *map)
+{
+    const unsigned cache = (map->options & kIOMapCacheMask) >> kIOMapCacheShift;
+
+    if (!IOMemoryMap_setMemoryDescriptor(map, self, map->offset)) {
+        return kIOReturnBadArgument;
+    }
+    map->cache = cache != kIODefaultCache ? cache : kIOCopybackCache;
+    map->options |= kIOMapStatic;
+    map->mapped = true;
+    IOMemoryDescriptor_addMapping(self, map);
+    return kIOReturnSuccess;
+}
+
+/* What became of *map under the lock: itself, a shared one, or why nothing. */
+static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits options)
+{
+    IOMemoryMap *shared = NULL;
+    IOReturn status = kIOReturnSuccess;
+
+    if ((options & kIOMapStatic) != 0) {
+        return record(self, *map);
+    }
+    if ((options & (kIOMapUnique | kIOMapOverwrite | IOMAP_FRESH)) == 0) {
+        shared = find_compatible(self, *map);
+    }
+    if (shared == NULL) {
+        return (options & kIOMapReference) != 0 ? kIOReturnNotFound
+                                                : enter_new(self, *map, options);
+    }
+    if (shared != *map) {
+        OSObject_release(*map);
+        *map = shared;
+    } else if (IOMemoryMap_setMemoryDescriptor(shared, self, shared->offset)) {
+        IOMemoryDescriptor_addMapping(self, shared);
+    }
+    if ((options & kIOMapPrefault) != 0) {
+        status = prefault_shared(self, shared);
+    }
+    return status;
+}
+
+IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                     task_t intoTask, IOVirtualAddress atAddress,
+                                     IOOptionBits options, IOByteCount offset, IOByteCount length)
+{
+    IOMemoryMap *map = (IOMemoryMap *)atAddress;
+    IOReturn status;
+
+    (void)owner, (void)intoTask, (void)length;
+    IOMemory_lock();
+    if (__builtin_add_overflow(map->offset, offset, &map->offset) ||
+        !IOMemoryDescriptor_holds(self, map->offset, map->length)) {
+        status = kIOReturnBadArgument;
+    } else {
+        status = answer(self, &map, options);
+    }
+    if (status != kIOReturnSuccess) {
+        OSObject_release(map);
+        map = NULL;
+        IOMemory_fail(status);
+    }
+    IOMemory_unlock();
+    return map;
+}
+
+IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
+                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount offset)
+{
+    IOMemoryMap *const map = (IOMemoryMap *)atAddress;
+    uint64_t inside;
+
+    if (__builtin_add_overflow(map->offset, offset, &inside) ||
+        !IOMemoryDescriptor_holds(self, inside, map->length)) {
+        OSObject_release(map);
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    return IOMemoryDescriptor_makeMapping(parent, owner, intoTask, atAddress, options,
+                                          start + offset, 0);
+}
+
+IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
+                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length)
+{
+    if (map->mapped || map->map == NULL ||
+        __builtin_add_overflow(map->offset, sourceOffset, offset)) {
+        return kIOReturnBadArgument;
+    }
+    *length = *length != 0 ? *length : map->length;
+    return *length != 0 && IOMemoryDescriptor_holds(self, *offset, *length) ? kIOReturnSuccess
+                                                                            : kIOReturnBadArgument;
+}
+
+IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
+                           IOVirtualAddress *atAddress, IOOptionBits options,
+                           IOByteCount sourceOffset, IOByteCount length)
+{
+    (void)self, (void)addressMap, (void)atAddress, (void)options, (void)sourceOffset, (void)length;
+    return kIOReturnUnsupported;
+}
+
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, vm_map_t addressMap,
+                             IOVirtualAddress logical, IOByteCount length)
+{
+    IOMemoryMap *const map = (IOMemoryMap *)logical;
+    kern_return_t status = KERN_SUCCESS;
+
+    (void)self, (void)addressMap;
+    if (map == NULL || length != 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((map->options & kIOMapOverwrite) == 0 && map->size != 0) {
+        status = platform_map_remove(map->map, map->start, map->size);
+    }
+    if (status != KERN_SUCCESS) {
+        return status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory : IOReturn_fromKernel(status);
+    }
+    map->size = 0;
+    return kIOReturnSuccess;
+}
+
+IOReturn IOMemoryDescriptor_doMap(IOMemoryDescriptorRef self, vm_map_t addressMap,
+                                  IOVirtualAddress *atAddress, IOOptionBits options,
+                                  IOByteCount sourceOffset, IOByteCount length)
+{
+    if (self.descriptor == NULL || atAddress == NULL || *atAddress == 0) {
+        return kIOReturnBadArgument;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->doMap(self.descriptor, addressMap, atAddress, options, sourceOffset, length);
+}
+
+IOReturn IOMemoryDescriptor_doUnmap(IOMemoryDescriptorRef self, vm_map_t addressMap,
+                                    IOVirtualAddress logical, IOByteCount length)
+{
+    if (self.descriptor == NULL) {
+        return kIOReturnBadArgument;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->doUnmap(self.descriptor, addressMap, logical, length);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside IOMemoryDescriptor: its state, the methods a subclass provides, and the
+ * base implementations that a subclass names in its record when it inherits one.
+ */
+#ifndef DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
+#define DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
+
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryMapping.h"
+#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/OSObject_private.h"
+#include "descriptors/platform.h"
+#include "descriptors/segments/IOSegmentSink_private.h"
+
+/* What the reference keeps in a block of its own. */
+struct IOMemoryDescriptorReserved {
+    uint64_t descriptorID;
+    uint64_t preparationID;
+    OSObject *context; /* retained; changed with interrupts masked */
+};
+
+struct IOMemoryDescriptor {
+    OSObject super;
+    IOOptionBits flags; /* creation options and state bits */
+    IOOptionBits tag;
+    IOByteCount length; /* bytes */
+    uint32_t wireCount; /* prepares not yet completed */
+    uint32_t dmaActive; /* DMA users that have not gone inactive */
+    vm_tag_t kernelTag;
+    vm_tag_t userTag;
+    uint16_t mapperOptions;
+    uint16_t depth; /* levels of descriptors below this one; a leaf has 0 */
+
+    /* A class may say so while it is known: all bytes are at consecutive addresses. */
+    bool isOneRun;
+    IOPhysicalAddress oneRun; /* of byte 0 */
+    struct platform_lock prepareLock;
+    IOMemoryDescriptorReserved reserved;
+    IOMemoryMap *mappings;   /* the set, newest first; changed under the mapping lock */
+    task_t redirectSafeTask; /* while kIOMemoryRedirected: whose maps go on */
+};
+
+/* What maps a descriptor into I/O address space; see getDMAMapLength. */
+struct IODMAMapSize {
+    uint64_t bytes;     /* whole pages, of all pieces so far */
+    uint64_t first;     /* offset of the first byte in its page */
+    uint64_t described; /* bytes in the pieces so far */
+    bool overflow;
+};
+
+typedef struct {
+    OSMetaClass meta;
+
+    bool (*initWithOptions)(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                            task_t task, IOOptionBits options, IOMapper *mapper);
+    IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
+    IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
+
+    /* length is never NULL. On failure 0, *length 0, and the last error is set. */
+    addr64_t (*getPhysicalSegment)(IOMemoryDescriptor *self, IOByteCount offset,
+                                   IOByteCount *length, IOOptionBits options);
+    /*
+     * Deliver bytes [offset, end) to a sink that is not full; offset < end <= length.
+     * Success also when the sink wants no more; else why bytes are missing behind
+     * what was delivered.
+     */
+    IOReturn (*walk)(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                     IOByteCount end);
+    uint64_t (*getPreparationID)(IOMemoryDescriptor *self);
+
+    IOByteCount (*readBytes)(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
+                             IOByteCount withLength);
+    IOByteCount (*writeBytes)(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
+                              IOByteCount withLength);
+    IOReturn (*performOperation)(IOMemoryDescriptor *self, IOOptionBits options, IOByteCount offset,
+                                 IOByteCount length);
+
+    /* Add the pieces of bytes [offset, end); both within the length. */
+    void (*addDMAMapSize)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                          struct IODMAMapSize *size);
+    IOReturn (*dmaCommandOperation)(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
+                                    UInt dataSize);
+    void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+    IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
+
+    /* The memory is not remote. */
+    IOMemoryMap *(*makeMapping)(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
+                                IOByteCount offset, IOByteCount length);
+    IOReturn (*doMap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
+                      IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
+    IOReturn (*doUnmap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress logical,
+                        IOByteCount length);
+    IOReturn (*redirect)(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
+
+    /* Not remote, arguments judged, pointers not NULL; results are used on success only. */
+    IOReturn (*setPurgeable)(IOMemoryDescriptor *self, IOOptionBits newState,
+                             IOOptionBits *oldState);
+    IOReturn (*setOwnership)(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                             IOOptionBits newLedgerOptions);
+    IOReturn (*getPageCounts)(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                              IOByteCount *dirtyPageCount);
+} IOMemoryDescriptorClass;
+
+OS_CLASS(IOMemoryDescriptorClass, IOMemoryDescriptor);
+
+static inline const IOMemoryDescriptorClass *IOMemoryDescriptor_methods(
+    const IOMemoryDescriptor *self)
+{
+    OSObject_checkClass(&self->super, &IOMemoryDescriptor_metaClass);
+    return (const IOMemoryDescriptorClass *)self->super.metaClass;
+}
+
+/* True if [offset, offset + count) lies inside the descriptor; a wrapping sum does not. */
+static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOByteCount offset,
+                                            IOByteCount count)
+{
+    return offset <= self->length && count <= self->length - offset;
+}
+
+/* Add one source-contiguous piece, not empty. */
+void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);
+
+/* A number for one preparation; no two are equal. Any context. */
+uint64_t IOMemoryDescriptor_newPreparationID(void);
+
+/* The base implementations. */
+bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count,
+                                  UInt32 offset, task_t task, IOOptionBits options,
+                                  IOMapper *mapper);
+IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                         IOByteCount end);
+uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self);
+IOByteCount descriptor_read_bytes(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
+                                  IOByteCount withLength);
+IOByteCount descriptor_write_bytes(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
+                                   IOByteCount withLength);
+IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits options,
+                                      IOByteCount offset, IOByteCount length);
+void descriptor_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                 struct IODMAMapSize *size);
+IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
+                                          UInt dataSize);
+void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
+
+/* IOMemoryDescriptor_dma_map.c: the operations of the same names. */
+IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked);
+IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
+IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
+
+IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
+                                     task_t intoTask, IOVirtualAddress atAddress,
+                                     IOOptionBits options, IOByteCount offset, IOByteCount length);
+IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
+                           IOVirtualAddress *atAddress, IOOptionBits options,
+                           IOByteCount sourceOffset, IOByteCount length);
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, vm_map_t addressMap,
+                             IOVirtualAddress logical, IOByteCount length);
+IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
+IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
+                                  IOOptionBits *oldState);
+IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
+                                  IOOptionBits newLedgerOptions);
+IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
+                                    IOByteCount *dirtyPageCount);
+void descriptor_free(OSObject *self);
+
+/*
+ * makeMapping of a window: bytes [start, start + length of self) of the parent, whose
+ * map it becomes.
+ */
+IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
+                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount offset);
+
+/*
+ * What every doMap begins with: the bytes that are asked for, which lie inside the
+ * descriptor. Length 0 becomes the map's. kIOReturnBadArgument.
+ */
+IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
+                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length);
+
+/* Take all maps out of the set; they stay mapped. */
+void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self);
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the memory lies: segments, the walk of a class that has none of its own. */
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
+
+addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByteCount offset,
+                                               IOByteCount *length, IOOptionBits options)
+{
+    IOByteCount unused;
+
+    if (length == NULL) {
+        length = &unused;
+    }
+    *length = 0;
+    if (self.descriptor == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    if (offset >= self.descriptor->length) {
+        return 0;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->getPhysicalSegment(self.descriptor, offset, length, options);
+}
+
+IOPhysicalAddress IOMemoryDescriptor_getPhysicalAddress(IOMemoryDescriptorRef self)
+{
+    return IOMemoryDescriptor_getPhysicalSegment(self, 0, NULL, 0);
+}
+
+/* One answer of getPhysicalSegment, judged: not empty, not past the end, not wrapping. */
+static IOReturn ask_segment(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                            IOOptionBits options, IOPhysicalSegment *segment)
+{
+    const IOReturn before = platform_get_last_error();
+    IOReturn why;
+
+    platform_set_last_error(kIOReturnSuccess);
+    segment->length = 0;
+    segment->location = IOMemoryDescriptor_methods(self)->getPhysicalSegment(
+        self, offset, &segment->length, options);
+    why = platform_get_last_error();
+    platform_set_last_error(before);
+    if (segment->length == 0) {
+        return why != kIOReturnSuccess ? why : kIOReturnNotReady;
+    }
+    if (segment->length > end - offset) {
+        segment->length = end - offset;
+    }
+    return segment->location + (segment->length - 1) < segment->location ? kIOReturnInternalError
+                                                                         : kIOReturnSuccess;
+}
+
+IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
+                         IOByteCount end)
+{
+    const IOOptionBits options = (sink->view & IOSEGMENT_HOST) != 0 ? kIOMemoryMapperNone : 0;
+    IOPhysicalSegment segment;
+    IOReturn status;
+
+    while (offset < end) {
+        status = ask_segment(self, offset, end, options, &segment);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        if (!IOSegmentSink_put(sink, segment.location, segment.length)) {
+            break;
+        }
+        offset += segment.length;
+    }
+    return kIOReturnSuccess;
+}
+
+void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length)
+{
+    uint64_t end, rounded;
+
+    if (size->described == 0) {
+        size->first = address & PAGE_MASK;
+    }
+    size->described += length;
+    if (__builtin_add_overflow(address, length, &end) || round_page_overflow(end, &rounded) ||
+        __builtin_add_overflow(size->bytes, rounded - trunc_page(address), &size->bytes)) {
+        size->overflow = true;
+    }
+}
+
+void descriptor_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                 struct IODMAMapSize *size)
+{
+    IOPhysicalSegment piece;
+
+    while (offset < end &&
+           ask_segment(self, offset, end, _kIOMemorySourceSegment, &piece) == kIOReturnSuccess) {
+        IODMAMapSize_add(size, piece.location, piece.length);
+        offset += piece.length;
+    }
+}
+
+uint64_t IOMemoryDescriptor_getDMAMapLength(IOMemoryDescriptorRef self, uint64_t *offset)
+{
+    struct IODMAMapSize size = {0};
+    IOMemoryDescriptor *descriptor = self.descriptor;
+
+    if (offset != NULL) {
+        *offset = 0;
+    }
+    if (descriptor == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    IOMemoryDescriptor_methods(descriptor)->addDMAMapSize(descriptor, 0, descriptor->length, &size);
+    if (size.overflow) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    if (size.described == 0) {
+        return descriptor->length; /* it cannot say where its pieces are */
+    }
+    if (offset != NULL) {
+        *offset = size.first;
+    }
+    return size.bytes;
+}

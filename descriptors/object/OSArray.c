@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/OSArray.h"
+
+#include <string.h>
+
+#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/OSObject_private.h"
+#include "descriptors/platform.h"
+
+#define FIRST_CAPACITY 4 /* of an array that was made with none */
+
+struct OSArray {
+    OSObject super;
+    OSObject **members; /* NULL while the capacity is 0 */
+    unsigned count;
+    unsigned capacity;
+};
+
+static void array_free(OSObject *object)
+{
+    OSArray *self = (OSArray *)object;
+    unsigned i;
+
+    for (i = 0; i < self->count; i++) {
+        OSObject_release(self->members[i]);
+    }
+    platform_free(self->members);
+    OSObject_free(object);
+}
+
+static uint32_t instances;
+
+OS_CLASS(OSMetaClass, OSArray);
+const OSMetaClass OSArray_class = {"OSArray", &OSObject_metaClass, sizeof(OSArray), &instances,
+                                   array_free};
+
+static bool grow(OSArray *self, unsigned capacity)
+{
+    OSObject **members = platform_alloc((size_t)capacity * sizeof(*members));
+
+    if (members == NULL) {
+        IOMemory_fail(kIOReturnNoMemory);
+        return false;
+    }
+    if (self->count != 0) {
+        memcpy(members, self->members, self->count * sizeof(*members));
+    }
+    platform_free(self->members);
+    self->members = members;
+    self->capacity = capacity;
+    return true;
+}
+
+OSArray *OSArray_withCapacity(unsigned capacity)
+{
+    OSArray *self = (OSArray *)OSMetaClass_allocate(&OSArray_class);
+
+    if (self != NULL && capacity != 0 && !grow(self, capacity)) {
+        OSSafeReleaseNULL(self);
+    }
+    return self;
+}
+
+/* Twice the room, or as much as an unsigned can count. */
+static bool make_room(OSArray *self)
+{
+    const unsigned capacity = self->capacity;
+
+    if (self->count < capacity) {
+        return true;
+    }
+    if (capacity == UINT32_MAX) {
+        IOMemory_fail(kIOReturnNoMemory);
+        return false;
+    }
+    if (capacity > UINT32_MAX / 2) {
+        return grow(self, UINT32_MAX);
+    }
+    return grow(self, capacity == 0 ? FIRST_CAPACITY : 2 * capacity);
+}
+
+bool OSArray_setObject(OSArray *self, OSObjectRef object)
+{
+    if (self == NULL || object.object == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    if (!make_room(self)) {
+        return false;
+    }
+    OSObject_retain(object.object);
+    self->members[self->count++] = object.object;
+    return true;
+}
+
+OSObject *OSArray_getObject(const OSArray *self, unsigned index)
+{
+    return self != NULL && index < self->count ? self->members[index] : NULL;
+}
+
+unsigned OSArray_getCount(const OSArray *self)
+{
+    return self == NULL ? 0 : self->count;
+}

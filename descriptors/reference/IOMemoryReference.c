@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Making and dropping memory references, and pinning what they refer to. */
+#include "descriptors/reference/IOMemoryReference_private.h"
+
+#include <string.h>
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/object/IOReturn_private.h"
+
+uint32_t gIOMemoryReferenceCount;
+
+static struct IOMemoryReference *new_reference(size_t capacity)
+{
+    struct IOMemoryReference *reference = platform_alloc(sizeof(*reference));
+
+    if (reference == NULL) {
+        return NULL;
+    }
+    reference->entries = platform_alloc(capacity * sizeof(*reference->entries));
+    if (reference->entries == NULL) {
+        platform_free(reference);
+        return NULL;
+    }
+    reference->capacity = capacity;
+    gIOMemoryReferenceCount++;
+    return reference;
+}
+
+void IOMemoryReference_release(struct IOMemoryReference *reference)
+{
+    size_t i;
+
+    if (reference == NULL) {
+        return;
+    }
+    for (i = 0; i < reference->count; i++) {
+        platform_object_release(reference->entries[i].object);
+    }
+    platform_free(reference->entries);
+    platform_free(reference);
+    gIOMemoryReferenceCount--;
+}
+
+static bool make_room(struct IOMemoryReference *reference)
+{
+    struct IOMemoryReferenceEntry *entries;
+
+    if (reference->count < reference->capacity) {
+        return true;
+    }
+    entries = platform_alloc(2 * reference->capacity * sizeof(*entries));
+    if (entries == NULL) {
+        return false;
+    }
+    memcpy(entries, reference->entries, reference->count * sizeof(*entries));
+    platform_free(reference->entries);
+    reference->entries = entries;
+    reference->capacity *= 2;
+    return true;
+}
+
+/* Add `length` bytes; the object's reference is taken over, also on failure. */
+static IOReturn add_entry(struct IOMemoryReference *reference, struct vm_object *object,
+                          uint64_t offset, uint64_t length, bool writable)
+{
+    const uint64_t start = reference->count == 0 ? 0 : reference->entries[reference->count - 1].end;
+
+    if (!make_room(reference)) {
+        platform_object_release(object);
+        return kIOReturnNoMemory;
+    }
+    reference->entries[reference->count++] = (struct IOMemoryReferenceEntry){
+        .object = object,
+        .offset = offset,
+        .end = start + length,
+        .writable = writable,
+    };
+    return kIOReturnSuccess;
+}
+
+static IOReturn creation_failure(kern_return_t status)
+{
+    return status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory : IOReturn_fromKernel(status);
+}
+
+static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, uint64_t address,
+                            uint64_t length)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    while (length != 0 && status == kIOReturnSuccess) {
+        struct platform_region region;
+        const kern_return_t found = platform_map_lookup(map, address, length, &region);
+
+        if (found != KERN_SUCCESS) {
+            return creation_failure(found);
+        }
+        status = add_entry(reference, region.object, region.offset, region.size, region.writable);
+        address += region.size;
+        length -= region.size;
+    }
+    return status;
+}
+
+static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t address, uint64_t length)
+{
+    const uint64_t skip = address & PAGE_MASK;
+    struct vm_object *object;
+    const kern_return_t status = platform_object_create_window(
+        paddr(trunc_page(address)), atop(round_page(skip + length)), &object);
+
+    if (status != KERN_SUCCESS) {
+        return creation_failure(status);
+    }
+    return add_entry(reference, object, skip, length, platform_is_writable(paddr(address), length));
+}
+
+IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
+                                  struct IOMemoryReference **out)
+{
+    struct IOMemoryReference *reference = new_reference(runs->count);
+    IOReturn status = reference != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    uint64_t start = 0;
+    size_t i;
+
+    for (i = 0; i < runs->count && status == kIOReturnSuccess; i++) {
+        const struct IOMemoryRun *run = &runs->list[i];
+        const uint64_t length = run->end - start;
+
+        status = map != NULL ? add_virtual(reference, map, run->address, length)
+                             : add_physical(reference, run->address, length);
+        start = run->end;
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemoryReference_release(reference);
+        return status;
+    }
+    *out = reference;
+    return kIOReturnSuccess;
+}
+
+IOReturn IOMemoryReference_createForObject(struct vm_object *object, uint64_t length,
+                                           struct IOMemoryReference **out)
+{
+    struct IOMemoryReference *reference = new_reference(1);
+
+    if (reference == NULL) {
+        return kIOReturnNoMemory;
+    }
+    platform_object_retain(object);
+    *out = reference;
+    return add_entry(reference, object, 0, length, true);
+}
+
+IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
+                                struct IOMemoryReference **out)
+{
+    struct IOMemoryReference *copy = new_reference(reference->count);
+    IOReturn status = copy != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    uint64_t start = 0;
+    size_t i;
+
+    for (i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
+        const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
+        const uint64_t skip = entry->offset & PAGE_MASK, length = entry->end - start;
+        struct vm_object *object;
+        const kern_return_t copied = platform_object_copy(entry->object, atop(entry->offset),
+                                                          atop(round_page(skip + length)), &object);
+
+        status = copied == KERN_SUCCESS ? add_entry(copy, object, skip, length, true)
+                                        : creation_failure(copied);
+        start = entry->end;
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemoryReference_release(copy);
+        return status;
+    }
+    *out = copy;
+    return kIOReturnSuccess;
+}
+
+const struct IOMemoryReferenceEntry *IOMemoryReference_find(
+    const struct IOMemoryReference *reference, uint64_t offset)
+{
+    size_t low = 0, high = reference->count - 1;
+
+    while (low < high) { /* the entry is in [low, high] */
+        const size_t middle = low + (high - low) / 2;
+
+        if (offset < reference->entries[middle].end) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return &reference->entries[low];
+}
+
+bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
+                              const struct IOMemoryReference *other)
+{
+    size_t i;
+
+    if (one->count != other->count) {
+        return false;
+    }
+    for (i = 0; i < one->count; i++) {
+        const struct IOMemoryReferenceEntry *a = &one->entries[i], *b = &other->entries[i];
+
+        if (a->end != b->end || (a->offset & PAGE_MASK) != (b->offset & PAGE_MASK) ||
+            !platform_object_is_same(a->object, atop(a->offset), b->object, atop(b->offset))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
+                                     paddr_t *pages)
+{
+    kern_return_t status = KERN_SUCCESS;
+    uint64_t start = 0, done = 0;
+    size_t i;
+
+    for (i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
+        const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
+        const uint64_t skip = entry->offset & PAGE_MASK;
+        const uint64_t count = atop(round_page(skip + (entry->end - start)));
+
+        if ((flags & PLATFORM_WIRE_WRITE) != 0 && !entry->writable) {
+            status = KERN_PROTECTION_FAILURE;
+        } else {
+            status = platform_object_wire(entry->object, atop(entry->offset), count, flags,
+                                          &pages[done]);
+        }
+        if (status == KERN_SUCCESS) {
+            done += count;
+        }
+        start = entry->end;
+    }
+    if (status != KERN_SUCCESS) {
+        platform_unwire(pages, done);
+    }
+    return status;
+}

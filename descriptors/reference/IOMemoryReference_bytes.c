@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The CPU at the memory behind a reference, whether anybody has it mapped or prepared or not. */
+#include "descriptors/reference/IOMemoryReference_private.h"
+
+#include <string.h>
+
+#include "descriptors/object/IOReturn_private.h"
+
+/* A part of one page, pinned while it is used. */
+struct window {
+    paddr_t page;
+    uint8_t *bytes;
+    uint64_t length;
+};
+
+static IOReturn window_failure(kern_return_t status)
+{
+    return status == KERN_MEMORY_ERROR ? kIOReturnNoResources : IOReturn_fromKernel(status);
+}
+
+/* The bytes at an offset, at most `length`. Registers are no bytes. */
+static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t offset,
+                            uint64_t length, bool write, struct window *window)
+{
+    const struct IOMemoryReferenceEntry *entry = IOMemoryReference_find(reference, offset);
+    const uint64_t at = entry->offset + (offset - IOMemoryReference_start(reference, entry));
+    const uint64_t toPageEnd = PAGE_SIZE - (at & PAGE_MASK), toEntryEnd = entry->end - offset;
+    struct platform_window reached;
+    kern_return_t status;
+
+    if (platform_object_is_device(entry->object)) {
+        return kIOReturnVMError;
+    }
+    length = length < toPageEnd ? length : toPageEnd;
+    length = length < toEntryEnd ? length : toEntryEnd;
+    status = platform_object_wire(entry->object, atop(at), 1, write ? PLATFORM_WIRE_WRITE : 0,
+                                  &window->page);
+    if (status != KERN_SUCCESS) {
+        return window_failure(status);
+    }
+    status = platform_window(paddr_add(window->page, at & PAGE_MASK), length, write, &reached);
+    if (status != KERN_SUCCESS) {
+        platform_unwire(&window->page, 1);
+        return window_failure(status);
+    }
+    window->bytes = (uint8_t *)reached.address;
+    window->length = reached.length;
+    return kIOReturnSuccess;
+}
+
+static void close_window(const struct window *window)
+{
+    platform_unwire(&window->page, 1);
+}
+
+IOReturn IOMemoryReference_store(const struct IOMemoryReference *reference, uint64_t offset,
+                                 const void *bytes, uint64_t length, uint64_t *done)
+{
+    for (*done = 0; *done < length;) {
+        struct window to;
+        const IOReturn status = open_window(reference, offset + *done, length - *done, true, &to);
+
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        if (bytes == NULL) {
+            memset(to.bytes, 0, to.length);
+        } else {
+            memcpy(to.bytes, (const uint8_t *)bytes + *done, to.length);
+        }
+        /* Other views may go past the cache. */
+        platform_cache_clean_invalidate(to.bytes, to.length);
+        close_window(&to);
+        *done += to.length;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IOMemoryReference_transfer(const struct IOMemoryReference *from,
+                                    const struct IOMemoryReference *to, uint64_t length)
+{
+    uint64_t done = 0, stored;
+    IOReturn status = kIOReturnSuccess;
+
+    while (done < length && status == kIOReturnSuccess) {
+        struct window source;
+
+        status = open_window(from, done, length - done, false, &source);
+        if (status == kIOReturnSuccess) {
+            status = IOMemoryReference_store(to, done, source.bytes, source.length, &stored);
+            close_window(&source);
+            done += source.length;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Showing a part of a memory reference in an address space. */
+#include "descriptors/reference/IOMemoryReference_private.h"
+
+#include "descriptors/object/IOReturn_private.h"
+
+/*
+ * The part of one entry that is shown. Offsets count from the page that holds the
+ * first byte of the whole view.
+ */
+struct piece {
+    const struct IOMemoryReferenceEntry *entry;
+    uint64_t offset; /* in the object, of the piece's first byte */
+    uint64_t begin;  /* of the view: where that byte lands */
+    uint64_t end;    /* of the view: behind its last byte */
+    uint64_t low;    /* of the view: its first page that no earlier piece shows */
+};
+
+/* The walk over the pieces of [offset, offset + length). */
+struct walk {
+    const struct IOMemoryReference *reference;
+    const struct IOMemoryReferenceEntry *next;
+    uint64_t offset, end; /* in the descriptor: what is left */
+    uint64_t at;          /* in the view */
+};
+
+static struct walk start_walk(const struct IOMemoryReference *reference, uint64_t offset,
+                              uint64_t length)
+{
+    const struct IOMemoryReferenceEntry *first = IOMemoryReference_find(reference, offset);
+    const uint64_t skip = offset - IOMemoryReference_start(reference, first);
+
+    return (struct walk){
+        .reference = reference,
+        .next = first,
+        .offset = offset,
+        .end = offset + length,
+        .at = (first->offset + skip) & PAGE_MASK,
+    };
+}
+
+/* The piece behind *piece, which is zeroed before the first. False: there is none. */
+static bool next_piece(struct walk *walk, struct piece *piece)
+{
+    const bool first = piece->entry == NULL;
+    uint64_t stop;
+
+    if (walk->offset == walk->end) {
+        return false;
+    }
+    piece->entry = walk->next;
+    stop = walk->next->end < walk->end ? walk->next->end : walk->end;
+    piece->offset =
+        walk->next->offset + (walk->offset - IOMemoryReference_start(walk->reference, walk->next));
+    piece->begin = walk->at;
+    piece->end = walk->at + (stop - walk->offset);
+    piece->low = first ? 0 : round_page(piece->begin);
+    walk->at = piece->end;
+    walk->offset = stop;
+    walk->next++;
+    return true;
+}
+
+/*
+ * A page of the view can show one page of memory: pieces meet at a page boundary, or
+ * in a page that is the same for both.
+ */
+static bool fits(const struct piece *before, const struct piece *piece)
+{
+    if ((piece->begin & PAGE_MASK) != (piece->offset & PAGE_MASK)) {
+        return false;
+    }
+    return (piece->begin & PAGE_MASK) == 0 ||
+           platform_object_is_same(before->entry->object,
+                                   atop(before->offset + (before->end - before->begin) - 1),
+                                   piece->entry->object, atop(piece->offset));
+}
+
+/* Can it be done at all? */
+static IOReturn check_pieces(struct walk walk, bool writable)
+{
+    struct piece before, piece = {0};
+
+    while (before = piece, next_piece(&walk, &piece)) {
+        if (before.entry != NULL && !fits(&before, &piece)) {
+            return kIOReturnNotAligned;
+        }
+        if (writable && !piece.entry->writable) {
+            return kIOReturnNotPermitted;
+        }
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IOMemoryReference_showFailure(kern_return_t status)
+{
+    switch (status) {
+    case KERN_INVALID_ADDRESS: /* there is no such place in the address space */
+        return kIOReturnNoSpace;
+    case KERN_RESOURCE_SHORTAGE:
+    case KERN_MEMORY_ERROR:
+        return kIOReturnNoMemory;
+    default:
+        return IOReturn_fromKernel(status);
+    }
+}
+
+static kern_return_t show_piece(const struct piece *piece, const struct IOMemoryReferenceView *view,
+                                enum platform_placement placement, uint64_t *address)
+{
+    const struct platform_view part = {
+        .object = piece->entry->object,
+        .first = atop(piece->offset + (piece->low - piece->begin)),
+        .pages = atop(round_page(piece->end) - piece->low),
+        .alignment = view->alignment,
+        .writable = view->writable,
+        .eager = view->eager,
+        .cache = view->cache,
+    };
+
+    return part.pages == 0 ? KERN_SUCCESS : platform_map_show(view->map, address, placement, &part);
+}
+
+/* Reserve the whole interval, guards included, and put the pieces into it. */
+static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView *view)
+{
+    const struct platform_view reservation = {.pages = atop(view->size),
+                                              .alignment = view->alignment};
+    kern_return_t status =
+        platform_map_show(view->map, &view->start, view->placement, &reservation);
+    struct piece piece = {0};
+
+    if (status != KERN_SUCCESS) {
+        return status;
+    }
+    while (status == KERN_SUCCESS && next_piece(&walk, &piece)) {
+        uint64_t at = view->start + view->guard + piece.low;
+
+        status = show_piece(&piece, view, PLATFORM_OVERWRITE, &at);
+    }
+    /* Nothing of the pieces stays; a place that the caller had reserved is reserved again. */
+    if (status != KERN_SUCCESS && (view->placement != PLATFORM_OVERWRITE ||
+                                   platform_map_show(view->map, &view->start, PLATFORM_OVERWRITE,
+                                                     &reservation) != KERN_SUCCESS)) {
+        platform_map_remove(view->map, view->start, view->size);
+    }
+    return status;
+}
+
+IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint64_t offset,
+                                uint64_t length, struct IOMemoryReferenceView *view)
+{
+    struct walk walk = start_walk(reference, offset, length);
+    const uint64_t skew = walk.at;
+    struct piece piece = {0};
+    kern_return_t shown;
+    IOReturn status;
+
+    if (view->placement != PLATFORM_ANYWHERE && (view->address & PAGE_MASK) != skew) {
+        return kIOReturnNotAligned;
+    }
+    if (round_page_overflow(skew + length, &view->size) ||
+        __builtin_add_overflow(view->size, 2 * view->guard, &view->size)) {
+        return kIOReturnNoSpace;
+    }
+    status = check_pieces(walk, view->writable);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    view->start = view->placement == PLATFORM_ANYWHERE ? 0 : view->address - skew;
+    if (view->guard == 0 && walk.next->end >= walk.end) { /* one piece: it needs no frame */
+        next_piece(&walk, &piece);
+        shown = show_piece(&piece, view, view->placement, &view->start);
+    } else {
+        shown = show_pieces(walk, view);
+    }
+    if (shown != KERN_SUCCESS) {
+        return IOMemoryReference_showFailure(shown);
+    }
+    view->address = view->start + view->guard + skew;
+    return kIOReturnSuccess;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "descriptors/segments/IOMemoryRuns_private.h"
+
+#include "descriptors/platform.h"
+
+bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
+{
+    size_t bytes;
+
+    *runs = (struct IOMemoryRuns){.list = &runs->single, .capacity = capacity};
+    if (capacity <= 1) {
+        return true;
+    }
+    if (__builtin_mul_overflow(capacity, sizeof(*runs->list), &bytes)) {
+        return false;
+    }
+    runs->list = platform_alloc(bytes);
+    return runs->list != NULL;
+}
+
+void IOMemoryRuns_free(struct IOMemoryRuns *runs)
+{
+    if (runs->list != &runs->single) {
+        platform_free(runs->list);
+    }
+    *runs = (struct IOMemoryRuns){0};
+}
+
+void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length)
+{
+    struct IOMemoryRun *run;
+    uint64_t start;
+
+    if (length == 0) {
+        return;
+    }
+    run = runs->count == 0 ? NULL : &runs->list[runs->count - 1];
+    start = run == NULL ? 0 : IOMemoryRuns_start(runs, run);
+    /* Address 0 continues nothing, although the end of the topmost run wraps to it. */
+    if (run == NULL || address == 0 || run->address + (run->end - start) != address) {
+        if (runs->count == runs->capacity) {
+            platform_fatal("more runs than room was made for");
+        }
+        run = &runs->list[runs->count++];
+        run->address = address;
+        start = runs->length;
+    }
+    runs->length += length;
+    run->end = runs->length;
+    if (run->end - start > runs->longest) {
+        runs->longest = run->end - start;
+    }
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/exception.h"
+
+#include "kernel/exception/exception_private.h"
+#include "kernel/panic/semihost.h"
+
+_Static_assert(offsetof(struct exception_frame, x) == FRAME_X &&
+                   offsetof(struct exception_frame, sp) == FRAME_SP &&
+                   offsetof(struct exception_frame, elr) == FRAME_ELR &&
+                   offsetof(struct exception_frame, esr) == FRAME_ESR &&
+                   offsetof(struct exception_frame, fpsr) == FRAME_FPSR &&
+                   offsetof(struct exception_frame, record) == FRAME_RECORD &&
+                   offsetof(struct exception_frame, q) == FRAME_Q &&
+                   sizeof(struct exception_frame) == FRAME_SIZE,
+               "vectors.S and C agree on the frame");
+
+extern char __stack_guard[], __stack_bottom[];
+
+static exception_fault_handler_t *fault_handler;
+
+void exception_set_fault_handler(exception_fault_handler_t *handler)
+{
+    fault_handler = handler;
+}
+
+bool exception_is_abort(uint64_t esr)
+{
+    unsigned class = ESR_CLASS(esr);
+
+    return class == ESR_CLASS_DATA_ABORT || class == ESR_CLASS_FETCH_ABORT ||
+           class == ESR_CLASS_DATA_ABORT_EL0 || class == ESR_CLASS_FETCH_ABORT_EL0;
+}
+
+bool exception_is_stack_overflow(const struct exception_frame *frame)
+{
+    return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT && frame->far >= (uint64_t)__stack_guard &&
+           frame->far < (uint64_t)__stack_bottom &&
+           frame->sp < (uint64_t)__stack_bottom + FRAME_SIZE;
+}
+
+void exception_sync(struct exception_frame *frame)
+{
+    if (semihost_trapped(frame)) {
+        return;
+    }
+    if (fault_handler != NULL && exception_is_abort(frame->esr) &&
+        !exception_is_stack_overflow(frame) && fault_handler(frame)) {
+        return;
+    }
+    if (fault_expected(frame)) {
+        return;
+    }
+    exception_panic(frame, NULL);
+}
+
+_Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector)
+{
+    static const char *const names[] = {
+        [VECTOR_SP0_SYNC] = "synchronous exception on SP_EL0",
+        [VECTOR_SP0_IRQ] = "IRQ on SP_EL0",
+        [VECTOR_SP0_FIQ] = "FIQ on SP_EL0",
+        [VECTOR_SP0_SERROR] = "SError on SP_EL0",
+        [VECTOR_FIQ] = "FIQ",
+        [VECTOR_SERROR] = "SError",
+        [VECTOR_LOWER_FIQ] = "FIQ from EL0",
+        [VECTOR_LOWER_SERROR] = "SError from EL0",
+        [VECTOR_LOWER32_SYNC] = "synchronous exception from AArch32",
+        [VECTOR_LOWER32_IRQ] = "IRQ from AArch32",
+        [VECTOR_LOWER32_FIQ] = "FIQ from AArch32",
+        [VECTOR_LOWER32_SERROR] = "SError from AArch32",
+    };
+    exception_panic(frame, names[vector]);
+}

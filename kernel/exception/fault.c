@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Faults that somebody expects (panic.h). */
+#include "kernel/exception/exception_private.h"
+#include "kernel/irq.h"
+#include "kernel/panic.h"
+
+struct fault_context {
+    uint64_t registers[13];      /* first, written by fault.S: sp, x19 to x30 */
+    bool in_handler;             /* it waits in an interrupt handler, for faults of that alone */
+    struct fault_context *outer; /* that waits meanwhile */
+    struct fault_record record;  /* of the exception that ended it */
+};
+
+bool fault_run(struct fault_context *context, void (*touch)(void *argument), void *argument);
+extern char fault_resume[];
+
+static struct fault_context *waiting; /* of the innermost fault_expect under way, or NULL */
+
+bool fault_expected(struct exception_frame *frame)
+{
+    if (waiting == NULL || waiting->in_handler != irq_in_handler()) {
+        return false;
+    }
+    waiting->record =
+        (struct fault_record){.esr = frame->esr, .far = frame->far, .elr = frame->elr};
+    frame->x[0] = (uint64_t)waiting;
+    frame->elr = (uint64_t)fault_resume;
+    waiting = waiting->outer;
+    return true;
+}
+
+bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_record *fault)
+{
+    struct fault_context context = {.in_handler = irq_in_handler(), .outer = waiting};
+    irq_state_t before;
+
+    __asm__ volatile("mrs %0, daif" : "=r"(before));
+    waiting = &context;
+    bool raised = fault_run(&context, touch, argument);
+    waiting = context.outer;
+    if (raised) {
+        irq_restore(before); /* touch may have masked them */
+        *fault = context.record;
+    }
+    return raised;
+}

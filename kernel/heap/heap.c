@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/heap.h"
+
+#include <string.h>
+
+#include "kernel/heap/heap_private.h"
+#include "kernel/inject.h"
+
+#ifdef DEBUG
+#define block_alloc heap_guard_alloc
+#define block_free  heap_guard_free
+#define block_size  heap_guard_size
+#else
+#define block_alloc heap_block_alloc
+#define block_free  heap_block_free
+#define block_size  heap_block_size
+#endif
+
+void *heap_alloc(size_t size)
+{
+    if (size == 0 || inject_fails(INJECT_HEAP))
+        return NULL;
+    return block_alloc(size, HEAP_ALIGNMENT);
+}
+
+void *heap_alloc_zero(size_t size)
+{
+    void *block = heap_alloc(size);
+
+    if (block)
+        memset(block, 0, size);
+    return block;
+}
+
+void *heap_alloc_aligned(size_t size, size_t alignment)
+{
+    if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP))
+        return NULL;
+    return block_alloc(size, alignment);
+}
+
+void *heap_realloc(void *block, size_t size)
+{
+    size_t before;
+    void *moved;
+
+    if (!block)
+        return heap_alloc(size);
+    if (size == 0) {
+        heap_free(block);
+        return NULL;
+    }
+    before = block_size(block);
+    if (size <= before && size > before / 2)
+        return block;
+    moved = heap_alloc(size);
+    if (!moved)
+        return size <= before ? block : NULL;
+    memcpy(moved, block, size < before ? size : before);
+    heap_free(block);
+    return moved;
+}
+
+void heap_free(void *block)
+{
+    if (block)
+        block_free(block);
+}
+
+size_t heap_size(const void *block)
+{
+    return block_size(block);
+}
+
+void heap_get_stats(struct heap_stats *stats)
+{
+    *stats = heap_counters;
+}

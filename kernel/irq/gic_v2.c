@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GICv2: distributor and CPU interface, both memory-mapped. */
+#include "kernel/devicetree.h"
+#include "kernel/irq/gic_private.h"
+#include "kernel/mmu.h"
+
+#define GICD_ITARGETSR   0x800u
+#define GICD_CTLR_ENABLE 0x1u
+#define GICD_TARGET_CPU0 0x01u
+
+#define GICC_CTLR        0x000u
+#define GICC_PMR         0x004u
+#define GICC_IAR         0x00cu
+#define GICC_EOIR        0x010u
+#define GICC_CTLR_ENABLE 0x1u
+
+static volatile void *distributor;
+static volatile void *cpu_interface;
+
+static unsigned gic_v2_init(int node)
+{
+    struct devicetree_range gicd, gicc;
+
+    if (devicetree_reg(node, 0, &gicd) != KERN_SUCCESS ||
+        devicetree_reg(node, 1, &gicc) != KERN_SUCCESS)
+        return 0;
+    distributor = mmu_map_device(gicd.base, gicd.size);
+    cpu_interface = mmu_map_device(gicc.base, gicc.size);
+    if (!distributor || !cpu_interface)
+        return 0;
+
+    const unsigned count = gic_intid_count(distributor);
+
+    mmio_write32(distributor, GICD_CTLR, 0);
+    for (unsigned first = 0; first < count; first += 32)
+        gic_quiesce_word(distributor, first);
+    mmio_write32(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
+    mmio_write32(cpu_interface, GICC_PMR, GIC_PRIORITY_IDLE);
+    mmio_write32(cpu_interface, GICC_CTLR, GICC_CTLR_ENABLE);
+    return count;
+}
+
+static void gic_v2_enable(unsigned intid)
+{
+    mmio_write8(distributor, GICD_IPRIORITYR + intid, GIC_PRIORITY);
+    if (intid >= GIC_FIRST_SPI)
+        mmio_write8(distributor, GICD_ITARGETSR + intid, GICD_TARGET_CPU0);
+    gic_bit_write(distributor, GICD_ISENABLER, intid);
+}
+
+static void gic_v2_disable(unsigned intid)
+{
+    gic_bit_write(distributor, GICD_ICENABLER, intid);
+}
+
+static uint32_t gic_v2_acknowledge(void)
+{
+    return mmio_read32(cpu_interface, GICC_IAR);
+}
+
+/* The token is handed back whole: for a software interrupt it names the sending CPU too. */
+static void gic_v2_end(uint32_t token)
+{
+    mmio_write32(cpu_interface, GICC_EOIR, token);
+}
+
+const struct gic_ops gic_v2 = {
+    .name = "GICv2",
+    .compatible = "arm,cortex-a15-gic",
+    .init = gic_v2_init,
+    .enable = gic_v2_enable,
+    .disable = gic_v2_disable,
+    .acknowledge = gic_v2_acknowledge,
+    .end = gic_v2_end,
+};

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* GICv3: distributor and redistributor in memory, CPU interface in system registers. */
+#include "kernel/cpu.h"
+#include "kernel/devicetree.h"
+#include "kernel/irq/gic_private.h"
+#include "kernel/mmu.h"
+
+#define GICD_IROUTER      0x6000u
+#define GICD_CTLR_ENABLE  0x12u       /* affinity routing, group 1 */
+#define GICD_CTLR_PENDING 0x80000000u /* an earlier write has not taken effect yet */
+
+#define GICR_CTLR         0x0000u
+#define GICR_CTLR_PENDING 0x8u /* as GICD_CTLR_PENDING */
+#define GICR_TYPER        0x0008u
+#define GICR_WAKER        0x0014u
+#define GICR_WAKER_ASLEEP 0x4u
+#define GICR_TYPER_LAST   0x10u
+#define GICR_SGI_FRAME    0x10000u /* where the per-CPU interrupts have their bits */
+#define GICR_STRIDE       0x20000u
+#define GICR_STRIDE_VLPI  0x40000u
+#define GICR_TYPER_VLPI   0x2u
+
+#define MPIDR_AFFINITY 0xff00ffffffUL
+
+static volatile void *distributor;
+static volatile void *redistributor; /* this CPU's */
+static volatile void *private_frame; /* its SGI frame */
+
+static uint64_t cpu_affinity(void)
+{
+    return cpu_read_sysreg(mpidr_el1) & MPIDR_AFFINITY;
+}
+
+/* This CPU's redistributor within the region; NULL if the region has none for it. */
+static volatile void *find_redistributor(volatile void *region, uint64_t size)
+{
+    const uint64_t affinity = cpu_affinity();
+    const uint64_t wanted = (affinity & 0xffffff) | (affinity >> 32) << 24;
+
+    for (uint64_t offset = 0; offset + GICR_STRIDE <= size;) {
+        volatile void *frame = (volatile char *)region + offset;
+        const uint64_t type = mmio_read64(frame, GICR_TYPER);
+
+        if (type >> 32 == wanted)
+            return frame;
+        if (type & GICR_TYPER_LAST)
+            break;
+        offset += type & GICR_TYPER_VLPI ? GICR_STRIDE_VLPI : GICR_STRIDE;
+    }
+    return NULL;
+}
+
+static void distributor_settle(void)
+{
+    while (mmio_read32(distributor, GICD_CTLR) & GICD_CTLR_PENDING)
+        ;
+}
+
+static void distributor_init(unsigned count)
+{
+    mmio_write32(distributor, GICD_CTLR, 0);
+    distributor_settle();
+    for (unsigned first = GIC_FIRST_SPI; first < count; first += 32) {
+        gic_quiesce_word(distributor, first);
+        mmio_write32(distributor, GICD_IGROUPR + first / 8, ~0u);
+    }
+    mmio_write32(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
+    distributor_settle();
+}
+
+static void redistributor_init(void)
+{
+    mmio_write32(redistributor, GICR_WAKER, 0);
+    while (mmio_read32(redistributor, GICR_WAKER) & GICR_WAKER_ASLEEP)
+        ;
+    private_frame = (volatile char *)redistributor + GICR_SGI_FRAME;
+    gic_quiesce_word(private_frame, 0);
+    mmio_write32(private_frame, GICD_IGROUPR, ~0u);
+}
+
+static void cpu_interface_init(void)
+{
+    cpu_write_sysreg(S3_0_C12_C12_5, 7); /* ICC_SRE_EL1: system registers, no bypass */
+    cpu_isb();
+    cpu_write_sysreg(S3_0_C4_C6_0, GIC_PRIORITY_IDLE); /* ICC_PMR_EL1 */
+    cpu_write_sysreg(S3_0_C12_C12_7, 1);               /* ICC_IGRPEN1_EL1 */
+    cpu_isb();
+}
+
+static unsigned gic_v3_init(int node)
+{
+    struct devicetree_range gicd, gicr;
+
+    if (devicetree_reg(node, 0, &gicd) != KERN_SUCCESS ||
+        devicetree_reg(node, 1, &gicr) != KERN_SUCCESS)
+        return 0;
+
+    volatile void *region = mmu_map_device(gicr.base, gicr.size);
+
+    distributor = mmu_map_device(gicd.base, gicd.size);
+    if (!distributor || !region)
+        return 0;
+
+    const unsigned count = gic_intid_count(distributor);
+
+    redistributor = find_redistributor(region, gicr.size);
+    if (!redistributor)
+        return 0;
+    distributor_init(count);
+    redistributor_init();
+    cpu_interface_init();
+    return count;
+}
+
+static void gic_v3_enable(unsigned intid)
+{
+    volatile void *frame = intid < GIC_FIRST_SPI ? private_frame : distributor;
+
+    mmio_write8(frame, GICD_IPRIORITYR + intid, GIC_PRIORITY);
+    if (intid >= GIC_FIRST_SPI)
+        mmio_write64(distributor, GICD_IROUTER + 8 * intid, cpu_affinity());
+    gic_bit_write(frame, GICD_ISENABLER, intid);
+}
+
+/* On return it cannot come any more: disabling takes effect some time after the write. */
+static void gic_v3_disable(unsigned intid)
+{
+    if (intid >= GIC_FIRST_SPI) {
+        gic_bit_write(distributor, GICD_ICENABLER, intid);
+        distributor_settle();
+        return;
+    }
+    gic_bit_write(private_frame, GICD_ICENABLER, intid);
+    while (mmio_read32(redistributor, GICR_CTLR) & GICR_CTLR_PENDING)
+        ;
+}
+
+static uint32_t gic_v3_acknowledge(void)
+{
+    return (uint32_t)cpu_read_sysreg(S3_0_C12_C12_0); /* ICC_IAR1_EL1 */
+}
+
+static void gic_v3_end(uint32_t token)
+{
+    cpu_write_sysreg(S3_0_C12_C12_1, token); /* ICC_EOIR1_EL1 */
+}
+
+const struct gic_ops gic_v3 = {
+    .name = "GICv3",
+    .compatible = "arm,gic-v3",
+    .init = gic_v3_init,
+    .enable = gic_v3_enable,
+    .disable = gic_v3_disable,
+    .acknowledge = gic_v3_acknowledge,
+    .end = gic_v3_end,
+};

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/irq.h"
+
+#include "kernel/console.h"
+#include "kernel/cpu.h"
+#include "kernel/devicetree.h"
+#include "kernel/irq/gic_private.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+
+#define DAIF_I 0x80u
+
+struct irq_slot {
+    irq_handler_t *handler; /* NULL: none, and the interrupt is disabled */
+    void *context;
+};
+
+/* One structure, so that the path of an interrupt forms one address. */
+static struct {
+    const struct gic_ops *controller;
+    unsigned intid_count; /* 0 until a controller is up */
+    bool in_handler;
+    uint64_t served;
+    uint64_t spurious;
+    struct irq_slot slots[GIC_INTID_MASK + 1]; /* those that are no interrupts stay empty */
+} irq;
+
+void irq_init(void)
+{
+    static const struct gic_ops *const known[] = {&gic_v2, &gic_v3};
+
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        const int node = devicetree_next_compatible(-1, known[i]->compatible);
+
+        if (node < 0)
+            continue;
+        irq.controller = known[i];
+        irq.intid_count = irq.controller->init(node);
+        if (irq.intid_count != 0)
+            return;
+    }
+    kprintf("irq: no usable interrupt controller in the device tree\n");
+}
+
+kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context)
+{
+    kern_return_t result = KERN_SUCCESS;
+
+    if (intid >= irq.intid_count || !handler)
+        return KERN_INVALID_ARGUMENT;
+
+    const irq_state_t state = irq_mask();
+
+    if (irq.slots[intid].handler) {
+        result = KERN_NO_SPACE;
+    } else {
+        irq.slots[intid] = (struct irq_slot){handler, context};
+        irq.controller->enable(intid);
+    }
+    irq_restore(state);
+    return result;
+}
+
+kern_return_t irq_unregister(unsigned intid)
+{
+    kern_return_t result = KERN_SUCCESS;
+
+    if (intid >= irq.intid_count)
+        return KERN_INVALID_ARGUMENT;
+
+    const irq_state_t state = irq_mask();
+
+    if (irq.slots[intid].handler) {
+        irq.controller->disable(intid);
+        cpu_dsb_sy(); /* the controller has taken the line back before the handler goes */
+        irq.slots[intid] = (struct irq_slot){0};
+    } else {
+        result = KERN_INVALID_ARGUMENT;
+    }
+    irq_restore(state);
+    return result;
+}
+
+/*
+ * Nothing was pending any more, or an interrupt that nobody attached to. That
+ * one is level-triggered and would come again for ever: nobody can quiet its device.
+ */
+__attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
+{
+    const unsigned intid = token & GIC_INTID_MASK;
+
+    irq.spurious++;
+    if (intid >= GIC_INTID_COUNT)
+        return;
+    irq.served++;
+    irq.controller->disable(intid);
+    irq.controller->end(token);
+    kprintf("irq: interrupt %u has no handler; disabled\n", intid);
+}
+
+void irq_dispatch(void)
+{
+    const uint32_t token = irq.controller->acknowledge();
+    const struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
+
+    if (!slot->handler) {
+        serve_unhandled(token);
+        return;
+    }
+    irq.served++;
+    irq.in_handler = true;
+    slot->handler(slot->context);
+    irq.in_handler = false;
+    irq.controller->end(token);
+}
+
+void irq_wait(void)
+{
+    ASSERT(cpu_read_sysreg(daif) & DAIF_I);
+    ASSERT(!irq.in_handler);
+    cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
+    cpu_wfi();
+    irq_dispatch();
+}
+
+bool irq_in_handler(void)
+{
+    return irq.in_handler;
+}
+
+uint64_t irq_count(void)
+{
+    return irq.served;
+}
+
+uint64_t irq_spurious(void)
+{
+    return irq.spurious;
+}
+
+const char *irq_controller_name(void)
+{
+    return irq.intid_count != 0 ? irq.controller->name : "none";
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * File descriptors for newlib: 0 to 2 are the console, the others files of the
+ * host by semihosting (present in test runs; without it, open says ENOSYS).
+ * Host paths are relative to QEMU's working directory. Weak: an image may
+ * bring its own. Thread context.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "kernel/console.h"
+#include "kernel/panic/semihost.h"
+
+#define WEAK __attribute__((weak))
+
+#define FIRST_FILE 3  /* descriptor */
+#define FILE_COUNT 16 /* open at once */
+
+#define END_OF_INPUT 4 /* Ctrl-D on the console */
+
+/* SYS_OPEN modes: fopen's, binary. */
+enum {
+    MODE_R = 1,
+    MODE_R_PLUS = 3,
+    MODE_W = 5,
+    MODE_W_PLUS = 7,
+    MODE_A = 9,
+    MODE_A_PLUS = 11
+};
+
+struct file {
+    bool open;
+    bool append;
+    int64_t handle;   /* the host's */
+    int64_t position; /* bytes from the start; the host does not tell its own */
+};
+
+static struct file files[FILE_COUNT];
+
+int _open(const char *path, int flags, int mode);
+int _close(int fd);
+int _read(int fd, void *buffer, size_t size);
+int _write(int fd, const void *buffer, size_t size);
+off_t _lseek(int fd, off_t offset, int whence);
+int _fstat(int fd, struct stat *status);
+int _isatty(int fd);
+int _unlink(const char *path);
+
+static bool is_console(int fd)
+{
+    return fd >= STDIN_FILENO && fd <= STDERR_FILENO;
+}
+
+/* The open file behind a descriptor; NULL with EBADF for anything else. */
+static struct file *file_of(int fd)
+{
+    const int index = fd - FIRST_FILE;
+
+    if (index >= 0 && index < FILE_COUNT && files[index].open)
+        return &files[index];
+    errno = EBADF;
+    return NULL;
+}
+
+/* -1 with the host's reason for the last failure, which newlib numbers the same up to 34. */
+static int host_failed(void)
+{
+    const int64_t reason = semihost_call(SEMIHOST_ERRNO, NULL);
+
+    errno = reason > 0 && reason <= ERANGE ? (int)reason : EIO;
+    return -1;
+}
+
+static int64_t host_open(const char *path, unsigned mode)
+{
+    return semihost_call(SEMIHOST_OPEN, (uint64_t[]){(uint64_t)path, mode, strlen(path)});
+}
+
+static bool host_exists(const char *path)
+{
+    int64_t handle = host_open(path, MODE_R);
+
+    if (handle < 0)
+        return false;
+    semihost_call(SEMIHOST_CLOSE, &handle);
+    return true;
+}
+
+/*
+ * The mode for open's flags. fopen has none for "write, keep what is there":
+ * that is reading and writing, if the file is there.
+ */
+static unsigned host_mode(const char *path, int flags)
+{
+    const bool read = (flags & O_ACCMODE) != O_WRONLY;
+
+    if ((flags & O_ACCMODE) == O_RDONLY)
+        return MODE_R;
+    if (flags & O_APPEND)
+        return read ? MODE_A_PLUS : MODE_A;
+    if (flags & O_TRUNC || (flags & O_CREAT && !host_exists(path)))
+        return read ? MODE_W_PLUS : MODE_W;
+    return MODE_R_PLUS;
+}
+
+/* Why open cannot honour the flags, 0 if it can: fopen's modes create where open would not. */
+static int refuse_open(const char *path, int flags)
+{
+    const bool exists = host_exists(path);
+
+    if (!exists && !(flags & O_CREAT))
+        return ENOENT;
+    if (exists && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+        return EEXIST;
+    return 0;
+}
+
+static bool have_semihosting(void)
+{
+    static const char features[] = ":semihosting-features";
+
+    return host_exists(features);
+}
+
+/* The permission bits are the host's business (its umask). */
+WEAK int _open(const char *path, int flags, int mode)
+{
+    int index = 0;
+
+    (void)mode;
+    while (index < FILE_COUNT && files[index].open)
+        index++;
+    errno = index == FILE_COUNT ? EMFILE : have_semihosting() ? refuse_open(path, flags) : ENOSYS;
+    if (errno)
+        return -1;
+
+    const int64_t handle = host_open(path, host_mode(path, flags));
+
+    if (handle < 0)
+        return host_failed();
+    files[index] = (struct file){.open = true, .append = flags & O_APPEND, .handle = handle};
+    return FIRST_FILE + index;
+}
+
+WEAK int _close(int fd)
+{
+    if (is_console(fd))
+        return 0;
+
+    struct file *const file = file_of(fd);
+
+    if (!file)
+        return -1;
+    file->open = false;
+    return semihost_call(SEMIHOST_CLOSE, &file->handle) == 0 ? 0 : host_failed();
+}
+
+/* What has been typed, at least one byte, at most a line; Ctrl-D at its start ends the input. */
+static int console_read_line(char *buffer, size_t size)
+{
+    size_t length = 0;
+
+    while (length < size) {
+        int byte = console_read();
+
+        if (byte < 0 && length > 0)
+            break;
+        if (byte < 0)
+            continue;
+        if (byte == END_OF_INPUT && length == 0)
+            return 0;
+        if (byte == '\r')
+            byte = '\n';
+        buffer[length++] = (char)byte;
+        if (byte == '\n')
+            break;
+    }
+    return (int)length;
+}
+
+/* One request moves at most this much, so that its count fits the result. */
+static size_t clamp(size_t size)
+{
+    const size_t most = 1 << 30;
+
+    return size < most ? size : most;
+}
+
+/* READ or WRITE: bytes moved, or -1. */
+static int host_transfer(unsigned operation, struct file *file, const void *buffer, size_t size)
+{
+    const int64_t left =
+        semihost_call(operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
+
+    if (left < 0 || (size_t)left > size || (operation == SEMIHOST_WRITE && (size_t)left == size))
+        return host_failed();
+    file->position += (int64_t)size - left;
+    return (int)(size - (size_t)left);
+}
+
+WEAK int _read(int fd, void *buffer, size_t size)
+{
+    if (size == 0)
+        return 0;
+    if (is_console(fd))
+        return console_read_line(buffer, clamp(size));
+
+    struct file *const file = file_of(fd);
+
+    return file ? host_transfer(SEMIHOST_READ, file, buffer, clamp(size)) : -1;
+}
+
+/* To an absolute position; false with errno. */
+static bool host_seek(struct file *file, int64_t target)
+{
+    uint64_t block[] = {(uint64_t)file->handle, (uint64_t)target};
+
+    if (semihost_call(SEMIHOST_SEEK, block) != 0) {
+        host_failed();
+        return false;
+    }
+    file->position = target;
+    return true;
+}
+
+static int64_t host_length(struct file *file)
+{
+    return semihost_call(SEMIHOST_FLEN, &file->handle);
+}
+
+WEAK int _write(int fd, const void *buffer, size_t size)
+{
+    if (is_console(fd)) {
+        console_write(buffer, clamp(size));
+        return (int)clamp(size);
+    }
+
+    struct file *const file = file_of(fd);
+
+    if (!file)
+        return -1;
+    if (size == 0)
+        return 0;
+    if (file->append && !host_seek(file, host_length(file))) /* QEMU 7.2 forgets that itself */
+        return -1;
+    return host_transfer(SEMIHOST_WRITE, file, buffer, clamp(size));
+}
+
+WEAK off_t _lseek(int fd, off_t offset, int whence)
+{
+    if (is_console(fd)) {
+        errno = ESPIPE;
+        return -1;
+    }
+
+    struct file *const file = file_of(fd);
+    int64_t target;
+
+    if (!file)
+        return -1;
+
+    const int64_t base = whence == SEEK_SET   ? 0
+                         : whence == SEEK_CUR ? file->position
+                         : whence == SEEK_END ? host_length(file)
+                                              : -1;
+
+    if (base < 0 || __builtin_add_overflow(base, offset, &target) || target < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return host_seek(file, target) ? (off_t)target : -1;
+}
+
+WEAK int _fstat(int fd, struct stat *status)
+{
+    *status = (struct stat){0};
+    if (is_console(fd)) {
+        status->st_mode = S_IFCHR;
+        return 0;
+    }
+
+    struct file *const file = file_of(fd);
+
+    if (!file)
+        return -1;
+
+    const int64_t length = host_length(file);
+
+    if (length < 0)
+        return host_failed();
+    status->st_mode = S_IFREG;
+    status->st_size = (off_t)length;
+    return 0;
+}
+
+WEAK int _isatty(int fd)
+{
+    if (is_console(fd))
+        return 1;
+    if (file_of(fd))
+        errno = ENOTTY;
+    return 0;
+}
+
+WEAK int _unlink(const char *path)
+{
+    if (semihost_call(SEMIHOST_REMOVE, (uint64_t[]){(uint64_t)path, strlen(path)}) == 0)
+        return 0;
+    return have_semihosting() ? host_failed() : (errno = ENOSYS, -1);
+}

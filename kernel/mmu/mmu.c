@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map, unmap, protect, translate. Each first checks the whole range and gets
+ * the tables it will need, which nobody can see; only then does it change
+ * anything, and from there on nothing can fail.
+ */
+#include "kernel/mmu.h"
+
+#include "kernel/mmu/mmu_arch.h"
+#include "kernel/mmu/mmu_private.h"
+
+static uint64_t mapped_pages; /* of all spaces, the direct map not counted */
+
+void mmu_count_mapped(struct mmu_space *space, int64_t pages)
+{
+    space->mapped += (uint64_t)pages;
+    mapped_pages += (uint64_t)pages;
+}
+
+static bool range_is_valid(const struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    return size != 0 && ((va | size) & PAGE_MASK) == 0 && va >= space->low && va < space->high &&
+           size <= space->high - va;
+}
+
+static vaddr_t entry_end(vaddr_t va, unsigned level)
+{
+    return (va & ~(LEVEL_SPAN(level) - 1)) + LEVEL_SPAN(level);
+}
+
+/*
+ * Entries next to each other in the path's table, from va's on, that lie in
+ * [va, end); all of them leaves at the path's level.
+ */
+static unsigned run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
+{
+    uint64_t left = (end - va) >> LEVEL_SHIFT(path->level);
+    unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path->level);
+
+    return left < room ? (unsigned)left : room;
+}
+
+/*
+ * Tables for [va, va + size), all of it free; they may be left empty on failure.
+ * *path is where the last walk has led, and *walked the address it began at.
+ */
+static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
+                             struct mmu_path *path, vaddr_t *walked)
+{
+    const vaddr_t end = va + size;
+
+    while (va < end) {
+        unsigned level = mmu_leaf_level(va, pa, end - va);
+        kern_return_t status = mmu_walk_adding(space, va, level, path);
+        unsigned count;
+
+        if (status != KERN_SUCCESS)
+            return status;
+        count = run_length(path, va, end);
+        for (unsigned i = 0; i < count; i++) {
+            if (path->entry[level][i] != 0)
+                return KERN_NO_SPACE;
+        }
+        *walked = va;
+        va += (uint64_t)count << LEVEL_SHIFT(level);
+        pa = paddr_add(pa, (uint64_t)count << LEVEL_SHIFT(level));
+    }
+    return KERN_SUCCESS;
+}
+
+/* Free what a failed prepare left behind. Never valid entries, so the flush is for table walks. */
+static void unprepare(struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    const vaddr_t first = va;
+    const vaddr_t end = va + size;
+    struct mmu_dead_tables dead = {{0}};
+    struct mmu_path path;
+
+    while (va < end) {
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        mmu_prune(&path, &dead);
+        va = entry_end(va, path.level);
+    }
+    if (dead.first.value != 0) {
+        mmu_flush(space, first, size);
+        mmu_free_dead(&dead);
+    }
+}
+
+kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
+                      struct mmu_attributes attributes)
+{
+    const vaddr_t end = va + size;
+    struct mmu_path path;
+    kern_return_t status;
+    vaddr_t walked;
+    bool one_run;
+    pte_t bits;
+
+    if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) || pa.value >= DIRECT_MAP_SIZE ||
+        size > DIRECT_MAP_SIZE - pa.value || !mmu_encode(space, attributes, LEAF_LEVEL, &bits))
+        return KERN_INVALID_ARGUMENT;
+    status = prepare(space, va, pa, size, &path, &walked);
+    if (status != KERN_SUCCESS) {
+        unprepare(space, va, size);
+        return status;
+    }
+    one_run = walked == va; /* the path still leads to all of it */
+    while (va < end) {
+        unsigned level = mmu_leaf_level(va, pa, end - va);
+
+        mmu_encode(space, attributes, level, &bits);
+        if (!one_run)
+            mmu_walk(space, va, level, &path);
+        for (unsigned left = run_length(&path, va, end); left > 0; left--) {
+            mmu_store(&path, pa.value | bits);
+            path.entry[level]++;
+            va += LEVEL_SPAN(level);
+            pa = paddr_add(pa, LEVEL_SPAN(level));
+        }
+    }
+    mmu_arch_publish();
+    mmu_count_mapped(space, (int64_t)(size >> PAGE_SHIFT));
+    return KERN_SUCCESS;
+}
+
+/* Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. */
+static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bool *ragged)
+{
+    *ragged = false;
+    while (va < end) {
+        struct mmu_path path;
+        unsigned count;
+
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        if (path.level != LEAF_LEVEL) {
+            if (*path.entry[path.level] == 0)
+                return false;
+            if (va % LEVEL_SPAN(path.level) != 0 || end - va < LEVEL_SPAN(path.level))
+                *ragged = true;
+            va = entry_end(va, path.level);
+            continue;
+        }
+        count = run_length(&path, va, end);
+        for (unsigned i = 0; i < count; i++) {
+            if (path.entry[LEAF_LEVEL][i] == 0)
+                return false;
+        }
+        va += count * PAGE_SIZE;
+    }
+    return true;
+}
+
+/* Replace the block that va lies in by smaller ones until one begins at va. */
+static kern_return_t split(struct mmu_space *space, vaddr_t va)
+{
+    struct mmu_path path;
+    paddr_t table;
+
+    mmu_walk(space, va, LEAF_LEVEL, &path);
+    while (path.level < LEAF_LEVEL && *path.entry[path.level] != 0 &&
+           va % LEVEL_SPAN(path.level) != 0) {
+        const unsigned level = path.level + 1;
+        pte_t leaf = *path.entry[path.level];
+        pte_t *entries;
+
+        if (mmu_table_alloc(&table) != KERN_SUCCESS)
+            return KERN_RESOURCE_SHORTAGE;
+        entries = phys_to_virt(table);
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+            entries[i] = (leaf + i * LEVEL_SPAN(level)) | (level == 3 ? DESCRIPTOR_PAGE : 0);
+        mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
+        mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
+        mmu_store(&path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE |
+                             TABLE_ENTRIES * PTE_COUNT_ONE);
+        path.level = level;
+        path.entry[level] = entries + LEVEL_INDEX(va, level);
+    }
+    return KERN_SUCCESS;
+}
+
+/* What unmap and protect check and do before they change anything. */
+static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    kern_return_t status = KERN_SUCCESS;
+    bool ragged;
+
+    if (!range_is_valid(space, va, size))
+        return KERN_INVALID_ARGUMENT;
+    if (!is_mapped(space, va, va + size, &ragged))
+        return KERN_INVALID_ADDRESS;
+    if (ragged) {
+        status = split(space, va);
+        if (status == KERN_SUCCESS && va + size < space->high)
+            status = split(space, va + size);
+    }
+    return status;
+}
+
+kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    const vaddr_t first = va;
+    const vaddr_t end = va + size;
+    kern_return_t status = isolate(space, va, size);
+    struct mmu_dead_tables dead = {{0}};
+
+    if (status != KERN_SUCCESS)
+        return status;
+    while (va < end) {
+        struct mmu_path path;
+        unsigned level;
+
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        level = path.level;
+        for (unsigned left = run_length(&path, va, end); left > 0; left--) {
+            if (pte_is_table(*path.entry[level], level))
+                break; /* behind a block may be a table; walk to its leaves */
+            mmu_store(&path, 0);
+            path.entry[level]++;
+            va += LEVEL_SPAN(level);
+        }
+        mmu_prune(&path, &dead);
+    }
+    mmu_flush(space, first, size);
+    mmu_free_dead(&dead);
+    mmu_count_mapped(space, -(int64_t)(size >> PAGE_SHIFT));
+    return KERN_SUCCESS;
+}
+
+/* Give every leaf of an isolated range new bits, or with bits 0 make it invalid. */
+static void rewrite(struct mmu_space *space, vaddr_t va, vaddr_t end,
+                    const struct mmu_attributes *attributes)
+{
+    while (va < end) {
+        struct mmu_path path;
+        pte_t bits = 0;
+        pte_t leaf;
+
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        leaf = *path.entry[path.level];
+        if (attributes) {
+            mmu_encode(space, *attributes, path.level, &bits);
+            mmu_store(&path, (leaf & DESCRIPTOR_ADDRESS) | bits);
+        } else {
+            mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
+        }
+        va += LEVEL_SPAN(path.level);
+    }
+}
+
+kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
+                          struct mmu_attributes attributes)
+{
+    kern_return_t status;
+    pte_t bits;
+
+    if (!mmu_encode(space, attributes, LEAF_LEVEL, &bits))
+        return KERN_INVALID_ARGUMENT;
+    status = isolate(space, va, size);
+    if (status != KERN_SUCCESS)
+        return status;
+    rewrite(space, va, va + size, NULL);
+    mmu_flush(space, va, size);
+    rewrite(space, va, va + size, &attributes);
+    mmu_arch_publish();
+    return KERN_SUCCESS;
+}
+
+bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *out)
+{
+    struct mmu_path path;
+    uint64_t offset;
+    pte_t leaf;
+
+    if (space->user ? va >= MMU_USER_VA_END : va < DIRECT_MAP_BASE)
+        return false;
+    mmu_walk(space, va, LEAF_LEVEL, &path);
+    leaf = *path.entry[path.level];
+    if (leaf == 0)
+        return false;
+    offset = va & (LEVEL_SPAN(path.level) - 1);
+    out->pa = paddr_add(pte_address(leaf), offset);
+    out->contiguous = LEVEL_SPAN(path.level) - offset;
+    out->attributes = mmu_decode(leaf);
+    return true;
+}
+
+void mmu_get_stats(struct mmu_stats *stats)
+{
+    *stats = (struct mmu_stats){
+        .tables = mmu_table_count(), .mapped_pages = mapped_pages, .spaces = mmu_space_count()};
+}

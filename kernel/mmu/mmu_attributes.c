@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between struct mmu_attributes and the bits of a leaf. Memory types are MAIR indices. */
+#include "kernel/mmu/mmu_private.h"
+
+#define MEMORY_MASK DESCRIPTOR_MEMORY(7)
+#define ACCESS_ALL  (MMU_READ | MMU_WRITE | MMU_EXECUTE | MMU_USER | MMU_CLEAN)
+
+static bool is_allowed(const struct mmu_space *space, struct mmu_attributes attributes)
+{
+    const unsigned access = attributes.access;
+
+    if (access & ~ACCESS_ALL || (unsigned)attributes.memory > MMU_DEVICE_GRE)
+        return false;
+    if ((access & MMU_WRITE) && (access & MMU_EXECUTE))
+        return false;
+    if ((access & MMU_EXECUTE) && attributes.memory > MMU_WRITE_THROUGH)
+        return false;
+    if ((access & MMU_CLEAN) && !((access & MMU_WRITE) && mmu_notes_stores()))
+        return false;
+    return space->user || !(access & MMU_USER);
+}
+
+bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes, unsigned level,
+                pte_t *bits)
+{
+    const unsigned access = attributes.access;
+    pte_t leaf = DESCRIPTOR_ACCESSED | DESCRIPTOR_SHAREABLE | DESCRIPTOR_MEMORY(attributes.memory);
+
+    if (!is_allowed(space, attributes))
+        return false;
+    if (access & ~MMU_USER)
+        leaf |= DESCRIPTOR_VALID;
+    if (level == LEAF_LEVEL)
+        leaf |= DESCRIPTOR_PAGE;
+    if (space->user)
+        leaf |= DESCRIPTOR_NOT_GLOBAL;
+    if (access & MMU_USER)
+        leaf |= PTE_USER;
+    if (!(access & MMU_WRITE) || access & MMU_CLEAN)
+        leaf |= DESCRIPTOR_READ_ONLY;
+    if (access & MMU_CLEAN)
+        leaf |= DESCRIPTOR_DIRTY_MODIFIER;
+    if (!(access & MMU_EXECUTE) || access & MMU_USER)
+        leaf |= DESCRIPTOR_PXN;
+    if (!(access & MMU_EXECUTE) || !(access & MMU_USER))
+        leaf |= DESCRIPTOR_UXN;
+    *bits = leaf;
+    return true;
+}
+
+struct mmu_attributes mmu_decode(pte_t leaf)
+{
+    struct mmu_attributes attributes = {
+        .memory = (enum mmu_memory)((leaf & MEMORY_MASK) / DESCRIPTOR_MEMORY(1))};
+
+    if (leaf & DESCRIPTOR_VALID) {
+        attributes.access = MMU_READ;
+        if (!(leaf & DESCRIPTOR_READ_ONLY))
+            attributes.access |= MMU_WRITE;
+        else if (leaf & DESCRIPTOR_DIRTY_MODIFIER)
+            attributes.access |= MMU_WRITE | MMU_CLEAN;
+        if (!(leaf & DESCRIPTOR_PXN) || !(leaf & DESCRIPTOR_UXN))
+            attributes.access |= MMU_EXECUTE;
+    }
+    if (leaf & PTE_USER)
+        attributes.access |= MMU_USER;
+    return attributes;
+}
+
+unsigned mmu_leaf_level(vaddr_t va, paddr_t pa, uint64_t left)
+{
+    for (unsigned level = 1; level < LEAF_LEVEL; level++) {
+        if ((va | pa.value) % LEVEL_SPAN(level) == 0 && left >= LEVEL_SPAN(level))
+            return level;
+    }
+    return LEAF_LEVEL;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct map: RAM at start-up, devices when drivers ask. Nothing is ever
+ * taken out of it, and what boot mapped (the image, the device tree, a UART)
+ * keeps its permissions.
+ */
+#include "boot/boot_info.h"
+#include "kernel/devicetree.h"
+#include "kernel/mmu.h"
+#include "kernel/mmu/mmu_arch.h"
+#include "kernel/mmu/mmu_private.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+
+extern char __image_start[], __image_end[];
+
+/*
+ * The entries of one table that cover pa and what follows: fill the empty ones.
+ * Returns how many bytes are done; 0: no table to be had.
+ */
+static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
+{
+    const vaddr_t va = (vaddr_t)phys_to_virt(pa);
+    const unsigned fitting = mmu_leaf_level(va, pa, size);
+    struct mmu_path path;
+    uint64_t span, done;
+    pte_t bits;
+
+    mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
+    if (path.level < fitting && *path.entry[path.level] == 0 &&
+        mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS)
+        return 0;
+    span = LEVEL_SPAN(path.level);
+    done = span - (pa.value & (span - 1)); /* a block that boot mapped may reach beyond */
+    if (*path.entry[path.level] != 0)
+        return done;
+    mmu_encode(mmu_kernel, attributes, path.level, &bits);
+    done = 0;
+    do {
+        mmu_store(&path, (pa.value + done) | bits);
+        path.entry[path.level]++;
+        done += span;
+    } while (size - done >= span && (va + done) % (span * TABLE_ENTRIES) != 0 &&
+             *path.entry[path.level] == 0);
+    return done;
+}
+
+/* Map what is not mapped yet of [pa, pa + size); whole pages. */
+static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
+{
+    uint64_t done;
+
+    for (uint64_t at = 0; at < size; at += done) {
+        done = fill_table(paddr_add(pa, at), size - at, attributes);
+        if (done == 0)
+            return KERN_RESOURCE_SHORTAGE;
+    }
+    mmu_arch_publish();
+    return KERN_SUCCESS;
+}
+
+/* The image is left as boot mapped it: the holes in it are stack guards. */
+static void map_ram(uint64_t start, uint64_t end)
+{
+    const struct mmu_attributes ram = {.access = MMU_READ | MMU_WRITE, .memory = MMU_NORMAL};
+    const uint64_t image_start = virt_to_phys(__image_start).value & ~PAGE_MASK;
+    const uint64_t image_end = (virt_to_phys(__image_end).value + PAGE_MASK) & ~PAGE_MASK;
+
+    if (start < image_end && end > image_start) {
+        if (start < image_start)
+            map_ram(start, image_start);
+        start = image_end;
+    }
+    if (start < end && fill(paddr(start), end - start, ram) != KERN_SUCCESS)
+        panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
+}
+
+void mmu_init(void)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    mmu_kernel->root = boot_info.kernel_root_table;
+    mmu_dirty_init();
+    for (unsigned i = 0; i < machine->memory_count; i++) {
+        uint64_t start = (machine->memory[i].base.value + PAGE_MASK) & ~PAGE_MASK;
+        uint64_t end = (machine->memory[i].base.value + machine->memory[i].size) & ~PAGE_MASK;
+
+        if (end > DIRECT_MAP_SIZE)
+            end = DIRECT_MAP_SIZE;
+        if (start < end)
+            map_ram(start, end);
+    }
+}
+
+volatile void *mmu_map_device(paddr_t pa, uint64_t size)
+{
+    const struct mmu_attributes device = {.access = MMU_READ | MMU_WRITE, .memory = MMU_DEVICE};
+    paddr_t start = paddr(pa.value & ~PAGE_MASK);
+    uint64_t bytes;
+
+    if (size == 0 || pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value)
+        return NULL;
+    bytes = (pa.value + size - start.value + PAGE_MASK) & ~PAGE_MASK;
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+        if (page_get_state(paddr_add(start, at)) != PAGE_FOREIGN)
+            return NULL;
+    }
+    if (fill(start, bytes, device) != KERN_SUCCESS)
+        return NULL;
+    return phys_to_virt(pa);
+}

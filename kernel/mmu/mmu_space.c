@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Spaces and their ASIDs. A space gets an ASID when it is first activated.
+ * ASIDs are handed out in ascending order and never returned; when they run
+ * out, the TLB is flushed as a whole and a new generation begins, in which
+ * every space needs a new one. So no ASID is used again while the TLB may hold
+ * a translation of its last owner.
+ */
+#include "boot/boot_info.h"
+#include "kernel/heap.h"
+#include "kernel/mmu.h"
+#include "kernel/mmu/mmu_arch.h"
+#include "kernel/mmu/mmu_private.h"
+
+#define ASID_NONE 0 /* in use while no space is active, so never given to one */
+
+static struct mmu_space kernel_space = {.low = MMU_KERNEL_VA_BASE, .high = MMU_KERNEL_VA_END};
+struct mmu_space *const mmu_kernel = &kernel_space;
+
+static struct mmu_space *active; /* the space in TTBR0, or NULL */
+static uint64_t generation = 1;
+static unsigned next_asid = ASID_NONE + 1;
+static uint64_t space_count;
+
+bool mmu_space_is_cached(const struct mmu_space *space)
+{
+    return space->generation == generation;
+}
+
+uint64_t mmu_space_count(void)
+{
+    return space_count;
+}
+
+kern_return_t mmu_space_create(struct mmu_space **created)
+{
+    struct mmu_space *space = heap_alloc_zero(sizeof(*space));
+
+    if (!space)
+        return KERN_RESOURCE_SHORTAGE;
+    if (mmu_table_alloc(&space->root) != KERN_SUCCESS) {
+        heap_free(space);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    space->user = true;
+    space->low = MMU_USER_VA_BASE;
+    space->high = MMU_USER_VA_END;
+    space_count++;
+    *created = space;
+    return KERN_SUCCESS;
+}
+
+static void bury_tree(paddr_t table, unsigned level, struct mmu_dead_tables *dead)
+{
+    const pte_t *entries = phys_to_virt(table);
+
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        if (pte_is_table(entries[i], level))
+            bury_tree(pte_address(entries[i]), level + 1, dead);
+    }
+    mmu_bury(dead, table);
+}
+
+void mmu_space_destroy(struct mmu_space *space)
+{
+    struct mmu_dead_tables dead = {{0}};
+
+    if (active == space)
+        mmu_space_activate(NULL);
+    bury_tree(space->root, 0, &dead);
+    mmu_flush(space, space->low, space->high - space->low);
+    mmu_free_dead(&dead);
+    mmu_count_mapped(space, -(int64_t)space->mapped);
+    space_count--;
+    heap_free(space);
+}
+
+static void give_asid(struct mmu_space *space)
+{
+    if (next_asid == mmu_arch_asid_count()) {
+        mmu_arch_set_lower_root(boot_info.empty_root_table, ASID_NONE);
+        mmu_arch_flush_begin();
+        mmu_arch_flush_all();
+        mmu_arch_flush_end();
+        generation++;
+        next_asid = ASID_NONE + 1;
+    }
+    space->asid = (uint16_t)next_asid++;
+    space->generation = generation;
+}
+
+void mmu_space_activate(struct mmu_space *space)
+{
+    active = space;
+    if (!space) {
+        mmu_arch_set_lower_root(boot_info.empty_root_table, ASID_NONE);
+        return;
+    }
+    if (space->generation != generation)
+        give_asid(space);
+    mmu_arch_publish();
+    mmu_arch_set_lower_root(space->root, space->asid);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Tables: the walk, the store, and their life between page allocator and TLB. */
+#include "kernel/mmu/mmu_arch.h"
+#include "kernel/mmu/mmu_private.h"
+#include "kernel/page.h"
+#include "kernel/page/page_arch.h"
+
+/* Before the page allocator runs: what the direct map of RAM can need beyond boot's tables. */
+#define EARLY_TABLES 8
+
+/* Above this many pages, flushing everything of the space is the shorter way. */
+#define FLUSH_PAGES_MAX 32
+
+static pte_t early_tables[EARLY_TABLES][TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+static unsigned early_used;
+static uint64_t tables_allocated;
+
+kern_return_t mmu_table_alloc(paddr_t *table)
+{
+    if (page_last() == 0) { /* the page allocator has not started */
+        if (early_used == EARLY_TABLES)
+            return KERN_RESOURCE_SHORTAGE;
+        *table = virt_to_phys(early_tables[early_used++]);
+        return KERN_SUCCESS;
+    }
+    if (page_alloc(0, PAGE_OWNER_TABLE, table) != KERN_SUCCESS)
+        return KERN_RESOURCE_SHORTAGE;
+    page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
+    tables_allocated++;
+    return KERN_SUCCESS;
+}
+
+uint64_t mmu_table_count(void)
+{
+    return tables_allocated;
+}
+
+void mmu_bury(struct mmu_dead_tables *dead, paddr_t table)
+{
+    pte_t *entries = phys_to_virt(table);
+
+    /* A walk that still reaches the table sees entry 0 as invalid: the link is page-aligned. */
+    entries[0] = dead->first.value;
+    dead->first = table;
+}
+
+void mmu_free_dead(struct mmu_dead_tables *dead)
+{
+    while (dead->first.value != 0) {
+        paddr_t table = dead->first;
+
+        dead->first = paddr(*(pte_t *)phys_to_virt(table));
+        page_free(table, 0);
+        tables_allocated--;
+    }
+}
+
+void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struct mmu_path *path)
+{
+    pte_t *entry = (pte_t *)phys_to_virt(space->root) + LEVEL_INDEX(va, 0);
+    unsigned level = 0;
+
+    path->entry[0] = entry;
+    while (level < deepest && pte_is_table(*entry, level)) {
+        level++;
+        entry = (pte_t *)phys_to_virt(pte_address(*entry)) + LEVEL_INDEX(va, level);
+        path->entry[level] = entry;
+    }
+    path->level = level;
+}
+
+kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigned deepest,
+                              struct mmu_path *path)
+{
+    paddr_t table;
+
+    mmu_walk(space, va, deepest, path);
+    while (path->level < deepest) {
+        if (*path->entry[path->level] != 0)
+            return KERN_NO_SPACE;
+        if (mmu_table_alloc(&table) != KERN_SUCCESS)
+            return KERN_RESOURCE_SHORTAGE;
+        mmu_arch_flush_begin(); /* the zeros come before the entry that leads to them */
+        mmu_store(path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE);
+        path->level++;
+        path->entry[path->level] = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path->level);
+    }
+    return KERN_SUCCESS;
+}
+
+void mmu_store(struct mmu_path *path, pte_t next)
+{
+    pte_t *entry = path->entry[path->level];
+
+    if (path->level > 0 && (*entry == 0) != (next == 0)) {
+        pte_t *parent = path->entry[path->level - 1];
+
+        *(volatile pte_t *)parent = next ? *parent + PTE_COUNT_ONE : *parent - PTE_COUNT_ONE;
+    }
+    *(volatile pte_t *)entry = next;
+}
+
+void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)
+{
+    while (path->level > 0 && (*path->entry[path->level - 1] & PTE_COUNT) == 0) {
+        paddr_t table;
+
+        path->level--;
+        table = pte_address(*path->entry[path->level]);
+        mmu_store(path, 0);
+        mmu_bury(dead, table);
+    }
+}
+
+void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    mmu_arch_flush_begin();
+    if (space->user && !mmu_space_is_cached(space)) {
+        /* It has no ASID, so the TLB knows nothing of it. */
+    } else if (size <= FLUSH_PAGES_MAX * PAGE_SIZE) {
+        for (vaddr_t at = va; at - va < size; at += PAGE_SIZE)
+            mmu_arch_flush_page(at, space->asid);
+    } else if (space->user) {
+        mmu_arch_flush_asid(space->asid);
+    } else {
+        mmu_arch_flush_all();
+    }
+    mmu_arch_flush_end();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Start-up of the page allocator: the machine's RAM without what is in use already. */
+#include "kernel/devicetree.h"
+#include "kernel/mmu.h"
+#include "kernel/page/page_private.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+
+_Static_assert(DEVICETREE_MEMORY_MAX <= PAGE_RANGES_MAX, "all banks must be passed on");
+_Static_assert(DEVICETREE_RESERVED_MAX < PAGE_RANGES_MAX, "all of them and the image");
+
+extern char __image_start[], __image_end[];
+
+static struct page_range range_of(const struct devicetree_range *range)
+{
+    return (struct page_range){range->base.value, range->size};
+}
+
+void page_init(void)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+    struct page_range banks[DEVICETREE_MEMORY_MAX];
+    struct page_range reserved[DEVICETREE_RESERVED_MAX + 1];
+    unsigned reserved_count = 0;
+
+    for (unsigned i = 0; i < machine->memory_count; i++)
+        banks[i] = range_of(&machine->memory[i]);
+    while (reserved_count < machine->reserved_count) {
+        reserved[reserved_count] = range_of(&machine->reserved[reserved_count]);
+        reserved_count++;
+    }
+    reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
+                                                     (uint64_t)(__image_end - __image_start)};
+    if (!page_setup(banks, machine->memory_count, reserved, reserved_count))
+        panic("page: no room in RAM for its own records");
+}

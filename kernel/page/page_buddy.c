@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The free lists. A free block of order n starts at an index that is a multiple
+ * of 2^n; its buddy is the other half of the block of order n + 1. Two zones
+ * keep memory below 4 GiB apart, which is asked for last, because devices with
+ * 32 address bits can use nothing else.
+ */
+#include "kernel/page/page_arch.h"
+#include "kernel/page/page_private.h"
+
+#define ZONE_LOW  0
+#define ZONE_HIGH 1
+#define LOW_LIMIT ((uint64_t)1 << 32) /* first address of ZONE_HIGH */
+
+static unsigned zone_of(const struct page *page)
+{
+    return page_address(page).value < LOW_LIMIT ? ZONE_LOW : ZONE_HIGH;
+}
+
+void page_section_ready(uint64_t section)
+{
+    struct page *records = page_record(section * SECTION_PAGES);
+    uint8_t state = page_pool.sections[section];
+
+    if (state == SECTION_READY)
+        return;
+    page_fill_zero(records, SECTION_PAGES * sizeof(struct page));
+    page_pool.sections[section] = SECTION_READY;
+    if (state == SECTION_BLANK || state == SECTION_HEAD)
+        return; /* zero is RECORD_FREE */
+    for (uint64_t i = 0; i < SECTION_PAGES; i++)
+        records[i].state = state == SECTION_RESERVED ? RECORD_RESERVED : RECORD_FOREIGN;
+}
+
+static bool is_free_block(uint64_t index, unsigned order)
+{
+    uint64_t section = index >> SECTION_ORDER;
+    const struct page *page = page_record(index);
+
+    if (section >= page_pool.section_count)
+        return false;
+    if (page_pool.sections[section] != SECTION_READY && page_pool.sections[section] != SECTION_HEAD)
+        return false;
+    return page->state == RECORD_FREE_BLOCK && page->order == order;
+}
+
+static void list_add(uint64_t index, unsigned order)
+{
+    struct page *page = page_record(index);
+    struct page **list = &page_pool.free[zone_of(page)][order];
+    uint8_t *section = &page_pool.sections[index >> SECTION_ORDER];
+
+    if (*section == SECTION_BLANK)
+        *section = SECTION_HEAD;
+    *page = (struct page){.state = RECORD_FREE_BLOCK, .order = (uint8_t)order, .next = *list};
+    if (*list)
+        (*list)->previous = page;
+    *list = page;
+    page_pool.free_blocks[order]++;
+    page_pool.free_pages += (uint64_t)1 << order;
+}
+
+static void list_remove(struct page *page)
+{
+    unsigned order = page->order;
+    uint8_t *section = &page_pool.sections[page_index(page) >> SECTION_ORDER];
+
+    if (page->previous)
+        page->previous->next = page->next;
+    else
+        page_pool.free[zone_of(page)][order] = page->next;
+    if (page->next)
+        page->next->previous = page->previous;
+    page->state = RECORD_FREE;
+    if (*section == SECTION_HEAD)
+        *section = SECTION_BLANK;
+    page_pool.free_blocks[order]--;
+    page_pool.free_pages -= (uint64_t)1 << order;
+}
+
+static void put_block(uint64_t index, unsigned order)
+{
+    while (order < PAGE_ORDER_MAX && is_free_block(index ^ (uint64_t)1 << order, order)) {
+        list_remove(page_record(index ^ (uint64_t)1 << order));
+        index &= ~((uint64_t)1 << order);
+        order++;
+    }
+    list_add(index, order);
+}
+
+void page_buddy_put(uint64_t index, uint64_t count)
+{
+    while (count > 0) {
+        unsigned order = 63 - (unsigned)__builtin_clzll(count);
+        unsigned aligned = index ? (unsigned)__builtin_ctzll(index) : PAGE_ORDER_MAX;
+
+        if (order > aligned)
+            order = aligned;
+        if (order > PAGE_ORDER_MAX)
+            order = PAGE_ORDER_MAX;
+        put_block(index, order);
+        index += (uint64_t)1 << order;
+        count -= (uint64_t)1 << order;
+    }
+}
+
+static bool fits(const struct page *page, const struct page_fit *fit)
+{
+    uint64_t start = page_address(page).value;
+
+    return (start & (fit->alignment - 1)) == 0 && start <= fit->highest &&
+           fit->bytes - 1 <= fit->highest - start;
+}
+
+/* The smallest block that will do. */
+static struct page *find(unsigned zone, const struct page_fit *fit)
+{
+    for (unsigned order = fit->order; order <= PAGE_ORDER_MAX; order++) {
+        for (struct page *page = page_pool.free[zone][order]; page; page = page->next) {
+            if (fits(page, fit))
+                return page;
+        }
+    }
+    return NULL;
+}
+
+bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
+{
+    struct page *page = fit->highest >= LOW_LIMIT ? find(ZONE_HIGH, fit) : NULL;
+    unsigned order;
+    uint64_t end;
+
+    if (!page)
+        page = find(ZONE_LOW, fit);
+    if (!page)
+        return false;
+    order = page->order;
+    list_remove(page);
+    *index = page_index(page);
+    end = *index + ((uint64_t)1 << fit->order);
+    for (uint64_t at = *index; at < end; at += SECTION_PAGES)
+        page_section_ready(at >> SECTION_ORDER);
+    while (order > fit->order) {
+        order--;
+        list_add(*index + ((uint64_t)1 << order), order);
+    }
+    return true;
+}

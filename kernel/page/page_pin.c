@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Pins, one by one and by the list. */
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "kernel/page/page_private.h"
+
+#define BATCH 64 /* pages of a list that are handled while interrupts are masked */
+
+/* The record of a page that may be pinned, or NULL. Call with interrupts masked. */
+static struct page *pinnable(paddr_t address)
+{
+    uint64_t section = address.value >> SECTION_SHIFT;
+    struct page *page;
+
+    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED)
+        page_section_ready(section);
+    page = page_lookup(address);
+    if (!page || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
+        page->state == RECORD_FOREIGN)
+        return NULL;
+    return page;
+}
+
+/* Call with interrupts masked. */
+static inline kern_return_t pin(paddr_t address)
+{
+    struct page *page = pinnable(address);
+
+    if (!page)
+        return KERN_INVALID_ADDRESS;
+    if (page->pins == UINT32_MAX)
+        return KERN_FAILURE;
+    page->pins++;
+    page_pool.pins++;
+    return KERN_SUCCESS;
+}
+
+static inline kern_return_t unpin(paddr_t address)
+{
+    struct page *page = pinnable(address);
+
+    if (!page)
+        return KERN_INVALID_ADDRESS;
+    if (page->pins == 0)
+        return KERN_FAILURE;
+    page->pins--;
+    page_pool.pins--;
+    if (page->pins == 0 && page->flags & RECORD_ORPHAN)
+        page_unpinned(page);
+    return KERN_SUCCESS;
+}
+
+kern_return_t page_pin(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    kern_return_t status = pin(address);
+
+    irq_restore(irq);
+    return status;
+}
+
+kern_return_t page_unpin(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    kern_return_t status = unpin(address);
+
+    irq_restore(irq);
+    return status;
+}
+
+/* Whether a page of a list that cannot be pinned may be passed over: it is no RAM. */
+static kern_return_t judge(kern_return_t status, paddr_t address)
+{
+    if (status == KERN_INVALID_ADDRESS && page_get_state(address) == PAGE_FOREIGN)
+        return KERN_SUCCESS;
+    return status;
+}
+
+kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
+{
+    kern_return_t status = KERN_SUCCESS;
+    uint64_t done = 0;
+
+    while (done < count && status == KERN_SUCCESS) {
+        uint64_t stop = count - done < BATCH ? count : done + BATCH;
+        irq_state_t irq = irq_mask();
+
+        while (done < stop) {
+            status = pin(pages[done]);
+            if (status != KERN_SUCCESS && judge(status, pages[done]) != KERN_SUCCESS)
+                break;
+            status = KERN_SUCCESS;
+            done++;
+        }
+        irq_restore(irq);
+    }
+    if (status != KERN_SUCCESS)
+        page_unpin_list(pages, done);
+    return status;
+}
+
+void page_unpin_list(const paddr_t *pages, uint64_t count)
+{
+    for (uint64_t done = 0; done < count;) {
+        uint64_t stop = count - done < BATCH ? count : done + BATCH;
+        irq_state_t irq = irq_mask();
+
+        for (; done < stop; done++)
+            unpin(pages[done]);
+        irq_restore(irq);
+    }
+}
+
+uint32_t page_pin_count(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    return page ? page->pins : 0; /* only pages with a valid record can have pins */
+}

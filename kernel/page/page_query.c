@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the allocator tells of its pages. */
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "kernel/page/page_private.h"
+
+enum page_state page_get_state(paddr_t address)
+{
+    static const enum page_state of_section[] = {
+        [SECTION_BLANK] = PAGE_FREE,
+        [SECTION_HEAD] = PAGE_FREE,
+        [SECTION_RESERVED] = PAGE_RESERVED,
+        [SECTION_FOREIGN] = PAGE_FOREIGN,
+    };
+    static const enum page_state of_record[] = {
+        [RECORD_FREE] = PAGE_FREE,           [RECORD_FREE_BLOCK] = PAGE_FREE,
+        [RECORD_ALLOCATED] = PAGE_ALLOCATED, [RECORD_BLOCK] = PAGE_ALLOCATED,
+        [RECORD_RESERVED] = PAGE_RESERVED,   [RECORD_FOREIGN] = PAGE_FOREIGN,
+    };
+    uint64_t section = address.value >> SECTION_SHIFT;
+    const struct page *page = page_lookup(address);
+
+    if (page)
+        return of_record[page->state];
+    return section < page_pool.section_count ? of_section[page_pool.sections[section]]
+                                             : PAGE_FOREIGN;
+}
+
+enum page_owner page_get_owner(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    return page ? page->owner : PAGE_OWNER_NONE;
+}
+
+/* Add the allocated pages of a section whose records are valid. */
+static void count_owners(uint64_t section, uint64_t *owned)
+{
+    const struct page *records = page_record(section * SECTION_PAGES);
+    irq_state_t irq = irq_mask();
+
+    for (uint64_t i = 0; i < SECTION_PAGES; i++) {
+        if (records[i].state == RECORD_ALLOCATED || records[i].state == RECORD_BLOCK)
+            owned[records[i].owner]++;
+    }
+    irq_restore(irq);
+}
+
+void page_get_stats(struct page_stats *stats)
+{
+    irq_state_t irq = irq_mask();
+
+    page_account();
+    page_cache_drain(0);
+    *stats = (struct page_stats){
+        .total = page_pool.total,
+        .reserved = page_pool.reserved,
+        .free = page_pool.free_pages,
+        .allocated = page_pool.total - page_pool.reserved - page_pool.free_pages,
+        .high_water = page_pool.high_water,
+        .failures = page_pool.failures,
+        .pins = page_pool.pins,
+    };
+    __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
+    irq_restore(irq);
+    for (uint64_t section = 0; section < page_pool.section_count; section++) {
+        if (page_pool.sections[section] == SECTION_READY)
+            count_owners(section, stats->owned);
+    }
+}
+
+uint64_t page_last(void)
+{
+    return page_pool.last;
+}
+
+bool page_overlaps_ram(paddr_t start, uint64_t size)
+{
+    const uint64_t limit = page_pool.section_count << SECTION_SHIFT;
+    uint64_t address = start.value & ~PAGE_MASK, end;
+
+    if (start.value >= limit || size == 0)
+        return false;
+    end = size < limit - start.value ? start.value + size : limit;
+    while (address < end) {
+        const uint64_t section = address >> SECTION_SHIFT;
+
+        if (page_pool.sections[section] == SECTION_FOREIGN) {
+            address = (section + 1) << SECTION_SHIFT;
+        } else if (page_get_state(paddr(address)) != PAGE_FOREIGN) {
+            return true;
+        } else {
+            address += PAGE_SIZE;
+        }
+    }
+    return false;
+}

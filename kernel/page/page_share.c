@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Single pages with several owners, and pages given back while pinned. Both are
+ * flags in the record, so that they send page_free the slow way.
+ */
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "kernel/page/page_private.h"
+
+static bool is_single(const struct page *page)
+{
+    return page && page->state == RECORD_BLOCK && page->order == 0 &&
+           !(page->flags & RECORD_ORPHAN);
+}
+
+kern_return_t page_share(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = page_lookup(address);
+    kern_return_t status = KERN_SUCCESS;
+
+    if (!is_single(page)) {
+        status = KERN_INVALID_ADDRESS;
+    } else if (!(page->flags & RECORD_SHARED)) {
+        page->flags |= RECORD_SHARED;
+        page->count = 1;
+    } else if (page->count == UINT32_MAX) {
+        status = KERN_FAILURE;
+    } else {
+        page->count++;
+    }
+    irq_restore(irq);
+    return status;
+}
+
+uint32_t page_share_count(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    if (!is_single(page))
+        return page_get_state(address) == PAGE_ALLOCATED;
+    return page->flags & RECORD_SHARED ? page->count + 1 : 1;
+}
+
+bool page_share_drop(struct page *page)
+{
+    if (!(page->flags & RECORD_SHARED))
+        return false;
+    if (--page->count == 0)
+        page->flags &= (uint8_t)~RECORD_SHARED;
+    return true;
+}
+
+void page_unpinned(struct page *page)
+{
+    page_account();
+    page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
+    page_cache_push(page);
+}
+
+/* Make every page of an allocated run a block of its own. */
+static void split_run(struct page *page, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        page[i].state = RECORD_BLOCK;
+        page[i].order = 0;
+        page[i].slab_class = 0;
+    }
+}
+
+static bool any_pinned(const struct page *page, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (page[i].pins != 0)
+            return true;
+    return false;
+}
+
+/* The run is allocated with exactly this size, and at least one of its pages is pinned. */
+static void release_pinned(struct page *page, size_t count)
+{
+    if (count == 1 && page_share_drop(page))
+        return;
+    split_run(page, count);
+    for (size_t i = 0; i < count; i++) {
+        if (page[i].pins != 0)
+            page[i].flags |= RECORD_ORPHAN;
+        else
+            page_unpinned(&page[i]);
+    }
+}
+
+static size_t run_size(const struct page *page)
+{
+    if (!page || page->state != RECORD_BLOCK || page->flags & RECORD_ORPHAN)
+        return 0;
+    return page->order == ORDER_RUN ? page->count : (size_t)1 << page->order;
+}
+
+kern_return_t page_split_run(paddr_t first, size_t count)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = page_lookup(first);
+    bool whole = count != 0 && run_size(page) == count && !any_pinned(page, count);
+
+    if (whole && count != 1)
+        split_run(page, count);
+    irq_restore(irq);
+    return whole ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
+}
+
+kern_return_t page_release_run(paddr_t first, size_t count)
+{
+    irq_state_t irq = irq_mask();
+    struct page *page = page_lookup(first);
+    bool pinned = count != 0 && run_size(page) == count && any_pinned(page, count);
+
+    if (pinned)
+        release_pinned(page, count);
+    irq_restore(irq);
+    return pinned ? KERN_SUCCESS : page_free_run(first, count);
+}

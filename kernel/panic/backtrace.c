@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/panic/backtrace.h"
+
+#include "kernel/console.h"
+
+#define BACKTRACE_MAX 32 /* lines; an overflowed stack has thousands */
+
+/* AAPCS64, 6.2.3: x29 points to the innermost record; the last one's caller is NULL. */
+struct frame_record {
+    const struct frame_record *caller;
+    vaddr_t link;
+};
+
+extern char __text_start[], __text_end[];
+extern char __stack_bottom[], __stack_top[], __emergency_stack_bottom[], __emergency_stack_top[];
+
+static bool is_within(vaddr_t address, const char *start, const char *end)
+{
+    return address >= (vaddr_t)start && address <= (vaddr_t)end - sizeof(struct frame_record);
+}
+
+static bool is_readable_record(vaddr_t record)
+{
+    return record % sizeof(vaddr_t) == 0 &&
+           (is_within(record, __stack_bottom, __stack_top) ||
+            is_within(record, __emergency_stack_bottom, __emergency_stack_top));
+}
+
+static bool is_text(vaddr_t address)
+{
+    return address >= (vaddr_t)__text_start && address < (vaddr_t)__text_end;
+}
+
+static void print_address(vaddr_t address)
+{
+    kprintf("  [<%016llx>]\n", (unsigned long long)address);
+}
+
+/* The call itself: where it returns to may be another line, or another function. */
+static void print_call(vaddr_t link)
+{
+    print_address(link - 4);
+}
+
+void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
+{
+    kprintf("backtrace:\n");
+    print_address(pc);
+
+    /* A leaf function has no record of its own: only x30 knows its caller. */
+    bool is_linked = is_readable_record(frame) && ((struct frame_record *)frame)->link == link;
+    if (is_text(link) && !is_linked) {
+        print_call(link);
+    }
+    for (unsigned lines = 0; is_readable_record(frame); lines++) {
+        const struct frame_record *record = (const struct frame_record *)frame;
+
+        if (!is_text(record->link)) {
+            return;
+        }
+        if (lines == BACKTRACE_MAX) {
+            kprintf("  ...\n");
+            return;
+        }
+        print_call(record->link);
+        /* Callers lie higher, also across the step from the emergency stack to the other. */
+        if ((vaddr_t)record->caller <= frame) {
+            return;
+        }
+        frame = (vaddr_t)record->caller;
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/exit.h"
+
+#include "kernel/console.h"
+#include "kernel/panic/psci.h"
+#include "kernel/panic/semihost.h"
+
+_Noreturn void kernel_exit(int status)
+{
+    uint64_t block[2] = {SEMIHOST_REASON_EXIT, (uint64_t)status};
+
+    __asm__ volatile("msr daifset, #15");
+    semihost_call(SEMIHOST_EXIT_EXTENDED, block);
+    kprintf("exit status %d\n", status);
+    psci_system_off();
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ranges of an address space: entering, removing, protecting, looking up. */
+#include "kernel/vm_map.h"
+
+#include "kernel/heap.h"
+#include "kernel/inject.h"
+#include "kernel/page.h"
+#include "kernel/panic.h"
+#include "kernel/startup.h"
+#include "kernel/vm/vm_map_private.h"
+#include "kernel/vm/vm_object_private.h"
+
+static struct vm_map kernel_map_storage;
+struct vm_map *const kernel_map = &kernel_map_storage;
+
+static struct vm_map_stats stats;
+
+static void map_init(struct vm_map *map, struct mmu_space *space, vaddr_t low, vaddr_t high)
+{
+    range_tree_init(&map->ranges, low, high);
+    map->space = space;
+    map->references = 1;
+}
+
+void vm_map_init(void)
+{
+    page_set_reclaim(vm_purge_reclaim);
+    map_init(kernel_map, mmu_kernel, MMU_KERNEL_VA_BASE, MMU_KERNEL_VA_END);
+}
+
+kern_return_t vm_map_create(struct vm_map **out)
+{
+    struct vm_map *map = heap_alloc_zero(sizeof(*map));
+    struct mmu_space *space;
+
+    if (!map)
+        return KERN_RESOURCE_SHORTAGE;
+    if (mmu_space_create(&space) != KERN_SUCCESS) {
+        heap_free(map);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    map_init(map, space, MMU_USER_VA_BASE, MMU_USER_VA_END);
+    stats.maps++;
+    *out = map;
+    return KERN_SUCCESS;
+}
+
+void vm_map_retain(struct vm_map *map)
+{
+    CHECK(map->references != UINT32_MAX);
+    map->references++;
+}
+
+void vm_map_release(struct vm_map *map)
+{
+    if (--map->references != 0)
+        return;
+    CHECK(map != kernel_map);
+    vm_map_clear(map);
+    mmu_space_destroy(map->space);
+    stats.maps--;
+    heap_free(map);
+}
+
+void vm_map_clear(struct vm_map *map)
+{
+    vm_map_remove(map, map->ranges.low, map->ranges.last.start - map->ranges.low);
+}
+
+struct mmu_space *vm_map_space(struct vm_map *map)
+{
+    return map->space;
+}
+
+bool vm_map_is_legal(const struct vm_map *map, vaddr_t start, uint64_t size)
+{
+    vaddr_t low = map->ranges.low;
+    vaddr_t high = map->ranges.last.start;
+
+    if (map == kernel_map && start >= DIRECT_MAP_BASE && start < MMU_KERNEL_VA_BASE) {
+        low = DIRECT_MAP_BASE;
+        high = MMU_KERNEL_VA_BASE;
+    }
+    return start >= low && start <= high && size <= high - start;
+}
+
+struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
+{
+    return vm_entry_of(range_tree_find(&map->ranges, address));
+}
+
+static void link_object(struct vm_entry *entry)
+{
+    struct vm_object *object = entry->range.object;
+
+    if (!object)
+        return;
+    entry->previous_of_object = NULL;
+    entry->next_of_object = object->entries;
+    if (object->entries)
+        object->entries->previous_of_object = entry;
+    object->entries = entry;
+}
+
+static void unlink_object(struct vm_entry *entry)
+{
+    struct vm_object *object = entry->range.object;
+
+    if (!object)
+        return;
+    if (entry->previous_of_object)
+        entry->previous_of_object->next_of_object = entry->next_of_object;
+    else
+        object->entries = entry->next_of_object;
+    if (entry->next_of_object)
+        entry->next_of_object->previous_of_object = entry->previous_of_object;
+}
+
+static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *range)
+{
+    struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc_zero(sizeof(*entry));
+
+    if (!entry)
+        return NULL;
+    entry->map = map;
+    entry->range = *range;
+    if (range->object)
+        vm_object_retain(range->object);
+    return entry;
+}
+
+/* The entry is in no tree and on no list. */
+static void free_entry(struct vm_entry *entry)
+{
+    if (entry->range.object)
+        vm_object_release(entry->range.object);
+    heap_free(entry);
+}
+
+void vm_entry_attach(struct vm_entry *entry)
+{
+    range_tree_insert(&entry->map->ranges, &entry->node);
+    link_object(entry);
+    stats.entries++;
+}
+
+void vm_entry_detach(struct vm_entry *entry)
+{
+    vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    range_tree_remove(&entry->map->ranges, &entry->node);
+    unlink_object(entry);
+    stats.entries--;
+}
+
+/* Make `address` a border between entries, if it lies inside one. What is shown stays the same. */
+static kern_return_t split_at(struct vm_map *map, vaddr_t address)
+{
+    struct vm_entry *entry = vm_map_entry(map, address);
+    struct vm_entry *upper;
+
+    if (!entry || entry->node.start == address)
+        return KERN_SUCCESS;
+    upper = new_entry(map, &entry->range);
+    if (!upper)
+        return KERN_RESOURCE_SHORTAGE;
+    upper->blocked = entry->blocked;
+    upper->range.offset += address - entry->node.start;
+    upper->node.start = address;
+    upper->node.end = entry->node.end;
+    range_tree_resize(&map->ranges, &entry->node, entry->node.start, address);
+    vm_entry_attach(upper);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+    kern_return_t status = split_at(map, start);
+
+    return status == KERN_SUCCESS ? split_at(map, end) : status;
+}
+
+struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+    struct vm_entry *detached = NULL;
+    struct range_node *node;
+
+    while ((node = range_tree_at_or_above(&map->ranges, start)) && node->start < end) {
+        struct vm_entry *entry = vm_entry_of(node);
+
+        vm_entry_detach(entry);
+        entry->next_of_object = detached;
+        detached = entry;
+    }
+    return detached;
+}
+
+static void free_all(struct vm_entry *entries)
+{
+    while (entries) {
+        struct vm_entry *next = entries->next_of_object;
+
+        free_entry(entries);
+        entries = next;
+    }
+}
+
+static void reattach_all(struct vm_entry *entries)
+{
+    while (entries) {
+        struct vm_entry *next = entries->next_of_object;
+
+        vm_entry_attach(entries);
+        entries = next;
+    }
+}
+
+static bool range_is_valid(const struct vm_range *range, uint64_t size)
+{
+    unsigned known = MMU_READ | MMU_WRITE | MMU_EXECUTE;
+    uint64_t bytes;
+
+    if (range->access & ~range->max_access || range->max_access & ~known)
+        return false;
+    if (!range->object)
+        return range->access == 0;
+    bytes = vm_object_pages(range->object) << PAGE_SHIFT;
+    return (range->offset & PAGE_MASK) == 0 && range->offset <= bytes &&
+           size <= bytes - range->offset;
+}
+
+static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
+                           unsigned flags)
+{
+    if (flags & VM_ENTER_ANYWHERE) {
+        if (alignment < PAGE_SIZE)
+            alignment = PAGE_SIZE;
+        if (!is_power_of_two(alignment))
+            return KERN_INVALID_ARGUMENT;
+        return range_tree_find_gap(&map->ranges, size, alignment, address) ? KERN_SUCCESS
+                                                                           : KERN_NO_SPACE;
+    }
+    if (*address & PAGE_MASK)
+        return KERN_INVALID_ARGUMENT;
+    if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size))
+        return KERN_INVALID_ADDRESS;
+    if (flags & VM_ENTER_OVERWRITE)
+        return vm_map_split(map, *address, *address + size);
+    return range_tree_is_free(&map->ranges, *address, *address + size) ? KERN_SUCCESS
+                                                                       : KERN_NO_SPACE;
+}
+
+kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
+                           const struct vm_range *range, unsigned flags)
+{
+    struct vm_entry *replaced = NULL;
+    struct vm_entry *entry;
+    kern_return_t status;
+    vaddr_t at = *address;
+
+    if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size))
+        return KERN_INVALID_ARGUMENT;
+    entry = new_entry(map, range);
+    if (!entry)
+        return KERN_RESOURCE_SHORTAGE;
+    status = place(map, &at, size, alignment, flags);
+    if (status != KERN_SUCCESS) {
+        free_entry(entry);
+        return status;
+    }
+    if (flags & VM_ENTER_OVERWRITE)
+        replaced = vm_map_detach_all(map, at, at + size);
+    entry->node.start = at;
+    entry->node.end = at + size;
+    vm_entry_attach(entry);
+    if (flags & VM_ENTER_EAGER)
+        status = vm_map_fill_tables(map, at, size);
+    if (status != KERN_SUCCESS) {
+        vm_entry_detach(entry);
+        free_entry(entry);
+        reattach_all(replaced);
+        return status;
+    }
+    free_all(replaced);
+    *address = at;
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
+{
+    kern_return_t status;
+
+    if (!vm_is_whole_pages(start, size) || start + size < start)
+        return KERN_INVALID_ARGUMENT;
+    status = vm_map_split(map, start, start + size);
+    if (status == KERN_SUCCESS)
+        free_all(vm_map_detach_all(map, start, start + size));
+    return status;
+}
+
+void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size)
+{
+    vaddr_t end = start + size;
+    struct range_node *node = range_tree_at_or_above(&map->ranges, start);
+
+    for (; node && node->start < end; node = range_tree_next(&map->ranges, node))
+        vm_entry_drop_tables(vm_entry_of(node), node->start > start ? node->start : start,
+                             node->end < end ? node->end : end);
+}
+
+kern_return_t vm_map_lookup(struct vm_map *map, vaddr_t address, struct vm_range *range,
+                            uint64_t *size)
+{
+    struct vm_entry *entry = vm_map_entry(map, address);
+
+    if (!entry)
+        return KERN_INVALID_ADDRESS;
+    *range = entry->range;
+    range->offset += address - entry->node.start;
+    *size = entry->node.end - address;
+    return KERN_SUCCESS;
+}
+
+void vm_map_get_stats(struct vm_map_stats *out)
+{
+    *out = stats;
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Changing the ranges of an interval where they are. */
+#include "kernel/vm/vm_map_private.h"
+
+/* Visit the entries of an interval without holes; stops at the first status that is not success. */
+typedef kern_return_t entry_visitor_t(struct vm_entry *entry, unsigned argument);
+
+static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t end,
+                                   entry_visitor_t *visit, unsigned argument)
+{
+    for (vaddr_t at = start; at < end;) {
+        struct vm_entry *entry = vm_map_entry(map, at);
+        kern_return_t status = entry ? visit(entry, argument) : KERN_INVALID_ADDRESS;
+
+        if (status != KERN_SUCCESS)
+            return status;
+        at = entry->node.end;
+    }
+    return KERN_SUCCESS;
+}
+
+static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
+{
+    return access & ~entry->range.max_access ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
+}
+
+static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
+{
+    entry->range.access = access;
+    vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    return KERN_SUCCESS;
+}
+
+/* Change whole entries of an interval without holes, all of which must allow it. */
+static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t size,
+                                    entry_visitor_t *check, entry_visitor_t *change,
+                                    unsigned argument)
+{
+    vaddr_t end = start + size;
+    kern_return_t status;
+
+    if (!vm_is_whole_pages(start, size) || end < start)
+        return KERN_INVALID_ARGUMENT;
+    status = visit_entries(map, start, end, check, argument);
+    if (status == KERN_SUCCESS)
+        status = vm_map_split(map, start, end);
+    if (status == KERN_SUCCESS)
+        status = visit_entries(map, start, end, change, argument);
+    return status;
+}
+
+kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access)
+{
+    return change_entries(map, start, size, check_protect, set_protect, access);
+}
+
+static kern_return_t exists(struct vm_entry *entry, unsigned argument)
+{
+    (void)entry;
+    (void)argument;
+    return KERN_SUCCESS;
+}
+
+static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
+{
+    entry->blocked = blocked != 0;
+    if (blocked)
+        vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_block(struct vm_map *map, vaddr_t start, uint64_t size, bool block)
+{
+    return change_entries(map, start, size, exists, set_blocked, block);
+}
+
+static kern_return_t set_memory(struct vm_entry *entry, unsigned memory)
+{
+    entry->range.memory = (enum mmu_memory)memory;
+    vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size,
+                                enum mmu_memory memory)
+{
+    return change_entries(map, start, size, exists, set_memory, memory);
+}
+
+/* Detached entries come back, each as far from `to` as it was from `from`. */
+static void attach_all(struct vm_entry *entries, vaddr_t from, vaddr_t to)
+{
+    while (entries) {
+        struct vm_entry *next = entries->next_of_object;
+
+        entries->node.start = entries->node.start - from + to;
+        entries->node.end = entries->node.end - from + to;
+        vm_entry_attach(entries);
+        entries = next;
+    }
+}
+
+kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, uint64_t size)
+{
+    uint64_t apart = one < other ? other - one : one - other;
+    struct vm_entry *ones, *others;
+    kern_return_t status;
+
+    if (!vm_is_whole_pages(one | other, size) || one + size < one || other + size < other ||
+        apart < size)
+        return KERN_INVALID_ARGUMENT;
+    status = vm_map_split(map, one, one + size);
+    if (status == KERN_SUCCESS)
+        status = vm_map_split(map, other, other + size);
+    if (status != KERN_SUCCESS)
+        return status;
+    ones = vm_map_detach_all(map, one, one + size);
+    others = vm_map_detach_all(map, other, other + size);
+    attach_all(ones, one, other);
+    attach_all(others, other, one);
+    return KERN_SUCCESS;
+}

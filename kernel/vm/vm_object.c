@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "kernel/vm_object.h"
+
+#include <string.h>
+
+#include "kernel/heap.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/page/page_arch.h"
+#include "kernel/panic.h"
+#include "kernel/task.h"
+#include "kernel/vm/vm_map_private.h"
+#include "kernel/vm/vm_object_private.h"
+
+static struct vm_object_stats stats;
+
+static uint64_t chunk_count(const struct vm_object *object)
+{
+    return (object->pages + VM_CHUNK_SLOTS - 1) / VM_CHUNK_SLOTS;
+}
+
+static struct vm_object *new_object(uint64_t pages)
+{
+    struct vm_object *object = heap_alloc_zero(sizeof(*object));
+
+    if (!object)
+        return NULL;
+    object->references = 1;
+    object->pages = pages;
+    stats.objects++;
+    return object;
+}
+
+kern_return_t vm_object_create(uint64_t pages, struct vm_object **out)
+{
+    struct vm_object *object;
+
+    if (pages == 0 || pages > UINT64_MAX >> PAGE_SHIFT)
+        return KERN_INVALID_ARGUMENT;
+    object = new_object(pages);
+    if (!object)
+        return KERN_RESOURCE_SHORTAGE;
+    object->chunks = heap_alloc_zero(chunk_count(object) * sizeof(*object->chunks));
+    if (!object->chunks) {
+        vm_object_release(object);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    *out = object;
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_object **out)
+{
+    struct vm_object *object;
+
+    if (pages == 0 || base.value & PAGE_MASK || pages > (UINT64_MAX - base.value) >> PAGE_SHIFT)
+        return KERN_INVALID_ARGUMENT;
+    object = new_object(pages);
+    if (!object)
+        return KERN_RESOURCE_SHORTAGE;
+    object->physical = true;
+    object->base = base;
+    *out = object;
+    return KERN_SUCCESS;
+}
+
+void vm_object_retain(struct vm_object *object)
+{
+    CHECK(object->references != UINT32_MAX);
+    object->references++;
+}
+
+static void drop_page(struct vm_object *object, uint64_t index, void *context)
+{
+    (void)context;
+    vm_object_drop_page(object, index);
+}
+
+void vm_object_release(struct vm_object *object)
+{
+    if (--object->references != 0)
+        return;
+    CHECK(!object->entries);
+    vm_purge_forget(object);
+    vm_object_set_owner(object, NULL, 0, false);
+    if (object->chunks) {
+        vm_object_for_each_resident(object, 0, object->pages, drop_page, NULL);
+        for (uint64_t i = 0; i < chunk_count(object); i++)
+            heap_free(object->chunks[i]);
+        heap_free(object->chunks);
+    }
+    stats.objects--;
+    heap_free(object);
+}
+
+uint64_t vm_object_pages(const struct vm_object *object)
+{
+    return object->pages;
+}
+
+bool vm_object_is_physical(const struct vm_object *object)
+{
+    return object->physical;
+}
+
+vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *chunk = object->chunks[index / VM_CHUNK_SLOTS];
+
+    return chunk ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
+}
+
+vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
+{
+    vm_slot_t **chunk = &object->chunks[index / VM_CHUNK_SLOTS];
+    uint64_t slots = object->pages < VM_CHUNK_SLOTS ? object->pages : VM_CHUNK_SLOTS;
+
+    if (!*chunk)
+        *chunk = heap_alloc_zero(slots * sizeof(**chunk));
+    return *chunk ? &(*chunk)[index % VM_CHUNK_SLOTS] : NULL;
+}
+
+void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint64_t count,
+                                 vm_page_visitor_t *visit, void *context)
+{
+    uint64_t end = first + count;
+
+    for (uint64_t index = first; index < end;) {
+        vm_slot_t *slot = vm_object_slot(object, index);
+
+        if (!slot) {
+            index = (index / VM_CHUNK_SLOTS + 1) * VM_CHUNK_SLOTS;
+            continue;
+        }
+        if (*slot & VM_SLOT_PRESENT)
+            visit(object, index, context);
+        index++;
+    }
+}
+
+void vm_object_unmap_page(struct vm_object *object, uint64_t index)
+{
+    for (struct vm_entry *entry = object->entries; entry; entry = entry->next_of_object)
+        if (vm_entry_take_page(entry, index))
+            vm_object_mark_dirty(object, index);
+}
+
+void vm_object_drop_page(struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *slot = vm_object_slot(object, index);
+    paddr_t page = vm_slot_page(*slot);
+
+    vm_object_unmap_page(object, index);
+    *slot = 0;
+    object->resident--;
+    stats.pages--;
+    CHECK(page_release_run(page, 1) == KERN_SUCCESS);
+}
+
+void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
+{
+    *slot = page.value | VM_SLOT_PRESENT;
+    object->resident++;
+    stats.pages++;
+}
+
+static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
+{
+    paddr_t page;
+
+    if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS)
+        return false;
+    page_fill_zero(phys_to_virt(page), PAGE_SIZE);
+    vm_object_settle_page(object, page);
+    vm_object_put_page(object, slot, page);
+    return true;
+}
+
+/*
+ * Give the object a page of its own in place of one it shares with a copy. The
+ * old page is pinned meanwhile: an allocation may reclaim purgeable memory, and
+ * this very object may be next in that queue.
+ */
+static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *slot)
+{
+    paddr_t old = vm_slot_page(*slot);
+    paddr_t own;
+    bool obtained;
+
+    if (page_pin(old) != KERN_SUCCESS)
+        return false;
+    obtained = page_alloc(0, PAGE_OWNER_BUFFER, &own) == KERN_SUCCESS;
+    page_unpin(old);
+    if (!obtained)
+        return false;
+    memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
+    vm_object_settle_page(object, own);
+    vm_object_unmap_page(object, index);
+    *slot = own.value | (*slot & PAGE_MASK);
+    CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
+    return true;
+}
+
+kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigned flags,
+                               paddr_t *page)
+{
+    vm_slot_t *slot;
+
+    if (index >= object->pages)
+        return KERN_INVALID_ADDRESS;
+    if (object->physical) {
+        *page = paddr_add(object->base, index << PAGE_SHIFT);
+        return KERN_SUCCESS;
+    }
+    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index)
+                                      : vm_object_make_slot(object, index);
+    if (!slot)
+        return KERN_MEMORY_ERROR;
+    if (!(*slot & VM_SLOT_PRESENT)) {
+        if (flags & VM_SUPPLY_RESIDENT || !fill_absent(object, slot))
+            return KERN_MEMORY_ERROR;
+    } else if (flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED) &&
+               page_share_count(vm_slot_page(*slot)) > 1) {
+        if (!break_sharing(object, index, slot))
+            return KERN_MEMORY_ERROR;
+    }
+    if (flags & VM_SUPPLY_WRITE)
+        *slot |= VM_SLOT_DIRTY;
+    *page = vm_slot_page(*slot);
+    return KERN_SUCCESS;
+}
+
+bool vm_object_resident(const struct vm_object *object, uint64_t index, paddr_t *page)
+{
+    vm_slot_t *slot;
+
+    if (index >= object->pages)
+        return false;
+    if (object->physical) {
+        *page = paddr_add(object->base, index << PAGE_SHIFT);
+        return true;
+    }
+    slot = vm_object_slot(object, index);
+    if (!slot || !(*slot & VM_SLOT_PRESENT))
+        return false;
+    *page = vm_slot_page(*slot);
+    return true;
+}
+
+bool vm_object_writable_in_place(const struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *slot;
+
+    if (object->physical)
+        return true;
+    slot = vm_object_slot(object, index);
+    return slot && *slot & VM_SLOT_PRESENT && page_share_count(vm_slot_page(*slot)) == 1;
+}
+
+void vm_object_mark_dirty(struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *slot = object->physical ? NULL : vm_object_slot(object, index);
+
+    if (slot && *slot & VM_SLOT_PRESENT)
+        *slot |= VM_SLOT_DIRTY;
+}
+
+struct page_count {
+    uint64_t resident;
+    uint64_t dirty;
+};
+
+static void count_page(struct vm_object *object, uint64_t index, void *context)
+{
+    struct page_count *count = context;
+    vm_slot_t *slot = vm_object_slot(object, index);
+
+    for (struct vm_entry *entry = object->entries; entry && !(*slot & VM_SLOT_DIRTY);
+         entry = entry->next_of_object)
+        if (vm_entry_page_is_dirty(entry, index))
+            *slot |= VM_SLOT_DIRTY;
+    count->resident++;
+    count->dirty += (*slot & VM_SLOT_DIRTY) != 0;
+}
+
+void vm_object_count(struct vm_object *object, uint64_t first, uint64_t pages, uint64_t *resident,
+                     uint64_t *dirty)
+{
+    struct page_count count = {0, 0};
+
+    if (!object->physical)
+        vm_object_for_each_resident(object, first, pages, count_page, &count);
+    *resident = count.resident;
+    *dirty = count.dirty;
+}
+
+void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, bool footprint)
+{
+    uint64_t bytes = object->pages << PAGE_SHIFT;
+    struct task *former = object->owner;
+
+    if (former)
+        task_ledger_debit(former, object->ledger_tag, object->footprint, bytes);
+    object->owner = owner;
+    object->ledger_tag = tag;
+    object->footprint = footprint;
+    if (owner) {
+        task_retain(owner);
+        task_ledger_credit(owner, tag, footprint, bytes);
+    }
+    if (former)
+        task_release(former);
+}
+
+struct task *vm_object_owner(const struct vm_object *object, int *tag, bool *footprint)
+{
+    *tag = object->ledger_tag;
+    *footprint = object->footprint;
+    return object->owner;
+}
+
+void vm_object_get_stats(struct vm_object_stats *out)
+{
+    *out = stats;
+}
+
+struct copy_context {
+    struct vm_object *copy;
+    uint64_t first; /* source index of the copy's page 0 */
+    bool failed;
+};
+
+/* The page is pinned by the caller, so that no allocation here can reclaim it. */
+static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, paddr_t page,
+                        const struct copy_context *to)
+{
+    vm_slot_t *slot = vm_object_make_slot(to->copy, index - to->first);
+
+    if (!slot)
+        return false;
+    if (share) {
+        if (page_share(page) != KERN_SUCCESS)
+            return false;
+        vm_object_unmap_page(source, index); /* its next store has to fault */
+        vm_object_put_page(to->copy, slot, page);
+    } else {
+        if (!fill_absent(to->copy, slot))
+            return false;
+        memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
+        vm_object_settle_page(to->copy, vm_slot_page(*slot));
+    }
+    *slot |= VM_SLOT_DIRTY; /* not what a fresh page of the copy would hold */
+    return true;
+}
+
+/* Share a page with the copy, or copy it now where a device may be using it. */
+static void copy_page(struct vm_object *source, uint64_t index, void *context)
+{
+    struct copy_context *to = context;
+    paddr_t page = vm_slot_page(*vm_object_slot(source, index));
+    bool in_use = source->permanent || page_pin_count(page) != 0;
+
+    if (to->failed || page_pin(page) != KERN_SUCCESS) {
+        to->failed = true;
+        return;
+    }
+    if (!add_to_copy(source, index, !in_use, page, to))
+        to->failed = true;
+    page_unpin(page);
+}
+
+static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_object *copy)
+{
+    for (uint64_t i = 0; i < copy->pages; i++) {
+        paddr_t page;
+
+        if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS)
+            return false;
+        memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
+               PAGE_SIZE);
+        vm_object_settle_page(copy, page);
+    }
+    return true;
+}
+
+kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t count,
+                             struct vm_object **copy)
+{
+    struct copy_context context = {.first = first};
+    kern_return_t status;
+
+    if (first > source->pages || count > source->pages - first)
+        return KERN_INVALID_ARGUMENT;
+    status = vm_object_create(count, &context.copy);
+    if (status != KERN_SUCCESS)
+        return status;
+    context.copy->memory = source->memory;
+    if (source->physical)
+        context.failed = !copy_physical(source, first, context.copy);
+    else
+        vm_object_for_each_resident(source, first, count, copy_page, &context);
+    if (context.failed) {
+        vm_object_release(context.copy);
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    *copy = context.copy;
+    return KERN_SUCCESS;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Purgeable objects: the queue of volatile ones, and taking their pages. */
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "kernel/page/page_arch.h"
+#include "kernel/vm/vm_object_private.h"
+
+/* Volatile objects, the next to be taken first. */
+static struct vm_object *queue;
+
+static int rank(const struct vm_object *object)
+{
+    return object->order.obsolete ? -1 : object->order.group;
+}
+
+/* FIFO objects go behind their equals, LIFO objects before them. */
+static bool goes_before(const struct vm_object *object, const struct vm_object *other)
+{
+    return object->order.lifo ? rank(object) <= rank(other) : rank(object) < rank(other);
+}
+
+static void enqueue(struct vm_object *object)
+{
+    struct vm_object *previous = NULL;
+    struct vm_object *next = queue;
+
+    while (next && !goes_before(object, next)) {
+        previous = next;
+        next = next->queue_next;
+    }
+    object->queue_prev = previous;
+    object->queue_next = next;
+    if (previous)
+        previous->queue_next = object;
+    else
+        queue = object;
+    if (next)
+        next->queue_prev = object;
+}
+
+static void dequeue(struct vm_object *object)
+{
+    if (object->queue_prev)
+        object->queue_prev->queue_next = object->queue_next;
+    else
+        queue = object->queue_next;
+    if (object->queue_next)
+        object->queue_next->queue_prev = object->queue_prev;
+    object->queue_prev = object->queue_next = NULL;
+}
+
+void vm_purge_forget(struct vm_object *object)
+{
+    if (object->purge == VM_PURGE_VOLATILE)
+        dequeue(object);
+    object->purge = VM_PURGE_NONVOLATILE;
+}
+
+void vm_object_allow_purge(struct vm_object *object)
+{
+    object->purgeable = true;
+}
+
+bool vm_object_is_purgeable(const struct vm_object *object)
+{
+    return object->purgeable;
+}
+
+enum vm_purge_state vm_object_get_purge(const struct vm_object *object)
+{
+    return object->purge;
+}
+
+bool vm_object_blocks_access(const struct vm_object *object)
+{
+    return object->purge == VM_PURGE_VOLATILE && object->order.fault;
+}
+
+static void take_unpinned(struct vm_object *object, uint64_t index, void *context)
+{
+    uint64_t *taken = context;
+    paddr_t page = vm_slot_page(*vm_object_slot(object, index));
+
+    if (page_pin_count(page) != 0)
+        return;
+    if (object->permanent) { /* the contents go, the page does not */
+        page_fill_zero(phys_to_virt(page), PAGE_SIZE);
+        vm_object_settle_page(object, page);
+        return;
+    }
+    *taken += page_share_count(page) == 1;
+    vm_object_drop_page(object, index);
+}
+
+/* Discard every page that is not pinned; returns how many became free. */
+static uint64_t discard(struct vm_object *object)
+{
+    uint64_t taken = 0;
+
+    vm_object_for_each_resident(object, 0, object->pages, take_unpinned, &taken);
+    return taken;
+}
+
+static void make_empty(struct vm_object *object)
+{
+    vm_purge_forget(object);
+    object->purge = VM_PURGE_EMPTY;
+}
+
+static void unmap_page(struct vm_object *object, uint64_t index, void *context)
+{
+    (void)context;
+    vm_object_unmap_page(object, index);
+}
+
+kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state state,
+                                  struct vm_purge_order order, enum vm_purge_state *former)
+{
+    if (!object->purgeable)
+        return KERN_INVALID_ARGUMENT;
+    *former = object->purge;
+    if (state == VM_PURGE_VOLATILE && object->purge == VM_PURGE_EMPTY)
+        return KERN_SUCCESS;
+    if (state == VM_PURGE_EMPTY) {
+        make_empty(object);
+        discard(object);
+        return KERN_SUCCESS;
+    }
+    vm_purge_forget(object);
+    if (state == VM_PURGE_VOLATILE) {
+        object->order = order;
+        object->purge = VM_PURGE_VOLATILE;
+        enqueue(object);
+        if (order.fault)
+            vm_object_for_each_resident(object, 0, object->pages, unmap_page, NULL);
+    }
+    return KERN_SUCCESS;
+}
+
+uint64_t vm_purge_reclaim(uint64_t pages)
+{
+    uint64_t freed = 0;
+    struct vm_object *next;
+
+    for (struct vm_object *object = queue; object && freed < pages; object = next) {
+        uint64_t before = object->resident;
+
+        next = object->queue_next;
+        if (object->permanent)
+            continue;
+        freed += discard(object);
+        if (object->resident != before || before == 0)
+            make_empty(object); /* one whose pages are all pinned has lost nothing */
+    }
+    return freed;
+}

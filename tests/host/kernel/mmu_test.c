@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page tables in simulated memory, seen through a TLB that forgets nothing by itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/heap.h"
+#include "kernel/page.h"
+#include "tests/host/sim/sim_ram.h"
+#include "tests/host/sim/sim_tlb.h"
+
+#define MIB2 LEVEL_SPAN(2)
+#define GIB  LEVEL_SPAN(1)
+#define VA   MMU_KERNEL_VA_BASE
+#define PA   0x100000000ull /* need not be RAM */
+
+static const struct page_range ram = {0x40000000, 64 * SIM_MIB};
+static const struct mmu_attributes rw = {.access = MMU_READ | MMU_WRITE};
+static const struct mmu_attributes ro = {.access = MMU_READ};
+static const struct mmu_attributes none = {.access = 0};
+
+static struct mmu_stats stats(void)
+{
+    struct mmu_stats now;
+
+    mmu_get_stats(&now);
+    return now;
+}
+
+static uint64_t tables_at_start;
+
+static int setup(void **state)
+{
+    (void)state;
+    sim_ram_attach(&ram, 1);
+    assert_true(page_setup(&ram, 1, NULL, 0));
+    sim_tlb_reset();
+    tables_at_start = stats().tables;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    mmu_space_activate(NULL);
+    heap_trim();
+    assert_int_equal(stats().tables, tables_at_start);
+    assert_int_equal(stats().mapped_pages, 0);
+    assert_int_equal(stats().spaces, 0);
+    sim_ram_detach();
+    return 0;
+}
+
+static void assert_maps(vaddr_t va, uint64_t pa, unsigned access)
+{
+    struct mmu_translation at;
+
+    assert_true(mmu_translate(mmu_kernel, va, &at));
+    assert_int_equal(at.pa.value, pa);
+    assert_int_equal(at.attributes.access, access);
+    if (access == 0) {
+        assert_false(sim_tlb_access(va, &at));
+    } else {
+        assert_true(sim_tlb_access(va, &at));
+        assert_int_equal(at.pa.value, pa & ~PAGE_MASK);
+        assert_int_equal(at.attributes.access, access);
+    }
+}
+
+static void assert_unmapped(vaddr_t va)
+{
+    struct mmu_translation at;
+
+    assert_false(mmu_translate(mmu_kernel, va, &at));
+    assert_false(sim_tlb_access(va, &at));
+}
+
+static void test_one_page(void **state)
+{
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw), KERN_SUCCESS);
+    assert_maps(VA + 0x123, PA + 0x123, rw.access);
+    assert_unmapped(VA + PAGE_SIZE);
+    assert_int_equal(stats().mapped_pages, 1);
+    assert_int_equal(stats().tables, tables_at_start + 3);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_unmapped(VA);
+}
+
+static void test_blocks_where_they_fit(void **state)
+{
+    struct mmu_translation at;
+    const uint64_t size = PAGE_SIZE + MIB2 + GIB + MIB2 + 2 * PAGE_SIZE;
+    const vaddr_t va = VA + GIB - MIB2 - PAGE_SIZE;
+    const paddr_t pa = paddr(PA + GIB - MIB2 - PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, va, pa, size, rw), KERN_SUCCESS);
+    assert_true(mmu_translate(mmu_kernel, VA + GIB, &at));
+    assert_int_equal(at.contiguous, GIB);
+    assert_true(mmu_translate(mmu_kernel, VA + GIB - MIB2 + 1, &at));
+    assert_int_equal(at.contiguous, MIB2 - 1);
+    assert_true(mmu_translate(mmu_kernel, VA + 2 * GIB, &at));
+    assert_int_equal(at.contiguous, MIB2);
+    assert_true(mmu_translate(mmu_kernel, va, &at));
+    assert_int_equal(at.contiguous, PAGE_SIZE);
+    assert_unmapped(va - 1);
+    assert_unmapped(va + size);
+    assert_int_equal(mmu_unmap(mmu_kernel, va, size), KERN_SUCCESS);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA + PAGE_SIZE), GIB, rw), KERN_SUCCESS);
+    assert_true(mmu_translate(mmu_kernel, VA, &at)); /* addresses out of step: pages */
+    assert_int_equal(at.contiguous, PAGE_SIZE);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, GIB), KERN_SUCCESS);
+}
+
+static void test_splits_on_demand(void **state)
+{
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
+    assert_int_equal(stats().tables, tables_at_start + 1);
+    assert_int_equal(mmu_protect(mmu_kernel, VA + 5 * MIB2 + PAGE_SIZE, PAGE_SIZE, ro),
+                     KERN_SUCCESS);
+    assert_maps(VA + 5 * MIB2, PA + 5 * MIB2, rw.access);
+    assert_maps(VA + 5 * MIB2 + PAGE_SIZE, PA + 5 * MIB2 + PAGE_SIZE, ro.access);
+    assert_maps(VA + 5 * MIB2 + 2 * PAGE_SIZE, PA + 5 * MIB2 + 2 * PAGE_SIZE, rw.access);
+    assert_int_equal(stats().tables, tables_at_start + 3);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + 7 * MIB2, PAGE_SIZE), KERN_SUCCESS);
+    assert_unmapped(VA + 7 * MIB2);
+    assert_maps(VA + 7 * MIB2 + PAGE_SIZE, PA + 7 * MIB2 + PAGE_SIZE, rw.access);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, GIB), KERN_INVALID_ADDRESS); /* has a hole now */
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, 7 * MIB2), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + 7 * MIB2 + PAGE_SIZE, GIB - 7 * MIB2 - PAGE_SIZE),
+                     KERN_SUCCESS);
+}
+
+static void test_guard_pages(void **state)
+{
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), MIB2, none), KERN_SUCCESS);
+    assert_maps(VA + 10, PA + 10, 0);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw), KERN_NO_SPACE);
+    assert_int_equal(mmu_protect(mmu_kernel, VA + PAGE_SIZE, PAGE_SIZE, rw), KERN_SUCCESS);
+    assert_maps(VA + PAGE_SIZE, PA + PAGE_SIZE, rw.access);
+    assert_maps(VA, PA, 0);
+    assert_int_equal(mmu_protect(mmu_kernel, VA + PAGE_SIZE, PAGE_SIZE, none), KERN_SUCCESS);
+    assert_maps(VA + PAGE_SIZE, PA + PAGE_SIZE, 0);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
+}
+
+static void test_bad_arguments(void **state)
+{
+    static const struct mmu_attributes bad[] = {
+        {.access = MMU_WRITE | MMU_EXECUTE},
+        {.access = MMU_READ | MMU_WRITE | MMU_EXECUTE},
+        {.access = MMU_READ | MMU_EXECUTE, .memory = MMU_DEVICE},
+        {.access = MMU_READ | MMU_EXECUTE, .memory = MMU_NONCACHED},
+        {.access = MMU_READ | MMU_USER}, /* in the kernel's half */
+        {.access = 0x10},
+        {.access = MMU_READ, .memory = (enum mmu_memory)7},
+    };
+    static const struct {
+        vaddr_t va;
+        uint64_t pa, size;
+    } ranges[] = {
+        {VA, PA, 0},
+        {VA + 1, PA, PAGE_SIZE},
+        {VA, PA + 8, PAGE_SIZE},
+        {VA, PA, PAGE_SIZE + 1},
+        {VA, PA, UINT64_MAX & ~PAGE_MASK},
+        {VA - PAGE_SIZE, PA, PAGE_SIZE},
+        {MMU_KERNEL_VA_END - PAGE_SIZE, PA, 2 * PAGE_SIZE},
+        {MMU_KERNEL_VA_END, PA, PAGE_SIZE},
+        {DIRECT_MAP_BASE, PA, PAGE_SIZE},
+        {0, PA, PAGE_SIZE},
+        {VA, DIRECT_MAP_SIZE, PAGE_SIZE},
+        {VA, DIRECT_MAP_SIZE - PAGE_SIZE, 2 * PAGE_SIZE},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, bad[i]),
+                         KERN_INVALID_ARGUMENT);
+    for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        assert_int_equal(mmu_map(mmu_kernel, ranges[i].va, paddr(ranges[i].pa), ranges[i].size, rw),
+                         KERN_INVALID_ARGUMENT);
+        if (ranges[i].pa == PA)
+            assert_int_equal(mmu_unmap(mmu_kernel, ranges[i].va, ranges[i].size),
+                             KERN_INVALID_ARGUMENT);
+    }
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw), KERN_SUCCESS);
+    assert_int_equal(mmu_protect(mmu_kernel, VA, PAGE_SIZE, bad[0]), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_map(mmu_kernel, VA - 0, paddr(PA), 4 * PAGE_SIZE, rw), KERN_NO_SPACE);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_NO_SPACE);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, 2 * PAGE_SIZE), KERN_INVALID_ADDRESS);
+    assert_int_equal(mmu_protect(mmu_kernel, VA, 2 * PAGE_SIZE, ro), KERN_INVALID_ADDRESS);
+    assert_maps(VA, PA, rw.access);
+    assert_unmapped(VA + PAGE_SIZE);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_INVALID_ADDRESS);
+}
+
+/* Hold all pages but `left`. */
+static uint64_t hog(paddr_t *pages, uint64_t left)
+{
+    struct page_stats now;
+    uint64_t count = 0;
+
+    page_get_stats(&now);
+    while (count < now.free - left) {
+        if (page_alloc(0, PAGE_OWNER_IMAGE, &pages[count]) != KERN_SUCCESS)
+            break;
+        count++;
+    }
+    return count;
+}
+
+static void test_want_of_tables_changes_nothing(void **state)
+{
+    paddr_t *pages = calloc(ram.size / PAGE_SIZE, sizeof(*pages));
+    const vaddr_t va = VA + GIB - PAGE_SIZE;
+    bool done = false;
+
+    (void)state;
+    for (unsigned left = 0; !done; left++) {
+        uint64_t count = hog(pages, left);
+        struct mmu_stats before = stats(), after;
+        kern_return_t status = mmu_map(mmu_kernel, va, paddr(PA), 2 * PAGE_SIZE, rw);
+
+        done = status == KERN_SUCCESS;
+        if (!done) {
+            assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
+            assert_unmapped(va);
+            assert_unmapped(va + PAGE_SIZE);
+            after = stats();
+            assert_memory_equal(&before, &after, sizeof(before));
+        } else {
+            assert_int_equal(left, 5); /* one level 1, two of level 2 and 3 */
+        }
+        while (count > 0)
+            page_free(pages[--count], 0);
+    }
+    assert_int_equal(mmu_unmap(mmu_kernel, va, 2 * PAGE_SIZE), KERN_SUCCESS);
+
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
+    done = false;
+    for (unsigned left = 0; !done; left++) {
+        uint64_t count = hog(pages, left);
+        kern_return_t status = mmu_unmap(mmu_kernel, VA + PAGE_SIZE, MIB2);
+
+        done = status == KERN_SUCCESS;
+        if (!done) {
+            assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
+            assert_maps(VA, PA, rw.access);
+            assert_maps(VA + PAGE_SIZE, PA + PAGE_SIZE, rw.access);
+            assert_maps(VA + MIB2 + PAGE_SIZE, PA + MIB2 + PAGE_SIZE, rw.access);
+            assert_int_equal(stats().mapped_pages, GIB / PAGE_SIZE);
+        }
+        while (count > 0)
+            page_free(pages[--count], 0);
+    }
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + MIB2 + PAGE_SIZE, GIB - MIB2 - PAGE_SIZE),
+                     KERN_SUCCESS);
+    free(pages);
+}
+
+/* A window of 8 MiB across a 1 GiB border, against an array with what should be there. */
+#define WINDOW_PAGES 2048
+#define WINDOW       (VA + GIB - WINDOW_PAGES / 2 * PAGE_SIZE)
+#define MODEL_STEPS  6000
+
+struct expected {
+    uint64_t pa; /* 0: not mapped */
+    unsigned access;
+};
+
+static bool all_mapped(const struct expected *pages, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (pages[i].pa == 0)
+            return false;
+    }
+    return true;
+}
+
+static bool none_mapped(const struct expected *pages, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (pages[i].pa != 0)
+            return false;
+    }
+    return true;
+}
+
+static void model_step(struct expected *pages, uint64_t r)
+{
+    const unsigned access[] = {0, MMU_READ, MMU_READ | MMU_WRITE, MMU_READ | MMU_EXECUTE};
+    const struct mmu_attributes attributes = {.access = access[r % 4]};
+    unsigned first = (unsigned)(r >> 8) % WINDOW_PAGES;
+    unsigned count = 1 + (unsigned)(r >> 24) % ((r >> 60) % 4 == 0 ? 1200 : 30);
+    const uint64_t skew = (r >> 56) % 2 * PAGE_SIZE; /* so that blocks fit half the time */
+    kern_return_t expected;
+    vaddr_t va;
+
+    if (count > WINDOW_PAGES - first)
+        count = WINDOW_PAGES - first;
+    va = WINDOW + first * PAGE_SIZE;
+    if ((r >> 4) % 8 < 3) {
+        uint64_t pa = PA + GIB + va - WINDOW + skew;
+
+        expected = none_mapped(pages + first, count) ? KERN_SUCCESS : KERN_NO_SPACE;
+        assert_int_equal(mmu_map(mmu_kernel, va, paddr(pa), count * PAGE_SIZE, attributes),
+                         expected);
+        for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++)
+            pages[first + i] = (struct expected){pa + i * PAGE_SIZE, attributes.access};
+        return;
+    }
+    expected = all_mapped(pages + first, count) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+    if ((r >> 4) % 8 < 6) {
+        assert_int_equal(mmu_unmap(mmu_kernel, va, count * PAGE_SIZE), expected);
+        if (expected == KERN_SUCCESS)
+            memset(pages + first, 0, count * sizeof(*pages));
+        return;
+    }
+    assert_int_equal(mmu_protect(mmu_kernel, va, count * PAGE_SIZE, attributes), expected);
+    for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++)
+        pages[first + i].access = attributes.access;
+}
+
+static void test_random_against_model(void **state)
+{
+    struct expected *pages = calloc(WINDOW_PAGES, sizeof(*pages));
+    uint64_t random = 3;
+
+    (void)state;
+    for (unsigned step = 0; step < MODEL_STEPS; step++) {
+        uint64_t mapped = 0;
+
+        model_step(pages, sim_random(&random));
+        for (unsigned i = 0; i < WINDOW_PAGES; i++) {
+            mapped += pages[i].pa != 0;
+            if (step % 8 != 0 && (i + step) % 61 != 0)
+                continue; /* look at a sample; it also leaves the TLB half filled */
+            if (pages[i].pa)
+                assert_maps(WINDOW + i * PAGE_SIZE, pages[i].pa, pages[i].access);
+            else
+                assert_unmapped(WINDOW + i * PAGE_SIZE);
+        }
+        assert_int_equal(stats().mapped_pages, mapped);
+    }
+    for (unsigned i = 0; i < WINDOW_PAGES; i++) {
+        if (pages[i].pa)
+            assert_int_equal(mmu_unmap(mmu_kernel, WINDOW + i * PAGE_SIZE, PAGE_SIZE),
+                             KERN_SUCCESS);
+    }
+    free(pages);
+}
+
+/* More spaces than ASIDs: none ever sees another's page through the TLB. */
+static void test_asids_are_safe(void **state)
+{
+    enum {
+        SPACES = 3 * SIM_ASIDS
+    };
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
+    struct mmu_space *spaces[SPACES];
+    struct mmu_translation at;
+    uint64_t random = 9;
+
+    (void)state;
+    for (unsigned i = 0; i < SPACES; i++) {
+        assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
+        assert_int_equal(
+            mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
+            KERN_SUCCESS);
+    }
+    for (unsigned step = 0; step < 5000; step++) {
+        unsigned i = (unsigned)(sim_random(&random) % SPACES);
+
+        mmu_space_activate(spaces[i]);
+        assert_true(sim_tlb_access(MMU_USER_VA_BASE, &at));
+        assert_int_equal(at.pa.value, PA + i * PAGE_SIZE);
+        if (step % 10 == 0) { /* a new one at the same place, perhaps of the same ASID */
+            mmu_space_destroy(spaces[i]);
+            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+            assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
+            assert_int_equal(
+                mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
+                KERN_SUCCESS);
+        }
+        if (step % 7 == 0) { /* changes to a space that is not active must be seen later */
+            unsigned other = (unsigned)(sim_random(&random) % SPACES);
+
+            assert_int_equal(mmu_unmap(spaces[other], MMU_USER_VA_BASE, PAGE_SIZE), KERN_SUCCESS);
+            mmu_space_activate(spaces[other]);
+            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+            assert_int_equal(mmu_map(spaces[other], MMU_USER_VA_BASE, paddr(PA + other * PAGE_SIZE),
+                                     PAGE_SIZE, user),
+                             KERN_SUCCESS);
+        }
+    }
+    for (unsigned i = 0; i < SPACES; i++)
+        mmu_space_destroy(spaces[i]);
+    assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+}
+
+static void test_user_space_bounds(void **state)
+{
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_EXECUTE | MMU_USER};
+    struct mmu_space *space;
+    struct mmu_translation at;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 0, paddr(PA), PAGE_SIZE, user), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_map(space, MMU_USER_VA_END - PAGE_SIZE, paddr(PA), PAGE_SIZE, user),
+                     KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MMU_USER_VA_END, paddr(PA), PAGE_SIZE, user),
+                     KERN_INVALID_ARGUMENT);
+    assert_true(mmu_translate(space, MMU_USER_VA_END - 1, &at));
+    assert_int_equal(at.attributes.access, user.access);
+    assert_false(mmu_translate(space, MMU_USER_VA_END, &at));
+    assert_int_equal(stats().spaces, 1);
+    mmu_space_destroy(space); /* with a page still mapped */
+}
+
+/* A long range costs one flush, not one a page. */
+static void test_flushes_are_batched(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA + PAGE_SIZE), MIB2, rw), KERN_SUCCESS);
+    before = sim_tlb_flushes();
+    assert_int_equal(mmu_protect(mmu_kernel, VA, MIB2, ro), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 1);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_one_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_blocks_where_they_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_splits_on_demand, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_guard_pages, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bad_arguments, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_want_of_tables_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_random_against_model, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_asids_are_safe, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

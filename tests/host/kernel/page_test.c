@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The page allocator against machines of many shapes, and against a simple model. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/page.h"
+#include "tests/host/sim/sim_ram.h"
+
+#define RAM 0x40000000ull
+
+static struct page_range one_bank;
+
+static void machine(uint64_t base, uint64_t size)
+{
+    one_bank = (struct page_range){base, size};
+    sim_ram_attach(&one_bank, 1);
+    assert_true(page_setup(&one_bank, 1, NULL, 0));
+}
+
+static int detach(void **state)
+{
+    (void)state;
+    assert_int_equal(sim_irq_masked, 0);
+    sim_ram_detach();
+    return 0;
+}
+
+static struct page_stats stats(void)
+{
+    struct page_stats now;
+
+    page_get_stats(&now);
+    assert_int_equal(now.total, now.reserved + now.free + now.allocated);
+    return now;
+}
+
+static void assert_same_stats(struct page_stats before, struct page_stats after)
+{
+    before.high_water = after.high_water;
+    before.failures = after.failures;
+    assert_memory_equal(&before, &after, sizeof(before));
+}
+
+static void test_accounts_for_all_ram(void **state)
+{
+    struct page_stats now;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    now = stats();
+    assert_int_equal(now.total, 64 * SIM_MIB / PAGE_SIZE);
+    assert_int_equal(now.reserved, 16 * 8 + 1); /* 32 KiB of records per 4 MiB, section bytes */
+    assert_int_equal(page_last(), (RAM + 64 * SIM_MIB) / PAGE_SIZE - 1);
+    assert_int_equal(page_get_state(paddr(RAM)), PAGE_FREE);
+    assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB - 1)), PAGE_RESERVED);
+    assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(RAM - 1)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(0)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(UINT64_MAX)), PAGE_FOREIGN);
+}
+
+static void test_64_gib(void **state)
+{
+    paddr_t giant, low;
+    struct page_request below_4g = {.count = 1, .highest = 0xffffffff, .owner = PAGE_OWNER_DRIVER};
+
+    (void)state;
+    machine(RAM, 64 * SIM_GIB);
+    assert_int_equal(stats().free_blocks[PAGE_ORDER_MAX], 63);
+    assert_int_equal(page_alloc(PAGE_ORDER_MAX, PAGE_OWNER_IMAGE, &giant), KERN_SUCCESS);
+    assert_true(giant.value >= 4 * SIM_GIB);
+    assert_int_equal(page_alloc_run(&below_4g, &low), KERN_SUCCESS);
+    assert_true(low.value < 4 * SIM_GIB);
+    assert_int_equal(page_get_state(paddr(giant.value + SIM_GIB - 1)), PAGE_ALLOCATED);
+    assert_int_equal(page_free(low, 0), KERN_SUCCESS);
+    assert_int_equal(page_free(giant, PAGE_ORDER_MAX), KERN_SUCCESS);
+    assert_int_equal(stats().free_blocks[PAGE_ORDER_MAX], 63);
+}
+
+static void test_banks_holes_and_reservations(void **state)
+{
+    const struct page_range banks[] = {
+        {RAM + 512 * SIM_MIB, 64 * SIM_MIB},
+        {RAM + 0x1234, 32 * SIM_MIB}, /* ragged: inner pages only */
+        {RAM + 64 * SIM_MIB, 16 * SIM_MIB},
+        {RAM + 80 * SIM_MIB, 16 * SIM_MIB}, /* adjacent to the one before */
+        {RAM + 85 * SIM_MIB, 1 * SIM_MIB},  /* contained */
+        {UINT64_MAX - 0xfff, 2 * SIM_MIB},  /* wraps: ignored */
+        {0x0100000000000000ull, SIM_GIB},   /* above the direct map: ignored */
+        {RAM, 0},
+    };
+    const struct page_range reserved[] = {
+        {RAM + 64 * SIM_MIB + 100, 10},     /* one page */
+        {RAM + 72 * SIM_MIB, 4 * SIM_MIB},  /* a whole section */
+        {RAM + 94 * SIM_MIB, 64 * SIM_MIB}, /* past the end of its bank */
+        {0, 4096},
+        {RAM + 73 * SIM_MIB, 8192}, /* inside another one */
+    };
+    struct page_stats now;
+    uint64_t reserved_pages = 1 + 1024 + 512;
+    paddr_t block;
+
+    (void)state;
+    sim_ram_attach(banks, 4);
+    assert_true(page_setup(banks, 8, reserved, 5));
+    now = stats();
+    assert_int_equal(now.total, (64 + 32 + 32) * SIM_MIB / PAGE_SIZE - 1);
+    assert_int_equal(page_get_state(paddr(RAM + 0x1fff)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(RAM + 0x2000)), PAGE_FREE);
+    assert_int_equal(page_get_state(paddr(RAM + 32 * SIM_MIB)), PAGE_FREE);
+    assert_int_equal(page_get_state(paddr(RAM + 32 * SIM_MIB + 0x1000)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
+    assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB + 0x1000)), PAGE_FREE);
+    assert_int_equal(page_get_state(paddr(RAM + 76 * SIM_MIB - 1)), PAGE_RESERVED);
+    assert_int_equal(page_get_state(paddr(RAM + 96 * SIM_MIB)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(RAM + 511 * SIM_MIB)), PAGE_FOREIGN);
+    assert_false(page_overlaps_ram(paddr(0), RAM + 0x2000));
+    assert_true(page_overlaps_ram(paddr(0), RAM + 0x2001));
+    assert_false(page_overlaps_ram(paddr(RAM + 32 * SIM_MIB + 0x1000), 32 * SIM_MIB - 0x1000));
+    assert_true(page_overlaps_ram(paddr(RAM + 32 * SIM_MIB + 0xfff), 1));
+    assert_true(page_overlaps_ram(paddr(RAM + 64 * SIM_MIB + 5), 1)); /* reserved */
+    assert_false(page_overlaps_ram(paddr(RAM + 64 * SIM_MIB), 0));
+    assert_true(page_overlaps_ram(paddr(RAM + 96 * SIM_MIB), UINT64_MAX - (RAM + 96 * SIM_MIB)));
+    assert_false(page_overlaps_ram(paddr(UINT64_MAX), 1));
+    /* Records: sections 0-8, 16-23 and 128-143, one page of section bytes. */
+    assert_int_equal(now.reserved, reserved_pages + (9 + 8 + 16) * 8 + 1);
+
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS)
+        memset(phys_to_virt(block), 0xff, PAGE_SIZE);
+    assert_int_equal(stats().free, 0);
+    assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
+}
+
+static void test_no_usable_memory(void **state)
+{
+    const struct page_range tiny = {RAM, 16 * 1024};
+    const struct page_range all = {RAM, 64 * SIM_MIB};
+    paddr_t block;
+
+    (void)state;
+    sim_ram_attach(&all, 1);
+    assert_false(page_setup(NULL, 0, NULL, 0));
+    assert_false(page_setup(&tiny, 1, NULL, 0));
+    assert_false(page_setup(&all, 1, &all, 1));
+    assert_false(page_setup(&all, PAGE_RANGES_MAX + 1, NULL, 0));
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &block), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(page_free(paddr(RAM), 0), KERN_INVALID_ADDRESS);
+}
+
+static void test_far_bank_is_given_up(void **state)
+{
+    const struct page_range banks[] = {{RAM, 64 * SIM_MIB}, {1024 * SIM_GIB, 64 * SIM_MIB}};
+
+    (void)state;
+    sim_ram_attach(banks, 1);
+    assert_true(page_setup(banks, 2, NULL, 0));
+    assert_int_equal(stats().total, 64 * SIM_MIB / PAGE_SIZE);
+}
+
+static void test_refuses_bad_requests(void **state)
+{
+    struct page_request request = {.count = 1, .owner = PAGE_OWNER_IMAGE};
+    struct page_stats before;
+    paddr_t block = paddr(7);
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    before = stats();
+    assert_int_equal(page_alloc(PAGE_ORDER_MAX + 1, PAGE_OWNER_IMAGE, &block),
+                     KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_alloc(0, PAGE_OWNER_NONE, &block), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_alloc(0, PAGE_OWNER_COUNT, &block), KERN_INVALID_ARGUMENT);
+    request.count = 0;
+    assert_int_equal(page_alloc_run(&request, &block), KERN_INVALID_ARGUMENT);
+    request.count = 1;
+    request.alignment = 3 * PAGE_SIZE;
+    assert_int_equal(page_alloc_run(&request, &block), KERN_INVALID_ARGUMENT);
+    request.alignment = 0;
+    request.owner = PAGE_OWNER_NONE;
+    assert_int_equal(page_alloc_run(&request, &block), KERN_INVALID_ARGUMENT);
+    assert_int_equal(stats().failures, before.failures);
+    request.owner = PAGE_OWNER_IMAGE;
+    request.count = SIZE_MAX;
+    assert_int_equal(page_alloc_run(&request, &block), KERN_RESOURCE_SHORTAGE);
+    request.count = 1;
+    request.highest = RAM + PAGE_SIZE - 2; /* would end one byte too high */
+    assert_int_equal(page_alloc_run(&request, &block), KERN_RESOURCE_SHORTAGE);
+    request.highest = 1;
+    assert_int_equal(page_alloc_run(&request, &block), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(page_alloc(PAGE_ORDER_MAX, PAGE_OWNER_IMAGE, &block), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(block.value, 7);
+    assert_int_equal(stats().failures, before.failures + 4);
+    assert_same_stats(before, stats());
+}
+
+static void test_refuses_bad_frees(void **state)
+{
+    struct page_stats before, held;
+    paddr_t block, run;
+    struct page_request three = {.count = 3, .owner = PAGE_OWNER_IMAGE};
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    before = stats();
+    assert_int_equal(page_alloc(3, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS);
+    assert_int_equal(page_alloc_run(&three, &run), KERN_SUCCESS);
+    held = stats();
+    assert_int_equal(page_free(block, 2), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(block, 0), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(block, 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(block, PAGE_ORDER_MAX + 1), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(paddr(block.value + PAGE_SIZE), 0), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(block.value + 8), 3), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(block.value + 8), 0), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(RAM + 64 * SIM_MIB - PAGE_SIZE), 0), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(0x09000000), 0), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(RAM + 64 * SIM_GIB), 0), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_free(paddr(RAM + 32 * SIM_MIB), 0), KERN_FAILURE); /* never allocated */
+    assert_int_equal(page_free_run(run, 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free_run(run, 0), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free_run(run, 2), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_pin(paddr(block.value + 5 * PAGE_SIZE)), KERN_SUCCESS);
+    assert_int_equal(page_free(block, 3), KERN_FAILURE);
+    assert_int_equal(page_unpin(paddr(block.value + 5 * PAGE_SIZE)), KERN_SUCCESS);
+    assert_same_stats(held, stats());
+    assert_int_equal(page_free(block, 3), KERN_SUCCESS);
+    assert_int_equal(page_free(block, 3), KERN_FAILURE);
+    assert_int_equal(page_free_run(run, 3), KERN_SUCCESS);
+    assert_int_equal(page_free_run(run, 3), KERN_FAILURE);
+
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS);
+    assert_int_equal(page_free(block, 0), KERN_SUCCESS);
+    assert_int_equal(page_free(block, 0), KERN_FAILURE); /* while in the cache */
+    assert_same_stats(before, stats());
+    assert_int_equal(page_free(block, 0), KERN_FAILURE); /* and merged */
+}
+
+static void test_pins(void **state)
+{
+    paddr_t page, reserved = paddr(RAM + 64 * SIM_MIB - PAGE_SIZE);
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    assert_int_equal(page_pin(paddr(RAM)), KERN_INVALID_ADDRESS); /* free */
+    assert_int_equal(page_pin(paddr(0)), KERN_INVALID_ADDRESS);
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &page), KERN_SUCCESS);
+    assert_int_equal(page_unpin(page), KERN_FAILURE);
+    assert_int_equal(page_pin(page), KERN_SUCCESS);
+    assert_int_equal(page_pin(paddr(page.value + 100)), KERN_SUCCESS);
+    assert_int_equal(page_pin_count(page), 2);
+    assert_int_equal(stats().pins, 2);
+    assert_int_equal(page_free(page, 0), KERN_FAILURE);
+    page_unpin(page);
+    page_unpin(page);
+    page_lookup(page)->pins = UINT32_MAX;
+    assert_int_equal(page_pin(page), KERN_FAILURE);
+    page_lookup(page)->pins = 0;
+    assert_int_equal(page_free(page, 0), KERN_SUCCESS);
+    assert_int_equal(page_pin(reserved), KERN_SUCCESS);
+    assert_int_equal(page_pin_count(reserved), 1);
+    assert_int_equal(page_unpin(reserved), KERN_SUCCESS);
+    assert_int_equal(page_pin_count(paddr(0)), 0);
+    assert_int_equal(stats().pins, 0);
+}
+
+static void test_alignment_above_size(void **state)
+{
+    struct page_stats before;
+    struct page_request request = {.count = 3, .owner = PAGE_OWNER_BUFFER, .zero = true};
+    paddr_t first;
+
+    (void)state;
+    machine(RAM, 256 * SIM_MIB);
+    before = stats();
+    for (uint64_t alignment = 1; alignment <= 128 * SIM_MIB; alignment <<= 1) {
+        request.alignment = alignment;
+        memset(phys_to_virt(paddr(RAM)), 0x55, 3 * PAGE_SIZE);
+        assert_int_equal(page_alloc_run(&request, &first), KERN_SUCCESS);
+        assert_int_equal(first.value % alignment, 0);
+        for (unsigned i = 0; i < 3 * PAGE_SIZE; i++)
+            assert_int_equal(((uint8_t *)phys_to_virt(first))[i], 0);
+        assert_int_equal(stats().owned[PAGE_OWNER_BUFFER], 3);
+        assert_int_equal(page_free_run(first, 3), KERN_SUCCESS);
+    }
+    request.alignment = 2 * SIM_GIB;
+    assert_int_equal(page_alloc_run(&request, &first), KERN_RESOURCE_SHORTAGE);
+    assert_same_stats(before, stats());
+}
+
+static void test_a_run_becomes_single_pages(void **state)
+{
+    const struct page_request run = {.count = 5, .owner = PAGE_OWNER_IMAGE};
+    struct page_stats before;
+    paddr_t first, block;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    before = stats();
+    assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(paddr_add(first, PAGE_SIZE), 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(first, 0), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_pin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 5), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_unpin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
+    assert_int_equal(page_split_run(first, 5), KERN_SUCCESS);
+    assert_int_equal(page_free_run(first, 5), KERN_INVALID_ARGUMENT);
+    for (unsigned i = 5; i-- > 0;)
+        assert_int_equal(page_free(paddr_add(first, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    assert_int_equal(page_alloc(3, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS); /* a power of two */
+    assert_int_equal(page_split_run(block, 8), KERN_SUCCESS);
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(page_free(paddr_add(block, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    assert_same_stats(before, stats());
+}
+
+static void test_exhaustion_and_high_water(void **state)
+{
+    struct page_stats before;
+    uint64_t count = 0;
+    paddr_t *pages, block;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    before = stats();
+    pages = calloc(before.free, sizeof(*pages));
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS)
+        pages[count++] = block;
+    assert_int_equal(count, before.free);
+    assert_int_equal(stats().high_water, count);
+    assert_int_equal(stats().failures, before.failures + 1);
+    for (uint64_t i = 0; i < count; i += 2)
+        assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+    assert_int_equal(page_alloc(1, PAGE_OWNER_IMAGE, &block), KERN_RESOURCE_SHORTAGE);
+    for (uint64_t i = 1; i < count; i += 2)
+        assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+    assert_int_equal(page_alloc(12, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS); /* merged on demand */
+    assert_int_equal(page_free(block, 12), KERN_SUCCESS);
+    assert_same_stats(before, stats());
+    assert_int_equal(stats().high_water, count);
+    free(pages);
+}
+
+/* The peak lies between two visits to the free lists. */
+static void test_high_water_is_exact(void **state)
+{
+    paddr_t pages[40];
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    for (unsigned peak = 1; peak <= 40; peak++) {
+        for (unsigned i = 0; i < peak; i++)
+            assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
+        for (unsigned i = 0; i < peak; i++)
+            assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+        assert_int_equal(stats().high_water, peak);
+    }
+}
+
+/* The model: one byte a page (0 free), and a table of what is held. */
+struct holding {
+    uint64_t first; /* page number from RAM */
+    uint64_t count;
+    enum page_owner owner;
+    unsigned pinned; /* page offset + 1 of a pinned page, or 0 */
+};
+
+#define MODEL_PAGES    (96 * SIM_MIB / PAGE_SIZE)
+#define MODEL_HOLDINGS 600
+#define MODEL_STEPS    200000
+
+struct model {
+    uint64_t random;
+    uint8_t used[MODEL_PAGES];
+    struct holding held[MODEL_HOLDINGS];
+    unsigned count;
+    uint64_t pages;
+};
+
+static void model_alloc(struct model *model)
+{
+    uint64_t r = sim_random(&model->random);
+    struct page_request request = {.count = 1, .owner = 1 + r % (PAGE_OWNER_COUNT - 1)};
+    kern_return_t status;
+    paddr_t first;
+    struct holding *held = &model->held[model->count];
+
+    r >>= 8;
+    if (r % 4 == 0)
+        request.count = 1 + (r >> 8) % ((r >> 32) % 16 == 0 ? 3000 : 20);
+    if ((r >> 2) % 8 == 0)
+        request.alignment = PAGE_SIZE << (r >> 48) % 8;
+    if ((r >> 5) % 8 == 0)
+        request.highest = RAM + (r >> 16) % (100 * SIM_MIB);
+    if (request.count == 1 && !request.alignment && !request.highest)
+        status = page_alloc(0, request.owner, &first);
+    else
+        status = page_alloc_run(&request, &first);
+    if (status != KERN_SUCCESS) {
+        assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
+        return;
+    }
+    *held = (struct holding){(first.value - RAM) / PAGE_SIZE, request.count, request.owner, 0};
+    if (request.alignment)
+        assert_int_equal(first.value % request.alignment, 0);
+    if (request.highest)
+        assert_true(first.value + request.count * PAGE_SIZE - 1 <= request.highest);
+    for (uint64_t i = 0; i < request.count; i++) {
+        assert_true(held->first + i < MODEL_PAGES);
+        assert_int_equal(model->used[held->first + i], 0);
+        model->used[held->first + i] = 1;
+    }
+    model->pages += request.count;
+    model->count++;
+}
+
+static void model_free(struct model *model)
+{
+    struct holding *held = &model->held[sim_random(&model->random) % model->count];
+    paddr_t first = paddr(RAM + held->first * PAGE_SIZE);
+
+    assert_int_equal(page_get_owner(first), held->owner);
+    assert_int_equal(page_get_state(paddr(first.value + (held->count - 1) * PAGE_SIZE)),
+                     PAGE_ALLOCATED);
+    if (held->pinned) {
+        assert_int_equal(page_free_run(first, held->count), KERN_FAILURE);
+        assert_int_equal(page_unpin(paddr(first.value + (held->pinned - 1) * PAGE_SIZE)),
+                         KERN_SUCCESS);
+    }
+    assert_int_equal(page_free_run(first, held->count + 1), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free_run(first, held->count), KERN_SUCCESS);
+    memset(&model->used[held->first], 0, held->count);
+    model->pages -= held->count;
+    *held = model->held[--model->count];
+}
+
+static void model_pin(struct model *model)
+{
+    struct holding *held = &model->held[sim_random(&model->random) % model->count];
+
+    if (held->pinned)
+        return;
+    held->pinned = 1 + (unsigned)(sim_random(&model->random) % held->count);
+    assert_int_equal(page_pin(paddr(RAM + (held->first + held->pinned - 1) * PAGE_SIZE)),
+                     KERN_SUCCESS);
+}
+
+static void test_random_against_model(void **state)
+{
+    struct model *model = calloc(1, sizeof(*model));
+    struct page_stats before;
+
+    (void)state;
+    machine(RAM, 96 * SIM_MIB);
+    before = stats();
+    model->random = 1;
+    for (unsigned step = 0; step < MODEL_STEPS; step++) {
+        uint64_t choice = sim_random(&model->random) % 100;
+        unsigned fill = (step / 2000) % 2 ? 60 : 40; /* tides */
+
+        if (model->count < MODEL_HOLDINGS && (choice < fill || model->count == 0))
+            model_alloc(model);
+        else if (choice < 95 && model->count > 0)
+            model_free(model);
+        else if (model->count > 0)
+            model_pin(model);
+        if (step % 500 == 0)
+            assert_int_equal(stats().allocated, model->pages);
+    }
+    while (model->count > 0)
+        model_free(model);
+    assert_same_stats(before, stats());
+    free(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_accounts_for_all_ram, detach),
+        cmocka_unit_test_teardown(test_64_gib, detach),
+        cmocka_unit_test_teardown(test_banks_holes_and_reservations, detach),
+        cmocka_unit_test_teardown(test_no_usable_memory, detach),
+        cmocka_unit_test_teardown(test_far_bank_is_given_up, detach),
+        cmocka_unit_test_teardown(test_refuses_bad_requests, detach),
+        cmocka_unit_test_teardown(test_refuses_bad_frees, detach),
+        cmocka_unit_test_teardown(test_pins, detach),
+        cmocka_unit_test_teardown(test_alignment_above_size, detach),
+        cmocka_unit_test_teardown(test_a_run_becomes_single_pages, detach),
+        cmocka_unit_test_teardown(test_exhaustion_and_high_water, detach),
+        cmocka_unit_test_teardown(test_high_water_is_exact, detach),
+        cmocka_unit_test_teardown(test_random_against_model, detach),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

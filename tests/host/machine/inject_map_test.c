@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Fail the n-th: mappings with each of their options, and what is done to maps. */
+#include "descriptors/IOMemoryMapping.h"
+#include "tests/host/machine/inject_sweep.h"
+
+#define FIXED 0x70000010ull /* free in other, without page tables; page offset of the memory */
+
+static IOReturn map_at(void *memory, uint64_t address, IOOptionBits options)
+{
+    return inject_made(
+        IOMemoryDescriptor_createMappingInTask(memory, other, address, options, 0, 0));
+}
+
+static IOReturn map(void *memory, IOOptionBits options)
+{
+    return map_at(memory, 0, kIOMapAnywhere | kIOMapUnique | options);
+}
+
+static IOReturn anywhere(void)
+{
+    return map(things.memory, 0);
+}
+
+static IOReturn persistent(void)
+{
+    return map(things.persistent, kIOMapReadOnly);
+}
+
+static IOReturn fixed(void)
+{
+    return map_at(things.memory, FIXED, 0);
+}
+
+static IOReturn write_through(void)
+{
+    return map(things.memory, kIOMapWriteThruCache);
+}
+
+static IOReturn guarded_small(void)
+{
+    return map(things.memory, kIOMapGuardedSmall);
+}
+
+static IOReturn guarded_large(void)
+{
+    return map_at(things.memory, 0, kIOMapAnywhere | kIOMapGuardedLarge);
+}
+
+static IOReturn prefault(void)
+{
+    return map_at(things.prepared, trunc_page(FIXED), kIOMapPrefault);
+}
+
+static IOReturn overwrite(void)
+{
+    const uint64_t address = IOMemoryMap_getAddress(things.map);
+    IOMemoryMap *over = IOMemoryDescriptor_createMappingInTask(
+        things.memory, other, address, kIOMapOverwrite | kIOMapUnique, 0, 0);
+
+    return inject_made(over);
+}
+
+static IOReturn recorded(void)
+{
+    return map_at(things.memory, IOMemoryMap_getAddress(things.map), kIOMapStatic);
+}
+
+static IOReturn set_mapping(void)
+{
+    return inject_made(IOMemoryDescriptor_setMapping(
+        things.memory, other, IOMemoryMap_getAddress(things.map), kIOMapReadOnly));
+}
+
+static IOReturn same_again(void)
+{
+    return map_at(things.memory, 0, kIOMapAnywhere);
+}
+
+static IOReturn reference(void)
+{
+    return map_at(things.memory, 0, kIOMapAnywhere | kIOMapReference);
+}
+
+static IOReturn borrowed(void)
+{
+    return inject_made(
+        IOMemoryDescriptor_createMappingInTask(things.memory, other, 0, kIOMapAnywhere, 5000, 100));
+}
+
+static IOReturn in_kernel(void)
+{
+    return inject_made(IOMemoryDescriptor_map(things.memory, kIOMapReadOnly));
+}
+
+static IOReturn copy_on_write(void)
+{
+    IOMemoryDescriptor *image = IOMemoryDescriptor_withAddressRange(
+        things.at, 2 * PAGE_SIZE, kIODirectionOutIn | kIOMemoryMapCopyOnWrite, owner);
+    IOReturn status;
+
+    if (image == NULL) {
+        return IOMemoryLastError();
+    }
+    status = map(image, 0);
+    OSObject_release(image);
+    return status;
+}
+
+static IOReturn scattered(void)
+{
+    IOAddressRange ranges[] = {{things.at + PAGE_SIZE, 2 * PAGE_SIZE}, {things.at, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOReturn status;
+
+    if (memory == NULL) {
+        return IOMemoryLastError();
+    }
+    status = map(memory, 0);
+    OSObject_release(memory);
+    return status;
+}
+
+static IOReturn physical(void)
+{
+    return map_at(things.physical, 0, kIOMapAnywhere | kIOMapInhibitCache);
+}
+
+static IOReturn registers(void)
+{
+    return map(things.device, 0);
+}
+
+static IOReturn guard(void)
+{
+    return map_at(things.guard, 0, kIOMapAnywhere);
+}
+
+static IOReturn purgeable(void)
+{
+    return map(things.purgeable, 0);
+}
+
+static IOReturn window(void)
+{
+    return inject_made(IOMemoryDescriptor_createMappingInTask(
+        things.sub, other, 0, kIOMapAnywhere | kIOMapReadOnly, PAGE_SIZE, 100));
+}
+
+/* Children that fit together at page boundaries, as mapping composites needs. */
+static IOReturn multi(void)
+{
+    IOMemoryDescriptor *children[] = {things.prepared, (IOMemoryDescriptor *)things.guard,
+                                      things.prepared};
+    IOMultiMemoryDescriptor *self =
+        IOMultiMemoryDescriptor_withDescriptors(children, 3, kIODirectionOutIn, false);
+    IOReturn status;
+
+    if (self == NULL) {
+        return IOMemoryLastError();
+    }
+    status = map_at(self, 0, kIOMapAnywhere);
+    OSObject_release(self);
+    return status;
+}
+
+static IOReturn interleaved(void)
+{
+    IOInterleavedMemoryDescriptor *self =
+        IOInterleavedMemoryDescriptor_withCapacity(2, kIODirectionOutIn);
+    IOReturn status;
+
+    if (self == NULL) {
+        return IOMemoryLastError();
+    }
+    status = inject_done(
+        IOInterleavedMemoryDescriptor_setMemoryDescriptor(self, things.prepared, 0, PAGE_SIZE) &&
+        IOInterleavedMemoryDescriptor_setMemoryDescriptor(self, things.prepared, PAGE_SIZE, 100));
+    if (status == kIOReturnSuccess) {
+        status = map_at(self, 0, kIOMapAnywhere);
+    }
+    OSObject_release(self);
+    return status;
+}
+
+static IOReturn unmap(void)
+{
+    IOMemoryMap *gone = IOMemoryDescriptor_createMappingInTask(
+        things.memory, other, 0, kIOMapAnywhere | kIOMapGuardedSmall, 0, 0);
+    IOReturn status;
+
+    if (gone == NULL) {
+        return IOMemoryLastError();
+    }
+    status = IOMemoryMap_unmap(gone);
+    OSObject_release(gone);
+    return status;
+}
+
+static IOReturn wire_range(void)
+{
+    const IOReturn status =
+        IOMemoryMap_wireRange(things.map, VM_PROT_READ | VM_PROT_WRITE, PAGE_SIZE, 2 * PAGE_SIZE);
+
+    if (status == kIOReturnSuccess) {
+        assert_int_equal(IOMemoryMap_wireRange(things.map, 0, PAGE_SIZE, 2 * PAGE_SIZE), status);
+    }
+    return status;
+}
+
+/* Back again under the same conditions, without points of failure in between. */
+static IOReturn redirect(void)
+{
+    IOReturn status = IOMemoryMap_redirect(things.unique, things.persistent, kIOMapReadOnly, 0);
+    struct inject_report report;
+
+    if (status == kIOReturnSuccess) {
+        inject_end(&report);
+        assert_int_equal(IOMemoryMap_redirect(things.unique, things.memory, 0, 0), status);
+    }
+    return status;
+}
+
+static IOReturn block(void)
+{
+    IOReturn status = IOMemoryMap_redirect(things.unique, (IOMemoryDescriptor *)NULL, 0, 0);
+    IOReturn back = IOMemoryMap_redirect(things.unique, things.memory, 0, 0);
+
+    if (back != kIOReturnSuccess) {
+        assert_int_equal(IOMemoryMap_redirect(things.unique, things.memory, 0, 0),
+                         kIOReturnSuccess);
+    }
+    return status == kIOReturnSuccess ? back : status;
+}
+
+/* All maps of registers, from any task but one. */
+static IOReturn redirect_all(void)
+{
+    IOMemoryMap *seen =
+        IOMemoryDescriptor_createMappingInTask(things.device, other, 0, kIOMapAnywhere, 0, 0);
+    IOReturn status, back;
+
+    if (seen == NULL) {
+        return IOMemoryLastError();
+    }
+    status = IOMemoryDescriptor_redirect(things.device, owner, true);
+    back = IOMemoryDescriptor_redirect(things.device, owner, false);
+    OSObject_release(seen);
+    return status == kIOReturnSuccess ? back : status;
+}
+
+static IOReturn populate(void)
+{
+    IOMemoryMap *seen =
+        IOMemoryDescriptor_createMappingInTask(things.device, other, 0, kIOMapAnywhere, 0, 0);
+    IOReturn status;
+
+    if (seen == NULL) {
+        return IOMemoryLastError();
+    }
+    vm_map_drop_tables(task_map(other), IOMemoryMap_getAddress(seen), 2 * PAGE_SIZE);
+    status = IOMemoryDescriptor_populateDevicePager(
+        things.device, NULL, task_map(other), IOMemoryMap_getAddress(seen), 0, 2 * PAGE_SIZE, 0);
+    OSObject_release(seen);
+    return status;
+}
+
+static const struct inject_operation operations[] = {
+    {"anywhere", anywhere, false},
+    {"persistent memory, read-only", persistent, false},
+    {"at an address", fixed, false},
+    {"write-through", write_through, false},
+    {"guard page on either side", guarded_small, false},
+    {"large guards", guarded_large, false},
+    {"prefault at an address", prefault, false},
+    {"overwrite", overwrite, false},
+    {"static", recorded, false},
+    {"setMapping", set_mapping, false},
+    {"same request again", same_again, false},
+    {"reference", reference, false},
+    {"part of an existing map", borrowed, false},
+    {"in the kernel, read-only", in_kernel, false},
+    {"copy-on-write", copy_on_write, false},
+    {"several ranges", scattered, false},
+    {"physical ranges, uncached", physical, false},
+    {"device memory, unique", registers, false},
+    {"guard pages", guard, false},
+    {"purgeable buffer", purgeable, false},
+    {"part of a sub-descriptor, read-only", window, false},
+    {"multi", multi, false},
+    {"interleaved", interleaved, false},
+    {"unmap", unmap, false},
+    {"wireRange", wire_range, true},
+    {"redirect of a map", redirect, false},
+    {"block and unblock a map", block, false},
+    {"redirect of a descriptor", redirect_all, false},
+    {"populateDevicePager", populate, false},
+};
+
+int main(void)
+{
+    return inject_main(operations, sizeof(operations) / sizeof(operations[0]));
+}

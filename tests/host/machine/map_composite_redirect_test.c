@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Redirection and task death with maps of several parts: weakness C-13 of contract file 12. */
+#include "tests/host/machine/map_composite.h"
+
+/* C-13: a part knows of its place in the map. */
+static void redirecting_a_part_reaches_the_map(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *map;
+    uint64_t seen;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    map = map_all(multi, other, 0);
+    seen = IOMemoryMap_getAddress(map);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 1);
+    assert_int_equal(try_load(other, seen + PAGE_SIZE), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(load(other, seen + PAGE_SIZE), 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(multi, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(try_load(other, seen + PAGE_SIZE), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(multi, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 1);
+    OSObject_release(map);
+    /* Without the map the part has nothing to redirect. */
+    assert_null(parts[1]->mappings);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
+static void redirecting_a_window_reaches_its_parent(void **state)
+{
+    IOMemoryDescriptor *parts[2];
+    IOSubMemoryDescriptor *sub;
+    IOMemoryMap *map, *through;
+
+    (void)state;
+    two_pages(parts);
+    sub = IOSubMemoryDescriptor_withSubRange(parts[0], 0, 10, kIODirectionOutIn);
+    map = map_all(parts[0], other, 0);
+    through = map_all(UP(sub), kernel_task, 0);
+    assert_int_equal(IOSubMemoryDescriptor_redirect(sub, kernel_task, true), kIOReturnSuccess);
+    assert_true(IOMemoryDescriptor_getFlags(parts[0]) & kIOMemoryRedirected);
+    assert_int_equal(try_load(other, IOMemoryMap_getAddress(map)), KERN_ABORTED);
+    assert_int_equal(load(kernel_task, IOMemoryMap_getAddress(through)), 1);
+    assert_int_equal(IOSubMemoryDescriptor_redirect(sub, kernel_task, false), kIOReturnSuccess);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 1);
+    OSObject_release(through);
+    OSObject_release(map);
+    OSObject_release(sub);
+    release_both(parts);
+}
+
+/* Contract file 13, section 4, with maps of several parts on either side. */
+static void unique_maps_change_their_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *plain = describe(at, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *map;
+    uint64_t seen;
+
+    (void)state;
+    store(owner, at, 31);
+    store(owner, at + PAGE_SIZE, 32);
+    two_pages(parts);
+    multi = join(parts, 2);
+    map = map_all(multi, other, kIOMapUnique);
+    seen = IOMemoryMap_getAddress(map);
+    assert_int_equal(IOMemoryMap_redirect(map, plain, 0, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, seen + PAGE_SIZE), 32);
+    assert_null(parts[0]->mappings);
+    assert_int_equal(IOMemoryMap_redirect(map, multi, 0, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 1);
+    assert_int_equal(load(other, seen + PAGE_SIZE), 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 1);
+    assert_int_equal(try_load(other, seen + PAGE_SIZE), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_redirect(map, (IOMemoryDescriptor *)NULL, 0, 0), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryMap_redirect(map, multi, 0, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 1);
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(plain);
+    release_both(parts);
+}
+
+static void the_task_dies_before_the_map(void **state)
+{
+    IOMemoryDescriptor *parts[2], *inner, *multi;
+    IOMemoryMap *map;
+
+    (void)state;
+    two_pages(parts);
+    inner = join(parts, 2);
+    multi = join((IOMemoryDescriptor *[]){parts[1], inner, parts[0]}, 3);
+    map = map_all(multi, other, 0);
+    task_release(other);
+    other = NULL;
+    assert_int_equal(IOMemoryMap_getAddress(map), 0);
+    assert_null(parts[0]->mappings);
+    assert_null(inner->mappings);
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(inner);
+    release_both(parts);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(redirecting_a_part_reaches_the_map),
+        MAP_TEST(redirecting_a_window_reaches_its_parent),
+        MAP_TEST(unique_maps_change_their_memory),
+        MAP_TEST(the_task_dies_before_the_map),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

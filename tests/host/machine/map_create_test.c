@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mappings of general descriptors, how they are made and how they end: contract file
+ * 10, section 9, the checks MD-19, MD-20, MD-22 to MD-27 and MD-36, and file 13, MM-1
+ * to MM-3, MM-5 and MM-10.
+ */
+#include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_cache.h"
+
+/* Three ranges of the owner: a page and a half, two whole pages, a page and a bit. */
+static IOMemoryDescriptor *three_ranges(IOAddressRange *ranges, bool aligned)
+{
+    const uint64_t at = new_pages(owner, 8, RW);
+
+    ranges[0] = (IOAddressRange){at + 3 * PAGE_SIZE - 5000, 5000};
+    ranges[1] = (IOAddressRange){at + 5 * PAGE_SIZE + (aligned ? 0 : 16), 2 * PAGE_SIZE};
+    ranges[2] = (IOAddressRange){at + (aligned ? 0 : 100), PAGE_SIZE + 77};
+    return IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+}
+
+/* Owner's address of a byte of the descriptor. */
+static uint64_t source_of(const IOAddressRange *range, uint64_t offset)
+{
+    while (offset >= range->length) {
+        offset -= range->length;
+        range++;
+    }
+    return range->address + offset;
+}
+
+/* Map [offset, offset + length) with guards and compare it byte by byte. */
+static void compare_part(IOMemoryDescriptor *memory, const IOAddressRange *ranges, task_t task,
+                         uint64_t offset, uint64_t length)
+{
+    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(
+        memory, task, 0, kIOMapAnywhere | kIOMapGuardedSmall, offset, length);
+    uint64_t at, i;
+
+    assert_non_null(map);
+    at = IOMemoryMap_getAddress(map);
+    for (i = 0; i < length; i += i + 97 < length && i > 64 ? 97 : 1) {
+        uint8_t byte;
+
+        assert_int_equal(load(task, at + i), load(owner, source_of(ranges, offset + i)));
+        assert_int_equal(IOMemoryDescriptor_readBytes(memory, offset + i, &byte, 1), 1);
+        assert_int_equal(load(task, at + i), byte);
+    }
+    assert_int_equal(try_load(task, trunc_page(at) - 1), KERN_PROTECTION_FAILURE); /* MD-20 */
+    assert_int_equal(try_load(task, round_page(at + length)), KERN_PROTECTION_FAILURE);
+    OSObject_release(map);
+}
+
+static void md_19_parts_of_many_sizes(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory = three_ranges(ranges, true);
+    const uint64_t sizes[] = {1, 8, 4095, 4096, 4097, 8192, 9000};
+    const uint64_t length = IOMemoryDescriptor_getLength(memory);
+    struct sim_balance before;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        fill(owner, ranges[i].address, ranges[i].length, (uint8_t)i);
+    }
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    compare_part(memory, ranges, other, 0, length);
+    compare_part(memory, ranges, kernel_task, 0, length);
+    before = sim_balance();
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint64_t offset;
+
+        for (offset = 0; offset + sizes[i] <= length; offset += 1777) {
+            compare_part(memory, ranges, i % 2 ? other : kernel_task, offset, sizes[i]);
+        }
+    }
+    assert_int_equal(sim_balance().entries, before.entries);
+    assert_int_equal(sim_balance().mapped, before.mapped);
+    assert_int_equal(sim_balance().tables, before.tables);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
+static void md_19_ranges_that_do_not_fit_together(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory = three_ranges(ranges, false);
+    IOMemoryMap *map;
+
+    (void)state;
+    fill(owner, ranges[0].address, 5000, 1);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAligned);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 4999, 2, kIOReturnNotAligned);
+    /* Each of them alone can be seen. */
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 10, 4990);
+    assert_non_null(map);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), pattern(10, 1));
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* Ranges that lie next to each other in the task count as one, whatever is behind them. */
+static void md_19_adjacent_ranges_over_two_objects(void **state)
+{
+    const uint64_t first = new_pages(owner, 1, RW), second = new_pages(owner, 2, RW);
+    IOAddressRange ranges[] = {{first + 100, 200}, {first + 300, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(second, first + PAGE_SIZE);
+    fill(owner, first, 2 * PAGE_SIZE, 3);
+    map = map_all(memory, other, 0);
+    assert_int_equal(IOMemoryMap_getAddress(map) & PAGE_MASK, 100);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), pattern(100, 3));
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + PAGE_SIZE + 199),
+                     pattern(PAGE_SIZE + 299, 3));
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* One page seen through several ranges at its own offsets is one page of the map. */
+static void md_19_ranges_that_meet_in_a_page(void **state)
+{
+    struct vm_object *object;
+    uint64_t one, two;
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(vm_object_create(2, &object), KERN_SUCCESS);
+    one = show_object(owner, object, RW);
+    two = show_object(owner, object, RW);
+    vm_object_release(object);
+    fill(owner, one, 2 * PAGE_SIZE, 8);
+    memory = IOMemoryDescriptor_withAddressRanges(
+        (IOAddressRange[]){{one + 100, 100}, {two + 200, 50}, {one + 250, PAGE_SIZE}}, 3,
+        kIODirectionOutIn, owner);
+    map = map_all(memory, other, 0);
+    for (uint64_t i = 0; i < 150 + PAGE_SIZE; i += 7) {
+        assert_int_equal(load(other, IOMemoryMap_getAddress(map) + i), pattern(100 + i, 8));
+    }
+    OSObject_release(map);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 90, 60);
+    assert_non_null(map);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 59), pattern(249, 8));
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+static void md_20_guards(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at + 8, PAGE_SIZE, kIODirectionOutIn, owner);
+    const uint64_t ranges = ranges_now();
+    IOMemoryMap *map;
+    uint64_t first, last;
+
+    (void)state;
+    map = map_all(memory, other, kIOMapGuardedLarge);
+    first = trunc_page(IOMemoryMap_getAddress(map));
+    last = round_page(IOMemoryMap_getAddress(map) + PAGE_SIZE) - 1;
+    assert_int_equal(last - first + 1, 2 * PAGE_SIZE);
+    assert_int_equal(try_store(other, first), KERN_SUCCESS);
+    assert_int_equal(try_store(other, last), KERN_SUCCESS);
+    assert_int_equal(try_load(other, first - 1), KERN_PROTECTION_FAILURE);
+    assert_int_equal(try_load(other, first - 65536), KERN_PROTECTION_FAILURE);
+    assert_int_equal(try_load(other, first - 65537), KERN_INVALID_ADDRESS);
+    assert_int_equal(try_store(other, last + 1), KERN_PROTECTION_FAILURE);
+    assert_int_equal(try_store(other, last + 65536), KERN_PROTECTION_FAILURE);
+    assert_int_equal(try_store(other, last + 65537), KERN_INVALID_ADDRESS);
+    OSObject_release(map);
+    assert_int_equal(ranges_now(), ranges);
+    /* Both bits mean the small one; guards need room that the system picks. */
+    map = map_all(memory, other, kIOMapGuardedMask);
+    first = trunc_page(IOMemoryMap_getAddress(map));
+    assert_int_equal(try_load(other, first - PAGE_SIZE), KERN_PROTECTION_FAILURE);
+    assert_int_equal(try_load(other, first - PAGE_SIZE - 1), KERN_INVALID_ADDRESS);
+    OSObject_release(map);
+    expect_no_map(memory, other, 0x100008, kIOMapGuardedSmall, 0, 0, kIOReturnBadArgument);
+    OSObject_release(memory);
+}
+
+static void md_22_fixed_addresses(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    const uint64_t free = 0x40000000, taken = new_pages(other, 1, RW);
+    IOMemoryDescriptor *memory = describe(at + 8, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map;
+
+    (void)state;
+    store(owner, at + 8, 5);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, free + 8, 0, 0, 0);
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getAddress(map), free + 8);
+    assert_int_equal(load(other, free + 8), 5);
+    expect_no_map(memory, other, free + PAGE_SIZE + 8, kIOMapUnique, 0, 0, kIOReturnNoSpace);
+    OSObject_release(map);
+    expect_no_map(memory, other, free, 0, 0, 0, kIOReturnNotAligned);
+    expect_no_map(memory, other, free + 9, 0, 0, 0, kIOReturnNotAligned);
+    expect_no_map(memory, other, taken + 8, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, other, 8, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, other, MMU_USER_VA_END - PAGE_SIZE + 8, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, other, MMU_KERNEL_VA_BASE + 8, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, kernel_task, free + 8, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, other, UINT64_MAX - PAGE_SIZE + 9, 0, 0, 0, kIOReturnNoSpace);
+    map = IOMemoryDescriptor_createMappingInTask(memory, kernel_task, MMU_KERNEL_VA_BASE + 8, 0, 0,
+                                                 0);
+    assert_non_null(map);
+    assert_int_equal(load(kernel_task, MMU_KERNEL_VA_BASE + 8), 5);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+static void requests_that_make_no_sense(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, 6000, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *nothing = describe(at, 0, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *nowhere = describe(at + 1024 * PAGE_SIZE, 10, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *hole = describe(at + PAGE_SIZE, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
+
+    (void)state;
+    expect_no_map(memory, TASK_NULL, 0, kIOMapAnywhere, 0, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 6000, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 1, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 5999, 2, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 16, UINT64_MAX - 8, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, UINT64_MAX, 2, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | 0xA00, 0, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | 0xF00, 0, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | 0x00800000, 0, 0, kIOReturnBadArgument);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapOverwrite, 0, 0, kIOReturnBadArgument);
+    expect_no_map(nothing, other, 0, kIOMapAnywhere, 0, 0, kIOReturnBadArgument);
+    expect_no_map(nothing, other, 0, kIOMapAnywhere, 0, 1, kIOReturnBadArgument);
+    expect_no_map(nowhere, other, 0, kIOMapAnywhere, 0, 0, kIOReturnVMError);
+    expect_no_map(nowhere, owner, 0, kIOMapAnywhere, 0, 0, kIOReturnVMError);
+    expect_no_map(hole, other, 0, kIOMapAnywhere, 0, 0, kIOReturnVMError);
+    task_terminate(other);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnBadArgument);
+    task_terminate(owner);
+    expect_no_map(memory, kernel_task, 0, kIOMapAnywhere, 0, 0, kIOReturnVMError);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnCannotWire);
+    OSObject_release(memory);
+    OSObject_release(nothing);
+    OSObject_release(nowhere);
+    OSObject_release(hole);
+}
+
+static void md_23_identity_only_for_what_it_is(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at + 8, PAGE_SIZE, kIODirectionOutIn, owner);
+    const uint64_t ranges = ranges_now();
+    IOMemoryMap *same, *alias;
+
+    (void)state;
+    store(owner, at + 8, 1);
+    same = map_all(memory, owner, 0);
+    assert_int_equal(IOMemoryMap_getAddress(same), at + 8);
+    assert_int_equal(IOMemoryMap_getMapOptions(same), kIOMapAnywhere | kIOMapStatic);
+    assert_int_equal(ranges_now(), ranges);
+    assert_int_equal(gIOMemoryReferenceCount, 0);
+    alias = map_all(memory, owner, kIOMapReadOnly);
+    assert_int_not_equal(IOMemoryMap_getAddress(alias), at + 8);
+    assert_int_equal(load(owner, IOMemoryMap_getAddress(alias)), 1);
+    assert_int_equal(try_store(owner, IOMemoryMap_getAddress(alias)), KERN_PROTECTION_FAILURE);
+    store(owner, at + 8, 2);
+    assert_int_equal(load(owner, IOMemoryMap_getAddress(alias)), 2);
+    OSObject_release(alias);
+    alias = map_all(memory, owner, kIOMapInhibitCache);
+    assert_int_not_equal(IOMemoryMap_getAddress(alias), at + 8);
+    OSObject_release(alias);
+    alias = map_all(memory, owner, kIOMapGuardedSmall);
+    assert_int_not_equal(IOMemoryMap_getAddress(alias), at + 8);
+    OSObject_release(alias);
+    alias = map_all(memory, owner, kIOMapUnique);
+    assert_int_not_equal(IOMemoryMap_getAddress(alias), at + 8);
+    OSObject_release(alias);
+    OSObject_release(same);
+    assert_int_equal(load(owner, at + 8), 2); /* it was nobody's to unmap */
+    OSObject_release(memory);
+}
+
+static void md_24_prefault(void **state)
+{
+    const uint64_t at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at + 8, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map;
+    uint64_t i, faults;
+
+    (void)state;
+    expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 0, kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    map = map_all(memory, other, kIOMapPrefault);
+    faults = sim_faults;
+    for (i = 0; i < 3 * PAGE_SIZE; i += 512) {
+        store(other, IOMemoryMap_getAddress(map) + i, 7);
+        load(other, IOMemoryMap_getAddress(map) + i);
+    }
+    assert_int_equal(sim_faults, faults);
+    OSObject_release(map);
+    map = map_all(memory, kernel_task, kIOMapPrefault | kIOMapReadOnly);
+    faults = sim_faults;
+    assert_int_equal(load(kernel_task, IOMemoryMap_getAddress(map)), 7);
+    assert_int_equal(sim_faults, faults);
+    OSObject_release(map);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+}
+
+static void md_25_copy_on_write(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *memory =
+        describe(at + 8, 2 * PAGE_SIZE, kIODirectionOutIn | kIOMemoryMapCopyOnWrite, owner);
+    IOMemoryDescriptor *live = describe(at + 8, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *image, *second, *window;
+    uint64_t seen, i;
+    uint8_t byte;
+
+    (void)state;
+    fill(owner, at, 3 * PAGE_SIZE, 9);
+    image = map_all(memory, other, 0);
+    window = map_all(live, other, 0);
+    seen = IOMemoryMap_getAddress(image);
+    store(owner, at + 8, 200);
+    assert_int_equal(load(other, seen), pattern(8, 9));
+    assert_int_equal(load(other, IOMemoryMap_getAddress(window)), 200);
+    store(other, seen + PAGE_SIZE, 100);
+    assert_int_equal(load(owner, at + 8 + PAGE_SIZE), pattern(8 + PAGE_SIZE, 9));
+    for (i = 1; i < PAGE_SIZE; i += 37) {
+        assert_int_equal(load(other, seen + i), pattern(8 + i, 9));
+    }
+    /* One image for all mappings, also into the owner; the live memory for everything else. */
+    second = map_all(memory, owner, 0);
+    assert_int_not_equal(IOMemoryMap_getAddress(second), at + 8);
+    assert_int_equal(load(owner, IOMemoryMap_getAddress(second)), pattern(8, 9));
+    assert_int_equal(load(owner, IOMemoryMap_getAddress(second) + PAGE_SIZE), 100);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, &byte, 1), 1);
+    assert_int_equal(byte, 200);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(image);
+    OSObject_release(second);
+    OSObject_release(window);
+    OSObject_release(memory);
+    OSObject_release(live);
+}
+
+static void md_26_recorded_mappings(void **state)
+{
+    struct vm_object *object;
+    uint64_t at, there, ranges;
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map, *again;
+
+    (void)state;
+    assert_int_equal(vm_object_create(2, &object), KERN_SUCCESS);
+    at = show_object(owner, object, RW);
+    there = show_object(other, object, RW);
+    vm_object_release(object);
+    memory = describe(at, 5000, kIODirectionOutIn, owner);
+    ranges = ranges_now();
+    assert_null(IOMemoryDescriptor_setMapping(memory, other, 0, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(IOMemoryDescriptor_setMapping(memory, TASK_NULL, there, 0));
+    assert_null(IOMemoryDescriptor_setMapping(memory, other, UINT64_MAX - 4000, 0));
+    map = IOMemoryDescriptor_setMapping(memory, other, there, 0);
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getAddress(map), there);
+    assert_int_equal(IOMemoryMap_getMapOptions(map), kIOMapStatic);
+    assert_int_equal(sim_balance().mapped, 0);
+    again = map_all(memory, other, 0); /* later requests share it */
+    assert_ptr_equal(again, map);
+    OSObject_release(again);
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getAddress(map), 0);
+    OSObject_release(map);
+    assert_int_equal(ranges_now(), ranges);
+    store(other, there, 1);
+    OSObject_release(memory);
+}
+
+static void md_27_remote_memory_is_not_mapped(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(1ull << 60, 5000, kIODirectionOutIn | kIOMemoryRemote, TASK_NULL);
+    IOByteCount count = 5;
+
+    (void)state;
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, kIOMemoryPurgeableKeepCurrent, NULL),
+                     kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &count, NULL), kIOReturnNotAttached);
+    assert_int_equal(count, 5);
+    OSObject_release(memory);
+}
+
+/* What may be written through a mapping: [W-1]. */
+static void stores_need_permission(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, MMU_READ);
+    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOut, owner);
+    IOMemoryMap *map = map_all(memory, other, kIOMapReadOnly);
+    IOMemoryMap *writable;
+
+    (void)state;
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    assert_int_equal(try_store(other, IOMemoryMap_getAddress(map)), KERN_PROTECTION_FAILURE);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
+    /* The owner may write by now: so may a new mapping. */
+    assert_int_equal(vm_map_protect(task_map(owner), at, PAGE_SIZE, RW), KERN_SUCCESS);
+    writable = map_all(memory, other, 0);
+    store(other, IOMemoryMap_getAddress(writable), 6);
+    assert_int_equal(load(owner, at), 6);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 6);
+    OSObject_release(map);
+    OSObject_release(writable);
+    OSObject_release(memory);
+}
+
+static void overwriting_a_reservation(void **state)
+{
+    const struct vm_range nothing = {.object = NULL};
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
+    uint64_t reserved = 0;
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(
+        vm_map_enter(task_map(other), &reserved, 4 * PAGE_SIZE, 0, &nothing, VM_ENTER_ANYWHERE),
+        KERN_SUCCESS);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, reserved + PAGE_SIZE,
+                                                 kIOMapOverwrite, 0, 0);
+    assert_non_null(map);
+    store(other, reserved + PAGE_SIZE, 3);
+    assert_int_equal(load(owner, at), 3);
+    assert_int_equal(try_load(other, reserved), KERN_PROTECTION_FAILURE);
+    OSObject_release(map);
+    assert_int_equal(load(other, reserved + PAGE_SIZE), 3); /* the caller's to take away */
+    OSObject_release(memory);
+}
+
+static void mm_1_accessors(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at + 24, 5000, kIODirectionOutIn, owner);
+    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(
+        memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, 100, 50);
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_getAddress(map) & PAGE_MASK, 124);
+    assert_int_equal(IOMemoryMap_getVirtualAddress(map), IOMemoryMap_getAddress(map));
+    assert_int_equal(IOMemoryMap_getLength(map), 50);
+    assert_int_equal(IOMemoryMap_getSize(map), 50);
+    assert_ptr_equal(IOMemoryMap_getAddressTask(map), other);
+    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
+    assert_int_equal(IOMemoryMap_getMapOptions(map), kIOMapAnywhere | kIOMapReadOnly);
+    assert_ptr_equal(IOMemoryMap_getMetaClass(map), &IOMemoryMap_metaClass); /* MM-10 */
+    assert_int_equal(OSObject_getRetainCount(map), 1);
+    assert_int_equal(OSObject_getRetainCount(memory), 2);
+    OSObject_release(memory);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    OSObject_release(map);
+}
+
+static void mm_1_null(void **state)
+{
+    IOByteCount length = 5;
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_getAddress(NULL), 0);
+    assert_int_equal(IOMemoryMap_getLength(NULL), 0);
+    assert_null(IOMemoryMap_getAddressTask(NULL));
+    assert_null(IOMemoryMap_getMemoryDescriptor(NULL));
+    assert_int_equal(IOMemoryMap_getMapOptions(NULL), 0);
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(NULL, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryMap_unmap(NULL), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryMap_wireRange(NULL, 3, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryMap_redirect(NULL, (IOMemoryDescriptor *)NULL, 0, 0),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOMemoryMap_redirectTask(NULL, TASK_NULL, true), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryMap_userClientUnmap(NULL), kIOReturnBadArgument);
+    IOMemoryMap_taskDied(NULL);
+    IOMemoryMap_free(NULL);
+    assert_null(IOMemoryDescriptor_map((IOMemoryDescriptor *)NULL, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+}
+
+static void mm_3_unmap(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW), ranges = ranges_now();
+    IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(memory, other, kIOMapGuardedSmall);
+    const uint64_t seen = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    store(other, seen, 1);
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    assert_int_equal(ranges_now(), ranges); /* MM-2 */
+    assert_int_equal(try_load(other, seen), KERN_INVALID_ADDRESS);
+    assert_int_equal(IOMemoryMap_getAddress(map), 0);
+    assert_int_equal(IOMemoryMap_getLength(map), 5000);
+    assert_ptr_equal(IOMemoryMap_getAddressTask(map), other);
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    OSObject_release(map);
+    OSObject_release(memory);
+    assert_int_equal(load(owner, at), 1);
+}
+
+static void mm_5_segments_of_a_map(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory = three_ranges(ranges, true);
+    IOMemoryMap *map =
+        IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 3000, 6000);
+    uint64_t offset;
+    IOByteCount length;
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 0, &length, kIOMemoryMapperNone), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    for (offset = 0; offset < 6000; offset += length) {
+        IOByteCount whole;
+        const addr64_t expected =
+            IOMemoryDescriptor_getPhysicalSegment(memory, 3000 + offset, &whole, 0);
+
+        assert_int_equal(IOMemoryMap_getPhysicalSegment(map, offset, &length, 0), expected);
+        assert_int_equal(length, whole < 6000 - offset ? whole : 6000 - offset);
+    }
+    assert_int_equal(offset, 6000);
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 6000, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(map),
+                     IOMemoryDescriptor_getPhysicalSegment(memory, 3000, NULL, 0));
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* Which attributes each cache mode has on RAM and on registers: contract 10, section 2.4. */
+static void cache_modes(void **state)
+{
+    static const enum mmu_memory ram[] = {
+        MMU_NORMAL, MMU_NONCACHED, MMU_WRITE_THROUGH, MMU_NORMAL,    MMU_NONCACHED,
+        MMU_NORMAL, MMU_NONCACHED, MMU_NONCACHED,     MMU_NONCACHED, MMU_NONCACHED};
+    static const enum mmu_memory registers[] = {
+        MMU_DEVICE, MMU_DEVICE,       MMU_WRITE_THROUGH, MMU_NORMAL,      MMU_NONCACHED,
+        MMU_NORMAL, MMU_DEVICE_NGNRE, MMU_NONCACHED,     MMU_DEVICE_NGRE, MMU_DEVICE_GRE};
+    unsigned mode;
+
+    (void)state;
+    for (mode = 0; mode <= kIOPostedCombinedReordered; mode++) {
+        const uint64_t at = new_pages(owner, 1, RW);
+        IOMemoryDescriptor *memory = describe(at, 64, kIODirectionOutIn, owner);
+        IOMemoryDescriptor *device = describe(DEVICE, 64, kIODirectionOutIn, TASK_NULL);
+        struct mmu_translation seen;
+        uint64_t flushed;
+        IOMemoryMap *map;
+
+        store(owner, at, 1);
+        flushed = sim_cache.flushed;
+        map = map_all(memory, other, mode << kIOMapCacheShift);
+        load(other, IOMemoryMap_getAddress(map));
+        assert_true(translate(other, IOMemoryMap_getAddress(map), &seen));
+        assert_int_equal(seen.attributes.memory, ram[mode]);
+        load(owner, at); /* the owner's own range follows */
+        assert_true(translate(owner, at, &seen));
+        assert_int_equal(seen.attributes.memory, ram[mode]);
+        assert_int_equal(sim_cache.flushed - flushed,
+                         ram[mode] == MMU_NORMAL ? 0 : PAGE_SIZE / SIM_CACHE_LINE);
+        OSObject_release(map);
+        map = map_all(device, other, mode << kIOMapCacheShift);
+        assert_true(translate(other, IOMemoryMap_getAddress(map), &seen)); /* entered at once */
+        assert_int_equal(seen.pa.value, DEVICE);
+        assert_int_equal(seen.attributes.memory, registers[mode]);
+        assert_int_equal(IOMemoryMap_getMapOptions(map), kIOMapAnywhere | /* [M-1] */
+                                                             (mode == 0 ? kIOInhibitCache : mode)
+                                                                 << kIOMapCacheShift);
+        OSObject_release(map);
+        OSObject_release(memory);
+        OSObject_release(device);
+    }
+}
+
+static void md_36_references_last_as_long_as_their_descriptor(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *lasting =
+        describe(at, 5000, kIODirectionOutIn | kIOMemoryPersistent, owner);
+
+    (void)state;
+    assert_int_equal(gIOMemoryReferenceCount, 1);
+    OSObject_release(map_all(memory, other, 0));
+    assert_int_equal(gIOMemoryReferenceCount, 2);
+    OSObject_release(map_all(memory, other, 0));
+    assert_int_equal(gIOMemoryReferenceCount, 2);
+    OSObject_release(memory);
+    OSObject_release(lasting);
+    assert_int_equal(gIOMemoryReferenceCount, 0);
+}
+
+/* MD-5: what was made from the former ranges lasts, but belongs to the descriptor no more. */
+static void md_5_reinitialised_while_mapped(void **state)
+{
+    const uint64_t at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(memory, other, 0);
+    IOAddressRange range = {at + PAGE_SIZE, 2 * PAGE_SIZE};
+    IOMemoryMap *fresh;
+
+    (void)state;
+    store(owner, at, 1);
+    store(owner, at + PAGE_SIZE, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(pins_at(owner, at), 1);
+    assert_true(IOMemoryDescriptor_initWithOptions(
+        memory, &range, 1, 0, owner, kIODirectionOutIn | kIOMemoryTypeVirtual, kIOMapperSystem));
+    assert_int_equal(pins_at(owner, at), 0);
+    assert_int_equal(gIOMemoryReferenceCount, 0);
+    fresh = map_all(memory, other, 0);
+    assert_ptr_not_equal(fresh, map);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(fresh)), 2);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 1);
+    OSObject_release(map);
+    OSObject_release(fresh);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(md_19_parts_of_many_sizes),
+        MAP_TEST(md_19_ranges_that_do_not_fit_together),
+        MAP_TEST(md_19_adjacent_ranges_over_two_objects),
+        MAP_TEST(md_19_ranges_that_meet_in_a_page),
+        MAP_TEST(md_20_guards),
+        MAP_TEST(md_22_fixed_addresses),
+        MAP_TEST(requests_that_make_no_sense),
+        MAP_TEST(md_23_identity_only_for_what_it_is),
+        MAP_TEST(md_24_prefault),
+        MAP_TEST(md_25_copy_on_write),
+        MAP_TEST(md_26_recorded_mappings),
+        MAP_TEST(md_27_remote_memory_is_not_mapped),
+        MAP_TEST(stores_need_permission),
+        MAP_TEST(overwriting_a_reservation),
+        MAP_TEST(mm_1_accessors),
+        MAP_TEST(mm_1_null),
+        MAP_TEST(mm_3_unmap),
+        MAP_TEST(mm_5_segments_of_a_map),
+        MAP_TEST(cache_modes),
+        MAP_TEST(md_36_references_last_as_long_as_their_descriptor),
+        MAP_TEST(md_5_reinitialised_while_mapped),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a general descriptor of a task's memory says and does about the pages behind
+ * it: contract file 10, sections 3, 5 and 10, the checks MD-7 to MD-9, MD-11, MD-12, MD-16,
+ * MD-28 to MD-30 and MD-32.
+ */
+#include "kernel/page.h"
+#include "tests/host/machine/map_fixture.h"
+
+static void md_7_pins_count(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *one = describe(at + 8, 5000, kIODirectionIn, owner);
+    IOMemoryDescriptor *two = describe(at + PAGE_SIZE, 10, kIODirectionOut, owner);
+
+    (void)state;
+    assert_non_null(IOMemoryDescriptor_getKernelReserved(one));
+    assert_null(IOMemoryDescriptor_getKernelReserved((IOMemoryDescriptor *)NULL));
+    assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(two, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(pins_at(owner, at), 1);
+    assert_int_equal(pins_at(owner, at + PAGE_SIZE), 2);
+    assert_int_equal(pins_at(owner, at + 2 * PAGE_SIZE), 0);
+    IOMemoryDescriptor_complete(one, kIODirectionNone);
+    assert_int_equal(pins_at(owner, at), 1);
+    IOMemoryDescriptor_complete(one, kIODirectionNone);
+    assert_int_equal(pins_at(owner, at), 0);
+    assert_int_equal(pins_at(owner, at + PAGE_SIZE), 1);
+    OSObject_release(two); /* MD-11 */
+    assert_int_equal(pins_at(owner, at + PAGE_SIZE), 0);
+    OSObject_release(one);
+}
+
+static void md_9_a_hole_fails_the_whole(void **state)
+{
+    const uint64_t at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionOutIn, owner);
+    const uint64_t pins = sim_balance().pins;
+    unsigned hole;
+
+    (void)state;
+    for (hole = 3; hole > 0; hole--) {
+        remove_pages(owner, at + hole * PAGE_SIZE, 1);
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnCannotWire);
+        assert_int_equal(sim_balance().pins, pins);
+    }
+    OSObject_release(memory);
+}
+
+/* Whatever was promised about the contents, nobody sees what another owner left in a page. */
+static void md_12_no_foreign_bytes(void **state)
+{
+    const uint64_t secret = new_pages(other, 4, RW), at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionIn, owner);
+    IOMemoryMap *map = map_all(memory, other, kIOMapReadOnly);
+    uint64_t i;
+
+    (void)state;
+    fill(other, secret, 4 * PAGE_SIZE, 77);
+    remove_pages(other, secret, 4); /* the pages are free now, as they are */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoZeroFill),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, "device", 6), 6);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithDataValid),
+                     kIOReturnSuccess);
+    assert_int_equal(load(owner, at), 'd');
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 5), 'e');
+    for (i = 6; i < 4 * PAGE_SIZE; i++) {
+        assert_int_equal(load(owner, at + i), 0);
+    }
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+static void prepare_needs_permission(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, MMU_READ), guard = new_pages(owner, 1, 0);
+    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *nothing = describe(guard, 100, kIODirectionOut, owner);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, "x", 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(nothing, kIODirectionOut), kIOReturnNotWritable);
+    OSObject_release(memory);
+    OSObject_release(nothing);
+}
+
+static void prepare_without_faulting(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn, owner);
+
+    (void)state;
+    store(owner, at, 1);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoFault),
+                     kIOReturnNoResources);
+    assert_int_equal(pins_at(owner, at), 0);
+    store(owner, at + PAGE_SIZE, 1);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoFault),
+                     kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
+/* MD-16: bytes, mappings and the owner's addresses are one memory; and copies are made for DMA. */
+static void md_16_one_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *memory = describe(at + 4000, 5000, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(memory, other, 0), *kernel = map_all(memory, kernel_task, 0);
+    uint8_t bytes[16];
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    store(owner, at + 4000 + 95, 1);
+    store(other, IOMemoryMap_getAddress(map) + 96, 2);
+    store(kernel_task, IOMemoryMap_getAddress(kernel) + 97, 3);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 95, bytes, 3), 3);
+    assert_memory_equal(bytes, "\1\2\3", 3);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 94, "abcd", 4), 4);
+    assert_int_equal(load(owner, at + 4000 + 95), 'b');
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 96), 'c');
+    assert_int_equal(load(kernel_task, IOMemoryMap_getAddress(kernel) + 97), 'd');
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 94, NULL, 4), 4);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 96), 0);
+    OSObject_release(map);
+    OSObject_release(kernel);
+    OSObject_release(memory);
+}
+
+static void persistent_descriptors(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOAddressRange ranges[] = {{at + 8, 100}, {at + PAGE_SIZE + 8, 100}};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 2, kIODirectionOutIn | kIOMemoryPersistent, owner);
+    IOMemoryDescriptor *plain = describe(at, 100, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *same, *fresh;
+    uint64_t place = at + PAGE_SIZE;
+    struct vm_object *object;
+    uint8_t byte;
+
+    (void)state;
+    store(owner, at + PAGE_SIZE + 8, 1);
+    same = IOMemoryDescriptor_withPersistentMemoryDescriptor(memory);
+    assert_ptr_equal(same, memory);
+    assert_int_equal(OSObject_getRetainCount(memory), 2);
+    OSObject_release(same);
+    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(plain)); /* [W-8] */
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor((IOMemoryDescriptor *)NULL));
+    /* [W-9] The second range is other memory now. */
+    remove_pages(owner, place, 1);
+    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(memory));
+    assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
+    assert_int_equal(vm_object_create(1, &object), KERN_SUCCESS);
+    assert_int_equal(
+        vm_map_enter(task_map(owner), &place, PAGE_SIZE, 0,
+                     &(struct vm_range){.object = object, .access = RW, .max_access = RW}, 0),
+        KERN_SUCCESS);
+    vm_object_release(object);
+    store(owner, at + PAGE_SIZE + 8, 2);
+    fresh = IOMemoryDescriptor_withPersistentMemoryDescriptor(memory);
+    assert_non_null(fresh);
+    assert_ptr_not_equal(fresh, memory);
+    assert_int_equal(IOMemoryDescriptor_getLength(fresh), 200);
+    assert_int_equal(gIOMemoryReferenceCount, 2);
+    /* Each keeps describing its own. */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(fresh, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 100, &byte, 1), 1);
+    assert_int_equal(byte, 1);
+    assert_int_equal(IOMemoryDescriptor_readBytes(fresh, 100, &byte, 1), 1);
+    assert_int_equal(byte, 2);
+    OSObject_release(fresh);
+    OSObject_release(memory);
+    OSObject_release(plain);
+    assert_null(IOMemoryDescriptor_withAddressRange(
+        at + 64 * PAGE_SIZE, 10, kIODirectionOutIn | kIOMemoryPersistent, owner));
+    assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
+}
+
+static uint64_t purgeable_pages(uint64_t count, struct vm_object **object)
+{
+    assert_int_equal(vm_object_create(count, object), KERN_SUCCESS);
+    vm_object_allow_purge(*object);
+    return show_object(owner, *object, RW);
+}
+
+static IOOptionBits purge(IOMemoryDescriptor *memory, IOOptionBits state)
+{
+    IOOptionBits former = 99;
+
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, state, &former), kIOReturnSuccess);
+    return former;
+}
+
+static void md_28_purgeable_cycle(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(3, &object);
+    IOMemoryDescriptor *memory = describe(at, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *pinned = describe(at, 1, kIODirectionOutIn, owner);
+
+    (void)state;
+    fill(owner, at, 3 * PAGE_SIZE, 4);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableVolatile), kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableVolatile);
+    assert_int_equal(load(owner, at + 5000), pattern(5000, 4));
+    assert_int_equal(IOMemoryDescriptor_prepare(pinned, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableVolatile | kIOMemoryPurgeableVolatileGroup3 |
+                                       kIOMemoryPurgeableVolatileBehaviorLifo),
+                     kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(vm_purge_reclaim(100), 2);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
+    assert_int_equal(load(owner, at), pattern(0, 4)); /* pinned: not reclaimed */
+    assert_int_equal(load(owner, at + PAGE_SIZE), 0);
+    IOMemoryDescriptor_complete(pinned, kIODirectionNone);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableVolatile), kIOMemoryPurgeableEmpty);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
+    assert_int_equal(load(owner, at), 0);
+    /* Accesses fault while it is volatile, if that is asked for. */
+    purge(memory, kIOMemoryPurgeableVolatile | kIOMemoryPurgeableFaultOnAccess);
+    assert_int_equal(try_load(owner, at), KERN_ABORTED);
+    purge(memory, kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(load(owner, at), 0);
+    OSObject_release(pinned);
+    OSObject_release(memory);
+    vm_object_release(object);
+}
+
+static void md_28_refusals(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(1, &object), plain = new_pages(owner, 1, RW);
+    IOAddressRange ranges[] = {{at, 10}, {plain, 10}};
+    IOMemoryDescriptor *both =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *memory = describe(at, 10, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *device = describe(DEVICE, 10, kIODirectionOutIn, TASK_NULL);
+    static const IOOptionBits bad[] = {0, 5, 15, 0x13, 0x1003, 0x4003, 0x803, 0x80000003};
+    IOOptionBits former = 99;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, bad[i], &former),
+                         kIOReturnBadArgument);
+    }
+    assert_int_equal(IOMemoryDescriptor_setPurgeable((IOMemoryDescriptor *)NULL, 1, &former),
+                     kIOReturnBadArgument);
+    /* [W-29] [W-30] One refuses: nothing is changed or written. */
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(both, kIOMemoryPurgeableEmpty, &former),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(device, kIOMemoryPurgeableEmpty, &former),
+                     kIOReturnUnsupported);
+    assert_int_equal(former, 99);
+    assert_int_equal(purge(memory, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, kIOMemoryPurgeableKeepCurrent, NULL),
+                     kIOReturnSuccess);
+    OSObject_release(both);
+    OSObject_release(memory);
+    OSObject_release(device);
+    vm_object_release(object);
+}
+
+/* [W-29] Several regions: all of them are changed, and the worst state is reported. */
+static void md_28_several_regions(void **state)
+{
+    struct vm_object *first, *second;
+    const uint64_t at = purgeable_pages(1, &first), next = purgeable_pages(1, &second);
+    IOAddressRange ranges[] = {{next, 10}, {at, 10}};
+    IOMemoryDescriptor *both =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *one = describe(at, 10, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *first_of_both = describe(next, 10, kIODirectionOutIn, owner);
+
+    (void)state;
+    store(owner, at, 1);
+    store(owner, next, 2);
+    purge(first_of_both, kIOMemoryPurgeableVolatile);
+    assert_int_equal(purge(both, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableVolatile);
+    assert_int_equal(purge(first_of_both, kIOMemoryPurgeableKeepCurrent),
+                     kIOMemoryPurgeableNonVolatile);
+    OSObject_release(first_of_both);
+    purge(one, kIOMemoryPurgeableVolatile);
+    assert_int_equal(purge(both, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableVolatile);
+    purge(one, kIOMemoryPurgeableEmpty);
+    assert_int_equal(purge(both, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
+    assert_int_equal(purge(both, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableNonVolatile);
+    assert_int_equal(load(owner, at), 0);
+    assert_int_equal(load(owner, next), 0);
+    OSObject_release(both);
+    OSObject_release(one);
+    vm_object_release(first);
+    vm_object_release(second);
+}
+
+static void expect_counts(IOMemoryDescriptor *memory, IOByteCount resident, IOByteCount dirty)
+{
+    IOByteCount here = 99, changed = 99;
+
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &here, &changed), kIOReturnSuccess);
+    assert_int_equal(here, resident);
+    assert_int_equal(changed, dirty);
+}
+
+static void md_29_page_counts(void **state)
+{
+    const uint64_t at = new_pages(owner, 4, RW);
+    IOMemoryDescriptor *memory = describe(at + 100, 3 * PAGE_SIZE - 100, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *device = describe(DEVICE, 10, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *absent = describe(at + 64 * PAGE_SIZE, 10, kIODirectionOutIn, owner);
+    IOByteCount count = 99;
+    int notes;
+
+    (void)state;
+    for (notes = 0; notes < 2; notes++) {
+        sim_set_notes_stores(notes != 0);
+        expect_counts(memory, notes ? 2 : 0, notes ? 1 : 0);
+        load(owner, at);
+        expect_counts(memory, notes ? 2 : 1, notes ? 1 : 0);
+        store(owner, at + PAGE_SIZE, 1);
+        expect_counts(memory, 2, 1);
+        store(owner, at + 3 * PAGE_SIZE, 1); /* not described */
+        expect_counts(memory, 2, 1);
+    }
+    store(owner, at, 1);
+    expect_counts(memory, 2, 2);
+    OSObject_release(map_all(memory, other, 0)); /* from the reference now: the same */
+    expect_counts(memory, 2, 2);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, NULL, NULL), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(device, &count, &count), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(absent, &count, &count), kIOReturnVMError);
+    assert_int_equal(count, 99); /* [W-31] */
+    OSObject_release(memory);
+    OSObject_release(device);
+    OSObject_release(absent);
+}
+
+static uint64_t charged(task_t task, int tag)
+{
+    struct task_ledger ledger;
+
+    task_get_ledger(task, &ledger);
+    return ledger.tagged[tag];
+}
+
+static uint64_t footprint(task_t task)
+{
+    struct task_ledger ledger;
+
+    task_get_ledger(task, &ledger);
+    return ledger.footprint;
+}
+
+static void md_30_ownership_moves_the_counters(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(2, &object);
+    IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn | kIOMemoryPersistent, owner);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnSuccess);
+    assert_int_equal(charged(owner, 1), 2 * PAGE_SIZE);
+    assert_int_equal(footprint(owner), 2 * PAGE_SIZE);
+    assert_int_equal(
+        IOMemoryDescriptor_setOwnership(memory, other, 3, kIOMemoryLedgerFlagNoFootprint),
+        kIOReturnSuccess);
+    assert_int_equal(charged(owner, 1), 0);
+    assert_int_equal(charged(other, 3), 2 * PAGE_SIZE);
+    assert_int_equal(footprint(other), 0);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, TASK_NULL, 5, 0), kIOReturnSuccess);
+    assert_int_equal(charged(other, 5), 2 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, -1, 0), kIOReturnSuccess);
+    assert_int_equal(charged(other, 5), 0);
+    assert_int_equal(charged(owner, 5), 2 * PAGE_SIZE);
+    OSObject_release(memory);
+    vm_object_set_owner(object, NULL, 0, false);
+    assert_int_equal(charged(owner, 5), 0);
+    vm_object_release(object);
+}
+
+static void md_30_refusals(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(2, &object), plain = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn | kIOMemoryPersistent, owner);
+    IOMemoryDescriptor *unknown = describe(at, 5000, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *used = describe(plain, 8, kIODirectionOutIn | kIOMemoryPersistent, owner);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, -2, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 6, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 2), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(unknown, owner, 1, 0), kIOReturnUnsupported);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, owner, 0, 0), kIOReturnBadArgument);
+    store(owner, plain, 1);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, owner, 1, 0), kIOReturnError);
+    task_set_current(owner);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, other, 1, 0), kIOReturnNotPrivileged);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 2, 0), kIOReturnNotPrivileged);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 1), kIOReturnNotPrivileged);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnSuccess);
+    task_set_current(kernel_task);
+    assert_int_equal(charged(owner, 1), 2 * PAGE_SIZE);
+    vm_object_set_owner(object, NULL, 0, false);
+    OSObject_release(memory);
+    OSObject_release(unknown);
+    OSObject_release(used);
+    vm_object_release(object);
+}
+
+static void md_32_the_same_before_and_after_mapping(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW), next = new_pages(owner, 4, RW);
+    IOAddressRange ranges[] = {{at + 100, 3 * PAGE_SIZE}, {next + 2 * PAGE_SIZE, 10}, {at, 10}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+    uint64_t offset;
+
+    (void)state;
+    assert_int_equal(next, at + 2 * PAGE_SIZE); /* two objects in the first range */
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), 6 * PAGE_SIZE);
+    assert_int_equal(offset, 100);
+    OSObject_release(
+        IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 0, PAGE_SIZE));
+    assert_int_equal(gIOMemoryReferenceCount, 1);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), 6 * PAGE_SIZE);
+    assert_int_equal(offset, 100);
+    OSObject_release(memory);
+}
+
+/* Kernel memory that no range shows: the direct map. */
+static void memory_of_the_kernel(void **state)
+{
+    uint8_t *bytes = platform_alloc(3 * PAGE_SIZE);
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map, *same;
+
+    (void)state;
+    assert_non_null(bytes);
+    memory = describe((uint64_t)bytes, 3 * PAGE_SIZE, kIODirectionOutIn, kernel_task);
+    bytes[5000] = 77;
+    map = map_all(memory, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 5000), 77);
+    store(other, IOMemoryMap_getAddress(map) + 5001, 78);
+    assert_int_equal(bytes[5001], 78);
+    same = IOMemoryDescriptor_map(memory, 0);
+    assert_ptr_equal((void *)IOMemoryMap_getAddress(same), bytes);
+    OSObject_release(same);
+    same = IOMemoryDescriptor_map(memory, kIOMapReadOnly);
+    assert_int_equal(load(kernel_task, IOMemoryMap_getAddress(same) + 5001), 78);
+    assert_int_equal(try_store(kernel_task, IOMemoryMap_getAddress(same)), KERN_PROTECTION_FAILURE);
+    OSObject_release(same);
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, kIOMemoryPurgeableKeepCurrent, NULL),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnError);
+    OSObject_release(map);
+    OSObject_release(memory);
+    platform_free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(md_7_pins_count),          MAP_TEST(md_9_a_hole_fails_the_whole),
+        MAP_TEST(md_12_no_foreign_bytes),   MAP_TEST(prepare_needs_permission),
+        MAP_TEST(prepare_without_faulting), MAP_TEST(md_16_one_memory),
+        MAP_TEST(persistent_descriptors),   MAP_TEST(md_28_purgeable_cycle),
+        MAP_TEST(md_28_refusals),           MAP_TEST(md_28_several_regions),
+        MAP_TEST(md_29_page_counts),        MAP_TEST(md_30_ownership_moves_the_counters),
+        MAP_TEST(md_30_refusals),           MAP_TEST(md_32_the_same_before_and_after_mapping),
+        MAP_TEST(memory_of_the_kernel),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/machine/sim_machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "boot/boot_info.h"
+#include "kernel/devicetree.h"
+#include "kernel/heap.h"
+#include "kernel/mmu/mmu_private.h"
+#include "kernel/page.h"
+#include "kernel/startup.h"
+#include "tests/host/sim/sim_tlb.h"
+
+/* What the target gets from the linker and from the device tree. */
+char __image_start[1], __image_end[1];
+static struct devicetree_machine machine;
+
+uint64_t sim_faults;
+
+const struct devicetree_machine *devicetree_machine(void)
+{
+    return &machine;
+}
+
+void sim_set_notes_stores(bool on)
+{
+    sim_tlb_notes_stores = on;
+    mmu_dirty_init();
+}
+
+void sim_machine_start(uint64_t ram_bytes)
+{
+    const struct page_range bank = {SIM_RAM_BASE, ram_bytes};
+
+    sim_ram_attach(&bank, 1);
+    if (!page_setup(&bank, 1, NULL, 0))
+        abort();
+    machine.memory[0] = (struct devicetree_range){paddr(bank.base), bank.size};
+    machine.memory_count = 1;
+    sim_tlb_reset();
+    boot_info.kernel_root_table = mmu_kernel->root;
+    mmu_init();
+    task_init();
+}
+
+void sim_machine_stop(void)
+{
+    sim_ram_detach();
+}
+
+/* The CPU notes a store in the descriptor (FEAT_HAFDBS). */
+static void note_store(struct mmu_space *space, vaddr_t va)
+{
+    struct mmu_path path;
+
+    mmu_walk(space, va, LEAF_LEVEL, &path);
+    *path.entry[path.level] &= ~DESCRIPTOR_READ_ONLY;
+}
+
+/* The byte in simulated RAM, after as many faults as it takes. */
+static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint8_t **byte)
+{
+    struct mmu_space *space = vm_map_space(map);
+
+    if (map != kernel_map)
+        mmu_space_activate(space);
+    for (int tries = 0; tries < 4; tries++) {
+        struct mmu_translation to;
+        kern_return_t status;
+
+        if (sim_tlb_access(va, &to) && to.attributes.access & access) {
+            if (access & MMU_WRITE && to.attributes.access & MMU_CLEAN)
+                note_store(space, va);
+            *byte = (uint8_t *)phys_to_virt(to.pa) + (va & PAGE_MASK);
+            return KERN_SUCCESS;
+        }
+        sim_faults++;
+        status = vm_fault(map, va, access);
+        if (status != KERN_SUCCESS)
+            return status;
+    }
+    abort(); /* resolved again and again: a hang on the target */
+}
+
+kern_return_t sim_load(struct vm_map *map, vaddr_t va, uint8_t *byte)
+{
+    uint8_t *at;
+    kern_return_t status = reach(map, va, MMU_READ, &at);
+
+    if (status == KERN_SUCCESS)
+        *byte = *at;
+    return status;
+}
+
+kern_return_t sim_store(struct vm_map *map, vaddr_t va, uint8_t byte)
+{
+    uint8_t *at;
+    kern_return_t status = reach(map, va, MMU_WRITE, &at);
+
+    if (status == KERN_SUCCESS)
+        *at = byte;
+    return status;
+}
+
+struct sim_balance sim_balance(void)
+{
+    struct page_stats pages;
+    struct heap_stats heap;
+    struct mmu_stats mmu;
+    struct vm_object_stats objects;
+    struct vm_map_stats maps;
+
+    page_get_stats(&pages);
+    heap_get_stats(&heap);
+    mmu_get_stats(&mmu);
+    vm_object_get_stats(&objects);
+    vm_map_get_stats(&maps);
+    return (struct sim_balance){
+        .pages = pages.allocated - heap.pages, /* the heap may keep empty slabs */
+        .pins = pages.pins,
+        .heap_blocks = heap.blocks,
+        .tables = mmu.tables,
+        .mapped = mmu.mapped_pages,
+        .spaces = mmu.spaces,
+        .objects = objects.objects,
+        .maps = maps.maps,
+        .entries = maps.entries,
+        .tasks = task_count(),
+    };
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fail the n-th: each operation on address spaces is repeated with its 1st, 2nd,
+ * 3rd ... request for memory failing, until none does. Whatever failed, the
+ * answer is one of the documented errors, and nothing changed or leaked.
+ */
+#include "kernel/inject.h"
+#include "tests/host/machine/vm_fixture.h"
+
+#define PAGES 3
+
+/* An operation; it gives back what it got, so that success leaves nothing either. */
+typedef kern_return_t operation_t(void);
+
+static struct vm_object *shared; /* mapped at `at`, one page written */
+static vaddr_t at;
+
+static kern_return_t create_task(void)
+{
+    struct task *other;
+    kern_return_t status = task_create(&other);
+
+    if (status == KERN_SUCCESS)
+        task_release(other);
+    return status;
+}
+
+static kern_return_t create_child(void)
+{
+    struct task *child;
+    kern_return_t status = task_create_child(task, &child);
+
+    if (status == KERN_SUCCESS)
+        task_release(child);
+    return status;
+}
+
+static kern_return_t create_object(void)
+{
+    struct vm_object *object;
+    kern_return_t status = vm_object_create(5000, &object);
+
+    if (status == KERN_SUCCESS)
+        vm_object_release(object);
+    return status;
+}
+
+static kern_return_t copy_object(void)
+{
+    struct vm_object *copy;
+    kern_return_t status = vm_object_copy(shared, 0, PAGES, &copy);
+
+    if (status == KERN_SUCCESS)
+        vm_object_release(copy);
+    return status;
+}
+
+static kern_return_t enter_with(unsigned flags)
+{
+    const struct vm_range range = {.object = shared, .access = RW, .max_access = RW};
+    vaddr_t where = 1ul << 40;
+    kern_return_t status = vm_map_enter(map, &where, PAGES * PAGE_SIZE, 0, &range, flags);
+
+    if (status == KERN_SUCCESS)
+        assert_int_equal(vm_map_remove(map, where, PAGES * PAGE_SIZE), KERN_SUCCESS);
+    return status;
+}
+
+static kern_return_t enter_lazily(void)
+{
+    return enter_with(0);
+}
+
+static kern_return_t enter_eagerly(void)
+{
+    return enter_with(VM_ENTER_EAGER);
+}
+
+static kern_return_t wire(void)
+{
+    paddr_t pages[PAGES];
+    kern_return_t status = vm_map_wire(map, at, PAGES, VM_WIRE_WRITE, pages);
+
+    if (status == KERN_SUCCESS)
+        vm_unwire(pages, PAGES);
+    return status;
+}
+
+static kern_return_t protect_middle(void)
+{
+    kern_return_t status = vm_map_protect(map, at + PAGE_SIZE, PAGE_SIZE, MMU_READ);
+
+    if (status == KERN_SUCCESS)
+        assert_int_equal(vm_map_protect(map, at, PAGES * PAGE_SIZE, RW), KERN_SUCCESS);
+    return status;
+}
+
+static kern_return_t touch(void)
+{
+    return sim_store(map, at + PAGE_SIZE, 7);
+}
+
+static kern_return_t write_out(void)
+{
+    static uint8_t bytes[PAGES * 4096] = {42}; /* what is there already */
+    uint64_t done;
+
+    return vm_map_write(map, at, bytes, sizeof(bytes), &done);
+}
+
+static const struct {
+    const char *name;
+    operation_t *run;
+} operations[] = {
+    {"create a task", create_task},
+    {"create a child task", create_child},
+    {"create an object", create_object},
+    {"copy an object", copy_object},
+    {"enter a range", enter_lazily},
+    {"enter a range eagerly", enter_eagerly},
+    {"wire", wire},
+    {"protect part of a range", protect_middle},
+    {"touch an absent page", touch},
+    {"write to absent pages", write_out},
+};
+
+/* The same state before every attempt: PAGES pages of which the first is written. */
+static void fresh_state(void)
+{
+    shared = object_of(PAGES);
+    at = enter(shared, PAGES, RW); /* the kind of range that a child shares */
+    store(at, 42);
+}
+
+static void drop_state(void)
+{
+    assert_int_equal(vm_map_remove(map, at, PAGES * PAGE_SIZE), KERN_SUCCESS);
+    vm_object_release(shared);
+}
+
+static bool is_shortage(kern_return_t status)
+{
+    return status == KERN_RESOURCE_SHORTAGE || status == KERN_MEMORY_ERROR;
+}
+
+/* One attempt; true if the n-th point was reached. */
+static bool attempt(operation_t *run, uint64_t nth, uint64_t *leaked)
+{
+    struct sim_balance start, end;
+    struct inject_report report;
+    kern_return_t status;
+
+    start = sim_balance();
+    fresh_state();
+    inject_begin(nth);
+    status = run();
+    inject_end(&report);
+    if (report.failed)
+        assert_true(is_shortage(status) || status == KERN_SUCCESS);
+    else
+        assert_int_equal(status, KERN_SUCCESS);
+    if (status != KERN_SUCCESS) {
+        assert_int_equal(load(at), 42);
+        assert_int_equal(run(), KERN_SUCCESS); /* and with memory it works */
+    }
+    drop_state();
+    end = sim_balance();
+    *leaked += memcmp(&start, &end, sizeof(start)) != 0;
+    return report.failed;
+}
+
+static void nothing_leaks_whichever_request_fails(void **state)
+{
+    uint64_t leaked = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        uint64_t points = 0;
+
+        while (attempt(operations[i].run, points + 1, &leaked))
+            points++;
+        print_message("%s: %llu points failed, %llu leaked\n", operations[i].name,
+                      (unsigned long long)points, (unsigned long long)leaked);
+        assert_true(points > 0);
+    }
+    assert_int_equal(leaked, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(nothing_leaks_whichever_request_fails),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, power_off);
+}

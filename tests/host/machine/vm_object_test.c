@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What memory objects show, share and lose, over simulated RAM and the real page tables. */
+#include "tests/host/machine/vm_fixture.h"
+
+/* Is a page absent until it is touched, and zero then, even if its RAM was used before? */
+static void pages_appear_when_touched(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) {
+        struct vm_object *object = object_of(4);
+        vaddr_t at = enter(object, 4, RW);
+
+        assert_int_equal(resident(object), 0);
+        for (uint64_t i = 0; i < PAGE_SIZE; i += 64)
+            assert_int_equal(load(at + 2 * PAGE_SIZE + i), 0);
+        assert_int_equal(resident(object), 1);
+        for (uint64_t i = 0; i < 4 * PAGE_SIZE; i += 64)
+            store(at + i, 0xee);
+        assert_int_equal(resident(object), 4);
+        assert_int_equal(vm_map_remove(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
+        vm_object_release(object);
+    }
+}
+
+static void two_mappings_of_an_object_show_the_same(void **state)
+{
+    struct vm_object *object = object_of(2);
+    vaddr_t one = enter(object, 2, RW);
+    vaddr_t other = enter(object, 2, MMU_READ);
+
+    (void)state;
+    vm_object_release(object); /* the ranges keep it */
+    assert_int_equal(load(other + 5), 0);
+    store(one + 5, 77);
+    assert_int_equal(load(other + 5), 77);
+    assert_int_equal(sim_store(map, other + 5, 1), KERN_PROTECTION_FAILURE);
+}
+
+static void a_copy_shares_until_written(void **state)
+{
+    struct vm_object *object = object_of(3);
+    struct vm_object *copy;
+    struct page_stats stats, after;
+    vaddr_t at = enter(object, 3, RW);
+    vaddr_t copied;
+
+    (void)state;
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    page_get_stats(&stats);
+    assert_int_equal(vm_object_copy(object, 0, 3, &copy), KERN_SUCCESS);
+    copied = enter(copy, 3, RW);
+    assert_int_equal(load(copied), 1);
+    assert_int_equal(load(at), 1);
+    page_get_stats(&after);
+    assert_int_equal(after.owned[PAGE_OWNER_BUFFER], stats.owned[PAGE_OWNER_BUFFER]);
+    store(at, 10);                 /* the owner's store */
+    store(copied + PAGE_SIZE, 20); /* and the copy's */
+    store(at + 2 * PAGE_SIZE, 30); /* absent in both */
+    assert_int_equal(load(copied), 1);
+    assert_int_equal(load(at + PAGE_SIZE), 2);
+    assert_int_equal(load(copied + PAGE_SIZE), 20);
+    assert_int_equal(load(copied + 2 * PAGE_SIZE), 0);
+    assert_int_equal(load(at), 10);
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
+/* A device may write a pinned page at any time: it must belong to one object alone. */
+static void pinned_pages_are_never_shared(void **state)
+{
+    struct vm_object *object = object_of(2);
+    struct vm_object *copy, *second;
+    vaddr_t at = enter(object, 2, RW);
+    paddr_t pages[2], same;
+
+    (void)state;
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    assert_int_equal(vm_object_copy(object, 0, 2, &copy), KERN_SUCCESS);
+    assert_int_equal(vm_map_wire(map, at, 2, 0, pages), KERN_SUCCESS);
+    assert_int_equal(page_share_count(pages[0]), 1);
+    assert_int_equal(vm_object_copy(object, 0, 2, &second), KERN_SUCCESS);
+    *(uint8_t *)phys_to_virt(pages[0]) = 99; /* the device */
+    assert_int_equal(load(at), 99);
+    assert_int_equal(load(enter(copy, 2, RW)), 1);
+    assert_int_equal(load(enter(second, 2, RW)), 1);
+    store(at, 98);
+    assert_true(vm_object_resident(object, 0, &same));
+    assert_int_equal(same.value, pages[0].value);
+    vm_unwire(pages, 2);
+    vm_object_release(object);
+    vm_object_release(copy);
+    vm_object_release(second);
+}
+
+/* Loads must not count as changes, stores must, on both kinds of CPU. */
+static void dirty_pages_are_those_written(void **state)
+{
+    struct vm_object *object = object_of(4);
+    vaddr_t at = enter(object, 4, RW);
+    uint64_t faults;
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        load(at + (vaddr_t)i * PAGE_SIZE);
+    assert_int_equal(resident(object), 4);
+    assert_int_equal(dirty(object), 0);
+    faults = sim_faults;
+    store(at + PAGE_SIZE, 1);
+    store(at + PAGE_SIZE + 1, 1);
+    assert_int_equal(sim_faults - faults, mmu_notes_stores() ? 0 : 1);
+    assert_int_equal(dirty(object), 1);
+    vm_map_drop_tables(map, at, 4 * PAGE_SIZE);
+    assert_int_equal(dirty(object), 1);
+    store(at, 1);
+    assert_int_equal(vm_map_remove(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(dirty(object), 2);
+    vm_object_release(object);
+}
+
+static void a_cpu_may_note_stores_itself(void **state)
+{
+    sim_set_notes_stores(true);
+    dirty_pages_are_those_written(state);
+}
+
+static const struct vm_purge_order plain = {0};
+
+static struct vm_object *volatile_object(uint8_t mark, struct vm_purge_order order)
+{
+    struct vm_object *object = object_of(2);
+    enum vm_purge_state former;
+    uint64_t done;
+    vaddr_t at = enter(object, 2, RW);
+
+    vm_object_allow_purge(object);
+    assert_int_equal(vm_map_write(map, at, &mark, 1, &done), KERN_SUCCESS);
+    assert_int_equal(vm_object_set_purge(object, VM_PURGE_VOLATILE, order, &former), KERN_SUCCESS);
+    assert_int_equal(former, VM_PURGE_NONVOLATILE);
+    return object;
+}
+
+static void volatile_memory_goes_in_order(void **state)
+{
+    struct vm_object *fifo1 = volatile_object(1, plain);
+    struct vm_object *fifo2 = volatile_object(1, plain);
+    struct vm_object *lifo = volatile_object(1, (struct vm_purge_order){.lifo = true});
+    struct vm_object *late = volatile_object(1, (struct vm_purge_order){.group = 7});
+    struct vm_object *soon = volatile_object(1, (struct vm_purge_order){.obsolete = true});
+    struct vm_object *expected[] = {soon, lifo, fifo1, fifo2, late};
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(vm_purge_reclaim(1), 1);
+        for (int j = 0; j < 5; j++)
+            assert_int_equal(vm_object_get_purge(expected[j]),
+                             j <= i ? VM_PURGE_EMPTY : VM_PURGE_VOLATILE);
+    }
+    assert_int_equal(vm_purge_reclaim(1), 0);
+    for (int i = 0; i < 5; i++)
+        vm_object_release(expected[i]);
+}
+
+static void purging_spares_pinned_pages_and_empties_the_rest(void **state)
+{
+    struct vm_object *object = object_of(2);
+    enum vm_purge_state former;
+    vaddr_t at = enter(object, 2, RW);
+    paddr_t page;
+
+    (void)state;
+    assert_int_equal(vm_object_set_purge(object, VM_PURGE_EMPTY, plain, &former),
+                     KERN_INVALID_ARGUMENT);
+    vm_object_allow_purge(object);
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    assert_int_equal(vm_map_wire(map, at, 1, 0, &page), KERN_SUCCESS);
+    vm_object_set_purge(object, VM_PURGE_VOLATILE, plain, &former);
+    assert_int_equal(vm_purge_reclaim(10), 1);
+    assert_int_equal(load(at), 1);
+    assert_int_equal(load(at + PAGE_SIZE), 0);
+    vm_object_set_purge(object, VM_PURGE_NONVOLATILE, plain, &former);
+    assert_int_equal(former, VM_PURGE_EMPTY);
+    store(at + PAGE_SIZE, 3);
+    vm_object_set_purge(object, VM_PURGE_VOLATILE, plain, &former);
+    vm_object_set_purge(object, VM_PURGE_NONVOLATILE, plain, &former);
+    assert_int_equal(former, VM_PURGE_VOLATILE);
+    assert_int_equal(load(at + PAGE_SIZE), 3);
+    vm_unwire(&page, 1);
+    vm_object_release(object);
+}
+
+/* When the page allocator runs dry it takes volatile memory by itself. */
+static void shortage_reclaims_volatile_memory(void **state)
+{
+    struct vm_object *keep = object_of(1);
+    uint64_t pages = 48 * SIM_MIB / PAGE_SIZE;
+    struct vm_object *give = object_of(pages);
+    vaddr_t kept = enter(keep, 1, RW);
+    vaddr_t given = enter(give, pages, RW);
+    enum vm_purge_state former;
+    struct vm_object *want;
+    vaddr_t at;
+
+    (void)state;
+    vm_object_allow_purge(give);
+    store(kept, 11);
+    for (uint64_t i = 0; i < pages; i++)
+        store(given + i * PAGE_SIZE, 1);
+    vm_object_set_purge(give, VM_PURGE_VOLATILE, plain, &former);
+    want = object_of(pages);
+    at = enter(want, pages, RW);
+    for (uint64_t i = 0; i < pages; i++)
+        store(at + i * PAGE_SIZE, 2);
+    assert_int_equal(vm_object_get_purge(give), VM_PURGE_EMPTY);
+    assert_int_equal(load(kept), 11);
+    vm_object_release(keep);
+    vm_object_release(give);
+    vm_object_release(want);
+}
+
+static uint64_t page_of(struct vm_object *object, uint64_t index)
+{
+    paddr_t page;
+
+    assert_true(vm_object_resident(object, index, &page));
+    return page.value;
+}
+
+/* Are all pages there, as asked, and do they stay whatever others do with the contents? */
+static void populated_objects_keep_their_pages(void **state)
+{
+    const struct vm_object_layout row = {.alignment = 64 * 1024, .contiguous = true};
+    const uint64_t limit = SIM_RAM_BASE + 8 * SIM_MIB;
+    const struct vm_object_layout low = {.highest = limit - 1};
+    struct vm_object *one = object_of(7), *other = object_of(5), *copy;
+    vaddr_t at = enter(one, 7, RW);
+    uint64_t first;
+
+    (void)state;
+    assert_int_equal(vm_object_populate(one, &row), KERN_SUCCESS);
+    assert_int_equal(vm_object_populate(other, &low), KERN_SUCCESS);
+    first = page_of(one, 0);
+    assert_int_equal(first % (64 * 1024), 0);
+    for (uint64_t i = 0; i < 7; i++) {
+        assert_int_equal(page_of(one, i), first + i * PAGE_SIZE);
+        assert_int_equal(load(at + i * PAGE_SIZE + 99), 0);
+        store(at + i * PAGE_SIZE, 5);
+    }
+    for (uint64_t i = 0; i < 5; i++)
+        assert_true(page_of(other, i) < limit);
+    assert_int_equal(vm_object_copy(one, 0, 7, &copy), KERN_SUCCESS);
+    assert_int_not_equal(page_of(copy, 0), first);
+    store(at, 6);
+    assert_int_equal(page_of(one, 0), first);
+    assert_int_equal(load(enter(copy, 7, MMU_READ)), 5);
+    vm_object_release(one);
+    vm_object_release(other);
+    vm_object_release(copy);
+}
+
+static void populating_fails_as_a_whole(void **state)
+{
+    const struct vm_object_layout nowhere = {.highest = SIM_RAM_BASE - 1};
+    const struct vm_object_layout too_long = {.contiguous = true};
+    struct vm_object *object = object_of(3), *large = object_of(65 * SIM_MIB / PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(vm_object_populate(object, &nowhere), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(vm_object_populate(large, &too_long), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(resident(object) + resident(large), 0);
+    vm_object_release(object);
+    object = object_of(65 * SIM_MIB / PAGE_SIZE);
+    assert_int_equal(vm_object_populate(object, &(struct vm_object_layout){0}),
+                     KERN_RESOURCE_SHORTAGE); /* page by page, until there are no more */
+    vm_object_release(object);
+    vm_object_release(large);
+}
+
+static void ledgers_follow_the_owner(void **state)
+{
+    struct vm_object *object = object_of(3);
+    struct task_ledger mine, kernels;
+
+    (void)state;
+    vm_object_set_owner(object, task, 4, true);
+    task_get_ledger(task, &mine);
+    assert_int_equal(mine.tagged[4], 3 * PAGE_SIZE);
+    assert_int_equal(mine.footprint, 3 * PAGE_SIZE);
+    vm_object_set_owner(object, kernel_task, 2, false);
+    task_get_ledger(task, &mine);
+    task_get_ledger(kernel_task, &kernels);
+    assert_int_equal(mine.tagged[4] + mine.footprint + kernels.footprint, 0);
+    assert_int_equal(kernels.tagged[2], 3 * PAGE_SIZE);
+    vm_object_release(object);
+    task_get_ledger(kernel_task, &kernels);
+    assert_int_equal(kernels.tagged[2], 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(pages_appear_when_touched),
+        TEST(two_mappings_of_an_object_show_the_same),
+        TEST(a_copy_shares_until_written),
+        TEST(pinned_pages_are_never_shared),
+        TEST(dirty_pages_are_those_written),
+        TEST(a_cpu_may_note_stores_itself),
+        TEST(volatile_memory_goes_in_order),
+        TEST(purging_spares_pinned_pages_and_empties_the_rest),
+        TEST(shortage_reclaims_volatile_memory),
+        TEST(populated_objects_keep_their_pages),
+        TEST(populating_fails_as_a_whole),
+        TEST(ledgers_follow_the_owner),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, power_off);
+}

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sub and multi descriptors: contract file 12, checks CD-1 to CD-9, CD-15 and CD-16
+ * as far as they need no mapping.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "tests/host/platform/scattered_pages.h"
+
+#define UP(x) IOMemoryDescriptor_upcast(x)
+
+/* Two ranges with a gap between them, unprepared; 5000 + 3000 bytes. */
+static IOMemoryDescriptor *two_ranges(void)
+{
+    IOAddressRange ranges[] = {{(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages + 9000, 3000}};
+
+    return IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, kernel_task);
+}
+
+static IOSubMemoryDescriptor *window(IOMemoryDescriptorRef of, IOByteCount offset,
+                                     IOByteCount length)
+{
+    IOSubMemoryDescriptor *sub =
+        IOSubMemoryDescriptor_withSubRange(of, offset, length, kIODirectionOutIn);
+
+    assert_non_null(sub);
+    return sub;
+}
+
+static IOMultiMemoryDescriptor *concatenate(IOMemoryDescriptor **parts, UInt32 count)
+{
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(parts, count, kIODirectionOutIn, false);
+
+    assert_non_null(multi);
+    return multi;
+}
+
+static IOReturn operate(IOMemoryDescriptorConstRef memory, DMACommandOps op)
+{
+    return IOMemoryDescriptor_dmaCommandOperation(memory, op, NULL, 0);
+}
+
+static void cd_1_windows_are_the_parent_shifted(void **state)
+{
+    static const struct {
+        IOByteCount offset, length;
+    } windows[] = {{0, 100}, {4990, 20}, {7900, 100}, {0, 8000}, {3, 7000}, {0, 0}, {8000, 0}};
+    IOMemoryDescriptor *parent = two_ranges();
+    static uint8_t expected[8000], got[8001];
+    size_t i;
+
+    (void)state;
+    IOMemoryDescriptor_setTag(parent, 42);
+    IOMemoryDescriptor_prepare(parent, 0);
+    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        const IOByteCount start = windows[i].offset, size = windows[i].length;
+        IOSubMemoryDescriptor *sub = window(parent, start, size);
+        IOByteCount offset, length, parentLength;
+
+        assert_int_equal(IOMemoryDescriptor_getLength(sub), size);
+        assert_int_equal(IOMemoryDescriptor_getTag(sub), 42);
+        assert_true(IOMemoryDescriptor_getFlags(sub) & kIOMemoryThreadSafe);
+        for (offset = 0; offset < size; offset += length) {
+            assert_int_equal(
+                IOSubMemoryDescriptor_getPhysicalSegment(sub, offset, &length, 0),
+                IOMemoryDescriptor_getPhysicalSegment(parent, start + offset, &parentLength, 0));
+            assert_int_equal(length, parentLength < size - offset ? parentLength : size - offset);
+        }
+        assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(sub, size, &length, 0), 0);
+        assert_int_equal(length, 0);
+        assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(sub, size + 1, NULL, 0),
+                         0); /* C-1, C-2 */
+        assert_int_equal(IOMemoryDescriptor_readBytes(parent, start, expected, size), size);
+        assert_int_equal(IOMemoryDescriptor_readBytes(sub, 0, got, size), size);
+        assert_memory_equal(got, expected, size);
+        assert_int_equal(IOMemoryDescriptor_readBytes(sub, 0, got, size + 1), 0);
+        OSObject_release(sub);
+    }
+    IOMemoryDescriptor_complete(parent, 0);
+    OSObject_release(parent);
+}
+
+static void cd_1_writes_stay_inside(void **state)
+{
+    IOMemoryDescriptor *parent = two_ranges();
+    IOSubMemoryDescriptor *sub = window(parent, 4990, 20);
+    static uint8_t before[32768], bytes[20];
+
+    (void)state;
+    memcpy(before, pages, sizeof(before));
+    memset(bytes, 0xcc, sizeof(bytes));
+    IOMemoryDescriptor_prepare(parent, 0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, bytes, 20), 20);
+    memset(before + 5090, 0xcc, 10);
+    memset(before + 9000, 0xcc, 10);
+    assert_memory_equal(pages, before, sizeof(before));
+    IOMemoryDescriptor_complete(parent, 0);
+    OSObject_release(sub);
+    OSObject_release(parent);
+}
+
+static void cd_2_dma_map_length_of_a_window(void **state)
+{
+    IOMemoryDescriptor *parent = two_ranges();
+    uint64_t offset;
+    IOSubMemoryDescriptor *sub = window(parent, 4990, 20); /* 5090..5100 and 9000..9010 */
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(sub, &offset), ptoa(2));
+    assert_int_equal(offset, 5090 & PAGE_MASK);
+    OSObject_release(sub);
+    sub = window(parent, 0, 10);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(sub, &offset), ptoa(1));
+    assert_int_equal(offset, 100);
+    OSObject_release(sub);
+    sub = window(parent, 17, 0);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(sub, &offset), 0);
+    OSObject_release(sub);
+    OSObject_release(parent);
+}
+
+/* CD-4: ranges, a window over a boundary of them, and a tail; their owner lets go at once. */
+static void cd_4_concatenation(void **state)
+{
+    IOMemoryDescriptor *general = two_ranges();
+    IOSubMemoryDescriptor *middle = window(general, 4000, 2000), *tail = window(general, 7999, 1);
+    IOMemoryDescriptor *parts[] = {general, UP(middle), UP(tail), UP(middle)};
+    static uint8_t expected[12001], got[12001];
+    IOMultiMemoryDescriptor *multi;
+    uint64_t sum = 0;
+    size_t i;
+
+    (void)state;
+    multi = concatenate(parts, 4);
+    for (i = 0; i < 4; i++) {
+        sum += IOMemoryDescriptor_getDMAMapLength(parts[i], NULL);
+    }
+    memcpy(expected, pages + 100, 5000);
+    memcpy(expected + 5000, pages + 9000, 3000);
+    memcpy(expected + 8000, expected + 4000, 2000);
+    expected[10000] = expected[7999];
+    memcpy(expected + 10001, expected + 4000, 2000);
+    OSObject_release(general);
+    OSObject_release(middle);
+    OSObject_release(tail);
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), 12001);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(multi, NULL), sum);
+    assert_int_equal(IOMultiMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, 0, got, 12001), 12001);
+    assert_memory_equal(got, expected, 12001);
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, 7990, got, 2012), 2012);
+    assert_memory_equal(got, expected + 7990, 2012);
+    assert_int_equal(IOMultiMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
+    OSObject_release(multi);
+}
+
+static void cd_5_multi_of_multi_is_the_flat_list(void **state)
+{
+    IOMemoryDescriptor *leaves[4];
+    IOMultiMemoryDescriptor *left, *right, *nested, *flat;
+    IOByteCount offset = 0, length, flatLength;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        leaves[i] = describe(i * 5000, 3000 + i, kIODirectionOutIn);
+        IOMemoryDescriptor_setTag(leaves[i], (IOOptionBits)i); /* the first is 0 */
+    }
+    left = concatenate(leaves, 2);
+    right = concatenate(&leaves[2], 2);
+    nested = concatenate((IOMemoryDescriptor *[]){UP(left), UP(right)}, 2);
+    flat = concatenate(leaves, 4);
+    assert_int_equal(IOMemoryDescriptor_getTag(nested), 1);
+    IOMemoryDescriptor_prepare(nested, 0);
+    assert_int_equal(pins(), 6); /* the last two leaves lie in two pages each */
+    for (; offset < IOMemoryDescriptor_getLength(flat); offset += length) {
+        assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(nested, offset, &length, 0),
+                         IOMemoryDescriptor_getPhysicalSegment(flat, offset, &flatLength, 0));
+        assert_int_equal(length, flatLength);
+    }
+    assert_int_equal(offset, IOMemoryDescriptor_getLength(nested));
+    IOMemoryDescriptor_complete(nested, 0);
+    assert_int_equal(pins(), 0);
+    OSObject_release(nested);
+    OSObject_release(flat);
+    OSObject_release(left);
+    OSObject_release(right);
+    for (i = 0; i < 4; i++) {
+        OSObject_release(leaves[i]);
+    }
+}
+
+static void cd_7_a_failing_child_unpins_the_others(void **state)
+{
+    size_t bad, i;
+
+    (void)state;
+    for (bad = 0; bad < 4; bad++) {
+        IOMemoryDescriptor *parts[4];
+        IOMultiMemoryDescriptor *multi;
+
+        for (i = 0; i < 4; i++) {
+            parts[i] = describe(ptoa(i), 100, kIODirectionOutIn);
+        }
+        IOMemoryDescriptor_prepare(parts[1], 0); /* its own prepare stays */
+        multi = concatenate(parts, 4);
+        host_set_page(pages + ptoa(bad), HOST_PAGE_UNMAPPED);
+        assert_int_equal(IOMemoryDescriptor_prepare(multi, 0),
+                         bad == 1 ? kIOReturnSuccess : kIOReturnCannotWire);
+        if (bad == 1) {
+            IOMemoryDescriptor_complete(multi, 0);
+        }
+        assert_int_equal(pins(), 1);
+        assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnNotReady);
+        host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
+        OSObject_release(multi);
+        IOMemoryDescriptor_complete(parts[1], 0);
+        for (i = 0; i < 4; i++) {
+            OSObject_release(parts[i]);
+        }
+    }
+}
+
+static void cd_8_refusals_keep_no_reference(void **state)
+{
+    IOMemoryDescriptor *in = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *both = describe(0, 10, kIODirectionOutIn);
+    IOMemoryDescriptor *gap[] = {both, in, NULL}, *pair[] = {both, in};
+    IOMultiMemoryDescriptor *multi;
+
+    (void)state;
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(gap, 3, kIODirectionIn, false)); /* C-4 */
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 2, kIODirectionOut, false)); /* C-9 */
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 0, kIODirectionIn, true)); /* C-10 */
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(NULL, 2, kIODirectionIn, false));
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 2, 0x10, false));
+    assert_int_equal(OSObject_getRetainCount(both), 1);
+    assert_int_equal(OSObject_getRetainCount(in), 1);
+    multi = IOMultiMemoryDescriptor_withDescriptors(pair, 2, kIODirectionIn, true);
+    assert_int_equal(OSObject_getRetainCount(in), 2);
+    OSObject_release(multi);
+    multi = IOMultiMemoryDescriptor_withDescriptors(pair, 2, kIODirectionNone, false);
+    assert_non_null(multi);
+    OSObject_release(multi);
+    OSObject_release(in);
+    OSObject_release(both);
+}
+
+static void cd_9_preparation_ids(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe(0, 10, kIODirectionIn),
+                                   describe(50, 10, kIODirectionIn)};
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionIn, false);
+    IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(parts[0], 0, 5, 0);
+    uint64_t first, second;
+
+    (void)state;
+    assert_int_equal(IOMultiMemoryDescriptor_getPreparationID(multi), 0);
+    IOMemoryDescriptor_prepare(parts[0], 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), 0); /* one is not enough */
+    IOMemoryDescriptor_prepare(multi, 0);
+    first = IOMemoryDescriptor_getPreparationID(multi);
+    assert_true(first >= 1ull << 32);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), first);
+    second = IOSubMemoryDescriptor_getPreparationID(sub);
+    assert_true(second >= 1ull << 32 && second != first);
+    assert_int_not_equal(second, IOMemoryDescriptor_getPreparationID(parts[0]));
+    assert_int_equal(IOSubMemoryDescriptor_getPreparationID(sub), second);
+    IOMemoryDescriptor_complete(multi, 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), 0);
+    IOMemoryDescriptor_prepare(multi, 0);
+    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first);    /* C-5 */
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), second); /* its parent stayed */
+    IOMemoryDescriptor_complete(multi, 0);
+    IOMemoryDescriptor_complete(parts[0], 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), 0); /* C-6 */
+    IOMemoryDescriptor_prepare(sub, kIODirectionIn);
+    assert_true(IOMemoryDescriptor_getPreparationID(sub) > second);
+    OSObject_release(sub);
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
+static void multi_is_reinitialised(void **state)
+{
+    IOMemoryDescriptor *one = describe(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *two = describe(200, 50, kIODirectionIn);
+    IOMemoryDescriptor *both[] = {one, two};
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(both, 1, kIODirectionIn, false);
+
+    (void)state;
+    IOMemoryDescriptor_prepare(multi, 0);
+    operate(multi, kIOMDSetDMAActive);
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(multi, both, 2, 0, false));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    operate(multi, kIOMDSetDMAInactive);
+    OSObject_release(one); /* only the multi holds it */
+    assert_true(IOMultiMemoryDescriptor_initWithDescriptors(multi, both, 2, kIODirectionIn, false));
+    assert_int_equal(pins(), 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), 150);
+    both[1] = UP(multi);
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(multi, both, 2, 0, false));
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), 0);
+    OSObject_release(multi);
+    OSObject_release(two);
+}
+
+/* Contract file 12, section 1: lengths are sampled, and never believed further than they hold. */
+static void a_child_that_shrinks(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(1000, kIODirectionOutIn, false);
+    IOMemoryDescriptor *parts[] = {UP(buffer), describe(0, 10, kIODirectionOutIn)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    uint8_t bytes[1010];
+    IOByteCount length;
+
+    (void)state;
+    IOMemoryDescriptor_prepare(multi, 0);
+    IOBufferMemoryDescriptor_setLength(buffer, 300);
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), 1010);
+    IOMemoryDescriptor_getPhysicalSegment(multi, 299, &length, 0);
+    assert_int_equal(length, 1);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(multi, 300, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnUnderrun);
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, 0, bytes, 1010), 300);
+    assert_int_equal(IOMemoryDescriptor_performOperation(multi, 1, 0, 1010), kIOReturnUnderrun);
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, 1000, bytes, 10), 10);
+    assert_memory_equal(bytes, pages, 10);
+    OSObject_release(multi);
+    OSObject_release(parts[1]);
+    OSObject_release(buffer);
+}
+
+static void cd_15_overflowing_windows(void **state)
+{
+    IOMemoryDescriptor *parent = describe(0, 100, kIODirectionIn);
+    IOAddressRange half = {0, 1ull << 63};
+    IOMemoryDescriptor *large =
+        IOMemoryDescriptor_withAddressRanges(&half, 1, kIOMemoryRemote, TASK_NULL);
+    IOMemoryDescriptor *twice[] = {large, large};
+    static const struct {
+        IOByteCount offset, length;
+    } windows[] = {{0, 101}, {101, 0}, {100, 1}, {50, UINT64_MAX}, {UINT64_MAX, 2}, {1, -1ull}};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        platform_set_last_error(0);
+        assert_null(IOSubMemoryDescriptor_withSubRange(parent, windows[i].offset, windows[i].length,
+                                                       kIODirectionIn));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    }
+    assert_null(IOSubMemoryDescriptor_withSubRange((IOMemoryDescriptor *)NULL, 0, 0, 0));
+    assert_null(IOSubMemoryDescriptor_withSubRange(parent, 0, 1, kIOMemoryMapperNone));
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(twice, 2, 0, false)); /* 2^64 */
+    assert_int_equal(OSObject_getRetainCount(parent), 1);
+    OSObject_release(large);
+    OSObject_release(parent);
+}
+
+static void cd_16_dma_marks_reach_the_children(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    IOMDDMACharacteristics what;
+
+    (void)state;
+    IOMemoryDescriptor_prepare(parts[0], 0);
+    IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fIsPrepared, 0);
+    IOMemoryDescriptor_complete(parts[0], 0);
+    IOMemoryDescriptor_prepare(multi, 0);
+    IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fIsPrepared, 1);
+    assert_int_equal(what.fSGCount, 2);
+    assert_int_equal(what.fPages, 2);
+    assert_int_equal(what.fLength, 20);
+    assert_true(what.fHighestPage >= atop(host_physical(pages)));
+    assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnNotReady);
+    assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(parts[1], 0), kIOReturnBusy);
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnBusy);
+    assert_int_equal(pins(), 2);
+    assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnSuccess);
+    assert_int_equal(operate(parts[0], kIOMDSetDMAInactive), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 0);
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
+/* OM-10 for both classes. */
+static void each_allocation_of_a_creation_fails(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
+    OSObject *made = NULL;
+    unsigned nth, kind;
+
+    (void)state;
+    for (kind = 0; kind < 2; kind++) {
+        for (nth = 1; made == NULL; nth++) {
+            host_fail_allocation(nth);
+            made =
+                kind == 0
+                    ? OSObject_upcast(IOMultiMemoryDescriptor_withDescriptors(parts, 2, 3, false))
+                    : OSObject_upcast(IOSubMemoryDescriptor_withSubRange(parts[0], 0, 1, 3));
+            host_fail_allocation(0);
+            if (made == NULL) {
+                assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+                assert_int_equal(OSObject_getRetainCount(parts[0]), 1);
+            }
+        }
+        assert_int_equal(nth, kind == 0 ? 4 : 3);
+        OSSafeReleaseNULL(made);
+    }
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PAGES(cd_1_windows_are_the_parent_shifted),
+        WITH_PAGES(cd_1_writes_stay_inside),
+        WITH_PAGES(cd_2_dma_map_length_of_a_window),
+        WITH_PAGES(cd_4_concatenation),
+        WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),
+        WITH_PAGES(cd_7_a_failing_child_unpins_the_others),
+        WITH_PAGES(cd_8_refusals_keep_no_reference),
+        WITH_PAGES(cd_9_preparation_ids),
+        WITH_PAGES(multi_is_reinitialised),
+        WITH_PAGES(a_child_that_shrinks),
+        WITH_PAGES(cd_15_overflowing_windows),
+        WITH_PAGES(cd_16_dma_marks_reach_the_children),
+        WITH_PAGES(each_allocation_of_a_creation_fails),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * General descriptors, where their bytes are and what is done with them: contract
+ * file 10, the checks MD-14 to MD-18, MD-27 and MD-31 to MD-33.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "tests/host/platform/scattered_pages.h"
+
+/* Overlapping, repeated, empty, unaligned: the bytes come in the order of the array. */
+static void md_14_segments_are_the_bytes(void **state)
+{
+    IOAddressRange ranges[] = {{(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages, 0},
+                               {(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages + 5100, 1},
+                               {(uintptr_t)pages + 50, 60},    {(uintptr_t)pages + 20000, 8000}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 6, kIODirectionOutIn, kernel_task);
+    static uint8_t expected[20000], read[20000], walked[20000];
+    IOByteCount total = 0, offset = 0, length;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 6; i++) {
+        memcpy(expected + total, (void *)ranges[i].address, ranges[i].length);
+        total += ranges[i].length;
+    }
+    IOMemoryDescriptor_prepare(memory, 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, read, total), total);
+    assert_memory_equal(read, expected, total);
+    while (offset < total) {
+        const addr64_t at =
+            IOMemoryDescriptor_getPhysicalSegment(memory, offset, &length, kIOMemoryMapperNone);
+
+        assert_true(length > 0 && length <= total - offset);
+        for (i = 0; i < length; i++) {
+            walked[offset + i] = *host_ram(at + i);
+        }
+        offset += length;
+    }
+    assert_memory_equal(walked, expected, total);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, total + 1, &length, 0), 0);
+    assert_int_equal(length, 0);
+    IOMemoryDescriptor_complete(memory, 0);
+    OSObject_release(memory);
+}
+
+static void md_15_copies_fit_or_do_not_happen(void **state)
+{
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress(pages + 10, 9000, kIODirectionOutIn);
+    static uint8_t bytes[9001], before[9000];
+
+    (void)state;
+    memcpy(before, pages + 10, 9000);
+    memset(bytes, 0xaa, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 9001), 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 1, bytes, 9000), 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 9000, bytes, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 9001, bytes, 0), 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 2, bytes, UINT64_MAX), 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, UINT64_MAX, bytes, 2), 0);
+    assert_int_equal(bytes[0], 0xaa);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, NULL, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 1, bytes, 9000), 0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 9000, bytes, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 8999, bytes, UINT64_MAX), 0);
+    assert_memory_equal(pages + 10, before, 9000);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 8999, bytes, 1), 1);
+    assert_int_equal(bytes[0], before[8999]);
+    assert_int_equal(bytes[1], 0xaa);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 4000, bytes + 1, 200), 200);
+    memset(before + 4000, 0xaa, 200);
+    assert_memory_equal(pages + 10, before, 9000);
+    OSObject_release(memory);
+}
+
+static void md_16_write_from_null_zeroes_and_flushes(void **state)
+{
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 9000, kIODirectionIn);
+    static const uint8_t zeros[5000];
+    const uint8_t neighbour = pages[5100];
+    const uint64_t flushed = host_flushed;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 100, NULL, 5000), 5000);
+    assert_memory_equal(pages + 100, zeros, 5000);
+    assert_int_equal(pages[5100], neighbour);
+    assert_int_equal(host_flushed - flushed, 5000);
+    OSObject_release(memory);
+}
+
+/* Where the caller's bytes are the described ones, it is as if copied one by one, upwards. */
+static void overlapping_copies_go_upwards(void **state)
+{
+    uint8_t *ram = host_ram(host_physical(pages));
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 64, kIODirectionOutIn);
+    uint8_t expected[64];
+    size_t i;
+
+    (void)state;
+    memcpy(expected, ram, 64);
+    for (i = 0; i < 32; i++) {
+        expected[i + 3] = expected[i];
+    }
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 3, ram, 32), 32);
+    assert_memory_equal(ram, expected, 64);
+    for (i = 0; i < 32; i++) {
+        expected[i] = expected[i + 5];
+    }
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, ram + 5, 32), 32);
+    assert_memory_equal(ram, expected, 64);
+    OSObject_release(memory);
+}
+
+static void md_17_unprepared_memory(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionOutIn);
+    IOByteCount length = 7;
+    char byte = 7;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 0, 1),
+                     kIOReturnNotReady);
+    assert_int_equal(byte, 7);
+    OSObject_release(memory);
+}
+
+static void md_18_physical_zero(void **state)
+{
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0, 0x4000000, 1);
+    IOByteCount length;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0), 0);
+    assert_int_equal(length, 0x4000000);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 5, &length, 0), 5);
+    assert_int_equal(length, 0x3fffffb);
+    OSObject_release(memory);
+}
+
+/* Registers are reached by the widest natural accesses, and nothing beside them. */
+static void physical_device_memory(void **state)
+{
+    static uint8_t registers[64] __attribute__((aligned(8)));
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0x9000003, 40, 3);
+    uint8_t bytes[40];
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < 64; i++) {
+        registers[i] = (uint8_t)i;
+    }
+    host_set_device(0x9000000, registers, sizeof(registers));
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 40), 40);
+    assert_memory_equal(bytes, registers + 3, 40);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 1, NULL, 9), 9);
+    for (i = 0; i < 64; i++) {
+        assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);
+    }
+    OSObject_release(memory);
+    /* Where nothing answers, the copy ends and says so. */
+    memory = IOMemoryDescriptor_withPhysicalAddress(0x9000000 + 60, 10, 3);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 10), 4);
+    assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 0, 10),
+                     kIOReturnUnderrun);
+    host_set_device(0, NULL, 0);
+    OSObject_release(memory);
+}
+
+static void md_27_remote_memory(void **state)
+{
+    IOAddressRange ranges[] = {{0x123456789abcd000, 0x3000}, {0xfff0000000000010, 7}};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 2, kIODirectionOutIn | kIOMemoryRemote, TASK_NULL);
+    IOMemoryDescriptor *virtual = describe(0, 10, kIODirectionIn | kIOMemoryRemote);
+    IOMDDMAWalkSegmentArgs args = {.fMapped = 1};
+    IOMDDMAWalkSegmentState walk = {0};
+    IOByteCount length;
+    char byte = 7;
+
+    (void)state;
+    assert_non_null(memory);
+    assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryRemote);
+    assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryMapperNone);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0),
+                     0x123456789abcd000);
+    assert_int_equal(length, 0x3000);
+    assert_int_equal(
+        IOMemoryDescriptor_getPhysicalSegment(memory, 0x3000, &length, kIOMemoryMapperNone),
+        0xfff0000000000010);
+    assert_int_equal(length, 7);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 0, 1), kIOReturnNotAttached);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDFirstSegment, walk, sizeof(walk)),
+        kIOReturnSuccess);
+    memcpy(walk, &args, sizeof(args));
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDFirstSegment, walk, sizeof(walk)),
+        kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(virtual, 0), kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_complete(virtual, 0), kIOReturnNotAttached);
+    OSObject_release(virtual);
+    OSObject_release(memory);
+}
+
+static void md_31_operations(void **state)
+{
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 9000, kIODirectionIn);
+    const uint64_t flushed = host_flushed, cleaned = host_cleaned;
+
+    (void)state;
+    assert_int_equal(
+        IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 10, 50),
+        kIOReturnSuccess);
+    assert_int_equal(host_flushed - flushed, 50);
+    assert_int_equal(
+        IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 8000, UINT64_MAX),
+        kIOReturnSuccess); /* clipped */
+    assert_int_equal(host_cleaned - cleaned, 1000);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 9000, 5), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 9001, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 3, 0, 1), kIOReturnUnsupported);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemorySetEncrypted, 0, 1),
+                     kIOReturnUnsupported);
+    assert_int_equal(host_flushed - flushed, 50);
+    OSObject_release(memory);
+}
+
+static void md_32_dma_map_length(void **state)
+{
+    static const struct {
+        uint64_t offset, length, expected;
+    } cases[] = {
+        {0, 1, 1},    {4095, 1, 1}, {4095, 2, 2}, {10, 4096, 2},
+        {0, 4096, 1}, {1, 8191, 2}, {1, 8192, 3},
+    };
+    IOAddressRange apart[] = {{(uintptr_t)pages + 4090, 10}, {(uintptr_t)pages + 4110, 10}};
+    IOAddressRange adjacent[] = {{(uintptr_t)pages + 4090, 10}, {(uintptr_t)pages + 4100, 10}};
+    IOAddressRange top[] = {{UINT64_MAX - 100, 100}};
+    IOMemoryDescriptor *memory;
+    uint64_t offset;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memory = describe(cases[i].offset, cases[i].length, kIODirectionIn);
+        assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset),
+                         ptoa(cases[i].expected));
+        assert_int_equal(offset, cases[i].offset);
+        IOMemoryDescriptor_prepare(memory, 0);
+        assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, NULL), ptoa(cases[i].expected));
+        OSObject_release(memory);
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(apart, 2, kIODirectionIn, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), ptoa(3));
+    OSObject_release(memory);
+    memory = IOMemoryDescriptor_withAddressRanges(adjacent, 2, kIODirectionIn, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), ptoa(2));
+    assert_int_equal(offset, 4090);
+    OSObject_release(memory);
+    assert_null(IOMemoryDescriptor_withAddressRanges(top, 1, kIOMemoryRemote, TASK_NULL));
+}
+
+static void md_33_dma_command_operations(void **state)
+{
+    IOMemoryDescriptor *memory = describe(10, ptoa(2), kIODirectionIn);
+    IOMDDMAWalkSegmentState walk = {0};
+    IOMDDMAWalkSegmentArgs args;
+    IOMDDMACharacteristics what;
+    IOByteCount total = 0;
+    IOReturn status;
+
+    (void)state;
+    memset(&what, 0xee, sizeof(what));
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &what,
+                                                            sizeof(what) - 1),
+                     kIOReturnUnderrun);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, walk, sizeof(walk) - 1),
+        kIOReturnUnderrun);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, 0x07000000, walk, 128),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, NULL, 128),
+                     kIOReturnBadArgument);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, walk, sizeof(walk)),
+        kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &what,
+                                                            sizeof(what)),
+                     kIOReturnSuccess);
+    assert_int_equal(what.fLength, ptoa(2));
+    assert_int_equal(what.fSGCount, 1);
+    assert_int_equal(what.fPages, 3);
+    assert_int_equal(what.fDirection, kIODirectionIn);
+    assert_int_equal(what.fIsPrepared, 0);
+    assert_int_equal(what.fHighestPage, 0); /* W-32 */
+    assert_int_equal(what.fPageAlign, 0);
+    IOMemoryDescriptor_prepare(memory, 0);
+    IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristicsMapped, &what,
+                                           sizeof(what));
+    assert_int_equal(what.fIsPrepared, 1);
+    assert_true(what.fHighestPage >= atop(host_physical(pages)));
+    while ((status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, walk,
+                                                            sizeof(walk))) == kIOReturnSuccess) {
+        memcpy(&args, walk, sizeof(args));
+        assert_int_equal(args.fIOVMAddr, host_physical(pages + 10 + total));
+        total += args.fLength;
+        assert_int_equal(args.fOffset, total);
+    }
+    assert_int_equal(status, kIOReturnOverrun);
+    assert_int_equal(total, ptoa(2));
+    args.fOffset = total + 1;
+    memcpy(walk, &args, sizeof(args));
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDFirstSegment, walk, sizeof(walk)),
+        kIOReturnInternalError);
+    /* W-33: active marks nest and are counted. */
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0),
+                     kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnSuccess);
+    memory->dmaActive = UINT32_MAX;
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnNoResources);
+    memory->dmaActive = 0;
+    OSObject_release(memory);
+}
+
+static void md_33_contiguous_characteristics(void **state)
+{
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withPhysicalAddress(0x40000123, 0x3000, kIODirectionOut);
+    IOMDDMACharacteristics what;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &what,
+                                                            sizeof(what)),
+                     kIOReturnSuccess);
+    assert_int_equal(what.fPageAlign, 0xfffff123);
+    assert_int_equal(what.fHighestPage, 0x40003);
+    assert_int_equal(what.fPages, 4);
+    assert_int_equal(what.fIsPrepared, 1);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PAGES(md_14_segments_are_the_bytes),
+        WITH_PAGES(md_15_copies_fit_or_do_not_happen),
+        WITH_PAGES(md_16_write_from_null_zeroes_and_flushes),
+        WITH_PAGES(overlapping_copies_go_upwards),
+        WITH_PAGES(md_17_unprepared_memory),
+        WITH_PAGES(md_18_physical_zero),
+        WITH_PAGES(physical_device_memory),
+        WITH_PAGES(md_27_remote_memory),
+        WITH_PAGES(md_31_operations),
+        WITH_PAGES(md_32_dma_map_length),
+        WITH_PAGES(md_33_dma_command_operations),
+        WITH_PAGES(md_33_contiguous_characteristics),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

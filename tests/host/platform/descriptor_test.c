@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * General descriptors, how they begin, are prepared and end: contract file 10, the
+ * checks MD-1 to MD-13 and MD-34 as far as they need no mapping.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "tests/host/platform/scattered_pages.h"
+
+static void md_1_factories(void **state)
+{
+    IOAddressRange ranges[] = {{(uintptr_t)pages, 100}, {(uintptr_t)pages + 5000, 50}};
+    IOMemoryDescriptor *all[5];
+    const IOByteCount lengths[] = {150, 100, 100, 77, 150};
+    size_t i;
+
+    (void)state;
+    all[0] = IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, kernel_task);
+    all[1] =
+        IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 100, kIODirectionIn, kernel_task);
+    all[2] = IOMemoryDescriptor_withAddress(pages, 100, kIODirectionIn);
+    all[3] = IOMemoryDescriptor_withPhysicalAddress(0x1000, 77, kIODirectionIn);
+    all[4] = IOMemoryDescriptor_withOptions(ranges, 2, 0, kernel_task,
+                                            kIODirectionIn | kIOMemoryTypeVirtual, kIOMapperSystem);
+    for (i = 0; i < 5; i++) {
+        assert_non_null(all[i]);
+        assert_int_equal(IOMemoryDescriptor_getLength(all[i]), lengths[i]);
+        assert_int_equal(IOMemoryDescriptor_getDirection(all[i]), kIODirectionIn);
+        assert_int_equal(IOMemoryDescriptor_getTag(all[i]), 0);
+        assert_ptr_equal(IOMemoryDescriptor_getMetaClass(all[i]),
+                         &IOGeneralMemoryDescriptor_metaClass);
+    }
+    assert_int_equal(IOMemoryDescriptor_getFlags(all[0]), kIODirectionIn | kIOMemoryTypeVirtual);
+    assert_int_equal(IOMemoryDescriptor_getFlags(all[2]), kIODirectionIn | kIOMemoryTypeVirtual |
+                                                              kIOMemoryAutoPrepare |
+                                                              kIOMemoryAsReference);
+    assert_int_equal(IOMemoryDescriptor_getFlags(all[3]),
+                     kIODirectionIn | kIOMemoryTypePhysical | kIOMemoryAsReference);
+    for (i = 0; i < 5; i++) {
+        OSObject_release(all[i]);
+    }
+}
+
+static void attributes(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionOut);
+    IOMemoryDescriptor *other = describe(0, 10, kIODirectionOut);
+
+    (void)state;
+    IOMemoryDescriptor_setTag(memory, 0xdeadbeef);
+    assert_int_equal(IOMemoryDescriptor_getTag(memory), 0xdeadbeef);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), VM_KERN_MEMORY_IOKIT);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), VM_MEMORY_IOKIT);
+    IOMemoryDescriptor_setVMTags(memory, 7, 0xffff);
+    platform_set_last_error(0);
+    IOMemoryDescriptor_setVMTags(memory, 1, 0x10000); /* W-11 */
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), 7);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), 0xffff);
+    IOMemoryDescriptor_setMapperOptions(memory, 0x8001);
+    assert_int_equal(IOMemoryDescriptor_getMapperOptions(memory), 0x8001);
+    assert_int_not_equal(IOMemoryDescriptor_getDescriptorID(memory), kIODescriptorIDInvalid);
+    assert_int_equal(IOMemoryDescriptor_getDescriptorID(memory),
+                     IOMemoryDescriptor_getDescriptorID(memory));
+    assert_int_not_equal(IOMemoryDescriptor_getDescriptorID(memory),
+                         IOMemoryDescriptor_getDescriptorID(other));
+    OSObject_release(memory);
+    OSObject_release(other);
+}
+
+static void md_2_empty_descriptors(void **state)
+{
+    IOAddressRange nothing[] = {{0, 0}, {UINT64_MAX, 0}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(nothing, 2, kIODirectionIn, kernel_task);
+    IOByteCount length = 7;
+    uint64_t offset = 7;
+    char byte;
+
+    (void)state;
+    assert_non_null(memory);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), 0);
+    assert_int_equal(offset, 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 0, 1), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    OSObject_release(memory);
+}
+
+static void expect_refusal(IOAddressRange *ranges, UInt32 count, task_t task, IOOptionBits options,
+                           IOReturn why)
+{
+    platform_set_last_error(0);
+    assert_null(IOMemoryDescriptor_withOptions(ranges, count, 0, task, options, NULL));
+    assert_int_equal(IOMemoryLastError(), why);
+}
+
+static void md_3_bad_creations(void **state)
+{
+    const IOOptionBits V = kIOMemoryTypeVirtual, P = kIOMemoryTypePhysical;
+    IOAddressRange fine[] = {{(uintptr_t)pages, 1}};
+    IOAddressRange wraps[] = {{UINT64_MAX - 1, 4}};
+    IOAddressRange wraps_to_zero[] = {{-PAGE_SIZE, PAGE_SIZE}};
+    IOAddressRange sum[] = {{0, 1ull << 63}, {0, 1ull << 63}};
+    IOAddressRange high[] = {{1ull << 44, 1}};
+    IOAddressRange top_page[] = {{(1ull << 44) - 1, 1}};
+    IOAddressRange illegal[] = {{0, 1}};
+    IOAddressRange huge[] = {{(uintptr_t)pages, ptoa(HOST_RAM_PAGES + 1)}};
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    expect_refusal(fine, 1, kernel_task, 0, kIOReturnBadArgument);    /* no type */
+    expect_refusal(fine, 1, kernel_task, 0x40, kIOReturnBadArgument); /* internal type */
+    expect_refusal(fine, 1, kernel_task, 0xf0, kIOReturnBadArgument); /* no such type */
+    expect_refusal(fine, 1, TASK_NULL, kIOMemoryTypeUPL, kIOReturnUnsupported);
+    expect_refusal(fine, 1, TASK_NULL, kIOMemoryTypeUIO, kIOReturnUnsupported);
+    expect_refusal(fine, 1, TASK_NULL, V, kIOReturnBadArgument);
+    expect_refusal(fine, 1, kernel_task, P, kIOReturnBadArgument); /* W-4 */
+    expect_refusal(NULL, 1, kernel_task, V, kIOReturnBadArgument); /* W-5 */
+    expect_refusal(fine, 0, kernel_task, V, kIOReturnBadArgument);
+    expect_refusal(wraps, 1, kernel_task, V, kIOReturnBadArgument);
+    expect_refusal(wraps, 1, TASK_NULL, P, kIOReturnBadArgument);
+    expect_refusal(wraps_to_zero, 1, TASK_NULL, P | kIOMemoryRemote, kIOReturnBadArgument);
+    expect_refusal(sum, 2, TASK_NULL, P | kIOMemoryRemote, kIOReturnBadArgument);
+    expect_refusal(high, 1, TASK_NULL, P, kIOReturnBadArgument);
+    expect_refusal(illegal, 1, kernel_task, V, kIOReturnVMError);
+    expect_refusal(huge, 1, kernel_task, V, kIOReturnNoResources);
+    expect_refusal(fine, 1, kernel_task, V | 0x80000000, kIOReturnUnsupported); /* W-2 */
+    expect_refusal(fine, 1, kernel_task, V | 0x08000000, kIOReturnBadArgument);
+    expect_refusal(fine, 1, kernel_task, V | kIOMemoryPreparedReadOnly, kIOReturnBadArgument);
+    memory = IOMemoryDescriptor_withOptions(top_page, 1, 0, TASK_NULL, P, NULL);
+    assert_non_null(memory); /* the highest page number there is */
+    OSObject_release(memory);
+    /* Type bits are not for these. W-3 */
+    assert_null(IOMemoryDescriptor_withAddressRanges(fine, 1, V, kernel_task));
+    assert_null(IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 1, P, kernel_task));
+    assert_null(IOMemoryDescriptor_withAddress(pages, 1, 0x10));
+    assert_null(IOMemoryDescriptor_withPhysicalAddress(0, 1, 0x10));
+}
+
+static void md_4_ranges_are_copied_or_not(void **state)
+{
+    IOAddressRange ranges[] = {{0x1000, 16}, {0x3000, 16}};
+    IOMemoryDescriptor *copied =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, TASK_NULL);
+    IOMemoryDescriptor *used = IOMemoryDescriptor_withAddressRanges(
+        ranges, 2, kIODirectionIn | kIOMemoryAsReference, TASK_NULL);
+
+    (void)state;
+    assert_ptr_not_equal(general_of(copied)->ranges, ranges);
+    assert_ptr_equal(general_of(used)->ranges, ranges);
+    ranges[0].address = 0x9000;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(copied), 0x1000);
+    assert_int_equal(general_of(copied)->ranges[0].address, 0x1000);
+    OSObject_release(copied);
+    OSObject_release(used);
+}
+
+static void md_5_reinitialisation_drops_what_was(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, ptoa(3), kIODirectionIn);
+    IOAddressRange next = {(uintptr_t)pages + ptoa(5), 10};
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 3);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnSuccess);
+    assert_false(IOMemoryDescriptor_initWithOptions(memory, &next, 1, 0, kernel_task,
+                                                    kIOMemoryTypeVirtual, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), ptoa(3)); /* nothing changed */
+    assert_int_equal(pins(), 3);
+    IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0);
+    assert_true(IOMemoryDescriptor_initWithOptions(memory, &next, 1, 0, kernel_task,
+                                                   kIOMemoryTypeVirtual | kIODirectionOut, NULL));
+    assert_int_equal(pins(), 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), 10);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_false(IOMemoryDescriptor_initWithOptions(memory, NULL, 1, 0, kernel_task,
+                                                    kIOMemoryTypeVirtual, NULL));
+    assert_int_equal(pins(), 0);
+    OSObject_release(memory);
+}
+
+static void md_6_with_address_is_ready_at_once(void **state)
+{
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages + 10, 5000, kIODirectionOut);
+    uint8_t bytes[5000];
+    IOByteCount length;
+
+    (void)state;
+    assert_int_equal(pins(), 2);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 5000), 5000);
+    assert_memory_equal(bytes, pages + 10, 5000);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0),
+                     host_physical(pages + 10));
+    /* What was prepared at creation is not the caller's to complete. */
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 2);
+    OSObject_release(memory);
+    assert_int_equal(pins(), 0);
+    host_set_page(pages + PAGE_SIZE, HOST_PAGE_UNMAPPED);
+    assert_null(IOMemoryDescriptor_withAddress(pages + 10, 5000, kIODirectionOut));
+    assert_int_equal(IOMemoryLastError(), kIOReturnCannotWire);
+}
+
+static void md_7_pins_are_counted_by_preparation(void **state)
+{
+    IOMemoryDescriptor *one = describe(100, ptoa(2), kIODirectionIn); /* three pages */
+    IOMemoryDescriptor *two = describe(PAGE_SIZE, 1, kIODirectionIn);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(one, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 3);
+    assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(pins(), 3);
+    assert_int_equal(IOMemoryDescriptor_prepare(two, 0), kIOReturnSuccess);
+    assert_int_equal(host_pins(host_physical(pages + PAGE_SIZE)), 2);
+    assert_int_equal(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 4);
+    assert_int_equal(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 1);
+    assert_int_equal(IOMemoryDescriptor_complete(two, 0), kIOReturnSuccess);
+    OSObject_release(one);
+    OSObject_release(two);
+}
+
+static void md_8_out_only_preparation(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionOut);
+    uint8_t byte = 1;
+
+    (void)state;
+    host_set_page(pages, HOST_PAGE_READ_ONLY);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOutIn), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    IOMemoryDescriptor_complete(memory, 0);
+    assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
+    IOMemoryDescriptor_complete(memory, 0);
+    assert_false(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
+    host_set_page(pages, HOST_PAGE_NORMAL);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, &byte, 1), 1);
+    assert_int_equal(pages[0], 1);
+    IOMemoryDescriptor_complete(memory, 0);
+    OSObject_release(memory);
+}
+
+static void md_9_a_failing_prepare_pins_nothing(void **state)
+{
+    static const struct {
+        enum host_page_kind kind;
+        IODirection direction;
+        IOReturn result;
+    } cases[] = {
+        {HOST_PAGE_UNMAPPED, kIODirectionIn, kIOReturnCannotWire},
+        {HOST_PAGE_READ_ONLY, kIODirectionIn, kIOReturnNotWritable},
+        {HOST_PAGE_READ_ONLY, kIODirectionNone, kIOReturnNotWritable},
+        {HOST_PAGE_ABSENT, kIODirectionIn | kIODirectionPrepareNoFault, kIOReturnNoResources},
+    };
+    IOMemoryDescriptor *memory = describe(0, ptoa(4), kIODirectionNone);
+    size_t i, bad;
+
+    (void)state;
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (bad = 0; bad < 4; bad++) {
+            host_set_page(pages + ptoa(bad), cases[i].kind);
+            assert_int_equal(IOMemoryDescriptor_prepare(memory, cases[i].direction),
+                             cases[i].result);
+            assert_int_equal(pins(), 0);
+            assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
+            assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+            host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
+        }
+    }
+    host_set_memory_short(true);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareAvoidThrottling),
+                     kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    host_set_memory_short(false);
+    OSObject_release(memory); /* MD-11: nobody has completed */
+    assert_int_equal(pins(), 0);
+}
+
+/* Every allocation and page request of a prepare fails once. */
+static void md_9_each_request_of_a_prepare_fails(void **state)
+{
+    IOMemoryDescriptor *memory = describe(1, ptoa(6), kIODirectionIn);
+    unsigned nth;
+    IOReturn status = kIOReturnError;
+
+    (void)state;
+    for (nth = 1; status != kIOReturnSuccess; nth++) {
+        host_fail_allocation(nth);
+        status = IOMemoryDescriptor_prepare(memory, 0);
+        host_fail_allocation(0);
+        if (status != kIOReturnSuccess) {
+            assert_true(status == kIOReturnNoMemory || status == kIOReturnNoResources);
+            assert_int_equal(pins(), 0);
+        }
+    }
+    assert_int_equal(nth, 1 + 7 + 2 + 1); /* seven pages, the page list and the runs */
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
+/* The same for creation: contract file 00, OM-10. */
+static void om_10_each_allocation_of_a_creation_fails(void **state)
+{
+    IOAddressRange ranges[] = {{(uintptr_t)pages, ptoa(3)}, {(uintptr_t)pages + ptoa(4), 100}};
+    IOMemoryDescriptor *memory = NULL;
+    unsigned nth;
+
+    (void)state;
+    for (nth = 1; memory == NULL; nth++) {
+        const struct host_holdings before = host_held();
+
+        platform_set_last_error(0);
+        host_fail_allocation(nth);
+        memory = IOMemoryDescriptor_withOptions(
+            ranges, 2, 0, kernel_task, kIOMemoryTypeVirtual | kIODirectionIn | kIOMemoryAutoPrepare,
+            NULL);
+        host_fail_allocation(0);
+        if (memory == NULL) {
+            const struct host_holdings after = host_held();
+
+            assert_memory_equal(&before, &after, sizeof(before));
+            assert_true(IOMemoryLastError() == kIOReturnNoMemory ||
+                        IOMemoryLastError() == kIOReturnNoResources);
+        }
+    }
+    assert_true(nth > 4);
+    OSObject_release(memory);
+}
+
+static void md_10_unbalanced_and_busy_complete(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionIn);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnBusy);
+    assert_int_equal(pins(), 1);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithError),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess); /* W-14 */
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    /* W-13: the count does not wrap. */
+    memory->wireCount = UINT32_MAX;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNoResources);
+    memory->wireCount = 0;
+    OSObject_release(memory);
+}
+
+/* W-10: what a device may still write is not given back. */
+static void freed_with_dma_active(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, ptoa(2), kIODirectionIn);
+    paddr_t abandoned[2] = {paddr(host_physical(pages)), paddr(host_physical(pages + PAGE_SIZE))};
+
+    (void)state;
+    IOMemoryDescriptor_prepare(memory, 0);
+    IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0);
+    OSObject_release(memory);
+    assert_int_equal(pins(), 2);
+    platform_unwire(abandoned, 2);
+}
+
+static void md_13_preparation_ids(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *physical = IOMemoryDescriptor_withPhysicalAddress(0, 1, 1);
+    uint64_t first, second;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
+    IOMemoryDescriptor_prepare(memory, 0);
+    first = IOMemoryDescriptor_getPreparationID(memory);
+    assert_true(first >= 1ull << 32);
+    IOMemoryDescriptor_prepare(memory, 0);
+    IOMemoryDescriptor_complete(memory, 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), first);
+    IOMemoryDescriptor_complete(memory, 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
+    IOMemoryDescriptor_prepare(memory, 0);
+    second = IOMemoryDescriptor_getPreparationID(memory);
+    assert_true(second >= 1ull << 32 && second != first);
+    IOMemoryDescriptor_complete(memory, 0);
+    first = IOMemoryDescriptor_getPreparationID(physical);
+    assert_true(first >= 1ull << 32 && first != second);
+    IOMemoryDescriptor_prepare(physical, 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(physical), first);
+    IOMemoryDescriptor_complete(physical, 0);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(physical), first);
+    OSObject_release(memory);
+    OSObject_release(physical);
+}
+
+static void prepare_modifiers(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, ptoa(PAGES), kIODirectionIn);
+    const uint64_t flushed = host_flushed;
+    uint64_t i;
+    bool high = false;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNonCoherent),
+                     kIOReturnSuccess);
+    assert_int_equal(host_flushed - flushed, ptoa(PAGES));
+    IOMemoryDescriptor_complete(memory, 0);
+    for (i = 0; i < PAGES; i++) {
+        high |= host_physical(pages + ptoa(i)) >> 32 != 0;
+    }
+    assert_true(high); /* most of the simulated memory is above 4 GiB */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareToPhys32),
+                     kIOReturnCannotWire);
+    assert_int_equal(pins(), 0);
+    OSObject_release(memory);
+    memory = describe(0, ptoa(PAGES), kIODirectionIn | kIODirectionPrepareToPhys32);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnCannotWire);
+    OSObject_release(memory);
+}
+
+static void md_34_contexts(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 1, 1);
+    IOMemoryDescriptor *one = describe(0, 1, 1), *two = describe(0, 1, 1);
+
+    (void)state;
+    assert_null(IOMemoryDescriptor_copyContext(memory));
+    IOMemoryDescriptor_setContext(memory, one);
+    assert_int_equal(OSObject_getRetainCount(one), 2);
+    IOMemoryDescriptor_setContext(memory, one);
+    assert_int_equal(OSObject_getRetainCount(one), 2);
+    assert_ptr_equal(IOMemoryDescriptor_copyContext(memory), one);
+    assert_int_equal(OSObject_getRetainCount(one), 3);
+    OSObject_release(one);
+    IOMemoryDescriptor_setContext(memory, two);
+    assert_int_equal(OSObject_getRetainCount(one), 1);
+    IOMemoryDescriptor_setContext(memory, (OSObject *)NULL);
+    assert_int_equal(OSObject_getRetainCount(two), 1);
+    IOMemoryDescriptor_setContext(memory, two);
+    OSObject_release(memory);
+    assert_int_equal(OSObject_getRetainCount(two), 1);
+    OSObject_release(one);
+    OSObject_release(two);
+}
+
+static void thread_safe_objects_lock_and_unlock(void **state)
+{
+    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn | kIOMemoryThreadSafe);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    assert_false(memory->prepareLock.held);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PAGES(md_1_factories),
+        WITH_PAGES(attributes),
+        WITH_PAGES(md_2_empty_descriptors),
+        WITH_PAGES(md_3_bad_creations),
+        WITH_PAGES(md_4_ranges_are_copied_or_not),
+        WITH_PAGES(md_5_reinitialisation_drops_what_was),
+        WITH_PAGES(md_6_with_address_is_ready_at_once),
+        WITH_PAGES(md_7_pins_are_counted_by_preparation),
+        WITH_PAGES(md_8_out_only_preparation),
+        WITH_PAGES(md_9_a_failing_prepare_pins_nothing),
+        WITH_PAGES(md_9_each_request_of_a_prepare_fails),
+        WITH_PAGES(om_10_each_allocation_of_a_creation_fails),
+        WITH_PAGES(md_10_unbalanced_and_busy_complete),
+        WITH_PAGES(freed_with_dma_active),
+        WITH_PAGES(md_13_preparation_ids),
+        WITH_PAGES(prepare_modifiers),
+        WITH_PAGES(md_34_contexts),
+        WITH_PAGES(thread_safe_objects_lock_and_unlock),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guard pages: contract file 12, section 6, as far as they need no mapping. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IONaturalMemoryCursor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "tests/host/platform/scattered_pages.h"
+
+static void sizes_are_whole_pages(void **state)
+{
+    static const vm_size_t sizes[] = {1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 10 * PAGE_SIZE};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(sizes[i]);
+        uint64_t offset = 1;
+
+        assert_int_equal(IOMemoryDescriptor_getLength(guard), round_page(sizes[i]));
+        assert_int_equal(IOMemoryDescriptor_getDMAMapLength(guard, &offset), round_page(sizes[i]));
+        assert_int_equal(offset, 0);
+        assert_int_equal(IOMemoryDescriptor_getDirection(guard), kIODirectionOutIn);
+        OSObject_release(guard);
+    }
+}
+
+/* CD-15, C-20, C-21 */
+static void cd_15_sizes_that_cannot_be(void **state)
+{
+    IOGuardPageMemoryDescriptor *guard;
+
+    (void)state;
+    platform_set_last_error(0);
+    assert_null(IOGuardPageMemoryDescriptor_withSize(0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(IOGuardPageMemoryDescriptor_withSize(UINT64_MAX));
+    assert_null(IOGuardPageMemoryDescriptor_withSize(UINT64_MAX - PAGE_SIZE + 2));
+    guard = IOGuardPageMemoryDescriptor_withSize(UINT64_MAX - PAGE_SIZE + 1);
+    assert_int_equal(IOMemoryDescriptor_getLength(guard), UINT64_MAX - PAGE_SIZE + 1);
+    OSObject_release(guard);
+    host_fail_allocation(1);
+    assert_null(IOGuardPageMemoryDescriptor_withSize(1));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+}
+
+static void prepares_count_and_pin_nothing(void **state)
+{
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(1);
+    IOMDDMACharacteristics what;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_complete(guard, 0), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(guard, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(guard, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 0);
+    assert_false(IOGuardPageMemoryDescriptor_initWithSize(guard, 100));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    IOMemoryDescriptor_dmaCommandOperation(guard, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fPages, 1);
+    assert_int_equal(what.fHighestPage, 0);
+    assert_int_equal(what.fIsPrepared, 1);
+    assert_int_equal(IOMemoryDescriptor_complete(guard, 0), kIOReturnSuccess);
+    IOMemoryDescriptor_dmaCommandOperation(guard, kIOMDSetDMAActive, NULL, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(guard, 0), kIOReturnBusy);
+    IOMemoryDescriptor_dmaCommandOperation(guard, kIOMDSetDMAInactive, NULL, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(guard, 0), kIOReturnSuccess);
+    assert_true(IOGuardPageMemoryDescriptor_initWithSize(guard, PAGE_SIZE + 1));
+    assert_int_equal(IOMemoryDescriptor_getLength(guard), 2 * PAGE_SIZE);
+    IOMemoryDescriptor_prepare(guard, 0);
+    OSObject_release(guard); /* still prepared */
+}
+
+static void nothing_can_be_reached(void **state)
+{
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(1);
+    IOMDDMAWalkSegmentState walk = {0};
+    IOByteCount length = 1;
+    uint8_t byte = 7;
+
+    (void)state;
+    IOMemoryDescriptor_prepare(guard, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(guard, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    platform_set_last_error(0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(guard, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    platform_set_last_error(0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(guard, 5, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(byte, 7);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(guard, kIOMDFirstSegment, walk, sizeof(walk)),
+        kIOReturnNotPermitted);
+    OSObject_release(guard);
+}
+
+/* CD-14 without its mapping: a walk stops at a guard; a window of the data alone is fine. */
+static void cd_14_guards_around_data(void **state)
+{
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(2 * PAGE_SIZE);
+    IOMemoryDescriptor *data = describe(0, ptoa(2), kIODirectionOutIn);
+    IOMemoryDescriptor *parts[] = {IOMemoryDescriptor_upcast(guard), data,
+                                   IOMemoryDescriptor_upcast(guard)};
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 3, kIODirectionOutIn, false);
+    IOSubMemoryDescriptor *window =
+        IOSubMemoryDescriptor_withSubRange(multi, ptoa(2), ptoa(2), kIODirectionOutIn);
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 0);
+    IOPhysicalSegment segments[4];
+    IOByteCount length, done;
+    static uint8_t got[2 * PAGE_SIZE];
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), ptoa(6));
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(multi, NULL), ptoa(6));
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 2);
+    assert_true(IOMemoryDescriptor_getPreparationID(multi) >= 1ull << 32);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(multi, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(multi, ptoa(2), &length, 0),
+                     host_physical(pages));
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, ptoa(2), got, ptoa(2)), ptoa(2));
+    assert_memory_equal(got, pages, ptoa(2));
+    assert_int_equal(IOMemoryDescriptor_readBytes(multi, ptoa(4) - 10, got, 20), 10);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(IOMemoryCursor_genPhysicalSegments(cursor, multi, 0, segments, 4, 0, &done),
+                     0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(IOMemoryCursor_genPhysicalSegments(cursor, window, 0, segments, 4, 0, &done),
+                     2);
+    assert_int_equal(done, ptoa(2));
+    IOMemoryDescriptor_complete(multi, 0);
+    OSObject_release(cursor);
+    OSObject_release(window);
+    OSObject_release(multi);
+    OSObject_release(data);
+    OSObject_release(guard);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_PAGES(sizes_are_whole_pages),          WITH_PAGES(cd_15_sizes_that_cannot_be),
+        WITH_PAGES(prepares_count_and_pin_nothing), WITH_PAGES(nothing_can_be_reached),
+        WITH_PAGES(cd_14_guards_around_data),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The object model: contract file 00, checks OM-1 to OM-9. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOBigMemoryCursor.h"
+#include "descriptors/IOBufferMemoryDescriptor.h"
+
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOLittleMemoryCursor.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IONaturalMemoryCursor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/OSObject_private.h"
+#include "tests/host/platform/holdings.h"
+#include "tests/host/platform/platform_host.h"
+
+/* OM-6 */
+#define CODE(name, value)                                                                          \
+    _Static_assert(kIOReturn##name == (IOReturn)(value), "OM-6: kIOReturn" #name)
+CODE(Success, 0);
+CODE(Invalid, 0xE0000001);
+CODE(Error, 0xE00002BC);
+CODE(NoMemory, 0xE00002BD);
+CODE(NoResources, 0xE00002BE);
+CODE(IPCError, 0xE00002BF);
+CODE(NoDevice, 0xE00002C0);
+CODE(NotPrivileged, 0xE00002C1);
+CODE(BadArgument, 0xE00002C2);
+CODE(LockedRead, 0xE00002C3);
+CODE(LockedWrite, 0xE00002C4);
+CODE(ExclusiveAccess, 0xE00002C5);
+CODE(BadMessageID, 0xE00002C6);
+CODE(Unsupported, 0xE00002C7);
+CODE(VMError, 0xE00002C8);
+CODE(InternalError, 0xE00002C9);
+CODE(IOError, 0xE00002CA);
+CODE(CannotLock, 0xE00002CC);
+CODE(NotOpen, 0xE00002CD);
+CODE(NotReadable, 0xE00002CE);
+CODE(NotWritable, 0xE00002CF);
+CODE(NotAligned, 0xE00002D0);
+CODE(BadMedia, 0xE00002D1);
+CODE(StillOpen, 0xE00002D2);
+CODE(RLDError, 0xE00002D3);
+CODE(DMAError, 0xE00002D4);
+CODE(Busy, 0xE00002D5);
+CODE(Timeout, 0xE00002D6);
+CODE(Offline, 0xE00002D7);
+CODE(NotReady, 0xE00002D8);
+CODE(NotAttached, 0xE00002D9);
+CODE(NoChannels, 0xE00002DA);
+CODE(NoSpace, 0xE00002DB);
+CODE(PortExists, 0xE00002DD);
+CODE(CannotWire, 0xE00002DE);
+CODE(NoInterrupt, 0xE00002DF);
+CODE(NoFrames, 0xE00002E0);
+CODE(MessageTooLarge, 0xE00002E1);
+CODE(NotPermitted, 0xE00002E2);
+CODE(NoPower, 0xE00002E3);
+CODE(NoMedia, 0xE00002E4);
+CODE(UnformattedMedia, 0xE00002E5);
+CODE(UnsupportedMode, 0xE00002E6);
+CODE(Underrun, 0xE00002E7);
+CODE(Overrun, 0xE00002E8);
+CODE(DeviceError, 0xE00002E9);
+CODE(NoCompletion, 0xE00002EA);
+CODE(Aborted, 0xE00002EB);
+CODE(NoBandwidth, 0xE00002EC);
+CODE(NotResponding, 0xE00002ED);
+CODE(IsoTooOld, 0xE00002EE);
+CODE(IsoTooNew, 0xE00002EF);
+CODE(NotFound, 0xE00002F0);
+
+/* OM-7 */
+#define PAIR(type, first, second)                                                                  \
+    _Static_assert(sizeof(type) == 16 && offsetof(type, first) == 0 &&                             \
+                       offsetof(type, second) == 8,                                                \
+                   "OM-7: " #type)
+PAIR(IOAddressRange, address, length);
+PAIR(IOVirtualRange, address, length);
+PAIR(IOPhysicalRange, address, length);
+PAIR(IOPhysicalSegment, location, length);
+PAIR(IOAddressSegment, address, length);
+
+/* A class with a free of its own, derived from OSObject as drivers do it. */
+typedef struct {
+    OSObject super;
+    int *freed;
+} Probe;
+
+static void probe_free(OSObject *object)
+{
+    ++*((Probe *)object)->freed;
+    OSObject_release(object); /* ignored while it is being freed */
+    assert_false(OSObject_taggedTryRetain(object, NULL));
+    OSObject_free(object);
+}
+
+static uint32_t probes;
+OS_CLASS(OSMetaClass, Probe);
+const OSMetaClass Probe_class = {"Probe", &OSObject_metaClass, sizeof(Probe), &probes, probe_free};
+
+static Probe *probe(int *freed)
+{
+    Probe *self = (Probe *)OSMetaClass_allocate(&Probe_class);
+
+    assert_true(OSObject_init(&self->super));
+    self->freed = freed;
+    *freed = 0;
+    return self;
+}
+
+static void om_1_counts_references_and_frees_once(void **state)
+{
+    int freed;
+    Probe *self = probe(&freed);
+
+    (void)state;
+    assert_int_equal(OSObject_getRetainCount(&self->super), 1);
+    assert_int_equal(OSMetaClass_getInstanceCount(&Probe_class), 1);
+    OSObject_retain(&self->super);
+    assert_true(OSObject_taggedTryRetain(&self->super, &freed));
+    assert_int_equal(OSObject_getRetainCount(&self->super), 3);
+    OSObject_release(&self->super);
+    OSObject_release(&self->super);
+    assert_int_equal(OSObject_getRetainCount(&self->super), 1);
+    assert_int_equal(freed, 0);
+    OSObject_release(&self->super);
+    assert_int_equal(freed, 1);
+    assert_int_equal(OSMetaClass_getInstanceCount(&Probe_class), 0);
+}
+
+static void om_1_release_when_frees_early(void **state)
+{
+    int freed;
+    Probe *self = probe(&freed);
+
+    (void)state;
+    OSObject_retain(&self->super);
+    OSObject_retain(&self->super);
+    OSObject_releaseWhen(&self->super, 2);
+    assert_int_equal(freed, 0);
+    OSObject_releaseWhen(&self->super, 2);
+    assert_int_equal(freed, 1);
+}
+
+static void retaining_a_dying_object_is_fatal(void **state)
+{
+    int freed;
+    Probe *self = probe(&freed);
+    bool died;
+
+    (void)state;
+    self->super.references = OSOBJECT_FREEING;
+    died = HOST_EXPECT_FATAL(OSObject_retain(&self->super));
+    assert_true(died);
+    self->super.references = 1;
+    OSObject_release(&self->super);
+}
+
+static void om_2_casts_follow_the_class_tree(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(100, kIODirectionOutIn, false);
+    bool died;
+
+    (void)state;
+    assert_ptr_equal(OSDynamicCast(IOBufferMemoryDescriptor, buffer), buffer);
+    assert_ptr_equal(OSDynamicCast(IOGeneralMemoryDescriptor, buffer), buffer);
+    assert_ptr_equal(OSDynamicCast(IOMemoryDescriptor, buffer), buffer);
+    assert_ptr_equal(OSDynamicCast(OSObject, buffer), buffer);
+    assert_null(OSDynamicCast(IOMultiMemoryDescriptor, buffer));
+    assert_null(OSDynamicCast(IOMemoryCursor, buffer));
+    assert_null(OSDynamicCast(IOMemoryDescriptor, (IOMemoryDescriptor *)NULL));
+    assert_null(OSMetaClassBase_safeMetaCast(buffer, NULL));
+    assert_ptr_equal(OSRequiredCast(IOMemoryDescriptor, buffer), buffer);
+    assert_null(OSRequiredCast(IOMemoryDescriptor, (IOMemoryDescriptor *)NULL));
+    died = HOST_EXPECT_FATAL(OSRequiredCast(IOMemoryCursor, buffer));
+    assert_true(died);
+    OSObject_release(buffer);
+    buffer = NULL;
+
+    IOMemoryDescriptor *general = IOMemoryDescriptor_withPhysicalAddress(0, 1, kIODirectionIn);
+
+    assert_null(OSDynamicCast(IOBufferMemoryDescriptor, general)); /* a descendant */
+    OSSafeReleaseNULL(general);
+    assert_null(general);
+}
+
+/* One live object of every concrete class. */
+struct zoo {
+    IOMemoryDescriptor *general;
+    IOBufferMemoryDescriptor *buffer;
+    IOSubMemoryDescriptor *sub;
+    IOMultiMemoryDescriptor *multi;
+    IOMemoryCursor *cursor;
+    IONaturalMemoryCursor *natural;
+    IOBigMemoryCursor *big;
+    IOLittleMemoryCursor *little;
+};
+
+static void count_segment(IOPhysicalSegment segment, void *segments, UInt32 index)
+{
+    (void)segment, (void)segments, (void)index;
+}
+
+static struct zoo open_zoo(void)
+{
+    struct zoo zoo;
+
+    zoo.general = IOMemoryDescriptor_withPhysicalAddress(0x1000, 100, kIODirectionOutIn);
+    zoo.buffer = IOBufferMemoryDescriptor_withCapacity(100, kIODirectionOutIn, false);
+    zoo.sub = IOSubMemoryDescriptor_withSubRange(zoo.general, 10, 20, kIODirectionIn);
+    zoo.multi = IOMultiMemoryDescriptor_withDescriptors(&zoo.general, 1, kIODirectionIn, false);
+    zoo.cursor = IOMemoryCursor_withSpecification(count_segment, 0, 0, 1);
+    zoo.natural = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    zoo.big = IOBigMemoryCursor_withSpecification(0, 0, 1);
+    zoo.little = IOLittleMemoryCursor_withSpecification(0, 0, 1);
+    return zoo;
+}
+
+static void close_zoo(struct zoo *zoo)
+{
+    OSObject_release(zoo->general);
+    OSObject_release(zoo->buffer);
+    OSObject_release(zoo->sub);
+    OSObject_release(zoo->multi);
+    OSObject_release(zoo->cursor);
+    OSObject_release(zoo->natural);
+    OSObject_release(zoo->big);
+    OSObject_release(zoo->little);
+}
+
+static void expect_class(OSObjectConstRef object, const OSMetaClass *meta, const char *name,
+                         const OSMetaClass *parent)
+{
+    assert_ptr_equal(OSObject_getMetaClass(object), meta);
+    assert_string_equal(OSMetaClass_getClassName(meta), name);
+    assert_ptr_equal(OSMetaClass_getSuperClass(meta), parent);
+    assert_int_equal(OSMetaClass_getInstanceCount(meta), 1);
+    assert_true(OSMetaClass_getClassSize(meta) > OSMetaClass_getClassSize(&OSObject_metaClass));
+}
+
+static void om_3_class_objects_name_the_dynamic_class(void **state)
+{
+    struct zoo zoo = open_zoo();
+
+    (void)state;
+    expect_class(zoo.general, &IOGeneralMemoryDescriptor_metaClass, "IOGeneralMemoryDescriptor",
+                 &IOMemoryDescriptor_metaClass);
+    expect_class(zoo.buffer, &IOBufferMemoryDescriptor_metaClass, "IOBufferMemoryDescriptor",
+                 &IOGeneralMemoryDescriptor_metaClass);
+    expect_class(zoo.sub, &IOSubMemoryDescriptor_metaClass, "IOSubMemoryDescriptor",
+                 &IOMemoryDescriptor_metaClass);
+    expect_class(zoo.multi, &IOMultiMemoryDescriptor_metaClass, "IOMultiMemoryDescriptor",
+                 &IOMemoryDescriptor_metaClass);
+    expect_class(zoo.cursor, &IOMemoryCursor_metaClass, "IOMemoryCursor", &OSObject_metaClass);
+    expect_class(zoo.natural, &IONaturalMemoryCursor_metaClass, "IONaturalMemoryCursor",
+                 &IOMemoryCursor_metaClass);
+    expect_class(zoo.big, &IOBigMemoryCursor_metaClass, "IOBigMemoryCursor",
+                 &IOMemoryCursor_metaClass);
+    expect_class(zoo.little, &IOLittleMemoryCursor_metaClass, "IOLittleMemoryCursor",
+                 &IOMemoryCursor_metaClass);
+    assert_ptr_equal(IOMemoryDescriptor_getMetaClass(zoo.buffer),
+                     &IOBufferMemoryDescriptor_metaClass);
+    assert_ptr_equal(IOBufferMemoryDescriptor_getMetaClass(zoo.buffer),
+                     &IOBufferMemoryDescriptor_metaClass);
+    assert_ptr_equal(IOMultiMemoryDescriptor_getMetaClass(zoo.multi),
+                     &IOMultiMemoryDescriptor_metaClass);
+    assert_ptr_equal(IOMemoryCursor_getMetaClass(zoo.big), &IOBigMemoryCursor_metaClass);
+    assert_ptr_equal(IONaturalMemoryCursor_getMetaClass(zoo.natural),
+                     &IONaturalMemoryCursor_metaClass);
+    assert_ptr_equal(IOBigMemoryCursor_getMetaClass(zoo.big), &IOBigMemoryCursor_metaClass);
+    assert_ptr_equal(IOLittleMemoryCursor_getMetaClass(zoo.little),
+                     &IOLittleMemoryCursor_metaClass);
+    assert_null(OSMetaClass_getSuperClass(&OSObject_metaClass));
+    assert_int_equal(OSMetaClass_getInstanceCount(&IOMemoryDescriptor_metaClass), 0); /* abstract */
+    assert_true(OSObject_isEqualTo(zoo.general, zoo.general));
+    assert_false(OSObject_isEqualTo(zoo.general, zoo.buffer));
+    close_zoo(&zoo);
+}
+
+static void om_4_a_saturated_count_is_pegged(void **state)
+{
+    int freed;
+    Probe *self = probe(&freed);
+
+    (void)state;
+    self->super.references = OSOBJECT_PEGGED - 1;
+    OSObject_retain(&self->super);
+    assert_int_equal(self->super.references, OSOBJECT_PEGGED);
+    OSObject_retain(&self->super);
+    OSObject_release(&self->super);
+    OSObject_release(&self->super);
+    OSObject_releaseWhen(&self->super, 100);
+    assert_int_equal(self->super.references, OSOBJECT_PEGGED);
+    assert_int_equal(OSObject_getRetainCount(&self->super), INT32_MAX);
+    assert_int_equal(freed, 0);
+    self->super.references = 1;
+    OSObject_release(&self->super);
+}
+
+static void om_8_round_page_tells_of_overflow(void **state)
+{
+    uint64_t rounded, x;
+
+    (void)state;
+    for (x = UINT64_MAX - PAGE_SIZE + 1; x != 0; x++) {
+        assert_int_equal(round_page_overflow(x, &rounded), x != -PAGE_SIZE);
+    }
+    assert_false(round_page_overflow(-PAGE_SIZE - 1, &rounded));
+    assert_int_equal(rounded, -PAGE_SIZE);
+    assert_false(round_page_overflow(0, &rounded));
+    assert_int_equal(rounded, 0);
+    assert_false(round_page_overflow(1, &rounded));
+    assert_int_equal(rounded, PAGE_SIZE);
+}
+
+static void om_9_null_objects(void **state)
+{
+    OSObject *const none = NULL;
+
+    (void)state;
+    assert_false(OSObject_init(none));
+    OSObject_retain(none);
+    OSObject_release(none);
+    OSObject_releaseWhen(none, 3);
+    OSObject_free(none);
+    assert_false(OSObject_taggedTryRetain(none, NULL));
+    assert_int_equal(OSObject_getRetainCount(none), 0);
+    assert_null(OSObject_getMetaClass(none));
+    assert_false(OSObject_isEqualTo(none, none));
+    assert_null(OSMetaClass_getClassName(NULL));
+    assert_null(OSMetaClass_getSuperClass(NULL));
+    assert_int_equal(OSMetaClass_getClassSize(NULL), 0);
+    assert_int_equal(OSMetaClass_getInstanceCount(NULL), 0);
+}
+
+static void om_9_null_descriptors(void **state)
+{
+    IOMemoryDescriptor *const none = NULL;
+    IOByteCount length = 7;
+    uint64_t offset = 7;
+    char byte = 7;
+
+    (void)state;
+    assert_false(IOMemoryDescriptor_initWithOptions(none, NULL, 0, 0, NULL, 0, NULL));
+    assert_int_equal(IOMemoryDescriptor_getDirection(none), 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(none), 0);
+    assert_int_equal(IOMemoryDescriptor_getFlags(none), 0);
+    assert_null(IOMemoryDescriptor_getMetaClass(none));
+    IOMemoryDescriptor_setTag(none, 1);
+    assert_int_equal(IOMemoryDescriptor_getTag(none), 0);
+    IOMemoryDescriptor_setVMTags(none, 1, 1);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(none, kernel_map), 0);
+    IOMemoryDescriptor_setMapperOptions(none, 1);
+    assert_int_equal(IOMemoryDescriptor_getMapperOptions(none), 0);
+    IOMemoryDescriptor_setContext(none, none);
+    assert_null(IOMemoryDescriptor_copyContext(none));
+    IOMemoryDescriptor_setDescriptorID(none);
+    assert_int_equal(IOMemoryDescriptor_getDescriptorID(none), 0);
+    IOMemoryDescriptor_setPreparationID(none);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(none), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(none, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_complete(none, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_readBytes(none, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(none, 0, &byte, 1), 0);
+    assert_int_equal(byte, 7);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(none, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(none), 0);
+    assert_int_equal(IOMemoryDescriptor_performOperation(none, 1, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(none, &offset), 0);
+    assert_int_equal(offset, 0);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(none, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnBadArgument);
+    IOMemoryDescriptor_free(none);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+}
+
+static void om_9_null_subclasses(void **state)
+{
+    IOPhysicalSegment list[1];
+    IOByteCount size = 7;
+
+    (void)state;
+    assert_false(
+        IOBufferMemoryDescriptor_initWithPhysicalMask(NULL, kernel_task, kIODirectionIn, 1, 1, 0));
+    assert_false(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, kernel_task,
+                                                                      kIODirectionIn, 1, 1, 0));
+    assert_int_equal(IOBufferMemoryDescriptor_getCapacity(NULL), 0);
+    IOBufferMemoryDescriptor_setLength(NULL, 1);
+    IOBufferMemoryDescriptor_setDirection(NULL, kIODirectionIn);
+    assert_false(IOBufferMemoryDescriptor_appendBytes(NULL, list, 1));
+    assert_null(IOBufferMemoryDescriptor_getBytesNoCopy(NULL));
+    assert_null(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
+    assert_null(IOBufferMemoryDescriptor_getMetaClass(NULL));
+    IOBufferMemoryDescriptor_free(NULL);
+    assert_false(IOSubMemoryDescriptor_initSubRange(NULL, (IOMemoryDescriptor *)NULL, 0, 0, 0));
+    assert_int_equal(IOSubMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOSubMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOSubMemoryDescriptor_getPhysicalSegment(NULL, 0, &size, 0), 0);
+    assert_int_equal(IOSubMemoryDescriptor_getPreparationID(NULL), 0);
+    IOSubMemoryDescriptor_free(NULL);
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
+    assert_int_equal(IOMultiMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMultiMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMultiMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
+    assert_int_equal(IOMultiMemoryDescriptor_getPreparationID(NULL), 0);
+    assert_null(IOMultiMemoryDescriptor_getMetaClass(NULL));
+    IOMultiMemoryDescriptor_free(NULL);
+    assert_false(
+        IOMemoryCursor_initWithSpecification((IOMemoryCursor *)NULL, count_segment, 0, 0, 1));
+    size = 7;
+    assert_int_equal(IOMemoryCursor_genPhysicalSegments(
+                         (IOMemoryCursor *)NULL, (IOMemoryDescriptor *)NULL, 0, list, 1, 0, &size),
+                     0);
+    assert_int_equal(size, 0);
+    assert_null(IOMemoryCursor_getMetaClass((IOMemoryCursor *)NULL));
+    assert_false(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 1));
+    assert_int_equal(IONaturalMemoryCursor_getPhysicalSegments(NULL, (IOMemoryDescriptor *)NULL, 0,
+                                                               list, 1, 0, NULL),
+                     0);
+}
+
+static void mach_codes_are_translated(void **state)
+{
+    (void)state;
+    assert_int_equal(IOReturn_fromKernel(KERN_SUCCESS), kIOReturnSuccess);
+    assert_int_equal(IOReturn_fromKernel(KERN_INVALID_ADDRESS), kIOReturnVMError);
+    assert_int_equal(IOReturn_fromKernel(KERN_PROTECTION_FAILURE), kIOReturnNotPermitted);
+    assert_int_equal(IOReturn_fromKernel(KERN_NO_SPACE), kIOReturnNoSpace);
+    assert_int_equal(IOReturn_fromKernel(KERN_INVALID_ARGUMENT), kIOReturnBadArgument);
+    assert_int_equal(IOReturn_fromKernel(KERN_FAILURE), kIOReturnError);
+    assert_int_equal(IOReturn_fromKernel(KERN_RESOURCE_SHORTAGE), kIOReturnNoResources);
+    assert_int_equal(IOReturn_fromKernel(KERN_NO_ACCESS), kIOReturnNotPrivileged);
+    assert_int_equal(IOReturn_fromKernel(KERN_MEMORY_ERROR), kIOReturnVMError);
+    assert_int_equal(IOReturn_fromKernel(KERN_ABORTED), kIOReturnAborted);
+    assert_int_equal(IOReturn_fromKernel(KERN_NOT_SUPPORTED), kIOReturnUnsupported);
+}
+
+#ifdef DEBUG
+static void a_stranger_in_a_void_pointer_is_caught(void **state)
+{
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    void *stranger = cursor;
+    bool died;
+
+    (void)state;
+    died = HOST_EXPECT_FATAL(IOMemoryDescriptor_prepare(stranger, 0));
+    assert_true(died);
+    OSObject_release(cursor);
+}
+#endif
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BALANCED(om_1_counts_references_and_frees_once),
+        BALANCED(om_1_release_when_frees_early),
+        BALANCED(retaining_a_dying_object_is_fatal),
+        BALANCED(om_2_casts_follow_the_class_tree),
+        BALANCED(om_3_class_objects_name_the_dynamic_class),
+        BALANCED(om_4_a_saturated_count_is_pegged),
+        BALANCED(om_8_round_page_tells_of_overflow),
+        BALANCED(om_9_null_objects),
+        BALANCED(om_9_null_descriptors),
+        BALANCED(om_9_null_subclasses),
+        BALANCED(mach_codes_are_translated),
+#ifdef DEBUG
+        BALANCED(a_stranger_in_a_void_pointer_is_caught),
+#endif
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/sim/sim_cache.h"
+
+#include "kernel/cache.h"
+
+struct sim_cache sim_cache;
+
+static uint64_t lines(volatile const void *address, uint64_t size)
+{
+    const uint64_t first = (uint64_t)address / SIM_CACHE_LINE;
+    const uint64_t end = ((uint64_t)address + size + SIM_CACHE_LINE - 1) / SIM_CACHE_LINE;
+
+    return size == 0 ? 0 : end - first;
+}
+
+void cache_clean(volatile const void *address, uint64_t size)
+{
+    sim_cache.cleaned += lines(address, size);
+    sim_cache.barriers++;
+}
+
+void cache_clean_invalidate(volatile const void *address, uint64_t size)
+{
+    sim_cache.flushed += lines(address, size);
+    sim_cache.barriers++;
+}

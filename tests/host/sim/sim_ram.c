@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/sim/sim_ram.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "kernel/mmu.h"
+
+unsigned sim_irq_masked;
+bool sim_in_handler;
+
+static struct page_range attached[PAGE_RANGES_MAX];
+static unsigned attached_count;
+
+void sim_ram_attach(const struct page_range *banks, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        void *where = phys_to_virt(paddr(banks[i].base & ~PAGE_MASK));
+        void *got = mmap(where, banks[i].size + PAGE_SIZE, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+        if (got != where) {
+            perror("sim_ram: mmap");
+            abort();
+        }
+        attached[attached_count++] = banks[i];
+    }
+}
+
+void sim_ram_detach(void)
+{
+    while (attached_count > 0) {
+        attached_count--;
+        munmap(phys_to_virt(paddr(attached[attached_count].base & ~PAGE_MASK)),
+               attached[attached_count].size + PAGE_SIZE);
+    }
+}
+
+uint64_t sim_random(uint64_t *state)
+{
+    *state += 0x9e3779b97f4a7c15u; /* splitmix64 */
+    uint64_t x = *state;
+
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/sim/sim_tlb.h"
+
+#include <string.h>
+
+#include "boot/boot_info.h"
+#include "kernel/mmu/mmu_arch.h"
+
+#define SLOTS 65536
+
+struct slot {
+    vaddr_t va; /* page; 0: unused */
+    uint16_t asid;
+    bool global;
+    struct mmu_translation translation; /* of the page's first byte */
+};
+
+struct boot_info boot_info;
+bool sim_tlb_notes_stores;
+
+static struct slot slots[SLOTS];
+static struct mmu_space lower; /* TTBR0 */
+static uint64_t flushes;
+
+static struct slot *slot_of(vaddr_t va, uint16_t asid)
+{
+    return &slots[((va >> PAGE_SHIFT) * 31 + asid) % SLOTS];
+}
+
+bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
+{
+    const bool kernel = va >= MMU_KERNEL_VA_BASE;
+    const uint16_t asid = kernel ? 0 : lower.asid;
+    struct slot *slot = slot_of(va, asid);
+
+    va &= ~PAGE_MASK;
+    if (slot->va != va || slot->asid != asid) {
+        struct mmu_translation now;
+
+        if (!mmu_translate(kernel ? mmu_kernel : &lower, va, &now) ||
+            !(now.attributes.access & MMU_READ))
+            return false; /* an invalid entry is never cached */
+        *slot = (struct slot){va, asid, kernel, now};
+    }
+    *out = slot->translation;
+    return true;
+}
+
+void sim_tlb_reset(void)
+{
+    memset(slots, 0, sizeof(slots));
+    mmu_table_alloc(&mmu_kernel->root);
+    mmu_table_alloc(&boot_info.empty_root_table);
+    mmu_space_activate(NULL);
+}
+
+uint64_t sim_tlb_flushes(void)
+{
+    return flushes;
+}
+
+void mmu_arch_flush_page(vaddr_t va, uint16_t asid)
+{
+    struct slot *slot = slot_of(va, va >= MMU_KERNEL_VA_BASE ? 0 : asid);
+
+    flushes++;
+    if (slot->va == (va & ~PAGE_MASK) && (slot->global || slot->asid == asid))
+        slot->va = 0;
+}
+
+void mmu_arch_flush_asid(uint16_t asid)
+{
+    flushes++;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (!slots[i].global && slots[i].asid == asid)
+            slots[i].va = 0;
+    }
+}
+
+void mmu_arch_flush_all(void)
+{
+    flushes++;
+    memset(slots, 0, sizeof(slots));
+}
+
+void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
+{
+    lower = (struct mmu_space){.root = root, .asid = asid, .user = true};
+}
+
+unsigned mmu_arch_asid_count(void)
+{
+    return SIM_ASIDS;
+}
+
+bool mmu_arch_note_stores(void)
+{
+    return sim_tlb_notes_stores;
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/sim/sim_virtq.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernel/mmu.h"
+
+/* The rings as the specification lays them out, found by address alone. */
+static uint16_t *avail_ring(const struct sim_device *device)
+{
+    return phys_to_virt(virtq_avail_address(device->queue));
+}
+
+static uint8_t *used_ring(const struct sim_device *device)
+{
+    return phys_to_virt(virtq_used_address(device->queue));
+}
+
+static uint16_t *avail_event(const struct sim_device *device)
+{
+    return (uint16_t *)(used_ring(device) + 4 + 8 * virtq_size(device->queue));
+}
+
+static uint16_t *used_flags(const struct sim_device *device)
+{
+    return (uint16_t *)used_ring(device);
+}
+
+void sim_device_create(struct sim_device *device, unsigned size, unsigned chain_entries,
+                       bool tables, bool event_index)
+{
+    struct virtq_setup setup = {.size = size,
+                                .index = 5,
+                                .chain_entries = chain_entries,
+                                .indirect = tables,
+                                .event_index = event_index,
+                                .doorbell = &device->doorbell};
+
+    *device = (struct sim_device){.doorbell = SIM_DOORBELL_IDLE, .event_index = event_index};
+    assert_int_equal(virtq_create(&setup, &device->queue), kIOReturnSuccess);
+    assert_int_equal(virtq_desc_address(device->queue).value % 16, 0);
+    assert_int_equal(virtq_avail_address(device->queue).value % 2, 0);
+    assert_int_equal(virtq_used_address(device->queue).value % 4, 0);
+}
+
+void sim_device_destroy(struct sim_device *device)
+{
+    virtq_destroy(device->queue);
+}
+
+bool sim_device_notified(struct sim_device *device)
+{
+    if (device->doorbell == SIM_DOORBELL_IDLE)
+        return false;
+    assert_int_equal(device->doorbell, 5);
+    device->doorbell = SIM_DOORBELL_IDLE;
+    device->notified++;
+    return true;
+}
+
+static void add_entry(struct sim_chain *chain, const uint8_t *at, bool last)
+{
+    struct sim_entry entry;
+    uint16_t flags;
+
+    memcpy(&entry.address, at, 8);
+    memcpy(&entry.length, at + 8, 4);
+    memcpy(&flags, at + 12, 2);
+    entry.write = (flags & VIRTQ_WRITE) != 0;
+    assert_int_equal((flags & VIRTQ_NEXT) == 0, last);
+    assert_int_equal(flags & VIRTQ_INDIRECT, 0);
+    assert_int_not_equal(entry.length, 0);
+    /* What the device reads comes before what it writes (section 2.7.4.2). */
+    assert_false(!entry.write && chain->writable != 0);
+    assert_in_range(chain->count, 0, SIM_ENTRIES_MAX - 1);
+    chain->writable += entry.write ? entry.length : 0;
+    chain->entries[chain->count++] = entry;
+}
+
+static void walk(struct sim_chain *chain, const uint8_t *table, unsigned entries, unsigned at,
+                 unsigned *visited)
+{
+    uint16_t flags, next;
+
+    *visited = 0;
+    do {
+        assert_in_range(at, 0, entries - 1);
+        assert_in_range(++*visited, 1, entries); /* no loop */
+        memcpy(&flags, table + 16 * at + 12, 2);
+        memcpy(&next, table + 16 * at + 14, 2);
+        add_entry(chain, table + 16 * at, (flags & VIRTQ_NEXT) == 0);
+        at = next;
+    } while ((flags & VIRTQ_NEXT) != 0);
+}
+
+bool sim_device_take(struct sim_device *device, struct sim_chain *chain)
+{
+    const unsigned size = virtq_size(device->queue);
+    const uint16_t *avail = avail_ring(device);
+    const uint8_t *ring = phys_to_virt(virtq_desc_address(device->queue));
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags;
+
+    if (device->event_index)
+        *avail_event(device) = device->taken;
+    else
+        *used_flags(device) = device->no_notify ? VIRTQ_USED_NO_NOTIFY : 0;
+    if (avail[1] == device->taken)
+        return false;
+    assert_in_range((uint16_t)(avail[1] - device->taken), 1, size);
+
+    *chain = (struct sim_chain){.head = avail[2 + device->taken % size]};
+    device->taken++;
+    assert_in_range(chain->head, 0, size - 1);
+    memcpy(&address, ring + 16 * chain->head, 8);
+    memcpy(&length, ring + 16 * chain->head + 8, 4);
+    memcpy(&flags, ring + 16 * chain->head + 12, 2);
+    if ((flags & VIRTQ_INDIRECT) != 0) {
+        assert_int_equal(flags, VIRTQ_INDIRECT);
+        assert_int_equal(length % 16, 0);
+        walk(chain, phys_to_virt(paddr(address)), length / 16, 0, &chain->ring_entries);
+        assert_int_equal(chain->ring_entries, length / 16); /* no entry unused */
+        chain->ring_entries = 1;
+    } else {
+        walk(chain, ring, size, chain->head, &chain->ring_entries);
+    }
+    return true;
+}
+
+void sim_device_set_used_index(struct sim_device *device, uint16_t index)
+{
+    device->used = index;
+    memcpy(used_ring(device) + 2, &index, 2);
+}
+
+bool sim_device_give(struct sim_device *device, uint32_t id, uint32_t length)
+{
+    const unsigned size = virtq_size(device->queue);
+    const uint16_t *avail = avail_ring(device);
+    uint8_t *element = used_ring(device) + 4 + 8 * (device->used % size);
+
+    memcpy(element, &id, 4);
+    memcpy(element + 4, &length, 4);
+    sim_device_set_used_index(device, (uint16_t)(device->used + 1));
+    if (device->event_index)
+        return (uint16_t)(device->used - 1) == avail[2 + size]; /* used_event, just passed */
+    return (avail[0] & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
+}

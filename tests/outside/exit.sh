@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# How images end that have a libc (tests/images/exit.c) and that have none (nolibc.c).
+. tests/outside/tap.bash
+
+# Nothing in $out is a symbol of a libc.
+no_libc()
+{
+    ended 0 && ! said ' [A-V] (_impure_ptr|__errno|_malloc_r|_vfprintf_r|__sinit|exit)$'
+}
+
+for variant in gcc-debug gcc-release clang-debug clang-release; do
+    images=$BUILD/$variant/tests/images
+
+    run qemu/run.sh -t 20 "$images/exit.elf"
+    check "$variant: the status of main is QEMU's" ended 42
+    check "$variant: exit runs atexit functions and flushes stdio" \
+        said 'buffered text without a newline and atexit ran'
+
+    run qemu/run.sh -t 20 -a a=b "$images/nolibc.elf"
+    check "$variant: an image without libc boots, sleeps and ends" ended 0
+    check "$variant: it has read its device tree" said '^no libc: GICv.*bootargs "a=b"$'
+    run "${NM:-nm}" "$images/nolibc.elf"
+    check "$variant: nothing of a libc is in it" no_libc
+done

@@ -1,0 +1,21 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Boot tests/images/panics.c once for each panic in panics.tsv: it must say the
+# words there and end with status 3 at once.
+. tests/outside/tap.bash
+
+# panic NAME: boot the image for it.
+panic()
+{
+    run qemu/run.sh -t 20 -a "panic=$1" "$BUILD/gcc-debug/tests/images/panics.elf"
+}
+
+while IFS=$'\t' read -r name words; do
+    panic "$name"
+    check "panic $name ends with 3" ended 3
+    check "panic $name says: $words" grep -qF -- "$words" "$out"
+done <tests/outside/panics.tsv
+
+panic none
+check "a name that is no panic ends with 2" ended 2

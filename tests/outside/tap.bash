@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# For test scripts (tests/outside/X.sh), which are run from the top of the tree with the
+# build folder in BUILD: TAP from bash. Ends the script's plan by itself.
+#
+#   run COMMAND...            run it; its output goes to $out, its status to $status
+#   check "what" TEST...      one test: TEST is a command that succeeds
+#   said PATTERN              a line of $out matches the extended regular expression
+#   ended STATUS              $status is this, and $out said nothing of a bash error
+set -uo pipefail
+
+work=$(mktemp -d)
+out=$work/out
+status=0
+tap_number=0
+tap_failed=0
+
+tap_end()
+{
+    echo "1..$tap_number"
+    rm -rf "$work"
+    exit $tap_failed
+}
+trap tap_end EXIT
+echo "TAP version 13"
+
+run()
+{
+    "$@" >"$out" 2>&1 </dev/null
+    status=$?
+}
+
+check()
+{
+    local what=$1
+    shift
+    tap_number=$((tap_number + 1))
+    if "$@"; then
+        echo "ok $tap_number - $what"
+        return
+    fi
+    echo "not ok $tap_number - $what"
+    echo "# status $status, output:"
+    sed 's/^/#   /' "$out"
+    tap_failed=1
+}
+
+said()
+{
+    tr -d '\r' <"$out" | grep -qE -- "$1"
+}
+
+ended()
+{
+    [ "$status" = "$1" ] && ! said 'line [0-9]+: .*(command not found|syntax error|unbound variable)'
+}

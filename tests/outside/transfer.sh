@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The main job as people start it: files of every kind of length arrive, on every
+# machine, and whatever is wrong with the command line is one clear line.
+. tests/outside/tap.bash
+
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT T IMAGE LLVM DEBUG V
+
+# transfer VARIABLE=VALUE...
+transfer()
+{
+    run make -s --no-print-directory O="$BUILD" run "$@"
+}
+
+arrived()
+{
+    ended 0 && said '^verified: what arrived '
+}
+
+# refused STATUS "words": a line with these words, and nothing was booted.
+refused()
+{
+    ended "$1" && said "$2" && ! said '^verified'
+}
+
+# sample LENGTH: a file of that length, different at every place.
+sample()
+{
+    seq 3000000 | head -c "$1" >"$work/file $1,x"
+    echo "$work/file $1,x"
+}
+
+for length in 0 1 511 512 513 4095 4097 1000003 20000000; do
+    file=$(sample $length)
+    cp "$file" "$work/copy"
+    chmod a-w "$file"
+    transfer FILE="$file" OUT="$work/out $length"
+    check "$length bytes arrive" arrived
+    check "$length bytes come out" cmp "$file" "$work/out $length"
+    check "$length bytes are left alone" cmp "$file" "$work/copy"
+    check "$length bytes: no CPU copied one" eval \
+        '[ "$length" = 0 ] || said "copied by the CPU.* 0( |$)|(^| )0 bytes copied"'
+done
+for profile in qemu/profiles/*; do
+    profile=${profile##*/}
+    transfer MACHINE="$profile" FILE="$work/file 1000003,x" OUT="$work/$profile"
+    check "$profile moves a file" arrived
+    check "$profile writes it" cmp "$work/file 1000003,x" "$work/$profile"
+done
+transfer
+check "without FILE there is a sample" arrived
+check "without FILE it says so" said '^no FILE given: moving a sample of [0-9]+ bytes$'
+transfer LLVM=1 FILE="$work/file 4097,x"
+check "clang's build moves a file" arrived
+
+good="$work/file 513,x"
+transfer FILE="$work/none"
+check "a missing FILE" refused 2 "$work/none: no such file"
+transfer FILE="$work"
+check "a FILE that is a directory" refused 2 "$work: is a directory"
+transfer FILE=/dev/zero
+check "a FILE that has no length" refused 2 '/dev/zero: not a regular file'
+transfer FILE="$good" OUT="$good"
+check "OUT that is FILE" refused 2 'OUT is FILE itself'
+ln "$good" "$work/link"
+transfer FILE="$good" OUT="$work/link"
+check "OUT that is another name of FILE" refused 2 'OUT is FILE itself'
+transfer FILE="$good" OUT="$work/none/out"
+check "OUT where there is no folder" refused 2 "$work/none/out: cannot be written"
+transfer FILE="$good" OUT="$work"
+check "OUT that is a directory" refused 2 "$work: is a directory"
+transfer FILE="$good" OUT=/dev/null
+check "OUT that is a device" refused 2 '/dev/null: not a regular file'
+transfer FILE="$good" MACHINE=nonsense
+check "an unknown MACHINE" refused 2 "unknown machine 'nonsense'; there are: .*default"
+transfer FILE="$good" QEMU=/none
+check "a QEMU that is not there" refused 2 'QEMU=/none: not found'
+transfer FILE="$good" QEMU_EXTRA=-nonsense
+check "an option that QEMU does not know" refused 2 'could not start'
+transfer IMAGE=nonsense
+check "an unknown IMAGE" refused 2 "no image is called 'nonsense'"
+
+# The comparison is a real one: an image that lies about what it saw, and a QEMU
+# that hands out another file than FILE.
+cat >"$work/other-file" <<'END'
+#!/bin/bash
+arguments=("$@")
+for i in "${!arguments[@]}"; do
+    arguments[i]=${arguments[i]/filename=*file 513,,x/filename="$OTHER"}
+done
+exec qemu-system-aarch64 "${arguments[@]}"
+END
+chmod +x "$work/other-file"
+sample 513 >/dev/null
+head -c 512 "$good" >"$work/other"
+printf x >>"$work/other"
+echo old >"$work/kept"
+run env OTHER="$work/other" QEMU="$work/other-file" \
+    qemu/transfer.sh -i "$good" -o "$work/kept" "$BUILD/gcc-release/tests/images/transfer.elf"
+check "one wrong byte is found" refused 1 'WRONG BYTES'
+check "and OUT is left as it was" eval '[ "$(cat "$work/kept")" = old ]'
+check "and nothing is left beside it" eval '! compgen -G "$work/kept.*"'
