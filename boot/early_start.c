@@ -36,7 +36,7 @@ void early_start(uint64_t entry_x0, unsigned entry_level, struct early_mmu_regis
     early_mmu_build(devicetree, size, registers);
 
     boot_info.entry_level = entry_level;
-    boot_info.devicetree = paddr(size != 0 ? devicetree : 0);
-    boot_info.kernel_root_table = paddr(registers->root);
-    boot_info.empty_root_table = paddr(registers->empty);
+    boot_info.devicetree = size != 0 ? devicetree : 0;
+    boot_info.kernel_root_table = registers->root;
+    boot_info.empty_root_table = registers->empty;
 }

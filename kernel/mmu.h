@@ -4,10 +4,8 @@
  * half (TTBR1), an address space for the lower half (TTBR0) is a struct
  * mmu_space of its own.
  *
- * The kernel sees all RAM, and the devices it asked for, at
- * DIRECT_MAP_BASE + physical address. The image itself is linked there, so its
- * text has no writable alias. MMU_KERNEL_VA_BASE up is for mappings that need
- * an address of their own.
+ * RAM has its place in the direct map (direct_map.h); MMU_KERNEL_VA_BASE up is for
+ * mappings that need an address of their own.
  */
 #ifndef KERNEL_MMU_H
 #define KERNEL_MMU_H
@@ -15,10 +13,6 @@
 #include "kernel/kern_return.h"
 #include "kernel/types.h"
 
-#ifndef DIRECT_MAP_BASE /* host builds have their own */
-#define DIRECT_MAP_BASE 0xffff000000000000UL
-#endif
-#define DIRECT_MAP_SIZE    0x0000400000000000UL /* 64 TiB */
 #define MMU_KERNEL_VA_BASE 0xffff800000000000UL
 #define MMU_KERNEL_VA_END  0xffffc00000000000UL
 #define MMU_USER_VA_BASE   0x0000000000001000UL /* page 0 is never mapped */
@@ -35,7 +29,7 @@
  */
 #define MMU_CLEAN 0x10u
 
-/* Memory types, as MAIR indices (spec file 10, section 2.4). */
+/* Memory types, as MAIR indices (Arm ARM D8.6.4). */
 enum mmu_memory {
     MMU_NORMAL = 0, /* write-back, inner shareable */
     MMU_WRITE_THROUGH,
@@ -53,17 +47,6 @@ struct mmu_attributes {
 
 struct mmu_space;
 extern struct mmu_space *const mmu_kernel;
-
-static inline void *phys_to_virt(paddr_t pa)
-{
-    return (void *)(DIRECT_MAP_BASE + pa.value);
-}
-
-/* Only for addresses in the direct map (image, heap, phys_to_virt results). */
-static inline paddr_t virt_to_phys(const void *va)
-{
-    return paddr((uint64_t)va - DIRECT_MAP_BASE);
-}
 
 /* A new, empty lower-half space. KERN_RESOURCE_SHORTAGE. Destroy unmaps what is left. */
 kern_return_t mmu_space_create(struct mmu_space **space);

@@ -7,6 +7,7 @@
 #include "boot/boot_info.h"
 #include "boot/translation.h"
 #include "kernel/console.h"
+#include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/init.h"
 #include "kernel/mmu.h"
@@ -45,11 +46,11 @@ _Noreturn void startup(void)
     memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));
     __asm__ volatile("msr daifclr, #5"); /* SError and FIQ: nothing may raise them */
 
-    if (boot_info.devicetree.value == 0) {
+    if (boot_info.devicetree == 0) {
         kprintf("boot: no device tree, neither in x0 nor at the base of RAM\n");
         kernel_exit(EXIT_STATUS_USAGE);
     }
-    devicetree_init(boot_info.devicetree);
+    devicetree_init(paddr(boot_info.devicetree));
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
     page_init();
     task_init();

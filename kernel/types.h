@@ -26,6 +26,19 @@ typedef struct {
 /* CPU virtual address, bytes, in whichever address space the context names. */
 typedef uintptr_t vaddr_t;
 
+/*
+ * What a device puts on its bus to reach memory, bytes: the physical address where
+ * nothing translates in between, an I/O address of that device's own where an IOMMU does.
+ */
+typedef struct {
+    uint64_t value;
+} ioaddr_t;
+
+static inline ioaddr_t ioaddr(uint64_t value)
+{
+    return (ioaddr_t){value};
+}
+
 static inline paddr_t paddr(uint64_t value)
 {
     return (paddr_t){value};

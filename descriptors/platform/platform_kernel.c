@@ -7,6 +7,7 @@
 #include "descriptors/platform.h"
 #include "kernel/cache.h"
 #include "kernel/console.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The platform seam's kernel memory by its addresses: pageable memory, pins, cached pages. */
 #include "descriptors/platform.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"

@@ -2,6 +2,7 @@
 /* The platform seam's virtual memory over this project's own kernel. */
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/platform_vm.h"
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"

@@ -4,10 +4,10 @@
 
 #include "drivers/virtio/blk_private.h"
 #include "kernel/console.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"
-#include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 

@@ -2,8 +2,8 @@
 /* Disk requests: cutting them into chains, and finishing them. */
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/blk_private.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
-#include "kernel/mmu.h"
 #include "kernel/panic.h"
 
 #define SECTOR_MASK ((uint64_t)VIRTIO_BLK_SECTOR - 1)

@@ -5,9 +5,9 @@
 #include "drivers/virtio/queue_private.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/mmio.h"
-#include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 

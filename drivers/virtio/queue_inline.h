@@ -5,7 +5,6 @@
 
 #include "drivers/virtio/queue_private.h"
 #include "kernel/cpu.h"
-#include "kernel/mmu.h"
 #include "kernel/panic.h"
 
 /* Bit positions in virtq_desc.rest. */

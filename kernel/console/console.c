@@ -2,7 +2,7 @@
 #include "kernel/console.h"
 
 #include "boot/early_pl011.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 
 static struct console *current; /* NULL: the UART at its fixed address, mapped by boot */
 

@@ -11,7 +11,7 @@
 
 #include "kernel/console.h"
 #include "kernel/devicetree/devicetree_private.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 

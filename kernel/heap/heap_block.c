@@ -8,8 +8,8 @@
  * stays when it becomes empty, so that a lone object that comes and goes costs
  * no page each time; heap_trim gives it back.
  */
+#include "kernel/direct_map.h"
 #include "kernel/heap/heap_private.h"
-#include "kernel/mmu.h"
 #include "kernel/page/page_arch.h"
 #include "kernel/page/page_private.h"
 #include "kernel/panic.h"

@@ -6,6 +6,7 @@
  */
 #include "boot/boot_info.h"
 #include "kernel/devicetree.h"
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
@@ -80,7 +81,7 @@ void mmu_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
 
-    mmu_kernel->root = boot_info.kernel_root_table;
+    mmu_kernel->root = paddr(boot_info.kernel_root_table);
     mmu_dirty_init();
     for (unsigned i = 0; i < machine->memory_count; i++) {
         uint64_t start = (machine->memory[i].base.value + PAGE_MASK) & ~PAGE_MASK;

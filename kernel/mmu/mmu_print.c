@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The printer of live tables. */
 #include "kernel/console.h"
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/mmu/mmu_private.h"
 

@@ -7,6 +7,7 @@
  * a translation of its last owner.
  */
 #include "boot/boot_info.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/mmu.h"
 #include "kernel/mmu/mmu_arch.h"
@@ -78,7 +79,7 @@ void mmu_space_destroy(struct mmu_space *space)
 static void give_asid(struct mmu_space *space)
 {
     if (next_asid == mmu_arch_asid_count()) {
-        mmu_arch_set_lower_root(boot_info.empty_root_table, ASID_NONE);
+        mmu_arch_set_lower_root(paddr(boot_info.empty_root_table), ASID_NONE);
         mmu_arch_flush_begin();
         mmu_arch_flush_all();
         mmu_arch_flush_end();
@@ -93,7 +94,7 @@ void mmu_space_activate(struct mmu_space *space)
 {
     active = space;
     if (!space) {
-        mmu_arch_set_lower_root(boot_info.empty_root_table, ASID_NONE);
+        mmu_arch_set_lower_root(paddr(boot_info.empty_root_table), ASID_NONE);
         return;
     }
     if (space->generation != generation)

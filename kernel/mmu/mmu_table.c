@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tables: the walk, the store, and their life between page allocator and TLB. */
+#include "kernel/direct_map.h"
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/page.h"

@@ -2,9 +2,9 @@
 /* Allocating and freeing. Single pages take the short way through the cache. */
 #include "kernel/page.h"
 
+#include "kernel/direct_map.h"
 #include "kernel/inject.h"
 #include "kernel/irq.h"
-#include "kernel/mmu.h"
 #include "kernel/page/page_arch.h"
 #include "kernel/page/page_private.h"
 

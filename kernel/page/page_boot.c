@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start-up of the page allocator: the machine's RAM without what is in use already. */
 #include "kernel/devicetree.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page/page_private.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"

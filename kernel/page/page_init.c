@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kernel/console.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page/page_private.h"
 
 #define SECTION_RECORDS (SECTION_PAGES * sizeof(struct page)) /* bytes of one section's records */

@@ -2,6 +2,7 @@
 /* Ranges of an address space: entering, removing, protecting, looking up. */
 #include "kernel/vm_map.h"
 
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/inject.h"
 #include "kernel/page.h"

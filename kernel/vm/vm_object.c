@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
-#include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
 #include "kernel/panic.h"

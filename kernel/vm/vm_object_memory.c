@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The cache mode of an object's pages. */
 #include "kernel/cache.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable objects: the queue of volatile ones, and taking their pages. */
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
 #include "kernel/vm/vm_object_private.h"

@@ -2,6 +2,7 @@
 /* Pinning the pages of a range, and copying to and from a range. */
 #include <string.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"

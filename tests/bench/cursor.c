@@ -7,7 +7,7 @@
 
 #include "descriptors/IOMemoryCursor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
 

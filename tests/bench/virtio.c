@@ -9,6 +9,7 @@
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/cpu.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"

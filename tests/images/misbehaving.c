@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/heap.h"
 #include "kernel/irq.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/panic.h"
 #include "kernel/vm_map.h"

@@ -7,6 +7,7 @@
 
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
+#include "kernel/direct_map.h"
 #include "kernel/exception.h"
 #include "kernel/mmu.h"
 #include "kernel/panic.h"
@@ -177,7 +178,7 @@ TEST(image_has_its_final_permissions)
 
 TEST(devicetree_is_whole_and_read_only)
 {
-    const char *blob = phys_to_virt(boot_info.devicetree);
+    const char *blob = phys_to_virt(paddr(boot_info.devicetree));
     uint32_t size = fdt_totalsize(blob);
 
     ASSERT_EQ(fdt_check_header(blob), 0);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "tests/harness/harness.h"
 

@@ -6,7 +6,7 @@
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "tests/harness/harness.h"
 

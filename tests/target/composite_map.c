@@ -9,6 +9,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/OSArray.h"
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"

@@ -2,6 +2,7 @@
 /* Memory cursors on the machine: a sample of the random cases, real pages, an interrupt's walk. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/timer.h"
 #include "kernel/vm_map.h"

@@ -4,6 +4,7 @@
 
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMemoryDescriptor.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"

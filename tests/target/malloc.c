@@ -7,6 +7,7 @@
 #include "descriptors/IOMallocAccounting.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOProcessorCache.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"

@@ -10,6 +10,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMemoryMap.h"
 #include "descriptors/IOMemoryMapping.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"

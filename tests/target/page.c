@@ -2,7 +2,7 @@
 /* The page allocator on a real machine: its RAM, and that the pages are memory. */
 #include "kernel/page.h"
 #include "kernel/devicetree.h"
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 #include "tests/harness/harness.h"
 
 extern char __image_start[], __image_end[];

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
-#include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "tests/harness/harness.h"
 

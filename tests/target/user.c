@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"
 #include "kernel/timer.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Faults of the kernel in its own address space: what tests/host/machine/vm_map_test.c shows, by the real CPU.
+/* Faults of the kernel in its own address space: what tests/host/machine/vm_map_test.c shows, by
+ * the real CPU.
  */
 #include <string.h>
 

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/heap/heap_private.h"
-#include "kernel/mmu.h"
 #include "tests/host/sim/sim_ram.h"
 
 static const struct page_range ram = {0x40000000, 64 * SIM_MIB};

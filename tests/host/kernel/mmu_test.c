@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_ram.h"

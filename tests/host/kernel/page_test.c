@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
-#include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_ram.h"
 

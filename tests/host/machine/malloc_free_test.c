@@ -13,6 +13,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/OSObject.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/inject.h"
 #include "kernel/irq.h"

@@ -14,6 +14,7 @@
 #include "descriptors/IOMalloc.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOProcessorCache.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "tests/host/machine/sim_machine.h"

@@ -6,6 +6,7 @@
 
 #include "boot/boot_info.h"
 #include "kernel/devicetree.h"
+#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/page.h"
@@ -39,7 +40,7 @@ void sim_machine_start(uint64_t ram_bytes)
     machine.memory[0] = (struct devicetree_range){paddr(bank.base), bank.size};
     machine.memory_count = 1;
     sim_tlb_reset();
-    boot_info.kernel_root_table = mmu_kernel->root;
+    boot_info.kernel_root_table = mmu_kernel->root.value;
     mmu_init();
     task_init();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where ranges lie, what they allow, and what pins do, over the real page tables. */
+#include "kernel/direct_map.h"
 #include "tests/host/machine/vm_fixture.h"
 
 static void wiring_is_all_or_nothing(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
+#include "kernel/direct_map.h"
 #include "tests/host/machine/vm_fixture.h"
 
 /* Is a page absent until it is touched, and zero then, even if its RAM was used before? */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every way to the bytes: maps, readBytes and writeBytes, a device, and their owner. */
+#include "kernel/direct_map.h"
 #include "tests/host/model/model.h"
 
 static uint8_t bytes[TRANSFER_MAX], expected[TRANSFER_MAX];

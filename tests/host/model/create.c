@@ -5,6 +5,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/platform.h"
+#include "kernel/direct_map.h"
 #include "tests/host/model/model.h"
 
 /* Where descriptors may lie: neighbours in one task, or RAM. */

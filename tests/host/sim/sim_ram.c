@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 
 unsigned sim_irq_masked;
 bool sim_in_handler;

@@ -3,6 +3,7 @@
 #ifndef TESTS_HOST_SIM_RAM_H
 #define TESTS_HOST_SIM_RAM_H
 
+#include "kernel/direct_map.h"
 #include "kernel/page/page_private.h"
 
 #define SIM_MIB ((uint64_t)1 << 20)

@@ -48,9 +48,12 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
 
 void sim_tlb_reset(void)
 {
+    paddr_t empty;
+
     memset(slots, 0, sizeof(slots));
     mmu_table_alloc(&mmu_kernel->root);
-    mmu_table_alloc(&boot_info.empty_root_table);
+    mmu_table_alloc(&empty);
+    boot_info.empty_root_table = empty.value;
     mmu_space_activate(NULL);
 }
 

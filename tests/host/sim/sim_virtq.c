@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "kernel/mmu.h"
+#include "kernel/direct_map.h"
 
 /* The rings as the specification lays them out, found by address alone. */
 static uint16_t *avail_ring(const struct sim_device *device)
