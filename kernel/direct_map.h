@@ -18,7 +18,8 @@
 #endif
 #define DIRECT_MAP_SIZE 0x0000400000000000UL /* bytes: 64 TiB */
 
-/* Where the kernel sees a physical address. Whether anything is mapped there is the caller's to know. */
+/* Where the kernel sees a physical address. Whether anything is mapped there is the caller's to
+ * know. */
 static inline void *phys_to_virt(paddr_t pa)
 {
     return (void *)(DIRECT_MAP_BASE + pa.value);

@@ -23,11 +23,13 @@ void inject_end(struct inject_report *out)
 
 bool inject_fails(enum inject_point kind)
 {
-    if (!counting)
+    if (!counting) {
         return false;
+    }
     report.passed[kind]++;
-    if (countdown == 0 || --countdown != 0)
+    if (countdown == 0 || --countdown != 0) {
         return false;
+    }
     report.failed = true;
     report.kind = kind;
     return true;

@@ -17,8 +17,9 @@ static bool pmu_present(void)
 
 bool pmu_start(void)
 {
-    if (!pmu_present() || !(cpu_read_sysreg(pmceid0_el0) >> EVENT_INST_RETIRED & 1))
+    if (!pmu_present() || (cpu_read_sysreg(pmceid0_el0) >> EVENT_INST_RETIRED & 1) == 0) {
         return false;
+    }
     cpu_write_sysreg(pmevtyper0_el0, EVENT_INST_RETIRED);
     cpu_write_sysreg(pmcr_el0, PMCR_ENABLE);
     cpu_write_sysreg(pmcntenset_el0, 1);

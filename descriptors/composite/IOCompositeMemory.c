@@ -19,7 +19,6 @@ static bool is_inside(const struct IOCompositeMemory *self, IOMemoryDescriptor *
                       uint32_t search)
 {
     struct IOCompositeMemory *composite = (struct IOCompositeMemory *)memory;
-    UInt32 i;
 
     if (memory == &self->super) {
         return true;
@@ -28,7 +27,7 @@ static bool is_inside(const struct IOCompositeMemory *self, IOMemoryDescriptor *
         return false; /* no composite, or seen before */
     }
     composite->visited = search;
-    for (i = 0; i < composite->count; i++) {
+    for (UInt32 i = 0; i < composite->count; i++) {
         if (is_inside(self, composite->parts[i].memory, search)) {
             return true;
         }
@@ -148,7 +147,6 @@ IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
 {
     struct IOCompositeMemory *self = composite_of(base);
     IOReturn status = kIOReturnSuccess;
-    UInt32 i;
 
     if (base->wireCount == 0) {
         return kIOReturnNotReady;
@@ -156,7 +154,7 @@ IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
     if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
-    for (i = 0; i < self->count; i++) {
+    for (UInt32 i = 0; i < self->count; i++) {
         const IOReturn part = IOMemoryDescriptor_complete(self->parts[i].memory, direction);
 
         if (part != kIOReturnSuccess) {
@@ -173,9 +171,8 @@ uint64_t composite_get_preparation_id(IOMemoryDescriptor *base)
     struct IOCompositeMemory *self = composite_of(base);
     uint64_t answer = kIOPreparationIDAlwaysPrepared;
     bool changed = base->reserved.preparationID == kIOPreparationIDUnprepared;
-    UInt32 i;
 
-    for (i = 0; i < self->count; i++) {
+    for (UInt32 i = 0; i < self->count; i++) {
         struct IOMemoryPart *part = &self->parts[i];
         const uint64_t id = IOMemoryDescriptor_getPreparationID(part->memory);
 

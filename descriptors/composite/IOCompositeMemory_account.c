@@ -12,10 +12,9 @@ _Static_assert(kIOMemoryPurgeableNonVolatile < kIOMemoryPurgeableVolatile &&
 static IOReturn ask_parts(const struct IOCompositeMemory *self, IOOptionBits *together)
 {
     IOReturn status = kIOReturnSuccess;
-    UInt32 i;
 
     *together = kIOMemoryPurgeableNonVolatile;
-    for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
+    for (UInt32 i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         IOOptionBits state = 0;
 
         status = IOMemoryDescriptor_setPurgeable(self->parts[i].memory,
@@ -50,9 +49,8 @@ static IOReturn set_parts(struct IOCompositeMemory *self, IOOptionBits newState)
 /* Did a part lose its contents between the question and the change? */
 static bool has_lost(const struct IOCompositeMemory *self, IOOptionBits newState)
 {
-    UInt32 i;
 
-    for (i = 0; i < self->count; i++) {
+    for (UInt32 i = 0; i < self->count; i++) {
         if (self->parts[i].purgeable == kIOMemoryPurgeableEmpty) {
             return (newState & PURGEABLE_STATE) != kIOMemoryPurgeableEmpty;
         }
@@ -83,9 +81,8 @@ IOReturn composite_set_ownership(IOMemoryDescriptor *base, task_t newOwner, int 
 {
     const struct IOCompositeMemory *self = composite_of(base);
     IOReturn status = kIOReturnSuccess;
-    UInt32 i;
 
-    for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
+    for (UInt32 i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         status = IOMemoryDescriptor_setOwnership(self->parts[i].memory, newOwner, newLedgerTag,
                                                  newLedgerOptions);
     }
@@ -97,10 +94,9 @@ IOReturn composite_get_page_counts(IOMemoryDescriptor *base, IOByteCount *reside
 {
     const struct IOCompositeMemory *self = composite_of(base);
     IOReturn status = kIOReturnSuccess;
-    UInt32 i;
 
     *residentPageCount = *dirtyPageCount = 0;
-    for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
+    for (UInt32 i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         IOByteCount resident = 0, dirty = 0;
 
         status = IOMemoryDescriptor_getPageCounts(self->parts[i].memory, &resident, &dirty);

@@ -5,11 +5,10 @@
 void composite_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
 {
     const struct IOCompositeMemory *self = composite_of(base);
-    UInt32 i;
 
     descriptor_get_characteristics(base, out);
     out->fIsPrepared = true;
-    for (i = 0; i < self->count; i++) {
+    for (UInt32 i = 0; i < self->count; i++) {
         IOMemoryDescriptor *memory = self->parts[i].memory;
         IOMDDMACharacteristics part;
 

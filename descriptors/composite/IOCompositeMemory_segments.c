@@ -57,12 +57,11 @@ void composite_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IO
                                 struct IODMAMapSize *size)
 {
     const struct IOCompositeMemory *self = composite_of(base);
-    const struct IOMemoryPart *part;
 
     if (offset >= end) {
         return;
     }
-    for (part = composite_find(self, offset); offset < end; part++) {
+    for (const struct IOMemoryPart *part = composite_find(self, offset); offset < end; part++) {
         const IOByteCount stop = part->end < end ? part->end : end;
         const IOByteCount from = part->start + (offset - composite_begin(self, part));
         const IOByteCount to = from + (stop - offset);

@@ -26,9 +26,8 @@ static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor 
     const IOOptionBits pageable =
         IOMemoryDescriptor_getFlags(descriptors[0]) & kIOMemoryBufferPageable;
     IOReturn status = kIOReturnSuccess;
-    UInt32 i;
 
-    for (i = 0; i < count && status == kIOReturnSuccess; i++) {
+    for (UInt32 i = 0; i < count && status == kIOReturnSuccess; i++) {
         IOMemoryDescriptor *const child = descriptors[i];
 
         if ((IOMemoryDescriptor_getFlags(child) & kIOMemoryBufferPageable) != pageable) {

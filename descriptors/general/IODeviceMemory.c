@@ -145,14 +145,13 @@ static bool append(OSArray *array, const IODeviceMemory_InitElement *element)
 OSArray *IODeviceMemory_arrayFromList(IODeviceMemory_InitElement list[], IOItemCount count)
 {
     OSArray *array;
-    IOItemCount i;
 
     if (list == NULL && count != 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
     array = OSArray_withCapacity(count);
-    for (i = 0; array != NULL && i < count; i++) {
+    for (IOItemCount i = 0; array != NULL && i < count; i++) {
         if (!append(array, &list[i])) {
             OSSafeReleaseNULL(array);
         }

@@ -31,9 +31,8 @@ static IOReturn wire_failure(kern_return_t status)
 static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
 {
     uint64_t count = 0, start = 0;
-    size_t i;
 
-    for (i = 0; i < self->source.count; i++) {
+    for (size_t i = 0; i < self->source.count; i++) {
         const struct IOMemoryRun *run = &self->source.list[i];
 
         count += pages_between(run->address, run->address + (run->end - start));
@@ -60,9 +59,8 @@ static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
     const vm_map_t map = get_task_map(self->task);
     kern_return_t status = map != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     uint64_t done = 0, start = 0;
-    size_t i;
 
-    for (i = 0; i < self->source.count && status == KERN_SUCCESS; i++) {
+    for (size_t i = 0; i < self->source.count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryRun *run = &self->source.list[i];
         const uint64_t count = pages_between(run->address, run->address + (run->end - start));
 
@@ -91,9 +89,9 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
 
 static void find_highest_page(IOGeneralMemoryDescriptor *self)
 {
-    uint64_t i, highest = 0;
+    uint64_t highest = 0;
 
-    for (i = 0; i < self->pageCount; i++) {
+    for (uint64_t i = 0; i < self->pageCount; i++) {
         if (self->pages[i].value > highest) {
             highest = self->pages[i].value;
         }

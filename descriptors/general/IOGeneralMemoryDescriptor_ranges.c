@@ -43,10 +43,9 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
 static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
                              UInt32 count)
 {
-    UInt32 i;
 
     self->rangePages = 0;
-    for (i = 0; i < count; i++) {
+    for (UInt32 i = 0; i < count; i++) {
         const IOAddressRange *range = &ranges[i];
         IOReturn status;
 
@@ -95,7 +94,6 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
                             UInt32 count)
 {
     IOReturn status = check_ranges(self, ranges, count);
-    UInt32 i;
 
     if (status == kIOReturnSuccess) {
         status = keep_ranges(self, ranges, count);
@@ -107,12 +105,12 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     if (!IOMemoryRuns_init(&self->source, count)) {
         return kIOReturnNoMemory;
     }
-    for (i = 0; i < count; i++) {
+    for (UInt32 i = 0; i < count; i++) {
         IOMemoryRuns_append(&self->source, ranges[i].address, ranges[i].length);
     }
     if (general_is_physical(self) && self->source.count != 0) {
         self->highestPage = 0;
-        for (i = 0; i < count; i++) {
+        for (UInt32 i = 0; i < count; i++) {
             const uint64_t end = ranges[i].address + ranges[i].length;
 
             if (ranges[i].length != 0 && atop(end - 1) > self->highestPage) {

@@ -148,12 +148,11 @@ void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOBy
                               struct IODMAMapSize *size)
 {
     const struct IOMemoryRuns *runs = &general_of(base)->source;
-    const struct IOMemoryRun *run;
 
     if (offset >= end) {
         return;
     }
-    for (run = IOMemoryRuns_find(runs, offset); offset < end; run++) {
+    for (const struct IOMemoryRun *run = IOMemoryRuns_find(runs, offset); offset < end; run++) {
         const uint64_t stop = run->end < end ? run->end : end;
 
         IODMAMapSize_add(size, run->address + (offset - IOMemoryRuns_start(runs, run)),

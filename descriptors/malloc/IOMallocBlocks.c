@@ -150,10 +150,9 @@ struct IOMallocBlock *IOMallocBlocks_takeWaiting(void)
 {
     const platform_irq_state before = platform_irq_mask();
     struct IOMallocBlock *taken = waiting;
-    const struct IOMallocBlock *block;
 
     waiting = NULL;
-    for (block = taken; block != NULL; block = block->next) {
+    for (const struct IOMallocBlock *block = taken; block != NULL; block = block->next) {
         statistics[block->family].waiting--;
     }
     platform_irq_restore(before);

@@ -177,9 +177,8 @@ static bool last_offset(const IORangeAllocator *self, IORangeScalar size, IORang
 static IOReturn allocate_lowest(IORangeAllocator *self, IORangeScalar offset, IORangeScalar mask,
                                 IORangeScalar *result)
 {
-    UInt32 i;
 
-    for (i = 0; i < self->lists.count[FREE]; i++) {
+    for (UInt32 i = 0; i < self->lists.count[FREE]; i++) {
         const struct IOInterval *fragment = IOIntervalLists_at(&self->lists, FREE, i);
         const IORangeScalar start = (fragment->start + mask) & ~mask;
         IOReturn status;

@@ -5,9 +5,8 @@
 /* Kernel code may reach its devices where a fault cannot be served. */
 static void refill(const IOMemoryMap *self)
 {
-    const IOMemoryMap *part;
 
-    for (part = self->parts; part != NULL; part = part->nextPart) {
+    for (const IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
         refill(part);
     }
     if (self->task == kernel_task && (self->memory->flags & kIOMemoryTypePhysical) != 0) {
@@ -68,9 +67,8 @@ static IOMemoryMap *map_elsewhere(const IOMemoryMap *self, IOMemoryDescriptor *m
 /* The address space shows the parts somewhere else by now. */
 static void move_parts(IOMemoryMap *self, uint64_t by)
 {
-    IOMemoryMap *part;
 
-    for (part = self->parts; part != NULL; part = part->nextPart) {
+    for (IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
         part->address += by;
         part->start += by;
         move_parts(part, by);

@@ -14,9 +14,8 @@ static uint64_t page_count(const IOMemoryMap *self)
 
 bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 {
-    uint64_t i;
 
-    for (i = 0; self->pins != NULL && i < page_count(self); i++) {
+    for (uint64_t i = 0; self->pins != NULL && i < page_count(self); i++) {
         if (self->pins[i].count != 0) {
             return true;
         }
@@ -26,12 +25,11 @@ bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 
 void IOMemoryMap_dropPins(IOMemoryMap *self)
 {
-    uint64_t i;
 
     if (self->pins == NULL) {
         return;
     }
-    for (i = 0; i < page_count(self); i++) {
+    for (uint64_t i = 0; i < page_count(self); i++) {
         while (self->pins[i].count != 0) {
             platform_unwire(&self->pins[i].page, 1);
             self->pins[i].count--;
@@ -58,7 +56,6 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
 {
     paddr_t *pages = platform_alloc(count * sizeof(*pages));
     IOReturn status = pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
-    uint64_t i;
 
     if (status == kIOReturnSuccess && self->pins == NULL) {
         self->pins = platform_alloc(page_count(self) * sizeof(*self->pins));
@@ -68,7 +65,7 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
         status = wire_failure(platform_wire(self->map, IOMemoryMap_firstPage(self) + ptoa(first),
                                             count, flags, pages));
     }
-    for (i = 0; i < count && status == kIOReturnSuccess; i++) {
+    for (uint64_t i = 0; i < count && status == kIOReturnSuccess; i++) {
         self->pins[first + i].page = pages[i];
         self->pins[first + i].count++; /* the page's own count is no wider, and did not wrap */
     }
@@ -78,14 +75,13 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
 
 static IOReturn unpin(IOMemoryMap *self, uint64_t first, uint64_t count)
 {
-    uint64_t i;
 
-    for (i = first; i < first + count; i++) {
+    for (uint64_t i = first; i < first + count; i++) {
         if (self->pins == NULL || self->pins[i].count == 0) {
             return kIOReturnBadArgument;
         }
     }
-    for (i = first; i < first + count; i++) {
+    for (uint64_t i = first; i < first + count; i++) {
         platform_unwire(&self->pins[i].page, 1);
         self->pins[i].count--;
     }

@@ -20,10 +20,9 @@ struct cpu_walk {
 /* As if byte by byte from the first to the last, also where the two overlap. */
 static void copy_ascending(uint8_t *to, const uint8_t *from, uint64_t length)
 {
-    uint64_t i;
 
     if (to > from && (uint64_t)(to - from) < length) {
-        for (i = 0; i < length; i++) {
+        for (uint64_t i = 0; i < length; i++) {
             to[i] = from[i];
         }
     } else {

@@ -156,9 +156,9 @@ IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemory
 /* The answer of an existing map; *request goes into it or is left alone. */
 static IOMemoryMap *find_compatible(IOMemoryDescriptor *self, IOMemoryMap *request)
 {
-    IOMemoryMap *map, *found;
+    IOMemoryMap *found;
 
-    for (map = self->mappings; map != NULL; map = map->next) {
+    for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
         found = IOMemoryMap_copyCompatible(map, request);
         if (found != NULL) {
             return found;

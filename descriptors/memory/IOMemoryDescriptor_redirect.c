@@ -5,7 +5,6 @@
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
     IOReturn result = kIOReturnSuccess;
-    IOMemoryMap *map;
 
     IOMemory_lock();
     if (doRedirect) {
@@ -15,7 +14,7 @@ IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doR
         self->flags &= ~kIOMemoryRedirected;
         self->redirectSafeTask = TASK_NULL;
     }
-    for (map = self->mappings; map != NULL; map = map->next) {
+    for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
         const IOReturn status = IOMemoryMap_redirectTask(map, safeTask, doRedirect);
 
         if (status != kIOReturnSuccess) {

@@ -19,9 +19,8 @@ struct OSArray {
 static void array_free(OSObject *object)
 {
     OSArray *self = (OSArray *)object;
-    unsigned i;
 
-    for (i = 0; i < self->count; i++) {
+    for (unsigned i = 0; i < self->count; i++) {
         OSObject_release(self->members[i]);
     }
     platform_free(self->members);

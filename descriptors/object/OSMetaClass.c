@@ -28,12 +28,11 @@ unsigned OSMetaClass_getInstanceCount(const OSMetaClass *meta)
 
 OSObject *OSMetaClassBase_safeMetaCast(OSObjectConstRef inst, const OSMetaClass *toType)
 {
-    const OSMetaClass *meta;
 
     if (inst.object == NULL || toType == NULL) {
         return NULL;
     }
-    for (meta = inst.object->metaClass; meta != NULL; meta = meta->super) {
+    for (const OSMetaClass *meta = inst.object->metaClass; meta != NULL; meta = meta->super) {
         if (meta == toType) {
             return (OSObject *)inst.object;
         }

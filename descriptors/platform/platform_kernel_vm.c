@@ -45,12 +45,11 @@ kern_return_t platform_object_create_window(paddr_t base, uint64_t pages, struct
 bool platform_is_writable(paddr_t start, uint64_t length)
 {
     struct mmu_translation at;
-    uint64_t done;
 
     if (page_get_state(start) == PAGE_FOREIGN) {
         return true;
     }
-    for (done = 0; done < length; done += at.contiguous) {
+    for (uint64_t done = 0; done < length; done += at.contiguous) {
         if (!mmu_translate(mmu_kernel, (uint64_t)phys_to_virt(start) + done, &at)) {
             at.contiguous = PAGE_SIZE; /* RAM that the kernel keeps its hands off */
         } else if ((at.attributes.access & MMU_WRITE) == 0) {

@@ -28,12 +28,11 @@ static struct IOMemoryReference *new_reference(size_t capacity)
 
 void IOMemoryReference_release(struct IOMemoryReference *reference)
 {
-    size_t i;
 
     if (reference == NULL) {
         return;
     }
-    for (i = 0; i < reference->count; i++) {
+    for (size_t i = 0; i < reference->count; i++) {
         platform_object_release(reference->entries[i].object);
     }
     platform_free(reference->entries);
@@ -121,9 +120,8 @@ IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
     struct IOMemoryReference *reference = new_reference(runs->count);
     IOReturn status = reference != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
-    size_t i;
 
-    for (i = 0; i < runs->count && status == kIOReturnSuccess; i++) {
+    for (size_t i = 0; i < runs->count && status == kIOReturnSuccess; i++) {
         const struct IOMemoryRun *run = &runs->list[i];
         const uint64_t length = run->end - start;
 
@@ -158,9 +156,8 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
     struct IOMemoryReference *copy = new_reference(reference->count);
     IOReturn status = copy != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
-    size_t i;
 
-    for (i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
+    for (size_t i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         const uint64_t skip = entry->offset & PAGE_MASK, length = entry->end - start;
         struct vm_object *object;
@@ -199,12 +196,11 @@ const struct IOMemoryReferenceEntry *IOMemoryReference_find(
 bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other)
 {
-    size_t i;
 
     if (one->count != other->count) {
         return false;
     }
-    for (i = 0; i < one->count; i++) {
+    for (size_t i = 0; i < one->count; i++) {
         const struct IOMemoryReferenceEntry *a = &one->entries[i], *b = &other->entries[i];
 
         if (a->end != b->end || (a->offset & PAGE_MASK) != (b->offset & PAGE_MASK) ||
@@ -220,9 +216,8 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
 {
     kern_return_t status = KERN_SUCCESS;
     uint64_t start = 0, done = 0;
-    size_t i;
 
-    for (i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
+    for (size_t i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         const uint64_t skip = entry->offset & PAGE_MASK;
         const uint64_t count = atop(round_page(skip + (entry->end - start)));

@@ -7,11 +7,10 @@ IOReturn IOMemoryReference_setPurge(const struct IOMemoryReference *reference,
                                     enum platform_purge_state *former)
 {
     enum platform_purge_state state;
-    size_t i;
 
     /* Empty says more than volatile, and volatile more than neither: the states are in order. */
     *former = PLATFORM_PURGE_NONVOLATILE;
-    for (i = 0; i < reference->count; i++) {
+    for (size_t i = 0; i < reference->count; i++) {
         if (!platform_object_get_purge(reference->entries[i].object, &state)) {
             return kIOReturnBadArgument;
         }
@@ -19,7 +18,7 @@ IOReturn IOMemoryReference_setPurge(const struct IOMemoryReference *reference,
             *former = state;
         }
     }
-    for (i = 0; i < reference->count && purge != NULL; i++) {
+    for (size_t i = 0; i < reference->count && purge != NULL; i++) {
         platform_object_set_purge(reference->entries[i].object, purge);
     }
     return kIOReturnSuccess;
@@ -29,10 +28,9 @@ void IOMemoryReference_count(const struct IOMemoryReference *reference, uint64_t
                              uint64_t *dirty)
 {
     uint64_t start = 0;
-    size_t i;
 
     *resident = *dirty = 0;
-    for (i = 0; i < reference->count; i++) {
+    for (size_t i = 0; i < reference->count; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         const uint64_t skip = entry->offset & PAGE_MASK;
         uint64_t here, changed;
@@ -76,9 +74,8 @@ IOReturn IOMemoryReference_setOwner(const struct IOMemoryReference *reference, t
                                     int tag, bool footprint)
 {
     IOReturn result = kIOReturnSuccess;
-    size_t i;
 
-    for (i = 0; i < reference->count; i++) {
+    for (size_t i = 0; i < reference->count; i++) {
         const IOReturn status = set_owner(reference->entries[i].object, owner, tag, footprint);
 
         if (status != kIOReturnSuccess) {

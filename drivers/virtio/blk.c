@@ -43,8 +43,9 @@ static IOReturn read_sector_limit(struct virtio_blk *disk, uint64_t feature, uns
     uint32_t sectors = 0;
     IOReturn status = kIOReturnSuccess;
 
-    if (has(disk, feature))
+    if (has(disk, feature)) {
         status = virtio_read_config(disk->device, offset, &sectors, 1);
+    }
     *bytes = (uint64_t)sectors * VIRTIO_BLK_SECTOR;
     return status;
 }
@@ -54,8 +55,9 @@ static uint32_t limit_segments(const struct virtio_blk *disk, uint32_t seg_max)
 {
     const uint32_t most = disk->chain_entries - BLK_FRAME_ENTRIES;
 
-    if (!has(disk, VIRTIO_BLK_F_SEG_MAX) || seg_max == 0)
+    if (!has(disk, VIRTIO_BLK_F_SEG_MAX) || seg_max == 0) {
         return 1;
+    }
     return seg_max < most ? seg_max : most;
 }
 
@@ -65,15 +67,18 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     IOReturn status =
         virtio_read_config(disk->device, 0, (uint32_t *)&limits, sizeof(limits) / sizeof(uint32_t));
 
-    if (status == kIOReturnSuccess)
+    if (status == kIOReturnSuccess) {
         status = read_sector_limit(disk, VIRTIO_BLK_F_DISCARD, BLK_CONFIG_MAX_DISCARD_SECTORS,
                                    &disk->discard_bytes_max);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status =
             read_sector_limit(disk, VIRTIO_BLK_F_WRITE_ZEROES, BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS,
                               &disk->write_zeroes_bytes_max);
-    if (status != kIOReturnSuccess)
+    }
+    if (status != kIOReturnSuccess) {
         return status;
+    }
     disk->sectors = limits.capacity_low | (uint64_t)limits.capacity_high << 32;
     disk->block_size = has(disk, VIRTIO_BLK_F_BLK_SIZE) ? limits.blk_size : VIRTIO_BLK_SECTOR;
     disk->segment_bytes_max = has(disk, VIRTIO_BLK_F_SIZE_MAX) ? limits.size_max : 0;
@@ -90,10 +95,12 @@ static IOReturn negotiate(struct virtio_blk *disk, uint64_t required)
                       VIRTIO_BLK_F_RO | VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH |
                       VIRTIO_BLK_F_DISCARD | VIRTIO_BLK_F_WRITE_ZEROES;
 
-    if (disk->options.without_indirect)
+    if (disk->options.without_indirect) {
         wanted &= ~VIRTIO_F_INDIRECT_DESC;
-    if (disk->options.without_event_index)
+    }
+    if (disk->options.without_event_index) {
         wanted &= ~VIRTIO_F_EVENT_IDX;
+    }
     return virtio_negotiate(disk->device, wanted, required);
 }
 
@@ -101,12 +108,14 @@ static IOReturn activate(struct virtio_blk *disk)
 {
     const IOReturn status = virtio_start_queue(disk->device, disk->queue);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
-    if (disk->polled)
+    }
+    if (disk->polled) {
         virtq_disable_interrupt(disk->queue);
-    else
+    } else {
         virtq_enable_interrupt(disk->queue);
+    }
     return virtio_ready(disk->device);
 }
 
@@ -117,18 +126,21 @@ IOReturn blk_start(struct virtio_blk *disk)
     IOReturn status = negotiate(disk, features);
 
     virtq_restart(disk->queue);
-    if (status == kIOReturnSuccess)
+    if (status == kIOReturnSuccess) {
         status = blk_read_configuration(disk);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = activate(disk);
+    }
     disk->device->features = features;
     return status;
 }
 
 static void release_resources(struct virtio_blk *disk)
 {
-    if (disk->cursor != NULL)
+    if (disk->cursor != NULL) {
         OSObject_release(disk->cursor);
+    }
     if (disk->frames != NULL) {
         const kern_return_t result = page_free_run(virt_to_phys(disk->frames), disk->frame_pages);
 
@@ -149,8 +161,9 @@ static unsigned share_of_ring(unsigned size)
 {
     unsigned entries = 4;
 
-    while (entries * 8 <= size)
+    while (entries * 8 <= size) {
         entries *= 2;
+    }
     return entries;
 }
 
@@ -163,10 +176,12 @@ static unsigned table_entries(const struct virtio_blk *disk)
     unsigned entries = BLK_TABLE_ENTRIES;
     uint32_t seg_max = 0;
 
-    if (has(disk, VIRTIO_BLK_F_SEG_MAX))
+    if (has(disk, VIRTIO_BLK_F_SEG_MAX)) {
         virtio_read_config(disk->device, offsetof(struct blk_limits, seg_max), &seg_max, 1);
-    while (entries < BLK_TABLE_ENTRIES_MAX && entries < seg_max + BLK_FRAME_ENTRIES)
+    }
+    while (entries < BLK_TABLE_ENTRIES_MAX && entries < seg_max + BLK_FRAME_ENTRIES) {
         entries *= 2;
+    }
     return entries;
 }
 
@@ -176,13 +191,16 @@ static IOReturn create_queue(struct virtio_blk *disk)
     const unsigned offered = virtio_queue_size_max(disk->device, BLK_QUEUE);
     unsigned size = tables ? BLK_QUEUE_TABLES : BLK_QUEUE_CHAINED;
 
-    if (disk->options.queue_size != 0)
+    if (disk->options.queue_size != 0) {
         size = disk->options.queue_size;
-    if (size > offered)
+    }
+    if (size > offered) {
         size = offered;
+    }
     disk->chain_entries = tables ? table_entries(disk) : share_of_ring(size);
-    if (size == 0 || (!tables && size < disk->chain_entries))
+    if (size == 0 || (!tables && size < disk->chain_entries)) {
         return kIOReturnUnsupported;
+    }
 
     const struct virtq_setup setup = {
         .size = size,
@@ -203,8 +221,9 @@ static IOReturn create_frames(struct virtio_blk *disk)
         .count = (bytes + PAGE_MASK) >> PAGE_SHIFT, .owner = PAGE_OWNER_DRIVER, .zero = true};
     paddr_t first;
 
-    if (page_alloc_run(&request, &first) != KERN_SUCCESS)
+    if (page_alloc_run(&request, &first) != KERN_SUCCESS) {
         return kIOReturnNoMemory;
+    }
     disk->frames = phys_to_virt(first);
     disk->frame_pages = request.count;
     return kIOReturnSuccess;
@@ -225,27 +244,35 @@ static IOReturn build(struct virtio_blk *disk)
     disk->queue = NULL;
     disk->frames = NULL;
     disk->cursor = NULL;
-    if (status == kIOReturnSuccess)
+    if (status == kIOReturnSuccess) {
         status = create_queue(disk);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = blk_read_configuration(disk);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = create_frames(disk);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = create_cursor(disk);
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = activate(disk);
-    if (status != kIOReturnSuccess && virtio_reset(disk->device))
+    }
+    if (status != kIOReturnSuccess && virtio_reset(disk->device)) {
         release_resources(disk);
+    }
     return status;
 }
 
 IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options)
 {
-    if (disk == NULL || options == NULL)
+    if (disk == NULL || options == NULL) {
         return kIOReturnBadArgument;
-    if (disk->lost)
+    }
+    if (disk->lost) {
         return kIOReturnNotResponding;
+    }
 
     const irq_state_t state = irq_mask();
     const struct virtio_blk before = *disk;
@@ -273,8 +300,9 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
 
 static void configuration_changed(struct virtio_blk *disk)
 {
-    if (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess)
+    if (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess) {
         blk_recover(disk, kIOReturnDeviceError);
+    }
 }
 
 static void interrupt(void *context)
@@ -283,10 +311,12 @@ static void interrupt(void *context)
     const uint32_t causes = virtio_acknowledge(disk->device);
 
     virtq_count_interrupt(disk->queue);
-    if (disk->lost)
+    if (disk->lost) {
         return;
-    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0)
+    }
+    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0) {
         configuration_changed(disk);
+    }
     blk_collect(disk);
 }
 
@@ -295,10 +325,11 @@ void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
     const irq_state_t state = irq_mask();
 
     disk->polled = !on;
-    if (on)
+    if (on) {
         blk_collect(disk); /* also asks for the next interrupt */
-    else
+    } else {
         virtq_disable_interrupt(disk->queue);
+    }
     irq_restore(state);
 }
 
@@ -307,8 +338,9 @@ void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests)
     const irq_state_t state = irq_mask();
 
     virtq_gather_interrupts(disk->queue, requests);
-    if (!disk->polled)
+    if (!disk->polled) {
         blk_collect(disk); /* asks for the next interrupt by the new rule */
+    }
     irq_restore(state);
 }
 
@@ -342,8 +374,9 @@ static void find_disks(void)
 {
     struct virtio_device *device;
 
-    while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL)
+    while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL) {
         add_disk(device);
+    }
 }
 
 INITIALISER(INIT_DRIVER, find_disks);

@@ -20,8 +20,9 @@ static inline bool memory_permits(const struct virtio_blk_request *request)
 {
     const uint64_t flags = IOMemoryDescriptor_getFlags(request->memory);
 
-    if (request->operation == VIRTIO_BLK_READ)
+    if (request->operation == VIRTIO_BLK_READ) {
         return (flags & (kIODirectionIn | kIOMemoryPreparedReadOnly)) == kIODirectionIn;
+    }
     return (flags & kIODirectionOut) != 0;
 }
 
@@ -29,8 +30,9 @@ static IOReturn check_memory_range(const struct virtio_blk_request *request)
 {
     const IOByteCount size = IOMemoryDescriptor_getLength(request->memory);
 
-    if (request->length > size || request->offset > size - request->length)
+    if (request->length > size || request->offset > size - request->length) {
         return kIOReturnOverrun;
+    }
     return kIOReturnSuccess;
 }
 
@@ -39,12 +41,15 @@ static inline IOReturn check_sectors(const struct virtio_blk *disk,
 {
     const uint64_t count = request->length / VIRTIO_BLK_SECTOR;
 
-    if (request->length == 0 || (request->length & SECTOR_MASK) != 0)
+    if (request->length == 0 || (request->length & SECTOR_MASK) != 0) {
         return kIOReturnBadArgument;
-    if (count > disk->sectors || request->sector > disk->sectors - count)
+    }
+    if (count > disk->sectors || request->sector > disk->sectors - count) {
         return kIOReturnOverrun;
-    if (disk->read_only && request->operation != VIRTIO_BLK_READ)
+    }
+    if (disk->read_only && request->operation != VIRTIO_BLK_READ) {
         return kIOReturnNotWritable;
+    }
     return kIOReturnSuccess;
 }
 
@@ -69,15 +74,18 @@ static __attribute__((noinline)) IOReturn check_control(const struct virtio_blk 
 static inline IOReturn check(const struct virtio_blk *disk,
                              const struct virtio_blk_request *request)
 {
-    if (!moves_data(request))
+    if (!moves_data(request)) {
         return check_control(disk, request);
+    }
 
     const IOReturn status = check_sectors(disk, request);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
-    if (!memory_permits(request))
+    }
+    if (!memory_permits(request)) {
         return request->memory != NULL ? kIOReturnNotPermitted : kIOReturnBadArgument;
+    }
     return kIOReturnSuccess;
 }
 
@@ -90,8 +98,9 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
 {
     const IOReturn status = virtq_begin(disk->queue, chain);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
 
     struct blk_frame *frame = &disk->frames[chain->slot];
 
@@ -122,8 +131,9 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
 
     virtq_chain_add(chain, virt_to_phys((void *)&frame->status), 1, VIRTQ_WRITE);
     virtq_submit(disk->queue, chain, request);
-    if (disk->watch != NULL)
+    if (disk->watch != NULL) {
         show_watcher(disk, request, chain->slot);
+    }
 }
 
 /*
@@ -166,11 +176,14 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
     uint64_t bytes;
 
     if (!moves_data(request) || length > BLK_PART_BYTES_MAX ||
-        begin_part(disk, request, 0, &chain) != kIOReturnSuccess)
+        begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
+    }
     bytes = fill_data(disk, request, 0, (uint32_t)length, &chain);
-    if (bytes != length && (!is_sectors(bytes) || check_memory_range(request) != kIOReturnSuccess))
+    if (bytes != length &&
+        (!is_sectors(bytes) || check_memory_range(request) != kIOReturnSuccess)) {
         return false;
+    }
     submit_part(disk, request, &chain);
     request->issued = bytes;
     request->parts = 1;
@@ -202,8 +215,9 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
         struct virtq_chain chain;
         IOReturn status = begin_part(disk, request, issued, &chain);
 
-        if (status != kIOReturnSuccess)
+        if (status != kIOReturnSuccess) {
             return status;
+        }
 
         const uint64_t bytes = fill_data(disk, request, issued, limit, &chain);
 
@@ -214,8 +228,9 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
             return kIOReturnSuccess;
         }
         status = shorten(bytes, &limit);
-        if (status != kIOReturnSuccess)
+        if (status != kIOReturnSuccess) {
             return status;
+        }
     }
 }
 
@@ -229,8 +244,9 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
     const uint64_t left = request->length - request->issued;
     const uint64_t bytes = left < most ? left : most;
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
 
     struct blk_frame *frame = &disk->frames[chain.slot];
 
@@ -262,8 +278,9 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
     do {
         status = moves_data(request) ? issue_data(disk, request) : issue_control(disk, request);
     } while (status == kIOReturnSuccess && request->issued < request->length);
-    if (status == kIOReturnSuccess || status == kIOReturnNoResources || request->parts == 0)
+    if (status == kIOReturnSuccess || status == kIOReturnNoResources || request->parts == 0) {
         return status;
+    }
     /* The rest cannot go: it fails when what is in flight has come back. */
     request->status = status;
     return kIOReturnSuccess;
@@ -274,8 +291,9 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 void blk_finish(struct virtio_blk_request *request)
 {
     request->done = true;
-    if (request->completion != NULL)
+    if (request->completion != NULL) {
         request->completion(request);
+    }
 }
 
 static __attribute__((noinline)) IOReturn failure(uint8_t answer)
@@ -296,10 +314,12 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
     struct virtio_blk_request *request = used->token;
     const uint8_t answer = disk->frames[used->slot].status;
 
-    if (answer != VIRTIO_BLK_S_OK || used->missing != 0)
+    if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
         request->status = failure(answer);
-    if (--request->parts == 0)
+    }
+    if (--request->parts == 0) {
         blk_finish(request);
+    }
 }
 
 static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
@@ -307,12 +327,14 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
     struct virtio_blk_request *request;
 
     while ((request = disk->waiting) != NULL) {
-        if (request->status == kIOReturnSuccess && issue(disk, request) == kIOReturnNoResources)
+        if (request->status == kIOReturnSuccess && issue(disk, request) == kIOReturnNoResources) {
             return;
+        }
         /* Its place in line counted as a part; what is in flight still uses its memory. */
         disk->waiting = request->next;
-        if (--request->parts == 0)
+        if (--request->parts == 0) {
             blk_finish(request);
+        }
     }
 }
 
@@ -334,8 +356,9 @@ unsigned blk_collect(struct virtio_blk *disk)
         blk_recover(disk, kIOReturnDeviceError);
         return finished;
     }
-    if (disk->waiting != NULL)
+    if (disk->waiting != NULL) {
         issue_waiting(disk);
+    }
     virtq_publish(queue);
     return finished;
 }
@@ -346,10 +369,11 @@ static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *req
 {
     request->next = NULL;
     request->parts++;
-    if (disk->waiting == NULL)
+    if (disk->waiting == NULL) {
         disk->waiting = request;
-    else
+    } else {
         disk->waiting_last->next = request;
+    }
     disk->waiting_last = request;
 }
 
@@ -359,25 +383,30 @@ static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
 {
     IOReturn status = moves_data(request) ? check_memory_range(request) : kIOReturnSuccess;
 
-    if (disk->lost)
+    if (disk->lost) {
         return kIOReturnNotResponding;
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         status = disk->waiting != NULL ? kIOReturnNoResources : issue(disk, request);
-    if (status != kIOReturnNoResources)
+    }
+    if (status != kIOReturnNoResources) {
         return status;
+    }
     wait_in_line(disk, request);
     return kIOReturnSuccess;
 }
 
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    if (disk == NULL || request == NULL)
+    if (disk == NULL || request == NULL) {
         return kIOReturnBadArgument;
+    }
 
     IOReturn status = check(disk, request);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
 
     const irq_state_t state = irq_mask();
 
@@ -385,8 +414,9 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
     request->status = kIOReturnSuccess;
     request->parts = 0;
     request->issued = 0;
-    if (disk->waiting != NULL || disk->lost || !issue_whole(disk, request))
+    if (disk->waiting != NULL || disk->lost || !issue_whole(disk, request)) {
         status = submit_parts(disk, request);
+    }
     irq_restore(state);
     return status;
 }

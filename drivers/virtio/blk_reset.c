@@ -24,17 +24,20 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
     struct virtio_blk_request *request;
 
     while ((request = virtq_detach(disk->queue)) != NULL) {
-        if (request->status == kIOReturnSuccess)
+        if (request->status == kIOReturnSuccess) {
             request->status = status;
+        }
         /* One that has its place in line is taken from there. */
-        if (--request->parts == 0)
+        if (--request->parts == 0) {
             append(list, request);
+        }
     }
     disk->waiting = NULL;
     while ((request = waiting) != NULL) {
         waiting = request->next;
-        if (request->status == kIOReturnSuccess)
+        if (request->status == kIOReturnSuccess) {
             request->status = status;
+        }
         append(list, request);
     }
 }
@@ -44,21 +47,24 @@ IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
     struct request_list unfinished = {.end = &unfinished.first};
     const char *reason = virtq_broken(disk->queue);
 
-    if (status == kIOReturnDeviceError)
+    if (status == kIOReturnDeviceError) {
         kprintf("virtio-blk: the disk at 0x%llx is reset: %s\n",
                 (unsigned long long)disk->device->address.value,
                 reason != NULL ? reason : "it asks for it");
+    }
 
     /* A device that does not stop may still write; nothing can be done but to say so. */
     const bool stopped = virtio_reset(disk->device);
 
     take_unfinished(disk, &unfinished, stopped ? status : kIOReturnNotResponding);
     disk->lost = !stopped || blk_start(disk) != kIOReturnSuccess;
-    if (disk->lost)
+    if (disk->lost) {
         kprintf("virtio-blk: the disk at 0x%llx is lost: it does not come back from its reset\n",
                 (unsigned long long)disk->device->address.value);
+    }
 
-    for (struct virtio_blk_request *request = unfinished.first, *next; request; request = next) {
+    for (struct virtio_blk_request *request = unfinished.first, *next; request != NULL;
+         request = next) {
         next = request->next;
         blk_finish(request);
     }
@@ -67,8 +73,9 @@ IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
 
 IOReturn virtio_blk_reset(struct virtio_blk *disk)
 {
-    if (disk == NULL)
+    if (disk == NULL) {
         return kIOReturnBadArgument;
+    }
 
     const irq_state_t state = irq_mask();
     const IOReturn status =

@@ -7,8 +7,9 @@
 
 static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    if (irq_in_handler())
+    if (irq_in_handler()) {
         return kIOReturnNotPermitted;
+    }
 
     const irq_state_t state = irq_mask();
     IOReturn status = virtio_blk_submit(disk, request);
@@ -16,10 +17,11 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
     if (status == kIOReturnSuccess) {
         virtq_publish(disk->queue);
         while (!request->done) {
-            if (disk->polled)
+            if (disk->polled) {
                 virtio_blk_poll(disk);
-            else
+            } else {
                 irq_wait();
+            }
         }
         status = request->status;
     }
@@ -57,8 +59,9 @@ static IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_
 IOReturn virtio_blk_flush(struct virtio_blk *disk)
 {
     /* Without the feature the device writes through: everything is stable already. */
-    if (disk != NULL && (disk->device->features & VIRTIO_BLK_F_FLUSH) == 0)
+    if (disk != NULL && (disk->device->features & VIRTIO_BLK_F_FLUSH) == 0) {
         return kIOReturnSuccess;
+    }
     return perform_without_memory(disk, VIRTIO_BLK_FLUSH, 0, 0);
 }
 
@@ -76,10 +79,12 @@ IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH
 {
     IOReturn status = kIOReturnSuccess;
 
-    if (disk == NULL || id == NULL)
+    if (disk == NULL || id == NULL) {
         return kIOReturnBadArgument;
-    if (!disk->id_known)
+    }
+    if (!disk->id_known) {
         status = perform_without_memory(disk, VIRTIO_BLK_GET_ID, 0, 0);
+    }
     disk->id_known |= status == kIOReturnSuccess;
     memcpy(id, disk->id, VIRTIO_BLK_ID_LENGTH + 1);
     return status;
@@ -89,13 +94,15 @@ struct virtio_blk *virtio_blk_find(const char *serial)
 {
     char id[VIRTIO_BLK_ID_LENGTH + 1];
 
-    if (serial == NULL)
+    if (serial == NULL) {
         return NULL;
+    }
     for (unsigned i = 0; i < virtio_blk_count(); i++) {
         struct virtio_blk *disk = virtio_blk_get(i);
 
-        if (virtio_blk_get_id(disk, id) == kIOReturnSuccess && strcmp(id, serial) == 0)
+        if (virtio_blk_get_id(disk, id) == kIOReturnSuccess && strcmp(id, serial) == 0) {
             return disk;
+        }
     }
     return NULL;
 }

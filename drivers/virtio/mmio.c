@@ -56,22 +56,26 @@ static void insert_device(const struct virtio_device *device)
 {
     unsigned at = device_count++;
 
-    for (; at > 0 && devices[at - 1].address.value < device->address.value; at--)
+    for (; at > 0 && devices[at - 1].address.value < device->address.value; at--) {
         devices[at] = devices[at - 1];
+    }
     devices[at] = *device;
 }
 
 static void probe_slot(struct virtio_device *device)
 {
     device->registers = mmu_map_device(device->address, SLOT_SIZE);
-    if (device->registers == NULL || mmio_read32(device->registers, MMIO_MAGIC) != MMIO_MAGIC_VALUE)
+    if (device->registers == NULL ||
+        mmio_read32(device->registers, MMIO_MAGIC) != MMIO_MAGIC_VALUE) {
         return;
+    }
 
     const uint32_t version = mmio_read32(device->registers, MMIO_VERSION);
 
     device->id = mmio_read32(device->registers, MMIO_DEVICE_ID);
-    if (device->id == 0) /* an empty slot */
+    if (device->id == 0) { /* an empty slot */
         return;
+    }
     if (version != MMIO_VERSION_MODERN) {
         kprintf("virtio: device type %u at 0x%llx speaks the legacy interface (version %u); start "
                 "QEMU with -global virtio-mmio.force-legacy=false\n",
@@ -91,8 +95,9 @@ static void find_devices(void)
         struct devicetree_range range;
 
         if (devicetree_reg(node, 0, &range) != KERN_SUCCESS || range.size < SLOT_SIZE ||
-            devicetree_interrupt(node, 0, &device.intid) != KERN_SUCCESS)
+            devicetree_interrupt(node, 0, &device.intid) != KERN_SUCCESS) {
             continue;
+        }
         device.address = range.base;
         probe_slot(&device);
     }
@@ -131,8 +136,9 @@ bool virtio_reset(struct virtio_device *device)
 {
     mmio_write32(device->registers, MMIO_STATUS, 0);
     for (unsigned i = 0; i < RESET_READS; i++) {
-        if (read_status(device) == 0)
+        if (read_status(device) == 0) {
             return true;
+        }
     }
     return false;
 }
@@ -171,16 +177,18 @@ static void write_accepted(struct virtio_device *device, uint64_t accepted)
 
 IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
 {
-    if (!virtio_reset(device))
+    if (!virtio_reset(device)) {
         return kIOReturnNotResponding;
+    }
     add_status(device, STATUS_ACKNOWLEDGE);
     add_status(device, STATUS_DRIVER);
     device->features = read_offered(device) & wanted;
     if ((device->features & required) == required) {
         write_accepted(device, device->features);
         add_status(device, STATUS_FEATURES_OK);
-        if ((read_status(device) & STATUS_FEATURES_OK) != 0)
+        if ((read_status(device) & STATUS_FEATURES_OK) != 0) {
             return kIOReturnSuccess;
+        }
     }
     add_status(device, STATUS_FAILED);
     return kIOReturnUnsupported;
@@ -191,8 +199,9 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
 unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index)
 {
     mmio_write32(device->registers, MMIO_QUEUE_SEL, index);
-    if (mmio_read32(device->registers, MMIO_QUEUE_READY) != 0)
+    if (mmio_read32(device->registers, MMIO_QUEUE_READY) != 0) {
         return 0;
+    }
 
     const uint32_t most = mmio_read32(device->registers, MMIO_QUEUE_NUM_MAX);
 
@@ -213,8 +222,9 @@ static void write_address(struct virtio_device *device, unsigned at, paddr_t add
 IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *queue)
 {
     /* A larger size than the device allows shows no error in any register. */
-    if (virtio_queue_size_max(device, virtq_index(queue)) < virtq_size(queue))
+    if (virtio_queue_size_max(device, virtq_index(queue)) < virtq_size(queue)) {
         return kIOReturnUnsupported;
+    }
     mmio_write32(device->registers, MMIO_QUEUE_NUM, virtq_size(queue));
     write_address(device, MMIO_QUEUE_DESC, virtq_desc_address(queue));
     write_address(device, MMIO_QUEUE_DRIVER, virtq_avail_address(queue));
@@ -233,10 +243,12 @@ IOReturn virtio_read_config(struct virtio_device *device, unsigned offset, uint3
     for (unsigned round = 0; round < GENERATION_ROUNDS; round++) {
         const uint32_t before = mmio_read32(device->registers, MMIO_CONFIG_GENERATION);
 
-        for (unsigned i = 0; i < words; i++)
+        for (unsigned i = 0; i < words; i++) {
             to[i] = mmio_read32(device->registers, MMIO_CONFIG + offset + 4 * i);
-        if (mmio_read32(device->registers, MMIO_CONFIG_GENERATION) == before)
+        }
+        if (mmio_read32(device->registers, MMIO_CONFIG_GENERATION) == before) {
             return kIOReturnSuccess;
+        }
     }
     return kIOReturnNotResponding;
 }

@@ -48,8 +48,9 @@ static void *alloc_pages(size_t count)
 
 static void free_pages(void *first, size_t count)
 {
-    if (first == NULL)
+    if (first == NULL) {
         return;
+    }
     const kern_return_t result = page_free_run(virt_to_phys(first), count);
 
     CHECK(result == KERN_SUCCESS);
@@ -57,8 +58,9 @@ static void free_pages(void *first, size_t count)
 
 static unsigned round_down_to_power_of_two(unsigned size)
 {
-    while ((size & (size - 1)) != 0)
+    while ((size & (size - 1)) != 0) {
         size &= size - 1;
+    }
     return size;
 }
 
@@ -101,11 +103,13 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     struct virtq *vq;
     char *ring;
 
-    if (!is_valid(setup))
+    if (!is_valid(setup)) {
         return kIOReturnBadArgument;
+    }
     vq = heap_alloc_zero(sizeof(*vq));
-    if (vq == NULL)
+    if (vq == NULL) {
         return kIOReturnNoMemory;
+    }
     lay_out(vq, setup);
     ring = alloc_pages(vq->ring_pages);
     vq->desc = (struct virtq_desc *)ring;
@@ -129,10 +133,12 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
 
 void virtq_destroy(struct virtq *vq)
 {
-    if (vq == NULL)
+    if (vq == NULL) {
         return;
-    if (vq->indirect)
+    }
+    if (vq->indirect) {
         free_pages(vq->chains, vq->table_pages);
+    }
     free_pages(vq->desc, vq->ring_pages);
     heap_free(vq->slots);
     heap_free(vq);
@@ -145,9 +151,10 @@ void virtq_restart(struct virtq *vq)
     CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++) {
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
-        if (vq->indirect)
+        if (vq->indirect) {
             vq->desc[slot].address =
                 virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
+        }
     }
     vq->free_slot = 0;
     vq->avail_index = vq->published = vq->used_index = 0;
@@ -205,15 +212,17 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
     };
     /* The device can write where this reads: its chains are never longer than their room. */
     while (chain->count < 1u << vq->chain_shift) {
-        if ((chain->entries[chain->count++].rest >> VIRTQ_REST_FLAGS & VIRTQ_NEXT) == 0)
+        if ((chain->entries[chain->count++].rest >> VIRTQ_REST_FLAGS & VIRTQ_NEXT) == 0) {
             break;
+        }
     }
 }
 
 bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry)
 {
-    if (index >= chain->count)
+    if (index >= chain->count) {
         return false;
+    }
     *entry = (struct virtq_entry){
         .address = paddr(chain->entries[index].address),
         .length = (uint32_t)chain->entries[index].rest,
@@ -234,8 +243,9 @@ static bool passed(uint16_t event, uint16_t before, uint16_t now)
 /* Section 2.7.10: without event index a flag of the device tells, with it an index. */
 static bool wants_doorbell(const struct virtq *vq, uint16_t before)
 {
-    if (vq->event_index)
+    if (vq->event_index) {
         return passed(*vq->avail_event, before, vq->published);
+    }
     return (*(volatile uint16_t *)&vq->used->flags & VIRTQ_USED_NO_NOTIFY) == 0;
 }
 
@@ -243,21 +253,24 @@ void virtq_publish(struct virtq *vq)
 {
     const uint16_t before = vq->published;
 
-    if (before == vq->avail_index || vq->broken != NULL)
+    if (before == vq->avail_index || vq->broken != NULL) {
         return;
+    }
     vq->published = vq->avail_index;
     vq->counters.requests += (uint16_t)(vq->published - before);
     /*
      * More are in flight now, so the interrupt may come later. Where the device has
      * passed the new index it has passed the old one, and interrupted for that.
      */
-    if (vq->together > 1 && !vq->quiet)
+    if (vq->together > 1 && !vq->quiet) {
         *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
+    }
     __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
-    if (!wants_doorbell(vq, before))
+    if (!wants_doorbell(vq, before)) {
         return;
+    }
     vq->counters.doorbells++;
     mmio_write32(vq->doorbell, 0, vq->index);
 }
@@ -274,24 +287,27 @@ void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
 {
     const unsigned most = virtq_slots(vq);
 
-    if (!vq->event_index || chains == 0)
+    if (!vq->event_index || chains == 0) {
         chains = 1;
+    }
     vq->together = (uint16_t)(chains < most ? chains : most);
 }
 
 void virtq_disable_interrupt(struct virtq *vq)
 {
     vq->quiet = true;
-    if (vq->event_index) /* the index farthest away */
+    if (vq->event_index) { /* the index farthest away */
         *vq->used_event = (uint16_t)(vq->used_index - 1);
-    else
+    } else {
         *(volatile uint16_t *)&vq->avail->flags = VIRTQ_AVAIL_NO_INTERRUPT;
+    }
 }
 
 void *virtq_detach(struct virtq *vq)
 {
-    if (virtq_in_flight(vq) == 0)
+    if (virtq_in_flight(vq) == 0) {
         return NULL;
+    }
     for (uint16_t slot = 0;; slot++) {
         void *token = vq->slots[slot].token;
 

@@ -54,8 +54,9 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 {
     const uint16_t slot = vq->free_slot;
 
-    if (slot == VIRTQ_NO_SLOT)
+    if (slot == VIRTQ_NO_SLOT) {
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
+    }
     chain->entries = vq->chains + ((size_t)slot << vq->chain_shift);
     chain->slot = slot;
     chain->base = (uint16_t)(slot << vq->base_shift);
@@ -75,8 +76,9 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
 
     ASSERT(at < chain->room && length != 0);
     virtq_desc_store(&chain->entries[at], address.value, virtq_rest(length, flags, next));
-    if ((flags & VIRTQ_WRITE) != 0)
+    if ((flags & VIRTQ_WRITE) != 0) {
         chain->writable += length;
+    }
 }
 
 static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_segments *segments,
@@ -92,8 +94,9 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
     ASSERT(count <= virtq_chain_room(chain));
     chain->count = (uint16_t)(chain->count + count);
     chain->segments = (uint16_t)(chain->segments + count);
-    if ((chain->segment_flags & VIRTQ_WRITE) != 0)
+    if ((chain->segment_flags & VIRTQ_WRITE) != 0) {
         chain->writable += bytes;
+    }
 }
 
 /* --- Giving to the device --------------------------------------------------------------------- */
@@ -104,9 +107,10 @@ static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chai
     struct virtq_slot *known = &vq->slots[slot];
 
     ASSERT(token != NULL && chain->count != 0 && known->token == NULL);
-    if (vq->indirect) /* the address of the table is there since virtq_restart */
+    if (vq->indirect) { /* the address of the table is there since virtq_restart */
         vq->desc[slot].rest =
             virtq_rest(chain->count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
+    }
     vq->free_slot = known->next;
     known->token = token;
     known->writable = chain->writable;
@@ -132,8 +136,9 @@ static inline unsigned virtq_completed(struct virtq *vq)
     const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_ACQUIRE);
     const uint16_t count = (uint16_t)(index - vq->used_index);
 
-    if (count == 0 || vq->broken != NULL)
+    if (count == 0 || vq->broken != NULL) {
         return 0;
+    }
     /* Chains that are submitted but not published cannot be back either. */
     if (count > (uint16_t)(vq->published - vq->used_index)) {
         virtq_reject(vq, "the used index went beyond what is in flight");
@@ -177,8 +182,9 @@ static inline uint16_t virtq_awaited(const struct virtq *vq)
 {
     const uint16_t in_flight = (uint16_t)(vq->published - vq->used_index);
 
-    if (vq->together == 1 || in_flight <= 1)
+    if (vq->together == 1 || in_flight <= 1) {
         return 1;
+    }
     return in_flight < vq->together ? in_flight : vq->together;
 }
 
@@ -187,10 +193,11 @@ static inline bool virtq_enable_interrupt(struct virtq *vq)
     const uint16_t awaited = virtq_awaited(vq);
 
     vq->quiet = false;
-    if (vq->event_index)
+    if (vq->event_index) {
         *vq->used_event = (uint16_t)(vq->used_index + awaited - 1);
-    else
+    } else {
         *(volatile uint16_t *)&vq->avail->flags = 0;
+    }
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
 

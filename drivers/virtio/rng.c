@@ -28,8 +28,9 @@ static IOReturn activate(void)
 {
     const IOReturn status = virtio_start_queue(rng.device, rng.queue);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
     virtq_enable_interrupt(rng.queue);
     return virtio_ready(rng.device);
 }
@@ -39,8 +40,9 @@ static IOReturn build(void)
     IOReturn status = virtio_negotiate(rng.device, VIRTIO_CORE_FEATURES & ~VIRTIO_F_INDIRECT_DESC,
                                        VIRTIO_F_VERSION_1);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
 
     const unsigned offered = virtio_queue_size_max(rng.device, RNG_QUEUE);
     const struct virtq_setup setup = {
@@ -52,8 +54,9 @@ static IOReturn build(void)
     };
 
     status = virtq_create(&setup, &rng.queue);
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
     rng.cursor = IOMemoryCursor_withSpecification(virtq_output_segment, 0, RNG_BYTES_MAX, 1);
     return rng.cursor != NULL ? activate() : kIOReturnNoMemory;
 }
@@ -61,28 +64,33 @@ static IOReturn build(void)
 static void interrupt(void *context)
 {
     (void)context;
-    if ((virtio_acknowledge(rng.device) & VIRTIO_INTERRUPT_CONFIG) != 0)
+    if ((virtio_acknowledge(rng.device) & VIRTIO_INTERRUPT_CONFIG) != 0) {
         rng.needs_reset = virtio_needs_reset(rng.device);
+    }
     virtq_count_interrupt(rng.queue);
 }
 
 static void find_rng(void)
 {
     rng.device = virtio_claim(VIRTIO_ID_ENTROPY);
-    if (rng.device == NULL)
+    if (rng.device == NULL) {
         return;
+    }
 
     IOReturn status = build();
 
     if (status == kIOReturnSuccess &&
-        irq_register(rng.device->intid, interrupt, NULL) != KERN_SUCCESS)
+        irq_register(rng.device->intid, interrupt, NULL) != KERN_SUCCESS) {
         status = kIOReturnNoInterrupt;
-    if (status == kIOReturnSuccess)
+    }
+    if (status == kIOReturnSuccess) {
         return;
+    }
     kprintf("virtio-rng: the device cannot be used (error 0x%x)\n", (unsigned)status);
     if (virtio_reset(rng.device)) {
-        if (rng.cursor != NULL)
+        if (rng.cursor != NULL) {
             OSObject_release(rng.cursor);
+        }
         virtq_destroy(rng.queue);
     }
     rng.device = NULL;
@@ -100,12 +108,14 @@ static void recover(void)
 
     const bool stopped = virtio_reset(rng.device);
 
-    while (virtq_detach(rng.queue) != NULL)
+    while (virtq_detach(rng.queue) != NULL) {
         continue;
+    }
     virtq_restart(rng.queue);
     if (stopped && virtio_negotiate(rng.device, features, features) == kIOReturnSuccess &&
-        activate() == kIOReturnSuccess)
+        activate() == kIOReturnSuccess) {
         return;
+    }
     irq_unregister(rng.device->intid);
     rng.device = NULL;
 }
@@ -122,8 +132,9 @@ static IOReturn read_segment(IOMemoryDescriptor *memory, uint64_t offset, uint64
     IOByteCount size = 0;
     const IOReturn status = virtq_begin(rng.queue, &chain);
 
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         return status;
+    }
     virtq_chain_segments(&chain, &segments, VIRTQ_WRITE);
     if (IOMemoryCursor_genPhysicalSegments(rng.cursor, memory, offset, &segments, 1,
                                            length < RNG_BYTES_MAX ? (UInt32)length : RNG_BYTES_MAX,
@@ -140,8 +151,9 @@ static IOReturn read_segment(IOMemoryDescriptor *memory, uint64_t offset, uint64
             recover();
             return rng.device != NULL ? kIOReturnDeviceError : kIOReturnNotResponding;
         }
-        if (!virtq_enable_interrupt(rng.queue))
+        if (!virtq_enable_interrupt(rng.queue)) {
             irq_wait();
+        }
     }
     *bytes = used.length;
     return used.length != 0 ? kIOReturnSuccess : kIOReturnUnderrun;
@@ -149,17 +161,20 @@ static IOReturn read_segment(IOMemoryDescriptor *memory, uint64_t offset, uint64
 
 static IOReturn check(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
 {
-    if (memory == NULL || length == 0)
+    if (memory == NULL || length == 0) {
         return kIOReturnBadArgument;
-    if (rng.device == NULL)
+    }
+    if (rng.device == NULL) {
         return kIOReturnNoDevice;
+    }
 
     const uint64_t flags = IOMemoryDescriptor_getFlags(memory);
     const IOByteCount size = IOMemoryDescriptor_getLength(memory);
 
     if ((flags & kIODirectionIn) == 0 || (flags & kIOMemoryPreparedReadOnly) != 0 ||
-        irq_in_handler())
+        irq_in_handler()) {
         return kIOReturnNotPermitted;
+    }
     return length <= size && offset <= size - length ? kIOReturnSuccess : kIOReturnOverrun;
 }
 
@@ -187,6 +202,7 @@ bool virtio_rng_present(void)
 void virtio_rng_get_counters(struct virtq_counters *counters)
 {
     *counters = (struct virtq_counters){0};
-    if (rng.device != NULL)
+    if (rng.device != NULL) {
         virtq_get_counters(rng.queue, counters);
+    }
 }

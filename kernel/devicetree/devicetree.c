@@ -75,18 +75,19 @@ static bool devices_overflow, reserved_overflow;
 /* A number of one or two cells; false if there are more or fewer. */
 static bool read_cells(const char *cells, unsigned count, uint64_t *value)
 {
-    if (count == 1)
+    if (count == 1) {
         *value = fdt32_ld((const fdt32_t *)cells);
-    else if (count == 2)
+    } else if (count == 2) {
         *value = fdt64_ld((const fdt64_t *)cells);
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
 static bool read_number(const struct property *property, uint64_t *value)
 {
-    return property->value && property->length % 4 == 0 &&
+    return property->value != NULL && property->length % 4 == 0 &&
            read_cells(property->value, property->length / 4, value);
 }
 
@@ -95,8 +96,9 @@ static uint8_t cells_of(const struct property *property, uint8_t otherwise)
 {
     uint64_t value;
 
-    if (!property->value)
+    if (property->value == NULL) {
         return otherwise;
+    }
     return read_number(property, &value) && value <= 2 ? (uint8_t)value : 0;
 }
 
@@ -108,24 +110,29 @@ static kern_return_t read_reg(const struct device *device, unsigned index,
     const char *entry;
     uint64_t base, size;
 
-    if (!device->reg.value || entry_bytes == 0 || index >= device->reg.length / entry_bytes)
+    if (device->reg.value == NULL || entry_bytes == 0 ||
+        index >= device->reg.length / entry_bytes) {
         return KERN_INVALID_ADDRESS;
+    }
     entry = device->reg.value + index * entry_bytes;
     if (!read_cells(entry, device->address_cells, &base) ||
-        !read_cells(entry + address_bytes, device->size_cells, &size))
+        !read_cells(entry + address_bytes, device->size_cells, &size)) {
         return KERN_INVALID_ADDRESS;
+    }
     *range = (struct devicetree_range){paddr(base), size};
     return KERN_SUCCESS;
 }
 
 static void reserve(uint64_t base, uint64_t size)
 {
-    if (size == 0)
+    if (size == 0) {
         return;
-    if (machine.reserved_count < DEVICETREE_RESERVED_MAX)
+    }
+    if (machine.reserved_count < DEVICETREE_RESERVED_MAX) {
         machine.reserved[machine.reserved_count++] = (struct devicetree_range){paddr(base), size};
-    else
+    } else {
         reserved_overflow = true;
+    }
 }
 
 static void add_memory(const struct device *node)
@@ -133,8 +140,9 @@ static void add_memory(const struct device *node)
     struct devicetree_range bank;
 
     for (unsigned i = 0; read_reg(node, i, &bank) == KERN_SUCCESS; i++) {
-        if (bank.size == 0)
+        if (bank.size == 0) {
             continue;
+        }
         if (machine.memory_count == DEVICETREE_MEMORY_MAX) {
             kprintf("devicetree: more than %u banks; memory at %#llx is not used\n",
                     DEVICETREE_MEMORY_MAX, (unsigned long long)bank.base.value);
@@ -148,15 +156,17 @@ static void add_reserved(const struct device *node)
 {
     struct devicetree_range area;
 
-    for (unsigned i = 0; read_reg(node, i, &area) == KERN_SUCCESS; i++)
+    for (unsigned i = 0; read_reg(node, i, &area) == KERN_SUCCESS; i++) {
         reserve(area.base.value, area.size);
+    }
 }
 
 /* A property's text; NULL if it is absent or has no end. */
 static const char *read_string(const struct property *property)
 {
-    if (!property->value || !memchr(property->value, 0, property->length))
+    if (property->value == NULL || memchr(property->value, 0, property->length) == NULL) {
         return NULL;
+    }
     return property->value;
 }
 
@@ -167,15 +177,17 @@ static void read_chosen(const struct node *chosen)
     bootargs = read_string(&chosen->properties[BOOTARGS]);
     stdout_path = read_string(&chosen->properties[STDOUT_PATH]);
     if (read_number(&chosen->properties[INITRD_START], &start) &&
-        read_number(&chosen->properties[INITRD_END], &end) && end > start)
+        read_number(&chosen->properties[INITRD_END], &end) && end > start) {
         reserve(start, end - start);
+    }
 }
 
 static bool property_is(const struct property *property, const char *text)
 {
     size_t size = strlen(text) + 1;
 
-    return property->value && property->length == size && memcmp(property->value, text, size) == 0;
+    return property->value != NULL && property->length == size &&
+           memcmp(property->value, text, size) == 0;
 }
 
 /* All properties of path[depth] are known: keep what matters. */
@@ -195,20 +207,24 @@ static void finish_node(struct node *path, unsigned depth)
     };
 
     node->done = true;
-    if (status->value && !property_is(status, "okay") && !property_is(status, "ok"))
+    if (status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok")) {
         return;
-    if (depth == 1 && strcmp(node->name, "chosen") == 0)
+    }
+    if (depth == 1 && strcmp(node->name, "chosen") == 0) {
         read_chosen(node);
-    else if (property_is(&node->properties[DEVICE_TYPE], "memory"))
+    } else if (property_is(&node->properties[DEVICE_TYPE], "memory")) {
         add_memory(&device);
-    else if (depth == 2 && strcmp(parent->name, "reserved-memory") == 0)
+    } else if (depth == 2 && strcmp(parent->name, "reserved-memory") == 0) {
         add_reserved(&device);
-    if (!device.compatible.value || property_is(&node->properties[DEVICE_TYPE], "cpu"))
+    }
+    if (device.compatible.value == NULL || property_is(&node->properties[DEVICE_TYPE], "cpu")) {
         return;
-    if (device_count < DEVICES_MAX)
+    }
+    if (device_count < DEVICES_MAX) {
         devices[device_count++] = device;
-    else
+    } else {
         devices_overflow = true;
+    }
 }
 
 static void note_property(struct node *node, const struct fdt_property *property)
@@ -216,8 +232,9 @@ static void note_property(struct node *node, const struct fdt_property *property
     const uint32_t offset = fdt32_ld(&property->nameoff);
     const char *name = (const char *)tree + fdt_off_dt_strings(tree) + offset;
 
-    if (offset >= names_size)
+    if (offset >= names_size) {
         return;
+    }
     for (unsigned i = 0; i < PROPERTY_COUNT; i++) {
         if (name[0] == property_names[i][0] && strcmp(name, property_names[i]) == 0) {
             node->properties[i] = (struct property){property->data, fdt32_ld(&property->len)};
@@ -241,20 +258,23 @@ static uint32_t next_tag(struct cursor *cursor)
     uint64_t length = FDT_TAGSIZE;
     uint32_t tag;
 
-    if (left < FDT_TAGSIZE)
+    if (left < FDT_TAGSIZE) {
         return FDT_END;
+    }
     tag = fdt32_ld((const fdt32_t *)at);
     if (tag == FDT_BEGIN_NODE) {
         length += strnlen(at + FDT_TAGSIZE, left - FDT_TAGSIZE) + 1;
     } else if (tag == FDT_PROP) {
-        if (left < sizeof(struct fdt_property))
+        if (left < sizeof(struct fdt_property)) {
             return FDT_END;
+        }
         length = sizeof(struct fdt_property) +
                  (uint64_t)fdt32_ld(&((const struct fdt_property *)at)->len);
     }
     length = (length + FDT_TAGSIZE - 1) & ~(uint64_t)(FDT_TAGSIZE - 1);
-    if (length > left)
+    if (length > left) {
         return FDT_END;
+    }
     cursor->next += (uint32_t)length;
     return tag;
 }
@@ -273,24 +293,30 @@ static bool walk(void)
         uint32_t tag = next_tag(&cursor);
         struct node *node = depth > 0 && depth <= DEPTH_MAX ? &path[depth - 1] : NULL;
 
-        if (tag == FDT_NOP)
-            continue;
-        if (tag == FDT_PROP) {
-            if (depth == 0)
-                return false;
-            if (node && !node->done)
-                note_property(node, (const void *)at);
+        if (tag == FDT_NOP) {
             continue;
         }
-        if (node && !node->done)
+        if (tag == FDT_PROP) {
+            if (depth == 0) {
+                return false;
+            }
+            if (node != NULL && !node->done) {
+                note_property(node, (const void *)at);
+            }
+            continue;
+        }
+        if (node != NULL && !node->done) {
             finish_node(path, depth - 1);
+        }
         if (tag == FDT_BEGIN_NODE) {
-            if (depth++ < DEPTH_MAX)
+            if (depth++ < DEPTH_MAX) {
                 path[depth - 1] = (struct node){.offset = (int)offset, .name = at + FDT_TAGSIZE};
+            }
         } else if (tag == FDT_END_NODE && depth > 0) {
             depth--;
-            if (depth == 0)
+            if (depth == 0) {
                 return true;
+            }
         } else {
             return false;
         }
@@ -315,24 +341,31 @@ const char *devicetree_read(const void *blob, paddr_t at)
     reserved_overflow = false;
     machine.memory_count = 0;
     machine.reserved_count = 0;
-    if (fdt_check_header(blob) != 0)
+    if (fdt_check_header(blob) != 0) {
         return "its header is damaged";
-    if (fdt_version(blob) < 17)
+    }
+    if (fdt_version(blob) < 17) {
         return "its version is too old";
+    }
     tree = blob;
     names_size = fdt_size_dt_strings(tree);
     while (names_size > 0 &&
-           ((const char *)tree + fdt_off_dt_strings(tree))[names_size - 1] != '\0')
+           ((const char *)tree + fdt_off_dt_strings(tree))[names_size - 1] != '\0') {
         names_size--;
-    for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++)
+    }
+    for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++) {
         reserve(base, size);
+    }
     reserve(at.value, fdt_totalsize(tree));
-    if (!walk())
+    if (!walk()) {
         return give_up("its structure is damaged");
-    if (reserved_overflow) /* to forget one would hand out memory that is in use */
+    }
+    if (reserved_overflow) { /* to forget one would hand out memory that is in use */
         return give_up("it reserves too many areas");
-    if (devices_overflow)
+    }
+    if (devices_overflow) {
         kprintf("devicetree: more than %u devices; the last ones are not seen\n", DEVICES_MAX);
+    }
     return NULL;
 }
 
@@ -340,10 +373,12 @@ void devicetree_init(paddr_t at)
 {
     const char *wrong = devicetree_read(phys_to_virt(at), at);
 
-    if (wrong)
+    if (wrong != NULL) {
         panic("devicetree at %#llx: %s", (unsigned long long)at.value, wrong);
-    if (machine.memory_count == 0)
+    }
+    if (machine.memory_count == 0) {
         panic("devicetree at %#llx: it names no memory", (unsigned long long)at.value);
+    }
 }
 
 const void *devicetree(void)
@@ -359,8 +394,9 @@ const struct devicetree_machine *devicetree_machine(void)
 static const struct device *find(int node)
 {
     for (unsigned i = 0; i < device_count; i++) {
-        if (devices[i].node == node)
+        if (devices[i].node == node) {
             return &devices[i];
+        }
     }
     return NULL;
 }
@@ -369,7 +405,7 @@ kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *
 {
     const struct device *device = find(node);
 
-    return device ? read_reg(device, index, range) : KERN_INVALID_ADDRESS;
+    return device != NULL ? read_reg(device, index, range) : KERN_INVALID_ADDRESS;
 }
 
 kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid)
@@ -383,17 +419,20 @@ kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid)
     const fdt32_t *entry;
     uint32_t number;
 
-    if (!device || !device->interrupts.value || device->interrupts.length % ENTRY_BYTES != 0 ||
-        index >= device->interrupts.length / ENTRY_BYTES)
+    if (device == NULL || device->interrupts.value == NULL ||
+        device->interrupts.length % ENTRY_BYTES != 0 ||
+        index >= device->interrupts.length / ENTRY_BYTES) {
         return KERN_INVALID_ADDRESS;
+    }
     entry = (const fdt32_t *)(device->interrupts.value + index * ENTRY_BYTES);
     number = fdt32_ld(&entry[1]);
-    if (fdt32_ld(&entry[0]) == SHARED && number < 1020 - 32)
+    if (fdt32_ld(&entry[0]) == SHARED && number < 1020 - 32) {
         *intid = number + 32;
-    else if (fdt32_ld(&entry[0]) == PRIVATE && number < 16)
+    } else if (fdt32_ld(&entry[0]) == PRIVATE && number < 16) {
         *intid = number + 16;
-    else
+    } else {
         return KERN_INVALID_ADDRESS;
+    }
     return KERN_SUCCESS;
 }
 
@@ -403,18 +442,19 @@ int devicetree_next_compatible(int node, const char *compatible)
         const struct property *list = &devices[i].compatible;
 
         if (devices[i].node > node &&
-            fdt_stringlist_contains(list->value, (int)list->length, compatible))
+            fdt_stringlist_contains(list->value, (int)list->length, compatible)) {
             return devices[i].node;
+        }
     }
     return -FDT_ERR_NOTFOUND;
 }
 
 const char *devicetree_bootargs(void)
 {
-    return bootargs ? bootargs : "";
+    return bootargs != NULL ? bootargs : "";
 }
 
 const char *devicetree_stdout_path(void)
 {
-    return stdout_path ? stdout_path : "";
+    return stdout_path != NULL ? stdout_path : "";
 }

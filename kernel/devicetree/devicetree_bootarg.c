@@ -10,8 +10,9 @@ static const char *word_end(const char *at)
     bool quoted = false;
 
     for (; *at && (quoted || *at != ' '); at++) {
-        if (*at == '"')
+        if (*at == '"') {
             quoted = !quoted;
+        }
     }
     return at;
 }
@@ -29,14 +30,17 @@ bool devicetree_bootarg(const char *key, char *value, size_t size)
             size_t length = 0;
 
             for (at += key_length + 1; at < end; at++) {
-                if (*at == '"')
+                if (*at == '"') {
                     continue;
-                if (length + 1 >= size)
+                }
+                if (length + 1 >= size) {
                     return false;
+                }
                 value[length++] = *at;
             }
-            if (size == 0)
+            if (size == 0) {
                 return false;
+            }
             value[length] = '\0';
             return true;
         }

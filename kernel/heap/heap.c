@@ -18,8 +18,9 @@
 
 void *heap_alloc(size_t size)
 {
-    if (size == 0 || inject_fails(INJECT_HEAP))
+    if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
+    }
     return block_alloc(size, HEAP_ALIGNMENT);
 }
 
@@ -27,15 +28,17 @@ void *heap_alloc_zero(size_t size)
 {
     void *block = heap_alloc(size);
 
-    if (block)
+    if (block != NULL) {
         memset(block, 0, size);
+    }
     return block;
 }
 
 void *heap_alloc_aligned(size_t size, size_t alignment)
 {
-    if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP))
+    if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP)) {
         return NULL;
+    }
     return block_alloc(size, alignment);
 }
 
@@ -44,18 +47,21 @@ void *heap_realloc(void *block, size_t size)
     size_t before;
     void *moved;
 
-    if (!block)
+    if (block == NULL) {
         return heap_alloc(size);
+    }
     if (size == 0) {
         heap_free(block);
         return NULL;
     }
     before = block_size(block);
-    if (size <= before && size > before / 2)
+    if (size <= before && size > before / 2) {
         return block;
+    }
     moved = heap_alloc(size);
-    if (!moved)
+    if (moved == NULL) {
         return size <= before ? block : NULL;
+    }
     memcpy(moved, block, size < before ? size : before);
     heap_free(block);
     return moved;
@@ -63,8 +69,9 @@ void *heap_realloc(void *block, size_t size)
 
 void heap_free(void *block)
 {
-    if (block)
+    if (block != NULL) {
         block_free(block);
+    }
 }
 
 size_t heap_size(const void *block)

@@ -37,9 +37,10 @@ static void slab_link(struct page *slab, unsigned class)
     struct page *first = slabs[class];
 
     slab->slab_previous = 0;
-    slab->slab_next = first ? (uint32_t)page_index(first) : 0;
-    if (first)
+    slab->slab_next = first != NULL ? (uint32_t)page_index(first) : 0;
+    if (first != NULL) {
         first->slab_previous = (uint32_t)page_index(slab);
+    }
     slabs[class] = slab;
 }
 
@@ -48,12 +49,14 @@ static void slab_unlink(struct page *slab, unsigned class)
     struct page *next = slab_at(slab->slab_next);
     struct page *previous = slab_at(slab->slab_previous);
 
-    if (next)
+    if (next != NULL) {
         next->slab_previous = slab->slab_previous;
-    if (previous)
+    }
+    if (previous != NULL) {
         previous->slab_next = slab->slab_next;
-    else
+    } else {
         slabs[class] = next;
+    }
 }
 
 static struct page *slab_create(unsigned class)
@@ -63,8 +66,9 @@ static struct page *slab_create(unsigned class)
     char *objects;
     paddr_t page;
 
-    if (page_alloc(0, PAGE_OWNER_HEAP, &page) != KERN_SUCCESS)
+    if (page_alloc(0, PAGE_OWNER_HEAP, &page) != KERN_SUCCESS) {
         return NULL;
+    }
     slab = page_lookup(page);
     objects = phys_to_virt(page);
 #ifdef DEBUG
@@ -94,8 +98,9 @@ static void count_block(size_t bytes)
 {
     heap_counters.blocks++;
     heap_counters.bytes += bytes;
-    if (heap_counters.bytes > heap_counters.high_water)
+    if (heap_counters.bytes > heap_counters.high_water) {
         heap_counters.high_water = heap_counters.bytes;
+    }
 }
 
 static void *object_alloc(unsigned class)
@@ -103,9 +108,9 @@ static void *object_alloc(unsigned class)
     struct page *slab = slabs[class];
     void **object;
 
-    if (!slab) {
+    if (slab == NULL) {
         slab = slab_create(class);
-        if (!slab) {
+        if (slab == NULL) {
             heap_counters.failures++;
             return NULL;
         }
@@ -113,8 +118,9 @@ static void *object_alloc(unsigned class)
     object = slab->slab_free;
     slab->slab_free = *object;
     slab->slab_used++;
-    if (!slab->slab_free)
+    if (slab->slab_free == NULL) {
         slab_unlink(slab, class);
+    }
     count_block(class_sizes[class]);
     return object;
 }
@@ -125,14 +131,16 @@ static void object_free(struct page *slab, void *block)
     void **object = block;
 
     ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
-    if (!slab->slab_free)
+    if (slab->slab_free == NULL) {
         slab_link(slab, class);
+    }
     *object = slab->slab_free;
     slab->slab_free = object;
     heap_counters.blocks--;
     heap_counters.bytes -= class_sizes[class];
-    if (--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0)
+    if (--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) {
         slab_destroy(slab, class);
+    }
 }
 
 static void *run_alloc(size_t size, size_t alignment)
@@ -143,10 +151,11 @@ static void *run_alloc(size_t size, size_t alignment)
     kern_return_t status;
     paddr_t first;
 
-    if (request.count == 1 && alignment <= PAGE_SIZE)
+    if (request.count == 1 && alignment <= PAGE_SIZE) {
         status = page_alloc(0, PAGE_OWNER_HEAP, &first);
-    else
+    } else {
         status = page_alloc_run(&request, &first);
+    }
     if (status != KERN_SUCCESS) {
         heap_counters.failures++;
         return NULL;
@@ -176,8 +185,9 @@ static void fill_class_table(void)
     unsigned class = 0;
 
     for (unsigned granule = 0; granule <= GRANULES; granule++) {
-        if (granule * HEAP_ALIGNMENT > class_sizes[class])
+        if (granule * HEAP_ALIGNMENT > class_sizes[class]) {
             class ++;
+        }
         class_of_granule[granule] = (uint8_t)(class + 1);
     }
 }
@@ -187,8 +197,9 @@ static void *aligned_alloc_block(size_t size, size_t alignment)
 {
     if (size <= HEAP_OBJECT_MAX && alignment <= HEAP_OBJECT_MAX) {
         for (unsigned class = 0; class < CLASS_COUNT; class ++) {
-            if (class_sizes[class] >= size && class_sizes[class] % alignment == 0)
+            if (class_sizes[class] >= size && class_sizes[class] % alignment == 0) {
                 return object_alloc(class);
+            }
         }
     }
     return run_alloc(size, alignment);
@@ -198,10 +209,12 @@ void *heap_block_alloc(size_t size, size_t alignment)
 {
     unsigned class;
 
-    if (alignment > HEAP_ALIGNMENT)
+    if (alignment > HEAP_ALIGNMENT) {
         return aligned_alloc_block(size, alignment);
-    if (size > HEAP_OBJECT_MAX)
+    }
+    if (size > HEAP_OBJECT_MAX) {
         return run_alloc(size, HEAP_ALIGNMENT);
+    }
     class = class_of_granule[(size + HEAP_ALIGNMENT - 1) / HEAP_ALIGNMENT];
     if (class == 0) {
         fill_class_table();
@@ -215,10 +228,11 @@ static struct page *block_page(const void *block)
 {
     struct page *page = page_lookup(virt_to_phys(block));
 
-    if (!page || page->owner != PAGE_OWNER_HEAP ||
+    if (page == NULL || page->owner != PAGE_OWNER_HEAP ||
         (page->slab_class == 0 &&
-         (page->state != RECORD_BLOCK || ((uintptr_t)block & PAGE_MASK) != 0)))
+         (page->state != RECORD_BLOCK || ((uintptr_t)block & PAGE_MASK) != 0))) {
         panic("heap: %p is not a block", block);
+    }
     return page;
 }
 
@@ -226,10 +240,11 @@ void heap_block_free(void *block)
 {
     struct page *page = block_page(block);
 
-    if (page->slab_class != 0)
+    if (page->slab_class != 0) {
         object_free(page, block);
-    else
+    } else {
         run_free(page);
+    }
 }
 
 size_t heap_block_size(const void *block)
@@ -244,10 +259,11 @@ void heap_trim(void)
     for (unsigned class = 0; class < CLASS_COUNT; class ++) {
         struct page *next;
 
-        for (struct page *slab = slabs[class]; slab; slab = next) {
+        for (struct page *slab = slabs[class]; slab != NULL; slab = next) {
             next = slab_at(slab->slab_next);
-            if (slab->slab_used == 0)
+            if (slab->slab_used == 0) {
                 slab_destroy(slab, class);
+            }
         }
     }
 }

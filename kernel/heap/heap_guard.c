@@ -35,8 +35,9 @@ _Static_assert(sizeof(struct guard) == HEAP_ALIGNMENT, "the caller's block stays
 static bool is_filled(const uint8_t *bytes, uint8_t with, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if (bytes[i] != with)
+        if (bytes[i] != with) {
             return false;
+        }
     }
     return true;
 }
@@ -48,8 +49,9 @@ static void check_stale(const char *block)
     size_t size = heap_block_size(block);
 
     if (size <= HEAP_OBJECT_MAX && guard->magic == MAGIC_FREE &&
-        !is_filled((const uint8_t *)(guard + 1), STALE, size - sizeof(*guard)))
+        !is_filled((const uint8_t *)(guard + 1), STALE, size - sizeof(*guard))) {
         panic("heap: free block %p was written to", (const void *)(guard + 1));
+    }
 }
 
 void *heap_guard_alloc(size_t size, size_t alignment)
@@ -58,11 +60,13 @@ void *heap_guard_alloc(size_t size, size_t alignment)
     struct guard *guard;
     char *block, *caller;
 
-    if (size > SIZE_MAX - front - TAIL_MIN)
+    if (size > SIZE_MAX - front - TAIL_MIN) {
         return heap_block_alloc(size, alignment); /* which cannot either */
+    }
     block = heap_block_alloc(front + size + TAIL_MIN, alignment);
-    if (!block)
+    if (block == NULL) {
         return NULL;
+    }
     check_stale(block);
     caller = block + front;
     guard = (struct guard *)caller - 1;
@@ -78,17 +82,21 @@ static struct guard *guard_of(const void *caller)
     struct guard *guard = (struct guard *)(uintptr_t)caller - 1;
     const char *block;
 
-    if ((uintptr_t)caller % HEAP_ALIGNMENT != 0)
+    if ((uintptr_t)caller % HEAP_ALIGNMENT != 0) {
         panic("heap: %p is not a block", caller);
-    if (guard->magic == MAGIC_FREE || guard->magic == MAGIC_STALE)
+    }
+    if (guard->magic == MAGIC_FREE || guard->magic == MAGIC_STALE) {
         panic("heap: block %p is free already", caller);
-    if (guard->magic != MAGIC_LIVE)
+    }
+    if (guard->magic != MAGIC_LIVE) {
         panic("heap: red zone in front of block %p is damaged", caller);
+    }
     block = (const char *)caller - guard->front;
     if (!is_filled((const uint8_t *)caller + guard->size, RED,
-                   heap_block_size(block) - guard->front - guard->size))
+                   heap_block_size(block) - guard->front - guard->size)) {
         panic("heap: red zone behind block %p of %llu bytes is damaged", caller,
               (unsigned long long)guard->size);
+    }
     return guard;
 }
 

@@ -22,18 +22,21 @@ static unsigned gic_v2_init(int node)
     struct devicetree_range gicd, gicc;
 
     if (devicetree_reg(node, 0, &gicd) != KERN_SUCCESS ||
-        devicetree_reg(node, 1, &gicc) != KERN_SUCCESS)
+        devicetree_reg(node, 1, &gicc) != KERN_SUCCESS) {
         return 0;
+    }
     distributor = mmu_map_device(gicd.base, gicd.size);
     cpu_interface = mmu_map_device(gicc.base, gicc.size);
-    if (!distributor || !cpu_interface)
+    if (distributor == NULL || cpu_interface == NULL) {
         return 0;
+    }
 
     const unsigned count = gic_intid_count(distributor);
 
     mmio_write32(distributor, GICD_CTLR, 0);
-    for (unsigned first = 0; first < count; first += 32)
+    for (unsigned first = 0; first < count; first += 32) {
         gic_quiesce_word(distributor, first);
+    }
     mmio_write32(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
     mmio_write32(cpu_interface, GICC_PMR, GIC_PRIORITY_IDLE);
     mmio_write32(cpu_interface, GICC_CTLR, GICC_CTLR_ENABLE);
@@ -43,8 +46,9 @@ static unsigned gic_v2_init(int node)
 static void gic_v2_enable(unsigned intid)
 {
     mmio_write8(distributor, GICD_IPRIORITYR + intid, GIC_PRIORITY);
-    if (intid >= GIC_FIRST_SPI)
+    if (intid >= GIC_FIRST_SPI) {
         mmio_write8(distributor, GICD_ITARGETSR + intid, GICD_TARGET_CPU0);
+    }
     gic_bit_write(distributor, GICD_ISENABLER, intid);
 }
 

@@ -41,19 +41,22 @@ static volatile void *find_redistributor(volatile void *region, uint64_t size)
         volatile void *frame = (volatile char *)region + offset;
         const uint64_t type = mmio_read64(frame, GICR_TYPER);
 
-        if (type >> 32 == wanted)
+        if (type >> 32 == wanted) {
             return frame;
-        if (type & GICR_TYPER_LAST)
+        }
+        if ((type & GICR_TYPER_LAST) != 0) {
             break;
-        offset += type & GICR_TYPER_VLPI ? GICR_STRIDE_VLPI : GICR_STRIDE;
+        }
+        offset += (type & GICR_TYPER_VLPI) != 0 ? GICR_STRIDE_VLPI : GICR_STRIDE;
     }
     return NULL;
 }
 
 static void distributor_settle(void)
 {
-    while (mmio_read32(distributor, GICD_CTLR) & GICD_CTLR_PENDING)
+    while ((mmio_read32(distributor, GICD_CTLR) & GICD_CTLR_PENDING) != 0) {
         ;
+    }
 }
 
 static void distributor_init(unsigned count)
@@ -71,8 +74,9 @@ static void distributor_init(unsigned count)
 static void redistributor_init(void)
 {
     mmio_write32(redistributor, GICR_WAKER, 0);
-    while (mmio_read32(redistributor, GICR_WAKER) & GICR_WAKER_ASLEEP)
+    while ((mmio_read32(redistributor, GICR_WAKER) & GICR_WAKER_ASLEEP) != 0) {
         ;
+    }
     private_frame = (volatile char *)redistributor + GICR_SGI_FRAME;
     gic_quiesce_word(private_frame, 0);
     mmio_write32(private_frame, GICD_IGROUPR, ~0u);
@@ -92,20 +96,23 @@ static unsigned gic_v3_init(int node)
     struct devicetree_range gicd, gicr;
 
     if (devicetree_reg(node, 0, &gicd) != KERN_SUCCESS ||
-        devicetree_reg(node, 1, &gicr) != KERN_SUCCESS)
+        devicetree_reg(node, 1, &gicr) != KERN_SUCCESS) {
         return 0;
+    }
 
     volatile void *region = mmu_map_device(gicr.base, gicr.size);
 
     distributor = mmu_map_device(gicd.base, gicd.size);
-    if (!distributor || !region)
+    if (distributor == NULL || region == NULL) {
         return 0;
+    }
 
     const unsigned count = gic_intid_count(distributor);
 
     redistributor = find_redistributor(region, gicr.size);
-    if (!redistributor)
+    if (redistributor == NULL) {
         return 0;
+    }
     distributor_init(count);
     redistributor_init();
     cpu_interface_init();
@@ -117,8 +124,9 @@ static void gic_v3_enable(unsigned intid)
     volatile void *frame = intid < GIC_FIRST_SPI ? private_frame : distributor;
 
     mmio_write8(frame, GICD_IPRIORITYR + intid, GIC_PRIORITY);
-    if (intid >= GIC_FIRST_SPI)
+    if (intid >= GIC_FIRST_SPI) {
         mmio_write64(distributor, GICD_IROUTER + 8 * intid, cpu_affinity());
+    }
     gic_bit_write(frame, GICD_ISENABLER, intid);
 }
 
@@ -131,8 +139,9 @@ static void gic_v3_disable(unsigned intid)
         return;
     }
     gic_bit_write(private_frame, GICD_ICENABLER, intid);
-    while (mmio_read32(redistributor, GICR_CTLR) & GICR_CTLR_PENDING)
+    while ((mmio_read32(redistributor, GICR_CTLR) & GICR_CTLR_PENDING) != 0) {
         ;
+    }
 }
 
 static uint32_t gic_v3_acknowledge(void)

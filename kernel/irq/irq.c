@@ -32,12 +32,14 @@ void irq_init(void)
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         const int node = devicetree_next_compatible(-1, known[i]->compatible);
 
-        if (node < 0)
+        if (node < 0) {
             continue;
+        }
         irq.controller = known[i];
         irq.intid_count = irq.controller->init(node);
-        if (irq.intid_count != 0)
+        if (irq.intid_count != 0) {
             return;
+        }
     }
     kprintf("irq: no usable interrupt controller in the device tree\n");
 }
@@ -46,12 +48,13 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= irq.intid_count || !handler)
+    if (intid >= irq.intid_count || handler == NULL) {
         return KERN_INVALID_ARGUMENT;
+    }
 
     const irq_state_t state = irq_mask();
 
-    if (irq.slots[intid].handler) {
+    if (irq.slots[intid].handler != NULL) {
         result = KERN_NO_SPACE;
     } else {
         irq.slots[intid] = (struct irq_slot){handler, context};
@@ -65,12 +68,13 @@ kern_return_t irq_unregister(unsigned intid)
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= irq.intid_count)
+    if (intid >= irq.intid_count) {
         return KERN_INVALID_ARGUMENT;
+    }
 
     const irq_state_t state = irq_mask();
 
-    if (irq.slots[intid].handler) {
+    if (irq.slots[intid].handler != NULL) {
         irq.controller->disable(intid);
         cpu_dsb_sy(); /* the controller has taken the line back before the handler goes */
         irq.slots[intid] = (struct irq_slot){0};
@@ -90,8 +94,9 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     const unsigned intid = token & GIC_INTID_MASK;
 
     irq.spurious++;
-    if (intid >= GIC_INTID_COUNT)
+    if (intid >= GIC_INTID_COUNT) {
         return;
+    }
     irq.served++;
     irq.controller->disable(intid);
     irq.controller->end(token);
@@ -103,7 +108,7 @@ void irq_dispatch(void)
     const uint32_t token = irq.controller->acknowledge();
     const struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
 
-    if (!slot->handler) {
+    if (slot->handler == NULL) {
         serve_unhandled(token);
         return;
     }

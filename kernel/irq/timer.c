@@ -48,15 +48,16 @@ static uint64_t deadline_after(uint64_t nanoseconds)
 {
     uint64_t deadline;
 
-    if (__builtin_add_overflow(ticks_now() + 1, nanoseconds_to_ticks(nanoseconds), &deadline))
+    if (__builtin_add_overflow(ticks_now() + 1, nanoseconds_to_ticks(nanoseconds), &deadline)) {
         return UINT64_MAX;
+    }
     return deadline;
 }
 
 /* Set the compare value for the first deadline, or let the line go when there is none. */
 static void program(void)
 {
-    if (first) {
+    if (first != NULL) {
         cpu_write_sysreg(cntv_cval_el0, first->deadline);
         cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
     } else {
@@ -71,7 +72,7 @@ static void timer_interrupt(void *context)
     const uint64_t now = ticks_now();
 
     (void)context;
-    while (first && first->deadline <= now) {
+    while (first != NULL && first->deadline <= now) {
         struct timer *const timer = first;
 
         first = timer->next;
@@ -83,7 +84,7 @@ static void timer_interrupt(void *context)
 /* Take it out of the list; false if it is not in there. Its own fields are not trusted for that. */
 static bool unlink_timer(struct timer *timer)
 {
-    for (struct timer **link = &first; *link; link = &(*link)->next) {
+    for (struct timer **link = &first; *link != NULL; link = &(*link)->next) {
         if (*link == timer) {
             *link = timer->next;
             return true;
@@ -99,8 +100,9 @@ void timer_start(struct timer *timer, uint64_t nanoseconds)
 
     unlink_timer(timer);
     timer->deadline = deadline_after(nanoseconds);
-    while (*link && (*link)->deadline <= timer->deadline)
+    while (*link != NULL && (*link)->deadline <= timer->deadline) {
         link = &(*link)->next;
+    }
     timer->next = *link;
     *link = timer;
     program();
@@ -112,8 +114,9 @@ bool timer_cancel(struct timer *timer)
     const irq_state_t state = irq_mask();
     const bool pending = unlink_timer(timer);
 
-    if (pending)
+    if (pending) {
         program();
+    }
     irq_restore(state);
     return pending;
 }
@@ -132,8 +135,9 @@ void timer_delay(uint64_t nanoseconds)
 {
     const uint64_t deadline = deadline_after(nanoseconds);
 
-    while (ticks_now() < deadline)
+    while (ticks_now() < deadline) {
         ;
+    }
 }
 
 /* frequency / NANOSECONDS in two steps of long division, half of the binary places each. */
@@ -155,6 +159,7 @@ void timer_init(void)
     ticks_per_nanosecond = frequency_fraction();
     cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
     if (node < 0 || devicetree_interrupt(node, TIMER_NODE_VIRTUAL, &intid) != KERN_SUCCESS ||
-        irq_register(intid, timer_interrupt, NULL) != KERN_SUCCESS)
+        irq_register(intid, timer_interrupt, NULL) != KERN_SUCCESS) {
         kprintf("timer: no usable timer interrupt in the device tree; no deadlines\n");
+    }
 }

@@ -60,8 +60,9 @@ static struct file *file_of(int fd)
 {
     const int index = fd - FIRST_FILE;
 
-    if (index >= 0 && index < FILE_COUNT && files[index].open)
+    if (index >= 0 && index < FILE_COUNT && files[index].open) {
         return &files[index];
+    }
     errno = EBADF;
     return NULL;
 }
@@ -84,8 +85,9 @@ static bool host_exists(const char *path)
 {
     int64_t handle = host_open(path, MODE_R);
 
-    if (handle < 0)
+    if (handle < 0) {
         return false;
+    }
     semihost_call(SEMIHOST_CLOSE, &handle);
     return true;
 }
@@ -98,12 +100,15 @@ static unsigned host_mode(const char *path, int flags)
 {
     const bool read = (flags & O_ACCMODE) != O_WRONLY;
 
-    if ((flags & O_ACCMODE) == O_RDONLY)
+    if ((flags & O_ACCMODE) == O_RDONLY) {
         return MODE_R;
-    if (flags & O_APPEND)
+    }
+    if ((flags & O_APPEND) != 0) {
         return read ? MODE_A_PLUS : MODE_A;
-    if (flags & O_TRUNC || (flags & O_CREAT && !host_exists(path)))
+    }
+    if ((flags & O_TRUNC) != 0 || ((flags & O_CREAT) != 0 && !host_exists(path))) {
         return read ? MODE_W_PLUS : MODE_W;
+    }
     return MODE_R_PLUS;
 }
 
@@ -112,10 +117,12 @@ static int refuse_open(const char *path, int flags)
 {
     const bool exists = host_exists(path);
 
-    if (!exists && !(flags & O_CREAT))
+    if (!exists && (flags & O_CREAT) == 0) {
         return ENOENT;
-    if (exists && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+    }
+    if (exists && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) {
         return EEXIST;
+    }
     return 0;
 }
 
@@ -132,29 +139,34 @@ WEAK int _open(const char *path, int flags, int mode)
     int index = 0;
 
     (void)mode;
-    while (index < FILE_COUNT && files[index].open)
+    while (index < FILE_COUNT && files[index].open) {
         index++;
+    }
     errno = index == FILE_COUNT ? EMFILE : have_semihosting() ? refuse_open(path, flags) : ENOSYS;
-    if (errno)
+    if (errno) {
         return -1;
+    }
 
     const int64_t handle = host_open(path, host_mode(path, flags));
 
-    if (handle < 0)
+    if (handle < 0) {
         return host_failed();
+    }
     files[index] = (struct file){.open = true, .append = flags & O_APPEND, .handle = handle};
     return FIRST_FILE + index;
 }
 
 WEAK int _close(int fd)
 {
-    if (is_console(fd))
+    if (is_console(fd)) {
         return 0;
+    }
 
     struct file *const file = file_of(fd);
 
-    if (!file)
+    if (file == NULL) {
         return -1;
+    }
     file->open = false;
     return semihost_call(SEMIHOST_CLOSE, &file->handle) == 0 ? 0 : host_failed();
 }
@@ -167,17 +179,22 @@ static int console_read_line(char *buffer, size_t size)
     while (length < size) {
         int byte = console_read();
 
-        if (byte < 0 && length > 0)
+        if (byte < 0 && length > 0) {
             break;
-        if (byte < 0)
+        }
+        if (byte < 0) {
             continue;
-        if (byte == END_OF_INPUT && length == 0)
+        }
+        if (byte == END_OF_INPUT && length == 0) {
             return 0;
-        if (byte == '\r')
+        }
+        if (byte == '\r') {
             byte = '\n';
+        }
         buffer[length++] = (char)byte;
-        if (byte == '\n')
+        if (byte == '\n') {
             break;
+        }
     }
     return (int)length;
 }
@@ -196,22 +213,25 @@ static int host_transfer(unsigned operation, struct file *file, const void *buff
     const int64_t left =
         semihost_call(operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
 
-    if (left < 0 || (size_t)left > size || (operation == SEMIHOST_WRITE && (size_t)left == size))
+    if (left < 0 || (size_t)left > size || (operation == SEMIHOST_WRITE && (size_t)left == size)) {
         return host_failed();
+    }
     file->position += (int64_t)size - left;
     return (int)(size - (size_t)left);
 }
 
 WEAK int _read(int fd, void *buffer, size_t size)
 {
-    if (size == 0)
+    if (size == 0) {
         return 0;
-    if (is_console(fd))
+    }
+    if (is_console(fd)) {
         return console_read_line(buffer, clamp(size));
+    }
 
     struct file *const file = file_of(fd);
 
-    return file ? host_transfer(SEMIHOST_READ, file, buffer, clamp(size)) : -1;
+    return file != NULL ? host_transfer(SEMIHOST_READ, file, buffer, clamp(size)) : -1;
 }
 
 /* To an absolute position; false with errno. */
@@ -241,12 +261,15 @@ WEAK int _write(int fd, const void *buffer, size_t size)
 
     struct file *const file = file_of(fd);
 
-    if (!file)
+    if (file == NULL) {
         return -1;
-    if (size == 0)
+    }
+    if (size == 0) {
         return 0;
-    if (file->append && !host_seek(file, host_length(file))) /* QEMU 7.2 forgets that itself */
+    }
+    if (file->append && !host_seek(file, host_length(file))) { /* QEMU 7.2 forgets that itself */
         return -1;
+    }
     return host_transfer(SEMIHOST_WRITE, file, buffer, clamp(size));
 }
 
@@ -260,8 +283,9 @@ WEAK off_t _lseek(int fd, off_t offset, int whence)
     struct file *const file = file_of(fd);
     int64_t target;
 
-    if (!file)
+    if (file == NULL) {
         return -1;
+    }
 
     const int64_t base = whence == SEEK_SET   ? 0
                          : whence == SEEK_CUR ? file->position
@@ -285,13 +309,15 @@ WEAK int _fstat(int fd, struct stat *status)
 
     struct file *const file = file_of(fd);
 
-    if (!file)
+    if (file == NULL) {
         return -1;
+    }
 
     const int64_t length = host_length(file);
 
-    if (length < 0)
+    if (length < 0) {
         return host_failed();
+    }
     status->st_mode = S_IFREG;
     status->st_size = (off_t)length;
     return 0;
@@ -299,16 +325,19 @@ WEAK int _fstat(int fd, struct stat *status)
 
 WEAK int _isatty(int fd)
 {
-    if (is_console(fd))
+    if (is_console(fd)) {
         return 1;
-    if (file_of(fd))
+    }
+    if (file_of(fd) != NULL) {
         errno = ENOTTY;
+    }
     return 0;
 }
 
 WEAK int _unlink(const char *path)
 {
-    if (semihost_call(SEMIHOST_REMOVE, (uint64_t[]){(uint64_t)path, strlen(path)}) == 0)
+    if (semihost_call(SEMIHOST_REMOVE, (uint64_t[]){(uint64_t)path, strlen(path)}) == 0) {
         return 0;
+    }
     return have_semihosting() ? host_failed() : (errno = ENOSYS, -1);
 }

@@ -41,8 +41,9 @@ WEAK int _kill(pid_t pid, int signal)
         errno = EINVAL;
         return -1;
     }
-    if (signal == 0)
+    if (signal == 0) {
         return 0;
+    }
     panic("killed by signal %d%s", signal, signal == SIGABRT ? " (abort)" : "");
 }
 

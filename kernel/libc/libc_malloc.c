@@ -30,8 +30,9 @@ size_t _malloc_usable_size_r(struct _reent *reent, void *block);
 
 static void *or_no_memory(struct _reent *reent, void *block)
 {
-    if (!block)
+    if (block == NULL) {
         reent->_errno = ENOMEM;
+    }
     return block;
 }
 
@@ -56,16 +57,18 @@ void *_calloc_r(struct _reent *reent, size_t count, size_t size)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(count, size, &bytes))
+    if (__builtin_mul_overflow(count, size, &bytes)) {
         return or_no_memory(reent, NULL);
+    }
     return or_no_memory(reent, heap_alloc_zero(at_least_one(bytes)));
 }
 
 /* realloc(block, 0) frees and returns NULL; that is not an error. */
 void *_realloc_r(struct _reent *reent, void *block, size_t size)
 {
-    if (!block)
+    if (block == NULL) {
         return _malloc_r(reent, size);
+    }
 
     void *const moved = heap_realloc(block, size);
 
@@ -84,7 +87,7 @@ void *_memalign_r(struct _reent *reent, size_t alignment, size_t size)
 size_t _malloc_usable_size_r(struct _reent *reent, void *block)
 {
     (void)reent;
-    return block ? heap_size(block) : 0;
+    return block != NULL ? heap_size(block) : 0;
 }
 
 void *malloc(size_t size)
@@ -120,18 +123,20 @@ void *aligned_alloc(size_t alignment, size_t size)
 /* Answers by return value; errno and, on failure, *block stay as they were. */
 int posix_memalign(void **block, size_t alignment, size_t size)
 {
-    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0)
+    if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0) {
         return EINVAL;
+    }
 
     void *const made = heap_alloc_aligned(at_least_one(size), alignment);
 
-    if (!made)
+    if (made == NULL) {
         return ENOMEM;
+    }
     *block = made;
     return 0;
 }
 
 size_t malloc_usable_size(void *block)
 {
-    return block ? heap_size(block) : 0;
+    return block != NULL ? heap_size(block) : 0;
 }

@@ -55,12 +55,14 @@ static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, ui
         kern_return_t status = mmu_walk_adding(space, va, level, path);
         unsigned count;
 
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             return status;
+        }
         count = run_length(path, va, end);
         for (unsigned i = 0; i < count; i++) {
-            if (path->entry[level][i] != 0)
+            if (path->entry[level][i] != 0) {
                 return KERN_NO_SPACE;
+            }
         }
         *walked = va;
         va += (uint64_t)count << LEVEL_SHIFT(level);
@@ -98,9 +100,11 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     bool one_run;
     pte_t bits;
 
-    if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) || pa.value >= DIRECT_MAP_SIZE ||
-        size > DIRECT_MAP_SIZE - pa.value || !mmu_encode(space, attributes, LEAF_LEVEL, &bits))
+    if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) != 0 ||
+        pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
+        !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = prepare(space, va, pa, size, &path, &walked);
     if (status != KERN_SUCCESS) {
         unprepare(space, va, size);
@@ -111,8 +115,9 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
         unsigned level = mmu_leaf_level(va, pa, end - va);
 
         mmu_encode(space, attributes, level, &bits);
-        if (!one_run)
+        if (!one_run) {
             mmu_walk(space, va, level, &path);
+        }
         for (unsigned left = run_length(&path, va, end); left > 0; left--) {
             mmu_store(&path, pa.value | bits);
             path.entry[level]++;
@@ -135,17 +140,20 @@ static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bo
 
         mmu_walk(space, va, LEAF_LEVEL, &path);
         if (path.level != LEAF_LEVEL) {
-            if (*path.entry[path.level] == 0)
+            if (*path.entry[path.level] == 0) {
                 return false;
-            if (va % LEVEL_SPAN(path.level) != 0 || end - va < LEVEL_SPAN(path.level))
+            }
+            if (va % LEVEL_SPAN(path.level) != 0 || end - va < LEVEL_SPAN(path.level)) {
                 *ragged = true;
+            }
             va = entry_end(va, path.level);
             continue;
         }
         count = run_length(&path, va, end);
         for (unsigned i = 0; i < count; i++) {
-            if (path.entry[LEAF_LEVEL][i] == 0)
+            if (path.entry[LEAF_LEVEL][i] == 0) {
                 return false;
+            }
         }
         va += count * PAGE_SIZE;
     }
@@ -165,11 +173,13 @@ static kern_return_t split(struct mmu_space *space, vaddr_t va)
         pte_t leaf = *path.entry[path.level];
         pte_t *entries;
 
-        if (mmu_table_alloc(&table) != KERN_SUCCESS)
+        if (mmu_table_alloc(&table) != KERN_SUCCESS) {
             return KERN_RESOURCE_SHORTAGE;
+        }
         entries = phys_to_virt(table);
-        for (unsigned i = 0; i < TABLE_ENTRIES; i++)
+        for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
             entries[i] = (leaf + i * LEVEL_SPAN(level)) | (level == 3 ? DESCRIPTOR_PAGE : 0);
+        }
         mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
         mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
         mmu_store(&path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE |
@@ -186,14 +196,17 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
     kern_return_t status = KERN_SUCCESS;
     bool ragged;
 
-    if (!range_is_valid(space, va, size))
+    if (!range_is_valid(space, va, size)) {
         return KERN_INVALID_ARGUMENT;
-    if (!is_mapped(space, va, va + size, &ragged))
+    }
+    if (!is_mapped(space, va, va + size, &ragged)) {
         return KERN_INVALID_ADDRESS;
+    }
     if (ragged) {
         status = split(space, va);
-        if (status == KERN_SUCCESS && va + size < space->high)
+        if (status == KERN_SUCCESS && va + size < space->high) {
             status = split(space, va + size);
+        }
     }
     return status;
 }
@@ -205,8 +218,9 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
     kern_return_t status = isolate(space, va, size);
     struct mmu_dead_tables dead = {{0}};
 
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     while (va < end) {
         struct mmu_path path;
         unsigned level;
@@ -214,8 +228,9 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
         mmu_walk(space, va, LEAF_LEVEL, &path);
         level = path.level;
         for (unsigned left = run_length(&path, va, end); left > 0; left--) {
-            if (pte_is_table(*path.entry[level], level))
+            if (pte_is_table(*path.entry[level], level)) {
                 break; /* behind a block may be a table; walk to its leaves */
+            }
             mmu_store(&path, 0);
             path.entry[level]++;
             va += LEVEL_SPAN(level);
@@ -239,7 +254,7 @@ static void rewrite(struct mmu_space *space, vaddr_t va, vaddr_t end,
 
         mmu_walk(space, va, LEAF_LEVEL, &path);
         leaf = *path.entry[path.level];
-        if (attributes) {
+        if (attributes != NULL) {
             mmu_encode(space, *attributes, path.level, &bits);
             mmu_store(&path, (leaf & DESCRIPTOR_ADDRESS) | bits);
         } else {
@@ -255,11 +270,13 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
     kern_return_t status;
     pte_t bits;
 
-    if (!mmu_encode(space, attributes, LEAF_LEVEL, &bits))
+    if (!mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = isolate(space, va, size);
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     rewrite(space, va, va + size, NULL);
     mmu_flush(space, va, size);
     rewrite(space, va, va + size, &attributes);
@@ -273,12 +290,14 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
     uint64_t offset;
     pte_t leaf;
 
-    if (space->user ? va >= MMU_USER_VA_END : va < DIRECT_MAP_BASE)
+    if (space->user ? va >= MMU_USER_VA_END : va < DIRECT_MAP_BASE) {
         return false;
+    }
     mmu_walk(space, va, LEAF_LEVEL, &path);
     leaf = *path.entry[path.level];
-    if (leaf == 0)
+    if (leaf == 0) {
         return false;
+    }
     offset = va & (LEVEL_SPAN(path.level) - 1);
     out->pa = paddr_add(pte_address(leaf), offset);
     out->contiguous = LEVEL_SPAN(path.level) - offset;

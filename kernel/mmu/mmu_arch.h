@@ -56,7 +56,7 @@ static inline unsigned mmu_arch_asid_count(void)
     uint64_t tcr;
 
     __asm__("mrs %0, tcr_el1" : "=r"(tcr));
-    return tcr & TCR_ASID_16 ? 65536 : 256;
+    return (tcr & TCR_ASID_16) != 0 ? 65536 : 256;
 }
 
 /*
@@ -69,8 +69,9 @@ static inline bool mmu_arch_note_stores(void)
     uint64_t mmfr1, tcr;
 
     __asm__("mrs %0, id_aa64mmfr1_el1" : "=r"(mmfr1));
-    if ((mmfr1 & 0xf) < 2)
+    if ((mmfr1 & 0xf) < 2) {
         return false;
+    }
     __asm__ volatile("mrs %0, tcr_el1" : "=r"(tcr));
     __asm__ volatile("msr tcr_el1, %0\n\tisb" : : "r"(tcr | access_flag | dirty_state));
     return true;

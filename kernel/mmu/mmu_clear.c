@@ -48,8 +48,9 @@ void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
         next = clear_leaf(space, at, &dead, &taken);
         any |= taken != 0;
     }
-    if (any)
+    if (any) {
         mmu_flush(space, va, size);
+    }
     mmu_free_dead(&dead);
 }
 
@@ -59,11 +60,12 @@ bool mmu_take_page(struct mmu_space *space, vaddr_t va)
     pte_t taken;
 
     clear_leaf(space, va, &dead, &taken);
-    if (taken == 0)
+    if (taken == 0) {
         return false;
+    }
     mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
     mmu_free_dead(&dead);
-    return (taken & DESCRIPTOR_VALID) && !(taken & DESCRIPTOR_READ_ONLY);
+    return (taken & DESCRIPTOR_VALID) != 0 && (taken & DESCRIPTOR_READ_ONLY) == 0;
 }
 
 bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va)
@@ -73,5 +75,5 @@ bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va)
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
     leaf = *path.entry[path.level];
-    return (leaf & DESCRIPTOR_VALID) && !(leaf & DESCRIPTOR_READ_ONLY);
+    return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
 }

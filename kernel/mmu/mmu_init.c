@@ -30,12 +30,14 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attr
 
     mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
     if (path.level < fitting && *path.entry[path.level] == 0 &&
-        mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS)
+        mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS) {
         return 0;
+    }
     span = LEVEL_SPAN(path.level);
     done = span - (pa.value & (span - 1)); /* a block that boot mapped may reach beyond */
-    if (*path.entry[path.level] != 0)
+    if (*path.entry[path.level] != 0) {
         return done;
+    }
     mmu_encode(mmu_kernel, attributes, path.level, &bits);
     done = 0;
     do {
@@ -54,8 +56,9 @@ static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attri
 
     for (uint64_t at = 0; at < size; at += done) {
         done = fill_table(paddr_add(pa, at), size - at, attributes);
-        if (done == 0)
+        if (done == 0) {
             return KERN_RESOURCE_SHORTAGE;
+        }
     }
     mmu_arch_publish();
     return KERN_SUCCESS;
@@ -69,12 +72,14 @@ static void map_ram(uint64_t start, uint64_t end)
     const uint64_t image_end = (virt_to_phys(__image_end).value + PAGE_MASK) & ~PAGE_MASK;
 
     if (start < image_end && end > image_start) {
-        if (start < image_start)
+        if (start < image_start) {
             map_ram(start, image_start);
+        }
         start = image_end;
     }
-    if (start < end && fill(paddr(start), end - start, ram) != KERN_SUCCESS)
+    if (start < end && fill(paddr(start), end - start, ram) != KERN_SUCCESS) {
         panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
+    }
 }
 
 void mmu_init(void)
@@ -87,10 +92,12 @@ void mmu_init(void)
         uint64_t start = (machine->memory[i].base.value + PAGE_MASK) & ~PAGE_MASK;
         uint64_t end = (machine->memory[i].base.value + machine->memory[i].size) & ~PAGE_MASK;
 
-        if (end > DIRECT_MAP_SIZE)
+        if (end > DIRECT_MAP_SIZE) {
             end = DIRECT_MAP_SIZE;
-        if (start < end)
+        }
+        if (start < end) {
             map_ram(start, end);
+        }
     }
 }
 
@@ -100,14 +107,17 @@ volatile void *mmu_map_device(paddr_t pa, uint64_t size)
     paddr_t start = paddr(pa.value & ~PAGE_MASK);
     uint64_t bytes;
 
-    if (size == 0 || pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value)
+    if (size == 0 || pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value) {
         return NULL;
+    }
     bytes = (pa.value + size - start.value + PAGE_MASK) & ~PAGE_MASK;
     for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
-        if (page_get_state(paddr_add(start, at)) != PAGE_FOREIGN)
+        if (page_get_state(paddr_add(start, at)) != PAGE_FOREIGN) {
             return NULL;
+        }
     }
-    if (fill(start, bytes, device) != KERN_SUCCESS)
+    if (fill(start, bytes, device) != KERN_SUCCESS) {
         return NULL;
+    }
     return phys_to_virt(pa);
 }

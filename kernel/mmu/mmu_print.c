@@ -21,12 +21,13 @@ static void print_run(const struct run *run)
     static const char *const entry[] = {"", "1 GiB blocks", "2 MiB blocks", "pages"};
     const unsigned access = run->attributes.access;
 
-    if (run->size == 0)
+    if (run->size == 0) {
         return;
+    }
     kprintf("%016llx-%016llx -> %012llx %c%c%c%c %s, %s\n", (unsigned long long)run->va,
             (unsigned long long)(run->va + run->size - 1), (unsigned long long)run->pa.value,
-            access & MMU_READ ? 'r' : '-', access & MMU_WRITE ? 'w' : '-',
-            access & MMU_EXECUTE ? 'x' : '-', access & MMU_USER ? 'u' : '-',
+            (access & MMU_READ) != 0 ? 'r' : '-', (access & MMU_WRITE) != 0 ? 'w' : '-',
+            (access & MMU_EXECUTE) != 0 ? 'x' : '-', (access & MMU_USER) != 0 ? 'u' : '-',
             memory[run->attributes.memory], entry[run->level]);
 }
 

@@ -37,8 +37,9 @@ kern_return_t mmu_space_create(struct mmu_space **created)
 {
     struct mmu_space *space = heap_alloc_zero(sizeof(*space));
 
-    if (!space)
+    if (space == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     if (mmu_table_alloc(&space->root) != KERN_SUCCESS) {
         heap_free(space);
         return KERN_RESOURCE_SHORTAGE;
@@ -56,8 +57,9 @@ static void bury_tree(paddr_t table, unsigned level, struct mmu_dead_tables *dea
     const pte_t *entries = phys_to_virt(table);
 
     for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
-        if (pte_is_table(entries[i], level))
+        if (pte_is_table(entries[i], level)) {
             bury_tree(pte_address(entries[i]), level + 1, dead);
+        }
     }
     mmu_bury(dead, table);
 }
@@ -66,8 +68,9 @@ void mmu_space_destroy(struct mmu_space *space)
 {
     struct mmu_dead_tables dead = {{0}};
 
-    if (active == space)
+    if (active == space) {
         mmu_space_activate(NULL);
+    }
     bury_tree(space->root, 0, &dead);
     mmu_flush(space, space->low, space->high - space->low);
     mmu_free_dead(&dead);
@@ -93,12 +96,13 @@ static void give_asid(struct mmu_space *space)
 void mmu_space_activate(struct mmu_space *space)
 {
     active = space;
-    if (!space) {
+    if (space == NULL) {
         mmu_arch_set_lower_root(paddr(boot_info.empty_root_table), ASID_NONE);
         return;
     }
-    if (space->generation != generation)
+    if (space->generation != generation) {
         give_asid(space);
+    }
     mmu_arch_publish();
     mmu_arch_set_lower_root(space->root, space->asid);
 }

@@ -19,13 +19,15 @@ static uint64_t tables_allocated;
 kern_return_t mmu_table_alloc(paddr_t *table)
 {
     if (page_last() == 0) { /* the page allocator has not started */
-        if (early_used == EARLY_TABLES)
+        if (early_used == EARLY_TABLES) {
             return KERN_RESOURCE_SHORTAGE;
+        }
         *table = virt_to_phys(early_tables[early_used++]);
         return KERN_SUCCESS;
     }
-    if (page_alloc(0, PAGE_OWNER_TABLE, table) != KERN_SUCCESS)
+    if (page_alloc(0, PAGE_OWNER_TABLE, table) != KERN_SUCCESS) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
     tables_allocated++;
     return KERN_SUCCESS;
@@ -77,10 +79,12 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
 
     mmu_walk(space, va, deepest, path);
     while (path->level < deepest) {
-        if (*path->entry[path->level] != 0)
+        if (*path->entry[path->level] != 0) {
             return KERN_NO_SPACE;
-        if (mmu_table_alloc(&table) != KERN_SUCCESS)
+        }
+        if (mmu_table_alloc(&table) != KERN_SUCCESS) {
             return KERN_RESOURCE_SHORTAGE;
+        }
         mmu_arch_flush_begin(); /* the zeros come before the entry that leads to them */
         mmu_store(path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE);
         path->level++;
@@ -119,8 +123,9 @@ void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
     if (space->user && !mmu_space_is_cached(space)) {
         /* It has no ASID, so the TLB knows nothing of it. */
     } else if (size <= FLUSH_PAGES_MAX * PAGE_SIZE) {
-        for (vaddr_t at = va; at - va < size; at += PAGE_SIZE)
+        for (vaddr_t at = va; at - va < size; at += PAGE_SIZE) {
             mmu_arch_flush_page(at, space->asid);
+        }
     } else if (space->user) {
         mmu_arch_flush_asid(space->asid);
     } else {

@@ -35,16 +35,26 @@ static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
         from += sizeof(word_t);
         to += sizeof(word_t);
     }
-    while (size-- > 0)
-        *to++ = *from++;
+    while (size-- > 0) {
+        {
+            *to++ = *from++;
+        }
+    }
 }
 
 static void copy_down(unsigned char *to, const unsigned char *from, size_t size)
 {
-    for (; size >= sizeof(word_t); size -= sizeof(word_t))
-        *(word_t *)(to + size - sizeof(word_t)) = *(const word_t *)(from + size - sizeof(word_t));
-    while (size-- > 0)
-        to[size] = from[size];
+    for (; size >= sizeof(word_t); size -= sizeof(word_t)) {
+        {
+            *(word_t *)(to + size - sizeof(word_t)) =
+                *(const word_t *)(from + size - sizeof(word_t));
+        }
+    }
+    while (size-- > 0) {
+        {
+            to[size] = from[size];
+        }
+    }
 }
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
@@ -55,10 +65,15 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 
 void *memmove(void *to, const void *from, size_t size)
 {
-    if ((uintptr_t)to - (uintptr_t)from >= size)
-        copy_up(to, from, size);
-    else
-        copy_down(to, from, size);
+    if ((uintptr_t)to - (uintptr_t)from >= size) {
+        {
+            copy_up(to, from, size);
+        }
+    } else {
+        {
+            copy_down(to, from, size);
+        }
+    }
     return to;
 }
 
@@ -72,8 +87,11 @@ void *memset(void *to, int value, size_t size)
         ((word_t *)byte)[1] = pattern;
         byte += 2 * sizeof(word_t);
     }
-    while (size-- > 0)
-        *byte++ = (unsigned char)value;
+    while (size-- > 0) {
+        {
+            *byte++ = (unsigned char)value;
+        }
+    }
     return to;
 }
 
@@ -87,8 +105,11 @@ int memcmp(const void *left, const void *right, size_t size)
         size -= sizeof(word_t);
     }
     for (; size > 0; size--, l++, r++) {
-        if (*l != *r)
-            return *l - *r;
+        if (*l != *r) {
+            {
+                return *l - *r;
+            }
+        }
     }
     return 0;
 }
@@ -96,8 +117,11 @@ int memcmp(const void *left, const void *right, size_t size)
 void *memchr(const void *block, int value, size_t size)
 {
     for (const unsigned char *byte = block; size > 0; size--, byte++) {
-        if (*byte == (unsigned char)value)
-            return (void *)byte;
+        if (*byte == (unsigned char)value) {
+            {
+                return (void *)byte;
+            }
+        }
     }
     return NULL;
 }

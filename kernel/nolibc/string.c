@@ -14,8 +14,11 @@ size_t strlen(const char *string)
 {
     const char *end = string;
 
-    while (*end)
-        end++;
+    while (*end) {
+        {
+            end++;
+        }
+    }
     return (size_t)(end - string);
 }
 
@@ -23,18 +26,27 @@ size_t strnlen(const char *string, size_t limit)
 {
     size_t length = 0;
 
-    while (length < limit && string[length])
-        length++;
+    while (length < limit && string[length]) {
+        {
+            length++;
+        }
+    }
     return length;
 }
 
 int strncmp(const char *left, const char *right, size_t limit)
 {
     for (; limit > 0; limit--, left++, right++) {
-        if (*left != *right)
-            return (unsigned char)*left - (unsigned char)*right;
-        if (!*left)
-            break;
+        if (*left != *right) {
+            {
+                return (unsigned char)*left - (unsigned char)*right;
+            }
+        }
+        if (!*left) {
+            {
+                break;
+            }
+        }
     }
     return 0;
 }
@@ -48,10 +60,16 @@ int strcmp(const char *left, const char *right)
 char *strchr(const char *string, int wanted)
 {
     for (;; string++) {
-        if (*string == (char)wanted)
-            return (char *)string;
-        if (!*string)
-            return NULL;
+        if (*string == (char)wanted) {
+            {
+                return (char *)string;
+            }
+        }
+        if (!*string) {
+            {
+                return NULL;
+            }
+        }
     }
 }
 
@@ -60,8 +78,11 @@ char *strrchr(const char *string, int wanted)
     char *last = NULL;
 
     do {
-        if (*string == (char)wanted)
-            last = (char *)string;
+        if (*string == (char)wanted) {
+            {
+                last = (char *)string;
+            }
+        }
     } while (*string++);
     return last;
 }
@@ -71,7 +92,10 @@ size_t strcspn(const char *string, const char *stops)
 {
     size_t length = 0;
 
-    while (!strchr(stops, string[length]))
-        length++;
+    while (strchr(stops, string[length]) == NULL) {
+        {
+            length++;
+        }
+    }
     return length;
 }

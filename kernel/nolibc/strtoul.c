@@ -9,12 +9,21 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base);
 /* The value of a digit in bases up to 36; 36 for anything else. */
 static unsigned digit_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
-    if (c >= 'a' && c <= 'z')
-        return (unsigned)(c - 'a') + 10;
-    if (c >= 'A' && c <= 'Z')
-        return (unsigned)(c - 'A') + 10;
+    if (c >= '0' && c <= '9') {
+        {
+            return (unsigned)(c - '0');
+        }
+    }
+    if (c >= 'a' && c <= 'z') {
+        {
+            return (unsigned)(c - 'a') + 10;
+        }
+    }
+    if (c >= 'A' && c <= 'Z') {
+        {
+            return (unsigned)(c - 'A') + 10;
+        }
+    }
     return 36;
 }
 
@@ -35,13 +44,19 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
     unsigned long value = 0;
     bool overflow = false;
 
-    while (is_space(*digit))
-        digit++;
+    while (is_space(*digit)) {
+        {
+            digit++;
+        }
+    }
 
     const bool negative = *digit == '-';
 
-    if (*digit == '-' || *digit == '+')
-        digit++;
+    if (*digit == '-' || *digit == '+') {
+        {
+            digit++;
+        }
+    }
     if ((base == 0 || base == 16) && has_hex_prefix(digit)) {
         digit += 2;
         base = 16;
@@ -55,9 +70,15 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
             start = digit + 1;
         }
     }
-    if (end)
-        *end = (char *)start;
-    if (overflow)
-        return ULONG_MAX;
+    if (end != NULL) {
+        {
+            *end = (char *)start;
+        }
+    }
+    if (overflow) {
+        {
+            return ULONG_MAX;
+        }
+    }
     return negative ? -value : value;
 }

@@ -34,8 +34,9 @@ static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
     page_reclaim_t *function = reclaim;
     uint64_t freed;
 
-    if (!function || owner == PAGE_OWNER_TABLE || irq_in_handler())
+    if (function == NULL || owner == PAGE_OWNER_TABLE || irq_in_handler()) {
         return false;
+    }
     reclaim = NULL;
     freed = function((fit->bytes + PAGE_MASK) >> PAGE_SHIFT);
     reclaim = function;
@@ -46,12 +47,14 @@ static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
 /* Off the free lists; drains the cache and takes volatile memory if that is what it takes. */
 static bool take(const struct page_fit *fit, enum page_owner owner, uint64_t *index)
 {
-    if (page_buddy_take(fit, index))
+    if (page_buddy_take(fit, index)) {
         return true;
+    }
     page_cache_drain(0);
     do {
-        if (page_buddy_take(fit, index))
+        if (page_buddy_take(fit, index)) {
             return true;
+        }
     } while (reclaim_for(fit, owner));
     page_pool.failures++;
     return false;
@@ -64,8 +67,9 @@ static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner
 
     page->word = RECORD_WORD(RECORD_BLOCK, order, owner);
     page->count = (uint32_t)count;
-    for (uint64_t i = 1; i < count; i++)
+    for (uint64_t i = 1; i < count; i++) {
         page[i].word = RECORD_WORD(RECORD_ALLOCATED, 0, owner);
+    }
 }
 
 /* A run with constraints that have been checked. */
@@ -81,10 +85,12 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     uint64_t index;
     bool found;
 
-    if (fit.alignment > PAGE_SIZE)
+    if (fit.alignment > PAGE_SIZE) {
         align = (unsigned)__builtin_ctzll(fit.alignment) - PAGE_SHIFT;
-    if (align > fit.order)
+    }
+    if (align > fit.order) {
         fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
+    }
     irq = irq_mask();
     page_account();
     found = take(&fit, request->owner, &index);
@@ -94,19 +100,22 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
         page_account();
     }
     irq_restore(irq);
-    if (!found)
+    if (!found) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     *first = page_address(page_record(index));
-    if (request->zero)
+    if (request->zero) {
         page_fill_zero(phys_to_virt(*first), fit.bytes);
+    }
     return KERN_SUCCESS;
 }
 
 kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
 {
     if (request->count == 0 || !owner_is_valid(request->owner) ||
-        (request->alignment != 0 && !is_power_of_two(request->alignment)))
+        (request->alignment != 0 && !is_power_of_two(request->alignment))) {
         return KERN_INVALID_ARGUMENT;
+    }
     if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
         page_pool.failures++;
         return KERN_RESOURCE_SHORTAGE;
@@ -120,18 +129,21 @@ static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, padd
     struct page *page = NULL;
     irq_state_t irq;
 
-    if (order > PAGE_ORDER_MAX || !owner_is_valid(owner))
+    if (order > PAGE_ORDER_MAX || !owner_is_valid(owner)) {
         return KERN_INVALID_ARGUMENT;
+    }
     if (order == 0) {
         irq = irq_mask();
         page = page_cache_pop();
-        if (page)
+        if (page != NULL) {
             page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
+        }
         irq_restore(irq);
     }
-    if (!page)
+    if (page == NULL) {
         return alloc_run(&(struct page_request){.count = (size_t)1 << order, .owner = owner},
                          block);
+    }
     *block = page_address(page);
     return KERN_SUCCESS;
 }
@@ -142,14 +154,17 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
     irq_state_t irq;
     uintptr_t popped;
 
-    if (order != 0 || !owner_is_valid(owner))
+    if (order != 0 || !owner_is_valid(owner)) {
         goto slow;
-    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE))
+    }
+    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     irq = irq_mask();
     popped = *page_pool.top;
-    if (popped & PAGE_CACHE_MARK)
+    if ((popped & PAGE_CACHE_MARK) != 0) {
         goto slow_unmask;
+    }
     page_pool.top--;
     page = (struct page *)popped;
     page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
@@ -169,20 +184,26 @@ static kern_return_t check_free(paddr_t block, uint64_t count)
     struct page *page = page_lookup(block);
     uint64_t size;
 
-    if (block.value & PAGE_MASK)
+    if ((block.value & PAGE_MASK) != 0) {
         return KERN_INVALID_ADDRESS;
-    if (!page)
+    }
+    if (page == NULL) {
         return page_get_state(block) == PAGE_FREE ? KERN_FAILURE : KERN_INVALID_ADDRESS;
-    if (page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK)
+    }
+    if (page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK) {
         return KERN_FAILURE;
-    if (page->state != RECORD_BLOCK)
+    }
+    if (page->state != RECORD_BLOCK) {
         return KERN_INVALID_ADDRESS;
+    }
     size = page->order == ORDER_RUN ? page->count : (uint64_t)1 << page->order;
-    if (size != count)
+    if (size != count) {
         return KERN_INVALID_ARGUMENT;
+    }
     for (uint64_t i = 0; i < count; i++) {
-        if (page[i].pins != 0)
+        if (page[i].pins != 0) {
             return KERN_FAILURE;
+        }
     }
     return KERN_SUCCESS;
 }
@@ -195,12 +216,14 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
 
     if (status == KERN_SUCCESS && !page_share_drop(page)) {
         page_account();
-        for (uint64_t i = 0; i < count; i++)
+        for (uint64_t i = 0; i < count; i++) {
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
-        if (count == 1)
+        }
+        if (count == 1) {
             page_cache_push(page);
-        else
+        } else {
             page_buddy_put(page_index(page), count);
+        }
     }
     irq_restore(irq);
     return status;
@@ -208,8 +231,9 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
 
 kern_return_t page_free_run(paddr_t first, size_t count)
 {
-    if (count == 0 || count > (size_t)1 << PAGE_ORDER_MAX)
+    if (count == 0 || count > (size_t)1 << PAGE_ORDER_MAX) {
         return KERN_INVALID_ARGUMENT;
+    }
     return count == 1 ? page_free(first, 0) : free_run(first, count);
 }
 
@@ -224,15 +248,18 @@ kern_return_t page_free(paddr_t block, unsigned order)
     irq_state_t irq;
     uintptr_t *top;
 
-    if ((uint32_t)block.value << (32 - PAGE_SHIFT) | order) /* misaligned, or not one page */
+    if ((uint32_t)block.value << (32 - PAGE_SHIFT) | order) { /* misaligned, or not one page */
         return free_block(block, order);
+    }
     irq = irq_mask();
-    if (!page_is_ready(block, page_pool.short_free_sections))
+    if (!page_is_ready(block, page_pool.short_free_sections)) {
         goto slow;
+    }
     page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
     top = page_pool.top + 1;
-    if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(page_pool.top))
+    if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(page_pool.top)) {
         goto slow; /* something is wrong, or the cache is full */
+    }
     page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
     *top = (uintptr_t)page;
     page_pool.top = top;

@@ -13,8 +13,9 @@ static inline void page_fill_zero(void *start, uint64_t size)
     uint64_t end = at + size;
 
     __asm__("mrs %0, dczid_el0" : "=r"(dczid));
-    for (uint64_t step = 4UL << (dczid & 0xf); at < end; at += step)
+    for (uint64_t step = 4UL << (dczid & 0xf); at < end; at += step) {
         __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
+    }
 }
 
 #endif

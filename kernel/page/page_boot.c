@@ -23,14 +23,16 @@ void page_init(void)
     struct page_range reserved[DEVICETREE_RESERVED_MAX + 1];
     unsigned reserved_count = 0;
 
-    for (unsigned i = 0; i < machine->memory_count; i++)
+    for (unsigned i = 0; i < machine->memory_count; i++) {
         banks[i] = range_of(&machine->memory[i]);
+    }
     while (reserved_count < machine->reserved_count) {
         reserved[reserved_count] = range_of(&machine->reserved[reserved_count]);
         reserved_count++;
     }
     reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
                                                      (uint64_t)(__image_end - __image_start)};
-    if (!page_setup(banks, machine->memory_count, reserved, reserved_count))
+    if (!page_setup(banks, machine->memory_count, reserved, reserved_count)) {
         panic("page: no room in RAM for its own records");
+    }
 }

@@ -22,14 +22,17 @@ void page_section_ready(uint64_t section)
     struct page *records = page_record(section * SECTION_PAGES);
     uint8_t state = page_pool.sections[section];
 
-    if (state == SECTION_READY)
+    if (state == SECTION_READY) {
         return;
+    }
     page_fill_zero(records, SECTION_PAGES * sizeof(struct page));
     page_pool.sections[section] = SECTION_READY;
-    if (state == SECTION_BLANK || state == SECTION_HEAD)
+    if (state == SECTION_BLANK || state == SECTION_HEAD) {
         return; /* zero is RECORD_FREE */
-    for (uint64_t i = 0; i < SECTION_PAGES; i++)
+    }
+    for (uint64_t i = 0; i < SECTION_PAGES; i++) {
         records[i].state = state == SECTION_RESERVED ? RECORD_RESERVED : RECORD_FOREIGN;
+    }
 }
 
 static bool is_free_block(uint64_t index, unsigned order)
@@ -37,10 +40,13 @@ static bool is_free_block(uint64_t index, unsigned order)
     uint64_t section = index >> SECTION_ORDER;
     const struct page *page = page_record(index);
 
-    if (section >= page_pool.section_count)
+    if (section >= page_pool.section_count) {
         return false;
-    if (page_pool.sections[section] != SECTION_READY && page_pool.sections[section] != SECTION_HEAD)
+    }
+    if (page_pool.sections[section] != SECTION_READY &&
+        page_pool.sections[section] != SECTION_HEAD) {
         return false;
+    }
     return page->state == RECORD_FREE_BLOCK && page->order == order;
 }
 
@@ -50,11 +56,13 @@ static void list_add(uint64_t index, unsigned order)
     struct page **list = &page_pool.free[zone_of(page)][order];
     uint8_t *section = &page_pool.sections[index >> SECTION_ORDER];
 
-    if (*section == SECTION_BLANK)
+    if (*section == SECTION_BLANK) {
         *section = SECTION_HEAD;
+    }
     *page = (struct page){.state = RECORD_FREE_BLOCK, .order = (uint8_t)order, .next = *list};
-    if (*list)
+    if (*list != NULL) {
         (*list)->previous = page;
+    }
     *list = page;
     page_pool.free_blocks[order]++;
     page_pool.free_pages += (uint64_t)1 << order;
@@ -65,15 +73,18 @@ static void list_remove(struct page *page)
     unsigned order = page->order;
     uint8_t *section = &page_pool.sections[page_index(page) >> SECTION_ORDER];
 
-    if (page->previous)
+    if (page->previous != NULL) {
         page->previous->next = page->next;
-    else
+    } else {
         page_pool.free[zone_of(page)][order] = page->next;
-    if (page->next)
+    }
+    if (page->next != NULL) {
         page->next->previous = page->previous;
+    }
     page->state = RECORD_FREE;
-    if (*section == SECTION_HEAD)
+    if (*section == SECTION_HEAD) {
         *section = SECTION_BLANK;
+    }
     page_pool.free_blocks[order]--;
     page_pool.free_pages -= (uint64_t)1 << order;
 }
@@ -94,10 +105,12 @@ void page_buddy_put(uint64_t index, uint64_t count)
         unsigned order = 63 - (unsigned)__builtin_clzll(count);
         unsigned aligned = index ? (unsigned)__builtin_ctzll(index) : PAGE_ORDER_MAX;
 
-        if (order > aligned)
+        if (order > aligned) {
             order = aligned;
-        if (order > PAGE_ORDER_MAX)
+        }
+        if (order > PAGE_ORDER_MAX) {
             order = PAGE_ORDER_MAX;
+        }
         put_block(index, order);
         index += (uint64_t)1 << order;
         count -= (uint64_t)1 << order;
@@ -116,9 +129,10 @@ static bool fits(const struct page *page, const struct page_fit *fit)
 static struct page *find(unsigned zone, const struct page_fit *fit)
 {
     for (unsigned order = fit->order; order <= PAGE_ORDER_MAX; order++) {
-        for (struct page *page = page_pool.free[zone][order]; page; page = page->next) {
-            if (fits(page, fit))
+        for (struct page *page = page_pool.free[zone][order]; page != NULL; page = page->next) {
+            if (fits(page, fit)) {
                 return page;
+            }
         }
     }
     return NULL;
@@ -130,16 +144,19 @@ bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
     unsigned order;
     uint64_t end;
 
-    if (!page)
+    if (page == NULL) {
         page = find(ZONE_LOW, fit);
-    if (!page)
+    }
+    if (page == NULL) {
         return false;
+    }
     order = page->order;
     list_remove(page);
     *index = page_index(page);
     end = *index + ((uint64_t)1 << fit->order);
-    for (uint64_t at = *index; at < end; at += SECTION_PAGES)
+    for (uint64_t at = *index; at < end; at += SECTION_PAGES) {
         page_section_ready(at >> SECTION_ORDER);
+    }
     while (order > fit->order) {
         order--;
         list_add(*index + ((uint64_t)1 << order), order);

@@ -11,8 +11,9 @@ struct page_pool page_pool = {
 /* Pops below this slot are news. */
 static void set_low(uintptr_t *slot)
 {
-    if (page_pool.low != page_pool.cache)
+    if (page_pool.low != page_pool.cache) {
         *page_pool.low &= ~PAGE_CACHE_MARK;
+    }
     page_pool.low = slot;
     *slot |= PAGE_CACHE_MARK;
     page_pool.short_free_sections = page_pool.section_count;
@@ -25,8 +26,9 @@ void page_account(void)
     uint64_t unused = page_pool.free_pages + (uint64_t)(low - page_pool.cache);
     uint64_t allocated = page_pool.total - page_pool.reserved - unused;
 
-    if (allocated > page_pool.high_water)
+    if (allocated > page_pool.high_water) {
         page_pool.high_water = allocated;
+    }
     set_low(page_pool.top);
 }
 
@@ -39,17 +41,20 @@ static bool refill(void)
     uint64_t index;
 
     page_account();
-    if (!page_buddy_take(&fit, &index))
+    if (!page_buddy_take(&fit, &index)) {
         return false;
-    for (uint64_t i = (uint64_t)1 << REFILL_ORDER; i-- > 0;)
+    }
+    for (uint64_t i = (uint64_t)1 << REFILL_ORDER; i-- > 0;) {
         *++page_pool.top = (uintptr_t)page_record(index + i);
+    }
     return true;
 }
 
 struct page *page_cache_pop(void)
 {
-    if (page_pool.top == page_pool.cache && !refill())
+    if (page_pool.top == page_pool.cache && !refill()) {
         return NULL;
+    }
     page_pool.short_free_sections = 0;
     return (struct page *)(*page_pool.top-- & ~PAGE_CACHE_MARK);
 }
@@ -57,16 +62,18 @@ struct page *page_cache_pop(void)
 void page_cache_push(struct page *page)
 {
     page_account();
-    if (page_cache_full(page_pool.top))
+    if (page_cache_full(page_pool.top)) {
         page_cache_drain(PAGE_CACHE_SIZE / 2);
+    }
     *++page_pool.top = (uintptr_t)page;
 }
 
 void page_cache_drain(unsigned keep)
 {
     page_account();
-    for (; page_pool.top - page_pool.cache > (ptrdiff_t)keep; page_pool.top--)
+    for (; page_pool.top - page_pool.cache > (ptrdiff_t)keep; page_pool.top--) {
         page_buddy_put(page_index((struct page *)(*page_pool.top & ~PAGE_CACHE_MARK)), 1);
+    }
     set_low(page_pool.top);
 }
 

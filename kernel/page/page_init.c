@@ -25,15 +25,19 @@ static void span_add(struct span_list *list, struct span added)
     unsigned at = 0;
     unsigned merged;
 
-    if (added.first >= added.end)
+    if (added.first >= added.end) {
         return;
-    while (at < list->count && list->spans[at].end < added.first)
+    }
+    while (at < list->count && list->spans[at].end < added.first) {
         at++;
+    }
     for (merged = at; merged < list->count && list->spans[merged].first <= added.end; merged++) {
-        if (list->spans[merged].first < added.first)
+        if (list->spans[merged].first < added.first) {
             added.first = list->spans[merged].first;
-        if (list->spans[merged].end > added.end)
+        }
+        if (list->spans[merged].end > added.end) {
             added.end = list->spans[merged].end;
+        }
     }
     memmove(&list->spans[at + 1], &list->spans[merged],
             (list->count - merged) * sizeof(struct span));
@@ -47,14 +51,17 @@ static struct span span_of(const struct page_range *range, bool outward)
     uint64_t last = range->size ? range->base + range->size - 1 : 0;
     struct span span = {range->base >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1};
 
-    if (range->size == 0 || last < range->base || range->base >= DIRECT_MAP_SIZE)
+    if (range->size == 0 || last < range->base || range->base >= DIRECT_MAP_SIZE) {
         return (struct span){0, 0};
-    if (last >= DIRECT_MAP_SIZE)
+    }
+    if (last >= DIRECT_MAP_SIZE) {
         span.end = DIRECT_MAP_SIZE >> PAGE_SHIFT;
+    }
     if (!outward) {
         span.first = (range->base + PAGE_MASK) >> PAGE_SHIFT;
-        if ((last & PAGE_MASK) != PAGE_MASK && last < DIRECT_MAP_SIZE)
+        if ((last & PAGE_MASK) != PAGE_MASK && last < DIRECT_MAP_SIZE) {
             span.end--;
+        }
     }
     return span;
 }
@@ -66,16 +73,20 @@ static void span_subtract(struct span from, const struct span_list *minus,
     for (unsigned i = 0; i < minus->count && from.first < from.end; i++) {
         const struct span *taken = &minus->spans[i];
 
-        if (taken->end <= from.first)
+        if (taken->end <= from.first) {
             continue;
-        if (taken->first >= from.end)
+        }
+        if (taken->first >= from.end) {
             break;
-        if (taken->first > from.first)
+        }
+        if (taken->first > from.first) {
             visit((struct span){from.first, taken->first}, context);
+        }
         from.first = taken->end;
     }
-    if (from.first < from.end)
+    if (from.first < from.end) {
         visit(from, context);
+    }
 }
 
 /* Looks for the highest gap of `pages` pages. */
@@ -88,8 +99,9 @@ static void try_place(struct span gap, void *context)
 {
     struct placement *placement = context;
 
-    if (gap.end - gap.first >= placement->pages)
+    if (gap.end - gap.first >= placement->pages) {
         placement->first = gap.end - placement->pages;
+    }
 }
 
 static void free_gap(struct span gap, void *context)
@@ -115,8 +127,9 @@ static void mark(struct span span, enum section_state section_state, enum record
             continue;
         }
         page_section_ready(section);
-        for (; at < end && at < section_end; at++)
+        for (; at < end && at < section_end; at++) {
             page_record(at)->word = RECORD_WORD(record_state, 0, PAGE_OWNER_NONE);
+        }
     }
 }
 
@@ -134,10 +147,12 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
                                            ((record_sections * SECTION_RECORDS) >> PAGE_SHIFT)};
     uint64_t records;
 
-    for (unsigned i = 0; i < banks->count; i++)
+    for (unsigned i = 0; i < banks->count; i++) {
         span_subtract(banks->spans[i], reserved, try_place, &placement);
-    if (placement.first == 0)
+    }
+    if (placement.first == 0) {
         return false;
+    }
     records = placement.first + byte_pages;
     page_pool.sections = phys_to_virt(paddr(placement.first << PAGE_SHIFT));
     page_pool.records =
@@ -159,11 +174,13 @@ static bool choose_banks(struct span_list *banks, struct span_list *reserved)
     while (banks->count > 0) {
         page_pool.last = banks->spans[banks->count - 1].end - 1;
         page_pool.section_count = (page_pool.last >> SECTION_ORDER) + 1;
-        if (place_records(banks, reserved))
+        if (place_records(banks, reserved)) {
             return true;
-        if (--banks->count > 0)
+        }
+        if (--banks->count > 0) {
             kprintf("page: memory at %#llx is not used: no room for the records up to it\n",
                     (unsigned long long)banks->spans[banks->count].first << PAGE_SHIFT);
+        }
     }
     return false;
 }
@@ -182,14 +199,16 @@ static void fill(const struct span_list *banks, const struct span_list *reserved
         for (unsigned j = 0; j < reserved->count; j++) {
             struct span taken = span_intersect(banks->spans[i], reserved->spans[j]);
 
-            if (taken.first >= taken.end)
+            if (taken.first >= taken.end) {
                 continue;
+            }
             mark(taken, SECTION_RESERVED, RECORD_RESERVED);
             page_pool.reserved += taken.end - taken.first;
         }
     }
-    for (unsigned i = 0; i < banks->count; i++)
+    for (unsigned i = 0; i < banks->count; i++) {
         span_subtract(banks->spans[i], reserved, free_gap, NULL);
+    }
 }
 
 bool page_setup(const struct page_range *bank_ranges, unsigned bank_count,
@@ -197,14 +216,17 @@ bool page_setup(const struct page_range *bank_ranges, unsigned bank_count,
 {
     static struct span_list banks, reserved; /* large for a stack */
 
-    if (bank_count > PAGE_RANGES_MAX || reserved_count > PAGE_RANGES_MAX)
+    if (bank_count > PAGE_RANGES_MAX || reserved_count > PAGE_RANGES_MAX) {
         return false;
+    }
     banks.count = 0;
     reserved.count = 0;
-    for (unsigned i = 0; i < bank_count; i++)
+    for (unsigned i = 0; i < bank_count; i++) {
         span_add(&banks, span_of(&bank_ranges[i], false));
-    for (unsigned i = 0; i < reserved_count; i++)
+    }
+    for (unsigned i = 0; i < reserved_count; i++) {
         span_add(&reserved, span_of(&reserved_ranges[i], true));
+    }
     memset(&page_pool, 0, sizeof(page_pool));
     page_cache_reset();
     if (!choose_banks(&banks, &reserved)) {

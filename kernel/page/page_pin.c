@@ -12,12 +12,14 @@ static struct page *pinnable(paddr_t address)
     uint64_t section = address.value >> SECTION_SHIFT;
     struct page *page;
 
-    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED)
+    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED) {
         page_section_ready(section);
+    }
     page = page_lookup(address);
-    if (!page || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
-        page->state == RECORD_FOREIGN)
+    if (page == NULL || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
+        page->state == RECORD_FOREIGN) {
         return NULL;
+    }
     return page;
 }
 
@@ -26,10 +28,12 @@ static inline kern_return_t pin(paddr_t address)
 {
     struct page *page = pinnable(address);
 
-    if (!page)
+    if (page == NULL) {
         return KERN_INVALID_ADDRESS;
-    if (page->pins == UINT32_MAX)
+    }
+    if (page->pins == UINT32_MAX) {
         return KERN_FAILURE;
+    }
     page->pins++;
     page_pool.pins++;
     return KERN_SUCCESS;
@@ -39,14 +43,17 @@ static inline kern_return_t unpin(paddr_t address)
 {
     struct page *page = pinnable(address);
 
-    if (!page)
+    if (page == NULL) {
         return KERN_INVALID_ADDRESS;
-    if (page->pins == 0)
+    }
+    if (page->pins == 0) {
         return KERN_FAILURE;
+    }
     page->pins--;
     page_pool.pins--;
-    if (page->pins == 0 && page->flags & RECORD_ORPHAN)
+    if (page->pins == 0 && (page->flags & RECORD_ORPHAN) != 0) {
         page_unpinned(page);
+    }
     return KERN_SUCCESS;
 }
 
@@ -71,8 +78,9 @@ kern_return_t page_unpin(paddr_t address)
 /* Whether a page of a list that cannot be pinned may be passed over: it is no RAM. */
 static kern_return_t judge(kern_return_t status, paddr_t address)
 {
-    if (status == KERN_INVALID_ADDRESS && page_get_state(address) == PAGE_FOREIGN)
+    if (status == KERN_INVALID_ADDRESS && page_get_state(address) == PAGE_FOREIGN) {
         return KERN_SUCCESS;
+    }
     return status;
 }
 
@@ -87,15 +95,17 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
 
         while (done < stop) {
             status = pin(pages[done]);
-            if (status != KERN_SUCCESS && judge(status, pages[done]) != KERN_SUCCESS)
+            if (status != KERN_SUCCESS && judge(status, pages[done]) != KERN_SUCCESS) {
                 break;
+            }
             status = KERN_SUCCESS;
             done++;
         }
         irq_restore(irq);
     }
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         page_unpin_list(pages, done);
+    }
     return status;
 }
 
@@ -105,8 +115,9 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
         uint64_t stop = count - done < BATCH ? count : done + BATCH;
         irq_state_t irq = irq_mask();
 
-        for (; done < stop; done++)
+        for (; done < stop; done++) {
             unpin(pages[done]);
+        }
         irq_restore(irq);
     }
 }
@@ -115,5 +126,5 @@ uint32_t page_pin_count(paddr_t address)
 {
     const struct page *page = page_lookup(address);
 
-    return page ? page->pins : 0; /* only pages with a valid record can have pins */
+    return page != NULL ? page->pins : 0; /* only pages with a valid record can have pins */
 }

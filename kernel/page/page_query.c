@@ -20,8 +20,9 @@ enum page_state page_get_state(paddr_t address)
     uint64_t section = address.value >> SECTION_SHIFT;
     const struct page *page = page_lookup(address);
 
-    if (page)
+    if (page != NULL) {
         return of_record[page->state];
+    }
     return section < page_pool.section_count ? of_section[page_pool.sections[section]]
                                              : PAGE_FOREIGN;
 }
@@ -30,7 +31,7 @@ enum page_owner page_get_owner(paddr_t address)
 {
     const struct page *page = page_lookup(address);
 
-    return page ? page->owner : PAGE_OWNER_NONE;
+    return page != NULL ? page->owner : PAGE_OWNER_NONE;
 }
 
 /* Add the allocated pages of a section whose records are valid. */
@@ -40,8 +41,9 @@ static void count_owners(uint64_t section, uint64_t *owned)
     irq_state_t irq = irq_mask();
 
     for (uint64_t i = 0; i < SECTION_PAGES; i++) {
-        if (records[i].state == RECORD_ALLOCATED || records[i].state == RECORD_BLOCK)
+        if (records[i].state == RECORD_ALLOCATED || records[i].state == RECORD_BLOCK) {
             owned[records[i].owner]++;
+        }
     }
     irq_restore(irq);
 }
@@ -64,8 +66,9 @@ void page_get_stats(struct page_stats *stats)
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
     irq_restore(irq);
     for (uint64_t section = 0; section < page_pool.section_count; section++) {
-        if (page_pool.sections[section] == SECTION_READY)
+        if (page_pool.sections[section] == SECTION_READY) {
             count_owners(section, stats->owned);
+        }
     }
 }
 
@@ -79,8 +82,9 @@ bool page_overlaps_ram(paddr_t start, uint64_t size)
     const uint64_t limit = page_pool.section_count << SECTION_SHIFT;
     uint64_t address = start.value & ~PAGE_MASK, end;
 
-    if (start.value >= limit || size == 0)
+    if (start.value >= limit || size == 0) {
         return false;
+    }
     end = size < limit - start.value ? start.value + size : limit;
     while (address < end) {
         const uint64_t section = address >> SECTION_SHIFT;

@@ -9,8 +9,8 @@
 
 static bool is_single(const struct page *page)
 {
-    return page && page->state == RECORD_BLOCK && page->order == 0 &&
-           !(page->flags & RECORD_ORPHAN);
+    return page != NULL && page->state == RECORD_BLOCK && page->order == 0 &&
+           (page->flags & RECORD_ORPHAN) == 0;
 }
 
 kern_return_t page_share(paddr_t address)
@@ -21,7 +21,7 @@ kern_return_t page_share(paddr_t address)
 
     if (!is_single(page)) {
         status = KERN_INVALID_ADDRESS;
-    } else if (!(page->flags & RECORD_SHARED)) {
+    } else if ((page->flags & RECORD_SHARED) == 0) {
         page->flags |= RECORD_SHARED;
         page->count = 1;
     } else if (page->count == UINT32_MAX) {
@@ -37,17 +37,20 @@ uint32_t page_share_count(paddr_t address)
 {
     const struct page *page = page_lookup(address);
 
-    if (!is_single(page))
+    if (!is_single(page)) {
         return page_get_state(address) == PAGE_ALLOCATED;
-    return page->flags & RECORD_SHARED ? page->count + 1 : 1;
+    }
+    return (page->flags & RECORD_SHARED) != 0 ? page->count + 1 : 1;
 }
 
 bool page_share_drop(struct page *page)
 {
-    if (!(page->flags & RECORD_SHARED))
+    if ((page->flags & RECORD_SHARED) == 0) {
         return false;
-    if (--page->count == 0)
+    }
+    if (--page->count == 0) {
         page->flags &= (uint8_t)~RECORD_SHARED;
+    }
     return true;
 }
 
@@ -70,30 +73,35 @@ static void split_run(struct page *page, size_t count)
 
 static bool any_pinned(const struct page *page, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (page[i].pins != 0)
+    for (size_t i = 0; i < count; i++) {
+        if (page[i].pins != 0) {
             return true;
+        }
+    }
     return false;
 }
 
 /* The run is allocated with exactly this size, and at least one of its pages is pinned. */
 static void release_pinned(struct page *page, size_t count)
 {
-    if (count == 1 && page_share_drop(page))
+    if (count == 1 && page_share_drop(page)) {
         return;
+    }
     split_run(page, count);
     for (size_t i = 0; i < count; i++) {
-        if (page[i].pins != 0)
+        if (page[i].pins != 0) {
             page[i].flags |= RECORD_ORPHAN;
-        else
+        } else {
             page_unpinned(&page[i]);
+        }
     }
 }
 
 static size_t run_size(const struct page *page)
 {
-    if (!page || page->state != RECORD_BLOCK || page->flags & RECORD_ORPHAN)
+    if (page == NULL || page->state != RECORD_BLOCK || (page->flags & RECORD_ORPHAN) != 0) {
         return 0;
+    }
     return page->order == ORDER_RUN ? page->count : (size_t)1 << page->order;
 }
 
@@ -103,8 +111,9 @@ kern_return_t page_split_run(paddr_t first, size_t count)
     struct page *page = page_lookup(first);
     bool whole = count != 0 && run_size(page) == count && !any_pinned(page, count);
 
-    if (whole && count != 1)
+    if (whole && count != 1) {
         split_run(page, count);
+    }
     irq_restore(irq);
     return whole ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
 }
@@ -115,8 +124,9 @@ kern_return_t page_release_run(paddr_t first, size_t count)
     struct page *page = page_lookup(first);
     bool pinned = count != 0 && run_size(page) == count && any_pinned(page, count);
 
-    if (pinned)
+    if (pinned) {
         release_pinned(page, count);
+    }
     irq_restore(irq);
     return pinned ? KERN_SUCCESS : page_free_run(first, count);
 }

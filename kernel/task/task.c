@@ -31,8 +31,9 @@ kern_return_t task_create(struct task **out)
     struct task *task = heap_alloc_zero(sizeof(*task));
     kern_return_t status;
 
-    if (!task)
+    if (task == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     status = vm_map_create(&task->map);
     if (status != KERN_SUCCESS) {
         heap_free(task);
@@ -49,11 +50,13 @@ kern_return_t task_create_child(struct task *parent, struct task **out)
     struct task *child;
     kern_return_t status;
 
-    if (!task_map(parent))
+    if (task_map(parent) == NULL) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = task_create(&child);
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     status = vm_map_inherit(parent->map, child->map);
     if (status != KERN_SUCCESS) {
         task_release(child);
@@ -69,9 +72,10 @@ void task_terminate(struct task *task)
     struct task_watch *watch;
 
     CHECK(task != kernel_task);
-    if (!map)
+    if (map == NULL) {
         return;
-    while ((watch = task->watches)) {
+    }
+    while ((watch = task->watches) != NULL) {
         task_watch_remove(watch);
         watch->died(task, watch->context);
     }
@@ -88,8 +92,9 @@ void task_retain(struct task *task)
 
 void task_release(struct task *task)
 {
-    if (--task->references != 0)
+    if (--task->references != 0) {
         return;
+    }
     task_terminate(task);
     user_tasks--;
     heap_free(task);
@@ -97,30 +102,33 @@ void task_release(struct task *task)
 
 bool task_is_alive(const struct task *task)
 {
-    return task && task->map;
+    return task != NULL && task->map != NULL;
 }
 
 struct vm_map *task_map(struct task *task)
 {
-    return task ? task->map : NULL;
+    return task != NULL ? task->map : NULL;
 }
 
 void task_watch_add(struct task *task, struct task_watch *watch)
 {
     watch->next = task->watches;
     watch->link = &task->watches;
-    if (watch->next)
+    if (watch->next != NULL) {
         watch->next->link = &watch->next;
+    }
     task->watches = watch;
 }
 
 void task_watch_remove(struct task_watch *watch)
 {
-    if (!watch->link)
+    if (watch->link == NULL) {
         return;
+    }
     *watch->link = watch->next;
-    if (watch->next)
+    if (watch->next != NULL) {
         watch->next->link = watch->link;
+    }
     watch->link = NULL;
 }
 
@@ -137,15 +145,17 @@ void task_set_current(struct task *task)
 void task_ledger_credit(struct task *task, int tag, bool footprint, uint64_t bytes)
 {
     task->ledger.tagged[tag] += bytes;
-    if (footprint)
+    if (footprint) {
         task->ledger.footprint += bytes;
+    }
 }
 
 void task_ledger_debit(struct task *task, int tag, bool footprint, uint64_t bytes)
 {
     task->ledger.tagged[tag] -= bytes;
-    if (footprint)
+    if (footprint) {
         task->ledger.footprint -= bytes;
+    }
 }
 
 void task_get_ledger(const struct task *task, struct task_ledger *ledger)

@@ -48,15 +48,17 @@ enum user_stop user_run(struct task *task, struct user_state *state)
     bool running = true;
 
     state->status = KERN_INVALID_ADDRESS;
-    if (!map)
+    if (map == NULL) {
         return stop; /* dead: there is nothing to run in */
+    }
     before = irq_mask();
     mmu_space_activate(vm_map_space(map));
     while (running) {
-        if (user_enter(&state->context) == VECTOR_LOWER_IRQ)
+        if (user_enter(&state->context) == VECTOR_LOWER_IRQ) {
             irq_dispatch();
-        else
+        } else {
             running = serve(map, state, &stop);
+        }
     }
     mmu_space_activate(NULL);
     irq_restore(before);

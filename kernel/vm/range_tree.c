@@ -3,12 +3,12 @@
 
 static int height(const struct range_node *node)
 {
-    return node ? node->height : 0;
+    return node != NULL ? node->height : 0;
 }
 
 static uint64_t max_gap(const struct range_node *node)
 {
-    return node ? node->max_gap : 0;
+    return node != NULL ? node->max_gap : 0;
 }
 
 /* Recompute what a node derives from its children and its own gap. */
@@ -19,10 +19,12 @@ static void refresh(struct range_node *node)
 
     node->height = (left > right ? left : right) + 1;
     node->max_gap = node->gap;
-    if (max_gap(node->left) > node->max_gap)
+    if (max_gap(node->left) > node->max_gap) {
         node->max_gap = max_gap(node->left);
-    if (max_gap(node->right) > node->max_gap)
+    }
+    if (max_gap(node->right) > node->max_gap) {
         node->max_gap = max_gap(node->right);
+    }
 }
 
 static struct range_node *rotate_left(struct range_node *node)
@@ -53,13 +55,15 @@ static struct range_node *balance(struct range_node *node)
     int lean = height(node->left) - height(node->right);
 
     if (lean > 1) {
-        if (height(node->left->left) < height(node->left->right))
+        if (height(node->left->left) < height(node->left->right)) {
             node->left = rotate_left(node->left);
+        }
         return rotate_right(node);
     }
     if (lean < -1) {
-        if (height(node->right->right) < height(node->right->left))
+        if (height(node->right->right) < height(node->right->left)) {
             node->right = rotate_right(node->right);
+        }
         return rotate_left(node);
     }
     refresh(node);
@@ -68,22 +72,23 @@ static struct range_node *balance(struct range_node *node)
 
 static struct range_node *insert_below(struct range_node *root, struct range_node *node)
 {
-    if (!root) {
+    if (root == NULL) {
         node->left = node->right = NULL;
         refresh(node);
         return node;
     }
-    if (node->start < root->start)
+    if (node->start < root->start) {
         root->left = insert_below(root->left, node);
-    else
+    } else {
         root->right = insert_below(root->right, node);
+    }
     return balance(root);
 }
 
 /* Takes the leftmost node out of a subtree. */
 static struct range_node *detach_first(struct range_node *root, struct range_node **first)
 {
-    if (!root->left) {
+    if (root->left == NULL) {
         *first = root;
         return root->right;
     }
@@ -103,8 +108,9 @@ static struct range_node *remove_below(struct range_node *root, struct range_nod
         root->right = remove_below(root->right, node);
         return balance(root);
     }
-    if (!node->right)
+    if (node->right == NULL) {
         return node->left;
+    }
     node->right = detach_first(node->right, &heir);
     heir->left = node->left;
     heir->right = node->right;
@@ -114,16 +120,17 @@ static struct range_node *remove_below(struct range_node *root, struct range_nod
 /* A gap changed: bring every subtree that contains the node up to date. */
 static void refresh_path(struct range_node *root, const struct range_node *node)
 {
-    if (node->start < root->start)
+    if (node->start < root->start) {
         refresh_path(root->left, node);
-    else if (node != root)
+    } else if (node != root) {
         refresh_path(root->right, node);
+    }
     refresh(root);
 }
 
 static void update_gap(struct range_tree *tree, struct range_node *node)
 {
-    node->gap = node->start - (node->prev ? node->prev->end : tree->low);
+    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
     refresh_path(tree->root, node);
 }
 
@@ -141,7 +148,7 @@ static struct range_node *first_ending_after(const struct range_tree *tree, vadd
     struct range_node *best = (struct range_node *)&tree->last;
     struct range_node *node = tree->root;
 
-    while (node) {
+    while (node != NULL) {
         if (node->end > address) {
             best = node;
             node = node->left;
@@ -163,7 +170,7 @@ struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t addres
 {
     struct range_node *node = range_tree_at_or_above(tree, address);
 
-    return node && node->start <= address ? node : NULL;
+    return node != NULL && node->start <= address ? node : NULL;
 }
 
 struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node)
@@ -188,10 +195,11 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
 
     node->prev = next->prev;
     node->next = next;
-    if (node->prev)
+    if (node->prev != NULL) {
         node->prev->next = node;
+    }
     next->prev = node;
-    node->gap = node->start - (node->prev ? node->prev->end : tree->low);
+    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
     tree->root = insert_below(tree->root, node);
     update_gap(tree, next);
     tree->count++;
@@ -200,8 +208,9 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
     tree->root = remove_below(tree->root, node);
-    if (node->prev)
+    if (node->prev != NULL) {
         node->prev->next = node->next;
+    }
     node->next->prev = node->prev;
     update_gap(tree, node->next);
     tree->count--;
@@ -222,8 +231,9 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
     vaddr_t first = node->start - node->gap;
     vaddr_t aligned = (first + alignment - 1) & ~(alignment - 1);
 
-    if (aligned < first || aligned > node->start || node->start - aligned < size)
+    if (aligned < first || aligned > node->start || node->start - aligned < size) {
         return false;
+    }
     *start = aligned;
     return true;
 }
@@ -231,8 +241,9 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
 static bool find_gap_below(const struct range_node *root, uint64_t size, uint64_t alignment,
                            vaddr_t *start)
 {
-    if (!root || root->max_gap < size)
+    if (root == NULL || root->max_gap < size) {
         return false;
+    }
     return find_gap_below(root->left, size, alignment, start) ||
            fits_before(root, size, alignment, start) ||
            find_gap_below(root->right, size, alignment, start);

@@ -10,8 +10,9 @@ static unsigned access_of(uint64_t esr)
 {
     unsigned class = ESR_CLASS(esr);
 
-    if (class == ESR_CLASS_FETCH_ABORT || class == ESR_CLASS_FETCH_ABORT_EL0)
+    if (class == ESR_CLASS_FETCH_ABORT || class == ESR_CLASS_FETCH_ABORT_EL0) {
         return MMU_EXECUTE;
+    }
     return ESR_ABORT_WRITE(esr) ? MMU_WRITE : MMU_READ;
 }
 
@@ -36,11 +37,13 @@ static bool resolve_kernel(struct exception_frame *frame)
     kern_return_t status;
 
     if (ESR_ABORT_NO_FAR(frame->esr) || frame->far < MMU_KERNEL_VA_BASE ||
-        frame->far >= MMU_KERNEL_VA_END || irq_in_handler())
+        frame->far >= MMU_KERNEL_VA_END || irq_in_handler()) {
         return false;
+    }
     status = vm_abort_resolve(kernel_map, frame->esr, frame->far);
-    if (status == KERN_ABORTED)
+    if (status == KERN_ABORTED) {
         kprintf("vm: kernel access to %p, which is redirected\n", (void *)frame->far);
+    }
     return status == KERN_SUCCESS;
 }
 

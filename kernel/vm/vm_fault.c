@@ -13,8 +13,9 @@ static bool shown_at(const struct vm_entry *entry, uint64_t index, vaddr_t *va)
     uint64_t first = entry->range.offset >> PAGE_SHIFT;
     uint64_t pages = (entry->node.end - entry->node.start) >> PAGE_SHIFT;
 
-    if (index < first || index - first >= pages)
+    if (index < first || index - first >= pages) {
         return false;
+    }
     *va = entry->node.start + ((index - first) << PAGE_SHIFT);
     return true;
 }
@@ -35,21 +36,24 @@ bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index)
 
 static void take_page(struct vm_object *object, uint64_t index, void *context)
 {
-    if (vm_entry_take_page(context, index))
+    if (vm_entry_take_page(context, index)) {
         vm_object_mark_dirty(object, index);
+    }
 }
 
 void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end)
 {
     struct vm_object *object = entry->range.object;
 
-    if (!object)
+    if (object == NULL) {
         return;
-    if (object->physical)
+    }
+    if (object->physical) {
         mmu_clear(entry->map->space, start, end - start);
-    else
+    } else {
         vm_object_for_each_resident(object, vm_entry_index(entry, start),
                                     (end - start) >> PAGE_SHIFT, take_page, entry);
+    }
 }
 
 /*
@@ -61,15 +65,19 @@ static unsigned table_access(const struct vm_entry *entry, uint64_t index, unsig
 {
     unsigned access = entry->range.access;
 
-    if (entry->map != kernel_map)
+    if (entry->map != kernel_map) {
         access |= MMU_USER;
-    if (!(access & MMU_WRITE) || wanted & MMU_WRITE || entry->range.object->physical)
+    }
+    if ((access & MMU_WRITE) == 0 || (wanted & MMU_WRITE) != 0 || entry->range.object->physical) {
         return access;
+    }
     if (vm_object_writable_in_place(entry->range.object, index)) {
-        if (*vm_object_slot(entry->range.object, index) & VM_SLOT_DIRTY)
+        if ((*vm_object_slot(entry->range.object, index) & VM_SLOT_DIRTY) != 0) {
             return access;
-        if (mmu_notes_stores())
+        }
+        if (mmu_notes_stores()) {
             return access | MMU_CLEAN;
+        }
     }
     return access & ~MMU_WRITE;
 }
@@ -84,19 +92,24 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     bool pinned;
     paddr_t page;
 
-    status = vm_object_supply(object, index, wanted & MMU_WRITE ? VM_SUPPLY_WRITE : 0, &page);
-    if (status != KERN_SUCCESS)
+    status =
+        vm_object_supply(object, index, (wanted & MMU_WRITE) != 0 ? VM_SUPPLY_WRITE : 0, &page);
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     attributes.access = table_access(entry, index, wanted);
     /* A table page may be had by reclaiming purgeable memory, but not by reclaiming this page. */
     pinned = !object->physical && page_pin(page) == KERN_SUCCESS;
-    if (mmu_take_page(entry->map->space, va))
+    if (mmu_take_page(entry->map->space, va)) {
         vm_object_mark_dirty(object, index);
+    }
     status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
-    if (status == KERN_RESOURCE_SHORTAGE && vm_purge_reclaim(TABLE_PAGES) != 0)
+    if (status == KERN_RESOURCE_SHORTAGE && vm_purge_reclaim(TABLE_PAGES) != 0) {
         status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
-    if (pinned)
+    }
+    if (pinned) {
         page_unpin(page);
+    }
     return status;
 }
 
@@ -104,12 +117,15 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
 {
     struct vm_entry *entry = vm_map_entry(map, address);
 
-    if (!entry)
+    if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
-    if (!entry->range.object || access & ~entry->range.access)
+    }
+    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
-    if (entry->blocked || vm_object_blocks_access(entry->range.object))
+    }
+    if (entry->blocked || vm_object_blocks_access(entry->range.object)) {
         return KERN_ABORTED;
+    }
     return fill_page(entry, address & ~PAGE_MASK, access);
 }
 
@@ -128,12 +144,15 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
     unsigned wanted = entry->range.access & (MMU_READ | MMU_WRITE);
     kern_return_t status = KERN_SUCCESS;
 
-    if (!entry->range.object || entry->range.access == 0 || entry->blocked)
+    if (entry->range.object == NULL || entry->range.access == 0 || entry->blocked) {
         return KERN_SUCCESS;
-    if (entry->range.object->physical)
+    }
+    if (entry->range.object->physical) {
         return fill_physical(entry, start, end);
-    for (vaddr_t va = start; va < end && status == KERN_SUCCESS; va += PAGE_SIZE)
+    }
+    for (vaddr_t va = start; va < end && status == KERN_SUCCESS; va += PAGE_SIZE) {
         status = fill_page(entry, va, wanted);
+    }
     return status;
 }
 
@@ -145,8 +164,9 @@ kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t siz
     for (vaddr_t at = start; at < end && status == KERN_SUCCESS;) {
         struct vm_entry *entry = vm_map_entry(map, at);
 
-        if (!entry)
+        if (entry == NULL) {
             return KERN_INVALID_ADDRESS;
+        }
         status = fill_entry(entry, at, entry->node.end < end ? entry->node.end : end);
         at = entry->node.end;
     }

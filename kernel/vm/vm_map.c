@@ -34,8 +34,9 @@ kern_return_t vm_map_create(struct vm_map **out)
     struct vm_map *map = heap_alloc_zero(sizeof(*map));
     struct mmu_space *space;
 
-    if (!map)
+    if (map == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     if (mmu_space_create(&space) != KERN_SUCCESS) {
         heap_free(map);
         return KERN_RESOURCE_SHORTAGE;
@@ -54,8 +55,9 @@ void vm_map_retain(struct vm_map *map)
 
 void vm_map_release(struct vm_map *map)
 {
-    if (--map->references != 0)
+    if (--map->references != 0) {
         return;
+    }
     CHECK(map != kernel_map);
     vm_map_clear(map);
     mmu_space_destroy(map->space);
@@ -94,12 +96,14 @@ static void link_object(struct vm_entry *entry)
 {
     struct vm_object *object = entry->range.object;
 
-    if (!object)
+    if (object == NULL) {
         return;
+    }
     entry->previous_of_object = NULL;
     entry->next_of_object = object->entries;
-    if (object->entries)
+    if (object->entries != NULL) {
         object->entries->previous_of_object = entry;
+    }
     object->entries = entry;
 }
 
@@ -107,34 +111,40 @@ static void unlink_object(struct vm_entry *entry)
 {
     struct vm_object *object = entry->range.object;
 
-    if (!object)
+    if (object == NULL) {
         return;
-    if (entry->previous_of_object)
+    }
+    if (entry->previous_of_object != NULL) {
         entry->previous_of_object->next_of_object = entry->next_of_object;
-    else
+    } else {
         object->entries = entry->next_of_object;
-    if (entry->next_of_object)
+    }
+    if (entry->next_of_object != NULL) {
         entry->next_of_object->previous_of_object = entry->previous_of_object;
+    }
 }
 
 static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *range)
 {
     struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc_zero(sizeof(*entry));
 
-    if (!entry)
+    if (entry == NULL) {
         return NULL;
+    }
     entry->map = map;
     entry->range = *range;
-    if (range->object)
+    if (range->object != NULL) {
         vm_object_retain(range->object);
+    }
     return entry;
 }
 
 /* The entry is in no tree and on no list. */
 static void free_entry(struct vm_entry *entry)
 {
-    if (entry->range.object)
+    if (entry->range.object != NULL) {
         vm_object_release(entry->range.object);
+    }
     heap_free(entry);
 }
 
@@ -159,11 +169,13 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     struct vm_entry *entry = vm_map_entry(map, address);
     struct vm_entry *upper;
 
-    if (!entry || entry->node.start == address)
+    if (entry == NULL || entry->node.start == address) {
         return KERN_SUCCESS;
+    }
     upper = new_entry(map, &entry->range);
-    if (!upper)
+    if (upper == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     upper->blocked = entry->blocked;
     upper->range.offset += address - entry->node.start;
     upper->node.start = address;
@@ -185,7 +197,7 @@ struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
     struct vm_entry *detached = NULL;
     struct range_node *node;
 
-    while ((node = range_tree_at_or_above(&map->ranges, start)) && node->start < end) {
+    while ((node = range_tree_at_or_above(&map->ranges, start)) != NULL && node->start < end) {
         struct vm_entry *entry = vm_entry_of(node);
 
         vm_entry_detach(entry);
@@ -197,7 +209,7 @@ struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
 
 static void free_all(struct vm_entry *entries)
 {
-    while (entries) {
+    while (entries != NULL) {
         struct vm_entry *next = entries->next_of_object;
 
         free_entry(entries);
@@ -207,7 +219,7 @@ static void free_all(struct vm_entry *entries)
 
 static void reattach_all(struct vm_entry *entries)
 {
-    while (entries) {
+    while (entries != NULL) {
         struct vm_entry *next = entries->next_of_object;
 
         vm_entry_attach(entries);
@@ -220,10 +232,12 @@ static bool range_is_valid(const struct vm_range *range, uint64_t size)
     unsigned known = MMU_READ | MMU_WRITE | MMU_EXECUTE;
     uint64_t bytes;
 
-    if (range->access & ~range->max_access || range->max_access & ~known)
+    if ((range->access & ~range->max_access) != 0 || (range->max_access & ~known) != 0) {
         return false;
-    if (!range->object)
+    }
+    if (range->object == NULL) {
         return range->access == 0;
+    }
     bytes = vm_object_pages(range->object) << PAGE_SHIFT;
     return (range->offset & PAGE_MASK) == 0 && range->offset <= bytes &&
            size <= bytes - range->offset;
@@ -232,20 +246,25 @@ static bool range_is_valid(const struct vm_range *range, uint64_t size)
 static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
                            unsigned flags)
 {
-    if (flags & VM_ENTER_ANYWHERE) {
-        if (alignment < PAGE_SIZE)
+    if ((flags & VM_ENTER_ANYWHERE) != 0) {
+        if (alignment < PAGE_SIZE) {
             alignment = PAGE_SIZE;
-        if (!is_power_of_two(alignment))
+        }
+        if (!is_power_of_two(alignment)) {
             return KERN_INVALID_ARGUMENT;
+        }
         return range_tree_find_gap(&map->ranges, size, alignment, address) ? KERN_SUCCESS
                                                                            : KERN_NO_SPACE;
     }
-    if (*address & PAGE_MASK)
+    if ((*address & PAGE_MASK) != 0) {
         return KERN_INVALID_ARGUMENT;
-    if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size))
+    }
+    if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size)) {
         return KERN_INVALID_ADDRESS;
-    if (flags & VM_ENTER_OVERWRITE)
+    }
+    if ((flags & VM_ENTER_OVERWRITE) != 0) {
         return vm_map_split(map, *address, *address + size);
+    }
     return range_tree_is_free(&map->ranges, *address, *address + size) ? KERN_SUCCESS
                                                                        : KERN_NO_SPACE;
 }
@@ -258,23 +277,27 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     kern_return_t status;
     vaddr_t at = *address;
 
-    if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size))
+    if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size)) {
         return KERN_INVALID_ARGUMENT;
+    }
     entry = new_entry(map, range);
-    if (!entry)
+    if (entry == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     status = place(map, &at, size, alignment, flags);
     if (status != KERN_SUCCESS) {
         free_entry(entry);
         return status;
     }
-    if (flags & VM_ENTER_OVERWRITE)
+    if ((flags & VM_ENTER_OVERWRITE) != 0) {
         replaced = vm_map_detach_all(map, at, at + size);
+    }
     entry->node.start = at;
     entry->node.end = at + size;
     vm_entry_attach(entry);
-    if (flags & VM_ENTER_EAGER)
+    if ((flags & VM_ENTER_EAGER) != 0) {
         status = vm_map_fill_tables(map, at, size);
+    }
     if (status != KERN_SUCCESS) {
         vm_entry_detach(entry);
         free_entry(entry);
@@ -290,11 +313,13 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
 {
     kern_return_t status;
 
-    if (!vm_is_whole_pages(start, size) || start + size < start)
+    if (!vm_is_whole_pages(start, size) || start + size < start) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = vm_map_split(map, start, start + size);
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         free_all(vm_map_detach_all(map, start, start + size));
+    }
     return status;
 }
 
@@ -303,9 +328,10 @@ void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size)
     vaddr_t end = start + size;
     struct range_node *node = range_tree_at_or_above(&map->ranges, start);
 
-    for (; node && node->start < end; node = range_tree_next(&map->ranges, node))
+    for (; node != NULL && node->start < end; node = range_tree_next(&map->ranges, node)) {
         vm_entry_drop_tables(vm_entry_of(node), node->start > start ? node->start : start,
                              node->end < end ? node->end : end);
+    }
 }
 
 kern_return_t vm_map_lookup(struct vm_map *map, vaddr_t address, struct vm_range *range,
@@ -313,8 +339,9 @@ kern_return_t vm_map_lookup(struct vm_map *map, vaddr_t address, struct vm_range
 {
     struct vm_entry *entry = vm_map_entry(map, address);
 
-    if (!entry)
+    if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
+    }
     *range = entry->range;
     range->offset += address - entry->node.start;
     *size = entry->node.end - address;

@@ -10,10 +10,11 @@ static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t en
 {
     for (vaddr_t at = start; at < end;) {
         struct vm_entry *entry = vm_map_entry(map, at);
-        kern_return_t status = entry ? visit(entry, argument) : KERN_INVALID_ADDRESS;
+        kern_return_t status = entry != NULL ? visit(entry, argument) : KERN_INVALID_ADDRESS;
 
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             return status;
+        }
         at = entry->node.end;
     }
     return KERN_SUCCESS;
@@ -21,7 +22,7 @@ static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t en
 
 static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
 {
-    return access & ~entry->range.max_access ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
+    return (access & ~entry->range.max_access) != 0 ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
 }
 
 static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
@@ -39,13 +40,16 @@ static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t 
     vaddr_t end = start + size;
     kern_return_t status;
 
-    if (!vm_is_whole_pages(start, size) || end < start)
+    if (!vm_is_whole_pages(start, size) || end < start) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = visit_entries(map, start, end, check, argument);
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         status = vm_map_split(map, start, end);
-    if (status == KERN_SUCCESS)
+    }
+    if (status == KERN_SUCCESS) {
         status = visit_entries(map, start, end, change, argument);
+    }
     return status;
 }
 
@@ -64,8 +68,9 @@ static kern_return_t exists(struct vm_entry *entry, unsigned argument)
 static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
 {
     entry->blocked = blocked != 0;
-    if (blocked)
+    if (blocked) {
         vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    }
     return KERN_SUCCESS;
 }
 
@@ -90,7 +95,7 @@ kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size
 /* Detached entries come back, each as far from `to` as it was from `from`. */
 static void attach_all(struct vm_entry *entries, vaddr_t from, vaddr_t to)
 {
-    while (entries) {
+    while (entries != NULL) {
         struct vm_entry *next = entries->next_of_object;
 
         entries->node.start = entries->node.start - from + to;
@@ -107,13 +112,16 @@ kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, ui
     kern_return_t status;
 
     if (!vm_is_whole_pages(one | other, size) || one + size < one || other + size < other ||
-        apart < size)
+        apart < size) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = vm_map_split(map, one, one + size);
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         status = vm_map_split(map, other, other + size);
-    if (status != KERN_SUCCESS)
+    }
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     ones = vm_map_detach_all(map, one, one + size);
     others = vm_map_detach_all(map, other, other + size);
     attach_all(ones, one, other);

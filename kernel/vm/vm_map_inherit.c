@@ -12,17 +12,19 @@ static kern_return_t inherit_entry(const struct vm_entry *entry, struct vm_map *
     struct vm_object *copy = NULL;
     kern_return_t status;
 
-    if (range.object && range.inheritance == VM_INHERIT_COPY) {
+    if (range.object != NULL && range.inheritance == VM_INHERIT_COPY) {
         status =
             vm_object_copy(range.object, range.offset >> PAGE_SHIFT, size >> PAGE_SHIFT, &copy);
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             return status;
+        }
         range.object = copy;
         range.offset = 0;
     }
     status = vm_map_enter(to, &at, size, 0, &range, 0);
-    if (copy)
+    if (copy != NULL) {
         vm_object_release(copy); /* the range keeps it */
+    }
     return status;
 }
 
@@ -31,11 +33,13 @@ kern_return_t vm_map_inherit(struct vm_map *from, struct vm_map *to)
     struct range_node *node = range_tree_at_or_above(&from->ranges, 0);
     kern_return_t status = KERN_SUCCESS;
 
-    for (; node && status == KERN_SUCCESS; node = range_tree_next(&from->ranges, node)) {
-        if (vm_entry_of(node)->range.inheritance != VM_INHERIT_NONE)
+    for (; node != NULL && status == KERN_SUCCESS; node = range_tree_next(&from->ranges, node)) {
+        if (vm_entry_of(node)->range.inheritance != VM_INHERIT_NONE) {
             status = inherit_entry(vm_entry_of(node), to);
+        }
     }
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         vm_map_clear(to);
+    }
     return status;
 }

@@ -23,8 +23,9 @@ static struct vm_object *new_object(uint64_t pages)
 {
     struct vm_object *object = heap_alloc_zero(sizeof(*object));
 
-    if (!object)
+    if (object == NULL) {
         return NULL;
+    }
     object->references = 1;
     object->pages = pages;
     stats.objects++;
@@ -35,13 +36,15 @@ kern_return_t vm_object_create(uint64_t pages, struct vm_object **out)
 {
     struct vm_object *object;
 
-    if (pages == 0 || pages > UINT64_MAX >> PAGE_SHIFT)
+    if (pages == 0 || pages > UINT64_MAX >> PAGE_SHIFT) {
         return KERN_INVALID_ARGUMENT;
+    }
     object = new_object(pages);
-    if (!object)
+    if (object == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     object->chunks = heap_alloc_zero(chunk_count(object) * sizeof(*object->chunks));
-    if (!object->chunks) {
+    if (object->chunks == NULL) {
         vm_object_release(object);
         return KERN_RESOURCE_SHORTAGE;
     }
@@ -53,11 +56,14 @@ kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_
 {
     struct vm_object *object;
 
-    if (pages == 0 || base.value & PAGE_MASK || pages > (UINT64_MAX - base.value) >> PAGE_SHIFT)
+    if (pages == 0 || (base.value & PAGE_MASK) != 0 ||
+        pages > (UINT64_MAX - base.value) >> PAGE_SHIFT) {
         return KERN_INVALID_ARGUMENT;
+    }
     object = new_object(pages);
-    if (!object)
+    if (object == NULL) {
         return KERN_RESOURCE_SHORTAGE;
+    }
     object->physical = true;
     object->base = base;
     *out = object;
@@ -78,15 +84,17 @@ static void drop_page(struct vm_object *object, uint64_t index, void *context)
 
 void vm_object_release(struct vm_object *object)
 {
-    if (--object->references != 0)
+    if (--object->references != 0) {
         return;
-    CHECK(!object->entries);
+    }
+    CHECK(object->entries == NULL);
     vm_purge_forget(object);
     vm_object_set_owner(object, NULL, 0, false);
-    if (object->chunks) {
+    if (object->chunks != NULL) {
         vm_object_for_each_resident(object, 0, object->pages, drop_page, NULL);
-        for (uint64_t i = 0; i < chunk_count(object); i++)
+        for (uint64_t i = 0; i < chunk_count(object); i++) {
             heap_free(object->chunks[i]);
+        }
         heap_free(object->chunks);
     }
     stats.objects--;
@@ -107,7 +115,7 @@ vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
 {
     vm_slot_t *chunk = object->chunks[index / VM_CHUNK_SLOTS];
 
-    return chunk ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
+    return chunk != NULL ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
 }
 
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
@@ -115,9 +123,10 @@ vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
     vm_slot_t **chunk = &object->chunks[index / VM_CHUNK_SLOTS];
     uint64_t slots = object->pages < VM_CHUNK_SLOTS ? object->pages : VM_CHUNK_SLOTS;
 
-    if (!*chunk)
+    if (*chunk == NULL) {
         *chunk = heap_alloc_zero(slots * sizeof(**chunk));
-    return *chunk ? &(*chunk)[index % VM_CHUNK_SLOTS] : NULL;
+    }
+    return *chunk != NULL ? &(*chunk)[index % VM_CHUNK_SLOTS] : NULL;
 }
 
 void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint64_t count,
@@ -128,21 +137,24 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
     for (uint64_t index = first; index < end;) {
         vm_slot_t *slot = vm_object_slot(object, index);
 
-        if (!slot) {
+        if (slot == NULL) {
             index = (index / VM_CHUNK_SLOTS + 1) * VM_CHUNK_SLOTS;
             continue;
         }
-        if (*slot & VM_SLOT_PRESENT)
+        if ((*slot & VM_SLOT_PRESENT) != 0) {
             visit(object, index, context);
+        }
         index++;
     }
 }
 
 void vm_object_unmap_page(struct vm_object *object, uint64_t index)
 {
-    for (struct vm_entry *entry = object->entries; entry; entry = entry->next_of_object)
-        if (vm_entry_take_page(entry, index))
+    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
+        if (vm_entry_take_page(entry, index)) {
             vm_object_mark_dirty(object, index);
+        }
+    }
 }
 
 void vm_object_drop_page(struct vm_object *object, uint64_t index)
@@ -168,8 +180,9 @@ static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
 {
     paddr_t page;
 
-    if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS)
+    if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS) {
         return false;
+    }
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
     vm_object_settle_page(object, page);
     vm_object_put_page(object, slot, page);
@@ -187,12 +200,14 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     paddr_t own;
     bool obtained;
 
-    if (page_pin(old) != KERN_SUCCESS)
+    if (page_pin(old) != KERN_SUCCESS) {
         return false;
+    }
     obtained = page_alloc(0, PAGE_OWNER_BUFFER, &own) == KERN_SUCCESS;
     page_unpin(old);
-    if (!obtained)
+    if (!obtained) {
         return false;
+    }
     memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
     vm_object_settle_page(object, own);
     vm_object_unmap_page(object, index);
@@ -206,26 +221,31 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
 {
     vm_slot_t *slot;
 
-    if (index >= object->pages)
+    if (index >= object->pages) {
         return KERN_INVALID_ADDRESS;
+    }
     if (object->physical) {
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return KERN_SUCCESS;
     }
-    slot = flags & VM_SUPPLY_RESIDENT ? vm_object_slot(object, index)
-                                      : vm_object_make_slot(object, index);
-    if (!slot)
+    slot = (flags & VM_SUPPLY_RESIDENT) != 0 ? vm_object_slot(object, index)
+                                             : vm_object_make_slot(object, index);
+    if (slot == NULL) {
         return KERN_MEMORY_ERROR;
-    if (!(*slot & VM_SLOT_PRESENT)) {
-        if (flags & VM_SUPPLY_RESIDENT || !fill_absent(object, slot))
-            return KERN_MEMORY_ERROR;
-    } else if (flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED) &&
-               page_share_count(vm_slot_page(*slot)) > 1) {
-        if (!break_sharing(object, index, slot))
-            return KERN_MEMORY_ERROR;
     }
-    if (flags & VM_SUPPLY_WRITE)
+    if ((*slot & VM_SLOT_PRESENT) == 0) {
+        if ((flags & VM_SUPPLY_RESIDENT) != 0 || !fill_absent(object, slot)) {
+            return KERN_MEMORY_ERROR;
+        }
+    } else if ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
+               page_share_count(vm_slot_page(*slot)) > 1) {
+        if (!break_sharing(object, index, slot)) {
+            return KERN_MEMORY_ERROR;
+        }
+    }
+    if ((flags & VM_SUPPLY_WRITE) != 0) {
         *slot |= VM_SLOT_DIRTY;
+    }
     *page = vm_slot_page(*slot);
     return KERN_SUCCESS;
 }
@@ -234,15 +254,17 @@ bool vm_object_resident(const struct vm_object *object, uint64_t index, paddr_t 
 {
     vm_slot_t *slot;
 
-    if (index >= object->pages)
+    if (index >= object->pages) {
         return false;
+    }
     if (object->physical) {
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return true;
     }
     slot = vm_object_slot(object, index);
-    if (!slot || !(*slot & VM_SLOT_PRESENT))
+    if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0) {
         return false;
+    }
     *page = vm_slot_page(*slot);
     return true;
 }
@@ -251,18 +273,21 @@ bool vm_object_writable_in_place(const struct vm_object *object, uint64_t index)
 {
     vm_slot_t *slot;
 
-    if (object->physical)
+    if (object->physical) {
         return true;
+    }
     slot = vm_object_slot(object, index);
-    return slot && *slot & VM_SLOT_PRESENT && page_share_count(vm_slot_page(*slot)) == 1;
+    return slot != NULL && (*slot & VM_SLOT_PRESENT) != 0 &&
+           page_share_count(vm_slot_page(*slot)) == 1;
 }
 
 void vm_object_mark_dirty(struct vm_object *object, uint64_t index)
 {
     vm_slot_t *slot = object->physical ? NULL : vm_object_slot(object, index);
 
-    if (slot && *slot & VM_SLOT_PRESENT)
+    if (slot != NULL && (*slot & VM_SLOT_PRESENT) != 0) {
         *slot |= VM_SLOT_DIRTY;
+    }
 }
 
 struct page_count {
@@ -275,10 +300,12 @@ static void count_page(struct vm_object *object, uint64_t index, void *context)
     struct page_count *count = context;
     vm_slot_t *slot = vm_object_slot(object, index);
 
-    for (struct vm_entry *entry = object->entries; entry && !(*slot & VM_SLOT_DIRTY);
-         entry = entry->next_of_object)
-        if (vm_entry_page_is_dirty(entry, index))
+    for (struct vm_entry *entry = object->entries; entry != NULL && (*slot & VM_SLOT_DIRTY) == 0;
+         entry = entry->next_of_object) {
+        if (vm_entry_page_is_dirty(entry, index)) {
             *slot |= VM_SLOT_DIRTY;
+        }
+    }
     count->resident++;
     count->dirty += (*slot & VM_SLOT_DIRTY) != 0;
 }
@@ -288,8 +315,9 @@ void vm_object_count(struct vm_object *object, uint64_t first, uint64_t pages, u
 {
     struct page_count count = {0, 0};
 
-    if (!object->physical)
+    if (!object->physical) {
         vm_object_for_each_resident(object, first, pages, count_page, &count);
+    }
     *resident = count.resident;
     *dirty = count.dirty;
 }
@@ -299,17 +327,19 @@ void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, 
     uint64_t bytes = object->pages << PAGE_SHIFT;
     struct task *former = object->owner;
 
-    if (former)
+    if (former != NULL) {
         task_ledger_debit(former, object->ledger_tag, object->footprint, bytes);
+    }
     object->owner = owner;
     object->ledger_tag = tag;
     object->footprint = footprint;
-    if (owner) {
+    if (owner != NULL) {
         task_retain(owner);
         task_ledger_credit(owner, tag, footprint, bytes);
     }
-    if (former)
+    if (former != NULL) {
         task_release(former);
+    }
 }
 
 struct task *vm_object_owner(const struct vm_object *object, int *tag, bool *footprint)
@@ -336,16 +366,19 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
 {
     vm_slot_t *slot = vm_object_make_slot(to->copy, index - to->first);
 
-    if (!slot)
+    if (slot == NULL) {
         return false;
+    }
     if (share) {
-        if (page_share(page) != KERN_SUCCESS)
+        if (page_share(page) != KERN_SUCCESS) {
             return false;
+        }
         vm_object_unmap_page(source, index); /* its next store has to fault */
         vm_object_put_page(to->copy, slot, page);
     } else {
-        if (!fill_absent(to->copy, slot))
+        if (!fill_absent(to->copy, slot)) {
             return false;
+        }
         memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
         vm_object_settle_page(to->copy, vm_slot_page(*slot));
     }
@@ -364,8 +397,9 @@ static void copy_page(struct vm_object *source, uint64_t index, void *context)
         to->failed = true;
         return;
     }
-    if (!add_to_copy(source, index, !in_use, page, to))
+    if (!add_to_copy(source, index, !in_use, page, to)) {
         to->failed = true;
+    }
     page_unpin(page);
 }
 
@@ -374,8 +408,9 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
     for (uint64_t i = 0; i < copy->pages; i++) {
         paddr_t page;
 
-        if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS)
+        if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS) {
             return false;
+        }
         memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
                PAGE_SIZE);
         vm_object_settle_page(copy, page);
@@ -389,16 +424,19 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
     struct copy_context context = {.first = first};
     kern_return_t status;
 
-    if (first > source->pages || count > source->pages - first)
+    if (first > source->pages || count > source->pages - first) {
         return KERN_INVALID_ARGUMENT;
+    }
     status = vm_object_create(count, &context.copy);
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         return status;
+    }
     context.copy->memory = source->memory;
-    if (source->physical)
+    if (source->physical) {
         context.failed = !copy_physical(source, first, context.copy);
-    else
+    } else {
         vm_object_for_each_resident(source, first, count, copy_page, &context);
+    }
     if (context.failed) {
         vm_object_release(context.copy);
         return KERN_RESOURCE_SHORTAGE;

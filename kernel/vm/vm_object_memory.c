@@ -8,8 +8,9 @@
 
 void vm_object_settle_page(const struct vm_object *object, paddr_t page)
 {
-    if (object->memory != MMU_NORMAL)
+    if (object->memory != MMU_NORMAL) {
         cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
+    }
 }
 
 static void settle_resident(struct vm_object *object, uint64_t index, void *context)
@@ -24,8 +25,9 @@ static void settle_window(const struct vm_object *object)
     for (uint64_t i = 0; i < object->pages; i++) {
         paddr_t page = paddr_add(object->base, i << PAGE_SHIFT);
 
-        if (page_get_state(page) != PAGE_FOREIGN)
+        if (page_get_state(page) != PAGE_FOREIGN) {
             vm_object_settle_page(object, page);
+        }
     }
 }
 
@@ -35,26 +37,31 @@ static void settle_window(const struct vm_object *object)
  */
 static void fill_kernel_tables(const struct vm_object *object)
 {
-    for (struct vm_entry *entry = object->entries; entry; entry = entry->next_of_object)
-        if (entry->map == kernel_map)
+    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
+        if (entry->map == kernel_map) {
             vm_map_fill_tables(kernel_map, entry->node.start, entry->node.end - entry->node.start);
+        }
+    }
 }
 
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 {
-    if (object->memory == memory)
+    if (object->memory == memory) {
         return;
+    }
     object->memory = memory;
-    for (struct vm_entry *entry = object->entries; entry; entry = entry->next_of_object) {
+    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
         entry->range.memory = memory;
         vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     }
-    if (object->physical)
+    if (object->physical) {
         settle_window(object);
-    else
+    } else {
         vm_object_for_each_resident(object, 0, object->pages, settle_resident, NULL);
-    if (object->permanent)
+    }
+    if (object->permanent) {
         fill_kernel_tables(object);
+    }
 }
 
 enum mmu_memory vm_object_get_memory(const struct vm_object *object)

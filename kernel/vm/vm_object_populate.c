@@ -40,10 +40,12 @@ kern_return_t vm_object_populate(struct vm_object *object, const struct vm_objec
         paddr_t first;
         kern_return_t status = page_alloc_run(&request, &first);
 
-        if (status == KERN_SUCCESS && !put_run(object, i, first, request.count))
+        if (status == KERN_SUCCESS && !put_run(object, i, first, request.count)) {
             status = KERN_RESOURCE_SHORTAGE;
-        if (status != KERN_SUCCESS)
+        }
+        if (status != KERN_SUCCESS) {
             return status;
+        }
     }
     return KERN_SUCCESS;
 }

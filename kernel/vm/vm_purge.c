@@ -24,35 +24,40 @@ static void enqueue(struct vm_object *object)
     struct vm_object *previous = NULL;
     struct vm_object *next = queue;
 
-    while (next && !goes_before(object, next)) {
+    while (next != NULL && !goes_before(object, next)) {
         previous = next;
         next = next->queue_next;
     }
     object->queue_prev = previous;
     object->queue_next = next;
-    if (previous)
+    if (previous != NULL) {
         previous->queue_next = object;
-    else
+    } else {
         queue = object;
-    if (next)
+    }
+    if (next != NULL) {
         next->queue_prev = object;
+    }
 }
 
 static void dequeue(struct vm_object *object)
 {
-    if (object->queue_prev)
+    if (object->queue_prev != NULL) {
         object->queue_prev->queue_next = object->queue_next;
-    else
+    } else {
         queue = object->queue_next;
-    if (object->queue_next)
+    }
+    if (object->queue_next != NULL) {
         object->queue_next->queue_prev = object->queue_prev;
+    }
     object->queue_prev = object->queue_next = NULL;
 }
 
 void vm_purge_forget(struct vm_object *object)
 {
-    if (object->purge == VM_PURGE_VOLATILE)
+    if (object->purge == VM_PURGE_VOLATILE) {
         dequeue(object);
+    }
     object->purge = VM_PURGE_NONVOLATILE;
 }
 
@@ -81,8 +86,9 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
     uint64_t *taken = context;
     paddr_t page = vm_slot_page(*vm_object_slot(object, index));
 
-    if (page_pin_count(page) != 0)
+    if (page_pin_count(page) != 0) {
         return;
+    }
     if (object->permanent) { /* the contents go, the page does not */
         page_fill_zero(phys_to_virt(page), PAGE_SIZE);
         vm_object_settle_page(object, page);
@@ -116,11 +122,13 @@ static void unmap_page(struct vm_object *object, uint64_t index, void *context)
 kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state state,
                                   struct vm_purge_order order, enum vm_purge_state *former)
 {
-    if (!object->purgeable)
+    if (!object->purgeable) {
         return KERN_INVALID_ARGUMENT;
+    }
     *former = object->purge;
-    if (state == VM_PURGE_VOLATILE && object->purge == VM_PURGE_EMPTY)
+    if (state == VM_PURGE_VOLATILE && object->purge == VM_PURGE_EMPTY) {
         return KERN_SUCCESS;
+    }
     if (state == VM_PURGE_EMPTY) {
         make_empty(object);
         discard(object);
@@ -131,8 +139,9 @@ kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state 
         object->order = order;
         object->purge = VM_PURGE_VOLATILE;
         enqueue(object);
-        if (order.fault)
+        if (order.fault) {
             vm_object_for_each_resident(object, 0, object->pages, unmap_page, NULL);
+        }
     }
     return KERN_SUCCESS;
 }
@@ -142,15 +151,17 @@ uint64_t vm_purge_reclaim(uint64_t pages)
     uint64_t freed = 0;
     struct vm_object *next;
 
-    for (struct vm_object *object = queue; object && freed < pages; object = next) {
+    for (struct vm_object *object = queue; object != NULL && freed < pages; object = next) {
         uint64_t before = object->resident;
 
         next = object->queue_next;
-        if (object->permanent)
+        if (object->permanent) {
             continue;
+        }
         freed += discard(object);
-        if (object->resident != before || before == 0)
+        if (object->resident != before || before == 0) {
             make_empty(object); /* one whose pages are all pinned has lost nothing */
+        }
     }
     return freed;
 }

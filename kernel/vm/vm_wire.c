@@ -17,10 +17,12 @@ static kern_return_t supply_direct(vaddr_t va, unsigned access, paddr_t *page)
 {
     struct mmu_translation translation;
 
-    if (!mmu_translate(mmu_kernel, va, &translation))
+    if (!mmu_translate(mmu_kernel, va, &translation)) {
         return KERN_INVALID_ADDRESS;
-    if (access & ~translation.attributes.access)
+    }
+    if ((access & ~translation.attributes.access) != 0) {
         return KERN_PROTECTION_FAILURE;
+    }
     *page = paddr(translation.pa.value & ~PAGE_MASK);
     return KERN_SUCCESS;
 }
@@ -35,10 +37,12 @@ static kern_return_t wire_direct(vaddr_t start, uint64_t count, unsigned access,
         uint64_t left;
 
         if (!is_direct(kernel_map, start + (done << PAGE_SHIFT)) ||
-            !mmu_translate(mmu_kernel, start + (done << PAGE_SHIFT), &at))
+            !mmu_translate(mmu_kernel, start + (done << PAGE_SHIFT), &at)) {
             return KERN_INVALID_ADDRESS;
-        if (access & ~at.attributes.access)
+        }
+        if ((access & ~at.attributes.access) != 0) {
             return KERN_PROTECTION_FAILURE;
+        }
         left = at.contiguous >> PAGE_SHIFT;
         for (; left > 0 && done < count; left--, done++) {
             pages[done] = at.pa;
@@ -54,49 +58,59 @@ static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, uns
 {
     struct vm_entry *entry;
 
-    if (is_direct(map, va))
+    if (is_direct(map, va)) {
         return supply_direct(va, access, page);
+    }
     entry = vm_map_entry(map, va);
-    if (!entry)
+    if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
-    if (!entry->range.object || access & ~entry->range.access)
+    }
+    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
-    if (access & MMU_WRITE)
+    }
+    if ((access & MMU_WRITE) != 0) {
         flags |= VM_SUPPLY_WRITE;
+    }
     return vm_object_supply(entry->range.object, vm_entry_index(entry, va), flags, page);
 }
 
 static kern_return_t wire_physical(struct vm_object *object, uint64_t first, uint64_t count,
                                    paddr_t *pages)
 {
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         pages[i] = paddr_add(object->base, (first + i) << PAGE_SHIFT);
+    }
     return page_pin_list(pages, count);
 }
 
 kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                              unsigned flags, paddr_t *pages)
 {
-    unsigned how = VM_SUPPLY_UNSHARED | (flags & VM_WIRE_NO_FAULT ? VM_SUPPLY_RESIDENT : 0) |
-                   (flags & VM_WIRE_WRITE ? VM_SUPPLY_WRITE : 0);
+    unsigned how = VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0) |
+                   ((flags & VM_WIRE_WRITE) != 0 ? VM_SUPPLY_WRITE : 0);
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 
-    if (first > object->pages || count > object->pages - first)
+    if (first > object->pages || count > object->pages - first) {
         return KERN_INVALID_ADDRESS;
-    if (object->physical)
+    }
+    if (object->physical) {
         return wire_physical(object, first, count, pages);
+    }
     while (done < count) {
         /* Pinned one by one: making the next resident may reclaim what is not pinned. */
         status = vm_object_supply(object, first + done, how, &pages[done]);
-        if (status == KERN_SUCCESS)
+        if (status == KERN_SUCCESS) {
             status = page_pin(pages[done]);
-        if (status != KERN_SUCCESS)
+        }
+        if (status != KERN_SUCCESS) {
             break;
+        }
         done++;
     }
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         vm_unwire(pages, done);
+    }
     return status;
 }
 
@@ -104,14 +118,16 @@ kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t 
 static kern_return_t wire_entry(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                                 paddr_t *pages, uint64_t *wired)
 {
-    unsigned access = flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ;
+    unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
     struct vm_entry *entry = vm_map_entry(map, start);
     uint64_t shown;
 
-    if (!entry)
+    if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
-    if (!entry->range.object || access & ~entry->range.access)
+    }
+    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
+    }
     shown = (entry->node.end - start) >> PAGE_SHIFT;
     *wired = shown < count ? shown : count;
     return vm_object_wire(entry->range.object, vm_entry_index(entry, start), *wired, flags, pages);
@@ -123,9 +139,10 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
     kern_return_t status = KERN_SUCCESS;
     uint64_t wired = 0;
 
-    if (is_direct(map, start))
-        return wire_direct(start, count, flags & VM_WIRE_WRITE ? MMU_READ | MMU_WRITE : MMU_READ,
-                           pages);
+    if (is_direct(map, start)) {
+        return wire_direct(start, count,
+                           (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ, pages);
+    }
     for (uint64_t done = 0; done < count; done += wired) {
         status = wire_entry(map, start + (done << PAGE_SHIFT), count - done, flags, &pages[done],
                             &wired);
@@ -148,10 +165,12 @@ static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint
     paddr_t page;
     kern_return_t status = supply(map, va, access, 0, &page);
 
-    if (status != KERN_SUCCESS)
+    if (status != KERN_SUCCESS) {
         return status;
-    if (page_get_state(page) == PAGE_FOREIGN)
+    }
+    if (page_get_state(page) == PAGE_FOREIGN) {
         return KERN_NOT_SUPPORTED;
+    }
     *bytes = (uint8_t *)phys_to_virt(page) + (va & PAGE_MASK);
     return KERN_SUCCESS;
 }
@@ -172,8 +191,9 @@ kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t s
         uint8_t *bytes;
 
         status = reach(map, from + *done, MMU_READ, &bytes);
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             break;
+        }
         memcpy((uint8_t *)to + *done, bytes, part);
         *done += part;
     }
@@ -190,8 +210,9 @@ kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uin
         uint8_t *bytes;
 
         status = reach(map, to + *done, MMU_WRITE, &bytes);
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             break;
+        }
         memcpy(bytes, (const uint8_t *)from + *done, part);
         *done += part;
     }

@@ -40,8 +40,9 @@ __attribute__((noinline)) static uint64_t count_calls(void (*volatile target)(vo
     void (*const operation)(void *) = target;
 
     bench_start();
-    for (uint64_t i = 0; i < rounds; i++)
+    for (uint64_t i = 0; i < rounds; i++) {
         operation(context);
+    }
     return bench_stop();
 }
 
@@ -65,35 +66,40 @@ static const char *figure(char text[24], uint64_t total, uint64_t divisor)
 {
     const uint64_t tenths = (total * 10 + divisor / 2) / divisor;
 
-    if (total == 0)
+    if (total == 0) {
         ksnprintf(text, 24, "-");
-    else if (total % divisor == 0)
+    } else if (total % divisor == 0) {
         ksnprintf(text, 24, "%llu", (unsigned long long)(total / divisor));
-    else if (total < divisor) /* less than one: a tenth would say too little */
+    } else if (total < divisor) { /* less than one: a tenth would say too little */
         ksnprintf(text, 24, "0.%03llu", (unsigned long long)(total * 1000 / divisor));
-    else
+    } else {
         ksnprintf(text, 24, "%llu.%llu", (unsigned long long)(tenths / 10),
                   (unsigned long long)(tenths % 10));
+    }
     return text;
 }
 
 static void print_row(const struct bench *row, const struct bench_result *result)
 {
     const uint64_t operations = result->operations ? result->operations : 1;
-    const bool missed = row->goal && !result->skipped && result->measured > row->goal * operations;
+    const bool missed =
+        row->goal && result->skipped == NULL && result->measured > row->goal * operations;
     char measured[24], goal[24], least[24], ratio[24];
     const char *verdict = missed ? "MISSED" : row->goal ? "met" : "-";
 
-    if (result->skipped)
+    if (result->skipped != NULL) {
         verdict = result->skipped;
+    }
     /* A count of zero is a result (bytes copied by the CPU), not a missing one. */
-    if (result->measured == 0 && !result->skipped)
+    if (result->measured == 0 && result->skipped == NULL) {
         ksnprintf(measured, sizeof(measured), "0");
-    else
+    } else {
         figure(measured, result->measured, operations);
+    }
     kprintf("BENCH\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", row->id,
-            row->goal_row ? row->goal_row : "-", row->name, row->unit ? row->unit : "instructions",
-            measured, figure(goal, row->goal, 1), figure(least, result->floor, operations),
+            row->goal_row != NULL ? row->goal_row : "-", row->name,
+            row->unit != NULL ? row->unit : "instructions", measured, figure(goal, row->goal, 1),
+            figure(least, result->floor, operations),
             figure(ratio, result->floor ? result->measured : 0, result->floor ? result->floor : 1),
             verdict);
 }
@@ -120,8 +126,9 @@ int bench_main(const struct bench *rows, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct bench_result result = {0};
 
-        if (only[0] && strcmp(only, rows[i].id) != 0)
+        if (only[0] && strcmp(only, rows[i].id) != 0) {
             continue;
+        }
         rows[i].run(&result);
         print_row(&rows[i], &result);
         done++;

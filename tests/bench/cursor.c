@@ -91,7 +91,7 @@ static bool take_scattered(void)
 {
     for (unsigned i = 0; i < PAGES; i++) {
         /* Odd numbers first, then even ones. */
-        const unsigned to = (i & 1 ? 0 : PAGES / 2) + i / 2;
+        const unsigned to = ((i & 1) != 0 ? 0 : PAGES / 2) + i / 2;
 
         if (page_alloc(0, PAGE_OWNER_IMAGE, &pages[to]) != KERN_SUCCESS) {
             return false;

@@ -40,8 +40,9 @@ static void sleep_until_woken(void *context)
 
     sleeper->woken = 0;
     timer_start(&sleeper->timer, SLEEP_NS);
-    while (sleeper->woken == 0)
+    while (sleeper->woken == 0) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -67,7 +68,7 @@ static void bench_sleep(struct bench_result *result)
 
     result->operations = ROUNDS;
     result->measured = bench_calls(sleep_until_woken, &sleeper, ROUNDS);
-    if (strcmp(irq_controller_name(), "GICv2") == 0 && cpu_interface) {
+    if (strcmp(irq_controller_name(), "GICv2") == 0 && cpu_interface != NULL) {
         const irq_state_t state = irq_mask();
 
         result->floor = bench_calls(sleep_floor, (void *)cpu_interface, ROUNDS);
@@ -91,14 +92,15 @@ static void bench_vector(struct bench_result *result)
     volatile void *distributor = mmu_map_device(paddr(GIC_DISTRIBUTOR), PAGE_SIZE);
     const uint64_t before = irq_count();
 
-    if (!distributor || irq_register(SPARE_INTID, nothing, NULL) != KERN_SUCCESS) {
+    if (distributor == NULL || irq_register(SPARE_INTID, nothing, NULL) != KERN_SUCCESS) {
         result->skipped = "no interrupt controller";
         return;
     }
     result->operations = ROUNDS;
     result->measured = bench_calls(raise_spare, (void *)distributor, ROUNDS);
-    if (irq_count() - before != ROUNDS + 1)
+    if (irq_count() - before != ROUNDS + 1) {
         result->skipped = "interrupts were lost";
+    }
     irq_unregister(SPARE_INTID);
 }
 

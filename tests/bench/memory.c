@@ -32,10 +32,12 @@ static void bench_page_batch(struct bench_result *result)
 
     result->operations = ROUNDS;
     bench_start();
-    for (unsigned i = 0; i < ROUNDS; i++)
+    for (unsigned i = 0; i < ROUNDS; i++) {
         page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]);
-    for (unsigned i = 0; i < ROUNDS; i++)
+    }
+    for (unsigned i = 0; i < ROUNDS; i++) {
         page_free(pages[i], 0);
+    }
     result->measured = bench_stop();
 }
 

@@ -43,8 +43,9 @@ static void make_memory(void)
     static IOAddressRange ranges[MIB_PAGES];
     const struct page_request request = {.count = 2 * MIB_PAGES, .owner = PAGE_OWNER_IMAGE};
 
-    if (contiguous != NULL)
+    if (contiguous != NULL) {
         return;
+    }
     CHECK(page_alloc_run(&request, &run) == KERN_SUCCESS);
     for (unsigned i = 0; i < MIB_PAGES; i++) {
         ranges[i].address = (uint64_t)phys_to_virt(run) + 2 * i * PAGE_SIZE;
@@ -96,8 +97,9 @@ static void read_batch(void *context)
 
     const irq_state_t state = irq_mask();
 
-    while (arrived < DEPTH)
+    while (arrived < DEPTH) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -145,9 +147,10 @@ static void floor_submit(unsigned slot, unsigned segments, uint32_t segment_byte
     frame->header = (struct blk_header){.type = VIRTIO_BLK_READ};
     frame->status = BLK_STATUS_UNWRITTEN;
     table[0] = floor_entry(virt_to_phys(&frame->header).value, 16, VIRTQ_NEXT, 1);
-    for (unsigned i = 0; i < segments; i++)
+    for (unsigned i = 0; i < segments; i++) {
         table[1 + i] = floor_entry(run.value + (slot + i) * stride, segment_bytes,
                                    VIRTQ_NEXT | VIRTQ_WRITE, i + 2);
+    }
     table[1 + segments] =
         floor_entry(virt_to_phys((void *)&frame->status).value, 1, VIRTQ_WRITE, 0);
     floor.desc[slot] =
@@ -160,8 +163,9 @@ static void floor_transfer(void *context)
 {
     const struct transfer *transfer = context;
 
-    for (unsigned i = 0; i < transfer->requests; i++)
+    for (unsigned i = 0; i < transfer->requests; i++) {
         floor_submit(i, transfer->segments, (uint32_t)transfer->length / transfer->segments);
+    }
     floor.avail[2 + DEPTH] = (uint16_t)(floor.index - 1); /* one interrupt, for the last */
     __atomic_store_n(&floor.avail[1], floor.index, __ATOMIC_RELEASE);
     cpu_dmb_sy();
@@ -173,8 +177,9 @@ static void floor_transfer(void *context)
         virtio_acknowledge(disk->device);
         mmio_write32(floor.gic, GICC_EOIR, token);
     } while (__atomic_load_n(&floor.used[1], __ATOMIC_ACQUIRE) != floor.index);
-    for (unsigned i = 0; i < transfer->requests; i++)
+    for (unsigned i = 0; i < transfer->requests; i++) {
         CHECK(floor.frames[i].status == VIRTIO_BLK_S_OK);
+    }
 }
 
 static void *floor_pages(size_t bytes)
@@ -214,8 +219,9 @@ static uint64_t floor_measure(struct transfer *transfer)
     const uint64_t features = disk->device->features;
     uint64_t measured = 0;
 
-    if (strcmp(irq_controller_name(), "GICv2") != 0)
+    if (strcmp(irq_controller_name(), "GICv2") != 0) {
         return 0;
+    }
 
     const irq_state_t state = irq_mask();
 
@@ -252,26 +258,30 @@ static void measure(struct bench_result *result, struct transfer transfer)
 
 static void bench_4k(struct bench_result *result)
 {
-    if (ready(result))
+    if (ready(result)) {
         measure(result, (struct transfer){contiguous, 4096, 1, 1});
+    }
 }
 
 static void bench_4k_batch(struct bench_result *result)
 {
-    if (ready(result))
+    if (ready(result)) {
         measure(result, (struct transfer){contiguous, 4096, DEPTH, 1});
+    }
 }
 
 static void bench_1m(struct bench_result *result)
 {
-    if (ready(result))
+    if (ready(result)) {
         measure(result, (struct transfer){contiguous, MIB, 1, 1});
+    }
 }
 
 static void bench_1m_pages(struct bench_result *result)
 {
-    if (ready(result))
+    if (ready(result)) {
         measure(result, (struct transfer){scattered, MIB, 1, MIB_PAGES});
+    }
 }
 
 /* What 63 segments more cost, for each of them. */
@@ -279,8 +289,9 @@ static void bench_segment(struct bench_result *result)
 {
     struct bench_result one = {0}, many = {0};
 
-    if (!ready(result))
+    if (!ready(result)) {
         return;
+    }
     measure(&one, (struct transfer){scattered, PAGE_SIZE, 1, 1});
     measure(&many, (struct transfer){scattered, 64 * PAGE_SIZE, 1, 64});
     result->operations = ROUNDS * 63;
@@ -292,8 +303,9 @@ static void bench_prepare(struct bench_result *result)
 {
     static IOAddressRange range;
 
-    if (!ready(result))
+    if (!ready(result)) {
         return;
+    }
     range = (IOAddressRange){(uint64_t)phys_to_virt(run), PAGE_SIZE};
 
     struct transfer transfer = {IOMemoryDescriptor_withAddressRange(range.address, range.length,
@@ -314,16 +326,18 @@ static uint64_t count_events(unsigned depth, bool interrupts)
 
     virtio_blk_gather_interrupts(disk, depth);
     virtio_blk_get_counters(disk, &before);
-    for (unsigned i = 0; i < ROUNDS; i++)
+    for (unsigned i = 0; i < ROUNDS; i++) {
         (depth == 1 ? read_one : read_batch)(&transfer);
+    }
     virtio_blk_get_counters(disk, &after);
     return interrupts ? after.interrupts - before.interrupts : after.doorbells - before.doorbells;
 }
 
 static void bench_events(struct bench_result *result, unsigned depth, bool interrupts)
 {
-    if (!ready(result))
+    if (!ready(result)) {
         return;
+    }
     result->operations = ROUNDS * depth;
     result->measured = count_events(depth, interrupts);
 }
@@ -354,8 +368,9 @@ static void bench_first_read(struct bench_result *result)
     struct transfer transfer;
 
     bench_start();
-    if (!ready(result))
+    if (!ready(result)) {
         return;
+    }
     transfer = (struct transfer){contiguous, 4096, 1, 1};
     read_one(&transfer);
     result->measured = bench_reset_to_main() + bench_stop();

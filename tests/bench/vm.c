@@ -35,8 +35,9 @@ static void leave(struct vm_object *object, vaddr_t at)
 
 static void store_each_page(vaddr_t at)
 {
-    for (unsigned i = 0; i < PAGES; i++)
+    for (unsigned i = 0; i < PAGES; i++) {
         *(volatile uint8_t *)(at + i * PAGE_SIZE) = 1;
+    }
 }
 
 /* The exception, the fault, a zeroed page and its mapping. */

@@ -85,7 +85,8 @@ static void run_test(const struct harness_test *test, unsigned number)
         current.failed = true;
     }
     kprintf("%s %u %s%s%s\n", current.failed ? "not ok" : "ok", number, test->name,
-            current.skipped ? " # SKIP " : "", current.skipped ? current.skipped : "");
+            current.skipped != NULL ? " # SKIP " : "",
+            current.skipped != NULL ? current.skipped : "");
 }
 
 static bool is_selected(const struct harness_test *test, const char *name, bool exactly)
@@ -108,7 +109,8 @@ int main(void)
     char name[NAME_SIZE] = "";
     unsigned number = 0, failed = 0, skipped = 0;
 
-    if (!devicetree_bootarg("test", name, sizeof(name)) && strstr(devicetree_bootargs(), "test=")) {
+    if (!devicetree_bootarg("test", name, sizeof(name)) &&
+        strstr(devicetree_bootargs(), "test=") != NULL) {
         kprintf("harness: test= is longer than %u characters\n", NAME_SIZE - 1);
         return EXIT_STATUS_USAGE;
     }

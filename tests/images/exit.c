@@ -12,8 +12,9 @@ int main(void)
 {
     static char buffer[256];
 
-    if (atexit(goodbye) != 0 || setvbuf(stdout, buffer, _IOFBF, sizeof(buffer)) != 0)
+    if (atexit(goodbye) != 0 || setvbuf(stdout, buffer, _IOFBF, sizeof(buffer)) != 0) {
         return 1;
+    }
     printf("buffered text without a newline");
     return 42;
 }

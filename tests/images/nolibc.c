@@ -25,8 +25,9 @@ static void sleep_a_millisecond(void)
     const irq_state_t state = irq_mask();
 
     timer_start(&timer, 1000000);
-    while (!woken)
+    while (!woken) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -34,8 +35,9 @@ int main(void)
 {
     char *const block = heap_alloc_zero(100);
 
-    if (!block || block[99] != 0)
+    if (block == NULL || block[99] != 0) {
         return EXIT_STATUS_FAILED;
+    }
     ksnprintf(block, 100, "%s, %llu Hz, bootargs \"%s\"", irq_controller_name(),
               (unsigned long long)timer_frequency(), devicetree_bootargs());
     sleep_a_millisecond();

@@ -63,8 +63,9 @@ static IOReturn window_start(struct window *window, struct virtio_blk *disk,
         virtio_blk_request_init(part, operation, window->scatter.memory, at,
                                 (position + at) / VIRTIO_BLK_SECTOR, length);
         status = virtio_blk_submit(disk, part);
-        if (status == kIOReturnSuccess)
+        if (status == kIOReturnSuccess) {
             window->part_count++;
+        }
     }
     virtio_blk_publish(disk);
     return status;
@@ -77,10 +78,12 @@ static IOReturn window_wait(struct window *window)
     irq_state_t irq = irq_mask();
 
     for (unsigned i = 0; i < window->part_count; i++) {
-        while (!window->parts[i].done)
+        while (!window->parts[i].done) {
             irq_wait();
-        if (window->parts[i].status != kIOReturnSuccess)
+        }
+        if (window->parts[i].status != kIOReturnSuccess) {
             status = window->parts[i].status;
+        }
     }
     irq_restore(irq);
     window->part_count = 0;
@@ -114,15 +117,17 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
     IOReturn status = kIOReturnSuccess;
     unsigned turn = 0;
 
-    if (transfer->length != 0)
+    if (transfer->length != 0) {
         status = start_reading(transfer, &transfer->windows[0], 0);
+    }
     for (uint64_t at = 0; at < transfer->length && status == kIOReturnSuccess; turn ^= 1) {
         struct window *window = &transfer->windows[turn];
         uint64_t next = at + window->length;
 
         status = window_wait(window);
-        if (status == kIOReturnSuccess && next < transfer->length)
+        if (status == kIOReturnSuccess && next < transfer->length) {
             status = start_reading(transfer, &transfer->windows[turn ^ 1], next);
+        }
         if (status == kIOReturnSuccess) {
             scatter_cksum(&window->scatter, window->length, sum);
             status = consume(transfer, window, at);
@@ -130,8 +135,9 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
         at = next;
         progress_update(&progress, at);
     }
-    for (unsigned i = 0; i < 2; i++) /* after a failure something may still be under way */
+    for (unsigned i = 0; i < 2; i++) { /* after a failure something may still be under way */
         window_wait(&transfer->windows[i]);
+    }
     progress_end(&progress);
     return status;
 }
@@ -157,8 +163,9 @@ static bool make_windows(struct transfer *transfer, uint32_t seed)
 {
     uint64_t bytes = whole_sectors(stretch(transfer, 0));
 
-    if (bytes == 0)
+    if (bytes == 0) {
         return true;
+    }
     return scatter_create(&transfer->windows[0].scatter, bytes, seed) &&
            scatter_create(&transfer->windows[1].scatter, bytes, seed + 1);
 }
@@ -187,10 +194,11 @@ static bool pass(struct transfer *transfer, const char *what, uint32_t seed, con
         copy_meter_stop();
     }
     intact = drop_windows(transfer);
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         kprintf("transfer: %s failed: %s\n", what, IOReturn_name(status));
-    else if (!intact)
+    } else if (!intact) {
         kprintf("transfer: %s: a device wrote outside the memory it was given\n", what);
+    }
     return status == kIOReturnSuccess && intact;
 }
 
@@ -208,8 +216,9 @@ static void print_totals(const struct transfer *transfer)
 {
     kprintf("totals\n");
     print_counters("source", transfer->source);
-    if (transfer->target)
+    if (transfer->target != NULL) {
         print_counters("target", transfer->target);
+    }
     kprintf("  copied by the CPU: %llu bytes\n", (unsigned long long)copy_meter_bytes());
 }
 
@@ -220,7 +229,7 @@ static bool find_disks(struct transfer *transfer)
 
     transfer->source = virtio_blk_find("source");
     transfer->target = virtio_blk_find("target");
-    if (!transfer->source) {
+    if (transfer->source == NULL) {
         kprintf("transfer: there is no disk with the serial number \"source\"\n");
         return false;
     }
@@ -253,15 +262,17 @@ static bool copy_to_target(struct transfer *transfer, const struct cksum *expect
     struct cksum sum = CKSUM_INIT;
     IOReturn status;
 
-    if (!pass(transfer, "write", 2000, write_out, &sum))
+    if (!pass(transfer, "write", 2000, write_out, &sum)) {
         return false;
+    }
     if (cksum_final(&sum) != cksum_final(expected)) {
         kprintf("transfer: the second pass read something else than the first\n");
         return false;
     }
     status = virtio_blk_flush(transfer->target);
-    if (status != kIOReturnSuccess)
+    if (status != kIOReturnSuccess) {
         kprintf("transfer: flush failed: %s\n", IOReturn_name(status));
+    }
     return status == kIOReturnSuccess;
 }
 
@@ -272,16 +283,19 @@ int main(void)
     bool good;
 
     machine_report();
-    if (!find_disks(&transfer))
+    if (!find_disks(&transfer)) {
         return EXIT_STATUS_USAGE;
+    }
     transfer.progress = bootarg_is_set("transfer.progress");
     ring_table_begin(transfer.source);
     good = pass(&transfer, "read", 1000, nothing_more, &sum);
-    if (good && transfer.target)
+    if (good && transfer.target != NULL) {
         good = copy_to_target(&transfer, &sum);
+    }
     print_totals(&transfer);
-    if (!good || copy_meter_bytes() != 0)
+    if (!good || copy_meter_bytes() != 0) {
         return EXIT_STATUS_FAILED;
+    }
     kprintf("cksum %u %llu\n", cksum_final(&sum), (unsigned long long)sum.length);
     return EXIT_STATUS_PASSED;
 }

@@ -15,16 +15,18 @@ static void fill_table(void)
     for (unsigned byte = 0; byte < 256; byte++) {
         uint32_t crc = byte << 24;
 
-        for (int bit = 0; bit < 8; bit++)
-            crc = (crc << 1) ^ ((crc & 0x80000000u) ? POLYNOMIAL : 0);
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc << 1) ^ ((crc & 0x80000000u) != 0 ? POLYNOMIAL : 0);
+        }
         table[0][byte] = crc;
     }
-    for (unsigned slice = 1; slice < SLICES; slice++)
+    for (unsigned slice = 1; slice < SLICES; slice++) {
         for (unsigned byte = 0; byte < 256; byte++) {
             uint32_t crc = table[slice - 1][byte];
 
             table[slice][byte] = (crc << 8) ^ table[0][crc >> 24];
         }
+    }
 }
 
 static uint32_t step(uint32_t crc, uint8_t byte)
@@ -45,12 +47,15 @@ void cksum_update(struct cksum *sum, const void *bytes, size_t length)
     const uint8_t *end = in + length;
     uint32_t crc = sum->crc;
 
-    if (table[0][1] == 0)
+    if (table[0][1] == 0) {
         fill_table();
-    for (; (size_t)(end - in) >= SLICES; in += SLICES)
+    }
+    for (; (size_t)(end - in) >= SLICES; in += SLICES) {
         crc = fold_eight(crc, in);
-    while (in != end)
+    }
+    while (in != end) {
         crc = step(crc, *in++);
+    }
     sum->crc = crc;
     sum->length += length;
 }
@@ -59,9 +64,11 @@ uint32_t cksum_final(const struct cksum *sum)
 {
     uint32_t crc = sum->crc;
 
-    if (table[0][1] == 0)
+    if (table[0][1] == 0) {
         fill_table();
-    for (uint64_t left = sum->length; left != 0; left >>= 8)
+    }
+    for (uint64_t left = sum->length; left != 0; left >>= 8) {
         crc = step(crc, left & 0xff);
+    }
     return ~crc;
 }

@@ -16,15 +16,17 @@ void *__wrap_memmove(void *to, const void *from, size_t length);
 
 void *__wrap_memcpy(void *to, const void *from, size_t length)
 {
-    if (running)
+    if (running) {
         bytes = bytes + length;
+    }
     return __real_memcpy(to, from, length);
 }
 
 void *__wrap_memmove(void *to, const void *from, size_t length)
 {
-    if (running)
+    if (running) {
         bytes = bytes + length;
+    }
     return __real_memmove(to, from, length);
 }
 

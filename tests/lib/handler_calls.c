@@ -14,10 +14,12 @@ static uint8_t pages[MEMORY_LENGTH] __attribute__((aligned(4096)));
 
 void note_wrong(bool wrong, const char *condition)
 {
-    if (!wrong)
+    if (!wrong) {
         return;
-    if (__atomic_fetch_add(&shared.wrong, 1, __ATOMIC_RELAXED) == 0)
+    }
+    if (__atomic_fetch_add(&shared.wrong, 1, __ATOMIC_RELAXED) == 0) {
         shared.first = condition;
+    }
 }
 
 uint64_t sum_of_segments(IOMemoryDescriptorRef memory)
@@ -29,8 +31,9 @@ uint64_t sum_of_segments(IOMemoryDescriptorRef memory)
     while (at < total) {
         sum = sum * 31 + IOMemoryDescriptor_getPhysicalSegment(memory, at, &length, 0);
         sum = sum * 31 + length;
-        if (length == 0)
+        if (length == 0) {
             return 0;
+        }
         at += length;
     }
     return sum;
@@ -58,8 +61,9 @@ static void make_memory(void)
     IOMemoryDescriptor *twice[2];
 
     shared.bytes = pages;
-    for (unsigned i = 0; i < MEMORY_LENGTH; i++)
+    for (unsigned i = 0; i < MEMORY_LENGTH; i++) {
         pages[i] = (uint8_t)(i * 7 + i / 4096);
+    }
     shared.memory = IOMemoryDescriptor_withAddressRange((uintptr_t)pages, MEMORY_LENGTH,
                                                         kIODirectionOutIn, kernel_task);
     twice[0] = twice[1] = shared.memory;

@@ -22,9 +22,11 @@ static const struct {
 
 static const char *cpu_name(uint64_t midr)
 {
-    for (unsigned i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++)
-        if (cpus[i].part == MIDR_PART(midr))
+    for (unsigned i = 0; i < sizeof(cpus) / sizeof(cpus[0]); i++) {
+        if (cpus[i].part == MIDR_PART(midr)) {
             return cpus[i].name;
+        }
+    }
     return "unknown";
 }
 
@@ -32,9 +34,10 @@ static void report_memory(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
 
-    for (unsigned i = 0; i < machine->memory_count; i++)
+    for (unsigned i = 0; i < machine->memory_count; i++) {
         kprintf("  RAM     0x%llx, %llu MiB\n", (unsigned long long)machine->memory[i].base.value,
                 (unsigned long long)machine->memory[i].size / MIB);
+    }
 }
 
 static void report_disk(struct virtio_blk *disk)
@@ -60,6 +63,7 @@ void machine_report(void)
     report_memory();
     kprintf("  irq     %s\n", irq_controller_name());
     kprintf("  timer   %llu Hz\n", (unsigned long long)timer_frequency());
-    for (unsigned i = 0; i < virtio_blk_count(); i++)
+    for (unsigned i = 0; i < virtio_blk_count(); i++) {
         report_disk(virtio_blk_get(i));
+    }
 }

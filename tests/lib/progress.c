@@ -19,8 +19,9 @@ void progress_update(struct progress *progress, uint64_t done)
     uint64_t now = timer_now();
     uint64_t elapsed = now - progress->started;
 
-    if (!progress->enabled || now - progress->shown < INTERVAL)
+    if (!progress->enabled || now - progress->shown < INTERVAL) {
         return;
+    }
     progress->shown = now;
     kprintf("\r%s %llu of %llu MiB, %llu %%, %llu MiB/s ", progress->what,
             (unsigned long long)done / MIB, (unsigned long long)progress->total / MIB,
@@ -30,6 +31,7 @@ void progress_update(struct progress *progress, uint64_t done)
 
 void progress_end(struct progress *progress)
 {
-    if (progress->enabled)
+    if (progress->enabled) {
         kprintf("\r\033[K");
+    }
 }

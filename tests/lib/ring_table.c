@@ -13,7 +13,8 @@ static void print_entry(const struct virtq_chain *chain, const struct virtq_entr
 {
     kprintf("%s[%3u] 0x%-10llx %6u%s%s", virtq_chain_has_table(chain) ? "table" : "ring",
             entry->slot, (unsigned long long)entry->address.value, entry->length,
-            entry->flags & VIRTQ_WRITE ? " WRITE" : "", entry->flags & VIRTQ_NEXT ? " NEXT" : "");
+            (entry->flags & VIRTQ_WRITE) != 0 ? " WRITE" : "",
+            (entry->flags & VIRTQ_NEXT) != 0 ? " NEXT" : "");
 }
 
 /* One line a segment: where its bytes are in the descriptor, where in memory, where in the ring. */
@@ -47,10 +48,11 @@ static void print_request(const struct virtio_blk_request *request, const struct
             kprintf("\n");
             continue;
         }
-        if (count++ < ENTRIES)
+        if (count++ < ENTRIES) {
             print_segment(request, offset, chain, &entry);
-        else if (count == ENTRIES + 1)
+        } else if (count == ENTRIES + 1) {
             kprintf("  ...\n");
+        }
         offset += entry.length;
     }
     kprintf("  %u segments, %llu bytes\n", count,
@@ -60,11 +62,13 @@ static void print_request(const struct virtio_blk_request *request, const struct
 static void show(void *context, const struct virtio_blk_request *request,
                  const struct virtq_chain *chain)
 {
-    if (request->operation != VIRTIO_BLK_READ && request->operation != VIRTIO_BLK_WRITE)
+    if (request->operation != VIRTIO_BLK_READ && request->operation != VIRTIO_BLK_WRITE) {
         return;
+    }
     print_request(request, chain);
-    if (++shown == REQUESTS)
+    if (++shown == REQUESTS) {
         virtio_blk_watch(context, NULL, NULL);
+    }
 }
 
 void ring_table_begin(struct virtio_blk *disk)

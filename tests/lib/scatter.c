@@ -49,8 +49,9 @@ static bool allocate_block(struct scatter_block *block)
 {
     paddr_t pages;
 
-    if (page_alloc(block->order, PAGE_OWNER_IMAGE, &pages) != KERN_SUCCESS)
+    if (page_alloc(block->order, PAGE_OWNER_IMAGE, &pages) != KERN_SUCCESS) {
         return false;
+    }
     block->base = phys_to_virt(pages);
     memset(block->base, CANARY, (size_t)PAGE_SIZE << block->order);
     return true;
@@ -74,19 +75,22 @@ static void trim(struct scatter *scatter)
     size_t total = 0;
     size_t used = 0;
 
-    while (total < scatter->length)
+    while (total < scatter->length) {
         total += scatter->blocks[used++].length;
+    }
     scatter->blocks[used - 1].length -= total - scatter->length;
-    for (size_t i = used; i < scatter->pieces; i++)
+    for (size_t i = used; i < scatter->pieces; i++) {
         scatter->blocks[i].length = 0;
+    }
 }
 
 static bool describe(struct scatter *scatter)
 {
     IOAddressRange *ranges = heap_alloc(scatter->pieces * sizeof(*ranges));
 
-    if (!ranges)
+    if (ranges == NULL) {
         return false;
+    }
     for (size_t i = 0; i < scatter->pieces; i++) {
         const struct scatter_block *block = &scatter->blocks[i];
 
@@ -96,7 +100,7 @@ static bool describe(struct scatter *scatter)
     scatter->memory = IOMemoryDescriptor_withAddressRanges(ranges, scatter->pieces,
                                                            kIODirectionOutIn, kernel_task);
     heap_free(ranges);
-    return scatter->memory &&
+    return scatter->memory != NULL &&
            IOMemoryDescriptor_prepare(scatter->memory, kIODirectionOutIn) == kIOReturnSuccess;
 }
 
@@ -110,8 +114,9 @@ bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)
     memset(scatter, 0, sizeof(*scatter));
     scatter->length = length;
     scatter->blocks = heap_alloc_zero(most_pieces * sizeof(*scatter->blocks));
-    if (!scatter->blocks)
+    if (scatter->blocks == NULL) {
         return false;
+    }
     while (total < length) {
         struct scatter_block *block = &scatter->blocks[scatter->pieces];
 
@@ -134,10 +139,12 @@ bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)
 
 void scatter_destroy(struct scatter *scatter)
 {
-    if (scatter->memory)
+    if (scatter->memory != NULL) {
         OSObject_release(scatter->memory);
-    for (size_t i = 0; i < scatter->pieces; i++)
+    }
+    for (size_t i = 0; i < scatter->pieces; i++) {
         page_free(virt_to_phys(scatter->blocks[i].base), scatter->blocks[i].order);
+    }
     heap_free(scatter->blocks);
     memset(scatter, 0, sizeof(*scatter));
 }
@@ -155,9 +162,11 @@ void scatter_cksum(const struct scatter *scatter, size_t length, struct cksum *s
 
 static bool all_canary(const uint8_t *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (bytes[i] != CANARY)
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] != CANARY) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -168,8 +177,9 @@ bool scatter_canaries_intact(const struct scatter *scatter)
         size_t size = (size_t)PAGE_SIZE << block->order;
         size_t end = block->offset + block->length;
 
-        if (!all_canary(block->base, block->offset) || !all_canary(block->base + end, size - end))
+        if (!all_canary(block->base, block->offset) || !all_canary(block->base + end, size - end)) {
             return false;
+        }
     }
     return true;
 }

@@ -31,8 +31,9 @@ static void put_code(struct vm_map *map)
     uint64_t size;
     paddr_t page;
 
-    if (vm_map_lookup(map, CODE, &range, &size) == KERN_SUCCESS)
+    if (vm_map_lookup(map, CODE, &range, &size) == KERN_SUCCESS) {
         return;
+    }
     CHECK(vm_object_create(1, &range.object) == KERN_SUCCESS);
     CHECK(vm_object_supply(range.object, 0, VM_SUPPLY_WRITE, &page) == KERN_SUCCESS);
     memcpy(phys_to_virt(page), user_code_begin, (size_t)(user_code_end - user_code_begin));

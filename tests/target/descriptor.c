@@ -270,8 +270,9 @@ TEST(copying_where_nothing_answers_is_an_error)
     handler_copied = 1;
     irq = irq_mask();
     timer_start(&timer, 1000);
-    while (handler_copied == 1)
+    while (handler_copied == 1) {
         irq_wait();
+    }
     irq_restore(irq);
     EXPECT_EQ(handler_copied, 0);
     OSObject_release(md);

@@ -320,8 +320,9 @@ static void wait_for_handler(void *argument)
     struct timer timer = {.callback = fault_in_handler, .context = argument};
 
     timer_start(&timer, 1000);
-    while (!thread_goes_on)
+    while (!thread_goes_on) {
         ;
+    }
 }
 
 /* A handler that interrupts somebody who expects a fault has its own, and does not end his. */

@@ -24,8 +24,9 @@ TEST(blocks_do_not_overlap)
         memset(blocks[i], (int)i, size);
     }
     for (unsigned i = 0; i < BLOCKS; i++) {
-        for (size_t j = 0; j < 1 + i * 37 % 9000; j++)
+        for (size_t j = 0; j < 1 + i * 37 % 9000; j++) {
             ASSERT_EQ(blocks[i][j], (uint8_t)i);
+        }
         heap_free(blocks[i]);
     }
 }
@@ -36,8 +37,9 @@ TEST(trim_gives_every_page_back)
 
     heap_trim();
     page_get_stats(&before);
-    for (size_t size = 16; size <= 65536; size *= 2)
+    for (size_t size = 16; size <= 65536; size *= 2) {
         heap_free(heap_alloc(size));
+    }
     heap_trim();
     page_get_stats(&after);
     EXPECT_EQ(after.owned[PAGE_OWNER_HEAP], before.owned[PAGE_OWNER_HEAP]);

@@ -36,10 +36,12 @@ static void note_place(uint64_t address)
 {
     unsigned i = 0;
 
-    while (i < striker.known && striker.places[i] != address)
+    while (i < striker.known && striker.places[i] != address) {
         i++;
-    if (i == striker.known && i < STRIKES)
+    }
+    if (i == striker.known && i < STRIKES) {
         striker.places[striker.known++] = address;
+    }
 }
 
 static void strike(void *context)
@@ -91,8 +93,9 @@ static void struck(const char *name, void (*operation)(void))
         const unsigned caught = striker.caught;
 
         times += until_struck(operation, base + STEP * caught);
-        if (striker.caught == caught && base < LATEST)
+        if (striker.caught == caught && base < LATEST) {
             base += base / 4;
+        }
     }
     EXPECT_EQ(shared.wrong, 0);
     EXPECT_STR_EQ(shared.first, NULL);
@@ -306,8 +309,9 @@ static void allocate(void)
 
     RIGHT(mine != NULL);
     memset(mine, 0x11, 200);
-    if (__atomic_load_n(&shared.gift, __ATOMIC_RELAXED) == NULL)
+    if (__atomic_load_n(&shared.gift, __ATOMIC_RELAXED) == NULL) {
         __atomic_store_n(&shared.gift, IOMallocZero(GIFT_SIZE), __ATOMIC_RELEASE);
+    }
     RIGHT(((uint8_t *)mine)[0] == 0x11 && ((uint8_t *)mine)[199] == 0x11);
     IOFree(mine, 200);
 }

@@ -168,8 +168,9 @@ static void quiet_at_third_call(void *context)
 {
     struct record *const record = context;
 
-    if (++record->calls == 3)
+    if (++record->calls == 3) {
         line_down();
+    }
 }
 
 /* A handler that leaves its device asserting is called again, not forgotten. */
@@ -179,8 +180,9 @@ TEST(level_comes_again_until_it_is_quiet)
 
     ASSERT_EQ(irq_register(LINE_INTID, quiet_at_third_call, &record), KERN_SUCCESS);
     line_up();
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 1000; i++) {
         cpu_isb();
+    }
     EXPECT_EQ(record.calls, 3);
     line_down();
     EXPECT_EQ(irq_unregister(LINE_INTID), KERN_SUCCESS);
@@ -194,14 +196,16 @@ TEST(unhandled_interrupt_is_disabled_and_counted)
 
     line_up();
     controller_write(GICD_ISENABLER, LINE_INTID);
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 1000; i++) {
         cpu_isb();
+    }
     EXPECT_EQ(irq_spurious() - spurious, 1);
 
     /* Who attaches now gets it: it was put off, not lost. */
     ASSERT_EQ(irq_register(LINE_INTID, quiet_at_third_call, &record), KERN_SUCCESS);
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 1000; i++) {
         cpu_isb();
+    }
     EXPECT_EQ(record.calls, 3);
     line_down();
     EXPECT_EQ(irq_unregister(LINE_INTID), KERN_SUCCESS);
@@ -215,8 +219,9 @@ TEST(unregistered_interrupt_stays_silent)
     ASSERT_EQ(irq_register(LINE_INTID, note, &record), KERN_SUCCESS);
     ASSERT_EQ(irq_unregister(LINE_INTID), KERN_SUCCESS);
     line_up();
-    for (unsigned i = 0; i < 1000; i++)
+    for (unsigned i = 0; i < 1000; i++) {
         cpu_isb();
+    }
     line_down();
     EXPECT_EQ(record.calls, 0);
     EXPECT_EQ(irq_count(), served);

@@ -148,10 +148,12 @@ TEST(malloc_family_is_the_kernel_heap)
 
     opaque(blocks);
     EXPECT_EQ(live_blocks() - before, count);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         EXPECT_TRUE(blocks[i] != NULL);
-    for (size_t i = 0; i < count; i++)
+    }
+    for (size_t i = 0; i < count; i++) {
         i % 2 ? free(blocks[i]) : _free_r(_REENT, blocks[i]);
+    }
     EXPECT_EQ(live_blocks(), before);
 }
 
@@ -166,8 +168,9 @@ TEST(malloc_family_keeps_contents_and_alignment)
     }
     block = realloc(block, 100000);
     ASSERT_TRUE(block != NULL);
-    for (unsigned i = 0; i < 100; i++)
+    for (unsigned i = 0; i < 100; i++) {
         EXPECT_EQ(block[i], i);
+    }
     EXPECT_GE(malloc_usable_size(block), 100000);
     EXPECT_TRUE(realloc(block, 0) == NULL);
 
@@ -219,8 +222,9 @@ static bool have_files(void)
     int64_t handle =
         semihost_call(SEMIHOST_OPEN, (uint64_t[]){(uint64_t)name, 1, sizeof(name) - 1});
 
-    if (handle >= 0)
+    if (handle >= 0) {
         semihost_call(SEMIHOST_CLOSE, &handle);
+    }
     return handle >= 0;
 }
 
@@ -229,16 +233,18 @@ static const char *scratch_name(void)
 {
     static char name[64];
 
-    if (!name[0])
+    if (!name[0]) {
         snprintf(name, sizeof(name), "libc-test-%" PRId64 ".tmp",
                  semihost_call(0x11 /* SYS_TIME */, NULL) * 1000 + (int64_t)(timer_now() % 1000));
+    }
     return name;
 }
 
 TEST(files_write_read_seek_append_remove)
 {
-    if (!have_files())
+    if (!have_files()) {
         SKIP("no semihosting");
+    }
 
     const char *const name = scratch_name();
     char line[32];
@@ -286,8 +292,9 @@ TEST(files_write_read_seek_append_remove)
 /* open's flags that fopen's modes, which are all the host offers, cannot say. */
 TEST(files_are_created_and_truncated_only_when_asked)
 {
-    if (!have_files())
+    if (!have_files()) {
         SKIP("no semihosting");
+    }
 
     const char *const name = scratch_name();
     char bytes[8];
@@ -350,18 +357,21 @@ TEST(bad_descriptors_are_refused)
 
 TEST(too_many_open_files_is_an_error)
 {
-    if (!have_files())
+    if (!have_files()) {
         SKIP("no semihosting");
+    }
 
     int fds[64];
     unsigned count = 0;
 
-    while (count < 64 && (fds[count] = open(":semihosting-features", O_RDONLY)) >= 0)
+    while (count < 64 && (fds[count] = open(":semihosting-features", O_RDONLY)) >= 0) {
         count++;
+    }
     EXPECT_EQ(errno, EMFILE);
     EXPECT_EQ(count, 16);
-    while (count > 0)
+    while (count > 0) {
         EXPECT_EQ(close(fds[--count]), 0);
+    }
 }
 
 TEST(console_is_a_terminal_that_cannot_seek)

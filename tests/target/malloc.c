@@ -43,7 +43,8 @@ static bool is_executable(const void *address)
 {
     struct mmu_translation at;
 
-    return mmu_translate(mmu_kernel, (vaddr_t)address, &at) && at.attributes.access & MMU_EXECUTE;
+    return mmu_translate(mmu_kernel, (vaddr_t)address, &at) &&
+           (at.attributes.access & MMU_EXECUTE) != 0;
 }
 
 TEST(wired_memory_is_writable_and_not_executable)
@@ -59,12 +60,15 @@ TEST(wired_memory_is_writable_and_not_executable)
             EXPECT_FALSE(is_executable(blocks[i]));
             EXPECT_EQ((uintptr_t)blocks[i] % 16, 0);
         }
-        for (size_t at = 0; at < size; at++)
+        for (size_t at = 0; at < size; at++) {
             ASSERT_EQ(blocks[1][at] | blocks[3][at], 0);
-        for (unsigned i = 0; i < 5; i++)
+        }
+        for (unsigned i = 0; i < 5; i++) {
             memset(blocks[i], (int)i, size);
-        for (unsigned i = 0; i < 5; i++)
+        }
+        for (unsigned i = 0; i < 5; i++) {
             EXPECT_EQ(blocks[i][size - 1] | blocks[i][0], i);
+        }
         EXPECT_EQ(virt_to_phys(blocks[3]).value, physical);
         EXPECT_LT(physical + size, 1ull << 32);
         IOFree(blocks[0], size);
@@ -138,8 +142,9 @@ TEST(al_13_a_handler_allocates_nothing_and_frees_later)
     blocks = heap_blocks();
     timer_start(&timer, 1000);
     before = irq_mask();
-    while (!in_handler.done)
+    while (!in_handler.done) {
         irq_wait();
+    }
     irq_restore(before);
     EXPECT_EQ(in_handler.got, NULL);
     EXPECT_EQ(in_handler.error, kIOReturnCannotLock);
@@ -167,8 +172,9 @@ static void sweep(void *context)
     void *block = __atomic_exchange_n(&shared.blocks[i], NULL, __ATOMIC_ACQUIRE);
 
     IOFreeData(block, 32 + i);
-    if (shared.freed < target)
+    if (shared.freed < target) {
         timer_start(&sweeper, 10000);
+    }
 }
 
 TEST(al_13_frees_in_a_handler_interrupt_anything)
@@ -183,12 +189,14 @@ TEST(al_13_frees_in_a_handler_interrupt_anything)
         void *mine = IOMallocZero(200);
 
         EXPECT_NE(mine, NULL);
-        if (__atomic_load_n(&shared.blocks[i], __ATOMIC_RELAXED) == NULL)
+        if (__atomic_load_n(&shared.blocks[i], __ATOMIC_RELAXED) == NULL) {
             __atomic_store_n(&shared.blocks[i], IOMallocData(32 + i), __ATOMIC_RELEASE);
+        }
         IOFree(mine, 200);
     }
-    for (unsigned i = 0; i < SHARED; i++)
+    for (unsigned i = 0; i < SHARED; i++) {
         IOFreeData(__atomic_exchange_n(&shared.blocks[i], NULL, __ATOMIC_ACQUIRE), 32 + i);
+    }
     IOMallocReclaim();
 }
 
@@ -199,8 +207,9 @@ TEST(al_11_flushing_keeps_all_data)
 
     ASSERT_NE(block, NULL);
     ASSERT_NE(pageable, NULL);
-    for (size_t i = 0; i < 3 * PAGE_SIZE; i++)
+    for (size_t i = 0; i < 3 * PAGE_SIZE; i++) {
         block[i] = (uint8_t)(i * 7);
+    }
     pageable[PAGE_SIZE] = 5;
     EXPECT_EQ(IOFlushProcessorCache(kernel_task, (uint64_t)block + 100, 5000), kIOReturnSuccess);
     EXPECT_EQ(IOFlushProcessorCache(kernel_task, (uint64_t)block, 0), kIOReturnSuccess);
@@ -211,8 +220,9 @@ TEST(al_11_flushing_keeps_all_data)
     EXPECT_EQ(IOFlushProcessorCache(kernel_task, 0, 1), kIOReturnVMError);
     EXPECT_EQ(IOFlushProcessorCache(kernel_task, (uint64_t)block, -(uint64_t)block),
               kIOReturnBadArgument);
-    for (size_t i = 0; i < 3 * PAGE_SIZE; i++)
+    for (size_t i = 0; i < 3 * PAGE_SIZE; i++) {
         ASSERT_EQ(block[i], (uint8_t)(i * 7));
+    }
     EXPECT_EQ(pageable[PAGE_SIZE], 5);
     EXPECT_EQ(pageable[0], 0);
     IOFreeAligned(block, 3 * PAGE_SIZE);
@@ -234,16 +244,18 @@ TEST(al_12_changing_the_cache_mode_keeps_all_data)
     const uint64_t address = (uint64_t)block;
 
     ASSERT_NE(block, NULL);
-    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++) {
         block[i] = (uint8_t)(i * 5);
+    }
     EXPECT_EQ(
         IOSetProcessorCacheMode(kernel_task, address + PAGE_SIZE, 2 * PAGE_SIZE, kIOInhibitCache),
         kIOReturnSuccess);
     EXPECT_EQ(mode(block), MMU_NORMAL);
     EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NONCACHED);
     EXPECT_EQ(mode(block + 2 * PAGE_SIZE), MMU_NONCACHED);
-    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++) {
         ASSERT_EQ(block[i], (uint8_t)(i * 5));
+    }
     EXPECT_EQ(IOSetProcessorCacheMode(kernel_task, address, 5 * PAGE_SIZE, kIODefaultCache),
               kIOReturnVMError);
     EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NONCACHED);
@@ -252,9 +264,11 @@ TEST(al_12_changing_the_cache_mode_keeps_all_data)
               kIOReturnSuccess);
     EXPECT_EQ(mode(block + PAGE_SIZE), MMU_NORMAL);
     EXPECT_EQ(block[PAGE_SIZE], 77);
-    for (size_t i = 0; i < 4 * PAGE_SIZE; i++)
-        if (i != PAGE_SIZE)
+    for (size_t i = 0; i < 4 * PAGE_SIZE; i++) {
+        if (i != PAGE_SIZE) {
             ASSERT_EQ(block[i], (uint8_t)(i * 5));
+        }
+    }
     IOFreePageable(block, 4 * PAGE_SIZE);
 }
 

@@ -201,9 +201,8 @@ struct reader {
 static void read_all(void *context)
 {
     struct reader *reader = context;
-    unsigned i;
 
-    for (i = 0; i < PAGES; i++) {
+    for (unsigned i = 0; i < PAGES; i++) {
         reader->sum += reader->bytes[i * PAGE_SIZE];
         reader->bytes[i * PAGE_SIZE] = 0;
     }

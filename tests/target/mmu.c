@@ -49,8 +49,9 @@ static void expect_fault(void (*touch)(void *), const void *at, unsigned class, 
     EXPECT_EQ(ESR_CLASS(fault.esr), class);
     EXPECT_EQ(ESR_STATUS(fault.esr), status);
     EXPECT_EQ(fault.far, (uintptr_t)at);
-    if (class == CLASS_DATA)
+    if (class == CLASS_DATA) {
         EXPECT_EQ(ESR_IS_WRITE(fault.esr), touch == write_byte);
+    }
 }
 
 static void expect_no_fault(void (*touch)(void *), const void *at)

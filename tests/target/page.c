@@ -14,8 +14,9 @@ static void fill(paddr_t page, uint64_t value)
 {
     uint64_t *words = phys_to_virt(page);
 
-    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++)
+    for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++) {
         words[i] = value ^ i;
+    }
 }
 
 static bool is_filled(paddr_t page, uint64_t value)
@@ -23,8 +24,9 @@ static bool is_filled(paddr_t page, uint64_t value)
     const uint64_t *words = phys_to_virt(page);
 
     for (unsigned i = 0; i < PAGE_SIZE / sizeof(*words); i++) {
-        if (words[i] != (value ^ i))
+        if (words[i] != (value ^ i)) {
             return false;
+        }
     }
     return true;
 }
@@ -35,8 +37,9 @@ TEST(all_ram_of_the_tree_is_accounted_for)
     struct page_stats stats;
     uint64_t bytes = 0;
 
-    for (unsigned i = 0; i < machine->memory_count; i++)
+    for (unsigned i = 0; i < machine->memory_count; i++) {
         bytes += machine->memory[i].size;
+    }
     page_get_stats(&stats);
     EXPECT_EQ(stats.total, bytes / PAGE_SIZE);
     EXPECT_EQ(stats.total, stats.reserved + stats.free + stats.allocated);
@@ -48,11 +51,13 @@ TEST(what_is_in_use_is_reserved)
 {
     const struct devicetree_machine *machine = devicetree_machine();
 
-    for (const char *at = __image_start; at < __image_end; at += PAGE_SIZE)
+    for (const char *at = __image_start; at < __image_end; at += PAGE_SIZE) {
         ASSERT_EQ(page_get_state(virt_to_phys(at)), PAGE_RESERVED);
+    }
     EXPECT_EQ(page_get_state(virt_to_phys(devicetree())), PAGE_RESERVED);
-    for (unsigned i = 0; i < machine->reserved_count; i++)
+    for (unsigned i = 0; i < machine->reserved_count; i++) {
         EXPECT_NE(page_get_state(machine->reserved[i].base), PAGE_FREE);
+    }
 }
 
 TEST(pages_are_distinct_memory)
@@ -63,10 +68,12 @@ TEST(pages_are_distinct_memory)
         ASSERT_EQ(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
         fill(pages[i], pages[i].value);
     }
-    for (unsigned i = 0; i < HELD; i++)
+    for (unsigned i = 0; i < HELD; i++) {
         ASSERT_TRUE(is_filled(pages[i], pages[i].value));
-    for (unsigned i = 0; i < HELD; i++)
+    }
+    for (unsigned i = 0; i < HELD; i++) {
         EXPECT_EQ(page_free(pages[i], 0), KERN_SUCCESS);
+    }
 }
 
 /* Does the direct map reach the last byte of RAM, and the block before it? */
@@ -85,11 +92,13 @@ TEST(largest_blocks_can_be_written)
             EXPECT_TRUE(is_filled(blocks[count], 1));
             EXPECT_TRUE(is_filled(paddr_add(blocks[count], size - PAGE_SIZE), 2));
             EXPECT_EQ(page_free(blocks[count], order), KERN_SUCCESS);
-            if (page_alloc(order, PAGE_OWNER_IMAGE, &blocks[count]) == KERN_SUCCESS)
+            if (page_alloc(order, PAGE_OWNER_IMAGE, &blocks[count]) == KERN_SUCCESS) {
                 count++;
+            }
         }
-        while (count > 0)
+        while (count > 0) {
             EXPECT_EQ(page_free(blocks[--count], order), KERN_SUCCESS);
+        }
     }
 }
 
@@ -99,14 +108,16 @@ TEST(zeroed_runs_are_zero)
     paddr_t first, again;
 
     ASSERT_EQ(page_alloc_run(&request, &first), KERN_SUCCESS);
-    for (unsigned i = 0; i < 5; i++)
+    for (unsigned i = 0; i < 5; i++) {
         fill(paddr_add(first, i * PAGE_SIZE), 7);
+    }
     ASSERT_EQ(page_free_run(first, 5), KERN_SUCCESS);
     request.zero = true;
     ASSERT_EQ(page_alloc_run(&request, &again), KERN_SUCCESS);
     EXPECT_EQ(again.value, first.value); /* or the test shows nothing */
-    for (unsigned i = 0; i < 5 * PAGE_SIZE; i++)
+    for (unsigned i = 0; i < 5 * PAGE_SIZE; i++) {
         ASSERT_EQ(((uint8_t *)phys_to_virt(again))[i], 0);
+    }
     EXPECT_EQ(page_free_run(again, 5), KERN_SUCCESS);
 }
 
@@ -132,8 +143,9 @@ TEST(exhaustion_is_an_error_and_all_comes_back)
     uint64_t count = 0;
 
     page_get_stats(&before);
-    if (before.free > 1u << 18)
+    if (before.free > 1u << 18) {
         SKIP("too much RAM to take it all page by page");
+    }
     while (page_alloc(0, PAGE_OWNER_IMAGE, &page) == KERN_SUCCESS) {
         *(paddr_t *)phys_to_virt(page) = newest; /* a list through the pages themselves */
         newest = page;

@@ -39,9 +39,10 @@ static unsigned change(struct holding holding, int by)
 {
     unsigned others = 0;
 
-    for (uint64_t i = 0; i < holding.size; i++)
+    for (uint64_t i = 0; i < holding.size; i++) {
         others += __atomic_fetch_add(&holders[holding.start + i], by, __ATOMIC_RELAXED) !=
                   (by < 0 ? 1 : 0);
+    }
     return others;
 }
 
@@ -60,8 +61,9 @@ static void take_one(struct user *user)
 {
     struct holding holding = {.size = 1 + next(user) % 20};
 
-    if (!IORangeAllocator_allocate(allocator, holding.size, &holding.start, 1u << next(user) % 4))
+    if (!IORangeAllocator_allocate(allocator, holding.size, &holding.start, 1u << next(user) % 4)) {
         return;
+    }
     user->clashes += change(holding, 1);
     user->held[user->count++] = holding;
     user->granted++;
@@ -70,17 +72,19 @@ static void take_one(struct user *user)
 static void use(struct user *user)
 {
     user->calls++;
-    if (user->count == HELD || (user->count != 0 && next(user) % 2))
+    if (user->count == HELD || (user->count != 0 && next(user) % 2)) {
         give_one(user);
-    else
+    } else {
         take_one(user);
+    }
 }
 
 static void interrupt(void *context)
 {
     use(context);
-    if (handler.calls < INTERRUPTS)
+    if (handler.calls < INTERRUPTS) {
         timer_start(&timer, PERIOD);
+    }
 }
 
 static void expect_sane(const struct user *user)
@@ -100,14 +104,17 @@ TEST(ra_11_two_contexts_never_hold_the_same_number)
     handler = (struct user){.seed = 2};
     timer = (struct timer){.callback = interrupt, .context = &handler};
     timer_start(&timer, PERIOD);
-    while (__atomic_load_n(&handler.calls, __ATOMIC_RELAXED) < INTERRUPTS)
+    while (__atomic_load_n(&handler.calls, __ATOMIC_RELAXED) < INTERRUPTS) {
         use(&thread);
+    }
     expect_sane(&thread);
     expect_sane(&handler);
-    while (thread.count != 0)
+    while (thread.count != 0) {
         give_one(&thread);
-    while (handler.count != 0)
+    }
+    while (handler.count != 0) {
         give_one(&handler);
+    }
     EXPECT_EQ(IORangeAllocator_getFragmentCount(allocator), 1);
     EXPECT_TRUE(IORangeAllocator_getFragment(allocator, 0, &start, &end));
     EXPECT_EQ(start, 0);
@@ -139,8 +146,9 @@ TEST(a_handler_does_not_make_the_list_grow)
     handler_done = false;
     timer_start(&once, 1000);
     before = irq_mask();
-    while (!handler_done)
+    while (!handler_done) {
         irq_wait();
+    }
     irq_restore(before);
     EXPECT_FALSE(handler_answer);
     EXPECT_EQ(IORangeAllocator_getFragmentCapacity(small), 1);

@@ -31,8 +31,9 @@ static inline uint64_t scatter_offset(unsigned i)
 
 static inline uint64_t scatter_fill(struct scatter *scatter, uint8_t byte)
 {
-    for (unsigned i = 0; i < scatter->count; i++)
+    for (unsigned i = 0; i < scatter->count; i++) {
         memset((void *)scatter->ranges[i].address, byte, scatter->ranges[i].length);
+    }
     return scatter->length;
 }
 
@@ -49,8 +50,9 @@ static inline struct scatter scatter_create(unsigned count, uint64_t length, IOD
         uint64_t size = left / (count - i);
         paddr_t page;
 
-        if (rest > 0 && size > 1)
+        if (rest > 0 && size > 1) {
             size -= (size & 1) ^ (i & 1); /* odd lengths among them */
+        }
         ASSERT_TRUE(size > 0 && size + scatter_offset(i) < PAGE_SIZE);
         ASSERT_EQ(page_alloc(0, PAGE_OWNER_IMAGE, &page), KERN_SUCCESS);
         memset(phys_to_virt(page), SCATTER_CANARY, PAGE_SIZE);
@@ -77,8 +79,9 @@ static inline unsigned scatter_damage(const struct scatter *scatter)
         const uint64_t end = scatter->ranges[i].address + scatter->ranges[i].length;
 
         for (uint64_t at = start; at < start + PAGE_SIZE; at++) {
-            if (at < scatter->ranges[i].address || at >= end)
+            if (at < scatter->ranges[i].address || at >= end) {
                 damage += *(uint8_t *)at != SCATTER_CANARY;
+            }
         }
     }
     return damage;
@@ -108,8 +111,9 @@ static inline uint8_t *scatter_at(const struct scatter *scatter, uint64_t i)
 {
     const IOAddressRange *range = scatter->ranges;
 
-    while (i >= range->length)
+    while (i >= range->length) {
         i -= range++->length;
+    }
     return (uint8_t *)range->address + i;
 }
 
@@ -123,8 +127,9 @@ static inline uint64_t scatter_differences(const struct scatter *scatter, uint64
         const uint8_t *bytes = (const uint8_t *)scatter->ranges[i].address;
 
         for (uint64_t k = 0; k < scatter->ranges[i].length; k++, at++) {
-            if (at >= first && at < first + length)
+            if (at >= first && at < first + length) {
                 differences += bytes[k] != disk_byte(position + at - first);
+            }
         }
     }
     return differences;

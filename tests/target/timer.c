@@ -26,8 +26,9 @@ static void wait_for_fired(unsigned count)
 {
     const irq_state_t state = irq_mask();
 
-    while (fired_count < count)
+    while (fired_count < count) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -166,8 +167,9 @@ static struct timer periodic;
 static void note_and_restart(void *context)
 {
     note(context);
-    if (fired_count < 5)
+    if (fired_count < 5) {
         timer_start(&periodic, 100 * MICROSECOND);
+    }
 }
 
 TEST(callback_may_start_its_timer_again)
@@ -176,8 +178,9 @@ TEST(callback_may_start_its_timer_again)
     periodic = (struct timer){.callback = note_and_restart, .context = &periodic};
     timer_start(&periodic, 0);
     wait_for_fired(5);
-    for (unsigned i = 1; i < 5; i++)
+    for (unsigned i = 1; i < 5; i++) {
         EXPECT_GE(fired_at[i] - fired_at[i - 1], 100 * MICROSECOND);
+    }
     EXPECT_FALSE(timer_cancel(&periodic));
 }
 
@@ -195,8 +198,9 @@ TEST(timer_restarted_with_zero_does_not_keep_the_cpu)
 
     fired_count = 0;
     timer_start(&timer, 0);
-    while (fired_count < 3)
+    while (fired_count < 3) {
         irq_wait();
+    }
     EXPECT_TRUE(timer_cancel(&timer));
     irq_restore(state);
 }

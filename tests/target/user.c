@@ -190,8 +190,9 @@ TEST(more_tasks_than_asids)
         EXPECT_EQ(run(&fixtures[i], user_load, DATA, 0), USER_STOP_CALL);
         EXPECT_EQ(fixtures[i].state.context.frame.x[0], (uint8_t)i);
     }
-    for (unsigned i = 0; i < TASKS; i++)
+    for (unsigned i = 0; i < TASKS; i++) {
         tear_down(&fixtures[i]);
+    }
 }
 
 TEST(a_dead_task_does_not_run)

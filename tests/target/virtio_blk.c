@@ -85,8 +85,9 @@ TEST(read_scatters)
                  {300, 300 * 1024}, {600, 262144}, {200, 512},   {254, 512}};
 
     for (unsigned d = 0; d < virtio_blk_count(); d++) {
-        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
             read_into_pieces(virtio_blk_get(d), cases[i].pieces, cases[i].length);
+        }
     }
 }
 
@@ -95,9 +96,10 @@ TEST(sector_in_too_many_pieces_is_refused)
 {
     struct scatter scatter = scatter_create(300, 512, kIODirectionIn);
 
-    for (unsigned d = 0; d < 2; d++)
+    for (unsigned d = 0; d < 2; d++) {
         EXPECT_EQ(virtio_blk_read(virtio_blk_get(d), scatter.memory, 0, 0, 512),
                   kIOReturnUnsupported);
+    }
     scatter_destroy(&scatter);
 }
 
@@ -128,13 +130,15 @@ TEST(write_gathers)
         struct scatter from = scatter_create(333, 128 * 1024, kIODirectionOut);
         struct scatter to = scatter_create(47, 128 * 1024, kIODirectionIn);
 
-        for (uint64_t i = 0; i < from.length; i += 61)
+        for (uint64_t i = 0; i < from.length; i += 61) {
             *scatter_at(&from, i) = (uint8_t)(i / 61 + d);
+        }
         EXPECT_EQ(virtio_blk_write(disk, from.memory, 0, 4000, from.length), kIOReturnSuccess);
         EXPECT_EQ(virtio_blk_flush(disk), kIOReturnSuccess);
         EXPECT_EQ(virtio_blk_read(disk, to.memory, 0, 4000, to.length), kIOReturnSuccess);
-        for (uint64_t i = 0; i < from.length; i += 61)
+        for (uint64_t i = 0; i < from.length; i += 61) {
             ASSERT_EQ(*scatter_at(&to, i), (uint8_t)(i / 61 + d));
+        }
         /* The sectors on either side are as they were. */
         EXPECT_EQ(virtio_blk_read(disk, to.memory, 0, 3999, 512), kIOReturnSuccess);
         EXPECT_EQ(scatter_differences(&to, 0, 512, 3999 * 512), 0);
@@ -175,8 +179,9 @@ static void wait_for_arrivals(unsigned count)
 {
     const irq_state_t state = irq_mask();
 
-    while (arrived < count)
+    while (arrived < count) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -238,8 +243,9 @@ TEST(one_interrupt_for_a_batch)
         EXPECT_EQ(after.interrupts - before.interrupts, 1);
         EXPECT_EQ(after.doorbells - before.doorbells, 1);
     }
-    for (unsigned i = 0; i < 64; i++)
+    for (unsigned i = 0; i < 64; i++) {
         EXPECT_EQ(scatter_differences(&scatter, i * 512, 512, i * 1024), 0);
+    }
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 7, 4096), kIOReturnSuccess);
     virtio_blk_gather_interrupts(disk, 1);
     scatter_destroy(&scatter);
@@ -249,11 +255,13 @@ TEST(one_interrupt_for_a_batch)
 static void submit_next(struct virtio_blk_request *request)
 {
     arrived++;
-    if (request->status != kIOReturnSuccess || request->sector == 99)
+    if (request->status != kIOReturnSuccess || request->sector == 99) {
         return;
+    }
     request->sector++;
-    if (virtio_blk_submit(request->context, request) != kIOReturnSuccess)
+    if (virtio_blk_submit(request->context, request) != kIOReturnSuccess) {
         arrived = 100; /* the count below is then wrong */
+    }
 }
 
 TEST(completion_submits_the_next)
@@ -310,8 +318,9 @@ TEST(write_zeroes_and_discard)
     EXPECT_EQ(virtio_blk_write_zeroes(disk, 5000, 1024), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 4999, 2048), kIOReturnSuccess);
     EXPECT_EQ(scatter_differences(&scatter, 0, 512, 4999 * 512), 0);
-    for (unsigned i = 512; i < 512 + 1024; i++)
+    for (unsigned i = 512; i < 512 + 1024; i++) {
         ASSERT_EQ(*scatter_at(&scatter, i), 0);
+    }
     EXPECT_EQ(scatter_differences(&scatter, 1536, 512, 5002 * 512), 0);
 
     EXPECT_EQ(virtio_blk_discard(disk, 6000, 65536), kIOReturnSuccess);

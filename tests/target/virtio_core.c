@@ -66,8 +66,9 @@ TEST(indices_wrap)
 
     for (unsigned i = 0; i < 2; i++) {
         EXPECT_EQ(virtio_blk_configure(disk, &options[i]), kIOReturnSuccess);
-        for (unsigned k = 0; k < 66000; k++)
+        for (unsigned k = 0; k < 66000; k++) {
             ASSERT_EQ(virtio_blk_read(disk, scatter.memory, 0, k, 512), kIOReturnSuccess);
+        }
     }
     EXPECT_EQ(virtio_blk_configure(disk, &as_before), kIOReturnSuccess);
     scatter_destroy(&scatter);

@@ -76,8 +76,9 @@ static void wait_until_told(unsigned count)
 {
     const irq_state_t state = irq_mask();
 
-    while (told < count)
+    while (told < count) {
         irq_wait();
+    }
     irq_restore(state);
 }
 
@@ -116,8 +117,9 @@ TEST(one_bad_request_of_many)
     wait_until_told(32);
     for (unsigned i = 0; i < 32; i++) {
         EXPECT_EQ(requests[i].status, i == 8 ? kIOReturnIOError : kIOReturnSuccess);
-        if (i != 8)
+        if (i != 8) {
             EXPECT_EQ(scatter_differences(&scatter, i * 512, 512, i * 1024), 0);
+        }
     }
     scatter_destroy(&scatter);
 }
@@ -160,8 +162,9 @@ TEST(bad_arguments)
     EXPECT_EQ(virtio_blk_flush(NULL), kIOReturnBadArgument);
     EXPECT_EQ(virtio_blk_reset(NULL), kIOReturnBadArgument);
     EXPECT_EQ(virtio_blk_configure(disk, NULL), kIOReturnBadArgument);
-    for (unsigned i = 0; i < 2048; i++)
+    for (unsigned i = 0; i < 2048; i++) {
         ASSERT_EQ(*scatter_at(&scatter, i), 0);
+    }
     scatter_destroy(&scatter);
 }
 
@@ -224,8 +227,9 @@ static unsigned count_status(IOReturn status)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < BATCH; i++)
+    for (unsigned i = 0; i < BATCH; i++) {
         count += batch[i].done && batch[i].status == status;
+    }
     return count;
 }
 
@@ -237,8 +241,9 @@ TEST(reset_takes_back_what_is_in_flight_and_in_line)
         const irq_state_t state = irq_mask();
 
         submit_batch(faulty(), &scatter);
-        if (published)
+        if (published) {
             virtio_blk_publish(faulty());
+        }
         EXPECT_EQ(virtio_blk_reset(faulty()), kIOReturnSuccess);
         EXPECT_EQ(told, BATCH);
         EXPECT_EQ(count_status(kIOReturnAborted), BATCH);
@@ -311,8 +316,9 @@ TEST(device_that_only_says_it_is_done)
         EXPECT_EQ(virtio_blk_reset(faulty()), kIOReturnSuccess);
         ASSERT_EQ(virtio_blk_submit(faulty(), &request), kIOReturnSuccess);
         faulty()->queue->published++;
-        if (answered)
+        if (answered) {
             faulty()->frames[0].status = VIRTIO_BLK_S_OK;
+        }
         forge(faulty(), 0, answered ? 1 : 513);
         EXPECT_EQ(virtio_blk_poll(faulty()), 1);
         EXPECT_TRUE(request.done);

@@ -12,8 +12,9 @@ TEST(random_bytes_scatter)
 
     ASSERT_TRUE(virtio_rng_present());
     EXPECT_EQ(virtio_rng_read(scatter.memory, 0, scatter.length), kIOReturnSuccess);
-    for (uint64_t i = 0; i < scatter.length; i += 7)
+    for (uint64_t i = 0; i < scatter.length; i += 7) {
         values += seen[*scatter_at(&scatter, i)]++ == 0;
+    }
     EXPECT_EQ(values, 256);
     for (unsigned i = 0; i < scatter.count; i++) {
         const uint8_t *end = (uint8_t *)scatter.ranges[i].address + scatter.ranges[i].length;
@@ -31,8 +32,9 @@ TEST(only_the_range_asked_for)
 
     EXPECT_EQ(virtio_rng_read(scatter.memory, 17, 40), kIOReturnSuccess);
     for (unsigned i = 0; i < 96; i++) {
-        if (i < 17 || i >= 57)
+        if (i < 17 || i >= 57) {
             EXPECT_EQ(*scatter_at(&scatter, i), 0);
+        }
     }
     scatter_destroy(&scatter);
 }

@@ -80,8 +80,9 @@ TEST(stores_are_noticed_and_loads_are_not)
     volatile uint8_t *at = enter(object, RW);
 
     TEST_NOTE("this CPU %s stores by itself", mmu_notes_stores() ? "notes" : "does not note");
-    for (uint64_t i = 0; i < 4; i++)
+    for (uint64_t i = 0; i < 4; i++) {
         EXPECT_EQ(at[i * PAGE_SIZE], 0);
+    }
     EXPECT_EQ(dirty(object), 0);
     at[2 * PAGE_SIZE] = 1;
     EXPECT_EQ(dirty(object), 1);
@@ -187,8 +188,9 @@ TEST(eager_memory_is_usable_in_an_interrupt_handler)
     *handler_memory = 123;
     irq = irq_mask();
     timer_start(&timer, 1000);
-    while (handler_saw != 123)
+    while (handler_saw != 123) {
         irq_wait();
+    }
     irq_restore(irq);
     EXPECT_EQ(handler_saw, 123);
     leave(handler_memory, 1);

@@ -70,17 +70,20 @@ static uint32_t buffer_length(unsigned id, unsigned i)
 /* A chain of `reads` buffers for the device to read, then `writes` for it to write. */
 static void fill(struct virtq_chain *chain, unsigned id, unsigned reads, unsigned writes)
 {
-    for (unsigned i = 0; i < reads + writes; i++)
+    for (unsigned i = 0; i < reads + writes; i++) {
         virtq_chain_add(chain, buffer_address(id, i), buffer_length(id, i),
                         (i < reads ? 0 : VIRTQ_WRITE) | (i + 1 < reads + writes ? VIRTQ_NEXT : 0));
+    }
 }
 
 static bool submit(struct virtq *queue, unsigned id, unsigned reads, unsigned writes)
 {
     struct virtq_chain chain;
 
-    if (virtq_begin(queue, &chain) != kIOReturnSuccess || virtq_chain_room(&chain) < reads + writes)
+    if (virtq_begin(queue, &chain) != kIOReturnSuccess ||
+        virtq_chain_room(&chain) < reads + writes) {
         return false;
+    }
     fill(&chain, id, reads, writes);
     virtq_submit(queue, &chain, (void *)(uintptr_t)(id + 1));
     return true;
@@ -118,8 +121,9 @@ static void test_sizes(void **state)
         for (unsigned tables = 0; tables < 2; tables++) {
             sim_device_create(&device, cases[i].offered, tables ? 4 : 1, tables, false);
             assert_int_equal(virtq_size(device.queue), cases[i].used);
-            for (unsigned id = 0; id < cases[i].used; id++)
+            for (unsigned id = 0; id < cases[i].used; id++) {
                 assert_true(submit(device.queue, id, 0, 1));
+            }
             assert_false(submit(device.queue, 0, 0, 1)); /* full */
             virtq_publish(device.queue);
             for (unsigned id = 0; id < cases[i].used; id++) {
@@ -155,8 +159,9 @@ static void test_bad_setup(void **state)
     struct virtq *queue = NULL;
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         assert_int_equal(virtq_create(&wrong[i], &queue), kIOReturnBadArgument);
+    }
     /* More tables than there is memory. */
     assert_int_equal(virtq_create(&too_much, &queue), kIOReturnNoMemory);
     assert_null(queue);
@@ -201,8 +206,9 @@ static void test_segment_function(void **state)
     for (unsigned tables = 0; tables < 2; tables++) {
         sim_device_create(&device, tables ? 64 : 2048, 64, tables, false);
         /* Leave the free list out of order first. */
-        for (unsigned id = 0; id < 20; id++)
+        for (unsigned id = 0; id < 20; id++) {
             assert_true(submit(device.queue, id, 1, 0));
+        }
         virtq_publish(device.queue);
         for (unsigned id = 0; id < 20; id++) {
             assert_true(sim_device_take(&device, &seen));
@@ -263,10 +269,12 @@ static void test_abandoned_chain(void **state)
         virtq_publish(device.queue);
         assert_false(sim_device_notified(&device));
         assert_int_equal(virtq_in_flight(device.queue), 0);
-        for (unsigned id = 0; id < 4; id++)
+        for (unsigned id = 0; id < 4; id++) {
             assert_true(submit(device.queue, id, 1, 0));
-        while (virtq_detach(device.queue) != NULL)
+        }
+        while (virtq_detach(device.queue) != NULL) {
             continue;
+        }
         sim_device_destroy(&device);
     }
 }
@@ -301,8 +309,9 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
 
     sim_device_create(&device, traffic->size, traffic->chain_entries, traffic->tables,
                       traffic->event_index);
-    if (traffic->together != 0)
+    if (traffic->together != 0) {
         virtq_gather_interrupts(device.queue, traffic->together);
+    }
     assert_false(virtq_enable_interrupt(device.queue));
     while (finished < total) {
         bool progress = false;
@@ -315,15 +324,17 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
             chain->id = id;
             chain->reads = sim_random(&seed) % traffic->chain_entries;
             chain->writes = 1 + sim_random(&seed) % (traffic->chain_entries - chain->reads);
-            if (!submit(device.queue, id, chain->reads, chain->writes))
+            if (!submit(device.queue, id, chain->reads, chain->writes)) {
                 break;
+            }
             submitted++;
         }
         virtq_publish(device.queue);
 
         /* The device: asleep until the doorbell; then takes some, and sleeps when it saw none. */
-        if (sim_device_notified(&device))
+        if (sim_device_notified(&device)) {
             device_awake = true;
+        }
         for (uint64_t turns = sim_random(&seed) % 8; device_awake && turns > 0; turns--) {
             progress = true;
             if (!sim_device_take(&device, &seen)) {
@@ -357,10 +368,12 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
         }
         assert_null(virtq_broken(device.queue));
         /* Nobody works, nobody will be woken, yet something is left to do? */
-        if (!progress && !device_awake && held_count == 0 && submitted == total)
+        if (!progress && !device_awake && held_count == 0 && submitted == total) {
             assert_int_equal(finished, total);
-        if (!device_awake && held_count == 0 && virtq_in_flight(device.queue) != 0)
+        }
+        if (!device_awake && held_count == 0 && virtq_in_flight(device.queue) != 0) {
             assert_int_not_equal(device.doorbell, SIM_DOORBELL_IDLE);
+        }
     }
     virtq_get_counters(device.queue, &counters);
     assert_int_equal(counters.requests, total);
@@ -381,8 +394,9 @@ static void test_traffic(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         run_traffic(&cases[i], 150000, 1 + i);
+    }
 }
 
 /* With the interrupt switched off, does the device stay quiet, and does polling still work? */
@@ -430,18 +444,21 @@ static void test_gathered_interrupts(void **state)
         const unsigned count = 1 + round % 20;
         unsigned interrupts = 0, taken = 0;
 
-        for (unsigned id = 0; id < count; id++)
+        for (unsigned id = 0; id < count; id++) {
             assert_true(submit(device.queue, id, 0, 1));
+        }
         virtq_publish(device.queue);
         assert_true(submit(device.queue, 99, 0, 1)); /* unpublished: not to be waited for */
         for (unsigned id = 0; id < count; id++) {
             assert_true(sim_device_take(&device, &seen));
-            if (!sim_device_give(&device, seen.head, 0))
+            if (!sim_device_give(&device, seen.head, 0)) {
                 continue;
+            }
             interrupts++;
             do {
-                while (virtq_take(device.queue, &used))
+                while (virtq_take(device.queue, &used)) {
                     taken++;
+                }
             } while (virtq_enable_interrupt(device.queue));
         }
         assert_int_equal(interrupts, (count + 7) / 8);
@@ -476,8 +493,9 @@ static void test_no_notify(void **state)
     virtq_publish(device.queue); /* nothing new: no second doorbell */
     assert_true(sim_device_notified(&device));
     assert_false(sim_device_notified(&device));
-    while (virtq_detach(device.queue) != NULL)
+    while (virtq_detach(device.queue) != NULL) {
         continue;
+    }
     sim_device_destroy(&device);
 }
 
@@ -490,8 +508,9 @@ static void three_in_flight(struct sim_device *device, bool tables, uint16_t hea
     static struct sim_chain seen;
 
     sim_device_create(device, tables ? 8 : 32, 4, tables, true);
-    for (unsigned id = 0; id < 3; id++)
+    for (unsigned id = 0; id < 3; id++) {
         assert_true(submit(device->queue, id, 0, 1));
+    }
     virtq_publish(device->queue);
     for (unsigned id = 0; id < 3; id++) {
         assert_true(sim_device_take(device, &seen));
@@ -658,8 +677,9 @@ static void test_hostile_scribble(void **state)
             }
         }
         assert_int_equal(virtq_in_flight(device.queue), left);
-        while (virtq_detach(device.queue) != NULL)
+        while (virtq_detach(device.queue) != NULL) {
             left--;
+        }
         assert_int_equal(left, 0);
         sim_device_destroy(&device);
     }

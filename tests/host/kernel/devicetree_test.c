@@ -30,8 +30,9 @@ static void cells(const char *name, unsigned count, ...)
     va_list arguments;
 
     va_start(arguments, count);
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
         value[i] = cpu_to_fdt32(va_arg(arguments, unsigned));
+    }
     va_end(arguments);
     ok(fdt_property(tree, name, value, (int)(count * sizeof(value[0]))));
 }
@@ -269,8 +270,9 @@ static void test_odd_properties(void **state)
     assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_INVALID_ADDRESS);
     node = devicetree_next_compatible(-1, "b");
     assert_int_equal(devicetree_reg(node, 0, &range), KERN_INVALID_ADDRESS);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(devicetree_interrupt(node, i, &intid), KERN_INVALID_ADDRESS);
+    }
     node = devicetree_next_compatible(-1, "c");
     assert_int_equal(devicetree_reg(node, 0, &range), KERN_INVALID_ADDRESS);
     assert_string_equal(devicetree_bootargs(), "");
@@ -281,8 +283,9 @@ static void test_too_many_reservations(void **state)
 {
     (void)state;
     ok(fdt_create(tree, TREE_SIZE));
-    for (unsigned i = 0; i <= DEVICETREE_RESERVED_MAX; i++)
+    for (unsigned i = 0; i <= DEVICETREE_RESERVED_MAX; i++) {
         ok(fdt_add_reservemap_entry(tree, 0x48000000 + i * 0x10000, 0x1000));
+    }
     ok(fdt_finish_reservemap(tree));
     begin("");
     assert_non_null(finish_tree());
@@ -295,11 +298,13 @@ static void test_too_deep_and_too_many(void **state)
 
     (void)state;
     begin_tree();
-    for (unsigned i = 0; i < 40; i++)
+    for (unsigned i = 0; i < 40; i++) {
         begin("deep");
+    }
     ok(fdt_property_string(tree, "compatible", "deep"));
-    for (unsigned i = 0; i < 40; i++)
+    for (unsigned i = 0; i < 40; i++) {
         end();
+    }
     for (unsigned i = 0; i < 150; i++) {
         snprintf(name, sizeof(name), "d@%x", i);
         begin(name);
@@ -332,10 +337,12 @@ static void ask(void)
 
     for (unsigned i = 0; i < 3; i++) {
         for (int node = -1; (node = devicetree_next_compatible(node, wanted[i])) >= 0;) {
-            for (unsigned j = 0; devicetree_reg(node, j, &range) == KERN_SUCCESS; j++)
+            for (unsigned j = 0; devicetree_reg(node, j, &range) == KERN_SUCCESS; j++) {
                 continue;
-            for (unsigned j = 0; devicetree_interrupt(node, j, &intid) == KERN_SUCCESS; j++)
+            }
+            for (unsigned j = 0; devicetree_interrupt(node, j, &intid) == KERN_SUCCESS; j++) {
                 assert_in_range(intid, 16, 1019);
+            }
         }
     }
     devicetree_bootarg("test", value, sizeof(value));
@@ -361,10 +368,12 @@ static void test_damaged_trees(void **state)
 
             copy[r % size] = (r >> 32) % 2 ? (char)(r >> 40) : (char)(copy[r % size] ^ 1);
         }
-        if (fdt_totalsize(copy) > size)
+        if (fdt_totalsize(copy) > size) {
             continue; /* boot maps what the header says */
-        if (!devicetree_read(copy, paddr(TREE_AT)))
+        }
+        if (devicetree_read(copy, paddr(TREE_AT)) == NULL) {
             survived++;
+        }
         ask();
     }
     free(copy);

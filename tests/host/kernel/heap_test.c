@@ -106,8 +106,9 @@ static void test_zero(void **state)
     memset(block, 0xff, 200);
     heap_free(block);
     block = heap_alloc_zero(200);
-    for (unsigned i = 0; i < 200; i++)
+    for (unsigned i = 0; i < 200; i++) {
         assert_int_equal(block[i], 0);
+    }
     heap_free(block);
     assert_null(heap_alloc_zero(0));
 }
@@ -125,10 +126,12 @@ static void test_realloc_keeps_content(void **state)
 
         block = heap_realloc(block, sizes[i]);
         assert_non_null(block);
-        for (size_t j = 0; j < kept; j++)
+        for (size_t j = 0; j < kept; j++) {
             assert_int_equal(block[j], (uint8_t)(j * 7));
-        for (size_t j = 0; j < sizes[i]; j++)
+        }
+        for (size_t j = 0; j < sizes[i]; j++) {
             block[j] = (uint8_t)(j * 7);
+        }
         before = sizes[i];
     }
     assert_null(heap_realloc(block, SIZE_MAX)); /* and the block is still ours */
@@ -148,16 +151,19 @@ static void test_exhaustion_is_null(void **state)
     assert_null(heap_alloc(SIZE_MAX));
     assert_null(heap_alloc(SIZE_MAX - 20));
     assert_null(heap_alloc(ram.size));
-    while ((block = heap_alloc(4000)) != NULL)
+    while ((block = heap_alloc(4000)) != NULL) {
         blocks[count++] = block;
+    }
     assert_true(count > 7000);
-    while ((block = heap_alloc(16)) != NULL)
+    while ((block = heap_alloc(16)) != NULL) {
         blocks[count++] = block;
+    }
     heap_get_stats(&after);
     assert_int_equal(after.failures, before.failures + 5);
     assert_int_equal(after.blocks, count);
-    while (count > 0)
+    while (count > 0) {
         heap_free(blocks[--count]);
+    }
 }
 
 #define MODEL_BLOCKS 400
@@ -178,22 +184,25 @@ static void test_random_against_model(void **state)
                                         : step - MODEL_STEPS;
         uint64_t r = sim_random(&random);
 
-        for (size_t j = 0; held[i].block && j < held[i].size; j++)
+        for (size_t j = 0; held[i].block != NULL && j < held[i].size; j++) {
             assert_int_equal(held[i].block[j], held[i].fill);
-        if (held[i].block && (r % 4 != 0 || step >= MODEL_STEPS)) {
+        }
+        if (held[i].block != NULL && (r % 4 != 0 || step >= MODEL_STEPS)) {
             heap_free(held[i].block);
             held[i].block = NULL;
             continue;
         }
-        if (step >= MODEL_STEPS)
+        if (step >= MODEL_STEPS) {
             continue;
+        }
         held[i].size = 1 + (r >> 8) % ((r >> 40) % 50 == 0 ? 30000 : 400);
-        if (held[i].block)
+        if (held[i].block != NULL) {
             held[i].block = heap_realloc(held[i].block, held[i].size);
-        else if ((r >> 50) % 8 == 0)
+        } else if ((r >> 50) % 8 == 0) {
             held[i].block = heap_alloc_aligned(held[i].size, 16u << (r >> 56) % 9);
-        else
+        } else {
             held[i].block = heap_alloc(held[i].size);
+        }
         assert_non_null(held[i].block);
         held[i].fill = (uint8_t)r;
         memset(held[i].block, held[i].fill, held[i].size);

@@ -181,15 +181,17 @@ static void test_bad_arguments(void **state)
     };
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, bad[i]),
                          KERN_INVALID_ARGUMENT);
+    }
     for (unsigned i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         assert_int_equal(mmu_map(mmu_kernel, ranges[i].va, paddr(ranges[i].pa), ranges[i].size, rw),
                          KERN_INVALID_ARGUMENT);
-        if (ranges[i].pa == PA)
+        if (ranges[i].pa == PA) {
             assert_int_equal(mmu_unmap(mmu_kernel, ranges[i].va, ranges[i].size),
                              KERN_INVALID_ARGUMENT);
+        }
     }
     assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw), KERN_SUCCESS);
     assert_int_equal(mmu_protect(mmu_kernel, VA, PAGE_SIZE, bad[0]), KERN_INVALID_ARGUMENT);
@@ -211,8 +213,9 @@ static uint64_t hog(paddr_t *pages, uint64_t left)
 
     page_get_stats(&now);
     while (count < now.free - left) {
-        if (page_alloc(0, PAGE_OWNER_IMAGE, &pages[count]) != KERN_SUCCESS)
+        if (page_alloc(0, PAGE_OWNER_IMAGE, &pages[count]) != KERN_SUCCESS) {
             break;
+        }
         count++;
     }
     return count;
@@ -240,8 +243,9 @@ static void test_want_of_tables_changes_nothing(void **state)
         } else {
             assert_int_equal(left, 5); /* one level 1, two of level 2 and 3 */
         }
-        while (count > 0)
+        while (count > 0) {
             page_free(pages[--count], 0);
+        }
     }
     assert_int_equal(mmu_unmap(mmu_kernel, va, 2 * PAGE_SIZE), KERN_SUCCESS);
 
@@ -259,8 +263,9 @@ static void test_want_of_tables_changes_nothing(void **state)
             assert_maps(VA + MIB2 + PAGE_SIZE, PA + MIB2 + PAGE_SIZE, rw.access);
             assert_int_equal(stats().mapped_pages, GIB / PAGE_SIZE);
         }
-        while (count > 0)
+        while (count > 0) {
             page_free(pages[--count], 0);
+        }
     }
     assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(mmu_unmap(mmu_kernel, VA + MIB2 + PAGE_SIZE, GIB - MIB2 - PAGE_SIZE),
@@ -281,8 +286,9 @@ struct expected {
 static bool all_mapped(const struct expected *pages, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (pages[i].pa == 0)
+        if (pages[i].pa == 0) {
             return false;
+        }
     }
     return true;
 }
@@ -290,8 +296,9 @@ static bool all_mapped(const struct expected *pages, unsigned count)
 static bool none_mapped(const struct expected *pages, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        if (pages[i].pa != 0)
+        if (pages[i].pa != 0) {
             return false;
+        }
     }
     return true;
 }
@@ -306,8 +313,9 @@ static void model_step(struct expected *pages, uint64_t r)
     kern_return_t expected;
     vaddr_t va;
 
-    if (count > WINDOW_PAGES - first)
+    if (count > WINDOW_PAGES - first) {
         count = WINDOW_PAGES - first;
+    }
     va = WINDOW + first * PAGE_SIZE;
     if ((r >> 4) % 8 < 3) {
         uint64_t pa = PA + GIB + va - WINDOW + skew;
@@ -315,20 +323,23 @@ static void model_step(struct expected *pages, uint64_t r)
         expected = none_mapped(pages + first, count) ? KERN_SUCCESS : KERN_NO_SPACE;
         assert_int_equal(mmu_map(mmu_kernel, va, paddr(pa), count * PAGE_SIZE, attributes),
                          expected);
-        for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++)
+        for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++) {
             pages[first + i] = (struct expected){pa + i * PAGE_SIZE, attributes.access};
+        }
         return;
     }
     expected = all_mapped(pages + first, count) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     if ((r >> 4) % 8 < 6) {
         assert_int_equal(mmu_unmap(mmu_kernel, va, count * PAGE_SIZE), expected);
-        if (expected == KERN_SUCCESS)
+        if (expected == KERN_SUCCESS) {
             memset(pages + first, 0, count * sizeof(*pages));
+        }
         return;
     }
     assert_int_equal(mmu_protect(mmu_kernel, va, count * PAGE_SIZE, attributes), expected);
-    for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++)
+    for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++) {
         pages[first + i].access = attributes.access;
+    }
 }
 
 static void test_random_against_model(void **state)
@@ -343,19 +354,22 @@ static void test_random_against_model(void **state)
         model_step(pages, sim_random(&random));
         for (unsigned i = 0; i < WINDOW_PAGES; i++) {
             mapped += pages[i].pa != 0;
-            if (step % 8 != 0 && (i + step) % 61 != 0)
+            if (step % 8 != 0 && (i + step) % 61 != 0) {
                 continue; /* look at a sample; it also leaves the TLB half filled */
-            if (pages[i].pa)
+            }
+            if (pages[i].pa) {
                 assert_maps(WINDOW + i * PAGE_SIZE, pages[i].pa, pages[i].access);
-            else
+            } else {
                 assert_unmapped(WINDOW + i * PAGE_SIZE);
+            }
         }
         assert_int_equal(stats().mapped_pages, mapped);
     }
     for (unsigned i = 0; i < WINDOW_PAGES; i++) {
-        if (pages[i].pa)
+        if (pages[i].pa) {
             assert_int_equal(mmu_unmap(mmu_kernel, WINDOW + i * PAGE_SIZE, PAGE_SIZE),
                              KERN_SUCCESS);
+        }
     }
     free(pages);
 }
@@ -403,8 +417,9 @@ static void test_asids_are_safe(void **state)
                              KERN_SUCCESS);
         }
     }
-    for (unsigned i = 0; i < SPACES; i++)
+    for (unsigned i = 0; i < SPACES; i++) {
         mmu_space_destroy(spaces[i]);
+    }
     assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
 }
 

@@ -46,8 +46,9 @@
 
 static void fill(unsigned char *block)
 {
-    for (unsigned i = 0; i < SPAN; i++)
+    for (unsigned i = 0; i < SPAN; i++) {
         block[i] = (unsigned char)(i * 37 + 11);
+    }
 }
 
 static int sign(int value)
@@ -137,8 +138,9 @@ static void finds_the_first_byte(void **state)
     (void)state;
     fill(block);
     for (int value = -3; value < 300; value++) {
-        for (size_t size = 0; size < SPAN; size += 13)
+        for (size_t size = 0; size < SPAN; size += 13) {
             assert_ptr_equal(nolibc_memchr(block, value, size), memchr(block, value, size));
+        }
     }
 }
 
@@ -154,8 +156,9 @@ static void string_functions_agree_with_libc(void **state)
         const char *const s = strings[i];
 
         assert_int_equal(nolibc_strlen(s), strlen(s));
-        for (size_t limit = 0; limit < 10; limit++)
+        for (size_t limit = 0; limit < 10; limit++) {
             assert_int_equal(nolibc_strnlen(s, limit), strnlen(s, limit));
+        }
         for (int c = 0; c < 256; c++) {
             assert_ptr_equal(nolibc_strchr(s, c), strchr(s, c));
             assert_ptr_equal(nolibc_strrchr(s, c), strrchr(s, c));
@@ -163,9 +166,10 @@ static void string_functions_agree_with_libc(void **state)
         for (unsigned j = 0; j < count; j++) {
             assert_int_equal(sign(nolibc_strcmp(s, strings[j])), sign(strcmp(s, strings[j])));
             assert_int_equal(nolibc_strcspn(s, strings[j]), strcspn(s, strings[j]));
-            for (size_t limit = 0; limit < 8; limit++)
+            for (size_t limit = 0; limit < 8; limit++) {
                 assert_int_equal(sign(nolibc_strncmp(s, strings[j], limit)),
                                  sign(strncmp(s, strings[j], limit)));
+            }
         }
     }
 }
@@ -208,8 +212,9 @@ static void strtoul_agrees_with_libc(void **state)
             const unsigned long ours = nolibc_strtoul(numbers[i], &our_end, bases[b]);
             const unsigned long theirs = strtoul(numbers[i], &their_end, bases[b]);
 
-            if (ours != theirs || our_end != their_end)
+            if (ours != theirs || our_end != their_end) {
                 print_message("# \"%s\" in base %d\n", numbers[i], bases[b]);
+            }
             assert_true(ours == theirs);
             assert_ptr_equal(our_end, their_end);
         }

@@ -131,8 +131,9 @@ static void test_banks_holes_and_reservations(void **state)
     /* Records: sections 0-8, 16-23 and 128-143, one page of section bytes. */
     assert_int_equal(now.reserved, reserved_pages + (9 + 8 + 16) * 8 + 1);
 
-    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS)
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS) {
         memset(phys_to_virt(block), 0xff, PAGE_SIZE);
+    }
     assert_int_equal(stats().free, 0);
     assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
 }
@@ -283,8 +284,9 @@ static void test_alignment_above_size(void **state)
         memset(phys_to_virt(paddr(RAM)), 0x55, 3 * PAGE_SIZE);
         assert_int_equal(page_alloc_run(&request, &first), KERN_SUCCESS);
         assert_int_equal(first.value % alignment, 0);
-        for (unsigned i = 0; i < 3 * PAGE_SIZE; i++)
+        for (unsigned i = 0; i < 3 * PAGE_SIZE; i++) {
             assert_int_equal(((uint8_t *)phys_to_virt(first))[i], 0);
+        }
         assert_int_equal(stats().owned[PAGE_OWNER_BUFFER], 3);
         assert_int_equal(page_free_run(first, 3), KERN_SUCCESS);
     }
@@ -311,12 +313,14 @@ static void test_a_run_becomes_single_pages(void **state)
     assert_int_equal(page_unpin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
     assert_int_equal(page_split_run(first, 5), KERN_SUCCESS);
     assert_int_equal(page_free_run(first, 5), KERN_INVALID_ARGUMENT);
-    for (unsigned i = 5; i-- > 0;)
+    for (unsigned i = 5; i-- > 0;) {
         assert_int_equal(page_free(paddr_add(first, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    }
     assert_int_equal(page_alloc(3, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS); /* a power of two */
     assert_int_equal(page_split_run(block, 8), KERN_SUCCESS);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 8; i++) {
         assert_int_equal(page_free(paddr_add(block, i * PAGE_SIZE), 0), KERN_SUCCESS);
+    }
     assert_same_stats(before, stats());
 }
 
@@ -330,16 +334,19 @@ static void test_exhaustion_and_high_water(void **state)
     machine(RAM, 64 * SIM_MIB);
     before = stats();
     pages = calloc(before.free, sizeof(*pages));
-    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS)
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS) {
         pages[count++] = block;
+    }
     assert_int_equal(count, before.free);
     assert_int_equal(stats().high_water, count);
     assert_int_equal(stats().failures, before.failures + 1);
-    for (uint64_t i = 0; i < count; i += 2)
+    for (uint64_t i = 0; i < count; i += 2) {
         assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+    }
     assert_int_equal(page_alloc(1, PAGE_OWNER_IMAGE, &block), KERN_RESOURCE_SHORTAGE);
-    for (uint64_t i = 1; i < count; i += 2)
+    for (uint64_t i = 1; i < count; i += 2) {
         assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+    }
     assert_int_equal(page_alloc(12, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS); /* merged on demand */
     assert_int_equal(page_free(block, 12), KERN_SUCCESS);
     assert_same_stats(before, stats());
@@ -355,10 +362,12 @@ static void test_high_water_is_exact(void **state)
     (void)state;
     machine(RAM, 64 * SIM_MIB);
     for (unsigned peak = 1; peak <= 40; peak++) {
-        for (unsigned i = 0; i < peak; i++)
+        for (unsigned i = 0; i < peak; i++) {
             assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
-        for (unsigned i = 0; i < peak; i++)
+        }
+        for (unsigned i = 0; i < peak; i++) {
             assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+        }
         assert_int_equal(stats().high_water, peak);
     }
 }
@@ -392,25 +401,31 @@ static void model_alloc(struct model *model)
     struct holding *held = &model->held[model->count];
 
     r >>= 8;
-    if (r % 4 == 0)
+    if (r % 4 == 0) {
         request.count = 1 + (r >> 8) % ((r >> 32) % 16 == 0 ? 3000 : 20);
-    if ((r >> 2) % 8 == 0)
+    }
+    if ((r >> 2) % 8 == 0) {
         request.alignment = PAGE_SIZE << (r >> 48) % 8;
-    if ((r >> 5) % 8 == 0)
+    }
+    if ((r >> 5) % 8 == 0) {
         request.highest = RAM + (r >> 16) % (100 * SIM_MIB);
-    if (request.count == 1 && !request.alignment && !request.highest)
+    }
+    if (request.count == 1 && !request.alignment && !request.highest) {
         status = page_alloc(0, request.owner, &first);
-    else
+    } else {
         status = page_alloc_run(&request, &first);
+    }
     if (status != KERN_SUCCESS) {
         assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
         return;
     }
     *held = (struct holding){(first.value - RAM) / PAGE_SIZE, request.count, request.owner, 0};
-    if (request.alignment)
+    if (request.alignment) {
         assert_int_equal(first.value % request.alignment, 0);
-    if (request.highest)
+    }
+    if (request.highest) {
         assert_true(first.value + request.count * PAGE_SIZE - 1 <= request.highest);
+    }
     for (uint64_t i = 0; i < request.count; i++) {
         assert_true(held->first + i < MODEL_PAGES);
         assert_int_equal(model->used[held->first + i], 0);
@@ -444,8 +459,9 @@ static void model_pin(struct model *model)
 {
     struct holding *held = &model->held[sim_random(&model->random) % model->count];
 
-    if (held->pinned)
+    if (held->pinned) {
         return;
+    }
     held->pinned = 1 + (unsigned)(sim_random(&model->random) % held->count);
     assert_int_equal(page_pin(paddr(RAM + (held->first + held->pinned - 1) * PAGE_SIZE)),
                      KERN_SUCCESS);
@@ -464,17 +480,20 @@ static void test_random_against_model(void **state)
         uint64_t choice = sim_random(&model->random) % 100;
         unsigned fill = (step / 2000) % 2 ? 60 : 40; /* tides */
 
-        if (model->count < MODEL_HOLDINGS && (choice < fill || model->count == 0))
+        if (model->count < MODEL_HOLDINGS && (choice < fill || model->count == 0)) {
             model_alloc(model);
-        else if (choice < 95 && model->count > 0)
+        } else if (choice < 95 && model->count > 0) {
             model_free(model);
-        else if (model->count > 0)
+        } else if (model->count > 0) {
             model_pin(model);
-        if (step % 500 == 0)
+        }
+        if (step % 500 == 0) {
             assert_int_equal(stats().allocated, model->pages);
+        }
     }
-    while (model->count > 0)
+    while (model->count > 0) {
         model_free(model);
+    }
     assert_same_stats(before, stats());
     free(model);
 }

@@ -38,28 +38,33 @@ static vaddr_t address(unsigned unit)
 
 static bool model_is_free(const struct model *m, unsigned start, unsigned size)
 {
-    if (size == 0 || start + size > UNITS)
+    if (size == 0 || start + size > UNITS) {
         return false;
-    for (unsigned i = start; i < start + size; i++)
-        if (m->map[i])
+    }
+    for (unsigned i = start; i < start + size; i++) {
+        if (m->map[i]) {
             return false;
+        }
+    }
     return true;
 }
 
 static bool model_gap(const struct model *m, unsigned size, unsigned alignment, unsigned *start)
 {
-    for (unsigned i = 0; i < UNITS; i++)
+    for (unsigned i = 0; i < UNITS; i++) {
         if (address(i) % alignment == 0 && model_is_free(m, i, size)) {
             *start = i;
             return true;
         }
+    }
     return false;
 }
 
 static unsigned owner_of(const struct model *m, unsigned unit)
 {
-    while (!m->used[unit])
+    while (!m->used[unit]) {
         unit--;
+    }
     return unit;
 }
 
@@ -69,11 +74,12 @@ static void check_links(const struct model *m)
     struct range_node *node = range_tree_at_or_above(&m->tree, 0);
     uint64_t count = 0;
 
-    for (; node; node = range_tree_next(&m->tree, node), count++) {
+    for (; node != NULL; node = range_tree_next(&m->tree, node), count++) {
         assert_ptr_equal(range_tree_previous(node), previous);
         assert_true(node->start < node->end);
-        if (previous)
+        if (previous != NULL) {
             assert_true(previous->end <= node->start);
+        }
         previous = node;
     }
     assert_int_equal(count, m->tree.count);
@@ -83,8 +89,9 @@ static int check_shape(const struct range_node *node)
 {
     int left, right;
 
-    if (!node)
+    if (node == NULL) {
         return 0;
+    }
     left = check_shape(node->left);
     right = check_shape(node->right);
     assert_in_range(left - right + 1, 0, 2);

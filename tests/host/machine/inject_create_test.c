@@ -273,12 +273,11 @@ static IOReturn array(void)
 {
     OSArray *self = OSArray_withCapacity(1);
     IOReturn status = kIOReturnSuccess;
-    unsigned i;
 
     if (self == NULL) {
         return IOMemoryLastError();
     }
-    for (i = 0; i < 20 && status == kIOReturnSuccess; i++) {
+    for (unsigned i = 0; i < 20 && status == kIOReturnSuccess; i++) {
         status = inject_done(OSArray_setObject(self, things.memory));
         assert_int_equal(OSArray_getCount(self), i + (status == kIOReturnSuccess));
     }
@@ -291,17 +290,17 @@ static IOReturn range_allocator(void)
 {
     IORangeAllocator *self = IORangeAllocator_withRange(99, 0, 1, IORangeAllocator_kLocking);
     IOReturn status = kIOReturnSuccess;
-    unsigned i;
 
     if (self == NULL) {
         return IOMemoryLastError();
     }
-    for (i = 0; i < 20 && status == kIOReturnSuccess; i++) {
+    for (unsigned i = 0; i < 20 && status == kIOReturnSuccess; i++) {
         status = inject_done(IORangeAllocator_allocateRange(self, 2 * i, 1));
         assert_int_equal(IORangeAllocator_getFreeCount(self),
                          100 - i - (status == kIOReturnSuccess));
     }
-    for (i = 0; IORangeAllocator_getFreeCount(self) < 100; i++) { /* which needs no memory */
+    for (unsigned i = 0; IORangeAllocator_getFreeCount(self) < 100;
+         i++) { /* which needs no memory */
         assert_int_equal(IORangeAllocator_deallocate(self, 2 * i, 1), kIOReturnSuccess);
     }
     OSObject_release(self);

@@ -139,7 +139,6 @@ static struct condition condition_now(void)
                               things.multi,  things.mixed,      things.replaced};
     const struct sim_balance machine = sim_balance();
     struct condition now;
-    unsigned i;
 
     memset(&now, 0, sizeof(now));
     now.pins = machine.pins;
@@ -150,7 +149,7 @@ static struct condition condition_now(void)
     now.maps = machine.maps;
     now.objects = OSMetaClass_getTotalInstanceCount();
     now.references = gIOMemoryReferenceCount;
-    for (i = 0; i < DESCRIPTORS; i++) {
+    for (unsigned i = 0; i < DESCRIPTORS; i++) {
         now.descriptors[i].flags = IOMemoryDescriptor_getFlags(all[i]);
         now.descriptors[i].length = IOMemoryDescriptor_getLength(all[i]);
         now.descriptors[i].references = OSObject_getRetainCount(all[i]);
@@ -223,9 +222,8 @@ static void show(const char *name, const struct counts *counts)
 static void sweep(const struct inject_operation operations[], size_t count)
 {
     struct counts total = {0};
-    size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct counts one = {0};
 
         while (attempt(&operations[i], one.points + 1, &one)) {

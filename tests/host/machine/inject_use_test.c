@@ -231,9 +231,8 @@ static IOReturn purge(void)
                                           kIOMemoryPurgeableEmpty, kIOMemoryPurgeableNonVolatile};
     IOReturn status = kIOReturnSuccess;
     IOOptionBits former;
-    size_t i;
 
-    for (i = 0; i < sizeof(states) / sizeof(states[0]) && status == kIOReturnSuccess; i++) {
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]) && status == kIOReturnSuccess; i++) {
         status = IOMemoryDescriptor_setPurgeable(things.purgeable, states[i], &former);
     }
     if (status != kIOReturnSuccess) {

@@ -46,12 +46,14 @@ static void al_10_array_sizes_are_exact_or_refused(void **state)
     uint64_t seed = 1;
 
     (void)state;
-    for (unsigned i = 0; i < EDGES * EDGES * EDGES; i++)
+    for (unsigned i = 0; i < EDGES * EDGES * EDGES; i++) {
         expect_size(edges[i % EDGES], edges[i / EDGES % EDGES], edges[i / EDGES / EDGES]);
-    for (unsigned i = 0; i < 100000; i++)
+    }
+    for (unsigned i = 0; i < 100000; i++) {
         expect_size(sim_random(&seed) >> sim_random(&seed) % 64,
                     sim_random(&seed) >> sim_random(&seed) % 64,
                     sim_random(&seed) >> sim_random(&seed) % 64);
+    }
 }
 
 struct entry {
@@ -76,8 +78,9 @@ static void arrays_are_typed(void **state)
     (void)state;
     assert_int_equal(malloc_statistics(kIOMallocGeneral).bytes, 120 + 120 + 68 + 12);
     assert_int_equal(malloc_statistics(kIOMallocData).bytes, 200 + 44);
-    for (unsigned i = 0; i < 10; i++)
+    for (unsigned i = 0; i < 10; i++) {
         assert_int_equal(zeroed[i].key, 0);
+    }
     assert_int_equal(list->count + list->entries[4].value[1], 0);
     assert_int_equal(zeros[99], 0);
     assert_int_equal(one->key, 0);

@@ -56,8 +56,9 @@ static void freed_while_prepared(const struct malloc_family *family, uint64_t si
     }
     assert_int_equal(*(uint8_t *)phys_to_virt(paddr(physical)), 77);
     assert_int_equal(IOMemoryDescriptor_complete(md, kIODirectionNone), kIOReturnSuccess);
-    if (own_pages)
+    if (own_pages) {
         assert_true(sim_balance().pages < held);
+    }
     OSObject_release(md);
 }
 
@@ -69,8 +70,9 @@ static void blocks_freed_while_prepared_wait(void **state)
         freed_while_prepared(&malloc_families[i], 40, i >= WIRED_FAMILIES - 1);
     }
     IOMallocReclaim();
-    for (unsigned family = 0; family < kIOMallocFamilyCount; family++)
+    for (unsigned family = 0; family < kIOMallocFamilyCount; family++) {
         assert_int_equal(malloc_statistics(family).waiting, 0);
+    }
 }
 
 static void al_9_a_wrong_size_is_logged_and_the_block_freed(void **state)
@@ -213,8 +215,9 @@ static bool workload(void)
         blocks[i] = malloc_families[i % FAMILIES].allocate(sizes[i / FAMILIES]);
         complete = blocks[i] != NULL;
     }
-    for (unsigned i = 0; i < FAMILIES * 3; i++)
+    for (unsigned i = 0; i < FAMILIES * 3; i++) {
         malloc_families[i % FAMILIES].free(blocks[i], sizes[i / FAMILIES]);
+    }
     return complete;
 }
 
@@ -234,8 +237,9 @@ static void al_14_any_allocation_may_fail(void **state)
     (void)state;
     for (;; nth++) {
         IOMallocFailNth(nth);
-        if (workload())
+        if (workload()) {
             break;
+        }
         expect_nothing_held();
     }
     assert_int_equal(nth, FAMILIES * 3 + 1);
@@ -253,8 +257,9 @@ static void al_14_any_request_below_may_fail(void **state)
         inject_begin(nth);
         complete = workload();
         inject_end(&report);
-        if (!report.failed)
+        if (!report.failed) {
             break;
+        }
         assert_false(complete);
         expect_nothing_held();
     }

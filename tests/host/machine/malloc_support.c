@@ -105,18 +105,20 @@ static bool is_direct(const void *address)
 
 void malloc_store(void *address, uint64_t offset, uint8_t byte)
 {
-    if (is_direct(address))
+    if (is_direct(address)) {
         ((uint8_t *)address)[offset] = byte;
-    else
+    } else {
         assert_int_equal(sim_store(kernel_map, (vaddr_t)address + offset, byte), KERN_SUCCESS);
+    }
 }
 
 uint8_t malloc_load(void *address, uint64_t offset)
 {
     uint8_t byte;
 
-    if (is_direct(address))
+    if (is_direct(address)) {
         return ((uint8_t *)address)[offset];
+    }
     assert_int_equal(sim_load(kernel_map, (vaddr_t)address + offset, &byte), KERN_SUCCESS);
     return byte;
 }

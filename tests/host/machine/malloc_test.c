@@ -43,8 +43,9 @@ static void mark(struct live *live)
         memset(live->address, live->mark, live->size);
         return;
     }
-    for (uint64_t at = 0; at < live->size; at += PAGE_SIZE / 2)
+    for (uint64_t at = 0; at < live->size; at += PAGE_SIZE / 2) {
         malloc_store(live->address, at, live->mark);
+    }
     malloc_store(live->address, live->size - 1, live->mark);
 }
 
@@ -53,8 +54,9 @@ static void expect_mark(const struct live *live)
     uint64_t step = is_direct(live) ? 1 : PAGE_SIZE / 2;
 
     for (uint64_t at = 0; at < live->size; at += step) {
-        if ((is_direct(live) ? live->address[at] : malloc_load(live->address, at)) != live->mark)
+        if ((is_direct(live) ? live->address[at] : malloc_load(live->address, at)) != live->mark) {
             fail_msg("byte %llu of %llu", (unsigned long long)at, (unsigned long long)live->size);
+        }
     }
     assert_int_equal(is_direct(live) ? live->address[live->size - 1]
                                      : malloc_load(live->address, live->size - 1),
@@ -73,10 +75,11 @@ static void obtain(struct live *live)
     live->family = &malloc_families[below(FAMILIES)];
     live->size = 1 + below(1ull << (4 + below(20))); /* 1 to 8 MiB, small ones more often */
     live->address = live->family->allocate(live->size);
-    if (live->address)
+    if (live->address != NULL) {
         mark(live);
-    else
+    } else {
         assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+    }
 }
 
 static void al_1_blocks_are_whole_and_apart(void **state)
@@ -89,14 +92,17 @@ static void al_1_blocks_are_whole_and_apart(void **state)
     for (unsigned i = 0; i < 3000; i++) {
         struct live *one = &live[below(LIVE)];
 
-        if (one->address)
+        if (one->address != NULL) {
             release(one);
+        }
         obtain(one);
-        refused += !one->address;
+        refused += one->address == NULL;
     }
-    for (unsigned i = 0; i < LIVE; i++)
-        if (live[i].address)
+    for (unsigned i = 0; i < LIVE; i++) {
+        if (live[i].address != NULL) {
             release(&live[i]);
+        }
+    }
     print_message("# %u of 3000 found no memory\n", refused);
     assert_true(refused < 1500);
 }
@@ -120,7 +126,7 @@ static void al_2_addresses_are_aligned(void **state)
             assert_int_equal((uint64_t)contiguous % least, 0);
             assert_int_equal(physical % least, 0);
             assert_int_equal((uint64_t)pageable % (least < PAGE_SIZE ? PAGE_SIZE : least), 0);
-            assert_true(aligned && contiguous && pageable);
+            assert_true(aligned != NULL && contiguous != NULL && pageable != NULL);
             IOFreeAligned(aligned, size);
             IOFreeContiguous(contiguous, size);
             IOFreePageable(pageable, size);
@@ -131,8 +137,9 @@ static void al_2_addresses_are_aligned(void **state)
             assert_non_null(block);
             assert_int_equal((uint64_t)block % 16, 0);
             if (malloc_families[i].family == kIOMallocPageable ||
-                (malloc_families[i].family == kIOMallocContiguous && size >= PAGE_SIZE))
+                (malloc_families[i].family == kIOMallocContiguous && size >= PAGE_SIZE)) {
                 assert_int_equal((uint64_t)block % PAGE_SIZE, 0);
+            }
             malloc_families[i].free(block, size);
         }
     }
@@ -180,15 +187,18 @@ static void al_4_zeroed_memory_is_zero_when_reused(void **state)
             assert_non_null(dirty[i]);
             memset(dirty[i], 0xff, size);
         }
-        for (unsigned i = 0; i < 4; i++)
+        for (unsigned i = 0; i < 4; i++) {
             IOFree(dirty[i], size);
+        }
         for (unsigned i = 0; i < FAMILIES; i++) {
             uint8_t *block = malloc_families[i].allocate(size);
             bool pageable = malloc_families[i].family == kIOMallocPageable;
 
             assert_non_null(block);
-            for (uint64_t at = 0; malloc_families[i].zeroed && at < size; at += pageable ? 256 : 1)
+            for (uint64_t at = 0; malloc_families[i].zeroed && at < size;
+                 at += pageable ? 256 : 1) {
                 assert_int_equal(pageable ? malloc_load(block, at) : block[at], 0);
+            }
             malloc_families[i].free(block, size);
         }
     }
@@ -209,8 +219,9 @@ static void exhaust(const struct malloc_family *family, uint64_t most)
     while (count < MANY) {
         taken[count].size = 1 + below(most);
         taken[count].address = family->allocate(taken[count].size);
-        if (!taken[count].address)
+        if (taken[count].address == NULL) {
             break;
+        }
         count++;
     }
     assert_true(count < MANY);
@@ -272,8 +283,9 @@ static void al_8_odd_alignments(void **state)
         assert_non_null(blocks[i]);
         assert_int_equal((uint64_t)blocks[i] % 32, 0);
     }
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < 8; i++) {
         IOFreeAligned(blocks[i], 24);
+    }
     assert_null(IOMallocContiguous(100, 24, &physical));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(physical, 0);

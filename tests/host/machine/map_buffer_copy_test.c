@@ -15,9 +15,8 @@ static IOBufferMemoryDescriptor *copy_of(task_t task, IOOptionBits options, uint
 static void expect_bytes(task_t task, uint64_t address, uint64_t first, uint64_t count,
                          uint8_t seed)
 {
-    uint64_t i;
 
-    for (i = 0; i < count; i += i % 251 == 0 ? 17 : 1) {
+    for (uint64_t i = 0; i < count; i += i % 251 == 0 ? 17 : 1) {
         assert_int_equal(load(task, address + i), pattern(first + i, seed));
     }
 }
@@ -81,7 +80,6 @@ static void bm_11_shapes(void **state)
         PAGEABLE, PAGEABLE | kIOMemoryPurgeable, PAGEABLE | kIOMemoryPhysicallyContiguous,
         PAGEABLE | kIOMapInhibitCache, PAGEABLE | kIOMemoryKernelUserShared | kIOMapPrefault};
     const uint64_t at = new_pages(owner, 4, RW);
-    size_t i, k, n;
 
     (void)state;
     remove_pages(owner, at + 2 * PAGE_SIZE, 1); /* another range in the middle */
@@ -90,16 +88,15 @@ static void bm_11_shapes(void **state)
                      KERN_SUCCESS);
     fill(owner, at, 4 * PAGE_SIZE, 3);
     assert_int_equal(vm_map_protect(task_map(owner), at, 4 * PAGE_SIZE, MMU_READ), KERN_SUCCESS);
-    for (i = 0; i < 5; i++) {
-        for (k = 0; k < 5; k++) {
-            for (n = 0; n < 5; n++) {
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            for (size_t n = 0; n < 5; n++) {
                 task_t task = n % 2 ? kernel_task : other;
                 IOBufferMemoryDescriptor *copy =
                     copy_of(task, options[n], at + offsets[i], sizes[k]);
-                uint64_t behind;
 
                 expect_bytes(task, address_of(copy), offsets[i], sizes[k], 3);
-                for (behind = sizes[k]; behind % PAGE_SIZE != 0; behind += 1) {
+                for (uint64_t behind = sizes[k]; behind % PAGE_SIZE != 0; behind += 1) {
                     assert_int_equal(load(task, address_of(copy) + behind), 0);
                 }
                 store(task, address_of(copy), 0x5a); /* although the source was read-only */
@@ -116,7 +113,6 @@ static void bm_11_segments_and_bytes_show_the_copy(void **state)
     const uint64_t at = new_pages(owner, 3, RW);
     IOBufferMemoryDescriptor *copy;
     uint8_t bytes[9000];
-    uint64_t i;
 
     (void)state;
     fill(owner, at, 9000, 4);
@@ -124,7 +120,7 @@ static void bm_11_segments_and_bytes_show_the_copy(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(copy, 0), kIOReturnSuccess);
     fill(owner, at, 9000, 5);
     assert_int_equal(IOMemoryDescriptor_readBytes(copy, 0, bytes, 9000), 9000);
-    for (i = 0; i < 9000; i++) {
+    for (uint64_t i = 0; i < 9000; i++) {
         assert_int_equal(bytes[i], pattern(i, 4));
     }
     memset(bytes, 6, sizeof(bytes));

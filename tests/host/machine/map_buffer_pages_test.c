@@ -8,10 +8,10 @@
 /* All segments of a prepared buffer below a limit; how many are there? */
 static unsigned count_segments(IOBufferMemoryDescriptor *buffer, uint64_t highest)
 {
-    IOByteCount offset, length;
+    IOByteCount length;
     unsigned count = 0;
 
-    for (offset = 0; offset < IOMemoryDescriptor_getLength(buffer); offset += length) {
+    for (IOByteCount offset = 0; offset < IOMemoryDescriptor_getLength(buffer); offset += length) {
         const addr64_t at = IOMemoryDescriptor_getPhysicalSegment(buffer, offset, &length, 0);
 
         assert_true(length != 0 && at + length - 1 <= highest);
@@ -24,10 +24,9 @@ static unsigned count_segments(IOBufferMemoryDescriptor *buffer, uint64_t highes
 static void bm_8_pageable_pages_that_stay(void **state)
 {
     task_t tasks[] = {kernel_task, owner, TASK_NULL};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         IOBufferMemoryDescriptor *aligned =
             IOBufferMemoryDescriptor_inTaskWithOptions(tasks[i], PAGEABLE, 40000, 64 * 1024);
         IOBufferMemoryDescriptor *row =
@@ -138,17 +137,15 @@ static void bm_12_purgeable_and_permanent(void **state)
 
 static void prefault_fills_the_own_mapping(void **state)
 {
-    IOOptionBits mode;
 
     (void)state;
-    for (mode = kIODefaultCache; mode <= kIORealTimeCache; mode++) {
+    for (IOOptionBits mode = kIODefaultCache; mode <= kIORealTimeCache; mode++) {
         IOBufferMemoryDescriptor *buffer =
             make(owner, PAGEABLE | kIOMapPrefault | mode << kIOMapCacheShift, 5 * PAGE_SIZE);
         const uint64_t faults = sim_faults;
-        uint64_t i;
 
         assert_int_equal(resident_pages(buffer), 5);
-        for (i = 0; i < 5; i++) {
+        for (uint64_t i = 0; i < 5; i++) {
             store(owner, address_of(buffer) + ptoa(i), 1);
         }
         assert_int_equal(sim_faults, faults);

@@ -10,9 +10,8 @@
 static void soil_memory(void)
 {
     const uint64_t at = new_pages(owner, 64, RW);
-    uint64_t i;
 
-    for (i = 0; i < ptoa(64); i += 64) {
+    for (uint64_t i = 0; i < ptoa(64); i += 64) {
         store(owner, at + i, 0xdb);
     }
     remove_pages(owner, at, 64);
@@ -22,15 +21,13 @@ static void bm_1_pageable_buffers_are_absent_and_zero(void **state)
 {
     static const uint64_t capacities[] = {1, 100, 4095, 4096, 4097, 60000};
     task_t tasks[] = {kernel_task, owner};
-    size_t i, k;
 
     (void)state;
     soil_memory();
-    for (k = 0; k < 2; k++) {
-        for (i = 0; i < 6; i++) {
+    for (size_t k = 0; k < 2; k++) {
+        for (size_t i = 0; i < 6; i++) {
             IOBufferMemoryDescriptor *buffer = make(tasks[k], PAGEABLE, capacities[i]);
             const uint64_t at = address_of(buffer);
-            uint64_t byte;
 
             assert_int_equal(IOBufferMemoryDescriptor_getCapacity(buffer), capacities[i]);
             assert_int_equal(IOMemoryDescriptor_getLength(buffer), capacities[i]);
@@ -39,7 +36,7 @@ static void bm_1_pageable_buffers_are_absent_and_zero(void **state)
                                  kIOMemoryBufferPageable | kIOMemoryPersistent);
             assert_int_equal(at % PAGE_SIZE, 0);
             assert_int_equal(resident_pages(buffer), 0);
-            for (byte = 0; byte < capacities[i]; byte += 61) {
+            for (uint64_t byte = 0; byte < capacities[i]; byte += 61) {
                 assert_int_equal(load(tasks[k], at + byte), 0);
             }
             store(tasks[k], at + capacities[i] - 1, 5);
@@ -53,11 +50,10 @@ static void bm_2_bad_capacities(void **state)
 {
     static const uint64_t wrapping[] = {0, UINT64_MAX, -PAGE_SIZE, -PAGE_SIZE + 1};
     task_t tasks[] = {kernel_task, owner, TASK_NULL};
-    size_t i, k;
 
     (void)state;
-    for (k = 0; k < 3; k++) {
-        for (i = 0; i < 4; i++) {
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t i = 0; i < 4; i++) {
             expect_refusal(tasks[k], PAGEABLE, wrapping[i], 1, 0, kIOReturnBadArgument);
             expect_refusal(tasks[k], PAGEABLE, wrapping[i], 1, 0xfffff000, kIOReturnBadArgument);
             expect_refusal(tasks[k], PAGEABLE, wrapping[i], 1 << 20, 0, kIOReturnBadArgument);
@@ -157,13 +153,12 @@ static void bm_6_append_to_absent_pages(void **state)
 {
     task_t tasks[] = {kernel_task, owner, TASK_NULL};
     uint8_t text[6000], back[10000];
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(text); i++) {
+    for (size_t i = 0; i < sizeof(text); i++) {
         text[i] = pattern(i, 3);
     }
-    for (i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         IOBufferMemoryDescriptor *buffer = make(tasks[i], PAGEABLE, sizeof(back));
 
         IOBufferMemoryDescriptor_setLength(buffer, 0);
@@ -191,10 +186,9 @@ static void bm_13_released_while_mapped(void **state)
     struct sim_balance after;
     task_t tasks[] = {kernel_task, owner, TASK_NULL};
     IOOptionBits options[] = {PAGEABLE, PAGEABLE | kIOMemoryPurgeable, PAGEABLE};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         IOBufferMemoryDescriptor *buffer =
             i < 3 ? make(tasks[i], options[i], 9000) : make(kernel_task, kIODirectionOutIn, 9000);
         IOMemoryMap *map = map_all(&buffer->super.super, other, kIOMapUnique);

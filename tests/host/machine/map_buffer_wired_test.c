@@ -11,10 +11,9 @@
 static void bm_9_guards(void **state)
 {
     static const uint64_t sizes[] = {1, 4095, 4096, 4097, 20000};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         IOBufferMemoryDescriptor *buffer =
             IOBufferMemoryDescriptor_inTaskWithGuardPages(kernel_task, kIODirectionOutIn, sizes[i]);
         const uint64_t at = address_of(buffer), size = round_page(sizes[i]);
@@ -86,12 +85,10 @@ static void bm_10_cache_modes(void **state)
 {
     const IOOptionBits kinds[] = {kIODirectionOutIn, kIODirectionOutIn | kIOMemoryPageable,
                                   kIODirectionOutIn | kIOMemoryPhysicallyContiguous};
-    unsigned mode;
-    size_t i;
 
     (void)state;
-    for (mode = kIODefaultCache; mode <= kIORealTimeCache; mode++) {
-        for (i = 0; i < 3; i++) {
+    for (unsigned mode = kIODefaultCache; mode <= kIORealTimeCache; mode++) {
+        for (size_t i = 0; i < 3; i++) {
             IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_withOptions(
                 kinds[i] | mode << kIOMapCacheShift | kIOMemoryMapperNone, 6000, 1);
             IOMemoryMap *map;
@@ -142,11 +139,10 @@ static void wired_buffers_stay_in_the_tables(void **state)
         IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn | kIOMapWriteThruCache, 9000, 1);
     struct mmu_translation at;
     IOMemoryMap *map;
-    uint64_t i;
 
     (void)state;
     map = map_all(&buffer->super.super, owner, kIOMapInhibitCache);
-    for (i = 0; i < 9000; i += PAGE_SIZE) {
+    for (uint64_t i = 0; i < 9000; i += PAGE_SIZE) {
         assert_true(translate(kernel_task, address_of(buffer) + i, &at));
         assert_int_equal(at.attributes.memory, MMU_NONCACHED);
         assert_true(at.attributes.access & MMU_WRITE);
@@ -179,7 +175,6 @@ static void d_9_parts_of_pages_stay_in_the_kernel(void **state)
         IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE + 1, kIODirectionOutIn, false);
     IOMemoryMap *maps[3];
     uint8_t byte = 9;
-    int i;
 
     (void)state;
     expect_no_map(&part->super.super, owner, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
@@ -190,7 +185,7 @@ static void d_9_parts_of_pages_stay_in_the_kernel(void **state)
     maps[2] = map_all(&whole->super.super, owner, 0);
     assert_int_equal(IOMemoryDescriptor_writeBytes(shared, 99, &byte, 1), 1);
     assert_int_equal(load(owner, IOMemoryMap_getAddress(maps[1]) + 99), 9);
-    for (i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i++) {
         OSObject_release(maps[i]);
     }
     OSObject_release(part);

@@ -32,9 +32,8 @@ static inline IOMemoryDescriptor *window(IOMemoryDescriptor *of, IOByteCount off
 /* Two single pages of the owner, whose first bytes are 1 and 2. */
 static inline void two_pages(IOMemoryDescriptor *parts[2])
 {
-    unsigned i;
 
-    for (i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         const uint64_t at = new_pages(owner, 1, RW);
 
         parts[i] = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);

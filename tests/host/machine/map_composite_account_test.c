@@ -39,13 +39,12 @@ static void cd_10_states_combine(void **state)
     IOMemoryDescriptor *multi = join(parts, 3), *sub = window(multi, 0, 1);
     IOInterleavedMemoryDescriptor *list =
         IOInterleavedMemoryDescriptor_withCapacity(2, kIODirectionOutIn);
-    unsigned one, two;
 
     (void)state;
     IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, parts[0], 0, 1);
     IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, parts[1], 5, 1);
-    for (one = 0; one < 3; one++) {
-        for (two = 0; two < 3; two++) {
+    for (unsigned one = 0; one < 3; one++) {
+        for (unsigned two = 0; two < 3; two++) {
             const IOOptionBits together = states[one > two ? one : two];
 
             purge(parts[0], states[one]);
@@ -86,11 +85,10 @@ static void cd_10_one_refusal_changes_nothing(void **state)
     IOMemoryDescriptor *bad = describe(plain, 10, kIODirectionOutIn, owner);
     IOMemoryDescriptor *parts[] = {purgeable(1), purgeable(1)};
     IOOptionBits former = 99;
-    unsigned position;
 
     (void)state;
     purge(parts[0], kIOMemoryPurgeableVolatile);
-    for (position = 0; position < 3; position++) {
+    for (unsigned position = 0; position < 3; position++) {
         IOMemoryDescriptor *list[] = {parts[0], parts[1], parts[1]}, *multi;
 
         list[position] = bad;
@@ -175,12 +173,11 @@ static void owners_change_up_to_the_first_refusal(void **state)
     IOMemoryDescriptor *multi = join(parts, 2);
     struct task_ledger ledger;
     IOMemoryMap *maps[2];
-    unsigned i;
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_setOwnership(multi, owner, kIOMemoryLedgerTagDefault, 0),
                      kIOReturnUnsupported); /* no reference to the memory yet */
-    for (i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         maps[i] = map_all(parts[i], other, 0);
     }
     assert_int_equal(IOMemoryDescriptor_setOwnership(multi, owner, kIOMemoryLedgerTagDefault, 0),
@@ -191,7 +188,7 @@ static void owners_change_up_to_the_first_refusal(void **state)
     assert_int_equal(IOMemoryDescriptor_setOwnership(multi, kernel_task, -1, 0), kIOReturnSuccess);
     task_get_ledger(owner, &ledger);
     assert_int_equal(ledger.tagged[kIOMemoryLedgerTagDefault], 0);
-    for (i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 2; i++) {
         OSObject_release(maps[i]);
     }
     OSObject_release(multi);

@@ -53,10 +53,9 @@ static void cd_3_no_way_round_the_window(void **state)
     IOSubMemoryDescriptor *sub =
         IOSubMemoryDescriptor_withSubRange(parent, 100, 200, kIODirectionOutIn);
     static const uint64_t offsets[] = {1, 200, 3000, UINT64_MAX, UINT64_MAX - 99};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+    for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
         IOMemoryMap *map = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
 
         assert_true(IOMemoryMap_init(map, other, 0, kIOMapAnywhere, 0, 200));
@@ -81,7 +80,7 @@ static void cd_4_a_partial_map_with_guards(void **state)
     IOMemoryDescriptor *multi = join((IOMemoryDescriptor *[]){general, middle, tail}, 3);
     const uint64_t before = ranges_now();
     IOMemoryMap *map;
-    uint64_t seen, i;
+    uint64_t seen;
 
     (void)state;
     fill(owner, at, 7 * PAGE_SIZE, 5);
@@ -98,7 +97,7 @@ static void cd_4_a_partial_map_with_guards(void **state)
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), multi);
     OSObject_release(multi); /* the map has it */
     assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
-    for (i = 0; i<size; i += i> 64 && i + 97 < size ? 97 : 1) {
+    for (uint64_t i = 0; i<size; i += i> 64 && i + 97 < size ? 97 : 1) {
         uint8_t byte;
 
         assert_int_equal(IOMemoryDescriptor_readBytes(multi, skip + i, &byte, 1), 1);
@@ -120,11 +119,10 @@ static void cd_5_nested_concatenations_map_like_the_flat_one(void **state)
     const uint64_t at = new_pages(owner, 6, RW);
     IOMemoryDescriptor *leaf[3], *left, *nested, *flat;
     IOMemoryMap *one, *two, *again;
-    uint64_t i;
 
     (void)state;
     fill(owner, at, 6 * PAGE_SIZE, 9);
-    for (i = 0; i < 3; i++) {
+    for (uint64_t i = 0; i < 3; i++) {
         leaf[i] = describe(at + (2 - i) * 2 * PAGE_SIZE, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
     }
     left = join((IOMemoryDescriptor *[]){leaf[1], leaf[2]}, 2);
@@ -134,7 +132,7 @@ static void cd_5_nested_concatenations_map_like_the_flat_one(void **state)
                                                  5 * PAGE_SIZE);
     two = IOMemoryDescriptor_createMappingInTask(flat, kernel_task, 0, kIOMapAnywhere, 100,
                                                  5 * PAGE_SIZE);
-    for (i = 0; i < 5 * PAGE_SIZE; i += 61) {
+    for (uint64_t i = 0; i < 5 * PAGE_SIZE; i += 61) {
         assert_int_equal(load(other, IOMemoryMap_getAddress(one) + i),
                          load(kernel_task, IOMemoryMap_getAddress(two) + i));
     }
@@ -152,7 +150,7 @@ static void cd_5_nested_concatenations_map_like_the_flat_one(void **state)
     OSObject_release(flat);
     OSObject_release(nested);
     OSObject_release(left);
-    for (i = 0; i < 3; i++) {
+    for (uint64_t i = 0; i < 3; i++) {
         OSObject_release(leaf[i]);
     }
 }
@@ -217,11 +215,10 @@ static void a_part_that_cannot_be_mapped(void **state)
     static const IOReturn reasons[] = {kIOReturnVMError, kIOReturnNotPermitted,
                                        kIOReturnNotAttached, kIOReturnUnderrun};
     IOMemoryDescriptor *good = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
-    size_t i, position;
 
     (void)state;
-    for (i = 0; i < 4; i++) {
-        for (position = 0; position < 3; position++) {
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t position = 0; position < 3; position++) {
             IOMemoryDescriptor *parts[] = {good, good, good}, *multi, *outer;
 
             parts[position] = bad[i];

@@ -34,11 +34,11 @@ static void compare_part(IOMemoryDescriptor *memory, const IOAddressRange *range
 {
     IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(
         memory, task, 0, kIOMapAnywhere | kIOMapGuardedSmall, offset, length);
-    uint64_t at, i;
+    uint64_t at;
 
     assert_non_null(map);
     at = IOMemoryMap_getAddress(map);
-    for (i = 0; i < length; i += i + 97 < length && i > 64 ? 97 : 1) {
+    for (uint64_t i = 0; i < length; i += i + 97 < length && i > 64 ? 97 : 1) {
         uint8_t byte;
 
         assert_int_equal(load(task, at + i), load(owner, source_of(ranges, offset + i)));
@@ -57,20 +57,18 @@ static void md_19_parts_of_many_sizes(void **state)
     const uint64_t sizes[] = {1, 8, 4095, 4096, 4097, 8192, 9000};
     const uint64_t length = IOMemoryDescriptor_getLength(memory);
     struct sim_balance before;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         fill(owner, ranges[i].address, ranges[i].length, (uint8_t)i);
     }
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     compare_part(memory, ranges, other, 0, length);
     compare_part(memory, ranges, kernel_task, 0, length);
     before = sim_balance();
-    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        uint64_t offset;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 
-        for (offset = 0; offset + sizes[i] <= length; offset += 1777) {
+        for (uint64_t offset = 0; offset + sizes[i] <= length; offset += 1777) {
             compare_part(memory, ranges, i % 2 ? other : kernel_task, offset, sizes[i]);
         }
     }
@@ -288,14 +286,14 @@ static void md_24_prefault(void **state)
     const uint64_t at = new_pages(owner, 4, RW);
     IOMemoryDescriptor *memory = describe(at + 8, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
     IOMemoryMap *map;
-    uint64_t i, faults;
+    uint64_t faults;
 
     (void)state;
     expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 0, kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     map = map_all(memory, other, kIOMapPrefault);
     faults = sim_faults;
-    for (i = 0; i < 3 * PAGE_SIZE; i += 512) {
+    for (uint64_t i = 0; i < 3 * PAGE_SIZE; i += 512) {
         store(other, IOMemoryMap_getAddress(map) + i, 7);
         load(other, IOMemoryMap_getAddress(map) + i);
     }
@@ -317,7 +315,7 @@ static void md_25_copy_on_write(void **state)
         describe(at + 8, 2 * PAGE_SIZE, kIODirectionOutIn | kIOMemoryMapCopyOnWrite, owner);
     IOMemoryDescriptor *live = describe(at + 8, 2 * PAGE_SIZE, kIODirectionOutIn, owner);
     IOMemoryMap *image, *second, *window;
-    uint64_t seen, i;
+    uint64_t seen;
     uint8_t byte;
 
     (void)state;
@@ -330,7 +328,7 @@ static void md_25_copy_on_write(void **state)
     assert_int_equal(load(other, IOMemoryMap_getAddress(window)), 200);
     store(other, seen + PAGE_SIZE, 100);
     assert_int_equal(load(owner, at + 8 + PAGE_SIZE), pattern(8 + PAGE_SIZE, 9));
-    for (i = 1; i < PAGE_SIZE; i += 37) {
+    for (uint64_t i = 1; i < PAGE_SIZE; i += 37) {
         assert_int_equal(load(other, seen + i), pattern(8 + i, 9));
     }
     /* One image for all mappings, also into the owner; the live memory for everything else. */
@@ -554,10 +552,9 @@ static void cache_modes(void **state)
     static const enum mmu_memory registers[] = {
         MMU_DEVICE, MMU_DEVICE,       MMU_WRITE_THROUGH, MMU_NORMAL,      MMU_NONCACHED,
         MMU_NORMAL, MMU_DEVICE_NGNRE, MMU_NONCACHED,     MMU_DEVICE_NGRE, MMU_DEVICE_GRE};
-    unsigned mode;
 
     (void)state;
-    for (mode = 0; mode <= kIOPostedCombinedReordered; mode++) {
+    for (unsigned mode = 0; mode <= kIOPostedCombinedReordered; mode++) {
         const uint64_t at = new_pages(owner, 1, RW);
         IOMemoryDescriptor *memory = describe(at, 64, kIODirectionOutIn, owner);
         IOMemoryDescriptor *device = describe(DEVICE, 64, kIODirectionOutIn, TASK_NULL);

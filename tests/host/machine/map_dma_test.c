@@ -31,10 +31,11 @@ static IOReturn fake_map(IOMapper *self, IOMemoryDescriptor *memory, uint64_t of
     told.offset = offset;
     told.length = length;
     told.spec = *spec;
-    told.page_count = list ? list->pageListCount : 0;
-    for (uint32_t i = 0; i < told.page_count && i < 8; i++)
+    told.page_count = list != NULL ? list->pageListCount : 0;
+    for (uint32_t i = 0; i < told.page_count && i < 8; i++) {
         told.pages[i] = list->pageList[i].phys_addr;
-    told.page_offset = list ? list->pageOffset : 0;
+    }
+    told.page_offset = list != NULL ? list->pageOffset : 0;
     if (told.answer == kIOReturnSuccess) {
         *mapAddress = IOVA;
         *mapLength = round_page(length);

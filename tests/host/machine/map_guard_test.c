@@ -14,9 +14,8 @@ static IOMemoryDescriptor *guard_of(uint64_t pages)
 
 static void expect_no_access(task_t task, uint64_t address, uint64_t length)
 {
-    uint64_t i;
 
-    for (i = 0; i < length; i += 512) {
+    for (uint64_t i = 0; i < length; i += 512) {
         assert_int_equal(try_load(task, address + i), KERN_PROTECTION_FAILURE);
         assert_int_equal(try_store(task, address + i), KERN_PROTECTION_FAILURE);
     }
@@ -60,9 +59,9 @@ static void cd_14_one(task_t task, uint64_t below, uint64_t above, IOOptionBits 
         guard_of(below), describe(at, PAGE_SIZE, kIODirectionOutIn, owner), guard_of(above)};
     IOMemoryDescriptor *multi = join(parts, 3);
     IOMemoryMap *map;
-    uint64_t seen, i;
+    uint64_t seen;
 
-    for (i = 0; i < 3; i++) {
+    for (uint64_t i = 0; i < 3; i++) {
         OSObject_release(parts[i]);
     }
     fill(owner, at, PAGE_SIZE, 6);
@@ -74,7 +73,7 @@ static void cd_14_one(task_t task, uint64_t below, uint64_t above, IOOptionBits 
     seen = IOMemoryMap_getAddress(map);
     expect_no_access(task, seen, ptoa(below));
     expect_no_access(task, seen + ptoa(below + 1), ptoa(above));
-    for (i = 0; i < PAGE_SIZE; i += 7) {
+    for (uint64_t i = 0; i < PAGE_SIZE; i += 7) {
         assert_int_equal(load(task, seen + ptoa(below) + i), pattern(i, 6));
     }
     store(task, seen + ptoa(below), 99);
@@ -87,11 +86,10 @@ static void cd_14_one(task_t task, uint64_t below, uint64_t above, IOOptionBits 
 
 static void cd_14_guards_on_either_side(void **state)
 {
-    uint64_t below, above;
 
     (void)state;
-    for (below = 1; below <= 3; below++) {
-        for (above = 1; above <= 3; above++) {
+    for (uint64_t below = 1; below <= 3; below++) {
+        for (uint64_t above = 1; above <= 3; above++) {
             cd_14_one(other, below, above, 0);
             cd_14_one(other, below, above, kIOMapPrefault | kIOMapGuardedSmall);
         }

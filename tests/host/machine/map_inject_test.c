@@ -211,10 +211,9 @@ static bool attempt(bool (*run)(void), uint64_t nth, uint64_t *leaked)
 static void nothing_leaks_whichever_request_fails(void **state)
 {
     uint64_t leaked = 0;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         uint64_t points = 0;
 
         while (attempt(operations[i].run, points + 1, &leaked)) {

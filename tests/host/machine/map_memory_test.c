@@ -37,10 +37,9 @@ static void md_9_a_hole_fails_the_whole(void **state)
     const uint64_t at = new_pages(owner, 4, RW);
     IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionOutIn, owner);
     const uint64_t pins = sim_balance().pins;
-    unsigned hole;
 
     (void)state;
-    for (hole = 3; hole > 0; hole--) {
+    for (unsigned hole = 3; hole > 0; hole--) {
         remove_pages(owner, at + hole * PAGE_SIZE, 1);
         assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnCannotWire);
         assert_int_equal(sim_balance().pins, pins);
@@ -54,7 +53,6 @@ static void md_12_no_foreign_bytes(void **state)
     const uint64_t secret = new_pages(other, 4, RW), at = new_pages(owner, 4, RW);
     IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionIn, owner);
     IOMemoryMap *map = map_all(memory, other, kIOMapReadOnly);
-    uint64_t i;
 
     (void)state;
     fill(other, secret, 4 * PAGE_SIZE, 77);
@@ -68,7 +66,7 @@ static void md_12_no_foreign_bytes(void **state)
     assert_int_equal(load(owner, at), 'd');
     assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
     assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 5), 'e');
-    for (i = 6; i < 4 * PAGE_SIZE; i++) {
+    for (uint64_t i = 6; i < 4 * PAGE_SIZE; i++) {
         assert_int_equal(load(owner, at + i), 0);
     }
     OSObject_release(map);
@@ -248,10 +246,9 @@ static void md_28_refusals(void **state)
     IOMemoryDescriptor *device = describe(DEVICE, 10, kIODirectionOutIn, TASK_NULL);
     static const IOOptionBits bad[] = {0, 5, 15, 0x13, 0x1003, 0x4003, 0x803, 0x80000003};
     IOOptionBits former = 99;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, bad[i], &former),
                          kIOReturnBadArgument);
     }
@@ -320,10 +317,9 @@ static void md_29_page_counts(void **state)
     IOMemoryDescriptor *device = describe(DEVICE, 10, kIODirectionOutIn, TASK_NULL);
     IOMemoryDescriptor *absent = describe(at + 64 * PAGE_SIZE, 10, kIODirectionOutIn, owner);
     IOByteCount count = 99;
-    int notes;
 
     (void)state;
-    for (notes = 0; notes < 2; notes++) {
+    for (int notes = 0; notes < 2; notes++) {
         sim_set_notes_stores(notes != 0);
         expect_counts(memory, notes ? 2 : 0, notes ? 1 : 0);
         load(owner, at);

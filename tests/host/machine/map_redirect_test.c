@@ -312,7 +312,6 @@ static void mm_7_pins_of_a_range(void **state)
     IOMemoryMap *map = map_all(memory, other, 0),
                 *constant = map_all(memory, other, kIOMapReadOnly);
     const unsigned both = VM_PROT_READ | VM_PROT_WRITE;
-    unsigned i;
 
     (void)state;
     assert_int_equal(IOMemoryMap_wireRange(map, both, PAGE_SIZE - 100, 1), kIOReturnSuccess);
@@ -337,7 +336,7 @@ static void mm_7_pins_of_a_range(void **state)
     assert_int_equal(IOMemoryMap_wireRange(constant, VM_PROT_READ, 0, 1), kIOReturnSuccess);
     assert_int_equal(pins_at(owner, at), 1);
     OSObject_release(constant); /* gives back what is left */
-    for (i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(pins_at(owner, at + i * PAGE_SIZE), 0);
     }
     assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);

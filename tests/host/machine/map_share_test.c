@@ -92,10 +92,9 @@ static void md_21_what_does_not_fit_is_not_shared(void **state)
                                           kIOMapWriteThruCache, kIOMapUnique};
     IOMemoryMap *map = map_all(memory, other, 0);
     IOMemoryMap *another;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
+    for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
         another = map_all(memory, other, unlike[i]);
         assert_ptr_not_equal(another, map);
         assert_null(another->superMap);

@@ -162,8 +162,9 @@ static enum mmu_memory mode(uint8_t *page)
 
 static void expect_modes(uint8_t *block, const enum mmu_memory modes[4])
 {
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(mode(block + i * PAGE_SIZE), modes[i]);
+    }
 }
 
 static IOReturn set_mode(uint8_t *address, uint64_t length, IOOptionBits to)
@@ -179,9 +180,10 @@ static void al_12_a_round_trip_keeps_the_data(void **state)
     uint8_t byte;
 
     (void)state;
-    for (unsigned i = 0; i < 4 * PAGE_SIZE; i += 64)
+    for (unsigned i = 0; i < 4 * PAGE_SIZE; i += 64) {
         assert_int_equal(sim_store(kernel_map, (vaddr_t)block + i, (uint8_t)(i / 64)),
                          KERN_SUCCESS);
+    }
     assert_int_equal(set_mode(block + PAGE_SIZE, 2 * PAGE_SIZE, kIOInhibitCache), kIOReturnSuccess);
     assert_int_equal(sim_cache.flushed, 2 * PAGE_SIZE / SIM_CACHE_LINE);
     expect_modes(block, changed);
@@ -242,8 +244,9 @@ static unsigned take_low(paddr_t *blocks, uint8_t *orders)
         const struct page_request request = {
             .count = (size_t)1 << order, .highest = FOUR_GIB - 1, .owner = PAGE_OWNER_IMAGE};
 
-        while (page_alloc_run(&request, &blocks[count]) == KERN_SUCCESS)
+        while (page_alloc_run(&request, &blocks[count]) == KERN_SUCCESS) {
             orders[count++] = (uint8_t)order;
+        }
     }
     return count;
 }
@@ -273,12 +276,14 @@ static void al_6_with_its_address_asked_for_it_lies_below_4_gib(void **state)
         assert_int_equal(physical, 0);
         block = IOMallocContiguous(sizes[i], 0, NULL); /* there is room above */
         assert_non_null(block);
-        if (sizes[i] >= PAGE_SIZE)
+        if (sizes[i] >= PAGE_SIZE) {
             assert_true(virt_to_phys(block).value >= FOUR_GIB);
+        }
         IOFreeContiguous(block, sizes[i]);
     }
-    while (count-- > 0)
+    while (count-- > 0) {
         assert_int_equal(page_free_run(blocks[count], (size_t)1 << orders[count]), KERN_SUCCESS);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)

@@ -35,8 +35,9 @@ void sim_machine_start(uint64_t ram_bytes)
     const struct page_range bank = {SIM_RAM_BASE, ram_bytes};
 
     sim_ram_attach(&bank, 1);
-    if (!page_setup(&bank, 1, NULL, 0))
+    if (!page_setup(&bank, 1, NULL, 0)) {
         abort();
+    }
     machine.memory[0] = (struct devicetree_range){paddr(bank.base), bank.size};
     machine.memory_count = 1;
     sim_tlb_reset();
@@ -64,22 +65,25 @@ static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint
 {
     struct mmu_space *space = vm_map_space(map);
 
-    if (map != kernel_map)
+    if (map != kernel_map) {
         mmu_space_activate(space);
+    }
     for (int tries = 0; tries < 4; tries++) {
         struct mmu_translation to;
         kern_return_t status;
 
-        if (sim_tlb_access(va, &to) && to.attributes.access & access) {
-            if (access & MMU_WRITE && to.attributes.access & MMU_CLEAN)
+        if (sim_tlb_access(va, &to) && (to.attributes.access & access) != 0) {
+            if ((access & MMU_WRITE) != 0 && (to.attributes.access & MMU_CLEAN) != 0) {
                 note_store(space, va);
+            }
             *byte = (uint8_t *)phys_to_virt(to.pa) + (va & PAGE_MASK);
             return KERN_SUCCESS;
         }
         sim_faults++;
         status = vm_fault(map, va, access);
-        if (status != KERN_SUCCESS)
+        if (status != KERN_SUCCESS) {
             return status;
+        }
     }
     abort(); /* resolved again and again: a hang on the target */
 }
@@ -89,8 +93,9 @@ kern_return_t sim_load(struct vm_map *map, vaddr_t va, uint8_t *byte)
     uint8_t *at;
     kern_return_t status = reach(map, va, MMU_READ, &at);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         *byte = *at;
+    }
     return status;
 }
 
@@ -99,8 +104,9 @@ kern_return_t sim_store(struct vm_map *map, vaddr_t va, uint8_t byte)
     uint8_t *at;
     kern_return_t status = reach(map, va, MMU_WRITE, &at);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         *at = byte;
+    }
     return status;
 }
 

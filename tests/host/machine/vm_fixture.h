@@ -45,8 +45,9 @@ static inline int start(void **state)
 {
     (void)state;
     before = sim_balance();
-    if (task_create(&task) != KERN_SUCCESS)
+    if (task_create(&task) != KERN_SUCCESS) {
         return -1;
+    }
     map = task_map(task);
     return 0;
 }
@@ -56,8 +57,9 @@ static inline int stop(void **state)
     struct sim_balance after;
 
     (void)state;
-    if (task)
+    if (task != NULL) {
         task_release(task);
+    }
     task = NULL;
     after = sim_balance();
     sim_set_notes_stores(false);

@@ -20,8 +20,9 @@ static kern_return_t create_task(void)
     struct task *other;
     kern_return_t status = task_create(&other);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         task_release(other);
+    }
     return status;
 }
 
@@ -30,8 +31,9 @@ static kern_return_t create_child(void)
     struct task *child;
     kern_return_t status = task_create_child(task, &child);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         task_release(child);
+    }
     return status;
 }
 
@@ -40,8 +42,9 @@ static kern_return_t create_object(void)
     struct vm_object *object;
     kern_return_t status = vm_object_create(5000, &object);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         vm_object_release(object);
+    }
     return status;
 }
 
@@ -50,8 +53,9 @@ static kern_return_t copy_object(void)
     struct vm_object *copy;
     kern_return_t status = vm_object_copy(shared, 0, PAGES, &copy);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         vm_object_release(copy);
+    }
     return status;
 }
 
@@ -61,8 +65,9 @@ static kern_return_t enter_with(unsigned flags)
     vaddr_t where = 1ul << 40;
     kern_return_t status = vm_map_enter(map, &where, PAGES * PAGE_SIZE, 0, &range, flags);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         assert_int_equal(vm_map_remove(map, where, PAGES * PAGE_SIZE), KERN_SUCCESS);
+    }
     return status;
 }
 
@@ -81,8 +86,9 @@ static kern_return_t wire(void)
     paddr_t pages[PAGES];
     kern_return_t status = vm_map_wire(map, at, PAGES, VM_WIRE_WRITE, pages);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         vm_unwire(pages, PAGES);
+    }
     return status;
 }
 
@@ -90,8 +96,9 @@ static kern_return_t protect_middle(void)
 {
     kern_return_t status = vm_map_protect(map, at + PAGE_SIZE, PAGE_SIZE, MMU_READ);
 
-    if (status == KERN_SUCCESS)
+    if (status == KERN_SUCCESS) {
         assert_int_equal(vm_map_protect(map, at, PAGES * PAGE_SIZE, RW), KERN_SUCCESS);
+    }
     return status;
 }
 
@@ -155,10 +162,11 @@ static bool attempt(operation_t *run, uint64_t nth, uint64_t *leaked)
     inject_begin(nth);
     status = run();
     inject_end(&report);
-    if (report.failed)
+    if (report.failed) {
         assert_true(is_shortage(status) || status == KERN_SUCCESS);
-    else
+    } else {
         assert_int_equal(status, KERN_SUCCESS);
+    }
     if (status != KERN_SUCCESS) {
         assert_int_equal(load(at), 42);
         assert_int_equal(run(), KERN_SUCCESS); /* and with memory it works */
@@ -177,8 +185,9 @@ static void nothing_leaks_whichever_request_fails(void **state)
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         uint64_t points = 0;
 
-        while (attempt(operations[i].run, points + 1, &leaked))
+        while (attempt(operations[i].run, points + 1, &leaked)) {
             points++;
+        }
         print_message("%s: %llu points failed, %llu leaked\n", operations[i].name,
                       (unsigned long long)points, (unsigned long long)leaked);
         assert_true(points > 0);

@@ -20,8 +20,9 @@ static void wiring_is_all_or_nothing(void **state)
     page_get_stats(&stats);
     assert_int_equal(stats.pins, before.pins);
     assert_int_equal(vm_map_wire(map, at, 5, 0, pages), KERN_SUCCESS);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(page_pin_count(pages[i]), 1);
+    }
     vm_unwire(pages, 5);
     vm_object_release(object);
 }
@@ -96,8 +97,9 @@ static void overwriting_replaces_exactly_its_interval(void **state)
     vaddr_t middle = at + 2 * PAGE_SIZE;
 
     (void)state;
-    for (int i = 0; i < 6; i++)
+    for (int i = 0; i < 6; i++) {
         store(at + (vaddr_t)i * PAGE_SIZE, (uint8_t)(i + 1));
+    }
     assert_int_equal(vm_map_enter(map, &middle, 2 * PAGE_SIZE, 0, &range, VM_ENTER_OVERWRITE),
                      KERN_SUCCESS);
     assert_int_equal(load(at + PAGE_SIZE), 2);
@@ -174,8 +176,9 @@ static void copying_stops_at_a_bad_address(void **state)
     uint64_t done;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(data); i++)
+    for (size_t i = 0; i < sizeof(data); i++) {
         data[i] = (uint8_t)(i * 7);
+    }
     assert_int_equal(vm_map_write(map, at + 100, data, sizeof(data), &done), KERN_INVALID_ADDRESS);
     assert_int_equal(done, 2 * PAGE_SIZE - 100);
     assert_int_equal(vm_map_read(map, at + 100, back, done, &done), KERN_SUCCESS);
@@ -233,8 +236,9 @@ static void a_child_inherits_range_by_range(void **state)
     }
     assert_int_equal(vm_map_enter(map, &guarded, PAGE_SIZE, 0, &guard, 0), KERN_SUCCESS);
     assert_int_equal(task_create_child(task, &child), KERN_SUCCESS);
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3; i++) {
         store(at[i], (uint8_t)(i + 11));
+    }
     assert_int_equal(sim_load(task_map(child), at[0], &byte), KERN_SUCCESS);
     assert_int_equal(byte, 11);
     assert_int_equal(sim_load(task_map(child), at[1], &byte), KERN_SUCCESS);

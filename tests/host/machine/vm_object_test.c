@@ -12,11 +12,13 @@ static void pages_appear_when_touched(void **state)
         vaddr_t at = enter(object, 4, RW);
 
         assert_int_equal(resident(object), 0);
-        for (uint64_t i = 0; i < PAGE_SIZE; i += 64)
+        for (uint64_t i = 0; i < PAGE_SIZE; i += 64) {
             assert_int_equal(load(at + 2 * PAGE_SIZE + i), 0);
+        }
         assert_int_equal(resident(object), 1);
-        for (uint64_t i = 0; i < 4 * PAGE_SIZE; i += 64)
+        for (uint64_t i = 0; i < 4 * PAGE_SIZE; i += 64) {
             store(at + i, 0xee);
+        }
         assert_int_equal(resident(object), 4);
         assert_int_equal(vm_map_remove(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
         vm_object_release(object);
@@ -103,8 +105,9 @@ static void dirty_pages_are_those_written(void **state)
     uint64_t faults;
 
     (void)state;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         load(at + (vaddr_t)i * PAGE_SIZE);
+    }
     assert_int_equal(resident(object), 4);
     assert_int_equal(dirty(object), 0);
     faults = sim_faults;
@@ -154,13 +157,15 @@ static void volatile_memory_goes_in_order(void **state)
     (void)state;
     for (int i = 0; i < 5; i++) {
         assert_int_equal(vm_purge_reclaim(1), 1);
-        for (int j = 0; j < 5; j++)
+        for (int j = 0; j < 5; j++) {
             assert_int_equal(vm_object_get_purge(expected[j]),
                              j <= i ? VM_PURGE_EMPTY : VM_PURGE_VOLATILE);
+        }
     }
     assert_int_equal(vm_purge_reclaim(1), 0);
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         vm_object_release(expected[i]);
+    }
 }
 
 static void purging_spares_pinned_pages_and_empties_the_rest(void **state)
@@ -207,13 +212,15 @@ static void shortage_reclaims_volatile_memory(void **state)
     (void)state;
     vm_object_allow_purge(give);
     store(kept, 11);
-    for (uint64_t i = 0; i < pages; i++)
+    for (uint64_t i = 0; i < pages; i++) {
         store(given + i * PAGE_SIZE, 1);
+    }
     vm_object_set_purge(give, VM_PURGE_VOLATILE, plain, &former);
     want = object_of(pages);
     at = enter(want, pages, RW);
-    for (uint64_t i = 0; i < pages; i++)
+    for (uint64_t i = 0; i < pages; i++) {
         store(at + i * PAGE_SIZE, 2);
+    }
     assert_int_equal(vm_object_get_purge(give), VM_PURGE_EMPTY);
     assert_int_equal(load(kept), 11);
     vm_object_release(keep);
@@ -249,8 +256,9 @@ static void populated_objects_keep_their_pages(void **state)
         assert_int_equal(load(at + i * PAGE_SIZE + 99), 0);
         store(at + i * PAGE_SIZE, 5);
     }
-    for (uint64_t i = 0; i < 5; i++)
+    for (uint64_t i = 0; i < 5; i++) {
         assert_true(page_of(other, i) < limit);
+    }
     assert_int_equal(vm_object_copy(one, 0, 7, &copy), KERN_SUCCESS);
     assert_int_not_equal(page_of(copy, 0), first);
     store(at, 6);

@@ -8,9 +8,8 @@ static uint8_t bytes[TRANSFER_MAX], expected[TRANSFER_MAX];
 static void fill_bytes(uint64_t length)
 {
     const uint64_t seed = below(256);
-    uint64_t i;
 
-    for (i = 0; i < length; i++) {
+    for (uint64_t i = 0; i < length; i++) {
         bytes[i] = (uint8_t)(seed + i * 7);
     }
 }
@@ -39,13 +38,12 @@ static void load_and_compare(task_t task, uint64_t address, const uint8_t *wante
 {
     const uint8_t *direct = directly(task, address);
     vm_map_t map = task_map(task);
-    uint64_t i;
 
     if (direct != NULL) {
         assert_memory_equal(direct, wanted, length);
         return;
     }
-    for (i = 0; i < length; i++) {
+    for (uint64_t i = 0; i < length; i++) {
         uint8_t byte;
 
         if (sim_load(map, address + i, &byte) != KERN_SUCCESS || byte != wanted[i]) {
@@ -58,13 +56,12 @@ static void store_all(task_t task, uint64_t address, uint64_t length)
 {
     uint8_t *direct = directly(task, address);
     vm_map_t map = task_map(task);
-    uint64_t i;
 
     if (direct != NULL) {
         memcpy(direct, bytes, length);
         return;
     }
-    for (i = 0; i < length; i++) {
+    for (uint64_t i = 0; i < length; i++) {
         if (sim_store(map, address + i, bytes[i]) != KERN_SUCCESS) {
             store(task, address + i, bytes[i]); /* says why not */
         }
@@ -104,9 +101,8 @@ void step_through_map(void)
 
 static bool is_for_reading(const struct view *slice)
 {
-    unsigned i;
 
-    for (i = 0; i < slice->count; i++) {
+    for (unsigned i = 0; i < slice->count; i++) {
         if (slice->extents[i].leaf->for_reading) {
             return true;
         }
@@ -207,9 +203,8 @@ void check_store(const struct store *store)
 static struct store *any_shown_store(void)
 {
     const unsigned start = (unsigned)below(STORES_MAX);
-    unsigned i;
 
-    for (i = 0; i < STORES_MAX; i++) {
+    for (unsigned i = 0; i < STORES_MAX; i++) {
         struct store *store = &world.stores[(start + i) % STORES_MAX];
 
         if (store->users != 0 && store->task != NULL) {
@@ -236,14 +231,13 @@ void step_through_owner(void)
 
 void world_check(void)
 {
-    unsigned i;
 
-    for (i = 0; i < STORES_MAX; i++) {
+    for (unsigned i = 0; i < STORES_MAX; i++) {
         if (world.stores[i].users != 0 && world.stores[i].task != NULL) {
             check_store(&world.stores[i]);
         }
     }
-    for (i = 0; i < MAPPINGS_MAX; i++) {
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         const struct mapping *mapping = &world.mappings[i];
         uint64_t offset = 0;
 

@@ -48,9 +48,8 @@ void store_release(struct store *store)
 
 void store_discard(struct store *store)
 {
-    uint64_t page;
 
-    for (page = 0; page < store->pages; page++) {
+    for (uint64_t page = 0; page < store->pages; page++) {
         if (store->pins[page] == 0) {
             memset(&store->bytes[ptoa(page)], 0, PAGE_SIZE);
         }
@@ -72,9 +71,8 @@ bool view_add(struct view *view, const struct extent *extent)
 
 bool view_append(struct view *view, const struct view *other)
 {
-    unsigned i;
 
-    for (i = 0; i < other->count; i++) {
+    for (unsigned i = 0; i < other->count; i++) {
         if (!view_add(view, &other->extents[i])) {
             return false;
         }
@@ -107,18 +105,16 @@ void view_slice(const struct view *view, uint64_t offset, uint64_t length, struc
 
 void view_retain(const struct view *view)
 {
-    unsigned i;
 
-    for (i = 0; i < view->count; i++) {
+    for (unsigned i = 0; i < view->count; i++) {
         store_retain(view->extents[i].store);
     }
 }
 
 void view_release(const struct view *view)
 {
-    unsigned i;
 
-    for (i = 0; i < view->count; i++) {
+    for (unsigned i = 0; i < view->count; i++) {
         store_release(view->extents[i].store);
     }
 }
@@ -127,10 +123,9 @@ void view_load(const struct view *view, uint64_t offset, void *bytes, uint64_t l
 {
     struct view slice;
     uint8_t *to = bytes;
-    unsigned i;
 
     view_slice(view, offset, length, &slice);
-    for (i = 0; i < slice.count; i++) {
+    for (unsigned i = 0; i < slice.count; i++) {
         const struct extent *extent = &slice.extents[i];
 
         memcpy(to, &extent->store->bytes[extent->offset], extent->length);
@@ -142,10 +137,9 @@ void view_store(const struct view *view, uint64_t offset, const void *bytes, uin
 {
     struct view slice;
     const uint8_t *from = bytes;
-    unsigned i;
 
     view_slice(view, offset, length, &slice);
-    for (i = 0; i < slice.count; i++) {
+    for (unsigned i = 0; i < slice.count; i++) {
         const struct extent *extent = &slice.extents[i];
 
         memcpy(&extent->store->bytes[extent->offset], from, extent->length);
@@ -156,9 +150,8 @@ void view_store(const struct view *view, uint64_t offset, const void *bytes, uin
 /* Where two pieces meet inside a page, it must be the same page. */
 bool view_is_mappable(const struct view *view)
 {
-    unsigned i;
 
-    for (i = 1; i < view->count; i++) {
+    for (unsigned i = 1; i < view->count; i++) {
         const struct extent *before = &view->extents[i - 1], *after = &view->extents[i];
         const uint64_t end = before->offset + before->length;
 

@@ -55,13 +55,12 @@ static void add_linear_store(void)
 
 void world_create(void)
 {
-    unsigned i;
 
     memset(spaces, 0, sizeof(spaces));
     spaces[0].task = owner;
     spaces[1].task = other;
     spaces[2].task = kernel_task;
-    for (i = 0; i < 4; i++) {
+    for (unsigned i = 0; i < 4; i++) {
         add_task_store(0, i >= 2);
     }
     add_task_store(1, true);
@@ -75,10 +74,9 @@ void world_create(void)
 
 void world_release(void)
 {
-    unsigned space, i;
 
-    for (space = 0; space < SPACES; space++) {
-        for (i = 0; i < spaces[space].count; i++) {
+    for (unsigned space = 0; space < SPACES; space++) {
+        for (unsigned i = 0; i < spaces[space].count; i++) {
             struct store *store = spaces[space].stores[i];
 
             if (store->probe != NULL) {
@@ -314,9 +312,8 @@ static void make_window(struct memory *memory)
 static void make_chain(struct memory *memory)
 {
     IOMemoryDescriptor *parts[PARTS_MAX];
-    unsigned tries;
 
-    for (tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
+    for (unsigned tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
         struct memory *part = any_part(memory);
 
         if (part != NULL && add_window(memory, part, 0, part->view.length)) {
@@ -333,10 +330,9 @@ static void make_interleaved(struct memory *memory)
 {
     IOInterleavedMemoryDescriptor *descriptor =
         IOInterleavedMemoryDescriptor_withCapacity(PARTS_MAX, kIODirectionOutIn);
-    unsigned tries;
 
     expect_done(descriptor);
-    for (tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
+    for (unsigned tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
         struct memory *part = any_part(memory);
         uint64_t offset, length;
 

@@ -9,9 +9,8 @@
 struct mapping *mapping_any(bool mapped, bool unique)
 {
     const unsigned start = (unsigned)below(MAPPINGS_MAX);
-    unsigned i;
 
-    for (i = 0; i < MAPPINGS_MAX; i++) {
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[(start + i) % MAPPINGS_MAX];
 
         if (mapping->map != NULL && (!mapped || mapping->address != 0) &&
@@ -24,9 +23,8 @@ struct mapping *mapping_any(bool mapped, bool unique)
 
 static struct mapping *free_mapping(void)
 {
-    unsigned i;
 
-    for (i = 0; i < MAPPINGS_MAX; i++) {
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         if (world.mappings[i].map == NULL) {
             return &world.mappings[i];
         }
@@ -44,9 +42,8 @@ struct request {
 
 static bool slot_is_taken(task_t task, uint64_t address)
 {
-    unsigned i;
 
-    for (i = 0; i < MAPPINGS_MAX; i++) {
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         const struct mapping *mapping = &world.mappings[i];
 
         if (mapping->map != NULL && mapping->task == task && mapping->address >= address &&
@@ -107,9 +104,8 @@ static bool make_request(struct request *request)
 
 static bool is_scattered(const struct view *slice)
 {
-    unsigned i;
 
-    for (i = 1; i < slice->count; i++) {
+    for (unsigned i = 1; i < slice->count; i++) {
         const struct extent *before = &slice->extents[i - 1], *after = &slice->extents[i];
 
         if (before->store->address + before->offset + before->length !=
@@ -227,14 +223,13 @@ void step_unmap(void)
 {
     struct mapping *one = mapping_any(false, false);
     const struct mapping before = one != NULL ? *one : (struct mapping){.map = NULL};
-    unsigned i;
 
     if (one == NULL) {
         return;
     }
     assert_int_equal(IOMemoryMap_unmap(one->map), kIOReturnSuccess);
     assert_int_equal(IOMemoryMap_getLength(one->map), one->view.length);
-    for (i = 0; i < MAPPINGS_MAX; i++) {
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[i];
 
         if (mapping->map == before.map && before.map != NULL) {

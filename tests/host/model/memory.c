@@ -4,9 +4,8 @@
 
 struct memory *memory_new(enum memory_kind kind)
 {
-    unsigned i;
 
-    for (i = 0; i < MEMORIES_MAX; i++) {
+    for (unsigned i = 0; i < MEMORIES_MAX; i++) {
         if (world.memories[i].refs == 0) {
             world.memories[i] = (struct memory){.kind = kind, .refs = 1, .held = true};
             return &world.memories[i];
@@ -22,14 +21,12 @@ void memory_retain(struct memory *memory)
 
 static void pin(const struct memory *leaf, int by)
 {
-    unsigned i;
 
-    for (i = 0; i < leaf->view.count; i++) {
+    for (unsigned i = 0; i < leaf->view.count; i++) {
         const struct extent *extent = &leaf->view.extents[i];
         const uint64_t last = extent->offset + extent->length - 1;
-        uint64_t page;
 
-        for (page = atop(extent->offset); page <= atop(last); page++) {
+        for (uint64_t page = atop(extent->offset); page <= atop(last); page++) {
             extent->store->pins[page] += by;
         }
     }
@@ -38,13 +35,12 @@ static void pin(const struct memory *leaf, int by)
 /* The last release of the real descriptor undoes its prepares. */
 static void memory_free(struct memory *memory)
 {
-    unsigned i;
 
     memory->own_prepares = 0;
     while (memory->prepares != 0) {
         memory_complete(memory);
     }
-    for (i = 0; i < memory->part_count; i++) {
+    for (unsigned i = 0; i < memory->part_count; i++) {
         memory_release(memory->parts[i]);
     }
     view_release(&memory->view);
@@ -76,9 +72,8 @@ void memory_let_go(struct memory *memory)
 struct memory *memory_any(void)
 {
     const unsigned start = (unsigned)below(MEMORIES_MAX);
-    unsigned i;
 
-    for (i = 0; i < MEMORIES_MAX; i++) {
+    for (unsigned i = 0; i < MEMORIES_MAX; i++) {
         struct memory *memory = &world.memories[(start + i) % MEMORIES_MAX];
 
         if (memory->refs != 0 && memory->held) {
@@ -91,9 +86,8 @@ struct memory *memory_any(void)
 uint64_t view_prepared(const struct view *view)
 {
     uint64_t length = 0;
-    unsigned i;
 
-    for (i = 0; i < view->count; i++) {
+    for (unsigned i = 0; i < view->count; i++) {
         const struct memory *leaf = view->extents[i].leaf;
 
         if (!leaf->physical && leaf->prepares == 0) {
@@ -123,13 +117,12 @@ static IOReturn prepare_leaf(struct memory *leaf, IODirection direction)
 IOReturn memory_prepare(struct memory *memory, IODirection direction)
 {
     IOReturn status = kIOReturnSuccess;
-    unsigned i;
 
     direction = direction == kIODirectionNone ? kIODirectionOutIn : direction;
     if (memory->kind == LEAF) {
         return prepare_leaf(memory, direction);
     }
-    for (i = 0; i < memory->part_count; i++) {
+    for (unsigned i = 0; i < memory->part_count; i++) {
         status = memory_prepare(memory->parts[i], direction);
         if (status != kIOReturnSuccess) {
             while (i-- > 0) {
@@ -145,7 +138,6 @@ IOReturn memory_prepare(struct memory *memory, IODirection direction)
 IOReturn memory_complete(struct memory *memory)
 {
     IOReturn status = kIOReturnSuccess;
-    unsigned i;
 
     if (memory->physical) {
         return kIOReturnSuccess;
@@ -153,7 +145,7 @@ IOReturn memory_complete(struct memory *memory)
     if (memory->prepares == memory->own_prepares) {
         return kIOReturnNotReady;
     }
-    for (i = 0; i < memory->part_count; i++) {
+    for (unsigned i = 0; i < memory->part_count; i++) {
         const IOReturn part = memory_complete(memory->parts[i]);
 
         status = part != kIOReturnSuccess ? part : status;
@@ -176,9 +168,8 @@ struct memory *memory_behind_windows(struct memory *memory)
 
 bool memory_has_unfrozen(const struct view *slice)
 {
-    unsigned i;
 
-    for (i = 0; i < slice->count; i++) {
+    for (unsigned i = 0; i < slice->count; i++) {
         if (slice->extents[i].leaf->copies_on_write && slice->extents[i].leaf->image == NULL) {
             return true;
         }
@@ -197,9 +188,8 @@ static void freeze(struct memory *leaf)
 
 void memory_freeze(const struct view *slice)
 {
-    unsigned i;
 
-    for (i = 0; i < slice->count; i++) {
+    for (unsigned i = 0; i < slice->count; i++) {
         struct memory *leaf = slice->extents[i].leaf;
 
         if (leaf->copies_on_write && leaf->image == NULL) {
@@ -210,10 +200,9 @@ void memory_freeze(const struct view *slice)
 
 void memory_shown(const struct view *slice, struct view *shown)
 {
-    unsigned i;
 
     *shown = *slice;
-    for (i = 0; i < shown->count; i++) {
+    for (unsigned i = 0; i < shown->count; i++) {
         struct extent *extent = &shown->extents[i];
         const struct memory *leaf = extent->leaf;
 

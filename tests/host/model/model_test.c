@@ -88,7 +88,6 @@ static void release_all(void)
     unsigned used;
 
     do {
-        unsigned i;
 
         if (one_in(40) && owner != NULL) {
             task_release(owner);
@@ -100,10 +99,10 @@ static void release_all(void)
             step_release_memory();
         }
         used = 0;
-        for (i = 0; i < MAPPINGS_MAX; i++) {
+        for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
             used += world.mappings[i].map != NULL;
         }
-        for (i = 0; i < MEMORIES_MAX; i++) {
+        for (unsigned i = 0; i < MEMORIES_MAX; i++) {
             used += world.memories[i].refs != 0;
         }
     } while (used != 0);
@@ -112,7 +111,6 @@ static void release_all(void)
 
 static void run_sequence(uint64_t seed, uint64_t operations)
 {
-    unsigned i;
 
     sequence.seed = seed;
     sequence.running = true;
@@ -126,7 +124,7 @@ static void run_sequence(uint64_t seed, uint64_t operations)
     }
     world_check();
     release_all();
-    for (i = 0; i < STORES_MAX; i++) {
+    for (unsigned i = 0; i < STORES_MAX; i++) {
         assert_int_equal(world.stores[i].users, 0);
     }
     assert_int_equal(map_stop(NULL), 0); /* as it was before */

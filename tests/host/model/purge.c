@@ -11,16 +11,15 @@ struct concerned {
 
 static void collect(struct memory *memory, struct concerned *all)
 {
-    unsigned i;
 
     if (memory->view.length == 0 || memory->copies_on_write || all->count > EXTENTS_MAX) {
         all->unclear = true; /* an empty one has no memory, an image is another one */
         return;
     }
-    for (i = 0; i < memory->part_count; i++) {
+    for (unsigned i = 0; i < memory->part_count; i++) {
         collect(memory->parts[i], all);
     }
-    for (i = 0; memory->kind == LEAF && i < memory->view.count; i++) {
+    for (unsigned i = 0; memory->kind == LEAF && i < memory->view.count; i++) {
         struct store *store = memory->view.extents[i].store;
 
         if (all->count == EXTENTS_MAX * PARTS_MAX) {
@@ -35,9 +34,8 @@ static void collect(struct memory *memory, struct concerned *all)
 static IOOptionBits former_state(const struct concerned *all)
 {
     IOOptionBits state = kIOMemoryPurgeableNonVolatile;
-    unsigned i;
 
-    for (i = 0; i < all->count; i++) {
+    for (unsigned i = 0; i < all->count; i++) {
         state = all->stores[i]->purge > state ? all->stores[i]->purge : state;
     }
     return state;
@@ -63,7 +61,6 @@ void step_purge(void)
     struct memory *memory = memory_any();
     struct concerned all = {.count = 0};
     IOReturn status;
-    unsigned i;
 
     if (memory == NULL) {
         return;
@@ -85,7 +82,7 @@ void step_purge(void)
     }
     assert_int_equal(status, kIOReturnSuccess);
     assert_int_equal(former, former_state(&all));
-    for (i = 0; i < all.count && state != kIOMemoryPurgeableKeepCurrent; i++) {
+    for (unsigned i = 0; i < all.count && state != kIOMemoryPurgeableKeepCurrent; i++) {
         change(all.stores[i], state);
     }
 }
@@ -94,10 +91,9 @@ void step_purge(void)
 void step_reclaim(void)
 {
     static const uint64_t wanted[] = {1, 3, 1000};
-    unsigned i;
 
     vm_purge_reclaim(wanted[below(3)]);
-    for (i = 0; i < STORES_MAX; i++) {
+    for (unsigned i = 0; i < STORES_MAX; i++) {
         struct store *store = &world.stores[i];
         IOOptionBits state;
 

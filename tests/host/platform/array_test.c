@@ -38,15 +38,14 @@ static void om_11_an_array_retains_and_releases_its_members(void **state)
 {
     OSArray *array = OSArray_withCapacity(2);
     OSObject *member = probe();
-    unsigned i;
 
     (void)state;
-    for (i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < MEMBERS; i++) {
         assert_true(OSArray_setObject(array, member));
         assert_int_equal(OSArray_getCount(array), i + 1);
         assert_int_equal(OSObject_getRetainCount(member), i + 2);
     }
-    for (i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < MEMBERS; i++) {
         assert_ptr_equal(OSArray_getObject(array, i), member);
     }
     assert_int_equal(OSObject_getRetainCount(member), MEMBERS + 1); /* get borrows */
@@ -60,15 +59,14 @@ static void om_11_members_keep_their_order(void **state)
 {
     OSArray *array = OSArray_withCapacity(0);
     OSObject *members[MEMBERS];
-    unsigned i;
 
     (void)state;
-    for (i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < MEMBERS; i++) {
         members[i] = probe();
         assert_true(OSArray_setObject(array, members[i]));
         OSObject_release(members[i]);
     }
-    for (i = 0; i < MEMBERS; i++) {
+    for (unsigned i = 0; i < MEMBERS; i++) {
         assert_ptr_equal(OSArray_getObject(array, i), members[i]);
     }
     OSObject_release(array);

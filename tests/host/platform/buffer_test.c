@@ -24,9 +24,8 @@ static uint8_t *bytes_of(IOBufferMemoryDescriptor *buffer)
 
 static bool all_zero(const uint8_t *bytes, size_t count)
 {
-    size_t i;
 
-    for (i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (bytes[i] != 0) {
             return false;
         }
@@ -55,13 +54,12 @@ static void expect_fresh(IOBufferMemoryDescriptor *buffer, uint64_t capacity, IO
 static void soil_memory(void)
 {
     static void *areas[8];
-    size_t i;
 
-    for (i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         areas[i] = host_scatter(1500);
         memset(areas[i], 0xdb, ptoa(1500));
     }
-    for (i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         host_unscatter(areas[i]);
     }
 }
@@ -69,11 +67,10 @@ static void soil_memory(void)
 static void bm_1_factories(void **state)
 {
     static const uint64_t capacities[] = {1, 100, 4095, 4096, 4097, 100000};
-    size_t i;
 
     (void)state;
     soil_memory();
-    for (i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++) {
         const uint64_t capacity = capacities[i];
         const uint64_t log = 64 - (uint64_t)__builtin_clzll(capacity * 2 - 1) - 1;
         IOBufferMemoryDescriptor *all[] = {
@@ -88,15 +85,14 @@ static void bm_1_factories(void **state)
             IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, capacity, 0),
         };
         const uint64_t alignments[] = {1, 1ull << log, 64, PAGE_SIZE, 0x2000, 128, 1};
-        size_t k;
 
-        for (k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
             expect_fresh(all[k], capacity, kIODirectionOutIn, alignments[k]);
         }
-        for (k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
             memset(bytes_of(all[k]), (int)k, capacity);
         }
-        for (k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
+        for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
             assert_int_equal(bytes_of(all[k])[0], k);
             assert_int_equal(bytes_of(all[k])[capacity - 1], k);
             OSObject_release(all[k]);
@@ -108,10 +104,9 @@ static void bm_1_with_bytes(void **state)
 {
     static uint8_t bytes[5000];
     IOBufferMemoryDescriptor *buffer;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(bytes); i++) {
+    for (size_t i = 0; i < sizeof(bytes); i++) {
         bytes[i] = (uint8_t)(i * 13);
     }
     buffer = IOBufferMemoryDescriptor_withBytes(bytes, sizeof(bytes), kIODirectionOut, true);
@@ -138,12 +133,11 @@ static void expect_refusal(task_t task, IOOptionBits options, uint64_t capacity,
 static void bm_2_bad_capacities(void **state)
 {
     static const uint64_t huge[] = {UINT64_MAX, -PAGE_SIZE, -PAGE_SIZE + 1};
-    size_t i;
 
     (void)state;
     expect_refusal(kernel_task, kIODirectionIn, 0, 1, 0, kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn, 0, 1, 0xfffff000, kIOReturnBadArgument);
-    for (i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         expect_refusal(kernel_task, kIODirectionIn, huge[i], 1, 0, kIOReturnBadArgument);
         expect_refusal(kernel_task, kIODirectionIn, huge[i], PAGE_SIZE, 0, kIOReturnBadArgument);
         expect_refusal(kernel_task, kIODirectionIn, huge[i], 1, 0xfffff000, kIOReturnBadArgument);
@@ -247,10 +241,9 @@ static void expect_one_segment(IOBufferMemoryDescriptor *buffer)
 static void bm_7_contiguous_buffers(void **state)
 {
     static const uint64_t sizes[] = {1, 3000, 4096, 10000, 1 << 20};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         expect_one_segment(IOBufferMemoryDescriptor_withCapacity(sizes[i], kIODirectionIn, true));
         expect_one_segment(IOBufferMemoryDescriptor_withOptions(
             kIODirectionIn | kIOMemoryHostPhysicallyContiguous, sizes[i], 1));
@@ -264,10 +257,9 @@ static void bm_8_physical_masks(void **state)
     static const uint64_t masks[] = {0xffffffff, 0xfffff000, 0xffffffffffff0000, 0x101ffffff,
                                      0x1fffffff0};
     static const bool possible[] = {true, true, true, false, true};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_inTaskWithPhysicalMask(
             kernel_task, kIODirectionIn, 20000, masks[i]);
         IOByteCount offset = 0, length;
@@ -294,10 +286,9 @@ static void bm_8_physical_masks(void **state)
 /* B-3: a mask and an alignment hold together. */
 static void bm_8_mask_and_alignment(void **state)
 {
-    uint64_t alignment;
 
     (void)state;
-    for (alignment = 2; alignment <= 0x10000; alignment *= 2) {
+    for (uint64_t alignment = 2; alignment <= 0x10000; alignment *= 2) {
         IOBufferMemoryDescriptor *buffer =
             IOBufferMemoryDescriptor_withOptions(kIODirectionIn, 10, 1);
         IOByteCount length;

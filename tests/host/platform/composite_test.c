@@ -59,20 +59,19 @@ static void cd_1_windows_are_the_parent_shifted(void **state)
     } windows[] = {{0, 100}, {4990, 20}, {7900, 100}, {0, 8000}, {3, 7000}, {0, 0}, {8000, 0}};
     IOMemoryDescriptor *parent = two_ranges();
     static uint8_t expected[8000], got[8001];
-    size_t i;
 
     (void)state;
     IOMemoryDescriptor_setTag(parent, 42);
     IOMemoryDescriptor_prepare(parent, 0);
-    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
         const IOByteCount start = windows[i].offset, size = windows[i].length;
         IOSubMemoryDescriptor *sub = window(parent, start, size);
-        IOByteCount offset, length, parentLength;
+        IOByteCount length, parentLength;
 
         assert_int_equal(IOMemoryDescriptor_getLength(sub), size);
         assert_int_equal(IOMemoryDescriptor_getTag(sub), 42);
         assert_true(IOMemoryDescriptor_getFlags(sub) & kIOMemoryThreadSafe);
-        for (offset = 0; offset < size; offset += length) {
+        for (IOByteCount offset = 0; offset < size; offset += length) {
             assert_int_equal(
                 IOSubMemoryDescriptor_getPhysicalSegment(sub, offset, &length, 0),
                 IOMemoryDescriptor_getPhysicalSegment(parent, start + offset, &parentLength, 0));
@@ -140,11 +139,10 @@ static void cd_4_concatenation(void **state)
     static uint8_t expected[12001], got[12001];
     IOMultiMemoryDescriptor *multi;
     uint64_t sum = 0;
-    size_t i;
 
     (void)state;
     multi = concatenate(parts, 4);
-    for (i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         sum += IOMemoryDescriptor_getDMAMapLength(parts[i], NULL);
     }
     memcpy(expected, pages + 100, 5000);
@@ -171,10 +169,9 @@ static void cd_5_multi_of_multi_is_the_flat_list(void **state)
     IOMemoryDescriptor *leaves[4];
     IOMultiMemoryDescriptor *left, *right, *nested, *flat;
     IOByteCount offset = 0, length, flatLength;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         leaves[i] = describe(i * 5000, 3000 + i, kIODirectionOutIn);
         IOMemoryDescriptor_setTag(leaves[i], (IOOptionBits)i); /* the first is 0 */
     }
@@ -197,21 +194,20 @@ static void cd_5_multi_of_multi_is_the_flat_list(void **state)
     OSObject_release(flat);
     OSObject_release(left);
     OSObject_release(right);
-    for (i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         OSObject_release(leaves[i]);
     }
 }
 
 static void cd_7_a_failing_child_unpins_the_others(void **state)
 {
-    size_t bad, i;
 
     (void)state;
-    for (bad = 0; bad < 4; bad++) {
+    for (size_t bad = 0; bad < 4; bad++) {
         IOMemoryDescriptor *parts[4];
         IOMultiMemoryDescriptor *multi;
 
-        for (i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             parts[i] = describe(ptoa(i), 100, kIODirectionOutIn);
         }
         IOMemoryDescriptor_prepare(parts[1], 0); /* its own prepare stays */
@@ -227,7 +223,7 @@ static void cd_7_a_failing_child_unpins_the_others(void **state)
         host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
         OSObject_release(multi);
         IOMemoryDescriptor_complete(parts[1], 0);
-        for (i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             OSObject_release(parts[i]);
         }
     }
@@ -359,10 +355,9 @@ static void cd_15_overflowing_windows(void **state)
     static const struct {
         IOByteCount offset, length;
     } windows[] = {{0, 101}, {101, 0}, {100, 1}, {50, UINT64_MAX}, {UINT64_MAX, 2}, {1, -1ull}};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
         platform_set_last_error(0);
         assert_null(IOSubMemoryDescriptor_withSubRange(parent, windows[i].offset, windows[i].length,
                                                        kIODirectionIn));
@@ -413,10 +408,10 @@ static void each_allocation_of_a_creation_fails(void **state)
 {
     IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
     OSObject *made = NULL;
-    unsigned nth, kind;
+    unsigned nth;
 
     (void)state;
-    for (kind = 0; kind < 2; kind++) {
+    for (unsigned kind = 0; kind < 2; kind++) {
         for (nth = 1; made == NULL; nth++) {
             host_fail_allocation(nth);
             made =

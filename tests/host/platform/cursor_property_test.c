@@ -61,13 +61,12 @@ static void cursors_agree_with_the_reference(void **state)
                                  .ram = ram};
     const uint64_t only = setting("SEED", 0);
     const uint64_t last = only != 0 ? only : setting("CASES", CASES);
-    uint64_t seed;
 
     (void)state;
     random_seed(4711);
     world.arena = make_arena();
     random_world = &world;
-    for (seed = only != 0 ? only : 1; seed <= last; seed++) {
+    for (uint64_t seed = only != 0 ? only : 1; seed <= last; seed++) {
         const char *failure = cursor_case(seed);
 
         if (failure != NULL) {

@@ -100,16 +100,18 @@ static void mc_4_the_count_is_the_sum_over_runs(void **state)
     IOMemoryDescriptor *memory;
 
     (void)state;
-    for (unsigned i = 0; i < RUNS; i++)
+    for (unsigned i = 0; i < RUNS; i++) {
         ranges[i] = (IOAddressRange){0x100000 + 0x10000 * i, runs[i]};
+    }
     memory = physical(ranges, RUNS);
     for (uint64_t limit = 0x200; limit < 0x3000; limit += 0x7b) {
         IOMemoryCursor *cursor = cursor_with(limit, 0, 1);
         uint64_t expected = 0;
         IOByteCount size;
 
-        for (unsigned i = 0; i < RUNS; i++)
+        for (unsigned i = 0; i < RUNS; i++) {
             expected += (runs[i] + limit - 1) / limit;
+        }
         assert_int_equal(gen(cursor, memory, 0, 64, 0, &size), expected);
         assert_int_equal(size, IOMemoryDescriptor_getLength(memory));
         OSObject_release(cursor);
@@ -145,10 +147,9 @@ static void mc_6_transfer_limits(void **state)
     IOMemoryDescriptor *memory = physical(ranges, 2);
     IOMemoryCursor *endless = cursor_with(0x1000, 5, 1);
     IOByteCount size;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         const uint64_t expected = limits[i] < 0x3000 ? limits[i] : 0x3000;
         IOMemoryCursor *limited = cursor_with(0x1000, limits[i], 1);
 
@@ -169,10 +170,9 @@ static void mc_7_positions_past_the_end(void **state)
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0x1000, 100, 1);
     IOMemoryCursor *cursor = cursor_with(0, 0, 1);
     IOByteCount size;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 3; i++) {
         assert_int_equal(gen(cursor, memory, positions[i], 64, 0, &size), 0);
         assert_int_equal(size, 0);
         assert_int_equal(calls, 0);
@@ -276,10 +276,9 @@ static void mc_11_misaligned_runs(void **state)
     static const uint64_t alignments[] = {2, 4, 512, 4096};
     IOMemoryDescriptor *misaligned = IOMemoryDescriptor_withPhysicalAddress(0x10001, 100, 1);
     IOByteCount size;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         const uint64_t a = alignments[i];
         IOAddressRange ranges[] = {{0x10000, a}, {0x20000 + a, 3 * a}, {0x40000 + a / 2, a}};
         IOMemoryDescriptor *memory = physical(ranges, 3);
@@ -327,9 +326,8 @@ static void mc_11_transfer_limit_keeps_alignment(void **state)
 static UInt32 fewest(uint64_t run, uint64_t m, uint64_t a)
 {
     UInt32 best = run <= m ? 1 : UINT32_MAX;
-    uint64_t cut;
 
-    for (cut = a; cut < run && cut <= m; cut += a) {
+    for (uint64_t cut = a; cut < run && cut <= m; cut += a) {
         const UInt32 rest = fewest(run - cut, m, a);
 
         if (rest != UINT32_MAX && rest + 1 < best) {
@@ -341,14 +339,13 @@ static UInt32 fewest(uint64_t run, uint64_t m, uint64_t a)
 
 static void mc_12_aligned_cuts_are_minimal(void **state)
 {
-    uint64_t a, m, run;
 
     (void)state;
-    for (a = 1; a <= 8; a *= 2) {
-        for (m = a; m <= 2 * a + 5; m++) {
+    for (uint64_t a = 1; a <= 8; a *= 2) {
+        for (uint64_t m = a; m <= 2 * a + 5; m++) {
             IOMemoryCursor *cursor = cursor_with(m, 0, a);
 
-            for (run = 1; run <= 18 + a; run++) {
+            for (uint64_t run = 1; run <= 18 + a; run++) {
                 IOMemoryDescriptor *memory =
                     IOMemoryDescriptor_withPhysicalAddress(0x1000, run, kIODirectionIn);
                 IOByteCount size;
@@ -407,7 +404,6 @@ static void mc_14_byte_orders(void **state)
     IOLittleMemoryCursor *little = IOLittleMemoryCursor_withSpecification(0, 0, 1);
     static uint8_t images[3][49]; /* written at an odd address */
     IOByteCount size;
-    UInt32 i, k;
 
     (void)state;
     memset(images, 0xee, sizeof(images));
@@ -426,12 +422,12 @@ static void mc_14_byte_orders(void **state)
     assert_memory_equal(images[0], images[2], sizeof(images[0])); /* this machine is little */
     assert_int_equal(images[1][1], 0x01);
     assert_int_equal(images[1][8], 0x00);
-    for (i = 0; i < 4; i++) {
-        for (k = 0; k < 8; k++) {
+    for (UInt32 i = 0; i < 4; i++) {
+        for (UInt32 k = 0; k < 8; k++) {
             assert_int_equal(images[1][1 + 8 * i + k], images[2][1 + 8 * i + 7 - k]);
         }
     }
-    for (i = 0; i < 3; i++) {
+    for (UInt32 i = 0; i < 3; i++) {
         assert_int_equal(images[i][0], 0xee);
         assert_int_equal(images[i][33], 0xee); /* stride 16 */
     }

@@ -25,10 +25,9 @@ static void md_14_segments_are_the_bytes(void **state)
         IOMemoryDescriptor_withAddressRanges(ranges, 6, kIODirectionOutIn, kernel_task);
     static uint8_t expected[20000], read[20000], walked[20000];
     IOByteCount total = 0, offset = 0, length;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 6; i++) {
+    for (size_t i = 0; i < 6; i++) {
         memcpy(expected + total, (void *)ranges[i].address, ranges[i].length);
         total += ranges[i].length;
     }
@@ -40,7 +39,7 @@ static void md_14_segments_are_the_bytes(void **state)
             IOMemoryDescriptor_getPhysicalSegment(memory, offset, &length, kIOMemoryMapperNone);
 
         assert_true(length > 0 && length <= total - offset);
-        for (i = 0; i < length; i++) {
+        for (size_t i = 0; i < length; i++) {
             walked[offset + i] = *host_ram(at + i);
         }
         offset += length;
@@ -104,16 +103,15 @@ static void overlapping_copies_go_upwards(void **state)
     uint8_t *ram = host_ram(host_physical(pages));
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 64, kIODirectionOutIn);
     uint8_t expected[64];
-    size_t i;
 
     (void)state;
     memcpy(expected, ram, 64);
-    for (i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         expected[i + 3] = expected[i];
     }
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 3, ram, 32), 32);
     assert_memory_equal(ram, expected, 64);
-    for (i = 0; i < 32; i++) {
+    for (size_t i = 0; i < 32; i++) {
         expected[i] = expected[i + 5];
     }
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, ram + 5, 32), 32);
@@ -159,17 +157,16 @@ static void physical_device_memory(void **state)
     static uint8_t registers[64] __attribute__((aligned(8)));
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0x9000003, 40, 3);
     uint8_t bytes[40];
-    size_t i;
 
     (void)state;
-    for (i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++) {
         registers[i] = (uint8_t)i;
     }
     host_set_device(0x9000000, registers, sizeof(registers));
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 40), 40);
     assert_memory_equal(bytes, registers + 3, 40);
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 1, NULL, 9), 9);
-    for (i = 0; i < 64; i++) {
+    for (size_t i = 0; i < 64; i++) {
         assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);
     }
     OSObject_release(memory);
@@ -261,10 +258,9 @@ static void md_32_dma_map_length(void **state)
     IOAddressRange top[] = {{UINT64_MAX - 100, 100}};
     IOMemoryDescriptor *memory;
     uint64_t offset;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         memory = describe(cases[i].offset, cases[i].length, kIODirectionIn);
         assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset),
                          ptoa(cases[i].expected));

@@ -20,7 +20,6 @@ static void md_1_factories(void **state)
     IOAddressRange ranges[] = {{(uintptr_t)pages, 100}, {(uintptr_t)pages + 5000, 50}};
     IOMemoryDescriptor *all[5];
     const IOByteCount lengths[] = {150, 100, 100, 77, 150};
-    size_t i;
 
     (void)state;
     all[0] = IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, kernel_task);
@@ -30,7 +29,7 @@ static void md_1_factories(void **state)
     all[3] = IOMemoryDescriptor_withPhysicalAddress(0x1000, 77, kIODirectionIn);
     all[4] = IOMemoryDescriptor_withOptions(ranges, 2, 0, kernel_task,
                                             kIODirectionIn | kIOMemoryTypeVirtual, kIOMapperSystem);
-    for (i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         assert_non_null(all[i]);
         assert_int_equal(IOMemoryDescriptor_getLength(all[i]), lengths[i]);
         assert_int_equal(IOMemoryDescriptor_getDirection(all[i]), kIODirectionIn);
@@ -44,7 +43,7 @@ static void md_1_factories(void **state)
                                                               kIOMemoryAsReference);
     assert_int_equal(IOMemoryDescriptor_getFlags(all[3]),
                      kIODirectionIn | kIOMemoryTypePhysical | kIOMemoryAsReference);
-    for (i = 0; i < 5; i++) {
+    for (size_t i = 0; i < 5; i++) {
         OSObject_release(all[i]);
     }
 }
@@ -282,11 +281,10 @@ static void md_9_a_failing_prepare_pins_nothing(void **state)
         {HOST_PAGE_ABSENT, kIODirectionIn | kIODirectionPrepareNoFault, kIOReturnNoResources},
     };
     IOMemoryDescriptor *memory = describe(0, ptoa(4), kIODirectionNone);
-    size_t i, bad;
 
     (void)state;
-    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        for (bad = 0; bad < 4; bad++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        for (size_t bad = 0; bad < 4; bad++) {
             host_set_page(pages + ptoa(bad), cases[i].kind);
             assert_int_equal(IOMemoryDescriptor_prepare(memory, cases[i].direction),
                              cases[i].result);
@@ -431,7 +429,6 @@ static void prepare_modifiers(void **state)
 {
     IOMemoryDescriptor *memory = describe(0, ptoa(PAGES), kIODirectionIn);
     const uint64_t flushed = host_flushed;
-    uint64_t i;
     bool high = false;
 
     (void)state;
@@ -439,7 +436,7 @@ static void prepare_modifiers(void **state)
                      kIOReturnSuccess);
     assert_int_equal(host_flushed - flushed, ptoa(PAGES));
     IOMemoryDescriptor_complete(memory, 0);
-    for (i = 0; i < PAGES; i++) {
+    for (uint64_t i = 0; i < PAGES; i++) {
         high |= host_physical(pages + ptoa(i)) >> 32 != 0;
     }
     assert_true(high); /* most of the simulated memory is above 4 GiB */

@@ -73,10 +73,9 @@ static void ram_is_no_device(void **state)
     } ranges[] = {
         {HOST_RAM_BASE, 1}, {HOST_RAM_BASE - 1, 2}, {HOST_RAM_END - 1, 100}, {0, 1ull << 40}};
     IODeviceMemory *memory;
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
         platform_set_last_error(0);
         assert_null(IODeviceMemory_withRange(ranges[i].start, ranges[i].length));
         assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
@@ -96,11 +95,10 @@ static void cd_13_an_array_of_ranges(void **state)
 {
     IODeviceMemory_InitElement list[] = {{DEVICE, 0x100, 3}, {0, 0x40, 0}, {DEVICE, 0x1000, 1}};
     OSArray *array = IODeviceMemory_arrayFromList(list, 3);
-    unsigned i;
 
     (void)state;
     assert_int_equal(OSArray_getCount(array), 3);
-    for (i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         IODeviceMemory *memory = OSDynamicCast(IODeviceMemory, OSArray_getObject(array, i));
         IOByteCount length;
 
@@ -148,10 +146,9 @@ static void copies_stay_inside_the_range(void **state)
     uint8_t bytes[40];
     IODeviceMemory *memory = IODeviceMemory_withRange(DEVICE + 3, 40);
     IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(memory, 1, 9, 0);
-    unsigned i;
 
     (void)state;
-    for (i = 0; i < sizeof(registers); i++) {
+    for (unsigned i = 0; i < sizeof(registers); i++) {
         registers[i] = (uint8_t)i;
     }
     host_set_device(DEVICE, registers, sizeof(registers));
@@ -159,7 +156,7 @@ static void copies_stay_inside_the_range(void **state)
     assert_memory_equal(bytes, registers + 3, 40);
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 1, bytes, 40), 0);
     assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, NULL, 9), 9);
-    for (i = 0; i < sizeof(registers); i++) {
+    for (unsigned i = 0; i < sizeof(registers); i++) {
         assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);
     }
     host_set_device(0, NULL, 0);

@@ -17,10 +17,9 @@
 static void sizes_are_whole_pages(void **state)
 {
     static const vm_size_t sizes[] = {1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 10 * PAGE_SIZE};
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(sizes[i]);
         uint64_t offset = 1;
 

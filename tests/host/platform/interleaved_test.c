@@ -50,7 +50,7 @@ static void cd_1_windows_follow_each_other(void **state)
     IOMemoryDescriptor *first = describe(100, 5000, kIODirectionOutIn);
     IOMemoryDescriptor *second = describe(9000, 3000, kIODirectionOutIn);
     uint8_t got[300], expected[300];
-    IOByteCount offset, length;
+    IOByteCount length;
 
     (void)state;
     IOMemoryDescriptor_setTag(second, 7);
@@ -65,7 +65,7 @@ static void cd_1_windows_follow_each_other(void **state)
     memcpy(expected + 100, pages + 11900, 100);
     memcpy(expected + 200, pages + 100, 100);
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess);
-    for (offset = 0; offset < 300; offset += length) {
+    for (IOByteCount offset = 0; offset < 300; offset += length) {
         assert_int_equal(IOInterleavedMemoryDescriptor_getPhysicalSegment(self, offset, &length, 0),
                          host_physical(pages + (offset < 100   ? 5000 + offset
                                                 : offset < 200 ? 11900 + offset - 100
@@ -86,14 +86,13 @@ static void cd_1_windows_follow_each_other(void **state)
 /* CD-7, C-16: those before the failing one, once each; others' prepares stay. */
 static void cd_7_a_failing_part_unpins_the_others(void **state)
 {
-    size_t bad, i;
 
     (void)state;
-    for (bad = 0; bad < 4; bad++) {
+    for (size_t bad = 0; bad < 4; bad++) {
         IOInterleavedMemoryDescriptor *self = room_for(4, kIODirectionOutIn);
         IOMemoryDescriptor *parts[4];
 
-        for (i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             parts[i] = describe(ptoa(i), 100, kIODirectionOutIn);
             if (i != bad) {
                 IOMemoryDescriptor_prepare(parts[i], 0);
@@ -105,7 +104,7 @@ static void cd_7_a_failing_part_unpins_the_others(void **state)
         assert_int_equal(pins(), 3);
         assert_int_equal(IOMemoryDescriptor_complete(self, 0), kIOReturnNotReady);
         host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
-        for (i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++) {
             assert_int_equal(IOMemoryDescriptor_complete(parts[i], 0),
                              i == bad ? kIOReturnNotReady : kIOReturnSuccess);
             OSObject_release(parts[i]);
@@ -169,13 +168,12 @@ static void cd_11_fill_clear_and_refill(void **state)
     IOInterleavedMemoryDescriptor *self = room_for(3, kIODirectionIn);
     IOMemoryDescriptor *in = describe(0, ptoa(2), kIODirectionIn);
     IOMemoryDescriptor *out = describe(ptoa(4), 100, kIODirectionOut);
-    unsigned i;
 
     (void)state;
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess); /* empty */
     assert_int_equal(IOInterleavedMemoryDescriptor_complete(self, 0), kIOReturnSuccess);
     IOMemoryDescriptor_setTag(in, 9);
-    for (i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         add(self, in, i, 10);
     }
     is_refused(self, in, 0, 1, kIOReturnNoSpace);
@@ -236,10 +234,9 @@ static void cd_15_overflowing_windows(void **state)
     IOAddressRange half = {0, 1ull << 63};
     IOMemoryDescriptor *large =
         IOMemoryDescriptor_withAddressRanges(&half, 1, kIOMemoryRemote, TASK_NULL);
-    size_t i;
 
     (void)state;
-    for (i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+    for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
         is_refused(self, memory, windows[i].offset, windows[i].length, kIOReturnBadArgument);
     }
     add(self, large, 0, 1ull << 63);

@@ -309,10 +309,10 @@ static void om_4_a_saturated_count_is_pegged(void **state)
 
 static void om_8_round_page_tells_of_overflow(void **state)
 {
-    uint64_t rounded, x;
+    uint64_t rounded;
 
     (void)state;
-    for (x = UINT64_MAX - PAGE_SIZE + 1; x != 0; x++) {
+    for (uint64_t x = UINT64_MAX - PAGE_SIZE + 1; x != 0; x++) {
         assert_int_equal(round_page_overflow(x, &rounded), x != -PAGE_SIZE);
     }
     assert_false(round_page_overflow(-PAGE_SIZE - 1, &rounded));

@@ -103,9 +103,8 @@ static uint64_t page_index(uint64_t number)
 
 static bool run_is_free(uint64_t index, uint64_t count)
 {
-    uint64_t i;
 
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         if (index + i >= HOST_RAM_PAGES || taken[index + i]) {
             return false;
         }
@@ -117,9 +116,8 @@ static bool run_is_free(uint64_t index, uint64_t count)
 static bool take_run(uint64_t *numbers, uint64_t count, uint64_t alignment, uint64_t highest)
 {
     const uint64_t begin = host_random_below(&scatter, HOST_RAM_PAGES);
-    uint64_t k, i;
 
-    for (k = 0; k < HOST_RAM_PAGES; k++) {
+    for (uint64_t k = 0; k < HOST_RAM_PAGES; k++) {
         const uint64_t index = (begin + k) % HOST_RAM_PAGES;
         const uint64_t address = HOST_RAM_BASE + ptoa(index);
 
@@ -127,7 +125,7 @@ static bool take_run(uint64_t *numbers, uint64_t count, uint64_t alignment, uint
             (highest != 0 && address + ptoa(count) - 1 > highest) || !run_is_free(index, count)) {
             continue;
         }
-        for (i = 0; i < count; i++) {
+        for (uint64_t i = 0; i < count; i++) {
             taken[index + i] = true;
             numbers[i] = atop(address) + i;
         }
@@ -138,9 +136,8 @@ static bool take_run(uint64_t *numbers, uint64_t count, uint64_t alignment, uint
 
 static bool take_scattered(uint64_t *numbers, uint64_t count, uint64_t highest)
 {
-    uint64_t i;
 
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         if (!take_run(&numbers[i], 1, PAGE_SIZE, highest)) {
             host_return_pages(numbers, i);
             return false;
@@ -157,9 +154,8 @@ void host_take_pages(uint64_t *numbers, uint64_t count, bool contiguous)
 
 void host_return_pages(const uint64_t *numbers, uint64_t count)
 {
-    uint64_t i;
 
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         require(taken[page_index(numbers[i])], "page returned twice");
         require(pins[page_index(numbers[i])] == 0, "pinned page returned");
         taken[page_index(numbers[i])] = false;
@@ -181,9 +177,8 @@ uint32_t host_pins(uint64_t physical)
 
 static struct region *region_of(const void *address)
 {
-    size_t i;
 
-    for (i = 0; i < REGIONS; i++) {
+    for (size_t i = 0; i < REGIONS; i++) {
         struct region *region = &regions[i];
 
         if (region->base != NULL && (const uint8_t *)address >= region->base &&
@@ -196,9 +191,8 @@ static struct region *region_of(const void *address)
 
 static struct region *unused_region(void)
 {
-    size_t i;
 
-    for (i = 0; i < REGIONS; i++) {
+    for (size_t i = 0; i < REGIONS; i++) {
         if (regions[i].base == NULL) {
             return &regions[i];
         }
@@ -212,7 +206,6 @@ static void *map_pages(const uint64_t *numbers, uint64_t count, uint64_t alignme
     struct region *region = unused_region();
     const uint64_t size = ptoa(count + 2) + alignment;
     uint8_t *reserved = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    uint64_t i;
 
     require(reserved != MAP_FAILED, "no address space");
     region->reserved = reserved;
@@ -223,7 +216,7 @@ static void *map_pages(const uint64_t *numbers, uint64_t count, uint64_t alignme
     region->numbers = malloc(count * sizeof(*region->numbers));
     region->kind = calloc(count, sizeof(*region->kind));
     memcpy(region->numbers, numbers, count * sizeof(*numbers));
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         require(mmap(region->base + ptoa(i), PAGE_SIZE, PROT_READ | PROT_WRITE,
                      MAP_SHARED | MAP_FIXED, ram_file,
                      (off_t)ptoa(page_index(numbers[i]))) != MAP_FAILED,
@@ -306,13 +299,12 @@ void host_set_memory_short(bool is_short)
 struct host_holdings host_held(void)
 {
     struct host_holdings held = {.blocks = blocks};
-    size_t i;
 
-    for (i = 0; i < HOST_RAM_PAGES; i++) {
+    for (size_t i = 0; i < HOST_RAM_PAGES; i++) {
         held.pages += taken[i];
         held.pins += pins[i];
     }
-    for (i = 0; i < REGIONS; i++) {
+    for (size_t i = 0; i < REGIONS; i++) {
         held.regions += regions[i].base != NULL;
     }
     held.objects = OSMetaClass_getTotalInstanceCount();
@@ -345,7 +337,6 @@ kern_return_t platform_memory_alloc(const struct platform_memory_request *reques
     const uint64_t alignment = request->alignment < PAGE_SIZE ? PAGE_SIZE : request->alignment;
     const uint64_t count = atop(round_page(request->size));
     uint64_t *numbers;
-    uint64_t i;
 
     require(request->size >= PAGE_SIZE || (request->alignment < PAGE_SIZE && request->highest == 0),
             "small memory with large demands");
@@ -359,7 +350,7 @@ kern_return_t platform_memory_alloc(const struct platform_memory_request *reques
         return KERN_RESOURCE_SHORTAGE;
     }
     *memory = map_pages(numbers, count, alignment);
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         memset((uint8_t *)*memory + ptoa(i), 0, PAGE_SIZE);
     }
     free(numbers);
@@ -428,10 +419,10 @@ static kern_return_t judge_page(uint64_t address, unsigned flags, uint64_t *numb
 kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsigned flags,
                             paddr_t *pages)
 {
-    uint64_t i, number = 0;
+    uint64_t number = 0;
 
     require(map->is_kernel && (start & PAGE_MASK) == 0, "wire of nonsense");
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         const kern_return_t status = judge_page(start + ptoa(i), flags, &number);
 
         if (status != KERN_SUCCESS) {
@@ -446,9 +437,8 @@ kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsign
 
 void platform_unwire(const paddr_t *pages, uint64_t count)
 {
-    uint64_t i;
 
-    for (i = 0; i < count; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         require(pins[page_index(atop(pages[i].value))]-- != 0, "unpinned once too often");
     }
 }

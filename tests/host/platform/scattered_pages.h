@@ -14,10 +14,9 @@ static uint8_t *pages; /* PAGES scattered ones, filled with a pattern */
 static inline int setup(void **state)
 {
     const int result = holdings_take(state);
-    uint64_t i;
 
     pages = host_scatter(PAGES);
-    for (i = 0; i < ptoa(PAGES); i++) {
+    for (uint64_t i = 0; i < ptoa(PAGES); i++) {
         pages[i] = (uint8_t)(i * 7 + (i >> 8));
     }
     return result;

@@ -63,10 +63,9 @@ static void nesting_ends_at_sixteen(void **state)
 {
     IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn);
     IOSubMemoryDescriptor *sub;
-    unsigned depth;
 
     (void)state;
-    for (depth = 1; depth <= 16; depth++) {
+    for (unsigned depth = 1; depth <= 16; depth++) {
         sub = IOSubMemoryDescriptor_withSubRange(memory, 1, 100 - depth, kIODirectionIn);
         assert_non_null(sub);
         OSObject_release(memory);

@@ -28,11 +28,13 @@ void kvprintf(const char *format, va_list arguments)
     char text[512];
     size_t size = (size_t)vsnprintf(text, sizeof(text), format, arguments);
 
-    if (size >= sizeof(text))
+    if (size >= sizeof(text)) {
         size = sizeof(text) - 1;
+    }
     fputs(text, stderr);
-    if (size >= sizeof(said) - length)
+    if (size >= sizeof(said) - length) {
         sim_console_forget();
+    }
     memcpy(said + length, text, size + 1);
     length += size;
 }

@@ -38,8 +38,9 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
         struct mmu_translation now;
 
         if (!mmu_translate(kernel ? mmu_kernel : &lower, va, &now) ||
-            !(now.attributes.access & MMU_READ))
+            (now.attributes.access & MMU_READ) == 0) {
             return false; /* an invalid entry is never cached */
+        }
         *slot = (struct slot){va, asid, kernel, now};
     }
     *out = slot->translation;
@@ -67,16 +68,18 @@ void mmu_arch_flush_page(vaddr_t va, uint16_t asid)
     struct slot *slot = slot_of(va, va >= MMU_KERNEL_VA_BASE ? 0 : asid);
 
     flushes++;
-    if (slot->va == (va & ~PAGE_MASK) && (slot->global || slot->asid == asid))
+    if (slot->va == (va & ~PAGE_MASK) && (slot->global || slot->asid == asid)) {
         slot->va = 0;
+    }
 }
 
 void mmu_arch_flush_asid(uint16_t asid)
 {
     flushes++;
     for (unsigned i = 0; i < SLOTS; i++) {
-        if (!slots[i].global && slots[i].asid == asid)
+        if (!slots[i].global && slots[i].asid == asid) {
             slots[i].va = 0;
+        }
     }
 }
 

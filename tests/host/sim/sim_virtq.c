@@ -54,8 +54,9 @@ void sim_device_destroy(struct sim_device *device)
 
 bool sim_device_notified(struct sim_device *device)
 {
-    if (device->doorbell == SIM_DOORBELL_IDLE)
+    if (device->doorbell == SIM_DOORBELL_IDLE) {
         return false;
+    }
     assert_int_equal(device->doorbell, 5);
     device->doorbell = SIM_DOORBELL_IDLE;
     device->notified++;
@@ -106,12 +107,14 @@ bool sim_device_take(struct sim_device *device, struct sim_chain *chain)
     uint32_t length;
     uint16_t flags;
 
-    if (device->event_index)
+    if (device->event_index) {
         *avail_event(device) = device->taken;
-    else
+    } else {
         *used_flags(device) = device->no_notify ? VIRTQ_USED_NO_NOTIFY : 0;
-    if (avail[1] == device->taken)
+    }
+    if (avail[1] == device->taken) {
         return false;
+    }
     assert_in_range((uint16_t)(avail[1] - device->taken), 1, size);
 
     *chain = (struct sim_chain){.head = avail[2 + device->taken % size]};
@@ -147,7 +150,8 @@ bool sim_device_give(struct sim_device *device, uint32_t id, uint32_t length)
     memcpy(element, &id, 4);
     memcpy(element + 4, &length, 4);
     sim_device_set_used_index(device, (uint16_t)(device->used + 1));
-    if (device->event_index)
+    if (device->event_index) {
         return (uint16_t)(device->used - 1) == avail[2 + size]; /* used_event, just passed */
+    }
     return (avail[0] & VIRTQ_AVAIL_NO_INTERRUPT) == 0;
 }

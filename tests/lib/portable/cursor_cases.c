@@ -91,7 +91,6 @@ static void check_bytes(IOMemoryDescriptor *memory, const struct described_bytes
 {
     uint8_t *copy;
     uint64_t at = 0, k;
-    UInt32 i;
 
     for (k = 0; k < bytes->count; k++) {
         if (random_world->ram(bytes->at[k]) == NULL) {
@@ -100,7 +99,7 @@ static void check_bytes(IOMemoryDescriptor *memory, const struct described_bytes
     }
     copy = malloc(expected.total + 1);
     REQUIRE(IOMemoryDescriptor_readBytes(memory, from, copy, expected.total) == expected.total);
-    for (i = 0; i < expected.count; i++) {
+    for (UInt32 i = 0; i < expected.count; i++) {
         for (k = 0; k < expected.entry[i].length; k++) {
             REQUIRE(copy[at++] == *random_world->ram(expected.entry[i].location + k));
         }
@@ -178,14 +177,13 @@ static void check_case(struct random_memory pair)
 static void run_case(uint64_t seed)
 {
     struct random_memory pair, stranger;
-    unsigned i;
 
     random_seed(seed);
     pair = random_memory_make((unsigned)random_below(4), RANDOM_MEMORY_MAX);
     REQUIRE(IOMemoryDescriptor_prepare(pair.memory, kIODirectionNone) == kIOReturnSuccess);
     REQUIRE(IOMemoryDescriptor_getLength(pair.memory) == pair.bytes->count);
     check_segments(pair.memory, pair.bytes);
-    for (i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         check_case(pair);
     }
     stranger = (struct random_memory){random_memory_stranger(pair.bytes), pair.bytes}; /* MC-17 */

@@ -115,9 +115,8 @@ static UInt32 random_ranges(IOAddressRange *ranges, uint64_t base, uint64_t size
 {
     const UInt32 count = 1 + (UInt32)random_below(RANGES_MAX);
     uint64_t next = random_below(size);
-    UInt32 i;
 
-    for (i = 0; i < count; i++) {
+    for (UInt32 i = 0; i < count; i++) {
         uint64_t length;
 
         switch (random_below(4)) {
@@ -143,11 +142,9 @@ static IOMemoryDescriptor *make_virtual(struct described_bytes *bytes, uint64_t 
     IOAddressRange ranges[RANGES_MAX];
     const UInt32 count =
         random_ranges(ranges, (uintptr_t)random_world->arena, random_world->size, budget);
-    UInt32 i;
-    uint64_t k;
 
-    for (i = 0; i < count; i++) {
-        for (k = 0; k < ranges[i].length; k++) {
+    for (UInt32 i = 0; i < count; i++) {
+        for (uint64_t k = 0; k < ranges[i].length; k++) {
             add_byte(bytes, random_world->physical((void *)(ranges[i].address + k)));
         }
     }
@@ -159,11 +156,9 @@ static IOMemoryDescriptor *make_physical(struct described_bytes *bytes, uint64_t
     IOAddressRange ranges[RANGES_MAX];
     const uint64_t base = random_below(4) == 0 ? 0 : random_world->ram_base;
     const UInt32 count = random_ranges(ranges, base, random_world->size, budget);
-    UInt32 i;
-    uint64_t k;
 
-    for (i = 0; i < count; i++) {
-        for (k = 0; k < ranges[i].length; k++) {
+    for (UInt32 i = 0; i < count; i++) {
+        for (uint64_t k = 0; k < ranges[i].length; k++) {
             add_byte(bytes, ranges[i].address + k);
         }
     }
@@ -175,11 +170,10 @@ static IOMemoryDescriptor *make_buffer(struct described_bytes *bytes, uint64_t b
     IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_withOptions(
         kIODirectionOutIn, 1 + random_length(budget - 1), 1ull << random_below(14));
     const uint8_t *first = IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
-    uint64_t k;
 
     IOBufferMemoryDescriptor_setLength(
         buffer, random_below(IOBufferMemoryDescriptor_getCapacity(buffer) + 1));
-    for (k = 0; k < IOMemoryDescriptor_getLength(buffer); k++) {
+    for (uint64_t k = 0; k < IOMemoryDescriptor_getLength(buffer); k++) {
         add_byte(bytes, random_world->physical(first + k));
     }
     return IOMemoryDescriptor_upcast(buffer);
@@ -198,19 +192,17 @@ static IOMemoryDescriptor *make_multi(struct described_bytes *bytes, unsigned de
     IOMemoryDescriptor *children[6];
     struct random_memory child = {0};
     IOMultiMemoryDescriptor *multi;
-    UInt32 i;
-    uint64_t k;
 
-    for (i = 0; i < count; i++) {
+    for (UInt32 i = 0; i < count; i++) {
         child = random_memory_make(depth - 1, budget / count);
         children[i] = child.memory;
-        for (k = 0; k < child.bytes->count; k++) {
+        for (uint64_t k = 0; k < child.bytes->count; k++) {
             add_byte(bytes, child.bytes->at[k]);
         }
         free(child.bytes);
     }
     multi = IOMultiMemoryDescriptor_withDescriptors(children, count, kIODirectionOutIn, false);
-    for (i = 0; i < count; i++) {
+    for (UInt32 i = 0; i < count; i++) {
         OSObject_release(children[i]);
     }
     return IOMemoryDescriptor_upcast(multi);
@@ -223,9 +215,8 @@ static IOMemoryDescriptor *make_sub(struct described_bytes *bytes, unsigned dept
     const uint64_t length = random_below(parent.bytes->count - start + 1);
     IOSubMemoryDescriptor *sub =
         IOSubMemoryDescriptor_withSubRange(parent.memory, start, length, kIODirectionOutIn);
-    uint64_t k;
 
-    for (k = 0; k < length; k++) {
+    for (uint64_t k = 0; k < length; k++) {
         add_byte(bytes, parent.bytes->at[start + k]);
     }
     random_memory_drop(&parent);
