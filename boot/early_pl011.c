@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The UART before there is a driver: polled, at its fixed address, with the MMU on or off. */
 #include "boot/early_pl011.h"
 
 static volatile uint32_t *uart_register(uintptr_t base, unsigned offset)

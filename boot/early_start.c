@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The first C code: it runs at the load address, with the MMU and the caches off. */
 #include "boot/boot_info.h"
 #include "boot/early.h"
 

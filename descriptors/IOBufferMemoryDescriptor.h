@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOBufferMemoryDescriptor: a descriptor that allocates its own memory and
- * describes it with one range (contract file 11). All functions of
- * IOMemoryDescriptor.h apply. New memory reads as zeros.
+ * describes it with one range. All functions of IOMemoryDescriptor.h apply. New
+ * memory reads as zeros.
  *
  * Wired: in the kernel task, prepared from creation to free; more prepare and
  * complete pairs nest over that. Pageable: in the kernel task, in a user task, or

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The channel between a DMA command, or a mapper, and a memory descriptor
- * (contract file 10, section 11.2). Not for drivers.
+ * The channel between a DMA command, or a mapper, and a memory descriptor: one
+ * operation, whose arguments are a structure of its own. Not for drivers.
  */
 #ifndef DESCRIPTORS_IODMAPROTOCOL_H
 #define DESCRIPTORS_IODMAPROTOCOL_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IODeviceMemory: one physical range of device registers, or of memory that a device
- * has (contract file 12, section 5). All functions of IOMemoryDescriptor.h apply.
+ * has. All functions of IOMemoryDescriptor.h apply.
  *
  * prepare and complete always succeed. readBytes and writeBytes use naturally aligned
  * accesses of 8, 4, 2 and 1 bytes, the largest that fit first, and never touch a byte

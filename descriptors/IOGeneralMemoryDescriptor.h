@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOGeneralMemoryDescriptor: ranges of a task, or of physical memory (contract
- * file 10, section 14). The class behind the factories of IOMemoryDescriptor.h.
+ * IOGeneralMemoryDescriptor: ranges of a task, or of physical memory. The class
+ * behind the factories of IOMemoryDescriptor.h.
  *
  * Ranges may begin and end at any byte, be empty, overlap, and come in any order;
  * the bytes of the descriptor are theirs in the order of the array.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOGuardPageMemoryDescriptor: whole pages that nobody can reach, to stand around
- * data inside an IOMultiMemoryDescriptor (contract file 12, section 6).
+ * data inside an IOMultiMemoryDescriptor.
  *
  * No memory is behind it. It prepares and completes like any other, so that what
  * holds it can; but it has no segments (0 bytes, kIOReturnNotPermitted), reads and

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOInterleavedMemoryDescriptor: windows of descriptors one after another, added
- * step by step (contract file 12, section 4). All functions of IOMemoryDescriptor.h
- * apply; the ones named for this class are those, with the type of self fixed.
- * Finding an offset costs O(log windows). It is mapped, purged, charged and counted like
- * an IOMultiMemoryDescriptor of the windows' descriptors.
+ * step by step. All functions of IOMemoryDescriptor.h apply; the ones named for this class are
+ * those, with the type of self fixed. Finding an offset costs O(log windows). It is mapped, purged,
+ * charged and counted like an IOMultiMemoryDescriptor of the windows' descriptors.
  *
  * Calls that change the list are serialised by the caller.
  */

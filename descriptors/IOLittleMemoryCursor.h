@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOLittleMemoryCursor: a cursor whose list is an array of 16-byte entries, address then
- * length, each 64 bits little-endian (contract file 20, section 3).
+ * length, each 64 bits little-endian, whatever the CPU's byte order is.
  */
 #ifndef DESCRIPTORS_IOLITTLEMEMORYCURSOR_H
 #define DESCRIPTORS_IOLITTLEMEMORYCURSOR_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Kernel memory by the piece, in families that differ in what they promise
- * (contract file 24).
+ * Kernel memory by the piece, in families that differ in what they promise.
  *
  *   general     wired, not zeroed
  *   aligned     wired, not zeroed, at an alignment

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What IOMalloc.h's families have given out, who holds it, and how to make them
- * fail (contract file 24, section 6).
+ * fail.
  */
 #ifndef DESCRIPTORS_IOMALLOCACCOUNTING_H
 #define DESCRIPTORS_IOMALLOCACCOUNTING_H

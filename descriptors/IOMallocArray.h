@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Typed allocation of arrays and of single objects, over IOMalloc.h, which includes
- * this file (contract file 24, section 4). A size that overflows is one that every
- * allocation refuses, so the answer is NULL and never a short array.
+ * this file. A size that overflows is one that every allocation refuses, so the
+ * answer is NULL and never a short array.
  *
  * The forms of three arguments put a header in front of the array:
  *

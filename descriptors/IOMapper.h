@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOMapper: gives memory addresses that a device behind an I/O memory-management unit
- * can use (contract file 23, section 4). Abstract: the unit's driver subclasses it
+ * can use. Abstract: the unit's driver subclasses it
  * (IOMapper_private.h).
  */
 #ifndef DESCRIPTORS_IOMAPPER_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IOMemoryCursor: one device's scatter/gather limits and the function that writes
- * one entry of that device's list (contract file 20). A cursor keeps no position
- * and no descriptor; it is read-only once made, so any number of contexts may use
- * it at once. It never copies, allocates or maps.
+ * one entry of that device's list. A cursor keeps no position and no descriptor; it
+ * is read-only once made, so any number of contexts may use it at once. It never copies, allocates
+ * or maps.
  */
 #ifndef DESCRIPTORS_IOMEMORYCURSOR_H
 #define DESCRIPTORS_IOMEMORYCURSOR_H

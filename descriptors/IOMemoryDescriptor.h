@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOMemoryDescriptor: an ordered list of ranges of memory that takes part in I/O
- * (contract file 10). A descriptor can pin its pages (prepare, complete), list
+ * IOMemoryDescriptor: an ordered list of ranges of memory that takes part in I/O.
+ * A descriptor can pin its pages (prepare, complete), list
  * them as physical segments, and be read and written byte by byte.
  *
  * The class is abstract; the factories here give an IOGeneralMemoryDescriptor.
@@ -184,7 +184,7 @@ void IOMemoryDescriptor_initialize(void);
  * number above 32 bits), kIOReturnVMError (outside the address space),
  * kIOReturnNoResources (more than the RAM), kIOReturnUnsupported (UPL, UIO, cache
  * mode), kIOReturnNoMemory, kIOReturnBusy (re-initialised while DMA is active), or
- * why kIOMemoryAutoPrepare could not prepare. Contract file 10, section 3. [T][S]
+ * why kIOMemoryAutoPrepare could not prepare. Such a failure leaves nothing pinned. [T][S]
  */
 bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffers, UInt32 count,
                                         UInt32 offset, task_t task, IOOptionBits options,
@@ -288,7 +288,9 @@ IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection for
 
 /*
  * A number that is equal in two answers exactly when the physical layout cannot
- * have changed in between; contract file 10, section 5. [T]
+ * have changed in between. Virtual memory: 0 while it is unprepared, then at least
+ * 2^32, and another one for each preparation; physical memory: one for life. No
+ * number is ever given twice. [T]
  */
 uint64_t IOMemoryDescriptor_getPreparationID(IOMemoryDescriptorRef self);
 
@@ -347,7 +349,7 @@ uint64_t IOMemoryDescriptor_getDMAMapLength(IOMemoryDescriptorRef self, uint64_t
  * kIOReturnNotFound (kIOMapReference), kIOReturnNotReady (kIOMapPrefault of what is
  * not prepared), kIOReturnUnsupported (kIOMapUnique of scattered physical memory),
  * kIOReturnNotAttached (remote), kIOReturnVMError (nothing is mapped there in the
- * owner), kIOReturnNoMemory. Contract file 10, section 9. [T]
+ * owner), kIOReturnNoMemory. [T]
  */
 IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
                                                     mach_vm_address_t atAddress,

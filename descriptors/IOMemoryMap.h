@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOMemoryMap: one interval of one descriptor, mapped into one address space
- * (contract file 13). Made by IOMemoryDescriptor_createMappingInTask and its kin; it
- * keeps its descriptor alive, and its last release removes the mapping.
+ * IOMemoryMap: one interval of one descriptor, mapped into one address space. Made by
+ * IOMemoryDescriptor_createMappingInTask and its kin; it keeps its descriptor alive, and its last
+ * release removes the mapping.
  *
  * A compatible request to the descriptor may be answered with a map that exists
  * already, or with a new one that borrows a part of its pages: each answer is
@@ -99,7 +99,10 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
 
 /*
  * What answers the request of a half-built map, if this one can: itself with one more
- * reference, or newMapping borrowing from it. Else NULL. Contract file 10, section 9.2.
+ * reference for the same bytes, or newMapping borrowing from it for a part of them.
+ * Else NULL. It can if it is mapped in the same address space, is not unique, agrees in
+ * kIOMapReadOnly, guards and cache mode (or the request leaves that open), and has the
+ * bytes at the wanted address (or kIOMapAnywhere is set).
  */
 IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *newMapping);
 

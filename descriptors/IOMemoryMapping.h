@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How descriptor classes and maps work together (contract file 10, sections 9.7 and
- * 12). Not for drivers. All for thread context.
+ * How descriptor classes and maps work together: making and taking away a mapping,
+ * redirecting it, and showing device memory in it. Not for drivers. All for thread context.
  */
 #ifndef DESCRIPTORS_IOMEMORYMAPPING_H
 #define DESCRIPTORS_IOMEMORYMAPPING_H

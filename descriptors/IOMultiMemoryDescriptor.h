@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOMultiMemoryDescriptor: descriptors one after another (contract file 12,
- * section 3). All functions of IOMemoryDescriptor.h apply; the ones named for this
- * class are those, with the type of self fixed. Finding an offset costs
- * O(log children), a walk costs nothing more per segment for more children.
+ * IOMultiMemoryDescriptor: descriptors one after another. All functions of
+ * IOMemoryDescriptor.h apply; the ones named for this class are those, with the type
+ * of self fixed. Finding an offset costs O(log children), a walk costs nothing more
+ * per segment for more children.
  */
 #ifndef DESCRIPTORS_IOMULTIMEMORYDESCRIPTOR_H
 #define DESCRIPTORS_IOMULTIMEMORYDESCRIPTOR_H

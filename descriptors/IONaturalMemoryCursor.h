@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * IONaturalMemoryCursor: a cursor whose list is an array of 16-byte entries, address then
- * length, each 64 bits in the CPU's byte order (little-endian here) (contract file 20, section 3).
+ * length, each 64 bits in the CPU's byte order (little-endian here).
  */
 #ifndef DESCRIPTORS_IONATURALMEMORYCURSOR_H
 #define DESCRIPTORS_IONATURALMEMORYCURSOR_H

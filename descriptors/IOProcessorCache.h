@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The CPU's data cache over kernel memory, by address (contract file 24, section 5).
+ * The CPU's data cache over kernel memory, by address.
  * For bus masters that do not snoop, page tables and code; DMA users rely on the
  * prepare and complete of their descriptor or command instead.
  */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IORangeAllocator: the free parts of a number range (contract file 25), for I/O
- * virtual addresses, physical windows, channel numbers. It never touches what the
- * numbers stand for.
+ * IORangeAllocator: the free parts of a number range, for I/O virtual addresses, physical windows,
+ * channel numbers. It never touches what the numbers stand for.
  *
  * The free parts ("fragments") are an ascending list of closed intervals, never
  * adjacent. First fit from the lowest number, so that a sequence of calls always

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Status codes of the descriptor classes and of the drivers (contract file 00,
- * section 4), and the reason behind an answer that cannot carry one.
+ * Status codes of the descriptor classes and of the drivers, and the reason
+ * behind an answer that cannot carry one.
  *
  * Layout: bits 31..26 system (0x38 for I/O Kit), 25..14 subsystem (0 = common),
  * 13..0 code. Raw kernel codes never leave a public function.

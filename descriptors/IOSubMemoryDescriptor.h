@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * IOSubMemoryDescriptor: a byte window of one descriptor, its parent (contract
- * file 12, section 2). All functions of IOMemoryDescriptor.h apply; the ones named
- * for this class are those, with the type of self fixed.
+ * IOSubMemoryDescriptor: a byte window of one descriptor, its parent. All functions of
+ * IOMemoryDescriptor.h apply; the ones named for this class are those, with the type of self fixed.
  */
 #ifndef DESCRIPTORS_IOSUBMEMORYDESCRIPTOR_H
 #define DESCRIPTORS_IOSUBMEMORYDESCRIPTOR_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Base types, page arithmetic and tasks of the descriptor classes (contract
- * file 00, sections 2, 3 and 6). Freestanding.
+ * Base types, page arithmetic and tasks of the descriptor classes. Freestanding.
  */
 #ifndef DESCRIPTORS_IOTYPES_H
 #define DESCRIPTORS_IOTYPES_H

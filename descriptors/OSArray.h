@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * OSArray: objects in the order in which they were put in (contract file 00,
- * section 5.4). It holds a reference to each and releases them when it is freed
- * itself. Calls on one array are serialised by the caller.
+ * OSArray: objects in the order in which they were put in. It holds a reference to each and
+ * releases them when it is freed itself. Calls on one array are serialised by the caller.
  */
 #ifndef DESCRIPTORS_OSARRAY_H
 #define DESCRIPTORS_OSARRAY_H

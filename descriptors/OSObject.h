@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The root of all classes: a class pointer and a reference count (contract file
- * 00, section 5).
+ * The root of all classes: a class pointer and a reference count.
  *
  * Factories give one reference to their caller, who releases it. A NULL object
  * is no error: retain and release do nothing, questions answer 0, NULL or false.

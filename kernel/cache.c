@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Data-cache maintenance by address, one line at a time, to the point of coherency. */
 #include "kernel/cache.h"
 
 #include "kernel/cpu.h"

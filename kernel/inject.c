@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Failing the n-th request of a kind, for tests of what happens then. */
 #include "kernel/inject.h"
 
 #ifdef DEBUG

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The kernel's status codes. Names and values are Mach's, because the
- * descriptor classes are specified in their terms (file 00, section 4); the
- * descriptors translate them to IOReturn before a driver sees one.
- * Freestanding.
+ * descriptor classes are specified in their terms; the descriptors translate them to IOReturn
+ * before a driver sees one. Freestanding.
  */
 #ifndef KERNEL_KERN_RETURN_H
 #define KERNEL_KERN_RETURN_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting retired instructions with the first counter of the performance monitors. */
 #include "kernel/pmu.h"
 
 #include "kernel/cpu.h"

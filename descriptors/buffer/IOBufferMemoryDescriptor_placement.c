@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How a buffer is to lie in memory: contract file 11, sections 3.3 and 3.4. */
+/*
+ * How a buffer is to lie in memory: what capacity, alignment and address mask ask for
+ * together, and which of their combinations cannot be.
+ */
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
 
 #define BUFFER_OPTIONS                                                                             \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mapping a composite: contract file 12, section 3.1. One interval is reserved, and
+ * Mapping a composite. One interval is reserved, and
  * every part is mapped over its place there, by a map that its descriptor knows of and
  * the composite's map keeps.
  */

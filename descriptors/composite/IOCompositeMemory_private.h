@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the descriptors that are made of other descriptors share (contract file
- * 12, section 1): a list of parts, each a window of one descriptor. No class of
- * its own; the structure only stands between IOMemoryDescriptor and theirs.
+ * What the descriptors that are made of other descriptors share: a list of
+ * parts, each a window of one descriptor. No class of its own; the structure only stands between
+ * IOMemoryDescriptor and theirs.
  */
 #ifndef DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
 #define DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A list of windows that is filled, prepared, completed and emptied step by step. */
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"

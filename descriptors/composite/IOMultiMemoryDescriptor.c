@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Whole descriptors one after another. */
 #include "descriptors/IOMultiMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"

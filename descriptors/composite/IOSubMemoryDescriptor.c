@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* One window of one descriptor. */
 #include "descriptors/IOSubMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The cursor whose entries are big-endian. */
 #include "descriptors/IOBigMemoryCursor.h"
 
 #include "descriptors/cursor/IOMemoryCursor_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The cursor whose entries are little-endian. */
 #include "descriptors/IOLittleMemoryCursor.h"
 
 #include "descriptors/cursor/IOMemoryCursor_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A device's limits, and the walk of a descriptor under them. */
 #include "descriptors/cursor/IOMemoryCursor_private.h"
 
 #include "descriptors/memory/IOMemoryDescriptor_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The cursor whose entries are in the byte order of the CPU. */
 #include "descriptors/IONaturalMemoryCursor.h"
 
 #include "descriptors/cursor/IOMemoryCursor_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Device registers: never pinned, and copied by accesses that a register can take. */
 #include "descriptors/IODeviceMemory.h"
 
 #include "descriptors/OSArray.h"

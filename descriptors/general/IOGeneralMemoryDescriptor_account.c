@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Purgeable state, ownership and page counts: contract file 10, section 10. */
+/* Purgeable state, ownership and page counts: asked of the memory reference. */
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 
 static IOOptionBits state_bits(enum platform_purge_state state)

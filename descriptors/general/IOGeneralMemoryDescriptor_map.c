@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mapping a general descriptor: contract file 10, section 9. */
+/* Mapping a general descriptor: the objects behind its ranges, shown in another place. */
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 #include "descriptors/map/IOMemoryMap_private.h"
 

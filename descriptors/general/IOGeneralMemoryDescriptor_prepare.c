@@ -12,7 +12,7 @@ static uint64_t pages_between(uint64_t address, uint64_t end)
     return atop(round_page(end)) - atop(address);
 }
 
-/* A wiring failure in the words of prepare (contract file 00, section 4). */
+/* A wiring failure in the words of prepare: IOKit's drivers know no kernel status. */
 static IOReturn wire_failure(kern_return_t status)
 {
     switch (status) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Pages that nobody can reach, with no memory behind them. */
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Finding, joining and cutting intervals in the two lists of one block of memory. */
 #include "descriptors/malloc/IOIntervalLists_private.h"
 
 #include <string.h>

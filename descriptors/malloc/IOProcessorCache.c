@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Cache maintenance over ranges that the caller names, checked before the first line. */
 #include "descriptors/IOProcessorCache.h"
 
 #include "descriptors/IOMemoryDescriptor.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The list of free fragments: first fit, joined with its neighbours when it grows. */
 #include "descriptors/IORangeAllocator.h"
 
 #include "descriptors/malloc/IOIntervalLists_private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Answering a request with a map that exists: contract file 10, section 9.2. */
+/* Answering a request with a map that exists, so that alike requests cost no new tables. */
 #include "descriptors/map/IOMemoryMap_private.h"
 
 uint64_t IOMemoryMap_guardSize(IOOptionBits options)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What all mappers share; a unit's driver fills in the record. */
 #include "descriptors/mapper/IOMapper_private.h"
 
 #include "descriptors/memory/IOMemoryDescriptor_private.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The part of the DMA protocol that asks a mapper (contract file 10, sections 11.2 and 11.3). */
+/* The part of the DMA protocol that asks a mapper. */
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 #include "descriptors/mapper/IOMapper_private.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The last error, and kernel statuses in IOKit's words. */
 #include "descriptors/object/IOReturn_private.h"
 
 #include "descriptors/platform.h"

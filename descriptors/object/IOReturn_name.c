@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Status codes as text, for logs. */
 #include "descriptors/IOReturn.h"
 
 #define NAME(code)                                                                                 \

@@ -9,7 +9,7 @@
 /* Make `reason` the last error and return it. */
 IOReturn IOMemory_fail(IOReturn reason);
 
-/* A kernel status as the public functions give it (contract file 00, section 4). */
+/* A kernel status as the public functions give it: they never show one as it is. */
 IOReturn IOReturn_fromKernel(kern_return_t status);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A growing array of retained objects. */
 #include "descriptors/OSArray.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting references, and the end of an object. */
 #include "descriptors/object/OSObject_private.h"
 
 #include "descriptors/object/IOReturn_private.h"

@@ -253,7 +253,11 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
     return status;
 }
 
-/* Contract file 10, section 2.4. */
+/*
+ * IOKit's cache modes on two kinds of memory. What a device has is never looked at
+ * ahead of time unless a mode asks for it; on RAM the modes for registers would forbid
+ * unaligned accesses, so there they mean non-cacheable.
+ */
 static enum mmu_memory memory_type(const struct vm_object *object, unsigned cache)
 {
     const bool device = platform_object_is_device(object);

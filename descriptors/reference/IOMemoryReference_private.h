@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The memory reference: which memory objects are behind the bytes of a descriptor
- * (contract file 10, section 1.1). Mappings, purgeable state, ownership and page
- * counts act on it, and it keeps the objects alive whatever becomes of the address
- * space that they were found in.
+ * The memory reference: which memory objects are behind the bytes of a descriptor.
+ * Mappings, purgeable state, ownership and page counts act on it, and it keeps the
+ * objects alive whatever becomes of the address space that they were found in.
  *
  * Every source run gives at least one entry, and one more for each further range
  * of the address space that it lies in. Entries that follow each other inside a run

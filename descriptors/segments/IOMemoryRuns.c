@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Building the list of runs; finding in it is inline, in the header. */
 #include "descriptors/segments/IOMemoryRuns_private.h"
 
 #include "descriptors/platform.h"

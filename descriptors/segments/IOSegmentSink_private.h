@@ -2,8 +2,7 @@
 /*
  * Where a walk over a descriptor delivers its pieces, in order. The sink joins
  * pieces that continue each other, cuts what is longer than an entry may be, and
- * calls the output function once an entry, with final values (contract file 20,
- * section 4).
+ * calls the output function once an entry, with final values.
  *
  * It is inline on purpose: a descriptor walks all of its runs in one virtual
  * call, and between a run and the output function there is no further call.

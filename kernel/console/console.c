@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the console's text goes at the moment. */
 #include "kernel/console.h"
 
 #include "boot/early_pl011.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Where an exception goes that the vectors could not settle by themselves. */
 #include "kernel/exception.h"
 
 #include "kernel/exception/exception_private.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The touch of fault_expect, and the way out of it that a fault takes. */
 #include "boot/callee_saved.inc"
 
 /*

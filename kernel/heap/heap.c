@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The heap's public face: small blocks from slabs of pages, large ones as runs of pages. */
 #include "kernel/heap.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Which handler a line has, and the one path from the interrupt vector to it. */
 #include "kernel/irq.h"
 
 #include "kernel/console.h"

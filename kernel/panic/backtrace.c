@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Callers by their frame records (AAPCS64, "The Frame Pointer"), each looked at before it is read.
+ */
 #include "kernel/panic/backtrace.h"
 
 #include "kernel/console.h"

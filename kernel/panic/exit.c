@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The end of an image: first semihosting, which carries a status, then PSCI. */
 #include "kernel/exit.h"
 
 #include "kernel/console.h"

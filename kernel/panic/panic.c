@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Saying why, once, and ending the image whatever state it is in. */
 #include "kernel/panic.h"
 
 #include <stdarg.h>

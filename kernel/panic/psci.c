@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Firmware calls by the conduit that the device tree names (Arm DEN0022, PSCI). */
 #include "kernel/panic/psci.h"
 
 #include <libfdt.h>

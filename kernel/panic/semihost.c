@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls to the host that runs the machine (Arm semihosting, A64: HLT #0xf000). */
 #include "kernel/panic/semihost.h"
 
 #include "kernel/exception.h"

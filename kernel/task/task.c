@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Tasks: an address space, and how many hold it. */
 #include "kernel/task.h"
 
 #include "kernel/heap.h"

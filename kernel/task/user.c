@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Running code at EL0 and coming back with what stopped it. */
 #include "kernel/user.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* An AVL tree of ranges that also knows the largest free gap below each node. */
 #include "kernel/range_tree.h"
 
 static int height(const struct range_node *node)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Translation and permission faults, offered to the address space that they hit. */
 #include "kernel/vm_abort.h"
 
 #include "kernel/console.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory objects: their slots, and how a page gets into one and out of it. */
 #include "kernel/vm_object.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting instructions between two marks, and printing rows of them. */
 #include "tests/bench/bench.h"
 
 #include <string.h>

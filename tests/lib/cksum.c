@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The checksum of POSIX cksum, so that the host's tool can say if bytes arrived. */
 #include "tests/lib/cksum.h"
 
 #define POLYNOMIAL 0x04c11db7u

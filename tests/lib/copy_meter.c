@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Counting the bytes that the CPU copies, by wrapped memcpy and memmove. */
 #include "tests/lib/copy_meter.h"
 
 #include <string.h>

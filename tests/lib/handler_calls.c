@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls of everything that an interrupt handler may call. */
 #include "tests/lib/handler_calls.h"
 
 #include <string.h>

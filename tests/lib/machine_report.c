@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What a machine is made of, in lines for a reader. */
 #include "tests/lib/machine_report.h"
 
 #include "boot/boot_info.h"

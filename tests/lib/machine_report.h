@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What the machine is made of, for whoever reads the log of an image. */
 #ifndef TESTS_LIB_MACHINE_REPORT_H
 #define TESTS_LIB_MACHINE_REPORT_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* One line of progress, rewritten in place. */
 #include "tests/lib/progress.h"
 
 #include "kernel/console.h"

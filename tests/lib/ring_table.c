@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of a ring's descriptors, for a reader. */
 #include "tests/lib/ring_table.h"
 
 #include "descriptors/IOMemoryDescriptor.h"

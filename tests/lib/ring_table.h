@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The first requests of a disk as they stand in its ring. */
 #ifndef TESTS_LIB_RING_TABLE_H
 #define TESTS_LIB_RING_TABLE_H
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A buffer scattered over pages in an order that no allocator gives. */
 #include "tests/lib/scatter.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Small programs for EL0. */
 #include "tests/lib/user_code.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #
 # Every symbol of tests/outside/api-symbols.tsv is declared in a public header of
 # descriptors/, under a comment, and defined in the library. Its lines are
-# SYMBOL, KIND, CONTRACT FILE and, while a symbol is still to be built, "pending";
+# SYMBOL, KIND, SUBJECT and, while a symbol is still to be built, "pending";
 # one that is marked so and yet there is an error, so that the marks go.
 #
 # KIND: function and object (in the library), inline, macro and type (declared only).
@@ -82,13 +82,13 @@ state()
 }
 
 pending=0
-while IFS=$'\t' read -r symbol kind contract mark; do
+while IFS=$'\t' read -r symbol kind subject mark; do
     state "$kind" "$symbol"
     if [ "$mark" = pending ]; then
         pending=$((pending + 1))
         ! there "$kind" "$symbol" || check "$symbol is there: no longer pending" false
     else
-        check "$symbol (file $contract)" there "$kind" "$symbol"
+        check "$symbol ($subject)" there "$kind" "$symbol"
     fi
 done <tests/outside/api-symbols.tsv
-echo "# $pending symbols of the contract are pending"
+echo "# $pending symbols of the classes are pending"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Every check of the contract has a test that names it, and every name is a check's.
+# Every check that the classes have to pass has a test that names it, and every name is a check's.
 # tests/outside/checks.tsv lists them: ID, what it is about and, while no test names it,
 # "pending"; a mark that is not needed any more is an error.
 #
@@ -46,4 +46,4 @@ comm -13 <(uniq "$listed") "$named" >"$out"
 check "tests name only checks that are listed" test ! -s "$out"
 uniq -d "$listed" >"$out"
 check "every check is listed once" test ! -s "$out"
-echo "# $pending checks of the contract are pending"
+echo "# $pending checks are pending"

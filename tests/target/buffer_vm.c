@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Buffers that need an address space, by the real CPU: guards that fault, cache modes in
- * the live tables, pages that come when touched, and user tasks that share. Contract file
- * 11, the checks BM-3, BM-9 to BM-13; all of them are in tests/host/machine/map_buffer*_test.c.
+ * the live tables, pages that come when touched, and user tasks that share. The checks
+ * BM-3, BM-9 to BM-13; all of them are in tests/host/machine/map_buffer*_test.c.
  */
 #include <string.h>
 

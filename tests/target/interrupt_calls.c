@@ -2,8 +2,7 @@
 /*
  * Concurrency on one CPU: a timer interrupt strikes at many moments of what thread
  * context does with descriptors, and its handler calls every function that may be
- * called there, on the same objects and on others. Contract file 00, section 3, and
- * check OM-5.
+ * called there, on the same objects and on others. The check OM-5.
  */
 #include <string.h>
 

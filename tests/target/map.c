@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Mappings of descriptors where the CPU itself makes the accesses: from EL0, from the
- * kernel, and with interrupts masked (contract files 10 and 13).
+ * kernel, and with interrupts masked.
  */
 #include "descriptors/IOMemoryDescriptor.h"
 

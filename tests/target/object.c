@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Objects on the machine: counting, casts, and an interrupt in the middle (contract file 00). */
+/* Objects on the machine: counting, casts, and an interrupt in the middle. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fail the n-th: buffers of every kind, and what only they can do (contract OM-10). */
+/* Fail the n-th: buffers of every kind, and what only they can do (the check OM-10). */
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
 #include "descriptors/object/OSObject_private.h"
 #include "tests/host/machine/inject_sweep.h"

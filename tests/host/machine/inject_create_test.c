@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Fail the n-th: factories and initialisers of every class but buffers (contract OM-10). */
+/* Fail the n-th: factories and initialisers of every class but buffers (the check OM-10). */
 #include "descriptors/IOBigMemoryCursor.h"
 #include "descriptors/IOLittleMemoryCursor.h"
 #include "descriptors/IONaturalMemoryCursor.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Fail each request of a call in turn until it succeeds, and compare what is held. */
 #include "tests/host/machine/inject_sweep.h"
 
 #include "kernel/page.h"

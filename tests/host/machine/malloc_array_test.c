@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sizes of arrays, and the typed macros over IOMalloc: contract file 24, check AL-10. */
+/* Sizes of arrays, and the typed macros over IOMalloc: the check AL-10. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Freeing, counting and failing of IOMalloc's families: contract file 24. */
+/* Freeing, counting and failing of IOMalloc's families. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A machine with RAM on both sides of 4 GiB, and what IOMalloc printed on it. */
 #include "tests/host/machine/malloc_support.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Allocating with IOMalloc and its families: contract file 24, checks AL-1 to AL-8. */
+/* Allocating with IOMalloc and its families: the checks AL-1 to AL-8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

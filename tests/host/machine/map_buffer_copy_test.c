@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Buffers with a snapshot of another address space: contract file 11, check BM-11. */
+/* Buffers with a snapshot of another address space: the check BM-11. */
 #include "tests/host/machine/map_buffer.h"
 
 static IOBufferMemoryDescriptor *copy_of(task_t task, IOOptionBits options, uint64_t source,
@@ -41,7 +41,7 @@ static void bm_11_stores_on_either_side(void **state)
     assert_int_equal(load(other, address_of(copy) + 5), pattern(5, 1));
     assert_int_equal(load(other, address_of(copy) + 3 * PAGE_SIZE), 0);
     assert_int_equal(load(owner, at + PAGE_SIZE), pattern(PAGE_SIZE, 1));
-    /* B-14: a mapping shows the copy, and what was stored to it */
+    /* a mapping shows the copy, and what was stored to it */
     assert_int_equal(load(watcher, IOMemoryMap_getAddress(third) + 5), pattern(5, 1));
     assert_int_equal(load(watcher, IOMemoryMap_getAddress(third) + PAGE_SIZE), 0xcc);
     expect_bytes(watcher, IOMemoryMap_getAddress(third) + 2 * PAGE_SIZE, 2 * PAGE_SIZE, PAGE_SIZE,
@@ -159,7 +159,7 @@ static void expect_no_copy(task_t task, IOOptionBits options, vm_map_t map, uint
     assert_null(IOBufferMemoryDescriptor_withCopy(task, options, map, source, size));
     assert_int_equal(IOMemoryLastError(), why);
     after = sim_balance();
-    assert_memory_equal(&before, &after, sizeof(before)); /* B-8 */
+    assert_memory_equal(&before, &after, sizeof(before)); /* refused before a byte was copied */
 }
 
 static void bad_arguments(void **state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The pages of pageable buffers: those that stay, those that go, and when they come.
- * Contract file 11, the checks BM-8 and BM-12.
+ * The checks BM-8 and BM-12.
  */
 #include "tests/host/machine/map_buffer.h"
 
@@ -20,7 +20,7 @@ static unsigned count_segments(IOBufferMemoryDescriptor *buffer, uint64_t highes
     return count;
 }
 
-/* B-5: what is asked of the pages of a pageable buffer holds from creation on. */
+/* What is asked of the pages of a pageable buffer holds from creation on. */
 static void bm_8_pageable_pages_that_stay(void **state)
 {
     task_t tasks[] = {kernel_task, owner, TASK_NULL};
@@ -98,7 +98,7 @@ static void bm_12_purgeable_cycle(void **state)
     assert_int_equal(IOMemoryDescriptor_setPurgeable(lasting, kIOMemoryPurgeableVolatile, &former),
                      kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn | kIOMemoryPurgeable, 100, 1, 0,
-                   kIOReturnBadArgument); /* B-6 */
+                   kIOReturnBadArgument); /* wired memory is not purgeable */
     store(owner, address_of(buffer), 7);
     assert_int_equal(set_purgeable(buffer, kIOMemoryPurgeableVolatile),
                      kIOMemoryPurgeableNonVolatile);

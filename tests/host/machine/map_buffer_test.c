@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pageable buffers in the kernel task, in user tasks and in none: contract file 11,
- * the checks BM-1 to BM-6, BM-13 to BM-15 and BM-17 as far as they need an address
+ * Pageable buffers in the kernel task, in user tasks and in none: the
+ * checks BM-1 to BM-6, BM-13 to BM-15 and BM-17 as far as they need an address
  * space. Wired ones in the linear view of RAM are in buffer_test.c.
  */
 #include "tests/host/machine/map_buffer.h"
@@ -84,7 +84,8 @@ static void bm_3_mapped_nowhere(void **state)
 
     (void)state;
     assert_null(IOBufferMemoryDescriptor_getBytesNoCopy(buffer));
-    assert_null(IOBufferMemoryDescriptor_getBytesNoCopyRange(buffer, 1, 1)); /* B-12 */
+    assert_null(
+        IOBufferMemoryDescriptor_getBytesNoCopyRange(buffer, 1, 1)); /* the end is outside */
     assert_int_equal(IOMemoryDescriptor_readBytes(buffer, 0, bytes, 1), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_prepare(buffer, 0), kIOReturnSuccess);
@@ -148,7 +149,7 @@ static void bm_4_mappings_after_each_length(void **state)
     OSObject_release(buffer);
 }
 
-/* B-13: the pages become resident by themselves. */
+/* The pages become resident by themselves. */
 static void bm_6_append_to_absent_pages(void **state)
 {
     task_t tasks[] = {kernel_task, owner, TASK_NULL};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Wired buffers that the linear view of RAM cannot show: with guard pages, in a cache
- * mode, of scattered pages; and what user tasks may see of wired ones. Contract file 11,
- * the checks BM-9, BM-10 and BM-16, and decision D-9.
+ * mode, of scattered pages; and what user tasks may see of wired ones. The checks
+ * BM-9, BM-10 and BM-16; a buffer that shares its page is refused to user tasks.
  */
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
@@ -151,7 +151,7 @@ static void wired_buffers_stay_in_the_tables(void **state)
     OSObject_release(buffer);
 }
 
-/* B-2: the bit is part of no mode. */
+/* The bit is part of no mode. */
 static void bm_16_mapper_none_alone(void **state)
 {
     IOBufferMemoryDescriptor *buffer =
@@ -164,7 +164,7 @@ static void bm_16_mapper_none_alone(void **state)
     OSObject_release(buffer);
 }
 
-/* D-9: what else is in the page is none of a user task's business. */
+/* What else is in the page is none of a user task's business. */
 static void d_9_parts_of_pages_stay_in_the_kernel(void **state)
 {
     IOBufferMemoryDescriptor *part =

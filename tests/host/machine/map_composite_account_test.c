@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Purgeable state, ownership and page counts of composites: contract file 12, checks
+ * Purgeable state, ownership and page counts of composites: the checks
  * CD-8 (pageable buffers) and CD-10.
  */
 #include "descriptors/IOBufferMemoryDescriptor.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Redirection and task death with maps of several parts: weakness C-13 of contract file 12. */
+/* Redirection and task death with maps of several parts, which each child knows of. */
 #include "tests/host/machine/map_composite.h"
 
-/* C-13: a part knows of its place in the map. */
+/* A part stays registered with its child until the map of the whole goes. */
 static void redirecting_a_part_reaches_the_map(void **state)
 {
     IOMemoryDescriptor *parts[2], *multi;
@@ -54,7 +54,7 @@ static void redirecting_a_window_reaches_its_parent(void **state)
     release_both(parts);
 }
 
-/* Contract file 13, section 4, with maps of several parts on either side. */
+/* Showing other memory in a map's place, with maps of several parts on either side. */
 static void unique_maps_change_their_memory(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mappings of windows and concatenations: contract file 12, sections 2 and 3.1, the
- * checks CD-3 to CD-6, and the weaknesses C-8, C-11 and C-12.
+ * Mappings of windows and concatenations: the checks CD-3 to CD-6; no byte outside a
+ * window is shown, page offsets are kept, and a failure leaves nothing reserved.
  */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
@@ -17,7 +17,8 @@ static void cd_3_maps_through_a_window(void **state)
 
     (void)state;
     fill(owner, at, PAGES3, 1);
-    expect_no_map(sub, other, 0, kIOMapAnywhere, 1, 5000, kIOReturnBadArgument); /* C-8 */
+    expect_no_map(sub, other, 0, kIOMapAnywhere, 1, 5000,
+                  kIOReturnBadArgument); /* in the parent only */
     expect_no_map(sub, other, 0, kIOMapAnywhere, 5000, 1, kIOReturnBadArgument);
     expect_no_map(sub, other, 0, kIOMapAnywhere, 1, UINT64_MAX, kIOReturnBadArgument);
     part = map_all(sub, other, 0);
@@ -93,7 +94,7 @@ static void cd_4_a_partial_map_with_guards(void **state)
                                                  kIOMapAnywhere | kIOMapGuardedSmall, skip, size);
     assert_non_null(map);
     seen = IOMemoryMap_getAddress(map);
-    assert_int_equal(seen & PAGE_MASK, skip); /* C-11 */
+    assert_int_equal(seen & PAGE_MASK, skip); /* of the first part */
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), multi);
     OSObject_release(multi); /* the map has it */
     assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
@@ -198,7 +199,7 @@ static void cd_6_borders_inside_pages(void **state)
     OSObject_release(whole);
 }
 
-/* C-12: whatever fails, and wherever, nothing stays. */
+/* Whatever fails, and wherever, nothing stays. */
 static void a_part_that_cannot_be_mapped(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW), constant = new_pages(owner, 1, MMU_READ);
@@ -324,7 +325,7 @@ static void prefault_needs_a_preparation(void **state)
     release_both(parts);
 }
 
-/* Contract file 12, section 4: mapped like a multi, and clearing leaves its maps alone. */
+/* It is mapped like a multi, and clearing leaves its maps alone. */
 static void an_interleaved_map_outlives_its_parts(void **state)
 {
     IOInterleavedMemoryDescriptor *list =

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Mappings of general descriptors, how they are made and how they end: contract file
- * 10, section 9, the checks MD-19, MD-20, MD-22 to MD-27 and MD-36, and file 13, MM-1
- * to MM-3, MM-5 and MM-10.
+ * Mappings of general descriptors, how they are made and how they end: the checks
+ * MD-19, MD-20, MD-22 to MD-27 and MD-36, and MM-1 to MM-3, MM-5 and MM-10.
  */
 #include "tests/host/machine/map_fixture.h"
 #include "tests/host/sim/sim_cache.h"
@@ -397,7 +396,7 @@ static void md_27_remote_memory_is_not_mapped(void **state)
     OSObject_release(memory);
 }
 
-/* What may be written through a mapping: [W-1]. */
+/* What may be written through a mapping, whatever its descriptor was made for. */
 static void stores_need_permission(void **state)
 {
     const uint64_t at = new_pages(owner, 1, MMU_READ);
@@ -543,7 +542,7 @@ static void mm_5_segments_of_a_map(void **state)
     OSObject_release(memory);
 }
 
-/* Which attributes each cache mode has on RAM and on registers: contract 10, section 2.4. */
+/* Which attributes each cache mode has on RAM and on registers. */
 static void cache_modes(void **state)
 {
     static const enum mmu_memory ram[] = {
@@ -578,9 +577,9 @@ static void cache_modes(void **state)
         assert_true(translate(other, IOMemoryMap_getAddress(map), &seen)); /* entered at once */
         assert_int_equal(seen.pa.value, DEVICE);
         assert_int_equal(seen.attributes.memory, registers[mode]);
-        assert_int_equal(IOMemoryMap_getMapOptions(map), kIOMapAnywhere | /* [M-1] */
-                                                             (mode == 0 ? kIOInhibitCache : mode)
-                                                                 << kIOMapCacheShift);
+        assert_int_equal(IOMemoryMap_getMapOptions(map),
+                         kIOMapAnywhere | /* the mode in its field */
+                             (mode == 0 ? kIOInhibitCache : mode) << kIOMapCacheShift);
         OSObject_release(map);
         OSObject_release(memory);
         OSObject_release(device);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mappings of device memory: contract file 12, section 5, and check CD-13. */
+/* Mappings of device memory: the check CD-13. */
 #include "descriptors/IODeviceMemory.h"
 #include "tests/host/machine/map_composite.h"
 

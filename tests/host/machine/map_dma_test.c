@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * I/O mappings: what a descriptor asks of a mapper, and what it makes of the answer
- * (contract file 10, sections 11.2 and 11.3). The mapper here keeps what it was told.
+ * I/O mappings: what a descriptor asks of a mapper, and what it makes of the
+ * answer. The mapper here keeps what it was told.
  */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Tasks, stores, loads and maps over the simulated machine. */
 #include "tests/host/machine/map_fixture.h"
 
 #include "kernel/page.h"

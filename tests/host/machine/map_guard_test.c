@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Mappings of guard pages: contract file 12, section 6, and check CD-14. */
+/* Mappings of guard pages: the check CD-14. */
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/composite/IOCompositeMemory_private.h"
 #include "tests/host/machine/map_composite.h"

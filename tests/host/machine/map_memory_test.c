@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a general descriptor of a task's memory says and does about the pages behind
- * it: contract file 10, sections 3, 5 and 10, the checks MD-7 to MD-9, MD-11, MD-12, MD-16,
+ * it: the checks MD-7 to MD-9, MD-11, MD-12, MD-16,
  * MD-28 to MD-30 and MD-32.
  */
 #include "kernel/page.h"
@@ -150,10 +150,11 @@ static void persistent_descriptors(void **state)
     assert_ptr_equal(same, memory);
     assert_int_equal(OSObject_getRetainCount(memory), 2);
     OSObject_release(same);
-    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(plain)); /* [W-8] */
+    assert_null(
+        IOMemoryDescriptor_withPersistentMemoryDescriptor(plain)); /* it was not made to persist */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor((IOMemoryDescriptor *)NULL));
-    /* [W-9] The second range is other memory now. */
+    /* The second range is other memory now. */
     remove_pages(owner, place, 1);
     assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(memory));
     assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
@@ -254,7 +255,7 @@ static void md_28_refusals(void **state)
     }
     assert_int_equal(IOMemoryDescriptor_setPurgeable((IOMemoryDescriptor *)NULL, 1, &former),
                      kIOReturnBadArgument);
-    /* [W-29] [W-30] One refuses: nothing is changed or written. */
+    /* One refuses: nothing is changed or written. */
     assert_int_equal(IOMemoryDescriptor_setPurgeable(both, kIOMemoryPurgeableEmpty, &former),
                      kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_setPurgeable(device, kIOMemoryPurgeableEmpty, &former),
@@ -269,7 +270,7 @@ static void md_28_refusals(void **state)
     vm_object_release(object);
 }
 
-/* [W-29] Several regions: all of them are changed, and the worst state is reported. */
+/* Several regions: all of them are changed, and the worst state is reported. */
 static void md_28_several_regions(void **state)
 {
     struct vm_object *first, *second;
@@ -336,7 +337,7 @@ static void md_29_page_counts(void **state)
     assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, NULL, NULL), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_getPageCounts(device, &count, &count), kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_getPageCounts(absent, &count, &count), kIOReturnVMError);
-    assert_int_equal(count, 99); /* [W-31] */
+    assert_int_equal(count, 99); /* as it was: the call failed */
     OSObject_release(memory);
     OSObject_release(device);
     OSObject_release(absent);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Redirection, task death and pins through a map: contract file 10, section 12, the
- * check MD-35, and file 13, MM-6 to MM-8.
+ * Redirection, task death and pins through a map: the checks MD-35
+ * and MM-6 to MM-8.
  */
 #include "tests/host/machine/map_fixture.h"
 

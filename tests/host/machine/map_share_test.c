@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Maps that share: contract file 10, section 9.2, the check MD-21, and file 13, MM-4,
- * MM-9 and MM-10.
+ * Maps that share: the checks MD-21, MM-4, MM-9 and MM-10.
  */
 #include "tests/host/machine/map_fixture.h"
 
@@ -69,7 +68,8 @@ static void md_21_a_part_borrows(void **state)
     assert_ptr_equal(IOMemoryMap_getAddressTask(inner), other);
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(inner), memory);
     assert_int_equal(OSObject_getRetainCount(whole), 2);
-    innermost = part(5010, 10, 0, IOMemoryMap_getAddress(whole) + 5010); /* [W-25] */
+    innermost =
+        part(5010, 10, 0, IOMemoryMap_getAddress(whole) + 5010); /* where its bytes are there */
     assert_non_null(innermost);
     assert_int_equal(IOMemoryMap_getAddress(innermost), IOMemoryMap_getAddress(whole) + 5010);
     again = part(5010, 10, kIOMapAnywhere, 0);
@@ -133,7 +133,7 @@ static void md_21_reference_and_unique(void **state)
     assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
     expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapReference, 0, 0, kIOReturnNotFound);
     OSObject_release(map);
-    map = map_all(memory, other, kIOMapUnique); /* [W-26] */
+    map = map_all(memory, other, kIOMapUnique); /* its maker's alone */
     expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapReference, 0, 0, kIOReturnNotFound);
     found = map_all(memory, other, 0);
     assert_ptr_not_equal(found, map);

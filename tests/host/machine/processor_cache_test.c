@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Cache maintenance by address, and memory below 4 GiB, in a machine with RAM on
- * both sides of that: contract file 24, checks AL-6, AL-11, AL-12.
+ * both sides of that: the checks AL-6, AL-11, AL-12.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The simulated machine: RAM, tables, TLB and cache, put together. */
 #include "tests/host/machine/sim_machine.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* OSArray: contract file 00, section 5.4 and check OM-11. */
+/* OSArray: the check OM-11. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

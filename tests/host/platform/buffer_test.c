@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Buffers in the kernel task: contract file 11, checks BM-1 to BM-8, BM-14, BM-16
+ * Buffers in the kernel task: the checks BM-1 to BM-8, BM-14, BM-16
  * and BM-17 as far as they concern wired buffers.
  */
 #include <setjmp.h>
@@ -113,7 +113,8 @@ static void bm_1_with_bytes(void **state)
     assert_int_equal(IOBufferMemoryDescriptor_getCapacity(buffer), sizeof(bytes));
     assert_memory_equal(bytes_of(buffer), bytes, sizeof(bytes));
     OSObject_release(buffer);
-    assert_null(IOBufferMemoryDescriptor_withBytes(NULL, 10, kIODirectionOut, false)); /* B-7 */
+    assert_null(
+        IOBufferMemoryDescriptor_withBytes(NULL, 10, kIODirectionOut, false)); /* no bytes */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
 }
 
@@ -153,7 +154,7 @@ static void bm_3_only_the_kernel_task(void **state)
     (void)state;
     expect_refusal(TASK_NULL, kIODirectionIn, 100, 1, 0, kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn | kIOMemoryPurgeable, 100, 1, 0,
-                   kIOReturnBadArgument); /* B-6 */
+                   kIOReturnBadArgument); /* wired memory is not purgeable */
     expect_refusal(kernel_task, kIODirectionIn | 0x01000000, 100, 1, 0, kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn | 0x00020000, 100, 1, 0, kIOReturnBadArgument);
     assert_null(IOBufferMemoryDescriptor_withCapacity(100, 0x10, false));
@@ -176,7 +177,7 @@ static void bm_4_lengths(void **state)
     assert_int_equal(length, 1); /* the segment does not go on behind the length */
     assert_int_equal(IOMemoryDescriptor_readBytes(buffer, 4999, &byte, 2), 0);
     platform_set_last_error(0);
-    IOBufferMemoryDescriptor_setLength(buffer, 10001); /* B-9 */
+    IOBufferMemoryDescriptor_setLength(buffer, 10001); /* above the capacity */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_getLength(buffer), 5000);
     IOBufferMemoryDescriptor_setLength(buffer, 0);
@@ -219,7 +220,7 @@ static void bm_6_append(void **state)
     assert_true(IOBufferMemoryDescriptor_appendBytes(buffer, "x", 0));
     assert_int_equal(IOMemoryDescriptor_getLength(buffer), 5);
     platform_set_last_error(0);
-    assert_false(IOBufferMemoryDescriptor_appendBytes(buffer, "defghijk", 8)); /* B-11 */
+    assert_false(IOBufferMemoryDescriptor_appendBytes(buffer, "defghijk", 8)); /* all or nothing */
     assert_int_equal(IOMemoryLastError(), kIOReturnNoSpace);
     assert_int_equal(IOMemoryDescriptor_getLength(buffer), 10);
     assert_memory_equal(bytes_of(buffer), "abc\0\0defgh", 10);
@@ -278,12 +279,13 @@ static void bm_8_physical_masks(void **state)
         }
         OSObject_release(buffer);
     }
-    expect_refusal(kernel_task, kIODirectionIn, 100, 1, 0xf0f0, kIOReturnBadArgument); /* B-4 */
+    expect_refusal(kernel_task, kIODirectionIn, 100, 1, 0xf0f0,
+                   kIOReturnBadArgument); /* a mask with a hole */
     expect_refusal(kernel_task, kIODirectionIn, 100, 1, 0xffff,
                    kIOReturnNoMemory); /* no RAM there */
 }
 
-/* B-3: a mask and an alignment hold together. */
+/* A mask and an alignment hold together. */
 static void bm_8_mask_and_alignment(void **state)
 {
 
@@ -318,7 +320,8 @@ static void bm_10_cache_modes(void **state)
     assert_int_equal((uintptr_t)bytes_of(buffer) % PAGE_SIZE, 0);
     OSObject_release(buffer);
     buffer = IOBufferMemoryDescriptor_withOptions(kIODirectionIn | kIOMemoryMapperNone, 100, 1);
-    assert_int_equal(IOMemoryDescriptor_getFlags(buffer) & kIOMemoryBufferCacheMask, 0); /* B-2 */
+    assert_int_equal(IOMemoryDescriptor_getFlags(buffer) & kIOMemoryBufferCacheMask,
+                     0); /* no mode */
     OSObject_release(buffer);
 }
 
@@ -333,7 +336,8 @@ static void bm_14_direction_and_preparation(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
     assert_int_equal(IOMemoryDescriptor_prepare(buffer, kIODirectionIn), kIOReturnNotWritable);
     bytes_of(buffer)[0] = 'y'; /* always possible */
-    IOBufferMemoryDescriptor_setDirection(buffer, kIODirectionOutIn | 0xfffffff8); /* B-10 */
+    IOBufferMemoryDescriptor_setDirection(buffer,
+                                          kIODirectionOutIn | 0xfffffff8); /* directions only */
     assert_int_equal(IOMemoryDescriptor_getFlags(buffer), kIODirectionOutIn | kIOMemoryTypeVirtual |
                                                               kIOMemoryAsReference |
                                                               kIOMemoryAutoPrepare);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sub and multi descriptors: contract file 12, checks CD-1 to CD-9, CD-15 and CD-16
+ * Sub and multi descriptors: the checks CD-1 to CD-9, CD-15 and CD-16
  * as far as they need no mapping.
  */
 #include <setjmp.h>
@@ -80,7 +80,7 @@ static void cd_1_windows_are_the_parent_shifted(void **state)
         assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(sub, size, &length, 0), 0);
         assert_int_equal(length, 0);
         assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(sub, size + 1, NULL, 0),
-                         0); /* C-1, C-2 */
+                         0); /* behind the window */
         assert_int_equal(IOMemoryDescriptor_readBytes(parent, start, expected, size), size);
         assert_int_equal(IOMemoryDescriptor_readBytes(sub, 0, got, size), size);
         assert_memory_equal(got, expected, size);
@@ -237,10 +237,13 @@ static void cd_8_refusals_keep_no_reference(void **state)
     IOMultiMemoryDescriptor *multi;
 
     (void)state;
-    assert_null(IOMultiMemoryDescriptor_withDescriptors(gap, 3, kIODirectionIn, false)); /* C-4 */
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(gap, 3, kIODirectionIn,
+                                                        false)); /* a hole in the list */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
-    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 2, kIODirectionOut, false)); /* C-9 */
-    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 0, kIODirectionIn, true)); /* C-10 */
+    assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 2, kIODirectionOut,
+                                                        false)); /* children for In */
+    assert_null(
+        IOMultiMemoryDescriptor_withDescriptors(pair, 0, kIODirectionIn, true)); /* no children */
     assert_null(IOMultiMemoryDescriptor_withDescriptors(NULL, 2, kIODirectionIn, false));
     assert_null(IOMultiMemoryDescriptor_withDescriptors(pair, 2, 0x10, false));
     assert_int_equal(OSObject_getRetainCount(both), 1);
@@ -279,11 +282,11 @@ static void cd_9_preparation_ids(void **state)
     IOMemoryDescriptor_complete(multi, 0);
     assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), 0);
     IOMemoryDescriptor_prepare(multi, 0);
-    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first);    /* C-5 */
+    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first);    /* a child is another */
     assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), second); /* its parent stayed */
     IOMemoryDescriptor_complete(multi, 0);
     IOMemoryDescriptor_complete(parts[0], 0);
-    assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), 0); /* C-6 */
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), 0); /* as its parent's */
     IOMemoryDescriptor_prepare(sub, kIODirectionIn);
     assert_true(IOMemoryDescriptor_getPreparationID(sub) > second);
     OSObject_release(sub);
@@ -317,7 +320,7 @@ static void multi_is_reinitialised(void **state)
     OSObject_release(two);
 }
 
-/* Contract file 12, section 1: lengths are sampled, and never believed further than they hold. */
+/* Lengths are sampled, and never believed further than they hold. */
 static void a_child_that_shrinks(void **state)
 {
     IOBufferMemoryDescriptor *buffer =

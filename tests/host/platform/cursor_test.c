@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory cursors at their edges: contract file 20, checks MC-1 to MC-17 by name. */
+/* Memory cursors at their edges: the checks MC-1 to MC-17 by name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * General descriptors, where their bytes are and what is done with them: contract
- * file 10, the checks MD-14 to MD-18, MD-27 and MD-31 to MD-33.
+ * General descriptors, where their bytes are and what is done with them: the
+ * checks MD-14 to MD-18, MD-27 and MD-31 to MD-33.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -311,7 +311,7 @@ static void md_33_dma_command_operations(void **state)
     assert_int_equal(what.fPages, 3);
     assert_int_equal(what.fDirection, kIODirectionIn);
     assert_int_equal(what.fIsPrepared, 0);
-    assert_int_equal(what.fHighestPage, 0); /* W-32 */
+    assert_int_equal(what.fHighestPage, 0); /* not known */
     assert_int_equal(what.fPageAlign, 0);
     IOMemoryDescriptor_prepare(memory, 0);
     IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristicsMapped, &what,
@@ -332,7 +332,7 @@ static void md_33_dma_command_operations(void **state)
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDFirstSegment, walk, sizeof(walk)),
         kIOReturnInternalError);
-    /* W-33: active marks nest and are counted. */
+    /* Active marks nest and are counted. */
     assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0),
                      kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),

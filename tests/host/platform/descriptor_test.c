@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * General descriptors, how they begin, are prepared and end: contract file 10, the
+ * General descriptors, how they begin, are prepared and end: the
  * checks MD-1 to MD-13 and MD-34 as far as they need no mapping.
  */
 #include <setjmp.h>
@@ -60,7 +60,7 @@ static void attributes(void **state)
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), VM_MEMORY_IOKIT);
     IOMemoryDescriptor_setVMTags(memory, 7, 0xffff);
     platform_set_last_error(0);
-    IOMemoryDescriptor_setVMTags(memory, 1, 0x10000); /* W-11 */
+    IOMemoryDescriptor_setVMTags(memory, 1, 0x10000); /* 16 bits each */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), 7);
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), 0xffff);
@@ -127,8 +127,8 @@ static void md_3_bad_creations(void **state)
     expect_refusal(fine, 1, TASK_NULL, kIOMemoryTypeUPL, kIOReturnUnsupported);
     expect_refusal(fine, 1, TASK_NULL, kIOMemoryTypeUIO, kIOReturnUnsupported);
     expect_refusal(fine, 1, TASK_NULL, V, kIOReturnBadArgument);
-    expect_refusal(fine, 1, kernel_task, P, kIOReturnBadArgument); /* W-4 */
-    expect_refusal(NULL, 1, kernel_task, V, kIOReturnBadArgument); /* W-5 */
+    expect_refusal(fine, 1, kernel_task, P, kIOReturnBadArgument); /* physical has no task */
+    expect_refusal(NULL, 1, kernel_task, V, kIOReturnBadArgument); /* no ranges */
     expect_refusal(fine, 0, kernel_task, V, kIOReturnBadArgument);
     expect_refusal(wraps, 1, kernel_task, V, kIOReturnBadArgument);
     expect_refusal(wraps, 1, TASK_NULL, P, kIOReturnBadArgument);
@@ -137,13 +137,14 @@ static void md_3_bad_creations(void **state)
     expect_refusal(high, 1, TASK_NULL, P, kIOReturnBadArgument);
     expect_refusal(illegal, 1, kernel_task, V, kIOReturnVMError);
     expect_refusal(huge, 1, kernel_task, V, kIOReturnNoResources);
-    expect_refusal(fine, 1, kernel_task, V | 0x80000000, kIOReturnUnsupported); /* W-2 */
+    expect_refusal(fine, 1, kernel_task, V | 0x80000000,
+                   kIOReturnUnsupported); /* a cache mode above 7 */
     expect_refusal(fine, 1, kernel_task, V | 0x08000000, kIOReturnBadArgument);
     expect_refusal(fine, 1, kernel_task, V | kIOMemoryPreparedReadOnly, kIOReturnBadArgument);
     memory = IOMemoryDescriptor_withOptions(top_page, 1, 0, TASK_NULL, P, NULL);
     assert_non_null(memory); /* the highest page number there is */
     OSObject_release(memory);
-    /* Type bits are not for these. W-3 */
+    /* Type bits are not for these. */
     assert_null(IOMemoryDescriptor_withAddressRanges(fine, 1, V, kernel_task));
     assert_null(IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 1, P, kernel_task));
     assert_null(IOMemoryDescriptor_withAddress(pages, 1, 0x10));
@@ -325,7 +326,7 @@ static void md_9_each_request_of_a_prepare_fails(void **state)
     OSObject_release(memory);
 }
 
-/* The same for creation: contract file 00, OM-10. */
+/* The same for creation. */
 static void om_10_each_allocation_of_a_creation_fails(void **state)
 {
     IOAddressRange ranges[] = {{(uintptr_t)pages, ptoa(3)}, {(uintptr_t)pages + ptoa(4), 100}};
@@ -372,16 +373,17 @@ static void md_10_unbalanced_and_busy_complete(void **state)
     assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithError),
                      kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess); /* W-14 */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0),
+                     kIOReturnSuccess); /* the error is not kept */
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
-    /* W-13: the count does not wrap. */
+    /* The count does not wrap. */
     memory->wireCount = UINT32_MAX;
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNoResources);
     memory->wireCount = 0;
     OSObject_release(memory);
 }
 
-/* W-10: what a device may still write is not given back. */
+/* What a device may still write is not given back. */
 static void freed_with_dma_active(void **state)
 {
     IOMemoryDescriptor *memory = describe(0, ptoa(2), kIODirectionIn);

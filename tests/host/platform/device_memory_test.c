@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Device memory: contract file 12, section 5, and check CD-13 as far as it needs no mapping. */
+/* Device memory: the check CD-13 as far as it needs no mapping. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 #define DEVICE 0x9000000ull
 
-/* CD-13, C-19 */
+/* CD-13: of its own class, whichever factory made it. */
 static void cd_13_factories_give_device_memory(void **state)
 {
     IODeviceMemory *whole = IODeviceMemory_withRange(DEVICE, 0x1000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guard pages: contract file 12, section 6, as far as they need no mapping. */
+/* Guard pages, as far as they need no mapping. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ static void sizes_are_whole_pages(void **state)
     }
 }
 
-/* CD-15, C-20, C-21 */
+/* CD-15: no object of no size, and nothing left of one that finds no room. */
 static void cd_15_sizes_that_cannot_be(void **state)
 {
     IOGuardPageMemoryDescriptor *guard;

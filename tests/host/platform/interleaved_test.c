@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Interleaved descriptors: contract file 12, section 4, as far as they need no mapping. */
+/* Interleaved descriptors, as far as they need no mapping. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -83,7 +83,7 @@ static void cd_1_windows_follow_each_other(void **state)
     OSObject_release(self);
 }
 
-/* CD-7, C-16: those before the failing one, once each; others' prepares stay. */
+/* CD-7: those before the failing one, once each; others' prepares stay. */
 static void cd_7_a_failing_part_unpins_the_others(void **state)
 {
 
@@ -119,8 +119,8 @@ static void cd_8_refusals_keep_no_reference(void **state)
     IOMemoryDescriptor *in = describe(0, 10, kIODirectionIn);
 
     (void)state;
-    is_refused(self, NULL, 0, 0, kIOReturnBadArgument); /* C-4 */
-    is_refused(self, in, 0, 1, kIOReturnBadArgument);   /* D-12 */
+    is_refused(self, NULL, 0, 0, kIOReturnBadArgument); /* no descriptor */
+    is_refused(self, in, 0, 1, kIOReturnBadArgument);   /* not for this direction */
     assert_false(IOInterleavedMemoryDescriptor_setMemoryDescriptor(NULL, in, 0, 1));
     IOInterleavedMemoryDescriptor_clearMemoryDescriptors(self, kIODirectionIn);
     add(self, in, 0, 1);
@@ -180,7 +180,8 @@ static void cd_11_fill_clear_and_refill(void **state)
     assert_int_equal(OSObject_getRetainCount(in), 4);
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess);
     assert_int_equal(pins(), 2);
-    assert_true(IOInterleavedMemoryDescriptor_getPhysicalSegment(self, 0, NULL, 0) != 0); /* C-2 */
+    assert_true(IOInterleavedMemoryDescriptor_getPhysicalSegment(self, 0, NULL, 0) !=
+                0); /* length: NULL */
     IOInterleavedMemoryDescriptor_clearMemoryDescriptors(self, kIODirectionOut);
     assert_int_equal(pins(), 0);
     assert_int_equal(OSObject_getRetainCount(in), 1);
@@ -189,7 +190,7 @@ static void cd_11_fill_clear_and_refill(void **state)
     assert_int_equal(IOMemoryDescriptor_getDirection(self), kIODirectionOut);
     assert_int_equal(IOInterleavedMemoryDescriptor_complete(self, 0), kIOReturnNotReady);
     is_refused(self, in, 0, 1, kIOReturnBadArgument);
-    add(self, out, 0, 100); /* C-15 */
+    add(self, out, 0, 100); /* cleared is unprepared */
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess);
     assert_true(IOMemoryDescriptor_getFlags(out) & kIOMemoryPreparedReadOnly);
     IOInterleavedMemoryDescriptor_clearMemoryDescriptors(self, kIODirectionNone);
@@ -200,7 +201,7 @@ static void cd_11_fill_clear_and_refill(void **state)
     OSObject_release(out);
 }
 
-/* C-18 */
+/* Prepares are counted, not noted. */
 static void cd_12_two_prepares_need_two_completes(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(3, kIODirectionIn);
@@ -220,7 +221,7 @@ static void cd_12_two_prepares_need_two_completes(void **state)
     IOMemoryDescriptor_prepare(self, 0);
     IOMemoryDescriptor_prepare(self, 0);
     OSObject_release(in);
-    OSObject_release(self); /* C-17: nobody completed */
+    OSObject_release(self); /* nobody completed */
     assert_int_equal(pins(), 0);
 }
 
@@ -288,7 +289,7 @@ static void om_9_no_object(void **state)
     IOGuardPageMemoryDescriptor_free(NULL);
 }
 
-/* OM-10, C-14 */
+/* OM-10 */
 static void each_allocation_of_a_creation_fails(void **state)
 {
     IOInterleavedMemoryDescriptor *made = NULL;

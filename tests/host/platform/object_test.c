@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The object model: contract file 00, checks OM-1 to OM-9. */
+/* The object model: the checks OM-1 to OM-9. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IORangeAllocator, case by case: contract file 25, checks RA-2 to RA-13. */
+/* IORangeAllocator, case by case: the checks RA-2 to RA-13. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* IORangeAllocator against a map of single numbers: contract file 25, checks RA-1, RA-9. */
+/* IORangeAllocator against a map of single numbers: the checks RA-1, RA-9. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Windows alone: their prepares, their aim, their depth (contract file 12, sections 1 and 2). */
+/* Windows alone: their prepares, their aim, their depth. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +19,9 @@ static void sub_counts_its_prepares(void **state)
 
     (void)state;
     assert_int_equal(IOSubMemoryDescriptor_complete(sub, 0), kIOReturnNotReady);
-    assert_int_equal(IOSubMemoryDescriptor_prepare(sub, 0), kIOReturnSuccess); /* D-11 */
-    assert_int_equal(pins(), 3); /* the whole parent */
+    assert_int_equal(IOSubMemoryDescriptor_prepare(sub, 0),
+                     kIOReturnSuccess); /* its own direction */
+    assert_int_equal(pins(), 3);        /* the whole parent */
     assert_true(IOMemoryDescriptor_getFlags(parent) & kIOMemoryPreparedReadOnly);
     assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, "x", 1), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
@@ -44,7 +45,8 @@ static void sub_is_aimed_elsewhere(void **state)
 
     (void)state;
     OSObject_release(first); /* only the window holds it */
-    assert_true(IOSubMemoryDescriptor_initSubRange(sub, first, 50, 50, kIODirectionIn)); /* C-7 */
+    assert_true(IOSubMemoryDescriptor_initSubRange(sub, first, 50, 50,
+                                                   kIODirectionIn)); /* the same parent */
     assert_int_equal(IOMemoryDescriptor_getLength(sub), 50);
     IOSubMemoryDescriptor_prepare(sub, 0);
     assert_false(IOSubMemoryDescriptor_initSubRange(sub, second, 0, 1, kIODirectionIn));

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A data cache that counts what is cleaned and invalidated. */
 #include "tests/host/sim/sim_cache.h"
 
 #include "kernel/cache.h"

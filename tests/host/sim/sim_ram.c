@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* RAM of the simulated machine, at any physical address. */
 #include "tests/host/sim/sim_ram.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A TLB that keeps what it may keep, so that a missing flush is seen. */
 #include "tests/host/sim/sim_tlb.h"
 
 #include <string.h>

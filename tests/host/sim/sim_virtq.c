@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The device's side of a virtio ring. */
 #include "tests/host/sim/sim_virtq.h"
 
 #include <setjmp.h>

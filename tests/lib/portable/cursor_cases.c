@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* A cursor's list against the segmenter's, over random memory and limits. */
 #include "tests/lib/portable/cursor_cases.h"
 
 #include <stdlib.h>

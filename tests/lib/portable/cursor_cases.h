@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Random descriptors and random limits: what a cursor produces is compared, entry
- * by entry, with the segmenter's list. Contract file 20: MC-1 to MC-7, MC-11,
+ * by entry, with the segmenter's list. The checks MC-1 to MC-7, MC-11,
  * MC-12, MC-15 and MC-17.
  */
 #ifndef TESTS_LIB_CURSOR_CASES_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* Descriptors of random shape, with the list of their bytes' addresses. */
 #include "tests/lib/portable/random_memory.h"
 
 #include <stdlib.h>

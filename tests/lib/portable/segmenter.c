@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* The segments of a list of bytes, in the plainest way. */
 #include "tests/lib/portable/segmenter.h"
 
 /* The entry that begins at byte i: as many bytes as follow each other and the limits allow. */

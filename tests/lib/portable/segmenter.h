@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The list that a cursor has to produce, by the straightforward way: byte by byte,
- * with no notion of runs (contract file 20, sections 4.2 and 4.3).
+ * with no notion of runs.
  */
 #ifndef TESTS_LIB_SEGMENTER_H
 #define TESTS_LIB_SEGMENTER_H
