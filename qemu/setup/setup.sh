@@ -104,6 +104,8 @@ look()
             need "libfdt for this machine" libfdt-dev links -lfdt
             need "prove, of perl" perl have prove
             need "clang-format" clang-format have clang-format
+            need "clang-tidy" clang-tidy have clang-tidy
+            need "clang-query" clang-tools have clang-query
             need "git" git have git
             ;;
         debug)

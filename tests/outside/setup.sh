@@ -27,7 +27,7 @@ tool()
 setup build run test debug
 check "without apt the status is 1" ended 1
 for words in 'an aarch64 gcc' 'xz' 'libfdt.a' 'qemu-system-aarch64, 7.2 or newer' 'perl' 'cmp' \
-    'cmocka' 'prove' 'clang-format' 'gdb'; do
+    'cmocka' 'prove' 'clang-format' 'clang-tidy' 'clang-query' 'gdb'; do
     check "without apt it lists: $words" said "^  - .*$words"
 done
 check "without apt it does not try" eval '! said installing'
