@@ -107,7 +107,7 @@ TEST(leak_pin)
 
 TEST(leak_heap_block)
 {
-    EXPECT_TRUE(heap_alloc(100));
+    EXPECT_NE(heap_alloc(100), NULL);
 }
 
 TEST(leak_mapping)

@@ -29,7 +29,8 @@ TEST(devices_are_those_of_libfdt)
             mine = devicetree_next_compatible(mine, wanted[i]);
             do {
                 theirs = fdt_node_offset_by_compatible(fdt, theirs, wanted[i]);
-            } while (theirs >= 0 && fdt_getprop(fdt, theirs, "status", NULL)); /* disabled ones */
+            } while (theirs >= 0 &&
+                     fdt_getprop(fdt, theirs, "status", NULL) != NULL); /* disabled ones */
             EXPECT_EQ(mine < 0, theirs < 0);
             if (mine >= 0) {
                 ASSERT_EQ(mine, theirs);

@@ -3,7 +3,7 @@
 # The house's dialect of C: braces always; what decides (a condition, an operand of
 # !, && or ||) is not a bare pointer and not a bare bitwise &: `p == NULL`,
 # `(flags & X) != 0`. Each source is read with the flags of each of its compilations.
-. tests/harness/tap.bash
+. tests/outside/tap.bash
 
 database=$work/compile_commands.json
 matchers=$work/matchers
