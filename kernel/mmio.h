@@ -14,6 +14,11 @@ static inline uint8_t mmio_read8(const volatile void *registers, uint64_t offset
     return *(const volatile uint8_t *)((uintptr_t)registers + offset);
 }
 
+static inline uint16_t mmio_read16(const volatile void *registers, uint64_t offset)
+{
+    return *(const volatile uint16_t *)((uintptr_t)registers + offset);
+}
+
 static inline uint32_t mmio_read32(const volatile void *registers, uint64_t offset)
 {
     return *(const volatile uint32_t *)((uintptr_t)registers + offset);

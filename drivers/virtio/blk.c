@@ -16,77 +16,6 @@
 static struct virtio_blk *disks[DISKS_MAX];
 static unsigned disk_count;
 
-/* --- Configuration ---------------------------------------------------------------------------- */
-
-/* The device's configuration (section 5.2.4), the fields used here. */
-struct blk_limits {
-    uint32_t capacity_low; /* sectors */
-    uint32_t capacity_high;
-    uint32_t size_max; /* bytes of a segment */
-    uint32_t seg_max;
-    uint32_t geometry;
-    uint32_t blk_size;
-};
-
-#define BLK_CONFIG_MAX_DISCARD_SECTORS      36
-#define BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS 48
-
-static bool has(const struct virtio_blk *disk, uint64_t feature)
-{
-    return (disk->device->features & feature) != 0;
-}
-
-/* Most bytes of one device request, from a count of sectors in the configuration. */
-static IOReturn read_sector_limit(struct virtio_blk *disk, uint64_t feature, unsigned offset,
-                                  uint64_t *bytes)
-{
-    uint32_t sectors = 0;
-    IOReturn status = kIOReturnSuccess;
-
-    if (has(disk, feature)) {
-        status = virtio_read_config(disk->device, offset, &sectors, 1);
-    }
-    *bytes = (uint64_t)sectors * VIRTIO_BLK_SECTOR;
-    return status;
-}
-
-/* Data entries of the longest chain: what the device takes, and what the queue has room for. */
-static uint32_t limit_segments(const struct virtio_blk *disk, uint32_t seg_max)
-{
-    const uint32_t most = disk->chain_entries - BLK_FRAME_ENTRIES;
-
-    if (!has(disk, VIRTIO_BLK_F_SEG_MAX) || seg_max == 0) {
-        return 1;
-    }
-    return seg_max < most ? seg_max : most;
-}
-
-IOReturn blk_read_configuration(struct virtio_blk *disk)
-{
-    struct blk_limits limits;
-    IOReturn status =
-        virtio_read_config(disk->device, 0, (uint32_t *)&limits, sizeof(limits) / sizeof(uint32_t));
-
-    if (status == kIOReturnSuccess) {
-        status = read_sector_limit(disk, VIRTIO_BLK_F_DISCARD, BLK_CONFIG_MAX_DISCARD_SECTORS,
-                                   &disk->discard_bytes_max);
-    }
-    if (status == kIOReturnSuccess) {
-        status =
-            read_sector_limit(disk, VIRTIO_BLK_F_WRITE_ZEROES, BLK_CONFIG_MAX_WRITE_ZEROES_SECTORS,
-                              &disk->write_zeroes_bytes_max);
-    }
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    disk->sectors = limits.capacity_low | (uint64_t)limits.capacity_high << 32;
-    disk->block_size = has(disk, VIRTIO_BLK_F_BLK_SIZE) ? limits.blk_size : VIRTIO_BLK_SECTOR;
-    disk->segment_bytes_max = has(disk, VIRTIO_BLK_F_SIZE_MAX) ? limits.size_max : 0;
-    disk->segments_max = limit_segments(disk, limits.seg_max);
-    disk->read_only = has(disk, VIRTIO_BLK_F_RO);
-    return kIOReturnSuccess;
-}
-
 /* --- Bring-up --------------------------------------------------------------------------------- */
 
 static IOReturn negotiate(struct virtio_blk *disk, uint64_t required)
@@ -171,15 +100,11 @@ static unsigned share_of_ring(unsigned size)
  * Entries of a chain that has a table of its own: a page of them, or as many more
  * as the device has a use for.
  */
-static unsigned table_entries(const struct virtio_blk *disk)
+static unsigned table_entries(uint32_t segments_max)
 {
     unsigned entries = BLK_TABLE_ENTRIES;
-    uint32_t seg_max = 0;
 
-    if (has(disk, VIRTIO_BLK_F_SEG_MAX)) {
-        virtio_read_config(disk->device, offsetof(struct blk_limits, seg_max), &seg_max, 1);
-    }
-    while (entries < BLK_TABLE_ENTRIES_MAX && entries < seg_max + BLK_FRAME_ENTRIES) {
+    while (entries < BLK_TABLE_ENTRIES_MAX && entries < segments_max + BLK_FRAME_ENTRIES) {
         entries *= 2;
     }
     return entries;
@@ -187,17 +112,22 @@ static unsigned table_entries(const struct virtio_blk *disk)
 
 static IOReturn create_queue(struct virtio_blk *disk)
 {
-    const bool tables = has(disk, VIRTIO_F_INDIRECT_DESC);
+    const bool tables = blk_has(disk, VIRTIO_F_INDIRECT_DESC);
     const unsigned offered = virtio_queue_size_max(disk->device, BLK_QUEUE);
     unsigned size = tables ? BLK_QUEUE_TABLES : BLK_QUEUE_CHAINED;
+    uint32_t segments_max;
+    const IOReturn status = blk_read_segments_max(disk, &segments_max);
 
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     if (disk->options.queue_size != 0) {
         size = disk->options.queue_size;
     }
     if (size > offered) {
         size = offered;
     }
-    disk->chain_entries = tables ? table_entries(disk) : share_of_ring(size);
+    disk->chain_entries = tables ? table_entries(segments_max) : share_of_ring(size);
     if (size == 0 || (!tables && size < disk->chain_entries)) {
         return kIOReturnUnsupported;
     }
@@ -207,8 +137,8 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .index = BLK_QUEUE,
         .chain_entries = disk->chain_entries,
         .indirect = tables,
-        .event_index = has(disk, VIRTIO_F_EVENT_IDX),
-        .doorbell = virtio_doorbell(disk->device),
+        .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
+        .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
     };
 
     return virtq_create(&setup, &disk->queue);
@@ -298,26 +228,25 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
 
 /* --- Interrupt -------------------------------------------------------------------------------- */
 
-static void configuration_changed(struct virtio_blk *disk)
+static void configuration_changed(void *context)
 {
-    if (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess) {
+    struct virtio_blk *disk = context;
+
+    if (!disk->lost &&
+        (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess)) {
         blk_recover(disk, kIOReturnDeviceError);
     }
 }
 
-static void interrupt(void *context)
+static void buffers_used(void *context, unsigned vector)
 {
     struct virtio_blk *disk = context;
-    const uint32_t causes = virtio_acknowledge(disk->device);
 
+    (void)vector; /* there is one queue */
     virtq_count_interrupt(disk->queue);
-    if (disk->lost) {
-        return;
+    if (!disk->lost) {
+        blk_collect(disk);
     }
-    if ((causes & VIRTIO_INTERRUPT_CONFIG) != 0) {
-        configuration_changed(disk);
-    }
-    blk_collect(disk);
 }
 
 void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
@@ -355,11 +284,11 @@ static void add_disk(struct virtio_device *device)
         disk->device = device;
         status = build(disk);
     }
-    if (status == kIOReturnSuccess &&
-        irq_register(device->intid, interrupt, disk) != KERN_SUCCESS) {
-        status = kIOReturnNoInterrupt;
-        virtio_reset(device);
-        release_resources(disk);
+    if (status == kIOReturnSuccess) {
+        status = virtio_attach(device, buffers_used, configuration_changed, disk);
+        if (status != kIOReturnSuccess && virtio_reset(device)) {
+            release_resources(disk);
+        }
     }
     if (status == kIOReturnSuccess) {
         disks[disk_count++] = disk;
@@ -397,11 +326,11 @@ void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
         .sectors = disk->sectors,
         .block_size = disk->block_size,
         .read_only = disk->read_only,
-        .has_flush = has(disk, VIRTIO_BLK_F_FLUSH),
+        .has_flush = blk_has(disk, VIRTIO_BLK_F_FLUSH),
         .has_discard = disk->discard_bytes_max != 0,
         .has_write_zeroes = disk->write_zeroes_bytes_max != 0,
-        .has_indirect = has(disk, VIRTIO_F_INDIRECT_DESC),
-        .has_event_index = has(disk, VIRTIO_F_EVENT_IDX),
+        .has_indirect = blk_has(disk, VIRTIO_F_INDIRECT_DESC),
+        .has_event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
         .queue_size = virtq_size(disk->queue),
         .segments_max = disk->segments_max,
         .intid = disk->device->intid,

@@ -46,7 +46,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOReturn.h"
-#include "drivers/virtio/queue.h"
+#include "drivers/virtio/chain.h"
 #include "kernel/types.h"
 
 #define VIRTIO_BLK_SECTOR    512u /* bytes */

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside the disk driver: blk.c (bring-up), blk_request.c (requests), blk_reset.c. */
+/* Inside the disk driver: blk.c (bring-up), blk_config.c, blk_request.c, blk_reset.c. */
 #ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_PRIVATE_H
 
 #include "descriptors/IOMemoryCursor.h"
 #include "drivers/virtio/blk.h"
 #include "drivers/virtio/queue.h"
+#include "drivers/virtio/shared.h"
 #include "drivers/virtio/virtio.h"
 
 /* Feature bits (section 5.2.3). */
@@ -49,7 +50,7 @@ struct blk_range {
 struct blk_frame {
     struct blk_header header; /* read by the device */
     struct blk_range range;   /* read by the device */
-    volatile uint8_t status;  /* written by the device */
+    struct shared8 status;    /* written by the device */
 } __attribute__((aligned(64)));
 
 struct virtio_blk {
@@ -80,9 +81,20 @@ struct virtio_blk {
     struct virtio_blk_options options;
 };
 
+/* The feature is in use. */
+static inline bool blk_has(const struct virtio_blk *disk, uint64_t feature)
+{
+    return (disk->device->features & feature) != 0;
+}
+
 /* blk.c */
 /* Reset, negotiate, make the queue known to the device, and let it work. The queue is as new. */
 IOReturn blk_start(struct virtio_blk *disk);
+
+/* blk_config.c */
+/* Most data segments of a request that the device takes. */
+IOReturn blk_read_segments_max(struct virtio_blk *disk, uint32_t *segments);
+/* Take over what the configuration says now; an error changes nothing. Any context. */
 IOReturn blk_read_configuration(struct virtio_blk *disk);
 
 /* blk_request.c */

@@ -106,7 +106,7 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
 
     frame->header.type = request->operation;
     frame->header.sector = request->sector + issued / VIRTIO_BLK_SECTOR;
-    frame->status = BLK_STATUS_UNWRITTEN;
+    frame->status.value = BLK_STATUS_UNWRITTEN;
     virtq_chain_add(chain, virt_to_phys(&frame->header), sizeof(frame->header), VIRTQ_NEXT);
     return kIOReturnSuccess;
 }
@@ -129,7 +129,7 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
 {
     struct blk_frame *frame = &disk->frames[chain->slot];
 
-    virtq_chain_add(chain, virt_to_phys((void *)&frame->status), 1, VIRTQ_WRITE);
+    virtq_chain_add(chain, virt_to_phys(&frame->status), 1, VIRTQ_WRITE);
     virtq_submit(disk->queue, chain, request);
     if (disk->watch != NULL) {
         show_watcher(disk, request, chain->slot);
@@ -312,7 +312,7 @@ static __attribute__((noinline)) IOReturn failure(uint8_t answer)
 static inline void finish_part(struct virtio_blk *disk, const struct virtq_used *used)
 {
     struct virtio_blk_request *request = used->token;
-    const uint8_t answer = disk->frames[used->slot].status;
+    const uint8_t answer = shared_read8(&disk->frames[used->slot].status);
 
     if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
         request->status = failure(answer);

@@ -37,10 +37,9 @@ static size_t pages_for(size_t bytes)
     return (bytes + PAGE_MASK) >> PAGE_SHIFT;
 }
 
-/* Not zeroed: the device reads only what has been filled in. */
-static void *alloc_pages(size_t count)
+static void *alloc_pages(size_t count, bool zero)
 {
-    const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = true};
+    const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = zero};
     paddr_t first;
 
     return page_alloc_run(&request, &first) == KERN_SUCCESS ? phys_to_virt(first) : NULL;
@@ -111,10 +110,11 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
         return kIOReturnNoMemory;
     }
     lay_out(vq, setup);
-    ring = alloc_pages(vq->ring_pages);
+    ring = alloc_pages(vq->ring_pages, true); /* section 4.2.3.2 asks for zeros */
     vq->desc = (struct virtq_desc *)ring;
     vq->slots = heap_alloc_zero(virtq_slots(vq) * sizeof(struct virtq_slot));
-    vq->chains = vq->indirect ? alloc_pages(vq->table_pages) : vq->desc;
+    /* Of a table the device reads only what has been filled in. */
+    vq->chains = vq->indirect ? alloc_pages(vq->table_pages, false) : vq->desc;
     if (ring == NULL || vq->slots == NULL || vq->chains == NULL) {
         virtq_destroy(vq);
         return kIOReturnNoMemory;
@@ -125,7 +125,7 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     vq->avail = (struct virtq_avail *)(ring + avail_offset(size));
     vq->used = (struct virtq_used_ring *)(ring + used_offset(size));
     vq->used_event = vq->avail->ring + size;
-    vq->avail_event = (volatile uint16_t *)(vq->used->ring + size);
+    vq->avail_event = (struct shared16 *)(vq->used->ring + size);
     virtq_restart(vq);
     *queue = vq;
     return kIOReturnSuccess;
@@ -162,9 +162,9 @@ void virtq_restart(struct virtq *vq)
     vq->avail->flags = 0;
     vq->avail->index = 0;
     *vq->used_event = 0;
-    vq->used->flags = 0;
-    vq->used->index = 0;
-    *vq->avail_event = 0;
+    vq->used->flags.value = 0;
+    vq->used->index.value = 0;
+    vq->avail_event->value = 0;
 }
 
 unsigned virtq_index(const struct virtq *vq)
@@ -232,6 +232,16 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
     return true;
 }
 
+bool virtq_chain_has_table(const struct virtq_chain *chain)
+{
+    return chain->table;
+}
+
+unsigned virtq_chain_slot(const struct virtq_chain *chain)
+{
+    return chain->slot;
+}
+
 /* --- Giving to the device --------------------------------------------------------------------- */
 
 /* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
@@ -244,9 +254,9 @@ static bool passed(uint16_t event, uint16_t before, uint16_t now)
 static bool wants_doorbell(const struct virtq *vq, uint16_t before)
 {
     if (vq->event_index) {
-        return passed(*vq->avail_event, before, vq->published);
+        return passed(shared_read16(vq->avail_event), before, vq->published);
     }
-    return (*(volatile uint16_t *)&vq->used->flags & VIRTQ_USED_NO_NOTIFY) == 0;
+    return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
 }
 
 void virtq_publish(struct virtq *vq)
@@ -331,6 +341,6 @@ void virtq_print(const struct virtq *vq)
     kprintf("virtqueue %u: size %u slots %u in flight %u; submitted %u published %u taken %u, "
             "device's used %u; %s\n",
             vq->index, virtq_size(vq), virtq_slots(vq), virtq_in_flight(vq), vq->avail_index,
-            vq->published, vq->used_index, *(volatile uint16_t *)&vq->used->index,
+            vq->published, vq->used_index, shared_read16(&vq->used->index),
             vq->broken != NULL ? vq->broken : "working");
 }

@@ -34,14 +34,10 @@
 
 #include "descriptors/IOMemoryCursor.h"
 #include "descriptors/IOReturn.h"
+#include "drivers/virtio/chain.h"
 #include "kernel/types.h"
 
 #define VIRTQ_SIZE_MAX 32768u /* entries; virtio 1.2, section 2.7 */
-
-/* Descriptor flags (section 2.7.5). */
-#define VIRTQ_NEXT     1u /* another entry follows */
-#define VIRTQ_WRITE    2u /* the device writes it; without, the device reads it */
-#define VIRTQ_INDIRECT 4u /* it is a table of entries; set by the queue itself */
 
 struct virtq;
 
@@ -51,7 +47,8 @@ struct virtq_desc {
     uint64_t rest;
 };
 
-/* A chain under construction. Lives on the caller's stack; only `slot` is for the caller. */
+/* A chain under construction. Lives on the caller's stack; nothing in it is for the caller but
+ * `slot`. */
 struct virtq_chain {
     struct virtq_desc *entries;
     uint32_t writable;     /* bytes the device may write */
@@ -76,13 +73,6 @@ struct virtq_used {
     uint32_t length;  /* bytes the device says it wrote from the start of the writable part */
     uint32_t missing; /* writable bytes beyond that */
     uint16_t slot;
-};
-
-struct virtq_counters {
-    uint64_t requests;   /* chains submitted and published */
-    uint64_t segments;   /* entries the cursor filled in them */
-    uint64_t doorbells;  /* notifications to the device */
-    uint64_t interrupts; /* counted by the driver with virtq_count_interrupt */
 };
 
 struct virtq_setup {
@@ -146,25 +136,8 @@ static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_
 /* What the cursor did: `count` entries with `bytes` in all. */
 static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
 
-/* One entry of a chain, for whoever wants to show it. */
-struct virtq_entry {
-    paddr_t address;
-    uint32_t length; /* bytes */
-    unsigned flags;  /* VIRTQ_NEXT, VIRTQ_WRITE */
-    unsigned slot;   /* where it stands: in the chain's own table, or in the ring */
-};
-
 /* A chain that is submitted, but not published, again; for virtq_chain_entry alone. */
 void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chain *chain);
-
-/* Read back the index-th entry of a chain before virtq_publish; false: it has no such entry. */
-bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct virtq_entry *entry);
-
-/* The chain stands in a table of its own and takes one entry of the ring. */
-static inline bool virtq_chain_has_table(const struct virtq_chain *chain)
-{
-    return chain->table;
-}
 
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */
 static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *chain, void *token);

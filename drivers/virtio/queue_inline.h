@@ -133,7 +133,7 @@ void virtq_reject(struct virtq *vq, const char *reason);
 
 static inline unsigned virtq_completed(struct virtq *vq)
 {
-    const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_ACQUIRE);
+    const uint16_t index = shared_read16_acquire(&vq->used->index);
     const uint16_t count = (uint16_t)(index - vq->used_index);
 
     if (count == 0 || vq->broken != NULL) {
@@ -149,9 +149,9 @@ static inline unsigned virtq_completed(struct virtq *vq)
 
 static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
 {
-    const volatile struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
-    const uint32_t id = element->id;
-    const uint32_t length = element->length;
+    const struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
+    const uint32_t id = shared_read32(&element->id);
+    const uint32_t length = shared_read32(&element->length);
     const uint32_t slot = id >> vq->id_shift;
     const struct virtq_slot *known = &vq->slots[slot & vq->slot_mask];
 
@@ -201,7 +201,7 @@ static inline bool virtq_enable_interrupt(struct virtq *vq)
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
 
-    const uint16_t index = __atomic_load_n(&vq->used->index, __ATOMIC_RELAXED);
+    const uint16_t index = shared_read16(&vq->used->index);
 
     return vq->broken == NULL && (uint16_t)(index - vq->used_index) >= awaited;
 }

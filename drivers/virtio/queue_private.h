@@ -4,6 +4,7 @@
 #define DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 
 #include "drivers/virtio/queue.h"
+#include "drivers/virtio/shared.h"
 
 /* Written by the driver (section 2.7.6). A last uint16_t, used_event, follows the ring. */
 struct virtq_avail {
@@ -16,13 +17,13 @@ struct virtq_avail {
 
 /* Written by the device (section 2.7.8). A last uint16_t, avail_event, follows the ring. */
 struct virtq_used_element {
-    uint32_t id;
-    uint32_t length;
+    struct shared32 id;
+    struct shared32 length;
 };
 
 struct virtq_used_ring {
-    uint16_t flags;
-    uint16_t index;
+    struct shared16 flags;
+    struct shared16 index;
     struct virtq_used_element ring[];
 };
 
@@ -43,8 +44,8 @@ struct virtq {
     struct virtq_desc *desc;   /* the ring */
     struct virtq_avail *avail;
     struct virtq_used_ring *used;
-    volatile uint16_t *used_event;  /* ours: interrupt when the used index passes it */
-    volatile uint16_t *avail_event; /* the device's: doorbell when the avail index passes it */
+    volatile uint16_t *used_event; /* ours: interrupt when the used index passes it */
+    struct shared16 *avail_event;  /* the device's: doorbell when the avail index passes it */
     volatile void *doorbell;
 
     uint16_t free_slot;   /* VIRTQ_NO_SLOT: none is free, or the queue is broken */

@@ -50,7 +50,7 @@ static IOReturn build(void)
         .index = RNG_QUEUE,
         .chain_entries = 1,
         .event_index = (rng.device->features & VIRTIO_F_EVENT_IDX) != 0,
-        .doorbell = virtio_doorbell(rng.device),
+        .doorbell = virtio_doorbell(rng.device, RNG_QUEUE),
     };
 
     status = virtq_create(&setup, &rng.queue);
@@ -61,12 +61,17 @@ static IOReturn build(void)
     return rng.cursor != NULL ? activate() : kIOReturnNoMemory;
 }
 
-static void interrupt(void *context)
+static void configuration_changed(void *context)
 {
     (void)context;
-    if ((virtio_acknowledge(rng.device) & VIRTIO_INTERRUPT_CONFIG) != 0) {
-        rng.needs_reset = virtio_needs_reset(rng.device);
-    }
+    rng.needs_reset = virtio_needs_reset(rng.device);
+}
+
+/* Whoever waits looks for itself. */
+static void buffers_used(void *context, unsigned vector)
+{
+    (void)context;
+    (void)vector;
     virtq_count_interrupt(rng.queue);
 }
 
@@ -79,9 +84,8 @@ static void find_rng(void)
 
     IOReturn status = build();
 
-    if (status == kIOReturnSuccess &&
-        irq_register(rng.device->intid, interrupt, NULL) != KERN_SUCCESS) {
-        status = kIOReturnNoInterrupt;
+    if (status == kIOReturnSuccess) {
+        status = virtio_attach(rng.device, buffers_used, configuration_changed, NULL);
     }
     if (status == kIOReturnSuccess) {
         return;
@@ -116,7 +120,7 @@ static void recover(void)
         activate() == kIOReturnSuccess) {
         return;
     }
-    irq_unregister(rng.device->intid);
+    virtio_detach(rng.device);
     rng.device = NULL;
 }
 

@@ -8,7 +8,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOReturn.h"
-#include "drivers/virtio/queue.h"
+#include "drivers/virtio/chain.h"
 
 bool virtio_rng_present(void);
 

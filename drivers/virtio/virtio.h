@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Virtio devices on the virtio-mmio transport (virtio 1.2, sections 2, 3 and
- * 4.2), version 2. A driver claims its devices, negotiates, starts its queues
- * and says that it is ready:
+ * Virtio devices (virtio 1.2, sections 2 and 3), whatever bus they are on. A
+ * driver claims its devices, negotiates, starts its queues and says that it is
+ * ready:
  *
  *     device = virtio_claim(VIRTIO_ID_ENTROPY);
  *     virtio_negotiate(device, wanted, VIRTIO_F_VERSION_1);
+ *     virtio_attach(device, used, changed, context);
  *     virtio_start_queue(device, queue);
  *     virtio_ready(device);
  *
- * A device that is given up, or has failed, goes through virtio_reset and the
- * same three steps again. Thread context unless it says otherwise.
+ * A device that is given up, or has failed, goes through virtio_reset,
+ * negotiation, queues and ready again; its handlers stay. Thread context unless
+ * it says otherwise. Every wait in here ends after a fixed number of register reads.
  */
 #ifndef DRIVERS_VIRTIO_VIRTIO_H
 #define DRIVERS_VIRTIO_VIRTIO_H
 
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/queue.h"
-#include "kernel/mmio.h"
 #include "kernel/types.h"
 
 /* Device types (section 5). */
@@ -35,26 +36,36 @@
 #define VIRTIO_CORE_FEATURES                                                                       \
     (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1 | VIRTIO_F_ACCESS_PLATFORM)
 
-/* Causes of an interrupt (section 4.2.2, InterruptStatus). */
-#define VIRTIO_INTERRUPT_USED   1u /* a buffer came back */
-#define VIRTIO_INTERRUPT_CONFIG 2u /* the configuration changed, or the device needs a reset */
+struct virtio_transport;
 
-#define VIRTIO_MMIO_INTERRUPT_STATUS 0x060
-#define VIRTIO_MMIO_INTERRUPT_ACK    0x064
+/*
+ * A driver's two handlers. Both run in the interrupt handler, interrupts masked,
+ * with the causes acknowledged already. `used`: buffers may have come back in the
+ * queues of this vector (nothing may be there; where a bus has one line for all it
+ * is always vector 0). `changed`: the configuration changed, or the device needs a
+ * reset; `used` follows.
+ */
+typedef void virtio_used_handler_t(void *context, unsigned vector);
+typedef void virtio_changed_handler_t(void *context);
 
+/* A transport embeds this in what it knows of a device. */
 struct virtio_device {
-    volatile void *registers;
-    paddr_t address;   /* of the registers */
-    unsigned intid;    /* its interrupt, level-triggered */
-    uint32_t id;       /* VIRTIO_ID_... */
+    const struct virtio_transport *transport;
+    virtio_used_handler_t *used; /* NULL: no handlers are attached */
+    virtio_changed_handler_t *changed;
+    void *context;
     uint64_t features; /* negotiated */
+    paddr_t address;   /* of its registers: names it in messages */
+    uint32_t id;       /* VIRTIO_ID_... */
+    unsigned intid;    /* its first interrupt, for who wants to show it */
     bool claimed;
+    struct virtio_device *next; /* private: in the order of virtio_claim */
 };
 
 /*
  * The next device of this type that no driver has, in the order of QEMU's
- * command line; NULL: none. The machine is searched at the first call; a legacy
- * (version 1) device gets a line on the console and is left alone.
+ * command line; NULL: none. The machine is searched at the first call; a device
+ * that is there but cannot be driven gets a line on the console and is left alone.
  */
 struct virtio_device *virtio_claim(uint32_t id);
 
@@ -65,11 +76,18 @@ struct virtio_device *virtio_claim(uint32_t id);
  */
 IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required);
 
+/* Let its interrupts call these. kIOReturnNoInterrupt: it cannot have its line. */
+IOReturn virtio_attach(struct virtio_device *device, virtio_used_handler_t *used,
+                       virtio_changed_handler_t *changed, void *context);
+
+/* No more interrupts. Without handlers: no effect. Any context. */
+void virtio_detach(struct virtio_device *device);
+
 /* Most entries the device allows in its queue `index`; 0: it has no such queue, or it is in use. */
 unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index);
 
-/* The register that takes the index of a queue with something new in it. */
-volatile void *virtio_doorbell(struct virtio_device *device);
+/* The register that takes the index of this queue when something new is in it. */
+volatile void *virtio_doorbell(struct virtio_device *device, unsigned index);
 
 /* Tell the device where a new queue lies. kIOReturnUnsupported: it cannot have it. */
 IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *queue);
@@ -86,24 +104,19 @@ bool virtio_reset(struct virtio_device *device);
 /* The device has given up (DEVICE_NEEDS_RESET or FAILED). Any context. */
 bool virtio_needs_reset(struct virtio_device *device);
 
-/*
- * Read and acknowledge the causes of its interrupt. The line is level: first
- * this, then look at the ring, or a completion in between is lost. Any context.
- */
-static inline uint32_t virtio_acknowledge(struct virtio_device *device)
-{
-    const uint32_t causes = mmio_read32(device->registers, VIRTIO_MMIO_INTERRUPT_STATUS);
-
-    mmio_write32(device->registers, VIRTIO_MMIO_INTERRUPT_ACK, causes);
-    return causes;
-}
+/* One field of a device's configuration. */
+struct virtio_config_field {
+    uint64_t feature; /* it is there only with this one negotiated; 0: always */
+    uint16_t offset;  /* bytes */
+    uint16_t width;   /* bytes: 1, 2, 4 or 8 */
+};
 
 /*
- * Copy from the device's configuration, all of one generation: `words` fields of
- * 32 bits (or halves of 64) from byte `offset` on. kIOReturnNotResponding: it
- * never stops changing.
+ * Read fields of the configuration, all of one generation, into values[0..count-1];
+ * 0 for one whose feature was not negotiated, which is not touched (section 2.5.1).
+ * kIOReturnNotResponding: it never stops changing. Any context.
  */
-IOReturn virtio_read_config(struct virtio_device *device, unsigned offset, uint32_t *to,
-                            unsigned words);
+IOReturn virtio_read_config(struct virtio_device *device, const struct virtio_config_field *fields,
+                            unsigned count, uint64_t *values);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/blk_private.h"
+#include "drivers/virtio/transport_mmio.h"
 #include "kernel/cpu.h"
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
@@ -123,6 +124,7 @@ static void prepare_read_complete(void *context)
 
 static struct {
     volatile void *gic;
+    volatile void *registers; /* of the disk */
     struct virtq *queue;
     struct virtq_desc *desc;
     volatile uint16_t *avail; /* flags, index, ring */
@@ -145,14 +147,13 @@ static void floor_submit(unsigned slot, unsigned segments, uint32_t segment_byte
     const uint64_t stride = segments == 1 ? segment_bytes : 2 * segment_bytes;
 
     frame->header = (struct blk_header){.type = VIRTIO_BLK_READ};
-    frame->status = BLK_STATUS_UNWRITTEN;
+    frame->status.value = BLK_STATUS_UNWRITTEN;
     table[0] = floor_entry(virt_to_phys(&frame->header).value, 16, VIRTQ_NEXT, 1);
     for (unsigned i = 0; i < segments; i++) {
         table[1 + i] = floor_entry(run.value + (slot + i) * stride, segment_bytes,
                                    VIRTQ_NEXT | VIRTQ_WRITE, i + 2);
     }
-    table[1 + segments] =
-        floor_entry(virt_to_phys((void *)&frame->status).value, 1, VIRTQ_WRITE, 0);
+    table[1 + segments] = floor_entry(virt_to_phys(&frame->status).value, 1, VIRTQ_WRITE, 0);
     floor.desc[slot] =
         floor_entry(virt_to_phys(table).value, (segments + 2) * 16, VIRTQ_INDIRECT, 0);
     floor.avail[2 + floor.index % DEPTH] = (uint16_t)slot;
@@ -169,16 +170,17 @@ static void floor_transfer(void *context)
     floor.avail[2 + DEPTH] = (uint16_t)(floor.index - 1); /* one interrupt, for the last */
     __atomic_store_n(&floor.avail[1], floor.index, __ATOMIC_RELEASE);
     cpu_dmb_sy();
-    mmio_write32(virtio_doorbell(disk->device), 0, 0);
+    mmio_write32(floor.registers, MMIO_QUEUE_NOTIFY, 0);
     do {
         cpu_wfi();
         const uint32_t token = mmio_read32(floor.gic, GICC_IAR);
 
-        virtio_acknowledge(disk->device);
+        mmio_write32(floor.registers, MMIO_INTERRUPT_ACK,
+                     mmio_read32(floor.registers, MMIO_INTERRUPT_STATUS));
         mmio_write32(floor.gic, GICC_EOIR, token);
     } while (__atomic_load_n(&floor.used[1], __ATOMIC_ACQUIRE) != floor.index);
     for (unsigned i = 0; i < transfer->requests; i++) {
-        CHECK(floor.frames[i].status == VIRTIO_BLK_S_OK);
+        CHECK(floor.frames[i].status.value == VIRTIO_BLK_S_OK);
     }
 }
 
@@ -201,6 +203,7 @@ static void floor_attach(void)
     if (floor.queue == NULL) {
         floor.gic = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);
         CHECK(floor.gic != NULL && virtq_create(&setup, &floor.queue) == kIOReturnSuccess);
+        floor.registers = ((struct mmio_device *)disk->device)->registers;
         floor.tables = floor_pages(DEPTH * sizeof(floor.tables[0]));
         floor.frames = floor_pages(DEPTH * sizeof(floor.frames[0]));
     }

@@ -40,7 +40,7 @@ static void print_request(const struct virtio_blk_request *request, const struct
 
     kprintf("request %u: sector %llu, ring entry %u\n", shown,
             (unsigned long long)(request->sector + request->issued / VIRTIO_BLK_SECTOR),
-            chain->slot);
+            virtq_chain_slot(chain));
     kprintf("      offset  virtual address       bytes     slot       address       bytes flags\n");
     for (unsigned i = 0; virtq_chain_entry(chain, i, &entry); i++) {
         if (i == 0 || !virtq_chain_entry(chain, i + 1, &next)) {

@@ -274,8 +274,10 @@ static void forge(struct virtio_blk *disk, uint32_t id, uint32_t length)
 {
     struct virtq *queue = disk->queue;
 
-    queue->used->ring[queue->used_index & queue->mask] = (struct virtq_used_element){id, length};
-    __atomic_store_n(&queue->used->index, (uint16_t)(queue->used_index + 1), __ATOMIC_RELEASE);
+    queue->used->ring[queue->used_index & queue->mask] =
+        (struct virtq_used_element){{id}, {length}};
+    __atomic_store_n(&queue->used->index.value, (uint16_t)(queue->used_index + 1),
+                     __ATOMIC_RELEASE);
 }
 
 TEST(device_that_breaks_the_protocol)
@@ -317,7 +319,7 @@ TEST(device_that_only_says_it_is_done)
         ASSERT_EQ(virtio_blk_submit(faulty(), &request), kIOReturnSuccess);
         faulty()->queue->published++;
         if (answered) {
-            faulty()->frames[0].status = VIRTIO_BLK_S_OK;
+            faulty()->frames[0].status.value = VIRTIO_BLK_S_OK;
         }
         forge(faulty(), 0, answered ? 1 : 513);
         EXPECT_EQ(virtio_blk_poll(faulty()), 1);

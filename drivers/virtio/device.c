@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A virtio device from discovery to work, over any transport; see virtio.h. */
+#include "drivers/virtio/transport.h"
+
+#include "kernel/cpu.h"
+
+/* Device status bits (section 2.1). */
+#define STATUS_ACKNOWLEDGE 0x01u
+#define STATUS_DRIVER      0x02u
+#define STATUS_DRIVER_OK   0x04u
+#define STATUS_FEATURES_OK 0x08u
+#define STATUS_NEEDS_RESET 0x40u
+#define STATUS_FAILED      0x80u
+
+#define RESET_READS       1000 /* QEMU answers the first; real hardware takes some */
+#define GENERATION_ROUNDS 100
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+
+static struct virtio_device *devices;
+static struct virtio_device **devices_end = &devices;
+
+void virtio_add_device(struct virtio_device *device)
+{
+    device->next = NULL;
+    *devices_end = device;
+    devices_end = &device->next;
+}
+
+struct virtio_device *virtio_claim(uint32_t id)
+{
+    static bool searched;
+
+    if (!searched) {
+        searched = true;
+        for (unsigned i = 0; virtio_transports[i] != NULL; i++) {
+            virtio_transports[i]->find();
+        }
+    }
+    for (struct virtio_device *device = devices; device != NULL; device = device->next) {
+        if (device->id == id && !device->claimed) {
+            device->claimed = true;
+            return device;
+        }
+    }
+    return NULL;
+}
+
+/* --- Status ----------------------------------------------------------------------------------- */
+
+static uint8_t read_status(struct virtio_device *device)
+{
+    return device->transport->read_status(device);
+}
+
+static void add_status(struct virtio_device *device, uint8_t bits)
+{
+    device->transport->write_status(device, read_status(device) | bits);
+}
+
+bool virtio_reset(struct virtio_device *device)
+{
+    device->transport->write_status(device, 0);
+    for (unsigned i = 0; i < RESET_READS; i++) {
+        if (read_status(device) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool virtio_needs_reset(struct virtio_device *device)
+{
+    return (read_status(device) & (STATUS_NEEDS_RESET | STATUS_FAILED)) != 0;
+}
+
+IOReturn virtio_ready(struct virtio_device *device)
+{
+    add_status(device, STATUS_DRIVER_OK);
+    return virtio_needs_reset(device) ? kIOReturnDeviceError : kIOReturnSuccess;
+}
+
+/* --- Features --------------------------------------------------------------------------------- */
+
+static uint64_t read_offered(struct virtio_device *device)
+{
+    const uint64_t low = device->transport->read_features(device, 0);
+
+    return low | (uint64_t)device->transport->read_features(device, 1) << 32;
+}
+
+/* The order of section 3.1.1. A device that takes back FEATURES_OK refuses the choice. */
+IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
+{
+    if (!virtio_reset(device)) {
+        return kIOReturnNotResponding;
+    }
+    add_status(device, STATUS_ACKNOWLEDGE);
+    add_status(device, STATUS_DRIVER);
+    device->features = read_offered(device) & wanted;
+    if ((device->features & required) == required) {
+        device->transport->write_features(device, 0, (uint32_t)device->features);
+        device->transport->write_features(device, 1, (uint32_t)(device->features >> 32));
+        add_status(device, STATUS_FEATURES_OK);
+        if ((read_status(device) & STATUS_FEATURES_OK) != 0) {
+            return kIOReturnSuccess;
+        }
+    }
+    add_status(device, STATUS_FAILED);
+    return kIOReturnUnsupported;
+}
+
+/* --- Interrupts ------------------------------------------------------------------------------- */
+
+IOReturn virtio_attach(struct virtio_device *device, virtio_used_handler_t *used,
+                       virtio_changed_handler_t *changed, void *context)
+{
+    device->used = used;
+    device->changed = changed;
+    device->context = context;
+    if (device->transport->attach(device)) {
+        return kIOReturnSuccess;
+    }
+    device->used = NULL;
+    return kIOReturnNoInterrupt;
+}
+
+void virtio_detach(struct virtio_device *device)
+{
+    if (device->used != NULL) {
+        device->transport->detach(device);
+        device->used = NULL;
+    }
+}
+
+/* --- Queues ----------------------------------------------------------------------------------- */
+
+unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index)
+{
+    const uint32_t most = device->transport->queue_size_max(device, index);
+
+    return most < VIRTQ_SIZE_MAX ? most : VIRTQ_SIZE_MAX;
+}
+
+volatile void *virtio_doorbell(struct virtio_device *device, unsigned index)
+{
+    return device->transport->doorbell(device, index);
+}
+
+IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *queue)
+{
+    const struct virtio_queue_place place = {
+        .index = virtq_index(queue),
+        .size = virtq_size(queue),
+        .desc = virtq_desc_address(queue),
+        .driver = virtq_avail_address(queue),
+        .device = virtq_used_address(queue),
+    };
+
+    /* A larger size than the device allows shows no error in any register. */
+    if (virtio_queue_size_max(device, place.index) < place.size) {
+        return kIOReturnUnsupported;
+    }
+    cpu_dmb_sy(); /* the empty rings are in memory before the device may read them */
+    return device->transport->start_queue(device, &place) ? kIOReturnSuccess : kIOReturnUnsupported;
+}
+
+/* --- Configuration ---------------------------------------------------------------------------- */
+
+/* 64-bit fields are read as two halves: no bus promises more (sections 4.1.3.1 and 4.2.2.2). */
+static uint64_t read_field(struct virtio_device *device, const struct virtio_config_field *field)
+{
+    const struct virtio_transport *transport = device->transport;
+
+    if ((device->features & field->feature) != field->feature) {
+        return 0;
+    }
+    if (field->width < 8) {
+        return transport->read_config(device, field->offset, field->width);
+    }
+
+    const uint64_t low = transport->read_config(device, field->offset, 4);
+
+    return low | (uint64_t)transport->read_config(device, field->offset + 4u, 4) << 32;
+}
+
+IOReturn virtio_read_config(struct virtio_device *device, const struct virtio_config_field *fields,
+                            unsigned count, uint64_t *values)
+{
+    for (unsigned round = 0; round < GENERATION_ROUNDS; round++) {
+        const uint32_t before = device->transport->config_generation(device);
+
+        for (unsigned i = 0; i < count; i++) {
+            values[i] = read_field(device, &fields[i]);
+        }
+        if (device->transport->config_generation(device) == before) {
+            return kIOReturnSuccess;
+        }
+    }
+    return kIOReturnNotResponding;
+}

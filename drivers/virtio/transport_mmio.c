@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtio-mmio transport, version 2 (virtio 1.2, section 4.2). */
+#include "drivers/virtio/transport_mmio.h"
+
+#include "kernel/console.h"
+#include "kernel/devicetree.h"
+#include "kernel/irq.h"
+#include "kernel/mmio.h"
+#include "kernel/mmu.h"
+
+#define SLOT_SIZE   0x200
+#define DEVICES_MAX 64 /* QEMU's `virt` has 32 slots */
+
+static struct mmio_device devices[DEVICES_MAX];
+static unsigned device_count;
+
+static volatile void *registers_of(struct virtio_device *device)
+{
+    return ((struct mmio_device *)device)->registers;
+}
+
+static uint32_t read_register(struct virtio_device *device, unsigned offset)
+{
+    return mmio_read32(registers_of(device), offset);
+}
+
+static void write_register(struct virtio_device *device, unsigned offset, uint32_t value)
+{
+    mmio_write32(registers_of(device), offset, value);
+}
+
+/* --- Finding ---------------------------------------------------------------------------------- */
+
+/*
+ * Keep the devices by falling address: QEMU fills its slots from the highest
+ * down, so this is the order of its command line.
+ */
+static void insert_device(const struct mmio_device *found)
+{
+    unsigned at = device_count++;
+
+    for (; at > 0 && devices[at - 1].device.address.value < found->device.address.value; at--) {
+        devices[at] = devices[at - 1];
+    }
+    devices[at] = *found;
+}
+
+static void probe_slot(struct mmio_device *found)
+{
+    struct virtio_device *device = &found->device;
+
+    found->registers = mmu_map_device(device->address, SLOT_SIZE);
+    if (found->registers == NULL || read_register(device, MMIO_MAGIC) != MMIO_MAGIC_VALUE) {
+        return;
+    }
+
+    const uint32_t version = read_register(device, MMIO_VERSION);
+
+    device->id = read_register(device, MMIO_DEVICE_ID);
+    if (device->id == 0) { /* an empty slot */
+        return;
+    }
+    if (version != MMIO_VERSION_MODERN) {
+        kprintf("virtio: device type %u at 0x%llx speaks the legacy interface (version %u); start "
+                "QEMU with -global virtio-mmio.force-legacy=false\n",
+                device->id, (unsigned long long)device->address.value, version);
+        return;
+    }
+    insert_device(found);
+}
+
+static void find(void)
+{
+    int node = -1;
+
+    while (device_count < DEVICES_MAX &&
+           (node = devicetree_next_compatible(node, "virtio,mmio")) >= 0) {
+        struct mmio_device found = {.device.transport = &virtio_mmio};
+        struct devicetree_range range;
+
+        if (devicetree_reg(node, 0, &range) != KERN_SUCCESS || range.size < SLOT_SIZE ||
+            devicetree_interrupt(node, 0, &found.device.intid) != KERN_SUCCESS) {
+            continue;
+        }
+        found.device.address = range.base;
+        probe_slot(&found);
+    }
+    for (unsigned i = 0; i < device_count; i++) {
+        virtio_add_device(&devices[i].device);
+    }
+}
+
+/* --- Status and features ---------------------------------------------------------------------- */
+
+static uint8_t read_status(struct virtio_device *device)
+{
+    return (uint8_t)read_register(device, MMIO_STATUS);
+}
+
+static void write_status(struct virtio_device *device, uint8_t status)
+{
+    write_register(device, MMIO_STATUS, status);
+}
+
+static uint32_t read_features(struct virtio_device *device, unsigned half)
+{
+    write_register(device, MMIO_DEVICE_FEATURES_SEL, half);
+    return read_register(device, MMIO_DEVICE_FEATURES);
+}
+
+static void write_features(struct virtio_device *device, unsigned half, uint32_t bits)
+{
+    write_register(device, MMIO_DRIVER_FEATURES_SEL, half);
+    write_register(device, MMIO_DRIVER_FEATURES, bits);
+}
+
+/* --- Queues ----------------------------------------------------------------------------------- */
+
+static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
+{
+    write_register(device, MMIO_QUEUE_SEL, index);
+    if (read_register(device, MMIO_QUEUE_READY) != 0) {
+        return 0;
+    }
+    return read_register(device, MMIO_QUEUE_NUM_MAX);
+}
+
+static void write_address(struct virtio_device *device, unsigned at, paddr_t address)
+{
+    write_register(device, at, (uint32_t)address.value);
+    write_register(device, at + 4, (uint32_t)(address.value >> 32));
+}
+
+/* One line tells of everything, so the vector has no register. */
+static bool start_queue(struct virtio_device *device, const struct virtio_queue_place *place)
+{
+    write_register(device, MMIO_QUEUE_SEL, place->index);
+    write_register(device, MMIO_QUEUE_NUM, place->size);
+    write_address(device, MMIO_QUEUE_DESC, place->desc);
+    write_address(device, MMIO_QUEUE_DRIVER, place->driver);
+    write_address(device, MMIO_QUEUE_DEVICE, place->device);
+    write_register(device, MMIO_QUEUE_READY, 1);
+    return read_register(device, MMIO_QUEUE_READY) == 1;
+}
+
+/* One register for all queues: what is written says which. */
+static volatile void *doorbell(struct virtio_device *device, unsigned index)
+{
+    (void)index;
+    return (volatile char *)registers_of(device) + MMIO_QUEUE_NOTIFY;
+}
+
+/* --- Interrupts ------------------------------------------------------------------------------- */
+
+static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device *device)
+{
+    device->changed(device->context);
+    device->used(device->context, 0);
+}
+
+/*
+ * The line is level: first the acknowledgement, then the look at the ring, or a
+ * completion in between is lost.
+ */
+static void interrupt(void *context)
+{
+    struct virtio_device *device = context;
+    const uint32_t causes = read_register(device, MMIO_INTERRUPT_STATUS);
+
+    write_register(device, MMIO_INTERRUPT_ACK, causes);
+    if ((causes & MMIO_INTERRUPT_CONFIG) != 0) {
+        tell_of_change(device);
+        return;
+    }
+    device->used(device->context, 0);
+}
+
+static bool attach(struct virtio_device *device)
+{
+    return irq_register(device->intid, interrupt, device) == KERN_SUCCESS;
+}
+
+static void detach(struct virtio_device *device)
+{
+    irq_unregister(device->intid);
+}
+
+/* --- Configuration ---------------------------------------------------------------------------- */
+
+static uint32_t config_generation(struct virtio_device *device)
+{
+    return read_register(device, MMIO_CONFIG_GENERATION);
+}
+
+/* Accesses as wide as the field (section 4.2.2.2). */
+static uint32_t read_config(struct virtio_device *device, unsigned offset, unsigned width)
+{
+    const volatile void *registers = registers_of(device);
+
+    switch (width) {
+    case 1:
+        return mmio_read8(registers, MMIO_CONFIG + offset);
+    case 2:
+        return mmio_read16(registers, MMIO_CONFIG + offset);
+    default:
+        return mmio_read32(registers, MMIO_CONFIG + offset);
+    }
+}
+
+const struct virtio_transport virtio_mmio = {
+    .name = "mmio",
+    .find = find,
+    .read_status = read_status,
+    .write_status = write_status,
+    .read_features = read_features,
+    .write_features = write_features,
+    .queue_size_max = queue_size_max,
+    .start_queue = start_queue,
+    .doorbell = doorbell,
+    .attach = attach,
+    .detach = detach,
+    .config_generation = config_generation,
+    .read_config = read_config,
+};

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The buses on which virtio devices are looked for, in this order. */
+#include "drivers/virtio/transport.h"
+#include "drivers/virtio/transport_mmio.h"
+
+const struct virtio_transport *const virtio_transports[] = {&virtio_mmio, NULL};
