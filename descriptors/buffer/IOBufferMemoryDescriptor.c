@@ -32,17 +32,15 @@ static void buffer_free(OSObject *object)
 }
 
 /* A part of a page may have neighbours that are none of a user task's business. */
-static IOReturn buffer_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
-                              IOVirtualAddress *atAddress, IOOptionBits options,
-                              IOByteCount sourceOffset, IOByteCount length)
+static IOReturn buffer_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
+                              IOByteCount offset, IOByteCount length)
 {
     const IOBufferMemoryDescriptor *self = (const IOBufferMemoryDescriptor *)base;
-    const IOMemoryMap *map = (const IOMemoryMap *)*atAddress;
 
     if (map->task != kernel_task && self->direct != NULL && self->allocated < PAGE_SIZE) {
         return kIOReturnNotPermitted;
     }
-    return general_do_map(base, addressMap, atAddress, options, sourceOffset, length);
+    return general_do_map(base, map, options, offset, length);
 }
 
 /* The whole buffer is mapped for a device with its capacity, whatever its length is by then. */
@@ -77,9 +75,12 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .mapSpecification = general_map_specification,
+    .copyPageList = general_copy_page_list,
     .makeMapping = general_make_mapping,
     .doMap = buffer_do_map,
     .doUnmap = descriptor_do_unmap,
+    .copyForUnique = general_copy_for_unique,
     .redirect = descriptor_redirect,
     .setPurgeable = general_set_purgeable,
     .setOwnership = general_set_ownership,

@@ -108,13 +108,15 @@ static IOReturn add_parts(const struct IOCompositeMemory *self, IOMemoryMap *map
 static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
                           uint64_t offset, uint64_t length)
 {
-    IOByteCount unused;
-    const uint64_t skew = IOMemoryDescriptor_getPhysicalSegment(&self->super, offset, &unused,
-                                                                _kIOMemorySourceSegment) &
-                          PAGE_MASK;
     const bool reserved = (options & IOMAP_PART) != 0;
-    IOReturn status = kIOReturnSuccess;
+    IOPhysicalSegment first;
+    IOReturn status =
+        IOMemoryDescriptor_segment(&self->super, offset, _kIOMemorySourceSegment, &first);
+    const uint64_t skew = first.location & PAGE_MASK;
 
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     if (!reserved) {
         status = IOMemoryMap_reserve(map, options, skew, length);
     } else if ((map->address & PAGE_MASK) != skew) {
@@ -133,15 +135,12 @@ static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOp
     return status;
 }
 
-IOReturn composite_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
-                          IOVirtualAddress *atAddress, IOOptionBits options,
+IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
                           IOByteCount sourceOffset, IOByteCount length)
 {
-    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
     IOByteCount offset;
     IOReturn status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
 
-    (void)addressMap;
     if (status != kIOReturnSuccess) {
         return status;
     }

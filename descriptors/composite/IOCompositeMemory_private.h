@@ -89,8 +89,8 @@ void composite_drop(struct IOCompositeMemory *self);
 /* The methods. */
 IOReturn composite_prepare(IOMemoryDescriptor *self, IODirection forDirection);
 IOReturn composite_complete(IOMemoryDescriptor *self, IODirection forDirection);
-addr64_t composite_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
-                                        IOByteCount *length, IOOptionBits options);
+IOReturn composite_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                        IOOptionBits options, IOPhysicalSegment *segment);
 IOReturn composite_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
                         IOByteCount end);
 uint64_t composite_get_preparation_id(IOMemoryDescriptor *self);
@@ -98,9 +98,8 @@ void composite_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IO
                                 struct IODMAMapSize *size);
 void composite_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
 IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
-IOReturn composite_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
-                          IOVirtualAddress *atAddress, IOOptionBits options,
-                          IOByteCount sourceOffset, IOByteCount length);
+IOReturn composite_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                          IOByteCount offset, IOByteCount length);
 IOReturn composite_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                  IOOptionBits *oldState);
 IOReturn composite_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
@@ -121,8 +120,9 @@ void composite_free(OSObject *self);
     .performOperation = descriptor_perform_operation, .addDMAMapSize = composite_add_dma_map_size, \
     .dmaCommandOperation = descriptor_dma_command_operation,                                       \
     .getCharacteristics = composite_get_characteristics, .setDMAActive = composite_set_dma_active, \
+    .mapSpecification = descriptor_map_specification, .copyPageList = descriptor_copy_page_list,   \
     .doMap = composite_do_map, .doUnmap = descriptor_do_unmap,                                     \
-    .setPurgeable = composite_set_purgeable, .setOwnership = composite_set_ownership,              \
-    .getPageCounts = composite_get_page_counts
+    .copyForUnique = descriptor_copy_for_unique, .setPurgeable = composite_set_purgeable,          \
+    .setOwnership = composite_set_ownership, .getPageCounts = composite_get_page_counts
 
 #endif

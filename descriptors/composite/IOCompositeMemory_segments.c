@@ -2,24 +2,22 @@
 /* Where the bytes of a composite are: in which part, and there. */
 #include "descriptors/composite/IOCompositeMemory_private.h"
 
-addr64_t composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
-                                        IOByteCount *length, IOOptionBits options)
+IOReturn composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                        IOOptionBits options, IOPhysicalSegment *segment)
 {
     const struct IOCompositeMemory *self = composite_of(base);
     const struct IOMemoryPart *part = composite_find(self, offset);
     const IOByteCount inside = part->start + (offset - composite_begin(self, part));
-    addr64_t address;
+    IOReturn status;
 
     if (inside >= part->memory->length) { /* it has shrunk */
-        *length = 0;
-        IOMemory_fail(kIOReturnUnderrun);
-        return 0;
+        return kIOReturnUnderrun;
     }
-    address = IOMemoryDescriptor_getPhysicalSegment(part->memory, inside, length, options);
-    if (*length > part->end - offset) {
-        *length = part->end - offset;
+    status = IOMemoryDescriptor_segment(part->memory, inside, options, segment);
+    if (status == kIOReturnSuccess && segment->length > part->end - offset) {
+        segment->length = part->end - offset;
     }
-    return address;
+    return status;
 }
 
 IOReturn composite_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,

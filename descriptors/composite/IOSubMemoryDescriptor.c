@@ -14,13 +14,11 @@ static IOMemoryDescriptor *parent_of(IOMemoryDescriptor *self)
     return composite_of(self)->single.memory;
 }
 
-static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                     task_t intoTask, IOVirtualAddress atAddress,
-                                     IOOptionBits options, IOByteCount offset, IOByteCount length)
+static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                     IOOptionBits options, IOByteCount offset)
 {
-    (void)length;
-    return descriptor_map_window(self, parent_of(self), composite_of(self)->single.start, owner,
-                                 intoTask, atAddress, options, offset);
+    return descriptor_map_window(self, parent_of(self), composite_of(self)->single.start, map,
+                                 options, offset);
 }
 
 static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)

@@ -28,19 +28,17 @@ static IODeviceMemory *device_of(IOMemoryDescriptor *self)
 }
 
 /* A window's maps are the parent's: who redirects that one reaches them all. */
-static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                        task_t intoTask, IOVirtualAddress atAddress,
-                                        IOOptionBits options, IOByteCount offset,
-                                        IOByteCount length)
+static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                        IOOptionBits options, IOByteCount offset)
 {
     IODeviceMemory *const parent = device_of(self)->parent;
 
     if (parent == NULL) {
-        return general_make_mapping(self, owner, intoTask, atAddress, options, offset, length);
+        return general_make_mapping(self, map, options, offset);
     }
     return descriptor_map_window(self, &parent->super.super,
                                  device_of(self)->super.range.address - parent->super.range.address,
-                                 owner, intoTask, atAddress, options, offset);
+                                 map, options, offset);
 }
 
 static IOReturn device_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
@@ -73,9 +71,12 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .mapSpecification = descriptor_map_specification,
+    .copyPageList = descriptor_copy_page_list,
     .makeMapping = device_make_mapping,
     .doMap = general_do_map,
     .doUnmap = descriptor_do_unmap,
+    .copyForUnique = general_copy_for_unique,
     .redirect = device_redirect,
     .setPurgeable = general_set_purgeable,
     .setOwnership = general_set_ownership,

@@ -74,12 +74,10 @@ static IOReturn take_image(IOGeneralMemoryDescriptor *self)
     return status;
 }
 
-IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryDescriptor *owner,
-                                  task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
-                                  IOByteCount offset, IOByteCount length)
+IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
+                                  IOByteCount offset)
 {
     IOGeneralMemoryDescriptor *self = general_of(base);
-    IOMemoryMap *const map = (IOMemoryMap *)atAddress;
     IOReturn status;
 
     if (is_copy_on_write(self) && (options & kIOMapStatic) == 0) {
@@ -90,7 +88,7 @@ IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryDescriptor *
             return NULL;
         }
     }
-    return descriptor_make_mapping(base, owner, intoTask, atAddress, options, offset, length);
+    return descriptor_make_mapping(base, map, options, offset);
 }
 
 static unsigned own_cache_mode(const IOGeneralMemoryDescriptor *self)
@@ -215,16 +213,38 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
     return kIOReturnSuccess;
 }
 
-IOReturn general_do_map(IOMemoryDescriptor *base, vm_map_t addressMap, IOVirtualAddress *atAddress,
-                        IOOptionBits options, IOByteCount sourceOffset, IOByteCount length)
+/* Physical memory has no owner to set the view apart: it must be one contiguous piece. */
+IOReturn general_copy_for_unique(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount length,
+                                 IOMemoryDescriptor **out)
+{
+    const IOOptionBits kept = kIOMemoryDirectionMask | kIOMemoryBufferCacheMask;
+    IOPhysicalSegment piece;
+    IOReturn status;
+
+    *out = NULL;
+    if (!general_is_physical(general_of(base))) {
+        return kIOReturnSuccess;
+    }
+    status = IOMemoryDescriptor_segment(base, offset, kIOMemoryMapperNone, &piece);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (piece.length < length) {
+        return kIOReturnUnsupported;
+    }
+    *out = IOMemoryDescriptor_withAddressRange(
+        piece.location, length, (base->flags & kept) | kIOMemoryMapperNone, TASK_NULL);
+    return *out != NULL ? kIOReturnSuccess : IOMemoryLastError();
+}
+
+IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
+                        IOByteCount sourceOffset, IOByteCount length)
 {
     IOGeneralMemoryDescriptor *self = general_of(base);
-    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
     const bool prefault = (options & kIOMapPrefault) != 0;
     uint64_t offset;
     IOReturn status;
 
-    (void)addressMap;
     status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
     if (status != kIOReturnSuccess) {
         return status;

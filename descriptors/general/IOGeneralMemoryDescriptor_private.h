@@ -87,19 +87,23 @@ IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
 
 IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
 IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection);
-addr64_t general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
-                                      IOByteCount *length, IOOptionBits options);
+IOReturn general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                      IOOptionBits options, IOPhysicalSegment *segment);
 IOReturn general_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
                       IOByteCount end);
 uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
 void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                               struct IODMAMapSize *size);
 void general_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
-IOMemoryMap *general_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                  task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
-                                  IOByteCount offset, IOByteCount length);
-IOReturn general_do_map(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
-                        IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
+IODMAMapSpecification *general_map_specification(IOMemoryDescriptor *self);
+upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *self, uint64_t offset, uint64_t length,
+                                        IODMAMapPageList *list);
+IOMemoryMap *general_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                                  IOByteCount offset);
+IOReturn general_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                        IOByteCount offset, IOByteCount length);
+IOReturn general_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
+                                 IOMemoryDescriptor **out);
 IOReturn general_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                IOOptionBits *oldState);
 IOReturn general_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,

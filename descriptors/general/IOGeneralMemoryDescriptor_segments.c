@@ -2,8 +2,8 @@
 /* Where the bytes of a general descriptor are. */
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 
-addr64_t general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
-                                      IOByteCount *length, IOOptionBits options)
+IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                      IOOptionBits options, IOPhysicalSegment *segment)
 {
     const IOGeneralMemoryDescriptor *self = general_of(base);
     const struct IOMemoryRuns *runs =
@@ -12,14 +12,13 @@ addr64_t general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
     uint64_t end;
 
     if (runs == NULL) {
-        *length = 0;
-        IOMemory_fail(kIOReturnNotReady);
-        return 0;
+        return kIOReturnNotReady;
     }
     run = IOMemoryRuns_find(runs, offset);
     end = run->end < base->length ? run->end : base->length;
-    *length = end - offset;
-    return run->address + (offset - IOMemoryRuns_start(runs, run));
+    segment->location = run->address + (offset - IOMemoryRuns_start(runs, run));
+    segment->length = end - offset;
+    return kIOReturnSuccess;
 }
 
 /*
@@ -176,4 +175,34 @@ void general_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristic
     if (self->resident->count == 1) {
         out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
     }
+}
+
+IODMAMapSpecification *general_map_specification(IOMemoryDescriptor *base)
+{
+    return &general_of(base)->mapSpec;
+}
+
+/* A mapper that is handed the pages need not ask for them one by one. */
+upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offset, uint64_t length,
+                                        IODMAMapPageList *list)
+{
+    const IOGeneralMemoryDescriptor *self = general_of(base);
+    upl_page_info_t *pages;
+
+    if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length != base->length) {
+        return NULL;
+    }
+    pages = platform_alloc(self->pageCount * sizeof(*pages));
+    if (pages == NULL) {
+        return NULL;
+    }
+    for (uint64_t i = 0; i < self->pageCount; i++) {
+        pages[i].phys_addr = (ppnum_t)atop(self->pages[i].value);
+    }
+    *list = (IODMAMapPageList){
+        .pageOffset = (uint32_t)(self->source.list[0].address & PAGE_MASK),
+        .pageListCount = (uint32_t)self->pageCount,
+        .pageList = pages,
+    };
+    return pages;
 }

@@ -34,16 +34,14 @@ static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
 }
 
 /* As if it lay at address 0, to whoever reckons with page offsets only. */
-static addr64_t guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
-                                           IOByteCount *length, IOOptionBits options)
+static IOReturn guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                           IOOptionBits options, IOPhysicalSegment *segment)
 {
-    if ((options & _kIOMemorySourceSegment) != 0) {
-        *length = base->length - offset;
-        return offset;
+    if ((options & _kIOMemorySourceSegment) == 0) {
+        return kIOReturnNotPermitted;
     }
-    *length = 0;
-    IOMemory_fail(kIOReturnNotPermitted);
-    return 0;
+    *segment = (IOPhysicalSegment){offset, base->length - offset};
+    return kIOReturnSuccess;
 }
 
 static uint64_t guard_get_preparation_id(IOMemoryDescriptor *base)
@@ -60,15 +58,12 @@ static void guard_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacter
 }
 
 /* Nothing but the reservation, whatever access is asked for. */
-static IOReturn guard_do_map(IOMemoryDescriptor *base, vm_map_t addressMap,
-                             IOVirtualAddress *atAddress, IOOptionBits options,
+static IOReturn guard_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
                              IOByteCount sourceOffset, IOByteCount length)
 {
-    IOMemoryMap *const map = (IOMemoryMap *)*atAddress;
     IOByteCount offset;
     IOReturn status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
 
-    (void)addressMap;
     if (status == kIOReturnSuccess) {
         status = IOMemoryMap_reserve(map, options, offset & PAGE_MASK, length);
     }
@@ -125,9 +120,12 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = guard_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .mapSpecification = general_map_specification,
+    .copyPageList = descriptor_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = guard_do_map,
     .doUnmap = descriptor_do_unmap,
+    .copyForUnique = descriptor_copy_for_unique,
     .redirect = descriptor_redirect,
     .setPurgeable = guard_set_purgeable,
     .setOwnership = guard_set_ownership,

@@ -2,18 +2,6 @@
 /* The factories that give a general descriptor. */
 #include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 
-bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffers, UInt32 count,
-                                        UInt32 offset, task_t task, IOOptionBits options,
-                                        IOMapper *mapper)
-{
-    if (self.descriptor == NULL) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return false;
-    }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->initWithOptions(self.descriptor, buffers, count, offset, task, options, mapper);
-}
-
 IOMemoryDescriptor *IOMemoryDescriptor_withOptions(void *buffers, UInt32 count, UInt32 offset,
                                                    task_t task, IOOptionBits options,
                                                    IOMapper *mapper)

@@ -104,7 +104,7 @@ IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
     IOMemory_lock();
     if (self->mapped) {
         if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
-            status = IOMemoryDescriptor_doUnmap(self->memory, NULL, (IOVirtualAddress)self, 0);
+            status = IOMemoryDescriptor_methods(self->memory)->doUnmap(self->memory, self);
         }
         if (status == kIOReturnSuccess) {
             forget_mapping(self);

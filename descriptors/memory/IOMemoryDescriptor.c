@@ -18,6 +18,18 @@ bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt3
     return false;
 }
 
+bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffers, UInt32 count,
+                                        UInt32 offset, task_t task, IOOptionBits options,
+                                        IOMapper *mapper)
+{
+    if (self.descriptor == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    return IOMemoryDescriptor_methods(self.descriptor)
+        ->initWithOptions(self.descriptor, buffers, count, offset, task, options, mapper);
+}
+
 void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
@@ -40,9 +52,12 @@ const IOMemoryDescriptorClass IOMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = descriptor_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .mapSpecification = descriptor_map_specification,
+    .copyPageList = descriptor_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = descriptor_do_map,
     .doUnmap = descriptor_do_unmap,
+    .copyForUnique = descriptor_copy_for_unique,
     .redirect = descriptor_redirect,
     .setPurgeable = descriptor_set_purgeable,
     .setOwnership = descriptor_set_ownership,

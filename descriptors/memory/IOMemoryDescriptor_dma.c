@@ -32,6 +32,8 @@ IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
 static IOReturn walk_segment(IOMemoryDescriptor *self, IOMDDMAWalkSegmentArgs *args)
 {
     const IOOptionBits options = args->fMapped ? 0 : kIOMemoryMapperNone;
+    IOPhysicalSegment segment;
+    IOReturn status;
 
     if (args->fMapped && (self->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
@@ -39,14 +41,11 @@ static IOReturn walk_segment(IOMemoryDescriptor *self, IOMDDMAWalkSegmentArgs *a
     if (args->fOffset >= self->length) {
         return args->fOffset == self->length ? kIOReturnOverrun : kIOReturnInternalError;
     }
-    args->fLength = 0;
-    args->fIOVMAddr = IOMemoryDescriptor_methods(self)->getPhysicalSegment(self, args->fOffset,
-                                                                           &args->fLength, options);
-    if (args->fLength == 0) {
-        return IOMemoryLastError();
-    }
+    status = IOMemoryDescriptor_segment(self, args->fOffset, options, &segment);
+    args->fIOVMAddr = status == kIOReturnSuccess ? segment.location : 0;
+    args->fLength = status == kIOReturnSuccess ? segment.length : 0;
     args->fOffset += args->fLength;
-    return kIOReturnSuccess;
+    return status;
 }
 
 /* The state's bytes need not be aligned. */

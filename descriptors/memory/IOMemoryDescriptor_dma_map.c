@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The part of the DMA protocol that asks a mapper. */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+/*
+ * The part of the DMA protocol that asks a mapper. Who has pages of its own, or constraints
+ * on where they are mapped, says so by methods: this file knows no subclass.
+ */
 #include "descriptors/mapper/IOMapper_private.h"
+#include "descriptors/memory/IOMemoryDescriptor_private.h"
 
 static uint32_t access_of(const IOMemoryDescriptor *memory)
 {
@@ -10,30 +13,12 @@ static uint32_t access_of(const IOMemoryDescriptor *memory)
     return readOnly ? kIODMAMapReadAccess : kIODMAMapReadAccess | kIODMAMapWriteAccess;
 }
 
-/* The pinned pages of a whole general descriptor in one piece; NULL: the mapper must walk. */
-static upl_page_info_t *copy_page_list(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
-                                       IODMAMapPageList *list)
+/* A class that knows of no pages lets the mapper walk. */
+upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t offset,
+                                           uint64_t length, IODMAMapPageList *list)
 {
-    IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, memory);
-    upl_page_info_t *pages;
-
-    if (general == NULL || general->pageCount == 0 || general->source.count != 1 || offset != 0 ||
-        length != memory->length) {
-        return NULL;
-    }
-    pages = platform_alloc(general->pageCount * sizeof(*pages));
-    if (pages == NULL) {
-        return NULL;
-    }
-    for (uint64_t i = 0; i < general->pageCount; i++) {
-        pages[i].phys_addr = (ppnum_t)atop(general->pages[i].value);
-    }
-    *list = (IODMAMapPageList){
-        .pageOffset = (uint32_t)(general->source.list[0].address & PAGE_MASK),
-        .pageListCount = (uint32_t)general->pageCount,
-        .pageList = pages,
-    };
-    return pages;
+    (void)self, (void)offset, (void)length, (void)list;
+    return NULL;
 }
 
 static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
@@ -42,7 +27,8 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
 {
     uint32_t options = access_of(memory);
     IODMAMapPageList list;
-    upl_page_info_t *pages = copy_page_list(memory, offset, length, &list);
+    upl_page_info_t *pages =
+        IOMemoryDescriptor_methods(memory)->copyPageList(memory, offset, length, &list);
     IOReturn status;
 
     if (pages != NULL && list.pageOffset == 0 && length == ptoa(list.pageListCount)) {
@@ -111,28 +97,35 @@ static void tighten(IODMAMapSpecification *kept, const IODMAMapSpecification *as
     }
 }
 
+IODMAMapSpecification *descriptor_map_specification(IOMemoryDescriptor *self)
+{
+    (void)self;
+    return NULL;
+}
+
 IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked)
 {
-    IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, self);
+    IODMAMapSpecification *const kept = IOMemoryDescriptor_methods(self)->mapSpecification(self);
 
-    if (general == NULL) {
+    if (kept == NULL) {
         return kIOReturnUnsupported;
     }
     if (asked->alignment != 0 && !is_power_of_two(asked->alignment)) {
         return kIOReturnBadArgument;
     }
-    tighten(&general->mapSpec, asked);
+    tighten(kept, asked);
     return kIOReturnSuccess;
 }
 
 IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
 {
-    const IOGeneralMemoryDescriptor *general = OSDynamicCast(IOGeneralMemoryDescriptor, self);
+    const IODMAMapSpecification *const kept =
+        IOMemoryDescriptor_methods(self)->mapSpecification(self);
     IODMAMapSpecification spec = args->fMapSpec;
     IOReturn status;
 
-    if (general != NULL) {
-        tighten(&spec, &general->mapSpec);
+    if (kept != NULL) {
+        tighten(&spec, kept);
     }
     status =
         IOMemoryDescriptor_dmaMap(self, args->fMapper, self, args->fCommand, &spec, args->fOffset,

@@ -94,7 +94,7 @@ IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task
     if (map == NULL) {
         return NULL;
     }
-    return IOMemoryDescriptor_makeMapping(self, self, task, (IOVirtualAddress)map, options, 0, 0);
+    return IOMemoryDescriptor_makeMap(self, map, options, 0);
 }
 
 IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
@@ -134,23 +134,29 @@ IOMemoryMap *IOMemoryDescriptor_setMapping(IOMemoryDescriptorRef self, task_t ta
                                                   0);
 }
 
+IOMemoryMap *IOMemoryDescriptor_makeMap(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                        IOOptionBits options, IOByteCount offset)
+{
+    if ((self->flags & kIOMemoryRemote) != 0) {
+        OSObject_release(map);
+        IOMemory_fail(kIOReturnNotAttached);
+        return NULL;
+    }
+    return IOMemoryDescriptor_methods(self)->makeMapping(self, map, options, offset);
+}
+
+/* The documented name carries a map as an integer; only here is it one. */
 IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemoryDescriptorRef owner,
                                             task_t intoTask, IOVirtualAddress atAddress,
                                             IOOptionBits options, IOByteCount offset,
                                             IOByteCount length)
 {
+    (void)owner, (void)intoTask, (void)length;
     if (self.descriptor == NULL || atAddress == 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
-    if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
-        OSObject_release((IOMemoryMap *)atAddress);
-        IOMemory_fail(kIOReturnNotAttached);
-        return NULL;
-    }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->makeMapping(self.descriptor, owner.descriptor, intoTask, atAddress, options, offset,
-                      length);
+    return IOMemoryDescriptor_makeMap(self.descriptor, (IOMemoryMap *)atAddress, options, offset);
 }
 
 /* The answer of an existing map; *request goes into it or is left alone. */
@@ -179,51 +185,38 @@ static IOReturn prefault_shared(IOMemoryDescriptor *self, const IOMemoryMap *map
                : kIOReturnNoMemory;
 }
 
-/*
- * A descriptor of its own for a Unique map of physical memory, so that redirecting
- * the map concerns nobody else: it must be one contiguous piece.
- */
-static IOReturn make_private(IOMemoryDescriptor *self, IOMemoryMap *map, IOMemoryDescriptor **out)
+/* Whose memory is nobody's in particular: there is nothing to set apart. */
+IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
+                                    IOByteCount length, IOMemoryDescriptor **out)
 {
-    IOByteCount length;
-    const addr64_t start =
-        IOMemoryDescriptor_getPhysicalSegment(self, map->offset, &length, kIOMemoryMapperNone);
-
-    if (length < map->length) {
-        return kIOReturnUnsupported;
-    }
-    *out = IOMemoryDescriptor_withAddressRange(
-        start, map->length,
-        (self->flags & (kIOMemoryDirectionMask | kIOMemoryBufferCacheMask)) | kIOMemoryMapperNone,
-        TASK_NULL);
-    map->offset = 0;
-    return *out != NULL ? kIOReturnSuccess : IOMemoryLastError();
+    (void)self, (void)offset, (void)length;
+    *out = NULL;
+    return kIOReturnSuccess;
 }
 
 /* Enter a new map, of self or of a private descriptor, and make it a member of that one's set. */
 static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options)
 {
-    IOMemoryDescriptor *memory = self;
-    IOVirtualAddress pointer = (IOVirtualAddress)map;
+    IOMemoryDescriptor *alone = NULL, *memory;
     IOReturn status = kIOReturnSuccess;
 
-    if ((options & kIOMapUnique) != 0 && (self->flags & kIOMemoryTypePhysical) != 0) {
-        status = make_private(self, map, &memory);
+    if ((options & kIOMapUnique) != 0) {
+        status =
+            IOMemoryDescriptor_methods(self)->copyForUnique(self, map->offset, map->length, &alone);
     }
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (!IOMemoryMap_setMemoryDescriptor(map, memory, map->offset)) {
+    memory = alone != NULL ? alone : self;
+    if (!IOMemoryMap_setMemoryDescriptor(map, memory, alone != NULL ? 0 : map->offset)) {
         status = kIOReturnBadArgument;
     } else {
-        status = IOMemoryDescriptor_doMap(memory, NULL, &pointer, options, 0, 0);
+        status = IOMemoryDescriptor_methods(memory)->doMap(memory, map, options, 0, 0);
     }
     if (status == kIOReturnSuccess) {
         IOMemoryDescriptor_addMapping(memory, map);
     }
-    if (memory != self) {
-        OSObject_release(memory); /* the map has its own reference */
-    }
+    OSObject_release(alone); /* the map has its own reference */
     return status;
 }
 
@@ -270,14 +263,11 @@ static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits
     return status;
 }
 
-IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                     task_t intoTask, IOVirtualAddress atAddress,
-                                     IOOptionBits options, IOByteCount offset, IOByteCount length)
+IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                     IOOptionBits options, IOByteCount offset)
 {
-    IOMemoryMap *map = (IOMemoryMap *)atAddress;
     IOReturn status;
 
-    (void)owner, (void)intoTask, (void)length;
     IOMemory_lock();
     if (__builtin_add_overflow(map->offset, offset, &map->offset) ||
         !IOMemoryDescriptor_holds(self, map->offset, map->length)) {
@@ -295,11 +285,9 @@ IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescripto
 }
 
 IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
-                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
-                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount start, IOMemoryMap *map, IOOptionBits options,
                                    IOByteCount offset)
 {
-    IOMemoryMap *const map = (IOMemoryMap *)atAddress;
     uint64_t inside;
 
     if (__builtin_add_overflow(map->offset, offset, &inside) ||
@@ -308,8 +296,7 @@ IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor 
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
-    return IOMemoryDescriptor_makeMapping(parent, owner, intoTask, atAddress, options,
-                                          start + offset, 0);
+    return IOMemoryDescriptor_makeMap(parent, map, options, start + offset);
 }
 
 IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
@@ -324,24 +311,19 @@ IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap 
                                                                             : kIOReturnBadArgument;
 }
 
-IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
-                           IOVirtualAddress *atAddress, IOOptionBits options,
-                           IOByteCount sourceOffset, IOByteCount length)
+IOReturn descriptor_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                           IOByteCount offset, IOByteCount length)
 {
-    (void)self, (void)addressMap, (void)atAddress, (void)options, (void)sourceOffset, (void)length;
+    (void)self, (void)map, (void)options, (void)offset, (void)length;
     return kIOReturnUnsupported;
 }
 
-IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, vm_map_t addressMap,
-                             IOVirtualAddress logical, IOByteCount length)
+/* What was mapped over a reservation of the caller's stays: that place is not ours to empty. */
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map)
 {
-    IOMemoryMap *const map = (IOMemoryMap *)logical;
     kern_return_t status = KERN_SUCCESS;
 
-    (void)self, (void)addressMap;
-    if (map == NULL || length != 0) {
-        return kIOReturnBadArgument;
-    }
+    (void)self;
     if ((map->options & kIOMapOverwrite) == 0 && map->size != 0) {
         status = platform_map_remove(map->map, map->start, map->size);
     }
@@ -356,19 +338,21 @@ IOReturn IOMemoryDescriptor_doMap(IOMemoryDescriptorRef self, vm_map_t addressMa
                                   IOVirtualAddress *atAddress, IOOptionBits options,
                                   IOByteCount sourceOffset, IOByteCount length)
 {
+    (void)addressMap; /* the map knows its address space */
     if (self.descriptor == NULL || atAddress == NULL || *atAddress == 0) {
         return kIOReturnBadArgument;
     }
     return IOMemoryDescriptor_methods(self.descriptor)
-        ->doMap(self.descriptor, addressMap, atAddress, options, sourceOffset, length);
+        ->doMap(self.descriptor, (IOMemoryMap *)*atAddress, options, sourceOffset, length);
 }
 
 IOReturn IOMemoryDescriptor_doUnmap(IOMemoryDescriptorRef self, vm_map_t addressMap,
                                     IOVirtualAddress logical, IOByteCount length)
 {
-    if (self.descriptor == NULL) {
+    (void)addressMap;
+    if (self.descriptor == NULL || logical == 0 || length != 0) {
         return kIOReturnBadArgument;
     }
     return IOMemoryDescriptor_methods(self.descriptor)
-        ->doUnmap(self.descriptor, addressMap, logical, length);
+        ->doUnmap(self.descriptor, (IOMemoryMap *)logical);
 }

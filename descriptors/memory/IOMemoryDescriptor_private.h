@@ -58,9 +58,13 @@ typedef struct {
     IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
     IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
 
-    /* length is never NULL. On failure 0, *length 0, and the last error is set. */
-    addr64_t (*getPhysicalSegment)(IOMemoryDescriptor *self, IOByteCount offset,
-                                   IOByteCount *length, IOOptionBits options);
+    /*
+     * Where the byte at `offset`, which is below the length, lies, and how many follow it.
+     * The answer carries the reason when there is none: the last error belongs to the
+     * public function, and a walk must not disturb it.
+     */
+    IOReturn (*getPhysicalSegment)(IOMemoryDescriptor *self, IOByteCount offset,
+                                   IOOptionBits options, IOPhysicalSegment *segment);
     /*
      * Deliver bytes [offset, end) to a sink that is not full; offset < end <= length.
      * Success also when the sink wants no more; else why bytes are missing behind
@@ -85,14 +89,31 @@ typedef struct {
     void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
     IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
 
-    /* The memory is not remote. */
-    IOMemoryMap *(*makeMapping)(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                task_t intoTask, IOVirtualAddress atAddress, IOOptionBits options,
-                                IOByteCount offset, IOByteCount length);
-    IOReturn (*doMap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress *atAddress,
-                      IOOptionBits options, IOByteCount sourceOffset, IOByteCount length);
-    IOReturn (*doUnmap)(IOMemoryDescriptor *self, vm_map_t addressMap, IOVirtualAddress logical,
-                        IOByteCount length);
+    /* The tightest constraints so far on I/O mappings of the whole; NULL: it keeps none. */
+    IODMAMapSpecification *(*mapSpecification)(IOMemoryDescriptor *self);
+    /*
+     * The pinned pages behind bytes [offset, offset + length) in one piece, in a block that
+     * the caller frees; NULL: a mapper has to walk.
+     */
+    upl_page_info_t *(*copyPageList)(IOMemoryDescriptor *self, uint64_t offset, uint64_t length,
+                                     IODMAMapPageList *list);
+    /*
+     * Answer the request that a half-built map carries, `offset` added to its own: that
+     * map, or another one that serves as well. The half-built map is used up whatever
+     * comes of it. The memory is not remote.
+     */
+    IOMemoryMap *(*makeMapping)(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                                IOByteCount offset);
+    /* Enter the pages of a map; length 0 means the map's. On failure nothing is entered. */
+    IOReturn (*doMap)(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                      IOByteCount offset, IOByteCount length);
+    IOReturn (*doUnmap)(IOMemoryDescriptor *self, IOMemoryMap *map);
+    /*
+     * A descriptor of these bytes alone, from byte 0 on, for a Unique map, whose redirection
+     * shall concern nobody else. *out NULL: the descriptor itself will do.
+     */
+    IOReturn (*copyForUnique)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
+                              IOMemoryDescriptor **out);
     IOReturn (*redirect)(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
 
     /* Not remote, arguments judged, pointers not NULL; results are used on success only. */
@@ -123,6 +144,20 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 /* Add one source-contiguous piece, not empty. */
 void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);
 
+/* Ask any descriptor: kIOReturnOverrun at and behind the end, else as its method answers. */
+static inline IOReturn IOMemoryDescriptor_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                                  IOOptionBits options, IOPhysicalSegment *segment)
+{
+    if (offset >= self->length) {
+        return kIOReturnOverrun;
+    }
+    return IOMemoryDescriptor_methods(self)->getPhysicalSegment(self, offset, options, segment);
+}
+
+/* Ask any descriptor for a map; as the method, and kIOReturnNotAttached for remote memory. */
+IOMemoryMap *IOMemoryDescriptor_makeMap(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                        IOOptionBits options, IOByteCount offset);
+
 /* A number for one preparation; no two are equal. Any context. */
 uint64_t IOMemoryDescriptor_newPreparationID(void);
 
@@ -151,14 +186,17 @@ IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpe
 IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
 IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
 
-IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryDescriptor *owner,
-                                     task_t intoTask, IOVirtualAddress atAddress,
-                                     IOOptionBits options, IOByteCount offset, IOByteCount length);
-IOReturn descriptor_do_map(IOMemoryDescriptor *self, vm_map_t addressMap,
-                           IOVirtualAddress *atAddress, IOOptionBits options,
-                           IOByteCount sourceOffset, IOByteCount length);
-IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, vm_map_t addressMap,
-                             IOVirtualAddress logical, IOByteCount length);
+IODMAMapSpecification *descriptor_map_specification(IOMemoryDescriptor *self);
+upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t offset,
+                                           uint64_t length, IODMAMapPageList *list);
+
+IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
+                                     IOOptionBits options, IOByteCount offset);
+IOReturn descriptor_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                           IOByteCount offset, IOByteCount length);
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map);
+IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
+                                    IOByteCount length, IOMemoryDescriptor **out);
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
 IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                   IOOptionBits *oldState);
@@ -173,8 +211,7 @@ void descriptor_free(OSObject *self);
  * map it becomes.
  */
 IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
-                                   IOByteCount start, IOMemoryDescriptor *owner, task_t intoTask,
-                                   IOVirtualAddress atAddress, IOOptionBits options,
+                                   IOByteCount start, IOMemoryMap *map, IOOptionBits options,
                                    IOByteCount offset);
 
 /*

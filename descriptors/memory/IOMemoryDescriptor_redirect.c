@@ -52,21 +52,21 @@ static IOReturn check_segments(IOMemoryDescriptor *self, uint64_t address, uint6
     uint64_t done = 0;
 
     while (done < length) {
-        IOByteCount piece;
-        const addr64_t start = IOMemoryDescriptor_getPhysicalSegment(self, sourceOffset + done,
-                                                                     &piece, kIOMemoryMapperNone);
+        IOPhysicalSegment piece;
+        const IOReturn status =
+            IOMemoryDescriptor_segment(self, sourceOffset + done, kIOMemoryMapperNone, &piece);
 
-        if (piece == 0) {
-            return IOMemoryLastError();
+        if (status != kIOReturnSuccess) {
+            return status;
         }
-        if (((start ^ (address + done)) & PAGE_MASK) != 0 ||
-            (done != 0 && (start & PAGE_MASK) != 0)) {
+        if (((piece.location ^ (address + done)) & PAGE_MASK) != 0 ||
+            (done != 0 && (piece.location & PAGE_MASK) != 0)) {
             return kIOReturnBadArgument;
         }
-        if (piece < length - done && ((start + piece) & PAGE_MASK) != 0) {
+        if (piece.length < length - done && ((piece.location + piece.length) & PAGE_MASK) != 0) {
             return kIOReturnVMError;
         }
-        done += piece;
+        done += piece.length;
     }
     return kIOReturnSuccess;
 }

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the memory lies: segments, the walk of a class that has none of its own. */
+/*
+ * Where the memory lies: segments, the walk of a class that has none of its own. Why there
+ * is no segment travels as a status; only the public function makes it the last error.
+ */
 #include "descriptors/memory/IOMemoryDescriptor_private.h"
 
 addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByteCount offset,
                                                IOByteCount *length, IOOptionBits options)
 {
-    IOByteCount unused;
+    IOPhysicalSegment segment = {0};
+    IOReturn status = kIOReturnBadArgument;
 
-    if (length == NULL) {
-        length = &unused;
+    if (self.descriptor != NULL) {
+        status = IOMemoryDescriptor_segment(self.descriptor, offset, options, &segment);
     }
-    *length = 0;
-    if (self.descriptor == NULL) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return 0;
+    if (status != kIOReturnSuccess) {
+        segment = (IOPhysicalSegment){0};
+        if (status != kIOReturnOverrun) { /* the end is where a walk ends, no failure */
+            IOMemory_fail(status);
+        }
     }
-    if (offset >= self.descriptor->length) {
-        return 0;
+    if (length != NULL) {
+        *length = segment.length;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->getPhysicalSegment(self.descriptor, offset, length, options);
+    return segment.location;
 }
 
 IOPhysicalAddress IOMemoryDescriptor_getPhysicalAddress(IOMemoryDescriptorRef self)
@@ -31,17 +35,14 @@ IOPhysicalAddress IOMemoryDescriptor_getPhysicalAddress(IOMemoryDescriptorRef se
 static IOReturn ask_segment(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                             IOOptionBits options, IOPhysicalSegment *segment)
 {
-    const IOReturn before = platform_get_last_error();
-    IOReturn why;
+    const IOReturn status =
+        IOMemoryDescriptor_methods(self)->getPhysicalSegment(self, offset, options, segment);
 
-    platform_set_last_error(kIOReturnSuccess);
-    segment->length = 0;
-    segment->location = IOMemoryDescriptor_methods(self)->getPhysicalSegment(
-        self, offset, &segment->length, options);
-    why = platform_get_last_error();
-    platform_set_last_error(before);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     if (segment->length == 0) {
-        return why != kIOReturnSuccess ? why : kIOReturnNotReady;
+        return kIOReturnInternalError; /* a walk would never end */
     }
     if (segment->length > end - offset) {
         segment->length = end - offset;

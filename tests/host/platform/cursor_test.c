@@ -523,8 +523,8 @@ typedef struct {
     const IOPhysicalSegment *answers; /* one after another; length 0: none */
 } Odd;
 
-static addr64_t odd_segment(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount *length,
-                            IOOptionBits options)
+static IOReturn odd_segment(IOMemoryDescriptor *base, IOByteCount offset, IOOptionBits options,
+                            IOPhysicalSegment *segment)
 {
     const IOPhysicalSegment *answer = ((Odd *)base)->answers;
 
@@ -532,8 +532,8 @@ static addr64_t odd_segment(IOMemoryDescriptor *base, IOByteCount offset, IOByte
     while (answer->length != 0 && offset >= answer->length) {
         offset -= answer++->length;
     }
-    *length = answer->length == 0 ? 0 : answer->length - offset;
-    return answer->location + offset;
+    *segment = (IOPhysicalSegment){answer->location + offset, answer->length - offset};
+    return answer->length != 0 ? kIOReturnSuccess : kIOReturnNotReady;
 }
 
 static uint32_t odds;

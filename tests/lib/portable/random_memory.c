@@ -54,8 +54,8 @@ typedef struct {
     uint64_t pieces; /* state of its moods */
 } Stranger;
 
-static addr64_t stranger_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
-                                              IOByteCount *length, IOOptionBits options)
+static IOReturn stranger_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
+                                              IOOptionBits options, IOPhysicalSegment *segment)
 {
     Stranger *self = (Stranger *)base;
     const struct described_bytes *bytes = self->bytes;
@@ -68,8 +68,8 @@ static addr64_t stranger_get_physical_segment(IOMemoryDescriptor *base, IOByteCo
            bytes->at[offset + n] == bytes->at[offset] + n) {
         n++;
     }
-    *length = n;
-    return bytes->at[offset];
+    *segment = (IOPhysicalSegment){bytes->at[offset], n};
+    return kIOReturnSuccess;
 }
 
 static IOReturn stranger_prepare(IOMemoryDescriptor *self, IODirection direction)
@@ -96,6 +96,8 @@ const IOMemoryDescriptorClass Stranger_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = descriptor_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .mapSpecification = descriptor_map_specification,
+    .copyPageList = descriptor_copy_page_list,
 };
 
 IOMemoryDescriptor *random_memory_stranger(struct described_bytes *bytes)
