@@ -5,96 +5,96 @@
 
 /* Store the interrupted context in the frame at SP. all: callee-saved registers and syndrome too. */
 .macro save_frame all
-    stp     x0, x1, [sp, #FRAME_X]
-    stp     x2, x3, [sp, #FRAME_X + 16]
-    stp     x4, x5, [sp, #FRAME_X + 32]
-    stp     x6, x7, [sp, #FRAME_X + 48]
-    stp     x8, x9, [sp, #FRAME_X + 64]
-    stp     x10, x11, [sp, #FRAME_X + 80]
-    stp     x12, x13, [sp, #FRAME_X + 96]
-    stp     x14, x15, [sp, #FRAME_X + 112]
-    stp     x16, x17, [sp, #FRAME_X + 128]
-    stp     x18, x19, [sp, #FRAME_X + 144]
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    stp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
+    stp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
+    stp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
+    stp     x8, x9, [sp, #EXCEPTION_FRAME_X + 64]
+    stp     x10, x11, [sp, #EXCEPTION_FRAME_X + 80]
+    stp     x12, x13, [sp, #EXCEPTION_FRAME_X + 96]
+    stp     x14, x15, [sp, #EXCEPTION_FRAME_X + 112]
+    stp     x16, x17, [sp, #EXCEPTION_FRAME_X + 128]
+    stp     x18, x19, [sp, #EXCEPTION_FRAME_X + 144]
     .if \all
-    stp     x20, x21, [sp, #FRAME_X + 160]
-    stp     x22, x23, [sp, #FRAME_X + 176]
-    stp     x24, x25, [sp, #FRAME_X + 192]
-    stp     x26, x27, [sp, #FRAME_X + 208]
-    str     x28, [sp, #FRAME_X + 224]
+    stp     x20, x21, [sp, #EXCEPTION_FRAME_X + 160]
+    stp     x22, x23, [sp, #EXCEPTION_FRAME_X + 176]
+    stp     x24, x25, [sp, #EXCEPTION_FRAME_X + 192]
+    stp     x26, x27, [sp, #EXCEPTION_FRAME_X + 208]
+    str     x28, [sp, #EXCEPTION_FRAME_X + 224]
     mrs     x0, esr_el1
     mrs     x1, far_el1
-    stp     x0, x1, [sp, #FRAME_ESR]
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_ESR]
     .endif
-    stp     x29, x30, [sp, #FRAME_X + 232]
+    stp     x29, x30, [sp, #EXCEPTION_FRAME_X + 232]
     mrs     x0, elr_el1
     mrs     x1, spsr_el1
-    stp     x0, x1, [sp, #FRAME_ELR]
-    stp     x29, x0, [sp, #FRAME_RECORD]
-    add     x29, sp, #FRAME_RECORD
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
+    stp     x29, x0, [sp, #EXCEPTION_FRAME_RECORD]
+    add     x29, sp, #EXCEPTION_FRAME_RECORD
     mrs     x0, fpsr
     mrs     x1, fpcr
-    stp     x0, x1, [sp, #FRAME_FPSR]
-    stp     q0, q1, [sp, #FRAME_Q]
-    stp     q2, q3, [sp, #FRAME_Q + 32]
-    stp     q4, q5, [sp, #FRAME_Q + 64]
-    stp     q6, q7, [sp, #FRAME_Q + 96]
-    stp     q8, q9, [sp, #FRAME_Q + 128]
-    stp     q10, q11, [sp, #FRAME_Q + 160]
-    stp     q12, q13, [sp, #FRAME_Q + 192]
-    stp     q14, q15, [sp, #FRAME_Q + 224]
-    stp     q16, q17, [sp, #FRAME_Q + 256]
-    stp     q18, q19, [sp, #FRAME_Q + 288]
-    stp     q20, q21, [sp, #FRAME_Q + 320]
-    stp     q22, q23, [sp, #FRAME_Q + 352]
-    stp     q24, q25, [sp, #FRAME_Q + 384]
-    stp     q26, q27, [sp, #FRAME_Q + 416]
-    stp     q28, q29, [sp, #FRAME_Q + 448]
-    stp     q30, q31, [sp, #FRAME_Q + 480]
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
+    stp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
+    stp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
+    stp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
+    stp     q6, q7, [sp, #EXCEPTION_FRAME_Q + 96]
+    stp     q8, q9, [sp, #EXCEPTION_FRAME_Q + 128]
+    stp     q10, q11, [sp, #EXCEPTION_FRAME_Q + 160]
+    stp     q12, q13, [sp, #EXCEPTION_FRAME_Q + 192]
+    stp     q14, q15, [sp, #EXCEPTION_FRAME_Q + 224]
+    stp     q16, q17, [sp, #EXCEPTION_FRAME_Q + 256]
+    stp     q18, q19, [sp, #EXCEPTION_FRAME_Q + 288]
+    stp     q20, q21, [sp, #EXCEPTION_FRAME_Q + 320]
+    stp     q22, q23, [sp, #EXCEPTION_FRAME_Q + 352]
+    stp     q24, q25, [sp, #EXCEPTION_FRAME_Q + 384]
+    stp     q26, q27, [sp, #EXCEPTION_FRAME_Q + 416]
+    stp     q28, q29, [sp, #EXCEPTION_FRAME_Q + 448]
+    stp     q30, q31, [sp, #EXCEPTION_FRAME_Q + 480]
 .endm
 
 /* Reload what save_frame stored, drop the frame and return from the exception. */
 .macro restore_frame all
-    ldp     q0, q1, [sp, #FRAME_Q]
-    ldp     q2, q3, [sp, #FRAME_Q + 32]
-    ldp     q4, q5, [sp, #FRAME_Q + 64]
-    ldp     q6, q7, [sp, #FRAME_Q + 96]
-    ldp     q8, q9, [sp, #FRAME_Q + 128]
-    ldp     q10, q11, [sp, #FRAME_Q + 160]
-    ldp     q12, q13, [sp, #FRAME_Q + 192]
-    ldp     q14, q15, [sp, #FRAME_Q + 224]
-    ldp     q16, q17, [sp, #FRAME_Q + 256]
-    ldp     q18, q19, [sp, #FRAME_Q + 288]
-    ldp     q20, q21, [sp, #FRAME_Q + 320]
-    ldp     q22, q23, [sp, #FRAME_Q + 352]
-    ldp     q24, q25, [sp, #FRAME_Q + 384]
-    ldp     q26, q27, [sp, #FRAME_Q + 416]
-    ldp     q28, q29, [sp, #FRAME_Q + 448]
-    ldp     q30, q31, [sp, #FRAME_Q + 480]
-    ldp     x0, x1, [sp, #FRAME_FPSR]
+    ldp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
+    ldp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
+    ldp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
+    ldp     q6, q7, [sp, #EXCEPTION_FRAME_Q + 96]
+    ldp     q8, q9, [sp, #EXCEPTION_FRAME_Q + 128]
+    ldp     q10, q11, [sp, #EXCEPTION_FRAME_Q + 160]
+    ldp     q12, q13, [sp, #EXCEPTION_FRAME_Q + 192]
+    ldp     q14, q15, [sp, #EXCEPTION_FRAME_Q + 224]
+    ldp     q16, q17, [sp, #EXCEPTION_FRAME_Q + 256]
+    ldp     q18, q19, [sp, #EXCEPTION_FRAME_Q + 288]
+    ldp     q20, q21, [sp, #EXCEPTION_FRAME_Q + 320]
+    ldp     q22, q23, [sp, #EXCEPTION_FRAME_Q + 352]
+    ldp     q24, q25, [sp, #EXCEPTION_FRAME_Q + 384]
+    ldp     q26, q27, [sp, #EXCEPTION_FRAME_Q + 416]
+    ldp     q28, q29, [sp, #EXCEPTION_FRAME_Q + 448]
+    ldp     q30, q31, [sp, #EXCEPTION_FRAME_Q + 480]
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
     msr     fpsr, x0
     msr     fpcr, x1
-    ldp     x0, x1, [sp, #FRAME_ELR]
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
     msr     elr_el1, x0
     msr     spsr_el1, x1
     .if \all
-    ldp     x20, x21, [sp, #FRAME_X + 160]
-    ldp     x22, x23, [sp, #FRAME_X + 176]
-    ldp     x24, x25, [sp, #FRAME_X + 192]
-    ldp     x26, x27, [sp, #FRAME_X + 208]
-    ldr     x28, [sp, #FRAME_X + 224]
+    ldp     x20, x21, [sp, #EXCEPTION_FRAME_X + 160]
+    ldp     x22, x23, [sp, #EXCEPTION_FRAME_X + 176]
+    ldp     x24, x25, [sp, #EXCEPTION_FRAME_X + 192]
+    ldp     x26, x27, [sp, #EXCEPTION_FRAME_X + 208]
+    ldr     x28, [sp, #EXCEPTION_FRAME_X + 224]
     .endif
-    ldp     x29, x30, [sp, #FRAME_X + 232]
-    ldp     x18, x19, [sp, #FRAME_X + 144]
-    ldp     x16, x17, [sp, #FRAME_X + 128]
-    ldp     x14, x15, [sp, #FRAME_X + 112]
-    ldp     x12, x13, [sp, #FRAME_X + 96]
-    ldp     x10, x11, [sp, #FRAME_X + 80]
-    ldp     x8, x9, [sp, #FRAME_X + 64]
-    ldp     x6, x7, [sp, #FRAME_X + 48]
-    ldp     x4, x5, [sp, #FRAME_X + 32]
-    ldp     x2, x3, [sp, #FRAME_X + 16]
-    ldp     x0, x1, [sp, #FRAME_X]
-    add     sp, sp, #FRAME_SIZE
+    ldp     x29, x30, [sp, #EXCEPTION_FRAME_X + 232]
+    ldp     x18, x19, [sp, #EXCEPTION_FRAME_X + 144]
+    ldp     x16, x17, [sp, #EXCEPTION_FRAME_X + 128]
+    ldp     x14, x15, [sp, #EXCEPTION_FRAME_X + 112]
+    ldp     x12, x13, [sp, #EXCEPTION_FRAME_X + 96]
+    ldp     x10, x11, [sp, #EXCEPTION_FRAME_X + 80]
+    ldp     x8, x9, [sp, #EXCEPTION_FRAME_X + 64]
+    ldp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
+    ldp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
+    ldp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    add     sp, sp, #EXCEPTION_FRAME_SIZE
     eret
 .endm
 
@@ -113,14 +113,14 @@
     cmp     x1, x0
     b.hi    1f
     adrp    x0, __stack_bottom
-    add     x0, x0, #FRAME_SIZE
+    add     x0, x0, #EXCEPTION_FRAME_SIZE
     cmp     x1, x0
     b.lo    1f
-    sub     sp, sp, #FRAME_SIZE
+    sub     sp, sp, #EXCEPTION_FRAME_SIZE
     b       2f
 1:  adrp    x0, __emergency_stack_top
-    sub     sp, x0, #FRAME_SIZE
-2:  str     x1, [sp, #FRAME_SP]
+    sub     sp, x0, #EXCEPTION_FRAME_SIZE
+2:  str     x1, [sp, #EXCEPTION_FRAME_SP]
     mrs     x0, tpidr_el1
     mrs     x1, tpidrro_el0
 .endm
@@ -141,7 +141,7 @@
 /* An exception that user_enter returns for. Its frame is the caller's structure, not a stack. */
 .macro user_vector vector
     .balign 128
-    sub     sp, sp, #FRAME_SIZE
+    sub     sp, sp, #EXCEPTION_FRAME_SIZE
     b       .Luser_\vector
     .pushsection .text.vectors_user, "ax"
 .Luser_\vector:
@@ -156,29 +156,29 @@
     .global vectors
 vectors:
     // EL1 on SP_EL0, which nothing uses
-    unexpected VECTOR_SP0_SYNC
-    unexpected VECTOR_SP0_IRQ
-    unexpected VECTOR_SP0_FIQ
-    unexpected VECTOR_SP0_SERROR
+    unexpected EXCEPTION_VECTOR_SP0_SYNC
+    unexpected EXCEPTION_VECTOR_SP0_IRQ
+    unexpected EXCEPTION_VECTOR_SP0_FIQ
+    unexpected EXCEPTION_VECTOR_SP0_SERROR
     // EL1
     .balign 128
     claim_frame
     b       sync
     .balign 128
-    sub     sp, sp, #FRAME_SIZE
+    sub     sp, sp, #EXCEPTION_FRAME_SIZE
     b       irq
-    unexpected VECTOR_FIQ
-    unexpected VECTOR_SERROR
+    unexpected EXCEPTION_VECTOR_FIQ
+    unexpected EXCEPTION_VECTOR_SERROR
     // EL0, AArch64; SP is the end of the frame that user_enter loaded
-    user_vector VECTOR_LOWER_SYNC
-    user_vector VECTOR_LOWER_IRQ
-    unexpected VECTOR_LOWER_FIQ
-    unexpected VECTOR_LOWER_SERROR
+    user_vector EXCEPTION_VECTOR_LOWER_SYNC
+    user_vector EXCEPTION_VECTOR_LOWER_IRQ
+    unexpected EXCEPTION_VECTOR_LOWER_FIQ
+    unexpected EXCEPTION_VECTOR_LOWER_SERROR
     // EL0, AArch32
-    unexpected VECTOR_LOWER32_SYNC
-    unexpected VECTOR_LOWER32_IRQ
-    unexpected VECTOR_LOWER32_FIQ
-    unexpected VECTOR_LOWER32_SERROR
+    unexpected EXCEPTION_VECTOR_LOWER32_SYNC
+    unexpected EXCEPTION_VECTOR_LOWER32_IRQ
+    unexpected EXCEPTION_VECTOR_LOWER32_FIQ
+    unexpected EXCEPTION_VECTOR_LOWER32_SERROR
     .balign 128
 
 sync:
@@ -200,9 +200,9 @@ irq:
     .section .text.user_enter, "ax"
     .global user_enter
 user_enter:
-    add     x9, x0, #FRAME_SIZE
+    add     x9, x0, #EXCEPTION_FRAME_SIZE
     save_callee_saved x9
-    ldr     x10, [x0, #FRAME_SP]
+    ldr     x10, [x0, #EXCEPTION_FRAME_SP]
     msr     sp_el0, x10
     mov     sp, x0
     restore_frame 1
@@ -210,7 +210,7 @@ user_enter:
 /* SP: the saved frame; w0: the vector. Returns from user_enter. */
 user_leave:
     mrs     x10, sp_el0
-    str     x10, [sp, #FRAME_SP]
-    add     x9, sp, #FRAME_SIZE
+    str     x10, [sp, #EXCEPTION_FRAME_SP]
+    add     x9, sp, #EXCEPTION_FRAME_SIZE
     load_callee_saved x9
     ret

@@ -10,30 +10,30 @@
 #define BOOT_VECTORS_H
 
 /* Offsets in struct exception_frame, bytes. */
-#define FRAME_X      0
-#define FRAME_SP     248
-#define FRAME_ELR    256
-#define FRAME_ESR    272
-#define FRAME_FPSR   288
-#define FRAME_RECORD 304
-#define FRAME_Q      320
-#define FRAME_SIZE   832
+#define EXCEPTION_FRAME_X      0
+#define EXCEPTION_FRAME_SP     248
+#define EXCEPTION_FRAME_ELR    256
+#define EXCEPTION_FRAME_ESR    272
+#define EXCEPTION_FRAME_FPSR   288
+#define EXCEPTION_FRAME_RECORD 304
+#define EXCEPTION_FRAME_Q      320
+#define EXCEPTION_FRAME_SIZE   832
 
 /* Which entry of the vector table was taken, for exception_unexpected. */
-#define VECTOR_SP0_SYNC       0
-#define VECTOR_SP0_IRQ        1
-#define VECTOR_SP0_FIQ        2
-#define VECTOR_SP0_SERROR     3
-#define VECTOR_FIQ            6
-#define VECTOR_SERROR         7
-#define VECTOR_LOWER_SYNC     8
-#define VECTOR_LOWER_IRQ      9
-#define VECTOR_LOWER_FIQ      10
-#define VECTOR_LOWER_SERROR   11
-#define VECTOR_LOWER32_SYNC   12
-#define VECTOR_LOWER32_IRQ    13
-#define VECTOR_LOWER32_FIQ    14
-#define VECTOR_LOWER32_SERROR 15
+#define EXCEPTION_VECTOR_SP0_SYNC       0
+#define EXCEPTION_VECTOR_SP0_IRQ        1
+#define EXCEPTION_VECTOR_SP0_FIQ        2
+#define EXCEPTION_VECTOR_SP0_SERROR     3
+#define EXCEPTION_VECTOR_FIQ            6
+#define EXCEPTION_VECTOR_SERROR         7
+#define EXCEPTION_VECTOR_LOWER_SYNC     8
+#define EXCEPTION_VECTOR_LOWER_IRQ      9
+#define EXCEPTION_VECTOR_LOWER_FIQ      10
+#define EXCEPTION_VECTOR_LOWER_SERROR   11
+#define EXCEPTION_VECTOR_LOWER32_SYNC   12
+#define EXCEPTION_VECTOR_LOWER32_IRQ    13
+#define EXCEPTION_VECTOR_LOWER32_FIQ    14
+#define EXCEPTION_VECTOR_LOWER32_SERROR 15
 
 #ifndef __ASSEMBLER__
 
@@ -66,8 +66,8 @@ struct user_context {
 
 /*
  * Load the frame and go to EL0; returns at the next exception from there, with
- * interrupts masked, the frame saved again and the vector (VECTOR_LOWER_SYNC or
- * VECTOR_LOWER_IRQ) as the answer. An IRQ has not been served yet.
+ * interrupts masked, the frame saved again and the vector (EXCEPTION_VECTOR_LOWER_SYNC or
+ * EXCEPTION_VECTOR_LOWER_IRQ) as the answer. An IRQ has not been served yet.
  */
 unsigned user_enter(struct user_context *context);
 

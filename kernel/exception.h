@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Synchronous exceptions. One is, in this order: repaired by the registered
- * handler, expected by fault_expect (panic.h), or a bug, which is printed
+ * handler, expected by fault_expect (fault.h), or a bug, which is printed
  * decoded and ends the image with EXIT_STATUS_PANIC.
  */
 #ifndef KERNEL_EXCEPTION_H
@@ -29,12 +29,12 @@
 #define ESR_ABORT_NO_FAR(esr) (((esr) >> 10 & 1) != 0)
 
 /* Abort status, without its level in the two lowest bits. */
-#define ABORT_ADDRESS_SIZE 0x00
-#define ABORT_TRANSLATION  0x04
-#define ABORT_ACCESS_FLAG  0x08
-#define ABORT_PERMISSION   0x0c
-#define ABORT_EXTERNAL     0x10 /* 0x14 to 0x17: on a table walk */
-#define ABORT_ALIGNMENT    0x21
+#define ESR_ABORT_ADDRESS_SIZE 0x00
+#define ESR_ABORT_TRANSLATION  0x04
+#define ESR_ABORT_ACCESS_FLAG  0x08
+#define ESR_ABORT_PERMISSION   0x0c
+#define ESR_ABORT_EXTERNAL     0x10 /* 0x14 to 0x17: on a table walk */
+#define ESR_ABORT_ALIGNMENT    0x21
 
 /*
  * Called for data and instruction aborts, on the interrupted stack, interrupts

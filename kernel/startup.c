@@ -51,6 +51,7 @@ _Noreturn void startup(void)
         kernel_exit(EXIT_STATUS_USAGE);
     }
     devicetree_init(paddr(boot_info.devicetree));
+    psci_init();
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
     page_init();
     task_init();

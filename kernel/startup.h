@@ -6,6 +6,7 @@
 #include "kernel/types.h"
 
 void devicetree_init(paddr_t blob);
+void psci_init(void);     /* from now on an image can end without the tree */
 void mmu_init(void);      /* RAM becomes visible */
 void page_init(void);     /* and is handed out */
 void vm_map_init(void);   /* the kernel has an address space */

@@ -8,6 +8,7 @@
 #include "kernel/cache.h"
 #include "kernel/console.h"
 #include "kernel/direct_map.h"
+#include "kernel/fault.h"
 #include "kernel/heap.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"
@@ -84,7 +85,7 @@ void platform_memory_free(void *memory, uint64_t size)
         return;
     }
     /* What another descriptor still has pinned is freed by its last unpin. */
-    CHECK(page_release_run(virt_to_phys(memory), atop(round_page(size))) == KERN_SUCCESS);
+    KERNEL_CHECK(page_release_run(virt_to_phys(memory), atop(round_page(size))) == KERN_SUCCESS);
 }
 
 paddr_t platform_memory_physical(const void *memory)
@@ -185,26 +186,26 @@ void platform_cache_clean_invalidate(volatile const void *address, uint64_t leng
 
 void platform_lock(struct platform_lock *lock)
 {
-    CHECK(!lock->held);
+    KERNEL_CHECK(!lock->held);
     lock->held = true;
 }
 
 void platform_unlock(struct platform_lock *lock)
 {
-    CHECK(lock->held);
+    KERNEL_CHECK(lock->held);
     lock->held = false;
 }
 
 /* One CPU and no threads: nobody else can hold it, except whom an interrupt interrupted. */
 void platform_recursive_lock(struct platform_recursive_lock *lock)
 {
-    CHECK(!irq_in_handler());
+    KERNEL_CHECK(!irq_in_handler());
     lock->depth++;
 }
 
 void platform_recursive_unlock(struct platform_recursive_lock *lock)
 {
-    CHECK(lock->depth != 0);
+    KERNEL_CHECK(lock->depth != 0);
     lock->depth--;
 }
 

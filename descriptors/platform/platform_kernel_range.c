@@ -29,7 +29,7 @@ kern_return_t platform_pageable_alloc(uint64_t size, uint64_t alignment, void **
 
 void platform_pageable_free(void *memory, uint64_t size)
 {
-    CHECK(vm_map_remove(kernel_map, (vaddr_t)memory, round_page(size)) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_map_remove(kernel_map, (vaddr_t)memory, round_page(size)) == KERN_SUCCESS);
 }
 
 bool platform_memory_is_pinned(const void *memory, uint64_t size)

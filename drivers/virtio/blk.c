@@ -73,7 +73,7 @@ static void release_resources(struct virtio_blk *disk)
     if (disk->frames != NULL) {
         const kern_return_t result = page_free_run(virt_to_phys(disk->frames), disk->frame_pages);
 
-        CHECK(result == KERN_SUCCESS);
+        KERNEL_CHECK(result == KERN_SUCCESS);
     }
     virtq_destroy(disk->queue);
     disk->cursor = NULL;

@@ -52,7 +52,7 @@ static void free_pages(void *first, size_t count)
     }
     const kern_return_t result = page_free_run(virt_to_phys(first), count);
 
-    CHECK(result == KERN_SUCCESS);
+    KERNEL_CHECK(result == KERN_SUCCESS);
 }
 
 static unsigned round_down_to_power_of_two(unsigned size)
@@ -148,7 +148,7 @@ void virtq_restart(struct virtq *vq)
 {
     const unsigned slots = virtq_slots(vq);
 
-    CHECK(virtq_in_flight(vq) == 0);
+    KERNEL_CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++) {
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
         if (vq->indirect) {

@@ -74,7 +74,7 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
     const unsigned at = chain->count++;
     const unsigned next = (flags & VIRTQ_NEXT) != 0 ? chain->base + at + 1u : 0;
 
-    ASSERT(at < chain->room && length != 0);
+    KERNEL_ASSERT(at < chain->room && length != 0);
     virtq_desc_store(&chain->entries[at], address.value, virtq_rest(length, flags, next));
     if ((flags & VIRTQ_WRITE) != 0) {
         chain->writable += length;
@@ -91,7 +91,7 @@ static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_
 
 static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes)
 {
-    ASSERT(count <= virtq_chain_room(chain));
+    KERNEL_ASSERT(count <= virtq_chain_room(chain));
     chain->count = (uint16_t)(chain->count + count);
     chain->segments = (uint16_t)(chain->segments + count);
     if ((chain->segment_flags & VIRTQ_WRITE) != 0) {
@@ -106,7 +106,7 @@ static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chai
     const uint16_t slot = chain->slot;
     struct virtq_slot *known = &vq->slots[slot];
 
-    ASSERT(token != NULL && chain->count != 0 && known->token == NULL);
+    KERNEL_ASSERT(token != NULL && chain->count != 0 && known->token == NULL);
     if (vq->indirect) { /* the address of the table is there since virtq_restart */
         vq->desc[slot].rest =
             virtq_rest(chain->count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);

@@ -5,14 +5,14 @@
 #include "kernel/exception/exception_private.h"
 #include "kernel/panic/semihost.h"
 
-_Static_assert(offsetof(struct exception_frame, x) == FRAME_X &&
-                   offsetof(struct exception_frame, sp) == FRAME_SP &&
-                   offsetof(struct exception_frame, elr) == FRAME_ELR &&
-                   offsetof(struct exception_frame, esr) == FRAME_ESR &&
-                   offsetof(struct exception_frame, fpsr) == FRAME_FPSR &&
-                   offsetof(struct exception_frame, record) == FRAME_RECORD &&
-                   offsetof(struct exception_frame, q) == FRAME_Q &&
-                   sizeof(struct exception_frame) == FRAME_SIZE,
+_Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
+                   offsetof(struct exception_frame, sp) == EXCEPTION_FRAME_SP &&
+                   offsetof(struct exception_frame, elr) == EXCEPTION_FRAME_ELR &&
+                   offsetof(struct exception_frame, esr) == EXCEPTION_FRAME_ESR &&
+                   offsetof(struct exception_frame, fpsr) == EXCEPTION_FRAME_FPSR &&
+                   offsetof(struct exception_frame, record) == EXCEPTION_FRAME_RECORD &&
+                   offsetof(struct exception_frame, q) == EXCEPTION_FRAME_Q &&
+                   sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE,
                "vectors.S and C agree on the frame");
 
 extern char __stack_guard[], __stack_bottom[];
@@ -36,7 +36,7 @@ bool exception_is_stack_overflow(const struct exception_frame *frame)
 {
     return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT && frame->far >= (uint64_t)__stack_guard &&
            frame->far < (uint64_t)__stack_bottom &&
-           frame->sp < (uint64_t)__stack_bottom + FRAME_SIZE;
+           frame->sp < (uint64_t)__stack_bottom + EXCEPTION_FRAME_SIZE;
 }
 
 void exception_sync(struct exception_frame *frame)
@@ -57,18 +57,18 @@ void exception_sync(struct exception_frame *frame)
 _Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector)
 {
     static const char *const names[] = {
-        [VECTOR_SP0_SYNC] = "synchronous exception on SP_EL0",
-        [VECTOR_SP0_IRQ] = "IRQ on SP_EL0",
-        [VECTOR_SP0_FIQ] = "FIQ on SP_EL0",
-        [VECTOR_SP0_SERROR] = "SError on SP_EL0",
-        [VECTOR_FIQ] = "FIQ",
-        [VECTOR_SERROR] = "SError",
-        [VECTOR_LOWER_FIQ] = "FIQ from EL0",
-        [VECTOR_LOWER_SERROR] = "SError from EL0",
-        [VECTOR_LOWER32_SYNC] = "synchronous exception from AArch32",
-        [VECTOR_LOWER32_IRQ] = "IRQ from AArch32",
-        [VECTOR_LOWER32_FIQ] = "FIQ from AArch32",
-        [VECTOR_LOWER32_SERROR] = "SError from AArch32",
+        [EXCEPTION_VECTOR_SP0_SYNC] = "synchronous exception on SP_EL0",
+        [EXCEPTION_VECTOR_SP0_IRQ] = "IRQ on SP_EL0",
+        [EXCEPTION_VECTOR_SP0_FIQ] = "FIQ on SP_EL0",
+        [EXCEPTION_VECTOR_SP0_SERROR] = "SError on SP_EL0",
+        [EXCEPTION_VECTOR_FIQ] = "FIQ",
+        [EXCEPTION_VECTOR_SERROR] = "SError",
+        [EXCEPTION_VECTOR_LOWER_FIQ] = "FIQ from EL0",
+        [EXCEPTION_VECTOR_LOWER_SERROR] = "SError from EL0",
+        [EXCEPTION_VECTOR_LOWER32_SYNC] = "synchronous exception from AArch32",
+        [EXCEPTION_VECTOR_LOWER32_IRQ] = "IRQ from AArch32",
+        [EXCEPTION_VECTOR_LOWER32_FIQ] = "FIQ from AArch32",
+        [EXCEPTION_VECTOR_LOWER32_SERROR] = "SError from AArch32",
     };
     exception_panic(frame, names[vector]);
 }

@@ -57,13 +57,13 @@ static const char *class_name(unsigned class)
 static const char *abort_name(unsigned status)
 {
     switch (status & ~3u) {
-    case ABORT_ADDRESS_SIZE:
+    case ESR_ABORT_ADDRESS_SIZE:
         return "address size fault";
-    case ABORT_TRANSLATION:
+    case ESR_ABORT_TRANSLATION:
         return "translation fault";
-    case ABORT_ACCESS_FLAG:
+    case ESR_ABORT_ACCESS_FLAG:
         return "access flag fault";
-    case ABORT_PERMISSION:
+    case ESR_ABORT_PERMISSION:
         return "permission fault";
     case 0x14:
         return "external abort on a table walk";
@@ -71,11 +71,11 @@ static const char *abort_name(unsigned status)
         break;
     }
     switch (status) {
-    case ABORT_EXTERNAL:
+    case ESR_ABORT_EXTERNAL:
         return "external abort";
     case 0x11:
         return "tag check fault";
-    case ABORT_ALIGNMENT:
+    case ESR_ABORT_ALIGNMENT:
         return "alignment fault";
     case 0x30:
         return "TLB conflict";
@@ -87,7 +87,7 @@ static const char *abort_name(unsigned status)
 /* Levels are told by the statuses below 0x10 and by those of table walks. */
 static bool abort_has_level(unsigned status)
 {
-    return status < ABORT_EXTERNAL || (status & ~3u) == 0x14;
+    return status < ESR_ABORT_EXTERNAL || (status & ~3u) == 0x14;
 }
 
 static void print_abort(const struct exception_frame *frame)

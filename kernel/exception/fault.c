@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Faults that somebody expects (panic.h). */
+/* Faults that somebody expects (fault.h). */
+#include "kernel/fault.h"
 #include "kernel/exception/exception_private.h"
 #include "kernel/irq.h"
-#include "kernel/panic.h"
 
 struct fault_context {
     uint64_t registers[13];      /* first, written by fault.S: sp, x19 to x30 */

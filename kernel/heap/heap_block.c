@@ -91,7 +91,7 @@ static void slab_destroy(struct page *slab, unsigned class)
     slab_unlink(slab, class);
     slab->slab_class = 0;
     heap_counters.pages--;
-    CHECK(page_free(page_address(slab), 0) == KERN_SUCCESS);
+    KERNEL_CHECK(page_free(page_address(slab), 0) == KERN_SUCCESS);
 }
 
 static void count_block(size_t bytes)
@@ -130,7 +130,7 @@ static void object_free(struct page *slab, void *block)
     const unsigned class = slab->slab_class - 1u;
     void **object = block;
 
-    ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
+    KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
     if (slab->slab_free == NULL) {
         slab_link(slab, class);
     }
@@ -174,7 +174,7 @@ static void run_free(struct page *first)
 {
     size_t count = run_pages(first);
 
-    CHECK(page_free_run(page_address(first), count) == KERN_SUCCESS);
+    KERNEL_CHECK(page_free_run(page_address(first), count) == KERN_SUCCESS);
     heap_counters.pages -= count;
     heap_counters.blocks--;
     heap_counters.bytes -= count * PAGE_SIZE;

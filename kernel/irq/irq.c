@@ -122,8 +122,8 @@ void irq_dispatch(void)
 
 void irq_wait(void)
 {
-    ASSERT(cpu_read_sysreg(daif) & DAIF_I);
-    ASSERT(!irq.in_handler);
+    KERNEL_ASSERT(cpu_read_sysreg(daif) & DAIF_I);
+    KERNEL_ASSERT(!irq.in_handler);
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();
     irq_dispatch();

@@ -72,7 +72,7 @@ void task_terminate(struct task *task)
     struct vm_map *map = task->map;
     struct task_watch *watch;
 
-    CHECK(task != kernel_task);
+    KERNEL_CHECK(task != kernel_task);
     if (map == NULL) {
         return;
     }
@@ -87,7 +87,7 @@ void task_terminate(struct task *task)
 
 void task_retain(struct task *task)
 {
-    CHECK(task->references != UINT32_MAX);
+    KERNEL_CHECK(task->references != UINT32_MAX);
     task->references++;
 }
 

@@ -55,7 +55,7 @@ enum user_stop user_run(struct task *task, struct user_state *state)
     before = irq_mask();
     mmu_space_activate(vm_map_space(map));
     while (running) {
-        if (user_enter(&state->context) == VECTOR_LOWER_IRQ) {
+        if (user_enter(&state->context) == EXCEPTION_VECTOR_LOWER_IRQ) {
             irq_dispatch();
         } else {
             running = serve(map, state, &stop);

@@ -20,8 +20,8 @@ static unsigned access_of(uint64_t esr)
 kern_return_t vm_abort_resolve(struct vm_map *map, uint64_t esr, vaddr_t address)
 {
     switch (ESR_ABORT_STATUS(esr) & ~3u) {
-    case ABORT_TRANSLATION:
-    case ABORT_PERMISSION:
+    case ESR_ABORT_TRANSLATION:
+    case ESR_ABORT_PERMISSION:
         return vm_fault(map, address, access_of(esr));
     default:
         return KERN_FAILURE;

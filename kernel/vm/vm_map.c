@@ -49,7 +49,7 @@ kern_return_t vm_map_create(struct vm_map **out)
 
 void vm_map_retain(struct vm_map *map)
 {
-    CHECK(map->references != UINT32_MAX);
+    KERNEL_CHECK(map->references != UINT32_MAX);
     map->references++;
 }
 
@@ -58,7 +58,7 @@ void vm_map_release(struct vm_map *map)
     if (--map->references != 0) {
         return;
     }
-    CHECK(map != kernel_map);
+    KERNEL_CHECK(map != kernel_map);
     vm_map_clear(map);
     mmu_space_destroy(map->space);
     stats.maps--;

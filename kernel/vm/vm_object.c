@@ -73,7 +73,7 @@ kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_
 
 void vm_object_retain(struct vm_object *object)
 {
-    CHECK(object->references != UINT32_MAX);
+    KERNEL_CHECK(object->references != UINT32_MAX);
     object->references++;
 }
 
@@ -88,7 +88,7 @@ void vm_object_release(struct vm_object *object)
     if (--object->references != 0) {
         return;
     }
-    CHECK(object->entries == NULL);
+    KERNEL_CHECK(object->entries == NULL);
     vm_purge_forget(object);
     vm_object_set_owner(object, NULL, 0, false);
     if (object->chunks != NULL) {
@@ -167,7 +167,7 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     *slot = 0;
     object->resident--;
     stats.pages--;
-    CHECK(page_release_run(page, 1) == KERN_SUCCESS);
+    KERNEL_CHECK(page_release_run(page, 1) == KERN_SUCCESS);
 }
 
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
@@ -213,7 +213,7 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     vm_object_settle_page(object, own);
     vm_object_unmap_page(object, index);
     *slot = own.value | (*slot & PAGE_MASK);
-    CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
+    KERNEL_CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
     return true;
 }
 

@@ -9,7 +9,7 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
 {
     bool put = true;
 
-    CHECK(page_split_run(first, count) == KERN_SUCCESS);
+    KERNEL_CHECK(page_split_run(first, count) == KERN_SUCCESS);
     for (uint64_t i = 0; i < count; i++) {
         paddr_t page = paddr_add(first, i << PAGE_SHIFT);
         vm_slot_t *slot = put ? vm_object_make_slot(object, index + i) : NULL;
@@ -19,7 +19,7 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
             vm_object_settle_page(object, page);
             vm_object_put_page(object, slot, page);
         } else {
-            CHECK(page_free(page, 0) == KERN_SUCCESS);
+            KERNEL_CHECK(page_free(page, 0) == KERN_SUCCESS);
         }
     }
     return put;

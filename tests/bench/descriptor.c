@@ -23,12 +23,12 @@ static struct memory make(uint64_t bytes, bool resident, IOOptionBits options)
     struct vm_range range = {.access = MMU_READ | MMU_WRITE, .max_access = MMU_READ | MMU_WRITE};
     struct memory memory = {.at = 0};
 
-    CHECK(vm_object_create(bytes >> PAGE_SHIFT, &memory.object) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_object_create(bytes >> PAGE_SHIFT, &memory.object) == KERN_SUCCESS);
     range.object = memory.object;
-    CHECK(vm_map_enter(kernel_map, &memory.at, bytes, 0, &range,
-                       VM_ENTER_ANYWHERE | (resident ? VM_ENTER_EAGER : 0)) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_map_enter(kernel_map, &memory.at, bytes, 0, &range,
+                              VM_ENTER_ANYWHERE | (resident ? VM_ENTER_EAGER : 0)) == KERN_SUCCESS);
     memory.descriptor = IOMemoryDescriptor_withAddressRange(memory.at, bytes, options, kernel_task);
-    CHECK(memory.descriptor != NULL);
+    KERNEL_CHECK(memory.descriptor != NULL);
     return memory;
 }
 
@@ -133,7 +133,7 @@ static void bench_composite(struct bench_result *result)
         IOMemoryDescriptor_upcast(multi), 1000, 2 * MIB - 2000, kIODirectionOutIn);
     IOByteCount length = 0;
 
-    CHECK(IOMemoryDescriptor_prepare(sub, kIODirectionNone) == kIOReturnSuccess);
+    KERNEL_CHECK(IOMemoryDescriptor_prepare(sub, kIODirectionNone) == kIOReturnSuccess);
     bench_start();
     for (IOByteCount at = 0; at < 2 * MIB - 2000; at += length) {
         IOMemoryDescriptor_getPhysicalSegment(sub, at, &length, 0);

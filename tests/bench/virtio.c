@@ -34,8 +34,8 @@ static IOMemoryDescriptor *describe(IOAddressRange *ranges, unsigned count)
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionIn, kernel_task);
 
-    CHECK(memory != NULL);
-    CHECK(IOMemoryDescriptor_prepare(memory, kIODirectionNone) == kIOReturnSuccess);
+    KERNEL_CHECK(memory != NULL);
+    KERNEL_CHECK(IOMemoryDescriptor_prepare(memory, kIODirectionNone) == kIOReturnSuccess);
     return memory;
 }
 
@@ -47,7 +47,7 @@ static void make_memory(void)
     if (contiguous != NULL) {
         return;
     }
-    CHECK(page_alloc_run(&request, &run) == KERN_SUCCESS);
+    KERNEL_CHECK(page_alloc_run(&request, &run) == KERN_SUCCESS);
     for (unsigned i = 0; i < MIB_PAGES; i++) {
         ranges[i].address = (uint64_t)phys_to_virt(run) + 2 * i * PAGE_SIZE;
         ranges[i].length = PAGE_SIZE;
@@ -72,7 +72,7 @@ static volatile unsigned arrived;
 
 static void arrive(struct virtio_blk_request *request)
 {
-    CHECK(request->status == kIOReturnSuccess);
+    KERNEL_CHECK(request->status == kIOReturnSuccess);
     arrived++;
 }
 
@@ -80,7 +80,8 @@ static void read_one(void *context)
 {
     const struct transfer *transfer = context;
 
-    CHECK(virtio_blk_read(disk, transfer->memory, 0, 0, transfer->length) == kIOReturnSuccess);
+    KERNEL_CHECK(virtio_blk_read(disk, transfer->memory, 0, 0, transfer->length) ==
+                 kIOReturnSuccess);
 }
 
 static void read_batch(void *context)
@@ -92,7 +93,7 @@ static void read_batch(void *context)
         virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, transfer->memory,
                                 i * transfer->length, 0, transfer->length);
         requests[i].completion = arrive;
-        CHECK(virtio_blk_submit(disk, &requests[i]) == kIOReturnSuccess);
+        KERNEL_CHECK(virtio_blk_submit(disk, &requests[i]) == kIOReturnSuccess);
     }
     virtio_blk_publish(disk);
 
@@ -108,9 +109,11 @@ static void prepare_read_complete(void *context)
 {
     struct transfer *transfer = context;
 
-    CHECK(IOMemoryDescriptor_prepare(transfer->memory, kIODirectionNone) == kIOReturnSuccess);
+    KERNEL_CHECK(IOMemoryDescriptor_prepare(transfer->memory, kIODirectionNone) ==
+                 kIOReturnSuccess);
     read_one(transfer);
-    CHECK(IOMemoryDescriptor_complete(transfer->memory, kIODirectionNone) == kIOReturnSuccess);
+    KERNEL_CHECK(IOMemoryDescriptor_complete(transfer->memory, kIODirectionNone) ==
+                 kIOReturnSuccess);
 }
 
 /* --- The floor -------------------------------------------------------------------------------- */
@@ -180,7 +183,7 @@ static void floor_transfer(void *context)
         mmio_write32(floor.gic, GICC_EOIR, token);
     } while (__atomic_load_n(&floor.used[1], __ATOMIC_ACQUIRE) != floor.index);
     for (unsigned i = 0; i < transfer->requests; i++) {
-        CHECK(floor.frames[i].status.value == VIRTIO_BLK_S_OK);
+        KERNEL_CHECK(floor.frames[i].status.value == VIRTIO_BLK_S_OK);
     }
 }
 
@@ -190,7 +193,7 @@ static void *floor_pages(size_t bytes)
                                          .owner = PAGE_OWNER_DRIVER};
     paddr_t first;
 
-    CHECK(page_alloc_run(&request, &first) == KERN_SUCCESS);
+    KERNEL_CHECK(page_alloc_run(&request, &first) == KERN_SUCCESS);
     return phys_to_virt(first);
 }
 
@@ -202,7 +205,7 @@ static void floor_attach(void)
 
     if (floor.queue == NULL) {
         floor.gic = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);
-        CHECK(floor.gic != NULL && virtq_create(&setup, &floor.queue) == kIOReturnSuccess);
+        KERNEL_CHECK(floor.gic != NULL && virtq_create(&setup, &floor.queue) == kIOReturnSuccess);
         floor.registers = ((struct mmio_device *)disk->device)->registers;
         floor.tables = floor_pages(DEPTH * sizeof(floor.tables[0]));
         floor.frames = floor_pages(DEPTH * sizeof(floor.frames[0]));
@@ -212,9 +215,9 @@ static void floor_attach(void)
     floor.avail = phys_to_virt(virtq_avail_address(floor.queue));
     floor.used = phys_to_virt(virtq_used_address(floor.queue));
     floor.index = 0;
-    CHECK(virtio_negotiate(disk->device, features, features) == kIOReturnSuccess);
-    CHECK(virtio_start_queue(disk->device, floor.queue) == kIOReturnSuccess);
-    CHECK(virtio_ready(disk->device) == kIOReturnSuccess);
+    KERNEL_CHECK(virtio_negotiate(disk->device, features, features) == kIOReturnSuccess);
+    KERNEL_CHECK(virtio_start_queue(disk->device, floor.queue) == kIOReturnSuccess);
+    KERNEL_CHECK(virtio_ready(disk->device) == kIOReturnSuccess);
 }
 
 static uint64_t floor_measure(struct transfer *transfer)
@@ -231,7 +234,7 @@ static uint64_t floor_measure(struct transfer *transfer)
     floor_attach();
     measured = bench_calls(floor_transfer, transfer, ROUNDS);
     disk->device->features = features;
-    CHECK(virtio_blk_reset(disk) == kIOReturnSuccess);
+    KERNEL_CHECK(virtio_blk_reset(disk) == kIOReturnSuccess);
     irq_restore(state);
     return measured;
 }
@@ -315,7 +318,7 @@ static void bench_prepare(struct bench_result *result)
                                                                     kIODirectionIn, kernel_task),
                                 4096, 1, 1};
 
-    CHECK(transfer.memory != NULL);
+    KERNEL_CHECK(transfer.memory != NULL);
     result->operations = ROUNDS;
     result->measured = bench_calls(prepare_read_complete, &transfer, ROUNDS);
     OSObject_release(transfer.memory);

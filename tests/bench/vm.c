@@ -13,7 +13,7 @@ static struct vm_object *object_of(uint64_t pages)
 {
     struct vm_object *object;
 
-    CHECK(vm_object_create(pages, &object) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_object_create(pages, &object) == KERN_SUCCESS);
     return object;
 }
 
@@ -22,8 +22,8 @@ static vaddr_t enter(struct vm_object *object, unsigned flags)
     const struct vm_range range = {.object = object, .access = RW, .max_access = RW};
     vaddr_t at = 0;
 
-    CHECK(vm_map_enter(kernel_map, &at, vm_object_pages(object) * PAGE_SIZE, 0, &range,
-                       VM_ENTER_ANYWHERE | flags) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_map_enter(kernel_map, &at, vm_object_pages(object) * PAGE_SIZE, 0, &range,
+                              VM_ENTER_ANYWHERE | flags) == KERN_SUCCESS);
     return at;
 }
 
@@ -59,7 +59,7 @@ static void bench_copy_on_write(struct bench_result *result)
     struct vm_object *copy;
     vaddr_t at = enter(object, VM_ENTER_EAGER);
 
-    CHECK(vm_object_copy(object, 0, PAGES, &copy) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_object_copy(object, 0, PAGES, &copy) == KERN_SUCCESS);
     result->operations = PAGES;
     bench_start();
     store_each_page(at);
@@ -115,12 +115,12 @@ static void among(struct bench_result *result, unsigned ranges)
     struct task *task;
     struct vm_map *map;
 
-    CHECK(task_create(&task) == KERN_SUCCESS);
+    KERNEL_CHECK(task_create(&task) == KERN_SUCCESS);
     map = task_map(task);
     for (unsigned i = 0; i < ranges; i++) {
         vaddr_t at = MMU_USER_VA_BASE + 2 * i * PAGE_SIZE;
 
-        CHECK(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0) == KERN_SUCCESS);
+        KERNEL_CHECK(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0) == KERN_SUCCESS);
     }
     result->operations = rounds;
     bench_start();

@@ -25,7 +25,7 @@
  *
  * Exit status: 0 all passed (or skipped, some of them), 1 one failed, 2 no test
  * of that name, 77 all skipped. A fault or a panic ends the image with 3; a test
- * that wants a fault says so with fault_expect (kernel/panic.h).
+ * that wants a fault says so with fault_expect (kernel/fault.h).
  */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H

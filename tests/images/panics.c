@@ -8,8 +8,10 @@
 
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
+#include "kernel/direct_map.h"
 #include "kernel/exception.h"
 #include "kernel/exit.h"
+#include "kernel/mmu.h"
 #include "kernel/panic.h"
 #include "kernel/types.h"
 
@@ -32,7 +34,7 @@ static void panic_check(void)
 {
     volatile int zero = 0;
 
-    CHECK(zero != 0);
+    KERNEL_CHECK(zero != 0);
 }
 
 static void panic_overflow(void)
@@ -116,15 +118,30 @@ static void panic_abort(void)
     abort();
 }
 
+/* What ends the image may not need the tree: it is overwritten with what panics most. */
+static void panic_without_a_tree(void)
+{
+    const paddr_t blob = virt_to_phys(devicetree());
+    const paddr_t page = paddr(blob.value & ~PAGE_MASK);
+    const struct mmu_attributes writable = {.access = MMU_READ | MMU_WRITE};
+
+    if (mmu_map(mmu_kernel, MMU_KERNEL_VA_BASE, page, 4 * PAGE_SIZE, writable) == KERN_SUCCESS) {
+        memset((void *)MMU_KERNEL_VA_BASE, 0xff, 4 * PAGE_SIZE);
+        panic("the tree is gone");
+    }
+}
+
 static const struct {
     const char *name;
     void (*cause)(void);
 } panics[] = {
-    {"plain", panic_plain},    {"check", panic_check}, {"overflow", panic_overflow},
-    {"null", panic_null},      {"jump", panic_jump},   {"undefined", panic_undefined},
-    {"trap", panic_trap},      {"smash", panic_smash}, {"abort", panic_abort},
-    {"sp", panic_sp},          {"sp0", panic_sp0},     {"handler", panic_in_handler},
-    {"panic", panic_in_panic},
+    {"plain", panic_plain},       {"check", panic_check},
+    {"overflow", panic_overflow}, {"null", panic_null},
+    {"jump", panic_jump},         {"undefined", panic_undefined},
+    {"trap", panic_trap},         {"smash", panic_smash},
+    {"abort", panic_abort},       {"sp", panic_sp},
+    {"sp0", panic_sp0},           {"handler", panic_in_handler},
+    {"panic", panic_in_panic},    {"tree", panic_without_a_tree},
 };
 
 int main(void)

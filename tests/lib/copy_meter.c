@@ -41,7 +41,7 @@ void copy_meter_start(void)
     /* Both are seen by others, or it would know that zeros go where nobody reads. */
     __asm__ volatile("" : : "r"(from), "r"(to) : "memory");
     memcpy(to, from, length);
-    CHECK(bytes == before + sizeof(from));
+    KERNEL_CHECK(bytes == before + sizeof(from));
     bytes = before;
 }
 

@@ -35,10 +35,10 @@ static void put_code(struct vm_map *map)
     if (vm_map_lookup(map, CODE, &range, &size) == KERN_SUCCESS) {
         return;
     }
-    CHECK(vm_object_create(1, &range.object) == KERN_SUCCESS);
-    CHECK(vm_object_supply(range.object, 0, VM_SUPPLY_WRITE, &page) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_object_create(1, &range.object) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_object_supply(range.object, 0, VM_SUPPLY_WRITE, &page) == KERN_SUCCESS);
     memcpy(phys_to_virt(page), user_code_begin, (size_t)(user_code_end - user_code_begin));
-    CHECK(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0) == KERN_SUCCESS);
+    KERNEL_CHECK(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0) == KERN_SUCCESS);
     vm_object_release(range.object);
 }
 

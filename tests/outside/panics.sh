@@ -17,5 +17,11 @@ while IFS=$'\t' read -r name words; do
     check "panic $name says: $words" grep -qF -- "$words" "$out"
 done <tests/outside/panics.tsv
 
+# Without semihosting the way out is the firmware's, which the tree has named at start-up.
+run qemu/run.sh -t 20 -a panic=tree "$BUILD/gcc-debug/tests/images/panics.elf" -- \
+    -semihosting-config enable=off
+check "a panic without semihosting and without a tree switches the machine off" ended 0
+check "it prints its status first" said '^exit status 3'
+
 panic none
 check "a name that is no panic ends with 2" ended 2

@@ -9,8 +9,8 @@
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/exception.h"
+#include "kernel/fault.h"
 #include "kernel/mmu.h"
-#include "kernel/panic.h"
 #include "tests/harness/harness.h"
 
 #define SCTLR_M   (1UL << 0)
@@ -103,16 +103,16 @@ TEST(bss_is_zero)
 
 TEST(text_cannot_be_written)
 {
-    expect_abort(write_byte, (void *)call, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
-    expect_abort(write_byte, __text_start, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
-    expect_abort(write_byte, last_before(__text_end), ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
+    expect_abort(write_byte, (void *)call, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(write_byte, __text_start, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(write_byte, last_before(__text_end), ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
 }
 
 TEST(rodata_cannot_be_written)
 {
-    expect_abort(write_byte, rodata, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
-    expect_abort(write_byte, __rodata_start, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
-    expect_abort(write_byte, last_before(__rodata_end), ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
+    expect_abort(write_byte, rodata, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(write_byte, __rodata_start, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(write_byte, last_before(__rodata_end), ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
     EXPECT_STR_EQ(rodata, "rodata");
 }
 
@@ -120,38 +120,39 @@ TEST(data_cannot_be_executed)
 {
     char on_stack[64];
 
-    expect_abort(call, rodata, ESR_CLASS_FETCH_ABORT, ABORT_PERMISSION);
-    expect_abort(call, data, ESR_CLASS_FETCH_ABORT, ABORT_PERMISSION);
-    expect_abort(call, bss, ESR_CLASS_FETCH_ABORT, ABORT_PERMISSION);
+    expect_abort(call, rodata, ESR_CLASS_FETCH_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(call, data, ESR_CLASS_FETCH_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(call, bss, ESR_CLASS_FETCH_ABORT, ESR_ABORT_PERMISSION);
     expect_abort(call, (void *)((uintptr_t)on_stack & ~3UL), ESR_CLASS_FETCH_ABORT,
-                 ABORT_PERMISSION);
+                 ESR_ABORT_PERMISSION);
 }
 
 TEST(null_cannot_be_reached)
 {
     const char *null_page = NULL;
 
-    expect_abort(read_byte, null_page, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
-    expect_abort(write_byte, null_page, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
-    expect_abort(call, null_page, ESR_CLASS_FETCH_ABORT, ABORT_TRANSLATION);
-    expect_abort(write_byte, null_page + 4095, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
+    expect_abort(read_byte, null_page, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
+    expect_abort(write_byte, null_page, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
+    expect_abort(call, null_page, ESR_CLASS_FETCH_ABORT, ESR_ABORT_TRANSLATION);
+    expect_abort(write_byte, null_page + 4095, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
 }
 
 TEST(identity_map_is_gone)
 {
     const char *physical = (const char *)virt_to_phys(__image_start).value;
 
-    expect_abort(read_byte, physical, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
-    expect_abort(call, physical, ESR_CLASS_FETCH_ABORT, ABORT_TRANSLATION);
+    expect_abort(read_byte, physical, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
+    expect_abort(call, physical, ESR_CLASS_FETCH_ABORT, ESR_ABORT_TRANSLATION);
 }
 
 TEST(guard_pages_are_unmapped)
 {
-    expect_abort(write_byte, last_before(__stack_bottom), ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
-    expect_abort(read_byte, __stack_guard, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
+    expect_abort(write_byte, last_before(__stack_bottom), ESR_CLASS_DATA_ABORT,
+                 ESR_ABORT_TRANSLATION);
+    expect_abort(read_byte, __stack_guard, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
     expect_abort(write_byte, last_before(__emergency_stack_bottom), ESR_CLASS_DATA_ABORT,
-                 ABORT_TRANSLATION);
-    expect_abort(read_byte, __emergency_stack_guard, ESR_CLASS_DATA_ABORT, ABORT_TRANSLATION);
+                 ESR_ABORT_TRANSLATION);
+    expect_abort(read_byte, __emergency_stack_guard, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
 }
 
 static void expect_access(const char *start, const char *end, unsigned access)
@@ -183,8 +184,8 @@ TEST(devicetree_is_whole_and_read_only)
 
     ASSERT_EQ(fdt_check_header(blob), 0);
     read_byte((void *)(uintptr_t)(blob + size - 1));
-    expect_abort(write_byte, blob, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
-    expect_abort(write_byte, blob + size - 1, ESR_CLASS_DATA_ABORT, ABORT_PERMISSION);
+    expect_abort(write_byte, blob, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
+    expect_abort(write_byte, blob + size - 1, ESR_CLASS_DATA_ABORT, ESR_ABORT_PERMISSION);
 }
 
 TEST(floating_point_works)

@@ -8,8 +8,8 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMemoryMap.h"
+#include "kernel/fault.h"
 #include "kernel/mmu.h"
-#include "kernel/panic.h"
 #include "kernel/vm_map.h"
 #include "tests/harness/harness.h"
 #include "tests/lib/user_code.h"

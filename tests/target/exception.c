@@ -7,8 +7,8 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/exception/exception_private.h"
+#include "kernel/fault.h"
 #include "kernel/irq.h"
-#include "kernel/panic.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"
 
@@ -264,7 +264,7 @@ TEST(every_kind_can_be_expected)
     EXPECT_EQ(ESR_CLASS(fault.esr), ESR_CLASS_BRK);
     EXPECT_EQ(ESR_ISS(fault.esr) & 0xffff, 42);
     EXPECT_TRUE(fault_expect(exclusive_load, (char *)words + 1, &fault));
-    EXPECT_EQ(ESR_ABORT_STATUS(fault.esr), ABORT_ALIGNMENT);
+    EXPECT_EQ(ESR_ABORT_STATUS(fault.esr), ESR_ABORT_ALIGNMENT);
     EXPECT_TRUE(fault_expect(jump, (char *)jump + 2, &fault));
     EXPECT_EQ(ESR_CLASS(fault.esr), ESR_CLASS_PC_ALIGNMENT);
 }

@@ -2,8 +2,8 @@
 /* The page tables as the CPU sees them: what traps, and what does not. */
 #include "kernel/mmu.h"
 #include "kernel/direct_map.h"
+#include "kernel/fault.h"
 #include "kernel/page.h"
-#include "kernel/panic.h"
 #include "tests/harness/harness.h"
 
 extern char __text_start[], __rodata_start[], __stack_guard[], __image_start[];

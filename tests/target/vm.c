@@ -4,9 +4,9 @@
  */
 #include <string.h>
 
+#include "kernel/fault.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
-#include "kernel/panic.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/vm_map.h"

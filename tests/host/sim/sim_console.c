@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel/console.h"
+#include "kernel/fault.h"
 #include "kernel/panic.h"
 
 static char said[1024];
