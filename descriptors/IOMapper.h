@@ -2,7 +2,7 @@
 /*
  * IOMapper: gives memory addresses that a device behind an I/O memory-management unit
  * can use. Abstract: the unit's driver subclasses it
- * (IOMapper_private.h).
+ * (IOMapper_class.h).
  */
 #ifndef DESCRIPTORS_IOMAPPER_H
 #define DESCRIPTORS_IOMAPPER_H

@@ -83,6 +83,9 @@ typedef int32_t IOReturn; /* 0 is success */
  */
 IOReturn IOMemoryLastError(void);
 
+/* Make `reason` the last error and return it; for classes and drivers. Any context. */
+IOReturn IOMemory_fail(IOReturn reason);
+
 /* The name of a return code, for messages: "kIOReturnNoMemory". Any context. */
 const char *IOReturn_name(IOReturn code);
 

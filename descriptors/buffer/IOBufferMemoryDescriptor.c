@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, initialisation and the end of life. */
+#include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
-#include "descriptors/map/IOMemoryMap_private.h"
 
 static void remove_own_mapping(const IOBufferMemoryDescriptor *self)
 {

@@ -4,7 +4,7 @@
 #define DESCRIPTORS_IOBUFFERMEMORYDESCRIPTOR_PRIVATE_H
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 
 struct IOBufferMemoryDescriptor_ExpansionData {
     uint64_t start, end; /* addresses in the owning task, guards included */

@@ -4,8 +4,8 @@
  * every part is mapped over its place there, by a map that its descriptor knows of and
  * the composite's map keeps.
  */
+#include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/composite/IOCompositeMemory_private.h"
-#include "descriptors/map/IOMemoryMap_private.h"
 
 /* What a part's map inherits; where it lies is settled. */
 #define PART_OPTIONS (kIOMapCacheMask | kIOMapReadOnly | kIOMapPrefault)

@@ -7,7 +7,7 @@
 #ifndef DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
 #define DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
 
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 #define COMPOSITE_DEPTH_MAX 16 /* levels of descriptors below one */
 

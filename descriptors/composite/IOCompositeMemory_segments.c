@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the bytes of a composite are: in which part, and there. */
 #include "descriptors/composite/IOCompositeMemory_private.h"
+#include "descriptors/segments/IOSegmentSink.h"
 
 IOReturn composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
                                         IOOptionBits options, IOPhysicalSegment *segment)

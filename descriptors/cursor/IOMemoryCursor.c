@@ -2,7 +2,8 @@
 /* A device's limits, and the walk of a descriptor under them. */
 #include "descriptors/cursor/IOMemoryCursor_private.h"
 
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/segments/IOSegmentSink.h"
 
 static uint32_t instances;
 

@@ -4,7 +4,7 @@
 #define DESCRIPTORS_IOMEMORYCURSOR_PRIVATE_H
 
 #include "descriptors/IOMemoryCursor.h"
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 
 struct IOMemoryCursor {
     OSObject super;

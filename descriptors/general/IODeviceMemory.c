@@ -2,8 +2,8 @@
 /* Device registers: never pinned, and copied by accesses that a register can take. */
 #include "descriptors/IODeviceMemory.h"
 
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/OSArray.h"
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
 
 /*
  * In the class tree this stands beside IOGeneralMemoryDescriptor; its state and its

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, initialisation and the end of life. */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 
 /* What a caller may pass besides one type. */
 #define GENERAL_OPTIONS                                                                            \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable state, ownership and page counts: asked of the memory reference. */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 
 static IOOptionBits state_bits(enum platform_purge_state state)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Mapping a general descriptor: the objects behind its ranges, shown in another place. */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 static bool is_copy_on_write(const IOGeneralMemoryDescriptor *self)
 {

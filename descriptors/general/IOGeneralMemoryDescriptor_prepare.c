@@ -3,7 +3,8 @@
  * Wiring. The first prepare pins the pages and decides at once which physical
  * runs the described bytes form; the last complete undoes both.
  */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 #define FOUR_GIB_PAGES (1ull << (32 - PAGE_SHIFT))
 

@@ -2,7 +2,7 @@
 /* The ranges of a general descriptor: judged, kept, and joined into source runs. */
 #include <string.h>
 
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 
 /* Physical memory has 32-bit page numbers, except another processor's. */
 static IOReturn check_physical(const IOGeneralMemoryDescriptor *self, uint64_t end)

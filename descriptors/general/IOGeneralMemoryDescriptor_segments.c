@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the bytes of a general descriptor are. */
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/segments/IOSegmentSink.h"
 
 IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
                                       IOOptionBits options, IOPhysicalSegment *segment)

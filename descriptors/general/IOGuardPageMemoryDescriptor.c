@@ -2,8 +2,8 @@
 /* Pages that nobody can reach, with no memory behind them. */
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
 
 /* A general descriptor without ranges: only its length means something. */
 struct IOGuardPageMemoryDescriptor {

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "descriptors/object/IOReturn_private.h"
 #include "descriptors/platform.h"
 
 #define SIZE_END ((uint64_t)1 << 63) /* no allocation is that large */

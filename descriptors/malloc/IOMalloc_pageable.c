@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The family whose memory comes when it is touched. */
 #include "descriptors/malloc/IOMalloc_private.h"
-#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
 
 #define MOST_ALIGNMENT ((vm_size_t)2 << 20)

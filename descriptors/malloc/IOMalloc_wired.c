@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "descriptors/malloc/IOMalloc_private.h"
-#include "descriptors/object/IOReturn_private.h"
 #include "descriptors/platform.h"
 
 #define LEAST_ALIGNMENT 16 /* of every block */

@@ -3,7 +3,7 @@
 #include "descriptors/IOProcessorCache.h"
 
 #include "descriptors/IOMemoryDescriptor.h"
-#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform_vm.h"
 
 IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCount length)

@@ -2,9 +2,8 @@
 /* The list of free fragments: first fit, joined with its neighbours when it grows. */
 #include "descriptors/IORangeAllocator.h"
 
+#include "descriptors/OSObject_class.h"
 #include "descriptors/malloc/IOIntervalLists_private.h"
-#include "descriptors/object/IOReturn_private.h"
-#include "descriptors/object/OSObject_private.h"
 #include "descriptors/platform.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, accessors, and the life of a map. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
 
 static struct platform_recursive_lock mapping_lock;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Blocking a map and showing other memory in its place. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 /* Kernel code may reach its devices where a fault cannot be served. */
 static void refill(const IOMemoryMap *self)

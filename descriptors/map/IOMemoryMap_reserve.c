@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interval of a map that is put together from parts, or from nothing. */
-#include "descriptors/map/IOMemoryMap_private.h"
-#include "descriptors/reference/IOMemoryReference_private.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 static enum platform_placement placement_of(IOOptionBits options)
 {

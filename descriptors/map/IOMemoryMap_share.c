@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Answering a request with a map that exists, so that alike requests cost no new tables. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
 
 uint64_t IOMemoryMap_guardSize(IOOptionBits options)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pins that are taken through a map. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 struct IOMemoryMapPin {
     paddr_t page;

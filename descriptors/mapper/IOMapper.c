@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What all mappers share; a unit's driver fills in the record. */
-#include "descriptors/mapper/IOMapper_private.h"
+#include "descriptors/IOMapper_class.h"
 
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 static IOReturn map_nothing(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
                             uint64_t length, uint32_t mapOptions,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class, its attributes, and the dispatch of prepare and complete. */
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 ppnum_t gIOLastPage;
 

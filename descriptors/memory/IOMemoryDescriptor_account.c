@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Questions about the memory behind a descriptor: judged here, answered by the class. */
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 #define PURGEABLE_STATE 0xFu
 #define PURGEABLE_MODIFIERS                                                                        \

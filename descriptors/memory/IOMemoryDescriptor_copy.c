@@ -6,7 +6,8 @@
  */
 #include <string.h>
 
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/segments/IOSegmentSink.h"
 
 /* The state of one operation, handed from segment to segment. */
 struct cpu_walk {

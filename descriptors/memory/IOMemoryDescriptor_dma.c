@@ -2,7 +2,7 @@
 /* The DMA protocol of IODMAProtocol.h; what needs a mapper is in IOMemoryDescriptor_dma_map.c. */
 #include <string.h>
 
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out)
 {

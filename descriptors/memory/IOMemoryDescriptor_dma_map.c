@@ -3,8 +3,8 @@
  * The part of the DMA protocol that asks a mapper. Who has pages of its own, or constraints
  * on where they are mapped, says so by methods: this file knows no subclass.
  */
-#include "descriptors/mapper/IOMapper_private.h"
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMapper_class.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 
 static uint32_t access_of(const IOMemoryDescriptor *memory)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests for mappings, and the set of maps of a descriptor. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 #define MAP_OPTIONS                                                                                \
     (kIOMapAnywhere | kIOMapCacheMask | kIOMapReadOnly | kIOMapStatic | kIOMapReference |          \

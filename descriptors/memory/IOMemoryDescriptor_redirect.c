@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirection of all mappings of a descriptor, and the pages of device memory. */
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {

@@ -3,7 +3,8 @@
  * Where the memory lies: segments, the walk of a class that has none of its own. Why there
  * is no segment travels as a status; only the public function makes it the last error.
  */
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/segments/IOSegmentSink.h"
 
 addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByteCount offset,
                                                IOByteCount *length, IOOptionBits options)

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "descriptors/object/IOReturn_private.h"
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 #include "descriptors/platform.h"
 
 #define FIRST_CAPACITY 4 /* of an array that was made with none */

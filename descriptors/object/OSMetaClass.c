@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Questions to a class, and casts that ask before they answer. */
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 #include "descriptors/platform.h"
 
 const char *OSMetaClass_getClassName(const OSMetaClass *meta)

@@ -2,7 +2,6 @@
 /* Counting references, and the end of an object. */
 #include "descriptors/object/OSObject_private.h"
 
-#include "descriptors/object/IOReturn_private.h"
 #include "descriptors/platform.h"
 
 static uint32_t live_objects; /* instances of all classes */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Making and dropping memory references, and pinning what they refer to. */
-#include "descriptors/reference/IOMemoryReference_private.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor.h"
-#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 uint32_t gIOMemoryReferenceCount;
 

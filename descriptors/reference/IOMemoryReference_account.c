@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is known about the memory behind a reference: purgeable state, page counts, who pays. */
-#include "descriptors/reference/IOMemoryReference_private.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 IOReturn IOMemoryReference_setPurge(const struct IOMemoryReference *reference,
                                     const struct platform_purge *purge,

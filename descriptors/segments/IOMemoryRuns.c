@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Building the list of runs; finding in it is inline, in the header. */
-#include "descriptors/segments/IOMemoryRuns_private.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 
 #include "descriptors/platform.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Fail the n-th: buffers of every kind, and what only they can do (the check OM-10). */
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
-#include "descriptors/object/OSObject_private.h"
 #include "tests/host/machine/inject_sweep.h"
 
 #define PAGEABLE (kIODirectionOutIn | kIOMemoryPageable)

@@ -2,8 +2,8 @@
 /* Fail the n-th: what is done with descriptors of every class once they exist. */
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMalloc.h"
+#include "descriptors/IOMapper_class.h"
 #include "descriptors/IOProcessorCache.h"
-#include "descriptors/mapper/IOMapper_private.h"
 #include "tests/host/machine/inject_sweep.h"
 
 static IOReturn prepare_and_complete(void *memory, IODirection direction)

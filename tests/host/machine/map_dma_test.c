@@ -4,8 +4,8 @@
  * answer. The mapper here keeps what it was told.
  */
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMapper_class.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "descriptors/mapper/IOMapper_private.h"
 #include "tests/host/machine/map_fixture.h"
 
 #define IOVA 0x80000000ull

@@ -17,8 +17,8 @@
 
 #include <cmocka.h>
 
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
-#include "descriptors/map/IOMemoryMap_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
 #include "kernel/vm_object.h"
 #include "tests/host/machine/sim_machine.h"
 

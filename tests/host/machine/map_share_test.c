@@ -2,6 +2,7 @@
 /*
  * Maps that share: the checks MD-21, MM-4, MM-9 and MM-10.
  */
+#include "descriptors/object/OSObject_private.h"
 #include "tests/host/machine/map_fixture.h"
 
 static IOMemoryDescriptor *memory;

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "descriptors/OSArray.h"
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 #include "tests/host/platform/holdings.h"
 #include "tests/host/platform/platform_host.h"
 

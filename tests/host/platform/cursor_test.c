@@ -11,9 +11,9 @@
 
 #include "descriptors/IOBigMemoryCursor.h"
 #include "descriptors/IOLittleMemoryCursor.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
 #include "tests/host/platform/holdings.h"
 #include "tests/host/platform/platform_host.h"
 

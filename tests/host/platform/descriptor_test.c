@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "descriptors/general/IOGeneralMemoryDescriptor_private.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "tests/host/platform/scattered_pages.h"
 
 static void md_1_factories(void **state)

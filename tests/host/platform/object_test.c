@@ -16,7 +16,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "descriptors/object/IOReturn_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/object/OSObject_private.h"
 #include "tests/host/platform/holdings.h"
 #include "tests/host/platform/platform_host.h"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
 
 const struct random_world *random_world;
 

@@ -7,8 +7,8 @@
  * It is inline on purpose: a descriptor walks all of its runs in one virtual
  * call, and between a run and the output function there is no further call.
  */
-#ifndef DESCRIPTORS_IOSEGMENTSINK_PRIVATE_H
-#define DESCRIPTORS_IOSEGMENTSINK_PRIVATE_H
+#ifndef DESCRIPTORS_IOSEGMENTSINK_H
+#define DESCRIPTORS_IOSEGMENTSINK_H
 
 #include "descriptors/IOReturn.h"
 

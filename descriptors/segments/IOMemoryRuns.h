@@ -7,8 +7,8 @@
  * where the last run ends makes that run longer. So one run is one segment, and
  * a walk has nothing to merge.
  */
-#ifndef DESCRIPTORS_IOMEMORYRUNS_PRIVATE_H
-#define DESCRIPTORS_IOMEMORYRUNS_PRIVATE_H
+#ifndef DESCRIPTORS_IOMEMORYRUNS_H
+#define DESCRIPTORS_IOMEMORYRUNS_H
 
 #include "descriptors/IOTypes.h"
 

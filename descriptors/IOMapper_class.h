@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* For drivers of I/O memory-management units: what a subclass of IOMapper provides. */
-#ifndef DESCRIPTORS_IOMAPPER_PRIVATE_H
-#define DESCRIPTORS_IOMAPPER_PRIVATE_H
+#ifndef DESCRIPTORS_IOMAPPER_CLASS_H
+#define DESCRIPTORS_IOMAPPER_CLASS_H
 
 #include "descriptors/IOMapper.h"
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 
 struct IOMapper {
     OSObject super;

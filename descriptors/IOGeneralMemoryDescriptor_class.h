@@ -3,13 +3,13 @@
  * Inside IOGeneralMemoryDescriptor; a subclass (buffers) names these methods in
  * its record.
  */
-#ifndef DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
-#define DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_PRIVATE_H
+#ifndef DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_CLASS_H
+#define DESCRIPTORS_IOGENERALMEMORYDESCRIPTOR_CLASS_H
 
 #include "descriptors/IOGeneralMemoryDescriptor.h"
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
-#include "descriptors/reference/IOMemoryReference_private.h"
-#include "descriptors/segments/IOMemoryRuns_private.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 
 /* Bits of the flags that are not options. */
 #define GENERAL_STATE (kIOMemoryRedirected | kIOMemoryPreparedReadOnly)

@@ -8,12 +8,12 @@
  * of the address space that it lies in. Entries that follow each other inside a run
  * meet at a page boundary. Thread context.
  */
-#ifndef DESCRIPTORS_IOMEMORYREFERENCE_PRIVATE_H
-#define DESCRIPTORS_IOMEMORYREFERENCE_PRIVATE_H
+#ifndef DESCRIPTORS_IOMEMORYREFERENCE_H
+#define DESCRIPTORS_IOMEMORYREFERENCE_H
 
 #include "descriptors/IOReturn.h"
 #include "descriptors/platform_vm.h"
-#include "descriptors/segments/IOMemoryRuns_private.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 
 struct IOMemoryReferenceEntry {
     struct vm_object *object; /* with a reference */

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside IOMemoryDescriptor: its state, the methods a subclass provides, and the
- * base implementations that a subclass names in its record when it inherits one.
+ * What a subclass of IOMemoryDescriptor needs: the state that it inherits, the methods
+ * that it provides, and the base implementations that it names in its record where
+ * it inherits one.
  */
-#ifndef DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
-#define DESCRIPTORS_IOMEMORYDESCRIPTOR_PRIVATE_H
+#ifndef DESCRIPTORS_IOMEMORYDESCRIPTOR_CLASS_H
+#define DESCRIPTORS_IOMEMORYDESCRIPTOR_CLASS_H
 
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOMemoryMapping.h"
-#include "descriptors/object/IOReturn_private.h"
-#include "descriptors/object/OSObject_private.h"
+#include "descriptors/OSObject_class.h"
 #include "descriptors/platform.h"
-#include "descriptors/segments/IOSegmentSink_private.h"
+
+/* Where a walk delivers; a class passes it on to descriptor_walk or to descriptors below it. */
+struct IOSegmentSink;
 
 /* What the reference keeps in a block of its own. */
 struct IOMemoryDescriptorReserved {

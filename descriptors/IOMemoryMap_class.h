@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Inside a map; for its files, the classes' doMap and doUnmap, and white-box tests. */
-#ifndef DESCRIPTORS_IOMEMORYMAP_PRIVATE_H
-#define DESCRIPTORS_IOMEMORYMAP_PRIVATE_H
+#ifndef DESCRIPTORS_IOMEMORYMAP_CLASS_H
+#define DESCRIPTORS_IOMEMORYMAP_CLASS_H
 
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap.h"
-#include "descriptors/memory/IOMemoryDescriptor_private.h"
 #include "descriptors/platform_vm.h"
 
 /* An option of the classes among themselves: share no existing map, be one like any other. */
