@@ -76,21 +76,43 @@ typedef struct {
     const char *name;
 } IONamedValue;
 
-/* Pages. PAGE_SHIFT, PAGE_SIZE and PAGE_MASK come from kernel/types.h. */
-#define page_shift PAGE_SHIFT
-#define page_size  PAGE_SIZE
-#define page_mask  PAGE_MASK
+/*
+ * Pages, by IOKit's names; they are names like any other, so that a member or a
+ * variable of yours may be called page_size. The constants are ints.
+ */
+enum {
+    page_shift = PAGE_SHIFT,
+    page_size = PAGE_SIZE, /* bytes */
+    page_mask = PAGE_MASK
+};
 
-#define trunc_page(x) ((uint64_t)(x) & ~PAGE_MASK)
-#define round_page(x) (((uint64_t)(x) + PAGE_MASK) & ~PAGE_MASK) /* wraps to 0 near 2^64 */
-#define atop(x)       ((uint64_t)(x) >> PAGE_SHIFT)
-#define ptoa(n)       ((uint64_t)(n) << PAGE_SHIFT)
+static inline uint64_t trunc_page(uint64_t x)
+{
+    return x & ~PAGE_MASK;
+}
+
+/* Wraps to 0 near 2^64: what a caller gives goes through round_page_overflow. */
+static inline uint64_t round_page(uint64_t x)
+{
+    return (x + PAGE_MASK) & ~PAGE_MASK;
+}
 
 /* Round up to whole pages; true if that wrapped past 2^64. */
 static inline bool round_page_overflow(uint64_t x, uint64_t *rounded)
 {
     *rounded = round_page(x);
     return *rounded < x;
+}
+
+/* Address to page number, and back. */
+static inline uint64_t atop(uint64_t address)
+{
+    return address >> PAGE_SHIFT;
+}
+
+static inline uint64_t ptoa(uint64_t page)
+{
+    return page << PAGE_SHIFT;
 }
 
 /* Access to memory; the values are those of kIODirection... on purpose. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where a buffer's memory comes from, and what describes it. */
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 /* The linear view of RAM shows memory in the ordinary cache mode, without guards. */
 static bool fits_linear_view(const struct buffer_placement *placement)
@@ -22,9 +23,11 @@ static IOReturn allocate_direct(IOBufferMemoryDescriptor *self,
         .contiguous = placement->contiguous,
     };
 
-    if (platform_memory_alloc(&request, &self->direct) != KERN_SUCCESS) {
+    const kern_return_t status = platform_memory_alloc(&request, &self->direct);
+
+    if (status != KERN_SUCCESS) {
         self->direct = NULL;
-        return kIOReturnNoMemory;
+        return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
     self->allocated = placement->size;
     return kIOReturnSuccess;
@@ -46,7 +49,7 @@ IOReturn buffer_make_object(const struct buffer_placement *placement, struct vm_
             platform_object_release(*object);
         }
     }
-    return status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoMemory;
+    return IOReturn_fromKernel(status, kIOReturnDoingMake);
 }
 
 /* The mapping that gives the buffer its address. */

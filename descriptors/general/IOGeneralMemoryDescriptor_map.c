@@ -121,7 +121,7 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
                                    round_page((address & PAGE_MASK) + map->length));
     }
     if (status != KERN_SUCCESS) {
-        return IOReturn_fromKernel(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingOther);
     }
     map->address = address;
     map->options |= kIOMapStatic;

@@ -13,22 +13,6 @@ static uint64_t pages_between(uint64_t address, uint64_t end)
     return atop(round_page(end)) - atop(address);
 }
 
-/* A wiring failure in the words of prepare: IOKit's drivers know no kernel status. */
-static IOReturn wire_failure(kern_return_t status)
-{
-    switch (status) {
-    case KERN_INVALID_ADDRESS:
-    case KERN_FAILURE:
-        return kIOReturnCannotWire;
-    case KERN_PROTECTION_FAILURE:
-        return kIOReturnNotWritable;
-    case KERN_MEMORY_ERROR:
-        return kIOReturnNoResources;
-    default:
-        return IOReturn_fromKernel(status);
-    }
-}
-
 static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
 {
     uint64_t count = 0, start = 0;
@@ -85,7 +69,7 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
                                      ? IOMemoryReference_wire(self->reference, flags, self->pages)
                                      : pin_ranges(self, flags);
 
-    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_failure(status);
+    return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
 }
 
 static void find_highest_page(IOGeneralMemoryDescriptor *self)

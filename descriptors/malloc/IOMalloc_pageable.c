@@ -27,9 +27,7 @@ static void *allocate(vm_size_t size, vm_size_t alignment, const void *caller)
     block->extent = round_page(size);
     status = platform_pageable_alloc(block->extent, alignment < PAGE_SIZE ? PAGE_SIZE : alignment,
                                      &memory);
-    return IOMalloc_finish(block, memory,
-                           status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory
-                                                            : IOReturn_fromKernel(status));
+    return IOMalloc_finish(block, memory, IOReturn_fromKernel(status, kIOReturnDoingMake));
 }
 
 void *IOMallocPageable(vm_size_t size, vm_size_t alignment)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "descriptors/malloc/IOMalloc_private.h"
+#include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
 
 #define LEAST_ALIGNMENT 16 /* of every block */
@@ -33,8 +34,7 @@ static void *allocate(IOMallocFamily family, struct platform_memory_request requ
         memset(memory, FRESH, block->size);
     }
 #endif
-    return IOMalloc_finish(block, memory,
-                           status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoMemory);
+    return IOMalloc_finish(block, memory, IOReturn_fromKernel(status, kIOReturnDoingMake));
 }
 
 static void *refuse(IOReturn reason)

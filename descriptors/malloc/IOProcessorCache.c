@@ -66,8 +66,7 @@ IOReturn IOSetProcessorCacheMode(task_t task, IOVirtualAddress address, IOByteCo
     }
     status = set_mode(address, length, cacheMode);
     if (status != KERN_SUCCESS) {
-        return IOMemory_fail(status == KERN_MEMORY_ERROR ? kIOReturnNoResources
-                                                         : IOReturn_fromKernel(status));
+        return IOMemory_fail(IOReturn_fromKernel(status, kIOReturnDoingReach));
     }
     return IOFlushProcessorCache(task, address, length);
 }

@@ -22,7 +22,7 @@ static IOReturn block(const IOMemoryMap *self, bool on)
         platform_map_block(self->map, IOMemoryMap_firstPage(self), IOMemoryMap_pageBytes(self), on);
 
     if (status != KERN_SUCCESS) {
-        return status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory : IOReturn_fromKernel(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
     if (!on) {
         refill(self);
@@ -49,9 +49,11 @@ IOReturn IOMemoryMap_redirectTask(IOMemoryMap *self, task_t safeTask, bool doRed
     } else if (self->task != safeTask) {
         status = self->blocked ? kIOReturnSuccess : block(self, doRedirect);
     } else if (self->cache == kIOWriteCombineCache) {
-        status = IOReturn_fromKernel(platform_map_set_cache(
-            self->map, IOMemoryMap_firstPage(self), IOMemoryMap_pageBytes(self),
-            doRedirect ? kIOInhibitCache : kIOWriteCombineCache));
+        status = IOReturn_fromKernel(
+            platform_map_set_cache(self->map, IOMemoryMap_firstPage(self),
+                                   IOMemoryMap_pageBytes(self),
+                                   doRedirect ? kIOInhibitCache : kIOWriteCombineCache),
+            kIOReturnDoingMake);
     }
     IOMemory_unlock();
     return status;
@@ -138,7 +140,7 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
         }
     }
     OSObject_release(other); /* and with it whichever view is at its place now */
-    return status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoMemory;
+    return IOReturn_fromKernel(status, kIOReturnDoingMake);
 }
 
 IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackingMemory,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The interval of a map that is put together from parts, or from nothing. */
 #include "descriptors/IOMemoryMap_class.h"
-#include "descriptors/reference/IOMemoryReference.h"
+#include "descriptors/object/IOReturn_kernel.h"
 
 static enum platform_placement placement_of(IOOptionBits options)
 {
@@ -33,7 +33,7 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
     nothing.pages = atop(size);
     status = platform_map_show(self->map, &start, placement, &nothing);
     if (status != KERN_SUCCESS) {
-        return IOMemoryReference_showFailure(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingShow);
     }
     self->start = start;
     self->size = size;

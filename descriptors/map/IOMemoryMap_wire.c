@@ -40,19 +40,6 @@ void IOMemoryMap_dropPins(IOMemoryMap *self)
     self->pins = NULL;
 }
 
-static IOReturn wire_failure(kern_return_t status)
-{
-    switch (status) {
-    case KERN_MEMORY_ERROR:
-    case KERN_FAILURE: /* too many pins */
-        return kIOReturnNoResources;
-    case KERN_RESOURCE_SHORTAGE:
-        return kIOReturnNoMemory;
-    default:
-        return IOReturn_fromKernel(status);
-    }
-}
-
 static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned flags)
 {
     paddr_t *pages = platform_alloc(count * sizeof(*pages));
@@ -63,8 +50,10 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
         status = self->pins != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     }
     if (status == kIOReturnSuccess) {
-        status = wire_failure(platform_wire(self->map, IOMemoryMap_firstPage(self) + ptoa(first),
-                                            count, flags, pages));
+        status =
+            IOReturn_fromKernel(platform_wire(self->map, IOMemoryMap_firstPage(self) + ptoa(first),
+                                              count, flags, pages),
+                                kIOReturnDoingPin);
     }
     for (uint64_t i = 0; i < count && status == kIOReturnSuccess; i++) {
         self->pins[first + i].page = pages[i];

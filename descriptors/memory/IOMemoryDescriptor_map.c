@@ -329,7 +329,7 @@ IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map)
         status = platform_map_remove(map->map, map->start, map->size);
     }
     if (status != KERN_SUCCESS) {
-        return status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory : IOReturn_fromKernel(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
     map->size = 0;
     return kIOReturnSuccess;

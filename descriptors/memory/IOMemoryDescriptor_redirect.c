@@ -90,5 +90,6 @@ IOReturn IOMemoryDescriptor_populateDevicePager(IOMemoryDescriptorRef self, void
     if (status != kIOReturnSuccess) {
         return status;
     }
-    return IOReturn_fromKernel(platform_map_fill(addressMap, trunc_page(address), size));
+    return IOReturn_fromKernel(platform_map_fill(addressMap, trunc_page(address), size),
+                               kIOReturnDoingOther);
 }

@@ -15,29 +15,45 @@ IOReturn IOMemory_fail(IOReturn reason)
     return reason;
 }
 
-IOReturn IOReturn_fromKernel(kern_return_t status)
+/* One line a status; a column that is 0 says the same as the first. */
+static const struct translation {
+    kern_return_t status;
+    IOReturn in[kIOReturnDoingShow + 1];
+} translations[] = {
+    {KERN_INVALID_ADDRESS,
+     {kIOReturnVMError, [kIOReturnDoingPrepare] = kIOReturnCannotWire,
+      [kIOReturnDoingShow] = kIOReturnNoSpace}}, /* the address space has no such place */
+    {KERN_PROTECTION_FAILURE,
+     {kIOReturnNotPermitted, [kIOReturnDoingPrepare] = kIOReturnNotWritable}},
+    {KERN_NO_SPACE, {kIOReturnNoSpace}},
+    {KERN_INVALID_ARGUMENT, {kIOReturnBadArgument}},
+    {KERN_FAILURE,
+     {kIOReturnError, [kIOReturnDoingPrepare] = kIOReturnCannotWire,
+      [kIOReturnDoingPin] = kIOReturnNoResources}}, /* the page's counter of pins is full */
+    {KERN_RESOURCE_SHORTAGE,
+     {kIOReturnNoResources, [kIOReturnDoingPin] = kIOReturnNoMemory,
+      [kIOReturnDoingMake] = kIOReturnNoMemory, [kIOReturnDoingShow] = kIOReturnNoMemory}},
+    {KERN_NO_ACCESS, {kIOReturnNotPrivileged}},
+    {KERN_MEMORY_ERROR,
+     {kIOReturnVMError, [kIOReturnDoingPrepare] = kIOReturnNoResources,
+      [kIOReturnDoingPin] = kIOReturnNoResources, [kIOReturnDoingReach] = kIOReturnNoResources,
+      [kIOReturnDoingShow] = kIOReturnNoMemory}},
+    {KERN_ABORTED, {kIOReturnAborted}},
+    {KERN_NOT_SUPPORTED, {kIOReturnUnsupported}},
+};
+
+IOReturn IOReturn_fromKernel(kern_return_t status, enum IOReturnDoing doing)
 {
-    switch (status) {
-    case KERN_SUCCESS:
+    if (status == KERN_SUCCESS) {
         return kIOReturnSuccess;
-    case KERN_INVALID_ADDRESS:
-    case KERN_MEMORY_ERROR:
-        return kIOReturnVMError;
-    case KERN_PROTECTION_FAILURE:
-        return kIOReturnNotPermitted;
-    case KERN_NO_SPACE:
-        return kIOReturnNoSpace;
-    case KERN_INVALID_ARGUMENT:
-        return kIOReturnBadArgument;
-    case KERN_RESOURCE_SHORTAGE:
-        return kIOReturnNoResources;
-    case KERN_NO_ACCESS:
-        return kIOReturnNotPrivileged;
-    case KERN_ABORTED:
-        return kIOReturnAborted;
-    case KERN_NOT_SUPPORTED:
-        return kIOReturnUnsupported;
-    default:
-        return kIOReturnError;
     }
+    for (size_t i = 0; i < sizeof(translations) / sizeof(*translations); i++) {
+        const struct translation *row = &translations[i];
+
+        if (row->status == status) {
+            return row->in[doing] != kIOReturnSuccess ? row->in[doing]
+                                                      : row->in[kIOReturnDoingOther];
+        }
+    }
+    return kIOReturnError; /* a status of a kernel that has more of them */
 }

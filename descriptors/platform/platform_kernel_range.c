@@ -35,7 +35,7 @@ void platform_pageable_free(void *memory, uint64_t size)
 bool platform_memory_is_pinned(const void *memory, uint64_t size)
 {
     const vaddr_t end = round_page((vaddr_t)memory + size);
-    vaddr_t at = trunc_page(memory);
+    vaddr_t at = trunc_page((vaddr_t)memory);
 
     while (at < end) {
         struct mmu_translation to;

@@ -77,11 +77,6 @@ static IOReturn add_entry(struct IOMemoryReference *reference, struct vm_object 
     return kIOReturnSuccess;
 }
 
-static IOReturn creation_failure(kern_return_t status)
-{
-    return status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory : IOReturn_fromKernel(status);
-}
-
 static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, uint64_t address,
                             uint64_t length)
 {
@@ -92,7 +87,7 @@ static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, u
         const kern_return_t found = platform_map_lookup(map, address, length, &region);
 
         if (found != KERN_SUCCESS) {
-            return creation_failure(found);
+            return IOReturn_fromKernel(found, kIOReturnDoingMake);
         }
         status = add_entry(reference, region.object, region.offset, region.size, region.writable);
         address += region.size;
@@ -109,7 +104,7 @@ static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t addre
         paddr(trunc_page(address)), atop(round_page(skip + length)), &object);
 
     if (status != KERN_SUCCESS) {
-        return creation_failure(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
     return add_entry(reference, object, skip, length, platform_is_writable(paddr(address), length));
 }
@@ -165,7 +160,7 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
                                                           atop(round_page(skip + length)), &object);
 
         status = copied == KERN_SUCCESS ? add_entry(copy, object, skip, length, true)
-                                        : creation_failure(copied);
+                                        : IOReturn_fromKernel(copied, kIOReturnDoingMake);
         start = entry->end;
     }
     if (status != kIOReturnSuccess) {

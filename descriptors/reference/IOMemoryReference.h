@@ -97,9 +97,6 @@ struct IOMemoryReferenceView {
 IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint64_t offset,
                                 uint64_t length, struct IOMemoryReferenceView *view);
 
-/* Why platform_map_show failed, in the words of a mapping. */
-IOReturn IOMemoryReference_showFailure(kern_return_t status);
-
 /*
  * The objects' purgeable state: the former one of all together, and the new one for
  * all. purge NULL: only ask. kIOReturnBadArgument: one of them is not purgeable.

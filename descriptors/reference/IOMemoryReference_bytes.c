@@ -13,11 +13,6 @@ struct window {
     uint64_t length;
 };
 
-static IOReturn window_failure(kern_return_t status)
-{
-    return status == KERN_MEMORY_ERROR ? kIOReturnNoResources : IOReturn_fromKernel(status);
-}
-
 /* The bytes at an offset, at most `length`. Registers are no bytes. */
 static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t offset,
                             uint64_t length, bool write, struct window *window)
@@ -36,12 +31,12 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     status = platform_object_wire(entry->object, atop(at), 1, write ? PLATFORM_WIRE_WRITE : 0,
                                   &window->page);
     if (status != KERN_SUCCESS) {
-        return window_failure(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingReach);
     }
     status = platform_window(paddr_add(window->page, at & PAGE_MASK), length, write, &reached);
     if (status != KERN_SUCCESS) {
         platform_unwire(&window->page, 1);
-        return window_failure(status);
+        return IOReturn_fromKernel(status, kIOReturnDoingReach);
     }
     window->bytes = (uint8_t *)reached.address;
     window->length = reached.length;

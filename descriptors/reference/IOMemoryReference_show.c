@@ -92,19 +92,6 @@ static IOReturn check_pieces(struct walk walk, bool writable)
     return kIOReturnSuccess;
 }
 
-IOReturn IOMemoryReference_showFailure(kern_return_t status)
-{
-    switch (status) {
-    case KERN_INVALID_ADDRESS: /* there is no such place in the address space */
-        return kIOReturnNoSpace;
-    case KERN_RESOURCE_SHORTAGE:
-    case KERN_MEMORY_ERROR:
-        return kIOReturnNoMemory;
-    default:
-        return IOReturn_fromKernel(status);
-    }
-}
-
 static kern_return_t show_piece(const struct piece *piece, const struct IOMemoryReferenceView *view,
                                 enum platform_placement placement, uint64_t *address)
 {
@@ -175,7 +162,7 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
         shown = show_pieces(walk, view);
     }
     if (shown != KERN_SUCCESS) {
-        return IOMemoryReference_showFailure(shown);
+        return IOReturn_fromKernel(shown, kIOReturnDoingShow);
     }
     view->address = view->start + view->guard + skew;
     return kIOReturnSuccess;

@@ -28,10 +28,11 @@ static IOMemoryDescriptor *describe(const void *address, IOByteCount length, IOO
 
 TEST(md_7_pins_of_real_pages)
 {
-    const paddr_t page = virt_to_phys((void *)trunc_page(statics + 4096));
+    const paddr_t page = virt_to_phys((void *)trunc_page((uintptr_t)statics + 4096));
     const uint32_t before = page_pin_count(page);
     IOMemoryDescriptor *one = describe(statics, sizeof(statics), kIODirectionIn);
-    IOMemoryDescriptor *two = describe((void *)trunc_page(statics + 4096), 1, kIODirectionIn);
+    IOMemoryDescriptor *two =
+        describe((void *)trunc_page((uintptr_t)statics + 4096), 1, kIODirectionIn);
 
     EXPECT_EQ(IOMemoryDescriptor_prepare(one, 0), kIOReturnSuccess);
     EXPECT_EQ(IOMemoryDescriptor_prepare(one, 0), kIOReturnSuccess);

@@ -430,20 +430,68 @@ static void om_9_null_subclasses(void **state)
                      0);
 }
 
+/* Every status in every activity: what a driver is told. */
 static void mach_codes_are_translated(void **state)
 {
+#define SAME(x)                                                                                    \
+    {                                                                                              \
+        x, x, x, x, x, x                                                                           \
+    }
+    static const struct {
+        kern_return_t status;
+        IOReturn told[6]; /* other, prepare, pin, make, reach, show */
+    } rules[] = {
+        {KERN_SUCCESS, SAME(kIOReturnSuccess)},
+        {KERN_INVALID_ADDRESS,
+         {kIOReturnVMError, kIOReturnCannotWire, kIOReturnVMError, kIOReturnVMError,
+          kIOReturnVMError, kIOReturnNoSpace}},
+        {KERN_PROTECTION_FAILURE,
+         {kIOReturnNotPermitted, kIOReturnNotWritable, kIOReturnNotPermitted, kIOReturnNotPermitted,
+          kIOReturnNotPermitted, kIOReturnNotPermitted}},
+        {KERN_NO_SPACE, SAME(kIOReturnNoSpace)},
+        {KERN_INVALID_ARGUMENT, SAME(kIOReturnBadArgument)},
+        {KERN_FAILURE,
+         {kIOReturnError, kIOReturnCannotWire, kIOReturnNoResources, kIOReturnError, kIOReturnError,
+          kIOReturnError}},
+        {KERN_RESOURCE_SHORTAGE,
+         {kIOReturnNoResources, kIOReturnNoResources, kIOReturnNoMemory, kIOReturnNoMemory,
+          kIOReturnNoResources, kIOReturnNoMemory}},
+        {KERN_NO_ACCESS, SAME(kIOReturnNotPrivileged)},
+        {KERN_MEMORY_ERROR,
+         {kIOReturnVMError, kIOReturnNoResources, kIOReturnNoResources, kIOReturnVMError,
+          kIOReturnNoResources, kIOReturnNoMemory}},
+        {KERN_ABORTED, SAME(kIOReturnAborted)},
+        {KERN_NOT_SUPPORTED, SAME(kIOReturnUnsupported)},
+        {4711, SAME(kIOReturnError)},
+    };
+
     (void)state;
-    assert_int_equal(IOReturn_fromKernel(KERN_SUCCESS), kIOReturnSuccess);
-    assert_int_equal(IOReturn_fromKernel(KERN_INVALID_ADDRESS), kIOReturnVMError);
-    assert_int_equal(IOReturn_fromKernel(KERN_PROTECTION_FAILURE), kIOReturnNotPermitted);
-    assert_int_equal(IOReturn_fromKernel(KERN_NO_SPACE), kIOReturnNoSpace);
-    assert_int_equal(IOReturn_fromKernel(KERN_INVALID_ARGUMENT), kIOReturnBadArgument);
-    assert_int_equal(IOReturn_fromKernel(KERN_FAILURE), kIOReturnError);
-    assert_int_equal(IOReturn_fromKernel(KERN_RESOURCE_SHORTAGE), kIOReturnNoResources);
-    assert_int_equal(IOReturn_fromKernel(KERN_NO_ACCESS), kIOReturnNotPrivileged);
-    assert_int_equal(IOReturn_fromKernel(KERN_MEMORY_ERROR), kIOReturnVMError);
-    assert_int_equal(IOReturn_fromKernel(KERN_ABORTED), kIOReturnAborted);
-    assert_int_equal(IOReturn_fromKernel(KERN_NOT_SUPPORTED), kIOReturnUnsupported);
+    for (size_t i = 0; i < sizeof(rules) / sizeof(*rules); i++) {
+        for (int doing = kIOReturnDoingOther; doing <= kIOReturnDoingShow; doing++) {
+            assert_int_equal(IOReturn_fromKernel(rules[i].status, (enum IOReturnDoing)doing),
+                             rules[i].told[doing]);
+        }
+    }
+}
+
+/* IOKit's names of pages are names only: they leave members and variables to the user. */
+static void names_of_pages_may_be_a_users(void **state)
+{
+    struct {
+        int page_size, page_shift, page_mask;
+        uint64_t (*trunc_page)(uint64_t x);
+        uint64_t (*atop)(uint64_t x);
+    } mine = {1, 2, 3, round_page, ptoa};
+    uint64_t page_size = 5;
+
+    (void)state;
+    assert_int_equal(mine.page_size + mine.page_shift + mine.page_mask, 6);
+    assert_int_equal(mine.trunc_page(1), PAGE_SIZE); /* round_page, called by another name */
+    assert_int_equal(mine.atop(page_size), 5 << page_shift);
+    _Static_assert(page_mask == PAGE_SIZE - 1, "a constant");
+    assert_int_equal(trunc_page(UINT64_MAX), ~(uint64_t)page_mask);
+    assert_int_equal(round_page(UINT64_MAX), 0);
+    assert_int_equal(atop(ptoa(7) + page_mask), 7);
 }
 
 #ifdef DEBUG
@@ -474,6 +522,7 @@ int main(void)
         BALANCED(om_9_null_descriptors),
         BALANCED(om_9_null_subclasses),
         BALANCED(mach_codes_are_translated),
+        BALANCED(names_of_pages_may_be_a_users),
 #ifdef DEBUG
         BALANCED(a_stranger_in_a_void_pointer_is_caught),
 #endif

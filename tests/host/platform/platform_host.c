@@ -365,7 +365,7 @@ void platform_memory_free(void *memory, uint64_t size)
     const struct region *region = region_of(memory);
 
     require(region != NULL && region->count == atop(round_page(size)), "wrong memory freed");
-    host_unscatter((void *)trunc_page(memory));
+    host_unscatter((void *)trunc_page((uintptr_t)memory));
 }
 
 uint64_t platform_ram_pages(void)

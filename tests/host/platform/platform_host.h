@@ -16,7 +16,7 @@
 
 #define HOST_RAM_PAGES 16384ull
 #define HOST_RAM_BASE  0xfff00000ull /* so that 4 GiB falls into it */
-#define HOST_RAM_END   (HOST_RAM_BASE + ptoa(HOST_RAM_PAGES))
+#define HOST_RAM_END   (HOST_RAM_BASE + HOST_RAM_PAGES * PAGE_SIZE)
 
 /* Physical pages taken from the free ones: scattered, or one run of them. Aborts without. */
 void host_take_pages(uint64_t *numbers, uint64_t count, bool contiguous);
