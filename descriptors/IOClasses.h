@@ -2,22 +2,7 @@
 /*
  * The classes by name, and how a function takes "any descriptor" without casts.
  *
- *   OSObject
- *     IOMemoryDescriptor (abstract)
- *       IOGeneralMemoryDescriptor
- *         IOBufferMemoryDescriptor
- *         IOGuardPageMemoryDescriptor
- *       IODeviceMemory
- *       IOInterleavedMemoryDescriptor
- *       IOSubMemoryDescriptor
- *       IOMultiMemoryDescriptor
- *     IOMemoryMap
- *     IOMemoryCursor
- *       IONaturalMemoryCursor, IOBigMemoryCursor, IOLittleMemoryCursor
- *     IORangeAllocator
- *     OSArray
- *
- * Class C gives XRef unions: a transparent union of the pointers to C and to its
+ * Class C gives CRef and CConstRef: transparent unions of the pointers to C and to its
  * subclasses. A caller passes its own pointer as it is; a pointer to an unrelated
  * class does not compile. A class written elsewhere embeds its parent as first
  * member and passes &mine->super.
@@ -25,124 +10,74 @@
 #ifndef DESCRIPTORS_IOCLASSES_H
 #define DESCRIPTORS_IOCLASSES_H
 
+/*
+ * The one list. A class is a line, CLASS(Of, its name, its member in unions, its parent),
+ * in the family of its nearest ancestor that has one; a family begins with its own class
+ * and is a part of its ancestors' families. Of: whatever CLASS is to know besides.
+ */
+#define IOMEMORYDESCRIPTOR_FAMILY(CLASS, Of)                                                       \
+    CLASS(Of, IOMemoryDescriptor, descriptor, OSObject) /* abstract */                             \
+    CLASS(Of, IOGeneralMemoryDescriptor, general, IOMemoryDescriptor)                              \
+    CLASS(Of, IOBufferMemoryDescriptor, buffer, IOGeneralMemoryDescriptor)                         \
+    CLASS(Of, IOGuardPageMemoryDescriptor, guard, IOGeneralMemoryDescriptor)                       \
+    CLASS(Of, IODeviceMemory, device, IOMemoryDescriptor)                                          \
+    CLASS(Of, IOInterleavedMemoryDescriptor, interleaved, IOMemoryDescriptor)                      \
+    CLASS(Of, IOSubMemoryDescriptor, sub, IOMemoryDescriptor)                                      \
+    CLASS(Of, IOMultiMemoryDescriptor, multi, IOMemoryDescriptor)
+
+#define IOMEMORYCURSOR_FAMILY(CLASS, Of)                                                           \
+    CLASS(Of, IOMemoryCursor, cursor, OSObject)                                                    \
+    CLASS(Of, IONaturalMemoryCursor, natural, IOMemoryCursor)                                      \
+    CLASS(Of, IOBigMemoryCursor, big, IOMemoryCursor)                                              \
+    CLASS(Of, IOLittleMemoryCursor, little, IOMemoryCursor)
+
+#define IOMAPPER_FAMILY(CLASS, Of) CLASS(Of, IOMapper, mapper, OSObject) /* abstract */
+
+#define OSOBJECT_FAMILY(CLASS, Of)                                                                 \
+    CLASS(Of, OSObject, object, )                                                                  \
+    CLASS(Of, OSArray, array, OSObject)                                                            \
+    CLASS(Of, IOMemoryMap, map, OSObject)                                                          \
+    CLASS(Of, IORangeAllocator, ranges, OSObject)                                                  \
+    IOMEMORYDESCRIPTOR_FAMILY(CLASS, Of)                                                           \
+    IOMEMORYCURSOR_FAMILY(CLASS, Of)                                                               \
+    IOMAPPER_FAMILY(CLASS, Of)
+
+#define OS_CLASS_TYPE(Of, Class, member, Parent) typedef struct Class Class;
+OSOBJECT_FAMILY(OS_CLASS_TYPE, )
+
+/* What stands for a class, OSObject.h. */
 typedef struct OSMetaClass OSMetaClass;
-typedef struct OSObject OSObject;
-typedef struct OSArray OSArray;
-typedef struct IOMemoryDescriptor IOMemoryDescriptor;
-typedef struct IOGeneralMemoryDescriptor IOGeneralMemoryDescriptor;
-typedef struct IOBufferMemoryDescriptor IOBufferMemoryDescriptor;
-typedef struct IOGuardPageMemoryDescriptor IOGuardPageMemoryDescriptor;
-typedef struct IODeviceMemory IODeviceMemory;
-typedef struct IOInterleavedMemoryDescriptor IOInterleavedMemoryDescriptor;
-typedef struct IOSubMemoryDescriptor IOSubMemoryDescriptor;
-typedef struct IOMultiMemoryDescriptor IOMultiMemoryDescriptor;
-typedef struct IOMemoryMap IOMemoryMap;
-typedef struct IOMemoryCursor IOMemoryCursor;
-typedef struct IONaturalMemoryCursor IONaturalMemoryCursor;
-typedef struct IOBigMemoryCursor IOBigMemoryCursor;
-typedef struct IOLittleMemoryCursor IOLittleMemoryCursor;
-typedef struct IORangeAllocator IORangeAllocator;
 
 /* Takes the text form of objects; only ever a pointer here. */
 typedef struct OSSerialize OSSerialize;
-
-typedef struct IOMapper IOMapper;
 
 /* A transfer, and a device, as a mapper is told of them; only ever pointers here. */
 typedef struct IODMACommand IODMACommand;
 typedef struct IOService IOService;
 
-typedef union {
-    OSObject *object;
-    IOMemoryDescriptor *descriptor;
-    IOGeneralMemoryDescriptor *general;
-    IOBufferMemoryDescriptor *buffer;
-    IOGuardPageMemoryDescriptor *guard;
-    IODeviceMemory *device;
-    IOInterleavedMemoryDescriptor *interleaved;
-    IOSubMemoryDescriptor *sub;
-    IOMultiMemoryDescriptor *multi;
-    IOMemoryMap *map;
-    IOMemoryCursor *cursor;
-    IONaturalMemoryCursor *natural;
-    IOBigMemoryCursor *big;
-    IOLittleMemoryCursor *little;
-    IORangeAllocator *ranges;
-    OSArray *array;
-    IOMapper *mapper;
-} OSObjectRef __attribute__((transparent_union));
+#define OS_CLASS_MEMBER(Of, Class, member, Parent)       Class *member;
+#define OS_CLASS_CONST_MEMBER(Of, Class, member, Parent) const Class *member;
 
-/* The same for functions that take pointers to const. */
-typedef union {
-    const OSObject *object;
-    const IOMemoryDescriptor *descriptor;
-    const IOGeneralMemoryDescriptor *general;
-    const IOBufferMemoryDescriptor *buffer;
-    const IOGuardPageMemoryDescriptor *guard;
-    const IODeviceMemory *device;
-    const IOInterleavedMemoryDescriptor *interleaved;
-    const IOSubMemoryDescriptor *sub;
-    const IOMultiMemoryDescriptor *multi;
-    const IOMemoryMap *map;
-    const IOMemoryCursor *cursor;
-    const IONaturalMemoryCursor *natural;
-    const IOBigMemoryCursor *big;
-    const IOLittleMemoryCursor *little;
-    const IORangeAllocator *ranges;
-    const OSArray *array;
-    const IOMapper *mapper;
-} OSObjectConstRef __attribute__((transparent_union));
+/*
+ * The unions of a family, for functions that take pointers and for those that take
+ * pointers to const; and upcast: a pointer to the base class, for arrays and variables
+ * that hold several classes.
+ */
+#define OS_REFERENCES(Class, member, FAMILY)                                                       \
+    typedef union {                                                                                \
+        FAMILY(OS_CLASS_MEMBER, Class##Ref)                                                        \
+    } Class##Ref __attribute__((transparent_union));                                               \
+    typedef union {                                                                                \
+        FAMILY(OS_CLASS_CONST_MEMBER, Class##ConstRef)                                             \
+    } Class##ConstRef __attribute__((transparent_union));                                          \
+    static inline Class *Class##_upcast(Class##Ref self)                                           \
+    {                                                                                              \
+        return self.member;                                                                        \
+    }
 
-typedef union {
-    IOMemoryDescriptor *descriptor;
-    IOGeneralMemoryDescriptor *general;
-    IOBufferMemoryDescriptor *buffer;
-    IOGuardPageMemoryDescriptor *guard;
-    IODeviceMemory *device;
-    IOInterleavedMemoryDescriptor *interleaved;
-    IOSubMemoryDescriptor *sub;
-    IOMultiMemoryDescriptor *multi;
-} IOMemoryDescriptorRef __attribute__((transparent_union));
-
-typedef union {
-    const IOMemoryDescriptor *descriptor;
-    const IOGeneralMemoryDescriptor *general;
-    const IOBufferMemoryDescriptor *buffer;
-    const IOGuardPageMemoryDescriptor *guard;
-    const IODeviceMemory *device;
-    const IOInterleavedMemoryDescriptor *interleaved;
-    const IOSubMemoryDescriptor *sub;
-    const IOMultiMemoryDescriptor *multi;
-} IOMemoryDescriptorConstRef __attribute__((transparent_union));
-
-typedef union {
-    IOMemoryCursor *cursor;
-    IONaturalMemoryCursor *natural;
-    IOBigMemoryCursor *big;
-    IOLittleMemoryCursor *little;
-} IOMemoryCursorRef __attribute__((transparent_union));
-
-typedef union {
-    const IOMemoryCursor *cursor;
-    const IONaturalMemoryCursor *natural;
-    const IOBigMemoryCursor *big;
-    const IOLittleMemoryCursor *little;
-} IOMemoryCursorConstRef __attribute__((transparent_union));
-
-/* A pointer to the base class, for arrays and variables that hold several classes. */
-static inline OSObject *OSObject_upcast(OSObjectRef self)
-{
-    return self.object;
-}
-
-static inline IOMemoryDescriptor *IOMemoryDescriptor_upcast(IOMemoryDescriptorRef self)
-{
-    return self.descriptor;
-}
-
-static inline IOMemoryCursor *IOMemoryCursor_upcast(IOMemoryCursorRef self)
-{
-    return self.cursor;
-}
+OS_REFERENCES(OSObject, object, OSOBJECT_FAMILY)
+OS_REFERENCES(IOMemoryDescriptor, descriptor, IOMEMORYDESCRIPTOR_FAMILY)
+OS_REFERENCES(IOMemoryCursor, cursor, IOMEMORYCURSOR_FAMILY)
+OS_REFERENCES(IOMapper, mapper, IOMAPPER_FAMILY)
 
 #endif

@@ -52,14 +52,24 @@ struct IODMAMapSize {
     bool overflow;
 };
 
+/*
+ * The methods, by role. A record has no holes: a class names every one, the base's where
+ * it inherits it (the lists of them are at the end), and descriptor_refuse_... where its
+ * own rules leave no answer.
+ */
 typedef struct {
     OSMetaClass meta;
 
+    /* Making. False: the last error says why. */
     bool (*initWithOptions)(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
                             task_t task, IOOptionBits options, IOMapper *mapper);
+
+    /* Preparation; a thread-safe object is locked. */
     IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
     IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
+    uint64_t (*getPreparationID)(IOMemoryDescriptor *self);
 
+    /* Places. */
     /*
      * Where the byte at `offset`, which is below the length, lies, and how many follow it.
      * The answer carries the reason when there is none: the last error belongs to the
@@ -74,8 +84,8 @@ typedef struct {
      */
     IOReturn (*walk)(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
                      IOByteCount end);
-    uint64_t (*getPreparationID)(IOMemoryDescriptor *self);
 
+    /* Bytes, as the CPU sees them. */
     IOByteCount (*readBytes)(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
                              IOByteCount withLength);
     IOByteCount (*writeBytes)(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
@@ -83,6 +93,7 @@ typedef struct {
     IOReturn (*performOperation)(IOMemoryDescriptor *self, IOOptionBits options, IOByteCount offset,
                                  IOByteCount length);
 
+    /* What DMA commands and mappers ask. */
     /* Add the pieces of bytes [offset, end); both within the length. */
     void (*addDMAMapSize)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                           struct IODMAMapSize *size);
@@ -90,7 +101,6 @@ typedef struct {
                                     UInt dataSize);
     void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
     IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
-
     /* The tightest constraints so far on I/O mappings of the whole; NULL: it keeps none. */
     IODMAMapSpecification *(*mapSpecification)(IOMemoryDescriptor *self);
     /*
@@ -99,6 +109,8 @@ typedef struct {
      */
     upl_page_info_t *(*copyPageList)(IOMemoryDescriptor *self, uint64_t offset, uint64_t length,
                                      IODMAMapPageList *list);
+
+    /* Maps. */
     /*
      * Answer the request that a half-built map carries, `offset` added to its own: that
      * map, or another one that serves as well. The half-built map is used up whatever
@@ -118,6 +130,7 @@ typedef struct {
                               IOMemoryDescriptor **out);
     IOReturn (*redirect)(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
 
+    /* Accounts of the memory. */
     /* Not remote, arguments judged, pointers not NULL; results are used on success only. */
     IOReturn (*setPurgeable)(IOMemoryDescriptor *self, IOOptionBits newState,
                              IOOptionBits *oldState);
@@ -163,10 +176,16 @@ IOMemoryMap *IOMemoryDescriptor_makeMap(IOMemoryDescriptor *self, IOMemoryMap *m
 /* A number for one preparation; no two are equal. Any context. */
 uint64_t IOMemoryDescriptor_newPreparationID(void);
 
+/* For what a class cannot do: kIOReturnUnsupported. */
+bool descriptor_refuse_init(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                            task_t task, IOOptionBits options, IOMapper *mapper);
+IOReturn descriptor_refuse_transfer(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn descriptor_refuse_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                   IOOptionBits options, IOPhysicalSegment *segment);
+IOReturn descriptor_refuse_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                               IOByteCount offset, IOByteCount length);
+
 /* The base implementations. */
-bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count,
-                                  UInt32 offset, task_t task, IOOptionBits options,
-                                  IOMapper *mapper);
 IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
                          IOByteCount end);
 uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self);
@@ -194,8 +213,6 @@ upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t of
 
 IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
                                      IOOptionBits options, IOByteCount offset);
-IOReturn descriptor_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
-                           IOByteCount offset, IOByteCount length);
 IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map);
 IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
                                     IOByteCount length, IOMemoryDescriptor **out);
@@ -207,6 +224,24 @@ IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int
 IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
                                     IOByteCount *dirtyPageCount);
 void descriptor_free(OSObject *self);
+
+/* What a record says of a role that it inherits whole. */
+#define DESCRIPTOR_BYTES                                                                           \
+    .readBytes = descriptor_read_bytes, .writeBytes = descriptor_write_bytes,                      \
+    .performOperation = descriptor_perform_operation
+#define DESCRIPTOR_DMA                                                                             \
+    .addDMAMapSize = descriptor_add_dma_map_size,                                                  \
+    .dmaCommandOperation = descriptor_dma_command_operation,                                       \
+    .getCharacteristics = descriptor_get_characteristics,                                          \
+    .setDMAActive = descriptor_set_dma_active, .mapSpecification = descriptor_map_specification,   \
+    .copyPageList = descriptor_copy_page_list
+#define DESCRIPTOR_MAPS                                                                            \
+    .makeMapping = descriptor_make_mapping, .doMap = descriptor_refuse_map,                        \
+    .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
+    .redirect = descriptor_redirect
+#define DESCRIPTOR_ACCOUNTS                                                                        \
+    .setPurgeable = descriptor_set_purgeable, .setOwnership = descriptor_set_ownership,            \
+    .getPageCounts = descriptor_get_page_counts
 
 /*
  * makeMapping of a window: bytes [start, start + length of self) of the parent, whose

@@ -113,11 +113,10 @@ void composite_free(OSObject *self);
  * and redirect are not among them.
  */
 #define COMPOSITE_METHODS                                                                          \
-    .initWithOptions = descriptor_init_with_options, .prepare = composite_prepare,                 \
-    .complete = composite_complete, .getPhysicalSegment = composite_get_physical_segment,          \
-    .walk = composite_walk, .getPreparationID = composite_get_preparation_id,                      \
-    .readBytes = descriptor_read_bytes, .writeBytes = descriptor_write_bytes,                      \
-    .performOperation = descriptor_perform_operation, .addDMAMapSize = composite_add_dma_map_size, \
+    .initWithOptions = descriptor_refuse_init, .prepare = composite_prepare,                       \
+    .complete = composite_complete, .getPreparationID = composite_get_preparation_id,              \
+    .getPhysicalSegment = composite_get_physical_segment, .walk = composite_walk,                  \
+    DESCRIPTOR_BYTES, .addDMAMapSize = composite_add_dma_map_size,                                 \
     .dmaCommandOperation = descriptor_dma_command_operation,                                       \
     .getCharacteristics = composite_get_characteristics, .setDMAActive = composite_set_dma_active, \
     .mapSpecification = descriptor_map_specification, .copyPageList = descriptor_copy_page_list,   \

@@ -9,13 +9,25 @@ void IOMemoryDescriptor_initialize(void)
     gIOLastPage = (ppnum_t)platform_last_page();
 }
 
-bool descriptor_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count,
-                                  UInt32 offset, task_t task, IOOptionBits options,
-                                  IOMapper *mapper)
+bool descriptor_refuse_init(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
+                            task_t task, IOOptionBits options, IOMapper *mapper)
 {
     (void)self, (void)buffers, (void)count, (void)offset, (void)task, (void)options, (void)mapper;
     IOMemory_fail(kIOReturnUnsupported);
     return false;
+}
+
+IOReturn descriptor_refuse_transfer(IOMemoryDescriptor *self, IODirection forDirection)
+{
+    (void)self, (void)forDirection;
+    return kIOReturnUnsupported;
+}
+
+IOReturn descriptor_refuse_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                                   IOOptionBits options, IOPhysicalSegment *segment)
+{
+    (void)self, (void)offset, (void)options, (void)segment;
+    return kIOReturnUnsupported;
 }
 
 bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffers, UInt32 count,
@@ -38,30 +50,20 @@ void descriptor_free(OSObject *object)
     OSObject_free(self);
 }
 
-/* Abstract: what only a subclass can know is left out. */
+/* Abstract: it refuses what only a subclass can know. */
 const IOMemoryDescriptorClass IOMemoryDescriptor_class = {
     .meta = {"IOMemoryDescriptor", &OSObject_metaClass, sizeof(IOMemoryDescriptor), NULL,
              descriptor_free},
-    .initWithOptions = descriptor_init_with_options,
-    .walk = descriptor_walk,
+    .initWithOptions = descriptor_refuse_init,
+    .prepare = descriptor_refuse_transfer,
+    .complete = descriptor_refuse_transfer,
     .getPreparationID = descriptor_get_preparation_id,
-    .readBytes = descriptor_read_bytes,
-    .writeBytes = descriptor_write_bytes,
-    .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = descriptor_add_dma_map_size,
-    .dmaCommandOperation = descriptor_dma_command_operation,
-    .getCharacteristics = descriptor_get_characteristics,
-    .setDMAActive = descriptor_set_dma_active,
-    .mapSpecification = descriptor_map_specification,
-    .copyPageList = descriptor_copy_page_list,
-    .makeMapping = descriptor_make_mapping,
-    .doMap = descriptor_do_map,
-    .doUnmap = descriptor_do_unmap,
-    .copyForUnique = descriptor_copy_for_unique,
-    .redirect = descriptor_redirect,
-    .setPurgeable = descriptor_set_purgeable,
-    .setOwnership = descriptor_set_ownership,
-    .getPageCounts = descriptor_get_page_counts,
+    .getPhysicalSegment = descriptor_refuse_segment,
+    .walk = descriptor_walk,
+    DESCRIPTOR_BYTES,
+    DESCRIPTOR_DMA,
+    DESCRIPTOR_MAPS,
+    DESCRIPTOR_ACCOUNTS,
 };
 
 void IOMemoryDescriptor_free(IOMemoryDescriptorRef self)

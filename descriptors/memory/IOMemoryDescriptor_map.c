@@ -312,8 +312,8 @@ IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap 
                                                                             : kIOReturnBadArgument;
 }
 
-IOReturn descriptor_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
-                           IOByteCount offset, IOByteCount length)
+IOReturn descriptor_refuse_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
+                               IOByteCount offset, IOByteCount length)
 {
     (void)self, (void)map, (void)options, (void)offset, (void)length;
     return kIOReturnUnsupported;

@@ -83,21 +83,16 @@ OS_CLASS(IOMemoryDescriptorClass, Stranger);
 const IOMemoryDescriptorClass Stranger_class = {
     .meta = {"Stranger", &IOMemoryDescriptor_metaClass, sizeof(Stranger), &strangers,
              descriptor_free},
-    .initWithOptions = descriptor_init_with_options,
+    .initWithOptions = descriptor_refuse_init,
     .prepare = stranger_prepare,
     .complete = stranger_prepare,
+    .getPreparationID = descriptor_get_preparation_id,
     .getPhysicalSegment = stranger_get_physical_segment,
     .walk = descriptor_walk,
-    .getPreparationID = descriptor_get_preparation_id,
-    .readBytes = descriptor_read_bytes,
-    .writeBytes = descriptor_write_bytes,
-    .performOperation = descriptor_perform_operation,
-    .addDMAMapSize = descriptor_add_dma_map_size,
-    .dmaCommandOperation = descriptor_dma_command_operation,
-    .getCharacteristics = descriptor_get_characteristics,
-    .setDMAActive = descriptor_set_dma_active,
-    .mapSpecification = descriptor_map_specification,
-    .copyPageList = descriptor_copy_page_list,
+    DESCRIPTOR_BYTES,
+    DESCRIPTOR_DMA,
+    DESCRIPTOR_MAPS,
+    DESCRIPTOR_ACCOUNTS,
 };
 
 IOMemoryDescriptor *random_memory_stranger(struct described_bytes *bytes)
