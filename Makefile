@@ -15,7 +15,21 @@ Q    := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-DRY_RUN := $(findstring n,$(firstword -$(MAKEFLAGS)))
+MACHINE ?= default
+# The first word of MAKEFLAGS holds the options of one letter, if there are any.
+DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+
+# What a person passes is data: taken as it was written, dollars and all, and handed to
+# the scripts in the environment. Nothing of it is pasted into a shell.
+PASSED := FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA
+$(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
+    $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
+quoted = '$(subst ','\'',$(1))'
+
+# These become parts of file names in rules, which cannot say everything.
+$(foreach name,O DEPS LIBFDT CROSS_COMPILE HOST_CC,$(if $(shell \
+    printf %s $(call quoted,$(value $(name))) | LC_ALL=C tr -d 'A-Za-z0-9_./+,@~$(if $(filter HOST_CC,$(name)), =)-'),\
+    $(error $(name)='$(value $(name))': make takes only letters, digits and _./+,@~- there)))
 
 # As many jobs as processors, unless -j says otherwise.
 ifeq ($(MAKELEVEL),0)
@@ -25,17 +39,16 @@ endif
 # Tools ----------------------------------------------------------------------
 
 # See that the goals' tools are there before any is asked for anything; -n and a
-# make called by this one leave that out.
+# make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := $(if $(filter-out clean distclean help,$(GOALS)),build) $(if $(LLVM),llvm) \
+NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
-         $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),test) \
-         $(if $(filter test,$(GOALS)),test run llvm debug) $(if $(JUNIT),junit) \
-         $(if $(filter setup,$(GOALS)),build llvm run test bench debug)
+         $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
+         $(if $(filter setup,$(GOALS)),build llvm run host test check bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
-$(if $(shell QEMU='$(QEMU)' CROSS_COMPILE='$(CROSS_COMPILE)' HOST_CC='$(HOST_CC)' \
-    LIBFDT='$(LIBFDT)' DEPS='$(DEPS)' qemu/setup/setup.sh $(NEEDS) >&2 && echo ready),,$(error tools are missing, see above))
+$(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \
+    qemu/setup/setup.sh $(NEEDS) >&2 && echo ready),,$(error tools are missing, see above))
 endif
 endif
 
@@ -166,10 +179,10 @@ $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o)
 
 # A room's seam and support come before the classes, so that these find it there.
 define host_room
-$(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/lib$(1).a $(H)/libhost.a
+$(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@ $$< -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
 	    -Wl,--end-group -lcmocka -lfdt
 $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
 	$$(call archive,ar,$$^)
@@ -191,43 +204,40 @@ $(DEPS)/libfdt/.ready:
 BENCHES := $(filter $(B)/tests/bench/%,$(ELFS))
 # Images whose size is worth a row.
 SIZED := $(foreach name,nolibc transfer,$(if $(wildcard tests/images/$(name).c),$(name)))
-BENCH := QEMU='$(QEMU)' NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
+BENCH := NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
 
 .PHONY: bench profile
 bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv
 	$(Q)$(BENCH) -o $(O)/bench.tsv $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
 	    $(BENCHES)
 profile: $(BENCHES) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
-	$(Q)$(BENCH) -p '$(ROW)' $(B)/tests/bench/$(NAME).elf
+	$(Q)$(BENCH) -p "$$ROW" $(B)/tests/bench/$(NAME).elf
 
-MACHINE ?= default
 # IMAGE is a path, or the name of an image in one of the folders.
 IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(ELFS))), \
                  $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
-export ADDR2LINE := $(CROSS)addr2line
+export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test soak setup
+.PHONY: run debug test list soak setup
 ifdef IMAGE
 run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
-	@qemu/run.sh -m '$(MACHINE)' -a '$(ARGS)' $<
+	@qemu/run.sh -m "$$MACHINE" -a "$$ARGS" $<
 else
 run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@qemu/transfer.sh -m '$(MACHINE)' -i '$(FILE)' -o '$(OUT)' $<
+	@qemu/transfer.sh -m "$$MACHINE" -i "$$FILE" -o "$$OUT" $<
 endif
 
 debug: $(if $(IMAGE),$(IMAGE_ELF),$(B)/tests/images/transfer.elf) ## halt IMAGE before its first instruction and attach gdb
-	@qemu/debug.sh -m '$(MACHINE)' $< $(GDB_OPTIONS)
+	@qemu/debug.sh -m "$$MACHINE" $< $(GDB_OPTIONS)
 
-# Everything is built in each way that tests/runner/test.sh knows.
-test: ## run every test, or T=image, image/test, image@machine, host:name, script
-	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
-	@+$(MAKE) -s --no-print-directory all
-	@+$(MAKE) -s --no-print-directory LLVM=1 DEBUG=1 all
-	@+$(MAKE) -s --no-print-directory LLVM=1 all
-	@tests/runner/test.sh $(if $(JUNIT),-r '$(JUNIT)') $(O) '$(T)'
+test: ## run every test, or T="..." of them (see `make list`): image, image/test, image@machine, @machine, host, host:name/test, script
+	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) \
+	    tests/runner/test.sh $${JUNIT:+-r "$$JUNIT"} $(O) "$$T"
+list: ## the names of all tests, or of those that T selects
+	@tests/runner/test.sh -l $(O) "$$T"
 
 soak: $(H)/model/model_test ## random descriptors and maps against a model, for SOAK minutes or for ever
-	@SOAK='$(or $(SOAK),0)' $<
+	@SOAK="$${SOAK:-0}" $<
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"
@@ -240,7 +250,7 @@ distclean: clean ## remove newlib and libfdt as well
 	rm -rf $(DEPS)
 	rmdir $(O) 2>/dev/null || true
 
-FORMATTED := $(shell git ls-files '*.[ch]')
+FORMATTED = $(shell find $(FLOORS) linker qemu tests -name '*.[ch]')
 format: ## lay out every C file as .clang-format says
 	clang-format -i $(FORMATTED)
 check-format: ## fail if `make format` would change something

@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run test bench debug junit. Where apt is, what is missing
+# Purposes: build llvm run host test check bench debug junit. Where apt is, what is missing
 # is announced and installed (as root, or with sudo); elsewhere it is listed and
 # the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS.
@@ -96,17 +96,20 @@ look()
             need "perl" perl-base have perl
             need "cmp" diffutils have cmp
             ;;
-        test)
+        host)
             need "a gcc for this machine (HOST_CC)" gcc have "${HOST_CC:-gcc}"
             need "the C library to develop with" libc6-dev links
             need "gcc's address and undefined-behaviour sanitizers" gcc links -fsanitize=address,undefined
             need "cmocka" libcmocka-dev links -lcmocka
             need "libfdt for this machine" libfdt-dev links -lfdt
+            ;;
+        test)
             need "prove, of perl" perl have prove
+            ;;
+        check)
             need "clang-format" clang-format have clang-format
             need "clang-tidy" clang-tidy have clang-tidy
             need "clang-query" clang-tools have clang-query
-            need "git" git have git
             ;;
         debug)
             need "gdb for aarch64 (gdb-multiarch)" gdb-multiarch have "${GDB:-gdb-multiarch}"

@@ -7,6 +7,7 @@
 # one that is marked so and yet there is an error, so that the marks go.
 #
 # KIND: function and object (in the library), inline, macro and type (declared only).
+# NEEDS: gcc-debug/libdmakit.a
 . tests/outside/tap.bash
 
 library=$BUILD/gcc-debug/libdmakit.a

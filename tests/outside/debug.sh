@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # make debug: gdb knows where it is before the MMU goes on, and after.
+# NEEDS: run debug gcc-release/tests/images/exit.elf clang-release/tests/images/exit.elf
 . tests/outside/tap.bash
 
 unset MAKEFLAGS MAKELEVEL MFLAGS T IMAGE MACHINE LLVM DEBUG V

@@ -3,11 +3,12 @@
 # The house's dialect of C: braces always; what decides (a condition, an operand of
 # !, && or ||) is not a bare pointer and not a bare bitwise &: `p == NULL`,
 # `(flags & X) != 0`. Each source is read with the flags of each of its compilations.
+# NEEDS: host llvm check
 . tests/outside/tap.bash
 
 database=$work/compile_commands.json
 matchers=$work/matchers
-mapfile -t sources < <(git ls-files '*.c')
+mapfile -t sources < <(tree_files '*.c')
 
 # As JSON, the command lines that the build would run now; what make said goes to $out.
 list_compilations()
@@ -81,7 +82,7 @@ judge()
     while read -r folder; do
         grep "^$folder/[^/:]*:" "$work/places" >"$out"
         check "$aspect: $folder" [ ! -s "$out" ]
-    done < <(git ls-files '*.[ch]' | xargs dirname | sort -u)
+    done < <(tree_files '*.[ch]' | xargs dirname | sort -u)
 }
 
 list_compilations >"$database"

@@ -1,6 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # How images end that have a libc (tests/images/exit.c) and that have none (nolibc.c).
+# NEEDS: run
+# NEEDS: gcc-debug/tests/images/exit.elf
+# NEEDS: gcc-debug/tests/images/nolibc.elf
+# NEEDS: gcc-release/tests/images/exit.elf
+# NEEDS: gcc-release/tests/images/nolibc.elf
+# NEEDS: clang-debug/tests/images/exit.elf
+# NEEDS: clang-debug/tests/images/nolibc.elf
+# NEEDS: clang-release/tests/images/exit.elf
+# NEEDS: clang-release/tests/images/nolibc.elf
 . tests/outside/tap.bash
 
 # Nothing in $out is a symbol of a libc.

@@ -3,6 +3,7 @@
 #
 # The harness itself: whatever goes wrong in an image, or in starting it, is red,
 # with the status that is documented, and what is right is green.
+# NEEDS: run gcc-debug/tests/images/misbehaving.elf
 . tests/outside/tap.bash
 
 image=$BUILD/gcc-debug/tests/images/misbehaving.elf
@@ -16,8 +17,8 @@ image()
 # as_prove NAME: the same as `make test` runs it; TIMEOUT and QEMU may be set before.
 as_prove()
 {
-    run env BUILD="$work" TIMEOUT="${TIMEOUT:-20}" TEST_NAME="$1" \
-        prove --exec tests/runner/test-one.sh "tests/images/misbehaving@default"
+    run env BUILD="$work" TIMEOUT="${TIMEOUT:-20}" \
+        prove --exec tests/runner/test-one.sh "tests/images/misbehaving@default/$1"
 }
 mkdir -p "$work/logs"
 ln -s "$(realpath "$BUILD")/gcc-debug" "$work/gcc-debug"

@@ -3,6 +3,7 @@
 #
 # Boot tests/images/panics.c once for each panic in panics.tsv: it must say the
 # words there and end with status 3 at once.
+# NEEDS: run gcc-debug/tests/images/panics.elf
 . tests/outside/tap.bash
 
 # panic NAME: boot the image for it.

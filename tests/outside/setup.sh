@@ -24,7 +24,7 @@ tool()
     chmod +x "$work/fake/$1"
 }
 
-setup build run test debug
+setup build run host test check debug
 check "without apt the status is 1" ended 1
 for words in 'an aarch64 gcc' 'xz' 'libfdt.a' 'qemu-system-aarch64, 7.2 or newer' 'perl' 'cmp' \
     'cmocka' 'prove' 'clang-format' 'clang-tidy' 'clang-query' 'gdb'; do

@@ -7,6 +7,7 @@
 #   check "what" TEST...      one test: TEST is a command that succeeds
 #   said PATTERN              a line of $out matches the extended regular expression
 #   ended STATUS              $status is this, and $out said nothing of a bash error
+#   tree_files PATTERN...     the tree's files of these names, one a line
 set -uo pipefail
 
 work=$(mktemp -d)
@@ -43,6 +44,15 @@ check()
     echo "# status $status, output:"
     sed 's/^/#   /' "$out"
     tap_failed=1
+}
+
+tree_files()
+{
+    local pattern names=()
+    for pattern; do
+        names+=(${names[0]+-o} -name "$pattern")
+    done
+    find boot kernel descriptors drivers linker qemu tests -type f \( "${names[@]}" \) | sort
 }
 
 said()

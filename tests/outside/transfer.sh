@@ -3,6 +3,8 @@
 #
 # The main job as people start it: files of every kind of length arrive, on every
 # machine, and whatever is wrong with the command line is one clear line.
+# NEEDS: run gcc-release/tests/images/transfer.elf gcc-release/tests/images/transfer.img
+# NEEDS: clang-release/tests/images/transfer.elf clang-release/tests/images/transfer.img
 . tests/outside/tap.bash
 
 unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT T IMAGE LLVM DEBUG V

@@ -3,32 +3,34 @@
 #
 # test-one.sh NAME: run one program of test.sh as prove sees it, TAP on stdout
 #
-# The output is kept in BUILD/logs; what went wrong is repeated on stderr.
+# The output is kept in LOGS; what went wrong is repeated on stderr.
 # Status: 0 if it passed or was skipped; prove takes anything else, and a plan
 # that does not fit, as a failure.
-# Environment: BUILD, TEST_NAME (the test to select in an image), TIMEOUT.
+# NAME may end in /TEST, which selects tests by a part of their names.
+# Environment: BUILD, LOGS (default BUILD/logs), TIMEOUT.
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
 name=$1
 limit=${TIMEOUT:-120}
-log=$BUILD/logs/$(tr '/:' '--' <<<"$name").log
+log=${LOGS:-$BUILD/logs}/$(tr '/:' '--' <<<"$name").log
 
 case $name in
 host:*)
-    export CMOCKA_MESSAGE_OUTPUT=TAP
-    program=(timeout -k 5 "$limit" "$BUILD"/host/*/"${name#host:}_test")
+    [[ $name =~ ^host:([^/]+)/?(.*)$ ]] || exit 2
+    export CMOCKA_MESSAGE_OUTPUT=TAP TEST_NAME=${BASH_REMATCH[2]}
+    program=(timeout -k 5 "$limit" "$BUILD"/host/*/"${BASH_REMATCH[1]}_test")
     ;;
 tests/outside/*.sh)
     program=(timeout -k 5 $((limit * 5)) "$name")
     ;;
 *)
-    [[ $name =~ ^([^@]+)@([^:]+):?(.*)$ ]] || exit 2
+    [[ $name =~ ^([^@]+)@([^:/]+)(:([^/]+))?(/(.*))?$ ]] || exit 2
     image=${BASH_REMATCH[1]}
+    test=${BASH_REMATCH[6]}
     [[ $image == */* ]] || image=tests/target/$image
     program=("$here/../../qemu/run.sh" -m "${BASH_REMATCH[2]}" -t "$limit"
-        -a "${TEST_NAME:+test=$TEST_NAME}"
-        "$BUILD/${BASH_REMATCH[3]:-gcc-debug}/$image.elf" --)
+        -a "${test:+test=$test}" "$BUILD/${BASH_REMATCH[4]:-gcc-debug}/$image.elf" --)
     if grep -q '^// QEMU: ' "$image.c" 2>/dev/null; then
         files=$(mktemp -d) || exit 2
         trap 'rm -rf "$files"' EXIT

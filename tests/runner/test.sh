@@ -1,55 +1,57 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# test.sh [-j JOBS] [-r JUNIT.xml] BUILD-FOLDER [SELECTION]: run what `make test` built
+# test.sh [-l] [-j JOBS] [-r JUNIT.xml] BUILD-FOLDER [SELECTION]: build what is to be tested, and test it
 #
-# Everything is a TAP program to `prove`, under one of these names:
+# Everything is a TAP program to `prove`, under one of these names (-l lists them):
 #   IMAGE@PROFILE           an image of tests/target, gcc, debug
 #   IMAGE@PROFILE:VARIANT   another build of it, such as clang-debug
 #   host:NAME               tests/host/*/NAME_test.c
-#   tests/outside/NAME.sh   a script
+#   tests/outside/NAME.sh   a script; it names what it runs in "# NEEDS:" lines
 #
-# SELECTION: IMAGE, IMAGE@PROFILE, either with /TEST behind it; host:NAME;
-# a script's NAME. Status: that of prove.
-# Environment: that of run.sh; TIMEOUT, seconds for one program (default 120).
+# SELECTION: words, split at blanks, each of them a name; or IMAGE, @PROFILE,
+# @PROFILE:VARIANT, host, a script's NAME, a source's path. Behind an image or a host
+# program, /TEST selects tests by a part of their name. A word that is none of these
+# ends it all before anything is built.
+# Status: that of prove; 2 for a wrong selection; that of make.
+# Environment: that of run.sh; MAKE; TIMEOUT, seconds for one program (default 120).
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
+
+die()
+{
+    echo "test: $*" >&2
+    exit 2
+}
+
 jobs=$(nproc)
 junit=
-while getopts j:r:h option; do
+list=
+while getopts lj:r:h option; do
     case $option in
+    l) list=1 ;;
     j) jobs=$OPTARG ;;
     r) junit=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
-    *) exit 2 ;;
+    *) die "try $0 -h" ;;
     esac
 done
 shift $((OPTIND - 1))
+[ $# -ge 1 ] || die "no build folder given; try $0 -h"
 build=$1
 selection=${2-}
-
-images=()
-for file in tests/target/*.c; do
-    images+=("$(basename "$file" .c)")
-done
-profiles=()
-for file in "$here"/../../qemu/profiles/*; do
-    profiles+=("$(basename "$file")")
-done
 
 everything()
 {
     local image profile
-    for file in tests/outside/*.sh; do
-        echo "$file"
-    done
-    for file in tests/host/*/*_test.c; do
-        echo "host:$(basename "$file" _test.c)"
-    done
-    for image in "${images[@]}"; do
-        for profile in "${profiles[@]}"; do
-            echo "$image@$profile"
+    # The longest first: scripts, then the rest in order.
+    printf '%s\n' tests/outside/*.sh
+    printf '%s\n' tests/host/*/*_test.c | sed 's,.*/,host:,; s,_test\.c$,,'
+    for image in tests/target/*.c; do
+        image=$(basename "$image" .c)
+        for profile in "$here"/../../qemu/profiles/*; do
+            echo "$image@${profile##*/}"
         done
         echo "$image@default:gcc-release"
         echo "$image@default:clang-debug"
@@ -57,23 +59,138 @@ everything()
     done
 }
 
-# The names that the part of SELECTION before a slash stands for.
-selected()
+# stands_for WORD NAME: is NAME what WORD, without its /TEST, means?
+stands_for()
 {
-    everything | grep -Fx -e "$1" -e "tests/outside/$1.sh"
-    [[ $1 == *@* ]] || everything | grep -E "^$1@[a-z0-9]+$"
+    [ "$1" != "$2" ] || return 0
+    case $2 in
+    tests/outside/*) [ "tests/outside/$1.sh" = "$2" ] ;;
+    host:*) [[ $1 == host || $1 == tests/host/*/${2#host:}_test.c ]] ;;
+    *:*) [ "$1" = "@${2#*@}" ] ;;
+    *) [[ $1 == "${2%@*}" || $1 == "@${2#*@}" || $1 == "tests/target/${2%@*}.c" ]] ;;
+    esac
 }
 
-if [ -n "$selection" ]; then
-    mapfile -t names < <(selected "${selection%%/*}")
-    [[ $selection != */* ]] || export TEST_NAME=${selection#*/}
-else
-    mapfile -t names < <(everything)
-fi
-[ ${#names[@]} != 0 ] || {
-    echo "test: T=$selection is no image, image@profile, host:name or script; the images are: ${images[*]}" >&2
-    exit 2
+# source_of NAME: where its tests are.
+source_of()
+{
+    local host=${1#host:}
+    case $1 in
+    host:*) ls tests/host/*/"${host%%/*}_test.c" ;;
+    *@*) echo "tests/target/${1%%@*}.c" ;;
+    *) echo "$1" ;;
+    esac
 }
+
+# has_test NAME TEST: is there one with this in its name? A host test may have its
+# tests from a file that it shares with others.
+has_test()
+{
+    [[ $2 =~ ^[A-Za-z0-9_]+$ ]] || return 1
+    case $1 in
+    host:*) grep -qE "[a-z0-9_]*$2" "$(dirname "$(source_of "$1")")"/*.[ch] ;;
+    *@*) grep -qE "^TEST\([A-Za-z0-9_]*$2" "$(source_of "$1")" ;;
+    *) return 1 ;;
+    esac
+}
+
+names=()
+# choose WORD: what it stands for joins the names.
+choose()
+{
+    local word=$1 test='' name found=() before_test='^([^/]*)/(.*)$'
+    [[ $word != tests/* ]] || before_test='^([^.]*\.[a-z]+)/(.*)$'
+    if [[ $word =~ $before_test ]]; then
+        word=${BASH_REMATCH[1]}
+        test=${BASH_REMATCH[2]}
+    fi
+    for name in "${all[@]}"; do
+        ! stands_for "$word" "$name" || found+=("$name")
+    done
+    [ ${#found[@]} != 0 ] ||
+        die "'$1' is no image, image@profile, @profile, host:name or script: see make list"
+    if [[ $1 != "$word" ]]; then
+        has_test "${found[0]}" "$test" || die "'$1': $(source_of "${found[0]}") has no test of that name"
+        found=("${found[@]/%//$test}")
+    fi
+    names+=("${found[@]}")
+}
+
+mapfile -t all < <(everything)
+read -rd '' -a words <<<"$selection"
+for word in ${words[@]+"${words[@]}"}; do
+    choose "$word"
+done
+if [ ${#names[@]} = 0 ]; then
+    names=("${all[@]}")
+    selection=
+fi
+if [ -n "$list" ]; then
+    printf '%s\n' "${names[@]}"
+    exit
+fi
+
+# What has to be on this machine, and what has to be built: goals by variant.
+declare -A purposes=([test]=1) goals=()
+
+# need PATH: a file below the build folder, VARIANT/... or host/...
+need()
+{
+    local variant=${1%%/*}
+    [ "$variant" != host ] || variant=gcc-debug
+    [[ $variant != clang* ]] || purposes[llvm]=1
+    purposes[build]=1
+    goals[$variant]+=" $build/$1"
+}
+
+needs_of()
+{
+    local file path
+    case $1 in
+    host:*)
+        purposes[host]=1
+        for file in $(source_of "$1"); do
+            file=${file%.c}
+            need "host/${file#tests/host/}"
+        done
+        ;;
+    *@*)
+        purposes[run]=1
+        path=$(sed -E 's,^([^@]+)@[^:]+:?(.*)$,\2/tests/target/\1,; s,^/,gcc-debug/,' <<<"${1%%/*}")
+        need "$path.elf"
+        need "$path.img"
+        ;;
+    *)
+        for path in $(sed -n 's/^# NEEDS: //p' "$1"); do
+            if [[ $path == */* ]]; then
+                need "$path"
+            else
+                purposes[$path]=1
+            fi
+        done
+        ;;
+    esac
+}
+
+for name in "${names[@]}"; do
+    needs_of "$name"
+done
+if [ -z "$selection" ]; then
+    goals=([gcc-debug]='all host' [gcc-release]=all [clang-debug]=all [clang-release]=all)
+fi
+
+"$here/../../qemu/setup/setup.sh" "${!purposes[@]}" >&2 || exit
+for variant in gcc-debug gcc-release clang-debug clang-release; do
+    [ -n "${goals[$variant]-}" ] || continue
+    llvm=
+    debug=
+    [[ $variant != clang* ]] || llvm=1
+    [[ $variant != *debug ]] || debug=1
+    # shellcheck disable=SC2086 # the build folder has no blanks, make sees to that
+    "${MAKE:-make}" -s --no-print-directory O="$build" LLVM=$llvm DEBUG=$debug ${goals[$variant]} || exit
+done
+# The tests' own calls of make are none of this one's.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 
 report=()
 if [ -n "$junit" ]; then
@@ -84,5 +201,4 @@ fi
 rm -rf "$build/logs"
 mkdir -p "$build/logs"
 export BUILD=$build
-# The longest first: scripts, then the rest in order.
 prove -j "$jobs" ${report[@]+"${report[@]}"} --exec "$here/test-one.sh" "${names[@]}"
