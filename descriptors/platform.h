@@ -6,12 +6,14 @@
  *
  * Sizes are bytes and counts are pages. Functions are for thread context unless
  * they say otherwise. kernel_task, kernel_map, get_task_map and current_task
- * (IOTypes.h) belong to the seam too; platform_vm.h is its virtual memory.
+ * (IOTypes.h) belong to the seam too; platform_vm.h is its virtual memory,
+ * platform_lock.h its locks.
  */
 #ifndef DESCRIPTORS_PLATFORM_H
 #define DESCRIPTORS_PLATFORM_H
 
 #include "descriptors/IOTypes.h"
+#include "descriptors/platform_lock.h"
 #include "kernel/kern_return.h"
 
 /* Heap, for the objects themselves: zeroed and 16-byte aligned, or NULL. */
@@ -104,28 +106,6 @@ bool platform_try(void (*touch)(void *argument), void *argument);
 /* Data cache lines of kernel memory, to the point of coherency, then a barrier. Any context. */
 void platform_cache_clean(volatile const void *address, uint64_t length);
 void platform_cache_clean_invalidate(volatile const void *address, uint64_t length);
-
-/*
- * A lock of thread context, held across a preparation. Zeroed is free. Taking it
- * again while it is held is a bug of the classes and fatal.
- */
-struct platform_lock {
-    bool held;
-};
-void platform_lock(struct platform_lock *lock);
-void platform_unlock(struct platform_lock *lock);
-
-/* The same, but whoever holds it may take it again. */
-struct platform_recursive_lock {
-    unsigned depth;
-};
-void platform_recursive_lock(struct platform_recursive_lock *lock);
-void platform_recursive_unlock(struct platform_recursive_lock *lock);
-
-/* Keep interrupt handlers out for a few instructions. Nests; restore in reverse order. */
-typedef uint64_t platform_irq_state;
-platform_irq_state platform_irq_mask(void);
-void platform_irq_restore(platform_irq_state before);
 
 /* True in an interrupt handler, where nothing may allocate or wait. */
 bool platform_in_interrupt(void);

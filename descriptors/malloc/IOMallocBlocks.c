@@ -2,7 +2,7 @@
 /*
  * The live blocks: a search tree by address, kept balanced by giving each node a
  * priority that is a hash of its address (a treap). Interrupt handlers may free, so
- * the tree and the counters change with interrupts masked.
+ * the tree and the counters change under a lock that keeps them out.
  */
 #include "descriptors/malloc/IOMalloc_private.h"
 #include "descriptors/platform.h"
@@ -15,6 +15,7 @@ const char *const IOMallocFamily_names[kIOMallocFamilyCount] = {
 
 static struct IOMallocBlock *root;
 static struct IOMallocBlock *waiting;
+static struct platform_short_lock blocks_lock = PLATFORM_SHORT_LOCK("malloc blocks");
 static IOMallocStatistics statistics[kIOMallocFamilyCount];
 
 static uint64_t priority(const struct IOMallocBlock *block)
@@ -80,7 +81,7 @@ static struct IOMallocBlock **find(uint64_t address)
 void IOMallocBlocks_add(struct IOMallocBlock *block)
 {
     const uint64_t own = priority(block);
-    const platform_irq_state before = platform_irq_mask();
+    const platform_short_state before = platform_short_lock(&blocks_lock);
     IOMallocStatistics *counters = &statistics[block->family];
     struct IOMallocBlock **link = &root;
 
@@ -94,12 +95,12 @@ void IOMallocBlocks_add(struct IOMallocBlock *block)
     if (counters->bytes > counters->highWater) {
         counters->highWater = counters->bytes;
     }
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
 }
 
 struct IOMallocBlock *IOMallocBlocks_remove(uint64_t address, IOMallocFamily family)
 {
-    const platform_irq_state before = platform_irq_mask();
+    const platform_short_state before = platform_short_lock(&blocks_lock);
     struct IOMallocBlock **link = find(address);
     struct IOMallocBlock *block = *link;
 
@@ -111,13 +112,13 @@ struct IOMallocBlock *IOMallocBlocks_remove(uint64_t address, IOMallocFamily fam
         statistics[family].blocks--;
         statistics[family].bytes -= block->size;
     }
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
     return block;
 }
 
 bool IOMallocBlocks_next(uint64_t address, struct IOMallocBlock *copy)
 {
-    const platform_irq_state before = platform_irq_mask();
+    const platform_short_state before = platform_short_lock(&blocks_lock);
     const struct IOMallocBlock *best = NULL;
     const struct IOMallocBlock *block = root;
 
@@ -132,30 +133,30 @@ bool IOMallocBlocks_next(uint64_t address, struct IOMallocBlock *copy)
     if (best != NULL) {
         *copy = *best;
     }
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
     return best != NULL;
 }
 
 void IOMallocBlocks_wait(struct IOMallocBlock *block)
 {
-    const platform_irq_state before = platform_irq_mask();
+    const platform_short_state before = platform_short_lock(&blocks_lock);
 
     block->next = waiting;
     waiting = block;
     statistics[block->family].waiting++;
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
 }
 
 struct IOMallocBlock *IOMallocBlocks_takeWaiting(void)
 {
-    const platform_irq_state before = platform_irq_mask();
+    const platform_short_state before = platform_short_lock(&blocks_lock);
     struct IOMallocBlock *taken = waiting;
 
     waiting = NULL;
     for (const struct IOMallocBlock *block = taken; block != NULL; block = block->next) {
         statistics[block->family].waiting--;
     }
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
     return taken;
 }
 
@@ -166,12 +167,12 @@ void IOMallocBlocks_countFailure(IOMallocFamily family)
 
 void IOMallocGetStatistics(IOMallocFamily family, IOMallocStatistics *out)
 {
-    platform_irq_state before;
+    platform_short_state before;
 
     if (out == NULL) {
         return;
     }
-    before = platform_irq_mask();
+    before = platform_short_lock(&blocks_lock);
     *out = (unsigned)family < kIOMallocFamilyCount ? statistics[family] : (IOMallocStatistics){0};
-    platform_irq_restore(before);
+    platform_short_unlock(&blocks_lock, before);
 }

@@ -17,6 +17,7 @@ struct IORangeAllocator {
     UInt32 increment;
     IORangeScalar alignment_mask;
     bool locking;
+    struct platform_short_lock lock;
 };
 
 static void range_allocator_free(OSObject *object)
@@ -52,15 +53,16 @@ void IORangeAllocator_free(IORangeAllocator *self)
     }
 }
 
-static platform_irq_state lock(const IORangeAllocator *self)
+/* Readers take it as well, so the lock of a constant object is not constant. */
+static platform_short_state lock(const IORangeAllocator *self)
 {
-    return self->locking ? platform_irq_mask() : 0;
+    return self->locking ? platform_short_lock((struct platform_short_lock *)&self->lock) : 0;
 }
 
-static void unlock(const IORangeAllocator *self, platform_irq_state before)
+static void unlock(const IORangeAllocator *self, platform_short_state before)
 {
     if (self->locking) {
-        platform_irq_restore(before);
+        platform_short_unlock((struct platform_short_lock *)&self->lock, before);
     }
 }
 
@@ -114,6 +116,7 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
         return answer(kIOReturnNoMemory);
     }
     self->alignment_mask = mask;
+    self->lock = (struct platform_short_lock)PLATFORM_SHORT_LOCK("a range allocator");
     self->locking = (options & IORangeAllocator_kLocking) != 0;
     /* Where endOfRange + 1 wraps to 0, rounding that down and stepping back is still right. */
     if (endOfRange != 0 && endOfRange >= mask) {
@@ -198,7 +201,7 @@ static IOReturn allocate_lowest(IORangeAllocator *self, IORangeScalar offset, IO
 bool IORangeAllocator_allocate(IORangeAllocator *self, IORangeScalar size, IORangeScalar *result,
                                IORangeScalar alignment)
 {
-    platform_irq_state before;
+    platform_short_state before;
     IORangeScalar offset, mask;
     IOReturn status;
 
@@ -232,7 +235,7 @@ static IOReturn allocate_exactly(IORangeAllocator *self, IORangeScalar start, IO
 
 bool IORangeAllocator_allocateRange(IORangeAllocator *self, IORangeScalar start, IORangeScalar size)
 {
-    platform_irq_state before;
+    platform_short_state before;
     IORangeScalar offset;
     IOReturn status;
 
@@ -290,7 +293,7 @@ static IOReturn give_back(IORangeAllocator *self, struct IOInterval range)
 IOReturn IORangeAllocator_deallocate(IORangeAllocator *self, IORangeScalar start,
                                      IORangeScalar size)
 {
-    platform_irq_state before;
+    platform_short_state before;
     IORangeScalar offset;
     IOReturn status;
 
@@ -327,7 +330,7 @@ void IORangeAllocator_setFragmentCapacityIncrement(IORangeAllocator *self, UInt3
 IORangeScalar IORangeAllocator_getFreeCount(const IORangeAllocator *self)
 {
     IORangeScalar total = 0;
-    platform_irq_state before;
+    platform_short_state before;
     UInt32 i;
 
     if (self == NULL) {
@@ -346,7 +349,7 @@ IORangeScalar IORangeAllocator_getFreeCount(const IORangeAllocator *self)
 bool IORangeAllocator_getFragment(const IORangeAllocator *self, UInt32 index, IORangeScalar *start,
                                   IORangeScalar *end)
 {
-    platform_irq_state before;
+    platform_short_state before;
     bool found;
 
     if (self == NULL || start == NULL || end == NULL) {

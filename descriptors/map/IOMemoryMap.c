@@ -2,16 +2,38 @@
 /* The class record, accessors, and the life of a map. */
 #include "descriptors/IOMemoryMap_class.h"
 
-static struct platform_recursive_lock mapping_lock;
+static struct platform_recursive_lock mapping_lock = PLATFORM_RECURSIVE_LOCK("mappings");
+
+/*
+ * Maps whose last release came while the lock was held, linked by `next`. What a map
+ * releases (its memory, and with it perhaps a composite that is still prepared) takes
+ * prepare locks, which come before the mapping lock; so it waits for its end.
+ */
+static IOMemoryMap *ended;
+static unsigned depth; /* times the lock is held */
 
 void IOMemory_lock(void)
 {
     platform_recursive_lock(&mapping_lock);
+    depth++;
 }
 
 void IOMemory_unlock(void)
 {
+    IOMemoryMap *last = NULL;
+
+    if (--depth == 0) {
+        last = ended;
+        ended = NULL;
+    }
     platform_recursive_unlock(&mapping_lock);
+    while (last != NULL) {
+        IOMemoryMap *const self = last;
+
+        last = self->next;
+        OSObject_release(self->memory);
+        OSObject_free(self);
+    }
 }
 
 static void task_died(void *self)
@@ -59,10 +81,12 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
         OSObject_retain(memory.descriptor);
         IOMemoryDescriptor_removeMapping(former, self);
         self->memory = memory.descriptor;
-        OSObject_release(former);
+    } else {
+        former = NULL;
     }
     self->offset = offset;
     IOMemory_unlock();
+    OSObject_release(former); /* its last release may take prepare locks */
     return true;
 }
 
@@ -161,11 +185,11 @@ static void map_free(OSObject *object)
     }
     if (self->memory != NULL) {
         IOMemoryDescriptor_removeMapping(self->memory, self);
-        OSSafeReleaseNULL(self->memory);
     }
     leave_task(self);
+    self->next = ended;
+    ended = self;
     IOMemory_unlock();
-    OSObject_free(self);
 }
 
 void IOMemoryMap_free(IOMemoryMap *self)

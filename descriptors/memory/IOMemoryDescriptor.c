@@ -143,34 +143,38 @@ uint16_t IOMemoryDescriptor_getMapperOptions(IOMemoryDescriptorRef self)
     return self.descriptor == NULL ? 0 : self.descriptor->mapperOptions;
 }
 
+/* Over the context pointers of all descriptors. */
+static struct platform_short_lock context_lock = PLATFORM_SHORT_LOCK("contexts");
+
 void IOMemoryDescriptor_setContext(IOMemoryDescriptorRef self, OSObjectRef context)
 {
     OSObject *former;
-    platform_irq_state irqs;
+    platform_short_state state;
 
     if (self.descriptor == NULL) {
         return;
     }
     OSObject_retain(context.object);
-    irqs = platform_irq_mask();
+    state = platform_short_lock(&context_lock);
     former = self.descriptor->reserved.context;
     self.descriptor->reserved.context = context.object;
-    platform_irq_restore(irqs);
+    platform_short_unlock(&context_lock, state);
     OSObject_release(former);
 }
 
 OSObject *IOMemoryDescriptor_copyContext(IOMemoryDescriptorConstRef self)
 {
     OSObject *context;
-    platform_irq_state irqs;
+    platform_short_state state;
 
     if (self.descriptor == NULL) {
         return NULL;
     }
-    irqs = platform_irq_mask(); /* between the load and the retain it must not be replaced */
+    state = platform_short_lock(
+        &context_lock); /* between the load and the retain it must not be replaced */
     context = self.descriptor->reserved.context;
     OSObject_retain(context);
-    platform_irq_restore(irqs);
+    platform_short_unlock(&context_lock, state);
     return context;
 }
 

@@ -184,41 +184,6 @@ void platform_cache_clean_invalidate(volatile const void *address, uint64_t leng
     cache_clean_invalidate(address, length);
 }
 
-void platform_lock(struct platform_lock *lock)
-{
-    KERNEL_CHECK(!lock->held);
-    lock->held = true;
-}
-
-void platform_unlock(struct platform_lock *lock)
-{
-    KERNEL_CHECK(lock->held);
-    lock->held = false;
-}
-
-/* One CPU and no threads: nobody else can hold it, except whom an interrupt interrupted. */
-void platform_recursive_lock(struct platform_recursive_lock *lock)
-{
-    KERNEL_CHECK(!irq_in_handler());
-    lock->depth++;
-}
-
-void platform_recursive_unlock(struct platform_recursive_lock *lock)
-{
-    KERNEL_CHECK(lock->depth != 0);
-    lock->depth--;
-}
-
-platform_irq_state platform_irq_mask(void)
-{
-    return irq_mask();
-}
-
-void platform_irq_restore(platform_irq_state before)
-{
-    irq_restore(before);
-}
-
 bool platform_in_interrupt(void)
 {
     return irq_in_handler();

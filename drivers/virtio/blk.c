@@ -7,7 +7,6 @@
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/init.h"
-#include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
@@ -204,7 +203,7 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
         return kIOReturnNotResponding;
     }
 
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
     const struct virtio_blk before = *disk;
     const uint64_t features = disk->device->features;
     IOReturn status = kIOReturnBusy;
@@ -222,7 +221,7 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
             disk->lost = blk_start(disk) != kIOReturnSuccess;
         }
     }
-    irq_restore(state);
+    lock_release(&disk->lock, state);
     return status;
 }
 
@@ -232,10 +231,12 @@ static void configuration_changed(void *context)
 {
     struct virtio_blk *disk = context;
 
+    lock_take_masked(&disk->lock);
     if (!disk->lost &&
         (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess)) {
         blk_recover(disk, kIOReturnDeviceError);
     }
+    lock_release_masked(&disk->lock);
 }
 
 static void buffers_used(void *context, unsigned vector)
@@ -243,15 +244,17 @@ static void buffers_used(void *context, unsigned vector)
     struct virtio_blk *disk = context;
 
     (void)vector; /* there is one queue */
+    lock_take_masked(&disk->lock);
     virtq_count_interrupt(disk->queue);
     if (!disk->lost) {
         blk_collect(disk);
     }
+    lock_release_masked(&disk->lock);
 }
 
 void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
 {
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
 
     disk->polled = !on;
     if (on) {
@@ -259,18 +262,18 @@ void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
     } else {
         virtq_disable_interrupt(disk->queue);
     }
-    irq_restore(state);
+    lock_release(&disk->lock, state);
 }
 
 void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests)
 {
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
 
     virtq_gather_interrupts(disk->queue, requests);
     if (!disk->polled) {
         blk_collect(disk); /* asks for the next interrupt by the new rule */
     }
-    irq_restore(state);
+    lock_release(&disk->lock, state);
 }
 
 /* --- The list of disks ------------------------------------------------------------------------ */
@@ -281,6 +284,7 @@ static void add_disk(struct virtio_device *device)
     IOReturn status = kIOReturnNoMemory;
 
     if (disk != NULL) {
+        disk->lock = (struct lock)LOCK_INITIAL("a disk", LOCK_RANK_DEVICE);
         disk->device = device;
         status = build(disk);
     }
@@ -339,11 +343,11 @@ void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
 
 void virtio_blk_watch(struct virtio_blk *disk, virtio_blk_watch_t *watch, void *context)
 {
-    const irq_state_t irq = irq_mask();
+    const lock_state_t irq = lock_take_again(&disk->lock);
 
     disk->watch = watch;
     disk->watch_context = context;
-    irq_restore(irq);
+    lock_release(&disk->lock, irq);
 }
 
 void virtio_blk_get_counters(struct virtio_blk *disk, struct virtq_counters *counters)

@@ -8,6 +8,7 @@
 #include "drivers/virtio/queue.h"
 #include "drivers/virtio/shared.h"
 #include "drivers/virtio/virtio.h"
+#include "kernel/lock.h"
 
 /* Feature bits (section 5.2.3). */
 #define VIRTIO_BLK_F_SIZE_MAX     (1ull << 1)
@@ -54,6 +55,7 @@ struct blk_frame {
 } __attribute__((aligned(64)));
 
 struct virtio_blk {
+    struct lock lock; /* over all of it; a completion that runs under it may call back */
     struct virtio_device *device;
     struct virtq *queue;
     IOMemoryCursor *cursor;

@@ -3,7 +3,6 @@
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/direct_map.h"
-#include "kernel/irq.h"
 #include "kernel/panic.h"
 
 #define SECTOR_MASK ((uint64_t)VIRTIO_BLK_SECTOR - 1)
@@ -408,7 +407,7 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
         return status;
     }
 
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
 
     request->done = false;
     request->status = kIOReturnSuccess;
@@ -417,23 +416,23 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
     if (disk->waiting != NULL || disk->lost || !issue_whole(disk, request)) {
         status = submit_parts(disk, request);
     }
-    irq_restore(state);
+    lock_release(&disk->lock, state);
     return status;
 }
 
 void virtio_blk_publish(struct virtio_blk *disk)
 {
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
 
     virtq_publish(disk->queue);
-    irq_restore(state);
+    lock_release(&disk->lock, state);
 }
 
 unsigned virtio_blk_poll(struct virtio_blk *disk)
 {
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
     const unsigned finished = blk_collect(disk);
 
-    irq_restore(state);
+    lock_release(&disk->lock, state);
     return finished;
 }

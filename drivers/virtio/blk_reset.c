@@ -2,7 +2,6 @@
 /* Disks: back to work after a reset, with nothing lost that the caller waits for. */
 #include "drivers/virtio/blk_private.h"
 #include "kernel/console.h"
-#include "kernel/irq.h"
 
 /* Requests to finish once the device works again, oldest line first. */
 struct request_list {
@@ -77,10 +76,10 @@ IOReturn virtio_blk_reset(struct virtio_blk *disk)
         return kIOReturnBadArgument;
     }
 
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take_again(&disk->lock);
     const IOReturn status =
         disk->lost ? kIOReturnNotResponding : blk_recover(disk, kIOReturnAborted);
 
-    irq_restore(state);
+    lock_release(&disk->lock, state);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "kernel/fault.h"
 #include "kernel/exception/exception_private.h"
 #include "kernel/irq.h"
+#include "kernel/lock.h"
 
 struct fault_context {
     uint64_t registers[13];      /* first, written by fault.S: sp, x19 to x30 */
@@ -32,6 +33,7 @@ bool fault_expected(struct exception_frame *frame)
 bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_record *fault)
 {
     struct fault_context context = {.in_handler = irq_in_handler(), .outer = waiting};
+    struct lock_identity *const held = lock_innermost();
     irq_state_t before;
 
     __asm__ volatile("mrs %0, daif" : "=r"(before));
@@ -39,6 +41,7 @@ bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_re
     bool raised = fault_run(&context, touch, argument);
     waiting = context.outer;
     if (raised) {
+        lock_rewind(held);
         irq_restore(before); /* touch may have masked them */
         *fault = context.record;
     }

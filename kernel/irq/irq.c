@@ -6,6 +6,7 @@
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/irq/gic_private.h"
+#include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 
@@ -25,6 +26,9 @@ static struct {
     uint64_t spurious;
     struct irq_slot slots[GIC_INTID_MASK + 1]; /* those that are no interrupts stay empty */
 } irq;
+
+/* Over attaching and detaching. A dispatch reads one slot, whose line is off while it changes. */
+static struct lock irq_lock = LOCK_INITIAL("interrupt handlers", LOCK_RANK_IRQ);
 
 void irq_init(void)
 {
@@ -53,7 +57,7 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
         return KERN_INVALID_ARGUMENT;
     }
 
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take(&irq_lock);
 
     if (irq.slots[intid].handler != NULL) {
         result = KERN_NO_SPACE;
@@ -61,7 +65,7 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
         irq.slots[intid] = (struct irq_slot){handler, context};
         irq.controller->enable(intid);
     }
-    irq_restore(state);
+    lock_release(&irq_lock, state);
     return result;
 }
 
@@ -73,7 +77,7 @@ kern_return_t irq_unregister(unsigned intid)
         return KERN_INVALID_ARGUMENT;
     }
 
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take(&irq_lock);
 
     if (irq.slots[intid].handler != NULL) {
         irq.controller->disable(intid);
@@ -82,7 +86,7 @@ kern_return_t irq_unregister(unsigned intid)
     } else {
         result = KERN_INVALID_ARGUMENT;
     }
-    irq_restore(state);
+    lock_release(&irq_lock, state);
     return result;
 }
 

@@ -6,6 +6,7 @@
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/irq.h"
+#include "kernel/lock.h"
 #include "kernel/startup.h"
 
 #define NANOSECONDS 1000000000UL /* a second */
@@ -17,6 +18,8 @@
 
 /* Index of the virtual timer in the interrupts of an arm,armv8-timer node. */
 #define TIMER_NODE_VIRTUAL 2
+
+static struct lock timer_lock = LOCK_INITIAL("timers", LOCK_RANK_TIMER);
 
 static struct timer *first; /* sorted by deadline; equal deadlines in order of their start */
 static uint64_t frequency;  /* Hz */
@@ -72,13 +75,17 @@ static void timer_interrupt(void *context)
     const uint64_t now = ticks_now();
 
     (void)context;
+    lock_take_masked(&timer_lock);
     while (first != NULL && first->deadline <= now) {
         struct timer *const timer = first;
 
         first = timer->next;
+        lock_release_masked(&timer_lock); /* the callback may start and cancel timers */
         timer->callback(timer->context);
+        lock_take_masked(&timer_lock);
     }
     program();
+    lock_release_masked(&timer_lock);
 }
 
 /* Take it out of the list; false if it is not in there. Its own fields are not trusted for that. */
@@ -96,7 +103,7 @@ static bool unlink_timer(struct timer *timer)
 void timer_start(struct timer *timer, uint64_t nanoseconds)
 {
     struct timer **link = &first;
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take(&timer_lock);
 
     unlink_timer(timer);
     timer->deadline = deadline_after(nanoseconds);
@@ -106,18 +113,18 @@ void timer_start(struct timer *timer, uint64_t nanoseconds)
     timer->next = *link;
     *link = timer;
     program();
-    irq_restore(state);
+    lock_release(&timer_lock, state);
 }
 
 bool timer_cancel(struct timer *timer)
 {
-    const irq_state_t state = irq_mask();
+    const lock_state_t state = lock_take(&timer_lock);
     const bool pending = unlink_timer(timer);
 
     if (pending) {
         program();
     }
-    irq_restore(state);
+    lock_release(&timer_lock, state);
     return pending;
 }
 

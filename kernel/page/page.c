@@ -28,7 +28,10 @@ void page_set_reclaim(page_reclaim_t *function)
     reclaim = function;
 }
 
-/* True if it freed anything. Not from handlers: they may have interrupted its owner. */
+/*
+ * True if it freed anything. Not from handlers: they may have interrupted its owner. Not
+ * under page_lock: it gives pages back.
+ */
 static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
 {
     page_reclaim_t *function = reclaim;
@@ -40,24 +43,7 @@ static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
     reclaim = NULL;
     freed = function((fit->bytes + PAGE_MASK) >> PAGE_SHIFT);
     reclaim = function;
-    page_cache_drain(0);
     return freed != 0;
-}
-
-/* Off the free lists; drains the cache and takes volatile memory if that is what it takes. */
-static bool take(const struct page_fit *fit, enum page_owner owner, uint64_t *index)
-{
-    if (page_buddy_take(fit, index)) {
-        return true;
-    }
-    page_cache_drain(0);
-    do {
-        if (page_buddy_take(fit, index)) {
-            return true;
-        }
-    } while (reclaim_for(fit, owner));
-    page_pool.failures++;
-    return false;
 }
 
 static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner)
@@ -72,6 +58,27 @@ static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner
     }
 }
 
+/* Off the free lists, which get the cache's pages too if that is what it takes. */
+static bool take(const struct page_fit *fit, const struct page_request *request, uint64_t *index)
+{
+    const lock_state_t state = lock_take(&page_lock);
+    bool found;
+
+    page_account();
+    found = page_buddy_take(fit, index);
+    if (!found) {
+        page_cache_drain(0);
+        found = page_buddy_take(fit, index);
+    }
+    if (found) {
+        page_buddy_put(*index + request->count, ((uint64_t)1 << fit->order) - request->count);
+        mark_allocated(*index, request->count, request->owner);
+        page_account();
+    }
+    lock_release(&page_lock, state);
+    return found;
+}
+
 /* A run with constraints that have been checked. */
 static kern_return_t alloc_run(const struct page_request *request, paddr_t *first)
 {
@@ -81,9 +88,7 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
                            .bytes = request->count * PAGE_SIZE,
                            .alignment = request->alignment ? request->alignment : PAGE_SIZE,
                            .highest = request->highest ? request->highest : UINT64_MAX};
-    irq_state_t irq;
     uint64_t index;
-    bool found;
 
     if (fit.alignment > PAGE_SIZE) {
         align = (unsigned)__builtin_ctzll(fit.alignment) - PAGE_SHIFT;
@@ -91,17 +96,11 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     if (align > fit.order) {
         fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
     }
-    irq = irq_mask();
-    page_account();
-    found = take(&fit, request->owner, &index);
-    if (found) {
-        page_buddy_put(index + request->count, ((uint64_t)1 << fit.order) - request->count);
-        mark_allocated(index, request->count, request->owner);
-        page_account();
-    }
-    irq_restore(irq);
-    if (!found) {
-        return KERN_RESOURCE_SHORTAGE;
+    while (!take(&fit, request, &index)) {
+        if (!reclaim_for(&fit, request->owner)) {
+            page_pool.failures++;
+            return KERN_RESOURCE_SHORTAGE;
+        }
     }
     *first = page_address(page_record(index));
     if (request->zero) {
@@ -127,18 +126,18 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
 static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, paddr_t *block)
 {
     struct page *page = NULL;
-    irq_state_t irq;
+    lock_state_t state;
 
     if (order > PAGE_ORDER_MAX || !owner_is_valid(owner)) {
         return KERN_INVALID_ARGUMENT;
     }
     if (order == 0) {
-        irq = irq_mask();
+        state = lock_take(&page_lock);
         page = page_cache_pop();
         if (page != NULL) {
             page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
         }
-        irq_restore(irq);
+        lock_release(&page_lock, state);
     }
     if (page == NULL) {
         return alloc_run(&(struct page_request){.count = (size_t)1 << order, .owner = owner},
@@ -151,7 +150,7 @@ static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, padd
 kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
 {
     struct page *page;
-    irq_state_t irq;
+    lock_state_t state;
     uintptr_t popped;
 
     if (order != 0 || !owner_is_valid(owner)) {
@@ -160,7 +159,7 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
     if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
         return KERN_RESOURCE_SHORTAGE;
     }
-    irq = irq_mask();
+    state = lock_take(&page_lock);
     popped = *page_pool.top;
     if ((popped & PAGE_CACHE_MARK) != 0) {
         goto slow_unmask;
@@ -169,11 +168,11 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
     page = (struct page *)popped;
     page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
     *block = page_address(page);
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return KERN_SUCCESS;
 
 slow_unmask:
-    irq_restore(irq);
+    lock_release(&page_lock, state);
 slow:
     return alloc_slow(order, owner, block);
 }
@@ -210,7 +209,7 @@ static kern_return_t check_free(paddr_t block, uint64_t count)
 
 static kern_return_t free_run(paddr_t first, uint64_t count)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     kern_return_t status = check_free(first, count);
     struct page *page = page_lookup(first);
 
@@ -225,7 +224,7 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
             page_buddy_put(page_index(page), count);
         }
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return status;
 }
 
@@ -245,13 +244,13 @@ static COLD kern_return_t free_block(paddr_t block, unsigned order)
 kern_return_t page_free(paddr_t block, unsigned order)
 {
     struct page *page;
-    irq_state_t irq;
+    lock_state_t state;
     uintptr_t *top;
 
     if ((uint32_t)block.value << (32 - PAGE_SHIFT) | order) { /* misaligned, or not one page */
         return free_block(block, order);
     }
-    irq = irq_mask();
+    state = lock_take(&page_lock);
     if (!page_is_ready(block, page_pool.short_free_sections)) {
         goto slow;
     }
@@ -263,10 +262,10 @@ kern_return_t page_free(paddr_t block, unsigned order)
     page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
     *top = (uintptr_t)page;
     page_pool.top = top;
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return KERN_SUCCESS;
 
 slow:
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return free_block(block, order);
 }

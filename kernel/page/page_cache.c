@@ -4,6 +4,8 @@
 
 #define REFILL_ORDER 4 /* single pages taken from the free lists at once: 2^4 */
 
+struct lock page_lock = LOCK_INITIAL("pages", LOCK_RANK_PAGE);
+
 /* Usable before page_init: there is no memory then. */
 struct page_pool page_pool = {
     .top = page_pool.cache, .low = page_pool.cache, .cache = {PAGE_CACHE_MARK}};

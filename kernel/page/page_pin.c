@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pins, one by one and by the list. */
-#include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/page/page_private.h"
 
-#define BATCH 64 /* pages of a list that are handled while interrupts are masked */
+#define BATCH 64 /* pages of a list that are handled while the lock is held */
 
-/* The record of a page that may be pinned, or NULL. Call with interrupts masked. */
+/* The record of a page that may be pinned, or NULL. Call with page_lock held. */
 static struct page *pinnable(paddr_t address)
 {
     uint64_t section = address.value >> SECTION_SHIFT;
@@ -23,7 +22,7 @@ static struct page *pinnable(paddr_t address)
     return page;
 }
 
-/* Call with interrupts masked. */
+/* Call with page_lock held. */
 static inline kern_return_t pin(paddr_t address)
 {
     struct page *page = pinnable(address);
@@ -59,19 +58,19 @@ static inline kern_return_t unpin(paddr_t address)
 
 kern_return_t page_pin(paddr_t address)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     kern_return_t status = pin(address);
 
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return status;
 }
 
 kern_return_t page_unpin(paddr_t address)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     kern_return_t status = unpin(address);
 
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return status;
 }
 
@@ -91,7 +90,7 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
 
     while (done < count && status == KERN_SUCCESS) {
         uint64_t stop = count - done < BATCH ? count : done + BATCH;
-        irq_state_t irq = irq_mask();
+        lock_state_t state = lock_take(&page_lock);
 
         while (done < stop) {
             status = pin(pages[done]);
@@ -101,7 +100,7 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
             status = KERN_SUCCESS;
             done++;
         }
-        irq_restore(irq);
+        lock_release(&page_lock, state);
     }
     if (status != KERN_SUCCESS) {
         page_unpin_list(pages, done);
@@ -113,12 +112,12 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
 {
     for (uint64_t done = 0; done < count;) {
         uint64_t stop = count - done < BATCH ? count : done + BATCH;
-        irq_state_t irq = irq_mask();
+        lock_state_t state = lock_take(&page_lock);
 
         for (; done < stop; done++) {
             unpin(pages[done]);
         }
-        irq_restore(irq);
+        lock_release(&page_lock, state);
     }
 }
 

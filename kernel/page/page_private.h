@@ -13,6 +13,7 @@
 #ifndef KERNEL_PAGE_PRIVATE_H
 #define KERNEL_PAGE_PRIVATE_H
 
+#include "kernel/lock.h"
 #include "kernel/page.h"
 
 #define SECTION_ORDER 10 /* 2^10 pages, 4 MiB */
@@ -110,6 +111,12 @@ struct page_pool {
 
 extern struct page_pool page_pool;
 
+/*
+ * Over the pool, the records and the free lists. Public functions take it; what only
+ * reads one word of a record does not.
+ */
+extern struct lock page_lock;
+
 static inline bool page_cache_full(const uintptr_t *top)
 {
     return (uintptr_t)(top + 1) % sizeof(page_pool.cache) == 0;
@@ -148,7 +155,7 @@ static inline struct page *page_lookup(paddr_t address)
                : NULL;
 }
 
-/* page_buddy.c: free lists. Call with interrupts masked. */
+/* page_buddy.c: free lists. Call with page_lock held. */
 
 void page_section_ready(uint64_t section); /* write its records; it must be on no free list */
 
@@ -174,7 +181,7 @@ void page_cache_drain(unsigned keep); /* give pages back until `keep` are left *
 void page_cache_reset(void);          /* empty, without giving anything back */
 void page_account(void);              /* bring high_water up to date; before and after changes */
 
-/* page_share.c: call with interrupts masked. */
+/* page_share.c: call with page_lock held. */
 
 bool page_share_drop(struct page *page); /* one owner less; false: there is only one */
 void page_unpinned(struct page *page);   /* its last pin has gone */

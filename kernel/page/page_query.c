@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the allocator tells of its pages. */
-#include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/page/page_private.h"
 
@@ -38,19 +37,19 @@ enum page_owner page_get_owner(paddr_t address)
 static void count_owners(uint64_t section, uint64_t *owned)
 {
     const struct page *records = page_record(section * SECTION_PAGES);
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
 
     for (uint64_t i = 0; i < SECTION_PAGES; i++) {
         if (records[i].state == RECORD_ALLOCATED || records[i].state == RECORD_BLOCK) {
             owned[records[i].owner]++;
         }
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
 }
 
 void page_get_stats(struct page_stats *stats)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
 
     page_account();
     page_cache_drain(0);
@@ -64,7 +63,7 @@ void page_get_stats(struct page_stats *stats)
         .pins = page_pool.pins,
     };
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     for (uint64_t section = 0; section < page_pool.section_count; section++) {
         if (page_pool.sections[section] == SECTION_READY) {
             count_owners(section, stats->owned);

@@ -3,7 +3,6 @@
  * Single pages with several owners, and pages given back while pinned. Both are
  * flags in the record, so that they send page_free the slow way.
  */
-#include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/page/page_private.h"
 
@@ -15,7 +14,7 @@ static bool is_single(const struct page *page)
 
 kern_return_t page_share(paddr_t address)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     struct page *page = page_lookup(address);
     kern_return_t status = KERN_SUCCESS;
 
@@ -29,7 +28,7 @@ kern_return_t page_share(paddr_t address)
     } else {
         page->count++;
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return status;
 }
 
@@ -107,26 +106,26 @@ static size_t run_size(const struct page *page)
 
 kern_return_t page_split_run(paddr_t first, size_t count)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     struct page *page = page_lookup(first);
     bool whole = count != 0 && run_size(page) == count && !any_pinned(page, count);
 
     if (whole && count != 1) {
         split_run(page, count);
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return whole ? KERN_SUCCESS : KERN_INVALID_ARGUMENT;
 }
 
 kern_return_t page_release_run(paddr_t first, size_t count)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     struct page *page = page_lookup(first);
     bool pinned = count != 0 && run_size(page) == count && any_pinned(page, count);
 
     if (pinned) {
         release_pinned(page, count);
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return pinned ? KERN_SUCCESS : page_free_run(first, count);
 }

@@ -11,6 +11,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/exception.h"
 #include "kernel/exit.h"
+#include "kernel/lock.h"
 #include "kernel/mmu.h"
 #include "kernel/panic.h"
 #include "kernel/types.h"
@@ -118,6 +119,40 @@ static void panic_abort(void)
     abort();
 }
 
+static void panic_lock_order(void)
+{
+    static struct lock outer = LOCK_INITIAL("the outer test", LOCK_RANK_VALUE);
+    static struct lock inner = LOCK_INITIAL("the inner test", LOCK_RANK_PAGE);
+    const lock_state_t before = lock_take(&inner);
+
+    lock_release(&outer, lock_take(&outer));
+    lock_release(&inner, before);
+}
+
+static void panic_lock_twice(void)
+{
+    static struct lock lock = LOCK_INITIAL("the test", LOCK_RANK_VALUE);
+    const lock_state_t before = lock_take(&lock);
+
+    lock_release(&lock, lock_take(&lock));
+    lock_release(&lock, before);
+}
+
+static void panic_lock_free(void)
+{
+    static struct lock lock = LOCK_INITIAL("the test", LOCK_RANK_VALUE);
+
+    lock_release(&lock, 0);
+}
+
+static void panic_mutex(void)
+{
+    static struct mutex mutex = LOCK_INITIAL("the test", LOCK_RANK_OBJECT);
+
+    mutex_take(&mutex);
+    mutex_take(&mutex);
+}
+
 /* What ends the image may not need the tree: it is overwritten with what panics most. */
 static void panic_without_a_tree(void)
 {
@@ -142,6 +177,8 @@ static const struct {
     {"abort", panic_abort},       {"sp", panic_sp},
     {"sp0", panic_sp0},           {"handler", panic_in_handler},
     {"panic", panic_in_panic},    {"tree", panic_without_a_tree},
+    {"order", panic_lock_order},  {"twice", panic_lock_twice},
+    {"free", panic_lock_free},    {"mutex", panic_mutex},
 };
 
 int main(void)

@@ -484,7 +484,7 @@ static void thread_safe_objects_lock_and_unlock(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
-    assert_false(memory->prepareLock.held);
+    assert_int_equal(memory->prepareLock.mutex.depth, 0);
     OSObject_release(memory);
 }
 

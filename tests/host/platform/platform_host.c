@@ -486,28 +486,6 @@ void platform_cache_clean_invalidate(volatile const void *address, uint64_t leng
     host_flushed += length;
 }
 
-void platform_lock(struct platform_lock *lock)
-{
-    require(!lock->held, "lock taken twice");
-    lock->held = true;
-}
-
-void platform_unlock(struct platform_lock *lock)
-{
-    require(lock->held, "lock not held");
-    lock->held = false;
-}
-
-platform_irq_state platform_irq_mask(void)
-{
-    return 0;
-}
-
-void platform_irq_restore(platform_irq_state before)
-{
-    (void)before;
-}
-
 bool host_in_interrupt;
 
 bool platform_in_interrupt(void)

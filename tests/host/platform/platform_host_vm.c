@@ -12,16 +12,6 @@ task_t current_task(void)
     return kernel_task;
 }
 
-void platform_recursive_lock(struct platform_recursive_lock *lock)
-{
-    lock->depth++;
-}
-
-void platform_recursive_unlock(struct platform_recursive_lock *lock)
-{
-    lock->depth--;
-}
-
 bool platform_is_writable(paddr_t start, uint64_t length)
 {
     (void)start, (void)length;

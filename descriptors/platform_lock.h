@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The platform's locks: the one header of the seam that a platform writes itself, so
+ * that its own locks need no wrapping and cost what they cost. This one is for the
+ * kernel next door (and its host builds); an embedding elsewhere puts a header of this
+ * name in front on the include path, with the same seven functions and two macros.
+ *
+ * The classes take them in this order: one object's platform_lock (a composite's
+ * before its parts'), the platform_recursive_lock, then a platform_short_lock.
+ */
+#ifndef DESCRIPTORS_PLATFORM_LOCK_H
+#define DESCRIPTORS_PLATFORM_LOCK_H
+
+#include "kernel/lock.h"
+
+/*
+ * A lock of thread context, held across a preparation. Zeroed is free. Taking it
+ * again while it is held is a bug of the classes and fatal.
+ */
+struct platform_lock {
+    struct mutex mutex;
+};
+
+static inline void platform_lock(struct platform_lock *lock)
+{
+    mutex_take(&lock->mutex);
+}
+
+static inline void platform_unlock(struct platform_lock *lock)
+{
+    mutex_release(&lock->mutex);
+}
+
+/* The same, but whoever holds it may take it again. */
+struct platform_recursive_lock {
+    struct mutex mutex;
+};
+
+#define PLATFORM_RECURSIVE_LOCK(name)                                                              \
+    {                                                                                              \
+        LOCK_INITIAL(name, LOCK_RANK_MAPPING)                                                      \
+    }
+
+static inline void platform_recursive_lock(struct platform_recursive_lock *lock)
+{
+    mutex_take_again(&lock->mutex);
+}
+
+static inline void platform_recursive_unlock(struct platform_recursive_lock *lock)
+{
+    mutex_release_again(&lock->mutex);
+}
+
+/*
+ * A lock for a few instructions, under which nothing but the heap is called: it keeps
+ * interrupt handlers out as well. Any context.
+ */
+struct platform_short_lock {
+    struct lock lock;
+};
+
+#define PLATFORM_SHORT_LOCK(name)                                                                  \
+    {                                                                                              \
+        LOCK_INITIAL(name, LOCK_RANK_VALUE)                                                        \
+    }
+
+typedef lock_state_t platform_short_state;
+
+static inline platform_short_state platform_short_lock(struct platform_short_lock *lock)
+{
+    return lock_take(&lock->lock);
+}
+
+static inline void platform_short_unlock(struct platform_short_lock *lock,
+                                         platform_short_state before)
+{
+    lock_release(&lock->lock, before);
+}
+
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exclusion. A lock is an object beside what it guards, taken at the public door of
+ * that and nowhere deeper; code that must find it held says so in its comment.
+ *
+ * A struct lock keeps other CPUs and interrupt handlers out, for a few hundred
+ * instructions. There is one CPU, so it is the mask of interrupts and costs what that
+ * costs: lock_take is irq_mask. Any context; whoever holds it must not sleep, call
+ * back, or touch memory that may be absent.
+ *
+ * A struct mutex keeps other threads out for as long as a preparation takes, page
+ * faults and all. Thread context only. There are no threads yet, so all that can be
+ * wrong is to take one twice, or in a handler that interrupted its owner.
+ *
+ * Order: a lock may be taken only while all that are held stand before it in
+ * enum lock_rank. Debug builds check that, and end the image with the names of both.
+ */
+#ifndef KERNEL_LOCK_H
+#define KERNEL_LOCK_H
+
+#include "kernel/irq.h"
+
+/* Outermost first. Locks of one rank are never taken together, but where it says so. */
+enum lock_rank {
+    /* Mutexes. */
+    LOCK_RANK_OBJECT,  /* slow work of one object; together: the owner's before the owned one's */
+    LOCK_RANK_MAPPING, /* all mappings of all descriptors */
+
+    /* Locks. */
+    LOCK_RANK_DEVICE, /* a driver's device and its rings; together: in the order of completions */
+    LOCK_RANK_VALUE,  /* a pointer, a list or a tree; only the heap is called under it */
+    LOCK_RANK_TIMER,  /* the deadlines */
+    LOCK_RANK_IRQ,    /* the interrupt handlers */
+    LOCK_RANK_PAGE,   /* the page allocator: everybody may need a page */
+};
+
+/* What both kinds are known by. Zeroed: of the first rank, without a name. */
+struct lock_identity {
+    const char *name;
+    enum lock_rank rank;
+#ifdef DEBUG
+    unsigned depth;              /* times held */
+    struct lock_identity *outer; /* taken before it and still held */
+#endif
+};
+
+#define LOCK_INITIAL(called, ranked)                                                               \
+    {                                                                                              \
+        .identity = {.name = (called), .rank = (ranked) }                                          \
+    }
+
+/* Debug builds only. Take: panics when it breaks the order, or is held and may not be again. */
+#ifdef DEBUG
+void lock_order_take(struct lock_identity *identity, bool again);
+void lock_order_release(struct lock_identity *identity);
+#else
+static inline void lock_order_take(struct lock_identity *identity, bool again)
+{
+    (void)identity;
+    (void)again;
+}
+static inline void lock_order_release(struct lock_identity *identity)
+{
+    (void)identity;
+}
+#endif
+
+struct lock {
+    struct lock_identity identity;
+};
+
+typedef irq_state_t lock_state_t;
+
+/* Take, and what lock_release must be given. Taking a lock that is held is fatal. */
+static inline lock_state_t lock_take(struct lock *lock)
+{
+    const lock_state_t before = irq_mask();
+
+    lock_order_take(&lock->identity, false);
+    return before;
+}
+
+static inline void lock_release(struct lock *lock, lock_state_t before)
+{
+    lock_order_release(&lock->identity);
+    irq_restore(before);
+}
+
+/* The same for a lock whose holder may take it again: by a callback made under it. */
+static inline lock_state_t lock_take_again(struct lock *lock)
+{
+    const lock_state_t before = irq_mask();
+
+    lock_order_take(&lock->identity, true);
+    return before;
+}
+
+/* The same where interrupts are masked already, in a handler: it costs nothing today. */
+static inline void lock_take_masked(struct lock *lock)
+{
+    lock_order_take(&lock->identity, false);
+}
+
+static inline void lock_release_masked(struct lock *lock)
+{
+    lock_order_release(&lock->identity);
+}
+
+struct mutex {
+    struct lock_identity identity;
+    unsigned depth; /* of a recursive one; 0 or 1 of another */
+};
+
+/* Fatal, in every build: it is held already, or is not. */
+void mutex_take(struct mutex *mutex);
+void mutex_release(struct mutex *mutex);
+
+/* The same, but whoever holds it may take it again. Fatal in an interrupt handler. */
+void mutex_take_again(struct mutex *mutex);
+void mutex_release_again(struct mutex *mutex);
+
+/*
+ * For fault_expect, which abandons whatever the faulting code had taken: the innermost
+ * lock held, and letting go of those taken since then. Nothing in release builds.
+ */
+#ifdef DEBUG
+struct lock_identity *lock_innermost(void);
+void lock_rewind(struct lock_identity *innermost);
+#else
+static inline struct lock_identity *lock_innermost(void)
+{
+    return NULL;
+}
+static inline void lock_rewind(struct lock_identity *innermost)
+{
+    (void)innermost;
+}
+#endif
+
+#endif
