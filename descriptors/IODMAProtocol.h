@@ -22,11 +22,15 @@ typedef IOOptionBits DMACommandOps; /* top byte: operation; the rest: its parame
 #define kIOMDDMAUnmap                 0x06000000u /* give it back */
 #define kIOMDDMACommandOperationMask  0xFF000000u
 
+/* Options of a mapping's specification: wishes, which a mapper need not be able to fulfil. */
+#define kIOMapperUncached  0x1u /* accesses through it do not allocate in caches */
+#define kIOMapperTransient 0x2u /* it will not last */
+
 /* What a device asks of an I/O mapping. */
 typedef struct {
     uint64_t alignment; /* of the I/O address; a power of two, 0: none */
     IOService *device;
-    uint32_t options;
+    uint32_t options;       /* kIOMapper... */
     uint8_t numAddressBits; /* 0: no limit */
     uint8_t resvA[3];
     uint32_t resvB[4];

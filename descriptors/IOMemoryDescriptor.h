@@ -45,17 +45,18 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 #define kIODirectionCompleteWithDataValid 0x80u /* the device has filled the memory */
 
 /* Creation options and state bits, as getFlags shows them. */
-#define kIOMemoryDirectionMask  0x00000007u /* bit 2: PrepareToPhys32 in every prepare */
-#define kIOMemoryAutoPrepare    0x00000008u /* prepared from creation to free */
-#define kIOMemoryTypeVirtual    0x00000010u /* ranges are virtual in a task */
-#define kIOMemoryTypeVirtual64  kIOMemoryTypeVirtual
-#define kIOMemoryTypePhysical   0x00000020u /* ranges are physical */
-#define kIOMemoryTypePhysical64 kIOMemoryTypePhysical
-#define kIOMemoryTypeUPL        0x00000030u /* refused: kIOReturnUnsupported */
-#define kIOMemoryTypeUIO        0x00000050u /* refused: kIOReturnUnsupported */
-#define kIOMemoryTypeMask       0x000000F0u
-#define kIOMemoryAsReference    0x00000100u /* the caller's range array is used in place */
-#define kIOMemoryBufferPageable 0x00000400u /* the memory of a pageable buffer */
+#define kIOMemoryDirectionMask    0x00000007u /* bit 2: PrepareToPhys32 in every prepare */
+#define kIOMemoryAutoPrepare      0x00000008u /* prepared from creation to free */
+#define kIOMemoryTypeVirtual      0x00000010u /* ranges are virtual in a task */
+#define kIOMemoryTypeVirtual64    kIOMemoryTypeVirtual
+#define kIOMemoryTypePhysical     0x00000020u /* ranges are physical */
+#define kIOMemoryTypePhysical64   kIOMemoryTypePhysical
+#define kIOMemoryTypePersistentMD 0x00000040u /* withPersistentMemoryDescriptor's own: refused */
+#define kIOMemoryTypeUPL          0x00000030u /* refused: kIOReturnUnsupported */
+#define kIOMemoryTypeUIO          0x00000050u /* refused: kIOReturnUnsupported */
+#define kIOMemoryTypeMask         0x000000F0u
+#define kIOMemoryAsReference      0x00000100u /* the caller's range array is used in place */
+#define kIOMemoryBufferPageable   0x00000400u /* the memory of a pageable buffer */
 #define kIOMemoryMapperNone                                                                        \
     0x00000800u /* never translated; also an option of getPhysicalSegment                          \
                  */
@@ -85,17 +86,17 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 #define kIOPostedReordered         8u /* these two in mappings only */
 #define kIOPostedCombinedReordered 9u
 
-#define kIOMapCacheShift         8
-#define kIOMapCacheMask          0x00000F00u
-#define kIOMapDefaultCache       (kIODefaultCache << kIOMapCacheShift)
-#define kIOMapInhibitCache       (kIOInhibitCache << kIOMapCacheShift)
-#define kIOMapWriteThruCache     (kIOWriteThruCache << kIOMapCacheShift)
-#define kIOMapCopybackCache      (kIOCopybackCache << kIOMapCacheShift)
-#define kIOMapWriteCombineCache  (kIOWriteCombineCache << kIOMapCacheShift)
-#define kIOMapCopybackInnerCache (kIOCopybackInnerCache << kIOMapCacheShift)
-#define kIOMapPostedWrite        (kIOPostedWrite << kIOMapCacheShift)
-#define kIOMapRealTimeCache      (kIORealTimeCache << kIOMapCacheShift)
-
+/* A cache mode among the options of a mapping. */
+#define kIOMapCacheShift              8
+#define kIOMapCacheMask               0x00000F00u
+#define kIOMapDefaultCache            (kIODefaultCache << kIOMapCacheShift)
+#define kIOMapInhibitCache            (kIOInhibitCache << kIOMapCacheShift)
+#define kIOMapWriteThruCache          (kIOWriteThruCache << kIOMapCacheShift)
+#define kIOMapCopybackCache           (kIOCopybackCache << kIOMapCacheShift)
+#define kIOMapWriteCombineCache       (kIOWriteCombineCache << kIOMapCacheShift)
+#define kIOMapCopybackInnerCache      (kIOCopybackInnerCache << kIOMapCacheShift)
+#define kIOMapPostedWrite             (kIOPostedWrite << kIOMapCacheShift)
+#define kIOMapRealTimeCache           (kIORealTimeCache << kIOMapCacheShift)
 #define kIOMapPostedReordered         (kIOPostedReordered << kIOMapCacheShift)
 #define kIOMapPostedCombinedReordered (kIOPostedCombinedReordered << kIOMapCacheShift)
 
@@ -159,6 +160,7 @@ extern const OSMetaClass IOMemoryDescriptor_metaClass;
 #define kIOPreparationIDUnsupported    1ull
 #define kIOPreparationIDAlwaysPrepared 2ull
 
+/* The ID of no descriptor. */
 #define kIODescriptorIDInvalid 0ull
 
 /* Accounting tags reported where none was set. */

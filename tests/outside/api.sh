@@ -1,12 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Every symbol of tests/outside/api-symbols.tsv is declared in a public header of
-# descriptors/, under a comment, and defined in the library. Its lines are
-# SYMBOL, KIND, SUBJECT and, while a symbol is still to be built, "pending";
-# one that is marked so and yet there is an error, so that the marks go.
+# Every name of the documented classes is a line of tests/outside/api-symbols.tsv. It is
+# declared in a public header of descriptors/, under a comment, and defined in the
+# library; a constant has the value that the line gives. The columns:
 #
-# KIND: function and object (in the library), inline, macro and type (declared only).
+#   SYMBOL  KIND  SUBJECT  VALUE  pending:ROOM
+#
+# KIND: function and object (in the library), inline, macro and type (declared only),
+# constant (a macro or an enumerator of that VALUE; "-" for all others). pending: the
+# room of descriptors/ that is still to bring it; a line that says so of a name that is
+# there is an error, so that the marks go. tests/outside/api-absent.tsv has the documented
+# names that are none here: NAME, REASON.
 # NEEDS: gcc-debug/libdmakit.a
 . tests/outside/tap.bash
 
@@ -34,6 +39,16 @@ declarations()
             rest = substr(rest, RSTART + RLENGTH)
         }
         gsub(/#define[^\n]*(\\\n[^\n]*)*/, "", text)
+        rest = text
+        while (match(rest, /enum[^{;]*\{[^}]*\}/)) {
+            count = split(substr(rest, RSTART, RLENGTH), words, /[{,]/)
+            for (i = 2; i <= count; i++) {
+                if (match(words[i], /[A-Za-z_][A-Za-z_0-9]*/)) {
+                    print "enumerator", substr(words[i], RSTART, RLENGTH)
+                }
+            }
+            rest = substr(rest, index(rest, "}") + 1)
+        }
         while (gsub(/\{[^{}]*\}/, "", text)) { }
         kind = text ~ /static inline/ ? "inline" : "function"
         rest = text
@@ -67,10 +82,32 @@ while read -r symbol; do
     defined[$symbol]=1
 done < <("${NM:-nm}" "$library" | awk 'NF == 3 && $2 ~ /[TRDBVW]/ { print $3 }')
 
-# there KIND SYMBOL: it is declared, and defined where its kind can be.
+for symbol in "${!declared[@]}"; do # a constant is either of the two
+    [[ $symbol != @(macro|enumerator)\ * ]] || declared[constant ${symbol#* }]=1
+done
+
+# The values, judged by the compiler: names whose assertion fails, or that are no constant.
+table=tests/outside/api-symbols.tsv
+{
+    printf '#include "%s"\n' "${headers[@]}"
+    awk -F'\t' '$2 == "constant" && $5 == "" {
+        printf "_Static_assert((uint64_t)(%s) == %s || (uint32_t)(%s) == (uint64_t)%s, \"value of %s:\");\n",
+               $1, $4, $1, $4, $1
+    }' "$table"
+} >"$work/values.c"
+declare -A wrong
+while read -r symbol; do
+    wrong[$symbol]=1
+done < <("${HOST_CC:-gcc}" -w -fmax-errors=0 -fsyntax-only -I. "$work/values.c" 2>&1 |
+    tee "$work/values.log" | sed -nE 's/.*static assertion failed: "value of ([^:]*):.*/\1/p')
+! grep -q 'error:' "$work/values.log" || grep -q 'static assertion failed' "$work/values.log"
+compiled=$?
+
+# there KIND SYMBOL: it is declared, defined where its kind can be, and of the right value.
 there()
 {
-    [[ ${declared[$1 $2]-} ]] && [[ $1 != @(function|object) || ${defined[$2]-} ]]
+    [[ ${declared[$1 $2]-} ]] && [[ $1 != @(function|object) || ${defined[$2]-} ]] &&
+        [[ ! ${wrong[$2]-} ]]
 }
 
 # The state of a symbol on $out, for a check that fails.
@@ -79,17 +116,37 @@ state()
     {
         [[ ${declared[$1 $2]-} ]] || echo "not declared under a comment in a public header"
         [[ $1 != @(function|object) || ${defined[$2]-} ]] || echo "not defined in $library"
+        [[ ! ${wrong[$2]-} ]] || echo "its value is not $3"
     } >"$out"
 }
 
-pending=0
-while IFS=$'\t' read -r symbol kind subject mark; do
-    state "$kind" "$symbol"
-    if [ "$mark" = pending ]; then
-        pending=$((pending + 1))
-        ! there "$kind" "$symbol" || check "$symbol is there: no longer pending" false
+declare -A pending
+while IFS=$'\t' read -r symbol kind subject value mark; do
+    state "$kind" "$symbol" "$value"
+    if [[ $mark == pending:* ]]; then
+        room=${mark#pending:}
+        pending[$room]=$((${pending[$room]:-0} + 1))
+        for kind in function object inline macro type constant; do
+            ! there "$kind" "$symbol" || check "$symbol is there: no longer pending" false
+        done
     else
         check "$symbol ($subject)" there "$kind" "$symbol"
     fi
-done <tests/outside/api-symbols.tsv
-echo "# $pending symbols of the classes are pending"
+done <"$table"
+for room in "${!pending[@]}"; do
+    echo "# ${pending[$room]} names are pending until descriptors/$room brings them"
+done
+
+cp "$work/values.log" "$out"
+check "the public headers compile, with every value asserted" test "$compiled" -eq 0
+awk -F'\t' 'NF < 4 || NF > 5 || (NF == 5 && $5 !~ /^pending:[a-z]+$/) ||
+    ($2 == "constant") != ($4 != "-")' "$table" >"$out"
+check "every line has its columns" test ! -s "$out"
+cut -f1 "$table" tests/outside/api-absent.tsv | sort | uniq -d >"$out"
+check "every name is listed once" test ! -s "$out"
+awk -F'\t' 'NF != 2 || $2 == ""' tests/outside/api-absent.tsv >"$out"
+check "every absent name has its reason" test ! -s "$out"
+while IFS=$'\t' read -r symbol reason; do
+    [[ ! ${declared[function $symbol]-} ]]
+    check "$symbol is none here: $reason" test $? -eq 0
+done <tests/outside/api-absent.tsv
