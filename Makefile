@@ -97,6 +97,7 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
 # the platform seam, which somebody has to implement: a test's room says who.
 HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(room)/*.c)) \
                 kernel/task/task.c kernel/inject.c kernel/lock.c \
+                $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
                 $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.

@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 
+#include "kernel/print_check.h"
 #include "kernel/types.h"
 
 struct console {
@@ -22,13 +23,20 @@ void console_write(const char *text, size_t length);
 int console_read(void); /* next byte, or -1 if none waits */
 
 /*
- * %d %i %u %x %X %p %s %c %% with width, 0, -, the lengths hh h l ll z j t, and
- * a precision for %s; anything else is printed as it stands.
+ * Formatted text: all of C11's printf but floating point, and what GCC's format check
+ * lets pass beside it (%b, %m, %2$d, the flags ' and I). %m gives errno's number. An
+ * argument of a floating type does not compile: the kernel leaves FP registers alone.
  */
 void kprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void kvprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 /* As C's snprintf: always terminated when size is not 0; returns the length it would have had. */
 int ksnprintf(char *buffer, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+int kvsnprintf(char *buffer, size_t size, const char *format, va_list arguments)
+    __attribute__((format(printf, 3, 0)));
+
+#define kprintf(...) (KPRINT_NO_FLOATS(__VA_ARGS__), kprintf(__VA_ARGS__))
+#define ksnprintf(buffer, size, ...)                                                               \
+    (KPRINT_NO_FLOATS(__VA_ARGS__), ksnprintf(buffer, size, __VA_ARGS__))
 
 #endif

@@ -41,7 +41,7 @@ _Noreturn void harness_skip(const char *reason)
     longjmp(current.leave, LEFT);
 }
 
-void harness_note(const char *format, ...)
+void(harness_note)(const char *format, ...)
 {
     va_list arguments;
 

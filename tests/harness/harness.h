@@ -30,6 +30,7 @@
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
+#include "kernel/print_check.h"
 #include "kernel/types.h"
 
 /* TEST(name) { ... }. Runs in file order, in thread context, interrupts unmasked. */
@@ -166,6 +167,7 @@ void harness_string(const char *a, const char *b, const struct harness_place *pl
 void harness_memory(const void *a, const void *b, size_t size, const struct harness_place *place);
 _Noreturn void harness_skip(const char *reason);
 void harness_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define harness_note(...) (KPRINT_NO_FLOATS(__VA_ARGS__), harness_note(__VA_ARGS__))
 void harness_keeps(const char *why);
 void harness_balance_add(struct harness_balance *balance);
 

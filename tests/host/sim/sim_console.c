@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console, panics and faults of host tests: standard error, and the end. */
+/*
+ * The console, panics and faults of host tests: standard error, and the end. The text
+ * is made by the kernel's own formatter.
+ */
 #include "tests/host/sim/sim_console.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +15,11 @@
 #include "kernel/panic.h"
 
 static char said[1024];
-static size_t length;
+static size_t used;
 
 void sim_console_forget(void)
 {
-    length = 0;
+    used = 0;
     said[0] = '\0';
 }
 
@@ -24,39 +28,25 @@ bool sim_console_said(const char *words)
     return strstr(said, words) != NULL;
 }
 
-void kvprintf(const char *format, va_list arguments)
+void console_write(const char *text, size_t length)
 {
-    char text[512];
-    size_t size = (size_t)vsnprintf(text, sizeof(text), format, arguments);
-
-    if (size >= sizeof(text)) {
-        size = sizeof(text) - 1;
-    }
-    fputs(text, stderr);
-    if (size >= sizeof(said) - length) {
+    fwrite(text, 1, length, stderr);
+    if (length >= sizeof(said) - used) {
         sim_console_forget();
     }
-    memcpy(said + length, text, size + 1);
-    length += size;
+    memcpy(said + used, text, length);
+    used += length;
+    said[used] = '\0';
 }
 
-void kprintf(const char *format, ...)
+void(panic)(const char *format, ...)
 {
     va_list arguments;
 
     va_start(arguments, format);
     kvprintf(format, arguments);
     va_end(arguments);
-}
-
-void panic(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
+    kprintf("\n");
     abort();
 }
 
