@@ -82,7 +82,9 @@ DEPS_READY := $(LIBC_READY) $(LIBFDT_READY)
 
 # What is built --------------------------------------------------------------
 
-VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)
+# TRACE=0 builds the sites of kernel/trace.h away, into folders of their own.
+TRACE ?= 1
+VARIANT := $(if $(LLVM),clang,gcc)-$(if $(DEBUG),debug,release)$(if $(filter 0,$(TRACE)),-notrace)
 B := $(O)/$(VARIANT)
 H := $(O)/host
 
@@ -96,7 +98,7 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
 # What also runs on the host, under sanitizers, room by room. The classes stand on
 # the platform seam, which somebody has to implement: a test's room says who.
 HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(room)/*.c)) \
-                kernel/task/task.c kernel/inject.c kernel/lock.c \
+                kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
                 $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c)
@@ -120,7 +122,7 @@ host: $(HOST_TESTS) ## build the host tests (sanitizers on)
 WARNINGS := -Wall -Wextra -Werror
 COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 
-TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) \
+TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),-DDMAKIT_TRACE=0) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
     -fno-stack-protector -ffile-prefix-map=$(CURDIR)=. -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
@@ -274,6 +276,7 @@ T=selection         which tests                  JUNIT=file       their report, 
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
+TRACE=0             no trace sites (kernel/trace.h)
 O=build             where to build               DEPS=build/deps  newlib and libfdt, built once
 endef
 export VARIABLES

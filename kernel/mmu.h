@@ -109,7 +109,10 @@ struct mmu_stats {
 
 void mmu_get_stats(struct mmu_stats *stats);
 
-/* Print the live tables, one line a run of equal attributes. */
-void mmu_print(struct mmu_space *space);
+/*
+ * Print the live tables, one line a run of neighbours with equal attributes, at most
+ * `lines`; then three dots say that there is more. Any context.
+ */
+void mmu_print(struct mmu_space *space, unsigned lines);
 
 #endif

@@ -3,10 +3,27 @@
 #ifndef KERNEL_PANIC_H
 #define KERNEL_PANIC_H
 
+#include "kernel/print_check.h"
 #include "kernel/types.h"
 
-/* Prints the message and a backtrace. Any context; a panic inside a panic only exits. */
+/*
+ * Prints the message and a backtrace, the trace (kernel/trace.h), what others have
+ * added, and the kernel's page tables. Any context; a panic inside a panic only exits.
+ */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+#define panic(...) (KPRINT_NO_FLOATS(__VA_ARGS__), panic(__VA_ARGS__))
+
+/*
+ * What a floor above wants to be seen after any panic, such as a ring of requests.
+ * print runs with everything masked, on whatever stack is left, and may use kprintf
+ * only; it must not wait, and must bound what it prints. The latest added is first.
+ */
+struct panic_report {
+    void (*print)(void *context);
+    void *context;
+    struct panic_report *next; /* private */
+};
+void panic_add_report(struct panic_report *report); /* for as long as the image lives */
 
 /* A state in which going on would corrupt memory: checked in every build. */
 #define KERNEL_CHECK(condition)                                                                    \

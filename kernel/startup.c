@@ -7,10 +7,12 @@
 #include "boot/boot_info.h"
 #include "boot/translation.h"
 #include "kernel/console.h"
+#include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/init.h"
 #include "kernel/mmu.h"
+#include "kernel/trace.h"
 
 _Static_assert(TRANSLATION_DIRECT_MAP == DIRECT_MAP_BASE, "the image is in the direct map");
 _Static_assert(MAIR_INDEX_NORMAL == MMU_NORMAL && MAIR_INDEX_WRITE_THROUGH == MMU_WRITE_THROUGH &&
@@ -33,6 +35,21 @@ extern _Noreturn void exit(int status) __attribute__((weak));
 
 _Noreturn void startup(void);
 
+/* As early as the tree can be read, so that what start-up does is seen too. */
+static void trace_init(void)
+{
+    char value[8];
+
+    if (!devicetree_bootarg("trace", value, sizeof(value))) {
+        return;
+    }
+    if (strcmp(value, "on") == 0) {
+        trace_start();
+    } else {
+        kprintf("trace: trace=on starts it; trace=%s means nothing\n", value);
+    }
+}
+
 static void run_initialisers(initialiser_t *const *first, initialiser_t *const *end)
 {
     for (; first < end; first++) {
@@ -53,6 +70,7 @@ _Noreturn void startup(void)
     devicetree_init(paddr(boot_info.devicetree));
     psci_init();
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
+    trace_init();
     page_init();
     task_init();
     vm_abort_init();

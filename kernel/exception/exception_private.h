@@ -23,4 +23,7 @@ bool fault_expected(struct exception_frame *frame);
 /* panic.c: mask everything; the second caller exits at once, without a word. */
 void panic_enter(void);
 
+/* panic.c: what is known besides, and the end. After panic_enter and the cause. */
+_Noreturn void panic_leave(void);
+
 #endif

@@ -2,7 +2,6 @@
 /* An unexpected exception in words. */
 #include "kernel/console.h"
 #include "kernel/exception/exception_private.h"
-#include "kernel/exit.h"
 #include "kernel/panic/backtrace.h"
 
 /* Immediates of the BRK that compilers plant where behaviour is undefined. */
@@ -159,5 +158,5 @@ _Noreturn void exception_panic(const struct exception_frame *frame, const char *
 {
     panic_enter();
     exception_print(frame, vector);
-    kernel_exit(EXIT_STATUS_PANIC);
+    panic_leave();
 }

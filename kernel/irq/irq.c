@@ -9,6 +9,7 @@
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
+#include "kernel/trace.h"
 
 #define DAIF_I 0x80u
 
@@ -99,6 +100,7 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     const unsigned intid = token & GIC_INTID_MASK;
 
     irq.spurious++;
+    trace_interrupt(intid, 0, irq.served);
     if (intid >= GIC_INTID_COUNT) {
         return;
     }
@@ -118,6 +120,7 @@ void irq_dispatch(void)
         return;
     }
     irq.served++;
+    trace_interrupt(token & GIC_INTID_MASK, (vaddr_t)slot->handler, irq.served);
     irq.in_handler = true;
     slot->handler(slot->context);
     irq.in_handler = false;

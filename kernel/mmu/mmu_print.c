@@ -40,12 +40,15 @@ static bool continues(const struct run *run, vaddr_t va, unsigned level,
            at->attributes.memory == run->attributes.memory;
 }
 
-void mmu_print(struct mmu_space *space)
+void mmu_print(struct mmu_space *space, unsigned lines)
 {
     const vaddr_t start = space->user ? 0 : DIRECT_MAP_BASE;
     struct run run = {.size = 0};
     uint64_t offset = 0; /* in the half, so that the end of the upper one is no wrap */
 
+    if (space->root.value == 0) {
+        return; /* a panic before mmu_init: table 0 would be read out of the flash */
+    }
     while (offset < MMU_USER_VA_END) {
         const vaddr_t va = start + offset;
         struct mmu_translation at;
@@ -55,6 +58,10 @@ void mmu_print(struct mmu_space *space)
         if (mmu_translate(space, va, &at)) {
             if (!continues(&run, va, path.level, &at)) {
                 print_run(&run);
+                if (run.size != 0 && --lines == 0) {
+                    kprintf("...\n");
+                    return;
+                }
                 run = (struct run){va, at.pa, 0, path.level, at.attributes};
             }
             run.size += LEVEL_SPAN(path.level);

@@ -7,6 +7,7 @@
 #include "kernel/irq.h"
 #include "kernel/page/page_arch.h"
 #include "kernel/page/page_private.h"
+#include "kernel/trace.h"
 
 /* Off the way of the fast paths. */
 #define COLD __attribute__((cold, noinline))
@@ -99,6 +100,7 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     while (!take(&fit, request, &index)) {
         if (!reclaim_for(&fit, request->owner)) {
             page_pool.failures++;
+            trace_page_failure(request->count, request->owner, fit.highest);
             return KERN_RESOURCE_SHORTAGE;
         }
     }

@@ -7,9 +7,20 @@
 #include "kernel/console.h"
 #include "kernel/exception/exception_private.h"
 #include "kernel/exit.h"
+#include "kernel/mmu.h"
 #include "kernel/panic/backtrace.h"
+#include "kernel/trace.h"
+
+#define TABLE_LINES 32 /* of the kernel's tables: enough for the image, RAM and the devices */
 
 static bool is_panicking;
+static struct panic_report *reports;
+
+void panic_add_report(struct panic_report *report)
+{
+    report->next = reports;
+    reports = report;
+}
 
 void panic_enter(void)
 {
@@ -20,7 +31,23 @@ void panic_enter(void)
     is_panicking = true;
 }
 
-_Noreturn void panic(const char *format, ...)
+/*
+ * What costs least trust first: the ring is an array; reports and tables follow
+ * pointers that may be what is broken. If they are, the fault inside this panic ends
+ * the image (panic_enter), and the cause has been said.
+ */
+_Noreturn void panic_leave(void)
+{
+    trace_print();
+    for (struct panic_report *report = reports; report != NULL; report = report->next) {
+        report->print(report->context);
+    }
+    kprintf("kernel tables:\n");
+    mmu_print(mmu_kernel, TABLE_LINES);
+    kernel_exit(EXIT_STATUS_PANIC);
+}
+
+_Noreturn void(panic)(const char *format, ...)
 {
     va_list arguments;
 
@@ -32,5 +59,5 @@ _Noreturn void panic(const char *format, ...)
     kprintf("\n");
     backtrace_print((vaddr_t)__builtin_return_address(0) - 4, 0,
                     *(vaddr_t *)__builtin_frame_address(0));
-    kernel_exit(EXIT_STATUS_PANIC);
+    panic_leave();
 }

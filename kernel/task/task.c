@@ -5,6 +5,7 @@
 #include "kernel/heap.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
+#include "kernel/trace.h"
 #include "kernel/vm_map.h"
 
 struct task {
@@ -42,6 +43,7 @@ kern_return_t task_create(struct task **out)
     }
     task->references = 1;
     user_tasks++;
+    trace_task((vaddr_t)task, true, user_tasks);
     *out = task;
     return KERN_SUCCESS;
 }
@@ -80,6 +82,7 @@ void task_terminate(struct task *task)
         task_watch_remove(watch);
         watch->died(task, watch->context);
     }
+    trace_task((vaddr_t)task, false, user_tasks);
     task->map = NULL;
     vm_map_clear(map);
     vm_map_release(map);

@@ -7,6 +7,7 @@
 #include "kernel/exception.h"
 #include "kernel/irq.h"
 #include "kernel/startup.h"
+#include "kernel/trace.h"
 #include "kernel/vm_abort.h"
 #include "kernel/vm_map.h"
 
@@ -62,6 +63,7 @@ enum user_stop user_run(struct task *task, struct user_state *state)
         }
     }
     mmu_space_activate(NULL);
+    trace_user_stop(state->context.frame.elr, stop, state->status);
     irq_restore(before);
     return stop;
 }

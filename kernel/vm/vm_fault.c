@@ -2,6 +2,7 @@
 /* Between the ranges of a map and its page tables: faults, eager filling, dropping. */
 #include "kernel/mmu.h"
 #include "kernel/page.h"
+#include "kernel/trace.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
@@ -113,7 +114,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     return status;
 }
 
-kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
+static kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned access)
 {
     struct vm_entry *entry = vm_map_entry(map, address);
 
@@ -127,6 +128,14 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
         return KERN_ABORTED;
     }
     return fill_page(entry, address & ~PAGE_MASK, access);
+}
+
+kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
+{
+    const kern_return_t status = resolve(map, address, access);
+
+    trace_fault(address, access, status);
+    return status;
 }
 
 static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_t end)

@@ -8,6 +8,7 @@
 #include "kernel/page.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
+#include "kernel/trace.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
@@ -305,6 +306,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
         return status;
     }
     free_all(replaced);
+    trace_enter(at, size, range->access);
     *address = at;
     return KERN_SUCCESS;
 }
@@ -320,6 +322,7 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
     if (status == KERN_SUCCESS) {
         free_all(vm_map_detach_all(map, start, start + size));
     }
+    trace_remove(start, size, status);
     return status;
 }
 

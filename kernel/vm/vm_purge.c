@@ -3,6 +3,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
+#include "kernel/trace.h"
 #include "kernel/vm/vm_object_private.h"
 
 /* Volatile objects, the next to be taken first. */
@@ -163,5 +164,6 @@ uint64_t vm_purge_reclaim(uint64_t pages)
             make_empty(object); /* one whose pages are all pinned has lost nothing */
         }
     }
+    trace_reclaim(pages, freed, queue != NULL);
     return freed;
 }

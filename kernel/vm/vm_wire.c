@@ -4,6 +4,7 @@
 
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
+#include "kernel/trace.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
@@ -133,24 +134,32 @@ static kern_return_t wire_entry(struct vm_map *map, vaddr_t start, uint64_t coun
     return vm_object_wire(entry->range.object, vm_entry_index(entry, start), *wired, flags, pages);
 }
 
-kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
-                          paddr_t *pages)
+static kern_return_t wire_entries(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
+                                  paddr_t *pages)
 {
-    kern_return_t status = KERN_SUCCESS;
     uint64_t wired = 0;
 
-    if (is_direct(map, start)) {
-        return wire_direct(start, count,
-                           (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ, pages);
-    }
     for (uint64_t done = 0; done < count; done += wired) {
-        status = wire_entry(map, start + (done << PAGE_SHIFT), count - done, flags, &pages[done],
-                            &wired);
+        const kern_return_t status = wire_entry(map, start + (done << PAGE_SHIFT), count - done,
+                                                flags, &pages[done], &wired);
+
         if (status != KERN_SUCCESS) {
             vm_unwire(pages, done);
             return status;
         }
     }
+    return KERN_SUCCESS;
+}
+
+kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
+                          paddr_t *pages)
+{
+    const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
+    const kern_return_t status = is_direct(map, start)
+                                     ? wire_direct(start, count, access, pages)
+                                     : wire_entries(map, start, count, flags, pages);
+
+    trace_wire(start, count, status);
     return status;
 }
 

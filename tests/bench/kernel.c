@@ -8,6 +8,7 @@
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 #include "tests/bench/bench.h"
 
 #define ROUNDS   1000
@@ -118,6 +119,27 @@ static void bench_timer(struct bench_result *result)
     result->measured = bench_calls(start_and_cancel, &timer, ROUNDS);
 }
 
+/* A site of kernel/trace.h that is off, and the same call without it. */
+static void pass_a_site(void *context)
+{
+    trace_remove((vaddr_t)context, 0, KERN_SUCCESS);
+}
+
+static void bench_trace_off(struct bench_result *result)
+{
+    result->operations = ROUNDS;
+    result->measured = bench_calls(pass_a_site, NULL, ROUNDS);
+    result->floor = bench_calls(nothing, NULL, ROUNDS);
+}
+
+static void bench_trace_on(struct bench_result *result)
+{
+    result->operations = ROUNDS;
+    trace_start();
+    result->measured = bench_calls(pass_a_site, NULL, ROUNDS);
+    trace_stop();
+}
+
 /* The heap sets itself up at its first use, which belongs to "ready". */
 static void bench_reset(struct bench_result *result)
 {
@@ -139,6 +161,8 @@ static const struct bench rows[] = {
      .run = bench_sleep},
     {.id = "vector", .name = "interrupt through the vector, empty handler", .run = bench_vector},
     {.id = "timer", .name = "timer start + cancel", .run = bench_timer},
+    {.id = "trace-off", .name = "call with a trace site, off", .run = bench_trace_off},
+    {.id = "trace-on", .name = "call with a trace site, on", .run = bench_trace_on},
 };
 
 int main(void)

@@ -10,6 +10,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/page.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_ram.h"
 #include "tests/host/sim/sim_tlb.h"
 
@@ -457,6 +458,29 @@ static void test_flushes_are_batched(void **state)
     assert_int_equal(sim_tlb_flushes(), before + 2);
 }
 
+/* One line a run of neighbours with equal attributes, and never more lines than asked for. */
+static void test_prints_its_runs(void **state)
+{
+    const struct mmu_attributes registers = {.access = MMU_READ | MMU_WRITE, .memory = MMU_DEVICE};
+    struct mmu_space *space;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MIB2, paddr(PA), MIB2 + 2 * PAGE_SIZE, rw), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 4 * MIB2, paddr(PA), PAGE_SIZE, registers), KERN_SUCCESS);
+    sim_console_forget();
+    mmu_print(space, 100);
+    assert_true(sim_console_said(
+        "0000000000200000-00000000003fffff -> 000100000000 rw-- normal, 2 MiB blocks\n"
+        "0000000000400000-0000000000401fff -> 000100200000 rw-- normal, pages\n"
+        "0000000000800000-0000000000800fff -> 000100000000 rw-- device, pages\n"));
+    sim_console_forget();
+    mmu_print(space, 1);
+    assert_true(sim_console_said("2 MiB blocks\n...\n"));
+    assert_false(sim_console_said("device"));
+    mmu_space_destroy(space);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,6 +494,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asids_are_safe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
