@@ -84,6 +84,20 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
 /* Let go of the parts; they leave the address space as it is. */
 void IOMemoryMap_dropParts(IOMemoryMap *self);
 
+/*
+ * IOMemoryMap_check.c: fatal by name ("IOMemoryMap: ...") if the borrowers of a map are
+ * not borrowers of this map, inside it. Debug builds call it where one comes, goes, or
+ * the map goes; it looks at the first IOCHECK_MOST of them.
+ */
+#ifdef DEBUG
+void IOMemoryMap_checkBorrowers(const IOMemoryMap *self);
+#else
+static inline void IOMemoryMap_checkBorrowers(const IOMemoryMap *self)
+{
+    (void)self;
+}
+#endif
+
 /* IOMemoryMap_wire.c: give back all pins of wireRange; are there any? */
 void IOMemoryMap_dropPins(IOMemoryMap *self);
 bool IOMemoryMap_hasPins(const IOMemoryMap *self);

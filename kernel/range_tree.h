@@ -63,4 +63,13 @@ void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t
 bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
                          vaddr_t *start);
 
+/*
+ * A bug's damage, ended where it is met: panics by name ("range tree: ...") if what
+ * the tree says of itself does not agree. Debug builds call the first one at the end
+ * of every insert, remove and resize: it looks at a node, its neighbours and the way
+ * down to it, O(log n). The second one looks at every node, for tests.
+ */
+void range_tree_check_node(const struct range_tree *tree, const struct range_node *node);
+void range_tree_check(const struct range_tree *tree);
+
 #endif

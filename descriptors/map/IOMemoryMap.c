@@ -127,6 +127,7 @@ IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
     }
     IOMemory_lock();
     if (self->mapped) {
+        IOMemoryMap_checkBorrowers(self->superMap != NULL ? self->superMap : self);
         if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
             status = IOMemoryDescriptor_methods(self->memory)->doUnmap(self->memory, self);
         }

@@ -54,5 +54,6 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
     request->address = self->address + (request->offset - self->offset);
     request->cache = self->cache;
     request->mapped = true;
+    IOMemoryMap_checkBorrowers(self);
     return request;
 }

@@ -32,6 +32,7 @@ void IOMemoryReference_release(struct IOMemoryReference *reference)
     if (reference == NULL) {
         return;
     }
+    IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count; i++) {
         platform_object_release(reference->entries[i].object);
     }
@@ -74,6 +75,7 @@ static IOReturn add_entry(struct IOMemoryReference *reference, struct vm_object 
         .end = start + length,
         .writable = writable,
     };
+    IOMemoryReference_checkEntry(reference, reference->count - 1);
     return kIOReturnSuccess;
 }
 
@@ -152,6 +154,7 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
     IOReturn status = copy != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
 
+    IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         const uint64_t skip = entry->offset & PAGE_MASK, length = entry->end - start;
@@ -185,6 +188,7 @@ const struct IOMemoryReferenceEntry *IOMemoryReference_find(
             low = middle + 1;
         }
     }
+    IOMemoryReference_checkEntry(reference, low);
     return &reference->entries[low];
 }
 
@@ -212,6 +216,7 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
     kern_return_t status = KERN_SUCCESS;
     uint64_t start = 0, done = 0;
 
+    IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         const uint64_t skip = entry->offset & PAGE_MASK;

@@ -45,6 +45,28 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
 
 void IOMemoryReference_release(struct IOMemoryReference *reference); /* NULL: no effect */
 
+/*
+ * Fatal by name ("IOMemoryReference: ...") if an entry has no object, does not end
+ * behind the one before it, or wraps in its object. Debug builds look at all entries
+ * where the function looks at all of them anyway (copy, wire, release), and at the
+ * found one where one is looked up.
+ */
+#ifdef DEBUG
+void IOMemoryReference_check(const struct IOMemoryReference *reference);
+void IOMemoryReference_checkEntry(const struct IOMemoryReference *reference, size_t index);
+#else
+static inline void IOMemoryReference_check(const struct IOMemoryReference *reference)
+{
+    (void)reference;
+}
+
+static inline void IOMemoryReference_checkEntry(const struct IOMemoryReference *reference,
+                                                size_t index)
+{
+    (void)reference, (void)index;
+}
+#endif
+
 /* The entry that holds an offset, which must be below the last end. O(log count). */
 const struct IOMemoryReferenceEntry *IOMemoryReference_find(
     const struct IOMemoryReference *reference, uint64_t offset);

@@ -21,6 +21,7 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
 
 void IOMemoryRuns_free(struct IOMemoryRuns *runs)
 {
+    IOMemoryRuns_check(runs);
     if (runs->list != &runs->single) {
         platform_free(runs->list);
     }
@@ -35,6 +36,7 @@ void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t l
     if (length == 0) {
         return;
     }
+    IOASSERT(length <= UINT64_MAX - runs->length);
     run = runs->count == 0 ? NULL : &runs->list[runs->count - 1];
     start = run == NULL ? 0 : IOMemoryRuns_start(runs, run);
     /* Address 0 continues nothing, although the end of the topmost run wraps to it. */
@@ -51,4 +53,5 @@ void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t l
     if (run->end - start > runs->longest) {
         runs->longest = run->end - start;
     }
+    IOMemoryRuns_checkRun(runs, runs->count - 1);
 }

@@ -11,6 +11,7 @@
 #define DESCRIPTORS_IOMEMORYRUNS_H
 
 #include "descriptors/IOTypes.h"
+#include "descriptors/object/IOAssert.h"
 
 struct IOMemoryRun {
     uint64_t address; /* of its first byte */
@@ -35,12 +36,34 @@ void IOMemoryRuns_free(struct IOMemoryRuns *runs);
 /* Add `length` bytes (0 adds nothing). The room must suffice, the sum of lengths must not wrap. */
 void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length);
 
+/*
+ * Fatal by name ("IOMemoryRuns: ...") if the list does not agree with itself. Debug
+ * builds look at the last two runs whenever one is added, at a found run whenever one
+ * is looked up, and at all of them when they are given back, which costs what building
+ * them has cost.
+ */
+#ifdef DEBUG
+void IOMemoryRuns_check(const struct IOMemoryRuns *runs);
+void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index);
+#else
+static inline void IOMemoryRuns_check(const struct IOMemoryRuns *runs)
+{
+    (void)runs;
+}
+
+static inline void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
+{
+    (void)runs, (void)index;
+}
+#endif
+
 /* The run that holds `offset`, which must be less than the length. O(log count). */
 static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
                                                           uint64_t offset)
 {
     size_t low = 0, high = runs->count - 1;
 
+    IOASSERT(offset < runs->length);
     if (offset < runs->list[0].end) {
         return runs->list;
     }
@@ -53,6 +76,7 @@ static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryR
             low = middle + 1;
         }
     }
+    IOMemoryRuns_checkRun(runs, low);
     return &runs->list[low];
 }
 

@@ -8,14 +8,11 @@
 #include "kernel/page/page_arch.h"
 #include "kernel/page/page_private.h"
 
-#define ZONE_LOW  0
-#define ZONE_HIGH 1
-#define LOW_LIMIT ((uint64_t)1 << 32) /* first address of ZONE_HIGH */
-
-static unsigned zone_of(const struct page *page)
-{
-    return page_address(page).value < LOW_LIMIT ? ZONE_LOW : ZONE_HIGH;
-}
+#ifdef DEBUG
+#define check_in_debug_builds page_check_block
+#else
+#define check_in_debug_builds(page) ((void)0)
+#endif
 
 void page_section_ready(uint64_t section)
 {
@@ -53,7 +50,7 @@ static bool is_free_block(uint64_t index, unsigned order)
 static void list_add(uint64_t index, unsigned order)
 {
     struct page *page = page_record(index);
-    struct page **list = &page_pool.free[zone_of(page)][order];
+    struct page **list = &page_pool.free[page_zone(page)][order];
     uint8_t *section = &page_pool.sections[index >> SECTION_ORDER];
 
     if (*section == SECTION_BLANK) {
@@ -64,6 +61,7 @@ static void list_add(uint64_t index, unsigned order)
         (*list)->previous = page;
     }
     *list = page;
+    check_in_debug_builds(page);
     page_pool.free_blocks[order]++;
     page_pool.free_pages += (uint64_t)1 << order;
 }
@@ -73,10 +71,11 @@ static void list_remove(struct page *page)
     unsigned order = page->order;
     uint8_t *section = &page_pool.sections[page_index(page) >> SECTION_ORDER];
 
+    check_in_debug_builds(page); /* before it is unlinked, which would hide a wrong link */
     if (page->previous != NULL) {
         page->previous->next = page->next;
     } else {
-        page_pool.free[zone_of(page)][order] = page->next;
+        page_pool.free[page_zone(page)][order] = page->next;
     }
     if (page->next != NULL) {
         page->next->previous = page->previous;
@@ -140,12 +139,12 @@ static struct page *find(unsigned zone, const struct page_fit *fit)
 
 bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
 {
-    struct page *page = fit->highest >= LOW_LIMIT ? find(ZONE_HIGH, fit) : NULL;
+    struct page *page = fit->highest >= PAGE_LOW_LIMIT ? find(PAGE_ZONE_HIGH, fit) : NULL;
     unsigned order;
     uint64_t end;
 
     if (page == NULL) {
-        page = find(ZONE_LOW, fit);
+        page = find(PAGE_ZONE_LOW, fit);
     }
     if (page == NULL) {
         return false;

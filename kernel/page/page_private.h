@@ -76,6 +76,9 @@ _Static_assert(sizeof(struct page) == 32, "the record array of a section fills w
 
 #define PAGE_CACHE_SIZE 64 /* slots; one of them is the bottom */
 #define PAGE_ZONES      2  /* below 4 GiB, and the rest */
+#define PAGE_ZONE_LOW   0
+#define PAGE_ZONE_HIGH  1
+#define PAGE_LOW_LIMIT  ((uint64_t)1 << 32) /* first address of the rest */
 
 /*
  * Everything the allocator knows. The cache is a stack of single pages in front
@@ -138,6 +141,11 @@ static inline paddr_t page_address(const struct page *page)
     return paddr(((uintptr_t)page - page_pool.records) * (PAGE_SIZE / sizeof(struct page)));
 }
 
+static inline unsigned page_zone(const struct page *page)
+{
+    return page_address(page).value < PAGE_LOW_LIMIT ? PAGE_ZONE_LOW : PAGE_ZONE_HIGH;
+}
+
 /* Do all pages of this address's section, one of the first `sections`, have valid records? */
 static inline bool page_is_ready(paddr_t address, uint64_t sections)
 {
@@ -172,6 +180,15 @@ struct page_fit {
 
 /* Take a block off the free lists; false: there is none. Its records are then valid. */
 bool page_buddy_take(const struct page_fit *fit, uint64_t *index);
+
+/*
+ * page_check.c: panics by name ("page: ...") where the free lists do not agree with
+ * the records. Debug builds call the first one for every block that goes on a list or
+ * off one; it looks at that block and its two neighbours. The second one looks at
+ * every free block, for tests. Both with interrupts masked.
+ */
+void page_check_block(const struct page *page);
+void page_check(void);
 
 /* page_cache.c: likewise. */
 

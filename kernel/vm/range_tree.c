@@ -2,6 +2,12 @@
 /* An AVL tree of ranges that also knows the largest free gap below each node. */
 #include "kernel/range_tree.h"
 
+#ifdef DEBUG
+#define check_in_debug_builds range_tree_check_node
+#else
+#define check_in_debug_builds(tree, node) ((void)0)
+#endif
+
 static int height(const struct range_node *node)
 {
     return node != NULL ? node->height : 0;
@@ -204,6 +210,7 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
     tree->root = insert_below(tree->root, node);
     update_gap(tree, next);
     tree->count++;
+    check_in_debug_builds(tree, node);
 }
 
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
@@ -215,6 +222,7 @@ void range_tree_remove(struct range_tree *tree, struct range_node *node)
     node->next->prev = node->prev;
     update_gap(tree, node->next);
     tree->count--;
+    check_in_debug_builds(tree, node->next);
 }
 
 void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t start, vaddr_t end)
@@ -223,6 +231,7 @@ void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t
     node->end = end;
     update_gap(tree, node);
     update_gap(tree, node->next);
+    check_in_debug_builds(tree, node);
 }
 
 /* Where an aligned interval would start in the gap before a node; false if it does not fit. */

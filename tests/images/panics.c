@@ -2,10 +2,15 @@
 /*
  * Every way to a panic, chosen by the boot argument panic=NAME. Each must end
  * with EXIT_STATUS_PANIC and say what tests/outside/panics.tsv has beside its name.
+ * The ones that damage a structure look inside it, and need a debug build.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
@@ -13,7 +18,10 @@
 #include "kernel/exit.h"
 #include "kernel/lock.h"
 #include "kernel/mmu.h"
+#include "kernel/page/page_private.h"
 #include "kernel/panic.h"
+#include "kernel/range_tree.h"
+#include "kernel/trace.h"
 #include "kernel/types.h"
 
 #define HOLE 16UL /* in the NULL page */
@@ -166,6 +174,100 @@ static void panic_without_a_tree(void)
     }
 }
 
+/* More events than the ring has room for: the panic says how many are gone. */
+static void panic_trace(void)
+{
+    trace_start();
+    for (unsigned i = 0; i < TRACE_SIZE + 3; i++) {
+        trace_remove(HOLE, i, KERN_NO_SPACE);
+    }
+    panic("look at the trace");
+}
+
+static void report_something(void *context)
+{
+    kprintf("%s\n", (const char *)context);
+}
+
+static void panic_report(void)
+{
+    static struct panic_report report = {.print = report_something,
+                                         .context = (void *)"what a driver knows"};
+
+    panic_add_report(&report);
+    panic("look at the reports");
+}
+
+/* Each of these damages one structure, and goes through a door where debug builds look. */
+
+static void panic_ranges(void)
+{
+    static struct range_node nodes[] = {
+        {.start = 100, .end = 200}, {.start = 300, .end = 400}, {.start = 500, .end = 600}};
+    static struct range_tree tree;
+
+    range_tree_init(&tree, 0, 1000);
+    range_tree_insert(&tree, &nodes[0]);
+    range_tree_insert(&tree, &nodes[1]);
+    nodes[0].end = 350;
+    range_tree_insert(&tree, &nodes[2]);
+    range_tree_resize(&tree, &nodes[1], 300, 450);
+}
+
+/* What storing behind the end of a freed block does. */
+static void panic_free_list(void)
+{
+    struct page *damaged = NULL;
+    unsigned order = PAGE_ORDER_MAX;
+    paddr_t block;
+
+    while (damaged == NULL) {
+        damaged = page_pool.free[PAGE_ZONE_LOW][--order];
+    }
+    damaged->order++;
+    page_alloc(order, PAGE_OWNER_IMAGE, &block);
+}
+
+static void panic_runs(void)
+{
+    struct IOMemoryRuns runs;
+
+    IOMemoryRuns_init(&runs, 3);
+    IOMemoryRuns_append(&runs, 0x1000, 100);
+    IOMemoryRuns_append(&runs, 0x2000, 100);
+    runs.list[1].end = 50;
+    IOMemoryRuns_free(&runs);
+}
+
+static uint8_t memory[4 * PAGE_SIZE];
+
+static void panic_reference(void)
+{
+    IOMemoryDescriptor *const descriptor =
+        IOMemoryDescriptor_withAddress(memory, sizeof(memory), kIODirectionOutIn);
+    IOMemoryMap *const map = IOMemoryDescriptor_map(descriptor, kIOMapReadOnly);
+    struct IOMemoryReference *reference = ((IOGeneralMemoryDescriptor *)descriptor)->reference;
+
+    KERNEL_CHECK(map != NULL && reference != NULL);
+    reference->entries[0].object = NULL;
+    OSObject_release(map);
+    OSObject_release(descriptor);
+}
+
+static void panic_borrower(void)
+{
+    IOMemoryDescriptor *const descriptor =
+        IOMemoryDescriptor_withAddress(memory, sizeof(memory), kIODirectionOutIn);
+    IOMemoryMap *const map = IOMemoryDescriptor_createMappingInTask(
+        descriptor, kernel_task, 0, kIOMapAnywhere | kIOMapReadOnly, 0, 0);
+    IOMemoryMap *const part = IOMemoryDescriptor_createMappingInTask(
+        descriptor, kernel_task, 0, kIOMapAnywhere | kIOMapReadOnly, 100, 200);
+
+    KERNEL_CHECK(map != NULL && part != NULL && part->superMap == map);
+    part->length = sizeof(memory);
+    OSObject_release(part);
+}
+
 static const struct {
     const char *name;
     void (*cause)(void);
@@ -179,6 +281,10 @@ static const struct {
     {"panic", panic_in_panic},    {"tree", panic_without_a_tree},
     {"order", panic_lock_order},  {"twice", panic_lock_twice},
     {"free", panic_lock_free},    {"mutex", panic_mutex},
+    {"trace", panic_trace},       {"report", panic_report},
+    {"ranges", panic_ranges},     {"free-list", panic_free_list},
+    {"runs", panic_runs},         {"reference", panic_reference},
+    {"borrower", panic_borrower},
 };
 
 int main(void)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Boot tests/images/panics.c once for each panic in panics.tsv: it must say the
+# Boot tests/images/panics.c once for each line of panics.tsv: it must say the
 # words there and end with status 3 at once.
 # NEEDS: run gcc-debug/tests/images/panics.elf
 . tests/outside/tap.bash

@@ -36,6 +36,7 @@ static struct page_stats stats(void)
     struct page_stats now;
 
     page_get_stats(&now);
+    page_check();
     assert_int_equal(now.total, now.reserved + now.free + now.allocated);
     return now;
 }

@@ -74,6 +74,7 @@ static void check_links(const struct model *m)
     struct range_node *node = range_tree_at_or_above(&m->tree, 0);
     uint64_t count = 0;
 
+    range_tree_check(&m->tree);
     for (; node != NULL; node = range_tree_next(&m->tree, node), count++) {
         assert_ptr_equal(range_tree_previous(node), previous);
         assert_true(node->start < node->end);
