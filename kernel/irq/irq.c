@@ -20,6 +20,8 @@ struct irq_slot {
 
 /* One structure, so that the path of an interrupt forms one address. */
 static struct {
+    uint32_t (*acknowledge)(void); /* the controller's, at hand without its structure */
+    void (*end)(uint32_t token);
     const struct gic_ops *controller;
     unsigned intid_count; /* 0 until a controller is up */
     bool in_handler;
@@ -42,6 +44,8 @@ void irq_init(void)
             continue;
         }
         irq.controller = known[i];
+        irq.acknowledge = known[i]->acknowledge;
+        irq.end = known[i]->end;
         irq.intid_count = irq.controller->init(node);
         if (irq.intid_count != 0) {
             return;
@@ -112,7 +116,7 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 
 void irq_dispatch(void)
 {
-    const uint32_t token = irq.controller->acknowledge();
+    const uint32_t token = irq.acknowledge();
     const struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
 
     if (slot->handler == NULL) {
@@ -124,7 +128,7 @@ void irq_dispatch(void)
     irq.in_handler = true;
     slot->handler(slot->context);
     irq.in_handler = false;
-    irq.controller->end(token);
+    irq.end(token);
 }
 
 void irq_wait(void)
