@@ -239,7 +239,8 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test ## random descriptors and maps against a model, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/kernel/devicetree_test ## 10^6 damaged trees; then random descriptors against a model, for SOAK minutes or for ever
+	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_test
 	@SOAK="$${SOAK:-0}" $<
 
 setup: ## install what is missing for all of this

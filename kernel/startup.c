@@ -7,7 +7,7 @@
 #include "boot/boot_info.h"
 #include "boot/translation.h"
 #include "kernel/console.h"
-#include "kernel/devicetree.h"
+#include "kernel/devicetree/devicetree_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/init.h"
@@ -26,6 +26,7 @@ extern char __bss_start[], __bss_end[];
 extern initialiser_t *const __initialisers_start[];
 extern initialiser_t *const __initialisers_after_consoles[];
 extern initialiser_t *const __initialisers_end[];
+extern const char *const __bootargs_start[], *const __bootargs_end[];
 extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
 
 int main(int argc, char **argv);
@@ -34,6 +35,8 @@ int main(int argc, char **argv);
 extern _Noreturn void exit(int status) __attribute__((weak));
 
 _Noreturn void startup(void);
+
+BOOTARG(trace, "trace");
 
 /* As early as the tree can be read, so that what start-up does is seen too. */
 static void trace_init(void)
@@ -83,6 +86,8 @@ _Noreturn void startup(void)
          constructor++) {
         (*constructor)();
     }
+
+    devicetree_check_bootargs(__bootargs_start, __bootargs_end);
 
     char *arguments[] = {NULL};
     int status = main(0, arguments);

@@ -67,7 +67,7 @@ disk()
 options=()
 bootargs="transfer.length=$length"
 if [ -t 1 ]; then
-    bootargs+=" transfer.progress=1 color=1"
+    bootargs+=" transfer.progress=1"
 fi
 disk source "$input" on
 
@@ -81,7 +81,6 @@ if [ -n "$output" ]; then
     truncate -s $(((length + sector - 1) / sector * sector)) "$target" ||
         die 2 "$output: no room for $length bytes"
     disk target "$target" off
-    bootargs+=" transfer.out=1"
 fi
 
 # No access to the host's files for this image (-x): what it reads is not ours to trust.

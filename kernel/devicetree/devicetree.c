@@ -16,51 +16,35 @@
 #include "kernel/startup.h"
 
 #define DEVICES_MAX 128
-#define DEPTH_MAX   8 /* deeper nodes are not looked at */
-
-struct property {
-    const char *value; /* big-endian cells or strings; NULL: the node has none */
-    uint32_t length;   /* bytes */
-};
-
-/* Properties that matter, and where a node keeps them. */
-enum {
-    COMPATIBLE,
-    REG,
-    INTERRUPTS,
-    STATUS,
-    DEVICE_TYPE,
-    ADDRESS_CELLS,
-    SIZE_CELLS,
-    BOOTARGS,
-    STDOUT_PATH,
-    INITRD_START,
-    INITRD_END,
-    PROPERTY_COUNT
-};
 
 static const char *const property_names[PROPERTY_COUNT] = {
-    [COMPATIBLE] = "compatible",       [REG] = "reg",
-    [INTERRUPTS] = "interrupts",       [STATUS] = "status",
-    [DEVICE_TYPE] = "device_type",     [ADDRESS_CELLS] = "#address-cells",
-    [SIZE_CELLS] = "#size-cells",      [BOOTARGS] = "bootargs",
-    [STDOUT_PATH] = "stdout-path",     [INITRD_START] = "linux,initrd-start",
+    [COMPATIBLE] = "compatible",
+    [REG] = "reg",
+    [INTERRUPTS] = "interrupts",
+    [INTERRUPTS_EXTENDED] = "interrupts-extended",
+    [INTERRUPT_MAP] = "interrupt-map",
+    [INTERRUPT_CELLS] = "#interrupt-cells",
+    [PHANDLE] = "phandle",
+    [INTERRUPT_PARENT] = "interrupt-parent",
+    [STATUS] = "status",
+    [DEVICE_TYPE] = "device_type",
+    [ADDRESS_CELLS] = "#address-cells",
+    [SIZE_CELLS] = "#size-cells",
+    [BOOTARGS] = "bootargs",
+    [STDOUT_PATH] = "stdout-path",
+    [INITRD_START] = "linux,initrd-start",
     [INITRD_END] = "linux,initrd-end",
+    [NO_MAP] = "no-map",
 };
 
 /* A node on the way from the root to where the walk is. */
 struct node {
     int offset;
     const char *name;
-    bool done; /* its properties have been looked at */
+    bool done;     /* its properties have been looked at */
+    bool disabled; /* it, or a node above it */
+    uint32_t interrupt_parent;
     struct property properties[PROPERTY_COUNT];
-};
-
-/* What stays of a device. */
-struct device {
-    int node;
-    struct property compatible, reg, interrupts;
-    uint8_t address_cells, size_cells;
 };
 
 static const void *tree;
@@ -70,65 +54,16 @@ static const char *stdout_path;
 static struct devicetree_machine machine;
 static struct device devices[DEVICES_MAX]; /* in the order of the tree */
 static unsigned device_count;
-static bool devices_overflow, reserved_overflow;
+static bool is_incomplete; /* there are devices that are not in the table */
+static bool reserved_overflow;
 
-/* A number of one or two cells; false if there are more or fewer. */
-static bool read_cells(const char *cells, unsigned count, uint64_t *value)
-{
-    if (count == 1) {
-        *value = fdt32_ld((const fdt32_t *)cells);
-    } else if (count == 2) {
-        *value = fdt64_ld((const fdt64_t *)cells);
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static bool read_number(const struct property *property, uint64_t *value)
-{
-    return property->value != NULL && property->length % 4 == 0 &&
-           read_cells(property->value, property->length / 4, value);
-}
-
-/* #address-cells or #size-cells of a node; the default where absent, 0 where absurd. */
-static uint8_t cells_of(const struct property *property, uint8_t otherwise)
-{
-    uint64_t value;
-
-    if (property->value == NULL) {
-        return otherwise;
-    }
-    return read_number(property, &value) && value <= 2 ? (uint8_t)value : 0;
-}
-
-static kern_return_t read_reg(const struct device *device, unsigned index,
-                              struct devicetree_range *range)
-{
-    uint32_t address_bytes = device->address_cells * 4u;
-    uint32_t entry_bytes = address_bytes + device->size_cells * 4u;
-    const char *entry;
-    uint64_t base, size;
-
-    if (device->reg.value == NULL || entry_bytes == 0 ||
-        index >= device->reg.length / entry_bytes) {
-        return KERN_INVALID_ADDRESS;
-    }
-    entry = device->reg.value + index * entry_bytes;
-    if (!read_cells(entry, device->address_cells, &base) ||
-        !read_cells(entry + address_bytes, device->size_cells, &size)) {
-        return KERN_INVALID_ADDRESS;
-    }
-    *range = (struct devicetree_range){paddr(base), size};
-    return KERN_SUCCESS;
-}
-
-static void reserve(uint64_t base, uint64_t size)
+static void reserve(uint64_t base, uint64_t size, bool no_map)
 {
     if (size == 0) {
         return;
     }
     if (machine.reserved_count < DEVICETREE_RESERVED_MAX) {
+        machine.no_map[machine.reserved_count] = no_map;
         machine.reserved[machine.reserved_count++] = (struct devicetree_range){paddr(base), size};
     } else {
         reserved_overflow = true;
@@ -139,7 +74,7 @@ static void add_memory(const struct device *node)
 {
     struct devicetree_range bank;
 
-    for (unsigned i = 0; read_reg(node, i, &bank) == KERN_SUCCESS; i++) {
+    for (unsigned i = 0; device_read_reg(node, i, &bank) == KERN_SUCCESS; i++) {
         if (bank.size == 0) {
             continue;
         }
@@ -152,12 +87,21 @@ static void add_memory(const struct device *node)
     }
 }
 
-static void add_reserved(const struct device *node)
+/*
+ * /reserved-memory must say `ranges;`. Where it does not, its children mean the root's
+ * addresses all the same: not to keep clear of them would hand out memory in use.
+ * A child with a size and no place is for who wants memory reserved: nobody here does.
+ */
+static void add_reserved(const struct device *node, bool no_map)
 {
+    struct device in_root = *node;
     struct devicetree_range area;
 
-    for (unsigned i = 0; read_reg(node, i, &area) == KERN_SUCCESS; i++) {
-        reserve(area.base.value, area.size);
+    in_root.depth = 1;
+    for (unsigned i = 0; device_read_reg(node, i, &area) == KERN_SUCCESS ||
+                         device_read_reg(&in_root, i, &area) == KERN_SUCCESS;
+         i++) {
+        reserve(area.base.value, area.size, no_map);
     }
 }
 
@@ -176,9 +120,9 @@ static void read_chosen(const struct node *chosen)
 
     bootargs = read_string(&chosen->properties[BOOTARGS]);
     stdout_path = read_string(&chosen->properties[STDOUT_PATH]);
-    if (read_number(&chosen->properties[INITRD_START], &start) &&
-        read_number(&chosen->properties[INITRD_END], &end) && end > start) {
-        reserve(start, end - start);
+    if (cells_read_property(&chosen->properties[INITRD_START], &start) &&
+        cells_read_property(&chosen->properties[INITRD_END], &end) && end > start) {
+        reserve(start, end - start, false);
     }
 }
 
@@ -190,40 +134,56 @@ static bool property_is(const struct property *property, const char *text)
            memcmp(property->value, text, size) == 0;
 }
 
+static bool is_disabled(const struct property *status)
+{
+    return status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok");
+}
+
+static uint32_t phandle_in(const struct property *property, uint32_t otherwise)
+{
+    uint64_t value;
+
+    return property->length == 4 && cells_read_property(property, &value) ? (uint32_t)value
+                                                                          : otherwise;
+}
+
 /* All properties of path[depth] are known: keep what matters. */
 static void finish_node(struct node *path, unsigned depth)
 {
     static const struct node above_root;
     struct node *node = &path[depth];
     const struct node *parent = depth > 0 ? &path[depth - 1] : &above_root;
-    const struct property *status = &node->properties[STATUS];
     struct device device = {
         .node = node->offset,
-        .compatible = node->properties[COMPATIBLE],
-        .reg = node->properties[REG],
-        .interrupts = node->properties[INTERRUPTS],
-        .address_cells = cells_of(&parent->properties[ADDRESS_CELLS], 2),
-        .size_cells = cells_of(&parent->properties[SIZE_CELLS], 1),
+        .address_cells = cells_count(&parent->properties[ADDRESS_CELLS], 2),
+        .size_cells = cells_count(&parent->properties[SIZE_CELLS], 1),
+        .depth = (uint8_t)depth,
     };
 
     node->done = true;
-    if (status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok")) {
+    node->disabled = parent->disabled || is_disabled(&node->properties[STATUS]);
+    node->interrupt_parent =
+        phandle_in(&node->properties[INTERRUPT_PARENT], parent->interrupt_parent);
+    if (node->disabled) {
         return;
     }
+    device.interrupt_parent = node->interrupt_parent;
+    memcpy(device.properties, node->properties, sizeof(device.properties));
     if (depth == 1 && strcmp(node->name, "chosen") == 0) {
         read_chosen(node);
     } else if (property_is(&node->properties[DEVICE_TYPE], "memory")) {
         add_memory(&device);
     } else if (depth == 2 && strcmp(parent->name, "reserved-memory") == 0) {
-        add_reserved(&device);
+        add_reserved(&device, node->properties[NO_MAP].value != NULL);
     }
-    if (device.compatible.value == NULL || property_is(&node->properties[DEVICE_TYPE], "cpu")) {
+    if (node->properties[COMPATIBLE].value == NULL ||
+        property_is(&node->properties[DEVICE_TYPE], "cpu")) {
         return;
     }
     if (device_count < DEVICES_MAX) {
         devices[device_count++] = device;
     } else {
-        devices_overflow = true;
+        is_incomplete = true;
     }
 }
 
@@ -311,6 +271,8 @@ static bool walk(void)
         if (tag == FDT_BEGIN_NODE) {
             if (depth++ < DEPTH_MAX) {
                 path[depth - 1] = (struct node){.offset = (int)offset, .name = at + FDT_TAGSIZE};
+            } else {
+                is_incomplete = true;
             }
         } else if (tag == FDT_END_NODE && depth > 0) {
             depth--;
@@ -337,7 +299,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
     uint64_t base, size;
 
     give_up(NULL);
-    devices_overflow = false;
+    is_incomplete = false;
     reserved_overflow = false;
     machine.memory_count = 0;
     machine.reserved_count = 0;
@@ -354,17 +316,14 @@ const char *devicetree_read(const void *blob, paddr_t at)
         names_size--;
     }
     for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++) {
-        reserve(base, size);
+        reserve(base, size, false);
     }
-    reserve(at.value, fdt_totalsize(tree));
+    reserve(at.value, fdt_totalsize(tree), false);
     if (!walk()) {
         return give_up("its structure is damaged");
     }
     if (reserved_overflow) { /* to forget one would hand out memory that is in use */
         return give_up("it reserves too many areas");
-    }
-    if (devices_overflow) {
-        kprintf("devicetree: more than %u devices; the last ones are not seen\n", DEVICES_MAX);
     }
     return NULL;
 }
@@ -391,55 +350,97 @@ const struct devicetree_machine *devicetree_machine(void)
     return &machine;
 }
 
-static const struct device *find(int node)
+/* What the walk would have kept of a node, from the tree itself. */
+static void read_device(int node, struct device *device)
+{
+    const int parent = fdt_parent_offset(tree, node);
+    const struct property address = property_of(parent, "#address-cells");
+    const struct property size = property_of(parent, "#size-cells");
+
+    *device = (struct device){.node = node,
+                              .address_cells = cells_count(&address, 2),
+                              .size_cells = cells_count(&size, 1),
+                              .depth = parent > 0 ? 2 : 1};
+    for (unsigned i = 0; i < DEVICE_PROPERTY_COUNT; i++) {
+        device->properties[i] = property_of(node, property_names[i]);
+    }
+    for (int at = node; at >= 0 && device->interrupt_parent == 0;
+         at = fdt_parent_offset(tree, at)) {
+        const struct property own = property_of(at, property_names[INTERRUPT_PARENT]);
+
+        device->interrupt_parent = phandle_in(&own, 0);
+    }
+}
+
+/* Would the walk have kept it? */
+static bool is_usable(int node)
+{
+    const struct property type = property_of(node, property_names[DEVICE_TYPE]);
+
+    if (property_of(node, property_names[COMPATIBLE]).value == NULL || property_is(&type, "cpu")) {
+        return false;
+    }
+    for (; node >= 0; node = fdt_parent_offset(tree, node)) {
+        const struct property status = property_of(node, property_names[STATUS]);
+
+        if (is_disabled(&status)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool device_find(int node, struct device *device)
 {
     for (unsigned i = 0; i < device_count; i++) {
         if (devices[i].node == node) {
-            return &devices[i];
+            *device = devices[i];
+            return true;
         }
     }
-    return NULL;
+    if (!is_incomplete || tree == NULL || node < 0 || !is_usable(node)) {
+        return false;
+    }
+    read_device(node, device);
+    return true;
 }
 
-kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *range)
+bool device_find_phandle(uint32_t phandle, struct device *device)
 {
-    const struct device *device = find(node);
+    int node;
 
-    return device != NULL ? read_reg(device, index, range) : KERN_INVALID_ADDRESS;
+    if (tree == NULL || phandle == 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < device_count; i++) {
+        if (phandle_in(&devices[i].properties[PHANDLE], 0) == phandle) {
+            *device = devices[i];
+            return true;
+        }
+    }
+    node = fdt_node_offset_by_phandle(tree, phandle);
+    if (node < 0) {
+        return false;
+    }
+    read_device(node, device);
+    return true;
 }
 
-kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid)
+static int next_in_tree(int node, const char *compatible)
 {
-    enum {
-        SHARED = 0,
-        PRIVATE = 1,
-        ENTRY_BYTES = 12
-    };
-    const struct device *device = find(node);
-    const fdt32_t *entry;
-    uint32_t number;
-
-    if (device == NULL || device->interrupts.value == NULL ||
-        device->interrupts.length % ENTRY_BYTES != 0 ||
-        index >= device->interrupts.length / ENTRY_BYTES) {
-        return KERN_INVALID_ADDRESS;
-    }
-    entry = (const fdt32_t *)(device->interrupts.value + index * ENTRY_BYTES);
-    number = fdt32_ld(&entry[1]);
-    if (fdt32_ld(&entry[0]) == SHARED && number < 1020 - 32) {
-        *intid = number + 32;
-    } else if (fdt32_ld(&entry[0]) == PRIVATE && number < 16) {
-        *intid = number + 16;
-    } else {
-        return KERN_INVALID_ADDRESS;
-    }
-    return KERN_SUCCESS;
+    do {
+        node = fdt_node_offset_by_compatible(tree, node, compatible);
+    } while (node >= 0 && !is_usable(node));
+    return node;
 }
 
 int devicetree_next_compatible(int node, const char *compatible)
 {
+    if (is_incomplete && tree != NULL) {
+        return next_in_tree(node, compatible);
+    }
     for (unsigned i = 0; i < device_count; i++) {
-        const struct property *list = &devices[i].compatible;
+        const struct property *list = &devices[i].properties[COMPATIBLE];
 
         if (devices[i].node > node &&
             fdt_stringlist_contains(list->value, (int)list->length, compatible)) {

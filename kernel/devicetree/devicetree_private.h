@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The part of devicetree_init that tests call with trees of their own. */
+/* Inside the reader of the tree; the first function is also for tests with trees of their own. */
 #ifndef KERNEL_DEVICETREE_PRIVATE_H
 #define KERNEL_DEVICETREE_PRIVATE_H
 
@@ -10,5 +10,66 @@
  * is wrong with it, in words; then there is no tree.
  */
 const char *devicetree_read(const void *blob, paddr_t at);
+
+/* Name every word of bootargs whose key is none of these. */
+void devicetree_check_bootargs(const char *const *known, const char *const *end);
+
+struct property {
+    const char *value; /* big-endian cells or strings; NULL: the node has none */
+    uint32_t length;   /* bytes */
+};
+
+/* Properties that matter, and where a node keeps them. */
+enum {
+    COMPATIBLE,
+    REG,
+    INTERRUPTS,
+    INTERRUPTS_EXTENDED,
+    INTERRUPT_MAP,
+    INTERRUPT_CELLS,
+    PHANDLE,
+    DEVICE_PROPERTY_COUNT, /* those before are kept of each device */
+    INTERRUPT_PARENT = DEVICE_PROPERTY_COUNT,
+    STATUS,
+    DEVICE_TYPE,
+    ADDRESS_CELLS,
+    SIZE_CELLS,
+    BOOTARGS,
+    STDOUT_PATH,
+    INITRD_START,
+    INITRD_END,
+    NO_MAP,
+    PROPERTY_COUNT
+};
+
+/* What stays of a device. */
+struct device {
+    int node;
+    struct property properties[DEVICE_PROPERTY_COUNT];
+    uint32_t interrupt_parent;         /* phandle, its own or inherited; 0: none */
+    uint8_t address_cells, size_cells; /* of its parent: how its reg is read */
+    uint8_t depth;                     /* 1: a child of the root */
+};
+
+#define DEPTH_MAX 16 /* nodes below that are looked up in the tree itself */
+
+/* devicetree.c: what is known of a node; false if it is no node, or not to be used. */
+bool device_find(int node, struct device *device);
+/* The same by phandle, but of any node. */
+bool device_find_phandle(uint32_t phandle, struct device *device);
+
+/* devicetree_cells.c */
+
+/* A number of one or two cells; false if there are more or fewer. */
+bool cells_read(const char *cells, unsigned count, uint64_t *value);
+bool cells_read_property(const struct property *property, uint64_t *value);
+/* #address-cells or #size-cells of a node; the default where absent, 0 where absurd. */
+uint8_t cells_count(const struct property *property, uint8_t otherwise);
+uint32_t cell(const char *cells, unsigned index);
+struct property property_of(int node, const char *name);
+
+/* The index-th entry of reg, translated to the root. */
+kern_return_t device_read_reg(const struct device *device, unsigned index,
+                              struct devicetree_range *range);
 
 #endif

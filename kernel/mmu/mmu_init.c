@@ -64,21 +64,53 @@ static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attri
     return KERN_SUCCESS;
 }
 
-/* The image is left as boot mapped it: the holes in it are stack guards. */
+/* Pages that are left as they are. */
+struct hole {
+    uint64_t start, end;
+};
+
+static struct hole pages_of(uint64_t base, uint64_t size)
+{
+    return (struct hole){base & ~PAGE_MASK, (base + size + PAGE_MASK) & ~PAGE_MASK};
+}
+
+/*
+ * The first hole in [start, end), or nothing at its end. The image: boot has mapped it,
+ * and its own holes are stack guards. Memory that the tree marks no-map: somebody else
+ * owns it, so not even a speculative access may go there, which any mapping allows.
+ */
+static struct hole first_hole(uint64_t start, uint64_t end)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+    const uint64_t image = virt_to_phys(__image_start).value;
+    struct hole first = {end, end};
+    struct hole next = pages_of(image, (uint64_t)(__image_end - __image_start));
+
+    for (unsigned i = 0;; i++) {
+        if (next.start < first.start && next.end > start) {
+            first = next;
+        }
+        while (i < machine->reserved_count && !machine->no_map[i]) {
+            i++;
+        }
+        if (i == machine->reserved_count) {
+            return first;
+        }
+        next = pages_of(machine->reserved[i].base.value, machine->reserved[i].size);
+    }
+}
+
 static void map_ram(uint64_t start, uint64_t end)
 {
     const struct mmu_attributes ram = {.access = MMU_READ | MMU_WRITE, .memory = MMU_NORMAL};
-    const uint64_t image_start = virt_to_phys(__image_start).value & ~PAGE_MASK;
-    const uint64_t image_end = (virt_to_phys(__image_end).value + PAGE_MASK) & ~PAGE_MASK;
 
-    if (start < image_end && end > image_start) {
-        if (start < image_start) {
-            map_ram(start, image_start);
+    while (start < end) {
+        const struct hole hole = first_hole(start, end);
+
+        if (start < hole.start && fill(paddr(start), hole.start - start, ram) != KERN_SUCCESS) {
+            panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
         }
-        start = image_end;
-    }
-    if (start < end && fill(paddr(start), end - start, ram) != KERN_SUCCESS) {
-        panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
+        start = hole.end;
     }
 }
 

@@ -112,6 +112,8 @@ static void calibrate(void)
     own_cost = (uint32_t)bench_stop();
 }
 
+BOOTARG(bench, "bench");
+
 int bench_main(const struct bench *rows, size_t count)
 {
     char only[32] = "";

@@ -104,6 +104,8 @@ static unsigned count_selected(const char *name, bool exactly)
     return count;
 }
 
+BOOTARG(test, "test");
+
 int main(void)
 {
     char name[NAME_SIZE] = "";

@@ -287,6 +287,8 @@ static const struct {
     {"borrower", panic_borrower},
 };
 
+BOOTARG(panic, "panic");
+
 int main(void)
 {
     char name[16];

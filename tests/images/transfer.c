@@ -249,6 +249,9 @@ static bool find_disks(struct transfer *transfer)
     return true;
 }
 
+BOOTARG(length, "transfer.length");
+BOOTARG(progress, "transfer.progress");
+
 static bool bootarg_is_set(const char *key)
 {
     char value[4];

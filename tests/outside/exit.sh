@@ -29,6 +29,7 @@ for variant in gcc-debug gcc-release clang-debug clang-release; do
     run qemu/run.sh -t 20 -a a=b "$images/nolibc.elf"
     check "$variant: an image without libc boots, sleeps and ends" ended 0
     check "$variant: it has read its device tree" said '^no libc: GICv.*bootargs "a=b"$'
+    check "$variant: it names a boot argument that nothing knows" said '^bootargs: nothing here asks for a=b$'
     run "${NM:-nm}" "$images/nolibc.elf"
     check "$variant: nothing of a libc is in it" no_libc
 done

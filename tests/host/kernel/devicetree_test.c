@@ -11,10 +11,12 @@
 
 #include "kernel/devicetree.h"
 #include "kernel/devicetree/devicetree_private.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_ram.h"
 
-#define TREE_SIZE 8192
+#define TREE_SIZE 65536
 #define TREE_AT   0x40000000ull
+#define GIC       1u /* its phandle */
 
 static char tree[TREE_SIZE] __attribute__((aligned(8)));
 
@@ -26,7 +28,7 @@ static void ok(int status)
 
 static void cells(const char *name, unsigned count, ...)
 {
-    fdt32_t value[16];
+    fdt32_t value[24];
     va_list arguments;
 
     va_start(arguments, count);
@@ -56,6 +58,18 @@ static void begin_tree(void)
     begin("");
     cells("#address-cells", 1, 2u);
     cells("#size-cells", 1, 2u);
+    cells("interrupt-parent", 1, GIC);
+}
+
+/* The node's own interrupts and children are the caller's; it ends it. */
+static void begin_controller(const char *name, const char *compatible, unsigned phandle,
+                             unsigned interrupt_cells)
+{
+    begin(name);
+    ok(fdt_property_string(tree, "compatible", compatible));
+    cells("phandle", 1, phandle);
+    cells("#interrupt-cells", 1, interrupt_cells);
+    ok(fdt_property(tree, "interrupt-controller", "", 0));
 }
 
 static const char *finish_tree(void)
@@ -105,6 +119,8 @@ static void build_machine(void)
     end();
     begin("intc@8000000");
     ok(fdt_property(tree, "compatible", gic, sizeof(gic)));
+    cells("phandle", 1, GIC);
+    cells("#interrupt-cells", 1, 3u);
     cells("reg", 8, 0u, 0x08000000u, 0u, 0x10000u, 0u, 0x08010000u, 0u, 0x20000u);
     end();
     begin("timer");
@@ -238,6 +254,8 @@ static void test_odd_properties(void **state)
 
     (void)state;
     begin_tree();
+    begin_controller("gic", "gic", GIC, 3);
+    end();
     begin("a");
     ok(fdt_property_string(tree, "compatible", "a"));
     cells("reg", 3, 0u, 1u, 2u); /* three cells of four */
@@ -312,8 +330,362 @@ static void test_too_deep_and_too_many(void **state)
         end();
     }
     assert_null(finish_tree());
-    assert_true(devicetree_next_compatible(-1, "deep") < 0);
-    assert_true(devicetree_next_compatible(-1, "d") > 0);
+    assert_int_equal(devicetree_next_compatible(-1, "d"), fdt_path_offset(tree, "/d@0"));
+    assert_true(devicetree_next_compatible(-1, "deep") > 0);
+}
+
+/* The controllers of a large machine come last in its tree, behind all that they serve. */
+static void test_devices_beyond_the_table(void **state)
+{
+    struct devicetree_range range;
+    unsigned count = 0, intid;
+    char name[24];
+    int node;
+
+    (void)state;
+    begin_tree();
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(name, sizeof(name), "virtio_mmio@%x", 0xa000000 + i * 0x200);
+        begin(name);
+        ok(fdt_property_string(tree, "compatible", "virtio,mmio"));
+        cells("reg", 4, 0u, 0xa000000 + i * 0x200, 0u, 0x200u);
+        cells("interrupts", 3, 0u, i, 1u);
+        if (i == 250) {
+            ok(fdt_property_string(tree, "status", "disabled"));
+        }
+        end();
+    }
+    begin_controller("intc@8000000", "arm,gic-400", GIC, 3);
+    cells("reg", 4, 0u, 0x08000000u, 0u, 0x10000u);
+    end();
+    assert_null(finish_tree());
+    for (node = -1; (node = devicetree_next_compatible(node, "virtio,mmio")) >= 0; count++) {
+        const unsigned i = count < 250 ? count : count + 1;
+
+        assert_int_equal(devicetree_reg(node, 0, &range), KERN_SUCCESS);
+        assert_int_equal(range.base.value, 0xa000000 + i * 0x200);
+        assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_SUCCESS);
+        assert_int_equal(intid, 32 + i);
+    }
+    assert_int_equal(count, 299);
+    node = devicetree_next_compatible(-1, "arm,gic-400");
+    assert_int_equal(devicetree_reg(node, 0, &range), KERN_SUCCESS);
+    assert_int_equal(range.base.value, 0x08000000);
+}
+
+static uint64_t base_of(const char *compatible)
+{
+    struct devicetree_range range;
+
+    if (devicetree_reg(devicetree_next_compatible(-1, compatible), 0, &range) != KERN_SUCCESS) {
+        return UINT64_MAX;
+    }
+    return range.base.value;
+}
+
+static void device(const char *name, unsigned base, unsigned size)
+{
+    begin(name);
+    ok(fdt_property_string(tree, "compatible", name));
+    cells("reg", 2, base, size);
+    end();
+}
+
+static void begin_bus(const char *name)
+{
+    begin(name);
+    cells("#address-cells", 1, 1u);
+    cells("#size-cells", 1, 1u);
+}
+
+/* Each level has its own ranges, its own cells, and what it does not show is not there. */
+static void test_ranges_of_every_level(void **state)
+{
+    (void)state;
+    begin_tree();
+    begin_bus("outer");
+    cells("ranges", 8, 0u, 0u, 0x0a000000u, 0x10000u, 0x20000u, 1u, 0u, 0x10000u);
+    device("in-outer", 0x200, 0x200);
+    device("in-second", 0x20400, 0x200);
+    device("across", 0xff00, 0x200); /* its end is in no entry */
+    device("nowhere", 0x18000, 0x100);
+    begin_bus("same");
+    ok(fdt_property(tree, "ranges", "", 0));
+    device("in-same", 0x400, 0x200);
+    begin_bus("inner");
+    cells("ranges", 3, 0x7000u, 0x800u, 0x1000u);
+    device("in-inner", 0x7010, 0x10);
+    end();
+    end();
+    end();
+    begin_bus("alone"); /* no ranges: the root does not see it */
+    device("in-alone", 0x200, 0x200);
+    end();
+    begin_bus("off");
+    ok(fdt_property_string(tree, "status", "disabled"));
+    ok(fdt_property(tree, "ranges", "", 0));
+    device("in-off", 0x200, 0x200);
+    end();
+    assert_null(finish_tree());
+    assert_int_equal(base_of("in-outer"), 0x0a000200);
+    assert_int_equal(base_of("in-second"), 0x100000400);
+    assert_int_equal(base_of("across"), UINT64_MAX);
+    assert_int_equal(base_of("nowhere"), UINT64_MAX);
+    assert_int_equal(base_of("in-same"), 0x0a000400);
+    assert_int_equal(base_of("in-inner"), 0x0a000810);
+    assert_int_equal(base_of("in-alone"), UINT64_MAX);
+    assert_true(devicetree_next_compatible(-1, "in-off") < 0);
+}
+
+static void test_interrupts_of_every_form(void **state)
+{
+    struct devicetree_reference reference;
+    unsigned intid;
+    int node;
+
+    (void)state;
+    begin_tree();
+    begin_controller("gic", "gic", GIC, 3);
+    end();
+    begin_controller("combiner", "combiner", 2, 2);
+    cells("interrupts", 3, 0u, 7u, 4u);
+    end();
+    begin_bus("bus");
+    cells("interrupt-parent", 1, 2u);
+    begin("inherits");
+    ok(fdt_property_string(tree, "compatible", "inherits"));
+    cells("interrupts", 4, 5u, 6u, 8u, 9u);
+    end();
+    begin("extends");
+    ok(fdt_property_string(tree, "compatible", "extends"));
+    cells("interrupts", 2, 1u, 1u); /* the weaker of the two */
+    cells("interrupts-extended", 7, GIC, 0u, 42u, 4u, 2u, 3u, 4u);
+    end();
+    begin("dangles");
+    ok(fdt_property_string(tree, "compatible", "dangles"));
+    cells("interrupt-parent", 1, 77u);
+    cells("interrupts", 2, 1u, 1u);
+    end();
+    end();
+    assert_null(finish_tree());
+    node = devicetree_next_compatible(-1, "inherits");
+    assert_int_equal(devicetree_interrupt_reference(node, 1, &reference), KERN_SUCCESS);
+    assert_int_equal(reference.node, fdt_path_offset(tree, "/combiner"));
+    assert_int_equal(reference.count, 2);
+    assert_int_equal(reference.cells[0], 8);
+    assert_int_equal(reference.cells[1], 9);
+    assert_int_equal(devicetree_interrupt_reference(node, 2, &reference), KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_INVALID_ADDRESS); /* no GIC's */
+    node = devicetree_next_compatible(-1, "extends");
+    assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_SUCCESS);
+    assert_int_equal(intid, 32 + 42);
+    assert_int_equal(devicetree_interrupt_reference(node, 1, &reference), KERN_SUCCESS);
+    assert_int_equal(reference.cells[1], 4);
+    assert_int_equal(devicetree_interrupt_reference(node, 2, &reference), KERN_INVALID_ADDRESS);
+    node = devicetree_next_compatible(-1, "dangles");
+    assert_int_equal(devicetree_interrupt(node, 0, &intid), KERN_INVALID_ADDRESS);
+}
+
+/* The host bridge of QEMU's virt, with two of its slots. */
+static void add_pci(void)
+{
+    begin("pcie@10000000");
+    ok(fdt_property_string(tree, "compatible", "pci-host-ecam-generic"));
+    cells("reg", 4, 0x40u, 0x10000000u, 0u, 0x10000000u);
+    cells("#address-cells", 1, 3u);
+    cells("#size-cells", 1, 2u);
+    cells("#interrupt-cells", 1, 1u);
+    cells("ranges", 14, 0x01000000u, 0u, 0u, 0u, 0x3eff0000u, 0u, 0x10000u, 0x02000000u, 0u,
+          0x10000000u, 0u, 0x10000000u, 0u, 0x2eff0000u);
+    cells("interrupt-map-mask", 4, 0x1800u, 0u, 0u, 7u);
+    cells("interrupt-map", 20, 0u, 0u, 0u, 1u, GIC, 0u, 0u, 0u, 3u, 4u, 0x800u, 0u, 0u, 2u, GIC, 0u,
+          0u, 0u, 6u, 4u);
+    cells("msi-map", 8, 0u, 3u, 0x100u, 0x10u, 0x20u, 3u, 0x500u, 0x10u);
+    cells("iommu-map", 4, 0u, 4u, 0u, 0x10000u);
+    cells("iommu-map-mask", 1, 0xfff8u);
+    begin("endpoint");
+    ok(fdt_property_string(tree, "compatible", "endpoint"));
+    cells("reg", 5, 0x800u, 0u, 0u, 0u, 0u);
+    cells("interrupts", 1, 2u);
+    cells("iommus", 3, 4u, 0x11u, 4u); /* the second has no cell */
+    end();
+    end();
+    begin("msi");
+    ok(fdt_property_string(tree, "compatible", "arm,gic-v3-its"));
+    cells("phandle", 1, 3u);
+    end();
+    begin("smmu");
+    ok(fdt_property_string(tree, "compatible", "arm,smmu-v3"));
+    cells("phandle", 1, 4u);
+    cells("#iommu-cells", 1, 1u);
+    end();
+}
+
+static void test_pci(void **state)
+{
+    static const uint32_t slot_1[] = {0x900, 0, 0}, slot_2[] = {0x1000, 0, 0}, pins[] = {1, 2};
+    struct devicetree_reference reference;
+    struct devicetree_window window;
+    unsigned intid;
+    int bridge, endpoint;
+
+    (void)state;
+    begin_tree();
+    begin_controller("gic", "gic", GIC, 3);
+    cells("#address-cells", 1, 2u);
+    end();
+    add_pci();
+    assert_null(finish_tree());
+    bridge = devicetree_next_compatible(-1, "pci-host-ecam-generic");
+    endpoint = devicetree_next_compatible(-1, "endpoint");
+    assert_int_equal(devicetree_window(bridge, 1, &window), KERN_SUCCESS);
+    assert_int_equal(window.space, 0x02000000);
+    assert_int_equal(window.bus, 0x10000000);
+    assert_int_equal(window.base.value, 0x10000000);
+    assert_int_equal(window.size, 0x2eff0000);
+    assert_int_equal(devicetree_window(bridge, 0, &window), KERN_SUCCESS);
+    assert_int_equal(window.space, 0x01000000);
+    assert_int_equal(window.base.value, 0x3eff0000);
+    assert_int_equal(devicetree_window(bridge, 2, &window), KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_window(endpoint, 0, &window), KERN_INVALID_ADDRESS);
+
+    assert_int_equal(devicetree_map_interrupt(bridge, slot_1, &pins[1], &reference), KERN_SUCCESS);
+    assert_int_equal(devicetree_intid(&reference, &intid), KERN_SUCCESS);
+    assert_int_equal(intid, 32 + 6);
+    assert_int_equal(devicetree_map_interrupt(bridge, slot_1, &pins[0], &reference),
+                     KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_map_interrupt(bridge, slot_2, &pins[0], &reference),
+                     KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_map_interrupt(endpoint, slot_1, &pins[0], &reference),
+                     KERN_INVALID_ADDRESS);
+
+    assert_int_equal(devicetree_map_id(bridge, "msi-map", 0x2f, &reference), KERN_SUCCESS);
+    assert_int_equal(reference.node, fdt_path_offset(tree, "/msi"));
+    assert_int_equal(reference.cells[0], 0x50f);
+    assert_int_equal(devicetree_map_id(bridge, "msi-map", 0x10, &reference), KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_map_id(bridge, "msi-map", 0x30, &reference), KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_map_id(bridge, "iommu-map", 0x10f, &reference), KERN_SUCCESS);
+    assert_int_equal(reference.cells[0], 0x108); /* the mask takes the function away */
+    assert_int_equal(devicetree_map_id(endpoint, "iommu-map", 0, &reference), KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_reference(endpoint, "iommus", "#iommu-cells", 0, &reference),
+                     KERN_SUCCESS);
+    assert_int_equal(reference.node, fdt_path_offset(tree, "/smmu"));
+    assert_int_equal(reference.cells[0], 0x11);
+    assert_int_equal(devicetree_reference(endpoint, "iommus", "#iommu-cells", 1, &reference),
+                     KERN_INVALID_ADDRESS);
+}
+
+/* A device behind a bus that passes interrupts on, by the unit address of the device. */
+static void test_interrupts_through_maps(void **state)
+{
+    unsigned intid;
+
+    (void)state;
+    begin_tree();
+    begin_controller("gic", "gic", GIC, 3);
+    end();
+    begin_bus("bus");
+    ok(fdt_property_string(tree, "compatible", "simple-bus"));
+    cells("phandle", 1, 5u);
+    cells("#interrupt-cells", 1, 1u);
+    cells("interrupt-map", 12, 0x100u, 0u, GIC, 0u, 20u, 4u, 0x200u, 0u, GIC, 0u, 21u, 4u);
+    cells("interrupt-parent", 1, 5u);
+    for (unsigned i = 1; i <= 3; i++) {
+        char name[] = {'d', (char)('0' + i), '\0'};
+
+        begin(name);
+        ok(fdt_property_string(tree, "compatible", name));
+        cells("reg", 2, i * 0x100, 0x100u);
+        cells("interrupts", 1, 0u);
+        end();
+    }
+    end();
+    begin("round"); /* its interrupts come to itself again */
+    ok(fdt_property_string(tree, "compatible", "round"));
+    cells("phandle", 1, 6u);
+    cells("#address-cells", 1, 0u);
+    cells("#interrupt-cells", 1, 1u);
+    cells("interrupt-parent", 1, 6u);
+    cells("interrupts", 1, 1u);
+    cells("interrupt-map", 3, 1u, 6u, 1u);
+    end();
+    assert_null(finish_tree());
+    assert_int_equal(devicetree_interrupt(devicetree_next_compatible(-1, "d1"), 0, &intid),
+                     KERN_SUCCESS);
+    assert_int_equal(intid, 52);
+    assert_int_equal(devicetree_interrupt(devicetree_next_compatible(-1, "d2"), 0, &intid),
+                     KERN_SUCCESS);
+    assert_int_equal(intid, 53);
+    assert_int_equal(devicetree_interrupt(devicetree_next_compatible(-1, "d3"), 0, &intid),
+                     KERN_INVALID_ADDRESS);
+    assert_int_equal(devicetree_interrupt(devicetree_next_compatible(-1, "round"), 0, &intid),
+                     KERN_INVALID_ADDRESS);
+}
+
+static void test_no_map(void **state)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    (void)state;
+    begin_tree();
+    add_memory();
+    begin("reserved-memory"); /* without ranges, which is wrong and happens */
+    cells("#address-cells", 1, 2u);
+    cells("#size-cells", 1, 2u);
+    begin("a@44000000");
+    cells("reg", 8, 0u, 0x44000000u, 0u, 0x100000u, 0u, 0x45000800u, 0u, 0x10u);
+    ok(fdt_property(tree, "no-map", "", 0));
+    end();
+    begin("b@46000000");
+    cells("reg", 4, 0u, 0x46000000u, 0u, 0x2000u);
+    end();
+    end();
+    assert_null(finish_tree());
+    assert_int_equal(machine->reserved_count, 5);
+    for (unsigned i = 0; i < machine->reserved_count; i++) {
+        const uint64_t base = machine->reserved[i].base.value;
+
+        assert_int_equal(machine->no_map[i], base == 0x44000000 || base == 0x45000800);
+    }
+}
+
+static void set_bootargs(const char *text)
+{
+    begin_tree();
+    begin("chosen");
+    ok(fdt_property_string(tree, "bootargs", text));
+    end();
+    assert_null(finish_tree());
+}
+
+static void test_bootargs_of_every_form(void **state)
+{
+    static const char *const known[] = {"a", "b", "c.d"};
+    char value[32];
+
+    (void)state;
+    set_bootargs("\t a=1\n\"b=two words\"\vc.d=\"x\"y\"z w\"\r\fa=2  typo=7 \"a b\" b");
+    assert_true(devicetree_bootarg("a", value, sizeof(value)));
+    assert_string_equal(value, "2"); /* the last of two */
+    assert_true(devicetree_bootarg("b", value, sizeof(value)));
+    assert_string_equal(value, "two words");
+    assert_true(devicetree_bootarg("c.d", value, sizeof(value)));
+    assert_string_equal(value, "xyz w");
+    assert_false(devicetree_bootarg("words\"", value, sizeof(value)));
+    sim_console_forget();
+    devicetree_check_bootargs(known, known + 3);
+    assert_true(sim_console_said("bootargs: nothing here asks for typo=7\n"
+                                 "bootargs: nothing here asks for \"a b\"\n"
+                                 "bootargs: nothing here asks for b\n"));
+    assert_false(sim_console_said("a=1"));
+    set_bootargs("a=\"open b=1");
+    assert_true(devicetree_bootarg("a", value, sizeof(value)));
+    assert_string_equal(value, "open b=1");
+    assert_false(devicetree_bootarg("b", value, sizeof(value)));
+    set_bootargs(" \t ");
+    sim_console_forget();
+    devicetree_check_bootargs(known, known);
+    assert_false(sim_console_said("bootargs"));
 }
 
 static void test_not_a_tree(void **state)
@@ -330,13 +702,29 @@ static void test_not_a_tree(void **state)
 /* Everything a driver could ask of whatever was read. */
 static void ask(void)
 {
-    static const char *const wanted[] = {"virtio,mmio", "arm,cortex-a15-gic", "arm,armv8-timer"};
+    static const char *const wanted[] = {"virtio,mmio", "arm,cortex-a15-gic",    "arm,armv8-timer",
+                                         "in-inner",    "pci-host-ecam-generic", "endpoint"};
+    static const char *const keys[] = {"test", "name", "empty", "x"};
+    static const uint32_t unit[] = {0x900, 0, 0, 0}, pins[] = {2, 0, 0, 0};
+    struct devicetree_reference reference;
+    struct devicetree_window window;
     struct devicetree_range range;
     char value[64];
     unsigned intid;
 
-    for (unsigned i = 0; i < 3; i++) {
+    for (unsigned i = 0; i < 6; i++) {
         for (int node = -1; (node = devicetree_next_compatible(node, wanted[i])) >= 0;) {
+            devicetree_map_interrupt(node, unit, pins, &reference);
+            devicetree_map_id(node, "msi-map", 0x21, &reference);
+            devicetree_map_id(node, "iommu-map", 0x21, &reference);
+            for (unsigned j = 0; devicetree_window(node, j, &window) == KERN_SUCCESS; j++) {
+                continue;
+            }
+            for (unsigned j = 0; devicetree_reference(node, "iommus", "#iommu-cells", j,
+                                                      &reference) == KERN_SUCCESS;
+                 j++) {
+                continue;
+            }
             for (unsigned j = 0; devicetree_reg(node, j, &range) == KERN_SUCCESS; j++) {
                 continue;
             }
@@ -346,22 +734,36 @@ static void ask(void)
         }
     }
     devicetree_bootarg("test", value, sizeof(value));
+    devicetree_check_bootargs(keys, keys + sizeof(keys) / sizeof(keys[0]));
 }
 
-/* Bytes changed at random, in a buffer of exactly its size: the sanitizers watch. */
+/*
+ * Bytes changed at random, in a buffer of exactly its size: the sanitizers watch. TREES
+ * says how many; `make soak` says a million.
+ */
 static void test_damaged_trees(void **state)
 {
     uint64_t random = 11;
-    unsigned survived = 0;
+    const char *const wanted = getenv("TREES");
+    const unsigned long trees = wanted != NULL ? strtoul(wanted, NULL, 0) : 20000;
+    unsigned long survived = 0;
     size_t size;
     char *copy;
 
     (void)state;
     build_machine();
+    add_pci();
+    begin_bus("outer");
+    cells("ranges", 4, 0u, 0u, 0x0a000000u, 0x10000u);
+    begin_bus("inner");
+    cells("ranges", 3, 0x7000u, 0x800u, 0x1000u);
+    device("in-inner", 0x7010, 0x10);
+    end();
+    end();
     assert_null(finish_tree());
     size = fdt_totalsize(tree);
     copy = aligned_alloc(8, (size + 7) & ~(size_t)7);
-    for (unsigned round = 0; round < 30000; round++) {
+    for (unsigned long round = 0; round < trees; round++) {
         memcpy(copy, tree, size);
         for (unsigned i = 0; i <= round % 4; i++) {
             uint64_t r = sim_random(&random);
@@ -377,7 +779,8 @@ static void test_damaged_trees(void **state)
         ask();
     }
     free(copy);
-    assert_in_range(survived, 1000, 29000); /* it was neither too tame nor too wild */
+    assert_in_range(survived, trees / 30,
+                    trees - trees / 30); /* it was neither too tame nor too wild */
 }
 
 int main(void)
@@ -390,6 +793,13 @@ int main(void)
         cmocka_unit_test(test_odd_properties),
         cmocka_unit_test(test_too_many_reservations),
         cmocka_unit_test(test_too_deep_and_too_many),
+        cmocka_unit_test(test_devices_beyond_the_table),
+        cmocka_unit_test(test_ranges_of_every_level),
+        cmocka_unit_test(test_interrupts_of_every_form),
+        cmocka_unit_test(test_pci),
+        cmocka_unit_test(test_interrupts_through_maps),
+        cmocka_unit_test(test_no_map),
+        cmocka_unit_test(test_bootargs_of_every_form),
         cmocka_unit_test(test_not_a_tree),
         cmocka_unit_test(test_damaged_trees),
     };
