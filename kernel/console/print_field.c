@@ -225,7 +225,7 @@ static void store_count(const struct conversion *conversion, uint64_t address, s
     }
 }
 
-extern int *__errno(void) __attribute__((weak)); /* newlib's errno */
+extern int *__errno(void) __attribute__((weak)); /* absent on the hosts of tests */
 
 /* %m. The number: texts are libc's, which an image need not have. */
 void print_errno(struct sink *sink, const struct conversion *conversion)

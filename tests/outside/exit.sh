@@ -15,7 +15,7 @@
 # Nothing in $out is a symbol of a libc.
 no_libc()
 {
-    ended 0 && ! said ' [A-V] (_impure_ptr|__errno|_malloc_r|_vfprintf_r|__sinit|exit)$'
+    ended 0 && ! said ' [A-V] (_impure_ptr|_malloc_r|_vfprintf_r|__sinit|exit)$'
 }
 
 for variant in gcc-debug gcc-release clang-debug clang-release; do
