@@ -4,7 +4,7 @@
 # run.sh [OPTION]... IMAGE.elf [-- QEMU-OPTION...]: boot an image in QEMU
 #
 #   -m PROFILE   the machine, a file of qemu/profiles (default: default)
-#   -a BOOTARGS  /chosen/bootargs
+#   -a BOOTARGS  /chosen/bootargs; system=on lets system() run commands of the host
 #   -t SECONDS   give up then (default: never)
 #   -x           let the image exit with a status, but keep it from the host's files
 #   -l           list the profiles

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <reent.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -35,6 +36,8 @@ enum {
 struct file {
     bool open;
     bool append;
+    bool folder;
+    int access;       /* O_ACCMODE of its flags */
     int64_t handle;   /* the host's */
     int64_t position; /* bytes from the start; the host does not tell its own */
 };
@@ -47,8 +50,11 @@ int _read(int fd, void *buffer, size_t size);
 int _write(int fd, const void *buffer, size_t size);
 off_t _lseek(int fd, off_t offset, int whence);
 int _fstat(int fd, struct stat *status);
+int _stat(const char *path, struct stat *status);
 int _isatty(int fd);
 int _unlink(const char *path);
+int _rename(const char *from, const char *to);
+int _rename_r(struct _reent *reent, const char *from, const char *to);
 
 static bool is_console(int fd)
 {
@@ -67,12 +73,29 @@ static struct file *file_of(int fd)
     return NULL;
 }
 
-/* -1 with the host's reason for the last failure, which newlib numbers the same up to 34. */
+/* The host's errno in newlib's numbers: the same up to 34, and Linux's where they differ. */
+static int errno_of_host(int64_t reason)
+{
+    static const struct {
+        int host, own;
+    } known[] = {{36, ENAMETOOLONG}, {38, ENOSYS},    {39, ENOTEMPTY},
+                 {40, ELOOP},        {75, EOVERFLOW}, {95, EOPNOTSUPP}};
+
+    if (reason > 0 && reason <= ERANGE) {
+        return (int)reason;
+    }
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (known[i].host == reason) {
+            return known[i].own;
+        }
+    }
+    return EIO;
+}
+
+/* -1 with the host's reason for the last failure. */
 static int host_failed(void)
 {
-    const int64_t reason = semihost_call(SEMIHOST_ERRNO, NULL);
-
-    errno = reason > 0 && reason <= ERANGE ? (int)reason : EIO;
+    errno = errno_of_host(semihost_call(SEMIHOST_ERRNO, NULL));
     return -1;
 }
 
@@ -126,6 +149,21 @@ static int refuse_open(const char *path, int flags)
     return 0;
 }
 
+/*
+ * Of a file that can be opened for reading: is it a folder? The host has no stat, but
+ * opening a folder for writing as well, which changes nothing, fails for that reason.
+ */
+static bool is_folder(const char *path)
+{
+    int64_t handle = host_open(path, MODE_R_PLUS);
+
+    if (handle < 0) {
+        return errno_of_host(semihost_call(SEMIHOST_ERRNO, NULL)) == EISDIR;
+    }
+    semihost_call(SEMIHOST_CLOSE, &handle);
+    return false;
+}
+
 static bool have_semihosting(void)
 {
     static const char features[] = ":semihosting-features";
@@ -152,7 +190,11 @@ WEAK int _open(const char *path, int flags, int mode)
     if (handle < 0) {
         return host_failed();
     }
-    files[index] = (struct file){.open = true, .append = flags & O_APPEND, .handle = handle};
+    files[index] = (struct file){.open = true,
+                                 .append = (flags & O_APPEND) != 0,
+                                 .folder = (flags & O_ACCMODE) == O_RDONLY && is_folder(path),
+                                 .access = flags & O_ACCMODE,
+                                 .handle = handle};
     return FIRST_FILE + index;
 }
 
@@ -207,13 +249,28 @@ static size_t clamp(size_t size)
     return size < most ? size : most;
 }
 
-/* READ or WRITE: bytes moved, or -1. */
+static int64_t host_length(struct file *file)
+{
+    return semihost_call(SEMIHOST_FLEN, &file->handle);
+}
+
+/*
+ * READ or WRITE: bytes moved, or -1. The host answers how much it has not moved, which
+ * is everything where it failed, and also at the end of the file: a read that moves
+ * nothing has failed where the file goes on.
+ */
 static int host_transfer(unsigned operation, struct file *file, const void *buffer, size_t size)
 {
     const int64_t left =
         semihost_call(operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
 
-    if (left < 0 || (size_t)left > size || (operation == SEMIHOST_WRITE && (size_t)left == size)) {
+    if (left < 0 || (size_t)left > size) {
+        return host_failed();
+    }
+    if ((size_t)left == size) {
+        if (operation == SEMIHOST_READ && file->position >= host_length(file)) {
+            return 0;
+        }
         return host_failed();
     }
     file->position += (int64_t)size - left;
@@ -231,7 +288,14 @@ WEAK int _read(int fd, void *buffer, size_t size)
 
     struct file *const file = file_of(fd);
 
-    return file != NULL ? host_transfer(SEMIHOST_READ, file, buffer, clamp(size)) : -1;
+    if (file == NULL) {
+        return -1;
+    }
+    if (file->access == O_WRONLY || file->folder) {
+        errno = file->folder ? EISDIR : EBADF;
+        return -1;
+    }
+    return host_transfer(SEMIHOST_READ, file, buffer, clamp(size));
 }
 
 /* To an absolute position; false with errno. */
@@ -247,11 +311,6 @@ static bool host_seek(struct file *file, int64_t target)
     return true;
 }
 
-static int64_t host_length(struct file *file)
-{
-    return semihost_call(SEMIHOST_FLEN, &file->handle);
-}
-
 WEAK int _write(int fd, const void *buffer, size_t size)
 {
     if (is_console(fd)) {
@@ -262,6 +321,10 @@ WEAK int _write(int fd, const void *buffer, size_t size)
     struct file *const file = file_of(fd);
 
     if (file == NULL) {
+        return -1;
+    }
+    if (file->access == O_RDONLY) {
+        errno = EBADF;
         return -1;
     }
     if (size == 0) {
@@ -299,28 +362,54 @@ WEAK off_t _lseek(int fd, off_t offset, int whence)
     return host_seek(file, target) ? (off_t)target : -1;
 }
 
-WEAK int _fstat(int fd, struct stat *status)
+/* What the host does not tell is what most files have: one name, and whole permissions. */
+static int fill_status(struct stat *status, bool folder, int64_t length)
 {
     *status = (struct stat){0};
+    if (length < 0) {
+        return host_failed();
+    }
+    status->st_mode = folder ? S_IFDIR | 0755 : S_IFREG | 0644;
+    status->st_nlink = 1;
+    status->st_size = (off_t)length;
+    status->st_blocks = (blkcnt_t)((length + 511) / 512);
+    return 0;
+}
+
+WEAK int _fstat(int fd, struct stat *status)
+{
     if (is_console(fd)) {
-        status->st_mode = S_IFCHR;
+        *status = (struct stat){.st_mode = S_IFCHR | 0620, .st_nlink = 1};
         return 0;
     }
 
     struct file *const file = file_of(fd);
 
-    if (file == NULL) {
+    return file != NULL ? fill_status(status, file->folder, host_length(file)) : -1;
+}
+
+/* -1 with ENOSYS where there is no host, else with the host's reason. */
+static int file_call_failed(void)
+{
+    if (have_semihosting()) {
         return -1;
     }
+    errno = ENOSYS;
+    return -1;
+}
 
-    const int64_t length = host_length(file);
+WEAK int _stat(const char *path, struct stat *status)
+{
+    struct file file = {.handle = host_open(path, MODE_R)};
+    int result;
 
-    if (length < 0) {
-        return host_failed();
+    if (file.handle < 0) {
+        host_failed();
+        return file_call_failed();
     }
-    status->st_mode = S_IFREG;
-    status->st_size = (off_t)length;
-    return 0;
+    result = fill_status(status, is_folder(path), host_length(&file));
+    semihost_call(SEMIHOST_CLOSE, &file.handle);
+    return result;
 }
 
 WEAK int _isatty(int fd)
@@ -328,9 +417,16 @@ WEAK int _isatty(int fd)
     if (is_console(fd)) {
         return 1;
     }
-    if (file_of(fd) != NULL) {
-        errno = ENOTTY;
+
+    struct file *const file = file_of(fd);
+
+    if (file == NULL) {
+        return 0;
     }
+    if (semihost_call(SEMIHOST_ISTTY, &file->handle) == 1) {
+        return 1;
+    }
+    errno = ENOTTY;
     return 0;
 }
 
@@ -339,5 +435,28 @@ WEAK int _unlink(const char *path)
     if (semihost_call(SEMIHOST_REMOVE, (uint64_t[]){(uint64_t)path, strlen(path)}) == 0) {
         return 0;
     }
-    return have_semihosting() ? host_failed() : (errno = ENOSYS, -1);
+    host_failed();
+    return file_call_failed();
+}
+
+WEAK int _rename(const char *from, const char *to)
+{
+    uint64_t block[] = {(uint64_t)from, strlen(from), (uint64_t)to, strlen(to)};
+
+    if (semihost_call(SEMIHOST_RENAME, block) == 0) {
+        return 0;
+    }
+    host_failed();
+    return file_call_failed();
+}
+
+/* newlib's own makes a link and takes the old name away, unless it was built otherwise. */
+WEAK int _rename_r(struct _reent *reent, const char *from, const char *to)
+{
+    const int result = _rename(from, to);
+
+    if (result < 0) {
+        reent->_errno = errno;
+    }
+    return result;
 }

@@ -34,7 +34,7 @@ WEAK _Noreturn void _exit(int status)
 WEAK int _kill(pid_t pid, int signal)
 {
     if (pid != OWN_PID) {
-        errno = ESRCH;
+        errno = ENOSYS;
         return -1;
     }
     if (signal < 0 || signal >= NSIG) {

@@ -13,9 +13,12 @@
 #define SEMIHOST_CLOSE         0x02 /* block: handle */
 #define SEMIHOST_WRITE         0x05 /* block: handle, buffer, bytes; result: bytes NOT written */
 #define SEMIHOST_READ          0x06 /* block: handle, buffer, bytes; result: bytes NOT read */
+#define SEMIHOST_ISTTY         0x09 /* block: handle; result: 1 is interactive */
 #define SEMIHOST_SEEK          0x0a /* block: handle, absolute position */
 #define SEMIHOST_FLEN          0x0c /* block: handle; result: length */
 #define SEMIHOST_REMOVE        0x0e /* block: name, length of name; result: 0 or not */
+#define SEMIHOST_RENAME        0x0f /* block: name, its length, new name, its length; result: 0 */
+#define SEMIHOST_SYSTEM        0x12 /* block: command, its length; result: its status */
 #define SEMIHOST_ERRNO         0x13 /* result: errno of the last failure */
 #define SEMIHOST_EXIT_EXTENDED 0x20 /* block: reason, status */
 
