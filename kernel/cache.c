@@ -21,6 +21,10 @@ void cache_clean(volatile const void *address, uint64_t size)
     {
         __asm__ volatile("dc cvac, %0" : : "r"(line) : "memory");
     }
+    /*
+     * Maintenance completes at a DSB only, and the full system: the reader is a device, outside
+     * the inner shareable domain.
+     */
     cpu_dsb_sy();
 }
 

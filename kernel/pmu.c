@@ -18,12 +18,17 @@ static bool pmu_present(void)
 
 bool pmu_start(void)
 {
+    /*
+     * The event must be announced: without FEAT_PMUv3, or where a hypervisor hides it, the count
+     * would stand still and every benchmark read 0.
+     */
     if (!pmu_present() || (cpu_read_sysreg(pmceid0_el0) >> EVENT_INST_RETIRED & 1) == 0) {
         return false;
     }
     cpu_write_sysreg(pmevtyper0_el0, EVENT_INST_RETIRED);
     cpu_write_sysreg(pmcr_el0, PMCR_ENABLE);
     cpu_write_sysreg(pmcntenset_el0, 1);
+    /* The counter runs from here, and not some instructions later. */
     cpu_isb();
     return true;
 }

@@ -63,6 +63,7 @@ static void run_initialisers(initialiser_t *const *first, initialiser_t *const *
 /* Called by start.S: MMU on, vectors in, stack empty, .bss not yet cleared. */
 _Noreturn void startup(void)
 {
+    /* Before anything with state runs: boot used none of it, and its tables lie outside. */
     memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));
     __asm__ volatile("msr daifclr, #5"); /* SError and FIQ: nothing may raise them */
 
@@ -78,8 +79,10 @@ _Noreturn void startup(void)
     task_init();
     vm_abort_init();
     run_initialisers(__initialisers_start, __initialisers_after_consoles);
+    /* Consoles have been found, with interrupts still masked, so that what follows can complain. */
     irq_init();
     timer_init();
+    /* Drivers may sleep for their devices, so interrupts come before them. */
     __asm__ volatile("msr daifclr, #2");
     run_initialisers(__initialisers_after_consoles, __initialisers_end);
     for (void (*const *constructor)(void) = __init_array_start; constructor < __init_array_end;

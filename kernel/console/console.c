@@ -17,6 +17,7 @@ struct console *console_register(struct console *console)
 
 void console_write(const char *text, size_t length)
 {
+    /* A panic may come before any driver: boot has mapped the UART for that. */
     if (current != NULL) {
         current->write(current, text, length);
     } else {

@@ -41,9 +41,18 @@ bool exception_is_stack_overflow(const struct exception_frame *frame)
 
 void exception_sync(struct exception_frame *frame)
 {
+    /*
+     * Before everything else, because a missing semihosting host is no fault of anybody's: the
+     * call has its own answer for it.
+     */
     if (semihost_trapped(frame)) {
         return;
     }
+    /*
+     * The address spaces before fault_expect: who expects a fault wants to know of one that
+     * nobody can resolve, and lazy memory is resolved. Never for the stack's guard: serving
+     * that would need the stack.
+     */
     if (fault_handler != NULL && exception_is_abort(frame->esr) &&
         !exception_is_stack_overflow(frame) && fault_handler(frame)) {
         return;

@@ -15,6 +15,7 @@ fault_run:
     save_callee_saved x0
     stp     x29, x30, [sp, #-16]!
     mov     x29, sp
+/* x9: no argument and not saved by callees, so it survives the next move. */
     mov     x9, x1
     mov     x0, x2
     blr     x9

@@ -24,6 +24,10 @@ bool fault_expected(struct exception_frame *frame)
     }
     waiting->record =
         (struct fault_record){.esr = frame->esr, .far = frame->far, .elr = frame->elr};
+    /*
+     * Returning from the exception lands in fault_resume with the context in x0; it restores
+     * what AAPCS64 has a callee save, which is all that the caller of fault_run counts on.
+     */
     frame->x[0] = (uint64_t)waiting;
     frame->elr = (uint64_t)fault_resume;
     waiting = waiting->outer;
@@ -37,6 +41,10 @@ bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_re
     irq_state_t before;
 
     __asm__ volatile("mrs %0, daif" : "=r"(before));
+    /*
+     * Linked before the touch and unlinked by whoever ends it, so that faults in a handler which
+     * interrupts this never find a context that is half there.
+     */
     waiting = &context;
     bool raised = fault_run(&context, touch, argument);
     waiting = context.outer;

@@ -138,6 +138,10 @@ static void object_free(struct page *slab, void *block)
     slab->slab_free = object;
     heap_counters.blocks--;
     heap_counters.bytes -= class_sizes[class];
+    /*
+     * With another slab on the list this one is not needed for the next request. Page number 0
+     * cannot be a slab: RAM does not begin there.
+     */
     if (--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) {
         slab_destroy(slab, class);
     }

@@ -33,11 +33,16 @@ static unsigned gic_v2_init(int node)
 
     const unsigned count = gic_intid_count(distributor);
 
+    /*
+     * Off while lines are set up (GICv2 specification, 4.3.1): firmware may have left lines
+     * enabled that nobody here would answer.
+     */
     mmio_write32(distributor, GICD_CTLR, 0);
     for (unsigned first = 0; first < count; first += 32) {
         gic_quiesce_word(distributor, first);
     }
     mmio_write32(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
+    /* The mask is 0 after reset, which lets nothing through (4.4.2); then the interface itself. */
     mmio_write32(cpu_interface, GICC_PMR, GIC_PRIORITY_IDLE);
     mmio_write32(cpu_interface, GICC_CTLR, GICC_CTLR_ENABLE);
     return count;
@@ -45,6 +50,11 @@ static unsigned gic_v2_init(int node)
 
 static void gic_v2_enable(unsigned intid)
 {
+    /*
+     * Priority and target before the enable: an interrupt that is pending already is sent the
+     * moment it is enabled, to whom the registers name then. Those of private lines are
+     * read-only: they are this CPU's.
+     */
     mmio_write8(distributor, GICD_IPRIORITYR + intid, GIC_PRIORITY);
     if (intid >= GIC_FIRST_SPI) {
         mmio_write8(distributor, GICD_ITARGETSR + intid, GICD_TARGET_CPU0);

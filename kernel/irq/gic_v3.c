@@ -37,6 +37,10 @@ static volatile void *find_redistributor(volatile void *region, uint64_t size)
     const uint64_t affinity = cpu_affinity();
     const uint64_t wanted = (affinity & 0xffffff) | (affinity >> 32) << 24;
 
+    /*
+     * Frames follow each other in an order of the machine's; the upper half of GICR_TYPER says
+     * whose each is, and one that handles virtual LPIs is twice as long.
+     */
     for (uint64_t offset = 0; offset + GICR_STRIDE <= size;) {
         volatile void *frame = (volatile char *)region + offset;
         const uint64_t type = mmio_read64(frame, GICR_TYPER);
@@ -61,9 +65,17 @@ static void distributor_settle(void)
 
 static void distributor_init(unsigned count)
 {
+    /*
+     * Affinity routing may change only while both groups are off, and "off" takes effect some
+     * time after the write: RWP says when (GICv3 specification, GICD_CTLR).
+     */
     mmio_write32(distributor, GICD_CTLR, 0);
     distributor_settle();
     for (unsigned first = GIC_FIRST_SPI; first < count; first += 32) {
+        /*
+         * Group 1, non-secure: the group that arrives as IRQ and is acknowledged by ICC_IAR1. Group
+         * 0 would come as FIQ.
+         */
         gic_quiesce_word(distributor, first);
         mmio_write32(distributor, GICD_IGROUPR + first / 8, ~0u);
     }
@@ -73,6 +85,10 @@ static void distributor_init(unsigned count)
 
 static void redistributor_init(void)
 {
+    /*
+     * Until ChildrenAsleep is clear the redistributor passes nothing on, and writes to its
+     * registers may be lost (GICR_WAKER).
+     */
     mmio_write32(redistributor, GICR_WAKER, 0);
     while ((mmio_read32(redistributor, GICR_WAKER) & GICR_WAKER_ASLEEP) != 0) {
         ;
@@ -85,6 +101,7 @@ static void redistributor_init(void)
 static void cpu_interface_init(void)
 {
     cpu_write_sysreg(S3_0_C12_C12_5, 7); /* ICC_SRE_EL1: system registers, no bypass */
+    /* Before SRE is in effect the other ICC registers are undefined instructions. */
     cpu_isb();
     cpu_write_sysreg(S3_0_C4_C6_0, GIC_PRIORITY_IDLE); /* ICC_PMR_EL1 */
     cpu_write_sysreg(S3_0_C12_C12_7, 1);               /* ICC_IGRPEN1_EL1 */
@@ -123,6 +140,7 @@ static void gic_v3_enable(unsigned intid)
 {
     volatile void *frame = intid < GIC_FIRST_SPI ? private_frame : distributor;
 
+    /* Priority and route before the enable: a pending interrupt is sent at once. */
     mmio_write8(frame, GICD_IPRIORITYR + intid, GIC_PRIORITY);
     if (intid >= GIC_FIRST_SPI) {
         mmio_write64(distributor, GICD_IROUTER + 8 * intid, cpu_affinity());
@@ -146,6 +164,7 @@ static void gic_v3_disable(unsigned intid)
 
 static uint32_t gic_v3_acknowledge(void)
 {
+    /* Reading it is the acknowledge: the line becomes active, and 1023 says there was none. */
     return (uint32_t)cpu_read_sysreg(S3_0_C12_C12_0); /* ICC_IAR1_EL1 */
 }
 

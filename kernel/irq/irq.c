@@ -67,6 +67,7 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
     if (irq.slots[intid].handler != NULL) {
         result = KERN_NO_SPACE;
     } else {
+        /* The slot before the enable: the interrupt may be pending already. */
         irq.slots[intid] = (struct irq_slot){handler, context};
         irq.controller->enable(intid);
     }
@@ -125,6 +126,10 @@ void irq_dispatch(void)
     }
     irq.served++;
     trace_interrupt(token & GIC_INTID_MASK, (vaddr_t)slot->handler, irq.served);
+    /*
+     * Nested interrupts are not allowed: they stay masked from the vector to the return, so one
+     * flag is enough to know where one is.
+     */
     irq.in_handler = true;
     slot->handler(slot->context);
     irq.in_handler = false;

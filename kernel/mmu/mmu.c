@@ -176,10 +176,16 @@ static kern_return_t split(struct mmu_space *space, vaddr_t va)
         if (mmu_table_alloc(&table) != KERN_SUCCESS) {
             return KERN_RESOURCE_SHORTAGE;
         }
+        /* The table shows exactly what the block showed, complete before anything leads to it. */
         entries = phys_to_virt(table);
         for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
             entries[i] = (leaf + i * LEVEL_SPAN(level)) | (level == 3 ? DESCRIPTOR_PAGE : 0);
         }
+        /*
+         * Break before make (Arm ARM, "TLB maintenance requirements"): block and table must never
+         * be in TLBs together, or one address has two translations and the access is
+         * CONSTRAINED UNPREDICTABLE. One page's flush takes the whole block's entry out.
+         */
         mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
         mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
         mmu_store(&path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE |
@@ -204,6 +210,7 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
     }
     if (ragged) {
         status = split(space, va);
+        /* Split at both ends before anything changes: this is where want of tables is noticed. */
         if (status == KERN_SUCCESS && va + size < space->high) {
             status = split(space, va + size);
         }
@@ -237,6 +244,10 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
         }
         mmu_prune(&path, &dead);
     }
+    /*
+     * One flush for all of it. Tables are freed after it only: until then a walk in flight may
+     * still read them, and their next owner's bytes would be taken for entries.
+     */
     mmu_flush(space, first, size);
     mmu_free_dead(&dead);
     mmu_count_mapped(space, -(int64_t)(size >> PAGE_SHIFT));
@@ -277,6 +288,11 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
     if (status != KERN_SUCCESS) {
         return status;
     }
+    /*
+     * All leaves invalid, one flush, all leaves new: break before make for the whole range at
+     * the price of two passes, where leaf by leaf would flush once for each. An access in
+     * between faults, which the fault handler resolves from what it knows.
+     */
     rewrite(space, va, va + size, NULL);
     mmu_flush(space, va, size);
     rewrite(space, va, va + size, &attributes);

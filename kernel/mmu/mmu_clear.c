@@ -48,6 +48,10 @@ void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
         next = clear_leaf(space, at, &dead, &taken);
         any |= taken != 0;
     }
+    /*
+     * A hole was never cached: invalid entries are not (Arm ARM, "Translation Lookaside
+     * Buffers"), so nothing taken means nothing to flush.
+     */
     if (any) {
         mmu_flush(space, va, size);
     }
@@ -65,6 +69,10 @@ bool mmu_take_page(struct mmu_space *space, vaddr_t va)
     }
     mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
     mmu_free_dead(&dead);
+    /*
+     * Writable means written: entries for reading are made read-only, and clean ones lose that
+     * bit at the first store only.
+     */
     return (taken & DESCRIPTOR_VALID) != 0 && (taken & DESCRIPTOR_READ_ONLY) == 0;
 }
 

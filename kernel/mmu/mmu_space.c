@@ -71,6 +71,7 @@ void mmu_space_destroy(struct mmu_space *space)
     if (active == space) {
         mmu_space_activate(NULL);
     }
+    /* The tables go after the flush for the same reason as in mmu_unmap. */
     bury_tree(space->root, 0, &dead);
     mmu_flush(space, space->low, space->high - space->low);
     mmu_free_dead(&dead);
@@ -82,6 +83,10 @@ void mmu_space_destroy(struct mmu_space *space)
 static void give_asid(struct mmu_space *space)
 {
     if (next_asid == mmu_arch_asid_count()) {
+        /*
+         * Off the old space before its ASID means nothing any more: a speculative walk after the
+         * flush would fill the TLB with it again, under a number that the next space gets.
+         */
         mmu_arch_set_lower_root(paddr(boot_info.empty_root_table), ASID_NONE);
         mmu_arch_flush_begin();
         mmu_arch_flush_all();
@@ -103,6 +108,7 @@ void mmu_space_activate(struct mmu_space *space)
     if (space->generation != generation) {
         give_asid(space);
     }
+    /* Entries first: stores to tables are not ordered with the write of TTBR0 by themselves. */
     mmu_arch_publish();
     mmu_arch_set_lower_root(space->root, space->asid);
 }

@@ -100,6 +100,11 @@ void mmu_store(struct mmu_path *path, pte_t next)
     if (path->level > 0 && (*entry == 0) != (next == 0)) {
         pte_t *parent = path->entry[path->level - 1];
 
+        /*
+         * The count rides in bits 11:2 of the table entry, which hardware ignores there, so that
+         * finding a table empty costs no look at its 512 entries. volatile, as below: one store,
+         * of all 64 bits, or a walk could meet half an entry.
+         */
         *(volatile pte_t *)parent = next ? *parent + PTE_COUNT_ONE : *parent - PTE_COUNT_ONE;
     }
     *(volatile pte_t *)entry = next;
@@ -122,6 +127,11 @@ void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
     mmu_arch_flush_begin();
     if (space->user && !mmu_space_is_cached(space)) {
         /* It has no ASID, so the TLB knows nothing of it. */
+        /*
+         * By address while that is few instructions: it spares everybody else's translations.
+         * vae1is also drops the cached steps of the walk (not only the last level), which a table
+         * that is about to be freed needs.
+         */
     } else if (size <= FLUSH_PAGES_MAX * PAGE_SIZE) {
         for (vaddr_t at = va; at - va < size; at += PAGE_SIZE) {
             mmu_arch_flush_page(at, space->asid);

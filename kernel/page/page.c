@@ -38,6 +38,10 @@ static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
     page_reclaim_t *function = reclaim;
     uint64_t freed;
 
+    /*
+     * Not for tables: reclaiming takes pages out of tables, and would edit those whose owner is
+     * asking. Not twice: what reclaiming itself allocates must not come back here.
+     */
     if (function == NULL || owner == PAGE_OWNER_TABLE || irq_in_handler()) {
         return false;
     }
@@ -72,6 +76,7 @@ static bool take(const struct page_fit *fit, const struct page_request *request,
         found = page_buddy_take(fit, index);
     }
     if (found) {
+        /* The rest of the block goes back at once: a run of 5 pages costs 5, and not 8. */
         page_buddy_put(*index + request->count, ((uint64_t)1 << fit->order) - request->count);
         mark_allocated(*index, request->count, request->owner);
         page_account();
@@ -249,6 +254,10 @@ kern_return_t page_free(paddr_t block, unsigned order)
     lock_state_t state;
     uintptr_t *top;
 
+    /*
+     * One test for both: the offset in the page moved to the top bits, beside an order that is
+     * not 0.
+     */
     if ((uint32_t)block.value << (32 - PAGE_SHIFT) | order) { /* misaligned, or not one page */
         return free_block(block, order);
     }
@@ -258,6 +267,7 @@ kern_return_t page_free(paddr_t block, unsigned order)
     }
     page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
     top = page_pool.top + 1;
+    /* State, order, flags and pins in one compare; the owner is the byte that is shifted out. */
     if (page->word >> 8 != RECORD_WORD(RECORD_BLOCK, 0, 0) >> 8 || page_cache_full(page_pool.top)) {
         goto slow; /* something is wrong, or the cache is full */
     }

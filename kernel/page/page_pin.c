@@ -90,6 +90,10 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
 
     while (done < count && status == KERN_SUCCESS) {
         uint64_t stop = count - done < BATCH ? count : done + BATCH;
+        /*
+         * In batches: masking for each page would double its cost, and a list of a gibibyte
+         * must not hold interrupts back as a whole.
+         */
         lock_state_t state = lock_take(&page_lock);
 
         while (done < stop) {

@@ -88,6 +88,10 @@ static void release_pinned(struct page *page, size_t count)
     }
     split_run(page, count);
     for (size_t i = 0; i < count; i++) {
+        /*
+         * A device may still write to it: it stays nobody's until the last unpin, and only then can
+         * it become somebody else's.
+         */
         if (page[i].pins != 0) {
             page[i].flags |= RECORD_ORPHAN;
         } else {

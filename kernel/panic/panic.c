@@ -24,6 +24,7 @@ void panic_add_report(struct panic_report *report)
 
 void panic_enter(void)
 {
+    /* Everything, debug exceptions too: a handler could go on using what is broken. */
     __asm__ volatile("msr daifset, #15");
     if (is_panicking) {
         kernel_exit(EXIT_STATUS_PANIC);

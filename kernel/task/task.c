@@ -78,10 +78,15 @@ void task_terminate(struct task *task)
     if (map == NULL) {
         return;
     }
+    /* Each is off the list before it is called: it may free itself, or take others off. */
     while ((watch = task->watches) != NULL) {
         task_watch_remove(watch);
         watch->died(task, watch->context);
     }
+    /*
+     * Dead before the ranges go: whoever is called back while they do finds no address space to
+     * enter something into.
+     */
     trace_task((vaddr_t)task, false, user_tasks);
     task->map = NULL;
     vm_map_clear(map);

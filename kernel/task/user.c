@@ -53,6 +53,10 @@ enum user_stop user_run(struct task *task, struct user_state *state)
     if (map == NULL) {
         return stop; /* dead: there is nothing to run in */
     }
+    /*
+     * Masked from here until EL0 runs, which has them open by its SPSR: a handler in between
+     * would see the task's lower half, and touch it by mistake.
+     */
     before = irq_mask();
     mmu_space_activate(vm_map_space(map));
     while (running) {
@@ -62,6 +66,10 @@ enum user_stop user_run(struct task *task, struct user_state *state)
             running = serve(map, state, &stop);
         }
     }
+    /*
+     * Nothing stays in TTBR0: a NULL pointer of the kernel has to fault, and the space may be
+     * destroyed next.
+     */
     mmu_space_activate(NULL);
     trace_user_stop(state->context.frame.elr, stop, state->status);
     irq_restore(before);

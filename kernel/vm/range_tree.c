@@ -59,6 +59,10 @@ static struct range_node *rotate_right(struct range_node *node)
 /* Returns the root of the balanced subtree. */
 static struct range_node *balance(struct range_node *node)
 {
+    /*
+     * Off by two after one insertion or removal below. The inner grandchild being the higher one
+     * needs the double rotation: a single one would only move the imbalance to the other side.
+     */
     int lean = height(node->left) - height(node->right);
 
     if (lean > 1) {
@@ -119,6 +123,7 @@ static struct range_node *remove_below(struct range_node *root, struct range_nod
         return node->left;
     }
     node->right = detach_first(node->right, &heir);
+    /* The next range in order takes the place, so that the links between neighbours hold. */
     heir->left = node->left;
     heir->right = node->right;
     return balance(heir);
@@ -251,6 +256,10 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
 static bool find_gap_below(const struct range_node *root, uint64_t size, uint64_t alignment,
                            vaddr_t *start)
 {
+    /*
+     * The largest gap below, alignment aside: a subtree that cannot hold it is skipped whole. One
+     * that could but for its alignment is looked through, which costs at most its size.
+     */
     if (root == NULL || root->max_gap < size) {
         return false;
     }

@@ -35,6 +35,10 @@ bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index)
     return shown_at(entry, index, &va) && mmu_page_is_dirty(entry->map->space, va);
 }
 
+/*
+ * The entry may be the only one who knows of a store: where the CPU notes them itself, the
+ * object's own bit is behind until the entry is taken out.
+ */
 static void take_page(struct vm_object *object, uint64_t index, void *context)
 {
     if (vm_entry_take_page(context, index)) {
@@ -49,6 +53,10 @@ void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end)
     if (object == NULL) {
         return;
     }
+    /*
+     * Registers and other foreign memory may be mapped in blocks and have no dirty state to
+     * save; pages of objects are few among many addresses, so only those are looked for.
+     */
     if (object->physical) {
         mmu_clear(entry->map->space, start, end - start);
     } else {
@@ -69,10 +77,15 @@ static unsigned table_access(const struct vm_entry *entry, uint64_t index, unsig
     if (entry->map != kernel_map) {
         access |= MMU_USER;
     }
+    /*
+     * A store is being resolved: vm_object_supply has marked the slot and broken the sharing, so
+     * the right may be given. Physical memory has neither state.
+     */
     if ((access & MMU_WRITE) == 0 || (wanted & MMU_WRITE) != 0 || entry->range.object->physical) {
         return access;
     }
     if (vm_object_writable_in_place(entry->range.object, index)) {
+        /* It cannot become more dirty: withholding the right would buy a fault and no knowledge. */
         if ((*vm_object_slot(entry->range.object, index) & VM_SLOT_DIRTY) != 0) {
             return access;
         }
@@ -93,6 +106,10 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     bool pinned;
     paddr_t page;
 
+    /*
+     * The object first: it may allocate, and reclaim for that, which can take out the very entry
+     * that a lookup before it had found.
+     */
     status =
         vm_object_supply(object, index, (wanted & MMU_WRITE) != 0 ? VM_SUPPLY_WRITE : 0, &page);
     if (status != KERN_SUCCESS) {
@@ -101,10 +118,19 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     attributes.access = table_access(entry, index, wanted);
     /* A table page may be had by reclaiming purgeable memory, but not by reclaiming this page. */
     pinned = !object->physical && page_pin(page) == KERN_SUCCESS;
+    /*
+     * mmu_map refuses what is mapped already. A leaf can be there: one without the right that
+     * is wanted now, or one of a page that the object has replaced since. What it knows of
+     * stores must not go with it.
+     */
     if (mmu_take_page(entry->map->space, va)) {
         vm_object_mark_dirty(object, index);
     }
     status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
+    /*
+     * Table pages are not reclaimed for by the page allocator itself, because reclaiming edits
+     * tables. Here no table is half edited, so once, with what one mapping can need.
+     */
     if (status == KERN_RESOURCE_SHORTAGE && vm_purge_reclaim(TABLE_PAGES) != 0) {
         status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
     }
@@ -121,6 +147,10 @@ static kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned acces
     if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
     }
+    /*
+     * Rights before blocking: an access that can never be allowed must fail at once, and not
+     * wait for a redirection to end.
+     */
     if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
     }
@@ -143,6 +173,10 @@ static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_
     struct mmu_attributes attributes = {.memory = entry->range.memory};
     paddr_t base = paddr_add(entry->range.object->base, vm_entry_index(entry, start) << PAGE_SHIFT);
 
+    /*
+     * Cleared first, since a part may be filled already and mmu_map takes no range that is
+     * partly mapped; then in one call, which finds blocks.
+     */
     attributes.access = table_access(entry, 0, 0);
     mmu_clear(entry->map->space, start, end - start);
     return mmu_map(entry->map->space, start, base, end - start, attributes);
@@ -153,12 +187,20 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
     unsigned wanted = entry->range.access & (MMU_READ | MMU_WRITE);
     kern_return_t status = KERN_SUCCESS;
 
+    /*
+     * Nothing to enter, and no error: reservations and blocked ranges are filled by the fault
+     * that comes when they may be touched.
+     */
     if (entry->range.object == NULL || entry->range.access == 0 || entry->blocked) {
         return KERN_SUCCESS;
     }
     if (entry->range.object->physical) {
         return fill_physical(entry, start, end);
     }
+    /*
+     * As for a store where stores are allowed: who asks to fill ahead cannot take faults
+     * later, neither for absence nor for the first store.
+     */
     for (vaddr_t va = start; va < end && status == KERN_SUCCESS; va += PAGE_SIZE) {
         status = fill_page(entry, va, wanted);
     }

@@ -158,6 +158,10 @@ void vm_entry_attach(struct vm_entry *entry)
 
 void vm_entry_detach(struct vm_entry *entry)
 {
+    /*
+     * Tables first, while the entry still says which pages they are of: what they know of
+     * stores is carried to the object.
+     */
     vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     range_tree_remove(&entry->map->ranges, &entry->node);
     unlink_object(entry);
@@ -181,6 +185,7 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     upper->range.offset += address - entry->node.start;
     upper->node.start = address;
     upper->node.end = entry->node.end;
+    /* Page tables stay as they are: both halves show what the whole showed. */
     range_tree_resize(&map->ranges, &entry->node, entry->node.start, address);
     vm_entry_attach(upper);
     return KERN_SUCCESS;
@@ -281,6 +286,10 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size)) {
         return KERN_INVALID_ARGUMENT;
     }
+    /*
+     * All that can fail before anything is taken away: the entry, the place, and (inside it) the
+     * splits at both ends. What is replaced is only detached, so that it can come back.
+     */
     entry = new_entry(map, range);
     if (entry == NULL) {
         return KERN_RESOURCE_SHORTAGE;
@@ -299,6 +308,10 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if ((flags & VM_ENTER_EAGER) != 0) {
         status = vm_map_fill_tables(map, at, size);
     }
+    /*
+     * Filling the tables found no memory: what was there before is there again, with tables that
+     * fill themselves at the next touch.
+     */
     if (status != KERN_SUCCESS) {
         vm_entry_detach(entry);
         free_entry(entry);

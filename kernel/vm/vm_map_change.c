@@ -28,6 +28,10 @@ static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
 static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
 {
     entry->range.access = access;
+    /*
+     * Tables are a cache of the ranges: dropped here, they are filled with the new rights by
+     * the next fault. Rewriting them in place would have to know shared and clean pages.
+     */
     vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     return KERN_SUCCESS;
 }
@@ -43,6 +47,7 @@ static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t 
     if (!vm_is_whole_pages(start, size) || end < start) {
         return KERN_INVALID_ARGUMENT;
     }
+    /* Checked before anything is split, so that a refused change leaves the ranges as they were. */
     status = visit_entries(map, start, end, check, argument);
     if (status == KERN_SUCCESS) {
         status = vm_map_split(map, start, end);
@@ -122,6 +127,10 @@ kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, ui
     if (status != KERN_SUCCESS) {
         return status;
     }
+    /*
+     * From here on nothing can fail. Both are out before either goes in: the tree takes no two
+     * ranges at one place.
+     */
     ones = vm_map_detach_all(map, one, one + size);
     others = vm_map_detach_all(map, other, other + size);
     attach_all(ones, one, other);

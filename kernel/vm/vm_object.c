@@ -89,6 +89,7 @@ void vm_object_release(struct vm_object *object)
         return;
     }
     KERNEL_CHECK(object->entries == NULL);
+    /* Off the queue first: releasing pages below must not meet a reclaim that chooses this. */
     vm_purge_forget(object);
     vm_object_set_owner(object, NULL, 0, false);
     if (object->chunks != NULL) {
@@ -136,6 +137,10 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
     uint64_t end = first + count;
 
     for (uint64_t index = first; index < end;) {
+        /*
+         * A chunk that was never needed has nothing resident: skipped whole, or looking at a large
+         * empty object would take as long as filling it.
+         */
         vm_slot_t *slot = vm_object_slot(object, index);
 
         if (slot == NULL) {
@@ -163,6 +168,7 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     vm_slot_t *slot = vm_object_slot(object, index);
     paddr_t page = vm_slot_page(*slot);
 
+    /* Out of every address space before the page can have another owner. */
     vm_object_unmap_page(object, index);
     *slot = 0;
     object->resident--;
@@ -184,6 +190,10 @@ static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
     if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS) {
         return false;
     }
+    /*
+     * Zeros before anybody can see the page, and settled (cleaned out of the cache where the
+     * object is not cached) before a device or an uncached mapping reads it.
+     */
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
     vm_object_settle_page(object, page);
     vm_object_put_page(object, slot, page);
@@ -211,6 +221,10 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     }
     memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
     vm_object_settle_page(object, own);
+    /*
+     * Unmapped after the copy and before the slot changes: mappings of the old page are
+     * read-only while it is shared, so nothing is stored to it meanwhile.
+     */
     vm_object_unmap_page(object, index);
     *slot = own.value | (*slot & PAGE_MASK);
     KERNEL_CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
@@ -334,6 +348,10 @@ void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, 
     object->owner = owner;
     object->ledger_tag = tag;
     object->footprint = footprint;
+    /*
+     * The new one is retained before the old one is released: they may be the same task, and
+     * this its last reference.
+     */
     if (owner != NULL) {
         task_retain(owner);
         task_ledger_credit(owner, tag, footprint, bytes);
@@ -392,6 +410,10 @@ static void copy_page(struct vm_object *source, uint64_t index, void *context)
 {
     struct copy_context *to = context;
     paddr_t page = vm_slot_page(*vm_object_slot(source, index));
+    /*
+     * A pinned page may be written by a device at any time, and a device takes no fault: it
+     * cannot be shared and copied later.
+     */
     bool in_use = source->permanent || page_pin_count(page) != 0;
 
     if (to->failed || page_pin(page) != KERN_SUCCESS) {

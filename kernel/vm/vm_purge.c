@@ -127,6 +127,10 @@ kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state 
         return KERN_INVALID_ARGUMENT;
     }
     *former = object->purge;
+    /*
+     * An empty object has nothing to lose; it stays empty until its owner takes it back, or the
+     * owner would not learn that the contents are gone.
+     */
     if (state == VM_PURGE_VOLATILE && object->purge == VM_PURGE_EMPTY) {
         return KERN_SUCCESS;
     }
@@ -155,6 +159,7 @@ uint64_t vm_purge_reclaim(uint64_t pages)
     for (struct vm_object *object = queue; object != NULL && freed < pages; object = next) {
         uint64_t before = object->resident;
 
+        /* Read before discard: make_empty takes the object out of the queue. */
         next = object->queue_next;
         if (object->permanent) {
             continue;

@@ -126,6 +126,10 @@ static kern_return_t wire_entry(struct vm_map *map, vaddr_t start, uint64_t coun
     if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
     }
+    /*
+     * The rights of the range, not of the tables: these may hold less (a clean page) until the
+     * first store.
+     */
     if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
     }
