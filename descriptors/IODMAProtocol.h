@@ -70,8 +70,8 @@ typedef struct {
     UInt64 fOffset;     /* in: where; out: the byte behind the segment */
     UInt64 fIOVMAddr;   /* out */
     UInt64 fLength;     /* out: bytes */
-    UInt8 fMapped;      /* in: an address for a device behind the system mapper is wanted */
-    UInt64 fMappedBase; /* in */
+    UInt8 fMapped;      /* in: an address for a device behind a mapper is wanted */
+    UInt64 fMappedBase; /* in: the I/O address of byte 0 in a mapping; 0: the system mapper's */
 } IOMDDMAWalkSegmentArgs;
 
 /* Begins with the arguments; the rest is the descriptor's. Zeroed by the caller before first use.
@@ -86,6 +86,13 @@ typedef UInt8 IOMDDMAWalkSegmentState[128];
  * unmatched inactive is kIOReturnNotReady, one active too many
  * kIOReturnNoResources. [I]
  *
+ * A walk with fMapped gives I/O addresses only: with fMappedBase those of that mapping of
+ * the whole (a step forward costs a segment, one back begins again), without it what
+ * getPhysicalSegment says with options 0. kIOReturnNotAttached: remote memory, at whatever
+ * depth; kIOReturnNotPermitted: host-only memory, which no mapping shows;
+ * kIOReturnNotAligned: byte 0 cannot be at that base. After a failure fIOVMAddr and
+ * fLength are 0.
+ *
  * kIOMDAddDMAMapSpec (IODMAMapSpecification): general descriptors keep the smaller
  * width and the larger alignment, others are kIOReturnUnsupported. kIOMDDMAMap and
  * kIOMDDMAUnmap (IOMDDMAMapArgs) map bytes for the command that gives the arguments,
@@ -98,14 +105,20 @@ IOReturn IOMemoryDescriptor_dmaCommandOperation(IOMemoryDescriptorConstRef self,
  * Ask a mapper for an I/O mapping of bytes [offset, offset + length) of `memory`: read
  * access, and write unless it is prepared for reading only. A whole general descriptor
  * hands its page list over. Host-only memory, and no mapper: success, *mapAddress and
- * *mapLength 0. kIOReturnNotAttached: remote; else what the mapper says. [T]
+ * *mapLength 0, as after every failure. mapSpec NULL: no constraints. kIOReturnNotAttached:
+ * some of it is remote, at whatever depth; kIOReturnNotPermitted: some of it, but not all,
+ * is host-only; else what the mapper says. [T]
  */
 IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                    IOMemoryDescriptorRef memory, IODMACommand *command,
                                    const IODMAMapSpecification *mapSpec, uint64_t offset,
                                    uint64_t length, uint64_t *mapAddress, uint64_t *mapLength);
 
-/* The reverse; mapLength 0: success, nobody is asked. [T] */
+/*
+ * The reverse; mapLength 0: success, nobody is asked. kIOReturnTimeout: a device may still
+ * reach the memory, whose pages stay pinned and out of use for good (a line on the log
+ * counts them). `offset`: as it was mapped. [T]
+ */
 IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                      IODMACommand *command, uint64_t offset, uint64_t mapAddress,
                                      uint64_t mapLength);

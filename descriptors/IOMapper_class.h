@@ -13,7 +13,11 @@ struct IOMapper {
 typedef struct {
     OSMetaClass meta;
 
-    /* Arguments have been judged: pointers, and the range inside the memory. */
+    /*
+     * Arguments have been judged: the pointers, of which mapSpecification is never NULL, the
+     * options, the range inside the memory, and the memory, which is prepared and neither
+     * remote nor host-only. After a failure the outputs are zeroed for you.
+     */
     IOReturn (*iovmMapMemory)(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
                               uint64_t length, uint32_t mapOptions,
                               const IODMAMapSpecification *mapSpecification,

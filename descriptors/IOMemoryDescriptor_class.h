@@ -52,6 +52,12 @@ struct IODMAMapSize {
     bool overflow;
 };
 
+/* Whether a mapper may see bytes: kIOMemoryRemote and kIOMemoryHostOnly, of them all. */
+struct IODMAReach {
+    IOOptionBits some;  /* flags that a byte has */
+    IOOptionBits every; /* flags that every byte has; begins with all */
+};
+
 /*
  * The methods, by role. A record has no holes: a class names every one, the base's where
  * it inherits it (the lists of them are at the end), and descriptor_refuse_... where its
@@ -101,6 +107,10 @@ typedef struct {
                                     UInt dataSize);
     void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
     IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
+    /* Add what bytes [offset, end) are, in whichever descriptor below they lie. */
+    void (*addReach)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                     struct IODMAReach *reach);
+
     /* The tightest constraints so far on I/O mappings of the whole; NULL: it keeps none. */
     IODMAMapSpecification *(*mapSpecification)(IOMemoryDescriptor *self);
     /*
@@ -156,6 +166,16 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
     return offset <= self->length && count <= self->length - offset;
 }
 
+/* What bytes [offset, end) are to a mapper; within the length. */
+static inline struct IODMAReach IOMemoryDescriptor_reach(IOMemoryDescriptor *self,
+                                                         IOByteCount offset, IOByteCount end)
+{
+    struct IODMAReach reach = {.every = kIOMemoryRemote | kIOMemoryHostOnly};
+
+    IOMemoryDescriptor_methods(self)->addReach(self, offset, end, &reach);
+    return reach;
+}
+
 /* Add one source-contiguous piece, not empty. */
 void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);
 
@@ -207,6 +227,8 @@ IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpe
 IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
 IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
 
+void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                          struct IODMAReach *reach);
 IODMAMapSpecification *descriptor_map_specification(IOMemoryDescriptor *self);
 upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t offset,
                                            uint64_t length, IODMAMapPageList *list);
@@ -233,8 +255,8 @@ void descriptor_free(OSObject *self);
     .addDMAMapSize = descriptor_add_dma_map_size,                                                  \
     .dmaCommandOperation = descriptor_dma_command_operation,                                       \
     .getCharacteristics = descriptor_get_characteristics,                                          \
-    .setDMAActive = descriptor_set_dma_active, .mapSpecification = descriptor_map_specification,   \
-    .copyPageList = descriptor_copy_page_list
+    .setDMAActive = descriptor_set_dma_active, .addReach = descriptor_add_reach,                   \
+    .mapSpecification = descriptor_map_specification, .copyPageList = descriptor_copy_page_list
 #define DESCRIPTOR_MAPS                                                                            \
     .makeMapping = descriptor_make_mapping, .doMap = descriptor_refuse_map,                        \
     .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \

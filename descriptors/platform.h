@@ -73,6 +73,12 @@ kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsign
                             paddr_t *pages);
 void platform_unwire(const paddr_t *pages, uint64_t count);
 
+/*
+ * Keep the page at an address from all use from now on, whoever holds it gives it back: a
+ * device that did not stop may go on writing there. Counted. False: it is no RAM.
+ */
+bool platform_quarantine(paddr_t page);
+
 /* How the CPU reaches physical memory. */
 struct platform_window {
     volatile void *address;

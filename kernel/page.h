@@ -106,6 +106,12 @@ kern_return_t page_unpin(paddr_t page);
 kern_return_t page_pin_list(const paddr_t *pages, uint64_t count);
 void page_unpin_list(const paddr_t *pages, uint64_t count);
 
+/*
+ * A pin that nobody gives back: the page is out of use for good, because a device that was
+ * not seen to stop may still write there. KERN_INVALID_ADDRESS: no RAM, or free.
+ */
+kern_return_t page_quarantine(paddr_t page);
+
 uint32_t page_pin_count(paddr_t page); /* 0 for a page that is not RAM */
 
 enum page_state page_get_state(paddr_t page);
@@ -119,6 +125,7 @@ struct page_stats {
     uint64_t high_water;                      /* most allocated at once */
     uint64_t failures;                        /* requests refused for want of memory */
     uint64_t pins;                            /* sum of all pin counts */
+    uint64_t quarantined;                     /* of them, those of page_quarantine */
     uint64_t owned[PAGE_OWNER_COUNT];         /* pages, by owner */
     uint64_t free_blocks[PAGE_ORDER_MAX + 1]; /* free blocks, by order, after merging all caches */
 };

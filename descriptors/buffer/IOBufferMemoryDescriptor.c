@@ -73,6 +73,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .addReach = descriptor_add_reach,
     .mapSpecification = general_map_specification,
     .copyPageList = general_copy_page_list,
     .makeMapping = general_make_mapping,

@@ -53,3 +53,25 @@ IOReturn composite_set_dma_active(IOMemoryDescriptor *base, bool active)
     descriptor_set_dma_active(base, !active);
     return status;
 }
+
+void composite_add_reach(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                         struct IODMAReach *reach)
+{
+    const struct IOCompositeMemory *self = composite_of(base);
+
+    if (offset >= end) {
+        return;
+    }
+    for (const struct IOMemoryPart *part = composite_find(self, offset); offset < end; part++) {
+        const IOByteCount stop = part->end < end ? part->end : end;
+        const IOByteCount from = part->start + (offset - composite_begin(self, part));
+
+        const IOByteCount to = from + (stop - offset);
+        const IOByteCount there = to < part->memory->length ? to : part->memory->length;
+
+        if (from < there) { /* it may have shrunk */
+            IOMemoryDescriptor_methods(part->memory)->addReach(part->memory, from, there, reach);
+        }
+        offset = stop;
+    }
+}

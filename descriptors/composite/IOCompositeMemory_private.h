@@ -97,6 +97,8 @@ uint64_t composite_get_preparation_id(IOMemoryDescriptor *self);
 void composite_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                                 struct IODMAMapSize *size);
 void composite_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+void composite_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                         struct IODMAReach *reach);
 IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
 IOReturn composite_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                           IOByteCount offset, IOByteCount length);
@@ -119,9 +121,10 @@ void composite_free(OSObject *self);
     DESCRIPTOR_BYTES, .addDMAMapSize = composite_add_dma_map_size,                                 \
     .dmaCommandOperation = descriptor_dma_command_operation,                                       \
     .getCharacteristics = composite_get_characteristics, .setDMAActive = composite_set_dma_active, \
-    .mapSpecification = descriptor_map_specification, .copyPageList = descriptor_copy_page_list,   \
-    .doMap = composite_do_map, .doUnmap = descriptor_do_unmap,                                     \
-    .copyForUnique = descriptor_copy_for_unique, .setPurgeable = composite_set_purgeable,          \
-    .setOwnership = composite_set_ownership, .getPageCounts = composite_get_page_counts
+    .addReach = composite_add_reach, .mapSpecification = descriptor_map_specification,             \
+    .copyPageList = descriptor_copy_page_list, .doMap = composite_do_map,                          \
+    .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
+    .setPurgeable = composite_set_purgeable, .setOwnership = composite_set_ownership,              \
+    .getPageCounts = composite_get_page_counts
 
 #endif

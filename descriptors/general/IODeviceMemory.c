@@ -69,6 +69,7 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = general_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .addReach = descriptor_add_reach,
     .mapSpecification = descriptor_map_specification,
     .copyPageList = descriptor_copy_page_list,
     .makeMapping = device_make_mapping,

@@ -118,6 +118,7 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .dmaCommandOperation = descriptor_dma_command_operation,
     .getCharacteristics = guard_get_characteristics,
     .setDMAActive = descriptor_set_dma_active,
+    .addReach = descriptor_add_reach,
     .mapSpecification = general_map_specification,
     .copyPageList = descriptor_copy_page_list,
     .makeMapping = descriptor_make_mapping,

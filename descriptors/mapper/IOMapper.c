@@ -39,19 +39,67 @@ static const IOMapperClass *methods(const IOMapper *self)
     return (const IOMapperClass *)self->super.metaClass;
 }
 
+#define MAP_OPTIONS                                                                                \
+    (kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapPhysicallyContiguous |                  \
+     kIODMAMapDeviceMemory | kIODMAMapPagingPath | kIODMAMapIdentityMap |                          \
+     kIODMAMapPageListFullyOccupied | kIODMAMapFixedAddress)
+
+static IOReturn judge_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+{
+    IOMDDMACharacteristics about;
+    struct IODMAReach reach;
+
+    if (!IOMemoryDescriptor_holds(memory, offset, length)) {
+        return kIOReturnBadArgument;
+    }
+    reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
+    if ((reach.some & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    if ((reach.some & kIOMemoryHostOnly) != 0) {
+        return kIOReturnNotPermitted;
+    }
+    IOMemoryDescriptor_methods(memory)->getCharacteristics(memory, &about);
+    return about.fIsPrepared ? kIOReturnSuccess : kIOReturnNotReady;
+}
+
+static IOReturn judge_request(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                              uint32_t options, const IODMAMapSpecification *spec)
+{
+    if (length == 0 || (options & ~MAP_OPTIONS) != 0 ||
+        (options & (kIODMAMapReadAccess | kIODMAMapWriteAccess)) == 0 ||
+        (spec->alignment != 0 && !is_power_of_two(spec->alignment))) {
+        return kIOReturnBadArgument;
+    }
+    return judge_memory(memory, offset, length);
+}
+
 IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                 uint64_t descriptorOffset, uint64_t length, uint32_t mapOptions,
                                 const IODMAMapSpecification *mapSpecification,
                                 IODMACommand *dmaCommand, const IODMAMapPageList *pageList,
                                 uint64_t *mapAddress, uint64_t *mapLength)
 {
-    if (self == NULL || memory.descriptor == NULL || mapAddress == NULL || mapLength == NULL ||
-        length == 0 || !IOMemoryDescriptor_holds(memory.descriptor, descriptorOffset, length)) {
-        return kIOReturnBadArgument;
+    static const IODMAMapSpecification unconstrained;
+    const IODMAMapSpecification *const spec =
+        mapSpecification != NULL ? mapSpecification : &unconstrained;
+    IOReturn status = kIOReturnBadArgument;
+
+    if (self != NULL && memory.descriptor != NULL && mapAddress != NULL && mapLength != NULL) {
+        status = judge_request(memory.descriptor, descriptorOffset, length, mapOptions, spec);
     }
-    return methods(self)->iovmMapMemory(self, memory.descriptor, descriptorOffset, length,
-                                        mapOptions, mapSpecification, dmaCommand, pageList,
-                                        mapAddress, mapLength);
+    if (status == kIOReturnSuccess) {
+        status = methods(self)->iovmMapMemory(self, memory.descriptor, descriptorOffset, length,
+                                              mapOptions, spec, dmaCommand, pageList, mapAddress,
+                                              mapLength);
+    }
+    if (status != kIOReturnSuccess && mapAddress != NULL) {
+        *mapAddress = 0;
+    }
+    if (status != kIOReturnSuccess && mapLength != NULL) {
+        *mapLength = 0;
+    }
+    return status;
 }
 
 IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/segments/IOMappedLayout.h"
 
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out)
 {
@@ -29,34 +30,146 @@ IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
     return kIOReturnSuccess;
 }
 
-static IOReturn walk_segment(IOMemoryDescriptor *self, IOMDDMAWalkSegmentArgs *args)
+void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                          struct IODMAReach *reach)
 {
-    const IOOptionBits options = args->fMapped ? 0 : kIOMemoryMapperNone;
-    IOPhysicalSegment segment;
+    (void)offset, (void)end;
+    reach->some |= self->flags & (kIOMemoryRemote | kIOMemoryHostOnly);
+    reach->every &= self->flags;
+}
+
+/* What a walk behind a mapping keeps in the caller's state: the runs before `offset`. */
+struct position {
+    uint64_t base; /* the mapping that it belongs to; 0: none yet */
+    IOByteCount offset;
+    struct IOMappedLayout layout;
+};
+
+struct walk_state {
+    IOMDDMAWalkSegmentArgs args;
+    struct position position;
+};
+
+_Static_assert(sizeof(struct walk_state) <= sizeof(IOMDDMAWalkSegmentState), "it has room");
+
+/* Place the host's segment at the position, which is behind it then. */
+static IOReturn place_next(IOMemoryDescriptor *self, struct position *position,
+                           IOPhysicalSegment *placed)
+{
+    IOPhysicalSegment host;
+    const IOReturn status =
+        IOMemoryDescriptor_segment(self, position->offset, kIOMemoryMapperNone, &host);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (!IOMappedLayout_place(&position->layout, host.location, host.length, &placed->location)) {
+        return kIOReturnNotAligned;
+    }
+    placed->length = host.length;
+    position->offset += host.length;
+    return kIOReturnSuccess;
+}
+
+/* The I/O addresses of the bytes from `offset` on, as far as they follow each other. */
+static IOReturn mapped_segment(IOMemoryDescriptor *self, IOByteCount offset,
+                               struct position *position, IOPhysicalSegment *segment)
+{
+    IOPhysicalSegment placed;
     IOReturn status;
 
-    if (args->fMapped && (self->flags & kIOMemoryRemote) != 0) {
+    do {
+        status = place_next(self, position, &placed);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+    } while (position->offset <= offset);
+    segment->length = position->offset - offset;
+    segment->location = placed.location + (placed.length - segment->length);
+    while (position->offset < self->length) {
+        struct position next = *position;
+
+        if (place_next(self, &next, &placed) != kIOReturnSuccess ||
+            placed.location != segment->location + segment->length) {
+            break; /* the next call's business, a failure as well */
+        }
+        segment->length += placed.length;
+        *position = next;
+    }
+    return kIOReturnSuccess;
+}
+
+/* A walk goes on where it was; anything else starts from the first byte. */
+static IOReturn walk_mapping(IOMemoryDescriptor *self, struct walk_state *state, bool first,
+                             IOPhysicalSegment *segment)
+{
+    const IOMDDMAWalkSegmentArgs *const args = &state->args;
+    struct position *const position = &state->position;
+    IOReturn status;
+
+    if (first || position->base != args->fMappedBase || position->offset > args->fOffset) {
+        *position = (struct position){.base = args->fMappedBase,
+                                      .layout = IOMappedLayout_begin(args->fMappedBase)};
+    }
+    status = mapped_segment(self, args->fOffset, position, segment);
+    if (status != kIOReturnSuccess) {
+        position->base = 0; /* the next call starts afresh */
+    }
+    return status;
+}
+
+/* The segment at fOffset, which is inside: as the host, the system mapper or a mapping has it. */
+static IOReturn find_segment(IOMemoryDescriptor *self, struct walk_state *state, bool first,
+                             IOPhysicalSegment *segment)
+{
+    const IOMDDMAWalkSegmentArgs *const args = &state->args;
+    struct IODMAReach reach;
+
+    if (!args->fMapped) {
+        return IOMemoryDescriptor_segment(self, args->fOffset, kIOMemoryMapperNone, segment);
+    }
+    reach = IOMemoryDescriptor_reach(self, args->fOffset, args->fOffset + 1);
+    if ((reach.some & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
-    if (args->fOffset >= self->length) {
-        return args->fOffset == self->length ? kIOReturnOverrun : kIOReturnInternalError;
+    if (args->fMappedBase == 0) {
+        return IOMemoryDescriptor_segment(self, args->fOffset, 0, segment);
     }
-    status = IOMemoryDescriptor_segment(self, args->fOffset, options, &segment);
-    args->fIOVMAddr = status == kIOReturnSuccess ? segment.location : 0;
-    args->fLength = status == kIOReturnSuccess ? segment.length : 0;
-    args->fOffset += args->fLength;
+    if ((reach.some & kIOMemoryHostOnly) != 0) {
+        return kIOReturnNotPermitted; /* no mapping shows it */
+    }
+    return walk_mapping(self, state, first, segment);
+}
+
+static IOReturn walk_segment(IOMemoryDescriptor *self, struct walk_state *state, bool first)
+{
+    IOMDDMAWalkSegmentArgs *const args = &state->args;
+    IOPhysicalSegment segment = {0};
+    IOReturn status;
+
+    if (args->fOffset >= self->length) {
+        status = args->fOffset == self->length ? kIOReturnOverrun : kIOReturnInternalError;
+    } else {
+        status = find_segment(self, state, first, &segment);
+    }
+    if (status != kIOReturnSuccess) {
+        segment = (IOPhysicalSegment){0};
+    }
+    args->fIOVMAddr = segment.location;
+    args->fLength = segment.length;
+    args->fOffset += segment.length;
     return status;
 }
 
 /* The state's bytes need not be aligned. */
-static IOReturn walk_state(IOMemoryDescriptor *self, void *state)
+static IOReturn walk(IOMemoryDescriptor *self, void *bytes, bool first)
 {
-    IOMDDMAWalkSegmentArgs args;
+    struct walk_state state;
     IOReturn status;
 
-    memcpy(&args, state, sizeof(args));
-    status = walk_segment(self, &args);
-    memcpy(state, &args, sizeof(args));
+    memcpy(&state, bytes, sizeof(state));
+    status = walk_segment(self, &state, first);
+    memcpy(bytes, &state, sizeof(state));
     return status;
 }
 
@@ -69,7 +182,7 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
         if (dataSize < sizeof(IOMDDMAWalkSegmentState)) {
             return kIOReturnUnderrun;
         }
-        return vData == NULL ? kIOReturnBadArgument : walk_state(self, vData);
+        return vData == NULL ? kIOReturnBadArgument : walk(self, vData, op == kIOMDFirstSegment);
     case kIOMDGetCharacteristics:
     case kIOMDGetCharacteristicsMapped:
         if (dataSize < sizeof(IOMDDMACharacteristics)) {

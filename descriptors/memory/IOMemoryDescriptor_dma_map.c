@@ -5,6 +5,7 @@
  */
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/segments/IOMappedLayout.h"
 
 static uint32_t access_of(const IOMemoryDescriptor *memory)
 {
@@ -40,39 +41,120 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
     return status;
 }
 
+/* A whole that is host-only maps as nothing; a part of it would leave the rest unmapped. */
+static IOReturn judge_reach(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                            bool *nothing)
+{
+    const struct IODMAReach reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
+
+    *nothing = (reach.every & kIOMemoryHostOnly) != 0;
+    if ((reach.some & kIOMemoryRemote) != 0) {
+        return kIOReturnNotAttached;
+    }
+    return (reach.some & kIOMemoryHostOnly) == 0 || *nothing ? kIOReturnSuccess
+                                                             : kIOReturnNotPermitted;
+}
+
+static IOReturn map_bytes(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
+                          const IODMAMapSpecification *spec, uint64_t offset, uint64_t length,
+                          uint64_t *mapAddress, uint64_t *mapLength)
+{
+    bool nothing = mapper == NULL;
+    IOReturn status;
+
+    if (length == 0 || !IOMemoryDescriptor_holds(memory, offset, length)) {
+        return nothing ? kIOReturnSuccess : kIOReturnBadArgument;
+    }
+    status = judge_reach(memory, offset, length, &nothing);
+    if (status == kIOReturnNotAttached) {
+        return status;
+    }
+    if (mapper == NULL || nothing) {
+        return kIOReturnSuccess;
+    }
+    return status != kIOReturnSuccess
+               ? status
+               : map_with(mapper, memory, command, spec, offset, length, mapAddress, mapLength);
+}
+
 IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                    IOMemoryDescriptorRef memory, IODMACommand *command,
                                    const IODMAMapSpecification *mapSpec, uint64_t offset,
                                    uint64_t length, uint64_t *mapAddress, uint64_t *mapLength)
 {
+    if (mapAddress != NULL) {
+        *mapAddress = 0;
+    }
+    if (mapLength != NULL) {
+        *mapLength = 0;
+    }
     if (self.descriptor == NULL || memory.descriptor == NULL || mapAddress == NULL ||
         mapLength == NULL) {
         return kIOReturnBadArgument;
     }
-    *mapAddress = 0;
-    *mapLength = 0;
-    if ((memory.descriptor->flags & kIOMemoryRemote) != 0) {
-        return kIOReturnNotAttached;
+    return map_bytes(mapper, memory.descriptor, command, mapSpec, offset, length, mapAddress,
+                     mapLength);
+}
+
+/* All pages of a piece; how many are RAM. */
+static uint64_t quarantine_piece(IOPhysicalSegment piece)
+{
+    const uint64_t end = round_page(piece.location + piece.length);
+    uint64_t pages = 0;
+
+    for (uint64_t at = trunc_page(piece.location); at != end; at += PAGE_SIZE) {
+        pages += platform_quarantine(paddr(at)) ? 1 : 0;
     }
-    if (mapper == NULL || (memory.descriptor->flags & kIOMemoryHostOnly) != 0) {
-        return kIOReturnSuccess;
+    return pages;
+}
+
+/*
+ * Whether a device still reaches the pages is not known: they are never used again. They
+ * are those that have I/O addresses in the allocation, `offset` having the first.
+ */
+static void quarantine(IOMemoryDescriptor *self, IOByteCount offset, uint64_t mapAddress,
+                       uint64_t mapLength)
+{
+    struct IOMappedLayout layout = {0};
+    uint64_t pages = 0, at;
+    IOPhysicalSegment piece;
+
+    while (offset < self->length && IOMemoryDescriptor_segment(self, offset, kIOMemoryMapperNone,
+                                                               &piece) == kIOReturnSuccess) {
+        if (!layout.placed) { /* distances from the allocation's first page are what counts */
+            layout.next = piece.location & PAGE_MASK;
+        }
+        if (!IOMappedLayout_place(&layout, piece.location, piece.length, &at) || at >= mapLength) {
+            break;
+        }
+        if (piece.length > mapLength - at) {
+            piece.length = mapLength - at;
+        }
+        pages += quarantine_piece(piece);
+        offset += piece.length;
     }
-    return map_with(mapper, memory.descriptor, command, mapSpec, offset, length, mapAddress,
-                    mapLength);
+    platform_log("IOMemoryDescriptor %p: the mapper did not see its mapping at %#llx end: "
+                 "%llu pages are in quarantine",
+                 (void *)self, (unsigned long long)mapAddress, (unsigned long long)pages);
 }
 
 IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                      IODMACommand *command, uint64_t offset, uint64_t mapAddress,
                                      uint64_t mapLength)
 {
-    (void)offset;
+    IOReturn status;
+
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
     }
     if (mapLength == 0) {
         return kIOReturnSuccess;
     }
-    return IOMapper_iovmUnmapMemory(mapper, self, command, mapAddress, mapLength);
+    status = IOMapper_iovmUnmapMemory(mapper, self, command, mapAddress, mapLength);
+    if (status == kIOReturnTimeout) {
+        quarantine(self.descriptor, offset, mapAddress, mapLength);
+    }
+    return status;
 }
 
 void IOMemoryDescriptor_dmaMapRecord(IOMemoryDescriptorRef self, IOMapper *mapper,
@@ -138,11 +220,14 @@ IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
 
 IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
 {
+    IOReturn status;
+
     if (args->fAllocLength == 0) {
         return kIOReturnSuccess;
     }
-    if (IOMemoryDescriptor_dmaUnmap(self, args->fMapper, args->fCommand, args->fOffset,
-                                    args->fAlloc, args->fAllocLength) != kIOReturnSuccess) {
+    status = IOMemoryDescriptor_dmaUnmap(self, args->fMapper, args->fCommand, args->fOffset,
+                                         args->fAlloc, args->fAllocLength);
+    if (status != kIOReturnSuccess && status != kIOReturnTimeout) {
         platform_log("IOMemoryDescriptor %p: the mapper does not know its mapping at %#llx",
                      (void *)self, (unsigned long long)args->fAlloc);
     }

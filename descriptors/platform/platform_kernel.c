@@ -137,6 +137,11 @@ void platform_unwire(const paddr_t *pages, uint64_t count)
     vm_unwire(pages, count);
 }
 
+bool platform_quarantine(paddr_t page)
+{
+    return page_quarantine(page) == KERN_SUCCESS;
+}
+
 static kern_return_t device_window(paddr_t start, uint64_t length, struct platform_window *window)
 {
     window->address = mmu_map_device(start, length);

@@ -65,6 +65,18 @@ kern_return_t page_pin(paddr_t address)
     return status;
 }
 
+kern_return_t page_quarantine(paddr_t address)
+{
+    irq_state_t irq = irq_mask();
+    kern_return_t status = pin(address);
+
+    if (status == KERN_SUCCESS) {
+        page_pool.quarantined++;
+    }
+    irq_restore(irq);
+    return status;
+}
+
 kern_return_t page_unpin(paddr_t address)
 {
     lock_state_t state = lock_take(&page_lock);

@@ -107,6 +107,7 @@ struct page_pool {
     uint64_t high_water;
     uint64_t failures;
     uint64_t pins;
+    uint64_t quarantined;
     uint64_t last; /* highest page number of RAM */
     /* Addresses of records. */
     uintptr_t cache[PAGE_CACHE_SIZE] __attribute__((aligned(PAGE_CACHE_SIZE * sizeof(uintptr_t))));

@@ -61,6 +61,7 @@ void page_get_stats(struct page_stats *stats)
         .high_water = page_pool.high_water,
         .failures = page_pool.failures,
         .pins = page_pool.pins,
+        .quarantined = page_pool.quarantined,
     };
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
     lock_release(&page_lock, state);

@@ -443,6 +443,15 @@ void platform_unwire(const paddr_t *pages, uint64_t count)
     }
 }
 
+bool platform_quarantine(paddr_t page)
+{
+    if (!platform_is_ram(page.value, 1)) {
+        return false;
+    }
+    pins[page_index(atop(page.value))]++;
+    return true;
+}
+
 kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
                               struct platform_window *window)
 {
