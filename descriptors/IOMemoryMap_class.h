@@ -49,6 +49,9 @@ struct IOMemoryMap {
 void IOMemory_lock(void);
 void IOMemory_unlock(void);
 
+/* Out of the set of its memory, if it is in it; with the lock held. */
+void IOMemoryMap_leaveSet(IOMemoryMap *self);
+
 /* The pages that the map shows, without guards. */
 static inline uint64_t IOMemoryMap_firstPage(const IOMemoryMap *self)
 {

@@ -3,7 +3,7 @@
  * The platform's locks: the one header of the seam that a platform writes itself, so
  * that its own locks need no wrapping and cost what they cost. This one is for the
  * kernel next door (and its host builds); an embedding elsewhere puts a header of this
- * name in front on the include path, with the same seven functions and two macros.
+ * name in front on the include path, with the same functions and two macros.
  *
  * The classes take them in this order: one object's platform_lock (a composite's
  * before its parts'), the platform_recursive_lock, then a platform_short_lock.
@@ -49,6 +49,12 @@ static inline void platform_recursive_lock(struct platform_recursive_lock *lock)
 static inline void platform_recursive_unlock(struct platform_recursive_lock *lock)
 {
     mutex_release_again(&lock->mutex);
+}
+
+/* How often its holder, who asks, has taken it. */
+static inline unsigned platform_recursive_depth(const struct platform_recursive_lock *lock)
+{
+    return lock->mutex.depth;
 }
 
 /*

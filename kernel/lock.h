@@ -34,20 +34,30 @@ enum lock_rank {
     LOCK_RANK_PAGE,   /* the page allocator: everybody may need a page */
 };
 
-/* What both kinds are known by. Zeroed: of the first rank, without a name. */
+/*
+ * What both kinds are known by, in debug builds: others would only clear it over and over.
+ * Zeroed: of the first rank, without a name.
+ */
+#ifdef DEBUG
 struct lock_identity {
     const char *name;
     enum lock_rank rank;
-#ifdef DEBUG
     unsigned depth;              /* times held */
     struct lock_identity *outer; /* taken before it and still held */
-#endif
 };
-
 #define LOCK_INITIAL(called, ranked)                                                               \
     {                                                                                              \
         .identity = {.name = (called), .rank = (ranked) }                                          \
     }
+#else
+struct lock_identity {
+    char unused; /* ISO C has no empty structures */
+};
+#define LOCK_INITIAL(called, ranked)                                                               \
+    {                                                                                              \
+        .identity = { 0 }                                                                          \
+    }
+#endif
 
 /* Debug builds only. Take: panics when it breaks the order, or is held and may not be again. */
 #ifdef DEBUG

@@ -10,29 +10,38 @@ static struct platform_recursive_lock mapping_lock = PLATFORM_RECURSIVE_LOCK("ma
  * prepare locks, which come before the mapping lock; so it waits for its end.
  */
 static IOMemoryMap *ended;
-static unsigned depth; /* times the lock is held */
 
 void IOMemory_lock(void)
 {
     platform_recursive_lock(&mapping_lock);
-    depth++;
+}
+
+/* Unlock, and if it is free then, let go of what has waited for that. */
+static __attribute__((noinline)) void unlock_and_release(void)
+{
+    const bool last = platform_recursive_depth(&mapping_lock) == 1;
+    IOMemoryMap *next = NULL;
+
+    if (last) {
+        next = ended;
+        ended = NULL;
+    }
+    platform_recursive_unlock(&mapping_lock);
+    while (next != NULL) {
+        IOMemoryMap *const self = next;
+
+        next = self->next;
+        OSObject_release(self->memory);
+        OSObject_free(self);
+    }
 }
 
 void IOMemory_unlock(void)
 {
-    IOMemoryMap *last = NULL;
-
-    if (--depth == 0) {
-        last = ended;
-        ended = NULL;
-    }
-    platform_recursive_unlock(&mapping_lock);
-    while (last != NULL) {
-        IOMemoryMap *const self = last;
-
-        last = self->next;
-        OSObject_release(self->memory);
-        OSObject_free(self);
+    if (ended != NULL) {
+        unlock_and_release();
+    } else {
+        platform_recursive_unlock(&mapping_lock);
     }
 }
 
@@ -103,6 +112,19 @@ static void leave_super_map(IOMemoryMap *self)
     OSSafeReleaseNULL(self->superMap);
 }
 
+void IOMemoryMap_leaveSet(IOMemoryMap *self)
+{
+    if (self->link == NULL) {
+        return;
+    }
+    *self->link = self->next;
+    if (self->next != NULL) {
+        self->next->link = self->link;
+    }
+    self->next = NULL;
+    self->link = NULL;
+}
+
 /* The mapping is gone, whoever took it away. */
 static void forget_mapping(IOMemoryMap *self)
 {
@@ -118,23 +140,33 @@ static void forget_mapping(IOMemoryMap *self)
     IOMemoryMap_dropParts(self);
 }
 
-IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
+/* With the lock held. */
+static IOReturn unmap(IOMemoryMap *self)
 {
     IOReturn status = kIOReturnSuccess;
+
+    if (!self->mapped) {
+        return kIOReturnSuccess;
+    }
+    IOMemoryMap_checkBorrowers(self->superMap != NULL ? self->superMap : self);
+    if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
+        status = IOMemoryDescriptor_methods(self->memory)->doUnmap(self->memory, self);
+    }
+    if (status == kIOReturnSuccess) {
+        forget_mapping(self);
+    }
+    return status;
+}
+
+IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
+{
+    IOReturn status;
 
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
-    if (self->mapped) {
-        IOMemoryMap_checkBorrowers(self->superMap != NULL ? self->superMap : self);
-        if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
-            status = IOMemoryDescriptor_methods(self->memory)->doUnmap(self->memory, self);
-        }
-        if (status == kIOReturnSuccess) {
-            forget_mapping(self);
-        }
-    }
+    status = unmap(self);
     IOMemory_unlock();
     return status;
 }
@@ -157,7 +189,7 @@ void IOMemoryMap_taskDied(IOMemoryMap *self)
     }
     IOMemory_lock();
     if (self->unmapAtDeath) {
-        IOMemoryMap_unmap(self);
+        unmap(self);
     }
     forget_mapping(self); /* the pages go with the address space */
     leave_task(self);
@@ -179,14 +211,12 @@ static void map_free(OSObject *object)
     IOMemoryMap *self = (IOMemoryMap *)object;
 
     IOMemory_lock();
-    if (IOMemoryMap_unmap(self) != kIOReturnSuccess) {
+    if (unmap(self) != kIOReturnSuccess) {
         platform_log("IOMemoryMap %p freed, but its mapping at %#llx stays", (void *)self,
                      (unsigned long long)self->address);
         forget_mapping(self);
     }
-    if (self->memory != NULL) {
-        IOMemoryDescriptor_removeMapping(self->memory, self);
-    }
+    IOMemoryMap_leaveSet(self);
     leave_task(self);
     self->next = ended;
     ended = self;

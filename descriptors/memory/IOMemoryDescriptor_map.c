@@ -27,17 +27,11 @@ void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapp
 
 void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
 {
-    if (self.descriptor == NULL || mapping == NULL || mapping->link == NULL ||
-        mapping->memory != self.descriptor) {
+    if (self.descriptor == NULL || mapping == NULL || mapping->memory != self.descriptor) {
         return;
     }
     IOMemory_lock();
-    *mapping->link = mapping->next;
-    if (mapping->next != NULL) {
-        mapping->next->link = mapping->link;
-    }
-    mapping->next = NULL;
-    mapping->link = NULL;
+    IOMemoryMap_leaveSet(mapping);
     IOMemory_unlock();
 }
 
