@@ -390,40 +390,57 @@ static bool is_usable(int node)
     return true;
 }
 
-bool device_find(int node, struct device *device)
+const struct device *device_find(int node, struct device *room)
 {
-    for (unsigned i = 0; i < device_count; i++) {
-        if (devices[i].node == node) {
-            *device = devices[i];
-            return true;
+    unsigned low = 0, high = device_count;
+
+    while (low < high) { /* it is in [low, high): the table has the order of the tree */
+        const unsigned middle = (low + high) / 2;
+
+        if (devices[middle].node == node) {
+            return &devices[middle];
+        }
+        if (devices[middle].node < node) {
+            low = middle + 1;
+        } else {
+            high = middle;
         }
     }
     if (!is_incomplete || tree == NULL || node < 0 || !is_usable(node)) {
-        return false;
+        return NULL;
     }
-    read_device(node, device);
-    return true;
+    read_device(node, room);
+    return room;
 }
 
-bool device_find_phandle(uint32_t phandle, struct device *device)
+static bool has_phandle(const struct device *device, uint32_t phandle)
 {
+    return phandle_in(&device->properties[PHANDLE], 0) == phandle;
+}
+
+const struct device *device_find_phandle(uint32_t phandle, struct device *room)
+{
+    static unsigned last; /* where the one was that was asked for last: most ask for the same */
     int node;
 
     if (tree == NULL || phandle == 0) {
-        return false;
+        return NULL;
+    }
+    if (last < device_count && has_phandle(&devices[last], phandle)) {
+        return &devices[last];
     }
     for (unsigned i = 0; i < device_count; i++) {
-        if (phandle_in(&devices[i].properties[PHANDLE], 0) == phandle) {
-            *device = devices[i];
-            return true;
+        if (has_phandle(&devices[i], phandle)) {
+            last = i;
+            return &devices[i];
         }
     }
     node = fdt_node_offset_by_phandle(tree, phandle);
     if (node < 0) {
-        return false;
+        return NULL;
     }
-    read_device(node, device);
-    return true;
+    read_device(node, room);
+    return room;
 }
 
 static int next_in_tree(int node, const char *compatible)

@@ -181,10 +181,10 @@ kern_return_t device_read_reg(const struct device *device, unsigned index,
 
 kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *range)
 {
-    struct device device;
+    struct device room;
+    const struct device *device = device_find(node, &room);
 
-    return device_find(node, &device) ? device_read_reg(&device, index, range)
-                                      : KERN_INVALID_ADDRESS;
+    return device != NULL ? device_read_reg(device, index, range) : KERN_INVALID_ADDRESS;
 }
 
 kern_return_t devicetree_window(int node, unsigned index, struct devicetree_window *window)

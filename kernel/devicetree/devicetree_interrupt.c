@@ -75,16 +75,17 @@ static bool take_cells(struct list *list, int node, unsigned count,
 static bool take_reference(struct list *list, const char *cells_name,
                            struct devicetree_reference *reference)
 {
-    struct device target;
+    const struct device *target;
+    struct device room;
     struct property cells;
     uint32_t phandle;
     unsigned count;
 
-    if (!take_cell(list, &phandle) || !device_find_phandle(phandle, &target)) {
+    if (!take_cell(list, &phandle) || (target = device_find_phandle(phandle, &room)) == NULL) {
         return false;
     }
-    cells = property_of(target.node, cells_name);
-    return read_count(&cells, &count) && take_cells(list, target.node, count, reference);
+    cells = property_of(target->node, cells_name);
+    return read_count(&cells, &count) && take_cells(list, target->node, count, reference);
 }
 
 kern_return_t devicetree_reference(int node, const char *property, const char *cells_name,
@@ -130,20 +131,21 @@ static bool map_once(int node, const uint32_t *unit, const uint32_t *specifier,
 
     for (;;) {
         const char *entry = take(&list, unit_cells + count);
-        struct device parent;
+        const struct device *parent;
+        struct device room;
         struct property above;
         uint32_t phandle;
         unsigned parent_cells;
 
         if (entry == NULL || !take_cell(&list, &phandle) ||
-            !device_find_phandle(phandle, &parent) ||
-            !read_count(&parent.properties[INTERRUPT_CELLS], &parent_cells)) {
+            (parent = device_find_phandle(phandle, &room)) == NULL ||
+            !read_count(&parent->properties[INTERRUPT_CELLS], &parent_cells)) {
             return false;
         }
-        above = property_of(parent.node, "#address-cells");
+        above = property_of(parent->node, "#address-cells");
         /* Here the default is 0: a controller has no children whose addresses to write. */
         if (take(&list, cells_count(&above, 0)) == NULL ||
-            !take_cells(&list, parent.node, parent_cells, reference)) {
+            !take_cells(&list, parent->node, parent_cells, reference)) {
             return false;
         }
         if (matches(entry, unit, masks, unit_cells) &&
@@ -170,10 +172,10 @@ static kern_return_t follow_maps(int from, struct devicetree_reference *referenc
     for (unsigned maps = 0; maps < MAPS_MAX; maps++) {
         const struct devicetree_reference here = *reference;
         uint32_t unit[DEVICETREE_CELLS_MAX];
-        struct device controller;
+        struct device room;
+        const struct device *controller = device_find(here.node, &room);
 
-        if (!device_find(here.node, &controller) ||
-            controller.properties[INTERRUPT_MAP].value == NULL) {
+        if (controller == NULL || controller->properties[INTERRUPT_MAP].value == NULL) {
             return KERN_SUCCESS;
         }
         unit_of(from, unit);
@@ -197,30 +199,31 @@ static bool own_interrupt(const struct device *device, unsigned index,
                           struct devicetree_reference *reference)
 {
     struct list list = list_of(&device->properties[INTERRUPTS]);
-    struct device parent;
+    struct device room;
+    const struct device *parent = device_find_phandle(device->interrupt_parent, &room);
     unsigned count;
 
-    return device->interrupt_parent != 0 &&
-           device_find_phandle(device->interrupt_parent, &parent) &&
-           read_count(&parent.properties[INTERRUPT_CELLS], &count) && count != 0 &&
-           index < list.left / count && device->properties[INTERRUPTS].length % (count * 4) == 0 &&
-           take(&list, index * count) != NULL && take_cells(&list, parent.node, count, reference);
+    return parent != NULL && read_count(&parent->properties[INTERRUPT_CELLS], &count) &&
+           count != 0 && index < list.left / count &&
+           device->properties[INTERRUPTS].length % (count * 4) == 0 &&
+           take(&list, index * count) != NULL && take_cells(&list, parent->node, count, reference);
 }
 
 kern_return_t devicetree_interrupt_reference(int node, unsigned index,
                                              struct devicetree_reference *reference)
 {
-    struct device device;
+    struct device room;
+    const struct device *device = device_find(node, &room);
     bool found;
 
-    if (!device_find(node, &device)) {
+    if (device == NULL) {
         return KERN_INVALID_ADDRESS;
     }
-    if (device.properties[INTERRUPTS_EXTENDED].value != NULL) { /* the stronger of the two */
+    if (device->properties[INTERRUPTS_EXTENDED].value != NULL) { /* the stronger of the two */
         found = devicetree_reference(node, "interrupts-extended", "#interrupt-cells", index,
                                      reference) == KERN_SUCCESS;
     } else {
-        found = own_interrupt(&device, index, reference);
+        found = own_interrupt(device, index, reference);
     }
     return found ? follow_maps(node, reference) : KERN_INVALID_ADDRESS;
 }
@@ -277,11 +280,12 @@ kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
     }
     while (take_cell(&list, &first) && take_cell(&list, &phandle) && take_cell(&list, &mapped) &&
            take_cell(&list, &count)) {
-        struct device target;
+        struct device room;
+        const struct device *target = device_find_phandle(phandle, &room);
 
-        if (id - first < count && id >= first && device_find_phandle(phandle, &target)) {
+        if (id >= first && id - first < count && target != NULL) {
             *reference = (struct devicetree_reference){
-                .node = target.node, .count = 1, .cells = {mapped + (id - first)}};
+                .node = target->node, .count = 1, .cells = {mapped + (id - first)}};
             return KERN_SUCCESS;
         }
     }

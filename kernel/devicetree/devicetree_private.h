@@ -53,10 +53,13 @@ struct device {
 
 #define DEPTH_MAX 16 /* nodes below that are looked up in the tree itself */
 
-/* devicetree.c: what is known of a node; false if it is no node, or not to be used. */
-bool device_find(int node, struct device *device);
+/*
+ * devicetree.c: what is known of a node: in the table, or read into `room`. NULL: it is
+ * no node, or not to be used.
+ */
+const struct device *device_find(int node, struct device *room);
 /* The same by phandle, but of any node. */
-bool device_find_phandle(uint32_t phandle, struct device *device);
+const struct device *device_find_phandle(uint32_t phandle, struct device *room);
 
 /* devicetree_cells.c */
 
