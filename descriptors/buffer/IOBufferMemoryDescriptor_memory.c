@@ -43,6 +43,10 @@ IOReturn buffer_make_object(const struct buffer_placement *placement, struct vm_
     const uint64_t pages = atop(round_page(placement->size));
     kern_return_t status = platform_object_create(pages, placement->purgeable, object);
 
+    /*
+     * Contiguous, low or aligned pages can be had at once or not at all; they are never given
+     * back before the buffer, so that they need not be found again.
+     */
     if (status == KERN_SUCCESS && placement->permanent) {
         status = platform_object_populate(*object, &layout);
         if (status != KERN_SUCCESS) {

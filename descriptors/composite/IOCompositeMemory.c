@@ -26,6 +26,10 @@ static bool is_inside(const struct IOCompositeMemory *self, IOMemoryDescriptor *
     if (memory->depth == 0 || composite->visited == search) {
         return false; /* no composite, or seen before */
     }
+    /*
+     * A descriptor may be part of many, so the paths are exponential in the depth; the mark
+     * makes the search linear in the composites.
+     */
     composite->visited = search;
     for (UInt32 i = 0; i < composite->count; i++) {
         if (is_inside(self, composite->parts[i].memory, search)) {
@@ -50,6 +54,10 @@ IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memor
 
     if (memory == NULL || !IOMemoryDescriptor_holds(memory, start, length) ||
         __builtin_add_overflow(self->super.length, length, &end) ||
+        /*
+         * Walks recurse from part to part on a stack of fixed size: depth is bounded where a part
+         * is added, or a chain of windows would run over it in an interrupt handler.
+         */
         memory->depth >= COMPOSITE_DEPTH_MAX || would_be_cyclic(self, memory)) {
         return kIOReturnBadArgument;
     }
@@ -81,6 +89,10 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
 
 void composite_empty(struct IOCompositeMemory *self)
 {
+    /*
+     * Each of our prepares has prepared the parts: they get them back before they are let go,
+     * or their pages would stay pinned with nobody left to complete.
+     */
     while (self->super.wireCount != 0) {
         composite_complete(&self->super, kIODirectionNone);
     }
@@ -137,6 +149,7 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
         base->wireCount++;
         return kIOReturnSuccess;
     }
+    /* Those before the failing one, once each, the last first; i stands behind the failing one. */
     for (i--; i > 0; i--) {
         IOMemoryDescriptor_complete(self->parts[i - 1].memory, kIODirectionNone);
     }
@@ -155,6 +168,10 @@ IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
         return kIOReturnBusy;
     }
     for (UInt32 i = 0; i < self->count; i++) {
+        /*
+         * All are completed whatever one says: stopping halfway would leave the rest pinned, and
+         * no call could reach them again.
+         */
         const IOReturn part = IOMemoryDescriptor_complete(self->parts[i].memory, direction);
 
         if (part != kIOReturnSuccess) {
@@ -179,6 +196,10 @@ uint64_t composite_get_preparation_id(IOMemoryDescriptor *base)
         if (id == kIOPreparationIDUnsupported) {
             return id;
         }
+        /*
+         * Noted, and the rest asked all the same: each part's number is remembered, so that the
+         * next question sees what has changed since this one.
+         */
         if (id == kIOPreparationIDUnprepared) {
             answer = id;
         }

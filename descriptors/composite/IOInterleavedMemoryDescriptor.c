@@ -81,6 +81,10 @@ IOInterleavedMemoryDescriptor *IOInterleavedMemoryDescriptor_withCapacity(IOByte
 static IOReturn append(IOInterleavedMemoryDescriptor *self, IOMemoryDescriptor *memory,
                        IOByteCount offset, IOByteCount length)
 {
+    /*
+     * A part that comes in now would be completed with the others, without ever having been
+     * prepared.
+     */
     if (self->super.super.wireCount != 0 || is_dma_active(self)) {
         return kIOReturnBusy;
     }

@@ -28,14 +28,17 @@ static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction 
     if (self == NULL || output == NULL || !is_power_of_two(alignment) || alignment > maxSegment) {
         return kIOReturnBadArgument;
     }
+    /* A cursor is read-only once made, so that any context may use it without a lock. */
     if (self->output != NULL) {
         return kIOReturnNotPermitted;
     }
     self->output = output;
     self->maxSegment = maxSegment;
     self->maxTransfer = maxTransfer == 0 ? UINT64_MAX : maxTransfer;
+    /* What is cut off must leave the rest aligned. */
     self->cut = maxSegment & ~(alignment - 1);
     self->alignmentMask = alignment - 1;
+    /* 0 sends every transfer the long way: with an alignment the address has to be looked at. */
     self->whole = alignment == 1 ? maxSegment : 0;
     return kIOReturnSuccess;
 }

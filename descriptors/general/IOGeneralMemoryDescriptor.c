@@ -111,6 +111,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
 {
     IOReturn status;
 
+    /* Initialising again forgets the pages, which a device is using. */
     if (__atomic_load_n(&self->super.dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
@@ -122,6 +123,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     if (ranges == NULL || count == 0) {
         return kIOReturnBadArgument;
     }
+    /* No device of this machine reaches the one, no mapper of it maps the other. */
     if ((options & (kIOMemoryHostOnly | kIOMemoryRemote)) != 0) {
         options |= kIOMemoryMapperNone;
     }
@@ -132,9 +134,11 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Physical memory does not move: where it is said to be is where it stays, prepared or not. */
     if (general_is_physical(self)) {
         general_set_resident(self, &self->source);
     }
+    /* Now, and not at the first use: the task may change the addresses in between. */
     if ((options & kIOMemoryPersistent) != 0 && self->super.length != 0) {
         status = general_take_reference(self);
     }

@@ -101,6 +101,10 @@ static unsigned own_cache_mode(const IOGeneralMemoryDescriptor *self)
 static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap *map,
                         IOOptionBits options, uint64_t offset)
 {
+    /*
+     * A map of its own is asked for by each of these; and one that may be taken away again
+     * cannot be the owner's only view of its memory.
+     */
     const IOOptionBits forbidden =
         kIOMapUnique | kIOMapGuardedMask | kIOMapReadOnly | IOMAP_FRESH | kIOMapOverwrite;
     const unsigned cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
@@ -124,6 +128,7 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
         return IOReturn_fromKernel(status, kIOReturnDoingOther);
     }
     map->address = address;
+    /* Static: releasing the map must leave what the task had before it. */
     map->options |= kIOMapStatic;
     map->cache = own_cache_mode(self) != kIODefaultCache ? own_cache_mode(self) : kIOCopybackCache;
     map->mapped = true;
@@ -161,6 +166,10 @@ static IOReturn show(IOGeneralMemoryDescriptor *self, uint64_t offset, uint64_t 
     if (status == kIOReturnSuccess) {
         status = IOMemoryReference_show(self->reference, offset, length, view);
     }
+    /*
+     * The reference is as old as the first mapping. Only where it forbids is it worth asking
+     * again, since that walks the owner's ranges.
+     */
     if (status == kIOReturnNotPermitted) {
         upgrade_reference(self);
         status = IOMemoryReference_show(self->reference, offset, length, view);
@@ -208,6 +217,7 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
     if (physical && asked == kIODefaultCache) {
         map->options |= map->cache << kIOMapCacheShift;
     }
+    /* A map that is made while its memory is redirected has to wait as its elders do. */
     if ((self->super.flags & kIOMemoryRedirected) != 0) {
         return IOMemoryMap_redirectTask(map, self->super.redirectSafeTask, true);
     }
@@ -250,6 +260,7 @@ IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Filling ahead promises that no fault comes; pages that are not pinned can go again. */
     if (prefault && base->wireCount == 0 && !general_is_physical(self)) {
         return kIOReturnNotReady;
     }

@@ -4,6 +4,7 @@
  * runs the described bytes form; the last complete undoes both.
  */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 #define FOUR_GIB_PAGES (1ull << (32 - PAGE_SHIFT))
@@ -24,6 +25,10 @@ static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
         start = run->end;
     }
     self->pageCount = count;
+    /*
+     * Small transfers are most of them: their list lies in the object, so that preparing one
+     * asks the heap for nothing.
+     */
     self->pages =
         count <= GENERAL_FEW_PAGES ? self->fewPages : platform_alloc(count * sizeof(*self->pages));
     return self->pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
@@ -41,6 +46,7 @@ static void drop_page_list(IOGeneralMemoryDescriptor *self)
 /* Pin what the task shows now. */
 static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
+    /* A task that has died since has no map; what it had is gone, and not an empty range. */
     const vm_map_t map = get_task_map(self->task);
     kern_return_t status = map != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
     uint64_t done = 0, start = 0;
@@ -55,6 +61,7 @@ static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
         }
         start = run->end;
     }
+    /* All or nothing: a caller whose prepare failed has nothing to complete. */
     if (status != KERN_SUCCESS) {
         platform_unwire(self->pages, done);
     }
@@ -63,6 +70,10 @@ static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
 
 static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
+    /*
+     * A persistent descriptor means the memory that was there when it was made, wherever the
+     * task has moved it; any other one means what the addresses show today.
+     */
     const bool persistent =
         (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
     const kern_return_t status = persistent
@@ -124,6 +135,7 @@ static size_t split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryR
             left -= length;
             skip = 0;
         }
+        IOASSERT(left == 0);
         start = run->end;
     }
     return pieces;
@@ -138,6 +150,10 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * Out alone is the one transfer in which the device only reads. Everything else may store,
+     * so the pages must be writable, and private, before they are pinned.
+     */
     if ((direction & kIODirectionOutIn) != kIODirectionOut) {
         flags |= PLATFORM_WIRE_WRITE;
     }
@@ -153,6 +169,10 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     if (below4GiB && self->highestPage >= FOUR_GIB_PAGES) {
         status = kIOReturnCannotWire;
     } else if (!IOMemoryRuns_init(&self->wired, split_runs(self, NULL))) {
+        /*
+         * Counted before it is filled: the list is never larger than it must be, and filling it
+         * cannot fail.
+         */
         status = kIOReturnNoMemory;
     }
     if (status != kIOReturnSuccess) {
@@ -166,6 +186,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
 
 void general_unwire(IOGeneralMemoryDescriptor *self)
 {
+    IOASSERT(self->pages != NULL);
     platform_unwire(self->pages, self->pageCount);
     general_abandon(self);
 }
@@ -181,6 +202,7 @@ static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direc
 {
     IOReturn status;
 
+    /* Whoever asks not to be slowed down would rather try later than reclaim now. */
     if ((direction & kIODirectionPrepareAvoidThrottling) != 0 && platform_memory_is_short()) {
         return kIOReturnNotReady;
     }
@@ -191,6 +213,10 @@ static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direc
     if ((direction & kIODirectionOutIn) == kIODirectionOut) {
         self->super.flags |= kIOMemoryPreparedReadOnly;
     }
+    /*
+     * A device that does not snoop reads memory and not the cache, so what the CPU has stored
+     * must have got there before it starts.
+     */
     if ((direction & kIODirectionPrepareNonCoherent) != 0) {
         descriptor_perform_operation(&self->super, kIOMemoryIncoherentIOFlush, 0,
                                      self->super.length);
@@ -224,6 +250,10 @@ IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
         status = prepare_first(self, direction);
     } else if ((direction & kIODirectionIn) != 0 &&
                (base->flags & kIOMemoryPreparedReadOnly) != 0) {
+        /*
+         * Pages pinned for reading may be shared with somebody: a device must not store to them,
+         * and they cannot be exchanged under the first user.
+         */
         status = kIOReturnNotWritable;
     } else if (base->wireCount == UINT32_MAX) {
         status = kIOReturnNoResources;
@@ -246,15 +276,24 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     if (!is_virtual(self, &status)) {
         return status;
     }
+    /*
+     * The prepare of kIOMemoryAutoPrepare is undone by the end of the object alone: a caller
+     * who completes once too often must not take it.
+     */
     if (base->wireCount == ownPrepares) {
         return kIOReturnNotReady;
     }
     if (base->wireCount == 1) {
+        /*
+         * A command still gives these addresses to a device. Unpinned, they could be anybody's at
+         * its next access.
+         */
         if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
             return kIOReturnBusy;
         }
         general_unwire(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;
+        /* The next preparation may find other pages: whoever kept the number must see a new one. */
         base->reserved.preparationID = kIOPreparationIDUnprepared;
     }
     base->wireCount--;

@@ -115,6 +115,10 @@ static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sin
         return;
     }
     run++;
+    /*
+     * Chosen once a walk, so that the loops over runs hold no question whose answer is the same
+     * for all of them.
+     */
     if (sink->alignmentMask != 0) {
         walk_aligned_runs(sink, run, stop, end);
     } else if (runs->longest > sink->maxSegment) {
@@ -190,6 +194,10 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
     const IOGeneralMemoryDescriptor *self = general_of(base);
     upl_page_info_t *pages;
 
+    /*
+     * The list has one offset for its first page only, so it can say one whole range and no
+     * more.
+     */
     if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length != base->length) {
         return NULL;
     }

@@ -35,7 +35,9 @@ struct IOMallocBlock *IOMalloc_begin(IOMallocFamily family, uint64_t size, const
     if (size >= SIZE_END) {
         return fail(kIOReturnNoMemory);
     }
+    /* What handlers have freed returns first: this allocation may need it. */
     IOMallocReclaim();
+    /* The record before the memory: freeing must never fail for want of one. */
     block = fail_in != 0 && --fail_in == 0 ? NULL : platform_alloc(sizeof(*block));
     if (block == NULL) {
         IOMallocBlocks_countFailure(family);
@@ -113,6 +115,7 @@ void IOMalloc_free(void *address, uint64_t size, IOMallocFamily family, const vo
     if (address == NULL) {
         return;
     }
+    /* Looked up and not believed: a pointer that is none would be written to by the heap. */
     block = IOMallocBlocks_remove((uint64_t)address, family);
     if (block == NULL) {
         report_mistake("%p, freed by %p, is no live block of the %s family", address, caller,
@@ -124,6 +127,7 @@ void IOMalloc_free(void *address, uint64_t size, IOMallocFamily family, const vo
                      IOMallocFamily_names[family], address, (unsigned long long)block->size,
                      (unsigned long long)size, caller);
     }
+    /* Always through the list: a handler may free at any moment, and there is one way to. */
     IOMallocBlocks_wait(block);
     if (!platform_in_interrupt()) {
         IOMallocReclaim();

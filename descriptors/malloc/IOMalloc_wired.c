@@ -82,6 +82,7 @@ void *IOMallocAligned(vm_size_t size, vm_offset_t alignment)
     if (alignment > UINT32_MAX) {
         return refuse(kIOReturnBadArgument);
     }
+    /* IOKit's callers pass sizes for alignments; the next power of two satisfies those too. */
     while (power < alignment) {
         power <<= 1;
     }

@@ -147,6 +147,10 @@ static IOReturn take(IORangeAllocator *self, UInt32 index, struct IOInterval wan
     const bool keep_low = whole.start < wanted.start;
     const bool keep_high = whole.end > wanted.end;
 
+    /*
+     * The most intervals there will be, before one is touched: a cut in the middle makes two
+     * of one, and cannot be undone for want of room.
+     */
     if (!reserve(self, intervals(self) + keep_low + keep_high)) {
         return kIOReturnNoMemory;
     }
@@ -186,6 +190,7 @@ static IOReturn allocate_lowest(IORangeAllocator *self, IORangeScalar offset, IO
         const IORangeScalar start = (fragment->start + mask) & ~mask;
         IOReturn status;
 
+        /* Rounding up may wrap past the top of the numbers, or past the fragment. */
         if (start < fragment->start || start > fragment->end || fragment->end - start < offset) {
             continue;
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, accessors, and the life of a map. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 
 static struct platform_recursive_lock mapping_lock = PLATFORM_RECURSIVE_LOCK("mappings");
 
@@ -107,6 +108,7 @@ static void leave_super_map(IOMemoryMap *self)
         return;
     }
     for (link = &self->superMap->borrowers; *link != self; link = &(*link)->nextBorrower) {
+        IOASSERT(*link != NULL);
     }
     *link = self->nextBorrower;
     OSSafeReleaseNULL(self->superMap);
@@ -133,6 +135,10 @@ static void forget_mapping(IOMemoryMap *self)
     self->blocked = false;
     self->address = 0;
     self->size = 0;
+    /*
+     * Each borrower takes itself off the list, so this ends; they show nothing from here on,
+     * and say so.
+     */
     leave_super_map(self);
     while (self->borrowers != NULL) {
         forget_mapping(self->borrowers);

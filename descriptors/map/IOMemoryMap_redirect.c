@@ -49,6 +49,7 @@ IOReturn IOMemoryMap_redirectTask(IOMemoryMap *self, task_t safeTask, bool doRed
     } else if (self->task != safeTask) {
         status = self->blocked ? kIOReturnSuccess : block(self, doRedirect);
     } else if (self->cache == kIOWriteCombineCache) {
+        /* The safe task keeps its view, but its stores arrive one by one while others wait. */
         status = IOReturn_fromKernel(
             platform_map_set_cache(self->map, IOMemoryMap_firstPage(self),
                                    IOMemoryMap_pageBytes(self),
@@ -118,6 +119,7 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
     if (!IOMemoryDescriptor_holds(memory, offset, self->length)) {
         return kIOReturnBadArgument;
     }
+    /* Pins were taken of the pages shown now: exchanged, they would be given back for others. */
     if (IOMemoryMap_hasPins(self)) {
         return kIOReturnBusy;
     }
@@ -125,6 +127,7 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
     if (other == NULL) {
         return IOMemoryLastError();
     }
+    /* The address that the caller knows stays; bytes can be exchanged by whole pages only. */
     if (((self->address ^ other->address) & PAGE_MASK) != 0) {
         OSObject_release(other);
         return kIOReturnNotAligned;

@@ -46,6 +46,8 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
     IOReturn status = pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
 
     if (status == kIOReturnSuccess && self->pins == NULL) {
+        /* For all pages at the first pin: unpinning must not need memory, and most maps have none.
+         */
         self->pins = platform_alloc(page_count(self) * sizeof(*self->pins));
         status = self->pins != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     }
@@ -66,6 +68,7 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
 static IOReturn unpin(IOMemoryMap *self, uint64_t first, uint64_t count)
 {
 
+    /* All are looked at before one is given back: a wrong call changes nothing. */
     for (uint64_t i = first; i < first + count; i++) {
         if (self->pins == NULL || self->pins[i].count == 0) {
             return kIOReturnBadArgument;

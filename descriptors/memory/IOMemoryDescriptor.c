@@ -154,6 +154,10 @@ void IOMemoryDescriptor_setContext(IOMemoryDescriptorRef self, OSObjectRef conte
     if (self.descriptor == NULL) {
         return;
     }
+    /*
+     * Retained before it can be seen, and the former one released after the lock: its end may
+     * run anything, and take this lock itself.
+     */
     OSObject_retain(context.object);
     state = platform_short_lock(&context_lock);
     former = self.descriptor->reserved.context;
@@ -183,6 +187,10 @@ static void assign_once(uint64_t *slot, uint64_t number)
 {
     uint64_t none = 0;
 
+    /*
+     * Two callers at once get one number between them; the other number is lost, which nobody
+     * notices, where a lock would be taken by every caller for ever.
+     */
     __atomic_compare_exchange_n(slot, &none, number, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
@@ -208,6 +216,7 @@ uint64_t IOMemoryDescriptor_getDescriptorID(IOMemoryDescriptorRef self)
 
 uint64_t IOMemoryDescriptor_newPreparationID(void)
 {
+    /* Above 32 bits: the numbers below are the constants (unprepared, unsupported, always). */
     static uint64_t next = 1ull << 32;
 
     return __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);

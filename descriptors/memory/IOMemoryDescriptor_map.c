@@ -11,6 +11,10 @@ void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapp
 {
     IOMemoryMap **first;
 
+    /*
+     * A map is in one set: the link says so, and adding it twice would close the list to a
+     * ring.
+     */
     if (self.descriptor == NULL || mapping == NULL || mapping->link != NULL) {
         return;
     }
@@ -55,6 +59,10 @@ static IOReturn check_options(IOOptionBits options)
     const bool anywhere = (options & kIOMapAnywhere) != 0;
 
     if ((options & ~MAP_OPTIONS) != 0 || cache > kIOPostedCombinedReordered ||
+        /*
+         * Guards lie outside the asked-for place, where others may be; and "anywhere, over what is
+         * there" would choose whom to take away.
+         */
         (!anywhere && (options & kIOMapGuardedMask) != 0) ||
         (anywhere && (options & kIOMapOverwrite) != 0)) {
         return kIOReturnBadArgument;

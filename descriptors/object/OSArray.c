@@ -87,6 +87,7 @@ bool OSArray_setObject(OSArray *self, OSObjectRef object)
     if (!make_room(self)) {
         return false;
     }
+    /* After the room is there: a failed call must not hold the object. */
     OSObject_retain(object.object);
     self->members[self->count++] = object.object;
     return true;

@@ -46,6 +46,10 @@ static bool try_retain(OSObject *self)
     uint32_t before = __atomic_load_n(&self->references, __ATOMIC_RELAXED);
 
     do {
+        /*
+         * A count that has reached the top stays there: the object then lives for ever, which is a
+         * leak, where wrapping would free it under its users.
+         */
         if (before == OSOBJECT_PEGGED) {
             return true;
         }
@@ -85,6 +89,7 @@ void OSObject_releaseWhen(OSObjectConstRef self, int freeWhen)
             return;
         }
         after = before - 1;
+        /* Wider than both: freeWhen is signed, and a count may be above INT_MAX. */
         if ((int64_t)after < freeWhen) {
             after = OSOBJECT_FREEING;
         }

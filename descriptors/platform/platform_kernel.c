@@ -95,6 +95,7 @@ paddr_t platform_memory_physical(const void *memory)
 
 uint64_t platform_ram_pages(void)
 {
+    /* Asked at every creation, and the allocator counts it by looking at every section. */
     static uint64_t total; /* never changes */
     struct page_stats stats;
 
@@ -160,6 +161,10 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
     }
     window->address = phys_to_virt(start);
     if (!mmu_translate(mmu_kernel, (vaddr_t)window->address, &at)) {
+        /*
+         * Not mapped: no RAM, so registers of somebody. Page by page, since a window of a device
+         * may end anywhere and mapping further could reach another one.
+         */
         const uint64_t page = PAGE_SIZE - (start.value & PAGE_MASK);
 
         return device_window(start, length < page ? length : page, window);
@@ -194,6 +199,10 @@ bool platform_in_interrupt(void)
     return irq_in_handler();
 }
 
+/*
+ * Two, because a handler that fails in between must not change what thread context is about
+ * to read.
+ */
 static int32_t last_errors[2]; /* of thread context, of interrupt handlers */
 
 void platform_set_last_error(int32_t error)

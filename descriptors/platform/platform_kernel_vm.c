@@ -46,6 +46,7 @@ bool platform_is_writable(paddr_t start, uint64_t length)
 {
     struct mmu_translation at;
 
+    /* Registers: nothing here knows which of them can be written. */
     if (page_get_state(start) == PAGE_FOREIGN) {
         return true;
     }
@@ -221,6 +222,7 @@ kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
     if (status != KERN_SUCCESS) {
         return status;
     }
+    /* Under our reference the object outlives the range, which its task may remove next. */
     vm_object_retain(range.object);
     region->object = range.object;
     region->offset = range.offset;
@@ -309,6 +311,7 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
         vm_object_set_memory(view->object, range.memory);
     }
     status = vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
+    /* A failed mapping changes nothing: the other views of the object get their mode back. */
     if (status != KERN_SUCCESS && sets_mode) {
         vm_object_set_memory(view->object, former);
     }

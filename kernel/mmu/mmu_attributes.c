@@ -113,11 +113,11 @@ struct mmu_attributes mmu_decode(pte_t leaf)
         attributes.access = MMU_READ;
         if ((leaf & DESCRIPTOR_READ_ONLY) == 0) {
             attributes.access |= MMU_WRITE;
+        } else if ((leaf & DESCRIPTOR_DIRTY_MODIFIER) != 0) {
             /*
              * Read-only with DBM: a store will be let through. Before it the page is clean; after
              * it hardware has taken AP[2] away, and the case above answers.
              */
-        } else if ((leaf & DESCRIPTOR_DIRTY_MODIFIER) != 0) {
             attributes.access |= MMU_WRITE | MMU_CLEAN;
         }
         if ((leaf & DESCRIPTOR_PXN) == 0 || (leaf & DESCRIPTOR_UXN) == 0) {

@@ -127,12 +127,12 @@ void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
     mmu_arch_flush_begin();
     if (space->user && !mmu_space_is_cached(space)) {
         /* It has no ASID, so the TLB knows nothing of it. */
+    } else if (size <= FLUSH_PAGES_MAX * PAGE_SIZE) {
         /*
          * By address while that is few instructions: it spares everybody else's translations.
          * vae1is also drops the cached steps of the walk (not only the last level), which a table
          * that is about to be freed needs.
          */
-    } else if (size <= FLUSH_PAGES_MAX * PAGE_SIZE) {
         for (vaddr_t at = va; at - va < size; at += PAGE_SIZE) {
             mmu_arch_flush_page(at, space->asid);
         }

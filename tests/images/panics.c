@@ -169,7 +169,9 @@ static void panic_without_a_tree(void)
     const struct mmu_attributes writable = {.access = MMU_READ | MMU_WRITE};
 
     if (mmu_map(mmu_kernel, MMU_KERNEL_VA_BASE, page, 4 * PAGE_SIZE, writable) == KERN_SUCCESS) {
-        memset((void *)MMU_KERNEL_VA_BASE, 0xff, 4 * PAGE_SIZE);
+        void *volatile window = (void *)MMU_KERNEL_VA_BASE; /* clang knows of no object there */
+
+        memset(window, 0xff, 4 * PAGE_SIZE);
         panic("the tree is gone");
     }
 }
