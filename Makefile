@@ -107,6 +107,8 @@ SEAM_machine  := $(wildcard descriptors/platform/*.c)
 # platform: none of the kernel; what tests/host/platform plays of one.
 SEAM_platform :=
 SEAM_model     = $(SEAM_machine) $(call host_support,machine)
+# vdma: the device alone.
+SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 
 HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
