@@ -194,6 +194,15 @@ $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
 endef
 $(foreach room,$(HOST_ROOMS),$(eval $(call host_room,$(room))))
 
+# Anything at all into vdma's core; libFuzzer is clang's.
+VDMA_FUZZ := $(wildcard qemu/vdma/device/*.c tests/host/vdma/fuzz/*.c)
+$(H)/vdma/vdma_fuzz: $(VDMA_FUZZ) $(wildcard qemu/vdma/*.h qemu/vdma/device/*.h qemu/vdma/device/*.def \
+                                             tests/host/vdma/fuzz/*.h) Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  FUZZ    $@")
+	$(Q)clang -std=gnu11 -g -O1 $(WARNINGS) -I. -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=all -o $@ $(VDMA_FUZZ)
+
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)
 
