@@ -44,7 +44,8 @@ GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test check bench debug)
+         $(if $(filter soak,$(GOALS)),fuzz) \
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \
@@ -250,9 +251,11 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_test ## 10^6 damaged trees; then random descriptors against a model, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/kernel/devicetree_test $(H)/vdma/vdma_fuzz ## 10^6 damaged trees; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
 	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_test
-	@SOAK="$${SOAK:-0}" $<
+	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
+	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \
+	SOAK="$${SOAK:-0}" $< && wait $$fuzzer
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"

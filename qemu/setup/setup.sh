@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test check bench debug junit. Where apt is, what is missing
+# Purposes: build llvm run host test fuzz check bench debug junit. Where apt is, what is missing
 # is announced and installed (as root, or with sudo); elsewhere it is listed and
 # the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS.
@@ -60,6 +60,13 @@ links()
     echo 'int main(void) { return 0; }' | "${HOST_CC:-gcc}" -x c -o /dev/null - "$@"
 }
 
+# clang makes fuzzers of this machine's programs.
+fuzzes()
+{
+    echo 'int LLVMFuzzerTestOneInput(const char *bytes, long size) { return bytes == 0 && size; }' |
+        clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null -
+}
+
 have_perl_module()
 {
     perl -M"$1" -e 1
@@ -90,6 +97,10 @@ look()
         llvm)
             need clang clang have clang
             need "lld" lld have ld.lld
+            ;;
+        fuzz)
+            need clang clang have clang
+            need "clang's libFuzzer and sanitizers" libclang-rt-dev fuzzes
             ;;
         run | bench)
             need "qemu-system-aarch64, $qemu_oldest or newer" qemu-system-arm have "${QEMU:-qemu-system-aarch64}"

@@ -176,7 +176,8 @@ for name in "${names[@]}"; do
     needs_of "$name"
 done
 if [ -z "$selection" ]; then
-    goals=([gcc-debug]='all host' [gcc-release]=all [clang-debug]=all [clang-release]=all)
+    # Beside everything, what only scripts ask for.
+    goals=([gcc-debug]="all host${goals[gcc-debug]}" [gcc-release]=all [clang-debug]=all [clang-release]=all)
 fi
 
 "$here/../../qemu/setup/setup.sh" "${!purposes[@]}" >&2 || exit
