@@ -168,6 +168,22 @@ static void f08_duplicate_completion(void **state)
     assert_int_equal(used_id(door, 2), 0);
 }
 
+/* The driver waits for the first of the two: it is passed, and the interrupt owed. */
+static void f08_passes_the_event(void **state)
+{
+    struct door *door = *state;
+    unsigned rises;
+
+    door_start_features(door, 1ull << 32 | 1ull << 29);
+    inject(door, 8, 0, 0, 0);
+    put16(door, AVAIL_RING + 4 + 2 * RING_SIZE, 1);
+    rises = door->rises;
+    lay(door, &copy);
+    submit(door, 0);
+    assert_int_equal(used_index(door), 3);
+    assert_int_equal(door->rises, rises + 1);
+}
+
 static void f09_missing_completion(void **state)
 {
     struct door *door = *state;
@@ -425,6 +441,7 @@ int main(void)
         TEST(f06_wrong_id),
         TEST(f07_wrong_length),
         TEST(f08_duplicate_completion),
+        TEST(f08_passes_the_event),
         TEST(f09_missing_completion),
         TEST(f10_no_interrupt),
         TEST(f11_spurious_interrupt),

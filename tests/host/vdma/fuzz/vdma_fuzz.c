@@ -238,16 +238,16 @@ static uint32_t put_header(struct input *input, uint64_t at)
 }
 
 /* What each request wants of the rest of its chain, so that most are carried out. */
-static void tidy_header(uint64_t at, uint32_t type, uint32_t length, unsigned *readable,
-                        unsigned *writable)
+static void tidy_header(uint64_t at, uint32_t type, uint32_t length, unsigned pieces,
+                        unsigned *readable, unsigned *writable)
 {
     const bool reads = type == 1 || type == 0x56440101 || type == 0x56440103 ||
                        type == 0x56440104 || type == 0x56440113;
     const bool writes = type == 0 || type == 8 || type == 0x56440101 || type == 0x56440102 ||
                         type == 0x56440110 || type == 0x56440114;
 
-    *readable = reads ? 1 + (type == 0x56440103) : 0;
-    *writable = writes;
+    *readable = reads ? pieces << (type == 0x56440103) : 0;
+    *writable = writes ? pieces : 0;
     put(at + 4, 0, 4);
     if (type == 0x56440113) {
         put(at + 16, length == 32, 8);
@@ -281,12 +281,14 @@ static void request(struct input *input)
     const uint64_t header = FUZZ_HEADERS + 64 * slot;
     const uint64_t table = indirect ? FUZZ_TABLES + 256 * slot : FUZZ_DESC;
     const uint32_t type = put_header(input, header);
-    const uint32_t length = lengths[take(input, 1) % 8];
+    const unsigned size = (unsigned)take(input, 1);
+    const uint32_t length = lengths[size % 8];
+    const unsigned pieces = 1 + (size >> 3 & 1); /* of each side */
     const bool disk_request = (type >> 16) == 0;
     unsigned at = indirect ? 0 : 8 * slot;
 
     if (tidy) {
-        tidy_header(header, type, length, &readable, &writable);
+        tidy_header(header, type, length, pieces, &readable, &writable);
     }
     put_desc(table + 16 * at, FUZZ_BASE + header, tidy && disk_request ? 16 : 64, 1, at + 1);
     at++;
@@ -294,7 +296,7 @@ static void request(struct input *input)
         const uint64_t address = take(input, 2);
 
         put_desc(table + 16 * at, FUZZ_BASE + (tidy ? 0x4000 + (address & 0xbff8) : address),
-                 tidy ? length : (uint32_t)take(input, 2), i < readable ? 1 : 3, at + 1);
+                 tidy ? length / pieces : (uint32_t)take(input, 2), i < readable ? 1 : 3, at + 1);
     }
     put_desc(table + 16 * at, FUZZ_BASE + FUZZ_STATUS + 32 * slot, tidy && disk_request ? 1 : 32, 2,
              0);
