@@ -196,13 +196,16 @@ endef
 $(foreach room,$(HOST_ROOMS),$(eval $(call host_room,$(room))))
 
 # Anything at all into vdma's core; libFuzzer is clang's.
-VDMA_FUZZ := $(wildcard qemu/vdma/device/*.c tests/host/vdma/fuzz/*.c)
-$(H)/vdma/vdma_fuzz: $(VDMA_FUZZ) $(wildcard qemu/vdma/*.h qemu/vdma/device/*.h qemu/vdma/device/*.def \
-                                             tests/host/vdma/fuzz/*.h) Makefile
+VDMA_FUZZ   := $(wildcard qemu/vdma/device/*.c tests/host/vdma/fuzz/*.c)
+FUZZ_CFLAGS := $(COMMON) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(H)/fuzz/%.o: % Makefile
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  FUZZ    $@")
-	$(Q)clang -std=gnu11 -g -O1 $(WARNINGS) -I. -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all -o $@ $(VDMA_FUZZ)
+	@$(if $(V),,echo "  FUZZCC  $@")
+	$(Q)clang $(FUZZ_CFLAGS) -c -o $@ $<
+$(H)/vdma/vdma_fuzz: $(VDMA_FUZZ:%=$(H)/fuzz/%.o)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  FUZZLD  $@")
+	$(Q)clang $(FUZZ_CFLAGS) -o $@ $^
 
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)

@@ -177,7 +177,7 @@ for name in "${names[@]}"; do
 done
 if [ -z "$selection" ]; then
     # Beside everything, what only scripts ask for.
-    goals=([gcc-debug]="all host${goals[gcc-debug]}" [gcc-release]=all [clang-debug]=all [clang-release]=all)
+    goals=([gcc-debug]="all host${goals[gcc-debug]-}" [gcc-release]=all [clang-debug]=all [clang-release]=all)
 fi
 
 "$here/../../qemu/setup/setup.sh" "${!purposes[@]}" >&2 || exit
