@@ -33,6 +33,12 @@
 
 #define IOMAPPER_FAMILY(CLASS, Of) CLASS(Of, IOMapper, mapper, OSObject) /* abstract */
 
+#define IOCOMMAND_FAMILY(CLASS, Of)                                                                \
+    CLASS(Of, IOCommand, command, OSObject)                                                        \
+    CLASS(Of, IODMACommand, dmaCommand, IOCommand)
+
+#define IOSERVICE_FAMILY(CLASS, Of) CLASS(Of, IOService, service, OSObject)
+
 #define OSOBJECT_FAMILY(CLASS, Of)                                                                 \
     CLASS(Of, OSObject, object, )                                                                  \
     CLASS(Of, OSArray, array, OSObject)                                                            \
@@ -40,7 +46,9 @@
     CLASS(Of, IORangeAllocator, ranges, OSObject)                                                  \
     IOMEMORYDESCRIPTOR_FAMILY(CLASS, Of)                                                           \
     IOMEMORYCURSOR_FAMILY(CLASS, Of)                                                               \
-    IOMAPPER_FAMILY(CLASS, Of)
+    IOMAPPER_FAMILY(CLASS, Of)                                                                     \
+    IOCOMMAND_FAMILY(CLASS, Of)                                                                    \
+    IOSERVICE_FAMILY(CLASS, Of)
 
 #define OS_CLASS_TYPE(Of, Class, member, Parent) typedef struct Class Class;
 OSOBJECT_FAMILY(OS_CLASS_TYPE, )
@@ -50,10 +58,6 @@ typedef struct OSMetaClass OSMetaClass;
 
 /* Takes the text form of objects; only ever a pointer here. */
 typedef struct OSSerialize OSSerialize;
-
-/* A transfer, and a device, as a mapper is told of them; only ever pointers here. */
-typedef struct IODMACommand IODMACommand;
-typedef struct IOService IOService;
 
 #define OS_CLASS_MEMBER(Of, Class, member, Parent)       Class *member;
 #define OS_CLASS_CONST_MEMBER(Of, Class, member, Parent) const Class *member;
@@ -79,5 +83,6 @@ OS_REFERENCES(OSObject, object, OSOBJECT_FAMILY)
 OS_REFERENCES(IOMemoryDescriptor, descriptor, IOMEMORYDESCRIPTOR_FAMILY)
 OS_REFERENCES(IOMemoryCursor, cursor, IOMEMORYCURSOR_FAMILY)
 OS_REFERENCES(IOMapper, mapper, IOMAPPER_FAMILY)
+OS_REFERENCES(IOCommand, command, IOCOMMAND_FAMILY)
 
 #endif

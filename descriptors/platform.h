@@ -113,6 +113,12 @@ bool platform_try(void (*touch)(void *argument), void *argument);
 void platform_cache_clean(volatile const void *address, uint64_t length);
 void platform_cache_clean_invalidate(volatile const void *address, uint64_t length);
 
+/*
+ * All accesses so far, of the CPU and (after a completion was seen) of a device, before all
+ * later ones. Any context.
+ */
+void platform_barrier(void);
+
 /* True in an interrupt handler, where nothing may allocate or wait. */
 bool platform_in_interrupt(void);
 

@@ -1,37 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What all mappers share; a unit's driver fills in the record. */
+/* The doors of a mapper: everything that any unit would refuse is refused here. */
 #include "descriptors/IOMapper_class.h"
 
 #include "descriptors/IOMemoryDescriptor_class.h"
 
-static IOReturn map_nothing(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
-                            uint64_t length, uint32_t mapOptions,
-                            const IODMAMapSpecification *mapSpecification, IODMACommand *dmaCommand,
-                            const IODMAMapPageList *pageList, uint64_t *mapAddress,
-                            uint64_t *mapLength)
-{
-    (void)self, (void)memory, (void)offset, (void)length, (void)mapOptions, (void)mapSpecification;
-    (void)dmaCommand, (void)pageList, (void)mapAddress, (void)mapLength;
-    return kIOReturnUnsupported;
-}
+#define OPTION_BITS                                                                                \
+    (kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapPhysicallyContiguous |                  \
+     kIODMAMapDeviceMemory | kIODMAMapPagingPath | kIODMAMapIdentityMap |                          \
+     kIODMAMapPageListFullyOccupied | kIODMAMapFixedAddress)
+#define ACCESS_BITS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 
-static IOReturn unmap_nothing(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *dmaCommand,
-                              uint64_t mapAddress, uint64_t mapLength)
-{
-    (void)self, (void)memory, (void)dmaCommand, (void)mapAddress, (void)mapLength;
-    return kIOReturnNotFound;
-}
-
-static void mapper_free(OSObject *self)
-{
-    OSObject_free(self);
-}
-
-const IOMapperClass IOMapper_class = {
-    .meta = {"IOMapper", &OSObject_metaClass, sizeof(IOMapper), NULL, mapper_free},
-    .iovmMapMemory = map_nothing,
-    .iovmUnmapMemory = unmap_nothing,
-};
+_Static_assert(sizeof(IODMAMapSpecification) == 40 &&
+                   offsetof(IODMAMapSpecification, numAddressBits) == 20,
+               "the layout that drivers know");
+_Static_assert(sizeof(IODMAMapPageList) == 16, "the layout that drivers know");
 
 static const IOMapperClass *methods(const IOMapper *self)
 {
@@ -39,15 +21,33 @@ static const IOMapperClass *methods(const IOMapper *self)
     return (const IOMapperClass *)self->super.metaClass;
 }
 
-#define MAP_OPTIONS                                                                                \
-    (kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapPhysicallyContiguous |                  \
-     kIODMAMapDeviceMemory | kIODMAMapPagingPath | kIODMAMapIdentityMap |                          \
-     kIODMAMapPageListFullyOccupied | kIODMAMapFixedAddress)
-
-static IOReturn judge_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+uint64_t IOMapper_getPageSize(const IOMapper *self)
 {
-    IOMDDMACharacteristics about;
+    if (self == NULL) {
+        return 0;
+    }
+    return self->pageSize != 0 ? self->pageSize : methods(self)->getPageSize(self);
+}
+
+static IOReturn check_specification(const IOMapper *self, const IODMAMapSpecification *spec)
+{
+    const uint64_t page = IOMapper_getPageSize(self);
+
+    if (spec->alignment != 0 && !is_power_of_two(spec->alignment)) {
+        return kIOReturnBadArgument;
+    }
+    if (spec->numAddressBits != 0 && spec->numAddressBits < 64 &&
+        (uint64_t)1 << spec->numAddressBits < page) {
+        return kIOReturnBadArgument;
+    }
+    return kIOReturnSuccess;
+}
+
+static IOReturn check_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+{
+    IOMDDMACharacteristics facts;
     struct IODMAReach reach;
+    IOReturn status;
 
     if (!IOMemoryDescriptor_holds(memory, offset, length)) {
         return kIOReturnBadArgument;
@@ -59,19 +59,26 @@ static IOReturn judge_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64
     if ((reach.some & kIOMemoryHostOnly) != 0) {
         return kIOReturnNotPermitted;
     }
-    IOMemoryDescriptor_methods(memory)->getCharacteristics(memory, &about);
-    return about.fIsPrepared ? kIOReturnSuccess : kIOReturnNotReady;
+    status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &facts,
+                                                    sizeof(facts));
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    return facts.fIsPrepared ? kIOReturnSuccess : kIOReturnNotReady;
 }
 
-static IOReturn judge_request(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
-                              uint32_t options, const IODMAMapSpecification *spec)
+static IOReturn check_map(const IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec)
 {
-    if (length == 0 || (options & ~MAP_OPTIONS) != 0 ||
-        (options & (kIODMAMapReadAccess | kIODMAMapWriteAccess)) == 0 ||
-        (spec->alignment != 0 && !is_power_of_two(spec->alignment))) {
+    IOReturn status;
+
+    if (length == 0 || (options & ~OPTION_BITS) != 0 ||
+        (memory != NULL && (options & ACCESS_BITS) == 0)) {
         return kIOReturnBadArgument;
     }
-    return judge_memory(memory, offset, length);
+    status = check_specification(self, spec);
+    return status != kIOReturnSuccess || memory == NULL ? status
+                                                        : check_memory(memory, offset, length);
 }
 
 IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
@@ -80,23 +87,27 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                 IODMACommand *dmaCommand, const IODMAMapPageList *pageList,
                                 uint64_t *mapAddress, uint64_t *mapLength)
 {
-    static const IODMAMapSpecification unconstrained;
-    const IODMAMapSpecification *const spec =
-        mapSpecification != NULL ? mapSpecification : &unconstrained;
-    IOReturn status = kIOReturnBadArgument;
+    static const IODMAMapSpecification none;
+    uint64_t wanted;
+    IOReturn status;
 
-    if (self != NULL && memory.descriptor != NULL && mapAddress != NULL && mapLength != NULL) {
-        status = judge_request(memory.descriptor, descriptorOffset, length, mapOptions, spec);
+    if (self == NULL || mapAddress == NULL || mapLength == NULL) {
+        return kIOReturnBadArgument;
     }
+    if (mapSpecification == NULL) {
+        mapSpecification = &none;
+    }
+    wanted = (mapOptions & kIODMAMapFixedAddress) != 0 ? *mapAddress : 0;
+    status =
+        check_map(self, memory.descriptor, descriptorOffset, length, mapOptions, mapSpecification);
     if (status == kIOReturnSuccess) {
+        *mapAddress = wanted;
         status = methods(self)->iovmMapMemory(self, memory.descriptor, descriptorOffset, length,
-                                              mapOptions, spec, dmaCommand, pageList, mapAddress,
-                                              mapLength);
+                                              mapOptions, mapSpecification, dmaCommand, pageList,
+                                              mapAddress, mapLength);
     }
-    if (status != kIOReturnSuccess && mapAddress != NULL) {
+    if (status != kIOReturnSuccess) {
         *mapAddress = 0;
-    }
-    if (status != kIOReturnSuccess && mapLength != NULL) {
         *mapLength = 0;
     }
     return status;
@@ -114,3 +125,107 @@ IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     return methods(self)->iovmUnmapMemory(self, memory.descriptor, dmaCommand, mapAddress,
                                           mapLength);
 }
+
+IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
+                             uint64_t physicalAddress, uint64_t length)
+{
+    uint64_t mask, end;
+
+    if (self == NULL || length == 0 || __builtin_add_overflow(offset, length, &end) ||
+        __builtin_add_overflow(mapAddress, end, &end) ||
+        __builtin_add_overflow(physicalAddress, length - 1, &end)) {
+        return kIOReturnBadArgument;
+    }
+    mask = IOMapper_getPageSize(self) - 1;
+    if (((offset | physicalAddress | length) & mask) != 0) {
+        return kIOReturnNotAligned;
+    }
+    return methods(self)->iovmInsert(self, options, mapAddress, offset, physicalAddress, length);
+}
+
+IOReturn IOMapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t access,
+                            uint64_t *physicalAddress, uint64_t *contiguousLength)
+{
+    uint64_t unused;
+
+    if (self == NULL || physicalAddress == NULL || (access & ~ACCESS_BITS) != 0) {
+        return kIOReturnBadArgument;
+    }
+    return methods(self)->translate(self, mappedAddress, access, physicalAddress,
+                                    contiguousLength == NULL ? &unused : contiguousLength);
+}
+
+uint64_t IOMapper_mapToPhysicalAddress(IOMapper *self, uint64_t mappedAddress)
+{
+    uint64_t physical;
+
+    return IOMapper_translate(self, mappedAddress, 0, &physical, NULL) == kIOReturnSuccess
+               ? physical
+               : 0;
+}
+
+const OSMetaClass *IOMapper_getMetaClass(const IOMapper *self)
+{
+    return self == NULL ? NULL : self->super.metaClass;
+}
+
+/* --- The record: what a unit that says nothing does ------------------------------------------ */
+
+bool mapper_init_hardware(IOMapper *self, IOService *provider)
+{
+    (void)self, (void)provider;
+    return true;
+}
+
+uint64_t mapper_get_page_size(const IOMapper *self)
+{
+    (void)self;
+    return PAGE_SIZE;
+}
+
+IOReturn mapper_map_memory(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                           uint64_t length, uint32_t mapOptions,
+                           const IODMAMapSpecification *mapSpecification, IODMACommand *dmaCommand,
+                           const IODMAMapPageList *pageList, uint64_t *mapAddress,
+                           uint64_t *mapLength)
+{
+    (void)self, (void)memory, (void)offset, (void)length, (void)mapOptions, (void)mapSpecification;
+    (void)dmaCommand, (void)pageList, (void)mapAddress, (void)mapLength;
+    return kIOReturnUnsupported;
+}
+
+IOReturn mapper_unmap_memory(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *dmaCommand,
+                             uint64_t mapAddress, uint64_t mapLength)
+{
+    (void)self, (void)memory, (void)dmaCommand, (void)mapAddress, (void)mapLength;
+    return kIOReturnNotFound;
+}
+
+IOReturn mapper_insert(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
+                       uint64_t physicalAddress, uint64_t length)
+{
+    (void)self, (void)options, (void)mapAddress, (void)offset, (void)physicalAddress, (void)length;
+    return kIOReturnUnsupported;
+}
+
+IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t access,
+                          uint64_t *physicalAddress, uint64_t *contiguousLength)
+{
+    (void)self, (void)mappedAddress, (void)access, (void)physicalAddress, (void)contiguousLength;
+    return kIOReturnNotFound;
+}
+
+static void mapper_free(OSObject *self)
+{
+    IOMapper_free((IOMapper *)self);
+}
+
+const IOMapperClass IOMapper_class = {
+    .meta = {"IOMapper", &OSObject_metaClass, sizeof(IOMapper), NULL, mapper_free},
+    .initHardware = mapper_init_hardware,
+    .getPageSize = mapper_get_page_size,
+    .iovmMapMemory = mapper_map_memory,
+    .iovmUnmapMemory = mapper_unmap_memory,
+    .iovmInsert = mapper_insert,
+    .translate = mapper_translate,
+};

@@ -3,10 +3,12 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/platform.h"
 #include "kernel/cache.h"
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/direct_map.h"
 #include "kernel/fault.h"
 #include "kernel/heap.h"
@@ -18,7 +20,13 @@
 #include "kernel/task.h"
 #include "kernel/vm_map.h"
 
-INITIALISER(INIT_CLASS, IOMemoryDescriptor_initialize);
+static void initialise_classes(void)
+{
+    IOMemoryDescriptor_initialize();
+    /* No unit of this machine serves every bus master: an SMMU stands before PCI alone. */
+    IOMapper_setMapperRequired(false);
+}
+INITIALISER(INIT_CLASS, initialise_classes);
 
 vm_map_t get_task_map(task_t task)
 {
@@ -182,6 +190,11 @@ bool platform_try(void (*touch)(void *argument), void *argument)
     struct fault_record fault;
 
     return !fault_expect(touch, argument, &fault);
+}
+
+void platform_barrier(void)
+{
+    cpu_dsb_sy();
 }
 
 void platform_cache_clean(volatile const void *address, uint64_t length)

@@ -205,6 +205,10 @@ static IOReturn dma_map(void)
 {
     static const IOMapperClass mapper_class = {
         .meta = {"InjectMapper", &IOMapper_metaClass, sizeof(IOMapper), NULL, NULL},
+        .initHardware = mapper_init_hardware,
+        .getPageSize = mapper_get_page_size,
+        .iovmInsert = mapper_insert,
+        .translate = mapper_translate,
         .iovmMapMemory = map_pages,
         .iovmUnmapMemory = unmap_pages,
     };

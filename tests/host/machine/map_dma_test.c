@@ -64,6 +64,10 @@ static void fake_free(OSObject *self)
 
 static const IOMapperClass fake_class = {
     .meta = {"FakeMapper", &IOMapper_metaClass, sizeof(IOMapper), &instances, fake_free},
+    .initHardware = mapper_init_hardware,
+    .getPageSize = mapper_get_page_size,
+    .iovmInsert = mapper_insert,
+    .translate = mapper_translate,
     .iovmMapMemory = fake_map,
     .iovmUnmapMemory = fake_unmap,
 };

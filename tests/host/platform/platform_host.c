@@ -483,6 +483,11 @@ bool platform_try(void (*touch)(void *argument), void *argument)
     return true;
 }
 
+void platform_barrier(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 void platform_cache_clean(volatile const void *address, uint64_t length)
 {
     (void)address;

@@ -8,4 +8,9 @@ static inline void cpu_dmb_sy(void)
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+static inline void cpu_dsb_sy(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
 #endif

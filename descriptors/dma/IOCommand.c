@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The base of commands, and the queue that its link is for. */
+#include "descriptors/dma/IOCommand_private.h"
+
+static void command_free(OSObject *self)
+{
+    OSObject_free(self);
+}
+
+static uint32_t instances;
+
+OS_CLASS(OSMetaClass, IOCommand);
+const OSMetaClass IOCommand_class = {"IOCommand", &OSObject_metaClass, sizeof(IOCommand),
+                                     &instances, command_free};
+
+bool IOCommandQueue_put(struct IOCommandQueue *queue, IOCommandRef commandRef)
+{
+    IOCommand *command = commandRef.command;
+
+    /* In two queues at once, one link would tie them into one: the loss of both. */
+    if (queue == NULL || command == NULL || command->queued) {
+        return false;
+    }
+    command->fCommandChain = NULL;
+    command->queued = true;
+    if (queue->first == NULL) {
+        queue->first = command;
+    } else {
+        queue->last->fCommandChain = command;
+    }
+    queue->last = command;
+    return true;
+}
+
+IOCommand *IOCommandQueue_take(struct IOCommandQueue *queue)
+{
+    IOCommand *command = queue == NULL ? NULL : queue->first;
+
+    if (command != NULL) {
+        queue->first = command->fCommandChain;
+        command->fCommandChain = NULL;
+        command->queued = false;
+    }
+    return command;
+}
+
+bool IOCommandQueue_remove(struct IOCommandQueue *queue, IOCommandRef commandRef)
+{
+    IOCommand *before = NULL;
+
+    if (queue == NULL || commandRef.command == NULL) {
+        return false;
+    }
+    for (IOCommand *command = queue->first; command != NULL; command = command->fCommandChain) {
+        if (command != commandRef.command) {
+            before = command;
+            continue;
+        }
+        if (before == NULL) {
+            queue->first = command->fCommandChain;
+        } else {
+            before->fCommandChain = command->fCommandChain;
+        }
+        if (queue->last == command) {
+            queue->last = before;
+        }
+        command->fCommandChain = NULL;
+        command->queued = false;
+        return true;
+    }
+    return false;
+}
+
+bool IOCommand_isQueued(IOCommandRef self)
+{
+    return self.command != NULL && self.command->queued;
+}

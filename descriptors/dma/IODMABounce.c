@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bounce memory: islands in chunks of whole pages, out of one pool. */
+#include "descriptors/dma/IODMABounce_private.h"
+
+#include "descriptors/IODMACommand.h"
+#include "descriptors/object/IOReturn_kernel.h"
+
+/* Whoever allocates, frees or counts is in thread context; only the list is long-lived. */
+static struct {
+    uint64_t size; /* bytes; 0: not decided, a quarter of the RAM */
+    uint64_t used;
+    struct IODMABounce *holders;
+} pool;
+
+void IODMACommand_setBouncePool(uint64_t bytes)
+{
+    pool.size = bytes;
+}
+
+uint64_t IODMACommand_getBouncePool(void)
+{
+    return pool.size != 0 ? pool.size : platform_ram_pages() / 4 * PAGE_SIZE;
+}
+
+uint64_t IODMACommand_getBounceInUse(void)
+{
+    return pool.used;
+}
+
+/* Who has the pool: the line somebody needs who finds that commands were never completed. */
+static void name_holders(uint64_t wanted)
+{
+    unsigned shown = 0;
+
+    platform_log("bounce pool: %llu bytes wanted, %llu of %llu in use", (unsigned long long)wanted,
+                 (unsigned long long)pool.used, (unsigned long long)IODMACommand_getBouncePool());
+    for (const struct IODMABounce *bounce = pool.holders; bounce != NULL && shown < 8;
+         bounce = bounce->next, shown++) {
+        platform_log("bounce pool: IODMACommand %p holds %llu bytes", bounce->holder,
+                     (unsigned long long)bounce->charged);
+    }
+}
+
+static void hold(struct IODMABounce *bounce, const void *holder)
+{
+    bounce->holder = holder;
+    bounce->previous = NULL;
+    bounce->next = pool.holders;
+    if (pool.holders != NULL) {
+        pool.holders->previous = bounce;
+    }
+    pool.holders = bounce;
+}
+
+static void let_go(struct IODMABounce *bounce)
+{
+    if (bounce->holder == NULL) {
+        return;
+    }
+    if (bounce->previous != NULL) {
+        bounce->previous->next = bounce->next;
+    } else {
+        pool.holders = bounce->next;
+    }
+    if (bounce->next != NULL) {
+        bounce->next->previous = bounce->previous;
+    }
+    bounce->holder = NULL;
+}
+
+IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const void *holder)
+{
+    const uint64_t size = IODMACommand_getBouncePool();
+
+    if (bytes > size || pool.used > size - bytes) {
+        name_holders(bytes);
+        return kIOReturnNoResources;
+    }
+    pool.used += bytes;
+    bounce->charged += bytes;
+    if (bounce->holder == NULL) {
+        hold(bounce, holder);
+    }
+    return kIOReturnSuccess;
+}
+
+void IODMABounce_move(struct IODMABounce *to, struct IODMABounce *from)
+{
+    const void *holder = from->holder;
+
+    let_go(from);
+    *to = *from;
+    if (from->islands == &from->single) {
+        to->islands = &to->single;
+    }
+    *from = (struct IODMABounce){0};
+    if (holder != NULL) {
+        hold(to, holder);
+    }
+}
+
+static uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE_MASK) & ~PAGE_MASK;
+}
+
+/* Zeroed pages below the limit, on a multiple of every alignment; NULL: there are none. */
+static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes)
+{
+    const uint64_t unit = IODMALimits_unit(limits);
+    const struct platform_memory_request request = {
+        .size = whole_pages(bytes),
+        .alignment = unit < PAGE_SIZE ? PAGE_SIZE : unit,
+        .highest = limits->highest == UINT64_MAX ? 0 : limits->highest,
+        .contiguous = true,
+    };
+    void *memory;
+
+    return platform_memory_alloc(&request, &memory) == KERN_SUCCESS ? memory : NULL;
+}
+
+IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits *limits,
+                           size_t count, uint64_t room, const void *holder)
+{
+    const uint64_t pages = whole_pages(room) / PAGE_SIZE;
+    IOReturn status;
+
+    bounce->chunk = take_pages(limits, room);
+    /* In pieces, every island begins a page, and each of its pages may be a piece. */
+    bounce->capacity = bounce->chunk != NULL ? count : pages + 2 * count;
+    status = IODMABounce_charge(bounce, (bounce->chunk != NULL ? pages : pages + count) * PAGE_SIZE,
+                                holder);
+    if (status != kIOReturnSuccess) {
+        if (bounce->chunk != NULL) {
+            platform_memory_free(bounce->chunk, pages * PAGE_SIZE);
+            bounce->chunk = NULL;
+        }
+        return status;
+    }
+    if (bounce->chunk != NULL) {
+        bounce->chunkBytes = pages * PAGE_SIZE;
+    }
+    bounce->islands = count == 1 && bounce->capacity == 1
+                          ? &bounce->single
+                          : platform_alloc(bounce->capacity * sizeof(*bounce->islands));
+    return bounce->islands == NULL ? kIOReturnNoMemory : kIOReturnSuccess;
+}
+
+static void append(struct IODMABounce *bounce, uint64_t start, uint64_t end, uint8_t *memory)
+{
+    bounce->islands[bounce->count++] = (struct IODMAIsland){
+        .start = start,
+        .end = end,
+        .memory = memory,
+        .address = platform_memory_physical(memory).value,
+    };
+    bounce->bytes += end - start;
+}
+
+/* An island of its own: contiguous if that is to be had, else page by page. */
+static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *limits,
+                          uint64_t start, uint64_t end)
+{
+    uint8_t *memory = take_pages(limits, end - start);
+
+    if (memory != NULL) {
+        append(bounce, start, end, memory);
+        return kIOReturnSuccess;
+    }
+    if (IODMALimits_unit(limits) > PAGE_SIZE) {
+        return kIOReturnNoResources; /* a cut at a page would not be legal */
+    }
+    while (start < end) {
+        const uint64_t stop = end - start < PAGE_SIZE ? end : start + PAGE_SIZE;
+
+        memory = take_pages(limits, PAGE_SIZE);
+        if (memory == NULL) {
+            return kIOReturnNoResources;
+        }
+        append(bounce, start, stop, memory);
+        start = stop;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMABounce_add(struct IODMABounce *bounce, const struct IODMALimits *limits,
+                         uint64_t start, uint64_t end)
+{
+    if (bounce->chunk == NULL) {
+        return add_apart(bounce, limits, start, end);
+    }
+    append(bounce, start, end, bounce->chunk + bounce->placed);
+    bounce->placed += IODMABounce_room(limits, end - start);
+    return kIOReturnSuccess;
+}
+
+uint64_t IODMABounce_room(const struct IODMALimits *limits, uint64_t bytes)
+{
+    const uint64_t unit = IODMALimits_unit(limits);
+    const uint64_t step = unit < 8 ? 8 : unit;
+
+    return (bytes + (step - 1)) & ~(step - 1);
+}
+
+void IODMABounce_end(struct IODMABounce *bounce)
+{
+    if (bounce->chunk != NULL) {
+        platform_memory_free(bounce->chunk, bounce->chunkBytes);
+    } else {
+        for (size_t i = 0; i < bounce->count; i++) {
+            const struct IODMAIsland *island = &bounce->islands[i];
+
+            platform_memory_free(island->memory, whole_pages(island->end - island->start));
+        }
+    }
+    if (bounce->islands != &bounce->single) {
+        platform_free(bounce->islands);
+    }
+    pool.used -= bounce->charged;
+    let_go(bounce);
+    *bounce = (struct IODMABounce){0};
+}
+
+size_t IODMABounce_find(const struct IODMABounce *bounce, uint64_t position)
+{
+    size_t low = 0, high = bounce->count; /* the answer is in [low, high] */
+
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+
+        if (bounce->islands[middle].end <= position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A DMA command as an object: its record, its end, its getters. */
+#include "descriptors/dma/IODMACommand_private.h"
+
+static IOBufferMemoryDescriptor *create_copy_buffer(IODMACommand *self, IODirection direction,
+                                                    UInt64 length)
+{
+    const struct IODMALimits *limits = &self->spec.limits;
+    const uint64_t unit = IODMALimits_unit(limits);
+    const bool anywhere = limits->highest == UINT64_MAX || self->spec.mapper != NULL;
+    IOBufferMemoryDescriptor *buffer =
+        (IOBufferMemoryDescriptor *)OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
+
+    if (buffer != NULL &&
+        !IOBufferMemoryDescriptor_initWithPhysicalMask(
+            buffer, kernel_task, direction | kIOMemoryHostPhysicallyContiguous, length,
+            unit < PAGE_SIZE ? PAGE_SIZE : unit, anywhere ? 0 : limits->highest)) {
+        OSSafeReleaseNULL(buffer);
+    }
+    return buffer;
+}
+
+static void dma_command_free(OSObject *self)
+{
+    IODMACommand_free((IODMACommand *)self);
+}
+
+static uint32_t instances;
+
+const IODMACommandClass IODMACommand_class = {
+    .meta = {"IODMACommand", &IOCommand_metaClass, sizeof(IODMACommand), &instances,
+             dma_command_free},
+    .createCopyBuffer = create_copy_buffer,
+};
+
+IOBufferMemoryDescriptor *IODMACommand_createCopyBuffer(IODMACommand *self, IODirection direction,
+                                                        UInt64 length)
+{
+    if (self == NULL || length == 0) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    return ((const IODMACommandClass *)self->super.super.metaClass)
+        ->createCopyBuffer(self, direction, length);
+}
+
+void IODMACommand_free(IODMACommand *self)
+{
+    if (self->active != 0) {
+        platform_log("IODMACommand %p: freed while active; completed", (void *)self);
+        self->owner = kIODMAOwnerBack;
+    }
+    IODMACommand_clearMemoryDescriptor(self, true);
+    OSObject_release(self->spec.mapper);
+    OSObject_free(&self->super.super);
+}
+
+bool IODMACommand_refuses(const IODMACommand *self, const char *what)
+{
+#ifdef DEBUG
+    if (self->owner == kIODMAOwnerDevice) {
+        platform_log("IODMACommand %p: %s while the device has it", (const void *)self, what);
+        return true;
+    }
+#endif
+    (void)self, (void)what;
+    return false;
+}
+
+void *IODMACommand_getRefCon(const IODMACommand *self)
+{
+    return self == NULL ? NULL : self->fRefCon;
+}
+
+void IODMACommand_setRefCon(IODMACommand *self, void *refCon)
+{
+    if (self != NULL) {
+        self->fRefCon = refCon;
+    }
+}
+
+UInt8 IODMACommand_getNumAddressBits(const IODMACommand *self)
+{
+    return self == NULL ? 0 : self->spec.addressBits;
+}
+
+UInt32 IODMACommand_getAlignment(const IODMACommand *self)
+{
+    return self == NULL ? 0 : (UInt32)self->spec.limits.firstMask + 1;
+}
+
+uint32_t IODMACommand_getAlignmentLength(const IODMACommand *self)
+{
+    return self == NULL ? 0 : (uint32_t)self->spec.limits.lengthMask + 1;
+}
+
+uint32_t IODMACommand_getAlignmentInternalSegments(const IODMACommand *self)
+{
+    return self == NULL ? 0 : (uint32_t)self->spec.limits.startMask + 1;
+}
+
+uint64_t IODMACommand_getSegmentBoundary(const IODMACommand *self)
+{
+    /* No boundary is a mask of all ones, and one more of that is 0; so is it of zeroed fields. */
+    return self == NULL || self->spec.output == NULL ? 0 : self->spec.limits.boundaryMask + 1;
+}
+
+uint32_t IODMACommand_getAlignmentInternalEnd(const IODMACommand *self)
+{
+    return self == NULL ? 0 : (uint32_t)self->spec.limits.endMask + 1;
+}
+
+uint64_t IODMACommand_getBounceLength(const IODMACommand *self)
+{
+    if (self == NULL || self->active == 0) {
+        return 0;
+    }
+    return self->copy != NULL ? self->length : self->bounce.bytes;
+}
+
+IOReturn IODMACommand_getPreparedOffsetAndLength(const IODMACommand *self, UInt64 *offset,
+                                                 UInt64 *length)
+{
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (offset != NULL) {
+        *offset = self->offset;
+    }
+    if (length != NULL) {
+        *length = self->length;
+    }
+    return kIOReturnSuccess;
+}
+
+const IOMemoryDescriptor *IODMACommand_getMemoryDescriptor(const IODMACommand *self)
+{
+    return self == NULL ? NULL : self->memory;
+}
+
+IOMemoryDescriptor *IODMACommand_getIOMemoryDescriptor(const IODMACommand *self)
+{
+    if (self == NULL) {
+        return NULL;
+    }
+    return self->copy != NULL ? self->copy : self->memory;
+}
+
+const OSMetaClass *IODMACommand_getMetaClass(const IODMACommand *self)
+{
+    return self == NULL ? NULL : self->super.super.metaClass;
+}

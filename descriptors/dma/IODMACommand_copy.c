@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CPU at the bytes that the device sees: bounce copies, cache maintenance, readBytes
+ * and writeBytes. All of it goes by the islands, never by I/O addresses, which mean
+ * nothing to the CPU.
+ */
+#include <string.h>
+
+#include "descriptors/dma/IODMACommand_private.h"
+
+/* Bytes that were moved between the descriptor, from `offset` on, and memory. */
+static uint64_t move(IOMemoryDescriptor *memory, uint64_t offset, uint8_t *bytes, uint64_t length,
+                     bool read)
+{
+    return read ? IOMemoryDescriptor_readBytes(memory, offset, bytes, length)
+                : IOMemoryDescriptor_writeBytes(memory, offset, bytes, length);
+}
+
+/* Where the whole copy's bytes are for the CPU; it is one contiguous kernel buffer. */
+static IOReturn copy_whole(IODMACommand *self, bool towards)
+{
+    IOMemoryDescriptor *from = towards ? self->memory : self->copy;
+    IOMemoryDescriptor *to = towards ? self->copy : self->memory;
+    uint64_t fromOffset = towards ? self->offset : 0, toOffset = towards ? 0 : self->offset;
+    uint8_t piece[256]; /* a subclass's copy may be any descriptor: by value, not by pointer */
+
+    for (uint64_t done = 0; done < self->length;) {
+        const uint64_t left = self->length - done;
+        const uint64_t length = left < sizeof(piece) ? left : sizeof(piece);
+
+        if (move(from, fromOffset + done, piece, length, true) != length ||
+            move(to, toOffset + done, piece, length, false) != length) {
+            return kIOReturnUnderrun;
+        }
+        done += length;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (self->copy == NULL && self->bounce.count == 0) {
+        return kIOReturnSuccess;
+    }
+    if (!towards && (self->memory->flags & kIOMemoryPreparedReadOnly) != 0) {
+        return kIOReturnNotWritable;
+    }
+    if (self->copy != NULL) {
+        return copy_whole(self, towards);
+    }
+    for (size_t i = 0; i < self->bounce.count; i++) {
+        const struct IODMAIsland *island = &self->bounce.islands[i];
+        const uint64_t length = island->end - island->start;
+
+        /* Every island is tried: what can be saved of a transfer is. */
+        if (move(self->memory, self->offset + island->start, island->memory, length, towards) !=
+            length) {
+            status = kIOReturnUnderrun;
+        }
+    }
+    return status;
+}
+
+static IOReturn maintain_memory(IOMemoryDescriptor *memory, bool invalidate, uint64_t offset,
+                                uint64_t length)
+{
+    if (length == 0) {
+        return kIOReturnSuccess;
+    }
+    return IOMemoryDescriptor_performOperation(
+        memory, invalidate ? kIOMemoryIncoherentIOFlush : kIOMemoryIncoherentIOStore, offset,
+        length);
+}
+
+IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
+{
+    IOReturn status = kIOReturnSuccess;
+    uint64_t position = 0;
+
+    if (self->copy != NULL) {
+        return maintain_memory(self->copy, invalidate, 0, self->length);
+    }
+    for (size_t i = 0; i < self->bounce.count; i++) {
+        const struct IODMAIsland *island = &self->bounce.islands[i];
+        const IOReturn before = maintain_memory(self->memory, invalidate, self->offset + position,
+                                                island->start - position);
+
+        if (status == kIOReturnSuccess) {
+            status = before;
+        }
+        if (invalidate) {
+            platform_cache_clean_invalidate(island->memory, island->end - island->start);
+        } else {
+            platform_cache_clean(island->memory, island->end - island->start);
+        }
+        position = island->end;
+    }
+    const IOReturn last =
+        maintain_memory(self->memory, invalidate, self->offset + position, self->length - position);
+
+    return status != kIOReturnSuccess ? status : last;
+}
+
+/* Bytes [position, position + length) of the device's view, which lie in the preparation. */
+static uint64_t transfer(IODMACommand *self, uint64_t position, uint8_t *bytes, uint64_t length,
+                         bool read)
+{
+    size_t i = IODMABounce_find(&self->bounce, position);
+    uint64_t done = 0;
+
+    if (self->copy != NULL) {
+        return move(self->copy, position, bytes, length, read);
+    }
+    while (done < length) {
+        const struct IODMAIsland *island = i < self->bounce.count ? &self->bounce.islands[i] : NULL;
+        const uint64_t at = position + done;
+        uint64_t stop = position + length;
+
+        if (island != NULL && island->start <= at) {
+            uint8_t *there = island->memory + (at - island->start);
+
+            stop = island->end < stop ? island->end : stop;
+            memmove(read ? bytes + done : there, read ? there : bytes + done, stop - at);
+            i++;
+        } else {
+            if (island != NULL && island->start < stop) {
+                stop = island->start;
+            }
+            if (move(self->memory, self->offset + at, bytes + done, stop - at, read) != stop - at) {
+                return done; /* the descriptor has said why */
+            }
+        }
+        done += stop - at;
+    }
+    return done;
+}
+
+static UInt64 access_bytes(IODMACommand *self, UInt64 offset, void *bytes, UInt64 length, bool read)
+{
+    if (self == NULL || bytes == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return 0;
+    }
+    if (self->active == 0) {
+        IOMemory_fail(kIOReturnNotReady);
+        return 0;
+    }
+    if (offset >= self->length) {
+        IOMemory_fail(kIOReturnOverrun);
+        return 0;
+    }
+    if (length > self->length - offset) {
+        length = self->length - offset;
+    }
+    return transfer(self, offset, bytes, length, read);
+}
+
+UInt64 IODMACommand_readBytes(IODMACommand *self, UInt64 offset, void *bytes, UInt64 length)
+{
+    return access_bytes(self, offset, bytes, length, true);
+}
+
+UInt64 IODMACommand_writeBytes(IODMACommand *self, UInt64 offset, const void *bytes, UInt64 length)
+{
+    return access_bytes(self, offset, (void *)bytes, length, false);
+}

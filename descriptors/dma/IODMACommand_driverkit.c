@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The entry points under their DriverKit names: prepare and list in one call, no bouncing. */
+#include "descriptors/dma/IODMACommand_private.h"
+
+#define SPECIFICATION_BITS_MOST 64
+
+IOReturn IODMACommand_Create(IOService *device, uint64_t options,
+                             const IODMACommandSpecification *specification, IODMACommand **command)
+{
+    IODMACommand_SegmentOptions limits;
+    IOMapper *mapper;
+    IODMACommand *self;
+    IOReturn status;
+
+    if (command == NULL) {
+        return kIOReturnBadArgument;
+    }
+    *command = NULL;
+    if (device == NULL || specification == NULL || options != kIODMACommandCreateNoOptions ||
+        specification->options != kIODMACommandSpecificationNoOptions ||
+        specification->maxAddressBits > SPECIFICATION_BITS_MOST) {
+        return kIOReturnBadArgument;
+    }
+    limits = IODMASpecification_options((UInt8)specification->maxAddressBits, 0, 0, 1);
+    mapper = IOMapper_copyMapperForDevice(device);
+    self = IODMACommand_withRefCon(NULL);
+    status =
+        self == NULL
+            ? kIOReturnNoMemory
+            : IODMASpecification_make(&self->spec, kIODMACommandOutputHost64, &limits,
+                                      kIODMAMapOptionMapped | kIODMAMapOptionDextOwner, mapper);
+    OSObject_release(mapper);
+    if (status != kIOReturnSuccess) {
+        OSObject_release(self);
+        return status;
+    }
+    *command = self;
+    return kIOReturnSuccess;
+}
+
+/* The whole prepared range in the caller's array. */
+static IOReturn list_all(IODMACommand *self, uint32_t *count, IOAddressSegment *segments)
+{
+    UInt32 produced = *count;
+    UInt64 offset = 0;
+    IOReturn status = IODMACommand_genIOVMSegmentsFunction(self, kIODMACommandOutputHost64, &offset,
+                                                           segments, &produced);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (offset != self->length) {
+        /* A list that covers a part would move a part: that is a failure. */
+        return produced == *count ? kIOReturnNoSpace : kIOReturnMessageTooLarge;
+    }
+    *count = produced;
+    return kIOReturnSuccess;
+}
+
+static IOReturn prepare_and_list(IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
+                                 uint64_t length, uint32_t *count, IOAddressSegment *segments)
+{
+    IOReturn status = IODMACommand_setMemoryDescriptor(self, memory, false);
+
+    if (status == kIOReturnSuccess) {
+        status = IODMACommand_prepare(self, offset, length, true, true);
+    }
+    if (status == kIOReturnSuccess) {
+        status = list_all(self, count, segments);
+    }
+    if (status != kIOReturnSuccess) {
+        IODMACommand_clearMemoryDescriptor(self, true);
+    }
+    return status;
+}
+
+IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
+                                    IOMemoryDescriptorRef memoryRef, uint64_t offset,
+                                    uint64_t length, uint64_t *flags, uint32_t *segmentsCount,
+                                    IOAddressSegment segments[kIODMACommandSegmentsMax])
+{
+    IOMemoryDescriptor *memory = memoryRef.descriptor;
+    IODirection direction;
+    IOReturn status;
+
+    if (self == NULL || memory == NULL || flags == NULL || segmentsCount == NULL ||
+        segments == NULL || options != kIODMACommandPrepareForDMANoOptions || *segmentsCount == 0 ||
+        *segmentsCount > kIODMACommandSegmentsMax) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active != 0) {
+        return kIOReturnBusy;
+    }
+    if (self->spec.output == NULL) {
+        return kIOReturnNotReady;
+    }
+    status = IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    status = prepare_and_list(self, memory, offset, length, segmentsCount, segments);
+    if (status != kIOReturnSuccess) {
+        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+        return status;
+    }
+    direction = self->direction == kIODirectionNone ? kIODirectionOutIn : self->direction;
+    *flags = direction & kIODirectionOutIn;
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options)
+{
+    IOMemoryDescriptor *memory;
+    IOReturn status, completed;
+
+    if (self == NULL || options != kIODMACommandCompleteDMANoOptions) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    memory = self->memory;
+    OSObject_retain(memory);
+    status = IODMACommand_clearMemoryDescriptor(self, true);
+    if (self->active != 0) {
+        OSObject_release(memory);
+        return status;
+    }
+    completed = IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    return status != kIOReturnSuccess ? status : completed;
+}
+
+IOReturn IODMACommand_GetPreparation(IODMACommand *self, uint64_t *offset, uint64_t *length,
+                                     IOMemoryDescriptor **memory)
+{
+    IOReturn status = IODMACommand_getPreparedOffsetAndLength(self, offset, length);
+
+    if (status == kIOReturnSuccess && memory != NULL) {
+        OSObject_retain(self->memory);
+        *memory = self->memory;
+    }
+    return status;
+}
+
+/* In pieces, so that neither side need be contiguous or mapped. Returns bytes moved. */
+static uint64_t operate(IODMACommand *self, uint64_t options, uint64_t dmaOffset, uint64_t length,
+                        uint64_t dataOffset, IOMemoryDescriptor *data)
+{
+    uint8_t piece[256] = {0};
+    uint64_t done = 0;
+
+    while (done < length) {
+        const uint64_t left = length - done;
+        const uint64_t size = left < sizeof(piece) ? left : sizeof(piece);
+        uint64_t moved = size;
+
+        if (options == kIODMACommandPerformOperationOptionRead) {
+            moved = IODMACommand_readBytes(self, dmaOffset + done, piece, size);
+            moved = IOMemoryDescriptor_writeBytes(data, dataOffset + done, piece, moved);
+        } else {
+            if (options == kIODMACommandPerformOperationOptionWrite) {
+                moved = IOMemoryDescriptor_readBytes(data, dataOffset + done, piece, size);
+            }
+            moved = moved == 0 ? 0 : IODMACommand_writeBytes(self, dmaOffset + done, piece, moved);
+        }
+        done += moved;
+        if (moved != size) {
+            break;
+        }
+    }
+    return done;
+}
+
+IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uint64_t dmaOffset,
+                                       uint64_t length, uint64_t dataOffset,
+                                       IOMemoryDescriptorRef data)
+{
+    const bool zero = options == kIODMACommandPerformOperationOptionZero;
+
+    if (self == NULL || (options != kIODMACommandPerformOperationOptionRead &&
+                         options != kIODMACommandPerformOperationOptionWrite && !zero)) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (length > self->memory->length ||
+        (!zero && (data.descriptor == NULL ||
+                   !IOMemoryDescriptor_holds(data.descriptor, dataOffset, length)))) {
+        return kIOReturnBadArgument;
+    }
+    return operate(self, options, dmaOffset, length, dataOffset, data.descriptor) == length
+               ? kIOReturnSuccess
+               : kIOReturnUnderrun;
+}

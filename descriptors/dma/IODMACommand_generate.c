@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From the view to the device's list: runs are cut at the device's limits, and each
+ * segment goes straight through the segment function into the entry the device reads.
+ */
+#include "descriptors/dma/IODMACommand_private.h"
+
+struct generator {
+    IODMACommand *command;
+    IODMACommand_SegmentFunction output;
+    void *segments;
+    uint64_t position; /* of the next byte, in the prepared range */
+    UInt32 count, room;
+    IOReturn status; /* why no more can be put out; success: only that there is no room */
+};
+
+/* --- The walk of a descriptor, run by whole run ---------------------------------------------- */
+
+struct host_walk {
+    IODMARunVisitor *visit;
+    void *context;
+    bool ended;
+};
+
+static void visit_host_run(IOPhysicalSegment segment, void *context, UInt32 index)
+{
+    struct host_walk *walk = context;
+
+    (void)index;
+    if (!walk->ended && !walk->visit(walk->context, segment.location, segment.length)) {
+        walk->ended = true; /* the sink goes on to its end, but nobody listens */
+    }
+}
+
+/* At most `most` runs; each is whole but, if they are fewer than there are, the last. */
+static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length, UInt32 most,
+                          IODMARunVisitor *visit, void *context)
+{
+    struct host_walk walk = {visit, context, false};
+    struct IOSegmentSink sink = {
+        .output = visit_host_run,
+        .segments = &walk,
+        .view = IOSEGMENT_HOST,
+        .maxSegments = most,
+        .maxSegment = UINT64_MAX,
+        .cut = UINT64_MAX,
+    };
+    IOReturn status;
+
+    IOSegmentSink_begin(&sink);
+    status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
+    IOSegmentSink_finish(&sink);
+    return walk.ended ? kIOReturnSuccess : status;
+}
+
+IOReturn IODMACommand_walkHost(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                               IODMARunVisitor *visit, void *context)
+{
+    return walk_runs(memory, offset, length, UINT32_MAX, visit, context);
+}
+
+/* --- Runs to segments ------------------------------------------------------------------------ */
+
+static bool put(struct generator *to, uint64_t address, uint64_t length)
+{
+    if (!to->output(to->command, (IODMACommand_Segment64){address, length}, to->segments,
+                    to->count)) {
+        to->status = kIOReturnMessageTooLarge;
+        return false;
+    }
+    to->position += length;
+    to->count++;
+    return true;
+}
+
+/* Cut one whole run. */
+static bool put_run(void *context, uint64_t address, uint64_t left)
+{
+    struct generator *to = context;
+    const IODMACommand *self = to->command;
+
+    while (left != 0) {
+        uint64_t length;
+
+        if (to->count == to->room) {
+            return false;
+        }
+        to->status = IODMALimits_segment(&self->spec.limits, address, left, to->position == 0,
+                                         left < self->length - to->position, &length);
+        if (to->status != kIOReturnSuccess || !put(to, address, length)) {
+            return false;
+        }
+        address += length;
+        left -= length;
+    }
+    return true;
+}
+
+static void put_entry(IOPhysicalSegment segment, void *context, UInt32 index)
+{
+    struct generator *to = context;
+
+    (void)index;
+    if (to->status == kIOReturnSuccess) {
+        put(to, segment.location, segment.length);
+    }
+}
+
+/*
+ * The descriptor is the view, and a run is cut by length alone: the descriptor's own walk
+ * does that, with nothing between it and the segment function.
+ */
+static IOReturn generate_plain(struct generator *to)
+{
+    IODMACommand *self = to->command;
+    struct IOSegmentSink sink = {
+        .output = put_entry,
+        .segments = to,
+        .view = IOSEGMENT_HOST,
+        .maxSegments = to->room,
+        .maxSegment = self->spec.limits.longest,
+        .cut = self->spec.limits.longest,
+    };
+    IOReturn status;
+
+    IOSegmentSink_begin(&sink);
+    status =
+        IOMemoryDescriptor_methods(self->memory)
+            ->walk(self->memory, &sink, self->offset + to->position, self->offset + self->length);
+    IOSegmentSink_finish(&sink);
+    return status;
+}
+
+static IOReturn generate_runs(struct generator *to)
+{
+    const struct IOMemoryRuns *runs = &to->command->runs;
+    const struct IOMemoryRun *run = IOMemoryRuns_find(runs, to->position);
+    const uint64_t inside = to->position - IOMemoryRuns_start(runs, run);
+
+    if (!put_run(to, run->address + inside, run->end - to->position)) {
+        return kIOReturnSuccess;
+    }
+    while (++run != runs->list + runs->count && put_run(to, run->address, run->end - run[-1].end)) {
+    }
+    return kIOReturnSuccess;
+}
+
+static IOReturn generate(struct generator *to)
+{
+    IODMACommand *self = to->command;
+
+    if (self->hasRuns) {
+        return generate_runs(to);
+    }
+    if (self->spec.isPlain) {
+        return generate_plain(to);
+    }
+    /* A run is at least one segment. */
+    return walk_runs(self->memory, self->offset + to->position, self->length - to->position,
+                     to->room, put_run, to);
+}
+
+IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
+                                              IODMACommand_SegmentFunction segmentFunction,
+                                              UInt64 *offset, void *segments, UInt32 *numSegments)
+{
+    struct generator to;
+    IOReturn status;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (segmentFunction == NULL || offset == NULL || numSegments == NULL || *numSegments == 0) {
+        return kIOReturnBadArgument;
+    }
+    if (*offset >= self->length) {
+        return kIOReturnOverrun;
+    }
+    to = (struct generator){
+        .command = self,
+        .output = segmentFunction,
+        .segments = segments,
+        .position = *offset,
+        .room = *numSegments,
+    };
+    status = generate(&to);
+    if (to.count == 0) {
+        return to.status != kIOReturnSuccess ? to.status : status;
+    }
+    *offset = to.position;
+    *numSegments = to.count;
+    return kIOReturnSuccess;
+}
+
+static bool is_built_in_32(IODMACommand_SegmentFunction output)
+{
+    return output == IODMACommand_OutputHost32 || output == IODMACommand_OutputBig32 ||
+           output == IODMACommand_OutputLittle32;
+}
+
+static bool is_built_in_64(IODMACommand_SegmentFunction output)
+{
+    return output == IODMACommand_OutputHost64 || output == IODMACommand_OutputBig64 ||
+           output == IODMACommand_OutputLittle64;
+}
+
+IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *segments,
+                                      UInt32 *numSegments)
+{
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active != 0 && segments == NULL &&
+        (is_built_in_32(self->spec.output) || is_built_in_64(self->spec.output))) {
+        return kIOReturnBadArgument;
+    }
+    return IODMACommand_genIOVMSegmentsFunction(self, self->spec.output, offset, segments,
+                                                numSegments);
+}
+
+IOReturn IODMACommand_gen32IOVMSegments(IODMACommand *self, UInt64 *offset,
+                                        IODMACommand_Segment32 *segments, UInt32 *numSegments)
+{
+    if (self != NULL && self->active != 0 && is_built_in_64(self->spec.output)) {
+        return kIOReturnBadArgument;
+    }
+    return IODMACommand_genIOVMSegments(self, offset, segments, numSegments);
+}
+
+IOReturn IODMACommand_gen64IOVMSegments(IODMACommand *self, UInt64 *offset,
+                                        IODMACommand_Segment64 *segments, UInt32 *numSegments)
+{
+    if (self != NULL && self->active != 0 && is_built_in_32(self->spec.output)) {
+        return kIOReturnBadArgument;
+    }
+    return IODMACommand_genIOVMSegments(self, offset, segments, numSegments);
+}

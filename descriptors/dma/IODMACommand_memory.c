@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The descriptor of a command: set, replaced, cleared. */
+#include "descriptors/dma/IODMACommand_private.h"
+
+/* Complete until nothing is active; the first error. */
+static IOReturn complete_all(IODMACommand *self)
+{
+    IOReturn first = kIOReturnSuccess;
+
+    while (self->active != 0) {
+        const uint32_t before = self->active;
+        const IOReturn status = IODMACommand_complete(self, true, true);
+
+        if (first == kIOReturnSuccess) {
+            first = status;
+        }
+        if (self->active == before) {
+            break; /* refused as a whole: the device has it */
+        }
+    }
+    return first;
+}
+
+/* Replace the descriptor of an inactive command. */
+static void replace(IODMACommand *self, IOMemoryDescriptor *memory)
+{
+    IOMemoryDescriptor *before = self->memory;
+
+    OSObject_retain(memory);
+    self->memory = memory;
+    OSObject_release(before);
+}
+
+static IOReturn set_and_prepare(IODMACommand *self, IOMemoryDescriptor *memory)
+{
+    IOMemoryDescriptor *before = self->memory;
+    IOReturn status;
+
+    OSObject_retain(before);
+    replace(self, memory);
+    status = IODMACommand_prepare(self, 0, 0, true, true);
+    if (status != kIOReturnSuccess) {
+        replace(self, before);
+    }
+    OSObject_release(before);
+    return status;
+}
+
+IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptorConstRef mem,
+                                          bool autoPrepare)
+{
+    IOMemoryDescriptor *memory = (IOMemoryDescriptor *)mem.descriptor;
+    IOMDDMACharacteristics facts;
+    IOReturn status;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (memory != NULL && memory == self->memory) {
+        if (!autoPrepare) {
+            return complete_all(self);
+        }
+        return self->active != 0 ? kIOReturnSuccess : IODMACommand_prepare(self, 0, 0, true, true);
+    }
+    if (self->active != 0) {
+        return kIOReturnBusy;
+    }
+    if (memory == NULL) {
+        replace(self, NULL);
+        return kIOReturnSuccess;
+    }
+    if (autoPrepare && self->spec.output == NULL) {
+        return kIOReturnNotReady;
+    }
+    status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &facts,
+                                                    sizeof(facts));
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (autoPrepare) {
+        return set_and_prepare(self, memory);
+    }
+    replace(self, memory);
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_clearMemoryDescriptor(IODMACommand *self, bool autoComplete)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (self->active != 0) {
+        if (!autoComplete) {
+            return kIOReturnNotReady;
+        }
+        status = complete_all(self);
+        if (self->active != 0) {
+            return status;
+        }
+    }
+    replace(self, NULL);
+    return status;
+}

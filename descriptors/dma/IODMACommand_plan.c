@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which bytes of a transfer offend, and the view of it for the device.
+ *
+ * The prepared bytes are planned from the first to the last: as much of each run as legal
+ * segments can cover stays where it is; what is left over begins an *island*, which ends
+ * at the first byte where a legal segment in place can begin again. The same pass counts
+ * (IODMACommand_plan) and places (IODMACommand_place), so the two cannot disagree.
+ */
+#include "descriptors/dma/IODMACommand_private.h"
+
+/* Bytes [start, end) are an island, or in place at `address`. False ends the pass. */
+typedef bool plan_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address);
+
+struct planner {
+    const struct IODMALimits *limits;
+    bool strict;       /* partial pages offend */
+    uint64_t length;   /* bytes in all */
+    uint64_t position; /* of the byte that comes next */
+    bool inIsland;
+    uint64_t islandStart;
+    plan_piece *piece;
+    void *context;
+};
+
+static bool more_than(const struct planner *planner, uint64_t left)
+{
+    return left < planner->length - planner->position;
+}
+
+/* Bytes from here that may stay where they are; 0: the first may not. */
+static uint64_t in_place(const struct planner *planner, uint64_t address, uint64_t left, bool first,
+                         bool more)
+{
+    uint64_t covered;
+
+    if (!planner->strict) {
+        return IODMALimits_cover(planner->limits, address, left, first, more);
+    }
+    if ((address & PAGE_MASK) != 0 || left < PAGE_SIZE) {
+        return 0;
+    }
+    if ((left & PAGE_MASK) != 0) {
+        left &= ~PAGE_MASK;
+        more = true;
+    }
+    covered = IODMALimits_cover(planner->limits, address, left, first, more);
+    return covered & ~PAGE_MASK;
+}
+
+/*
+ * Bytes until the island may end, in a run that is not in the island's way: the first
+ * k where what is behind it is of whole length units and ends where an end may be, and a
+ * legal segment can begin at address + k. `left`: nowhere in this run.
+ */
+static uint64_t until_land(const struct planner *planner, uint64_t address, uint64_t left)
+{
+    const struct IODMALimits *limits = planner->limits;
+    const uint64_t start = limits->startMask | (planner->strict ? PAGE_MASK : 0);
+    const uint64_t size = limits->lengthMask | limits->endMask;
+    const uint64_t behind = planner->position - planner->islandStart;
+    const uint64_t least = behind == 0 ? 1 : 0; /* an island is not empty */
+    const bool more = more_than(planner, left);
+    /* Both conditions repeat with the coarser of the two, where the other one is fixed. */
+    const uint64_t step = (start > size ? start : size) + 1;
+    uint64_t k = least + (start > size ? -(address + least) & start : -(behind + least) & size);
+
+    if (((address + k) & start) != 0 || ((behind + k) & size) != 0) {
+        return left;
+    }
+    while (k < left && address + k <= limits->highest) {
+        if (in_place(planner, address + k, left - k, false, more) != 0) {
+            return k;
+        }
+        if (step >= left - k) {
+            break;
+        }
+        k += step;
+    }
+    return left;
+}
+
+static bool end_island(struct planner *planner)
+{
+    planner->inIsland = false;
+    return planner->piece(planner->context, planner->islandStart, planner->position, true, 0);
+}
+
+static bool plan_run(void *context, uint64_t address, uint64_t left)
+{
+    struct planner *planner = context;
+
+    while (left != 0) {
+        uint64_t step;
+
+        if (planner->inIsland) {
+            step = until_land(planner, address, left);
+            planner->position += step;
+            if (step != left && !end_island(planner)) {
+                return false;
+            }
+        } else {
+            const uint64_t start = planner->position;
+
+            step = in_place(planner, address, left, start == 0, more_than(planner, left));
+            planner->position += step;
+            if (step != 0 &&
+                !planner->piece(planner->context, start, planner->position, false, address)) {
+                return false;
+            }
+            if (step != left) {
+                planner->inIsland = true;
+                planner->islandStart = planner->position;
+            }
+        }
+        address += step;
+        left -= step;
+    }
+    return planner->position != planner->length || !planner->inIsland || end_island(planner);
+}
+
+/* What a run is for a device behind a mapper whose allocation begins at `next`. */
+struct layout {
+    uint64_t pageMask;
+    uint64_t next; /* I/O address behind the last byte so far */
+    bool begun;
+    uint64_t address, length; /* the I/O run that is being collected */
+    IODMARunVisitor *visit;
+    void *context;
+};
+
+/*
+ * Runs are placed in order, each at its own offset in a page; so two that meet on a page
+ * border continue each other, and any other begins a new page.
+ */
+static bool lay_out(void *context, uint64_t address, uint64_t length)
+{
+    struct layout *layout = context;
+    const uint64_t inPage = address & layout->pageMask;
+    uint64_t at = ((layout->next + layout->pageMask) & ~layout->pageMask) + inPage;
+
+    if (!layout->begun) {
+        layout->begun = true;
+        at = layout->next; /* the mapper's word on byte 0 */
+    } else if (at == layout->next) {
+        layout->length += length;
+        layout->next += length;
+        return true;
+    } else if (!layout->visit(layout->context, layout->address, layout->length)) {
+        return false;
+    }
+    layout->address = at;
+    layout->length = length;
+    layout->next = at + length;
+    return true;
+}
+
+/* The I/O runs of a mapping that begins at `base`, an address of the first byte's page offset. */
+static IOReturn walk_io(const IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
+                        uint64_t base, IODMARunVisitor *visit, void *context)
+{
+    struct layout layout = {
+        .pageMask = IOMapper_getPageSize(self->spec.mapper) - 1,
+        .next = base,
+        .visit = visit,
+        .context = context,
+    };
+    const IOReturn status = IODMACommand_walkHost(memory, offset, self->length, lay_out, &layout);
+
+    if (status == kIOReturnSuccess && layout.begun) {
+        visit(context, layout.address, layout.length);
+    }
+    return status;
+}
+
+struct first_offset {
+    uint64_t pageMask, inPage;
+};
+
+static bool note_first(void *context, uint64_t address, uint64_t length)
+{
+    struct first_offset *first = context;
+
+    (void)length;
+    first->inPage = address & first->pageMask;
+    return false;
+}
+
+/*
+ * One pass over the prepared bytes. Behind a mapper only offsets in a page are known yet:
+ * the mapping's base is asked for on a multiple of every alignment, so 0 stands for it,
+ * and its width is the mapper's to observe.
+ */
+static IOReturn pass(const IODMACommand *self, plan_piece *piece, void *context)
+{
+    struct IODMALimits limits = self->spec.limits;
+    struct planner planner = {
+        .limits = &limits,
+        .strict = (self->spec.options & kIODMAMapOptionStrict) != 0,
+        .length = self->length,
+        .piece = piece,
+        .context = context,
+    };
+    struct first_offset first;
+    IOReturn status;
+
+    if (self->spec.mapper == NULL) {
+        return IODMACommand_walkHost(self->memory, self->offset, self->length, plan_run, &planner);
+    }
+    limits.highest = UINT64_MAX;
+    first.pageMask = IOMapper_getPageSize(self->spec.mapper) - 1;
+    first.inPage = 0;
+    status = IODMACommand_walkHost(self->memory, self->offset, 1, note_first, &first);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    return walk_io(self, self->memory, self->offset, first.inPage, plan_run, &planner);
+}
+
+struct counter {
+    const struct IODMALimits *limits;
+    struct IODMAPlan *plan;
+};
+
+static bool count_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address)
+{
+    const struct counter *counter = context;
+
+    (void)address;
+    counter->plan->pieces++;
+    if (island) {
+        counter->plan->islands++;
+        counter->plan->bounced += end - start;
+        counter->plan->room += IODMABounce_room(counter->limits, end - start);
+    }
+    return true;
+}
+
+IOReturn IODMACommand_plan(const IODMACommand *self, struct IODMAPlan *plan)
+{
+    struct counter counter = {&self->spec.limits, plan};
+
+    *plan = (struct IODMAPlan){0};
+    return pass(self, count_piece, &counter);
+}
+
+struct placer {
+    IODMACommand *self;
+    IOReturn status;
+};
+
+static bool place_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address)
+{
+    struct placer *placer = context;
+    IODMACommand *self = placer->self;
+    const size_t before = self->bounce.count;
+
+    if (!island) {
+        IOMemoryRuns_append(&self->runs, address, end - start);
+        return true;
+    }
+    placer->status = IODMABounce_add(&self->bounce, &self->spec.limits, start, end);
+    for (size_t i = before; i < self->bounce.count; i++) {
+        const struct IODMAIsland *piece = &self->bounce.islands[i];
+
+        IOMemoryRuns_append(&self->runs, piece->address, piece->end - piece->start);
+    }
+    return placer->status == kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan)
+{
+    struct placer placer = {self, kIOReturnSuccess};
+    IOReturn status =
+        IODMABounce_begin(&self->bounce, &self->spec.limits, plan->islands, plan->room, self);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (!IOMemoryRuns_init(&self->runs, plan->pieces - plan->islands + self->bounce.capacity)) {
+        return kIOReturnNoMemory;
+    }
+    self->hasRuns = true;
+    status = pass(self, place_piece, &placer);
+    return placer.status != kIOReturnSuccess ? placer.status : status;
+}
+
+static bool count_run(void *context, uint64_t address, uint64_t length)
+{
+    (void)address, (void)length;
+    ++*(size_t *)context;
+    return true;
+}
+
+static bool append_run(void *context, uint64_t address, uint64_t length)
+{
+    IOMemoryRuns_append(context, address, length);
+    return true;
+}
+
+IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
+                             bool mapped, uint64_t base)
+{
+    size_t count = 0;
+    IOReturn status;
+
+    status = mapped ? walk_io(self, memory, offset, base, count_run, &count)
+                    : IODMACommand_walkHost(memory, offset, self->length, count_run, &count);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (!IOMemoryRuns_init(&self->runs, count)) {
+        return kIOReturnNoMemory;
+    }
+    self->hasRuns = true;
+    return mapped ? walk_io(self, memory, offset, base, append_run, &self->runs)
+                  : IODMACommand_walkHost(memory, offset, self->length, append_run, &self->runs);
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Preparing and completing. Plan (owns nothing, may refuse), then place, fill, clean and
+ * map; whatever fails is undone by the same letGo that complete ends with.
+ */
+#include "descriptors/dma/IODMACommand_private.h"
+
+static bool bounces(const IODMACommand *self)
+{
+    return self->copy != NULL || self->bounce.count != 0;
+}
+
+/* Does no byte of this memory offend, by what its descriptor knows of it without a walk? */
+static bool suits_as_it_is(const IODMACommand *self, const IOMDDMACharacteristics *facts)
+{
+    const struct IODMALimits *limits = &self->spec.limits;
+
+    if (!self->spec.isPlain) {
+        return (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
+    }
+    if (limits->highest == UINT64_MAX || self->spec.mapper != NULL) {
+        return true;
+    }
+    return facts->fHighestPage != 0 &&
+           facts->fHighestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
+}
+
+/* The documented checks of a new preparation, in their order. */
+static IOReturn check_range(const IODMACommand *self, const IOMDDMACharacteristics *facts,
+                            uint64_t offset, uint64_t length)
+{
+    const struct IODMAReach reach = IOMemoryDescriptor_reach(self->memory, offset, offset + length);
+    const bool remote = (reach.some & kIOMemoryRemote) != 0;
+    const bool iterateOnly = (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
+
+    if ((length & self->spec.limits.lengthMask) != 0) {
+        return kIOReturnNotAligned;
+    }
+    if (!facts->fIsPrepared && !(remote && iterateOnly)) {
+        return kIOReturnNotReady;
+    }
+    if ((reach.some & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL) {
+        return kIOReturnNotPermitted;
+    }
+    if (((offset & PAGE_MASK) + (length - 1)) >> PAGE_SHIFT >= UINT32_MAX) {
+        return kIOReturnVMError;
+    }
+    return remote && !iterateOnly ? kIOReturnNotAttached : kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_placeWhole(IODMACommand *self)
+{
+    const IODirection direction =
+        self->direction == kIODirectionNone ? kIODirectionOutIn : self->direction;
+    IOBufferMemoryDescriptor *copy;
+    IOReturn status;
+
+    status = IODMABounce_charge(&self->bounce, (self->length + PAGE_MASK) & ~PAGE_MASK, self);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    /* Both ways for the CPU, whatever the device may do: it is filled and read back. */
+    copy = IODMACommand_createCopyBuffer(self, direction | kIODirectionOutIn, self->length);
+    if (copy == NULL || IOMemoryDescriptor_getLength(copy) < self->length) {
+        OSObject_release(copy);
+        return kIOReturnNoResources;
+    }
+    self->copy = IOMemoryDescriptor_upcast(copy);
+    return self->spec.mapper != NULL ? kIOReturnSuccess
+                                     : IODMACommand_viewOf(self, self->copy, 0, false, 0);
+}
+
+/* Will the device be told only what it can take? Asked of a copy that a subclass made. */
+static IOReturn check_view(const IODMACommand *self)
+{
+    const struct IODMALimits *limits = &self->spec.limits;
+    uint64_t position = 0;
+
+    if (!self->hasRuns) {
+        return kIOReturnSuccess;
+    }
+    for (size_t i = 0; i < self->runs.count; i++) {
+        const struct IOMemoryRun *run = &self->runs.list[i];
+        const uint64_t length = run->end - position;
+
+        if (IODMALimits_cover(limits, run->address, length, i == 0, i + 1 < self->runs.count) !=
+            length) {
+            return kIOReturnNoResources;
+        }
+        position = run->end;
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_mapView(IODMACommand *self)
+{
+    const struct IODMALimits *limits = &self->spec.limits;
+    const uint64_t unit = IODMALimits_unit(limits);
+    IOMemoryDescriptor *memory = self->copy != NULL ? self->copy : self->memory;
+    const uint64_t offset = self->copy != NULL ? 0 : self->offset;
+    IOReturn status;
+
+    if (self->spec.mapper == NULL) {
+        return kIOReturnSuccess;
+    }
+    self->map = (IOMDDMAMapArgs){
+        .fMapper = self->spec.mapper,
+        .fCommand = self,
+        .fMapSpec = {.alignment = unit > PAGE_SIZE ? unit : 0,
+                     .numAddressBits = self->spec.addressBits},
+        .fOffset = offset,
+        .fLength = self->length,
+    };
+    status =
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDDMAMap, &self->map, sizeof(self->map));
+    if (status != kIOReturnSuccess) {
+        self->map.fMapper = NULL;
+        return status;
+    }
+    self->mapped = memory;
+    return IODMACommand_viewOf(self, memory, offset, true, self->map.fAlloc);
+}
+
+static void drop_view(IODMACommand *self)
+{
+    if (self->hasRuns) {
+        IOMemoryRuns_free(&self->runs);
+        self->hasRuns = false;
+    }
+}
+
+IOReturn IODMACommand_letGo(IODMACommand *self)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (self->map.fMapper != NULL) {
+        status = IOMemoryDescriptor_dmaCommandOperation(self->mapped, kIOMDDMAUnmap, &self->map,
+                                                        sizeof(self->map));
+        self->map = (IOMDDMAMapArgs){0};
+        self->mapped = NULL;
+    }
+    drop_view(self);
+    OSSafeReleaseNULL(self->copy);
+    if (self->bounce.charged != 0) {
+        IODMABounce_end(&self->bounce);
+    }
+    return status;
+}
+
+/* Find what offends and put it elsewhere. */
+static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts)
+{
+    struct IODMAPlan plan;
+    IOReturn status;
+
+    if (suits_as_it_is(self, facts)) {
+        return kIOReturnSuccess;
+    }
+    status = IODMACommand_plan(self, &plan);
+    if (status != kIOReturnSuccess || plan.islands == 0) {
+        return status;
+    }
+    if ((self->spec.options & kIODMAMapOptionDextOwner) != 0) {
+        return self->spec.isPlain ? kIOReturnMessageTooLarge : kIOReturnNotAligned;
+    }
+    /* A mapping is of one descriptor: behind a mapper the copy is whole. */
+    return self->spec.mapper != NULL ? IODMACommand_placeWhole(self)
+                                     : IODMACommand_place(self, &plan);
+}
+
+static bool is_non_coherent(const IODMACommand *self)
+{
+    return (self->spec.options & kIODMAMapOptionTypeMask) == kIODMAMapOptionNonCoherent;
+}
+
+/* Fill, clean and map what arrange has placed. */
+static IOReturn make_ready(IODMACommand *self, bool flushCache, bool synchronize)
+{
+    const bool deviceReads =
+        self->direction == kIODirectionOut || self->direction == kIODirectionOutIn;
+    IOReturn status = kIOReturnSuccess;
+
+    /* For In as well: a device that writes only a part must not cost the rest its bytes. */
+    if (synchronize && bounces(self)) {
+        status = IODMACommand_copyBounced(self, true);
+    }
+    if (status == kIOReturnSuccess && is_non_coherent(self) && flushCache) {
+        /* Without reads no line may stay dirty: its eviction would hit the device's data. */
+        status = IODMACommand_maintain(self, !deviceReads);
+    }
+    if (status == kIOReturnSuccess) {
+        status = IODMACommand_mapView(self);
+    }
+    if (status == kIOReturnSuccess && self->copy != NULL) {
+        status = check_view(self);
+    }
+    return status;
+}
+
+static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, uint64_t offset,
+                      uint64_t length, bool flushCache, bool synchronize)
+{
+    IOMemoryDescriptor *memory = self->memory;
+    IOReturn status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    self->offset = offset;
+    self->length = length;
+    self->direction = facts->fDirection;
+    status = arrange(self, facts);
+    if (status == kIOReturnSuccess) {
+        status = make_ready(self, flushCache, synchronize);
+    }
+    if (status != kIOReturnSuccess) {
+        IODMACommand_letGo(self);
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0);
+        return status;
+    }
+    self->active = 1;
+    self->owner = kIODMAOwnerPrepared;
+    platform_barrier(); /* all stores so far, before whatever tells the device */
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, bool flushCache,
+                              bool synchronize)
+{
+    IOMDDMACharacteristics facts;
+    IOReturn status;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (self->spec.output == NULL || self->memory == NULL) {
+        return kIOReturnNotReady;
+    }
+    status = IOMemoryDescriptor_dmaCommandOperation(self->memory, kIOMDGetCharacteristics, &facts,
+                                                    sizeof(facts));
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (offset >= facts.fLength) {
+        return kIOReturnBadArgument;
+    }
+    if (length == 0) {
+        length = facts.fLength - offset;
+    } else if (length > facts.fLength - offset) {
+        return kIOReturnBadArgument;
+    }
+    if (length > self->spec.limits.transfer) {
+        return kIOReturnNoSpace;
+    }
+    if (self->active != 0) {
+        if (offset != self->offset || length != self->length || self->active == UINT32_MAX) {
+            return kIOReturnNotReady;
+        }
+        self->active++;
+        return kIOReturnSuccess;
+    }
+    status = check_range(self, &facts, offset, length);
+    return status != kIOReturnSuccess
+               ? status
+               : begin(self, &facts, offset, length, flushCache, synchronize);
+}
+
+IOReturn IODMACommand_prepareWithSpecificationOptions(
+    IODMACommand *self, IODMACommand_SegmentFunction outSegFunc,
+    const IODMACommand_SegmentOptions *segmentOptions, uint32_t mappingOptions, IOMapper *mapper,
+    UInt64 offset, UInt64 length, bool flushCache, bool synchronize)
+{
+    struct IODMASpecification before, spec;
+    IOReturn status;
+
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (self->active != 0) {
+        return kIOReturnNotPermitted;
+    }
+    status = IODMASpecification_make(&spec, outSegFunc, segmentOptions, mappingOptions, mapper);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    before = self->spec;
+    self->spec = spec;
+    status = IODMACommand_prepare(self, offset, length, flushCache, synchronize);
+    if (status != kIOReturnSuccess) {
+        self->spec = before;
+        before = spec;
+    }
+    OSObject_release(before.mapper);
+    return status;
+}
+
+IOReturn IODMACommand_prepareWithSpecification(IODMACommand *self,
+                                               IODMACommand_SegmentFunction outSegFunc,
+                                               UInt8 numAddressBits, UInt64 maxSegmentSize,
+                                               IODMACommand_MappingOptions mappingOptions,
+                                               UInt64 maxTransferSize, UInt32 alignment,
+                                               IOMapper *mapper, UInt64 offset, UInt64 length,
+                                               bool flushCache, bool synchronize)
+{
+    const IODMACommand_SegmentOptions options =
+        IODMASpecification_options(numAddressBits, maxSegmentSize, maxTransferSize, alignment);
+
+    return IODMACommand_prepareWithSpecificationOptions(self, outSegFunc, &options, mappingOptions,
+                                                        mapper, offset, length, flushCache,
+                                                        synchronize);
+}
+
+static IOReturn first_error(IOReturn before, IOReturn status)
+{
+    return before != kIOReturnSuccess ? before : status;
+}
+
+static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchronize)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    platform_barrier(); /* what the device wrote, before the CPU reads it */
+    if (is_non_coherent(self) && invalidateCache) {
+        status = IODMACommand_maintain(self, true);
+    }
+    if (synchronize && self->direction != kIODirectionOut && bounces(self)) {
+        status = first_error(status, IODMACommand_copyBounced(self, false));
+    }
+    status = first_error(status, IODMACommand_letGo(self));
+    self->active = 0;
+    self->owner = kIODMAOwnerIdle;
+    return first_error(
+        status, IOMemoryDescriptor_dmaCommandOperation(self->memory, kIOMDSetDMAInactive, NULL, 0));
+}
+
+IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool synchronize)
+{
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (self->active > 1) {
+        self->active--;
+        return kIOReturnSuccess;
+    }
+    return IODMACommand_refuses(self, "complete") ? kIOReturnBusy
+                                                  : finish(self, invalidateCache, synchronize);
+}
+
+/* --- Double buffering on request ------------------------------------------------------------- */
+
+/* What a preparation holds beside the range itself, to bring back if another cannot be had. */
+struct preparation {
+    bool hasRuns;
+    struct IOMemoryRuns runs;
+    struct IODMABounce bounce;
+    IOMemoryDescriptor *copy;
+    IOMDDMAMapArgs map;
+    IOMemoryDescriptor *mapped;
+};
+
+static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
+{
+    *to = *from;
+    if (from->list == &from->single) {
+        to->list = &to->single;
+    }
+}
+
+static void take_out(IODMACommand *self, struct preparation *kept)
+{
+    kept->hasRuns = self->hasRuns;
+    move_runs(&kept->runs, &self->runs);
+    IODMABounce_move(&kept->bounce, &self->bounce);
+    kept->copy = self->copy;
+    kept->map = self->map;
+    kept->mapped = self->mapped;
+    self->hasRuns = false;
+    self->copy = NULL;
+    self->map = (IOMDDMAMapArgs){0};
+    self->mapped = NULL;
+}
+
+static void bring_back(IODMACommand *self, struct preparation *kept)
+{
+    self->hasRuns = kept->hasRuns;
+    move_runs(&self->runs, &kept->runs);
+    IODMABounce_move(&self->bounce, &kept->bounce);
+    self->copy = kept->copy;
+    self->map = kept->map;
+    self->mapped = kept->mapped;
+}
+
+/* The new preparation is made beside the old one, which stays good if that fails. */
+static IOReturn double_buffer(IODMACommand *self)
+{
+    struct preparation old, new;
+    IOReturn status = kIOReturnSuccess;
+
+    if ((self->spec.options & kIODMAMapOptionIterateOnly) != 0) {
+        return kIOReturnUnsupported;
+    }
+    if (self->copy != NULL) {
+        return kIOReturnSuccess;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (IODMACommand_refuses(self, "kForceDoubleBuffer")) {
+        return kIOReturnBusy;
+    }
+    if (self->direction != kIODirectionOut) {
+        status = IODMACommand_copyBounced(self, false);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+    }
+    take_out(self, &old);
+    status = IODMACommand_placeWhole(self);
+    if (status == kIOReturnSuccess) {
+        status = make_ready(self, true, true);
+    }
+    if (status != kIOReturnSuccess) {
+        IODMACommand_letGo(self);
+        bring_back(self, &old);
+        return status;
+    }
+    take_out(self, &new);
+    bring_back(self, &old);
+    status = IODMACommand_letGo(self);
+    bring_back(self, &new);
+    platform_barrier();
+    return status;
+}
+
+IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
+{
+    const IOOptionBits directions = options & kIODirectionOutIn;
+
+    if (self == NULL || (directions == kIODirectionOutIn && (options & kForceDoubleBuffer) == 0)) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if ((options & ~(kIODirectionOutIn | kForceDoubleBuffer)) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((options & kForceDoubleBuffer) != 0) {
+        return double_buffer(self);
+    }
+    return directions == 0 || !bounces(self)
+               ? kIOReturnSuccess
+               : IODMACommand_copyBounced(self, directions == kIODirectionOut);
+}

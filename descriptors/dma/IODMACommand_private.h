@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside a DMA command. What a specification says, what a preparation holds, and the one
+ * walk that planning, generation and copying share.
+ *
+ * A preparation has a *view*: the prepared bytes as runs of addresses for the device. In
+ * the usual case (nothing bounced, nothing mapped) the descriptor itself is the view,
+ * walked in place with no list in between. Otherwise it is `runs`, made at prepare.
+ */
+#ifndef DESCRIPTORS_IODMACOMMAND_PRIVATE_H
+#define DESCRIPTORS_IODMACOMMAND_PRIVATE_H
+
+#include "descriptors/IODMACommand.h"
+#include "descriptors/IOMapper_class.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/dma/IOCommand_private.h"
+#include "descriptors/dma/IODMABounce_private.h"
+#include "descriptors/segments/IOMemoryRuns.h"
+#include "descriptors/segments/IOSegmentSink.h"
+
+/* Whose the bytes are. Debug builds refuse what does not fit, by name. */
+enum IODMAOwner {
+    kIODMAOwnerIdle = 0, /* nothing is prepared */
+    kIODMAOwnerPrepared, /* the device may be told */
+    kIODMAOwnerDevice,   /* a controller has started it: nobody but the device touches them */
+    kIODMAOwnerBack,     /* the device is done; complete is due */
+};
+
+/* What the client said of its device. */
+struct IODMASpecification {
+    IODMACommand_SegmentFunction output; /* NULL: unspecified */
+    IODMACommand_MappingOptions options;
+    IOMapper *mapper; /* retained; NULL: addresses are physical */
+    struct IODMALimits limits;
+    uint8_t addressBits; /* as the getter gives it; 0: no limit */
+    bool isPlain;        /* below the highest address any memory will do */
+};
+
+struct IODMACommand {
+    IOCommand super;
+    void *fRefCon;
+    struct IODMASpecification spec;
+    IOMemoryDescriptor *memory; /* retained */
+
+    uint32_t active; /* prepares not yet completed */
+    IODirection direction;
+    uint64_t offset, length; /* the prepared range, bytes of the descriptor */
+
+    bool hasRuns;               /* the view is `runs`; else the descriptor is */
+    struct IOMemoryRuns runs;   /* I/O addresses of the prepared bytes */
+    struct IODMABounce bounce;  /* which of them are copies, and where */
+    IOMemoryDescriptor *copy;   /* retained: all of them are, in this buffer */
+    IOMDDMAMapArgs map;         /* fMapper NULL: not mapped */
+    IOMemoryDescriptor *mapped; /* whom map was asked of: the memory, or the copy */
+
+    /* Between an engine's notify and complete; see IODMAEventSource.h. */
+    enum IODMAOwner owner;
+    IOReturn result;
+    IOByteCount resultBytes;
+    uint64_t resultTime;
+};
+
+typedef struct {
+    OSMetaClass meta;
+    IOBufferMemoryDescriptor *(*createCopyBuffer)(IODMACommand *self, IODirection direction,
+                                                  UInt64 length);
+} IODMACommandClass;
+
+OS_CLASS(IODMACommandClass, IODMACommand);
+
+/* Judge a specification: kIOReturnSuccess and *spec, its mapper retained, or why not. */
+IOReturn IODMASpecification_make(struct IODMASpecification *spec,
+                                 IODMACommand_SegmentFunction output,
+                                 const IODMACommand_SegmentOptions *options, uint32_t mapping,
+                                 IOMapper *mapper);
+
+/* The numeric form as the other. */
+IODMACommand_SegmentOptions IODMASpecification_options(UInt8 numAddressBits, UInt64 maxSegmentSize,
+                                                       UInt64 maxTransferSize, UInt32 alignment);
+
+/*
+ * The descriptor's bytes [offset, offset + length) as runs of host addresses, each whole:
+ * no two in a row continue each other. `visit` may end the walk with false. Returns why
+ * bytes are missing, or success. Any context.
+ */
+typedef bool IODMARunVisitor(void *context, uint64_t address, uint64_t length);
+IOReturn IODMACommand_walkHost(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                               IODMARunVisitor *visit, void *context);
+
+/* What a plan finds; see IODMACommand_plan.c. */
+struct IODMAPlan {
+    uint64_t bounced; /* bytes */
+    uint64_t room;    /* bytes of bounce memory, placed on multiples of the unit */
+    size_t islands;   /* pieces that are bounced */
+    size_t pieces;    /* of both kinds, in a row */
+};
+
+/* Which of the prepared bytes offend. Touches nothing. */
+IOReturn IODMACommand_plan(const IODMACommand *self, struct IODMAPlan *plan);
+
+/* Put them into bounce memory and make the view; nothing is copied yet. Undone by letGo. */
+IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan);
+
+/*
+ * Make the view from where `memory`, from `offset` on, lies: physically, or in a mapping
+ * whose first byte is at I/O address `base`. The runs are made at prepare, so that
+ * generation allocates nothing.
+ */
+IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
+                             bool mapped, uint64_t base);
+
+/* Put the whole range into a buffer of its own. */
+IOReturn IODMACommand_placeWhole(IODMACommand *self);
+
+/* Map the view and make it I/O addresses; no mapper: success. */
+IOReturn IODMACommand_mapView(IODMACommand *self);
+
+/* Undo place, placeWhole and mapView, as far as they came. The first error is the answer. */
+IOReturn IODMACommand_letGo(IODMACommand *self);
+
+/* Descriptor to bounce memory (towards) or back. */
+IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards);
+
+/* Cache maintenance of all bytes that the device sees: clean, or clean and invalidate. */
+IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate);
+
+/* True, with a line on the log, if a debug build refuses this of a command that is `owner`'s. */
+bool IODMACommand_refuses(const IODMACommand *self, const char *what);
+
+#endif

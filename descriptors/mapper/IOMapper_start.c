@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which mappers there are: the system's, and those that devices name. */
+#include "descriptors/IOMapper_class.h"
+#include "descriptors/object/IOReturn_kernel.h"
+#include "descriptors/platform.h"
+
+#define NO_MAPPER  ((IOMapper *)0) /* decided: none */
+#define UNKNOWN    ((IOMapper *)1)
+#define HAS_MAPPER ((IOMapper *)2) /* announced */
+
+IOMapper *IOMapper_gSystem = UNKNOWN;
+
+static IOMapper *started; /* those that have an identity */
+
+static bool is_undecided(void)
+{
+    return ((uintptr_t)IOMapper_gSystem & 3) != 0;
+}
+
+void IOMapper_setMapperRequired(bool hasMapper)
+{
+    if (!is_undecided() && IOMapper_gSystem != NO_MAPPER) {
+        platform_log("IOMapper: the system mapper is there; a decision about it is ignored");
+        return;
+    }
+    IOMapper_gSystem = hasMapper ? HAS_MAPPER : NO_MAPPER;
+}
+
+IOReturn IOMapper_waitForSystemMapper(void)
+{
+    /* One thread, and it is here: whoever would decide cannot run before this returns. */
+    return is_undecided() ? kIOReturnTimeout : kIOReturnSuccess;
+}
+
+void IOMapper_checkForSystemMapper(void)
+{
+    if (is_undecided()) {
+        IOMapper_waitForSystemMapper();
+    }
+}
+
+IOMapper *IOMapper_systemMapper(void)
+{
+    IOMapper_checkForSystemMapper();
+    return is_undecided() ? NULL : IOMapper_gSystem;
+}
+
+bool IOMapper_start(IOMapper *self, IOService *provider)
+{
+    const IOMapperClass *methods;
+    uint64_t page;
+
+    if (self == NULL || self->provider != NULL || provider == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    methods = (const IOMapperClass *)self->super.metaClass;
+    if (!methods->initHardware(self, provider)) {
+        IOMemory_fail(kIOReturnNoDevice);
+        return false;
+    }
+    page = methods->getPageSize(self);
+    if (!is_power_of_two(page) || page > UINT32_MAX) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    self->pageSize = page;
+    OSObject_retain(provider);
+    self->provider = provider;
+    if (IOService_getCell(provider, "iommu-id", 0, &self->identity) == kIOReturnSuccess ||
+        IOService_getCell(provider, "phandle", 0, &self->identity) == kIOReturnSuccess) {
+        self->isListed = true;
+        self->next = started;
+        started = self;
+    }
+    if (self->fIsSystem) {
+        IOMapper_gSystem = self;
+    }
+    return true;
+}
+
+void IOMapper_free(IOMapper *self)
+{
+    for (IOMapper **link = &started; *link != NULL; link = &(*link)->next) {
+        if (*link == self) {
+            *link = self->next;
+            break;
+        }
+    }
+    if (IOMapper_gSystem == self) {
+        IOMapper_gSystem = NO_MAPPER;
+    }
+    OSObject_release(self->provider);
+    OSObject_free(&self->super);
+}
+
+static IOMapper *find(uint32_t identity)
+{
+    for (IOMapper *mapper = started; mapper != NULL; mapper = mapper->next) {
+        if (mapper->identity == identity) {
+            return mapper;
+        }
+    }
+    return NULL;
+}
+
+/* Entry `index` of a property of entries with this many cells behind the identity. */
+static IOReturn identity_of(const IOService *device, const char *key, UInt32 cells, unsigned index,
+                            uint32_t *identity)
+{
+    const uint64_t at = (uint64_t)index * (cells + 1);
+
+    return at > UINT32_MAX ? kIOReturnOverrun
+                           : IOService_getCell(device, key, (UInt32)at, identity);
+}
+
+/* Which mapper the device's properties name. kIOReturnNotFound: they name none. */
+static IOReturn named_by(const IOService *device, unsigned index, IOMapper **mapper)
+{
+    uint32_t identity;
+    UInt32 cells = 0;
+    IOReturn status = identity_of(device, "iommu-parent", 0, index, &identity);
+
+    if (status == kIOReturnNotFound) {
+        /* The device tree's binding: entries of a phandle and what its #iommu-cells says. */
+        status = identity_of(device, "iommus", 0, 0, &identity);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        if (find(identity) != NULL) {
+            IOService_getCell(find(identity)->provider, "#iommu-cells", 0, &cells);
+        }
+        status = identity_of(device, "iommus", cells, index, &identity);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    *mapper = find(identity);
+    return *mapper == NULL ? kIOReturnNoDevice : kIOReturnSuccess;
+}
+
+IOMapper *IOMapper_copyMapperForDeviceWithIndex(IOService *device, unsigned index)
+{
+    IOMapper *mapper = NULL;
+    IOReturn status = kIOReturnSuccess;
+
+    if (device == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if (index == 0) {
+        mapper = OSDynamicCast(IOMapper, IOService_getObject(device, "iommu-parent"));
+    }
+    if (mapper == NULL) {
+        status = named_by(device, index, &mapper);
+    }
+    if (status == kIOReturnNotFound) {
+        return NULL; /* it has none: that is no error */
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status == kIOReturnOverrun ? kIOReturnBadArgument : status);
+        return NULL;
+    }
+    OSObject_retain(mapper);
+    return mapper;
+}
+
+IOMapper *IOMapper_copyMapperForDevice(IOService *device)
+{
+    return IOMapper_copyMapperForDeviceWithIndex(device, 0);
+}
