@@ -43,16 +43,19 @@
 /* The class object. */
 extern const OSMetaClass IODMACommand_metaClass;
 
+/* An entry of 32-bit lists: an I/O address and a length in bytes. */
 typedef struct {
     UInt32 fIOVMAddr;
     UInt32 fLength;
 } IODMACommand_Segment32;
 
+/* The same of 64-bit lists, and what a segment function is given. */
 typedef struct {
     UInt64 fIOVMAddr;
     UInt64 fLength;
 } IODMACommand_Segment64;
 
+/* kIODMAMapOption..., below. */
 typedef uint32_t IODMACommand_MappingOptions;
 
 /*
@@ -82,7 +85,11 @@ typedef struct {
     uint32_t fReserved1;                 /* must be 0 */
 } IODMACommand_SegmentOptions;
 
-/* Mapping options: one type, and bits. */
+/*
+ * Mapping options: one type, and bits. Strict is this project's: bounce the part of a page
+ * that the transfer does not fill, so that the device is never shown a neighbour's byte. It
+ * is off by default, because it costs a copy.
+ */
 enum {
     kIODMAMapOptionMapped = 0x00,      /* use the mapper if there is one */
     kIODMAMapOptionBypassed = 0x01,    /* host addresses; refused behind a mapper */
@@ -93,13 +100,11 @@ enum {
     kIODMAMapOptionOnChip = 0x20,       /* a hint, kept only */
     kIODMAMapOptionIterateOnly = 0x40,  /* walk only: never bounce, report instead */
     kIODMAMapOptionDextOwner = 0x80,    /* made by IODMACommand_Create */
+    kIODMAMapOptionStrict = 0x100,      /* bounce partial pages */
+};
 
-    /*
-     * This project's: bounce the part of a page that the transfer does not fill, so that
-     * the device is never shown a neighbour's byte. Off by default: it costs a copy.
-     */
-    kIODMAMapOptionStrict = 0x100,
-
+/* The same by their class-scoped names. */
+enum {
     kMapped = kIODMAMapOptionMapped,
     kBypassed = kIODMAMapOptionBypassed,
     kNonCoherent = kIODMAMapOptionNonCoherent,
@@ -108,7 +113,10 @@ enum {
     kNoCacheStore = kIODMAMapOptionNoCacheStore,
     kOnChip = kIODMAMapOptionOnChip,
     kIterateOnly = kIODMAMapOptionIterateOnly,
+};
 
+/* And by their full names, for code in which the short ones clash. */
+enum {
     IODMACommand_kMapped = kMapped,
     IODMACommand_kBypassed = kBypassed,
     IODMACommand_kNonCoherent = kNonCoherent,
@@ -143,6 +151,7 @@ bool IODMACommand_OutputBig64(IODMACommand *target, IODMACommand_Segment64 segme
 bool IODMACommand_OutputLittle64(IODMACommand *target, IODMACommand_Segment64 segment,
                                  void *segments, UInt32 segmentIndex);
 
+/* Their names as values. */
 #define kIODMACommandOutputHost32   (IODMACommand_OutputHost32)
 #define kIODMACommandOutputBig32    (IODMACommand_OutputBig32)
 #define kIODMACommandOutputLittle32 (IODMACommand_OutputLittle32)
@@ -360,12 +369,14 @@ UInt64 IODMACommand_writeBytes(IODMACommand *self, UInt64 offset, const void *by
 
 /* --- As DriverKit names it ------------------------------------------------------------------- */
 
+/* What a device can address, in DriverKit's words. */
 typedef struct {
     uint64_t options; /* kIODMACommandSpecificationNoOptions */
     uint64_t maxAddressBits;
     uint64_t _resv[16];
 } IODMACommandSpecification;
 
+/* Options of the functions below. */
 enum {
     kIODMACommandCreateNoOptions = 0,
     kIODMACommandPrepareForDMANoOptions = 0,

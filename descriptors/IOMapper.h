@@ -33,10 +33,6 @@ extern const OSMetaClass IOMapper_metaClass;
 #define kIODMAMapPageListFullyOccupied 0x100u /* whole pages from the first byte to the last */
 #define kIODMAMapFixedAddress          0x200u /* *mapAddress is the I/O address wanted */
 
-/* options of IODMAMapSpecification. */
-#define kIOMapperUncached  0x0001u /* accesses must not allocate in caches */
-#define kIOMapperTransient 0x0002u /* short-lived; a hint */
-
 /* --- Mapping --------------------------------------------------------------------------------- */
 
 /*
