@@ -8,6 +8,7 @@
  * (IODMACommand_plan) and places (IODMACommand_place), so the two cannot disagree.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/segments/IOMappedLayout.h"
 
 /* Bytes [start, end) are an island, or in place at `address`. False ends the pass. */
 typedef bool plan_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address);
@@ -119,39 +120,36 @@ static bool plan_run(void *context, uint64_t address, uint64_t left)
     return planner->position != planner->length || !planner->inIsland || end_island(planner);
 }
 
-/* What a run is for a device behind a mapper whose allocation begins at `next`. */
+/* What runs are for a device behind a mapper: those that continue each other there are one. */
 struct layout {
-    uint64_t pageMask;
-    uint64_t next; /* I/O address behind the last byte so far */
-    bool begun;
-    uint64_t address, length; /* the I/O run that is being collected */
+    struct IOMappedLayout mapper;
+    uint64_t address, length; /* the I/O run that is being collected; length 0: none */
+    IOReturn status;
     IODMARunVisitor *visit;
     void *context;
 };
 
-/*
- * Runs are placed in order, each at its own offset in a page; so two that meet on a page
- * border continue each other, and any other begins a new page.
- */
-static bool lay_out(void *context, uint64_t address, uint64_t length)
+static bool lay_out(void *context, uint64_t physical, uint64_t length)
 {
     struct layout *layout = context;
-    const uint64_t inPage = address & layout->pageMask;
-    uint64_t at = ((layout->next + layout->pageMask) & ~layout->pageMask) + inPage;
+    uint64_t at;
 
-    if (!layout->begun) {
-        layout->begun = true;
-        at = layout->next; /* the mapper's word on byte 0 */
-    } else if (at == layout->next) {
-        layout->length += length;
-        layout->next += length;
-        return true;
-    } else if (!layout->visit(layout->context, layout->address, layout->length)) {
+    if (!IOMappedLayout_place(&layout->mapper, physical, length, &at)) {
+        layout->status = kIOReturnInternalError;
         return false;
+    }
+    if (layout->length != 0) {
+        if (at == layout->address + layout->length) {
+            layout->length += length;
+            return true;
+        }
+        if (!layout->visit(layout->context, layout->address, layout->length)) {
+            layout->length = 0;
+            return false;
+        }
     }
     layout->address = at;
     layout->length = length;
-    layout->next = at + length;
     return true;
 }
 
@@ -160,29 +158,26 @@ static IOReturn walk_io(const IODMACommand *self, IOMemoryDescriptor *memory, ui
                         uint64_t base, IODMARunVisitor *visit, void *context)
 {
     struct layout layout = {
-        .pageMask = IOMapper_getPageSize(self->spec.mapper) - 1,
-        .next = base,
+        .mapper = IOMappedLayout_begin(base),
         .visit = visit,
         .context = context,
     };
     const IOReturn status = IODMACommand_walkHost(memory, offset, self->length, lay_out, &layout);
 
-    if (status == kIOReturnSuccess && layout.begun) {
+    if (status != kIOReturnSuccess || layout.status != kIOReturnSuccess) {
+        return status != kIOReturnSuccess ? status : layout.status;
+    }
+    if (layout.length != 0) {
         visit(context, layout.address, layout.length);
     }
-    return status;
+    return kIOReturnSuccess;
 }
 
-struct first_offset {
-    uint64_t pageMask, inPage;
-};
-
+/* Where the first byte is in its page: all that is known of a mapping before there is one. */
 static bool note_first(void *context, uint64_t address, uint64_t length)
 {
-    struct first_offset *first = context;
-
     (void)length;
-    first->inPage = address & first->pageMask;
+    *(uint64_t *)context = address & PAGE_MASK;
     return false;
 }
 
@@ -201,20 +196,18 @@ static IOReturn pass(const IODMACommand *self, plan_piece *piece, void *context)
         .piece = piece,
         .context = context,
     };
-    struct first_offset first;
+    uint64_t first = 0;
     IOReturn status;
 
     if (self->spec.mapper == NULL) {
         return IODMACommand_walkHost(self->memory, self->offset, self->length, plan_run, &planner);
     }
     limits.highest = UINT64_MAX;
-    first.pageMask = IOMapper_getPageSize(self->spec.mapper) - 1;
-    first.inPage = 0;
     status = IODMACommand_walkHost(self->memory, self->offset, 1, note_first, &first);
     if (status != kIOReturnSuccess) {
         return status;
     }
-    return walk_io(self, self->memory, self->offset, first.inPage, plan_run, &planner);
+    return walk_io(self, self->memory, self->offset, first, plan_run, &planner);
 }
 
 struct counter {
