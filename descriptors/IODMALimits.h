@@ -16,13 +16,13 @@
 #include "descriptors/IOReturn.h"
 
 struct IODMALimits {
-    uint64_t highest;      /* highest address of a byte */
-    uint64_t longest;      /* bytes of a segment, at least 1; UINT64_MAX: no limit */
-    uint64_t transfer;     /* bytes of a whole transfer; UINT64_MAX: no limit */
-    uint64_t firstMask;    /* alignment of the first segment's address, less one */
-    uint64_t startMask;    /* alignment of every other segment's address, less one */
-    uint64_t lengthMask;   /* every length is a multiple of this plus one */
-    uint64_t endMask;      /* the end of every segment but the last is a multiple of this plus one */
+    uint64_t highest;    /* highest address of a byte */
+    uint64_t longest;    /* bytes of a segment, at least 1; UINT64_MAX: no limit */
+    uint64_t transfer;   /* bytes of a whole transfer; UINT64_MAX: no limit */
+    uint64_t firstMask;  /* alignment of the first segment's address, less one */
+    uint64_t startMask;  /* alignment of every other segment's address, less one */
+    uint64_t lengthMask; /* every length is a multiple of this plus one */
+    uint64_t endMask;    /* the end of every segment but the last is a multiple of this plus one */
     uint64_t boundaryMask; /* no segment crosses a multiple of this plus one; UINT64_MAX: none */
 };
 
@@ -33,7 +33,8 @@ struct IODMALimits {
                           .transfer = UINT64_MAX,                                                  \
                           .boundaryMask = UINT64_MAX})
 
-/* True if a run of memory below the highest address is as good as any other: only length cuts it. */
+/* True if a run of memory below the highest address is as good as any other: only length cuts it.
+ */
 static inline bool IODMALimits_isPlain(const struct IODMALimits *limits)
 {
     return (limits->firstMask | limits->startMask | limits->lengthMask | limits->endMask) == 0 &&

@@ -22,7 +22,7 @@ struct IODMABounce {
     size_t count, capacity;
     struct IODMAIsland single; /* the usual case needs no list */
     uint64_t bytes;            /* in the islands */
-    uint8_t *chunk;            /* one contiguous block of chunkBytes; NULL: each island is its own */
+    uint8_t *chunk; /* one contiguous block of chunkBytes; NULL: each island is its own */
     uint64_t chunkBytes, placed;
     uint64_t charged; /* to the pool */
 
