@@ -102,7 +102,8 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c)
+                $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c) \
+                tests/lib/holdings.c
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
 SEAM_machine  := $(wildcard descriptors/platform/*.c)
 # platform: none of the kernel; what tests/host/platform plays of one.

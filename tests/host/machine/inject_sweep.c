@@ -138,7 +138,7 @@ static struct condition condition_now(void)
     void *all[DESCRIPTORS] = {things.memory, things.persistent, things.prepared,  things.physical,
                               things.device, things.guard,      things.purgeable, things.sub,
                               things.multi,  things.mixed,      things.replaced};
-    const struct sim_balance machine = sim_balance();
+    const struct holdings machine = holdings_now();
     struct condition now;
 
     memset(&now, 0, sizeof(now));

@@ -14,7 +14,7 @@
 #include "kernel/irq.h"
 #include "tests/host/sim/sim_console.h"
 
-struct sim_balance malloc_before;
+struct holdings malloc_before;
 
 static void *allocate_aligned(vm_size_t size)
 {
@@ -73,22 +73,18 @@ int malloc_power_off(void **state)
 int malloc_start(void **state)
 {
     (void)state;
-    malloc_before = sim_balance();
+    malloc_before = holdings_now();
     sim_console_forget();
     return 0;
 }
 
 int malloc_stop(void **state)
 {
-    struct sim_balance after;
-
     (void)state;
     IOMallocFailNth(0);
     sim_in_handler = false;
     IOMallocReclaim();
-    after = sim_balance();
-    return memcmp(&malloc_before, &after, sizeof(after)) == 0 && IOMallocReportLeaks() == 0 ? 0
-                                                                                            : -1;
+    return sim_holds(&malloc_before) && IOMallocReportLeaks() == 0 ? 0 : -1;
 }
 
 IOMallocStatistics malloc_statistics(IOMallocFamily family)

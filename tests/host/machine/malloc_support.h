@@ -26,7 +26,7 @@ int malloc_power_on(void **state);
 int malloc_power_off(void **state);
 int malloc_start(void **state);
 int malloc_stop(void **state);
-extern struct sim_balance malloc_before; /* as the test began */
+extern struct holdings malloc_before; /* as the test began */
 
 /* Bytes of any kernel memory, as the CPU sees them. */
 void malloc_store(void *address, uint64_t offset, uint8_t byte);

@@ -329,7 +329,7 @@ static void al_7_pageable_memory_comes_when_touched(void **state)
     const uint64_t size = 10 * PAGE_SIZE;
     struct vm_object_stats objects;
     uint8_t *block = IOMallocPageable(size, 0);
-    const uint64_t pages = sim_balance().pages;
+    const uint64_t pages = holdings_now().pages;
     IOMemoryDescriptor *md;
 
     (void)state;
@@ -339,15 +339,15 @@ static void al_7_pageable_memory_comes_when_touched(void **state)
     malloc_store(block, 7 * PAGE_SIZE, 1);
     vm_object_get_stats(&objects);
     assert_int_equal(objects.pages, 2);
-    assert_true(sim_balance().pages >= pages + 2);
+    assert_true(holdings_now().pages >= pages + 2);
     md = describe(block, size);
     assert_int_equal(IOMemoryDescriptor_prepare(md, kIODirectionOutIn), kIOReturnSuccess);
     vm_object_get_stats(&objects);
     assert_int_equal(objects.pages, 10);
-    assert_int_equal(sim_balance().pins, 10);
+    assert_int_equal(holdings_now().pins, 10);
     assert_int_equal(malloc_load(block, 7 * PAGE_SIZE), 1);
     assert_int_equal(IOMemoryDescriptor_complete(md, kIODirectionNone), kIOReturnSuccess);
-    assert_int_equal(sim_balance().pins, 0);
+    assert_int_equal(holdings_now().pins, 0);
     OSObject_release(md);
     IOFreePageable(block, size);
     vm_object_get_stats(&objects);

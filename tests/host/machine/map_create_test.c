@@ -55,7 +55,7 @@ static void md_19_parts_of_many_sizes(void **state)
     IOMemoryDescriptor *memory = three_ranges(ranges, true);
     const uint64_t sizes[] = {1, 8, 4095, 4096, 4097, 8192, 9000};
     const uint64_t length = IOMemoryDescriptor_getLength(memory);
-    struct sim_balance before;
+    struct holdings before;
 
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -64,16 +64,16 @@ static void md_19_parts_of_many_sizes(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     compare_part(memory, ranges, other, 0, length);
     compare_part(memory, ranges, kernel_task, 0, length);
-    before = sim_balance();
+    before = holdings_now();
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 
         for (uint64_t offset = 0; offset + sizes[i] <= length; offset += 1777) {
             compare_part(memory, ranges, i % 2 ? other : kernel_task, offset, sizes[i]);
         }
     }
-    assert_int_equal(sim_balance().entries, before.entries);
-    assert_int_equal(sim_balance().mapped, before.mapped);
-    assert_int_equal(sim_balance().tables, before.tables);
+    assert_int_equal(holdings_now().entries, before.entries);
+    assert_int_equal(holdings_now().mapped, before.mapped);
+    assert_int_equal(holdings_now().tables, before.tables);
     assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
     OSObject_release(memory);
 }
@@ -368,7 +368,7 @@ static void md_26_recorded_mappings(void **state)
     assert_non_null(map);
     assert_int_equal(IOMemoryMap_getAddress(map), there);
     assert_int_equal(IOMemoryMap_getMapOptions(map), kIOMapStatic);
-    assert_int_equal(sim_balance().mapped, 0);
+    assert_int_equal(holdings_now().mapped, 0);
     again = map_all(memory, other, 0); /* later requests share it */
     assert_ptr_equal(again, map);
     OSObject_release(again);

@@ -6,20 +6,7 @@
 
 task_t owner, other;
 
-struct holdings {
-    struct sim_balance machine;
-    uint64_t objects, references;
-};
 static struct holdings before;
-
-static struct holdings held(void)
-{
-    return (struct holdings){
-        .machine = sim_balance(),
-        .objects = OSMetaClass_getTotalInstanceCount(),
-        .references = gIOMemoryReferenceCount,
-    };
-}
 
 int map_power_on(void **state)
 {
@@ -39,14 +26,12 @@ int map_power_off(void **state)
 int map_start(void **state)
 {
     (void)state;
-    before = held();
+    before = holdings_now();
     return task_create(&owner) == KERN_SUCCESS && task_create(&other) == KERN_SUCCESS ? 0 : -1;
 }
 
 int map_stop(void **state)
 {
-    struct holdings after;
-
     (void)state;
     if (owner != NULL) {
         task_release(owner);
@@ -55,9 +40,8 @@ int map_stop(void **state)
         task_release(other);
     }
     owner = other = NULL;
-    after = held();
     sim_set_notes_stores(false);
-    return memcmp(&before, &after, sizeof(before)) == 0 ? 0 : -1;
+    return sim_holds(&before) ? 0 : -1;
 }
 
 uint64_t show_object(task_t task, struct vm_object *object, unsigned access)
@@ -144,7 +128,7 @@ uint32_t pins_at(task_t task, uint64_t address)
 
 uint64_t ranges_now(void)
 {
-    return sim_balance().entries;
+    return holdings_now().entries;
 }
 
 IOMemoryDescriptor *describe(uint64_t address, uint64_t length, IOOptionBits options, task_t task)

@@ -183,11 +183,8 @@ static bool is_shortage(IOReturn reason)
 /* One attempt; true if the n-th point was reached. */
 static bool attempt(bool (*run)(void), uint64_t nth, uint64_t *leaked)
 {
-    const unsigned objects = OSMetaClass_getTotalInstanceCount();
-    const uint32_t references = gIOMemoryReferenceCount;
-    const struct sim_balance start = sim_balance();
+    const struct holdings start = holdings_now();
     struct inject_report report;
-    struct sim_balance end;
     bool done;
 
     fresh_state();
@@ -201,10 +198,7 @@ static bool attempt(bool (*run)(void), uint64_t nth, uint64_t *leaked)
         assert_true(run()); /* and with memory it works */
     }
     drop_state();
-    end = sim_balance();
-    *leaked += memcmp(&start, &end, sizeof(start)) != 0 ||
-               objects != OSMetaClass_getTotalInstanceCount() ||
-               references != gIOMemoryReferenceCount;
+    *leaked += !sim_holds(&start);
     return report.failed;
 }
 

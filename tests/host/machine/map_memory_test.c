@@ -36,13 +36,13 @@ static void md_9_a_hole_fails_the_whole(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW);
     IOMemoryDescriptor *memory = describe(at, 4 * PAGE_SIZE, kIODirectionOutIn, owner);
-    const uint64_t pins = sim_balance().pins;
+    const uint64_t pins = holdings_now().pins;
 
     (void)state;
     for (unsigned hole = 3; hole > 0; hole--) {
         remove_pages(owner, at + hole * PAGE_SIZE, 1);
         assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnCannotWire);
-        assert_int_equal(sim_balance().pins, pins);
+        assert_int_equal(holdings_now().pins, pins);
     }
     OSObject_release(memory);
 }

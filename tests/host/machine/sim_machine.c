@@ -2,13 +2,13 @@
 /* The simulated machine: RAM, tables, TLB and cache, put together. */
 #include "tests/host/machine/sim_machine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "boot/boot_info.h"
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
-#include "kernel/heap.h"
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/page.h"
 #include "kernel/startup.h"
@@ -111,29 +111,15 @@ kern_return_t sim_store(struct vm_map *map, vaddr_t va, uint8_t byte)
     return status;
 }
 
-struct sim_balance sim_balance(void)
+static void report(const char *what, uint64_t was, uint64_t is)
 {
-    struct page_stats pages;
-    struct heap_stats heap;
-    struct mmu_stats mmu;
-    struct vm_object_stats objects;
-    struct vm_map_stats maps;
+    fprintf(stderr, "# held: %llu %s before, %llu now\n", (unsigned long long)was, what,
+            (unsigned long long)is);
+}
 
-    page_get_stats(&pages);
-    heap_get_stats(&heap);
-    mmu_get_stats(&mmu);
-    vm_object_get_stats(&objects);
-    vm_map_get_stats(&maps);
-    return (struct sim_balance){
-        .pages = pages.allocated - heap.pages, /* the heap may keep empty slabs */
-        .pins = pages.pins,
-        .heap_blocks = heap.blocks,
-        .tables = mmu.tables,
-        .mapped = mmu.mapped_pages,
-        .spaces = mmu.spaces,
-        .objects = objects.objects,
-        .maps = maps.maps,
-        .entries = maps.entries,
-        .tasks = task_count(),
-    };
+bool sim_holds(const struct holdings *before)
+{
+    const struct holdings now = holdings_now();
+
+    return holdings_are_same(before, &now, report);
 }

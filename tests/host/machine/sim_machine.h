@@ -10,6 +10,7 @@
 #include "kernel/task.h"
 #include "kernel/vm_map.h"
 #include "tests/host/sim/sim_ram.h"
+#include "tests/lib/holdings.h"
 
 #define SIM_RAM_BASE 0x40000000ull
 
@@ -26,11 +27,7 @@ kern_return_t sim_store(struct vm_map *map, vaddr_t va, uint8_t byte);
 
 extern uint64_t sim_faults; /* taken by sim_load and sim_store */
 
-/* What must be the same again when everything made in between is gone. */
-struct sim_balance {
-    uint64_t pages, pins, heap_blocks, tables, mapped, spaces, objects, maps, entries, tasks;
-};
-
-struct sim_balance sim_balance(void);
+/* Is all held that was, and no more? What differs is printed. */
+bool sim_holds(const struct holdings *before);
 
 #endif

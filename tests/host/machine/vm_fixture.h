@@ -25,7 +25,7 @@
 
 static struct task *task;
 static struct vm_map *map;
-static struct sim_balance before;
+static struct holdings before;
 
 static inline int power_on(void **state)
 {
@@ -44,7 +44,7 @@ static inline int power_off(void **state)
 static inline int start(void **state)
 {
     (void)state;
-    before = sim_balance();
+    before = holdings_now();
     if (task_create(&task) != KERN_SUCCESS) {
         return -1;
     }
@@ -54,16 +54,13 @@ static inline int start(void **state)
 
 static inline int stop(void **state)
 {
-    struct sim_balance after;
-
     (void)state;
     if (task != NULL) {
         task_release(task);
     }
     task = NULL;
-    after = sim_balance();
     sim_set_notes_stores(false);
-    return memcmp(&before, &after, sizeof(before)) == 0 ? 0 : -1;
+    return sim_holds(&before) ? 0 : -1;
 }
 
 static inline struct vm_object *object_of(uint64_t pages)

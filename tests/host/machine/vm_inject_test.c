@@ -153,11 +153,10 @@ static bool is_shortage(kern_return_t status)
 /* One attempt; true if the n-th point was reached. */
 static bool attempt(operation_t *run, uint64_t nth, uint64_t *leaked)
 {
-    struct sim_balance start, end;
+    const struct holdings start = holdings_now();
     struct inject_report report;
     kern_return_t status;
 
-    start = sim_balance();
     fresh_state();
     inject_begin(nth);
     status = run();
@@ -172,8 +171,7 @@ static bool attempt(operation_t *run, uint64_t nth, uint64_t *leaked)
         assert_int_equal(run(), KERN_SUCCESS); /* and with memory it works */
     }
     drop_state();
-    end = sim_balance();
-    *leaked += memcmp(&start, &end, sizeof(start)) != 0;
+    *leaked += !sim_holds(&start);
     return report.failed;
 }
 
