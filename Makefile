@@ -90,8 +90,10 @@ B := $(O)/$(VARIANT)
 H := $(O)/host
 
 FLOORS  := boot kernel descriptors drivers
+# For embeddings in other kernels; ours leaves nothing to it.
+DEFAULTS := descriptors/platform/platform_defaults.c
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
-LIBRARY := $(filter-out $(NOLIBC),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
+LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
 SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c)
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
@@ -105,10 +107,11 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
-SEAM_machine  := $(wildcard descriptors/platform/*.c)
-# platform: none of the kernel; what tests/host/platform plays of one.
-SEAM_platform :=
-SEAM_model     = $(SEAM_machine) $(call host_support,machine)
+SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
+# platform: none of the kernel, but an example of what has to be written for another one.
+SEAM_platform := $(DEFAULTS)
+# The others: the same machine, and its tests' support.
+$(foreach room,model object cursor ranges,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 

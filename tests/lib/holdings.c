@@ -47,8 +47,8 @@ _Static_assert(CLASSES <= HOLDINGS_CLASSES, "a counter for each class");
 static const char *const owners[PAGE_OWNER_COUNT] = {
     [PAGE_OWNER_NONE] = "pages without an owner", [PAGE_OWNER_KERNEL] = "kernel pages",
     [PAGE_OWNER_TABLE] = "page-table pages",      [PAGE_OWNER_HEAP] = "heap pages",
-    [PAGE_OWNER_DRIVER] = "driver pages",
-    [PAGE_OWNER_BUFFER] = "buffer pages",         [PAGE_OWNER_IMAGE] = "image pages",
+    [PAGE_OWNER_DRIVER] = "driver pages",         [PAGE_OWNER_BUFFER] = "buffer pages",
+    [PAGE_OWNER_IMAGE] = "image pages",
 };
 
 static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The console, panics and faults of host tests: standard error, and the end. The text
+ * The console and panics of host tests: standard error, and the end. The text
  * is made by the kernel's own formatter.
  */
 #include "tests/host/sim/sim_console.h"
@@ -16,6 +16,10 @@
 
 static char said[1024];
 static size_t used;
+static uint64_t line_ends;
+static bool quiet;
+
+jmp_buf *sim_panic_return;
 
 void sim_console_forget(void)
 {
@@ -28,9 +32,24 @@ bool sim_console_said(const char *words)
     return strstr(said, words) != NULL;
 }
 
+uint64_t sim_console_lines(void)
+{
+    return line_ends;
+}
+
+void sim_console_set_quiet(bool on)
+{
+    quiet = on;
+}
+
 void console_write(const char *text, size_t length)
 {
-    fwrite(text, 1, length, stderr);
+    for (size_t i = 0; i < length; i++) {
+        line_ends += text[i] == '\n';
+    }
+    if (!quiet) {
+        fwrite(text, 1, length, stderr);
+    }
     if (length >= sizeof(said) - used) {
         sim_console_forget();
     }
@@ -41,19 +60,16 @@ void console_write(const char *text, size_t length)
 
 void(panic)(const char *format, ...)
 {
+    jmp_buf *const back = sim_panic_return;
     va_list arguments;
 
+    if (back != NULL) {
+        sim_panic_return = NULL;
+        longjmp(*back, 1);
+    }
     va_start(arguments, format);
     kvprintf(format, arguments);
     va_end(arguments);
     kprintf("\n");
     abort();
-}
-
-/* A fault ends the process here: nobody expects one. */
-bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_record *fault)
-{
-    (void)fault;
-    touch(argument);
-    return false;
 }

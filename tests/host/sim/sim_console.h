@@ -1,11 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the kernel said on its console, for host tests. */
+/* What the kernel said on its console, and its panics, for host tests. */
 #ifndef TESTS_HOST_SIM_CONSOLE_H
 #define TESTS_HOST_SIM_CONSOLE_H
 
+#include <setjmp.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 void sim_console_forget(void);
 bool sim_console_said(const char *words); /* since then; only the last 1000 characters are kept */
+uint64_t sim_console_lines(void);         /* so far */
+void sim_console_set_quiet(bool on);      /* nothing of it goes to standard error */
+
+/* Where a panic goes instead of ending the process, once. */
+extern jmp_buf *sim_panic_return;
+
+/* True if running the statement ends in a panic. */
+#define SIM_PANICS(statement)                                                                      \
+    ({                                                                                             \
+        jmp_buf back_;                                                                             \
+        volatile bool died_ = true;                                                                \
+        sim_panic_return = &back_;                                                                 \
+        if (setjmp(back_) == 0) {                                                                  \
+            statement;                                                                             \
+            died_ = false;                                                                         \
+        }                                                                                          \
+        sim_panic_return = NULL;                                                                   \
+        died_;                                                                                     \
+    })
 
 #endif

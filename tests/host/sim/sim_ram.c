@@ -10,6 +10,7 @@
 
 unsigned sim_irq_masked;
 bool sim_in_handler;
+bool sim_ram_shared;
 
 static struct page_range attached[PAGE_RANGES_MAX];
 static unsigned attached_count;
@@ -19,7 +20,8 @@ void sim_ram_attach(const struct page_range *banks, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         void *where = phys_to_virt(paddr(banks[i].base & ~PAGE_MASK));
         void *got = mmap(where, banks[i].size + PAGE_SIZE, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+                         (sim_ram_shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS |
+                             MAP_NORESERVE | MAP_FIXED, -1, 0);
 
         if (got != where) {
             perror("sim_ram: mmap");

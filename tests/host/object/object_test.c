@@ -18,8 +18,7 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/object/OSObject_private.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "tests/host/machine/kernel_pages.h"
 
 /* OM-6 */
 #define CODE(name, value)                                                                          \
@@ -159,7 +158,7 @@ static void retaining_a_dying_object_is_fatal(void **state)
 
     (void)state;
     self->super.references = OSOBJECT_FREEING;
-    died = HOST_EXPECT_FATAL(OSObject_retain(&self->super));
+    died = SIM_PANICS(OSObject_retain(&self->super));
     assert_true(died);
     self->super.references = 1;
     OSObject_release(&self->super);
@@ -182,7 +181,7 @@ static void om_2_casts_follow_the_class_tree(void **state)
     assert_null(OSMetaClassBase_safeMetaCast(buffer, NULL));
     assert_ptr_equal(OSRequiredCast(IOMemoryDescriptor, buffer), buffer);
     assert_null(OSRequiredCast(IOMemoryDescriptor, (IOMemoryDescriptor *)NULL));
-    died = HOST_EXPECT_FATAL(OSRequiredCast(IOMemoryCursor, buffer));
+    died = SIM_PANICS(OSRequiredCast(IOMemoryCursor, buffer));
     assert_true(died);
     OSObject_release(buffer);
     buffer = NULL;
@@ -502,7 +501,7 @@ static void a_stranger_in_a_void_pointer_is_caught(void **state)
     bool died;
 
     (void)state;
-    died = HOST_EXPECT_FATAL(IOMemoryDescriptor_prepare(stranger, 0));
+    died = SIM_PANICS(IOMemoryDescriptor_prepare(stranger, 0));
     assert_true(died);
     OSObject_release(cursor);
 }
@@ -528,5 +527,5 @@ int main(void)
 #endif
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

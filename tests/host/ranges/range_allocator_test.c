@@ -9,8 +9,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IORangeAllocator.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "tests/host/machine/kernel_pages.h"
 
 #define TOP UINT64_MAX
 
@@ -218,19 +217,19 @@ static void ra_8_wrong_frees_are_refused_and_logged(void **state)
                                              {25, 30}, {12, 1},  {39, 2},  {29, 2},
                                              {0, 11},  {59, 41}, {45, 16}};
     IORangeAllocator *self = over(0, 0);
-    unsigned lines;
+    uint64_t said;
 
     (void)state;
     give(self, 10, 10);
     give(self, 30, 10);
     give(self, 60, 10);
-    lines = host_log_lines;
+    said = sim_console_lines();
     for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         assert_int_equal(IORangeAllocator_deallocate(self, wrong[i][0], wrong[i][1]),
                          kIOReturnBadArgument);
         EXPECT(self, {10, 19}, {30, 39}, {60, 69});
     }
-    assert_int_equal(host_log_lines, lines + sizeof(wrong) / sizeof(wrong[0]));
+    assert_int_equal(sim_console_lines(), said + sizeof(wrong) / sizeof(wrong[0]));
     assert_int_equal(IORangeAllocator_deallocate(self, 0, 0), kIOReturnBadArgument);
     EXPECT(self, {10, 19}, {30, 39}, {60, 69});
     OSObject_release(self);
@@ -269,11 +268,11 @@ static void om_10_creation_fails_cleanly(void **state)
 {
     (void)state;
     for (unsigned nth = 1; nth <= 2; nth++) {
-        host_fail_allocation(nth);
+        fail_request(nth);
         assert_null(IORangeAllocator_withRange(9, 0, 0, 0));
         assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
     }
-    host_fail_allocation(0);
+    fail_request(0);
     assert_null(IORangeAllocator_withRange(9, 0, UINT32_MAX, 0)); /* 64 GiB of list */
     assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
 }
@@ -284,18 +283,18 @@ static void ra_9_growth_that_finds_no_memory_changes_nothing(void **state)
     IORangeScalar start = TOP;
 
     (void)state;
-    host_fail_allocation(1);
+    fail_request(1);
     REFUSED(IORangeAllocator_allocate(self, 10, &start, 0), kIOReturnNoMemory);
-    host_fail_allocation(1);
+    fail_request(1);
     REFUSED(IORangeAllocator_allocateRange(self, 50, 10), kIOReturnNoMemory);
     assert_int_equal(start, TOP);
     EXPECT(self, {0, 99});
     assert_int_equal(take(self, 100, 0), 0); /* all of it: needs no room */
     give(self, 20, 10);                      /* a part: does */
-    host_fail_allocation(1);
+    fail_request(1);
     assert_int_equal(IORangeAllocator_deallocate(self, 40, 10), kIOReturnNoMemory);
     EXPECT(self, {20, 29});
-    host_fail_allocation(0);
+    fail_request(0);
     give(self, 40, 10);
     EXPECT(self, {20, 29}, {40, 49});
     OSObject_release(self);
@@ -332,11 +331,11 @@ static void handlers_do_not_grow_the_list(void **state)
     IORangeScalar start;
 
     (void)state;
-    host_in_interrupt = true;
+    sim_in_handler = true;
     REFUSED(IORangeAllocator_allocate(self, 1, &start, 0), kIOReturnNoMemory);
     assert_int_equal(take(self, 100, 0), 0);
     give(self, 0, 100);
-    host_in_interrupt = false;
+    sim_in_handler = false;
     OSObject_release(self);
 }
 
@@ -346,7 +345,7 @@ static void ra_12_returning_everything_needs_no_memory(void **state)
         COUNT = 500
     };
     IORangeAllocator *self = over(0xffffff, 0);
-    struct host_random random = {7};
+    uint64_t random = 7;
     struct {
         IORangeScalar start, size;
     } live[COUNT];
@@ -357,13 +356,13 @@ static void ra_12_returning_everything_needs_no_memory(void **state)
         live[i].start = take(self, live[i].size, 1ull << i % 5);
     }
     for (unsigned left = COUNT; left > 0; left--) {
-        const uint64_t pick = host_random_below(&random, left);
+        const uint64_t pick = sim_random(&random) % left;
 
-        host_fail_allocation(1);
+        fail_request(1);
         give(self, live[pick].start, live[pick].size);
         live[pick] = live[left - 1];
     }
-    host_fail_allocation(0);
+    fail_request(0);
     EXPECT(self, {0, 0xffffff});
     OSObject_release(self);
 }
@@ -410,5 +409,5 @@ int main(void)
         BALANCED(ra_13_all_64_bits_of_numbers),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

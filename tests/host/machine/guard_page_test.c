@@ -12,7 +12,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
 
 static void sizes_are_whole_pages(void **state)
 {
@@ -45,7 +45,7 @@ static void cd_15_sizes_that_cannot_be(void **state)
     guard = IOGuardPageMemoryDescriptor_withSize(UINT64_MAX - PAGE_SIZE + 1);
     assert_int_equal(IOMemoryDescriptor_getLength(guard), UINT64_MAX - PAGE_SIZE + 1);
     OSObject_release(guard);
-    host_fail_allocation(1);
+    fail_request(1);
     assert_null(IOGuardPageMemoryDescriptor_withSize(1));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
 }
@@ -106,7 +106,7 @@ static void nothing_can_be_reached(void **state)
 static void cd_14_guards_around_data(void **state)
 {
     IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(2 * PAGE_SIZE);
-    IOMemoryDescriptor *data = describe(0, ptoa(2), kIODirectionOutIn);
+    IOMemoryDescriptor *data = describe_pages(0, ptoa(2), kIODirectionOutIn);
     IOMemoryDescriptor *parts[] = {IOMemoryDescriptor_upcast(guard), data,
                                    IOMemoryDescriptor_upcast(guard)};
     IOMultiMemoryDescriptor *multi =
@@ -127,7 +127,7 @@ static void cd_14_guards_around_data(void **state)
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(multi, 0, &length, 0), 0);
     assert_int_equal(length, 0);
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(multi, ptoa(2), &length, 0),
-                     host_physical(pages));
+                     physical_of(pages));
     assert_int_equal(IOMemoryDescriptor_readBytes(multi, ptoa(2), got, ptoa(2)), ptoa(2));
     assert_memory_equal(got, pages, ptoa(2));
     assert_int_equal(IOMemoryDescriptor_readBytes(multi, ptoa(4) - 10, got, 20), 10);
@@ -154,5 +154,5 @@ int main(void)
         WITH_PAGES(cd_14_guards_around_data),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

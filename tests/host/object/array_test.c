@@ -9,8 +9,7 @@
 
 #include "descriptors/OSArray.h"
 #include "descriptors/OSObject_class.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "tests/host/machine/kernel_pages.h"
 
 #define MEMBERS 100
 
@@ -110,14 +109,14 @@ static void om_10_want_of_memory_changes_nothing(void **state)
 
     (void)state;
     for (unsigned nth = 1; nth <= 2; nth++) {
-        host_fail_allocation(nth);
+        fail_request(nth);
         assert_null(OSArray_withCapacity(4));
         assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
     }
-    host_fail_allocation(0);
+    fail_request(0);
     array = OSArray_withCapacity(1);
     assert_true(OSArray_setObject(array, array));
-    host_fail_allocation(1);
+    fail_request(1);
     assert_false(OSArray_setObject(array, array));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
     assert_int_equal(OSArray_getCount(array), 1);
@@ -135,5 +134,5 @@ int main(void)
         BALANCED(om_10_want_of_memory_changes_nothing),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

@@ -16,14 +16,14 @@
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
 
 #define UP(x) IOMemoryDescriptor_upcast(x)
 
 /* Two ranges with a gap between them, unprepared; 5000 + 3000 bytes. */
 static IOMemoryDescriptor *two_ranges(void)
 {
-    IOAddressRange ranges[] = {{(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages + 9000, 3000}};
+    IOAddressRange ranges[] = {{pages_at + 100, 5000}, {pages_at + 9000, 3000}};
 
     return IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, kernel_task);
 }
@@ -172,7 +172,7 @@ static void cd_5_multi_of_multi_is_the_flat_list(void **state)
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {
-        leaves[i] = describe(i * 5000, 3000 + i, kIODirectionOutIn);
+        leaves[i] = describe_pages(i * 5000, 3000 + i, kIODirectionOutIn);
         IOMemoryDescriptor_setTag(leaves[i], (IOOptionBits)i); /* the first is 0 */
     }
     left = concatenate(leaves, 2);
@@ -208,11 +208,11 @@ static void cd_7_a_failing_child_unpins_the_others(void **state)
         IOMultiMemoryDescriptor *multi;
 
         for (size_t i = 0; i < 4; i++) {
-            parts[i] = describe(ptoa(i), 100, kIODirectionOutIn);
+            parts[i] = describe_pages(ptoa(i), 100, kIODirectionOutIn);
         }
         IOMemoryDescriptor_prepare(parts[1], 0); /* its own prepare stays */
         multi = concatenate(parts, 4);
-        host_set_page(pages + ptoa(bad), HOST_PAGE_UNMAPPED);
+        set_page(pages + ptoa(bad), PAGE_UNMAPPED);
         assert_int_equal(IOMemoryDescriptor_prepare(multi, 0),
                          bad == 1 ? kIOReturnSuccess : kIOReturnCannotWire);
         if (bad == 1) {
@@ -220,7 +220,7 @@ static void cd_7_a_failing_child_unpins_the_others(void **state)
         }
         assert_int_equal(pins(), 1);
         assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnNotReady);
-        host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
+        set_page(pages + ptoa(bad), PAGE_NORMAL);
         OSObject_release(multi);
         IOMemoryDescriptor_complete(parts[1], 0);
         for (size_t i = 0; i < 4; i++) {
@@ -231,8 +231,8 @@ static void cd_7_a_failing_child_unpins_the_others(void **state)
 
 static void cd_8_refusals_keep_no_reference(void **state)
 {
-    IOMemoryDescriptor *in = describe(0, 10, kIODirectionIn);
-    IOMemoryDescriptor *both = describe(0, 10, kIODirectionOutIn);
+    IOMemoryDescriptor *in = describe_pages(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *both = describe_pages(0, 10, kIODirectionOutIn);
     IOMemoryDescriptor *gap[] = {both, in, NULL}, *pair[] = {both, in};
     IOMultiMemoryDescriptor *multi;
 
@@ -260,8 +260,8 @@ static void cd_8_refusals_keep_no_reference(void **state)
 
 static void cd_9_preparation_ids(void **state)
 {
-    IOMemoryDescriptor *parts[] = {describe(0, 10, kIODirectionIn),
-                                   describe(50, 10, kIODirectionIn)};
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, kIODirectionIn),
+                                   describe_pages(50, 10, kIODirectionIn)};
     IOMultiMemoryDescriptor *multi =
         IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionIn, false);
     IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(parts[0], 0, 5, 0);
@@ -297,8 +297,8 @@ static void cd_9_preparation_ids(void **state)
 
 static void multi_is_reinitialised(void **state)
 {
-    IOMemoryDescriptor *one = describe(0, 100, kIODirectionIn);
-    IOMemoryDescriptor *two = describe(200, 50, kIODirectionIn);
+    IOMemoryDescriptor *one = describe_pages(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *two = describe_pages(200, 50, kIODirectionIn);
     IOMemoryDescriptor *both[] = {one, two};
     IOMultiMemoryDescriptor *multi =
         IOMultiMemoryDescriptor_withDescriptors(both, 1, kIODirectionIn, false);
@@ -325,7 +325,7 @@ static void a_child_that_shrinks(void **state)
 {
     IOBufferMemoryDescriptor *buffer =
         IOBufferMemoryDescriptor_withCapacity(1000, kIODirectionOutIn, false);
-    IOMemoryDescriptor *parts[] = {UP(buffer), describe(0, 10, kIODirectionOutIn)};
+    IOMemoryDescriptor *parts[] = {UP(buffer), describe_pages(0, 10, kIODirectionOutIn)};
     IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
     uint8_t bytes[1010];
     IOByteCount length;
@@ -350,7 +350,7 @@ static void a_child_that_shrinks(void **state)
 
 static void cd_15_overflowing_windows(void **state)
 {
-    IOMemoryDescriptor *parent = describe(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *parent = describe_pages(0, 100, kIODirectionIn);
     IOAddressRange half = {0, 1ull << 63};
     IOMemoryDescriptor *large =
         IOMemoryDescriptor_withAddressRanges(&half, 1, kIOMemoryRemote, TASK_NULL);
@@ -376,7 +376,7 @@ static void cd_15_overflowing_windows(void **state)
 
 static void cd_16_dma_marks_reach_the_children(void **state)
 {
-    IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, 3), describe_pages(5000, 10, 3)};
     IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
     IOMDDMACharacteristics what;
 
@@ -391,7 +391,7 @@ static void cd_16_dma_marks_reach_the_children(void **state)
     assert_int_equal(what.fSGCount, 2);
     assert_int_equal(what.fPages, 2);
     assert_int_equal(what.fLength, 20);
-    assert_true(what.fHighestPage >= atop(host_physical(pages)));
+    assert_true(what.fHighestPage >= atop(physical_of(pages)));
     assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnNotReady);
     assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(parts[1], 0), kIOReturnBusy);
@@ -409,19 +409,19 @@ static void cd_16_dma_marks_reach_the_children(void **state)
 /* OM-10 for both classes. */
 static void each_allocation_of_a_creation_fails(void **state)
 {
-    IOMemoryDescriptor *parts[] = {describe(0, 10, 3), describe(5000, 10, 3)};
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, 3), describe_pages(5000, 10, 3)};
     OSObject *made = NULL;
     unsigned nth;
 
     (void)state;
     for (unsigned kind = 0; kind < 2; kind++) {
         for (nth = 1; made == NULL; nth++) {
-            host_fail_allocation(nth);
+            fail_request(nth);
             made =
                 kind == 0
                     ? OSObject_upcast(IOMultiMemoryDescriptor_withDescriptors(parts, 2, 3, false))
                     : OSObject_upcast(IOSubMemoryDescriptor_withSubRange(parts[0], 0, 1, 3));
-            host_fail_allocation(0);
+            fail_request(0);
             if (made == NULL) {
                 assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
                 assert_int_equal(OSObject_getRetainCount(parts[0]), 1);
@@ -452,5 +452,5 @@ int main(void)
         WITH_PAGES(each_allocation_of_a_creation_fails),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

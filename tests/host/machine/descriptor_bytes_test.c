@@ -13,14 +13,18 @@
 #include <cmocka.h>
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_cache.h"
+#include "tests/host/sim/sim_fault.h"
+
+#define DEVICE 0x9000000ull
 
 /* Overlapping, repeated, empty, unaligned: the bytes come in the order of the array. */
 static void md_14_segments_are_the_bytes(void **state)
 {
-    IOAddressRange ranges[] = {{(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages, 0},
-                               {(uintptr_t)pages + 100, 5000}, {(uintptr_t)pages + 5100, 1},
-                               {(uintptr_t)pages + 50, 60},    {(uintptr_t)pages + 20000, 8000}};
+    IOAddressRange ranges[] = {{pages_at + 100, 5000}, {pages_at, 0},
+                               {pages_at + 100, 5000}, {pages_at + 5100, 1},
+                               {pages_at + 50, 60},    {pages_at + 20000, 8000}};
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(ranges, 6, kIODirectionOutIn, kernel_task);
     static uint8_t expected[20000], read[20000], walked[20000];
@@ -28,7 +32,7 @@ static void md_14_segments_are_the_bytes(void **state)
 
     (void)state;
     for (size_t i = 0; i < 6; i++) {
-        memcpy(expected + total, (void *)ranges[i].address, ranges[i].length);
+        memcpy(expected + total, pages + (ranges[i].address - pages_at), ranges[i].length);
         total += ranges[i].length;
     }
     IOMemoryDescriptor_prepare(memory, 0);
@@ -40,7 +44,7 @@ static void md_14_segments_are_the_bytes(void **state)
 
         assert_true(length > 0 && length <= total - offset);
         for (size_t i = 0; i < length; i++) {
-            walked[offset + i] = *host_ram(at + i);
+            walked[offset + i] = *((uint8_t *)phys_to_virt(paddr(at + i)));
         }
         offset += length;
     }
@@ -54,7 +58,7 @@ static void md_14_segments_are_the_bytes(void **state)
 static void md_15_copies_fit_or_do_not_happen(void **state)
 {
     IOMemoryDescriptor *memory =
-        IOMemoryDescriptor_withAddress(pages + 10, 9000, kIODirectionOutIn);
+        IOMemoryDescriptor_withAddress((void *)(pages_at + 10), 9000, kIODirectionOutIn);
     static uint8_t bytes[9001], before[9000];
 
     (void)state;
@@ -84,24 +88,26 @@ static void md_15_copies_fit_or_do_not_happen(void **state)
 
 static void md_16_write_from_null_zeroes_and_flushes(void **state)
 {
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 9000, kIODirectionIn);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress((void *)(pages_at), 9000, kIODirectionIn);
     static const uint8_t zeros[5000];
     const uint8_t neighbour = pages[5100];
-    const uint64_t flushed = host_flushed;
+    const uint64_t flushed = sim_cache.flushed;
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 100, NULL, 5000), 5000);
     assert_memory_equal(pages + 100, zeros, 5000);
     assert_int_equal(pages[5100], neighbour);
-    assert_int_equal(host_flushed - flushed, 5000);
+    assert_int_equal(sim_cache.flushed - flushed, lines(100, 5000));
     OSObject_release(memory);
 }
 
 /* Where the caller's bytes are the described ones, it is as if copied one by one, upwards. */
 static void overlapping_copies_go_upwards(void **state)
 {
-    uint8_t *ram = host_ram(host_physical(pages));
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 64, kIODirectionOutIn);
+    uint8_t *ram = ((uint8_t *)phys_to_virt(paddr(physical_of(pages))));
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress((void *)(pages_at), 64, kIODirectionOutIn);
     uint8_t expected[64];
 
     (void)state;
@@ -121,7 +127,7 @@ static void overlapping_copies_go_upwards(void **state)
 
 static void md_17_unprepared_memory(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionOutIn);
+    IOMemoryDescriptor *memory = describe_pages(0, 100, kIODirectionOutIn);
     IOByteCount length = 7;
     char byte = 7;
 
@@ -151,18 +157,17 @@ static void md_18_physical_zero(void **state)
     OSObject_release(memory);
 }
 
-/* Registers are reached by the widest natural accesses, and nothing beside them. */
+/* Nothing beside the described registers is touched. */
 static void physical_device_memory(void **state)
 {
-    static uint8_t registers[64] __attribute__((aligned(8)));
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0x9000003, 40, 3);
+    uint8_t *registers = sim_registers_attach(DEVICE, PAGE_SIZE);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE + 3, 40, 3);
     uint8_t bytes[40];
 
     (void)state;
     for (size_t i = 0; i < 64; i++) {
         registers[i] = (uint8_t)i;
     }
-    host_set_device(0x9000000, registers, sizeof(registers));
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 40), 40);
     assert_memory_equal(bytes, registers + 3, 40);
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 1, NULL, 9), 9);
@@ -171,12 +176,37 @@ static void physical_device_memory(void **state)
     }
     OSObject_release(memory);
     /* Where nothing answers, the copy ends and says so. */
-    memory = IOMemoryDescriptor_withPhysicalAddress(0x9000000 + 60, 10, 3);
+    memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE + PAGE_SIZE - 4, 10, 3);
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 10), 4);
     assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
-    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 0, 10),
-                     kIOReturnUnderrun);
-    host_set_device(0, NULL, 0);
+    OSObject_release(memory);
+    sim_registers_detach(DEVICE, PAGE_SIZE);
+}
+
+/* Registers are reached by the widest naturally aligned accesses, each of them once. */
+static void widths_of_device_accesses(void **state)
+{
+    static const uint64_t expected[] = {3, 4, 8, 16, 24, 32, 40, 42};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE + 3, 40, 3);
+    static struct sim_accesses accesses;
+    uint8_t bytes[40] = {0};
+
+    (void)state;
+    sim_registers_attach(DEVICE, PAGE_SIZE);
+    for (unsigned write = 0; write < 2; write++) {
+        if (!sim_registers_watch(DEVICE, PAGE_SIZE, &accesses)) {
+            break;
+        }
+        if (write) {
+            IOMemoryDescriptor_writeBytes(memory, 0, bytes, 40);
+        } else {
+            IOMemoryDescriptor_readBytes(memory, 0, bytes, 40);
+        }
+        sim_registers_unwatch();
+        assert_int_equal(accesses.count, sizeof(expected) / sizeof(expected[0]));
+        assert_memory_equal(accesses.offset, expected, sizeof(expected));
+    }
+    sim_registers_detach(DEVICE, PAGE_SIZE);
     OSObject_release(memory);
 }
 
@@ -185,7 +215,7 @@ static void md_27_remote_memory(void **state)
     IOAddressRange ranges[] = {{0x123456789abcd000, 0x3000}, {0xfff0000000000010, 7}};
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
         ranges, 2, kIODirectionOutIn | kIOMemoryRemote, TASK_NULL);
-    IOMemoryDescriptor *virtual = describe(0, 10, kIODirectionIn | kIOMemoryRemote);
+    IOMemoryDescriptor *virtual = describe_pages(0, 10, kIODirectionIn | kIOMemoryRemote);
     IOMDDMAWalkSegmentArgs args = {.fMapped = 1};
     IOMDDMAWalkSegmentState walk = {0};
     IOByteCount length;
@@ -223,25 +253,26 @@ static void md_27_remote_memory(void **state)
 
 static void md_31_operations(void **state)
 {
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages, 9000, kIODirectionIn);
-    const uint64_t flushed = host_flushed, cleaned = host_cleaned;
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress((void *)(pages_at), 9000, kIODirectionIn);
+    const uint64_t flushed = sim_cache.flushed, cleaned = sim_cache.cleaned;
 
     (void)state;
     assert_int_equal(
         IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 10, 50),
         kIOReturnSuccess);
-    assert_int_equal(host_flushed - flushed, 50);
+    assert_int_equal(sim_cache.flushed - flushed, lines(10, 50));
     assert_int_equal(
         IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 8000, UINT64_MAX),
         kIOReturnSuccess); /* clipped */
-    assert_int_equal(host_cleaned - cleaned, 1000);
+    assert_int_equal(sim_cache.cleaned - cleaned, lines(8000, 1000));
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 9000, 5), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 0, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 9001, 0), kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, 3, 0, 1), kIOReturnUnsupported);
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemorySetEncrypted, 0, 1),
                      kIOReturnUnsupported);
-    assert_int_equal(host_flushed - flushed, 50);
+    assert_int_equal(sim_cache.flushed - flushed, lines(10, 50));
     OSObject_release(memory);
 }
 
@@ -253,15 +284,15 @@ static void md_32_dma_map_length(void **state)
         {0, 1, 1},    {4095, 1, 1}, {4095, 2, 2}, {10, 4096, 2},
         {0, 4096, 1}, {1, 8191, 2}, {1, 8192, 3},
     };
-    IOAddressRange apart[] = {{(uintptr_t)pages + 4090, 10}, {(uintptr_t)pages + 4110, 10}};
-    IOAddressRange adjacent[] = {{(uintptr_t)pages + 4090, 10}, {(uintptr_t)pages + 4100, 10}};
+    IOAddressRange apart[] = {{pages_at + 4090, 10}, {pages_at + 4110, 10}};
+    IOAddressRange adjacent[] = {{pages_at + 4090, 10}, {pages_at + 4100, 10}};
     IOAddressRange top[] = {{UINT64_MAX - 100, 100}};
     IOMemoryDescriptor *memory;
     uint64_t offset;
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        memory = describe(cases[i].offset, cases[i].length, kIODirectionIn);
+        memory = describe_pages(cases[i].offset, cases[i].length, kIODirectionIn);
         assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset),
                          ptoa(cases[i].expected));
         assert_int_equal(offset, cases[i].offset);
@@ -281,7 +312,7 @@ static void md_32_dma_map_length(void **state)
 
 static void md_33_dma_command_operations(void **state)
 {
-    IOMemoryDescriptor *memory = describe(10, ptoa(2), kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(10, ptoa(2), kIODirectionIn);
     IOMDDMAWalkSegmentState walk = {0};
     IOMDDMAWalkSegmentArgs args;
     IOMDDMACharacteristics what;
@@ -317,11 +348,11 @@ static void md_33_dma_command_operations(void **state)
     IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristicsMapped, &what,
                                            sizeof(what));
     assert_int_equal(what.fIsPrepared, 1);
-    assert_true(what.fHighestPage >= atop(host_physical(pages)));
+    assert_true(what.fHighestPage >= atop(physical_of(pages)));
     while ((status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, walk,
                                                             sizeof(walk))) == kIOReturnSuccess) {
         memcpy(&args, walk, sizeof(args));
-        assert_int_equal(args.fIOVMAddr, host_physical(pages + 10 + total));
+        assert_int_equal(args.fIOVMAddr, physical_of(pages + 10 + total));
         total += args.fLength;
         assert_int_equal(args.fOffset, total);
     }
@@ -371,6 +402,7 @@ int main(void)
         WITH_PAGES(md_17_unprepared_memory),
         WITH_PAGES(md_18_physical_zero),
         WITH_PAGES(physical_device_memory),
+        WITH_PAGES(widths_of_device_accesses),
         WITH_PAGES(md_27_remote_memory),
         WITH_PAGES(md_31_operations),
         WITH_PAGES(md_32_dma_map_length),
@@ -378,5 +410,5 @@ int main(void)
         WITH_PAGES(md_33_contiguous_characteristics),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

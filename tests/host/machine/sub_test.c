@@ -8,11 +8,11 @@
 #include <cmocka.h>
 
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
 
 static void sub_counts_its_prepares(void **state)
 {
-    IOMemoryDescriptor *parent = describe(0, ptoa(3), kIODirectionOutIn);
+    IOMemoryDescriptor *parent = describe_pages(0, ptoa(3), kIODirectionOutIn);
     IOSubMemoryDescriptor *sub =
         IOSubMemoryDescriptor_withSubRange(parent, 10, 10, kIODirectionOut);
     IOSubMemoryDescriptor *plain = IOSubMemoryDescriptor_withSubRange(parent, 10, 10, 0);
@@ -38,8 +38,8 @@ static void sub_counts_its_prepares(void **state)
 
 static void sub_is_aimed_elsewhere(void **state)
 {
-    IOMemoryDescriptor *first = describe(0, 100, kIODirectionIn);
-    IOMemoryDescriptor *second = describe(200, 50, kIODirectionIn);
+    IOMemoryDescriptor *first = describe_pages(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *second = describe_pages(200, 50, kIODirectionIn);
     IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(first, 0, 100, kIODirectionIn);
     IOSubMemoryDescriptor *outer = IOSubMemoryDescriptor_withSubRange(sub, 0, 10, 0);
 
@@ -63,7 +63,7 @@ static void sub_is_aimed_elsewhere(void **state)
 
 static void nesting_ends_at_sixteen(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(0, 100, kIODirectionIn);
     IOSubMemoryDescriptor *sub;
 
     (void)state;
@@ -76,7 +76,7 @@ static void nesting_ends_at_sixteen(void **state)
     assert_null(IOSubMemoryDescriptor_withSubRange(memory, 0, 1, kIODirectionIn));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(memory), host_physical(pages + 16));
+    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(memory), physical_of(pages + 16));
     OSObject_release(memory);
 }
 
@@ -88,5 +88,5 @@ int main(void)
         WITH_PAGES(nesting_ends_at_sixteen),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

@@ -12,7 +12,7 @@
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
 
 static IOInterleavedMemoryDescriptor *room_for(IOByteCount capacity, IODirection direction)
 {
@@ -47,8 +47,8 @@ static void is_refused(IOInterleavedMemoryDescriptor *self, IOMemoryDescriptor *
 static void cd_1_windows_follow_each_other(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(4, kIODirectionOutIn);
-    IOMemoryDescriptor *first = describe(100, 5000, kIODirectionOutIn);
-    IOMemoryDescriptor *second = describe(9000, 3000, kIODirectionOutIn);
+    IOMemoryDescriptor *first = describe_pages(100, 5000, kIODirectionOutIn);
+    IOMemoryDescriptor *second = describe_pages(9000, 3000, kIODirectionOutIn);
     uint8_t got[300], expected[300];
     IOByteCount length;
 
@@ -67,9 +67,9 @@ static void cd_1_windows_follow_each_other(void **state)
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess);
     for (IOByteCount offset = 0; offset < 300; offset += length) {
         assert_int_equal(IOInterleavedMemoryDescriptor_getPhysicalSegment(self, offset, &length, 0),
-                         host_physical(pages + (offset < 100   ? 5000 + offset
-                                                : offset < 200 ? 11900 + offset - 100
-                                                               : 100 + offset - 200)));
+                         physical_of(pages + (offset < 100   ? 5000 + offset
+                                              : offset < 200 ? 11900 + offset - 100
+                                                             : 100 + offset - 200)));
         assert_in_range(length, 1, 100 - offset % 100);
     }
     assert_int_equal(IOMemoryDescriptor_readBytes(self, 0, got, 300), 300);
@@ -93,17 +93,17 @@ static void cd_7_a_failing_part_unpins_the_others(void **state)
         IOMemoryDescriptor *parts[4];
 
         for (size_t i = 0; i < 4; i++) {
-            parts[i] = describe(ptoa(i), 100, kIODirectionOutIn);
+            parts[i] = describe_pages(ptoa(i), 100, kIODirectionOutIn);
             if (i != bad) {
                 IOMemoryDescriptor_prepare(parts[i], 0);
             }
             add(self, parts[i], 50, 10);
         }
-        host_set_page(pages + ptoa(bad), HOST_PAGE_UNMAPPED);
+        set_page(pages + ptoa(bad), PAGE_UNMAPPED);
         assert_int_equal(IOMemoryDescriptor_prepare(self, 0), kIOReturnCannotWire);
         assert_int_equal(pins(), 3);
         assert_int_equal(IOMemoryDescriptor_complete(self, 0), kIOReturnNotReady);
-        host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
+        set_page(pages + ptoa(bad), PAGE_NORMAL);
         for (size_t i = 0; i < 4; i++) {
             assert_int_equal(IOMemoryDescriptor_complete(parts[i], 0),
                              i == bad ? kIOReturnNotReady : kIOReturnSuccess);
@@ -116,7 +116,7 @@ static void cd_7_a_failing_part_unpins_the_others(void **state)
 static void cd_8_refusals_keep_no_reference(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(2, kIODirectionOut);
-    IOMemoryDescriptor *in = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *in = describe_pages(0, 10, kIODirectionIn);
 
     (void)state;
     is_refused(self, NULL, 0, 0, kIOReturnBadArgument); /* no descriptor */
@@ -141,7 +141,7 @@ static void cd_8_refusals_keep_no_reference(void **state)
 static void cd_9_preparation_ids(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(2, kIODirectionIn);
-    IOMemoryDescriptor *part = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *part = describe_pages(0, 10, kIODirectionIn);
     uint64_t first;
 
     (void)state;
@@ -166,8 +166,8 @@ static void cd_9_preparation_ids(void **state)
 static void cd_11_fill_clear_and_refill(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(3, kIODirectionIn);
-    IOMemoryDescriptor *in = describe(0, ptoa(2), kIODirectionIn);
-    IOMemoryDescriptor *out = describe(ptoa(4), 100, kIODirectionOut);
+    IOMemoryDescriptor *in = describe_pages(0, ptoa(2), kIODirectionIn);
+    IOMemoryDescriptor *out = describe_pages(ptoa(4), 100, kIODirectionOut);
 
     (void)state;
     assert_int_equal(IOInterleavedMemoryDescriptor_prepare(self, 0), kIOReturnSuccess); /* empty */
@@ -205,7 +205,7 @@ static void cd_11_fill_clear_and_refill(void **state)
 static void cd_12_two_prepares_need_two_completes(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(3, kIODirectionIn);
-    IOMemoryDescriptor *in = describe(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *in = describe_pages(0, 100, kIODirectionIn);
 
     (void)state;
     add(self, in, 0, 10);
@@ -231,7 +231,7 @@ static void cd_15_overflowing_windows(void **state)
         IOByteCount offset, length;
     } windows[] = {{0, 101}, {101, 0}, {100, 1}, {50, UINT64_MAX}, {UINT64_MAX, 2}, {1, -1ull}};
     IOInterleavedMemoryDescriptor *self = room_for(4, kIODirectionNone);
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(0, 100, kIODirectionIn);
     IOAddressRange half = {0, 1ull << 63};
     IOMemoryDescriptor *large =
         IOMemoryDescriptor_withAddressRanges(&half, 1, kIOMemoryRemote, TASK_NULL);
@@ -251,7 +251,7 @@ static void cd_15_overflowing_windows(void **state)
 static void cd_16_dma_marks_reach_the_parts(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(2, kIODirectionOutIn);
-    IOMemoryDescriptor *part = describe(0, 100, kIODirectionOutIn);
+    IOMemoryDescriptor *part = describe_pages(0, 100, kIODirectionOutIn);
 
     (void)state;
     add(self, part, 0, 10);
@@ -297,9 +297,9 @@ static void each_allocation_of_a_creation_fails(void **state)
 
     (void)state;
     for (nth = 1; made == NULL; nth++) {
-        host_fail_allocation(nth);
+        fail_request(nth);
         made = IOInterleavedMemoryDescriptor_withCapacity(2, 0);
-        host_fail_allocation(0);
+        fail_request(0);
         if (made == NULL) {
             assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
         }
@@ -323,5 +323,5 @@ int main(void)
         WITH_PAGES(each_allocation_of_a_creation_fails),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

@@ -11,11 +11,10 @@
 
 #include "descriptors/IOBigMemoryCursor.h"
 #include "descriptors/IOLittleMemoryCursor.h"
-#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
+#include "tests/host/machine/kernel_pages.h"
 
 #define GIB (1ull << 30)
 
@@ -187,9 +186,9 @@ static void mc_7_positions_past_the_end(void **state)
 static void mc_8_no_descriptor_no_room_no_preparation(void **state)
 {
     IOMemoryCursor *cursor = cursor_with(0, 0, 1);
-    void *pages = host_scatter(2);
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
-        (uintptr_t)pages, 2 * PAGE_SIZE, kIODirectionIn, kernel_task);
+    const uint64_t at = scattered_new(2);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRange(at, 2 * PAGE_SIZE, kIODirectionIn, kernel_task);
     IOByteCount size;
 
     (void)state;
@@ -208,16 +207,16 @@ static void mc_8_no_descriptor_no_room_no_preparation(void **state)
     assert_int_equal(IOMemoryCursor_genPhysicalSegments(cursor, memory, 0, pointer, 1, 0, NULL), 0);
     OSObject_release(cursor);
     OSObject_release(memory);
-    host_unscatter(pages);
+    scattered_free(at, 2);
 }
 
 /* Memory that ends part-way ends the call with what there is. */
 static void mc_8_memory_missing_part_way(void **state)
 {
-    void *pages = host_scatter(1);
+    const uint64_t at = scattered_new(1);
     IOMemoryDescriptor *children[] = {
         IOMemoryDescriptor_withPhysicalAddress(0x1000, 100, kIODirectionIn),
-        IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 10, kIODirectionIn, kernel_task)};
+        IOMemoryDescriptor_withAddressRange(at, 10, kIODirectionIn, kernel_task)};
     IOMultiMemoryDescriptor *multi =
         IOMultiMemoryDescriptor_withDescriptors(children, 2, kIODirectionIn, false);
     IOMemoryCursor *cursor = cursor_with(0, 0, 1);
@@ -232,7 +231,7 @@ static void mc_8_memory_missing_part_way(void **state)
     OSObject_release(multi);
     OSObject_release(children[0]);
     OSObject_release(children[1]);
-    host_unscatter(pages);
+    scattered_free(at, 1);
 }
 
 static void mc_9_more_than_32_bits(void **state)
@@ -375,7 +374,7 @@ static void mc_13_invalid_specifications(void **state)
     assert_null(IOBigMemoryCursor_withSpecification(0, 0, 6));
     assert_null(IOLittleMemoryCursor_withSpecification(0, 0, 0xfff));
     platform_set_last_error(0);
-    host_fail_allocation(1);
+    fail_request(1);
     assert_null(IOMemoryCursor_withSpecification(record, 0, 0, 1));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
 }
@@ -620,5 +619,5 @@ int main(void)
         BALANCED(segments_that_wrap_or_end_early),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

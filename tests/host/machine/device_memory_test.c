@@ -10,9 +10,11 @@
 #include "descriptors/IODeviceMemory.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/OSArray.h"
-#include "tests/host/platform/scattered_pages.h"
+#include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_fault.h"
 
-#define DEVICE 0x9000000ull
+#define DEVICE  0x9000000ull
+#define RAM_END (SIM_RAM_BASE + 64 * SIM_MIB)
 
 /* CD-13: of its own class, whichever factory made it. */
 static void cd_13_factories_give_device_memory(void **state)
@@ -70,8 +72,7 @@ static void ram_is_no_device(void **state)
 {
     static const struct {
         uint64_t start, length;
-    } ranges[] = {
-        {HOST_RAM_BASE, 1}, {HOST_RAM_BASE - 1, 2}, {HOST_RAM_END - 1, 100}, {0, 1ull << 40}};
+    } ranges[] = {{SIM_RAM_BASE, 1}, {SIM_RAM_BASE - 1, 2}, {RAM_END - 1, 100}, {0, 1ull << 40}};
     IODeviceMemory *memory;
 
     (void)state;
@@ -80,13 +81,13 @@ static void ram_is_no_device(void **state)
         assert_null(IODeviceMemory_withRange(ranges[i].start, ranges[i].length));
         assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     }
-    memory = IODeviceMemory_withRange(HOST_RAM_BASE - 16, 16);
+    memory = IODeviceMemory_withRange(SIM_RAM_BASE - 16, 16);
     assert_non_null(memory);
     OSObject_release(memory);
-    memory = IODeviceMemory_withRange(HOST_RAM_END, 16);
+    memory = IODeviceMemory_withRange(RAM_END, 16);
     assert_non_null(memory);
     OSObject_release(memory);
-    memory = IODeviceMemory_withRange(HOST_RAM_BASE, 0); /* no bytes overlap nothing */
+    memory = IODeviceMemory_withRange(SIM_RAM_BASE, 0); /* no bytes overlap nothing */
     assert_non_null(memory);
     OSObject_release(memory);
 }
@@ -115,7 +116,7 @@ static void cd_13_an_array_of_ranges(void **state)
     OSObject_release(array);
     assert_null(IODeviceMemory_arrayFromList(NULL, 1));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
-    list[1].start = HOST_RAM_BASE; /* refused in the middle */
+    list[1].start = SIM_RAM_BASE; /* refused in the middle */
     assert_null(IODeviceMemory_arrayFromList(list, 3));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
 }
@@ -129,9 +130,9 @@ static void cd_13_each_allocation_of_a_list_fails(void **state)
 
     (void)state;
     for (nth = 1; array == NULL; nth++) {
-        host_fail_allocation(nth);
+        fail_request(nth);
         array = IODeviceMemory_arrayFromList(list, 2);
-        host_fail_allocation(0);
+        fail_request(0);
         if (array == NULL) {
             assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
         }
@@ -142,26 +143,25 @@ static void cd_13_each_allocation_of_a_list_fails(void **state)
 
 static void copies_stay_inside_the_range(void **state)
 {
-    _Alignas(8) uint8_t registers[64];
+    uint8_t *registers = sim_registers_attach(DEVICE, PAGE_SIZE);
     uint8_t bytes[40];
     IODeviceMemory *memory = IODeviceMemory_withRange(DEVICE + 3, 40);
     IOSubMemoryDescriptor *sub = IOSubMemoryDescriptor_withSubRange(memory, 1, 9, 0);
 
     (void)state;
-    for (unsigned i = 0; i < sizeof(registers); i++) {
+    for (unsigned i = 0; i < 64u; i++) {
         registers[i] = (uint8_t)i;
     }
-    host_set_device(DEVICE, registers, sizeof(registers));
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 40), 40);
     assert_memory_equal(bytes, registers + 3, 40);
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 1, bytes, 40), 0);
     assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, NULL, 9), 9);
-    for (unsigned i = 0; i < sizeof(registers); i++) {
+    for (unsigned i = 0; i < 64u; i++) {
         assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);
     }
-    host_set_device(0, NULL, 0);
     OSObject_release(sub);
     OSObject_release(memory);
+    sim_registers_detach(DEVICE, PAGE_SIZE);
 }
 
 int main(void)
@@ -175,5 +175,5 @@ int main(void)
         WITH_PAGES(copies_stay_inside_the_range),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

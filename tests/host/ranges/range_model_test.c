@@ -10,8 +10,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IORangeAllocator.h"
-#include "tests/host/platform/holdings.h"
-#include "tests/host/platform/platform_host.h"
+#include "tests/host/machine/kernel_pages.h"
 
 #define NUMBERS 200
 #define ROUNDS  60
@@ -33,7 +32,7 @@ static struct {
     unsigned live_count;
     uint64_t unit; /* default alignment */
     IORangeAllocator *allocator;
-    struct host_random random;
+    uint64_t random;
     bool failing; /* every second call finds no memory */
     bool fails_now;
     unsigned refused; /* calls that did */
@@ -41,7 +40,7 @@ static struct {
 
 static uint64_t below(uint64_t limit)
 {
-    return host_random_below(&model.random, limit);
+    return sim_random(&model.random) % limit;
 }
 
 static uint64_t rounded(uint64_t size)
@@ -96,7 +95,7 @@ static void compare(void)
 static void arm(void)
 {
     model.fails_now = model.failing && below(2) == 0;
-    host_fail_allocation(model.fails_now ? 1 : 0);
+    fail_request(model.fails_now ? 1 : 0);
 }
 
 /* Whether a call that should have succeeded was refused for want of memory, as it may be now. */
@@ -220,7 +219,7 @@ static void run_round(uint64_t seed)
 {
     const uint64_t last = NUMBERS - 1 - below(20);
 
-    model.random.state = seed;
+    model.random = seed;
     model.unit = 1ull << below(5);
     model.live_count = 0;
     memset(model.numbers, 0, sizeof(model.numbers));
@@ -229,7 +228,7 @@ static void run_round(uint64_t seed)
     assert_non_null(model.allocator);
     set_all(FREE, 0, (last + 1) & ~(model.unit - 1));
     compare();
-    host_log_quiet = true; /* refused calls log */
+    sim_console_set_quiet(true); /* refused calls log */
     for (unsigned step = 0; step < STEPS; step++) {
         static void (*const steps[])(void) = {step_allocate,       step_allocate,
                                               step_allocate_range, step_return_whole,
@@ -238,9 +237,9 @@ static void run_round(uint64_t seed)
         steps[below(6)]();
         compare();
     }
-    host_fail_allocation(0);
+    fail_request(0);
     OSObject_release(model.allocator);
-    host_log_quiet = false;
+    sim_console_set_quiet(false);
 }
 
 static void ra_1_random_calls_agree_with_a_map_of_numbers(void **state)
@@ -271,5 +270,5 @@ int main(void)
         BALANCED(ra_9_want_of_memory_at_any_moment_loses_nothing),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

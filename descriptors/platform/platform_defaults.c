@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The services of the seam that an embedding can do without: each answers that there
+ * is no such thing. Weak: whoever defines one replaces it. Our own kernel has them
+ * all; this file is for others (tests/host/platform/platform_host.c is the smallest).
+ */
+#include "descriptors/platform_vm.h"
+
+/* They look at nothing that they are given. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
+#define WEAK __attribute__((weak))
+
+/* Memory objects: none can be had, so that what is done to one is never reached. */
+
+WEAK kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_object **object)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK kern_return_t platform_object_create_window(paddr_t base, uint64_t pages,
+                                                 struct vm_object **object)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+#define WITHOUT_OBJECTS(result, name, ...)                                                         \
+    WEAK result name(__VA_ARGS__)                                                                  \
+    {                                                                                              \
+        platform_fatal("%s: this platform has no memory objects", #name);                          \
+    }
+WITHOUT_OBJECTS(kern_return_t, platform_object_populate, struct vm_object *object,
+                const struct platform_layout *layout)
+WITHOUT_OBJECTS(kern_return_t, platform_object_copy, struct vm_object *object, uint64_t first,
+                uint64_t count, struct vm_object **copy)
+WITHOUT_OBJECTS(void, platform_object_retain, struct vm_object *object)
+WITHOUT_OBJECTS(void, platform_object_release, struct vm_object *object)
+WITHOUT_OBJECTS(uint64_t, platform_object_pages, const struct vm_object *object)
+WITHOUT_OBJECTS(bool, platform_object_is_device, const struct vm_object *object)
+WITHOUT_OBJECTS(bool, platform_object_is_same, const struct vm_object *one, uint64_t first,
+                const struct vm_object *other, uint64_t second)
+WITHOUT_OBJECTS(kern_return_t, platform_object_wire, struct vm_object *object, uint64_t first,
+                uint64_t count, unsigned flags, paddr_t *pages)
+WITHOUT_OBJECTS(void, platform_object_count, struct vm_object *object, uint64_t first,
+                uint64_t count, uint64_t *resident, uint64_t *dirty)
+WITHOUT_OBJECTS(bool, platform_object_get_purge, const struct vm_object *object,
+                enum platform_purge_state *state)
+WITHOUT_OBJECTS(void, platform_object_set_purge, struct vm_object *object,
+                const struct platform_purge *purge)
+WITHOUT_OBJECTS(void, platform_object_get_owner, const struct vm_object *object,
+                struct platform_owner *owner)
+WITHOUT_OBJECTS(void, platform_object_set_owner, struct vm_object *object,
+                const struct platform_owner *owner)
+WITHOUT_OBJECTS(kern_return_t, platform_map_show, vm_map_t map, uint64_t *address,
+                enum platform_placement placement, const struct platform_view *view)
+WITHOUT_OBJECTS(kern_return_t, platform_map_remove, vm_map_t map, uint64_t address, uint64_t size)
+WITHOUT_OBJECTS(kern_return_t, platform_map_exchange, vm_map_t map, uint64_t one, uint64_t other,
+                uint64_t size)
+WITHOUT_OBJECTS(kern_return_t, platform_map_block, vm_map_t map, uint64_t address, uint64_t size,
+                bool block)
+WITHOUT_OBJECTS(kern_return_t, platform_map_fill, vm_map_t map, uint64_t address, uint64_t size)
+WITHOUT_OBJECTS(kern_return_t, platform_map_set_cache, vm_map_t map, uint64_t address,
+                uint64_t size, unsigned cache)
+
+/* Address spaces that nobody can look into or change, of tasks that never die. */
+
+WEAK kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
+                                       struct platform_region *region)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK void platform_map_retain(vm_map_t map)
+{
+}
+
+WEAK void platform_map_release(vm_map_t map)
+{
+}
+
+WEAK void platform_task_watch(task_t task, struct platform_task_watch *watch)
+{
+}
+
+WEAK void platform_task_unwatch(struct platform_task_watch *watch)
+{
+}
+
+WEAK bool platform_is_writable(paddr_t start, uint64_t length)
+{
+    return true;
+}
+
+/* Kernel memory that is always there: none is pageable, and none moves. */
+
+WEAK kern_return_t platform_pageable_alloc(uint64_t size, uint64_t alignment, void **memory)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK void platform_pageable_free(void *memory, uint64_t size)
+{
+}
+
+WEAK void platform_unwire(const paddr_t *pages, uint64_t count)
+{
+}
+
+WEAK bool platform_quarantine(paddr_t page)
+{
+    return false;
+}
+
+WEAK bool platform_memory_is_pinned(const void *memory, uint64_t size)
+{
+    return false;
+}
+
+WEAK bool platform_memory_is_short(void)
+{
+    return false;
+}
+
+WEAK kern_return_t platform_kernel_window(uint64_t address, uint64_t length,
+                                          struct platform_window *window)
+{
+    return KERN_INVALID_ADDRESS;
+}
+
+/* Devices that always answer, and caches that are coherent. */
+
+WEAK bool platform_try(void (*touch)(void *argument), void *argument)
+{
+    touch(argument);
+    return true;
+}
+
+WEAK void platform_barrier(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+WEAK void platform_cache_clean(volatile const void *address, uint64_t length)
+{
+}
+
+WEAK void platform_cache_clean_invalidate(volatile const void *address, uint64_t length)
+{
+}
+
+/* No interrupt handlers, and so one context. */
+
+WEAK bool platform_in_interrupt(void)
+{
+    return false;
+}
+
+static int32_t last_error;
+
+WEAK void platform_set_last_error(int32_t error)
+{
+    last_error = error;
+}
+
+WEAK int32_t platform_get_last_error(void)
+{
+    return last_error;
+}
