@@ -44,6 +44,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
+         $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter soak,$(GOALS)),fuzz) \
          $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
@@ -240,7 +241,7 @@ IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(
                  $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test list soak setup
+.PHONY: run debug test list soak mutate setup
 ifdef IMAGE
 run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
 	@qemu/run.sh -m "$$MACHINE" -a "$$ARGS" $<
@@ -263,6 +264,12 @@ soak: $(H)/model/model_test $(H)/kernel/devicetree_test $(H)/vdma/vdma_fuzz ## 1
 	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \
 	SOAK="$${SOAK:-0}" $< && wait $$fuzzer
+
+# The clean tree has to be built, and to pass, before a change can be seen to be noticed.
+mutate: ## does a test notice N random changes (200), or ONLY=room: each one in it; SEED=n
+	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
+	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
+	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"

@@ -1,0 +1,356 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# mutate.pl [-s SEED] [-n COUNT] [-r ROOM] [-j WORKERS] BUILD-FOLDER: does a test notice?
+#
+# Changes one thing in the code (mutations.tsv says what), builds what the tests of that
+# part need (areas.tsv), runs them until one fails, and takes the change back; COUNT times
+# (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
+# in ROOM alone, there everywhere unless COUNT is given. BUILD-FOLDER is a clean debug build of the tree with its host tests;
+# each worker has a copy of it and of the sources in BUILD-FOLDER/mutate.
+#
+# killed: a test failed, or took much longer than on the clean tree. survived: none did;
+# the change is printed. Not counted: what does not compile, what compiles to the same
+# code, and what equivalent.tsv explains. BUILD-FOLDER/mutate/{killed,survived,...} are
+# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use Digest::MD5 qw(md5_hex);
+use Fcntl qw(:flock);
+use File::Basename qw(basename dirname);
+use File::Path qw(make_path remove_tree);
+use Getopt::Std;
+use List::Util qw(max);
+use Time::HiRes qw(time);
+
+use constant GOAL => 0.95;
+use constant {
+    LIMIT_FACTOR => 4,     # of the clean run's time
+    LIMIT_LEAST  => 15,    # seconds
+    BATCH        => 6,     # tests that are linked at once
+};
+
+# Text for people, and what only ends a run that is lost already.
+my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|ASSERT|CHECK|_Static_assert|trace_\w+)\b/;
+
+my $here = dirname(abs_path($0));
+my %option = (s => int(rand(1 << 31)), j => 2, r => '');
+getopts('s:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
+my $build = abs_path($ARGV[0]) // die "mutate: no build folder\n";
+my $scratch = "$build/mutate";
+my $deps = abs_path($ENV{DEPS} // 'build/deps');
+
+sub rows {
+    my ($name, $columns) = @_;
+    open my $file, '<', "$here/$name" or die "mutate: $name: $!\n";
+    return map { chomp; [split /\t/, $_, $columns] } grep { !/^#/ && /\S/ } <$file>;
+}
+
+my @rules = map { { name => $_->[0], unit => $_->[1], find => qr/$_->[2]/, put => $_->[3] // '' } }
+    rows('mutations.tsv', 4);
+my %area = map { $_->[0] => { host => [split ' ', $_->[1] // ''], images => [split ' ', $_->[2] // ''] } }
+    rows('areas.tsv', 3);
+my %equivalent = map { ("$_->[0]\t$_->[1]\t$_->[2]" => $_->[3]) } rows('equivalent.tsv', 4);
+
+# A repeatable sequence, the same with every perl (an LCG of 48 bits, like drand48).
+my $state = $option{s} * 65536 + 0x330e;
+
+sub below {
+    my ($limit) = @_;
+    use integer;
+    $state = ($state * 25214903917 + 11) & ((1 << 48) - 1);
+    return ($state >> 16) % $limit;
+}
+
+# Where code can be changed --------------------------------------------------
+
+# The file's text with comments, strings and preprocessor lines blanked, of the same length.
+sub code_only {
+    my ($text) = @_;
+    my $blank = sub { my $gone = shift; $gone =~ s/[^\n]/ /g; $gone };
+    $text =~ s{(/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')}{$blank->($1)}gse;
+    $text =~ s{^(\s*#(?:[^\n]*\\\n)*[^\n]*)}{$blank->($1)}gme;
+    return $text;
+}
+
+# Every change that a rule makes in one file: [file, rule, offset, length, replacement].
+sub changes_in {
+    my ($file) = @_;
+    open my $handle, '<', $file or die "mutate: $file: $!\n";
+    my $text = do { local $/; <$handle> };
+    my $code = code_only($text);
+    my ($offset, $inside, @found) = (0, 0);
+    my @lines = split /(?<=\n)/, $code;
+    for my $i (0 .. $#lines) {
+        my $line = $lines[$i];
+        chomp(my $bare = $line);
+        $inside = 1 if $bare =~ /^\{$/;
+        $inside = 0 if $bare =~ /^\}/;
+        if ($inside && $bare !~ $noise && $bare =~ /\S/) {
+            my $statement = $bare;
+            for (my $k = $i + 1; $statement !~ /[;{}]\s*$/ && $k <= $#lines; $k++) {
+                $statement .= "\n" . $lines[$k] =~ s/\n$//r;
+            }
+            my $starts = $i == 0 || $lines[$i - 1] =~ /(?:[;{}:]|^)\s*$/;
+            for my $rule (@rules) {
+                my $of = $rule->{unit} eq 'statement' ? $starts ? $statement : '' : $bare;
+                next if $of =~ $noise;
+                (my $flat = $of) =~ tr/\n/ /;
+                while ($flat =~ /$rule->{find}/g) {
+                    my ($at, $length) = ($-[0], $+[0] - $-[0]);
+                    last if $length == 0;
+                    my @group = map { defined $-[$_] ? substr($text, $offset + $-[$_], $+[$_] - $-[$_]) : '' } 1 .. $#+;
+                    my $put = $rule->{put} =~ s/\$(\d)/$group[$1 - 1]/gr;
+                    $put .= "\n" x (substr($of, $at, $length) =~ tr/\n//);
+                    push @found, [$file, $rule->{name}, $offset + $at, $length, $put];
+                }
+            }
+        }
+        $offset += length $line;
+    }
+    return @found;
+}
+
+sub sources {
+    my @files = grep { -f && m{^(?:descriptors|kernel/(?:vm|page|mmu)|drivers)/.+/[^/]+\.[ch]$}
+            && !/platform_defaults/ } split /\n/, `git ls-files descriptors kernel drivers`;
+    return $option{r} eq '' ? @files : grep { "/" . dirname($_) . "/" =~ m{/\Q$option{r}\E/} } @files;
+}
+
+sub choose {
+    my @all = map { changes_in($_) } sources();
+    die "mutate: nothing to change in '$option{r}'\n" unless @all;
+    my $count = $option{n} // ($option{r} eq '' ? 200 : @all);
+    for (my $i = $#all; $i > 0; $i--) {
+        my $other = below($i + 1);
+        @all[$i, $other] = @all[$other, $i];
+    }
+    return @all[0 .. (@all < $count ? $#all : $count - 1)];
+}
+
+# Tests ------------------------------------------------------------------------
+
+sub tests_of {
+    my ($file) = @_;
+    my $folder = dirname($file);
+    $folder = dirname($folder) until exists $area{$folder} || $folder eq '.';
+    my $area = $area{$folder} or return;
+    my %seen;
+    my @host = map { s{^tests/host/}{}r =~ s{_test\.c$}{}r }
+        map { glob("tests/host/${_}_test.c") } @{ $area->{host} };
+    return grep { !$seen{$_}++ } (map { "host:$_" } @host), map { "image:$_" }
+        grep { -f "tests/target/$_.c" } @{ $area->{images} };
+}
+
+sub target_of {
+    my ($test) = @_;
+    my ($kind, $name) = split /:/, $test;
+    return $kind eq 'host' ? "build/host/${name}_test" : "build/gcc-debug/tests/target/$name.elf";
+}
+
+sub run_quietly {
+    my ($log, @command) = @_;
+    my $child = fork // die "mutate: fork: $!\n";
+    if ($child == 0) {
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', $log;
+        open STDERR, '>&', \*STDOUT;
+        exec @command or exit 127;
+    }
+    waitpid $child, 0;
+    return $? == 0;
+}
+
+sub make {
+    my ($log, @targets) = @_;
+    local $ENV{MAKELEVEL} = 1;    # no look for tools, no jobs of its own
+    local $ENV{MAKEFLAGS} = '';
+    return run_quietly($log, 'make', '-s', 'DEBUG=1', "DEPS=$deps", 'WARNINGS=-w', 'O=build', @targets);
+}
+
+# In the current folder; true if it passes in time.
+sub passes {
+    my ($test, $limit) = @_;
+    my ($kind, $name) = split /:/, $test;
+    local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=3000';
+    local $ENV{BUILD} = 'build';
+    local $ENV{TIMEOUT} = int($limit + 1);
+    local $ENV{OPS} = 60000;
+    my @command = $kind eq 'host' ? ('timeout', '-k', 5, $limit, target_of($test))
+        : ('tests/runner/test-one.sh', "$name\@default");
+    make_path('build/logs');
+    return run_quietly('build/logs/mutate', 'bash', '-c', 'ulimit -f 200000 -c 0; exec "$@"', 'bash', @command);
+}
+
+# Workers ----------------------------------------------------------------------
+
+sub make_tree {
+    my ($folder) = @_;
+    remove_tree($folder);
+    make_path("$folder/build");
+    system("git ls-files -z | xargs -0 sh -c 'for f; do [ ! -e \"\$f\" ] || printf \"%s\\0\" \"\$f\"; done' sh"
+        . " | xargs -0 cp -a --parents -t '$folder'") == 0 or die "mutate: cannot copy the sources\n";
+    for my $part ('host', 'gcc-debug') {
+        system('cp', '-a', "$build/$part", "$folder/build/") == 0 or die "mutate: no clean build in $build/$part\n";
+    }
+}
+
+# What a compiled file says, but for debugging information.
+sub code_of {
+    my ($object) = @_;
+    my $stripped = "build/mutate.o";
+    system("\${CROSS:-aarch64-linux-gnu-}objcopy -g '$object' $stripped 2>/dev/null") == 0 or return rand;
+    open my $file, '<:raw', $stripped or return rand;
+    return md5_hex(do { local $/; <$file> });
+}
+
+sub spell {
+    my ($file, $text) = @_;
+    open my $handle, '>', $file or die "mutate: $file: $!\n";
+    print $handle $text;
+    close $handle;
+}
+
+my (%clean_time, %killers);
+
+# [outcome, detail] of one change, made and taken back in the current folder.
+sub attempt {
+    my ($change) = @_;
+    my ($file, $rule, $offset, $length, $put) = @$change;
+    open my $handle, '<', $file or die "mutate: $file: $!\n";
+    my $text = do { local $/; <$handle> };
+    my $line = (split /\n/, substr($text, rindex($text, "\n", $offset) + 1), 2)[0] =~ s/^\s+//r;
+    my $why = $equivalent{"$file\t$rule\t$line"};
+    return ['equivalent', $why] if defined $why;
+
+    my @objects = $file =~ /\.c$/ ? ("build/gcc-debug/$file.o") : ();
+    my $before = @objects ? code_of($objects[0]) : '';
+    my $changed = $text;
+    substr($changed, $offset, $length) = $put;
+    spell($file, $changed);
+    my $outcome = try_tests($file, \@objects, $before);
+    spell('build/original', $text);
+    my $diff = `diff -u --label $file --label $rule build/original $file`;
+    spell($file, $text);
+    return [@$outcome, $diff];
+}
+
+sub try_tests {
+    my ($file, $objects, $before) = @_;
+    if (@$objects) {
+        return ['unbuilt', ''] unless make('build/make.log', @$objects);
+        return ['same', ''] if code_of($objects->[0]) eq $before;
+    }
+    my %rank = %{ $killers{$file} // {} };
+    my @tests = sort { ($rank{$b} // 0) <=> ($rank{$a} // 0) } tests_of($file);
+    my $first = 2;    # the nearest test, or what killed before, is likely to do it again
+    while (my @batch = splice @tests, 0, $first) {
+        $first = BATCH;
+        return ['unbuilt', ''] unless make('build/make.log', map { target_of($_) } @batch);
+        for my $test (@batch) {
+            my $limit = max(LIMIT_LEAST, LIMIT_FACTOR * ($clean_time{$test} // LIMIT_LEAST));
+            next if passes($test, $limit);
+            $killers{$file}{$test}++;
+            return ['killed', $test];
+        }
+    }
+    return ['survived', ''];
+}
+
+# Numbers 0, 1, 2 ... for whichever worker is free.
+sub next_number {
+    open my $file, '+<', "$scratch/next" or die "mutate: $!\n";
+    flock $file, LOCK_EX;
+    my $number = <$file>;
+    seek $file, 0, 0;
+    print $file $number + 1, "\n";
+    return $number;
+}
+
+sub start_counting {
+    spell("$scratch/next", "0\n");
+}
+
+# Run work(n) for n = 0 .. count - 1 in each worker's tree; read(n's answer) in this process.
+sub share {
+    my ($count, $work, $read) = @_;
+    start_counting();
+    pipe my $from, my $to or die "mutate: pipe: $!\n";
+    for my $worker (1 .. $option{j}) {
+        my $child = fork // die "mutate: fork: $!\n";
+        next if $child;
+        close $from;
+        chdir "$scratch/$worker" or die "mutate: $!\n";
+        while ((my $n = next_number()) < $count) {
+            my $answer = $work->($n);
+            syswrite $to, length($answer) . "\n" . $answer if length($answer) < 4000;
+            syswrite $to, "4000\n" . substr($answer, 0, 4000) if length($answer) >= 4000;
+        }
+        exit 0;
+    }
+    close $to;
+    while (defined(my $length = readline $from)) {
+        my $answer = '';
+        read $from, $answer, $length;
+        $read->($answer);
+    }
+    1 while wait != -1;
+}
+
+# The run ------------------------------------------------------------------------
+
+my @changes = choose();
+my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
+my @wanted = sort keys %wanted;
+printf "# seed %d, %d changes%s, %d tests\n", $option{s}, scalar @changes,
+    $option{r} eq '' ? '' : " in $option{r}", scalar @wanted;
+$| = 1;
+
+make_path($scratch);
+make_tree("$scratch/$_") for 1 .. $option{j};
+my @red;
+share(
+    scalar @wanted,
+    sub {
+        my $test = $wanted[$_[0]];
+        make('build/make.log', target_of($test)) or return "$test\t-1";
+        my $start = time;
+        return passes($test, 600) ? sprintf "%s\t%.2f", $test, time - $start : "$test\t-1";
+    },
+    sub {
+        my ($test, $seconds) = split /\t/, $_[0];
+        $clean_time{$test} = $seconds;
+        push @red, $test if $seconds < 0;
+    });
+if (@red) {
+    print STDERR "mutate: these fail on the unchanged tree: @red\n";
+    exit 2;
+}
+
+my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent);
+my $done = 0;
+share(
+    scalar @changes,
+    sub {
+        my $change = $changes[$_[0]];
+        my ($outcome, $detail, $diff) = @{ attempt($change) };
+        open my $handle, '<', $change->[0];
+        my $line = 1 + (substr(do { local $/; <$handle> }, 0, $change->[2]) =~ tr/\n//);
+        return join "\t", $outcome, "$change->[0]:$line", $change->[1], $detail // '', $diff // '';
+    },
+    sub {
+        my ($outcome, $place, $rule, $detail, $diff) = split /\t/, $_[0], 5;
+        push @{ $lists{$outcome} }, "$place\t$rule\t$detail\n" . ($outcome eq 'survived' ? $diff : '');
+        printf "%-10s %s %s%s (%d of %d)\n", $outcome, $place, $rule, $detail ne '' ? ", $detail" : '',
+            ++$done, scalar @changes;
+        print $diff if $outcome eq 'survived';
+    });
+spell("$scratch/$_", join '', @{ $lists{$_} }) for keys %lists;
+
+my ($killed, $survived) = (scalar @{ $lists{killed} }, scalar @{ $lists{survived} });
+my $share = $killed + $survived ? $killed / ($killed + $survived) : 1;
+printf "# seed %d: %d killed, %d survived: %.1f %%; besides %d that do not compile, %d of the same code, %d equivalent\n",
+    $option{s}, $killed, $survived, 100 * $share, map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent);
+remove_tree("$scratch/$_") for 1 .. $option{j};
+exit($share >= GOAL ? 0 : 1);
