@@ -12,7 +12,7 @@
 
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
-#include "kernel/panic.h"
+#include "kernel/fault.h"
 
 /* x86's trap flag: an exception after the next instruction. */
 #define STEP 0x100
