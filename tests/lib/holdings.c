@@ -11,6 +11,7 @@
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOLittleMemoryCursor.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryMap.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
@@ -23,23 +24,9 @@
 #include "kernel/vm_map.h"
 #include "kernel/vm_object.h"
 
-/* A class that is not here still counts, among the live objects. */
-static const OSMetaClass *const classes[] = {
-    &IOGeneralMemoryDescriptor_metaClass,
-    &IOBufferMemoryDescriptor_metaClass,
-    &IOGuardPageMemoryDescriptor_metaClass,
-    &IODeviceMemory_metaClass,
-    &IOInterleavedMemoryDescriptor_metaClass,
-    &IOSubMemoryDescriptor_metaClass,
-    &IOMultiMemoryDescriptor_metaClass,
-    &IOMemoryMap_metaClass,
-    &IOMemoryCursor_metaClass,
-    &IONaturalMemoryCursor_metaClass,
-    &IOBigMemoryCursor_metaClass,
-    &IOLittleMemoryCursor_metaClass,
-    &IORangeAllocator_metaClass,
-    &OSArray_metaClass,
-};
+/* A class that the list of classes does not know still counts, among the live objects. */
+#define COUNTED(Of, Class, member, Parent) &Class##_metaClass,
+static const OSMetaClass *const classes[] = {OSOBJECT_FAMILY(COUNTED, )};
 
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
 _Static_assert(CLASSES <= HOLDINGS_CLASSES, "a counter for each class");
