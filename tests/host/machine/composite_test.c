@@ -14,6 +14,7 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/machine/kernel_pages.h"
@@ -406,6 +407,40 @@ static void cd_16_dma_marks_reach_the_children(void **state)
     OSObject_release(parts[1]);
 }
 
+/* A child that refuses a mark leaves none on the others, in either direction. */
+static void cd_16_marks_are_taken_back(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, 3), describe_pages(5000, 10, 3),
+                                   describe_pages(9000, 10, 3)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 3);
+
+    (void)state;
+    IOMemoryDescriptor_prepare(multi, 0);
+    for (unsigned bad = 0; bad < 3; bad++) {
+        parts[bad]->dmaActive = UINT32_MAX; /* one more cannot be counted */
+        assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnNoResources);
+        parts[bad]->dmaActive = 0;
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(parts[i]->dmaActive, 0);
+        }
+        assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnNotReady);
+        /* The other way: somebody has taken the mark off one child. */
+        assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnSuccess);
+        assert_int_equal(operate(parts[bad], kIOMDSetDMAInactive), kIOReturnSuccess);
+        assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnNotReady);
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(parts[i]->dmaActive, i != bad);
+        }
+        assert_int_equal(operate(parts[bad], kIOMDSetDMAActive), kIOReturnSuccess);
+        assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnSuccess);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
+    OSObject_release(multi);
+    for (unsigned i = 0; i < 3; i++) {
+        OSObject_release(parts[i]);
+    }
+}
+
 /* OM-10 for both classes. */
 static void each_allocation_of_a_creation_fails(void **state)
 {
@@ -449,6 +484,7 @@ int main(void)
         WITH_PAGES(a_child_that_shrinks),
         WITH_PAGES(cd_15_overflowing_windows),
         WITH_PAGES(cd_16_dma_marks_reach_the_children),
+        WITH_PAGES(cd_16_marks_are_taken_back),
         WITH_PAGES(each_allocation_of_a_creation_fails),
     };
 

@@ -236,6 +236,42 @@ static uint64_t page_of(struct vm_object *object, uint64_t index)
     return page.value;
 }
 
+/* A page table is made of what a shortage takes, but never of the page that it is to show. */
+static void a_page_stays_while_its_table_is_made(void **state)
+{
+    const struct vm_range range = {.access = RW, .max_access = RW};
+    struct vm_range shown = range;
+    struct vm_object *object = object_of(8);
+    vaddr_t here = enter(object, 8, RW), there = MMU_USER_VA_BASE + (1ull << 40);
+    enum vm_purge_state former;
+    struct mmu_translation seen;
+    static paddr_t taken[64 * SIM_MIB / PAGE_SIZE];
+    uint64_t count = 0;
+
+    (void)state;
+    vm_object_allow_purge(object);
+    for (uint64_t i = 0; i < 8; i++) {
+        store(here + i * PAGE_SIZE, (uint8_t)(40 + i));
+    }
+    shown.object = object;
+    assert_int_equal(vm_map_enter(map, &there, 8 * PAGE_SIZE, 0, &shown, 0), KERN_SUCCESS);
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &taken[count]) == KERN_SUCCESS) {
+        count++;
+    }
+    vm_object_set_purge(object, VM_PURGE_VOLATILE, plain, &former);
+    /* Three tables are wanted, and the object has the only pages that can be had. */
+    assert_int_equal(vm_fault(map, there, MMU_READ), KERN_SUCCESS);
+    assert_true(mmu_translate(vm_map_space(map), there, &seen));
+    assert_int_equal(page_get_owner(paddr(seen.pa.value & ~PAGE_MASK)),
+                     page_get_owner(paddr(page_of(object, 0))));
+    assert_int_equal(seen.pa.value, page_of(object, 0));
+    assert_int_equal(load(there), 40);
+    while (count-- > 0) {
+        page_free(taken[count], 0);
+    }
+    vm_object_release(object);
+}
+
 /* Are all pages there, as asked, and do they stay whatever others do with the contents? */
 static void populated_objects_keep_their_pages(void **state)
 {
@@ -319,6 +355,7 @@ int main(void)
         TEST(volatile_memory_goes_in_order),
         TEST(purging_spares_pinned_pages_and_empties_the_rest),
         TEST(shortage_reclaims_volatile_memory),
+        TEST(a_page_stays_while_its_table_is_made),
         TEST(populated_objects_keep_their_pages),
         TEST(populating_fails_as_a_whole),
         TEST(ledgers_follow_the_owner),

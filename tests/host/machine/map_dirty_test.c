@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which pages a transfer leaves changed: what a device may have written is, what it only read is
+ * not. */
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "tests/host/machine/map_fixture.h"
+
+static uint64_t dirty_pages(IOMemoryDescriptorRef memory)
+{
+    IOByteCount resident, dirty;
+
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &resident, &dirty), kIOReturnSuccess);
+    return dirty;
+}
+
+/* Three pages of the owner that are resident and unchanged. */
+static uint64_t clean_pages(void)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_int_equal(load(owner, at + ptoa(i)), 0);
+    }
+    return at;
+}
+
+static void expect_dirty_after(IODirection own, IODirection asked, IODirection completed,
+                               uint64_t dirty)
+{
+    const uint64_t at = clean_pages();
+    IOMemoryDescriptor *memory = describe(at + 100, 2 * PAGE_SIZE, own, owner);
+
+    assert_int_equal(dirty_pages(memory), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, asked), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, completed), kIOReturnSuccess);
+    assert_int_equal(dirty_pages(memory), dirty);
+    OSObject_release(memory);
+    remove_pages(owner, at, 3);
+}
+
+static void md_29_what_a_device_may_write_is_dirty(void **state)
+{
+    (void)state;
+    expect_dirty_after(kIODirectionIn, kIODirectionNone, kIODirectionNone, 3);
+    expect_dirty_after(kIODirectionOutIn, kIODirectionNone, kIODirectionNone, 3);
+    expect_dirty_after(kIODirectionOutIn, kIODirectionIn, kIODirectionNone, 3);
+    expect_dirty_after(kIODirectionNone, kIODirectionNone, kIODirectionNone, 3);
+}
+
+static void md_29_what_a_device_reads_is_not(void **state)
+{
+    (void)state;
+    expect_dirty_after(kIODirectionOut, kIODirectionNone, kIODirectionNone, 0);
+    expect_dirty_after(kIODirectionOutIn, kIODirectionOut, kIODirectionNone, 0);
+}
+
+/* A window prepares all of its parent, so all of it may have been written. */
+static void md_29_through_a_window(void **state)
+{
+    const uint64_t at = clean_pages();
+    IOMemoryDescriptor *memory = describe(at, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOSubMemoryDescriptor *sub =
+        IOSubMemoryDescriptor_withSubRange(memory, PAGE_SIZE, 10, kIODirectionIn);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(sub, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(sub, 0), kIOReturnSuccess);
+    assert_int_equal(dirty_pages(memory), 3);
+    OSObject_release(sub);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(md_29_what_a_device_may_write_is_dirty),
+        MAP_TEST(md_29_what_a_device_reads_is_not),
+        MAP_TEST(md_29_through_a_window),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Memory for devices with 32 address bits, on a machine whose RAM goes on above 4 GiB. */
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "kernel/page.h"
+#include "tests/host/machine/kernel_pages.h"
+
+#define FOUR_GIB (1ull << 32)
+
+static int power_on(void **state)
+{
+    (void)state;
+    sim_machine_start(4 * SIM_GIB); /* from 1 GiB to 5 GiB */
+    IOMemoryDescriptor_initialize();
+    return 0;
+}
+
+#define ORDER      10 /* 4 MiB */
+#define BLOCK_SIZE (PAGE_SIZE << ORDER)
+#define BLOCKS_MAX (4 * SIM_GIB / BLOCK_SIZE)
+
+/* Take the blocks that end and that begin at 4 GiB, and no others. */
+static void take_border(paddr_t *below, paddr_t *above)
+{
+    static paddr_t others[BLOCKS_MAX];
+    unsigned count = 0, found = 0;
+
+    while (found < 2) {
+        paddr_t block;
+
+        assert_int_equal(page_alloc(ORDER, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS);
+        if (block.value == FOUR_GIB - BLOCK_SIZE) {
+            *below = block;
+            found++;
+        } else if (block.value == FOUR_GIB) {
+            *above = block;
+            found++;
+        } else {
+            others[count++] = block;
+        }
+    }
+    while (count-- > 0) {
+        assert_int_equal(page_free(others[count], ORDER), KERN_SUCCESS);
+    }
+}
+
+static IOReturn prepared(uint64_t from, uint64_t length, IOOptionBits options,
+                         IODirection direction)
+{
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
+        (uintptr_t)phys_to_virt(paddr(from)), length, kIODirectionIn | options, kernel_task);
+    const IOReturn status = IOMemoryDescriptor_prepare(memory, direction);
+
+    if (status != kIOReturnSuccess) {
+        assert_int_equal(pins(), 0);
+    }
+    OSObject_release(memory);
+    return status;
+}
+
+/* The last page below 4 GiB will do, the first one above will not; whoever asks. */
+static void the_limit_is_exact(void **state)
+{
+    paddr_t below, above;
+
+    (void)state;
+    take_border(&below, &above);
+    for (unsigned i = 0; i < 2; i++) {
+        const IOOptionBits options = i == 0 ? kIODirectionPrepareToPhys32 : 0;
+        const IODirection direction = i == 0 ? 0 : kIODirectionPrepareToPhys32;
+
+        assert_int_equal(prepared(FOUR_GIB - 2 * PAGE_SIZE, 2 * PAGE_SIZE, options, direction),
+                         kIOReturnSuccess);
+        assert_int_equal(prepared(above.value, 1, options, direction), kIOReturnCannotWire);
+        assert_int_equal(prepared(FOUR_GIB - 1, 2, options, direction), kIOReturnCannotWire);
+        assert_int_equal(prepared(above.value + PAGE_SIZE, 8, options, direction),
+                         kIOReturnCannotWire);
+    }
+    assert_int_equal(prepared(FOUR_GIB - 1, 2, 0, 0), kIOReturnSuccess);
+    page_free(below, ORDER);
+    page_free(above, ORDER);
+}
+
+/* A buffer that is to be had below 4 GiB is looked for there. */
+static void buffers_are_placed_below(void **state)
+{
+    (void)state;
+    for (uint64_t capacity = 1; capacity <= 1 << 22; capacity *= 4) {
+        IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_withOptions(
+            kIODirectionOutIn | kIODirectionPrepareToPhys32, capacity, 1);
+        IOByteCount length;
+
+        assert_non_null(buffer);
+        for (uint64_t offset = 0; offset < capacity; offset += length) {
+            const addr64_t at = IOMemoryDescriptor_getPhysicalSegment(buffer, offset, &length, 0);
+
+            assert_int_not_equal(length, 0);
+            assert_true(at + length <= FOUR_GIB);
+        }
+        assert_int_equal(IOMemoryDescriptor_prepare(buffer, kIODirectionPrepareToPhys32),
+                         kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(buffer, 0), kIOReturnSuccess);
+        OSObject_release(buffer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BALANCED(the_limit_is_exact),
+        BALANCED(buffers_are_placed_below),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, kernel_power_off);
+}
