@@ -213,6 +213,46 @@ static void constraints_add_up(void **state)
     OSObject_release(mapper);
 }
 
+/* What a buffer was asked to be in RAM it is asked to be in an I/O address space as well. */
+static void constraints_of_buffers(void **state)
+{
+    static const struct {
+        IOOptionBits options;
+        uint64_t alignment, mask;
+        unsigned bits, aligned;
+    } cases[] = {
+        {0, 1, 0, 0, 1},
+        {0, 64, 0, 0, 64},
+        {0, 0x4000, 0, 0, 0x4000},
+        {0, 8 * PAGE_SIZE, 0x7fffffff, 31, 8 * PAGE_SIZE},
+        {kIODirectionPrepareToPhys32, 0x2000, 0, 32, 0x2000},
+        {kIOMemoryPageable, PAGE_SIZE, 0, 0, PAGE_SIZE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        IOBufferMemoryDescriptor *buffer =
+            (IOBufferMemoryDescriptor *)OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
+        IOMapper *mapper = new_mapper();
+        IOMDDMAMapArgs args = {.fMapper = mapper, .fLength = 100};
+
+        assert_true(IOBufferMemoryDescriptor_initWithPhysicalMask(
+            buffer, kernel_task, kIODirectionIn | cases[i].options, PAGE_SIZE, cases[i].alignment,
+            cases[i].mask));
+        assert_int_equal(IOMemoryDescriptor_prepare(buffer, kIODirectionNone), kIOReturnSuccess);
+        assert_int_equal(
+            operate(IOMemoryDescriptor_upcast(buffer), kIOMDDMAMap, &args, sizeof(args)),
+            kIOReturnSuccess);
+        assert_int_equal(told.spec.numAddressBits, cases[i].bits);
+        assert_int_equal(told.spec.alignment, cases[i].aligned);
+        assert_int_equal(
+            operate(IOMemoryDescriptor_upcast(buffer), kIOMDDMAUnmap, &args, sizeof(args)),
+            kIOReturnSuccess);
+        OSObject_release(buffer);
+        OSObject_release(mapper);
+    }
+}
+
 static void wrong_arguments(void **state)
 {
     const uint64_t at = new_pages(owner, 1, RW);
@@ -480,6 +520,7 @@ int main(void)
         MAP_TEST(parts_and_read_only_memory),
         MAP_TEST(memory_that_no_mapper_sees),
         MAP_TEST(constraints_add_up),
+        MAP_TEST(constraints_of_buffers),
         MAP_TEST(wrong_arguments),
         MAP_TEST(a_walk_behind_a_mapping_gives_io_addresses),
         MAP_TEST(no_depth_hides_memory_from_a_mapper),
