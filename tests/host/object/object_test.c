@@ -20,73 +20,86 @@
 #include "descriptors/object/OSObject_private.h"
 #include "tests/host/machine/kernel_pages.h"
 
-/* OM-6 */
-#define CODE(name, value)                                                                          \
-    _Static_assert(kIOReturn##name == (IOReturn)(value), "OM-6: kIOReturn" #name)
-CODE(Success, 0);
-CODE(Invalid, 0xE0000001);
-CODE(Error, 0xE00002BC);
-CODE(NoMemory, 0xE00002BD);
-CODE(NoResources, 0xE00002BE);
-CODE(IPCError, 0xE00002BF);
-CODE(NoDevice, 0xE00002C0);
-CODE(NotPrivileged, 0xE00002C1);
-CODE(BadArgument, 0xE00002C2);
-CODE(LockedRead, 0xE00002C3);
-CODE(LockedWrite, 0xE00002C4);
-CODE(ExclusiveAccess, 0xE00002C5);
-CODE(BadMessageID, 0xE00002C6);
-CODE(Unsupported, 0xE00002C7);
-CODE(VMError, 0xE00002C8);
-CODE(InternalError, 0xE00002C9);
-CODE(IOError, 0xE00002CA);
-CODE(CannotLock, 0xE00002CC);
-CODE(NotOpen, 0xE00002CD);
-CODE(NotReadable, 0xE00002CE);
-CODE(NotWritable, 0xE00002CF);
-CODE(NotAligned, 0xE00002D0);
-CODE(BadMedia, 0xE00002D1);
-CODE(StillOpen, 0xE00002D2);
-CODE(RLDError, 0xE00002D3);
-CODE(DMAError, 0xE00002D4);
-CODE(Busy, 0xE00002D5);
-CODE(Timeout, 0xE00002D6);
-CODE(Offline, 0xE00002D7);
-CODE(NotReady, 0xE00002D8);
-CODE(NotAttached, 0xE00002D9);
-CODE(NoChannels, 0xE00002DA);
-CODE(NoSpace, 0xE00002DB);
-CODE(PortExists, 0xE00002DD);
-CODE(CannotWire, 0xE00002DE);
-CODE(NoInterrupt, 0xE00002DF);
-CODE(NoFrames, 0xE00002E0);
-CODE(MessageTooLarge, 0xE00002E1);
-CODE(NotPermitted, 0xE00002E2);
-CODE(NoPower, 0xE00002E3);
-CODE(NoMedia, 0xE00002E4);
-CODE(UnformattedMedia, 0xE00002E5);
-CODE(UnsupportedMode, 0xE00002E6);
-CODE(Underrun, 0xE00002E7);
-CODE(Overrun, 0xE00002E8);
-CODE(DeviceError, 0xE00002E9);
-CODE(NoCompletion, 0xE00002EA);
-CODE(Aborted, 0xE00002EB);
-CODE(NoBandwidth, 0xE00002EC);
-CODE(NotResponding, 0xE00002ED);
-CODE(IsoTooOld, 0xE00002EE);
-CODE(IsoTooNew, 0xE00002EF);
-CODE(NotFound, 0xE00002F0);
+/* Every status and its number. */
+#define STATUS_CODES(CODE)                                                                         \
+    CODE(Success, 0)                                                                               \
+    CODE(Invalid, 0xE0000001)                                                                      \
+    CODE(Error, 0xE00002BC)                                                                        \
+    CODE(NoMemory, 0xE00002BD)                                                                     \
+    CODE(NoResources, 0xE00002BE)                                                                  \
+    CODE(IPCError, 0xE00002BF)                                                                     \
+    CODE(NoDevice, 0xE00002C0)                                                                     \
+    CODE(NotPrivileged, 0xE00002C1)                                                                \
+    CODE(BadArgument, 0xE00002C2)                                                                  \
+    CODE(LockedRead, 0xE00002C3)                                                                   \
+    CODE(LockedWrite, 0xE00002C4)                                                                  \
+    CODE(ExclusiveAccess, 0xE00002C5)                                                              \
+    CODE(BadMessageID, 0xE00002C6)                                                                 \
+    CODE(Unsupported, 0xE00002C7)                                                                  \
+    CODE(VMError, 0xE00002C8)                                                                      \
+    CODE(InternalError, 0xE00002C9)                                                                \
+    CODE(IOError, 0xE00002CA)                                                                      \
+    CODE(CannotLock, 0xE00002CC)                                                                   \
+    CODE(NotOpen, 0xE00002CD)                                                                      \
+    CODE(NotReadable, 0xE00002CE)                                                                  \
+    CODE(NotWritable, 0xE00002CF)                                                                  \
+    CODE(NotAligned, 0xE00002D0)                                                                   \
+    CODE(BadMedia, 0xE00002D1)                                                                     \
+    CODE(StillOpen, 0xE00002D2)                                                                    \
+    CODE(RLDError, 0xE00002D3)                                                                     \
+    CODE(DMAError, 0xE00002D4)                                                                     \
+    CODE(Busy, 0xE00002D5)                                                                         \
+    CODE(Timeout, 0xE00002D6)                                                                      \
+    CODE(Offline, 0xE00002D7)                                                                      \
+    CODE(NotReady, 0xE00002D8)                                                                     \
+    CODE(NotAttached, 0xE00002D9)                                                                  \
+    CODE(NoChannels, 0xE00002DA)                                                                   \
+    CODE(NoSpace, 0xE00002DB)                                                                      \
+    CODE(PortExists, 0xE00002DD)                                                                   \
+    CODE(CannotWire, 0xE00002DE)                                                                   \
+    CODE(NoInterrupt, 0xE00002DF)                                                                  \
+    CODE(NoFrames, 0xE00002E0)                                                                     \
+    CODE(MessageTooLarge, 0xE00002E1)                                                              \
+    CODE(NotPermitted, 0xE00002E2)                                                                 \
+    CODE(NoPower, 0xE00002E3)                                                                      \
+    CODE(NoMedia, 0xE00002E4)                                                                      \
+    CODE(UnformattedMedia, 0xE00002E5)                                                             \
+    CODE(UnsupportedMode, 0xE00002E6)                                                              \
+    CODE(Underrun, 0xE00002E7)                                                                     \
+    CODE(Overrun, 0xE00002E8)                                                                      \
+    CODE(DeviceError, 0xE00002E9)                                                                  \
+    CODE(NoCompletion, 0xE00002EA)                                                                 \
+    CODE(Aborted, 0xE00002EB)                                                                      \
+    CODE(NoBandwidth, 0xE00002EC)                                                                  \
+    CODE(NotResponding, 0xE00002ED)                                                                \
+    CODE(IsoTooOld, 0xE00002EE)                                                                    \
+    CODE(IsoTooNew, 0xE00002EF)                                                                    \
+    CODE(NotFound, 0xE00002F0)
 
-/* OM-7 */
-#define PAIR(type, first, second)                                                                  \
-    _Static_assert(sizeof(type) == 16 && offsetof(type, first) == 0 &&                             \
-                       offsetof(type, second) == 8,                                                \
-                   "OM-7: " #type)
-PAIR(IOAddressRange, address, length);
-PAIR(IOVirtualRange, address, length);
-PAIR(IOPhysicalRange, address, length);
-PAIR(IOPhysicalSegment, location, length);
-PAIR(IOAddressSegment, address, length);
+/* Every pair of an address or the like and a length: two 64-bit numbers in this order. */
+#define PAIRS(PAIR)                                                                                \
+    PAIR(IOAddressRange, address, length)                                                          \
+    PAIR(IOVirtualRange, address, length)                                                          \
+    PAIR(IOPhysicalRange, address, length)                                                         \
+    PAIR(IOPhysicalSegment, location, length)                                                      \
+    PAIR(IOAddressSegment, address, length)
+
+static void om_6_status_codes_have_their_numbers(void **state)
+{
+    (void)state;
+#define EXPECT_CODE(name, value) assert_int_equal(kIOReturn##name, (IOReturn)(value));
+    STATUS_CODES(EXPECT_CODE)
+}
+
+static void om_7_pairs_are_two_numbers_in_order(void **state)
+{
+    (void)state;
+#define EXPECT_PAIR(type, first, second)                                                           \
+    assert_int_equal(sizeof(type), 16);                                                            \
+    assert_int_equal(offsetof(type, first), 0);                                                    \
+    assert_int_equal(offsetof(type, second), 8);
+    PAIRS(EXPECT_PAIR)
+}
 
 /* A class with a free of its own, derived from OSObject as drivers do it. */
 typedef struct {
@@ -510,6 +523,8 @@ static void a_stranger_in_a_void_pointer_is_caught(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BALANCED(om_6_status_codes_have_their_numbers),
+        BALANCED(om_7_pairs_are_two_numbers_in_order),
         BALANCED(om_1_counts_references_and_frees_once),
         BALANCED(om_1_release_when_frees_early),
         BALANCED(retaining_a_dying_object_is_fatal),
