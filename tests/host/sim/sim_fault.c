@@ -11,8 +11,8 @@
 #include <ucontext.h>
 
 #include "kernel/direct_map.h"
-#include "kernel/irq.h"
 #include "kernel/fault.h"
+#include "kernel/irq.h"
 
 /* x86's trap flag: an exception after the next instruction. */
 #define STEP 0x100

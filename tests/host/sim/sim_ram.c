@@ -21,7 +21,8 @@ void sim_ram_attach(const struct page_range *banks, unsigned count)
         void *where = phys_to_virt(paddr(banks[i].base & ~PAGE_MASK));
         void *got = mmap(where, banks[i].size + PAGE_SIZE, PROT_READ | PROT_WRITE,
                          (sim_ram_shared ? MAP_SHARED : MAP_PRIVATE) | MAP_ANONYMOUS |
-                             MAP_NORESERVE | MAP_FIXED, -1, 0);
+                             MAP_NORESERVE | MAP_FIXED,
+                         -1, 0);
 
         if (got != where) {
             perror("sim_ram: mmap");
