@@ -58,6 +58,15 @@ static bool allocate_block(struct scatter_block *block)
     return true;
 }
 
+static bool begin(struct scatter *scatter, size_t most_pieces, size_t length)
+{
+    memset(scatter, 0, sizeof(*scatter));
+    scatter->length = length;
+    scatter->blocks = heap_alloc_zero(most_pieces * sizeof(*scatter->blocks));
+    scatter->ranges = heap_alloc_zero(most_pieces * sizeof(*scatter->ranges));
+    return scatter->blocks != NULL && scatter->ranges != NULL;
+}
+
 /* Allocators hand out neighbours; the order of use must not. */
 static void shuffle(struct scatter_block *blocks, size_t count, uint32_t *random)
 {
@@ -85,56 +94,78 @@ static void trim(struct scatter *scatter)
     }
 }
 
-static bool describe(struct scatter *scatter)
+/* The last step: false, and nothing is kept, if it or one before it failed. */
+static bool finish(struct scatter *scatter, bool ready, IODirection direction)
 {
-    IOAddressRange *ranges = heap_alloc(scatter->pieces * sizeof(*ranges));
-
-    if (ranges == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < scatter->pieces; i++) {
+    for (size_t i = 0; ready && i < scatter->pieces; i++) {
         const struct scatter_block *block = &scatter->blocks[i];
 
-        ranges[i].address = (uint64_t)block->base + block->offset;
-        ranges[i].length = block->length;
+        scatter->ranges[i].address = (uint64_t)block->base + block->offset;
+        scatter->ranges[i].length = block->length;
     }
-    scatter->memory = IOMemoryDescriptor_withAddressRanges(ranges, scatter->pieces,
-                                                           kIODirectionOutIn, kernel_task);
-    heap_free(ranges);
-    return scatter->memory != NULL &&
-           IOMemoryDescriptor_prepare(scatter->memory, kIODirectionOutIn) == kIOReturnSuccess;
+    if (ready) {
+        scatter->memory = IOMemoryDescriptor_withAddressRanges(scatter->ranges, scatter->pieces,
+                                                               direction, kernel_task);
+    }
+    if (scatter->memory == NULL ||
+        IOMemoryDescriptor_prepare(scatter->memory, kIODirectionNone) != kIOReturnSuccess) {
+        scatter_destroy(scatter);
+        return false;
+    }
+    return true;
 }
 
 bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)
 {
     uint32_t random = seed * 2654435761u | 1;
     /* No piece is shorter than this, so this many blocks always suffice. */
-    size_t most_pieces = length / (PAGE_SIZE - 512) + 1;
-    size_t total = 0;
+    bool ready = begin(scatter, length / (PAGE_SIZE - 512) + 1, length);
 
-    memset(scatter, 0, sizeof(*scatter));
-    scatter->length = length;
-    scatter->blocks = heap_alloc_zero(most_pieces * sizeof(*scatter->blocks));
-    if (scatter->blocks == NULL) {
-        return false;
-    }
-    while (total < length) {
+    for (size_t total = 0; ready && total < length;) {
         struct scatter_block *block = &scatter->blocks[scatter->pieces];
 
         cut_piece(block, &random);
-        if (!allocate_block(block)) {
-            scatter_destroy(scatter);
-            return false;
-        }
-        scatter->pieces++;
+        ready = allocate_block(block);
+        scatter->pieces += ready;
         total += block->length;
     }
-    shuffle(scatter->blocks, scatter->pieces, &random);
-    trim(scatter);
-    if (!describe(scatter)) {
-        scatter_destroy(scatter);
+    if (ready) {
+        shuffle(scatter->blocks, scatter->pieces, &random);
+        trim(scatter);
+    }
+    return finish(scatter, ready, kIODirectionOutIn);
+}
+
+/* Piece i of so many that share `left` bytes: neighbours differ in offset and oddness. */
+static bool place_piece(struct scatter_block *block, size_t i, size_t pieces, size_t left)
+{
+    size_t size = left / (pieces - i);
+
+    if (pieces - i > 1 && size > 1) {
+        size -= (size & 1) ^ (i & 1);
+    }
+    block->offset = 1 + i * 97 % 500;
+    block->length = (uint32_t)size;
+    return size > 0 && size + block->offset < PAGE_SIZE;
+}
+
+bool scatter_create_pieces(struct scatter *scatter, size_t pieces, size_t length,
+                           IODirection direction)
+{
+    bool ready = pieces != 0 && begin(scatter, pieces, length);
+    size_t left = length;
+
+    for (size_t i = 0; ready && i < pieces; i++) {
+        struct scatter_block *block = &scatter->blocks[i];
+
+        ready = place_piece(block, i, pieces, left) && allocate_block(block);
+        scatter->pieces += ready;
+        left -= block->length;
+    }
+    if (!finish(scatter, ready, direction)) {
         return false;
     }
+    scatter_fill(scatter, 0);
     return true;
 }
 
@@ -147,7 +178,25 @@ void scatter_destroy(struct scatter *scatter)
         page_free(virt_to_phys(scatter->blocks[i].base), scatter->blocks[i].order);
     }
     heap_free(scatter->blocks);
+    heap_free(scatter->ranges);
     memset(scatter, 0, sizeof(*scatter));
+}
+
+void scatter_fill(const struct scatter *scatter, uint8_t byte)
+{
+    for (size_t i = 0; i < scatter->pieces; i++) {
+        memset((void *)scatter->ranges[i].address, byte, scatter->ranges[i].length);
+    }
+}
+
+uint8_t *scatter_at(const struct scatter *scatter, uint64_t i)
+{
+    const IOAddressRange *range = scatter->ranges;
+
+    while (i >= range->length) {
+        i -= range++->length;
+    }
+    return (uint8_t *)range->address + i;
 }
 
 void scatter_cksum(const struct scatter *scatter, size_t length, struct cksum *sum)

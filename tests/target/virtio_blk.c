@@ -15,7 +15,7 @@
 /* Disks: does what is on the disk come into memory, and back, whatever the memory looks like? */
 #include "drivers/virtio/blk.h"
 #include "kernel/irq.h"
-#include "tests/target/scatter.h"
+#include "tests/target/disk.h"
 
 #define DISK_BYTES (4u << 20)
 #define PAGE_BYTES 4096u
@@ -60,18 +60,18 @@ TEST(configuration_is_what_the_device_says)
 /* Read the start of the disk into this many pieces, whole and in part. */
 static void read_into_pieces(struct virtio_blk *disk, unsigned pieces, uint64_t length)
 {
-    struct scatter scatter = scatter_create(pieces, length, kIODirectionIn);
+    struct scatter scatter = disk_memory(pieces, length, kIODirectionIn);
 
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 3, length), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, length, 3 * 512), 0);
+    EXPECT_EQ(disk_differences(&scatter, 0, length, 3 * 512), 0);
     if (length > 1024) {
         scatter_fill(&scatter, 0xee);
         EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 77, 100, length - 1024), kIOReturnSuccess);
-        EXPECT_EQ(scatter_differences(&scatter, 77, length - 1024, 100 * 512), 0);
+        EXPECT_EQ(disk_differences(&scatter, 77, length - 1024, 100 * 512), 0);
         EXPECT_EQ(*scatter_at(&scatter, 76), 0xee);
         EXPECT_EQ(*scatter_at(&scatter, 77 + length - 1024), 0xee);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* Many pieces, more than one device request can hold, pieces of a few bytes. */
@@ -94,20 +94,20 @@ TEST(read_scatters)
 /* More pieces than a device request has segments, for one sector: no request can say that. */
 TEST(sector_in_too_many_pieces_is_refused)
 {
-    struct scatter scatter = scatter_create(300, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(300, 512, kIODirectionIn);
 
     for (unsigned d = 0; d < 2; d++) {
         EXPECT_EQ(virtio_blk_read(virtio_blk_get(d), scatter.memory, 0, 0, 512),
                   kIOReturnUnsupported);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* But a device that takes more segments (queue-size=1024) is given them in one request. */
 TEST(a_device_with_more_segments_is_given_them)
 {
     struct virtio_blk *disk = virtio_blk_get(2);
-    struct scatter scatter = scatter_create(300, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(300, 512, kIODirectionIn);
     struct virtq_counters before, after;
     struct virtio_blk_info info;
 
@@ -118,8 +118,8 @@ TEST(a_device_with_more_segments_is_given_them)
     virtio_blk_get_counters(disk, &after);
     EXPECT_EQ(after.requests - before.requests, 1);
     EXPECT_EQ(after.segments - before.segments, 300);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 512, 3 * 512), 0);
-    scatter_destroy(&scatter);
+    EXPECT_EQ(disk_differences(&scatter, 0, 512, 3 * 512), 0);
+    disk_memory_drop(&scatter);
 }
 
 /* What is written from one scattering comes back in another, and only there. */
@@ -127,8 +127,8 @@ TEST(write_gathers)
 {
     for (unsigned d = 0; d < 2; d++) {
         struct virtio_blk *disk = virtio_blk_get(d);
-        struct scatter from = scatter_create(333, 128 * 1024, kIODirectionOut);
-        struct scatter to = scatter_create(47, 128 * 1024, kIODirectionIn);
+        struct scatter from = disk_memory(333, 128 * 1024, kIODirectionOut);
+        struct scatter to = disk_memory(47, 128 * 1024, kIODirectionIn);
 
         for (uint64_t i = 0; i < from.length; i += 61) {
             *scatter_at(&from, i) = (uint8_t)(i / 61 + d);
@@ -141,26 +141,26 @@ TEST(write_gathers)
         }
         /* The sectors on either side are as they were. */
         EXPECT_EQ(virtio_blk_read(disk, to.memory, 0, 3999, 512), kIOReturnSuccess);
-        EXPECT_EQ(scatter_differences(&to, 0, 512, 3999 * 512), 0);
+        EXPECT_EQ(disk_differences(&to, 0, 512, 3999 * 512), 0);
         EXPECT_EQ(virtio_blk_read(disk, to.memory, 0, 4256, 512), kIOReturnSuccess);
-        EXPECT_EQ(scatter_differences(&to, 0, 512, 4256 * 512), 0);
-        scatter_destroy(&from);
-        scatter_destroy(&to);
+        EXPECT_EQ(disk_differences(&to, 0, 512, 4256 * 512), 0);
+        disk_memory_drop(&from);
+        disk_memory_drop(&to);
     }
 }
 
 TEST(last_sector_and_not_one_more)
 {
-    struct scatter scatter = scatter_create(2, 1024, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 1024, kIODirectionIn);
     struct virtio_blk *disk = virtio_blk_get(0);
     const uint64_t sectors = DISK_BYTES / 512;
 
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, sectors - 2, 1024), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 1024, DISK_BYTES - 1024), 0);
+    EXPECT_EQ(disk_differences(&scatter, 0, 1024, DISK_BYTES - 1024), 0);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, sectors - 1, 1024), kIOReturnOverrun);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, sectors, 512), kIOReturnOverrun);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, ~0ull, 512), kIOReturnOverrun);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* --- Many in flight --------------------------------------------------------------------------- */
@@ -192,7 +192,7 @@ TEST(more_requests_than_ring_entries)
 
     for (unsigned d = 0; d < 2; d++) {
         struct virtio_blk *disk = virtio_blk_get(d);
-        struct scatter scatter = scatter_create(MANY, MANY * 512, kIODirectionIn);
+        struct scatter scatter = disk_memory(MANY, MANY * 512, kIODirectionIn);
         struct virtq_counters before, after;
 
         arrived = 0;
@@ -209,13 +209,13 @@ TEST(more_requests_than_ring_entries)
         for (unsigned i = 0; i < MANY; i++) {
             EXPECT_TRUE(requests[i].done);
             EXPECT_EQ(requests[i].status, kIOReturnSuccess);
-            ASSERT_EQ(scatter_differences(&scatter, i * 512, 512, (MANY - i) * 512), 0);
+            ASSERT_EQ(disk_differences(&scatter, i * 512, 512, (MANY - i) * 512), 0);
         }
         virtio_blk_get_counters(disk, &after);
         EXPECT_EQ(after.requests - before.requests, MANY);
         EXPECT_LT(after.doorbells - before.doorbells, MANY / 2);
         EXPECT_LE(after.interrupts - before.interrupts, MANY);
-        scatter_destroy(&scatter);
+        disk_memory_drop(&scatter);
     }
 }
 
@@ -224,7 +224,7 @@ TEST(one_interrupt_for_a_batch)
 {
     static struct virtio_blk_request requests[64];
     struct virtio_blk *disk = virtio_blk_get(0);
-    struct scatter scatter = scatter_create(64, 64 * 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(64, 64 * 512, kIODirectionIn);
     struct virtq_counters before, after;
 
     virtio_blk_gather_interrupts(disk, 1000);
@@ -244,11 +244,11 @@ TEST(one_interrupt_for_a_batch)
         EXPECT_EQ(after.doorbells - before.doorbells, 1);
     }
     for (unsigned i = 0; i < 64; i++) {
-        EXPECT_EQ(scatter_differences(&scatter, i * 512, 512, i * 1024), 0);
+        EXPECT_EQ(disk_differences(&scatter, i * 512, 512, i * 1024), 0);
     }
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 7, 4096), kIOReturnSuccess);
     virtio_blk_gather_interrupts(disk, 1);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* A completion may submit: a chain of requests that the interrupt keeps going. */
@@ -266,7 +266,7 @@ static void submit_next(struct virtio_blk_request *request)
 
 TEST(completion_submits_the_next)
 {
-    struct scatter scatter = scatter_create(3, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(3, 512, kIODirectionIn);
     struct virtio_blk *disk = virtio_blk_get(0);
     struct virtio_blk_request request;
 
@@ -278,14 +278,14 @@ TEST(completion_submits_the_next)
     virtio_blk_publish(disk);
     wait_for_arrivals(100);
     EXPECT_EQ(arrived, 100);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 512, 99 * 512), 0);
-    scatter_destroy(&scatter);
+    EXPECT_EQ(disk_differences(&scatter, 0, 512, 99 * 512), 0);
+    disk_memory_drop(&scatter);
 }
 
 /* With the device's interrupts off nothing arrives but by asking. */
 TEST(polling_needs_no_interrupt)
 {
-    struct scatter scatter = scatter_create(7, 4096, kIODirectionIn);
+    struct scatter scatter = disk_memory(7, 4096, kIODirectionIn);
 
     for (unsigned d = 0; d < 2; d++) {
         struct virtio_blk *disk = virtio_blk_get(d);
@@ -296,36 +296,36 @@ TEST(polling_needs_no_interrupt)
         for (unsigned i = 0; i < 200; i++) {
             scatter_fill(&scatter, 0);
             EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, i, 4096), kIOReturnSuccess);
-            ASSERT_EQ(scatter_differences(&scatter, 0, 4096, i * 512), 0);
+            ASSERT_EQ(disk_differences(&scatter, 0, 4096, i * 512), 0);
         }
         virtio_blk_get_counters(disk, &after);
         EXPECT_EQ(after.requests - before.requests, 200);
         EXPECT_EQ(after.interrupts, before.interrupts);
         virtio_blk_set_interrupts(disk, true);
         EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 9, 4096), kIOReturnSuccess);
-        EXPECT_EQ(scatter_differences(&scatter, 0, 4096, 9 * 512), 0);
+        EXPECT_EQ(disk_differences(&scatter, 0, 4096, 9 * 512), 0);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* --- Without data ----------------------------------------------------------------------------- */
 
 TEST(write_zeroes_and_discard)
 {
-    struct scatter scatter = scatter_create(5, 4096, kIODirectionIn);
+    struct scatter scatter = disk_memory(5, 4096, kIODirectionIn);
     struct virtio_blk *disk = virtio_blk_get(0);
 
     EXPECT_EQ(virtio_blk_write_zeroes(disk, 5000, 1024), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 4999, 2048), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 512, 4999 * 512), 0);
+    EXPECT_EQ(disk_differences(&scatter, 0, 512, 4999 * 512), 0);
     for (unsigned i = 512; i < 512 + 1024; i++) {
         ASSERT_EQ(*scatter_at(&scatter, i), 0);
     }
-    EXPECT_EQ(scatter_differences(&scatter, 1536, 512, 5002 * 512), 0);
+    EXPECT_EQ(disk_differences(&scatter, 1536, 512, 5002 * 512), 0);
 
     EXPECT_EQ(virtio_blk_discard(disk, 6000, 65536), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_discard(disk, DISK_BYTES / 512, 512), kIOReturnOverrun);
     EXPECT_EQ(virtio_blk_write_zeroes(disk, 0, 100), kIOReturnBadArgument);
     EXPECT_EQ(virtio_blk_discard(virtio_blk_get(2), 0, 512), kIOReturnNotWritable);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }

@@ -7,20 +7,20 @@
 // QEMU: -device virtio-blk-device,drive=disk1,serial=platform,iommu_platform=on
 /* The transport and the queue with a real device: every size, with and without each feature. */
 #include "drivers/virtio/blk_private.h"
-#include "tests/target/scatter.h"
+#include "tests/target/disk.h"
 
 static const struct virtio_blk_options as_before;
 
 static void expect_reads(struct virtio_blk *disk, unsigned rounds)
 {
-    struct scatter scatter = scatter_create(11, 8192, kIODirectionIn);
+    struct scatter scatter = disk_memory(11, 8192, kIODirectionIn);
 
     for (unsigned i = 0; i < rounds; i++) {
         scatter_fill(&scatter, 0);
         ASSERT_EQ(virtio_blk_read(disk, scatter.memory, 0, i % 1000, 8192), kIOReturnSuccess);
-        ASSERT_EQ(scatter_differences(&scatter, 0, 8192, i % 1000 * 512), 0);
+        ASSERT_EQ(disk_differences(&scatter, 0, 8192, i % 1000 * 512), 0);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 TEST(every_queue_size_with_and_without_each_feature)
@@ -62,7 +62,7 @@ TEST(indices_wrap)
         {.queue_size = 8},
         {.queue_size = 8, .without_indirect = true, .without_event_index = true}};
     struct virtio_blk *disk = virtio_blk_get(1);
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
 
     for (unsigned i = 0; i < 2; i++) {
         EXPECT_EQ(virtio_blk_configure(disk, &options[i]), kIOReturnSuccess);
@@ -71,13 +71,13 @@ TEST(indices_wrap)
         }
     }
     EXPECT_EQ(virtio_blk_configure(disk, &as_before), kIOReturnSuccess);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 TEST(not_while_requests_are_in_flight)
 {
     struct virtio_blk *disk = virtio_blk_get(0);
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
     struct virtio_blk_request request;
 
     virtio_blk_request_init(&request, VIRTIO_BLK_READ, scatter.memory, 0, 0, 512);
@@ -86,7 +86,7 @@ TEST(not_while_requests_are_in_flight)
     EXPECT_EQ(virtio_blk_reset(disk), kIOReturnSuccess);
     EXPECT_EQ(request.status, kIOReturnAborted);
     EXPECT_EQ(virtio_blk_configure(disk, &as_before), kIOReturnSuccess);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* Only what was asked for is acknowledged, whatever the device offers. */

@@ -16,7 +16,7 @@
 /* Disks: what goes wrong is said, and costs nothing that comes after it. */
 #include "drivers/virtio/blk_private.h"
 #include "kernel/irq.h"
-#include "tests/target/scatter.h"
+#include "tests/target/disk.h"
 
 static struct virtio_blk *faulty(void)
 {
@@ -26,34 +26,34 @@ static struct virtio_blk *faulty(void)
 /* The disk does what it should: the end of every test that made it fail. */
 static void expect_works(struct virtio_blk *disk)
 {
-    struct scatter scatter = scatter_create(9, 4096, kIODirectionIn);
+    struct scatter scatter = disk_memory(9, 4096, kIODirectionIn);
 
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 100, 4096), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 4096, 100 * 512), 0);
-    scatter_destroy(&scatter);
+    EXPECT_EQ(disk_differences(&scatter, 0, 4096, 100 * 512), 0);
+    disk_memory_drop(&scatter);
 }
 
 /* --- Errors of the disk ----------------------------------------------------------------------- */
 
 TEST(unreadable_sector)
 {
-    struct scatter scatter = scatter_create(5, 4096, kIODirectionIn);
+    struct scatter scatter = disk_memory(5, 4096, kIODirectionIn);
 
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 12, 4096), kIOReturnIOError);
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 8, 4096), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 4096, 8 * 512), 0);
+    EXPECT_EQ(disk_differences(&scatter, 0, 4096, 8 * 512), 0);
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 17, 4096), kIOReturnSuccess);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 TEST(unwritable_sector)
 {
-    struct scatter scatter = scatter_create(5, 4096, kIODirectionInOut);
+    struct scatter scatter = disk_memory(5, 4096, kIODirectionInOut);
 
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 33, 4096), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_write(faulty(), scatter.memory, 0, 30, 4096), kIOReturnIOError);
     EXPECT_EQ(virtio_blk_write(faulty(), scatter.memory, 0, 33, 4096), kIOReturnSuccess);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
     expect_works(faulty());
 }
 
@@ -84,7 +84,7 @@ static void wait_until_told(unsigned count)
 
 TEST(one_bad_part_of_a_long_transfer)
 {
-    struct scatter scatter = scatter_create(900, 65536, kIODirectionIn);
+    struct scatter scatter = disk_memory(900, 65536, kIODirectionIn);
     struct virtio_blk_request request;
 
     for (uint64_t sector = 0; sector < 32; sector += 15) {
@@ -98,14 +98,14 @@ TEST(one_bad_part_of_a_long_transfer)
         EXPECT_EQ(request.status, sector <= 16 ? kIOReturnIOError : kIOReturnSuccess);
         EXPECT_EQ(told, 1);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* Every second sector: QEMU joins requests for neighbours, which then fail together. */
 TEST(one_bad_request_of_many)
 {
     static struct virtio_blk_request requests[32];
-    struct scatter scatter = scatter_create(32, 32 * 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(32, 32 * 512, kIODirectionIn);
 
     told = 0;
     for (unsigned i = 0; i < 32; i++) {
@@ -118,30 +118,30 @@ TEST(one_bad_request_of_many)
     for (unsigned i = 0; i < 32; i++) {
         EXPECT_EQ(requests[i].status, i == 8 ? kIOReturnIOError : kIOReturnSuccess);
         if (i != 8) {
-            EXPECT_EQ(scatter_differences(&scatter, i * 512, 512, i * 1024), 0);
+            EXPECT_EQ(disk_differences(&scatter, i * 512, 512, i * 1024), 0);
         }
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 TEST(read_only_disk)
 {
-    struct scatter scatter = scatter_create(3, 1024, kIODirectionInOut);
+    struct scatter scatter = disk_memory(3, 1024, kIODirectionInOut);
     struct virtio_blk *disk = virtio_blk_get(1);
 
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 5, 1024), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_write(disk, scatter.memory, 0, 5, 1024), kIOReturnNotWritable);
     EXPECT_EQ(virtio_blk_write_zeroes(disk, 5, 1024), kIOReturnNotWritable);
     EXPECT_EQ(virtio_blk_read(disk, scatter.memory, 0, 5, 1024), kIOReturnSuccess);
-    EXPECT_EQ(scatter_differences(&scatter, 0, 1024, 5 * 512), 0);
-    scatter_destroy(&scatter);
+    EXPECT_EQ(disk_differences(&scatter, 0, 1024, 5 * 512), 0);
+    disk_memory_drop(&scatter);
 }
 
 /* --- Errors of the caller --------------------------------------------------------------------- */
 
 TEST(bad_arguments)
 {
-    struct scatter scatter = scatter_create(3, 2048, kIODirectionIn);
+    struct scatter scatter = disk_memory(3, 2048, kIODirectionIn);
     IOMemoryDescriptor *memory = scatter.memory, *none = NULL;
     struct virtio_blk *disk = faulty();
     struct virtio_blk_request request;
@@ -165,12 +165,12 @@ TEST(bad_arguments)
     for (unsigned i = 0; i < 2048; i++) {
         ASSERT_EQ(*scatter_at(&scatter, i), 0);
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 TEST(memory_that_is_not_prepared)
 {
-    struct scatter scatter = scatter_create(3, 2048, kIODirectionIn);
+    struct scatter scatter = disk_memory(3, 2048, kIODirectionIn);
 
     EXPECT_EQ(IOMemoryDescriptor_complete(scatter.memory, kIODirectionNone), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 0, 512), kIOReturnNotReady);
@@ -180,7 +180,7 @@ TEST(memory_that_is_not_prepared)
     EXPECT_EQ(IOMemoryDescriptor_complete(scatter.memory, kIODirectionNone), kIOReturnSuccess);
     EXPECT_EQ(IOMemoryDescriptor_prepare(scatter.memory, kIODirectionNone), kIOReturnSuccess);
     EXPECT_EQ(virtio_blk_read(faulty(), scatter.memory, 0, 0, 512), kIOReturnSuccess);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* A call that sleeps cannot be made where sleeping is impossible. */
@@ -194,7 +194,7 @@ static void read_in_handler(struct virtio_blk_request *request)
 
 TEST(sleeping_in_an_interrupt_handler)
 {
-    struct scatter scatter = scatter_create(3, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(3, 512, kIODirectionIn);
     struct virtio_blk_request request;
 
     told = 0;
@@ -204,7 +204,7 @@ TEST(sleeping_in_an_interrupt_handler)
     virtio_blk_publish(faulty());
     wait_until_told(1);
     EXPECT_EQ(from_handler, kIOReturnNotPermitted);
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* --- Errors of the device, and reset ---------------------------------------------------------- */
@@ -235,7 +235,7 @@ static unsigned count_status(IOReturn status)
 
 TEST(reset_takes_back_what_is_in_flight_and_in_line)
 {
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
 
     for (unsigned published = 0; published < 2; published++) {
         const irq_state_t state = irq_mask();
@@ -250,13 +250,13 @@ TEST(reset_takes_back_what_is_in_flight_and_in_line)
         irq_restore(state);
         expect_works(faulty());
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* QEMU refuses an indirect table of no length, and wants a reset. */
 TEST(device_that_asks_for_a_reset)
 {
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
     struct virtq *queue = faulty()->queue;
     const unsigned head = queue->free_slot;
 
@@ -266,7 +266,7 @@ TEST(device_that_asks_for_a_reset)
     wait_until_told(BATCH);
     EXPECT_EQ(count_status(kIOReturnDeviceError), BATCH);
     expect_works(faulty());
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* An answer that cannot be, forged in the ring. */
@@ -285,7 +285,7 @@ TEST(device_that_breaks_the_protocol)
     static const struct {
         uint32_t id, length;
     } forged[] = {{1024, 0}, {0xffffffff, 0}, {0, 514}, {0, 0xffffffff}, {127, 1}};
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
     struct virtio_blk_request request;
 
     for (unsigned i = 0; i < sizeof(forged) / sizeof(forged[0]); i++) {
@@ -302,13 +302,13 @@ TEST(device_that_breaks_the_protocol)
         irq_restore(state);
         expect_works(faulty());
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
 
 /* Success, but the status byte was never written; then written, but the data is short. */
 TEST(device_that_only_says_it_is_done)
 {
-    struct scatter scatter = scatter_create(2, 512, kIODirectionIn);
+    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
     struct virtio_blk_request request;
 
     for (unsigned answered = 0; answered < 2; answered++) {
@@ -329,5 +329,5 @@ TEST(device_that_only_says_it_is_done)
         irq_restore(state);
         expect_works(faulty());
     }
-    scatter_destroy(&scatter);
+    disk_memory_drop(&scatter);
 }
