@@ -1,35 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Every check that the classes have to pass has a test that names it, and every name is a check's.
-# tests/outside/checks.tsv lists them: ID, what it is about and, while no test names it,
-# "pending"; a mark that is not needed any more is an error.
+# Every check that the classes have to pass has a test that is called by its ID, and every
+# such name is a check's. tests/outside/checks.tsv lists them: ID, what it is about and,
+# while no test is called so, "pending"; a mark that is not needed any more is an error.
 #
-# A test names MD-14 by a function md_14_..., or by MD-14 in the text of its file
-# (below the first #include: what a file says of itself at its head is no test).
+# A test is called so where it is declared, as md_14_segments_are_the_bytes, or mc_3_4_...
+# for two: static void md_14_...(void **state) on the host, TEST(md_14_...) on the target.
+# What is said of MD-14 elsewhere, in comments and the like, is no test.
 . tests/outside/tap.bash
 
-named=$work/named
-find tests/host tests/target tests/lib -name '*.[ch]' -exec awk '
-    FNR == 1 { body = 0 }
-    /^#include/ { body = 1 }
-    body {
-        rest = $0
-        while (match(rest, /(^|[^A-Za-z0-9_])(om|md|bm|cd|mm|mc|al|ra|OM|MD|BM|CD|MM|MC|AL|RA)[-_][0-9]+/)) {
-            id = toupper(substr(rest, RSTART, RLENGTH))
-            gsub(/^[^A-Z]+/, "", id)
-            sub(/_/, "-", id)
-            print id
-            rest = substr(rest, RSTART + RLENGTH)
-        }
-    }' {} + | sort -u >"$named"
+prefixes=$(cut -f1 tests/outside/checks.tsv | sed 's/-.*//' | sort -u | tr A-Z a-z | paste -sd'|')
+
+declared=$work/declared
+grep -rhoE "^(static void|TEST\() ?($prefixes)_[0-9]+(_[0-9]+)*_?[a-z0-9_]*( ?\(void \*\*state\)|\))" \
+    --include='*.c' tests/host tests/target |
+    sed -E 's/^(static void|TEST\() ?//' |
+    awk -F_ '{ for (i = 2; i <= NF && $i ~ /^[0-9]+$/; i++) print toupper($1) "-" $i }' |
+    sort -u >"$declared"
 
 listed=$work/listed
 cut -f1 tests/outside/checks.tsv | sort >"$listed"
 
-is_named()
+is_declared()
 {
-    grep -qxF "$1" "$named"
+    grep -qxF "$1" "$declared"
 }
 
 pending=0
@@ -37,13 +32,13 @@ pending=0
 while IFS=$'\t' read -r id about mark; do
     if [ "$mark" = pending ]; then
         pending=$((pending + 1))
-        ! is_named "$id" || check "$id has a test: no longer pending" false
+        ! is_declared "$id" || check "$id has a test: no longer pending" false
     else
-        check "$id: $about" is_named "$id"
+        check "$id: $about" is_declared "$id"
     fi
 done <tests/outside/checks.tsv
-comm -13 <(uniq "$listed") "$named" >"$out"
-check "tests name only checks that are listed" test ! -s "$out"
+comm -13 <(uniq "$listed") "$declared" >"$out"
+check "tests are called by checks that are listed" test ! -s "$out"
 uniq -d "$listed" >"$out"
 check "every check is listed once" test ! -s "$out"
 echo "# $pending checks are pending"

@@ -75,6 +75,65 @@ static void mc_3_merges_across_children(void **state)
     OSObject_release(children[1]);
 }
 
+/* No segment longer, no call with more segments or bytes, than was asked for. */
+static void mc_2_limits_are_kept(void **state)
+{
+    IOAddressRange ranges[] = {{0x1000, 0x2345}, {0x9000, 3}, {0x20000, 0x1000}, {0x21000, 77}};
+    IOMemoryDescriptor *memory = physical(ranges, 4);
+    static const uint64_t sizes[] = {1, 7, 512, 0x1000, 0x2345, 0x100000};
+    IOByteCount size;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (UInt32 most = 1; most <= 64; most += 21) {
+            for (UInt32 transfer = 1; transfer < 0x4000; transfer = transfer * 5 + 1) {
+                IOMemoryCursor *cursor = cursor_with(sizes[i], 0, 1);
+                const UInt32 count = gen(cursor, memory, 5, most, transfer, &size);
+                uint64_t sum = 0;
+
+                assert_in_range(count, 1, most);
+                for (UInt32 k = 0; k < count; k++) {
+                    assert_in_range(list[k].length, 1, sizes[i]);
+                    sum += list[k].length;
+                }
+                assert_int_equal(size, sum);
+                assert_in_range(size, 1, transfer);
+                OSObject_release(cursor);
+            }
+        }
+    }
+    OSObject_release(memory);
+}
+
+/* However few segments a call has room for, the calls together make the one list. */
+static void mc_5_calls_that_go_on(void **state)
+{
+    IOAddressRange ranges[] = {{0x1000, 0x2345}, {0x9000, 3}, {0x20000, 0x1000}, {0x21000, 77}};
+    IOMemoryDescriptor *memory = physical(ranges, 4);
+    IOMemoryCursor *cursor = cursor_with(0x800, 0, 1);
+    IOPhysicalSegment whole[64];
+    IOByteCount size, total;
+    UInt32 count = gen(cursor, memory, 0, 64, 0, &total);
+
+    (void)state;
+    assert_int_equal(total, IOMemoryDescriptor_getLength(memory));
+    memcpy(whole, list, sizeof(whole));
+    for (UInt32 room = 1; room <= count; room++) {
+        UInt32 made = 0;
+
+        for (IOByteCount from = 0; from < total; from += size) {
+            const UInt32 now = gen(cursor, memory, from, room, 0, &size);
+
+            assert_in_range(now, 1, room);
+            assert_memory_equal(list, &whole[made], now * sizeof(list[0]));
+            made += now;
+        }
+        assert_int_equal(made, count);
+    }
+    OSObject_release(cursor);
+    OSObject_release(memory);
+}
+
 /* The transfer limit, from the cursor or from the call, is met to the byte. */
 static void mc_6_transfer_limits(void **state)
 {
@@ -214,6 +273,8 @@ int main(void)
         BALANCED(mc_3_4_runs_are_merged_and_counted),
         BALANCED(mc_4_the_count_is_the_sum_over_runs),
         BALANCED(mc_3_merges_across_children),
+        BALANCED(mc_2_limits_are_kept),
+        BALANCED(mc_5_calls_that_go_on),
         BALANCED(mc_6_transfer_limits),
         BALANCED(mc_7_positions_past_the_end),
         BALANCED(mc_8_no_descriptor_no_room_no_preparation),
