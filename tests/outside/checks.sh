@@ -42,3 +42,24 @@ check "tests are called by checks that are listed" test ! -s "$out"
 uniq -d "$listed" >"$out"
 check "every check is listed once" test ! -s "$out"
 echo "# $pending checks are pending"
+
+# What implementations before this one are known to do wrong: tests/outside/pitfalls.tsv has
+# the rule that they break and the tests that fail on what they do, or "none: why".
+tests=$work/tests
+grep -rhoE '^(static void |TEST\()[a-z0-9_]+' --include='*.c' tests/host tests/target |
+    sed -E 's/^(static void |TEST\()//' | sort -u >"$tests"
+without=0
+: >"$out"
+while IFS=$'\t' read -r id rule names; do
+    if [[ $names == none:* ]]; then
+        without=$((without + 1))
+        echo "# $id, $rule: ${names}"
+        continue
+    fi
+    for name in $names; do
+        grep -qxF "$name" "$tests" || echo "$id: no test is called $name" >>"$out"
+    done
+    [ -n "$names" ] || echo "$id: no test" >>"$out"
+done <tests/outside/pitfalls.tsv
+check "every pitfall has tests that exist" test ! -s "$out"
+echo "# $without pitfalls are without a test"

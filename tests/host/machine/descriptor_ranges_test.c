@@ -177,6 +177,23 @@ static void md_32_random_ranges(void **state)
     }
 }
 
+/* A piece that begins at address 0 is a piece like others: its length says that it is there. */
+static void md_32_a_piece_at_address_zero(void **state)
+{
+    IOAddressRange ranges[] = {{0x5000, 0x1000}, {0, 0x1801}, {0x9fff, 2}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *zero = IOMemoryDescriptor_withPhysicalAddress(0, 1, kIODirectionIn);
+    uint64_t offset;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offset), 5 * PAGE_SIZE);
+    assert_int_equal(offset, 0);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(zero, &offset), PAGE_SIZE);
+    OSObject_release(zero);
+    OSObject_release(memory);
+}
+
 /* Whoever changes the array afterwards changes nothing, unless it was to be used in place. */
 static void md_4_the_array_is_the_callers_again(void **state)
 {
@@ -357,6 +374,7 @@ int main(void)
         WITH_PAGES(md_4_the_array_is_used_in_place),
         WITH_PAGES(md_14_random_ranges),
         WITH_PAGES(md_32_random_ranges),
+        WITH_PAGES(md_32_a_piece_at_address_zero),
         WITH_PAGES(md_33_small_blocks),
         WITH_PAGES(md_33_where_a_walk_ends),
         WITH_PAGES(md_33_marks_nest),

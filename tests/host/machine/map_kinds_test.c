@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Maps of every kind: what each tells of itself, who shares it, and what it leaves behind. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryMapping.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -337,6 +338,23 @@ static void md_24_no_access_through_it_faults(void **state)
     OSObject_release(sub);
 }
 
+/* What is to be taken away is a map, whole: a length of its own is no such thing. */
+static void unmapping_takes_no_length(void **state)
+{
+    IOMemoryMap *map = request(other, 0, kIOMapAnywhere, 0, 0);
+    const uint64_t at = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    assert_int_equal(load(other, at), 0);
+    for (uint64_t length = 1; length <= LENGTH; length += LENGTH - 1) {
+        assert_int_equal(IOMemoryDescriptor_doUnmap(memory, get_task_map(other),
+                                                    (IOVirtualAddress)(uintptr_t)map, length),
+                         kIOReturnBadArgument);
+        assert_int_equal(load(other, at + LENGTH - 1), 0);
+    }
+    OSObject_release(map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -351,6 +369,7 @@ int main(void)
         KINDS_TEST(md_22_where_a_map_cannot_be),
         KINDS_TEST(md_22_pageable_buffers),
         KINDS_TEST(md_24_no_access_through_it_faults),
+        KINDS_TEST(unmapping_takes_no_length),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -3,6 +3,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "kernel/page.h"
 #include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_cache.h"
 
 #define FOUR_GIB (1ull << 32)
 
@@ -103,11 +104,32 @@ static void buffers_are_placed_below(void **state)
     }
 }
 
+/* More than 32 bits can count are done whole, and said to be. */
+static void an_operation_beyond_4_gib(void **state)
+{
+    IOAddressRange ranges[] = {{SIM_RAM_BASE, 3 * SIM_GIB}, {SIM_RAM_BASE, 3 * SIM_GIB}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, TASK_NULL);
+    const struct sim_cache before = sim_cache;
+
+    (void)state;
+    assert_int_equal(
+        IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 0, 6 * SIM_GIB),
+        kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed - before.flushed, 6 * SIM_GIB / SIM_CACHE_LINE);
+    assert_int_equal(
+        IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 64, UINT64_MAX),
+        kIOReturnSuccess);
+    assert_int_equal(sim_cache.cleaned - before.cleaned, 6 * SIM_GIB / SIM_CACHE_LINE - 1);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(the_limit_is_exact),
         BALANCED(buffers_are_placed_below),
+        BALANCED(an_operation_beyond_4_gib),
     };
 
     return cmocka_run_group_tests(tests, power_on, kernel_power_off);
