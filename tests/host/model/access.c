@@ -74,6 +74,15 @@ void check_mapping(const struct mapping *mapping, uint64_t offset, uint64_t leng
     load_and_compare(mapping->task, mapping->address + offset, expected, length);
 }
 
+/* The first byte from `offset` on whose memory faults. */
+static uint64_t first_fault(const struct view *view, uint64_t offset)
+{
+    while (!view_faults(view, offset, 1)) {
+        offset++;
+    }
+    return offset;
+}
+
 void step_through_map(void)
 {
     struct mapping *mapping = mapping_any(true, false);
@@ -84,7 +93,8 @@ void step_through_map(void)
         return;
     }
     length = choose_part(mapping->view.length, &offset);
-    if (mapping->blocked) {
+    if (mapping->blocked || view_faults(&mapping->view, offset, mapping->blocked ? 0 : length)) {
+        offset = mapping->blocked ? offset : first_fault(&mapping->view, offset);
         assert_int_equal(sim_load(task_map(mapping->task), mapping->address + offset, &byte),
                          KERN_ABORTED);
     } else if (one_in(2)) {
@@ -207,7 +217,7 @@ static struct store *any_shown_store(void)
     for (unsigned i = 0; i < STORES_MAX; i++) {
         struct store *store = &world.stores[(start + i) % STORES_MAX];
 
-        if (store->users != 0 && store->task != NULL) {
+        if (store->users != 0 && store->task != NULL && !store->faults) {
             return store;
         }
     }
@@ -219,6 +229,9 @@ void step_through_owner(void)
     struct store *store = any_shown_store();
     uint64_t offset, length;
 
+    if (store == NULL) {
+        return;
+    }
     length = choose_part(ptoa(store->pages), &offset);
     if (one_in(2)) {
         load_and_compare(store->task, store->address + offset, &store->bytes[offset], length);
@@ -233,7 +246,7 @@ void world_check(void)
 {
 
     for (unsigned i = 0; i < STORES_MAX; i++) {
-        if (world.stores[i].users != 0 && world.stores[i].task != NULL) {
+        if (world.stores[i].users != 0 && world.stores[i].task != NULL && !world.stores[i].faults) {
             check_store(&world.stores[i]);
         }
     }
@@ -242,6 +255,7 @@ void world_check(void)
         uint64_t offset = 0;
 
         while (mapping->map != NULL && mapping->address != 0 && !mapping->blocked &&
+               !mapping->covered && !view_faults(&mapping->view, 0, mapping->view.length) &&
                offset < mapping->view.length) {
             const uint64_t left = mapping->view.length - offset;
             const uint64_t length = left < TRANSFER_MAX ? left : TRANSFER_MAX;

@@ -162,3 +162,30 @@ bool view_is_mappable(const struct view *view)
     }
     return true;
 }
+
+bool view_faults(const struct view *view, uint64_t offset, uint64_t length)
+{
+    uint64_t at = 0;
+
+    for (unsigned i = 0; i < view->count; i++) {
+        const struct extent *extent = &view->extents[i];
+
+        if (extent->store->faults && at < offset + length && offset < at + extent->length) {
+            return true;
+        }
+        at += extent->length;
+    }
+    return false;
+}
+
+void view_pin(const struct view *view, int by)
+{
+    for (unsigned i = 0; i < view->count; i++) {
+        const struct extent *extent = &view->extents[i];
+        const uint64_t last = extent->offset + extent->length - 1;
+
+        for (uint64_t page = atop(extent->offset); page <= atop(last); page++) {
+            extent->store->pins[page] += (unsigned)by;
+        }
+    }
+}

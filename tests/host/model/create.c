@@ -53,6 +53,15 @@ static void add_linear_store(void)
     spaces[3].stores[spaces[3].count++] = store;
 }
 
+static void reserve_overwrites(void)
+{
+    const struct vm_range nothing = {.max_access = RW};
+    uint64_t at = OVERWRITE_AT;
+
+    assert_int_equal(vm_map_enter(task_map(other), &at, ptoa(OVERWRITE_PAGES), 0, &nothing, 0),
+                     KERN_SUCCESS);
+}
+
 void world_create(void)
 {
 
@@ -70,11 +79,13 @@ void world_create(void)
     add_task_store(2, true);
     add_linear_store();
     add_linear_store();
+    assert_int_equal(task_create(&world.guest), KERN_SUCCESS);
+    reserve_overwrites();
 }
 
 void world_release(void)
 {
-
+    task_release(world.guest);
     for (unsigned space = 0; space < SPACES; space++) {
         for (unsigned i = 0; i < spaces[space].count; i++) {
             struct store *store = spaces[space].stores[i];
@@ -92,7 +103,7 @@ void world_release(void)
     }
 }
 
-static uint64_t random_length(uint64_t most)
+uint64_t random_length(uint64_t most)
 {
     static const uint64_t scales[] = {8, 200, 3000, PAGE_SIZE, 3 * PAGE_SIZE, 6 * PAGE_SIZE};
     const uint64_t scale = scales[below(6)];
@@ -146,16 +157,14 @@ static uint64_t place(unsigned space, unsigned index, uint64_t offset, bool phys
     return physical ? virt_to_phys((void *)store->address).value + offset : store->address + offset;
 }
 
-#define RANGES 5
-
-static void make_general(struct memory *memory)
+void general_choose(struct memory *memory, struct general *general)
 {
     const unsigned space = (unsigned)below(SPACES);
     const bool linear = spaces[space].count != 0 && spaces[space].stores[0]->linear;
     const unsigned count = one_in(2) ? 1 : 1 + (unsigned)below(RANGES);
     const bool aligned = one_in(2); /* can be mapped, whatever is first and last */
     IOOptionBits options = kIODirectionOutIn;
-    IOAddressRange ranges[RANGES];
+    IOAddressRange *const ranges = general->ranges;
     unsigned i;
 
     memory->physical = linear && one_in(2);
@@ -184,10 +193,18 @@ static void make_general(struct memory *memory)
     memory->copies_on_write &= memory->view.length != 0;
     options |= memory->copies_on_write ? kIOMemoryMapCopyOnWrite : 0;
     options |= !memory->physical && memory->view.length != 0 && one_in(6) ? kIOMemoryPersistent : 0;
-    memory->descriptor = IOMemoryDescriptor_withAddressRanges(ranges, i, options,
-                                                              memory->physical ? TASK_NULL
-                                                              : linear         ? kernel_task
-                                                                       : spaces[space].task);
+    general->count = i;
+    general->options = options;
+    general->task = memory->physical ? TASK_NULL : linear ? kernel_task : spaces[space].task;
+}
+
+static void make_general(struct memory *memory)
+{
+    struct general general;
+
+    general_choose(memory, &general);
+    memory->descriptor = IOMemoryDescriptor_withAddressRanges(general.ranges, general.count,
+                                                              general.options, general.task);
 }
 
 static task_t any_task(void)
@@ -225,12 +242,22 @@ static void make_wired_buffer(struct memory *memory)
     }
 }
 
+static bool any_faults(unsigned space)
+{
+    for (unsigned i = 0; i < spaces[space].count; i++) {
+        if (spaces[space].stores[i]->faults) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Pageable; now and then a copy of what a task shows somewhere. */
 static void make_pageable_buffer(struct memory *memory)
 {
     const unsigned space = (unsigned)below(3), index = (unsigned)below(spaces[space].count);
     const uint64_t offset = below(ptoa(spaces[space].stores[index]->pages));
-    const bool copy = one_in(2), purgeable = one_in(2);
+    const bool copy = one_in(2) && !any_faults(space), purgeable = one_in(2);
     const task_t task = !copy && one_in(3) ? TASK_NULL : any_task();
     const IOOptionBits options =
         kIODirectionOutIn | kIOMemoryPageable | (purgeable ? kIOMemoryPurgeable : 0);
@@ -268,7 +295,7 @@ static void add_part(struct memory *memory, struct memory *part)
     memory->pageable = memory->kind == CHAIN && part->pageable;
 }
 
-static struct memory *any_part(const struct memory *memory)
+struct memory *memory_any_part(const struct memory *memory)
 {
     struct memory *part = memory_any();
 
@@ -279,7 +306,7 @@ static struct memory *any_part(const struct memory *memory)
                : NULL;
 }
 
-static bool add_window(struct memory *memory, struct memory *part, uint64_t offset, uint64_t length)
+bool memory_add_window(struct memory *memory, struct memory *part, uint64_t offset, uint64_t length)
 {
     struct view slice, longer = memory->view;
 
@@ -294,7 +321,7 @@ static bool add_window(struct memory *memory, struct memory *part, uint64_t offs
 
 static void make_window(struct memory *memory)
 {
-    struct memory *part = any_part(memory);
+    struct memory *part = memory_any_part(memory);
     uint64_t offset, length;
 
     if (part == NULL) {
@@ -303,7 +330,7 @@ static void make_window(struct memory *memory)
     offset = below(part->view.length + 1);
     offset = one_in(3) ? trunc_page(offset) : offset;
     length = random_length(part->view.length - offset);
-    if (add_window(memory, part, offset, length)) {
+    if (memory_add_window(memory, part, offset, length)) {
         memory->descriptor = IOMemoryDescriptor_upcast(IOSubMemoryDescriptor_withSubRange(
             part->descriptor, offset, length, kIODirectionOutIn));
     }
@@ -314,9 +341,9 @@ static void make_chain(struct memory *memory)
     IOMemoryDescriptor *parts[PARTS_MAX];
 
     for (unsigned tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
-        struct memory *part = any_part(memory);
+        struct memory *part = memory_any_part(memory);
 
-        if (part != NULL && add_window(memory, part, 0, part->view.length)) {
+        if (part != NULL && memory_add_window(memory, part, 0, part->view.length)) {
             parts[memory->part_count - 1] = part->descriptor;
         }
     }
@@ -326,27 +353,35 @@ static void make_chain(struct memory *memory)
     }
 }
 
-static void make_interleaved(struct memory *memory)
+void interleaved_fill(struct memory *memory)
 {
     IOInterleavedMemoryDescriptor *descriptor =
-        IOInterleavedMemoryDescriptor_withCapacity(PARTS_MAX, kIODirectionOutIn);
+        OSDynamicCast(IOInterleavedMemoryDescriptor, memory->descriptor);
 
-    expect_done(descriptor);
     for (unsigned tries = 1 + (unsigned)below(PARTS_MAX); tries != 0; tries--) {
-        struct memory *part = any_part(memory);
+        struct memory *part = memory_any_part(memory);
         uint64_t offset, length;
 
         if (part != NULL) {
             offset = below(part->view.length + 1);
             offset = one_in(2) ? trunc_page(offset) : offset;
             length = random_length(part->view.length - offset);
-            if (add_window(memory, part, offset, length)) {
+            if (memory_add_window(memory, part, offset, length)) {
                 assert_true(IOInterleavedMemoryDescriptor_setMemoryDescriptor(
                     descriptor, part->descriptor, offset, length));
             }
         }
     }
+}
+
+static void make_interleaved(struct memory *memory)
+{
+    IOInterleavedMemoryDescriptor *descriptor =
+        IOInterleavedMemoryDescriptor_withCapacity(PARTS_MAX, kIODirectionOutIn);
+
+    expect_done(descriptor);
     memory->descriptor = IOMemoryDescriptor_upcast(descriptor);
+    interleaved_fill(memory);
 }
 
 static void make(struct memory *memory)

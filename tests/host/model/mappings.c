@@ -13,7 +13,7 @@ struct mapping *mapping_any(bool mapped, bool unique)
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[(start + i) % MAPPINGS_MAX];
 
-        if (mapping->map != NULL && (!mapped || mapping->address != 0) &&
+        if (mapping->map != NULL && (!mapped || (mapping->address != 0 && !mapping->covered)) &&
             (!unique || mapping->unique)) {
             return mapping;
         }
@@ -21,7 +21,7 @@ struct mapping *mapping_any(bool mapped, bool unique)
     return NULL;
 }
 
-static struct mapping *free_mapping(void)
+struct mapping *mapping_free(void)
 {
 
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
@@ -79,11 +79,25 @@ static bool may_prefault(const struct request *request)
            (memory->prepares != 0 && view_prepared(&request->slice) == request->slice.length);
 }
 
+/* What the kernel always sees keeps its mode. */
+static bool may_have_mode(const struct view *slice)
+{
+    for (unsigned i = 0; i < slice->count; i++) {
+        if (slice->extents[i].store->linear || slice->extents[i].leaf->physical) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool make_request(struct request *request)
 {
-    const task_t tasks[] = {owner, other, kernel_task};
+    static const IOOptionBits modes[] = {kIOMapInhibitCache, kIOMapWriteThruCache,
+                                         kIOMapCopybackCache, kIOMapWriteCombineCache,
+                                         kIOMapCopybackInnerCache};
+    const task_t tasks[] = {owner, other, kernel_task, world.guest};
 
-    *request = (struct request){.memory = memory_any(), .task = tasks[below(3)]};
+    *request = (struct request){.memory = memory_any(), .task = tasks[below(4)]};
     if (request->memory == NULL) {
         return false;
     }
@@ -97,7 +111,11 @@ static bool make_request(struct request *request)
     }
     request->options |= one_in(4) ? kIOMapReadOnly : 0;
     request->options |= one_in(3) ? kIOMapUnique : 0;
-    request->options |= one_in(8) && may_prefault(request) ? kIOMapPrefault : 0;
+    request->options |= one_in(8) && may_prefault(request) &&
+                                !view_faults(&request->slice, 0, request->slice.length)
+                            ? kIOMapPrefault
+                            : 0;
+    request->options |= one_in(10) && may_have_mode(&request->slice) ? modes[below(5)] : 0;
     choose_address(request);
     return true;
 }
@@ -145,33 +163,55 @@ static struct memory *expected_memory(const struct request *request)
                : memory;
 }
 
-static void remember(struct mapping *mapping, const struct request *request, IOMemoryMap *map,
-                     const struct view *shown)
+/* A map that somebody has mapped over is still an answer: who does that knows what he does. */
+static bool shows_something_else(const struct mapping *answer)
+{
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
+        const struct mapping *mapping = &world.mappings[i];
+
+        if (mapping->map != NULL && mapping->covered && mapping->memory == answer->memory &&
+            answer->address >= mapping->address &&
+            answer->address < mapping->address + mapping->view.length) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *memory,
+                      const struct view *shown, task_t task)
 {
     *mapping = (struct mapping){
         .map = map,
-        .memory = expected_memory(request),
+        .memory = memory,
         .view = *shown,
-        .task = request->task,
+        .task = task,
         .address = IOMemoryMap_getAddress(map),
-        .read_only = (request->options & kIOMapReadOnly) != 0,
-        .unique = (request->options & kIOMapUnique) != 0,
     };
     view_retain(&mapping->view);
-    if (mapping->memory != NULL) {
-        memory_retain(mapping->memory);
-        assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), mapping->memory->descriptor);
+    if (memory != NULL) {
+        memory_retain(memory);
+        assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory->descriptor);
     }
-    assert_int_equal(IOMemoryMap_getLength(map), request->slice.length);
-    assert_ptr_equal(IOMemoryMap_getAddressTask(map), request->task);
+    assert_int_equal(IOMemoryMap_getLength(map), shown->length);
+    assert_ptr_equal(IOMemoryMap_getAddressTask(map), task);
     assert_int_equal(mapping->address & PAGE_MASK, shown->extents[0].offset & PAGE_MASK);
+    mapping->covered = mapping->task == other && shows_something_else(mapping);
+}
+
+static void remember(struct mapping *mapping, const struct request *request, IOMemoryMap *map,
+                     const struct view *shown)
+{
+    mapping_remember(mapping, map, expected_memory(request), shown, request->task);
+    mapping->read_only = (request->options & kIOMapReadOnly) != 0;
+    mapping->unique = (request->options & kIOMapUnique) != 0;
     if ((request->options & kIOMapAnywhere) == 0) {
         assert_int_equal(mapping->address, request->address);
     }
 }
 
 /* Freeze the images that the request will; false: which ones would be hard to say. */
-static bool show(const struct view *slice, bool sure, struct view *shown, bool *mappable)
+bool mapping_show(const struct view *slice, bool sure, struct view *shown, bool *mappable)
 {
     *mappable = view_is_mappable(slice);
     if (memory_has_unfrozen(slice)) {
@@ -187,7 +227,7 @@ static bool show(const struct view *slice, bool sure, struct view *shown, bool *
 
 void step_map(void)
 {
-    struct mapping *mapping = free_mapping();
+    struct mapping *mapping = mapping_free();
     struct request request;
     struct view shown;
     bool mappable;
@@ -195,7 +235,7 @@ void step_map(void)
     IOReturn status;
 
     if (mapping == NULL || !make_request(&request) ||
-        !show(&request.slice, (request.options & kIOMapPrefault) == 0, &shown, &mappable)) {
+        !mapping_show(&request.slice, (request.options & kIOMapPrefault) == 0, &shown, &mappable)) {
         return;
     }
     status = expect(&request, mappable);
@@ -227,6 +267,8 @@ void step_unmap(void)
     if (one == NULL) {
         return;
     }
+    mappings_unwire(one->memory);
+    mapping_unwire(one);
     assert_int_equal(IOMemoryMap_unmap(one->map), kIOReturnSuccess);
     assert_int_equal(IOMemoryMap_getLength(one->map), one->view.length);
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
@@ -250,6 +292,7 @@ void step_release_map(void)
     if (mapping == NULL) {
         return;
     }
+    mapping_unwire(mapping);
     OSObject_release(mapping->map);
     mapping->map = NULL;
     view_release(&mapping->view);
@@ -287,11 +330,14 @@ static void show_other(struct mapping *mapping)
         offset = offset + skew + length <= memory->view.length ? offset + skew : offset;
         view_slice(&memory->view, offset, length, &slice);
     }
-    if (!show(&slice, true, &shown, &mappable)) {
+    if (!mapping_show(&slice, true, &shown, &mappable)) {
         return;
     }
     if (!mappable || ((mapping->address ^ shown.extents[0].offset) & PAGE_MASK) != 0) {
         expected = kIOReturnNotAligned;
+        mapping_unwire(mapping);
+    } else if (mapping->wired != 0) {
+        expected = kIOReturnBusy;
     }
     status = IOMemoryMap_redirect(mapping->map, memory->descriptor, read_only ? kIOMapReadOnly : 0,
                                   offset);
@@ -325,7 +371,7 @@ void step_redirect(void)
     } else if (mapping->address == 0) {
         assert_int_equal(IOMemoryMap_redirect(mapping->map, (IOMemoryDescriptor *)NULL, 0, 0),
                          kIOReturnNotReady);
-    } else if (one_in(4)) {
+    } else if (one_in(4) && !mapping->left) {
         block(mapping, !mapping->blocked);
     } else {
         show_other(mapping);

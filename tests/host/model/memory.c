@@ -19,17 +19,18 @@ void memory_retain(struct memory *memory)
     memory->refs++;
 }
 
-static void pin(const struct memory *leaf, int by)
+bool memory_is_part(const struct memory *memory)
 {
+    for (unsigned i = 0; i < MEMORIES_MAX; i++) {
+        const struct memory *whole = &world.memories[i];
 
-    for (unsigned i = 0; i < leaf->view.count; i++) {
-        const struct extent *extent = &leaf->view.extents[i];
-        const uint64_t last = extent->offset + extent->length - 1;
-
-        for (uint64_t page = atop(extent->offset); page <= atop(last); page++) {
-            extent->store->pins[page] += by;
+        for (unsigned k = 0; whole->refs != 0 && k < whole->part_count; k++) {
+            if (whole->parts[k] == memory) {
+                return true;
+            }
         }
     }
+    return false;
 }
 
 /* The last release of the real descriptor undoes its prepares. */
@@ -108,7 +109,7 @@ static IOReturn prepare_leaf(struct memory *leaf, IODirection direction)
     }
     if (leaf->prepares == 0) {
         leaf->for_reading = direction == kIODirectionOut;
-        pin(leaf, 1);
+        view_pin(&leaf->view, 1);
     }
     leaf->prepares++;
     return kIOReturnSuccess;
@@ -152,7 +153,7 @@ IOReturn memory_complete(struct memory *memory)
     }
     memory->prepares--;
     if (memory->kind == LEAF && memory->prepares == 0) {
-        pin(memory, -1);
+        view_pin(&memory->view, -1);
         memory->for_reading = false;
     }
     return status;

@@ -31,6 +31,7 @@ struct store {
     bool linear; /* consecutive RAM in the direct map */
     bool purgeable;
     IOOptionBits purge;        /* kIOMemoryPurgeableNonVolatile, Volatile or Empty */
+    bool faults;               /* volatile, and accesses fault meanwhile */
     IOMemoryDescriptor *probe; /* tells the state of a purgeable one */
 };
 
@@ -80,12 +81,16 @@ struct mapping {
     task_t task;
     uint64_t address; /* 0: not mapped any more */
     bool read_only, unique, blocked;
+    bool left;                /* its descriptor has been made anew, and knows it no more */
+    bool covered;             /* something else has been mapped over it */
+    uint64_t wired_at, wired; /* bytes pinned through it */
 };
 
 struct world {
     struct store stores[STORES_MAX];
     struct memory memories[MEMORIES_MAX];
     struct mapping mappings[MAPPINGS_MAX];
+    task_t guest; /* has maps only, and dies now and then */
     uint64_t random;
 };
 
@@ -110,6 +115,9 @@ void view_release(const struct view *view);
 void view_load(const struct view *view, uint64_t offset, void *bytes, uint64_t length);
 void view_store(const struct view *view, uint64_t offset, const void *bytes, uint64_t length);
 
+/* Does an access to one of these bytes fault, because their memory is volatile? */
+bool view_faults(const struct view *view, uint64_t offset, uint64_t length);
+
 /* Whether pages can show it in a row. */
 bool view_is_mappable(const struct view *view);
 
@@ -125,6 +133,12 @@ IOReturn memory_complete(struct memory *memory);
 /* Bytes from the first on that segments can be had of. */
 uint64_t view_prepared(const struct view *view);
 
+/* Count pins of all pages of a view. */
+void view_pin(const struct view *view, int by);
+
+/* Whether another descriptor is made of it. */
+bool memory_is_part(const struct memory *memory);
+
 /* The descriptor that maps of this one belong to. */
 struct memory *memory_behind_windows(struct memory *memory);
 
@@ -132,6 +146,29 @@ struct memory *memory_behind_windows(struct memory *memory);
 bool memory_has_unfrozen(const struct view *slice);
 void memory_freeze(const struct view *slice);
 void memory_shown(const struct view *slice, struct view *shown);
+
+/* Ranges for a general descriptor of this kind, and its view; how to make it of them. */
+#define RANGES 5
+struct general {
+    IOAddressRange ranges[RANGES];
+    unsigned count;
+    task_t task;
+    IOOptionBits options;
+};
+void general_choose(struct memory *memory, struct general *general);
+
+/* A window of this one that goes behind those it has; a part that can be had. */
+bool memory_add_window(struct memory *memory, struct memory *part, uint64_t offset,
+                       uint64_t length);
+struct memory *memory_any_part(const struct memory *memory);
+uint64_t random_length(uint64_t most);
+void interleaved_fill(struct memory *memory);
+
+/* Freeze what the request shows; false: which images would be hard to say. */
+bool mapping_show(const struct view *slice, bool sure, struct view *shown, bool *mappable);
+struct mapping *mapping_free(void);
+void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *memory,
+                      const struct view *shown, task_t task);
 
 /* An answer that we hold; NULL. */
 struct mapping *mapping_any(bool mapped, bool unique);
@@ -155,6 +192,21 @@ void step_through_device(void);
 void step_through_owner(void);
 void step_purge(void);
 void step_reclaim(void);
+void step_wire(void);
+void step_hold_up(void);
+void step_guest_dies(void);
+void step_reinitialise(void);
+void step_retarget(void);
+void step_overwrite(void);
+
+/* Unpin what is pinned through a map, or through any map of a task or of the same memory. */
+void mapping_unwire(struct mapping *mapping);
+void mappings_unwire_in(task_t task);
+void mappings_unwire(const struct memory *memory);
+
+/* Where maps are made over other maps, in the task called other. */
+#define OVERWRITE_AT    0x5000000000ull
+#define OVERWRITE_PAGES 32
 
 /* An object that must have been made: else say why not. */
 #define expect_done(object)                                                                        \

@@ -34,6 +34,12 @@ static const struct {
     {step_through_owner, 20},
     {step_purge, 6},
     {step_reclaim, 1},
+    {step_wire, 6},
+    {step_hold_up, 4},
+    {step_guest_dies, 1},
+    {step_reinitialise, 3},
+    {step_retarget, 3},
+    {step_overwrite, 4},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
@@ -90,6 +96,7 @@ static void release_all(void)
     do {
 
         if (one_in(40) && owner != NULL) {
+            mappings_unwire_in(owner);
             task_release(owner);
             owner = NULL;
         }

@@ -41,7 +41,7 @@ static IOOptionBits former_state(const struct concerned *all)
     return state;
 }
 
-static void change(struct store *store, IOOptionBits state)
+static void change(struct store *store, IOOptionBits state, bool faults)
 {
     if (state == kIOMemoryPurgeableEmpty) {
         store_discard(store);
@@ -49,6 +49,7 @@ static void change(struct store *store, IOOptionBits state)
     if (state != kIOMemoryPurgeableVolatile || store->purge != kIOMemoryPurgeableEmpty) {
         store->purge = state;
     }
+    store->faults = faults && store->purge == kIOMemoryPurgeableVolatile;
 }
 
 void step_purge(void)
@@ -73,6 +74,7 @@ void step_purge(void)
         order = (IOOptionBits)below(8) << kIOMemoryPurgeableVolatileGroupShift;
         order |= one_in(2) ? kIOMemoryPurgeableVolatileBehaviorLifo : 0;
         order |= one_in(4) ? kIOMemoryPurgeableVolatileOrderingObsolete : 0;
+        order |= one_in(4) ? kIOMemoryPurgeableFaultOnAccess : 0;
     }
     status = IOMemoryDescriptor_setPurgeable(memory->descriptor, state | order, &former);
     if (all.refused) {
@@ -83,7 +85,7 @@ void step_purge(void)
     assert_int_equal(status, kIOReturnSuccess);
     assert_int_equal(former, former_state(&all));
     for (unsigned i = 0; i < all.count && state != kIOMemoryPurgeableKeepCurrent; i++) {
-        change(all.stores[i], state);
+        change(all.stores[i], state, (order & kIOMemoryPurgeableFaultOnAccess) != 0);
     }
 }
 
@@ -108,6 +110,7 @@ void step_reclaim(void)
             assert_int_equal(state, kIOMemoryPurgeableEmpty);
             store_discard(store);
             store->purge = state;
+            store->faults = false;
         }
     }
 }
