@@ -303,6 +303,7 @@ FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wil
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its bootargs
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
+SEED=n N=count      which changes mutate makes   ONLY=room        all that can be made there
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
 TRACE=0             no trace sites (kernel/trace.h)

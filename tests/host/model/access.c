@@ -242,8 +242,44 @@ void step_through_owner(void)
     }
 }
 
+/* A page has one cache mode at a time, whoever looks at it. */
+static void check_modes(const struct mapping *mapping)
+{
+    static unsigned modes[STORES_MAX][STORE_PAGES]; /* mode + 1 */
+    uint64_t at = 0;
+
+    if (mapping == NULL) {
+        memset(modes, 0, sizeof(modes));
+        return;
+    }
+    for (unsigned i = 0; i < mapping->view.count; i++) {
+        const struct extent *extent = &mapping->view.extents[i];
+        const uint64_t page = atop(extent->offset);
+        unsigned *mode = &modes[extent->store - world.stores][page];
+        struct mmu_translation seen;
+
+        if (directly(mapping->task, mapping->address + at) == NULL &&
+            translate(mapping->task, mapping->address + at, &seen)) {
+            if (*mode == 0) {
+                *mode = 1 + (unsigned)seen.attributes.memory;
+            }
+            assert_int_equal(seen.attributes.memory + 1, *mode);
+        }
+        at += extent->length;
+    }
+}
+
 void world_check(void)
 {
+    check_modes(NULL);
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
+        const struct mapping *mapping = &world.mappings[i];
+
+        if (mapping->map != NULL && mapping->address != 0 && !mapping->blocked &&
+            !mapping->covered) {
+            check_modes(mapping);
+        }
+    }
 
     for (unsigned i = 0; i < STORES_MAX; i++) {
         if (world.stores[i].users != 0 && world.stores[i].task != NULL && !world.stores[i].faults) {
