@@ -4,20 +4,7 @@
 
 #include <stddef.h>
 
-#include "descriptors/IOBigMemoryCursor.h"
-#include "descriptors/IOBufferMemoryDescriptor.h"
-#include "descriptors/IODeviceMemory.h"
-#include "descriptors/IOGeneralMemoryDescriptor.h"
-#include "descriptors/IOGuardPageMemoryDescriptor.h"
-#include "descriptors/IOInterleavedMemoryDescriptor.h"
-#include "descriptors/IOLittleMemoryCursor.h"
-#include "descriptors/IOMapper.h"
-#include "descriptors/IOMemoryMap.h"
-#include "descriptors/IOMultiMemoryDescriptor.h"
-#include "descriptors/IONaturalMemoryCursor.h"
-#include "descriptors/IORangeAllocator.h"
-#include "descriptors/IOSubMemoryDescriptor.h"
-#include "descriptors/OSArray.h"
+#include "descriptors/IOMemoryDescriptor.h"
 #include "kernel/heap.h"
 #include "kernel/mmu.h"
 #include "kernel/task.h"
@@ -25,7 +12,9 @@
 #include "kernel/vm_object.h"
 
 /* A class that the list of classes does not know still counts, among the live objects. */
-#define COUNTED(Of, Class, member, Parent) &Class##_metaClass,
+#define DECLARED(Of, Class, member, Parent) extern const OSMetaClass Class##_metaClass;
+#define COUNTED(Of, Class, member, Parent)  &Class##_metaClass,
+OSOBJECT_FAMILY(DECLARED, )
 static const OSMetaClass *const classes[] = {OSOBJECT_FAMILY(COUNTED, )};
 
 #define CLASSES (sizeof(classes) / sizeof(classes[0]))
