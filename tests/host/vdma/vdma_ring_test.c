@@ -410,64 +410,6 @@ static void a_descriptor_is_read_once(void **state)
     assert_memory_equal(door_at(door, DATA), door_at(door, SINK), 100);
 }
 
-/* 70,000 requests, so that the 16-bit indices wrap, with both ways to ask for interrupts. */
-static void indices_wrap(void **state)
-{
-    struct door *door = *state;
-    const struct ask nop = {.type = NOP};
-    unsigned rises;
-
-    door_start_features(door, VERSION_1 | EVENT_FEATURE);
-    lay(door, &nop);
-    rises = door->rises;
-    for (unsigned i = 0; i < 70000; i++) {
-        /* Of each four, ask for an interrupt at the third. */
-        put16(door, AVAIL_RING + 4 + 2 * RING_SIZE, (uint16_t)((i & ~3u) + 2));
-        submit(door, 0);
-        assert_int_equal(used_index(door), (uint16_t)(i + 1));
-        assert_int_equal(get16(door, USED_RING + 4 + 8 * RING_SIZE), (uint16_t)(i + 1));
-    }
-    assert_int_equal(door->rises - rises, 70000 / 4);
-}
-
-/* The position waited for is passed in a batch, not hit by the last of it. */
-static void an_interrupt_is_owed_when_the_event_is_passed(void **state)
-{
-    struct door *door = *state;
-    unsigned rises;
-
-    door_start_features(door, VERSION_1 | EVENT_FEATURE);
-    lay(door, &(struct ask){.type = NOP});
-    put16(door, AVAIL_RING + 4 + 2 * RING_SIZE, 3);
-    rises = door->rises;
-    for (unsigned i = 0; i < 8; i++) {
-        publish(door, 0);
-    }
-    ring(door);
-    assert_int_equal(used_index(door), 8);
-    assert_int_equal(door->rises, rises + 1);
-    put16(door, AVAIL_RING + 4 + 2 * RING_SIZE, 20);
-    for (unsigned i = 0; i < 8; i++) {
-        publish(door, 0);
-    }
-    ring(door);
-    assert_int_equal(door->rises, rises + 1);
-}
-
-static void no_interrupt_when_the_driver_wants_none(void **state)
-{
-    struct door *door = *state;
-    const struct ask nop = {.type = NOP};
-    const unsigned rises = door->rises;
-
-    put16(door, AVAIL_RING, 1);
-    accepted(door, &nop);
-    assert_int_equal(door->rises, rises);
-    put16(door, AVAIL_RING, 0);
-    accepted(door, &nop);
-    assert_int_equal(door->rises, rises + 1);
-}
-
 static void every_rule_was_tripped(void **state)
 {
     (void)state;
@@ -505,9 +447,6 @@ int main(void)
         TEST(r31_chain_of_2_to_the_32),
         TEST(r32_available_flags),
         TEST(a_descriptor_is_read_once),
-        TEST(indices_wrap),
-        TEST(an_interrupt_is_owed_when_the_event_is_passed),
-        TEST(no_interrupt_when_the_driver_wants_none),
         cmocka_unit_test(every_rule_was_tripped),
     };
 
