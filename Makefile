@@ -118,6 +118,8 @@ SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 
 HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
+# Programs of this machine that the scripts in tests/outside use.
+HOST_TOOLS   := $(patsubst tests/outside/%.c,$(H)/outside/%,$(wildcard tests/outside/*.c))
 # What a room's tests share.
 host_support = $(filter-out %_test.c,$(wildcard tests/host/$(1)/*.c))
 
@@ -125,7 +127,7 @@ ELFS := $(IMAGES:%.c=$(B)/%.elf)
 
 .PHONY: all host
 all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) $(ELFS:.elf=.img) ## build the libraries and every image
-host: $(HOST_TESTS) ## build the host tests (sanitizers on)
+host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
 WARNINGS := -Wall -Wextra -Werror
 COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
@@ -211,6 +213,11 @@ $(H)/vdma/vdma_fuzz: $(VDMA_FUZZ:%=$(H)/fuzz/%.o)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  FUZZLD  $@")
 	$(Q)clang $(FUZZ_CFLAGS) -o $@ $^
+
+$(H)/outside/%: $(H)/tests/outside/%.c.o
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  HOSTLD  $@")
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $< -lfdt
 
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)

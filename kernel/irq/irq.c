@@ -138,7 +138,7 @@ void irq_dispatch(void)
 
 void irq_wait(void)
 {
-    KERNEL_ASSERT(cpu_read_sysreg(daif) & DAIF_I);
+    KERNEL_ASSERT((cpu_read_sysreg(daif) & DAIF_I) != 0);
     KERNEL_ASSERT(!irq.in_handler);
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();

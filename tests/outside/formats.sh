@@ -5,6 +5,7 @@
 # lets pass either does not compile (floating point), or prints what the host's libc
 # prints. All letters, lengths, flags and kinds of arguments are tried, and what the
 # check says of each is asked of it, not listed here.
+# NEEDS: host
 . tests/outside/tap.bash
 
 cc=${HOST_CC:-gcc}
