@@ -85,6 +85,7 @@ _Noreturn void startup(void)
     /* Drivers may sleep for their devices, so interrupts come before them. */
     __asm__ volatile("msr daifclr, #2");
     run_initialisers(__initialisers_after_consoles, __initialisers_end);
+    /* Constructors of the image run last, when everything they may call works. */
     for (void (*const *constructor)(void) = __init_array_start; constructor < __init_array_end;
          constructor++) {
         (*constructor)();

@@ -7,6 +7,10 @@
 
 void print_character(struct sink *sink, char c)
 {
+    /*
+     * In pieces as large as the buffer: a line that fits is one write, which no other output
+     * can land in.
+     */
     if (sink->used == sink->size && sink->is_console) {
         console_write(sink->buffer, sink->used);
         sink->used = 0;

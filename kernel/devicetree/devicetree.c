@@ -192,10 +192,15 @@ static void note_property(struct node *node, const struct fdt_property *property
     const uint32_t offset = fdt32_ld(&property->nameoff);
     const char *name = (const char *)tree + fdt_off_dt_strings(tree) + offset;
 
+    /* Behind the last terminated name: comparing from here could run out of the block. */
     if (offset >= names_size) {
         return;
     }
     for (unsigned i = 0; i < PROPERTY_COUNT; i++) {
+        /*
+         * The first letter decides most comparisons; the call of strcmp would cost ten times that
+         * for each of a thousand properties.
+         */
         if (name[0] == property_names[i][0] && strcmp(name, property_names[i]) == 0) {
             node->properties[i] = (struct property){property->data, fdt32_ld(&property->len)};
             return;
@@ -232,6 +237,7 @@ static uint32_t next_tag(struct cursor *cursor)
                  (uint64_t)fdt32_ld(&((const struct fdt_property *)at)->len);
     }
     length = (length + FDT_TAGSIZE - 1) & ~(uint64_t)(FDT_TAGSIZE - 1);
+    /* The tag promises more than there is: the caller takes the early end for damage. */
     if (length > left) {
         return FDT_END;
     }
@@ -298,6 +304,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
 {
     uint64_t base, size;
 
+    /* A tree that turns out bad must leave none behind, also not the one before it. */
     give_up(NULL);
     is_incomplete = false;
     reserved_overflow = false;
@@ -318,6 +325,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
     for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++) {
         reserve(base, size, false);
     }
+    /* The tree itself: every name and property is read where it lies, for the image's life. */
     reserve(at.value, fdt_totalsize(tree), false);
     if (!walk()) {
         return give_up("its structure is damaged");

@@ -102,6 +102,10 @@ static void print_abort(const struct exception_frame *frame)
     if (abort_has_level(status)) {
         kprintf(", level %u,", status & 3);
     }
+    /*
+     * FnV: an external abort that was reported late has left no address in FAR_EL1 (Arm ARM,
+     * "ISS encoding for an exception from a Data Abort"); what is there is another fault's.
+     */
     if (ESR_ABORT_NO_FAR(frame->esr)) {
         kprintf(" %s an address that is not recorded", access);
         return;
@@ -150,6 +154,8 @@ void exception_print(const struct exception_frame *frame, const char *vector)
         print_brk(ESR_ISS(frame->esr) & 0xffff);
     }
     kprintf("\n");
+    /* Registers before the backtrace: that reads memory through x29, which may be what is broken.
+     */
     print_registers(frame);
     backtrace_print(frame->elr, frame->x[30], frame->x[29]);
 }

@@ -56,11 +56,16 @@ void *heap_realloc(void *block, size_t size)
         return NULL;
     }
     before = block_size(block);
+    /*
+     * It fits, and wastes less than half: moving would only cost. Below that the block is worth
+     * giving back.
+     */
     if (size <= before && size > before / 2) {
         return block;
     }
     moved = heap_alloc(size);
     if (moved == NULL) {
+        /* Making something smaller must not fail: it keeps its room. */
         return size <= before ? block : NULL;
     }
     memcpy(moved, block, size < before ? size : before);

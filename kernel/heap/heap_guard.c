@@ -70,6 +70,10 @@ void *heap_guard_alloc(size_t size, size_t alignment)
     check_stale(block);
     caller = block + front;
     guard = (struct guard *)caller - 1;
+    /*
+     * The mark of a free block lies here if the alignment has moved the guard: left, it would
+     * call this block free at the next check.
+     */
     ((struct guard *)block)->magic = 0;
     *guard = (struct guard){.size = size, .front = (uint32_t)front, .magic = MAGIC_LIVE};
     memset(caller, FRESH, size);
@@ -110,6 +114,7 @@ void heap_guard_free(void *caller)
     struct guard *guard = guard_of(caller);
     char *block = (char *)caller - guard->front;
 
+    /* Guard and red zones too: a second free finds its own mark, and says so. */
     memset(block, STALE, heap_block_size(block));
     ((struct guard *)block)->magic = MAGIC_FREE;
     heap_block_free(block);

@@ -60,6 +60,10 @@ static uint64_t deadline_after(uint64_t nanoseconds)
 /* Set the compare value for the first deadline, or let the line go when there is none. */
 static void program(void)
 {
+    /*
+     * Compare value before enable: enabled with the old one, a deadline that is long past would
+     * raise the line at once.
+     */
     if (first != NULL) {
         cpu_write_sysreg(cntv_cval_el0, first->deadline);
         cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
@@ -105,6 +109,7 @@ void timer_start(struct timer *timer, uint64_t nanoseconds)
     struct timer **link = &first;
     const lock_state_t state = lock_take(&timer_lock);
 
+    /* Starting a timer that runs means starting it anew; linked twice, the list would be a ring. */
     unlink_timer(timer);
     timer->deadline = deadline_after(nanoseconds);
     while (*link != NULL && (*link)->deadline <= timer->deadline) {

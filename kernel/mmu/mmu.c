@@ -101,15 +101,27 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     pte_t bits;
 
     if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) != 0 ||
+        /*
+         * What lies above the direct map is beyond the CPU's physical addresses, or memory that
+         * nobody could look at.
+         */
         pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
         !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
     }
     status = prepare(space, va, pa, size, &path, &walked);
+    /*
+     * Tables that were added for nothing go again: a failed call changes nothing, and a space
+     * that is asked for much and refused would fill up with empty tables.
+     */
     if (status != KERN_SUCCESS) {
         unprepare(space, va, size);
         return status;
     }
+    /*
+     * Most mappings are one page or a few beside each other: the walk that has checked them is
+     * the walk that enters them.
+     */
     one_run = walked == va; /* the path still leads to all of it */
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
@@ -310,6 +322,7 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
         return false;
     }
     mmu_walk(space, va, LEAF_LEVEL, &path);
+    /* A leaf without DESCRIPTOR_VALID is an answer too: its owner knows what is there. */
     leaf = *path.entry[path.level];
     if (leaf == 0) {
         return false;

@@ -90,6 +90,10 @@ static void list_remove(struct page *page)
 
 static void put_block(uint64_t index, unsigned order)
 {
+    /*
+     * Joined at once: the largest blocks are what contiguous buffers are made of, and putting
+     * this off would have to search for buddies later.
+     */
     while (order < PAGE_ORDER_MAX && is_free_block(index ^ (uint64_t)1 << order, order)) {
         list_remove(page_record(index ^ (uint64_t)1 << order));
         index &= ~((uint64_t)1 << order);
@@ -153,9 +157,17 @@ bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
     list_remove(page);
     *index = page_index(page);
     end = *index + ((uint64_t)1 << fit->order);
+    /*
+     * Whoever gets the pages writes their records: those must exist before the block leaves the
+     * list, and only for the sections that are used.
+     */
     for (uint64_t at = *index; at < end; at += SECTION_PAGES) {
         page_section_ready(at >> SECTION_ORDER);
     }
+    /*
+     * The halves that are not used go back, each to its own list, the upper one first: the
+     * block that is taken is the lowest part, which keeps its alignment.
+     */
     while (order > fit->order) {
         order--;
         list_add(*index + ((uint64_t)1 << order), order);

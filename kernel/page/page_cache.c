@@ -46,6 +46,10 @@ static bool refill(void)
     if (!page_buddy_take(&fit, &index)) {
         return false;
     }
+    /*
+     * The lowest page on top of the stack: pages are given out in ascending order, so that
+     * buffers made of single pages have long runs and few segments.
+     */
     for (uint64_t i = (uint64_t)1 << REFILL_ORDER; i-- > 0;) {
         *++page_pool.top = (uintptr_t)page_record(index + i);
     }
@@ -65,6 +69,7 @@ void page_cache_push(struct page *page)
 {
     page_account();
     if (page_cache_full(page_pool.top)) {
+        /* Half: the next page, whether it comes or goes, finds room and pages alike. */
         page_cache_drain(PAGE_CACHE_SIZE / 2);
     }
     *++page_pool.top = (uintptr_t)page;

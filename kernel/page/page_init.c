@@ -28,6 +28,10 @@ static void span_add(struct span_list *list, struct span added)
     if (added.first >= added.end) {
         return;
     }
+    /*
+     * Strictly: spans that touch are merged, so that neighbouring banks are one and a block may
+     * cross from one into the other.
+     */
     while (at < list->count && list->spans[at].end < added.first) {
         at++;
     }
@@ -54,9 +58,14 @@ static struct span span_of(const struct page_range *range, bool outward)
     if (range->size == 0 || last < range->base || range->base >= DIRECT_MAP_SIZE) {
         return (struct span){0, 0};
     }
+    /*
+     * The allocator's users reach pages through the direct map: what it does not cover is given
+     * up here, and not found out by a fault.
+     */
     if (last >= DIRECT_MAP_SIZE) {
         span.end = DIRECT_MAP_SIZE >> PAGE_SHIFT;
     }
+    /* A page that is only partly RAM is not RAM; one that is only partly reserved is reserved. */
     if (!outward) {
         span.first = (range->base + PAGE_MASK) >> PAGE_SHIFT;
         if ((last & PAGE_MASK) != PAGE_MASK && last < DIRECT_MAP_SIZE) {
@@ -99,6 +108,10 @@ static void try_place(struct span gap, void *context)
 {
     struct placement *placement = context;
 
+    /*
+     * The last gap that fits is the highest: memory below 4 GiB is for devices that can use
+     * nothing else.
+     */
     if (gap.end - gap.first >= placement->pages) {
         placement->first = gap.end - placement->pages;
     }
@@ -121,6 +134,7 @@ static void mark(struct span span, enum section_state section_state, enum record
         uint64_t section_end = (section + 1) << SECTION_ORDER;
         uint64_t whole = (end - at) >> SECTION_ORDER;
 
+        /* A byte for 4 MiB: a machine of 64 GiB starts without writing 512 MiB of records. */
         if (at % SECTION_PAGES == 0 && whole > 0) {
             memset(&page_pool.sections[section], section_state, whole);
             at += whole << SECTION_ORDER;
@@ -192,6 +206,10 @@ static struct span span_intersect(struct span a, struct span b)
 
 static void fill(const struct span_list *banks, const struct span_list *reserved)
 {
+    /*
+     * Foreign first, then what the banks say, then what is taken of it: a section that no bank
+     * mentions stays without records, which need not exist.
+     */
     memset(page_pool.sections, SECTION_FOREIGN, page_pool.section_count);
     for (unsigned i = 0; i < banks->count; i++) {
         mark(banks->spans[i], SECTION_BLANK, RECORD_FREE);

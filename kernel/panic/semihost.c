@@ -20,6 +20,10 @@ bool semihost_trapped(struct exception_frame *frame)
         return false;
     }
     frame->x[0] = (uint64_t)-1;
+    /*
+     * Past the HLT, as the host would have: the caller sees -1, which every operation has for
+     * failure.
+     */
     frame->elr += 4;
     return true;
 }

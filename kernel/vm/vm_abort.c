@@ -20,6 +20,10 @@ static unsigned access_of(uint64_t esr)
 kern_return_t vm_abort_resolve(struct vm_map *map, uint64_t esr, vaddr_t address)
 {
     switch (ESR_ABORT_STATUS(esr) & ~3u) {
+        /*
+         * The two that an address space can cure. Alignment, external aborts and the like say that
+         * the access itself was wrong, wherever the page is.
+         */
     case ESR_ABORT_TRANSLATION:
     case ESR_ABORT_PERMISSION:
         return vm_fault(map, address, access_of(esr));

@@ -59,6 +59,7 @@ void vm_map_release(struct vm_map *map)
     if (--map->references != 0) {
         return;
     }
+    /* Somebody has released once too often: the kernel runs in this one. */
     KERNEL_CHECK(map != kernel_map);
     vm_map_clear(map);
     mmu_space_destroy(map->space);
@@ -81,6 +82,10 @@ bool vm_map_is_legal(const struct vm_map *map, vaddr_t start, uint64_t size)
     vaddr_t low = map->ranges.low;
     vaddr_t high = map->ranges.last.start;
 
+    /*
+     * The direct map is legal to describe and has no entries: it is not the kernel map's to
+     * give away.
+     */
     if (map == kernel_map && start >= DIRECT_MAP_BASE && start < MMU_KERNEL_VA_BASE) {
         low = DIRECT_MAP_BASE;
         high = MMU_KERNEL_VA_BASE;
@@ -181,6 +186,7 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     if (upper == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
+    /* What was blocked stays so on both sides, whoever asked for the border. */
     upper->blocked = entry->blocked;
     upper->range.offset += address - entry->node.start;
     upper->node.start = address;

@@ -12,6 +12,7 @@ static kern_return_t inherit_entry(const struct vm_entry *entry, struct vm_map *
     struct vm_object *copy = NULL;
     kern_return_t status;
 
+    /* A copy of the part that is shown, not of the object: the rest is none of the child's. */
     if (range.object != NULL && range.inheritance == VM_INHERIT_COPY) {
         status =
             vm_object_copy(range.object, range.offset >> PAGE_SHIFT, size >> PAGE_SHIFT, &copy);
@@ -38,6 +39,7 @@ kern_return_t vm_map_inherit(struct vm_map *from, struct vm_map *to)
             status = inherit_entry(vm_entry_of(node), to);
         }
     }
+    /* Half an address space is of no use to the caller, who would have to find out which half. */
     if (status != KERN_SUCCESS) {
         vm_map_clear(to);
     }

@@ -8,6 +8,11 @@
 
 void vm_object_settle_page(const struct vm_object *object, paddr_t page)
 {
+    /*
+     * The direct map shows every page as cacheable, and its lines may be dirty: written back
+     * later, they would overwrite what was stored past the cache (Arm ARM, "Mismatched memory
+     * attributes").
+     */
     if (object->memory != MMU_NORMAL) {
         cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
     }
@@ -49,6 +54,10 @@ void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
     if (object->memory == memory) {
         return;
     }
+    /*
+     * All views change together: two cache modes for one page is what the architecture leaves
+     * undefined. So out of all tables first, then the lines, then new faults.
+     */
     object->memory = memory;
     for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
         entry->range.memory = memory;

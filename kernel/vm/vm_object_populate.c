@@ -9,6 +9,7 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
 {
     bool put = true;
 
+    /* Slots own single pages: each is pinned, shared and given back for itself. */
     KERNEL_CHECK(page_split_run(first, count) == KERN_SUCCESS);
     for (uint64_t i = 0; i < count; i++) {
         paddr_t page = paddr_add(first, i << PAGE_SHIFT);
@@ -35,6 +36,7 @@ kern_return_t vm_object_populate(struct vm_object *object, const struct vm_objec
         .zero = true,
     };
 
+    /* Before the first page is there: the object may be the next that a reclaim looks at. */
     object->permanent = true;
     for (uint64_t i = 0; i < object->pages; i += request.count) {
         paddr_t first;

@@ -17,6 +17,7 @@ static int rank(const struct vm_object *object)
 /* FIFO objects go behind their equals, LIFO objects before them. */
 static bool goes_before(const struct vm_object *object, const struct vm_object *other)
 {
+    /* Within a group the order of becoming volatile decides, from the one end or the other. */
     return object->order.lifo ? rank(object) <= rank(other) : rank(object) < rank(other);
 }
 
@@ -87,6 +88,7 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
     uint64_t *taken = context;
     paddr_t page = vm_slot_page(*vm_object_slot(object, index));
 
+    /* A device, or a driver that relies on it, is using it: volatile says nothing about that. */
     if (page_pin_count(page) != 0) {
         return;
     }
@@ -95,6 +97,7 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
         vm_object_settle_page(object, page);
         return;
     }
+    /* A shared page is not free when this object lets go of it. */
     *taken += page_share_count(page) == 1;
     vm_object_drop_page(object, index);
 }
@@ -144,6 +147,7 @@ kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state 
         object->order = order;
         object->purge = VM_PURGE_VOLATILE;
         enqueue(object);
+        /* Owners who want to be told of a forgotten use: every access has to fault from now on. */
         if (order.fault) {
             vm_object_for_each_resident(object, 0, object->pages, unmap_page, NULL);
         }

@@ -95,6 +95,7 @@ kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t 
     if (first > object->pages || count > object->pages - first) {
         return KERN_INVALID_ADDRESS;
     }
+    /* Pinned all the same where it is RAM: somebody may own the pages and give them back. */
     if (object->physical) {
         return wire_physical(object, first, count, pages);
     }
