@@ -200,8 +200,13 @@ irq:
     .section .text.user_enter, "ax"
     .global user_enter
 user_enter:
-    add     x9, x0, #EXCEPTION_FRAME_SIZE
+    add     x9, x0, #USER_CONTEXT_KERNEL
     save_callee_saved x9
+    mrs     x10, tpidr_el0
+    str     x10, [x0, #USER_CONTEXT_KERNEL_THREAD]
+    ldr     x10, [x0, #USER_CONTEXT_THREAD]
+    msr     tpidr_el0, x10
+    msr     tpidrro_el0, xzr // it held a register of the kernel
     ldr     x10, [x0, #EXCEPTION_FRAME_SP]
     msr     sp_el0, x10
     mov     sp, x0
@@ -211,6 +216,10 @@ user_enter:
 user_leave:
     mrs     x10, sp_el0
     str     x10, [sp, #EXCEPTION_FRAME_SP]
-    add     x9, sp, #EXCEPTION_FRAME_SIZE
-    load_callee_saved x9
+    mrs     x10, tpidr_el0
+    str     x10, [sp, #USER_CONTEXT_THREAD]
+    ldr     x10, [sp, #USER_CONTEXT_KERNEL_THREAD]
+    msr     tpidr_el0, x10
+    add     x9, sp, #USER_CONTEXT_KERNEL
+    load_callee_saved x9    // FPCR too: the kernel does not compute by EL0's rules
     ret

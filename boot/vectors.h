@@ -3,8 +3,9 @@
  * What the vectors (vectors.S) save and whom they call. Included by assembly
  * as well; the offsets are checked against the structure where C sees both.
  *
- * TPIDR_EL1 and TPIDRRO_EL0 are the vectors' scratch registers: their content
- * does not survive a synchronous exception.
+ * TPIDR_EL1 and TPIDRRO_EL0 are the vectors' scratch registers: their content does
+ * not survive a synchronous exception. EL0 can read the second one, so it is cleared
+ * on the way there.
  */
 #ifndef BOOT_VECTORS_H
 #define BOOT_VECTORS_H
@@ -18,6 +19,11 @@
 #define EXCEPTION_FRAME_RECORD 304
 #define EXCEPTION_FRAME_Q      320
 #define EXCEPTION_FRAME_SIZE   832
+
+/* Offsets in struct user_context, bytes. */
+#define USER_CONTEXT_KERNEL        EXCEPTION_FRAME_SIZE
+#define USER_CONTEXT_THREAD        (EXCEPTION_FRAME_SIZE + 176)
+#define USER_CONTEXT_KERNEL_THREAD (EXCEPTION_FRAME_SIZE + 184)
 
 /* Which entry of the vector table was taken, for exception_unexpected. */
 #define EXCEPTION_VECTOR_SP0_SYNC       0
@@ -61,7 +67,9 @@ struct exception_frame {
  */
 struct user_context {
     struct exception_frame frame; /* first: vectors.S relies on it */
-    uint64_t kernel[13];          /* sp, x19 to x30 */
+    uint64_t kernel[22];          /* what callee_saved.inc keeps */
+    uint64_t thread_pointer;      /* TPIDR_EL0 of what runs: another task does not see it */
+    uint64_t kernel_thread_pointer;
 } __attribute__((aligned(16)));
 
 /*

@@ -9,8 +9,22 @@
 #include "kernel/kern_return.h"
 #include "kernel/types.h"
 
-/* Runs with interrupts masked, on the interrupted stack; must not block or use the heap. */
-typedef void irq_handler_t(void *context);
+/* What a handler found. */
+enum irq_result {
+    IRQ_NOTHING = 0, /* its device did not ask */
+    IRQ_SERVED,
+};
+
+/*
+ * Runs with interrupts masked, on the interrupted stack; must not block or use the heap.
+ *
+ * A line whose handler has found nothing IRQ_NOTHING_MAX times, without one IRQ_SERVED
+ * between, would keep the machine from everything else: it is named on the console and
+ * masked. irq_enable brings it back.
+ */
+typedef enum irq_result irq_handler_t(void *context);
+
+#define IRQ_NOTHING_MAX 1000
 
 typedef uint64_t irq_state_t;
 
@@ -36,6 +50,12 @@ static inline void irq_restore(irq_state_t before)
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
 /* Disables it first. KERN_INVALID_ARGUMENT: out of range, or it has no handler. */
 kern_return_t irq_unregister(unsigned intid);
+
+/*
+ * Let a line that was masked for want of something to do interrupt again.
+ * KERN_INVALID_ARGUMENT: out of range, or it has no handler.
+ */
+kern_return_t irq_enable(unsigned intid);
 
 /*
  * Sleep until an interrupt is pending and serve it. Call with interrupts

@@ -33,7 +33,7 @@
     KIND(enter, vaddr_t, start, uint64_t, size, unsigned, access)                                  \
     KIND(remove, vaddr_t, start, uint64_t, size, kern_return_t, status)                            \
     KIND(wire, vaddr_t, start, uint64_t, pages, kern_return_t, status)                             \
-    KIND(interrupt, unsigned, intid, vaddr_t, handler, uint64_t, served)                           \
+    KIND(interrupt, unsigned, intid, vaddr_t, handler, uint64_t, calls)                            \
     KIND(user_stop, vaddr_t, pc, unsigned, why, kern_return_t, status)                             \
     KIND(task, vaddr_t, task, bool, alive, uint64_t, tasks)                                        \
     KIND(page_failure, uint64_t, pages, unsigned, owner, uint64_t, highest)                        \

@@ -17,6 +17,7 @@ enum user_stop {
     USER_STOP_BLOCKED, /* an access to a blocked range: run again when it is unblocked */
     USER_STOP_FAULT,   /* an access that is not allowed, or no page for it; status says which */
     USER_STOP_OTHER,   /* any other exception; see esr in the frame */
+    USER_STOP_TIME,    /* its time is over: run again to let it go on where it was */
 };
 
 struct user_state {
@@ -29,5 +30,11 @@ struct user_state {
 void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp);
 
 enum user_stop user_run(struct task *task, struct user_state *state);
+
+/*
+ * The same for at most so long, so that code which loops comes back. The limit is by the
+ * clock, what interrupts and faults take included, and at least one instruction runs.
+ */
+enum user_stop user_run_for(struct task *task, struct user_state *state, uint64_t nanoseconds);
 
 #endif

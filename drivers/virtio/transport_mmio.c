@@ -162,7 +162,7 @@ static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device 
  * The line is level: first the acknowledgement, then the look at the ring, or a
  * completion in between is lost.
  */
-static void interrupt(void *context)
+static enum irq_result interrupt(void *context)
 {
     struct virtio_device *device = context;
     const uint32_t causes = read_register(device, MMIO_INTERRUPT_STATUS);
@@ -170,9 +170,10 @@ static void interrupt(void *context)
     write_register(device, MMIO_INTERRUPT_ACK, causes);
     if ((causes & MMIO_INTERRUPT_CONFIG) != 0) {
         tell_of_change(device);
-        return;
+        return IRQ_SERVED;
     }
     device->used(device->context, 0);
+    return causes != 0 ? IRQ_SERVED : IRQ_NOTHING;
 }
 
 static bool attach(struct virtio_device *device)

@@ -12,7 +12,11 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                    offsetof(struct exception_frame, fpsr) == EXCEPTION_FRAME_FPSR &&
                    offsetof(struct exception_frame, record) == EXCEPTION_FRAME_RECORD &&
                    offsetof(struct exception_frame, q) == EXCEPTION_FRAME_Q &&
-                   sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE,
+                   sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE &&
+                   offsetof(struct user_context, kernel) == USER_CONTEXT_KERNEL &&
+                   offsetof(struct user_context, thread_pointer) == USER_CONTEXT_THREAD &&
+                   offsetof(struct user_context, kernel_thread_pointer) ==
+                       USER_CONTEXT_KERNEL_THREAD,
                "vectors.S and C agree on the frame");
 
 extern char __stack_guard[], __stack_bottom[];

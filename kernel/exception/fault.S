@@ -5,8 +5,8 @@
 /*
  * bool fault_run(struct fault_context *context, void (*touch)(void *), void *argument)
  * Call touch(argument); false. If an exception is sent to fault_resume, with
- * x0 = context, fault_run returns a second time: true, with the registers and
- * stack of its call.
+ * x0 = context, fault_run returns a second time: true, with what
+ * a C function counts on as it was at its call.
  */
     .section .text.fault_run, "ax"
     .global fault_run

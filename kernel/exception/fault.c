@@ -6,7 +6,7 @@
 #include "kernel/lock.h"
 
 struct fault_context {
-    uint64_t registers[13];      /* first, written by fault.S: sp, x19 to x30 */
+    uint64_t registers[22];      /* first, written by fault.S: what callee_saved.inc keeps */
     bool in_handler;             /* it waits in an interrupt handler, for faults of that alone */
     struct fault_context *outer; /* that waits meanwhile */
     struct fault_record record;  /* of the exception that ended it */

@@ -16,6 +16,9 @@
 struct irq_slot {
     irq_handler_t *handler; /* NULL: none, and the interrupt is disabled */
     void *context;
+    uint64_t calls;        /* of the handlers it has had */
+    uint32_t nothing_call; /* which of them found nothing last, in 32 bits */
+    uint32_t nothing;      /* how many in a row did */
 };
 
 /* One structure, so that the path of an interrupt forms one address. */
@@ -25,7 +28,6 @@ static struct {
     const struct gic_ops *controller;
     unsigned intid_count; /* 0 until a controller is up */
     bool in_handler;
-    uint64_t served;
     uint64_t spurious;
     struct irq_slot slots[GIC_INTID_MASK + 1]; /* those that are no interrupts stay empty */
 } irq;
@@ -68,7 +70,9 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
         result = KERN_NO_SPACE;
     } else {
         /* The slot before the enable: the interrupt may be pending already. */
-        irq.slots[intid] = (struct irq_slot){handler, context};
+        irq.slots[intid].nothing = 0;
+        irq.slots[intid].context = context;
+        irq.slots[intid].handler = handler;
         irq.controller->enable(intid);
     }
     lock_release(&irq_lock, state);
@@ -88,12 +92,53 @@ kern_return_t irq_unregister(unsigned intid)
     if (irq.slots[intid].handler != NULL) {
         irq.controller->disable(intid);
         cpu_dsb_sy(); /* the controller has taken the line back before the handler goes */
-        irq.slots[intid] = (struct irq_slot){0};
+        irq.slots[intid].handler = NULL;
     } else {
         result = KERN_INVALID_ARGUMENT;
     }
     lock_release(&irq_lock, state);
     return result;
+}
+
+kern_return_t irq_enable(unsigned intid)
+{
+    kern_return_t result = KERN_SUCCESS;
+
+    if (intid >= irq.intid_count) {
+        return KERN_INVALID_ARGUMENT;
+    }
+
+    const lock_state_t state = lock_take(&irq_lock);
+
+    if (irq.slots[intid].handler != NULL) {
+        irq.slots[intid].nothing = 0;
+        irq.controller->enable(intid);
+    } else {
+        result = KERN_INVALID_ARGUMENT;
+    }
+    lock_release(&irq_lock, state);
+    return result;
+}
+
+/*
+ * The handler found nothing to do. Calls are counted by line, so that "in a row" needs
+ * no word on the way of an interrupt that is served.
+ */
+__attribute__((cold, noinline)) static void count_nothing(uint32_t token)
+{
+    const unsigned intid = token & GIC_INTID_MASK;
+    struct irq_slot *const slot = &irq.slots[intid];
+    const uint32_t call = (uint32_t)slot->calls;
+
+    slot->nothing = call == slot->nothing_call + 1 ? slot->nothing + 1 : 1;
+    slot->nothing_call = call;
+    if (slot->nothing < IRQ_NOTHING_MAX || slot->handler == NULL) {
+        return;
+    }
+    irq.controller->disable(intid);
+    kprintf("irq: interrupt %u came %u times for nothing; masked until irq_enable, its handler:\n"
+            "  [<%016llx>]\n",
+            intid, slot->nothing, (unsigned long long)slot->handler);
 }
 
 /*
@@ -105,11 +150,11 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     const unsigned intid = token & GIC_INTID_MASK;
 
     irq.spurious++;
-    trace_interrupt(intid, 0, irq.served);
+    trace_interrupt(intid, 0, irq.spurious);
     if (intid >= GIC_INTID_COUNT) {
         return;
     }
-    irq.served++;
+    irq.slots[intid].calls++;
     irq.controller->disable(intid);
     irq.controller->end(token);
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
@@ -118,20 +163,22 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 void irq_dispatch(void)
 {
     const uint32_t token = irq.acknowledge();
-    const struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
+    struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
 
     if (slot->handler == NULL) {
         serve_unhandled(token);
         return;
     }
-    irq.served++;
-    trace_interrupt(token & GIC_INTID_MASK, (vaddr_t)slot->handler, irq.served);
+    slot->calls++;
+    trace_interrupt(token & GIC_INTID_MASK, (vaddr_t)slot->handler, slot->calls);
     /*
      * Nested interrupts are not allowed: they stay masked from the vector to the return, so one
      * flag is enough to know where one is.
      */
     irq.in_handler = true;
-    slot->handler(slot->context);
+    if (slot->handler(slot->context) == IRQ_NOTHING) {
+        count_nothing(token);
+    }
     irq.in_handler = false;
     irq.end(token);
 }
@@ -152,7 +199,12 @@ bool irq_in_handler(void)
 
 uint64_t irq_count(void)
 {
-    return irq.served;
+    uint64_t count = 0;
+
+    for (unsigned i = 0; i <= GIC_INTID_MASK; i++) {
+        count += irq.slots[i].calls;
+    }
+    return count;
 }
 
 uint64_t irq_spurious(void)

@@ -74,7 +74,7 @@ static void program(void)
 }
 
 /* One reading of the clock a call: a callback that starts its timer again cannot keep us here. */
-static void timer_interrupt(void *context)
+static enum irq_result timer_interrupt(void *context)
 {
     const uint64_t now = ticks_now();
 
@@ -90,6 +90,7 @@ static void timer_interrupt(void *context)
     }
     program();
     lock_release_masked(&timer_lock);
+    return IRQ_SERVED; /* the next deadline has let the line fall, so this cannot go on for ever */
 }
 
 /* Take it out of the list; false if it is not in there. Its own fields are not trusted for that. */

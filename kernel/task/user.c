@@ -7,6 +7,7 @@
 #include "kernel/exception.h"
 #include "kernel/irq.h"
 #include "kernel/startup.h"
+#include "kernel/timer.h"
 #include "kernel/trace.h"
 #include "kernel/vm_abort.h"
 #include "kernel/vm_map.h"
@@ -42,7 +43,8 @@ static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *
     }
 }
 
-enum user_stop user_run(struct task *task, struct user_state *state)
+/* Until it stops, or *over is true. */
+static enum user_stop run(struct task *task, struct user_state *state, const bool *over)
 {
     struct vm_map *map = task_map(task);
     enum user_stop stop = USER_STOP_FAULT;
@@ -65,6 +67,11 @@ enum user_stop user_run(struct task *task, struct user_state *state)
         } else {
             running = serve(map, state, &stop);
         }
+        /* The timer's handler has run in irq_dispatch; a stop of the code's own comes first. */
+        if (running && *(const volatile bool *)over) {
+            stop = USER_STOP_TIME;
+            running = false;
+        }
     }
     /*
      * Nothing stays in TTBR0: a NULL pointer of the kernel has to fault, and the space may be
@@ -72,6 +79,32 @@ enum user_stop user_run(struct task *task, struct user_state *state)
      */
     mmu_space_activate(NULL);
     trace_user_stop(state->context.frame.elr, stop, state->status);
+    irq_restore(before);
+    return stop;
+}
+
+enum user_stop user_run(struct task *task, struct user_state *state)
+{
+    static const bool never = false;
+
+    return run(task, state, &never);
+}
+
+static void time_is_over(void *context)
+{
+    *(bool *)context = true;
+}
+
+enum user_stop user_run_for(struct task *task, struct user_state *state, uint64_t nanoseconds)
+{
+    bool over = false;
+    struct timer timer = {.callback = time_is_over, .context = &over};
+    const irq_state_t before = irq_mask(); /* it must not be over before it has begun */
+    enum user_stop stop;
+
+    timer_start(&timer, nanoseconds);
+    stop = run(task, state, &over);
+    timer_cancel(&timer);
     irq_restore(before);
     return stop;
 }

@@ -277,6 +277,37 @@ TEST(fault_restores_registers_and_stack)
     EXPECT_EQ(fault.far, (uint64_t)HOLE);
 }
 
+static void ruin_doubles_and_fault(void *context)
+{
+    __asm__ volatile("fmov d8, #1.0\n\tfmov d12, #1.0\n\tfmov d15, #1.0\n\t"
+                     "mov x1, #0x00c00000\n\tmsr fpcr, x1\n\tstr xzr, [%0]"
+                     :
+                     : "r"(context)
+                     : "x1", "memory");
+}
+
+/* The compiler keeps doubles in these over a call, and computes them by one rule. */
+TEST(fault_restores_doubles_and_rounding)
+{
+    register double d8 __asm__("d8") = 1234.5;
+    register double d12 __asm__("d12") = -7.25;
+    register double d15 __asm__("d15") = 0.1;
+    struct fault_record fault;
+    bool raised;
+
+    __asm__ volatile("" : "+w"(d8), "+w"(d12), "+w"(d15));
+    raised = fault_expect(ruin_doubles_and_fault, HOLE, &fault);
+    __asm__ volatile("" : "+w"(d8), "+w"(d12), "+w"(d15));
+    const double found[] = {d8, d12, d15};
+
+    EXPECT_TRUE(raised);
+    EXPECT_EQ(cpu_read_sysreg(fpcr), 0);
+    cpu_write_sysreg(fpcr, 0);
+    EXPECT_TRUE(found[0] == 1234.5);
+    EXPECT_TRUE(found[1] == -7.25);
+    EXPECT_TRUE(found[2] == 0.1);
+}
+
 TEST(fault_restores_the_interrupt_mask)
 {
     struct fault_record fault;

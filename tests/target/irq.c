@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"
@@ -30,13 +31,14 @@ struct record {
     bool in_handler;
 };
 
-static void note(void *context)
+static enum irq_result note(void *context)
 {
     struct record *const record = context;
 
     record->calls++;
     record->masked = cpu_read_sysreg(daif) & DAIF_I;
     record->in_handler = irq_in_handler();
+    return IRQ_SERVED;
 }
 
 static void controller_write(unsigned bank, unsigned intid)
@@ -164,13 +166,14 @@ TEST(wait_serves_the_interrupt_that_came_before_the_sleep)
     EXPECT_EQ(irq_unregister(SPARE_INTID), KERN_SUCCESS);
 }
 
-static void quiet_at_third_call(void *context)
+static enum irq_result quiet_at_third_call(void *context)
 {
     struct record *const record = context;
 
     if (++record->calls == 3) {
         line_down();
     }
+    return IRQ_SERVED;
 }
 
 /* A handler that leaves its device asserting is called again, not forgotten. */
@@ -186,6 +189,87 @@ TEST(level_comes_again_until_it_is_quiet)
     EXPECT_EQ(record.calls, 3);
     line_down();
     EXPECT_EQ(irq_unregister(LINE_INTID), KERN_SUCCESS);
+}
+
+static struct {
+    struct console console;
+    char text[256];
+    size_t length;
+} capture;
+
+static void capture_write(struct console *console, const char *text, size_t length)
+{
+    (void)console;
+    for (size_t i = 0; i < length && capture.length < sizeof(capture.text) - 1; i++) {
+        capture.text[capture.length++] = text[i];
+    }
+}
+
+/* Finds something every `useful` calls only; 0: never. */
+struct idle {
+    unsigned calls, useful;
+};
+
+static enum irq_result mostly_nothing(void *context)
+{
+    struct idle *const idle = context;
+
+    idle->calls++;
+    return idle->useful != 0 && idle->calls % idle->useful == 0 ? IRQ_SERVED : IRQ_NOTHING;
+}
+
+static void let_it_come(void)
+{
+    for (unsigned i = 0; i < 100000; i++) {
+        cpu_isb();
+    }
+}
+
+/* A line that is stuck is masked after a thousand calls for nothing, and named. */
+TEST(a_line_with_nothing_to_do_is_named_and_masked)
+{
+    struct idle idle = {0};
+    struct record spare = {0};
+    struct console *before;
+
+    capture.console.write = capture_write;
+    capture.length = 0;
+    before = console_register(&capture.console);
+    ASSERT_EQ(irq_register(LINE_INTID, mostly_nothing, &idle), KERN_SUCCESS);
+    line_up();
+    let_it_come();
+    console_register(before);
+    EXPECT_EQ(idle.calls, IRQ_NOTHING_MAX);
+    capture.text[capture.length] = '\0';
+    EXPECT_TRUE(strstr(capture.text, "came 1000 times for nothing; masked") != NULL);
+
+    /* The other lines go on. */
+    ASSERT_EQ(irq_register(SPARE_INTID, note, &spare), KERN_SUCCESS);
+    raise_spare();
+    EXPECT_EQ(spare.calls, 1);
+    EXPECT_EQ(irq_unregister(SPARE_INTID), KERN_SUCCESS);
+
+    /* It comes back, for another thousand. */
+    EXPECT_EQ(irq_enable(LINE_INTID), KERN_SUCCESS);
+    let_it_come();
+    EXPECT_EQ(idle.calls, 2 * IRQ_NOTHING_MAX);
+    line_down();
+    EXPECT_EQ(irq_unregister(LINE_INTID), KERN_SUCCESS);
+    EXPECT_EQ(irq_enable(LINE_INTID), KERN_INVALID_ARGUMENT);
+    EXPECT_EQ(irq_enable(1020), KERN_INVALID_ARGUMENT);
+}
+
+/* One useful interrupt between, and the count begins again. */
+TEST(a_line_that_is_useful_now_and_then_is_never_masked)
+{
+    struct idle idle = {.useful = IRQ_NOTHING_MAX};
+
+    ASSERT_EQ(irq_register(SPARE_INTID, mostly_nothing, &idle), KERN_SUCCESS);
+    for (unsigned i = 0; i < 5 * IRQ_NOTHING_MAX; i++) {
+        raise_spare();
+    }
+    EXPECT_EQ(idle.calls, 5 * IRQ_NOTHING_MAX);
+    EXPECT_EQ(irq_unregister(SPARE_INTID), KERN_SUCCESS);
 }
 
 /* A line that nobody attached to and that never falls must not keep us here for ever. */
@@ -229,7 +313,7 @@ TEST(unregistered_interrupt_stays_silent)
 }
 
 /* Writes every register that a called function may. */
-static void spoil_registers(void *context)
+static enum irq_result spoil_registers(void *context)
 {
     ((struct record *)context)->calls++;
     __asm__ volatile("movi v0.16b, #0xa5\n\tmov v1.16b, v0.16b\n\tmov v2.16b, v0.16b\n\t"
@@ -240,6 +324,7 @@ static void spoil_registers(void *context)
                      :
                      : "v0", "v1", "v2", "v3", "v8", "v15", "v16", "v31", "x2", "x9", "x16", "x17",
                        "cc");
+    return IRQ_SERVED;
 }
 
 /* The vector interrupts anywhere: also between a comparison and its branch, with vectors loaded. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/direct_map.h"
+#include "kernel/fault.h"
 #include "kernel/irq.h"
 #include "kernel/mmu.h"
 #include "kernel/timer.h"
@@ -16,7 +17,7 @@
 #define DATA 0x200000ul
 
 /* Position-independent EL0 code, copied into the task. */
-extern const char user_load[], user_store[], user_loop[], user_end[];
+extern const char user_load[], user_store[], user_loop[], user_fp[], user_thread[], user_end[];
 __asm__(".pushsection .rodata\n"
         ".balign 4\n"
         "user_load:  ldrb w0, [x1]\n"
@@ -25,6 +26,19 @@ __asm__(".pushsection .rodata\n"
         "            svc #8\n"
         "user_loop:  cbz w2, user_loop\n"
         "            svc #9\n"
+        "user_fp:     fmov d8, #1.0\n" /* what the caller counts on, spoilt */
+        "            fmov d9, #1.0\n"
+        "            fmov d15, #1.0\n"
+        "            mov x3, #0x00c00000\n" /* round towards zero */
+        "            msr fpcr, x3\n"
+        "            cbz x0, . + 12\n" /* x0: loop until x2, to be interrupted by those rules */
+        "            cbz w2, .\n"
+        "            nop\n"
+        "            svc #10\n"
+        "user_thread: mrs x0, tpidr_el0\n"
+        "            msr tpidr_el0, x1\n"
+        "            mrs x1, tpidrro_el0\n"
+        "            svc #11\n"
         "user_end:\n"
         ".popsection\n");
 
@@ -154,6 +168,141 @@ TEST(interrupts_are_served_while_user_code_runs)
     EXPECT_EQ(f.state.call, 9);
     EXPECT_EQ(f.state.context.frame.x[0], 99);
     EXPECT_EQ(f.state.context.frame.x[1], DATA + 3);
+    tear_down(&f);
+}
+
+/* Doubles of the caller, in registers that a call keeps, and the rules they are computed by. */
+struct doubles {
+    double d8, d9, d15;
+    uint64_t fpcr;
+};
+
+static enum user_stop run_between(struct fixture *f, struct doubles *held)
+{
+    register double d8 __asm__("d8") = held->d8;
+    register double d9 __asm__("d9") = held->d9;
+    register double d15 __asm__("d15") = held->d15;
+    enum user_stop stop;
+
+    __asm__ volatile("msr fpcr, %0" : : "r"(held->fpcr));
+    __asm__ volatile("" : "+w"(d8), "+w"(d9), "+w"(d15));
+    stop = user_run(f->task, &f->state);
+    __asm__ volatile("" : "+w"(d8), "+w"(d9), "+w"(d15));
+    __asm__ volatile("mrs %0, fpcr" : "=r"(held->fpcr));
+    __asm__ volatile("msr fpcr, xzr");
+    held->d8 = d8;
+    held->d9 = d9;
+    held->d15 = d15;
+    return stop;
+}
+
+TEST(user_code_leaves_the_callers_doubles_and_rounding_alone)
+{
+    struct doubles held = {1234.5, -7.25, 0.1, 0x00400000}; /* round towards plus infinity */
+    struct fixture f;
+
+    set_up(&f);
+    prepare(&f, user_fp, 0, 0);
+    EXPECT_EQ(run_between(&f, &held), USER_STOP_CALL);
+    EXPECT_EQ(f.state.call, 10);
+    EXPECT_TRUE(held.d8 == 1234.5);
+    EXPECT_TRUE(held.d9 == -7.25);
+    EXPECT_TRUE(held.d15 == 0.1);
+    EXPECT_EQ(held.fpcr, 0x00400000);
+    EXPECT_EQ(f.state.context.frame.fpcr, 0x00c00000); /* the task has its own */
+    tear_down(&f);
+}
+
+struct interrupted {
+    struct fixture *fixture;
+    struct timer timer;
+    uint64_t fpcr;
+};
+
+static void note_rounding(void *context)
+{
+    struct interrupted *interrupted = context;
+
+    __asm__ volatile("mrs %0, fpcr" : "=r"(interrupted->fpcr));
+    if (interrupted->fixture->state.context.frame.fpcr != 0) {
+        let_go(interrupted->fixture);
+    } else {
+        timer_start(&interrupted->timer, 50000); /* it came before the code had set its own */
+    }
+}
+
+TEST(handlers_do_not_compute_by_the_rules_of_user_code)
+{
+    struct fixture f;
+    struct interrupted interrupted = {
+        .fixture = &f, .timer = {.callback = note_rounding, .context = &interrupted}};
+
+    set_up(&f);
+    prepare(&f, user_fp, 0, 1);
+    timer_start(&interrupted.timer, 50000);
+    EXPECT_EQ(user_run(f.task, &f.state), USER_STOP_CALL);
+    EXPECT_EQ(interrupted.fpcr, 0);
+    tear_down(&f);
+}
+
+TEST(the_thread_register_belongs_to_the_task)
+{
+    struct fixture one, other;
+    uint64_t own;
+
+    set_up(&one);
+    set_up(&other);
+    __asm__ volatile("msr tpidr_el0, %0" : : "r"(0x1234ul));
+    EXPECT_EQ(run(&one, user_thread, 0x5ec2e7, 1), USER_STOP_CALL);
+    EXPECT_EQ(one.state.context.frame.x[0], 0);
+    EXPECT_EQ(run(&other, user_thread, 0, 1), USER_STOP_CALL);
+    EXPECT_EQ(other.state.context.frame.x[0], 0);
+    one.state.context.frame.elr = CODE + (vaddr_t)(user_thread - user_load);
+    EXPECT_EQ(user_run(one.task, &one.state), USER_STOP_CALL);
+    EXPECT_EQ(one.state.context.frame.x[0], 0x5ec2e7);
+    __asm__ volatile("mrs %0, tpidr_el0" : "=r"(own));
+    EXPECT_EQ(own, 0x1234);
+    tear_down(&one);
+    tear_down(&other);
+}
+
+static void fault_at_null(void *context)
+{
+    (void)context;
+    __asm__ volatile("mov x1, #0x51\n\tmov x2, #16\n\tldr x2, [x2]" : : : "x1", "x2");
+}
+
+/* The vectors keep a register of the kernel where EL0 could read it. */
+TEST(user_code_sees_no_register_of_the_kernel)
+{
+    struct fault_record fault;
+    struct fixture f;
+
+    set_up(&f);
+    EXPECT_TRUE(fault_expect(fault_at_null, NULL, &fault));
+    EXPECT_EQ(run(&f, user_thread, 0, 1), USER_STOP_CALL);
+    EXPECT_EQ(f.state.context.frame.x[1], 0);
+    tear_down(&f);
+}
+
+/* Code that loops comes back, as often as it is asked, and is where it was. */
+TEST(user_code_runs_for_a_limited_time)
+{
+    struct fixture f;
+
+    set_up(&f);
+    prepare(&f, user_loop, DATA + 3, 99);
+    for (unsigned i = 0; i < 3; i++) {
+        EXPECT_EQ(user_run_for(f.task, &f.state, i * 50000), USER_STOP_TIME);
+        EXPECT_EQ(f.state.context.frame.elr, CODE + (vaddr_t)(user_loop - user_load));
+    }
+    f.state.context.frame.x[2] = 1;
+    EXPECT_EQ(user_run_for(f.task, &f.state, 10000000000ul), USER_STOP_CALL);
+    EXPECT_EQ(f.state.call, 9);
+    EXPECT_EQ(f.state.context.frame.x[0], 99);
+    /* The deadline went with the call: nothing writes to the stack that it was on. */
+    timer_delay(200000);
+    EXPECT_EQ(run(&f, user_load, DATA, 1), USER_STOP_CALL);
     tear_down(&f);
 }
 
