@@ -7,7 +7,6 @@
 #ifndef BOOT_BOOT_INFO_H
 #define BOOT_BOOT_INFO_H
 
-#include "kernel/direct_map.h"
 #include <stdint.h>
 
 struct boot_info {

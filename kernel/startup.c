@@ -7,7 +7,7 @@
 #include "boot/boot_info.h"
 #include "boot/translation.h"
 #include "kernel/console.h"
-#include "kernel/devicetree/devicetree_private.h"
+#include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/init.h"

@@ -15,4 +15,7 @@ void vm_abort_init(void); /* whose faults are resolved */
 void irq_init(void);
 void timer_init(void);
 
+/* Name every word of bootargs whose key is none of these. */
+void devicetree_check_bootargs(const char *const *known, const char *const *end);
+
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A device's limits, and the walk of a descriptor under them. */
-#include "descriptors/cursor/IOMemoryCursor_private.h"
-
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/cursor/IOMemoryCursor_private.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
 static uint32_t instances;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finding, joining and cutting intervals in the two lists of one block of memory. */
-#include "descriptors/malloc/IOIntervalLists_private.h"
-
 #include <string.h>
 
+#include "descriptors/malloc/IOIntervalLists_private.h"
 #include "descriptors/platform.h"
 
 static struct IOInterval *live_block(const struct IOIntervalLists *lists)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Beginning and end of every allocation, and the one way in which blocks are freed. */
-#include "descriptors/malloc/IOMalloc_private.h"
-
 #include <string.h>
 
+#include "descriptors/malloc/IOMalloc_private.h"
 #include "descriptors/platform.h"
 
 #define SIZE_END ((uint64_t)1 << 63) /* no allocation is that large */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The doors of a mapper: everything that any unit would refuse is refused here. */
 #include "descriptors/IOMapper_class.h"
-
 #include "descriptors/IOMemoryDescriptor_class.h"
 
 #define OPTION_BITS                                                                                \

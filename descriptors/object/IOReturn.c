@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The last error, and kernel statuses in IOKit's words. */
 #include "descriptors/object/IOReturn_kernel.h"
-
 #include "descriptors/platform.h"
 
 IOReturn IOMemoryLastError(void)

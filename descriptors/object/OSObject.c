@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Counting references, and the end of an object. */
 #include "descriptors/object/OSObject_private.h"
-
 #include "descriptors/platform.h"
 
 static uint32_t live_objects; /* instances of all classes */

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The CPU at the memory behind a reference, whether anybody has it mapped or prepared or not. */
-#include "descriptors/reference/IOMemoryReference.h"
-
 #include <string.h>
 
 #include "descriptors/object/IOReturn_kernel.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 /* A part of one page, pinned while it is used. */
 struct window {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Showing a part of a memory reference in an address space. */
-#include "descriptors/reference/IOMemoryReference.h"
-
 #include "descriptors/object/IOReturn_kernel.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 /*
  * The part of one entry that is shown. Offsets count from the page that holds the

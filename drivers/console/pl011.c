@@ -4,11 +4,10 @@
  * names, else the first one that is not disabled; with another kind of UART, or
  * none, the image keeps the output of boot.
  */
-#include "boot/early_pl011.h"
-
 #include <libfdt.h>
 #include <string.h>
 
+#include "boot/early_pl011.h"
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/init.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A virtio device from discovery to work, over any transport; see virtio.h. */
 #include "drivers/virtio/transport.h"
-
 #include "kernel/cpu.h"
 
 /* Device status bits (section 2.1). */

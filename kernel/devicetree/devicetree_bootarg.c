@@ -4,6 +4,7 @@
 
 #include "kernel/console.h"
 #include "kernel/devicetree/devicetree_private.h"
+#include "kernel/startup.h"
 
 /* A word, read character by character without its quotes. */
 struct word {

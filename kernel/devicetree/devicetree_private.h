@@ -11,9 +11,6 @@
  */
 const char *devicetree_read(const void *blob, paddr_t at);
 
-/* Name every word of bootargs whose key is none of these. */
-void devicetree_check_bootargs(const char *const *known, const char *const *end);
-
 struct property {
     const char *value; /* big-endian cells or strings; NULL: the node has none */
     uint32_t length;   /* bytes */

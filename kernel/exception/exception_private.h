@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Between exception.c, exception_report.c, fault.c and panic.c. */
+/* Between exception.c, exception_report.c and fault.c. */
 #ifndef KERNEL_EXCEPTION_PRIVATE_H
 #define KERNEL_EXCEPTION_PRIVATE_H
 
@@ -19,11 +19,5 @@ _Noreturn void exception_panic(const struct exception_frame *frame, const char *
 
 /* fault.c: if fault_expect is waiting, make the frame return to it. */
 bool fault_expected(struct exception_frame *frame);
-
-/* panic.c: mask everything; the second caller exits at once, without a word. */
-void panic_enter(void);
-
-/* panic.c: what is known besides, and the end. After panic_enter and the cause. */
-_Noreturn void panic_leave(void);
 
 #endif

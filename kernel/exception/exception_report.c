@@ -3,6 +3,7 @@
 #include "kernel/console.h"
 #include "kernel/exception/exception_private.h"
 #include "kernel/panic/backtrace.h"
+#include "kernel/panic/panic_enter.h"
 
 /* Immediates of the BRK that compilers plant where behaviour is undefined. */
 #define BRK_TRAP_GCC      1000

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults that somebody expects (fault.h). */
 #include "kernel/fault.h"
+
 #include "kernel/exception/exception_private.h"
 #include "kernel/irq.h"
 #include "kernel/lock.h"

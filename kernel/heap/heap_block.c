@@ -11,7 +11,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/heap/heap_private.h"
 #include "kernel/page/page_arch.h"
-#include "kernel/page/page_private.h"
+#include "kernel/page/page_record.h"
 #include "kernel/panic.h"
 
 /* Chosen to waste little of a page; each a multiple of HEAP_ALIGNMENT. */

@@ -5,8 +5,8 @@
  * anything, and from there on nothing can fail.
  */
 #include "kernel/mmu.h"
-#include "kernel/direct_map.h"
 
+#include "kernel/direct_map.h"
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
 

@@ -5,10 +5,10 @@
 #include <stdarg.h>
 
 #include "kernel/console.h"
-#include "kernel/exception/exception_private.h"
 #include "kernel/exit.h"
 #include "kernel/mmu.h"
 #include "kernel/panic/backtrace.h"
+#include "kernel/panic/panic_enter.h"
 #include "kernel/trace.h"
 
 #define TABLE_LINES 32 /* of the kernel's tables: enough for the image, RAM and the devices */

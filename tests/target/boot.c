@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What reset leaves behind: the exception level, the maps and their permissions. */
-#include "boot/boot_info.h"
-
 #include <libfdt.h>
 #include <string.h>
 
+#include "boot/boot_info.h"
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"

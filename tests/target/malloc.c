@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IOMalloc's families on the real CPU: faults, interrupts, cache maintenance. */
-#include "descriptors/IOMalloc.h"
-
 #include <string.h>
 
+#include "descriptors/IOMalloc.h"
 #include "descriptors/IOMallocAccounting.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOProcessorCache.h"

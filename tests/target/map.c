@@ -3,11 +3,10 @@
  * Mappings of descriptors where the CPU itself makes the accesses: from EL0, from the
  * kernel, and with interrupts masked.
  */
-#include "descriptors/IOMemoryDescriptor.h"
-
 #include <string.h>
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOMemoryMap.h"
 #include "descriptors/IOMemoryMapping.h"
 #include "kernel/direct_map.h"

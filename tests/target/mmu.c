@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page tables as the CPU sees them: what traps, and what does not. */
 #include "kernel/mmu.h"
+
 #include "kernel/direct_map.h"
 #include "kernel/fault.h"
 #include "kernel/page.h"

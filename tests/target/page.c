@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page allocator on a real machine: its RAM, and that the pages are memory. */
 #include "kernel/page.h"
+
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "tests/harness/harness.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* IORangeAllocator, used by thread context and by an interrupt handler at the same time. */
 #include "descriptors/IORangeAllocator.h"
-
 #include "kernel/irq.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"

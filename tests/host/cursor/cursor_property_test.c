@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tens of thousands of random cases for the cursor; see tests/lib/cursor_cases.h.
+ * Tens of thousands of random cases for the cursor; see tests/lib/portable/cursor_cases.h.
  *
  * CASES=n runs so many; SEED=n runs the one case of that seed, which is what a
  * failure prints.

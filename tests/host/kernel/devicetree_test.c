@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Device trees good, odd and damaged. */
+#include <libfdt.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,10 +8,10 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <libfdt.h>
 
 #include "kernel/devicetree.h"
 #include "kernel/devicetree/devicetree_private.h"
+#include "kernel/startup.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_ram.h"
 

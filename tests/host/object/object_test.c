@@ -10,7 +10,6 @@
 
 #include "descriptors/IOBigMemoryCursor.h"
 #include "descriptors/IOBufferMemoryDescriptor.h"
-
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOLittleMemoryCursor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host replacement of kernel/mmu_arch.h: a TLB that remembers (sim_tlb.h). */
+/* Host replacement of kernel/mmu/mmu_arch.h: a TLB that remembers (sim_tlb.h). */
 #ifndef KERNEL_MMU_ARCH_H
 #define KERNEL_MMU_ARCH_H
 

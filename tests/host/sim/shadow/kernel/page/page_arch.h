@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host replacement of kernel/page_arch.h. */
+/* Host replacement of kernel/page/page_arch.h. */
 #ifndef KERNEL_PAGE_ARCH_H
 #define KERNEL_PAGE_ARCH_H
 
