@@ -6,14 +6,10 @@
  *
  * SEED=n runs one case; CASES=n so many of them.
  */
-#include "descriptors/IODMACommand.h"
-#include "tests/host/machine/map_fixture.h"
+#include "tests/host/machine/dma_fixture.h"
 
-#define RAM      (2 * SIM_GIB)
 #define LIMIT    0x80000000ull /* what 31 bits reach; RAM lies on both sides */
 #define AREA     (64 * PAGE_SIZE)
-#define LOW      0x50000000ull
-#define HIGH     0x90000000ull
 #define RANGES   6
 #define LIST_MAX (1 << 17)
 #define SMALL    96 /* bytes, up to which every cut is tried */
@@ -103,7 +99,7 @@ static unsigned random_ranges(IOAddressRange *ranges, bool small)
 
     for (unsigned i = 0; i < count; i++) {
         const uint64_t align = (uint64_t)1 << pick(8);
-        uint64_t at = (pick(2) == 0 ? LOW : HIGH) + pick(AREA - most);
+        uint64_t at = (pick(2) == 0 ? DMA_LOW : DMA_HIGH) + pick(AREA - most);
 
         ranges[i].length = 1 + pick(most);
         if (pick(2) == 0) {
@@ -278,8 +274,8 @@ static void random_layouts_and_limits(void **state)
 
     (void)state;
     for (uint64_t i = 0; i < AREA; i++) {
-        *(uint8_t *)phys_to_virt(paddr(LOW + i)) = (uint8_t)(i * 167 + (i >> 8) * 29);
-        *(uint8_t *)phys_to_virt(paddr(HIGH + i)) = (uint8_t)(i * 101 + (i >> 8) * 53 + 1);
+        *(uint8_t *)phys_to_virt(paddr(DMA_LOW + i)) = (uint8_t)(i * 167 + (i >> 8) * 29);
+        *(uint8_t *)phys_to_virt(paddr(DMA_HIGH + i)) = (uint8_t)(i * 101 + (i >> 8) * 53 + 1);
     }
     for (uint64_t i = 0; i < (getenv("SEED") != NULL ? 1 : cases); i++) {
         seed = (first + i) * 0x9e3779b97f4a7c15ull;
@@ -298,19 +294,11 @@ static int name_the_case(void **state)
     return map_stop(state);
 }
 
-static int power_on(void **state)
-{
-    (void)state;
-    sim_machine_start(RAM);
-    IOMemoryDescriptor_initialize();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(random_layouts_and_limits, map_start, name_the_case),
     };
 
-    return cmocka_run_group_tests(tests, power_on, map_power_off);
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
 }

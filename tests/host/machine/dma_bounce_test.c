@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Bounced bytes: which they are, which way they are copied, and what the device never sees. */
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_cache.h"
+
+#define BITS31                                                                                     \
+    {                                                                                              \
+        .fStructSize = 40, .fNumAddressBits = 31                                                   \
+    }
+
+static const IODMACommand_SegmentOptions bits31 = BITS31;
+
+static IODMACommand *prepared(IOMemoryDescriptor *memory, const IODMACommand_SegmentOptions *limits,
+                              uint32_t mapping)
+{
+    IODMACommand *command = dma_command(limits, mapping, memory);
+
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    return command;
+}
+
+static void drop(IODMACommand *command, IOMemoryDescriptor *memory)
+{
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* DC-19 */
+static void dc_19_legal_memory_stays_where_it_is(void **state)
+{
+    static const IODirection directions[] = {kIODirectionNone, kIODirectionIn, kIODirectionOut,
+                                             kIODirectionOutIn};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        IOMemoryDescriptor *memory =
+            dma_memory(DMA_LOW + 3, 100, DMA_LOW + 9000, 5000, directions[i]);
+        IODMACommand *command = prepared(memory, &bits31, kMapped);
+        IODMACommand_Segment64 list[4];
+
+        assert_int_equal(IODMACommand_getBounceLength(command), 0);
+        assert_int_equal(dma_list(command, list, 4), 2);
+        assert_int_equal(list[1].fIOVMAddr, DMA_LOW + 9000);
+        drop(command, memory);
+    }
+}
+
+/* DC-20, DC-21: the bytes above the limit and no others; both ways. */
+static void dc_20_only_bytes_above_the_limit_move(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 300, DMA_HIGH, 200, kIODirectionOutIn);
+    IODMACommand *command;
+    IODMACommand_Segment64 list[4];
+
+    (void)state;
+    dma_fill(DMA_LOW, 300, 1);
+    dma_fill(DMA_HIGH, 200, 2);
+    command = prepared(memory, &bits31, kMapped);
+    assert_int_equal(IODMACommand_getBounceLength(command), 200);
+    assert_int_equal(dma_list(command, list, 4), 2);
+    assert_int_equal(list[0].fIOVMAddr, DMA_LOW);
+    assert_true(list[1].fIOVMAddr + 199 < 1ull << 31);
+    for (uint64_t i = 0; i < 200; i++) {
+        assert_int_equal(dma_device_reads(command, 300 + i), pattern(i, 2));
+    }
+    dma_device_writes(command, 301, 0x77);
+    dma_device_writes(command, 5, 0x78);
+    assert_int_equal(dma_bytes(DMA_HIGH)[1], pattern(1, 2));
+    assert_int_equal(dma_bytes(DMA_LOW)[5], 0x78);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[1], 0x77);
+    assert_int_equal(dma_bytes(DMA_HIGH)[2], pattern(2, 2));
+    drop(command, memory);
+}
+
+/* DC-22: an engine that writes less costs the rest nothing. */
+static void dc_22_a_short_transfer_keeps_the_rest(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 200, 0, 0, kIODirectionIn);
+    IODMACommand *command;
+
+    (void)state;
+    dma_fill(DMA_HIGH, 200, 9);
+    command = prepared(memory, &bits31, kMapped);
+    dma_device_writes(command, 0, 0xaa);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], 0xaa);
+    for (uint64_t i = 1; i < 200; i++) {
+        assert_int_equal(dma_bytes(DMA_HIGH)[i], pattern(i, 9));
+    }
+    drop(command, memory);
+}
+
+/* An Out transfer is never copied back. */
+static void out_is_not_copied_back(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOut);
+    IODMACommand *command;
+
+    (void)state;
+    dma_fill(DMA_HIGH, 64, 3);
+    command = prepared(memory, &bits31, kMapped);
+    dma_device_writes(command, 0, 0xaa);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], pattern(0, 3));
+    drop(command, memory);
+}
+
+/* DC-23 */
+static void dc_23_forced_double_buffering_always_takes_effect(void **state)
+{
+    static const IODirection directions[] = {kIODirectionIn, kIODirectionOut, kIODirectionOutIn};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        for (unsigned nested = 1; nested <= 2; nested++) {
+            IOMemoryDescriptor *memory =
+                dma_memory(DMA_LOW + 100, 300, DMA_HIGH, 200, directions[i]);
+            IODMACommand *command;
+
+            dma_fill(DMA_LOW + 100, 300, 1);
+            dma_fill(DMA_HIGH, 200, 2);
+            command = prepared(memory, &bits31, kMapped);
+            if (nested == 2) {
+                assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+            }
+            assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer),
+                             kIOReturnSuccess);
+            assert_int_equal(IODMACommand_getBounceLength(command), 500);
+            assert_ptr_not_equal(IODMACommand_getIOMemoryDescriptor(command), memory);
+            assert_int_equal(dma_device_reads(command, 0), pattern(0, 1));
+            assert_int_equal(dma_device_reads(command, 300), pattern(0, 2));
+            dma_bytes(DMA_LOW + 100)[7] = 0x11;
+            assert_int_equal(IODMACommand_synchronize(command, kIODirectionOut), kIOReturnSuccess);
+            assert_int_equal(dma_device_reads(command, 7), 0x11);
+            dma_device_writes(command, 8, 0x22);
+            assert_int_equal(IODMACommand_synchronize(command, kIODirectionIn), kIOReturnSuccess);
+            assert_int_equal(dma_bytes(DMA_LOW + 100)[8], 0x22);
+            for (unsigned n = 0; n < nested; n++) {
+                assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+            }
+            drop(command, memory);
+        }
+    }
+}
+
+/* DC-24 */
+static void dc_24_without_synchronize_no_byte_moves(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+
+    (void)state;
+    dma_fill(DMA_HIGH, 64, 5);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, false), kIOReturnSuccess);
+    for (uint64_t i = 0; i < 64; i++) {
+        assert_int_equal(dma_device_reads(command, i), 0); /* DC-28: nor anybody's old bytes */
+    }
+    dma_device_writes(command, 0, 0xaa);
+    assert_int_equal(IODMACommand_complete(command, true, false), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], pattern(0, 5));
+    drop(command, memory);
+}
+
+/* DC-25 */
+static void dc_25_bits_that_no_ram_satisfies(void **state)
+{
+    const IODMACommand_SegmentOptions bits28 = {.fStructSize = 40, .fNumAddressBits = 28};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits28, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
+                     kIOReturnNotReady);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    drop(command, memory);
+}
+
+/* DC-26 */
+static void dc_26_a_walk_alone_reports_what_it_does_not_mend(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_HIGH, 64, kIODirectionOutIn);
+    IODMACommand *command = prepared(memory, &bits31, kIterateOnly);
+    IODMACommand_Segment64 list[4];
+    UInt64 offset = 0;
+    UInt32 count = 4;
+
+    (void)state;
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, list, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(count, 1);
+    assert_int_equal(offset, 64);
+    assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, list, &count),
+                     kIOReturnMessageTooLarge);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnUnsupported);
+    drop(command, memory);
+}
+
+/* DC-27 */
+static void dc_27_a_copy_of_a_later_part_has_its_bytes(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 4000, DMA_HIGH, 4000, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+
+    (void)state;
+    dma_fill(DMA_LOW, 4000, 1);
+    dma_fill(DMA_HIGH, 4000, 2);
+    assert_int_equal(IODMACommand_prepare(command, 3000, 2000, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(dma_device_reads(command, 0), pattern(3000, 1));
+    assert_int_equal(dma_device_reads(command, 1500), pattern(500, 2));
+    drop(command, memory);
+}
+
+static bool is_listed(const IODMACommand_Segment64 *list, unsigned count, uint64_t at)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (at - list[i].fIOVMAddr < list[i].fLength) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Strict: a page that the transfer does not fill is not shown to the device. */
+static void strict_shows_no_neighbour(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 100, 2 * PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    IODMACommand *command;
+    IODMACommand_Segment64 list[8];
+    unsigned count;
+
+    (void)state;
+    dma_fill(DMA_LOW, 4 * PAGE_SIZE, 4);
+    command =
+        prepared(memory, &(IODMACommand_SegmentOptions){.fStructSize = 40}, kIODMAMapOptionStrict);
+    count = dma_list(command, list, 8);
+    assert_int_equal(count, 3);
+    assert_int_equal(list[1].fIOVMAddr, DMA_LOW + PAGE_SIZE);
+    assert_int_equal(list[1].fLength, PAGE_SIZE);
+    assert_int_equal(IODMACommand_getBounceLength(command), PAGE_SIZE);
+    for (unsigned i = 0; i < count; i += 2) { /* beside the transfer the device sees nothing */
+        const uint64_t page = trunc_page(list[i].fIOVMAddr);
+
+        for (uint64_t at = page; at < page + PAGE_SIZE; at++) {
+            assert_true(is_listed(list, count, at) || *dma_bytes(at) == 0);
+        }
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    drop(command, memory);
+}
+
+/* readBytes and writeBytes see what the device sees, across island borders. */
+static void byte_access_goes_where_the_device_goes(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 100, DMA_HIGH, 100, kIODirectionOutIn);
+    IODMACommand *command;
+    uint8_t bytes[200];
+
+    (void)state;
+    dma_fill(DMA_LOW, 100, 1);
+    dma_fill(DMA_HIGH, 100, 2);
+    command = prepared(memory, &bits31, kMapped);
+    assert_int_equal(IODMACommand_readBytes(command, 0, bytes, 1000), 200);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(bytes[i], pattern(i, 1));
+        assert_int_equal(bytes[100 + i], pattern(i, 2));
+    }
+    memset(bytes, 0x5a, sizeof(bytes));
+    assert_int_equal(IODMACommand_writeBytes(command, 90, bytes, 20), 20);
+    assert_int_equal(dma_device_reads(command, 99), 0x5a);
+    assert_int_equal(dma_device_reads(command, 109), 0x5a);
+    assert_int_equal(dma_device_reads(command, 110), pattern(10, 2));
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], pattern(0, 2));
+    assert_int_equal(IODMACommand_readBytes(command, 200, bytes, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnOverrun);
+    assert_int_equal(IODMACommand_readBytes(command, 0, NULL, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    drop(command, memory);
+}
+
+/* The pool has a size; who exceeds it is refused, and nothing is held. */
+static void the_pool_is_bounded(void **state)
+{
+    const uint64_t usual = IODMACommand_getBouncePool();
+    IOMemoryDescriptor *one = dma_memory(DMA_HIGH, 4 * PAGE_SIZE, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *two = dma_memory(DMA_HIGH, PAGE_SIZE, 0, 0, kIODirectionOut);
+    IODMACommand *first, *second = dma_command(&bits31, kMapped, two);
+
+    (void)state;
+    IODMACommand_setBouncePool(4 * PAGE_SIZE);
+    first = prepared(one, &bits31, kMapped);
+    assert_int_equal(IODMACommand_getBounceInUse(), 4 * PAGE_SIZE);
+    assert_int_equal(IODMACommand_prepare(second, 0, 0, true, true), kIOReturnNoResources);
+    assert_int_equal(IODMACommand_complete(first, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(second, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(second, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    IODMACommand_setBouncePool(usual);
+    drop(first, one);
+    drop(second, two);
+}
+
+/* A device that does not snoop: what it reads is cleaned, bounce pages as well as the rest. */
+static void non_coherent_devices_get_clean_lines(void **state)
+{
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW, 2 * SIM_CACHE_LINE, DMA_HIGH, 3 * SIM_CACHE_LINE, kIODirectionOut);
+    IODMACommand *command = dma_command(&bits31, kNonCoherent, memory);
+    struct sim_cache before = sim_cache;
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(sim_cache.cleaned - before.cleaned, 5);
+    assert_int_equal(sim_cache.flushed, before.flushed);
+    before = sim_cache;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed - before.flushed, 5);
+    drop(command, memory);
+    memory = dma_memory(DMA_LOW, 2 * SIM_CACHE_LINE, 0, 0, kIODirectionIn);
+    command = dma_command(&bits31, kNonCoherent, memory);
+    before = sim_cache;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed - before.flushed, 2); /* no dirty line over its data */
+    IODMACommand_complete(command, false, true);
+    assert_int_equal(sim_cache.flushed - before.flushed, 2);
+    drop(command, memory);
+}
+
+/* DC-31: the same through the DriverKit names, which never bounce. */
+static void dc_31_driverkit_names(void **state)
+{
+    static const IODMACommandSpecification wide = {.maxAddressBits = 64},
+                                           narrow = {.maxAddressBits = 31};
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_HIGH, 64, kIODirectionOut);
+    IOMemoryDescriptor *data = dma_memory(DMA_LOW + PAGE_SIZE, 128, 0, 0, kIODirectionOutIn);
+    IOMemoryDescriptor *held;
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    IODMACommand *command;
+    uint64_t flags = 0, offset, length;
+    uint32_t count = 1;
+
+    (void)state;
+    dma_fill(DMA_LOW, 64, 1);
+    dma_fill(DMA_HIGH, 64, 2);
+    assert_int_equal(IODMACommand_Create(device, 0, &narrow, &command), kIOReturnSuccess);
+    count = 8;
+    assert_int_equal(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnMessageTooLarge);
+    OSObject_release(command);
+    assert_int_equal(IODMACommand_Create(device, 0, &wide, &command), kIOReturnSuccess);
+    count = 1;
+    assert_int_equal(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnNoSpace);
+    assert_int_equal(IODMACommand_GetPreparation(command, &offset, &length, &held),
+                     kIOReturnNotReady);
+    count = 2;
+    assert_int_equal(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnSuccess);
+    assert_int_equal(count, 2);
+    assert_int_equal(flags, kIODirectionOut);
+    assert_int_equal(segments[1].address, DMA_HIGH);
+    assert_int_equal(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnBusy);
+    assert_int_equal(IODMACommand_GetPreparation(command, &offset, &length, &held),
+                     kIOReturnSuccess);
+    assert_ptr_equal(held, memory);
+    assert_int_equal(length, 128);
+    OSObject_release(held);
+    assert_int_equal(IODMACommand_PerformOperation(command, 1, 60, 8, 0, data), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_LOW + PAGE_SIZE)[3], pattern(63, 1));
+    assert_int_equal(dma_bytes(DMA_LOW + PAGE_SIZE)[4], pattern(0, 2));
+    assert_int_equal(IODMACommand_PerformOperation(command, 1, 120, 16, 0, data),
+                     kIOReturnUnderrun);
+    assert_int_equal(IODMACommand_PerformOperation(command, 3, 0, 8, 0, data),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnNotReady);
+    OSObject_release(command);
+    OSObject_release(data);
+    OSObject_release(memory);
+    OSObject_release(device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(dc_19_legal_memory_stays_where_it_is),
+        MAP_TEST(dc_20_only_bytes_above_the_limit_move),
+        MAP_TEST(dc_22_a_short_transfer_keeps_the_rest),
+        MAP_TEST(out_is_not_copied_back),
+        MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
+        MAP_TEST(dc_24_without_synchronize_no_byte_moves),
+        MAP_TEST(dc_25_bits_that_no_ram_satisfies),
+        MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
+        MAP_TEST(dc_27_a_copy_of_a_later_part_has_its_bytes),
+        MAP_TEST(strict_shows_no_neighbour),
+        MAP_TEST(byte_access_goes_where_the_device_goes),
+        MAP_TEST(the_pool_is_bounded),
+        MAP_TEST(non_coherent_devices_get_clean_lines),
+        MAP_TEST(dc_31_driverkit_names),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
