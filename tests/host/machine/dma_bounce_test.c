@@ -46,7 +46,7 @@ static void dc_19_legal_memory_stays_where_it_is(void **state)
 }
 
 /* DC-20, DC-21: the bytes above the limit and no others; both ways. */
-static void dc_20_only_bytes_above_the_limit_move(void **state)
+static void dc_20_21_only_bytes_above_the_limit_move(void **state)
 {
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 300, DMA_HIGH, 200, kIODirectionOutIn);
     IODMACommand *command;
@@ -145,7 +145,7 @@ static void dc_23_forced_double_buffering_always_takes_effect(void **state)
 }
 
 /* DC-24 */
-static void dc_24_without_synchronize_no_byte_moves(void **state)
+static void dc_24_28_without_synchronize_no_byte_moves(void **state)
 {
     IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOutIn);
     IODMACommand *command = dma_command(&bits31, kMapped, memory);
@@ -389,11 +389,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_19_legal_memory_stays_where_it_is),
-        MAP_TEST(dc_20_only_bytes_above_the_limit_move),
+        MAP_TEST(dc_20_21_only_bytes_above_the_limit_move),
         MAP_TEST(dc_22_a_short_transfer_keeps_the_rest),
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
-        MAP_TEST(dc_24_without_synchronize_no_byte_moves),
+        MAP_TEST(dc_24_28_without_synchronize_no_byte_moves),
         MAP_TEST(dc_25_bits_that_no_ram_satisfies),
         MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
         MAP_TEST(dc_27_a_copy_of_a_later_part_has_its_bytes),

@@ -135,6 +135,7 @@ struct list {
 static void generate(IODMACommand *command, uint64_t length, struct list *list)
 {
     uint64_t offset = 0;
+    uint8_t byte;
 
     list->count = 0;
     while (offset < length) {
@@ -145,10 +146,32 @@ static void generate(IODMACommand *command, uint64_t length, struct list *list)
             IODMACommand_genIOVMSegments(command, &offset, &list->entry[list->count], &room),
             kIOReturnSuccess);
         list->count += room;
+        if (pick(8) == 0) { /* between two calls the CPU may look, and write what is there */
+            assert_int_equal(IODMACommand_readBytes(command, length / 2, &byte, 1), 1);
+            assert_int_equal(IODMACommand_writeBytes(command, length / 2, &byte, 1), 1);
+        }
     }
     UInt32 none = 1;
     assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, list->entry, &none),
                      kIOReturnOverrun);
+}
+
+/* A walk may begin at any segment, and goes on with the same. */
+static void begin_anywhere(IODMACommand *command, const struct list *list)
+{
+    const unsigned at = (unsigned)pick(list->count);
+    IODMACommand_Segment64 again;
+    uint64_t offset = 0, before;
+    UInt32 one = 1;
+
+    for (unsigned i = 0; i < at; i++) {
+        offset += list->entry[i].fLength;
+    }
+    before = offset;
+    assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, &again, &one),
+                     kIOReturnSuccess);
+    assert_memory_equal(&again, &list->entry[at], sizeof(again));
+    assert_int_equal(offset, before + again.fLength);
 }
 
 /* Every rule for every entry, and every byte where it belongs; returns bytes not in place. */
@@ -249,6 +272,7 @@ static void one_case(void)
 
         assert_int_equal(IODMACommand_prepare(command, from, length, true, true), kIOReturnSuccess);
         generate(command, length, &list);
+        begin_anywhere(command, &list);
         moved = judge(&r, &list, ranges, from, length);
         assert_int_equal(moved, IODMACommand_getBounceLength(command));
         if (length <= SMALL) {
@@ -267,7 +291,7 @@ static uint64_t from_environment(const char *name, uint64_t usual)
     return text == NULL ? usual : strtoull(text, NULL, 0);
 }
 
-static void random_layouts_and_limits(void **state)
+static void dc_5_6_7_8_9_10_random_layouts_and_limits(void **state)
 {
     const uint64_t cases = from_environment("CASES", 100000);
     const uint64_t first = from_environment("SEED", 1);
@@ -297,7 +321,8 @@ static int name_the_case(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(random_layouts_and_limits, map_start, name_the_case),
+        cmocka_unit_test_setup_teardown(dc_5_6_7_8_9_10_random_layouts_and_limits, map_start,
+                                        name_the_case),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
