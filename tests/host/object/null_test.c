@@ -264,9 +264,125 @@ static void om_9_no_OSMetaClassBase(void **state)
     assert_null(OSMetaClassBase_requiredMetaCast(no_object, NULL));
 }
 
+/* Where there is more to see than the answer. */
+static void count_segment(IOPhysicalSegment segment, void *segments, UInt32 index)
+{
+    (void)segment, (void)segments, (void)index;
+}
+
+static void om_9_null_objects(void **state)
+{
+    OSObject *const none = NULL;
+
+    (void)state;
+    assert_false(OSObject_init(none));
+    OSObject_retain(none);
+    OSObject_release(none);
+    OSObject_releaseWhen(none, 3);
+    OSObject_free(none);
+    assert_false(OSObject_taggedTryRetain(none, NULL));
+    assert_int_equal(OSObject_getRetainCount(none), 0);
+    assert_null(OSObject_getMetaClass(none));
+    assert_false(OSObject_isEqualTo(none, none));
+    assert_null(OSMetaClass_getClassName(NULL));
+    assert_null(OSMetaClass_getSuperClass(NULL));
+    assert_int_equal(OSMetaClass_getClassSize(NULL), 0);
+    assert_int_equal(OSMetaClass_getInstanceCount(NULL), 0);
+}
+
+static void om_9_null_descriptors(void **state)
+{
+    IOMemoryDescriptor *const none = NULL;
+    IOByteCount length = 7;
+    uint64_t offset = 7;
+    char byte = 7;
+
+    (void)state;
+    assert_false(IOMemoryDescriptor_initWithOptions(none, NULL, 0, 0, NULL, 0, NULL));
+    assert_int_equal(IOMemoryDescriptor_getDirection(none), 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(none), 0);
+    assert_int_equal(IOMemoryDescriptor_getFlags(none), 0);
+    assert_null(IOMemoryDescriptor_getMetaClass(none));
+    IOMemoryDescriptor_setTag(none, 1);
+    assert_int_equal(IOMemoryDescriptor_getTag(none), 0);
+    IOMemoryDescriptor_setVMTags(none, 1, 1);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(none, kernel_map), 0);
+    IOMemoryDescriptor_setMapperOptions(none, 1);
+    assert_int_equal(IOMemoryDescriptor_getMapperOptions(none), 0);
+    IOMemoryDescriptor_setContext(none, none);
+    assert_null(IOMemoryDescriptor_copyContext(none));
+    IOMemoryDescriptor_setDescriptorID(none);
+    assert_int_equal(IOMemoryDescriptor_getDescriptorID(none), 0);
+    IOMemoryDescriptor_setPreparationID(none);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(none), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(none, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_complete(none, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_readBytes(none, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(none, 0, &byte, 1), 0);
+    assert_int_equal(byte, 7);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(none, 0, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(none), 0);
+    assert_int_equal(IOMemoryDescriptor_performOperation(none, 1, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(none, &offset), 0);
+    assert_int_equal(offset, 0);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(none, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnBadArgument);
+    IOMemoryDescriptor_free(none);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+}
+
+static void om_9_null_subclasses(void **state)
+{
+    IOPhysicalSegment list[1];
+    IOByteCount size = 7;
+
+    (void)state;
+    assert_false(
+        IOBufferMemoryDescriptor_initWithPhysicalMask(NULL, kernel_task, kIODirectionIn, 1, 1, 0));
+    assert_false(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, kernel_task,
+                                                                      kIODirectionIn, 1, 1, 0));
+    assert_int_equal(IOBufferMemoryDescriptor_getCapacity(NULL), 0);
+    IOBufferMemoryDescriptor_setLength(NULL, 1);
+    IOBufferMemoryDescriptor_setDirection(NULL, kIODirectionIn);
+    assert_false(IOBufferMemoryDescriptor_appendBytes(NULL, list, 1));
+    assert_null(IOBufferMemoryDescriptor_getBytesNoCopy(NULL));
+    assert_null(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
+    assert_null(IOBufferMemoryDescriptor_getMetaClass(NULL));
+    IOBufferMemoryDescriptor_free(NULL);
+    assert_false(IOSubMemoryDescriptor_initSubRange(NULL, (IOMemoryDescriptor *)NULL, 0, 0, 0));
+    assert_int_equal(IOSubMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOSubMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOSubMemoryDescriptor_getPhysicalSegment(NULL, 0, &size, 0), 0);
+    assert_int_equal(IOSubMemoryDescriptor_getPreparationID(NULL), 0);
+    IOSubMemoryDescriptor_free(NULL);
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
+    assert_int_equal(IOMultiMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMultiMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMultiMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
+    assert_int_equal(IOMultiMemoryDescriptor_getPreparationID(NULL), 0);
+    assert_null(IOMultiMemoryDescriptor_getMetaClass(NULL));
+    IOMultiMemoryDescriptor_free(NULL);
+    assert_false(
+        IOMemoryCursor_initWithSpecification((IOMemoryCursor *)NULL, count_segment, 0, 0, 1));
+    size = 7;
+    assert_int_equal(IOMemoryCursor_genPhysicalSegments(
+                         (IOMemoryCursor *)NULL, (IOMemoryDescriptor *)NULL, 0, list, 1, 0, &size),
+                     0);
+    assert_int_equal(size, 0);
+    assert_null(IOMemoryCursor_getMetaClass((IOMemoryCursor *)NULL));
+    assert_false(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 1));
+    assert_int_equal(IONaturalMemoryCursor_getPhysicalSegments(NULL, (IOMemoryDescriptor *)NULL, 0,
+                                                               list, 1, 0, NULL),
+                     0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BALANCED(om_9_null_objects),
+        BALANCED(om_9_null_descriptors),
+        BALANCED(om_9_null_subclasses),
         BALANCED(om_9_no_IOBigMemoryCursor),
         BALANCED(om_9_no_IOBufferMemoryDescriptor),
         BALANCED(om_9_no_IOMemoryDescriptor),
