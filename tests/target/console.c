@@ -130,3 +130,15 @@ TEST(uart_has_no_input_by_itself)
 {
     EXPECT_EQ(console_read(), -1);
 }
+
+/* Does a driver of its own, not the one for panics, write what this machine says? */
+TEST(the_console_has_a_driver)
+{
+    struct capture capture = {.console = {.write = capture_write, .read = capture_read}};
+    struct console *driver = console_register(&capture.console);
+
+    EXPECT_EQ(console_read(), 'r');
+    EXPECT_TRUE(console_register(driver) == &capture.console);
+    ASSERT_TRUE(driver != NULL);
+    EXPECT_EQ(console_read(), -1); /* nobody has typed anything */
+}
