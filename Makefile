@@ -170,6 +170,11 @@ $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
 # INITIALISER alone; --gc-sections drops what neither they nor main need.
 LIBC := -Wl,-u,exit -L$(LIBC_FOLDER) -lc -lm
 $(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a
+# The harness watches what becomes of objects (tests/harness/objects.c).
+WATCHED := OSMetaClass_allocate OSObject_free \
+    $(addprefix heap_,alloc alloc_zero alloc_aligned realloc free get_stats)
+$(B)/tests/target/%.elf $(B)/tests/images/misbehaving.elf: \
+    TARGET_LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
 # Its copies are counted (tests/lib/copy_meter.h).
 $(B)/tests/images/transfer.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
 

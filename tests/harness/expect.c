@@ -2,10 +2,12 @@
 /* Expectations: compare, and print what was there. */
 #include <string.h>
 
+#include "descriptors/IOReturn.h"
 #include "kernel/console.h"
 #include "tests/harness/harness_private.h"
 
-#define MEMORY_SHOWN 16 /* bytes of each side, from the first that differs */
+#define STATUS_SYSTEM 0xe0000000u /* IOKit's codes: system 0x38, their lowest 14 bits differ */
+#define MEMORY_SHOWN  16          /* bytes of each side, from the first that differs */
 
 static bool is_negative(struct harness_value value)
 {
@@ -46,6 +48,20 @@ static void print_place(const struct harness_place *place)
     kprintf("# %s:%d: %s(%s): ", place->file, place->line, place->macro, place->arguments);
 }
 
+/* A failure of IOKit's, at whatever width: no other number looks like that. */
+static bool is_status(struct harness_value value)
+{
+    const uint64_t high = value.bits >> 32;
+
+    return (high == 0 || high == UINT32_MAX) && (uint32_t)value.bits >> 14 == STATUS_SYSTEM >> 14;
+}
+
+/* A status beside another one is one as well: so 0 is printed by name too. */
+static void print_status(struct harness_value value)
+{
+    kprintf("%s (0x%08x)", IOReturn_name((IOReturn)value.bits), (unsigned)value.bits);
+}
+
 static void print_value(struct harness_value value)
 {
     if (is_negative(value)) {
@@ -63,10 +79,13 @@ void harness_compare(struct harness_value a, enum harness_relation relation, str
     if (holds(order(a, b), relation)) {
         return;
     }
+    void (*const print)(struct harness_value) =
+        is_status(a) || is_status(b) ? print_status : print_value;
+
     print_place(place);
-    print_value(a);
+    print(a);
     kprintf(" and ");
-    print_value(b);
+    print(b);
     kprintf("\n");
     harness_failed(place);
 }

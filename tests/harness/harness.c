@@ -66,6 +66,7 @@ static void run_test(const struct harness_test *test, unsigned number)
     current.failed = false;
     current.skipped = NULL;
     balance_take();
+    objects_watch();
 
     const irq_state_t before = irq_mask();
     irq_restore(before);
@@ -81,7 +82,11 @@ static void run_test(const struct harness_test *test, unsigned number)
         harness_note("interrupts were left masked");
         current.failed = true;
     }
+    if (!objects_intact()) {
+        current.failed = true;
+    }
     if (!balance_holds()) {
+        objects_print_left();
         current.failed = true;
     }
     kprintf("%s %u %s%s%s\n", current.failed ? "not ok" : "ok", number, test->name,

@@ -21,7 +21,10 @@
  * test the harness compares what is held - pages by owner, pins, heap blocks,
  * page tables, mappings, address spaces, memory objects, ranges, tasks, live
  * OSObjects, and every BALANCE - with what was held before, and fails the test if
- * they differ. It fails as well if the test left interrupts masked.
+ * they differ; it says where the objects and heap blocks that are left over were made.
+ * A test fails as well if it left interrupts masked, and if it released, retained or
+ * changed an object that was free: the harness says of which class, who made it and who
+ * freed it. (Freed objects are kept aside until the test ends, or counts heap blocks.)
  *
  * Exit status: 0 all passed (or skipped, some of them), 1 one failed, 2 no test
  * of that name, 77 all skipped. A fault or a panic ends the image with 3; a test
@@ -47,21 +50,28 @@
  * also from a function that the test called (but not from an interrupt handler,
  * where it is an EXPECT_). Each argument is evaluated once.
  *
- * EQ to GE compare integers, enumerations, bools and pointers by value: -1 is
+ * What is printed is the arguments as they are written, and a status code of IOKit's by
+ * its name. EQ to GE compare integers, enumerations, bools and pointers by value: -1 is
  * less than 0u. A floating-point value does not compile; use TRUE.
  */
-#define EXPECT_EQ(a, b) HARNESS_COMPARE(a, HARNESS_EQ, b, "EXPECT_EQ", false)
-#define EXPECT_NE(a, b) HARNESS_COMPARE(a, HARNESS_NE, b, "EXPECT_NE", false)
-#define EXPECT_LT(a, b) HARNESS_COMPARE(a, HARNESS_LT, b, "EXPECT_LT", false)
-#define EXPECT_LE(a, b) HARNESS_COMPARE(a, HARNESS_LE, b, "EXPECT_LE", false)
-#define EXPECT_GT(a, b) HARNESS_COMPARE(a, HARNESS_GT, b, "EXPECT_GT", false)
-#define EXPECT_GE(a, b) HARNESS_COMPARE(a, HARNESS_GE, b, "EXPECT_GE", false)
-#define ASSERT_EQ(a, b) HARNESS_COMPARE(a, HARNESS_EQ, b, "ASSERT_EQ", true)
-#define ASSERT_NE(a, b) HARNESS_COMPARE(a, HARNESS_NE, b, "ASSERT_NE", true)
-#define ASSERT_LT(a, b) HARNESS_COMPARE(a, HARNESS_LT, b, "ASSERT_LT", true)
-#define ASSERT_LE(a, b) HARNESS_COMPARE(a, HARNESS_LE, b, "ASSERT_LE", true)
-#define ASSERT_GT(a, b) HARNESS_COMPARE(a, HARNESS_GT, b, "ASSERT_GT", true)
-#define ASSERT_GE(a, b) HARNESS_COMPARE(a, HARNESS_GE, b, "ASSERT_GE", true)
+#define EXPECT_EQ(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_EQ, b, HARNESS_AT("EXPECT_EQ", #a ", " #b, false))
+#define EXPECT_NE(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_NE, b, HARNESS_AT("EXPECT_NE", #a ", " #b, false))
+#define EXPECT_LT(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_LT, b, HARNESS_AT("EXPECT_LT", #a ", " #b, false))
+#define EXPECT_LE(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_LE, b, HARNESS_AT("EXPECT_LE", #a ", " #b, false))
+#define EXPECT_GT(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_GT, b, HARNESS_AT("EXPECT_GT", #a ", " #b, false))
+#define EXPECT_GE(a, b)                                                                            \
+    HARNESS_COMPARE(a, HARNESS_GE, b, HARNESS_AT("EXPECT_GE", #a ", " #b, false))
+#define ASSERT_EQ(a, b) HARNESS_COMPARE(a, HARNESS_EQ, b, HARNESS_AT("ASSERT_EQ", #a ", " #b, true))
+#define ASSERT_NE(a, b) HARNESS_COMPARE(a, HARNESS_NE, b, HARNESS_AT("ASSERT_NE", #a ", " #b, true))
+#define ASSERT_LT(a, b) HARNESS_COMPARE(a, HARNESS_LT, b, HARNESS_AT("ASSERT_LT", #a ", " #b, true))
+#define ASSERT_LE(a, b) HARNESS_COMPARE(a, HARNESS_LE, b, HARNESS_AT("ASSERT_LE", #a ", " #b, true))
+#define ASSERT_GT(a, b) HARNESS_COMPARE(a, HARNESS_GT, b, HARNESS_AT("ASSERT_GT", #a ", " #b, true))
+#define ASSERT_GE(a, b) HARNESS_COMPARE(a, HARNESS_GE, b, HARNESS_AT("ASSERT_GE", #a ", " #b, true))
 
 #define EXPECT_TRUE(x) harness_true((x) ? true : false, true, HARNESS_AT("EXPECT_TRUE", #x, false))
 #define EXPECT_FALSE(x)                                                                            \
@@ -149,9 +159,8 @@ enum harness_relation {
     HARNESS_GE
 };
 
-#define HARNESS_COMPARE(a, relation, b, macro, fatal)                                              \
-    harness_compare(HARNESS_VALUE(a), relation, HARNESS_VALUE(b),                                  \
-                    HARNESS_AT(macro, #a ", " #b, fatal))
+#define HARNESS_COMPARE(a, relation, b, place)                                                     \
+    harness_compare(HARNESS_VALUE(a), relation, HARNESS_VALUE(b), place)
 
 struct harness_balance {
     const char *name;

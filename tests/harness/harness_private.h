@@ -12,4 +12,13 @@ void harness_failed(const struct harness_place *place);
 void balance_take(void);
 bool balance_holds(void);
 
+/*
+ * objects.c: watch the objects and heap blocks of the test that begins; false if a freed
+ * object was used since (it says which, who made it and who freed it); say what is left
+ * of those that were made since.
+ */
+void objects_watch(void);
+bool objects_intact(void);
+void objects_print_left(void);
+
 #endif

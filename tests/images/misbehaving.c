@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "descriptors/IOBufferMemoryDescriptor.h"
 #include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/heap.h"
@@ -66,6 +67,15 @@ TEST(expect_relations_fail)
     EXPECT_GE(two, 300);
 }
 
+#define WRITTEN two
+
+TEST(expect_status_fails)
+{
+    EXPECT_EQ(kIOReturnNoMemory, kIOReturnSuccess);
+    EXPECT_EQ((uint32_t)kIOReturnBadArgument, (int64_t)kIOReturnBusy);
+    EXPECT_EQ(WRITTEN, 3);
+}
+
 TEST(expect_truth_fails)
 {
     EXPECT_TRUE(two == 3);
@@ -121,6 +131,56 @@ TEST(leak_mapping)
 TEST(leak_thing)
 {
     things++;
+}
+
+static IOBufferMemoryDescriptor *make_buffer(void)
+{
+    return IOBufferMemoryDescriptor_withCapacity(65536, kIODirectionOutIn, true);
+}
+
+static IOBufferMemoryDescriptor *freed_buffer(void)
+{
+    IOBufferMemoryDescriptor *buffer = make_buffer();
+
+    OSObject_release(buffer);
+    return buffer;
+}
+
+TEST(leak_object)
+{
+    EXPECT_NE(make_buffer(), NULL);
+}
+
+TEST(released_twice)
+{
+    OSObject_release(freed_buffer());
+}
+
+TEST(retained_after_free)
+{
+    OSObject_retain(freed_buffer());
+}
+
+TEST(changed_after_free)
+{
+    IOMemoryDescriptor_setTag(freed_buffer(), 7);
+}
+
+TEST(changed_after_free_among_many)
+{
+    IOBufferMemoryDescriptor *buffer = freed_buffer();
+
+    for (int i = 0; i < 1000; i++) {
+        freed_buffer();
+        if (i == 100) {
+            IOMemoryDescriptor_setTag(buffer, 7);
+        }
+    }
+}
+
+TEST(called_after_free)
+{
+    IOMemoryDescriptor_complete(freed_buffer(), kIODirectionNone);
 }
 
 TEST(leaves_interrupts_masked)

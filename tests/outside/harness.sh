@@ -3,7 +3,7 @@
 #
 # The harness itself: whatever goes wrong in an image, or in starting it, is red,
 # with the status that is documented, and what is right is green.
-# NEEDS: run gcc-debug/tests/images/misbehaving.elf
+# NEEDS: run gcc-debug/tests/images/misbehaving.elf gcc-release/tests/images/misbehaving.elf
 . tests/outside/tap.bash
 
 image=$BUILD/gcc-debug/tests/images/misbehaving.elf
@@ -75,6 +75,9 @@ failure expect_relations_fail 1 'EXPECT_NE.*: 2 and 2$' 'EXPECT_LT.*: 0 and -1$'
     'EXPECT_LE.*: 18446744073709551615 \(0xffffffffffffffff\) and -1$' 'EXPECT_GT.*: 2 and 2$' \
     'EXPECT_GE.*: 2 and 300 \(0x12c\)$'
 failure expect_truth_fails 1 'EXPECT_TRUE\(two == 3\): false$' 'EXPECT_FALSE\(two == 2\): true$'
+failure expect_status_fails 1 \
+    'EXPECT_EQ\(kIOReturnNoMemory, kIOReturnSuccess\): kIOReturnNoMemory \(0xe00002bd\) and kIOReturnSuccess \(0x00000000\)$' \
+    ': kIOReturnBadArgument \(0xe00002c2\) and kIOReturnBusy \(0xe00002d5\)$' 'EXPECT_EQ\(WRITTEN, 3\): 2 and 3$'
 failure expect_string_fails 1 ': "tab\\x09" and NULL$'
 failure expect_memory_fails 1 ': at offset 3 of 6: 64 65 66 and 78 79 7a$'
 failure assert_leaves 1 'ASSERT_EQ\(two, 3\): 2 and 3$'
@@ -83,10 +86,26 @@ check "assert_leaves has left" eval '! said "went on"'
 
 failure leak_page 1 'out of balance: [0-9]+ image pages before the test, [0-9]+ after it$'
 failure leak_pin 1 'out of balance: [0-9]+ pins '
-failure leak_heap_block 1 'out of balance: [0-9]+ heap blocks '
+failure leak_heap_block 1 'out of balance: [0-9]+ heap blocks ' 'left over: heap block .*, 100 bytes$' \
+    'made by \[<[0-9a-f]+>\] test_leak_heap_block at .*misbehaving\.c:[0-9]+$'
+failure leak_object 1 'out of balance: 0 IOBufferMemoryDescriptor before the test, 1 after it$' \
+    'left over: IOBufferMemoryDescriptor ' 'called by \[<[0-9a-f]+>\] make_buffer at .*misbehaving\.c:[0-9]+$'
 failure leak_mapping 1 'out of balance: [0-9]+ mapped pages '
 failure leak_thing 1 'out of balance: 0 things before the test, 1 after it$'
 failure leaves_interrupts_masked 1 'interrupts were left masked$'
+
+# Of a freed object: its class, who made it and who freed it; in every build.
+for variant in gcc-debug gcc-release; do
+    image=$BUILD/$variant/tests/images/misbehaving.elf
+    for misuse in released_twice retained_after_free changed_after_free changed_after_free_among_many; do
+        failure $misuse 1 '^# IOBufferMemoryDescriptor 0x[0-9a-f]+ was released, retained or written to after it was freed' \
+            '^#   made by \[<.*>\] .* at ' 'called by \[<.*>\] (make|freed)_buffer at .*misbehaving\.c:[0-9]+$' \
+            '^#   freed by \[<.*>\] .* at ' "^not ok 1 $misuse$"
+    done
+    failure called_after_free 3 '^panic: ' 'run_test at .*:[0-9]+$' \
+        'the object freed last is IOBufferMemoryDescriptor '
+done
+image=$BUILD/gcc-debug/tests/images/misbehaving.elf
 
 failure panics 3 '^panic: on purpose' '\[<[0-9a-f]{16}>\] test_panics at .*misbehaving\.c:[0-9]+$'
 failure passes_but_panics_at_exit 3 '^ok 1 ' '^panic: after the last test'
