@@ -39,6 +39,15 @@
 
 #define IOSERVICE_FAMILY(CLASS, Of) CLASS(Of, IOService, service, OSObject)
 
+#define IOEVENTSOURCE_FAMILY(CLASS, Of)                                                            \
+    CLASS(Of, IOEventSource, source, OSObject) /* abstract */                                      \
+    CLASS(Of, IOCommandGate, commandGate, IOEventSource)                                           \
+    CLASS(Of, IOInterruptEventSource, interrupt, IOEventSource)                                    \
+    CLASS(Of, IODMAEventSource, dmaSource, IOEventSource)
+
+#define IODMACONTROLLER_FAMILY(CLASS, Of)                                                          \
+    CLASS(Of, IODMAController, controller, OSObject) /* abstract */
+
 #define OSOBJECT_FAMILY(CLASS, Of)                                                                 \
     CLASS(Of, OSObject, object, )                                                                  \
     CLASS(Of, OSArray, array, OSObject)                                                            \
@@ -48,7 +57,10 @@
     IOMEMORYCURSOR_FAMILY(CLASS, Of)                                                               \
     IOMAPPER_FAMILY(CLASS, Of)                                                                     \
     IOCOMMAND_FAMILY(CLASS, Of)                                                                    \
-    IOSERVICE_FAMILY(CLASS, Of)
+    IOSERVICE_FAMILY(CLASS, Of)                                                                    \
+    CLASS(Of, IOWorkLoop, workLoop, OSObject)                                                      \
+    IOEVENTSOURCE_FAMILY(CLASS, Of)                                                                \
+    IODMACONTROLLER_FAMILY(CLASS, Of)
 
 #define OS_CLASS_TYPE(Of, Class, member, Parent) typedef struct Class Class;
 OSOBJECT_FAMILY(OS_CLASS_TYPE, )
@@ -84,5 +96,7 @@ OS_REFERENCES(IOMemoryDescriptor, descriptor, IOMEMORYDESCRIPTOR_FAMILY)
 OS_REFERENCES(IOMemoryCursor, cursor, IOMEMORYCURSOR_FAMILY)
 OS_REFERENCES(IOMapper, mapper, IOMAPPER_FAMILY)
 OS_REFERENCES(IOCommand, command, IOCOMMAND_FAMILY)
+OS_REFERENCES(IOEventSource, source, IOEVENTSOURCE_FAMILY)
+OS_REFERENCES(IODMAController, controller, IODMACONTROLLER_FAMILY)
 
 #endif

@@ -57,6 +57,9 @@ kern_return_t irq_unregister(unsigned intid);
  */
 kern_return_t irq_enable(unsigned intid);
 
+/* Keep a line pending until irq_enable. Same errors. Its handler may do so to itself. */
+kern_return_t irq_disable(unsigned intid);
+
 /*
  * Sleep until an interrupt is pending and serve it. Call with interrupts
  * masked, after testing the condition you wait for: an interrupt that comes

@@ -55,6 +55,7 @@ struct IODMACommand {
 
     /* Between an engine's notify and complete; see IODMAEventSource.h. */
     enum IODMAOwner owner;
+    const IODMAEventSource *engine; /* who has started it; NULL: nobody */
     IOReturn result;
     IOByteCount resultBytes;
     uint64_t resultTime;

@@ -120,6 +120,24 @@ kern_return_t irq_enable(unsigned intid)
     return result;
 }
 
+kern_return_t irq_disable(unsigned intid)
+{
+    kern_return_t result = KERN_INVALID_ARGUMENT;
+
+    if (intid >= irq.intid_count) {
+        return result;
+    }
+
+    const lock_state_t state = lock_take(&irq_lock);
+
+    if (irq.slots[intid].handler != NULL) {
+        irq.controller->disable(intid);
+        result = KERN_SUCCESS;
+    }
+    lock_release(&irq_lock, state);
+    return result;
+}
+
 /*
  * The handler found nothing to do. Calls are counted by line, so that "in a row" needs
  * no word on the way of an interrupt that is served.

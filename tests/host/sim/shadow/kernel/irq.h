@@ -26,4 +26,17 @@ static inline void irq_restore(irq_state_t before)
     sim_irq_masked = (unsigned)before;
 }
 
+/* As kernel/irq.h has them; sim_irq.h raises lines. */
+enum irq_result {
+    IRQ_NOTHING = 0,
+    IRQ_SERVED,
+};
+typedef enum irq_result irq_handler_t(void *context);
+
+kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
+kern_return_t irq_unregister(unsigned intid);
+kern_return_t irq_enable(unsigned intid);
+kern_return_t irq_disable(unsigned intid);
+void irq_wait(void);
+
 #endif

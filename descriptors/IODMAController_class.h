@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For drivers of DMA engines: what a subclass of IODMAController provides. */
+#ifndef DESCRIPTORS_IODMACONTROLLER_CLASS_H
+#define DESCRIPTORS_IODMACONTROLLER_CLASS_H
+
+#include "descriptors/IODMAController.h"
+#include "descriptors/IODMAEventSource.h"
+#include "descriptors/OSObject_class.h"
+
+struct IODMAController {
+    OSObject super;
+    IOService *provider; /* retained; NULL before start */
+    bool isRegistered;
+    UInt32 phandle;
+    IODMAController *next; /* of those registered */
+};
+
+typedef struct {
+    OSMetaClass meta;
+
+    /* Give the source a channel for request line reqIndex. kIOReturnNoChannels,
+     * kIOReturnBadArgument. */
+    IOReturn (*initDMAChannel)(IODMAController *self, IOService *provider, IODMAEventSource *dmaES,
+                               UInt32 *dmaIndex, UInt32 reqIndex);
+    /*
+     * Start, or queue, bytes [byteOffset, + byteCount) of the prepared range; do not wait. Judged
+     * already: the command is active and the range (never empty) inside it, the
+     * direction is one that the descriptor allows. kIOReturnBusy: no more can be queued;
+     * kIOReturnNoSpace: more segments than the engine's list holds. After an error neither notify
+     * nor complete. Any context.
+     */
+    IOReturn (*startDMACommand)(IODMAController *self, UInt32 dmaIndex, IODMACommand *dmaCommand,
+                                IODirection direction, IOByteCount byteCount,
+                                IOByteCount byteOffset);
+    /*
+     * Stop everything of the channel; every command ends with kIOReturnAborted and the bytes that
+     * were moved. kIOReturnTimeout: it goes on, and only the engine may complete it.
+     */
+    IOReturn (*stopDMACommand)(IODMAController *self, UInt32 dmaIndex, bool flush,
+                               uint64_t timeout);
+    /* The current command, or NULL, and the bytes it has moved: one snapshot. Pointers are not
+     * NULL. */
+    IOReturn (*queryDMACommand)(IODMAController *self, UInt32 dmaIndex, IODMACommand **dmaCommand,
+                                IOByteCount *transferCount, bool waitForIdle);
+    IOByteCount (*getFIFODepth)(IODMAController *self, UInt32 dmaIndex, IODirection direction);
+    IOReturn (*setFIFODepth)(IODMAController *self, UInt32 dmaIndex, IOByteCount depth);
+    IOByteCount (*validFIFODepth)(IODMAController *self, UInt32 dmaIndex, IOByteCount depth,
+                                  IODirection direction);
+    IOReturn (*setFrameSize)(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount);
+    IOReturn (*setDMAConfig)(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                             UInt32 reqIndex);
+    bool (*validDMAConfig)(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                           UInt32 reqIndex);
+    /* The source is going: forget it. Nothing of it is in flight. */
+    void (*releaseDMAChannel)(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES);
+} IODMAControllerClass;
+
+OS_CLASS(IODMAControllerClass, IODMAController);
+
+/* The base implementations, for the records of engines that lack them. */
+IOReturn controller_init_channel(IODMAController *self, IOService *provider,
+                                 IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex);
+IOReturn controller_start_command(IODMAController *self, UInt32 dmaIndex, IODMACommand *dmaCommand,
+                                  IODirection direction, IOByteCount byteCount,
+                                  IOByteCount byteOffset);
+IOReturn controller_stop_command(IODMAController *self, UInt32 dmaIndex, bool flush,
+                                 uint64_t timeout);
+IOReturn controller_query_command(IODMAController *self, UInt32 dmaIndex, IODMACommand **dmaCommand,
+                                  IOByteCount *transferCount, bool waitForIdle);
+IOByteCount controller_get_fifo_depth(IODMAController *self, UInt32 dmaIndex,
+                                      IODirection direction);
+IOReturn controller_set_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth);
+IOByteCount controller_valid_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth,
+                                        IODirection direction);
+IOReturn controller_set_frame_size(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount);
+IOReturn controller_set_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                               UInt32 reqIndex);
+bool controller_valid_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                             UInt32 reqIndex);
+void controller_release_channel(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES);
+void controller_free(OSObject *self);
+
+/* An engine without FIFO, frames and request lines names these. */
+#define CONTROLLER_WITHOUT_FIFO                                                                    \
+    .getFIFODepth = controller_get_fifo_depth, .setFIFODepth = controller_set_fifo_depth,          \
+    .validFIFODepth = controller_valid_fifo_depth, .setFrameSize = controller_set_frame_size,      \
+    .setDMAConfig = controller_set_config, .validDMAConfig = controller_valid_config
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For kinds of event sources: what a subclass of IOEventSource provides. */
+#ifndef DESCRIPTORS_IOEVENTSOURCE_CLASS_H
+#define DESCRIPTORS_IOEVENTSOURCE_CLASS_H
+
+#include "descriptors/IOEventSource.h"
+#include "descriptors/OSObject_class.h"
+
+struct IOEventSource {
+    OSObject super;
+    IOEventSource *next;
+    OSObject *owner; /* not retained */
+    IOEventSource_Action action;
+    void *refcon;
+    IOWorkLoop *workLoop; /* not retained: the loop retains its sources */
+    bool enabled;
+};
+
+typedef struct {
+    OSMetaClass meta;
+    bool isPassive; /* does no work by itself: kept out of the loop's scan */
+    bool (*checkForWork)(IOEventSource *self);
+    void (*enable)(IOEventSource *self);
+    void (*disable)(IOEventSource *self);
+    void (*setWorkLoop)(IOEventSource *self, IOWorkLoop *workLoop);
+} IOEventSourceClass;
+
+OS_CLASS(IOEventSourceClass, IOEventSource);
+
+/* The base implementations, for the records of subclasses. */
+bool source_check_for_work(IOEventSource *self);
+void source_enable(IOEventSource *self);
+void source_disable(IOEventSource *self);
+void source_set_work_loop(IOEventSource *self, IOWorkLoop *workLoop);
+void source_free(OSObject *self);
+
+#endif

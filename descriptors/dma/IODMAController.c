@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DMA engines: their registry, and the doors through which event sources call them. */
+#include "descriptors/IODMAController_class.h"
+
+#include <string.h>
+
+#include "descriptors/dma/IODMACommand_private.h"
+
+static IODMAController *registered;
+
+/* --- The record of an engine that can do nothing --------------------------------------------- */
+
+IOReturn controller_init_channel(IODMAController *self, IOService *provider,
+                                 IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex)
+{
+    (void)self, (void)provider, (void)dmaES, (void)dmaIndex, (void)reqIndex;
+    return kIOReturnUnsupported;
+}
+
+IOReturn controller_start_command(IODMAController *self, UInt32 dmaIndex, IODMACommand *dmaCommand,
+                                  IODirection direction, IOByteCount byteCount,
+                                  IOByteCount byteOffset)
+{
+    (void)self, (void)dmaIndex, (void)dmaCommand, (void)direction, (void)byteCount;
+    (void)byteOffset;
+    return kIOReturnUnsupported;
+}
+
+IOReturn controller_stop_command(IODMAController *self, UInt32 dmaIndex, bool flush,
+                                 uint64_t timeout)
+{
+    (void)self, (void)dmaIndex, (void)flush, (void)timeout;
+    return kIOReturnUnsupported;
+}
+
+IOReturn controller_query_command(IODMAController *self, UInt32 dmaIndex, IODMACommand **dmaCommand,
+                                  IOByteCount *transferCount, bool waitForIdle)
+{
+    (void)self, (void)dmaIndex, (void)dmaCommand, (void)transferCount, (void)waitForIdle;
+    return kIOReturnUnsupported;
+}
+
+IOByteCount controller_get_fifo_depth(IODMAController *self, UInt32 dmaIndex, IODirection direction)
+{
+    (void)self, (void)dmaIndex, (void)direction;
+    return 0;
+}
+
+IOReturn controller_set_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth)
+{
+    (void)self, (void)dmaIndex, (void)depth;
+    return kIOReturnUnsupported;
+}
+
+IOByteCount controller_valid_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth,
+                                        IODirection direction)
+{
+    (void)self, (void)dmaIndex, (void)depth, (void)direction;
+    return 0;
+}
+
+IOReturn controller_set_frame_size(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount)
+{
+    (void)self, (void)dmaIndex;
+    return byteCount == 0 ? kIOReturnBadArgument : kIOReturnUnsupported;
+}
+
+IOReturn controller_set_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                               UInt32 reqIndex)
+{
+    (void)self, (void)dmaIndex, (void)provider, (void)reqIndex;
+    return kIOReturnUnsupported;
+}
+
+bool controller_valid_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
+                             UInt32 reqIndex)
+{
+    (void)self, (void)dmaIndex, (void)provider, (void)reqIndex;
+    return false;
+}
+
+void controller_release_channel(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES)
+{
+    (void)self, (void)dmaIndex, (void)dmaES;
+}
+
+void controller_free(OSObject *base)
+{
+    IODMAController *self = (IODMAController *)base;
+
+    for (IODMAController **link = &registered; *link != NULL; link = &(*link)->next) {
+        if (*link == self) {
+            *link = self->next;
+            break;
+        }
+    }
+    OSObject_release(self->provider);
+    OSObject_free(base);
+}
+
+const IODMAControllerClass IODMAController_class = {
+    .meta = {"IODMAController", &OSObject_metaClass, sizeof(IODMAController), NULL,
+             controller_free},
+    .initDMAChannel = controller_init_channel,
+    .startDMACommand = controller_start_command,
+    .stopDMACommand = controller_stop_command,
+    .queryDMACommand = controller_query_command,
+    CONTROLLER_WITHOUT_FIFO,
+    .releaseDMAChannel = controller_release_channel,
+};
+
+static const IODMAControllerClass *methods(const IODMAController *self)
+{
+    OSObject_checkClass(&self->super, &IODMAController_metaClass);
+    return (const IODMAControllerClass *)self->super.metaClass;
+}
+
+/* --- Names and the registry ------------------------------------------------------------------ */
+
+bool IODMAController_createControllerName(UInt32 phandle, char name[kIODMAControllerNameLength])
+{
+    static const char prefix[] = "IODMAController", digits[] = "0123456789ABCDEF";
+
+    if (name == NULL) {
+        return false;
+    }
+    memcpy(name, prefix, sizeof(prefix) - 1);
+    for (unsigned i = 0; i < 8; i++) {
+        name[sizeof(prefix) - 1 + i] = digits[phandle >> (28 - 4 * i) & 0xF];
+    }
+    name[sizeof(prefix) - 1 + 8] = '\0';
+    return true;
+}
+
+static IODMAController *find(UInt32 phandle)
+{
+    for (IODMAController *controller = registered; controller != NULL;
+         controller = controller->next) {
+        if (controller->phandle == phandle) {
+            return controller;
+        }
+    }
+    return NULL;
+}
+
+IODMAController *IODMAController_getController(IOService *provider, UInt32 dmaIndex)
+{
+    const UInt32 count = IOService_countCells(provider, "dma-parent");
+    IODMAController *controller = NULL;
+    IOReturn status = kIOReturnNotFound;
+    UInt32 phandle;
+
+    if (count != 0) {
+        /* One parent serves all requests. */
+        status = IOService_getCell(provider, "dma-parent", count == 1 ? 0 : dmaIndex, &phandle);
+        status = status == kIOReturnOverrun ? kIOReturnBadArgument : status;
+    }
+    if (status == kIOReturnSuccess) {
+        controller = find(phandle);
+        status = controller == NULL ? kIOReturnTimeout : kIOReturnSuccess;
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
+    return controller;
+}
+
+bool IODMAController_start(IODMAControllerRef self, IOService *provider)
+{
+    if (self.controller == NULL || provider == NULL || self.controller->provider != NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    OSObject_retain(provider);
+    self.controller->provider = provider;
+    return true;
+}
+
+IOReturn IODMAController_registerDMAController(IODMAControllerRef self, IOOptionBits options)
+{
+    IODMAController *controller = self.controller;
+    UInt32 phandle;
+
+    (void)options; /* there is nobody to do it later */
+    if (controller == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (controller->isRegistered) {
+        return kIOReturnBusy;
+    }
+    if (IOService_getCell(controller->provider, "phandle", 0, &phandle) != kIOReturnSuccess &&
+        IOService_getCell(controller->provider, "linux,phandle", 0, &phandle) != kIOReturnSuccess) {
+        return kIOReturnNotFound;
+    }
+    if (find(phandle) != NULL) {
+        return kIOReturnExclusiveAccess;
+    }
+    controller->phandle = phandle;
+    controller->isRegistered = true;
+    controller->next = registered;
+    registered = controller;
+    return kIOReturnSuccess;
+}
+
+/* --- The end of a command -------------------------------------------------------------------- */
+
+static bool is_whole(const IODMAEventSource *dmaES, const IODMACommand *dmaCommand)
+{
+    if (dmaES == NULL || dmaCommand == NULL) {
+        platform_log("IODMAController: an end of no command, or for nobody");
+        return false;
+    }
+    return true;
+}
+
+void IODMAController_notifyDMACommand(IODMAControllerRef self, IODMAEventSource *dmaES,
+                                      IODMACommand *dmaCommand, IOReturn status,
+                                      IOByteCount actualByteCount, AbsoluteTime timeStamp)
+{
+    (void)self;
+    if (is_whole(dmaES, dmaCommand)) {
+        IODMAEventSource_notifyDMACommand(dmaES, dmaCommand, status, actualByteCount, timeStamp);
+    }
+}
+
+void IODMAController_completeDMACommand(IODMAControllerRef self, IODMAEventSource *dmaES,
+                                        IODMACommand *dmaCommand)
+{
+    (void)self;
+    if (is_whole(dmaES, dmaCommand)) {
+        IODMAEventSource_completeDMACommand(dmaES, dmaCommand);
+    }
+}
+
+/* --- The doors ------------------------------------------------------------------------------- */
+
+IOReturn IODMAController_initDMAChannel(IODMAControllerRef self, IOService *provider,
+                                        IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex)
+{
+    if (self.controller == NULL || dmaES == NULL || dmaIndex == NULL) {
+        return kIOReturnBadArgument;
+    }
+    return methods(self.controller)
+        ->initDMAChannel(self.controller, provider, dmaES, dmaIndex, reqIndex);
+}
+
+/* One way, and one that the prepared descriptor allows. */
+static bool may_go(const IODMACommand *command, IODirection direction)
+{
+    return (direction == kIODirectionIn || direction == kIODirectionOut) &&
+           (command->direction == kIODirectionNone || (command->direction & direction) != 0);
+}
+
+IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaIndex,
+                                         IODMACommand *dmaCommand, IODirection direction,
+                                         IOByteCount byteCount, IOByteCount byteOffset)
+{
+    if (self.controller == NULL || dmaCommand == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (dmaCommand->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (byteOffset >= dmaCommand->length || byteCount > dmaCommand->length - byteOffset ||
+        !may_go(dmaCommand, direction)) {
+        return kIOReturnBadArgument;
+    }
+    if (byteCount == 0) {
+        byteCount = dmaCommand->length - byteOffset;
+    }
+    return methods(self.controller)
+        ->startDMACommand(self.controller, dmaIndex, dmaCommand, direction, byteCount, byteOffset);
+}
+
+IOReturn IODMAController_stopDMACommand(IODMAControllerRef self, UInt32 dmaIndex, bool flush,
+                                        uint64_t timeout)
+{
+    return self.controller == NULL
+               ? kIOReturnBadArgument
+               : methods(self.controller)
+                     ->stopDMACommand(self.controller, dmaIndex, flush, timeout);
+}
+
+IOReturn IODMAController_queryDMACommand(IODMAControllerRef self, UInt32 dmaIndex,
+                                         IODMACommand **dmaCommand, IOByteCount *transferCount,
+                                         bool waitForIdle)
+{
+    IODMACommand *unusedCommand;
+    IOByteCount unusedCount;
+
+    if (self.controller == NULL) {
+        return kIOReturnBadArgument;
+    }
+    return methods(self.controller)
+        ->queryDMACommand(self.controller, dmaIndex,
+                          dmaCommand == NULL ? &unusedCommand : dmaCommand,
+                          transferCount == NULL ? &unusedCount : transferCount, waitForIdle);
+}
+
+IOByteCount IODMAController_getFIFODepth(IODMAControllerRef self, UInt32 dmaIndex,
+                                         IODirection direction)
+{
+    return self.controller == NULL
+               ? 0
+               : methods(self.controller)->getFIFODepth(self.controller, dmaIndex, direction);
+}
+
+IOReturn IODMAController_setFIFODepth(IODMAControllerRef self, UInt32 dmaIndex, IOByteCount depth)
+{
+    return self.controller == NULL
+               ? kIOReturnBadArgument
+               : methods(self.controller)->setFIFODepth(self.controller, dmaIndex, depth);
+}
+
+IOByteCount IODMAController_validFIFODepth(IODMAControllerRef self, UInt32 dmaIndex,
+                                           IOByteCount depth, IODirection direction)
+{
+    return self.controller == NULL
+               ? 0
+               : methods(self.controller)
+                     ->validFIFODepth(self.controller, dmaIndex, depth, direction);
+}
+
+IOReturn IODMAController_setFrameSize(IODMAControllerRef self, UInt32 dmaIndex, UInt8 byteCount)
+{
+    return self.controller == NULL
+               ? kIOReturnBadArgument
+               : methods(self.controller)->setFrameSize(self.controller, dmaIndex, byteCount);
+}
+
+IOReturn IODMAController_setDMAConfig(IODMAControllerRef self, UInt32 dmaIndex, IOService *provider,
+                                      UInt32 reqIndex)
+{
+    return self.controller == NULL
+               ? kIOReturnBadArgument
+               : methods(self.controller)
+                     ->setDMAConfig(self.controller, dmaIndex, provider, reqIndex);
+}
+
+bool IODMAController_validDMAConfig(IODMAControllerRef self, UInt32 dmaIndex, IOService *provider,
+                                    UInt32 reqIndex)
+{
+    return self.controller != NULL &&
+           methods(self.controller)->validDMAConfig(self.controller, dmaIndex, provider, reqIndex);
+}
+
+void IODMAController_releaseDMAChannel(IODMAControllerRef self, UInt32 dmaIndex,
+                                       IODMAEventSource *dmaES)
+{
+    if (self.controller != NULL) {
+        methods(self.controller)->releaseDMAChannel(self.controller, dmaIndex, dmaES);
+    }
+}
+
+const OSMetaClass *IODMAController_getMetaClass(IODMAControllerRef self)
+{
+    return self.controller == NULL ? NULL : self.controller->super.metaClass;
+}

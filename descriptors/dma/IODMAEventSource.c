@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One client's channel: starts under the gate, ends in order on the work loop. */
+#include "descriptors/IODMAEventSource.h"
+
+#include "descriptors/IOEventSource_class.h"
+#include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/platform_wait.h"
+
+struct IODMAEventSource {
+    IOEventSource super;
+    IODMAController *controller; /* retained */
+    IOService *provider;         /* retained */
+    IODMAEventSource_Action completion, notification;
+    UInt32 channel;                    /* the engine's number */
+    UInt32 started;                    /* commands that the engine has */
+    struct IOCommandQueue done;        /* ends not yet delivered; handlers append */
+    IODMACommand *volatile waitingFor; /* by a synchronous start */
+    bool isFreed;                      /* the last reference is gone: ends go nowhere */
+};
+
+/* The queue is changed by handlers too. */
+static IODMACommand *take_done(IODMAEventSource *self)
+{
+    const platform_irq_state state = platform_irq_mask();
+    IOCommand *command = IOCommandQueue_take(&self->done);
+
+    platform_irq_restore(state);
+    return (IODMACommand *)command;
+}
+
+static bool dma_check(IOEventSource *base)
+{
+    IODMAEventSource *self = (IODMAEventSource *)base;
+    IODMACommand *command;
+
+    if (!base->enabled) {
+        return false; /* what came stays in line */
+    }
+    command = take_done(self);
+    if (command == NULL) {
+        return false;
+    }
+    self->completion(base->owner, self, command, command->result, command->resultBytes,
+                     command->resultTime);
+    OSObject_release(command);
+    return self->done.first != NULL;
+}
+
+static void dma_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
+{
+    source_set_work_loop(base, workLoop);
+    if (workLoop != NULL) {
+        IOEventSource_enable(base); /* and look for what was completed meanwhile */
+    }
+}
+
+static void dma_free(OSObject *base)
+{
+    IODMAEventSource_free((IODMAEventSource *)base);
+}
+
+static uint32_t instances;
+
+OS_CLASS(IOEventSourceClass, IODMAEventSource);
+const IOEventSourceClass IODMAEventSource_class = {
+    .meta = {"IODMAEventSource", &IOEventSource_metaClass, sizeof(IODMAEventSource), &instances,
+             dma_free},
+    .checkForWork = dma_check,
+    .enable = source_enable,
+    .disable = source_disable,
+    .setWorkLoop = dma_set_work_loop,
+};
+
+static bool has_channel(const IODMAEventSource *self)
+{
+    return self != NULL && self->controller != NULL && self->channel != kIODMAControllerNoChannel;
+}
+
+void IODMAEventSource_free(IODMAEventSource *self)
+{
+    IODMACommand *command;
+
+    self->isFreed = true;
+    if (has_channel(self)) {
+        if (self->started != 0) {
+            IODMAController_stopDMACommand(self->controller, self->channel, false, UINT64_MAX);
+        }
+        while ((command = take_done(self)) != NULL) {
+            platform_log("IODMAEventSource %p: the end of IODMACommand %p is delivered to nobody",
+                         (void *)self, (void *)command);
+            OSObject_release(command);
+        }
+        IODMAController_releaseDMAChannel(self->controller, self->channel, self);
+    }
+    OSObject_release(self->controller);
+    OSObject_release(self->provider);
+    OSObject_free(&self->super.super);
+}
+
+static IOReturn attach(IODMAEventSource *self, IOService *provider, UInt32 request)
+{
+    IODMAController *controller = IODMAController_getController(provider, request);
+    IOReturn status;
+
+    if (controller == NULL) {
+        return IOMemoryLastError();
+    }
+    OSObject_retain(controller);
+    self->controller = controller;
+    status = IODMAController_initDMAChannel(controller, provider, self, &self->channel, request);
+    if (status != kIOReturnSuccess) {
+        self->channel = kIODMAControllerNoChannel;
+        return status;
+    }
+    OSObject_retain(provider);
+    self->provider = provider;
+    return kIOReturnSuccess;
+}
+
+bool IODMAEventSource_init(IODMAEventSource *self, OSObject *owner, IOService *provider,
+                           IODMAEventSource_Action completion, IODMAEventSource_Action notification,
+                           UInt32 dmaIndex)
+{
+    IOReturn status;
+
+    if (self == NULL || provider == NULL || self->controller != NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return false;
+    }
+    if (!IOEventSource_init(self, owner, NULL)) {
+        return false;
+    }
+    self->channel = kIODMAControllerNoChannel;
+    self->completion = completion;
+    self->notification = notification;
+    status = attach(self, provider, dmaIndex);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+        return false;
+    }
+    return true;
+}
+
+IODMAEventSource *IODMAEventSource_dmaEventSource(OSObject *owner, IOService *provider,
+                                                  IODMAEventSource_Action completion,
+                                                  IODMAEventSource_Action notification,
+                                                  UInt32 dmaIndex)
+{
+    IODMAEventSource *self = (IODMAEventSource *)OSMetaClass_allocate(&IODMAEventSource_metaClass);
+
+    if (self == NULL) {
+        return NULL;
+    }
+    if (!IODMAEventSource_init(self, owner, provider, completion, notification, dmaIndex)) {
+        const IOReturn why = IOMemoryLastError();
+
+        OSObject_release(self);
+        IOMemory_fail(why);
+        return NULL;
+    }
+    return self;
+}
+
+/* Give the command to the engine. It is the engine's from before the call: the end may come at
+ * once. */
+static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirection direction,
+                          IOByteCount byteCount, IOByteCount byteOffset)
+{
+    IOReturn status;
+
+    if (command->engine != NULL || IOCommand_isQueued(command)) {
+        return kIOReturnBusy;
+    }
+    OSObject_retain(command);
+    command->engine = self;
+    command->result = kIOReturnInternalError; /* an engine that forgets to notify is seen */
+    command->resultBytes = 0;
+    command->resultTime = 0;
+    if (command->active != 0) {
+        command->owner = kIODMAOwnerDevice;
+    }
+    __atomic_add_fetch(&self->started, 1, __ATOMIC_RELAXED);
+    status = IODMAController_startDMACommand(self->controller, self->channel, command, direction,
+                                             byteCount, byteOffset);
+    if (status != kIOReturnSuccess) {
+        __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
+        command->engine = NULL;
+        command->owner = command->active != 0 ? kIODMAOwnerPrepared : kIODMAOwnerIdle;
+        OSObject_release(command);
+    }
+    return status;
+}
+
+/* Sleep on the gate until the engine is done with it: the transfer's status. */
+static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IODirection direction,
+                               IOByteCount byteCount, IOByteCount byteOffset)
+{
+    IOReturn status;
+
+    if (platform_in_interrupt()) {
+        return kIOReturnNotPermitted;
+    }
+    if (self->waitingFor != NULL) {
+        return kIOReturnBusy;
+    }
+    OSObject_retain(command);
+    self->waitingFor = command;
+    status = hand_over(self, command, direction, byteCount, byteOffset);
+    if (status == kIOReturnSuccess) {
+        /* The test is repeated under the mask that the sleep begins with, so no end is lost. */
+        while (self->waitingFor != NULL) {
+            IOWorkLoop_sleepGateWhile(self->super.workLoop, (void *)&self->waitingFor,
+                                      (void *volatile *)&self->waitingFor);
+        }
+        status = command->result;
+    }
+    self->waitingFor = NULL;
+    OSObject_release(command);
+    return status;
+}
+
+IOReturn IODMAEventSource_startDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand,
+                                          IODirection direction, IOByteCount byteCount,
+                                          IOByteCount byteOffset)
+{
+    if (self == NULL || dmaCommand == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (!has_channel(self)) {
+        return kIOReturnError;
+    }
+    if (self->super.workLoop == NULL) {
+        return kIOReturnNotReady;
+    }
+    if (!IOWorkLoop_inGate(self->super.workLoop)) {
+        return kIOReturnNotPermitted;
+    }
+    return self->completion == NULL
+               ? start_and_wait(self, dmaCommand, direction, byteCount, byteOffset)
+               : hand_over(self, dmaCommand, direction, byteCount, byteOffset);
+}
+
+IOReturn IODMAEventSource_stopDMACommand(IODMAEventSource *self, bool flush, uint64_t timeout)
+{
+    return has_channel(self)
+               ? IODMAController_stopDMACommand(self->controller, self->channel, flush, timeout)
+               : kIOReturnError;
+}
+
+IOReturn IODMAEventSource_queryDMACommand(IODMAEventSource *self, IODMACommand **dmaCommand,
+                                          IOByteCount *transferCount, bool waitForIdle)
+{
+    return has_channel(self)
+               ? IODMAController_queryDMACommand(self->controller, self->channel, dmaCommand,
+                                                 transferCount, waitForIdle)
+               : kIOReturnError;
+}
+
+IOByteCount IODMAEventSource_getFIFODepth(IODMAEventSource *self, IODirection direction)
+{
+    return has_channel(self)
+               ? IODMAController_getFIFODepth(self->controller, self->channel, direction)
+               : 0;
+}
+
+IOReturn IODMAEventSource_setFIFODepth(IODMAEventSource *self, IOByteCount depth)
+{
+    return has_channel(self) ? IODMAController_setFIFODepth(self->controller, self->channel, depth)
+                             : kIOReturnError;
+}
+
+IOByteCount IODMAEventSource_validFIFODepth(IODMAEventSource *self, IOByteCount depth,
+                                            IODirection direction)
+{
+    return has_channel(self)
+               ? IODMAController_validFIFODepth(self->controller, self->channel, depth, direction)
+               : 0;
+}
+
+IOReturn IODMAEventSource_setFrameSize(IODMAEventSource *self, UInt8 byteCount)
+{
+    return has_channel(self)
+               ? IODMAController_setFrameSize(self->controller, self->channel, byteCount)
+               : kIOReturnError;
+}
+
+IOReturn IODMAEventSource_setDMAConfig(IODMAEventSource *self, UInt32 dmaIndex)
+{
+    return has_channel(self) ? IODMAController_setDMAConfig(self->controller, self->channel,
+                                                            self->provider, dmaIndex)
+                             : kIOReturnError;
+}
+
+bool IODMAEventSource_validDMAConfig(IODMAEventSource *self, UInt32 dmaIndex)
+{
+    return has_channel(self) && IODMAController_validDMAConfig(self->controller, self->channel,
+                                                               self->provider, dmaIndex);
+}
+
+/* Does this source's engine have the command? An end that comes twice, or for another's, is none.
+ */
+static bool is_ours(const IODMAEventSource *self, const IODMACommand *command, const char *what)
+{
+    if (self == NULL || command == NULL || command->engine != self) {
+        platform_log("IODMAEventSource %p: %s of IODMACommand %p, which it has not started",
+                     (const void *)self, what, (const void *)command);
+        return false;
+    }
+    return true;
+}
+
+void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand,
+                                       IOReturn status, IOByteCount actualByteCount,
+                                       AbsoluteTime timeStamp)
+{
+    if (!is_ours(self, dmaCommand, "notification")) {
+        return;
+    }
+    dmaCommand->result = status;
+    dmaCommand->resultBytes = actualByteCount;
+    dmaCommand->resultTime = timeStamp;
+    if (self->notification != NULL) {
+        self->notification(self->super.owner, self, dmaCommand, status, actualByteCount, timeStamp);
+    }
+}
+
+void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand)
+{
+    platform_irq_state state;
+
+    state = platform_irq_mask();
+    if (!is_ours(self, dmaCommand, "completion")) {
+        platform_irq_restore(state);
+        return;
+    }
+    dmaCommand->engine = NULL;
+    if (dmaCommand->active != 0) {
+        dmaCommand->owner = kIODMAOwnerBack;
+    }
+    __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
+    if (self->completion == NULL) {
+        self->waitingFor = NULL;
+        IOWorkLoop_wakeupGate(self->super.workLoop, (void *)&self->waitingFor, false);
+        OSObject_release(dmaCommand); /* not the last: who waits has one */
+    } else {
+        IOCommandQueue_put(&self->done, dmaCommand);
+        IOEventSource_signalWorkAvailable(self);
+    }
+    platform_irq_restore(state);
+}
+
+bool IODMAEventSource_checkForWork(IODMAEventSource *self)
+{
+    return IOEventSource_checkForWork(self);
+}
+
+const OSMetaClass *IODMAEventSource_getMetaClass(const IODMAEventSource *self)
+{
+    return self == NULL ? NULL : self->super.super.metaClass;
+}

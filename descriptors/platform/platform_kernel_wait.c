@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam's waiting, over the kernel's interrupts and timer. */
+#include "descriptors/platform_wait.h"
+#include "kernel/heap.h"
+#include "kernel/irq.h"
+#include "kernel/timer.h"
+
+platform_irq_state platform_irq_mask(void)
+{
+    return irq_mask();
+}
+
+void platform_irq_restore(platform_irq_state before)
+{
+    irq_restore(before);
+}
+
+uint64_t platform_now(void)
+{
+    return timer_now();
+}
+
+/* The deadline's interrupt ends the sleep; it has nothing else to do. */
+static void deadline_passed(void *context)
+{
+    (void)context;
+}
+
+void platform_wait(uint64_t deadline)
+{
+    struct timer timer = {.callback = deadline_passed};
+    const uint64_t now = timer_now();
+
+    if (deadline == UINT64_MAX) {
+        irq_wait();
+        return;
+    }
+    if (now >= deadline) {
+        return;
+    }
+    timer_start(&timer, deadline - now);
+    irq_wait();
+    timer_cancel(&timer);
+}
+
+/* The classes' handlers are of no kernel's type; one of these stands before each. */
+struct attachment {
+    void (*handler)(void *context);
+    void *context;
+    unsigned line;
+    struct attachment *next;
+};
+
+static struct attachment *attachments; /* changed in thread context only */
+
+/* A source counts whatever comes: a line that storms is masked by the source itself. */
+static enum irq_result serve(void *context)
+{
+    const struct attachment *attachment = context;
+
+    attachment->handler(attachment->context);
+    return IRQ_SERVED;
+}
+
+kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handler)(void *),
+                                        void *context)
+{
+    struct attachment *attachment = heap_alloc_zero(sizeof(*attachment));
+    kern_return_t status;
+
+    (void)level; /* the controller takes every line as level-triggered: QEMU's edges are held */
+    if (attachment == NULL) {
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    *attachment = (struct attachment){.handler = handler, .context = context, .line = line};
+    status = irq_register(line, serve, attachment);
+    if (status != KERN_SUCCESS) {
+        heap_free(attachment);
+        return status;
+    }
+    attachment->next = attachments;
+    attachments = attachment;
+    return KERN_SUCCESS;
+}
+
+void platform_interrupt_detach(unsigned line)
+{
+    for (struct attachment **link = &attachments; *link != NULL; link = &(*link)->next) {
+        struct attachment *attachment = *link;
+
+        if (attachment->line == line) {
+            irq_unregister(line); /* first: no handler runs from here on */
+            *link = attachment->next;
+            heap_free(attachment);
+            return;
+        }
+    }
+}
+
+void platform_interrupt_enable(unsigned line, bool enable)
+{
+    if (enable) {
+        irq_enable(line);
+    } else {
+        irq_disable(line);
+    }
+}
