@@ -18,7 +18,8 @@ struct IOEventSource {
 
 typedef struct {
     OSMetaClass meta;
-    bool isPassive; /* does no work by itself: kept out of the loop's scan */
+    /* It does no work by itself, and is kept out of the loop's scan. */
+    bool (*isPassive)(const IOEventSource *self);
     bool (*checkForWork)(IOEventSource *self);
     void (*enable)(IOEventSource *self);
     void (*disable)(IOEventSource *self);
@@ -28,6 +29,7 @@ typedef struct {
 OS_CLASS(IOEventSourceClass, IOEventSource);
 
 /* The base implementations, for the records of subclasses. */
+bool source_is_passive(const IOEventSource *self); /* false */
 bool source_check_for_work(IOEventSource *self);
 void source_enable(IOEventSource *self);
 void source_disable(IOEventSource *self);

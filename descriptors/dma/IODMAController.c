@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA engines: their registry, and the doors through which event sources call them. */
-#include "descriptors/IODMAController_class.h"
-
 #include <string.h>
 
+#include "descriptors/IODMAController_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
 
 static IODMAController *registered;

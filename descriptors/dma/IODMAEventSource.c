@@ -65,6 +65,7 @@ OS_CLASS(IOEventSourceClass, IODMAEventSource);
 const IOEventSourceClass IODMAEventSource_class = {
     .meta = {"IODMAEventSource", &IOEventSource_metaClass, sizeof(IODMAEventSource), &instances,
              dma_free},
+    .isPassive = source_is_passive,
     .checkForWork = dma_check,
     .enable = source_enable,
     .disable = source_disable,

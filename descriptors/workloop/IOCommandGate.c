@@ -10,6 +10,12 @@ struct IOCommandGate {
     unsigned waiters; /* for the gate to be enabled */
 };
 
+static bool gate_is_passive(const IOEventSource *self)
+{
+    (void)self;
+    return true;
+}
+
 static void gate_enable(IOEventSource *base)
 {
     IOCommandGate *self = (IOCommandGate *)base;
@@ -40,7 +46,7 @@ OS_CLASS(IOEventSourceClass, IOCommandGate);
 const IOEventSourceClass IOCommandGate_class = {
     .meta = {"IOCommandGate", &IOEventSource_metaClass, sizeof(IOCommandGate), &instances,
              source_free},
-    .isPassive = true,
+    .isPassive = gate_is_passive,
     .checkForWork = source_check_for_work,
     .enable = gate_enable,
     .disable = source_disable,

@@ -2,6 +2,12 @@
 /* What all event sources share. */
 #include "descriptors/IOEventSource_class.h"
 
+bool source_is_passive(const IOEventSource *self)
+{
+    (void)self;
+    return false;
+}
+
 bool source_check_for_work(IOEventSource *self)
 {
     (void)self;
@@ -34,6 +40,7 @@ void source_free(OSObject *self)
 
 const IOEventSourceClass IOEventSource_class = {
     .meta = {"IOEventSource", &OSObject_metaClass, sizeof(IOEventSource), NULL, source_free},
+    .isPassive = source_is_passive,
     .checkForWork = source_check_for_work,
     .enable = source_enable,
     .disable = source_disable,

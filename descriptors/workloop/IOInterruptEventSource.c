@@ -156,6 +156,7 @@ OS_CLASS(IOEventSourceClass, IOInterruptEventSource);
 const IOEventSourceClass IOInterruptEventSource_class = {
     .meta = {"IOInterruptEventSource", &IOEventSource_metaClass, sizeof(IOInterruptEventSource),
              &instances, interrupt_free},
+    .isPassive = source_is_passive,
     .checkForWork = interrupt_check,
     .enable = interrupt_enable,
     .disable = interrupt_disable,

@@ -121,8 +121,9 @@ void IOWorkLoop_signalWorkAvailable(IOWorkLoop *self)
 
 static IOEventSource **chain_of(IOWorkLoop *self, const IOEventSource *source)
 {
-    return ((const IOEventSourceClass *)source->super.metaClass)->isPassive ? &self->passive
-                                                                            : &self->sources;
+    return ((const IOEventSourceClass *)source->super.metaClass)->isPassive(source)
+               ? &self->passive
+               : &self->sources;
 }
 
 IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)

@@ -5,8 +5,11 @@
  */
 #include <string.h>
 
+#include "descriptors/IODMAController_class.h"
+#include "descriptors/IOEventSource_class.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/map_fixture.h"
 
 /* Every class, public header or none: the name is all that this test needs. */
@@ -67,6 +70,9 @@ static void records_have_no_holes(void **state)
     OSOBJECT_FAMILY(NO_HOLE, OSMetaClass)
     IOMEMORYDESCRIPTOR_FAMILY(NO_HOLE, IOMemoryDescriptorClass)
     IOMAPPER_FAMILY(NO_HOLE, IOMapperClass)
+    IOEVENTSOURCE_FAMILY(NO_HOLE, IOEventSourceClass)
+    IODMACONTROLLER_FAMILY(NO_HOLE, IODMAControllerClass)
+    assert_no_hole(&IODMACommand_metaClass, sizeof(IODMACommandClass));
 }
 
 /* Whoever asks the abstract class by mistake is refused, and does not jump to 0. */
