@@ -101,6 +101,9 @@ const OSMetaClass *IOMapper_getMetaClass(const IOMapper *self); /* dynamic */
  */
 bool IOMapper_start(IOMapper *self, IOService *provider);
 
+/* The subclass's part of start, and nothing else. False: the hardware refused, or NULL. */
+bool IOMapper_initHardware(IOMapper *self, IOService *provider);
+
 /*
  * The system mapper: NULL: decided, none; 1: undecided; 2: announced, not started; else the
  * object.

@@ -45,6 +45,12 @@ IOMapper *IOMapper_systemMapper(void)
     return is_undecided() ? NULL : IOMapper_gSystem;
 }
 
+bool IOMapper_initHardware(IOMapper *self, IOService *provider)
+{
+    return self != NULL &&
+           ((const IOMapperClass *)self->super.metaClass)->initHardware(self, provider);
+}
+
 bool IOMapper_start(IOMapper *self, IOService *provider)
 {
     const IOMapperClass *methods;
@@ -55,7 +61,7 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         return false;
     }
     methods = (const IOMapperClass *)self->super.metaClass;
-    if (!methods->initHardware(self, provider)) {
+    if (!IOMapper_initHardware(self, provider)) {
         IOMemory_fail(kIOReturnNoDevice);
         return false;
     }
