@@ -131,20 +131,23 @@ static IOReturn open_window(uint64_t address, const struct access *access,
 
 static IOReturn run(uint64_t address, struct access access)
 {
+    const unsigned whole = access.size;
     struct platform_window window;
     IOReturn status;
 
     while (access.size != 0) {
+        bool fits;
+
         status = open_window(address, &access, &window);
         if (status != kIOReturnSuccess) {
             return status;
         }
-        if (window.device || (window.length >= access.size &&
-                              ((uintptr_t)window.address & (access.size - 1)) == 0)) {
-            if (window.length < access.size ||
-                ((uintptr_t)window.address & (access.size - 1)) != 0) {
-                return kIOReturnNotAligned;
-            }
+        fits = access.size == whole && window.length == whole &&
+               ((uintptr_t)window.address & (whole - 1)) == 0;
+        if (window.device && !fits) {
+            return kIOReturnNotAligned;
+        }
+        if (fits) {
             access.at = window.address;
             return platform_try(touch, &access) ? kIOReturnSuccess : kIOReturnNotFound;
         }

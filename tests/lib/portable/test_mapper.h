@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A mapper without hardware, for tests on the host and on the target: real tables, real
+ * allocation, and a device that goes through them. Its I/O addresses differ from the physical
+ * ones, so that whoever mixes them up is seen.
+ */
+#ifndef TESTS_LIB_PORTABLE_TEST_MAPPER_H
+#define TESTS_LIB_PORTABLE_TEST_MAPPER_H
+
+#include "descriptors/IOMapper_class.h"
+#include "descriptors/IORangeAllocator.h"
+
+#define TEST_MAPPER_BITS   32 /* of an I/O address */
+#define TEST_MAPPER_TABLES (1u << (TEST_MAPPER_BITS - PAGE_SHIFT - 9))
+#define TEST_MAPPER_SLOTS  512u
+
+/* Live I/O addresses, in pages. */
+struct test_mapping {
+    uint64_t first, count;
+    struct test_mapping *next;
+};
+
+struct test_mapper {
+    IOMapper super;
+    IORangeAllocator *space;
+    struct test_mapping *mappings;
+    uint64_t *tables[TEST_MAPPER_TABLES]; /* of entries: physical page | access; 0: none */
+    uint64_t entries;                     /* that translate */
+    uint64_t invalidations;               /* of pages: what unmap waits for */
+    IOReturn unmapAnswer; /* success, or kIOReturnTimeout for a unit that does not answer */
+    uint32_t lastOptions;
+    bool refuses; /* initHardware does */
+    uint64_t pageSize;
+};
+
+/* A mapper whose addresses begin at this page; +1. */
+struct test_mapper *test_mapper_new(uint64_t firstPage);
+
+/* What a device in front of it reads or writes, byte by byte; false: the access is blocked. */
+bool test_mapper_read(struct test_mapper *self, uint64_t address, uint8_t *byte);
+bool test_mapper_write(struct test_mapper *self, uint64_t address, uint8_t byte);
+
+#endif
