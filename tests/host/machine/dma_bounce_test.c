@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bounced bytes: which they are, which way they are copied, and what the device never sees. */
+#include "kernel/inject.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/sim/sim_cache.h"
+#include "tests/lib/holdings.h"
 
 #define BITS31                                                                                     \
     {                                                                                              \
@@ -159,6 +161,44 @@ static void dc_24_28_without_synchronize_no_byte_moves(void **state)
     dma_device_writes(command, 0, 0xaa);
     assert_int_equal(IODMACommand_complete(command, true, false), kIOReturnSuccess);
     assert_int_equal(dma_bytes(DMA_HIGH)[0], pattern(0, 5));
+    drop(command, memory);
+}
+
+static void name_a_leak(const char *what, uint64_t was, uint64_t is)
+{
+    print_error("%s: %llu, was %llu\n", what, (unsigned long long)is, (unsigned long long)was);
+}
+
+/* DC-16: whichever request for memory fails, the command is as it was, and works again. */
+static void dc_16_a_failed_prepare_leaves_nothing(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 3 * PAGE_SIZE, DMA_LOW, 64, kIODirectionOut);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+    struct inject_report report;
+    uint64_t nth = 0;
+
+    (void)state;
+    do {
+        const struct holdings before = holdings_now();
+        struct holdings after;
+        IOReturn status;
+
+        inject_begin(++nth);
+        status = IODMACommand_prepare(command, 0, 0, true, true);
+        inject_end(&report);
+        if (status == kIOReturnSuccess) {
+            assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        } else {
+            assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
+                             kIOReturnNotReady);
+            assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+            assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        }
+        after = holdings_now();
+        assert_true(holdings_are_same(&before, &after, name_a_leak));
+        assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    } while (report.failed);
+    assert_true(nth > 1);
     drop(command, memory);
 }
 
@@ -394,6 +434,7 @@ int main(void)
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
         MAP_TEST(dc_24_28_without_synchronize_no_byte_moves),
+        MAP_TEST(dc_16_a_failed_prepare_leaves_nothing),
         MAP_TEST(dc_25_bits_that_no_ram_satisfies),
         MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
         MAP_TEST(dc_27_a_copy_of_a_later_part_has_its_bytes),
