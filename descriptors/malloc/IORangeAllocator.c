@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The list of free fragments: first fit, joined with its neighbours when it grows. */
+/* The free fragments: lowest fit, joined with their neighbours when they grow. */
 #include "descriptors/IORangeAllocator.h"
 
 #include "descriptors/OSObject_class.h"
-#include "descriptors/malloc/IOIntervalLists_private.h"
+#include "descriptors/malloc/IOIntervals_private.h"
 #include "descriptors/platform.h"
 
 enum {
-    FREE = IOIntervalLists_kFree, /* the fragments, never adjacent */
-    LIVE = IOIntervalLists_kLive  /* what allocations still hold of what they were given */
+    FREE = IOIntervals_kFree, /* the fragments, never adjacent */
+    LIVE = IOIntervals_kLive  /* what allocations still hold of what they were given */
 };
 
 struct IORangeAllocator {
     OSObject super;
-    struct IOIntervalLists lists;
+    struct IOIntervals intervals;
     UInt32 increment;
     IORangeScalar alignment_mask;
     bool locking;
@@ -25,12 +25,12 @@ static void range_allocator_free(OSObject *object)
     IORangeAllocator *self = (IORangeAllocator *)object;
 
 #ifdef DEBUG
-    if (self->lists.count[LIVE] != 0) {
+    if (self->intervals.count[LIVE] != 0) {
         platform_log("IORangeAllocator %p: freed with %u allocations out", (void *)self,
-                     self->lists.count[LIVE]);
+                     self->intervals.count[LIVE]);
     }
 #endif
-    platform_free(self->lists.room);
+    IOIntervals_free(&self->intervals);
     OSObject_free(object);
 }
 
@@ -79,10 +79,11 @@ static bool is_alignment(IORangeScalar x)
     return x == 0 || is_power_of_two(x);
 }
 
-/* Make room for so many intervals on both lists, in steps of the increment. */
+/* Make room for so many intervals in both sets together, in steps of the increment. */
 static bool reserve(IORangeAllocator *self, uint64_t needed)
 {
-    uint64_t capacity = self->lists.capacity;
+    const uint64_t capacity = self->intervals.capacity;
+    uint64_t more;
 
     if (needed <= capacity) {
         return true;
@@ -90,13 +91,13 @@ static bool reserve(IORangeAllocator *self, uint64_t needed)
     if (self->increment == 0 || platform_in_interrupt()) {
         return false;
     }
-    capacity += (needed - capacity + self->increment - 1) / self->increment * self->increment;
-    return capacity <= UINT32_MAX && IOIntervalLists_resize(&self->lists, (UInt32)capacity);
+    more = (needed - capacity + self->increment - 1) / self->increment * self->increment;
+    return capacity + more <= UINT32_MAX && IOIntervals_grow(&self->intervals, (UInt32)more);
 }
 
-static uint64_t intervals(const IORangeAllocator *self)
+static uint64_t in_use(const IORangeAllocator *self)
 {
-    return (uint64_t)self->lists.count[FREE] + self->lists.count[LIVE];
+    return (uint64_t)self->intervals.count[FREE] + self->intervals.count[LIVE];
 }
 
 bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
@@ -108,11 +109,11 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
         (options & ~IORangeAllocator_kLocking) != 0) {
         return answer(kIOReturnBadArgument);
     }
-    if (self->lists.room != NULL) {
+    if (self->intervals.blocks != NULL) {
         return answer(kIOReturnNotPermitted);
     }
     self->increment = capacity != 0 ? capacity : 1;
-    if (!IOIntervalLists_resize(&self->lists, self->increment)) {
+    if (!IOIntervals_grow(&self->intervals, self->increment)) {
         return answer(kIOReturnNoMemory);
     }
     self->alignment_mask = mask;
@@ -120,8 +121,7 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
     self->locking = (options & IORangeAllocator_kLocking) != 0;
     /* Where endOfRange + 1 wraps to 0, rounding that down and stepping back is still right. */
     if (endOfRange != 0 && endOfRange >= mask) {
-        IOIntervalLists_insert(&self->lists, FREE, 0,
-                               (struct IOInterval){0, ((endOfRange + 1) & ~mask) - 1});
+        IOIntervals_insert(&self->intervals, FREE, 0, ((endOfRange + 1) & ~mask) - 1);
     }
     return true;
 }
@@ -139,33 +139,33 @@ IORangeAllocator *IORangeAllocator_withRange(IORangeScalar endOfRange,
     return self;
 }
 
-/* Move an interval from the fragment that holds it to the live list. */
-static IOReturn take(IORangeAllocator *self, UInt32 index, struct IOInterval wanted)
+/* Move numbers from the fragment that holds them to the live set. */
+static IOReturn take(IORangeAllocator *self, struct IOInterval *fragment, IORangeScalar start,
+                     IORangeScalar end)
 {
-    struct IOIntervalLists *lists = &self->lists;
-    const struct IOInterval whole = *IOIntervalLists_at(lists, FREE, index);
-    const bool keep_low = whole.start < wanted.start;
-    const bool keep_high = whole.end > wanted.end;
+    struct IOIntervals *const intervals = &self->intervals;
+    const IORangeScalar last = fragment->end;
+    const bool keep_low = fragment->start < start;
+    const bool keep_high = last > end;
 
     /*
      * The most intervals there will be, before one is touched: a cut in the middle makes two
      * of one, and cannot be undone for want of room.
      */
-    if (!reserve(self, intervals(self) + keep_low + keep_high)) {
+    if (!reserve(self, in_use(self) + keep_low + keep_high)) {
         return kIOReturnNoMemory;
     }
     if (keep_low) {
-        IOIntervalLists_at(lists, FREE, index)->end = wanted.start - 1;
-        index++;
+        IOIntervals_set(intervals, FREE, fragment, fragment->start, start - 1);
+    } else if (keep_high) {
+        IOIntervals_set(intervals, FREE, fragment, end + 1, last);
+    } else {
+        IOIntervals_remove(intervals, FREE, fragment);
     }
     if (keep_low && keep_high) {
-        IOIntervalLists_insert(lists, FREE, index, (struct IOInterval){wanted.end + 1, whole.end});
-    } else if (keep_high) {
-        IOIntervalLists_at(lists, FREE, index)->start = wanted.end + 1;
-    } else if (!keep_low) {
-        IOIntervalLists_remove(lists, FREE, index, 1);
+        IOIntervals_insert(intervals, FREE, end + 1, last);
     }
-    IOIntervalLists_insert(lists, LIVE, IOIntervalLists_find(lists, LIVE, wanted.start), wanted);
+    IOIntervals_insert(intervals, LIVE, start, end);
     return kIOReturnSuccess;
 }
 
@@ -184,23 +184,19 @@ static bool last_offset(const IORangeAllocator *self, IORangeScalar size, IORang
 static IOReturn allocate_lowest(IORangeAllocator *self, IORangeScalar offset, IORangeScalar mask,
                                 IORangeScalar *result)
 {
+    IORangeScalar start;
+    struct IOInterval *const fragment =
+        IOIntervals_fit(&self->intervals, FREE, offset, mask, &start);
+    IOReturn status;
 
-    for (UInt32 i = 0; i < self->lists.count[FREE]; i++) {
-        const struct IOInterval *fragment = IOIntervalLists_at(&self->lists, FREE, i);
-        const IORangeScalar start = (fragment->start + mask) & ~mask;
-        IOReturn status;
-
-        /* Rounding up may wrap past the top of the numbers, or past the fragment. */
-        if (start < fragment->start || start > fragment->end || fragment->end - start < offset) {
-            continue;
-        }
-        status = take(self, i, (struct IOInterval){start, start + offset});
-        if (status == kIOReturnSuccess) {
-            *result = start;
-        }
-        return status;
+    if (fragment == NULL) {
+        return kIOReturnNoSpace;
     }
-    return kIOReturnNoSpace;
+    status = take(self, fragment, start, start + offset);
+    if (status == kIOReturnSuccess) {
+        *result = start;
+    }
+    return status;
 }
 
 bool IORangeAllocator_allocate(IORangeAllocator *self, IORangeScalar size, IORangeScalar *result,
@@ -225,17 +221,12 @@ bool IORangeAllocator_allocate(IORangeAllocator *self, IORangeScalar size, IORan
 
 static IOReturn allocate_exactly(IORangeAllocator *self, IORangeScalar start, IORangeScalar offset)
 {
-    const UInt32 index = IOIntervalLists_find(&self->lists, FREE, start);
-    const struct IOInterval *fragment;
+    struct IOInterval *const fragment = IOIntervals_find(&self->intervals, FREE, start);
 
-    if (index == self->lists.count[FREE]) {
+    if (fragment == NULL || fragment->start > start || fragment->end - start < offset) {
         return kIOReturnNoSpace;
     }
-    fragment = IOIntervalLists_at(&self->lists, FREE, index);
-    if (fragment->start > start || fragment->end - start < offset) {
-        return kIOReturnNoSpace;
-    }
-    return take(self, index, (struct IOInterval){start, start + offset});
+    return take(self, fragment, start, start + offset);
 }
 
 bool IORangeAllocator_allocateRange(IORangeAllocator *self, IORangeScalar start, IORangeScalar size)
@@ -256,43 +247,44 @@ bool IORangeAllocator_allocateRange(IORangeAllocator *self, IORangeScalar start,
     return answer(status);
 }
 
-/* Put a range that overlaps no fragment where find says, merged with its neighbours. */
-static IOReturn give(IORangeAllocator *self, UInt32 index, struct IOInterval range)
+/* Add numbers that no fragment has, next to which `above` is the first; joined with neighbours. */
+static IOReturn give(IORangeAllocator *self, struct IOInterval *below, struct IOInterval *above,
+                     IORangeScalar start, IORangeScalar end)
 {
-    struct IOIntervalLists *lists = &self->lists;
-    const bool joins_low =
-        index > 0 && IOIntervalLists_at(lists, FREE, index - 1)->end + 1 == range.start;
-    const bool joins_high = index < lists->count[FREE] &&
-                            IOIntervalLists_at(lists, FREE, index)->start == range.end + 1;
+    struct IOIntervals *const intervals = &self->intervals;
+    const bool joins_low = below != NULL && below->end + 1 == start;
+    const bool joins_high = above != NULL && above->start == end + 1;
 
-    if (!reserve(self, (uint64_t)lists->count[FREE] + 1 - joins_low - joins_high +
-                           IOIntervalLists_countWithout(lists, LIVE, range))) {
+    if (!reserve(self, (uint64_t)intervals->count[FREE] + 1 - joins_low - joins_high +
+                           IOIntervals_countWithout(intervals, LIVE, start, end))) {
         return kIOReturnNoMemory;
     }
-    IOIntervalLists_subtract(lists, LIVE, range);
+    IOIntervals_subtract(intervals, LIVE, start, end);
     if (joins_low && joins_high) {
-        IOIntervalLists_at(lists, FREE, index - 1)->end =
-            IOIntervalLists_at(lists, FREE, index)->end;
-        IOIntervalLists_remove(lists, FREE, index, 1);
+        const IORangeScalar last = above->end;
+
+        IOIntervals_remove(intervals, FREE, above);
+        IOIntervals_set(intervals, FREE, below, below->start, last);
     } else if (joins_low) {
-        IOIntervalLists_at(lists, FREE, index - 1)->end = range.end;
+        IOIntervals_set(intervals, FREE, below, below->start, end);
     } else if (joins_high) {
-        IOIntervalLists_at(lists, FREE, index)->start = range.start;
+        IOIntervals_set(intervals, FREE, above, start, above->end);
     } else {
-        IOIntervalLists_insert(lists, FREE, index, range);
+        IOIntervals_insert(intervals, FREE, start, end);
     }
     return kIOReturnSuccess;
 }
 
-static IOReturn give_back(IORangeAllocator *self, struct IOInterval range)
+static IOReturn give_back(IORangeAllocator *self, IORangeScalar start, IORangeScalar end)
 {
-    const UInt32 index = IOIntervalLists_find(&self->lists, FREE, range.start);
+    struct IOInterval *const above = IOIntervals_find(&self->intervals, FREE, start);
+    struct IOInterval *below;
 
-    if (index < self->lists.count[FREE] &&
-        IOIntervalLists_at(&self->lists, FREE, index)->start <= range.end) {
+    if (above != NULL && above->start <= end) {
         return kIOReturnBadArgument;
     }
-    return give(self, index, range);
+    below = above != NULL ? IOIntervals_previous(above) : IOIntervals_last(&self->intervals, FREE);
+    return give(self, below, above, start, end);
 }
 
 IOReturn IORangeAllocator_deallocate(IORangeAllocator *self, IORangeScalar start,
@@ -306,7 +298,7 @@ IOReturn IORangeAllocator_deallocate(IORangeAllocator *self, IORangeScalar start
         return IOMemory_fail(kIOReturnBadArgument);
     }
     before = lock(self);
-    status = give_back(self, (struct IOInterval){start, start + offset});
+    status = give_back(self, start, start + offset);
     unlock(self, before);
     if (status == kIOReturnBadArgument) {
         platform_log("IORangeAllocator %p: of [%#llx, %#llx], to be freed, some is free",
@@ -317,12 +309,12 @@ IOReturn IORangeAllocator_deallocate(IORangeAllocator *self, IORangeScalar start
 
 UInt32 IORangeAllocator_getFragmentCount(const IORangeAllocator *self)
 {
-    return self == NULL ? 0 : self->lists.count[FREE];
+    return self == NULL ? 0 : self->intervals.count[FREE];
 }
 
 UInt32 IORangeAllocator_getFragmentCapacity(const IORangeAllocator *self)
 {
-    return self == NULL ? 0 : self->lists.capacity;
+    return self == NULL ? 0 : self->intervals.capacity;
 }
 
 void IORangeAllocator_setFragmentCapacityIncrement(IORangeAllocator *self, UInt32 count)
@@ -334,40 +326,37 @@ void IORangeAllocator_setFragmentCapacityIncrement(IORangeAllocator *self, UInt3
 
 IORangeScalar IORangeAllocator_getFreeCount(const IORangeAllocator *self)
 {
-    IORangeScalar total = 0;
     platform_short_state before;
-    UInt32 i;
+    IORangeScalar total;
+    bool any;
 
     if (self == NULL) {
         return 0;
     }
     before = lock(self);
-    for (i = 0; i < self->lists.count[FREE]; i++) {
-        const struct IOInterval *fragment = IOIntervalLists_at(&self->lists, FREE, i);
-
-        total += fragment->end - fragment->start + 1;
-    }
+    total = self->intervals.total[FREE];
+    any = self->intervals.count[FREE] != 0;
     unlock(self, before);
-    return i != 0 && total == 0 ? UINT64_MAX : total; /* 0 is 2^64 here */
+    return any && total == 0 ? UINT64_MAX : total; /* 0 is 2^64 here */
 }
 
 bool IORangeAllocator_getFragment(const IORangeAllocator *self, UInt32 index, IORangeScalar *start,
                                   IORangeScalar *end)
 {
+    const struct IOInterval *fragment;
     platform_short_state before;
-    bool found;
 
     if (self == NULL || start == NULL || end == NULL) {
         return answer(kIOReturnBadArgument);
     }
     before = lock(self);
-    found = index < self->lists.count[FREE];
-    if (found) {
-        *start = IOIntervalLists_at(&self->lists, FREE, index)->start;
-        *end = IOIntervalLists_at(&self->lists, FREE, index)->end;
+    fragment = IOIntervals_at(&self->intervals, FREE, index);
+    if (fragment != NULL) {
+        *start = fragment->start;
+        *end = fragment->end;
     }
     unlock(self, before);
-    return found;
+    return fragment != NULL;
 }
 
 bool IORangeAllocator_serialize(const IORangeAllocator *self, OSSerialize *serializer)

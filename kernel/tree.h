@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A balanced tree (AVL) whose nodes are embedded in the caller's own structures: what is
+ * kept in order is found, added and removed in O(log n). The caller knows the order: it
+ * descends from the root by itself, and says where a new node goes. The caller
+ * serialises. Freestanding, and all in this header, so that every floor may use it.
+ *
+ * A node may sum up its subtree (a largest value, a count): `update` recomputes that from
+ * the node and its two children, and is called wherever a subtree has changed. NULL:
+ * there is nothing to sum up.
+ */
+#ifndef KERNEL_TREE_H
+#define KERNEL_TREE_H
+
+#include "kernel/types.h"
+
+struct tree_node {
+    struct tree_node *left, *right, *parent;
+    int height;
+};
+
+struct tree {
+    struct tree_node *root; /* NULL: empty */
+};
+
+typedef void tree_update_t(struct tree_node *node);
+
+/* The structure that a node is embedded in. */
+#define TREE_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
+
+static inline struct tree_node *tree_first(const struct tree *tree)
+{
+    struct tree_node *node = tree->root;
+
+    while (node != NULL && node->left != NULL) {
+        node = node->left;
+    }
+    return node;
+}
+
+/* The neighbour behind a node, NULL at the end. */
+static inline struct tree_node *tree_next(const struct tree_node *node)
+{
+    struct tree_node *at = node->right;
+
+    if (at != NULL) {
+        while (at->left != NULL) {
+            at = at->left;
+        }
+        return at;
+    }
+    for (at = node->parent; at != NULL && at->right == node; at = at->parent) {
+        node = at;
+    }
+    return at;
+}
+
+static inline struct tree_node *tree_previous(const struct tree_node *node)
+{
+    struct tree_node *at = node->left;
+
+    if (at != NULL) {
+        while (at->right != NULL) {
+            at = at->right;
+        }
+        return at;
+    }
+    for (at = node->parent; at != NULL && at->left == node; at = at->parent) {
+        node = at;
+    }
+    return at;
+}
+
+static inline int tree_height(const struct tree_node *node)
+{
+    return node == NULL ? 0 : node->height;
+}
+
+static inline void tree_refresh(struct tree_node *node, tree_update_t *update)
+{
+    const int left = tree_height(node->left), right = tree_height(node->right);
+
+    node->height = 1 + (left > right ? left : right);
+    if (update != NULL) {
+        update(node);
+    }
+}
+
+/* Put a node, or nothing, where another one hangs. */
+static inline void tree_replace(struct tree *tree, const struct tree_node *old,
+                                struct tree_node *with)
+{
+    struct tree_node *const parent = old->parent;
+
+    if (parent == NULL) {
+        tree->root = with;
+    } else if (parent->left == old) {
+        parent->left = with;
+    } else {
+        parent->right = with;
+    }
+    if (with != NULL) {
+        with->parent = parent;
+    }
+}
+
+/* Let the child on one side take the node's place; the node becomes its other child. */
+static inline struct tree_node *tree_rotate(struct tree *tree, struct tree_node *node, bool left,
+                                            tree_update_t *update)
+{
+    struct tree_node *const top = left ? node->right : node->left;
+    struct tree_node *const inner = left ? top->left : top->right;
+
+    tree_replace(tree, node, top);
+    if (left) {
+        node->right = inner;
+        top->left = node;
+    } else {
+        node->left = inner;
+        top->right = node;
+    }
+    node->parent = top;
+    if (inner != NULL) {
+        inner->parent = node;
+    }
+    tree_refresh(node, update);
+    tree_refresh(top, update);
+    return top;
+}
+
+/* What a node says of its subtree has changed: see to it, and to the balance, up to the root. */
+static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_update_t *update)
+{
+    for (; node != NULL; node = node->parent) {
+        const int tilt = tree_height(node->left) - tree_height(node->right);
+
+        if (tilt > 1) {
+            if (tree_height(node->left->left) < tree_height(node->left->right)) {
+                tree_rotate(tree, node->left, true, update);
+            }
+            node = tree_rotate(tree, node, false, update);
+        } else if (tilt < -1) {
+            if (tree_height(node->right->right) < tree_height(node->right->left)) {
+                tree_rotate(tree, node->right, false, update);
+            }
+            node = tree_rotate(tree, node, true, update);
+        } else {
+            tree_refresh(node, update);
+        }
+    }
+}
+
+/* Add a node as a child of `parent` (NULL: the tree is empty) on a side that is free. */
+static inline void tree_insert(struct tree *tree, struct tree_node *node, struct tree_node *parent,
+                               bool right, tree_update_t *update)
+{
+    *node = (struct tree_node){.parent = parent};
+    if (parent == NULL) {
+        tree->root = node;
+    } else if (right) {
+        parent->right = node;
+    } else {
+        parent->left = node;
+    }
+    tree_changed(tree, node, update);
+}
+
+static inline void tree_remove(struct tree *tree, struct tree_node *node, tree_update_t *update)
+{
+    struct tree_node *next, *changed;
+
+    if (node->left == NULL || node->right == NULL) {
+        changed = node->parent;
+        tree_replace(tree, node, node->left != NULL ? node->left : node->right);
+        tree_changed(tree, changed, update);
+        return;
+    }
+    next = node->right; /* the neighbour takes its place; it has no left child */
+    while (next->left != NULL) {
+        next = next->left;
+    }
+    changed = next;
+    if (next->parent != node) {
+        changed = next->parent;
+        tree_replace(tree, next, next->right);
+        next->right = node->right;
+        next->right->parent = next;
+    }
+    next->left = node->left;
+    next->left->parent = next;
+    tree_replace(tree, node, next);
+    tree_changed(tree, changed, update);
+}
+
+#endif
