@@ -12,6 +12,7 @@
 #include "descriptors/IOMemoryMapping.h"
 #include "descriptors/OSObject_class.h"
 #include "descriptors/platform.h"
+#include "kernel/tree.h"
 
 /* Where a walk delivers; a class passes it on to descriptor_walk or to descriptors below it. */
 struct IOSegmentSink;
@@ -41,6 +42,7 @@ struct IOMemoryDescriptor {
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
     IOMemoryMap *mappings;   /* the set, newest first; changed under the mapping lock */
+    struct tree shared[2];   /* of the set, what may answer requests: IOMemoryMap_index.c */
     task_t redirectSafeTask; /* while kIOMemoryRedirected: whose maps go on */
 };
 

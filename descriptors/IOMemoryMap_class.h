@@ -16,6 +16,12 @@
 #define IOMAP_LARGE_GUARD 65536u /* bytes */
 _Static_assert(IOMAP_LARGE_GUARD % PAGE_SIZE == 0, "guards are whole pages");
 
+/* The orders that maps are found in, IOMemoryMap_index.c. */
+enum {
+    IOMemoryMap_kByOffset,
+    IOMemoryMap_kByPlace
+};
+
 struct IOMemoryMap {
     OSObject super;
     IOMemoryDescriptor *memory; /* retained; NULL in a half-built map */
@@ -34,10 +40,17 @@ struct IOMemoryMap {
     uint64_t address;     /* of the first byte if mapped, else what is asked for */
     uint64_t start, size; /* what doMap entered, guards included; doUnmap removes it */
 
-    IOMemoryMap *superMap;     /* retained: whose pages these are; NULL: its own */
-    IOMemoryMap *borrowers;    /* those whose superMap this is */
-    IOMemoryMap *nextBorrower; /* in superMap's list */
-    IOMemoryMap *next, **link; /* in the set of memory; link NULL: not in it */
+    IOMemoryMap *superMap;                     /* retained: whose pages these are; NULL: its own */
+    IOMemoryMap *borrowers;                    /* those whose superMap this is */
+    IOMemoryMap *nextBorrower, **borrowerLink; /* in superMap's list */
+    IOMemoryMap *next, **link;                 /* in the set of memory; link NULL: not in it */
+
+    /* While it may answer requests: in the trees of memory, by IOMemoryMap_k... */
+    struct {
+        struct tree_node node;
+        uint64_t farthest; /* largest end of the bytes of a map in the subtree */
+    } index[2];
+    bool indexed;
 
     IOMemoryMap *parts;    /* of a composite's map: those of its children, retained */
     IOMemoryMap *nextPart; /* in the list that it is in */
@@ -83,6 +96,16 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
 
 /* Take back all that is shown there; what the caller had reserved is reserved again. */
 void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
+
+/*
+ * IOMemoryMap_index.c: be found by requests from now on, if the map is of a kind that can
+ * be, and no more. Before its offset, address or address space changes it must leave.
+ */
+void IOMemoryMap_enterIndex(IOMemoryMap *self);
+void IOMemoryMap_leaveIndex(IOMemoryMap *self);
+
+/* What a compatible map of the descriptor answers; NULL: none is. As copyCompatible. */
+IOMemoryMap *IOMemoryMap_findCompatible(IOMemoryDescriptor *memory, IOMemoryMap *request);
 
 /* Let go of the parts; they leave the address space as it is. */
 void IOMemoryMap_dropParts(IOMemoryMap *self);

@@ -94,7 +94,9 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
     } else {
         former = NULL;
     }
+    IOMemoryMap_leaveIndex(self);
     self->offset = offset;
+    IOMemoryMap_enterIndex(self);
     IOMemory_unlock();
     OSObject_release(former); /* its last release may take prepare locks */
     return true;
@@ -102,15 +104,14 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
 
 static void leave_super_map(IOMemoryMap *self)
 {
-    IOMemoryMap **link;
-
     if (self->superMap == NULL) {
         return;
     }
-    for (link = &self->superMap->borrowers; *link != self; link = &(*link)->nextBorrower) {
-        IOASSERT(*link != NULL);
+    IOASSERT(*self->borrowerLink == self);
+    *self->borrowerLink = self->nextBorrower;
+    if (self->nextBorrower != NULL) {
+        self->nextBorrower->borrowerLink = self->borrowerLink;
     }
-    *link = self->nextBorrower;
     OSSafeReleaseNULL(self->superMap);
 }
 
@@ -119,6 +120,7 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
     if (self->link == NULL) {
         return;
     }
+    IOMemoryMap_leaveIndex(self);
     *self->link = self->next;
     if (self->next != NULL) {
         self->next->link = self->link;
@@ -131,6 +133,7 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
 static void forget_mapping(IOMemoryMap *self)
 {
     IOMemoryMap_dropPins(self);
+    IOMemoryMap_leaveIndex(self);
     self->mapped = false;
     self->blocked = false;
     self->address = 0;
@@ -180,6 +183,7 @@ IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
 /* The address space without its task. */
 static void leave_task(IOMemoryMap *self)
 {
+    IOMemoryMap_leaveIndex(self);
     platform_task_unwatch(&self->watch);
     self->task = TASK_NULL;
     if (self->map != NULL) {

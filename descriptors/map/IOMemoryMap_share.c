@@ -50,6 +50,10 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
     }
     request->superMap = self;
     request->nextBorrower = self->borrowers;
+    request->borrowerLink = &self->borrowers;
+    if (request->nextBorrower != NULL) {
+        request->nextBorrower->borrowerLink = &request->nextBorrower;
+    }
     self->borrowers = request;
     request->address = self->address + (request->offset - self->offset);
     request->cache = self->cache;

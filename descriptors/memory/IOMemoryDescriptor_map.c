@@ -26,6 +26,7 @@ void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapp
         mapping->next->link = &mapping->next;
     }
     *first = mapping;
+    IOMemoryMap_enterIndex(mapping);
     IOMemory_unlock();
 }
 
@@ -45,6 +46,7 @@ void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
     while (self->mappings != NULL) {
         IOMemoryMap *const map = self->mappings;
 
+        IOMemoryMap_leaveIndex(map);
         self->mappings = map->next;
         map->next = NULL;
         map->link = NULL;
@@ -162,20 +164,6 @@ IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemory
     return IOMemoryDescriptor_makeMap(self.descriptor, (IOMemoryMap *)atAddress, options, offset);
 }
 
-/* The answer of an existing map; *request goes into it or is left alone. */
-static IOMemoryMap *find_compatible(IOMemoryDescriptor *self, IOMemoryMap *request)
-{
-    IOMemoryMap *found;
-
-    for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
-        found = IOMemoryMap_copyCompatible(map, request);
-        if (found != NULL) {
-            return found;
-        }
-    }
-    return NULL;
-}
-
 /* See that accesses through an existing map do not fault from now on. */
 static IOReturn prefault_shared(IOMemoryDescriptor *self, const IOMemoryMap *map)
 {
@@ -248,7 +236,7 @@ static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits
         return record(self, *map);
     }
     if ((options & (kIOMapUnique | kIOMapOverwrite | IOMAP_FRESH)) == 0) {
-        shared = find_compatible(self, *map);
+        shared = IOMemoryMap_findCompatible(self, *map);
     }
     if (shared == NULL) {
         return (options & kIOMapReference) != 0 ? kIOReturnNotFound
