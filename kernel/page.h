@@ -130,6 +130,9 @@ struct page_stats {
     uint64_t free_blocks[PAGE_ORDER_MAX + 1]; /* free blocks, by order, after merging all caches */
 };
 
+/* Free pages now, of how many. Constant time. */
+uint64_t page_count_free(uint64_t *total);
+
 /* Counts owners by going through the records of all RAM that was ever used: not for a hot path. */
 void page_get_stats(struct page_stats *stats);
 

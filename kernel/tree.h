@@ -5,9 +5,10 @@
  * descends from the root by itself, and says where a new node goes. The caller
  * serialises. Freestanding, and all in this header, so that every floor may use it.
  *
- * A node may sum up its subtree (a largest value, a count): `update` recomputes that from
- * the node and its two children, and is called wherever a subtree has changed. NULL:
- * there is nothing to sum up.
+ * A node may sum up its subtree (a largest value, say): `update` recomputes that from the
+ * node and its two children, and tells whether it is another than before; it is called
+ * wherever a subtree has changed, upwards until nothing changes any more. NULL: there is
+ * nothing to sum up.
  */
 #ifndef KERNEL_TREE_H
 #define KERNEL_TREE_H
@@ -23,7 +24,7 @@ struct tree {
     struct tree_node *root; /* NULL: empty */
 };
 
-typedef void tree_update_t(struct tree_node *node);
+typedef bool tree_update_t(struct tree_node *node);
 
 /* The structure that a node is embedded in. */
 #define TREE_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
@@ -76,14 +77,18 @@ static inline int tree_height(const struct tree_node *node)
     return node == NULL ? 0 : node->height;
 }
 
-static inline void tree_refresh(struct tree_node *node, tree_update_t *update)
+/* What a node says of its subtree, anew; is it something else? */
+static inline bool tree_refresh(struct tree_node *node, tree_update_t *update)
 {
     const int left = tree_height(node->left), right = tree_height(node->right);
+    const int height = 1 + (left > right ? left : right);
+    bool changed = height != node->height;
 
-    node->height = 1 + (left > right ? left : right);
+    node->height = height;
     if (update != NULL) {
-        update(node);
+        changed |= update(node);
     }
+    return changed;
 }
 
 /* Put a node, or nothing, where another one hangs. */
@@ -128,25 +133,46 @@ static inline struct tree_node *tree_rotate(struct tree *tree, struct tree_node 
     return top;
 }
 
-/* What a node says of its subtree has changed: see to it, and to the balance, up to the root. */
+/* See to the balance of a node whose subtrees are balanced; the node on top then. */
+static inline struct tree_node *tree_balance(struct tree *tree, struct tree_node *node,
+                                             tree_update_t *update)
+{
+    const int tilt = tree_height(node->left) - tree_height(node->right);
+
+    if (tilt > 1) {
+        if (tree_height(node->left->left) < tree_height(node->left->right)) {
+            tree_rotate(tree, node->left, true, update);
+        }
+        return tree_rotate(tree, node, false, update);
+    }
+    if (tilt < -1) {
+        if (tree_height(node->right->right) < tree_height(node->right->left)) {
+            tree_rotate(tree, node->right, false, update);
+        }
+        return tree_rotate(tree, node, true, update);
+    }
+    return node;
+}
+
+/*
+ * A node is new where it is, or has other children or other values than before: make that
+ * known to those above it. What hangs above is judged by what it said before.
+ */
 static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_update_t *update)
 {
-    for (; node != NULL; node = node->parent) {
-        const int tilt = tree_height(node->left) - tree_height(node->right);
+    bool changed = true;
 
-        if (tilt > 1) {
-            if (tree_height(node->left->left) < tree_height(node->left->right)) {
-                tree_rotate(tree, node->left, true, update);
-            }
-            node = tree_rotate(tree, node, false, update);
-        } else if (tilt < -1) {
-            if (tree_height(node->right->right) < tree_height(node->right->left)) {
-                tree_rotate(tree, node->right, false, update);
-            }
-            node = tree_rotate(tree, node, true, update);
-        } else {
-            tree_refresh(node, update);
-        }
+    if (node != NULL) {
+        tree_refresh(node, update);
+        node = tree_balance(tree, node, update)->parent;
+    }
+    while (node != NULL && changed) {
+        struct tree_node *top;
+
+        changed = tree_refresh(node, update);
+        top = tree_balance(tree, node, update);
+        changed |= top != node;
+        node = top->parent;
     }
 }
 
@@ -179,17 +205,20 @@ static inline void tree_remove(struct tree *tree, struct tree_node *node, tree_u
     while (next->left != NULL) {
         next = next->left;
     }
-    changed = next;
-    if (next->parent != node) {
-        changed = next->parent;
+    changed = next->parent;
+    if (changed != node) {
         tree_replace(tree, next, next->right);
         next->right = node->right;
         next->right->parent = next;
     }
     next->left = node->left;
     next->left->parent = next;
+    next->height = node->height; /* as far as those above know */
     tree_replace(tree, node, next);
-    tree_changed(tree, changed, update);
+    if (changed != node) {
+        tree_changed(tree, changed, update);
+    }
+    tree_changed(tree, next, update);
 }
 
 #endif

@@ -14,22 +14,24 @@ static struct IOInterval *interval_of(struct tree_node *node)
     return (struct IOInterval *)(void *)node;
 }
 
-static void sum_up(struct tree_node *node)
+/* `below` is counted where intervals come and go; only a rotation has to count anew. */
+static bool sum_up(struct tree_node *node)
 {
     struct IOInterval *self = interval_of(node);
+    const struct IOInterval *left = interval_of(node->left), *right = interval_of(node->right);
+    const uint64_t before = self->longest;
 
     self->longest = self->end - self->start;
     self->below = 1;
-    for (int side = 0; side < 2; side++) {
-        const struct IOInterval *child = interval_of(side == 0 ? node->left : node->right);
-
-        if (child != NULL) {
-            self->below += child->below;
-            if (child->longest > self->longest) {
-                self->longest = child->longest;
-            }
-        }
+    if (left != NULL) {
+        self->below += left->below;
+        self->longest = left->longest > self->longest ? left->longest : self->longest;
     }
+    if (right != NULL) {
+        self->below += right->below;
+        self->longest = right->longest > self->longest ? right->longest : self->longest;
+    }
+    return self->longest != before;
 }
 
 static void give_back(struct IOIntervals *self, struct IOInterval *interval)
@@ -155,6 +157,7 @@ void IOIntervals_insert(struct IOIntervals *self, int set, uint64_t start, uint6
     interval->end = end;
     while (node != NULL) {
         parent = node;
+        interval_of(node)->below++;
         right = interval_of(node)->start < start;
         node = right ? node->right : node->left;
     }
@@ -163,8 +166,24 @@ void IOIntervals_insert(struct IOIntervals *self, int set, uint64_t start, uint6
     self->total[set] += end - start + 1;
 }
 
+/* Those above an interval that goes: above the neighbour too, if that one takes its place. */
+static void count_down(struct IOInterval *interval)
+{
+    struct tree_node *node = &interval->node;
+
+    if (node->left != NULL && node->right != NULL) {
+        for (node = tree_next(node)->parent; node != &interval->node; node = node->parent) {
+            interval_of(node)->below--;
+        }
+    }
+    for (node = node->parent; node != NULL; node = node->parent) {
+        interval_of(node)->below--;
+    }
+}
+
 void IOIntervals_remove(struct IOIntervals *self, int set, struct IOInterval *interval)
 {
+    count_down(interval);
     tree_remove(&self->set[set], &interval->node, sum_up);
     self->count[set]--;
     self->total[set] -= interval->end - interval->start + 1;

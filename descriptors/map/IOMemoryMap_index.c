@@ -39,9 +39,10 @@ static int compare(const IOMemoryMap *one, const IOMemoryMap *other, int order)
     return one->offset < other->offset ? -1 : one->offset > other->offset;
 }
 
-static void sum_up(struct tree_node *node, int order)
+static bool sum_up(struct tree_node *node, int order)
 {
     IOMemoryMap *const map = map_of(node, order);
+    const uint64_t before = map->index[order].farthest;
     uint64_t farthest = map->offset + map->length;
 
     if (node->left != NULL && map_of(node->left, order)->index[order].farthest > farthest) {
@@ -51,16 +52,17 @@ static void sum_up(struct tree_node *node, int order)
         farthest = map_of(node->right, order)->index[order].farthest;
     }
     map->index[order].farthest = farthest;
+    return farthest != before;
 }
 
-static void sum_up_offsets(struct tree_node *node)
+static bool sum_up_offsets(struct tree_node *node)
 {
-    sum_up(node, BY_OFFSET);
+    return sum_up(node, BY_OFFSET);
 }
 
-static void sum_up_places(struct tree_node *node)
+static bool sum_up_places(struct tree_node *node)
 {
-    sum_up(node, BY_PLACE);
+    return sum_up(node, BY_PLACE);
 }
 
 static tree_update_t *const updates[] = {[BY_OFFSET] = sum_up_offsets, [BY_PLACE] = sum_up_places};

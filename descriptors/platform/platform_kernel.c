@@ -121,10 +121,10 @@ uint64_t platform_last_page(void)
 
 bool platform_memory_is_short(void)
 {
-    struct page_stats stats;
+    uint64_t total;
+    const uint64_t free = page_count_free(&total);
 
-    page_get_stats(&stats);
-    return stats.free < stats.total / 64;
+    return free < total / 64;
 }
 
 bool platform_is_ram(uint64_t start, uint64_t length)

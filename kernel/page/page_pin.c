@@ -67,13 +67,13 @@ kern_return_t page_pin(paddr_t address)
 
 kern_return_t page_quarantine(paddr_t address)
 {
-    irq_state_t irq = irq_mask();
+    lock_state_t state = lock_take(&page_lock);
     kern_return_t status = pin(address);
 
     if (status == KERN_SUCCESS) {
         page_pool.quarantined++;
     }
-    irq_restore(irq);
+    lock_release(&page_lock, state);
     return status;
 }
 

@@ -73,6 +73,16 @@ void page_get_stats(struct page_stats *stats)
     }
 }
 
+uint64_t page_count_free(uint64_t *total)
+{
+    lock_state_t state = lock_take(&page_lock);
+    const uint64_t free = page_pool.free_pages + (uint64_t)(page_pool.top - page_pool.cache);
+
+    *total = page_pool.total;
+    lock_release(&page_lock, state);
+    return free;
+}
+
 uint64_t page_last(void)
 {
     return page_pool.last;

@@ -100,33 +100,15 @@ struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
 
 static void link_object(struct vm_entry *entry)
 {
-    struct vm_object *object = entry->range.object;
-
-    if (object == NULL) {
-        return;
+    if (entry->range.object != NULL) {
+        vm_object_add_entry(entry->range.object, entry);
     }
-    entry->previous_of_object = NULL;
-    entry->next_of_object = object->entries;
-    if (object->entries != NULL) {
-        object->entries->previous_of_object = entry;
-    }
-    object->entries = entry;
 }
 
 static void unlink_object(struct vm_entry *entry)
 {
-    struct vm_object *object = entry->range.object;
-
-    if (object == NULL) {
-        return;
-    }
-    if (entry->previous_of_object != NULL) {
-        entry->previous_of_object->next_of_object = entry->next_of_object;
-    } else {
-        object->entries = entry->next_of_object;
-    }
-    if (entry->next_of_object != NULL) {
-        entry->next_of_object->previous_of_object = entry->previous_of_object;
+    if (entry->range.object != NULL) {
+        vm_object_remove_entry(entry->range.object, entry);
     }
 }
 
@@ -192,7 +174,9 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     upper->node.start = address;
     upper->node.end = entry->node.end;
     /* Page tables stay as they are: both halves show what the whole showed. */
+    unlink_object(entry); /* its end is part of what the tree sums up */
     range_tree_resize(&map->ranges, &entry->node, entry->node.start, address);
+    link_object(entry);
     vm_entry_attach(upper);
     return KERN_SUCCESS;
 }
@@ -213,7 +197,7 @@ struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
         struct vm_entry *entry = vm_entry_of(node);
 
         vm_entry_detach(entry);
-        entry->next_of_object = detached;
+        entry->next = detached;
         detached = entry;
     }
     return detached;
@@ -222,7 +206,7 @@ struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
 static void free_all(struct vm_entry *entries)
 {
     while (entries != NULL) {
-        struct vm_entry *next = entries->next_of_object;
+        struct vm_entry *next = entries->next;
 
         free_entry(entries);
         entries = next;
@@ -232,7 +216,7 @@ static void free_all(struct vm_entry *entries)
 static void reattach_all(struct vm_entry *entries)
 {
     while (entries != NULL) {
-        struct vm_entry *next = entries->next_of_object;
+        struct vm_entry *next = entries->next;
 
         vm_entry_attach(entries);
         entries = next;

@@ -101,7 +101,7 @@ kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size
 static void attach_all(struct vm_entry *entries, vaddr_t from, vaddr_t to)
 {
     while (entries != NULL) {
-        struct vm_entry *next = entries->next_of_object;
+        struct vm_entry *next = entries->next;
 
         entries->node.start = entries->node.start - from + to;
         entries->node.end = entries->node.end - from + to;

@@ -4,6 +4,7 @@
 #define KERNEL_VM_MAP_PRIVATE_H
 
 #include "kernel/range_tree.h"
+#include "kernel/tree.h"
 #include "kernel/vm_map.h"
 
 struct vm_entry {
@@ -11,7 +12,12 @@ struct vm_entry {
     struct vm_map *map;
     struct vm_range range;
     bool blocked;
-    struct vm_entry *next_of_object, *previous_of_object;
+
+    /* Among the entries that show its object, in the order of the first page shown. */
+    struct tree_node of_object;
+    uint64_t farthest; /* largest page number behind what an entry of the subtree shows */
+
+    struct vm_entry *next; /* in a list of detached entries */
 };
 
 struct vm_map {
@@ -53,13 +59,21 @@ static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)
 /* Make start and end borders between entries. What is shown stays the same. */
 kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end);
 
-/* Into the tree of its map and its object's list; there must be room. */
+/* Into the trees of its map and its object; there must be room. */
 void vm_entry_attach(struct vm_entry *entry);
 
-/* Out of the page tables, the tree and the object's list; the entry itself stays. */
+/*
+ * The entries of an object one by one, or only those that show a page; `entry` NULL: the
+ * first. O(log n) each, however many there are.
+ */
+struct vm_entry *vm_object_next_entry(const struct vm_object *object, struct vm_entry *entry);
+struct vm_entry *vm_object_next_showing(const struct vm_object *object, struct vm_entry *entry,
+                                        uint64_t index);
+
+/* Out of the page tables and the trees; the entry itself stays. */
 void vm_entry_detach(struct vm_entry *entry);
 
-/* Detach all entries inside an interval whose borders are split; chained by next_of_object. */
+/* Detach all entries inside an interval whose borders are split; chained by next. */
 struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end);
 
 #endif

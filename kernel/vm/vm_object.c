@@ -88,7 +88,7 @@ void vm_object_release(struct vm_object *object)
     if (--object->references != 0) {
         return;
     }
-    KERNEL_CHECK(object->entries == NULL);
+    KERNEL_CHECK(object->entries.root == NULL);
     /* Off the queue first: releasing pages below must not meet a reclaim that chooses this. */
     vm_purge_forget(object);
     vm_object_set_owner(object, NULL, 0, false);
@@ -156,7 +156,9 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
 
 void vm_object_unmap_page(struct vm_object *object, uint64_t index)
 {
-    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
+    struct vm_entry *entry = NULL;
+
+    while ((entry = vm_object_next_showing(object, entry, index)) != NULL) {
         if (vm_entry_take_page(entry, index)) {
             vm_object_mark_dirty(object, index);
         }
@@ -315,8 +317,10 @@ static void count_page(struct vm_object *object, uint64_t index, void *context)
     struct page_count *count = context;
     vm_slot_t *slot = vm_object_slot(object, index);
 
-    for (struct vm_entry *entry = object->entries; entry != NULL && (*slot & VM_SLOT_DIRTY) == 0;
-         entry = entry->next_of_object) {
+    struct vm_entry *entry = NULL;
+
+    while ((*slot & VM_SLOT_DIRTY) == 0 &&
+           (entry = vm_object_next_showing(object, entry, index)) != NULL) {
         if (vm_entry_page_is_dirty(entry, index)) {
             *slot |= VM_SLOT_DIRTY;
         }

@@ -42,7 +42,9 @@ static void settle_window(const struct vm_object *object)
  */
 static void fill_kernel_tables(const struct vm_object *object)
 {
-    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
+    struct vm_entry *entry = NULL;
+
+    while ((entry = vm_object_next_entry(object, entry)) != NULL) {
         if (entry->map == kernel_map) {
             vm_map_fill_tables(kernel_map, entry->node.start, entry->node.end - entry->node.start);
         }
@@ -51,6 +53,8 @@ static void fill_kernel_tables(const struct vm_object *object)
 
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 {
+    struct vm_entry *entry = NULL;
+
     if (object->memory == memory) {
         return;
     }
@@ -59,7 +63,7 @@ void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
      * undefined. So out of all tables first, then the lines, then new faults.
      */
     object->memory = memory;
-    for (struct vm_entry *entry = object->entries; entry != NULL; entry = entry->next_of_object) {
+    while ((entry = vm_object_next_entry(object, entry)) != NULL) {
         entry->range.memory = memory;
         vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     }

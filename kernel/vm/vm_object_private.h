@@ -3,6 +3,7 @@
 #ifndef KERNEL_VM_OBJECT_PRIVATE_H
 #define KERNEL_VM_OBJECT_PRIVATE_H
 
+#include "kernel/tree.h"
 #include "kernel/vm_object.h"
 
 /*
@@ -26,7 +27,7 @@ struct vm_object {
     uint64_t resident;
     bool permanent; /* see vm_object_populate */
 
-    struct vm_entry *entries; /* every map entry that shows this object */
+    struct tree entries; /* every map entry that shows this object, vm_object_entries.c */
 
     bool purgeable;
     enum vm_purge_state purge;
@@ -37,6 +38,10 @@ struct vm_object {
     int ledger_tag;
     bool footprint;
 };
+
+/* An entry that shows the object joins its tree, and leaves it. */
+void vm_object_add_entry(struct vm_object *object, struct vm_entry *entry);
+void vm_object_remove_entry(struct vm_object *object, struct vm_entry *entry);
 
 /* The slot of a page; NULL when its chunk is not there (the page is absent). */
 vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index);

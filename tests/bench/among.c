@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What one operation costs among many, in percent of what it costs among few: 200 is the
+ * most that a tree may cost. tests/outside/cost.sh holds the rows to it.
+ */
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOMemoryMap.h"
+#include "descriptors/IORangeAllocator.h"
+#include "kernel/heap.h"
+#include "kernel/page.h"
+#include "tests/bench/bench.h"
+
+#define FEW    16
+#define MANY   16000
+#define ROUNDS 200
+
+/* A crowd of so many, and the cost of operations in it; 0: it could not be made. */
+typedef uint64_t crowd_t(unsigned count);
+
+static void compare(struct bench_result *result, crowd_t *crowd)
+{
+    const uint64_t few = crowd(FEW), many = crowd(MANY);
+
+    result->operations = 1;
+    result->measured = few == 0 ? 0 : many * 100 / few;
+    if (few == 0 || many == 0) {
+        result->skipped = "no memory";
+    }
+}
+
+struct fragments {
+    IORangeAllocator *ranges;
+    unsigned count, next;
+};
+
+/* The lowest that fits, and one at a place that is different every time. */
+static void take_and_give(void *context)
+{
+    struct fragments *self = context;
+    const IORangeScalar at = 2 * (IORangeScalar)(self->next % self->count) + 1;
+    IORangeScalar lowest;
+
+    self->next += 7;
+    IORangeAllocator_allocate(self->ranges, 1, &lowest, 0);
+    IORangeAllocator_deallocate(self->ranges, lowest, 1);
+    IORangeAllocator_allocateRange(self->ranges, at, 1);
+    IORangeAllocator_deallocate(self->ranges, at, 1);
+}
+
+static uint64_t among_fragments(unsigned count)
+{
+    struct fragments self = {IORangeAllocator_withRange(2 * MANY, 0, 64, 0), count, 0};
+    IORangeScalar number;
+    uint64_t cost;
+
+    if (self.ranges == NULL) {
+        return 0;
+    }
+    for (unsigned i = 0; i < 2 * count; i++) {
+        IORangeAllocator_allocate(self.ranges, 1, &number, 0);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        IORangeAllocator_deallocate(self.ranges, 2 * (IORangeScalar)i + 1, 1);
+    }
+    cost = bench_calls(take_and_give, &self, ROUNDS);
+    OSObject_release(self.ranges);
+    return cost;
+}
+
+struct maps {
+    IOBufferMemoryDescriptor *memory;
+    IOMemoryMap **list;
+    unsigned count, next;
+};
+
+static IOMemoryMap *map_page(const struct maps *self, unsigned page)
+{
+    return IOMemoryDescriptor_createMappingInTask(
+        self->memory, kernel_task, 0, kIOMapAnywhere | kIOMapReadOnly, ptoa(page), PAGE_SIZE);
+}
+
+/* A map that nobody has yet, and one that is shared. */
+static void map_and_release(void *context)
+{
+    struct maps *self = context;
+    IOMemoryMap *fresh = map_page(self, self->count);
+    IOMemoryMap *shared = map_page(self, self->next % self->count);
+
+    self->next += 7;
+    OSObject_release(shared);
+    OSObject_release(fresh);
+}
+
+/* With `whole` a map of everything comes first, and the others borrow from it. */
+static uint64_t among_maps(unsigned count, bool whole)
+{
+    struct maps self = {.count = count};
+    IOMemoryMap *lender = NULL;
+    uint64_t cost;
+
+    self.memory = IOBufferMemoryDescriptor_inTaskWithOptions(
+        kernel_task, kIODirectionOutIn | kIOMemoryPageable, ptoa(MANY + 1), PAGE_SIZE);
+    self.list = heap_alloc_zero(count * sizeof(*self.list));
+    if (self.memory == NULL || self.list == NULL) {
+        return 0;
+    }
+    if (whole) {
+        lender = IOMemoryDescriptor_map(self.memory, kIOMapReadOnly);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        self.list[i] = map_page(&self, i);
+    }
+    cost = self.list[count - 1] == NULL ? 0 : bench_calls(map_and_release, &self, ROUNDS);
+    for (unsigned i = 0; i < count; i++) {
+        OSSafeReleaseNULL(self.list[i]);
+    }
+    OSSafeReleaseNULL(lender);
+    OSObject_release(self.memory);
+    heap_free(self.list);
+    return cost;
+}
+
+static uint64_t among_own_maps(unsigned count)
+{
+    return among_maps(count, false);
+}
+
+static uint64_t among_borrowers(unsigned count)
+{
+    return among_maps(count, true);
+}
+
+static void prepare_and_complete(void *context)
+{
+    IOMemoryDescriptor_prepare(context, kIODirectionPrepareAvoidThrottling);
+    IOMemoryDescriptor_complete(context, kIODirectionNone);
+}
+
+/* In how much memory: pages that are taken have records, which nobody shall walk. */
+static uint64_t among_pages(unsigned count)
+{
+    const struct page_request request = {.count = count, .owner = PAGE_OWNER_IMAGE};
+    static uint8_t bytes[64];
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddress(bytes, sizeof(bytes), kIODirectionOut);
+    paddr_t first;
+    uint64_t cost;
+
+    if (memory == NULL || page_alloc_run(&request, &first) != KERN_SUCCESS) {
+        return 0;
+    }
+    cost = bench_calls(prepare_and_complete, memory, ROUNDS);
+    page_free_run(first, request.count);
+    OSObject_release(memory);
+    return cost;
+}
+
+static void bench_fragments(struct bench_result *result)
+{
+    compare(result, among_fragments);
+}
+
+static void bench_maps(struct bench_result *result)
+{
+    compare(result, among_own_maps);
+}
+
+static void bench_borrowers(struct bench_result *result)
+{
+    compare(result, among_borrowers);
+}
+
+static void bench_throttling(struct bench_result *result)
+{
+    compare(result, among_pages);
+}
+
+#define PERCENT "% of the cost among 16"
+
+static const struct bench rows[] = {
+    {.id = "fragments",
+     .name = "ranges among 16,000",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_fragments},
+    {.id = "maps",
+     .name = "map + release among 16,000",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_maps},
+    {.id = "borrowers",
+     .name = "borrow + release among 16,000",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_borrowers},
+    {.id = "throttling",
+     .name = "AvoidThrottling, 16,000 pages taken",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_throttling},
+};
+
+int main(void)
+{
+    return bench_main(rows, sizeof(rows) / sizeof(rows[0]));
+}
