@@ -133,25 +133,23 @@ static inline struct tree_node *tree_rotate(struct tree *tree, struct tree_node 
     return top;
 }
 
-/* See to the balance of a node whose subtrees are balanced; the node on top then. */
-static inline struct tree_node *tree_balance(struct tree *tree, struct tree_node *node,
-                                             tree_update_t *update)
+/* Mend the balance of a node whose subtrees are balanced; the node on top then. */
+static inline struct tree_node *tree_mend(struct tree *tree, struct tree_node *node,
+                                          tree_update_t *update)
 {
-    const int tilt = tree_height(node->left) - tree_height(node->right);
+    const bool left = tree_height(node->left) < tree_height(node->right);
+    struct tree_node *const high = left ? node->right : node->left;
 
-    if (tilt > 1) {
-        if (tree_height(node->left->left) < tree_height(node->left->right)) {
-            tree_rotate(tree, node->left, true, update);
-        }
-        return tree_rotate(tree, node, false, update);
+    if (left ? tree_height(high->right) < tree_height(high->left)
+             : tree_height(high->left) < tree_height(high->right)) {
+        tree_rotate(tree, high, !left, update);
     }
-    if (tilt < -1) {
-        if (tree_height(node->right->right) < tree_height(node->right->left)) {
-            tree_rotate(tree, node->right, false, update);
-        }
-        return tree_rotate(tree, node, true, update);
-    }
-    return node;
+    return tree_rotate(tree, node, left, update);
+}
+
+static inline bool tree_leans(const struct tree_node *node)
+{
+    return (unsigned)(tree_height(node->left) - tree_height(node->right) + 1) > 2;
 }
 
 /*
@@ -160,19 +158,14 @@ static inline struct tree_node *tree_balance(struct tree *tree, struct tree_node
  */
 static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_update_t *update)
 {
-    bool changed = true;
+    bool changed = true; /* at first whatever the node said before: it may be new here */
 
-    if (node != NULL) {
-        tree_refresh(node, update);
-        node = tree_balance(tree, node, update)->parent;
-    }
-    while (node != NULL && changed) {
-        struct tree_node *top;
-
-        changed = tree_refresh(node, update);
-        top = tree_balance(tree, node, update);
-        changed |= top != node;
-        node = top->parent;
+    for (struct tree_node *first = node; node != NULL && changed; node = node->parent) {
+        changed = tree_refresh(node, update) || node == first;
+        if (tree_leans(node)) {
+            node = tree_mend(tree, node, update);
+            changed = true;
+        }
     }
 }
 

@@ -13,20 +13,23 @@ enum {
     BY_PLACE = IOMemoryMap_kByPlace
 };
 
-static IOMemoryMap *map_of(struct tree_node *node, int order)
+/* What is known per order is written once and compiled for each: this is every map's cost. */
+#define PER_ORDER static inline __attribute__((always_inline))
+
+PER_ORDER IOMemoryMap *map_of(struct tree_node *node, int order)
 {
     return order == BY_OFFSET ? TREE_ENTRY(node, IOMemoryMap, index[BY_OFFSET].node)
                               : TREE_ENTRY(node, IOMemoryMap, index[BY_PLACE].node);
 }
 
 /* Where byte 0 of the descriptor would be seen. */
-static uint64_t place(const IOMemoryMap *map, int order)
+PER_ORDER uint64_t place(const IOMemoryMap *map, int order)
 {
     return order == BY_PLACE ? map->address - map->offset : 0;
 }
 
 /* Below 0, 0, or above: address space, place, offset. */
-static int compare(const IOMemoryMap *one, const IOMemoryMap *other, int order)
+PER_ORDER int compare(const IOMemoryMap *one, const IOMemoryMap *other, int order)
 {
     const uint64_t here = place(one, order), there = place(other, order);
 
@@ -39,7 +42,7 @@ static int compare(const IOMemoryMap *one, const IOMemoryMap *other, int order)
     return one->offset < other->offset ? -1 : one->offset > other->offset;
 }
 
-static bool sum_up(struct tree_node *node, int order)
+PER_ORDER bool sum_up(struct tree_node *node, int order)
 {
     IOMemoryMap *const map = map_of(node, order);
     const uint64_t before = map->index[order].farthest;
@@ -65,10 +68,8 @@ static bool sum_up_places(struct tree_node *node)
     return sum_up(node, BY_PLACE);
 }
 
-static tree_update_t *const updates[] = {[BY_OFFSET] = sum_up_offsets, [BY_PLACE] = sum_up_places};
-
 /* Behind those that are equal: a search meets the newest of them first. */
-static void insert(IOMemoryMap *self, int order)
+PER_ORDER void insert(IOMemoryMap *self, int order, tree_update_t *update)
 {
     struct tree *const tree = &self->memory->shared[order];
     struct tree_node *parent = NULL, *node = tree->root;
@@ -79,7 +80,7 @@ static void insert(IOMemoryMap *self, int order)
         right = compare(self, map_of(node, order), order) >= 0;
         node = right ? node->right : node->left;
     }
-    tree_insert(tree, &self->index[order].node, parent, right, updates[order]);
+    tree_insert(tree, &self->index[order].node, parent, right, update);
 }
 
 void IOMemoryMap_enterIndex(IOMemoryMap *self)
@@ -88,20 +89,20 @@ void IOMemoryMap_enterIndex(IOMemoryMap *self)
         (self->options & (kIOMapUnique | IOMAP_PART)) != 0) {
         return;
     }
-    insert(self, BY_OFFSET);
-    insert(self, BY_PLACE);
+    insert(self, BY_OFFSET, sum_up_offsets);
+    insert(self, BY_PLACE, sum_up_places);
     self->indexed = true;
 }
 
 void IOMemoryMap_leaveIndex(IOMemoryMap *self)
 {
-    if (!self->indexed) {
-        return;
+    struct tree *const shared = self->indexed ? self->memory->shared : NULL;
+
+    if (shared != NULL) {
+        tree_remove(&shared[BY_OFFSET], &self->index[BY_OFFSET].node, sum_up_offsets);
+        tree_remove(&shared[BY_PLACE], &self->index[BY_PLACE].node, sum_up_places);
+        self->indexed = false;
     }
-    for (int order = BY_OFFSET; order <= BY_PLACE; order++) {
-        tree_remove(&self->memory->shared[order], &self->index[order].node, updates[order]);
-    }
-    self->indexed = false;
 }
 
 /*
