@@ -8,25 +8,24 @@
 #ifndef KERNEL_RANGE_TREE_H
 #define KERNEL_RANGE_TREE_H
 
-#include "kernel/types.h"
+#include "kernel/tree.h"
 
 struct range_node {
-    vaddr_t start; /* first byte */
-    vaddr_t end;   /* one past the last byte */
+    struct tree_node node; /* first: a range is found by it; in the order of starts */
+    vaddr_t start;         /* first byte */
+    vaddr_t end;           /* one past the last byte */
 
     /* Private to range_tree.c. */
-    struct range_node *left, *right; /* AVL tree by start */
-    struct range_node *prev, *next;  /* the same nodes in address order */
-    uint64_t gap;                    /* free bytes between the previous range and start */
-    uint64_t max_gap;                /* largest gap in this subtree */
-    int height;
+    struct range_node *prev, *next; /* the same ranges, neighbours without a search */
+    uint64_t gap;                   /* free bytes between the previous range and start */
+    uint64_t max_gap;               /* largest gap in this subtree */
 };
 
 struct range_tree {
-    vaddr_t low;             /* lowest address a range may have */
-    struct range_node *root; /* never NULL after init */
-    struct range_node last;  /* empty range at the upper limit; its gap is the tail */
-    uint64_t count;          /* ranges */
+    vaddr_t low;            /* lowest address a range may have */
+    struct tree ranges;     /* never empty after init */
+    struct range_node last; /* empty range at the upper limit; its gap is the tail */
+    uint64_t count;         /* ranges */
 };
 
 /* An empty tree for ranges inside [low, high). */

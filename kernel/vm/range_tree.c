@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An AVL tree of ranges that also knows the largest free gap below each node. */
+/* A tree of ranges that also knows the largest free gap below each node. */
 #include "kernel/range_tree.h"
 
 #ifdef DEBUG
@@ -8,161 +8,53 @@
 #define check_in_debug_builds(tree, node) ((void)0)
 #endif
 
-static int height(const struct range_node *node)
+static struct range_node *range_of(struct tree_node *node)
 {
-    return node != NULL ? node->height : 0;
+    return (struct range_node *)(void *)node;
 }
 
-static uint64_t max_gap(const struct range_node *node)
+static bool sum_up(struct tree_node *node)
 {
-    return node != NULL ? node->max_gap : 0;
+    struct range_node *range = range_of(node);
+    const uint64_t before = range->max_gap;
+
+    range->max_gap = range->gap;
+    if (node->left != NULL && range_of(node->left)->max_gap > range->max_gap) {
+        range->max_gap = range_of(node->left)->max_gap;
+    }
+    if (node->right != NULL && range_of(node->right)->max_gap > range->max_gap) {
+        range->max_gap = range_of(node->right)->max_gap;
+    }
+    return range->max_gap != before;
 }
 
-/* Recompute what a node derives from its children and its own gap. */
-static void refresh(struct range_node *node)
+static void set_gap(const struct range_tree *tree, struct range_node *node)
 {
-    int left = height(node->left);
-    int right = height(node->right);
-
-    node->height = (left > right ? left : right) + 1;
-    node->max_gap = node->gap;
-    if (max_gap(node->left) > node->max_gap) {
-        node->max_gap = max_gap(node->left);
-    }
-    if (max_gap(node->right) > node->max_gap) {
-        node->max_gap = max_gap(node->right);
-    }
-}
-
-static struct range_node *rotate_left(struct range_node *node)
-{
-    struct range_node *up = node->right;
-
-    node->right = up->left;
-    up->left = node;
-    refresh(node);
-    refresh(up);
-    return up;
-}
-
-static struct range_node *rotate_right(struct range_node *node)
-{
-    struct range_node *up = node->left;
-
-    node->left = up->right;
-    up->right = node;
-    refresh(node);
-    refresh(up);
-    return up;
-}
-
-/* Returns the root of the balanced subtree. */
-static struct range_node *balance(struct range_node *node)
-{
-    /*
-     * Off by two after one insertion or removal below. The inner grandchild being the higher one
-     * needs the double rotation: a single one would only move the imbalance to the other side.
-     */
-    int lean = height(node->left) - height(node->right);
-
-    if (lean > 1) {
-        if (height(node->left->left) < height(node->left->right)) {
-            node->left = rotate_left(node->left);
-        }
-        return rotate_right(node);
-    }
-    if (lean < -1) {
-        if (height(node->right->right) < height(node->right->left)) {
-            node->right = rotate_right(node->right);
-        }
-        return rotate_left(node);
-    }
-    refresh(node);
-    return node;
-}
-
-static struct range_node *insert_below(struct range_node *root, struct range_node *node)
-{
-    if (root == NULL) {
-        node->left = node->right = NULL;
-        refresh(node);
-        return node;
-    }
-    if (node->start < root->start) {
-        root->left = insert_below(root->left, node);
-    } else {
-        root->right = insert_below(root->right, node);
-    }
-    return balance(root);
-}
-
-/* Takes the leftmost node out of a subtree. */
-static struct range_node *detach_first(struct range_node *root, struct range_node **first)
-{
-    if (root->left == NULL) {
-        *first = root;
-        return root->right;
-    }
-    root->left = detach_first(root->left, first);
-    return balance(root);
-}
-
-static struct range_node *remove_below(struct range_node *root, struct range_node *node)
-{
-    struct range_node *heir;
-
-    if (node->start < root->start) {
-        root->left = remove_below(root->left, node);
-        return balance(root);
-    }
-    if (node != root) {
-        root->right = remove_below(root->right, node);
-        return balance(root);
-    }
-    if (node->right == NULL) {
-        return node->left;
-    }
-    node->right = detach_first(node->right, &heir);
-    /* The next range in order takes the place, so that the links between neighbours hold. */
-    heir->left = node->left;
-    heir->right = node->right;
-    return balance(heir);
-}
-
-/* A gap changed: bring every subtree that contains the node up to date. */
-static void refresh_path(struct range_node *root, const struct range_node *node)
-{
-    if (node->start < root->start) {
-        refresh_path(root->left, node);
-    } else if (node != root) {
-        refresh_path(root->right, node);
-    }
-    refresh(root);
+    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
 }
 
 static void update_gap(struct range_tree *tree, struct range_node *node)
 {
-    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
-    refresh_path(tree->root, node);
+    set_gap(tree, node);
+    tree_changed(&tree->ranges, &node->node, sum_up);
 }
 
 void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high)
 {
     *tree = (struct range_tree){.low = low};
     tree->last = (struct range_node){.start = high, .end = high, .gap = high - low};
-    refresh(&tree->last);
-    tree->root = &tree->last;
+    tree_insert(&tree->ranges, &tree->last.node, NULL, false, sum_up);
 }
 
 /* As the public function, but answers the sentinel where that answers NULL. */
 static struct range_node *first_ending_after(const struct range_tree *tree, vaddr_t address)
 {
     struct range_node *best = (struct range_node *)&tree->last;
-    struct range_node *node = tree->root;
+    struct tree_node *node = tree->ranges.root;
 
     while (node != NULL) {
-        if (node->end > address) {
-            best = node;
+        if (range_of(node)->end > address) {
+            best = range_of(node);
             node = node->left;
         } else {
             node = node->right;
@@ -201,6 +93,16 @@ bool range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t en
            first_ending_after(tree, start)->start >= end;
 }
 
+/* The next range has no left child, or the previous one no right child: that is the place. */
+static void insert_before(struct range_tree *tree, struct range_node *node, struct range_node *next)
+{
+    if (next->node.left == NULL) {
+        tree_insert(&tree->ranges, &node->node, &next->node, false, sum_up);
+    } else {
+        tree_insert(&tree->ranges, &node->node, &node->prev->node, true, sum_up);
+    }
+}
+
 void range_tree_insert(struct range_tree *tree, struct range_node *node)
 {
     struct range_node *next = first_ending_after(tree, node->start);
@@ -211,8 +113,8 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
         node->prev->next = node;
     }
     next->prev = node;
-    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
-    tree->root = insert_below(tree->root, node);
+    set_gap(tree, node);
+    insert_before(tree, node, next);
     update_gap(tree, next);
     tree->count++;
     check_in_debug_builds(tree, node);
@@ -220,7 +122,7 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
 
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
-    tree->root = remove_below(tree->root, node);
+    tree_remove(&tree->ranges, &node->node, sum_up);
     if (node->prev != NULL) {
         node->prev->next = node->next;
     }
@@ -253,23 +155,23 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
     return true;
 }
 
-static bool find_gap_below(const struct range_node *root, uint64_t size, uint64_t alignment,
+static bool find_gap_below(struct tree_node *root, uint64_t size, uint64_t alignment,
                            vaddr_t *start)
 {
     /*
      * The largest gap below, alignment aside: a subtree that cannot hold it is skipped whole. One
      * that could but for its alignment is looked through, which costs at most its size.
      */
-    if (root == NULL || root->max_gap < size) {
+    if (root == NULL || range_of(root)->max_gap < size) {
         return false;
     }
     return find_gap_below(root->left, size, alignment, start) ||
-           fits_before(root, size, alignment, start) ||
+           fits_before(range_of(root), size, alignment, start) ||
            find_gap_below(root->right, size, alignment, start);
 }
 
 bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
                          vaddr_t *start)
 {
-    return size != 0 && find_gap_below(tree->root, size, alignment, start);
+    return size != 0 && find_gap_below(tree->ranges.root, size, alignment, start);
 }

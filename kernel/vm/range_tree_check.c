@@ -11,9 +11,10 @@ static _Noreturn void damaged(const char *what, const struct range_node *node)
           (unsigned long long)node->end);
 }
 
-static int height(const struct range_node *node)
+/* A tree node is first in its range. */
+static const struct range_node *range_of(const struct tree_node *node)
 {
-    return node != NULL ? node->height : 0;
+    return (const struct range_node *)(const void *)node;
 }
 
 static uint64_t larger(uint64_t gap, const struct range_node *node)
@@ -24,21 +25,22 @@ static uint64_t larger(uint64_t gap, const struct range_node *node)
 /* What a node has of its children. */
 static void check_below(const struct range_node *node)
 {
-    const int left = height(node->left), right = height(node->right);
+    const struct range_node *below = range_of(node->node.left), *above = range_of(node->node.right);
+    const int left = tree_height(node->node.left), right = tree_height(node->node.right);
 
-    if (node->left != NULL && node->left->start > node->start) {
+    if (below != NULL && below->start > node->start) {
         damaged("left is not below", node);
     }
-    if (node->right != NULL && node->right->start < node->start) {
+    if (above != NULL && above->start < node->start) {
         damaged("right is not above", node);
     }
     if (left - right > 1 || right - left > 1) {
         damaged("out of balance", node);
     }
-    if (node->height != (left > right ? left : right) + 1) {
+    if (node->node.height != (left > right ? left : right) + 1) {
         damaged("wrong height", node);
     }
-    if (node->max_gap != larger(larger(node->gap, node->left), node->right)) {
+    if (node->max_gap != larger(larger(node->gap, below), above)) {
         damaged("wrong largest gap", node);
     }
 }
@@ -67,14 +69,14 @@ static void check_beside(const struct range_tree *tree, const struct range_node 
 
 void range_tree_check_node(const struct range_tree *tree, const struct range_node *node)
 {
-    const struct range_node *at = tree->root;
+    const struct range_node *at = range_of(tree->ranges.root);
 
     for (unsigned depth = 0; at != node; depth++) {
         if (at == NULL || depth == HEIGHT_MAX) {
             damaged("no way from the root to the range", node);
         }
         check_below(at);
-        at = node->start < at->start ? at->left : at->right;
+        at = range_of(node->start < at->start ? at->node.left : at->node.right);
     }
     check_below(node);
     check_beside(tree, node);

@@ -86,7 +86,7 @@ static void check_links(const struct model *m)
     assert_int_equal(count, m->tree.count);
 }
 
-static int check_shape(const struct range_node *node)
+static int check_shape(const struct tree_node *node)
 {
     int left, right;
 
@@ -154,7 +154,7 @@ static void random_history_matches_a_bitmap(void **state)
             step(m);
             if (i % 16 == 0) {
                 check_links(m);
-                check_shape(m->tree.root);
+                check_shape(m->tree.ranges.root);
             }
         }
         free(m);
@@ -198,7 +198,7 @@ static void many_ranges_stay_shallow(void **state)
         nodes[i].end = nodes[i].start + 3;
         range_tree_insert(&tree, &nodes[i]);
     }
-    assert_in_range(tree.root->height, 17, 25);
+    assert_in_range(tree.ranges.root->height, 17, 25);
     assert_false(range_tree_find_gap(&tree, 2, 1, &at));
     range_tree_remove(&tree, &nodes[COUNT - 2]);
     assert_true(range_tree_find_gap(&tree, 2, 1, &at));
