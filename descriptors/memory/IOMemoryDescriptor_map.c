@@ -44,12 +44,7 @@ void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
 {
     IOMemory_lock();
     while (self->mappings != NULL) {
-        IOMemoryMap *const map = self->mappings;
-
-        IOMemoryMap_leaveIndex(map);
-        self->mappings = map->next;
-        map->next = NULL;
-        map->link = NULL;
+        IOMemoryMap_leaveSet(self->mappings);
     }
     IOMemory_unlock();
 }
