@@ -137,6 +137,12 @@ for room in "${!pending[@]}"; do
     echo "# ${pending[$room]} names are pending until descriptors/$room brings them"
 done
 
+# What a subclass written elsewhere includes leads to no header that is private to a room.
+for header in descriptors/*_class.h; do
+    "${HOST_CC:-gcc}" -M -I. -x c "$header" | tr ' ' '\n' | grep _private >"$out"
+    check "$header needs no private header" test ! -s "$out"
+done
+
 cp "$work/values.log" "$out"
 check "the public headers compile, with every value asserted" test "$compiled" -eq 0
 awk -F'\t' 'NF < 4 || NF > 5 || (NF == 5 && $5 !~ /^pending:[a-z]+$/) ||
