@@ -17,7 +17,7 @@ my %level = map { $floors[$_] => $_ } 0 .. $#floors;
 
 # What the descriptors may know of the kernel: its words for numbers and for refusals.
 # The rest they ask for through the platform seam.
-my %kernel_words = map { $_ => 1 } 'kernel/types.h', 'kernel/kern_return.h';
+my %kernel_words = map { $_ => 1 } 'kernel/types.h', 'kernel/kern_return.h', 'kernel/tree.h';
 
 # The parts of the machine below qemu/vdma, and the folders and files each may see.
 my %machine = (

@@ -40,6 +40,7 @@ kernel/heap/a.c kernel/page/page_record.h yes
 descriptors/map/a.c descriptors/segments/IOSegmentSink.h yes
 descriptors/object/a.c kernel/kern_return.h yes
 descriptors/a.h kernel/types.h yes
+descriptors/malloc/a.c kernel/tree.h yes
 descriptors/platform/a.c kernel/vm_map.h yes
 descriptors/platform_lock.h kernel/lock.h yes
 drivers/virtio/a.c descriptors/IOTypes.h yes
