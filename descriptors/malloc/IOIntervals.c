@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finding, fitting, joining and cutting intervals in two trees over one supply of nodes. */
 #include "descriptors/malloc/IOIntervals_private.h"
-
 #include "descriptors/platform.h"
 
 struct IOIntervalBlock {
