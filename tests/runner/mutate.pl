@@ -140,12 +140,13 @@ sub tests_of {
     my @host = map { s{^tests/host/}{}r =~ s{_test\.c$}{}r }
         map { glob("tests/host/${_}_test.c") } @{ $area->{host} };
     return grep { !$seen{$_}++ } (map { "host:$_" } @host), map { "image:$_" }
-        grep { -f "tests/target/$_.c" } @{ $area->{images} };
+        grep { -f "tests/target/" . s/@.*//r . ".c" } @{ $area->{images} };
 }
 
 sub target_of {
     my ($test) = @_;
     my ($kind, $name) = split /:/, $test;
+    $name =~ s/@.*//;
     return $kind eq 'host' ? "build/host/${name}_test" : "build/gcc-debug/tests/target/$name.elf";
 }
 
@@ -178,7 +179,7 @@ sub passes {
     local $ENV{TIMEOUT} = int($limit + 1);
     local $ENV{OPS} = 60000;
     my @command = $kind eq 'host' ? ('timeout', '-k', 5, $limit, target_of($test))
-        : ('tests/runner/test-one.sh', "$name\@default");
+        : ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default");
     make_path('build/logs');
     return run_quietly('build/logs/mutate', 'bash', '-c', 'ulimit -f 200000 -c 0; exec "$@"', 'bash', @command);
 }
