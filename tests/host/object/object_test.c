@@ -90,6 +90,15 @@ static void om_6_status_codes_have_their_numbers(void **state)
     STATUS_CODES(EXPECT_CODE)
 }
 
+static void every_status_has_its_name(void **state)
+{
+    (void)state;
+#define EXPECT_NAME(name, value)                                                                   \
+    assert_string_equal(IOReturn_name(kIOReturn##name), "kIOReturn" #name);
+    STATUS_CODES(EXPECT_NAME)
+    assert_string_equal(IOReturn_name((IOReturn)0xE0000002), "an unknown IOReturn");
+}
+
 static void om_7_pairs_are_two_numbers_in_order(void **state)
 {
     (void)state;
@@ -416,6 +425,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(om_6_status_codes_have_their_numbers),
+        BALANCED(every_status_has_its_name),
         BALANCED(om_7_pairs_are_two_numbers_in_order),
         BALANCED(om_1_counts_references_and_frees_once),
         BALANCED(om_1_release_when_frees_early),
