@@ -21,6 +21,7 @@ static void buffer_free(OSObject *object)
     IOBufferMemoryDescriptor *self = (IOBufferMemoryDescriptor *)object;
     void *const direct = self->direct;
     const uint64_t allocated = self->allocated;
+    /* With DMA active the parent gives the pages up; freeing them here would undo that. */
     const bool inUse = self->super.super.dmaActive != 0;
 
     remove_own_mapping(self);
@@ -49,6 +50,10 @@ static void buffer_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset
 {
     const IOBufferMemoryDescriptor *self = (const IOBufferMemoryDescriptor *)base;
 
+    /*
+     * The length may be raised again while the mapping stands: the I/O addresses behind it must not
+     * be another's by then.
+     */
     if (offset == 0 && end == base->length && end != 0) {
         end = self->capacity;
     }
@@ -104,6 +109,7 @@ static bool initialise(IOBufferMemoryDescriptor *self, const struct buffer_reque
     struct buffer_placement placement;
     IOReturn status = kIOReturnBadArgument;
 
+    /* Once: the memory that a first initialisation allocated would have no owner left. */
     if (self != NULL && self->capacity == 0) {
         status = buffer_place(request, &placement);
         if (status == kIOReturnSuccess) {

@@ -27,6 +27,7 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
     }
     base = &self->super.super;
     base->flags = (base->flags & ~kIOMemoryDirectionMask) | (direction & kIOMemoryDirectionMask);
+    /* Somebody else's prepare, or a device at work, counts on the direction that it found. */
     if ((base->flags & kIOMemoryAutoPrepare) == 0 || base->wireCount != 1 ||
         __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return;
@@ -41,6 +42,7 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
 IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
                       uint64_t length, uint64_t *done)
 {
+    /* Pageable or specially cached memory has no address in the linear view. */
     if (self->direct == NULL) {
         return IOMemoryReference_store(self->super.reference, offset, bytes, length, done);
     }
@@ -67,6 +69,9 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
     room = self->capacity - self->super.super.length;
     length = withLength < room ? withLength : room;
     status = buffer_store(self, self->super.super.length, bytes, length, &done);
+    /*
+     * What was stored counts also on failure: the bytes are there, and a retry goes on behind them.
+     */
     self->super.super.length += done;
     if (status == kIOReturnSuccess && length < withLength) {
         status = kIOReturnNoSpace;

@@ -15,6 +15,7 @@ static IOReturn find_source(vm_map_t map, uint64_t source, uint64_t size,
     IOMemoryRuns_init(&runs, 1); /* one run needs no memory */
     IOMemoryRuns_append(&runs, source, size);
     status = IOMemoryReference_create(map, &runs, live);
+    /* withCopy has one answer for a source that cannot be read, missing or forbidden. */
     return status == kIOReturnNotPermitted ? kIOReturnVMError : status;
 }
 
@@ -47,6 +48,9 @@ static IOReturn share(vm_map_t map, uint64_t source, const struct buffer_placeme
         IOMemoryReference_release(*copy);
         return status;
     }
+    /*
+     * The last entry ends with the capacity: the zeros behind it belong to no byte of the buffer.
+     */
     (*copy)->entries[(*copy)->count - 1].end = placement->capacity;
     return kIOReturnSuccess;
 }
@@ -68,6 +72,7 @@ static IOReturn duplicate(vm_map_t map, uint64_t source, const struct buffer_pla
         platform_object_release(object);
     }
     if (status == kIOReturnSuccess) {
+        /* Copied before anybody can see the buffer, so that it is a snapshot of one moment. */
         status = IOMemoryReference_transfer(live, *copy, placement->capacity);
         if (status != kIOReturnSuccess) {
             IOMemoryReference_release(*copy);

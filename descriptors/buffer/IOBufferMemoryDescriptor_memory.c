@@ -67,6 +67,7 @@ static IOReturn show(IOBufferMemoryDescriptor *self, const struct IOMemoryRefere
         .alignment = placement->alignment,
         .cache = placement->cache,
         .writable = true,
+        /* Resident memory is pinned anyway: entered now, no access to it ever faults. */
         .eager = !placement->pageable || placement->prefault,
     };
     const IOReturn status = IOMemoryReference_show(reference, 0, placement->capacity, &view);
@@ -98,6 +99,9 @@ static IOOptionBits flags_of(IOOptionBits options, const struct buffer_placement
 IOReturn buffer_adopt(IOBufferMemoryDescriptor *self, struct IOMemoryReference *reference,
                       task_t inTask, IOOptionBits options, const struct buffer_placement *placement)
 {
+    /*
+     * The buffer is its objects: prepared is what they hold, whatever the task does to the mapping.
+     */
     const bool persistent = placement->pageable || placement->cache != kIODefaultCache;
     const IOOptionBits flags =
         flags_of(options, placement) | (persistent ? kIOMemoryPersistent : 0);

@@ -26,6 +26,10 @@ static IOReturn check_options(const struct buffer_request *request)
         ((options & kIOMemoryPurgeable) != 0 && !pageable)) {
         return kIOReturnBadArgument;
     }
+    /*
+     * Guards are in the buffer's own mapping, and pageable memory may be mapped by others without
+     * them.
+     */
     if (request->guarded && (pageable || (options & BUFFER_CONTIGUOUS) != 0)) {
         return kIOReturnUnsupported;
     }
@@ -94,10 +98,16 @@ static IOReturn place_pages(const struct buffer_request *request,
         apply_mask(placement, UINT32_MAX); /* it is prepared where it is */
     }
     if ((request->options & whole_pages) != 0 || placement->pageable || request->guarded) {
+        /*
+         * A view with another mode, another task or a guard is made of whole pages: a neighbour in
+         * the same page would be seen along.
+         */
         at_least(&placement->alignment, PAGE_SIZE);
     }
+    /* Pages that are found one by one are aligned to a page and no more. */
     placement->contiguous =
         (request->options & BUFFER_CONTIGUOUS) != 0 || placement->alignment > PAGE_SIZE;
+    /* Pages that come and go would have to satisfy the constraint again each time. */
     placement->permanent = !placement->pageable || placement->contiguous || placement->highest != 0;
     return kIOReturnSuccess;
 }
@@ -115,10 +125,15 @@ static IOReturn place_bytes(const struct buffer_request *request,
         round_page_overflow(sum, &sum)) {
         return kIOReturnBadArgument;
     }
+    /* Judged before it is asked for: an allocator would search all of RAM to say the same. */
     if (atop(placement->size) > platform_ram_pages()) {
         return placement->pageable ? kIOReturnNoResources : kIOReturnNoMemory;
     }
     if (request->guarded) {
+        /*
+         * The guard lies behind the last page: a byte of slack before it would be an overrun
+         * unnoticed, so the slack belongs to the buffer.
+         */
         placement->capacity = placement->size;
         placement->guard = PAGE_SIZE;
     }

@@ -77,6 +77,7 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
     IOMemoryDescriptor *const base = &self->super;
     IOReturn status;
 
+    /* A part that allows less would be stored to, or read from, through the whole. */
     if (memory == NULL || (base->flags & kIODirectionOutIn & ~memory->flags) != 0) {
         return kIOReturnBadArgument;
     }
@@ -141,6 +142,7 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
     if ((direction & kIODirectionOutIn) == 0) {
         direction |= base->flags & kIODirectionOutIn;
     }
+    /* The limit is the whole's, whatever its parts were made with: it holds for each of them. */
     direction |= base->flags & kIODirectionPrepareToPhys32;
     for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         status = IOMemoryDescriptor_prepare(self->parts[i].memory, direction);

@@ -39,6 +39,10 @@ static IOReturn set_parts(struct IOCompositeMemory *self, IOOptionBits newState)
     if (status == kIOReturnSuccess) {
         return status;
     }
+    /*
+     * The last first: a part that is there twice remembers at its second place what the first has
+     * set it to, and gets its true former state last. i stands behind the failing one.
+     */
     for (i--; i > 0; i--) {
         IOMemoryDescriptor_setPurgeable(self->parts[i - 1].memory, self->parts[i - 1].purgeable,
                                         NULL);

@@ -7,6 +7,7 @@ void composite_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacterist
     const struct IOCompositeMemory *self = composite_of(base);
 
     descriptor_get_characteristics(base, out);
+    /* By the parts and not by the own count: each of them can be prepared or completed alone. */
     out->fIsPrepared = true;
     for (UInt32 i = 0; i < self->count; i++) {
         IOMemoryDescriptor *memory = self->parts[i].memory;
@@ -20,6 +21,7 @@ void composite_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacterist
         }
         out->fIsPrepared &= part.fIsPrepared;
     }
+    /* The highest page of some parts would pass for that of all. */
     if (!out->fIsPrepared) {
         out->fHighestPage = 0;
     }
@@ -45,6 +47,7 @@ IOReturn composite_set_dma_active(IOMemoryDescriptor *base, bool active)
     if (status == kIOReturnSuccess) {
         return status;
     }
+    /* Those before the failing one, so that each mark has one that takes it back. */
     while (i-- > 0) {
         IOMemoryDescriptor *memory = self->parts[i].memory;
 

@@ -45,6 +45,7 @@ static struct sight look(vm_map_t map, uint64_t page)
 
 static bool is_same(const struct sight *one, const struct sight *other)
 {
+    /* Nothing is shown before and after: that has stayed, too. */
     if (one->status != KERN_SUCCESS || other->status != KERN_SUCCESS) {
         return one->status == other->status;
     }
@@ -118,6 +119,10 @@ static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOp
         return status;
     }
     if (!reserved) {
+        /*
+         * As one interval before the first part: no later part can find its place taken by somebody
+         * else.
+         */
         status = IOMemoryMap_reserve(map, options, skew, length);
     } else if ((map->address & PAGE_MASK) != skew) {
         status = kIOReturnNotAligned;
@@ -127,6 +132,10 @@ static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOp
     }
     status = add_parts(self, map, options, offset, offset + length);
     if (status != kIOReturnSuccess) {
+        /*
+         * Parts leave the address space as it is, so dropping them removes no page: the interval is
+         * taken back as a whole.
+         */
         IOMemoryMap_dropParts(map);
         if (!reserved) {
             IOMemoryMap_unreserve(map, options);

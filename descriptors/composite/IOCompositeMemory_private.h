@@ -8,6 +8,7 @@
 #define DESCRIPTORS_IOCOMPOSITEMEMORY_PRIVATE_H
 
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IOAssert.h"
 
 #define COMPOSITE_DEPTH_MAX 16 /* levels of descriptors below one */
 
@@ -38,6 +39,7 @@ static inline const struct IOMemoryPart *composite_find(const struct IOComposite
 {
     UInt32 low = 0, high = self->count - 1;
 
+    IOASSERT(self->count != 0 && offset < self->super.length);
     if (offset < self->parts[0].end) {
         return self->parts;
     }

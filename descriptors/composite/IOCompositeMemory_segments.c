@@ -21,6 +21,11 @@ IOReturn composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount of
     return status;
 }
 
+/*
+ * All parts put into one sink, so that runs which continue each other across parts become one
+ * segment. A part that has been shortened since (a buffer's length can be) is walked as far as it
+ * goes: the caller learns how much, and why no more.
+ */
 IOReturn composite_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
                         IOByteCount end)
 {

@@ -41,6 +41,7 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     if (capacity == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
         return kIOReturnBadArgument;
     }
+    /* More parts than a count can say; no machine has the memory for their list either. */
     if (capacity > UINT32_MAX) {
         return kIOReturnNoMemory;
     }
@@ -123,6 +124,7 @@ void IOInterleavedMemoryDescriptor_clearMemoryDescriptors(IOInterleavedMemoryDes
     base = &self->super.super;
     composite_empty(&self->super);
     base->tag = 0;
+    /* None means "as it was", which saves a caller who fills it again from repeating it. */
     if (direction != kIODirectionNone) {
         base->flags = (base->flags & ~kIOMemoryDirectionMask) | direction;
     }

@@ -52,6 +52,7 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
         composite_complete(&composite->super, kIODirectionNone);
     }
     IOMemoryDescriptor_emptyMappings(&composite->super);
+    /* A copy of the structure takes the parts along; the one that lies inside it moves with it. */
     former = *composite;
     if (composite->parts == &composite->single) {
         former.parts = &former.single;

@@ -14,6 +14,10 @@ static IOMemoryDescriptor *parent_of(IOMemoryDescriptor *self)
     return composite_of(self)->single.memory;
 }
 
+/*
+ * The parent maps its own bytes, so that its redirection, its cache mode and its other maps hold
+ * for a window as well, and a request can share them.
+ */
 static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
                                      IOOptionBits options, IOByteCount offset)
 {
@@ -21,6 +25,7 @@ static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
                                  options, offset);
 }
 
+/* Its own mark answers handleFault; the maps are in the parent's set, and are blocked there. */
 static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
     const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);

@@ -19,6 +19,7 @@ void IOBigMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segments, 
 {
     struct entry {
         uint64_t location, length;
+        /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
     if (entry != NULL) {

@@ -21,6 +21,7 @@ void IOLittleMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segment
 {
     struct entry {
         uint64_t location, length;
+        /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
     if (entry != NULL) {

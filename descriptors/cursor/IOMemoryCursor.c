@@ -24,6 +24,7 @@ static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction 
     if (maxSegment == 0) {
         maxSegment = UINT64_MAX;
     }
+    /* An alignment above the largest segment would leave no length to cut at. */
     if (self == NULL || output == NULL || !is_power_of_two(alignment) || alignment > maxSegment) {
         return kIOReturnBadArgument;
     }
@@ -93,6 +94,7 @@ static void align_last(struct IOSegmentSink *sink, IOMemoryDescriptor *descripto
     if (stray == 0 || (stray == sink->length && sink->index == 0)) {
         return;
     }
+    /* Where the next byte lies decides: a run that ends here anyway may end as it is. */
     next = IOMemoryDescriptor_getPhysicalSegment(descriptor, end, &length, 0);
     if (length != 0 && next != 0 && next == sink->address + sink->length) {
         sink->length -= stray;
@@ -134,6 +136,10 @@ static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *se
     struct IOSegmentSink sink;
     IOReturn status;
 
+    /*
+     * A cursor that was never initialised comes here with every transfer, `whole` being 0: the
+     * short way below need not ask.
+     */
     if (self->output == NULL) {
         return nothing(kIOReturnBadArgument, transferSize);
     }
@@ -146,6 +152,10 @@ static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *se
     sink.alignmentMask = self->alignmentMask;
     IOSegmentSink_begin(&sink);
     status = generate(&sink, descriptor, from, length);
+    /*
+     * Some entries are a success whatever came after them: the caller goes on from their end, and
+     * meets the reason there.
+     */
     if (sink.index == 0) {
         return nothing(status, transferSize);
     }
@@ -172,6 +182,9 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
         return nothing(kIOReturnOverrun, transferSize);
     }
     length = descriptor->length - fromPosition;
+    /*
+     * The call's limit is of 32 bits and stands for the cursor's, as IOKit has it: not the lesser.
+     */
     limit = maxTransferSize != 0 ? maxTransferSize : self->maxTransfer;
     if (length > limit) {
         length = limit;

@@ -16,6 +16,7 @@ void IONaturalMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segmen
 {
     struct entry {
         uint64_t location, length;
+        /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
     if (entry != NULL) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The base of commands, and the queue that its link is for. */
 #include "descriptors/dma/IOCommand_private.h"
+#include "descriptors/object/IOAssert.h"
 
 static void command_free(OSObject *self)
 {
@@ -23,6 +24,7 @@ bool IOCommandQueue_put(struct IOCommandQueue *queue, IOCommandRef commandRef)
     }
     command->fCommandChain = NULL;
     command->queued = true;
+    /* `last` means nothing in an empty queue: take leaves it behind. */
     if (queue->first == NULL) {
         queue->first = command;
     } else {
@@ -37,6 +39,7 @@ IOCommand *IOCommandQueue_take(struct IOCommandQueue *queue)
     IOCommand *command = queue == NULL ? NULL : queue->first;
 
     if (command != NULL) {
+        IOASSERT(command->queued);
         queue->first = command->fCommandChain;
         command->fCommandChain = NULL;
         command->queued = false;
@@ -44,6 +47,10 @@ IOCommand *IOCommandQueue_take(struct IOCommandQueue *queue)
     return command;
 }
 
+/*
+ * Linear: taking a command out of its turn is the exception, and a second link would cost every put
+ * and take a store.
+ */
 bool IOCommandQueue_remove(struct IOCommandQueue *queue, IOCommandRef commandRef)
 {
     IOCommand *before = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bounce memory: islands in chunks of whole pages, out of one pool. */
-#include "descriptors/dma/IODMABounce_private.h"
-
 #include "descriptors/IODMACommand.h"
+#include "descriptors/dma/IODMABounce_private.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 /* Whoever allocates, frees or counts is in thread context; only the list is long-lived. */
@@ -19,6 +19,10 @@ void IODMACommand_setBouncePool(uint64_t bytes)
 
 uint64_t IODMACommand_getBouncePool(void)
 {
+    /*
+     * A bound at all, so that commands which are never completed run out of the pool, and not the
+     * whole image out of memory.
+     */
     return pool.size != 0 ? pool.size : platform_ram_pages() / 4 * PAGE_SIZE;
 }
 
@@ -41,6 +45,7 @@ static void name_holders(uint64_t wanted)
     }
 }
 
+/* Linked both ways: completions come in any order, and each must find its place at once. */
 static void hold(struct IODMABounce *bounce, const void *holder)
 {
     bounce->holder = holder;
@@ -88,8 +93,10 @@ void IODMABounce_move(struct IODMABounce *to, struct IODMABounce *from)
 {
     const void *holder = from->holder;
 
+    /* Out of the list before the copy: its neighbours point to where the structure was. */
     let_go(from);
     *to = *from;
+    /* The one island lies in the structure, and has moved with it. */
     if (from->islands == &from->single) {
         to->islands = &to->single;
     }
@@ -105,6 +112,10 @@ static uint64_t whole_pages(uint64_t bytes)
 }
 
 /* Zeroed pages below the limit, on a multiple of every alignment; NULL: there are none. */
+/*
+ * Whole pages of its own: a device that overruns its segment, or one that does not snoop, harms no
+ * neighbour in the same page or cache line. Zeroed: no former owner's bytes reach a device.
+ */
 static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes)
 {
     const uint64_t unit = IODMALimits_unit(limits);
@@ -125,6 +136,10 @@ IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits 
     const uint64_t pages = whole_pages(room) / PAGE_SIZE;
     IOReturn status;
 
+    /*
+     * One block for all islands if there is one: fewer allocations, and small islands share pages.
+     * What is charged follows from which of the two it is, so it is charged after it.
+     */
     bounce->chunk = take_pages(limits, room);
     /* In pieces, every island begins a page, and each of its pages may be a piece. */
     bounce->capacity = bounce->chunk != NULL ? count : pages + 2 * count;
@@ -148,6 +163,7 @@ IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits 
 
 static void append(struct IODMABounce *bounce, uint64_t start, uint64_t end, uint8_t *memory)
 {
+    IOASSERT(bounce->count < bounce->capacity);
     bounce->islands[bounce->count++] = (struct IODMAIsland){
         .start = start,
         .end = end,
@@ -170,6 +186,7 @@ static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *
     if (IODMALimits_unit(limits) > PAGE_SIZE) {
         return kIOReturnNoResources; /* a cut at a page would not be legal */
     }
+    /* Page by page needs no contiguous memory: the way out when RAM is in pieces. */
     while (start < end) {
         const uint64_t stop = end - start < PAGE_SIZE ? end : start + PAGE_SIZE;
 
@@ -189,6 +206,7 @@ IOReturn IODMABounce_add(struct IODMABounce *bounce, const struct IODMALimits *l
     if (bounce->chunk == NULL) {
         return add_apart(bounce, limits, start, end);
     }
+    IOASSERT(end - start <= bounce->chunkBytes - bounce->placed);
     append(bounce, start, end, bounce->chunk + bounce->placed);
     bounce->placed += IODMABounce_room(limits, end - start);
     return kIOReturnSuccess;
@@ -197,6 +215,7 @@ IOReturn IODMABounce_add(struct IODMABounce *bounce, const struct IODMALimits *l
 uint64_t IODMABounce_room(const struct IODMALimits *limits, uint64_t bytes)
 {
     const uint64_t unit = IODMALimits_unit(limits);
+    /* At least 8, so that each island begins on a word, where the CPU copies best. */
     const uint64_t step = unit < 8 ? 8 : unit;
 
     return (bytes + (step - 1)) & ~(step - 1);
@@ -216,6 +235,7 @@ void IODMABounce_end(struct IODMABounce *bounce)
     if (bounce->islands != &bounce->single) {
         platform_free(bounce->islands);
     }
+    IOASSERT(bounce->charged <= pool.used);
     pool.used -= bounce->charged;
     let_go(bounce);
     *bounce = (struct IODMABounce){0};

@@ -7,6 +7,7 @@ static IOBufferMemoryDescriptor *create_copy_buffer(IODMACommand *self, IODirect
 {
     const struct IODMALimits *limits = &self->spec.limits;
     const uint64_t unit = IODMALimits_unit(limits);
+    /* Behind a mapper the device's width limits I/O addresses, not where the pages are. */
     const bool anywhere = limits->highest == UINT64_MAX || self->spec.mapper != NULL;
     IOBufferMemoryDescriptor *buffer =
         (IOBufferMemoryDescriptor *)OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
@@ -48,6 +49,9 @@ void IODMACommand_free(IODMACommand *self)
 {
     if (self->active != 0) {
         platform_log("IODMACommand %p: freed while active; completed", (void *)self);
+        /*
+         * Else the completion below would be refused, and the pages stay pinned with nobody left.
+         */
         self->owner = kIODMAOwnerBack;
     }
     IODMACommand_clearMemoryDescriptor(self, true);
@@ -55,6 +59,7 @@ void IODMACommand_free(IODMACommand *self)
     OSObject_free(&self->super.super);
 }
 
+/* Debug builds only: a release build trusts its drivers and pays nothing for it. */
 bool IODMACommand_refuses(const IODMACommand *self, const char *what)
 {
 #ifdef DEBUG

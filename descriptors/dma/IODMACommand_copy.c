@@ -44,6 +44,7 @@ IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards)
     if (self->copy == NULL && self->bounce.count == 0) {
         return kIOReturnSuccess;
     }
+    /* Pages pinned for reading may be shared with somebody, who would see the device's bytes. */
     if (!towards && (self->memory->flags & kIOMemoryPreparedReadOnly) != 0) {
         return kIOReturnNotWritable;
     }
@@ -74,6 +75,10 @@ static IOReturn maintain_memory(IOMemoryDescriptor *memory, bool invalidate, uin
         length);
 }
 
+/*
+ * Islands where there are islands, the descriptor between them: the device sees exactly these, and
+ * maintenance of bounced bytes at their home would reach nothing that it reads.
+ */
 IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
 {
     IOReturn status = kIOReturnSuccess;
@@ -87,6 +92,7 @@ IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
         const IOReturn before = maintain_memory(self->memory, invalidate, self->offset + position,
                                                 island->start - position);
 
+        /* The first error is the answer, but the rest is done: one stale line is bad enough. */
         if (status == kIOReturnSuccess) {
             status = before;
         }
@@ -122,6 +128,7 @@ static uint64_t transfer(IODMACommand *self, uint64_t position, uint8_t *bytes, 
             uint8_t *there = island->memory + (at - island->start);
 
             stop = island->end < stop ? island->end : stop;
+            /* Not memcpy: the caller's bytes may be the bounce memory itself. */
             memmove(read ? bytes + done : there, read ? there : bytes + done, stop - at);
             i++;
         } else {
@@ -147,6 +154,7 @@ static UInt64 access_bytes(IODMACommand *self, UInt64 offset, void *bytes, UInt6
         IOMemory_fail(kIOReturnNotReady);
         return 0;
     }
+    /* Told from a short transfer: at the end there is nothing, and no retry helps. */
     if (offset >= self->length) {
         IOMemory_fail(kIOReturnOverrun);
         return 0;

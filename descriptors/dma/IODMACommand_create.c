@@ -56,12 +56,14 @@ static IOReturn make_limits(struct IODMALimits *limits, IODMACommand_SegmentFunc
     if (longest < size || longest < start || longest < end) {
         return kIOReturnBadArgument; /* no interior cut could be made */
     }
+    /* Coarser than every alignment, or a segment that obeys the one could never obey the other. */
     if (boundary != 0 && (!is_power_of_two(boundary) || boundary < 8 || boundary < unit + 1)) {
         return kIOReturnBadArgument;
     }
     if (extended && asked->fReserved1 != 0) {
         return kIOReturnBadArgument;
     }
+    /* No address but 0 would be a multiple of that alignment. */
     if (bits != 0 && bits < 64 && unit >> bits != 0) {
         return kIOReturnBadArgument;
     }
@@ -97,6 +99,10 @@ static IOReturn choose_mapper(uint32_t mapping, IOMapper *asked, IOMapper **mapp
     if (asked == NULL) {
         *mapper = IOMapper_systemMapper();
     }
+    /*
+     * No IOMMU of this machine lets single transfers through: physical addresses would be refused
+     * by it, or worse, translated.
+     */
     return type == kIODMAMapOptionBypassed && *mapper != NULL ? kIOReturnBadArgument
                                                               : kIOReturnSuccess;
 }
@@ -106,6 +112,7 @@ IOReturn IODMASpecification_make(struct IODMASpecification *spec,
                                  const IODMACommand_SegmentOptions *options, uint32_t mapping,
                                  IOMapper *mapper)
 {
+    /* Made aside and copied at the end: the caller's stays what it was on every failure. */
     struct IODMASpecification made = {.output = output, .options = mapping};
     IOReturn status;
 
@@ -148,6 +155,7 @@ bool IODMACommand_initWithRefCon(IODMACommand *self, void *refCon)
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    /* Once: a second specification would change what an earlier preparation was planned by. */
     if (self->spec.output != NULL) {
         IOMemory_fail(kIOReturnNotPermitted);
         return false;
@@ -268,6 +276,7 @@ IODMACommand *IODMACommand_cloneCommand(IODMACommand *self, void *refCon)
     }
     clone = IODMACommand_withRefCon(refCon);
     if (clone != NULL) {
+        /* Both are good for release on their own, so each holds the mapper. */
         clone->spec = self->spec;
         OSObject_retain(clone->spec.mapper);
     }

@@ -29,6 +29,7 @@ IOReturn IODMACommand_Create(IOService *device, uint64_t options,
             ? kIOReturnNoMemory
             : IODMASpecification_make(&self->spec, kIODMACommandOutputHost64, &limits,
                                       kIODMAMapOptionMapped | kIODMAMapOptionDextOwner, mapper);
+    /* The specification has retained its own, or has failed. */
     OSObject_release(mapper);
     if (status != kIOReturnSuccess) {
         OSObject_release(self);
@@ -94,6 +95,11 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
     if (self->spec.output == NULL) {
         return kIOReturnNotReady;
     }
+    /*
+     * First: whether bytes offend is judged by their pages, which there are none of before. This
+     * name prepares and completes the descriptor itself, where the other entry points leave that to
+     * the caller.
+     */
     status = IOMemoryDescriptor_prepare(memory, kIODirectionNone);
     if (status != kIOReturnSuccess) {
         return status;
@@ -120,6 +126,7 @@ IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options)
         return kIOReturnNotReady;
     }
     memory = self->memory;
+    /* The command may hold the last reference, and completing comes after it has let go. */
     OSObject_retain(memory);
     status = IODMACommand_clearMemoryDescriptor(self, true);
     if (self->active != 0) {
@@ -147,6 +154,10 @@ IOReturn IODMACommand_GetPreparation(IODMACommand *self, uint64_t *offset, uint6
 static uint64_t operate(IODMACommand *self, uint64_t options, uint64_t dmaOffset, uint64_t length,
                         uint64_t dataOffset, IOMemoryDescriptor *data)
 {
+    /*
+     * Zeroed for the option that stores zeros; small, since it is on the stack of a driver's
+     * thread.
+     */
     uint8_t piece[256] = {0};
     uint64_t done = 0;
 

@@ -4,6 +4,7 @@
  * segment goes straight through the segment function into the entry the device reads.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IOAssert.h"
 
 struct generator {
     IODMACommand *command;
@@ -61,6 +62,7 @@ IOReturn IODMACommand_walkHost(IOMemoryDescriptor *memory, uint64_t offset, uint
 
 /* --- Runs to segments ------------------------------------------------------------------------ */
 
+/* Counted after it was taken: what a segment function refuses is where the next call begins. */
 static bool put(struct generator *to, uint64_t address, uint64_t length)
 {
     if (!to->output(to->command, (IODMACommand_Segment64){address, length}, to->segments,
@@ -68,12 +70,17 @@ static bool put(struct generator *to, uint64_t address, uint64_t length)
         to->status = kIOReturnMessageTooLarge;
         return false;
     }
+    IOASSERT(length <= to->command->length - to->position && to->count < to->room);
     to->position += length;
     to->count++;
     return true;
 }
 
 /* Cut one whole run. */
+/*
+ * `left < length - position` says whether more follows: a last segment may end where an inner one
+ * may not.
+ */
 static bool put_run(void *context, uint64_t address, uint64_t left)
 {
     struct generator *to = context;
@@ -176,6 +183,7 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
     if (segmentFunction == NULL || offset == NULL || numSegments == NULL || *numSegments == 0) {
         return kIOReturnBadArgument;
     }
+    /* The caller's loop ends by this, as by a list that ended exactly at the last byte. */
     if (*offset >= self->length) {
         return kIOReturnOverrun;
     }
@@ -187,6 +195,10 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
         .room = *numSegments,
     };
     status = generate(&to);
+    /*
+     * Some entries are a success, and the caller comes again for the rest; why it ends there is
+     * told by the call that can put out none.
+     */
     if (to.count == 0) {
         return to.status != kIOReturnSuccess ? to.status : status;
     }
@@ -213,6 +225,7 @@ IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
+    /* A function of the client's own may need no array; the built-in ones would store to 0. */
     if (self->active != 0 && segments == NULL &&
         (is_built_in_32(self->spec.output) || is_built_in_64(self->spec.output))) {
         return kIOReturnBadArgument;

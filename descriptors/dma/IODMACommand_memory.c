@@ -26,6 +26,7 @@ static void replace(IODMACommand *self, IOMemoryDescriptor *memory)
 {
     IOMemoryDescriptor *before = self->memory;
 
+    /* Before the former one goes, which may be what keeps it alive. */
     OSObject_retain(memory);
     self->memory = memory;
     OSObject_release(before);
@@ -57,6 +58,10 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
         return kIOReturnBadArgument;
     }
     if (platform_in_interrupt()) {
+        /*
+         * What preparing allocates and maps is for threads: an interrupt may have come in the
+         * middle of either.
+         */
         return kIOReturnCannotLock;
     }
     if (memory != NULL && memory == self->memory) {
@@ -72,6 +77,7 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
         replace(self, NULL);
         return kIOReturnSuccess;
     }
+    /* Before anything is replaced: a failed call leaves the former descriptor in place. */
     if (autoPrepare && self->spec.output == NULL) {
         return kIOReturnNotReady;
     }

@@ -31,6 +31,7 @@ static void put_32(void *segments, UInt32 index, uint32_t address, uint32_t leng
     memcpy((uint8_t *)segments + (uint64_t)index * sizeof(entry), entry, sizeof(entry));
 }
 
+/* Refused and not cut: a cut address would send the device to somebody else's memory. */
 static bool fits_32(IODMACommand_Segment64 segment)
 {
     return (segment.fIOVMAddr | segment.fLength) <= UINT32_MAX;

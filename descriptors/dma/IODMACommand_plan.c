@@ -24,6 +24,7 @@ struct planner {
     void *context;
 };
 
+/* Whether bytes follow this run: only the very last segment is free of endMask. */
 static bool more_than(const struct planner *planner, uint64_t left)
 {
     return left < planner->length - planner->position;
@@ -41,6 +42,7 @@ static uint64_t in_place(const struct planner *planner, uint64_t address, uint64
     if ((address & PAGE_MASK) != 0 || left < PAGE_SIZE) {
         return 0;
     }
+    /* The tail of a partial page is bounced, so what is before it is not the end any more. */
     if ((left & PAGE_MASK) != 0) {
         left &= ~PAGE_MASK;
         more = true;
@@ -91,6 +93,10 @@ static bool plan_run(void *context, uint64_t address, uint64_t left)
 {
     struct planner *planner = context;
 
+    /*
+     * Ends: outside an island a step of 0 begins one, and inside one every step is at least one
+     * byte (an island is not empty) or ends it where a legal segment begins.
+     */
     while (left != 0) {
         uint64_t step;
 
@@ -242,6 +248,7 @@ struct placer {
     IOReturn status;
 };
 
+/* The pieces of an island that failed halfway are in the list too: letGo frees what is there. */
 static bool place_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address)
 {
     struct placer *placer = context;
@@ -291,6 +298,10 @@ static bool append_run(void *context, uint64_t address, uint64_t length)
     return true;
 }
 
+/*
+ * Walked twice, to count and to fill: the list is never larger than it must be, and cannot run out.
+ * Memory that is active does not change in between.
+ */
 IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
                              bool mapped, uint64_t base)
 {

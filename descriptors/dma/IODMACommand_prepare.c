@@ -4,6 +4,7 @@
  * map; whatever fails is undone by the same letGo that complete ends with.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IOAssert.h"
 
 static bool bounces(const IODMACommand *self)
 {
@@ -15,12 +16,14 @@ static bool suits_as_it_is(const IODMACommand *self, const IOMDDMACharacteristic
 {
     const struct IODMALimits *limits = &self->spec.limits;
 
+    /* Iterate-only commands list addresses and move nothing: where they are offends nobody. */
     if (!self->spec.isPlain) {
         return (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
     }
     if (limits->highest == UINT64_MAX || self->spec.mapper != NULL) {
         return true;
     }
+    /* 0 is "not known": then the walk finds out. */
     return facts->fHighestPage != 0 &&
            facts->fHighestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
 }
@@ -33,15 +36,21 @@ static IOReturn check_range(const IODMACommand *self, const IOMDDMACharacteristi
     const bool remote = (reach.some & kIOMemoryRemote) != 0;
     const bool iterateOnly = (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
 
+    /*
+     * No cut could make a rest that is no multiple legal, and bouncing moves bytes without adding
+     * any.
+     */
     if ((length & self->spec.limits.lengthMask) != 0) {
         return kIOReturnNotAligned;
     }
+    /* Another processor's memory cannot be prepared here; its addresses can be listed. */
     if (!facts->fIsPrepared && !(remote && iterateOnly)) {
         return kIOReturnNotReady;
     }
     if ((reach.some & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL) {
         return kIOReturnNotPermitted;
     }
+    /* More pages than a page count of this interface can say. */
     if (((offset & PAGE_MASK) + (length - 1)) >> PAGE_SHIFT >= UINT32_MAX) {
         return kIOReturnVMError;
     }
@@ -55,6 +64,7 @@ IOReturn IODMACommand_placeWhole(IODMACommand *self)
     IOBufferMemoryDescriptor *copy;
     IOReturn status;
 
+    /* Charged before it is allocated: the pool is a promise about the most that is taken. */
     status = IODMABounce_charge(&self->bounce, (self->length + PAGE_MASK) & ~PAGE_MASK, self);
     if (status != kIOReturnSuccess) {
         return status;
@@ -114,6 +124,7 @@ IOReturn IODMACommand_mapView(IODMACommand *self)
     status =
         IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDDMAMap, &self->map, sizeof(self->map));
     if (status != kIOReturnSuccess) {
+        /* It says that there is a mapping, and letGo goes by it. */
         self->map.fMapper = NULL;
         return status;
     }
@@ -129,11 +140,16 @@ static void drop_view(IODMACommand *self)
     }
 }
 
+/*
+ * The mapping first: while the device can still translate, the pages behind it must be nobody
+ * else's. The bounce memory is charged as long as anything of it may exist.
+ */
 IOReturn IODMACommand_letGo(IODMACommand *self)
 {
     IOReturn status = kIOReturnSuccess;
 
     if (self->map.fMapper != NULL) {
+        IOASSERT(self->mapped != NULL);
         status = IOMemoryDescriptor_dmaCommandOperation(self->mapped, kIOMDDMAUnmap, &self->map,
                                                         sizeof(self->map));
         self->map = (IOMDDMAMapArgs){0};
@@ -160,6 +176,7 @@ static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts)
     if (status != kIOReturnSuccess || plan.islands == 0) {
         return status;
     }
+    /* A driver outside the kernel gets its own pages or none: it would not see bytes in a copy. */
     if ((self->spec.options & kIODMAMapOptionDextOwner) != 0) {
         return self->spec.isPlain ? kIOReturnMessageTooLarge : kIOReturnNotAligned;
     }
@@ -201,11 +218,17 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
                       uint64_t length, bool flushCache, bool synchronize)
 {
     IOMemoryDescriptor *memory = self->memory;
+    /*
+     * Marked before the first page is looked at: from here on the descriptor refuses its last
+     * complete, so that the plan and the device see the same pages.
+     */
     IOReturn status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0);
 
     if (status != kIOReturnSuccess) {
         return status;
     }
+    IOASSERT(!self->hasRuns && self->copy == NULL && self->map.fMapper == NULL);
+    IOASSERT(self->bounce.charged == 0 && self->bounce.islands == NULL);
     self->offset = offset;
     self->length = length;
     self->direction = facts->fDirection;
@@ -256,6 +279,7 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
         return kIOReturnNoSpace;
     }
     if (self->active != 0) {
+        /* Nested prepares share one view: another range would need another. */
         if (offset != self->offset || length != self->length || self->active == UINT32_MAX) {
             return kIOReturnNotReady;
         }
@@ -289,6 +313,7 @@ IOReturn IODMACommand_prepareWithSpecificationOptions(
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Kept with its mapper until the preparation has succeeded: a failed call changes nothing. */
     before = self->spec;
     self->spec = spec;
     status = IODMACommand_prepare(self, offset, length, flushCache, synchronize);
@@ -325,7 +350,12 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
 {
     IOReturn status = kIOReturnSuccess;
 
+    IOASSERT(self->active == 1 && self->memory != NULL);
     platform_barrier(); /* what the device wrote, before the CPU reads it */
+    /*
+     * Before the copy back: lines that were fetched while the device wrote (speculation may at any
+     * time) are stale, and the CPU would copy those.
+     */
     if (is_non_coherent(self) && invalidateCache) {
         status = IODMACommand_maintain(self, true);
     }
@@ -333,6 +363,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
         status = first_error(status, IODMACommand_copyBounced(self, false));
     }
     status = first_error(status, IODMACommand_letGo(self));
+    /* Whatever failed: a command that stays active could not be used, completed or freed again. */
     self->active = 0;
     self->owner = kIODMAOwnerIdle;
     return first_error(
@@ -350,6 +381,9 @@ IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool sy
     if (self->active == 0) {
         return kIOReturnNotReady;
     }
+    /*
+     * The last complete moves the bytes: until then the device may be at work for another prepare.
+     */
     if (self->active > 1) {
         self->active--;
         return kIOReturnSuccess;
@@ -370,6 +404,7 @@ struct preparation {
     IOMemoryDescriptor *mapped;
 };
 
+/* The one run of a short list lies in the structure, and its pointer must follow. */
 static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
 {
     *to = *from;
@@ -420,6 +455,10 @@ static IOReturn double_buffer(IODMACommand *self)
     if (IODMACommand_refuses(self, "kForceDoubleBuffer")) {
         return kIOReturnBusy;
     }
+    /*
+     * What the device has written to islands so far is brought home, or the whole copy would be
+     * filled with the bytes from before.
+     */
     if (self->direction != kIODirectionOut) {
         status = IODMACommand_copyBounced(self, false);
         if (status != kIOReturnSuccess) {
@@ -436,6 +475,10 @@ static IOReturn double_buffer(IODMACommand *self)
         bring_back(self, &old);
         return status;
     }
+    /*
+     * The old preparation is let go by the same function as any, which works on the command: the
+     * new one steps aside for it.
+     */
     take_out(self, &new);
     bring_back(self, &old);
     status = IODMACommand_letGo(self);

@@ -31,6 +31,7 @@ static uint64_t longest_ending_on(uint64_t address, uint64_t most, uint64_t leng
 }
 
 /* Bytes from here that no limit but an alignment cuts; the first byte is below the highest. */
+/* In "bytes beyond the first", since a limit of 2^64 bytes has no other number. */
 static uint64_t reach(const struct IODMALimits *limits, uint64_t address, uint64_t left)
 {
     uint64_t beyond = left - 1;
@@ -72,6 +73,10 @@ IOReturn IODMALimits_segment(const struct IODMALimits *limits, uint64_t address,
         return kIOReturnNotAligned;
     }
     most = reach(limits, address, left);
+    /*
+     * The run ends here: whether the segment may is a question of its end only. A cut inside must
+     * leave an address where the next one may start as well.
+     */
     if (most == left) {
         if (!may_end(limits, address, most, more)) {
             return kIOReturnNotAligned;
@@ -94,10 +99,12 @@ uint64_t IODMALimits_cover(const struct IODMALimits *limits, uint64_t address, u
     if (address > limits->highest || !may_start(limits, address, first)) {
         return 0;
     }
+    /* The rest lies above what the device reaches, so bytes follow that are put elsewhere. */
     if (left - 1 > limits->highest - address) {
         left = limits->highest - address + 1;
         more = true;
     }
+    /* Ends: interior() is not 0 here, and every other case returns. */
     while (covered < left) {
         const uint64_t at = address + covered;
         const uint64_t rest = left - covered;

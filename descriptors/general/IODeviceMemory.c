@@ -16,6 +16,7 @@ struct IODeviceMemory {
 
 static void device_free(OSObject *object)
 {
+    /* Read first: the pointer lies in what the superclass gives back to the heap. */
     IODeviceMemory *const parent = ((IODeviceMemory *)object)->parent;
 
     IOGeneralMemoryDescriptor_class.meta.free(object);
@@ -41,6 +42,10 @@ static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *m
                                  map, options, offset);
 }
 
+/*
+ * The window's own mark answers handleFault; the maps through it are in the parent's set, so that
+ * redirecting the window alone would block none of them.
+ */
 static IOReturn device_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
     IODeviceMemory *const parent = device_of(self)->parent;
@@ -85,12 +90,17 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
 /* True if it is one now; else the last error says why not. */
 static bool initialise(IODeviceMemory *self, IOPhysicalAddress start, IOPhysicalLength length)
 {
+    /* No mapper: registers are where the bus has them, and nothing translates that. */
     IOAddressRange range = {start, length};
 
     if (!general_init_with_options(&self->super.super, &range, 1, 0, TASK_NULL,
                                    kIOMemoryTypePhysical | kIOMemoryMapperNone, NULL)) {
         return false;
     }
+    /*
+     * RAM would work, but as what it is: cached, copied by bytes, and somebody's. The promise that
+     * accesses go to a register one by one would be broken silently.
+     */
     if (platform_is_ram(start, length)) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
@@ -121,6 +131,7 @@ IODeviceMemory *IODeviceMemory_withSubRange(IODeviceMemory *of, IOPhysicalAddres
     }
     self = IODeviceMemory_withRange(of->super.range.address + offset, length);
     if (self != NULL) {
+        /* Its set holds the maps that are made through this window. */
         OSObject_retain(of);
         self->parent = of;
         self->super.super.tag = of->super.super.tag;
@@ -151,6 +162,7 @@ OSArray *IODeviceMemory_arrayFromList(IODeviceMemory_InitElement list[], IOItemC
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
+    /* All elements or none: a caller that numbers its registers by index must not find a gap. */
     array = OSArray_withCapacity(count);
     for (IOItemCount i = 0; array != NULL && i < count; i++) {
         if (!append(array, &list[i])) {

@@ -44,6 +44,10 @@ static IOReturn check_options(IOOptionBits options, task_t task)
 {
     const IOOptionBits type = options & kIOMemoryTypeMask;
 
+    /*
+     * Good requests elsewhere, which have no meaning here: told from bad ones, so that a port knows
+     * that not its arguments are wrong.
+     */
     if (type == kIOMemoryTypeUPL || type == kIOMemoryTypeUIO ||
         (options & CACHE_MODE_TOO_WIDE) != 0) {
         return kIOReturnUnsupported;
@@ -51,6 +55,10 @@ static IOReturn check_options(IOOptionBits options, task_t task)
     if ((options & ~GENERAL_OPTIONS) != 0) {
         return kIOReturnBadArgument;
     }
+    /*
+     * Exactly one place must say what the addresses are: a task for virtual ones, none for
+     * physical.
+     */
     if (type == kIOMemoryTypeVirtual) {
         return get_task_map(task) != NULL ? kIOReturnSuccess : kIOReturnBadArgument;
     }
@@ -74,6 +82,10 @@ static void drop_mappings(IOGeneralMemoryDescriptor *self)
 /* Back to a descriptor of nothing. */
 static void forget(IOGeneralMemoryDescriptor *self)
 {
+    /*
+     * Pins go before what they were taken for: unpinning needs the page list, and nothing of the
+     * ranges.
+     */
     if (self->super.wireCount != 0) {
         general_unwire(self);
         self->super.wireCount = 0;
@@ -85,6 +97,9 @@ static void forget(IOGeneralMemoryDescriptor *self)
     platform_task_unwatch(&self->watch);
     self->task = TASK_NULL;
     self->super.length = 0;
+    /*
+     * Redirection outlasts what is described: maps that wait go on waiting until somebody ends it.
+     */
     self->super.flags &= kIOMemoryRedirected;
 }
 
@@ -99,6 +114,7 @@ static void task_died(void *context)
 static void set_task(IOGeneralMemoryDescriptor *self, task_t task)
 {
     self->task = task;
+    /* The kernel's task never dies; a watch of it would stay on a list for nothing. */
     if (task != TASK_NULL && task != kernel_task) {
         self->watch.died = task_died;
         self->watch.context = self;
@@ -130,6 +146,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     self->super.flags |= options;
     set_task(self, task);
     self->mapper = mapper;
+    /* The task is known by now: which addresses are legal depends on it. */
     status = general_set_ranges(self, ranges, count);
     if (status != kIOReturnSuccess) {
         return status;
@@ -151,6 +168,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
 bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
                                task_t task, IOOptionBits options, IOMapper *mapper)
 {
+    /* What a failure leaves half made, the next initialisation or the end of the object drops. */
     IOReturn status = initialise(general_of(self), buffers, count, task, options, mapper);
 
     (void)offset; /* means something for page lists only */
@@ -167,6 +185,10 @@ IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
     IOReturn status;
 
     self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
+    /*
+     * Taken over whatever comes: a failure below leaves it to the end of the object, so that the
+     * caller has one rule for both.
+     */
     self->reference = reference;
     set_task(self, task);
     status = general_set_ranges(self, range, 1);
@@ -183,6 +205,10 @@ void general_free(OSObject *object)
     if (self->super.dmaActive != 0) {
         platform_log("%s %p freed with DMA active: its pages are given up", object->metaClass->name,
                      (void *)object);
+        /*
+         * A device may still store there. Lost pages are a loss; pages that are somebody else's by
+         * then would be damage that nobody can trace.
+         */
         general_abandon(self);
         self->super.wireCount = 0;
     }

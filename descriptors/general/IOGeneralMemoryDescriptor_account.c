@@ -2,6 +2,7 @@
 /* Purgeable state, ownership and page counts: asked of the memory reference. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 
+/* The seam has its own names, so that an embedding needs none of IOKit's constants. */
 static IOOptionBits state_bits(enum platform_purge_state state)
 {
     switch (state) {
@@ -47,6 +48,7 @@ IOReturn general_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* NULL and not the present state: setting what was read would overwrite a change in between. */
     status = IOMemoryReference_setPurge(reference, keep ? NULL : &purge, &former);
     general_return_reference(self, reference);
     if (status == kIOReturnSuccess) {
@@ -60,6 +62,10 @@ IOReturn general_set_ownership(IOMemoryDescriptor *base, task_t newOwner, int ne
 {
     const struct IOMemoryReference *reference = general_of(base)->reference;
 
+    /*
+     * Objects are charged, and only a reference says for good which one is meant: what the
+     * addresses show may be another by the time of the next question.
+     */
     if (reference == NULL) {
         return kIOReturnUnsupported;
     }
@@ -77,6 +83,7 @@ IOReturn general_get_page_counts(IOMemoryDescriptor *base, IOByteCount *resident
     if (general_is_physical(self)) {
         return kIOReturnNotReady;
     }
+    /* No reference can be made of no bytes; the answer is known without one. */
     if (self->source.count == 0) {
         *residentPageCount = *dirtyPageCount = 0;
         return kIOReturnSuccess;

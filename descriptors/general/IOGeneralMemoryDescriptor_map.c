@@ -22,11 +22,19 @@ static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryRefe
     return IOMemoryReference_create(map, &self->source, reference);
 }
 
+/*
+ * Kept from the first mapping on (a persistent descriptor: from the beginning): all maps of one
+ * descriptor show the same objects, whatever the task puts at the addresses in between.
+ */
 IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
 {
     return self->reference != NULL ? kIOReturnSuccess : find_memory(self, &self->reference);
 }
 
+/*
+ * A question (page counts, purgeable state) must not decide for later mappings which objects they
+ * show: what was not there already is given back after it.
+ */
 IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
                                   struct IOMemoryReference **reference)
 {
@@ -64,6 +72,7 @@ static IOReturn take_image(IOGeneralMemoryDescriptor *self)
     struct IOMemoryReference *live;
     IOReturn status;
 
+    /* Once for all mappings: a second image would show different contents in different maps. */
     if (self->image != NULL) {
         return kIOReturnSuccess;
     }
@@ -75,6 +84,10 @@ static IOReturn take_image(IOGeneralMemoryDescriptor *self)
     return status;
 }
 
+/*
+ * Frozen when a mapping is asked for, and not at its first access: what the owner stores after this
+ * call is not shown. The map is the caller's reference, gone on failure.
+ */
 IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
                                   IOByteCount offset)
 {
@@ -118,6 +131,7 @@ static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap
 static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap *map, bool prefault)
 {
     const uint64_t address = self->ranges[0].address;
+    /* Asked and not assumed: the task may have unmapped the range since the descriptor was made. */
     kern_return_t status = platform_map_check(map->map, address, map->length);
 
     if (status == KERN_SUCCESS && prefault) {
@@ -201,6 +215,7 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
         .guard = IOMemoryMap_guardSize(options),
         .cache = asked != kIODefaultCache ? asked : own_cache_mode(self),
         .writable = (options & kIOMapReadOnly) == 0,
+        /* Registers are reached by interrupt handlers, where no fault can be served. */
         .eager = physical || (options & kIOMapPrefault) != 0,
         .address = map->address,
     };
@@ -214,6 +229,7 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
     map->size = view.size;
     map->cache = effective_cache(self, view.cache);
     map->mapped = true;
+    /* Nobody asked for a mode, and the memory decided: getMapOptions is to say what it is. */
     if (physical && asked == kIODefaultCache) {
         map->options |= map->cache << kIOMapCacheShift;
     }
@@ -240,6 +256,9 @@ IOReturn general_copy_for_unique(IOMemoryDescriptor *base, IOByteCount offset, I
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * The new descriptor has one range; a caller of "unique" is not given less than it asked for.
+     */
     if (piece.length < length) {
         return kIOReturnUnsupported;
     }

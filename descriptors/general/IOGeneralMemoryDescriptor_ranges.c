@@ -12,6 +12,7 @@ static IOReturn check_physical(const IOGeneralMemoryDescriptor *self, uint64_t e
     if (round_page_overflow(end, &rounded)) {
         return kIOReturnBadArgument;
     }
+    /* A ppnum_t would be cut off, and the device be sent to a page of somebody else's. */
     if ((self->super.flags & kIOMemoryRemote) == 0 && atop(end - 1) > UINT32_MAX) {
         return kIOReturnBadArgument;
     }
@@ -49,6 +50,7 @@ static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRan
         const IOAddressRange *range = &ranges[i];
         IOReturn status;
 
+        /* Empty ranges are allowed and take no part, not even by an address that would be wrong. */
         if (range->length == 0) {
             continue;
         }
@@ -61,16 +63,27 @@ static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRan
         }
         self->rangePages += atop(round_page(range->address + range->length)) - atop(range->address);
     }
+    /*
+     * All of it is pinned at once, so that it could never be prepared; refused here, where the page
+     * list has not been asked for yet.
+     */
     if (!general_is_physical(self) && self->rangePages > platform_ram_pages()) {
         return kIOReturnNoResources;
     }
     return kIOReturnSuccess;
 }
 
+/*
+ * Judged ranges only. The array may be the caller's stack, so it is copied unless it says
+ * otherwise; one range fits into the object and costs no allocation.
+ */
 static IOReturn keep_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
                             UInt32 count)
 {
     self->rangeCount = count;
+    /*
+     * The caller vouches that the array outlives this object: copying it is what it wants to avoid.
+     */
     if ((self->super.flags & kIOMemoryAsReference) != 0) {
         self->ranges = ranges;
         return kIOReturnSuccess;
@@ -102,12 +115,16 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
         self->super.length = 0;
         return status;
     }
+    /* Room for the case that nothing joins, asked for once: appending cannot fail then. */
     if (!IOMemoryRuns_init(&self->source, count)) {
         return kIOReturnNoMemory;
     }
     for (UInt32 i = 0; i < count; i++) {
         IOMemoryRuns_append(&self->source, ranges[i].address, ranges[i].length);
     }
+    /*
+     * Virtual memory knows it by its pins only; this memory is never pinned, so it is found here.
+     */
     if (general_is_physical(self) && self->source.count != 0) {
         self->highestPage = 0;
         for (UInt32 i = 0; i < count; i++) {
@@ -121,6 +138,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     return kIOReturnSuccess;
 }
 
+/* Not while `resident` is the source: it would point to runs that are gone. */
 void general_drop_ranges(IOGeneralMemoryDescriptor *self)
 {
     IOMemoryRuns_free(&self->source);

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the bytes of a general descriptor are. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
 IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
                                       IOOptionBits options, IOPhysicalSegment *segment)
 {
     const IOGeneralMemoryDescriptor *self = general_of(base);
+    /*
+     * Who reckons with page offsets and lengths asks for the source, which is there before a
+     * prepare.
+     */
     const struct IOMemoryRuns *runs =
         (options & _kIOMemorySourceSegment) != 0 ? &self->source : self->resident;
     const struct IOMemoryRun *run;
@@ -16,6 +21,7 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
         return kIOReturnNotReady;
     }
     run = IOMemoryRuns_find(runs, offset);
+    /* A buffer's length can be set below its capacity: the run is longer than what is described. */
     end = run->end < base->length ? run->end : base->length;
     segment->location = run->address + (offset - IOMemoryRuns_start(runs, run));
     segment->length = end - offset;
@@ -46,6 +52,10 @@ static __attribute__((noinline)) void walk_whole_runs(struct IOSegmentSink *sink
         offset = run->end;
         run++;
     } while (offset < end && index != stop);
+    /*
+     * The last run may go on behind what is asked for. Cut once, after the loop: inside, each run
+     * would pay for the question.
+     */
     if (offset > end) {
         length -= offset - end;
         offset = end;
@@ -110,6 +120,7 @@ static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sin
     const uint64_t begin = offset - IOMemoryRuns_start(runs, run);
     const uint64_t stop = run->end < end ? run->end : end;
 
+    IOASSERT(offset < end && end <= runs->length);
     /* The first piece may continue what another descriptor delivered. */
     if (!IOSegmentSink_put(sink, run->address + begin, stop - offset) || stop == end) {
         return;
@@ -128,6 +139,10 @@ static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sin
     }
 }
 
+/*
+ * The CPU is judged apart from devices: it cannot reach another processor's memory, and a store of
+ * its own to pages pinned for reading would show in whoever shares them.
+ */
 IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOByteCount offset,
                       IOByteCount end)
 {
@@ -151,6 +166,10 @@ IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOBy
 void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
                               struct IODMAMapSize *size)
 {
+    /*
+     * The source, since the size is asked for before the prepare; pinning changes which pages there
+     * are, but neither page offsets nor how many.
+     */
     const struct IOMemoryRuns *runs = &general_of(base)->source;
 
     if (offset >= end) {
@@ -176,6 +195,10 @@ void general_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristic
     if (self->resident == NULL || self->resident->count == 0) {
         return;
     }
+    /*
+     * Said of resident memory only: a client decides by it whether it needs low copies, and an
+     * unprepared descriptor may get any page.
+     */
     out->fHighestPage = (ppnum_t)self->highestPage;
     if (self->resident->count == 1) {
         out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
@@ -201,6 +224,7 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
     if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length != base->length) {
         return NULL;
     }
+    /* The caller's to free. No room is no failure: the mapper asks page by page then. */
     pages = platform_alloc(self->pageCount * sizeof(*pages));
     if (pages == NULL) {
         return NULL;

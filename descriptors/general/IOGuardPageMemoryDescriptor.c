@@ -10,6 +10,10 @@ struct IOGuardPageMemoryDescriptor {
     IOGeneralMemoryDescriptor super;
 };
 
+/*
+ * Nothing can be pinned, but prepares are counted: an unbalanced complete is as wrong as elsewhere,
+ * and a client need not know which class it has.
+ */
 static IOReturn guard_prepare(IOMemoryDescriptor *base, IODirection direction)
 {
     (void)direction;
@@ -37,6 +41,7 @@ static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
 static IOReturn guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
                                            IOOptionBits options, IOPhysicalSegment *segment)
 {
+    /* There is no memory: whatever address the answer had would be somebody's. */
     if ((options & _kIOMemorySourceSegment) == 0) {
         return kIOReturnNotPermitted;
     }
@@ -44,6 +49,7 @@ static IOReturn guard_get_physical_segment(IOMemoryDescriptor *base, IOByteCount
     return kIOReturnSuccess;
 }
 
+/* Nothing that a preparation could change. */
 static uint64_t guard_get_preparation_id(IOMemoryDescriptor *base)
 {
     (void)base;
@@ -140,6 +146,7 @@ static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
         return kIOReturnBadArgument;
     }
     base = &self->super.super;
+    /* Whoever prepared it counts on the length that it had. */
     if (base->wireCount != 0 || base->dmaActive != 0) {
         return kIOReturnBusy;
     }

@@ -19,6 +19,7 @@ IOMemoryDescriptor *IOMemoryDescriptor_withOptions(void *buffers, UInt32 count, 
 IOMemoryDescriptor *IOMemoryDescriptor_withAddressRanges(IOAddressRange *ranges, UInt32 rangeCount,
                                                          IOOptionBits options, task_t task)
 {
+    /* The task says the type; a second statement could contradict it. */
     if ((options & kIOMemoryTypeMask) != 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
@@ -51,6 +52,7 @@ static IOMemoryDescriptor *with_direction(uint64_t address, IOByteCount length,
 IOMemoryDescriptor *IOMemoryDescriptor_withAddress(void *address, IOByteCount withLength,
                                                    IODirection withDirection)
 {
+    /* Kernel memory by its pointer: its segments may be asked for at once, without a prepare. */
     return with_direction((uintptr_t)address, withLength, withDirection, kIOMemoryAutoPrepare,
                           kernel_task);
 }
@@ -62,6 +64,7 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPhysicalAddress(IOPhysicalAddress add
     return with_direction(address, withLength, withDirection, 0, TASK_NULL);
 }
 
+/* By class first: only a general descriptor has a reference to compare. */
 static bool is_persistent(const IOMemoryDescriptor *memory)
 {
     const OSMetaClass *const general = &IOGeneralMemoryDescriptor_metaClass;
@@ -84,6 +87,10 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
         return NULL;
     }
     self = general_of(original);
+    /*
+     * Whether the task still shows the same memory decides: if so, one more reference is as good as
+     * a new descriptor; if not, the caller gets what is there today.
+     */
     status = general_compare_memory(self, &same);
     if (status != kIOReturnSuccess) {
         IOMemory_fail(status);

@@ -28,9 +28,13 @@ struct IOMallocBlock *IOMalloc_begin(IOMallocFamily family, uint64_t size, const
     if (platform_in_interrupt()) {
         return fail(kIOReturnCannotLock);
     }
+    /*
+     * A block without bytes would share its address with the next, and freeing one take the other.
+     */
     if (size == 0) {
         return fail(kIOReturnBadArgument);
     }
+    /* Rounding up to pages must not wrap. */
     if (size >= SIZE_END) {
         return fail(kIOReturnNoMemory);
     }
@@ -55,6 +59,7 @@ void *IOMalloc_finish(struct IOMallocBlock *block, void *address, IOReturn statu
         platform_free(block);
         return fail(status);
     }
+    /* From here on a free finds it; before, there was nothing that could be given back. */
     block->address = (uint64_t)address;
     IOMallocBlocks_add(block);
     return address;
@@ -81,6 +86,10 @@ static void give_back(struct IOMallocBlock *block)
     } else {
 #ifdef DEBUG
         if (!pinned) {
+            /*
+             * Whoever reads it after this finds a pattern, and not by luck the bytes that it
+             * expects.
+             */
             memset(address, FREED, block->size);
         }
 #endif
@@ -94,6 +103,9 @@ void IOMallocReclaim(void)
     struct IOMallocBlock *block = IOMallocBlocks_takeWaiting();
 
     while (block != NULL) {
+        /*
+         * Read first: the record goes with the block, or its link is used again by the wait list.
+         */
         struct IOMallocBlock *next = block->next;
 
         give_back(block);
@@ -121,6 +133,7 @@ void IOMalloc_free(void *address, uint64_t size, IOMallocFamily family, const vo
                        IOMallocFamily_names[family]);
         return;
     }
+    /* The recorded size counts: the memory is whole, and the caller's mistake is only told. */
     if (block->size != size) {
         platform_log("%s block %p of %llu bytes was freed as one of %llu by %p",
                      IOMallocFamily_names[family], address, (unsigned long long)block->size,
@@ -138,6 +151,10 @@ uint64_t IOMallocReportLeaks(void)
     struct IOMallocBlock block = {.address = 0};
     uint64_t count = 0;
 
+    /*
+     * By copies and from address to address: a handler may free the very block that is shown, and a
+     * link to the next would be stale.
+     */
     while (IOMallocBlocks_next(block.address, &block)) {
         platform_log("%s block %p of %llu bytes, allocated by %p",
                      IOMallocFamily_names[block.family], (void *)block.address,

@@ -18,6 +18,10 @@ static struct IOMallocBlock *waiting;
 static struct platform_short_lock blocks_lock = PLATFORM_SHORT_LOCK("malloc blocks");
 static IOMallocStatistics statistics[kIOMallocFamilyCount];
 
+/*
+ * From the address and not from a counter: nothing is stored, and addresses that come in order, as
+ * an allocator's do, still give a balanced tree.
+ */
 static uint64_t priority(const struct IOMallocBlock *block)
 {
     uint64_t x = block->address;
@@ -85,6 +89,10 @@ void IOMallocBlocks_add(struct IOMallocBlock *block)
     IOMallocStatistics *counters = &statistics[block->family];
     struct IOMallocBlock **link = &root;
 
+    /*
+     * Down to where the priorities fall below its own: the nodes under that point become its
+     * subtrees.
+     */
     while (*link != NULL && priority(*link) >= own) {
         link = block->address < (*link)->address ? &(*link)->low : &(*link)->high;
     }
@@ -104,6 +112,9 @@ struct IOMallocBlock *IOMallocBlocks_remove(uint64_t address, IOMallocFamily fam
     struct IOMallocBlock **link = find(address);
     struct IOMallocBlock *block = *link;
 
+    /*
+     * Each family frees in its own way: another's block stays alive rather than be freed wrongly.
+     */
     if (block != NULL && block->family != family) {
         block = NULL;
     }
@@ -150,6 +161,7 @@ void IOMallocBlocks_wait(struct IOMallocBlock *block)
 struct IOMallocBlock *IOMallocBlocks_takeWaiting(void)
 {
     const platform_short_state before = platform_short_lock(&blocks_lock);
+    /* The whole list at once: handlers may add to a new one while this is worked through. */
     struct IOMallocBlock *taken = waiting;
 
     waiting = NULL;
@@ -162,6 +174,7 @@ struct IOMallocBlock *IOMallocBlocks_takeWaiting(void)
 
 void IOMallocBlocks_countFailure(IOMallocFamily family)
 {
+    /* Without the lock: only thread context allocates. */
     statistics[family].failures++;
 }
 

@@ -35,6 +35,7 @@ void *IOMallocPageable(vm_size_t size, vm_size_t alignment)
     return allocate(size, alignment, CALLER);
 }
 
+/* Pages that come when they are touched come zeroed: there is no other kind. */
 void *IOMallocPageableZero(vm_size_t size, vm_size_t alignment)
 {
     return allocate(size, alignment, CALLER);

@@ -31,6 +31,10 @@ static void *allocate(IOMallocFamily family, struct platform_memory_request requ
     status = platform_memory_alloc(&request, &memory);
 #ifdef DEBUG
     if (status == KERN_SUCCESS && request.dirty) {
+        /*
+         * Who relies on zeros that it did not ask for shall fail in a debug build, not in the
+         * field.
+         */
         memset(memory, FRESH, block->size);
     }
 #endif
@@ -103,6 +107,7 @@ void *IOMallocContiguous(vm_size_t size, vm_size_t alignment, IOPhysicalAddress 
     if (physicalAddress != NULL) {
         *physicalAddress = 0;
     }
+    /* No rounding up here: who says an alignment to hardware means it. */
     if (alignment > UINT32_MAX || (alignment & (alignment - 1)) != 0) {
         return refuse(kIOReturnBadArgument);
     }

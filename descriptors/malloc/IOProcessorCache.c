@@ -17,6 +17,10 @@ IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCoun
     if (length == 0) {
         platform_cache_clean_invalidate(NULL, 0); /* the barrier */
     }
+    /*
+     * Window by window, since the range may be mapped in pieces. Ends: no window is empty. One
+     * without an address has no page, and so no line.
+     */
     while (length != 0) {
         struct platform_window window;
 
@@ -55,6 +59,7 @@ IOReturn IOSetProcessorCacheMode(task_t task, IOVirtualAddress address, IOByteCo
 {
     kern_return_t status;
 
+    /* A mode is a page's: rounding would change bytes that the caller has not named. */
     if (task != kernel_task || ((address | length) & PAGE_MASK) != 0) {
         return IOMemory_fail(kIOReturnUnsupported);
     }

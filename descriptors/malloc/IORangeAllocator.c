@@ -88,9 +88,11 @@ static bool reserve(IORangeAllocator *self, uint64_t needed)
     if (needed <= capacity) {
         return true;
     }
+    /* The heap is for threads; and a caller may forbid growth, to know the most that is taken. */
     if (self->increment == 0 || platform_in_interrupt()) {
         return false;
     }
+    /* In steps: the caller knows best how many fragments come together. */
     more = (needed - capacity + self->increment - 1) / self->increment * self->increment;
     return capacity + more <= UINT32_MAX && IOIntervals_grow(&self->intervals, (UInt32)more);
 }
@@ -109,6 +111,7 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
         (options & ~IORangeAllocator_kLocking) != 0) {
         return answer(kIOReturnBadArgument);
     }
+    /* Numbers are out: a second range would give some of them again. */
     if (self->intervals.blocks != NULL) {
         return answer(kIOReturnNotPermitted);
     }
@@ -176,6 +179,7 @@ static IOReturn take(IORangeAllocator *self, struct IOInterval *fragment, IORang
 static bool last_offset(const IORangeAllocator *self, IORangeScalar size, IORangeScalar *offset,
                         IOReturn *status)
 {
+    /* By the last number, since a size of 2^64 cannot be written down. */
     *offset = (size - 1) | self->alignment_mask;
     *status = size == 0 ? kIOReturnBadArgument : kIOReturnNoSpace;
     return *offset != UINT64_MAX;
@@ -255,6 +259,10 @@ static IOReturn give(IORangeAllocator *self, struct IOInterval *below, struct IO
     const bool joins_low = below != NULL && below->end + 1 == start;
     const bool joins_high = above != NULL && above->start == end + 1;
 
+    /*
+     * Counted as it will be afterwards: giving back a whole allocation never needs more room, and
+     * only one that is cut in two may.
+     */
     if (!reserve(self, (uint64_t)intervals->count[FREE] + 1 - joins_low - joins_high +
                            IOIntervals_countWithout(intervals, LIVE, start, end))) {
         return kIOReturnNoMemory;
@@ -280,6 +288,7 @@ static IOReturn give_back(IORangeAllocator *self, IORangeScalar start, IORangeSc
     struct IOInterval *const above = IOIntervals_find(&self->intervals, FREE, start);
     struct IOInterval *below;
 
+    /* Some of it is free: joined in, a number would be given out twice. */
     if (above != NULL && above->start <= end) {
         return kIOReturnBadArgument;
     }

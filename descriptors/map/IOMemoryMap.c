@@ -20,6 +20,7 @@ void IOMemory_lock(void)
 /* Unlock, and if it is free then, let go of what has waited for that. */
 static __attribute__((noinline)) void unlock_and_release(void)
 {
+    /* Recursive: the outer holder still has its list in hand when an inner one unlocks. */
     const bool last = platform_recursive_depth(&mapping_lock) == 1;
     IOMemoryMap *next = NULL;
 
@@ -56,6 +57,7 @@ bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAd
 {
     const vm_map_t map = get_task_map(intoTask);
 
+    /* A second initialisation would lose the reference to the first one's address space. */
     if (self == NULL || map == NULL || self->map != NULL) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
@@ -88,6 +90,7 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
     IOMemory_lock();
     former = self->memory;
     if (former != memory.descriptor) {
+        /* Before the former one goes: it may be what keeps the new one alive. */
         OSObject_retain(memory.descriptor);
         IOMemoryDescriptor_removeMapping(former, self);
         self->memory = memory.descriptor;
@@ -102,6 +105,7 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
     return true;
 }
 
+/* What is released may be the last reference to the super map: the lock holds its end back. */
 static void leave_super_map(IOMemoryMap *self)
 {
     if (self->superMap == NULL) {
@@ -121,6 +125,7 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
         return;
     }
     IOMemoryMap_leaveIndex(self);
+    IOASSERT(*self->link == self);
     *self->link = self->next;
     if (self->next != NULL) {
         self->next->link = self->link;
@@ -132,6 +137,7 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
 /* The mapping is gone, whoever took it away. */
 static void forget_mapping(IOMemoryMap *self)
 {
+    /* First: how many pins there are follows from the address and the length. */
     IOMemoryMap_dropPins(self);
     IOMemoryMap_leaveIndex(self);
     self->mapped = false;
@@ -157,7 +163,9 @@ static IOReturn unmap(IOMemoryMap *self)
     if (!self->mapped) {
         return kIOReturnSuccess;
     }
+    IOASSERT(self->memory != NULL && self->map != NULL);
     IOMemoryMap_checkBorrowers(self->superMap != NULL ? self->superMap : self);
+    /* A borrowed view is the super map's to take away, and a static one its maker's. */
     if (self->superMap == NULL && (self->options & kIOMapStatic) == 0) {
         status = IOMemoryDescriptor_methods(self->memory)->doUnmap(self->memory, self);
     }
@@ -221,6 +229,10 @@ static void map_free(OSObject *object)
     IOMemoryMap *self = (IOMemoryMap *)object;
 
     IOMemory_lock();
+    /*
+     * An end cannot be refused. The view stays, and with it its objects: stray accesses reach
+     * memory that is still that memory, not somebody else's.
+     */
     if (unmap(self) != kIOReturnSuccess) {
         platform_log("IOMemoryMap %p freed, but its mapping at %#llx stays", (void *)self,
                      (unsigned long long)self->address);
@@ -228,6 +240,7 @@ static void map_free(OSObject *object)
     }
     IOMemoryMap_leaveSet(self);
     leave_task(self);
+    /* The list of its set is left, so the link is free for the list of those that have ended. */
     self->next = ended;
     ended = self;
     IOMemory_unlock();
@@ -297,6 +310,7 @@ IOPhysicalAddress IOMemoryMap_getPhysicalSegment(IOMemoryMap *self, IOByteCount 
     }
     address =
         IOMemoryDescriptor_getPhysicalSegment(self->memory, self->offset + offset, length, options);
+    /* The memory may go on behind the map; who has the map is entitled to its bytes only. */
     if (*length > self->length - offset) {
         *length = self->length - offset;
     }

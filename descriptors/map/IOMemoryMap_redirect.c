@@ -16,6 +16,10 @@ static void refill(const IOMemoryMap *self)
     }
 }
 
+/*
+ * In place: the ranges keep their objects, so that unblocking finds the same memory. Only the page
+ * tables are emptied, and faults fill them again.
+ */
 static IOReturn block(const IOMemoryMap *self, bool on)
 {
     const kern_return_t status =
@@ -30,6 +34,10 @@ static IOReturn block(const IOMemoryMap *self, bool on)
     return kIOReturnSuccess;
 }
 
+/*
+ * Two may block a map: its memory's redirection, and its own to nothing. Either alone keeps it
+ * blocked.
+ */
 static bool blocked_by_memory(const IOMemoryMap *self)
 {
     return (self->memory->flags & kIOMemoryRedirected) != 0 &&
@@ -44,6 +52,9 @@ IOReturn IOMemoryMap_redirectTask(IOMemoryMap *self, task_t safeTask, bool doRed
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
+    /*
+     * A borrower's view is blocked with its super map's; what a caller mapped itself is not ours.
+     */
     if (!self->mapped || self->superMap != NULL || (self->options & kIOMapStatic) != 0) {
         status = kIOReturnSuccess;
     } else if (self->task != safeTask) {
@@ -79,6 +90,10 @@ static void move_parts(IOMemoryMap *self, uint64_t by)
     }
 }
 
+/*
+ * A composite's parts follow the view that they are seen in, or a later redirection of a child
+ * would block pages of the wrong interval.
+ */
 static void exchange_parts(IOMemoryMap *one, IOMemoryMap *other)
 {
     IOMemoryMap *const parts = one->parts;
@@ -96,6 +111,7 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     const uint64_t offset = one->offset;
     const unsigned cache = one->cache;
 
+    /* Out of the sets before the memories change: leaving asks which memory the map is of. */
     IOMemoryDescriptor_removeMapping(one->memory, one);
     IOMemoryDescriptor_removeMapping(other->memory, other);
     one->memory = other->memory;
@@ -156,6 +172,10 @@ IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackin
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
+    /*
+     * Any other map may be shared with callers who know nothing of the redirection and would find
+     * foreign memory behind their pointer.
+     */
     if ((self->options & kIOMapUnique) == 0) {
         status = kIOReturnUnsupported;
     } else if (!self->mapped) {

@@ -20,6 +20,7 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
     uint64_t start = 0, size;
     kern_return_t status;
 
+    /* Views are made of whole pages: the first byte lands at its own page offset or nowhere. */
     if (placement != PLATFORM_ANYWHERE && (self->address & PAGE_MASK) != skew) {
         return kIOReturnNotAligned;
     }
@@ -30,6 +31,10 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
     if (placement != PLATFORM_ANYWHERE) {
         start = self->address - skew;
     }
+    /*
+     * A view without an object: reserved as a whole first, so that parts which follow cannot meet
+     * somebody else's pages in the middle.
+     */
     nothing.pages = atop(size);
     status = platform_map_show(self->map, &start, placement, &nothing);
     if (status != KERN_SUCCESS) {
@@ -45,6 +50,10 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options)
 {
     const struct platform_view nothing = {.pages = atop(self->size)};
 
+    /*
+     * The place was the caller's before the call: it gets back a reservation, since a hole could be
+     * filled by somebody else. Where even that fails, nothing at all must be shown there.
+     */
     if ((options & kIOMapOverwrite) == 0 ||
         platform_map_show(self->map, &self->start, PLATFORM_OVERWRITE, &nothing) != KERN_SUCCESS) {
         platform_map_remove(self->map, self->start, self->size);

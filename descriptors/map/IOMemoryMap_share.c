@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Answering a request with a map that exists, so that alike requests cost no new tables. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 
 uint64_t IOMemoryMap_guardSize(IOOptionBits options)
 {
@@ -20,6 +21,10 @@ static bool looks_alike(const IOMemoryMap *self, const IOMemoryMap *request)
            (cache == kIODefaultCache || cache == self->cache);
 }
 
+/*
+ * Inside the bytes, and at the address that is asked for: a borrower has no view of its own that
+ * could be put elsewhere.
+ */
 static bool covers(const IOMemoryMap *self, const IOMemoryMap *request)
 {
     const uint64_t skip = request->offset - self->offset;
@@ -48,6 +53,8 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
     if (self->length == request->length) {
         return self;
     }
+    /* The retain above is the borrower's: the view lives as long as somebody looks through it. */
+    IOASSERT(request->superMap == NULL && request->pins == NULL && request->parts == NULL);
     request->superMap = self;
     request->nextBorrower = self->borrowers;
     request->borrowerLink = &self->borrowers;

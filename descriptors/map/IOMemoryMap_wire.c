@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pins that are taken through a map. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 struct IOMemoryMapPin {
@@ -31,6 +32,7 @@ void IOMemoryMap_dropPins(IOMemoryMap *self)
         return;
     }
     for (uint64_t i = 0; i < page_count(self); i++) {
+        /* Ends: a count is what wireRange took, and each turn gives back one. */
         while (self->pins[i].count != 0) {
             platform_unwire(&self->pins[i].page, 1);
             self->pins[i].count--;
@@ -40,6 +42,10 @@ void IOMemoryMap_dropPins(IOMemoryMap *self)
     self->pins = NULL;
 }
 
+/*
+ * The list of pages is for this call only: the kernel hands out all of them or none, so the counts
+ * rise after nothing can fail any more.
+ */
 static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned flags)
 {
     paddr_t *pages = platform_alloc(count * sizeof(*pages));
@@ -94,6 +100,7 @@ IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size
     begin = (self->address & PAGE_MASK) + offset;
     first = atop(begin);
     count = atop(round_page(begin + length)) - first;
+    IOASSERT(first + count <= page_count(self));
     if (!self->mapped) {
         status = kIOReturnNotReady;
     } else if (length == 0) {

@@ -16,6 +16,7 @@ ppnum_t IOMapperIOVMAlloc(unsigned pages)
         IOMemory_fail(mapper == NULL ? kIOReturnNotFound : kIOReturnBadArgument);
         return 0;
     }
+    /* No memory: an interval of I/O addresses alone, which InsertPage fills page by page. */
     status = IOMapper_iovmMapMemory(
         mapper, (IOMemoryDescriptor *)NULL, 0, (uint64_t)pages << PAGE_SHIFT,
         kIODMAMapReadAccess | kIODMAMapWriteAccess, NULL, NULL, NULL, &address, &length);
@@ -48,6 +49,7 @@ ppnum_t IOMapperInsertPage(ppnum_t addr, unsigned offset, ppnum_t page)
     IOMapper *mapper = IOMapper_systemMapper();
     IOReturn status;
 
+    /* Nothing translates: the page is its own I/O page. */
     if (mapper == NULL) {
         return page;
     }
@@ -121,6 +123,7 @@ static IOReturn open_window(uint64_t address, const struct access *access,
                            &contiguous) != kIOReturnSuccess) {
         return kIOReturnNotFound;
     }
+    /* The CPU's view may be cut finer than the device's: it is asked for these bytes only. */
     if (contiguous > access->size) {
         contiguous = access->size;
     }
@@ -144,6 +147,10 @@ static IOReturn run(uint64_t address, struct access access)
         }
         fits = access.size == whole && window.length == whole &&
                ((uintptr_t)window.address & (whole - 1)) == 0;
+        /*
+         * A register that is touched twice, or in parts, has been given two commands: one access or
+         * none.
+         */
         if (window.device && !fits) {
             return kIOReturnNotAligned;
         }
@@ -175,6 +182,7 @@ static UInt64 read(IOPhysicalAddress address, unsigned size)
 
     if (status != kIOReturnSuccess) {
         IOMemory_fail(status);
+        /* All ones, as a bus reads where nobody answers. */
         return UINT64_MAX;
     }
     return value;

@@ -25,6 +25,7 @@ uint64_t IOMapper_getPageSize(const IOMapper *self)
     if (self == NULL) {
         return 0;
     }
+    /* Kept by start, since every mapping asks; before that only the class knows. */
     return self->pageSize != 0 ? self->pageSize : methods(self)->getPageSize(self);
 }
 
@@ -35,6 +36,7 @@ static IOReturn check_specification(const IOMapper *self, const IODMAMapSpecific
     if (spec->alignment != 0 && !is_power_of_two(spec->alignment)) {
         return kIOReturnBadArgument;
     }
+    /* So few bits name no whole page but the first, which is never given out. */
     if (spec->numAddressBits != 0 && spec->numAddressBits < 64 &&
         (uint64_t)1 << spec->numAddressBits < page) {
         return kIOReturnBadArgument;
@@ -63,6 +65,7 @@ static IOReturn check_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Pages that are not pinned could be exchanged while the device still reaches the old ones. */
     return facts.fIsPrepared ? kIOReturnSuccess : kIOReturnNotReady;
 }
 
@@ -72,6 +75,10 @@ static IOReturn check_map(const IOMapper *self, IOMemoryDescriptor *memory, uint
     IOReturn status;
 
     if (length == 0 || (options & ~OPTION_BITS) != 0 ||
+        /*
+         * Memory that nobody may touch: a caller has forgotten the direction. Without memory it is
+         * a reservation, which has none.
+         */
         (memory != NULL && (options & ACCESS_BITS) == 0)) {
         return kIOReturnBadArgument;
     }
@@ -96,6 +103,7 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     if (mapSpecification == NULL) {
         mapSpecification = &none;
     }
+    /* The one variable is a wish and an answer; without the option what it holds is no wish. */
     wanted = (mapOptions & kIODMAMapFixedAddress) != 0 ? *mapAddress : 0;
     status =
         check_map(self, memory.descriptor, descriptorOffset, length, mapOptions, mapSpecification);
@@ -106,6 +114,7 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                               mapAddress, mapLength);
     }
     if (status != kIOReturnSuccess) {
+        /* Nothing stays in the answer: a caller who unmaps all the same must hit nothing. */
         *mapAddress = 0;
         *mapLength = 0;
     }
@@ -135,6 +144,7 @@ IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddre
         __builtin_add_overflow(physicalAddress, length - 1, &end)) {
         return kIOReturnBadArgument;
     }
+    /* Translations are of whole pages: a part of one would open the rest of it to the device. */
     mask = IOMapper_getPageSize(self) - 1;
     if (((offset | physicalAddress | length) & mask) != 0) {
         return kIOReturnNotAligned;
@@ -193,6 +203,7 @@ IOReturn mapper_map_memory(IOMapper *self, IOMemoryDescriptor *memory, uint64_t 
     return kIOReturnUnsupported;
 }
 
+/* Not "unsupported": a unit that maps nothing knows of no mapping, which is the plain truth. */
 IOReturn mapper_unmap_memory(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *dmaCommand,
                              uint64_t mapAddress, uint64_t mapLength)
 {

@@ -12,6 +12,7 @@ IOMapper *IOMapper_gSystem = UNKNOWN;
 
 static IOMapper *started; /* those that have an identity */
 
+/* The two marks are no addresses: an object's are multiples of 8 at least. */
 static bool is_undecided(void)
 {
     return ((uintptr_t)IOMapper_gSystem & 3) != 0;
@@ -19,6 +20,10 @@ static bool is_undecided(void)
 
 void IOMapper_setMapperRequired(bool hasMapper)
 {
+    /*
+     * Mappings through it exist: taking it away, devices would read their I/O addresses as
+     * physical.
+     */
     if (!is_undecided() && IOMapper_gSystem != NO_MAPPER) {
         platform_log("IOMapper: the system mapper is there; a decision about it is ignored");
         return;
@@ -61,6 +66,10 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         return false;
     }
     methods = (const IOMapperClass *)self->super.metaClass;
+    /*
+     * Before it can be found: a device that is given a unit which does not work would lose its
+     * transfers.
+     */
     if (!IOMapper_initHardware(self, provider)) {
         IOMemory_fail(kIOReturnNoDevice);
         return false;
@@ -87,6 +96,7 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
 
 void IOMapper_free(IOMapper *self)
 {
+    /* The list holds no references, or no mapper would ever end; so whoever ends leaves it. */
     for (IOMapper **link = &started; *link != NULL; link = &(*link)->next) {
         if (*link == self) {
             *link = self->next;
@@ -133,6 +143,10 @@ static IOReturn named_by(const IOService *device, unsigned index, IOMapper **map
         if (status != kIOReturnSuccess) {
             return status;
         }
+        /*
+         * How many cells an entry has is the unit's to say, not the device's: unknown, entry 0 is
+         * all that can be found.
+         */
         if (find(identity) != NULL) {
             IOService_getCell(find(identity)->provider, "#iommu-cells", 0, &cells);
         }

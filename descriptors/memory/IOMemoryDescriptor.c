@@ -17,6 +17,7 @@ bool descriptor_refuse_init(IOMemoryDescriptor *self, void *buffers, UInt32 coun
     return false;
 }
 
+/* The base has no memory: a subclass that can be prepared names its own method. */
 IOReturn descriptor_refuse_transfer(IOMemoryDescriptor *self, IODirection forDirection)
 {
     (void)self, (void)forDirection;
@@ -42,6 +43,10 @@ bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffer
         ->initWithOptions(self.descriptor, buffers, count, offset, task, options, mapper);
 }
 
+/*
+ * The context is the one thing that the base retains; what a subclass has, its own end gives back
+ * before it calls this.
+ */
 void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
@@ -110,6 +115,7 @@ void IOMemoryDescriptor_setVMTags(IOMemoryDescriptorRef self, uint32_t kernelTag
     if (self.descriptor == NULL) {
         return;
     }
+    /* Cut to 16 bits, it would be another tag. */
     if (kernelTag > UINT16_MAX || userTag > UINT16_MAX) {
         IOMemory_fail(kIOReturnBadArgument);
         return;
@@ -199,6 +205,7 @@ void IOMemoryDescriptor_setDescriptorID(IOMemoryDescriptorRef self)
     static uint64_t last;
 
     if (self.descriptor != NULL &&
+        /* Asked before a number is drawn: most calls find one, and then no counter is touched. */
         self.descriptor->reserved.descriptorID == kIODescriptorIDInvalid) {
         assign_once(&self.descriptor->reserved.descriptorID,
                     __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED));
@@ -250,6 +257,7 @@ IOMemoryDescriptorReserved *IOMemoryDescriptor_getKernelReserved(IOMemoryDescrip
 }
 
 /* prepare and complete of a thread-safe object exclude each other. */
+/* The flag decides, and nothing may change it in between: unlocking asks it again. */
 static void lock_preparation(IOMemoryDescriptor *self)
 {
     if ((self->flags & kIOMemoryThreadSafe) != 0) {

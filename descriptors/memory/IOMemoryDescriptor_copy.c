@@ -52,6 +52,10 @@ struct device_copy {
     volatile uint64_t left;
 };
 
+/*
+ * Each access is exactly one load of its width: a library's memcpy may load a register twice, or
+ * bytes of its neighbours, and either can have an effect on the device.
+ */
 static void device_read(void *context)
 {
     struct device_copy *copy = context;
@@ -116,6 +120,10 @@ static uint64_t device_window(struct cpu_walk *walk, const struct platform_windo
 {
     struct device_copy copy = {.at = window->address, .bytes = walk->bytes, .left = window->length};
 
+    /*
+     * A register that does not answer aborts the access (external abort): caught, it is a short
+     * copy and not the end of the image.
+     */
     walk->stopped = !platform_try(move, &copy);
     return window->length - copy.left;
 }
@@ -162,6 +170,9 @@ static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
     struct platform_window window;
     uint64_t done;
 
+    /*
+     * Ends: a window is never empty; what stops is remembered, as later segments come all the same.
+     */
     while (segment.length != 0 && !walk->stopped) {
         if (platform_window(paddr(segment.location), segment.length, walk->write, &window) !=
             KERN_SUCCESS) {
@@ -214,7 +225,9 @@ static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionB
         return kIOReturnSuccess;
     }
     status = IOMemoryDescriptor_methods(self)->walk(self, &sink, offset, offset + length);
+    /* Also after a failure: what was collected before it was walked, and counts as done. */
     IOSegmentSink_finish(&sink);
+    /* The walk was whole, so the CPU could not reach some of it. */
     if (status == kIOReturnSuccess && walk->done < length) {
         status = kIOReturnVMError;
     }

@@ -17,6 +17,10 @@ void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteris
 /* Interrupt handlers change the count too. */
 IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
 {
+    /*
+     * The last value that the count must not leave: it would wrap, and the pages could be unpinned
+     * under a device.
+     */
     const uint32_t limit = active ? UINT32_MAX : 0;
     uint32_t before = __atomic_load_n(&self->dmaActive, __ATOMIC_RELAXED);
 
@@ -83,10 +87,15 @@ static IOReturn mapped_segment(IOMemoryDescriptor *self, IOByteCount offset,
         if (status != kIOReturnSuccess) {
             return status;
         }
+        /*
+         * Places follow each other, so all pieces before `offset` must be placed to know where it
+         * is. Ends: a segment is never empty, and `offset` lies inside.
+         */
     } while (position->offset <= offset);
     segment->length = position->offset - offset;
     segment->location = placed.location + (placed.length - segment->length);
     while (position->offset < self->length) {
+        /* Tried on a copy: a piece that does not follow must be met again by the next call. */
         struct position next = *position;
 
         if (place_next(self, &next, &placed) != kIOReturnSuccess ||
@@ -147,6 +156,7 @@ static IOReturn walk_segment(IOMemoryDescriptor *self, struct walk_state *state,
     IOPhysicalSegment segment = {0};
     IOReturn status;
 
+    /* The end is where every walk arrives; behind it is only who has lost its place. */
     if (args->fOffset >= self->length) {
         status = args->fOffset == self->length ? kIOReturnOverrun : kIOReturnInternalError;
     } else {

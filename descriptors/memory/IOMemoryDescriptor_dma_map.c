@@ -7,6 +7,10 @@
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/segments/IOMappedLayout.h"
 
+/*
+ * Pages pinned for reading may be shared with somebody: the mapper is to stop a device that stores
+ * to them all the same.
+ */
 static uint32_t access_of(const IOMemoryDescriptor *memory)
 {
     const bool readOnly = (memory->flags & kIOMemoryPreparedReadOnly) != 0;
@@ -37,6 +41,7 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
     }
     status = IOMapper_iovmMapMemory(mapper, memory, offset, length, options, spec, command,
                                     pages != NULL ? &list : NULL, mapAddress, mapLength);
+    /* Lent for the call: a mapper that needs the list longer has copied it. */
     platform_free(pages);
     return status;
 }
@@ -147,10 +152,12 @@ IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mappe
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Nothing was mapped (no mapper, or host-only memory), so nothing can be wrong about it. */
     if (mapLength == 0) {
         return kIOReturnSuccess;
     }
     status = IOMapper_iovmUnmapMemory(mapper, self, command, mapAddress, mapLength);
+    /* The one answer that leaves it open whether translations are still cached in the IOMMU. */
     if (status == kIOReturnTimeout) {
         quarantine(self.descriptor, offset, mapAddress, mapLength);
     }
@@ -162,6 +169,9 @@ void IOMemoryDescriptor_dmaMapRecord(IOMemoryDescriptorRef self, IOMapper *mappe
 {
     (void)mapper;
     (void)mapLength;
+    /*
+     * Counted for a command only: it takes the mark back, which a mapping of nobody's never would.
+     */
     if (self.descriptor != NULL && command != NULL) {
         IOMemoryDescriptor_methods(self.descriptor)->setDMAActive(self.descriptor, true);
     }
@@ -206,6 +216,7 @@ IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
     IODMAMapSpecification spec = args->fMapSpec;
     IOReturn status;
 
+    /* The memory's own constraints hold for every device that it is mapped for. */
     if (kept != NULL) {
         tighten(&spec, kept);
     }
@@ -234,6 +245,7 @@ IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
     if (args->fCommand != NULL) {
         IOMemoryDescriptor_methods(self)->setDMAActive(self, false);
     }
+    /* Gone whatever the mapper said: a second unmap of the same arguments must find nothing. */
     args->fAlloc = 0;
     args->fAllocLength = 0;
     return kIOReturnSuccess;

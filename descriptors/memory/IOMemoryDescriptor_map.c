@@ -40,6 +40,10 @@ void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *m
     IOMemory_unlock();
 }
 
+/*
+ * The maps live on, for their holders still look through them; only the set ends, so that a new
+ * description is not answered with a map of the former one.
+ */
 void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
 {
     IOMemory_lock();
@@ -194,6 +198,7 @@ static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBi
         return status;
     }
     memory = alone != NULL ? alone : self;
+    /* The private descriptor begins with the first mapped byte. */
     if (!IOMemoryMap_setMemoryDescriptor(map, memory, alone != NULL ? 0 : map->offset)) {
         status = kIOReturnBadArgument;
     } else {
@@ -288,6 +293,9 @@ IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor 
 IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
                               IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length)
 {
+    /*
+     * A map is entered once: a second place would leave the first without anybody who removes it.
+     */
     if (map->mapped || map->map == NULL ||
         __builtin_add_overflow(map->offset, sourceOffset, offset)) {
         return kIOReturnBadArgument;

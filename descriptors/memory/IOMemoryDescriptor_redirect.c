@@ -15,6 +15,10 @@ IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doR
         self->flags &= ~kIOMemoryRedirected;
         self->redirectSafeTask = TASK_NULL;
     }
+    /*
+     * All are told whatever one answers: a map that goes on reaching memory which is said to be
+     * redirected is the worse failure. The last error is the result.
+     */
     for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
         const IOReturn status = IOMemoryMap_redirectTask(map, safeTask, doRedirect);
 
@@ -60,6 +64,7 @@ static IOReturn check_segments(IOMemoryDescriptor *self, uint64_t address, uint6
         if (status != kIOReturnSuccess) {
             return status;
         }
+        /* Pages are mapped whole: a piece that begins or ends inside one would show a neighbour. */
         if (((piece.location ^ (address + done)) & PAGE_MASK) != 0 ||
             (done != 0 && (piece.location & PAGE_MASK) != 0)) {
             return kIOReturnBadArgument;

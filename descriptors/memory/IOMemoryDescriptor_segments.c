@@ -59,6 +59,7 @@ IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, I
     IOPhysicalSegment segment;
     IOReturn status;
 
+    /* Ends: ask_segment refuses empty answers, so each turn advances. */
     while (offset < end) {
         status = ask_segment(self, offset, end, options, &segment);
         if (status != kIOReturnSuccess) {
@@ -76,6 +77,7 @@ void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t leng
 {
     uint64_t end, rounded;
 
+    /* A mapper keeps the offset of the first byte in its page; all others follow from it. */
     if (size->described == 0) {
         size->first = address & PAGE_MASK;
     }

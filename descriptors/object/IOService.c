@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A device: its name, its properties, and what is attached to it. */
-#include "descriptors/IOService_class.h"
-
 #include <string.h>
 
+#include "descriptors/IOService_class.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
 
@@ -25,6 +24,7 @@ static void service_free(OSObject *base)
     while (self->entries != NULL) {
         struct IOServiceEntry *entry = self->entries;
 
+        /* Off the list first: the release may end an object that looks at its device. */
         self->entries = entry->next;
         OSObject_release(entry->object);
         platform_free(entry);
@@ -58,6 +58,7 @@ IOService *IOService_withReader(const char *name, IOService_Reader *reader, cons
         IOMemory_fail(kIOReturnNoMemory);
         return NULL;
     }
+    /* A copy: a node's name may lie in a device tree that is unmapped later. */
     memcpy(self->name, name, length);
     self->reader = reader;
     self->readerContext = context;
@@ -70,6 +71,10 @@ const char *IOService_getName(const IOService *self)
 }
 
 /* Where the entry of this key and kind hangs; the end of the list: there is none. */
+/*
+ * Bytes and objects are two name spaces: a property of the device tree and what a driver attaches
+ * may have one key. The link, so that finding serves removing.
+ */
 static struct IOServiceEntry **find(const IOService *self, const char *key, bool object)
 {
     struct IOServiceEntry **link = (struct IOServiceEntry **)&self->entries;
@@ -110,6 +115,7 @@ static IOReturn put(IOService *self, const char *key, OSObject *object, const vo
     if (length != 0) {
         memcpy(entry->text + keyLength, bytes, length);
     }
+    /* After the new one is complete: its bytes may be those of the old one. */
     unlink_entry(find(self, key, object != NULL));
     entry->next = self->entries;
     self->entries = entry;
@@ -130,6 +136,7 @@ IOReturn IOService_setProperty(IOService *self, const char *key, const void *byt
 
 IOReturn IOService_setCell(IOService *self, const char *key, UInt32 value)
 {
+    /* Big-endian whatever the CPU is, as in a device tree (Devicetree Specification, 2.2.4). */
     const uint8_t cell[CELL] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16),
                                 (uint8_t)(value >> 8), (uint8_t)value};
 
@@ -179,6 +186,7 @@ IOReturn IOService_getCell(const IOService *self, const char *key, UInt32 index,
         return kIOReturnOverrun;
     }
     bytes += (size_t)index * CELL;
+    /* By bytes: a property that was set begins behind its key, at any address. */
     *value = (UInt32)bytes[0] << 24 | (UInt32)bytes[1] << 16 | (UInt32)bytes[2] << 8 | bytes[3];
     return kIOReturnSuccess;
 }

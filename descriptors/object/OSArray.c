@@ -35,6 +35,7 @@ const OSMetaClass OSArray_class = {"OSArray", &OSObject_metaClass, sizeof(OSArra
 
 static bool grow(OSArray *self, unsigned capacity)
 {
+    /* A new list and a copy: without memory the old one is still whole. */
     OSObject **members = platform_alloc((size_t)capacity * sizeof(*members));
 
     if (members == NULL) {

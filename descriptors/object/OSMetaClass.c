@@ -20,6 +20,7 @@ unsigned OSMetaClass_getClassSize(const OSMetaClass *meta)
 
 unsigned OSMetaClass_getInstanceCount(const OSMetaClass *meta)
 {
+    /* An abstract class has no instances of its own to count. */
     if (meta == NULL || meta->instances == NULL) {
         return 0;
     }

@@ -40,6 +40,10 @@ bool OSObject_init(OSObjectRef self)
     return self.object != NULL;
 }
 
+/*
+ * Relaxed: who retains holds a reference already, or asks under the lock of a list that has the
+ * object, so that the count alone must be right.
+ */
 static bool try_retain(OSObject *self)
 {
     uint32_t before = __atomic_load_n(&self->references, __ATOMIC_RELAXED);
@@ -84,6 +88,7 @@ void OSObject_releaseWhen(OSObjectConstRef self, int freeWhen)
     }
     before = __atomic_load_n(&object->references, __ATOMIC_RELAXED);
     do {
+        /* Pegged, it lives for ever; freeing, its last release has been. */
         if (before >= OSOBJECT_PEGGED) {
             return;
         }
@@ -113,6 +118,7 @@ int OSObject_getRetainCount(OSObjectConstRef self)
         return 0;
     }
     count = __atomic_load_n(&self.object->references, __ATOMIC_RELAXED);
+    /* IOKit's answer is signed: a pegged count must not look negative. */
     return count > INT32_MAX ? INT32_MAX : (int)count;
 }
 

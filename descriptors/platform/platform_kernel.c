@@ -51,6 +51,10 @@ void platform_free(void *block)
 /* Less than a page comes from the heap, which is in the direct map and so contiguous. */
 static kern_return_t alloc_small(const struct platform_memory_request *request, void **memory)
 {
+    /*
+     * A block of the heap lies anywhere in its page, and the heap knows no limit: such requests
+     * come as whole pages.
+     */
     if (request->alignment >= PAGE_SIZE || request->highest != 0) {
         return KERN_INVALID_ARGUMENT;
     }
@@ -124,6 +128,7 @@ bool platform_memory_is_short(void)
     uint64_t total;
     const uint64_t free = page_count_free(&total);
 
+    /* A guess at when reclaiming is near: the answer only delays a caller who asked for that. */
     return free < total / 64;
 }
 
@@ -164,6 +169,7 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
 {
     struct mmu_translation at;
 
+    /* The direct map has no address for it: it would wrap into the kernel's own ranges. */
     if (start.value >= DIRECT_MAP_SIZE) {
         return KERN_INVALID_ADDRESS;
     }
@@ -177,6 +183,10 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
 
         return device_window(start, length < page ? length : page, window);
     }
+    /*
+     * Pages that the kernel shows read-only (its text among them) are not to be changed by a
+     * descriptor.
+     */
     if (write && (at.attributes.access & MMU_WRITE) == 0) {
         return KERN_PROTECTION_FAILURE;
     }
@@ -194,6 +204,10 @@ bool platform_try(void (*touch)(void *argument), void *argument)
 
 void platform_barrier(void)
 {
+    /*
+     * Completion, and for the whole system: devices are outside the shareability domain that DMB
+     * ISH orders (Arm ARM, "Data Synchronization Barrier").
+     */
     cpu_dsb_sy();
 }
 

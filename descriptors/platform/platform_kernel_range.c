@@ -14,6 +14,7 @@ kern_return_t platform_pageable_alloc(uint64_t size, uint64_t alignment, void **
     kern_return_t status;
     vaddr_t at = 0;
 
+    /* Refused before an object of that many slots is made. */
     if (size > MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE) {
         return KERN_NO_SPACE;
     }
@@ -42,6 +43,7 @@ bool platform_memory_is_pinned(const void *memory, uint64_t size)
         vaddr_t part = at + PAGE_SIZE;
 
         if (mmu_translate(mmu_kernel, at, &to)) {
+            /* One translation serves a whole block, and each page in it has a count of its own. */
             for (part = at; part < end && part - at < to.contiguous; part += PAGE_SIZE) {
                 if (page_pin_count(paddr_add(to.pa, part - at)) != 0) {
                     return true;
@@ -67,12 +69,17 @@ static kern_return_t unmapped_window(vaddr_t address, struct platform_window *wi
     uint64_t size;
     paddr_t page;
 
+    /* The ranges may be half changed where an interrupt has come. */
     if (irq_in_handler() ||
         vm_map_lookup(kernel_map, address & ~PAGE_MASK, &range, &size) != KERN_SUCCESS ||
         range.object == NULL) {
         return KERN_INVALID_ADDRESS;
     }
     *window = (struct platform_window){.length = PAGE_SIZE - (address & PAGE_MASK)};
+    /*
+     * Through the direct map, so that maintenance reaches lines of a page which no table shows now.
+     * An absent page has none, and registers are never cached.
+     */
     if (vm_object_resident(range.object, atop(range.offset), &page) &&
         page_get_state(page) != PAGE_FOREIGN) {
         window->address = (char *)phys_to_virt(page) + (address & PAGE_MASK);

@@ -69,6 +69,7 @@ bool platform_object_is_device(const struct vm_object *object)
 {
     paddr_t first;
 
+    /* The first page speaks for all: no cache mode would suit registers and RAM in one object. */
     return vm_object_is_physical(object) && vm_object_resident(object, 0, &first) &&
            page_get_state(first) == PAGE_FOREIGN;
 }
@@ -100,6 +101,10 @@ bool platform_object_is_same(const struct vm_object *one, uint64_t first,
     if (one == other) {
         return first == second;
     }
+    /*
+     * Two windows may show one page. Anonymous pages that two objects share are not the same: the
+     * next store parts them.
+     */
     return vm_object_is_physical(one) && vm_object_is_physical(other) &&
            vm_object_resident(one, first, &here) && vm_object_resident(other, second, &there) &&
            here.value == there.value;
@@ -170,6 +175,7 @@ static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_transl
     if (!mmu_translate(mmu_kernel, address, at)) {
         return 0;
     }
+    /* Blocks are put together, or every 2 MiB would be an entry of a reference. */
     length = at->contiguous;
     while (length < size && is_direct(kernel_map, address + length) &&
            mmu_translate(mmu_kernel, address + length, &next) &&
@@ -192,6 +198,7 @@ static kern_return_t lookup_direct(uint64_t address, uint64_t size, struct platf
     }
     region->offset = address & PAGE_MASK;
     region->writable = (at.attributes.access & MMU_WRITE) != 0;
+    /* The direct map has no objects: a window of it serves a reference as well as any. */
     return vm_object_create_physical(paddr(trunc_page(at.pa.value)),
                                      atop(round_page(region->offset + region->size)),
                                      &region->object);
@@ -371,6 +378,7 @@ void platform_map_release(vm_map_t map)
 _Static_assert(sizeof(struct task_watch) <= sizeof(((struct platform_task_watch *)0)->link),
                "no room for the kernel's record");
 
+/* In the watch itself, so that watching a task asks for no memory and cannot fail. */
 static struct task_watch *record_of(struct platform_task_watch *watch)
 {
     return (struct task_watch *)(void *)watch->link;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 uint32_t gIOMemoryReferenceCount;
@@ -48,6 +49,10 @@ static bool make_room(struct IOMemoryReference *reference)
     if (reference->count < reference->capacity) {
         return true;
     }
+    /*
+     * Doubled: a range over n regions is copied O(n) bytes in all. The old list stays until the new
+     * one is there, so that a failure leaves a reference that can be released.
+     */
     entries = platform_alloc(2 * reference->capacity * sizeof(*entries));
     if (entries == NULL) {
         return false;
@@ -79,6 +84,11 @@ static IOReturn add_entry(struct IOMemoryReference *reference, struct vm_object 
     return kIOReturnSuccess;
 }
 
+/*
+ * Region by region, since a range of addresses may show several objects. Ends: the kernel's regions
+ * are not empty and never longer than what was asked for. What was entered before a failure is the
+ * caller's to release.
+ */
 static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, uint64_t address,
                             uint64_t length)
 {
@@ -100,6 +110,7 @@ static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, u
 
 static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t address, uint64_t length)
 {
+    /* Objects have whole pages; where the bytes begin in the first is the entry's to know. */
     const uint64_t skip = address & PAGE_MASK;
     struct vm_object *object;
     const kern_return_t status = platform_object_create_window(
@@ -114,6 +125,7 @@ static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t addre
 IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
                                   struct IOMemoryReference **out)
 {
+    /* A run may lie in several regions: the least that is needed, and it grows. */
     struct IOMemoryReference *reference = new_reference(runs->count);
     IOReturn status = reference != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
@@ -144,12 +156,17 @@ IOReturn IOMemoryReference_createForObject(struct vm_object *object, uint64_t le
     }
     platform_object_retain(object);
     *out = reference;
+    /* Cannot fail: there is room for one. The caller keeps its own reference to the object. */
     return add_entry(reference, object, 0, length, true);
 }
 
 IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
                                 struct IOMemoryReference **out)
 {
+    /*
+     * Private copies: stores to them are nobody else's business, so each is writable even where the
+     * original is not.
+     */
     struct IOMemoryReference *copy = new_reference(reference->count);
     IOReturn status = copy != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
@@ -157,6 +174,7 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
     IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
+        /* The copy begins with the entry's first page, so only the offset in that page remains. */
         const uint64_t skip = entry->offset & PAGE_MASK, length = entry->end - start;
         struct vm_object *object;
         const kern_return_t copied = platform_object_copy(entry->object, atop(entry->offset),
@@ -179,6 +197,7 @@ const struct IOMemoryReferenceEntry *IOMemoryReference_find(
 {
     size_t low = 0, high = reference->count - 1;
 
+    IOASSERT(reference->count != 0 && offset < reference->entries[high].end);
     while (low < high) { /* the entry is in [low, high] */
         const size_t middle = low + (high - low) / 2;
 
@@ -196,6 +215,10 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other)
 {
 
+    /*
+     * The same memory, cut at other places, counts as different: a wrong no costs a new reference,
+     * a wrong yes would show other memory.
+     */
     if (one->count != other->count) {
         return false;
     }
@@ -222,6 +245,10 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
         const uint64_t skip = entry->offset & PAGE_MASK;
         const uint64_t count = atop(round_page(skip + (entry->end - start)));
 
+        /*
+         * Objects know no protection, only the views of them: the right to store was noted when the
+         * reference was made.
+         */
         if ((flags & PLATFORM_WIRE_WRITE) != 0 && !entry->writable) {
             status = KERN_PROTECTION_FAILURE;
         } else {
@@ -234,6 +261,7 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
         start = entry->end;
     }
     if (status != KERN_SUCCESS) {
+        /* All or nothing, as in platform_wire: the failing entry has pinned none itself. */
         platform_unwire(pages, done);
     }
     return status;

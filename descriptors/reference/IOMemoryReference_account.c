@@ -18,6 +18,7 @@ IOReturn IOMemoryReference_setPurge(const struct IOMemoryReference *reference,
             *former = state;
         }
     }
+    /* A second pass, after all have been found purgeable: none is changed where one refuses. */
     for (size_t i = 0; i < reference->count && purge != NULL; i++) {
         platform_object_set_purge(reference->entries[i].object, purge);
     }
@@ -50,6 +51,7 @@ static IOReturn set_owner(struct vm_object *object, task_t owner, int tag, bool 
     const bool purgeable = platform_object_get_purge(object, &state);
     uint64_t resident, dirty;
 
+    /* Registers take no memory that could be charged. */
     if (platform_object_is_device(object)) {
         return kIOReturnError;
     }
@@ -63,6 +65,7 @@ static IOReturn set_owner(struct vm_object *object, task_t owner, int tag, bool 
     now.task = owner != TASK_NULL ? owner : now.task;
     now.tag = tag >= 0 ? tag : now.tag;
     now.footprint = footprint;
+    /* Only purgeable memory is charged without a tag; the rest is charged by what it is for. */
     if (!purgeable && now.task != TASK_NULL && now.tag == 0) {
         return kIOReturnBadArgument;
     }

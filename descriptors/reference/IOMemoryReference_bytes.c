@@ -27,6 +27,10 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     }
     length = length < toPageEnd ? length : toPageEnd;
     length = length < toEntryEnd ? length : toEntryEnd;
+    /*
+     * Pinned for the moment: a page that is found and then copied to could be taken away and given
+     * to somebody else in between.
+     */
     status = platform_object_wire(entry->object, atop(at), 1, write ? PLATFORM_WIRE_WRITE : 0,
                                   &window->page);
     if (status != KERN_SUCCESS) {
@@ -50,6 +54,7 @@ static void close_window(const struct window *window)
 IOReturn IOMemoryReference_store(const struct IOMemoryReference *reference, uint64_t offset,
                                  const void *bytes, uint64_t length, uint64_t *done)
 {
+    /* Ends: a window holds at least one byte, or opening it has failed. */
     for (*done = 0; *done < length;) {
         struct window to;
         const IOReturn status = open_window(reference, offset + *done, length - *done, true, &to);

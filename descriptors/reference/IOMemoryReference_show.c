@@ -53,6 +53,10 @@ static bool next_piece(struct walk *walk, struct piece *piece)
         walk->next->offset + (walk->offset - IOMemoryReference_start(walk->reference, walk->next));
     piece->begin = walk->at;
     piece->end = walk->at + (stop - walk->offset);
+    /*
+     * A page that two pieces share has been shown by the earlier one: fits() has seen that it is
+     * the same page.
+     */
     piece->low = first ? 0 : round_page(piece->begin);
     walk->at = piece->end;
     walk->offset = stop;
@@ -142,6 +146,7 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
     kern_return_t shown;
     IOReturn status;
 
+    /* Translation keeps the offset in a page: no address with another one can show the byte. */
     if (view->placement != PLATFORM_ANYWHERE && (view->address & PAGE_MASK) != skew) {
         return kIOReturnNotAligned;
     }
@@ -149,6 +154,7 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
         __builtin_add_overflow(view->size, 2 * view->guard, &view->size)) {
         return kIOReturnNoSpace;
     }
+    /* Judged before anything is entered: a view that is half there would have to be taken back. */
     status = check_pieces(walk, view->writable);
     if (status != kIOReturnSuccess) {
         return status;

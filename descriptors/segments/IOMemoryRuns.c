@@ -9,6 +9,10 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
     size_t bytes;
 
     *runs = (struct IOMemoryRuns){.list = &runs->single, .capacity = capacity};
+    /*
+     * One run is the common case, and lies in the structure: no allocation, which cannot fail
+     * either. Whoever copies the structure must point the list to its own.
+     */
     if (capacity <= 1) {
         return true;
     }
@@ -42,6 +46,7 @@ void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t l
     /* Address 0 continues nothing, although the end of the topmost run wraps to it. */
     if (run == NULL || address == 0 || run->address + (run->end - start) != address) {
         if (runs->count == runs->capacity) {
+            /* A caller has miscounted: the next store would be to somebody else's memory. */
             platform_fatal("more runs than room was made for");
         }
         run = &runs->list[runs->count++];
