@@ -36,24 +36,17 @@ static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
         to += sizeof(word_t);
     }
     while (size-- > 0) {
-        {
-            *to++ = *from++;
-        }
+        *to++ = *from++;
     }
 }
 
 static void copy_down(unsigned char *to, const unsigned char *from, size_t size)
 {
     for (; size >= sizeof(word_t); size -= sizeof(word_t)) {
-        {
-            *(word_t *)(to + size - sizeof(word_t)) =
-                *(const word_t *)(from + size - sizeof(word_t));
-        }
+        *(word_t *)(to + size - sizeof(word_t)) = *(const word_t *)(from + size - sizeof(word_t));
     }
     while (size-- > 0) {
-        {
-            to[size] = from[size];
-        }
+        to[size] = from[size];
     }
 }
 
@@ -65,14 +58,14 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 
 void *memmove(void *to, const void *from, size_t size)
 {
+    /*
+     * One comparison for two cases: apart, or `to` below `from`, where the difference wraps to a
+     * large number.
+     */
     if ((uintptr_t)to - (uintptr_t)from >= size) {
-        {
-            copy_up(to, from, size);
-        }
+        copy_up(to, from, size);
     } else {
-        {
-            copy_down(to, from, size);
-        }
+        copy_down(to, from, size);
     }
     return to;
 }
@@ -88,9 +81,7 @@ void *memset(void *to, int value, size_t size)
         byte += 2 * sizeof(word_t);
     }
     while (size-- > 0) {
-        {
-            *byte++ = (unsigned char)value;
-        }
+        *byte++ = (unsigned char)value;
     }
     return to;
 }
@@ -99,6 +90,9 @@ int memcmp(const void *left, const void *right, size_t size)
 {
     const unsigned char *l = left, *r = right;
 
+    /*
+     * Words tell only that they are equal: which is the lesser is decided by bytes in their order.
+     */
     while (size >= sizeof(word_t) && *(const word_t *)l == *(const word_t *)r) {
         l += sizeof(word_t);
         r += sizeof(word_t);
@@ -106,9 +100,7 @@ int memcmp(const void *left, const void *right, size_t size)
     }
     for (; size > 0; size--, l++, r++) {
         if (*l != *r) {
-            {
-                return *l - *r;
-            }
+            return *l - *r;
         }
     }
     return 0;
@@ -118,9 +110,7 @@ void *memchr(const void *block, int value, size_t size)
 {
     for (const unsigned char *byte = block; size > 0; size--, byte++) {
         if (*byte == (unsigned char)value) {
-            {
-                return (void *)byte;
-            }
+            return (void *)byte;
         }
     }
     return NULL;

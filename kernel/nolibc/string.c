@@ -15,9 +15,7 @@ size_t strlen(const char *string)
     const char *end = string;
 
     while (*end) {
-        {
-            end++;
-        }
+        end++;
     }
     return (size_t)(end - string);
 }
@@ -27,9 +25,7 @@ size_t strnlen(const char *string, size_t limit)
     size_t length = 0;
 
     while (length < limit && string[length]) {
-        {
-            length++;
-        }
+        length++;
     }
     return length;
 }
@@ -38,14 +34,10 @@ int strncmp(const char *left, const char *right, size_t limit)
 {
     for (; limit > 0; limit--, left++, right++) {
         if (*left != *right) {
-            {
-                return (unsigned char)*left - (unsigned char)*right;
-            }
+            return (unsigned char)*left - (unsigned char)*right;
         }
         if (!*left) {
-            {
-                break;
-            }
+            break;
         }
     }
     return 0;
@@ -61,14 +53,10 @@ char *strchr(const char *string, int wanted)
 {
     for (;; string++) {
         if (*string == (char)wanted) {
-            {
-                return (char *)string;
-            }
+            return (char *)string;
         }
         if (!*string) {
-            {
-                return NULL;
-            }
+            return NULL;
         }
     }
 }
@@ -79,9 +67,7 @@ char *strrchr(const char *string, int wanted)
 
     do {
         if (*string == (char)wanted) {
-            {
-                last = (char *)string;
-            }
+            last = (char *)string;
         }
     } while (*string++);
     return last;
@@ -93,9 +79,7 @@ size_t strcspn(const char *string, const char *stops)
     size_t length = 0;
 
     while (strchr(stops, string[length]) == NULL) {
-        {
-            length++;
-        }
+        length++;
     }
     return length;
 }

@@ -10,19 +10,13 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base);
 static unsigned digit_value(char c)
 {
     if (c >= '0' && c <= '9') {
-        {
-            return (unsigned)(c - '0');
-        }
+        return (unsigned)(c - '0');
     }
     if (c >= 'a' && c <= 'z') {
-        {
-            return (unsigned)(c - 'a') + 10;
-        }
+        return (unsigned)(c - 'a') + 10;
     }
     if (c >= 'A' && c <= 'Z') {
-        {
-            return (unsigned)(c - 'A') + 10;
-        }
+        return (unsigned)(c - 'A') + 10;
     }
     return 36;
 }
@@ -45,17 +39,13 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
     bool overflow = false;
 
     while (is_space(*digit)) {
-        {
-            digit++;
-        }
+        digit++;
     }
 
     const bool negative = *digit == '-';
 
     if (*digit == '-' || *digit == '+') {
-        {
-            digit++;
-        }
+        digit++;
     }
     if ((base == 0 || base == 16) && has_hex_prefix(digit)) {
         digit += 2;
@@ -67,18 +57,15 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
         for (; digit_value(*digit) < (unsigned)base; digit++) {
             overflow |= __builtin_mul_overflow(value, (unsigned long)base, &value);
             overflow |= __builtin_add_overflow(value, (unsigned long)digit_value(*digit), &value);
+            /* Only behind a digit: text without any has not been read at all. */
             start = digit + 1;
         }
     }
     if (end != NULL) {
-        {
-            *end = (char *)start;
-        }
+        *end = (char *)start;
     }
     if (overflow) {
-        {
-            return ULONG_MAX;
-        }
+        return ULONG_MAX;
     }
     return negative ? -value : value;
 }
