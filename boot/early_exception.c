@@ -33,6 +33,9 @@ static void put_hex(const char *name, uint64_t value)
 /* Without semihosting the HLT is an exception in its turn: it comes back here and sleeps. */
 static _Noreturn void early_exit(void)
 {
+    /*
+     * Volatile: the host reads it behind the compiler's back, which sees a store that nobody uses.
+     */
     volatile uint64_t block[2] = {ADP_APPLICATION_EXIT, EXIT_STATUS_EARLY_FAILED};
 
     if (failures++ == 0) {
@@ -40,6 +43,7 @@ static _Noreturn void early_exit(void)
         register volatile uint64_t *argument __asm__("x1") = block;
         __asm__ volatile("hlt #0xf000" : "+r"(operation) : "r"(argument) : "memory");
     }
+    /* There is no way back: what called has ended, and interrupts are masked. */
     for (;;) {
         __asm__ volatile("wfi");
     }
@@ -54,6 +58,9 @@ _Noreturn void early_fatal(const char *message)
 
 _Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_t level)
 {
+    /*
+     * A second exception comes from the report itself: the UART is not there, or its page is not.
+     */
     if (failures == 0) {
         put_hex("boot: exception before the kernel is up: ESR 0x", esr);
         put_hex(" ELR 0x", elr);

@@ -59,6 +59,7 @@ static uint64_t *new_table(void)
     if (tables_used == TABLE_COUNT) {
         early_fatal("boot: the image needs more page tables than there are");
     }
+    /* Cleared here: .bss holds whatever RAM held until startup clears it. */
     uint64_t *table = tables[tables_used++];
     early_clear(table, table + TABLE_ENTRIES);
     return table;
@@ -82,6 +83,7 @@ static void map(uint64_t *root, uint64_t start, uint64_t end, uint64_t attribute
         uint64_t *level2 = table_below(&level1[LEVEL_INDEX(pa, 1)]);
         uint64_t *entry = &level2[LEVEL_INDEX(pa, 2)];
 
+        /* Not over a table: an earlier range with other permissions has begun in this 2 MiB. */
         if (*entry == 0 && pa % BLOCK_SPAN == 0 && end - pa >= BLOCK_SPAN) {
             *entry = pa | attributes;
             pa += BLOCK_SPAN;
@@ -95,6 +97,10 @@ static void map(uint64_t *root, uint64_t start, uint64_t end, uint64_t attribute
     }
 }
 
+/*
+ * IPS is what the CPU has, up to the 48 bits that this granule can use: with a lesser value,
+ * addresses above it are address size faults. AS is RES0 without 16-bit ASIDs (Arm ARM, TCR_EL1).
+ */
 static uint64_t tcr_value(void)
 {
     uint64_t mmfr0;
@@ -114,6 +120,10 @@ void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
     tables_used = 0;
     uint64_t *root = new_table();
 
+    /*
+     * Text read-only, the rest never executable: nothing is both, from the first instruction with
+     * the MMU on.
+     */
     map(root, (uint64_t)__text_start, (uint64_t)__text_end, MAP_TEXT);
     map(root, (uint64_t)__rodata_start, (uint64_t)__rodata_end, MAP_RODATA);
     map(root, (uint64_t)__data_start, (uint64_t)__bss_end, MAP_DATA);
@@ -121,6 +131,10 @@ void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
     map(root, (uint64_t)__emergency_stack_bottom, (uint64_t)__emergency_stack_top, MAP_DATA);
     map(root, (uint64_t)__stack_bottom, (uint64_t)__stack_top, MAP_DATA);
     map(root, EARLY_PL011, EARLY_PL011 + PAGE_SPAN, MAP_DEVICE);
+    /*
+     * Read-only: the tree is firmware's word, and a stray store to it would change what every
+     * driver finds.
+     */
     map(root, devicetree, devicetree + devicetree_size, MAP_RODATA);
 
     registers->mair = MAIR_VALUE;

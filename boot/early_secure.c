@@ -40,6 +40,10 @@ static volatile uint32_t *word(uint64_t base, uint64_t offset)
     return (volatile uint32_t *)(base + offset);
 }
 
+/*
+ * Lines belong to group 0 after reset, and to the non-secure world IGROUPR is RAZ/WI: only from
+ * here can they be handed over (GIC architecture specification, GICD_IGROUPR).
+ */
 static void open_distributor(void)
 {
     unsigned words = GICD_TYPER_LINES(*word(GICD_BASE, GICD_TYPER));
@@ -52,16 +56,26 @@ static void open_distributor(void)
 static void open_gic_v2(void)
 {
     open_distributor();
+    /*
+     * While the mask is in the secure half of the priorities, non-secure writes to it are ignored
+     * (GICv2 specification, 4.4.2): the kernel could never open it.
+     */
     *word(GICC_BASE, GICC_PMR) = LOWEST_PRIORITY;
 }
 
 static void open_gic_v3(void)
 {
+    /* First: without SRE the ICC registers are undefined, here and for the levels below. */
     __asm__ volatile("msr icc_sre_el3, %0\n\tisb" : : "r"(ICC_SRE_ALL));
     __asm__ volatile("msr icc_pmr_el1, %0" : : "r"((uint64_t)LOWEST_PRIORITY));
 
+    /* The groups are still off, which is when affinity routing may change. */
     *word(GICD_BASE, GICD_CTLR) = GICD_CTLR_ARE;
     open_distributor();
+    /*
+     * Those of all CPUs: each has its own private lines. Ends at the frame that calls itself the
+     * last.
+     */
     for (uint64_t frame = GICR_BASE;; frame += GICR_STRIDE) {
         *word(frame + GICR_SGI_FRAME, GICD_IGROUPR) = ALL_NONSECURE;
         if ((*word(frame, GICR_TYPER) & GICR_TYPER_LAST) != 0) {

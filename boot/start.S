@@ -57,8 +57,10 @@ _start:
  */
     .section .text.reset, "ax"
 reset:
+    /* Each level on its own stack pointer: SP_EL0 is left to what runs at EL0. */
     msr     spsel, #1
     mrs     x1, mpidr_el1
+    /* One CPU: where firmware lets all of them run, they would share this stack. */
     tst     x1, #0xffffff
     b.ne    park
 
@@ -82,8 +84,12 @@ reset:
     // EL1's registers can be set from above as well: in order before the drop.
     address_of x1, early_vectors
     msr     vbar_el1, x1
+    /*
+     * Parts of it are UNKNOWN when EL1 has not run yet: the MMU and the caches are off for certain.
+     */
     ldr     w2, =SCTLR_RES1
     msr     sctlr_el1, x2
+    /* C may use q registers for copies anywhere, in the vectors too. */
     mov     x2, #CPACR_FPEN
     msr     cpacr_el1, x2
     isb
@@ -129,9 +135,18 @@ open_el2:
     msr     cnthctl_el2, x2
     mov     x2, #CPTR_EL2_RES1
     msr     cptr_el2, x2
+    /*
+     * What follows is UNKNOWN after reset: an offset would make the virtual counter jump, trap bits
+     * would lead to a level that has no vectors any more, and a stage 2 table would be made of
+     * nothing.
+     */
     msr     cntvoff_el2, xzr
     msr     hstr_el2, xzr
     msr     vttbr_el2, xzr
+    /*
+     * EL1 reads these two in place of the CPU's own: the kernel finds its redistributor by the
+     * second.
+     */
     mrs     x2, midr_el1
     msr     vpidr_el2, x2
     mrs     x2, mpidr_el1
@@ -142,6 +157,7 @@ open_el2:
     mov     x2, #ICC_SRE_ALL
     msr     icc_sre_el2, x2
     isb
+    /* No virtual interrupts: physical ones go to EL1 as they are. */
     msr     ich_hcr_el2, xzr
 1:  ret
 
@@ -155,6 +171,7 @@ el1:
     mov     x2, sp
     bl      early_start
 
+    /* All of the regime before SCTLR.M: the walk that starts with it uses every one of these. */
     ldp     x0, x1, [sp]
     ldp     x2, x21, [sp, #16]
     msr     mair_el1, x0
@@ -169,6 +186,10 @@ el1:
     ldr     w0, =SCTLR_MMU_ON
     msr     sctlr_el1, x0
     isb                     // from here on the identity map is in use
+    /*
+     * A literal, since ADRP would give the address that this runs at and not the one it is linked
+     * at.
+     */
     ldr     x0, =high
     br      x0
 
@@ -176,6 +197,7 @@ el1:
 high:
     address_of x0, vectors
     msr     vbar_el1, x0
+    /* Then the TLB: the identity map that has just been left is still in it. */
     msr     ttbr0_el1, x21  // the lower half, NULL included, faults
     isb
     tlbi    vmalle1

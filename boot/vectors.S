@@ -29,11 +29,13 @@
     mrs     x0, elr_el1
     mrs     x1, spsr_el1
     stp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
+    /* A frame record of the interrupted code, so that a backtrace goes on through the exception. */
     stp     x29, x0, [sp, #EXCEPTION_FRAME_RECORD]
     add     x29, sp, #EXCEPTION_FRAME_RECORD
     mrs     x0, fpsr
     mrs     x1, fpcr
     stp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
+    /* All 32, whole: what AAPCS64 has a callee keep of them is the low halves of eight. */
     stp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
     stp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
     stp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
@@ -104,6 +106,10 @@
  * page) or SP is misaligned. Both bounds are page-aligned, so ADRP is exact.
  */
 .macro claim_frame
+    /*
+     * Two registers are needed before there is memory to save any: the system registers that
+     * nothing else uses hold them meanwhile.
+     */
     msr     tpidr_el1, x0
     msr     tpidrro_el0, x1
     mov     x1, sp
@@ -165,6 +171,10 @@ vectors:
     claim_frame
     b       sync
     .balign 128
+    /*
+     * No look at SP: interrupts are masked whenever it is not the stack's, and this is the path
+     * whose length is counted.
+     */
     sub     sp, sp, #EXCEPTION_FRAME_SIZE
     b       irq
     unexpected EXCEPTION_VECTOR_FIQ
@@ -188,6 +198,10 @@ sync:
     restore_frame 1
 
 irq:
+    /*
+     * Callee-saved registers stay where they are: irq_dispatch is C, and gives them back as they
+     * were (AAPCS64, 6.1.1).
+     */
     save_frame 0
     bl      irq_dispatch
     restore_frame 0

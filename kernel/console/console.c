@@ -9,6 +9,7 @@ static struct console *current; /* NULL: the UART at its fixed address, mapped b
 
 struct console *console_register(struct console *console)
 {
+    /* Handed back, so that who takes the console for a while can put it back. */
     struct console *before = current;
 
     current = console;

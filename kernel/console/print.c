@@ -30,6 +30,7 @@ static uint64_t next_argument(struct arguments *arguments)
     return va_arg(arguments->next, uint64_t);
 }
 
+/* From the first each time: a va_list goes forward only, and numbers may come in any order. */
 static uint64_t argument_number(struct arguments *arguments, size_t number)
 {
     uint64_t value = 0;
@@ -49,6 +50,7 @@ static size_t parse_number(const char **format)
 
     for (; **format >= '0' && **format <= '9'; (*format)++) {
         number = number * 10 + (size_t)(**format - '0');
+        /* Held at the limit: many digits must not wrap to a small width. */
         number = number > INT_LIMIT ? INT_LIMIT : number;
     }
     return number;
@@ -207,6 +209,7 @@ void kvprintf(const char *format, va_list arguments)
     struct sink sink = {.buffer = buffer, .size = sizeof(buffer), .is_console = true};
 
     format_all(&sink, format, arguments);
+    /* What is left: the sink itself writes full buffers only. */
     console_write(buffer, sink.used);
 }
 
@@ -227,6 +230,7 @@ int kvsnprintf(char *buffer, size_t size, const char *format, va_list arguments)
     if (size > 0) {
         buffer[sink.used] = '\0';
     }
+    /* An int, which a caller compares with a size: it must not come out negative. */
     return sink.produced < INT_LIMIT ? (int)sink.produced : (int)INT_LIMIT;
 }
 

@@ -175,6 +175,7 @@ static void put_signed(struct sink *sink, const struct conversion *conversion, u
     const int64_t value = sign_extend(raw, conversion->bytes);
     const char prefix[] = {value < 0 ? '-' : conversion->sign, '\0'};
 
+    /* Negated as unsigned: the most negative number has no positive one of its own. */
     put_number(sink, conversion, prefix, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10,
                false);
 }
@@ -210,6 +211,7 @@ static void put_unsigned(struct sink *sink, const struct conversion *conversion,
 /* %n: store how much has been put out. */
 static void store_count(const struct conversion *conversion, uint64_t address, size_t produced)
 {
+    /* A panic prints what it is given: it must not fault for a pointer that nobody set. */
     if (address == 0) {
         return;
     }

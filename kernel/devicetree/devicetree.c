@@ -66,6 +66,9 @@ static void reserve(uint64_t base, uint64_t size, bool no_map)
         machine.no_map[machine.reserved_count] = no_map;
         machine.reserved[machine.reserved_count++] = (struct devicetree_range){paddr(base), size};
     } else {
+        /*
+         * Told at the end of the walk: what is forgotten here would be handed out as free memory.
+         */
         reserved_overflow = true;
     }
 }
@@ -122,6 +125,7 @@ static void read_chosen(const struct node *chosen)
     stdout_path = read_string(&chosen->properties[STDOUT_PATH]);
     if (cells_read_property(&chosen->properties[INITRD_START], &start) &&
         cells_read_property(&chosen->properties[INITRD_END], &end) && end > start) {
+        /* The loader has put it into RAM, and only this node says so. */
         reserve(start, end - start, false);
     }
 }
@@ -155,12 +159,17 @@ static void finish_node(struct node *path, unsigned depth)
     const struct node *parent = depth > 0 ? &path[depth - 1] : &above_root;
     struct device device = {
         .node = node->offset,
+        /*
+         * The parent's count, and its default (Devicetree Specification, 2.3.5): a node's own is
+         * for its children.
+         */
         .address_cells = cells_count(&parent->properties[ADDRESS_CELLS], 2),
         .size_cells = cells_count(&parent->properties[SIZE_CELLS], 1),
         .depth = (uint8_t)depth,
     };
 
     node->done = true;
+    /* Behind a bus that is off, nothing answers, whatever its own status says. */
     node->disabled = parent->disabled || is_disabled(&node->properties[STATUS]);
     node->interrupt_parent =
         phandle_in(&node->properties[INTERRUPT_PARENT], parent->interrupt_parent);
@@ -177,6 +186,10 @@ static void finish_node(struct node *path, unsigned depth)
         add_reserved(&device, node->properties[NO_MAP].value != NULL);
     }
     if (node->properties[COMPATIBLE].value == NULL ||
+        /*
+         * CPUs are compatible with much and have no registers: they would fill the table for
+         * nobody.
+         */
         property_is(&node->properties[DEVICE_TYPE], "cpu")) {
         return;
     }
@@ -228,6 +241,7 @@ static uint32_t next_tag(struct cursor *cursor)
     }
     tag = fdt32_ld((const fdt32_t *)at);
     if (tag == FDT_BEGIN_NODE) {
+        /* Bounded by the block: a name without an end comes out as longer than what is left. */
         length += strnlen(at + FDT_TAGSIZE, left - FDT_TAGSIZE) + 1;
     } else if (tag == FDT_PROP) {
         if (left < sizeof(struct fdt_property)) {
@@ -257,6 +271,7 @@ static bool walk(void)
         const uint32_t offset = cursor.next;
         const char *at = cursor.structure + offset;
         uint32_t tag = next_tag(&cursor);
+        /* Deeper ones are passed over, and found in the tree itself when they are asked for. */
         struct node *node = depth > 0 && depth <= DEPTH_MAX ? &path[depth - 1] : NULL;
 
         if (tag == FDT_NOP) {
@@ -272,6 +287,10 @@ static bool walk(void)
             continue;
         }
         if (node != NULL && !node->done) {
+            /*
+             * Properties come before subnodes (Devicetree Specification, 5.4.2): the first tag that
+             * is none says that all are known.
+             */
             finish_node(path, depth - 1);
         }
         if (tag == FDT_BEGIN_NODE) {
@@ -313,6 +332,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
     if (fdt_check_header(blob) != 0) {
         return "its header is damaged";
     }
+    /* Before 17 the header does not say how large the structure block is. */
     if (fdt_version(blob) < 17) {
         return "its version is too old";
     }
@@ -414,6 +434,7 @@ const struct device *device_find(int node, struct device *room)
             high = middle;
         }
     }
+    /* A table that has all devices answers for good: only with a larger tree is it read again. */
     if (!is_incomplete || tree == NULL || node < 0 || !is_usable(node)) {
         return NULL;
     }
@@ -467,6 +488,9 @@ int devicetree_next_compatible(int node, const char *compatible)
     for (unsigned i = 0; i < device_count; i++) {
         const struct property *list = &devices[i].properties[COMPATIBLE];
 
+        /*
+         * By offset, so that a search goes on behind any node, also one that is not in the table.
+         */
         if (devices[i].node > node &&
             fdt_stringlist_contains(list->value, (int)list->length, compatible)) {
             return devices[i].node;

@@ -65,6 +65,7 @@ static bool copy_rest(struct word word, char *value, size_t size)
     char c;
 
     while ((c = next_character(&word)) != '\0') {
+        /* Refused and not cut: a shorter value would be another value. */
         if (length + 1 >= size) {
             return false;
         }

@@ -93,6 +93,7 @@ static bool read_range(const struct property *ranges, unsigned index, struct bus
     const unsigned cells = below.address_cells + above.address_cells + below.size_cells;
     const char *entry;
 
+    /* Counts come from the tree: without any there would be no entry, and a division by 0. */
     if (cells == 0 || index >= ranges->length / (cells * 4)) {
         return false;
     }
@@ -108,6 +109,7 @@ static bool translate(const struct range *range, uint64_t size, struct address *
 {
     const uint64_t skip = address->value - range->child.value;
 
+    /* Compared before they are subtracted or added: a tree can hold numbers that wrap. */
     if (address->space != range->child.space || address->value < range->child.value ||
         skip > range->size || size > range->size - skip ||
         range->parent.value > UINT64_MAX - skip) {
@@ -144,6 +146,9 @@ static bool to_root(int bus, uint64_t size, struct address *address)
     for (unsigned level = 0; bus > 0; level++) {
         const int above = fdt_parent_offset(devicetree(), bus);
 
+        /*
+         * Each level is a walk of the whole tree, and a damaged one could have any number of them.
+         */
         if (above < 0 || level == DEPTH_MAX || !step_up(bus, above, size, address)) {
             return false;
         }

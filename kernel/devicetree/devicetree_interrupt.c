@@ -127,9 +127,14 @@ static bool map_once(int node, const uint32_t *unit, const uint32_t *specifier,
     if (!read_count(&cells, &count)) {
         return false;
     }
+    /* A mask that is too short is none: reading it would run out of the property. */
     const char *masks = mask.length / 4 >= unit_cells + count ? mask.value : NULL;
 
     for (;;) {
+        /*
+         * Entries differ in length, since each names its own parent: the next is found by reading
+         * this one. Ends with the list, which every turn shortens.
+         */
         const char *entry = take(&list, unit_cells + count);
         const struct device *parent;
         struct device room;
@@ -175,6 +180,7 @@ static kern_return_t follow_maps(int from, struct devicetree_reference *referenc
         struct device room;
         const struct device *controller = device_find(here.node, &room);
 
+        /* Who has no map keeps what it gets: this is the controller. */
         if (controller == NULL || controller->properties[INTERRUPT_MAP].value == NULL) {
             return KERN_SUCCESS;
         }
@@ -240,6 +246,10 @@ kern_return_t devicetree_intid(const struct devicetree_reference *reference, uns
     if (reference->count < CELLS) {
         return KERN_INVALID_ADDRESS;
     }
+    /*
+     * The binding of Arm's GIC counts each kind from 0: shared lines begin at INTID 32 and end
+     * below the special ones, private ones are 16 to 31.
+     */
     if (reference->cells[0] == SHARED && number < 1020 - 32) {
         *intid = number + 32;
     } else if (reference->cells[0] == PRIVATE && number < 16) {
@@ -276,6 +286,7 @@ kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
     memcpy(name + strlen(map), "-mask", sizeof("-mask"));
     mask = property_of(node, name);
     if (cells_read_property(&mask, &bits)) {
+        /* Requesters that differ only outside the mask share an entry (binding pci-iommu). */
         id &= (uint32_t)bits;
     }
     while (take_cell(&list, &first) && take_cell(&list, &phandle) && take_cell(&list, &mapped) &&

@@ -12,6 +12,7 @@
 #define BRK_UBSAN_KIND(b) ((b)&0xff)
 #define BRK_UBSAN_BASE(b) ((b)&0xff00)
 
+/* Numbers without a name are those of Arm ARM, ESR_EL1.EC, which only this report tells apart. */
 static const char *class_name(unsigned class)
 {
     switch (class) {

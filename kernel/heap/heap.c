@@ -19,6 +19,7 @@
 
 void *heap_alloc(size_t size)
 {
+
     if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
     }

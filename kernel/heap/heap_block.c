@@ -37,6 +37,7 @@ static void slab_link(struct page *slab, unsigned class)
     struct page *first = slabs[class];
 
     slab->slab_previous = 0;
+    /* Page numbers and not pointers: a record has room for two of 32 bits. */
     slab->slab_next = first != NULL ? (uint32_t)page_index(first) : 0;
     if (first != NULL) {
         first->slab_previous = (uint32_t)page_index(slab);
@@ -77,6 +78,7 @@ static struct page *slab_create(unsigned class)
     slab->slab_class = (uint8_t)(class + 1);
     slab->slab_used = 0;
     slab->slab_free = NULL;
+    /* From the last to the first, so that objects are given out in ascending order. */
     for (unsigned i = PAGE_SIZE / size; i-- > 0;) {
         *(void **)(objects + i * size) = slab->slab_free;
         slab->slab_free = objects + i * size;
@@ -118,6 +120,7 @@ static void *object_alloc(unsigned class)
     object = slab->slab_free;
     slab->slab_free = *object;
     slab->slab_used++;
+    /* Full: off the list, so that the head of the list always has an object. */
     if (slab->slab_free == NULL) {
         slab_unlink(slab, class);
     }
@@ -131,6 +134,7 @@ static void object_free(struct page *slab, void *block)
     void **object = block;
 
     KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
+    /* It was full, and a full slab is on no list: now it has an object to give. */
     if (slab->slab_free == NULL) {
         slab_link(slab, class);
     }
@@ -155,6 +159,7 @@ static void *run_alloc(size_t size, size_t alignment)
     kern_return_t status;
     paddr_t first;
 
+    /* The short way, through the cache of single pages. */
     if (request.count == 1 && alignment <= PAGE_SIZE) {
         status = page_alloc(0, PAGE_OWNER_HEAP, &first);
     } else {
@@ -184,6 +189,7 @@ static void run_free(struct page *first)
     heap_counters.bytes -= count * PAGE_SIZE;
 }
 
+/* At the first request and not by an initialiser: start-up allocates before any of those runs. */
 static void fill_class_table(void)
 {
     unsigned class = 0;
@@ -235,6 +241,7 @@ static struct page *block_page(const void *block)
     if (page == NULL || page->owner != PAGE_OWNER_HEAP ||
         (page->slab_class == 0 &&
          (page->state != RECORD_BLOCK || ((uintptr_t)block & PAGE_MASK) != 0))) {
+        /* Going on would link somebody else's memory into a free list. */
         panic("heap: %p is not a block", block);
     }
     return page;
@@ -264,6 +271,7 @@ void heap_trim(void)
         struct page *next;
 
         for (struct page *slab = slabs[class]; slab != NULL; slab = next) {
+            /* Read first: the record goes back to the page allocator. */
             next = slab_at(slab->slab_next);
             if (slab->slab_used == 0) {
                 slab_destroy(slab, class);

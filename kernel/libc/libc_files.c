@@ -166,6 +166,10 @@ static bool is_folder(const char *path)
 
 static bool have_semihosting(void)
 {
+    /*
+     * A name that every host has which speaks version 2 of the specification (Semihosting for
+     * AArch32 and AArch64, SYS_OPEN): without one the call itself fails.
+     */
     static const char features[] = ":semihosting-features";
 
     return host_exists(features);
@@ -209,6 +213,7 @@ WEAK int _close(int fd)
     if (file == NULL) {
         return -1;
     }
+    /* Free whatever the host says: a caller whose close failed cannot close it again. */
     file->open = false;
     return semihost_call(SEMIHOST_CLOSE, &file->handle) == 0 ? 0 : host_failed();
 }

@@ -58,6 +58,10 @@ void mmu_print(struct mmu_space *space, unsigned lines)
         if (mmu_translate(space, va, &at)) {
             if (!continues(&run, va, path.level, &at)) {
                 print_run(&run);
+                /*
+                 * Bounded: tables that are broken can show any number of runs, and the console is
+                 * slow.
+                 */
                 if (run.size != 0 && --lines == 0) {
                     kprintf("...\n");
                     return;

@@ -51,6 +51,10 @@ static bool reclaim_for(const struct page_fit *fit, enum page_owner owner)
     return freed != 0;
 }
 
+/*
+ * The first record says how long the block is, the others that they are inside one: freeing can
+ * check its arguments against them.
+ */
 static void mark_allocated(uint64_t index, uint64_t count, enum page_owner owner)
 {
     struct page *page = page_record(index);
@@ -102,6 +106,7 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     if (align > fit.order) {
         fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
     }
+    /* Ends: a reclaim either frees pages, of which there are so many, or says that it cannot. */
     while (!take(&fit, request, &index)) {
         if (!reclaim_for(&fit, request->owner)) {
             page_pool.failures++;
@@ -122,6 +127,10 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
         (request->alignment != 0 && !is_power_of_two(request->alignment))) {
         return KERN_INVALID_ARGUMENT;
     }
+    /*
+     * More than the largest block: no machine's RAM could give that, so it is want of memory and
+     * not a bad argument.
+     */
     if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
         page_pool.failures++;
         return KERN_RESOURCE_SHORTAGE;
@@ -185,6 +194,10 @@ slow:
 }
 
 /* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
+/*
+ * A page that is free already and an address that was never a block are different mistakes, and
+ * each has its status: the one is a double free.
+ */
 static kern_return_t check_free(paddr_t block, uint64_t count)
 {
     struct page *page = page_lookup(block);
@@ -207,6 +220,7 @@ static kern_return_t check_free(paddr_t block, uint64_t count)
         return KERN_INVALID_ARGUMENT;
     }
     for (uint64_t i = 0; i < count; i++) {
+        /* A device may still reach it; page_release_run is for who knows that. */
         if (page[i].pins != 0) {
             return KERN_FAILURE;
         }
@@ -220,6 +234,7 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
     kern_return_t status = check_free(first, count);
     struct page *page = page_lookup(first);
 
+    /* A shared page has lost one owner, and stays. */
     if (status == KERN_SUCCESS && !page_share_drop(page)) {
         page_account();
         for (uint64_t i = 0; i < count; i++) {

@@ -30,6 +30,7 @@ void page_init(void)
         reserved[reserved_count] = range_of(&machine->reserved[reserved_count]);
         reserved_count++;
     }
+    /* The image is in no tree: only the linker knows where it ends. */
     reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
                                                      (uint64_t)(__image_end - __image_start)};
     if (!page_setup(banks, machine->memory_count, reserved, reserved_count)) {

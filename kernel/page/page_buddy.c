@@ -53,6 +53,7 @@ static void list_add(uint64_t index, unsigned order)
     struct page **list = &page_pool.free[page_zone(page)][order];
     uint8_t *section = &page_pool.sections[index >> SECTION_ORDER];
 
+    /* A blank section's records hold anything: that its first one is valid now must be known. */
     if (*section == SECTION_BLANK) {
         *section = SECTION_HEAD;
     }
@@ -106,6 +107,10 @@ void page_buddy_put(uint64_t index, uint64_t count)
 {
     while (count > 0) {
         unsigned order = 63 - (unsigned)__builtin_clzll(count);
+        /*
+         * The largest block that starts here, ends inside, and has a buddy: index 0 is aligned to
+         * all.
+         */
         unsigned aligned = index ? (unsigned)__builtin_ctzll(index) : PAGE_ORDER_MAX;
 
         if (order > aligned) {
@@ -124,6 +129,7 @@ static bool fits(const struct page *page, const struct page_fit *fit)
 {
     uint64_t start = page_address(page).value;
 
+    /* Both compared before anything is subtracted: a block at the top of memory must not wrap. */
     return (start & (fit->alignment - 1)) == 0 && start <= fit->highest &&
            fit->bytes - 1 <= fit->highest - start;
 }

@@ -11,6 +11,10 @@ static struct page *pinnable(paddr_t address)
     uint64_t section = address.value >> SECTION_SHIFT;
     struct page *page;
 
+    /*
+     * Reserved memory (the image among it) can be a device's target too, and gets records when
+     * first pinned.
+     */
     if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED) {
         page_section_ready(section);
     }
@@ -30,6 +34,7 @@ static inline kern_return_t pin(paddr_t address)
     if (page == NULL) {
         return KERN_INVALID_ADDRESS;
     }
+    /* Wrapped, the page would count as unpinned under its devices. */
     if (page->pins == UINT32_MAX) {
         return KERN_FAILURE;
     }

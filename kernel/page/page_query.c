@@ -34,6 +34,7 @@ enum page_owner page_get_owner(paddr_t address)
 }
 
 /* Add the allocated pages of a section whose records are valid. */
+/* The lock for one section at a time: all of RAM under it would hold interrupts back for long. */
 static void count_owners(uint64_t section, uint64_t *owned)
 {
     const struct page *records = page_record(section * SECTION_PAGES);
@@ -100,6 +101,7 @@ bool page_overlaps_ram(paddr_t start, uint64_t size)
     while (address < end) {
         const uint64_t section = address >> SECTION_SHIFT;
 
+        /* Whole sections at once: a window of a PCI bridge is larger than RAM. */
         if (page_pool.sections[section] == SECTION_FOREIGN) {
             address = (section + 1) << SECTION_SHIFT;
         } else if (page_get_state(paddr(address)) != PAGE_FOREIGN) {

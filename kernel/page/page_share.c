@@ -21,6 +21,7 @@ kern_return_t page_share(paddr_t address)
     if (!is_single(page)) {
         status = KERN_INVALID_ADDRESS;
     } else if ((page->flags & RECORD_SHARED) == 0) {
+        /* The count is of the further owners: a page that nobody shares needs none. */
         page->flags |= RECORD_SHARED;
         page->count = 1;
     } else if (page->count == UINT32_MAX) {
@@ -37,6 +38,7 @@ uint32_t page_share_count(paddr_t address)
     const struct page *page = page_lookup(address);
 
     if (!is_single(page)) {
+        /* Blocks of several pages have one owner, and free pages none. */
         return page_get_state(address) == PAGE_ALLOCATED;
     }
     return (page->flags & RECORD_SHARED) != 0 ? page->count + 1 : 1;
@@ -61,6 +63,7 @@ void page_unpinned(struct page *page)
 }
 
 /* Make every page of an allocated run a block of its own. */
+/* Each page on its own from here on: some may be pinned longer than others. */
 static void split_run(struct page *page, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

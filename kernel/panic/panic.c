@@ -26,6 +26,10 @@ void panic_enter(void)
 {
     /* Everything, debug exceptions too: a handler could go on using what is broken. */
     __asm__ volatile("msr daifset, #15");
+    /*
+     * The panic itself has failed: what it can say has been said, and a third try would do the
+     * same.
+     */
     if (is_panicking) {
         kernel_exit(EXIT_STATUS_PANIC);
     }

@@ -25,6 +25,7 @@ void task_init(void)
 {
     vm_map_init();
     kernel_task->map = kernel_map;
+    /* Its own, which nobody releases. */
     kernel_task->references = 1;
 }
 
@@ -53,6 +54,7 @@ kern_return_t task_create_child(struct task *parent, struct task **out)
     struct task *child;
     kern_return_t status;
 
+    /* A dead parent has nothing to leave. */
     if (task_map(parent) == NULL) {
         return KERN_INVALID_ARGUMENT;
     }
@@ -105,6 +107,7 @@ void task_release(struct task *task)
         return;
     }
     task_terminate(task);
+    /* Counted until the last reference goes, and not until it dies: it still holds memory. */
     user_tasks--;
     heap_free(task);
 }
@@ -138,6 +141,9 @@ void task_watch_remove(struct task_watch *watch)
     if (watch->next != NULL) {
         watch->next->link = watch->link;
     }
+    /*
+     * Says that it is in no list, so that who watches need not remember whether the task has died.
+     */
     watch->link = NULL;
 }
 

@@ -42,6 +42,10 @@ static void update_gap(struct range_tree *tree, struct range_node *node)
 void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high)
 {
     *tree = (struct range_tree){.low = low};
+    /*
+     * A sentinel at the upper end: the last gap has a node like every other, and a search needs no
+     * case for "behind all ranges".
+     */
     tree->last = (struct range_node){.start = high, .end = high, .gap = high - low};
     tree_insert(&tree->ranges, &tree->last.node, NULL, false, sum_up);
 }
@@ -114,6 +118,7 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
     }
     next->prev = node;
     set_gap(tree, node);
+    /* With its own gap set: what a subtree knows of its largest gap is summed up on the way. */
     insert_before(tree, node, next);
     update_gap(tree, next);
     tree->count++;
@@ -132,6 +137,10 @@ void range_tree_remove(struct range_tree *tree, struct range_node *node)
     check_in_debug_builds(tree, node->next);
 }
 
+/*
+ * The range stays between its neighbours, so its place in the tree is right; only the two gaps
+ * beside it change.
+ */
 void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t start, vaddr_t end)
 {
     node->start = start;
@@ -146,6 +155,7 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
                         vaddr_t *start)
 {
     vaddr_t first = node->start - node->gap;
+    /* Rounding up can wrap at the top of the addresses. */
     vaddr_t aligned = (first + alignment - 1) & ~(alignment - 1);
 
     if (aligned < first || aligned > node->start || node->start - aligned < size) {

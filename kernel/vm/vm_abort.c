@@ -11,6 +11,7 @@ static unsigned access_of(uint64_t esr)
 {
     unsigned class = ESR_CLASS(esr);
 
+    /* WnR belongs to data aborts: of a fetch that bit is RES0, and would say "read". */
     if (class == ESR_CLASS_FETCH_ABORT || class == ESR_CLASS_FETCH_ABORT_EL0) {
         return MMU_EXECUTE;
     }
@@ -41,11 +42,16 @@ static bool resolve_kernel(struct exception_frame *frame)
 {
     kern_return_t status;
 
+    /* The direct map and the lower half have no ranges: a fault there is a wild pointer. */
     if (ESR_ABORT_NO_FAR(frame->esr) || frame->far < MMU_KERNEL_VA_BASE ||
         frame->far >= MMU_KERNEL_VA_END || irq_in_handler()) {
         return false;
     }
     status = vm_abort_resolve(kernel_map, frame->esr, frame->far);
+    /*
+     * Nobody can wait for the redirection to end, with one thread: said here, as the panic that
+     * follows knows of a permission fault only.
+     */
     if (status == KERN_ABORTED) {
         kprintf("vm: kernel access to %p, which is redirected\n", (void *)frame->far);
     }

@@ -26,6 +26,7 @@ static void map_init(struct vm_map *map, struct mmu_space *space, vaddr_t low, v
 
 void vm_map_init(void)
 {
+    /* The page allocator is below, and learns only here that somebody may have pages to give. */
     page_set_reclaim(vm_purge_reclaim);
     map_init(kernel_map, mmu_kernel, MMU_KERNEL_VA_BASE, MMU_KERNEL_VA_END);
 }
@@ -61,6 +62,9 @@ void vm_map_release(struct vm_map *map)
     }
     /* Somebody has released once too often: the kernel runs in this one. */
     KERNEL_CHECK(map != kernel_map);
+    /*
+     * Ranges before tables: detaching them carries what the tables know of stores to the objects.
+     */
     vm_map_clear(map);
     mmu_space_destroy(map->space);
     stats.maps--;
@@ -98,6 +102,7 @@ struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
     return vm_entry_of(range_tree_find(&map->ranges, address));
 }
 
+/* Every view of an object is found from it: a page that is taken away must leave all tables. */
 static void link_object(struct vm_entry *entry)
 {
     if (entry->range.object != NULL) {
@@ -223,6 +228,10 @@ static void reattach_all(struct vm_entry *entries)
     }
 }
 
+/*
+ * No more rights than may ever be given, and no object means nothing to have rights to. The offset
+ * is compared before it is subtracted: neither sum can wrap.
+ */
 static bool range_is_valid(const struct vm_range *range, uint64_t size)
 {
     unsigned known = MMU_READ | MMU_WRITE | MMU_EXECUTE;
@@ -255,6 +264,9 @@ static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if ((*address & PAGE_MASK) != 0) {
         return KERN_INVALID_ARGUMENT;
     }
+    /*
+     * Below `low` lies what is_legal allows to be described, but not to be placed: the direct map.
+     */
     if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size)) {
         return KERN_INVALID_ADDRESS;
     }
@@ -321,6 +333,10 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
     if (!vm_is_whole_pages(start, size) || start + size < start) {
         return KERN_INVALID_ARGUMENT;
     }
+    /*
+     * All that can fail comes before anything is taken away; a border that is there for nothing
+     * changes nothing that is shown.
+     */
     status = vm_map_split(map, start, start + size);
     if (status == KERN_SUCCESS) {
         free_all(vm_map_detach_all(map, start, start + size));

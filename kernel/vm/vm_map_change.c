@@ -22,6 +22,9 @@ static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t en
 
 static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
 {
+    /*
+     * What a range may become was settled when it was entered: a read-only object's view stays so.
+     */
     return (access & ~entry->range.max_access) != 0 ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
 }
 
@@ -73,6 +76,7 @@ static kern_return_t exists(struct vm_entry *entry, unsigned argument)
 static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
 {
     entry->blocked = blocked != 0;
+    /* Only blocking touches the tables: unblocked, the next access faults and fills them. */
     if (blocked) {
         vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
     }
@@ -117,6 +121,9 @@ kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, ui
     kern_return_t status;
 
     if (!vm_is_whole_pages(one | other, size) || one + size < one || other + size < other ||
+        /*
+         * Intervals that overlap have no exchange: a page in both would have to be at two places.
+         */
         apart < size) {
         return KERN_INVALID_ARGUMENT;
     }

@@ -37,6 +37,7 @@ kern_return_t vm_object_create(uint64_t pages, struct vm_object **out)
 {
     struct vm_object *object;
 
+    /* Its size in bytes fits 64 bits: nobody who shifts has to ask again. */
     if (pages == 0 || pages > UINT64_MAX >> PAGE_SHIFT) {
         return KERN_INVALID_ARGUMENT;
     }
@@ -44,6 +45,7 @@ kern_return_t vm_object_create(uint64_t pages, struct vm_object **out)
     if (object == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
+    /* Pointers only: a large object that is touched in places costs the chunks of those. */
     object->chunks = heap_alloc_zero(chunk_count(object) * sizeof(*object->chunks));
     if (object->chunks == NULL) {
         vm_object_release(object);
@@ -123,6 +125,7 @@ vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
 {
     vm_slot_t **chunk = &object->chunks[index / VM_CHUNK_SLOTS];
+    /* An object of a few pages, as most buffers are, takes no chunk of 4 KiB. */
     uint64_t slots = object->pages < VM_CHUNK_SLOTS ? object->pages : VM_CHUNK_SLOTS;
 
     if (*chunk == NULL) {
@@ -245,6 +248,7 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return KERN_SUCCESS;
     }
+    /* Who takes only what is resident may be where nothing can be allocated: no chunk is made. */
     slot = (flags & VM_SUPPLY_RESIDENT) != 0 ? vm_object_slot(object, index)
                                              : vm_object_make_slot(object, index);
     if (slot == NULL) {
@@ -256,10 +260,15 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         }
     } else if ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
                page_share_count(vm_slot_page(*slot)) > 1) {
+        /*
+         * Unshared for a pin as well, even for reading: a page that is pinned while shared could
+         * not be copied away from a device later.
+         */
         if (!break_sharing(object, index, slot)) {
             return KERN_MEMORY_ERROR;
         }
     }
+    /* Before the store that is being resolved: after it, nobody would be asked again. */
     if ((flags & VM_SUPPLY_WRITE) != 0) {
         *slot |= VM_SLOT_DIRTY;
     }
@@ -458,6 +467,7 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
     if (status != KERN_SUCCESS) {
         return status;
     }
+    /* Before the first page: how a page is settled depends on it. */
     context.copy->memory = source->memory;
     if (source->physical) {
         context.failed = !copy_physical(source, first, context.copy);

@@ -42,6 +42,7 @@ kern_return_t vm_object_populate(struct vm_object *object, const struct vm_objec
         paddr_t first;
         kern_return_t status = page_alloc_run(&request, &first);
 
+        /* What is there on failure stays the object's, and goes with it. */
         if (status == KERN_SUCCESS && !put_run(object, i, first, request.count)) {
             status = KERN_RESOURCE_SHORTAGE;
         }

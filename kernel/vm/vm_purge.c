@@ -126,6 +126,7 @@ static void unmap_page(struct vm_object *object, uint64_t index, void *context)
 kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state state,
                                   struct vm_purge_order order, enum vm_purge_state *former)
 {
+    /* Its owner has not agreed to lose anything. */
     if (!object->purgeable) {
         return KERN_INVALID_ARGUMENT;
     }
@@ -142,6 +143,7 @@ kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state 
         discard(object);
         return KERN_SUCCESS;
     }
+    /* Off the queue in any case: volatile again means a new place, by the new order. */
     vm_purge_forget(object);
     if (state == VM_PURGE_VOLATILE) {
         object->order = order;
@@ -165,6 +167,7 @@ uint64_t vm_purge_reclaim(uint64_t pages)
 
         /* Read before discard: make_empty takes the object out of the queue. */
         next = object->queue_next;
+        /* Its pages would be zeroed and free nothing. */
         if (object->permanent) {
             continue;
         }

@@ -44,6 +44,7 @@ static kern_return_t wire_direct(vaddr_t start, uint64_t count, unsigned access,
         if ((access & ~at.attributes.access) != 0) {
             return KERN_PROTECTION_FAILURE;
         }
+        /* A walk for each block and not for each page: the direct map is made of large ones. */
         left = at.contiguous >> PAGE_SHIFT;
         for (; left > 0 && done < count; left--, done++) {
             pages[done] = at.pa;
@@ -185,10 +186,12 @@ static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint
     if (page_get_state(page) == PAGE_FOREIGN) {
         return KERN_NOT_SUPPORTED;
     }
+    /* Through the direct map: the address space need not be active, and its tables not filled. */
     *bytes = (uint8_t *)phys_to_virt(page) + (va & PAGE_MASK);
     return KERN_SUCCESS;
 }
 
+/* Neighbouring addresses may be pages that lie apart: one page at a time. */
 static uint64_t to_page_end(vaddr_t va, uint64_t size)
 {
     uint64_t left = PAGE_SIZE - (va & PAGE_MASK);
