@@ -15,6 +15,10 @@ static const char *name_of(const struct lock_identity *identity)
 
 static bool may_follow(enum lock_rank rank, enum lock_rank held)
 {
+    /*
+     * Two of these two kinds may be held at once: their order among themselves is stated with their
+     * ranks, and cannot be told from a rank.
+     */
     if (rank == held) {
         return rank == LOCK_RANK_OBJECT || rank == LOCK_RANK_DEVICE;
     }
@@ -65,6 +69,9 @@ struct lock_identity *lock_innermost(void)
 void lock_rewind(struct lock_identity *outer)
 {
     while (innermost != outer) {
+        /*
+         * Nobody else will release them: the functions that took them have been left by the fault.
+         */
         innermost->depth = 0;
         innermost = innermost->outer;
     }
@@ -74,6 +81,7 @@ void lock_rewind(struct lock_identity *outer)
 
 void mutex_take(struct mutex *mutex)
 {
+    /* There is no other thread that could release it: waiting would be for ever, so it is a bug. */
     KERNEL_CHECK(mutex->depth == 0);
     lock_order_take(&mutex->identity, false);
     mutex->depth = 1;
@@ -88,6 +96,7 @@ void mutex_release(struct mutex *mutex)
 
 void mutex_take_again(struct mutex *mutex)
 {
+    /* A handler would walk in where the thread that it interrupts is halfway. */
     KERNEL_CHECK(!irq_in_handler());
     lock_order_take(&mutex->identity, true);
     mutex->depth++;

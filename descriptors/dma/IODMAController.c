@@ -61,6 +61,7 @@ IOByteCount controller_valid_fifo_depth(IODMAController *self, UInt32 dmaIndex, 
 IOReturn controller_set_frame_size(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount)
 {
     (void)self, (void)dmaIndex;
+    /* Told apart here as by an engine that has frames: no engine takes one of no bytes. */
     return byteCount == 0 ? kIOReturnBadArgument : kIOReturnUnsupported;
 }
 
@@ -87,6 +88,7 @@ void controller_free(OSObject *base)
 {
     IODMAController *self = (IODMAController *)base;
 
+    /* The registry holds no references, or no engine would ever end: who ends leaves it. */
     for (IODMAController **link = &registered; *link != NULL; link = &(*link)->next) {
         if (*link == self) {
             *link = self->next;
@@ -156,6 +158,10 @@ IODMAController *IODMAController_getController(IOService *provider, UInt32 dmaIn
     }
     if (status == kIOReturnSuccess) {
         controller = find(phandle);
+        /*
+         * The engine may still come, which elsewhere is waited for: here nobody could register it
+         * meanwhile.
+         */
         status = controller == NULL ? kIOReturnTimeout : kIOReturnSuccess;
     }
     if (status != kIOReturnSuccess) {
@@ -191,6 +197,7 @@ IOReturn IODMAController_registerDMAController(IODMAControllerRef self, IOOption
         IOService_getCell(controller->provider, "linux,phandle", 0, &phandle) != kIOReturnSuccess) {
         return kIOReturnNotFound;
     }
+    /* Clients find an engine by this number: of two, half of them would get the wrong one. */
     if (find(phandle) != NULL) {
         return kIOReturnExclusiveAccess;
     }
@@ -257,6 +264,7 @@ IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaInde
     if (self.controller == NULL || dmaCommand == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Before its arguments are judged: only a preparation says how long the transfer is. */
     if (dmaCommand->active == 0) {
         return kIOReturnNotReady;
     }

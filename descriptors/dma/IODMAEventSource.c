@@ -40,6 +40,7 @@ static bool dma_check(IOEventSource *base)
     if (command == NULL) {
         return false;
     }
+    /* One command a scan: the loop's other sources get their turn in between. */
     self->completion(base->owner, self, command, command->result, command->resultBytes,
                      command->resultTime);
     OSObject_release(command);
@@ -83,6 +84,9 @@ void IODMAEventSource_free(IODMAEventSource *self)
 
     self->isFreed = true;
     if (has_channel(self)) {
+        /*
+         * Stopped before the channel goes: the engine has commands whose memory it may still reach.
+         */
         if (self->started != 0) {
             IODMAController_stopDMACommand(self->controller, self->channel, false, UINT64_MAX);
         }
@@ -153,6 +157,7 @@ IODMAEventSource *IODMAEventSource_dmaEventSource(OSObject *owner, IOService *pr
         return NULL;
     }
     if (!IODMAEventSource_init(self, owner, provider, completion, notification, dmaIndex)) {
+        /* Kept over the release, which may fail at something of its own. */
         const IOReturn why = IOMemoryLastError();
 
         OSObject_release(self);
@@ -201,6 +206,7 @@ static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IO
     if (platform_in_interrupt()) {
         return kIOReturnNotPermitted;
     }
+    /* One at a time: there is one place that says what is waited for. */
     if (self->waitingFor != NULL) {
         return kIOReturnBusy;
     }
@@ -334,6 +340,7 @@ void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *d
         platform_irq_restore(state);
         return;
     }
+    /* First: from here on a second end of the same command is none of this source's. */
     dmaCommand->engine = NULL;
     if (dmaCommand->active != 0) {
         dmaCommand->owner = kIODMAOwnerBack;

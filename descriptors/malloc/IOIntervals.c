@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Finding, fitting, joining and cutting intervals in two trees over one supply of nodes. */
 #include "descriptors/malloc/IOIntervals_private.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/platform.h"
 
 struct IOIntervalBlock {
@@ -35,12 +36,14 @@ static bool sum_up(struct tree_node *node)
 
 static void give_back(struct IOIntervals *self, struct IOInterval *interval)
 {
+    /* A spare node is in no tree, so its link is free to chain it. */
     interval->node.right = self->spare == NULL ? NULL : &self->spare->node;
     self->spare = interval;
 }
 
 bool IOIntervals_grow(struct IOIntervals *self, UInt32 nodes)
 {
+    /* Many nodes at once, and never given back one by one: what was reserved stays reserved. */
     struct IOIntervalBlock *block =
         platform_alloc(sizeof(*block) + (size_t)nodes * sizeof(*block->nodes));
 
@@ -151,6 +154,7 @@ void IOIntervals_insert(struct IOIntervals *self, int set, uint64_t start, uint6
     struct tree_node *parent = NULL, *node = self->set[set].root;
     bool right = false;
 
+    IOASSERT(interval != NULL && start <= end);
     self->spare = interval_of(interval->node.right);
     interval->start = start;
     interval->end = end;
@@ -162,6 +166,10 @@ void IOIntervals_insert(struct IOIntervals *self, int set, uint64_t start, uint6
     }
     tree_insert(&self->set[set], &interval->node, parent, right, sum_up);
     self->count[set]++;
+    /*
+     * Modulo 2^64: all numbers together come out as 0, which the count of intervals tells from
+     * none.
+     */
     self->total[set] += end - start + 1;
 }
 

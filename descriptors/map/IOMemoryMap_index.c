@@ -7,6 +7,7 @@
  * its address or its address space takes it out before.
  */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 
 enum {
     BY_OFFSET = IOMemoryMap_kByOffset,
@@ -89,6 +90,7 @@ void IOMemoryMap_enterIndex(IOMemoryMap *self)
         (self->options & (kIOMapUnique | IOMAP_PART)) != 0) {
         return;
     }
+    IOASSERT(self->memory != NULL && self->map != NULL);
     insert(self, BY_OFFSET, sum_up_offsets);
     insert(self, BY_PLACE, sum_up_places);
     self->indexed = true;

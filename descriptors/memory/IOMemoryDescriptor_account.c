@@ -45,6 +45,9 @@ IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBit
     }
     status = IOMemoryDescriptor_methods(self.descriptor)
                  ->setPurgeable(self.descriptor, newState, &former);
+    /*
+     * The caller's variable changes with a success only, and may be absent: classes need not ask.
+     */
     if (status == kIOReturnSuccess && oldState != NULL) {
         *oldState = former;
     }

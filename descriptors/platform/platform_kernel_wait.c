@@ -40,6 +40,7 @@ void platform_wait(uint64_t deadline)
     }
     timer_start(&timer, deadline - now);
     irq_wait();
+    /* It lies on this stack: whatever ended the sleep, it must not be in the list any more. */
     timer_cancel(&timer);
 }
 

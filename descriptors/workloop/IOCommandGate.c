@@ -10,6 +10,7 @@ struct IOCommandGate {
     unsigned waiters; /* for the gate to be enabled */
 };
 
+/* It has no work of its own to be asked for: actions run in the thread of who asks for them. */
 static bool gate_is_passive(const IOEventSource *self)
 {
     (void)self;
@@ -55,6 +56,10 @@ const IOEventSourceClass IOCommandGate_class = {
 
 bool IOCommandGate_init(IOCommandGate *self, OSObject *owner, IOCommandGate_Action action)
 {
+    /*
+     * By way of void (*)(void), the one function type that compilers take for every other: called
+     * it is as what it was.
+     */
     return IOEventSource_init(self, owner, (IOEventSource_Action)(void (*)(void))action);
 }
 
@@ -80,6 +85,7 @@ static bool wait_until_enabled(IOCommandGate *self, IOWorkLoop *loop)
         self->waiters++;
         IOWorkLoop_sleepGate(loop, &self->waiters, THREAD_UNINT);
         self->waiters--;
+        /* Asked after each sleep, as everything here: the world may have changed in it. */
         if (self->super.workLoop != loop) {
             return false;
         }
@@ -107,6 +113,7 @@ IOReturn IOCommandGate_runAction(IOCommandGate *self, IOCommandGate_Action actio
     OSObject_retain(self);
     OSObject_retain(loop);
     IOWorkLoop_closeGate(loop);
+    /* The loop's own thread does not wait: whoever would enable the gate runs on it. */
     if (IOWorkLoop_onThread(loop) || wait_until_enabled(self, loop)) {
         status = action(self->super.owner, arg0, arg1, arg2, arg3);
     }

@@ -17,6 +17,7 @@ bool source_check_for_work(IOEventSource *self)
 void source_enable(IOEventSource *self)
 {
     self->enabled = true;
+    /* What came while it was disabled is still there, and nobody else would look for it. */
     IOWorkLoop_signalWorkAvailable(self->workLoop);
 }
 
@@ -27,6 +28,10 @@ void source_disable(IOEventSource *self)
 
 void source_set_work_loop(IOEventSource *self, IOWorkLoop *workLoop)
 {
+    /*
+     * Disabled by its own method, while the loop is still known: a subclass quiets its hardware
+     * there.
+     */
     if (workLoop == NULL) {
         IOEventSource_disable(self);
     }
@@ -59,6 +64,7 @@ bool IOEventSource_init(IOEventSourceRef self, OSObject *owner, IOEventSource_Ac
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    /* Not retained: the owner holds the source, and a circle would keep both for ever. */
     self.source->owner = owner;
     self.source->action = action;
     self.source->enabled = true;

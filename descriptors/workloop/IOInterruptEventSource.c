@@ -29,6 +29,7 @@ struct IOInterruptEventSource {
 
 static void count_one(IOInterruptEventSource *self)
 {
+    /* Before the count: who sees the interrupt counted finds its time. */
     if (self->noteTime) {
         self->time = platform_now();
     }
@@ -108,11 +109,16 @@ static bool interrupt_check(IOEventSource *base)
     if (!base->enabled || count == 0) {
         return false;
     }
+    /* Before the action: what comes during it is counted for the next one. */
     self->consumed = now;
     if (base->action != NULL) {
         ((IOInterruptEventSource_Action)(void (*)(void))base->action)(
             base->owner, self, count > INT32_MAX ? INT32_MAX : (int)count);
     }
+    /*
+     * After it: until the client has quieted the device, the line would come again at once. The
+     * client may have disabled the source in its action, which counts.
+     */
     if (self->attached && self->level && self->wantsEnable) {
         platform_interrupt_enable(self->line, true);
     }
@@ -133,6 +139,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
         base->workLoop = NULL;
         return;
     }
+    /* Before the handler is there: it signals this loop. */
     base->workLoop = workLoop;
     if (self->provider == NULL) {
         return;

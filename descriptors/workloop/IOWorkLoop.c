@@ -9,6 +9,9 @@ static void loop_free(OSObject *base)
 {
     IOWorkLoop *self = (IOWorkLoop *)base;
 
+    /*
+     * First: taking sources off runs code of theirs, which must not start a scan of what is left.
+     */
     self->shuttingDown = true;
     while (self->sources != NULL) {
         IOWorkLoop_removeEventSource(self, self->sources);
@@ -37,6 +40,7 @@ bool IOWorkLoop_init(IOWorkLoop *self)
         return false;
     }
     for (const IOWorkLoop *loop = loops; loop != NULL; loop = loop->next) {
+        /* Linked twice, the list would be a ring. */
         if (loop == self) {
             IOMemory_fail(kIOReturnNotPermitted);
             return false;
@@ -75,6 +79,7 @@ const OSMetaClass *IOWorkLoop_getMetaClass(const IOWorkLoop *self)
 void IOWorkLoop_closeGate(IOWorkLoop *self)
 {
     if (self != NULL) {
+        /* A count and no lock: with one thread nobody else can hold it, and it nests. */
         self->gate++;
     }
 }
@@ -139,6 +144,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
     }
     IOWorkLoop_closeGate(self);
     OSObject_retain(&source->super);
+    /* At the end: sources are asked in the order in which they were added. */
     for (link = chain_of(self, source); *link != NULL; link = &(*link)->next) {
     }
     source->next = NULL;
@@ -182,6 +188,10 @@ static bool scan(IOWorkLoop *self)
         /* Its action may take it off the loop: it must live until the scan has left it. */
         OSObject_retain(&source->super);
         more |= IOEventSource_checkForWork(source);
+        /*
+         * The chain has changed under the scan: its links cannot be followed from here, and who is
+         * new is to be asked as well.
+         */
         if (self->changes != changes) {
             OSObject_release(&source->super);
             return true;
@@ -291,6 +301,7 @@ static IOWorkLoop *find_work(void)
 {
     IOWorkLoop *loop = loops;
 
+    /* Any loop's work, not only that of the sleeper's: there is no other thread to do it. */
     while (loop != NULL && (!loop->workToDo || loop->shuttingDown)) {
         loop = loop->next;
     }
@@ -310,6 +321,7 @@ static int sleep_until_woken(struct sleeper *sleeper, AbsoluteTime deadline)
         const bool woken =
             sleeper->woken || (sleeper->condition != NULL && *sleeper->condition == NULL);
 
+        /* A wake at the deadline is a wake: what was waited for has happened. */
         if (woken || platform_now() >= deadline) {
             const int result = woken ? THREAD_AWAKENED : THREAD_TIMED_OUT;
 
@@ -341,6 +353,7 @@ static int sleep_gate(IOWorkLoop *self, void *event, AbsoluteTime deadline,
         platform_log("IOWorkLoop %p: a sleep without its gate held, or on no event", (void *)self);
         return THREAD_RESTART;
     }
+    /* All of it is opened: a sleeper that kept one closing would shut out who is to wake it. */
     depth = self->gate;
     OSObject_retain(&self->super);
     state = platform_irq_mask();

@@ -83,6 +83,10 @@ bool devicetree_bootarg(const char *key, char *value, size_t size)
     struct word word, last = {.at = NULL};
 
     for (const char *at = devicetree_bootargs(); find_word(at, &word); at = word_end(word)) {
+        /*
+         * A copy: where the key does not match, the word is still to be stepped over from its
+         * start.
+         */
         struct word candidate = word;
 
         if (skip_key(&candidate, key)) {

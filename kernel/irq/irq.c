@@ -169,6 +169,7 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 
     irq.spurious++;
     trace_interrupt(intid, 0, irq.spurious);
+    /* Special numbers say that there was none: nothing has become active, so nothing is ended. */
     if (intid >= GIC_INTID_COUNT) {
         return;
     }

@@ -67,6 +67,7 @@ void page_check(void)
             const struct page *page = page_pool.free[zone][order];
 
             for (; page != NULL; page = page->next) {
+                /* Also what ends a list that has become a ring. */
                 if (++blocks > page_pool.free_blocks[order]) {
                     damaged("more free blocks than were counted", page);
                 }
