@@ -48,3 +48,10 @@ comm -13 "$found" "$work/listed" >"$out"
 check "every rule of a refusal is needed" test ! -s "$out"
 awk -F'\t' 'NF != 3 || $3 == ""' tests/outside/refusals.tsv >"$out"
 check "every refusal names its rule" test ! -s "$out"
+
+# The test that looks for holes knows every kind of record.
+grep -hoE '^OS_CLASS\([A-Za-z]+' descriptors/*.h descriptors/*/*.[ch] | sed 's/.*(//' | sort -u |
+    while read -r kind; do
+        grep -q "NO_HOLE.*$kind" tests/host/machine/records_test.c || echo "$kind"
+    done >"$out"
+check "every kind of record is searched for holes" test ! -s "$out"

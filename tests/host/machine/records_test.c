@@ -72,6 +72,7 @@ static void records_have_no_holes(void **state)
     IOMAPPER_FAMILY(NO_HOLE, IOMapperClass)
     IOEVENTSOURCE_FAMILY(NO_HOLE, IOEventSourceClass)
     IODMACONTROLLER_FAMILY(NO_HOLE, IODMAControllerClass)
+    NO_HOLE(IODMACommandClass, IODMACommand, , )
     assert_no_hole(&IODMACommand_metaClass, sizeof(IODMACommandClass));
 }
 
