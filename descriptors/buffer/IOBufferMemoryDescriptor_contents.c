@@ -15,6 +15,7 @@ void IOBufferMemoryDescriptor_setLength(IOBufferMemoryDescriptor *self, vm_size_
         IOMemory_fail(kIOReturnBadArgument);
         return;
     }
+    /* Runs and pins are those of the capacity, so that a prepared buffer can be shortened too. */
     self->super.super.length = length;
 }
 

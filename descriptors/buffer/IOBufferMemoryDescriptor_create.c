@@ -89,6 +89,10 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withCapacity(vm_size_t capaci
                                                                 IODirection withDirection,
                                                                 bool withContiguousMemory)
 {
+    /*
+     * Contiguous memory at a multiple of its size crosses no boundary of that size, which is what
+     * devices that ask for it stumble over.
+     */
     return make_unshared(capacity, withDirection, withContiguousMemory,
                          withContiguousMemory ? capacity : 1);
 }
@@ -102,10 +106,14 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withBytes(const void *bytes,
     IOReturn status;
     uint64_t done;
 
+    /* Before memory is had: a buffer that was never filled must not be taken for one that was. */
     if (bytes == NULL) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
+    /*
+     * A buffer of less than a page that is aligned to its size does not cross into a second page.
+     */
     self = make_unshared(withLength, withDirection, withContiguousMemory,
                          withLength < PAGE_SIZE ? withLength : PAGE_SIZE);
     if (self == NULL) {

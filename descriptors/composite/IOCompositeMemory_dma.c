@@ -30,6 +30,7 @@ void composite_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacterist
 IOReturn composite_set_dma_active(IOMemoryDescriptor *base, bool active)
 {
     struct IOCompositeMemory *self = composite_of(base);
+    /* On the whole and on every part: each of them can be completed alone, and must refuse. */
     IOReturn status = descriptor_set_dma_active(base, active);
     UInt32 i;
 

@@ -38,6 +38,7 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     }
     composite_drop(&self->super);
     self->capacity = 0;
+    /* The former parts are gone also where this fails: half of two lists would be no list. */
     if (capacity == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
         return kIOReturnBadArgument;
     }
@@ -89,6 +90,7 @@ static IOReturn append(IOInterleavedMemoryDescriptor *self, IOMemoryDescriptor *
     if (self->super.super.wireCount != 0 || is_dma_active(self)) {
         return kIOReturnBusy;
     }
+    /* A fixed capacity: adding a part never allocates, and cannot fail for want of memory. */
     if (self->super.count == self->capacity) {
         return kIOReturnNoSpace;
     }

@@ -36,6 +36,7 @@ static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor 
         }
         status = composite_append(self, child, 0, IOMemoryDescriptor_getLength(child));
     }
+    /* The whole says what its parts are: who prepares it must know whether pages can be absent. */
     self->super.flags |= pageable;
     return status;
 }
@@ -48,6 +49,10 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     struct IOCompositeMemory former;
     IOReturn status;
 
+    /*
+     * What a caller has prepared is given back first: new children have never been prepared, and
+     * would be completed in the others' place.
+     */
     while (composite->super.wireCount != 0) {
         composite_complete(&composite->super, kIODirectionNone);
     }

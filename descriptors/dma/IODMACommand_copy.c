@@ -113,6 +113,7 @@ IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
 static uint64_t transfer(IODMACommand *self, uint64_t position, uint8_t *bytes, uint64_t length,
                          bool read)
 {
+    /* Found once: from there on islands and descriptor alternate in order. */
     size_t i = IODMABounce_find(&self->bounce, position);
     uint64_t done = 0;
 

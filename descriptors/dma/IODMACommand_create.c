@@ -28,6 +28,10 @@ static uint64_t or_one(uint64_t value)
 static bool choose_bits(IODMACommand_SegmentFunction output, uint8_t asked, uint8_t *bits)
 {
     if (is_32_bit(output)) {
+        /*
+         * An entry of 32 bits is a limit whatever the client says: higher memory is bounced, and
+         * not cut.
+         */
         *bits = asked == 0 ? 32 : asked;
         return *bits <= 32 && *bits >= BITS_LEAST;
     }
@@ -43,6 +47,7 @@ static IOReturn make_limits(struct IODMALimits *limits, IODMACommand_SegmentFunc
     const uint64_t first = or_one(asked->fAlignment);
     const uint64_t size = or_one(asked->fAlignmentLength);
     const uint64_t start =
+        /* Unsaid, inner segments are as the first: a device with one rule states it once. */
         asked->fAlignmentInternalSegments == 0 ? first : asked->fAlignmentInternalSegments;
     const uint64_t end = or_one(extended ? asked->fAlignmentInternalEnd : 0);
     const uint64_t boundary = extended ? asked->fSegmentBoundary : 0;

@@ -176,6 +176,7 @@ bool IODMAController_start(IODMAControllerRef self, IOService *provider)
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    /* For the registry, which reads the phandle later; released at the end. */
     OSObject_retain(provider);
     self.controller->provider = provider;
     return true;
@@ -293,6 +294,7 @@ IOReturn IODMAController_queryDMACommand(IODMAControllerRef self, UInt32 dmaInde
                                          bool waitForIdle)
 {
     IODMACommand *unusedCommand;
+    /* Engines may store without asking: what the caller does not want goes here. */
     IOByteCount unusedCount;
 
     if (self.controller == NULL) {

@@ -174,6 +174,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
 {
     IOReturn status;
 
+    /* Its result and its link are in use until its end has been delivered. */
     if (command->engine != NULL || IOCommand_isQueued(command)) {
         return kIOReturnBusy;
     }
@@ -239,6 +240,7 @@ IOReturn IODMAEventSource_startDMACommand(IODMAEventSource *self, IODMACommand *
     if (self->super.workLoop == NULL) {
         return kIOReturnNotReady;
     }
+    /* The gate is what keeps starts in order, and apart from the delivery of ends. */
     if (!IOWorkLoop_inGate(self->super.workLoop)) {
         return kIOReturnNotPermitted;
     }

@@ -210,6 +210,10 @@ void IOIntervals_subtract(struct IOIntervals *self, int set, uint64_t start, uin
 {
     struct IOInterval *interval = IOIntervals_find(self, set, start);
 
+    /*
+     * The first that reaches the range may begin before it: what is below stays, and what is above
+     * too, which then needs a node.
+     */
     if (interval != NULL && interval->start < start) {
         struct IOInterval *const next = IOIntervals_next(interval);
         const uint64_t above = interval->end;

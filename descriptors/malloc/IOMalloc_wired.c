@@ -21,6 +21,10 @@ static void *allocate(IOMallocFamily family, struct platform_memory_request requ
     if (block == NULL) {
         return NULL;
     }
+    /*
+     * As the strictest type of C needs (q registers among them): IOMalloc has no alignment to ask
+     * for.
+     */
     if (request.alignment < LEAST_ALIGNMENT) {
         request.alignment = LEAST_ALIGNMENT;
     }

@@ -34,6 +34,7 @@ static void copy_ascending(uint8_t *to, const uint8_t *from, uint64_t length)
 /* The widest natural access at this register address within `length` bytes. */
 static unsigned device_access_size(volatile const uint8_t *at, uint64_t length)
 {
+    /* Ends at 1, which every address and every length allows. */
     unsigned size = 8;
 
     while (((uintptr_t)at & (size - 1)) != 0 || size > length) {
@@ -215,6 +216,7 @@ static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionB
         .output = output,
         .segments = walk,
         .view = view,
+        /* No limits of a device: the CPU takes runs as they are. */
         .maxSegments = UINT32_MAX,
         .maxSegment = UINT64_MAX,
         .cut = UINT64_MAX,
@@ -256,6 +258,9 @@ IOByteCount descriptor_write_bytes(IOMemoryDescriptor *self, IOByteCount offset,
         IOMemory_fail(status);
     }
     if (bytes == NULL) {
+        /*
+         * Zeros are to hide what was there, also from a device or a view that looks past the cache.
+         */
         struct cpu_walk flush = {.option = kIOMemoryIncoherentIOFlush};
 
         run(self, operate_segment, IOSEGMENT_READ, offset, walk.done, &flush);
@@ -279,6 +284,10 @@ IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits opt
     case kIOReturnNotAttached:
         return status;
     default:
+        /*
+         * Which part was not reached does not matter to a caller who must not start the device
+         * then.
+         */
         return kIOReturnUnderrun;
     }
 }

@@ -38,6 +38,10 @@ void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCo
                           struct IODMAReach *reach)
 {
     (void)offset, (void)end;
+    /*
+     * A composite asks all its parts: one that cannot be reached spoils the transfer, and only if
+     * all of them are host-only is there nothing to map.
+     */
     reach->some |= self->flags & (kIOMemoryRemote | kIOMemoryHostOnly);
     reach->every &= self->flags;
 }
@@ -117,6 +121,10 @@ static IOReturn walk_mapping(IOMemoryDescriptor *self, struct walk_state *state,
     IOReturn status;
 
     if (first || position->base != args->fMappedBase || position->offset > args->fOffset) {
+        /*
+         * Where a byte is in a mapping depends on all before it: without a place to go on from, it
+         * is found from the first.
+         */
         *position = (struct position){.base = args->fMappedBase,
                                       .layout = IOMappedLayout_begin(args->fMappedBase)};
     }

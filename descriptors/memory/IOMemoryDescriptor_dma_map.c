@@ -36,6 +36,10 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
         IOMemoryDescriptor_methods(memory)->copyPageList(memory, offset, length, &list);
     IOReturn status;
 
+    /*
+     * Said of whole pages alone: told so of a partial one, a mapper could take the rest of it for
+     * part of the transfer.
+     */
     if (pages != NULL && list.pageOffset == 0 && length == ptoa(list.pageListCount)) {
         options |= kIODMAMapPageListFullyOccupied;
     }
@@ -60,6 +64,10 @@ static IOReturn judge_reach(IOMemoryDescriptor *memory, uint64_t offset, uint64_
                                                              : kIOReturnNotPermitted;
 }
 
+/*
+ * Nothing to do is a success, with length 0 as its sign: no mapper, or memory that no device
+ * reaches. The caller unmaps by that length.
+ */
 static IOReturn map_bytes(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
                           const IODMAMapSpecification *spec, uint64_t offset, uint64_t length,
                           uint64_t *mapAddress, uint64_t *mapLength)
@@ -108,6 +116,10 @@ static uint64_t quarantine_piece(IOPhysicalSegment piece)
     uint64_t pages = 0;
 
     for (uint64_t at = trunc_page(piece.location); at != end; at += PAGE_SIZE) {
+        /*
+         * A pin that nobody takes back: the page is never free again, whoever completes or releases
+         * it.
+         */
         pages += platform_quarantine(paddr(at)) ? 1 : 0;
     }
     return pages;

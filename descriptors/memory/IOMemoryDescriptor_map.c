@@ -59,6 +59,7 @@ static IOReturn check_options(IOOptionBits options)
     const unsigned cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
     const bool anywhere = (options & kIOMapAnywhere) != 0;
 
+    /* Numbers above that are no mode: the page tables have no attribute for them. */
     if ((options & ~MAP_OPTIONS) != 0 || cache > kIOPostedCombinedReordered ||
         /*
          * Guards lie outside the asked-for place, where others may be; and "anywhere, over what is
@@ -86,6 +87,10 @@ static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t 
     return check_options(options);
 }
 
+/*
+ * The one reference that a new map has goes along with it: the answer may be another map, and then
+ * this one ends.
+ */
 IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
                                            IOOptionBits options, uint64_t offset, uint64_t length)
 {
@@ -114,6 +119,7 @@ IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, 
         return NULL;
     }
     if ((options & kIOMapStatic) != 0) {
+        /* What the caller has mapped begins with the first byte. */
         offset = 0;
     }
     length = length != 0 ? length : descriptor->length;
@@ -166,6 +172,7 @@ IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemory
 /* See that accesses through an existing map do not fault from now on. */
 static IOReturn prefault_shared(IOMemoryDescriptor *self, const IOMemoryMap *map)
 {
+    /* Pages that are not pinned can go again, and the promise with them. */
     if (self->wireCount == 0 && (self->flags & kIOMemoryTypePhysical) == 0) {
         return kIOReturnNotReady;
     }
@@ -239,6 +246,7 @@ static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits
         shared = IOMemoryMap_findCompatible(self, *map);
     }
     if (shared == NULL) {
+        /* Only an existing map was asked for: who uses this option must not cause a new one. */
         return (options & kIOMapReference) != 0 ? kIOReturnNotFound
                                                 : enter_new(self, *map, options);
     }
@@ -264,6 +272,10 @@ IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
         !IOMemoryDescriptor_holds(self, map->offset, map->length)) {
         status = kIOReturnBadArgument;
     } else {
+        /*
+         * Under the lock from the search to the entry: two requests alike would each find nothing,
+         * and each make a map.
+         */
         status = answer(self, &map, options);
     }
     if (status != kIOReturnSuccess) {
@@ -287,6 +299,7 @@ IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor 
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
+    /* The sum cannot wrap: both lie inside the parent. */
     return IOMemoryDescriptor_makeMap(parent, map, options, start + offset);
 }
 

@@ -179,6 +179,7 @@ IOReturn IOService_getCell(const IOService *self, const char *key, UInt32 index,
     if (value == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Bytes that are no whole cells are a property of another kind, and not a number cut short. */
     if (bytes == NULL || length == 0 || length % CELL != 0) {
         return kIOReturnNotFound;
     }

@@ -298,6 +298,7 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
 {
     const bool sets_mode = view->object != NULL && view->cache != kIODefaultCache &&
                            !platform_object_is_device(view->object);
+    /* A driver's view is not for the children of the task that it happens to be in. */
     struct vm_range range = {.inheritance = VM_INHERIT_NONE};
     enum mmu_memory former = MMU_NORMAL;
     unsigned flags = view->eager ? VM_ENTER_EAGER : 0;
@@ -309,6 +310,10 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
     if (view->object != NULL) {
         range.object = view->object;
         range.offset = ptoa(view->first);
+        /*
+         * At most what is given now: whoever protects the range later cannot add the right to
+         * store.
+         */
         range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
         range.memory = memory_type(view->object, view->cache);
     }
@@ -358,6 +363,7 @@ kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t si
         return KERN_PROTECTION_FAILURE;
     }
     status = vm_map_lookup(map, address, &range, &length);
+    /* A reservation shows no pages that could have a mode. */
     if (status != KERN_SUCCESS || range.object == NULL) {
         return status != KERN_SUCCESS ? status : KERN_PROTECTION_FAILURE;
     }

@@ -89,6 +89,7 @@ void IOWorkLoop_openGate(IOWorkLoop *self)
     if (self == NULL) {
         return;
     }
+    /* Said and not counted: below 0 the gate would seem closed for ever. */
     if (self->gate == 0) {
         platform_log("IOWorkLoop %p: its gate is opened and was not closed", (void *)self);
         return;
@@ -395,6 +396,7 @@ void IOWorkLoop_wakeupGate(IOWorkLoop *self, void *event, bool oneThread)
     state = platform_irq_mask();
     for (struct sleeper *sleeper = sleepers; sleeper != NULL; sleeper = sleeper->outer) {
         if (sleeper->loop == self && sleeper->event == event && !sleeper->woken) {
+            /* A mark and no jump: who sleeps looks at it when it gets the CPU back. */
             sleeper->woken = true;
             if (oneThread) {
                 break;

@@ -19,7 +19,6 @@
 
 void *heap_alloc(size_t size)
 {
-
     if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
     }

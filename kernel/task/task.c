@@ -64,6 +64,7 @@ kern_return_t task_create_child(struct task *parent, struct task **out)
     }
     status = vm_map_inherit(parent->map, child->map);
     if (status != KERN_SUCCESS) {
+        /* What has been inherited so far goes with it. */
         task_release(child);
         return status;
     }

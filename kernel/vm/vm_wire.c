@@ -51,6 +51,7 @@ static kern_return_t wire_direct(vaddr_t start, uint64_t count, unsigned access,
             at.pa.value += PAGE_SIZE;
         }
     }
+    /* All or none, and addresses are looked at first: a hole in the middle pins nothing. */
     return page_pin_list(pages, count);
 }
 
