@@ -107,6 +107,7 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withCopy(task_t inTask, IOOpt
     IOBufferMemoryDescriptor *self;
     IOReturn status;
 
+    /* Pageable only: the copy shares pages until somebody writes, which resident memory cannot. */
     if (inTask == TASK_NULL || sourceMap == NULL || (options & kIOMemoryPageable) == 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;

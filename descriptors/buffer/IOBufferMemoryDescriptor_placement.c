@@ -158,6 +158,7 @@ IOReturn buffer_place(const struct buffer_request *request, struct buffer_placem
     if (status == kIOReturnSuccess) {
         status = place_bytes(request, placement);
     }
+    /* Last, so that what is wrong with the arguments themselves is said whatever the task does. */
     if (status == kIOReturnSuccess && is_dead(request->inTask)) {
         status = kIOReturnBadArgument;
     }

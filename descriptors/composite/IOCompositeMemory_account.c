@@ -99,6 +99,7 @@ IOReturn composite_get_page_counts(IOMemoryDescriptor *base, IOByteCount *reside
     const struct IOCompositeMemory *self = composite_of(base);
     IOReturn status = kIOReturnSuccess;
 
+    /* A page that two parts show is counted for each, as each would be charged for it. */
     *residentPageCount = *dirtyPageCount = 0;
     for (UInt32 i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         IOByteCount resident = 0, dirty = 0;

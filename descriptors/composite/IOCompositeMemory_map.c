@@ -156,8 +156,10 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
     IOMemory_lock();
     status = map_parts(composite_of(base), map, options, offset, length);
     if (status == kIOReturnSuccess) {
+        /* What was asked for: of the default, each part has its own mode. */
         map->cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
         map->mapped = true;
+        /* A map made during a redirection waits with the others. */
         if ((base->flags & kIOMemoryRedirected) != 0) {
             status = IOMemoryMap_redirectTask(map, base->redirectSafeTask, true);
         }

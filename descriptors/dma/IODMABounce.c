@@ -77,6 +77,7 @@ IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const vo
 {
     const uint64_t size = IODMACommand_getBouncePool();
 
+    /* The pool can be made smaller than what is in use: neither side of the comparison may wrap. */
     if (bytes > size || pool.used > size - bytes) {
         name_holders(bytes);
         return kIOReturnNoResources;

@@ -183,6 +183,7 @@ bool IODMACommand_initWithSpecificationOptions(IODMACommand *self,
         IOMemory_fail(status);
         return false;
     }
+    /* Judged before it, so that a command which is refused has not been half initialised. */
     if (!IODMACommand_initWithRefCon(self, refCon)) {
         OSObject_release(spec.mapper);
         return false;
@@ -265,6 +266,10 @@ IOReturn IODMACommand_weakWithSpecification(IODMACommand **newCommand,
     if (!IODMACommand_initWithSpecification(self, outSegFunc, numAddressBits, maxSegmentSize,
                                             mapType, maxTransferSize, alignment, mapper, refCon)) {
         OSObject_release(self);
+        /*
+         * "Weak" answers with a status and no last error, and has this one word for every bad
+         * argument.
+         */
         return kIOReturnError;
     }
     *newCommand = self;

@@ -196,6 +196,10 @@ IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uin
     if (self->active == 0) {
         return kIOReturnNotReady;
     }
+    /*
+     * Against the whole descriptor: what of it is prepared, reading and writing find out byte by
+     * byte.
+     */
     if (length > self->memory->length ||
         (!zero && (data.descriptor == NULL ||
                    !IOMemoryDescriptor_holds(data.descriptor, dataOffset, length)))) {

@@ -64,6 +64,10 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
          */
         return kIOReturnCannotLock;
     }
+    /*
+     * The same once more is a wish for its state, not for another reference: prepared once, or
+     * completed.
+     */
     if (memory != NULL && memory == self->memory) {
         if (!autoPrepare) {
             return complete_all(self);
@@ -104,6 +108,7 @@ IOReturn IODMACommand_clearMemoryDescriptor(IODMACommand *self, bool autoComplet
         return kIOReturnCannotLock;
     }
     if (self->active != 0) {
+        /* Taken away, the descriptor could be completed under the device. */
         if (!autoComplete) {
             return kIOReturnNotReady;
         }

@@ -145,6 +145,10 @@ static bool lay_out(void *context, uint64_t physical, uint64_t length)
         return false;
     }
     if (layout->length != 0) {
+        /*
+         * In the mapping, runs that lie apart in memory often follow each other: one segment fewer
+         * each.
+         */
         if (at == layout->address + layout->length) {
             layout->length += length;
             return true;
@@ -277,6 +281,10 @@ IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * Each island may come out as several pieces, if no contiguous memory is left: counted as the
+     * most.
+     */
     if (!IOMemoryRuns_init(&self->runs, plan->pieces - plan->islands + self->bounce.capacity)) {
         return kIOReturnNoMemory;
     }

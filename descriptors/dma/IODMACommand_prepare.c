@@ -491,6 +491,7 @@ IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
 {
     const IOOptionBits directions = options & kIODirectionOutIn;
 
+    /* Both ways at once would overwrite one side with the other before it was copied. */
     if (self == NULL || (directions == kIODirectionOutIn && (options & kForceDoubleBuffer) == 0)) {
         return kIOReturnBadArgument;
     }

@@ -128,6 +128,7 @@ bool IODMAEventSource_init(IODMAEventSource *self, OSObject *owner, IOService *p
 {
     IOReturn status;
 
+    /* Once: a second channel would leave the first with nobody to release it. */
     if (self == NULL || provider == NULL || self->controller != NULL) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;

@@ -132,6 +132,7 @@ static IOReturn check_entry(const struct IODMALimits *limits, const IOPhysicalSe
     if (length == 0 || at + (length - 1) < at) {
         return kIOReturnBadArgument;
     }
+    /* By the last byte: the address behind it may be 2^64. */
     if (length > limits->longest || at + (length - 1) > limits->highest) {
         return kIOReturnMessageTooLarge;
     }

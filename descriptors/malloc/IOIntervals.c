@@ -75,6 +75,10 @@ struct IOInterval *IOIntervals_find(const struct IOIntervals *self, int set, uin
     struct IOInterval *found = NULL;
 
     while (node != NULL) {
+        /*
+         * By the ends: what holds the number, and else what comes behind it, is the answer either
+         * way.
+         */
         if (interval_of(node)->end < number) {
             node = node->right;
         } else {
@@ -90,6 +94,7 @@ struct IOInterval *IOIntervals_at(const struct IOIntervals *self, int set, UInt3
     struct tree_node *node = self->set[set].root;
 
     while (node != NULL) {
+        /* Each node counts its subtree, so that the n-th is found without walking past n - 1. */
         const UInt32 before = node->left != NULL ? interval_of(node->left)->below : 0;
 
         if (index == before) {

@@ -134,6 +134,10 @@ bool IOMallocBlocks_next(uint64_t address, struct IOMallocBlock *copy)
     const struct IOMallocBlock *block = root;
 
     while (block != NULL) {
+        /*
+         * Not in the tree's order of links but by address: the block that was shown last may be
+         * gone.
+         */
         if (block->address >= address) {
             best = block;
             block = block->low;

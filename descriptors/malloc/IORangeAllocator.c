@@ -309,6 +309,7 @@ IOReturn IORangeAllocator_deallocate(IORangeAllocator *self, IORangeScalar start
     before = lock(self);
     status = give_back(self, start, start + offset);
     unlock(self, before);
+    /* Said after the lock: a console is slow, and handlers allocate too. */
     if (status == kIOReturnBadArgument) {
         platform_log("IORangeAllocator %p: of [%#llx, %#llx], to be freed, some is free",
                      (void *)self, (unsigned long long)start, (unsigned long long)(start + offset));

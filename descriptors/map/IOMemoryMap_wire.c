@@ -97,6 +97,7 @@ IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
+    /* Pins are of pages: the bytes' own pages, whatever else lies in them. */
     begin = (self->address & PAGE_MASK) + offset;
     first = atop(begin);
     count = atop(round_page(begin + length)) - first;

@@ -40,6 +40,7 @@ IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBit
         (newState & ~(PURGEABLE_STATE | PURGEABLE_MODIFIERS)) != 0) {
         return kIOReturnBadArgument;
     }
+    /* Another processor's memory is on no account here, and cannot be taken away. */
     if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
@@ -65,6 +66,7 @@ static bool needs_privilege(task_t newOwner, int newLedgerTag, IOOptionBits newL
 IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newOwner,
                                          int newLedgerTag, IOOptionBits newLedgerOptions)
 {
+    /* The tag indexes a ledger: judged here, where it comes in, and nowhere below. */
     if (self.descriptor == NULL || newLedgerTag < -1 || newLedgerTag > kIOMemoryLedgerTagNeural ||
         (newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) != 0 ||
         (newOwner != TASK_NULL && get_task_map(newOwner) == NULL)) {

@@ -197,6 +197,10 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
     switch (op) {
     case kIOMDWalkSegments:
     case kIOMDFirstSegment:
+        /*
+         * Sizes first: a client built against a shorter structure must not have its stack written
+         * over.
+         */
         if (dataSize < sizeof(IOMDDMAWalkSegmentState)) {
             return kIOReturnUnderrun;
         }

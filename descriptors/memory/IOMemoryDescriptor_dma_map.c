@@ -95,6 +95,7 @@ IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                    const IODMAMapSpecification *mapSpec, uint64_t offset,
                                    uint64_t length, uint64_t *mapAddress, uint64_t *mapLength)
 {
+    /* Cleared before anything is judged: a failed call leaves nothing that looks like a mapping. */
     if (mapAddress != NULL) {
         *mapAddress = 0;
     }

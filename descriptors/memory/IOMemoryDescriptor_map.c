@@ -75,6 +75,7 @@ static IOReturn check_options(IOOptionBits options)
 static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t atAddress,
                               IOOptionBits options, uint64_t offset, uint64_t length)
 {
+    /* No page table of this processor leads there. */
     if ((self->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }

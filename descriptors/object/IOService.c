@@ -156,6 +156,7 @@ const void *IOService_getProperty(const IOService *self, const char *key, UInt32
         return NULL;
     }
     entry = *find(self, key, false);
+    /* What was set stands before what the reader has: a driver can correct the tree. */
     if (entry != NULL) {
         *length = entry->length;
         return entry->text + entry->keyLength;

@@ -24,6 +24,7 @@ OSObject *OSMetaClass_allocate(const OSMetaClass *meta)
         return NULL;
     }
     self->metaClass = meta;
+    /* The rest is zeroed: every class takes 0 for "not initialised". */
     self->references = 1;
     __atomic_add_fetch(meta->instances, 1, __ATOMIC_RELAXED);
     __atomic_add_fetch(&live_objects, 1, __ATOMIC_RELAXED);

@@ -83,6 +83,7 @@ kern_return_t platform_memory_alloc(const struct platform_memory_request *reques
     if (request->size < PAGE_SIZE) {
         return alloc_small(request, memory);
     }
+    /* Always contiguous: the direct map shows pages where they lie, and cannot join runs. */
     status = page_alloc_run(&pages, &first);
     if (status == KERN_SUCCESS) {
         *memory = phys_to_virt(first);

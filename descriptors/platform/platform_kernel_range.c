@@ -93,6 +93,10 @@ kern_return_t platform_kernel_window(uint64_t address, uint64_t length,
     kern_return_t status = KERN_SUCCESS;
     struct mmu_translation at;
 
+    /*
+     * As the tables have it, without a fault: maintenance must not make a page that nobody has
+     * touched.
+     */
     if (mmu_translate(mmu_kernel, address, &at) && (at.attributes.access & MMU_READ) != 0) {
         *window = (struct platform_window){
             .address = (void *)address,

@@ -244,6 +244,9 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
 {
     kern_return_t status = KERN_SUCCESS;
 
+    /*
+     * Ends: a range and a direct stretch have at least one byte here, or the status says that not.
+     */
     while (size != 0 && status == KERN_SUCCESS) {
         struct mmu_translation at;
         struct vm_range range;

@@ -17,6 +17,10 @@ static struct IOMemoryReference *new_reference(size_t capacity)
     if (reference == NULL) {
         return NULL;
     }
+    /*
+     * Apart from the reference, since only the list grows: who holds the reference keeps its
+     * address.
+     */
     reference->entries = platform_alloc(capacity * sizeof(*reference->entries));
     if (reference->entries == NULL) {
         platform_free(reference);

@@ -79,6 +79,10 @@ IOReturn IOMemoryReference_setOwner(const struct IOMemoryReference *reference, t
     IOReturn result = kIOReturnSuccess;
 
     for (size_t i = 0; i < reference->count; i++) {
+        /*
+         * All are attempted: to charge one and leave the rest to nobody would be worse than a
+         * partial success that is told.
+         */
         const IOReturn status = set_owner(reference->entries[i].object, owner, tag, footprint);
 
         if (status != kIOReturnSuccess) {

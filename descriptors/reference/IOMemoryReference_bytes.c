@@ -84,6 +84,9 @@ IOReturn IOMemoryReference_transfer(const struct IOMemoryReference *from,
     while (done < length && status == kIOReturnSuccess) {
         struct window source;
 
+        /*
+         * The source is open while the store pins the other side: both stay, whatever is reclaimed.
+         */
         status = open_window(from, done, length - done, false, &source);
         if (status == kIOReturnSuccess) {
             status = IOMemoryReference_store(to, done, source.bytes, source.length, &stored);

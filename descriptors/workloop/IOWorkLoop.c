@@ -171,6 +171,7 @@ IOReturn IOWorkLoop_removeEventSource(IOWorkLoop *self, IOEventSourceRef sourceR
             break;
         }
     }
+    /* Out of the chain before its methods run: they may take the next one off as well. */
     source->next = NULL;
     IOEventSource_setWorkLoop(source, NULL);
     self->changes++;

@@ -219,6 +219,7 @@ void *heap_block_alloc(size_t size, size_t alignment)
 {
     unsigned class;
 
+    /* Every class has the ordinary alignment; more has to be looked for among them. */
     if (alignment > HEAP_ALIGNMENT) {
         return aligned_alloc_block(size, alignment);
     }

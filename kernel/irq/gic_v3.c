@@ -127,6 +127,7 @@ static unsigned gic_v3_init(int node)
     const unsigned count = gic_intid_count(distributor);
 
     redistributor = find_redistributor(region, gicr.size);
+    /* Without one this CPU's private interrupts, the timer's among them, have no registers. */
     if (redistributor == NULL) {
         return 0;
     }

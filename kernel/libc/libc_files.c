@@ -296,6 +296,7 @@ WEAK int _read(int fd, void *buffer, size_t size)
     if (file == NULL) {
         return -1;
     }
+    /* Refused here: the host opens by fopen's modes, which allow more than was asked for. */
     if (file->access == O_WRONLY || file->folder) {
         errno = file->folder ? EISDIR : EBADF;
         return -1;

@@ -118,6 +118,7 @@ void mmu_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
 
+    /* Boot's own table goes on being used: the image runs in it. */
     mmu_kernel->root = paddr(boot_info.kernel_root_table);
     mmu_dirty_init();
     for (unsigned i = 0; i < machine->memory_count; i++) {
@@ -144,6 +145,10 @@ volatile void *mmu_map_device(paddr_t pa, uint64_t size)
     }
     bytes = (pa.value + size - start.value + PAGE_MASK) & ~PAGE_MASK;
     for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+        /*
+         * RAM is in the direct map as cacheable: a second view as Device would be mismatched
+         * attributes (Arm ARM, "Mismatched memory attributes").
+         */
         if (page_get_state(paddr_add(start, at)) != PAGE_FOREIGN) {
             return NULL;
         }

@@ -37,6 +37,7 @@ static bool is_free_block(uint64_t index, unsigned order)
     uint64_t section = index >> SECTION_ORDER;
     const struct page *page = page_record(index);
 
+    /* The buddy of the last block may lie behind the end of memory, where there are no records. */
     if (section >= page_pool.section_count) {
         return false;
     }

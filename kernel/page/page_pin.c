@@ -55,6 +55,7 @@ static inline kern_return_t unpin(paddr_t address)
     }
     page->pins--;
     page_pool.pins--;
+    /* Its owner has given it back while it was pinned: this was the last who held it. */
     if (page->pins == 0 && (page->flags & RECORD_ORPHAN) != 0) {
         page_unpinned(page);
     }

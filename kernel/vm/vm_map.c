@@ -127,6 +127,7 @@ static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *ran
     entry->map = map;
     entry->range = *range;
     if (range->object != NULL) {
+        /* By the entry itself, so that an object lives as long as it can be seen. */
         vm_object_retain(range->object);
     }
     return entry;

@@ -10,6 +10,10 @@ static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t en
 {
     for (vaddr_t at = start; at < end;) {
         struct vm_entry *entry = vm_map_entry(map, at);
+        /*
+         * A hole ends it: to change what is there and pass over what is not would hide a wrong
+         * address.
+         */
         kern_return_t status = entry != NULL ? visit(entry, argument) : KERN_INVALID_ADDRESS;
 
         if (status != KERN_SUCCESS) {

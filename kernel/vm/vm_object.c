@@ -60,6 +60,7 @@ kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_
     struct vm_object *object;
 
     if (pages == 0 || (base.value & PAGE_MASK) != 0 ||
+        /* The last address is used by who walks the window: it must not wrap. */
         pages > (UINT64_MAX - base.value) >> PAGE_SHIFT) {
         return KERN_INVALID_ARGUMENT;
     }

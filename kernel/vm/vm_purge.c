@@ -26,6 +26,7 @@ static void enqueue(struct vm_object *object)
     struct vm_object *previous = NULL;
     struct vm_object *next = queue;
 
+    /* Linear: objects become volatile seldom, and a reclaim takes the first. */
     while (next != NULL && !goes_before(object, next)) {
         previous = next;
         next = next->queue_next;

@@ -151,6 +151,7 @@ static kern_return_t wire_entries(struct vm_map *map, vaddr_t start, uint64_t co
                                                 flags, &pages[done], &wired);
 
         if (status != KERN_SUCCESS) {
+            /* The failing range has pinned nothing itself. */
             vm_unwire(pages, done);
             return status;
         }
