@@ -91,6 +91,7 @@ void *IOBufferMemoryDescriptor_getBytesNoCopy(IOBufferMemoryDescriptor *self)
 void *IOBufferMemoryDescriptor_getBytesNoCopyRange(IOBufferMemoryDescriptor *self, vm_size_t start,
                                                    vm_size_t withLength)
 {
+    /* A buffer of no task has no address; its bytes are reached by readBytes and writeBytes. */
     if (self == NULL || self->whole.address == 0 || start >= self->super.super.length ||
         !IOMemoryDescriptor_holds(&self->super.super, start, withLength)) {
         IOMemory_fail(kIOReturnBadArgument);

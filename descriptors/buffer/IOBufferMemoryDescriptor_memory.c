@@ -26,6 +26,7 @@ static IOReturn allocate_direct(IOBufferMemoryDescriptor *self,
     const kern_return_t status = platform_memory_alloc(&request, &self->direct);
 
     if (status != KERN_SUCCESS) {
+        /* It says who owns the memory, and the end of the object goes by it. */
         self->direct = NULL;
         return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }

@@ -68,6 +68,10 @@ static void at_least(uint64_t *alignment, uint64_t wanted)
 
 static void apply_mask(struct buffer_placement *placement, uint64_t mask)
 {
+    /*
+     * The zeros at the end are the alignment, the highest one is the limit: what lies below the
+     * lowest one may be anything in an address that obeys the mask's upper part.
+     */
     const uint64_t lowest = mask & -mask, highest = mask | (lowest - 1);
 
     if (placement->highest == 0 || placement->highest > highest) {

@@ -68,6 +68,9 @@ void composite_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IO
     for (const struct IOMemoryPart *part = composite_find(self, offset); offset < end; part++) {
         const IOByteCount stop = part->end < end ? part->end : end;
         const IOByteCount from = part->start + (offset - composite_begin(self, part));
+        /*
+         * As far as the part goes today: sizes are a plan, and the walk will say what is missing.
+         */
         const IOByteCount to = from + (stop - offset);
         const IOByteCount there = to < part->memory->length ? to : part->memory->length;
 

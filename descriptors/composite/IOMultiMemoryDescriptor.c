@@ -82,6 +82,7 @@ static IOReturn initialise(IOMultiMemoryDescriptor *self, IOMemoryDescriptor **d
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
+    /* The parts' addresses are in a device's hands, and would be let go of. */
     if (self->super.super.dmaActive != 0) {
         return kIOReturnBusy;
     }

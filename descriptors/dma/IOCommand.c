@@ -40,6 +40,7 @@ IOCommand *IOCommandQueue_take(struct IOCommandQueue *queue)
 
     if (command != NULL) {
         IOASSERT(command->queued);
+        /* The queue holds no reference: who owns the command keeps it alive while it is in line. */
         queue->first = command->fCommandChain;
         command->fCommandChain = NULL;
         command->queued = false;

@@ -59,6 +59,7 @@ static void hold(struct IODMABounce *bounce, const void *holder)
 
 static void let_go(struct IODMABounce *bounce)
 {
+    /* Nothing was ever charged, so it is in no list: an end without a beginning is fine. */
     if (bounce->holder == NULL) {
         return;
     }

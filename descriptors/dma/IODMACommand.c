@@ -129,6 +129,7 @@ IOReturn IODMACommand_getPreparedOffsetAndLength(const IODMACommand *self, UInt6
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
+    /* A range that was prepared once is no answer: it may be another's by now. */
     if (self->active == 0) {
         return kIOReturnNotReady;
     }

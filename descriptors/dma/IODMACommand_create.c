@@ -149,6 +149,10 @@ IODMACommand_SegmentOptions IODMASpecification_options(UInt8 numAddressBits, UIn
         .fMaxSegmentSize = maxSegmentSize,
         .fMaxTransferSize = maxTransferSize,
         .fAlignment = alignment,
+        /*
+         * This form has no word for it: lengths are free, as they were before there was the other
+         * form.
+         */
         .fAlignmentLength = 1,
         .fAlignmentInternalSegments = alignment,
     };

@@ -108,6 +108,7 @@ static void put_entry(IOPhysicalSegment segment, void *context, UInt32 index)
     struct generator *to = context;
 
     (void)index;
+    /* A sink has no way to be told to stop: what comes after a refusal is let go by. */
     if (to->status == kIOReturnSuccess) {
         put(to, segment.location, segment.length);
     }
@@ -142,6 +143,7 @@ static IOReturn generate_runs(struct generator *to)
 {
     const struct IOMemoryRuns *runs = &to->command->runs;
     const struct IOMemoryRun *run = IOMemoryRuns_find(runs, to->position);
+    /* A call goes on where the last one ended, which may be within a run. */
     const uint64_t inside = to->position - IOMemoryRuns_start(runs, run);
 
     if (!put_run(to, run->address + inside, run->end - to->position)) {

@@ -41,6 +41,7 @@ static IOReturn set_and_prepare(IODMACommand *self, IOMemoryDescriptor *memory)
     replace(self, memory);
     status = IODMACommand_prepare(self, 0, 0, true, true);
     if (status != kIOReturnSuccess) {
+        /* Nothing of the new one has been prepared, so the former is as good as it was. */
         replace(self, before);
     }
     OSObject_release(before);

@@ -421,6 +421,7 @@ static void take_out(IODMACommand *self, struct preparation *kept)
     kept->copy = self->copy;
     kept->map = self->map;
     kept->mapped = self->mapped;
+    /* Left as nothing was: what is made next looks at these to know what is there. */
     self->hasRuns = false;
     self->copy = NULL;
     self->map = (IOMDDMAMapArgs){0};

@@ -110,6 +110,7 @@ static IOReturn attach(IODMAEventSource *self, IOService *provider, UInt32 reque
     if (controller == NULL) {
         return IOMemoryLastError();
     }
+    /* It must outlive the channel; the registry holds no engine. */
     OSObject_retain(controller);
     self->controller = controller;
     status = IODMAController_initDMAChannel(controller, provider, self, &self->channel, request);
@@ -329,6 +330,7 @@ void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dma
     dmaCommand->result = status;
     dmaCommand->resultBytes = actualByteCount;
     dmaCommand->resultTime = timeStamp;
+    /* In the engine's context, at once: who cannot wait for the loop has asked for this. */
     if (self->notification != NULL) {
         self->notification(self->super.owner, self, dmaCommand, status, actualByteCount, timeStamp);
     }

@@ -156,6 +156,7 @@ IOReturn IODMALimits_check(const struct IODMALimits *limits, const IOPhysicalSeg
             status = kIOReturnMessageTooLarge;
         }
         if (status != kIOReturnSuccess) {
+            /* Which entry it was: of a list of hundreds the status alone helps nobody. */
             if (index != NULL) {
                 *index = i;
             }

@@ -15,6 +15,7 @@ static IOOptionBits state_bits(enum platform_purge_state state)
     }
 }
 
+/* All bits at once, since they mean something only with the state that they come with. */
 static struct platform_purge purge_of(IOOptionBits newState)
 {
     const IOOptionBits state = newState & 0xFu;

@@ -83,6 +83,10 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
     return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
 }
 
+/*
+ * Once a preparation and kept: each command that is prepared asks whether its device reaches all of
+ * it, which must not cost a walk each time.
+ */
 static void find_highest_page(IOGeneralMemoryDescriptor *self)
 {
     uint64_t highest = 0;

@@ -145,6 +145,9 @@ struct IOInterval *IOIntervals_fit(const struct IOIntervals *self, int set, uint
     if (node == NULL || interval_of(node)->longest < offset) {
         return NULL;
     }
+    /*
+     * From the lowest on, which is what "first fit" means to its callers: holes gather at the top.
+     */
     for (node = first_long(node, offset); node != NULL; node = next_long(node, offset)) {
         if (fits(interval_of(node), offset, mask, start)) {
             return interval_of(node);

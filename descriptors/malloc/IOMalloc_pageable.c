@@ -14,6 +14,7 @@ static void *allocate(vm_size_t size, vm_size_t alignment, const void *caller)
     kern_return_t status;
     void *memory = NULL;
 
+    /* What is no alignment is told from one that is only too large for this kernel. */
     if ((alignment & (alignment - 1)) != 0 || alignment > MOST_ALIGNMENT) {
         IOMemory_fail(alignment > UINT32_MAX || (alignment & (alignment - 1)) != 0
                           ? kIOReturnBadArgument

@@ -224,6 +224,10 @@ IOReturn IOMemoryMap_userClientUnmap(IOMemoryMap *self)
     return kIOReturnSuccess;
 }
 
+/*
+ * What the map holds is given back in two steps: all that others can see of it under the lock, its
+ * memory after the lock (see `ended`).
+ */
 static void map_free(OSObject *object)
 {
     IOMemoryMap *self = (IOMemoryMap *)object;

@@ -66,6 +66,7 @@ void IOMemoryMap_dropParts(IOMemoryMap *self)
     while (self->parts != NULL) {
         IOMemoryMap *const part = self->parts;
 
+        /* Off the list first: the part's end may look at the map that it was in. */
         self->parts = part->nextPart;
         OSObject_release(part);
     }

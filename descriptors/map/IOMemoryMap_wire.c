@@ -17,6 +17,7 @@ static uint64_t page_count(const IOMemoryMap *self)
 bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 {
 
+    /* Looked for and not counted: asked by redirections only, which are rare. */
     for (uint64_t i = 0; self->pins != NULL && i < page_count(self); i++) {
         if (self->pins[i].count != 0) {
             return true;

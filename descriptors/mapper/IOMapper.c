@@ -127,6 +127,7 @@ IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Where nothing was mapped there is nothing that a unit could miss. */
     if (mapLength == 0) {
         return kIOReturnSuccess;
     }
@@ -157,6 +158,7 @@ IOReturn IOMapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acc
 {
     uint64_t unused;
 
+    /* No access at all is a question too: where does this address lead, whoever may use it? */
     if (self == NULL || physicalAddress == NULL || (access & ~ACCESS_BITS) != 0) {
         return kIOReturnBadArgument;
     }

@@ -112,6 +112,7 @@ void IOMapper_free(IOMapper *self)
 
 static IOMapper *find(uint32_t identity)
 {
+    /* A handful at most: a machine has an IOMMU or two. */
     for (IOMapper *mapper = started; mapper != NULL; mapper = mapper->next) {
         if (mapper->identity == identity) {
             return mapper;

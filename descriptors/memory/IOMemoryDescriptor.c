@@ -281,6 +281,10 @@ IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forD
         return kIOReturnBadArgument;
     }
     methods = IOMemoryDescriptor_methods(self.descriptor);
+    /*
+     * Around the method and not in it: a subclass need not know of the lock, and a composite's
+     * parts have their own.
+     */
     lock_preparation(self.descriptor);
     status = methods->prepare(self.descriptor, forDirection);
     unlock_preparation(self.descriptor);

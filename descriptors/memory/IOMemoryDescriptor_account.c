@@ -101,6 +101,7 @@ IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Classes store both: what the caller has no use for is not passed on to it. */
     if (residentPageCount != NULL) {
         *residentPageCount = resident;
     }

@@ -323,6 +323,9 @@ IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptio
     if (descriptor == NULL) {
         return kIOReturnBadArgument;
     }
+    /*
+     * Caches of this processor hold nothing of another's memory that maintenance here could reach.
+     */
     if ((descriptor->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }

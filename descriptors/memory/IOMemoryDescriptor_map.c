@@ -32,6 +32,7 @@ void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapp
 
 void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
 {
+    /* Of another's set it is none of ours to take it out. */
     if (self.descriptor == NULL || mapping == NULL || mapping->memory != self.descriptor) {
         return;
     }

@@ -46,6 +46,7 @@ IOReturn IOMemoryDescriptor_handleFault(IOMemoryDescriptorRef self, void *pager,
         !IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length)) {
         return kIOReturnBadArgument;
     }
+    /* Nobody else can make the access go on: who faults is to wait, and not to be given a page. */
     return (self.descriptor->flags & kIOMemoryRedirected) != 0 ? kIOReturnAborted
                                                                : kIOReturnSuccess;
 }

@@ -198,6 +198,9 @@ IOReturn IOService_setObject(IOService *self, const char *key, OSObjectRef objec
     if (self == NULL || key == NULL) {
         return kIOReturnBadArgument;
     }
+    /*
+     * No object takes away what is there: the other way to say "none" would need a name of its own.
+     */
     if (object.object == NULL) {
         unlink_entry(find(self, key, true));
         return kIOReturnSuccess;

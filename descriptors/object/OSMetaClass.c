@@ -33,6 +33,10 @@ OSObject *OSMetaClassBase_safeMetaCast(OSObjectConstRef inst, const OSMetaClass 
     if (inst.object == NULL || toType == NULL) {
         return NULL;
     }
+    /*
+     * From the object's own class upwards: each record names its superclass, so this ends at
+     * OSObject.
+     */
     for (const OSMetaClass *meta = inst.object->metaClass; meta != NULL; meta = meta->super) {
         if (meta == toType) {
             return (OSObject *)inst.object;
@@ -45,6 +49,7 @@ OSObject *OSMetaClassBase_requiredMetaCast(OSObjectConstRef inst, const OSMetaCl
 {
     OSObject *object = OSMetaClassBase_safeMetaCast(inst, toType);
 
+    /* No object is of every class; a wrong one is a bug that would store to another structure. */
     if (object == NULL && inst.object != NULL) {
         platform_fatal("%s %p is not a %s", inst.object->metaClass->name, (const void *)inst.object,
                        OSMetaClass_getClassName(toType));

@@ -20,6 +20,10 @@ kern_return_t platform_object_create(uint64_t pages, bool purgeable, struct vm_o
     const kern_return_t status = vm_object_create(pages, object);
 
     if (status == KERN_SUCCESS && purgeable) {
+        /*
+         * At creation only: memory that somebody already relies on cannot be made losable behind
+         * its back.
+         */
         vm_object_allow_purge(*object);
     }
     return status;

@@ -37,6 +37,7 @@ void IOMemoryReference_release(struct IOMemoryReference *reference)
     if (reference == NULL) {
         return;
     }
+    /* Debug builds look here, where a damaged entry would release somebody else's object. */
     IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count; i++) {
         platform_object_release(reference->entries[i].object);

@@ -100,6 +100,10 @@ static kern_return_t show_piece(const struct piece *piece, const struct IOMemory
 {
     const struct platform_view part = {
         .object = piece->entry->object,
+        /*
+         * From the first page that no earlier piece shows. For the first piece that is the page
+         * which it begins in: the difference is negative then, and the sum wraps back.
+         */
         .first = atop(piece->offset + (piece->low - piece->begin)),
         .pages = atop(round_page(piece->end) - piece->low),
         .alignment = view->alignment,

@@ -22,6 +22,7 @@ static void gate_enable(IOEventSource *base)
     IOCommandGate *self = (IOCommandGate *)base;
 
     source_enable(base);
+    /* All of them: each looks for itself whether it may go on. */
     if (self->waiters != 0) {
         IOWorkLoop_wakeupGate(base->workLoop, &self->waiters, false);
     }
@@ -145,6 +146,10 @@ IOReturn IOCommandGate_attemptAction(IOCommandGate *self, IOCommandGate_Action a
     if (platform_in_interrupt() || !IOWorkLoop_tryCloseGate(loop)) {
         return kIOReturnCannotLock;
     }
+    /*
+     * An attempt does not wait, neither for the gate nor to be enabled: the caller may be in a
+     * state that must not sleep.
+     */
     status = self->super.enabled ? action(self->super.owner, arg0, arg1, arg2, arg3)
                                  : kIOReturnNotPermitted;
     IOWorkLoop_openGate(loop);

@@ -93,6 +93,7 @@ static void interrupt_disable(IOEventSource *base)
 {
     IOInterruptEventSource *self = (IOInterruptEventSource *)base;
 
+    /* The client's word first: a delivery that is under way must not let the line through again. */
     self->wantsEnable = false;
     source_disable(base);
     if (self->attached) {

@@ -55,6 +55,9 @@ IOWorkLoop *IOWorkLoop_workLoopWithOptions(IOOptionBits options)
 {
     IOWorkLoop *self;
 
+    /*
+     * The two are accepted and have nothing to act on: a loop has no stack and no lock of its own.
+     */
     if ((options & ~(IOOptionBits)(kPreciousStack | kTimeLockPanics)) != 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
