@@ -39,6 +39,7 @@ struct IOGeneralMemoryDescriptor {
     uint64_t pageCount;
     paddr_t fewPages[GENERAL_FEW_PAGES];
     struct IOMemoryRuns wired;
+    bool failed;          /* one of the completes so far was of a transfer that did */
     uint64_t highestPage; /* page number, while resident is set */
 
     /*
@@ -94,12 +95,11 @@ IOReturn general_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOBy
 uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
 void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                               struct IODMAMapSize *size);
-void general_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+void general_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                 IOMDDMACharacteristics *out);
 IODMAMapSpecification *general_map_specification(IOMemoryDescriptor *self);
 upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *self, uint64_t offset, uint64_t length,
                                         IODMAMapPageList *list);
-IOMemoryMap *general_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
-                                  IOByteCount offset);
 IOReturn general_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                         IOByteCount offset, IOByteCount length);
 IOReturn general_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
@@ -133,6 +133,9 @@ void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryRe
 IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
                             UInt32 count);
 void general_drop_ranges(IOGeneralMemoryDescriptor *self);
+
+/* A preparation is over: unless its transfer failed, pages that could be written are dirty. */
+void general_mark_written(IOGeneralMemoryDescriptor *self);
 
 /* Unpin the pages of a prepared virtual descriptor, whatever its count. */
 void general_unwire(IOGeneralMemoryDescriptor *self);

@@ -31,20 +31,39 @@ struct IOMemoryDescriptor {
     IOByteCount length; /* bytes */
     uint32_t wireCount; /* prepares not yet completed */
     uint32_t dmaActive; /* DMA users that have not gone inactive */
+    /*
+     * Completes that somebody is about to make, all or none (announceComplete), and such
+     * that a composite could not make when it went: they are made up for when DMA is over.
+     */
+    uint32_t announced, owed;
     vm_tag_t kernelTag;
     vm_tag_t userTag;
     uint16_t mapperOptions;
-    uint16_t depth; /* levels of descriptors below this one; a leaf has 0 */
+    uint16_t depth;               /* levels of descriptors below this one; a leaf has 0 */
+    struct IOMemoryPart *holders; /* parts of composites that show this */
 
     /* A class may say so while it is known: all bytes are at consecutive addresses. */
     bool isOneRun;
     IOPhysicalAddress oneRun; /* of byte 0 */
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
-    IOMemoryMap *mappings;   /* the set, newest first; changed under the mapping lock */
-    struct tree shared[2];   /* of the set, what may answer requests: IOMemoryMap_index.c */
-    task_t redirectSafeTask; /* while kIOMemoryRedirected: whose maps go on */
+    /* All changed under the mapping lock. */
+    IOMemoryMap *mappings; /* the set, newest first */
+    struct tree shared[2]; /* of the set, what may answer requests: IOMemoryMap_index.c */
+    IOMemoryMap *uniques;  /* maps of parts of this that belong to descriptors of their own */
+    struct IORedirection *redirections; /* those that are on, newest first */
 };
+
+/*
+ * A redirection that has begun: which maps it covers is decided by the task that goes on,
+ * and its end must release the same ones, whatever task that end names.
+ */
+struct IORedirection {
+    task_t safeTask;
+    struct IORedirection *next;
+};
+
+#define DESCRIPTOR_DEPTH_MAX 16 /* levels of descriptors below one */
 
 /* What maps a descriptor into I/O address space; see getDMAMapLength. */
 struct IODMAMapSize {
@@ -75,6 +94,11 @@ typedef struct {
     /* Preparation; a thread-safe object is locked. */
     IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
     IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
+    /*
+     * `count` completes are coming; kIOReturnBusy if one of them would answer that, and
+     * nothing is announced. Not `coming`: they are coming no more, or come now.
+     */
+    IOReturn (*announceComplete)(IOMemoryDescriptor *self, uint32_t count, bool coming);
     uint64_t (*getPreparationID)(IOMemoryDescriptor *self);
 
     /* Places. */
@@ -107,7 +131,9 @@ typedef struct {
                           struct IODMAMapSize *size);
     IOReturn (*dmaCommandOperation)(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
                                     UInt dataSize);
-    void (*getCharacteristics)(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+    /* Of bytes [offset, end), both within the length. */
+    void (*getCharacteristics)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                               IOMDDMACharacteristics *out);
     IOReturn (*setDMAActive)(IOMemoryDescriptor *self, bool active);
     /* Add what bytes [offset, end) are, in whichever descriptor below they lie. */
     void (*addReach)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
@@ -161,6 +187,27 @@ static inline const IOMemoryDescriptorClass *IOMemoryDescriptor_methods(
     return (const IOMemoryDescriptorClass *)self->super.metaClass;
 }
 
+/*
+ * A thread-safe object serialises its methods, getters excepted. A handler cannot wait: what
+ * it may call on such an object only reads what a preparation has settled.
+ */
+static inline bool IOMemoryDescriptor_lock(IOMemoryDescriptor *self)
+{
+    if ((self->flags & kIOMemoryThreadSafe) == 0 || platform_in_interrupt()) {
+        return false;
+    }
+    platform_lock(&self->prepareLock);
+    return true;
+}
+
+/* `locked` is what the lock answered: the flag itself may have changed in between. */
+static inline void IOMemoryDescriptor_unlock(IOMemoryDescriptor *self, bool locked)
+{
+    if (locked) {
+        platform_unlock(&self->prepareLock);
+    }
+}
+
 /* True if [offset, offset + count) lies inside the descriptor; a wrapping sum does not. */
 static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOByteCount offset,
                                             IOByteCount count)
@@ -176,6 +223,12 @@ static inline struct IODMAReach IOMemoryDescriptor_reach(IOMemoryDescriptor *sel
 
     IOMemoryDescriptor_methods(self)->addReach(self, offset, end, &reach);
     return reach;
+}
+
+/* Counts of characteristics stay at the largest where they do not fit. */
+static inline void IODMA_count(UInt32 *sum, uint64_t more)
+{
+    *sum = more < UINT32_MAX - *sum ? *sum + (UInt32)more : UINT32_MAX;
 }
 
 /* Add one source-contiguous piece, not empty. */
@@ -195,6 +248,15 @@ static inline IOReturn IOMemoryDescriptor_segment(IOMemoryDescriptor *self, IOBy
 IOMemoryMap *IOMemoryDescriptor_makeMap(IOMemoryDescriptor *self, IOMemoryMap *map,
                                         IOOptionBits options, IOByteCount offset);
 
+/*
+ * Undo one prepare for good: where DMA is active, when that is over. For whoever cannot wait
+ * and cannot refuse.
+ */
+void IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self);
+
+/* Make the completes that are owed, as far as they can be made now. */
+void IOMemoryDescriptor_settle(IOMemoryDescriptor *self);
+
 /* A number for one preparation; no two are equal. Any context. */
 uint64_t IOMemoryDescriptor_newPreparationID(void);
 
@@ -208,6 +270,7 @@ IOReturn descriptor_refuse_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOpt
                                IOByteCount offset, IOByteCount length);
 
 /* The base implementations. */
+IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, bool coming);
 IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
                          IOByteCount end);
 uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self);
@@ -221,7 +284,8 @@ void descriptor_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, I
                                  struct IODMAMapSize *size);
 IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
                                           UInt dataSize);
-void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                    IOMDDMACharacteristics *out);
 IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
 
 /* IOMemoryDescriptor_dma_map.c: the operations of the same names. */
@@ -282,7 +346,25 @@ IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor 
 IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
                               IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length);
 
-/* Take all maps out of the set; they stay mapped. */
+/*
+ * The descriptor is going to describe other memory: its maps go on showing what they show,
+ * and answer no request any more. They leave the set, unless a redirection is on: its end
+ * has to reach them.
+ */
 void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self);
+
+/*
+ * redirect of a window: its own maps and all of the parent's, both or none. An end that has
+ * no beginning here leaves the parent alone: it would end somebody else's.
+ */
+IOReturn descriptor_redirect_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                    task_t safeTask, bool doRedirect);
+
+/* The descriptor is being freed: nobody will end what is on. */
+void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self);
+
+/* The window moves from one parent to the other, and what redirections are on go with it. */
+IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescriptor *from,
+                                      IOMemoryDescriptor *to);
 
 #endif

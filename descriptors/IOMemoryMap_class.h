@@ -35,7 +35,9 @@ struct IOMemoryMap {
     struct platform_task_watch watch;
 
     bool mapped;
+    bool recorded;        /* the caller vouches for what is there */
     bool blocked;         /* by redirect to nothing */
+    bool outlived;        /* memory describes other bytes by now than those shown here */
     bool unmapAtDeath;    /* see userClientUnmap */
     uint64_t address;     /* of the first byte if mapped, else what is asked for */
     uint64_t start, size; /* what doMap entered, guards included; doUnmap removes it */
@@ -54,6 +56,18 @@ struct IOMemoryMap {
 
     IOMemoryMap *parts;    /* of a composite's map: those of its children, retained */
     IOMemoryMap *nextPart; /* in the list that it is in */
+    IOMemoryMap *whole;    /* whose part this is, not retained; NULL: nobody's */
+
+    /*
+     * Redirections that cover this map: accesses wait while one is on here or on what this
+     * is a part of, so that each of several has to end.
+     */
+    unsigned redirections; /* from whose safe task it is not */
+    unsigned uncached;     /* from whose safe task it is: write-combining rests meanwhile */
+
+    /* Of a Unique map whose memory is a descriptor of its own: whose redirections it follows. */
+    IOMemoryDescriptor *origin; /* not retained: it lets go of the map when it is freed */
+    IOMemoryMap *nextUnique, **uniqueLink;
 
     struct IOMemoryMapPin *pins; /* of wireRange, one for each page; NULL: none ever */
 };
@@ -106,6 +120,30 @@ void IOMemoryMap_leaveIndex(IOMemoryMap *self);
 
 /* What a compatible map of the descriptor answers; NULL: none is. As copyCompatible. */
 IOMemoryMap *IOMemoryMap_findCompatible(IOMemoryDescriptor *memory, IOMemoryMap *request);
+
+/*
+ * What is reserved elsewhere for an Overwrite map, and shown there by now, takes the place
+ * of what is at `address`. On failure that stays, and so does this: kIOReturnNoSpace,
+ * kIOReturnNoMemory.
+ */
+IOReturn IOMemoryMap_takePlace(IOMemoryMap *self, uint64_t address, bool eager);
+
+/* IOMemoryMap_redirect.c: one redirection begins or ends for this map. */
+IOReturn IOMemoryMap_cover(IOMemoryMap *self, task_t safeTask);
+IOReturn IOMemoryMap_uncover(IOMemoryMap *self, task_t safeTask);
+
+/*
+ * The pages are entered: be mapped, and follow the redirections that are on. On failure the
+ * map is not mapped, and its pages are for the caller to remove.
+ */
+IOReturn IOMemoryMap_enter(IOMemoryMap *self);
+
+/* Follow the redirections of the descriptor that was asked for the map, too. */
+IOReturn IOMemoryMap_setOrigin(IOMemoryMap *self, IOMemoryDescriptor *origin);
+void IOMemoryMap_leaveOrigin(IOMemoryMap *self);
+
+/* All parts lie somewhere else by now, at the same distance from the first byte. */
+void IOMemoryMap_moveParts(IOMemoryMap *self, uint64_t by);
 
 /* Let go of the parts; they leave the address space as it is. */
 void IOMemoryMap_dropParts(IOMemoryMap *self);

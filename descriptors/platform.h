@@ -63,6 +63,7 @@ bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size);
 
 #define PLATFORM_WIRE_WRITE    0x1u /* they will be written, else only read */
 #define PLATFORM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR rather than making a page resident */
+#define PLATFORM_WIRE_UNMARKED 0x4u /* not dirty until platform_mark_written says so */
 
 /*
  * Pin `count` pages of an address space from `start` (page-aligned) on, and store
@@ -79,6 +80,12 @@ void platform_unwire(const paddr_t *pages, uint64_t count);
  */
 bool platform_quarantine(paddr_t page);
 
+/*
+ * Pinned pages, in part, have been written by physical address: they are dirty then. Pages
+ * whose stores nobody counts are passed over. Any context.
+ */
+void platform_mark_written(paddr_t start, uint64_t length);
+
 /* How the CPU reaches physical memory. */
 struct platform_window {
     volatile void *address;
@@ -93,6 +100,12 @@ struct platform_window {
  */
 kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
                               struct platform_window *window);
+
+/*
+ * Where memory behind a kernel address that can be read lies; *length, not 0, becomes how
+ * many bytes from there on are answered for. False: it is no RAM, or nobody knows. Any context.
+ */
+bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *length);
 
 /*
  * The same by kernel address, for any of them: where the CPU reaches its memory now,

@@ -36,8 +36,15 @@ kern_return_t platform_object_populate(struct vm_object *object,
 kern_return_t platform_object_create_window(paddr_t base, uint64_t pages,
                                             struct vm_object **object);
 
-/* May a window on this memory be written? Not the kernel's own code and constants. */
-bool platform_is_writable(paddr_t start, uint64_t length);
+/* What physical addresses are. */
+struct platform_extent {
+    uint64_t length; /* bytes from the first on that are alike, up to what was asked */
+    bool device;     /* registers, or nothing */
+    bool writable;   /* a window may be written: not the kernel's own code and constants */
+};
+
+/* Of the bytes from any address on, at least one; they do not wrap. */
+void platform_extent(paddr_t start, uint64_t length, struct platform_extent *extent);
 
 /*
  * What [first, first + count) holds now, in an object of its own; pages may be shared
@@ -50,7 +57,8 @@ void platform_object_retain(struct vm_object *object);
 void platform_object_release(struct vm_object *object);
 
 uint64_t platform_object_pages(const struct vm_object *object);
-bool platform_object_is_device(const struct vm_object *object); /* registers, not RAM */
+/* Is this page registers, not RAM? */
+bool platform_object_is_device(const struct vm_object *object, uint64_t index);
 
 /* Do page `first` of one object and page `second` of another always hold the same? */
 bool platform_object_is_same(const struct vm_object *one, uint64_t first,
@@ -101,14 +109,15 @@ struct platform_region {
 };
 
 /*
- * What the first of `size` bytes from any address on, and as many as belong to it, are.
+ * What the first of `size` bytes from any address on, and as many as belong to it and are
+ * alike, are.
  * KERN_INVALID_ADDRESS: nothing is there; KERN_PROTECTION_FAILURE: no access.
  */
 kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
                                   struct platform_region *region);
 
-/* KERN_SUCCESS if every byte of an interval can be read; else why not. */
-kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size);
+/* KERN_SUCCESS if every byte of an interval can be read, and written if asked; else why not. */
+kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, bool write);
 
 enum platform_placement {
     PLATFORM_ANYWHERE,  /* *address is an answer */
@@ -122,27 +131,42 @@ struct platform_view {
     uint64_t first, pages;
     uint64_t alignment; /* of the address, bytes, if it may be anywhere; 0: a page */
     bool writable;
-    bool eager;     /* no access through it shall fault */
-    unsigned cache; /* kIO...Cache; default: as the pages have it, registers uncached */
+    bool eager; /* no access through it shall fault */
 };
 
 /*
- * Show a view in an address space. A cache mode other than the default becomes that of the
- * pages: whoever else shows them follows. KERN_NO_SPACE, KERN_INVALID_ARGUMENT (misaligned),
+ * Show a view in an address space, RAM in the cache mode that its pages have, registers
+ * uncached. KERN_NO_SPACE, KERN_INVALID_ARGUMENT (misaligned),
  * KERN_INVALID_ADDRESS (outside the address space), KERN_MEMORY_ERROR (no page for an eager one).
  */
 kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
                                 const struct platform_view *view);
 kern_return_t platform_map_remove(vm_map_t map, uint64_t address, uint64_t size);
 
-/* Two intervals that do not overlap exchange what they show. */
+/*
+ * Two intervals that do not overlap exchange what they show, and whether accesses wait.
+ * KERN_INVALID_ADDRESS: outside the address space.
+ */
 kern_return_t platform_map_exchange(vm_map_t map, uint64_t one, uint64_t other, uint64_t size);
 
-/* Make accesses wait, or let them go on. Where nobody can wait, they are fatal. */
+/*
+ * Make accesses wait, or let them go on: what was eager is so again. Where nobody can wait,
+ * they are fatal.
+ */
 kern_return_t platform_map_block(vm_map_t map, uint64_t address, uint64_t size, bool block);
 
 /* See that no access faults: KERN_MEMORY_ERROR, KERN_INVALID_ADDRESS. Blocked ranges are left. */
 kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size);
+
+/*
+ * Give what an interval shows a cache mode, not the default. It becomes that of the pages:
+ * whoever else shows them follows. Of registers, it is this view's. Page-table entries change
+ * where they are. No effect where nothing is shown; it cannot fail.
+ */
+void platform_map_adopt_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
+
+/* Is all of an interval shown in this mode now, not the default? */
+bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
 
 /*
  * Change the cache mode of one view. KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE:

@@ -15,6 +15,7 @@
 
 #define MMU_KERNEL_VA_BASE 0xffff800000000000UL
 #define MMU_KERNEL_VA_END  0xffffc00000000000UL
+#define MMU_KERNEL_MAP_END 0xffffbfffffe00000UL /* the last 2 MiB are for mmu_borrow_device */
 #define MMU_USER_VA_BASE   0x0000000000001000UL /* page 0 is never mapped */
 #define MMU_USER_VA_END    0x0001000000000000UL
 
@@ -71,6 +72,15 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size);
 kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
                           struct mmu_attributes attributes);
 
+/*
+ * Another memory type for what is mapped in a range of whole pages, where it is: an
+ * interrupt handler never finds it missing. Holes are fine. KERN_RESOURCE_SHORTAGE: a block
+ * reaches into the range and there is no page to split it; KERN_INVALID_ARGUMENT: outside
+ * the space, or something there may not have this type. Nothing is changed then.
+ */
+kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
+                             enum mmu_memory memory);
+
 struct mmu_translation {
     paddr_t pa;          /* of the byte asked for */
     uint64_t contiguous; /* bytes from there to the end of its page or block */
@@ -86,6 +96,12 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
  * NULL for RAM, a wrapping range, or want of table pages. Never unmapped.
  */
 volatile void *mmu_map_device(paddr_t pa, uint64_t size);
+
+/*
+ * The same for a handler, which may not allocate: one page of registers, at an address that
+ * is good until the next call. NULL for RAM.
+ */
+volatile void *mmu_borrow_device(paddr_t pa);
 
 /*
  * For memory whose page tables are only a cache of what its owner knows (vm_map.h):

@@ -139,6 +139,18 @@ void page_get_stats(struct page_stats *stats);
 /* True if the allocator knows a page of [start, start + size), reserved ones included. */
 bool page_overlaps_ram(paddr_t start, uint64_t size);
 
+/*
+ * How many pages from this one on, at most `pages`, are all RAM, or all none; whether they
+ * are RAM.
+ */
+uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram);
+
+/*
+ * A byte that goes with a page of RAM, for whoever manages what is in the page (kernel/vm):
+ * 0 in one that was never used. NULL: there is none, and it would be 0. Any context.
+ */
+uint8_t *page_note(paddr_t page);
+
 /* Highest page number of RAM (address >> PAGE_SHIFT). */
 uint64_t page_last(void);
 

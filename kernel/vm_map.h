@@ -4,7 +4,7 @@
  * protection and cache mode. The page tables (mmu.h) are filled from here, by
  * faults or eagerly, and may be dropped and refilled at any time.
  *
- * The kernel's map covers MMU_KERNEL_VA_BASE to MMU_KERNEL_VA_END. The direct
+ * The kernel's map covers MMU_KERNEL_VA_BASE to MMU_KERNEL_MAP_END. The direct
  * map of all RAM is not in it: addresses there are always resident and mapped.
  *
  * Addresses and sizes are bytes and whole pages. Every operation does all or
@@ -36,7 +36,8 @@ void vm_map_clear(struct vm_map *map);
 
 /*
  * Give an empty map what each range's inheritance says of another's: the same
- * memory, a copy-on-write image of it as it is now, or nothing. Guards and access
+ * memory, a copy-on-write image of it as it is now (what cannot be copied, such as
+ * registers, is the same memory), or nothing. Guards and access
  * are inherited too; blocking is not. KERN_RESOURCE_SHORTAGE: it is empty again.
  */
 kern_return_t vm_map_inherit(struct vm_map *from, struct vm_map *to);
@@ -58,18 +59,20 @@ struct vm_range {
     uint64_t offset;          /* of the range's first byte in the object */
     unsigned access;          /* MMU_READ | MMU_WRITE | MMU_EXECUTE; 0 = no access */
     unsigned max_access;      /* what vm_map_protect may raise it to */
-    enum mmu_memory memory;   /* cache mode */
+    enum mmu_memory memory;   /* cache mode; of RAM never a device's */
+    bool as_pages;            /* RAM in a window is shown as its pages are, whatever memory says */
     enum vm_inheritance inheritance;
 };
 
 #define VM_ENTER_ANYWHERE  0x1u /* pick the lowest free address; else *address is exact */
 #define VM_ENTER_OVERWRITE 0x2u /* replace what is there; else it must be free */
-#define VM_ENTER_EAGER     0x4u /* fill the page tables now; absent pages are supplied */
+#define VM_ENTER_EAGER     0x4u /* no access shall fault: fill the page tables, and keep them so */
 
 /*
  * Show part of an object; the map takes its own reference to it. alignment: bytes,
  * for VM_ENTER_ANYWHERE. KERN_NO_SPACE, KERN_INVALID_ARGUMENT, KERN_INVALID_ADDRESS (outside the
- * map or the object), KERN_RESOURCE_SHORTAGE, KERN_MEMORY_ERROR (eager supply failed).
+ * map or the object), KERN_PROTECTION_FAILURE (stores, and a window shows what the kernel may
+ * not write itself), KERN_RESOURCE_SHORTAGE, KERN_MEMORY_ERROR (eager supply failed).
  */
 kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
                            const struct vm_range *range, unsigned flags);
@@ -83,20 +86,26 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size);
  */
 kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access);
 
-/* Change the cache mode of whole intervals. KERN_INVALID_ADDRESS: a hole. */
+/*
+ * Change the cache mode of whole intervals; page-table entries change where they are.
+ * KERN_INVALID_ADDRESS: a hole.
+ */
 kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size,
                                 enum mmu_memory memory);
 
 /*
  * Each of two intervals that do not overlap shows from now on what the other
- * showed, holes included.
+ * showed, holes included. KERN_INVALID_ADDRESS: outside the map.
  */
 kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, uint64_t size);
 
 /* Drop the page-table entries of an interval; accesses fault and refill them. */
 void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size);
 
-/* Fill them now, read-only where a store must still be noticed. Errors as vm_fault. */
+/*
+ * Fill them now, read-only where a store must still be noticed; ranges that lie wholly in
+ * the interval are eager from then on. Errors as vm_fault.
+ */
 kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t size);
 
 /* Make accesses to an interval fault with KERN_ABORTED (blocked), or end that. */
@@ -122,6 +131,7 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
  */
 #define VM_WIRE_WRITE    0x1u
 #define VM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR instead of making a page resident */
+#define VM_WIRE_UNMARKED 0x4u /* not dirty yet: the caller says so of those that were written */
 
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                           paddr_t *pages);
@@ -129,6 +139,9 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
 /* The same for pages of an object, whoever shows them. */
 kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                              unsigned flags, paddr_t *pages);
+
+/* Pinned pages, wherever they are from, have been written without a fault. Any context. */
+void vm_mark_written(paddr_t page, uint64_t count);
 
 /* Give back the pins of both. */
 void vm_unwire(const paddr_t *pages, uint64_t count);

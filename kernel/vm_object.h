@@ -76,7 +76,8 @@ bool vm_object_writable_in_place(const struct vm_object *object, uint64_t index)
 
 /*
  * A new object that shows pages [first, first + count) as they are now: shared
- * until written, copied at once where pinned or physical.
+ * until written, copied at once where pinned or physical. KERN_NOT_SUPPORTED: one of
+ * them is no RAM, or none that the kernel reaches.
  */
 kern_return_t vm_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
                              struct vm_object **copy);
@@ -94,6 +95,16 @@ void vm_object_mark_dirty(struct vm_object *object, uint64_t index);
  */
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory);
 enum mmu_memory vm_object_get_memory(const struct vm_object *object);
+
+/*
+ * The same for RAM in a window: pages of an anonymous object change with all of that object,
+ * and every window on them follows. Registers have no mode of their own.
+ */
+void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t count,
+                          enum mmu_memory memory);
+
+/* The mode that a page of RAM has now, whoever looks at it. */
+enum mmu_memory vm_page_memory(paddr_t page);
 
 /* Purgeable memory: contents that may be taken away. */
 enum vm_purge_state {
@@ -127,7 +138,10 @@ bool vm_object_blocks_access(const struct vm_object *object);
 /* Take volatile objects' pages until `pages` were freed; returns how many were. */
 uint64_t vm_purge_reclaim(uint64_t pages);
 
-/* Accounting: who pays for the object. tag 0 = nobody's ledger. */
+/*
+ * Accounting: who pays for the object, until it dies; no reference is taken. tag 0 = nobody's
+ * ledger.
+ */
 void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, bool footprint);
 struct task *vm_object_owner(const struct vm_object *object, int *tag, bool *footprint);
 

@@ -70,6 +70,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .initWithOptions = descriptor_refuse_init,
     .prepare = general_prepare,
     .complete = general_complete,
+    .announceComplete = descriptor_announce_complete,
     .getPhysicalSegment = general_get_physical_segment,
     .walk = general_walk,
     .getPreparationID = general_get_preparation_id,
@@ -81,7 +82,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .addReach = descriptor_add_reach,
     .mapSpecification = general_map_specification,
     .copyPageList = general_copy_page_list,
-    .makeMapping = general_make_mapping,
+    .makeMapping = descriptor_make_mapping,
     .doMap = buffer_do_map,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
@@ -92,7 +93,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
 };
 
 /* What is asked of the memory holds for an I/O mapping of it as well. */
-static void record_constraints(IOBufferMemoryDescriptor *self,
+void buffer_record_constraints(IOBufferMemoryDescriptor *self,
                                const struct buffer_placement *placement)
 {
     const IODMAMapSpecification spec = {
@@ -116,7 +117,7 @@ static bool initialise(IOBufferMemoryDescriptor *self, const struct buffer_reque
             status = buffer_set_up(self, request->inTask, request->options, &placement);
         }
         if (status == kIOReturnSuccess) {
-            record_constraints(self, &placement);
+            buffer_record_constraints(self, &placement);
         }
     }
     if (status != kIOReturnSuccess) {

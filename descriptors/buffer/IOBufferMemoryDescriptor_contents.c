@@ -11,22 +11,20 @@ vm_size_t IOBufferMemoryDescriptor_getCapacity(const IOBufferMemoryDescriptor *s
 
 void IOBufferMemoryDescriptor_setLength(IOBufferMemoryDescriptor *self, vm_size_t length)
 {
+    bool locked;
+
     if (self == NULL || length > self->capacity) {
         IOMemory_fail(kIOReturnBadArgument);
         return;
     }
+    locked = IOMemoryDescriptor_lock(&self->super.super);
     /* Runs and pins are those of the capacity, so that a prepared buffer can be shortened too. */
     self->super.super.length = length;
+    IOMemoryDescriptor_unlock(&self->super.super, locked);
 }
 
-void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODirection direction)
+static void set_direction(IOMemoryDescriptor *base, IODirection direction)
 {
-    IOMemoryDescriptor *base;
-
-    if (self == NULL) {
-        return;
-    }
-    base = &self->super.super;
     base->flags = (base->flags & ~kIOMemoryDirectionMask) | (direction & kIOMemoryDirectionMask);
     /* Somebody else's prepare, or a device at work, counts on the direction that it found. */
     if ((base->flags & kIOMemoryAutoPrepare) == 0 || base->wireCount != 1 ||
@@ -38,6 +36,18 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
     if ((direction & kIODirectionOutIn) == kIODirectionOut) {
         base->flags |= kIOMemoryPreparedReadOnly;
     }
+}
+
+void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODirection direction)
+{
+    bool locked;
+
+    if (self == NULL) {
+        return;
+    }
+    locked = IOMemoryDescriptor_lock(&self->super.super);
+    set_direction(&self->super.super, direction);
+    IOMemoryDescriptor_unlock(&self->super.super, locked);
 }
 
 IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
@@ -62,11 +72,13 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
     vm_size_t room, length;
     uint64_t done;
     IOReturn status;
+    bool locked;
 
     if (self == NULL || self->capacity == 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    locked = IOMemoryDescriptor_lock(&self->super.super);
     room = self->capacity - self->super.super.length;
     length = withLength < room ? withLength : room;
     status = buffer_store(self, self->super.super.length, bytes, length, &done);
@@ -74,6 +86,7 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
      * What was stored counts also on failure: the bytes are there, and a retry goes on behind them.
      */
     self->super.super.length += done;
+    IOMemoryDescriptor_unlock(&self->super.super, locked);
     if (status == kIOReturnSuccess && length < withLength) {
         status = kIOReturnNoSpace;
     }

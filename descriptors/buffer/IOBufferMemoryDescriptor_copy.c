@@ -93,9 +93,13 @@ static IOReturn copy_source(IOBufferMemoryDescriptor *self, const struct buffer_
         status = can_share(source, &placement) ? share(map, source, &placement, &copy)
                                                : duplicate(map, source, &placement, &copy);
     }
-    return status == kIOReturnSuccess
-               ? buffer_adopt(self, copy, request->inTask, request->options, &placement)
-               : status;
+    if (status == kIOReturnSuccess) {
+        status = buffer_adopt(self, copy, request->inTask, request->options, &placement);
+    }
+    if (status == kIOReturnSuccess) {
+        buffer_record_constraints(self, &placement);
+    }
+    return status;
 }
 
 IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withCopy(task_t inTask, IOOptionBits options,

@@ -66,6 +66,10 @@ IOReturn buffer_make_object(const struct buffer_placement *placement, struct vm_
 IOReturn buffer_set_up(IOBufferMemoryDescriptor *self, task_t inTask, IOOptionBits options,
                        const struct buffer_placement *placement);
 
+/* What the placement asks of memory, an I/O mapping of the buffer has to satisfy too. */
+void buffer_record_constraints(IOBufferMemoryDescriptor *self,
+                               const struct buffer_placement *placement);
+
 /* The same for memory that exists: the reference is taken over, also on failure. */
 IOReturn buffer_adopt(IOBufferMemoryDescriptor *self, struct IOMemoryReference *reference,
                       task_t inTask, IOOptionBits options,

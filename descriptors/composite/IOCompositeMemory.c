@@ -6,44 +6,9 @@ IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts)
 {
     self->count = 0;
     self->super.length = 0;
-    self->super.depth = 1;
     self->parts = parts <= 1 ? &self->single : platform_alloc(parts * sizeof(*self->parts));
+    composite_count_depth(self);
     return self->parts != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
-}
-
-/*
- * Whether `self` is `memory` or inside it: only re-initialisation can bring that
- * about. Each search looks at a composite once, however often it is a part.
- */
-static bool is_inside(const struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
-                      uint32_t search)
-{
-    struct IOCompositeMemory *composite = (struct IOCompositeMemory *)memory;
-
-    if (memory == &self->super) {
-        return true;
-    }
-    if (memory->depth == 0 || composite->visited == search) {
-        return false; /* no composite, or seen before */
-    }
-    /*
-     * A descriptor may be part of many, so the paths are exponential in the depth; the mark
-     * makes the search linear in the composites.
-     */
-    composite->visited = search;
-    for (UInt32 i = 0; i < composite->count; i++) {
-        if (is_inside(self, composite->parts[i].memory, search)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool would_be_cyclic(const struct IOCompositeMemory *self, IOMemoryDescriptor *memory)
-{
-    static uint32_t searches;
-
-    return is_inside(self, memory, ++searches);
 }
 
 IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memory,
@@ -54,20 +19,15 @@ IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memor
 
     if (memory == NULL || !IOMemoryDescriptor_holds(memory, start, length) ||
         __builtin_add_overflow(self->super.length, length, &end) ||
-        /*
-         * Walks recurse from part to part on a stack of fixed size: depth is bounded where a part
-         * is added, or a chain of windows would run over it in an interrupt handler.
-         */
-        memory->depth >= COMPOSITE_DEPTH_MAX || would_be_cyclic(self, memory)) {
+        !composite_may_hold(self, memory)) {
         return kIOReturnBadArgument;
     }
     OSObject_retain(memory);
     *part = (struct IOMemoryPart){.memory = memory, .start = start, .end = end};
+    composite_join(part, self);
     self->count++;
     self->super.length = end;
-    if (memory->depth >= self->super.depth) {
-        self->super.depth = memory->depth + 1;
-    }
+    composite_raise_depth(self, memory);
     return kIOReturnSuccess;
 }
 
@@ -88,23 +48,46 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
     return status;
 }
 
+IOReturn composite_check_empty(const struct IOCompositeMemory *self)
+{
+    IOMemoryDescriptor *const base = (IOMemoryDescriptor *)&self->super;
+    IOReturn status = kIOReturnSuccess;
+
+    if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    if (base->wireCount != 0) {
+        status = composite_announce_complete(base, base->wireCount, true);
+    }
+    if (status == kIOReturnSuccess && base->wireCount != 0) {
+        composite_announce_complete(base, base->wireCount, false);
+    }
+    return status;
+}
+
+void composite_complete_all(struct IOCompositeMemory *self)
+{
+    for (; self->super.wireCount != 0; self->super.wireCount--) {
+        for (UInt32 i = 0; i < self->count; i++) {
+            IOMemoryDescriptor_completeSometime(self->parts[i].memory);
+        }
+    }
+}
+
 void composite_empty(struct IOCompositeMemory *self)
 {
-    /*
-     * Each of our prepares has prepared the parts: they get them back before they are let go,
-     * or their pages would stay pinned with nobody left to complete.
-     */
-    while (self->super.wireCount != 0) {
-        composite_complete(&self->super, kIODirectionNone);
-    }
     IOMemoryDescriptor_emptyMappings(&self->super);
+    composite_complete_all(self);
     self->super.length = 0;
-    self->super.depth = 1;
     self->super.reserved.preparationID = kIOPreparationIDUnprepared;
     while (self->count != 0) {
-        self->count--;
-        OSObject_release(self->parts[self->count].memory);
+        struct IOMemoryPart *const part = &self->parts[--self->count];
+
+        composite_leave(part);
+        OSObject_release(part->memory);
+        part->memory = NULL;
     }
+    composite_count_depth(self);
 }
 
 void composite_drop(struct IOCompositeMemory *self)
@@ -153,22 +136,48 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
     }
     /* Those before the failing one, once each, the last first; i stands behind the failing one. */
     for (i--; i > 0; i--) {
-        IOMemoryDescriptor_complete(self->parts[i - 1].memory, kIODirectionNone);
+        IOMemoryDescriptor_completeSometime(self->parts[i - 1].memory);
     }
     return status;
 }
 
+IOReturn composite_announce_complete(IOMemoryDescriptor *base, uint32_t count, bool coming)
+{
+    struct IOCompositeMemory *self = composite_of(base);
+    IOReturn status = descriptor_announce_complete(base, count, coming);
+    UInt32 i;
+
+    for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
+        IOMemoryDescriptor *const memory = self->parts[i].memory;
+
+        status = IOMemoryDescriptor_methods(memory)->announceComplete(memory, count, coming);
+    }
+    if (status == kIOReturnSuccess || i == 0) {
+        return status;
+    }
+    for (i--; i > 0; i--) {
+        IOMemoryDescriptor *const memory = self->parts[i - 1].memory;
+
+        IOMemoryDescriptor_methods(memory)->announceComplete(memory, count, false);
+    }
+    descriptor_announce_complete(base, count, false);
+    return status;
+}
+
+/* All parts are asked first: one that must stay prepared keeps the others as they are. */
 IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
 {
     struct IOCompositeMemory *self = composite_of(base);
-    IOReturn status = kIOReturnSuccess;
+    IOReturn status;
 
     if (base->wireCount == 0) {
         return kIOReturnNotReady;
     }
-    if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
-        return kIOReturnBusy;
+    status = composite_announce_complete(base, 1, true);
+    if (status != kIOReturnSuccess) {
+        return status;
     }
+    composite_announce_complete(base, 1, false);
     for (UInt32 i = 0; i < self->count; i++) {
         /*
          * All are completed whatever one says: stopping halfway would leave the rest pinned, and

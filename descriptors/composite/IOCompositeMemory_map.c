@@ -7,8 +7,11 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/composite/IOCompositeMemory_private.h"
 
-/* What a part's map inherits; where it lies is settled. */
-#define PART_OPTIONS (kIOMapCacheMask | kIOMapReadOnly | kIOMapPrefault)
+/*
+ * What a part's map inherits; where it lies is settled, and a cache mode is given to all at
+ * last: pages change it for everybody, which no refusal of a later part could take back.
+ */
+#define PART_OPTIONS (kIOMapReadOnly | kIOMapPrefault)
 
 static IOReturn add_part(IOMemoryMap *map, IOOptionBits options, IOMemoryDescriptor *memory,
                          uint64_t address, uint64_t offset, uint64_t length)
@@ -25,6 +28,7 @@ static IOReturn add_part(IOMemoryMap *map, IOOptionBits options, IOMemoryDescrip
         return IOMemoryLastError();
     }
     part->nextPart = map->parts;
+    part->whole = map;
     map->parts = part;
     return kIOReturnSuccess;
 }
@@ -105,43 +109,77 @@ static IOReturn add_parts(const struct IOCompositeMemory *self, IOMemoryMap *map
     return status;
 }
 
-/* The interval is there; for the map of a part, somebody else has reserved it. */
-static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
-                          uint64_t offset, uint64_t length)
+/*
+ * Parts at an interval of their own. Over something of the caller's they are put together
+ * elsewhere and take its place when nothing can fail any more: a refusal leaves it there.
+ */
+static IOReturn map_reserved(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
+                             uint64_t offset, uint64_t length, uint64_t skew)
 {
-    const bool reserved = (options & IOMAP_PART) != 0;
-    IOPhysicalSegment first;
-    IOReturn status =
-        IOMemoryDescriptor_segment(&self->super, offset, _kIOMemorySourceSegment, &first);
-    const uint64_t skew = first.location & PAGE_MASK;
+    const bool over = (options & kIOMapOverwrite) != 0;
+    const IOOptionBits place = over ? (options & ~kIOMapOverwrite) | kIOMapAnywhere : options;
+    const uint64_t wanted = map->address;
+    IOReturn status;
 
-    if (status != kIOReturnSuccess) {
-        return status;
+    if (over && (wanted & PAGE_MASK) != skew) {
+        return kIOReturnNotAligned;
     }
-    if (!reserved) {
-        /*
-         * As one interval before the first part: no later part can find its place taken by somebody
-         * else.
-         */
-        status = IOMemoryMap_reserve(map, options, skew, length);
-    } else if ((map->address & PAGE_MASK) != skew) {
-        status = kIOReturnNotAligned;
-    }
+    status = IOMemoryMap_reserve(map, place, skew, length);
     if (status != kIOReturnSuccess) {
         return status;
     }
     status = add_parts(self, map, options, offset, offset + length);
+    if (status == kIOReturnSuccess && over) {
+        status = IOMemoryMap_takePlace(map, wanted, (options & kIOMapPrefault) != 0);
+    }
     if (status != kIOReturnSuccess) {
         /*
          * Parts leave the address space as it is, so dropping them removes no page: the interval is
          * taken back as a whole.
          */
         IOMemoryMap_dropParts(map);
-        if (!reserved) {
-            IOMemoryMap_unreserve(map, options);
-        }
+        IOMemoryMap_unreserve(map, place);
     }
     return status;
+}
+
+/* The map of a part of a composite: somebody else has reserved its place. */
+static IOReturn map_inside(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
+                           uint64_t offset, uint64_t length, uint64_t skew)
+{
+    IOReturn status;
+
+    if ((map->address & PAGE_MASK) != skew) {
+        return kIOReturnNotAligned;
+    }
+    status = add_parts(self, map, options, offset, offset + length);
+    if (status != kIOReturnSuccess) {
+        IOMemoryMap_dropParts(map);
+    }
+    return status;
+}
+
+static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
+                          uint64_t offset, uint64_t length)
+{
+    IOPhysicalSegment first;
+    const IOReturn status =
+        IOMemoryDescriptor_segment(&self->super, offset, _kIOMemorySourceSegment, &first);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    return ((options & IOMAP_PART) != 0 ? map_inside : map_reserved)(
+        self, map, options, offset, length, first.location & PAGE_MASK);
+}
+
+static void set_cache_of_parts(IOMemoryMap *map)
+{
+    for (IOMemoryMap *part = map->parts; part != NULL; part = part->nextPart) {
+        part->cache = map->cache;
+        part->options |= map->cache << kIOMapCacheShift;
+        set_cache_of_parts(part);
+    }
 }
 
 IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
@@ -158,10 +196,15 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
     if (status == kIOReturnSuccess) {
         /* What was asked for: of the default, each part has its own mode. */
         map->cache = (options & kIOMapCacheMask) >> kIOMapCacheShift;
-        map->mapped = true;
         /* A map made during a redirection waits with the others. */
-        if ((base->flags & kIOMemoryRedirected) != 0) {
-            status = IOMemoryMap_redirectTask(map, base->redirectSafeTask, true);
+        status = IOMemoryMap_enter(map);
+        if (status != kIOReturnSuccess) {
+            IOMemoryMap_dropParts(map);
+            descriptor_do_unmap(base, map);
+        } else if (map->cache != kIODefaultCache) {
+            platform_map_adopt_cache(map->map, IOMemoryMap_firstPage(map),
+                                     IOMemoryMap_pageBytes(map), map->cache);
+            set_cache_of_parts(map);
         }
     }
     IOMemory_unlock();

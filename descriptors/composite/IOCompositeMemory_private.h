@@ -10,21 +10,23 @@
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/object/IOAssert.h"
 
-#define COMPOSITE_DEPTH_MAX 16 /* levels of descriptors below one */
-
 struct IOMemoryPart {
     IOMemoryDescriptor *memory; /* retained */
     IOByteCount start;          /* of the window, in memory */
     IOByteCount end;            /* in the composite; it begins where the part before it ends */
     uint64_t preparationID;     /* of memory, when the composite last got a number */
     IOOptionBits purgeable; /* its state before a change of all parts that may have to be undone */
+
+    struct IOCompositeMemory *holder;              /* whose part this is */
+    struct IOMemoryPart *nextHolder, **holderLink; /* on memory's list of those that show it */
 };
 
 struct IOCompositeMemory {
     IOMemoryDescriptor super;
     struct IOMemoryPart *parts; /* &single, from the heap, or NULL: there are none */
     UInt32 count;
-    uint32_t visited; /* by the search for cycles of this number */
+    uint32_t visited; /* by the climb of this number, which found: */
+    unsigned above;   /* the most levels above this */
     struct IOMemoryPart single;
 };
 
@@ -62,6 +64,19 @@ static inline IOByteCount composite_begin(const struct IOCompositeMemory *self,
     return part == self->parts ? 0 : part[-1].end;
 }
 
+/* IOCompositeMemory_nesting.c: a part goes on the list of the descriptor that it shows, or off. */
+void composite_join(struct IOMemoryPart *part, struct IOCompositeMemory *holder);
+void composite_leave(struct IOMemoryPart *part);
+
+/* Would a part that shows this descriptor keep to the limit, for all above too, and no cycle? */
+bool composite_may_hold(const struct IOCompositeMemory *self, const IOMemoryDescriptor *memory);
+
+/* The parts have changed: count the levels below anew, also for all above. */
+void composite_count_depth(struct IOCompositeMemory *self);
+
+/* The same when a part of this descriptor was added. */
+void composite_raise_depth(struct IOCompositeMemory *self, const IOMemoryDescriptor *memory);
+
 /* Without parts, with room for so many. kIOReturnNoMemory. */
 IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts);
 
@@ -80,8 +95,17 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
                           IOByteCount start, IOByteCount length);
 
 /*
+ * Could all that is prepared be completed now? kIOReturnBusy: DMA is active, here or at a
+ * part whose last prepare is one of these.
+ */
+IOReturn composite_check_empty(const struct IOCompositeMemory *self);
+
+/* Complete what is prepared; where a device still uses a part, when that is over. */
+void composite_complete_all(struct IOCompositeMemory *self);
+
+/*
  * Complete what is prepared, let maps go on without this, release the parts; length 0.
- * No DMA is active.
+ * A part that a device still uses is completed when that is over.
  */
 void composite_empty(struct IOCompositeMemory *self);
 
@@ -91,6 +115,7 @@ void composite_drop(struct IOCompositeMemory *self);
 /* The methods. */
 IOReturn composite_prepare(IOMemoryDescriptor *self, IODirection forDirection);
 IOReturn composite_complete(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn composite_announce_complete(IOMemoryDescriptor *self, uint32_t count, bool coming);
 IOReturn composite_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
                                         IOOptionBits options, IOPhysicalSegment *segment);
 IOReturn composite_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
@@ -98,7 +123,8 @@ IOReturn composite_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IO
 uint64_t composite_get_preparation_id(IOMemoryDescriptor *self);
 void composite_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                                 struct IODMAMapSize *size);
-void composite_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out);
+void composite_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                   IOMDDMACharacteristics *out);
 void composite_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                          struct IODMAReach *reach);
 IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
@@ -118,7 +144,8 @@ void composite_free(OSObject *self);
  */
 #define COMPOSITE_METHODS                                                                          \
     .initWithOptions = descriptor_refuse_init, .prepare = composite_prepare,                       \
-    .complete = composite_complete, .getPreparationID = composite_get_preparation_id,              \
+    .complete = composite_complete, .announceComplete = composite_announce_complete,               \
+    .getPreparationID = composite_get_preparation_id,                                              \
     .getPhysicalSegment = composite_get_physical_segment, .walk = composite_walk,                  \
     DESCRIPTOR_BYTES, .addDMAMapSize = composite_add_dma_map_size,                                 \
     .dmaCommandOperation = descriptor_dma_command_operation,                                       \

@@ -33,8 +33,9 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    if (is_dma_active(self)) {
-        return kIOReturnBusy;
+    status = composite_check_empty(&self->super);
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     composite_drop(&self->super);
     self->capacity = 0;
@@ -49,7 +50,7 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     status = composite_make_room(&self->super, (UInt32)capacity);
     if (status == kIOReturnSuccess) {
         self->capacity = (UInt32)capacity;
-        self->super.super.flags = direction;
+        self->super.super.flags = direction | (self->super.super.flags & kIOMemoryRedirected);
         self->super.super.tag = 0;
     }
     return status;
@@ -114,13 +115,15 @@ void IOInterleavedMemoryDescriptor_clearMemoryDescriptors(IOInterleavedMemoryDes
                                                           IODirection direction)
 {
     IOMemoryDescriptor *base;
+    IOReturn status;
 
     if (self == NULL || (direction & ~kIOMemoryDirectionMask) != 0) {
         IOMemory_fail(kIOReturnBadArgument);
         return;
     }
-    if (is_dma_active(self)) {
-        IOMemory_fail(kIOReturnBusy);
+    status = composite_check_empty(&self->super);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
         return;
     }
     base = &self->super.super;

@@ -41,7 +41,31 @@ static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor 
     return status;
 }
 
-/* The new children may be kept alive only by the former ones: they go last. */
+/*
+ * The new children may be kept alive only by the former ones: those go last. They leave
+ * their lists before they are moved, which link the places where parts lie.
+ */
+static void take_children(struct IOCompositeMemory *composite, struct IOCompositeMemory *former)
+{
+    for (UInt32 i = 0; i < composite->count; i++) {
+        composite_leave(&composite->parts[i]);
+    }
+    *former = *composite;
+    if (composite->parts == &composite->single) {
+        former->parts = &former->single;
+    }
+}
+
+static void drop_children(struct IOCompositeMemory *former)
+{
+    for (UInt32 i = 0; i < former->count; i++) {
+        OSObject_release(former->parts[i].memory);
+    }
+    if (former->parts != &former->single) {
+        platform_free(former->parts);
+    }
+}
+
 static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescriptor **descriptors,
                                  UInt32 count, IODirection direction)
 {
@@ -53,23 +77,17 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
      * What a caller has prepared is given back first: new children have never been prepared, and
      * would be completed in the others' place.
      */
-    while (composite->super.wireCount != 0) {
-        composite_complete(&composite->super, kIODirectionNone);
-    }
+    composite_complete_all(composite);
     IOMemoryDescriptor_emptyMappings(&composite->super);
-    /* A copy of the structure takes the parts along; the one that lies inside it moves with it. */
-    former = *composite;
-    if (composite->parts == &composite->single) {
-        former.parts = &former.single;
-    }
-    composite->super.flags = direction;
+    take_children(composite, &former);
+    composite->super.flags = direction | (composite->super.flags & kIOMemoryRedirected);
     composite->super.tag = 0;
     composite->super.reserved.preparationID = kIOPreparationIDUnprepared;
     status = composite_make_room(composite, count);
     if (status == kIOReturnSuccess) {
         status = add_children(composite, descriptors, count);
     }
-    composite_drop(&former);
+    drop_children(&former);
     if (status != kIOReturnSuccess) {
         composite_drop(composite);
     }
@@ -79,12 +97,15 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
 static IOReturn initialise(IOMultiMemoryDescriptor *self, IOMemoryDescriptor **descriptors,
                            UInt32 count, IODirection direction)
 {
+    IOReturn status;
+
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
     /* The parts' addresses are in a device's hands, and would be let go of. */
-    if (self->super.super.dmaActive != 0) {
-        return kIOReturnBusy;
+    status = composite_check_empty(&self->super);
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     if (descriptors == NULL || count == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
         composite_drop(&self->super);

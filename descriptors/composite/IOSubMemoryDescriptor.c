@@ -28,10 +28,7 @@ static IOMemoryMap *sub_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
 /* Its own mark answers handleFault; the maps are in the parent's set, and are blocked there. */
 static IOReturn sub_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
-    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
-    const IOReturn parents = IOMemoryDescriptor_redirect(parent_of(self), safeTask, doRedirect);
-
-    return status != kIOReturnSuccess ? status : parents;
+    return descriptor_redirect_window(self, parent_of(self), safeTask, doRedirect);
 }
 
 static uint32_t instances;
@@ -45,31 +42,41 @@ const IOMemoryDescriptorClass IOSubMemoryDescriptor_class = {
     .redirect = sub_redirect,
 };
 
+static IOReturn judge(const IOSubMemoryDescriptor *self, const IOMemoryDescriptor *parent,
+                      IOByteCount offset, IOByteCount length, IODirection direction)
+{
+    const IOMemoryDescriptor *const base = &self->super.super;
+
+    if (parent == NULL || (direction & ~kIOMemoryDirectionMask) != 0 ||
+        !IOMemoryDescriptor_holds(parent, offset, length) ||
+        !composite_may_hold(&self->super, parent)) {
+        return kIOReturnBadArgument;
+    }
+    return base->wireCount != 0 || base->dmaActive != 0 ? kIOReturnBusy : kIOReturnSuccess;
+}
+
+/* Everything is judged before the window lets go of what it shows. */
 static IOReturn initialise(IOSubMemoryDescriptor *self, IOMemoryDescriptor *parent,
                            IOByteCount offset, IOByteCount length, IODirection direction)
 {
     struct IOCompositeMemory *composite = &self->super;
-    IOMemoryDescriptor *base = &composite->super;
-    IOReturn status;
+    IOMemoryDescriptor *const base = &composite->super;
+    IOReturn status = judge(self, parent, offset, length, direction);
 
-    if (parent == NULL || (direction & ~kIOMemoryDirectionMask) != 0) {
-        return kIOReturnBadArgument;
+    if (status == kIOReturnSuccess && parent_of(base) != NULL) {
+        status = descriptor_move_redirections(base, parent_of(base), parent);
     }
-    if (base->wireCount != 0 || base->dmaActive != 0) {
-        return kIOReturnBusy;
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     OSObject_retain(parent); /* it may be the one that is dropped */
     composite_drop(composite);
-    status = composite_make_room(composite, 1);
-    if (status == kIOReturnSuccess) {
-        status = composite_add(composite, parent, offset, length);
-    }
-    if (status == kIOReturnSuccess) {
-        base->flags = direction | kIOMemoryThreadSafe;
-        base->tag = parent->tag;
-    }
+    composite_make_room(composite, 1); /* the object's own */
+    composite_add(composite, parent, offset, length);
+    base->flags = direction | kIOMemoryThreadSafe | (base->flags & kIOMemoryRedirected);
+    base->tag = parent->tag;
     OSObject_release(parent);
-    return status;
+    return kIOReturnSuccess;
 }
 
 bool IOSubMemoryDescriptor_initSubRange(IOSubMemoryDescriptor *self, IOMemoryDescriptorRef parent,

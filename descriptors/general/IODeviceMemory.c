@@ -35,7 +35,7 @@ static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *m
     IODeviceMemory *const parent = device_of(self)->parent;
 
     if (parent == NULL) {
-        return general_make_mapping(self, map, options, offset);
+        return descriptor_make_mapping(self, map, options, offset);
     }
     return descriptor_map_window(self, &parent->super.super,
                                  device_of(self)->super.range.address - parent->super.range.address,
@@ -49,12 +49,10 @@ static IOMemoryMap *device_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *m
 static IOReturn device_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
     IODeviceMemory *const parent = device_of(self)->parent;
-    const IOReturn status = descriptor_redirect(self, safeTask, doRedirect);
 
-    if (parent == NULL || status != kIOReturnSuccess) {
-        return status;
-    }
-    return IOMemoryDescriptor_redirect(parent, safeTask, doRedirect);
+    return parent == NULL
+               ? descriptor_redirect(self, safeTask, doRedirect)
+               : descriptor_redirect_window(self, &parent->super.super, safeTask, doRedirect);
 }
 
 static uint32_t instances;
@@ -66,6 +64,7 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .initWithOptions = descriptor_refuse_init,
     .prepare = general_prepare,
     .complete = general_complete,
+    .announceComplete = descriptor_announce_complete,
     .getPhysicalSegment = general_get_physical_segment,
     .walk = general_walk,
     .getPreparationID = general_get_preparation_id,
@@ -125,7 +124,8 @@ IODeviceMemory *IODeviceMemory_withSubRange(IODeviceMemory *of, IOPhysicalAddres
 {
     IODeviceMemory *self;
 
-    if (of == NULL || !IOMemoryDescriptor_holds(&of->super.super, offset, length)) {
+    if (of == NULL || !IOMemoryDescriptor_holds(&of->super.super, offset, length) ||
+        of->super.super.depth >= DESCRIPTOR_DEPTH_MAX) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
@@ -134,6 +134,7 @@ IODeviceMemory *IODeviceMemory_withSubRange(IODeviceMemory *of, IOPhysicalAddres
         /* Its set holds the maps that are made through this window. */
         OSObject_retain(of);
         self->parent = of;
+        self->super.super.depth = of->super.super.depth + 1; /* for good: neither changes */
         self->super.super.tag = of->super.super.tag;
     }
     return self;

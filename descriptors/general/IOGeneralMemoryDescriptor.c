@@ -19,6 +19,7 @@ const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
     .initWithOptions = general_init_with_options,
     .prepare = general_prepare,
     .complete = general_complete,
+    .announceComplete = descriptor_announce_complete,
     .getPhysicalSegment = general_get_physical_segment,
     .walk = general_walk,
     .getPreparationID = general_get_preparation_id,
@@ -30,7 +31,7 @@ const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
     .addReach = descriptor_add_reach,
     .mapSpecification = general_map_specification,
     .copyPageList = general_copy_page_list,
-    .makeMapping = general_make_mapping,
+    .makeMapping = descriptor_make_mapping,
     .doMap = general_do_map,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
@@ -66,12 +67,12 @@ static IOReturn check_options(IOOptionBits options, task_t task)
                                                               : kIOReturnBadArgument;
 }
 
-/* What mappings were made from. While redirected, they and their memory stay as they are. */
+/*
+ * What mappings were made from. Those that there are hold their memory objects themselves:
+ * nothing of the old reference may meet ranges of another size.
+ */
 static void drop_mappings(IOGeneralMemoryDescriptor *self)
 {
-    if ((self->super.flags & kIOMemoryRedirected) != 0) {
-        return;
-    }
     IOMemoryDescriptor_emptyMappings(&self->super);
     IOMemoryReference_release(self->reference);
     IOMemoryReference_release(self->image);
@@ -86,7 +87,8 @@ static void forget(IOGeneralMemoryDescriptor *self)
      * Pins go before what they were taken for: unpinning needs the page list, and nothing of the
      * ranges.
      */
-    if (self->super.wireCount != 0) {
+    if (self->super.wireCount != 0) { /* as if it were completed: a device may have written */
+        general_mark_written(self);
         general_unwire(self);
         self->super.wireCount = 0;
     }

@@ -67,47 +67,31 @@ IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same)
 }
 
 /* Freeze what the memory holds now. */
-static IOReturn take_image(IOGeneralMemoryDescriptor *self)
+static IOReturn freeze(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **image)
 {
     struct IOMemoryReference *live;
-    IOReturn status;
+    IOReturn status = general_borrow_reference(self, &live);
 
-    /* Once for all mappings: a second image would show different contents in different maps. */
-    if (self->image != NULL) {
-        return kIOReturnSuccess;
-    }
-    status = general_borrow_reference(self, &live);
     if (status == kIOReturnSuccess) {
-        status = IOMemoryReference_copy(live, &self->image);
+        status = IOMemoryReference_copy(live, image);
         general_return_reference(self, live);
     }
     return status;
 }
 
-/*
- * Frozen when a mapping is asked for, and not at its first access: what the owner stores after this
- * call is not shown. The map is the caller's reference, gone on failure.
- */
-IOMemoryMap *general_make_mapping(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits options,
-                                  IOByteCount offset)
-{
-    IOGeneralMemoryDescriptor *self = general_of(base);
-    IOReturn status;
-
-    if (is_copy_on_write(self) && (options & kIOMapStatic) == 0) {
-        status = take_image(self);
-        if (status != kIOReturnSuccess) {
-            OSObject_release(map);
-            IOMemory_fail(status);
-            return NULL;
-        }
-    }
-    return descriptor_make_mapping(base, map, options, offset);
-}
-
 static unsigned own_cache_mode(const IOGeneralMemoryDescriptor *self)
 {
     return (self->super.flags & kIOMemoryBufferCacheMask) >> kIOMemoryBufferCacheShift;
+}
+
+/* Does the owner see all of it in this mode now? */
+static bool is_seen_in(const IOGeneralMemoryDescriptor *self, const IOMemoryMap *map,
+                       unsigned cache)
+{
+    const uint64_t address = self->ranges[0].address;
+
+    return platform_map_has_cache(map->map, trunc_page(address),
+                                  round_page((address & PAGE_MASK) + map->length), cache);
 }
 
 /* Nothing need be mapped: the target task has the bytes in a row already. */
@@ -125,14 +109,15 @@ static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap
     return map->task == self->task && (options & kIOMapAnywhere) != 0 &&
            (options & forbidden) == 0 && offset == 0 && self->rangeCount == 1 &&
            !general_is_physical(self) && !is_copy_on_write(self) &&
-           (cache == kIODefaultCache || cache == own_cache_mode(self));
+           (cache == kIODefaultCache || is_seen_in(self, map, cache));
 }
 
 static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap *map, bool prefault)
 {
     const uint64_t address = self->ranges[0].address;
     /* Asked and not assumed: the task may have unmapped the range since the descriptor was made. */
-    kern_return_t status = platform_map_check(map->map, address, map->length);
+    /* Nobody asked for less than reading and writing, so the owner must be able to. */
+    kern_return_t status = platform_map_check(map->map, address, map->length, true);
 
     if (status == KERN_SUCCESS && prefault) {
         status = platform_map_fill(map->map, trunc_page(address),
@@ -149,57 +134,90 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
     return kIOReturnSuccess;
 }
 
-/* Stores are asked for: if the owner may make them by now, the reference is to know. */
-static void upgrade_reference(IOGeneralMemoryDescriptor *self)
+/*
+ * Stores are asked for: if the owner may make them by now, a new reference knows. NULL: it
+ * may not, or has other memory there by now, which is not ours.
+ */
+static struct IOMemoryReference *upgraded_reference(IOGeneralMemoryDescriptor *self)
 {
     struct IOMemoryReference *now;
 
     if (find_memory(self, &now) != kIOReturnSuccess) {
-        return;
+        return NULL;
     }
     if (!IOMemoryReference_isSame(self->reference, now)) {
-        IOMemoryReference_release(now); /* other memory by now: that is not ours */
-        return;
+        IOMemoryReference_release(now);
+        return NULL;
     }
-    IOMemoryReference_release(self->reference);
-    self->reference = now;
+    return now;
+}
+
+/*
+ * Show a part of what *kept names, which is made if need be. It becomes the descriptor's
+ * only when something is shown: a request that fails leaves no image frozen, and no
+ * reference that was not there.
+ */
+static IOReturn show_kept(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **kept,
+                          uint64_t offset, uint64_t length, struct IOMemoryReferenceView *view)
+{
+    struct IOMemoryReference *made = NULL;
+    IOReturn status = kIOReturnSuccess;
+
+    if (*kept == NULL) {
+        status = kept == &self->image ? freeze(self, &made) : find_memory(self, &made);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    status = IOMemoryReference_show(made != NULL ? made : *kept, offset, length, view);
+    if (status == kIOReturnNotPermitted && kept == &self->reference && made == NULL) {
+        made = upgraded_reference(self);
+        if (made != NULL) {
+            status = IOMemoryReference_show(made, offset, length, view);
+        }
+    }
+    if (status != kIOReturnSuccess) {
+        IOMemoryReference_release(made);
+    } else if (made != NULL) {
+        IOMemoryReference_release(*kept);
+        *kept = made;
+    }
+    return status;
 }
 
 static IOReturn show(IOGeneralMemoryDescriptor *self, uint64_t offset, uint64_t length,
                      struct IOMemoryReferenceView *view)
 {
-    IOReturn status;
+    struct IOMemoryReference **const kept =
+        is_copy_on_write(self) ? &self->image : &self->reference;
 
-    if (is_copy_on_write(self)) {
-        status = take_image(self);
-        return status == kIOReturnSuccess
-                   ? IOMemoryReference_show(self->image, offset, length, view)
-                   : status;
-    }
-    status = general_take_reference(self);
-    if (status == kIOReturnSuccess) {
-        status = IOMemoryReference_show(self->reference, offset, length, view);
-    }
-    /*
-     * The reference is as old as the first mapping. Only where it forbids is it worth asking
-     * again, since that walks the owner's ranges.
-     */
-    if (status == kIOReturnNotPermitted) {
-        upgrade_reference(self);
-        status = IOMemoryReference_show(self->reference, offset, length, view);
-    }
-    return status;
+    return show_kept(self, kept, offset, length, view);
 }
 
-/* The mode that the mapping has in effect. */
-static unsigned effective_cache(const IOGeneralMemoryDescriptor *self, unsigned cache)
+/* The mode that the mapping has in effect, by its first byte. */
+static unsigned effective_cache(const IOGeneralMemoryDescriptor *self, unsigned cache,
+                                uint64_t offset)
 {
-    if (cache != kIODefaultCache) {
-        return cache;
+    const struct IOMemoryReferenceEntry *entry;
+
+    if (cache != kIODefaultCache || !general_is_physical(self)) {
+        return cache != kIODefaultCache ? cache : kIOCopybackCache;
     }
-    return general_is_physical(self) && platform_object_is_device(self->reference->entries->object)
-               ? kIOInhibitCache
-               : kIOCopybackCache;
+    entry = IOMemoryReference_find(self->reference, offset);
+    offset = entry->offset + (offset - IOMemoryReference_start(self->reference, entry));
+    return platform_object_is_device(entry->object, atop(offset)) ? kIOInhibitCache
+                                                                  : kIOCopybackCache;
+}
+
+/* The pages are shown; if the map cannot follow a redirection that is on, they go again. */
+static IOReturn enter(IOGeneralMemoryDescriptor *self, IOMemoryMap *map)
+{
+    const IOReturn status = IOMemoryMap_enter(map);
+
+    if (status != kIOReturnSuccess) {
+        descriptor_do_unmap(&self->super, map);
+    }
+    return status;
 }
 
 static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
@@ -227,17 +245,13 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
     map->address = view.address;
     map->start = view.start;
     map->size = view.size;
-    map->cache = effective_cache(self, view.cache);
-    map->mapped = true;
+    map->cache = effective_cache(self, view.cache, offset);
     /* Nobody asked for a mode, and the memory decided: getMapOptions is to say what it is. */
     if (physical && asked == kIODefaultCache) {
         map->options |= map->cache << kIOMapCacheShift;
     }
     /* A map that is made while its memory is redirected has to wait as its elders do. */
-    if ((self->super.flags & kIOMemoryRedirected) != 0) {
-        return IOMemoryMap_redirectTask(map, self->super.redirectSafeTask, true);
-    }
-    return kIOReturnSuccess;
+    return enter(self, map);
 }
 
 /* Physical memory has no owner to set the view apart: it must be one contiguous piece. */

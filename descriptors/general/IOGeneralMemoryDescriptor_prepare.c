@@ -159,7 +159,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
      * so the pages must be writable, and private, before they are pinned.
      */
     if ((direction & kIODirectionOutIn) != kIODirectionOut) {
-        flags |= PLATFORM_WIRE_WRITE;
+        flags |= PLATFORM_WIRE_WRITE | PLATFORM_WIRE_UNMARKED;
     }
     if ((direction & kIODirectionPrepareNoFault) != 0) {
         flags |= PLATFORM_WIRE_NO_FAULT;
@@ -186,6 +186,20 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     split_runs(self, &self->wired);
     general_set_resident(self, &self->wired);
     return kIOReturnSuccess;
+}
+
+/*
+ * Prepared for writing, the pages are dirty when the transfer has succeeded, and not before:
+ * a device that failed has written nothing that would have to be kept.
+ */
+void general_mark_written(IOGeneralMemoryDescriptor *self)
+{
+    const bool written = (self->super.flags & kIOMemoryPreparedReadOnly) == 0 && !self->failed;
+
+    self->failed = false; /* that was of this preparation, and is of no later one */
+    for (uint64_t i = 0; i < self->pageCount && written; i++) {
+        platform_mark_written(self->pages[i], PAGE_SIZE);
+    }
 }
 
 void general_unwire(IOGeneralMemoryDescriptor *self)
@@ -250,6 +264,9 @@ IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
     if ((direction & kIODirectionOutIn) == 0) {
         direction |= base->flags & kIODirectionOutIn;
     }
+    if ((direction & kIODirectionOutIn) == 0) {
+        direction |= kIODirectionOutIn; /* no direction of its own: both ways */
+    }
     if (base->wireCount == 0) {
         status = prepare_first(self, direction);
     } else if ((direction & kIODirectionIn) != 0 &&
@@ -276,7 +293,6 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     const uint32_t ownPrepares = (base->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
     IOReturn status;
 
-    (void)direction; /* pages are always zero-filled: there is nothing to discard or to confirm */
     if (!is_virtual(self, &status)) {
         return status;
     }
@@ -295,6 +311,10 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
         if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
             return kIOReturnBusy;
         }
+    }
+    self->failed |= (direction & kIODirectionCompleteWithError) != 0;
+    if (base->wireCount == 1) {
+        general_mark_written(self);
         general_unwire(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;
         /* The next preparation may find other pages: whoever kept the number must see a new one. */

@@ -184,24 +184,73 @@ void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOBy
     }
 }
 
-void general_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+/* Ranges and their pages, each range counted alone, as far as they lie in [offset, end). */
+static void count_ranges(const IOGeneralMemoryDescriptor *self, uint64_t offset, uint64_t end,
+                         IOMDDMACharacteristics *out)
+{
+    uint64_t begin = 0;
+
+    for (UInt32 i = 0; i < self->rangeCount && begin < end; i++) {
+        const IOAddressRange *range = &self->ranges[i];
+        const uint64_t stop = range->length < end - begin ? range->length : end - begin;
+        const uint64_t skip = offset > begin ? offset - begin : 0;
+
+        if (skip < stop) {
+            IODMA_count(&out->fSGCount, 1);
+            IODMA_count(&out->fPages,
+                        atop(round_page(range->address + stop)) - atop(range->address + skip));
+        }
+        begin += range->length;
+    }
+}
+
+/* Where the bytes are now. */
+static void describe_runs(const struct IOMemoryRuns *runs, uint64_t offset, uint64_t end,
+                          IOMDDMACharacteristics *out)
+{
+    const struct IOMemoryRun *const first = IOMemoryRuns_find(runs, offset);
+    uint64_t highest = 0;
+
+    for (const struct IOMemoryRun *run = first; offset < end; run++) {
+        const uint64_t stop = run->end < end ? run->end : end;
+        const uint64_t address = run->address + (offset - IOMemoryRuns_start(runs, run));
+        const uint64_t last = address + (stop - offset) - 1;
+
+        highest = last > highest ? last : highest;
+        if (run == first && stop == end) {
+            out->fPageAlign = (UInt32)((address & PAGE_MASK) | ~PAGE_MASK);
+        }
+        offset = stop;
+    }
+    out->fHighestPage = (ppnum_t)atop(highest);
+}
+
+void general_get_characteristics(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                                 IOMDDMACharacteristics *out)
 {
     const IOGeneralMemoryDescriptor *self = general_of(base);
+    const bool whole = offset == 0 && end == base->length && self->source.length == end;
 
-    descriptor_get_characteristics(base, out);
-    out->fSGCount = self->rangeCount;
-    out->fPages = (UInt32)self->rangePages;
+    descriptor_get_characteristics(base, offset, end, out);
     out->fIsPrepared = self->resident != NULL;
-    if (self->resident == NULL || self->resident->count == 0) {
+    if (whole) { /* known since the ranges were judged */
+        out->fSGCount = self->rangeCount;
+        IODMA_count(&out->fPages, self->rangePages);
+    } else {
+        count_ranges(self, offset, end, out);
+    }
+    if (self->resident == NULL || offset == end) {
         return;
     }
     /*
      * Said of resident memory only: a client decides by it whether it needs low copies, and an
      * unprepared descriptor may get any page.
      */
-    out->fHighestPage = (ppnum_t)self->highestPage;
-    if (self->resident->count == 1) {
-        out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
+    if (whole) {
+        out->fHighestPage = (ppnum_t)self->highestPage;
+    }
+    if (!whole || self->resident->count == 1) {
+        describe_runs(self->resident, offset, end, out);
     }
 }
 
@@ -216,25 +265,30 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
 {
     const IOGeneralMemoryDescriptor *self = general_of(base);
     upl_page_info_t *pages;
+    uint64_t skip, count;
 
     /*
      * The list has one offset for its first page only, so it can say one whole range and no
      * more.
      */
-    if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length != base->length) {
+    if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length == 0 ||
+        length != base->length) {
         return NULL;
     }
+    /* A buffer may have more pages pinned than its length needs. */
+    skip = self->source.list[0].address & PAGE_MASK;
+    count = atop(round_page(skip + length));
     /* The caller's to free. No room is no failure: the mapper asks page by page then. */
-    pages = platform_alloc(self->pageCount * sizeof(*pages));
+    pages = platform_alloc(count * sizeof(*pages));
     if (pages == NULL) {
         return NULL;
     }
-    for (uint64_t i = 0; i < self->pageCount; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         pages[i].phys_addr = (ppnum_t)atop(self->pages[i].value);
     }
     *list = (IODMAMapPageList){
-        .pageOffset = (uint32_t)(self->source.list[0].address & PAGE_MASK),
-        .pageListCount = (uint32_t)self->pageCount,
+        .pageOffset = (uint32_t)skip,
+        .pageListCount = (uint32_t)count,
         .pageList = pages,
     };
     return pages;

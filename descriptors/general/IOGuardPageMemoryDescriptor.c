@@ -56,11 +56,12 @@ static uint64_t guard_get_preparation_id(IOMemoryDescriptor *base)
     return kIOPreparationIDAlwaysPrepared;
 }
 
-static void guard_get_characteristics(IOMemoryDescriptor *base, IOMDDMACharacteristics *out)
+static void guard_get_characteristics(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                                      IOMDDMACharacteristics *out)
 {
-    descriptor_get_characteristics(base, out);
+    descriptor_get_characteristics(base, offset, end, out);
     out->fSGCount = 1;
-    out->fPages = (UInt32)atop(base->length);
+    IODMA_count(&out->fPages, atop(end - 1) - atop(offset) + 1);
 }
 
 /* Nothing but the reservation, whatever access is asked for. */
@@ -73,7 +74,12 @@ static IOReturn guard_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptio
     if (status == kIOReturnSuccess) {
         status = IOMemoryMap_reserve(map, options, offset & PAGE_MASK, length);
     }
-    map->mapped = status == kIOReturnSuccess;
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryMap_enter(map);
+        if (status != kIOReturnSuccess) {
+            IOMemoryMap_unreserve(map, options);
+        }
+    }
     return status;
 }
 
@@ -116,6 +122,7 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .initWithOptions = descriptor_refuse_init,
     .prepare = guard_prepare,
     .complete = guard_complete,
+    .announceComplete = descriptor_announce_complete,
     .getPhysicalSegment = guard_get_physical_segment,
     .walk = descriptor_walk,
     .getPreparationID = guard_get_preparation_id,

@@ -43,7 +43,7 @@ IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCoun
  */
 static kern_return_t set_mode(uint64_t address, uint64_t length, unsigned mode)
 {
-    kern_return_t status = platform_map_check(kernel_map, address, length);
+    kern_return_t status = platform_map_check(kernel_map, address, length, false);
 
     if (status == KERN_SUCCESS) {
         status = platform_map_fill(kernel_map, address, length);

@@ -142,6 +142,8 @@ static void forget_mapping(IOMemoryMap *self)
     IOMemoryMap_leaveIndex(self);
     self->mapped = false;
     self->blocked = false;
+    self->redirections = 0;
+    self->uncached = 0;
     self->address = 0;
     self->size = 0;
     /*
@@ -242,6 +244,7 @@ static void map_free(OSObject *object)
                      (unsigned long long)self->address);
         forget_mapping(self);
     }
+    IOMemoryMap_leaveOrigin(self);
     IOMemoryMap_leaveSet(self);
     leave_task(self);
     /* The list of its set is left, so the link is free for the list of those that have ended. */
@@ -308,8 +311,8 @@ IOPhysicalAddress IOMemoryMap_getPhysicalSegment(IOMemoryMap *self, IOByteCount 
         length = &unused;
     }
     *length = 0;
-    if (self == NULL || self->memory == NULL || offset >= self->length) {
-        IOMemory_fail(kIOReturnBadArgument);
+    if (self == NULL || self->memory == NULL || offset >= self->length || self->outlived) {
+        IOMemory_fail(self != NULL && self->outlived ? kIOReturnNotReady : kIOReturnBadArgument);
         return 0;
     }
     address =

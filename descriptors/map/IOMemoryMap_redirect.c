@@ -3,72 +3,214 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
-/* Kernel code may reach its devices where a fault cannot be served. */
-static void refill(const IOMemoryMap *self)
-{
-
-    for (const IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
-        refill(part);
-    }
-    if (self->task == kernel_task && (self->memory->flags & kIOMemoryTypePhysical) != 0) {
-        IOMemoryDescriptor_populateDevicePager(self->memory, NULL, self->map, self->address,
-                                               self->offset, self->length, self->options);
-    }
-}
-
 /*
  * In place: the ranges keep their objects, so that unblocking finds the same memory. Only the page
- * tables are emptied, and faults fill them again.
+ * tables are emptied, and faults fill them again; what was entered eagerly is there at once.
  */
 static IOReturn block(const IOMemoryMap *self, bool on)
 {
     const kern_return_t status =
         platform_map_block(self->map, IOMemoryMap_firstPage(self), IOMemoryMap_pageBytes(self), on);
 
-    if (status != KERN_SUCCESS) {
-        return IOReturn_fromKernel(status, kIOReturnDoingMake);
-    }
-    if (!on) {
-        refill(self);
-    }
-    return kIOReturnSuccess;
+    return IOReturn_fromKernel(status, kIOReturnDoingMake);
 }
 
-/*
- * Two may block a map: its memory's redirection, and its own to nothing. Either alone keeps it
- * blocked.
- */
-static bool blocked_by_memory(const IOMemoryMap *self)
+/* Is there a reason of its own to wait? */
+static bool is_held(const IOMemoryMap *self)
 {
-    return (self->memory->flags & kIOMemoryRedirected) != 0 &&
-           self->memory->redirectSafeTask != self->task;
+    return self->blocked || self->redirections != 0;
+}
+
+/* The parts that have one stay blocked, though what they are parts of goes on. */
+static void block_parts(const IOMemoryMap *self)
+{
+    for (const IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
+        if (is_held(part)) {
+            block(part, true); /* its borders are there: it was blocked before */
+        } else {
+            block_parts(part);
+        }
+    }
+}
+
+/* Bring the address space in line with the reasons to wait, here and above. */
+static IOReturn apply(const IOMemoryMap *self)
+{
+    const IOMemoryMap *outermost = self;
+    bool on = is_held(self);
+    IOReturn status;
+
+    while (outermost->whole != NULL) {
+        outermost = outermost->whole;
+        on |= is_held(outermost);
+    }
+    status = block(self, on);
+    if (status == kIOReturnSuccess && !on) {
+        block_parts(outermost); /* neighbours may share a page with this one */
+    }
+    return status;
+}
+
+/* Whose pages a redirection concerns: not what somebody else has put there. */
+static bool can_be_covered(const IOMemoryMap *self)
+{
+    return self->mapped && self->superMap == NULL && (self->options & kIOMapStatic) == 0;
+}
+
+static IOReturn set_write_combining(const IOMemoryMap *self, bool on)
+{
+    if (self->cache != kIOWriteCombineCache) {
+        return kIOReturnSuccess;
+    }
+    return IOReturn_fromKernel(platform_map_set_cache(self->map, IOMemoryMap_firstPage(self),
+                                                      IOMemoryMap_pageBytes(self),
+                                                      on ? kIOWriteCombineCache : kIOInhibitCache),
+                               kIOReturnDoingMake);
+}
+
+static IOReturn begin_waiting(IOMemoryMap *self)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    if (self->redirections++ == 0) {
+        status = apply(self);
+    }
+    if (status != kIOReturnSuccess) {
+        self->redirections--;
+    }
+    return status;
+}
+
+static IOReturn end_waiting(IOMemoryMap *self)
+{
+    return self->redirections != 0 && --self->redirections == 0 ? apply(self) : kIOReturnSuccess;
+}
+
+static IOReturn begin_uncached(IOMemoryMap *self)
+{
+    const IOReturn status =
+        self->uncached == 0 ? set_write_combining(self, false) : kIOReturnSuccess;
+
+    self->uncached += status == kIOReturnSuccess;
+    return status;
+}
+
+static IOReturn end_uncached(IOMemoryMap *self)
+{
+    return self->uncached != 0 && --self->uncached == 0 ? set_write_combining(self, true)
+                                                        : kIOReturnSuccess;
+}
+
+IOReturn IOMemoryMap_cover(IOMemoryMap *self, task_t safeTask)
+{
+    if (!can_be_covered(self)) {
+        return kIOReturnSuccess;
+    }
+    return self->task != safeTask ? begin_waiting(self) : begin_uncached(self);
+}
+
+IOReturn IOMemoryMap_uncover(IOMemoryMap *self, task_t safeTask)
+{
+    if (!can_be_covered(self)) {
+        return kIOReturnSuccess;
+    }
+    return self->task != safeTask ? end_waiting(self) : end_uncached(self);
+}
+
+/* An end that names another task than the beginning ends that beginning nevertheless. */
+static IOReturn end_any(IOMemoryMap *self, task_t safeTask)
+{
+    const bool waits = self->task != safeTask;
+
+    if (!can_be_covered(self)) {
+        return kIOReturnSuccess;
+    }
+    if (waits ? self->redirections != 0 : self->uncached == 0) {
+        return end_waiting(self);
+    }
+    return end_uncached(self);
 }
 
 IOReturn IOMemoryMap_redirectTask(IOMemoryMap *self, task_t safeTask, bool doRedirect)
 {
-    IOReturn status = kIOReturnSuccess;
+    IOReturn status;
 
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
-    /*
-     * A borrower's view is blocked with its super map's; what a caller mapped itself is not ours.
-     */
-    if (!self->mapped || self->superMap != NULL || (self->options & kIOMapStatic) != 0) {
-        status = kIOReturnSuccess;
-    } else if (self->task != safeTask) {
-        status = self->blocked ? kIOReturnSuccess : block(self, doRedirect);
-    } else if (self->cache == kIOWriteCombineCache) {
-        /* The safe task keeps its view, but its stores arrive one by one while others wait. */
-        status = IOReturn_fromKernel(
-            platform_map_set_cache(self->map, IOMemoryMap_firstPage(self),
-                                   IOMemoryMap_pageBytes(self),
-                                   doRedirect ? kIOInhibitCache : kIOWriteCombineCache),
-            kIOReturnDoingMake);
-    }
+    status = doRedirect ? IOMemoryMap_cover(self, safeTask) : end_any(self, safeTask);
     IOMemory_unlock();
     return status;
+}
+
+/* One after another, those that are on for a descriptor. */
+static IOReturn cover_by(IOMemoryMap *self, const IOMemoryDescriptor *memory)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    for (const struct IORedirection *on = memory->redirections;
+         on != NULL && status == kIOReturnSuccess; on = on->next) {
+        status = IOMemoryMap_cover(self, on->safeTask);
+    }
+    return status;
+}
+
+IOReturn IOMemoryMap_enter(IOMemoryMap *self)
+{
+    IOReturn status;
+
+    self->mapped = true;
+    self->outlived = false;
+    status = cover_by(self, self->memory);
+    if (status != kIOReturnSuccess) {
+        self->mapped = false;
+        self->redirections = 0;
+        self->uncached = 0;
+    }
+    return status;
+}
+
+IOReturn IOMemoryMap_setOrigin(IOMemoryMap *self, IOMemoryDescriptor *origin)
+{
+    const IOReturn status = cover_by(self, origin);
+
+    if (status != kIOReturnSuccess) {
+        return status; /* the caller lets go of the map */
+    }
+    self->origin = origin;
+    self->nextUnique = origin->uniques;
+    self->uniqueLink = &origin->uniques;
+    if (self->nextUnique != NULL) {
+        self->nextUnique->uniqueLink = &self->nextUnique;
+    }
+    origin->uniques = self;
+    return kIOReturnSuccess;
+}
+
+static void unlink_origin(IOMemoryMap *self)
+{
+    if (self->origin == NULL) {
+        return;
+    }
+    *self->uniqueLink = self->nextUnique;
+    if (self->nextUnique != NULL) {
+        self->nextUnique->uniqueLink = self->uniqueLink;
+    }
+    self->nextUnique = NULL;
+    self->uniqueLink = NULL;
+    self->origin = NULL;
+}
+
+void IOMemoryMap_leaveOrigin(IOMemoryMap *self)
+{
+    const IOMemoryDescriptor *const origin = self->origin;
+
+    unlink_origin(self);
+    for (const struct IORedirection *on = origin != NULL ? origin->redirections : NULL; on != NULL;
+         on = on->next) {
+        IOMemoryMap_uncover(self, on->safeTask); /* its end would not reach the map any more */
+    }
 }
 
 /* A map of the new memory somewhere else in the same address space. */
@@ -79,15 +221,23 @@ static IOMemoryMap *map_elsewhere(const IOMemoryMap *self, IOMemoryDescriptor *m
     return IOMemoryDescriptor_requestMap(memory, self->task, 0, options, offset, self->length);
 }
 
-/* The address space shows the parts somewhere else by now. */
-static void move_parts(IOMemoryMap *self, uint64_t by)
+void IOMemoryMap_moveParts(IOMemoryMap *self, uint64_t by)
 {
 
     for (IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
         part->address += by;
         part->start += by;
-        move_parts(part, by);
+        IOMemoryMap_moveParts(part, by);
     }
+}
+
+static void adopt_parts(IOMemoryMap *self, IOMemoryMap *parts, uint64_t by)
+{
+    self->parts = parts;
+    for (IOMemoryMap *part = parts; part != NULL; part = part->nextPart) {
+        part->whole = self;
+    }
+    IOMemoryMap_moveParts(self, by);
 }
 
 /*
@@ -98,18 +248,20 @@ static void exchange_parts(IOMemoryMap *one, IOMemoryMap *other)
 {
     IOMemoryMap *const parts = one->parts;
 
-    one->parts = other->parts;
-    other->parts = parts;
-    move_parts(one, one->address - other->address);
-    move_parts(other, other->address - one->address);
+    adopt_parts(one, other->parts, one->address - other->address);
+    adopt_parts(other, parts, other->address - one->address);
 }
 
-/* Two maps exchange their memory, the views are exchanged already. */
+/*
+ * Two maps exchange their memory, the views are exchanged already: what waits because of
+ * its memory, or rests uncached, has gone with the view.
+ */
 static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
 {
     IOMemoryDescriptor *const memory = one->memory;
     const uint64_t offset = one->offset;
-    const unsigned cache = one->cache;
+    const unsigned cache = one->cache, redirections = one->redirections, uncached = one->uncached;
+    const bool outlived = one->outlived;
 
     /* Out of the sets before the memories change: leaving asks which memory the map is of. */
     IOMemoryDescriptor_removeMapping(one->memory, one);
@@ -117,9 +269,15 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     one->memory = other->memory;
     one->offset = other->offset;
     one->cache = other->cache;
+    one->redirections = other->redirections;
+    one->uncached = other->uncached;
+    one->outlived = other->outlived;
     other->memory = memory;
     other->offset = offset;
     other->cache = cache;
+    other->redirections = redirections;
+    other->uncached = uncached;
+    other->outlived = outlived;
     exchange_parts(one, other);
     IOMemoryDescriptor_addMapping(one->memory, one);
     IOMemoryDescriptor_addMapping(other->memory, other);
@@ -129,11 +287,18 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
                         uint64_t offset)
 {
     const IOOptionBits view = kIOMapCacheMask | kIOMapReadOnly;
+    IOPhysicalSegment first;
     IOMemoryMap *other;
     kern_return_t status;
 
     if (!IOMemoryDescriptor_holds(memory, offset, self->length)) {
         return kIOReturnBadArgument;
+    }
+    /* Judged before anything is mapped: that may freeze an image or change a cache mode. */
+    if (IOMemoryDescriptor_segment(memory, offset, _kIOMemorySourceSegment, &first) ==
+            kIOReturnSuccess &&
+        ((self->address ^ first.location) & PAGE_MASK) != 0) {
+        return kIOReturnNotAligned;
     }
     /* Pins were taken of the pages shown now: exchanged, they would be given back for others. */
     if (IOMemoryMap_hasPins(self)) {
@@ -151,15 +316,26 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
     status = platform_map_exchange(self->map, IOMemoryMap_firstPage(self),
                                    IOMemoryMap_firstPage(other), IOMemoryMap_pageBytes(self));
     if (status == KERN_SUCCESS) {
+        unlink_origin(self);
         exchange_memory(self, other);
         self->options = (self->options & ~view) | (other->options & view);
         self->blocked = false;
-        if (!blocked_by_memory(self)) {
-            refill(self);
-        }
     }
     OSObject_release(other); /* and with it whichever view is at its place now */
     return IOReturn_fromKernel(status, kIOReturnDoingMake);
+}
+
+static IOReturn set_blocked(IOMemoryMap *self, bool blocked)
+{
+    const bool before = self->blocked;
+    IOReturn status;
+
+    self->blocked = blocked;
+    status = apply(self);
+    if (status != kIOReturnSuccess) {
+        self->blocked = before;
+    }
+    return status;
 }
 
 IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackingMemory,
@@ -168,7 +344,8 @@ IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackin
     IOMemoryDescriptor *const memory = newBackingMemory.descriptor;
     IOReturn status;
 
-    if (self == NULL) {
+    if (self == NULL || (options & ~(kIOMapCacheMask | kIOMapReadOnly)) != 0 ||
+        (options & kIOMapCacheMask) > kIOMapPostedCombinedReordered) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
@@ -176,18 +353,14 @@ IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackin
      * Any other map may be shared with callers who know nothing of the redirection and would find
      * foreign memory behind their pointer.
      */
-    if ((self->options & kIOMapUnique) == 0) {
-        status = kIOReturnUnsupported;
+    if ((self->options & kIOMapUnique) == 0 || (self->options & kIOMapStatic) != 0) {
+        status = kIOReturnUnsupported; /* others see it too, or its pages are the caller's */
     } else if (!self->mapped) {
         status = kIOReturnNotReady;
-    } else if (memory == NULL) {
-        status = block(self, true);
-        self->blocked |= status == kIOReturnSuccess;
-    } else if (memory == self->memory) {
-        status = blocked_by_memory(self) ? kIOReturnSuccess : block(self, false);
-        self->blocked &= status != kIOReturnSuccess;
-    } else {
+    } else if (memory != NULL && (memory != self->memory || self->outlived)) {
         status = replace(self, memory, options, offset);
+    } else {
+        status = set_blocked(self, memory == NULL);
     }
     IOMemory_unlock();
     return status;

@@ -61,6 +61,27 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options)
     self->size = 0;
 }
 
+IOReturn IOMemoryMap_takePlace(IOMemoryMap *self, uint64_t address, bool eager)
+{
+    const uint64_t from = self->start, to = trunc_page(address);
+    kern_return_t status = platform_map_exchange(self->map, from, to, self->size);
+
+    if (status == KERN_SUCCESS && eager) { /* moving has taken the pages out of the tables */
+        status = platform_map_fill(self->map, to, self->size);
+        if (status != KERN_SUCCESS) {
+            platform_map_exchange(self->map, from, to, self->size);
+        }
+    }
+    if (status != KERN_SUCCESS) {
+        return IOReturn_fromKernel(status, kIOReturnDoingShow);
+    }
+    platform_map_remove(self->map, from, self->size); /* what the caller had there */
+    IOMemoryMap_moveParts(self, address - self->address);
+    self->start = to;
+    self->address = address;
+    return kIOReturnSuccess;
+}
+
 void IOMemoryMap_dropParts(IOMemoryMap *self)
 {
     while (self->parts != NULL) {
@@ -68,6 +89,7 @@ void IOMemoryMap_dropParts(IOMemoryMap *self)
 
         /* Off the list first: the part's end may look at the map that it was in. */
         self->parts = part->nextPart;
+        part->whole = NULL;
         OSObject_release(part);
     }
 }

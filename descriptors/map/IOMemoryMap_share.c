@@ -11,6 +11,24 @@ uint64_t IOMemoryMap_guardSize(IOOptionBits options)
     return (options & kIOMapGuardedLarge) != 0 ? IOMAP_LARGE_GUARD : 0;
 }
 
+static bool has_cache(const IOMemoryMap *self, unsigned cache)
+{
+    return platform_map_has_cache(self->map, IOMemoryMap_firstPage(self),
+                                  IOMemoryMap_pageBytes(self), cache);
+}
+
+/*
+ * Is this the mode in which the pages are seen now? Several modes look the same there; the
+ * one that was asked for tells them apart as long as nobody has changed it since.
+ */
+static bool is_seen_in(const IOMemoryMap *self, unsigned cache)
+{
+    if (self->recorded || (self->cache != kIODefaultCache && has_cache(self, self->cache))) {
+        return cache == self->cache;
+    }
+    return has_cache(self, cache);
+}
+
 /* Would the bytes be seen in the same way? */
 static bool looks_alike(const IOMemoryMap *self, const IOMemoryMap *request)
 {
@@ -18,7 +36,7 @@ static bool looks_alike(const IOMemoryMap *self, const IOMemoryMap *request)
 
     return ((self->options ^ request->options) & kIOMapReadOnly) == 0 &&
            IOMemoryMap_guardSize(self->options) == IOMemoryMap_guardSize(request->options) &&
-           (cache == kIODefaultCache || cache == self->cache);
+           (cache == kIODefaultCache || is_seen_in(self, cache));
 }
 
 /*
@@ -40,7 +58,7 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
 {
     if (self == NULL || request == NULL || !self->mapped || request->mapped ||
         request->map != self->map || (self->options & (kIOMapUnique | IOMAP_PART)) != 0 ||
-        self->blocked || !looks_alike(self, request) || !covers(self, request)) {
+        self->blocked || self->outlived || !covers(self, request) || !looks_alike(self, request)) {
         return NULL;
     }
     if (self->length != request->length && self->superMap != NULL) {

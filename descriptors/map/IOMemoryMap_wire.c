@@ -94,7 +94,8 @@ IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size
     uint64_t begin, first, count;
     IOReturn status;
 
-    if (self == NULL || offset > self->length || length > self->length - offset) {
+    if (self == NULL || (options & ~kIODirectionOutIn) != 0 || offset > self->length ||
+        length > self->length - offset) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();
@@ -107,6 +108,8 @@ IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size
         status = kIOReturnNotReady;
     } else if (length == 0) {
         status = kIOReturnSuccess;
+    } else if ((options & VM_PROT_WRITE) != 0 && (self->options & kIOMapReadOnly) != 0) {
+        status = kIOReturnNotPermitted; /* of a recorded map, the pages may allow more than it */
     } else if ((options & kIODirectionOutIn) != 0) {
         status = pin(self, first, count, (options & VM_PROT_WRITE) != 0 ? PLATFORM_WIRE_WRITE : 0);
     } else {

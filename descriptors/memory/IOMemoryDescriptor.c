@@ -35,12 +35,17 @@ bool IOMemoryDescriptor_initWithOptions(IOMemoryDescriptorRef self, void *buffer
                                         UInt32 offset, task_t task, IOOptionBits options,
                                         IOMapper *mapper)
 {
+    bool locked, done;
+
     if (self.descriptor == NULL) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->initWithOptions(self.descriptor, buffers, count, offset, task, options, mapper);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    done = IOMemoryDescriptor_methods(self.descriptor)
+               ->initWithOptions(self.descriptor, buffers, count, offset, task, options, mapper);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
+    return done;
 }
 
 /*
@@ -51,6 +56,7 @@ void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
 
+    IOMemoryDescriptor_endRedirections(self);
     OSObject_release(self->reserved.context);
     OSObject_free(self);
 }
@@ -62,6 +68,7 @@ const IOMemoryDescriptorClass IOMemoryDescriptor_class = {
     .initWithOptions = descriptor_refuse_init,
     .prepare = descriptor_refuse_transfer,
     .complete = descriptor_refuse_transfer,
+    .announceComplete = descriptor_announce_complete,
     .getPreparationID = descriptor_get_preparation_id,
     .getPhysicalSegment = descriptor_refuse_segment,
     .walk = descriptor_walk,
@@ -248,6 +255,7 @@ uint64_t IOMemoryDescriptor_getPreparationID(IOMemoryDescriptorRef self)
     if (self.descriptor == NULL) {
         return kIOPreparationIDUnprepared;
     }
+    IOMemoryDescriptor_settle(self.descriptor);
     return IOMemoryDescriptor_methods(self.descriptor)->getPreparationID(self.descriptor);
 }
 
@@ -256,28 +264,52 @@ IOMemoryDescriptorReserved *IOMemoryDescriptor_getKernelReserved(IOMemoryDescrip
     return self.descriptor == NULL ? NULL : &self.descriptor->reserved;
 }
 
-/* prepare and complete of a thread-safe object exclude each other. */
-/* The flag decides, and nothing may change it in between: unlocking asks it again. */
-static void lock_preparation(IOMemoryDescriptor *self)
+IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, bool coming)
 {
-    if ((self->flags & kIOMemoryThreadSafe) != 0) {
-        platform_lock(&self->prepareLock);
+    const uint32_t left = self->wireCount - self->announced;
+
+    if (!coming) {
+        self->announced -= count;
+        return kIOReturnSuccess;
+    }
+    /* The last prepare stays while a device uses the pages; one of the object's own stays anyway.
+     */
+    if ((self->flags & kIOMemoryAutoPrepare) == 0 && left != 0 && count >= left &&
+        __atomic_load_n(&self->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    self->announced += count;
+    return kIOReturnSuccess;
+}
+
+void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
+{
+    while (self->owed != 0 &&
+           IOMemoryDescriptor_methods(self)->complete(self, kIODirectionNone) != kIOReturnBusy) {
+        self->owed--;
     }
 }
 
-static void unlock_preparation(IOMemoryDescriptor *self)
+void IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
 {
-    if ((self->flags & kIOMemoryThreadSafe) != 0) {
-        platform_unlock(&self->prepareLock);
+    if (IOMemoryDescriptor_complete(self, kIODirectionNone) == kIOReturnBusy) {
+        self->owed++;
     }
 }
+
+#define PREPARE_OPTIONS                                                                            \
+    (kIOMemoryDirectionMask | kIODirectionPrepareNoFault | kIODirectionPrepareNoZeroFill |         \
+     kIODirectionPrepareNonCoherent | kIODirectionPrepareAvoidThrottling)
+#define COMPLETE_OPTIONS                                                                           \
+    (kIOMemoryDirectionMask | kIODirectionCompleteWithError | kIODirectionCompleteWithDataValid)
 
 IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forDirection)
 {
     const IOMemoryDescriptorClass *methods;
     IOReturn status;
+    bool locked;
 
-    if (self.descriptor == NULL) {
+    if (self.descriptor == NULL || (forDirection & ~PREPARE_OPTIONS) != 0) {
         return kIOReturnBadArgument;
     }
     methods = IOMemoryDescriptor_methods(self.descriptor);
@@ -285,9 +317,10 @@ IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forD
      * Around the method and not in it: a subclass need not know of the lock, and a composite's
      * parts have their own.
      */
-    lock_preparation(self.descriptor);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    IOMemoryDescriptor_settle(self.descriptor);
     status = methods->prepare(self.descriptor, forDirection);
-    unlock_preparation(self.descriptor);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
     return status;
 }
 
@@ -295,13 +328,15 @@ IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection for
 {
     const IOMemoryDescriptorClass *methods;
     IOReturn status;
+    bool locked;
 
-    if (self.descriptor == NULL) {
+    if (self.descriptor == NULL || (forDirection & ~COMPLETE_OPTIONS) != 0) {
         return kIOReturnBadArgument;
     }
     methods = IOMemoryDescriptor_methods(self.descriptor);
-    lock_preparation(self.descriptor);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    IOMemoryDescriptor_settle(self.descriptor);
     status = methods->complete(self.descriptor, forDirection);
-    unlock_preparation(self.descriptor);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
     return status;
 }

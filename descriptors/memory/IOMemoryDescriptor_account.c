@@ -34,6 +34,7 @@ IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBit
     const IOOptionBits state = newState & PURGEABLE_STATE;
     IOOptionBits former;
     IOReturn status;
+    bool locked;
 
     if (self.descriptor == NULL || state < kIOMemoryPurgeableKeepCurrent ||
         state > kIOMemoryPurgeableEmpty ||
@@ -44,8 +45,10 @@ IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBit
     if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
+    locked = IOMemoryDescriptor_lock(self.descriptor);
     status = IOMemoryDescriptor_methods(self.descriptor)
                  ->setPurgeable(self.descriptor, newState, &former);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
     /*
      * The caller's variable changes with a success only, and may be absent: classes need not ask.
      */
@@ -66,6 +69,9 @@ static bool needs_privilege(task_t newOwner, int newLedgerTag, IOOptionBits newL
 IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newOwner,
                                          int newLedgerTag, IOOptionBits newLedgerOptions)
 {
+    IOReturn status;
+    bool locked;
+
     /* The tag indexes a ledger: judged here, where it comes in, and nowhere below. */
     if (self.descriptor == NULL || newLedgerTag < -1 || newLedgerTag > kIOMemoryLedgerTagNeural ||
         (newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) != 0 ||
@@ -79,8 +85,11 @@ IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newO
         needs_privilege(newOwner, newLedgerTag, newLedgerOptions)) {
         return kIOReturnNotPrivileged;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->setOwnership(self.descriptor, newOwner, newLedgerTag, newLedgerOptions);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    status = IOMemoryDescriptor_methods(self.descriptor)
+                 ->setOwnership(self.descriptor, newOwner, newLedgerTag, newLedgerOptions);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
+    return status;
 }
 
 IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
@@ -89,6 +98,7 @@ IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
 {
     IOByteCount resident, dirty;
     IOReturn status;
+    bool locked;
 
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
@@ -96,8 +106,10 @@ IOReturn IOMemoryDescriptor_getPageCounts(IOMemoryDescriptorRef self,
     if ((self.descriptor->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
+    locked = IOMemoryDescriptor_lock(self.descriptor);
     status = IOMemoryDescriptor_methods(self.descriptor)
                  ->getPageCounts(self.descriptor, &resident, &dirty);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
     if (status != kIOReturnSuccess) {
         return status;
     }

@@ -18,16 +18,44 @@ struct cpu_walk {
     bool stopped;        /* the CPU could not reach the memory */
 };
 
-/* As if byte by byte from the first to the last, also where the two overlap. */
-static void copy_ascending(uint8_t *to, const uint8_t *from, uint64_t length)
+/* Do `length` bytes at one physical address and at another have some in common? */
+static bool overlap(uint64_t one, uint64_t other, uint64_t length)
 {
+    return one < other ? other - one < length : one - other < length;
+}
 
-    if (to > from && (uint64_t)(to - from) < length) {
-        for (uint64_t i = 0; i < length; i++) {
-            to[i] = from[i];
+static void copy_bytewise(uint8_t *to, const uint8_t *from, uint64_t length)
+{
+    for (uint64_t i = 0; i < length; i++) {
+        ((volatile uint8_t *)to)[i] = from[i];
+    }
+}
+
+/*
+ * Between a window on memory, which begins at physical address `at`, and the caller's side:
+ * as if byte by byte from the first to the last, also where the two have bytes in common.
+ * Addresses do not tell: the caller may have the same memory at another one.
+ */
+static void copy_ascending(uint8_t *window, uint64_t at, uint8_t *caller, uint64_t length,
+                           bool store)
+{
+    while (length != 0) {
+        uint8_t *const to = store ? window : caller;
+        const uint8_t *const from = store ? caller : window;
+        uint64_t part = length;
+        paddr_t there;
+
+        if (platform_locate(caller, &there, &part)
+                ? overlap(at, there.value, part)
+                : overlap((uintptr_t)window, (uintptr_t)caller, part)) {
+            copy_bytewise(to, from, part);
+        } else {
+            memmove(to, from, part);
         }
-    } else {
-        memmove(to, from, length);
+        window += part;
+        caller += part;
+        at += part;
+        length -= part;
     }
 }
 
@@ -129,16 +157,18 @@ static uint64_t device_window(struct cpu_walk *walk, const struct platform_windo
     return window->length - copy.left;
 }
 
-static uint64_t read_window(struct cpu_walk *walk, const struct platform_window *window)
+static uint64_t read_window(struct cpu_walk *walk, const struct platform_window *window,
+                            uint64_t at)
 {
     if (window->device) {
         return device_window(walk, window, device_read);
     }
-    copy_ascending(walk->bytes, (const uint8_t *)window->address, window->length);
+    copy_ascending((uint8_t *)window->address, at, walk->bytes, window->length, false);
     return window->length;
 }
 
-static uint64_t write_window(struct cpu_walk *walk, const struct platform_window *window)
+static uint64_t write_window(struct cpu_walk *walk, const struct platform_window *window,
+                             uint64_t at)
 {
     if (window->device) {
         return device_window(walk, window, device_write);
@@ -146,13 +176,15 @@ static uint64_t write_window(struct cpu_walk *walk, const struct platform_window
     if (walk->bytes == NULL) {
         memset((void *)window->address, 0, window->length);
     } else {
-        copy_ascending((uint8_t *)window->address, walk->bytes, window->length);
+        copy_ascending((uint8_t *)window->address, at, walk->bytes, window->length, true);
     }
     return window->length;
 }
 
-static uint64_t operate_window(struct cpu_walk *walk, const struct platform_window *window)
+static uint64_t operate_window(struct cpu_walk *walk, const struct platform_window *window,
+                               uint64_t at)
 {
+    (void)at;
     if (window->device) {
         return window->length; /* never cached */
     }
@@ -166,7 +198,8 @@ static uint64_t operate_window(struct cpu_walk *walk, const struct platform_wind
 
 /* Open the windows of a segment one after another. */
 static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
-                               uint64_t (*visit)(struct cpu_walk *, const struct platform_window *))
+                               uint64_t (*visit)(struct cpu_walk *, const struct platform_window *,
+                                                 uint64_t))
 {
     struct platform_window window;
     uint64_t done;
@@ -180,7 +213,10 @@ static inline void each_window(IOPhysicalSegment segment, struct cpu_walk *walk,
             walk->stopped = true;
             return;
         }
-        done = visit(walk, &window);
+        done = visit(walk, &window, segment.location);
+        if (walk->write && !window.device) { /* as dirty as by a store through a mapping */
+            platform_mark_written(paddr(segment.location), done);
+        }
         walk->done += done;
         if (walk->bytes != NULL) {
             walk->bytes += done;
@@ -295,30 +331,44 @@ IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits opt
 IOByteCount IOMemoryDescriptor_readBytes(IOMemoryDescriptorRef self, IOByteCount offset,
                                          void *bytes, IOByteCount withLength)
 {
+    IOByteCount done;
+    bool locked;
+
     if (self.descriptor == NULL || (bytes == NULL && withLength != 0) ||
         !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
         IOMemory_fail(kIOReturnBadArgument);
         return 0;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->readBytes(self.descriptor, offset, bytes, withLength);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    done = IOMemoryDescriptor_methods(self.descriptor)
+               ->readBytes(self.descriptor, offset, bytes, withLength);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
+    return done;
 }
 
 IOByteCount IOMemoryDescriptor_writeBytes(IOMemoryDescriptorRef self, IOByteCount offset,
                                           const void *bytes, IOByteCount withLength)
 {
+    IOByteCount done;
+    bool locked;
+
     if (self.descriptor == NULL || !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
         IOMemory_fail(kIOReturnBadArgument);
         return 0;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->writeBytes(self.descriptor, offset, bytes, withLength);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    done = IOMemoryDescriptor_methods(self.descriptor)
+               ->writeBytes(self.descriptor, offset, bytes, withLength);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
+    return done;
 }
 
 IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptionBits options,
                                              IOByteCount offset, IOByteCount length)
 {
     IOMemoryDescriptor *descriptor = self.descriptor;
+    IOReturn status;
+    bool locked;
 
     if (descriptor == NULL) {
         return kIOReturnBadArgument;
@@ -335,6 +385,9 @@ IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptio
     if (length > descriptor->length - offset) {
         length = descriptor->length - offset;
     }
-    return IOMemoryDescriptor_methods(descriptor)
-        ->performOperation(descriptor, options, offset, length);
+    locked = IOMemoryDescriptor_lock(descriptor);
+    status = IOMemoryDescriptor_methods(descriptor)
+                 ->performOperation(descriptor, options, offset, length);
+    IOMemoryDescriptor_unlock(descriptor, locked);
+    return status;
 }

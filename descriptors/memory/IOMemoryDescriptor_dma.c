@@ -5,10 +5,11 @@
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/segments/IOMappedLayout.h"
 
-void descriptor_get_characteristics(IOMemoryDescriptor *self, IOMDDMACharacteristics *out)
+void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                                    IOMDDMACharacteristics *out)
 {
     *out = (IOMDDMACharacteristics){
-        .fLength = self->length,
+        .fLength = end - offset,
         .fDirection = self->flags & kIOMemoryDirectionMask,
         .fIsPrepared = self->wireCount != 0,
     };
@@ -31,6 +32,9 @@ IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
     } while (!__atomic_compare_exchange_n(&self->dmaActive, &before,
                                           active ? before + 1 : before - 1, true, __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
+    if (!active && before == 1 && self->owed != 0 && !platform_in_interrupt()) {
+        IOMemoryDescriptor_settle(self);
+    }
     return kIOReturnSuccess;
 }
 
@@ -213,7 +217,7 @@ IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOp
         if (vData == NULL) {
             return kIOReturnBadArgument;
         }
-        IOMemoryDescriptor_methods(self)->getCharacteristics(self, vData);
+        IOMemoryDescriptor_methods(self)->getCharacteristics(self, 0, self->length, vData);
         return kIOReturnSuccess;
     case kIOMDSetDMAActive:
     case kIOMDSetDMAInactive:

@@ -48,8 +48,15 @@ void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *m
 void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
 {
     IOMemory_lock();
-    while (self->mappings != NULL) {
+    for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
+        map->outlived = true;
+        IOMemoryMap_leaveIndex(map); /* no request finds it any more */
+    }
+    while (self->redirections == NULL && self->mappings != NULL) {
         IOMemoryMap_leaveSet(self->mappings);
+    }
+    while (self->redirections == NULL && self->uniques != NULL) {
+        IOMemoryMap_leaveOrigin(self->uniques);
     }
     IOMemory_unlock();
 }
@@ -114,7 +121,9 @@ IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, 
                                                     mach_vm_size_t length)
 {
     IOMemoryDescriptor *const descriptor = self.descriptor;
+    IOMemoryMap *map;
     IOReturn status;
+    bool locked;
 
     if (descriptor == NULL) {
         IOMemory_fail(kIOReturnBadArgument);
@@ -130,7 +139,10 @@ IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, 
         IOMemory_fail(status);
         return NULL;
     }
-    return IOMemoryDescriptor_requestMap(descriptor, intoTask, atAddress, options, offset, length);
+    locked = IOMemoryDescriptor_lock(descriptor);
+    map = IOMemoryDescriptor_requestMap(descriptor, intoTask, atAddress, options, offset, length);
+    IOMemoryDescriptor_unlock(descriptor, locked);
+    return map;
 }
 
 IOMemoryMap *IOMemoryDescriptor_map(IOMemoryDescriptorRef self, IOOptionBits options)
@@ -171,11 +183,14 @@ IOMemoryMap *IOMemoryDescriptor_makeMapping(IOMemoryDescriptorRef self, IOMemory
     return IOMemoryDescriptor_makeMap(self.descriptor, (IOMemoryMap *)atAddress, options, offset);
 }
 
-/* See that accesses through an existing map do not fault from now on. */
+/*
+ * See that accesses through an existing map do not fault from now on. A composite counts as
+ * prepared when all its parts are, as it did when the map was made.
+ */
 static IOReturn prefault_shared(IOMemoryDescriptor *self, const IOMemoryMap *map)
 {
     /* Pages that are not pinned can go again, and the promise with them. */
-    if (self->wireCount == 0 && (self->flags & kIOMemoryTypePhysical) == 0) {
+    if (IOMemoryDescriptor_getPreparationID(self) == kIOPreparationIDUnprepared) {
         return kIOReturnNotReady;
     }
     return platform_map_fill(map->map, IOMemoryMap_firstPage(map), IOMemoryMap_pageBytes(map)) ==
@@ -213,6 +228,9 @@ static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBi
     } else {
         status = IOMemoryDescriptor_methods(memory)->doMap(memory, map, options, 0, 0);
     }
+    if (status == kIOReturnSuccess && alone != NULL) {
+        status = IOMemoryMap_setOrigin(map, self);
+    }
     if (status == kIOReturnSuccess) {
         IOMemoryDescriptor_addMapping(memory, map);
     }
@@ -230,6 +248,7 @@ static IOReturn record(IOMemoryDescriptor *self, IOMemoryMap *map)
     }
     map->cache = cache != kIODefaultCache ? cache : kIOCopybackCache;
     map->options |= kIOMapStatic;
+    map->recorded = true;
     map->mapped = true;
     IOMemoryDescriptor_addMapping(self, map);
     return kIOReturnSuccess;

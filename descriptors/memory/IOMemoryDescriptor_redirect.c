@@ -3,40 +3,174 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
+/* The maps that a redirection of this covers, one after another; NULL behind the last. */
+static IOMemoryMap *first_covered(const IOMemoryDescriptor *self)
+{
+    return self->mappings != NULL ? self->mappings : self->uniques;
+}
+
+static IOMemoryMap *next_covered(const IOMemoryDescriptor *self, const IOMemoryMap *map)
+{
+    if (map->memory != self || map->link == NULL) { /* one of the second list */
+        return map->nextUnique;
+    }
+    return map->next != NULL ? map->next : self->uniques;
+}
+
+/* Cover all maps, or none. */
+static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
+{
+    struct IORedirection *const redirection = platform_alloc(sizeof(*redirection));
+    IOReturn status = redirection != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    IOMemoryMap *map = NULL;
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    for (map = first_covered(self); map != NULL; map = next_covered(self, map)) {
+        status = IOMemoryMap_cover(map, safeTask);
+        if (status != kIOReturnSuccess) {
+            break;
+        }
+    }
+    if (status != kIOReturnSuccess) {
+        for (IOMemoryMap *done = first_covered(self); done != map;
+             done = next_covered(self, done)) {
+            IOMemoryMap_uncover(done, safeTask);
+        }
+        platform_free(redirection);
+        return status;
+    }
+    *redirection = (struct IORedirection){.safeTask = safeTask, .next = self->redirections};
+    self->redirections = redirection;
+    self->flags |= kIOMemoryRedirected;
+    return kIOReturnSuccess;
+}
+
+/* The redirection that an end ends: the one that named the same task, else the newest. */
+static struct IORedirection **find_redirection(IOMemoryDescriptor *self, task_t safeTask)
+{
+    struct IORedirection **link = &self->redirections;
+
+    while (*link != NULL && (*link)->safeTask != safeTask) {
+        link = &(*link)->next;
+    }
+    return *link != NULL ? link : &self->redirections;
+}
+
+/* False: none is on. *safeTask becomes the one that the beginning named. */
+static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
+{
+    struct IORedirection **const link = find_redirection(self, *safeTask);
+    struct IORedirection *const redirection = *link;
+
+    *status = kIOReturnSuccess;
+    if (redirection == NULL) {
+        return false;
+    }
+    *safeTask = redirection->safeTask;
+    *link = redirection->next;
+    platform_free(redirection);
+    if (self->redirections == NULL) {
+        self->flags &= ~kIOMemoryRedirected;
+    }
+    for (IOMemoryMap *map = first_covered(self); map != NULL; map = next_covered(self, map)) {
+        const IOReturn one = IOMemoryMap_uncover(map, *safeTask);
+
+        if (one != kIOReturnSuccess) {
+            *status = one;
+        }
+    }
+    return true;
+}
+
+void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
+{
+    IOMemory_lock();
+    while (self->uniques != NULL) {
+        IOMemoryMap_leaveOrigin(self->uniques);
+    }
+    while (self->redirections != NULL) {
+        struct IORedirection *const next = self->redirections->next;
+
+        platform_free(self->redirections);
+        self->redirections = next;
+    }
+    IOMemory_unlock();
+}
+
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
 {
-    IOReturn result = kIOReturnSuccess;
+    IOReturn status;
 
     IOMemory_lock();
     if (doRedirect) {
-        self->flags |= kIOMemoryRedirected;
-        self->redirectSafeTask = safeTask;
+        status = begin(self, safeTask);
     } else {
-        self->flags &= ~kIOMemoryRedirected;
-        self->redirectSafeTask = TASK_NULL;
-    }
-    /*
-     * All are told whatever one answers: a map that goes on reaching memory which is said to be
-     * redirected is the worse failure. The last error is the result.
-     */
-    for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
-        const IOReturn status = IOMemoryMap_redirectTask(map, safeTask, doRedirect);
-
-        if (status != kIOReturnSuccess) {
-            result = status;
-        }
+        end(self, &safeTask, &status);
     }
     IOMemory_unlock();
-    return result;
+    return status;
+}
+
+/* Of a parent as well, whose own lock is not for those who hold the mapping lock. */
+static IOReturn redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+{
+    return self == NULL ? kIOReturnBadArgument
+                        : IOMemoryDescriptor_methods(self)->redirect(self, safeTask, doRedirect);
+}
+
+IOReturn descriptor_redirect_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
+                                    task_t safeTask, bool doRedirect)
+{
+    IOReturn status, parents = kIOReturnSuccess;
+
+    IOMemory_lock();
+    if (doRedirect) {
+        status = begin(self, safeTask);
+        parents = status == kIOReturnSuccess ? redirect(parent, safeTask, true) : kIOReturnSuccess;
+        if (parents != kIOReturnSuccess) {
+            end(self, &safeTask, &status);
+        }
+    } else if (end(self, &safeTask, &status)) {
+        parents = redirect(parent, safeTask, false);
+    }
+    IOMemory_unlock();
+    return status != kIOReturnSuccess ? status : parents;
+}
+
+IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescriptor *from,
+                                      IOMemoryDescriptor *to)
+{
+    struct IORedirection *redirection;
+    IOReturn status = kIOReturnSuccess;
+
+    IOMemory_lock();
+    for (redirection = self->redirections; redirection != NULL; redirection = redirection->next) {
+        status = redirect(to, redirection->safeTask, true);
+        if (status != kIOReturnSuccess) {
+            break;
+        }
+    }
+    for (struct IORedirection *done = self->redirections; done != redirection; done = done->next) {
+        redirect(status == kIOReturnSuccess ? from : to, done->safeTask, false);
+    }
+    IOMemory_unlock();
+    return status;
 }
 
 IOReturn IOMemoryDescriptor_redirect(IOMemoryDescriptorRef self, task_t safeTask, bool doRedirect)
 {
+    IOReturn status;
+    bool locked;
+
     if (self.descriptor == NULL) {
         return kIOReturnBadArgument;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->redirect(self.descriptor, safeTask, doRedirect);
+    locked = IOMemoryDescriptor_lock(self.descriptor);
+    status = redirect(self.descriptor, safeTask, doRedirect);
+    IOMemoryDescriptor_unlock(self.descriptor, locked);
+    return status;
 }
 
 IOReturn IOMemoryDescriptor_handleFault(IOMemoryDescriptorRef self, void *pager,
@@ -78,6 +212,10 @@ static IOReturn check_segments(IOMemoryDescriptor *self, uint64_t address, uint6
     return kIOReturnSuccess;
 }
 
+#define MAPPING_OPTIONS                                                                            \
+    (kIOMapUserOptionsMask | kIOMapReadOnly | kIOMapUnique | kIOMap64Bit | kIOMapPrefault |        \
+     kIOMapOverwrite | kIOMapGuardedMask)
+
 IOReturn IOMemoryDescriptor_populateDevicePager(IOMemoryDescriptorRef self, void *pager,
                                                 vm_map_t addressMap, mach_vm_address_t address,
                                                 mach_vm_size_t sourceOffset, mach_vm_size_t length,
@@ -86,8 +224,9 @@ IOReturn IOMemoryDescriptor_populateDevicePager(IOMemoryDescriptorRef self, void
     uint64_t size;
     IOReturn status;
 
-    (void)options; /* the mapping says whether stores are allowed */
-    if (self.descriptor == NULL || pager != NULL || addressMap == NULL || length == 0 ||
+    /* The mapping says whether stores are allowed; no other option means anything here. */
+    if (self.descriptor == NULL || (options & ~MAPPING_OPTIONS) != 0 || pager != NULL ||
+        addressMap == NULL || length == 0 ||
         !IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length) ||
         round_page_overflow((address & PAGE_MASK) + length, &size)) {
         return kIOReturnBadArgument;

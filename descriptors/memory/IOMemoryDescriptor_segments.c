@@ -6,13 +6,15 @@
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
+#define SEGMENT_OPTIONS (kIOMemoryMapperNone | _kIOMemorySourceSegment)
+
 addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByteCount offset,
                                                IOByteCount *length, IOOptionBits options)
 {
     IOPhysicalSegment segment = {0};
     IOReturn status = kIOReturnBadArgument;
 
-    if (self.descriptor != NULL) {
+    if (self.descriptor != NULL && (options & ~SEGMENT_OPTIONS) == 0) {
         status = IOMemoryDescriptor_segment(self.descriptor, offset, options, &segment);
     }
     if (status != kIOReturnSuccess) {
@@ -104,6 +106,7 @@ uint64_t IOMemoryDescriptor_getDMAMapLength(IOMemoryDescriptorRef self, uint64_t
 {
     struct IODMAMapSize size = {0};
     IOMemoryDescriptor *descriptor = self.descriptor;
+    bool locked;
 
     if (offset != NULL) {
         *offset = 0;
@@ -112,7 +115,9 @@ uint64_t IOMemoryDescriptor_getDMAMapLength(IOMemoryDescriptorRef self, uint64_t
         IOMemory_fail(kIOReturnBadArgument);
         return 0;
     }
+    locked = IOMemoryDescriptor_lock(descriptor);
     IOMemoryDescriptor_methods(descriptor)->addDMAMapSize(descriptor, 0, descriptor->length, &size);
+    IOMemoryDescriptor_unlock(descriptor, locked);
     if (size.overflow) {
         IOMemory_fail(kIOReturnBadArgument);
         return 0;

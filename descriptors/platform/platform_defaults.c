@@ -36,7 +36,7 @@ WITHOUT_OBJECTS(kern_return_t, platform_object_copy, struct vm_object *object, u
 WITHOUT_OBJECTS(void, platform_object_retain, struct vm_object *object)
 WITHOUT_OBJECTS(void, platform_object_release, struct vm_object *object)
 WITHOUT_OBJECTS(uint64_t, platform_object_pages, const struct vm_object *object)
-WITHOUT_OBJECTS(bool, platform_object_is_device, const struct vm_object *object)
+WITHOUT_OBJECTS(bool, platform_object_is_device, const struct vm_object *object, uint64_t index)
 WITHOUT_OBJECTS(bool, platform_object_is_same, const struct vm_object *one, uint64_t first,
                 const struct vm_object *other, uint64_t second)
 WITHOUT_OBJECTS(kern_return_t, platform_object_wire, struct vm_object *object, uint64_t first,
@@ -59,6 +59,8 @@ WITHOUT_OBJECTS(kern_return_t, platform_map_exchange, vm_map_t map, uint64_t one
 WITHOUT_OBJECTS(kern_return_t, platform_map_block, vm_map_t map, uint64_t address, uint64_t size,
                 bool block)
 WITHOUT_OBJECTS(kern_return_t, platform_map_fill, vm_map_t map, uint64_t address, uint64_t size)
+WITHOUT_OBJECTS(void, platform_map_adopt_cache, vm_map_t map, uint64_t address, uint64_t size,
+                unsigned cache)
 WITHOUT_OBJECTS(kern_return_t, platform_map_set_cache, vm_map_t map, uint64_t address,
                 uint64_t size, unsigned cache)
 
@@ -70,7 +72,7 @@ WEAK kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t 
     return KERN_NOT_SUPPORTED;
 }
 
-WEAK kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
+WEAK kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, bool write)
 {
     return KERN_NOT_SUPPORTED;
 }
@@ -91,9 +93,14 @@ WEAK void platform_task_unwatch(struct platform_task_watch *watch)
 {
 }
 
-WEAK bool platform_is_writable(paddr_t start, uint64_t length)
+WEAK bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
 {
-    return true;
+    return false;
+}
+
+WEAK void platform_extent(paddr_t start, uint64_t length, struct platform_extent *extent)
+{
+    *extent = (struct platform_extent){.length = length, .writable = true};
 }
 
 /* Kernel memory that is always there: none is pageable, and none moves. */
@@ -109,6 +116,15 @@ WEAK void platform_pageable_free(void *memory, uint64_t size)
 
 WEAK void platform_unwire(const paddr_t *pages, uint64_t count)
 {
+}
+
+WEAK void platform_mark_written(paddr_t start, uint64_t length)
+{
+}
+
+WEAK bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *length)
+{
+    return false; /* nothing is seen at two addresses */
 }
 
 WEAK bool platform_quarantine(paddr_t page)

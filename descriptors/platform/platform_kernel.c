@@ -138,8 +138,16 @@ bool platform_is_ram(uint64_t start, uint64_t length)
     return page_overlaps_ram(paddr(start), length);
 }
 
-_Static_assert(PLATFORM_WIRE_WRITE == VM_WIRE_WRITE && PLATFORM_WIRE_NO_FAULT == VM_WIRE_NO_FAULT,
+_Static_assert(PLATFORM_WIRE_WRITE == VM_WIRE_WRITE && PLATFORM_WIRE_NO_FAULT == VM_WIRE_NO_FAULT &&
+                   PLATFORM_WIRE_UNMARKED == VM_WIRE_UNMARKED,
                "flags pass through");
+
+void platform_mark_written(paddr_t start, uint64_t length)
+{
+    const uint64_t skip = start.value & PAGE_MASK;
+
+    vm_mark_written(paddr(start.value - skip), atop(round_page(skip + length)));
+}
 
 kern_return_t platform_wire(vm_map_t map, uint64_t start, uint64_t count, unsigned flags,
                             paddr_t *pages)
@@ -159,7 +167,9 @@ bool platform_quarantine(paddr_t page)
 
 static kern_return_t device_window(paddr_t start, uint64_t length, struct platform_window *window)
 {
-    window->address = mmu_map_device(start, length);
+    /* A handler finds registers that nobody has mapped yet, and may not make room for them. */
+    window->address =
+        platform_in_interrupt() ? mmu_borrow_device(start) : mmu_map_device(start, length);
     window->length = length;
     window->device = true;
     return window->address != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
@@ -194,6 +204,30 @@ kern_return_t platform_window(paddr_t start, uint64_t length, bool write,
     window->length = length < at.contiguous ? length : at.contiguous;
     window->device = at.attributes.memory >= MMU_DEVICE;
     return KERN_SUCCESS;
+}
+
+bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *length)
+{
+    const vaddr_t va = (vaddr_t)address;
+    const uint64_t left = PAGE_SIZE - (va & PAGE_MASK);
+    struct mmu_translation at;
+
+    if (va >= DIRECT_MAP_BASE && va < DIRECT_MAP_BASE + DIRECT_MAP_SIZE) {
+        *physical = virt_to_phys((const void *)va);
+        return page_get_state(*physical) != PAGE_FOREIGN;
+    }
+    if (*length > left) {
+        *length = left;
+    }
+    if (va < MMU_KERNEL_VA_BASE || va >= MMU_KERNEL_VA_END) {
+        return false;
+    }
+    (void)*(const volatile uint8_t *)address; /* it may have to be made resident first */
+    if (!mmu_translate(mmu_kernel, va, &at)) {
+        return false;
+    }
+    *physical = at.pa;
+    return true;
 }
 
 bool platform_try(void (*touch)(void *argument), void *argument)

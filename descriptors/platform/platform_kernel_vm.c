@@ -9,6 +9,7 @@
 #include "kernel/task.h"
 #include "kernel/vm_map.h"
 #include "kernel/vm_object.h"
+#include "kernel/vm_physical.h"
 
 task_t current_task(void)
 {
@@ -46,22 +47,15 @@ kern_return_t platform_object_create_window(paddr_t base, uint64_t pages, struct
     return vm_object_create_physical(base, pages, object);
 }
 
-bool platform_is_writable(paddr_t start, uint64_t length)
+void platform_extent(paddr_t start, uint64_t length, struct platform_extent *extent)
 {
-    struct mmu_translation at;
+    const uint64_t skip = start.value & PAGE_MASK;
+    struct vm_physical_run run;
 
-    /* Registers: nothing here knows which of them can be written. */
-    if (page_get_state(start) == PAGE_FOREIGN) {
-        return true;
-    }
-    for (uint64_t done = 0; done < length; done += at.contiguous) {
-        if (!mmu_translate(mmu_kernel, (uint64_t)phys_to_virt(start) + done, &at)) {
-            at.contiguous = PAGE_SIZE; /* RAM that the kernel keeps its hands off */
-        } else if ((at.attributes.access & MMU_WRITE) == 0) {
-            return false;
-        }
-    }
-    return true;
+    vm_physical_extent(paddr(trunc_page(start.value)), atop(round_page(skip + length)), &run);
+    extent->length = ptoa(run.pages) - skip < length ? ptoa(run.pages) - skip : length;
+    extent->device = !run.ram;
+    extent->writable = run.writable;
 }
 
 uint64_t platform_object_pages(const struct vm_object *object)
@@ -69,21 +63,17 @@ uint64_t platform_object_pages(const struct vm_object *object)
     return vm_object_pages(object);
 }
 
-bool platform_object_is_device(const struct vm_object *object)
+bool platform_object_is_device(const struct vm_object *object, uint64_t index)
 {
-    paddr_t first;
+    paddr_t page;
 
-    /* The first page speaks for all: no cache mode would suit registers and RAM in one object. */
-    return vm_object_is_physical(object) && vm_object_resident(object, 0, &first) &&
-           page_get_state(first) == PAGE_FOREIGN;
+    return vm_object_is_physical(object) && vm_object_resident(object, index, &page) &&
+           page_get_state(page) == PAGE_FOREIGN;
 }
 
 kern_return_t platform_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
                                    struct vm_object **copy)
 {
-    if (platform_object_is_device(object)) {
-        return KERN_NOT_SUPPORTED;
-    }
     return vm_object_copy(object, first, count, copy);
 }
 
@@ -128,7 +118,11 @@ void platform_object_count(struct vm_object *object, uint64_t first, uint64_t co
         return;
     }
     /* RAM of the kernel is always there, and nobody watches stores to it. */
-    *resident = *dirty = platform_object_is_device(object) ? 0 : count;
+    *resident = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        *resident += !platform_object_is_device(object, first + i);
+    }
+    *dirty = *resident;
 }
 
 _Static_assert((int)PLATFORM_PURGE_NONVOLATILE == VM_PURGE_NONVOLATILE &&
@@ -183,7 +177,8 @@ static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_transl
     length = at->contiguous;
     while (length < size && is_direct(kernel_map, address + length) &&
            mmu_translate(mmu_kernel, address + length, &next) &&
-           next.attributes.access == at->attributes.access) {
+           next.attributes.access == at->attributes.access &&
+           next.attributes.memory == at->attributes.memory) {
         length += next.contiguous;
     }
     return length < size ? length : size;
@@ -220,6 +215,19 @@ static kern_return_t find_range(vm_map_t map, uint64_t address, struct vm_range 
     return (range->access & MMU_READ) != 0 ? KERN_SUCCESS : KERN_PROTECTION_FAILURE;
 }
 
+/* A window may show registers and RAM, one behind the other. */
+static void clip_to_extent(struct platform_region *region)
+{
+    struct platform_extent extent;
+    paddr_t page;
+
+    if (vm_object_resident(region->object, atop(region->offset), &page)) {
+        platform_extent(paddr_add(page, region->offset & PAGE_MASK), region->size, &extent);
+        region->size = extent.length;
+        region->writable &= extent.writable;
+    }
+}
+
 kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
                                   struct platform_region *region)
 {
@@ -241,10 +249,13 @@ kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
     if (region->size > size) {
         region->size = size;
     }
+    if (vm_object_is_physical(range.object)) {
+        clip_to_extent(region);
+    }
     return KERN_SUCCESS;
 }
 
-kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
+kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, bool write)
 {
     kern_return_t status = KERN_SUCCESS;
 
@@ -259,8 +270,12 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
         if (is_direct(map, address)) {
             length = direct_length(address, size, &at);
             status = length != 0 ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
+            range.access = length != 0 ? at.attributes.access : 0;
         } else {
             status = find_range(map, address, &range, &length);
+        }
+        if (status == KERN_SUCCESS && write && (range.access & MMU_WRITE) == 0) {
+            status = KERN_PROTECTION_FAILURE;
         }
         length = length < size ? length : size;
         address += length;
@@ -274,9 +289,9 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size)
  * ahead of time unless a mode asks for it; on RAM the modes for registers would forbid
  * unaligned accesses, so there they mean non-cacheable.
  */
-static enum mmu_memory memory_type(const struct vm_object *object, unsigned cache)
+static enum mmu_memory memory_type(const struct vm_object *object, uint64_t index, unsigned cache)
 {
-    const bool device = platform_object_is_device(object);
+    const bool device = platform_object_is_device(object, index);
 
     switch (cache) {
     case kIODefaultCache:
@@ -303,13 +318,9 @@ static enum mmu_memory memory_type(const struct vm_object *object, unsigned cach
 kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
                                 const struct platform_view *view)
 {
-    const bool sets_mode = view->object != NULL && view->cache != kIODefaultCache &&
-                           !platform_object_is_device(view->object);
     /* A driver's view is not for the children of the task that it happens to be in. */
-    struct vm_range range = {.inheritance = VM_INHERIT_NONE};
-    enum mmu_memory former = MMU_NORMAL;
+    struct vm_range range = {.inheritance = VM_INHERIT_NONE, .as_pages = true};
     unsigned flags = view->eager ? VM_ENTER_EAGER : 0;
-    kern_return_t status;
 
     if (placement != PLATFORM_FIXED) {
         flags |= placement == PLATFORM_ANYWHERE ? VM_ENTER_ANYWHERE : VM_ENTER_OVERWRITE;
@@ -322,19 +333,99 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
          * store.
          */
         range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
-        range.memory = memory_type(view->object, view->cache);
+        range.memory = memory_type(view->object, view->first, kIODefaultCache);
     }
-    if (sets_mode) { /* first: it takes the pages out of all tables, and eager ones would go again
-                      */
-        former = vm_object_get_memory(view->object);
-        vm_object_set_memory(view->object, range.memory);
+    return vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
+}
+
+void platform_map_adopt_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
+{
+    struct vm_range range;
+    uint64_t length;
+
+    for (uint64_t done = 0; done < size; done += length) {
+        enum mmu_memory memory;
+
+        if (vm_map_lookup(map, address + done, &range, &length) != KERN_SUCCESS) {
+            return;
+        }
+        length = length < size - done ? length : size - done;
+        if (range.object == NULL) {
+            continue;
+        }
+        memory = memory_type(range.object, atop(range.offset), cache);
+        if (platform_object_is_device(range.object, atop(range.offset))) {
+            vm_map_set_memory(map, address + done, length, memory);
+        } else if (vm_object_is_physical(range.object)) {
+            vm_window_set_memory(range.object, atop(range.offset), atop(length), memory);
+        } else {
+            vm_object_set_memory(range.object, memory);
+        }
     }
-    status = vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
-    /* A failed mapping changes nothing: the other views of the object get their mode back. */
-    if (status != KERN_SUCCESS && sets_mode) {
-        vm_object_set_memory(view->object, former);
+}
+
+static bool pages_have(paddr_t page, uint64_t count, enum mmu_memory memory)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (vm_page_memory(paddr_add(page, ptoa(i))) != memory) {
+            return false;
+        }
     }
-    return status;
+    return true;
+}
+
+static bool range_has(const struct vm_range *range, uint64_t length, unsigned cache)
+{
+    const enum mmu_memory memory = memory_type(range->object, atop(range->offset), cache);
+    paddr_t page;
+
+    if (!range->as_pages || !vm_object_is_physical(range->object) ||
+        platform_object_is_device(range->object, atop(range->offset))) {
+        return range->memory == memory;
+    }
+    return vm_object_resident(range->object, atop(range->offset), &page) &&
+           pages_have(page, atop(length), memory);
+}
+
+/* In the linear view all pages look ordinary: what counts is how others would see them. */
+static bool direct_has(uint64_t address, uint64_t size, unsigned cache)
+{
+    struct platform_region region;
+    bool same = true;
+
+    for (uint64_t done = 0; done < size && same; done += region.size) {
+        struct vm_range range = {.as_pages = true};
+
+        if (lookup_direct(address + done, size - done, &region) != KERN_SUCCESS) {
+            return false;
+        }
+        range.object = region.object;
+        range.memory = MMU_DEVICE;
+        same = range_has(&range, region.size, cache);
+        platform_object_release(region.object);
+    }
+    return same;
+}
+
+bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
+{
+    struct vm_range range;
+    uint64_t length;
+
+    if (is_direct(map, address)) {
+        return direct_has(address, size, cache);
+    }
+    for (uint64_t done = 0; done < size; done += length) {
+        if (vm_map_lookup(map, address + done, &range, &length) != KERN_SUCCESS ||
+            range.object == NULL) {
+            return false;
+        }
+        length = length < size - done ? length : size - done;
+        if (!range_has(&range, length, cache)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 kern_return_t platform_map_remove(vm_map_t map, uint64_t address, uint64_t size)
@@ -362,19 +453,28 @@ kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size)
 
 kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
 {
+    kern_return_t status = KERN_SUCCESS;
     struct vm_range range;
     uint64_t length;
-    kern_return_t status;
 
     if (is_direct(map, address)) {
         return KERN_PROTECTION_FAILURE;
     }
-    status = vm_map_lookup(map, address, &range, &length);
-    /* A reservation shows no pages that could have a mode. */
-    if (status != KERN_SUCCESS || range.object == NULL) {
-        return status != KERN_SUCCESS ? status : KERN_PROTECTION_FAILURE;
+    for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += length) { /* judge all */
+        status = vm_map_lookup(map, address + done, &range, &length);
+        if (status == KERN_SUCCESS && range.object == NULL) {
+            status = KERN_PROTECTION_FAILURE;
+        }
     }
-    return vm_map_set_memory(map, address, size, memory_type(range.object, cache));
+    for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += length) {
+        vm_map_lookup(map, address + done, &range, &length);
+        length = length < size - done ? length : size - done;
+        if (!range_has(&range, length, cache)) {
+            status = vm_map_set_memory(map, address + done, length,
+                                       memory_type(range.object, atop(range.offset), cache));
+        }
+    }
+    return status;
 }
 
 void platform_map_retain(vm_map_t map)

@@ -113,18 +113,28 @@ static IOReturn add_virtual(struct IOMemoryReference *reference, vm_map_t map, u
     return status;
 }
 
+/* An entry for each extent: the first page of a run speaks for no other. */
 static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t address, uint64_t length)
 {
-    /* Objects have whole pages; where the bytes begin in the first is the entry's to know. */
-    const uint64_t skip = address & PAGE_MASK;
-    struct vm_object *object;
-    const kern_return_t status = platform_object_create_window(
-        paddr(trunc_page(address)), atop(round_page(skip + length)), &object);
+    IOReturn status = kIOReturnSuccess;
 
-    if (status != KERN_SUCCESS) {
-        return IOReturn_fromKernel(status, kIOReturnDoingMake);
+    while (length != 0 && status == kIOReturnSuccess) {
+        const uint64_t skip = address & PAGE_MASK;
+        struct platform_extent extent;
+        struct vm_object *object;
+        kern_return_t made;
+
+        platform_extent(paddr(address), length, &extent);
+        made = platform_object_create_window(paddr(trunc_page(address)),
+                                             atop(round_page(skip + extent.length)), &object);
+        if (made != KERN_SUCCESS) {
+            return IOReturn_fromKernel(made, kIOReturnDoingMake);
+        }
+        status = add_entry(reference, object, skip, extent.length, extent.writable);
+        address += extent.length;
+        length -= extent.length;
     }
-    return add_entry(reference, object, skip, length, platform_is_writable(paddr(address), length));
+    return status;
 }
 
 IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
@@ -216,24 +226,35 @@ const struct IOMemoryReferenceEntry *IOMemoryReference_find(
     return &reference->entries[low];
 }
 
+/* Byte in its object of a descriptor offset that an entry holds. */
+static uint64_t byte_at(const struct IOMemoryReference *reference, size_t entry, uint64_t offset)
+{
+    const struct IOMemoryReferenceEntry *at = &reference->entries[entry];
+
+    return at->offset + (offset - IOMemoryReference_start(reference, at));
+}
+
+/* Wherever one of them is split, the other may go on: only the pages count. */
 bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other)
 {
+    const uint64_t end = one->entries[one->count - 1].end;
+    size_t i = 0, j = 0;
 
-    /*
-     * The same memory, cut at other places, counts as different: a wrong no costs a new reference,
-     * a wrong yes would show other memory.
-     */
-    if (one->count != other->count) {
+    if (end != other->entries[other->count - 1].end) {
         return false;
     }
-    for (size_t i = 0; i < one->count; i++) {
-        const struct IOMemoryReferenceEntry *a = &one->entries[i], *b = &other->entries[i];
+    for (uint64_t offset = 0; offset < end;) {
+        const struct IOMemoryReferenceEntry *a = &one->entries[i], *b = &other->entries[j];
+        const uint64_t here = byte_at(one, i, offset), there = byte_at(other, j, offset);
 
-        if (a->end != b->end || (a->offset & PAGE_MASK) != (b->offset & PAGE_MASK) ||
-            !platform_object_is_same(a->object, atop(a->offset), b->object, atop(b->offset))) {
+        if (((here ^ there) & PAGE_MASK) != 0 ||
+            !platform_object_is_same(a->object, atop(here), b->object, atop(there))) {
             return false;
         }
+        offset = a->end < b->end ? a->end : b->end;
+        i += a->end == offset;
+        j += b->end == offset;
     }
     return true;
 }

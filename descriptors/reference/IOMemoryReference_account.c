@@ -44,15 +44,17 @@ void IOMemoryReference_count(const struct IOMemoryReference *reference, uint64_t
     }
 }
 
-static IOReturn set_owner(struct vm_object *object, task_t owner, int tag, bool footprint)
+static IOReturn set_owner(const struct IOMemoryReferenceEntry *entry, task_t owner, int tag,
+                          bool footprint)
 {
+    struct vm_object *const object = entry->object;
     struct platform_owner now;
     enum platform_purge_state state;
     const bool purgeable = platform_object_get_purge(object, &state);
     uint64_t resident, dirty;
 
     /* Registers take no memory that could be charged. */
-    if (platform_object_is_device(object)) {
+    if (platform_object_is_device(object, atop(entry->offset))) {
         return kIOReturnError;
     }
     platform_object_get_owner(object, &now);
@@ -83,7 +85,7 @@ IOReturn IOMemoryReference_setOwner(const struct IOMemoryReference *reference, t
          * All are attempted: to charge one and leave the rest to nobody would be worse than a
          * partial success that is told.
          */
-        const IOReturn status = set_owner(reference->entries[i].object, owner, tag, footprint);
+        const IOReturn status = set_owner(&reference->entries[i], owner, tag, footprint);
 
         if (status != kIOReturnSuccess) {
             result = status;

@@ -22,7 +22,7 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     struct platform_window reached;
     kern_return_t status;
 
-    if (platform_object_is_device(entry->object)) {
+    if (platform_object_is_device(entry->object, atop(at))) {
         return kIOReturnVMError;
     }
     length = length < toPageEnd ? length : toPageEnd;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Showing a part of a memory reference in an address space. */
+#include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
@@ -109,7 +110,6 @@ static kern_return_t show_piece(const struct piece *piece, const struct IOMemory
         .alignment = view->alignment,
         .writable = view->writable,
         .eager = view->eager,
-        .cache = view->cache,
     };
 
     return part.pages == 0 ? KERN_SUCCESS : platform_map_show(view->map, address, placement, &part);
@@ -132,12 +132,35 @@ static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView 
 
         status = show_piece(&piece, view, PLATFORM_OVERWRITE, &at);
     }
-    /* Nothing of the pieces stays; a place that the caller had reserved is reserved again. */
-    if (status != KERN_SUCCESS && (view->placement != PLATFORM_OVERWRITE ||
-                                   platform_map_show(view->map, &view->start, PLATFORM_OVERWRITE,
-                                                     &reservation) != KERN_SUCCESS)) {
+    if (status != KERN_SUCCESS) {
         platform_map_remove(view->map, view->start, view->size);
     }
+    return status;
+}
+
+/*
+ * The same in place of what the caller has there. The pieces are put together elsewhere and
+ * change places with it as a whole: until nothing can fail any more, it stays.
+ */
+static kern_return_t show_pieces_over(struct walk walk, struct IOMemoryReferenceView *view)
+{
+    struct IOMemoryReferenceView apart = *view;
+    kern_return_t status;
+
+    apart.placement = PLATFORM_ANYWHERE;
+    apart.start = 0;
+    status = show_pieces(walk, &apart);
+    if (status != KERN_SUCCESS) {
+        return status;
+    }
+    status = platform_map_exchange(view->map, apart.start, view->start, view->size);
+    if (status == KERN_SUCCESS && view->eager) { /* moving has taken the pages out of the tables */
+        status = platform_map_fill(view->map, view->start, view->size);
+        if (status != KERN_SUCCESS) {
+            platform_map_exchange(view->map, apart.start, view->start, view->size);
+        }
+    }
+    platform_map_remove(view->map, apart.start, view->size);
     return status;
 }
 
@@ -168,11 +191,16 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
         next_piece(&walk, &piece);
         shown = show_piece(&piece, view, view->placement, &view->start);
     } else {
-        shown = show_pieces(walk, view);
+        shown = view->placement == PLATFORM_OVERWRITE ? show_pieces_over(walk, view)
+                                                      : show_pieces(walk, view);
     }
     if (shown != KERN_SUCCESS) {
         return IOReturn_fromKernel(shown, kIOReturnDoingShow);
     }
     view->address = view->start + view->guard + skew;
+    if (view->cache != kIODefaultCache) { /* last: it cannot fail, and could not be taken back */
+        platform_map_adopt_cache(view->map, trunc_page(view->address), round_page(skew + length),
+                                 view->cache);
+    }
     return kIOReturnSuccess;
 }

@@ -7,6 +7,7 @@
 #include "kernel/mmu.h"
 
 #include "kernel/direct_map.h"
+#include "kernel/irq.h"
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
 
@@ -310,6 +311,79 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
     rewrite(space, va, va + size, &attributes);
     mmu_arch_publish();
     return KERN_SUCCESS;
+}
+
+/* The leaves of [va, end), which are whole ones: invalid, or valid with another memory type. */
+static void retype(struct mmu_space *space, vaddr_t va, vaddr_t end, enum mmu_memory memory,
+                   bool valid)
+{
+    while (va < end) {
+        struct mmu_path path;
+        struct mmu_attributes attributes;
+        pte_t leaf, bits;
+
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        leaf = *path.entry[path.level];
+        if (leaf != 0 && !valid) {
+            mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
+        } else if (leaf != 0) {
+            attributes = mmu_decode(leaf | DESCRIPTOR_VALID);
+            attributes.memory = memory;
+            mmu_encode(space, attributes, path.level, &bits);
+            mmu_store(&path, (leaf & DESCRIPTOR_ADDRESS) | bits);
+        }
+        va = entry_end(va, path.level);
+    }
+}
+
+/* May all that is mapped there have the type? What is mapped in name only is none of it. */
+static bool may_retype(struct mmu_space *space, vaddr_t va, vaddr_t end, enum mmu_memory memory)
+{
+    while (va < end) {
+        struct mmu_path path;
+        struct mmu_attributes attributes;
+        pte_t leaf, bits;
+
+        mmu_walk(space, va, LEAF_LEVEL, &path);
+        leaf = *path.entry[path.level];
+        attributes = mmu_decode(leaf);
+        attributes.memory = memory;
+        if (leaf != 0 &&
+            ((leaf & DESCRIPTOR_VALID) == 0 || !mmu_encode(space, attributes, path.level, &bits))) {
+            return false;
+        }
+        va = entry_end(va, path.level);
+    }
+    return true;
+}
+
+kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
+                             enum mmu_memory memory)
+{
+    const vaddr_t end = va + size;
+    kern_return_t status;
+
+    if (!range_is_valid(space, va, size) || !may_retype(space, va, end, memory)) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    status = split(space, va);
+    if (status == KERN_SUCCESS && end < space->high) {
+        status = split(space, end);
+    }
+    while (status == KERN_SUCCESS && va < end) {
+        /* At most a table of pages, or one larger block: handlers wait so long. */
+        const vaddr_t stop =
+            entry_end(va, LEAF_LEVEL - 1) < end ? entry_end(va, LEAF_LEVEL - 1) : end;
+        const irq_state_t irq = irq_mask();
+
+        retype(space, va, stop, memory, false);
+        mmu_flush(space, va, stop - va);
+        retype(space, va, stop, memory, true);
+        mmu_arch_publish();
+        irq_restore(irq);
+        va = stop;
+    }
+    return status;
 }
 
 bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *out)

@@ -114,6 +114,23 @@ static void map_ram(uint64_t start, uint64_t end)
     }
 }
 
+/*
+ * A handler's window. The first page there is mapped in name only and for good, so that the
+ * tables to the second never have to be made; the second always shows something, so that what
+ * is mapped is the same before and after.
+ */
+#define BORROW_BASE MMU_KERNEL_MAP_END
+
+static void borrow_init(void)
+{
+    const struct mmu_attributes nothing = {.access = 0};
+
+    if (mmu_map(mmu_kernel, BORROW_BASE, paddr(0), 2 * PAGE_SIZE, nothing) != KERN_SUCCESS) {
+        panic("mmu: no page for the tables of a handler's window");
+    }
+    mmu_count_mapped(mmu_kernel, -2); /* nobody's mappings */
+}
+
 void mmu_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
@@ -132,6 +149,23 @@ void mmu_init(void)
             map_ram(start, end);
         }
     }
+    borrow_init();
+}
+
+volatile void *mmu_borrow_device(paddr_t pa)
+{
+    const struct mmu_attributes device = {.access = MMU_READ | MMU_WRITE, .memory = MMU_DEVICE};
+    const vaddr_t va = BORROW_BASE + PAGE_SIZE;
+    const paddr_t page = paddr(pa.value & ~PAGE_MASK);
+
+    if (pa.value >= DIRECT_MAP_SIZE || page_get_state(page) != PAGE_FOREIGN) {
+        return NULL;
+    }
+    mmu_clear(mmu_kernel, va, PAGE_SIZE);
+    if (mmu_map(mmu_kernel, va, page, PAGE_SIZE, device) != KERN_SUCCESS) {
+        return NULL;
+    }
+    return (volatile void *)(va + (pa.value & PAGE_MASK));
 }
 
 volatile void *mmu_map_device(paddr_t pa, uint64_t size)

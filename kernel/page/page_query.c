@@ -112,3 +112,48 @@ bool page_overlaps_ram(paddr_t start, uint64_t size)
     }
     return false;
 }
+
+uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram)
+{
+    const uint64_t first = start.value >> PAGE_SHIFT;
+    uint64_t done = 0;
+
+    *ram = page_get_state(start) != PAGE_FOREIGN;
+    while (done < pages) {
+        const uint64_t section = (first + done) / SECTION_PAGES;
+        uint64_t stop = (section + 1) * SECTION_PAGES - first;
+
+        if (section >= page_pool.section_count) {
+            return *ram ? done : pages;
+        }
+        stop = stop < pages ? stop : pages;
+        if (page_pool.sections[section] != SECTION_READY) {
+            if ((page_pool.sections[section] != SECTION_FOREIGN) != *ram) {
+                return done;
+            }
+            done = stop;
+        }
+        for (; done < stop; done++) {
+            if ((page_record(first + done)->state != RECORD_FOREIGN) != *ram) {
+                return done;
+            }
+        }
+    }
+    return pages;
+}
+
+uint8_t *page_note(paddr_t address)
+{
+    const uint64_t section = address.value >> SECTION_SHIFT;
+    const struct page *page;
+
+    /* What is reserved as a whole gets records when somebody has something to say of it. */
+    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED) {
+        lock_state_t state = lock_take(&page_lock);
+
+        page_section_ready(section);
+        lock_release(&page_lock, state);
+    }
+    page = page_lookup(address);
+    return page != NULL && page->state != RECORD_FOREIGN ? (uint8_t *)&page->note : NULL;
+}

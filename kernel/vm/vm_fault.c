@@ -96,6 +96,61 @@ static unsigned table_access(const struct vm_entry *entry, uint64_t index, unsig
     return access & ~MMU_WRITE;
 }
 
+/* The mode of a page of a window, and how many of those behind it have the same. */
+static enum mmu_memory memory_of(const struct vm_entry *entry, paddr_t page,
+                                 struct vm_physical_run *run)
+{
+    const bool device = entry->range.memory >= MMU_DEVICE;
+    enum mmu_memory memory;
+    uint64_t same = 1;
+
+    if (!run->ram || !(entry->range.as_pages || device)) {
+        return entry->range.memory;
+    }
+    memory = vm_page_memory(page);
+    while (same < run->pages && vm_page_memory(paddr_add(page, same << PAGE_SHIFT)) == memory) {
+        same++;
+    }
+    run->pages = same;
+    return memory;
+}
+
+/* Pages of a window that are alike. The kernel's own code is not to be written here either. */
+static kern_return_t fill_run(const struct vm_entry *entry, vaddr_t va, paddr_t page,
+                              struct vm_physical_run *run)
+{
+    struct mmu_attributes attributes = {
+        .access = entry->range.access | (entry->map != kernel_map ? MMU_USER : 0),
+        .memory = memory_of(entry, page, run),
+    };
+
+    if (!run->writable) {
+        attributes.access &= ~MMU_WRITE;
+    }
+    return mmu_map(entry->map->space, va, page, run->pages << PAGE_SHIFT, attributes);
+}
+
+/* Of a window, [start, end) for such an access: what one page is says nothing about the next. */
+static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_t end,
+                                   unsigned wanted)
+{
+    const struct vm_object *object = entry->range.object;
+    kern_return_t status = KERN_SUCCESS;
+
+    mmu_clear(entry->map->space, start, end - start);
+    for (vaddr_t va = start; va < end && status == KERN_SUCCESS;) {
+        const uint64_t index = vm_entry_index(entry, va);
+        struct vm_physical_run run;
+
+        vm_object_physical_run(object, index, (end - va) >> PAGE_SHIFT, &run);
+        status = (wanted & MMU_WRITE) != 0 && !run.writable
+                     ? KERN_PROTECTION_FAILURE
+                     : fill_run(entry, va, paddr_add(object->base, index << PAGE_SHIFT), &run);
+        va += run.pages << PAGE_SHIFT;
+    }
+    return status;
+}
+
 /* Make one page of an entry accessible; `wanted` is allowed by the entry. */
 static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned wanted)
 {
@@ -106,6 +161,9 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     bool pinned;
     paddr_t page;
 
+    if (object->physical) {
+        return fill_physical(entry, va, va + PAGE_SIZE, wanted);
+    }
     /*
      * The object first: it may allocate, and reclaim for that, which can take out the very entry
      * that a lookup before it had found.
@@ -117,7 +175,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     }
     attributes.access = table_access(entry, index, wanted);
     /* A table page may be had by reclaiming purgeable memory, but not by reclaiming this page. */
-    pinned = !object->physical && page_pin(page) == KERN_SUCCESS;
+    pinned = page_pin(page) == KERN_SUCCESS;
     /*
      * mmu_map refuses what is mapped already. A leaf can be there: one without the right that
      * is wanted now, or one of a page that the object has replaced since. What it knows of
@@ -168,20 +226,6 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
     return status;
 }
 
-static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_t end)
-{
-    struct mmu_attributes attributes = {.memory = entry->range.memory};
-    paddr_t base = paddr_add(entry->range.object->base, vm_entry_index(entry, start) << PAGE_SHIFT);
-
-    /*
-     * Cleared first, since a part may be filled already and mmu_map takes no range that is
-     * partly mapped; then in one call, which finds blocks.
-     */
-    attributes.access = table_access(entry, 0, 0);
-    mmu_clear(entry->map->space, start, end - start);
-    return mmu_map(entry->map->space, start, base, end - start, attributes);
-}
-
 static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t end)
 {
     unsigned wanted = entry->range.access & (MMU_READ | MMU_WRITE);
@@ -195,7 +239,7 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
         return KERN_SUCCESS;
     }
     if (entry->range.object->physical) {
-        return fill_physical(entry, start, end);
+        return fill_physical(entry, start, end, 0);
     }
     /*
      * As for a store where stores are allowed: who asks to fill ahead cannot take faults
@@ -205,6 +249,30 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
         status = fill_page(entry, va, wanted);
     }
     return status;
+}
+
+void vm_entry_refill(struct vm_entry *entry)
+{
+    if (entry->eager) {
+        fill_entry(entry, entry->node.start, entry->node.end);
+    }
+}
+
+void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory)
+{
+    const vaddr_t start = entry->node.start, size = entry->node.end - start;
+
+    entry->range.memory = memory;
+    if (entry->range.object == NULL) {
+        return;
+    }
+    /* A window is filled anew: its mode may be none of what all of its pages have. */
+    entry->range.as_pages = false;
+    if ((entry->range.object->physical && !entry->range.object->alike) ||
+        mmu_set_memory(entry->map->space, start, size, memory) != KERN_SUCCESS) {
+        vm_entry_drop_tables(entry, start, entry->node.end);
+        vm_entry_refill(entry);
+    }
 }
 
 kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t size)
@@ -220,6 +288,9 @@ kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t siz
             return KERN_INVALID_ADDRESS;
         }
         status = fill_entry(entry, at, entry->node.end < end ? entry->node.end : end);
+        if (status == KERN_SUCCESS && at == entry->node.start && entry->node.end <= end) {
+            entry->eager = true;
+        }
         at = entry->node.end;
     }
     return status;

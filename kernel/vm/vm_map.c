@@ -28,7 +28,7 @@ void vm_map_init(void)
 {
     /* The page allocator is below, and learns only here that somebody may have pages to give. */
     page_set_reclaim(vm_purge_reclaim);
-    map_init(kernel_map, mmu_kernel, MMU_KERNEL_VA_BASE, MMU_KERNEL_VA_END);
+    map_init(kernel_map, mmu_kernel, MMU_KERNEL_VA_BASE, MMU_KERNEL_MAP_END);
 }
 
 kern_return_t vm_map_create(struct vm_map **out)
@@ -176,6 +176,7 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     }
     /* What was blocked stays so on both sides, whoever asked for the border. */
     upper->blocked = entry->blocked;
+    upper->eager = entry->eager;
     upper->range.offset += address - entry->node.start;
     upper->node.start = address;
     upper->node.end = entry->node.end;
@@ -225,6 +226,7 @@ static void reattach_all(struct vm_entry *entries)
         struct vm_entry *next = entries->next;
 
         vm_entry_attach(entries);
+        vm_entry_refill(entries);
         entries = next;
     }
 }
@@ -268,7 +270,7 @@ static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, 
     /*
      * Below `low` lies what is_legal allows to be described, but not to be placed: the direct map.
      */
-    if (*address < map->ranges.low || !vm_map_is_legal(map, *address, size)) {
+    if (!vm_map_has_room(map, *address, size)) {
         return KERN_INVALID_ADDRESS;
     }
     if ((flags & VM_ENTER_OVERWRITE) != 0) {
@@ -288,6 +290,10 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
 
     if (!vm_is_whole_pages(0, size) || !range_is_valid(range, size)) {
         return KERN_INVALID_ARGUMENT;
+    }
+    if ((range->access & MMU_WRITE) != 0 &&
+        !vm_object_is_writable(range->object, range->offset >> PAGE_SHIFT, size >> PAGE_SHIFT)) {
+        return KERN_PROTECTION_FAILURE;
     }
     /*
      * All that can fail before anything is taken away: the entry, the place, and (inside it) the

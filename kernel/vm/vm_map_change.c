@@ -40,6 +40,7 @@ static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
      * the next fault. Rewriting them in place would have to know shared and clean pages.
      */
     vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    vm_entry_refill(entry);
     return KERN_SUCCESS;
 }
 
@@ -83,6 +84,8 @@ static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
     /* Only blocking touches the tables: unblocked, the next access faults and fills them. */
     if (blocked) {
         vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    } else {
+        vm_entry_refill(entry);
     }
     return KERN_SUCCESS;
 }
@@ -94,8 +97,7 @@ kern_return_t vm_map_block(struct vm_map *map, vaddr_t start, uint64_t size, boo
 
 static kern_return_t set_memory(struct vm_entry *entry, unsigned memory)
 {
-    entry->range.memory = (enum mmu_memory)memory;
-    vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    vm_entry_set_memory(entry, (enum mmu_memory)memory);
     return KERN_SUCCESS;
 }
 
@@ -114,6 +116,7 @@ static void attach_all(struct vm_entry *entries, vaddr_t from, vaddr_t to)
         entries->node.start = entries->node.start - from + to;
         entries->node.end = entries->node.end - from + to;
         vm_entry_attach(entries);
+        vm_entry_refill(entries);
         entries = next;
     }
 }
@@ -130,6 +133,9 @@ kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, ui
          */
         apart < size) {
         return KERN_INVALID_ARGUMENT;
+    }
+    if (!vm_map_has_room(map, one, size) || !vm_map_has_room(map, other, size)) {
+        return KERN_INVALID_ADDRESS;
     }
     status = vm_map_split(map, one, one + size);
     if (status == KERN_SUCCESS) {

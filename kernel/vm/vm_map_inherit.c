@@ -16,11 +16,12 @@ static kern_return_t inherit_entry(const struct vm_entry *entry, struct vm_map *
     if (range.object != NULL && range.inheritance == VM_INHERIT_COPY) {
         status =
             vm_object_copy(range.object, range.offset >> PAGE_SHIFT, size >> PAGE_SHIFT, &copy);
-        if (status != KERN_SUCCESS) {
+        if (status == KERN_SUCCESS) {
+            range.object = copy;
+            range.offset = 0;
+        } else if (status != KERN_NOT_SUPPORTED) { /* registers are one and the same for both */
             return status;
         }
-        range.object = copy;
-        range.offset = 0;
     }
     status = vm_map_enter(to, &at, size, 0, &range, 0);
     if (copy != NULL) {

@@ -12,6 +12,7 @@ struct vm_entry {
     struct vm_map *map;
     struct vm_range range;
     bool blocked;
+    bool eager; /* no access shall fault: what takes its pages out of the tables puts them back */
 
     /* Among the entries that show its object, in the order of the first page shown. */
     struct tree_node of_object;
@@ -49,11 +50,26 @@ bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index);
 /* Take everything the entry shows inside [start, end) out of the page tables. */
 void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end);
 
+/* After such a thing, if the entry is eager. Without memory for tables, the next access faults. */
+void vm_entry_refill(struct vm_entry *entry);
+
+/*
+ * Another cache mode for what the entry shows. What is in the page tables stays there: an
+ * interrupt handler that relies on it takes no fault.
+ */
+void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory);
+
 struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
 
 static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)
 {
     return size != 0 && ((start | size) & PAGE_MASK) == 0;
+}
+
+/* May ranges lie there? Of the kernel's map, not in the direct map. */
+static inline bool vm_map_has_room(const struct vm_map *map, vaddr_t start, uint64_t size)
+{
+    return start >= map->ranges.low && vm_map_is_legal(map, start, size);
 }
 
 /* Make start and end borders between entries. What is shown stays the same. */

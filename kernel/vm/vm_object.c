@@ -51,12 +51,14 @@ kern_return_t vm_object_create(uint64_t pages, struct vm_object **out)
         vm_object_release(object);
         return KERN_RESOURCE_SHORTAGE;
     }
+    vm_object_enlist(object);
     *out = object;
     return KERN_SUCCESS;
 }
 
 kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_object **out)
 {
+    struct vm_physical_run run;
     struct vm_object *object;
 
     if (pages == 0 || (base.value & PAGE_MASK) != 0 ||
@@ -70,6 +72,9 @@ kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_
     }
     object->physical = true;
     object->base = base;
+    vm_physical_extent(base, pages, &run);
+    object->alike = run.pages == pages;
+    vm_object_enlist(object);
     *out = object;
     return KERN_SUCCESS;
 }
@@ -92,6 +97,9 @@ void vm_object_release(struct vm_object *object)
         return;
     }
     KERNEL_CHECK(object->entries.root == NULL);
+    if (object->link != NULL) { /* it was completed */
+        vm_object_delist(object);
+    }
     /* Off the queue first: releasing pages below must not meet a reclaim that chooses this. */
     vm_purge_forget(object);
     vm_object_set_owner(object, NULL, 0, false);
@@ -179,11 +187,13 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     *slot = 0;
     object->resident--;
     stats.pages--;
+    vm_object_forget_page(page);
     KERNEL_CHECK(page_release_run(page, 1) == KERN_SUCCESS);
 }
 
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
 {
+    vm_object_note_page(object, page);
     *slot = page.value | VM_SLOT_PRESENT;
     object->resident++;
     stats.pages++;
@@ -232,6 +242,7 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
      * read-only while it is shared, so nothing is stored to it meanwhile.
      */
     vm_object_unmap_page(object, index);
+    vm_object_note_page(object, own);
     *slot = own.value | (*slot & PAGE_MASK);
     KERNEL_CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
     return true;
@@ -329,6 +340,7 @@ static void count_page(struct vm_object *object, uint64_t index, void *context)
 
     struct vm_entry *entry = NULL;
 
+    vm_object_absorb_stores(object, index);
     while ((*slot & VM_SLOT_DIRTY) == 0 &&
            (entry = vm_object_next_showing(object, entry, index)) != NULL) {
         if (vm_entry_page_is_dirty(entry, index)) {
@@ -351,27 +363,35 @@ void vm_object_count(struct vm_object *object, uint64_t first, uint64_t pages, u
     *dirty = count.dirty;
 }
 
+/* The task goes: nobody pays any more. Who owns it next needs the tag. */
+static void owner_died(struct task *task, void *context)
+{
+    struct vm_object *object = context;
+
+    task_ledger_debit(task, object->ledger_tag, object->footprint, object->pages << PAGE_SHIFT);
+    object->owner = NULL;
+}
+
+/*
+ * The owner is watched and not retained: it may map the object, and each would keep the other
+ * alive for good.
+ */
 void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, bool footprint)
 {
     uint64_t bytes = object->pages << PAGE_SHIFT;
-    struct task *former = object->owner;
 
-    if (former != NULL) {
-        task_ledger_debit(former, object->ledger_tag, object->footprint, bytes);
+    if (object->owner != NULL) {
+        task_watch_remove(&object->owner_watch);
+        task_ledger_debit(object->owner, object->ledger_tag, object->footprint, bytes);
     }
     object->owner = owner;
     object->ledger_tag = tag;
     object->footprint = footprint;
-    /*
-     * The new one is retained before the old one is released: they may be the same task, and
-     * this its last reference.
-     */
     if (owner != NULL) {
-        task_retain(owner);
+        object->owner_watch.died = owner_died;
+        object->owner_watch.context = object;
+        task_watch_add(owner, &object->owner_watch);
         task_ledger_credit(owner, tag, footprint, bytes);
-    }
-    if (former != NULL) {
-        task_release(former);
     }
 }
 
@@ -406,6 +426,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
         if (page_share(page) != KERN_SUCCESS) {
             return false;
         }
+        vm_object_absorb_stores(source, index);
         vm_object_unmap_page(source, index); /* its next store has to fault */
         vm_object_put_page(to->copy, slot, page);
     } else {
@@ -440,6 +461,20 @@ static void copy_page(struct vm_object *source, uint64_t index, void *context)
     page_unpin(page);
 }
 
+/* Registers are not copied as bytes, and what the direct map does not show cannot be. */
+static bool can_copy(const struct vm_object *source, uint64_t first, uint64_t count)
+{
+    struct vm_physical_run run;
+
+    for (uint64_t done = 0; source->physical && done < count; done += run.pages) {
+        vm_object_physical_run(source, first + done, count - done, &run);
+        if (!run.ram || !run.reachable) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_object *copy)
 {
     for (uint64_t i = 0; i < copy->pages; i++) {
@@ -463,6 +498,9 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
 
     if (first > source->pages || count > source->pages - first) {
         return KERN_INVALID_ARGUMENT;
+    }
+    if (!can_copy(source, first, count)) {
+        return KERN_NOT_SUPPORTED;
     }
     status = vm_object_create(count, &context.copy);
     if (status != KERN_SUCCESS) {

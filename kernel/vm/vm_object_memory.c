@@ -1,10 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The cache mode of an object's pages. */
+/*
+ * The cache mode of pages. A page has one mode at a time: two that differ, at two addresses,
+ * would let one CPU see two contents. Pages of an anonymous object have its mode. RAM that is
+ * no object's has the mode that its windows were given, for as long as there is one.
+ */
 #include "kernel/cache.h"
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
+
+static struct vm_object *windows, *anonymous;
+
+/* Pages of no object whose mode is not the ordinary one: mostly none, and nothing to look for. */
+static uint64_t unusual;
+
+void vm_object_enlist(struct vm_object *object)
+{
+    struct vm_object **list = object->physical ? &windows : &anonymous;
+
+    object->next = *list;
+    object->link = list;
+    if (object->next != NULL) {
+        object->next->link = &object->next;
+    }
+    *list = object;
+}
 
 void vm_object_settle_page(const struct vm_object *object, paddr_t page)
 {
@@ -18,62 +39,252 @@ void vm_object_settle_page(const struct vm_object *object, paddr_t page)
     }
 }
 
-static void settle_resident(struct vm_object *object, uint64_t index, void *context)
+enum mmu_memory vm_page_memory(paddr_t page)
 {
-    (void)context;
-    vm_object_settle_page(object, vm_slot_page(*vm_object_slot(object, index)));
+    const uint8_t *note = page_note(page);
+
+    return note != NULL ? (enum mmu_memory)(*note & VM_NOTE_MEMORY) : MMU_NORMAL;
 }
 
-/* What of a window is RAM, page by page: registers are never cached. */
-static void settle_window(const struct vm_object *object)
+/* Handlers mark pages as written: the rest of the note must not go back to what it was. */
+static void set_note(uint8_t *note, uint8_t clear, uint8_t set)
 {
-    for (uint64_t i = 0; i < object->pages; i++) {
-        paddr_t page = paddr_add(object->base, i << PAGE_SHIFT);
+    __atomic_and_fetch(note, (uint8_t)~clear, __ATOMIC_RELAXED);
+    __atomic_or_fetch(note, set, __ATOMIC_RELAXED);
+}
 
-        if (page_get_state(page) != PAGE_FOREIGN) {
-            vm_object_settle_page(object, page);
+void vm_object_note_page(const struct vm_object *object, paddr_t page)
+{
+    uint8_t *note = page_note(page);
+
+    if ((*note & VM_NOTE_OWNED) == 0 && (*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
+        unusual--; /* a window still shows what this page was before */
+    }
+    set_note(note, VM_NOTE_MEMORY, (uint8_t)(VM_NOTE_OWNED | object->memory));
+}
+
+void vm_object_forget_page(paddr_t page)
+{
+    if (page_share_count(page) <= 1) {
+        set_note(page_note(page), UINT8_MAX, 0);
+    }
+}
+
+void vm_object_absorb_stores(struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *slot = vm_object_slot(object, index);
+    uint8_t *note = page_note(vm_slot_page(*slot));
+
+    if ((*note & VM_NOTE_DIRTY) != 0) {
+        set_note(note, VM_NOTE_DIRTY, 0);
+        *slot |= VM_SLOT_DIRTY;
+    }
+}
+
+/* Any context. Only an object's pages count their stores. */
+void vm_mark_written(paddr_t page, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        uint8_t *note = page_note(paddr_add(page, i << PAGE_SHIFT));
+
+        if (note != NULL && (*note & VM_NOTE_OWNED) != 0) {
+            set_note(note, 0, VM_NOTE_DIRTY);
         }
     }
 }
 
-/*
- * Where the kernel shows pages that are always there, interrupt handlers rely on them:
- * they may take no fault. Without memory for tables the next access does, as before.
- */
-static void fill_kernel_tables(const struct vm_object *object)
+/* What goes past the cache must find in memory what was written through it. */
+static void settle(paddr_t page)
 {
-    struct vm_entry *entry = NULL;
+    struct mmu_translation at;
 
-    while ((entry = vm_object_next_entry(object, entry)) != NULL) {
-        if (entry->map == kernel_map) {
-            vm_map_fill_tables(kernel_map, entry->node.start, entry->node.end - entry->node.start);
+    if (mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(page), &at)) {
+        cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
+    }
+}
+
+/* The physical addresses whose mode has changed. */
+struct change {
+    uint64_t low, high;
+};
+
+static void change_page(paddr_t page, uint8_t *note, enum mmu_memory memory, struct change *change)
+{
+    settle(page);
+    set_note(note, VM_NOTE_MEMORY, (uint8_t)memory);
+    if (page.value < change->low) {
+        change->low = page.value;
+    }
+    if (page.value + PAGE_SIZE > change->high) {
+        change->high = page.value + PAGE_SIZE;
+    }
+}
+
+/* The pages of [start, end) as they are by now, where the page tables show them. */
+static void retype_pages(struct vm_entry *entry, vaddr_t start, vaddr_t end)
+{
+    for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+        const paddr_t page =
+            paddr_add(entry->range.object->base, vm_entry_index(entry, va) << PAGE_SHIFT);
+        const enum mmu_memory memory = vm_page_memory(page);
+        struct mmu_translation at;
+
+        if (page_get_state(page) == PAGE_FOREIGN || !mmu_translate(entry->map->space, va, &at) ||
+            at.attributes.memory == memory) {
+            continue;
         }
+        if (mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
+            vm_entry_drop_tables(entry, va, va + PAGE_SIZE);
+        }
+    }
+}
+
+/* Every window shows what lies in it of the change. */
+static void follow(const struct change *change)
+{
+    for (struct vm_object *window = windows; window != NULL; window = window->next) {
+        const uint64_t base = window->base.value, size = window->pages << PAGE_SHIFT;
+
+        if (base >= change->high || base + size <= change->low) {
+            continue;
+        }
+        for (struct vm_entry *entry = NULL;
+             (entry = vm_object_next_entry(window, entry)) != NULL;) {
+            if (entry->range.as_pages) {
+                retype_pages(entry, entry->node.start, entry->node.end);
+            }
+        }
+    }
+}
+
+struct object_change {
+    enum mmu_memory memory;
+    struct change change;
+};
+
+static void change_slot(struct vm_object *object, uint64_t index, void *context)
+{
+    struct object_change *to = context;
+    const paddr_t page = vm_slot_page(*vm_object_slot(object, index));
+
+    change_page(page, page_note(page), to->memory, &to->change);
+}
+
+/*
+ * Settled first: what a mode that goes past the cache reads must be in memory before its
+ * first access.
+ */
+static void change_object(struct vm_object *object, enum mmu_memory memory, struct change *change)
+{
+    struct object_change to = {.memory = memory, .change = *change};
+
+    if (object->memory == memory) {
+        return;
+    }
+    vm_object_for_each_resident(object, 0, object->pages, change_slot, &to);
+    *change = to.change;
+    object->memory = memory;
+    for (struct vm_entry *entry = NULL; (entry = vm_object_next_entry(object, entry)) != NULL;) {
+        vm_entry_set_memory(entry, memory);
     }
 }
 
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 {
-    struct vm_entry *entry = NULL;
+    struct change change = {.low = UINT64_MAX};
 
-    if (object->memory == memory) {
+    if (object->physical) {
+        vm_window_set_memory(object, 0, object->pages, memory);
         return;
     }
-    /*
-     * All views change together: two cache modes for one page is what the architecture leaves
-     * undefined. So out of all tables first, then the lines, then new faults.
-     */
-    object->memory = memory;
-    while ((entry = vm_object_next_entry(object, entry)) != NULL) {
-        entry->range.memory = memory;
-        vm_entry_drop_tables(entry, entry->node.start, entry->node.end);
+    change_object(object, memory, &change);
+    follow(&change);
+}
+
+struct search {
+    uint64_t low, high;
+    bool found;
+};
+
+static void look_at_slot(struct vm_object *object, uint64_t index, void *context)
+{
+    struct search *search = context;
+    const uint64_t page = vm_slot_page(*vm_object_slot(object, index)).value;
+
+    search->found |= page >= search->low && page < search->high;
+}
+
+/* All objects with a page in [low, high). There is no way back from a page to them. */
+static void change_owners(uint64_t low, uint64_t high, enum mmu_memory memory,
+                          struct change *change)
+{
+    for (struct vm_object *object = anonymous; object != NULL; object = object->next) {
+        struct search search = {.low = low, .high = high};
+
+        if (object->memory != memory) {
+            vm_object_for_each_resident(object, 0, object->pages, look_at_slot, &search);
+        }
+        if (search.found) {
+            change_object(object, memory, change);
+        }
     }
-    if (object->physical) {
-        settle_window(object);
-    } else {
-        vm_object_for_each_resident(object, 0, object->pages, settle_resident, NULL);
+}
+
+void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t count,
+                          enum mmu_memory memory)
+{
+    struct change change = {.low = UINT64_MAX};
+    const uint64_t low = window->base.value + (first << PAGE_SHIFT);
+    bool owned = false;
+
+    for (uint64_t i = 0; i < count; i++) {
+        const paddr_t page = paddr(low + (i << PAGE_SHIFT));
+        uint8_t *note = page_get_state(page) != PAGE_FOREIGN ? page_note(page) : NULL;
+
+        if (note == NULL || (*note & VM_NOTE_MEMORY) == memory) {
+            continue;
+        }
+        if ((*note & VM_NOTE_OWNED) != 0) {
+            owned = true;
+            continue;
+        }
+        unusual += memory != MMU_NORMAL && (*note & VM_NOTE_MEMORY) == MMU_NORMAL;
+        unusual -= memory == MMU_NORMAL;
+        change_page(page, note, memory, &change);
     }
-    if (object->permanent) {
-        fill_kernel_tables(object);
+    if (owned) {
+        change_owners(low, low + (count << PAGE_SHIFT), memory, &change);
+    }
+    follow(&change);
+}
+
+static bool is_shown(uint64_t page)
+{
+    for (const struct vm_object *window = windows; window != NULL; window = window->next) {
+        if (page >= window->base.value && page - window->base.value < window->pages << PAGE_SHIFT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no window shows any more is ordinary memory again. */
+void vm_object_delist(struct vm_object *object)
+{
+    *object->link = object->next;
+    if (object->next != NULL) {
+        object->next->link = object->link;
+    }
+    for (uint64_t i = 0; object->physical && unusual != 0 && i < object->pages; i++) {
+        const paddr_t page = paddr_add(object->base, i << PAGE_SHIFT);
+        uint8_t *note = page_get_state(page) != PAGE_FOREIGN ? page_note(page) : NULL;
+
+        if (note != NULL && (*note & VM_NOTE_OWNED) == 0 &&
+            (*note & VM_NOTE_MEMORY) != MMU_NORMAL && !is_shown(page.value)) {
+            settle(page);
+            set_note(note, VM_NOTE_MEMORY, 0);
+            unusual--;
+        }
     }
 }
 

@@ -3,8 +3,10 @@
 #ifndef KERNEL_VM_OBJECT_PRIVATE_H
 #define KERNEL_VM_OBJECT_PRIVATE_H
 
+#include "kernel/task.h"
 #include "kernel/tree.h"
 #include "kernel/vm_object.h"
+#include "kernel/vm_physical.h"
 
 /*
  * One page of an anonymous object: its physical address with flags in the low
@@ -22,22 +24,48 @@ struct vm_object {
     bool physical;
     uint64_t pages;
     paddr_t base; /* physical objects */
+    bool alike;   /* they: all pages are what the first one is, see vm_object_physical_run */
     enum mmu_memory memory;
     vm_slot_t **chunks; /* anonymous objects: one pointer per VM_CHUNK_SLOTS pages */
     uint64_t resident;
     bool permanent; /* see vm_object_populate */
 
     struct tree entries; /* every map entry that shows this object, vm_object_entries.c */
+    struct vm_object *next, **link; /* among all windows, or all anonymous objects */
 
     bool purgeable;
     enum vm_purge_state purge;
     struct vm_purge_order order;
     struct vm_object *queue_prev, *queue_next; /* while volatile */
 
-    struct task *owner;
+    struct task *owner; /* NULL once it is dead */
+    struct task_watch owner_watch;
     int ledger_tag;
     bool footprint;
 };
+
+/* vm_physical.c: of the page at an index and those behind it, at most `pages`. */
+void vm_object_physical_run(const struct vm_object *object, uint64_t index, uint64_t pages,
+                            struct vm_physical_run *run);
+
+/* May all these pages be written? Of no object, and of anonymous memory: yes. */
+bool vm_object_is_writable(const struct vm_object *object, uint64_t first, uint64_t count);
+
+/* What the note of a page says (page_note). */
+#define VM_NOTE_MEMORY 0x07u /* enum mmu_memory */
+#define VM_NOTE_OWNED  0x08u /* by an anonymous object, or by several that share it */
+#define VM_NOTE_DIRTY  0x10u /* written while it was pinned; its slot does not know yet */
+
+/* vm_object_memory.c: into the list of its kind, and out of it, when it is made and freed. */
+void vm_object_enlist(struct vm_object *object);
+void vm_object_delist(struct vm_object *object);
+
+/* An anonymous object gets a page of its own, and gives one back. */
+void vm_object_note_page(const struct vm_object *object, paddr_t page);
+void vm_object_forget_page(paddr_t page);
+
+/* Move what the note knows of stores to the slot. */
+void vm_object_absorb_stores(struct vm_object *object, uint64_t index);
 
 /* An entry that shows the object joins its tree, and leaves it. */
 void vm_object_add_entry(struct vm_object *object, struct vm_entry *entry);

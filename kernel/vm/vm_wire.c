@@ -89,8 +89,9 @@ static kern_return_t wire_physical(struct vm_object *object, uint64_t first, uin
 kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                              unsigned flags, paddr_t *pages)
 {
-    unsigned how = VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0) |
-                   ((flags & VM_WIRE_WRITE) != 0 ? VM_SUPPLY_WRITE : 0);
+    unsigned how =
+        VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0) |
+        ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE ? VM_SUPPLY_WRITE : 0);
     kern_return_t status = KERN_SUCCESS;
     uint64_t done = 0;
 

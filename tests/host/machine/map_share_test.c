@@ -95,14 +95,20 @@ static void md_21_what_does_not_fit_is_not_shared(void **state)
     IOMemoryMap *another;
 
     (void)state;
+    another = map_all(memory, other, kIOMapCopybackCache); /* what it has anyhow */
+    assert_ptr_equal(another, map);
+    OSObject_release(another);
     for (size_t i = 0; i < sizeof(unlike) / sizeof(unlike[0]); i++) {
         another = map_all(memory, other, unlike[i]);
         assert_ptr_not_equal(another, map);
         assert_null(another->superMap);
         OSObject_release(another);
     }
-    another = map_all(memory, other, kIOMapCopybackCache); /* what it has anyhow */
+    another = map_all(memory, other, kIOMapWriteThruCache); /* what its pages were given last */
     assert_ptr_equal(another, map);
+    OSObject_release(another);
+    another = map_all(memory, other, kIOMapCopybackCache); /* and have no more */
+    assert_ptr_not_equal(another, map);
     OSObject_release(another);
     another = map_all(memory, kernel_task, 0);
     assert_ptr_not_equal(another, map);

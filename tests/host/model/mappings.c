@@ -330,10 +330,11 @@ static void show_other(struct mapping *mapping)
         offset = offset + skew + length <= memory->view.length ? offset + skew : offset;
         view_slice(&memory->view, offset, length, &slice);
     }
-    if (!mapping_show(&slice, true, &shown, &mappable)) {
+    if (((mapping->address ^ slice.extents[0].offset) & PAGE_MASK) != 0) {
+        expected = kIOReturnNotAligned; /* and no image is frozen by that */
+    } else if (!mapping_show(&slice, true, &shown, &mappable)) {
         return;
-    }
-    if (!mappable || ((mapping->address ^ shown.extents[0].offset) & PAGE_MASK) != 0) {
+    } else if (!mappable) {
         expected = kIOReturnNotAligned;
         mapping_unwire(mapping);
     } else if (mapping->wired != 0) {

@@ -86,6 +86,7 @@ const IOMemoryDescriptorClass Stranger_class = {
     .initWithOptions = descriptor_refuse_init,
     .prepare = stranger_prepare,
     .complete = stranger_prepare,
+    .announceComplete = descriptor_announce_complete,
     .getPreparationID = descriptor_get_preparation_id,
     .getPhysicalSegment = stranger_get_physical_segment,
     .walk = descriptor_walk,

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Composites whose parts are in use elsewhere, and how deep they may be. */
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/IODeviceMemory.h"
+#include "descriptors/IOInterleavedMemoryDescriptor.h"
+#include "tests/host/machine/map_composite.h"
+
+#define LEVELS 16
+
+static void set_active(IOMemoryDescriptor *memory, bool active)
+{
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(
+                         memory, active ? kIOMDSetDMAActive : kIOMDSetDMAInactive, NULL, 0),
+                     kIOReturnSuccess);
+}
+
+/* What stays prepared keeps the others prepared: nothing is counted on any of them. */
+static void a_busy_part_keeps_all(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi, *outer;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    outer = join((IOMemoryDescriptor *[]){multi, parts[0]}, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(outer, 0), kIOReturnSuccess);
+    set_active(parts[1], true);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnBusy);
+        assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnBusy);
+    }
+    assert_int_equal(parts[0]->wireCount, 2);
+    assert_int_equal(parts[1]->wireCount, 1);
+    set_active(parts[1], false);
+    assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnNotReady);
+    assert_int_equal(parts[0]->wireCount, 0);
+    assert_int_equal(parts[1]->wireCount, 0);
+    /* A part that is there twice may give back one of its prepares, not both. */
+    OSObject_release(outer);
+    outer = join((IOMemoryDescriptor *[]){parts[0], parts[1], parts[0]}, 3);
+    assert_int_equal(IOMemoryDescriptor_prepare(outer, 0), kIOReturnSuccess);
+    set_active(parts[0], true);
+    assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnBusy);
+    assert_int_equal(parts[0]->wireCount, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(parts[0], 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnSuccess);
+    set_active(parts[0], false);
+    assert_int_equal(IOMemoryDescriptor_complete(parts[0], 0), kIOReturnSuccess);
+    OSObject_release(outer);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
+/* A composite that goes meanwhile leaves no pin behind for good. */
+static void a_composite_goes_before_its_busy_part(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    set_active(parts[0], true);
+    OSObject_release(multi);
+    assert_int_equal(parts[0]->wireCount, 1); /* the device goes on */
+    assert_int_equal(parts[1]->wireCount, 0);
+    set_active(parts[0], false);
+    assert_int_equal(parts[0]->wireCount, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(parts[0], 0), kIOReturnNotReady);
+    release_both(parts);
+}
+
+static void a_busy_part_refuses_new_parts(void **state)
+{
+    IOInterleavedMemoryDescriptor *mixed = IOInterleavedMemoryDescriptor_withCapacity(2, 3);
+    IOMemoryDescriptor *parts[2];
+
+    (void)state;
+    two_pages(parts);
+    assert_true(IOInterleavedMemoryDescriptor_setMemoryDescriptor(mixed, parts[0], 0, 8));
+    assert_int_equal(IOMemoryDescriptor_prepare(mixed, 0), kIOReturnSuccess);
+    set_active(parts[0], true);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(mixed, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    assert_false(IOInterleavedMemoryDescriptor_initWithCapacity(mixed, 1, 3));
+    assert_int_equal(IOMemoryDescriptor_getLength(mixed), 8);
+    set_active(parts[0], false);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(mixed, 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(mixed), 0);
+    assert_int_equal(parts[0]->wireCount, 0);
+    OSObject_release(mixed);
+    release_both(parts);
+}
+
+/* `levels` windows, one of the other; the last one's reference keeps them all. */
+static IOMemoryDescriptor *chain(IOMemoryDescriptor *memory, unsigned levels)
+{
+    OSObject_retain(memory);
+    for (unsigned i = 0; i < levels; i++) {
+        IOMemoryDescriptor *sub = window(memory, 0, 8);
+
+        OSObject_release(memory);
+        memory = sub;
+    }
+    return memory;
+}
+
+static bool retarget(IOMemoryDescriptor *sub, IOMemoryDescriptor *parent)
+{
+    return IOSubMemoryDescriptor_initSubRange((IOSubMemoryDescriptor *)sub, parent, 0, 8, 3);
+}
+
+static void the_limit_holds_when_something_inside_changes(void **state)
+{
+    IOMemoryDescriptor *parts[2], *bottom, *top, *deep, *shallow;
+
+    (void)state;
+    two_pages(parts);
+    bottom = window(parts[0], 0, 8);
+    top = chain(bottom, LEVELS - 1); /* with the bottom, as deep as may be */
+    shallow = chain(parts[1], 1);
+    deep = chain(parts[1], 8);
+    assert_false(retarget(bottom, shallow));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_prepare(top, 0), kIOReturnSuccess);
+    assert_int_equal(parts[0]->wireCount, 1); /* it is what it was */
+    assert_int_equal(IOMemoryDescriptor_complete(top, 0), kIOReturnSuccess);
+    assert_true(retarget(bottom, parts[1]));
+    OSObject_release(top);
+    /* With less above there is room, and once it is used there is none again. */
+    top = chain(bottom, LEVELS - 9);
+    assert_true(retarget(bottom, deep));
+    assert_null(IOSubMemoryDescriptor_withSubRange(top, 0, 8, 3));
+    assert_true(retarget(bottom, shallow));
+    OSObject_release(chain(top, 7));
+    assert_false(retarget(shallow, top)); /* a circle */
+    OSObject_release(top);
+    OSObject_release(bottom);
+    OSObject_release(deep);
+    OSObject_release(shallow);
+    release_both(parts);
+}
+
+/* All the ways up count, also through a descriptor that is a part of many. */
+static void the_longest_way_up_counts(void **state)
+{
+    IOMemoryDescriptor *parts[2], *inner, *wide[LEVELS], *top;
+
+    (void)state;
+    two_pages(parts);
+    inner = window(parts[0], 0, 8);
+    wide[0] = inner;
+    for (unsigned i = 1; i < LEVELS; i++) { /* 2^15 ways up */
+        wide[i] = join((IOMemoryDescriptor *[]){wide[i - 1], inner, wide[i - 1]}, 3);
+    }
+    top = wide[LEVELS - 1];
+    assert_null(IOSubMemoryDescriptor_withSubRange(top, 0, 8, 3));
+    assert_true(retarget(inner, parts[1]));
+    for (unsigned i = LEVELS - 1; i > 0; i--) {
+        OSObject_release(wide[i]);
+    }
+    OSObject_release(inner);
+    release_both(parts);
+}
+
+static void windows_of_device_memory_count(void **state)
+{
+    IODeviceMemory *memory = IODeviceMemory_withRange(DEVICE, PAGE_SIZE), *next;
+    IOMemoryDescriptor *sub;
+
+    (void)state;
+    for (unsigned i = 0; i < LEVELS; i++) {
+        next = IODeviceMemory_withSubRange(memory, 0, 8);
+        assert_non_null(next);
+        OSObject_release(memory);
+        memory = next;
+    }
+    assert_null(IODeviceMemory_withSubRange(memory, 0, 8));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    sub = (IOMemoryDescriptor *)IOSubMemoryDescriptor_withSubRange(memory, 0, 8, 3);
+    assert_null(sub);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(a_busy_part_keeps_all),
+        MAP_TEST(a_composite_goes_before_its_busy_part),
+        MAP_TEST(a_busy_part_refuses_new_parts),
+        MAP_TEST(the_limit_holds_when_something_inside_changes),
+        MAP_TEST(the_longest_way_up_counts),
+        MAP_TEST(windows_of_device_memory_count),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

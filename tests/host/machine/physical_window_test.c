@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Windows on physical memory that are partly RAM: every page is judged for itself. */
+#include "kernel/page.h"
+#include "tests/host/machine/map_composite.h"
+
+#define BEFORE (SIM_RAM_BASE - PAGE_SIZE) /* registers, and RAM behind them */
+
+static void expect_type(task_t task, uint64_t address, enum mmu_memory memory)
+{
+    struct mmu_translation at;
+
+    assert_true(translate(task, address, &at));
+    assert_int_equal(at.attributes.memory, memory);
+}
+
+static void ram_behind_registers(void **state)
+{
+    IOMemoryDescriptor *memory = describe(BEFORE + 16, 2 * PAGE_SIZE, 3, TASK_NULL);
+    static const IOOptionBits options[] = {0, kIOMapGuardedSmall, kIOMapUnique};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryMap *map = map_all(memory, other, options[i]);
+        const uint64_t at = IOMemoryMap_getAddress(map);
+
+        assert_int_equal(IOMemoryMap_getMapOptions(map) & kIOMapCacheMask, kIOMapInhibitCache);
+        expect_type(other, at, MMU_DEVICE);
+        expect_type(other, at + PAGE_SIZE, MMU_NORMAL);
+        expect_type(other, at + 2 * PAGE_SIZE - 16, MMU_NORMAL);
+        OSObject_release(map);
+    }
+    OSObject_release(memory);
+}
+
+static void the_mode_is_that_of_the_first_byte(void **state)
+{
+    IOMemoryDescriptor *memory = describe(BEFORE, 2 * PAGE_SIZE, 3, TASK_NULL);
+    IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere,
+                                                              PAGE_SIZE, PAGE_SIZE);
+
+    (void)state;
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getMapOptions(map) & kIOMapCacheMask, kIOMapCopybackCache);
+    expect_type(other, IOMemoryMap_getAddress(map), MMU_NORMAL);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* An object of the address space's own, which somebody describes by address. */
+static void a_range_that_shows_both(void **state)
+{
+    struct vm_range range = {.access = RW, .max_access = RW, .memory = MMU_DEVICE};
+    uint64_t at = 0;
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(vm_object_create_physical(paddr(BEFORE), 2, &range.object), KERN_SUCCESS);
+    assert_int_equal(
+        vm_map_enter(task_map(owner), &at, ptoa(2), 0, &range, VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+        KERN_SUCCESS);
+    vm_object_release(range.object);
+    expect_type(owner, at, MMU_DEVICE);
+    expect_type(owner, at + PAGE_SIZE, MMU_NORMAL);
+    memory = describe(at, ptoa(2), 3, owner);
+    map = map_all(memory, other, 0);
+    assert_int_equal(try_load(other, IOMemoryMap_getAddress(map) + PAGE_SIZE), KERN_SUCCESS);
+    expect_type(other, IOMemoryMap_getAddress(map) + PAGE_SIZE, MMU_NORMAL);
+    OSObject_release(map);
+    OSObject_release(memory);
+    /* An image of registers cannot be had. */
+    memory = describe(at, ptoa(2), 3 | kIOMemoryMapCopyOnWrite, owner);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnUnsupported);
+    OSObject_release(memory);
+}
+
+/* What a child gets of registers is the registers. */
+static void children_share_registers(void **state)
+{
+    struct vm_range range = {
+        .access = RW, .max_access = RW, .memory = MMU_DEVICE, .inheritance = VM_INHERIT_COPY};
+    uint64_t at = 0, plain;
+    struct mmu_translation seen;
+    struct vm_object *copy;
+    task_t child;
+
+    (void)state;
+    assert_int_equal(vm_object_create_physical(paddr(BEFORE), 2, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_object_copy(range.object, 0, 1, &copy), KERN_NOT_SUPPORTED);
+    assert_int_equal(vm_object_copy(range.object, 0, 2, &copy), KERN_NOT_SUPPORTED);
+    assert_int_equal(vm_object_copy(range.object, 1, 1, &copy), KERN_SUCCESS);
+    vm_object_release(copy);
+    assert_int_equal(vm_map_enter(task_map(owner), &at, ptoa(2), 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+    plain = new_pages(owner, 1, RW);
+    store(owner, plain, 5);
+    assert_int_equal(task_create_child(owner, &child), KERN_SUCCESS);
+    assert_int_equal(vm_fault(task_map(child), at, MMU_READ), KERN_SUCCESS);
+    assert_true(translate(child, at, &seen));
+    assert_int_equal(seen.pa.value, BEFORE);
+    assert_int_equal(seen.attributes.memory, MMU_DEVICE);
+    task_release(child);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(ram_behind_registers),
+        MAP_TEST(the_mode_is_that_of_the_first_byte),
+        MAP_TEST(a_range_that_shows_both),
+        MAP_TEST(children_share_registers),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls that are refused change nothing: not the object, not its maps, not the caller's memory. */
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
+#include "kernel/inject.h"
+#include "tests/host/machine/map_composite.h"
+
+static void a_refused_window_stays(void **state)
+{
+    IOMemoryDescriptor *parts[2], *sub;
+    IOSubMemoryDescriptor *self;
+    uint8_t byte = 0;
+
+    (void)state;
+    two_pages(parts);
+    sub = window(parts[0], 0, PAGE_SIZE);
+    self = (IOSubMemoryDescriptor *)sub;
+    IOMemoryDescriptor_setTag(sub, 77);
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, parts[1], 1, PAGE_SIZE, 3));
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, parts[1], UINT64_MAX, 2, 3));
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, sub, 0, 1, 3)); /* of itself */
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, parts[1], 0, 1, 0x100));
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, (IOMemoryDescriptor *)NULL, 0, 1, 3));
+    assert_int_equal(OSObject_getRetainCount(parts[0]), 2);
+    assert_int_equal(OSObject_getRetainCount(parts[1]), 1);
+    assert_int_equal(IOMemoryDescriptor_getLength(sub), PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_getTag(sub), 77);
+    assert_int_equal(IOMemoryDescriptor_prepare(sub, 0), kIOReturnSuccess);
+    assert_false(IOSubMemoryDescriptor_initSubRange(self, parts[1], 0, 1, 3));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    assert_int_equal(IOMemoryDescriptor_readBytes(sub, 0, &byte, 1), 1);
+    assert_int_equal(byte, 1);
+    assert_int_equal(IOMemoryDescriptor_complete(sub, 0), kIOReturnSuccess);
+    OSObject_release(parts[0]); /* the window alone keeps it */
+    assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, false), kIOReturnSuccess);
+    OSObject_release(sub);
+    OSObject_release(parts[1]);
+}
+
+/* Three pages of other's, told apart by their first bytes. */
+static uint64_t reserve(void)
+{
+    const uint64_t place = new_pages(other, 3, RW);
+
+    for (uint64_t i = 0; i < 3; i++) {
+        store(other, place + ptoa(i), (uint8_t)(100 + i));
+    }
+    return place;
+}
+
+static void expect_reserved(uint64_t place)
+{
+    for (uint64_t i = 0; i < 3; i++) {
+        assert_int_equal(load(other, place + ptoa(i)), 100 + i);
+    }
+}
+
+static void a_refused_overwrite_leaves_what_was_there(void **state)
+{
+    const uint64_t place = reserve(), at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *fitting[] = {describe(at, PAGE_SIZE, 3, owner),
+                                     describe(at + PAGE_SIZE, PAGE_SIZE, 3, owner)};
+    IOMemoryDescriptor *skewed[] = {fitting[0], describe(at + PAGE_SIZE + 8, PAGE_SIZE, 3, owner)};
+    IOMemoryDescriptor *missing[] = {fitting[0], describe(at + (1ull << 30), PAGE_SIZE, 3, owner)};
+    IOAddressRange apart[] = {{at, PAGE_SIZE}, {at + ptoa(2) + 8, PAGE_SIZE - 8}};
+    IOMemoryDescriptor *ranges =
+        IOMemoryDescriptor_withAddressRanges(apart, 2, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *multis[] = {join(skewed, 2), join(missing, 2), ranges, join(fitting, 2)};
+    static const IOReturn reasons[] = {kIOReturnNotAligned, kIOReturnVMError, kIOReturnNotAligned};
+    IOMemoryMap *map;
+
+    (void)state;
+    store(owner, at, 1);
+    store(owner, at + PAGE_SIZE, 2);
+    for (unsigned i = 0; i < 3; i++) {
+        expect_no_map(multis[i], other, place, kIOMapOverwrite, 0, 0, reasons[i]);
+        expect_reserved(place);
+    }
+    expect_no_map(multis[3], other, place + 8, kIOMapOverwrite, 0, 0, kIOReturnNotAligned);
+    expect_no_map(multis[3], other, place, kIOMapOverwrite | kIOMapPrefault, 0, 0,
+                  kIOReturnNotReady);
+    expect_reserved(place);
+    map = IOMemoryDescriptor_createMappingInTask(multis[3], other, place, kIOMapOverwrite, 0, 0);
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getAddress(map), place);
+    assert_int_equal(load(other, place), 1);
+    assert_int_equal(load(other, place + PAGE_SIZE), 2);
+    assert_int_equal(load(other, place + ptoa(2)), 102);
+    OSObject_release(map);
+    for (unsigned i = 0; i < 4; i++) {
+        OSObject_release(multis[i]);
+    }
+    OSObject_release(skewed[1]);
+    OSObject_release(missing[1]);
+    release_both(fitting);
+}
+
+/* The same at every point where memory may be missing. */
+static void an_overwrite_that_fails_anywhere(void **state)
+{
+    const uint64_t place = reserve();
+    struct inject_report report = {.failed = true};
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *map = NULL;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        inject_begin(nth);
+        map = IOMemoryDescriptor_createMappingInTask(multi, other, place, kIOMapOverwrite, 0, 0);
+        inject_end(&report);
+        if (map == NULL) {
+            expect_reserved(place);
+        } else if (report.failed) {
+            OSObject_release(map); /* done without what it asked for */
+            break;
+        }
+    }
+    assert_int_equal(load(other, place), 1);
+    if (!report.failed) {
+        OSObject_release(map);
+    }
+    OSObject_release(multi);
+    release_both(parts);
+}
+
+static void a_refused_request_freezes_no_image(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW), taken = new_pages(other, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3 | kIOMemoryMapCopyOnWrite, owner);
+    IOMemoryDescriptor *skewed = describe(new_pages(owner, 2, RW) + 8, PAGE_SIZE, 3, owner);
+    IOMemoryMap *unique = map_all(skewed, other, kIOMapUnique), *map;
+    const uint32_t references = gIOMemoryReferenceCount;
+
+    (void)state;
+    store(owner, at, 1);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapReference, 0, 0, kIOReturnNotFound);
+    expect_no_map(memory, other, taken, 0, 0, 0, kIOReturnNoSpace);
+    expect_no_map(memory, other, taken + 1, kIOMapOverwrite, 0, 0, kIOReturnNotAligned);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 0, kIOReturnNotReady);
+    assert_int_equal(IOMemoryMap_redirect(unique, memory, 0, 0), kIOReturnNotAligned);
+    assert_int_equal(gIOMemoryReferenceCount, references);
+    store(owner, at, 2);
+    map = map_all(memory, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 2); /* as it is at that moment */
+    store(owner, at, 3);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 2);
+    OSObject_release(map);
+    OSObject_release(unique);
+    OSObject_release(skewed);
+    OSObject_release(memory);
+}
+
+static void a_refused_request_takes_no_reference(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW), taken = new_pages(other, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3, owner);
+
+    (void)state;
+    expect_no_map(memory, other, taken, 0, 0, 0, kIOReturnNoSpace);
+    assert_int_equal(gIOMemoryReferenceCount, 0);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnUnsupported);
+    OSObject_release(memory);
+}
+
+static void a_second_do_map_forgets_nothing(void **state)
+{
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(PAGE_SIZE);
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryDescriptor *all[] = {UP(guard), memory, join(&memory, 1)};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint64_t ranges = ranges_now();
+        IOMemoryMap *map = map_all(all[i], other, 0);
+        const uint64_t at = IOMemoryMap_getAddress(map);
+        IOVirtualAddress pointer = (IOVirtualAddress)map;
+
+        assert_int_equal(IOMemoryDescriptor_doMap(all[i], NULL, &pointer, kIOMapAnywhere, 0, 0),
+                         kIOReturnBadArgument);
+        assert_int_equal(IOMemoryMap_getAddress(map), at);
+        OSObject_release(map);
+        assert_int_equal(ranges_now(), ranges);
+    }
+    OSObject_release(all[2]);
+    OSObject_release(memory);
+    OSObject_release(guard);
+}
+
+/* A redirection that cannot reach every map has reached none. */
+static void a_redirection_that_fails_anywhere(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 2, RW), ptoa(2), 3, owner), *sub;
+    struct inject_report report = {.failed = true};
+    IOMemoryMap *maps[3];
+    IOReturn status = kIOReturnSuccess;
+
+    (void)state;
+    sub = window(memory, 0, 8);
+    for (unsigned i = 0; i < 3; i++) {
+        maps[i] = map_all(memory, other, kIOMapUnique);
+    }
+    for (uint64_t nth = 1; report.failed; nth++) {
+        inject_begin(nth);
+        status = IOMemoryDescriptor_redirect(sub, TASK_NULL, true);
+        inject_end(&report);
+        assert_true(report.failed == (status == kIOReturnNoMemory));
+        for (unsigned i = 0; i < 3 && report.failed; i++) {
+            assert_int_equal(try_load(other, IOMemoryMap_getAddress(maps[i])), KERN_SUCCESS);
+        }
+        assert_int_equal((IOMemoryDescriptor_getFlags(memory) & kIOMemoryRedirected) != 0,
+                         !report.failed);
+    }
+    assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, false), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(try_load(other, IOMemoryMap_getAddress(maps[i])), KERN_SUCCESS);
+        OSObject_release(maps[i]);
+    }
+    OSObject_release(sub);
+    OSObject_release(memory);
+}
+
+/* Read-only is read-only, whoever put the pages there. */
+static void read_only_is_obeyed(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW), constant = new_pages(owner, 1, MMU_READ);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3, owner);
+    IOMemoryDescriptor *fixed = describe(constant, PAGE_SIZE, kIODirectionOut, owner);
+    IOMemoryMap *map = IOMemoryDescriptor_setMapping(memory, owner, at, kIOMapReadOnly);
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_wireRange(map, VM_PROT_WRITE, 0, 8), kIOReturnNotPermitted);
+    assert_int_equal(pins_at(owner, at), 0);
+    assert_int_equal(IOMemoryMap_wireRange(map, VM_PROT_READ, 0, 8), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_wireRange(map, 0, 0, 8), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_wireRange(map, 0x10 | VM_PROT_READ, 0, 8), kIOReturnBadArgument);
+    OSObject_release(map);
+    /* In its own task a map without ReadOnly promises stores, too. */
+    expect_no_map(fixed, owner, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
+    map = map_all(fixed, owner, kIOMapReadOnly);
+    OSObject_release(map);
+    OSObject_release(fixed);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(a_refused_window_stays),
+        MAP_TEST(a_refused_overwrite_leaves_what_was_there),
+        MAP_TEST(an_overwrite_that_fails_anywhere),
+        MAP_TEST(a_refused_request_freezes_no_image),
+        MAP_TEST(a_refused_request_takes_no_reference),
+        MAP_TEST(a_second_do_map_forgets_nothing),
+        MAP_TEST(a_redirection_that_fails_anywhere),
+        MAP_TEST(read_only_is_obeyed),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
