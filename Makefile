@@ -45,6 +45,7 @@ NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if 
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter mutate,$(GOALS)),run host test) \
+         $(if $(filter coverage,$(GOALS)),host coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \
          $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
@@ -138,8 +139,8 @@ TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
-HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
-    -fsanitize=address,undefined -fno-sanitize-recover=all
+HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) $(if $(COVERAGE),-O0,-O1) -DDEBUG -isystem $(LIBFDT)/include \
+    $(if $(COVERAGE),--coverage -fprofile-abs-path,-fsanitize=address,undefined -fno-sanitize-recover=all)
 
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone.
 $(foreach floor,$(FLOORS),$(B)/$(floor)/%.o): FLOOR_CFLAGS := -mgeneral-regs-only
@@ -253,7 +254,7 @@ IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(
                  $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test list soak mutate setup
+.PHONY: run debug test list soak mutate coverage setup
 ifdef IMAGE
 run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
 	@qemu/run.sh -m "$$MACHINE" -a "$$ARGS" $<
@@ -282,6 +283,11 @@ mutate: ## does a test notice N random changes (200), or ONLY=room: each one in 
 	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
+
+# Counted without sanitizers and without optimising, in a folder of their own.
+coverage: ## lines and branches of each room that the host tests reach, as text and HTML in O/coverage
+	@+$(MAKE) -s --no-print-directory COVERAGE=1 O=$(O)/coverage host
+	@tests/runner/coverage.sh $(O)/coverage
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"

@@ -98,6 +98,9 @@ look()
             need clang clang have clang
             need "lld" lld have ld.lld
             ;;
+        coverage)
+            need gcovr gcovr have gcovr
+            ;;
         fuzz)
             need clang clang have clang
             need "clang's libFuzzer and sanitizers" libclang-rt-dev fuzzes
