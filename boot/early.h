@@ -29,8 +29,24 @@ void early_start(uint64_t entry_x0, unsigned entry_level, struct early_mmu_regis
 void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
                      struct early_mmu_registers *registers);
 
+/*
+ * Before that, at EL2 or EL3: 1 if the machine has a GICv3 or later. The CPU's word is not
+ * enough: one that has the system registers may have no such controller behind them, and
+ * they are undefined then.
+ */
+int early_has_gic_v3(uint64_t entry_x0);
+
 /* At EL3: hand interrupts and the floating-point unit to the non-secure world. */
-void early_secure_open(void);
+void early_secure_open(int has_gic_v3);
+
+/* The device tree: physical address, 0 if there is none, and its size in bytes. */
+uint64_t early_devicetree(uint64_t entry_x0, uint32_t *size);
+
+/* A node of it is compatible with this. */
+int early_devicetree_names(uint64_t tree, uint32_t size, const char *compatible);
+
+/* start.S: drop the data cache's lines of [start, end), which were written past it. */
+void early_invalidate(const void *start, const void *end);
 
 /* An exception before the kernel's vectors are in: report it over the UART and exit with 3. */
 _Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_t level);

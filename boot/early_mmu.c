@@ -137,8 +137,16 @@ void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
      */
     map(root, devicetree, devicetree + devicetree_size, MAP_RODATA);
 
+    uint64_t *const empty = new_table();
+
+    /*
+     * They were written past the cache, which may hold older lines of theirs from whoever
+     * loaded us; table walks, and the kernel, will look there first.
+     */
+    early_invalidate(tables, tables[tables_used]);
+
     registers->mair = MAIR_VALUE;
     registers->tcr = tcr_value();
     registers->root = (uint64_t)root;
-    registers->empty = (uint64_t)new_table();
+    registers->empty = (uint64_t)empty;
 }

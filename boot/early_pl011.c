@@ -2,19 +2,16 @@
 /* The UART before there is a driver: polled, at its fixed address, with the MMU on or off. */
 #include "boot/early_pl011.h"
 
-static volatile uint32_t *uart_register(uintptr_t base, unsigned offset)
-{
-    return (volatile uint32_t *)(base + offset);
-}
+#include "boot/mmio.h"
 
 void pl011_write(uintptr_t base, const char *text, size_t length)
 {
     /* Each time: nobody has set it up, and whoever dies first must be heard. */
-    *uart_register(base, PL011_CR) = PL011_CR_ON;
+    mmio_write32((volatile void *)base, PL011_CR, PL011_CR_ON);
     for (size_t i = 0; i < length; i++) {
         /* Not bounded: the FIFO drains by itself, and there is nobody else to tell. */
-        while ((*uart_register(base, PL011_FR) & PL011_FR_TXFF) != 0) {
+        while ((mmio_read32((volatile void *)base, PL011_FR) & PL011_FR_TXFF) != 0) {
         }
-        *uart_register(base, PL011_DR) = (unsigned char)text[i];
+        mmio_write32((volatile void *)base, PL011_DR, (unsigned char)text[i]);
     }
 }

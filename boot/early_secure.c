@@ -5,12 +5,14 @@
  * The interrupt controller is at the addresses of the `virt` machine.
  */
 #include "boot/early.h"
+#include "boot/mmio.h"
 
-#define SCR_NS       (1UL << 0) /* lower levels are non-secure */
-#define SCR_RES1     (3UL << 4)
-#define SCR_HCE      (1UL << 8)  /* HVC works, if there is an EL2 */
-#define SCR_RW       (1UL << 10) /* the next level is AArch64 */
-#define PFR0_GIC(id) ((id) >> 24 & 0xf)
+#define SCR_NS   (1UL << 0) /* lower levels are non-secure */
+#define SCR_RES1 (3UL << 4)
+#define SCR_HCE  (1UL << 8)  /* HVC works, if there is an EL2 */
+#define SCR_RW   (1UL << 10) /* the next level is AArch64 */
+#define SCR_APK  (1UL << 16) /* keys of pointer authentication do not trap */
+#define SCR_API  (1UL << 17) /* nor do its instructions */
 
 /* Distributor (GIC architecture specification, 12.9 and, for version 2, 4.3). */
 #define GICD_BASE           0x08000000UL
@@ -24,20 +26,25 @@
 #define GICC_BASE 0x08010000UL
 #define GICC_PMR  0x004
 
-/* Redistributors of version 3: two 64 KiB frames a CPU. */
-#define GICR_BASE       0x080a0000UL
-#define GICR_STRIDE     0x20000UL
-#define GICR_TYPER      0x0008
-#define GICR_SGI_FRAME  0x10000
-#define GICR_TYPER_LAST (1u << 4)
+/* Redistributors of version 3: two 64 KiB frames a CPU, four with virtual LPIs (version 4). */
+#define GICR_BASE         0x080a0000UL
+#define GICR_STRIDE       0x20000UL
+#define GICR_STRIDE_VLPI  0x40000UL
+#define GICR_TYPER        0x0008
+#define GICR_TYPER_VLPI   (1u << 1)
+#define GICR_TYPER_LAST   (1u << 4)
+#define GICR_WAKER        0x0014
+#define GICR_WAKER_SLEEP  (1u << 1) /* ProcessorSleep */
+#define GICR_WAKER_ASLEEP (1u << 2) /* ChildrenAsleep */
+#define GICR_SGI_FRAME    0x10000
 
 #define ALL_NONSECURE   0xffffffffu /* group 1, in every bit of an IGROUPR */
 #define LOWEST_PRIORITY 0xffu       /* as a mask: lets everything pass */
 #define ICC_SRE_ALL     0xfUL       /* system registers in use, also for lower levels */
 
-static volatile uint32_t *word(uint64_t base, uint64_t offset)
+static volatile void *at(uint64_t base)
 {
-    return (volatile uint32_t *)(base + offset);
+    return (volatile void *)base;
 }
 
 /*
@@ -46,10 +53,10 @@ static volatile uint32_t *word(uint64_t base, uint64_t offset)
  */
 static void open_distributor(void)
 {
-    unsigned words = GICD_TYPER_LINES(*word(GICD_BASE, GICD_TYPER));
+    const unsigned words = GICD_TYPER_LINES(mmio_read32(at(GICD_BASE), GICD_TYPER));
 
     for (unsigned i = 0; i < words; i++) {
-        *word(GICD_BASE, GICD_IGROUPR + 4 * i) = ALL_NONSECURE;
+        mmio_write32(at(GICD_BASE), GICD_IGROUPR + 4 * i, ALL_NONSECURE);
     }
 }
 
@@ -60,40 +67,56 @@ static void open_gic_v2(void)
      * While the mask is in the secure half of the priorities, non-secure writes to it are ignored
      * (GICv2 specification, 4.4.2): the kernel could never open it.
      */
-    *word(GICC_BASE, GICC_PMR) = LOWEST_PRIORITY;
+    mmio_write32(at(GICC_BASE), GICC_PMR, LOWEST_PRIORITY);
+}
+
+/*
+ * GICR_WAKER is the secure world's: a redistributor that sleeps delivers nothing, and the
+ * kernel's own write to it has no effect.
+ */
+static void wake_redistributor(uint64_t frame)
+{
+    const uint32_t waker = mmio_read32(at(frame), GICR_WAKER);
+
+    mmio_write32(at(frame), GICR_WAKER, waker & ~GICR_WAKER_SLEEP);
+    while ((mmio_read32(at(frame), GICR_WAKER) & GICR_WAKER_ASLEEP) != 0) {
+    }
 }
 
 static void open_gic_v3(void)
 {
+    uint64_t frame = GICR_BASE;
+    uint32_t type;
+
     /* First: without SRE the ICC registers are undefined, here and for the levels below. */
     __asm__ volatile("msr icc_sre_el3, %0\n\tisb" : : "r"(ICC_SRE_ALL));
     __asm__ volatile("msr icc_pmr_el1, %0" : : "r"((uint64_t)LOWEST_PRIORITY));
 
     /* The groups are still off, which is when affinity routing may change. */
-    *word(GICD_BASE, GICD_CTLR) = GICD_CTLR_ARE;
+    mmio_write32(at(GICD_BASE), GICD_CTLR, GICD_CTLR_ARE);
     open_distributor();
     /*
      * Those of all CPUs: each has its own private lines. Ends at the frame that calls itself the
      * last.
      */
-    for (uint64_t frame = GICR_BASE;; frame += GICR_STRIDE) {
-        *word(frame + GICR_SGI_FRAME, GICD_IGROUPR) = ALL_NONSECURE;
-        if ((*word(frame, GICR_TYPER) & GICR_TYPER_LAST) != 0) {
-            break;
-        }
-    }
+    do {
+        type = mmio_read32(at(frame), GICR_TYPER);
+        wake_redistributor(frame);
+        mmio_write32(at(frame), GICR_SGI_FRAME + GICD_IGROUPR, ALL_NONSECURE);
+        frame += (type & GICR_TYPER_VLPI) != 0 ? GICR_STRIDE_VLPI : GICR_STRIDE;
+    } while ((type & GICR_TYPER_LAST) == 0);
 }
 
-void early_secure_open(void)
+void early_secure_open(int has_gic_v3)
 {
-    uint64_t pfr0;
-
-    __asm__("mrs %0, id_aa64pfr0_el1" : "=r"(pfr0));
-    if (PFR0_GIC(pfr0) != 0) {
+    if (has_gic_v3) {
         open_gic_v3();
     } else {
         open_gic_v2();
     }
     __asm__ volatile("msr cptr_el3, xzr"); /* no traps of FP and SIMD */
-    __asm__ volatile("msr scr_el3, %0\n\tisb" : : "r"(SCR_NS | SCR_RES1 | SCR_HCE | SCR_RW));
+    __asm__ volatile("msr mdcr_el3, xzr"); /* nor of debug and PMU registers */
+    __asm__ volatile("msr scr_el3, %0\n\tisb"
+                     :
+                     : "r"(SCR_NS | SCR_RES1 | SCR_HCE | SCR_RW | SCR_APK | SCR_API));
 }

@@ -7,6 +7,7 @@
 #include "boot/vectors.h"
 
 #define SCTLR_RES1 0x30d00800 /* bits that are 1 unless a later extension gives them a meaning */
+#define SCTLR_UPPER 0x30c50830 /* the same of EL2 and EL3, with MMU and caches off */
 #define SCTLR_M    (1 << 0)   /* MMU on */
 #define SCTLR_C    (1 << 2)   /* data cache on */
 #define SCTLR_SA   (1 << 3)   /* check the alignment of SP */
@@ -21,12 +22,21 @@
 #define CPACR_FPEN   (3 << 20) /* no traps of FP and SIMD */
 #define SPSR_EL1H    0x3c5     /* EL1 with its own stack pointer, all exceptions masked */
 #define DFR0_PMU     8         /* ID_AA64DFR0_EL1.PMUVer, lowest bit */
+#define PMU_NOT_ARMS 0xf       /* its value for a PMU with other registers */
 #define PMU_INST_RETIRED 0x08  /* event number */
+#define PMCR_N       11        /* PMCR_EL0: how many counters, 5 bits */
+#define MMFR0_FGT    56        /* ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1: 4 bits each */
+#define MMFR1_HCX    40
+#define HFGRTR_EL2   S3_4_C1_C1_4 /* names that an assembler without FEAT_FGT does not know */
+#define HFGWTR_EL2   S3_4_C1_C1_5
+#define HFGITR_EL2   S3_4_C1_C1_6
+#define HDFGRTR_EL2  S3_4_C3_C1_4
+#define HDFGWTR_EL2  S3_4_C3_C1_5
+#define HCRX_EL2     S3_4_C1_C2_2
 #define PMCR_START   3         /* E, P: counters at zero and running */
 #define PFR0_EL2     8         /* ID_AA64PFR0_EL1 fields, lowest bit; 4 bits each */
-#define PFR0_GIC     24
 #define ICC_SRE_ALL  0xf       /* system registers in use, also for lower levels; no bypass */
-#define HCR_RW       (1 << 31) /* EL1 is AArch64 */
+#define HCR_OPEN     (1 << 31 | 1 << 40 | 1 << 41) /* EL1 is AArch64; pointer authentication */
 #define CNTHCTL_EL1  3         /* EL1 may use the physical counter and timer */
 #define CPTR_EL2_RES1 0x33ff   /* no FP traps */
 
@@ -64,17 +74,6 @@ reset:
     tst     x1, #0xffffff
     b.ne    park
 
-    // Count instructions from here (kernel/pmu.h), where the CPU has a PMU.
-    mrs     x1, id_aa64dfr0_el1
-    tst     x1, #(0xf << DFR0_PMU)
-    b.eq    1f
-    mov     x1, #PMU_INST_RETIRED
-    msr     pmevtyper0_el0, x1
-    mov     x1, #1          // counter 0
-    msr     pmcntenset_el0, x1
-    mov     x1, #PMCR_START
-    msr     pmcr_el0, x1
-1:
     mov     x19, x0
     mrs     x20, currentel
     lsr     x20, x20, #2
@@ -100,6 +99,9 @@ reset:
 
     msr     vbar_el2, x1
     isb
+    mov     x0, x19
+    bl      early_has_gic_v3
+    mov     w22, w0
     bl      open_el2
     mov     x2, #SPSR_EL1H
     msr     spsr_el2, x2
@@ -109,7 +111,12 @@ reset:
 
 from_el3:
     msr     vbar_el3, x1
+    ldr     w2, =SCTLR_UPPER
+    msr     sctlr_el3, x2
     isb
+    mov     x0, x19
+    bl      early_has_gic_v3
+    mov     w22, w0
     bl      early_secure_open
     mrs     x2, id_aa64pfr0_el1
     tst     x2, #(0xf << PFR0_EL2)
@@ -126,9 +133,16 @@ park:
     wfi
     b       park
 
-/* At EL2, or at EL3 with SCR_EL3.NS set: let EL1 run without traps. Uses x2. */
+/*
+ * At EL2, or at EL3 with SCR_EL3.NS set: let EL1 run without traps. Reset leaves most of
+ * these unknown. w22: there is a GICv3. Uses x1 and x2.
+ */
 open_el2:
-    mov     x2, #HCR_RW
+    address_of x1, early_vectors
+    msr     vbar_el2, x1
+    ldr     w2, =SCTLR_UPPER
+    msr     sctlr_el2, x2
+    ldr     x2, =HCR_OPEN
     msr     hcr_el2, x2
     isb                     // the formats of the next two depend on it
     mov     x2, #CNTHCTL_EL1
@@ -151,9 +165,32 @@ open_el2:
     msr     vpidr_el2, x2
     mrs     x2, mpidr_el1
     msr     vmpidr_el2, x2
-    mrs     x2, id_aa64pfr0_el1
-    tst     x2, #(0xf << PFR0_GIC)
-    b.eq    1f              // GICv2 has no system registers
+
+    // No traps of debug and PMU registers, and all of the PMU's counters for EL1.
+    mov     x1, xzr
+    mrs     x2, id_aa64dfr0_el1
+    ubfx    x2, x2, #DFR0_PMU, #4
+    cbz     x2, 1f
+    cmp     x2, #PMU_NOT_ARMS
+    b.eq    1f
+    mrs     x1, pmcr_el0
+    ubfx    x1, x1, #PMCR_N, #5     // MDCR_EL2.HPMN
+1:  msr     mdcr_el2, x1
+
+    // Traps register by register, where the CPU has them (FEAT_FGT, FEAT_HCX).
+    mrs     x2, id_aa64mmfr0_el1
+    ubfx    x2, x2, #MMFR0_FGT, #4
+    cbz     x2, 1f
+    msr     HFGRTR_EL2, xzr
+    msr     HFGWTR_EL2, xzr
+    msr     HFGITR_EL2, xzr
+    msr     HDFGRTR_EL2, xzr
+    msr     HDFGWTR_EL2, xzr
+1:  mrs     x2, id_aa64mmfr1_el1
+    ubfx    x2, x2, #MMFR1_HCX, #4
+    cbz     x2, 1f
+    msr     HCRX_EL2, xzr
+1:  cbz     w22, 1f         // GICv2 has no system registers
     mov     x2, #ICC_SRE_ALL
     msr     icc_sre_el2, x2
     isb
@@ -163,6 +200,29 @@ open_el2:
 
 /* EL1, MMU off, at a physical address. x19, x20 from reset. */
 el1:
+    // What EL0 could reach, and what a debugger or another system left: unknown at reset.
+    msr     mdscr_el1, xzr
+    msr     cntkctl_el1, xzr
+    msr     contextidr_el1, xzr
+    msr     tpidr_el0, xzr
+    msr     tpidrro_el0, xzr
+    msr     fpcr, xzr
+    msr     fpsr, xzr
+
+    // Count instructions from here (kernel/pmu.h), where the CPU has a PMU of Arm's.
+    mrs     x1, id_aa64dfr0_el1
+    ubfx    x1, x1, #DFR0_PMU, #4
+    cbz     x1, 1f
+    cmp     x1, #PMU_NOT_ARMS
+    b.eq    1f
+    msr     pmuserenr_el0, xzr
+    mov     x1, #PMU_INST_RETIRED
+    msr     pmevtyper0_el0, x1
+    mov     x1, #1          // counter 0
+    msr     pmcntenset_el0, x1
+    mov     x1, #PMCR_START
+    msr     pmcr_el0, x1
+1:
     address_of x2, __stack_top
     sub     sp, x2, #REGISTERS_SIZE
     mov     x29, xzr
@@ -222,6 +282,26 @@ early_clear:
     add     x0, x0, #64
     b       early_clear
 1:  ret
+
+/*
+ * void early_invalidate(const void *start, const void *end): drop the data cache's lines of
+ * a range that was written with the caches off (CTR_EL0.DminLine: log2 of a line's words).
+ */
+    .global early_invalidate
+early_invalidate:
+    dsb     sy              // the writes are in memory
+    mrs     x2, ctr_el0
+    ubfx    x2, x2, #16, #4
+    mov     x3, #4
+    lsl     x3, x3, x2
+    sub     x2, x3, #1
+    bic     x0, x0, x2
+1:  dc      ivac, x0
+    add     x0, x0, x3
+    cmp     x0, x1
+    b.lo    1b
+    dsb     sy
+    ret
 
 /*
  * Vectors until `high`: any exception is the end. Whatever the stack was, the

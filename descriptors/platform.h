@@ -122,6 +122,13 @@ kern_return_t platform_kernel_window(uint64_t address, uint64_t length,
  */
 bool platform_try(void (*touch)(void *argument), void *argument);
 
+/*
+ * One access of 1, 2, 4 or 8 bytes, naturally aligned, to what may be a register: by one
+ * plain load or store, which is what a hypervisor can emulate. Any context.
+ */
+uint64_t platform_register_read(volatile const void *at, unsigned size);
+void platform_register_write(volatile void *at, unsigned size, uint64_t value);
+
 /* Data cache lines of kernel memory, to the point of coherency, then a barrier. Any context. */
 void platform_cache_clean(volatile const void *address, uint64_t length);
 void platform_cache_clean_invalidate(volatile const void *address, uint64_t length);

@@ -36,3 +36,26 @@ void cache_clean_invalidate(volatile const void *address, uint64_t size)
     }
     cpu_dsb_sy();
 }
+
+/* CTR_EL0: the hardware does that half by itself. */
+#define CTR_IDC (1ull << 28)
+#define CTR_DIC (1ull << 29)
+
+void cache_make_executable(volatile const void *address, uint64_t size)
+{
+    const uint64_t ctr = cpu_read_sysreg(ctr_el0);
+
+    if ((ctr & CTR_IDC) == 0) {
+        FOR_EACH_LINE(line, address, size)
+        {
+            __asm__ volatile("dc cvau, %0" : : "r"(line) : "memory");
+        }
+    }
+    cpu_dsb_ish();
+    if ((ctr & CTR_DIC) == 0) {
+        /* All of it: an instruction cache may hold a page under other addresses than this one. */
+        __asm__ volatile("ic ialluis" : : : "memory");
+        cpu_dsb_ish();
+    }
+    cpu_isb();
+}

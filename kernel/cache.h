@@ -13,4 +13,10 @@
 void cache_clean(volatile const void *address, uint64_t size);
 void cache_clean_invalidate(volatile const void *address, uint64_t size);
 
+/*
+ * Before code that was stored is executed: its data lines go to where instructions are
+ * fetched from, and older instructions are forgotten, on all CPUs.
+ */
+void cache_make_executable(volatile const void *address, uint64_t size);
+
 #endif

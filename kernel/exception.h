@@ -26,6 +26,9 @@
 /* Data and instruction aborts: the fields of ISS. */
 #define ESR_ABORT_STATUS(esr) ((unsigned)(esr)&0x3f)
 #define ESR_ABORT_WRITE(esr)  (((esr) >> 6 & 1) != 0) /* data aborts only */
+#define ESR_ABORT_CACHE(esr)                                                                       \
+    (((esr) >> 8 & 1) != 0) /* by cache maintenance, which is no store                             \
+                               although ESR_ABORT_WRITE says so */
 #define ESR_ABORT_NO_FAR(esr) (((esr) >> 10 & 1) != 0)
 
 /* Abort status, without its level in the two lowest bits. */

@@ -1,47 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Device registers: exactly one access of the named width at `registers`
- * (from mmu_map_device) + `offset` bytes. Accesses to one device stay in
- * program order (Device-nGnRnE); order against memory is the caller's barrier.
+ * Device registers, and the only way to them:
+ *
+ *     uintN_t mmio_readN(const volatile void *registers, uint64_t offset)
+ *     void mmio_writeN(volatile void *registers, uint64_t offset, uintN_t value)
+ *
+ * for N = 8, 16, 32 and 64: exactly one access of that width at `registers` (from
+ * mmu_map_device) + `offset` bytes, by one plain load or store, which is what every
+ * hypervisor can emulate. Accesses to one device stay in program order
+ * (Device-nGnRnE); order against memory is the caller's barrier. Any context.
  */
 #ifndef KERNEL_MMIO_H
 #define KERNEL_MMIO_H
 
-#include <stdint.h>
-
-static inline uint8_t mmio_read8(const volatile void *registers, uint64_t offset)
-{
-    return *(const volatile uint8_t *)((uintptr_t)registers + offset);
-}
-
-static inline uint16_t mmio_read16(const volatile void *registers, uint64_t offset)
-{
-    return *(const volatile uint16_t *)((uintptr_t)registers + offset);
-}
-
-static inline uint32_t mmio_read32(const volatile void *registers, uint64_t offset)
-{
-    return *(const volatile uint32_t *)((uintptr_t)registers + offset);
-}
-
-static inline uint64_t mmio_read64(const volatile void *registers, uint64_t offset)
-{
-    return *(const volatile uint64_t *)((uintptr_t)registers + offset);
-}
-
-static inline void mmio_write8(volatile void *registers, uint64_t offset, uint8_t value)
-{
-    *(volatile uint8_t *)((uintptr_t)registers + offset) = value;
-}
-
-static inline void mmio_write32(volatile void *registers, uint64_t offset, uint32_t value)
-{
-    *(volatile uint32_t *)((uintptr_t)registers + offset) = value;
-}
-
-static inline void mmio_write64(volatile void *registers, uint64_t offset, uint64_t value)
-{
-    *(volatile uint64_t *)((uintptr_t)registers + offset) = value;
-}
+#include "boot/mmio.h"
 
 #endif

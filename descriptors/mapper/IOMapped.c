@@ -79,35 +79,14 @@ struct access {
 static void touch(void *context)
 {
     struct access *access = context;
+    uint64_t value = 0;
 
-    switch (access->size) {
-    case 1:
-        if (access->write) {
-            *(volatile uint8_t *)access->at = *access->bytes;
-        } else {
-            *access->bytes = *(volatile uint8_t *)access->at;
-        }
-        break;
-    case 2:
-        if (access->write) {
-            *(volatile uint16_t *)access->at = *(const uint16_t *)(const void *)access->bytes;
-        } else {
-            *(uint16_t *)(void *)access->bytes = *(volatile uint16_t *)access->at;
-        }
-        break;
-    case 4:
-        if (access->write) {
-            *(volatile uint32_t *)access->at = *(const uint32_t *)(const void *)access->bytes;
-        } else {
-            *(uint32_t *)(void *)access->bytes = *(volatile uint32_t *)access->at;
-        }
-        break;
-    default:
-        if (access->write) {
-            *(volatile uint64_t *)access->at = *(const uint64_t *)(const void *)access->bytes;
-        } else {
-            *(uint64_t *)(void *)access->bytes = *(volatile uint64_t *)access->at;
-        }
+    if (access->write) {
+        memcpy(&value, access->bytes, access->size);
+        platform_register_write(access->at, access->size, value);
+    } else {
+        value = platform_register_read(access->at, access->size);
+        memcpy(access->bytes, &value, access->size);
     }
 }
 

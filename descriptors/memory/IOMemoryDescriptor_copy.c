@@ -91,21 +91,8 @@ static void device_read(void *context)
 
     while (copy->left != 0) {
         const unsigned size = device_access_size(copy->at, copy->left);
-        uint64_t value;
+        const uint64_t value = platform_register_read(copy->at, size);
 
-        switch (size) {
-        case 8:
-            value = *(volatile uint64_t *)copy->at;
-            break;
-        case 4:
-            value = *(volatile uint32_t *)copy->at;
-            break;
-        case 2:
-            value = *(volatile uint16_t *)copy->at;
-            break;
-        default:
-            value = *copy->at;
-        }
         memcpy(copy->bytes, &value, size);
         copy->bytes += size;
         copy->at += size;
@@ -125,19 +112,7 @@ static void device_write(void *context)
             memcpy(&value, copy->bytes, size);
             copy->bytes += size;
         }
-        switch (size) {
-        case 8:
-            *(volatile uint64_t *)copy->at = value;
-            break;
-        case 4:
-            *(volatile uint32_t *)copy->at = (uint32_t)value;
-            break;
-        case 2:
-            *(volatile uint16_t *)copy->at = (uint16_t)value;
-            break;
-        default:
-            *copy->at = (uint8_t)value;
-        }
+        platform_register_write(copy->at, size, value);
         copy->at += size;
         copy->left -= size;
     }

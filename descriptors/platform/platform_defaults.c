@@ -4,6 +4,8 @@
  * is no such thing. Weak: whoever defines one replaces it. Our own kernel has them
  * all; this file is for others (tests/host/platform/platform_host.c is the smallest).
  */
+#include <string.h>
+
 #include "descriptors/platform_vm.h"
 
 /* They look at nothing that they are given. */
@@ -159,6 +161,20 @@ WEAK bool platform_try(void (*touch)(void *argument), void *argument)
 WEAK void platform_barrier(void)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/* Where no register is special: what a C compiler makes of it. */
+WEAK uint64_t platform_register_read(volatile const void *at, unsigned size)
+{
+    uint64_t value = 0;
+
+    memcpy(&value, (const void *)(uintptr_t)at, size);
+    return value;
+}
+
+WEAK void platform_register_write(volatile void *at, unsigned size, uint64_t value)
+{
+    memcpy((void *)(uintptr_t)at, &value, size);
 }
 
 WEAK void platform_cache_clean(volatile const void *address, uint64_t length)

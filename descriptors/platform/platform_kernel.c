@@ -14,6 +14,7 @@
 #include "kernel/heap.h"
 #include "kernel/init.h"
 #include "kernel/irq.h"
+#include "kernel/mmio.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
@@ -244,6 +245,37 @@ void platform_barrier(void)
      * ISH orders (Arm ARM, "Data Synchronization Barrier").
      */
     cpu_dsb_sy();
+}
+
+uint64_t platform_register_read(volatile const void *at, unsigned size)
+{
+    switch (size) {
+    case 8:
+        return mmio_read64(at, 0);
+    case 4:
+        return mmio_read32(at, 0);
+    case 2:
+        return mmio_read16(at, 0);
+    default:
+        return mmio_read8(at, 0);
+    }
+}
+
+void platform_register_write(volatile void *at, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 8:
+        mmio_write64(at, 0, value);
+        break;
+    case 4:
+        mmio_write32(at, 0, (uint32_t)value);
+        break;
+    case 2:
+        mmio_write16(at, 0, (uint16_t)value);
+        break;
+    default:
+        mmio_write8(at, 0, (uint8_t)value);
+    }
 }
 
 void platform_cache_clean(volatile const void *address, uint64_t length)

@@ -99,6 +99,9 @@ static void print_abort(const struct exception_frame *frame)
 
     if (class == ESR_CLASS_DATA_ABORT || class == ESR_CLASS_DATA_ABORT_EL0) {
         access = ESR_ABORT_WRITE(frame->esr) ? "writing" : "reading";
+        if (ESR_ABORT_CACHE(frame->esr)) {
+            access = "maintaining the cache at";
+        }
     }
     kprintf(": %s", abort_name(status));
     if (abort_has_level(status)) {

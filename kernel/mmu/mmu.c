@@ -91,6 +91,25 @@ static void unprepare(struct mmu_space *space, vaddr_t va, uint64_t size)
     }
 }
 
+/*
+ * Code is stored through the direct map as a rule, so that is where its data lines are. What
+ * the kernel cannot reach it has not written either.
+ */
+static void make_executable(paddr_t pa, uint64_t size)
+{
+    struct mmu_translation at;
+
+    for (uint64_t done = 0, step; done < size; done += step) {
+        const void *const start = phys_to_virt(paddr_add(pa, done));
+
+        step = PAGE_SIZE;
+        if (mmu_translate(mmu_kernel, (vaddr_t)start, &at)) {
+            step = at.contiguous < size - done ? at.contiguous : size - done;
+            mmu_arch_make_executable(start, step);
+        }
+    }
+}
+
 kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
                       struct mmu_attributes attributes)
 {
@@ -123,6 +142,9 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
      * Most mappings are one page or a few beside each other: the walk that has checked them is
      * the walk that enters them.
      */
+    if ((attributes.access & MMU_EXECUTE) != 0) {
+        make_executable(pa, size); /* before anybody can fetch from there */
+    }
     one_run = walked == va; /* the path still leads to all of it */
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
@@ -280,6 +302,9 @@ static void rewrite(struct mmu_space *space, vaddr_t va, vaddr_t end,
         leaf = *path.entry[path.level];
         if (attributes != NULL) {
             mmu_encode(space, *attributes, path.level, &bits);
+            if ((attributes->access & MMU_EXECUTE) != 0) {
+                make_executable(pte_address(leaf), LEVEL_SPAN(path.level));
+            }
             mmu_store(&path, (leaf & DESCRIPTOR_ADDRESS) | bits);
         } else {
             mmu_store(&path, leaf & ~DESCRIPTOR_VALID);

@@ -3,6 +3,7 @@
 #ifndef KERNEL_MMU_ARCH_H
 #define KERNEL_MMU_ARCH_H
 
+#include "kernel/cache.h"
 #include "kernel/types.h"
 
 #define TTBR_ASID(asid) ((uint64_t)(asid) << 48)
@@ -45,6 +46,15 @@ static inline void mmu_arch_flush_end(void)
     __asm__ volatile("dsb ish\n\tisb" : : : "memory");
 }
 
+/*
+ * Memory in the direct map is about to be executable somewhere: what was written there
+ * leaves the data cache, and what was there before the instruction cache.
+ */
+static inline void mmu_arch_make_executable(const void *start, uint64_t size)
+{
+    cache_make_executable(start, size);
+}
+
 static inline void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
 {
     __asm__ volatile("msr ttbr0_el1, %0\n\tisb" : : "r"(TTBR_ASID(asid) | root.value) : "memory");
@@ -73,7 +83,11 @@ static inline bool mmu_arch_note_stores(void)
         return false;
     }
     __asm__ volatile("mrs %0, tcr_el1" : "=r"(tcr));
-    __asm__ volatile("msr tcr_el1, %0\n\tisb" : : "r"(tcr | access_flag | dirty_state));
+    /* The TLB may hold what it made of TCR, entry by entry. */
+    __asm__ volatile("msr tcr_el1, %0\n\tisb\n\ttlbi vmalle1\n\tdsb nsh\n\tisb"
+                     :
+                     : "r"(tcr | access_flag | dirty_state)
+                     : "memory");
     return true;
 }
 

@@ -29,7 +29,7 @@ static vaddr_t clear_leaf(struct mmu_space *space, vaddr_t va, struct mmu_dead_t
     span = LEVEL_SPAN(path.level);
     *taken = *path.entry[path.level];
     if (*taken != 0) {
-        mmu_store(&path, 0);
+        *taken = mmu_store_empty(&path);
         mmu_prune(&path, dead);
         mmu_count_mapped(space, -(int64_t)(span >> PAGE_SHIFT));
     }

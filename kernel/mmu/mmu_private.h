@@ -71,6 +71,12 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
  */
 void mmu_store(struct mmu_path *path, pte_t next);
 
+/*
+ * The path's entry becomes empty; what it was, to the last bit: where the CPU updates
+ * entries by itself, it may do so between a load and a store.
+ */
+pte_t mmu_store_empty(struct mmu_path *path);
+
 /* Tables taken out of the tree: they wait here until the flush that covers them is over. */
 struct mmu_dead_tables {
     paddr_t first; /* 0: none */

@@ -110,6 +110,24 @@ void mmu_store(struct mmu_path *path, pte_t next)
     *(volatile pte_t *)entry = next;
 }
 
+pte_t mmu_store_empty(struct mmu_path *path)
+{
+    pte_t *entry = path->entry[path->level];
+
+    if (path->level > 0 && *entry != 0) {
+        pte_t *parent = path->entry[path->level - 1];
+
+        *(volatile pte_t *)parent = *parent - PTE_COUNT_ONE;
+    }
+    if (mmu_notes_stores()) {
+        return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+    }
+    const pte_t former = *entry;
+
+    *(volatile pte_t *)entry = 0;
+    return former;
+}
+
 void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)
 {
     while (path->level > 0 && (*path->entry[path->level - 1] & PTE_COUNT) == 0) {

@@ -15,7 +15,8 @@ static unsigned access_of(uint64_t esr)
     if (class == ESR_CLASS_FETCH_ABORT || class == ESR_CLASS_FETCH_ABORT_EL0) {
         return MMU_EXECUTE;
     }
-    return ESR_ABORT_WRITE(esr) ? MMU_WRITE : MMU_READ;
+    /* Cache maintenance needs no more than a load does, whatever it says of writing. */
+    return ESR_ABORT_WRITE(esr) && !ESR_ABORT_CACHE(esr) ? MMU_WRITE : MMU_READ;
 }
 
 kern_return_t vm_abort_resolve(struct vm_map *map, uint64_t esr, vaddr_t address)

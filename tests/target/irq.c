@@ -6,6 +6,7 @@
 
 #include "kernel/console.h"
 #include "kernel/cpu.h"
+#include "kernel/devicetree.h"
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"
 #include "tests/harness/harness.h"
@@ -70,9 +71,10 @@ static void line_down(void)
     cpu_isb();
 }
 
-TEST(controller_is_the_one_that_the_cpu_announces)
+/* The tree's word counts: a CPU with the registers of a GICv3 may have a GICv2. */
+TEST(controller_is_the_one_that_the_tree_names)
 {
-    const bool v3 = cpu_read_sysreg(id_aa64pfr0_el1) >> 24 & 0xf;
+    const bool v3 = devicetree_next_compatible(-1, "arm,gic-v3") >= 0;
 
     EXPECT_STR_EQ(irq_controller_name(), v3 ? "GICv3" : "GICv2");
 }

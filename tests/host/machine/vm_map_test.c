@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where ranges lie, what they allow, and what pins do, over the real page tables. */
 #include "kernel/direct_map.h"
+#include "kernel/exception.h"
+#include "kernel/vm_abort.h"
 #include "tests/host/machine/vm_fixture.h"
+#include "tests/host/sim/sim_cache.h"
 
 static void wiring_is_all_or_nothing(void **state)
 {
@@ -255,6 +258,66 @@ static void a_child_inherits_range_by_range(void **state)
 
 static bool told;
 
+/* A page can be executed only after both caches have been told, however it comes to that. */
+static void what_becomes_executable_is_made_fit_for_it(void **state)
+{
+    const unsigned code = MMU_READ | MMU_EXECUTE;
+    const uint64_t page = PAGE_SIZE / SIM_CACHE_LINE;
+    struct vm_object *object = object_of(4);
+    const struct vm_range range = {.object = object, .access = RW, .max_access = RW | code};
+    struct mmu_space *space = vm_map_space(map);
+    vaddr_t at;
+
+    (void)state;
+    at = 0x10000;
+    assert_int_equal(vm_map_enter(map, &at, 4 * PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    sim_cache.executable = 0;
+    assert_int_equal(load(at), 1);
+    assert_int_equal(sim_cache.executable,
+                     0); /* data is none of the instruction cache's business */
+
+    assert_int_equal(vm_map_protect(map, at, 4 * PAGE_SIZE, code), KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, at, MMU_EXECUTE), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, page);
+    assert_int_equal(vm_map_fill_tables(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, page + 4 * page);
+
+    /* By the page tables alone: mapped, and protected. */
+    sim_cache.executable = 0;
+    mmu_clear(space, at, 4 * PAGE_SIZE);
+    assert_int_equal(mmu_map(space, at, paddr(0x40000000), 2 * PAGE_SIZE,
+                             (struct mmu_attributes){.access = RW | MMU_USER}),
+                     KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 0);
+    assert_int_equal(
+        mmu_protect(space, at, 2 * PAGE_SIZE, (struct mmu_attributes){.access = code | MMU_USER}),
+        KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 2 * page);
+    mmu_clear(space, at, 2 * PAGE_SIZE);
+    vm_object_release(object);
+}
+
+/* The syndrome of DC CVAU and its like says "write", but they ask for no more than a load. */
+static void cache_maintenance_is_no_store(void **state)
+{
+    const uint64_t load_abort = (uint64_t)ESR_CLASS_DATA_ABORT_EL0 << 26 | 1u << 25 | 0x07;
+    const uint64_t store_abort = load_abort | 1u << 6, maintenance = store_abort | 1u << 8;
+    struct vm_object *object = object_of(3);
+    const vaddr_t at = enter(object, 3, MMU_READ | MMU_EXECUTE);
+    const vaddr_t data = enter(object, 3, RW);
+
+    (void)state;
+    assert_int_equal(vm_abort_resolve(map, maintenance, at), KERN_SUCCESS);
+    assert_int_equal(vm_abort_resolve(map, load_abort, at + PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(vm_abort_resolve(map, store_abort, at), KERN_PROTECTION_FAILURE);
+    /* Nor does it make a page dirty. */
+    assert_int_equal(vm_abort_resolve(map, maintenance, data + 2 * PAGE_SIZE), KERN_SUCCESS);
+    assert_false(mmu_page_is_dirty(vm_map_space(map), data + 2 * PAGE_SIZE));
+    vm_object_release(object);
+}
+
 static void died(struct task *dead, void *context)
 {
     (void)context;
@@ -297,6 +360,8 @@ int main(void)
         TEST(copying_stops_at_a_bad_address),
         TEST(a_hundred_thousand_ranges),
         TEST(a_child_inherits_range_by_range),
+        TEST(what_becomes_executable_is_made_fit_for_it),
+        TEST(cache_maintenance_is_no_store),
         TEST(death_is_told_once_and_frees_the_ranges),
     };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A data cache that counts what is cleaned and invalidated. */
+/* A data cache that counts what is cleaned, invalidated and made executable. */
 #include "tests/host/sim/sim_cache.h"
 
 #include "kernel/cache.h"
@@ -23,5 +23,11 @@ void cache_clean(volatile const void *address, uint64_t size)
 void cache_clean_invalidate(volatile const void *address, uint64_t size)
 {
     sim_cache.flushed += lines(address, size);
+    sim_cache.barriers++;
+}
+
+void cache_make_executable(volatile const void *address, uint64_t size)
+{
+    sim_cache.executable += lines(address, size);
     sim_cache.barriers++;
 }

@@ -9,6 +9,7 @@
 
 struct sim_cache {
     uint64_t cleaned, flushed; /* lines cleaned; cleaned and invalidated */
+    uint64_t executable;       /* lines made fit for execution */
     uint64_t barriers;
 };
 

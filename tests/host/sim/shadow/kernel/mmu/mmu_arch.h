@@ -3,6 +3,7 @@
 #ifndef KERNEL_MMU_ARCH_H
 #define KERNEL_MMU_ARCH_H
 
+#include "kernel/cache.h"
 #include "kernel/types.h"
 
 static inline void mmu_arch_publish(void)
@@ -15,6 +16,11 @@ static inline void mmu_arch_flush_begin(void)
 
 static inline void mmu_arch_flush_end(void)
 {
+}
+
+static inline void mmu_arch_make_executable(const void *start, uint64_t size)
+{
+    cache_make_executable(start, size);
 }
 
 void mmu_arch_flush_page(vaddr_t va, uint16_t asid);

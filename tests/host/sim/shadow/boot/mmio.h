@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Host replacement of boot/mmio.h: registers are what a test has put there. */
+#ifndef BOOT_MMIO_H
+#define BOOT_MMIO_H
+
+#include <stdint.h>
+
+static inline uint8_t mmio_read8(const volatile void *registers, uint64_t offset)
+{
+    return *(const volatile uint8_t *)((uintptr_t)registers + offset);
+}
+
+static inline uint16_t mmio_read16(const volatile void *registers, uint64_t offset)
+{
+    return *(const volatile uint16_t *)((uintptr_t)registers + offset);
+}
+
+static inline uint32_t mmio_read32(const volatile void *registers, uint64_t offset)
+{
+    return *(const volatile uint32_t *)((uintptr_t)registers + offset);
+}
+
+static inline uint64_t mmio_read64(const volatile void *registers, uint64_t offset)
+{
+    return *(const volatile uint64_t *)((uintptr_t)registers + offset);
+}
+
+static inline void mmio_write8(volatile void *registers, uint64_t offset, uint8_t value)
+{
+    *(volatile uint8_t *)((uintptr_t)registers + offset) = value;
+}
+
+static inline void mmio_write16(volatile void *registers, uint64_t offset, uint16_t value)
+{
+    *(volatile uint16_t *)((uintptr_t)registers + offset) = value;
+}
+
+static inline void mmio_write32(volatile void *registers, uint64_t offset, uint32_t value)
+{
+    *(volatile uint32_t *)((uintptr_t)registers + offset) = value;
+}
+
+static inline void mmio_write64(volatile void *registers, uint64_t offset, uint64_t value)
+{
+    *(volatile uint64_t *)((uintptr_t)registers + offset) = value;
+}
+
+#endif

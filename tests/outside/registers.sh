@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Device registers are reached by single plain loads and stores, in the sources and in
+# every image that is linked; what emulation forgives (registers that reset leaves
+# unknown, maintenance of caches and TLB, entries that hardware changes) is done.
+#
+# volatile.tsv: the other volatile accesses of the sources, as FILE, TEXT and what memory
+# that is. instructions.tsv: what must be found in a function, as FUNCTION, a pattern and
+# what breaks without it.
+# NEEDS: gcc-release/tests/target/irq.elf clang-release/tests/target/irq.elf
+# NEEDS: gcc-debug/tests/target/irq.elf clang-debug/tests/target/irq.elf
+. tests/outside/tap.bash
+
+objdump=${OBJDUMP:-${NM:-nm}}
+objdump=${objdump%nm}objdump
+command -v "$objdump" >/dev/null || objdump=llvm-objdump
+
+# --- Sources ------------------------------------------------------------------------------------
+
+# A volatile object, or a pointer to one that is dereferenced; a pointer that is only handed on
+# says nothing.
+grep -nE '\*\((const )?volatile|volatile (const )?(u?int[0-9]*_t|bool|int|unsigned|char|pte_t)\b' \
+    boot/*.[ch] kernel/*.[ch] kernel/*/*.[ch] descriptors/*.[ch] descriptors/*/*.[ch] \
+    drivers/*/*.[ch] | grep -vE '^boot/mmio\.h:|volatile char \*\)[a-z_]+( \+|\()' |
+    sed -E 's/^([^:]+):([0-9]+): */\1\t\2\t/' >"$work/volatile"
+
+: >"$out"
+while IFS=$'\t' read -r file line text; do
+    while IFS=$'\t' read -r known words reason; do
+        [[ $file != "$known" || $text != *"$words"* ]] || continue 2
+    done <tests/outside/volatile.tsv
+    echo "$file:$line: $text" >>"$out"
+done <"$work/volatile"
+check "no source has a volatile access that kernel/mmio.h does not make" test ! -s "$out"
+
+: >"$out"
+while IFS=$'\t' read -r known words reason; do
+    grep -qF -- "$words" "$known" || echo "$known has no more: $words" >>"$out"
+done <tests/outside/volatile.tsv
+check "the list of the others has no line too many" test ! -s "$out"
+
+# --- Images -------------------------------------------------------------------------------------
+
+# The accesses that mmio.h makes, by the line table: "INSTRUCTION OPERANDS".
+accesses()
+{
+    "$objdump" -dl --no-show-raw-insn "$1" | awk '
+        /^[^ \t].*:[0-9]+/ { ours = /mmio\.h:[0-9]+/ }
+        ours && /^ *[0-9a-f]+:/ {
+            sub(/^ *[0-9a-f]+:[ \t]*/, "")
+            sub(/[ \t]*(\/\/|<).*/, "")
+            if ($1 ~ /^(ld|st|cas|swp|prfm)/) {
+                print
+            }
+        }'
+}
+
+# Plain: one general register, and an address that is not written back.
+plain='^(ldr|str|ldur|stur)[bh]?[ 	]+(w[0-9]+|x[0-9]+|wzr|xzr), \[[^]]*\]$'
+
+images=("$BUILD"/{gcc,clang}-{debug,release}/tests/*/*.elf)
+for image in "${images[@]}"; do
+    accesses "$image" >"$work/accesses"
+    grep -vE "$plain" "$work/accesses" >"$out"
+    check "${image#"$BUILD"/}: $(wc -l <"$work/accesses") register accesses are plain" \
+        eval 'test -s "$work/accesses" && test ! -s "$out"'
+done
+
+# --- Instructions -------------------------------------------------------------------------------
+
+for variant in gcc-debug gcc-release clang-debug clang-release; do
+    "$objdump" -d --no-show-raw-insn "$BUILD/$variant/tests/target/irq.elf" >"$work/code"
+    while IFS=$'\t' read -r function pattern reason; do
+        awk -v start="<$function>:" '
+            /^[0-9a-f]+ <.*>:$/ { ours = index($0, start) > 0 }
+            ours { gsub(/[ \t]+/, " "); print }' "$work/code" >"$out"
+        check "$variant: $function: $reason" eval 'tr "\n" ";" <"$out" | grep -qE -- "$pattern"'
+    done <tests/outside/instructions.tsv
+done
