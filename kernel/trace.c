@@ -84,6 +84,7 @@ static void print_entry(uint64_t event)
 {
     const struct trace_entry *const entry = slot(event);
 
+    /* A panic may have come in the middle of a store, and may be about memory gone wrong. */
     if (entry->number != (uint32_t)(event + 1) || entry->kind >= TRACE_KIND_COUNT) {
         kprintf("  %llu was being written\n", (unsigned long long)event + 1);
         return;

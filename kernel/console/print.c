@@ -113,6 +113,7 @@ static const char *parse_length(const char *format, struct conversion *conversio
     for (;; format++) {
         switch (*format) {
         case 'h':
+            /* "h" halves an int, "hh" halves it again: char, and no less. */
             conversion->bytes = conversion->bytes > 1 ? conversion->bytes / 2 : 1;
             break;
         case 'l':
@@ -196,6 +197,7 @@ static void format_all(struct sink *sink, const char *format, va_list list)
 {
     struct arguments arguments;
 
+    /* Two copies: an argument that is named by its number is looked for from the first. */
     va_copy(arguments.first, list);
     va_copy(arguments.next, list);
     format_to(sink, format, &arguments);

@@ -81,6 +81,7 @@ static void add_memory(const struct device *node)
         if (bank.size == 0) {
             continue;
         }
+        /* Less RAM is no danger, so it is only said; forgetting a reservation is one. */
         if (machine.memory_count == DEVICETREE_MEMORY_MAX) {
             kprintf("devicetree: more than %u banks; memory at %#llx is not used\n",
                     DEVICETREE_MEMORY_MAX, (unsigned long long)bank.base.value);
@@ -363,6 +364,10 @@ void devicetree_init(paddr_t at)
     if (wrong != NULL) {
         panic("devicetree at %#llx: %s", (unsigned long long)at.value, wrong);
     }
+    /*
+     * Nothing could be allocated, not even the records of pages: said here, where the cause is
+     * known.
+     */
     if (machine.memory_count == 0) {
         panic("devicetree at %#llx: it names no memory", (unsigned long long)at.value);
     }

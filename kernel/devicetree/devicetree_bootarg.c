@@ -114,6 +114,7 @@ void devicetree_check_bootargs(const char *const *known, const char *const *end)
 
     for (const char *at = devicetree_bootargs(); find_word(at, &word); at = word_end(word)) {
         if (!is_known(word, known, end)) {
+            /* A misspelt key changes nothing, which nobody would notice. */
             kprintf("bootargs: nothing here asks for %.*s\n", (int)(word_end(word) - word.at),
                     word.at);
         }

@@ -39,6 +39,10 @@ uint8_t cells_count(const struct property *property, uint8_t otherwise)
     if (property->value == NULL) {
         return otherwise;
     }
+    /*
+     * More cells than an address can have make a node without addresses, and not one with wrong
+     * ones.
+     */
     return cells_read_property(property, &value) && value <= 3 ? (uint8_t)value : 0;
 }
 
@@ -61,6 +65,9 @@ static bool read_address(const char *cells, unsigned count, struct address *addr
 {
     address->space = 0;
     if (count == 3) {
+        /*
+         * The other bits of that cell (prefetchable, the bus number) say nothing about where it is.
+         */
         address->space = cell(cells, 0) & PCI_SPACE_MASK;
         cells += 4;
         count = 2;
@@ -203,6 +210,7 @@ kern_return_t devicetree_window(int node, unsigned index, struct devicetree_wind
         return KERN_INVALID_ADDRESS;
     }
     *window = (struct devicetree_window){
+        /* The whole first cell: PCI's kind of window is in bits that a translation leaves out. */
         .space = bus_of(node).address_cells == 3
                      ? cell(ranges.value,
                             index * (3 + bus_of(above).address_cells + bus_of(node).size_cells))

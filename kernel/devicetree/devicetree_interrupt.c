@@ -25,6 +25,7 @@ static const char *take(struct list *list, unsigned count)
 {
     const char *taken = list->at;
 
+    /* The tree is input: a count in it may promise more than there is. */
     if (count > list->left) {
         return NULL;
     }

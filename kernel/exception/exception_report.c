@@ -124,6 +124,10 @@ static void print_abort(const struct exception_frame *frame)
 static void print_brk(unsigned immediate)
 {
     kprintf(" 0x%x", immediate);
+    /*
+     * Compilers trap where behaviour is undefined: told apart from a breakpoint that somebody has
+     * set.
+     */
     if (BRK_UBSAN_BASE(immediate) == BRK_UBSAN_CLANG) {
         kprintf(" (undefined behaviour, UBSan check %u)", BRK_UBSAN_KIND(immediate));
     } else if (immediate == BRK_TRAP_GCC || immediate == BRK_TRAP_CLANG) {

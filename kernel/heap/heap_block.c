@@ -181,6 +181,7 @@ static size_t run_pages(const struct page *first)
 
 static void run_free(struct page *first)
 {
+    /* Read before: freed, the record says nothing of the run any more. */
     size_t count = run_pages(first);
 
     KERNEL_CHECK(page_free_run(page_address(first), count) == KERN_SUCCESS);

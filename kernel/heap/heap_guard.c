@@ -89,6 +89,7 @@ static struct guard *guard_of(const void *caller)
     if ((uintptr_t)caller % HEAP_ALIGNMENT != 0) {
         panic("heap: %p is not a block", caller);
     }
+    /* The more telling answer first: a freed block's red zone is gone as well. */
     if (guard->magic == MAGIC_FREE || guard->magic == MAGIC_STALE) {
         panic("heap: block %p is free already", caller);
     }

@@ -45,6 +45,10 @@ void irq_init(void)
         if (node < 0) {
             continue;
         }
+        /*
+         * The path of an interrupt has its functions at hand before init lets the first one
+         * through.
+         */
         irq.controller = known[i];
         irq.acknowledge = known[i]->acknowledge;
         irq.end = known[i]->end;
@@ -111,6 +115,7 @@ kern_return_t irq_enable(unsigned intid)
     const lock_state_t state = lock_take(&irq_lock);
 
     if (irq.slots[intid].handler != NULL) {
+        /* Counted anew: whoever enables it again has done something about it. */
         irq.slots[intid].nothing = 0;
         irq.controller->enable(intid);
     } else {

@@ -127,6 +127,7 @@ bool timer_cancel(struct timer *timer)
     const lock_state_t state = lock_take(&timer_lock);
     const bool pending = unlink_timer(timer);
 
+    /* Only then can it have been the one that the compare value is set for. */
     if (pending) {
         program();
     }
@@ -168,6 +169,7 @@ void timer_init(void)
     const int node = devicetree_next_compatible(-1, "arm,armv8-timer");
     unsigned intid;
 
+    /* Firmware's word (Arm ARM, CNTFRQ_EL0): the register has no effect on the counter's rate. */
     frequency = cpu_read_sysreg(cntfrq_el0);
     ticks_per_nanosecond = frequency_fraction();
     cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);

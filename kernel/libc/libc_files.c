@@ -345,6 +345,7 @@ WEAK int _write(int fd, const void *buffer, size_t size)
 WEAK off_t _lseek(int fd, off_t offset, int whence)
 {
     if (is_console(fd)) {
+        /* A console has no position, which is how libc tells it from a file. */
         errno = ESPIPE;
         return -1;
     }

@@ -57,6 +57,7 @@ void *_calloc_r(struct _reent *reent, size_t count, size_t size)
 {
     size_t bytes;
 
+    /* Wrapped, the block would be small and the caller's loop long. */
     if (__builtin_mul_overflow(count, size, &bytes)) {
         return or_no_memory(reent, NULL);
     }

@@ -108,6 +108,10 @@ static void map_ram(uint64_t start, uint64_t end)
         const struct hole hole = first_hole(start, end);
 
         if (start < hole.start && fill(paddr(start), hole.start - start, ram) != KERN_SUCCESS) {
+            /*
+             * Before the page allocator there is nobody to ask for more tables, and RAM that is not
+             * mapped would fault later, far from here.
+             */
             panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
         }
         start = hole.end;

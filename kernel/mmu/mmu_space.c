@@ -44,6 +44,7 @@ kern_return_t mmu_space_create(struct mmu_space **created)
         heap_free(space);
         return KERN_RESOURCE_SHORTAGE;
     }
+    /* No ASID yet: numbers are few, and many spaces are made that never run. */
     space->user = true;
     space->low = MMU_USER_VA_BASE;
     space->high = MMU_USER_VA_END;
@@ -61,6 +62,7 @@ static void bury_tree(paddr_t table, unsigned level, struct mmu_dead_tables *dea
             bury_tree(pte_address(entries[i]), level + 1, dead);
         }
     }
+    /* Children first: burying writes a link over the entry 0 that leads to one of them. */
     mmu_bury(dead, table);
 }
 

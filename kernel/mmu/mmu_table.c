@@ -52,6 +52,7 @@ void mmu_free_dead(struct mmu_dead_tables *dead)
     while (dead->first.value != 0) {
         paddr_t table = dead->first;
 
+        /* Read before it is freed: the link lies in the table itself. */
         dead->first = paddr(*(pte_t *)phys_to_virt(table));
         page_free(table, 0);
         tables_allocated--;

@@ -24,6 +24,7 @@ size_t strnlen(const char *string, size_t limit)
 {
     size_t length = 0;
 
+    /* The limit first: the byte behind it may not be there. */
     while (length < limit && string[length]) {
         length++;
     }

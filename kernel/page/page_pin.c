@@ -130,6 +130,10 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
     return status;
 }
 
+/*
+ * What cannot be unpinned is passed over: the list may have registers in it, as page_pin_list lets
+ * them by.
+ */
 void page_unpin_list(const paddr_t *pages, uint64_t count)
 {
     for (uint64_t done = 0; done < count;) {

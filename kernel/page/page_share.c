@@ -49,6 +49,7 @@ bool page_share_drop(struct page *page)
     if ((page->flags & RECORD_SHARED) == 0) {
         return false;
     }
+    /* One owner is left, so it is an ordinary page again, and freeing it takes the short way. */
     if (--page->count == 0) {
         page->flags &= (uint8_t)~RECORD_SHARED;
     }

@@ -36,6 +36,10 @@ static enum {
 
 void psci_init(void)
 {
+    /*
+     * From 0.2 on SYSTEM_OFF has a fixed number (Arm DEN 0022, 5.1); before, the tree would give
+     * it.
+     */
     const int node = devicetree_next_compatible(-1, "arm,psci-0.2");
     const char *method = node >= 0 ? fdt_getprop(devicetree(), node, "method", NULL) : NULL;
 

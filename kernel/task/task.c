@@ -42,6 +42,7 @@ kern_return_t task_create(struct task **out)
         heap_free(task);
         return status;
     }
+    /* The creator's: the task lives until the last of its holders lets go, dead or not. */
     task->references = 1;
     user_tasks++;
     trace_task((vaddr_t)task, true, user_tasks);

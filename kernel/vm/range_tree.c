@@ -25,6 +25,7 @@ static bool sum_up(struct tree_node *node)
     if (node->right != NULL && range_of(node->right)->max_gap > range->max_gap) {
         range->max_gap = range_of(node->right)->max_gap;
     }
+    /* Unchanged, nothing above it changes either: the way up ends here. */
     return range->max_gap != before;
 }
 

@@ -71,6 +71,10 @@ void range_tree_check_node(const struct range_tree *tree, const struct range_nod
 {
     const struct range_node *at = range_of(tree->ranges.root);
 
+    /*
+     * By the search that everybody makes: a node that it does not lead to is lost, whatever the
+     * links say.
+     */
     for (unsigned depth = 0; at != node; depth++) {
         if (at == NULL || depth == HEIGHT_MAX) {
             damaged("no way from the root to the range", node);
@@ -92,6 +96,7 @@ void range_tree_check(const struct range_tree *tree)
 
     range_tree_check_node(tree, node);
     for (node = node->prev; node != NULL; node = node->prev) {
+        /* Also what ends the walk, were the links a ring. */
         if (++count > tree->count) {
             damaged("more ranges than were counted", node);
         }

@@ -34,6 +34,7 @@ static bool sum_up(struct tree_node *node)
     if (node->right != NULL && entry_of(node->right)->farthest > entry->farthest) {
         entry->farthest = entry_of(node->right)->farthest;
     }
+    /* Unchanged, nothing above it changes either: the way up ends here. */
     return entry->farthest != before;
 }
 

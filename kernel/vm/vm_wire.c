@@ -214,6 +214,7 @@ kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t s
         if (status != KERN_SUCCESS) {
             break;
         }
+        /* What has been copied is counted as it goes: a failure on the way says how far it came. */
         memcpy((uint8_t *)to + *done, bytes, part);
         *done += part;
     }
