@@ -145,6 +145,7 @@ static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *se
     }
     sink.output = self->output;
     sink.segments = segments;
+    /* Addresses for a device: a cursor knows no mapper of its own, so behind the system's. */
     sink.view = 0;
     sink.maxSegments = maxSegments;
     sink.maxSegment = self->maxSegment;

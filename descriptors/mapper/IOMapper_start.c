@@ -75,6 +75,7 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         return false;
     }
     page = methods->getPageSize(self);
+    /* Masks and roundings everywhere are made of it. */
     if (!is_power_of_two(page) || page > UINT32_MAX) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
@@ -88,6 +89,7 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         self->next = started;
         started = self;
     }
+    /* Last: from here on every command that names no mapper goes through it. */
     if (self->fIsSystem) {
         IOMapper_gSystem = self;
     }

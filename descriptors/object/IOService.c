@@ -58,7 +58,7 @@ IOService *IOService_withReader(const char *name, IOService_Reader *reader, cons
         IOMemory_fail(kIOReturnNoMemory);
         return NULL;
     }
-    /* A copy: a node's name may lie in a device tree that is unmapped later. */
+    /* A copy: the caller's text may be on its stack. */
     memcpy(self->name, name, length);
     self->reader = reader;
     self->readerContext = context;

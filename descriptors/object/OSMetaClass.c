@@ -60,6 +60,7 @@ OSObject *OSMetaClassBase_requiredMetaCast(OSObjectConstRef inst, const OSMetaCl
 #ifdef DEBUG
 void OSObject_checkClass(const OSObject *self, const OSMetaClass *meta)
 {
+    /* Debug builds only: every call of a method pays for it. */
     OSMetaClassBase_requiredMetaCast(self, meta);
 }
 #endif

@@ -44,6 +44,7 @@ void source_free(OSObject *self)
 }
 
 const IOEventSourceClass IOEventSource_class = {
+    /* Abstract: only a subclass knows what work is, so there are no instances to count. */
     .meta = {"IOEventSource", &OSObject_metaClass, sizeof(IOEventSource), NULL, source_free},
     .isPassive = source_is_passive,
     .checkForWork = source_check_for_work,

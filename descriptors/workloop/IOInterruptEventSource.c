@@ -123,6 +123,7 @@ static bool interrupt_check(IOEventSource *base)
     if (self->attached && self->level && self->wantsEnable) {
         platform_interrupt_enable(self->line, true);
     }
+    /* What came during the action: the scan comes again for it, after the other sources. */
     return self->produced != self->consumed;
 }
 

@@ -144,6 +144,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
         return kIOReturnBadArgument;
     }
     if (source->workLoop != NULL) {
+        /* One link: on two loops at once it would tie their chains into one. */
         return source->workLoop == self ? kIOReturnSuccess : kIOReturnExclusiveAccess;
     }
     IOWorkLoop_closeGate(self);
@@ -153,6 +154,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
     }
     source->next = NULL;
     *link = source;
+    /* In the chain before its methods run: what they signal is found by the next scan. */
     IOEventSource_setWorkLoop(source, self);
     self->changes++;
     IOWorkLoop_signalWorkAvailable(self);
