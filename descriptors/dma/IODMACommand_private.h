@@ -113,6 +113,12 @@ IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uin
 /* Put the whole range into a buffer of its own. */
 IOReturn IODMACommand_placeWhole(IODMACommand *self);
 
+/* Some of the prepared bytes live in memory of the command's own. */
+bool IODMACommand_bounces(const IODMACommand *self);
+
+/* Fill, clean and map what was placed: the last step of a preparation, however it was placed. */
+IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchronize);
+
 /* Map the view and make it I/O addresses; no mapper: success. */
 IOReturn IODMACommand_mapView(IODMACommand *self);
 

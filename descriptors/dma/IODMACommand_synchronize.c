@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Synchronising: copies between the descriptor and bounce memory while a preparation lasts,
+ * and a copy of the whole range in place of whatever the plan had found.
+ */
+#include "descriptors/dma/IODMACommand_private.h"
+
+/* What a preparation holds beside the range itself, to bring back if another cannot be had. */
+struct preparation {
+    bool hasRuns;
+    struct IOMemoryRuns runs;
+    struct IODMABounce bounce;
+    IOMemoryDescriptor *copy;
+    IOMDDMAMapArgs map;
+    IOMemoryDescriptor *mapped;
+};
+
+/* The one run of a short list lies in the structure, and its pointer must follow. */
+static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
+{
+    *to = *from;
+    if (from->list == &from->single) {
+        to->list = &to->single;
+    }
+}
+
+static void take_out(IODMACommand *self, struct preparation *kept)
+{
+    kept->hasRuns = self->hasRuns;
+    move_runs(&kept->runs, &self->runs);
+    IODMABounce_move(&kept->bounce, &self->bounce);
+    kept->copy = self->copy;
+    kept->map = self->map;
+    kept->mapped = self->mapped;
+    /* Left as nothing was: what is made next looks at these to know what is there. */
+    self->hasRuns = false;
+    self->copy = NULL;
+    self->map = (IOMDDMAMapArgs){0};
+    self->mapped = NULL;
+}
+
+static void bring_back(IODMACommand *self, struct preparation *kept)
+{
+    self->hasRuns = kept->hasRuns;
+    move_runs(&self->runs, &kept->runs);
+    IODMABounce_move(&self->bounce, &kept->bounce);
+    self->copy = kept->copy;
+    self->map = kept->map;
+    self->mapped = kept->mapped;
+}
+
+/* The new preparation is made beside the old one, which stays good if that fails. */
+static IOReturn double_buffer(IODMACommand *self)
+{
+    struct preparation old, new;
+    IOReturn status = kIOReturnSuccess;
+
+    if ((self->spec.options & kIODMAMapOptionIterateOnly) != 0) {
+        return kIOReturnUnsupported;
+    }
+    if (self->copy != NULL) {
+        return kIOReturnSuccess;
+    }
+    if (platform_in_interrupt()) {
+        return kIOReturnCannotLock;
+    }
+    if (IODMACommand_refuses(self, "kForceDoubleBuffer")) {
+        return kIOReturnBusy;
+    }
+    /*
+     * What the device has written to islands so far is brought home, or the whole copy would be
+     * filled with the bytes from before.
+     */
+    if (self->direction != kIODirectionOut) {
+        status = IODMACommand_copyBounced(self, false);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+    }
+    take_out(self, &old);
+    status = IODMACommand_placeWhole(self);
+    if (status == kIOReturnSuccess) {
+        status = IODMACommand_makeReady(self, true, true);
+    }
+    if (status != kIOReturnSuccess) {
+        IODMACommand_letGo(self);
+        bring_back(self, &old);
+        return status;
+    }
+    /*
+     * The old preparation is let go by the same function as any, which works on the command: the
+     * new one steps aside for it.
+     */
+    take_out(self, &new);
+    bring_back(self, &old);
+    status = IODMACommand_letGo(self);
+    bring_back(self, &new);
+    platform_barrier();
+    return status;
+}
+
+IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
+{
+    const IOOptionBits directions = options & kIODirectionOutIn;
+
+    /* Both ways at once would overwrite one side with the other before it was copied. */
+    if (self == NULL || (directions == kIODirectionOutIn && (options & kForceDoubleBuffer) == 0)) {
+        return kIOReturnBadArgument;
+    }
+    if (self->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if ((options & ~(kIODirectionOutIn | kForceDoubleBuffer)) != 0) {
+        return kIOReturnBadArgument;
+    }
+    if ((options & kForceDoubleBuffer) != 0) {
+        return double_buffer(self);
+    }
+    return directions == 0 || !IODMACommand_bounces(self)
+               ? kIOReturnSuccess
+               : IODMACommand_copyBounced(self, directions == kIODirectionOut);
+}
