@@ -32,7 +32,7 @@ use constant {
 };
 
 # Text for people, and what only ends a run that is lost already.
-my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|ASSERT|CHECK|_Static_assert|trace_\w+)\b/;
+my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|\w*ASSERT|\w*CHECK|_Static_assert|trace_\w+)\b/;
 
 my $here = dirname(abs_path($0));
 my %option = (s => int(rand(1 << 31)), j => 2, r => '');

@@ -112,6 +112,7 @@ static void md_3_bad_creations(void **state)
 {
     const IOOptionBits V = kIOMemoryTypeVirtual, P = kIOMemoryTypePhysical;
     IOAddressRange fine[] = {{pages_at, 1}};
+    IOAddressRange ram[] = {{SIM_RAM_BASE, 1}}; /* as a physical address */
     IOAddressRange wraps[] = {{UINT64_MAX - 1, 4}};
     IOAddressRange wraps_to_zero[] = {{-PAGE_SIZE, PAGE_SIZE}};
     IOAddressRange sum[] = {{0, 1ull << 63}, {0, 1ull << 63}};
@@ -129,6 +130,9 @@ static void md_3_bad_creations(void **state)
     expect_refusal(fine, 1, TASK_NULL, kIOMemoryTypeUIO, kIOReturnUnsupported);
     expect_refusal(fine, 1, TASK_NULL, V, kIOReturnBadArgument);
     expect_refusal(fine, 1, kernel_task, P, kIOReturnBadArgument); /* physical has no task */
+    expect_refusal(ram, 1, kernel_task, P, kIOReturnBadArgument);
+    expect_refusal(ram, 1, TASK_NULL, 0, kIOReturnBadArgument);
+    expect_refusal(ram, 1, TASK_NULL, 0x40, kIOReturnBadArgument);
     expect_refusal(NULL, 1, kernel_task, V, kIOReturnBadArgument); /* no ranges */
     expect_refusal(fine, 0, kernel_task, V, kIOReturnBadArgument);
     expect_refusal(wraps, 1, kernel_task, V, kIOReturnBadArgument);

@@ -9,6 +9,7 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "kernel/page.h"
 #include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 #define IOVA 0x80000000ull
 
@@ -499,7 +500,9 @@ static void a_mapping_that_does_not_end_keeps_its_pages(void **state)
                      kIOReturnNotFound);
     page_get_stats(&after);
     assert_int_equal(after.quarantined, before.quarantined);
+    sim_console_forget();
     assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+    assert_true(sim_console_said("2 pages are in quarantine"));
     assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
     OSObject_release(memory);
     remove_pages(owner, at, 3);
