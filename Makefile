@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA
+PASSED := FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 quoted = '$(subst ','\'',$(1))'
@@ -249,26 +249,32 @@ bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions
 profile: $(BENCHES) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
 	$(Q)$(BENCH) -p "$$ROW" $(B)/tests/bench/$(NAME).elf
 
-# IMAGE is a path, or the name of an image in one of the folders.
-IMAGE_ELF = $(or $(filter %.elf,$(IMAGE)),$(firstword $(filter %/$(IMAGE).elf,$(ELFS))), \
-                 $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=))))
+# IMAGE is the name of an image in one of the folders, or any .elf file; the transfer if
+# it is nothing. One of ours has its devices named in its source (tests/harness/harness.h).
+same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+IMAGE_ELF := $(firstword $(foreach elf,$(ELFS),\
+    $(if $(or $(call same,$(or $(IMAGE),transfer),$(basename $(notdir $(elf)))),$(call same,$(IMAGE),$(elf))),$(elf))))
+IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filter %.elf,$(lastword $(IMAGE))),,\
+    $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=)))))
+BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
 .PHONY: run debug test list soak mutate coverage setup
-ifdef IMAGE
-run: $(IMAGE_ELF) $(IMAGE_ELF:.elf=.img)
-	@qemu/run.sh -m "$$MACHINE" -a "$$ARGS" $<
+ifneq ($(IMAGE),)
+# exec: who ends make ends the script, and that QEMU.
+run: $(IMAGE_GOALS)
+	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $(BOOTED)
 else
 run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@qemu/transfer.sh -m "$$MACHINE" -i "$$FILE" -o "$$OUT" $<
+	@exec qemu/transfer.sh -m "$$MACHINE" -i "$$FILE" -o "$$OUT" $<
 endif
 
-debug: $(if $(IMAGE),$(IMAGE_ELF),$(B)/tests/images/transfer.elf) ## halt IMAGE before its first instruction and attach gdb
-	@qemu/debug.sh -m "$$MACHINE" $< $(GDB_OPTIONS)
+debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb
+	@exec qemu/debug.sh -m "$$MACHINE" -a "$$ARGS" $(BOOTED)
 
 test: ## run every test, or T="..." of them (see `make list`): image, image/test, image@machine, @machine, host, host:name/test, script
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) \
-	    tests/runner/test.sh $${JUNIT:+-r "$$JUNIT"} $(O) "$$T"
+	    exec tests/runner/test.sh $${JUNIT:+-r "$$JUNIT"} $(O) "$$T"
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
@@ -295,7 +301,7 @@ setup: ## install what is missing for all of this
 .PHONY: clean distclean format check-format help
 
 clean: ## remove what was built, but for newlib and libfdt
-	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-*) $(H) compile_commands.json
+	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs*) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
 distclean: clean ## remove newlib and libfdt as well
 	rm -rf $(DEPS)
 	rmdir $(O) 2>/dev/null || true

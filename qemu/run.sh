@@ -5,14 +5,18 @@
 #
 #   -m PROFILE   the machine, a file of qemu/profiles (default: default)
 #   -a BOOTARGS  /chosen/bootargs; system=on lets system() run commands of the host
-#   -t SECONDS   give up then (default: never)
+#   -t SECONDS   give up then, and say where it hangs (default: never)
+#   -d SOURCE    with the devices that the QEMU: and FILE: lines of this file name
+#   -o FILE      write what the image says there as well
+#   -s           status 0 if every test of the image was skipped
 #   -x           let the image exit with a status, but keep it from the host's files
 #   -l           list the profiles
 #   -h           this text
 #
 # Addresses that a panic prints as [<address>] are followed by function and line.
 # Status: the image's own (0 passed, 1 failed, 3 panic, 77 skipped); 2 when the
-# command line is wrong or QEMU could not start; 124 when the time was up.
+# command line is wrong or QEMU could not start; 124 when the time was up; 128 and
+# more when a signal has ended it, and QEMU with it.
 # Environment: QEMU, QEMU_EXTRA (more options, split at blanks), ADDR2LINE.
 set -uo pipefail
 
@@ -37,13 +41,19 @@ bootargs=
 limit=0
 # Semihosting carries the exit status, and it can open any file of the host. With
 # target=gdb and no gdb only the exit works.
-files=native
-while getopts m:a:t:xlh option; do
+semihosting=native
+source=
+log=
+skipped=77
+while getopts m:a:t:d:o:sxlh option; do
     case $option in
     m) profile=$OPTARG ;;
     a) bootargs=$OPTARG ;;
     t) limit=$OPTARG ;;
-    x) files=gdb ;;
+    d) source=$OPTARG ;;
+    o) log=$OPTARG ;;
+    s) skipped=0 ;;
+    x) semihosting=gdb ;;
     l) profiles && exit ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
     *) die "try $0 -h" ;;
@@ -72,24 +82,12 @@ file=${image%.elf}.$format
 [ -r "$file" ] || die "cannot read image $file"
 qemu=${QEMU:-qemu-system-aarch64}
 command -v "$qemu" >/dev/null || die "$qemu: not found"
-
-# On a terminal QEMU must stay in the foreground to be able to read it.
-timeout=(timeout -k 5)
-[ ! -t 0 ] || timeout+=(--foreground)
+[[ $limit =~ ^[0-9]+$ ]] || die "-t $limit: whole seconds, please"
 
 # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
-"${timeout[@]}" "$limit" "$qemu" -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory" \
+exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$skipped" "$qemu" \
+    -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory" \
     -nodefaults -display none -serial stdio -no-reboot \
-    -semihosting-config enable=on,target=$files \
+    -semihosting-config enable=on,target=$semihosting \
     -global virtio-mmio.force-legacy=false \
-    -append "$bootargs" "${options[@]}" "$@" ${QEMU_EXTRA-} -kernel "$file" |
-    perl "$here/symbolise.pl" "$image"
-status=("${PIPESTATUS[@]}")
-
-# QEMU ends with 1 for a wrong option, and so does an image with a failed test, but
-# that has printed something first.
-case ${status[0]} in
-126 | 127) die "$qemu: cannot run" ;;
-1) [ "${status[1]}" = 0 ] || die "$qemu could not start the image" ;;
-esac
-exit "${status[0]}"
+    -append "$bootargs" "${options[@]}" "$@" ${QEMU_EXTRA-} -kernel "$file"

@@ -41,8 +41,11 @@ image=$1
 
 work=$(mktemp -d) || exit 2
 target= # OUT while it is being written, beside it
-trap 'rm -rf "$work" ${target:+"$target"}' EXIT
-trap 'exit 130' INT TERM
+machine= # run.sh
+trap '[ -z "$machine" ] || { kill "$machine"; wait "$machine"; } 2>/dev/null
+      rm -rf "$work" ${target:+"$target"}' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 
 if [ -z "$input" ]; then
     input=$work/sample
@@ -53,15 +56,17 @@ fi
 [ ! -d "$input" ] || die 2 "$input: is a directory"
 [ -f "$input" ] || die 2 "$input: not a regular file"
 [ -r "$input" ] || die 2 "$input: cannot be read"
-input=$(realpath "$input")
-length=$(stat -c %s "$input")
+# Not by $(...), which would cut a name that ends in a newline.
+IFS= read -rd '' input < <(realpath -z -- "$input")
+length=$(stat -c %s -- "$input")
 
 # disk NODE FILE READ-ONLY: options for a disk that the image finds by its name.
-# QEMU reads zeros between the end of the file and the end of its last sector.
+# QEMU reads zeros between the end of the file and the end of its last sector. An error of
+# the file is the image's to hear of: QEMU's own way is to halt the machine without a word.
 disk()
 {
     options+=(-blockdev "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=${2//,/,,}"
-        -device "virtio-blk-device,drive=$1,serial=$1")
+        -device "virtio-blk-device,drive=$1,serial=$1,werror=report,rerror=report")
 }
 
 options=()
@@ -72,20 +77,27 @@ fi
 disk source "$input" on
 
 if [ -n "$output" ]; then
-    output=$(realpath -m "$output")
+    IFS= read -rd '' output < <(realpath -mz -- "$output")
     [ ! -d "$output" ] || die 2 "$output: is a directory"
     [ ! -e "$output" ] || [ -f "$output" ] || die 2 "$output: not a regular file"
     [ ! "$output" -ef "$input" ] || die 2 "OUT is FILE itself"
     [ ! -e "$output" ] || [ -w "$output" ] || die 2 "$output: cannot be written"
     target=$(mktemp "$output.XXXXXX" 2>/dev/null) || die 2 "$output: cannot be written"
-    truncate -s $(((length + sector - 1) / sector * sector)) "$target" ||
-        die 2 "$output: no room for $length bytes"
+    room=$(df --output=avail -B1 -- "$target" | tail -n 1)
+    bytes=$(((length + sector - 1) / sector * sector))
+    [ "$bytes" -le "$room" ] || die 2 "$output: no room for $length bytes, there are $room"
+    truncate -s "$bytes" "$target" || die 2 "$output: no room for $length bytes"
+    # Where the file system can, the room is taken now.
+    [ "$bytes" = 0 ] || fallocate -l "$bytes" "$target" 2>/dev/null || true
     disk target "$target" off
 fi
 
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
-"$here/run.sh" -x -m "$profile" -a "$bootargs" "$image" -- "${options[@]}" | tee "$work/log"
-status=${PIPESTATUS[0]}
+"$here/run.sh" -x -o "$work/log" -m "$profile" -a "$bootargs" "$image" -- "${options[@]}" <&0 &
+machine=$!
+wait "$machine"
+status=$?
+machine=
 [ "$status" = 0 ] || die "$status" "the image ended with status $status"
 
 arrived=$(tr '\r' '\n' <"$work/log" | sed -n 's/^cksum \([0-9]* [0-9]*\)$/\1/p' | tail -n 1)

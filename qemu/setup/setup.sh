@@ -3,10 +3,10 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test fuzz check bench debug junit. Where apt is, what is missing
+# Purposes: build llvm run host test fuzz check bench debug. Where apt is, what is missing
 # is announced and installed (as root, or with sudo); elsewhere it is listed and
 # the status is 1. Quick and silent when nothing is missing.
-# Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS.
+# Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
 set -uo pipefail
 
 qemu_oldest=7.2
@@ -38,6 +38,16 @@ cross_prefix()
     return 1
 }
 
+# What debug.sh takes.
+have_gdb()
+{
+    local gdb
+    for gdb in ${GDB:-gdb-multiarch aarch64-none-elf-gdb aarch64-elf-gdb}; do
+        have "$gdb" && return
+    done
+    return 1
+}
+
 brings_newlib()
 {
     local prefix
@@ -65,11 +75,6 @@ fuzzes()
 {
     echo 'int LLVMFuzzerTestOneInput(const char *bytes, long size) { return bytes == 0 && size; }' |
         clang -x c -fsanitize=fuzzer,address,undefined -o /dev/null -
-}
-
-have_perl_module()
-{
-    perl -M"$1" -e 1
 }
 
 # A tool that somebody named is not replaced by another.
@@ -126,11 +131,7 @@ look()
             need "clang-query" clang-tools have clang-query
             ;;
         debug)
-            need "gdb for aarch64 (gdb-multiarch)" gdb-multiarch have "${GDB:-gdb-multiarch}"
-            ;;
-        junit)
-            need "perl's TAP::Formatter::JUnit" libtap-formatter-junit-perl \
-                have_perl_module TAP::Formatter::JUnit
+            need "gdb for aarch64 (gdb-multiarch)" gdb-multiarch have_gdb
             ;;
         *)
             echo "setup: what is '$purpose'?" >&2

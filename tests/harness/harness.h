@@ -13,6 +13,10 @@
  *         EXPECT_EQ(page_free(page, 0), KERN_SUCCESS);
  *     }
  *
+ * Comment lines at its top name the devices of its machine, and files for them:
+ * "// FILE: NAME SIZE PATTERN" and "// QEMU: WORD..." (qemu/devices.sh). They are there in
+ * `make test`, `make run IMAGE=` and `make debug IMAGE=` alike.
+ *
  * `make test T=image` runs it on every machine profile, T=image/name one test of
  * it, T=image@profile on one machine. (The bootarg test=NAME is what selects: the
  * test of that name, or else every test whose name contains it.)

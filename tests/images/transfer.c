@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// FILE: source 1M words
+// QEMU: -blockdev driver=raw,node-name=source,file.driver=file,file.filename=$FILES/source
+// QEMU: -device virtio-blk-device,drive=source,serial=source
 /*
  * The main job: move a file by scatter/gather DMA.
  *

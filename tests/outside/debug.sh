@@ -17,7 +17,7 @@ detach
 END
 
 for variables in MACHINE=default MACHINE=el2 MACHINE=gicv3 LLVM=1; do
-    run timeout -k 5 60 make -s --no-print-directory O="$BUILD" debug IMAGE=exit $variables \
+    run timeout --foreground -k 5 60 make -s --no-print-directory O="$BUILD" debug IMAGE=exit $variables \
         GDB_OPTIONS="-batch -x $work/commands"
     check "$variables: halted before the first instruction" said '^_start in section \.text'
     check "$variables: stops in main" said '^main( \+ [0-9]+)? in section \.text'

@@ -112,11 +112,13 @@ failure passes_but_panics_at_exit 3 '^ok 1 ' '^panic: after the last test'
 failure faults 3 'data abort' 'test_faults at .*misbehaving\.c:[0-9]+$'
 failure ends_early 0 '^1\.\.3$' '^ok 1 '
 
-run qemu/run.sh -t 1 -a test=hangs "$image"
+run qemu/run.sh -t 3 -a test=hangs "$image"
 check "a hang ends with 124" ended 124
-TIMEOUT=1 as_prove hangs
+check "a hang says where" eval 'said "^hang: CPU 0 was here:" && said "\[<[0-9a-f]+>\] test_hangs at .*misbehaving\.c:[0-9]+" &&
+    said "\[<[0-9a-f]+>\] main at "'
+TIMEOUT=3 as_prove hangs
 check "a hang is red" red
-check "a hang says so" said 'no end after 1 seconds'
+check "a hang says so" said 'no end after 3 seconds'
 
 # A log that stops in the middle, though QEMU says that all is well.
 cat >"$work/truncating-qemu" <<'END'

@@ -55,9 +55,10 @@ tree_files()
     find boot kernel descriptors drivers linker qemu tests -type f \( "${names[@]}" \) | sort
 }
 
+# Not through a pipe: grep ends with the first match, and its writer then by a signal.
 said()
 {
-    tr -d '\r' <"$out" | grep -qE -- "$1"
+    grep -qE -- "$1" < <(tr -d '\r' <"$out")
 }
 
 ended()

@@ -3,7 +3,7 @@
 #
 # test-one.sh NAME: run one program of test.sh as prove sees it, TAP on stdout
 #
-# The output is kept in LOGS; what went wrong is repeated on stderr.
+# The output is kept in LOGS (see record.pl); what went wrong is repeated on stderr.
 # Status: 0 if it passed or was skipped; prove takes anything else, and a plan
 # that does not fit, as a failure.
 # NAME may end in /TEST, which selects tests by a part of their names.
@@ -14,49 +14,29 @@ here=$(dirname "$(realpath "$0")")
 name=$1
 limit=${TIMEOUT:-120}
 log=${LOGS:-$BUILD/logs}/$(tr '/:' '--' <<<"$name").log
+grace=5 # run.sh says where an image hangs, which takes its time
 
 case $name in
 host:*)
     [[ $name =~ ^host:([^/]+)/?(.*)$ ]] || exit 2
     export CMOCKA_MESSAGE_OUTPUT=TAP TEST_NAME=${BASH_REMATCH[2]}
-    program=(timeout -k 5 "$limit" "$BUILD"/host/*/"${BASH_REMATCH[1]}_test")
+    source=$(ls tests/host/*/"${BASH_REMATCH[1]}_test.c")
+    program=("$BUILD"/host/*/"${BASH_REMATCH[1]}_test")
     ;;
 tests/outside/*.sh)
-    program=(timeout -k 5 $((limit * 5)) "$name")
+    limit=$((limit * 5))
+    source=
+    program=("$name")
     ;;
 *)
     [[ $name =~ ^([^@]+)@([^:/]+)(:([^/]+))?(/(.*))?$ ]] || exit 2
     image=${BASH_REMATCH[1]}
     test=${BASH_REMATCH[6]}
     [[ $image == */* ]] || image=tests/target/$image
-    program=("$here/../../qemu/run.sh" -m "${BASH_REMATCH[2]}" -t "$limit"
-        -a "${test:+test=$test}" "$BUILD/${BASH_REMATCH[4]:-gcc-debug}/$image.elf" --)
-    if grep -q '^// QEMU: ' "$image.c" 2>/dev/null; then
-        files=$(mktemp -d) || exit 2
-        trap 'rm -rf "$files"' EXIT
-        options=$("$here/test-devices.sh" "$image.c" "$files") || exit 2
-        mapfile -t -O ${#program[@]} program <<<"$options"
-    fi
+    source=$image.c
+    program=("$here/../../qemu/run.sh" -m "${BASH_REMATCH[2]}" -t "$limit" -d "$source"
+        -a "${test:+test=$test}" "$BUILD/${BASH_REMATCH[4]:-gcc-debug}/$image.elf")
+    limit=$((limit + grace))
     ;;
 esac
-
-# What goes to stderr (QEMU's complaints, sanitizers) would land inside the TAP's
-# lines, so it follows them.
-"${program[@]}" 2>"$log.stderr" </dev/null | tr -d '\r' | tee "$log"
-status=${PIPESTATUS[0]}
-sed 's/^/# /' "$log.stderr" | tee -a "$log"
-rm -f "$log.stderr"
-case $status in
-0) ;;
-77) status=0 ;; # all skipped, which the TAP says as well
-124 | 137)
-    echo "$name: no end after $limit seconds" >&2
-    ;;
-esac
-if [ "$status" != 0 ]; then
-    {
-        echo "$name: status $status; the end of $log:"
-        grep -v '^ok ' "$log" | tail -n 40 | sed 's/^/    /'
-    } >&2
-fi
-exit "$status"
+exec perl "$here/record.pl" "$name" "$log" "$limit" "$source" "${program[@]}"

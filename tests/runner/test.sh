@@ -180,7 +180,37 @@ if [ -z "$selection" ]; then
     goals=([gcc-debug]="all host${goals[gcc-debug]-}" [gcc-release]=all [clang-debug]=all [clang-release]=all)
 fi
 
-"$here/../../qemu/setup/setup.sh" "${!purposes[@]}" >&2 || exit
+if [ -n "$junit" ]; then
+    junit=$(realpath -m -- "$junit")
+    { : >>"$junit"; } 2>/dev/null || die "JUNIT=$junit: the report cannot be written"
+fi
+# A signal ends what is under way and all that it has started, and then this.
+child=
+ended()
+{
+    [ -z "$child" ] || kill -TERM -- "$child"
+    wait
+    exit "$1"
+}
+trap 'ended 130' INT
+trap 'ended 143' TERM HUP
+
+attended()
+{
+    local status
+    "$@" &
+    child=$!
+    wait "$child"
+    status=$?
+    child=
+    return $status
+}
+
+attended "$here/../../qemu/setup/setup.sh" "${!purposes[@]}" >&2 || exit
+# One at a time: two of make in one folder would write the same files.
+mkdir -p "$build" || exit 2
+exec 8>"$build/.lock"
+flock 8
 for variant in gcc-debug gcc-release clang-debug clang-release; do
     [ -n "${goals[$variant]-}" ] || continue
     llvm=
@@ -188,18 +218,54 @@ for variant in gcc-debug gcc-release clang-debug clang-release; do
     [[ $variant != clang* ]] || llvm=1
     [[ $variant != *debug ]] || debug=1
     # shellcheck disable=SC2086 # the build folder has no blanks, make sees to that
-    "${MAKE:-make}" -s --no-print-directory O="$build" LLVM=$llvm DEBUG=$debug ${goals[$variant]} || exit
+    attended "${MAKE:-make}" -s --no-print-directory O="$build" LLVM=$llvm DEBUG=$debug ${goals[$variant]} || exit
 done
+exec 8>&-
 # The tests' own calls of make are none of this one's.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 
-report=()
-if [ -n "$junit" ]; then
-    junit=$(realpath -m "$junit")
-    report=(--formatter TAP::Formatter::JUnit)
-    exec >"$junit"
-fi
-rm -rf "$build/logs"
-mkdir -p "$build/logs"
-export BUILD=$build
-prove -j "$jobs" ${report[@]+"${report[@]}"} --exec "$here/test-one.sh" "${names[@]}"
+# Logs of its own: another run in this tree has the folder that it has locked. What nobody
+# holds is from a run that has ended.
+logs_of_run()
+{
+    local number=1
+    logs=$build/logs
+    mkdir -p "$build" || exit 2
+    while
+        exec 9>"$logs.lock" || exit 2
+        ! flock -n 9
+    do
+        number=$((number + 1))
+        logs=$build/logs.$number
+    done
+    rm -rf "$logs"
+    mkdir -p "$logs" || exit 2
+}
+
+# What went wrong by name, and the report.
+summary()
+{
+    local log failed=()
+    for log in "$logs"/*.failed; do
+        [ ! -s "$log" ] || mapfile -t -O ${#failed[@]} failed <"$log"
+    done
+    [ ${#failed[@]} = 0 ] || printf 'failed: %s\n' "${failed[@]}"
+    [ -n "$junit" ] || return 0
+    {
+        printf '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites>\n'
+        cat "$logs"/*.xml
+        echo '</testsuites>'
+    } >"$junit" || die "JUNIT=$junit: the report cannot be written"
+}
+
+logs_of_run
+export BUILD=$build LOGS=$logs
+# In a session of its own, so that all of it can be ended at once.
+setsid prove -j "$jobs" --exec "$here/test-one.sh" "${names[@]}" </dev/null &
+child=-$!
+wait "${child#-}"
+status=$?
+child=
+summary
+[ "$logs" = "$build/logs" ] || rm -f "$logs.lock"
+exit $status

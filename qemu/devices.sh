@@ -1,16 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# test-devices.sh SOURCE.c FOLDER: the QEMU options that a test image asks for
+# devices.sh SOURCE.c FOLDER: the QEMU options that an image's source asks for
 #
 # The image's source says so in comment lines at its top:
 #
 #   // FILE: NAME SIZE PATTERN   make this file; SIZE in bytes or with k, M
-#   // QEMU: WORD...             options, split at blanks; $FILES is the folder; a word
-#                                that ends in a comma goes on with the next one
+#   // QEMU: WORD...             options, split at blanks; $FILES is the folder, as the
+#                                value in a list of commas; a word that ends in a
+#                                comma goes on with the next one
 #
 # PATTERN: zero, or words (little-endian 64-bit words 0, 1, 2 ...). The files are
-# made in FOLDER. Prints the options, one word a line. Status 2: wrong lines.
+# made in FOLDER. Prints the options, each with a zero byte behind it. Status 2: wrong lines.
 set -euo pipefail
 
 source=$1
@@ -18,7 +19,7 @@ folder=$2
 
 die()
 {
-    echo "test-devices: $source: $*" >&2
+    echo "devices: $source: $*" >&2
     exit 2
 }
 
@@ -32,9 +33,10 @@ while read -r name size pattern; do
 done < <(sed -n 's,^// FILE: ,,p' "$source")
 
 pending=
-for word in $(sed -n 's,^// QEMU: ,,p' "$source"); do
-    pending+=${word//\$FILES/$folder}
+read -rd '' -a words < <(sed -n 's,^// QEMU: ,,p' "$source") || true
+for word in ${words[@]+"${words[@]}"}; do
+    pending+=${word//\$FILES/"${folder//,/,,}"}
     [[ $word == *, ]] && continue
-    printf '%s\n' "$pending"
+    printf '%s\0' "$pending"
     pending=
 done

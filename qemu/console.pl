@@ -1,0 +1,196 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# console.pl IMAGE.elf SECONDS SOURCE LOG SKIPPED QEMU OPTION...: run QEMU for run.sh
+#
+# Its output is copied as it comes, to LOG as well unless that is empty; a line with an address in the form
+# [<ffff000040201234>] is followed, before its end, by function and file:line. After
+# SECONDS (0: never) each CPU's place and backtrace are printed in that form, and QEMU
+# is ended. INT, TERM, HUP and a reader that went away end it as well. With SOURCE,
+# unless that is empty, QEMU gets the devices that its lines name (devices.sh).
+# Status: QEMU's, but SKIPPED for 77; 2 if it could not start; 124 when the time was up; 128 + signal.
+use strict;
+use warnings;
+no warnings 'portable';    # numbers of 64 bits
+use Cwd qw(getcwd);
+use Errno qw(EINTR);
+use Fcntl qw(F_SETFD);
+use IO::Handle;
+use File::Basename qw(dirname);
+use File::Temp qw(tempdir);
+use Socket;
+
+my ($image, $limit, $source, $log, $skipped, @qemu) = @ARGV;
+my $addr2line = $ENV{ADDR2LINE} || 'aarch64-linux-gnu-addr2line';
+my $here = getcwd();
+my $patience = 5;         # seconds for QEMU to end when it is told to
+my $direct_map = 0xffff << 48;
+my $frames_shown = 24;
+$| = 1;
+
+my ($child, $stopped);
+sub stop {
+    my ($signal) = @_;
+    $stopped //= { HUP => 1, INT => 2, PIPE => 13, TERM => 15 }->{$signal};
+    kill TERM => $child if $child;
+}
+$SIG{$_} = \&stop for qw(HUP INT PIPE TERM);
+
+sub leave {
+    my ($status, $words) = @_;
+    print STDERR "run: $words\n" if defined $words;
+    exit $status;
+}
+
+if ($source ne '') {
+    my $folder = tempdir(CLEANUP => 1);    # by the process that made it, however it exits
+    open my $devices, '-|', dirname(__FILE__) . '/devices.sh', $source, $folder
+        or leave(2, "devices.sh: $!");
+    local $/ = "\0";
+    chomp(my @options = <$devices>);
+    close $devices or leave(defined $stopped ? 128 + $stopped : 2);
+    push @qemu, @options;
+}
+
+my $copy;
+if ($log ne '') {
+    open $copy, '>', $log or leave(2, "$log: $!");
+    $copy->autoflush(1);
+}
+sub put {
+    print $_[0];
+    print $copy $_[0] if $copy;
+}
+
+# QEMU's monitor, by which a hang is looked at.
+socketpair(my $monitor, my $its_end, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or leave(2, "no socket: $!");
+fcntl($its_end, F_SETFD, 0);
+push @qemu, '-chardev', 'socket,id=run-monitor,fd=' . fileno($its_end),
+    '-mon', 'chardev=run-monitor,mode=readline';
+
+pipe(my $output, my $its_output) or leave(2, "no pipe: $!");
+$child = fork // leave(2, "no process: $!");
+if (!$child) {
+    $SIG{$_} = 'DEFAULT' for qw(HUP INT PIPE TERM);
+    open STDOUT, '>&', $its_output;
+    { no warnings 'exec'; exec { $qemu[0] } @qemu }
+    print STDERR "run: $qemu[0]: cannot run: $!\n";
+    require POSIX;
+    POSIX::_exit(127);
+}
+close $its_output;
+close $its_end;
+kill TERM => $child if defined $stopped;
+
+# " function at file:line" for an address; empty where that is not known.
+my %known;
+sub place_of {
+    my ($address) = @_;
+    return $known{$address} //= do {
+        my $text = '';
+        # Before the MMU is on, code runs below the address it is linked for.
+        for my $linked (hex $address, hex($address) | $direct_map) {
+            open my $pipe, '-|', $addr2line, '-f', '-e', $image, sprintf('%x', $linked) or last;
+            chomp(my ($function, $line) = <$pipe>);
+            close $pipe;
+            next if !defined $line || $function eq '??';
+            $line =~ s{^(?:\Q$here\E/|\./)+}{};
+            $text = " $function at $line";
+            last;
+        }
+        $text;
+    };
+}
+
+my $line = '';    # what came of the current line
+sub show {
+    for my $piece (split /(?<=\n)/, $_[0]) {
+        my ($text, $end) = $piece =~ /^(.*?)(\r?\n?)$/s;
+        $line .= $text;
+        put($text);
+        if ($end =~ /\n/) {
+            put(place_of($1)) if $line =~ /\[<([0-9a-f]{16})>\]/;
+            $line = '';
+        }
+        put($end);
+    }
+}
+
+# Does something come from a file within so many seconds?
+sub comes {
+    my ($file, $seconds) = @_;
+    vec(my $set = '', fileno $file, 1) = 1;
+    return select($set, undef, undef, $seconds) > 0;
+}
+
+# The monitor's answer to a command; '' if it says nothing any more.
+sub ask {
+    my ($command) = @_;
+    my $answer = '';
+    syswrite $monitor, "$command\n";
+    while ($answer !~ /\n\(qemu\) $/ && comes($monitor, 3)) {
+        sysread($monitor, $answer, 65536, length $answer) or last;
+    }
+    $answer =~ s/\r//g;
+    return $answer;
+}
+
+sub show_frame { show(sprintf "  [<%s>]\n", $_[0]) }
+
+# Where each CPU is. All of an image's code keeps frame records (AAPCS64).
+sub show_hang {
+    ask('stop');
+    for my $cpu (split /(?=^CPU#)/m, ask('info registers -a')) {
+        my %register = $cpu =~ /\b(CPU#|PC=|X29=|X30=)([0-9a-f]+)/g;
+        next if !defined $register{'PC='};
+        show("\n") if $line ne '';
+        show(sprintf "hang: CPU %s was here:\n", $register{'CPU#'} // '?');
+        show_frame($register{'PC='});
+        # Of a leaf function, which keeps no record, its caller; else what was called last.
+        show(sprintf "  x30 [<%016x>]\n", hex($register{'X30='}) - 4) if hex($register{'X30='} // 0) > 4;
+        my $record = $register{'X29='};
+        ask("cpu $register{'CPU#'}") if defined $register{'CPU#'};
+        for (1 .. $frames_shown) {
+            last if !defined $record || $record =~ /^0*$/;
+            my ($next, $return) = ask("x /2gx 0x$record") =~ /: 0x([0-9a-f]+) 0x([0-9a-f]+)/ or last;
+            last if $return =~ /^0*$/;
+            show_frame(sprintf '%016x', hex($return) - 4);
+            last if hex $next <= hex $record;
+            $record = $next;
+        }
+    }
+}
+
+my $came = 0;
+my $timed_out = 0;
+my $end = $limit ? time + $limit + 1 : undef;    # of whole seconds: not one too few
+while (1) {
+    if (defined $end && time >= $end) {
+        # A QEMU that was told to end, and has not, is past listening.
+        kill KILL => $child if $timed_out || defined $stopped;
+        if (!$timed_out && !defined $stopped) {
+            show_hang();
+            kill TERM => $child;
+            $timed_out = 1;
+        }
+        $end = time + $patience;
+    }
+    $end = time + $patience if defined $stopped && !$timed_out && (!defined $end || $end > time + $patience);
+    next if !comes($output, 1);
+    my $count = sysread($output, my $bytes, 65536);
+    next if !defined $count && $! == EINTR;
+    last if !$count;
+    $came = 1;
+    show($bytes);
+}
+waitpid $child, 0;
+my ($status, $signal) = ($? >> 8, $? & 127);
+leave(128 + $stopped) if defined $stopped;
+leave(124, "no end after $limit seconds") if $timed_out;
+leave(128 + $signal, "$qemu[0] was ended by signal $signal") if $signal;
+leave(2) if $status == 127 && !$came;
+# QEMU ends with 1 for a wrong option, and so does an image with a failed test, but
+# that has printed something first.
+leave(2, "$qemu[0] could not start the image") if $status == 1 && !$came;
+leave($skipped, 'every test was skipped') if $status == 77;
+leave($status);
