@@ -68,6 +68,12 @@ kern_return_t irq_disable(unsigned intid);
  */
 void irq_wait(void);
 
+/*
+ * Serve what is pending, without sleeping: for a loop that polls with interrupts
+ * masked, so that timers run meanwhile.
+ */
+void irq_serve(void);
+
 /* Serve the pending interrupt: what the exception vector calls, interrupts masked. */
 void irq_dispatch(void);
 

@@ -81,13 +81,12 @@ static void release_resources(struct virtio_blk *disk)
 }
 
 /*
- * Entries of a chain that lies in the ring: a quarter of it, so that a sector may
- * be in many pieces and a few requests still overlap. A request needs at least
- * four, as a power of two.
+ * Entries of a chain that lies in the ring: a quarter of it, so that a block may
+ * be in many pieces and a few requests still overlap.
  */
 static unsigned share_of_ring(unsigned size)
 {
-    unsigned entries = 4;
+    unsigned entries = BLK_CHAIN_LEAST;
 
     while (entries * 8 <= size) {
         entries *= 2;
@@ -109,32 +108,42 @@ static unsigned table_entries(uint32_t segments_max)
     return entries;
 }
 
+/*
+ * The ring has as many entries as the longest chain, in a table too: section
+ * 2.7.5.3.1 forbids longer ones, and only QEMU does not mind. Since each entry of a
+ * ring with tables would cost a table, there are fewer of these.
+ */
 static IOReturn create_queue(struct virtio_blk *disk)
 {
     const bool tables = blk_has(disk, VIRTIO_F_INDIRECT_DESC);
-    const unsigned offered = virtio_queue_size_max(disk->device, BLK_QUEUE);
-    unsigned size = tables ? BLK_QUEUE_TABLES : BLK_QUEUE_CHAINED;
+    unsigned size = virtio_queue_size_max(disk->device, BLK_QUEUE);
     uint32_t segments_max;
     const IOReturn status = blk_read_segments_max(disk, &segments_max);
 
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (disk->options.queue_size != 0) {
-        size = disk->options.queue_size;
+
+    const unsigned longest = table_entries(segments_max);
+    const unsigned wanted = tables ? longest : BLK_QUEUE_CHAINED;
+    const unsigned most = disk->options.queue_size != 0 ? disk->options.queue_size : wanted;
+
+    if (size > most) {
+        size = most;
     }
-    if (size > offered) {
-        size = offered;
-    }
-    disk->chain_entries = tables ? table_entries(segments_max) : share_of_ring(size);
-    if (size == 0 || (!tables && size < disk->chain_entries)) {
+    if (size < BLK_CHAIN_LEAST) {
         return kIOReturnUnsupported;
     }
+    while (!is_power_of_two(size)) {
+        size &= size - 1;
+    }
+    disk->chain_entries = !tables ? share_of_ring(size) : longest < size ? longest : size;
 
     const struct virtq_setup setup = {
         .size = size,
         .index = BLK_QUEUE,
         .chain_entries = disk->chain_entries,
+        .chains = disk->options.queue_size != 0 ? 0 : BLK_CHAINS,
         .indirect = tables,
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
         .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
@@ -160,69 +169,10 @@ static IOReturn create_frames(struct virtio_blk *disk)
 
 static IOReturn create_cursor(struct virtio_blk *disk)
 {
+    disk->cursor_bytes_max = disk->segment_bytes_max;
     disk->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, disk->segment_bytes_max,
                                                     BLK_PART_BYTES_MAX, 1);
     return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
-}
-
-/* From a claimed device to a working disk with resources of its own. */
-static IOReturn build(struct virtio_blk *disk)
-{
-    IOReturn status = negotiate(disk, VIRTIO_F_VERSION_1);
-
-    disk->queue = NULL;
-    disk->frames = NULL;
-    disk->cursor = NULL;
-    if (status == kIOReturnSuccess) {
-        status = create_queue(disk);
-    }
-    if (status == kIOReturnSuccess) {
-        status = blk_read_configuration(disk);
-    }
-    if (status == kIOReturnSuccess) {
-        status = create_frames(disk);
-    }
-    if (status == kIOReturnSuccess) {
-        status = create_cursor(disk);
-    }
-    if (status == kIOReturnSuccess) {
-        status = activate(disk);
-    }
-    if (status != kIOReturnSuccess && virtio_reset(disk->device)) {
-        release_resources(disk);
-    }
-    return status;
-}
-
-IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options)
-{
-    if (disk == NULL || options == NULL) {
-        return kIOReturnBadArgument;
-    }
-    if (disk->lost) {
-        return kIOReturnNotResponding;
-    }
-
-    const lock_state_t state = lock_take_again(&disk->lock);
-    const struct virtio_blk before = *disk;
-    const uint64_t features = disk->device->features;
-    IOReturn status = kIOReturnBusy;
-
-    if (virtq_in_flight(disk->queue) == 0 && disk->waiting == NULL) {
-        disk->options = *options;
-        status = build(disk);
-        if (status == kIOReturnSuccess) {
-            struct virtio_blk old = before;
-
-            release_resources(&old);
-        } else {
-            *disk = before;
-            disk->device->features = features;
-            disk->lost = blk_start(disk) != kIOReturnSuccess;
-        }
-    }
-    lock_release(&disk->lock, state);
-    return status;
 }
 
 /* --- Interrupt -------------------------------------------------------------------------------- */
@@ -246,10 +196,86 @@ static void buffers_used(void *context, unsigned vector)
     (void)vector; /* there is one queue */
     lock_take_masked(&disk->lock);
     virtq_count_interrupt(disk->queue);
-    if (!disk->lost) {
-        blk_collect(disk);
-    }
+    blk_collect(disk);
     lock_release_masked(&disk->lock);
+}
+
+/* --- Building --------------------------------------------------------------------------------- */
+
+/* Memory of a device that does not stop must be considered in use, for ever. */
+static void give_up_resources(struct virtio_blk *disk)
+{
+    if (virtio_reset(disk->device)) {
+        release_resources(disk);
+    }
+}
+
+/*
+ * From a claimed device to a working disk with resources of its own. After an error
+ * it has some of them, which the caller gives up when no interrupt can come any more.
+ */
+static IOReturn build(struct virtio_blk *disk)
+{
+    IOReturn status = negotiate(disk, VIRTIO_F_VERSION_1);
+
+    disk->queue = NULL;
+    disk->frames = NULL;
+    disk->cursor = NULL;
+    if (status == kIOReturnSuccess) {
+        status = create_queue(disk);
+    }
+    if (status == kIOReturnSuccess) {
+        status = blk_read_configuration(disk);
+    }
+    if (status == kIOReturnSuccess) {
+        status = create_frames(disk);
+    }
+    if (status == kIOReturnSuccess) {
+        status = create_cursor(disk);
+    }
+    if (status == kIOReturnSuccess && disk->device->used == NULL) {
+        status = virtio_attach(disk->device, buffers_used, configuration_changed, disk);
+    }
+    if (status == kIOReturnSuccess) {
+        status = activate(disk);
+    }
+    return status;
+}
+
+IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options)
+{
+    if (disk == NULL || options == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (disk->finishing || irq_in_handler()) {
+        return kIOReturnNotPermitted;
+    }
+
+    const lock_state_t state = lock_take_again(&disk->lock);
+    const struct virtio_blk before = *disk;
+    const uint64_t features = disk->device->features;
+    IOReturn status = kIOReturnBusy;
+
+    if (disk->lost) { /* not before the lock: an interrupt may have found it lost just now */
+        status = kIOReturnNotResponding;
+    } else if (virtq_in_flight(disk->queue) == 0 && disk->waiting == NULL) {
+        disk->options = *options;
+        status = build(disk);
+        if (status == kIOReturnSuccess) {
+            struct virtio_blk old = before;
+
+            release_resources(&old);
+        } else {
+            give_up_resources(disk);
+            *disk = before;
+            disk->device->features = features;
+            if (blk_start(disk) != kIOReturnSuccess) {
+                blk_lose(disk);
+            }
+        }
+    }
+    lock_release(&disk->lock, state);
+    return status;
 }
 
 void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
@@ -257,9 +283,9 @@ void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
     const lock_state_t state = lock_take_again(&disk->lock);
 
     disk->polled = !on;
-    if (on) {
+    if (on && !disk->finishing) {
         blk_collect(disk); /* also asks for the next interrupt */
-    } else {
+    } else if (!on) {
         virtq_disable_interrupt(disk->queue);
     }
     lock_release(&disk->lock, state);
@@ -270,7 +296,7 @@ void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests)
     const lock_state_t state = lock_take_again(&disk->lock);
 
     virtq_gather_interrupts(disk->queue, requests);
-    if (!disk->polled) {
+    if (!disk->polled && !disk->finishing) {
         blk_collect(disk); /* asks for the next interrupt by the new rule */
     }
     lock_release(&disk->lock, state);
@@ -278,7 +304,7 @@ void virtio_blk_gather_interrupts(struct virtio_blk *disk, unsigned requests)
 
 /* --- The list of disks ------------------------------------------------------------------------ */
 
-static void add_disk(struct virtio_device *device)
+struct virtio_blk *blk_create(struct virtio_device *device)
 {
     struct virtio_blk *disk = heap_alloc_zero(sizeof(*disk));
     IOReturn status = kIOReturnNoMemory;
@@ -289,17 +315,22 @@ static void add_disk(struct virtio_device *device)
         status = build(disk);
     }
     if (status == kIOReturnSuccess) {
-        status = virtio_attach(device, buffers_used, configuration_changed, disk);
-        if (status != kIOReturnSuccess && virtio_reset(device)) {
-            release_resources(disk);
-        }
+        return disk;
     }
-    if (status == kIOReturnSuccess) {
-        disks[disk_count++] = disk;
-        return;
+    virtio_detach(device);
+    if (disk != NULL) {
+        give_up_resources(disk);
     }
     kprintf("virtio-blk: the disk at 0x%llx cannot be used (error 0x%x)\n",
             (unsigned long long)device->address.value, (unsigned)status);
+    heap_free(disk);
+    return NULL;
+}
+
+void blk_destroy(struct virtio_blk *disk)
+{
+    virtio_detach(disk->device);
+    give_up_resources(disk);
     heap_free(disk);
 }
 
@@ -308,7 +339,11 @@ static void find_disks(void)
     struct virtio_device *device;
 
     while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL) {
-        add_disk(device);
+        struct virtio_blk *disk = blk_create(device);
+
+        if (disk != NULL) {
+            disks[disk_count++] = disk;
+        }
     }
 }
 
@@ -328,7 +363,7 @@ void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
 {
     *info = (struct virtio_blk_info){
         .sectors = disk->sectors,
-        .block_size = disk->block_size,
+        .block_size = (uint32_t)disk->block_mask + 1,
         .read_only = disk->read_only,
         .has_flush = blk_has(disk, VIRTIO_BLK_F_FLUSH),
         .has_discard = disk->discard_bytes_max != 0,

@@ -13,24 +13,23 @@
  *
  *     virtio_blk_request_init(&request[i], VIRTIO_BLK_READ, memory, offset, sector, bytes);
  *     request[i].completion = arrived;
- *     virtio_blk_submit(disk, &request[i]);
  *     ...
- *     virtio_blk_publish(disk);
+ *     virtio_blk_submit_list(disk, request, count, NULL);
  *
- * A sector is 512 bytes, whatever the disk's block size. Byte counts are
- * multiples of 512. Memory must be prepared for the direction of the transfer
- * and stay so until completion. A transfer of any length is one call: the driver
+ * A sector is 512 bytes, whatever the disk's block size. A transfer is whole blocks,
+ * in place and length; the memory may be in any pieces. Memory must be prepared for the direction
+ * of the transfer and stay so until completion. A transfer of any length is one call: the driver
  * cuts it into as many device requests as the device's limits need.
  *
  * Errors, from submission or at completion:
- *   kIOReturnBadArgument    NULL, zero, or not a multiple of 512
+ *   kIOReturnBadArgument    NULL, zero, or not whole blocks
  *   kIOReturnOverrun        beyond the end of the disk or of the descriptor
  *   kIOReturnNotWritable    write, discard or write-zeroes on a read-only disk
  *   kIOReturnNotPermitted   the descriptor's direction does not allow it; a call
  *                           that sleeps, from an interrupt handler
  *   kIOReturnNotReady       the memory is not prepared
  *   kIOReturnUnsupported    the disk does not have the operation, or memory in too
- *                           many pieces for one sector
+ *                           many pieces for one block
  *   kIOReturnIOError        the device reports an error
  *   kIOReturnUnderrun       the device reports success, but wrote less
  *   kIOReturnDeviceError    the device broke the protocol or gave up; it has been
@@ -39,7 +38,10 @@
  *   kIOReturnNotResponding  the device is lost: it could not be reset
  *
  * There are no time limits: guest time is not the host's. Who wants one calls
- * virtio_blk_reset.
+ * virtio_blk_reset, from a timer for instance: every call that sleeps lets interrupt
+ * handlers run, on a disk without interrupts of its own, too. A disk can shrink, or
+ * lose an operation, while requests are in line for it: they end with the error that
+ * they would get if they were submitted then.
  */
 #ifndef DRIVERS_VIRTIO_BLK_H
 #define DRIVERS_VIRTIO_BLK_H
@@ -66,9 +68,9 @@ struct virtio_blk *virtio_blk_find(const char *serial);
 
 struct virtio_blk_info {
     uint64_t sectors;    /* capacity, in sectors of 512 bytes */
-    uint32_t block_size; /* bytes that the device prefers to move at once; 512 if it does not say */
+    uint32_t block_size; /* bytes: a power of two, 512 if the device does not say */
     bool read_only;
-    bool has_flush; /* it has a volatile cache; without, a flush succeeds at once */
+    bool has_flush; /* it has a volatile cache; without, virtio_blk_flush succeeds at once */
     bool has_discard;
     bool has_write_zeroes;
     bool has_indirect; /* chains are in tables of their own */
@@ -165,8 +167,16 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
 void virtio_blk_publish(struct virtio_blk *disk);
 
 /*
- * Finish what is complete without waiting for the interrupt; not from a
- * completion. With interrupts from the device switched off this is the only way.
+ * Both, for an array of them, in order and with one doorbell. It ends at the first
+ * that is refused and returns why; *submitted (may be NULL) is how many were taken,
+ * which are published. None at all is a bad argument. Any context.
+ */
+IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_request *requests,
+                                unsigned count, unsigned *submitted);
+
+/*
+ * Finish what is complete without waiting for the interrupt; from a completion: no
+ * effect. With interrupts from the device switched off this is the only way.
  * Returns the device requests finished.
  */
 unsigned virtio_blk_poll(struct virtio_blk *disk);
@@ -197,7 +207,8 @@ void virtio_blk_watch(struct virtio_blk *disk, virtio_blk_watch_t *watch,
 
 /*
  * Reset the device. Requests in flight or in line end with kIOReturnAborted;
- * then the disk works as before. Any context but a completion.
+ * then the disk works as before, and what their completions have submitted goes its
+ * way. Any context but a completion (kIOReturnNotPermitted).
  */
 IOReturn virtio_blk_reset(struct virtio_blk *disk);
 
@@ -210,9 +221,9 @@ struct virtio_blk_options {
 
 /*
  * Reset the device and use it that way from now on. kIOReturnBusy: requests are
- * in flight; kIOReturnUnsupported: too few entries for a request (one with
- * indirect descriptors, else four); kIOReturnNoMemory. After an error the disk works as
- * before. Thread context.
+ * in flight; kIOReturnUnsupported: too few entries for a request, which takes four;
+ * kIOReturnNoMemory; kIOReturnNotPermitted: in an interrupt handler or a completion.
+ * After an error the disk works as before. Thread context.
  */
 IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_options *options);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Disks: what the device's configuration says, made into what a request must keep to. */
 #include "drivers/virtio/blk_private.h"
+#include "kernel/console.h"
 
 /* The fields used here (section 5.2.4); an optional one is there only with its feature. */
 enum {
@@ -9,6 +10,7 @@ enum {
     FIELD_SEG_MAX,
     FIELD_BLK_SIZE,
     FIELD_MAX_DISCARD_SECTORS,
+    FIELD_DISCARD_SECTOR_ALIGNMENT,
     FIELD_MAX_WRITE_ZEROES_SECTORS,
     FIELD_COUNT
 };
@@ -19,6 +21,7 @@ static const struct virtio_config_field fields[FIELD_COUNT] = {
     [FIELD_SEG_MAX] = {VIRTIO_BLK_F_SEG_MAX, 12, 4},
     [FIELD_BLK_SIZE] = {VIRTIO_BLK_F_BLK_SIZE, 20, 4},
     [FIELD_MAX_DISCARD_SECTORS] = {VIRTIO_BLK_F_DISCARD, 36, 4},
+    [FIELD_DISCARD_SECTOR_ALIGNMENT] = {VIRTIO_BLK_F_DISCARD, 44, 4},
     [FIELD_MAX_WRITE_ZEROES_SECTORS] = {VIRTIO_BLK_F_WRITE_ZEROES, 48, 4},
 };
 
@@ -31,15 +34,36 @@ IOReturn blk_read_segments_max(struct virtio_blk *disk, uint32_t *segments)
     return status;
 }
 
-/* Data entries of the longest chain: what the device takes, and what the queue has room for. */
-static uint32_t limit_segments(const struct virtio_blk *disk, uint64_t seg_max)
+/*
+ * Data entries of the longest chain: what the device takes, and what the queue has
+ * room for. The cursor cannot be made anew in an interrupt handler, so with
+ * segments shorter than it was made for no data can move until virtio_blk_configure.
+ */
+static uint32_t limit_segments(const struct virtio_blk *disk, uint64_t seg_max, uint64_t size_max)
 {
     const uint32_t most = disk->chain_entries - BLK_FRAME_ENTRIES;
 
+    if (disk->cursor != NULL && size_max != 0 &&
+        (disk->cursor_bytes_max == 0 || size_max < disk->cursor_bytes_max)) {
+        return 0;
+    }
     if (seg_max == 0) {
         return 1;
     }
     return seg_max < most ? (uint32_t)seg_max : most;
+}
+
+static uint64_t whole_blocks(uint64_t sectors, uint64_t block)
+{
+    return sectors * VIRTIO_BLK_SECTOR & ~(block - 1);
+}
+
+/* Where to cut a discard; a place within a block would be no better than any. */
+static uint64_t alignment(uint64_t sectors, uint64_t block)
+{
+    const uint64_t bytes = sectors * VIRTIO_BLK_SECTOR;
+
+    return bytes != 0 && bytes % block == 0 ? bytes : block;
 }
 
 IOReturn blk_read_configuration(struct virtio_blk *disk)
@@ -50,13 +74,22 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     if (status != kIOReturnSuccess) {
         return status;
     }
+
+    const uint64_t block =
+        blk_has(disk, VIRTIO_BLK_F_BLK_SIZE) ? value[FIELD_BLK_SIZE] : VIRTIO_BLK_SECTOR;
+
+    if (!is_power_of_two(block) || block < VIRTIO_BLK_SECTOR || block > BLK_PART_BYTES_MAX) {
+        kprintf("virtio-blk: the disk at 0x%llx has blocks of %llu bytes, which nothing can be\n",
+                (unsigned long long)disk->device->address.value, (unsigned long long)block);
+        return kIOReturnUnsupported;
+    }
     disk->sectors = value[FIELD_CAPACITY];
-    disk->block_size =
-        blk_has(disk, VIRTIO_BLK_F_BLK_SIZE) ? (uint32_t)value[FIELD_BLK_SIZE] : VIRTIO_BLK_SECTOR;
+    disk->block_mask = block - 1;
     disk->segment_bytes_max = (uint32_t)value[FIELD_SIZE_MAX];
-    disk->segments_max = limit_segments(disk, value[FIELD_SEG_MAX]);
-    disk->discard_bytes_max = value[FIELD_MAX_DISCARD_SECTORS] * VIRTIO_BLK_SECTOR;
-    disk->write_zeroes_bytes_max = value[FIELD_MAX_WRITE_ZEROES_SECTORS] * VIRTIO_BLK_SECTOR;
+    disk->segments_max = limit_segments(disk, value[FIELD_SEG_MAX], value[FIELD_SIZE_MAX]);
+    disk->discard_bytes_max = whole_blocks(value[FIELD_MAX_DISCARD_SECTORS], block);
+    disk->write_zeroes_bytes_max = whole_blocks(value[FIELD_MAX_WRITE_ZEROES_SECTORS], block);
+    disk->discard_alignment = alignment(value[FIELD_DISCARD_SECTOR_ALIGNMENT], block);
     disk->read_only = blk_has(disk, VIRTIO_BLK_F_RO);
     return kIOReturnSuccess;
 }

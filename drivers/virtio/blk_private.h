@@ -27,11 +27,14 @@
 
 #define BLK_QUEUE             0u
 #define BLK_FRAME_ENTRIES     2u    /* of a chain: header and status */
-#define BLK_TABLE_ENTRIES     256u  /* of a chain with its own table, at the least: one page */
+#define BLK_CHAIN_LEAST       4u    /* entries: a power of two, with room for one of data */
+#define BLK_TABLE_ENTRIES     256u  /* of a chain with its own table, by choice: one page */
 #define BLK_TABLE_ENTRIES_MAX 1024u /* and at the most: QEMU takes no longer chain */
-#define BLK_QUEUE_TABLES      128u  /* entries of the ring, with tables */
-#define BLK_QUEUE_CHAINED     1024u /* and without, where each segment takes one */
-#define BLK_PART_BYTES_MAX    (32u << 20) /* of one device request: bounds what a host must hold */
+#define BLK_CHAINS            128u  /* at once, where each has a table */
+#define BLK_QUEUE_CHAINED                                                                          \
+    1024u /* entries of a ring without tables, where each segment takes one                        \
+           */
+#define BLK_PART_BYTES_MAX (32u << 20) /* of one device request: bounds what a host must hold */
 
 /* Header that the device reads first (section 5.2.6). */
 struct blk_header {
@@ -65,15 +68,18 @@ struct virtio_blk {
     struct virtio_blk_request *waiting_last;
 
     uint64_t sectors;
-    uint32_t block_size;
-    uint32_t chain_entries;     /* most entries of a chain */
-    uint32_t segments_max;      /* of them for data */
+    uint64_t block_mask;    /* bytes of a block - 1: requests and their parts are whole blocks */
+    uint32_t chain_entries; /* most entries of a chain */
+    uint32_t segments_max;  /* of them for data; 0: the cursor makes longer ones than allowed */
     uint32_t segment_bytes_max; /* 0: no limit */
-    uint64_t discard_bytes_max; /* of one device request */
+    uint32_t cursor_bytes_max;  /* segment_bytes_max when the cursor was made */
+    uint64_t discard_bytes_max; /* of one device request, whole blocks; 0: none */
     uint64_t write_zeroes_bytes_max;
+    uint64_t discard_alignment; /* bytes: where to cut these two */
     bool read_only;
-    bool polled; /* interrupts from the device are switched off */
-    bool lost;   /* could not be reset: takes nothing any more */
+    bool polled;    /* interrupts from the device are switched off */
+    bool lost;      /* could not be reset: takes nothing any more */
+    bool finishing; /* completions are being called: no place to reset or to poll from */
     bool id_known;
     char id[VIRTIO_BLK_ID_LENGTH + 1]; /* the device writes it here, all but the last NUL */
 
@@ -90,6 +96,9 @@ static inline bool blk_has(const struct virtio_blk *disk, uint64_t feature)
 }
 
 /* blk.c */
+/* From a claimed device to a working disk, and back; NULL: it cannot be used, and was said so. */
+struct virtio_blk *blk_create(struct virtio_device *device);
+void blk_destroy(struct virtio_blk *disk);
 /* Reset, negotiate, make the queue known to the device, and let it work. The queue is as new. */
 IOReturn blk_start(struct virtio_blk *disk);
 
@@ -104,7 +113,10 @@ IOReturn blk_read_configuration(struct virtio_blk *disk);
 unsigned blk_collect(struct virtio_blk *disk);
 void blk_finish(struct virtio_blk_request *request);
 
-/* blk_reset.c: reset the device and start it again; everything unfinished ends with `status`. */
+/* blk_reset.c */
+/* It does not come back from its reset: takes nothing any more. Nothing is in flight. */
+void blk_lose(struct virtio_blk *disk);
+/* Reset the device and start it again; everything unfinished ends with `status`. */
 IOReturn blk_recover(struct virtio_blk *disk, IOReturn status);
 
 #endif

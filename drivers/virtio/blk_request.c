@@ -1,92 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Disk requests: cutting them into chains, and finishing them. */
 #include "descriptors/IOMemoryDescriptor.h"
+#include "drivers/virtio/blk_check_private.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/panic.h"
-
-#define SECTOR_MASK ((uint64_t)VIRTIO_BLK_SECTOR - 1)
-
-/* --- Checks ----------------------------------------------------------------------------------- */
-
-static inline bool moves_data(const struct virtio_blk_request *request)
-{
-    return request->operation == VIRTIO_BLK_READ || request->operation == VIRTIO_BLK_WRITE;
-}
-
-/* The descriptor's direction, and how it is prepared. NULL has no direction. */
-static inline bool memory_permits(const struct virtio_blk_request *request)
-{
-    const uint64_t flags = IOMemoryDescriptor_getFlags(request->memory);
-
-    if (request->operation == VIRTIO_BLK_READ) {
-        return (flags & (kIODirectionIn | kIOMemoryPreparedReadOnly)) == kIODirectionIn;
-    }
-    return (flags & kIODirectionOut) != 0;
-}
-
-static IOReturn check_memory_range(const struct virtio_blk_request *request)
-{
-    const IOByteCount size = IOMemoryDescriptor_getLength(request->memory);
-
-    if (request->length > size || request->offset > size - request->length) {
-        return kIOReturnOverrun;
-    }
-    return kIOReturnSuccess;
-}
-
-static inline IOReturn check_sectors(const struct virtio_blk *disk,
-                                     const struct virtio_blk_request *request)
-{
-    const uint64_t count = request->length / VIRTIO_BLK_SECTOR;
-
-    if (request->length == 0 || (request->length & SECTOR_MASK) != 0) {
-        return kIOReturnBadArgument;
-    }
-    if (count > disk->sectors || request->sector > disk->sectors - count) {
-        return kIOReturnOverrun;
-    }
-    if (disk->read_only && request->operation != VIRTIO_BLK_READ) {
-        return kIOReturnNotWritable;
-    }
-    return kIOReturnSuccess;
-}
-
-static __attribute__((noinline)) IOReturn check_control(const struct virtio_blk *disk,
-                                                        const struct virtio_blk_request *request)
-{
-    switch (request->operation) {
-    case VIRTIO_BLK_DISCARD:
-        return disk->discard_bytes_max != 0 ? check_sectors(disk, request) : kIOReturnUnsupported;
-    case VIRTIO_BLK_WRITE_ZEROES:
-        return disk->write_zeroes_bytes_max != 0 ? check_sectors(disk, request)
-                                                 : kIOReturnUnsupported;
-    case VIRTIO_BLK_FLUSH:
-    case VIRTIO_BLK_GET_ID:
-        return request->length == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
-    default:
-        return kIOReturnUnsupported;
-    }
-}
-
-/* All but the range of the memory, of which the cursor usually finds that it is right. */
-static inline IOReturn check(const struct virtio_blk *disk,
-                             const struct virtio_blk_request *request)
-{
-    if (!moves_data(request)) {
-        return check_control(disk, request);
-    }
-
-    const IOReturn status = check_sectors(disk, request);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    if (!memory_permits(request)) {
-        return request->memory != NULL ? kIOReturnNotPermitted : kIOReturnBadArgument;
-    }
-    return kIOReturnSuccess;
-}
 
 /* --- Issuing ---------------------------------------------------------------------------------- */
 
@@ -95,7 +13,7 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
     struct virtio_blk *disk, const struct virtio_blk_request *request, uint64_t issued,
     struct virtq_chain *chain)
 {
-    const IOReturn status = virtq_begin(disk->queue, chain);
+    const IOReturn status = virtq_begin_framed(disk->queue, chain);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -106,7 +24,6 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
     frame->header.type = request->operation;
     frame->header.sector = request->sector + issued / VIRTIO_BLK_SECTOR;
     frame->status.value = BLK_STATUS_UNWRITTEN;
-    virtq_chain_add(chain, virt_to_phys(&frame->header), sizeof(frame->header), VIRTQ_NEXT);
     return kIOReturnSuccess;
 }
 
@@ -128,8 +45,8 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
 {
     struct blk_frame *frame = &disk->frames[chain->slot];
 
-    virtq_chain_add(chain, virt_to_phys(&frame->status), 1, VIRTQ_WRITE);
-    virtq_submit(disk->queue, chain, request);
+    virtq_submit_framed(disk->queue, chain, request, virt_to_phys(&frame->header),
+                        sizeof(frame->header), virt_to_phys(&frame->status), sizeof(frame->status));
     if (disk->watch != NULL) {
         show_watcher(disk, request, chain->slot);
     }
@@ -157,10 +74,10 @@ static inline __attribute__((always_inline)) uint64_t fill_data(
     return bytes;
 }
 
-/* The device must be told whole sectors. */
-static bool is_sectors(uint64_t bytes)
+/* The device must be told whole blocks. */
+static inline bool is_blocks(const struct virtio_blk *disk, uint64_t bytes)
 {
-    return bytes != 0 && (bytes & SECTOR_MASK) == 0;
+    return bytes != 0 && (bytes & disk->block_mask) == 0;
 }
 
 /*
@@ -174,13 +91,14 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
     struct virtq_chain chain;
     uint64_t bytes;
 
-    if (!moves_data(request) || length > BLK_PART_BYTES_MAX ||
+    if (!blk_moves_data(request) || length > BLK_PART_BYTES_MAX ||
         begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }
     bytes = fill_data(disk, request, 0, (uint32_t)length, &chain);
     if (bytes != length &&
-        (!is_sectors(bytes) || check_memory_range(request) != kIOReturnSuccess)) {
+        (!is_blocks(disk, bytes) || blk_check_memory(request) != kIOReturnSuccess)) {
+        virtq_forget_frame(disk->queue, &chain);
         return false;
     }
     submit_part(disk, request, &chain);
@@ -191,16 +109,19 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
 
 /*
  * The cursor gave `bytes`, which the segment limit, or memory behind that is not
- * prepared, has cut within a sector. Make the sectors before that the limit.
+ * prepared, has cut within a block. Make the blocks before that the limit.
  */
-static IOReturn shorten(uint64_t bytes, uint32_t *limit)
+static IOReturn shorten(const struct virtio_blk *disk, uint64_t bytes, uint32_t *limit)
 {
+    if (disk->segments_max == 0) {
+        return kIOReturnUnsupported;
+    }
     if (bytes == 0) {
         const IOReturn error = IOMemoryLastError();
 
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
-    *limit = (uint32_t)(bytes & ~SECTOR_MASK);
+    *limit = (uint32_t)(bytes & ~disk->block_mask);
     return *limit != 0 ? kIOReturnSuccess : kIOReturnUnsupported;
 }
 
@@ -220,17 +141,39 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
 
         const uint64_t bytes = fill_data(disk, request, issued, limit, &chain);
 
-        if (is_sectors(bytes)) {
+        if (is_blocks(disk, bytes)) {
             submit_part(disk, request, &chain);
             request->issued = issued + bytes;
             request->parts++;
             return kIOReturnSuccess;
         }
-        status = shorten(bytes, &limit);
+        virtq_forget_frame(disk->queue, &chain);
+        status = shorten(disk, bytes, &limit);
         if (status != kIOReturnSuccess) {
             return status;
         }
     }
+}
+
+/*
+ * Bytes of a discard or write-zeroes that go next: everything, or as much as one
+ * device request may have, up to a place where the device likes it cut.
+ */
+static uint64_t control_bytes(const struct virtio_blk *disk,
+                              const struct virtio_blk_request *request)
+{
+    const uint64_t most = request->operation == VIRTIO_BLK_DISCARD ? disk->discard_bytes_max
+                                                                   : disk->write_zeroes_bytes_max;
+    const uint64_t left = request->length - request->issued;
+
+    if (left <= most) {
+        return left;
+    }
+
+    const uint64_t from = request->sector * VIRTIO_BLK_SECTOR + request->issued;
+    const uint64_t beyond = (from + most) % disk->discard_alignment;
+
+    return beyond < most ? most - beyond : most;
 }
 
 /* Operations whose data is in the frame. */
@@ -238,22 +181,20 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
 {
     struct virtq_chain chain;
     const IOReturn status = begin_part(disk, request, request->issued, &chain);
-    const uint64_t most = request->operation == VIRTIO_BLK_DISCARD ? disk->discard_bytes_max
-                                                                   : disk->write_zeroes_bytes_max;
-    const uint64_t left = request->length - request->issued;
-    const uint64_t bytes = left < most ? left : most;
 
     if (status != kIOReturnSuccess) {
         return status;
     }
 
     struct blk_frame *frame = &disk->frames[chain.slot];
+    uint64_t bytes = 0;
 
+    frame->header.sector = 0; /* where there is one, the range says it instead */
     if (request->operation == VIRTIO_BLK_GET_ID) {
         virtq_chain_add(&chain, virt_to_phys(disk->id), VIRTIO_BLK_ID_LENGTH,
                         VIRTQ_NEXT | VIRTQ_WRITE);
     } else if (request->operation != VIRTIO_BLK_FLUSH) {
-        frame->header.sector = 0; /* the range says it instead */
+        bytes = control_bytes(disk, request);
         frame->range =
             (struct blk_range){.sector = request->sector + request->issued / VIRTIO_BLK_SECTOR,
                                .sectors = (uint32_t)(bytes / VIRTIO_BLK_SECTOR)};
@@ -275,7 +216,7 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
     IOReturn status;
 
     do {
-        status = moves_data(request) ? issue_data(disk, request) : issue_control(disk, request);
+        status = blk_moves_data(request) ? issue_data(disk, request) : issue_control(disk, request);
     } while (status == kIOReturnSuccess && request->issued < request->length);
     if (status == kIOReturnSuccess || status == kIOReturnNoResources || request->parts == 0) {
         return status;
@@ -321,12 +262,32 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
     }
 }
 
+/*
+ * The disk may have changed since a request got in line, its capacity or its
+ * limits: what is left of it must still be right, or it fails.
+ */
+static IOReturn issue_first(struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    IOReturn status = request->status;
+
+    if (status == kIOReturnSuccess) {
+        status = blk_check(disk, request);
+    }
+    if (status == kIOReturnSuccess) {
+        status = issue(disk, request);
+    }
+    if (status != kIOReturnSuccess && status != kIOReturnNoResources) {
+        request->status = status;
+    }
+    return status;
+}
+
 static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
 {
     struct virtio_blk_request *request;
 
     while ((request = disk->waiting) != NULL) {
-        if (request->status == kIOReturnSuccess && issue(disk, request) == kIOReturnNoResources) {
+        if (issue_first(disk, request) == kIOReturnNoResources) {
             return;
         }
         /* Its place in line counted as a part; what is in flight still uses its memory. */
@@ -340,25 +301,31 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
 unsigned blk_collect(struct virtio_blk *disk)
 {
     struct virtq *const queue = disk->queue;
+    unsigned finished = 0, count = virtq_completed(queue);
     struct virtq_used used;
-    unsigned finished = 0, count;
 
+    disk->finishing = true;
     do {
-        while ((count = virtq_completed(queue)) != 0) {
-            for (; count != 0 && virtq_take_next(queue, &used); count--) {
-                finish_part(disk, &used);
-                finished++;
-            }
+        for (; count != 0 && virtq_take_next(queue, &used); count--) {
+            finish_part(disk, &used);
+            finished++;
         }
-    } while (!disk->polled && virtq_enable_interrupt(queue));
+        /* Each turn takes something, and nothing new is published in here: it ends. */
+    } while (!disk->polled && (count = virtq_enable_interrupt(queue)) != 0);
     if (virtq_broken(queue) != NULL) {
-        blk_recover(disk, kIOReturnDeviceError);
+        disk->finishing = false;
+        if (!disk->lost) {
+            blk_recover(disk, kIOReturnDeviceError);
+        }
         return finished;
     }
     if (disk->waiting != NULL) {
         issue_waiting(disk);
     }
-    virtq_publish(queue);
+    disk->finishing = false;
+    if (virtq_has_unpublished(queue)) {
+        virtq_publish(queue);
+    }
     return finished;
 }
 
@@ -380,7 +347,7 @@ static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *req
 static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
                                                        struct virtio_blk_request *request)
 {
-    IOReturn status = moves_data(request) ? check_memory_range(request) : kIOReturnSuccess;
+    IOReturn status = blk_moves_data(request) ? blk_check_memory(request) : kIOReturnSuccess;
 
     if (disk->lost) {
         return kIOReturnNotResponding;
@@ -395,28 +362,62 @@ static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
     return kIOReturnSuccess;
 }
 
+/* Locked before the check: an interrupt can change what the request is checked against. */
+static inline __attribute__((always_inline)) IOReturn submit_locked(
+    struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    const IOReturn status = blk_check(disk, request);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    request->done = false;
+    request->status = kIOReturnSuccess;
+    request->parts = 0;
+    request->issued = 0;
+    /* The queue of a lost disk has no slots. */
+    if (disk->waiting == NULL && issue_whole(disk, request)) {
+        return kIOReturnSuccess;
+    }
+    return submit_parts(disk, request);
+}
+
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     if (disk == NULL || request == NULL) {
         return kIOReturnBadArgument;
     }
 
-    IOReturn status = check(disk, request);
+    const lock_state_t state = lock_take_again(&disk->lock);
+    const IOReturn status = submit_locked(disk, request);
 
-    if (status != kIOReturnSuccess) {
-        return status;
+    lock_release(&disk->lock, state);
+    return status;
+}
+
+IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_request *requests,
+                                unsigned count, unsigned *submitted)
+{
+    IOReturn status = kIOReturnSuccess;
+    unsigned done = 0;
+
+    if (submitted != NULL) {
+        *submitted = 0;
+    }
+    if (disk == NULL || requests == NULL || count == 0) {
+        return kIOReturnBadArgument;
     }
 
     const lock_state_t state = lock_take_again(&disk->lock);
 
-    request->done = false;
-    request->status = kIOReturnSuccess;
-    request->parts = 0;
-    request->issued = 0;
-    if (disk->waiting != NULL || disk->lost || !issue_whole(disk, request)) {
-        status = submit_parts(disk, request);
+    while (done < count && (status = submit_locked(disk, &requests[done])) == kIOReturnSuccess) {
+        done++;
     }
+    virtq_publish(disk->queue);
     lock_release(&disk->lock, state);
+    if (submitted != NULL) {
+        *submitted = done;
+    }
     return status;
 }
 
@@ -431,7 +432,7 @@ void virtio_blk_publish(struct virtio_blk *disk)
 unsigned virtio_blk_poll(struct virtio_blk *disk)
 {
     const lock_state_t state = lock_take_again(&disk->lock);
-    const unsigned finished = blk_collect(disk);
+    const unsigned finished = disk->finishing ? 0 : blk_collect(disk);
 
     lock_release(&disk->lock, state);
     return finished;

@@ -34,11 +34,20 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
     disk->waiting = NULL;
     while ((request = waiting) != NULL) {
         waiting = request->next;
+        request->parts = 0; /* its place in line */
         if (request->status == kIOReturnSuccess) {
             request->status = status;
         }
         append(list, request);
     }
+}
+
+void blk_lose(struct virtio_blk *disk)
+{
+    disk->lost = true;
+    virtq_reject(disk->queue, "the device is lost");
+    kprintf("virtio-blk: the disk at 0x%llx is lost: it does not come back from its reset\n",
+            (unsigned long long)disk->device->address.value);
 }
 
 IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
@@ -56,17 +65,19 @@ IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
     const bool stopped = virtio_reset(disk->device);
 
     take_unfinished(disk, &unfinished, stopped ? status : kIOReturnNotResponding);
-    disk->lost = !stopped || blk_start(disk) != kIOReturnSuccess;
-    if (disk->lost) {
-        kprintf("virtio-blk: the disk at 0x%llx is lost: it does not come back from its reset\n",
-                (unsigned long long)disk->device->address.value);
+    if (!stopped || blk_start(disk) != kIOReturnSuccess) {
+        blk_lose(disk);
     }
 
+    disk->finishing = true;
     for (struct virtio_blk_request *request = unfinished.first, *next; request != NULL;
          request = next) {
         next = request->next;
         blk_finish(request);
     }
+    disk->finishing = false;
+    /* What they have submitted: no interrupt will come that could publish it. */
+    virtq_publish(disk->queue);
     return disk->lost ? kIOReturnNotResponding : kIOReturnSuccess;
 }
 
@@ -74,6 +85,9 @@ IOReturn virtio_blk_reset(struct virtio_blk *disk)
 {
     if (disk == NULL) {
         return kIOReturnBadArgument;
+    }
+    if (disk->finishing) {
+        return kIOReturnNotPermitted;
     }
 
     const lock_state_t state = lock_take_again(&disk->lock);

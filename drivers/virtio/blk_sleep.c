@@ -16,9 +16,11 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
 
     if (status == kIOReturnSuccess) {
         virtq_publish(disk->queue);
+        /* The way out is a reset by whoever loses patience: a timer, or another interrupt. */
         while (!request->done) {
             if (disk->polled) {
                 virtio_blk_poll(disk);
+                irq_serve();
             } else {
                 irq_wait();
             }

@@ -7,9 +7,53 @@
 #include "kernel/cpu.h"
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
+#include "kernel/lock.h"
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
+
+/* --- All queues, for a panic to show ---------------------------------------------------------- */
+
+static struct virtq *queues;
+static struct lock queues_lock = LOCK_INITIAL("the virtqueues", LOCK_RANK_VALUE);
+
+static void print_queues(void *context)
+{
+    (void)context;
+    for (const struct virtq *vq = queues; vq != NULL; vq = vq->next) {
+        virtq_print(vq);
+    }
+}
+
+static void join_queues(struct virtq *vq)
+{
+    static struct panic_report report = {.print = print_queues};
+    static bool is_reported;
+    const lock_state_t state = lock_take(&queues_lock);
+    const bool is_first = !is_reported;
+
+    vq->next = queues;
+    queues = vq;
+    is_reported = true;
+    lock_release(&queues_lock, state);
+    if (is_first) {
+        panic_add_report(&report);
+    }
+}
+
+/* One that never joined, since its creation failed: no effect. */
+static void leave_queues(struct virtq *vq)
+{
+    const lock_state_t state = lock_take(&queues_lock);
+
+    for (struct virtq **at = &queues; *at != NULL; at = &(*at)->next) {
+        if (*at == vq) {
+            *at = vq->next;
+            break;
+        }
+    }
+    lock_release(&queues_lock, state);
+}
 
 /* --- Creation --------------------------------------------------------------------------------- */
 
@@ -70,23 +114,32 @@ static uint8_t log2_of(unsigned power_of_two)
 
 static bool is_valid(const struct virtq_setup *setup)
 {
-    const unsigned longest =
-        setup->indirect ? VIRTQ_SIZE_MAX : round_down_to_power_of_two(setup->size);
-
     return setup->size != 0 && setup->size <= VIRTQ_SIZE_MAX &&
-           is_power_of_two(setup->chain_entries) && setup->chain_entries <= longest;
+           is_power_of_two(setup->chain_entries) &&
+           setup->chain_entries <= round_down_to_power_of_two(setup->size);
+}
+
+/* How many chains it holds at once. */
+static size_t slots_for(const struct virtq_setup *setup, size_t size)
+{
+    if (!setup->indirect) {
+        return size / setup->chain_entries;
+    }
+    return setup->chains == 0 || setup->chains > size ? size
+                                                      : round_down_to_power_of_two(setup->chains);
 }
 
 /* Everything that follows from the setup alone. */
 static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
 {
     const size_t size = round_down_to_power_of_two(setup->size);
-    const size_t table_bytes = size * setup->chain_entries * sizeof(struct virtq_desc);
+    const size_t slots = slots_for(setup, size);
+    const size_t table_bytes = slots * setup->chain_entries * sizeof(struct virtq_desc);
 
     vq->mask = (uint16_t)(size - 1);
     vq->chain_shift = log2_of(setup->chain_entries);
     vq->id_shift = setup->indirect ? 0 : vq->chain_shift;
-    vq->slot_mask = (uint16_t)((size >> vq->id_shift) - 1);
+    vq->slot_mask = (uint16_t)(slots - 1);
     vq->index = (uint16_t)setup->index;
     vq->indirect = setup->indirect;
     vq->base_shift = setup->indirect ? 16 : vq->id_shift;
@@ -127,6 +180,7 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     vq->used_event = vq->avail->ring + size;
     vq->avail_event = (struct shared16 *)(vq->used->ring + size);
     virtq_restart(vq);
+    join_queues(vq);
     *queue = vq;
     return kIOReturnSuccess;
 }
@@ -136,6 +190,7 @@ void virtq_destroy(struct virtq *vq)
     if (vq == NULL) {
         return;
     }
+    leave_queues(vq);
     if (vq->indirect) {
         free_pages(vq->chains, vq->table_pages);
     }
@@ -151,6 +206,7 @@ void virtq_restart(struct virtq *vq)
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++) {
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
+        vq->slots[slot].framed = 0; /* the device could have written there */
         if (vq->indirect) {
             vq->desc[slot].address =
                 virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
@@ -165,6 +221,7 @@ void virtq_restart(struct virtq *vq)
     vq->used->flags.value = 0;
     vq->used->index.value = 0;
     vq->avail_event->value = 0;
+    virtq_check(vq);
 }
 
 unsigned virtq_index(const struct virtq *vq)
@@ -223,13 +280,28 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
     if (index >= chain->count) {
         return false;
     }
+
+    const struct virtq_desc desc = chain->entries[index];
+
     *entry = (struct virtq_entry){
-        .address = paddr(chain->entries[index].address),
-        .length = (uint32_t)chain->entries[index].rest,
-        .flags = (unsigned)(chain->entries[index].rest >> VIRTQ_REST_FLAGS) & 0xffff,
+        .address = paddr(desc.address),
+        .length = (uint32_t)desc.rest,
+        .flags = (unsigned)(desc.rest >> VIRTQ_REST_FLAGS) & 0xffff,
         .slot = chain->base + index,
     };
     return true;
+}
+
+void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t first,
+                       uint32_t first_length, paddr_t last, uint32_t last_length)
+{
+    struct virtq_desc *entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    const unsigned next = vq->indirect ? 1 : (slot << vq->base_shift) + 1;
+
+    virtq_desc_store(entries, first.value, virtq_rest(first_length, VIRTQ_NEXT, next));
+    virtq_desc_store(entries + at, last.value, virtq_rest(last_length, VIRTQ_WRITE, 0));
+    virtq_point(vq, slot, at + 1);
+    vq->slots[slot].framed = (uint16_t)at;
 }
 
 bool virtq_chain_has_table(const struct virtq_chain *chain)
@@ -263,6 +335,7 @@ void virtq_publish(struct virtq *vq)
 {
     const uint16_t before = vq->published;
 
+    virtq_check(vq);
     if (before == vq->avail_index || vq->broken != NULL) {
         return;
     }
@@ -318,6 +391,7 @@ void *virtq_detach(struct virtq *vq)
     if (virtq_in_flight(vq) == 0) {
         return NULL;
     }
+    vq->published = vq->avail_index; /* what the device was told of means nothing any more */
     for (uint16_t slot = 0;; slot++) {
         void *token = vq->slots[slot].token;
 

@@ -79,6 +79,7 @@ struct virtq_setup {
     unsigned size;           /* entries; made a power of two by rounding down, see virtq_size */
     unsigned index;          /* of the queue in its device */
     unsigned chain_entries;  /* most entries of one chain: a power of two */
+    unsigned chains;         /* with tables: most chains at once, rounded down like size; 0: size */
     bool indirect;           /* VIRTIO_F_INDIRECT_DESC is negotiated: chains have tables */
     bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
     volatile void *doorbell; /* register that takes the queue's index */
@@ -86,10 +87,10 @@ struct virtq_setup {
 
 /*
  * A new, empty queue in pages of PAGE_OWNER_DRIVER. With tables it holds as many
- * chains as the ring has entries, without as many as fit in the ring.
- * kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX, or chains that are not a
- * power of two or longer than the ring (a table: than VIRTQ_SIZE_MAX);
- * kIOReturnNoMemory. Thread context.
+ * chains as the setup says, without as many as fit in the ring. No chain is longer
+ * than the ring has entries, in a table neither (section 2.7.5.3.1).
+ * kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX, chain_entries that are no
+ * power of two or more than the ring's entries; kIOReturnNoMemory. Thread context.
  */
 IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue);
 
@@ -142,6 +143,23 @@ void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chai
 /* Put a finished chain in the ring. token: not NULL, comes back with it. */
 static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *chain, void *token);
 
+/*
+ * For a driver whose chains all begin with an entry that the device reads, and end
+ * with one that it writes, in memory that each slot has for itself. The first one is
+ * in a chain that is begun so, the last one in one that is submitted so. Both stay in
+ * their places from chain to chain, and are written only where the length is another
+ * than before. A queue uses either these or the two functions above.
+ */
+static inline IOReturn virtq_begin_framed(struct virtq *queue, struct virtq_chain *chain);
+static inline void virtq_submit_framed(struct virtq *queue, const struct virtq_chain *chain,
+                                       void *token, paddr_t first, uint32_t first_length,
+                                       paddr_t last, uint32_t last_length);
+/* Entries were filled that the chain will not have: the last one may be overwritten. */
+static inline void virtq_forget_frame(struct virtq *queue, const struct virtq_chain *chain);
+
+/* Is anything submitted that is not published? */
+static inline bool virtq_has_unpublished(const struct virtq *queue);
+
 /* Make everything submitted visible, and ring the doorbell if the device wants it. */
 void virtq_publish(struct virtq *queue);
 
@@ -153,10 +171,11 @@ static inline unsigned virtq_completed(struct virtq *queue);
 static inline bool virtq_take_next(struct virtq *queue, struct virtq_used *used);
 
 /*
- * Ask for an interrupt at the next completion (see virtq_gather_interrupts). True:
- * it has happened already, and no interrupt may come: take it and ask again.
+ * Ask for an interrupt at the next completion (see virtq_gather_interrupts). Not 0:
+ * it has happened already, and no interrupt may come: so many came back, to be
+ * taken with virtq_take_next; then ask again.
  */
-static inline bool virtq_enable_interrupt(struct virtq *queue);
+static inline unsigned virtq_enable_interrupt(struct virtq *queue);
 
 /*
  * From now on let up to `chains` (at least 1) come back before the interrupt, but
@@ -185,7 +204,7 @@ void virtq_restart(struct virtq *queue);
 
 void virtq_get_counters(const struct virtq *queue, struct virtq_counters *counters);
 
-/* Every index of the queue on one line of the console. */
+/* Every index of the queue on one line of the console. Any context; a panic does it. */
 void virtq_print(const struct virtq *queue);
 
 /* The functions that every request goes through; inline, so that it pays for no calls. */

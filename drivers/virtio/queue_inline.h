@@ -3,6 +3,7 @@
 #ifndef DRIVERS_VIRTIO_QUEUE_INLINE_H
 #define DRIVERS_VIRTIO_QUEUE_INLINE_H
 
+#include "drivers/virtio/queue.h"
 #include "drivers/virtio/queue_private.h"
 #include "kernel/cpu.h"
 #include "kernel/panic.h"
@@ -41,6 +42,11 @@ static inline unsigned virtq_in_flight(const struct virtq *vq)
 static inline const char *virtq_broken(const struct virtq *vq)
 {
     return vq->broken;
+}
+
+static inline bool virtq_has_unpublished(const struct virtq *vq)
+{
+    return vq->published != vq->avail_index;
 }
 
 static inline void virtq_count_interrupt(struct virtq *vq)
@@ -101,22 +107,64 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
 
 /* --- Giving to the device --------------------------------------------------------------------- */
 
-static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
+/* What the ring says of a chain with a table; its address is there since virtq_restart. */
+static inline void virtq_point(struct virtq *vq, unsigned slot, unsigned count)
+{
+    if (vq->indirect) {
+        vq->desc[slot].rest =
+            virtq_rest(count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
+    }
+}
+
+/* The chain stands in memory: let the device have it at the next virtq_publish. */
+static inline void virtq_enter(struct virtq *vq, const struct virtq_chain *chain, void *token,
+                               uint32_t writable)
 {
     const uint16_t slot = chain->slot;
     struct virtq_slot *known = &vq->slots[slot];
 
-    KERNEL_ASSERT(token != NULL && chain->count != 0 && known->token == NULL);
-    if (vq->indirect) { /* the address of the table is there since virtq_restart */
-        vq->desc[slot].rest =
-            virtq_rest(chain->count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
-    }
+    KERNEL_ASSERT(token != NULL && known->token == NULL);
     vq->free_slot = known->next;
     known->token = token;
-    known->writable = chain->writable;
+    known->writable = writable;
     vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(slot << vq->id_shift);
     vq->avail_index++;
     vq->counters.segments += chain->segments;
+}
+
+static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
+{
+    KERNEL_ASSERT(chain->count != 0 && vq->slots[chain->slot].framed == 0);
+    virtq_point(vq, chain->slot, chain->count);
+    virtq_enter(vq, chain, token, chain->writable);
+}
+
+/* Both entries of the frame, and what the ring says of the chain. */
+void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t first,
+                       uint32_t first_length, paddr_t last, uint32_t last_length);
+
+static inline void virtq_forget_frame(struct virtq *vq, const struct virtq_chain *chain)
+{
+    vq->slots[chain->slot].framed = 0;
+}
+
+static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *chain)
+{
+    const IOReturn status = virtq_begin(vq, chain);
+
+    chain->count = 1;
+    return status;
+}
+
+static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
+                                       void *token, paddr_t first, uint32_t first_length,
+                                       paddr_t last, uint32_t last_length)
+{
+    KERNEL_ASSERT(chain->count < chain->room);
+    if (vq->slots[chain->slot].framed != chain->count) {
+        virtq_write_frame(vq, chain->slot, chain->count, first, first_length, last, last_length);
+    }
+    virtq_enter(vq, chain, token, chain->writable + last_length);
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
@@ -131,12 +179,10 @@ static inline void virtq_release(struct virtq *vq, uint16_t slot)
 /* Marks the queue broken. */
 void virtq_reject(struct virtq *vq, const char *reason);
 
-static inline unsigned virtq_completed(struct virtq *vq)
+/* So many came back, the device says. Believe it, or find the queue broken. */
+static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 {
-    const uint16_t index = shared_read16_acquire(&vq->used->index);
-    const uint16_t count = (uint16_t)(index - vq->used_index);
-
-    if (count == 0 || vq->broken != NULL) {
+    if (vq->broken != NULL) {
         return 0;
     }
     /* Chains that are submitted but not published cannot be back either. */
@@ -145,6 +191,14 @@ static inline unsigned virtq_completed(struct virtq *vq)
         return 0;
     }
     return count;
+}
+
+static inline unsigned virtq_completed(struct virtq *vq)
+{
+    const uint16_t count = (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index);
+
+    virtq_check(vq);
+    return count != 0 ? virtq_admit(vq, count) : 0;
 }
 
 static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
@@ -188,7 +242,7 @@ static inline uint16_t virtq_awaited(const struct virtq *vq)
     return in_flight < vq->together ? in_flight : vq->together;
 }
 
-static inline bool virtq_enable_interrupt(struct virtq *vq)
+static inline unsigned virtq_enable_interrupt(struct virtq *vq)
 {
     const uint16_t awaited = virtq_awaited(vq);
 
@@ -201,9 +255,14 @@ static inline bool virtq_enable_interrupt(struct virtq *vq)
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
 
-    const uint16_t index = shared_read16(&vq->used->index);
+    /*
+     * One look both decides and counts. With a second one for the count, a device
+     * whose index goes back and forth would keep its driver asking for ever.
+     */
+    const uint16_t count = (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index);
 
-    return vq->broken == NULL && (uint16_t)(index - vq->used_index) >= awaited;
+    virtq_check(vq);
+    return count >= awaited ? virtq_admit(vq, count) : 0;
 }
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 #define DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 
-#include "drivers/virtio/queue.h"
+#include "drivers/virtio/chain.h"
 #include "drivers/virtio/shared.h"
 
 /* Written by the driver (section 2.7.6). A last uint16_t, used_event, follows the ring. */
@@ -34,9 +34,12 @@ struct virtq_slot {
     void *token;       /* of the chain in flight; NULL: none is */
     uint32_t writable; /* bytes the device may write in it */
     uint16_t next;     /* slot, in the free list */
+    uint16_t framed;   /* where the last entry of its frame stands; 0: nowhere yet */
 };
 
 #define VIRTQ_NO_SLOT 0xffffu /* ends the free list */
+
+struct virtq_desc;
 
 struct virtq {
     struct virtq_slot *slots;
@@ -67,6 +70,20 @@ struct virtq {
     struct virtq_counters counters;
     size_t ring_pages;
     size_t table_pages; /* 0: chains are in the ring */
+    struct virtq *next; /* of all queues, for a panic to show */
+#ifdef DEBUG
+    unsigned doors; /* looks at its records so far */
+#endif
 };
+
+/* Debug builds: panics, by name, if the private records do not fit each other. */
+#ifdef DEBUG
+void virtq_check(struct virtq *queue);
+#else
+static inline void virtq_check(struct virtq *queue)
+{
+    (void)queue;
+}
+#endif
 
 #endif

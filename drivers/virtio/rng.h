@@ -14,7 +14,8 @@ bool virtio_rng_present(void);
 
 /*
  * Fill `length` bytes of prepared memory, from byte `offset` of the descriptor
- * on, by the device's DMA, and sleep until it is done. Thread context.
+ * on, by the device's DMA, and sleep until it is done. A device may be slow, or dry
+ * for ever: the way out is virtio_rng_reset. Thread context.
  *   kIOReturnNoDevice       there is none
  *   kIOReturnBadArgument    NULL, or length 0
  *   kIOReturnOverrun        beyond the descriptor
@@ -22,9 +23,18 @@ bool virtio_rng_present(void);
  *   kIOReturnNotReady       the memory is not prepared
  *   kIOReturnUnderrun       the device returned nothing
  *   kIOReturnDeviceError    it broke the protocol; it has been reset and works again
+ *   kIOReturnAborted        virtio_rng_reset took the request back
  *   kIOReturnNotResponding  it is lost: it could not be reset
+ * After an error an unknown part of the memory is filled.
  */
 IOReturn virtio_rng_read(IOMemoryDescriptorRef memory, uint64_t offset, uint64_t length);
+
+/*
+ * Reset the device. A read that sleeps ends with kIOReturnAborted; then the device
+ * works as before. kIOReturnNoDevice, kIOReturnNotResponding. Any context, such as
+ * a timer's.
+ */
+IOReturn virtio_rng_reset(void);
 
 /* Zeros when there is no device. */
 void virtio_rng_get_counters(struct virtq_counters *counters);

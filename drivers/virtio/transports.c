@@ -2,5 +2,6 @@
 /* The buses on which virtio devices are looked for, in this order. */
 #include "drivers/virtio/transport.h"
 #include "drivers/virtio/transport_mmio.h"
+#include "drivers/virtio/transport_pci.h"
 
-const struct virtio_transport *const virtio_transports[] = {&virtio_mmio, NULL};
+const struct virtio_transport *const virtio_transports[] = {&virtio_mmio, &virtio_pci, NULL};

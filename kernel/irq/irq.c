@@ -11,7 +11,8 @@
 #include "kernel/startup.h"
 #include "kernel/trace.h"
 
-#define DAIF_I 0x80u
+#define DAIF_I  0x80u
+#define ISR_IRQ 0x80u /* an interrupt is pending, masked or not */
 
 struct irq_slot {
     irq_handler_t *handler; /* NULL: none, and the interrupt is disabled */
@@ -214,6 +215,13 @@ void irq_wait(void)
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();
     irq_dispatch();
+}
+
+void irq_serve(void)
+{
+    if ((cpu_read_sysreg(isr_el1) & ISR_IRQ) != 0) {
+        irq_dispatch();
+    }
 }
 
 bool irq_in_handler(void)

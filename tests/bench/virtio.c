@@ -93,9 +93,8 @@ static void read_batch(void *context)
         virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, transfer->memory,
                                 i * transfer->length, 0, transfer->length);
         requests[i].completion = arrive;
-        KERNEL_CHECK(virtio_blk_submit(disk, &requests[i]) == kIOReturnSuccess);
     }
-    virtio_blk_publish(disk);
+    KERNEL_CHECK(virtio_blk_submit_list(disk, requests, DEPTH, NULL) == kIOReturnSuccess);
 
     const irq_state_t state = irq_mask();
 

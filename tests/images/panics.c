@@ -11,6 +11,8 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/reference/IOMemoryReference.h"
 #include "descriptors/segments/IOMemoryRuns.h"
+#include "drivers/virtio/queue.h"
+#include "drivers/virtio/queue_private.h"
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
@@ -44,6 +46,20 @@ static void panic_check(void)
     volatile int zero = 0;
 
     KERNEL_CHECK(zero != 0);
+}
+
+/* A queue that no device knows, with a slot twice in its free list. */
+static void panic_virtq(void)
+{
+    static uint32_t doorbell;
+    const struct virtq_setup setup = {
+        .size = 8, .index = 7, .chain_entries = 4, .indirect = true, .doorbell = &doorbell};
+    struct virtq *queue;
+
+    if (virtq_create(&setup, &queue) == kIOReturnSuccess) {
+        queue->slots[2].next = 1;
+        virtq_publish(queue);
+    }
 }
 
 static void panic_overflow(void)
@@ -274,18 +290,31 @@ static const struct {
     const char *name;
     void (*cause)(void);
 } panics[] = {
-    {"plain", panic_plain},       {"check", panic_check},
-    {"overflow", panic_overflow}, {"null", panic_null},
-    {"jump", panic_jump},         {"undefined", panic_undefined},
-    {"trap", panic_trap},         {"smash", panic_smash},
-    {"abort", panic_abort},       {"sp", panic_sp},
-    {"sp0", panic_sp0},           {"handler", panic_in_handler},
-    {"panic", panic_in_panic},    {"tree", panic_without_a_tree},
-    {"order", panic_lock_order},  {"twice", panic_lock_twice},
-    {"free", panic_lock_free},    {"mutex", panic_mutex},
-    {"trace", panic_trace},       {"report", panic_report},
-    {"ranges", panic_ranges},     {"free-list", panic_free_list},
-    {"runs", panic_runs},         {"reference", panic_reference},
+    {"plain", panic_plain},
+    {"check", panic_check},
+    {"virtq", panic_virtq},
+    {"overflow", panic_overflow},
+    {"null", panic_null},
+    {"jump", panic_jump},
+    {"undefined", panic_undefined},
+    {"trap", panic_trap},
+    {"smash", panic_smash},
+    {"abort", panic_abort},
+    {"sp", panic_sp},
+    {"sp0", panic_sp0},
+    {"handler", panic_in_handler},
+    {"panic", panic_in_panic},
+    {"tree", panic_without_a_tree},
+    {"order", panic_lock_order},
+    {"twice", panic_lock_twice},
+    {"free", panic_lock_free},
+    {"mutex", panic_mutex},
+    {"trace", panic_trace},
+    {"report", panic_report},
+    {"ranges", panic_ranges},
+    {"free-list", panic_free_list},
+    {"runs", panic_runs},
+    {"reference", panic_reference},
     {"borrower", panic_borrower},
 };
 

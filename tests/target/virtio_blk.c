@@ -44,7 +44,7 @@ TEST(configuration_is_what_the_device_says)
     EXPECT_FALSE(info.read_only);
     EXPECT_TRUE(info.has_flush && info.has_discard && info.has_write_zeroes);
     EXPECT_TRUE(info.has_indirect && info.has_event_index);
-    EXPECT_EQ(info.queue_size, 128);
+    EXPECT_EQ(info.queue_size, 256); /* as long as a chain may be */
     EXPECT_EQ(info.segments_max, 254);
 
     virtio_blk_get_info(virtio_blk_get(1), &info);
@@ -215,6 +215,46 @@ TEST(more_requests_than_ring_entries)
         EXPECT_EQ(after.requests - before.requests, MANY);
         EXPECT_LT(after.doorbells - before.doorbells, MANY / 2);
         EXPECT_LE(after.interrupts - before.interrupts, MANY);
+        disk_memory_drop(&scatter);
+    }
+}
+
+/* An array of requests is one doorbell, and ends at the one that is refused. */
+TEST(list_of_requests)
+{
+    static struct virtio_blk_request requests[64];
+
+    for (unsigned d = 0; d < 2; d++) {
+        struct virtio_blk *disk = virtio_blk_get(d);
+        struct scatter scatter = disk_memory(64, 64 * 512, kIODirectionIn);
+        struct virtq_counters before, after;
+        unsigned submitted = 99;
+
+        arrived = 0;
+        for (unsigned i = 0; i < 64; i++) {
+            virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, scatter.memory, i * 512, 3 * i,
+                                    i == 50 ? 0 : 512);
+            requests[i].completion = count_arrival;
+        }
+        virtio_blk_get_counters(disk, &before);
+        EXPECT_EQ(virtio_blk_submit_list(disk, requests, 64, &submitted), kIOReturnBadArgument);
+        EXPECT_EQ(submitted, 50);
+        wait_for_arrivals(50);
+        EXPECT_EQ(virtio_blk_submit_list(disk, &requests[51], 13, NULL), kIOReturnSuccess);
+        wait_for_arrivals(63);
+        virtio_blk_get_counters(disk, &after);
+        EXPECT_EQ(after.requests - before.requests, 63);
+        if (d == 0) { /* the other one has few chains, and a line for them */
+            EXPECT_LE(after.doorbells - before.doorbells, 2);
+        }
+        EXPECT_FALSE(requests[50].done);
+        for (unsigned i = 0; i < 64; i++) {
+            EXPECT_EQ(disk_differences(&scatter, i * 512, 512, 3 * i * 512) != 0, i == 50);
+        }
+        EXPECT_EQ(virtio_blk_submit_list(disk, requests, 0, &submitted), kIOReturnBadArgument);
+        EXPECT_EQ(submitted, 0);
+        EXPECT_EQ(virtio_blk_submit_list(disk, NULL, 1, NULL), kIOReturnBadArgument);
+        EXPECT_EQ(virtio_blk_submit_list(NULL, requests, 1, NULL), kIOReturnBadArgument);
         disk_memory_drop(&scatter);
     }
 }

@@ -119,7 +119,9 @@ static void test_sizes(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         for (unsigned tables = 0; tables < 2; tables++) {
-            sim_device_create(&device, cases[i].offered, tables ? 4 : 1, tables, false);
+            const unsigned longest = cases[i].used < 4 ? cases[i].used : 4;
+
+            sim_device_create(&device, cases[i].offered, tables ? longest : 1, tables, false);
             assert_int_equal(virtq_size(device.queue), cases[i].used);
             for (unsigned id = 0; id < cases[i].used; id++) {
                 assert_true(submit(device.queue, id, 0, 1));
@@ -153,6 +155,7 @@ static void test_bad_setup(void **state)
         {.size = 8, .chain_entries = 3},
         {.size = 8, .chain_entries = 16},
         {.size = 15, .chain_entries = 16},
+        {.size = 8, .chain_entries = 16, .indirect = true}, /* section 2.7.5.3.1 */
         {.size = 8, .chain_entries = 65536, .indirect = true},
     };
     const struct virtq_setup too_much = {.size = 32768, .chain_entries = 1024, .indirect = true};
@@ -385,7 +388,7 @@ static void run_traffic(const struct traffic *traffic, uint64_t total, uint64_t 
 static void test_traffic(void **state)
 {
     static const struct traffic cases[] = {
-        {1, 4, true, true, 0},     {1, 4, true, false, 0},    {2, 8, true, true, 0},
+        {1, 1, true, true, 0},     {1, 1, true, false, 0},    {2, 2, true, true, 0},
         {2, 2, false, false, 0},   {4, 4, false, true, 0},    {64, 8, false, true, 0},
         {64, 16, true, true, 0},   {64, 8, false, false, 0},  {128, 8, true, true, 0},
         {1000, 4, false, true, 0}, {1024, 4, true, false, 0}, {1024, 32, false, true, 0},
@@ -496,6 +499,69 @@ static void test_no_notify(void **state)
     while (virtq_detach(device.queue) != NULL) {
         continue;
     }
+    sim_device_destroy(&device);
+}
+
+/* A ring of many entries with few tables: so many chains at once, of any length the ring has. */
+static void test_fewer_tables_than_entries(void **state)
+{
+    struct sim_device device = {0};
+    static struct sim_chain seen;
+    struct virtq_used used;
+    const struct virtq_setup setup = {.size = 64,
+                                      .index = 5,
+                                      .chain_entries = 64,
+                                      .chains = 9, /* 8 */
+                                      .indirect = true,
+                                      .doorbell = &device.doorbell};
+
+    (void)state;
+    assert_int_equal(virtq_create(&setup, &device.queue), kIOReturnSuccess);
+    assert_int_equal(virtq_size(device.queue), 64);
+    assert_int_equal(virtq_slots(device.queue), 8);
+    for (unsigned round = 0; round < 10000; round++) {
+        const unsigned length = 1 + round % 64;
+
+        for (unsigned id = 0; id < 8; id++) {
+            assert_true(submit(device.queue, id, 0, length));
+        }
+        assert_false(submit(device.queue, 8, 0, 1));
+        virtq_publish(device.queue);
+        for (unsigned id = 0; id < 8; id++) {
+            assert_true(sim_device_take(&device, &seen));
+            assert_in_range(seen.head, 0, 7);
+            assert_int_equal(seen.count, length);
+            sim_device_give(&device, seen.head, seen.writable);
+        }
+        for (unsigned id = 0; id < 8; id++) {
+            assert_true(virtq_take(device.queue, &used));
+        }
+    }
+    sim_device_destroy(&device);
+}
+
+/*
+ * A device whose used index goes back and forth between any two looks: the driver
+ * is told of so much, or finds the queue broken, but is never sent to look in vain.
+ */
+static void test_hostile_flicker(void **state)
+{
+    static struct sim_chain seen;
+    struct sim_device device;
+    struct virtq_used used;
+
+    (void)state;
+    sim_device_create(&device, 8, 4, true, true);
+    assert_true(submit(device.queue, 0, 0, 1));
+    virtq_publish(device.queue);
+    assert_true(sim_device_take(&device, &seen));
+    sim_device_give(&device, seen.head, 1);
+    assert_int_equal(virtq_enable_interrupt(device.queue), 1);
+    sim_device_set_used_index(&device, 0); /* too late: it was believed */
+    assert_true(virtq_take_next(device.queue, &used));
+    assert_int_equal(virtq_enable_interrupt(device.queue), 0);
+    assert_non_null(virtq_broken(device.queue)); /* and this is beyond what is in flight */
+    virtq_restart(device.queue);
     sim_device_destroy(&device);
 }
 
@@ -697,6 +763,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_interrupt_off, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_gathered_interrupts, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_no_notify, attach, all_returned),
+        cmocka_unit_test_setup_teardown(test_fewer_tables_than_entries, attach, all_returned),
+        cmocka_unit_test_setup_teardown(test_hostile_flicker, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_hostile_id, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_hostile_duplicate, attach, all_returned),
         cmocka_unit_test_setup_teardown(test_hostile_chain_inside, attach, all_returned),

@@ -10,6 +10,8 @@
 
 #include "kernel/direct_map.h"
 
+void (*sim_device_turn)(void);
+
 /* The rings as the specification lays them out, found by address alone. */
 static uint16_t *avail_ring(const struct sim_device *device)
 {
@@ -127,6 +129,7 @@ bool sim_device_take(struct sim_device *device, struct sim_chain *chain)
     if ((flags & VIRTQ_INDIRECT) != 0) {
         assert_int_equal(flags, VIRTQ_INDIRECT);
         assert_int_equal(length % 16, 0);
+        assert_in_range(length / 16, 1, size); /* section 2.7.5.3.1 */
         walk(chain, phys_to_virt(paddr(address)), length / 16, 0, &chain->ring_entries);
         assert_int_equal(chain->ring_entries, length / 16); /* no entry unused */
         chain->ring_entries = 1;
