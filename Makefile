@@ -106,19 +106,22 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(wildcard drivers/virtio/queue*.c tests/lib/portable/*.c tests/host/sim/*.c) \
+                $(filter-out drivers/virtio/transport%,$(wildcard drivers/virtio/*.c)) \
+                $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
 SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
 # platform: none of the kernel, but an example of what has to be written for another one.
 SEAM_platform := $(DEFAULTS)
 # The others: the same machine, and its tests' support.
-$(foreach room,model object cursor ranges,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
+$(foreach room,model object cursor ranges drivers,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 
 HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
+# With a budget of a device's writes, from the environment.
+FUZZERS      := $(filter $(H)/drivers/%_fuzz_test,$(HOST_TESTS))
 # Programs of this machine that the scripts in tests/outside use.
 HOST_TOOLS   := $(patsubst tests/outside/%.c,$(H)/outside/%,$(wildcard tests/outside/*.c))
 # What a room's tests share.
@@ -278,8 +281,9 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_test $(H)/vdma/vdma_fuzz ## 10^6 damaged trees; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/kernel/devicetree_test $(H)/vdma/vdma_fuzz $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
 	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_test
+	@for fuzzer in $(FUZZERS); do WRITES="$${WRITES:-10000000}" $$fuzzer || exit; done
 	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \
 	SOAK="$${SOAK:-0}" $< && wait $$fuzzer

@@ -11,6 +11,7 @@
 unsigned sim_irq_masked;
 bool sim_in_handler;
 bool sim_ram_shared;
+void (*sim_unmasked)(void);
 
 static struct page_range attached[PAGE_RANGES_MAX];
 static unsigned attached_count;

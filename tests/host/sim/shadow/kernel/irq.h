@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host replacement of kernel/irq.h: no interrupts, but masking must be balanced. */
+/* Host replacement of kernel/irq.h: interrupts are a test's; masking must be balanced. */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H
 
@@ -8,8 +8,9 @@
 
 typedef uint64_t irq_state_t;
 
-extern unsigned sim_irq_masked; /* nesting; sim_ram.c */
-extern bool sim_in_handler;     /* set by a test that plays an interrupt handler */
+extern unsigned sim_irq_masked;    /* nesting; sim_ram.c */
+extern bool sim_in_handler;        /* set by a test that plays an interrupt handler */
+extern void (*sim_unmasked)(void); /* called where interrupts may still come; NULL: none do */
 
 static inline bool irq_in_handler(void)
 {
@@ -18,6 +19,9 @@ static inline bool irq_in_handler(void)
 
 static inline irq_state_t irq_mask(void)
 {
+    if (sim_irq_masked == 0 && sim_unmasked != NULL) {
+        sim_unmasked();
+    }
     return sim_irq_masked++;
 }
 
@@ -38,5 +42,6 @@ kern_return_t irq_unregister(unsigned intid);
 kern_return_t irq_enable(unsigned intid);
 kern_return_t irq_disable(unsigned intid);
 void irq_wait(void);
+void irq_serve(void);
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tests/host/drivers/virtio_fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drivers/virtio/shared.h"
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+#define STATUS_NEEDS_RESET 0x40u
+#define PATIENCE           40  /* turns of a wait until the test gives up */
+#define NO_WAY_OUT         100 /* and until it says that this did not help */
+
+static struct fuzz *playing;
+static bool in_turn;
+static uint64_t first_seed;
+
+_Noreturn void fuzz_fail(struct fuzz *fuzz, const char *what, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: %s; after %llu writes of the device, with SEED=%llu\n", file, line,
+            what, (unsigned long long)fuzz->writes, (unsigned long long)first_seed);
+    abort();
+}
+
+unsigned fuzz_random(struct fuzz *fuzz, unsigned below)
+{
+    return (unsigned)(sim_random(&fuzz->seed) % below);
+}
+
+bool fuzz_chance(struct fuzz *fuzz, unsigned of_256)
+{
+    return fuzz_random(fuzz, 256) < of_256;
+}
+
+/* --- What a device can write ------------------------------------------------------------------ */
+
+static void scribble(struct fuzz *fuzz, void *start, size_t bytes)
+{
+    ((uint8_t *)start)[sim_random(&fuzz->seed) % bytes] = (uint8_t)sim_random(&fuzz->seed);
+}
+
+/* A number that is right, nearly right, or anything. */
+static uint32_t doubtful(struct fuzz *fuzz, uint32_t right)
+{
+    static const uint32_t special[] = {0, 1, 0xffff, 0x8000, 0x10000, 0xffffffff};
+
+    switch (fuzz_random(fuzz, 4)) {
+    case 0:
+        return right + fuzz_random(fuzz, 5) - 2;
+    case 1:
+        return special[fuzz_random(fuzz, sizeof(special) / sizeof(special[0]))];
+    case 2:
+        return (uint32_t)sim_random(&fuzz->seed);
+    default:
+        return right;
+    }
+}
+
+static void write_ring(struct fuzz *fuzz)
+{
+    struct virtq *queue = fuzz->queue;
+    struct virtq_used_element *element = &queue->used->ring[queue->used_index & queue->mask];
+
+    switch (fuzz_random(fuzz, 7)) {
+    case 0:
+        queue->used->index.value = (uint16_t)doubtful(fuzz, queue->used->index.value + 1u);
+        break;
+    case 1:
+        element->id.value =
+            doubtful(fuzz, fuzz_random(fuzz, virtq_slots(queue)) << queue->id_shift);
+        break;
+    case 2:
+        element->length.value = doubtful(fuzz, element->length.value);
+        break;
+    case 3:
+        queue->used->flags.value = (uint16_t)doubtful(fuzz, 1);
+        break;
+    case 4:
+        queue->avail_event->value = (uint16_t)doubtful(fuzz, queue->published);
+        break;
+    case 5:
+        scribble(fuzz, queue->desc, queue->ring_pages * PAGE_SIZE);
+        break;
+    default:
+        if (queue->indirect) {
+            scribble(fuzz, queue->chains, queue->table_pages * PAGE_SIZE);
+        }
+        break;
+    }
+}
+
+/* A field that becomes 0 or small is worth more than one that becomes noise. */
+static void write_configuration(struct fuzz *fuzz)
+{
+    struct virtio_sim *sim = &fuzz->sim;
+    const unsigned at = fuzz_random(fuzz, VIRTIO_SIM_CONFIG / 4) * 4;
+    uint32_t value;
+
+    memcpy(&value, sim->config + at, 4);
+    value = fuzz_chance(fuzz, 128) ? value >> fuzz_random(fuzz, 20) : doubtful(fuzz, value);
+    memcpy(sim->config + at, &value, 4);
+    sim->generation += fuzz_random(fuzz, 2);
+    sim->changed_pending |= fuzz_chance(fuzz, 128);
+}
+
+static void write_register(struct fuzz *fuzz)
+{
+    struct virtio_sim *sim = &fuzz->sim;
+
+    switch (fuzz_random(fuzz, 8)) {
+    case 0:
+        sim->status |= STATUS_NEEDS_RESET;
+        break;
+    case 1:
+        sim->status = (uint8_t)sim_random(&fuzz->seed);
+        break;
+    case 2:
+        sim->offered ^= 1ull << fuzz_random(fuzz, 41);
+        break;
+    case 3:
+        sim->queue_size_max = doubtful(fuzz, 256);
+        break;
+    case 4:
+        sim->generation++;
+        break;
+    case 5:
+        sim->refuses_reset = fuzz_chance(fuzz, 8);
+        break;
+    default:
+        sim->used_pending |= fuzz_chance(fuzz, 128);
+        sim->changed_pending |= fuzz_chance(fuzz, 64);
+        break;
+    }
+}
+
+void fuzz_write(struct fuzz *fuzz)
+{
+    const unsigned kind = fuzz_random(fuzz, 16);
+
+    fuzz->writes++;
+    if (kind < 8 && fuzz->queue != NULL) {
+        write_ring(fuzz);
+    } else if (kind < 12 && fuzz->shared_count != 0) {
+        const struct fuzz_shared *shared = &fuzz->shared[fuzz_random(fuzz, fuzz->shared_count)];
+
+        scribble(fuzz, shared->start, shared->bytes);
+    } else if (kind < 14) {
+        write_configuration(fuzz);
+    } else {
+        write_register(fuzz);
+    }
+}
+
+/* --- When ------------------------------------------------------------------------------------- */
+
+static void turn(void)
+{
+    struct fuzz *fuzz = playing;
+
+    if (in_turn) {
+        return;
+    }
+    in_turn = true;
+    while (fuzz_chance(fuzz, fuzz->malice)) {
+        fuzz_write(fuzz);
+    }
+    if (fuzz->flickers && fuzz->queue != NULL) {
+        fuzz->queue->used->index.value ^= 1;
+        fuzz->writes++;
+    }
+    if (fuzz->answers && fuzz_chance(fuzz, 32)) {
+        fuzz->work(fuzz);
+    }
+    in_turn = false;
+}
+
+/* An interrupt can come wherever it may. */
+static void unmasked(void)
+{
+    struct fuzz *fuzz = playing;
+
+    if (sim_in_handler || in_turn || !fuzz_chance(fuzz, 16)) {
+        return;
+    }
+    if (fuzz->happen != NULL) {
+        fuzz->happen(fuzz);
+    }
+    fuzz->work(fuzz);
+    virtio_sim_interrupt(&fuzz->sim);
+}
+
+/* The driver sleeps, or polls: the device works, its interrupts come, and at last a timer. */
+static void wait(void)
+{
+    struct fuzz *fuzz = playing;
+
+    fuzz->waits++;
+    FUZZ_ASSERT(fuzz, sim_irq_masked != 0 && !sim_in_handler);
+    FUZZ_ASSERT(fuzz, fuzz->waits < NO_WAY_OUT);
+    turn();
+    if (fuzz_chance(fuzz, 128)) {
+        fuzz->work(fuzz);
+    }
+    virtio_sim_interrupt(&fuzz->sim);
+    if (fuzz->waits > PATIENCE) {
+        sim_in_handler = true;
+        fuzz->give_up(fuzz);
+        sim_in_handler = false;
+    }
+}
+
+void fuzz_play(struct fuzz *fuzz)
+{
+    playing = fuzz;
+    sim_device_turn = fuzz != NULL ? turn : NULL;
+    sim_unmasked = fuzz != NULL ? unmasked : NULL;
+    sim_while_waiting = fuzz != NULL ? wait : NULL;
+}
+
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text != NULL ? strtoull(text, NULL, 0) : otherwise;
+}
+
+void fuzz_begin(struct fuzz *fuzz, uint64_t writes)
+{
+    static bool started;
+
+    if (!started) {
+        sim_machine_start(VIRTIO_SIM_RAM);
+        started = true;
+    }
+    sim_console_set_quiet(true); /* thousands of devices that have to be reset */
+    first_seed = from_environment("SEED", 1);
+    fuzz->seed = first_seed;
+    fuzz->budget = from_environment("WRITES", writes);
+}
