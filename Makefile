@@ -138,7 +138,7 @@ COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 
 TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),-DDMAKIT_TRACE=0) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
-    -fno-stack-protector -ffile-prefix-map=$(CURDIR)=. -nostdinc \
+    -fno-stack-protector $(call quoted,-ffile-prefix-map=$(CURDIR)=.) -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none,--fatal-warnings \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
@@ -316,14 +316,12 @@ format: ## lay out every C file as .clang-format says
 check-format: ## fail if `make format` would change something
 	clang-format --dry-run -Werror $(FORMATTED)
 
-# The flags of each source, for editors and clangd.
-compile_commands.json: Makefile $(LIBRARY) $(NOLIBC) $(SUPPORT) $(IMAGES) ## write it, for editors
-	@{ separator='['; \
-	for source in $(filter %.c,$^); do \
-	    printf '%s\n{"directory": "%s", "file": "%s", "command": "%s -c %s"}' "$$separator" \
-	        "$(CURDIR)" "$$source" "$(TARGET_CC) $(TARGET_CFLAGS)" "$$source"; \
-	    separator=','; \
-	done; printf '\n]\n'; } >$@
+# The flags that each source is really compiled with, also on the host. Made anew each
+# time: a new file has an entry as well.
+.PHONY: compile_commands.json
+compile_commands.json: ## write it, for editors and clangd
+	@$(MAKE) -nB --no-print-directory LLVM=$(LLVM) DEBUG=1 V=1 all host $(H)/vdma/vdma_fuzz | \
+	    awk -v folder=$(call quoted,$(CURDIR)) -f tests/runner/compilations.awk >$@.new && mv $@.new $@
 
 define VARIABLES
 

@@ -16,15 +16,7 @@ list_compilations()
     {
         env -u MAKEFLAGS make -nB LLVM=1 DEBUG=1 all host build/host/vdma/vdma_fuzz
         env -u MAKEFLAGS make -nB LLVM=1 DEBUG= all
-    } 2>"$out" | awk -v folder="$PWD" '
-        / -c -o [^ ]+ [^ ]+\.c$/ {
-            gsub(/["\\]/, "\\\\&")
-            printf "%s{\"directory\": \"%s\", \"file\": \"%s\", \"command\": \"%s\"}",
-                separator, folder, $NF, $0
-            separator = ",\n"
-        }
-        BEGIN { print "[" }
-        END { print "\n]" }'
+    } 2>"$out" | awk -v folder="$PWD" -f tests/runner/compilations.awk
 }
 
 all_compiled()

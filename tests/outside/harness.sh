@@ -123,7 +123,7 @@ check "a hang says so" said 'no end after 3 seconds'
 # A log that stops in the middle, though QEMU says that all is well.
 cat >"$work/truncating-qemu" <<'END'
 #!/bin/bash
-qemu-system-aarch64 "$@" | head -n 6
+"$TESTED_QEMU" "$@" | head -n 6
 exit 0
 END
 chmod +x "$work/truncating-qemu"

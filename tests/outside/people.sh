@@ -61,7 +61,7 @@ for i in "${!arguments[@]}"; do
     [[ ${arguments[i]} == *node-name=$NODE,* ]] || continue
     arguments[i]=${arguments[i]/file.driver=file,file.filename=/file.driver=blkdebug,file.inject-error.0.event=$EVENT,file.inject-error.0.errno=$ERRNO,file.image.driver=file,file.image.filename=}
 done
-exec qemu-system-aarch64 "${arguments[@]}"
+exec "$TESTED_QEMU" "${arguments[@]}"
 END_OF_QEMU
 chmod +x "$work/broken-disk"
 for broken in 'target write_aio 28 written' 'source read_aio 5 read'; do
@@ -79,7 +79,7 @@ done
 cat >"$work/noted-qemu" <<END_OF_QEMU
 #!/bin/bash
 [ "\$1" = --version ] || echo \$\$ >>"$work/pids"
-exec qemu-system-aarch64 "\$@"
+exec "\$TESTED_QEMU" "\$@"
 END_OF_QEMU
 chmod +x "$work/noted-qemu"
 mkdir "$work/o" "$work/tmp" "$work/logs" "$work/outs"
@@ -159,16 +159,16 @@ run flock "$work/o/logs.lock" env MAKE=true tests/runner/test.sh "$work/o" page@
 check "a second run in a tree passes" ended 0
 check "it leaves the first one's logs alone" [ -e "$work/o/logs/kept" -a -e "$work/o/logs.2/page@default-free.log" ]
 
-mkdir "$work/tree"
-tar -c --exclude=./build --exclude=./.git . | tar -x -C "$work/tree"
+mkdir "$work/a tree"
+tar -c --exclude=./build --exclude=./.git --exclude=./compile_commands.json . | tar -x -C "$work/a tree"
 touch "$work/stamp"
-find "$work/tree" | sort >"$work/before"
-run make -s -C "$work/tree" O="$work/elsewhere" DEBUG=1 "$work/elsewhere/gcc-debug/libdmakit-nolibc.a" list
+find "$work/a tree" | sort >"$work/before"
+run make -s -C "$work/a tree" O="$work/elsewhere" DEBUG=1 "$work/elsewhere/gcc-debug/libdmakit-nolibc.a" list
 check "a tree without .git builds elsewhere" eval 'ended 0 && said "^page@default$"'
 check "and nothing in it was written" eval \
-    'find "$work/tree" | sort | cmp - "$work/before" && [ -z "$(find "$work/tree" -newer "$work/stamp" -type f)" ]'
-run make -s -C "$work/tree" DEBUG=1 O=build DEPS="$DEPS" build/gcc-debug/libdmakit-nolibc.a
-check "it builds inside" eval 'ended 0 && [ -e "$work/tree/build" ]'
-mkdir -p "$work/tree/build/logs" "$work/deps"
-run make -s -C "$work/tree" distclean DEPS="$work/deps"
-check "distclean leaves nothing" eval 'ended 0 && find "$work/tree" | sort | cmp - "$work/before"'
+    'find "$work/a tree" | sort | cmp - "$work/before" && [ -z "$(find "$work/a tree" -newer "$work/stamp" -type f)" ]'
+run make -s -C "$work/a tree" DEBUG=1 O=build DEPS="$DEPS" build/gcc-debug/libdmakit-nolibc.a
+check "it builds inside" eval 'ended 0 && [ -e "$work/a tree/build" ]'
+mkdir -p "$work/a tree/build/logs" "$work/deps"
+run make -s -C "$work/a tree" distclean DEPS="$work/deps"
+check "distclean leaves nothing" eval 'ended 0 && find "$work/a tree" | sort | cmp - "$work/before"'

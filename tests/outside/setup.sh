@@ -5,6 +5,9 @@
 # a PATH that holds next to nothing, and an apt that only takes notes.
 . tests/outside/tap.bash
 
+# Of the machine that this runs on, nothing.
+unset QEMU QEMU_EXTRA CROSS_COMPILE HOST_CC LIBFDT GDB
+
 mkdir "$work/bin" "$work/fake" "$work/empty"
 for tool in bash cat env head id ln sed sort; do
     ln -s "$(command -v $tool)" "$work/bin"

@@ -7,12 +7,14 @@
 #   check "what" TEST...      one test: TEST is a command that succeeds
 #   said PATTERN              a line of $out matches the extended regular expression
 #   ended STATUS              $status is this, and $out said nothing of a bash error
+#   $TESTED_QEMU              the QEMU that is tested, for a script that stands before it
 #   tree_files PATTERN...     the tree's files of these names, one a line
 set -uo pipefail
 
 work=$(mktemp -d)
 out=$work/out
 status=0
+export TESTED_QEMU=${QEMU:-qemu-system-aarch64}
 tap_number=0
 tap_failed=0
 

@@ -91,7 +91,7 @@ arguments=("$@")
 for i in "${!arguments[@]}"; do
     arguments[i]=${arguments[i]/filename=*file 513,,x/filename="$OTHER"}
 done
-exec qemu-system-aarch64 "${arguments[@]}"
+exec "$TESTED_QEMU" "${arguments[@]}"
 END
 chmod +x "$work/other-file"
 sample 513 >/dev/null
