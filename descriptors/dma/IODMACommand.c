@@ -47,6 +47,9 @@ IOBufferMemoryDescriptor *IODMACommand_createCopyBuffer(IODMACommand *self, IODi
 
 void IODMACommand_free(IODMACommand *self)
 {
+    if (self == NULL) {
+        return;
+    }
     if (self->active != 0) {
         platform_log("IODMACommand %p: freed while active; completed", (void *)self);
         /*

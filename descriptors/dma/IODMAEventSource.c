@@ -82,6 +82,9 @@ void IODMAEventSource_free(IODMAEventSource *self)
 {
     IODMACommand *command;
 
+    if (self == NULL) {
+        return;
+    }
     self->isFreed = true;
     if (has_channel(self)) {
         /*

@@ -98,6 +98,9 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
 
 void IOMapper_free(IOMapper *self)
 {
+    if (self == NULL) {
+        return;
+    }
     /* The list holds no references, or no mapper would ever end; so whoever ends leaves it. */
     for (IOMapper **link = &started; *link != NULL; link = &(*link)->next) {
         if (*link == self) {

@@ -174,6 +174,9 @@ const IOEventSourceClass IOInterruptEventSource_class = {
 
 void IOInterruptEventSource_free(IOInterruptEventSource *self)
 {
+    if (self == NULL) {
+        return;
+    }
     if (self->attached) {
         platform_interrupt_detach(self->line);
     }

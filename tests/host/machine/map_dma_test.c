@@ -439,6 +439,36 @@ static void no_depth_hides_memory_from_a_mapper(void **state)
     OSObject_release(mapper);
 }
 
+/* Wherever among the parts it is. */
+static void no_place_hides_memory_from_a_mapper(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *remote =
+        describe(1ull << 50, PAGE_SIZE, kIODirectionIn | kIOMemoryRemote, TASK_NULL);
+    IOMemoryDescriptor *plain = describe(at, PAGE_SIZE, kIODirectionIn, owner);
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    for (unsigned place = 0; place < 3; place++) {
+        IOMemoryDescriptor *parts[] = {plain, plain, plain};
+        IOMultiMemoryDescriptor *multi;
+        uint64_t address, length;
+
+        parts[place] = remote;
+        multi = IOMultiMemoryDescriptor_withDescriptors(parts, 3, kIODirectionIn, false);
+        IOMemoryDescriptor_prepare(multi, kIODirectionNone);
+        assert_int_equal(IOMemoryDescriptor_dmaMap(multi, mapper, multi, NULL, NULL, 0,
+                                                   3 * PAGE_SIZE, &address, &length),
+                         kIOReturnNotAttached);
+        assert_int_equal(told.maps, 0);
+        IOMemoryDescriptor_complete(multi, kIODirectionNone);
+        OSObject_release(multi);
+    }
+    OSObject_release(remote);
+    OSObject_release(plain);
+    OSObject_release(mapper);
+}
+
 /* What a driver may rely on, and what a caller finds after a failure. */
 static void a_driver_is_asked_only_what_makes_sense(void **state)
 {
@@ -527,6 +557,7 @@ int main(void)
         MAP_TEST(wrong_arguments),
         MAP_TEST(a_walk_behind_a_mapping_gives_io_addresses),
         MAP_TEST(no_depth_hides_memory_from_a_mapper),
+        MAP_TEST(no_place_hides_memory_from_a_mapper),
         MAP_TEST(a_driver_is_asked_only_what_makes_sense),
         cmocka_unit_test_setup_teardown(a_mapping_that_does_not_end_keeps_its_pages, map_start,
                                         stop_without_balance),
