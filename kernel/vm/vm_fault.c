@@ -232,10 +232,11 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
     kern_return_t status = KERN_SUCCESS;
 
     /*
-     * Nothing to enter, and no error: reservations and blocked ranges are filled by the fault
-     * that comes when they may be touched.
+     * Nothing to enter, and no error: reservations, blocked ranges and volatile memory whose
+     * accesses shall fault are filled by the fault that comes when they may be touched.
      */
-    if (entry->range.object == NULL || entry->range.access == 0 || entry->blocked) {
+    if (entry->range.object == NULL || entry->range.access == 0 || entry->blocked ||
+        vm_object_blocks_access(entry->range.object)) {
         return KERN_SUCCESS;
     }
     if (entry->range.object->physical) {

@@ -12,8 +12,8 @@
 # NEEDS: gcc-debug/tests/target/irq.elf clang-debug/tests/target/irq.elf
 . tests/outside/tap.bash
 
-objdump=${OBJDUMP:-${NM:-nm}}
-objdump=${objdump%nm}objdump
+# The build names its own toolchain by ADDR2LINE; a disassembler of another machine reads nothing.
+objdump=${OBJDUMP:-${ADDR2LINE%addr2line}objdump}
 command -v "$objdump" >/dev/null || objdump=llvm-objdump
 
 # --- Sources ------------------------------------------------------------------------------------

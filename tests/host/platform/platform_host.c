@@ -4,13 +4,14 @@
  * its own memory to a device. "Physical" memory is one array, which the process sees
  * at another address; nothing is ever paged, mapped elsewhere or interrupted.
  */
+#include "tests/host/platform/platform_host.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "descriptors/platform_vm.h"
-#include "tests/host/platform/platform_host.h"
 
 static _Alignas(PAGE_SIZE) uint8_t ram[HOST_RAM_SIZE];
 static bool taken[HOST_RAM_SIZE / PAGE_SIZE];

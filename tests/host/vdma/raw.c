@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The driver's side in raw bytes: rings, requests, and what comes back. */
-#include "tests/host/vdma/door.h"
-
 #include <string.h>
+
+#include "tests/host/vdma/door.h"
 
 void put16(struct door *door, uint64_t address, uint16_t value)
 {
