@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 quoted = '$(subst ','\'',$(1))'
@@ -231,6 +231,69 @@ $(H)/outside/%: $(H)/tests/outside/%.c.o
 .SECONDARY:
 -include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)
 
+# To be embedded (embed/README.md) -------------------------------------------
+
+E := $(B)/embed
+# What the headers are read with: gcc, whatever builds the rest.
+EMBED_GCC := $(CROSS)gcc -std=gnu11 -I. -nostdinc -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE)
+CLASSES   := $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c))
+PORT      := $(DEFAULTS) embed/port/port_locks.c
+# The names that a compiler or a libc asks for are those of these sources.
+ABI       := $(filter kernel/libc/% %/stack_protector.c,$(LIBRARY))
+
+# embedded NAME, OBJECTS, HEADERS, ABI's OBJECTS: a library that exports what HEADERS declare.
+define embed_library
+	@$(if $(V),,echo "  EMBED   $@")
+	@mkdir -p $(@D)
+	$(Q)embed/exports.sh $(EMBED_GCC) -- $(2) >$@.exports
+	$(Q)$(CROSS)nm -g --defined-only $(3) /dev/null 2>/dev/null | awk 'NF == 3 { print $$3 }' >$@.abi
+	$(Q)embed/library.sh '$(4)' $@ $@.exports $@.abi $(1)
+endef
+
+$(E)/headers: Makefile embed/headers.sh $(wildcard kernel/*.h descriptors/*.h drivers/*/*.h) | $(DEPS_READY)
+	@mkdir -p $(@D)
+	$(Q)embed/headers.sh $(EMBED_GCC) >$@
+# Of the runtime, whose port it has inside, and of the classes, whose port is another's.
+RUNTIME_HEADERS = $(shell grep -v '^descriptors/platform\|^tests/' $(E)/headers)
+CLASS_HEADERS   = $(shell grep '^descriptors/' $(E)/headers | grep -v '^descriptors/platform')
+
+$(E)/libdmakit.a: $(LIBRARY:%=$(B)/%.o) $(E)/headers embed/library.sh embed/exports.sh
+	$(call embed_library,$(filter %.o,$^) $(LIBFDT)/libfdt.a,$(RUNTIME_HEADERS),$(ABI:%=$(B)/%.o),$(CROSS))
+$(E)/libdmakit-descriptors.a: $(CLASSES:%=$(E)/port/%.o) $(E)/headers embed/library.sh embed/exports.sh
+	$(call embed_library,$(filter %.o,$^),$(CLASS_HEADERS),,$(CROSS))
+$(E)/host/libdmakit-descriptors.a: $(CLASSES:%=$(E)/host/%.o) $(E)/headers embed/library.sh embed/exports.sh
+	$(call embed_library,$(filter %.o,$^),$(CLASS_HEADERS),)
+$(E)/libdmakit-port.a: $(PORT:%=$(E)/port/%.o)
+	$(call archive,$(CROSS)ar,$^)
+$(E)/host/libdmakit-port.a: $(PORT:%=$(E)/host/%.o)
+	$(call archive,ar,$^)
+$(E)/libdmakit-harness.a: $(patsubst %,$(B)/%.o,$(wildcard tests/harness/*.c tests/lib/holdings.c))
+	$(call archive,$(CROSS)ar,$^)
+# A program may have a memcpy of its own.
+$(E)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
+	$(call archive,$(CROSS)ar,$^)
+	$(Q)$(CROSS)objcopy --weaken $@
+
+$(E)/port/%.o: % Makefile | $(DEPS_READY)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC      $@")
+	$(Q)$(TARGET_CC) -Iembed/port $(TARGET_CFLAGS) -mgeneral-regs-only -c -o $@ $<
+$(E)/host/%.o: % Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  HOSTCC  $@")
+	$(Q)$(HOST_CC) -Iembed/port -Itests/host/sim/shadow $(COMMON) -O2 -ffunction-sections -fdata-sections \
+	    $(if $(DEBUG),-DDEBUG) -c -o $@ $<
+
+PREFIX ?= /usr/local
+LIBDIR ?= lib
+EMBED_LIBRARIES := $(foreach name,dmakit dmakit-nolibc dmakit-harness dmakit-descriptors dmakit-port,$(E)/lib$(name).a) \
+    $(foreach name,dmakit-descriptors dmakit-port,$(E)/host/lib$(name).a)
+.PHONY: embed install
+embed: $(EMBED_LIBRARIES) $(E)/headers
+install: embed ## the runtime, for programs elsewhere, into PREFIX (and DESTDIR, LIBDIR)
+	$(Q)LIBC_INCLUDE=$(LIBC_INCLUDE) LIBC_FOLDER=$(LIBC_FOLDER) GCC_DEBUG=$(if $(DEBUG),1,0) \
+	    embed/install.sh $(E) $(E)/headers
+
 # Third-party parts, built once ----------------------------------------------
 
 $(DEPS)/newlib/.ready:
@@ -333,6 +396,7 @@ SEED=n N=count      which changes mutate makes   ONLY=room        all that can b
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
 TRACE=0             no trace sites (kernel/trace.h)
+PREFIX= DESTDIR=     where to install               LIBDIR=lib        its libraries, in PREFIX
 O=build             where to build               DEPS=build/deps  newlib and libfdt, built once
 endef
 export VARIABLES
