@@ -47,7 +47,7 @@ NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if 
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),host coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug)
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug embed)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \
@@ -282,7 +282,7 @@ $(E)/host/%.o: % Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTCC  $@")
 	$(Q)$(HOST_CC) -Iembed/port -Itests/host/sim/shadow $(COMMON) -O2 -ffunction-sections -fdata-sections \
-	    $(if $(DEBUG),-DDEBUG) -c -o $@ $<
+	    -ffile-prefix-map=$(CURDIR)=. $(if $(DEBUG),-DDEBUG) -c -o $@ $<
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
@@ -373,7 +373,7 @@ distclean: clean ## remove newlib and libfdt as well
 	rm -rf $(DEPS)
 	rmdir $(O) 2>/dev/null || true
 
-FORMATTED = $(shell find $(FLOORS) linker qemu tests -name '*.[ch]')
+FORMATTED = $(shell find $(FLOORS) embed linker qemu tests -name '*.[ch]')
 format: ## lay out every C file as .clang-format says
 	clang-format -i $(FORMATTED)
 check-format: ## fail if `make format` would change something

@@ -86,7 +86,7 @@ unsigned user_enter(struct user_context *context);
  * irq_dispatch (kernel/irq.h) instead, always on the interrupted stack.
  */
 void exception_sync(struct exception_frame *frame);
-_Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector);
+__attribute__((noreturn)) void exception_unexpected(struct exception_frame *frame, unsigned vector);
 
 #endif
 #endif

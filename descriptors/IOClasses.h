@@ -80,16 +80,35 @@ typedef struct OSSerialize OSSerialize;
  * that hold several classes.
  */
 #define OS_REFERENCES(Class, member, FAMILY)                                                       \
-    typedef union {                                                                                \
-        FAMILY(OS_CLASS_MEMBER, Class##Ref)                                                        \
-    } Class##Ref __attribute__((transparent_union));                                               \
-    typedef union {                                                                                \
-        FAMILY(OS_CLASS_CONST_MEMBER, Class##ConstRef)                                             \
-    } Class##ConstRef __attribute__((transparent_union));                                          \
+    OS_REFERENCE(Class##Ref, Class, member, FAMILY, OS_CLASS_MEMBER, OS_CLASS_FROM)                \
+    OS_REFERENCE(Class##ConstRef, const Class, member, FAMILY, OS_CLASS_CONST_MEMBER,              \
+                 OS_CLASS_CONST_FROM)                                                              \
     static inline Class *Class##_upcast(Class##Ref self)                                           \
     {                                                                                              \
         return self.member;                                                                        \
     }
+
+/* C++ has no transparent unions, but constructors: a call reads, and passes, the same. */
+#ifdef __cplusplus
+#define OS_CLASS_FROM(Ref, Class, member, Parent)                                                  \
+    Ref(Class *one) : member(one)                                                                  \
+    {                                                                                              \
+    }
+#define OS_CLASS_CONST_FROM(Ref, Class, member, Parent) OS_CLASS_FROM(Ref, const Class, member, )
+#define OS_REFERENCE(Ref, Class, member, FAMILY, MEMBER, FROM)                                     \
+    union Ref {                                                                                    \
+        FAMILY(MEMBER, Ref)                                                                        \
+        FAMILY(FROM, Ref)                                                                          \
+        Ref(decltype(nullptr)) : member(nullptr)                                                   \
+        {                                                                                          \
+        }                                                                                          \
+    };
+#else
+#define OS_REFERENCE(Ref, Class, member, FAMILY, MEMBER, FROM)                                     \
+    typedef union {                                                                                \
+        FAMILY(MEMBER, Ref)                                                                        \
+    } Ref __attribute__((transparent_union));
+#endif
 
 OS_REFERENCES(OSObject, object, OSOBJECT_FAMILY)
 OS_REFERENCES(IOMemoryDescriptor, descriptor, IOMEMORYDESCRIPTOR_FAMILY)

@@ -219,7 +219,7 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 static inline struct IODMAReach IOMemoryDescriptor_reach(IOMemoryDescriptor *self,
                                                          IOByteCount offset, IOByteCount end)
 {
-    struct IODMAReach reach = {.every = kIOMemoryRemote | kIOMemoryHostOnly};
+    struct IODMAReach reach = {0, kIOMemoryRemote | kIOMemoryHostOnly};
 
     IOMemoryDescriptor_methods(self)->addReach(self, offset, end, &reach);
     return reach;

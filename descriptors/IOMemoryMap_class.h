@@ -14,7 +14,6 @@
 #define IOMAP_PART 0x00020000u
 
 #define IOMAP_LARGE_GUARD 65536u /* bytes */
-_Static_assert(IOMAP_LARGE_GUARD % PAGE_SIZE == 0, "guards are whole pages");
 
 /* The orders that maps are found in, IOMemoryMap_index.c. */
 enum {

@@ -150,6 +150,7 @@ int32_t platform_get_last_error(void);
 void platform_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A bug that would corrupt memory if it went on: say so and stop. */
-_Noreturn void platform_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((noreturn)) void platform_fatal(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
 
 #endif

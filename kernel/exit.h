@@ -15,6 +15,6 @@
  * SYSTEM_OFF (QEMU then exits with 0 whatever the status, so the status is
  * printed first); without either, sleep for ever.
  */
-_Noreturn void kernel_exit(int status);
+__attribute__((noreturn)) void kernel_exit(int status);
 
 #endif

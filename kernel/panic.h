@@ -10,7 +10,7 @@
  * Prints the message and a backtrace, the trace (kernel/trace.h), what others have
  * added, and the kernel's page tables. Any context; a panic inside a panic only exits.
  */
-_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+__attribute__((noreturn)) void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define panic(...) (KPRINT_NO_FLOATS(__VA_ARGS__), panic(__VA_ARGS__))
 
 /*

@@ -58,11 +58,15 @@
                     a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32,     \
                     name, ...)                                                                     \
     name
+#ifdef __cplusplus /* has no _Generic: there GCC's format check has to do */
+#define KPRINT_NO_FLOATS(...) ((void)0)
+#else
 #define KPRINT_NO_FLOATS(...)                                                                      \
     (KPRINT_PICK(__VA_ARGS__, KPRINT_32, KPRINT_31, KPRINT_30, KPRINT_29, KPRINT_28, KPRINT_27,    \
                  KPRINT_26, KPRINT_25, KPRINT_24, KPRINT_23, KPRINT_22, KPRINT_21, KPRINT_20,      \
                  KPRINT_19, KPRINT_18, KPRINT_17, KPRINT_16, KPRINT_15, KPRINT_14, KPRINT_13,      \
                  KPRINT_12, KPRINT_11, KPRINT_10, KPRINT_9, KPRINT_8, KPRINT_7, KPRINT_6,          \
                  KPRINT_5, KPRINT_4, KPRINT_3, KPRINT_2, KPRINT_1, unused)(__VA_ARGS__))
+#endif
 
 #endif

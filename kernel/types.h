@@ -36,17 +36,21 @@ typedef struct {
 
 static inline ioaddr_t ioaddr(uint64_t value)
 {
-    return (ioaddr_t){value};
+    const ioaddr_t address = {value};
+
+    return address;
 }
 
 static inline paddr_t paddr(uint64_t value)
 {
-    return (paddr_t){value};
+    const paddr_t address = {value};
+
+    return address;
 }
 
 static inline paddr_t paddr_add(paddr_t base, uint64_t bytes)
 {
-    return (paddr_t){base.value + bytes};
+    return paddr(base.value + bytes);
 }
 
 static inline bool is_power_of_two(uint64_t x)

@@ -1,17 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh [OPTION]... IMAGE.elf [-- QEMU-OPTION...]: boot an image in QEMU
+# run.sh [OPTION]... IMAGE.elf [-- QEMU-OPTION...]: boot an image in QEMU; once installed,
+# its name is dmakit-run
 #
-#   -m PROFILE   the machine, a file of qemu/profiles (default: default)
-#   -a BOOTARGS  /chosen/bootargs; system=on lets system() run commands of the host
-#   -t SECONDS   give up then, and say where it hangs (default: never)
-#   -d SOURCE    with the devices that the QEMU: and FILE: lines of this file name
-#   -o FILE      write what the image says there as well
-#   -s           status 0 if every test of the image was skipped
-#   -x           let the image exit with a status, but keep it from the host's files
-#   -l           list the profiles
-#   -h           this text
+#   -m, --machine PROFILE   the machine, a file of profiles (default: default)
+#   -a, --args BOOTARGS     /chosen/bootargs; system=on lets system() run the host's commands
+#   -D, --disk FILE         a virtio disk with the bytes of FILE, which it may write
+#   -r, --rng               a virtio source of random numbers
+#   -d SOURCE               with the devices that the QEMU: and FILE: lines of this file name
+#   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
+#   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
+#   -o, --output FILE       write what the image says there as well
+#   -s                      status 0 if every test of the image was skipped
+#   -x, --no-files          let the image exit with a status, but keep it from the host's files
+#   -n, --dry-run           print QEMU's command line and do nothing
+#   -l, --list              list the profiles
+#   -V, --version           which dmakit this is
+#   -h, --help              this text
 #
 # Addresses that a panic prints as [<address>] are followed by function and line.
 # Status: the image's own (0 passed, 1 failed, 3 panic, 77 skipped); 2 when the
@@ -21,11 +27,22 @@
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
+name=$(basename "$0" .sh)
 
 die()
 {
-    echo "run: $*" >&2
+    echo "$name: $*" >&2
     exit 2
+}
+
+# In the repository the version is where the library has it; installed, it is a file.
+version()
+{
+    if [ -r "$here/../version" ]; then
+        cat "$here/../version"
+    else
+        "$here/../embed/version.sh" "$here/../kernel/version.h"
+    fi
 }
 
 profiles()
@@ -45,22 +62,67 @@ semihosting=native
 source=
 log=
 skipped=77
-while getopts m:a:t:d:o:sxlh option; do
-    case $option in
-    m) profile=$OPTARG ;;
-    a) bootargs=$OPTARG ;;
-    t) limit=$OPTARG ;;
-    d) source=$OPTARG ;;
-    o) log=$OPTARG ;;
-    s) skipped=0 ;;
-    x) semihosting=gdb ;;
-    l) profiles && exit ;;
-    h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
-    *) die "try $0 -h" ;;
+kvm=
+dry=
+devices=()
+disks=0
+
+# Backslashes and commas mean something in what QEMU is given.
+disk()
+{
+    local file=${1//,/,,}
+    [ -r "$1" ] || die "cannot read disk $1"
+    devices+=(-drive "if=none,format=raw,id=disk$disks,file=$file"
+        -device "virtio-blk-device,drive=disk$disks")
+    disks=$((disks + 1))
+}
+
+# take OPTION: its number of arguments is in $taken, 0 for none.
+take()
+{
+    case $1 in
+    -m | --machine | -a | --args | -t | --timeout | -D | --disk | -d | -o | --output)
+        [ $# -ge 2 ] || die "$1 needs an argument; try $name --help"
+        ;;
     esac
+    taken=2
+    case $1 in
+    -m | --machine) profile=$2 ;;
+    -a | --args) bootargs=$2 ;;
+    -t | --timeout) limit=$2 ;;
+    -D | --disk) disk "$2" ;;
+    -d) source=$2 ;;
+    -o | --output) log=$2 ;;
+    *)
+        taken=1
+        case $1 in
+        -r | --rng) devices+=(-device virtio-rng-device) ;;
+        -k | --kvm) kvm=1 ;;
+        -s) skipped=0 ;;
+        -x | --no-files) semihosting=gdb ;;
+        -n | --dry-run) dry=1 ;;
+        -l | --list) profiles && exit ;;
+        -V | --version) echo "dmakit $(version)" && exit ;;
+        -h | --help) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
+        *) die "what is $1? Try $name --help" ;;
+        esac
+        ;;
+    esac
+}
+
+while [[ ${1-} == -?* && $1 != -- ]]; do
+    case $1 in
+    --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
+    -[a-zA-Z]?*)
+        # -mgicv3, and -xn: what follows is its argument or more options.
+        [[ $1 == -[matdDo]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
+            set -- "${1:0:2}" "-${1:2}" "${@:2}"
+        ;;
+    esac
+    take "$@"
+    shift $taken
 done
-shift $((OPTIND - 1))
-[ $# -ge 1 ] || die "no image given; try $0 -h"
+[ $# -ge 1 ] && [ "$1" != -- ] || die "no image given; try $name --help"
 image=$1
 shift
 [ "${1-}" != -- ] || shift
@@ -77,17 +139,30 @@ format=elf
 options=()
 # shellcheck source=/dev/null
 . "$here/profiles/$profile"
+if [ -n "$kvm" ]; then
+    [[ $(uname -m) == aarch64 && -w /dev/kvm ]] || die "there is no KVM for aarch64 on this machine"
+    machine+=,gic-version=host,accel=kvm
+    cpu=host
+fi
 
 file=${image%.elf}.$format
+if [[ -r $image && ! -e $file && $format != elf ]]; then
+    die "machine '$profile' boots $file, which objcopy -O binary makes of $image"
+fi
 [ -r "$file" ] || die "cannot read image $file"
 qemu=${QEMU:-qemu-system-aarch64}
+# shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
+line=("$qemu" -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory"
+    -nodefaults -display none -serial stdio -no-reboot
+    -semihosting-config enable=on,target=$semihosting
+    -global virtio-mmio.force-legacy=false
+    -append "$bootargs" ${options[@]+"${options[@]}"} ${devices[@]+"${devices[@]}"} "$@" ${QEMU_EXTRA-} -kernel "$file")
+if [ -n "$dry" ]; then
+    printf '%q ' "${line[@]}" | sed 's/ $//'
+    echo
+    exit
+fi
 command -v "$qemu" >/dev/null || die "$qemu: not found"
 [[ $limit =~ ^[0-9]+$ ]] || die "-t $limit: whole seconds, please"
 
-# shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
-exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$skipped" "$qemu" \
-    -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory" \
-    -nodefaults -display none -serial stdio -no-reboot \
-    -semihosting-config enable=on,target=$semihosting \
-    -global virtio-mmio.force-legacy=false \
-    -append "$bootargs" "${options[@]}" "$@" ${QEMU_EXTRA-} -kernel "$file"
+exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$skipped" "${line[@]}"

@@ -21,7 +21,7 @@ static inline void virtq_desc_store(struct virtq_desc *entry, uint64_t address, 
 {
     /* The place in one register: one instruction stores both words, and not two to two places. */
     __asm__("" : "+r"(entry));
-    *entry = (struct virtq_desc){address, rest};
+    *entry = __extension__(struct virtq_desc){address, rest};
 }
 
 static inline unsigned virtq_size(const struct virtq *vq)

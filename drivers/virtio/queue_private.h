@@ -10,7 +10,7 @@
 struct virtq_avail {
     uint16_t flags;
     uint16_t index;
-    uint16_t ring[];
+    __extension__ uint16_t ring[]; /* C++ has no such members without it */
 };
 
 #define VIRTQ_AVAIL_NO_INTERRUPT 1u
@@ -24,7 +24,7 @@ struct virtq_used_element {
 struct virtq_used_ring {
     struct shared16 flags;
     struct shared16 index;
-    struct virtq_used_element ring[];
+    __extension__ struct virtq_used_element ring[];
 };
 
 #define VIRTQ_USED_NO_NOTIFY 1u

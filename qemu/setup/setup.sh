@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test fuzz check bench debug. Where apt is, what is missing
+# Purposes: build llvm run host test fuzz check bench debug embed. Where apt is, what is missing
 # is announced and installed (as root, or with sudo); elsewhere it is listed and
 # the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
@@ -46,6 +46,12 @@ have_gdb()
         have "$gdb" && return
     done
     return 1
+}
+
+have_cross_cxx()
+{
+    local prefix
+    prefix=$(cross_prefix) && have "${prefix}g++"
 }
 
 brings_newlib()
@@ -132,6 +138,13 @@ look()
             ;;
         debug)
             need "gdb for aarch64 (gdb-multiarch)" gdb-multiarch have_gdb
+            ;;
+        embed)
+            need "an aarch64 g++" g++-aarch64-linux-gnu have_cross_cxx
+            need "picolibc for aarch64" picolibc-aarch64-linux-gnu \
+                test -e /usr/lib/picolibc/aarch64-linux-gnu/lib/libc.a
+            need "cmake" cmake have cmake
+            need "pkg-config" pkg-config have pkg-config
             ;;
         *)
             echo "setup: what is '$purpose'?" >&2

@@ -178,7 +178,7 @@ void harness_compare(struct harness_value a, enum harness_relation relation, str
 void harness_true(bool value, bool expected, const struct harness_place *place);
 void harness_string(const char *a, const char *b, const struct harness_place *place);
 void harness_memory(const void *a, const void *b, size_t size, const struct harness_place *place);
-_Noreturn void harness_skip(const char *reason);
+__attribute__((noreturn)) void harness_skip(const char *reason);
 void harness_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define harness_note(...) (KPRINT_NO_FLOATS(__VA_ARGS__), harness_note(__VA_ARGS__))
 void harness_keeps(const char *why);

@@ -32,7 +32,10 @@ struct platform_recursive_lock {
     unsigned depth; /* times held; the port counts */
 };
 
-#define PLATFORM_RECURSIVE_LOCK(name) {{0}, 0}
+#define PLATFORM_RECURSIVE_LOCK(name)                                                              \
+    {                                                                                              \
+        {0}, 0                                                                                     \
+    }
 
 void platform_recursive_lock(struct platform_recursive_lock *lock);
 void platform_recursive_unlock(struct platform_recursive_lock *lock);
@@ -45,7 +48,12 @@ struct platform_short_lock {
     uint64_t words[PLATFORM_LOCK_WORDS];
 };
 
-#define PLATFORM_SHORT_LOCK(name) {{0}}
+#define PLATFORM_SHORT_LOCK(name)                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* What was before, for unlock: an interrupt mask, say. */
 typedef uint64_t platform_short_state;
