@@ -241,13 +241,13 @@ PORT      := $(DEFAULTS) embed/port/port_locks.c
 # The names that a compiler or a libc asks for are those of these sources.
 ABI       := $(filter kernel/libc/% %/stack_protector.c,$(LIBRARY))
 
-# embedded NAME, OBJECTS, HEADERS, ABI's OBJECTS: a library that exports what HEADERS declare.
+# OBJECTS, HEADERS, ABI's OBJECTS, CROSS, ENVIRONMENT: a library that exports what HEADERS declare.
 define embed_library
 	@$(if $(V),,echo "  EMBED   $@")
 	@mkdir -p $(@D)
 	$(Q)embed/exports.sh $(EMBED_GCC) -- $(2) >$@.exports
 	$(Q)$(CROSS)nm -g --defined-only $(3) /dev/null 2>/dev/null | awk 'NF == 3 { print $$3 }' >$@.abi
-	$(Q)embed/library.sh '$(4)' $@ $@.exports $@.abi $(1)
+	$(Q)$(5) embed/library.sh '$(4)' $@ $@.exports $@.abi $(1)
 endef
 
 $(E)/headers: Makefile embed/headers.sh $(wildcard kernel/*.h descriptors/*.h drivers/*/*.h) | $(DEPS_READY)
@@ -267,8 +267,10 @@ $(E)/libdmakit-port.a: $(PORT:%=$(E)/port/%.o)
 	$(call archive,$(CROSS)ar,$^)
 $(E)/host/libdmakit-port.a: $(PORT:%=$(E)/host/%.o)
 	$(call archive,ar,$^)
-$(E)/libdmakit-harness.a: $(patsubst %,$(B)/%.o,$(wildcard tests/harness/*.c tests/lib/holdings.c))
-	$(call archive,$(CROSS)ar,$^)
+# The runtime again, with the harness inside, which watches some of its calls.
+HARNESS := $(wildcard tests/harness/*.c) tests/lib/holdings.c
+$(E)/libdmakit-harness.a: $(LIBRARY:%=$(B)/%.o) $(HARNESS:%=$(B)/%.o) $(E)/headers embed/library.sh embed/exports.sh
+	$(call embed_library,$(filter %.o,$^) $(LIBFDT)/libfdt.a,$(RUNTIME_HEADERS) tests/harness/harness.h,$(ABI:%=$(B)/%.o),$(CROSS),LINK='$(WATCHED:%=--wrap=%)')
 # A program may have a memcpy of its own.
 $(E)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
@@ -299,7 +301,7 @@ install: embed ## the runtime, for programs elsewhere, into PREFIX (and DESTDIR,
 $(DEPS)/newlib/.ready:
 	@qemu/setup/newlib.sh $(CROSS) $(DEPS)/newlib
 $(DEPS)/libfdt/.ready:
-	@qemu/setup/libfdt.sh $(DEPS)/libfdt
+	@qemu/setup/libfdt.sh $(DEPS)/libfdt $(CROSS)
 
 # Targets for people ---------------------------------------------------------
 

@@ -9,6 +9,7 @@
 # the same name as something else, and both live, because what is exported is a weak
 # second name. The names in the file ABI are those that a compiler or a libc asks for;
 # they stay as they are, weak, so that a program's own replace them here as well.
+# Environment: LINK, more options for the linker, such as --wrap=NAME.
 set -euo pipefail
 export LC_ALL=C
 
@@ -30,7 +31,8 @@ for file; do
     *) objects+=("$file") ;;
     esac
 done
-"${cross}ld" -r --unique -o "$work/all.o" "${objects[@]}" ${archives[@]+"${archives[@]}"}
+# shellcheck disable=SC2086 # LINK is a list of words
+"${cross}ld" -r --unique ${LINK-} -o "$work/all.o" "${objects[@]}" ${archives[@]+"${archives[@]}"}
 "${cross}nm" -g --defined-only "$work/all.o" | awk 'NF == 3 { print $3 }' | sort -u >"$work/defined"
 sort -u "$abi" | comm -12 - "$work/defined" >"$work/abi"
 sort -u "$exports" | comm -12 - "$work/defined" | comm -23 - "$work/abi" >"$work/names"

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "descriptors/platform_vm.h"
+#include "descriptors/platform_wait.h"
 
 /* They look at nothing that they are given. */
 #pragma GCC diagnostic ignored "-Wunused-parameter"
@@ -202,4 +203,39 @@ WEAK void platform_set_last_error(int32_t error)
 WEAK int32_t platform_get_last_error(void)
 {
     return last_error;
+}
+
+/* Work loops: nobody interrupts, so that nothing that is waited for would ever come. */
+
+WEAK platform_irq_state platform_irq_mask(void)
+{
+    return 0;
+}
+
+WEAK void platform_irq_restore(platform_irq_state before)
+{
+}
+
+WEAK void platform_wait(uint64_t deadline)
+{
+    platform_fatal("this platform cannot wait");
+}
+
+WEAK uint64_t platform_now(void)
+{
+    return 0;
+}
+
+WEAK kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handler)(void *),
+                                             void *context)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK void platform_interrupt_detach(unsigned line)
+{
+}
+
+WEAK void platform_interrupt_enable(unsigned line, bool enable)
+{
 }
