@@ -47,7 +47,7 @@ NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if 
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),host coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug embed)
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug embed yaml)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \

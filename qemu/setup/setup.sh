@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test fuzz check bench debug embed. Where apt is, what is missing
+# Purposes: build llvm run host test fuzz check bench debug embed yaml. Where apt is, what is missing
 # is announced and installed (as root, or with sudo); elsewhere it is listed and
 # the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
@@ -145,6 +145,9 @@ look()
                 test -e /usr/lib/picolibc/aarch64-linux-gnu/lib/libc.a
             need "cmake" cmake have cmake
             need "pkg-config" pkg-config have pkg-config
+            ;;
+        yaml)
+            need "python3 with yaml" python3-yaml python3 -c 'import yaml'
             ;;
         *)
             echo "setup: what is '$purpose'?" >&2
