@@ -173,7 +173,10 @@ static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_
 static inline void tree_insert(struct tree *tree, struct tree_node *node, struct tree_node *parent,
                                bool right, tree_update_t *update)
 {
-    *node = (struct tree_node){.parent = parent};
+    node->parent = parent;
+    node->left = NULL;
+    node->right = NULL;
+    node->height = 0;
     if (parent == NULL) {
         tree->root = node;
     } else if (right) {
