@@ -13,11 +13,11 @@ set -uo pipefail
 
 folder=${1:?give a folder}
 suite=${2:-bookworm}
-mirror=${3:-http://deb.debian.org/debian}
+mirror=${3:-} # empty: where debootstrap looks by itself
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 
 if [ ! -x "$folder/bin/bash" ]; then
-    debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$folder" "$mirror" >"$folder.log" 2>&1 ||
+    debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$folder" ${mirror:+"$mirror"} >"$folder.log" 2>&1 ||
         { tail -n 5 "$folder.log" >&2 && exit 1; }
 fi
 cp /etc/resolv.conf "$folder/etc/resolv.conf"
