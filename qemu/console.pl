@@ -123,11 +123,9 @@ sub comes {
     return select($set, undef, undef, $seconds) > 0;
 }
 
-# The monitor's answer to a command; '' if it says nothing any more.
-sub ask {
-    my ($command) = @_;
+# What the monitor says up to its next prompt; '' if it says nothing any more.
+sub answer {
     my $answer = '';
-    syswrite $monitor, "$command\n";
     while ($answer !~ /\n\(qemu\) $/ && comes($monitor, 3)) {
         sysread($monitor, $answer, 65536, length $answer) or last;
     }
@@ -135,10 +133,17 @@ sub ask {
     return $answer;
 }
 
+# Its answer to a command. Each command has one prompt behind it, so none may be left unread.
+sub ask {
+    syswrite $monitor, "$_[0]\n";
+    return answer();
+}
+
 sub show_frame { show(sprintf "  [<%s>]\n", $_[0]) }
 
 # Where each CPU is. All of an image's code keeps frame records (AAPCS64).
 sub show_hang {
+    answer();    # its greeting, whose prompt would pass for the first command's answer
     ask('stop');
     for my $cpu (split /(?=^CPU#)/m, ask('info registers -a')) {
         my %register = $cpu =~ /\b(CPU#|PC=|X29=|X30=)([0-9a-f]+)/g;
