@@ -34,12 +34,13 @@ configure()
 {
     mkdir "$work/build"
     cd "$work/build"
-    # No nano-formatted-io: its printf gets %zu, %llu and %hhx wrong.
+    # No nano-formatted-io: its printf gets %zu, %llu and %hhx wrong. What assert() says names
+    # newlib's own tree, not this folder: the library is installed elsewhere and built twice alike.
     "$work"/source/newlib/configure --host=aarch64-none-elf --prefix=/ \
         CC="${cross}gcc" AR="${cross}ar" AS="${cross}as" RANLIB="${cross}ranlib" \
         READELF="${cross}readelf" \
         CFLAGS="-O2 -ffreestanding -fno-pic -fno-pie -ffunction-sections -fdata-sections \
-                -mno-outline-atomics -fno-stack-protector" \
+                -mno-outline-atomics -fno-stack-protector -ffile-prefix-map=$work/source=newlib" \
         --disable-multilib --disable-newlib-supplied-syscalls --disable-nls \
         --enable-newlib-io-c99-formats --enable-newlib-io-long-long
 }
