@@ -22,12 +22,12 @@ struct devicetree_range {
     uint64_t size; /* bytes */
 };
 
-#define DEVICETREE_MEMORY_MAX   16
+#define DEVICETREE_MEMORY_MAX   16 /* banks that do not touch */
 #define DEVICETREE_RESERVED_MAX 32
 
 /* What start-up needs to know of RAM. */
 struct devicetree_machine {
-    unsigned memory_count; /* banks, as the tree lists them */
+    unsigned memory_count; /* banks, no two of which touch, below DIRECT_MAP_SIZE */
     struct devicetree_range memory[DEVICETREE_MEMORY_MAX];
     unsigned reserved_count; /* /memreserve/, /reserved-memory, the initial RAM disk, the tree */
     struct devicetree_range reserved[DEVICETREE_RESERVED_MAX];

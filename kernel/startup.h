@@ -3,11 +3,21 @@
 #ifndef KERNEL_STARTUP_H
 #define KERNEL_STARTUP_H
 
+#include "kernel/devicetree.h"
 #include "kernel/types.h"
 
 void devicetree_init(paddr_t blob);
-void psci_init(void);     /* from now on an image can end without the tree */
-void mmu_init(void);      /* RAM becomes visible */
+void psci_init(void); /* from now on an image can end without the tree */
+void mmu_init(void);  /* RAM becomes visible */
+
+/*
+ * What must not be handed out although it is RAM: where mmu_init has put tables, and what
+ * it has not mapped. Returns how many ranges.
+ */
+
+#define MMU_WITHHELD_MAX 17
+unsigned mmu_withheld(struct devicetree_range ranges[MMU_WITHHELD_MAX]);
+
 void page_init(void);     /* and is handed out */
 void vm_map_init(void);   /* the kernel has an address space */
 void task_init(void);     /* and is a task; calls vm_map_init */

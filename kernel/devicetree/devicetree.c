@@ -15,6 +15,9 @@
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 
+/* Weak, for host tests of the reader alone: there is no image then. */
+extern char __image_start[] __attribute__((weak));
+
 #define DEVICES_MAX 128
 
 static const char *const property_names[PROPERTY_COUNT] = {
@@ -73,21 +76,78 @@ static void reserve(uint64_t base, uint64_t size, bool no_map)
     }
 }
 
+/* Banks that touch are one: QEMU has a node for each NUMA node, whose sizes may be odd. */
+static bool join(struct devicetree_range *bank, const struct devicetree_range *other)
+{
+    if (other->base.value + other->size == bank->base.value) {
+        bank->base = other->base;
+    } else if (bank->base.value + bank->size != other->base.value) {
+        return false;
+    }
+    bank->size += other->size;
+    return true;
+}
+
+static bool holds_image(const struct devicetree_range *bank)
+{
+    const uint64_t image = virt_to_phys(__image_start).value;
+
+    return image >= bank->base.value && image - bank->base.value < bank->size;
+}
+
+/* Which of the banks, and of one more, to do without: the smallest, but not where we run. */
+static void give_up_bank(struct devicetree_range *bank)
+{
+    for (unsigned i = 0; i < machine.memory_count; i++) {
+        struct devicetree_range *const other = &machine.memory[i];
+
+        if (holds_image(bank) || (other->size < bank->size && !holds_image(other))) {
+            const struct devicetree_range kept = *bank;
+
+            *bank = *other;
+            *other = kept;
+        }
+    }
+    kprintf("devicetree: more than %u banks; %#llx bytes at %#llx are not used\n",
+            DEVICETREE_MEMORY_MAX, (unsigned long long)bank->size,
+            (unsigned long long)bank->base.value);
+}
+
+static void add_bank(struct devicetree_range bank)
+{
+    for (unsigned i = 0; i < machine.memory_count;) {
+        if (join(&bank, &machine.memory[i])) {
+            machine.memory[i] = machine.memory[--machine.memory_count];
+            i = 0; /* it may touch one that it did not touch before */
+        } else {
+            i++;
+        }
+    }
+    if (machine.memory_count == DEVICETREE_MEMORY_MAX) {
+        give_up_bank(&bank);
+        return;
+    }
+    machine.memory[machine.memory_count++] = bank;
+}
+
 static void add_memory(const struct device *node)
 {
     struct devicetree_range bank;
 
     for (unsigned i = 0; device_read_reg(node, i, &bank) == KERN_SUCCESS; i++) {
-        if (bank.size == 0) {
-            continue;
+        if (bank.base.value >= DIRECT_MAP_SIZE || bank.size > DIRECT_MAP_SIZE - bank.base.value) {
+            kprintf("devicetree: of %#llx bytes at %#llx what lies above %#llx is not used\n",
+                    (unsigned long long)bank.size, (unsigned long long)bank.base.value,
+                    (unsigned long long)DIRECT_MAP_SIZE);
+            if (bank.base.value >= DIRECT_MAP_SIZE) {
+                continue;
+            }
+            bank.size = DIRECT_MAP_SIZE - bank.base.value;
         }
         /* Less RAM is no danger, so it is only said; forgetting a reservation is one. */
-        if (machine.memory_count == DEVICETREE_MEMORY_MAX) {
-            kprintf("devicetree: more than %u banks; memory at %#llx is not used\n",
-                    DEVICETREE_MEMORY_MAX, (unsigned long long)bank.base.value);
-            return;
+        if (bank.size != 0) {
+            add_bank(bank);
         }
-        machine.memory[machine.memory_count++] = bank;
     }
 }
 

@@ -60,6 +60,17 @@ static void slab_unlink(struct page *slab, unsigned class)
     }
 }
 
+/* Slabs know each other by 32-bit page numbers, which is enough for 16 TiB. */
+static kern_return_t slab_page(paddr_t *page)
+{
+    const struct page_request low = {.count = 1,
+                                     .highest = (uint64_t)UINT32_MAX << PAGE_SHIFT | PAGE_MASK,
+                                     .owner = PAGE_OWNER_HEAP};
+
+    return page_last() <= UINT32_MAX ? page_alloc(0, PAGE_OWNER_HEAP, page)
+                                     : page_alloc_run(&low, page);
+}
+
 static struct page *slab_create(unsigned class)
 {
     const uint16_t size = class_sizes[class];
@@ -67,7 +78,7 @@ static struct page *slab_create(unsigned class)
     char *objects;
     paddr_t page;
 
-    if (page_alloc(0, PAGE_OWNER_HEAP, &page) != KERN_SUCCESS) {
+    if (slab_page(&page) != KERN_SUCCESS) {
         return NULL;
     }
     slab = page_lookup(page);

@@ -5,6 +5,7 @@
  * keeps its permissions.
  */
 #include "boot/boot_info.h"
+#include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/mmu.h"
@@ -49,21 +50,6 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attr
     return done;
 }
 
-/* Map what is not mapped yet of [pa, pa + size); whole pages. */
-static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
-{
-    uint64_t done;
-
-    for (uint64_t at = 0; at < size; at += done) {
-        done = fill_table(paddr_add(pa, at), size - at, attributes);
-        if (done == 0) {
-            return KERN_RESOURCE_SHORTAGE;
-        }
-    }
-    mmu_arch_publish();
-    return KERN_SUCCESS;
-}
-
 /* Pages that are left as they are. */
 struct hole {
     uint64_t start, end;
@@ -100,6 +86,113 @@ static struct hole first_hole(uint64_t start, uint64_t end)
     }
 }
 
+/*
+ * Tables for all of RAM. How many depends on its pieces, so they come from RAM itself, and
+ * what holds them must be mapped first, by the few that the image brings along.
+ */
+#define TABLES_A_PIECE 6 /* at either end one of each level */
+#define TABLES_A_CALL  3 /* the most that one call of fill_table can add */
+
+static bool asked; /* for tables in RAM, once */
+
+static struct devicetree_range withheld[MMU_WITHHELD_MAX];
+static unsigned withheld_count;
+
+/* An upper bound: of a piece there are its ends, and a table for each 512 GiB of 1 GiB blocks. */
+static unsigned tables_for_ram(void)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+    unsigned count = TABLES_A_PIECE * (machine->reserved_count + 1);
+
+    for (unsigned i = 0; i < machine->memory_count; i++) {
+        count += TABLES_A_PIECE + (unsigned)(machine->memory[i].size / LEVEL_SPAN(0));
+    }
+    return count;
+}
+
+/* In the way of `size` bytes at `start`: the image or something reserved; or NULL. */
+static const struct hole *obstacle(uint64_t start, uint64_t size, struct hole *found)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    *found = pages_of(virt_to_phys(__image_start).value, (uint64_t)(__image_end - __image_start));
+    for (unsigned i = 0;; i++) {
+        if (found->start < start + size && start < found->end) {
+            return found;
+        }
+        if (i == machine->reserved_count) {
+            return NULL;
+        }
+        *found = pages_of(machine->reserved[i].base.value, machine->reserved[i].size);
+    }
+}
+
+/* The first place in a bank for `size` bytes that nothing is in the way of; 0: none. */
+static uint64_t place_in(const struct devicetree_range *bank, uint64_t size)
+{
+    const uint64_t end = bank->base.value + bank->size;
+    uint64_t start = (bank->base.value + PAGE_MASK) & ~PAGE_MASK;
+    struct hole found;
+
+    while (start != 0 && start < end && end - start >= size) {
+        if (obstacle(start, size, &found) == NULL) {
+            return start;
+        }
+        start = found.end;
+    }
+    return 0;
+}
+
+static void add_tables(struct mmu_attributes ram);
+
+/* Map what is not mapped yet of [pa, pa + size); whole pages. */
+static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
+{
+    uint64_t done;
+
+    for (uint64_t at = 0; at < size; at += done) {
+        /* Between two calls: what add_tables maps may need the entry that a call is about. */
+        if (page_last() == 0 && !asked &&
+            mmu_early_tables_left() < TABLES_A_PIECE + TABLES_A_CALL) {
+            asked = true;
+            add_tables(attributes);
+        }
+        done = fill_table(paddr_add(pa, at), size - at, attributes);
+        if (done == 0) {
+            return KERN_RESOURCE_SHORTAGE;
+        }
+    }
+    mmu_arch_publish();
+    return KERN_SUCCESS;
+}
+
+static void add_tables(struct mmu_attributes ram)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    for (unsigned count = tables_for_ram(); count != 0; count /= 2) {
+        for (unsigned i = 0; i < machine->memory_count; i++) {
+            const uint64_t start = place_in(&machine->memory[i], count * PAGE_SIZE);
+
+            if (start != 0 && fill(paddr(start), count * PAGE_SIZE, ram) == KERN_SUCCESS) {
+                mmu_early_tables_add(paddr(start), count);
+                return;
+            }
+        }
+    }
+}
+
+/* What no table is left for is nobody's: it is told, and never handed out. */
+static void give_up(uint64_t start, uint64_t end)
+{
+    kprintf("mmu: no tables for %#llx bytes of memory at %#llx, which are not used\n",
+            (unsigned long long)(end - start), (unsigned long long)start);
+    if (withheld_count == MMU_WITHHELD_MAX - 1) { /* one is for the tables themselves */
+        panic("mmu: memory in too many pieces");
+    }
+    withheld[withheld_count++] = (struct devicetree_range){paddr(start), end - start};
+}
+
 static void map_ram(uint64_t start, uint64_t end)
 {
     const struct mmu_attributes ram = {.access = MMU_READ | MMU_WRITE, .memory = MMU_NORMAL};
@@ -108,11 +201,8 @@ static void map_ram(uint64_t start, uint64_t end)
         const struct hole hole = first_hole(start, end);
 
         if (start < hole.start && fill(paddr(start), hole.start - start, ram) != KERN_SUCCESS) {
-            /*
-             * Before the page allocator there is nobody to ask for more tables, and RAM that is not
-             * mapped would fault later, far from here.
-             */
-            panic("mmu: memory in too many pieces: no table for %#llx", (unsigned long long)start);
+            give_up(start, end);
+            return;
         }
         start = hole.end;
     }
@@ -135,6 +225,22 @@ static void borrow_init(void)
     mmu_count_mapped(mmu_kernel, -2); /* nobody's mappings */
 }
 
+/* The image's bank first: everything else can be done without. */
+static bool holds_image(const struct devicetree_range *bank)
+{
+    const uint64_t image = virt_to_phys(__image_start).value;
+
+    return image >= bank->base.value && image - bank->base.value < bank->size;
+}
+
+static void map_bank(const struct devicetree_range *bank)
+{
+    const uint64_t start = (bank->base.value + PAGE_MASK) & ~PAGE_MASK;
+    const uint64_t end = (bank->base.value + bank->size) & ~PAGE_MASK;
+
+    map_ram(start, end);
+}
+
 void mmu_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
@@ -142,18 +248,19 @@ void mmu_init(void)
     /* Boot's own table goes on being used: the image runs in it. */
     mmu_kernel->root = paddr(boot_info.kernel_root_table);
     mmu_dirty_init();
+    borrow_init(); /* first: it cannot do without tables, as memory can */
+    withheld_count = 0;
+    asked = false;
     for (unsigned i = 0; i < machine->memory_count; i++) {
-        uint64_t start = (machine->memory[i].base.value + PAGE_MASK) & ~PAGE_MASK;
-        uint64_t end = (machine->memory[i].base.value + machine->memory[i].size) & ~PAGE_MASK;
-
-        if (end > DIRECT_MAP_SIZE) {
-            end = DIRECT_MAP_SIZE;
-        }
-        if (start < end) {
-            map_ram(start, end);
+        if (holds_image(&machine->memory[i])) {
+            map_bank(&machine->memory[i]);
         }
     }
-    borrow_init();
+    for (unsigned i = 0; i < machine->memory_count; i++) {
+        if (!holds_image(&machine->memory[i])) {
+            map_bank(&machine->memory[i]);
+        }
+    }
 }
 
 volatile void *mmu_borrow_device(paddr_t pa)
@@ -170,6 +277,22 @@ volatile void *mmu_borrow_device(paddr_t pa)
         return NULL;
     }
     return (volatile void *)(va + (pa.value & PAGE_MASK));
+}
+
+unsigned mmu_withheld(struct devicetree_range ranges[MMU_WITHHELD_MAX])
+{
+    unsigned tables, count = 0;
+    paddr_t first;
+
+    while (count < withheld_count) {
+        ranges[count] = withheld[count];
+        count++;
+    }
+    tables = mmu_early_tables_used(&first);
+    if (tables != 0) {
+        ranges[count++] = (struct devicetree_range){first, tables * PAGE_SIZE};
+    }
+    return count;
 }
 
 volatile void *mmu_map_device(paddr_t pa, uint64_t size)

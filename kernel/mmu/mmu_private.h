@@ -91,6 +91,14 @@ void mmu_free_dead(struct mmu_dead_tables *dead);           /* after the flush *
 kern_return_t mmu_table_alloc(paddr_t *table); /* zeroed */
 uint64_t mmu_table_count(void);
 
+/*
+ * Before the page allocator runs: how many tables are left, more of them at `first` (mapped
+ * pages that are nobody's), and how many of those have been used.
+ */
+unsigned mmu_early_tables_left(void);
+void mmu_early_tables_add(paddr_t first, unsigned count);
+unsigned mmu_early_tables_used(paddr_t *first);
+
 /* Forget cached translations of a range; returns when no access can use them any more. */
 void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size);
 

@@ -6,23 +6,30 @@
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
 
-/* Before the page allocator runs: what the direct map of RAM can need beyond boot's tables. */
-#define EARLY_TABLES 8
+/* Before the page allocator runs: enough for a machine of one bank, and to map more. */
+#define EARLY_TABLES 16
 
 /* Above this many pages, flushing everything of the space is the shorter way. */
 #define FLUSH_PAGES_MAX 32
 
 static pte_t early_tables[EARLY_TABLES][TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static unsigned early_used;
+static paddr_t added_first; /* early tables beyond these, which lie in RAM */
+static unsigned added_count, added_used;
 static uint64_t tables_allocated;
 
 kern_return_t mmu_table_alloc(paddr_t *table)
 {
     if (page_last() == 0) { /* the page allocator has not started */
-        if (early_used == EARLY_TABLES) {
+        if (early_used < EARLY_TABLES) {
+            *table = virt_to_phys(early_tables[early_used++]);
+            return KERN_SUCCESS;
+        }
+        if (added_used == added_count) {
             return KERN_RESOURCE_SHORTAGE;
         }
-        *table = virt_to_phys(early_tables[early_used++]);
+        *table = paddr_add(added_first, added_used++ * PAGE_SIZE);
+        page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
         return KERN_SUCCESS;
     }
     if (page_alloc(0, PAGE_OWNER_TABLE, table) != KERN_SUCCESS) {
@@ -31,6 +38,23 @@ kern_return_t mmu_table_alloc(paddr_t *table)
     page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
     tables_allocated++;
     return KERN_SUCCESS;
+}
+
+unsigned mmu_early_tables_left(void)
+{
+    return EARLY_TABLES - early_used + added_count - added_used;
+}
+
+void mmu_early_tables_add(paddr_t first, unsigned count)
+{
+    added_first = first;
+    added_count = count;
+}
+
+unsigned mmu_early_tables_used(paddr_t *first)
+{
+    *first = added_first;
+    return added_used;
 }
 
 uint64_t mmu_table_count(void)

@@ -7,7 +7,7 @@
 #include "kernel/startup.h"
 
 _Static_assert(DEVICETREE_MEMORY_MAX <= PAGE_RANGES_MAX, "all banks must be passed on");
-_Static_assert(DEVICETREE_RESERVED_MAX < PAGE_RANGES_MAX, "all of them and the image");
+_Static_assert(DEVICETREE_RESERVED_MAX + MMU_WITHHELD_MAX < PAGE_RANGES_MAX, "and the image");
 
 extern char __image_start[], __image_end[];
 
@@ -20,7 +20,9 @@ void page_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
     struct page_range banks[DEVICETREE_MEMORY_MAX];
-    struct page_range reserved[DEVICETREE_RESERVED_MAX + 1];
+    struct page_range reserved[DEVICETREE_RESERVED_MAX + 1 + MMU_WITHHELD_MAX];
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+    const unsigned withheld_count = mmu_withheld(withheld);
     unsigned reserved_count = 0;
 
     for (unsigned i = 0; i < machine->memory_count; i++) {
@@ -30,9 +32,13 @@ void page_init(void)
         reserved[reserved_count] = range_of(&machine->reserved[reserved_count]);
         reserved_count++;
     }
+    for (unsigned i = 0; i < withheld_count; i++) {
+        reserved[reserved_count++] = range_of(&withheld[i]);
+    }
     /* The image is in no tree: only the linker knows where it ends. */
     reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
                                                      (uint64_t)(__image_end - __image_start)};
+    page_home = reserved[reserved_count - 1];
     if (!page_setup(banks, machine->memory_count, reserved, reserved_count)) {
         panic("page: no room in RAM for its own records");
     }

@@ -31,7 +31,7 @@ void page_check_block(const struct page *page)
 {
     const uint64_t index = page_index(page);
 
-    if (page->state != RECORD_FREE_BLOCK || page->order > PAGE_ORDER_MAX) {
+    if (page->state != RECORD_FREE_BLOCK || page->order > BLOCK_ORDER_MAX) {
         damaged("no free block", page);
     }
     /* Else its buddy would be another block's middle, and joining them would overlap. */
@@ -60,7 +60,7 @@ void page_check(void)
 {
     uint64_t pages = 0;
 
-    for (unsigned order = 0; order <= PAGE_ORDER_MAX; order++) {
+    for (unsigned order = 0; order <= BLOCK_ORDER_MAX; order++) {
         uint64_t blocks = 0;
 
         for (unsigned zone = 0; zone < PAGE_ZONES; zone++) {

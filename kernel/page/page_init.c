@@ -182,6 +182,33 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
     return true;
 }
 
+struct page_range page_home;
+
+static bool holds_image(const struct span *bank)
+{
+    const uint64_t page = page_home.base >> PAGE_SHIFT;
+
+    return page_home.size != 0 && page >= bank->first && page < bank->end;
+}
+
+/* The bank at one end, the upper one unless the image is there. */
+static void give_up_bank(struct span_list *banks)
+{
+    const unsigned at = holds_image(&banks->spans[banks->count - 1]) ? 0 : banks->count - 1;
+    const struct span lost = banks->spans[at];
+
+    banks->count--;
+    for (unsigned i = at; i < banks->count; i++) {
+        banks->spans[i] = banks->spans[i + 1];
+    }
+    if (banks->count > 0) {
+        kprintf("page: %#llx bytes at %#llx are not used: no room for records from there to the "
+                "rest\n",
+                (unsigned long long)(lost.end - lost.first) << PAGE_SHIFT,
+                (unsigned long long)lost.first << PAGE_SHIFT);
+    }
+}
+
 /* Place the records; a bank that is too far away from the others is given up for it. */
 static bool choose_banks(struct span_list *banks, struct span_list *reserved)
 {
@@ -191,10 +218,7 @@ static bool choose_banks(struct span_list *banks, struct span_list *reserved)
         if (place_records(banks, reserved)) {
             return true;
         }
-        if (--banks->count > 0) {
-            kprintf("page: memory at %#llx is not used: no room for the records up to it\n",
-                    (unsigned long long)banks->spans[banks->count].first << PAGE_SHIFT);
-        }
+        give_up_bank(banks);
     }
     return false;
 }

@@ -61,6 +61,9 @@ struct page_range {
 
 #define PAGE_RANGES_MAX 64
 
+/* Where the image is: its bank is the last that is given up. Size 0: nowhere. */
+extern struct page_range page_home;
+
 /*
  * Start with these banks of RAM, none of the pages of `reserved` ever handed out.
  * The records go to the top of RAM, which must be mapped. False: no room for them.

@@ -66,6 +66,10 @@ void page_get_stats(struct page_stats *stats)
         .quarantined = page_pool.quarantined,
     };
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
+    for (unsigned order = PAGE_ORDER_MAX + 1; order <= BLOCK_ORDER_MAX; order++) {
+        stats->free_blocks[PAGE_ORDER_MAX] += page_pool.free_blocks[order]
+                                              << (order - PAGE_ORDER_MAX);
+    }
     lock_release(&page_lock, state);
     for (uint64_t section = 0; section < page_pool.section_count; section++) {
         if (page_pool.sections[section] == SECTION_READY) {

@@ -76,10 +76,16 @@ _Static_assert(sizeof(struct page) == 32, "the record array of a section fills w
     ((uint64_t)(state) << 8 | (uint64_t)(order) << 16 | (uint64_t)(owner))
 
 #define PAGE_CACHE_SIZE 64 /* slots; one of them is the bottom */
-#define PAGE_ZONES      2  /* below 4 GiB, and the rest */
-#define PAGE_ZONE_LOW   0
-#define PAGE_ZONE_HIGH  1
-#define PAGE_LOW_LIMIT  ((uint64_t)1 << 32) /* first address of the rest */
+/*
+ * Free memory lies in larger blocks than are ever given out, 64 GiB: start-up touches a
+ * record for each, in a page (on a host with huge pages: 2 MiB) of its own.
+ */
+#define BLOCK_ORDER_MAX 24
+
+#define PAGE_ZONES     2 /* below 4 GiB, and the rest */
+#define PAGE_ZONE_LOW  0
+#define PAGE_ZONE_HIGH 1
+#define PAGE_LOW_LIMIT ((uint64_t)1 << 32) /* first address of the rest */
 
 /*
  * Everything the allocator knows. The cache is a stack of single pages in front
@@ -100,8 +106,8 @@ struct page_pool {
     uintptr_t records;            /* address that the record of page 0 would have */
     uintptr_t *low;               /* lowest top since high_water was brought up to date */
     uint64_t section_count;       /* from address 0 */
-    struct page *free[PAGE_ZONES][PAGE_ORDER_MAX + 1];
-    uint64_t free_blocks[PAGE_ORDER_MAX + 1];
+    struct page *free[PAGE_ZONES][BLOCK_ORDER_MAX + 1];
+    uint64_t free_blocks[BLOCK_ORDER_MAX + 1];
     uint64_t free_pages; /* on the free lists, the cache not counted */
     uint64_t total;
     uint64_t reserved;

@@ -3,6 +3,7 @@
  * edit_tree CHANGE IN.dtb OUT.dtb: QEMU's device tree, changed for devicetree.sh.
  *
  *   reserve  areas that nobody may use, some of them not even mapped
+ *   pieces   memory with many small holes that must not be mapped
  *   bus      every virtio-mmio device below a bus that moves its addresses
  */
 #include <libfdt.h>
@@ -59,6 +60,25 @@ static void reserve(void)
     done(fdt_add_mem_rsv(tree, 0x46000000, 0x2000));
 }
 
+/* A page every 4 MiB: each cuts a piece with ends that no large page has. */
+static void cut_memory(void)
+{
+    int node = add_node(0, "reserved-memory");
+
+    SET_CELLS(node, "#address-cells", 2);
+    SET_CELLS(node, "#size-cells", 2);
+    done(fdt_setprop(tree, node, "ranges", NULL, 0));
+    for (unsigned i = 0; i < 28; i++) {
+        const unsigned at = 0x41001000 + i * 0x400000;
+        char name[32];
+
+        snprintf(name, sizeof(name), "hole@%x", at);
+        node = add_node(fdt_path_offset(tree, "/reserved-memory"), name);
+        SET_CELLS(node, "reg", 0, at, 0, 0x1000);
+        done(fdt_setprop(tree, node, "no-map", NULL, 0));
+    }
+}
+
 /* Take each device out of the root and put it below the bus, at its distance from 0xa000000. */
 static void move_to_bus(void)
 {
@@ -105,6 +125,8 @@ int main(int argc, char **argv)
     done(fdt_open_into(tree, tree, TREE_SIZE));
     if (strcmp(argv[1], "reserve") == 0) {
         reserve();
+    } else if (strcmp(argv[1], "pieces") == 0) {
+        cut_memory();
     } else if (strcmp(argv[1], "bus") == 0) {
         move_to_bus();
     } else {

@@ -11,6 +11,7 @@
 
 #include "kernel/devicetree.h"
 #include "kernel/devicetree/devicetree_private.h"
+#include "kernel/direct_map.h"
 #include "kernel/startup.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_ram.h"
@@ -689,6 +690,73 @@ static void test_bootargs_of_every_form(void **state)
     assert_false(sim_console_said("bootargs"));
 }
 
+/* One node each, as QEMU makes them for NUMA nodes. */
+static void bank(uint64_t base, uint64_t size)
+{
+    char name[32];
+
+    snprintf(name, sizeof(name), "memory@%llx", (unsigned long long)base);
+    begin(name);
+    ok(fdt_property_string(tree, "device_type", "memory"));
+    cells("reg", 4, (unsigned)(base >> 32), (unsigned)base, (unsigned)(size >> 32), (unsigned)size);
+    end();
+}
+
+/* In whatever order they come, also when one fills the gap between two. */
+static void test_banks_that_touch_are_one(void **state)
+{
+    static const unsigned order[] = {0, 2, 1, 5,  4, 3,  19, 18, 17, 16,
+                                     6, 8, 7, 10, 9, 12, 11, 14, 15, 13};
+    const uint64_t size = 0x20001000;
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    (void)state;
+    begin_tree();
+    for (unsigned i = 0; i < 20; i++) {
+        bank(0x40000000 + order[i] * size, size);
+    }
+    assert_null(finish_tree());
+    assert_int_equal(machine->memory_count, 1);
+    assert_int_equal(machine->memory[0].base.value, 0x40000000);
+    assert_int_equal(machine->memory[0].size, 20 * size);
+}
+
+/* What cannot be kept is the least, and it is told. */
+static void test_the_smallest_banks_are_given_up(void **state)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    (void)state;
+    begin_tree();
+    for (uint64_t i = 0; i < DEVICETREE_MEMORY_MAX + 3; i++) {
+        bank(0x40000000 + i * 0x10000000, 0x1000000 + (i * 7 % 19) * 0x1000);
+    }
+    sim_console_forget();
+    assert_null(finish_tree());
+    assert_int_equal(machine->memory_count, DEVICETREE_MEMORY_MAX);
+    for (unsigned i = 0; i < DEVICETREE_MEMORY_MAX; i++) {
+        assert_true(machine->memory[i].size >= 0x1003000);
+    }
+    assert_true(sim_console_said("0x1000000 bytes at 0x40000000 are not used"));
+    assert_true(sim_console_said("0x1002000 bytes at"));
+}
+
+static void test_memory_above_the_direct_map(void **state)
+{
+    const struct devicetree_machine *machine = devicetree_machine();
+
+    (void)state;
+    begin_tree();
+    bank(0x40000000, DIRECT_MAP_SIZE); /* ends 1 GiB beyond it */
+    bank(DIRECT_MAP_SIZE + 0x80000000, 0x10000000);
+    bank(UINT64_MAX - 0xfff, 0x1000);
+    sim_console_forget();
+    assert_null(finish_tree());
+    assert_int_equal(machine->memory_count, 1);
+    assert_int_equal(machine->memory[0].size, DIRECT_MAP_SIZE - 0x40000000);
+    assert_true(sim_console_said("what lies above 0x400000000000 is not used"));
+}
+
 static void test_not_a_tree(void **state)
 {
     static const char junk[64] __attribute__((aligned(8))) = "no tree at all";
@@ -801,6 +869,9 @@ int main(void)
         cmocka_unit_test(test_interrupts_through_maps),
         cmocka_unit_test(test_no_map),
         cmocka_unit_test(test_bootargs_of_every_form),
+        cmocka_unit_test(test_banks_that_touch_are_one),
+        cmocka_unit_test(test_the_smallest_banks_are_given_up),
+        cmocka_unit_test(test_memory_above_the_direct_map),
         cmocka_unit_test(test_not_a_tree),
         cmocka_unit_test(test_damaged_trees),
     };

@@ -119,6 +119,21 @@ static void test_far_bank_is_given_up(void **state)
     assert_int_equal(stats().total, 64 * SIM_MIB / PAGE_SIZE);
 }
 
+/* Which bank is given up depends on where the image is, not on which comes last. */
+static void test_the_images_bank_is_kept(void **state)
+{
+    const struct page_range banks[] = {{RAM, 64 * SIM_MIB}, {1024 * SIM_GIB, 32 * SIM_MIB}};
+
+    (void)state;
+    sim_ram_attach(&banks[1], 1);
+    page_home = (struct page_range){banks[1].base + SIM_MIB, SIM_MIB};
+    assert_true(page_setup(banks, 2, &page_home, 1));
+    page_home = (struct page_range){0};
+    assert_int_equal(stats().total, 32 * SIM_MIB / PAGE_SIZE);
+    assert_int_equal(page_get_state(paddr(RAM)), PAGE_FOREIGN);
+    assert_int_equal(page_get_state(paddr(banks[1].base + SIM_MIB)), PAGE_RESERVED);
+}
+
 static void test_refuses_bad_requests(void **state)
 {
     struct page_request request = {.count = 1, .owner = PAGE_OWNER_IMAGE};
@@ -335,6 +350,7 @@ int main(void)
         cmocka_unit_test_teardown(test_banks_holes_and_reservations, detach),
         cmocka_unit_test_teardown(test_no_usable_memory, detach),
         cmocka_unit_test_teardown(test_far_bank_is_given_up, detach),
+        cmocka_unit_test_teardown(test_the_images_bank_is_kept, detach),
         cmocka_unit_test_teardown(test_refuses_bad_requests, detach),
         cmocka_unit_test_teardown(test_refuses_bad_frees, detach),
         cmocka_unit_test_teardown(test_pins, detach),
