@@ -350,8 +350,8 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_test $(H)/vdma/vdma_fuzz $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
-	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_test
+soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_damage_test
 	@for fuzzer in $(FUZZERS); do WRITES="$${WRITES:-10000000}" $$fuzzer || exit; done
 	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* newlib on this kernel: formats, one heap, files, time. */
+/* newlib on this kernel: formats, one heap, processes, time; its files are in libc_files.c. */
 #include <errno.h>
-#include <fcntl.h>
 #include <float.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <sys/wait.h>
@@ -21,7 +19,6 @@
 #include <unistd.h>
 
 #include "kernel/heap.h"
-#include "kernel/panic/semihost.h"
 #include "kernel/timer.h"
 #include "tests/harness/harness.h"
 
@@ -219,234 +216,6 @@ TEST(malloc_family_refuses_with_an_error)
     EXPECT_EQ(errno, EINVAL);
 }
 
-static bool have_files(void)
-{
-    const char name[] = ":semihosting-features";
-    int64_t handle =
-        semihost_call(SEMIHOST_OPEN, (uint64_t[]){(uint64_t)name, 1, sizeof(name) - 1});
-
-    if (handle >= 0) {
-        semihost_call(SEMIHOST_CLOSE, &handle);
-    }
-    return handle >= 0;
-}
-
-/* In QEMU's working directory; the clock keeps two runs side by side apart. */
-static const char *scratch_name(void)
-{
-    static char name[64];
-
-    if (!name[0]) {
-        snprintf(name, sizeof(name), "libc-test-%" PRId64 ".tmp",
-                 semihost_call(0x11 /* SYS_TIME */, NULL) * 1000 + (int64_t)(timer_now() % 1000));
-    }
-    return name;
-}
-
-TEST(files_write_read_seek_append_remove)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    const char *const name = scratch_name();
-    char line[32];
-    FILE *file = fopen(name, "w+");
-
-    ASSERT_TRUE(file != NULL);
-    TEST_KEEPS("newlib's first FILE, which it uses again");
-    EXPECT_EQ(fprintf(file, "first %d\nsecond\n", 1), 15);
-    EXPECT_EQ(fseek(file, 6, SEEK_SET), 0);
-    EXPECT_TRUE(fgets(line, sizeof(line), file) != NULL);
-    EXPECT_STR_EQ(line, "1\n");
-    EXPECT_EQ(ftell(file), 8);
-    EXPECT_EQ(fseek(file, -7, SEEK_END), 0);
-    EXPECT_TRUE(fgets(line, sizeof(line), file) != NULL);
-    EXPECT_STR_EQ(line, "second\n");
-    EXPECT_TRUE(fgets(line, sizeof(line), file) == NULL);
-    EXPECT_TRUE(feof(file));
-    EXPECT_EQ(fclose(file), 0);
-
-    file = fopen(name, "a");
-    ASSERT_TRUE(file != NULL);
-    EXPECT_EQ(fputs("third\n", file) >= 0, true);
-    EXPECT_EQ(fclose(file), 0);
-
-    const int fd = open(name, O_RDONLY);
-    struct stat status;
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(fstat(fd, &status), 0);
-    EXPECT_EQ(status.st_size, 21);
-    EXPECT_TRUE(S_ISREG(status.st_mode));
-    EXPECT_EQ(isatty(fd), 0);
-    EXPECT_EQ(lseek(fd, 15, SEEK_SET), 15);
-    EXPECT_EQ(read(fd, line, sizeof(line)), 6);
-    EXPECT_MEM_EQ(line, "third\n", 6);
-    EXPECT_EQ(read(fd, line, sizeof(line)), 0);
-    EXPECT_EQ(lseek(fd, -1, SEEK_SET), -1);
-    EXPECT_EQ(lseek(fd, 0, 99), -1);
-    EXPECT_EQ(close(fd), 0);
-    EXPECT_EQ(remove(name), 0);
-    EXPECT_EQ(open(name, O_RDONLY), -1);
-    EXPECT_EQ(errno, ENOENT);
-}
-
-/* open's flags that fopen's modes, which are all the host offers, cannot say. */
-TEST(files_are_created_and_truncated_only_when_asked)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    const char *const name = scratch_name();
-    char bytes[8];
-
-    errno = 0;
-    EXPECT_EQ(open(name, O_WRONLY), -1);
-    EXPECT_EQ(errno, ENOENT);
-    EXPECT_EQ(open(name, O_WRONLY | O_APPEND), -1);
-    EXPECT_EQ(open(name, O_RDWR | O_TRUNC), -1);
-
-    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL, 0600);
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(write(fd, "abcdef", 6), 6);
-    EXPECT_EQ(close(fd), 0);
-    EXPECT_EQ(open(name, O_WRONLY | O_CREAT | O_EXCL, 0600), -1);
-    EXPECT_EQ(errno, EEXIST);
-
-    fd = open(name, O_WRONLY | O_CREAT, 0600); /* no O_TRUNC: the rest stays */
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(write(fd, "AB", 2), 2);
-    EXPECT_EQ(close(fd), 0);
-    fd = open(name, O_RDONLY);
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 6);
-    EXPECT_MEM_EQ(bytes, "ABcdef", 6);
-    EXPECT_EQ(write(fd, "x", 1), -1); /* opened for reading */
-    EXPECT_EQ(close(fd), 0);
-
-    fd = open(name, O_RDWR | O_APPEND);
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
-    EXPECT_EQ(write(fd, "Z", 1), 1); /* at the end, wherever we were */
-    EXPECT_EQ(lseek(fd, 0, SEEK_CUR), 7);
-    EXPECT_EQ(lseek(fd, 0, SEEK_SET), 0);
-    EXPECT_EQ(read(fd, bytes, sizeof(bytes)), 7);
-    EXPECT_MEM_EQ(bytes, "ABcdefZ", 7);
-    EXPECT_EQ(close(fd), 0);
-    EXPECT_EQ(unlink(name), 0);
-    EXPECT_EQ(unlink(name), -1);
-}
-
-static void put(const char *name, const char *content)
-{
-    const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(write(fd, content, strlen(content)), strlen(content));
-    EXPECT_EQ(close(fd), 0);
-}
-
-TEST(files_are_renamed_and_looked_at_by_name)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    const char *const name = scratch_name();
-    struct stat status;
-    char other[80];
-
-    snprintf(other, sizeof(other), "%s.new", name);
-    put(name, "twelve bytes");
-    EXPECT_EQ(stat(name, &status), 0);
-    EXPECT_TRUE(S_ISREG(status.st_mode));
-    EXPECT_EQ(status.st_size, 12);
-    EXPECT_EQ(rename(name, other), 0);
-    EXPECT_EQ(stat(name, &status), -1);
-    EXPECT_EQ(errno, ENOENT);
-    EXPECT_EQ(stat(other, &status), 0);
-    EXPECT_EQ(status.st_size, 12);
-    put(name, "x");
-    EXPECT_EQ(rename(name, other), 0); /* over one that is there */
-    EXPECT_EQ(stat(other, &status), 0);
-    EXPECT_EQ(status.st_size, 1);
-    errno = 0;
-    EXPECT_EQ(rename(name, other), -1);
-    EXPECT_EQ(errno, ENOENT);
-    EXPECT_EQ(stat(".", &status), 0);
-    EXPECT_TRUE(S_ISDIR(status.st_mode));
-    EXPECT_EQ(remove(other), 0);
-}
-
-/* The host says "nothing moved" for both. */
-TEST(a_read_error_is_not_the_end_of_the_file)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    const char *const name = scratch_name();
-    struct stat status;
-    char byte;
-    int fd = open(".", O_RDONLY);
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(fstat(fd, &status), 0);
-    EXPECT_TRUE(S_ISDIR(status.st_mode));
-    errno = 0;
-    EXPECT_EQ(read(fd, &byte, 1), -1);
-    EXPECT_EQ(errno, EISDIR);
-    EXPECT_EQ(close(fd), 0);
-    put(name, "abc");
-    fd = open(name, O_WRONLY);
-    ASSERT_GE(fd, 3);
-    errno = 0;
-    EXPECT_EQ(read(fd, &byte, 1), -1);
-    EXPECT_EQ(errno, EBADF);
-    EXPECT_EQ(close(fd), 0);
-    fd = open(name, O_RDONLY);
-    ASSERT_GE(fd, 3);
-    errno = 0;
-    EXPECT_EQ(write(fd, "x", 1), -1);
-    EXPECT_EQ(errno, EBADF);
-    EXPECT_EQ(lseek(fd, 3, SEEK_SET), 3);
-    EXPECT_EQ(read(fd, &byte, 1), 0);
-    EXPECT_EQ(lseek(fd, 300, SEEK_SET), 300);
-    EXPECT_EQ(read(fd, &byte, 1), 0);
-    EXPECT_EQ(close(fd), 0);
-    EXPECT_EQ(remove(name), 0);
-    EXPECT_EQ(open(".", O_WRONLY), -1);
-    EXPECT_EQ(errno, EISDIR);
-    EXPECT_EQ(open("", O_RDONLY), -1);
-}
-
-TEST(positions_beyond_two_and_four_gibibytes)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    const char *const name = scratch_name();
-    const int fd = open(name, O_RDWR | O_CREAT | O_TRUNC, 0600);
-    struct stat status;
-    char byte = 'z';
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(lseek(fd, 5000000000l, SEEK_SET), 5000000000l);
-    EXPECT_EQ(write(fd, "q", 1), 1); /* the rest is a hole */
-    EXPECT_EQ(fstat(fd, &status), 0);
-    EXPECT_EQ(status.st_size, 5000000001l);
-    EXPECT_EQ(lseek(fd, -1, SEEK_END), 5000000000l);
-    EXPECT_EQ(read(fd, &byte, 1), 1);
-    EXPECT_EQ(byte, 'q');
-    EXPECT_EQ(read(fd, &byte, 1), 0);
-    EXPECT_EQ(close(fd), 0);
-    EXPECT_EQ(remove(name), 0);
-}
-
 TEST(processes_and_links_are_not_there)
 {
     char *const nobody[] = {NULL};
@@ -472,65 +241,15 @@ TEST(processes_and_links_are_not_there)
 /* Only with the boot argument system=on, which this run has not. */
 TEST(commands_of_the_host_are_not_run)
 {
-    const char *const name = scratch_name();
-    char command[100];
+    char name[40], command[60];
 
+    snprintf(name, sizeof(name), "libc-command-%" PRIu64 ".tmp", timer_now());
     snprintf(command, sizeof(command), "touch %s", name);
     errno = 0;
     EXPECT_EQ(system(command), -1);
     EXPECT_EQ(errno, ENOSYS);
     EXPECT_EQ(system(NULL), 0);
     EXPECT_EQ(unlink(name), -1);
-}
-
-TEST(bad_descriptors_are_refused)
-{
-    static const int bad[] = {-1, 3, 18, 19, 1000, INT_MAX, INT_MIN};
-    struct stat status;
-    char byte = 0;
-
-    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        errno = 0;
-        EXPECT_EQ(read(bad[i], &byte, 1), -1);
-        EXPECT_EQ(errno, EBADF);
-        EXPECT_EQ(write(bad[i], &byte, 1), -1);
-        EXPECT_EQ(lseek(bad[i], 0, SEEK_SET), -1);
-        EXPECT_EQ(fstat(bad[i], &status), -1);
-        EXPECT_EQ(close(bad[i]), -1);
-        EXPECT_EQ(isatty(bad[i]), 0);
-    }
-}
-
-TEST(too_many_open_files_is_an_error)
-{
-    if (!have_files()) {
-        SKIP("no semihosting");
-    }
-
-    int fds[64];
-    unsigned count = 0;
-
-    while (count < 64 && (fds[count] = open(":semihosting-features", O_RDONLY)) >= 0) {
-        count++;
-    }
-    EXPECT_EQ(errno, EMFILE);
-    EXPECT_EQ(count, 16);
-    while (count > 0) {
-        EXPECT_EQ(close(fds[--count]), 0);
-    }
-}
-
-TEST(console_is_a_terminal_that_cannot_seek)
-{
-    struct stat status;
-
-    for (int fd = 0; fd < 3; fd++) {
-        EXPECT_EQ(isatty(fd), 1);
-        EXPECT_EQ(fstat(fd, &status), 0);
-        EXPECT_TRUE(S_ISCHR(status.st_mode));
-        EXPECT_EQ(lseek(fd, 0, SEEK_CUR), -1);
-        EXPECT_EQ(errno, ESPIPE);
-    }
 }
 
 TEST(time_is_time_since_reset)
