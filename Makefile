@@ -176,7 +176,7 @@ $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
 
 # Every image. All of libdmakit.a goes in, because drivers join by their
 # INITIALISER alone; --gc-sections drops what neither they nor main need.
-LIBC := -Wl,-u,exit -L$(LIBC_FOLDER) -lc -lm
+LIBC := -Wl,-u,exit,-u,atexit -L$(LIBC_FOLDER) -lc -lm
 $(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a
 # The harness watches what becomes of objects (tests/harness/objects.c).
 WATCHED := OSMetaClass_allocate OSObject_free \

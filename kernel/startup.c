@@ -28,11 +28,13 @@ extern initialiser_t *const __initialisers_after_consoles[];
 extern initialiser_t *const __initialisers_end[];
 extern const char *const __bootargs_start[], *const __bootargs_end[];
 extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
+extern void (*const __fini_array_start[])(void), (*const __fini_array_end[])(void);
 
 int main(int argc, char **argv);
 
-/* libc's, where one is linked: runs atexit functions and flushes its streams. */
+/* libc's, where one is linked: exit runs atexit functions and flushes its streams. */
 extern _Noreturn void exit(int status) __attribute__((weak));
+extern int atexit(void (*function)(void)) __attribute__((weak));
 
 _Noreturn void startup(void);
 
@@ -60,6 +62,38 @@ static void run_initialisers(initialiser_t *const *first, initialiser_t *const *
     }
 }
 
+/* The last of the array first: what was made later may use what was made before. */
+static void run_destructors(void)
+{
+    for (void (*const *destructor)(void) = __fini_array_end; destructor > __fini_array_start;) {
+        (*--destructor)();
+    }
+}
+
+/* Constructors of the image, when everything that they may call works; then the image. */
+static _Noreturn void run_image(void)
+{
+    char *arguments[] = {NULL};
+    int status;
+
+    /* First, so that they run last, behind all that is registered from here on. */
+    const bool registered = atexit != NULL && atexit(run_destructors) == 0;
+
+    for (void (*const *constructor)(void) = __init_array_start; constructor < __init_array_end;
+         constructor++) {
+        (*constructor)();
+    }
+    devicetree_check_bootargs(__bootargs_start, __bootargs_end);
+    status = main(0, arguments);
+    if (!registered) {
+        run_destructors();
+    }
+    if (exit != NULL) {
+        exit(status);
+    }
+    kernel_exit(status);
+}
+
 /* Called by start.S: MMU on, vectors in, stack empty, .bss not yet cleared. */
 _Noreturn void startup(void)
 {
@@ -85,18 +119,5 @@ _Noreturn void startup(void)
     /* Drivers may sleep for their devices, so interrupts come before them. */
     __asm__ volatile("msr daifclr, #2");
     run_initialisers(__initialisers_after_consoles, __initialisers_end);
-    /* Constructors of the image run last, when everything they may call works. */
-    for (void (*const *constructor)(void) = __init_array_start; constructor < __init_array_end;
-         constructor++) {
-        (*constructor)();
-    }
-
-    devicetree_check_bootargs(__bootargs_start, __bootargs_end);
-
-    char *arguments[] = {NULL};
-    int status = main(0, arguments);
-    if (exit != NULL) {
-        exit(status);
-    }
-    kernel_exit(status);
+    run_image();
 }

@@ -8,9 +8,15 @@
 
 _Noreturn void kernel_exit(int status)
 {
+    __asm__ volatile("msr daifset, #15");
+    /* The host keeps the lowest eight bits: 256 would be a pass. */
+    if (status < 0 || status > EXIT_STATUS_MAX) {
+        kprintf("\nexit status %d is none of 0 to %d: a failure\n", status, EXIT_STATUS_MAX);
+        status = EXIT_STATUS_FAILED;
+    }
+
     uint64_t block[2] = {SEMIHOST_REASON_EXIT, (uint64_t)status};
 
-    __asm__ volatile("msr daifset, #15");
     /*
      * Semihosting first, since PSCI has no status to give; it comes back where the host has none.
      */

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
@@ -111,6 +112,16 @@ static unsigned count_selected(const char *name, bool exactly)
 
 BOOTARG(test, "test");
 
+/* stdio keeps what it makes for its first stream, so that it is no test's. */
+static void make_streams(void)
+{
+    FILE *const first = fdopen(STDIN_FILENO, "r");
+
+    if (first != NULL) {
+        fclose(first);
+    }
+}
+
 int main(void)
 {
     char name[NAME_SIZE] = "";
@@ -128,7 +139,7 @@ int main(void)
         return EXIT_STATUS_USAGE;
     }
 
-    /* By stdio, so that its buffer is there before the first test counts heap blocks. */
+    make_streams();
     printf("TAP version 13\n1..%u\n", count);
     fflush(stdout);
     for (const struct harness_test *const *test = __tests_start; test < __tests_end; test++) {

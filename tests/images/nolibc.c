@@ -4,6 +4,8 @@
  * links is the point; that it boots, reads its device tree and takes an
  * interrupt shows that nothing else was missing.
  */
+#include <stdlib.h>
+
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/exit.h"
@@ -12,6 +14,7 @@
 #include "kernel/timer.h"
 
 static volatile bool woken;
+static bool returned; /* main is about to */
 
 static void wake(void *context)
 {
@@ -31,8 +34,16 @@ static void sleep_a_millisecond(void)
     irq_restore(state);
 }
 
+__attribute__((destructor)) static void destroy(void)
+{
+    kprintf("no libc: destroyed %s main\n", returned ? "after" : "before");
+}
+
+BOOTARG(status, "status");
+
 int main(void)
 {
+    char value[8];
     char *const block = heap_alloc_zero(100);
 
     if (block == NULL || block[99] != 0) {
@@ -43,5 +54,7 @@ int main(void)
     sleep_a_millisecond();
     kprintf("no libc: %s\n", block);
     heap_free(block);
-    return EXIT_STATUS_PASSED;
+    returned = true;
+    return devicetree_bootarg("status", value, sizeof(value)) ? (int)strtoul(value, NULL, 0)
+                                                              : EXIT_STATUS_PASSED;
 }

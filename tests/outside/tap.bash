@@ -44,7 +44,7 @@ check()
     fi
     echo "not ok $tap_number - $what"
     echo "# status $status, output:"
-    sed 's/^/#   /' "$out"
+    awk '{ print "#   " $0 }' "$out"
     tap_failed=1
 }
 

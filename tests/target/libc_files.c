@@ -38,6 +38,15 @@ static const char *scratch_name(void)
     return name;
 }
 
+static void put(const char *name, const char *content)
+{
+    const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+    ASSERT_GE(fd, 3);
+    EXPECT_EQ(write(fd, content, strlen(content)), strlen(content));
+    EXPECT_EQ(close(fd), 0);
+}
+
 TEST(files_write_read_seek_append_remove)
 {
     if (!have_files()) {
@@ -49,7 +58,6 @@ TEST(files_write_read_seek_append_remove)
     FILE *file = fopen(name, "w+");
 
     ASSERT_TRUE(file != NULL);
-    TEST_KEEPS("newlib's first FILE, which it uses again");
     EXPECT_EQ(fprintf(file, "first %d\nsecond\n", 1), 15);
     EXPECT_EQ(fseek(file, 6, SEEK_SET), 0);
     EXPECT_TRUE(fgets(line, sizeof(line), file) != NULL);
@@ -85,6 +93,78 @@ TEST(files_write_read_seek_append_remove)
     EXPECT_EQ(remove(name), 0);
     EXPECT_EQ(open(name, O_RDONLY), -1);
     EXPECT_EQ(errno, ENOENT);
+}
+
+/* Read from the start, written at the end, wherever the stream was moved in between. */
+TEST(streams_for_appending_read_from_the_start)
+{
+    if (!have_files()) {
+        SKIP("no semihosting");
+    }
+
+    const char *const name = scratch_name();
+    char line[32] = {0};
+
+    put(name, "0123456789");
+
+    FILE *file = fopen(name, "a+");
+
+    ASSERT_TRUE(file != NULL);
+    EXPECT_EQ(ftell(file), 0);
+    EXPECT_EQ(fread(line, 1, 4, file), 4);
+    EXPECT_MEM_EQ(line, "0123", 4);
+    EXPECT_EQ(fseek(file, 2, SEEK_SET), 0);
+    EXPECT_GE(fputs("XY", file), 0);
+    EXPECT_EQ(fseek(file, 0, SEEK_SET), 0);
+    EXPECT_EQ(fread(line, 1, sizeof(line), file), 12);
+    EXPECT_STR_EQ(line, "0123456789XY");
+    EXPECT_EQ(fclose(file), 0);
+    file = fopen(name, "ab");
+    ASSERT_TRUE(file != NULL);
+    EXPECT_EQ(ftell(file), 12);
+    EXPECT_GE(fputs("!", file), 0);
+    EXPECT_EQ(ftell(file), 13);
+    EXPECT_EQ(fclose(file), 0);
+    EXPECT_EQ(remove(name), 0);
+}
+
+TEST(streams_have_the_modes_of_the_standard)
+{
+    if (!have_files()) {
+        SKIP("no semihosting");
+    }
+
+    const char *const name = scratch_name();
+    char line[16] = {0};
+
+    EXPECT_TRUE(fopen(name, "rb+") == NULL); /* needs the file */
+    EXPECT_EQ(errno, ENOENT);
+    errno = 0;
+    EXPECT_TRUE(fopen(name, "q") == NULL);
+    EXPECT_EQ(errno, EINVAL);
+
+    FILE *file = fopen(name, "wx");
+
+    ASSERT_TRUE(file != NULL);
+    EXPECT_GE(fputs("0123456789", file), 0);
+    EXPECT_EQ(fclose(file), 0);
+    EXPECT_TRUE(fopen(name, "wx") == NULL);
+    EXPECT_EQ(errno, EEXIST);
+    file = fopen(name, "r+b"); /* and keeps it */
+    ASSERT_TRUE(file != NULL);
+    EXPECT_GE(fputs("AB", file), 0);
+    EXPECT_EQ(fclose(file), 0);
+    file = fopen(name, "r");
+    ASSERT_TRUE(file != NULL);
+    EXPECT_EQ(fputs("x", file), EOF);
+    EXPECT_EQ(fread(line, 1, sizeof(line), file), 10);
+    EXPECT_STR_EQ(line, "AB23456789");
+    EXPECT_EQ(fclose(file), 0);
+    file = fopen(name, "w+");
+    ASSERT_TRUE(file != NULL);
+    EXPECT_EQ(getc(file), EOF);
+    EXPECT_EQ(fclose(file), 0);
+    EXPECT_EQ(remove(name), 0);
 }
 
 /* open's flags that fopen's modes, which are all the host offers, cannot say. */
@@ -133,15 +213,6 @@ TEST(files_are_created_and_truncated_only_when_asked)
     EXPECT_EQ(close(fd), 0);
     EXPECT_EQ(unlink(name), 0);
     EXPECT_EQ(unlink(name), -1);
-}
-
-static void put(const char *name, const char *content)
-{
-    const int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    ASSERT_GE(fd, 3);
-    EXPECT_EQ(write(fd, content, strlen(content)), strlen(content));
-    EXPECT_EQ(close(fd), 0);
 }
 
 TEST(files_are_renamed_and_looked_at_by_name)
