@@ -109,6 +109,7 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
         IOMemoryDescriptor_complete(memory, kIODirectionNone);
         return status;
     }
+    self->preparedMemory = true;
     direction = self->direction == kIODirectionNone ? kIODirectionOutIn : self->direction;
     *flags = direction & kIODirectionOutIn;
     return kIOReturnSuccess;

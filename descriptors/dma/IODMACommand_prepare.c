@@ -366,6 +366,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     /* Whatever failed: a command that stays active could not be used, completed or freed again. */
     self->active = 0;
     self->owner = kIODMAOwnerIdle;
+    self->preparedMemory = false;
     return first_error(
         status, IOMemoryDescriptor_dmaCommandOperation(self->memory, kIOMDSetDMAInactive, NULL, 0));
 }

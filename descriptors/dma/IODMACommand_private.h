@@ -18,7 +18,7 @@
 #include "descriptors/segments/IOMemoryRuns.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
-/* Whose the bytes are. Debug builds refuse what does not fit, by name. */
+/* Whose the bytes are. What does not fit is refused by name. */
 enum IODMAOwner {
     kIODMAOwnerIdle = 0, /* nothing is prepared */
     kIODMAOwnerPrepared, /* the device may be told */
@@ -45,6 +45,7 @@ struct IODMACommand {
     uint32_t active; /* prepares not yet completed */
     IODirection direction;
     uint64_t offset, length; /* the prepared range, bytes of the descriptor */
+    bool preparedMemory;     /* by PrepareForDMA, the descriptor too: freeing completes both */
 
     bool hasRuns;               /* the view is `runs`; else the descriptor is */
     struct IOMemoryRuns runs;   /* I/O addresses of the prepared bytes */
@@ -131,7 +132,7 @@ IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards);
 /* Cache maintenance of all bytes that the device sees: clean, or clean and invalidate. */
 IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate);
 
-/* True, with a line on the log, if a debug build refuses this of a command that is `owner`'s. */
+/* True, with a line on the log: the device has the command, and this is not to be done. */
 bool IODMACommand_refuses(const IODMACommand *self, const char *what);
 
 #endif

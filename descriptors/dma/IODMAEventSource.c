@@ -15,7 +15,7 @@ struct IODMAEventSource {
     UInt32 started;                    /* commands that the engine has */
     struct IOCommandQueue done;        /* ends not yet delivered; handlers append */
     IODMACommand *volatile waitingFor; /* by a synchronous start */
-    bool isFreed;                      /* the last reference is gone: ends go nowhere */
+    bool isKept; /* the last reference is gone, but not the engine's commands */
 };
 
 /* The queue is changed by handlers too. */
@@ -78,14 +78,23 @@ static bool has_channel(const IODMAEventSource *self)
     return self != NULL && self->controller != NULL && self->channel != kIODMAControllerNoChannel;
 }
 
-void IODMAEventSource_free(IODMAEventSource *self)
+/* Nobody is there any more to be told of these. */
+static void drop_done(IODMAEventSource *self)
 {
     IODMACommand *command;
 
+    while ((command = take_done(self)) != NULL) {
+        platform_log("IODMAEventSource %p: the end of IODMACommand %p is delivered to nobody",
+                     (void *)self, (void *)command);
+        OSObject_release(command);
+    }
+}
+
+void IODMAEventSource_free(IODMAEventSource *self)
+{
     if (self == NULL) {
         return;
     }
-    self->isFreed = true;
     if (has_channel(self)) {
         /*
          * Stopped before the channel goes: the engine has commands whose memory it may still reach.
@@ -93,10 +102,13 @@ void IODMAEventSource_free(IODMAEventSource *self)
         if (self->started != 0) {
             IODMAController_stopDMACommand(self->controller, self->channel, false, UINT64_MAX);
         }
-        while ((command = take_done(self)) != NULL) {
-            platform_log("IODMAEventSource %p: the end of IODMACommand %p is delivered to nobody",
-                         (void *)self, (void *)command);
-            OSObject_release(command);
+        drop_done(self);
+        if (self->started != 0) {
+            /* Their ends come to this object whenever they come; the last of them ends it. */
+            platform_log("IODMAEventSource %p: its engine does not stop; kept for %u commands",
+                         (void *)self, (unsigned)self->started);
+            self->isKept = true;
+            return;
         }
         IODMAController_releaseDMAChannel(self->controller, self->channel, self);
     }
@@ -217,6 +229,8 @@ static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IO
         return kIOReturnBusy;
     }
     OSObject_retain(command);
+    /* The loop works while this sleeps, and the owner may let go of the source meanwhile. */
+    OSObject_retain(self);
     self->waitingFor = command;
     status = hand_over(self, command, direction, byteCount, byteOffset);
     if (status == kIOReturnSuccess) {
@@ -229,6 +243,7 @@ static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IO
     }
     self->waitingFor = NULL;
     OSObject_release(command);
+    OSObject_release(self);
     return status;
 }
 
@@ -339,9 +354,24 @@ void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dma
     }
 }
 
+/*
+ * A late end for a source whose last reference is gone. Freeing is for threads: what ends in
+ * a handler leaves the source, and its name is on the log already.
+ */
+static void end_freed(IODMAEventSource *self)
+{
+    if (!platform_in_interrupt()) {
+        drop_done(self);
+        if (self->started == 0) {
+            IODMAEventSource_free(self);
+        }
+    }
+}
+
 void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand)
 {
     platform_irq_state state;
+    bool late;
 
     state = platform_irq_mask();
     if (!is_ours(self, dmaCommand, "completion")) {
@@ -362,7 +392,11 @@ void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *d
         IOCommandQueue_put(&self->done, dmaCommand);
         IOEventSource_signalWorkAvailable(self);
     }
+    late = self->isKept;
     platform_irq_restore(state);
+    if (late) {
+        end_freed(self);
+    }
 }
 
 bool IODMAEventSource_checkForWork(IODMAEventSource *self)

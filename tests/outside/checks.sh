@@ -3,7 +3,8 @@
 #
 # Every check that the classes have to pass has a test that is called by its ID, and every
 # such name is a check's. tests/outside/checks.tsv lists them: ID, what it is about and,
-# while no test is called so, "pending"; a mark that is not needed any more is an error.
+# while no test is called so, "pending" and perhaps what for; a mark that is not needed any
+# more is an error.
 #
 # A test is called so where it is declared, as md_14_segments_are_the_bytes, or mc_3_4_...
 # for two: static void md_14_...(void **state) on the host, TEST(md_14_...) on the target.
@@ -29,9 +30,10 @@ is_declared()
 
 pending=0
 : >"$out"
-while IFS=$'\t' read -r id about mark; do
+while IFS=$'\t' read -r id about mark why; do
     if [ "$mark" = pending ]; then
         pending=$((pending + 1))
+        [ -z "$why" ] || echo "# $id is pending: $why"
         ! is_declared "$id" || check "$id has a test: no longer pending" false
     else
         check "$id: $about" is_declared "$id"

@@ -29,6 +29,26 @@ static void ct_1_names_and_the_registry(void **state)
     OSObject_release(other_device);
 }
 
+/* CT-1: an engine that has no number, or another's, is not published. */
+static void ct_1_engines_that_cannot_be_found_are_refused(void **state)
+{
+    IOService *node = IOService_withReader("second", NULL, NULL);
+    struct engine *second = (struct engine *)OSMetaClass_allocate(engine->super.super.metaClass);
+
+    (void)state;
+    assert_int_equal(IODMAController_registerDMAController(&second->super, 0), kIOReturnNotFound);
+    assert_true(IODMAController_start(&second->super, node));
+    assert_int_equal(IODMAController_registerDMAController(&second->super, 0), kIOReturnNotFound);
+    IOService_setCell(node, "phandle", PHANDLE);
+    assert_int_equal(IODMAController_registerDMAController(&second->super, 0),
+                     kIOReturnExclusiveAccess);
+    assert_ptr_equal(IODMAController_getController(device, 0), &engine->super);
+    IOService_setCell(node, "phandle", PHANDLE + 1);
+    assert_int_equal(IODMAController_registerDMAController(&second->super, 0), kIOReturnSuccess);
+    OSObject_release(&second->super);
+    OSObject_release(node);
+}
+
 /* CT-2 */
 static void ct_2_creations_that_fail_leave_the_channel_free(void **state)
 {
@@ -125,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ENGINE_TEST(ct_1_names_and_the_registry),
+        ENGINE_TEST(ct_1_engines_that_cannot_be_found_are_refused),
         ENGINE_TEST(ct_2_creations_that_fail_leave_the_channel_free),
         ENGINE_TEST(ct_6_refused_starts_end_nowhere),
         ENGINE_TEST(ct_10_ends_that_are_not_due_change_nothing),

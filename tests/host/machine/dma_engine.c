@@ -37,19 +37,6 @@ static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEve
     it->clients[index] = NULL;
 }
 
-static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *command,
-                             IODirection direction, IOByteCount count, IOByteCount offset)
-{
-    struct engine *it = (struct engine *)self;
-
-    (void)index;
-    if (it->count == DEPTH) {
-        return kIOReturnBusy;
-    }
-    it->jobs[it->count++] = (struct job){command, direction, count, offset};
-    return kIOReturnSuccess;
-}
-
 void finish(IOReturn status, IOByteCount bytes)
 {
     const struct job job = engine->jobs[0];
@@ -69,11 +56,30 @@ void finish(IOReturn status, IOByteCount bytes)
     IODMAController_completeDMACommand(&engine->super, engine->clients[0], job.command);
 }
 
+static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *command,
+                             IODirection direction, IOByteCount count, IOByteCount offset)
+{
+    struct engine *it = (struct engine *)self;
+
+    (void)index;
+    if (it->count == DEPTH) {
+        return kIOReturnBusy;
+    }
+    it->jobs[it->count++] = (struct job){command, direction, count, offset};
+    if (it->immediate) {
+        finish(kIOReturnSuccess, 3);
+    }
+    return kIOReturnSuccess;
+}
+
 static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
 {
     struct engine *it = (struct engine *)self;
 
     (void)index, (void)flush, (void)timeout;
+    if (it->deaf) {
+        return kIOReturnTimeout;
+    }
     while (it->count != 0) {
         finish(kIOReturnAborted, 0);
     }

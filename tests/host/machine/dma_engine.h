@@ -28,6 +28,8 @@ struct engine {
     unsigned count;
     uint8_t data[256]; /* the device's side */
     UInt32 config;
+    bool immediate; /* every transfer ends, with 3 bytes, before its start returns */
+    bool deaf;      /* does not stop in time */
 };
 
 /* Of the running test: the engine, who uses it, and the loop on which that is told of ends. */

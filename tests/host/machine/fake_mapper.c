@@ -24,7 +24,7 @@ static IOReturn fake_map(IOMapper *self, IOMemoryDescriptor *memory, uint64_t of
     told.page_offset = list != NULL ? list->pageOffset : 0;
     skip = IOMemoryDescriptor_getPhysicalSegment(memory, offset, NULL, kIOMemoryMapperNone) &
            PAGE_MASK;
-    *mapAddress = IOVA + skip; /* a driver may have begun before it fails */
+    *mapAddress = told.base + skip; /* a driver may have begun before it fails */
     *mapLength = round_page(skip + length);
     return told.answer;
 }
@@ -34,14 +34,14 @@ static IOReturn fake_unmap(IOMapper *self, IOMemoryDescriptor *memory, IODMAComm
 {
     (void)self, (void)memory, (void)command, (void)mapLength;
     told.unmaps++;
-    return trunc_page(mapAddress) == IOVA ? told.unmap_answer : kIOReturnNotFound;
+    return trunc_page(mapAddress) == told.base ? told.unmap_answer : kIOReturnNotFound;
 }
 
 static uint32_t instances;
 
 static void fake_free(OSObject *self)
 {
-    OSObject_free(self);
+    IOMapper_free((IOMapper *)self);
 }
 
 static const IOMapperClass fake_class = {
@@ -57,6 +57,7 @@ static const IOMapperClass fake_class = {
 IOMapper *new_mapper(void)
 {
     memset(&told, 0, sizeof(told));
+    told.base = IOVA;
     return (IOMapper *)OSMetaClass_allocate(&fake_class.meta);
 }
 

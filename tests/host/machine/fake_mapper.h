@@ -6,11 +6,12 @@
 #include "descriptors/IOMapper_class.h"
 #include "tests/host/machine/map_fixture.h"
 
-#define IOVA 0x80000000ull /* where all its mappings begin */
+#define IOVA 0x80000000ull /* where its mappings begin */
 
 struct told {
     unsigned maps, unmaps; /* calls */
     IOReturn answer, unmap_answer;
+    uint64_t base; /* IOVA, or where a test wants mappings to begin */
     uint32_t options;
     uint64_t offset, length;
     IODMAMapSpecification spec;

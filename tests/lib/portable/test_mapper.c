@@ -7,52 +7,102 @@
 
 #define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess) /* in the low bits of an entry */
 
-static uint64_t *entry_of(struct test_mapper *self, uint64_t page)
+static struct test_entry *entry_of(struct test_mapper *self, uint64_t page)
 {
-    uint64_t *table = page >> 9 < TEST_MAPPER_TABLES ? self->tables[page >> 9] : NULL;
+    struct test_table *table = page >> 9 < TEST_MAPPER_TABLES ? self->tables[page >> 9] : NULL;
 
-    return table == NULL ? NULL : &table[page % TEST_MAPPER_SLOTS];
+    return table == NULL ? NULL : &table->entries[page % TEST_MAPPER_SLOTS];
 }
 
-/* The tables of a range; false: there is no memory. */
-static bool make_tables(struct test_mapper *self, uint64_t first, uint64_t count)
+/* Pages from `page` on, of `count`, that have their entries in one table. */
+static uint64_t in_one_table(uint64_t page, uint64_t count)
 {
-    for (uint64_t at = first >> 9; at <= (first + count - 1) >> 9; at++) {
-        if (self->tables[at] == NULL) {
-            self->tables[at] = platform_alloc(TEST_MAPPER_SLOTS * sizeof(uint64_t));
+    const uint64_t room = TEST_MAPPER_SLOTS - page % TEST_MAPPER_SLOTS;
+
+    return count < room ? count : room;
+}
+
+static void drop_tables(struct test_mapper *self, uint64_t page, uint64_t count)
+{
+    while (count != 0) {
+        struct test_table **table = &self->tables[page >> 9];
+        const uint64_t here = in_one_table(page, count);
+
+        (*table)->taken -= (unsigned)here;
+        if ((*table)->taken == 0) {
+            platform_free(*table);
+            *table = NULL;
         }
-        if (self->tables[at] == NULL) {
+        page += here;
+        count -= here;
+    }
+}
+
+/* The tables of a range; false: there is no memory, and nothing has changed. */
+static bool take_tables(struct test_mapper *self, uint64_t first, uint64_t count)
+{
+    for (uint64_t page = first, here; page < first + count; page += here) {
+        struct test_table **table = &self->tables[page >> 9];
+
+        here = in_one_table(page, first + count - page);
+        if (*table == NULL) {
+            *table = platform_alloc(sizeof(**table));
+        }
+        if (*table == NULL) {
+            drop_tables(self, first, page - first);
             return false;
         }
+        (*table)->taken += (unsigned)here;
     }
     return true;
 }
 
 static void enter(struct test_mapper *self, uint64_t page, uint64_t physical, uint32_t access)
 {
-    uint64_t *entry = entry_of(self, page);
+    struct test_entry *entry = entry_of(self, page);
 
-    self->entries += *entry == 0 ? 1 : 0;
-    *entry = trunc_page(physical) | (access & ACCESS);
+    self->entries += entry->physical == 0 ? 1 : 0;
+    entry->physical = trunc_page(physical) | (access & ACCESS);
 }
 
 static void clear(struct test_mapper *self, uint64_t first, uint64_t count)
 {
     for (uint64_t page = first; page < first + count; page++) {
-        uint64_t *entry = entry_of(self, page);
+        struct test_entry *entry = entry_of(self, page);
 
-        if (entry != NULL && *entry != 0) {
-            *entry = 0;
+        if (entry->physical != 0) {
+            entry->physical = 0;
             self->entries--;
             self->invalidations++;
         }
     }
 }
 
+typedef IOReturn run_visitor(void *context, uint64_t physical, uint64_t bytes);
+
+/* The pages that a descriptor handed over in place of a walk. */
+static IOReturn each_page(const IODMAMapPageList *list, uint64_t length, run_visitor *visit,
+                          void *context)
+{
+    uint64_t skip = list->pageOffset;
+
+    for (uint32_t i = 0; i < list->pageListCount && length != 0; i++) {
+        const uint64_t room = PAGE_SIZE - skip, bytes = length < room ? length : room;
+        const IOReturn status =
+            visit(context, ((uint64_t)list->pageList[i].phys_addr << PAGE_SHIFT) + skip, bytes);
+
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        length -= bytes;
+        skip = 0;
+    }
+    return length == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
+}
+
 /* A walk over the runs of memory: where each piece lies, one after another. */
 static IOReturn each_run(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
-                         IOReturn (*visit)(void *context, uint64_t physical, uint64_t bytes),
-                         void *context)
+                         run_visitor *visit, void *context)
 {
     const uint64_t end = offset + length;
 
@@ -79,8 +129,9 @@ struct placement {
     struct test_mapper *mapper;
     struct IOMappedLayout layout;
     bool begun, enters;
-    uint64_t first; /* offset of the first byte in its page */
-    uint64_t base;  /* I/O address of that page */
+    uint64_t physical; /* address of the first byte */
+    uint64_t first;    /* its offset in its page */
+    uint64_t base;     /* I/O address of that page */
     uint32_t access;
 };
 
@@ -91,6 +142,7 @@ static IOReturn place(void *context, uint64_t physical, uint64_t bytes)
 
     if (!to->begun) {
         to->begun = true;
+        to->physical = physical;
         to->first = physical & PAGE_MASK;
         to->layout = IOMappedLayout_begin(to->first);
     }
@@ -130,16 +182,6 @@ static IOReturn take_space(struct test_mapper *self, uint64_t pages, uint32_t op
     return kIOReturnSuccess;
 }
 
-static struct test_mapping **find(struct test_mapper *self, uint64_t first, uint64_t count)
-{
-    struct test_mapping **link = &self->mappings;
-
-    while (*link != NULL && ((*link)->first != first || (*link)->count != count)) {
-        link = &(*link)->next;
-    }
-    return link;
-}
-
 /* Where a fixed or identical address has to be; not congruent: kIOReturnNotAligned. */
 static IOReturn judge_wanted(uint32_t options, uint64_t address, uint64_t firstPhysical,
                              uint64_t *wanted)
@@ -151,74 +193,86 @@ static IOReturn judge_wanted(uint32_t options, uint64_t address, uint64_t firstP
                : kIOReturnSuccess;
 }
 
+/* What is to be mapped: its runs, as many times as somebody asks. */
+struct source {
+    IOMemoryDescriptor *memory; /* NULL: nothing, only addresses are wanted */
+    uint64_t offset, length;
+    const IODMAMapPageList *list; /* NULL: to be walked */
+};
+
+static IOReturn place_all(const struct source *from, struct placement *to)
+{
+    to->begun = false;
+    if (from->memory == NULL) {
+        to->layout = IOMappedLayout_begin(from->length);
+        return kIOReturnSuccess;
+    }
+    return from->list != NULL ? each_page(from->list, from->length, place, to)
+                              : each_run(from->memory, from->offset, from->length, place, to);
+}
+
 static IOReturn test_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t offset,
                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
                          uint64_t *mapLength)
 {
     struct test_mapper *self = (struct test_mapper *)base;
+    const struct source from = {memory, offset, length, list};
     struct placement to = {.mapper = self, .access = options};
-    struct test_mapping *mapping = platform_alloc(sizeof(*mapping));
-    uint64_t first, pages, wanted = 0, unused;
-    IOReturn status = kIOReturnSuccess;
+    uint64_t first, pages, wanted;
+    IOReturn status;
 
-    (void)command, (void)list;
+    (void)command;
     self->lastOptions = options;
-    if (mapping == NULL) {
-        return kIOReturnNoResources;
+    self->usedPageList = list != NULL;
+    status = place_all(&from, &to);
+    pages = round_page(to.layout.next) >> PAGE_SHIFT;
+    if (status == kIOReturnSuccess) {
+        status = judge_wanted(options, *mapAddress, to.physical, &wanted);
     }
-    if (memory != NULL) {
-        status = each_run(memory, offset, length, place, &to);
-        if (status == kIOReturnSuccess) {
-            status = judge_wanted(
-                options, *mapAddress,
-                IOMemoryDescriptor_getPhysicalSegment(memory, offset, &unused, kIOMemoryMapperNone),
-                &wanted);
-        }
-    }
-    pages = (memory != NULL ? round_page(to.layout.next) : round_page(length)) >> PAGE_SHIFT;
     if (status == kIOReturnSuccess) {
         status = take_space(self, pages, options, spec, wanted, &first);
     }
     if (status != kIOReturnSuccess) {
-        platform_free(mapping);
         return status;
     }
-    if (!make_tables(self, first, pages)) {
+    if (!take_tables(self, first, pages)) {
         IORangeAllocator_deallocate(self->space, first, pages);
-        platform_free(mapping);
         return kIOReturnNoResources;
     }
-    if (memory != NULL) {
-        to.begun = false;
-        to.enters = true;
-        to.base = first << PAGE_SHIFT;
-        each_run(memory, offset, length, place, &to);
-    }
-    *mapping = (struct test_mapping){first, pages, self->mappings};
-    self->mappings = mapping;
-    *mapAddress = (first << PAGE_SHIFT) + to.first;
+    to.enters = memory != NULL;
+    to.base = first << PAGE_SHIFT;
+    place_all(&from, &to);
+    entry_of(self, first)->count = pages;
+    *mapAddress = to.base + to.first;
     *mapLength = pages << PAGE_SHIFT;
     return kIOReturnSuccess;
+}
+
+/* Pages of the allocation that begins there; 0: none does. */
+static uint64_t allocated_at(struct test_mapper *self, uint64_t address)
+{
+    const struct test_entry *entry = entry_of(self, address >> PAGE_SHIFT);
+
+    return entry == NULL ? 0 : entry->count;
 }
 
 static IOReturn test_unmap(IOMapper *base, IOMemoryDescriptor *memory, IODMACommand *command,
                            uint64_t mapAddress, uint64_t mapLength)
 {
     struct test_mapper *self = (struct test_mapper *)base;
-    struct test_mapping **link = find(self, mapAddress >> PAGE_SHIFT, mapLength >> PAGE_SHIFT);
-    struct test_mapping *mapping = *link;
+    const uint64_t first = mapAddress >> PAGE_SHIFT, count = allocated_at(self, mapAddress);
 
     (void)memory, (void)command;
-    if (mapping == NULL) {
+    if (count == 0 || mapLength != count << PAGE_SHIFT) {
         return kIOReturnNotFound;
     }
-    *link = mapping->next;
+    entry_of(self, first)->count = 0;
     if (self->unmapAnswer == kIOReturnSuccess) {
-        clear(self, mapping->first, mapping->count);
-        IORangeAllocator_deallocate(self->space, mapping->first, mapping->count);
+        clear(self, first, count);
+        drop_tables(self, first, count);
+        IORangeAllocator_deallocate(self->space, first, count);
     } /* else its addresses are out of use */
-    platform_free(mapping);
     return self->unmapAnswer;
 }
 
@@ -229,34 +283,33 @@ static IOReturn test_insert(IOMapper *base, uint32_t options, uint64_t mapAddres
     const uint64_t first = (mapAddress + offset) >> PAGE_SHIFT, count = length >> PAGE_SHIFT;
 
     (void)options;
-    for (const struct test_mapping *at = self->mappings; at != NULL; at = at->next) {
-        if (mapAddress >> PAGE_SHIFT == at->first && first + count <= at->first + at->count) {
-            clear(self, first, count);
-            for (uint64_t i = 0; i < count; i++) {
-                enter(self, first + i, physicalAddress + (i << PAGE_SHIFT), ACCESS);
-            }
-            return kIOReturnSuccess;
-        }
+    if ((offset + length) >> PAGE_SHIFT > allocated_at(self, mapAddress)) {
+        return kIOReturnBadArgument;
     }
-    return kIOReturnBadArgument;
+    clear(self, first, count);
+    for (uint64_t i = 0; i < count; i++) {
+        enter(self, first + i, physicalAddress + (i << PAGE_SHIFT), ACCESS);
+    }
+    return kIOReturnSuccess;
 }
 
 static IOReturn test_translate(IOMapper *base, uint64_t address, uint32_t access,
                                uint64_t *physicalAddress, uint64_t *contiguousLength)
 {
     struct test_mapper *self = (struct test_mapper *)base;
-    const uint64_t *entry = entry_of(self, address >> PAGE_SHIFT), *next;
     uint64_t page = address >> PAGE_SHIFT;
+    const struct test_entry *entry = entry_of(self, page), *next;
 
-    if (entry == NULL || *entry == 0) {
+    if (entry == NULL || entry->physical == 0) {
         return kIOReturnNotFound;
     }
-    if ((*entry & access) != access) {
+    if ((entry->physical & access) != access) {
         return kIOReturnNotPermitted;
     }
-    *physicalAddress = trunc_page(*entry) | (address & PAGE_MASK);
+    *physicalAddress = trunc_page(entry->physical) | (address & PAGE_MASK);
     *contiguousLength = PAGE_SIZE - (address & PAGE_MASK);
-    for (next = entry_of(self, ++page); next != NULL && *next == *entry + PAGE_SIZE;
+    for (next = entry_of(self, ++page);
+         next != NULL && next->count == 0 && next->physical == entry->physical + PAGE_SIZE;
          next = entry_of(self, ++page)) {
         entry = next;
         *contiguousLength += PAGE_SIZE;
@@ -279,12 +332,6 @@ static void test_free(OSObject *base)
 {
     struct test_mapper *self = (struct test_mapper *)base;
 
-    while (self->mappings != NULL) {
-        struct test_mapping *mapping = self->mappings;
-
-        self->mappings = mapping->next;
-        platform_free(mapping);
-    }
     for (unsigned i = 0; i < TEST_MAPPER_TABLES; i++) {
         platform_free(self->tables[i]);
     }

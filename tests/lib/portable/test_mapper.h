@@ -11,25 +11,30 @@
 #include "descriptors/IORangeAllocator.h"
 
 #define TEST_MAPPER_BITS   32 /* of an I/O address */
-#define TEST_MAPPER_TABLES (1u << (TEST_MAPPER_BITS - PAGE_SHIFT - 9))
 #define TEST_MAPPER_SLOTS  512u
+#define TEST_MAPPER_TABLES (1u << (TEST_MAPPER_BITS - PAGE_SHIFT - 9))
 
-/* Live I/O addresses, in pages. */
-struct test_mapping {
-    uint64_t first, count;
-    struct test_mapping *next;
+/* One page of I/O addresses. */
+struct test_entry {
+    uint64_t physical; /* page | access; 0: nothing is translated */
+    uint64_t count;    /* pages of the allocation that begins here; 0: none does */
+};
+
+struct test_table {
+    unsigned taken; /* entries that belong to allocations */
+    struct test_entry entries[TEST_MAPPER_SLOTS];
 };
 
 struct test_mapper {
     IOMapper super;
     IORangeAllocator *space;
-    struct test_mapping *mappings;
-    uint64_t *tables[TEST_MAPPER_TABLES]; /* of entries: physical page | access; 0: none */
-    uint64_t entries;                     /* that translate */
-    uint64_t invalidations;               /* of pages: what unmap waits for */
+    struct test_table *tables[TEST_MAPPER_TABLES]; /* NULL: no allocation has a page in it */
+    uint64_t entries;                              /* that translate */
+    uint64_t invalidations;                        /* of pages: what unmap waits for */
     IOReturn unmapAnswer; /* success, or kIOReturnTimeout for a unit that does not answer */
     uint32_t lastOptions;
-    bool refuses; /* initHardware does */
+    bool usedPageList; /* by the last mapping */
+    bool refuses;      /* initHardware does */
     uint64_t pageSize;
 };
 

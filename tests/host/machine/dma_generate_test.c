@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DMA commands: lists of segments, by hand; dma_property_test.c has them at random. */
+#define _GNU_SOURCE /* memfd_create */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/host/machine/dma_fixture.h"
+
+static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+
+static IODMACommand *new_command(const IODMACommand_SegmentOptions *options, uint32_t mapping,
+                                 IODMACommand_SegmentFunction output, IOMemoryDescriptor *memory)
+{
+    IODMACommand *command =
+        IODMACommand_withSpecificationOptions(output, options, mapping, NULL, NULL);
+
+    assert_non_null(command);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    return command;
+}
+
+static bool count_calls(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                        UInt32 index)
+{
+    (void)segment, (void)segments, (void)index;
+    ++*(unsigned *)IODMACommand_getRefCon(target);
+    return true;
+}
+
+/* A list of the one width is no list of the other. */
+static void typed_lists_are_of_their_width(void **state)
+{
+    static const struct {
+        IODMACommand_SegmentFunction output;
+        bool narrow, wide;
+    } rows[] = {
+        {kIODMACommandOutputHost32, true, false},
+        {kIODMACommandOutputBig32, true, false},
+        {kIODMACommandOutputLittle32, true, false},
+        {kIODMACommandOutputHost64, false, true},
+        {kIODMACommandOutputBig64, false, true},
+        {kIODMACommandOutputLittle64, false, true},
+        {count_calls, true, true},
+    };
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        IODMACommand *command = new_command(&any, kMapped, rows[i].output, memory);
+        IODMACommand_Segment64 list[2];
+        UInt64 offset = 0;
+        UInt32 count = 2;
+        unsigned calls = 0;
+
+        IODMACommand_setRefCon(command, &calls);
+        assert_int_equal(IODMACommand_gen32IOVMSegments(command, &offset,
+                                                        (IODMACommand_Segment32 *)list, &count),
+                         rows[i].narrow ? kIOReturnSuccess : kIOReturnBadArgument);
+        offset = 0;
+        count = 2;
+        assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, list, &count),
+                         rows[i].wide ? kIOReturnSuccess : kIOReturnBadArgument);
+        /* Nowhere to put the entries is refused where it is needed. */
+        offset = 0;
+        count = 2;
+        assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, NULL, &count),
+                         rows[i].output == count_calls ? kIOReturnSuccess : kIOReturnBadArgument);
+        OSObject_release(command);
+    }
+    OSObject_release(memory);
+}
+
+/* A segment that is found too large is not put out, and what is before it is. */
+static void what_is_too_large_is_not_put_out(void **state)
+{
+    const IODMACommand_SegmentOptions bits31 = {.fStructSize = 40, .fNumAddressBits = 31};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_HIGH, 64, kIODirectionOut);
+    IODMACommand *command = new_command(&bits31, kIterateOnly, count_calls, memory);
+    UInt64 offset = 0;
+    UInt32 count = 8;
+    unsigned calls = 0;
+
+    (void)state;
+    IODMACommand_setRefCon(command, &calls);
+    assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, NULL, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(calls, 1);
+    assert_int_equal(count, 1);
+    assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, NULL, &count),
+                     kIOReturnMessageTooLarge);
+    assert_int_equal(calls, 1);
+    assert_int_equal(offset, 64);
+    assert_int_equal(count, 1);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* The first segment's alignment is that of byte 0, not of each call's first. */
+static void the_first_alignment_is_of_byte_0_alone(void **state)
+{
+    const IODMACommand_SegmentOptions options = {
+        .fStructSize = 40, .fAlignment = 64, .fAlignmentInternalSegments = 4};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_LOW + 1028, 60, kIODirectionOut);
+    IODMACommand *command = new_command(&options, kMapped, kIODMACommandOutputHost64, memory);
+    IODMACommand_Segment64 segment;
+    UInt64 offset = 0;
+    UInt32 count = 1;
+
+    (void)state;
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, &segment, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, &segment, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(segment.fIOVMAddr, DMA_LOW + 1028);
+    assert_int_equal(offset, 124);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* Which bytes are bounced is judged where the transfer begins, not where the descriptor does. */
+static void the_prepared_range_is_what_is_judged(void **state)
+{
+    const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512},
+                                      lengths = {.fStructSize = 40, .fAlignmentLength = 8};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 256, 4096, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *odd = dma_memory(DMA_LOW, 12, DMA_LOW + 4096, 20, kIODirectionOut);
+    IODMACommand *command = dma_command(&coarse, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 256, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    IODMACommand_complete(command, true, true);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_not_equal(IODMACommand_getBounceLength(command), 0);
+    OSObject_release(command);
+    /* An alignment of lengths alone is reason enough. */
+    command = new_command(&lengths, kMapped, kIODMACommandOutputHost64, odd);
+    assert_int_not_equal(IODMACommand_getBounceLength(command), 0);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(odd);
+}
+
+#define WINDOW (64 * SIM_MIB)
+
+/* As many bytes at as few pages as a host has to spare: the same window again and again. */
+static uint8_t *new_echo(uint64_t length)
+{
+    const int file = memfd_create("echo", 0);
+    uint8_t *bytes;
+
+    assert_int_equal(ftruncate(file, WINDOW), 0);
+    bytes = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (uint64_t at = 0; at < length; at += WINDOW) {
+        assert_ptr_equal(mmap(bytes + at, length - at < WINDOW ? length - at : WINDOW,
+                              PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0),
+                         bytes + at);
+    }
+    close(file);
+    return bytes;
+}
+
+/* More than 4 GiB of one run are read to their end, and the last bytes are the last. */
+static void a_piece_beyond_4_gib_is_read_whole(void **state)
+{
+    const uint64_t length = 4 * SIM_GIB + 2 * PAGE_SIZE;
+    IOMemoryDescriptor *memory = dma_memory(SIM_RAM_BASE, length, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = new_command(&any, kMapped, kIODMACommandOutputHost64, memory);
+    uint8_t *echo = new_echo(length);
+
+    (void)state;
+    dma_fill(SIM_RAM_BASE + length - PAGE_SIZE, PAGE_SIZE, 7);
+    assert_int_equal(IODMACommand_readBytes(command, 0, echo, length), length);
+    assert_memory_equal(echo + length - PAGE_SIZE, dma_bytes(SIM_RAM_BASE + length - PAGE_SIZE),
+                        PAGE_SIZE);
+    munmap(echo, length);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+static int power_on(void **state)
+{
+    (void)state;
+    sim_machine_start(5 * SIM_GIB);
+    IOMemoryDescriptor_initialize();
+    IOMapper_setMapperRequired(false);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(typed_lists_are_of_their_width),
+        MAP_TEST(what_is_too_large_is_not_put_out),
+        MAP_TEST(the_first_alignment_is_of_byte_0_alone),
+        MAP_TEST(the_prepared_range_is_what_is_judged),
+        MAP_TEST(a_piece_beyond_4_gib_is_read_whole),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, map_power_off);
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DMA commands behind a mapper: copies, the pool, non-coherent devices, units that fail. */
+#include "kernel/page.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_cache.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/lib/portable/test_mapper.h"
+
+#define BASE_PAGE 0x100
+
+static const IODMACommand_SegmentOptions any = {.fStructSize = 40},
+                                         coarse = {.fStructSize = 40, .fAlignment = 512};
+
+static IODMACommand *mapped_command(const IODMACommand_SegmentOptions *limits, uint32_t mapping,
+                                    struct test_mapper *mapper, IOMemoryDescriptor *memory)
+{
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, limits,
+                                                                  mapping, &mapper->super, NULL);
+
+    assert_non_null(command);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    return command;
+}
+
+/* The I/O address of a byte of the prepared range. */
+static uint64_t io_address(IODMACommand *command, uint64_t position)
+{
+    IODMACommand_Segment64 list[64];
+    const unsigned count = dma_list(command, list, 64);
+
+    for (unsigned i = 0; i < count; i++) {
+        if (position < list[i].fLength) {
+            return list[i].fIOVMAddr + position;
+        }
+        position -= list[i].fLength;
+    }
+    fail();
+    return 0;
+}
+
+static void expect_device_reads(struct test_mapper *mapper, IODMACommand *command,
+                                uint64_t position, uint8_t expected)
+{
+    uint8_t byte;
+
+    assert_true(test_mapper_read(mapper, io_address(command, position), &byte));
+    assert_int_equal(byte, expected);
+}
+
+/* Bits that no RAM has are no matter behind a mapper; without it there is no such memory. */
+static void dc_25_narrow_devices_reach_all_ram_through_it(void **state)
+{
+    const IODMACommand_SegmentOptions bits28 = {.fStructSize = 40, .fNumAddressBits = 28};
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 300, 0, 0, kIODirectionOut);
+    IODMACommand *command = mapped_command(&bits28, kMapped, mapper, memory);
+
+    (void)state;
+    dma_fill(DMA_HIGH, 300, 1);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    assert_true(io_address(command, 299) < 1ull << 28);
+    expect_device_reads(mapper, command, 299, pattern(299, 1));
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+/* That the pool is spent is said behind a mapper too, and nothing is mapped. */
+static void a_shortage_is_not_hidden_by_the_mapper(void **state)
+{
+    const uint64_t usual = IODMACommand_getBouncePool();
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 2 * PAGE_SIZE, 0, 0, kIODirectionOut);
+    IODMACommand *command = mapped_command(&coarse, kMapped, mapper, memory);
+
+    (void)state;
+    IODMACommand_setBouncePool(PAGE_SIZE);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
+                     kIOReturnNotReady);
+    assert_int_equal(mapper->entries, 0);
+    IODMACommand_setBouncePool(usual);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 2 * PAGE_SIZE);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+/* A copy of a later part of several runs shows that part, at its own positions. */
+static void a_copy_of_several_runs_begins_at_its_own_start(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW + 100, 5000, DMA_HIGH + 7, 3000, kIODirectionOutIn);
+    IODMACommand *command = mapped_command(&any, kMapped, mapper, memory);
+
+    (void)state;
+    dma_fill(DMA_LOW + 100, 5000, 1);
+    dma_fill(DMA_HIGH + 7, 3000, 2);
+    assert_int_equal(IODMACommand_prepare(command, 4500, 2000, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    expect_device_reads(mapper, command, 0, pattern(4500, 1));
+    expect_device_reads(mapper, command, 600, pattern(100, 2));
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 2000);
+    for (uint64_t i = 0; i < 2000; i += 99) {
+        expect_device_reads(mapper, command, i,
+                            i < 500 ? pattern(4500 + i, 1) : pattern(i - 500, 2));
+    }
+    assert_true(test_mapper_write(mapper, io_address(command, 501), 0x77));
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH + 7)[1], 0x77);
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+/* The CPU's copies and its cache maintenance go by where the bytes are, not by I/O addresses. */
+static void the_cpu_never_goes_by_io_addresses(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW + 64, 4 * SIM_CACHE_LINE, DMA_HIGH, 64, kIODirectionOutIn);
+    IODMACommand *command;
+    struct sim_cache before;
+    uint8_t bytes[4];
+
+    (void)state;
+    for (unsigned copied = 0; copied < 2; copied++) {
+        dma_fill(DMA_LOW + 64, 256, 1);
+        dma_fill(DMA_HIGH, 64, 2);
+        command = mapped_command(copied != 0 ? &coarse : &any, kNonCoherent, mapper, memory);
+        before = sim_cache;
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), copied != 0 ? 320 : 0);
+        assert_int_equal(sim_cache.cleaned - before.cleaned, 5);
+        assert_int_equal(IODMACommand_readBytes(command, 254, bytes, 4), 4);
+        assert_int_equal(bytes[1], pattern(255, 1));
+        assert_int_equal(bytes[2], pattern(0, 2));
+        assert_int_equal(IODMACommand_writeBytes(command, 254, "wxyz", 4), 4);
+        expect_device_reads(mapper, command, 255, 'x');
+        expect_device_reads(mapper, command, 256, 'y');
+        assert_true(test_mapper_write(mapper, io_address(command, 0), 0x42));
+        before = sim_cache;
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        assert_int_equal(sim_cache.flushed - before.flushed, 5);
+        assert_int_equal(dma_bytes(DMA_LOW + 64)[0], 0x42);
+        assert_int_equal(dma_bytes(DMA_HIGH)[1], 'z');
+        OSObject_release(command);
+    }
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+/* Strict behind a mapper: whatever page the device reaches holds nothing but the transfer. */
+static void strict_shows_no_neighbour_through_it(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 100, 2 * PAGE_SIZE, 0, 0, kIODirectionOut);
+    IODMACommand *command = mapped_command(&any, kIODMAMapOptionStrict, mapper, memory);
+    uint64_t first;
+    uint8_t byte;
+
+    (void)state;
+    for (unsigned forced = 0; forced < 2; forced++) {
+        dma_fill(DMA_LOW, 4 * PAGE_SIZE, 9);
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        if (forced != 0) {
+            assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer),
+                             kIOReturnSuccess);
+        }
+        first = io_address(command, 0);
+        for (uint64_t at = trunc_page(first); at < trunc_page(first) + 4 * PAGE_SIZE; at++) {
+            if (test_mapper_read(mapper, at, &byte)) {
+                assert_int_equal(byte,
+                                 at - first < 2 * PAGE_SIZE ? pattern(100 + at - first, 9) : 0);
+            }
+        }
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    }
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+static int stop_without_balance(void **state)
+{
+    map_stop(state);
+    return 0;
+}
+
+/* A unit that does not acknowledge an unmapping: the copy's pages are never used again. */
+static void a_unit_that_does_not_answer_costs_the_pages(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 2 * PAGE_SIZE, 0, 0, kIODirectionOut);
+    IODMACommand *command = mapped_command(&coarse, kMapped, mapper, memory);
+    struct page_stats before, after;
+    uint64_t physical;
+
+    (void)state;
+    page_get_stats(&before);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IOMapper_translate(&mapper->super, io_address(command, 0), 0, &physical, NULL),
+                     kIOReturnSuccess);
+    mapper->unmapAnswer = kIOReturnTimeout;
+    sim_console_forget();
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_true(sim_console_said("2 pages are in quarantine"));
+    page_get_stats(&after);
+    assert_int_equal(after.quarantined, before.quarantined + 2);
+    assert_int_equal(page_pin_count(paddr(trunc_page(physical))), 1);
+    assert_int_equal(page_get_state(paddr(trunc_page(physical))), PAGE_ALLOCATED);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    /* The command goes on, at other addresses. */
+    mapper->unmapAnswer = kIOReturnSuccess;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(dc_25_narrow_devices_reach_all_ram_through_it),
+        MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
+        MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
+        MAP_TEST(the_cpu_never_goes_by_io_addresses),
+        MAP_TEST(strict_shows_no_neighbour_through_it),
+        cmocka_unit_test_setup_teardown(a_unit_that_does_not_answer_costs_the_pages, map_start,
+                                        stop_without_balance),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DMA commands: memory set and cleared, ranges prepared, and what each refusal leaves. */
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/fake_mapper.h"
+#include "tests/lib/portable/test_mapper.h"
+
+static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+static const IODMACommand_SegmentOptions bits31 = {.fStructSize = 40, .fNumAddressBits = 31};
+
+static void expect_inactive(IODMACommand *command)
+{
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
+                     kIOReturnNotReady);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+}
+
+static void release_both(IODMACommand *command, IOMemoryDescriptor *memory)
+{
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* What allocates, maps or waits is not for interrupt handlers. */
+static void a_handler_is_refused_what_is_for_threads(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+    IODMACommand_Segment64 segment;
+    UInt64 offset = 0;
+    UInt32 count = 1;
+    uint8_t byte;
+
+    (void)state;
+    sim_in_handler = true;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnCannotLock);
+    sim_in_handler = false;
+    assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    sim_in_handler = true;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnCannotLock);
+    /* What it may. */
+    assert_int_equal(IODMACommand_synchronize(command, kIODirectionIn), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_gen64IOVMSegments(command, &offset, &segment, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_readBytes(command, 3, &byte, 1), 1);
+    assert_int_equal(IODMACommand_writeBytes(command, 3, &byte, 1), 1);
+    sim_in_handler = false;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    release_both(command, memory);
+}
+
+/* A new descriptor that cannot be prepared leaves the former one in place. */
+static void memory_that_does_not_do_leaves_the_former(void **state)
+{
+    const IODMACommand_SegmentOptions short_one = {.fStructSize = 40, .fMaxTransferSize = 64};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *longer = dma_memory(DMA_LOW, 65, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *absent =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOut, owner);
+    IODMACommand *command = dma_command(&short_one, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, longer, true), kIOReturnNoSpace);
+    assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, absent, true), kIOReturnNoSpace);
+    assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
+    assert_int_equal(OSObject_getRetainCount(longer), 1);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, longer, true), kIOReturnNoSpace);
+    assert_null(IODMACommand_getMemoryDescriptor(command)); /* as before the call: nothing */
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(longer);
+    OSObject_release(absent);
+    release_both(command, memory);
+}
+
+/*
+ * Memory that may be read alone, over a command of both directions: the copy back of a bounced
+ * byte is refused. How to have one: the descriptor says both, its preparation says Out.
+ */
+static IODMACommand *new_with_unwritable_bounce(IOMemoryDescriptor **memory, IOMapper *mapper)
+{
+    const uint64_t at = new_pages(owner, 2, RW) + 8;
+    const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512};
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64,
+                                                                  &coarse, kMapped, mapper, NULL);
+
+    *memory = describe(at, 100, kIODirectionOutIn, owner);
+    assert_int_equal(IOMemoryDescriptor_prepare(*memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, *memory, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 100);
+    return command;
+}
+
+/* The error of the completes that clearing makes is told, and the memory is gone all the same. */
+static void clearing_tells_what_completing_said(void **state)
+{
+    IOMemoryDescriptor *memory;
+    IODMACommand *command = new_with_unwritable_bounce(&memory, NULL);
+
+    (void)state;
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnNotWritable);
+    assert_null(IODMACommand_getMemoryDescriptor(command));
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    release_both(command, memory);
+}
+
+/* A first step that fails is the answer, and the later ones are done: here, the unmapping. */
+static void completing_goes_on_after_an_error_and_tells_the_first(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(1);
+    IOMemoryDescriptor *memory;
+    IODMACommand *command = new_with_unwritable_bounce(&memory, &mapper->super);
+
+    (void)state;
+    assert_int_equal(mapper->entries, 1);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnNotWritable);
+    assert_int_equal(mapper->entries, 0);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    release_both(command, memory);
+    OSObject_release(&mapper->super);
+}
+
+/* A length that is no multiple is refused, and leaves the command as it was. */
+static void a_length_that_is_no_multiple_leaves_it_inactive(void **state)
+{
+    const IODMACommand_SegmentOptions words = {.fStructSize = 40, .fAlignmentLength = 4};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    IODMACommand *command = dma_command(&words, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 63, true, true), kIOReturnNotAligned);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_prepare(command, 2, 0, true, true), kIOReturnNotAligned);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnNotReady);
+    assert_int_equal(IODMACommand_prepare(command, 4, 0, true, true), kIOReturnSuccess);
+    release_both(command, memory);
+}
+
+/* 2^32 pages are too many for this preparation, whatever the one before it was. */
+static void more_pages_than_can_be_counted(void **state)
+{
+    const uint64_t most = (uint64_t)UINT32_MAX << PAGE_SHIFT; /* bytes: a page fewer than 2^32 */
+    IOMemoryDescriptor *memory = dma_memory(0, most, 0, PAGE_SIZE, kIODirectionOut);
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 64, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnVMError);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_prepare(command, 0, most, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 64, 64, true, true), kIOReturnSuccess);
+    release_both(command, memory);
+}
+
+/* Nothing to transfer is a bad argument everywhere, and holds nothing. */
+static void empty_memory_is_refused(void **state)
+{
+    static const IODMACommandSpecification wide = {.maxAddressBits = 64};
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMemoryDescriptor *empty = dma_memory(DMA_LOW, 0, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    IODMACommand *command = dma_command(&any, kMapped, empty), *driverkit;
+    uint64_t flags, address = 1, length = 1;
+    uint32_t count = 4;
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnBadArgument);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, empty, true), kIOReturnBadArgument);
+    IODMACommand_setMemoryDescriptor(command, memory, false);
+    assert_int_equal(IODMACommand_prepare(command, 64, 0, true, true), kIOReturnBadArgument);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, empty, true), kIOReturnBadArgument);
+    assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_Create(device, 0, &wide, &driverkit), kIOReturnSuccess);
+    assert_int_equal(
+        IODMACommand_PrepareForDMA(driverkit, 0, empty, 0, 0, &flags, &count, segments),
+        kIOReturnBadArgument);
+    assert_null(IODMACommand_getMemoryDescriptor(driverkit));
+    assert_int_equal(IOMapper_iovmMapMemory(mapper, empty, 0, 0, kIODMAMapReadAccess, NULL, NULL,
+                                            NULL, &address, &length),
+                     kIOReturnBadArgument);
+    assert_int_equal(address | length, 0);
+    OSObject_release(mapper);
+    OSObject_release(driverkit);
+    OSObject_release(device);
+    OSObject_release(empty);
+    release_both(command, memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(a_handler_is_refused_what_is_for_threads),
+        MAP_TEST(memory_that_does_not_do_leaves_the_former),
+        MAP_TEST(clearing_tells_what_completing_said),
+        MAP_TEST(completing_goes_on_after_an_error_and_tells_the_first),
+        MAP_TEST(a_length_that_is_no_multiple_leaves_it_inactive),
+        MAP_TEST(more_pages_than_can_be_counted),
+        MAP_TEST(empty_memory_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
