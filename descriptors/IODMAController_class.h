@@ -80,6 +80,49 @@ bool controller_valid_config(IODMAController *self, UInt32 dmaIndex, IOService *
 void controller_release_channel(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES);
 void controller_free(OSObject *self);
 
+/*
+ * What most engines keep of a channel: whose it is, and the commands that they have, oldest first.
+ * Part of the engine's object, so zeroed at first. Interrupts are masked around each call.
+ */
+typedef struct {
+    IODMAEventSource *client; /* not retained: it closes the channel; NULL: nobody's */
+    struct IOCommandQueue started;
+    UInt32 count, most; /* commands that the engine has: now, and at once so far */
+} IODMAChannel;
+
+/* kIOReturnNoChannels: it is another's; kIOReturnBadArgument: no client. */
+IOReturn IODMAChannel_open(IODMAChannel *self, IODMAEventSource *client);
+void IODMAChannel_close(IODMAChannel *self);
+
+/* The engine takes a command, before anything can end it. kIOReturnBusy: it is in some queue. */
+IOReturn IODMAChannel_take(IODMAChannel *self, IODMACommand *command);
+
+/* It could not be started after all: nobody hears of it. */
+void IODMAChannel_refuse(IODMAChannel *self, IODMACommand *command);
+
+/* Its end, now: notified, then completed. One that the engine does not have: no effect. */
+void IODMAChannel_end(IODMAChannel *self, IODMAController *engine, IODMACommand *command,
+                      IOReturn status, IOByteCount actualByteCount);
+
+/* The oldest; NULL: idle. */
+IODMACommand *IODMAChannel_current(const IODMAChannel *self);
+
+/*
+ * Sleep until the channel is idle. False: the time, nanoseconds (all ones: no end), was up first.
+ * poll, for a device without interrupts: called in each turn; false from it: sleep for one. May be
+ * NULL. Thread context.
+ */
+bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(void *context),
+                       void *context);
+
+/*
+ * For a device that is its own engine: a controller of this class, started and registered, and the
+ * service that has it: its "phandle" is `identity`, and its "dma-parent" as well. Both +1.
+ * NULL: kIOReturnNoMemory, kIOReturnExclusiveAccess (another one has the identity). Thread context.
+ */
+IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, const char *name,
+                                                UInt32 identity, IOService **service);
+
 /* An engine without FIFO, frames and request lines names these. */
 #define CONTROLLER_WITHOUT_FIFO                                                                    \
     .getFIFODepth = controller_get_fifo_depth, .setFIFODepth = controller_set_fifo_depth,          \

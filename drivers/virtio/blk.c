@@ -75,8 +75,10 @@ static void release_resources(struct virtio_blk *disk)
         KERNEL_CHECK(result == KERN_SUCCESS);
     }
     virtq_destroy(disk->queue);
+    heap_free(disk->part_bytes);
     disk->cursor = NULL;
     disk->frames = NULL;
+    disk->part_bytes = NULL;
     disk->queue = NULL;
 }
 
@@ -164,7 +166,9 @@ static IOReturn create_frames(struct virtio_blk *disk)
     }
     disk->frames = phys_to_virt(first);
     disk->frame_pages = request.count;
-    return kIOReturnSuccess;
+    /* Not in the frames, where the device could change it. */
+    disk->part_bytes = heap_alloc_zero(virtq_slots(disk->queue) * sizeof(*disk->part_bytes));
+    return disk->part_bytes != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
 }
 
 static IOReturn create_cursor(struct virtio_blk *disk)
@@ -220,6 +224,7 @@ static IOReturn build(struct virtio_blk *disk)
 
     disk->queue = NULL;
     disk->frames = NULL;
+    disk->part_bytes = NULL;
     disk->cursor = NULL;
     if (status == kIOReturnSuccess) {
         status = create_queue(disk);
@@ -331,6 +336,10 @@ void blk_destroy(struct virtio_blk *disk)
 {
     virtio_detach(disk->device);
     give_up_resources(disk);
+    if (disk->engine != NULL) {
+        OSObject_release(disk->engine);
+        OSObject_release(disk->service);
+    }
     heap_free(disk);
 }
 

@@ -116,6 +116,10 @@ enum virtio_blk_operation {
     VIRTIO_BLK_WRITE_ZEROES = 13,
 };
 
+struct virtio_blk_request;
+typedef uint64_t virtio_blk_fill_t(struct virtio_blk *disk, struct virtio_blk_request *request,
+                                   uint64_t issued, uint32_t limit, struct virtq_chain *chain);
+
 /*
  * One transfer. It belongs to the caller and must stay where it is from a
  * successful submission to its completion; the descriptor is not retained.
@@ -139,7 +143,12 @@ struct virtio_blk_request {
 
     uint32_t parts;  /* private: device requests in flight, and one if it is in line */
     uint64_t issued; /* private: bytes given to the device so far */
+    uint64_t moved;  /* private: of them, those that it has moved; only counted with `fill` */
     struct virtio_blk_request *next; /* private: waits for room in the ring, or for its callback */
+
+    /* Private: who tells the device of the memory; NULL: the cursor does. See blk_dma.h. */
+    virtio_blk_fill_t *fill;
+    IOReturn refusal; /* why it could not; valid after it gave 0 bytes */
 };
 
 /* Fill in; completion and context are NULL. */
@@ -156,6 +165,7 @@ static inline void virtio_blk_request_init(struct virtio_blk_request *request,
     request->completion = NULL;
     request->context = NULL;
     request->done = false;
+    request->fill = NULL;
 }
 
 /*

@@ -3,6 +3,7 @@
 #ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_PRIVATE_H
 
+#include "descriptors/IODMAController.h"
 #include "descriptors/IOMemoryCursor.h"
 #include "drivers/virtio/blk.h"
 #include "drivers/virtio/queue.h"
@@ -64,6 +65,7 @@ struct virtio_blk {
     IOMemoryCursor *cursor;
     struct blk_frame *frames;
     size_t frame_pages;
+    uint32_t *part_bytes; /* of data in each chain, by its slot, for those that `fill` made */
     struct virtio_blk_request *waiting; /* in line for room in the ring, oldest first */
     struct virtio_blk_request *waiting_last;
 
@@ -87,12 +89,22 @@ struct virtio_blk {
     void *watch_context;
 
     struct virtio_blk_options options;
+
+    /* As a DMA engine; NULL until somebody asks for it. See blk_dma.c. */
+    IODMAController *engine;
+    IOService *service;
 };
 
 /* The feature is in use. */
 static inline bool blk_has(const struct virtio_blk *disk, uint64_t feature)
 {
     return (disk->device->features & feature) != 0;
+}
+
+/* Of the entries of a request that carry its data. */
+static inline unsigned blk_data_flags(const struct virtio_blk_request *request)
+{
+    return request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
 }
 
 /* blk.c */
@@ -112,6 +124,9 @@ IOReturn blk_read_configuration(struct virtio_blk *disk);
 /* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */
 unsigned blk_collect(struct virtio_blk *disk);
 void blk_finish(struct virtio_blk_request *request);
+
+/* Poll it if it has no interrupts: false, it has. Other interrupts are served. Masked. */
+bool blk_poll_if_polled(struct virtio_blk *disk);
 
 /* blk_reset.c */
 /* It does not come back from its reset: takes nothing any more. Nothing is in flight. */

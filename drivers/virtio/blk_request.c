@@ -56,15 +56,20 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
  * The way of a byte, steps 3 and 4: the cursor walks the memory and fills the
  * ring's slots. Returns the bytes it found, at most `limit`.
  */
-static inline __attribute__((always_inline)) uint64_t fill_data(
-    struct virtio_blk *disk, const struct virtio_blk_request *request, uint64_t issued,
-    uint32_t limit, struct virtq_chain *chain)
+static inline __attribute__((always_inline)) uint64_t fill_data(struct virtio_blk *disk,
+                                                                struct virtio_blk_request *request,
+                                                                uint64_t issued, uint32_t limit,
+                                                                struct virtq_chain *chain)
 {
-    const unsigned flags =
-        request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
     struct virtq_segments segments;
     IOByteCount bytes;
     unsigned count;
+
+    if (request->fill != NULL) {
+        return request->fill(disk, request, issued, limit, chain);
+    }
+
+    const unsigned flags = blk_data_flags(request);
 
     virtq_chain_segments(chain, &segments, flags);
     count =
@@ -111,13 +116,14 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
  * The cursor gave `bytes`, which the segment limit, or memory behind that is not
  * prepared, has cut within a block. Make the blocks before that the limit.
  */
-static IOReturn shorten(const struct virtio_blk *disk, uint64_t bytes, uint32_t *limit)
+static IOReturn shorten(const struct virtio_blk *disk, const struct virtio_blk_request *request,
+                        uint64_t bytes, uint32_t *limit)
 {
     if (disk->segments_max == 0) {
         return kIOReturnUnsupported;
     }
     if (bytes == 0) {
-        const IOReturn error = IOMemoryLastError();
+        const IOReturn error = request->fill != NULL ? request->refusal : IOMemoryLastError();
 
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
@@ -148,7 +154,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
             return kIOReturnSuccess;
         }
         virtq_forget_frame(disk->queue, &chain);
-        status = shorten(disk, bytes, &limit);
+        status = shorten(disk, request, bytes, &limit);
         if (status != kIOReturnSuccess) {
             return status;
         }
@@ -256,6 +262,8 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
 
     if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
         request->status = failure(answer);
+    } else if (request->fill != NULL) {
+        request->moved += disk->part_bytes[used->slot];
     }
     if (--request->parts == 0) {
         blk_finish(request);
@@ -375,6 +383,7 @@ static inline __attribute__((always_inline)) IOReturn submit_locked(
     request->status = kIOReturnSuccess;
     request->parts = 0;
     request->issued = 0;
+    request->moved = 0;
     /* The queue of a lost disk has no slots. */
     if (disk->waiting == NULL && issue_whole(disk, request)) {
         return kIOReturnSuccess;

@@ -5,6 +5,16 @@
 #include "drivers/virtio/blk_private.h"
 #include "kernel/irq.h"
 
+bool blk_poll_if_polled(struct virtio_blk *disk)
+{
+    if (!disk->polled) {
+        return false;
+    }
+    virtio_blk_poll(disk);
+    irq_serve();
+    return true;
+}
+
 static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     if (irq_in_handler()) {
@@ -18,10 +28,7 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
         virtq_publish(disk->queue);
         /* The way out is a reset by whoever loses patience: a timer, or another interrupt. */
         while (!request->done) {
-            if (disk->polled) {
-                virtio_blk_poll(disk);
-                irq_serve();
-            } else {
+            if (!blk_poll_if_polled(disk)) {
                 irq_wait();
             }
         }

@@ -259,6 +259,22 @@ void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index
                      segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT));
 }
 
+bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
+                          UInt32 index)
+{
+    struct virtq_command_segments *to = context;
+    const uint64_t length = segment.fLength < to->left ? segment.fLength : to->left;
+
+    (void)target;
+    if (length == 0 || segment.fLength > to->longest) {
+        return false;
+    }
+    virtq_desc_store(to->segments.first + index, segment.fIOVMAddr,
+                     length + to->segments.rest + ((uint64_t)index << VIRTQ_REST_NEXT));
+    to->left -= length;
+    return true;
+}
+
 void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *chain)
 {
     *chain = (struct virtq_chain){

@@ -32,6 +32,7 @@
 #ifndef DRIVERS_VIRTIO_QUEUE_H
 #define DRIVERS_VIRTIO_QUEUE_H
 
+#include "descriptors/IODMACommand.h"
 #include "descriptors/IOMemoryCursor.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/chain.h"
@@ -126,6 +127,20 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
 
 /* The segment function that fills a queue's entries; for the cursor's creation. */
 void virtq_output_segment(IOPhysicalSegment segment, void *segments, UInt32 index);
+
+/*
+ * The same for DMA commands, given a struct virtq_command_segments of which the caller
+ * says the limits: it puts out `left` bytes and no more, cutting the last segment, and
+ * refuses a segment longer than `longest` (at most UINT32_MAX).
+ */
+struct virtq_command_segments {
+    struct virtq_segments segments; /* of virtq_chain_segments */
+    uint64_t left;                  /* in: bytes to put out; out: of them, those that were not */
+    uint32_t longest;
+};
+
+bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                          UInt32 index);
 
 /*
  * Make ready for the cursor: its entries go behind those added so far. `segments`

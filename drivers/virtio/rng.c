@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The entropy device. It may answer a request with fewer bytes than asked for,
- * so each is one segment, and the next one starts where the answer ended.
+ * The entropy device. It may answer with fewer bytes than asked for, so each question is
+ * one segment, and the next one starts where the answer ended.
  */
 #include "drivers/virtio/rng.h"
 
@@ -10,26 +10,152 @@
 #include "kernel/init.h"
 #include "kernel/irq.h"
 
-#define RNG_QUEUE     0u
-#define RNG_SIZE      4u /* entries; one is in use at a time */
-#define RNG_BYTES_MAX 65536u
+#define RNG_QUEUE 0u
+#define RNG_SIZE  4u /* entries; one is in use at a time */
+
+/* --- Asking ----------------------------------------------------------------------------------- */
+
+/* The way of a byte: the cursor writes the slot that the device reads. */
+static IOReturn fill_by_cursor(const struct virtio_rng *rng,
+                               const struct virtio_rng_request *request, uint32_t most,
+                               struct virtq_chain *chain)
+{
+    struct virtq_segments segments;
+    IOByteCount size = 0;
+    IOReturn status;
+
+    virtq_chain_segments(chain, &segments, VIRTQ_WRITE);
+    if (IOMemoryCursor_genPhysicalSegments(rng->cursor, request->memory,
+                                           request->offset + request->done, &segments, 1, most,
+                                           &size) == 0) {
+        status = IOMemoryLastError();
+        return status != kIOReturnSuccess ? status : kIOReturnNotReady;
+    }
+    virtq_chain_filled(chain, 1, (uint32_t)size);
+    return kIOReturnSuccess;
+}
+
+/* One segment of the first in line. */
+static IOReturn ask(struct virtio_rng *rng)
+{
+    struct virtio_rng_request *request = rng->first;
+    const uint64_t left = request->length - request->done;
+    const uint32_t most = left < RNG_BYTES_MAX ? (uint32_t)left : RNG_BYTES_MAX;
+    struct virtq_chain chain;
+    IOReturn status = virtq_begin(rng->queue, &chain);
+
+    if (status == kIOReturnSuccess) {
+        status = request->fill != NULL ? request->fill(request, most, &chain)
+                                       : fill_by_cursor(rng, request, most, &chain);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    virtq_submit(rng->queue, &chain, request);
+    virtq_publish(rng->queue);
+    rng->asked = true;
+    return kIOReturnSuccess;
+}
+
+/* The first in line has ended. */
+static void finish(struct virtio_rng *rng, IOReturn status)
+{
+    struct virtio_rng_request *request = rng->first;
+
+    rng->first = request->next;
+    request->status = status;
+    request->completion(request);
+}
+
+/* Ask for what is first in line; what cannot be asked for ends. */
+static void ask_next(struct virtio_rng *rng)
+{
+    rng->finishing = true;
+    while (rng->first != NULL && !rng->asked) {
+        const IOReturn status = ask(rng);
+
+        if (status != kIOReturnSuccess) {
+            finish(rng, status);
+        }
+    }
+    rng->finishing = false;
+}
+
+IOReturn rng_submit(struct virtio_rng *rng, struct virtio_rng_request *request)
+{
+    const irq_state_t state = irq_mask();
+
+    if (rng->lost) {
+        irq_restore(state);
+        return kIOReturnNotResponding;
+    }
+    request->done = 0;
+    request->status = kIOReturnSuccess;
+    request->next = NULL;
+    if (rng->first == NULL) {
+        rng->first = request;
+    } else {
+        rng->last->next = request;
+    }
+    rng->last = request;
+    if (!rng->finishing) {
+        ask_next(rng);
+    }
+    irq_restore(state);
+    return kIOReturnSuccess;
+}
 
 /* --- Interrupt -------------------------------------------------------------------------------- */
+
+static void recover_from_error(struct virtio_rng *rng);
+
+static void take_answer(struct virtio_rng *rng, const struct virtq_used *used)
+{
+    struct virtio_rng_request *request = used->token;
+
+    rng->asked = false;
+    rng->finishing = true;
+    request->done += used->length;
+    if (used->length == 0) {
+        finish(rng, kIOReturnUnderrun);
+    } else if (request->done == request->length) {
+        finish(rng, kIOReturnSuccess);
+    }
+    rng->finishing = false;
+    if (rng->first != NULL) {
+        ask_next(rng);
+    }
+}
+
+/* Each turn takes an answer to a question of before; a device that is as fast as that ends it. */
+static void collect(struct virtio_rng *rng)
+{
+    struct virtq_used used;
+
+    while (virtq_enable_interrupt(rng->queue) != 0 && virtq_take_next(rng->queue, &used)) {
+        take_answer(rng, &used);
+    }
+    if (virtq_broken(rng->queue) != NULL && !rng->lost) {
+        recover_from_error(rng);
+    }
+}
 
 static void configuration_changed(void *context)
 {
     struct virtio_rng *rng = context;
 
-    rng->needs_reset = virtio_needs_reset(rng->device);
+    if (!rng->lost && virtio_needs_reset(rng->device)) {
+        recover_from_error(rng);
+    }
 }
 
-/* Whoever waits looks for itself. */
 static void buffers_used(void *context, unsigned vector)
 {
     struct virtio_rng *rng = context;
 
     (void)vector; /* there is one queue */
     virtq_count_interrupt(rng->queue);
+    collect(rng);
 }
 
 /* --- Bring-up --------------------------------------------------------------------------------- */
@@ -87,6 +213,10 @@ void rng_destroy(struct virtio_rng *rng)
         }
         virtq_destroy(rng->queue);
     }
+    if (rng->engine != NULL) {
+        OSObject_release(rng->engine);
+        OSObject_release(rng->service);
+    }
     *rng = (struct virtio_rng){0};
 }
 
@@ -106,24 +236,35 @@ bool rng_create(struct virtio_rng *rng, struct virtio_device *device)
 
 /* --- Reset ------------------------------------------------------------------------------------ */
 
-/* The read that waits, if one does, ends with `status`, and the device works again or is lost. */
+/* What is in line ends with `status`, and the device works again or is lost. */
 static void recover(struct virtio_rng *rng, IOReturn status)
 {
     const uint64_t features = rng->device->features;
     const bool stopped = virtio_reset(rng->device);
+    struct virtio_rng_request *unfinished = rng->first;
 
-    rng->needs_reset = false;
     while (virtq_detach(rng->queue) != NULL) {
         continue;
     }
     virtq_restart(rng->queue);
+    rng->first = NULL;
+    rng->asked = false;
     rng->lost = !stopped || virtio_negotiate(rng->device, features, features) != kIOReturnSuccess ||
                 activate(rng) != kIOReturnSuccess;
-    rng->ended = rng->lost ? kIOReturnNotResponding : status;
     if (rng->lost) {
         virtio_detach(rng->device);
         kprintf("virtio-rng: the device is lost: it does not come back from its reset\n");
+        status = kIOReturnNotResponding;
     }
+    /* Their completions may get in line again, but not before these. */
+    rng->finishing = true;
+    for (struct virtio_rng_request *next; unfinished != NULL; unfinished = next) {
+        next = unfinished->next;
+        unfinished->status = status;
+        unfinished->completion(unfinished);
+    }
+    rng->finishing = false;
+    ask_next(rng);
 }
 
 static void recover_from_error(struct virtio_rng *rng)
@@ -137,68 +278,19 @@ static void recover_from_error(struct virtio_rng *rng)
 IOReturn rng_reset(struct virtio_rng *rng)
 {
     const irq_state_t state = irq_mask();
+    IOReturn status = kIOReturnNotPermitted; /* from a completion: it is in the middle of it */
 
-    if (!rng->lost) {
-        recover(rng, kIOReturnAborted);
+    if (!rng->finishing) {
+        if (!rng->lost) {
+            recover(rng, kIOReturnAborted);
+        }
+        status = rng->lost ? kIOReturnNotResponding : kIOReturnSuccess;
     }
-
-    const IOReturn status = rng->lost ? kIOReturnNotResponding : kIOReturnSuccess;
-
     irq_restore(state);
     return status;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------- */
-
-/*
- * Sleep until the device has answered; the way out is rng_reset in an interrupt
- * handler, such as a timer's.
- */
-static IOReturn wait(struct virtio_rng *rng, struct virtq_used *used)
-{
-    while (rng->ended == kIOReturnSuccess) {
-        if (virtq_enable_interrupt(rng->queue) != 0 && virtq_take_next(rng->queue, used)) {
-            return kIOReturnSuccess;
-        }
-        if (virtq_broken(rng->queue) != NULL || rng->needs_reset) {
-            recover_from_error(rng);
-        } else {
-            irq_wait();
-        }
-    }
-    return rng->ended;
-}
-
-/* One segment; stores the bytes that came. Interrupts masked. */
-static IOReturn read_segment(struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t offset,
-                             uint64_t length, uint32_t *bytes)
-{
-    const UInt32 most = length < RNG_BYTES_MAX ? (UInt32)length : RNG_BYTES_MAX;
-    struct virtq_chain chain;
-    struct virtq_segments segments;
-    struct virtq_used used;
-    IOByteCount size = 0;
-    IOReturn status = virtq_begin(rng->queue, &chain);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    virtq_chain_segments(&chain, &segments, VIRTQ_WRITE);
-    if (IOMemoryCursor_genPhysicalSegments(rng->cursor, memory, offset, &segments, 1, most,
-                                           &size) == 0) {
-        status = IOMemoryLastError();
-        return status != kIOReturnSuccess ? status : kIOReturnNotReady;
-    }
-    virtq_chain_filled(&chain, 1, (uint32_t)size);
-    virtq_submit(rng->queue, &chain, memory);
-    virtq_publish(rng->queue);
-    status = wait(rng, &used);
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    *bytes = used.length;
-    return used.length != 0 ? kIOReturnSuccess : kIOReturnUnderrun;
-}
 
 static IOReturn check(const struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t offset,
                       uint64_t length)
@@ -223,21 +315,35 @@ static IOReturn check(const struct virtio_rng *rng, IOMemoryDescriptor *memory, 
     return length <= size && offset <= size - length ? kIOReturnSuccess : kIOReturnOverrun;
 }
 
+static void note_end(struct virtio_rng_request *request)
+{
+    *(bool *)request->context = true;
+}
+
 IOReturn rng_read(struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t offset,
                   uint64_t length)
 {
+    bool ended = false;
+    struct virtio_rng_request request = {.memory = memory,
+                                         .offset = offset,
+                                         .length = length,
+                                         .completion = note_end,
+                                         .context = &ended};
     IOReturn status = check(rng, memory, offset, length);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+
     const irq_state_t state = irq_mask();
 
-    rng->ended = kIOReturnSuccess;
-    for (uint64_t done = 0; status == kIOReturnSuccess && done < length;) {
-        uint32_t bytes = 0;
-
-        status = read_segment(rng, memory, offset + done, length - done, &bytes);
-        done += bytes;
+    status = rng_submit(rng, &request);
+    /* The way out is rng_reset in an interrupt handler, such as a timer's. */
+    while (status == kIOReturnSuccess && !ended) {
+        irq_wait();
     }
     irq_restore(state);
-    return status;
+    return status == kIOReturnSuccess ? request.status : status;
 }
 
 /* --- The machine's device --------------------------------------------------------------------- */
@@ -276,4 +382,13 @@ void virtio_rng_get_counters(struct virtq_counters *counters)
     if (machine_rng.device != NULL) {
         virtq_get_counters(machine_rng.queue, counters);
     }
+}
+
+IOService *virtio_rng_get_service(void)
+{
+    if (machine_rng.device == NULL) {
+        IOMemory_fail(kIOReturnNoDevice);
+        return NULL;
+    }
+    return rng_get_service(&machine_rng);
 }

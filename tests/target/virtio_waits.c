@@ -12,9 +12,11 @@
 /* Devices that do not answer: every call that sleeps has a way out, which a timer can take. */
 #include "drivers/virtio/blk_private.h"
 #include "drivers/virtio/rng.h"
+#include "drivers/virtio/rng_dma.h"
 #include "kernel/irq.h"
 #include "kernel/timer.h"
 #include "tests/target/disk.h"
+#include "tests/target/dma_client.h"
 
 /* Nanoseconds, less than the disk takes: QEMU finishes what it began before it is reset. */
 #define PATIENCE 20000000
@@ -86,6 +88,38 @@ TEST(timer_gives_up_on_dry_entropy)
     timer_start(&timer, PATIENCE);
     EXPECT_EQ(virtio_rng_read(scatter.memory, 0, 64), kIOReturnAborted);
     disk_memory_drop(&scatter);
+}
+
+/* A command that would wait for ever: stopped, and those in line behind it as well. */
+TEST(dry_entropy_is_stopped)
+{
+    IOService *device = virtio_rng_get_service();
+    struct scatter scatter = disk_memory(2, 64, kIODirectionIn);
+    struct virtio_rng_transfer transfers[2];
+    IODMACommand *commands[2];
+    struct client client;
+
+    ASSERT_TRUE(device != NULL);
+    client = client_of_service(device);
+    for (unsigned i = 0; i < 2; i++) {
+        commands[i] = virtio_rng_create_command(NULL, kMapped, &transfers[i]);
+        IODMACommand_setMemoryDescriptor(commands[i], scatter.memory, false);
+        ASSERT_EQ(IODMACommand_prepare(commands[i], 32 * i, 32, true, true), kIOReturnSuccess);
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, PATIENCE), kIOReturnTimeout);
+    EXPECT_EQ(notes, 0);
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, false, UINT64_MAX), kIOReturnSuccess);
+    EXPECT_EQ(notes, 2);
+    wait_for_ends(&client, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        EXPECT_EQ(ends[i].status, kIOReturnAborted);
+        EXPECT_EQ(ends[i].bytes, 0);
+        command_drop(commands[i]);
+    }
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+    TEST_KEEPS("the engine is made once");
 }
 
 /* --- Completions that submit ------------------------------------------------------------------ */

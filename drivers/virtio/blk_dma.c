@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Disks as DMA engines: commands become requests, and their ends go to the event source. */
+#include "drivers/virtio/blk_dma.h"
+
+#include "descriptors/IODMAController_class.h"
+#include "drivers/virtio/blk_private.h"
+#include "kernel/console.h"
+
+struct blk_engine {
+    IODMAController super;
+    struct virtio_blk *disk;
+    IODMAChannel channel;
+    bool held; /* starts wait for virtio_blk_publish */
+};
+
+static struct virtio_blk_transfer *transfer_of(struct virtio_blk_request *request)
+{
+    return (struct virtio_blk_transfer *)request; /* its first member */
+}
+
+/* --- From a command into the ring ------------------------------------------------------------- */
+
+/* The way of a byte, steps 3 and 4, for a command: it walks its view and fills the slots. */
+static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request, uint64_t issued,
+                     uint32_t limit, struct virtq_chain *chain)
+{
+    const struct virtio_blk_transfer *transfer = transfer_of(request);
+    struct virtq_command_segments to = {
+        .left = limit,
+        .longest = disk->segment_bytes_max != 0 ? disk->segment_bytes_max : UINT32_MAX,
+    };
+    UInt64 position = request->offset - transfer->prepared + issued;
+    UInt32 count = disk->segments_max;
+    uint32_t bytes;
+
+    virtq_chain_segments(chain, &to.segments, blk_data_flags(request));
+    request->refusal = IODMACommand_genIOVMSegmentsFunction(transfer->command, virtq_output_command,
+                                                            &position, &to, &count);
+    if (request->refusal != kIOReturnSuccess) {
+        return 0;
+    }
+    bytes = limit - (uint32_t)to.left;
+    virtq_chain_filled(chain, count, bytes);
+    disk->part_bytes[chain->slot] = bytes;
+    return bytes;
+}
+
+/* With interrupts masked, in a handler as a rule. */
+static void arrived(struct virtio_blk_request *request)
+{
+    struct blk_engine *engine = request->context;
+
+    IODMAChannel_end(&engine->channel, &engine->super, transfer_of(request)->command,
+                     request->status, request->moved);
+}
+
+/* --- What the engine does --------------------------------------------------------------------- */
+
+static IOReturn engine_init_channel(IODMAController *self, IOService *provider,
+                                    IODMAEventSource *client, UInt32 *index, UInt32 request)
+{
+    struct blk_engine *engine = (struct blk_engine *)self;
+    IOReturn status;
+
+    (void)provider;
+    if (request != 0) {
+        return kIOReturnBadArgument;
+    }
+    status = IODMAChannel_open(&engine->channel, client);
+    if (status == kIOReturnSuccess) {
+        *index = 0;
+    }
+    return status;
+}
+
+static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEventSource *client)
+{
+    struct blk_engine *engine = (struct blk_engine *)self;
+
+    (void)index, (void)client;
+    IODMAChannel_close(&engine->channel);
+}
+
+/* The disk's words for what a DMA engine has words of its own for. */
+static IOReturn in_engine_words(IOReturn status)
+{
+    return status == kIOReturnUnsupported ? kIOReturnNoSpace : status;
+}
+
+/* The lock is held: an end can come between the submission and anything that follows it. */
+static IOReturn submit(struct blk_engine *engine, struct virtio_blk_transfer *transfer)
+{
+    IOReturn status = IODMAChannel_take(&engine->channel, transfer->command);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    status = virtio_blk_submit(engine->disk, &transfer->request);
+    if (status != kIOReturnSuccess) {
+        IODMAChannel_refuse(&engine->channel, transfer->command);
+    } else if (!engine->held) {
+        virtio_blk_publish(engine->disk);
+    }
+    return in_engine_words(status);
+}
+
+static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *command,
+                             IODirection direction, IOByteCount count, IOByteCount offset)
+{
+    struct blk_engine *engine = (struct blk_engine *)self;
+    struct virtio_blk_transfer *transfer = IODMACommand_getRefCon(command);
+    lock_state_t state;
+    IOReturn status;
+
+    if (index != 0 || transfer == NULL || transfer->command != command ||
+        transfer->disk != engine->disk) {
+        return kIOReturnBadArgument;
+    }
+    status = IODMACommand_getPreparedOffsetAndLength(command, &transfer->prepared, NULL);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    virtio_blk_request_init(&transfer->request,
+                            direction == kIODirectionIn ? VIRTIO_BLK_READ : VIRTIO_BLK_WRITE,
+                            (IOMemoryDescriptor *)IODMACommand_getMemoryDescriptor(command),
+                            transfer->prepared + offset, transfer->sector, count);
+    transfer->request.completion = arrived;
+    transfer->request.context = engine;
+    transfer->request.fill = fill;
+    state = lock_take_again(&engine->disk->lock);
+    status = submit(engine, transfer);
+    lock_release(&engine->disk->lock, state);
+    return status;
+}
+
+static bool poll_disk(void *context)
+{
+    return blk_poll_if_polled(context);
+}
+
+static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
+{
+    struct blk_engine *engine = (struct blk_engine *)self;
+
+    if (index != 0) {
+        return kIOReturnBadArgument;
+    }
+    if (engine->channel.count == 0) {
+        return kIOReturnSuccess;
+    }
+    if (flush) {
+        virtio_blk_publish(engine->disk); /* what is held back could not end */
+        return IODMAChannel_wait(&engine->channel, timeout, poll_disk, engine->disk)
+                   ? kIOReturnSuccess
+                   : kIOReturnTimeout;
+    }
+    return virtio_blk_reset(engine->disk);
+}
+
+static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand **command,
+                             IOByteCount *moved, bool waitForIdle)
+{
+    struct blk_engine *engine = (struct blk_engine *)self;
+    lock_state_t state;
+
+    if (index != 0) {
+        return kIOReturnBadArgument;
+    }
+    if (waitForIdle) {
+        virtio_blk_publish(engine->disk);
+        IODMAChannel_wait(&engine->channel, UINT64_MAX, poll_disk, engine->disk);
+    }
+    state = lock_take_again(&engine->disk->lock);
+    *command = IODMAChannel_current(&engine->channel);
+    *moved = *command == NULL
+                 ? 0
+                 : ((struct virtio_blk_transfer *)IODMACommand_getRefCon(*command))->request.moved;
+    lock_release(&engine->disk->lock, state);
+    return kIOReturnSuccess;
+}
+
+static uint32_t engines;
+
+static const IODMAControllerClass engine_class = {
+    .meta = {"VirtioBlkEngine", &IODMAController_metaClass, sizeof(struct blk_engine), &engines,
+             controller_free},
+    .initDMAChannel = engine_init_channel,
+    .startDMACommand = engine_start,
+    .stopDMACommand = engine_stop,
+    .queryDMACommand = engine_query,
+    CONTROLLER_WITHOUT_FIFO,
+    .releaseDMAChannel = engine_release_channel,
+};
+
+/* --- What a client asks for ------------------------------------------------------------------- */
+
+IOService *virtio_blk_get_service(struct virtio_blk *disk)
+{
+    char name[32];
+    IODMAController *engine;
+
+    if (disk == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if (disk->engine == NULL) {
+        ksnprintf(name, sizeof(name), "virtio-blk@%llx",
+                  (unsigned long long)disk->device->address.value);
+        /* Its node in the device tree has no phandle: where it is tells it apart as well. */
+        engine = IODMAController_withOwnService(
+            &engine_class.meta, name, (UInt32)disk->device->address.value, &disk->service);
+        if (engine != NULL) {
+            ((struct blk_engine *)engine)->disk = disk;
+        }
+        disk->engine = engine;
+    }
+    return disk->service;
+}
+
+void virtio_blk_get_segment_options(struct virtio_blk *disk, IODMACommand_SegmentOptions *options)
+{
+    const lock_state_t state = lock_take_again(&disk->lock);
+
+    *options = (IODMACommand_SegmentOptions){
+        .fStructSize = sizeof(*options),
+        .fNumAddressBits = 64,
+        /* Of a descriptor in the ring, if the device does not say. */
+        .fMaxSegmentSize = disk->segment_bytes_max != 0 ? disk->segment_bytes_max : UINT32_MAX,
+        .fAlignment = 1,
+        .fAlignmentLength = 1,
+        .fAlignmentInternalSegments = 1,
+    };
+    lock_release(&disk->lock, state);
+}
+
+IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
+                                        const IODMACommand_SegmentOptions *options,
+                                        uint32_t mappingOptions,
+                                        struct virtio_blk_transfer *transfer)
+{
+    IODMACommand_SegmentOptions own;
+
+    if (disk == NULL || transfer == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if (options == NULL) {
+        virtio_blk_get_segment_options(disk, &own);
+        options = &own;
+    }
+    *transfer = (struct virtio_blk_transfer){.disk = disk};
+    /* For who wants to see its list; the ring's own function needs a ring. */
+    transfer->command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, options,
+                                                              mappingOptions, NULL, transfer);
+    return transfer->command;
+}
+
+void virtio_blk_hold_doorbell(struct virtio_blk *disk, bool on)
+{
+    struct blk_engine *engine = (struct blk_engine *)disk->engine;
+
+    if (engine == NULL) {
+        return; /* nobody can have started anything */
+    }
+    engine->held = on;
+    if (!on) {
+        virtio_blk_publish(disk);
+    }
+}
+
+void virtio_blk_get_depth(struct virtio_blk *disk, struct virtio_blk_depth *depth)
+{
+    const struct blk_engine *engine = (const struct blk_engine *)disk->engine;
+    const lock_state_t state = lock_take_again(&disk->lock);
+
+    *depth = (struct virtio_blk_depth){0};
+    if (engine != NULL) {
+        depth->now = engine->channel.count;
+        depth->most = engine->channel.most;
+    }
+    lock_release(&disk->lock, state);
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+// FILE: main 4M words
+// FILE: other 1M words
+// QEMU: -blockdev driver=file,filename=$FILES/main,node-name=file0
+// QEMU: -blockdev driver=raw,file=file0,node-name=disk0
+// QEMU: -device virtio-blk-device,drive=disk0,serial=main
+// QEMU: -blockdev driver=file,filename=$FILES/other,node-name=file1
+// QEMU: -blockdev driver=raw,file=file1,node-name=disk1
+// QEMU: -device virtio-blk-device,drive=disk1,serial=plain,indirect_desc=off,event_idx=off
+// QEMU: -blockdev driver=null-co,node-name=disk2,size=1073741824,read-zeroes=on,
+// QEMU: latency-ns=300000000
+// QEMU: -device virtio-blk-device,drive=disk2,serial=slow
+/*
+ * Disks as DMA engines: commands through the ring and their ends on the work loop, many at
+ * once, stopped, too early, too late and never.
+ */
+#include "drivers/virtio/blk_dma.h"
+#include "drivers/virtio/blk_private.h"
+#include "tests/target/disk.h"
+#include "tests/target/dma_client.h"
+
+#define SLOW     2
+#define PATIENCE 20000000 /* nanoseconds, less than the slow disk takes */
+
+static struct client client_of(unsigned disk)
+{
+    return client_of_service(virtio_blk_get_service(virtio_blk_get(disk)));
+}
+
+/* A prepared command over this memory. */
+static IODMACommand *command_over(unsigned disk, struct virtio_blk_transfer *transfer,
+                                  IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+{
+    IODMACommand *command =
+        virtio_blk_create_command(virtio_blk_get(disk), NULL, kMapped, transfer);
+
+    ASSERT_TRUE(command != NULL);
+    ASSERT_EQ(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    ASSERT_EQ(IODMACommand_prepare(command, offset, length, true, true), kIOReturnSuccess);
+    return command;
+}
+
+/* --- One at a time ---------------------------------------------------------------------------- */
+
+TEST(a_disk_is_its_own_engine)
+{
+    IOService *device = virtio_blk_get_service(virtio_blk_get(0));
+    IODMACommand_SegmentOptions options;
+    UInt32 phandle, parent;
+
+    ASSERT_TRUE(device != NULL);
+    EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(0)) == device);
+    EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(1)) != device);
+    EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(SLOW)) != NULL);
+    EXPECT_TRUE(virtio_blk_get_service(NULL) == NULL);
+    TEST_KEEPS("a disk's engine is made once");
+    EXPECT_EQ(IOService_getCell(device, "phandle", 0, &phandle), kIOReturnSuccess);
+    EXPECT_EQ(IOService_getCell(device, "dma-parent", 0, &parent), kIOReturnSuccess);
+    EXPECT_EQ(phandle, parent);
+    EXPECT_TRUE(IODMAController_getController(device, 0) != NULL);
+    virtio_blk_get_segment_options(virtio_blk_get(0), &options);
+    EXPECT_EQ(options.fNumAddressBits, 64);
+    EXPECT_EQ(options.fMaxSegmentSize, UINT32_MAX); /* QEMU's disks do not say */
+    EXPECT_EQ(options.fMaxTransferSize, 0);         /* the driver splits */
+}
+
+/* Every kind of memory, parts of a preparation, more pieces than a request has segments. */
+TEST(commands_read_what_is_on_the_disk)
+{
+    static const struct {
+        unsigned pieces;
+        uint64_t length;
+    } cases[] = {{1, 512}, {3, 4096}, {64, 65536}, {254, 16384}, {600, 262144}};
+
+    for (unsigned disk = 0; disk < 2; disk++) {
+        struct client client = client_of(disk);
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+            struct scatter scatter = disk_memory(cases[i].pieces, cases[i].length, kIODirectionIn);
+            struct virtio_blk_transfer transfer;
+            IODMACommand *command = command_over(disk, &transfer, scatter.memory, 0, 0);
+
+            TEST_NOTE("disk %u: %u pieces", disk, cases[i].pieces);
+            end_count = notes = 0;
+            transfer.sector = 5;
+            EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+            wait_for_ends(&client, 1);
+            EXPECT_EQ(notes, 1);
+            EXPECT_EQ(ends[0].status, kIOReturnSuccess);
+            EXPECT_EQ(ends[0].bytes, cases[i].length);
+            EXPECT_EQ(IODMACommand_getBounceLength(command), 0);
+            command_drop(command);
+            EXPECT_EQ(disk_differences(&scatter, 0, cases[i].length, 5 * 512), 0);
+            disk_memory_drop(&scatter);
+        }
+        client_drop(&client);
+    }
+}
+
+/* From the middle of a descriptor, and of that a part: neighbours stay as they are. */
+TEST(a_part_of_a_preparation)
+{
+    struct client client = client_of(0);
+    struct scatter scatter = disk_memory(9, 16384, kIODirectionIn);
+    struct virtio_blk_transfer transfer;
+    IODMACommand *command = command_over(0, &transfer, scatter.memory, 1000, 8000);
+
+    scatter_fill(&scatter, 0xee);
+    transfer.sector = 7;
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 1536, 300), kIOReturnSuccess);
+    wait_for_ends(&client, 1);
+    EXPECT_EQ(ends[0].bytes, 1536);
+    command_drop(command);
+    EXPECT_EQ(disk_differences(&scatter, 1300, 1536, 7 * 512), 0);
+    EXPECT_EQ(*scatter_at(&scatter, 1299), 0xee);
+    EXPECT_EQ(*scatter_at(&scatter, 1300 + 1536), 0xee);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+TEST(starts_that_are_refused)
+{
+    struct client client = client_of(0);
+    struct scatter scatter = disk_memory(300, 8192, kIODirectionIn);
+    struct virtio_blk_transfer transfer, foreign;
+    IODMACommand *command = command_over(0, &transfer, scatter.memory, 0, 0);
+    IODMACommand *other = command_over(1, &foreign, scatter.memory, 0, 0);
+    IODMACommand *stranger =
+        IODMACommand_withSpecification(kIODMACommandOutputHost64, 64, 0, kMapped, 0, 1, NULL, NULL);
+
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 100, 0), kIOReturnBadArgument);
+    EXPECT_EQ(start(&client, command, kIODirectionOut, 0, 0), kIOReturnBadArgument);
+    EXPECT_EQ(start(&client, other, kIODirectionIn, 0, 0), kIOReturnBadArgument);
+    EXPECT_EQ(start(&client, stranger, kIODirectionIn, 0, 0), kIOReturnNotReady);
+    IODMACommand_setMemoryDescriptor(stranger, scatter.memory, true);
+    EXPECT_EQ(start(&client, stranger, kIODirectionIn, 0, 0), kIOReturnBadArgument);
+    transfer.sector = 1 << 20;
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnOverrun);
+    EXPECT_EQ(notes, 0);
+    command_drop(stranger);
+    command_drop(other);
+    command_drop(command);
+    disk_memory_drop(&scatter);
+
+    /* A block in more pieces than a request has segments: no list could say that. */
+    scatter = disk_memory(300, 512, kIODirectionIn);
+    command = command_over(0, &transfer, scatter.memory, 0, 0);
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnNoSpace);
+    command_drop(command);
+    disk_memory_drop(&scatter);
+    IOWorkLoop_runEventSources(client.loop);
+    EXPECT_EQ(end_count, 0);
+    client_drop(&client);
+}
+
+/* One client at a time: the next one gets the channel when the first is gone. */
+TEST(a_disk_has_one_channel)
+{
+    struct client client = client_of(0);
+    IOService *device = virtio_blk_get_service(virtio_blk_get(0));
+    OSObject *owner = OSObject_upcast(client.owner);
+
+    EXPECT_TRUE(IODMAEventSource_dmaEventSource(owner, device, arrive, NULL, 0) == NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnNoChannels);
+    EXPECT_TRUE(IODMAEventSource_dmaEventSource(owner, device, arrive, NULL, 1) == NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnBadArgument);
+    client_drop(&client);
+    client = client_of(0);
+    client_drop(&client);
+}
+
+/* --- What the device cannot take ---------------------------------------------------------------
+ */
+
+/* A device that pretends to need words: odd pieces are bounced, both ways, and nothing else. */
+TEST(only_what_is_misaligned_is_bounced)
+{
+    struct client client = client_of(0);
+    struct virtio_blk *disk = virtio_blk_get(0);
+    struct scatter scatter = disk_memory(40, 65536, kIODirectionOutIn);
+    IODMACommand_SegmentOptions options;
+    struct virtio_blk_transfer transfer;
+    IODMACommand *command;
+
+    virtio_blk_get_segment_options(disk, &options);
+    options.fAlignment = options.fAlignmentLength = options.fAlignmentInternalSegments = 4;
+    command = virtio_blk_create_command(disk, &options, kMapped, &transfer);
+    IODMACommand_setMemoryDescriptor(command, scatter.memory, false);
+    for (uint64_t i = 0; i < 65536; i++) {
+        *scatter_at(&scatter, i) = (uint8_t)(i * 7 + (i >> 8));
+    }
+    transfer.sector = 2000;
+    ASSERT_EQ(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    EXPECT_GT(IODMACommand_getBounceLength(command), 0);
+    EXPECT_EQ(start(&client, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    wait_for_ends(&client, 1);
+    EXPECT_EQ(ends[0].status, kIOReturnSuccess);
+    EXPECT_EQ(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+
+    scatter_fill(&scatter, 0);
+    ASSERT_EQ(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    wait_for_ends(&client, 2);
+    command_drop(command);
+    for (uint64_t i = 0; i < 65536; i++) {
+        ASSERT_EQ(*scatter_at(&scatter, i), (uint8_t)(i * 7 + (i >> 8)));
+    }
+    EXPECT_EQ(IODMACommand_getBounceInUse(), 0);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* --- Many at once ----------------------------------------------------------------------------- */
+
+#define MANY 100
+
+static struct virtio_blk_transfer transfers[MANY];
+static IODMACommand *commands[MANY];
+
+/* All in the ring before the device hears of the first. */
+TEST(many_commands_at_once)
+{
+    struct client client = client_of(0);
+    struct virtio_blk *disk = virtio_blk_get(0);
+    struct scatter scatter = disk_memory(MANY, MANY * 1024, kIODirectionIn);
+    struct virtq_counters before, after;
+    struct virtio_blk_depth depth;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        commands[i] = command_over(0, &transfers[i], scatter.memory, i * 1024, 1024);
+        transfers[i].sector = 3 * i;
+    }
+    virtio_blk_get_counters(disk, &before);
+    virtio_blk_hold_doorbell(disk, true);
+    for (unsigned i = 0; i < MANY; i++) {
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    EXPECT_EQ(start(&client, commands[0], kIODirectionIn, 0, 0), kIOReturnBusy);
+    EXPECT_EQ(notes, 0);
+    EXPECT_GE(virtq_in_flight(disk->queue), 64); /* in the ring, not in line for it */
+    virtio_blk_hold_doorbell(disk, false);
+    wait_for_ends(&client, MANY);
+    virtio_blk_get_counters(disk, &after);
+    EXPECT_EQ(after.doorbells - before.doorbells, 1);
+    virtio_blk_get_depth(disk, &depth);
+    TEST_NOTE("high-water mark: %u commands at once", depth.most);
+    EXPECT_GE(depth.most, MANY);
+    EXPECT_EQ(depth.now, 0);
+    for (unsigned i = 0; i < MANY; i++) {
+        EXPECT_EQ(ends[i].status, kIOReturnSuccess);
+        command_drop(commands[i]);
+        ASSERT_EQ(disk_differences(&scatter, i * 1024, 1024, 3 * i * 512), 0);
+    }
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* Idle at the end, and asked before: one snapshot of what is the oldest. */
+TEST(query_and_wait_for_idle)
+{
+    struct client client = client_of(0);
+    struct virtio_blk *disk = virtio_blk_get(0);
+    struct scatter scatter = disk_memory(8, 8 * 512, kIODirectionIn);
+    IODMACommand *current = NULL;
+    IOByteCount moved = 1;
+
+    virtio_blk_hold_doorbell(disk, true);
+    for (unsigned i = 0; i < 8; i++) {
+        commands[i] = command_over(0, &transfers[i], scatter.memory, i * 512, 512);
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    EXPECT_EQ(IODMAEventSource_queryDMACommand(client.source, &current, &moved, false),
+              kIOReturnSuccess);
+    EXPECT_TRUE(current == commands[0]);
+    EXPECT_EQ(moved, 0);
+    EXPECT_EQ(IODMAEventSource_queryDMACommand(client.source, &current, NULL, true),
+              kIOReturnSuccess);
+    EXPECT_TRUE(current == NULL);
+    EXPECT_EQ(notes, 8);
+    virtio_blk_hold_doorbell(disk, false);
+    wait_for_ends(&client, 8);
+    for (unsigned i = 0; i < 8; i++) {
+        command_drop(commands[i]);
+    }
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* --- Ends that are late, early, wrong, or do not come -------------------------------------------
+ */
+
+/* The slow disk answers long after patience has ended: stopped with the time up, then for good. */
+TEST(a_completion_that_does_not_come)
+{
+    struct client client = client_of(SLOW);
+    struct scatter scatter = disk_memory(4, 4 * 512, kIODirectionIn);
+    IODMACommand *current;
+
+    for (unsigned i = 0; i < 4; i++) {
+        commands[i] = command_over(SLOW, &transfers[i], scatter.memory, i * 512, 512);
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, PATIENCE), kIOReturnTimeout);
+    EXPECT_EQ(notes, 0); /* it goes on, and the memory is still the device's */
+#ifdef DEBUG
+    EXPECT_EQ(IODMACommand_complete(commands[0], true, true), kIOReturnBusy);
+#endif
+    IODMAEventSource_queryDMACommand(client.source, &current, NULL, false);
+    EXPECT_TRUE(current == commands[0]);
+
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, false, UINT64_MAX), kIOReturnSuccess);
+    EXPECT_EQ(notes, 4);
+    EXPECT_EQ(end_count, 0);
+    IOWorkLoop_runEventSources(client.loop);
+    EXPECT_EQ(end_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(ends[i].status, kIOReturnAborted);
+        EXPECT_EQ(ends[i].bytes, 0);
+    }
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, false, UINT64_MAX), kIOReturnSuccess);
+
+    /* And the disk works, with the same command. */
+    EXPECT_EQ(start(&client, commands[0], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, UINT64_MAX), kIOReturnSuccess);
+    wait_for_ends(&client, 5);
+    EXPECT_EQ(ends[4].status, kIOReturnSuccess);
+    for (unsigned i = 0; i < 4; i++) {
+        command_drop(commands[i]);
+    }
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* An end that nobody owes is a line on the log, and nothing else. */
+TEST(completions_that_are_not_due)
+{
+    struct client client = client_of(0);
+    struct scatter scatter = disk_memory(2, 1024, kIODirectionIn);
+    IODMAController *engine =
+        IODMAController_getController(virtio_blk_get_service(virtio_blk_get(0)), 0);
+
+    for (unsigned i = 0; i < 2; i++) {
+        commands[i] = command_over(0, &transfers[i], scatter.memory, i * 512, 512);
+    }
+    IODMAController_completeDMACommand(engine, client.source, commands[0]); /* before its start */
+    EXPECT_EQ(start(&client, commands[0], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    IODMAController_completeDMACommand(engine, client.source, commands[1]); /* another's */
+    IODMAController_notifyDMACommand(engine, client.source, commands[1], kIOReturnSuccess, 7, 1);
+    wait_for_ends(&client, 1);
+    IODMAController_completeDMACommand(engine, client.source, commands[0]); /* twice */
+    IODMAController_completeDMACommand(engine, NULL, commands[0]);
+    IODMAController_completeDMACommand(engine, client.source, NULL);
+    IOWorkLoop_runEventSources(client.loop);
+    EXPECT_EQ(end_count, 1);
+    EXPECT_EQ(notes, 1);
+    EXPECT_EQ(ends[0].bytes, 512);
+    command_drop(commands[0]);
+    IODMAController_completeDMACommand(engine, client.source, commands[1]); /* late */
+    command_drop(commands[1]);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* Ends wait for a loop, and are delivered on the one that the source is on by then. */
+TEST(a_work_loop_removed_under_it)
+{
+    struct client client = client_of(0);
+    struct scatter scatter = disk_memory(8, 8 * 512, kIODirectionIn);
+    IOWorkLoop *other = IOWorkLoop_workLoop();
+
+    for (unsigned i = 0; i < 8; i++) {
+        commands[i] = command_over(0, &transfers[i], scatter.memory, i * 512, 512);
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+        if (i == 3) {
+            EXPECT_EQ(IOWorkLoop_removeEventSource(client.loop, client.source), kIOReturnSuccess);
+            EXPECT_EQ(start(&client, commands[3], kIODirectionIn, 0, 0), kIOReturnNotReady);
+            break;
+        }
+    }
+    EXPECT_EQ(IODMAEventSource_queryDMACommand(client.source, NULL, NULL, true), kIOReturnSuccess);
+    EXPECT_EQ(notes, 4);
+    IOWorkLoop_runEventSources(client.loop);
+    EXPECT_EQ(end_count, 0);
+    EXPECT_EQ(IOWorkLoop_addEventSource(other, client.source), kIOReturnSuccess);
+    IOWorkLoop_runEventSources(other);
+    EXPECT_EQ(end_count, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        EXPECT_EQ(ends[i].status, kIOReturnSuccess);
+        command_drop(commands[i]);
+    }
+    EXPECT_EQ(IOWorkLoop_removeEventSource(other, client.source), kIOReturnSuccess);
+    OSObject_release(other);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* Freed with transfers on their way: they are stopped first, and delivered to nobody. */
+TEST(a_client_that_goes_takes_its_transfers_along)
+{
+    struct client client = client_of(SLOW);
+    struct scatter scatter = disk_memory(4, 4 * 512, kIODirectionIn);
+
+    for (unsigned i = 0; i < 4; i++) {
+        commands[i] = command_over(SLOW, &transfers[i], scatter.memory, i * 512, 512);
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    client_drop(&client);
+    EXPECT_EQ(end_count, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        command_drop(commands[i]);
+    }
+    disk_memory_drop(&scatter);
+}
+
+/* A reset by somebody else ends what is in the ring and in line; requests of both kinds. */
+TEST(the_disk_is_reset_under_it)
+{
+    struct client client = client_of(SLOW);
+    struct virtio_blk *disk = virtio_blk_get(SLOW);
+    struct scatter scatter = disk_memory(4, 4 * 512, kIODirectionIn);
+    struct virtio_blk_request request;
+
+    commands[0] = command_over(SLOW, &transfers[0], scatter.memory, 0, 512);
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, scatter.memory, 512, 1, 512);
+    EXPECT_EQ(start(&client, commands[0], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    EXPECT_EQ(virtio_blk_submit(disk, &request), kIOReturnSuccess);
+    EXPECT_EQ(virtio_blk_reset(disk), kIOReturnSuccess);
+    EXPECT_TRUE(request.done);
+    EXPECT_EQ(request.status, kIOReturnAborted);
+    wait_for_ends(&client, 1);
+    EXPECT_EQ(ends[0].status, kIOReturnAborted);
+    command_drop(commands[0]);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* Start and sleep until the end, without a completion function. */
+TEST(synchronous_transfers)
+{
+    IOService *device = virtio_blk_get_service(virtio_blk_get(0));
+    struct scatter scatter = disk_memory(5, 4096, kIODirectionIn);
+    struct client client = {OSArray_withCapacity(1), IOWorkLoop_workLoop(), NULL};
+    struct virtio_blk_transfer transfer;
+    IODMACommand *command = command_over(0, &transfer, scatter.memory, 0, 0);
+
+    notes = 0;
+    client.source =
+        IODMAEventSource_dmaEventSource(OSObject_upcast(client.owner), device, NULL, note, 0);
+    ASSERT_TRUE(client.source != NULL);
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnNotReady);
+    EXPECT_EQ(IOWorkLoop_addEventSource(client.loop, client.source), kIOReturnSuccess);
+    transfer.sector = 9;
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    EXPECT_EQ(notes, 1);
+    command_drop(command);
+    EXPECT_EQ(disk_differences(&scatter, 0, 4096, 9 * 512), 0);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
