@@ -107,7 +107,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out drivers/virtio/transport%,$(wildcard drivers/virtio/*.c)) \
+                $(filter-out drivers/virtio/transport% %_search.c,$(wildcard drivers/virtio/*.c drivers/fw_cfg/*.c)) \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.

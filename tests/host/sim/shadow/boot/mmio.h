@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Host replacement of boot/mmio.h: registers are what a test has put there. */
+/*
+ * Host replacement of boot/mmio.h: registers are what a test has put there. A device that is
+ * started by a store of 64 bits has its turn behind it.
+ */
 #ifndef BOOT_MMIO_H
 #define BOOT_MMIO_H
 
+#include <stddef.h>
 #include <stdint.h>
+
+extern void (*sim_register_written)(volatile void *registers, uint64_t offset); /* NULL: nobody */
 
 static inline uint8_t mmio_read8(const volatile void *registers, uint64_t offset)
 {
@@ -43,6 +49,9 @@ static inline void mmio_write32(volatile void *registers, uint64_t offset, uint3
 static inline void mmio_write64(volatile void *registers, uint64_t offset, uint64_t value)
 {
     *(volatile uint64_t *)((uintptr_t)registers + offset) = value;
+    if (sim_register_written != NULL) {
+        sim_register_written(registers, offset);
+    }
 }
 
 #endif

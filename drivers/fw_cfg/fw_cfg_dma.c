@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The firmware configuration device as a DMA engine. The segment function writes the blocks
+ * that the device reads, as many as the list holds; then it is started with each. There is no
+ * interrupt: a transfer has ended when its start returns, and its end is on the work loop.
+ */
+#include "drivers/fw_cfg/fw_cfg.h"
+#include "drivers/fw_cfg/fw_cfg_private.h"
+
+struct fw_cfg_engine {
+    IODMAController super;
+    struct fw_cfg *device;
+    IODMAChannel channel;
+};
+
+/* What the segment function fills, and how far. */
+struct blocks {
+    struct fw_cfg_block *first;
+    uint32_t control;
+    uint64_t left; /* bytes that the transfer still wants */
+};
+
+static bool output_block(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                         UInt32 index)
+{
+    struct blocks *to = segments;
+    const uint64_t length = segment.fLength < to->left ? segment.fLength : to->left;
+
+    (void)target;
+    if (length == 0 || segment.fLength > UINT32_MAX) {
+        return false;
+    }
+    to->first[index] = fw_cfg_make_block(to->control, (uint32_t)length, segment.fIOVMAddr);
+    to->left -= length;
+    return true;
+}
+
+/* --- One transfer ----------------------------------------------------------------------------- */
+
+struct progress {
+    struct fw_cfg *device;
+    const struct fw_cfg_transfer *transfer;
+    uint32_t control; /* FW_CFG_READ or FW_CFG_WRITE */
+    uint64_t offset;  /* in the preparation, of the first byte */
+    uint64_t length, moved;
+};
+
+static void show_watcher(const struct progress *progress, unsigned count)
+{
+    const struct fw_cfg *device = progress->device;
+    uint64_t offset = progress->offset + progress->moved;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct fw_cfg_block *block = &device->list[i];
+        const struct fw_cfg_operation operation = {
+            .control = __builtin_bswap32(block->control),
+            .length = __builtin_bswap32(block->length),
+            .address = __builtin_bswap64(block->address),
+            .slot = i,
+            .offset = offset,
+        };
+
+        device->watch(device->watch_context, progress->transfer, &operation);
+        offset += i != 0 ? operation.length : 0;
+    }
+}
+
+/* Bytes of the blocks that ended well; the first one only selects. */
+static uint64_t bytes_of(const struct fw_cfg *device, unsigned blocks)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 1; i < blocks; i++) {
+        bytes += __builtin_bswap32(device->list[i].length);
+    }
+    return bytes;
+}
+
+/*
+ * As much as the list holds. It begins with finding the place, every time: between two
+ * lists another transfer may have had the device. Locked.
+ */
+static IOReturn move_list(struct progress *progress)
+{
+    struct fw_cfg *device = progress->device;
+    struct blocks to = {device->list + 1, progress->control, progress->length - progress->moved};
+    UInt64 position = progress->offset + progress->moved;
+    UInt32 count = FW_CFG_LIST - 1;
+    unsigned done;
+    IOReturn status;
+
+    if (device->lost) {
+        return kIOReturnNotResponding;
+    }
+    status = IODMACommand_genIOVMSegmentsFunction(progress->transfer->command, output_block,
+                                                  &position, &to, &count);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    device->list[0] = fw_cfg_seek(&progress->transfer->item,
+                                  progress->transfer->position + (uint32_t)progress->moved);
+    if (device->watch != NULL) {
+        show_watcher(progress, count + 1);
+    }
+    status = fw_cfg_run(device, count + 1, &done);
+    progress->moved += bytes_of(device, done);
+    return status;
+}
+
+static IOReturn move_all(struct progress *progress)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    while (status == kIOReturnSuccess && progress->moved < progress->length) {
+        const lock_state_t state = lock_take(&progress->device->lock);
+
+        status = move_list(progress);
+        lock_release(&progress->device->lock, state);
+    }
+    return status;
+}
+
+/* --- What the engine does --------------------------------------------------------------------- */
+
+static IOReturn engine_init_channel(IODMAController *self, IOService *provider,
+                                    IODMAEventSource *client, UInt32 *index, UInt32 request)
+{
+    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
+    IOReturn status;
+
+    (void)provider;
+    if (request != 0) {
+        return kIOReturnBadArgument;
+    }
+    status = IODMAChannel_open(&engine->channel, client);
+    if (status == kIOReturnSuccess) {
+        *index = 0;
+    }
+    return status;
+}
+
+static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEventSource *client)
+{
+    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
+
+    (void)index, (void)client;
+    IODMAChannel_close(&engine->channel);
+}
+
+static IOReturn check(const struct fw_cfg *device, const struct fw_cfg_transfer *transfer,
+                      IODirection direction, IOByteCount count)
+{
+    const struct fw_cfg_item *item = &transfer->item;
+
+    if (device->lost) {
+        return kIOReturnNotResponding;
+    }
+    if (direction == kIODirectionOut && !item->writable) {
+        return kIOReturnNotWritable;
+    }
+    return count <= item->size && transfer->position <= item->size - count ? kIOReturnSuccess
+                                                                           : kIOReturnOverrun;
+}
+
+static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *command,
+                             IODirection direction, IOByteCount count, IOByteCount offset)
+{
+    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
+    struct fw_cfg_transfer *transfer = IODMACommand_getRefCon(command);
+    struct progress progress = {
+        .device = engine->device,
+        .transfer = transfer,
+        .control = direction == kIODirectionIn ? FW_CFG_READ : FW_CFG_WRITE,
+        .offset = offset,
+        .length = count,
+    };
+    irq_state_t state;
+    IOReturn status;
+
+    if (index != 0 || transfer == NULL || transfer->command != command) {
+        return kIOReturnBadArgument;
+    }
+    status = check(engine->device, transfer, direction, count);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    state = irq_mask();
+    status = IODMAChannel_take(&engine->channel, command);
+    irq_restore(state);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    status = move_all(&progress);
+    state = irq_mask();
+    IODMAChannel_end(&engine->channel, self, command, status, progress.moved);
+    irq_restore(state);
+    return kIOReturnSuccess;
+}
+
+/* Nothing is ever under way when somebody else asks. */
+static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
+{
+    (void)self, (void)flush, (void)timeout;
+    return index == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
+}
+
+static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand **command,
+                             IOByteCount *moved, bool waitForIdle)
+{
+    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
+
+    (void)waitForIdle;
+    if (index != 0) {
+        return kIOReturnBadArgument;
+    }
+    *command = IODMAChannel_current(&engine->channel);
+    *moved = 0;
+    return kIOReturnSuccess;
+}
+
+static uint32_t engines;
+
+static const IODMAControllerClass engine_class = {
+    .meta = {"FwCfgEngine", &IODMAController_metaClass, sizeof(struct fw_cfg_engine), &engines,
+             controller_free},
+    .initDMAChannel = engine_init_channel,
+    .startDMACommand = engine_start,
+    .stopDMACommand = engine_stop,
+    .queryDMACommand = engine_query,
+    CONTROLLER_WITHOUT_FIFO,
+    .releaseDMAChannel = engine_release_channel,
+};
+
+/* --- What a client asks for ------------------------------------------------------------------- */
+
+IOService *fw_cfg_get_service(void)
+{
+    struct fw_cfg *device = fw_cfg_device();
+
+    if (device == NULL) {
+        IOMemory_fail(kIOReturnNoDevice);
+        return NULL;
+    }
+    if (device->engine == NULL) {
+        /* Its node has no phandle: where it is tells it apart as well. */
+        device->engine = IODMAController_withOwnService(
+            &engine_class.meta, "fw_cfg", (UInt32)device->address.value, &device->service);
+        if (device->engine != NULL) {
+            ((struct fw_cfg_engine *)device->engine)->device = device;
+        }
+    }
+    return device->service;
+}
+
+void fw_cfg_get_segment_options(IODMACommand_SegmentOptions *options)
+{
+    *options = (IODMACommand_SegmentOptions){
+        .fStructSize = sizeof(*options),
+        .fNumAddressBits = 64,
+        .fMaxSegmentSize = UINT32_MAX, /* of a block's length */
+        .fAlignment = 1,
+        .fAlignmentLength = 1,
+        .fAlignmentInternalSegments = 1,
+    };
+}
+
+IODMACommand *fw_cfg_create_command(const IODMACommand_SegmentOptions *options,
+                                    uint32_t mappingOptions, struct fw_cfg_transfer *transfer)
+{
+    IODMACommand_SegmentOptions own;
+
+    if (transfer == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    if (options == NULL) {
+        fw_cfg_get_segment_options(&own);
+        options = &own;
+    }
+    *transfer = (struct fw_cfg_transfer){0};
+    transfer->command = IODMACommand_withSpecificationOptions(kIODMACommandOutputBig64, options,
+                                                              mappingOptions, NULL, transfer);
+    return transfer->command;
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The firmware configuration driver against an engine of the test's own, which keeps the
+ * rules of QEMU's, fails where it is told to, or never ends. SEED, CASES: random transfers.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IODMAEventSource.h"
+#include "descriptors/OSArray.h"
+#include "drivers/fw_cfg/fw_cfg_private.h"
+#include "kernel/mmio.h"
+#include "kernel/page.h"
+#include "tests/host/machine/sim_machine.h"
+#include "tests/host/sim/sim_console.h"
+
+#define RAM      (64 * SIM_MIB)
+#define PAGES    600
+#define FILES    70 /* more than one look at the directory shows */
+#define FILE_KEY 0x20
+#define BYTES    (1u << 20)
+
+/* --- The device ------------------------------------------------------------------------------- */
+
+static uint8_t registers[0x18] __attribute__((aligned(8)));
+static uint8_t item[BYTES];     /* of the last file, which can be written */
+static uint8_t directory[8192]; /* big-endian count, entries */
+static uint16_t selected;
+static uint32_t place;
+static unsigned fail_at; /* the n-th block that moves bytes from now on: error bit; 0: none */
+static bool never_ends;
+
+static uint64_t big(const void *at, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes; i++) {
+        value = value << 8 | ((const uint8_t *)at)[i];
+    }
+    return value;
+}
+
+static void put_big(void *at, uint64_t value, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        ((uint8_t *)at)[i] = (uint8_t)(value >> 8 * (bytes - 1 - i));
+    }
+}
+
+static void move(uint8_t *memory, uint32_t length, bool writes)
+{
+    const bool is_item = selected == FILE_KEY + FILES - 1;
+    uint8_t *bytes = is_item ? item : directory;
+    const uint32_t size = is_item ? sizeof(item) : sizeof(directory);
+
+    assert_true(is_item || (selected == FW_CFG_DIRECTORY && !writes));
+    assert_true(length <= size && place <= size - length); /* the driver sees to it */
+    memcpy(writes ? bytes + place : memory, writes ? memory : bytes + place, length);
+}
+
+static void started(volatile void *at, uint64_t offset)
+{
+    uint8_t *block = phys_to_virt(paddr(big(registers + 0x10, 8)));
+    const uint32_t control = (uint32_t)big(block, 4), length = (uint32_t)big(block + 4, 4);
+    bool error = false;
+
+    assert_ptr_equal(at, registers);
+    assert_int_equal(offset, 0x10);
+    if (never_ends) {
+        return;
+    }
+    if ((control & FW_CFG_SELECT) != 0) {
+        selected = (uint16_t)(control >> 16);
+        place = 0;
+    }
+    if ((control & (FW_CFG_READ | FW_CFG_WRITE)) != 0) {
+        error = fail_at != 0 && --fail_at == 0;
+        if (!error) {
+            move(phys_to_virt(paddr(big(block + 8, 8))), length, (control & FW_CFG_WRITE) != 0);
+        }
+    }
+    place += length;
+    put_big(block, error ? FW_CFG_ERROR : 0, 4);
+}
+
+static void power_on(void)
+{
+    memcpy(registers + 0x10, "QEMU CFG", 8);
+    put_big(directory, FILES, 4);
+    for (unsigned i = 0; i < FILES; i++) {
+        uint8_t *entry = directory + 4 + 64 * i;
+
+        put_big(entry, i == FILES - 1 ? BYTES : i, 4);
+        put_big(entry + 4, FILE_KEY + i, 2);
+        snprintf((char *)entry + 8, 56, "opt/%u", i);
+    }
+    strcpy((char *)directory + 4 + 64 * (FILES - 1) + 8, "etc/vmcoreinfo");
+    sim_register_written = started;
+    never_ends = false;
+    fail_at = 0;
+    assert_true(fw_cfg_attach(registers, paddr(0x9020000)));
+}
+
+/* There is none in a machine without a device tree. */
+void fw_cfg_search(void)
+{
+}
+
+/* --- A client --------------------------------------------------------------------------------- */
+
+static OSArray *owner;
+static IOWorkLoop *loop;
+static IODMAEventSource *source;
+static IODMACommand *command;
+static struct fw_cfg_transfer transfer;
+static paddr_t first_page;
+static IOMemoryDescriptor *memory; /* every second page, from odd byte to odd byte */
+static struct holdings before;
+static unsigned end_count;
+static IOReturn end_status;
+static IOByteCount end_bytes;
+
+static void arrive(OSObject *whose, IODMAEventSource *from, IODMACommand *ended, IOReturn status,
+                   IOByteCount bytes, AbsoluteTime when)
+{
+    (void)whose, (void)from, (void)when;
+    assert_ptr_equal(ended, command);
+    end_count++;
+    end_status = status;
+    end_bytes = bytes;
+}
+
+static uint8_t *byte_at(uint64_t at)
+{
+    return (uint8_t *)phys_to_virt(first_page) + at / 4001 * 2 * PAGE_SIZE + 17 + at % 4001;
+}
+
+static int start_machine(void **state)
+{
+    static IOAddressRange ranges[PAGES / 2];
+    const struct page_request run = {.count = PAGES, .owner = PAGE_OWNER_IMAGE, .zero = true};
+
+    (void)state;
+    sim_machine_start(RAM);
+    sim_console_set_quiet(true);
+    assert_int_equal(page_alloc_run(&run, &first_page), KERN_SUCCESS);
+    for (unsigned i = 0; i < PAGES / 2; i++) {
+        ranges[i] = (IOAddressRange){(uint64_t)byte_at(4001 * i), 4001};
+    }
+    memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, PAGES / 2, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    return 0;
+}
+
+static int open_device(void **state)
+{
+    (void)state;
+    before = holdings_now();
+    power_on();
+    owner = OSArray_withCapacity(1);
+    loop = IOWorkLoop_workLoop();
+    source = IODMAEventSource_dmaEventSource(OSObject_upcast(owner), fw_cfg_get_service(), arrive,
+                                             NULL, 0);
+    assert_non_null(source);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    command = fw_cfg_create_command(NULL, kMapped, &transfer);
+    assert_int_equal(fw_cfg_find("etc/vmcoreinfo", &transfer.item), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    end_count = 0;
+    return 0;
+}
+
+/* `lost`: the page that the device may still write stays its own. */
+static void close_device(bool lost)
+{
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    IOWorkLoop_removeEventSource(loop, source);
+    OSObject_release(source);
+    OSObject_release(loop);
+    OSObject_release(owner);
+    fw_cfg_detach();
+    assert_true(sim_holds(&before) != lost);
+}
+
+static IOReturn go(IODirection direction, uint64_t count, uint64_t offset)
+{
+    IOReturn status;
+
+    IOWorkLoop_closeGate(loop);
+    status = IODMAEventSource_startDMACommand(source, command, direction, count, offset);
+    IOWorkLoop_openGate(loop);
+    IOWorkLoop_runEventSources(loop);
+    return status;
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static void what_is_no_engine_is_left_alone(void **state)
+{
+    (void)state;
+    memset(registers, 0, sizeof(registers));
+    assert_false(fw_cfg_attach(registers, paddr(0x9020000)));
+    assert_false(fw_cfg_present());
+    assert_null(fw_cfg_get_service());
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+    assert_int_equal(fw_cfg_count(), 0);
+}
+
+static void the_directory_is_longer_than_one_look(void **state)
+{
+    struct fw_cfg_item found;
+
+    (void)state;
+    assert_int_equal(fw_cfg_count(), FILES);
+    for (unsigned i = 0; i < FILES; i++) {
+        assert_int_equal(fw_cfg_get_file(i, &found), kIOReturnSuccess);
+        assert_int_equal(found.key, FILE_KEY + i);
+        assert_int_equal(found.size, i == FILES - 1 ? BYTES : i);
+        assert_int_equal(found.writable, i == FILES - 1);
+    }
+    assert_int_equal(fw_cfg_get_file(FILES, &found), kIOReturnNotFound);
+    assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnSuccess);
+    assert_int_equal(found.size, 68);
+    fail_at = 2;
+    assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnIOError);
+    close_device(false);
+}
+
+static uint64_t below(uint64_t limit)
+{
+    static uint64_t seed;
+
+    if (seed == 0) {
+        seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 0) : 7;
+    }
+    return sim_random(&seed) % limit;
+}
+
+/* Any part of the memory from and to any part of the item: these bytes, and no other. */
+static void random_transfers(void **state)
+{
+    const uint64_t cases = getenv("CASES") != NULL ? strtoull(getenv("CASES"), NULL, 0) : 100;
+    const uint64_t length = IOMemoryDescriptor_getLength(memory);
+    static uint8_t model_item[BYTES], model_memory[PAGES / 2 * 4001];
+
+    (void)state;
+    for (uint64_t i = 0; i < BYTES; i++) {
+        model_item[i] = item[i] = (uint8_t)below(256);
+    }
+    for (uint64_t i = 0; i < length; i++) {
+        model_memory[i] = *byte_at(i);
+    }
+    for (uint64_t i = 1; i <= cases; i++) {
+        const uint64_t count = 1 + below(below(2) != 0 ? length : 9000);
+        const uint64_t offset = below(length - count + 1);
+        const bool writes = below(2) != 0;
+
+        if (count > BYTES) {
+            continue;
+        }
+        transfer.position = (uint32_t)below(BYTES - count + 1);
+        assert_int_equal(go(writes ? kIODirectionOut : kIODirectionIn, count, offset),
+                         kIOReturnSuccess);
+        assert_int_equal(end_status, kIOReturnSuccess);
+        assert_int_equal(end_bytes, count);
+        if (writes) {
+            memcpy(model_item + transfer.position, model_memory + offset, count);
+        } else {
+            memcpy(model_memory + offset, model_item + transfer.position, count);
+        }
+        assert_memory_equal(item, model_item, BYTES);
+        for (uint64_t k = 0; k < length; k++) {
+            assert_int_equal(*byte_at(k), model_memory[k]);
+        }
+    }
+    close_device(false);
+}
+
+/* The n-th piece fails, in the first list or a later one: the bytes before it are told. */
+static void an_error_tells_what_was_moved(void **state)
+{
+    static const unsigned at[] = {1, 2, 127, 128, 129, 200};
+
+    (void)state;
+    transfer.position = 0;
+    for (unsigned i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+        fail_at = at[i];
+        assert_int_equal(go(kIODirectionIn, 250 * 4001, 0), kIOReturnSuccess);
+        assert_int_equal(end_count, i + 1);
+        assert_int_equal(end_status, kIOReturnIOError);
+        assert_int_equal(end_bytes, (at[i] - 1) * 4001);
+    }
+    assert_int_equal(go(kIODirectionIn, 250 * 4001, 0), kIOReturnSuccess);
+    assert_int_equal(end_status, kIOReturnSuccess);
+    close_device(false);
+}
+
+/* Given up after so many looks, and taken nothing more: it may still write. */
+static void a_device_that_never_ends_is_lost(void **state)
+{
+    struct fw_cfg_item found;
+
+    (void)state;
+    never_ends = true;
+    transfer.position = 0;
+    assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnSuccess);
+    assert_int_equal(end_status, kIOReturnNotResponding);
+    assert_int_equal(end_bytes, 0);
+    never_ends = false;
+    assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnNotResponding);
+    assert_int_equal(end_count, 1);
+    assert_int_equal(fw_cfg_find("opt/1", &found), kIOReturnNotResponding);
+    close_device(true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_no_engine_is_left_alone),
+        cmocka_unit_test_setup(the_directory_is_longer_than_one_look, open_device),
+        cmocka_unit_test_setup(random_transfers, open_device),
+        cmocka_unit_test_setup(an_error_tells_what_was_moved, open_device),
+        cmocka_unit_test_setup(a_device_that_never_ends_is_lost, open_device),
+    };
+
+    return cmocka_run_group_tests(tests, start_machine, NULL);
+}
