@@ -107,7 +107,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out drivers/virtio/transport% %_search.c,$(wildcard drivers/virtio/*.c drivers/fw_cfg/*.c)) \
+                $(filter-out %/transports.c,$(wildcard drivers/virtio/*.c drivers/fw_cfg/*.c)) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
@@ -116,6 +116,8 @@ SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
 SEAM_platform := $(DEFAULTS)
 # The others: the same machine, and its tests' support.
 $(foreach room,model object cursor ranges drivers,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
+# bus: registers and a device tree, and those who find devices there.
+SEAM_bus      := tests/host/kernel/tree_writer.c
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 
@@ -359,7 +361,7 @@ soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fu
 
 # The clean tree has to be built, and to pass, before a change can be seen to be noticed.
 mutate: ## does a test notice N random changes (200), or ONLY=room: each one in it; SEED=n
-	@+$(MAKE) -s --no-print-directory DEBUG=1 all host
+	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 all host
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
 
@@ -374,7 +376,7 @@ setup: ## install what is missing for all of this
 .PHONY: clean distclean format check-format help
 
 clean: ## remove what was built, but for newlib and libfdt
-	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs*) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
+	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs* $(O)/mutate) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
 distclean: clean ## remove newlib and libfdt as well
 	rm -rf $(DEPS)
 	rmdir $(O) 2>/dev/null || true

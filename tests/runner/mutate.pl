@@ -12,15 +12,17 @@
 # killed: a test failed, or took much longer than on the clean tree. survived: none did;
 # the change is printed. Not counted: what does not compile, what compiles to the same
 # code, and what equivalent.tsv explains. BUILD-FOLDER/mutate/{killed,survived,...} are
-# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start.
+# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start. Ended
+# in the middle (INT, TERM, HUP), it ends what it runs and removes its copies.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use Digest::MD5 qw(md5_hex);
+use Digest::MD5;
 use Fcntl qw(:flock);
 use File::Basename qw(basename dirname);
 use File::Path qw(make_path remove_tree);
 use Getopt::Std;
+use IO::Handle;
 use List::Util qw(max);
 use Time::HiRes qw(time);
 
@@ -29,6 +31,7 @@ use constant {
     LIMIT_FACTOR => 4,     # of the clean run's time
     LIMIT_LEAST  => 15,    # seconds
     BATCH        => 6,     # tests that are linked at once
+    SLOW         => 5,     # seconds on the clean tree: such a test's turn comes last
 };
 
 # Text for people, and what only ends a run that is lost already.
@@ -113,9 +116,10 @@ sub changes_in {
 }
 
 sub sources {
-    my @files = grep { -f && m{^(?:descriptors|kernel/(?:vm|page|mmu)|drivers)/.+/[^/]+\.[ch]$}
+    my @files = grep { -f && m{^(?:descriptors|kernel/(?:vm|page|mmu)|drivers)/.*\.[ch]$}
             && !/platform_defaults/ } split /\n/, `git ls-files descriptors kernel drivers`;
-    return $option{r} eq '' ? @files : grep { "/" . dirname($_) . "/" =~ m{/\Q$option{r}\E/} } @files;
+    (my $room = $option{r}) =~ s{/+$}{};
+    return $room eq '' ? @files : grep { "/$_/" =~ m{/\Q$room\E/} } @files;
 }
 
 sub choose {
@@ -150,16 +154,35 @@ sub target_of {
     return $kind eq 'host' ? "build/host/${name}_test" : "build/gcc-debug/tests/target/$name.elf";
 }
 
+# What this process waits for, and the way out: children end theirs, the first one clears up.
+my ($running, @workers);
+my $first = $$;
+
+sub give_up {
+    my ($signal) = @_;
+    $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
+    kill TERM => grep { defined } $running, @workers;
+    1 while wait != -1;
+    if ($$ == $first) {
+        remove_tree($scratch);
+        print STDERR "mutate: ended by $signal, nothing is left\n";
+    }
+    exit 130;
+}
+$SIG{$_} = \&give_up for qw(INT TERM HUP PIPE);
+
 sub run_quietly {
     my ($log, @command) = @_;
-    my $child = fork // die "mutate: fork: $!\n";
+    my $child = $running = fork // die "mutate: fork: $!\n";
     if ($child == 0) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', $log;
         open STDERR, '>&', \*STDOUT;
         exec @command or exit 127;
     }
     waitpid $child, 0;
+    $running = undef;
     return $? == 0;
 }
 
@@ -167,13 +190,15 @@ sub make {
     my ($log, @targets) = @_;
     local $ENV{MAKELEVEL} = 1;    # no look for tools, no jobs of its own
     local $ENV{MAKEFLAGS} = '';
-    return run_quietly($log, 'make', '-s', 'DEBUG=1', "DEPS=$deps", 'WARNINGS=-w', 'O=build', @targets);
+    return run_quietly($log, 'make', '-s', 'DEBUG=1', "DEPS=$deps", 'WARNINGS=-w', 'O=build',
+        'LLVM=', 'TRACE=1', 'COVERAGE=', @targets);
 }
 
 # In the current folder; true if it passes in time.
 sub passes {
     my ($test, $limit) = @_;
     my ($kind, $name) = split /:/, $test;
+    delete @ENV{qw(SEED N ONLY)};    # of mutate; some tests have their own
     local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=3000';
     local $ENV{BUILD} = 'build';
     local $ENV{TIMEOUT} = int($limit + 1);
@@ -197,13 +222,18 @@ sub make_tree {
     }
 }
 
-# What a compiled file says, but for debugging information.
+# What compiled files say, but for debugging information; '' if one does not compile.
 sub code_of {
-    my ($object) = @_;
+    my (@objects) = @_;
     my $stripped = "build/mutate.o";
-    system("\${CROSS:-aarch64-linux-gnu-}objcopy -g '$object' $stripped 2>/dev/null") == 0 or return rand;
-    open my $file, '<:raw', $stripped or return rand;
-    return md5_hex(do { local $/; <$file> });
+    my $code = Digest::MD5->new;
+    return '' unless make('build/make.log', @objects);
+    for my $object (@objects) {
+        system("\${CROSS:-aarch64-linux-gnu-}objcopy -g '$object' $stripped 2>/dev/null") == 0 or die "mutate: objcopy\n";
+        open my $file, '<:raw', $stripped or die "mutate: $stripped: $!\n";
+        $code->addfile($file);
+    }
+    return $code->hexdigest;
 }
 
 sub spell {
@@ -213,7 +243,7 @@ sub spell {
     close $handle;
 }
 
-my (%clean_time, %killers);
+my (%clean_time, %clean_code, %killers);
 
 # [outcome, detail] of one change, made and taken back in the current folder.
 sub attempt {
@@ -225,26 +255,41 @@ sub attempt {
     my $why = $equivalent{"$file\t$rule\t$line"};
     return ['equivalent', $why] if defined $why;
 
-    my @objects = $file =~ /\.c$/ ? ("build/gcc-debug/$file.o") : ();
-    my $before = @objects ? code_of($objects[0]) : '';
     my $changed = $text;
     substr($changed, $offset, $length) = $put;
+    $clean_code{$file} //= code_of(objects_of($file)) if $file =~ /\.c$/;
     spell($file, $changed);
-    my $outcome = try_tests($file, \@objects, $before);
+    my $outcome = try_tests($file);
+    # A header's users are many, and only a survivor is worth compiling them all.
+    my $now = $outcome->[0] eq 'survived' && $file =~ /\.h$/ ? code_of(objects_of($file)) : '';
     spell('build/original', $text);
     my $diff = `diff -u --label $file --label $rule build/original $file`;
     spell($file, $text);
+    $outcome = ['same', ''] if $now ne '' && $now eq code_of(objects_of($file));
     return [@$outcome, $diff];
 }
 
+# What is compiled from a file for the target.
+sub objects_of {
+    my ($file) = @_;
+    return "build/gcc-debug/$file.o" if $file =~ /\.c$/;
+    my @users = `grep -lrF --include='*.d' '$file' build/gcc-debug/boot build/gcc-debug/kernel build/gcc-debug/descriptors build/gcc-debug/drivers`;
+    return map { s/\.d\n$/.o/r } @users;
+}
+
 sub try_tests {
-    my ($file, $objects, $before) = @_;
-    if (@$objects) {
-        return ['unbuilt', ''] unless make('build/make.log', @$objects);
-        return ['same', ''] if code_of($objects->[0]) eq $before;
+    my ($file) = @_;
+    if (defined $clean_code{$file}) {
+        my $code = code_of(objects_of($file));
+        return ['unbuilt', ''] if $code eq '';
+        return ['same', ''] if $code eq $clean_code{$file};
     }
     my %rank = %{ $killers{$file} // {} };
-    my @tests = sort { ($rank{$b} // 0) <=> ($rank{$a} // 0) } tests_of($file);
+    my %slow = map { $_ => ($clean_time{$_} // 0) > SLOW ? 1 : 0 } my @all = tests_of($file);
+    my @tests = map {
+        my $kind = $_;
+        sort { ($rank{$b} // 0) <=> ($rank{$a} // 0) || $slow{$a} <=> $slow{$b} } grep { /^$kind:/ } @all
+    } qw(host image);
     my $first = 2;    # the nearest test, or what killed before, is likely to do it again
     while (my @batch = splice @tests, 0, $first) {
         $first = BATCH;
@@ -280,10 +325,14 @@ sub share {
     pipe my $from, my $to or die "mutate: pipe: $!\n";
     for my $worker (1 .. $option{j}) {
         my $child = fork // die "mutate: fork: $!\n";
-        next if $child;
+        if ($child) {
+            push @workers, $child;
+            next;
+        }
+        @workers = ();
         close $from;
         chdir "$scratch/$worker" or die "mutate: $!\n";
-        while ((my $n = next_number()) < $count) {
+        while (getppid == $first && (my $n = next_number()) < $count) {
             my $answer = $work->($n);
             syswrite $to, length($answer) . "\n" . $answer if length($answer) < 4000;
             syswrite $to, "4000\n" . substr($answer, 0, 4000) if length($answer) >= 4000;
@@ -297,6 +346,7 @@ sub share {
         $read->($answer);
     }
     1 while wait != -1;
+    @workers = ();
 }
 
 # The run ------------------------------------------------------------------------
@@ -304,11 +354,13 @@ sub share {
 my @changes = choose();
 my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
 my @wanted = sort keys %wanted;
+$| = 1;
 printf "# seed %d, %d changes%s, %d tests\n", $option{s}, scalar @changes,
     $option{r} eq '' ? '' : " in $option{r}", scalar @wanted;
-$| = 1;
 
 make_path($scratch);
+open my $lock, '>', "$scratch/lock" or die "mutate: $scratch/lock: $!\n";
+flock $lock, LOCK_EX | LOCK_NB or die "mutate: another one is at work in $scratch\n";
 make_tree("$scratch/$_") for 1 .. $option{j};
 my @red;
 share(
@@ -330,7 +382,7 @@ if (@red) {
 }
 
 my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent);
-my $done = 0;
+my (%rooms, $done);
 share(
     scalar @changes,
     sub {
@@ -343,15 +395,23 @@ share(
     sub {
         my ($outcome, $place, $rule, $detail, $diff) = split /\t/, $_[0], 5;
         push @{ $lists{$outcome} }, "$place\t$rule\t$detail\n" . ($outcome eq 'survived' ? $diff : '');
+        $rooms{ dirname($place) }{$outcome}++;
         printf "%-10s %s %s%s (%d of %d)\n", $outcome, $place, $rule, $detail ne '' ? ", $detail" : '',
             ++$done, scalar @changes;
         print $diff if $outcome eq 'survived';
     });
 spell("$scratch/$_", join '', @{ $lists{$_} }) for keys %lists;
 
-my ($killed, $survived) = (scalar @{ $lists{killed} }, scalar @{ $lists{survived} });
-my $share = $killed + $survived ? $killed / ($killed + $survived) : 1;
-printf "# seed %d: %d killed, %d survived: %.1f %%; besides %d that do not compile, %d of the same code, %d equivalent\n",
-    $option{s}, $killed, $survived, 100 * $share, map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent);
+die "mutate: a worker ended early: ", scalar @changes - $done, " changes were not tried\n" if $done != @changes;
 remove_tree("$scratch/$_") for 1 .. $option{j};
-exit($share >= GOAL ? 0 : 1);
+
+sub share_of {
+    my ($killed, $survived) = map { $_ // 0 } @_;
+    return sprintf '%d killed, %d survived: %s', $killed, $survived,
+        $killed + $survived ? sprintf('%.1f %%', 100 * $killed / ($killed + $survived)) : 'nothing to judge';
+}
+printf "# %s: %s\n", $_, share_of(@{ $rooms{$_} }{qw(killed survived)}) for sort keys %rooms;
+my ($killed, $survived) = map { scalar @{ $lists{$_} } } qw(killed survived);
+printf "# seed %d: %s; besides %d that do not compile, %d of the same code, %d equivalent\n",
+    $option{s}, share_of($killed, $survived), map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent);
+exit($killed >= GOAL * ($killed + $survived) ? 0 : 1);

@@ -18,6 +18,7 @@
 #include "kernel/page.h"
 #include "tests/host/machine/sim_machine.h"
 #include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_mmio.h"
 
 #define RAM      (64 * SIM_MIB)
 #define PAGES    600
@@ -63,14 +64,27 @@ static void move(uint8_t *memory, uint32_t length, bool writes)
     memcpy(writes ? bytes + place : memory, writes ? memory : bytes + place, length);
 }
 
-static void started(volatile void *at, uint64_t offset)
+static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsigned width)
 {
-    uint8_t *block = phys_to_virt(paddr(big(registers + 0x10, 8)));
+    uint64_t value;
+
+    (void)self;
+    assert_int_equal(offset, 0x10);
+    assert_int_equal(width, sizeof(value));
+    memcpy(&value, registers + offset, width);
+    return value;
+}
+
+static void write_register(struct sim_registers *self, uint64_t offset, uint64_t value,
+                           unsigned width)
+{
+    uint8_t *block = phys_to_virt(paddr(big(&value, 8)));
     const uint32_t control = (uint32_t)big(block, 4), length = (uint32_t)big(block + 4, 4);
     bool error = false;
 
-    assert_ptr_equal(at, registers);
+    (void)self;
     assert_int_equal(offset, 0x10);
+    assert_int_equal(width, sizeof(value));
     if (never_ends) {
         return;
     }
@@ -88,6 +102,9 @@ static void started(volatile void *at, uint64_t offset)
     put_big(block, error ? FW_CFG_ERROR : 0, 4);
 }
 
+static struct sim_registers device = {
+    .start = registers, .size = sizeof(registers), .read = read_register, .write = write_register};
+
 static void power_on(void)
 {
     memcpy(registers + 0x10, "QEMU CFG", 8);
@@ -100,7 +117,8 @@ static void power_on(void)
         snprintf((char *)entry + 8, 56, "opt/%u", i);
     }
     strcpy((char *)directory + 4 + 64 * (FILES - 1) + 8, "etc/vmcoreinfo");
-    sim_register_written = started;
+    sim_mmio_unplug_all();
+    sim_mmio_plug(&device);
     never_ends = false;
     fail_at = 0;
     assert_true(fw_cfg_attach(registers, paddr(0x9020000)));

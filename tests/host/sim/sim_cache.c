@@ -3,6 +3,7 @@
 #include "tests/host/sim/sim_cache.h"
 
 #include "kernel/cache.h"
+#include "tests/host/sim/sim_order.h"
 
 struct sim_cache sim_cache;
 
@@ -16,18 +17,21 @@ static uint64_t lines(volatile const void *address, uint64_t size)
 
 void cache_clean(volatile const void *address, uint64_t size)
 {
+    sim_step(SIM_CLEAN, (uintptr_t)address);
     sim_cache.cleaned += lines(address, size);
     sim_cache.barriers++;
 }
 
 void cache_clean_invalidate(volatile const void *address, uint64_t size)
 {
+    sim_step(SIM_CLEAN_INVALIDATE, (uintptr_t)address);
     sim_cache.flushed += lines(address, size);
     sim_cache.barriers++;
 }
 
 void cache_make_executable(volatile const void *address, uint64_t size)
 {
+    sim_step(SIM_EXECUTABLE, (uintptr_t)address);
     sim_cache.executable += lines(address, size);
     sim_cache.barriers++;
 }

@@ -18,23 +18,25 @@ static struct timer *timers;
 uint64_t sim_time = 1;
 void (*sim_while_waiting)(void);
 
-static void deliver(unsigned line)
+static enum irq_result deliver(unsigned line)
 {
     const bool before = sim_in_handler;
+    enum irq_result result;
 
     if (lines[line].handler == NULL || !lines[line].enabled || !lines[line].pending) {
-        return;
+        return IRQ_NOTHING;
     }
     lines[line].pending = false;
     sim_in_handler = true;
-    lines[line].handler(lines[line].context);
+    result = lines[line].handler(lines[line].context);
     sim_in_handler = before;
+    return result;
 }
 
-void sim_interrupt(unsigned line)
+enum irq_result sim_interrupt(unsigned line)
 {
     lines[line].pending = true;
-    deliver(line);
+    return deliver(line);
 }
 
 bool sim_line_is_enabled(unsigned line)

@@ -7,8 +7,11 @@
 
 #define SIM_LINES 256
 
-/* A device asserts its line: the handler runs now, or once the line is enabled. */
-void sim_interrupt(unsigned line);
+/*
+ * A device asserts its line: the handler runs now, or once the line is enabled. What it
+ * answers; IRQ_NOTHING as well if it does not run now.
+ */
+enum irq_result sim_interrupt(unsigned line);
 
 bool sim_line_is_enabled(unsigned line);
 

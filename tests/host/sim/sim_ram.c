@@ -12,7 +12,6 @@ unsigned sim_irq_masked;
 bool sim_in_handler;
 bool sim_ram_shared;
 void (*sim_unmasked)(void);
-void (*sim_register_written)(volatile void *registers, uint64_t offset); /* boot/mmio.h */
 
 static struct page_range attached[PAGE_RANGES_MAX];
 static unsigned attached_count;

@@ -2,10 +2,13 @@
 /* A TLB that keeps what it may keep, so that a missing flush is seen. */
 #include "tests/host/sim/sim_tlb.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "boot/boot_info.h"
 #include "kernel/mmu/mmu_arch.h"
+#include "tests/host/sim/sim_order.h"
 
 #define SLOTS 65536
 
@@ -22,6 +25,14 @@ bool sim_tlb_notes_stores;
 static struct slot slots[SLOTS];
 static struct mmu_space lower; /* TTBR0 */
 static uint64_t flushes;
+static bool begun;      /* what was stored to the tables is visible to the flush that may come */
+static bool unfinished; /* a flush that nobody has waited for */
+
+static void fail(const char *what)
+{
+    fprintf(stderr, "sim_tlb: %s\n", what);
+    abort();
+}
 
 static struct slot *slot_of(vaddr_t va, uint16_t asid)
 {
@@ -34,6 +45,9 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
     const uint16_t asid = kernel ? 0 : lower.asid;
     struct slot *slot = slot_of(va, asid);
 
+    if (unfinished) {
+        fail("an access while a flush may be under way");
+    }
     va &= ~PAGE_MASK;
     if (slot->va != va || slot->asid != asid) {
         struct mmu_translation now;
@@ -64,11 +78,39 @@ uint64_t sim_tlb_flushes(void)
     return flushes;
 }
 
+void mmu_arch_publish(void)
+{
+    begun = false;
+    sim_step(SIM_PUBLISH, 0);
+}
+
+void mmu_arch_flush_begin(void)
+{
+    begun = true;
+    sim_step(SIM_FLUSH_BEGIN, 0);
+}
+
+static void flush(enum sim_step step, uint64_t detail)
+{
+    if (!begun) {
+        fail("a flush before what was stored to the tables is visible");
+    }
+    unfinished = true;
+    flushes++;
+    sim_step(step, detail);
+}
+
+void mmu_arch_flush_end(void)
+{
+    begun = unfinished = false;
+    sim_step(SIM_FLUSH_END, 0);
+}
+
 void mmu_arch_flush_page(vaddr_t va, uint16_t asid)
 {
     struct slot *slot = slot_of(va, va >= MMU_KERNEL_VA_BASE ? 0 : asid);
 
-    flushes++;
+    flush(SIM_FLUSH_PAGE, va);
     if (slot->va == (va & ~PAGE_MASK) && (slot->global || slot->asid == asid)) {
         slot->va = 0;
     }
@@ -76,7 +118,7 @@ void mmu_arch_flush_page(vaddr_t va, uint16_t asid)
 
 void mmu_arch_flush_asid(uint16_t asid)
 {
-    flushes++;
+    flush(SIM_FLUSH_ASID, asid);
     for (unsigned i = 0; i < SLOTS; i++) {
         if (!slots[i].global && slots[i].asid == asid) {
             slots[i].va = 0;
@@ -86,12 +128,16 @@ void mmu_arch_flush_asid(uint16_t asid)
 
 void mmu_arch_flush_all(void)
 {
-    flushes++;
+    flush(SIM_FLUSH_ALL, 0);
     memset(slots, 0, sizeof(slots));
 }
 
 void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
 {
+    if (unfinished) {
+        fail("another space while a flush may be under way");
+    }
+    sim_step(SIM_LOWER_ROOT, root.value);
     lower = (struct mmu_space){.root = root, .asid = asid, .user = true};
 }
 

@@ -6,23 +6,14 @@
 #include "kernel/cache.h"
 #include "kernel/types.h"
 
-static inline void mmu_arch_publish(void)
-{
-}
-
-static inline void mmu_arch_flush_begin(void)
-{
-}
-
-static inline void mmu_arch_flush_end(void)
-{
-}
-
 static inline void mmu_arch_make_executable(const void *start, uint64_t size)
 {
     cache_make_executable(start, size);
 }
 
+void mmu_arch_publish(void);
+void mmu_arch_flush_begin(void);
+void mmu_arch_flush_end(void);
 void mmu_arch_flush_page(vaddr_t va, uint16_t asid);
 void mmu_arch_flush_asid(uint16_t asid);
 void mmu_arch_flush_all(void);
