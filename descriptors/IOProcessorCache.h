@@ -24,9 +24,9 @@ IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCoun
 /*
  * Map whole kernel pages with another cache mode (kIODefaultCache to
  * kIOPostedCombinedReordered, IOMemoryDescriptor.h), their data kept. For memory of
- * IOMallocPageable and for maps; it becomes resident. Other mappings of the same pages
- * keep their mode: the caller must not use a cached and an uncached one at once. Length
- * 0 does nothing. New code asks for the mode when it maps. Thread context.
+ * IOMallocPageable and for maps; it becomes resident. Other mappings of the same pages of
+ * RAM follow; of registers, the mode is this mapping's. Length 0 does nothing. New code asks
+ * for the mode when it maps. Thread context.
  *
  * Nothing changes with kIOReturnUnsupported (a task that is not kernel_task, an address
  * or length that is no multiple of a page), kIOReturnBadArgument (unknown mode, a range

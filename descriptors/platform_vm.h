@@ -169,10 +169,15 @@ void platform_map_adopt_cache(vm_map_t map, uint64_t address, uint64_t size, uns
 bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
 
 /*
- * Change the cache mode of one view. KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE:
- * memory that the kernel always sees, whose mode is fixed.
+ * The same for exactly the pages of the interval, the default being what RAM had before anybody
+ * asked. KERN_INVALID_ADDRESS: a hole; KERN_PROTECTION_FAILURE: a reservation, or memory that the
+ * kernel always sees, whose mode is fixed; KERN_RESOURCE_SHORTAGE. Nothing is changed then.
  */
 kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache);
+
+/* Registers that are shown in one mode are shown in another, and RAM as it is. Errors as above. */
+kern_return_t platform_map_replace_cache(vm_map_t map, uint64_t address, uint64_t size,
+                                         unsigned from, unsigned to);
 
 /* An address space outlives its task until the last reference goes. */
 void platform_map_retain(vm_map_t map);

@@ -87,8 +87,15 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size);
 kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access);
 
 /*
- * Change the cache mode of whole intervals; page-table entries change where they are.
- * KERN_INVALID_ADDRESS: a hole.
+ * Make start and end borders between ranges. What is shown stays the same.
+ * KERN_RESOURCE_SHORTAGE.
+ */
+kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end);
+
+/*
+ * Change the cache mode of whole intervals; page-table entries change where they are. For
+ * registers: the mode of RAM is the pages' (vm_object.h). KERN_INVALID_ADDRESS: a hole;
+ * KERN_RESOURCE_SHORTAGE: its ends are no borders, and cannot become so.
  */
 kern_return_t vm_map_set_memory(struct vm_map *map, vaddr_t start, uint64_t size,
                                 enum mmu_memory memory);

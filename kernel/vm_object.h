@@ -94,11 +94,22 @@ void vm_object_mark_dirty(struct vm_object *object, uint64_t index);
  * CPU's cache holds nothing of them any more. The direct map cannot follow.
  */
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory);
+
+/* The mode of those pages that have none of their own; of one page. */
 enum mmu_memory vm_object_get_memory(const struct vm_object *object);
+enum mmu_memory vm_object_page_memory(const struct vm_object *object, uint64_t index);
 
 /*
- * The same for RAM in a window: pages of an anonymous object change with all of that object,
- * and every window on them follows. Registers have no mode of their own.
+ * The same for some pages of an anonymous object, which keep it when they go and come back.
+ * What that needs is had before, or not: KERN_RESOURCE_SHORTAGE.
+ */
+kern_return_t vm_object_reserve_modes(struct vm_object *object, uint64_t first, uint64_t count);
+void vm_object_set_pages_memory(struct vm_object *object, uint64_t first, uint64_t count,
+                                enum mmu_memory memory);
+
+/*
+ * The same for RAM in a window: whoever owns the pages, and every window on them, follows.
+ * Registers have no mode of their own.
  */
 void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t count,
                           enum mmu_memory memory);

@@ -38,8 +38,7 @@ IOReturn IOFlushProcessorCache(task_t task, IOVirtualAddress address, IOByteCoun
 
 /*
  * The pages come first, so that none is zeroed through the cache when it is uncached
- * here already; the page tables forget the old mode before the lines are written back,
- * and the new one is not used before that.
+ * here already; their lines are written back before anybody sees them in the new mode.
  */
 static kern_return_t set_mode(uint64_t address, uint64_t length, unsigned mode)
 {
@@ -70,8 +69,6 @@ IOReturn IOSetProcessorCacheMode(task_t task, IOVirtualAddress address, IOByteCo
         return kIOReturnSuccess;
     }
     status = set_mode(address, length, cacheMode);
-    if (status != KERN_SUCCESS) {
-        return IOMemory_fail(IOReturn_fromKernel(status, kIOReturnDoingReach));
-    }
-    return IOFlushProcessorCache(task, address, length);
+    return status == KERN_SUCCESS ? kIOReturnSuccess
+                                  : IOMemory_fail(IOReturn_fromKernel(status, kIOReturnDoingReach));
 }

@@ -57,14 +57,17 @@ static bool can_be_covered(const IOMemoryMap *self)
     return self->mapped && self->superMap == NULL && (self->options & kIOMapStatic) == 0;
 }
 
+/* Registers: RAM that is combined goes past the cache, which is all that uncached RAM does. */
 static IOReturn set_write_combining(const IOMemoryMap *self, bool on)
 {
+    const unsigned from = on ? kIOInhibitCache : kIOWriteCombineCache;
+    const unsigned to = on ? kIOWriteCombineCache : kIOInhibitCache;
+
     if (self->cache != kIOWriteCombineCache) {
         return kIOReturnSuccess;
     }
-    return IOReturn_fromKernel(platform_map_set_cache(self->map, IOMemoryMap_firstPage(self),
-                                                      IOMemoryMap_pageBytes(self),
-                                                      on ? kIOWriteCombineCache : kIOInhibitCache),
+    return IOReturn_fromKernel(platform_map_replace_cache(self->map, IOMemoryMap_firstPage(self),
+                                                          IOMemoryMap_pageBytes(self), from, to),
                                kIOReturnDoingMake);
 }
 

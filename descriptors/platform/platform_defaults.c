@@ -66,6 +66,8 @@ WITHOUT_OBJECTS(void, platform_map_adopt_cache, vm_map_t map, uint64_t address, 
                 unsigned cache)
 WITHOUT_OBJECTS(kern_return_t, platform_map_set_cache, vm_map_t map, uint64_t address,
                 uint64_t size, unsigned cache)
+WITHOUT_OBJECTS(kern_return_t, platform_map_replace_cache, vm_map_t map, uint64_t address,
+                uint64_t size, unsigned from, unsigned to)
 
 /* Address spaces that nobody can look into or change, of tasks that never die. */
 

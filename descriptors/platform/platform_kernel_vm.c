@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The platform seam's virtual memory over this project's own kernel. */
-#include "descriptors/IOMemoryDescriptor.h"
-#include "descriptors/platform_vm.h"
+#include "descriptors/platform/platform_kernel_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
@@ -159,11 +158,6 @@ void platform_object_set_owner(struct vm_object *object, const struct platform_o
     vm_object_set_owner(object, owner->task, owner->tag, owner->footprint);
 }
 
-static bool is_direct(vm_map_t map, uint64_t address)
-{
-    return map == kernel_map && address >= DIRECT_MAP_BASE && address < MMU_KERNEL_VA_BASE;
-}
-
 /* Bytes from an address of the direct map on, up to `size`, that are mapped alike. */
 static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_translation *at)
 {
@@ -175,7 +169,7 @@ static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_transl
     }
     /* Blocks are put together, or every 2 MiB would be an entry of a reference. */
     length = at->contiguous;
-    while (length < size && is_direct(kernel_map, address + length) &&
+    while (length < size && platform_is_direct(kernel_map, address + length) &&
            mmu_translate(mmu_kernel, address + length, &next) &&
            next.attributes.access == at->attributes.access &&
            next.attributes.memory == at->attributes.memory) {
@@ -234,7 +228,7 @@ kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
     struct vm_range range;
     kern_return_t status;
 
-    if (is_direct(map, address)) {
+    if (platform_is_direct(map, address)) {
         return lookup_direct(address, size, region);
     }
     status = find_range(map, address, &range, &region->size);
@@ -267,7 +261,7 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, 
         struct vm_range range;
         uint64_t length = 0;
 
-        if (is_direct(map, address)) {
+        if (platform_is_direct(map, address)) {
             length = direct_length(address, size, &at);
             status = length != 0 ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
             range.access = length != 0 ? at.attributes.access : 0;
@@ -282,37 +276,6 @@ kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, 
         size -= length;
     }
     return status;
-}
-
-/*
- * IOKit's cache modes on two kinds of memory. What a device has is never looked at
- * ahead of time unless a mode asks for it; on RAM the modes for registers would forbid
- * unaligned accesses, so there they mean non-cacheable.
- */
-static enum mmu_memory memory_type(const struct vm_object *object, uint64_t index, unsigned cache)
-{
-    const bool device = platform_object_is_device(object, index);
-
-    switch (cache) {
-    case kIODefaultCache:
-        return device ? MMU_DEVICE : vm_object_get_memory(object);
-    case kIOCopybackCache:
-    case kIOCopybackInnerCache:
-        return MMU_NORMAL;
-    case kIOWriteThruCache:
-        return MMU_WRITE_THROUGH;
-    case kIOWriteCombineCache:
-    case kIORealTimeCache:
-        return MMU_NONCACHED;
-    case kIOPostedWrite:
-        return device ? MMU_DEVICE_NGNRE : MMU_NONCACHED;
-    case kIOPostedReordered:
-        return device ? MMU_DEVICE_NGRE : MMU_NONCACHED;
-    case kIOPostedCombinedReordered:
-        return device ? MMU_DEVICE_GRE : MMU_NONCACHED;
-    default:
-        return device ? MMU_DEVICE : MMU_NONCACHED;
-    }
 }
 
 kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_placement placement,
@@ -333,99 +296,11 @@ kern_return_t platform_map_show(vm_map_t map, uint64_t *address, enum platform_p
          * store.
          */
         range.access = range.max_access = MMU_READ | (view->writable ? MMU_WRITE : 0);
-        range.memory = memory_type(view->object, view->first, kIODefaultCache);
+        range.memory = platform_object_is_device(view->object, view->first)
+                           ? MMU_DEVICE
+                           : vm_object_get_memory(view->object);
     }
     return vm_map_enter(map, address, ptoa(view->pages), view->alignment, &range, flags);
-}
-
-void platform_map_adopt_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
-{
-    struct vm_range range;
-    uint64_t length;
-
-    for (uint64_t done = 0; done < size; done += length) {
-        enum mmu_memory memory;
-
-        if (vm_map_lookup(map, address + done, &range, &length) != KERN_SUCCESS) {
-            return;
-        }
-        length = length < size - done ? length : size - done;
-        if (range.object == NULL) {
-            continue;
-        }
-        memory = memory_type(range.object, atop(range.offset), cache);
-        if (platform_object_is_device(range.object, atop(range.offset))) {
-            vm_map_set_memory(map, address + done, length, memory);
-        } else if (vm_object_is_physical(range.object)) {
-            vm_window_set_memory(range.object, atop(range.offset), atop(length), memory);
-        } else {
-            vm_object_set_memory(range.object, memory);
-        }
-    }
-}
-
-static bool pages_have(paddr_t page, uint64_t count, enum mmu_memory memory)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        if (vm_page_memory(paddr_add(page, ptoa(i))) != memory) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool range_has(const struct vm_range *range, uint64_t length, unsigned cache)
-{
-    const enum mmu_memory memory = memory_type(range->object, atop(range->offset), cache);
-    paddr_t page;
-
-    if (!range->as_pages || !vm_object_is_physical(range->object) ||
-        platform_object_is_device(range->object, atop(range->offset))) {
-        return range->memory == memory;
-    }
-    return vm_object_resident(range->object, atop(range->offset), &page) &&
-           pages_have(page, atop(length), memory);
-}
-
-/* In the linear view all pages look ordinary: what counts is how others would see them. */
-static bool direct_has(uint64_t address, uint64_t size, unsigned cache)
-{
-    struct platform_region region;
-    bool same = true;
-
-    for (uint64_t done = 0; done < size && same; done += region.size) {
-        struct vm_range range = {.as_pages = true};
-
-        if (lookup_direct(address + done, size - done, &region) != KERN_SUCCESS) {
-            return false;
-        }
-        range.object = region.object;
-        range.memory = MMU_DEVICE;
-        same = range_has(&range, region.size, cache);
-        platform_object_release(region.object);
-    }
-    return same;
-}
-
-bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
-{
-    struct vm_range range;
-    uint64_t length;
-
-    if (is_direct(map, address)) {
-        return direct_has(address, size, cache);
-    }
-    for (uint64_t done = 0; done < size; done += length) {
-        if (vm_map_lookup(map, address + done, &range, &length) != KERN_SUCCESS ||
-            range.object == NULL) {
-            return false;
-        }
-        length = length < size - done ? length : size - done;
-        if (!range_has(&range, length, cache)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 kern_return_t platform_map_remove(vm_map_t map, uint64_t address, uint64_t size)
@@ -445,36 +320,10 @@ kern_return_t platform_map_block(vm_map_t map, uint64_t address, uint64_t size, 
 
 kern_return_t platform_map_fill(vm_map_t map, uint64_t address, uint64_t size)
 {
-    if (is_direct(map, address)) {
+    if (platform_is_direct(map, address)) {
         return KERN_SUCCESS; /* always there */
     }
     return vm_map_fill_tables(map, address, size);
-}
-
-kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t size, unsigned cache)
-{
-    kern_return_t status = KERN_SUCCESS;
-    struct vm_range range;
-    uint64_t length;
-
-    if (is_direct(map, address)) {
-        return KERN_PROTECTION_FAILURE;
-    }
-    for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += length) { /* judge all */
-        status = vm_map_lookup(map, address + done, &range, &length);
-        if (status == KERN_SUCCESS && range.object == NULL) {
-            status = KERN_PROTECTION_FAILURE;
-        }
-    }
-    for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += length) {
-        vm_map_lookup(map, address + done, &range, &length);
-        length = length < size - done ? length : size - done;
-        if (!range_has(&range, length, cache)) {
-            status = vm_map_set_memory(map, address + done, length,
-                                       memory_type(range.object, atop(range.offset), cache));
-        }
-    }
-    return status;
 }
 
 void platform_map_retain(vm_map_t map)

@@ -156,7 +156,8 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
 {
     struct vm_object *object = entry->range.object;
     uint64_t index = vm_entry_index(entry, va);
-    struct mmu_attributes attributes = {.memory = entry->range.memory};
+    struct mmu_attributes attributes = {
+        .memory = object->mixed ? vm_object_page_memory(object, index) : entry->range.memory};
     kern_return_t status;
     bool pinned;
     paddr_t page;
@@ -272,6 +273,17 @@ void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory)
     if ((entry->range.object->physical && !entry->range.object->alike) ||
         mmu_set_memory(entry->map->space, start, size, memory) != KERN_SUCCESS) {
         vm_entry_drop_tables(entry, start, entry->node.end);
+        vm_entry_refill(entry);
+    }
+}
+
+void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_memory memory)
+{
+    vaddr_t va;
+
+    if (shown_at(entry, index, &va) &&
+        mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
+        vm_entry_drop_tables(entry, va, va + PAGE_SIZE);
         vm_entry_refill(entry);
     }
 }

@@ -59,6 +59,9 @@ void vm_entry_refill(struct vm_entry *entry);
  */
 void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory);
 
+/* The same for one page of its object, if the entry shows it. */
+void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_memory memory);
+
 struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
 
 static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)
@@ -71,9 +74,6 @@ static inline bool vm_map_has_room(const struct vm_map *map, vaddr_t start, uint
 {
     return start >= map->ranges.low && vm_map_is_legal(map, start, size);
 }
-
-/* Make start and end borders between entries. What is shown stays the same. */
-kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end);
 
 /* Into the trees of its map and its object; there must be room. */
 void vm_entry_attach(struct vm_entry *entry);

@@ -184,7 +184,7 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
 
     /* Out of every address space before the page can have another owner. */
     vm_object_unmap_page(object, index);
-    *slot = 0;
+    *slot &= VM_SLOT_MODE; /* the next page here is seen as this one was */
     object->resident--;
     stats.pages--;
     vm_object_forget_page(page);
@@ -193,8 +193,8 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
 
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
 {
-    vm_object_note_page(object, page);
-    *slot = page.value | VM_SLOT_PRESENT;
+    vm_object_note_page(page, vm_slot_memory(object, slot));
+    *slot = page.value | (*slot & VM_SLOT_MODE) | VM_SLOT_PRESENT;
     object->resident++;
     stats.pages++;
 }
@@ -211,7 +211,7 @@ static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
      * object is not cached) before a device or an uncached mapping reads it.
      */
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
-    vm_object_settle_page(object, page);
+    vm_object_settle_page(page, vm_slot_memory(object, slot));
     vm_object_put_page(object, slot, page);
     return true;
 }
@@ -236,13 +236,13 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
         return false;
     }
     memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
-    vm_object_settle_page(object, own);
+    vm_object_settle_page(own, vm_slot_memory(object, slot));
     /*
      * Unmapped after the copy and before the slot changes: mappings of the old page are
      * read-only while it is shared, so nothing is stored to it meanwhile.
      */
     vm_object_unmap_page(object, index);
-    vm_object_note_page(object, own);
+    vm_object_note_page(own, vm_slot_memory(object, slot));
     *slot = own.value | (*slot & PAGE_MASK);
     KERNEL_CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
     return true;
@@ -422,6 +422,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
     if (slot == NULL) {
         return false;
     }
+    *slot |= *vm_object_slot(source, index) & VM_SLOT_MODE;
     if (share) {
         if (page_share(page) != KERN_SUCCESS) {
             return false;
@@ -434,7 +435,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
             return false;
         }
         memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
-        vm_object_settle_page(to->copy, vm_slot_page(*slot));
+        vm_object_settle_page(vm_slot_page(*slot), vm_slot_memory(to->copy, slot));
     }
     *slot |= VM_SLOT_DIRTY; /* not what a fresh page of the copy would hold */
     return true;
@@ -485,7 +486,7 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
         }
         memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
                PAGE_SIZE);
-        vm_object_settle_page(copy, page);
+        vm_object_settle_page(page, copy->memory);
     }
     return true;
 }
@@ -508,6 +509,7 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
     }
     /* Before the first page: how a page is settled depends on it. */
     context.copy->memory = source->memory;
+    context.copy->mixed = source->mixed;
     if (source->physical) {
         context.failed = !copy_physical(source, first, context.copy);
     } else {

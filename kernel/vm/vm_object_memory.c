@@ -27,14 +27,14 @@ void vm_object_enlist(struct vm_object *object)
     *list = object;
 }
 
-void vm_object_settle_page(const struct vm_object *object, paddr_t page)
+void vm_object_settle_page(paddr_t page, enum mmu_memory memory)
 {
     /*
      * The direct map shows every page as cacheable, and its lines may be dirty: written back
      * later, they would overwrite what was stored past the cache (Arm ARM, "Mismatched memory
      * attributes").
      */
-    if (object->memory != MMU_NORMAL) {
+    if (memory != MMU_NORMAL) {
         cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
     }
 }
@@ -53,14 +53,14 @@ static void set_note(uint8_t *note, uint8_t clear, uint8_t set)
     __atomic_or_fetch(note, set, __ATOMIC_RELAXED);
 }
 
-void vm_object_note_page(const struct vm_object *object, paddr_t page)
+void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 {
     uint8_t *note = page_note(page);
 
     if ((*note & VM_NOTE_OWNED) == 0 && (*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
         unusual--; /* a window still shows what this page was before */
     }
-    set_note(note, VM_NOTE_MEMORY, (uint8_t)(VM_NOTE_OWNED | object->memory));
+    set_note(note, VM_NOTE_MEMORY, (uint8_t)(VM_NOTE_OWNED | memory));
 }
 
 void vm_object_forget_page(paddr_t page)
@@ -135,6 +135,7 @@ static void retype_pages(struct vm_entry *entry, vaddr_t start, vaddr_t end)
         }
         if (mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
             vm_entry_drop_tables(entry, va, va + PAGE_SIZE);
+            vm_entry_refill(entry);
         }
     }
 }
@@ -157,77 +158,129 @@ static void follow(const struct change *change)
     }
 }
 
+/* The page at an index of an object is seen in this mode from now on. */
+static void retype_slot(struct vm_object *object, uint64_t index, vm_slot_t *slot,
+                        enum mmu_memory memory)
+{
+    const bool own = memory != object->memory;
+
+    *slot &= ~(vm_slot_t)VM_SLOT_MODE;
+    *slot |= own ? (vm_slot_t)(memory + 1u) << VM_SLOT_MODE_SHIFT : 0;
+    object->mixed |= own;
+    for (struct vm_entry *entry = NULL;
+         (entry = vm_object_next_showing(object, entry, index)) != NULL;) {
+        vm_entry_set_page_memory(entry, index, memory);
+    }
+}
+
+/* A page that has changed, and that several may own. */
+static void follow_change(struct vm_object *object, uint64_t index, void *context)
+{
+    const struct change *change = context;
+    vm_slot_t *const slot = vm_object_slot(object, index);
+    const paddr_t page = vm_slot_page(*slot);
+
+    if (page.value >= change->low && page.value < change->high &&
+        vm_slot_memory(object, slot) != vm_page_memory(page)) {
+        retype_slot(object, index, slot, vm_page_memory(page));
+    }
+}
+
+/* There is no way back from a page to the objects that have it: all are looked at. */
+static void owners_follow(struct change *change)
+{
+    for (struct vm_object *object = anonymous; object != NULL; object = object->next) {
+        vm_object_for_each_resident(object, 0, object->pages, follow_change, change);
+    }
+}
+
 struct object_change {
     enum mmu_memory memory;
+    bool shared; /* one of the pages is another object's, too */
     struct change change;
 };
-
-static void change_slot(struct vm_object *object, uint64_t index, void *context)
-{
-    struct object_change *to = context;
-    const paddr_t page = vm_slot_page(*vm_object_slot(object, index));
-
-    change_page(page, page_note(page), to->memory, &to->change);
-}
 
 /*
  * Settled first: what a mode that goes past the cache reads must be in memory before its
  * first access.
  */
-static void change_object(struct vm_object *object, enum mmu_memory memory, struct change *change)
+static void change_slot(struct vm_object *object, uint64_t index, void *context)
 {
-    struct object_change to = {.memory = memory, .change = *change};
+    struct object_change *to = context;
+    const paddr_t page = vm_slot_page(*vm_object_slot(object, index));
 
-    if (object->memory == memory) {
-        return;
+    if (vm_page_memory(page) != to->memory) {
+        change_page(page, page_note(page), to->memory, &to->change);
+        to->shared |= page_share_count(page) > 1;
     }
-    vm_object_for_each_resident(object, 0, object->pages, change_slot, &to);
-    *change = to.change;
-    object->memory = memory;
-    for (struct vm_entry *entry = NULL; (entry = vm_object_next_entry(object, entry)) != NULL;) {
-        vm_entry_set_memory(entry, memory);
+}
+
+/* The pages themselves have changed; so does all that shows them. */
+static void finish(struct object_change *to)
+{
+    if (to->shared) {
+        owners_follow(&to->change);
     }
+    follow(&to->change);
+}
+
+/* No page has a mode of its own any more. */
+static void forget_modes(struct vm_object *object)
+{
+    for (uint64_t index = 0; object->mixed && index < object->pages; index++) {
+        vm_slot_t *const slot = vm_object_slot(object, index);
+
+        if (slot != NULL) {
+            *slot &= ~(vm_slot_t)VM_SLOT_MODE;
+        }
+    }
+    object->mixed = false;
 }
 
 void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 {
-    struct change change = {.low = UINT64_MAX};
+    struct object_change to = {.memory = memory, .change.low = UINT64_MAX};
 
     if (object->physical) {
         vm_window_set_memory(object, 0, object->pages, memory);
         return;
     }
-    change_object(object, memory, &change);
-    follow(&change);
+    if (object->memory == memory && !object->mixed) {
+        return;
+    }
+    vm_object_for_each_resident(object, 0, object->pages, change_slot, &to);
+    forget_modes(object);
+    object->memory = memory;
+    for (struct vm_entry *entry = NULL; (entry = vm_object_next_entry(object, entry)) != NULL;) {
+        vm_entry_set_memory(entry, memory);
+    }
+    finish(&to);
 }
 
-struct search {
-    uint64_t low, high;
-    bool found;
-};
-
-static void look_at_slot(struct vm_object *object, uint64_t index, void *context)
+kern_return_t vm_object_reserve_modes(struct vm_object *object, uint64_t first, uint64_t count)
 {
-    struct search *search = context;
-    const uint64_t page = vm_slot_page(*vm_object_slot(object, index)).value;
-
-    search->found |= page >= search->low && page < search->high;
-}
-
-/* All objects with a page in [low, high). There is no way back from a page to them. */
-static void change_owners(uint64_t low, uint64_t high, enum mmu_memory memory,
-                          struct change *change)
-{
-    for (struct vm_object *object = anonymous; object != NULL; object = object->next) {
-        struct search search = {.low = low, .high = high};
-
-        if (object->memory != memory) {
-            vm_object_for_each_resident(object, 0, object->pages, look_at_slot, &search);
-        }
-        if (search.found) {
-            change_object(object, memory, change);
+    for (uint64_t i = first; !object->physical && i < first + count; i++) {
+        if (vm_object_make_slot(object, i) == NULL) {
+            return KERN_RESOURCE_SHORTAGE;
         }
     }
+    return KERN_SUCCESS;
+}
+
+void vm_object_set_pages_memory(struct vm_object *object, uint64_t first, uint64_t count,
+                                enum mmu_memory memory)
+{
+    struct object_change to = {.memory = memory, .change.low = UINT64_MAX};
+
+    vm_object_for_each_resident(object, first, count, change_slot, &to);
+    for (uint64_t i = first; i < first + count; i++) {
+        vm_slot_t *const slot = vm_object_slot(object, i);
+
+        if (vm_slot_memory(object, slot) != memory) {
+            retype_slot(object, i, slot, memory);
+        }
+    }
+    finish(&to);
 }
 
 void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t count,
@@ -246,14 +299,14 @@ void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t cou
         }
         if ((*note & VM_NOTE_OWNED) != 0) {
             owned = true;
-            continue;
+        } else {
+            unusual += memory != MMU_NORMAL && (*note & VM_NOTE_MEMORY) == MMU_NORMAL;
+            unusual -= memory == MMU_NORMAL;
         }
-        unusual += memory != MMU_NORMAL && (*note & VM_NOTE_MEMORY) == MMU_NORMAL;
-        unusual -= memory == MMU_NORMAL;
         change_page(page, note, memory, &change);
     }
     if (owned) {
-        change_owners(low, low + (count << PAGE_SHIFT), memory, &change);
+        owners_follow(&change);
     }
     follow(&change);
 }
@@ -291,4 +344,9 @@ void vm_object_delist(struct vm_object *object)
 enum mmu_memory vm_object_get_memory(const struct vm_object *object)
 {
     return object->memory;
+}
+
+enum mmu_memory vm_object_page_memory(const struct vm_object *object, uint64_t index)
+{
+    return object->mixed ? vm_slot_memory(object, vm_object_slot(object, index)) : object->memory;
 }

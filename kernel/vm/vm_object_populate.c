@@ -17,7 +17,7 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
 
         put = slot != NULL;
         if (put) {
-            vm_object_settle_page(object, page);
+            vm_object_settle_page(page, object->memory);
             vm_object_put_page(object, slot, page);
         } else {
             KERNEL_CHECK(page_free(page, 0) == KERN_SUCCESS);

@@ -17,6 +17,10 @@ typedef uint64_t vm_slot_t;
 #define VM_SLOT_PRESENT 0x1u
 #define VM_SLOT_DIRTY   0x2u /* changed since supplied */
 
+/* 1 + the cache mode of a page that has one of its own, present or not; 0: it has the object's. */
+#define VM_SLOT_MODE_SHIFT 2
+#define VM_SLOT_MODE       (0x7u << VM_SLOT_MODE_SHIFT)
+
 #define VM_CHUNK_SLOTS 512u
 
 struct vm_object {
@@ -26,6 +30,7 @@ struct vm_object {
     paddr_t base; /* physical objects */
     bool alike;   /* they: all pages are what the first one is, see vm_object_physical_run */
     enum mmu_memory memory;
+    bool mixed;         /* anonymous objects: pages may have modes of their own */
     vm_slot_t **chunks; /* anonymous objects: one pointer per VM_CHUNK_SLOTS pages */
     uint64_t resident;
     bool permanent; /* see vm_object_populate */
@@ -60,8 +65,8 @@ bool vm_object_is_writable(const struct vm_object *object, uint64_t first, uint6
 void vm_object_enlist(struct vm_object *object);
 void vm_object_delist(struct vm_object *object);
 
-/* An anonymous object gets a page of its own, and gives one back. */
-void vm_object_note_page(const struct vm_object *object, paddr_t page);
+/* An anonymous object gets a page of its own, which has this mode, and gives one back. */
+void vm_object_note_page(paddr_t page, enum mmu_memory memory);
 void vm_object_forget_page(paddr_t page);
 
 /* Move what the note knows of stores to the slot. */
@@ -82,6 +87,14 @@ static inline paddr_t vm_slot_page(vm_slot_t slot)
 /* As vm_object_slot, but makes the chunk; NULL when there is no memory for it. */
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index);
 
+/* The cache mode of the page in a slot; NULL: of one that is absent. */
+static inline enum mmu_memory vm_slot_memory(const struct vm_object *object, const vm_slot_t *slot)
+{
+    const unsigned own = slot != NULL ? (*slot & VM_SLOT_MODE) >> VM_SLOT_MODE_SHIFT : 0;
+
+    return own != 0 ? (enum mmu_memory)(own - 1) : object->memory;
+}
+
 /* Put a page of its own into an absent slot. */
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page);
 
@@ -99,8 +112,8 @@ typedef void vm_page_visitor_t(struct vm_object *object, uint64_t index, void *c
 void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint64_t count,
                                  vm_page_visitor_t *visit, void *context);
 
-/* The CPU has written a whole new page of the object through the direct map. */
-void vm_object_settle_page(const struct vm_object *object, paddr_t page);
+/* The CPU has written a whole new page, which has this mode, through the direct map. */
+void vm_object_settle_page(paddr_t page, enum mmu_memory memory);
 
 /* vm_purge.c: an object that is dying leaves its queue. */
 void vm_purge_forget(struct vm_object *object);

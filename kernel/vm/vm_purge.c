@@ -95,7 +95,7 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
     }
     if (object->permanent) { /* the contents go, the page does not */
         page_fill_zero(phys_to_virt(page), PAGE_SIZE);
-        vm_object_settle_page(object, page);
+        vm_object_settle_page(page, vm_object_page_memory(object, index));
         return;
     }
     /* A shared page is not free when this object lets go of it. */

@@ -118,25 +118,15 @@ static void expect_accesses(const struct memory *memory, task_t safe, bool held_
     }
 }
 
-static bool any_is_blocked(void)
-{
-    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
-        if (world.mappings[i].map != NULL && world.mappings[i].blocked) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Two beginnings need two ends; whoever is safe goes on meanwhile. */
 void step_hold_up(void)
 {
     const task_t tasks[] = {NULL, owner, other, world.guest};
     const task_t safe = tasks[below(4)];
     struct memory *memory = memory_any();
-    const unsigned depth = 1;
+    const unsigned depth = 1 + (unsigned)below(2);
 
-    if (memory == NULL || memory->view.length == 0 || any_is_blocked()) {
+    if (memory == NULL || memory->view.length == 0) {
         return;
     }
     memory = memory_behind_windows(memory);
@@ -167,7 +157,7 @@ void step_guest_dies(void)
             assert_int_equal(IOMemoryMap_getAddress(mapping->map), 0);
             assert_null(IOMemoryMap_getAddressTask(mapping->map));
             assert_int_equal(IOMemoryMap_getLength(mapping->map), mapping->view.length);
-            mapping->address = 0;
+            mapping_forget(mapping);
             mapping->task = NULL;
         }
     }
@@ -318,7 +308,7 @@ void step_overwrite(void)
     offset = one_in(2) ? 0 : trunc_page(below(memory->view.length));
     length = 1 + below(memory->view.length - offset);
     view_slice(&memory->view, offset, length, &slice);
-    if (!mapping_show(&slice, true, &shown, &mappable) || !mappable) {
+    if (!mapping_show(&slice, true, &shown, &mappable)) {
         return;
     }
     address =
@@ -333,4 +323,5 @@ void step_overwrite(void)
     assert_int_equal(IOMemoryMap_getAddress(map), address);
     cover(address, length);
     mapping_remember(mapping, map, memory_behind_windows(memory), &shown, other);
+    mapping_keep(mapping, memory, offset, length);
 }

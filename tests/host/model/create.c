@@ -286,9 +286,11 @@ static void make_pageable_buffer(struct memory *memory)
     }
 }
 
-static void add_part(struct memory *memory, struct memory *part)
+static void add_part(struct memory *memory, struct memory *part, uint64_t offset, uint64_t length)
 {
     memory_retain(part);
+    memory->part_at[memory->part_count] = offset;
+    memory->part_length[memory->part_count] = length;
     memory->parts[memory->part_count++] = part;
     memory->depth = part->depth + 1 > memory->depth ? part->depth + 1 : memory->depth;
     /* A chain is of its parts' kind, the others do not say. */
@@ -315,7 +317,7 @@ bool memory_add_window(struct memory *memory, struct memory *part, uint64_t offs
         return false;
     }
     memory->view = longer;
-    add_part(memory, part);
+    add_part(memory, part, offset, length);
     return true;
 }
 

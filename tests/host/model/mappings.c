@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Maps: requests, their answers, redirection and removal. */
+#include "descriptors/IOMemoryMap_class.h"
 #include "tests/host/model/model.h"
 
 /* Addresses that maps are asked for, far behind those that the system picks. */
@@ -199,10 +200,89 @@ void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *
     mapping->covered = mapping->task == other && shows_something_else(mapping);
 }
 
+/* The window of the descriptor behind windows that part of a descriptor is. */
+static struct memory *behind_windows(const struct memory *memory, uint64_t *offset)
+{
+    while (memory->kind == WINDOW) {
+        *offset += memory->part_at[0];
+        memory = memory->parts[0];
+    }
+    return (struct memory *)memory;
+}
+
+static void keep_parts(struct mapping *mapping, const struct memory *memory, uint64_t offset,
+                       uint64_t end)
+{
+    uint64_t begin = 0;
+
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        const uint64_t stop = begin + memory->part_length[i];
+        const uint64_t from = offset > begin ? offset : begin, to = end < stop ? end : stop;
+        uint64_t at = memory->part_at[i] + (from - begin);
+
+        if (from < to) {
+            struct memory *const part = behind_windows(memory->parts[i], &at);
+
+            if (!mapping->kept[part - world.memories]) {
+                mapping->kept[part - world.memories] = true;
+                memory_retain(part);
+            }
+            keep_parts(mapping, part, at, at + (to - from));
+        }
+        begin = stop;
+    }
+}
+
+/* Whoever looks through the same pages keeps the same. */
+static bool keep_alike(struct mapping *mapping)
+{
+    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
+        const struct mapping *one = &world.mappings[i];
+
+        if (one != mapping && one->map != NULL && one->address != 0 && one->own == mapping->own) {
+            memcpy(mapping->kept, one->kept, sizeof(mapping->kept));
+            for (unsigned k = 0; k < MEMORIES_MAX; k++) {
+                if (mapping->kept[k]) {
+                    memory_retain(&world.memories[k]);
+                }
+            }
+            return true;
+        }
+    }
+    return false;
+}
+
+void mapping_keep(struct mapping *mapping, const struct memory *memory, uint64_t offset,
+                  uint64_t length)
+{
+    mapping->own = mapping->map->superMap != NULL ? mapping->map->superMap : mapping->map;
+    if (!keep_alike(mapping)) {
+        memory = behind_windows(memory, &offset);
+        keep_parts(mapping, memory, offset, offset + length);
+    }
+}
+
+static void keep_nothing(struct mapping *mapping)
+{
+    for (unsigned i = 0; i < MEMORIES_MAX; i++) {
+        if (mapping->kept[i]) {
+            mapping->kept[i] = false;
+            memory_release(&world.memories[i]);
+        }
+    }
+}
+
+void mapping_forget(struct mapping *mapping)
+{
+    mapping->address = 0;
+    keep_nothing(mapping);
+}
+
 static void remember(struct mapping *mapping, const struct request *request, IOMemoryMap *map,
                      const struct view *shown)
 {
     mapping_remember(mapping, map, expected_memory(request), shown, request->task);
+    mapping_keep(mapping, request->memory, request->offset, shown->length);
     mapping->read_only = (request->options & kIOMapReadOnly) != 0;
     mapping->unique = (request->options & kIOMapUnique) != 0;
     if ((request->options & kIOMapAnywhere) == 0) {
@@ -276,9 +356,12 @@ void step_unmap(void)
 
         if (mapping->map == before.map && before.map != NULL) {
             assert_int_equal(IOMemoryMap_getAddress(mapping->map), 0);
-            mapping->address = 0;
+            mapping_forget(mapping);
         } else if (mapping->map != NULL && mapping->address != 0 && may_be_of(mapping, &before)) {
-            mapping->address = IOMemoryMap_getAddress(mapping->map);
+            if (IOMemoryMap_getAddress(mapping->map) == 0) {
+                mapping_forget(mapping);
+            }
+            assert_int_equal(IOMemoryMap_getAddress(mapping->map), mapping->address);
         } else if (mapping->map != NULL) {
             assert_int_equal(IOMemoryMap_getAddress(mapping->map), mapping->address);
         }
@@ -295,6 +378,7 @@ void step_release_map(void)
     mapping_unwire(mapping);
     OSObject_release(mapping->map);
     mapping->map = NULL;
+    keep_nothing(mapping);
     view_release(&mapping->view);
     if (mapping->memory != NULL) {
         memory_release(mapping->memory);
@@ -331,14 +415,13 @@ static void show_other(struct mapping *mapping)
         view_slice(&memory->view, offset, length, &slice);
     }
     if (((mapping->address ^ slice.extents[0].offset) & PAGE_MASK) != 0) {
-        expected = kIOReturnNotAligned; /* and no image is frozen by that */
+        expected = kIOReturnNotAligned; /* and no image is frozen by that, */
+    } else if (mapping->wired != 0) {
+        expected = kIOReturnBusy; /* nor by this */
     } else if (!mapping_show(&slice, true, &shown, &mappable)) {
         return;
     } else if (!mappable) {
         expected = kIOReturnNotAligned;
-        mapping_unwire(mapping);
-    } else if (mapping->wired != 0) {
-        expected = kIOReturnBusy;
     }
     status = IOMemoryMap_redirect(mapping->map, memory->descriptor, read_only ? kIOMapReadOnly : 0,
                                   offset);
@@ -352,6 +435,8 @@ static void show_other(struct mapping *mapping)
     mapping->view = shown;
     mapping->memory = memory_behind_windows(memory);
     memory_retain(mapping->memory);
+    keep_nothing(mapping);
+    mapping_keep(mapping, memory, offset, length);
     if (former != NULL) {
         memory_release(former);
     }

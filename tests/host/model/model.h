@@ -70,6 +70,7 @@ struct memory {
     struct store *image;  /* what maps of a copy-on-write one show, once there was a request */
     struct store *buffer; /* its own bytes */
     struct memory *parts[PARTS_MAX];
+    uint64_t part_at[PARTS_MAX], part_length[PARTS_MAX]; /* its window of each */
     unsigned part_count, depth;
 };
 
@@ -83,6 +84,8 @@ struct mapping {
     bool read_only, unique, blocked;
     bool left;                /* its descriptor has been made anew, and knows it no more */
     bool covered;             /* something else has been mapped over it */
+    const IOMemoryMap *own;   /* the map whose pages these are: map, or what it borrows from */
+    bool kept[MEMORIES_MAX];  /* descriptors whose parts of a composite these pages are */
     uint64_t wired_at, wired; /* bytes pinned through it */
 };
 
@@ -169,6 +172,17 @@ bool mapping_show(const struct view *slice, bool sure, struct view *shown, bool 
 struct mapping *mapping_free(void);
 void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *memory,
                       const struct view *shown, task_t task);
+
+/*
+ * A map of a composite is made of maps of its parts, which keep those alive whatever the
+ * composite is filled with later: of [offset, offset + length) of the descriptor that was
+ * asked. The composite itself is not among them.
+ */
+void mapping_keep(struct mapping *mapping, const struct memory *memory, uint64_t offset,
+                  uint64_t length);
+
+/* Nothing is shown there any more, and nothing kept. */
+void mapping_forget(struct mapping *mapping);
 
 /* An answer that we hold; NULL. */
 struct mapping *mapping_any(bool mapped, bool unique);

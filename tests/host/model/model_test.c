@@ -147,25 +147,6 @@ static uint64_t from_environment(const char *name, uint64_t otherwise)
     return text != NULL ? strtoull(text, NULL, 0) : otherwise;
 }
 
-/*
- * Sequences that find faults which are known and not mended yet. They are left out by name,
- * one by one, so that every other sequence still counts; SEED=n runs one all the same, and
- * `make soak` chooses its own.
- */
-static bool is_known(uint64_t seed)
-{
-    static const uint64_t known[] = {283, 704, 969, 1200};
-
-    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (known[i] == seed) {
-            print_message("# SEED=%llu is left out: it finds a fault that is not mended yet\n",
-                          (unsigned long long)seed);
-            return true;
-        }
-    }
-    return false;
-}
-
 static void random_sequences(void **state)
 {
     const uint64_t minutes = from_environment("SOAK", 0);
@@ -184,9 +165,7 @@ static void random_sequences(void **state)
         if (soak && minutes != 0 && time(NULL) - start >= (time_t)minutes * 60) {
             break;
         }
-        if (soak || !is_known(seed)) {
-            run_sequence(seed, operations);
-        }
+        run_sequence(seed, operations);
         left -= soak ? 0 : operations;
     }
 }
