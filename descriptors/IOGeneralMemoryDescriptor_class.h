@@ -47,6 +47,8 @@ struct IOGeneralMemoryDescriptor {
      * kIOMemoryPersistent, else what the task shows by then.
      */
     struct IOMemoryReference *reference;
+    struct IOMemoryReference *held; /* one for the moment, see holdMemory */
+    uint32_t holds;
     struct IOMemoryReference *image; /* what mappings show with kIOMemoryMapCopyOnWrite */
 
     /* What a walk walks: wired, source (physical memory), or NULL: not prepared. */
@@ -104,6 +106,7 @@ IOReturn general_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits
                         IOByteCount offset, IOByteCount length);
 IOReturn general_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
                                  IOMemoryDescriptor **out);
+IOReturn general_hold_memory(IOMemoryDescriptor *self, bool on);
 IOReturn general_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                IOOptionBits *oldState);
 IOReturn general_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,

@@ -169,6 +169,11 @@ typedef struct {
     IOReturn (*redirect)(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
 
     /* Accounts of the memory. */
+    /*
+     * Until as many ends as beginnings have come, a change of the purgeable state that could be
+     * made now cannot fail: what it needs is had. On failure nothing is on.
+     */
+    IOReturn (*holdMemory)(IOMemoryDescriptor *self, bool on);
     /* Not remote, arguments judged, pointers not NULL; results are used on success only. */
     IOReturn (*setPurgeable)(IOMemoryDescriptor *self, IOOptionBits newState,
                              IOOptionBits *oldState);
@@ -305,6 +310,7 @@ IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map);
 IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
                                     IOByteCount length, IOMemoryDescriptor **out);
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
+IOReturn descriptor_hold_memory(IOMemoryDescriptor *self, bool on);
 IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                   IOOptionBits *oldState);
 IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
@@ -328,8 +334,8 @@ void descriptor_free(OSObject *self);
     .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
     .redirect = descriptor_redirect
 #define DESCRIPTOR_ACCOUNTS                                                                        \
-    .setPurgeable = descriptor_set_purgeable, .setOwnership = descriptor_set_ownership,            \
-    .getPageCounts = descriptor_get_page_counts
+    .holdMemory = descriptor_hold_memory, .setPurgeable = descriptor_set_purgeable,                \
+    .setOwnership = descriptor_set_ownership, .getPageCounts = descriptor_get_page_counts
 
 /*
  * makeMapping of a window: bytes [start, start + length of self) of the parent, whose

@@ -26,26 +26,38 @@ static IOReturn ask_parts(const struct IOCompositeMemory *self, IOOptionBits *to
     return status;
 }
 
-/* Set all parts, or none; each remembers its former state. */
-static IOReturn set_parts(struct IOCompositeMemory *self, IOOptionBits newState)
+static IOReturn hold_part(IOMemoryDescriptor *memory, bool on)
 {
+    const bool locked = IOMemoryDescriptor_lock(memory);
+    const IOReturn status = IOMemoryDescriptor_methods(memory)->holdMemory(memory, on);
+
+    IOMemoryDescriptor_unlock(memory, locked);
+    return status;
+}
+
+IOReturn composite_hold_memory(IOMemoryDescriptor *base, bool on)
+{
+    struct IOCompositeMemory *self = composite_of(base);
     IOReturn status = kIOReturnSuccess;
     UInt32 i;
 
     for (i = 0; i < self->count && status == kIOReturnSuccess; i++) {
+        status = hold_part(self->parts[i].memory, on);
+    }
+    for (; status != kIOReturnSuccess && i > 1; i--) { /* those before the failing one */
+        hold_part(self->parts[i - 2].memory, false);
+    }
+    return status;
+}
+
+/* With their memory held, and each found willing: none can refuse halfway. */
+static IOReturn set_parts(struct IOCompositeMemory *self, IOOptionBits newState)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    for (UInt32 i = 0; i < self->count && status == kIOReturnSuccess; i++) {
         status = IOMemoryDescriptor_setPurgeable(self->parts[i].memory, newState,
                                                  &self->parts[i].purgeable);
-    }
-    if (status == kIOReturnSuccess) {
-        return status;
-    }
-    /*
-     * The last first: a part that is there twice remembers at its second place what the first has
-     * set it to, and gets its true former state last. i stands behind the failing one.
-     */
-    for (i--; i > 0; i--) {
-        IOMemoryDescriptor_setPurgeable(self->parts[i - 1].memory, self->parts[i - 1].purgeable,
-                                        NULL);
     }
     return status;
 }
@@ -62,7 +74,11 @@ static bool has_lost(const struct IOCompositeMemory *self, IOOptionBits newState
     return false;
 }
 
-/* Asked first, because a part that is there twice answers the second time what it was set to. */
+/*
+ * Asked first: contents that one part has lost, and its place among volatile memory, could not be
+ * given back when another refuses; and a part that is there twice answers the second time what it
+ * was set to.
+ */
 IOReturn composite_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
                                  IOOptionBits *oldState)
 {
@@ -73,10 +89,15 @@ IOReturn composite_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState
         (newState & PURGEABLE_STATE) == kIOMemoryPurgeableKeepCurrent) {
         return status;
     }
+    status = composite_hold_memory(base, true);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     status = set_parts(self, newState);
     if (status == kIOReturnSuccess && has_lost(self, newState)) {
         *oldState = kIOMemoryPurgeableEmpty;
     }
+    composite_hold_memory(base, false);
     return status;
 }
 

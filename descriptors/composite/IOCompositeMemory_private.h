@@ -15,7 +15,7 @@ struct IOMemoryPart {
     IOByteCount start;          /* of the window, in memory */
     IOByteCount end;            /* in the composite; it begins where the part before it ends */
     uint64_t preparationID;     /* of memory, when the composite last got a number */
-    IOOptionBits purgeable; /* its state before a change of all parts that may have to be undone */
+    IOOptionBits purgeable;     /* its state before the last change of all parts */
 
     struct IOCompositeMemory *holder;              /* whose part this is */
     struct IOMemoryPart *nextHolder, **holderLink; /* on memory's list of those that show it */
@@ -130,6 +130,7 @@ void composite_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCou
 IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
 IOReturn composite_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                           IOByteCount offset, IOByteCount length);
+IOReturn composite_hold_memory(IOMemoryDescriptor *self, bool on);
 IOReturn composite_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                  IOOptionBits *oldState);
 IOReturn composite_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
@@ -153,7 +154,7 @@ void composite_free(OSObject *self);
     .addReach = composite_add_reach, .mapSpecification = descriptor_map_specification,             \
     .copyPageList = descriptor_copy_page_list, .doMap = composite_do_map,                          \
     .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
-    .setPurgeable = composite_set_purgeable, .setOwnership = composite_set_ownership,              \
-    .getPageCounts = composite_get_page_counts
+    .holdMemory = composite_hold_memory, .setPurgeable = composite_set_purgeable,                  \
+    .setOwnership = composite_set_ownership, .getPageCounts = composite_get_page_counts
 
 #endif

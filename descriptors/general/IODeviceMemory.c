@@ -81,6 +81,7 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
     .redirect = device_redirect,
+    .holdMemory = general_hold_memory,
     .setPurgeable = general_set_purgeable,
     .setOwnership = general_set_ownership,
     .getPageCounts = general_get_page_counts,

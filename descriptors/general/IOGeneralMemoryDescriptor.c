@@ -36,6 +36,7 @@ const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
     .redirect = descriptor_redirect,
+    .holdMemory = general_hold_memory,
     .setPurgeable = general_set_purgeable,
     .setOwnership = general_set_ownership,
     .getPageCounts = general_get_page_counts,

@@ -32,6 +32,29 @@ static struct platform_purge purge_of(IOOptionBits newState)
     };
 }
 
+IOReturn general_hold_memory(IOMemoryDescriptor *base, bool on)
+{
+    IOGeneralMemoryDescriptor *const self = general_of(base);
+    IOReturn status = kIOReturnSuccess;
+
+    /* The method itself has more to say of memory that has no state. */
+    if (general_is_physical(self) || (base->flags & kIOMemoryRemote) != 0) {
+        return kIOReturnSuccess;
+    }
+    if (!on) {
+        if (--self->holds == 0) {
+            IOMemoryReference_release(self->held);
+            self->held = NULL;
+        }
+        return kIOReturnSuccess;
+    }
+    if (self->holds == 0 && self->reference == NULL) {
+        status = general_borrow_reference(self, &self->held);
+    }
+    self->holds += status == kIOReturnSuccess;
+    return status;
+}
+
 IOReturn general_set_purgeable(IOMemoryDescriptor *base, IOOptionBits newState,
                                IOOptionBits *oldState)
 {

@@ -38,13 +38,13 @@ IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
 IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
                                   struct IOMemoryReference **reference)
 {
-    *reference = self->reference;
+    *reference = self->reference != NULL ? self->reference : self->held;
     return *reference != NULL ? kIOReturnSuccess : find_memory(self, reference);
 }
 
 void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference)
 {
-    if (reference != self->reference) {
+    if (reference != self->reference && reference != self->held) {
         IOMemoryReference_release(reference);
     }
 }

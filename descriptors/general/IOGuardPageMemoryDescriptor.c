@@ -139,6 +139,7 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = descriptor_copy_for_unique,
     .redirect = descriptor_redirect,
+    .holdMemory = descriptor_hold_memory,
     .setPurgeable = guard_set_purgeable,
     .setOwnership = guard_set_ownership,
     .getPageCounts = guard_get_page_counts,

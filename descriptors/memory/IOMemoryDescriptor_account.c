@@ -7,6 +7,13 @@
     (kIOMemoryPurgeableVolatileGroup7 | kIOMemoryPurgeableVolatileBehaviorLifo |                   \
      kIOMemoryPurgeableVolatileOrderingObsolete | kIOMemoryPurgeableFaultOnAccess)
 
+/* What is not there needs nothing. */
+IOReturn descriptor_hold_memory(IOMemoryDescriptor *self, bool on)
+{
+    (void)self, (void)on;
+    return kIOReturnSuccess;
+}
+
 IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                   IOOptionBits *oldState)
 {

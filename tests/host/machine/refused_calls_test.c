@@ -2,6 +2,7 @@
 /* Calls that are refused change nothing: not the object, not its maps, not the caller's memory. */
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "kernel/inject.h"
+#include "kernel/vm/vm_object_private.h"
 #include "tests/host/machine/map_composite.h"
 
 static void a_refused_window_stays(void **state)
@@ -93,6 +94,99 @@ static void a_refused_overwrite_leaves_what_was_there(void **state)
     OSObject_release(skewed[1]);
     OSObject_release(missing[1]);
     release_both(fitting);
+}
+
+/* A page of other's that may be lost, with `byte` first in it; described anew for each part. */
+static IOMemoryDescriptor *losable(uint8_t byte)
+{
+    struct vm_object *object;
+    uint64_t at;
+
+    assert_int_equal(vm_object_create(1, &object), KERN_SUCCESS);
+    vm_object_allow_purge(object);
+    at = show_object(other, object, RW);
+    vm_object_release(object);
+    store(other, at, byte);
+    return describe(at, PAGE_SIZE, 3, other);
+}
+
+static void set_purge(IOMemoryDescriptor *memory, IOOptionBits state)
+{
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, state, NULL), kIOReturnSuccess);
+}
+
+static uint64_t address_of(const IOMemoryDescriptor *memory)
+{
+    return ((const IOGeneralMemoryDescriptor *)memory)->ranges[0].address;
+}
+
+/* All that decides whether its memory goes, and when. */
+static struct vm_object purge_of(const IOMemoryDescriptor *memory)
+{
+    struct vm_object purge;
+    struct vm_range range;
+    uint64_t size;
+
+    assert_int_equal(vm_map_lookup(task_map(other), address_of(memory), &range, &size),
+                     KERN_SUCCESS);
+    memset(&purge, 0, sizeof(purge)); /* compared byte by byte */
+    purge.purge = range.object->purge;
+    purge.order = range.object->order;
+    purge.resident = range.object->resident;
+    purge.queue_prev = range.object->queue_prev;
+    purge.queue_next = range.object->queue_next;
+    return purge;
+}
+
+/* A change of all parts that fails somewhere, until it is done. */
+static void fail_change(IOMemoryDescriptor *multi, IOOptionBits change,
+                        IOMemoryDescriptor *const parts[2])
+{
+    const struct vm_object before[] = {purge_of(parts[0]), purge_of(parts[1])};
+    struct inject_report report = {.failed = true};
+    IOOptionBits former = 99;
+
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOReturn status;
+
+        inject_begin(nth);
+        status = IOMemoryDescriptor_setPurgeable(multi, change, &former);
+        inject_end(&report);
+        assert_int_equal(status, report.failed ? kIOReturnNoMemory : kIOReturnSuccess);
+        for (unsigned i = 0; report.failed && i < 2; i++) {
+            const struct vm_object after = purge_of(parts[i]);
+
+            assert_memory_equal(&after, &before[i], sizeof(after));
+        }
+        assert_int_equal(former, report.failed ? 99 : kIOMemoryPurgeableVolatile);
+        assert_true(report.failed || nth > 6); /* it was asked, and held, and then changed */
+    }
+    assert_int_equal(gIOMemoryReferenceCount, 0);
+}
+
+static void a_refused_change_of_purgeable_parts(void **state)
+{
+    static const IOOptionBits changes[] = {
+        kIOMemoryPurgeableNonVolatile, kIOMemoryPurgeableVolatile, kIOMemoryPurgeableEmpty,
+        kIOMemoryPurgeableVolatile | kIOMemoryPurgeableVolatileGroup7};
+    IOMemoryDescriptor *parts[] = {losable(1), losable(2)};
+    IOMemoryDescriptor *inner[] = {join(parts, 2), parts[0]}, *multi = join(inner, 2);
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            set_purge(parts[k], kIOMemoryPurgeableNonVolatile);
+            store(other, address_of(parts[k]), 1);
+        }
+        set_purge(parts[0], kIOMemoryPurgeableVolatile | kIOMemoryPurgeableVolatileGroup6 |
+                                kIOMemoryPurgeableFaultOnAccess);
+        set_purge(parts[1], kIOMemoryPurgeableVolatile | kIOMemoryPurgeableVolatileGroup5 |
+                                kIOMemoryPurgeableVolatileBehaviorLifo);
+        fail_change(multi, changes[i], parts);
+    }
+    OSObject_release(multi);
+    OSObject_release(inner[0]);
+    release_both(parts);
 }
 
 /* The same at every point where memory may be missing. */
@@ -249,6 +343,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_refused_window_stays),
         MAP_TEST(a_refused_overwrite_leaves_what_was_there),
+        MAP_TEST(a_refused_change_of_purgeable_parts),
         MAP_TEST(an_overwrite_that_fails_anywhere),
         MAP_TEST(a_refused_request_freezes_no_image),
         MAP_TEST(a_refused_request_takes_no_reference),
