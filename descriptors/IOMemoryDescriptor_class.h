@@ -54,15 +54,6 @@ struct IOMemoryDescriptor {
     struct IORedirection *redirections; /* those that are on, newest first */
 };
 
-/*
- * A redirection that has begun: which maps it covers is decided by the task that goes on,
- * and its end must release the same ones, whatever task that end names.
- */
-struct IORedirection {
-    task_t safeTask;
-    struct IORedirection *next;
-};
-
 #define DESCRIPTOR_DEPTH_MAX 16 /* levels of descriptors below one */
 
 /* What maps a descriptor into I/O address space; see getDMAMapLength. */

@@ -71,6 +71,16 @@ struct IOMemoryMap {
     struct IOMemoryMapPin *pins; /* of wireRange, one for each page; NULL: none ever */
 };
 
+/*
+ * A redirection that has begun: which maps it covers is decided by the task that goes on,
+ * and its end must release the same ones, whatever task that end names.
+ */
+struct IORedirection {
+    task_t safeTask; /* TASK_NULL: none, or it has died; another at its address is another */
+    struct platform_task_watch watch;
+    struct IORedirection *next;
+};
+
 /* The one lock over all sets, maps and redirections. Recursive. */
 void IOMemory_lock(void);
 void IOMemory_unlock(void);

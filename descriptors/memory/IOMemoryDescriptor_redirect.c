@@ -17,6 +17,30 @@ static IOMemoryMap *next_covered(const IOMemoryDescriptor *self, const IOMemoryM
     return map->next != NULL ? map->next : self->uniques;
 }
 
+/* Its maps die with it, so that nobody is left who goes on. */
+static void safe_task_died(void *context)
+{
+    ((struct IORedirection *)context)->safeTask = TASK_NULL;
+}
+
+static void remember(IOMemoryDescriptor *self, struct IORedirection *redirection, task_t safeTask)
+{
+    *redirection = (struct IORedirection){.safeTask = safeTask, .next = self->redirections};
+    if (safeTask != TASK_NULL && safeTask != kernel_task) {
+        redirection->watch.died = safe_task_died;
+        redirection->watch.context = redirection;
+        platform_task_watch(safeTask, &redirection->watch);
+    }
+    self->redirections = redirection;
+    self->flags |= kIOMemoryRedirected;
+}
+
+static void forget(struct IORedirection *redirection)
+{
+    platform_task_unwatch(&redirection->watch);
+    platform_free(redirection);
+}
+
 /* Cover all maps, or none. */
 static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
 {
@@ -26,6 +50,9 @@ static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
 
     if (status != kIOReturnSuccess) {
         return status;
+    }
+    if (get_task_map(safeTask) == NULL) {
+        safeTask = TASK_NULL; /* dead already */
     }
     for (map = first_covered(self); map != NULL; map = next_covered(self, map)) {
         status = IOMemoryMap_cover(map, safeTask);
@@ -41,9 +68,7 @@ static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
         platform_free(redirection);
         return status;
     }
-    *redirection = (struct IORedirection){.safeTask = safeTask, .next = self->redirections};
-    self->redirections = redirection;
-    self->flags |= kIOMemoryRedirected;
+    remember(self, redirection, safeTask);
     return kIOReturnSuccess;
 }
 
@@ -70,7 +95,7 @@ static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
     }
     *safeTask = redirection->safeTask;
     *link = redirection->next;
-    platform_free(redirection);
+    forget(redirection);
     if (self->redirections == NULL) {
         self->flags &= ~kIOMemoryRedirected;
     }
@@ -93,7 +118,7 @@ void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
     while (self->redirections != NULL) {
         struct IORedirection *const next = self->redirections->next;
 
-        platform_free(self->redirections);
+        forget(self->redirections);
         self->redirections = next;
     }
     IOMemory_unlock();

@@ -65,6 +65,39 @@ static void two_redirections_need_two_ends(void **state)
     OSObject_release(memory);
 }
 
+/* Who is at the safe task's address after its death is not safe. */
+static void the_safe_task_dies(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryDescriptor *low = window(memory, 0, 64);
+    IOMemoryMap *map;
+    task_t safe, next;
+
+    (void)state;
+    assert_int_equal(task_create(&safe), KERN_SUCCESS);
+    map = map_all(memory, safe, kIOMapUnique);
+    redirect(low, safe, true);
+    expect_waiting(safe, IOMemoryMap_getAddress(map), false);
+    task_terminate(safe);
+    redirect(memory, safe, true); /* dead: nobody goes on */
+    redirect(memory, safe, false);
+    task_release(safe);
+    OSObject_release(map);
+    assert_int_equal(task_create(&next), KERN_SUCCESS);
+    assert_ptr_equal(next, safe); /* the heap gives out the same place again */
+    map = map_all(memory, next, kIOMapUnique);
+    expect_waiting(next, IOMemoryMap_getAddress(map), true);
+    redirect(low, next, false);
+    expect_waiting(next, IOMemoryMap_getAddress(map), false);
+    assert_int_equal(IOMemoryDescriptor_getFlags(memory) & kIOMemoryRedirected, 0);
+    redirect(low, next, true);
+    OSObject_release(low); /* freed while it watches: the end of the task finds no record */
+    redirect(memory, TASK_NULL, false);
+    OSObject_release(map);
+    task_release(next);
+    OSObject_release(memory);
+}
+
 static void a_child_under_a_redirected_multi(void **state)
 {
     IOMemoryDescriptor *parts[2], *multi;
@@ -242,10 +275,15 @@ static void a_window_moves_its_redirection(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(the_end_may_name_another_task),    MAP_TEST(two_redirections_need_two_ends),
-        MAP_TEST(a_child_under_a_redirected_multi), MAP_TEST(parts_that_share_a_page),
-        MAP_TEST(unique_maps_of_registers),         MAP_TEST(recorded_maps_are_the_callers),
-        MAP_TEST(reinitialised_while_redirected),   MAP_TEST(shown_anew_after_reinitialisation),
+        MAP_TEST(the_end_may_name_another_task),
+        MAP_TEST(two_redirections_need_two_ends),
+        MAP_TEST(the_safe_task_dies),
+        MAP_TEST(a_child_under_a_redirected_multi),
+        MAP_TEST(parts_that_share_a_page),
+        MAP_TEST(unique_maps_of_registers),
+        MAP_TEST(recorded_maps_are_the_callers),
+        MAP_TEST(reinitialised_while_redirected),
+        MAP_TEST(shown_anew_after_reinitialisation),
         MAP_TEST(a_window_moves_its_redirection),
     };
 
