@@ -191,6 +191,11 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* All parts, those outside the request too: a second request alike is asked the same. */
+    if ((options & kIOMapPrefault) != 0 &&
+        IOMemoryDescriptor_getPreparationID(base) == kIOPreparationIDUnprepared) {
+        return kIOReturnNotReady;
+    }
     IOMemory_lock();
     status = map_parts(composite_of(base), map, options, offset, length);
     if (status == kIOReturnSuccess) {

@@ -219,6 +219,11 @@ static void prefaulting_a_multi_twice(void **state)
     multi = join(parts, 2);
     assert_int_equal(IOMemoryDescriptor_prepare(parts[0], 0), kIOReturnSuccess);
     expect_no_map(multi, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 0, kIOReturnNotReady);
+    /* Also where only prepared parts are asked for, and whether the map is there already or not. */
+    expect_no_map(multi, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 64, kIOReturnNotReady);
+    map = IOMemoryDescriptor_createMappingInTask(multi, other, 0, kIOMapAnywhere, 0, 64);
+    expect_no_map(multi, other, 0, kIOMapAnywhere | kIOMapPrefault, 0, 64, kIOReturnNotReady);
+    OSObject_release(map);
     assert_int_equal(IOMemoryDescriptor_prepare(parts[1], 0), kIOReturnSuccess);
     map = map_all(multi, other, kIOMapPrefault);
     again = map_all(multi, other, kIOMapPrefault);

@@ -71,13 +71,18 @@ static void choose_address(struct request *request)
     }
 }
 
-/* Of what is not prepared in a composite, each part would have something else to say. */
-static bool may_prefault(const struct request *request)
+/* A composite counts as prepared when all its parts are, asked for or not. */
+static bool is_prepared(const struct memory *memory)
 {
-    const struct memory *memory = memory_behind_windows(request->memory);
-
-    return memory->kind == LEAF ||
-           (memory->prepares != 0 && view_prepared(&request->slice) == request->slice.length);
+    if (memory->kind == LEAF) {
+        return memory->physical || memory->prepares != 0;
+    }
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        if (!is_prepared(memory->parts[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* What the kernel always sees keeps its mode. */
@@ -112,10 +117,8 @@ static bool make_request(struct request *request)
     }
     request->options |= one_in(4) ? kIOMapReadOnly : 0;
     request->options |= one_in(3) ? kIOMapUnique : 0;
-    request->options |= one_in(8) && may_prefault(request) &&
-                                !view_faults(&request->slice, 0, request->slice.length)
-                            ? kIOMapPrefault
-                            : 0;
+    request->options |=
+        one_in(8) && !view_faults(&request->slice, 0, request->slice.length) ? kIOMapPrefault : 0;
     request->options |= one_in(10) && may_have_mode(&request->slice) ? modes[below(5)] : 0;
     choose_address(request);
     return true;
@@ -147,8 +150,7 @@ static IOReturn expect(const struct request *request, bool mappable)
         is_scattered(&request->slice)) {
         return kIOReturnUnsupported;
     }
-    if ((request->options & kIOMapPrefault) != 0 && memory->kind == LEAF && !memory->physical &&
-        memory->prepares == 0) {
+    if ((request->options & kIOMapPrefault) != 0 && !is_prepared(memory)) {
         return kIOReturnNotReady;
     }
     return mappable ? kIOReturnSuccess : kIOReturnNotAligned;
