@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 comma := ,
@@ -337,10 +337,10 @@ export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
-	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $(BOOTED)
+	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $(BOOTED)
 else
 run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh -m "$$MACHINE" -i "$$FILE" -o "$$OUT" $<
+	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb
@@ -397,6 +397,8 @@ compile_commands.json: ## write it, for editors and clangd
 define VARIABLES
 
 FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wildcard qemu/profiles/*))
+DEVICE=name,option=value,...  what moves it: $(notdir $(wildcard qemu/devices/*)); `qemu/run.sh -l` has the options
+WAY=cursor          by the cursor, not by DMA commands
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its bootargs
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed

@@ -120,7 +120,9 @@ done
 
 mkdir -p "$share/qemu"
 cp -R qemu/profiles "$share/qemu/profiles"
+cp -R qemu/devices "$share/qemu/devices"
 install -m 755 qemu/run.sh qemu/debug.sh qemu/devices.sh qemu/console.pl "$share/qemu"
+install -m 644 qemu/device.bash "$share/qemu"
 cp -R embed/examples "$share/examples"
 install -m 644 LICENSE CHANGELOG.md embed/README.md "$share"
 printf '%s\n' "$version" >"$share/version"

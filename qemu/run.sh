@@ -8,6 +8,9 @@
 #   -a, --args BOOTARGS     /chosen/bootargs; system=on lets system() run the host's commands
 #   -D, --disk FILE         a virtio disk with the bytes of FILE, which it may write
 #   -r, --rng               a virtio source of random numbers
+#   -e, --device NAME[,OPTION=VALUE]...,file=FILE
+#                           a device of devices/ (-l lists them) with the bytes of FILE, which it
+#                           only reads: the "source" of the image
 #   -d SOURCE               with the devices that the QEMU: and FILE: lines of this file name
 #   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
@@ -15,7 +18,7 @@
 #   -s                      status 0 if every test of the image was skipped
 #   -x, --no-files          let the image exit with a status, but keep it from the host's files
 #   -n, --dry-run           print QEMU's command line and do nothing
-#   -l, --list              list the profiles
+#   -l, --list              list the profiles and the devices
 #   -V, --version           which dmakit this is
 #   -h, --help              this text
 #
@@ -34,6 +37,14 @@ die()
     echo "$name: $*" >&2
     exit 2
 }
+
+refuse()
+{
+    die "$@"
+}
+
+# shellcheck source=/dev/null
+. "$here/device.bash"
 
 # In the repository the version is where the library has it; installed, it is a file.
 version()
@@ -77,11 +88,25 @@ disk()
     disks=$((disks + 1))
 }
 
+plugged_args=
+plugged_memory=
+plug()
+{
+    local bootargs='' memory=''
+    device "$1" "$here/devices"
+    [ -n "$device_file" ] || die "$1: file=FILE is missing"
+    [ -r "$device_file" ] || die "cannot read $device_file"
+    device_plug "$device_file" source on
+    devices+=("${device_qemu[@]}")
+    plugged_args+="$bootargs transfer.device=$device_name"
+    plugged_memory=${memory:-$plugged_memory}
+}
+
 # take OPTION: its number of arguments is in $taken, 0 for none.
 take()
 {
     case $1 in
-    -m | --machine | -a | --args | -t | --timeout | -D | --disk | -d | -o | --output)
+    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output)
         [ $# -ge 2 ] || die "$1 needs an argument; try $name --help"
         ;;
     esac
@@ -91,6 +116,7 @@ take()
     -a | --args) bootargs=$2 ;;
     -t | --timeout) limit=$2 ;;
     -D | --disk) disk "$2" ;;
+    -e | --device) plug "$2" ;;
     -d) source=$2 ;;
     -o | --output) log=$2 ;;
     *)
@@ -101,7 +127,7 @@ take()
         -s) skipped=0 ;;
         -x | --no-files) semihosting=gdb ;;
         -n | --dry-run) dry=1 ;;
-        -l | --list) profiles && exit ;;
+        -l | --list) profiles && devices "$here/devices" && exit ;;
         -V | --version) echo "dmakit $(version)" && exit ;;
         -h | --help) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
         *) die "what is $1? Try $name --help" ;;
@@ -115,7 +141,7 @@ while [[ ${1-} == -?* && $1 != -- ]]; do
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
     -[a-zA-Z]?*)
         # -mgicv3, and -xn: what follows is its argument or more options.
-        [[ $1 == -[matdDo]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
+        [[ $1 == -[maetdDo]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
             set -- "${1:0:2}" "-${1:2}" "${@:2}"
         ;;
     esac
@@ -139,6 +165,9 @@ format=elf
 options=()
 # shellcheck source=/dev/null
 . "$here/profiles/$profile"
+memory=${plugged_memory:-$memory}
+bootargs+=$plugged_args
+bootargs=${bootargs# }
 if [ -n "$kvm" ]; then
     [[ $(uname -m) == aarch64 && -w /dev/kvm ]] || die "there is no KVM for aarch64 on this machine"
     machine+=,gic-version=host,accel=kvm

@@ -1,12 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# transfer.sh [-m PROFILE] [-i FILE] [-o OUT] IMAGE.elf: move a file by DMA
+# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] IMAGE.elf: move a file by DMA
 #
-# Boots IMAGE with FILE (any size, only ever read) as a disk, and compares the
+# Boots IMAGE with FILE (any size, only ever read) on a device, and compares the
 # checksum of what arrived in the machine with that of the file. With OUT the
 # machine also writes the bytes to a second disk, which becomes OUT if they are
 # the same. Without FILE a sample is made.
+#
+# DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
+# command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
 #
 # Status 0: everything arrived; 1: it did not; 2: wrong command line, or QEMU
 # could not start; else the image's own (see run.sh).
@@ -23,12 +26,24 @@ die()
     exit "$status"
 }
 
+refuse()
+{
+    die 2 "$@"
+}
+
+# shellcheck source=/dev/null
+. "$here/device.bash"
 profile=default
+wanted=virtio-blk
+way=command
 input=
 output=
-while getopts m:i:o:h option; do
+while getopts m:d:w:i:o:lh option; do
     case $option in
     m) profile=$OPTARG ;;
+    d) wanted=${OPTARG:-virtio-blk} ;;
+    w) way=${OPTARG:-command} ;;
+    l) devices "$here/devices" && exit ;;
     i) input=$OPTARG ;;
     o) output=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
@@ -38,6 +53,14 @@ done
 shift $((OPTIND - 1))
 [ $# = 1 ] || die 2 "one image, please; try $0 -h"
 image=$1
+
+bootargs=
+memory=
+device "$wanted" "$here/devices"
+[ -z "$device_file" ] || die 2 "the file of $device_name is FILE"
+[[ " ${device_ways[*]} " == *" $way "* ]] ||
+    die 2 "WAY=$way: of $device_name there are: ${device_ways[*]}"
+[ "$way" = command ] || bootargs+=" transfer.way=$way"
 
 work=$(mktemp -d) || exit 2
 target= # OUT while it is being written, beside it
@@ -60,21 +83,11 @@ fi
 IFS= read -rd '' input < <(realpath -z -- "$input")
 length=$(stat -c %s -- "$input")
 
-# disk NODE FILE READ-ONLY: options for a disk that the image finds by its name.
-# QEMU reads zeros between the end of the file and the end of its last sector. An error of
-# the file is the image's to hear of: QEMU's own way is to halt the machine without a word.
-disk()
-{
-    options+=(-blockdev "driver=raw,node-name=$1,read-only=$3,file.driver=file,file.filename=${2//,/,,}"
-        -device "virtio-blk-device,drive=$1,serial=$1,werror=report,rerror=report")
-}
-
-options=()
-bootargs="transfer.length=$length"
+bootargs+=" transfer.device=$device_name transfer.length=$length"
 if [ -t 1 ]; then
     bootargs+=" transfer.progress=1"
 fi
-disk source "$input" on
+device_plug "$input" source on
 
 if [ -n "$output" ]; then
     IFS= read -rd '' output < <(realpath -mz -- "$output")
@@ -89,11 +102,15 @@ if [ -n "$output" ]; then
     truncate -s "$bytes" "$target" || die 2 "$output: no room for $length bytes"
     # Where the file system can, the room is taken now.
     [ "$bytes" = 0 ] || fallocate -l "$bytes" "$target" 2>/dev/null || true
-    disk target "$target" off
+    options=("${device_qemu[@]}")
+    device virtio-blk "$here/devices"
+    device_plug "$target" target off
+    device_qemu=("${options[@]}" "${device_qemu[@]}")
 fi
 
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
-"$here/run.sh" -x -o "$work/log" -m "$profile" -a "$bootargs" "$image" -- "${options[@]}" <&0 &
+"$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" "$image" -- \
+    ${memory:+-m "$memory"} "${device_qemu[@]}" <&0 &
 machine=$!
 wait "$machine"
 status=$?

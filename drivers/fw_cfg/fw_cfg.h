@@ -95,7 +95,8 @@ struct fw_cfg_operation {
     uint32_t control; /* FW_CFG_... */
     uint32_t length;  /* bytes */
     uint64_t address; /* what the device puts on its bus; of a skip 0 */
-    unsigned slot;    /* where it stands in the engine's list */
+    unsigned slot;    /* where it stands in the engine's list, */
+    unsigned count;   /* of so many blocks */
     uint64_t offset;  /* in the command's preparation, of its first byte */
 };
 

@@ -57,6 +57,7 @@ static void show_watcher(const struct progress *progress, unsigned count)
             .length = __builtin_bswap32(block->length),
             .address = __builtin_bswap64(block->address),
             .slot = i,
+            .count = count,
             .offset = offset,
         };
 

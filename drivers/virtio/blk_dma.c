@@ -255,6 +255,11 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
     return transfer->command;
 }
 
+const IODMACommand *virtio_blk_command_of(const struct virtio_blk_request *request)
+{
+    return request->fill == fill ? ((const struct virtio_blk_transfer *)request)->command : NULL;
+}
+
 void virtio_blk_hold_doorbell(struct virtio_blk *disk, bool on)
 {
     struct blk_engine *engine = (struct blk_engine *)disk->engine;

@@ -57,6 +57,9 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
                                         uint32_t mappingOptions,
                                         struct virtio_blk_transfer *transfer);
 
+/* Whose request it is, for a watcher (virtio_blk_watch); NULL: no command's. Any context. */
+const IODMACommand *virtio_blk_command_of(const struct virtio_blk_request *request);
+
 /*
  * While it is on, starts ring no doorbell: the device sees them at virtio_blk_publish, all at
  * once. Off: it sees them now. Any context.

@@ -5,97 +5,45 @@
 /*
  * The main job: move a file by scatter/gather DMA.
  *
- * The disk "source" holds the file. It is read, whole, into memory that is
- * contiguous nowhere, and the checksum of what arrived is printed in the form of
- * POSIX cksum. If there is a disk "target", a second pass reads the file into
- * other memory, scattered differently, and writes it from there.
+ * A device holds the file: the disk "source", or fw_cfg's item "opt/source". It is read,
+ * whole, into memory that is contiguous nowhere, and the checksum of what arrived is
+ * printed in the form of POSIX cksum. If there is a disk "target", a second pass reads the
+ * file into other memory, scattered differently, and writes it from there.
  *
- * Bootargs: transfer.length=BYTES (exact length of the file; default: the whole
- * disk), transfer.progress=1 (a progress line).
+ * The way is that of DMA commands: prepared, started with a device's engine, delivered on a
+ * work loop, completed; or, for disks, the cursor's.
+ *
+ * Bootargs: transfer.device=NAME (default virtio-blk), transfer.bits=N (as if the devices had
+ * so many address bits), transfer.way=cursor, transfer.length=BYTES (exact length of the file;
+ * default: all that the device holds), transfer.progress=1 (a progress line).
  */
 #include <stdlib.h>
+#include <string.h>
 
-#include "drivers/virtio/blk.h"
+#include "descriptors/OSArray.h"
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/exit.h"
-#include "kernel/irq.h"
 #include "tests/lib/copy_meter.h"
 #include "tests/lib/machine_report.h"
+#include "tests/lib/mover.h"
 #include "tests/lib/progress.h"
-#include "tests/lib/ring_table.h"
-#include "tests/lib/scatter.h"
-
-#define WINDOW_BYTES (4u << 20)   /* of the file in memory at once; there are two */
-#define PART_BYTES   (256u << 10) /* of one request */
-#define PARTS        (WINDOW_BYTES / PART_BYTES)
-
-/* A stretch of the file in scattered memory, and the requests that move it. */
-struct window {
-    struct scatter scatter;
-    struct virtio_blk_request parts[PARTS];
-    unsigned part_count; /* submitted and not yet waited for */
-    uint64_t length;     /* bytes of the file in it */
-};
+#include "tests/lib/window.h"
 
 struct transfer {
-    struct virtio_blk *source;
-    struct virtio_blk *target; /* NULL: only read */
-    uint64_t length;           /* bytes of the file */
+    struct mover source, target;
+    bool writes;     /* there is a target */
+    uint64_t length; /* bytes of the file */
     bool progress;
+    struct way way;
     struct window windows[2]; /* one is filled while the CPU looks at the other */
 };
 
-static uint64_t whole_sectors(uint64_t bytes)
-{
-    return (bytes + VIRTIO_BLK_SECTOR - 1) / VIRTIO_BLK_SECTOR * VIRTIO_BLK_SECTOR;
-}
-
-/* Start moving the window's stretch, which begins at `position`; one doorbell for all of it. */
-static IOReturn window_start(struct window *window, struct virtio_blk *disk,
-                             enum virtio_blk_operation operation, uint64_t position)
-{
-    uint64_t bytes = whole_sectors(window->length);
-    IOReturn status = kIOReturnSuccess;
-
-    window->part_count = 0;
-    for (uint64_t at = 0; at < bytes && status == kIOReturnSuccess; at += PART_BYTES) {
-        struct virtio_blk_request *part = &window->parts[window->part_count];
-        uint64_t length = bytes - at < PART_BYTES ? bytes - at : PART_BYTES;
-
-        virtio_blk_request_init(part, operation, window->scatter.memory, at,
-                                (position + at) / VIRTIO_BLK_SECTOR, length);
-        status = virtio_blk_submit(disk, part);
-        if (status == kIOReturnSuccess) {
-            window->part_count++;
-        }
-    }
-    virtio_blk_publish(disk);
-    return status;
-}
-
-/* Sleep until everything that was started is done, even if some of it failed. */
-static IOReturn window_wait(struct window *window)
-{
-    IOReturn status = kIOReturnSuccess;
-    irq_state_t irq = irq_mask();
-
-    for (unsigned i = 0; i < window->part_count; i++) {
-        while (!window->parts[i].done) {
-            irq_wait();
-        }
-        if (window->parts[i].status != kIOReturnSuccess) {
-            status = window->parts[i].status;
-        }
-    }
-    irq_restore(irq);
-    window->part_count = 0;
-    return status;
-}
+/* --- Passes over the file --------------------------------------------------------------------- */
 
 static uint64_t stretch(const struct transfer *transfer, uint64_t position)
 {
-    uint64_t left = transfer->length - position;
+    const uint64_t left = transfer->length - position;
 
     return left < WINDOW_BYTES ? left : WINDOW_BYTES;
 }
@@ -103,7 +51,8 @@ static uint64_t stretch(const struct transfer *transfer, uint64_t position)
 static IOReturn start_reading(struct transfer *transfer, struct window *window, uint64_t position)
 {
     window->length = stretch(transfer, position);
-    return window_start(window, transfer->source, VIRTIO_BLK_READ, position);
+    return window_start(window, &transfer->way, &transfer->source, kIODirectionIn, position,
+                        window->length);
 }
 
 /* What is done with a window that has arrived. */
@@ -125,9 +74,9 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
     }
     for (uint64_t at = 0; at < transfer->length && status == kIOReturnSuccess; turn ^= 1) {
         struct window *window = &transfer->windows[turn];
-        uint64_t next = at + window->length;
+        const uint64_t next = at + window->length;
 
-        status = window_wait(window);
+        status = window_wait(window, &transfer->way, kIODirectionIn);
         if (status == kIOReturnSuccess && next < transfer->length) {
             status = start_reading(transfer, &transfer->windows[turn ^ 1], next);
         }
@@ -139,7 +88,7 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
         progress_update(&progress, at);
     }
     for (unsigned i = 0; i < 2; i++) { /* after a failure something may still be under way */
-        window_wait(&transfer->windows[i]);
+        window_wait(&transfer->windows[i], &transfer->way, kIODirectionIn);
     }
     progress_end(&progress);
     return status;
@@ -155,22 +104,26 @@ static IOReturn nothing_more(struct transfer *transfer, struct window *window, u
 
 static IOReturn write_out(struct transfer *transfer, struct window *window, uint64_t position)
 {
-    IOReturn status = window_start(window, transfer->target, VIRTIO_BLK_WRITE, position);
-    IOReturn waited = window_wait(window);
+    const IOReturn status = window_start(window, &transfer->way, &transfer->target, kIODirectionOut,
+                                         position, window->length);
+    const IOReturn waited = window_wait(window, &transfer->way, kIODirectionOut);
 
     return status == kIOReturnSuccess ? waited : status;
 }
 
-/* Fresh windows of this scattering, as large as the file needs. */
+/* Fresh windows of this scattering, as large as the file needs; whole blocks of any device. */
 static bool make_windows(struct transfer *transfer, uint32_t seed)
 {
-    uint64_t bytes = whole_sectors(stretch(transfer, 0));
+    const uint64_t block = transfer->writes && transfer->target.block > transfer->source.block
+                               ? transfer->target.block
+                               : transfer->source.block;
+    const uint64_t bytes = (stretch(transfer, 0) + block - 1) / block * block;
 
     if (bytes == 0) {
         return true;
     }
-    return scatter_create(&transfer->windows[0].scatter, bytes, seed) &&
-           scatter_create(&transfer->windows[1].scatter, bytes, seed + 1);
+    return window_create(&transfer->windows[0], &transfer->way, bytes, seed) &&
+           window_create(&transfer->windows[1], &transfer->way, bytes, seed + 1);
 }
 
 static bool drop_windows(struct transfer *transfer)
@@ -178,10 +131,26 @@ static bool drop_windows(struct transfer *transfer)
     bool intact = true;
 
     for (unsigned i = 0; i < 2; i++) {
-        intact &= scatter_canaries_intact(&transfer->windows[i].scatter);
-        scatter_destroy(&transfer->windows[i].scatter);
+        intact &= window_destroy(&transfer->windows[i]);
     }
     return intact;
+}
+
+/* Why memory that the device can reach was not to be had. */
+static void explain(const struct transfer *transfer, IOReturn status)
+{
+    const unsigned bits = transfer->way.bits;
+    const uint64_t ram = devicetree_machine()->memory[0].base.value;
+
+    if (status != kIOReturnNoResources || bits == 0) {
+        return;
+    }
+    if (bits < 64 && ram >> bits != 0) {
+        kprintf("transfer: RAM begins at 0x%llx; %u address bits end at 0x%llx, so the device "
+                "reaches none of it, nor could bounce memory lie there, and no mapper is in front "
+                "of it\n",
+                (unsigned long long)ram, bits, 1ull << bits);
+    }
 }
 
 /* One pass over the file in memory scattered by `seed`; its checksum in *sum. */
@@ -199,67 +168,11 @@ static bool pass(struct transfer *transfer, const char *what, uint32_t seed, con
     intact = drop_windows(transfer);
     if (status != kIOReturnSuccess) {
         kprintf("transfer: %s failed: %s\n", what, IOReturn_name(status));
+        explain(transfer, status);
     } else if (!intact) {
         kprintf("transfer: %s: a device wrote outside the memory it was given\n", what);
     }
     return status == kIOReturnSuccess && intact;
-}
-
-static void print_counters(const char *name, struct virtio_blk *disk)
-{
-    struct virtq_counters counters;
-
-    virtio_blk_get_counters(disk, &counters);
-    kprintf("  %-7s %10llu requests %10llu segments %8llu doorbells %8llu interrupts\n", name,
-            (unsigned long long)counters.requests, (unsigned long long)counters.segments,
-            (unsigned long long)counters.doorbells, (unsigned long long)counters.interrupts);
-}
-
-static void print_totals(const struct transfer *transfer)
-{
-    kprintf("totals\n");
-    print_counters("source", transfer->source);
-    if (transfer->target != NULL) {
-        print_counters("target", transfer->target);
-    }
-    kprintf("  copied by the CPU: %llu bytes\n", (unsigned long long)copy_meter_bytes());
-}
-
-static bool find_disks(struct transfer *transfer)
-{
-    struct virtio_blk_info info;
-    char length[24];
-
-    transfer->source = virtio_blk_find("source");
-    transfer->target = virtio_blk_find("target");
-    if (transfer->source == NULL) {
-        kprintf("transfer: there is no disk with the serial number \"source\"\n");
-        return false;
-    }
-    virtio_blk_get_info(transfer->source, &info);
-    transfer->length = info.sectors * VIRTIO_BLK_SECTOR;
-    if (devicetree_bootarg("transfer.length", length, sizeof(length))) {
-        char *end;
-        uint64_t asked = strtoull(length, &end, 10);
-
-        if (*end != '\0' || asked > transfer->length) {
-            kprintf("transfer: transfer.length=%s does not fit a disk of %llu bytes\n", length,
-                    (unsigned long long)transfer->length);
-            return false;
-        }
-        transfer->length = asked;
-    }
-    return true;
-}
-
-BOOTARG(length, "transfer.length");
-BOOTARG(progress, "transfer.progress");
-
-static bool bootarg_is_set(const char *key)
-{
-    char value[4];
-
-    return devicetree_bootarg(key, value, sizeof(value)) && value[0] == '1';
 }
 
 /* The second pass: other memory, and from there to the target. */
@@ -275,31 +188,131 @@ static bool copy_to_target(struct transfer *transfer, const struct cksum *expect
         kprintf("transfer: the second pass read something else than the first\n");
         return false;
     }
-    status = virtio_blk_flush(transfer->target);
+    status = transfer->target.kind->flush(&transfer->target);
     if (status != kIOReturnSuccess) {
         kprintf("transfer: flush failed: %s\n", IOReturn_name(status));
     }
     return status == kIOReturnSuccess;
 }
 
+static void print_totals(const struct transfer *transfer)
+{
+    const struct way *way = &transfer->way;
+
+    kprintf("totals\n");
+    transfer->source.kind->print_counters(&transfer->source);
+    if (transfer->writes) {
+        transfer->target.kind->print_counters(&transfer->target);
+    }
+    if (!way->by_cursor) {
+        kprintf("  bounced: %llu bytes", (unsigned long long)way->bounced);
+        if (way->bounced != 0) {
+            kprintf(", above what %u address bits reach", way->bits);
+        }
+        kprintf("\n");
+    }
+    kprintf("  copied by the CPU: %llu bytes\n", (unsigned long long)copy_meter_bytes());
+}
+
+/* --- What is asked for ------------------------------------------------------------------------ */
+
+BOOTARG(device, "transfer.device");
+BOOTARG(bits, "transfer.bits");
+BOOTARG(way, "transfer.way");
+BOOTARG(length, "transfer.length");
+BOOTARG(progress, "transfer.progress");
+
+/* A number in a bootarg; `otherwise` if it is not there. False: it is none, or above `most`. */
+static bool number(const char *key, uint64_t otherwise, uint64_t most, uint64_t *value)
+{
+    char text[24], *end;
+
+    *value = otherwise;
+    if (!devicetree_bootarg(key, text, sizeof(text))) {
+        return true;
+    }
+    *value = strtoull(text, &end, 10);
+    if (*end == '\0' && text[0] != '\0' && *value <= most) {
+        return true;
+    }
+    kprintf("transfer: %s=%s: a number up to %llu, please\n", key, text, (unsigned long long)most);
+    return false;
+}
+
+static bool find_devices(struct transfer *transfer)
+{
+    char name[24] = "virtio-blk", way[24] = "command";
+    const struct mover_kind *kind;
+    uint64_t bits;
+
+    devicetree_bootarg("transfer.device", name, sizeof(name));
+    devicetree_bootarg("transfer.way", way, sizeof(way));
+    kind = mover_kind(name);
+    if (kind == NULL || !number("transfer.bits", 0, 64, &bits)) {
+        return false;
+    }
+    transfer->way.bits = (unsigned)bits;
+    transfer->way.by_cursor = strcmp(way, "cursor") == 0;
+    if (transfer->way.by_cursor && (bits != 0 || strcmp(name, "virtio-blk") != 0)) {
+        kprintf("transfer: the cursor's way is that of disks, without limits of their address "
+                "bits\n");
+        return false;
+    }
+    if (!mover_open(&transfer->source, kind, "source", transfer->way.bits)) {
+        kprintf("transfer: there is no %s called \"source\"\n", name);
+        return false;
+    }
+    transfer->writes =
+        mover_open(&transfer->target, mover_kind("virtio-blk"), "target", transfer->way.bits);
+    transfer->progress = devicetree_bootarg("transfer.progress", way, sizeof(way)) && way[0] == '1';
+    return number("transfer.length", transfer->source.bytes, transfer->source.bytes,
+                  &transfer->length);
+}
+
+/* The engines' client. */
+static bool attach(struct transfer *transfer, OSArray *owner)
+{
+    struct way *way = &transfer->way;
+
+    if (way->by_cursor) {
+        return true;
+    }
+    way->loop = IOWorkLoop_workLoop();
+    return way->loop != NULL &&
+           mover_attach(&transfer->source, way->loop, OSObject_upcast(owner), window_arrive) &&
+           (!transfer->writes ||
+            mover_attach(&transfer->target, way->loop, OSObject_upcast(owner), window_arrive));
+}
+
+static void detach(struct transfer *transfer, OSArray *owner)
+{
+    mover_detach(&transfer->source);
+    mover_detach(&transfer->target);
+    OSObject_release(transfer->way.loop);
+    OSObject_release(owner);
+}
+
 int main(void)
 {
     static struct transfer transfer;
     struct cksum sum = CKSUM_INIT;
+    OSArray *owner = OSArray_withCapacity(1);
     bool good;
 
     machine_report();
-    if (!find_disks(&transfer)) {
+    if (!find_devices(&transfer)) {
         return EXIT_STATUS_USAGE;
     }
-    transfer.progress = bootarg_is_set("transfer.progress");
-    ring_table_begin(transfer.source);
-    good = pass(&transfer, "read", 1000, nothing_more, &sum);
-    if (good && transfer.target != NULL) {
+    good = attach(&transfer, owner);
+    transfer.source.kind->show(&transfer.source);
+    good = good && pass(&transfer, "read", 1000, nothing_more, &sum);
+    if (good && transfer.writes) {
         good = copy_to_target(&transfer, &sum);
     }
     print_totals(&transfer);
-    if (!good || copy_meter_bytes() != 0) {
+    detach(&transfer, owner);
+    /* The CPU copies what a limit leaves no other way for, there and back, and nothing else. */
+    if (!good || copy_meter_bytes() != 2 * transfer.way.bounced) {
         return EXIT_STATUS_FAILED;
     }
     kprintf("cksum %u %llu\n", cksum_final(&sum), (unsigned long long)sum.length);

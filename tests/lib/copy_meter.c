@@ -23,12 +23,18 @@ void *__wrap_memcpy(void *to, const void *from, size_t length)
     return __real_memcpy(to, from, length);
 }
 
+/* The library's own memmove may go on in memcpy: these bytes are counted once. */
 void *__wrap_memmove(void *to, const void *from, size_t length)
 {
-    if (running) {
+    const bool counts = running;
+
+    if (counts) {
         bytes = bytes + length;
     }
-    return __real_memmove(to, from, length);
+    running = false;
+    to = __real_memmove(to, from, length);
+    running = counts;
+    return to;
 }
 
 void copy_meter_start(void)

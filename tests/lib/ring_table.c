@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The table of a ring's descriptors, for a reader. */
+/* Tables of what engines are told, for a reader: a ring's descriptors, fw_cfg's blocks. */
 #include "tests/lib/ring_table.h"
 
-#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IODMACommand.h"
+#include "drivers/fw_cfg/fw_cfg.h"
+#include "drivers/virtio/blk_dma.h"
 #include "kernel/console.h"
 
 #define REQUESTS 2 /* shown */
@@ -18,46 +20,121 @@ static void print_entry(const struct virtq_chain *chain, const struct virtq_entr
             (entry->flags & VIRTQ_NEXT) != 0 ? " NEXT" : "");
 }
 
-/* One line a segment: where its bytes are in the descriptor, where in memory, where in the ring. */
-static void print_segment(const struct virtio_blk_request *request, uint64_t offset,
-                          const struct virtq_chain *chain, const struct virtq_entry *entry)
-{
-    IOByteCount length;
-    addr64_t source = IOMemoryDescriptor_getPhysicalSegment(request->memory, offset, &length,
-                                                            _kIOMemorySourceSegment);
+/* --- Where the bytes of a list come from -------------------------------------------------------
+ */
 
-    kprintf("  %10llu  0x%llx  %6u  -> ", (unsigned long long)offset, (unsigned long long)source,
-            entry->length);
-    print_entry(chain, entry);
+struct origin {
+    IOMemoryDescriptor *memory;
+    const IODMACommand *command; /* NULL: the cursor's way, which bounces nothing */
+    uint64_t bounced;            /* bytes shown that lie elsewhere */
+};
+
+/* The limit that a byte at a physical address breaks. */
+static const char *broken_limit(const IODMACommand *command, uint64_t physical)
+{
+    const unsigned bits = IODMACommand_getNumAddressBits(command);
+
+    if (bits != 0 && bits < 64 && physical >> bits != 0) {
+        return "above the address bits";
+    }
+    return "misaligned";
+}
+
+/* Where the byte at `offset` is for the CPU; and if it is elsewhere for the device, why. */
+static const char *find_origin(struct origin *origin, uint64_t offset, uint64_t address,
+                               uint32_t length, addr64_t *virtual)
+{
+    IOByteCount there;
+    addr64_t physical;
+
+    *virtual = IOMemoryDescriptor_getPhysicalSegment(origin->memory, offset, &there,
+                                                     _kIOMemorySourceSegment);
+    physical =
+        IOMemoryDescriptor_getPhysicalSegment(origin->memory, offset, &there, kIOMemoryMapperNone);
+    if (origin->command == NULL || physical == address) {
+        return NULL;
+    }
+    origin->bounced += length;
+    return broken_limit(origin->command, physical);
+}
+
+static void print_heading(void)
+{
+    kprintf(
+        "      offset  virtual address       bytes     slot     I/O address       bytes flags\n");
+}
+
+static void print_origin(struct origin *origin, uint64_t offset, uint64_t address, uint32_t length,
+                         const char **why)
+{
+    addr64_t virtual;
+
+    *why = find_origin(origin, offset, address, length, &virtual);
+    kprintf("  %10llu  0x%llx  %6u  -> ", (unsigned long long)offset, (unsigned long long)virtual,
+            length);
+}
+
+/* The end of a line: whether its bytes are where they were, or else why not. */
+static void print_why(const char *why)
+{
+    kprintf(why != NULL ? "  bounced: %s\n" : "\n", why);
+}
+
+static void print_sum(const struct origin *origin, unsigned segments, uint64_t bytes)
+{
+    const unsigned bits =
+        origin->command != NULL ? IODMACommand_getNumAddressBits(origin->command) : 0;
+
+    kprintf("  %u segments, %llu bytes", segments, (unsigned long long)bytes);
+    if (origin->command != NULL) {
+        kprintf(", %llu bytes of the command bounced",
+                (unsigned long long)IODMACommand_getBounceLength(origin->command));
+    }
+    if (bits != 0 && bits < 64) {
+        kprintf(" (%u address bits end at 0x%llx)", bits, 1ull << bits);
+    }
     kprintf("\n");
+}
+
+/* --- Disks ------------------------------------------------------------------------------------ */
+
+static void print_entries(const struct virtio_blk_request *request, const struct virtq_chain *chain)
+{
+    struct origin origin = {
+        .memory = request->memory,
+        .command = virtio_blk_command_of(request),
+    };
+    const uint64_t first = request->offset + request->issued;
+    uint64_t offset = first;
+    struct virtq_entry entry, next;
+    unsigned count = 0;
+
+    for (unsigned i = 0; virtq_chain_entry(chain, i, &entry); i++) {
+        const char *why = NULL;
+
+        if (i == 0 || !virtq_chain_entry(chain, i + 1, &next)) {
+            kprintf("  %-40s-> ", i == 0 ? "(header, read by the device)" : "(status byte)");
+        } else if (++count <= ENTRIES) {
+            print_origin(&origin, offset, entry.address.value, entry.length, &why);
+            offset += entry.length;
+        } else {
+            kprintf(count == ENTRIES + 1 ? "  ...\n" : "");
+            offset += entry.length;
+            continue;
+        }
+        print_entry(chain, &entry);
+        print_why(why);
+    }
+    print_sum(&origin, count, offset - first);
 }
 
 static void print_request(const struct virtio_blk_request *request, const struct virtq_chain *chain)
 {
-    uint64_t offset = request->offset + request->issued;
-    struct virtq_entry entry, next;
-    unsigned count = 0;
-
     kprintf("request %u: sector %llu, ring entry %u\n", shown,
             (unsigned long long)(request->sector + request->issued / VIRTIO_BLK_SECTOR),
             virtq_chain_slot(chain));
-    kprintf("      offset  virtual address       bytes     slot       address       bytes flags\n");
-    for (unsigned i = 0; virtq_chain_entry(chain, i, &entry); i++) {
-        if (i == 0 || !virtq_chain_entry(chain, i + 1, &next)) {
-            kprintf("  %-40s-> ", i == 0 ? "(header, read by the device)" : "(status byte)");
-            print_entry(chain, &entry);
-            kprintf("\n");
-            continue;
-        }
-        if (count++ < ENTRIES) {
-            print_segment(request, offset, chain, &entry);
-        } else if (count == ENTRIES + 1) {
-            kprintf("  ...\n");
-        }
-        offset += entry.length;
-    }
-    kprintf("  %u segments, %llu bytes\n", count,
-            (unsigned long long)(offset - request->offset - request->issued));
+    print_heading();
+    print_entries(request, chain);
 }
 
 static void show(void *context, const struct virtio_blk_request *request,
@@ -76,4 +153,67 @@ void ring_table_begin(struct virtio_blk *disk)
 {
     shown = 0;
     virtio_blk_watch(disk, show, disk);
+}
+
+/* --- fw_cfg ----------------------------------------------------------------------------------- */
+
+static struct {
+    struct origin origin;
+    uint64_t offset, first; /* in the memory: of the next block, of the list's first */
+    unsigned count;         /* segments of the list so far */
+} list;
+
+static void begin_list(const struct fw_cfg_transfer *transfer,
+                       const struct fw_cfg_operation *operation)
+{
+    UInt64 prepared = 0;
+
+    IODMACommand_getPreparedOffsetAndLength(transfer->command, &prepared, NULL);
+    list.origin = (struct origin){
+        .memory = (IOMemoryDescriptor *)IODMACommand_getMemoryDescriptor(transfer->command),
+        .command = transfer->command,
+    };
+    list.offset = list.first = prepared + operation->offset;
+    list.count = 0;
+    kprintf("list %u: item %u (%s) from byte %u on\n", shown, operation->control >> 16,
+            transfer->item.name, operation->length);
+    print_heading();
+    kprintf("  %-40s-> block[%3u] %-12s %6u SELECT SKIP\n", "(the item, and the place in it)",
+            operation->slot, "", operation->length);
+}
+
+static void show_block(void *context, const struct fw_cfg_transfer *transfer,
+                       const struct fw_cfg_operation *operation)
+{
+    const char *why;
+
+    (void)context;
+    if (shown == REQUESTS) {
+        return; /* the engine looks for its watcher once a list */
+    }
+    if ((operation->control & FW_CFG_SELECT) != 0) {
+        begin_list(transfer, operation);
+        return;
+    }
+    if (++list.count <= ENTRIES) {
+        print_origin(&list.origin, list.offset, operation->address, operation->length, &why);
+        kprintf("block[%3u] 0x%-10llx %6u %s", operation->slot,
+                (unsigned long long)operation->address, operation->length,
+                (operation->control & FW_CFG_WRITE) != 0 ? "WRITE" : "READ");
+        print_why(why);
+    } else if (list.count == ENTRIES + 1) {
+        kprintf("  ...\n");
+    }
+    list.offset += operation->length;
+    if (operation->slot + 1 == operation->count) {
+        print_sum(&list.origin, list.count, list.offset - list.first);
+        shown++;
+    }
+}
+
+void block_table_begin(void)
+{
+    shown = 0;
+    list.count = 0;
+    fw_cfg_watch(show_block, NULL);
 }

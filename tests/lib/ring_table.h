@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The first requests of a disk as they stand in its ring. */
+/* The first lists of an engine as they stand in the memory that it reads. */
 #ifndef TESTS_LIB_RING_TABLE_H
 #define TESTS_LIB_RING_TABLE_H
 
@@ -11,5 +11,8 @@
  * from the memory that the device reads.
  */
 void ring_table_begin(struct virtio_blk *disk);
+
+/* The same of the blocks that the fw_cfg engine is started with. */
+void block_table_begin(void);
 
 #endif

@@ -46,11 +46,16 @@ static void cut_piece(struct scatter_block *block, uint32_t *random)
     }
 }
 
-static bool allocate_block(struct scatter_block *block)
+/* border: below it; 0: anywhere. */
+static bool allocate_block(struct scatter_block *block, uint64_t border)
 {
+    const struct page_request request = {.count = 1ull << block->order,
+                                         .alignment = PAGE_SIZE << block->order,
+                                         .highest = border != 0 ? border - 1 : 0,
+                                         .owner = PAGE_OWNER_IMAGE};
     paddr_t pages;
 
-    if (page_alloc(block->order, PAGE_OWNER_IMAGE, &pages) != KERN_SUCCESS) {
+    if (page_alloc_run(&request, &pages) != KERN_SUCCESS) {
         return false;
     }
     block->base = phys_to_virt(pages);
@@ -115,25 +120,92 @@ static bool finish(struct scatter *scatter, bool ready, IODirection direction)
     return true;
 }
 
-bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)
-{
-    uint32_t random = seed * 2654435761u | 1;
-    /* No piece is shorter than this, so this many blocks always suffice. */
-    bool ready = begin(scatter, length / (PAGE_SIZE - 512) + 1, length);
+/* Blocks are linked through their first words. */
+struct ballast {
+    struct ballast *next;
+    uint64_t pages;
+};
 
-    for (size_t total = 0; ready && total < length;) {
+/* Everything below the border, so that what is allocated next lies above it. */
+static struct ballast *take_all_below(uint64_t border)
+{
+    struct ballast *all = NULL;
+
+    for (int order = PAGE_ORDER_MAX; order >= 0; order--) {
+        const struct page_request request = {
+            .count = 1ull << order, .highest = border - 1, .owner = PAGE_OWNER_IMAGE};
+        paddr_t run;
+
+        while (page_alloc_run(&request, &run) == KERN_SUCCESS) {
+            struct ballast *block = phys_to_virt(run);
+
+            *block = (struct ballast){all, request.count};
+            all = block;
+        }
+    }
+    return all;
+}
+
+static void give_back(struct ballast *all)
+{
+    for (struct ballast *next; all != NULL; all = next) {
+        next = all->next;
+        page_free_run(virt_to_phys(all), all->pages);
+    }
+}
+
+/* Cut and allocate blocks until they hold `length` bytes in all, of which the scatter has `total`.
+ */
+static bool take_blocks(struct scatter *scatter, size_t *total, size_t length, uint64_t border,
+                        uint32_t *random)
+{
+    while (*total < length) {
         struct scatter_block *block = &scatter->blocks[scatter->pieces];
 
-        cut_piece(block, &random);
-        ready = allocate_block(block);
-        scatter->pieces += ready;
-        total += block->length;
+        cut_piece(block, random);
+        if (!allocate_block(block, border)) {
+            return false;
+        }
+        scatter->pieces++;
+        *total += block->length;
     }
+    return true;
+}
+
+/* Is there memory on both sides? */
+static bool is_inside(uint64_t border)
+{
+    return border != 0 && page_overlaps_ram(paddr(border), 1) &&
+           page_overlaps_ram(paddr(border - 1), 1);
+}
+
+bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border)
+{
+    uint32_t random = seed * 2654435761u | 1;
+    size_t total = 0;
+    /* No piece is shorter than this, so this many blocks always suffice. */
+    bool ready = begin(scatter, length / (PAGE_SIZE - 512) + 2, length);
+
+    if (!is_inside(border)) {
+        border = 0;
+    }
+    if (ready && border != 0) {
+        struct ballast *below = take_all_below(border);
+
+        ready = take_blocks(scatter, &total, length / 2, 0, &random);
+        give_back(below);
+    }
+    ready = ready && take_blocks(scatter, &total, length, border, &random);
     if (ready) {
         shuffle(scatter->blocks, scatter->pieces, &random);
         trim(scatter);
     }
     return finish(scatter, ready, kIODirectionOutIn);
+}
+
+bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)
+{
+    return scatter_create_across(scatter, length, seed, 0);
 }
 
 /* Piece i of so many that share `left` bytes: neighbours differ in offset and oddness. */
@@ -158,7 +230,7 @@ bool scatter_create_pieces(struct scatter *scatter, size_t pieces, size_t length
     for (size_t i = 0; ready && i < pieces; i++) {
         struct scatter_block *block = &scatter->blocks[i];
 
-        ready = place_piece(block, i, pieces, left) && allocate_block(block);
+        ready = place_piece(block, i, pieces, left) && allocate_block(block, 0);
         scatter->pieces += ready;
         left -= block->length;
     }
@@ -175,7 +247,7 @@ void scatter_destroy(struct scatter *scatter)
         OSObject_release(scatter->memory);
     }
     for (size_t i = 0; i < scatter->pieces; i++) {
-        page_free(virt_to_phys(scatter->blocks[i].base), scatter->blocks[i].order);
+        page_free_run(virt_to_phys(scatter->blocks[i].base), 1ull << scatter->blocks[i].order);
     }
     heap_free(scatter->blocks);
     heap_free(scatter->ranges);

@@ -31,6 +31,12 @@ struct scatter {
 bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed);
 
 /*
+ * The same with pieces below and above a border (an address, 0: none), in about equal parts,
+ * mixed; where there is memory on both sides of it.
+ */
+bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border);
+
+/*
  * The same for exactly so many pieces, each somewhere in a page of its own, some of an
  * odd length, for this direction; zeros at first. Each piece has a byte at least, and
  * room for its page's first and last byte: false if it cannot.

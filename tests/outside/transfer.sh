@@ -7,7 +7,7 @@
 # NEEDS: clang-release/tests/images/transfer.elf clang-release/tests/images/transfer.img
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT T IMAGE LLVM DEBUG V
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE LLVM DEBUG V
 
 # transfer VARIABLE=VALUE...
 transfer()
@@ -50,6 +50,29 @@ for profile in qemu/profiles/*; do
     check "$profile moves a file" arrived
     check "$profile writes it" cmp "$work/file 1000003,x" "$work/$profile"
 done
+for device in fw_cfg fw_cfg,bits=32 virtio-blk,bits=31; do
+    for length in 0 1 513 1000003; do
+        file="$work/file $length,x"
+        [ -e "$file" ] || sample $length >/dev/null
+        transfer DEVICE=$device FILE="$file" OUT="$work/$device $length"
+        check "$device: $length bytes arrive" arrived
+        check "$device: $length bytes come out" cmp "$file" "$work/$device $length"
+    done
+done
+check "bits=31 bounces, and says what for" eval \
+    'said "bounced: above the address bits" && said "bounced: [1-9][0-9]* bytes, above what 31 address bits"'
+check "bits=31 leaves memory below where it is" said '0x[4-7][0-9a-f]{7} +[0-9]+ WRITE NEXT$'
+transfer DEVICE=virtio-blk,bits=33 FILE="$work/file 1000003,x"
+check "bits=33 reaches everything" eval 'arrived && said "bounced: 0 bytes$" && said "copied by the CPU: 0 bytes"'
+run qemu/transfer.sh -d virtio-blk,bits=30 -i "$work/file 513,x" "$BUILD/gcc-release/tests/images/transfer.elf"
+check "bits=30 reaches no RAM, which a line explains" eval \
+    'ended 1 && said "failed: kIOReturnNoResources" && said "RAM begins at 0x40000000; 30 address bits end at 0x40000000"'
+transfer WAY=cursor FILE="$work/file 1000003,x" OUT="$work/cursor"
+check "the cursor moves a file" eval 'arrived && ! said "bounced"'
+check "the cursor writes it" cmp "$work/file 1000003,x" "$work/cursor"
+run qemu/run.sh -x -e "fw_cfg,bits=31,file=$work/file 513,x" "$BUILD/gcc-release/tests/images/transfer.elf"
+check "run.sh plugs a device in" eval \
+    'ended 0 && said "^cksum $(cksum <"$work/file 513,x")"'
 transfer
 check "without FILE there is a sample" arrived
 check "without FILE it says so" said '^no FILE given: moving a sample of [0-9]+ bytes$'
@@ -80,6 +103,26 @@ transfer FILE="$good" QEMU=/none
 check "a QEMU that is not there" refused 2 'QEMU=/none: not found'
 transfer FILE="$good" QEMU_EXTRA=-nonsense
 check "an option that QEMU does not know" refused 2 'could not start'
+transfer FILE="$good" DEVICE=nonsense
+check "an unknown DEVICE" refused 2 "unknown device 'nonsense'; there are: fw_cfg virtio-blk"
+transfer FILE="$good" DEVICE=../profiles/default
+check "a DEVICE that is a path" refused 2 "unknown device '../profiles/default'; there are: "
+transfer FILE="$good" DEVICE=fw_cfg,colour=red
+check "an option that a DEVICE does not have" refused 2 "fw_cfg has no option 'colour'; there are: bits=N"
+for bits in 11 65 x '' '31 ' 0x20 -31; do
+    transfer FILE="$good" DEVICE="virtio-blk,bits=$bits"
+    check "bits=$bits" refused 2 "virtio-blk, bits=$bits: .* 12 to 64"
+done
+transfer FILE="$good" DEVICE="fw_cfg,file=$good"
+check "a file of its own for DEVICE" refused 2 'the file of fw_cfg is FILE'
+transfer FILE="$good" WAY=nonsense
+check "an unknown WAY" refused 2 'WAY=nonsense: of virtio-blk there are: command cursor'
+transfer FILE="$good" WAY=cursor DEVICE=fw_cfg
+check "a WAY that a DEVICE does not have" refused 2 'WAY=cursor: of fw_cfg there are: command'
+run qemu/run.sh -e virtio-blk "$BUILD/gcc-release/tests/images/transfer.elf"
+check "run.sh wants a file for a device" eval 'ended 2 && said "virtio-blk: file=FILE is missing"'
+run qemu/run.sh -e nvme,file=x "$BUILD/gcc-release/tests/images/transfer.elf"
+check "and knows the devices" eval "ended 2 && said \"unknown device 'nvme'; there are: fw_cfg virtio-blk\""
 transfer IMAGE=nonsense
 check "an unknown IMAGE" refused 2 "no image is called 'nonsense'"
 
