@@ -110,7 +110,15 @@ volatile void *mmu_borrow_device(paddr_t pa);
  */
 void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size);
 
-/* mmu_clear of one page; true if it was mapped writable and has been written (see MMU_CLEAN). */
+/*
+ * The same, and a call for each leaf that was mapped writable and has been written (see
+ * MMU_CLEAN), before anything is flushed: it must not touch the range or its tables.
+ */
+typedef void mmu_written_t(vaddr_t va, void *context);
+void mmu_clear_noting(struct mmu_space *space, vaddr_t va, uint64_t size, mmu_written_t *written,
+                      void *context);
+
+/* That of one page; true if it has been written. */
 bool mmu_take_page(struct mmu_space *space, vaddr_t va);
 bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va);
 

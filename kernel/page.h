@@ -106,6 +106,10 @@ kern_return_t page_unpin(paddr_t page);
 kern_return_t page_pin_list(const paddr_t *pages, uint64_t count);
 void page_unpin_list(const paddr_t *pages, uint64_t count);
 
+/* Pins the pages of a list up to the first that has several owners or cannot be pinned; how many.
+ */
+uint64_t page_pin_unshared(const paddr_t *pages, uint64_t count);
+
 /*
  * A pin that nobody gives back: the page is out of use for good, because a device that was
  * not seen to stop may still write there. KERN_INVALID_ADDRESS: no RAM, or free.
@@ -150,6 +154,9 @@ uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram);
  * 0 in one that was never used. NULL: there is none, and it would be 0. Any context.
  */
 uint8_t *page_note(paddr_t page);
+
+/* Set these bits in the note of each page of a run that has `in` in its note. Any context. */
+void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits);
 
 /* Highest page number of RAM (address >> PAGE_SHIFT). */
 uint64_t page_last(void);

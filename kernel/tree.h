@@ -152,21 +152,26 @@ static inline bool tree_leans(const struct tree_node *node)
     return (unsigned)(tree_height(node->left) - tree_height(node->right) + 1) > 2;
 }
 
-/*
- * A node is new where it is, or has other children or other values than before: make that
- * known to those above it. What hangs above is judged by what it said before.
- */
-static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_update_t *update)
+/* Refresh from a node up, to the first whose word is what those above it know already. */
+static inline void tree_climb(struct tree *tree, struct tree_node *node, bool changed,
+                              tree_update_t *update)
 {
-    bool changed = true; /* at first whatever the node said before: it may be new here */
-
-    for (struct tree_node *first = node; node != NULL && changed; node = node->parent) {
-        changed = tree_refresh(node, update) || node == first;
+    while (node != NULL) {
+        changed |= tree_refresh(node, update);
         if (tree_leans(node)) {
             node = tree_mend(tree, node, update);
-            changed = true;
+        } else if (!changed) {
+            break;
         }
+        changed = false;
+        node = node->parent;
     }
+}
+
+/* A node has other children or other values than before: make that known to those above it. */
+static inline void tree_changed(struct tree *tree, struct tree_node *node, tree_update_t *update)
+{
+    tree_climb(tree, node, false, update);
 }
 
 /* Add a node as a child of `parent` (NULL: the tree is empty) on a side that is free. */
@@ -214,7 +219,8 @@ static inline void tree_remove(struct tree *tree, struct tree_node *node, tree_u
     if (changed != node) {
         tree_changed(tree, changed, update);
     }
-    tree_changed(tree, next, update);
+    /* What those above know is what the other node said in this place. */
+    tree_climb(tree, next, true, update);
 }
 
 #endif

@@ -83,22 +83,6 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
     return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
 }
 
-/*
- * Once a preparation and kept: each command that is prepared asks whether its device reaches all of
- * it, which must not cost a walk each time.
- */
-static void find_highest_page(IOGeneralMemoryDescriptor *self)
-{
-    uint64_t highest = 0;
-
-    for (uint64_t i = 0; i < self->pageCount; i++) {
-        if (self->pages[i].value > highest) {
-            highest = self->pages[i].value;
-        }
-    }
-    self->highestPage = atop(highest);
-}
-
 /* How many of these pages from the first on lie at consecutive addresses. */
 static uint64_t consecutive(const paddr_t *pages, uint64_t count)
 {
@@ -110,17 +94,23 @@ static uint64_t consecutive(const paddr_t *pages, uint64_t count)
     return n;
 }
 
-/*
- * Split the source runs where consecutive pages end; the pieces go to `runs`.
- * NULL: only count them.
- */
-static size_t split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs)
+/* What the source runs come to once they are split where consecutive pages end. */
+struct pieces {
+    size_t count;
+    uint64_t highest; /* address of a page */
+    /* The last one. */
+    uint64_t address;
+    uint64_t length;
+};
+
+/* Split the source runs; the pieces go to `runs`. NULL: only count them. */
+static struct pieces split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs)
 {
+    struct pieces pieces = {0};
     const paddr_t *page = self->pages;
     uint64_t start = 0;
-    size_t pieces = 0, i;
 
-    for (i = 0; i < self->source.count; i++) {
+    for (size_t i = 0; i < self->source.count; i++) {
         const struct IOMemoryRun *run = &self->source.list[i];
         uint64_t left = run->end - start;
         uint64_t skip = run->address & PAGE_MASK; /* bytes before the described ones */
@@ -130,10 +120,15 @@ static size_t split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryR
             const uint64_t n = consecutive(page, count);
             const uint64_t length = left < ptoa(n) - skip ? left : ptoa(n) - skip;
 
+            pieces.address = page->value + skip;
+            pieces.length = length;
             if (runs != NULL) {
-                IOMemoryRuns_append(runs, page->value + skip, length);
+                IOMemoryRuns_append(runs, pieces.address, length);
             }
-            pieces++;
+            pieces.count++;
+            if (page[n - 1].value > pieces.highest) {
+                pieces.highest = page[n - 1].value;
+            }
             page += n;
             count -= n;
             left -= length;
@@ -150,6 +145,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     const bool below4GiB = ((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0;
     unsigned flags = 0;
     IOReturn status = make_page_list(self);
+    struct pieces pieces;
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -169,10 +165,15 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         drop_page_list(self);
         return status;
     }
-    find_highest_page(self);
+    pieces = split_runs(self, NULL);
+    /*
+     * Kept: each command that is prepared asks whether its device reaches all of it, which must not
+     * cost a walk each time.
+     */
+    self->highestPage = atop(pieces.highest);
     if (below4GiB && self->highestPage >= FOUR_GIB_PAGES) {
         status = kIOReturnCannotWire;
-    } else if (!IOMemoryRuns_init(&self->wired, split_runs(self, NULL))) {
+    } else if (!IOMemoryRuns_init(&self->wired, pieces.count)) {
         /*
          * Counted before it is filled: the list is never larger than it must be, and filling it
          * cannot fail.
@@ -183,7 +184,12 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         general_unwire(self);
         return status;
     }
-    split_runs(self, &self->wired);
+    /* One piece, as most transfers are, has been seen by counting. */
+    if (pieces.count == 1) {
+        IOMemoryRuns_append(&self->wired, pieces.address, pieces.length);
+    } else {
+        split_runs(self, &self->wired);
+    }
     general_set_resident(self, &self->wired);
     return kIOReturnSuccess;
 }
@@ -197,8 +203,11 @@ void general_mark_written(IOGeneralMemoryDescriptor *self)
     const bool written = (self->super.flags & kIOMemoryPreparedReadOnly) == 0 && !self->failed;
 
     self->failed = false; /* that was of this preparation, and is of no later one */
-    for (uint64_t i = 0; i < self->pageCount && written; i++) {
-        platform_mark_written(self->pages[i], PAGE_SIZE);
+    for (size_t i = 0; i < self->wired.count && written; i++) {
+        const struct IOMemoryRun *run = &self->wired.list[i];
+
+        platform_mark_written(paddr(run->address),
+                              run->end - IOMemoryRuns_start(&self->wired, run));
     }
 }
 

@@ -50,7 +50,7 @@ static void copy_ascending(uint8_t *window, uint64_t at, uint8_t *caller, uint64
                 : overlap((uintptr_t)window, (uintptr_t)caller, part)) {
             copy_bytewise(to, from, part);
         } else {
-            memmove(to, from, part);
+            memcpy(to, from, part);
         }
         window += part;
         caller += part;

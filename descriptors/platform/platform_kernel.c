@@ -215,7 +215,7 @@ bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *
 
     if (va >= DIRECT_MAP_BASE && va < DIRECT_MAP_BASE + DIRECT_MAP_SIZE) {
         *physical = virt_to_phys((const void *)va);
-        return page_get_state(*physical) != PAGE_FOREIGN;
+        return true;
     }
     if (*length > left) {
         *length = left;

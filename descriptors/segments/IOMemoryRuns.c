@@ -8,7 +8,12 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
 {
     size_t bytes;
 
-    *runs = (struct IOMemoryRuns){.list = &runs->single, .capacity = capacity};
+    /* Field by field: a list that is empty says nothing of `single`, which need not be cleared. */
+    runs->list = &runs->single;
+    runs->count = 0;
+    runs->capacity = capacity;
+    runs->length = 0;
+    runs->longest = 0;
     /*
      * One run is the common case, and lies in the structure: no allocation, which cannot fail
      * either. Whoever copies the structure must point the list to its own.
@@ -29,7 +34,11 @@ void IOMemoryRuns_free(struct IOMemoryRuns *runs)
     if (runs->list != &runs->single) {
         platform_free(runs->list);
     }
-    *runs = (struct IOMemoryRuns){0};
+    runs->list = NULL;
+    runs->count = 0;
+    runs->capacity = 0;
+    runs->length = 0;
+    runs->longest = 0;
 }
 
 void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length)

@@ -16,72 +16,109 @@ bool mmu_notes_stores(void)
 }
 
 /*
- * Clear the leaf that an address lies in, if there is one. Returns where the next
- * leaf may begin; *taken is the leaf, 0 for a hole.
+ * Writable means written: entries for reading are made read-only, and clean ones lose that bit at
+ * the first store only.
  */
-static vaddr_t clear_leaf(struct mmu_space *space, vaddr_t va, struct mmu_dead_tables *dead,
-                          pte_t *taken)
+static bool is_written(pte_t leaf)
 {
-    struct mmu_path path;
-    uint64_t span;
-
-    mmu_walk(space, va, LEAF_LEVEL, &path);
-    span = LEVEL_SPAN(path.level);
-    *taken = *path.entry[path.level];
-    if (*taken != 0) {
-        *taken = mmu_store_empty(&path);
-        mmu_prune(&path, dead);
-        mmu_count_mapped(space, -(int64_t)(span >> PAGE_SHIFT));
-    }
-    return (va & ~(span - 1)) + span;
+    return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
 }
 
-void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
+/* One call of mmu_clear. */
+struct clearing {
+    struct mmu_space *space;
+    vaddr_t end;
+    mmu_written_t *written;
+    void *context;
+    struct mmu_dead_tables dead;
+    bool any;
+};
+
+static void take_leaf(struct clearing *clearing, vaddr_t at, struct mmu_path *path)
 {
-    struct mmu_dead_tables dead = {{0}};
-    bool any = false;
-    vaddr_t next;
+    const uint64_t pages = LEVEL_SPAN(path->level) >> PAGE_SHIFT;
+    const pte_t taken = mmu_store_empty(path);
 
-    for (vaddr_t at = va; at - va < size; at = next) {
-        pte_t taken;
+    mmu_prune(path, &clearing->dead);
+    mmu_count_mapped(clearing->space, -(int64_t)pages);
+    clearing->any = true;
+    if (clearing->written != NULL && is_written(taken)) {
+        clearing->written(at, clearing->context);
+    }
+}
 
-        next = clear_leaf(space, at, &dead, &taken);
-        any |= taken != 0;
+/*
+ * Clear the leaves of one table from an address on, without a walk for each: most of what is
+ * looked at was never mapped. Returns where to go on.
+ */
+static vaddr_t clear_table(struct clearing *clearing, vaddr_t at)
+{
+    struct mmu_path path;
+    unsigned level;
+    uint64_t span;
+
+    mmu_walk(clearing->space, at, LEAF_LEVEL, &path);
+    level = path.level;
+    span = LEVEL_SPAN(level);
+    at &= ~(span - 1);
+    do {
+        const pte_t entry = *path.entry[level];
+
+        if (pte_is_table(entry, level)) {
+            return at;
+        }
+        if (entry != 0) {
+            take_leaf(clearing, at, &path);
+        }
+        at += span;
+        path.entry[level]++;
+        /* The last leaf of a table takes the table with it. */
+    } while (at < clearing->end && LEVEL_INDEX(at, level) != 0 && path.level == level);
+    return at;
+}
+
+void mmu_clear_noting(struct mmu_space *space, vaddr_t va, uint64_t size, mmu_written_t *written,
+                      void *context)
+{
+    struct clearing clearing = {
+        .space = space, .end = va + size, .written = written, .context = context};
+
+    for (vaddr_t at = va; at < clearing.end;) {
+        at = clear_table(&clearing, at);
     }
     /*
      * A hole was never cached: invalid entries are not (Arm ARM, "Translation Lookaside
      * Buffers"), so nothing taken means nothing to flush.
      */
-    if (any) {
+    if (clearing.any) {
         mmu_flush(space, va, size);
     }
-    mmu_free_dead(&dead);
+    mmu_free_dead(&clearing.dead);
+}
+
+void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    mmu_clear_noting(space, va, size, NULL, NULL);
+}
+
+static void note_written(vaddr_t va, void *context)
+{
+    (void)va;
+    *(bool *)context = true;
 }
 
 bool mmu_take_page(struct mmu_space *space, vaddr_t va)
 {
-    struct mmu_dead_tables dead = {{0}};
-    pte_t taken;
+    bool written = false;
 
-    clear_leaf(space, va, &dead, &taken);
-    if (taken == 0) {
-        return false;
-    }
-    mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
-    mmu_free_dead(&dead);
-    /*
-     * Writable means written: entries for reading are made read-only, and clean ones lose that
-     * bit at the first store only.
-     */
-    return (taken & DESCRIPTOR_VALID) != 0 && (taken & DESCRIPTOR_READ_ONLY) == 0;
+    mmu_clear_noting(space, va & ~PAGE_MASK, PAGE_SIZE, note_written, &written);
+    return written;
 }
 
 bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va)
 {
     struct mmu_path path;
-    pte_t leaf;
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
-    leaf = *path.entry[path.level];
-    return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
+    return is_written(*path.entry[path.level]);
 }

@@ -5,12 +5,13 @@
 
 #include "kernel/types.h"
 
-#define DCZID_PROHIBITED 0x10 /* DCZID_EL0.DZP: a hypervisor traps DC ZVA */
+#define DCZID_PROHIBITED 0x10   /* DCZID_EL0.DZP: a hypervisor traps DC ZVA */
+#define LARGEST_BLOCK    0x800u /* bytes that one DC ZVA may clear */
 
-/* Both a multiple of 2 KiB, the largest block DC ZVA can have. Normal write-back memory only. */
+/* Both a multiple of LARGEST_BLOCK. Normal write-back memory only. */
 static inline void page_fill_zero(void *start, uint64_t size)
 {
-    uint64_t dczid;
+    uint64_t dczid, step;
     uint64_t at = (uint64_t)start;
     uint64_t end = at + size;
 
@@ -21,7 +22,15 @@ static inline void page_fill_zero(void *start, uint64_t size)
         }
         return;
     }
-    for (uint64_t step = 4UL << (dczid & 0xf); at < end; at += step) {
+    step = 4UL << (dczid & 0xf);
+    /* Eight a turn where eight end where the memory ends: counting took as long as clearing. */
+    while (8 * step <= LARGEST_BLOCK && at < end) {
+        __asm__ volatile(".rept 8\n\tdc zva, %0\n\tadd %0, %0, %1\n\t.endr"
+                         : "+r"(at)
+                         : "r"(step)
+                         : "memory");
+    }
+    for (; at < end; at += step) {
         __asm__ volatile("dc zva, %0" : : "r"(at) : "memory");
     }
 }

@@ -32,6 +32,17 @@ void page_section_ready(uint64_t section)
     }
 }
 
+struct page *page_lookup_reserved(paddr_t address)
+{
+    const uint64_t section = address.value >> SECTION_SHIFT;
+
+    if (section >= page_pool.section_count || page_pool.sections[section] != SECTION_RESERVED) {
+        return NULL;
+    }
+    page_section_ready(section);
+    return page_lookup(address);
+}
+
 static bool is_free_block(uint64_t index, unsigned order)
 {
     uint64_t section = index >> SECTION_ORDER;

@@ -5,25 +5,20 @@
 
 #define BATCH 64 /* pages of a list that are handled while the lock is held */
 
-/* The record of a page that may be pinned, or NULL. Call with page_lock held. */
-static struct page *pinnable(paddr_t address)
-{
-    uint64_t section = address.value >> SECTION_SHIFT;
-    struct page *page;
+_Static_assert(RECORD_FREE_BLOCK < RECORD_ALLOCATED && RECORD_RESERVED < RECORD_FOREIGN &&
+                   RECORD_FOREIGN - RECORD_ALLOCATED == 3,
+               "allocated pages, blocks and reserved pages have neighbouring states");
 
-    /*
-     * Reserved memory (the image among it) can be a device's target too, and gets records when
-     * first pinned.
-     */
-    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED) {
-        page_section_ready(section);
+/* The record of a page that may be pinned, or NULL. Call with page_lock held. */
+static inline struct page *pinnable(paddr_t address)
+{
+    struct page *page = page_lookup(address);
+
+    if (page == NULL) {
+        page = page_lookup_reserved(address); /* can be a device's target, too */
     }
-    page = page_lookup(address);
-    if (page == NULL || page->state == RECORD_FREE || page->state == RECORD_FREE_BLOCK ||
-        page->state == RECORD_FOREIGN) {
-        return NULL;
-    }
-    return page;
+    return page != NULL && page->state >= RECORD_ALLOCATED && page->state <= RECORD_RESERVED ? page
+                                                                                             : NULL;
 }
 
 /* Call with page_lock held. */
@@ -128,6 +123,30 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
         page_unpin_list(pages, done);
     }
     return status;
+}
+
+uint64_t page_pin_unshared(const paddr_t *pages, uint64_t count)
+{
+    uint64_t done = 0, stop = 0;
+
+    while (done == stop && done < count) {
+        lock_state_t state = lock_take(&page_lock);
+
+        const uint64_t first = done;
+
+        stop = count - done < BATCH ? count : done + BATCH;
+        for (; done < stop; done++) {
+            struct page *page = pinnable(pages[done]);
+
+            if (page == NULL || (page->flags & RECORD_SHARED) != 0 || page->pins == UINT32_MAX) {
+                break;
+            }
+            page->pins++;
+        }
+        page_pool.pins += done - first;
+        lock_release(&page_lock, state);
+    }
+    return done;
 }
 
 /*

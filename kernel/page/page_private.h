@@ -16,6 +16,12 @@ extern struct lock page_lock;
 
 void page_section_ready(uint64_t section); /* write its records; it must be on no free list */
 
+/*
+ * The record of an address in a section that is reserved as a whole (the image among it): it gets
+ * records when somebody first has something to say of it. NULL: the section is of another kind.
+ */
+struct page *page_lookup_reserved(paddr_t address);
+
 /* Free pages [index, index + count) whose records, if valid, are RECORD_FREE already. */
 void page_buddy_put(uint64_t index, uint64_t count);
 

@@ -148,16 +148,31 @@ uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram)
 
 uint8_t *page_note(paddr_t address)
 {
-    const uint64_t section = address.value >> SECTION_SHIFT;
-    const struct page *page;
+    struct page *page = page_lookup(address);
 
-    /* What is reserved as a whole gets records when somebody has something to say of it. */
-    if (section < page_pool.section_count && page_pool.sections[section] == SECTION_RESERVED) {
+    if (page == NULL) {
         lock_state_t state = lock_take(&page_lock);
 
-        page_section_ready(section);
+        page = page_lookup_reserved(address);
         lock_release(&page_lock, state);
     }
-    page = page_lookup(address);
-    return page != NULL && page->state != RECORD_FOREIGN ? (uint8_t *)&page->note : NULL;
+    return page != NULL && page->state != RECORD_FOREIGN ? &page->note : NULL;
+}
+
+void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
+{
+    for (uint64_t done = 0; done < count;) {
+        const paddr_t address = paddr_add(first, done << PAGE_SHIFT);
+        const uint64_t left = SECTION_PAGES - (address.value >> PAGE_SHIFT) % SECTION_PAGES;
+        const uint64_t stop = left < count - done ? done + left : count;
+        struct page *page = page_lookup(address);
+
+        /* A section without records has no notes, and a foreign page's is 0. */
+        for (; page != NULL && done < stop; done++, page++) {
+            if ((page->note & in) != 0 && (page->note & bits) != bits) {
+                __atomic_or_fetch(&page->note, bits, __ATOMIC_RELAXED);
+            }
+        }
+        done = stop;
+    }
 }

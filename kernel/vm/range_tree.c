@@ -118,22 +118,27 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
         node->prev->next = node;
     }
     next->prev = node;
+    /*
+     * Both gaps before the way up, which sums up what a subtree knows of its largest one. It may
+     * end below the next range, so that one is looked at by itself.
+     */
     set_gap(tree, node);
-    /* With its own gap set: what a subtree knows of its largest gap is summed up on the way. */
+    set_gap(tree, next);
     insert_before(tree, node, next);
-    update_gap(tree, next);
+    tree_changed(&tree->ranges, &next->node, sum_up);
     tree->count++;
     check_in_debug_builds(tree, node);
 }
 
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
-    tree_remove(&tree->ranges, &node->node, sum_up);
     if (node->prev != NULL) {
         node->prev->next = node->next;
     }
     node->next->prev = node->prev;
-    update_gap(tree, node->next);
+    set_gap(tree, node->next);
+    tree_remove(&tree->ranges, &node->node, sum_up);
+    tree_changed(&tree->ranges, &node->next->node, sum_up);
     tree->count--;
     check_in_debug_builds(tree, node->next);
 }

@@ -36,14 +36,14 @@ bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index)
 }
 
 /*
- * The entry may be the only one who knows of a store: where the CPU notes them itself, the
- * object's own bit is behind until the entry is taken out.
+ * The table may be the only one who knows of a store: where the CPU notes them itself, the
+ * object's own bit is behind until the leaf is taken out.
  */
-static void take_page(struct vm_object *object, uint64_t index, void *context)
+static void carry_store(vaddr_t va, void *context)
 {
-    if (vm_entry_take_page(context, index)) {
-        vm_object_mark_dirty(object, index);
-    }
+    struct vm_entry *entry = context;
+
+    vm_object_mark_dirty(entry->range.object, vm_entry_index(entry, va));
 }
 
 void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end)
@@ -53,16 +53,13 @@ void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end)
     if (object == NULL) {
         return;
     }
-    /*
-     * Registers and other foreign memory may be mapped in blocks and have no dirty state to
-     * save; pages of objects are few among many addresses, so only those are looked for.
-     */
-    if (object->physical) {
-        mmu_clear(entry->map->space, start, end - start);
-    } else {
-        vm_object_for_each_resident(object, vm_entry_index(entry, start),
-                                    (end - start) >> PAGE_SHIFT, take_page, entry);
+    /* Nothing resident, nothing mapped. */
+    if (!object->physical && object->resident == 0) {
+        return;
     }
+    /* Registers and other foreign memory may be mapped in blocks and have no dirty state. */
+    mmu_clear_noting(entry->map->space, start, end - start, object->physical ? NULL : carry_store,
+                     entry);
 }
 
 /*

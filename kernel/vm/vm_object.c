@@ -124,13 +124,6 @@ bool vm_object_is_physical(const struct vm_object *object)
     return object->physical;
 }
 
-vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
-{
-    vm_slot_t *chunk = object->chunks[index / VM_CHUNK_SLOTS];
-
-    return chunk != NULL ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
-}
-
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index)
 {
     vm_slot_t **chunk = &object->chunks[index / VM_CHUNK_SLOTS];
@@ -199,7 +192,7 @@ void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
     stats.pages++;
 }
 
-static bool fill_absent(struct vm_object *object, vm_slot_t *slot)
+bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
 {
     paddr_t page;
 
@@ -267,7 +260,7 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         return KERN_MEMORY_ERROR;
     }
     if ((*slot & VM_SLOT_PRESENT) == 0) {
-        if ((flags & VM_SUPPLY_RESIDENT) != 0 || !fill_absent(object, slot)) {
+        if ((flags & VM_SUPPLY_RESIDENT) != 0 || !vm_object_fill_absent(object, slot)) {
             return KERN_MEMORY_ERROR;
         }
     } else if ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
@@ -286,6 +279,30 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
     }
     *page = vm_slot_page(*slot);
     return KERN_SUCCESS;
+}
+
+/* Rows, because most of what is pinned is resident: looking at each page on its own took half of
+ * it. */
+uint64_t vm_object_row(struct vm_object *object, uint64_t first, uint64_t count, bool mark,
+                       paddr_t *pages)
+{
+    const vm_slot_t set = mark ? VM_SLOT_DIRTY : 0;
+    uint64_t done = 0;
+
+    while (done < count) {
+        vm_slot_t *slot = vm_object_slot(object, first + done);
+        const uint64_t left = VM_CHUNK_SLOTS - (first + done) % VM_CHUNK_SLOTS;
+        const uint64_t stop = left < count - done ? done + left : count;
+
+        for (; slot != NULL && done < stop && (*slot & VM_SLOT_PRESENT) != 0; done++, slot++) {
+            *slot |= set;
+            pages[done] = vm_slot_page(*slot);
+        }
+        if (done != stop) {
+            break;
+        }
+    }
+    return done;
 }
 
 bool vm_object_resident(const struct vm_object *object, uint64_t index, paddr_t *page)
@@ -405,120 +422,4 @@ struct task *vm_object_owner(const struct vm_object *object, int *tag, bool *foo
 void vm_object_get_stats(struct vm_object_stats *out)
 {
     *out = stats;
-}
-
-struct copy_context {
-    struct vm_object *copy;
-    uint64_t first; /* source index of the copy's page 0 */
-    bool failed;
-};
-
-/* The page is pinned by the caller, so that no allocation here can reclaim it. */
-static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, paddr_t page,
-                        const struct copy_context *to)
-{
-    vm_slot_t *slot = vm_object_make_slot(to->copy, index - to->first);
-
-    if (slot == NULL) {
-        return false;
-    }
-    *slot |= *vm_object_slot(source, index) & VM_SLOT_MODE;
-    if (share) {
-        if (page_share(page) != KERN_SUCCESS) {
-            return false;
-        }
-        vm_object_absorb_stores(source, index);
-        vm_object_unmap_page(source, index); /* its next store has to fault */
-        vm_object_put_page(to->copy, slot, page);
-    } else {
-        if (!fill_absent(to->copy, slot)) {
-            return false;
-        }
-        memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
-        vm_object_settle_page(vm_slot_page(*slot), vm_slot_memory(to->copy, slot));
-    }
-    *slot |= VM_SLOT_DIRTY; /* not what a fresh page of the copy would hold */
-    return true;
-}
-
-/* Share a page with the copy, or copy it now where a device may be using it. */
-static void copy_page(struct vm_object *source, uint64_t index, void *context)
-{
-    struct copy_context *to = context;
-    paddr_t page = vm_slot_page(*vm_object_slot(source, index));
-    /*
-     * A pinned page may be written by a device at any time, and a device takes no fault: it
-     * cannot be shared and copied later.
-     */
-    bool in_use = source->permanent || page_pin_count(page) != 0;
-
-    if (to->failed || page_pin(page) != KERN_SUCCESS) {
-        to->failed = true;
-        return;
-    }
-    if (!add_to_copy(source, index, !in_use, page, to)) {
-        to->failed = true;
-    }
-    page_unpin(page);
-}
-
-/* Registers are not copied as bytes, and what the direct map does not show cannot be. */
-static bool can_copy(const struct vm_object *source, uint64_t first, uint64_t count)
-{
-    struct vm_physical_run run;
-
-    for (uint64_t done = 0; source->physical && done < count; done += run.pages) {
-        vm_object_physical_run(source, first + done, count - done, &run);
-        if (!run.ram || !run.reachable) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_object *copy)
-{
-    for (uint64_t i = 0; i < copy->pages; i++) {
-        paddr_t page;
-
-        if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS) {
-            return false;
-        }
-        memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
-               PAGE_SIZE);
-        vm_object_settle_page(page, copy->memory);
-    }
-    return true;
-}
-
-kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t count,
-                             struct vm_object **copy)
-{
-    struct copy_context context = {.first = first};
-    kern_return_t status;
-
-    if (first > source->pages || count > source->pages - first) {
-        return KERN_INVALID_ARGUMENT;
-    }
-    if (!can_copy(source, first, count)) {
-        return KERN_NOT_SUPPORTED;
-    }
-    status = vm_object_create(count, &context.copy);
-    if (status != KERN_SUCCESS) {
-        return status;
-    }
-    /* Before the first page: how a page is settled depends on it. */
-    context.copy->memory = source->memory;
-    context.copy->mixed = source->mixed;
-    if (source->physical) {
-        context.failed = !copy_physical(source, first, context.copy);
-    } else {
-        vm_object_for_each_resident(source, first, count, copy_page, &context);
-    }
-    if (context.failed) {
-        vm_object_release(context.copy);
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    *copy = context.copy;
-    return KERN_SUCCESS;
 }

@@ -57,10 +57,15 @@ void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 {
     uint8_t *note = page_note(page);
 
-    if ((*note & VM_NOTE_OWNED) == 0 && (*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
-        unusual--; /* a window still shows what this page was before */
+    if ((*note & VM_NOTE_OWNED) == 0) {
+        if (*note != MMU_NORMAL) {
+            unusual--; /* a window still shows what this page was before */
+        }
+        /* No handler marks a page that nobody owns: nothing is lost. */
+        *note = (uint8_t)(VM_NOTE_OWNED | memory);
+    } else {
+        set_note(note, VM_NOTE_MEMORY, (uint8_t)memory);
     }
-    set_note(note, VM_NOTE_MEMORY, (uint8_t)(VM_NOTE_OWNED | memory));
 }
 
 void vm_object_forget_page(paddr_t page)
@@ -84,13 +89,7 @@ void vm_object_absorb_stores(struct vm_object *object, uint64_t index)
 /* Any context. Only an object's pages count their stores. */
 void vm_mark_written(paddr_t page, uint64_t count)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        uint8_t *note = page_note(paddr_add(page, i << PAGE_SHIFT));
-
-        if (note != NULL && (*note & VM_NOTE_OWNED) != 0) {
-            set_note(note, 0, VM_NOTE_DIRTY);
-        }
-    }
+    page_note_set(page, count, VM_NOTE_OWNED, VM_NOTE_DIRTY);
 }
 
 /* What goes past the cache must find in memory what was written through it. */

@@ -77,12 +77,24 @@ void vm_object_add_entry(struct vm_object *object, struct vm_entry *entry);
 void vm_object_remove_entry(struct vm_object *object, struct vm_entry *entry);
 
 /* The slot of a page; NULL when its chunk is not there (the page is absent). */
-vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index);
+static inline vm_slot_t *vm_object_slot(const struct vm_object *object, uint64_t index)
+{
+    vm_slot_t *chunk = object->chunks[index / VM_CHUNK_SLOTS];
+
+    return chunk != NULL ? &chunk[index % VM_CHUNK_SLOTS] : NULL;
+}
 
 static inline paddr_t vm_slot_page(vm_slot_t slot)
 {
     return paddr(slot & ~PAGE_MASK);
 }
+
+/*
+ * The pages from `first` on, at most `count`, up to the first that is not resident, into `pages`,
+ * marked as written if so asked; how many.
+ */
+uint64_t vm_object_row(struct vm_object *object, uint64_t first, uint64_t count, bool mark,
+                       paddr_t *pages);
 
 /* As vm_object_slot, but makes the chunk; NULL when there is no memory for it. */
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index);
@@ -94,6 +106,9 @@ static inline enum mmu_memory vm_slot_memory(const struct vm_object *object, con
 
     return own != 0 ? (enum mmu_memory)(own - 1) : object->memory;
 }
+
+/* A zeroed page for an absent slot; false without memory. */
+bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot);
 
 /* Put a page of its own into an absent slot. */
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page);

@@ -103,7 +103,21 @@ kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t 
         return wire_physical(object, first, count, pages);
     }
     while (done < count) {
-        /* Pinned one by one: making the next resident may reclaim what is not pinned. */
+        const vm_slot_t *slot = vm_object_slot(object, first + done);
+
+        if (slot != NULL && (*slot & VM_SLOT_PRESENT) != 0) {
+            const uint64_t row = vm_object_row(object, first + done, count - done,
+                                               (how & VM_SUPPLY_WRITE) != 0, &pages[done]);
+
+            done += page_pin_unshared(&pages[done], row);
+            if (done == count) {
+                break;
+            }
+        }
+        /*
+         * The next is absent, shared or not to be pinned. Pinned before the one behind it is made
+         * resident: that may reclaim what is not pinned.
+         */
         status = vm_object_supply(object, first + done, how, &pages[done]);
         if (status == KERN_SUCCESS) {
             status = page_pin(pages[done]);
