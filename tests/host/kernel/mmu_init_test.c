@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The direct map as start-up makes it, of machines with memory in one piece or in many.
+ * Each machine is started in a process of its own, since early tables are used once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "boot/boot_info.h"
+#include "kernel/devicetree.h"
+#include "kernel/direct_map.h"
+#include "kernel/page.h"
+#include "kernel/startup.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_order.h"
+#include "tests/host/sim/sim_ram.h"
+#include "tests/host/sim/sim_tlb.h"
+
+#define MIB2   LEVEL_SPAN(2)
+#define GIB    LEVEL_SPAN(1)
+#define RAM    0x40000000ull
+#define BORROW MMU_KERNEL_MAP_END
+
+/* The image: where this program has it, of three pages less some bytes at both ends. */
+char __image_start[3 * PAGE_SIZE - 100] __attribute__((aligned(64)));
+__asm__(".globl __image_end\n.set __image_end, __image_start + 3 * 4096 - 100");
+extern char __image_end[];
+
+static struct devicetree_machine machine;
+
+const struct devicetree_machine *devicetree_machine(void)
+{
+    return &machine;
+}
+
+/* In a process that another one waits for, so an assertion of cmocka's would be lost. */
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                        \
+            _exit(1);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static void in_a_process(void (*start_up)(void))
+{
+    int status = -1;
+    const pid_t child = fork();
+
+    if (child == 0) {
+        start_up();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static uint64_t image_first(void)
+{
+    return virt_to_phys(__image_start).value & ~PAGE_MASK;
+}
+
+static uint64_t image_end(void)
+{
+    return (virt_to_phys(__image_end).value + PAGE_MASK) & ~PAGE_MASK;
+}
+
+static void add_bank(uint64_t base, uint64_t size)
+{
+    machine.memory[machine.memory_count++] = (struct devicetree_range){paddr(base), size};
+}
+
+static void reserve(uint64_t base, uint64_t size, bool no_map)
+{
+    machine.no_map[machine.reserved_count] = no_map;
+    machine.reserved[machine.reserved_count++] = (struct devicetree_range){paddr(base), size};
+}
+
+static bool is_mapped(uint64_t pa)
+{
+    struct mmu_translation at;
+
+    if (!mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(pa)), &at)) {
+        return false;
+    }
+    EXPECT(at.pa.value == pa);
+    EXPECT(at.attributes.access == (MMU_READ | MMU_WRITE));
+    EXPECT(at.attributes.memory == MMU_NORMAL);
+    return true;
+}
+
+/* All of it or nothing of it. */
+static void expect_mapped(uint64_t from, uint64_t to, bool mapped)
+{
+    for (uint64_t pa = from & ~PAGE_MASK; pa < to; pa += PAGE_SIZE) {
+        EXPECT(is_mapped(pa) == mapped);
+    }
+}
+
+static void start(void)
+{
+    static uint64_t root[TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+
+    boot_info.kernel_root_table = virt_to_phys(root).value;
+    mmu_init();
+    EXPECT(mmu_kernel->root.value == boot_info.kernel_root_table);
+}
+
+/* --- One bank --------------------------------------------------------------------------------- */
+
+static bool was_published;
+
+static void look(enum sim_step step, uint64_t detail)
+{
+    (void)detail;
+    if (step == SIM_PUBLISH) {
+        was_published = is_mapped(RAM + 4 * MIB2);
+    }
+}
+
+static void one_bank(void)
+{
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+    struct mmu_translation at;
+    struct mmu_stats stats;
+
+    add_bank(RAM, GIB + 4 * MIB2);
+    sim_witness = look;
+    start();
+    EXPECT(was_published);
+    sim_witness = NULL;
+    expect_mapped(RAM - MIB2, RAM, false);
+    expect_mapped(RAM, RAM + 4 * MIB2, true);
+    EXPECT(is_mapped(RAM + GIB + 4 * MIB2 - 1));
+    EXPECT(!is_mapped(RAM + GIB + 4 * MIB2));
+    mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(RAM)), &at);
+    EXPECT(at.contiguous == GIB); /* in as few entries as there can be */
+    mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(RAM + GIB)), &at);
+    EXPECT(at.contiguous == MIB2);
+    EXPECT(mmu_withheld(withheld) == 0);
+    EXPECT(!sim_console_said("mmu"));
+
+    /* A handler's window: its first page is nobody's, and nothing of it counts. */
+    EXPECT(mmu_translate(mmu_kernel, BORROW, &at) && at.attributes.access == 0);
+    EXPECT(mmu_translate(mmu_kernel, BORROW + PAGE_SIZE, &at) && at.attributes.access == 0);
+    EXPECT(!mmu_translate(mmu_kernel, BORROW + 2 * PAGE_SIZE, &at));
+    mmu_get_stats(&stats);
+    EXPECT(stats.mapped_pages == 0);
+}
+
+static void test_one_bank(void **state)
+{
+    (void)state;
+    in_a_process(one_bank);
+}
+
+/* Boot has mapped the image, guards and all; pages that are RAM only in part are nobody's. */
+static void bank_of_image(void)
+{
+    const uint64_t base = image_first() - MIB2 - 24, end = image_end() + MIB2 + 24;
+
+    add_bank(base, end - base);
+    start();
+    expect_mapped(base - PAGE_SIZE, base + 24, false);
+    expect_mapped(base + 24, image_first(), true);
+    expect_mapped(image_first(), image_end(), false);
+    expect_mapped(image_end(), end - 24, true);
+    expect_mapped(end - 24, end + PAGE_SIZE, false);
+}
+
+static void test_image(void **state)
+{
+    (void)state;
+    in_a_process(bank_of_image);
+}
+
+/* Not even a speculative access may reach what others own; what is only taken is mapped. */
+static void holes(void)
+{
+    add_bank(RAM, 8 * MIB2);
+    reserve(RAM + MIB2, PAGE_SIZE, false);
+    reserve(RAM + 2 * MIB2 + 5, 2 * PAGE_SIZE, true); /* parts of three pages */
+    reserve(RAM + 3 * MIB2 + PAGE_SIZE, 3, true);
+    reserve(RAM + 3 * MIB2, PAGE_SIZE, true);      /* touches the one before, and comes later */
+    reserve(RAM - PAGE_SIZE, 2 * PAGE_SIZE, true); /* over the bank's ends */
+    reserve(RAM + 8 * MIB2 - PAGE_SIZE, MIB2, true);
+    reserve(RAM + 5 * MIB2, 0x1000, false);
+    start();
+    expect_mapped(RAM - PAGE_SIZE, RAM + PAGE_SIZE, false);
+    expect_mapped(RAM + PAGE_SIZE, RAM + 2 * MIB2, true);
+    expect_mapped(RAM + 2 * MIB2, RAM + 2 * MIB2 + 3 * PAGE_SIZE, false);
+    expect_mapped(RAM + 2 * MIB2 + 3 * PAGE_SIZE, RAM + 3 * MIB2, true);
+    expect_mapped(RAM + 3 * MIB2, RAM + 3 * MIB2 + 2 * PAGE_SIZE, false);
+    expect_mapped(RAM + 3 * MIB2 + 2 * PAGE_SIZE, RAM + 8 * MIB2 - PAGE_SIZE, true);
+    expect_mapped(RAM + 8 * MIB2 - PAGE_SIZE, RAM + 9 * MIB2, false);
+}
+
+static void test_holes(void **state)
+{
+    (void)state;
+    in_a_process(holes);
+}
+
+/* What boot has mapped stays as it is: a block may reach farther than what is asked for. */
+static void mapped_already(void)
+{
+    struct mmu_translation at;
+
+    add_bank(RAM + MIB2 + PAGE_SIZE, PAGE_SIZE);
+    start();
+    EXPECT(mmu_map_device(paddr(3 * GIB), 2 * MIB2) != NULL);
+    EXPECT(mmu_map_device(paddr(3 * GIB + MIB2 / 2), MIB2 / 2 + MIB2 + PAGE_SIZE) != NULL);
+    EXPECT(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(3 * GIB)), &at));
+    EXPECT(at.contiguous == MIB2 && at.attributes.memory == MMU_DEVICE);
+    EXPECT(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(3 * GIB + 2 * MIB2)), &at));
+    EXPECT(at.contiguous == PAGE_SIZE);
+    EXPECT(!mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(3 * GIB + 2 * MIB2 + PAGE_SIZE)),
+                          &at));
+}
+
+static void test_mapped_already(void **state)
+{
+    (void)state;
+    in_a_process(mapped_already);
+}
+
+/* --- Many banks ------------------------------------------------------------------------------- */
+
+/* Each needs tables of its own, more of them than the image has brought along. */
+#define PIECES 14
+
+static uint64_t piece(unsigned i)
+{
+    return RAM + i * 3 * GIB + PAGE_SIZE;
+}
+
+static void many_banks(uint64_t size)
+{
+    for (unsigned i = 0; i < PIECES; i++) {
+        add_bank(piece(i), size);
+    }
+}
+
+static void attach(unsigned from, uint64_t size)
+{
+    for (unsigned i = from; i < PIECES; i++) {
+        const struct page_range bank = {piece(i), size};
+
+        sim_ram_attach(&bank, 1);
+    }
+}
+
+static void expect_pieces(uint64_t size)
+{
+    for (unsigned i = 0; i < PIECES; i++) {
+        expect_mapped(piece(i), piece(i) + size, true);
+        EXPECT(!is_mapped(piece(i) - PAGE_SIZE));
+        EXPECT(!is_mapped(piece(i) + size));
+    }
+}
+
+static void tables_in_ram(void)
+{
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    many_banks(MIB2);
+    attach(0, MIB2);
+    /* The first place that nothing is in the way of, by a page. */
+    reserve(piece(0), PAGE_SIZE, false);
+    reserve(piece(0) + 20 * PAGE_SIZE, 8, true);
+    start();
+    expect_mapped(piece(0), piece(0) + 20 * PAGE_SIZE, true);
+    EXPECT(!is_mapped(piece(0) + 20 * PAGE_SIZE));
+    for (unsigned i = 1; i < PIECES; i++) {
+        expect_mapped(piece(i), piece(i) + MIB2, true);
+    }
+    EXPECT(!sim_console_said("mmu"));
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value == piece(0) + 21 * PAGE_SIZE);
+    EXPECT(withheld[0].size != 0 && withheld[0].size % PAGE_SIZE == 0);
+    EXPECT(mmu_early_tables_left() != 0); /* the estimate was enough */
+}
+
+static void test_tables_in_ram(void **state)
+{
+    (void)state;
+    in_a_process(tables_in_ram);
+}
+
+/* No bank holds as many in one piece as would be best: as many as it can. */
+static void small_banks(void)
+{
+    const uint64_t size = 40 * PAGE_SIZE;
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    many_banks(size);
+    attach(0, size);
+    start();
+    expect_pieces(size);
+    EXPECT(!sim_console_said("mmu"));
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value == piece(0));
+    EXPECT(withheld[0].size <= size);
+}
+
+static void test_small_banks(void **state)
+{
+    (void)state;
+    in_a_process(small_banks);
+}
+
+/* Where nothing is free there are no more tables: the image's bank is mapped first of all. */
+static void no_tables(void)
+{
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+    unsigned count, mapped = 0;
+
+    many_banks(MIB2);
+    for (unsigned i = 0; i < PIECES; i++) {
+        reserve(piece(i), MIB2, false);
+    }
+    add_bank(image_first() - MIB2, 2 * MIB2);
+    reserve(image_first() - MIB2, 2 * MIB2, false);
+    start();
+    expect_mapped(image_first() - MIB2, image_first(), true);
+    expect_mapped(image_end(), image_first() + MIB2, true);
+    count = mmu_withheld(withheld);
+    for (unsigned i = 0; i < PIECES; i++) {
+        mapped += is_mapped(piece(i));
+    }
+    EXPECT(mapped != 0 && mapped < PIECES);
+    EXPECT(count == PIECES - mapped);
+    for (unsigned i = 0; i < count; i++) {
+        EXPECT(withheld[i].base.value == piece(mapped + i));
+        EXPECT(withheld[i].size == MIB2);
+        EXPECT(!is_mapped(withheld[i].base.value));
+    }
+    EXPECT(sim_console_said("mmu: no tables for 0x200000 bytes of memory at 0x"));
+    EXPECT(sim_console_said("which are not used\n"));
+}
+
+static void test_no_tables(void **state)
+{
+    (void)state;
+    in_a_process(no_tables);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_bank),      cmocka_unit_test(test_image),
+        cmocka_unit_test(test_holes),         cmocka_unit_test(test_mapped_already),
+        cmocka_unit_test(test_tables_in_ram), cmocka_unit_test(test_small_banks),
+        cmocka_unit_test(test_no_tables),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
