@@ -249,8 +249,6 @@ void mmu_init(void)
     mmu_kernel->root = paddr(boot_info.kernel_root_table);
     mmu_dirty_init();
     borrow_init(); /* first: it cannot do without tables, as memory can */
-    withheld_count = 0;
-    asked = false;
     for (unsigned i = 0; i < machine->memory_count; i++) {
         if (holds_image(&machine->memory[i])) {
             map_bank(&machine->memory[i]);

@@ -19,6 +19,8 @@
 #define VA   MMU_KERNEL_VA_BASE
 #define PA   0x100000000ull /* need not be RAM */
 
+char __image_start[1], __image_end[1]; /* mmu_init's, which is not called */
+
 static const struct page_range ram = {0x40000000, 64 * SIM_MIB};
 static const struct mmu_attributes rw = {.access = MMU_READ | MMU_WRITE};
 static const struct mmu_attributes ro = {.access = MMU_READ};
@@ -481,6 +483,37 @@ static void test_prints_its_runs(void **state)
     mmu_space_destroy(space);
 }
 
+/* Registers are shown where nobody has memory, whole pages of them. */
+static void test_devices(void **state)
+{
+    const uint64_t end = ram.base + ram.size;
+    struct mmu_translation at;
+
+    (void)state;
+    assert_null(mmu_map_device(paddr(ram.base), 4));
+    assert_null(mmu_map_device(paddr(ram.base - PAGE_SIZE), PAGE_SIZE + 1));
+    assert_null(mmu_map_device(paddr(end - 1), 2));
+    assert_null(mmu_map_device(paddr(end), 0));
+    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE), 1));
+    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE + 1));
+    assert_null(mmu_map_device(paddr(end), UINT64_MAX));
+    assert_false(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end)), &at));
+    assert_false(
+        mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(ram.base - PAGE_SIZE)), &at));
+
+    assert_ptr_equal(mmu_map_device(paddr(end + PAGE_SIZE + 8), PAGE_SIZE),
+                     phys_to_virt(paddr(end + PAGE_SIZE + 8)));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(
+            mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + i * PAGE_SIZE)), &at),
+            i == 1 || i == 2);
+    }
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + PAGE_SIZE)), &at));
+    assert_int_equal(at.attributes.memory, MMU_DEVICE);
+    assert_int_equal(at.attributes.access, rw.access);
+    assert_non_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -495,6 +528,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
+        cmocka_unit_test_setup(test_devices, setup), /* they stay: the last one */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

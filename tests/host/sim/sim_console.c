@@ -68,16 +68,19 @@ void panic_add_report(struct panic_report *report)
 void(panic)(const char *format, ...)
 {
     jmp_buf *const back = sim_panic_return;
+    const bool was_quiet = quiet;
     va_list arguments;
 
-    if (back != NULL) {
-        sim_panic_return = NULL;
-        longjmp(*back, 1);
-    }
+    quiet = quiet || back != NULL; /* whoever waits for it looks at the words */
     va_start(arguments, format);
     kvprintf(format, arguments);
     va_end(arguments);
     kprintf("\n");
+    quiet = was_quiet;
+    if (back != NULL) {
+        sim_panic_return = NULL;
+        longjmp(*back, 1);
+    }
     abort();
 }
 

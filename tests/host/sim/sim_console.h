@@ -29,4 +29,11 @@ extern jmp_buf *sim_panic_return;
         died_;                                                                                     \
     })
 
+/* True if it does, with these words among those it says. */
+#define SIM_PANICS_WITH(words, statement)                                                          \
+    ({                                                                                             \
+        sim_console_forget();                                                                      \
+        SIM_PANICS(statement) && sim_console_said(words);                                          \
+    })
+
 #endif

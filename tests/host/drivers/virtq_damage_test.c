@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Damage to a virtqueue's own records that debug builds find: each kind of it, by its name. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "kernel/page.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_ram.h"
+#include "tests/host/sim/sim_virtq.h"
+
+#define SLOTS 8
+
+static const struct page_range bank = {0x40000000, 16 * SIM_MIB};
+static struct sim_device device;
+static struct virtq sound;
+static struct virtq_slot sound_slots[SLOTS];
+
+static void submit(struct virtq *vq)
+{
+    struct virtq_chain chain;
+
+    assert_int_equal(virtq_begin(vq, &chain), kIOReturnSuccess);
+    virtq_chain_add(&chain, paddr(0x40000000), 512, VIRTQ_WRITE);
+    virtq_submit(vq, &chain, &device);
+}
+
+/* Three chains in flight, one of which the device has not been told of. */
+static int start(void **state)
+{
+    (void)state;
+    sim_ram_attach(&bank, 1);
+    if (!page_setup(&bank, 1, NULL, 0)) {
+        return -1;
+    }
+    sim_device_create(&device, SLOTS, 4, true, false);
+    submit(device.queue);
+    submit(device.queue);
+    virtq_publish(device.queue);
+    submit(device.queue);
+    sound = *device.queue;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        sound_slots[i] = device.queue->slots[i];
+    }
+    return 0;
+}
+
+#define FINDS(words, damage)                                                                       \
+    do {                                                                                           \
+        struct virtq *const vq = device.queue;                                                     \
+                                                                                                   \
+        virtq_check(vq); /* is quiet without it */                                                 \
+        damage;                                                                                    \
+        assert_true(SIM_PANICS_WITH("virtqueue 5 is damaged: " words, virtq_check(vq)));           \
+        *vq = sound;                                                                               \
+        for (unsigned i = 0; i < SLOTS; i++) {                                                     \
+            vq->slots[i] = sound_slots[i];                                                         \
+        }                                                                                          \
+    } while (0)
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    FINDS("its sizes do not fit each other", vq->mask = SLOTS - 2);
+    FINDS("its sizes do not fit each other", vq->together = 0);
+    FINDS("its sizes do not fit each other", vq->together = SLOTS + 1);
+    device.queue->together = SLOTS;
+    virtq_check(device.queue);
+    device.queue->together = 1;
+}
+
+static void test_indices(void **state)
+{
+    (void)state;
+    FINDS("its indices do not fit each other", vq->avail_index = (uint16_t)(vq->used_index + 9));
+    FINDS("its indices do not fit each other", vq->used_index++; vq->used_index++;
+          vq->used_index++);
+    FINDS("its indices do not fit each other", vq->published = (uint16_t)(vq->avail_index + 1));
+    FINDS("its indices do not fit each other", vq->used_index = (uint16_t)(vq->published + 1));
+    device.queue->published = device.queue->avail_index;
+    virtq_check(device.queue);
+    *device.queue = sound;
+}
+
+static void test_slots(void **state)
+{
+    (void)state;
+    FINDS("the tokens are not those of the chains in flight", vq->slots[0].token = NULL);
+    FINDS("the tokens are not those of the chains in flight", vq->slots[7].token = &device);
+    FINDS("its free list leaves the slots", vq->slots[7].next = SLOTS);
+    FINDS("its free list leaves the slots", vq->free_slot = SLOTS);
+    FINDS("a slot in flight is in its free list", vq->slots[7].next = 1);
+    FINDS("its free list goes round", vq->slots[7].next = 4);
+    FINDS("slots are neither free nor in flight", vq->slots[5].next = VIRTQ_NO_SLOT);
+    FINDS("slots are neither free nor in flight", vq->free_slot = VIRTQ_NO_SLOT);
+    /* A broken queue has no free list. */
+    virtq_reject(device.queue, "a test");
+    virtq_check(device.queue);
+    *device.queue = sound;
+}
+
+/* With every chain in flight nothing is free; every door of the queue looks. */
+static void test_doors(void **state)
+{
+    struct virtq *const vq = device.queue;
+    struct virtq_used used;
+
+    (void)state;
+    vq->together = 0;
+    assert_true(SIM_PANICS_WITH("is damaged", virtq_publish(vq)));
+    vq->published = sound.published;
+    assert_true(SIM_PANICS_WITH("is damaged", virtq_take(vq, &used)));
+    assert_true(SIM_PANICS_WITH("is damaged", (void)virtq_enable_interrupt(vq)));
+    *vq = sound;
+    while (virtq_in_flight(vq) < SLOTS) {
+        submit(vq);
+    }
+    virtq_check(vq);
+    while (virtq_detach(vq) != NULL) {
+        virtq_check(vq);
+    }
+    sim_device_destroy(&device);
+}
+
+/* Of many slots some doors look at all, and the others at the rest. */
+static void test_many_slots(void **state)
+{
+    volatile unsigned found = 0;
+
+    (void)state;
+    sim_device_create(&device, 128, 4, true, false);
+    submit(device.queue);
+    device.queue->slots[0].token = NULL;
+    for (volatile unsigned i = 0; i < 8; i++) {
+        found += SIM_PANICS_WITH("the tokens", virtq_check(device.queue));
+    }
+    assert_int_equal(found, 2); /* one in four: 32 slots a door */
+    device.queue->slots[0].token = &device;
+    assert_ptr_equal(virtq_detach(device.queue), &device);
+    sim_device_destroy(&device);
+
+    sim_device_create(&device, 32, 4, true, false);
+    submit(device.queue);
+    device.queue->slots[0].token = NULL;
+    assert_true(SIM_PANICS_WITH("the tokens", virtq_check(device.queue)));
+    assert_true(SIM_PANICS_WITH("the tokens", virtq_check(device.queue)));
+    device.queue->slots[0].token = &device;
+    assert_ptr_equal(virtq_detach(device.queue), &device);
+    sim_device_destroy(&device);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_indices),
+        cmocka_unit_test(test_slots),      cmocka_unit_test(test_doors),
+        cmocka_unit_test(test_many_slots),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
