@@ -141,9 +141,12 @@ WERROR   ?= 1
 WARNINGS := -Wall -Wextra $(if $(WERROR),-Werror)
 COMMON   := -std=gnu11 -g $(WARNINGS) -fno-omit-frame-pointer -I. -MMD -MP
 
+# No frame steps over the guard below a stack (linker/virt.ld): gcc touches a large one page
+# by page; clang is not able to, so that it is told how large one may be.
+STACK_CFLAGS  := $(if $(LLVM),-Wframe-larger-than=1048576,-fstack-clash-protection)
 TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),-DDMAKIT_TRACE=0) \
     -ffunction-sections -fdata-sections -fno-common -fno-pie -mno-outline-atomics \
-    -fno-stack-protector $(call quoted,-ffile-prefix-map=$(CURDIR)=.) -nostdinc \
+    -fno-stack-protector $(STACK_CFLAGS) $(call quoted,-ffile-prefix-map=$(CURDIR)=.) -nostdinc \
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none$(if $(WERROR),$(comma)--fatal-warnings) \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
@@ -153,6 +156,8 @@ HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) $(if $(COVERAGE),-O0,-O1) -DDEB
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone
 # (but for assembly, which saves and restores them).
 $(foreach floor,$(FLOORS),$(B)/$(floor)/%.c.o): FLOOR_CFLAGS := -mgeneral-regs-only
+# Nor do they take much of a stack that may be an emergency's, and never how much a caller says.
+$(foreach floor,$(FLOORS),$(B)/$(floor)/%.c.o): FLOOR_CFLAGS += -Wframe-larger-than=1536 -Wvla -Walloca
 # These are what the compiler would call instead: a loop must stay a loop.
 $(B)/kernel/nolibc/%.o: FLOOR_CFLAGS := -mgeneral-regs-only -fno-builtin
 # With the MMU off all memory is Device memory, where unaligned accesses fault.

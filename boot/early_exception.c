@@ -2,11 +2,7 @@
 /* The end of an image that could not start: raw values, as there is nobody to decode them yet. */
 #include "boot/early.h"
 #include "boot/early_pl011.h"
-
-/* Arm semihosting: SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit and a status. */
-#define SYS_EXIT_EXTENDED        0x20
-#define ADP_APPLICATION_EXIT     0x20026
-#define EXIT_STATUS_EARLY_FAILED 3 /* EXIT_STATUS_PANIC of the kernel */
+#include "boot/vectors.h"
 
 /* In .data: .bss has no content yet. */
 static unsigned failures __attribute__((section(".data.early_failures")));

@@ -47,6 +47,7 @@ typedef uint64_t table_t[TABLE_ENTRIES];
 
 extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[];
 extern char __data_start[], __data_end[], __bss_start[], __bss_end[];
+extern char __last_stack_bottom[], __last_stack_top[];
 extern char __emergency_stack_bottom[], __emergency_stack_top[], __stack_bottom[], __stack_top[];
 
 /* Outside .bss, which is cleared when these are in use. */
@@ -127,7 +128,8 @@ void early_mmu_build(uint64_t devicetree, uint64_t devicetree_size,
     map(root, (uint64_t)__text_start, (uint64_t)__text_end, MAP_TEXT);
     map(root, (uint64_t)__rodata_start, (uint64_t)__rodata_end, MAP_RODATA);
     map(root, (uint64_t)__data_start, (uint64_t)__bss_end, MAP_DATA);
-    /* The pages below the two stacks stay unmapped: they are the guards. */
+    /* What lies below each stack stays unmapped: it is the guard. */
+    map(root, (uint64_t)__last_stack_bottom, (uint64_t)__last_stack_top, MAP_DATA);
     map(root, (uint64_t)__emergency_stack_bottom, (uint64_t)__emergency_stack_top, MAP_DATA);
     map(root, (uint64_t)__stack_bottom, (uint64_t)__stack_top, MAP_DATA);
     map(root, EARLY_PL011, EARLY_PL011 + PAGE_SPAN, MAP_DEVICE);

@@ -54,8 +54,11 @@
     stp     q30, q31, [sp, #EXCEPTION_FRAME_Q + 480]
 .endm
 
-/* Reload what save_frame stored, drop the frame and return from the exception. */
-.macro restore_frame all
+/*
+ * Reload what save_frame stored, and return from the exception. own_sp: to the SP in the
+ * frame, which need not be the frame's end; else the frame is dropped and that is all.
+ */
+.macro restore_frame all, own_sp
     ldp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
     ldp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
     ldp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
@@ -95,17 +98,27 @@
     ldp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
     ldp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
     ldp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
+    .if \own_sp
+    ldr     x0, [sp, #EXCEPTION_FRAME_DEPTH]
+    adrp    x1, emergency_depth
+    str     x0, [x1, :lo12:emergency_depth]
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    msr     tpidr_el1, x0
+    ldr     x0, [sp, #EXCEPTION_FRAME_SP]
+    mov     sp, x0
+    mrs     x0, tpidr_el1
+    .else
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
     add     sp, sp, #EXCEPTION_FRAME_SIZE
+    .endif
     eret
 .endm
 
 /*
- * Point SP at room for a frame: below the interrupted SP, or on the emergency
- * stack when that would leave the stack (an overflow has run into the guard
- * page) or SP is misaligned. Both bounds are page-aligned, so ADRP is exact.
+ * Point SP at room for a frame: below the interrupted SP where that is in the stack and
+ * leaves room, else where `elsewhere` says. The bounds are page-aligned, so ADRP is exact.
  */
-.macro claim_frame
+.macro claim_frame vector
     /*
      * Two registers are needed before there is memory to save any: the system registers that
      * nothing else uses hold them meanwhile.
@@ -114,26 +127,80 @@
     msr     tpidrro_el0, x1
     mov     x1, sp
     tst     x1, #15
-    b.ne    1f
+    b.ne    .Lelsewhere_\vector
     adrp    x0, __stack_top
     cmp     x1, x0
-    b.hi    1f
+    b.hi    .Lelsewhere_\vector
     adrp    x0, __stack_bottom
     add     x0, x0, #EXCEPTION_FRAME_SIZE
     cmp     x1, x0
-    b.lo    1f
+    b.lo    .Lelsewhere_\vector
     sub     sp, sp, #EXCEPTION_FRAME_SIZE
-    b       2f
-1:  adrp    x0, __emergency_stack_top
-    sub     sp, x0, #EXCEPTION_FRAME_SIZE
-2:  str     x1, [sp, #EXCEPTION_FRAME_SP]
+    str     x1, [sp, #EXCEPTION_FRAME_SP]
+    adrp    x1, emergency_depth
+    ldr     x0, [x1, :lo12:emergency_depth]
+    str     x0, [sp, #EXCEPTION_FRAME_DEPTH]
+.Lclaimed_\vector:
     mrs     x0, tpidr_el1
     mrs     x1, tpidrro_el0
+    .pushsection .text.vectors_elsewhere, "ax"
+.Lelsewhere_\vector:
+    elsewhere
+    b       .Lclaimed_\vector
+    .popsection
+.endm
+
+/* Is the SP in x1 in this stack, with room for a frame? Then to 5. Uses x0. */
+.macro in_stack name
+    adrp    x0, __\name\()_top
+    cmp     x1, x0
+    b.hi    1f
+    adrp    x0, __\name\()_bottom
+    add     x0, x0, #EXCEPTION_FRAME_SIZE
+    cmp     x1, x0
+    b.hs    5f
+1:
+.endm
+
+/*
+ * x1: an SP that is misaligned, or has run into the stack's guard, or is another stack's.
+ * Nobody knows whether there is memory below it, so the frame goes to the emergency stack;
+ * to the last one while the first has a frame of such an exception that goes on: its
+ * handler is in use further down, whatever stack it is on itself. What interrupts the
+ * handler there has its frame below it, like on any stack.
+ */
+.macro elsewhere
+    tst     x1, #15
+    b.ne    2f
+    in_stack emergency_stack
+    in_stack last_stack
+2:  adrp    x0, emergency_depth
+    ldr     x0, [x0, :lo12:emergency_depth]
+    cmp     x0, #1
+    b.hi    exceptions_everywhere
+    b.eq    3f
+    adrp    x0, __emergency_stack_top
+    b       4f
+3:  adrp    x0, __last_stack_top
+4:  sub     sp, x0, #EXCEPTION_FRAME_SIZE
+    str     x1, [sp, #EXCEPTION_FRAME_SP]
+    adrp    x1, emergency_depth
+    ldr     x0, [x1, :lo12:emergency_depth]
+    str     x0, [sp, #EXCEPTION_FRAME_DEPTH]
+    add     x0, x0, #1
+    str     x0, [x1, :lo12:emergency_depth]
+    b       6f
+5:  sub     sp, sp, #EXCEPTION_FRAME_SIZE
+    str     x1, [sp, #EXCEPTION_FRAME_SP]
+    adrp    x1, emergency_depth
+    ldr     x0, [x1, :lo12:emergency_depth]
+    str     x0, [sp, #EXCEPTION_FRAME_DEPTH]
+6:
 .endm
 
 .macro unexpected vector
     .balign 128
-    claim_frame
+    claim_frame \vector
     b       .Lunexpected_\vector
     .pushsection .text.vectors_unexpected, "ax"
 .Lunexpected_\vector:
@@ -168,7 +235,7 @@ vectors:
     unexpected EXCEPTION_VECTOR_SP0_SERROR
     // EL1
     .balign 128
-    claim_frame
+    claim_frame SYNC
     b       sync
     .balign 128
     /*
@@ -195,7 +262,7 @@ sync:
     save_frame 1
     mov     x0, sp
     bl      exception_sync
-    restore_frame 1
+    restore_frame 1, 1
 
 irq:
     /*
@@ -204,7 +271,33 @@ irq:
      */
     save_frame 0
     bl      irq_dispatch
-    restore_frame 0
+    restore_frame 0, 0
+
+/*
+ * Neither of the two has room, or both are in use: the handlers of exceptions have failed
+ * themselves. Once on what is the last stack, whatever it holds, and then without any.
+ */
+exceptions_everywhere:
+    adrp    x1, emergency_depth
+    add     x0, x0, #1
+    str     x0, [x1, :lo12:emergency_depth]
+    cmp     x0, #4
+    b.hs    2f
+    adrp    x0, __last_stack_top
+    mov     sp, x0
+    mov     x29, xzr
+    mrs     x0, esr_el1
+    mrs     x1, elr_el1
+    mrs     x2, far_el1
+    b       exception_everywhere
+2:  b.hi    3f
+    mov     w0, #SYS_EXIT_EXTENDED
+    adr     x1, 4f
+    hlt     #0xf000
+3:  wfi
+    b       3b
+    .balign 8
+4:  .quad   ADP_APPLICATION_EXIT, EXIT_STATUS_EARLY_FAILED
 
 /*
  * unsigned user_enter(struct user_context *context), described in vectors.h.
@@ -224,7 +317,7 @@ user_enter:
     ldr     x10, [x0, #EXCEPTION_FRAME_SP]
     msr     sp_el0, x10
     mov     sp, x0
-    restore_frame 1
+    restore_frame 1, 0
 
 /* SP: the saved frame; w0: the vector. Returns from user_enter. */
 user_leave:
@@ -237,3 +330,9 @@ user_leave:
     add     x9, sp, #USER_CONTEXT_KERNEL
     load_callee_saved x9    // FPCR too: the kernel does not compute by EL0's rules
     ret
+
+    .section .data.emergency_depth, "aw"
+    .balign 8
+    .global emergency_depth
+emergency_depth:
+    .quad   0

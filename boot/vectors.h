@@ -18,7 +18,8 @@
 #define EXCEPTION_FRAME_FPSR   288
 #define EXCEPTION_FRAME_RECORD 304
 #define EXCEPTION_FRAME_Q      320
-#define EXCEPTION_FRAME_SIZE   832
+#define EXCEPTION_FRAME_DEPTH  832
+#define EXCEPTION_FRAME_SIZE   848
 
 /* Offsets in struct user_context, bytes. */
 #define USER_CONTEXT_KERNEL        EXCEPTION_FRAME_SIZE
@@ -41,11 +42,16 @@
 #define EXCEPTION_VECTOR_LOWER32_FIQ    14
 #define EXCEPTION_VECTOR_LOWER32_SERROR 15
 
+/* Arm semihosting: SYS_EXIT_EXTENDED with ADP_Stopped_ApplicationExit and a status. */
+#define SYS_EXIT_EXTENDED        0x20
+#define ADP_APPLICATION_EXIT     0x20026
+#define EXIT_STATUS_EARLY_FAILED 3 /* EXIT_STATUS_PANIC of the kernel */
+
 #ifndef __ASSEMBLER__
 
 #include <stdint.h>
 
-/* The interrupted context. An IRQ leaves x19 to x28, sp, esr and far unwritten. */
+/* The interrupted context. An IRQ leaves x19 to x28, sp, esr, far and depth unwritten. */
 struct exception_frame {
     uint64_t x[31];
     uint64_t sp;
@@ -59,6 +65,8 @@ struct exception_frame {
     struct {
         uint64_t low, high;
     } q[32];
+    uint64_t depth; /* emergency_depth before it; what returning from it restores */
+    uint64_t unused;
 } __attribute__((aligned(16)));
 
 /*
@@ -80,13 +88,23 @@ struct user_context {
 unsigned user_enter(struct user_context *context);
 
 /*
- * Called with all exceptions masked, on the interrupted stack, or on the
- * emergency stack if the interrupted stack pointer was outside the stack.
- * On return the frame's registers are reloaded, except sp. An IRQ calls
+ * How many exceptions from elsewhere are under way: their stack pointer was in none of the
+ * kernel's stacks with room for a frame. The first has the emergency stack, the second the
+ * last one, and there is no third.
+ */
+extern uint64_t emergency_depth;
+
+/*
+ * Called with all exceptions masked: on the interrupted stack if that is one of the
+ * kernel's three, else on the emergency stack or, while that is in use, on the last.
+ * On return the frame's registers are reloaded, sp too. An IRQ calls
  * irq_dispatch (kernel/irq.h) instead, always on the interrupted stack.
  */
 void exception_sync(struct exception_frame *frame);
 __attribute__((noreturn)) void exception_unexpected(struct exception_frame *frame, unsigned vector);
+
+/* The third from elsewhere. On the last stack, from its top. */
+__attribute__((noreturn)) void exception_everywhere(uint64_t esr, uint64_t elr, uint64_t far);
 
 #endif
 #endif

@@ -8,7 +8,7 @@
 # for an aarch64 GCC: dmakit-toolchain.cmake beside this file is one way to name it.
 get_filename_component(_dmakit_lib "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 get_filename_component(_dmakit_include "${CMAKE_CURRENT_LIST_DIR}/@INCLUDE@" ABSOLUTE)
-set(_dmakit_flags -fno-pie -mno-outline-atomics -ffunction-sections -fdata-sections)
+set(_dmakit_flags -fno-pie -mno-outline-atomics -fstack-clash-protection -ffunction-sections -fdata-sections)
 
 foreach(_dmakit_kind dmakit nolibc harness)
     if(NOT TARGET dmakit::${_dmakit_kind})

@@ -2,7 +2,10 @@
 /* Where an exception goes that the vectors could not settle by themselves. */
 #include "kernel/exception.h"
 
+#include "kernel/console.h"
 #include "kernel/exception/exception_private.h"
+#include "kernel/panic/backtrace.h"
+#include "kernel/panic/panic_enter.h"
 #include "kernel/panic/semihost.h"
 
 _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
@@ -12,6 +15,7 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                    offsetof(struct exception_frame, fpsr) == EXCEPTION_FRAME_FPSR &&
                    offsetof(struct exception_frame, record) == EXCEPTION_FRAME_RECORD &&
                    offsetof(struct exception_frame, q) == EXCEPTION_FRAME_Q &&
+                   offsetof(struct exception_frame, depth) == EXCEPTION_FRAME_DEPTH &&
                    sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE &&
                    offsetof(struct user_context, kernel) == USER_CONTEXT_KERNEL &&
                    offsetof(struct user_context, thread_pointer) == USER_CONTEXT_THREAD &&
@@ -20,6 +24,8 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                "vectors.S and C agree on the frame");
 
 extern char __stack_guard[], __stack_bottom[];
+extern char __emergency_stack_guard[], __emergency_stack_bottom[];
+extern char __last_stack_guard[], __last_stack_bottom[];
 
 static exception_fault_handler_t *fault_handler;
 
@@ -38,9 +44,19 @@ bool exception_is_abort(uint64_t esr)
 
 bool exception_is_stack_overflow(const struct exception_frame *frame)
 {
-    return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT && frame->far >= (uint64_t)__stack_guard &&
-           frame->far < (uint64_t)__stack_bottom &&
-           frame->sp < (uint64_t)__stack_bottom + EXCEPTION_FRAME_SIZE;
+    static const struct {
+        const char *guard, *bottom;
+    } stacks[] = {{__stack_guard, __stack_bottom},
+                  {__emergency_stack_guard, __emergency_stack_bottom},
+                  {__last_stack_guard, __last_stack_bottom}};
+
+    for (unsigned i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
+        if (frame->far >= (uint64_t)stacks[i].guard && frame->far < (uint64_t)stacks[i].bottom) {
+            return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT &&
+                   frame->sp < (uint64_t)stacks[i].bottom + EXCEPTION_FRAME_SIZE;
+        }
+    }
+    return false;
 }
 
 void exception_sync(struct exception_frame *frame)
@@ -84,4 +100,14 @@ _Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vect
         [EXCEPTION_VECTOR_LOWER32_SERROR] = "SError from AArch32",
     };
     exception_panic(frame, names[vector]);
+}
+
+_Noreturn void exception_everywhere(uint64_t esr, uint64_t elr, uint64_t far)
+{
+    panic_enter();
+    kprintf("\npanic: an exception in the handlers of two others, and no stack for it\n"
+            "  ESR  %016llx  FAR  %016llx\n  ELR  %016llx\n",
+            (unsigned long long)esr, (unsigned long long)far, (unsigned long long)elr);
+    backtrace_print(elr, 0, 0);
+    panic_leave();
 }

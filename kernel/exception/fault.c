@@ -8,6 +8,7 @@
 
 struct fault_context {
     uint64_t registers[22];      /* first, written by fault.S: what callee_saved.inc keeps */
+    uint64_t depth;              /* of emergency stacks in use by what called fault_expect */
     bool in_handler;             /* it waits in an interrupt handler, for faults of that alone */
     struct fault_context *outer; /* that waits meanwhile */
     struct fault_record record;  /* of the exception that ended it */
@@ -31,13 +32,17 @@ bool fault_expected(struct exception_frame *frame)
      */
     frame->x[0] = (uint64_t)waiting;
     frame->elr = (uint64_t)fault_resume;
+    /* At once, for an interrupt that comes first, and with it the handlers that are left now. */
+    frame->sp = waiting->registers[0];
+    frame->depth = waiting->depth;
     waiting = waiting->outer;
     return true;
 }
 
 bool fault_expect(void (*touch)(void *argument), void *argument, struct fault_record *fault)
 {
-    struct fault_context context = {.in_handler = irq_in_handler(), .outer = waiting};
+    struct fault_context context = {
+        .depth = emergency_depth, .in_handler = irq_in_handler(), .outer = waiting};
     struct lock_identity *const held = lock_innermost();
     irq_state_t before;
 

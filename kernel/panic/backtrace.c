@@ -15,6 +15,7 @@ struct frame_record {
 
 extern char __text_start[], __text_end[];
 extern char __stack_bottom[], __stack_top[], __emergency_stack_bottom[], __emergency_stack_top[];
+extern char __last_stack_bottom[], __last_stack_top[];
 
 static bool is_within(vaddr_t address, const char *start, const char *end)
 {
@@ -25,7 +26,8 @@ static bool is_readable_record(vaddr_t record)
 {
     return record % sizeof(vaddr_t) == 0 &&
            (is_within(record, __stack_bottom, __stack_top) ||
-            is_within(record, __emergency_stack_bottom, __emergency_stack_top));
+            is_within(record, __emergency_stack_bottom, __emergency_stack_top) ||
+            is_within(record, __last_stack_bottom, __last_stack_top));
 }
 
 static bool is_text(vaddr_t address)
@@ -65,7 +67,7 @@ void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
             return;
         }
         print_call(record->link);
-        /* Callers lie higher, also across the step from the emergency stack to the other. */
+        /* Callers lie higher, also across the steps from one stack to the next (virt.ld). */
         if ((vaddr_t)record->caller <= frame) {
             return;
         }

@@ -100,6 +100,46 @@ static void panic_sp0(void)
     __asm__ volatile("msr spsel, #0\n\tldr x0, [%0]" : : "r"(HOLE) : "x0");
 }
 
+/* From a stack that is none of the kernel's, so that what serves it is on the emergency stack. */
+static void __attribute__((noinline)) fault_elsewhere(void)
+{
+    static char stack[2][4096] __attribute__((aligned(16)));
+    static unsigned used;
+    char *const top = stack[used++ % 2] + sizeof(stack[0]);
+
+    __asm__ volatile("mov x9, sp\n\tmov sp, %0\n\tstr wzr, [%1]\n\tmov sp, x9"
+                     :
+                     : "r"(top), "r"(HOLE)
+                     : "x9", "memory");
+}
+
+static bool overflow_again(struct exception_frame *frame)
+{
+    (void)frame;
+    panic_overflow();
+    return true;
+}
+
+static void panic_overflow_of_the_emergency_stack(void)
+{
+    exception_set_fault_handler(overflow_again);
+    fault_elsewhere();
+}
+
+static bool fault_elsewhere_again(struct exception_frame *frame)
+{
+    (void)frame;
+    fault_elsewhere();
+    return true;
+}
+
+/* Each handler faults on a stack of its own, until there is none for a handler. */
+static void panic_everywhere(void)
+{
+    exception_set_fault_handler(fault_elsewhere_again);
+    fault_elsewhere();
+}
+
 static bool fail_again(struct exception_frame *frame)
 {
     (void)frame;
@@ -303,6 +343,8 @@ static const struct {
     {"sp", panic_sp},
     {"sp0", panic_sp0},
     {"handler", panic_in_handler},
+    {"emergency", panic_overflow_of_the_emergency_stack},
+    {"everywhere", panic_everywhere},
     {"panic", panic_in_panic},
     {"tree", panic_without_a_tree},
     {"order", panic_lock_order},

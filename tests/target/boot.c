@@ -21,6 +21,7 @@ extern char __text_start[], __text_end[], __rodata_start[], __rodata_end[], __da
 extern char __bss_start[], __bss_end[], __image_start[], __ram_start[];
 extern char __stack_guard[], __stack_bottom[], __stack_top[];
 extern char __emergency_stack_guard[], __emergency_stack_bottom[], __emergency_stack_top[];
+extern char __last_stack_guard[], __last_stack_bottom[], __last_stack_top[];
 
 static char bss[3 * 4096];
 static char data[64] = "data";
@@ -152,6 +153,9 @@ TEST(guard_pages_are_unmapped)
     expect_abort(write_byte, last_before(__emergency_stack_bottom), ESR_CLASS_DATA_ABORT,
                  ESR_ABORT_TRANSLATION);
     expect_abort(read_byte, __emergency_stack_guard, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
+    expect_abort(write_byte, last_before(__last_stack_bottom), ESR_CLASS_DATA_ABORT,
+                 ESR_ABORT_TRANSLATION);
+    expect_abort(read_byte, __last_stack_guard, ESR_CLASS_DATA_ABORT, ESR_ABORT_TRANSLATION);
 }
 
 static void expect_access(const char *start, const char *end, unsigned access)
@@ -173,6 +177,7 @@ TEST(image_has_its_final_permissions)
     expect_access(__rodata_start, __rodata_end, MMU_READ);
     expect_access(__data_start, __bss_end, MMU_READ | MMU_WRITE);
     expect_access(__emergency_stack_bottom, __emergency_stack_top, MMU_READ | MMU_WRITE);
+    expect_access(__last_stack_bottom, __last_stack_top, MMU_READ | MMU_WRITE);
     expect_access(__stack_bottom, __stack_top, MMU_READ | MMU_WRITE);
 }
 
