@@ -54,6 +54,9 @@ _Noreturn void early_exception(uint64_t esr, uint64_t elr, uint64_t far, uint64_
 /* Print a line over the UART and exit with 3; early_exception.c. */
 _Noreturn void early_fatal(const char *message);
 
+/* Exit with 3, or sleep where no host listens; start.S. */
+_Noreturn void early_end(void);
+
 /* start.S: fill [start, end) with zeros; both multiples of 64. */
 void early_clear(void *start, void *end);
 

@@ -4,7 +4,14 @@
  * protocol (Linux, Documentation/arm64/booting.rst), whose first word is a
  * branch, so that the same bytes start as an ELF and as an Image.
  */
+#include "boot/early_pl011.h"
 #include "boot/vectors.h"
+
+/*
+ * The image runs where it is linked, and says so: without bit 3 (anywhere in memory) its place
+ * is text_offset above the base of memory. Little-endian, 4 KiB pages.
+ */
+#define HEADER_FLAGS (1 << 1)
 
 #define SCTLR_RES1 0x30d00800 /* bits that are 1 unless a later extension gives them a meaning */
 #define SCTLR_UPPER 0x30c50830 /* the same of EL2 and EL3, with MMU and caches off */
@@ -20,6 +27,8 @@
     (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_I | SCTLR_DZE | SCTLR_UCT | SCTLR_WXN | SCTLR_UCI)
 
 #define CPACR_FPEN   (3 << 20) /* no traps of FP and SIMD */
+#define EARLY_VECTORS_SIZE 2048
+#define EARLY_ENDING 2         /* exceptions, from which on there is no report */
 #define SPSR_EL1H    0x3c5     /* EL1 with its own stack pointer, all exceptions masked */
 #define DFR0_PMU     8         /* ID_AA64DFR0_EL1.PMUVer, lowest bit */
 #define PMU_NOT_ARMS 0xf       /* its value for a PMU with other registers */
@@ -53,9 +62,9 @@
 _start:
     b       reset
     .word   0
-    .quad   0               // text_offset: from a 2 MiB boundary
-    .quad   __image_size    // .bss and stack included
-    .quad   0xa             // little-endian, 4 KiB pages, anywhere in memory
+    .quad   __text_offset   // from the base of memory, as flags say
+    .quad   __image_size    // .bss and stacks included
+    .quad   HEADER_FLAGS
     .quad   0, 0, 0
     .ascii  "ARM\x64"
     .word   0
@@ -77,14 +86,31 @@ reset:
     mov     x19, x0
     mrs     x20, currentel
     lsr     x20, x20, #2
+    msr     tpidr_el1, xzr  // exceptions so far, for early_unexpected
+    /* By instructions alone: where this is, memory that can be written may be none. */
+    adr     x1, _start
+    movz    x2, #:abs_g3:__entry
+    movk    x2, #:abs_g2_nc:__entry
+    movk    x2, #:abs_g1_nc:__entry
+    movk    x2, #:abs_g0_nc:__entry
+    cmp     x1, x2
+    b.ne    misplaced
+
+    // The image may be larger than memory: an exception says so, as long as this has its text.
+    adr     x1, no_memory
+    msr     tpidrro_el0, x1
+    address_of x1, early_vectors
+    bl      set_vectors
     address_of x1, __stack_top
+    str     xzr, [x1, #-8]
+    dsb     sy
+    isb
+    msr     tpidrro_el0, xzr
     mov     sp, x1
 
-    // EL1's registers can be set from above as well: in order before the drop.
-    address_of x1, early_vectors
-    msr     vbar_el1, x1
     /*
-     * Parts of it are UNKNOWN when EL1 has not run yet: the MMU and the caches are off for certain.
+     * EL1's registers can be set from above as well: in order before the drop. Parts of this one
+     * are UNKNOWN when EL1 has not run yet: the MMU and the caches are off for certain.
      */
     ldr     w2, =SCTLR_RES1
     msr     sctlr_el1, x2
@@ -97,8 +123,6 @@ reset:
     b.lo    el1
     b.hi    from_el3
 
-    msr     vbar_el2, x1
-    isb
     mov     x0, x19
     bl      early_has_gic_v3
     mov     w22, w0
@@ -110,7 +134,6 @@ reset:
     eret
 
 from_el3:
-    msr     vbar_el3, x1
     ldr     w2, =SCTLR_UPPER
     msr     sctlr_el3, x2
     isb
@@ -307,7 +330,7 @@ early_invalidate:
  * Vectors until `high`: any exception is the end. Whatever the stack was, the
  * report starts a new one.
  */
-    .balign 2048
+    .balign EARLY_VECTORS_SIZE
 early_vectors:
     .rept 16
     .balign 128
@@ -315,6 +338,18 @@ early_vectors:
     .endr
 
 early_unexpected:
+    /*
+     * A second one comes from the report: the UART is not there, or a page of ours is not. A
+     * third comes from the HLT. Counted in a register, which nothing can take away.
+     */
+    mrs     x3, tpidr_el1
+    add     x3, x3, #1
+    msr     tpidr_el1, x3
+    cmp     x3, #2
+    b.hi    park
+    b.eq    early_end
+    mrs     x24, tpidrro_el0
+    cbnz    x24, 4f
     address_of x0, __stack_top
     mov     sp, x0
     mov     x29, xzr
@@ -335,3 +370,92 @@ early_unexpected:
     mrs     x1, elr_el3
     mrs     x2, far_el3
     b       early_exception
+4:  bl      put_text
+    b       early_end
+
+/* _Noreturn void early_end(void): any level, no memory needed. Asleep where there is no host. */
+    .global early_end
+early_end:
+    mov     x0, #EARLY_ENDING
+    msr     tpidr_el1, x0
+    mov     w0, #SYS_EXIT_EXTENDED
+    adr     x1, 1f
+    hlt     #0xf000
+    b       park
+    .balign 8
+1:  .quad   ADP_APPLICATION_EXIT, EXIT_STATUS_EARLY_FAILED
+
+/* Loaded at x1, linked for x2. Without a stack or data: all around may be flash. */
+misplaced:
+    mov     x21, x2
+    mov     x22, x1
+    adr     x3, early_vectors
+    tst     x3, #(EARLY_VECTORS_SIZE - 1)
+    b.ne    1f              // they need their alignment
+    mov     x1, x3
+    bl      set_vectors
+1:  adr     x24, 3f
+    bl      put_text
+    mov     x25, x21
+    bl      put_number
+    adr     x24, 4f
+    bl      put_text
+    mov     x25, x22
+    bl      put_number
+    adr     x24, 5f
+    bl      put_text
+    b       early_end
+3:  .asciz  "boot: this image runs at 0x"
+4:  .asciz  " only, but was loaded at 0x"
+5:  .asciz  " (QEMU finds the place with -kernel)\n"
+no_memory:
+    .asciz  "boot: memory ends before the image's stack does (QEMU: -m is too small)\n"
+    .balign 4
+
+/* x1: what the level in x20 takes its exceptions to, and EL1 too. */
+set_vectors:
+    msr     vbar_el1, x1
+    cmp     x20, #2
+    b.lo    2f
+    b.eq    1f
+    msr     vbar_el3, x1
+    b       2f
+1:  msr     vbar_el2, x1
+2:  isb
+    ret
+
+/* w3: a character. Uses x4, x23. */
+put_character:
+    movz    x23, #(EARLY_PL011 >> 16), lsl #16
+    mov     w4, #PL011_CR_ON
+    str     w4, [x23, #PL011_CR]
+1:  ldr     w4, [x23, #PL011_FR]
+    tst     w4, #PL011_FR_TXFF
+    b.ne    1b
+    str     w3, [x23, #PL011_DR]
+    ret
+
+/* x24: the text. Uses x3, x4, x27. */
+put_text:
+    mov     x27, x30
+1:  ldrb    w3, [x24]
+    add     x24, x24, #1
+    cbz     w3, 2f
+    bl      put_character
+    b       1b
+2:  ret     x27
+
+/* x25: the number, as 16 digits. Uses x3, x4, x26, x27. */
+put_number:
+    mov     x27, x30
+    mov     w26, #60
+1:  lsr     x3, x25, x26
+    and     w3, w3, #0xf
+    cmp     w3, #10
+    add     w4, w3, #'0'
+    add     w3, w3, #('a' - 10)
+    csel    w3, w4, w3, lo
+    bl      put_character
+    subs    w26, w26, #4
+    b.pl    1b
+    ret     x27

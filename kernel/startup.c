@@ -102,7 +102,9 @@ _Noreturn void startup(void)
     __asm__ volatile("msr daifclr, #5"); /* SError and FIQ: nothing may raise them */
 
     if (boot_info.devicetree == 0) {
-        kprintf("boot: no device tree, neither in x0 nor at the base of RAM\n");
+        /* An ELF has no x0 from QEMU, which asks for twice the room that the tree takes. */
+        kprintf("boot: no device tree, neither in x0 nor at the base of RAM (QEMU puts one larger "
+                "than 1 MiB there for no ELF; start the .img)\n");
         kernel_exit(EXIT_STATUS_USAGE);
     }
     devicetree_init(paddr(boot_info.devicetree));

@@ -5,13 +5,15 @@
  *   reserve  areas that nobody may use, some of them not even mapped
  *   pieces   memory with many small holes that must not be mapped
  *   bus      every virtio-mmio device below a bus that moves its addresses
+ *   large    more than 1 MiB, as with pictures or firmware in it
+ *   huge     more than 4 MiB
  */
 #include <libfdt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TREE_SIZE (2 << 20)
+#define TREE_SIZE (8 << 20)
 
 static char tree[TREE_SIZE] __attribute__((aligned(8)));
 
@@ -111,6 +113,14 @@ static void move_to_bus(void)
     }
 }
 
+static void grow(size_t size)
+{
+    static char bytes[5 << 20];
+
+    memset(bytes, 'x', size);
+    done(fdt_setprop(tree, add_node(0, "picture"), "bytes", bytes, (int)size));
+}
+
 int main(int argc, char **argv)
 {
     FILE *file;
@@ -129,6 +139,10 @@ int main(int argc, char **argv)
         cut_memory();
     } else if (strcmp(argv[1], "bus") == 0) {
         move_to_bus();
+    } else if (strcmp(argv[1], "large") == 0) {
+        grow(1200 << 10);
+    } else if (strcmp(argv[1], "huge") == 0) {
+        grow(5 << 20);
     } else {
         return 2;
     }
