@@ -131,7 +131,8 @@ vm_size_t IOBufferMemoryDescriptor_getCapacity(const IOBufferMemoryDescriptor *s
 
 /*
  * Set the valid length, up to the capacity; more changes nothing (last error
- * kIOReturnBadArgument). Contents stay. Any context, but not during a walk or DMA.
+ * kIOReturnBadArgument), nor does less while a DMA command is active on the buffer
+ * (kIOReturnBusy). Contents stay. Any context, but not during a walk.
  */
 void IOBufferMemoryDescriptor_setLength(IOBufferMemoryDescriptor *self, vm_size_t length);
 

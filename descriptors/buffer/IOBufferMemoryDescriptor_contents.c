@@ -9,18 +9,37 @@ vm_size_t IOBufferMemoryDescriptor_getCapacity(const IOBufferMemoryDescriptor *s
     return self == NULL ? 0 : self->capacity;
 }
 
+/*
+ * Runs and pins are those of the capacity, so that a prepared buffer can be shortened too; but
+ * not under a device, whose last bytes nobody could then copy back.
+ */
+static IOReturn set_length(IOBufferMemoryDescriptor *self, vm_size_t length)
+{
+    IOMemoryDescriptor *const base = &self->super.super;
+
+    if (length > self->capacity) {
+        return kIOReturnBadArgument;
+    }
+    if (length < base->length && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
+    }
+    base->length = length;
+    return kIOReturnSuccess;
+}
+
 void IOBufferMemoryDescriptor_setLength(IOBufferMemoryDescriptor *self, vm_size_t length)
 {
-    bool locked;
+    IOReturn status = kIOReturnBadArgument;
 
-    if (self == NULL || length > self->capacity) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return;
+    if (self != NULL) {
+        const bool locked = IOMemoryDescriptor_lock(&self->super.super);
+
+        status = set_length(self, length);
+        IOMemoryDescriptor_unlock(&self->super.super, locked);
     }
-    locked = IOMemoryDescriptor_lock(&self->super.super);
-    /* Runs and pins are those of the capacity, so that a prepared buffer can be shortened too. */
-    self->super.super.length = length;
-    IOMemoryDescriptor_unlock(&self->super.super, locked);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+    }
 }
 
 static void set_direction(IOMemoryDescriptor *base, IODirection direction)

@@ -40,12 +40,17 @@ static IOReturn copy_whole(IODMACommand *self, bool towards)
 IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards)
 {
     IOReturn status = kIOReturnSuccess;
+    struct IODMAReach reach;
 
     if (self->copy == NULL && self->bounce.count == 0) {
         return kIOReturnSuccess;
     }
-    /* Pages pinned for reading may be shared with somebody, who would see the device's bytes. */
-    if (!towards && (self->memory->flags & kIOMemoryPreparedReadOnly) != 0) {
+    /*
+     * Pages pinned for reading may be shared with somebody, who would see the device's bytes: those
+     * of any part, at whatever depth.
+     */
+    reach = IOMemoryDescriptor_reach(self->memory, self->offset, self->offset + self->length);
+    if (!towards && (reach.some & kIOMemoryPreparedReadOnly) != 0) {
         return kIOReturnNotWritable;
     }
     if (self->copy != NULL) {

@@ -46,7 +46,7 @@ void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCo
      * A composite asks all its parts: one that cannot be reached spoils the transfer, and only if
      * all of them are host-only is there nothing to map.
      */
-    reach->some |= self->flags & (kIOMemoryRemote | kIOMemoryHostOnly);
+    reach->some |= self->flags & (kIOMemoryRemote | kIOMemoryHostOnly | kIOMemoryPreparedReadOnly);
     reach->every &= self->flags;
 }
 

@@ -11,11 +11,13 @@
  * Pages pinned for reading may be shared with somebody: the mapper is to stop a device that stores
  * to them all the same.
  */
-static uint32_t access_of(const IOMemoryDescriptor *memory)
+static uint32_t access_of(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
 {
-    const bool readOnly = (memory->flags & kIOMemoryPreparedReadOnly) != 0;
+    const struct IODMAReach reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
 
-    return readOnly ? kIODMAMapReadAccess : kIODMAMapReadAccess | kIODMAMapWriteAccess;
+    return (reach.some & kIOMemoryPreparedReadOnly) != 0
+               ? kIODMAMapReadAccess
+               : kIODMAMapReadAccess | kIODMAMapWriteAccess;
 }
 
 /* A class that knows of no pages lets the mapper walk. */
@@ -30,7 +32,7 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
                          const IODMAMapSpecification *spec, uint64_t offset, uint64_t length,
                          uint64_t *mapAddress, uint64_t *mapLength)
 {
-    uint32_t options = access_of(memory);
+    uint32_t options = access_of(memory, offset, length);
     IODMAMapPageList list;
     upl_page_info_t *pages =
         IOMemoryDescriptor_methods(memory)->copyPageList(memory, offset, length, &list);
