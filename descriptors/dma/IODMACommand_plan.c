@@ -191,6 +191,23 @@ static bool note_first(void *context, uint64_t address, uint64_t length)
     return false;
 }
 
+static bool note_end(void *context, uint64_t address, uint64_t length)
+{
+    *(uint64_t *)context = address + length;
+    return true;
+}
+
+IOReturn IODMACommand_planEnd(const IODMACommand *self, uint64_t *end)
+{
+    uint64_t first = 0;
+    const IOReturn status =
+        IODMACommand_walkHost(self->memory, self->offset, 1, note_first, &first);
+
+    return status != kIOReturnSuccess
+               ? status
+               : walk_io(self, self->memory, self->offset, first, note_end, end);
+}
+
 /*
  * One pass over the prepared bytes. Behind a mapper only offsets in a page are known yet:
  * the mapping's base is asked for on a multiple of every alignment, so 0 stands for it,

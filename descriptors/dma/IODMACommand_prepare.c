@@ -80,13 +80,17 @@ IOReturn IODMACommand_placeWhole(IODMACommand *self)
                                      : IODMACommand_viewOf(self, self->copy, 0, false, 0);
 }
 
-/* Will the device be told only what it can take? Asked of a copy that a subclass made. */
+/*
+ * Will the device be told only what it can take? Asked of a copy, which a subclass may have
+ * made, and of addresses that a mapper chose.
+ */
 static IOReturn check_view(const IODMACommand *self)
 {
     const struct IODMALimits *limits = &self->spec.limits;
     uint64_t position = 0;
 
-    if (!self->hasRuns) {
+    if (!self->hasRuns || (self->copy == NULL && self->map.fMapper == NULL) ||
+        (self->spec.options & kIODMAMapOptionIterateOnly) != 0) {
         return kIOReturnSuccess;
     }
     for (size_t i = 0; i < self->runs.count; i++) {
@@ -102,22 +106,47 @@ static IOReturn check_view(const IODMACommand *self)
     return kIOReturnSuccess;
 }
 
-IOReturn IODMACommand_mapView(IODMACommand *self)
+/*
+ * What the mapping is to be a multiple of, so that the plan, which was made as if it began at
+ * 0, holds wherever it is: every alignment, and as much of the boundary as the mapping can
+ * meet. Memory that may be cut anywhere can be cut at any boundary. 0: a page will do.
+ */
+static IOReturn choose_alignment(const IODMACommand *self, uint64_t *alignment)
 {
     const struct IODMALimits *limits = &self->spec.limits;
-    const uint64_t unit = IODMALimits_unit(limits);
+    uint64_t unit = IODMALimits_unit(limits), end;
+    IOReturn status = kIOReturnSuccess;
+
+    /* A copy begins on a multiple of the unit, and so does whatever a boundary cuts off. */
+    if (limits->boundaryMask > PAGE_MASK && self->copy == NULL &&
+        (limits->startMask | limits->lengthMask | limits->endMask) != 0) {
+        status = IODMACommand_planEnd(self, &end);
+        while (status == kIOReturnSuccess && unit < end && unit <= limits->boundaryMask) {
+            unit <<= 1;
+        }
+    }
+    *alignment = unit > PAGE_SIZE ? unit : 0;
+    return status;
+}
+
+IOReturn IODMACommand_mapView(IODMACommand *self)
+{
     IOMemoryDescriptor *memory = self->copy != NULL ? self->copy : self->memory;
     const uint64_t offset = self->copy != NULL ? 0 : self->offset;
+    uint64_t alignment;
     IOReturn status;
 
     if (self->spec.mapper == NULL) {
         return kIOReturnSuccess;
     }
+    status = choose_alignment(self, &alignment);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     self->map = (IOMDDMAMapArgs){
         .fMapper = self->spec.mapper,
         .fCommand = self,
-        .fMapSpec = {.alignment = unit > PAGE_SIZE ? unit : 0,
-                     .numAddressBits = self->spec.addressBits},
+        .fMapSpec = {.alignment = alignment, .numAddressBits = self->spec.addressBits},
         .fOffset = offset,
         .fLength = self->length,
     };
@@ -208,7 +237,7 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
     if (status == kIOReturnSuccess) {
         status = IODMACommand_mapView(self);
     }
-    if (status == kIOReturnSuccess && self->copy != NULL) {
+    if (status == kIOReturnSuccess) {
         status = check_view(self);
     }
     return status;

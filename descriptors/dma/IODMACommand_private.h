@@ -100,6 +100,9 @@ struct IODMAPlan {
 /* Which of the prepared bytes offend. Touches nothing. */
 IOReturn IODMACommand_plan(const IODMACommand *self, struct IODMAPlan *plan);
 
+/* The end of what the plan of a mapping that begins in page 0 comes to: its highest address. */
+IOReturn IODMACommand_planEnd(const IODMACommand *self, uint64_t *end);
+
 /* Put them into bounce memory and make the view; nothing is copied yet. Undone by letGo. */
 IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan);
 

@@ -186,6 +186,42 @@ static void strict_shows_no_neighbour_through_it(void **state)
     OSObject_release(&mapper->super);
 }
 
+/*
+ * A boundary above the page: bytes that need not be moved where the plan has them must not meet
+ * one in the middle, wherever the mapping comes to lie.
+ */
+static void a_boundary_is_met_where_it_was_planned(void **state)
+{
+    const IODMACommand_SegmentOptions options = {.fStructSize = 56,
+                                                 .fAlignmentLength = 16,
+                                                 .fAlignmentInternalSegments = 8,
+                                                 .fAlignmentInternalEnd = 32,
+                                                 .fSegmentBoundary = 8192};
+    IODMACommand_Segment64 list[8];
+
+    (void)state;
+    for (uint64_t base = 0x101; base < 0x105; base++) {
+        struct test_mapper *mapper = test_mapper_new(base);
+        IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 0xe11, 1408, DMA_LOW + 8 * PAGE_SIZE,
+                                                3 * PAGE_SIZE, kIODirectionOut);
+        IODMACommand *command = mapped_command(&options, kMapped, mapper, memory);
+
+        dma_fill(DMA_LOW + 0xe11, 1408, 1);
+        assert_int_equal(IODMACommand_prepare(command, 0, 1408, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), 0);
+        assert_int_equal(dma_list(command, list, 8), 1);
+        expect_device_reads(mapper, command, 1407, pattern(1407, 1));
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        /* Longer than the boundary: it is met, and a copy is cut there. */
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        dma_list(command, list, 8);
+        expect_device_reads(mapper, command, 1407, pattern(1407, 1));
+        OSObject_release(command);
+        OSObject_release(memory);
+        OSObject_release(&mapper->super);
+    }
+}
+
 static int stop_without_balance(void **state)
 {
     map_stop(state);
@@ -232,6 +268,7 @@ int main(void)
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
         MAP_TEST(the_cpu_never_goes_by_io_addresses),
         MAP_TEST(strict_shows_no_neighbour_through_it),
+        MAP_TEST(a_boundary_is_met_where_it_was_planned),
         cmocka_unit_test_setup_teardown(a_unit_that_does_not_answer_costs_the_pages, map_start,
                                         stop_without_balance),
     };

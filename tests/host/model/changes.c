@@ -193,7 +193,7 @@ void step_reinitialise(void)
     struct general general;
 
     if (memory == NULL || memory->kind != LEAF || memory->buffer != NULL ||
-        memory_is_part(memory)) {
+        memory_is_part(memory) || memory_is_busy(memory)) {
         return;
     }
     mappings_unwire(memory);
@@ -265,7 +265,7 @@ void step_retarget(void)
 {
     struct memory *memory = memory_any();
 
-    if (memory == NULL || memory_is_part(memory)) {
+    if (memory == NULL || memory_is_part(memory) || memory_is_busy(memory)) {
         return;
     }
     if (memory->kind == WINDOW) {

@@ -459,6 +459,7 @@ void step_complete(void)
     struct memory *memory = memory_any();
 
     if (memory != NULL) {
+        memory_settle(memory);
         assert_int_equal(IOMemoryDescriptor_complete(memory->descriptor, kIODirectionNone),
                          memory_complete(memory));
     }

@@ -38,6 +38,11 @@ static void memory_free(struct memory *memory)
 {
 
     memory->own_prepares = 0;
+    for (; memory->kind != LEAF && memory->prepares != 0; memory->prepares--) {
+        for (unsigned i = 0; i < memory->part_count; i++) {
+            memory_complete_sometime(memory->parts[i]);
+        }
+    }
     while (memory->prepares != 0) {
         memory_complete(memory);
     }
@@ -115,10 +120,55 @@ static IOReturn prepare_leaf(struct memory *leaf, IODirection direction)
     return kIOReturnSuccess;
 }
 
+/* The completes that could not be made when they came. */
+void memory_settle(struct memory *memory)
+{
+    while (memory->owed != 0) {
+        memory->owed--;
+        if (memory_complete(memory) == kIOReturnBusy) {
+            memory->owed++;
+            break;
+        }
+    }
+}
+
+void memory_complete_sometime(struct memory *memory)
+{
+    memory_settle(memory);
+    if (memory_complete(memory) == kIOReturnBusy) {
+        memory->owed++;
+    }
+}
+
+void memory_mark(struct memory *memory, int by)
+{
+    memory->active += (unsigned)by;
+    if (by < 0 && memory->active == 0) {
+        memory_settle(memory);
+    }
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        memory_mark(memory->parts[i], by);
+    }
+    if (by < 0) {
+        memory_settle(memory);
+    }
+}
+
+bool memory_is_busy(const struct memory *memory)
+{
+    bool busy = memory->active != 0;
+
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        busy |= memory_is_busy(memory->parts[i]);
+    }
+    return busy;
+}
+
 IOReturn memory_prepare(struct memory *memory, IODirection direction)
 {
     IOReturn status = kIOReturnSuccess;
 
+    memory_settle(memory);
     direction = direction == kIODirectionNone ? kIODirectionOutIn : direction;
     if (memory->kind == LEAF) {
         return prepare_leaf(memory, direction);
@@ -127,13 +177,33 @@ IOReturn memory_prepare(struct memory *memory, IODirection direction)
         status = memory_prepare(memory->parts[i], direction);
         if (status != kIOReturnSuccess) {
             while (i-- > 0) {
-                memory_complete(memory->parts[i]);
+                memory_complete_sometime(memory->parts[i]);
             }
             return status;
         }
     }
     memory->prepares++;
     return kIOReturnSuccess;
+}
+
+/* Would one complete of it take the last prepare from something that a device uses? */
+static bool announce(struct memory *memory, bool coming)
+{
+    bool may = true;
+
+    if (coming && memory->own_prepares == 0 && memory->prepares - memory->announced == 1 &&
+        memory->active != 0) {
+        return false;
+    }
+    memory->announced += coming ? 1u : -1u;
+    for (unsigned i = 0; i < memory->part_count && may; i++) {
+        may = announce(memory->parts[i], coming);
+        for (unsigned k = i; !may && k-- > 0;) {
+            announce(memory->parts[k], false);
+        }
+    }
+    memory->announced -= may ? 0 : 1;
+    return may;
 }
 
 IOReturn memory_complete(struct memory *memory)
@@ -146,7 +216,12 @@ IOReturn memory_complete(struct memory *memory)
     if (memory->prepares == memory->own_prepares) {
         return kIOReturnNotReady;
     }
+    if (!announce(memory, true)) {
+        return kIOReturnBusy;
+    }
+    announce(memory, false);
     for (unsigned i = 0; i < memory->part_count; i++) {
+        memory_settle(memory->parts[i]);
         const IOReturn part = memory_complete(memory->parts[i]);
 
         status = part != kIOReturnSuccess ? part : status;

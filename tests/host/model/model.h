@@ -65,6 +65,8 @@ struct memory {
     unsigned refs;                   /* ours, of composites and of maps; 0: a free slot */
     bool held;                       /* ours is one of them */
     unsigned prepares, own_prepares; /* a wired buffer has one of its own */
+    unsigned active;                 /* commands at work on it, or on what it is a part of */
+    unsigned announced, owed;        /* completes: judged just now; to be made when it is idle */
     bool for_reading;                /* prepared so */
     bool physical, copies_on_write, pageable;
     struct store *image;  /* what maps of a copy-on-write one show, once there was a request */
@@ -132,6 +134,16 @@ void memory_let_go(struct memory *memory);  /* give back our reference, really *
 struct memory *memory_any(void);            /* one that we hold; NULL */
 IOReturn memory_prepare(struct memory *memory, IODirection direction);
 IOReturn memory_complete(struct memory *memory);
+
+/* A complete that comes when it can; and those that came and could not be made, now. */
+void memory_settle(struct memory *memory);
+void memory_complete_sometime(struct memory *memory);
+
+/* A command begins (1) or ends (-1) its work on it and all its parts. */
+void memory_mark(struct memory *memory, int by);
+
+/* Whether a command is at work on it or on any part. */
+bool memory_is_busy(const struct memory *memory);
 
 /* Bytes from the first on that segments can be had of. */
 uint64_t view_prepared(const struct view *view);
@@ -212,6 +224,13 @@ void step_guest_dies(void);
 void step_reinitialise(void);
 void step_retarget(void);
 void step_overwrite(void);
+
+/* DMA commands beside all this: commands.c. release: one of them; false: there was none. */
+void commands_begin(uint64_t seed);
+void commands_step(void);
+void commands_check(void);
+bool commands_release(void);
+void commands_end(void);
 
 /* Unpin what is pinned through a map, or through any map of a task or of the same memory. */
 void mapping_unwire(struct mapping *mapping);

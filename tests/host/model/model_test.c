@@ -102,7 +102,9 @@ static void release_all(void)
             task_release(owner);
             owner = NULL;
         }
-        if (one_in(2)) {
+        if (one_in(8)) {
+            commands_release();
+        } else if (one_in(2)) {
             step_release_map();
         } else {
             step_release_memory();
@@ -114,7 +116,7 @@ static void release_all(void)
         for (unsigned i = 0; i < MEMORIES_MAX; i++) {
             used += world.memories[i].refs != 0;
         }
-    } while (used != 0);
+    } while (used != 0 || commands_release());
     world_release();
 }
 
@@ -128,11 +130,15 @@ static void run_sequence(uint64_t seed, uint64_t operations)
     assert_int_equal(map_start(NULL), 0);
     sim_set_notes_stores(seed % 2 != 0);
     world_create();
+    commands_begin(seed);
     for (sequence.operation = 0; sequence.operation < operations; sequence.operation++) {
         step();
+        commands_step();
     }
     world_check();
+    commands_check();
     release_all();
+    commands_end();
     for (unsigned i = 0; i < STORES_MAX; i++) {
         assert_int_equal(world.stores[i].users, 0);
     }
