@@ -65,7 +65,6 @@ static IOReturn set_parts(struct IOCompositeMemory *self, IOOptionBits newState)
 /* Did a part lose its contents between the question and the change? */
 static bool has_lost(const struct IOCompositeMemory *self, IOOptionBits newState)
 {
-
     for (UInt32 i = 0; i < self->count; i++) {
         if (self->parts[i].purgeable == kIOMemoryPurgeableEmpty) {
             return (newState & PURGEABLE_STATE) != kIOMemoryPurgeableEmpty;

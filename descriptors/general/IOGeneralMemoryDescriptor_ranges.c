@@ -44,7 +44,6 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
 static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
                              UInt32 count)
 {
-
     self->rangePages = 0;
     for (UInt32 i = 0; i < count; i++) {
         const IOAddressRange *range = &ranges[i];

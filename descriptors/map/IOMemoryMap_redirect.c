@@ -226,7 +226,6 @@ static IOMemoryMap *map_elsewhere(const IOMemoryMap *self, IOMemoryDescriptor *m
 
 void IOMemoryMap_moveParts(IOMemoryMap *self, uint64_t by)
 {
-
     for (IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
         part->address += by;
         part->start += by;

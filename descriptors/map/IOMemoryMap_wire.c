@@ -16,7 +16,6 @@ static uint64_t page_count(const IOMemoryMap *self)
 
 bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 {
-
     /* Looked for and not counted: asked by redirections only, which are rare. */
     for (uint64_t i = 0; self->pins != NULL && i < page_count(self); i++) {
         if (self->pins[i].count != 0) {
@@ -28,7 +27,6 @@ bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 
 void IOMemoryMap_dropPins(IOMemoryMap *self)
 {
-
     if (self->pins == NULL) {
         return;
     }
@@ -74,7 +72,6 @@ static IOReturn pin(IOMemoryMap *self, uint64_t first, uint64_t count, unsigned 
 
 static IOReturn unpin(IOMemoryMap *self, uint64_t first, uint64_t count)
 {
-
     /* All are looked at before one is given back: a wrong call changes nothing. */
     for (uint64_t i = first; i < first + count; i++) {
         if (self->pins == NULL || self->pins[i].count == 0) {

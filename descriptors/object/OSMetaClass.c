@@ -29,7 +29,6 @@ unsigned OSMetaClass_getInstanceCount(const OSMetaClass *meta)
 
 OSObject *OSMetaClassBase_safeMetaCast(OSObjectConstRef inst, const OSMetaClass *toType)
 {
-
     if (inst.object == NULL || toType == NULL) {
         return NULL;
     }

@@ -33,7 +33,6 @@ static struct IOMemoryReference *new_reference(size_t capacity)
 
 void IOMemoryReference_release(struct IOMemoryReference *reference)
 {
-
     if (reference == NULL) {
         return;
     }

@@ -291,7 +291,6 @@ kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t siz
     kern_return_t status = KERN_SUCCESS;
 
     for (vaddr_t at = start; at < end && status == KERN_SUCCESS;) {
-
         struct vm_entry *entry = vm_map_entry(map, at);
 
         if (entry == NULL) {

@@ -70,7 +70,6 @@ static UInt32 fewest(uint64_t run, uint64_t m, uint64_t a)
 
 static void mc_12_aligned_cuts_are_minimal(void **state)
 {
-
     (void)state;
     for (uint64_t a = 1; a <= 8; a *= 2) {
         for (uint64_t m = a; m <= 2 * a + 5; m++) {

@@ -24,7 +24,6 @@ static uint8_t *bytes_of(IOBufferMemoryDescriptor *buffer)
 
 static bool all_zero(const uint8_t *bytes, size_t count)
 {
-
     for (size_t i = 0; i < count; i++) {
         if (*reach(bytes + i) != 0) {
             return false;
@@ -291,7 +290,6 @@ static void bm_8_physical_masks(void **state)
 /* A mask and an alignment hold together. */
 static void bm_8_mask_and_alignment(void **state)
 {
-
     (void)state;
     for (uint64_t alignment = 2; alignment <= 0x10000; alignment *= 2) {
         IOBufferMemoryDescriptor *buffer =

@@ -202,7 +202,6 @@ static void cd_5_multi_of_multi_is_the_flat_list(void **state)
 
 static void cd_7_a_failing_child_unpins_the_others(void **state)
 {
-
     (void)state;
     for (size_t bad = 0; bad < 4; bad++) {
         IOMemoryDescriptor *parts[4];

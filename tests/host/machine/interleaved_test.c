@@ -86,7 +86,6 @@ static void cd_1_windows_follow_each_other(void **state)
 /* CD-7: those before the failing one, once each; others' prepares stay. */
 static void cd_7_a_failing_part_unpins_the_others(void **state)
 {
-
     (void)state;
     for (size_t bad = 0; bad < 4; bad++) {
         IOInterleavedMemoryDescriptor *self = room_for(4, kIODirectionOutIn);

@@ -15,7 +15,6 @@ static IOBufferMemoryDescriptor *copy_of(task_t task, IOOptionBits options, uint
 static void expect_bytes(task_t task, uint64_t address, uint64_t first, uint64_t count,
                          uint8_t seed)
 {
-
     for (uint64_t i = 0; i < count; i += i % 251 == 0 ? 17 : 1) {
         assert_int_equal(load(task, address + i), pattern(first + i, seed));
     }

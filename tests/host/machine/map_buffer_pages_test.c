@@ -137,7 +137,6 @@ static void bm_12_purgeable_and_permanent(void **state)
 
 static void prefault_fills_the_own_mapping(void **state)
 {
-
     (void)state;
     for (IOOptionBits mode = kIODefaultCache; mode <= kIORealTimeCache; mode++) {
         IOBufferMemoryDescriptor *buffer =

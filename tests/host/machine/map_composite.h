@@ -32,7 +32,6 @@ static inline IOMemoryDescriptor *window(IOMemoryDescriptor *of, IOByteCount off
 /* Two single pages of the owner, whose first bytes are 1 and 2. */
 static inline void two_pages(IOMemoryDescriptor *parts[2])
 {
-
     for (unsigned i = 0; i < 2; i++) {
         const uint64_t at = new_pages(owner, 1, RW);
 

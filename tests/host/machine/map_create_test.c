@@ -66,7 +66,6 @@ static void md_19_parts_of_many_sizes(void **state)
     compare_part(memory, ranges, kernel_task, 0, length);
     before = holdings_now();
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-
         for (uint64_t offset = 0; offset + sizes[i] <= length; offset += 1777) {
             compare_part(memory, ranges, i % 2 ? other : kernel_task, offset, sizes[i]);
         }

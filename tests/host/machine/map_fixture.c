@@ -106,7 +106,6 @@ uint8_t pattern(uint64_t index, uint8_t seed)
 
 void fill(task_t task, uint64_t address, uint64_t length, uint8_t seed)
 {
-
     for (uint64_t i = 0; i < length; i++) {
         store(task, address + i, pattern(i, seed));
     }

@@ -14,7 +14,6 @@ static IOMemoryDescriptor *guard_of(uint64_t pages)
 
 static void expect_no_access(task_t task, uint64_t address, uint64_t length)
 {
-
     for (uint64_t i = 0; i < length; i += 512) {
         assert_int_equal(try_load(task, address + i), KERN_PROTECTION_FAILURE);
         assert_int_equal(try_store(task, address + i), KERN_PROTECTION_FAILURE);
@@ -86,7 +85,6 @@ static void cd_14_one(task_t task, uint64_t below, uint64_t above, IOOptionBits 
 
 static void cd_14_guards_on_either_side(void **state)
 {
-
     (void)state;
     for (uint64_t below = 1; below <= 3; below++) {
         for (uint64_t above = 1; above <= 3; above++) {

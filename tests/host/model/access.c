@@ -111,7 +111,6 @@ void step_through_map(void)
 
 static bool is_for_reading(const struct view *slice)
 {
-
     for (unsigned i = 0; i < slice->count; i++) {
         if (slice->extents[i].leaf->for_reading) {
             return true;

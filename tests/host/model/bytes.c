@@ -48,7 +48,6 @@ void store_release(struct store *store)
 
 void store_discard(struct store *store)
 {
-
     for (uint64_t page = 0; page < store->pages; page++) {
         if (store->pins[page] == 0) {
             memset(&store->bytes[ptoa(page)], 0, PAGE_SIZE);
@@ -71,7 +70,6 @@ bool view_add(struct view *view, const struct extent *extent)
 
 bool view_append(struct view *view, const struct view *other)
 {
-
     for (unsigned i = 0; i < other->count; i++) {
         if (!view_add(view, &other->extents[i])) {
             return false;
@@ -105,7 +103,6 @@ void view_slice(const struct view *view, uint64_t offset, uint64_t length, struc
 
 void view_retain(const struct view *view)
 {
-
     for (unsigned i = 0; i < view->count; i++) {
         store_retain(view->extents[i].store);
     }
@@ -113,7 +110,6 @@ void view_retain(const struct view *view)
 
 void view_release(const struct view *view)
 {
-
     for (unsigned i = 0; i < view->count; i++) {
         store_release(view->extents[i].store);
     }
@@ -150,7 +146,6 @@ void view_store(const struct view *view, uint64_t offset, const void *bytes, uin
 /* Where two pieces meet inside a page, it must be the same page. */
 bool view_is_mappable(const struct view *view)
 {
-
     for (unsigned i = 1; i < view->count; i++) {
         const struct extent *before = &view->extents[i - 1], *after = &view->extents[i];
         const uint64_t end = before->offset + before->length;

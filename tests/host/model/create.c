@@ -64,7 +64,6 @@ static void reserve_overwrites(void)
 
 void world_create(void)
 {
-
     memset(spaces, 0, sizeof(spaces));
     spaces[0].task = owner;
     spaces[1].task = other;

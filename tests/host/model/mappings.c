@@ -24,7 +24,6 @@ struct mapping *mapping_any(bool mapped, bool unique)
 
 struct mapping *mapping_free(void)
 {
-
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         if (world.mappings[i].map == NULL) {
             return &world.mappings[i];
@@ -43,7 +42,6 @@ struct request {
 
 static bool slot_is_taken(task_t task, uint64_t address)
 {
-
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         const struct mapping *mapping = &world.mappings[i];
 
@@ -126,7 +124,6 @@ static bool make_request(struct request *request)
 
 static bool is_scattered(const struct view *slice)
 {
-
     for (unsigned i = 1; i < slice->count; i++) {
         const struct extent *before = &slice->extents[i - 1], *after = &slice->extents[i];
 

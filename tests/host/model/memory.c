@@ -4,7 +4,6 @@
 
 struct memory *memory_new(enum memory_kind kind)
 {
-
     for (unsigned i = 0; i < MEMORIES_MAX; i++) {
         if (world.memories[i].refs == 0) {
             world.memories[i] = (struct memory){.kind = kind, .refs = 1, .held = true};
@@ -36,7 +35,6 @@ bool memory_is_part(const struct memory *memory)
 /* The last release of the real descriptor undoes its prepares. */
 static void memory_free(struct memory *memory)
 {
-
     memory->own_prepares = 0;
     for (; memory->kind != LEAF && memory->prepares != 0; memory->prepares--) {
         for (unsigned i = 0; i < memory->part_count; i++) {
@@ -244,7 +242,6 @@ struct memory *memory_behind_windows(struct memory *memory)
 
 bool memory_has_unfrozen(const struct view *slice)
 {
-
     for (unsigned i = 0; i < slice->count; i++) {
         if (slice->extents[i].leaf->copies_on_write && slice->extents[i].leaf->image == NULL) {
             return true;
@@ -264,7 +261,6 @@ static void freeze(struct memory *leaf)
 
 void memory_freeze(const struct view *slice)
 {
-
     for (unsigned i = 0; i < slice->count; i++) {
         struct memory *leaf = slice->extents[i].leaf;
 
@@ -276,7 +272,6 @@ void memory_freeze(const struct view *slice)
 
 void memory_shown(const struct view *slice, struct view *shown)
 {
-
     *shown = *slice;
     for (unsigned i = 0; i < shown->count; i++) {
         struct extent *extent = &shown->extents[i];

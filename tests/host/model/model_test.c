@@ -96,7 +96,6 @@ static void release_all(void)
     unsigned used;
 
     do {
-
         if (one_in(40) && owner != NULL) {
             mappings_unwire_in(owner);
             task_release(owner);
@@ -122,7 +121,6 @@ static void release_all(void)
 
 static void run_sequence(uint64_t seed, uint64_t operations)
 {
-
     sequence.seed = seed;
     sequence.running = true;
     memset(&world, 0, sizeof(world));

@@ -11,7 +11,6 @@ struct concerned {
 
 static void collect(struct memory *memory, struct concerned *all)
 {
-
     if (memory->view.length == 0 || memory->copies_on_write || all->count > EXTENTS_MAX) {
         all->unclear = true; /* an empty one has no memory, an image is another one */
         return;
