@@ -9,6 +9,8 @@
 # source instead, a folder or a tar file, and then nothing is asked for anywhere.
 set -euo pipefail
 
+. "${0%/*}/../attended.bash"
+
 folder=$1
 cross=${2-aarch64-linux-gnu-}
 source=${LIBFDT_SOURCE:+$(realpath "$LIBFDT_SOURCE")}
@@ -64,6 +66,11 @@ from_source()
     cp "$top"/{fdt,libfdt,libfdt_env}.h installed/include/
 }
 
+build_package()
+{
+    fetch_source && from_source
+}
+
 fail()
 {
     tail -n 20 "$work/log" >&2
@@ -72,14 +79,15 @@ fail()
 }
 
 cd "$work"
+set -m
 if [ -n "$source" ]; then
     echo "libfdt: building it from $source"
-    from_source >>"$work/log" 2>&1 || fail
+    attended from_source >>"$work/log" 2>&1 || fail
 else
     echo "libfdt: fetching Debian's arm64 libfdt-dev, once"
-    if ! from_package; then
+    if ! attended from_package; then
         echo "libfdt: not to be had; building it from its source package"
-        { fetch_source && from_source >>"$work/log" 2>&1; } || fail
+        attended build_package >>"$work/log" 2>&1 || fail
     fi
 fi
 touch installed/.ready

@@ -5,6 +5,8 @@
 # compiler CROSSgcc and install it in FOLDER, for toolchains that bring none.
 set -euo pipefail
 
+. "${0%/*}/../attended.bash"
+
 cross=$1
 folder=$2
 tarball=$(find /usr/src/newlib -name 'newlib-*.tar.*' 2>/dev/null | sort | tail -n 1)
@@ -14,16 +16,19 @@ tarball=$(find /usr/src/newlib -name 'newlib-*.tar.*' 2>/dev/null | sort | tail 
 }
 
 # Built beside its place and moved there whole, so that an interrupted build leaves nothing.
+# Where that has a blank in its name, which its configure refuses, it is built elsewhere.
 mkdir -p "$(dirname "$folder")"
 folder=$(realpath "$folder")
-work=$(mktemp -d "$folder.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+beside=$(mktemp -d "$folder.XXXXXX")
+work=$beside
+trap 'rm -rf "$beside" "$work"' EXIT
+[[ $work != *[[:space:]]* ]] || work=$(mktemp -d)
 
 step()
 {
     echo "newlib: $1"
     shift
-    if ! "$@" >>"$work/log" 2>&1; then
+    if ! attended "$@" >>"$work/log" 2>&1; then
         tail -n 20 "$work/log" >&2
         echo "newlib: failed" >&2
         exit 1
@@ -32,8 +37,7 @@ step()
 
 configure()
 {
-    mkdir "$work/build"
-    cd "$work/build"
+    cd "$work/build" || return
     # No nano-formatted-io: its printf gets %zu, %llu and %hhx wrong. What assert() says names
     # newlib's own tree, not this folder: the library is installed elsewhere and built twice alike.
     "$work"/source/newlib/configure --host=aarch64-none-elf --prefix=/ \
@@ -49,14 +53,16 @@ configure()
 unset MAKEFLAGS MFLAGS MAKELEVEL
 # Only a tool for the manual would be compiled for this machine; do without it.
 no_manual=(CC_FOR_BUILD=true)
-mkdir "$work/source"
+mkdir "$work/source" "$work/build"
+set -m
 step "unpacking $(basename "$tarball" .tar.xz), to be built once, in about a minute" \
     tar -xf "$tarball" -C "$work/source" --strip-components=1
 step "configuring (1 of 2)" configure
 step "compiling (2 of 2)" make -C "$work/build" -j"$(nproc)" "${no_manual[@]}"
 step "installing" make -C "$work/build" install DESTDIR="$work/installed" "${no_manual[@]}"
 touch "$work/installed/.ready"
+[ "$work" = "$beside" ] || mv "$work/installed" "$beside"
 if [ ! -e "$folder/.ready" ]; then
     rm -rf "$folder"
-    mv -T "$work/installed" "$folder"
+    mv -T "$beside/installed" "$folder"
 fi

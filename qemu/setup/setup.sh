@@ -9,6 +9,8 @@
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
 set -uo pipefail
 
+. "${0%/*}/../attended.bash"
+
 qemu_oldest=7.2
 
 missing=()  # what, for people
@@ -174,8 +176,9 @@ install_packages()
         root=(sudo)
     fi
     echo "setup: installing with apt: ${packages[*]}"
-    "${root[@]}" apt-get -q update >/dev/null &&
-        "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    # Not in a group of its own: sudo may have to ask for a password.
+    attended "${root[@]}" apt-get -q update >/dev/null &&
+        attended "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
             install "${packages[@]}" >/dev/null
 }
 

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Run benchmark images and print one table of guest instructions.
@@ -19,13 +19,16 @@
 # queue lets one request have 510 segments, where QEMU's default is 254.
 set -u
 
+. "${0%/*}/../../qemu/attended.bash"
+
 qemu=${QEMU:-qemu-system-aarch64}
 nm=${NM:-nm}
 size=${SIZE:-size}
 limit=120 # seconds a run may take
 runs=3
 output=
-profile=
+profile= # its row
+profiling=
 sizes=
 
 usage()
@@ -43,21 +46,23 @@ die()
 while getopts o:p:s: option; do
     case $option in
     o) output=$OPTARG ;;
-    p) profile=$OPTARG ;;
+    p) profile=$OPTARG && profiling=1 ;;
     s) sizes="$sizes $OPTARG" ;;
     *) usage ;;
     esac
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
+[ -z "$profiling" ] || [ -n "$profile" ] || die "which row? ROW= names one, by its id" 2
 command -v "$qemu" >/dev/null || die "$qemu is not installed" 2
 for image; do
     [ -r "$image" ] || die "cannot read image $image" 2
 done
 
 work=$(mktemp -d) || exit 2
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
+reader= # of a trace
+trap '[ -z "$reader" ] || kill "$reader" 2>/dev/null
+      rm -rf "$work"' EXIT
 
 # machine IMAGE LATENCY-NS [QEMU OPTION]...: boot it with the guest's output on stdout.
 machine()
@@ -66,7 +71,7 @@ machine()
     machine_latency=$2
     shift 2
     # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
-    timeout -k 5 $limit "$qemu" -M virt,dtb-randomness=off -cpu cortex-a57 -m 256M \
+    attended timeout --foreground -k 5 $limit "$qemu" -M virt,dtb-randomness=off -cpu cortex-a57 -m 256M \
         -nodefaults -display none -serial stdio -no-reboot \
         -semihosting-config enable=on,target=native -icount shift=0 \
         -global virtio-mmio.force-legacy=false \
@@ -85,18 +90,19 @@ one_instruction()
     fi
 }
 
-# print_profile ROW IMAGE: run it an instruction at a time and sum the trace by function. A row
-# named reset is what happens before bench_main, any other its longest measured stretch.
-print_profile()
+# profile_of ROW IMAGE: run it an instruction at a time and sum the trace by function, into
+# $work/report. A row named reset is what happens before bench_main, any other its longest
+# measured stretch.
+profile_of()
 {
     "$nm" -n "$2" | awk '$2 ~ /^[tTwW]$/ && $3 !~ /^\$/' >"$work/symbols"
-    # A logged instruction takes a thousand times longer, so the disk must wait longer, too.
-    # shellcheck disable=SC2046 # a list of options
-    machine "$2" 20000000 $(one_instruction) -d exec,nochain -append "bench=$1" \
-        2>&1 >"$work/profile.out" |
-        awk -v row="$1" -v symbols="$work/symbols" '
+    # In the environment awk takes text as it is.
+    mkfifo "$work/trace" || exit
+    ROW=$1 SYMBOLS=$work/symbols awk '
         # Addresses are sixteen hexadecimal digits and compare as text; x keeps them from being numbers.
         BEGIN {
+            row = ENVIRON["ROW"]
+            symbols = ENVIRON["SYMBOLS"]
             while ((getline line <symbols) > 0) {
                 split(line, field, " ")
                 start[++count] = "x" field[1]
@@ -146,12 +152,20 @@ print_profile()
                     printf "  %12d %5.1f %%  %s\n", hits[chosen, i], 100 * hits[chosen, i] / widest,
                         i ? name[i] : "(outside the image)" | "sort -rn | head -20"
             }
-        }'
+        }' <"$work/trace" >"$work/report" &
+    reader=$!
+    # A logged instruction takes a thousand times longer, so the disk must wait longer, too.
+    # shellcheck disable=SC2046 # a list of options
+    machine "$2" 20000000 $(one_instruction) -d exec,nochain -append "bench=$1" \
+        2>"$work/trace" >"$work/profile.out"
+    wait "$reader"
+    reader=
+    rm "$work/trace"
 }
 
-if [ -n "$profile" ]; then
+if [ -n "$profiling" ]; then
     [ $# -eq 1 ] || usage
-    print_profile "$profile" "$1" >"$work/report"
+    profile_of "$profile" "$1"
     if ! grep -q '^BENCH' "$work/profile.out"; then
         tail -n 5 "$work/profile.out" >&2
         exit 2
@@ -214,7 +228,8 @@ while read -r name row; do
         case $image in
         "$name".elf | */"$name".elf)
             echo
-            print_profile "$row" "$image" </dev/null
+            profile_of "$row" "$image" </dev/null
+            cat "$work/report"
             ;;
         esac
     done

@@ -6,6 +6,7 @@
 # NEEDS: build run debug gcc-debug/tests/images/misbehaving.elf gcc-debug/tests/target/page.elf
 # NEEDS: gcc-release/tests/images/transfer.elf gcc-release/tests/images/nolibc.elf
 # NEEDS: gcc-release/tests/images/transfer.img gcc-release/tests/images/nolibc.img
+# NEEDS: bench gcc-release/tests/bench/among.elf
 # NEEDS: gcc-release/tests/target/virtio_blk.elf gcc-release/tests/target/virtio_blk.img
 . tests/outside/tap.bash
 
@@ -40,6 +41,17 @@ in_tree run IMAGE=nolibc ARGS="it's=\"\$HOME\" \$(touch x);a"
 check "ARGS reaches the image as it is" eval "ended 0 && grep -qF 'bootargs \"it'\''s=\"\$HOME\" \$(touch x);a\"' \"\$out\""
 in_tree run IMAGE="$nasty/none.elf"
 check "IMAGE too" eval 'ended 2 && said "cannot read image .*a,b"'
+for name in '' "it's" '"$HOME"' '$(touch x)' 'a b' '`touch x`' $'a\nb' '../bench/among' '%'; do
+    in_tree profile NAME="$name" ROW=reset
+    check "profile knows no ${name//$'\n'/ }" eval 'ended 2 && said "no benchmark is called"'
+done
+row="it's\$HOME\$(id>x);\\a"
+in_tree profile NAME=among ROW="$row"
+check "ROW reaches the benchmark as it is" eval 'ended 2 && grep -qF "has no row \"$row\"" "$out"'
+in_tree profile NAME=among ROW=$'a\nb'
+check "also of two lines" eval 'ended 2 && said "has no row"'
+in_tree profile NAME=among
+check "and none is refused" eval 'ended 2 && said "which row"'
 for folder in 'a b' '$(touch x)' "it's" 'a;b' 'a%b'; do
     run make -s --no-print-directory O="$folder" list
     check "O=$folder is refused" eval 'ended 2 && said "make takes only letters, digits"'
@@ -78,7 +90,7 @@ done
 # A QEMU that leaves its process number, once it has a machine.
 cat >"$work/noted-qemu" <<END_OF_QEMU
 #!/bin/bash
-[ "\$1" = --version ] || echo \$\$ >>"$work/pids"
+[[ \$1 == *-version || \$1 == -help ]] || echo \$\$ >>"$work/pids"
 exec "\$TESTED_QEMU" "\$@"
 END_OF_QEMU
 chmod +x "$work/noted-qemu"
@@ -101,7 +113,7 @@ interrupted()
         sleep 0.1
     done
     sleep 0.5
-    kill "-$signal" "$pid"
+    kill "-$signal" "$pid" 2>>"$out" || echo "did not end by a signal" >>"$out"
     for i in {1..300}; do
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
@@ -143,6 +155,42 @@ check "TERM to make run ends its QEMU" ended_with_all
 interrupted TERM env GDB_OPTIONS='-batch -ex continue' qemu/debug.sh -a test=hangs "$hangs"
 check "TERM to debug.sh ends its QEMU" ended_with_all
 
+# The same image as a benchmark, measured and traced.
+export QEMU_EXTRA='-append test=hangs'
+for signal in TERM INT; do
+    interrupted $signal tests/bench/bench.sh -o "$work/outs/table" "$hangs"
+    check "$signal to bench.sh ends its QEMU" ended_with_all
+    interrupted $signal tests/bench/bench.sh -p reset "$hangs"
+    check "$signal to bench.sh with a trace ends its QEMU" ended_with_all
+done
+interrupted TERM make -s O="$BUILD" profile NAME=among ROW=reset
+check "TERM to make profile ends its QEMU" ended_with_all
+unset QEMU_EXTRA
+
+# What is set up: an apt and a compiler that take their time.
+mkdir "$work/slow" "$work/few"
+for tool in bash cat env head ln sed sleep sort; do
+    ln -s "$(command -v $tool)" "$work/few"
+done
+printf '#!/bin/bash\necho 0\n' >"$work/slow/id"
+for tool in apt-get slow-gcc; do
+    cat >"$work/slow/$tool" <<END_OF_TOOL
+#!/bin/bash
+echo \$\$ >>"$work/pids"
+exec sleep 100
+END_OF_TOOL
+done
+chmod +x "$work/slow"/*
+for signal in TERM INT; do
+    interrupted $signal env PATH="$work/slow:$work/few" DEPS="$work/none" bash qemu/setup/setup.sh run
+    check "$signal to setup.sh ends its apt" ended_with_all
+    interrupted $signal env PATH="$work/slow:$PATH" qemu/setup/libfdt.sh "$work/outs/libfdt"
+    check "$signal to libfdt.sh ends its apt" ended_with_all
+    compgen -G '/usr/src/newlib/newlib-*.tar.*' >/dev/null || continue
+    interrupted $signal env PATH="$work/slow:$PATH" qemu/setup/newlib.sh slow- "$work/outs/newlib"
+    check "$signal to newlib.sh ends its compiler" ended_with_all
+done
+
 # A whole run: a make that builds nothing, and an image that hangs for a page test.
 mkdir -p "$work/o2/gcc-debug/tests/target"
 ln -s "$(realpath "$hangs")" "$work/o2/gcc-debug/tests/target/page.elf"
@@ -167,6 +215,27 @@ run make -s -C "$work/a tree" O="$work/elsewhere" DEBUG=1 "$work/elsewhere/gcc-d
 check "a tree without .git builds elsewhere" eval 'ended 0 && said "^page@default$"'
 check "and nothing in it was written" eval \
     'find "$work/a tree" | sort | cmp - "$work/before" && [ -z "$(find "$work/a tree" -newer "$work/stamp" -type f)" ]'
+
+# Neither root nor its like may write to this mount.
+read_only()
+{
+    run unshare ${namespace-} -m bash -c 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 99
+        exec "${@:2}"' - "$work/a tree" "$@"
+}
+read_only true
+[ "$status" = 0 ] || { namespace=-r && read_only true; }
+if [ "$status" != 0 ]; then
+    check "a tree that is mounted read-only # SKIP no mount may be made here" true
+else
+    read_only touch "$work/a tree/mine"
+    check "a tree that is mounted read-only cannot be written" [ "$status" = 1 ]
+    read_only make -s -C "$work/a tree" O="$work/elsewhere" JUNIT="$work/report" test T='page@default/free host:page/free'
+    check "its tests are built and run elsewhere" eval 'ended 0 && said "Result: PASS" && [ -s "$work/report" ]'
+    read_only make -s -C "$work/a tree" O="$work/elsewhere" DEBUG=1 run IMAGE=page ARGS=test=free
+    check "and its images run" eval 'ended 0 && said "^ok "'
+    read_only make -s -C "$work/a tree" O="$work/elsewhere" distclean DEPS="$work/elsewhere/none"
+    check "and what was built goes away again" eval 'ended 0 && [ ! -e "$work/elsewhere" ]'
+fi
 run make -s -C "$work/a tree" DEBUG=1 O=build DEPS="$DEPS" build/gcc-debug/libdmakit-nolibc.a
 check "it builds inside" eval 'ended 0 && [ -e "$work/a tree/build" ]'
 mkdir -p "$work/a tree/build/logs" "$work/deps"

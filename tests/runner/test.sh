@@ -261,7 +261,7 @@ summary()
 logs_of_run
 export BUILD=$build LOGS=$logs
 # In a session of its own, so that all of it can be ended at once.
-setsid prove -j "$jobs" --exec "$here/test-one.sh" "${names[@]}" </dev/null &
+setsid prove -j "$jobs" --exec tests/runner/test-one.sh "${names[@]}" </dev/null &
 child=-$!
 wait "${child#-}"
 status=$?
