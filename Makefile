@@ -21,7 +21,8 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS MACHINE T JUNIT SOAK NAME ROW QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS MACHINE T JUNIT SOAK TREES WRITES SEED N OPS ONLY NAME ROW \
+          QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
 comma := ,
@@ -46,7 +47,7 @@ NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if 
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter mutate,$(GOALS)),run host test) \
-         $(if $(filter coverage,$(GOALS)),host coverage) \
+         $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \
          $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug embed yaml)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
@@ -97,7 +98,8 @@ FLOORS  := boot kernel descriptors drivers
 DEFAULTS := descriptors/platform/platform_defaults.c
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
 LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
-SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c)
+SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c) \
+           $(if $(COVERAGE),tests/coverage/counters.c)
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
@@ -150,8 +152,22 @@ TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none$(if $(WERROR),$(comma)--fatal-warnings) \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
-HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) $(if $(COVERAGE),-O0,-O1) -DDEBUG -isystem $(LIBFDT)/include \
-    $(if $(COVERAGE),--coverage -fprofile-abs-path,-fsanitize=address,undefined -fno-sanitize-recover=all)
+HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
+    $(if $(COVERAGE),,-fsanitize=address,undefined -fno-sanitize-recover=all)
+
+# What COVERAGE counts (GCC's), with every branch where the source has it and once, on the host
+# and in images alike, so that the two can be added.
+COUNTED := $(if $(COVERAGE),-O0 --coverage -fprofile-abs-path --param logical-op-non-short-circuit=0 \
+    -Dalways_inline=__unused__)
+HOST_CFLAGS += $(COUNTED)
+$(B)/tests/coverage/counters.c.o: TARGET_CFLAGS += -DCOVERAGE_FOLDER='"$(abspath $(O))/counters"'
+ifneq ($(COVERAGE),)
+$(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(COUNTED) -fprofile-info-section -fprofile-update=prefer-atomic
+# An image leaves its counters when it exits; mmap and abort are for what no counter here needs.
+TARGET_LDFLAGS += -Wl,-T,tests/coverage/counters.ld -Wl,--wrap=kernel_exit,--defsym=mmap=panic \
+    -Wl,--defsym=__stack_size=0x40000
+LIBGCC += $(shell $(CROSS)gcc -print-file-name=libgcov.a)
+endif
 
 # Interrupt handlers may run any of these floors: they leave FP and SIMD registers alone
 # (but for assembly, which saves and restores them).
@@ -184,7 +200,7 @@ $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
 # Every image. All of libdmakit.a goes in, because drivers join by their
 # INITIALISER alone; --gc-sections drops what neither they nor main need.
 LIBC := -Wl,-u,exit,-u,atexit -L$(LIBC_FOLDER) -lc -lm
-$(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a
+$(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a $(if $(COVERAGE),-Wl$(comma)--defsym=abort=panic)
 # The harness watches what becomes of objects (tests/harness/objects.c).
 WATCHED := OSMetaClass_allocate OSObject_free \
     $(addprefix heap_,alloc alloc_zero alloc_aligned realloc free get_stats)
@@ -319,18 +335,21 @@ $(DEPS)/libfdt/.ready:
 BENCHES := $(filter $(B)/tests/bench/%,$(ELFS))
 # Images whose size is worth a row.
 SIZED := $(foreach name,nolibc transfer,$(if $(wildcard tests/images/$(name).c),$(name)))
-BENCH := NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
+BENCH := exec env NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
 
 .PHONY: bench profile
 bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv
 	$(Q)$(BENCH) -o $(O)/bench.tsv $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
 	    $(BENCHES)
-profile: $(BENCHES) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
-	$(Q)$(BENCH) -p "$$ROW" $(B)/tests/bench/$(NAME).elf
+
+same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
+PROFILED := $(firstword $(foreach elf,$(BENCHES),$(if $(call same,$(NAME),$(basename $(notdir $(elf)))),$(elf))))
+profile: $(PROFILED) ## NAME=file ROW=id: where the instructions of one row of tests/bench/file.c go
+	$(if $(PROFILED),,$(error no benchmark is called '$(NAME)'; there are: $(basename $(notdir $(BENCHES)))))
+	$(Q)$(BENCH) -p "$$ROW" $<
 
 # IMAGE is the name of an image in one of the folders, or any .elf file; the transfer if
 # it is nothing. One of ours has its devices named in its source (tests/harness/harness.h).
-same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))
 IMAGE_ELF := $(firstword $(foreach elf,$(ELFS),\
     $(if $(or $(call same,$(or $(IMAGE),transfer),$(basename $(notdir $(elf)))),$(call same,$(IMAGE),$(elf))),$(elf))))
 IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filter %.elf,$(lastword $(IMAGE))),,\
@@ -370,10 +389,10 @@ mutate: ## does a test notice N random changes (200), or ONLY=room: each one in 
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
 
-# Counted without sanitizers and without optimising, in a folder of their own.
-coverage: ## lines and branches of each room that the host tests reach, as text and HTML in O/coverage
-	@+$(MAKE) -s --no-print-directory COVERAGE=1 O=$(O)/coverage host
-	@tests/runner/coverage.sh $(O)/coverage
+# Counted without sanitizers and without optimising, in a folder of its own.
+coverage: ## lines and branches that the tests reach, on the host and in images, as text and HTML in O/coverage
+	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) CROSS=$(CROSS) \
+	    HOST_CC=$(call quoted,$(HOST_CC)) tests/coverage/coverage.sh $(O)/coverage
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"
@@ -396,7 +415,8 @@ check-format: ## fail if `make format` would change something
 # time: a new file has an entry as well.
 .PHONY: compile_commands.json
 compile_commands.json: ## write it, for editors and clangd
-	@$(MAKE) -nB --no-print-directory LLVM=$(LLVM) DEBUG=1 V=1 all host $(H)/vdma/vdma_fuzz | \
+	@$(MAKE) -nB --no-print-directory LLVM=$(if $(LLVM),1) DEBUG=1 V=1 all host \
+	    $(H)/vdma/vdma_fuzz $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o | \
 	    awk -v folder=$(call quoted,$(CURDIR)) -f tests/runner/compilations.awk >$@.new && mv $@.new $@
 
 define VARIABLES

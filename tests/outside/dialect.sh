@@ -14,7 +14,8 @@ mapfile -t sources < <(tree_files '*.c')
 list_compilations()
 {
     {
-        env -u MAKEFLAGS make -nB LLVM=1 DEBUG=1 all host build/host/vdma/vdma_fuzz
+        env -u MAKEFLAGS make -nB LLVM=1 DEBUG=1 all host build/host/vdma/vdma_fuzz \
+            build/clang-debug/tests/coverage/counters.c.o
         env -u MAKEFLAGS make -nB LLVM=1 DEBUG= all
     } 2>"$out" | awk -v folder="$PWD" -f tests/runner/compilations.awk
 }

@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# coverage.sh [-r] BUILD-FOLDER: run the tests there with COVERAGE=1, on the host and in
+# images on every machine, and say what of descriptors/, drivers/ and kernel/ they reach
+#
+# Writes into BUILD-FOLDER report.txt (lines), branches.txt (branches), branches.tsv (each
+# branch that nothing takes: file, line, branch, number of them in the line) and
+# html/index.html; prints the sums of each floor. An assertion's branches do not count.
+# -r reports what an earlier run has counted.
+# Status: 0, 1 if a test failed (the report is written all the same), 2.
+# Environment: CROSS, HOST_CC, MAKE.
+set -uo pipefail
+
+here=$(dirname "$(realpath "$0")")
+again=
+if [ "${1-}" = -r ]; then
+    again=1
+    shift
+fi
+build=$1
+status=0
+
+# All images on one machine, on the others those that meet what differs there; and the
+# scripts that boot images as nobody else does.
+selection()
+{
+    local profile image
+    printf '%s ' host @default panics devicetree memory machines
+    for profile in qemu/profiles/*; do
+        for image in boot exception heap irq libc mmu page timer user virtio_core virtio_blk vm; do
+            [ "${profile##*/}" = default ] || printf '%s ' "$image@${profile##*/}"
+        done
+    done
+}
+
+if [ -z "$again" ]; then
+    # Counts of an earlier run would be added to.
+    find "$build" -name '*.gcda' -delete
+    rm -rf "$build/counters"
+    mkdir -p "$build/counters"
+    COVERAGE=1 TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
+    "$here/counters.pl" "${CROSS}gcov-tool" "$build/counters" || status=1
+fi
+
+# count PLACE GCOV: what was counted in BUILD-FOLDER/PLACE. An image that ends in the midst of
+# a function leaves counts that contradict each other, which gcovr else ends at.
+count()
+{
+    gcovr -r . --object-directory "$build/$1" --gcov-executable "$2" --gcov-ignore-parse-errors \
+        -f 'descriptors/' -f 'drivers/' -f 'kernel/' --exclude-branches-by-pattern '.*\b(IO|KERNEL_)ASSERT\(' \
+        --json "$build/$1.json" "$build/$1" 2>"$build/$1.gcovr" || { tail -n 5 "$build/$1.gcovr" >&2 && return 1; }
+}
+
+host_cc=${HOST_CC:-gcc}
+count host "${host_cc/%gcc/gcov}" && count gcc-debug "${CROSS}gcov" || exit 2
+mkdir -p "$build/html"
+gcovr -r . -a "$build/host.json" -a "$build/gcc-debug.json" --txt "$build/report.txt" \
+    --html-details "$build/html/index.html" --json "$build/coverage.json" &&
+    gcovr -r . -a "$build/coverage.json" -b --txt "$build/branches.txt" || exit 2
+perl "$here/sums.pl" "$build" host gcc-debug coverage
+echo "coverage: $(wc -l <"$build/branches.tsv") branches are not taken, listed in $build/branches.tsv;" \
+    "lines in $build/report.txt, pages in $build/html/index.html"
+exit $status
