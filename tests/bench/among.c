@@ -9,6 +9,7 @@
 #include "kernel/heap.h"
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
+#include "tests/lib/portable/test_mapper.h"
 
 #define FEW    16
 #define MANY   16000
@@ -155,6 +156,59 @@ static uint64_t among_pages(unsigned count)
     return cost;
 }
 
+struct mappings {
+    struct test_mapper *mapper;
+    IOBufferMemoryDescriptor *memory; /* a page */
+};
+
+/* I/O addresses for a page, wherever there are some, and back again. */
+static void io_map_and_unmap(void *context)
+{
+    const struct mappings *self = context;
+    uint64_t address, size;
+
+    IOMapper_iovmMapMemory(&self->mapper->super, self->memory, 0, PAGE_SIZE, kIODMAMapReadAccess,
+                           NULL, NULL, NULL, &address, &size);
+    IOMapper_iovmUnmapMemory(&self->mapper->super, self->memory, NULL, address, size);
+}
+
+/* So many live mappings of a page, with as many holes of one between them. */
+static uint64_t among_mappings(unsigned count)
+{
+    struct mappings self = {
+        .mapper = test_mapper_new(1),
+        .memory = IOBufferMemoryDescriptor_withOptions(kIODirectionOut, PAGE_SIZE, PAGE_SIZE),
+    };
+    uint64_t address = 0, size, cost;
+
+    if (self.mapper == NULL || self.memory == NULL) {
+        return 0;
+    }
+    for (unsigned i = 0; i < 2 * count; i++) {
+        IOMapper_iovmMapMemory(&self.mapper->super, self.memory, 0, PAGE_SIZE, kIODMAMapReadAccess,
+                               NULL, NULL, NULL, &address, &size);
+    }
+    if (self.mapper->entries != 2 * count) {
+        return 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        IOMapper_iovmUnmapMemory(&self.mapper->super, self.memory, NULL, address - ptoa(2 * i),
+                                 PAGE_SIZE);
+    }
+    cost = bench_calls(io_map_and_unmap, &self, ROUNDS);
+    for (uint64_t at = PAGE_SIZE; at <= address; at += PAGE_SIZE) {
+        IOMapper_iovmUnmapMemory(&self.mapper->super, self.memory, NULL, at, PAGE_SIZE);
+    }
+    OSObject_release(self.memory);
+    OSObject_release(&self.mapper->super);
+    return cost;
+}
+
+static void bench_mappings(struct bench_result *result)
+{
+    compare(result, among_mappings);
+}
+
 static void bench_fragments(struct bench_result *result)
 {
     compare(result, among_fragments);
@@ -193,6 +247,11 @@ static const struct bench rows[] = {
      .unit = PERCENT,
      .goal = 200,
      .run = bench_borrowers},
+    {.id = "mappings",
+     .name = "I/O map + unmap among 16,000",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_mappings},
     {.id = "throttling",
      .name = "AvoidThrottling, 16,000 pages taken",
      .unit = PERCENT,

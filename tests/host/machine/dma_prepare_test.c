@@ -33,6 +33,7 @@ static void a_handler_is_refused_what_is_for_threads(void **state)
     (void)state;
     sim_in_handler = true;
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, NULL, false), kIOReturnCannotLock);
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnCannotLock);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnCannotLock);
     sim_in_handler = false;
