@@ -1,39 +1,64 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Changing the ranges of an interval where they are. */
 #include "kernel/vm/vm_map_private.h"
+#include "kernel/vm/vm_object_private.h"
+
+/* A part of an entry to be changed, which is all of it once the borders have been split. */
+struct part {
+    struct vm_entry *entry;
+    vaddr_t start, end;
+};
 
 /* Visit the entries of an interval without holes; stops at the first status that is not success. */
-typedef kern_return_t entry_visitor_t(struct vm_entry *entry, unsigned argument);
+typedef kern_return_t entry_visitor_t(const struct part *part, unsigned argument);
 
 static kern_return_t visit_entries(struct vm_map *map, vaddr_t start, vaddr_t end,
                                    entry_visitor_t *visit, unsigned argument)
 {
     for (vaddr_t at = start; at < end;) {
         struct vm_entry *entry = vm_map_entry(map, at);
+        struct part part = {.entry = entry, .start = at};
+        kern_return_t status;
+
         /*
          * A hole ends it: to change what is there and pass over what is not would hide a wrong
          * address.
          */
-        kern_return_t status = entry != NULL ? visit(entry, argument) : KERN_INVALID_ADDRESS;
-
+        if (entry == NULL) {
+            return KERN_INVALID_ADDRESS;
+        }
+        part.end = entry->node.end < end ? entry->node.end : end;
+        status = visit(&part, argument);
         if (status != KERN_SUCCESS) {
             return status;
         }
-        at = entry->node.end;
+        at = part.end;
     }
     return KERN_SUCCESS;
 }
 
-static kern_return_t check_protect(struct vm_entry *entry, unsigned access)
+static kern_return_t check_protect(const struct part *part, unsigned access)
 {
+    const struct vm_entry *entry = part->entry;
+
     /*
      * What a range may become was settled when it was entered: a read-only object's view stays so.
      */
-    return (access & ~entry->range.max_access) != 0 ? KERN_PROTECTION_FAILURE : KERN_SUCCESS;
+    if ((access & ~entry->range.max_access) != 0) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    /* As when it is entered: of a window, no right to what the kernel itself may not write. */
+    return (access & MMU_WRITE) == 0 ||
+                   vm_object_is_writable(entry->range.object, vm_entry_index(entry, part->start),
+                                         (part->end - part->start) >> PAGE_SHIFT)
+               ? KERN_SUCCESS
+               : KERN_PROTECTION_FAILURE;
 }
 
-static kern_return_t set_protect(struct vm_entry *entry, unsigned access)
+static kern_return_t set_protect(const struct part *part, unsigned access)
 {
+    struct vm_entry *entry = part->entry;
+
     entry->range.access = access;
     /*
      * Tables are a cache of the ranges: dropped here, they are filled with the new rights by
@@ -71,15 +96,17 @@ kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, u
     return change_entries(map, start, size, check_protect, set_protect, access);
 }
 
-static kern_return_t exists(struct vm_entry *entry, unsigned argument)
+static kern_return_t exists(const struct part *part, unsigned argument)
 {
-    (void)entry;
+    (void)part;
     (void)argument;
     return KERN_SUCCESS;
 }
 
-static kern_return_t set_blocked(struct vm_entry *entry, unsigned blocked)
+static kern_return_t set_blocked(const struct part *part, unsigned blocked)
 {
+    struct vm_entry *entry = part->entry;
+
     entry->blocked = blocked != 0;
     /* Only blocking touches the tables: unblocked, the next access faults and fills them. */
     if (blocked) {
@@ -95,9 +122,9 @@ kern_return_t vm_map_block(struct vm_map *map, vaddr_t start, uint64_t size, boo
     return change_entries(map, start, size, exists, set_blocked, block);
 }
 
-static kern_return_t set_memory(struct vm_entry *entry, unsigned memory)
+static kern_return_t set_memory(const struct part *part, unsigned memory)
 {
-    vm_entry_set_memory(entry, (enum mmu_memory)memory);
+    vm_entry_set_memory(part->entry, (enum mmu_memory)memory);
     return KERN_SUCCESS;
 }
 

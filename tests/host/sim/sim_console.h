@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/exception.h"
+
+extern exception_fault_handler_t *sim_fault_handler; /* NULL: none is set */
+
 void sim_console_forget(void);
 bool sim_console_said(const char *words); /* since then; only the last 1000 characters are kept */
 uint64_t sim_console_lines(void);         /* so far */
