@@ -99,7 +99,7 @@ TEST(no_object_lets_text_be_written)
               KERN_PROTECTION_FAILURE);
     range.access = MMU_READ; /* and no later change gives more than the kernel itself has */
     EXPECT_EQ(vm_map_enter(task_map(task), &at, pages * PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
-    EXPECT_EQ(vm_map_protect(task_map(task), at, pages * PAGE_SIZE, RW), KERN_SUCCESS);
+    EXPECT_EQ(vm_map_protect(task_map(task), at, pages * PAGE_SIZE, RW), KERN_PROTECTION_FAILURE);
     EXPECT_EQ(vm_fault(task_map(task), at + (pages - 1) * PAGE_SIZE, MMU_WRITE),
               KERN_PROTECTION_FAILURE);
     EXPECT_EQ(vm_fault(task_map(task), at + (pages - 1) * PAGE_SIZE, MMU_READ), KERN_SUCCESS);

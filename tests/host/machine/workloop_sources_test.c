@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Event sources: what all of them share, their order on a loop, who wakes whom, and interrupts. */
+#include "descriptors/IOCommandGate.h"
+#include "descriptors/IOEventSource_class.h"
+#include "descriptors/IOInterruptEventSource.h"
+#include "descriptors/OSArray.h"
+#include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+#define LEVEL_LINE 48
+#define EDGE_LINE  49
+
+static OSObject *source_owner;
+static IOWorkLoop *loop;
+static char order[16];
+
+static int begin(void **state)
+{
+    const int result = map_start(state);
+
+    source_owner = OSObject_upcast(OSArray_withCapacity(1));
+    loop = IOWorkLoop_workLoop();
+    order[0] = '\0';
+    sim_console_forget();
+    return result;
+}
+
+static int end(void **state)
+{
+    OSObject_release(loop);
+    OSObject_release(source_owner);
+    return map_stop(state);
+}
+
+static void note(IOInterruptEventSource *sender)
+{
+    const char letter[2] = {(char)('a' + IOInterruptEventSource_getIntIndex(sender)), '\0'};
+
+    assert_true(IOWorkLoop_inGate(loop));
+    assert_true(IOEventSource_onThread(sender));
+    if (strlen(order) + 1 < sizeof(order)) {
+        strcat(order, letter);
+    }
+}
+
+static void act(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    assert_ptr_equal(its_owner, source_owner);
+    assert_int_not_equal(count, 0);
+    note(sender);
+}
+
+static IOInterruptEventSource *software(int index)
+{
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act, NULL, index);
+
+    assert_non_null(source);
+    return source;
+}
+
+static void occur(IOInterruptEventSource *source)
+{
+    IOInterruptEventSource_interruptOccurred(source, NULL, NULL, 0);
+}
+
+/* --- The loop --------------------------------------------------------------------------------- */
+
+static void a_loop_is_linked_once(void **state)
+{
+    (void)state;
+    assert_null(IOWorkLoop_workLoopWithOptions(4));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_false(IOWorkLoop_init(NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_false(IOWorkLoop_init(loop));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+
+    IOWorkLoop *other_loop = IOWorkLoop_workLoopWithOptions(kPreciousStack | kTimeLockPanics);
+
+    assert_non_null(other_loop);
+    assert_false(IOWorkLoop_init(loop)); /* also where it is not the first */
+    assert_ptr_equal(IOWorkLoop_getMetaClass(loop), OSObject_upcast(loop)->metaClass);
+    assert_ptr_equal(IOWorkLoop_getThread(loop), loop);
+    assert_null(IOWorkLoop_getMetaClass(NULL));
+    OSObject_release(other_loop);
+}
+
+static void a_gate_is_opened_as_often_as_closed(void **state)
+{
+    (void)state;
+    assert_true(IOWorkLoop_tryCloseGate(loop));
+    assert_false(IOWorkLoop_tryCloseGate(NULL));
+    IOWorkLoop_openGate(loop);
+    assert_false(sim_console_said("its gate is opened"));
+    IOWorkLoop_openGate(loop);
+    assert_true(sim_console_said("its gate is opened and was not closed"));
+    assert_false(IOWorkLoop_inGate(loop));
+    IOWorkLoop_openGate(NULL);
+    IOWorkLoop_closeGate(NULL);
+    assert_false(IOWorkLoop_inGate(NULL));
+    assert_false(IOWorkLoop_onThread(NULL));
+    assert_false(IOWorkLoop_onThread(loop));
+}
+
+static IOReturn sum(OSObject *target, void *a, void *b, void *c, void *d)
+{
+    assert_true(target == NULL || target == source_owner);
+    assert_true(IOWorkLoop_inGate(loop));
+    return (IOReturn)((uintptr_t)a + 10 * (uintptr_t)b + 100 * (uintptr_t)c + 1000 * (uintptr_t)d);
+}
+
+#define ARGUMENTS (void *)1, (void *)2, (void *)3, (void *)4
+
+static void an_action_runs_inside_the_gate(void **state)
+{
+    (void)state;
+    assert_int_equal(IOWorkLoop_runAction(loop, sum, source_owner, ARGUMENTS), 4321);
+    assert_false(IOWorkLoop_inGate(loop));
+    assert_int_equal(IOWorkLoop_runAction(NULL, sum, source_owner, ARGUMENTS),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOWorkLoop_runAction(loop, NULL, source_owner, ARGUMENTS),
+                     kIOReturnBadArgument);
+}
+
+static void sources_are_asked_in_their_order(void **state)
+{
+    IOInterruptEventSource *sources[3];
+
+    (void)state;
+    assert_int_equal(IOWorkLoop_addEventSource(NULL, (IOEventSource *)NULL), kIOReturnBadArgument);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, (IOEventSource *)NULL), kIOReturnBadArgument);
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, (IOEventSource *)NULL),
+                     kIOReturnBadArgument);
+    assert_false(IOWorkLoop_runEventSources(NULL));
+    for (int i = 0; i < 3; i++) {
+        sources[i] = software(i);
+        assert_int_equal(IOWorkLoop_addEventSource(loop, sources[i]), kIOReturnSuccess);
+        assert_ptr_equal(IOEventSource_getWorkLoop(sources[i]), loop);
+    }
+    assert_int_equal(IOWorkLoop_addEventSource(NULL, sources[0]), kIOReturnBadArgument);
+    assert_int_equal(IOWorkLoop_removeEventSource(NULL, sources[0]), kIOReturnBadArgument);
+    assert_ptr_equal(IOEventSource_getNext(sources[0]), sources[1]);
+    assert_ptr_equal(IOEventSource_getNext(sources[1]), sources[2]);
+    assert_null(IOEventSource_getNext(sources[2]));
+    for (int i = 2; i >= 0; i--) {
+        occur(sources[i]);
+    }
+    assert_true(IOWorkLoop_runEventSources(loop));
+    assert_string_equal(order, "abc");
+    assert_true(IOWorkLoop_runEventSources(loop)); /* nothing new */
+    assert_string_equal(order, "abc");
+    assert_false(IOWorkLoop_inGate(loop));
+
+    /* The middle one goes; the others are still a chain. */
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, sources[1]), kIOReturnSuccess);
+    assert_ptr_equal(IOEventSource_getNext(sources[0]), sources[2]);
+    assert_null(IOEventSource_getNext(sources[1]));
+    assert_null(IOEventSource_getWorkLoop(sources[1]));
+    assert_false(IOEventSource_isEnabled(sources[1]));
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, sources[1]), kIOReturnBadArgument);
+    for (int i = 0; i < 3; i++) {
+        occur(sources[i]);
+    }
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "abcac");
+    for (int i = 0; i < 3; i++) {
+        OSObject_release(sources[i]);
+    }
+}
+
+/* --- What all sources share ------------------------------------------------------------------- */
+
+static void plain_action(OSObject *its_owner, ...)
+{
+    (void)its_owner;
+}
+
+static void sources_have_their_fields(void **state)
+{
+    IOInterruptEventSource *source = software(0), *other_source = software(1);
+    int refcon, event;
+
+    (void)state;
+    assert_non_null(IOEventSource_getAction(source));
+    IOEventSource_setAction(source, plain_action);
+    assert_ptr_equal(IOEventSource_getAction(source), plain_action);
+    assert_null(IOEventSource_getRefcon(source));
+    IOEventSource_setRefcon(source, &refcon);
+    assert_ptr_equal(IOEventSource_getRefcon(source), &refcon);
+    IOEventSource_setNext(source, (IOEventSource *)other_source);
+    assert_ptr_equal(IOEventSource_getNext(source), other_source);
+    IOEventSource_setNext(source, NULL);
+    assert_null(IOEventSource_getNext(source));
+    assert_true(IOEventSource_isEnabled(source));
+    assert_false(IOEventSource_onThread(source));
+    assert_false(IOEventSource_tryCloseGate(source)); /* of no loop */
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    IOEventSource_closeGate(source);
+    assert_true(IOWorkLoop_inGate(loop));
+    assert_true(IOEventSource_tryCloseGate(source));
+    IOEventSource_openGate(source);
+    assert_int_equal(IOEventSource_sleepGate(source, NULL, THREAD_UNINT), THREAD_RESTART);
+    IOEventSource_wakeupGate(source, &event, true); /* nobody sleeps */
+    IOEventSource_openGate(source);
+    assert_false(IOWorkLoop_inGate(loop));
+    assert_false(source_check_for_work((IOEventSource *)source));
+    assert_false(source_is_passive((IOEventSource *)source));
+    OSObject_release(source);
+    OSObject_release(other_source);
+}
+
+/* Of no source: nothing, and no answer but that. */
+static void no_source(void **state)
+{
+    IOEventSource *const none = NULL;
+    int event;
+
+    (void)state;
+    IOEventSource_enable(none);
+    IOEventSource_disable(none);
+    assert_false(IOEventSource_isEnabled(none));
+    assert_null(IOEventSource_getWorkLoop(none));
+    IOEventSource_setWorkLoop(none, loop);
+    assert_null(IOEventSource_getNext(none));
+    IOEventSource_setNext(none, NULL);
+    assert_null(IOEventSource_getAction(none));
+    IOEventSource_setAction(none, plain_action);
+    assert_null(IOEventSource_getRefcon(none));
+    IOEventSource_setRefcon(none, &event);
+    assert_false(IOEventSource_onThread(none));
+    assert_false(IOEventSource_checkForWork(none));
+    IOEventSource_signalWorkAvailable(none);
+    IOEventSource_openGate(none);
+    IOEventSource_closeGate(none);
+    assert_false(IOEventSource_tryCloseGate(none));
+    assert_int_equal(IOEventSource_sleepGate(none, &event, THREAD_UNINT), THREAD_RESTART);
+    IOEventSource_wakeupGate(none, &event, true);
+    assert_true(sim_console_said("a wake-up of no event"));
+    assert_false(IOEventSource_init(none, source_owner, plain_action));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+}
+
+static void all_sources_of_a_loop(void **state)
+{
+    IOInterruptEventSource *source = software(0);
+    IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
+
+    (void)state;
+    IOWorkLoop_addEventSource(loop, source);
+    IOWorkLoop_addEventSource(loop, gate);
+    IOWorkLoop_disableAllInterrupts(loop);
+    assert_false(IOEventSource_isEnabled(source));
+    assert_true(IOEventSource_isEnabled(gate)); /* is none */
+    occur(source);
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "");
+    IOWorkLoop_enableAllInterrupts(loop);
+    assert_true(IOEventSource_isEnabled(source));
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "a"); /* it was kept */
+    IOWorkLoop_disableAllEventSources(loop);
+    assert_false(IOEventSource_isEnabled(source));
+    assert_false(IOEventSource_isEnabled(gate));
+    IOWorkLoop_enableAllInterrupts(loop);
+    assert_true(IOEventSource_isEnabled(source));
+    assert_false(IOEventSource_isEnabled(gate));
+    IOWorkLoop_enableAllEventSources(loop);
+    assert_true(IOEventSource_isEnabled(gate));
+    IOWorkLoop_disableAllEventSources(NULL);
+    IOWorkLoop_enableAllEventSources(NULL);
+    IOWorkLoop_setMaximumLockTime(loop, 1, 0);
+    OSObject_release(source);
+    OSObject_release(gate);
+}
+
+/* --- Sleeping --------------------------------------------------------------------------------- */
+
+static int event, another_event;
+static unsigned waits;
+static bool to_one;
+
+static void wake_all(void)
+{
+    waits++;
+    if (waits == 1) {
+        IOWorkLoop_wakeupGate(loop, &another_event, false);
+        IOWorkLoop_wakeupGate(loop, NULL, false);
+    } else {
+        IOWorkLoop_wakeupGate(loop, &event, to_one);
+    }
+}
+
+/* Only who sleeps on this event of this loop is woken. */
+static void a_wake_is_for_its_event(void **state)
+{
+    (void)state;
+    waits = 0;
+    sim_while_waiting = wake_all;
+    IOWorkLoop_closeGate(loop);
+    assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_AWAKENED);
+    assert_int_equal(waits, 2);
+    IOWorkLoop_openGate(loop);
+    sim_while_waiting = NULL;
+}
+
+/* Of a source's action that sleeps on the same event, while somebody sleeps on it already. */
+static void sleep_in_action(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    (void)its_owner, (void)count;
+    note(sender);
+    assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_AWAKENED);
+    strcat(order, ".");
+}
+
+static void one_or_all_are_woken(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOInterruptEventSource *source =
+            IOInterruptEventSource_interruptEventSource(source_owner, sleep_in_action, NULL, 0);
+
+        order[0] = '\0';
+        waits = 1;
+        to_one = i == 0;
+        sim_while_waiting = wake_all;
+        IOWorkLoop_addEventSource(loop, source);
+        occur(source); /* the sleep does the loop's work, since nobody else could */
+        IOWorkLoop_closeGate(loop);
+        assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_AWAKENED);
+        IOWorkLoop_openGate(loop);
+        assert_string_equal(order, "a.");
+        assert_int_equal(waits, i == 0 ? 3 : 2); /* one wake for each, or one for both */
+        sim_while_waiting = NULL;
+        OSObject_release(source);
+        IOWorkLoop_removeEventSource(loop, source);
+    }
+}
+
+static void handlers_do_not_sleep(void **state)
+{
+    IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
+
+    (void)state;
+    IOWorkLoop_addEventSource(loop, gate);
+    IOWorkLoop_closeGate(loop);
+    sim_in_handler = true;
+    assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_RESTART);
+    assert_int_equal(IOCommandGate_runAction(gate, sum, ARGUMENTS), kIOReturnCannotLock);
+    assert_int_equal(IOCommandGate_attemptAction(gate, sum, ARGUMENTS), kIOReturnCannotLock);
+    sim_in_handler = false;
+    assert_true(sim_console_said("a sleep without its gate held, or on no event"));
+    assert_int_equal(IOWorkLoop_sleepGate(NULL, &event, THREAD_UNINT), THREAD_RESTART);
+    IOWorkLoop_openGate(loop);
+    OSObject_release(gate);
+}
+
+/* --- Command gates ---------------------------------------------------------------------------- */
+
+static void attempts_do_not_wait(void **state)
+{
+    IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
+
+    (void)state;
+    assert_int_equal(IOCommandGate_attemptAction(gate, sum, ARGUMENTS), kIOReturnNotReady);
+    assert_int_equal(IOCommandGate_runAction(NULL, sum, ARGUMENTS), kIOReturnBadArgument);
+    assert_int_equal(IOCommandGate_attemptAction(NULL, sum, ARGUMENTS), kIOReturnBadArgument);
+    assert_int_equal(IOCommandGate_attemptAction(gate, NULL, ARGUMENTS), kIOReturnBadArgument);
+    assert_int_equal(IOCommandGate_runCommand(NULL, ARGUMENTS), kIOReturnBadArgument);
+    assert_int_equal(IOCommandGate_attemptCommand(NULL, ARGUMENTS), kIOReturnBadArgument);
+    IOWorkLoop_addEventSource(loop, gate);
+    assert_int_equal(IOCommandGate_attemptAction(gate, sum, ARGUMENTS), 4321);
+    assert_int_equal(IOCommandGate_attemptCommand(gate, ARGUMENTS), 4321);
+    assert_false(IOWorkLoop_inGate(loop));
+    IOCommandGate_disable(gate);
+    assert_int_equal(IOCommandGate_attemptAction(gate, sum, ARGUMENTS), kIOReturnNotPermitted);
+    assert_false(IOWorkLoop_inGate(loop));
+    OSObject_release(gate);
+}
+
+static IOCommandGate *the_gate;
+
+static IOReturn sleep_on_command(OSObject *target, void *deadline, void *b, void *c, void *d)
+{
+    (void)target, (void)b, (void)c, (void)d;
+    return deadline != NULL
+               ? IOCommandGate_commandSleepDeadline(the_gate, &event, sim_time + 5, THREAD_UNINT)
+               : IOCommandGate_commandSleep(the_gate, &event, THREAD_UNINT);
+}
+
+static void wake_command(void)
+{
+    waits++;
+    IOCommandGate_commandWakeup(the_gate, waits == 1 ? &another_event : &event, true);
+}
+
+static void commands_sleep(void **state)
+{
+    (void)state;
+    the_gate = IOCommandGate_commandGate(source_owner, sum);
+    IOWorkLoop_addEventSource(loop, the_gate);
+    waits = 0;
+    sim_while_waiting = wake_command;
+    assert_int_equal(IOCommandGate_runAction(the_gate, sleep_on_command, NULL, NULL, NULL, NULL),
+                     THREAD_AWAKENED);
+    sim_while_waiting = NULL;
+    assert_int_equal(waits, 2);
+    assert_int_equal(IOCommandGate_runAction(the_gate, sleep_on_command, &event, NULL, NULL, NULL),
+                     THREAD_TIMED_OUT);
+    assert_int_equal(IOCommandGate_commandSleepDeadline(NULL, &event, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(IOCommandGate_commandSleepDeadline(the_gate, NULL, 0, 0),
+                     kIOReturnBadArgument);
+    IOCommandGate_commandWakeup(NULL, &event, true);
+    assert_int_equal(OSObject_getRetainCount(the_gate), 2);
+    OSObject_release(the_gate);
+}
+
+/* The loop's own thread would wait for itself. */
+static void run_in_gate(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    (void)its_owner, (void)count;
+    note(sender);
+    assert_int_equal(IOCommandGate_runAction(the_gate, sum, ARGUMENTS), 4321);
+}
+
+static void a_source_passes_a_disabled_gate(void **state)
+{
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, run_in_gate, NULL, 0);
+
+    (void)state;
+    the_gate = IOCommandGate_commandGate(source_owner, sum);
+    IOWorkLoop_addEventSource(loop, the_gate);
+    IOWorkLoop_addEventSource(loop, source);
+    IOCommandGate_disable(the_gate);
+    occur(source);
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "a");
+    OSObject_release(source);
+    OSObject_release(the_gate);
+}
+
+/* --- Interrupts ------------------------------------------------------------------------------- */
+
+static IOService *device_of(const uint8_t *interrupts, unsigned bytes)
+{
+    IOService *device = IOService_withReader("device", NULL, NULL);
+
+    assert_int_equal(IOService_setProperty(device, "interrupts", interrupts, bytes),
+                     kIOReturnSuccess);
+    return device;
+}
+
+static IOReturn why_not(IOService *device, int index)
+{
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act, device, index);
+
+    if (source != NULL) {
+        OSObject_release(source);
+        return kIOReturnSuccess;
+    }
+    return IOMemoryLastError();
+}
+
+/* Type, number, flags: a shared or a private peripheral's, of 16 bits. */
+static void specifiers_are_judged(void **state)
+{
+    static const uint8_t some[] = {0, 0, 0, 1, 0, 0, 0, 3,  0, 0, 0, 8, /* PPI 3, level low */
+                                   0, 0, 0, 2, 0, 0, 0, 3,  0, 0, 0, 4, /* no such type */
+                                   0, 0, 0, 0, 0, 1, 0, 0,  0, 0, 0, 4, /* beyond all numbers */
+                                   0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 2, /* an edge, falling */
+                                   0, 0, 0, 0, 0, 0, 0, 16};            /* without its flags */
+    IOService *device = device_of(some, sizeof(some));
+    IOInterruptEventSource *source;
+
+    (void)state;
+    assert_int_equal(why_not(device, 0), kIOReturnSuccess);
+    assert_int_equal(why_not(device, 1), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, 2), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, 4), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, 5), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, INT32_MAX), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, -1), kIOReturnBadArgument);
+    source = IOInterruptEventSource_interruptEventSource(source_owner, act, device, 3);
+    assert_non_null(source);
+    assert_false(IOInterruptEventSource_getAutoDisable(source));
+    assert_int_equal(IOInterruptEventSource_getIntIndex(source), 3);
+    assert_ptr_equal(IOInterruptEventSource_getProvider(source), device);
+    assert_int_equal(IOInterruptEventSource_warmCPU(source, 0), kIOReturnUnsupported);
+    OSObject_release(source);
+    source = IOInterruptEventSource_interruptEventSource(source_owner, act, device, 0);
+    IOWorkLoop_addEventSource(loop, source);
+    IOInterruptEventSource_enable(source);
+    assert_true(IOInterruptEventSource_getAutoDisable(source));
+    assert_true(sim_line_is_enabled(16 + 3));
+    OSObject_release(source);
+    IOWorkLoop_removeEventSource(loop, source);
+    assert_false(IOInterruptEventSource_init(NULL, source_owner, act, NULL, 0));
+    assert_null(IOInterruptEventSource_interruptEventSource(NULL, act, NULL, 0));
+    assert_null(IOInterruptEventSource_getProvider(NULL));
+    assert_int_equal(IOInterruptEventSource_getIntIndex(NULL), -1);
+    assert_false(IOInterruptEventSource_getAutoDisable(NULL));
+    assert_int_equal(IOInterruptEventSource_getPrimaryInterruptTimestamp(NULL), UINT64_MAX);
+    IOInterruptEventSource_enablePrimaryInterruptTimestamp(NULL, true);
+    IOInterruptEventSource_normalInterruptOccurred(NULL, NULL, NULL, 0);
+    IOInterruptEventSource_disableInterruptOccurred(NULL, NULL, NULL, 0);
+    IOInterruptEventSource_interruptOccurred(NULL, NULL, NULL, 0);
+    IOInterruptEventSource_free(NULL);
+    OSObject_release(device);
+}
+
+static enum irq_result nobody(void *context)
+{
+    (void)context;
+    return IRQ_NOTHING;
+}
+
+/* A line that somebody else has: said, and not taken from him. */
+static void a_line_that_is_taken(void **state)
+{
+    static const uint8_t level[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4};
+    IOService *device = device_of(level, sizeof(level));
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act, device, 0);
+
+    (void)state;
+    assert_int_equal(irq_register(LEVEL_LINE, nobody, NULL), KERN_SUCCESS);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    assert_true(sim_console_said("line 48 cannot be had"));
+    IOInterruptEventSource_disable(source);
+    assert_true(sim_line_is_enabled(LEVEL_LINE));
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, source), kIOReturnSuccess);
+    assert_true(sim_line_is_enabled(LEVEL_LINE));
+    assert_int_equal(irq_unregister(LEVEL_LINE), KERN_SUCCESS);
+    OSObject_release(source);
+    OSObject_release(device);
+}
+
+static void disable_in_action(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    (void)its_owner, (void)count;
+    note(sender);
+    assert_false(sim_line_is_enabled(LEVEL_LINE));
+    IOInterruptEventSource_disable(sender);
+}
+
+/* The client's word in the action counts, and what comes during it is delivered after it. */
+static void actions_may_change_their_source(void **state)
+{
+    static const uint8_t level[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4};
+    IOService *device = device_of(level, sizeof(level));
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, disable_in_action, device, 0);
+
+    (void)state;
+    IOWorkLoop_addEventSource(loop, source);
+    IOInterruptEventSource_enable(source);
+    sim_interrupt(LEVEL_LINE);
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "a");
+    assert_false(sim_line_is_enabled(LEVEL_LINE));
+    IOInterruptEventSource_enable(source);
+    assert_true(sim_line_is_enabled(LEVEL_LINE));
+    /* Off its loop the line is quiet, and free for others. */
+    OSObject_release(source);
+    IOWorkLoop_removeEventSource(loop, source);
+    assert_int_equal(irq_register(LEVEL_LINE, nobody, NULL), KERN_SUCCESS);
+    assert_int_equal(irq_unregister(LEVEL_LINE), KERN_SUCCESS);
+    OSObject_release(device);
+}
+
+static void occur_in_action(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    (void)its_owner;
+    note(sender);
+    if (count == 1) { /* the first time */
+        occur(sender);
+        occur(sender);
+    }
+}
+
+static void what_comes_during_an_action_is_delivered(void **state)
+{
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, occur_in_action, NULL, 0);
+    IOInterruptEventSource *second = software(1);
+
+    (void)state;
+    IOWorkLoop_addEventSource(loop, source);
+    IOWorkLoop_addEventSource(loop, second);
+    occur(source);
+    occur(second);
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "aba");
+    assert_false(IOInterruptEventSource_checkForWork(source));
+    occur(source);
+    IOInterruptEventSource_disable(source);
+    assert_false(IOInterruptEventSource_checkForWork(source));
+    OSObject_release(source);
+    OSObject_release(second);
+}
+
+#define SOURCE_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SOURCE_TEST(a_loop_is_linked_once),
+        SOURCE_TEST(a_gate_is_opened_as_often_as_closed),
+        SOURCE_TEST(an_action_runs_inside_the_gate),
+        SOURCE_TEST(sources_are_asked_in_their_order),
+        SOURCE_TEST(sources_have_their_fields),
+        SOURCE_TEST(no_source),
+        SOURCE_TEST(all_sources_of_a_loop),
+        SOURCE_TEST(a_wake_is_for_its_event),
+        SOURCE_TEST(one_or_all_are_woken),
+        SOURCE_TEST(handlers_do_not_sleep),
+        SOURCE_TEST(attempts_do_not_wait),
+        SOURCE_TEST(commands_sleep),
+        SOURCE_TEST(a_source_passes_a_disabled_gate),
+        SOURCE_TEST(specifiers_are_judged),
+        SOURCE_TEST(a_line_that_is_taken),
+        SOURCE_TEST(actions_may_change_their_source),
+        SOURCE_TEST(what_comes_during_an_action_is_delivered),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
