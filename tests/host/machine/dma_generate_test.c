@@ -142,6 +142,40 @@ static void the_prepared_range_is_what_is_judged(void **state)
     OSObject_release(odd);
 }
 
+#define FAR (1ull << 50) /* an address of another processor's */
+
+/* Another processor's memory is listed as it was given, and nothing else can be done with it. */
+static void dc_26_remote_memory_is_listed_verbatim(void **state)
+{
+    const IODMACommand_SegmentOptions sized = {.fStructSize = 40, .fMaxSegmentSize = 4096};
+    IOAddressRange ranges[] = {{FAR + 3, 5000}, {FAR + 100000, 17}};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 2, kIODirectionOutIn | kIOMemoryRemote, TASK_NULL);
+    IODMACommand *command = dma_command(&sized, kMapped, memory);
+    IODMACommand_Segment64 list[4];
+    uint8_t byte;
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNotAttached);
+    OSObject_release(command);
+    command = new_command(&sized, kIterateOnly, kIODMACommandOutputHost64, memory);
+    assert_int_equal(dma_list(command, list, 4), 3);
+    assert_int_equal(list[0].fIOVMAddr, FAR + 3);
+    assert_int_equal(list[0].fLength, 4096);
+    assert_int_equal(list[1].fIOVMAddr, FAR + 3 + 4096);
+    assert_int_equal(list[1].fLength, 904);
+    assert_int_equal(list[2].fIOVMAddr, FAR + 100000);
+    assert_int_equal(list[2].fLength, 17);
+    assert_int_equal(IODMACommand_readBytes(command, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotAttached);
+    assert_int_equal(IODMACommand_writeBytes(command, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotAttached);
+    assert_int_equal(IODMACommand_synchronize(command, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 #define WINDOW (64 * SIM_MIB)
 
 /* As many bytes at as few pages as a host has to spare: the same window again and again. */
@@ -198,6 +232,7 @@ int main(void)
         MAP_TEST(what_is_too_large_is_not_put_out),
         MAP_TEST(the_first_alignment_is_of_byte_0_alone),
         MAP_TEST(the_prepared_range_is_what_is_judged),
+        MAP_TEST(dc_26_remote_memory_is_listed_verbatim),
         MAP_TEST(a_piece_beyond_4_gib_is_read_whole),
     };
 

@@ -155,6 +155,28 @@ static void the_cpu_never_goes_by_io_addresses(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* Memory that is for the host alone has no I/O address, and is told no physical one instead. */
+static void memory_of_the_host_alone_is_refused(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn | kIOMemoryHostOnly, owner);
+    IODMACommand *behind = mapped_command(&any, kMapped, mapper, memory);
+    IODMACommand *beside = dma_command(&any, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(behind, 0, 0, true, true), kIOReturnNotPermitted);
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(behind, NULL, NULL),
+                     kIOReturnNotReady);
+    assert_int_equal(IODMACommand_prepare(beside, 0, 0, true, true), kIOReturnSuccess);
+    OSObject_release(behind);
+    OSObject_release(beside);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 /* Strict behind a mapper: whatever page the device reaches holds nothing but the transfer. */
 static void strict_shows_no_neighbour_through_it(void **state)
 {
@@ -267,6 +289,7 @@ int main(void)
         MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
         MAP_TEST(the_cpu_never_goes_by_io_addresses),
+        MAP_TEST(memory_of_the_host_alone_is_refused),
         MAP_TEST(strict_shows_no_neighbour_through_it),
         MAP_TEST(a_boundary_is_met_where_it_was_planned),
         cmocka_unit_test_setup_teardown(a_unit_that_does_not_answer_costs_the_pages, map_start,

@@ -12,6 +12,7 @@
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/model/model.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/lib/portable/test_mapper.h"
 
 #define COMMANDS     8
@@ -389,7 +390,9 @@ static void clear(struct transfer *transfer, bool release)
     const IOReturn status = active ? expect_end(transfer, true) : kIOReturnSuccess;
 
     if (release) {
+        sim_console_set_quiet(active); /* it says so, of each of them */
         OSObject_release(transfer->command);
+        sim_console_set_quiet(false);
         transfer->command = NULL;
     } else {
         assert_int_equal(IODMACommand_clearMemoryDescriptor(transfer->command, true), status);
