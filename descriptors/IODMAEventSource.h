@@ -81,7 +81,10 @@ IOReturn IODMAEventSource_setFrameSize(IODMAEventSource *self, UInt8 byteCount);
 IOReturn IODMAEventSource_setDMAConfig(IODMAEventSource *self, UInt32 dmaIndex);
 bool IODMAEventSource_validDMAConfig(IODMAEventSource *self, UInt32 dmaIndex);
 
-/* For the engine: the result, and then the end, each once for a started command. Any context. */
+/*
+ * For the engine: the result, and then the end, each once for a started command. More bytes
+ * than were started are cut to these, with a line and kIOReturnDMAError. Any context.
+ */
 void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand,
                                        IOReturn status, IOByteCount actualByteCount,
                                        AbsoluteTime timeStamp);

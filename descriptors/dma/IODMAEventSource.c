@@ -200,6 +200,10 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
     command->result = kIOReturnInternalError; /* an engine that forgets to notify is seen */
     command->resultBytes = 0;
     command->resultTime = 0;
+    command->startedBytes = byteCount;
+    if (byteCount == 0 && byteOffset < command->length) {
+        command->startedBytes = command->length - byteOffset;
+    }
     if (command->active != 0) {
         command->owner = kIODMAOwnerDevice;
     }
@@ -344,6 +348,14 @@ void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dma
 {
     if (!is_ours(self, dmaCommand, "notification")) {
         return;
+    }
+    /* What a device says is not trusted: a client would look at bytes that are not its own. */
+    if (actualByteCount > dmaCommand->startedBytes) {
+        platform_log("IODMAEventSource %p: IODMACommand %p moved %llu bytes of %llu", (void *)self,
+                     (void *)dmaCommand, (unsigned long long)actualByteCount,
+                     (unsigned long long)dmaCommand->startedBytes);
+        actualByteCount = dmaCommand->startedBytes;
+        status = kIOReturnDMAError;
     }
     dmaCommand->result = status;
     dmaCommand->resultBytes = actualByteCount;

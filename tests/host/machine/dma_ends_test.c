@@ -148,6 +148,35 @@ static void ct_10_a_result_is_given_once_and_by_its_engine(void **state)
     drop_source(source);
 }
 
+/* A device that says it has moved more than it was told to is not believed. */
+static void more_bytes_than_were_started_are_an_error(void **state)
+{
+    IODMAEventSource *source = new_source(arrive);
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        /* A part of it, and the rest from some byte on: 16 bytes each. */
+        assert_int_equal(go(source, command, kIODirectionOut, i == 0 ? 16 : 0, i == 0 ? 8 : 48),
+                         kIOReturnSuccess);
+        sim_console_forget();
+        IODMAController_notifyDMACommand(&engine->super, source, command, kIOReturnSuccess, 17,
+                                         sim_time);
+        assert_true(sim_console_said("moved 17 bytes of 16"));
+        engine->count = 0;
+        IODMAController_completeDMACommand(&engine->super, source, command);
+        IOWorkLoop_runEventSources(loop);
+        assert_int_equal(ends[i].status, kIOReturnDMAError);
+        assert_int_equal(ends[i].bytes, 16);
+    }
+    assert_int_equal(go(source, command, kIODirectionOut, 16, 8), kIOReturnSuccess);
+    finish(kIOReturnSuccess, 16);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(ends[2].status, kIOReturnSuccess);
+    end_transfer(command);
+    drop_source(source);
+}
+
 /* An engine that does not stop in time: the command stays its, until the engine ends it. */
 static void a_stop_in_vain_leaves_the_command_with_the_engine(void **state)
 {
@@ -289,6 +318,7 @@ int main(void)
         ENGINE_TEST(ct_5_a_second_synchronous_start_is_busy),
         ENGINE_TEST(a_source_that_goes_during_a_start_lasts_until_its_end),
         ENGINE_TEST(ct_10_a_result_is_given_once_and_by_its_engine),
+        ENGINE_TEST(more_bytes_than_were_started_are_an_error),
         ENGINE_TEST(a_stop_in_vain_leaves_the_command_with_the_engine),
         ENGINE_TEST(a_source_freed_in_vain_is_kept_until_the_engine_ends),
         ENGINE_TEST(a_loop_that_goes_leaves_the_end_for_the_next),

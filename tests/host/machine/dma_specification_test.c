@@ -92,6 +92,25 @@ static void entries_lie_at_their_index_in_64_bits(void **state)
     }
 }
 
+/* What a command was made with is not changed behind an earlier preparation's back. */
+static void a_command_is_initialised_once(void **state)
+{
+    const IODMACommand_SegmentOptions narrow = {.fStructSize = 40, .fNumAddressBits = 31};
+    int context;
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64,
+                                                                  &narrow, kMapped, NULL, &context);
+
+    (void)state;
+    assert_false(IODMACommand_initWithSpecification(command, kIODMACommandOutputHost64, 40, 0,
+                                                    kMapped, 0, 1, NULL, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_false(IODMACommand_initWithRefCon(command, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(IODMACommand_getNumAddressBits(command), 31);
+    assert_ptr_equal(IODMACommand_getRefCon(command), &context);
+    OSObject_release(command);
+}
+
 /* A command without memory, or in a state that has none, ends with nothing held. */
 static void a_descriptor_that_was_never_cleared_is_let_go(void **state)
 {
@@ -112,6 +131,7 @@ int main(void)
         MAP_TEST(a_weak_creation_forgets_nothing),
         MAP_TEST(an_entry_of_32_bits_is_never_too_long),
         MAP_TEST(entries_lie_at_their_index_in_64_bits),
+        MAP_TEST(a_command_is_initialised_once),
         MAP_TEST(a_descriptor_that_was_never_cleared_is_let_go),
     };
 
