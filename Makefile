@@ -206,8 +206,10 @@ WATCHED := OSMetaClass_allocate OSObject_free \
     $(addprefix heap_,alloc alloc_zero alloc_aligned realloc free get_stats)
 $(B)/tests/target/%.elf $(B)/tests/images/misbehaving.elf: \
     TARGET_LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
-# Its copies are counted (tests/lib/copy_meter.h).
-$(B)/tests/images/transfer.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
+# Their copies are counted (tests/lib/copy_meter.h), and what the second one allocates.
+$(B)/tests/images/transfer.elf $(B)/tests/bench/command.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
+COUNTED := $(addprefix heap_,alloc alloc_zero alloc_aligned realloc) page_alloc page_alloc_run
+$(B)/tests/bench/command.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
 
 $(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libsupport.a linker/virt.ld
 	@$(if $(V),,echo "  LD      $@")

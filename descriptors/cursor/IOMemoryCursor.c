@@ -144,6 +144,7 @@ static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *se
         return nothing(kIOReturnBadArgument, transferSize);
     }
     sink.output = self->output;
+    sink.takeRuns = NULL;
     sink.segments = segments;
     /* Addresses for a device: a cursor knows no mapper of its own, so behind the system's. */
     sink.view = 0;

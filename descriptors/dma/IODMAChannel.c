@@ -69,7 +69,7 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
     const platform_irq_state state = platform_irq_mask();
 
     /* Tested and slept under one mask: an end in between ends the sleep at once. */
-    while (self->count != 0 && platform_now() < deadline) {
+    while (self->count != 0 && (deadline == UINT64_MAX || platform_now() < deadline)) {
         if (poll == NULL || !poll(context)) {
             platform_wait(deadline);
         }

@@ -115,6 +115,47 @@ static void put_entry(IOPhysicalSegment segment, void *context, UInt32 index)
 }
 
 /*
+ * All that is left of the view lies in the runs of one descriptor, and none is longer than an
+ * entry: from a run to the segment function there is nothing in between. Of a descriptor that is
+ * one of several the first or the last run may have to be joined to a neighbour's.
+ */
+static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs, uint64_t offset,
+                      uint64_t end)
+{
+    struct generator *to = sink->segments;
+    IODMACommand *const command = to->command;
+    const IODMACommand_SegmentFunction output = to->output;
+    void *const segments = to->segments;
+    const uint64_t first = offset;
+    const struct IOMemoryRun *run;
+    uint64_t address;
+    UInt32 index = 0;
+
+    if (runs->longest > sink->maxSegment || end - offset != command->length - to->position) {
+        return false;
+    }
+    run = IOMemoryRuns_find(runs, offset);
+    address = run->address + (offset - IOMemoryRuns_start(runs, run));
+    for (;;) {
+        const uint64_t stop = run->end < end ? run->end : end;
+
+        if (!output(command, (IODMACommand_Segment64){address, stop - offset}, segments, index)) {
+            to->status = kIOReturnMessageTooLarge;
+            break;
+        }
+        index++;
+        offset = stop;
+        if (offset == end || index == to->room) {
+            break;
+        }
+        address = (++run)->address;
+    }
+    to->position += offset - first;
+    to->count = index;
+    return true;
+}
+
+/*
  * The descriptor is the view, and a run is cut by length alone: the descriptor's own walk
  * does that, with nothing between it and the segment function.
  */
@@ -123,6 +164,7 @@ static IOReturn generate_plain(struct generator *to)
     IODMACommand *self = to->command;
     struct IOSegmentSink sink = {
         .output = put_entry,
+        .takeRuns = take_runs,
         .segments = to,
         .view = IOSEGMENT_HOST,
         .maxSegments = to->room,

@@ -6,6 +6,32 @@
 #include "descriptors/dma/IODMACommand_private.h"
 #include "descriptors/object/IOAssert.h"
 
+/*
+ * What every preparation asks of its memory, without the detour by an operation's number where the
+ * class has no operations of its own.
+ */
+static IOReturn get_facts(IOMemoryDescriptor *memory, IOMDDMACharacteristics *facts)
+{
+    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+
+    if (methods->dmaCommandOperation != descriptor_dma_command_operation) {
+        return methods->dmaCommandOperation(memory, kIOMDGetCharacteristics, facts, sizeof(*facts));
+    }
+    methods->getCharacteristics(memory, 0, memory->length, facts);
+    return kIOReturnSuccess;
+}
+
+static IOReturn mark_active(IOMemoryDescriptor *memory, bool active)
+{
+    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+
+    if (methods->dmaCommandOperation != descriptor_dma_command_operation) {
+        return methods->dmaCommandOperation(
+            memory, active ? kIOMDSetDMAActive : kIOMDSetDMAInactive, NULL, 0);
+    }
+    return methods->setDMAActive(memory, active);
+}
+
 bool IODMACommand_bounces(const IODMACommand *self)
 {
     return self->copy != NULL || self->bounce.count != 0;
@@ -251,7 +277,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
      * Marked before the first page is looked at: from here on the descriptor refuses its last
      * complete, so that the plan and the device see the same pages.
      */
-    IOReturn status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0);
+    IOReturn status = mark_active(memory, true);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -262,12 +288,13 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     self->length = length;
     self->direction = facts->fDirection;
     status = arrange(self, facts);
-    if (status == kIOReturnSuccess) {
+    if (status == kIOReturnSuccess &&
+        (IODMACommand_bounces(self) || self->spec.mapper != NULL || is_non_coherent(self))) {
         status = IODMACommand_makeReady(self, flushCache, synchronize);
     }
     if (status != kIOReturnSuccess) {
         IODMACommand_letGo(self);
-        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0);
+        mark_active(memory, false);
         return status;
     }
     self->active = 1;
@@ -291,8 +318,7 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
     if (self->spec.output == NULL || self->memory == NULL) {
         return kIOReturnNotReady;
     }
-    status = IOMemoryDescriptor_dmaCommandOperation(self->memory, kIOMDGetCharacteristics, &facts,
-                                                    sizeof(facts));
+    status = get_facts(self->memory, &facts);
     if (status != kIOReturnSuccess) {
         return status;
     }
@@ -391,13 +417,15 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     if (synchronize && self->direction != kIODirectionOut && IODMACommand_bounces(self)) {
         status = first_error(status, IODMACommand_copyBounced(self, false));
     }
-    status = first_error(status, IODMACommand_letGo(self));
+    if (self->hasRuns || self->copy != NULL || self->map.fMapper != NULL ||
+        self->bounce.charged != 0) {
+        status = first_error(status, IODMACommand_letGo(self));
+    }
     /* Whatever failed: a command that stays active could not be used, completed or freed again. */
     self->active = 0;
     self->owner = kIODMAOwnerIdle;
     self->preparedMemory = false;
-    return first_error(
-        status, IOMemoryDescriptor_dmaCommandOperation(self->memory, kIOMDSetDMAInactive, NULL, 0));
+    return first_error(status, mark_active(self->memory, false));
 }
 
 IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool synchronize)

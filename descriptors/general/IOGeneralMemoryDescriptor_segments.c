@@ -159,7 +159,9 @@ IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOBy
     if (self->resident == NULL) {
         return kIOReturnNotReady;
     }
-    walk_runs(self->resident, sink, offset, end);
+    if (sink->takeRuns == NULL || !sink->takeRuns(sink, self->resident, offset, end)) {
+        walk_runs(self->resident, sink, offset, end);
+    }
     return kIOReturnSuccess;
 }
 

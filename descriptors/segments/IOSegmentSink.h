@@ -14,15 +14,26 @@
 
 typedef void IOSegmentOutput(IOPhysicalSegment segment, void *segments, UInt32 segmentIndex);
 
+struct IOMemoryRuns;
+struct IOSegmentSink;
+
+/*
+ * Take bytes [offset, end) of these runs, which is all that the walk will deliver. False: put them
+ * in one after the other, as any others.
+ */
+typedef bool IOSegmentTakeRuns(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs,
+                               uint64_t offset, uint64_t end);
+
 struct IOSegmentSink {
     /* Set by whoever wants the segments; constant during a walk. */
     IOSegmentOutput *output;
-    void *segments;         /* for output */
-    IOOptionBits view;      /* IOSEGMENT_... */
-    UInt32 maxSegments;     /* entries, not zero */
-    uint64_t maxSegment;    /* bytes of an entry, not zero; UINT64_MAX: no limit */
-    uint64_t cut;           /* maxSegment rounded down to the alignment */
-    uint64_t alignmentMask; /* alignment of an entry's address, less one */
+    IOSegmentTakeRuns *takeRuns; /* for who can do with whole runs better than by output; or NULL */
+    void *segments;              /* for output */
+    IOOptionBits view;           /* IOSEGMENT_... */
+    UInt32 maxSegments;          /* entries, not zero */
+    uint64_t maxSegment;         /* bytes of an entry, not zero; UINT64_MAX: no limit */
+    uint64_t cut;                /* maxSegment rounded down to the alignment */
+    uint64_t alignmentMask;      /* alignment of an entry's address, less one */
 
     /* The walk's. */
     UInt32 index;      /* entries put out */

@@ -329,7 +329,7 @@ static int sleep_until_woken(struct sleeper *sleeper, AbsoluteTime deadline)
             sleeper->woken || (sleeper->condition != NULL && *sleeper->condition == NULL);
 
         /* A wake at the deadline is a wake: what was waited for has happened. */
-        if (woken || platform_now() >= deadline) {
+        if (woken || (deadline != UINT64_MAX && platform_now() >= deadline)) {
             const int result = woken ? THREAD_AWAKENED : THREAD_TIMED_OUT;
 
             /* Whoever went to sleep later, inside this one's work, has returned before. */
