@@ -14,6 +14,10 @@
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"
 
+/*
+ * The node also says "arm,primecell", which every peripheral of that family does: only this one
+ * names the registers used here.
+ */
 #define COMPATIBLE "arm,pl011"
 
 struct pl011 {
@@ -32,9 +36,17 @@ static int uart_read(struct console *console)
 {
     struct pl011 *self = (struct pl011 *)console;
 
+    /*
+     * The flag before the data: reading UARTDR takes a character out of the FIFO, and from an empty
+     * one it gives a value that means nothing (DDI 0183, UARTFR).
+     */
     if ((mmio_read32(self->registers, PL011_FR) & PL011_FR_RXFE) != 0) {
         return -1;
     }
+    /*
+     * Bits 11:8 say what went wrong on the line with this character (UARTDR). Dropped: a reader of
+     * text could do nothing about it, and 0 to 255 tells from -1.
+     */
     return (int)(mmio_read32(self->registers, PL011_DR) & 0xff);
 }
 
@@ -45,6 +57,10 @@ static bool is_last_of_path(int node, const char *path)
     const char *name = fdt_get_name(devicetree(), node, &length);
     size_t end = strcspn(path, ":"); /* options follow */
 
+    /*
+     * With the slash before it, for a longer name may end in the same characters. The unit address
+     * in the name tells one UART from another.
+     */
     return name != NULL && end > (size_t)length && path[end - (size_t)length - 1] == '/' &&
            memcmp(path + end - length, name, (size_t)length) == 0;
 }
@@ -54,6 +70,10 @@ static int console_node(void)
     int first = devicetree_next_compatible(-1, COMPATIBLE);
     int node = first;
 
+    /*
+     * Among the UARTs that this driver can drive: a stdout-path to another kind matches none of
+     * them.
+     */
     while (node >= 0 && !is_last_of_path(node, devicetree_stdout_path())) {
         node = devicetree_next_compatible(node, COMPATIBLE);
     }
@@ -62,6 +82,10 @@ static int console_node(void)
 
 static void pl011_probe(void)
 {
+    /*
+     * Static: the console keeps the pointer for good, and a panic uses it when no heap can be
+     * trusted.
+     */
     static struct pl011 uart = {.console = {.write = uart_write, .read = uart_read}};
     struct devicetree_range range;
     int node = console_node();
@@ -75,6 +99,10 @@ static void pl011_probe(void)
                 (unsigned long long)range.base.value);
         return;
     }
+    /*
+     * Here too, though every write does it: with RXE clear nothing is received, and a program may
+     * read before anything is written. Speed and format stay as they are: a virtual line has none.
+     */
     mmio_write32(uart.registers, PL011_CR, PL011_CR_ON);
     console_register(&uart.console);
 }

@@ -24,18 +24,27 @@ struct entry {
     char name[FW_CFG_NAME_LENGTH];
 };
 
+/* One: a machine has one at the most, and its page and its channel are there once. */
 static struct fw_cfg device;
 
 /* --- The engine ------------------------------------------------------------------------------- */
 
 struct fw_cfg_block fw_cfg_make_block(uint32_t control, uint32_t length, uint64_t address)
 {
+    /*
+     * All fields are big-endian whatever the guest is, "Guest-side DMA Interface" in the
+     * specification.
+     */
     return (struct fw_cfg_block){__builtin_bswap32(control), __builtin_bswap32(length),
                                  __builtin_bswap64(address)};
 }
 
 struct fw_cfg_block fw_cfg_seek(const struct fw_cfg_item *item, uint32_t position)
 {
+    /*
+     * Selecting sets the item's offset to 0 before the skip is counted, so a position is absolute,
+     * whoever had the device before. The address is not looked at: a skip moves nothing.
+     */
     return fw_cfg_make_block((uint32_t)item->key << 16 | FW_CFG_SELECT | FW_CFG_SKIP, position, 0);
 }
 
@@ -46,6 +55,11 @@ static IOReturn start(struct fw_cfg *self, struct fw_cfg_block *block)
     cpu_dmb_sy(); /* all of the list, and what it points to, before the store that starts it */
     mmio_write64(self->registers, DMA_REGISTER,
                  __builtin_bswap64(virt_to_phys(block).value)); /* one store: the low half starts */
+    /*
+     * Acquire: the words that the device has moved are read by others after this, and must not have
+     * been loaded before the block said that it was done. Read anew each time, since the device
+     * writes it: the atomic load is what keeps the compiler from remembering.
+     */
     for (unsigned i = 0; i < FW_CFG_NEVER_READS; i++) {
         const uint32_t control =
             __builtin_bswap32(__atomic_load_n(&block->control, __ATOMIC_ACQUIRE));
@@ -53,6 +67,7 @@ static IOReturn start(struct fw_cfg *self, struct fw_cfg_block *block)
         if (control == 0) {
             return kIOReturnSuccess;
         }
+        /* How much of the block was moved before the error is not told: none of it is counted. */
         if ((control & FW_CFG_ERROR) != 0) {
             return kIOReturnIOError;
         }
@@ -68,6 +83,10 @@ IOReturn fw_cfg_run(struct fw_cfg *self, unsigned count, unsigned *done)
     IOReturn status = kIOReturnSuccess;
 
     for (*done = 0; *done < count && status == kIOReturnSuccess; *done += 1) {
+        /*
+         * One start a block: the device reads exactly one, there is no link to a next. After a
+         * failure none of the rest is started, since its bytes would stand behind a hole.
+         */
         status = start(self, &self->list[*done]);
         if (status != kIOReturnSuccess) {
             break;
@@ -82,7 +101,10 @@ bool fw_cfg_attach(volatile void *registers, paddr_t address)
 {
     paddr_t page;
 
-    /* Without the engine the register reads as something else. */
+    /*
+     * The register reads as a signature exactly where there is an engine. Asked before the page is
+     * taken, which would have to be given back.
+     */
     if (__builtin_bswap64(mmio_read64(registers, DMA_REGISTER)) != DMA_SIGNATURE ||
         page_alloc(0, PAGE_OWNER_DRIVER, &page) != KERN_SUCCESS) {
         return false;
@@ -90,9 +112,14 @@ bool fw_cfg_attach(volatile void *registers, paddr_t address)
     device = (struct fw_cfg){
         .lock = LOCK_INITIAL("fw_cfg", LOCK_RANK_DEVICE),
         .registers = registers,
+        /* Not zeroed: the device reads no block before all of it has been written. */
         .list = phys_to_virt(page),
         .address = address,
     };
+    /*
+     * In the same page, so that both are contiguous for the device and a kernel address makes a
+     * physical one.
+     */
     device.buffer = (uint8_t *)(device.list + FW_CFG_LIST);
     _Static_assert(FW_CFG_LIST * sizeof(struct fw_cfg_block) + FW_CFG_BUFFER <= PAGE_SIZE,
                    "both are in one page");
@@ -117,6 +144,10 @@ struct fw_cfg *fw_cfg_device(void)
 {
     static bool searched;
 
+    /*
+     * A machine without one is searched once and not at each question. One that a test has attached
+     * comes first, and after its detach the machine's is looked for.
+     */
     if (device.list == NULL && !searched) {
         searched = true;
         fw_cfg_search();
@@ -139,6 +170,7 @@ static IOReturn read_directory(struct fw_cfg *self, uint32_t position, uint32_t 
     IOReturn status = kIOReturnNotResponding;
     unsigned done;
 
+    /* Under the lock: a start that waits for it may be the one that finds the device lost. */
     if (!self->lost) {
         self->list[0] = fw_cfg_seek(&directory, position);
         self->list[1] = fw_cfg_make_block(FW_CFG_READ, length, virt_to_phys(self->buffer).value);
@@ -153,6 +185,10 @@ static IOReturn count_files(struct fw_cfg *self, unsigned *count)
     uint32_t big = 0;
     const IOReturn status = read_directory(self, 0, DIRECTORY_COUNT);
 
+    /*
+     * After the lock: only the directory is read into this buffer, in thread context, and no
+     * handler reads the directory. After an error it holds nothing of use, and is not used.
+     */
     memcpy(&big, self->buffer, sizeof(big));
     *count = status == kIOReturnSuccess ? __builtin_bswap32(big) : 0;
     return status;
@@ -184,6 +220,7 @@ static bool is_writable(const char *name)
 
 static struct fw_cfg_item item_of(const struct entry *entry)
 {
+    /* Copied and in the CPU's order: what a caller keeps must not change with the next look. */
     struct fw_cfg_item item = {
         .size = __builtin_bswap32(entry->size),
         .key = __builtin_bswap16(entry->key),
@@ -203,6 +240,10 @@ static IOReturn search(struct fw_cfg *self, unsigned index, const char *name,
     unsigned count;
     IOReturn status = count_files(self, &count);
 
+    /*
+     * As many entries in one read as the buffer holds: each read starts the device twice, for the
+     * place and for the bytes.
+     */
     for (; status == kIOReturnSuccess && index < count; index += ENTRIES) {
         const unsigned seen = count - index < ENTRIES ? count - index : ENTRIES;
         struct entry entry;
@@ -217,6 +258,10 @@ static IOReturn search(struct fw_cfg *self, unsigned index, const char *name,
             }
         }
     }
+    /*
+     * The last entry looked at is still in there: whoever overlooks the status must not read or
+     * write the wrong file.
+     */
     *item = (struct fw_cfg_item){0};
     return status != kIOReturnSuccess ? status : kIOReturnNotFound;
 }
@@ -228,6 +273,9 @@ static IOReturn look_up(unsigned index, const char *name, struct fw_cfg_item *it
     if (item == NULL) {
         return kIOReturnBadArgument;
     }
+    /*
+     * The arguments first: the same mistake gets the same answer on a machine without the device.
+     */
     return self != NULL ? search(self, index, name, item) : kIOReturnNoDevice;
 }
 

@@ -27,9 +27,17 @@ static bool output_block(IODMACommand *target, IODMACommand_Segment64 segment, v
     const uint64_t length = segment.fLength < to->left ? segment.fLength : to->left;
 
     (void)target;
+    /*
+     * No bytes left: the transfer ends here though the preparation goes on. Longer than the length
+     * word of a block can say: options of the client's own may allow what the engine's do not.
+     */
     if (length == 0 || segment.fLength > UINT32_MAX) {
         return false;
     }
+    /*
+     * The index counts from the first segment of this call, and `first` stands behind the block
+     * that selects.
+     */
     to->first[index] = fw_cfg_make_block(to->control, (uint32_t)length, segment.fIOVMAddr);
     to->left -= length;
     return true;
@@ -62,6 +70,7 @@ static void show_watcher(const struct progress *progress, unsigned count)
         };
 
         device->watch(device->watch_context, progress->transfer, &operation);
+        /* The length of the first block is a place in the item, none in the memory. */
         offset += i != 0 ? operation.length : 0;
     }
 }
@@ -71,6 +80,7 @@ static uint64_t bytes_of(const struct fw_cfg *device, unsigned blocks)
 {
     uint64_t bytes = 0;
 
+    /* The lengths are ours still: of a block the device writes the control word alone. */
     for (unsigned i = 1; i < blocks; i++) {
         bytes += __builtin_bswap32(device->list[i].length);
     }
@@ -86,10 +96,15 @@ static IOReturn move_list(struct progress *progress)
     struct fw_cfg *device = progress->device;
     struct blocks to = {device->list + 1, progress->control, progress->length - progress->moved};
     UInt64 position = progress->offset + progress->moved;
+    /* All but the block that selects. The function lowers it to the segments that it put out. */
     UInt32 count = FW_CFG_LIST - 1;
     unsigned done;
     IOReturn status;
 
+    /*
+     * Asked again for each list: between two of them interrupts are open, and a transfer that a
+     * handler starts may find the device lost.
+     */
     if (device->lost) {
         return kIOReturnNotResponding;
     }
@@ -98,12 +113,17 @@ static IOReturn move_list(struct progress *progress)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * Cannot pass 32 bits: check has seen that the whole transfer ends within the item, whose size
+     * is a 32-bit word.
+     */
     device->list[0] = fw_cfg_seek(&progress->transfer->item,
                                   progress->transfer->position + (uint32_t)progress->moved);
     if (device->watch != NULL) {
         show_watcher(progress, count + 1);
     }
     status = fw_cfg_run(device, count + 1, &done);
+    /* After an error as well: the client is told how many bytes are there for sure. */
     progress->moved += bytes_of(device, done);
     return status;
 }
@@ -113,6 +133,10 @@ static IOReturn move_all(struct progress *progress)
     IOReturn status = kIOReturnSuccess;
 
     while (status == kIOReturnSuccess && progress->moved < progress->length) {
+        /*
+         * A list at a time, and interrupts are served in between: the device copies within the
+         * store that starts it, and a long transfer would keep timers waiting for its whole length.
+         */
         const lock_state_t state = lock_take(&progress->device->lock);
 
         status = move_list(progress);
@@ -156,9 +180,14 @@ static IOReturn check(const struct fw_cfg *device, const struct fw_cfg_transfer 
     if (device->lost) {
         return kIOReturnNotResponding;
     }
+    /*
+     * The device would refuse as well, but with the error bit alone, as for an address without
+     * memory.
+     */
     if (direction == kIODirectionOut && !item->writable) {
         return kIOReturnNotWritable;
     }
+    /* Written so that no sum can wrap. */
     return count <= item->size && transfer->position <= item->size - count ? kIOReturnSuccess
                                                                            : kIOReturnOverrun;
 }
@@ -178,6 +207,10 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     irq_state_t state;
     IOReturn status;
 
+    /*
+     * A command of somebody else's has another refCon, or none: before its fields are used as a
+     * transfer's it must name the command back.
+     */
     if (index != 0 || transfer == NULL || transfer->command != command) {
         return kIOReturnBadArgument;
     }
@@ -185,6 +218,10 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * Around the channel's list alone: a handler may start a transfer of its own on the same
+     * channel.
+     */
     state = irq_mask();
     status = IODMAChannel_take(&engine->channel, command);
     irq_restore(state);
@@ -195,6 +232,10 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     state = irq_mask();
     IODMAChannel_end(&engine->channel, self, command, status, progress.moved);
     irq_restore(state);
+    /*
+     * Whatever the end was: it has been delivered, and an error from here would say that there is
+     * none.
+     */
     return kIOReturnSuccess;
 }
 
@@ -215,6 +256,10 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
         return kIOReturnBadArgument;
     }
     *command = IODMAChannel_current(&engine->channel);
+    /*
+     * A command is here only between its start and its end, which is one call: whoever sees one is
+     * a handler that came in between, and what has moved is in the stack of that call.
+     */
     *moved = 0;
     return kIOReturnSuccess;
 }
@@ -257,6 +302,9 @@ void fw_cfg_get_segment_options(IODMACommand_SegmentOptions *options)
 {
     *options = (IODMACommand_SegmentOptions){
         .fStructSize = sizeof(*options),
+        /*
+         * A block has 64 bits of address, and the specification asks for no alignment of anything.
+         */
         .fNumAddressBits = 64,
         .fMaxSegmentSize = UINT32_MAX, /* of a block's length */
         .fAlignment = 1,
@@ -279,6 +327,10 @@ IODMACommand *fw_cfg_create_command(const IODMACommand_SegmentOptions *options,
         options = &own;
     }
     *transfer = (struct fw_cfg_transfer){0};
+    /*
+     * For a client that asks for the list itself; a start uses output_block, which adds the control
+     * word.
+     */
     transfer->command = IODMACommand_withSpecificationOptions(kIODMACommandOutputBig64, options,
                                                               mappingOptions, NULL, transfer);
     return transfer->command;

@@ -5,6 +5,10 @@
 #include "kernel/devicetree.h"
 #include "kernel/mmu.h"
 
+/*
+ * Data, selector, and the eight bytes of the DMA address register behind them. A machine without
+ * that register has a smaller range, and the driver does nothing without DMA.
+ */
 #define REGISTERS 0x18 /* bytes */
 
 void fw_cfg_search(void)
@@ -13,6 +17,7 @@ void fw_cfg_search(void)
     struct devicetree_range range;
     volatile void *registers;
 
+    /* Silent: a machine without the device is no error, and fw_cfg_present says so to who asks. */
     if (node < 0 || devicetree_reg(node, 0, &range) != KERN_SUCCESS || range.size < REGISTERS) {
         return;
     }

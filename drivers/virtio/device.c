@@ -11,11 +11,19 @@
 #define STATUS_NEEDS_RESET 0x40u
 #define STATUS_FAILED      0x80u
 
-#define RESET_READS       1000 /* QEMU answers the first; real hardware takes some */
+#define RESET_READS 1000 /* QEMU answers the first; real hardware takes some */
+/*
+ * Bounded, since who asks is an interrupt handler as a rule: nothing else runs while a device
+ * changes its mind.
+ */
 #define GENERATION_ROUNDS 100
 
 /* --- Finding ---------------------------------------------------------------------------------- */
 
+/*
+ * In the order of virtio_add_device, which is the order of claims: disk 0 is the first one of
+ * QEMU's command line only if nobody sorts in between.
+ */
 static struct virtio_device *devices;
 static struct virtio_device **devices_end = &devices;
 
@@ -30,6 +38,10 @@ struct virtio_device *virtio_claim(uint32_t id)
 {
     static bool searched;
 
+    /*
+     * At the first claim and not in an initialiser of its own: those of one level run in no certain
+     * order, and the drivers that claim are of the level where this one would have to be.
+     */
     if (!searched) {
         searched = true;
         for (unsigned i = 0; virtio_transports[i] != NULL; i++) {
@@ -38,6 +50,10 @@ struct virtio_device *virtio_claim(uint32_t id)
     }
     for (struct virtio_device *device = devices; device != NULL; device = device->next) {
         if (device->id == id && !device->claimed) {
+            /*
+             * For good, even if the driver finds that it cannot use it: a driver asks until there
+             * is no more, and would be given the same one again.
+             */
             device->claimed = true;
             return device;
         }
@@ -54,12 +70,17 @@ static uint8_t read_status(struct virtio_device *device)
 
 static void add_status(struct virtio_device *device, uint8_t bits)
 {
+    /* Added to what is there: a driver must not clear a bit (section 2.1.1). */
     device->transport->write_status(device, read_status(device) | bits);
 }
 
 bool virtio_reset(struct virtio_device *device)
 {
     device->transport->write_status(device, 0);
+    /*
+     * Only the 0 read back says that the device has let go of its rings (sections 2.4.1 and 2.4.2):
+     * before it, memory that is given back may still be written.
+     */
     for (unsigned i = 0; i < RESET_READS; i++) {
         if (read_status(device) == 0) {
             return true;
@@ -70,11 +91,19 @@ bool virtio_reset(struct virtio_device *device)
 
 bool virtio_needs_reset(struct virtio_device *device)
 {
+    /*
+     * FAILED is the driver's bit, which a negotiation without success leaves behind (section
+     * 3.1.1): such a device does no work either.
+     */
     return (read_status(device) & (STATUS_NEEDS_RESET | STATUS_FAILED)) != 0;
 }
 
 IOReturn virtio_ready(struct virtio_device *device)
 {
+    /*
+     * From here on the device is live, and the first time that it looks at its queues it may find
+     * that it cannot work with them (section 3.1.1, step 8).
+     */
     add_status(device, STATUS_DRIVER_OK);
     return virtio_needs_reset(device) ? kIOReturnDeviceError : kIOReturnSuccess;
 }
@@ -96,6 +125,7 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
     }
     add_status(device, STATUS_ACKNOWLEDGE);
     add_status(device, STATUS_DRIVER);
+    /* Never a bit that is not offered (section 2.2.1). */
     device->features = read_offered(device) & wanted;
     if ((device->features & required) == required) {
         device->transport->write_features(device, 0, (uint32_t)device->features);
@@ -105,6 +135,7 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
             return kIOReturnSuccess;
         }
     }
+    /* Given up, and said so: without it the device would wait for the rest of the steps. */
     add_status(device, STATUS_FAILED);
     return kIOReturnUnsupported;
 }
@@ -114,6 +145,10 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
 IOReturn virtio_attach(struct virtio_device *device, virtio_used_handler_t *used,
                        virtio_changed_handler_t *changed, void *context)
 {
+    /*
+     * Before the transport attaches: its line may be pending, and then the handler runs before
+     * attach returns.
+     */
     device->used = used;
     device->changed = changed;
     device->context = context;
@@ -128,6 +163,7 @@ void virtio_detach(struct virtio_device *device)
 {
     if (device->used != NULL) {
         device->transport->detach(device);
+        /* Only now: while the line is attached, an interrupt calls it. */
         device->used = NULL;
     }
 }
@@ -138,6 +174,10 @@ unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index)
 {
     const uint32_t most = device->transport->queue_size_max(device, index);
 
+    /*
+     * The register has 32 bits and the device's word for it, the indices of a ring have 16 (section
+     * 2.7).
+     */
     return most < VIRTQ_SIZE_MAX ? most : VIRTQ_SIZE_MAX;
 }
 
@@ -151,6 +191,10 @@ IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *qu
     const struct virtio_queue_place place = {
         .index = virtq_index(queue),
         .size = virtq_size(queue),
+        /*
+         * No vector: a queue tells by the device's first interrupt, the only one where a bus has
+         * one line.
+         */
         .desc = virtq_desc_address(queue),
         .driver = virtq_avail_address(queue),
         .device = virtq_used_address(queue),
@@ -171,6 +215,10 @@ static uint64_t read_field(struct virtio_device *device, const struct virtio_con
 {
     const struct virtio_transport *transport = device->transport;
 
+    /*
+     * Without its feature the field does not exist, and what is read there belongs to nobody
+     * (section 2.5.1).
+     */
     if ((device->features & field->feature) != field->feature) {
         return 0;
     }
@@ -187,6 +235,10 @@ IOReturn virtio_read_config(struct virtio_device *device, const struct virtio_co
                             unsigned count, uint64_t *values)
 {
     for (unsigned round = 0; round < GENERATION_ROUNDS; round++) {
+        /*
+         * One bracket around all of them, as section 2.5.1 shows: each field read alone would be
+         * right, and a capacity could still come with the block size of another disk.
+         */
         const uint32_t before = device->transport->config_generation(device);
 
         for (unsigned i = 0; i < count; i++) {

@@ -17,6 +17,7 @@
 static struct virtq *queues;
 static struct lock queues_lock = LOCK_INITIAL("the virtqueues", LOCK_RANK_VALUE);
 
+/* Without the lock: a panic has stopped whoever holds it, for good. */
 static void print_queues(void *context)
 {
     (void)context;
@@ -27,11 +28,16 @@ static void print_queues(void *context)
 
 static void join_queues(struct virtq *vq)
 {
+    /*
+     * One for all queues, and added once: it is a link in a list, which a second time would close
+     * to a ring.
+     */
     static struct panic_report report = {.print = print_queues};
     static bool is_reported;
     const lock_state_t state = lock_take(&queues_lock);
     const bool is_first = !is_reported;
 
+    /* Link before head: a panic in between shows the others. */
     vq->next = queues;
     queues = vq;
     is_reported = true;
@@ -60,6 +66,7 @@ static void leave_queues(struct virtq *vq)
 /* Byte offsets of the parts in the ring's pages; the sizes are those of section 2.7. */
 static size_t avail_offset(size_t size)
 {
+    /* A multiple of 16, and section 2.7 asks for one of 2. */
     return size * sizeof(struct virtq_desc);
 }
 
@@ -67,6 +74,10 @@ static size_t used_offset(size_t size)
 {
     const size_t end = avail_offset(size) + sizeof(struct virtq_avail) + (size + 1) * 2;
 
+    /*
+     * A multiple of 4 (section 2.7). The words of the event index have their room whether it is
+     * negotiated or not: the sizes of the section say so.
+     */
     return (end + 3) & ~(size_t)3;
 }
 
@@ -83,6 +94,9 @@ static size_t pages_for(size_t bytes)
 
 static void *alloc_pages(size_t count, bool zero)
 {
+    /*
+     * Pages in a row: each part is contiguous for the device (section 2.7), and so is each table.
+     */
     const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = zero};
     paddr_t first;
 
@@ -96,6 +110,7 @@ static void free_pages(void *first, size_t count)
     }
     const kern_return_t result = page_free_run(virt_to_phys(first), count);
 
+    /* They came from there in this size; refused now, the queue's records are damaged. */
     KERNEL_CHECK(result == KERN_SUCCESS);
 }
 
@@ -114,6 +129,7 @@ static uint8_t log2_of(unsigned power_of_two)
 
 static bool is_valid(const struct virtq_setup *setup)
 {
+    /* Powers of two, so that a slot and its first entry differ by a shift. */
     return setup->size != 0 && setup->size <= VIRTQ_SIZE_MAX &&
            is_power_of_two(setup->chain_entries) &&
            setup->chain_entries <= round_down_to_power_of_two(setup->size);
@@ -123,8 +139,13 @@ static bool is_valid(const struct virtq_setup *setup)
 static size_t slots_for(const struct virtq_setup *setup, size_t size)
 {
     if (!setup->indirect) {
+        /*
+         * Fixed parts of the ring: a chain that has begun can never run out of entries halfway,
+         * which a free list of single entries would have to undo.
+         */
         return size / setup->chain_entries;
     }
+    /* One ring entry a chain, so never more than entries. */
     return setup->chains == 0 || setup->chains > size ? size
                                                       : round_down_to_power_of_two(setup->chains);
 }
@@ -162,6 +183,10 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     if (vq == NULL) {
         return kIOReturnNoMemory;
     }
+    /*
+     * First, since virtq_destroy needs the sizes for what is there when one of the allocations
+     * fails.
+     */
     lay_out(vq, setup);
     ring = alloc_pages(vq->ring_pages, true); /* section 4.2.3.2 asks for zeros */
     vq->desc = (struct virtq_desc *)ring;
@@ -179,6 +204,7 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     vq->used = (struct virtq_used_ring *)(ring + used_offset(size));
     vq->used_event = vq->avail->ring + size;
     vq->avail_event = (struct shared16 *)(vq->used->ring + size);
+    /* Complete before it joins: from then on a panic prints it. */
     virtq_restart(vq);
     join_queues(vq);
     *queue = vq;
@@ -190,6 +216,7 @@ void virtq_destroy(struct virtq *vq)
     if (vq == NULL) {
         return;
     }
+    /* Before its memory goes, or a panic would read it. */
     leave_queues(vq);
     if (vq->indirect) {
         free_pages(vq->chains, vq->table_pages);
@@ -203,21 +230,34 @@ void virtq_restart(struct virtq *vq)
 {
     const unsigned slots = virtq_slots(vq);
 
+    /* A chain in flight would lose its token here, and its owner would wait for ever. */
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++) {
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
         vq->slots[slot].framed = 0; /* the device could have written there */
+        /*
+         * Written here and not with each chain: a slot has its table for good. Anew after a reset,
+         * since the device could have written here as well.
+         */
         if (vq->indirect) {
             vq->desc[slot].address =
                 virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
         }
     }
     vq->free_slot = 0;
+    /*
+     * A device begins at 0 after its reset (sections 2.7.6 and 2.7.8), so both sides do. No
+     * barrier: virtio_start_queue has one before the device is told where this is.
+     */
     vq->avail_index = vq->published = vq->used_index = 0;
     vq->broken = NULL;
     vq->avail->flags = 0;
     vq->avail->index = 0;
     *vq->used_event = 0;
+    /*
+     * The device's part, and 0 by our hand the first time (section 2.7.10.1): what is left there of
+     * before the reset would suppress doorbells.
+     */
     vq->used->flags.value = 0;
     vq->used->index.value = 0;
     vq->avail_event->value = 0;
@@ -266,6 +306,10 @@ bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, 
     const uint64_t length = segment.fLength < to->left ? segment.fLength : to->left;
 
     (void)target;
+    /*
+     * No bytes left: the part of the request ends here though the preparation goes on. Too long:
+     * the command may be older than the limit that the device states now.
+     */
     if (length == 0 || segment.fLength > to->longest) {
         return false;
     }
@@ -297,6 +341,7 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
         return false;
     }
 
+    /* One copy for all fields, for the reason of virtq_get_chain. */
     const struct virtq_desc desc = chain->entries[index];
 
     *entry = (struct virtq_entry){
@@ -312,6 +357,7 @@ void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t fir
                        uint32_t first_length, paddr_t last, uint32_t last_length)
 {
     struct virtq_desc *entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    /* Links count from the beginning of the table that the entry is in (section 2.7.5.3). */
     const unsigned next = vq->indirect ? 1 : (slot << vq->base_shift) + 1;
 
     virtq_desc_store(entries, first.value, virtq_rest(first_length, VIRTQ_NEXT, next));
@@ -335,6 +381,10 @@ unsigned virtq_chain_slot(const struct virtq_chain *chain)
 /* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
 static bool passed(uint16_t event, uint16_t before, uint16_t now)
 {
+    /*
+     * All modulo 65536: equal to `before <= event < now` where nothing wraps, and right where it
+     * does.
+     */
     return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
 }
 
@@ -342,6 +392,10 @@ static bool passed(uint16_t event, uint16_t before, uint16_t now)
 static bool wants_doorbell(const struct virtq *vq, uint16_t before)
 {
     if (vq->event_index) {
+        /*
+         * From `before` on and not only the newest: many chains are published in one step, and the
+         * one that the device waits for may be any of them.
+         */
         return passed(shared_read16(vq->avail_event), before, vq->published);
     }
     return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
@@ -352,6 +406,7 @@ void virtq_publish(struct virtq *vq)
     const uint16_t before = vq->published;
 
     virtq_check(vq);
+    /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
     if (before == vq->avail_index || vq->broken != NULL) {
         return;
     }
@@ -364,6 +419,10 @@ void virtq_publish(struct virtq *vq)
     if (vq->together > 1 && !vq->quiet) {
         *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
     }
+    /*
+     * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
+     * there before the index that exposes them (section 2.7.13.3.1).
+     */
     __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
@@ -371,6 +430,10 @@ void virtq_publish(struct virtq *vq)
         return;
     }
     vq->counters.doorbells++;
+    /*
+     * The barrier above holds for this store too: a device that looks at the ring at once finds the
+     * index.
+     */
     mmio_write32(vq->doorbell, 0, vq->index);
 }
 
@@ -379,6 +442,7 @@ void virtq_publish(struct virtq *vq)
 void virtq_reject(struct virtq *vq, const char *reason)
 {
     vq->broken = reason;
+    /* So that virtq_begin finds out with the test that it makes anyway. */
     vq->free_slot = VIRTQ_NO_SLOT;
 }
 
@@ -386,18 +450,25 @@ void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
 {
     const unsigned most = virtq_slots(vq);
 
+    /* A flag can only say all or none (section 2.7.7). */
     if (!vq->event_index || chains == 0) {
         chains = 1;
     }
+    /* More than there are slots would never come back together. */
     vq->together = (uint16_t)(chains < most ? chains : most);
 }
 
 void virtq_disable_interrupt(struct virtq *vq)
 {
+    /* A hint, so without a barrier: an interrupt that is on its way comes all the same. */
     vq->quiet = true;
     if (vq->event_index) { /* the index farthest away */
         *vq->used_event = (uint16_t)(vq->used_index - 1);
     } else {
+        /*
+         * Only without event index, with which this word must stay 0 (section 2.7.7.1). Volatile:
+         * nobody here reads it, and the compiler does not know who does.
+         */
         *(volatile uint16_t *)&vq->avail->flags = VIRTQ_AVAIL_NO_INTERRUPT;
     }
 }
@@ -408,6 +479,7 @@ void *virtq_detach(struct virtq *vq)
         return NULL;
     }
     vq->published = vq->avail_index; /* what the device was told of means nothing any more */
+    /* Ends: as many slots have tokens as chains are in flight, and that is one at least. */
     for (uint16_t slot = 0;; slot++) {
         void *token = vq->slots[slot].token;
 

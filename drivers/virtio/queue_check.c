@@ -17,6 +17,10 @@ static unsigned count_free(const struct virtq *vq, unsigned slots)
     unsigned count = 0;
 
     for (uint16_t slot = vq->free_slot; slot != VIRTQ_NO_SLOT; slot = vq->slots[slot].next) {
+        /*
+         * Before the slot is used as an index: a checker must not fall over the damage that it
+         * looks for.
+         */
         if (slot >= slots) {
             damaged(vq, "its free list leaves the slots");
         }
@@ -54,9 +58,14 @@ void virtq_check(struct virtq *vq)
     if (slots > vq->mask + 1u || vq->together == 0 || vq->together > slots) {
         damaged(vq, "its sizes do not fit each other");
     }
+    /* Differences in 16 bits, as the indices wrap at 65536 and not at the size of the ring. */
     if (in_flight > slots || (uint16_t)(vq->published - vq->used_index) > in_flight) {
         damaged(vq, "its indices do not fit each other");
     }
+    /*
+     * So a call costs about the same for a ring of any size, and a damaged list is found a few
+     * calls late.
+     */
     if (slots > WALK && vq->doors++ % (slots / WALK) != 0) {
         return;
     }

@@ -11,6 +11,7 @@
 #define SLOT_SIZE   0x200
 #define DEVICES_MAX 64 /* QEMU's `virt` has 32 slots */
 
+/* Static, for a device stays where it is for ever, and the heap would gain nothing back. */
 static struct mmio_device devices[DEVICES_MAX];
 static unsigned device_count;
 
@@ -19,6 +20,10 @@ static volatile void *registers_of(struct virtio_device *device)
     return ((struct mmio_device *)device)->registers;
 }
 
+/*
+ * Control registers take 32-bit accesses and no others (section 4.2.2.2), the status of 8 bits too:
+ * QEMU gives 0 to a narrower read.
+ */
 static uint32_t read_register(struct virtio_device *device, unsigned offset)
 {
     return mmio_read32(registers_of(device), offset);
@@ -39,6 +44,10 @@ static void insert_device(const struct mmio_device *found)
 {
     unsigned at = device_count++;
 
+    /*
+     * Devices move in the array here, which they may: nobody has a pointer to one before all are
+     * found.
+     */
     for (; at > 0 && devices[at - 1].device.address.value < found->device.address.value; at--) {
         devices[at] = devices[at - 1];
     }
@@ -50,6 +59,10 @@ static void probe_slot(struct mmio_device *found)
     struct virtio_device *device = &found->device;
 
     found->registers = mmu_map_device(device->address, SLOT_SIZE);
+    /*
+     * This order is demanded: magic, version, type, and of an empty slot no other register (section
+     * 4.2.3.1.1).
+     */
     if (found->registers == NULL || read_register(device, MMIO_MAGIC) != MMIO_MAGIC_VALUE) {
         return;
     }
@@ -57,9 +70,14 @@ static void probe_slot(struct mmio_device *found)
     const uint32_t version = read_register(device, MMIO_VERSION);
 
     device->id = read_register(device, MMIO_DEVICE_ID);
+    /* Silent by demand (section 4.2.2.2), and the machine has dozens of them. */
     if (device->id == 0) { /* an empty slot */
         return;
     }
+    /*
+     * Said aloud, which the section allows: QEMU's default is the old interface, and whoever
+     * forgets the option looks for a disk that is there.
+     */
     if (version != MMIO_VERSION_MODERN) {
         kprintf("virtio: device type %u at 0x%llx speaks the legacy interface (version %u); start "
                 "QEMU with -global virtio-mmio.force-legacy=false\n",
@@ -73,6 +91,9 @@ static void find(void)
 {
     int node = -1;
 
+    /*
+     * A slot that the tree describes badly is passed over: one wrong node must not hide the others.
+     */
     while (device_count < DEVICES_MAX &&
            (node = devicetree_next_compatible(node, "virtio,mmio")) >= 0) {
         struct mmio_device found = {.device.transport = &virtio_mmio};
@@ -85,6 +106,7 @@ static void find(void)
         found.device.address = range.base;
         probe_slot(&found);
     }
+    /* Only now, when they have their last places and their order. */
     for (unsigned i = 0; i < device_count; i++) {
         virtio_add_device(&devices[i].device);
     }
@@ -104,6 +126,10 @@ static void write_status(struct virtio_device *device, uint8_t status)
 
 static uint32_t read_features(struct virtio_device *device, unsigned half)
 {
+    /*
+     * The selector first, each time: what is selected after a reset is not stated (section
+     * 4.2.2.2).
+     */
     write_register(device, MMIO_DEVICE_FEATURES_SEL, half);
     return read_register(device, MMIO_DEVICE_FEATURES);
 }
@@ -119,6 +145,10 @@ static void write_features(struct virtio_device *device, unsigned half, uint32_t
 static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
 {
     write_register(device, MMIO_QUEUE_SEL, index);
+    /*
+     * In use: its size and addresses may not even be read then (section 4.2.2.2). A reset clears
+     * it.
+     */
     if (read_register(device, MMIO_QUEUE_READY) != 0) {
         return 0;
     }
@@ -135,11 +165,16 @@ static void write_address(struct virtio_device *device, unsigned at, paddr_t add
 static bool start_queue(struct virtio_device *device, const struct virtio_queue_place *place)
 {
     write_register(device, MMIO_QUEUE_SEL, place->index);
+    /*
+     * Everything before QueueReady, in the order of section 4.2.3.2: behind it the device may read
+     * the rings, and none of these registers may be written.
+     */
     write_register(device, MMIO_QUEUE_NUM, place->size);
     write_address(device, MMIO_QUEUE_DESC, place->desc);
     write_address(device, MMIO_QUEUE_DRIVER, place->driver);
     write_address(device, MMIO_QUEUE_DEVICE, place->device);
     write_register(device, MMIO_QUEUE_READY, 1);
+    /* The only answer there is: a device that keeps 0 has not taken the queue. */
     return read_register(device, MMIO_QUEUE_READY) == 1;
 }
 
@@ -154,6 +189,11 @@ static volatile void *doorbell(struct virtio_device *device, unsigned index)
 
 static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device *device)
 {
+    /*
+     * Both causes may be in one interrupt, and both are acknowledged by now: without the second
+     * call buffers that came back with a change would wait for the next interrupt. A change that
+     * led to a reset finds an empty ring here.
+     */
     device->changed(device->context);
     device->used(device->context, 0);
 }
@@ -172,6 +212,10 @@ static enum irq_result interrupt(void *context)
         tell_of_change(device);
         return IRQ_SERVED;
     }
+    /*
+     * Not only for its bit: the ring says the same, and a look at it in vain is allowed for anyway
+     * (section 2.7.7.1).
+     */
     device->used(device->context, 0);
     return causes != 0 ? IRQ_SERVED : IRQ_NOTHING;
 }
@@ -198,6 +242,10 @@ static uint32_t read_config(struct virtio_device *device, unsigned offset, unsig
 {
     const volatile void *registers = registers_of(device);
 
+    /*
+     * Registers of the configuration may be narrow, and one that is read in pieces could change
+     * between them; 64 bits never come here.
+     */
     switch (width) {
     case 1:
         return mmio_read8(registers, MMIO_CONFIG + offset);

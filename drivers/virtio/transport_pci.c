@@ -38,6 +38,7 @@ static uint32_t type_of(const volatile void *function, uint32_t identity)
 {
     const uint32_t device = identity >> 16;
 
+    /* All of virtio has one vendor, whoever built the device, and this range of numbers of it. */
     if ((identity & 0xffff) != VENDOR || device < DEVICE_TRANSITIONAL ||
         device >= DEVICE_MODERN_END) {
         return 0;
@@ -64,8 +65,13 @@ static void name_devices(const volatile char *bus)
 {
     for (unsigned at = 0; at < DEVICES; at++) {
         const volatile char *device = bus + ((size_t)at << 15);
+        /*
+         * A device with one function need not decode the number of the function: all eight would
+         * answer, and one device would be named eight times.
+         */
         const bool is_single = (mmio_read32(device, PCI_HEADER) & HEADER_FUNCTIONS) == 0;
 
+        /* A device has a function 0, or it is not there: the others need not be asked. */
         if (mmio_read32(device, PCI_ID) == 0xffffffff) {
             continue;
         }
@@ -90,12 +96,17 @@ static void find(void)
         const uint64_t size = range.size < 2 * BUS_SIZE ? BUS_SIZE : 2 * BUS_SIZE;
         const volatile void *bus = mmu_map_device(range.base, size);
 
+        /*
+         * Nothing is said without it: this is a search for what nobody drives, and the image works
+         * as well.
+         */
         if (bus != NULL) {
             name_devices(bus);
         }
     }
 }
 
+/* No device is ever added, so nobody can call what is not here. */
 const struct virtio_transport virtio_pci = {
     .name = "PCI",
     .find = find,

@@ -4,4 +4,5 @@
 #include "drivers/virtio/transport_mmio.h"
 #include "drivers/virtio/transport_pci.h"
 
+/* The one that drives its devices first: what the other has to say about its own comes after it. */
 const struct virtio_transport *const virtio_transports[] = {&virtio_mmio, &virtio_pci, NULL};
