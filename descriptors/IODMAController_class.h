@@ -59,26 +59,32 @@ OS_CLASS(IODMAControllerClass, IODMAController);
 
 /* The base implementations, for the records of engines that lack them. */
 IOReturn controller_init_channel(IODMAController *self, IOService *provider,
-                                 IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex);
+                                 IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex)
+    OS_METHOD(IODMAController, initChannel);
 IOReturn controller_start_command(IODMAController *self, UInt32 dmaIndex, IODMACommand *dmaCommand,
                                   IODirection direction, IOByteCount byteCount,
-                                  IOByteCount byteOffset);
+                                  IOByteCount byteOffset) OS_METHOD(IODMAController, startCommand);
 IOReturn controller_stop_command(IODMAController *self, UInt32 dmaIndex, bool flush,
-                                 uint64_t timeout);
+                                 uint64_t timeout) OS_METHOD(IODMAController, stopCommand);
 IOReturn controller_query_command(IODMAController *self, UInt32 dmaIndex, IODMACommand **dmaCommand,
-                                  IOByteCount *transferCount, bool waitForIdle);
-IOByteCount controller_get_fifo_depth(IODMAController *self, UInt32 dmaIndex,
-                                      IODirection direction);
-IOReturn controller_set_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth);
+                                  IOByteCount *transferCount, bool waitForIdle)
+    OS_METHOD(IODMAController, queryCommand);
+IOByteCount controller_get_fifo_depth(IODMAController *self, UInt32 dmaIndex, IODirection direction)
+    OS_METHOD(IODMAController, getFIFODepth);
+IOReturn controller_set_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth)
+    OS_METHOD(IODMAController, setFIFODepth);
 IOByteCount controller_valid_fifo_depth(IODMAController *self, UInt32 dmaIndex, IOByteCount depth,
-                                        IODirection direction);
-IOReturn controller_set_frame_size(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount);
+                                        IODirection direction)
+    OS_METHOD(IODMAController, validFIFODepth);
+IOReturn controller_set_frame_size(IODMAController *self, UInt32 dmaIndex, UInt8 byteCount)
+    OS_METHOD(IODMAController, setFrameSize);
 IOReturn controller_set_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
-                               UInt32 reqIndex);
+                               UInt32 reqIndex) OS_METHOD(IODMAController, setConfig);
 bool controller_valid_config(IODMAController *self, UInt32 dmaIndex, IOService *provider,
-                             UInt32 reqIndex);
-void controller_release_channel(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES);
-void controller_free(OSObject *self);
+                             UInt32 reqIndex) OS_METHOD(IODMAController, validConfig);
+void controller_release_channel(IODMAController *self, UInt32 dmaIndex, IODMAEventSource *dmaES)
+    OS_METHOD(IODMAController, releaseChannel);
+void controller_free(OSObject *self) OS_METHOD(IODMAController, free);
 
 /*
  * What most engines keep of a channel: whose it is, and the commands that they have, oldest first.

@@ -29,11 +29,12 @@ typedef struct {
 OS_CLASS(IOEventSourceClass, IOEventSource);
 
 /* The base implementations, for the records of subclasses. */
-bool source_is_passive(const IOEventSource *self); /* false */
-bool source_check_for_work(IOEventSource *self);
-void source_enable(IOEventSource *self);
-void source_disable(IOEventSource *self);
-void source_set_work_loop(IOEventSource *self, IOWorkLoop *workLoop);
-void source_free(OSObject *self);
+bool source_is_passive(const IOEventSource *self) OS_METHOD(IOEventSource, isPassive); /* false */
+bool source_check_for_work(IOEventSource *self) OS_METHOD(IOEventSource, checkForWork);
+void source_enable(IOEventSource *self) OS_METHOD(IOEventSource, enable);
+void source_disable(IOEventSource *self) OS_METHOD(IOEventSource, disable);
+void source_set_work_loop(IOEventSource *self, IOWorkLoop *workLoop)
+    OS_METHOD(IOEventSource, setWorkLoop);
+void source_free(OSObject *self) OS_METHOD(IOEventSource, free);
 
 #endif

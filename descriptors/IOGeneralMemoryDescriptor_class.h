@@ -8,8 +8,11 @@
 
 #include "descriptors/IOGeneralMemoryDescriptor.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
-#include "descriptors/reference/IOMemoryReference.h"
+#include "descriptors/platform_vm.h"
 #include "descriptors/segments/IOMemoryRuns.h"
+
+/* Which memory objects are behind the bytes; in a room of its own. */
+struct IOMemoryReference;
 
 /* Bits of the flags that are not options. */
 #define GENERAL_STATE (kIOMemoryRedirected | kIOMemoryPreparedReadOnly)
@@ -77,7 +80,8 @@ static inline bool general_is_physical(const IOGeneralMemoryDescriptor *self)
 }
 
 bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
-                               task_t task, IOOptionBits options, IOMapper *mapper);
+                               task_t task, IOOptionBits options, IOMapper *mapper)
+    OS_METHOD(IOGeneralMemoryDescriptor, initWithOptions);
 
 /*
  * Initialise a new descriptor of the memory that a reference names, which is taken over.
@@ -85,65 +89,85 @@ bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 c
  */
 IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
                                      struct IOMemoryReference *reference,
-                                     const IOAddressRange *range, task_t task,
-                                     IOOptionBits options);
+                                     const IOAddressRange *range, task_t task, IOOptionBits options)
+    OS_METHOD(IOGeneralMemoryDescriptor, initWithReference);
 
-IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection);
-IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection);
+IOReturn general_prepare(IOMemoryDescriptor *self, IODirection forDirection)
+    OS_METHOD(IOGeneralMemoryDescriptor, prepare);
+IOReturn general_complete(IOMemoryDescriptor *self, IODirection forDirection)
+    OS_METHOD(IOGeneralMemoryDescriptor, complete);
 IOReturn general_get_physical_segment(IOMemoryDescriptor *self, IOByteCount offset,
-                                      IOOptionBits options, IOPhysicalSegment *segment);
+                                      IOOptionBits options, IOPhysicalSegment *segment)
+    OS_METHOD(IOGeneralMemoryDescriptor, getPhysicalSegment);
 IOReturn general_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
-                      IOByteCount end);
-uint64_t general_get_preparation_id(IOMemoryDescriptor *self);
+                      IOByteCount end) OS_METHOD(IOGeneralMemoryDescriptor, walk);
+uint64_t general_get_preparation_id(IOMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, getPreparationID);
 void general_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
-                              struct IODMAMapSize *size);
+                              struct IODMAMapSize *size)
+    OS_METHOD(IOGeneralMemoryDescriptor, addDMAMapSize);
 void general_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
-                                 IOMDDMACharacteristics *out);
-IODMAMapSpecification *general_map_specification(IOMemoryDescriptor *self);
+                                 IOMDDMACharacteristics *out)
+    OS_METHOD(IOGeneralMemoryDescriptor, getCharacteristics);
+IODMAMapSpecification *general_map_specification(IOMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, mapSpecification);
 upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *self, uint64_t offset, uint64_t length,
-                                        IODMAMapPageList *list);
+                                        IODMAMapPageList *list)
+    OS_METHOD(IOGeneralMemoryDescriptor, copyPageList);
 IOReturn general_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
-                        IOByteCount offset, IOByteCount length);
+                        IOByteCount offset, IOByteCount length)
+    OS_METHOD(IOGeneralMemoryDescriptor, doMap);
 IOReturn general_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
-                                 IOMemoryDescriptor **out);
-IOReturn general_hold_memory(IOMemoryDescriptor *self, bool on);
+                                 IOMemoryDescriptor **out)
+    OS_METHOD(IOGeneralMemoryDescriptor, copyForUnique);
+IOReturn general_hold_memory(IOMemoryDescriptor *self, bool on)
+    OS_METHOD(IOGeneralMemoryDescriptor, holdMemory);
 IOReturn general_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
-                               IOOptionBits *oldState);
+                               IOOptionBits *oldState)
+    OS_METHOD(IOGeneralMemoryDescriptor, setPurgeable);
 IOReturn general_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
-                               IOOptionBits newLedgerOptions);
+                               IOOptionBits newLedgerOptions)
+    OS_METHOD(IOGeneralMemoryDescriptor, setOwnership);
 IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
-                                 IOByteCount *dirtyPageCount);
-void general_free(OSObject *self);
+                                 IOByteCount *dirtyPageCount)
+    OS_METHOD(IOGeneralMemoryDescriptor, getPageCounts);
+void general_free(OSObject *self) OS_METHOD(IOGeneralMemoryDescriptor, free);
 
 /*
  * Have the memory reference made if there is none: for mappings, for
  * kIOMemoryPersistent. kIOReturnBadArgument (no bytes), and as IOMemoryReference_create.
  */
-IOReturn general_take_reference(IOGeneralMemoryDescriptor *self);
+IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, takeReference);
 
 /* Does the task still show the memory of the reference, which must be there? */
-IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same);
+IOReturn general_compare_memory(IOGeneralMemoryDescriptor *self, bool *same)
+    OS_METHOD(IOGeneralMemoryDescriptor, compareMemory);
 
 /*
  * The reference, or one for the moment; general_return_reference when done. Only
  * virtual memory.
  */
 IOReturn general_borrow_reference(IOGeneralMemoryDescriptor *self,
-                                  struct IOMemoryReference **reference);
-void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference);
+                                  struct IOMemoryReference **reference)
+    OS_METHOD(IOGeneralMemoryDescriptor, borrowReference);
+void general_return_reference(IOGeneralMemoryDescriptor *self, struct IOMemoryReference *reference)
+    OS_METHOD(IOGeneralMemoryDescriptor, returnReference);
 
 /* Copy and judge the ranges; what they are is decided here (IOGeneralMemoryDescriptor_ranges.c). */
 IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
-                            UInt32 count);
-void general_drop_ranges(IOGeneralMemoryDescriptor *self);
+                            UInt32 count) OS_METHOD(IOGeneralMemoryDescriptor, setRanges);
+void general_drop_ranges(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, dropRanges);
 
 /* A preparation is over: unless its transfer failed, pages that could be written are dirty. */
-void general_mark_written(IOGeneralMemoryDescriptor *self);
+void general_mark_written(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, markWritten);
 
 /* Unpin the pages of a prepared virtual descriptor, whatever its count. */
-void general_unwire(IOGeneralMemoryDescriptor *self);
+void general_unwire(IOGeneralMemoryDescriptor *self) OS_METHOD(IOGeneralMemoryDescriptor, unwire);
 
 /* Forget them, still pinned: a device may go on writing there. */
-void general_abandon(IOGeneralMemoryDescriptor *self);
+void general_abandon(IOGeneralMemoryDescriptor *self) OS_METHOD(IOGeneralMemoryDescriptor, abandon);
 
 #endif

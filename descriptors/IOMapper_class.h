@@ -50,19 +50,21 @@ typedef struct {
 OS_CLASS(IOMapperClass, IOMapper);
 
 /* The base implementations, for the records of subclasses: ready, PAGE_SIZE, unsupported. */
-bool mapper_init_hardware(IOMapper *self, IOService *provider);
-uint64_t mapper_get_page_size(const IOMapper *self);
+bool mapper_init_hardware(IOMapper *self, IOService *provider) OS_METHOD(IOMapper, initHardware);
+uint64_t mapper_get_page_size(const IOMapper *self) OS_METHOD(IOMapper, getPageSize);
 IOReturn mapper_map_memory(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
                            uint64_t length, uint32_t mapOptions,
                            const IODMAMapSpecification *mapSpecification, IODMACommand *dmaCommand,
                            const IODMAMapPageList *pageList, uint64_t *mapAddress,
-                           uint64_t *mapLength);
+                           uint64_t *mapLength) OS_METHOD(IOMapper, mapMemory);
 IOReturn mapper_unmap_memory(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *dmaCommand,
-                             uint64_t mapAddress, uint64_t mapLength);
+                             uint64_t mapAddress, uint64_t mapLength)
+    OS_METHOD(IOMapper, unmapMemory);
 IOReturn mapper_insert(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
-                       uint64_t physicalAddress, uint64_t length);
+                       uint64_t physicalAddress, uint64_t length) OS_METHOD(IOMapper, insert);
 IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t access,
-                          uint64_t *physicalAddress, uint64_t *contiguousLength);
+                          uint64_t *physicalAddress, uint64_t *contiguousLength)
+    OS_METHOD(IOMapper, translate);
 
 /* What a subclass's free ends with: unpublished, and the provider let go. */
 void IOMapper_free(IOMapper *self);

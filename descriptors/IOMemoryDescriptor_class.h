@@ -258,57 +258,82 @@ uint64_t IOMemoryDescriptor_newPreparationID(void);
 
 /* For what a class cannot do: kIOReturnUnsupported. */
 bool descriptor_refuse_init(IOMemoryDescriptor *self, void *buffers, UInt32 count, UInt32 offset,
-                            task_t task, IOOptionBits options, IOMapper *mapper);
-IOReturn descriptor_refuse_transfer(IOMemoryDescriptor *self, IODirection forDirection);
+                            task_t task, IOOptionBits options, IOMapper *mapper)
+    OS_METHOD(IOMemoryDescriptor, refuseInit);
+IOReturn descriptor_refuse_transfer(IOMemoryDescriptor *self, IODirection forDirection)
+    OS_METHOD(IOMemoryDescriptor, refuseTransfer);
 IOReturn descriptor_refuse_segment(IOMemoryDescriptor *self, IOByteCount offset,
-                                   IOOptionBits options, IOPhysicalSegment *segment);
+                                   IOOptionBits options, IOPhysicalSegment *segment)
+    OS_METHOD(IOMemoryDescriptor, refuseSegment);
 IOReturn descriptor_refuse_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
-                               IOByteCount offset, IOByteCount length);
+                               IOByteCount offset, IOByteCount length)
+    OS_METHOD(IOMemoryDescriptor, refuseMap);
 
 /* The base implementations. */
-IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, bool coming);
+IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, bool coming)
+    OS_METHOD(IOMemoryDescriptor, announceComplete);
 IOReturn descriptor_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink, IOByteCount offset,
-                         IOByteCount end);
-uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self);
+                         IOByteCount end) OS_METHOD(IOMemoryDescriptor, walk);
+uint64_t descriptor_get_preparation_id(IOMemoryDescriptor *self)
+    OS_METHOD(IOMemoryDescriptor, getPreparationID);
 IOByteCount descriptor_read_bytes(IOMemoryDescriptor *self, IOByteCount offset, void *bytes,
-                                  IOByteCount withLength);
+                                  IOByteCount withLength) OS_METHOD(IOMemoryDescriptor, readBytes);
 IOByteCount descriptor_write_bytes(IOMemoryDescriptor *self, IOByteCount offset, const void *bytes,
-                                   IOByteCount withLength);
+                                   IOByteCount withLength)
+    OS_METHOD(IOMemoryDescriptor, writeBytes);
 IOReturn descriptor_perform_operation(IOMemoryDescriptor *self, IOOptionBits options,
-                                      IOByteCount offset, IOByteCount length);
+                                      IOByteCount offset, IOByteCount length)
+    OS_METHOD(IOMemoryDescriptor, performOperation);
 void descriptor_add_dma_map_size(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
-                                 struct IODMAMapSize *size);
+                                 struct IODMAMapSize *size)
+    OS_METHOD(IOMemoryDescriptor, addDMAMapSize);
 IOReturn descriptor_dma_command_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
-                                          UInt dataSize);
+                                          UInt dataSize)
+    OS_METHOD(IOMemoryDescriptor, dmaCommandOperation);
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
-                                    IOMDDMACharacteristics *out);
-IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active);
+                                    IOMDDMACharacteristics *out)
+    OS_METHOD(IOMemoryDescriptor, getCharacteristics);
+IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
+    OS_METHOD(IOMemoryDescriptor, setDMAActive);
 
 /* IOMemoryDescriptor_dma_map.c: the operations of the same names. */
-IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked);
-IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
-IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args);
+IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpecification *asked)
+    OS_METHOD(IOMemoryDescriptor, addDMAMapSpec);
+IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
+    OS_METHOD(IOMemoryDescriptor, dmaMap);
+IOReturn descriptor_dma_unmap(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
+    OS_METHOD(IOMemoryDescriptor, dmaUnmap);
 
 void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
-                          struct IODMAReach *reach);
-IODMAMapSpecification *descriptor_map_specification(IOMemoryDescriptor *self);
+                          struct IODMAReach *reach) OS_METHOD(IOMemoryDescriptor, addReach);
+IODMAMapSpecification *descriptor_map_specification(IOMemoryDescriptor *self)
+    OS_METHOD(IOMemoryDescriptor, mapSpecification);
 upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t offset,
-                                           uint64_t length, IODMAMapPageList *list);
+                                           uint64_t length, IODMAMapPageList *list)
+    OS_METHOD(IOMemoryDescriptor, copyPageList);
 
 IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
-                                     IOOptionBits options, IOByteCount offset);
-IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map);
+                                     IOOptionBits options, IOByteCount offset)
+    OS_METHOD(IOMemoryDescriptor, makeMapping);
+IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map)
+    OS_METHOD(IOMemoryDescriptor, doUnmap);
 IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
-                                    IOByteCount length, IOMemoryDescriptor **out);
-IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect);
-IOReturn descriptor_hold_memory(IOMemoryDescriptor *self, bool on);
+                                    IOByteCount length, IOMemoryDescriptor **out)
+    OS_METHOD(IOMemoryDescriptor, copyForUnique);
+IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)
+    OS_METHOD(IOMemoryDescriptor, redirect);
+IOReturn descriptor_hold_memory(IOMemoryDescriptor *self, bool on)
+    OS_METHOD(IOMemoryDescriptor, holdMemory);
 IOReturn descriptor_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
-                                  IOOptionBits *oldState);
+                                  IOOptionBits *oldState)
+    OS_METHOD(IOMemoryDescriptor, setPurgeable);
 IOReturn descriptor_set_ownership(IOMemoryDescriptor *self, task_t newOwner, int newLedgerTag,
-                                  IOOptionBits newLedgerOptions);
+                                  IOOptionBits newLedgerOptions)
+    OS_METHOD(IOMemoryDescriptor, setOwnership);
 IOReturn descriptor_get_page_counts(IOMemoryDescriptor *self, IOByteCount *residentPageCount,
-                                    IOByteCount *dirtyPageCount);
-void descriptor_free(OSObject *self);
+                                    IOByteCount *dirtyPageCount)
+    OS_METHOD(IOMemoryDescriptor, getPageCounts);
+void descriptor_free(OSObject *self) OS_METHOD(IOMemoryDescriptor, free);
 
 /* What a record says of a role that it inherits whole. */
 #define DESCRIPTOR_BYTES                                                                           \
@@ -334,14 +359,15 @@ void descriptor_free(OSObject *self);
  */
 IOMemoryMap *descriptor_map_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
                                    IOByteCount start, IOMemoryMap *map, IOOptionBits options,
-                                   IOByteCount offset);
+                                   IOByteCount offset) OS_METHOD(IOMemoryDescriptor, mapWindow);
 
 /*
  * What every doMap begins with: the bytes that are asked for, which lie inside the
  * descriptor. Length 0 becomes the map's. kIOReturnBadArgument.
  */
 IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap *map,
-                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length);
+                              IOByteCount sourceOffset, IOByteCount *offset, IOByteCount *length)
+    OS_METHOD(IOMemoryDescriptor, checkMap);
 
 /*
  * The descriptor is going to describe other memory: its maps go on showing what they show,
@@ -355,13 +381,15 @@ void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self);
  * no beginning here leaves the parent alone: it would end somebody else's.
  */
 IOReturn descriptor_redirect_window(IOMemoryDescriptor *self, IOMemoryDescriptor *parent,
-                                    task_t safeTask, bool doRedirect);
+                                    task_t safeTask, bool doRedirect)
+    OS_METHOD(IOMemoryDescriptor, redirectWindow);
 
 /* The descriptor is being freed: nobody will end what is on. */
 void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self);
 
 /* The window moves from one parent to the other, and what redirections are on go with it. */
 IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescriptor *from,
-                                      IOMemoryDescriptor *to);
+                                      IOMemoryDescriptor *to)
+    OS_METHOD(IOMemoryDescriptor, moveRedirections);
 
 #endif

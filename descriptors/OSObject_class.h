@@ -39,6 +39,12 @@ struct OSObject {
 #define OS_CLASS(Record, Class) extern const Record Class##_class __asm__(#Class "_metaClass")
 
 /*
+ * A class's own answer to a method, which the record of a subclass may name. To the linker
+ * it is Class.method, which no C program can call anything else.
+ */
+#define OS_METHOD(Class, method) __asm__(#Class "." #method)
+
+/*
  * A zeroed instance with one reference, or NULL (kIOReturnNoMemory). What follows
  * in a factory is init, and on failure release: the class's free is the one way out.
  */

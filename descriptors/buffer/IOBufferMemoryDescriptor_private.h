@@ -5,6 +5,7 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 struct IOBufferMemoryDescriptor_ExpansionData {
     uint64_t start, end; /* addresses in the owning task, guards included */

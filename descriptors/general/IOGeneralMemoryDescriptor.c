@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, initialisation and the end of life. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 /* What a caller may pass besides one type. */
 #define GENERAL_OPTIONS                                                                            \

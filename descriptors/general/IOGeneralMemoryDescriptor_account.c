@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable state, ownership and page counts: asked of the memory reference. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 /* The seam has its own names, so that an embedding needs none of IOKit's constants. */
 static IOOptionBits state_bits(enum platform_purge_state state)

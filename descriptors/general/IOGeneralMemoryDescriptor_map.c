@@ -3,6 +3,7 @@
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOReturn_kernel.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 static bool is_copy_on_write(const IOGeneralMemoryDescriptor *self)
 {

@@ -6,6 +6,7 @@
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
+#include "descriptors/reference/IOMemoryReference.h"
 
 #define FOUR_GIB_PAGES (1ull << (32 - PAGE_SHIFT))
 
