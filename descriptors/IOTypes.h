@@ -78,13 +78,24 @@ typedef struct {
 
 /*
  * Pages, by IOKit's names; they are names like any other, so that a member or a
- * variable of yours may be called page_size. The constants are ints.
+ * variable of yours may be called page_size. A macro of yours stays what it is. The
+ * constants are ints.
  */
+#ifndef page_shift
 enum {
-    page_shift = PAGE_SHIFT,
-    page_size = PAGE_SIZE, /* bytes */
+    page_shift = PAGE_SHIFT
+};
+#endif
+#ifndef page_size
+enum {
+    page_size = PAGE_SIZE /* bytes */
+};
+#endif
+#ifndef page_mask
+enum {
     page_mask = PAGE_MASK
 };
+#endif
 
 static inline uint64_t trunc_page(uint64_t x)
 {

@@ -14,6 +14,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(PAGE_SHIFT) && PAGE_SHIFT != 12
+#error "PAGE_SHIFT is 12 here: pages have 4096 bytes"
+#endif
+#undef PAGE_SHIFT
+#undef PAGE_SIZE
+#undef PAGE_MASK
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  ((uint64_t)1 << PAGE_SHIFT) /* bytes */
 #define PAGE_MASK  (PAGE_SIZE - 1)

@@ -69,7 +69,9 @@ static inline bool IOSegmentSink_isFull(const struct IOSegmentSink *sink)
 static inline __attribute__((always_inline)) bool IOSegmentSink_emit(struct IOSegmentSink *sink,
                                                                      uint64_t length)
 {
-    sink->output((IOPhysicalSegment){sink->address, length}, sink->segments, sink->index);
+    const IOPhysicalSegment segment = {sink->address, length};
+
+    sink->output(segment, sink->segments, sink->index);
     sink->address += length;
     sink->length -= length;
     sink->produced += length;
@@ -92,7 +94,9 @@ static inline __attribute__((always_inline)) UInt32 IOSegmentSink_cut(
     uint64_t at = *address;
 
     for (; index != stop; index++) {
-        output((IOPhysicalSegment){at, cut}, segments, index);
+        const IOPhysicalSegment segment = {at, cut};
+
+        output(segment, segments, index);
         at += cut;
     }
     *length -= at - *address;
