@@ -43,7 +43,7 @@ endif
 # See that the goals' tools are there before any is asked for anything; -n and a
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := $(if $(filter-out clean distclean help list test,$(GOALS)),build) $(if $(LLVM),llvm) \
+NEEDS := $(if $(filter-out clean distclean help list test uninstall,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter mutate,$(GOALS)),run host test) \
@@ -115,7 +115,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
 SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
 # platform: none of the kernel, but an example of what has to be written for another one.
-SEAM_platform := $(DEFAULTS)
+SEAM_platform := $(DEFAULTS) embed/examples/port/port.c
 # The others: the same machine, and its tests' support.
 $(foreach room,model object cursor ranges drivers,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # bus: registers and a device tree, and those who find devices there.
@@ -282,9 +282,10 @@ endef
 $(E)/headers: Makefile embed/headers.sh $(wildcard kernel/*.h descriptors/*.h drivers/*/*.h) | $(DEPS_READY)
 	@mkdir -p $(@D)
 	$(Q)embed/headers.sh $(EMBED_GCC) >$@
-# Of the runtime, whose port it has inside, and of the classes, whose port is another's.
-RUNTIME_HEADERS = $(shell grep -v '^descriptors/platform\|^tests/' $(E)/headers)
-CLASS_HEADERS   = $(shell grep '^descriptors/' $(E)/headers | grep -v '^descriptors/platform')
+# Of the runtime, whose port it has inside, and of the classes, whose port is another's. A
+# room's header comes along for the types in it; what its functions are called is the room's.
+RUNTIME_HEADERS = $(shell grep -v '^descriptors/platform\|^descriptors/.*/\|^tests/' $(E)/headers)
+CLASS_HEADERS   = $(filter descriptors/%,$(RUNTIME_HEADERS))
 
 $(E)/libdmakit.a: $(LIBRARY:%=$(B)/%.o) $(E)/headers embed/library.sh embed/exports.sh
 	$(call embed_library,$(filter %.o,$^) $(LIBFDT)/libfdt.a,$(RUNTIME_HEADERS),$(ABI:%=$(B)/%.o),$(CROSS))
@@ -300,6 +301,9 @@ $(E)/host/libdmakit-port.a: $(PORT:%=$(E)/host/%.o)
 HARNESS := $(wildcard tests/harness/*.c) tests/lib/holdings.c
 $(E)/libdmakit-harness.a: $(LIBRARY:%=$(B)/%.o) $(HARNESS:%=$(B)/%.o) $(E)/headers embed/library.sh embed/exports.sh
 	$(call embed_library,$(filter %.o,$^) $(LIBFDT)/libfdt.a,$(RUNTIME_HEADERS) tests/harness/harness.h,$(ABI:%=$(B)/%.o),$(CROSS),LINK='$(WATCHED:%=--wrap=%)')
+# What C++ asks of a system, whose own library is not there.
+$(E)/libdmakit-cxx.a: $(B)/embed/cxx/cxx.c.o
+	$(call archive,$(CROSS)ar,$^)
 # A program may have a memcpy of its own.
 $(E)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
@@ -317,13 +321,15 @@ $(E)/host/%.o: % Makefile
 
 PREFIX ?= /usr/local
 LIBDIR ?= lib
-EMBED_LIBRARIES := $(foreach name,dmakit dmakit-nolibc dmakit-harness dmakit-descriptors dmakit-port,$(E)/lib$(name).a) \
+EMBED_LIBRARIES := $(foreach name,dmakit dmakit-nolibc dmakit-harness dmakit-cxx dmakit-descriptors dmakit-port,$(E)/lib$(name).a) \
     $(foreach name,dmakit-descriptors dmakit-port,$(E)/host/lib$(name).a)
-.PHONY: embed install
+.PHONY: embed install uninstall
 embed: $(EMBED_LIBRARIES) $(E)/headers
 install: embed ## the runtime, for programs elsewhere, into PREFIX (and DESTDIR, LIBDIR)
-	$(Q)LIBC_INCLUDE=$(LIBC_INCLUDE) LIBC_FOLDER=$(LIBC_FOLDER) GCC_DEBUG=$(if $(DEBUG),1,0) \
-	    embed/install.sh $(E) $(E)/headers
+	$(Q)LIBC_INCLUDE=$(LIBC_INCLUDE) LIBC_FOLDER=$(LIBC_FOLDER) LIBFDT=$(LIBFDT) LIBGCC=$(LIBGCC) \
+	    GCC_DEBUG=$(if $(DEBUG),1,0) embed/install.sh $(E) $(E)/headers
+uninstall: ## remove it from PREFIX (and DESTDIR) again
+	$(Q)embed/uninstall.sh
 
 # Third-party parts, built once ----------------------------------------------
 

@@ -2,7 +2,7 @@
 /*
  * The services of the seam that an embedding can do without: each answers that there
  * is no such thing. Weak: whoever defines one replaces it. Our own kernel has them
- * all; this file is for others (tests/host/platform/platform_host.c is the smallest).
+ * all; this file is for others (embed/examples/port/port.c is the smallest).
  */
 #include <string.h>
 

@@ -4,15 +4,14 @@
  * its own memory to a device. "Physical" memory is one array, which the process sees
  * at another address; nothing is ever paged, mapped elsewhere or interrupted.
  */
+#include "port.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "descriptors/platform_vm.h"
-
-#define HOST_RAM_SIZE 0x100000u
-#define HOST_RAM_BASE 0x80000000ull
 
 static _Alignas(PAGE_SIZE) uint8_t ram[HOST_RAM_SIZE];
 static bool taken[HOST_RAM_SIZE / PAGE_SIZE];

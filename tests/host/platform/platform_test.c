@@ -17,7 +17,7 @@
 #include "descriptors/IORangeAllocator.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/platform.h"
-#include "tests/host/platform/platform_host.h"
+#include "embed/examples/port/port.h"
 
 static IOBufferMemoryDescriptor *buffer_of(uint64_t capacity)
 {
