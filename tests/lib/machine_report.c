@@ -8,6 +8,7 @@
 #include "kernel/devicetree.h"
 #include "kernel/irq.h"
 #include "kernel/timer.h"
+#include "kernel/version.h"
 
 #define MIDR_PART(midr) ((unsigned)((midr) >> 4) & 0xfff)
 #define MIB             (1u << 20)
@@ -58,6 +59,7 @@ void machine_report(void)
     uint64_t midr;
 
     __asm__("mrs %0, midr_el1" : "=r"(midr));
+    kprintf("dmakit %s\n", dmakit_version);
     kprintf("machine\n");
     kprintf("  CPU     %s (MIDR 0x%llx), entered at EL%u, runs at EL1\n", cpu_name(midr),
             (unsigned long long)midr, boot_info.entry_level);

@@ -76,6 +76,7 @@ check "run.sh plugs a device in" eval \
 transfer
 check "without FILE there is a sample" arrived
 check "without FILE it says so" said '^no FILE given: moving a sample of [0-9]+ bytes$'
+check "and first of all which dmakit this is" said "^dmakit $(embed/version.sh kernel/version.h | sed 's/\./\\./g')\$"
 transfer LLVM=1 FILE="$work/file 4097,x"
 check "clang's build moves a file" arrived
 
