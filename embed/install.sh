@@ -4,8 +4,9 @@
 # install.sh BUILT HEADERS: copy what was built for embedding into DESTDIR and PREFIX
 #
 # BUILT is the folder of the libraries, HEADERS the file that lists the headers.
-# Environment: PREFIX (absolute), DESTDIR, LIBDIR (in PREFIX, or absolute), LIBC_INCLUDE,
-# LIBC_FOLDER, GCC_DEBUG (1: the libraries are of a debug build).
+# What an older one has put into this prefix goes first, wherever its LIBDIR was. Environment:
+# PREFIX (absolute), DESTDIR, LIBDIR (in PREFIX, or absolute), LIBC_INCLUDE, LIBC_FOLDER,
+# LIBFDT, LIBGCC, GCC_DEBUG (1: the libraries are of a debug build).
 set -euo pipefail
 
 built=$1
@@ -41,8 +42,9 @@ fill()
     printf '%s\n\n' "$text" >"$file"
 }
 
-# As C++ wants a header: between each block of includes and the next, C linkage. And the
-# layout of objects depends on how the library was built, not on the user's own DEBUG.
+# As C++ wants a header: between each block of includes and the next, C linkage, in which
+# casts are those of C, and a function may be called like a structure. And the layout of
+# objects depends on how the library was built, not on the user's own DEBUG.
 header()
 {
     mkdir -p "$(dirname "$2")"
@@ -50,6 +52,12 @@ header()
         function linkage(what) {
             printf "#ifdef __cplusplus\n%s\n#endif\n\n", what
             open = !open
+        }
+        BEGIN {
+            begin = "extern \"C\" {\n#pragma GCC diagnostic push"
+            begin = begin "\n#pragma GCC diagnostic ignored \"-Wshadow\""
+            begin = begin "\n#pragma GCC diagnostic ignored \"-Wold-style-cast\""
+            end_of_it = "#pragma GCC diagnostic pop\n}"
         }
         { sub(/^#ifdef DEBUG$/, "#if " debug); lines[NR] = $0 }
         END {
@@ -66,7 +74,7 @@ header()
             }
             for (i = 1; i <= NR; i++) {
                 if (open && (i == end || lines[i] ~ /^#include/)) {
-                    linkage("}")
+                    linkage(end_of_it)
                 }
                 print lines[i]
                 if (!open && i >= guard && i < end && lines[i] !~ /^#include/) {
@@ -77,14 +85,15 @@ header()
                         if (lines[i] != "") {
                             print ""
                         }
-                        linkage("extern \"C\" {")
+                        linkage(begin)
                     }
                 }
             }
         }' "$1" >"$2"
 }
 
-rm -rf "$include" "$parts" "$share"
+embed/uninstall.sh
+rm -rf "$include" "$parts" "$share" # of one that did not come to its end
 mkdir -p "$lib" "$parts" "$share" "$root$prefix/bin"
 
 while read -r file; do
@@ -105,9 +114,12 @@ cp -R "$LIBC_INCLUDE" "$parts/newlib/include"
 rm -f "$parts/newlib/include/stdatomic.h" # gcc's own is the one that works
 install -m 644 "$LIBC_FOLDER/libc.a" "$LIBC_FOLDER/libm.a" "$parts/newlib/lib"
 
+install -m 644 "$LIBGCC" "$parts/libgcc.a"
+
 fill embed/dmakit.specs "$lib/dmakit.specs" "INCLUDE=$(relative "$prefix/include" "$libdir/dmakit.specs.d")"
 up=$(relative "$prefix" "$libdir/pkgconfig")
 fill embed/dmakit.pc "$lib/pkgconfig/dmakit.pc" "PREFIX=$up"
+fill embed/dmakit-clang.pc "$lib/pkgconfig/dmakit-clang.pc" "PREFIX=$up"
 fill embed/dmakit-descriptors.pc "$lib/pkgconfig/dmakit-descriptors.pc" \
     "PREFIX=$up" SUFFIX= FOLDER= MACHINE=aarch64
 [ ! -d "$built/host" ] ||
@@ -126,4 +138,32 @@ install -m 644 qemu/device.bash "$share/qemu"
 cp -R embed/examples "$share/examples"
 install -m 644 LICENSE CHANGELOG.md embed/README.md "$share"
 printf '%s\n' "$version" >"$share/version"
+
+# What came from others has its terms beside it. The first of FILES that is there; at
+# worst WHERE, which says whom to ask.
+terms() # NAME WHERE FILE...
+{
+    local name=$1 where=$2 file
+    shift 2
+    for file; do
+        [ ! -r "$file" ] || { install -m 644 "$file" "$share/licenses/$name" && return; }
+    done
+    echo "$where" >"$share/licenses/$name"
+}
+mkdir "$share/licenses"
+install -m 644 LICENSE "$share/licenses/dmakit"
+terms newlib "The licences of newlib come with the toolchain that brought it." \
+    "$LIBC_FOLDER"/../../COPYING.NEWLIB "$LIBC_FOLDER"/../../share/doc/newlib/COPYING.NEWLIB \
+    /usr/share/doc/newlib-source/copyright
+terms libfdt "$(sed -n '/^\/\*/,/\*\//p;/^#/q' "$LIBFDT/include/libfdt.h")" \
+    "$LIBFDT/copyright" /usr/share/doc/libfdt-dev/copyright
+terms libgcc "GPL-3.0-or-later WITH GCC-exception-3.1; the texts come with GCC." \
+    /usr/share/doc/libgcc-*-dev-arm64-cross/copyright
 ln -sfn "$(relative "$prefix/share/dmakit/qemu/run.sh" "$prefix/bin")" "$root$prefix/bin/dmakit-run"
+
+# For uninstall.sh: all that is not in a folder of its own, and these folders.
+for path in "$lib"/libdmakit{,-nolibc,-harness,-cxx,-descriptors,-port}.a "$lib/dmakit.specs" "$lib"/dmakit{.specs.d,-host} \
+    "$lib"/pkgconfig/dmakit{,-clang,-descriptors,-descriptors-host}.pc "$lib/cmake/dmakit" \
+    "$include" "$root$prefix/bin/dmakit-run" "$share"; do
+    relative "$path" "$share"
+done >"$share/installed"

@@ -32,6 +32,7 @@ from_package()
     arm64_apt update && arm64_apt download libfdt-dev && dpkg-deb -x libfdt-dev_*.deb unpacked || return
     cp unpacked/usr/lib/aarch64-linux-gnu/libfdt.a installed/
     cp unpacked/usr/include/{fdt,libfdt,libfdt_env}.h installed/include/
+    cp unpacked/usr/share/doc/libfdt-dev/copyright installed/
 }
 
 # As the distribution's own sources are listed, with "deb-src" where "deb" was.
@@ -64,6 +65,8 @@ from_source()
     done
     "${cross}ar" rcsD installed/libfdt.a fdt*.o
     cp "$top"/{fdt,libfdt,libfdt_env}.h installed/include/
+    ! file=$(grep -ls 'Redistribution and use' "$top"/../BSD-2-Clause "$top"/../README.license "$top/fdt.h") ||
+        cp "${file%%$'\n'*}" installed/copyright
 }
 
 build_package()

@@ -60,6 +60,7 @@ step "unpacking $(basename "$tarball" .tar.xz), to be built once, in about a min
 step "configuring (1 of 2)" configure
 step "compiling (2 of 2)" make -C "$work/build" -j"$(nproc)" "${no_manual[@]}"
 step "installing" make -C "$work/build" install DESTDIR="$work/installed" "${no_manual[@]}"
+cp "$work/source/COPYING.NEWLIB" "$work/installed"
 touch "$work/installed/.ready"
 [ "$work" = "$beside" ] || mv "$work/installed" "$beside"
 if [ ! -e "$folder/.ready" ]; then
