@@ -14,7 +14,7 @@ set(_dmakit_flags -fno-pie -mno-outline-atomics -ffunction-sections -fdata-secti
 set(_dmakit_clang FALSE)
 if("${CMAKE_C_COMPILER_ID}${CMAKE_CXX_COMPILER_ID}" MATCHES "Clang")
     set(_dmakit_clang TRUE)
-    list(APPEND _dmakit_flags -nostdlibinc)
+    list(APPEND _dmakit_flags -nostdlibinc -Wframe-larger-than=1048576)
 else()
     list(APPEND _dmakit_flags -fstack-clash-protection)
 endif()
