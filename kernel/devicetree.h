@@ -27,7 +27,7 @@ struct devicetree_range {
 
 /* What start-up needs to know of RAM. */
 struct devicetree_machine {
-    unsigned memory_count; /* banks, no two of which touch, below DIRECT_MAP_SIZE */
+    unsigned memory_count; /* banks, no two of which touch or overlap, below DIRECT_MAP_SIZE */
     struct devicetree_range memory[DEVICETREE_MEMORY_MAX];
     unsigned reserved_count; /* /memreserve/, /reserved-memory, the initial RAM disk, the tree */
     struct devicetree_range reserved[DEVICETREE_RESERVED_MAX];
@@ -35,6 +35,13 @@ struct devicetree_machine {
 };
 
 const struct devicetree_machine *devicetree_machine(void);
+
+/*
+ * Where start-up has put the memory of a child of /reserved-memory that has a size and no
+ * place: aligned and within its alloc-ranges as it says, whole pages, nobody else's.
+ * KERN_INVALID_ADDRESS: there was no such place (the console says so), or it has one by reg.
+ */
+kern_return_t devicetree_reserved(int node, struct devicetree_range *range);
 
 /*
  * The index-th (address, size) pair of a node's reg property, in the address space of

@@ -15,9 +15,6 @@
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 
-/* Weak, for host tests of the reader alone: there is no image then. */
-extern char __image_start[] __attribute__((weak));
-
 #define DEVICES_MAX 128
 
 static const char *const property_names[PROPERTY_COUNT] = {
@@ -38,6 +35,9 @@ static const char *const property_names[PROPERTY_COUNT] = {
     [INITRD_START] = "linux,initrd-start",
     [INITRD_END] = "linux,initrd-end",
     [NO_MAP] = "no-map",
+    [SIZE] = "size",
+    [ALIGNMENT] = "alignment",
+    [ALLOC_RANGES] = "alloc-ranges",
 };
 
 /* A node on the way from the root to where the walk is. */
@@ -54,120 +54,9 @@ static const void *tree;
 static uint32_t names_size; /* bytes of property names, the last of them terminated */
 static const char *bootargs;
 static const char *stdout_path;
-static struct devicetree_machine machine;
 static struct device devices[DEVICES_MAX]; /* in the order of the tree */
 static unsigned device_count;
 static bool is_incomplete; /* there are devices that are not in the table */
-static bool reserved_overflow;
-
-static void reserve(uint64_t base, uint64_t size, bool no_map)
-{
-    if (size == 0) {
-        return;
-    }
-    if (machine.reserved_count < DEVICETREE_RESERVED_MAX) {
-        machine.no_map[machine.reserved_count] = no_map;
-        machine.reserved[machine.reserved_count++] = (struct devicetree_range){paddr(base), size};
-    } else {
-        /*
-         * Told at the end of the walk: what is forgotten here would be handed out as free memory.
-         */
-        reserved_overflow = true;
-    }
-}
-
-/* Banks that touch are one: QEMU has a node for each NUMA node, whose sizes may be odd. */
-static bool join(struct devicetree_range *bank, const struct devicetree_range *other)
-{
-    if (other->base.value + other->size == bank->base.value) {
-        bank->base = other->base;
-    } else if (bank->base.value + bank->size != other->base.value) {
-        return false;
-    }
-    bank->size += other->size;
-    return true;
-}
-
-static bool holds_image(const struct devicetree_range *bank)
-{
-    const uint64_t image = virt_to_phys(__image_start).value;
-
-    return image >= bank->base.value && image - bank->base.value < bank->size;
-}
-
-/* Which of the banks, and of one more, to do without: the smallest, but not where we run. */
-static void give_up_bank(struct devicetree_range *bank)
-{
-    for (unsigned i = 0; i < machine.memory_count; i++) {
-        struct devicetree_range *const other = &machine.memory[i];
-
-        if (holds_image(bank) || (other->size < bank->size && !holds_image(other))) {
-            const struct devicetree_range kept = *bank;
-
-            *bank = *other;
-            *other = kept;
-        }
-    }
-    kprintf("devicetree: more than %u banks; %#llx bytes at %#llx are not used\n",
-            DEVICETREE_MEMORY_MAX, (unsigned long long)bank->size,
-            (unsigned long long)bank->base.value);
-}
-
-static void add_bank(struct devicetree_range bank)
-{
-    for (unsigned i = 0; i < machine.memory_count;) {
-        if (join(&bank, &machine.memory[i])) {
-            machine.memory[i] = machine.memory[--machine.memory_count];
-            i = 0; /* it may touch one that it did not touch before */
-        } else {
-            i++;
-        }
-    }
-    if (machine.memory_count == DEVICETREE_MEMORY_MAX) {
-        give_up_bank(&bank);
-        return;
-    }
-    machine.memory[machine.memory_count++] = bank;
-}
-
-static void add_memory(const struct device *node)
-{
-    struct devicetree_range bank;
-
-    for (unsigned i = 0; device_read_reg(node, i, &bank) == KERN_SUCCESS; i++) {
-        if (bank.base.value >= DIRECT_MAP_SIZE || bank.size > DIRECT_MAP_SIZE - bank.base.value) {
-            kprintf("devicetree: of %#llx bytes at %#llx what lies above %#llx is not used\n",
-                    (unsigned long long)bank.size, (unsigned long long)bank.base.value,
-                    (unsigned long long)DIRECT_MAP_SIZE);
-            if (bank.base.value >= DIRECT_MAP_SIZE) {
-                continue;
-            }
-            bank.size = DIRECT_MAP_SIZE - bank.base.value;
-        }
-        /* Less RAM is no danger, so it is only said; forgetting a reservation is one. */
-        if (bank.size != 0) {
-            add_bank(bank);
-        }
-    }
-}
-
-/*
- * /reserved-memory must say `ranges;`. Where it does not, its children mean the root's
- * addresses all the same: not to keep clear of them would hand out memory in use.
- * A child with a size and no place is for who wants memory reserved: nobody here does.
- */
-static void add_reserved(const struct device *node, bool no_map)
-{
-    struct device in_root = *node;
-    struct devicetree_range area;
-
-    in_root.depth = 1;
-    for (unsigned i = 0; device_read_reg(node, i, &area) == KERN_SUCCESS ||
-                         device_read_reg(&in_root, i, &area) == KERN_SUCCESS;
-         i++) {
-        reserve(area.base.value, area.size, no_map);
-    }
-}
 
 /* A property's text; NULL if it is absent or has no end. */
 static const char *read_string(const struct property *property)
@@ -187,7 +76,7 @@ static void read_chosen(const struct node *chosen)
     if (cells_read_property(&chosen->properties[INITRD_START], &start) &&
         cells_read_property(&chosen->properties[INITRD_END], &end) && end > start) {
         /* The loader has put it into RAM, and only this node says so. */
-        reserve(start, end - start, false);
+        memory_reserve(start, end - start, false);
     }
 }
 
@@ -242,9 +131,9 @@ static void finish_node(struct node *path, unsigned depth)
     if (depth == 1 && strcmp(node->name, "chosen") == 0) {
         read_chosen(node);
     } else if (property_is(&node->properties[DEVICE_TYPE], "memory")) {
-        add_memory(&device);
+        memory_add(&device);
     } else if (depth == 2 && strcmp(parent->name, "reserved-memory") == 0) {
-        add_reserved(&device, node->properties[NO_MAP].value != NULL);
+        memory_add_reserved(&device, node->properties);
     }
     if (node->properties[COMPATIBLE].value == NULL ||
         /*
@@ -387,9 +276,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
     /* A tree that turns out bad must leave none behind, also not the one before it. */
     give_up(NULL);
     is_incomplete = false;
-    reserved_overflow = false;
-    machine.memory_count = 0;
-    machine.reserved_count = 0;
+    memory_forget();
     if (fdt_check_header(blob) != 0) {
         return "its header is damaged";
     }
@@ -404,14 +291,15 @@ const char *devicetree_read(const void *blob, paddr_t at)
         names_size--;
     }
     for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++) {
-        reserve(base, size, false);
+        memory_reserve(base, size, false);
     }
     /* The tree itself: every name and property is read where it lies, for the image's life. */
-    reserve(at.value, fdt_totalsize(tree), false);
+    memory_reserve(at.value, fdt_totalsize(tree), false);
     if (!walk()) {
         return give_up("its structure is damaged");
     }
-    if (reserved_overflow) { /* to forget one would hand out memory that is in use */
+    memory_place_areas();       /* when all that they must keep clear of is known */
+    if (memory_is_overfull()) { /* to forget one would hand out memory that is in use */
         return give_up("it reserves too many areas");
     }
     return NULL;
@@ -428,7 +316,7 @@ void devicetree_init(paddr_t at)
      * Nothing could be allocated, not even the records of pages: said here, where the cause is
      * known.
      */
-    if (machine.memory_count == 0) {
+    if (devicetree_machine()->memory_count == 0) {
         panic("devicetree at %#llx: it names no memory", (unsigned long long)at.value);
     }
 }
@@ -436,11 +324,6 @@ void devicetree_init(paddr_t at)
 const void *devicetree(void)
 {
     return tree;
-}
-
-const struct devicetree_machine *devicetree_machine(void)
-{
-    return &machine;
 }
 
 /* What the walk would have kept of a node, from the tree itself. */

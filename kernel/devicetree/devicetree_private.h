@@ -36,6 +36,9 @@ enum {
     INITRD_START,
     INITRD_END,
     NO_MAP,
+    SIZE,
+    ALIGNMENT,
+    ALLOC_RANGES,
     PROPERTY_COUNT
 };
 
@@ -57,6 +60,17 @@ struct device {
 const struct device *device_find(int node, struct device *room);
 /* The same by phandle, but of any node. */
 const struct device *device_find_phandle(uint32_t phandle, struct device *room);
+
+/* devicetree_memory.c: what devicetree_machine() tells, as the walk comes to know it. */
+
+void memory_forget(void);
+void memory_reserve(uint64_t base, uint64_t size, bool no_map);
+void memory_add(const struct device *node);
+/* A child of /reserved-memory, with all its properties. */
+void memory_add_reserved(const struct device *node, const struct property *properties);
+/* At the end of the walk: find places for the areas that have none. */
+void memory_place_areas(void);
+bool memory_is_overfull(void); /* something could not be noted as reserved */
 
 /* devicetree_cells.c */
 

@@ -182,14 +182,14 @@ static void add_tables(struct mmu_attributes ram)
     }
 }
 
+/* A bank is given up once at most; one entry is for the tables themselves. */
+_Static_assert(DEVICETREE_MEMORY_MAX < MMU_WITHHELD_MAX, "room for every bank");
+
 /* What no table is left for is nobody's: it is told, and never handed out. */
 static void give_up(uint64_t start, uint64_t end)
 {
     kprintf("mmu: no tables for %#llx bytes of memory at %#llx, which are not used\n",
             (unsigned long long)(end - start), (unsigned long long)start);
-    if (withheld_count == MMU_WITHHELD_MAX - 1) { /* one is for the tables themselves */
-        panic("mmu: memory in too many pieces");
-    }
     withheld[withheld_count++] = (struct devicetree_range){paddr(start), end - start};
 }
 

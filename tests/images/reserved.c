@@ -3,7 +3,10 @@
  * For tests/outside/devicetree.sh, which reserves memory in the tree: none of it is
  * given to anybody, and where the tree says no-map it is not mapped either. Ends with 0.
  */
+#include <libfdt.h>
+
 #include "kernel/console.h"
+#include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/exit.h"
 #include "kernel/fault.h"
@@ -46,8 +49,24 @@ static void check_page(uint64_t at, bool reserved, bool mapped)
     expect(fault_expect(touch, address, &fault) != mapped, "wrong access", at);
 }
 
+/* Areas that had no place in the tree: each has one now, as it wished. */
+static void check_placed(const char *path, uint64_t size, uint64_t alignment, bool mapped)
+{
+    struct devicetree_range place = {paddr(0), 0};
+
+    expect(devicetree_reserved(fdt_path_offset(devicetree(), path), &place) == KERN_SUCCESS,
+           "no place", 0);
+    expect(place.size == size, "wrong size", place.size);
+    expect(place.base.value % alignment == 0, "wrong alignment", place.base.value);
+    for (uint64_t at = 0; at < place.size; at += PAGE_SIZE) {
+        check_page(place.base.value + at, true, mapped);
+    }
+}
+
 int main(void)
 {
+    check_placed("/reserved-memory/anywhere", 0x100000, PAGE_SIZE, true);
+    check_placed("/reserved-memory/aligned", 0x2000, 0x200000, false);
     for (unsigned i = 0; i < sizeof(areas) / sizeof(areas[0]); i++) {
         const uint64_t end = areas[i].base + areas[i].size;
 

@@ -5,6 +5,7 @@
  *   reserve  areas that nobody may use, some of them not even mapped
  *   pieces   memory with many small holes that must not be mapped
  *   bus      every virtio-mmio device below a bus that moves its addresses
+ *   banks    memory that is said twice, by halves of pages, or not at all
  *   large    more than 1 MiB, as with pictures or firmware in it
  *   huge     more than 4 MiB
  */
@@ -28,7 +29,7 @@ static int done(int result)
 
 static void set_cells(int node, const char *name, unsigned count, const unsigned *values)
 {
-    fdt32_t cells[16];
+    fdt32_t cells[32];
 
     for (unsigned i = 0; i < count; i++) {
         cells[i] = cpu_to_fdt32(values[i]);
@@ -59,6 +60,11 @@ static void reserve(void)
     SET_CELLS(node, "reg", 0, 0x47000000, 0, 0x1000);
     node = add_node(fdt_path_offset(tree, "/reserved-memory"), "anywhere");
     SET_CELLS(node, "size", 0, 0x100000);
+    node = add_node(fdt_path_offset(tree, "/reserved-memory"), "aligned");
+    SET_CELLS(node, "size", 0, 0x1800);
+    SET_CELLS(node, "alignment", 0, 0x200000);
+    SET_CELLS(node, "alloc-ranges", 0, 0x42000000, 0, 0x1000000);
+    done(fdt_setprop(tree, node, "no-map", NULL, 0));
     done(fdt_add_mem_rsv(tree, 0x46000000, 0x2000));
 }
 
@@ -113,6 +119,16 @@ static void move_to_bus(void)
     }
 }
 
+/* Banks that overlap, lie in another, are empty, or begin and end within pages. */
+static void overlap_banks(void)
+{
+    const int node = done(fdt_path_offset(tree, "/memory@40000000"));
+
+    SET_CELLS(node, "reg", 0, 0x46000000, 0, 0x4000000, 0, 0x40000000, 0, 0x4000800, 0, 0x43fff800,
+              0, 0x3000000, 0, 0x41000000, 0, 0x1000, 0, 0x4b000123, 0, 0, 0, 0x4c000123, 0,
+              0x3000777, 0, 0x4f123456, 0, 0x777);
+}
+
 static void grow(size_t size)
 {
     static char bytes[5 << 20];
@@ -139,6 +155,8 @@ int main(int argc, char **argv)
         cut_memory();
     } else if (strcmp(argv[1], "bus") == 0) {
         move_to_bus();
+    } else if (strcmp(argv[1], "banks") == 0) {
+        overlap_banks();
     } else if (strcmp(argv[1], "large") == 0) {
         grow(1200 << 10);
     } else if (strcmp(argv[1], "huge") == 0) {

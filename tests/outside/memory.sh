@@ -48,3 +48,10 @@ for image in heap vm page; do
     run qemu/run.sh -t 60 "$images/$image.elf" -- -dtb "$work/pieces.dtb"
     check "$image runs on memory with 28 holes" eval 'ended 0 && ! said "not used"'
 done
+
+run "$BUILD/host/outside/edit_tree" banks "$work/virt.dtb" "$work/banks.dtb"
+check "memory is said in a muddle" ended 0
+for image in heap vm page; do
+    run qemu/run.sh -t 60 "$images/$image.elf" -- -dtb "$work/banks.dtb"
+    check "$image runs on banks that overlap and end within pages" eval 'ended 0 && ! said "not used"'
+done

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is read of good and odd device trees: memory, what is reserved, devices, boot arguments. */
+/* What is read of good and odd device trees: the machine, its devices, boot arguments. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,6 @@
 
 #include "kernel/devicetree.h"
 #include "kernel/devicetree/devicetree_private.h"
-#include "kernel/direct_map.h"
 #include "kernel/startup.h"
 #include "tests/host/kernel/tree_writer.h"
 #include "tests/host/sim/sim_console.h"
@@ -19,7 +18,9 @@ static void test_reads_a_machine(void **state)
 {
     const struct devicetree_machine *machine = devicetree_machine();
     static const uint64_t reserved[][2] = {
-        {0x48000000, 0x1000}, {TREE_AT, 0}, {0x4f000000, 0x100000}, {0x49000000, 0x1000}};
+        {0x48000000, 0x1000}, {TREE_AT, 0},         {0x4f000000, 0x100000},
+        {0x49000000, 0x1000}, {0x4ffff000, 0x1000},
+    };
 
     (void)state;
     build_machine();
@@ -30,8 +31,8 @@ static void test_reads_a_machine(void **state)
     assert_int_equal(machine->memory[0].size, 0x10000000);
     assert_int_equal(machine->memory[1].base.value, 0x100000000);
     assert_int_equal(machine->memory[1].size, 0x200000000);
-    assert_int_equal(machine->reserved_count, 4);
-    for (unsigned i = 0; i < 4; i++) {
+    assert_int_equal(machine->reserved_count, 5);
+    for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(machine->reserved[i].base.value, reserved[i][0]);
         assert_int_equal(machine->reserved[i].size,
                          reserved[i][1] ? reserved[i][1] : fdt_totalsize(tree));
@@ -240,33 +241,6 @@ static void test_devices_beyond_the_table(void **state)
     assert_int_equal(range.base.value, 0x08000000);
 }
 
-static void test_no_map(void **state)
-{
-    const struct devicetree_machine *machine = devicetree_machine();
-
-    (void)state;
-    begin_tree();
-    add_memory();
-    begin("reserved-memory"); /* without ranges, which is wrong and happens */
-    cells("#address-cells", 1, 2u);
-    cells("#size-cells", 1, 2u);
-    begin("a@44000000");
-    cells("reg", 8, 0u, 0x44000000u, 0u, 0x100000u, 0u, 0x45000800u, 0u, 0x10u);
-    ok(fdt_property(tree, "no-map", "", 0));
-    end();
-    begin("b@46000000");
-    cells("reg", 4, 0u, 0x46000000u, 0u, 0x2000u);
-    end();
-    end();
-    assert_null(finish_tree());
-    assert_int_equal(machine->reserved_count, 5);
-    for (unsigned i = 0; i < machine->reserved_count; i++) {
-        const uint64_t base = machine->reserved[i].base.value;
-
-        assert_int_equal(machine->no_map[i], base == 0x44000000 || base == 0x45000800);
-    }
-}
-
 static void set_bootargs(const char *text)
 {
     begin_tree();
@@ -306,73 +280,6 @@ static void test_bootargs_of_every_form(void **state)
     assert_false(sim_console_said("bootargs"));
 }
 
-/* One node each, as QEMU makes them for NUMA nodes. */
-static void bank(uint64_t base, uint64_t size)
-{
-    char name[32];
-
-    snprintf(name, sizeof(name), "memory@%llx", (unsigned long long)base);
-    begin(name);
-    ok(fdt_property_string(tree, "device_type", "memory"));
-    cells("reg", 4, (unsigned)(base >> 32), (unsigned)base, (unsigned)(size >> 32), (unsigned)size);
-    end();
-}
-
-/* In whatever order they come, also when one fills the gap between two. */
-static void test_banks_that_touch_are_one(void **state)
-{
-    static const unsigned order[] = {0, 2, 1, 5,  4, 3,  19, 18, 17, 16,
-                                     6, 8, 7, 10, 9, 12, 11, 14, 15, 13};
-    const uint64_t size = 0x20001000;
-    const struct devicetree_machine *machine = devicetree_machine();
-
-    (void)state;
-    begin_tree();
-    for (unsigned i = 0; i < 20; i++) {
-        bank(0x40000000 + order[i] * size, size);
-    }
-    assert_null(finish_tree());
-    assert_int_equal(machine->memory_count, 1);
-    assert_int_equal(machine->memory[0].base.value, 0x40000000);
-    assert_int_equal(machine->memory[0].size, 20 * size);
-}
-
-/* What cannot be kept is the least, and it is told. */
-static void test_the_smallest_banks_are_given_up(void **state)
-{
-    const struct devicetree_machine *machine = devicetree_machine();
-
-    (void)state;
-    begin_tree();
-    for (uint64_t i = 0; i < DEVICETREE_MEMORY_MAX + 3; i++) {
-        bank(0x40000000 + i * 0x10000000, 0x1000000 + (i * 7 % 19) * 0x1000);
-    }
-    sim_console_forget();
-    assert_null(finish_tree());
-    assert_int_equal(machine->memory_count, DEVICETREE_MEMORY_MAX);
-    for (unsigned i = 0; i < DEVICETREE_MEMORY_MAX; i++) {
-        assert_true(machine->memory[i].size >= 0x1003000);
-    }
-    assert_true(sim_console_said("0x1000000 bytes at 0x40000000 are not used"));
-    assert_true(sim_console_said("0x1002000 bytes at"));
-}
-
-static void test_memory_above_the_direct_map(void **state)
-{
-    const struct devicetree_machine *machine = devicetree_machine();
-
-    (void)state;
-    begin_tree();
-    bank(0x40000000, DIRECT_MAP_SIZE); /* ends 1 GiB beyond it */
-    bank(DIRECT_MAP_SIZE + 0x80000000, 0x10000000);
-    bank(UINT64_MAX - 0xfff, 0x1000);
-    sim_console_forget();
-    assert_null(finish_tree());
-    assert_int_equal(machine->memory_count, 1);
-    assert_int_equal(machine->memory[0].size, DIRECT_MAP_SIZE - 0x40000000);
-    assert_true(sim_console_said("what lies above 0x400000000000 is not used"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -384,11 +291,7 @@ int main(void)
         cmocka_unit_test(test_too_many_reservations),
         cmocka_unit_test(test_too_deep_and_too_many),
         cmocka_unit_test(test_devices_beyond_the_table),
-        cmocka_unit_test(test_no_map),
         cmocka_unit_test(test_bootargs_of_every_form),
-        cmocka_unit_test(test_banks_that_touch_are_one),
-        cmocka_unit_test(test_the_smallest_banks_are_given_up),
-        cmocka_unit_test(test_memory_above_the_direct_map),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
