@@ -23,6 +23,7 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                        USER_CONTEXT_KERNEL_THREAD,
                "vectors.S and C agree on the frame");
 
+extern char __image_start[], __image_end[];
 extern char __stack_guard[], __stack_bottom[];
 extern char __emergency_stack_guard[], __emergency_stack_bottom[];
 extern char __last_stack_guard[], __last_stack_bottom[];
@@ -50,6 +51,10 @@ bool exception_is_stack_overflow(const struct exception_frame *frame)
                   {__emergency_stack_guard, __emergency_stack_bottom},
                   {__last_stack_guard, __last_stack_bottom}};
 
+    /* All of them are in the image, and what is resolved on the way lies elsewhere. */
+    if (frame->far < (uint64_t)__image_start || frame->far >= (uint64_t)__image_end) {
+        return false;
+    }
     for (unsigned i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
         if (frame->far >= (uint64_t)stacks[i].guard && frame->far < (uint64_t)stacks[i].bottom) {
             return ESR_CLASS(frame->esr) == ESR_CLASS_DATA_ABORT &&

@@ -24,6 +24,17 @@ static bool is_written(pte_t leaf)
     return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
 }
 
+/* Clear the leaf that a path has led to, and what tables this leaves empty; has it been written? */
+static bool take_leaf(struct mmu_space *space, struct mmu_path *path, struct mmu_dead_tables *dead)
+{
+    const uint64_t pages = LEVEL_SPAN(path->level) >> PAGE_SHIFT;
+    const pte_t taken = mmu_store_empty(path);
+
+    mmu_prune(path, dead);
+    mmu_count_mapped(space, -(int64_t)pages);
+    return is_written(taken);
+}
+
 /* One call of mmu_clear. */
 struct clearing {
     struct mmu_space *space;
@@ -33,19 +44,6 @@ struct clearing {
     struct mmu_dead_tables dead;
     bool any;
 };
-
-static void take_leaf(struct clearing *clearing, vaddr_t at, struct mmu_path *path)
-{
-    const uint64_t pages = LEVEL_SPAN(path->level) >> PAGE_SHIFT;
-    const pte_t taken = mmu_store_empty(path);
-
-    mmu_prune(path, &clearing->dead);
-    mmu_count_mapped(clearing->space, -(int64_t)pages);
-    clearing->any = true;
-    if (clearing->written != NULL && is_written(taken)) {
-        clearing->written(at, clearing->context);
-    }
-}
 
 /*
  * Clear the leaves of one table from an address on, without a walk for each: most of what is
@@ -68,7 +66,10 @@ static vaddr_t clear_table(struct clearing *clearing, vaddr_t at)
             return at;
         }
         if (entry != 0) {
-            take_leaf(clearing, at, &path);
+            clearing->any = true;
+            if (take_leaf(clearing->space, &path, &clearing->dead) && clearing->written != NULL) {
+                clearing->written(at, clearing->context);
+            }
         }
         at += span;
         path.entry[level]++;
@@ -101,17 +102,20 @@ void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
     mmu_clear_noting(space, va, size, NULL, NULL);
 }
 
-static void note_written(vaddr_t va, void *context)
-{
-    (void)va;
-    *(bool *)context = true;
-}
-
 bool mmu_take_page(struct mmu_space *space, vaddr_t va)
 {
-    bool written = false;
+    struct mmu_dead_tables dead;
+    struct mmu_path path;
+    bool written;
 
-    mmu_clear_noting(space, va & ~PAGE_MASK, PAGE_SIZE, note_written, &written);
+    mmu_walk(space, va, LEAF_LEVEL, &path);
+    if (*path.entry[path.level] == 0) {
+        return false;
+    }
+    dead = (struct mmu_dead_tables){{0}};
+    written = take_leaf(space, &path, &dead);
+    mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
+    mmu_free_dead(&dead);
     return written;
 }
 
