@@ -49,7 +49,7 @@ NEEDS := $(if $(filter-out clean distclean help list test uninstall,$(GOALS)),bu
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug embed yaml)
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \

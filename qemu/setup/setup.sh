@@ -3,9 +3,9 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test fuzz check bench debug embed yaml. Where apt is, what is missing
-# is announced and installed (as root, or with sudo); elsewhere it is listed and
-# the status is 1. Quick and silent when nothing is missing.
+# Purposes: build llvm run host test fuzz check bench debug coverage embed yaml. Where apt
+# is, what is missing is announced and installed (as root, or with sudo); elsewhere it is
+# listed and the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
 set -uo pipefail
 
@@ -22,7 +22,7 @@ need()
     local what=$1 package=$2
     shift 2
     "$@" >/dev/null 2>&1 && return
-    missing+=("$what")
+    [[ " ${missing[*]/%/,} " == *" $what, "* ]] || missing+=("$what")
     [[ " ${packages[*]-} " == *" $package "* ]] || packages+=("$package")
 }
 

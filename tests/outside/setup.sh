@@ -33,6 +33,8 @@ for words in 'an aarch64 gcc' 'xz' 'libfdt.a' 'qemu-system-aarch64, 7.2 or newer
     'cmocka' 'prove' 'clang-format' 'clang-tidy' 'clang-query' 'gdb'; do
     check "without apt it lists: $words" said "^  - .*$words"
 done
+setup llvm fuzz
+check "what two purposes need is listed once" eval '[ "$(grep -c "^  - clang$" "$out")" = 1 ]'
 check "without apt it does not try" eval '! said installing'
 
 tool qemu-system-aarch64 'echo "QEMU emulator version 7.1.93 (Debian 1:7.1)"'
