@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One map's share of a redirection by itself: counted, and ended by whatever end there is. */
+#include "tests/host/machine/map_fixture.h"
+
+static IOMemoryDescriptor *memory;
+static IOMemoryMap *map;
+
+/* A page of owner's that other sees. */
+static int start(void **state)
+{
+    if (map_start(state) != 0) {
+        return -1;
+    }
+    memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    map = map_all(memory, other, 0);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    OSObject_release(map);
+    OSObject_release(memory);
+    return map_stop(state);
+}
+
+static bool waits(void)
+{
+    const kern_return_t status = try_load(other, IOMemoryMap_getAddress(map));
+
+    assert_true(status == KERN_SUCCESS || status == KERN_ABORTED);
+    return status == KERN_ABORTED;
+}
+
+static void redirect(task_t safe, bool on)
+{
+    assert_int_equal(IOMemoryMap_redirectTask(map, safe, on), kIOReturnSuccess);
+}
+
+static void each_beginning_needs_an_end(void **state)
+{
+    (void)state;
+    redirect(owner, true);
+    redirect(TASK_NULL, true);
+    assert_true(waits());
+    redirect(owner, false);
+    assert_true(waits());
+    redirect(owner, false);
+    assert_false(waits());
+    redirect(owner, false); /* nothing is left to end */
+    assert_false(waits());
+    redirect(owner, true);
+    assert_true(waits());
+    redirect(owner, false);
+    assert_false(waits());
+}
+
+static void an_end_may_name_another_task(void **state)
+{
+    (void)state;
+    redirect(owner, true);
+    assert_true(waits());
+    redirect(other, false);
+    assert_false(waits());
+    redirect(other, true); /* the safe task never waits */
+    assert_false(waits());
+    redirect(owner, false);
+    redirect(other, false); /* nothing is left */
+    redirect(other, false);
+    redirect(owner, true);
+    assert_true(waits());
+    redirect(owner, false);
+    assert_false(waits());
+}
+
+static unsigned kind(IOMemoryMap *one)
+{
+    struct mmu_translation at;
+
+    assert_int_equal(vm_fault(task_map(other), IOMemoryMap_getAddress(one), MMU_READ),
+                     KERN_SUCCESS);
+    assert_true(translate(other, IOMemoryMap_getAddress(one), &at));
+    return at.attributes.memory;
+}
+
+static void the_safe_tasks_registers_are_combined_again_at_the_last_end(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryMap *combined = map_all(device, other, kIOMapWriteCombineCache);
+
+    (void)state;
+    assert_int_equal(kind(combined), MMU_NONCACHED);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryMap_redirectTask(combined, other, true), kIOReturnSuccess);
+        assert_int_equal(kind(combined), MMU_DEVICE);
+    }
+    assert_int_equal(IOMemoryMap_redirectTask(combined, other, false), kIOReturnSuccess);
+    assert_int_equal(kind(combined), MMU_DEVICE);
+    assert_int_equal(IOMemoryMap_redirectTask(combined, owner, false), kIOReturnSuccess);
+    assert_int_equal(kind(combined), MMU_NONCACHED);
+    assert_int_equal(IOMemoryMap_redirectTask(combined, other, false), kIOReturnSuccess);
+    assert_int_equal(kind(combined), MMU_NONCACHED);
+    OSObject_release(combined);
+    OSObject_release(device);
+}
+
+/* What somebody else has put there, and what is not there any more, is left alone. */
+static void maps_of_others_are_not_covered(void **state)
+{
+    const uint64_t at = new_pages(other, 1, RW);
+    IOMemoryMap *fixed = IOMemoryDescriptor_setMapping(memory, other, at, 0);
+
+    (void)state;
+    assert_non_null(fixed);
+    assert_int_equal(IOMemoryMap_redirectTask(fixed, owner, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, at), KERN_SUCCESS);
+    assert_int_equal(IOMemoryMap_redirectTask(fixed, owner, false), kIOReturnSuccess);
+    assert_int_equal(try_load(other, at), KERN_SUCCESS);
+    OSObject_release(fixed);
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    redirect(owner, true);
+    redirect(owner, false);
+}
+
+#define TASK_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TASK_TEST(each_beginning_needs_an_end),
+        TASK_TEST(an_end_may_name_another_task),
+        TASK_TEST(the_safe_tasks_registers_are_combined_again_at_the_last_end),
+        TASK_TEST(maps_of_others_are_not_covered),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
