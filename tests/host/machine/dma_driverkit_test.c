@@ -2,6 +2,8 @@
 /* DMA commands under their DriverKit names: cycles, and failures half-way. */
 #include "tests/host/machine/dma_fixture.h"
 
+#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
+
 static const IODMACommandSpecification wide = {.maxAddressBits = 64},
                                        narrow = {.maxAddressBits = 31};
 
@@ -127,6 +129,124 @@ static void freeing_completes_the_transfer(void **state)
     OSObject_release(memory);
 }
 
+/* What each entry point refuses, and that nothing has happened then. */
+static void what_is_not_understood_is_refused(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory();
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IODMACommandSpecification specification = wide;
+    IODMACommand *command = (IODMACommand *)1, *bare = IODMACommand_withRefCon(NULL);
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    uint64_t flags;
+    uint32_t count = 4, none = 0, many = kIODMACommandSegmentsMax + 1;
+
+    (void)state;
+    REFUSED(IODMACommand_Create(device, 0, &wide, NULL));
+    REFUSED(IODMACommand_Create(NULL, 0, &wide, &command));
+    assert_null(command);
+    REFUSED(IODMACommand_Create(device, 0, NULL, &command));
+    REFUSED(IODMACommand_Create(device, 1, &wide, &command));
+    specification.options = 1;
+    REFUSED(IODMACommand_Create(device, 0, &specification, &command));
+    specification = (IODMACommandSpecification){.maxAddressBits = 65};
+    REFUSED(IODMACommand_Create(device, 0, &specification, &command));
+    specification.maxAddressBits = 1; /* not a page */
+    assert_int_not_equal(IODMACommand_Create(device, 0, &specification, &command),
+                         kIOReturnSuccess);
+    assert_null(command);
+    command = create(&wide);
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, (IOMemoryDescriptor *)NULL, 0, 0, &flags, &count,
+                                       segments));
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, NULL, &count, segments));
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, NULL, segments));
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, NULL));
+    REFUSED(IODMACommand_PrepareForDMA(command, 1, memory, 0, 0, &flags, &count, segments));
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &none, segments));
+    REFUSED(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &many, segments));
+    assert_int_equal(IODMACommand_PrepareForDMA(bare, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnNotReady);
+    REFUSED(IODMACommand_CompleteDMA(command, 1));
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnNotReady);
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionZero,
+                                                   0, 1, 0, (IOMemoryDescriptor *)NULL),
+                     kIOReturnNotReady);
+    expect_undone(command, memory);
+    OSObject_release(bare);
+    OSObject_release(command);
+    OSObject_release(device);
+    OSObject_release(memory);
+}
+
+/* Reading, writing and zeroing, in more than one piece, and past what is prepared. */
+static void operations_move_bytes_between_descriptors(void **state)
+{
+    enum {
+        OFFSET = 100,
+        LENGTH = 600
+    };
+    const uint64_t at = new_pages(owner, 2, RW), there = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE + 50, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *data = describe(there, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *prepared;
+    IODMACommand *command = create(&wide);
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    uint64_t flags, offset, length;
+    uint32_t count = kIODMACommandSegmentsMax;
+
+    (void)state;
+    fill(owner, at, PAGE_SIZE + 50, 1);
+    fill(owner, there, PAGE_SIZE, 2);
+    assert_int_equal(
+        IODMACommand_PrepareForDMA(command, 0, memory, OFFSET, 2000, &flags, &count, segments),
+        kIOReturnSuccess);
+    assert_int_equal(flags, kIODirectionOutIn);
+    assert_int_equal(IODMACommand_GetPreparation(command, &offset, &length, &prepared),
+                     kIOReturnSuccess);
+    assert_int_equal(offset, OFFSET);
+    assert_int_equal(length, 2000);
+    assert_ptr_equal(prepared, memory);
+    OSObject_release(prepared);
+    assert_int_equal(IOMemoryDescriptor_prepare(data, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionRead,
+                                                   5, LENGTH, 7, data),
+                     kIOReturnSuccess);
+    for (unsigned i = 0; i < LENGTH; i++) {
+        assert_int_equal(load(owner, there + 7 + i), pattern(OFFSET + 5 + i, 1));
+    }
+    assert_int_equal(load(owner, there + 7 + LENGTH), pattern(7 + LENGTH, 2));
+    assert_int_equal(IODMACommand_PerformOperation(
+                         command, kIODMACommandPerformOperationOptionWrite, 1000, LENGTH, 7, data),
+                     kIOReturnSuccess);
+    assert_int_equal(load(owner, at + OFFSET + 1000), pattern(OFFSET + 5, 1));
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionZero,
+                                                   0, 300, 0, (IOMemoryDescriptor *)NULL),
+                     kIOReturnSuccess);
+    for (unsigned i = 0; i < 300; i++) {
+        assert_int_equal(load(owner, at + OFFSET + i), 0);
+    }
+    assert_int_equal(load(owner, at + OFFSET + 300), pattern(OFFSET + 300, 1));
+    REFUSED(IODMACommand_PerformOperation(command, 0, 0, 1, 0, data));
+    REFUSED(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionRead, 0,
+                                          PAGE_SIZE + 51, 0, data));
+    REFUSED(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionRead, 0, 1, 0,
+                                          (IOMemoryDescriptor *)NULL));
+    REFUSED(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionRead, 0, 2,
+                                          PAGE_SIZE - 1, data));
+    /* Behind what is prepared there is nothing to move. */
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionRead,
+                                                   1990, 20, 0, data),
+                     kIOReturnUnderrun);
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionZero,
+                                                   2500, 1, 0, data),
+                     kIOReturnUnderrun);
+    assert_int_equal(IOMemoryDescriptor_complete(data, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+    expect_undone(command, memory);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +254,8 @@ int main(void)
         MAP_TEST(a_failure_at_each_step_leaves_the_command_usable),
         MAP_TEST(a_second_preparation_is_refused),
         MAP_TEST(freeing_completes_the_transfer),
+        MAP_TEST(what_is_not_understood_is_refused),
+        MAP_TEST(operations_move_bytes_between_descriptors),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
