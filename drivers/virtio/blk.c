@@ -10,6 +10,7 @@
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
+/* As many as the `virt` machine has places for on its virtio-mmio bus. */
 #define DISKS_MAX 32
 
 static struct virtio_blk *disks[DISKS_MAX];
@@ -29,6 +30,10 @@ static IOReturn negotiate(struct virtio_blk *disk, uint64_t required)
     if (disk->options.without_event_index) {
         wanted &= ~VIRTIO_F_EVENT_IDX;
     }
+    /*
+     * Not asked for: MQ, so there is one queue (section 5.2.2); CONFIG_WCE, so that a disk with
+     * FLUSH counts as one that writes back and is flushed (section 5.2.5.1).
+     */
     return virtio_negotiate(disk->device, wanted, required);
 }
 
@@ -39,6 +44,7 @@ static IOReturn activate(struct virtio_blk *disk)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Before the device is live: the wish stands in the ring when the first request comes back. */
     if (disk->polled) {
         virtq_disable_interrupt(disk->queue);
     } else {
@@ -60,6 +66,10 @@ IOReturn blk_start(struct virtio_blk *disk)
     if (status == kIOReturnSuccess) {
         status = activate(disk);
     }
+    /*
+     * A negotiation that failed has left fewer there: the next try must ask again for all that the
+     * queue was built on.
+     */
     disk->device->features = features;
     return status;
 }
@@ -136,6 +146,10 @@ static IOReturn create_queue(struct virtio_blk *disk)
     if (size < BLK_CHAIN_LEAST) {
         return kIOReturnUnsupported;
     }
+    /*
+     * Here and not by virtq_create alone: the length of a chain follows from the size that the ring
+     * will have.
+     */
     while (!is_power_of_two(size)) {
         size &= size - 1;
     }
@@ -145,6 +159,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .size = size,
         .index = BLK_QUEUE,
         .chain_entries = disk->chain_entries,
+        /* Whoever names a size gets as many requests at once as it has entries. */
         .chains = disk->options.queue_size != 0 ? 0 : BLK_CHAINS,
         .indirect = tables,
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
@@ -156,6 +171,10 @@ static IOReturn create_queue(struct virtio_blk *disk)
 
 static IOReturn create_frames(struct virtio_blk *disk)
 {
+    /*
+     * A frame a slot, so that a chain needs no search for its header and its status. In pages of
+     * the driver's own: what lies beside a frame is another frame.
+     */
     const size_t bytes = virtq_slots(disk->queue) * sizeof(struct blk_frame);
     const struct page_request request = {
         .count = (bytes + PAGE_MASK) >> PAGE_SHIFT, .owner = PAGE_OWNER_DRIVER, .zero = true};
@@ -174,6 +193,10 @@ static IOReturn create_frames(struct virtio_blk *disk)
 static IOReturn create_cursor(struct virtio_blk *disk)
 {
     disk->cursor_bytes_max = disk->segment_bytes_max;
+    /*
+     * Made for the limit of now; one that falls later is noticed by cursor_bytes_max
+     * (blk_config.c).
+     */
     disk->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, disk->segment_bytes_max,
                                                     BLK_PART_BYTES_MAX, 1);
     return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
@@ -185,6 +208,10 @@ static void configuration_changed(void *context)
 {
     struct virtio_blk *disk = context;
 
+    /*
+     * Not "again": interrupts are masked while anybody holds it, so this handler interrupts no
+     * holder.
+     */
     lock_take_masked(&disk->lock);
     if (!disk->lost &&
         (virtio_needs_reset(disk->device) || blk_read_configuration(disk) != kIOReturnSuccess)) {
@@ -222,6 +249,7 @@ static IOReturn build(struct virtio_blk *disk)
 {
     IOReturn status = negotiate(disk, VIRTIO_F_VERSION_1);
 
+    /* The caller may have a copy with the old ones, which go back when this has succeeded. */
     disk->queue = NULL;
     disk->frames = NULL;
     disk->part_bytes = NULL;
@@ -230,6 +258,10 @@ static IOReturn build(struct virtio_blk *disk)
         status = create_queue(disk);
     }
     if (status == kIOReturnSuccess) {
+        /*
+         * After the queue, whose chains bound the segments; before the cursor, which needs the
+         * limits.
+         */
         status = blk_read_configuration(disk);
     }
     if (status == kIOReturnSuccess) {
@@ -238,6 +270,10 @@ static IOReturn build(struct virtio_blk *disk)
     if (status == kIOReturnSuccess) {
         status = create_cursor(disk);
     }
+    /*
+     * A disk that is configured anew keeps its handlers. A new one has all they touch by now, and
+     * is not live yet.
+     */
     if (status == kIOReturnSuccess && disk->device->used == NULL) {
         status = virtio_attach(disk->device, buffers_used, configuration_changed, disk);
     }
@@ -252,11 +288,18 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
     if (disk == NULL || options == NULL) {
         return kIOReturnBadArgument;
     }
+    /*
+     * Memory is allocated here, and a completion would have its queue freed under the loop that
+     * called it.
+     */
     if (disk->finishing || irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
 
     const lock_state_t state = lock_take_again(&disk->lock);
+    /*
+     * By value: all that `build` replaces is pointers and limits, and to go back is one assignment.
+     */
     const struct virtio_blk before = *disk;
     const uint64_t features = disk->device->features;
     IOReturn status = kIOReturnBusy;
@@ -267,10 +310,12 @@ IOReturn virtio_blk_configure(struct virtio_blk *disk, const struct virtio_blk_o
         disk->options = *options;
         status = build(disk);
         if (status == kIOReturnSuccess) {
+            /* The device has been reset since and knows the new ones alone. */
             struct virtio_blk old = before;
 
             release_resources(&old);
         } else {
+            /* What the attempt has built; the old resources are in `before`, and are whole. */
             give_up_resources(disk);
             *disk = before;
             disk->device->features = features;
@@ -288,6 +333,10 @@ void virtio_blk_set_interrupts(struct virtio_blk *disk, bool on)
     const lock_state_t state = lock_take_again(&disk->lock);
 
     disk->polled = !on;
+    /*
+     * Not from a completion: the collecting that calls it is on this stack, and asks for the next
+     * interrupt when it ends.
+     */
     if (on && !disk->finishing) {
         blk_collect(disk); /* also asks for the next interrupt */
     } else if (!on) {
@@ -322,6 +371,7 @@ struct virtio_blk *blk_create(struct virtio_device *device)
     if (status == kIOReturnSuccess) {
         return disk;
     }
+    /* Before the disk goes: a handler has it as its context. */
     virtio_detach(device);
     if (disk != NULL) {
         give_up_resources(disk);
@@ -347,6 +397,7 @@ static void find_disks(void)
 {
     struct virtio_device *device;
 
+    /* One that cannot be used has been named and takes no place: the next one is tried. */
     while (disk_count < DISKS_MAX && (device = virtio_claim(VIRTIO_ID_BLOCK)) != NULL) {
         struct virtio_blk *disk = blk_create(device);
 

@@ -4,6 +4,7 @@
 
 IOReturn blk_refusal(const struct virtio_blk *disk, const struct virtio_blk_request *request)
 {
+    /* First: on such a disk no change of the descriptor would help. */
     if (disk->read_only && request->operation != VIRTIO_BLK_READ) {
         return kIOReturnNotWritable;
     }
@@ -14,6 +15,7 @@ IOReturn blk_check_memory(const struct virtio_blk_request *request)
 {
     const IOByteCount size = IOMemoryDescriptor_getLength(request->memory);
 
+    /* Written so that no sum can wrap. */
     if (request->length > size || request->offset > size - request->length) {
         return kIOReturnOverrun;
     }
@@ -23,6 +25,7 @@ IOReturn blk_check_memory(const struct virtio_blk_request *request)
 static IOReturn check_range(const struct virtio_blk *disk, const struct virtio_blk_request *request,
                             uint64_t bytes_max)
 {
+    /* The feature was not negotiated, or the device has it and allows no sectors. */
     if (bytes_max == 0) {
         return kIOReturnUnsupported;
     }
@@ -43,9 +46,17 @@ IOReturn blk_check_control(const struct virtio_blk *disk, const struct virtio_bl
         if (!blk_has(disk, VIRTIO_BLK_F_FLUSH)) {
             return kIOReturnUnsupported;
         }
+        /*
+         * It is the whole disk that is flushed: a length would be a misunderstanding (section
+         * 5.2.6.1).
+         */
         return request->length == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
     case VIRTIO_BLK_GET_ID:
         return request->length == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
+    /*
+     * Not left to the device: unknown numbers are other commands to some of them, with data of
+     * another shape.
+     */
     default:
         return kIOReturnUnsupported;
     }

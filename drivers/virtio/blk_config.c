@@ -47,6 +47,7 @@ static uint32_t limit_segments(const struct virtio_blk *disk, uint64_t seg_max, 
         (disk->cursor_bytes_max == 0 || size_max < disk->cursor_bytes_max)) {
         return 0;
     }
+    /* Not stated, or nonsense: one segment is what every device takes. */
     if (seg_max == 0) {
         return 1;
     }
@@ -55,6 +56,10 @@ static uint32_t limit_segments(const struct virtio_blk *disk, uint64_t seg_max, 
 
 static uint64_t whole_blocks(uint64_t sectors, uint64_t block)
 {
+    /*
+     * Down to whole blocks, as each part of a request must be some. Cannot wrap: the field has 32
+     * bits.
+     */
     return sectors * VIRTIO_BLK_SECTOR & ~(block - 1);
 }
 
@@ -69,6 +74,9 @@ static uint64_t alignment(uint64_t sectors, uint64_t block)
 IOReturn blk_read_configuration(struct virtio_blk *disk)
 {
     uint64_t value[FIELD_COUNT];
+    /*
+     * All in one look: a limit of before a change with a capacity of after it would be of no disk.
+     */
     const IOReturn status = virtio_read_config(disk->device, fields, FIELD_COUNT, value);
 
     if (status != kIOReturnSuccess) {
@@ -78,11 +86,19 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     const uint64_t block =
         blk_has(disk, VIRTIO_BLK_F_BLK_SIZE) ? value[FIELD_BLK_SIZE] : VIRTIO_BLK_SECTOR;
 
+    /*
+     * The masks below need a power of two. The protocol counts sectors (section 5.2.5), so a block
+     * is some of them; and at least one block must go into one device request.
+     */
     if (!is_power_of_two(block) || block < VIRTIO_BLK_SECTOR || block > BLK_PART_BYTES_MAX) {
         kprintf("virtio-blk: the disk at 0x%llx has blocks of %llu bytes, which nothing can be\n",
                 (unsigned long long)disk->device->address.value, (unsigned long long)block);
         return kIOReturnUnsupported;
     }
+    /*
+     * Only from here on is anything written: a disk whose new configuration is refused keeps the
+     * old one whole.
+     */
     disk->sectors = value[FIELD_CAPACITY];
     disk->block_mask = block - 1;
     disk->segment_bytes_max = (uint32_t)value[FIELD_SIZE_MAX];

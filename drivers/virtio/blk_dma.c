@@ -29,7 +29,12 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
         .left = limit,
         .longest = disk->segment_bytes_max != 0 ? disk->segment_bytes_max : UINT32_MAX,
     };
+    /*
+     * A request counts in the descriptor, as the checks of all requests do; a command counts in
+     * what was prepared.
+     */
     UInt64 position = request->offset - transfer->prepared + issued;
+    /* Of this moment and not of the command's creation: a device can change it. */
     UInt32 count = disk->segments_max;
     uint32_t bytes;
 
@@ -41,6 +46,10 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     }
     bytes = limit - (uint32_t)to.left;
     virtq_chain_filled(chain, count, bytes);
+    /*
+     * What counts as moved when this chain comes back without an error: the device's own length
+     * says nothing of a write.
+     */
     disk->part_bytes[chain->slot] = bytes;
     return bytes;
 }
@@ -50,6 +59,9 @@ static void arrived(struct virtio_blk_request *request)
 {
     struct blk_engine *engine = request->context;
 
+    /*
+     * The disk's lock is held as well: a client's notification may start the next command at once.
+     */
     IODMAChannel_end(&engine->channel, &engine->super, transfer_of(request)->command,
                      request->status, request->moved);
 }
@@ -90,6 +102,7 @@ static IOReturn in_engine_words(IOReturn status)
 /* The lock is held: an end can come between the submission and anything that follows it. */
 static IOReturn submit(struct blk_engine *engine, struct virtio_blk_transfer *transfer)
 {
+    /* In the channel's book before it is in the ring, where its end can find it. */
     IOReturn status = IODMAChannel_take(&engine->channel, transfer->command);
 
     if (status != kIOReturnSuccess) {
@@ -112,10 +125,17 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     lock_state_t state;
     IOReturn status;
 
+    /*
+     * A command of somebody else's has another refCon, or the transfer another disk: it must name
+     * the command back before it is used as one.
+     */
     if (index != 0 || transfer == NULL || transfer->command != command ||
         transfer->disk != engine->disk) {
         return kIOReturnBadArgument;
     }
+    /*
+     * Kept with the transfer: parts of it may be filled much later, when there is room in the ring.
+     */
     status = IODMACommand_getPreparedOffsetAndLength(command, &transfer->prepared, NULL);
     if (status != kIOReturnSuccess) {
         return status;
@@ -127,6 +147,7 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     transfer->request.completion = arrived;
     transfer->request.context = engine;
     transfer->request.fill = fill;
+    /* Again: a notification, which runs under this lock, may start. */
     state = lock_take_again(&engine->disk->lock);
     status = submit(engine, transfer);
     lock_release(&engine->disk->lock, state);
@@ -145,6 +166,7 @@ static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uin
     if (index != 0) {
         return kIOReturnBadArgument;
     }
+    /* A reset would end the requests of others as well: not without need. */
     if (engine->channel.count == 0) {
         return kIOReturnSuccess;
     }
@@ -170,6 +192,7 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
         virtio_blk_publish(engine->disk);
         IODMAChannel_wait(&engine->channel, UINT64_MAX, poll_disk, engine->disk);
     }
+    /* Both answers under one lock: with an end in between, the bytes would be another command's. */
     state = lock_take_again(&engine->disk->lock);
     *command = IODMAChannel_current(&engine->channel);
     *moved = *command == NULL
@@ -209,6 +232,7 @@ IOService *virtio_blk_get_service(struct virtio_blk *disk)
         /* Its node in the device tree has no phandle: where it is tells it apart as well. */
         engine = IODMAController_withOwnService(
             &engine_class.meta, name, (UInt32)disk->device->address.value, &disk->service);
+        /* Before anybody can have it: a start finds its disk there. */
         if (engine != NULL) {
             ((struct blk_engine *)engine)->disk = disk;
         }
@@ -223,6 +247,10 @@ void virtio_blk_get_segment_options(struct virtio_blk *disk, IODMACommand_Segmen
 
     *options = (IODMACommand_SegmentOptions){
         .fStructSize = sizeof(*options),
+        /*
+         * Ring entries have 64 bits of address and ask for no alignment (section 2.7.5); blocks are
+         * the business of the sum.
+         */
         .fNumAddressBits = 64,
         /* Of a descriptor in the ring, if the device does not say. */
         .fMaxSegmentSize = disk->segment_bytes_max != 0 ? disk->segment_bytes_max : UINT32_MAX,
@@ -257,6 +285,7 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
 
 const IODMACommand *virtio_blk_command_of(const struct virtio_blk_request *request)
 {
+    /* The function tells the kind: only requests inside a transfer have this one. */
     return request->fill == fill ? ((const struct virtio_blk_transfer *)request)->command : NULL;
 }
 

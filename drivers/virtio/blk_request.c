@@ -21,8 +21,13 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
 
     struct blk_frame *frame = &disk->frames[chain->slot];
 
+    /* The header's reserved word has been 0 since the page was zeroed, and nobody writes it. */
     frame->header.type = request->operation;
     frame->header.sector = request->sector + issued / VIRTIO_BLK_SECTOR;
+    /*
+     * Or the answer to the chain that had this slot before would pass for the answer to this one,
+     * if the device returns it without a status.
+     */
     frame->status.value = BLK_STATUS_UNWRITTEN;
     return kIOReturnSuccess;
 }
@@ -47,6 +52,10 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
 
     virtq_submit_framed(disk->queue, chain, request, virt_to_phys(&frame->header),
                         sizeof(frame->header), virt_to_phys(&frame->status), sizeof(frame->status));
+    /*
+     * After it stands in the ring and before virtq_publish: as the device will read it, and not yet
+     * read by it.
+     */
     if (disk->watch != NULL) {
         show_watcher(disk, request, chain->slot);
     }
@@ -101,6 +110,11 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
         return false;
     }
     bytes = fill_data(disk, request, 0, (uint32_t)length, &chain);
+    /*
+     * Less than all is no error where it is whole blocks: the rest goes in more parts. But a range
+     * that leaves the descriptor is refused before any of it is moved, and here is the first sign
+     * of one; the usual request pays for no check of it.
+     */
     if (bytes != length &&
         (!is_blocks(disk, bytes) || blk_check_memory(request) != kIOReturnSuccess)) {
         virtq_forget_frame(disk->queue, &chain);
@@ -128,6 +142,7 @@ static IOReturn shorten(const struct virtio_blk *disk, const struct virtio_blk_r
         return error != kIOReturnSuccess ? error : kIOReturnNotReady;
     }
     *limit = (uint32_t)(bytes & ~disk->block_mask);
+    /* One block in more pieces than a chain may have: no way of cutting helps. */
     return *limit != 0 ? kIOReturnSuccess : kIOReturnUnsupported;
 }
 
@@ -137,6 +152,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
     const uint64_t left = request->length - issued;
     uint32_t limit = left < BLK_PART_BYTES_MAX ? (uint32_t)left : BLK_PART_BYTES_MAX;
 
+    /* Ends: a turn that comes back here has a lower limit than the one before. */
     for (;;) {
         struct virtq_chain chain;
         IOReturn status = begin_part(disk, request, issued, &chain);
@@ -197,10 +213,19 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
 
     frame->header.sector = 0; /* where there is one, the range says it instead */
     if (request->operation == VIRTIO_BLK_GET_ID) {
+        /*
+         * Exactly twenty bytes (section 5.2.6.1), into the disk itself: its structure stays where
+         * it is, and a caller's buffer may not be contiguous.
+         */
         virtq_chain_add(&chain, virt_to_phys(disk->id), VIRTIO_BLK_ID_LENGTH,
                         VIRTQ_NEXT | VIRTQ_WRITE);
     } else if (request->operation != VIRTIO_BLK_FLUSH) {
         bytes = control_bytes(disk, request);
+        /*
+         * One range a request, which every device allows. Its flags are 0: "unmap" must be, for a
+         * discard (section 5.2.6.1), and would let write-zeroes give up the blocks' place on the
+         * disk.
+         */
         frame->range =
             (struct blk_range){.sector = request->sector + request->issued / VIRTIO_BLK_SECTOR,
                                .sectors = (uint32_t)(bytes / VIRTIO_BLK_SECTOR)};
@@ -236,6 +261,10 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 
 void blk_finish(struct virtio_blk_request *request)
 {
+    /*
+     * Before the completion, after which nothing of the request is touched: it may be freed by
+     * then, or submitted again.
+     */
     request->done = true;
     if (request->completion != NULL) {
         request->completion(request);
@@ -258,6 +287,10 @@ static __attribute__((noinline)) IOReturn failure(uint8_t answer)
 static inline void finish_part(struct virtio_blk *disk, const struct virtq_used *used)
 {
     struct virtio_blk_request *request = used->token;
+    /*
+     * Once, as the device could change it. The slot is free by now, but its frame is not used again
+     * before this: the lock is held.
+     */
     const uint8_t answer = shared_read8(&disk->frames[used->slot].status);
 
     if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
@@ -265,6 +298,7 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
     } else if (request->fill != NULL) {
         request->moved += disk->part_bytes[used->slot];
     }
+    /* Parts come back in any order (section 5.2.6), so the last one is told by the count alone. */
     if (--request->parts == 0) {
         blk_finish(request);
     }
@@ -295,6 +329,9 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
     struct virtio_blk_request *request;
 
     while ((request = disk->waiting) != NULL) {
+        /*
+         * The first keeps its place: if others went past it, a long request might never find room.
+         */
         if (issue_first(disk, request) == kIOReturnNoResources) {
             return;
         }
@@ -312,6 +349,10 @@ unsigned blk_collect(struct virtio_blk *disk)
     unsigned finished = 0, count = virtq_completed(queue);
     struct virtq_used used;
 
+    /*
+     * Completions are called from here on: what they submit gets into the ring, but is published
+     * once, at the end.
+     */
     disk->finishing = true;
     do {
         for (; count != 0 && virtq_take_next(queue, &used); count--) {
@@ -321,6 +362,7 @@ unsigned blk_collect(struct virtio_blk *disk)
         /* Each turn takes something, and nothing new is published in here: it ends. */
     } while (!disk->polled && (count = virtq_enable_interrupt(queue)) != 0);
     if (virtq_broken(queue) != NULL) {
+        /* Cleared first: the recovery sets it around its own completions. */
         disk->finishing = false;
         if (!disk->lost) {
             blk_recover(disk, kIOReturnDeviceError);
@@ -332,6 +374,7 @@ unsigned blk_collect(struct virtio_blk *disk)
     }
     disk->finishing = false;
     if (virtq_has_unpublished(queue)) {
+        /* One doorbell for all that completions and the line have put in the ring. */
         virtq_publish(queue);
     }
     return finished;
@@ -361,6 +404,7 @@ static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
         return kIOReturnNotResponding;
     }
     if (status == kIOReturnSuccess) {
+        /* With others in line it goes behind them, even if there were room for it by now. */
         status = disk->waiting != NULL ? kIOReturnNoResources : issue(disk, request);
     }
     if (status != kIOReturnNoResources) {
@@ -379,6 +423,7 @@ static inline __attribute__((always_inline)) IOReturn submit_locked(
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* A request may be used again as it is: everything that is counted in it starts from here. */
     request->done = false;
     request->status = kIOReturnSuccess;
     request->parts = 0;
@@ -422,6 +467,7 @@ IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_reque
     while (done < count && (status = submit_locked(disk, &requests[done])) == kIOReturnSuccess) {
         done++;
     }
+    /* Also when one was refused: those before it are taken, and nobody else would ring for them. */
     virtq_publish(disk->queue);
     lock_release(&disk->lock, state);
     if (submitted != NULL) {

@@ -11,6 +11,7 @@ struct request_list {
 
 static void append(struct request_list *list, struct virtio_blk_request *request)
 {
+    /* Its link still says what came behind it in the line. */
     request->next = NULL;
     *list->end = request;
     list->end = &request->next;
@@ -23,6 +24,10 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
     struct virtio_blk_request *request;
 
     while ((request = virtq_detach(disk->queue)) != NULL) {
+        /*
+         * What went wrong first is the reason: a part that failed before the reset is not called
+         * aborted.
+         */
         if (request->status == kIOReturnSuccess) {
             request->status = status;
         }
@@ -44,7 +49,9 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
 
 void blk_lose(struct virtio_blk *disk)
 {
+    /* For good: nobody knows what the device does now, and its rings may still be written. */
     disk->lost = true;
+    /* So that a submission finds no slot, by the test that it makes anyway. */
     virtq_reject(disk->queue, "the device is lost");
     kprintf("virtio-blk: the disk at 0x%llx is lost: it does not come back from its reset\n",
             (unsigned long long)disk->device->address.value);
@@ -64,11 +71,16 @@ IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
     /* A device that does not stop may still write; nothing can be done but to say so. */
     const bool stopped = virtio_reset(disk->device);
 
+    /*
+     * Before the queue is made anew, which forgets what was in flight. Nobody is told yet: a
+     * completion may submit, and there must be something to submit to.
+     */
     take_unfinished(disk, &unfinished, stopped ? status : kIOReturnNotResponding);
     if (!stopped || blk_start(disk) != kIOReturnSuccess) {
         blk_lose(disk);
     }
 
+    /* No resets out of these: each would work on a list that this one is halfway through. */
     disk->finishing = true;
     for (struct virtio_blk_request *request = unfinished.first, *next; request != NULL;
          request = next) {

@@ -11,16 +11,25 @@ bool blk_poll_if_polled(struct virtio_blk *disk)
         return false;
     }
     virtio_blk_poll(disk);
+    /*
+     * The caller has interrupts masked, and nothing else would let timers run: among them the one
+     * that may reset this very disk.
+     */
     irq_serve();
     return true;
 }
 
 static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
+    /* Nested interrupts are off: the disk's own could never come while a handler waits for it. */
     if (irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
 
+    /*
+     * From before the submission to after the last look: an end between `done` and the sleep is
+     * pending then, and ends the sleep.
+     */
     const irq_state_t state = irq_mask();
     IOReturn status = virtio_blk_submit(disk, request);
 
@@ -91,10 +100,15 @@ IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH
     if (disk == NULL || id == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Asked once: the string is the device's, which stays the same through all resets. */
     if (!disk->id_known) {
         status = perform_without_memory(disk, VIRTIO_BLK_GET_ID, 0, 0);
     }
     disk->id_known |= status == kIOReturnSuccess;
+    /*
+     * The device pads with NULs, and ends a string of all twenty characters with none (section
+     * 5.2.6): the byte behind is ours, and stays 0.
+     */
     memcpy(id, disk->id, VIRTIO_BLK_ID_LENGTH + 1);
     return status;
 }
@@ -109,6 +123,7 @@ struct virtio_blk *virtio_blk_find(const char *serial)
     for (unsigned i = 0; i < virtio_blk_count(); i++) {
         struct virtio_blk *disk = virtio_blk_get(i);
 
+        /* One that cannot say is passed over: a lost disk must not hide the others. */
         if (virtio_blk_get_id(disk, id) == kIOReturnSuccess && strcmp(id, serial) == 0) {
             return disk;
         }

@@ -24,11 +24,16 @@ static IOReturn fill_by_cursor(const struct virtio_rng *rng,
     IOByteCount size = 0;
     IOReturn status;
 
+    /*
+     * The one entry of the chain, without a header: this device takes no buffer that it would read
+     * (section 5.4.6.1).
+     */
     virtq_chain_segments(chain, &segments, VIRTQ_WRITE);
     if (IOMemoryCursor_genPhysicalSegments(rng->cursor, request->memory,
                                            request->offset + request->done, &segments, 1, most,
                                            &size) == 0) {
         status = IOMemoryLastError();
+        /* No error and no segment: nothing is prepared at this offset. */
         return status != kIOReturnSuccess ? status : kIOReturnNotReady;
     }
     virtq_chain_filled(chain, 1, (uint32_t)size);
@@ -42,6 +47,10 @@ static IOReturn ask(struct virtio_rng *rng)
     const uint64_t left = request->length - request->done;
     const uint32_t most = left < RNG_BYTES_MAX ? (uint32_t)left : RNG_BYTES_MAX;
     struct virtq_chain chain;
+    /*
+     * Never for want of room: one question is in flight at a time. Nothing has to be undone when
+     * the filling fails, for a chain holds nothing before it is submitted.
+     */
     IOReturn status = virtq_begin(rng->queue, &chain);
 
     if (status == kIOReturnSuccess) {
@@ -62,6 +71,10 @@ static void finish(struct virtio_rng *rng, IOReturn status)
 {
     struct virtio_rng_request *request = rng->first;
 
+    /*
+     * Out of the line before its end is told: the completion may submit the same request again, and
+     * one on the stack of rng_read is gone soon after it.
+     */
     rng->first = request->next;
     request->status = status;
     request->completion(request);
@@ -70,6 +83,10 @@ static void finish(struct virtio_rng *rng, IOReturn status)
 /* Ask for what is first in line; what cannot be asked for ends. */
 static void ask_next(struct virtio_rng *rng)
 {
+    /*
+     * A completion that submits only gets in line: asking from there would come back here, one
+     * deeper for every request that cannot be asked for.
+     */
     rng->finishing = true;
     while (rng->first != NULL && !rng->asked) {
         const IOReturn status = ask(rng);
@@ -115,7 +132,15 @@ static void take_answer(struct virtio_rng *rng, const struct virtq_used *used)
 
     rng->asked = false;
     rng->finishing = true;
+    /*
+     * So many bytes and no more are random (section 5.4.6.1); the queue has refused a length beyond
+     * what the question was.
+     */
     request->done += used->length;
+    /*
+     * At least one byte is the device's duty (section 5.4.6.2). Asked again, one that gives none
+     * would keep this up for ever.
+     */
     if (used->length == 0) {
         finish(rng, kIOReturnUnderrun);
     } else if (request->done == request->length) {
@@ -135,6 +160,7 @@ static void collect(struct virtio_rng *rng)
     while (virtq_enable_interrupt(rng->queue) != 0 && virtq_take_next(rng->queue, &used)) {
         take_answer(rng, &used);
     }
+    /* Outside the loop: the recovery makes the queue anew, and takes the line itself. */
     if (virtq_broken(rng->queue) != NULL && !rng->lost) {
         recover_from_error(rng);
     }
@@ -144,6 +170,10 @@ static void configuration_changed(void *context)
 {
     struct virtio_rng *rng = context;
 
+    /*
+     * It has no configuration that could change (section 5.4.4), so this is all that a change can
+     * mean.
+     */
     if (!rng->lost && virtio_needs_reset(rng->device)) {
         recover_from_error(rng);
     }
@@ -167,6 +197,10 @@ static IOReturn activate(struct virtio_rng *rng)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * The wish stands in the ring before the device is live, or its first answer could come without
+     * an interrupt.
+     */
     virtq_enable_interrupt(rng->queue);
     return virtio_ready(rng->device);
 }
@@ -177,6 +211,7 @@ static IOReturn create_queue(struct virtio_rng *rng)
     const struct virtq_setup setup = {
         .size = offered < RNG_SIZE ? offered : RNG_SIZE,
         .index = RNG_QUEUE,
+        /* And no tables, which save entries of the ring only where a chain has many. */
         .chain_entries = 1,
         .event_index = (rng->device->features & VIRTIO_F_EVENT_IDX) != 0,
         .doorbell = virtio_doorbell(rng->device, RNG_QUEUE),
@@ -196,16 +231,22 @@ static IOReturn build(struct virtio_rng *rng)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /*
+     * Segments of any length, as the device states no limit, but not more bytes than one question
+     * may have.
+     */
     rng->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, 0, RNG_BYTES_MAX, 1);
     if (rng->cursor == NULL) {
         return kIOReturnNoMemory;
     }
+    /* Before the device is live, and after all that a handler touches. */
     status = virtio_attach(rng->device, buffers_used, configuration_changed, rng);
     return status == kIOReturnSuccess ? activate(rng) : status;
 }
 
 void rng_destroy(struct virtio_rng *rng)
 {
+    /* Handlers first, then the device, then what both have used. */
     virtio_detach(rng->device);
     if (virtio_reset(rng->device)) { /* or its memory must be considered in use, for ever */
         if (rng->cursor != NULL) {
@@ -239,10 +280,15 @@ bool rng_create(struct virtio_rng *rng, struct virtio_device *device)
 /* What is in line ends with `status`, and the device works again or is lost. */
 static void recover(struct virtio_rng *rng, IOReturn status)
 {
+    /* The same again and all of them: the queue was built for these, its event index above all. */
     const uint64_t features = rng->device->features;
     const bool stopped = virtio_reset(rng->device);
     struct virtio_rng_request *unfinished = rng->first;
 
+    /*
+     * The tokens are dropped: the one in flight is the first in line, which has been taken over
+     * whole.
+     */
     while (virtq_detach(rng->queue) != NULL) {
         continue;
     }
@@ -252,6 +298,7 @@ static void recover(struct virtio_rng *rng, IOReturn status)
     rng->lost = !stopped || virtio_negotiate(rng->device, features, features) != kIOReturnSuccess ||
                 activate(rng) != kIOReturnSuccess;
     if (rng->lost) {
+        /* Whatever it still raises, nobody could quiet it any more. */
         virtio_detach(rng->device);
         kprintf("virtio-rng: the device is lost: it does not come back from its reset\n");
         status = kIOReturnNotResponding;
@@ -280,6 +327,10 @@ IOReturn rng_reset(struct virtio_rng *rng)
     const irq_state_t state = irq_mask();
     IOReturn status = kIOReturnNotPermitted; /* from a completion: it is in the middle of it */
 
+    /*
+     * The state says in what: a completion runs inside ask_next, collect or recover, which would go
+     * on with a line that is not theirs any more.
+     */
     if (!rng->finishing) {
         if (!rng->lost) {
             recover(rng, kIOReturnAborted);
@@ -305,6 +356,10 @@ static IOReturn check(const struct virtio_rng *rng, IOMemoryDescriptor *memory, 
         return kIOReturnNotResponding;
     }
 
+    /*
+     * Prepared for reading alone: nobody has asked whether the memory may be written, and what a
+     * device put there would never count as changed.
+     */
     const uint64_t flags = IOMemoryDescriptor_getFlags(memory);
     const IOByteCount size = IOMemoryDescriptor_getLength(memory);
 
@@ -312,6 +367,7 @@ static IOReturn check(const struct virtio_rng *rng, IOMemoryDescriptor *memory, 
         irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
+    /* Written so that no sum can wrap. */
     return length <= size && offset <= size - length ? kIOReturnSuccess : kIOReturnOverrun;
 }
 
@@ -335,6 +391,11 @@ IOReturn rng_read(struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t o
         return status;
     }
 
+    /*
+     * Masked from before the question: an answer between the test of `ended` and the sleep is
+     * pending then, and ends the sleep. The request is on this stack, so there is no way out of
+     * here before its end.
+     */
     const irq_state_t state = irq_mask();
 
     status = rng_submit(rng, &request);

@@ -21,8 +21,13 @@ static struct virtio_rng_transfer *transfer_of(struct virtio_rng_request *reques
 /* One segment, from where the last answer ended. */
 static IOReturn fill(struct virtio_rng_request *request, uint32_t most, struct virtq_chain *chain)
 {
+    /* The device states no limit; the word of a ring entry has 32 bits. */
     struct virtq_command_segments to = {.left = most, .longest = UINT32_MAX};
     UInt64 position = request->offset + request->done;
+    /*
+     * One segment a question: with more, an answer that falls short would leave holes to keep
+     * account of.
+     */
     UInt32 count = 1;
     IOReturn status;
 
@@ -39,6 +44,7 @@ static void arrived(struct virtio_rng_request *request)
 {
     struct rng_engine *engine = request->context;
 
+    /* The bytes that came before an error are random all the same, and are told. */
     IODMAChannel_end(&engine->channel, &engine->super, transfer_of(request)->command,
                      request->status, request->done);
 }
@@ -76,6 +82,10 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     irq_state_t state;
     IOReturn status;
 
+    /*
+     * There is nothing that this device could be written. A command of somebody else's has another
+     * refCon, which must name the command back before it is used as a transfer.
+     */
     if (index != 0 || direction != kIODirectionIn || transfer == NULL ||
         transfer->command != command) {
         return kIOReturnBadArgument;
@@ -102,6 +112,7 @@ static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uin
     if (index != 0) {
         return kIOReturnBadArgument;
     }
+    /* A reset would end the reads of others as well: not without need. */
     if (engine->channel.count == 0) {
         return kIOReturnSuccess;
     }
@@ -109,6 +120,7 @@ static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uin
         return IODMAChannel_wait(&engine->channel, timeout, NULL, NULL) ? kIOReturnSuccess
                                                                         : kIOReturnTimeout;
     }
+    /* The device has no way to take back one chain; what has come by then stays counted. */
     return rng_reset(engine->rng);
 }
 
@@ -124,6 +136,7 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
     if (waitForIdle) {
         IODMAChannel_wait(&engine->channel, UINT64_MAX, NULL, NULL);
     }
+    /* Both answers under one mask: with an end in between, the bytes would be another command's. */
     state = irq_mask();
     *command = IODMAChannel_current(&engine->channel);
     *moved = *command == NULL
@@ -155,6 +168,7 @@ IOService *rng_get_service(struct virtio_rng *rng)
                   (unsigned long long)rng->device->address.value);
         rng->engine = IODMAController_withOwnService(
             &engine_class.meta, name, (UInt32)rng->device->address.value, &rng->service);
+        /* Before anybody can have it: a start finds its device there. */
         if (rng->engine != NULL) {
             ((struct rng_engine *)rng->engine)->rng = rng;
         }

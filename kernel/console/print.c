@@ -76,6 +76,7 @@ static int64_t parse_star(const char **format, struct arguments *arguments)
 
     const size_t position = parse_position(format);
 
+    /* Cut to an int, which is what was passed: the upper half of the slot is anything. */
     return (int)(position != 0 ? argument_number(arguments, position) : next_argument(arguments));
 }
 
@@ -96,6 +97,7 @@ static const char *parse_flags(const char *format, struct conversion *conversion
             conversion->sign = '+';
             break;
         case ' ':
+            /* C11 7.21.6.1: with "+" the blank is ignored, in either order. */
             conversion->sign = conversion->sign == '+' ? '+' : ' ';
             break;
         case '\'': /* groups and digits of the locale: the one here has none */
@@ -153,6 +155,7 @@ static const char *parse(const char *format, struct conversion *conversion,
         if (*format == '*') {
             const int64_t precision = parse_star(&format, arguments);
 
+            /* As if it were not there (C11 7.21.6.1). */
             conversion->precision = precision < 0 ? NO_LIMIT : (size_t)precision;
         } else {
             conversion->precision = parse_number(&format);
@@ -207,6 +210,7 @@ static void format_all(struct sink *sink, const char *format, va_list list)
 
 void kvprintf(const char *format, va_list arguments)
 {
+    /* On the stack: a handler or a panic may print in the middle of somebody's line. */
     char buffer[128];
     struct sink sink = {.buffer = buffer, .size = sizeof(buffer), .is_console = true};
 
@@ -226,6 +230,7 @@ void(kprintf)(const char *format, ...)
 
 int kvsnprintf(char *buffer, size_t size, const char *format, va_list arguments)
 {
+    /* Room for the NUL is kept back, so that the formatter need not know of it. */
     struct sink sink = {.buffer = buffer, .size = size > 0 ? size - 1 : 0};
 
     format_all(&sink, format, arguments);

@@ -18,6 +18,7 @@ void print_character(struct sink *sink, char c)
     if (sink->used < sink->size) {
         sink->buffer[sink->used++] = c;
     }
+    /* Counted whether it had room or not: it is the length that the whole text would have had. */
     sink->produced++;
 }
 
@@ -130,12 +131,14 @@ static void put_number(struct sink *sink, const struct conversion *conversion, c
     char digits[64]; /* in base 2 */
     size_t count = 0, zeros = 0;
 
+    /* A zero has one digit, or none with a precision of 0 (C11 7.21.6.1). */
     for (; value != 0 || (count == 0 && conversion->precision != 0); value /= base) {
         digits[sizeof(digits) - ++count] =
             (upper ? "0123456789ABCDEF" : "0123456789abcdef")[value % base];
     }
     if (conversion->precision != NO_LIMIT) {
         zeros = conversion->precision > count ? conversion->precision - count : 0;
+        /* The flag counts neither with a precision nor with "-". */
     } else if (conversion->zeros && !conversion->left) {
         const size_t used = strlen(prefix) + count;
 

@@ -28,6 +28,7 @@ extern char __stack_guard[], __stack_bottom[];
 extern char __emergency_stack_guard[], __emergency_stack_bottom[];
 extern char __last_stack_guard[], __last_stack_bottom[];
 
+/* By pointer, since the address spaces stand on exceptions and not the other way round. */
 static exception_fault_handler_t *fault_handler;
 
 void exception_set_fault_handler(exception_fault_handler_t *handler)
@@ -39,6 +40,7 @@ bool exception_is_abort(uint64_t esr)
 {
     unsigned class = ESR_CLASS(esr);
 
+    /* The four that fill FAR_EL1 with an address to be resolved. */
     return class == ESR_CLASS_DATA_ABORT || class == ESR_CLASS_FETCH_ABORT ||
            class == ESR_CLASS_DATA_ABORT_EL0 || class == ESR_CLASS_FETCH_ABORT_EL0;
 }

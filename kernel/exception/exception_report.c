@@ -57,6 +57,7 @@ static const char *class_name(unsigned class)
 
 static const char *abort_name(unsigned status)
 {
+    /* The low two bits are the level of the walk (Arm ARM, ISS of a Data Abort, DFSC). */
     switch (status & ~3u) {
     case ESR_ABORT_ADDRESS_SIZE:
         return "address size fault";
@@ -99,6 +100,7 @@ static void print_abort(const struct exception_frame *frame)
 
     if (class == ESR_CLASS_DATA_ABORT || class == ESR_CLASS_DATA_ABORT_EL0) {
         access = ESR_ABORT_WRITE(frame->esr) ? "writing" : "reading";
+        /* WnR says "write" for cache maintenance as well, whatever it would have done. */
         if (ESR_ABORT_CACHE(frame->esr)) {
             access = "maintaining the cache at";
         }

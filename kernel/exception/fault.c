@@ -21,6 +21,10 @@ static struct fault_context *waiting; /* of the innermost fault_expect under way
 
 bool fault_expected(struct exception_frame *frame)
 {
+    /*
+     * A fault of a handler that came in between is not the one that is expected: it would be
+     * swallowed, and the interrupt never ended.
+     */
     if (waiting == NULL || waiting->in_handler != irq_in_handler()) {
         return false;
     }

@@ -19,6 +19,7 @@
 
 void *heap_alloc(size_t size)
 {
+    /* Here and not further down: a test fails what callers ask for, and not the slab behind it. */
     if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
     }
@@ -55,6 +56,7 @@ void *heap_realloc(void *block, size_t size)
         heap_free(block);
         return NULL;
     }
+    /* What the block has room for, which is more than was asked for as a rule. */
     before = block_size(block);
     /*
      * It fits, and wastes less than half: moving would only cost. Below that the block is worth

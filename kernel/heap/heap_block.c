@@ -23,6 +23,10 @@ static const uint16_t class_sizes[] = {16,  32,  48,  64,  80,  96,  112, 128,  
 
 struct heap_stats heap_counters;
 
+/*
+ * Without a lock: handlers may not use the heap, and there is one thread. Pages come from an
+ * allocator that has its own.
+ */
 static struct page *slabs[CLASS_COUNT]; /* with free objects */
 /* Class + 1 for sizes up to 16 n; 0: not filled in. */
 static uint8_t class_of_granule[GRANULES + 1];
@@ -86,6 +90,7 @@ static struct page *slab_create(unsigned class)
 #ifdef DEBUG
     page_fill_zero(objects, PAGE_SIZE); /* no remains that heap_guard.c would take for its own */
 #endif
+    /* 0 is no class: so a page's record tells an object from a run. */
     slab->slab_class = (uint8_t)(class + 1);
     slab->slab_used = 0;
     slab->slab_free = NULL;
@@ -144,6 +149,7 @@ static void object_free(struct page *slab, void *block)
     const unsigned class = slab->slab_class - 1u;
     void **object = block;
 
+    /* A pointer into an object would put a link in the middle of what somebody uses. */
     KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
     /* It was full, and a full slab is on no list: now it has an object to give. */
     if (slab->slab_free == NULL) {
@@ -164,6 +170,7 @@ static void object_free(struct page *slab, void *block)
 
 static void *run_alloc(size_t size, size_t alignment)
 {
+    /* Without adding to the size, which would wrap for the largest ones and ask for nothing. */
     struct page_request request = {.count = size / PAGE_SIZE + (size % PAGE_SIZE != 0),
                                    .alignment = alignment,
                                    .owner = PAGE_OWNER_HEAP};
@@ -251,6 +258,7 @@ static struct page *block_page(const void *block)
 {
     struct page *page = page_lookup(virt_to_phys(block));
 
+    /* An object has a class; a run starts at a page, and its first record says so. */
     if (page == NULL || page->owner != PAGE_OWNER_HEAP ||
         (page->slab_class == 0 &&
          (page->state != RECORD_BLOCK || ((uintptr_t)block & PAGE_MASK) != 0))) {

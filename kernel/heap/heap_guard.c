@@ -48,6 +48,10 @@ static void check_stale(const char *block)
     const struct guard *guard = (const struct guard *)block;
     size_t size = heap_block_size(block);
 
+    /*
+     * Objects alone: a run's pages have been with the page allocator, and maybe with others, since.
+     * The heap's link lies over the guard's first word, so the mark behind it is still there.
+     */
     if (size <= HEAP_OBJECT_MAX && guard->magic == MAGIC_FREE &&
         !is_filled((const uint8_t *)(guard + 1), STALE, size - sizeof(*guard))) {
         panic("heap: free block %p was written to", (const void *)(guard + 1));
@@ -86,6 +90,7 @@ static struct guard *guard_of(const void *caller)
     struct guard *guard = (struct guard *)(uintptr_t)caller - 1;
     const char *block;
 
+    /* First: the guard of such an address would be read out of somebody's bytes. */
     if ((uintptr_t)caller % HEAP_ALIGNMENT != 0) {
         panic("heap: %p is not a block", caller);
     }

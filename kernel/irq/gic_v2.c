@@ -4,7 +4,12 @@
 #include "kernel/irq/gic_private.h"
 #include "kernel/mmu.h"
 
-#define GICD_ITARGETSR   0x800u
+#define GICD_ITARGETSR 0x800u
+/*
+ * In both registers named CTLR: where there is a secure world bit 0, as seen from here, enables
+ * group 1, to which it has given all lines; without one it enables the group of all lines (GICv2
+ * specification, 4.3.1 and 4.4.1).
+ */
 #define GICD_CTLR_ENABLE 0x1u
 #define GICD_TARGET_CPU0 0x01u
 
@@ -25,6 +30,7 @@ static unsigned gic_v2_init(int node)
         devicetree_reg(node, 1, &gicc) != KERN_SUCCESS) {
         return 0;
     }
+    /* The order of the registers in the tree is that of the binding: distributor, CPU interface. */
     distributor = mmu_map_device(gicd.base, gicd.size);
     cpu_interface = mmu_map_device(gicc.base, gicc.size);
     if (distributor == NULL || cpu_interface == NULL) {
@@ -62,6 +68,10 @@ static void gic_v2_enable(unsigned intid)
     gic_bit_write(distributor, GICD_ISENABLER, intid);
 }
 
+/*
+ * Nothing here says when it has taken effect, as GICv3 does: an interrupt that is on its way is met
+ * by irq_dispatch, which finds no handler or none pending.
+ */
 static void gic_v2_disable(unsigned intid)
 {
     gic_bit_write(distributor, GICD_ICENABLER, intid);
@@ -69,6 +79,10 @@ static void gic_v2_disable(unsigned intid)
 
 static uint32_t gic_v2_acknowledge(void)
 {
+    /*
+     * Reading it is the acknowledge (4.4.4): once an interrupt, or the next one would be taken by
+     * the second read.
+     */
     return mmio_read32(cpu_interface, GICC_IAR);
 }
 

@@ -28,6 +28,10 @@ static volatile void *private_frame; /* its SGI frame */
 
 static uint64_t cpu_affinity(void)
 {
+    /*
+     * Affinity 3 is apart from the others, and the bits between them are none: left in, no
+     * redistributor would be found (Arm ARM, MPIDR_EL1).
+     */
     return cpu_read_sysreg(mpidr_el1) & MPIDR_AFFINITY;
 }
 
@@ -35,6 +39,7 @@ static uint64_t cpu_affinity(void)
 static volatile void *find_redistributor(volatile void *region, uint64_t size)
 {
     const uint64_t affinity = cpu_affinity();
+    /* GICR_TYPER has the four levels without the gap. */
     const uint64_t wanted = (affinity & 0xffffff) | (affinity >> 32) << 24;
 
     /*
@@ -131,6 +136,10 @@ static unsigned gic_v3_init(int node)
     if (redistributor == NULL) {
         return 0;
     }
+    /*
+     * From the middle outwards: when the CPU interface begins to let things through, nothing is
+     * enabled that nobody has asked for.
+     */
     distributor_init(count);
     redistributor_init();
     cpu_interface_init();
@@ -144,6 +153,7 @@ static void gic_v3_enable(unsigned intid)
     /* Priority and route before the enable: a pending interrupt is sent at once. */
     mmio_write8(frame, GICD_IPRIORITYR + intid, GIC_PRIORITY);
     if (intid >= GIC_FIRST_SPI) {
+        /* Bit 31 (IRM) 0: to this CPU, and not to any that is willing. */
         mmio_write64(distributor, GICD_IROUTER + 8 * intid, cpu_affinity());
     }
     gic_bit_write(frame, GICD_ISENABLER, intid);
@@ -171,6 +181,10 @@ static uint32_t gic_v3_acknowledge(void)
 
 static void gic_v3_end(uint32_t token)
 {
+    /*
+     * No barrier for what the handler has stored to its device: a hypervisor carries such a store
+     * out before the next instruction. A line that fell late would come once more, for nothing.
+     */
     cpu_write_sysreg(S3_0_C12_C12_1, token); /* ICC_EOIR1_EL1 */
 }
 

@@ -38,6 +38,7 @@ static struct lock irq_lock = LOCK_INITIAL("interrupt handlers", LOCK_RANK_IRQ);
 
 void irq_init(void)
 {
+    /* A machine has one of them; the order matters to none. */
     static const struct gic_ops *const known[] = {&gic_v2, &gic_v3};
 
     for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -65,6 +66,7 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
 {
     kern_return_t result = KERN_SUCCESS;
 
+    /* Without a controller the count is 0, and every number is refused here. */
     if (intid >= irq.intid_count || handler == NULL) {
         return KERN_INVALID_ARGUMENT;
     }
@@ -154,8 +156,10 @@ __attribute__((cold, noinline)) static void count_nothing(uint32_t token)
     struct irq_slot *const slot = &irq.slots[intid];
     const uint32_t call = (uint32_t)slot->calls;
 
+    /* Wraps with the calls: a row is broken only if the call before found something. */
     slot->nothing = call == slot->nothing_call + 1 ? slot->nothing + 1 : 1;
     slot->nothing_call = call;
+    /* NULL: it has detached itself, and its line is disabled already. */
     if (slot->nothing < IRQ_NOTHING_MAX || slot->handler == NULL) {
         return;
     }
@@ -181,6 +185,7 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     }
     irq.slots[intid].calls++;
     irq.controller->disable(intid);
+    /* After the disable: ended first, a line that is still high would be pending again at once. */
     irq.controller->end(token);
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
 }
@@ -188,6 +193,10 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 void irq_dispatch(void)
 {
     const uint32_t token = irq.acknowledge();
+    /*
+     * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
+     * interrupt that is none and one that nobody has.
+     */
     struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
 
     if (slot->handler == NULL) {
@@ -205,12 +214,20 @@ void irq_dispatch(void)
         count_nothing(token);
     }
     irq.in_handler = false;
+    /*
+     * After the handler, whose device has let go of its level by then; before that, the controller
+     * would take it for the next interrupt.
+     */
     irq.end(token);
 }
 
 void irq_wait(void)
 {
     KERNEL_ASSERT((cpu_read_sysreg(daif) & DAIF_I) != 0);
+    /*
+     * In a handler nothing else would be let through: its own interrupt is active, and all have one
+     * priority.
+     */
     KERNEL_ASSERT(!irq.in_handler);
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();
@@ -219,6 +236,10 @@ void irq_wait(void)
 
 void irq_serve(void)
 {
+    /*
+     * ISR_EL1 shows what is pending although it is masked. Asking the controller instead would
+     * count as an interrupt for nothing each time.
+     */
     if ((cpu_read_sysreg(isr_el1) & ISR_IRQ) != 0) {
         irq_dispatch();
     }
@@ -233,6 +254,7 @@ uint64_t irq_count(void)
 {
     uint64_t count = 0;
 
+    /* Summed up when somebody asks: the way of an interrupt counts in its slot alone. */
     for (unsigned i = 0; i <= GIC_INTID_MASK; i++) {
         count += irq.slots[i].calls;
     }

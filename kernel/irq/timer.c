@@ -17,6 +17,11 @@
 #define CNTV_CTL_DISABLE 0
 
 /* Index of the virtual timer in the interrupts of an arm,armv8-timer node. */
+/*
+ * Of secure, physical, virtual and hypervisor's, in this order (binding arm,armv8-timer). The
+ * virtual one, since that is what a hypervisor gives to a guest: access to the physical one it may
+ * keep (Arm ARM, CNTHCTL_EL2).
+ */
 #define TIMER_NODE_VIRTUAL 2
 
 static struct lock timer_lock = LOCK_INITIAL("timers", LOCK_RANK_TIMER);
@@ -51,6 +56,10 @@ static uint64_t deadline_after(uint64_t nanoseconds)
 {
     uint64_t deadline;
 
+    /*
+     * One more, since the present tick has begun already: without it the time could be short by a
+     * part of one.
+     */
     if (__builtin_add_overflow(ticks_now() + 1, nanoseconds_to_ticks(nanoseconds), &deadline)) {
         return UINT64_MAX;
     }
@@ -80,9 +89,14 @@ static enum irq_result timer_interrupt(void *context)
 
     (void)context;
     lock_take_masked(&timer_lock);
+    /* From the head each time, as the list may be another after a callback. */
     while (first != NULL && first->deadline <= now) {
         struct timer *const timer = first;
 
+        /*
+         * Off the list before its callback, which may start it again or end the life of what it is
+         * in.
+         */
         first = timer->next;
         lock_release_masked(&timer_lock); /* the callback may start and cancel timers */
         timer->callback(timer->context);
@@ -149,6 +163,7 @@ void timer_delay(uint64_t nanoseconds)
 {
     const uint64_t deadline = deadline_after(nanoseconds);
 
+    /* Awake, and in any context: a handler may not sleep. */
     while (ticks_now() < deadline) {
         ;
     }
@@ -161,6 +176,7 @@ static uint64_t frequency_fraction(void)
     const uint64_t high = (frequency << half) / NANOSECONDS;
     const uint64_t rest = (frequency << half) % NANOSECONDS;
 
+    /* Rounded up, so that a multiple of a whole tick does not come out one short. */
     return (high << half) + ((rest << half) + NANOSECONDS - 1) / NANOSECONDS;
 }
 
@@ -172,6 +188,7 @@ void timer_init(void)
     /* Firmware's word (Arm ARM, CNTFRQ_EL0): the register has no effect on the counter's rate. */
     frequency = cpu_read_sysreg(cntfrq_el0);
     ticks_per_nanosecond = frequency_fraction();
+    /* Firmware may have left it on: its line would be up as soon as it is enabled. */
     cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
     if (node < 0 || devicetree_interrupt(node, TIMER_NODE_VIRTUAL, &intid) != KERN_SUCCESS ||
         irq_register(intid, timer_interrupt, NULL) != KERN_SUCCESS) {

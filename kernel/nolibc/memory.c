@@ -21,6 +21,10 @@ static void copy_up(unsigned char *to, const unsigned char *from, size_t size)
     for (; size >= 4 * sizeof(word_t); size -= 4 * sizeof(word_t)) {
         const word_t *source = (const word_t *)from;
         word_t *target = (word_t *)to;
+        /*
+         * Loaded before anything is stored: else the compiler, which must reckon with an overlap,
+         * could make pairs of neither.
+         */
         const uint64_t a = source[0], b = source[1], c = source[2], d = source[3];
 
         target[0] = a;
@@ -72,6 +76,7 @@ void *memmove(void *to, const void *from, size_t size)
 
 void *memset(void *to, int value, size_t size)
 {
+    /* UINT64_MAX / 0xff is a 1 in each byte. */
     const uint64_t pattern = (unsigned char)value * (UINT64_MAX / 0xff);
     unsigned char *byte = to;
 

@@ -35,6 +35,10 @@ int strncmp(const char *left, const char *right, size_t limit)
 {
     for (; limit > 0; limit--, left++, right++) {
         if (*left != *right) {
+            /*
+             * As unsigned char, which C11 7.24.4 asks for: plain char is unsigned on this CPU, and
+             * signed on a host that runs the tests.
+             */
             return (unsigned char)*left - (unsigned char)*right;
         }
         if (!*left) {

@@ -55,6 +55,7 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
     }
     if (base >= 2 && base <= 36) {
         for (; digit_value(*digit) < (unsigned)base; digit++) {
+            /* The digits go on being read: `end` is behind the last one, overflow or not. */
             overflow |= __builtin_mul_overflow(value, (unsigned long)base, &value);
             overflow |= __builtin_add_overflow(value, (unsigned long)digit_value(*digit), &value);
             /* Only behind a digit: text without any has not been read at all. */
@@ -67,5 +68,6 @@ unsigned long strtoul(const char *restrict text, char **restrict end, int base)
     if (overflow) {
         return ULONG_MAX;
     }
+    /* Negated in unsigned arithmetic, as the standard has it: "-1" is ULONG_MAX. */
     return negative ? -value : value;
 }

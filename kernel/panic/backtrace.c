@@ -19,11 +19,13 @@ extern char __last_stack_bottom[], __last_stack_top[];
 
 static bool is_within(vaddr_t address, const char *start, const char *end)
 {
+    /* All of the record, or its second word would be read from the guard page. */
     return address >= (vaddr_t)start && address <= (vaddr_t)end - sizeof(struct frame_record);
 }
 
 static bool is_readable_record(vaddr_t record)
 {
+    /* Nothing else is followed: x29 may hold anything, and a fault in here would end the report. */
     return record % sizeof(vaddr_t) == 0 &&
            (is_within(record, __stack_bottom, __stack_top) ||
             is_within(record, __emergency_stack_bottom, __emergency_stack_top) ||

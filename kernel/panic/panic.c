@@ -62,6 +62,7 @@ _Noreturn void(panic)(const char *format, ...)
     kvprintf(format, arguments);
     va_end(arguments);
     kprintf("\n");
+    /* From the caller on: how a panic gets to its own end is nothing that anybody asks. */
     backtrace_print((vaddr_t)__builtin_return_address(0) - 4, 0,
                     *(vaddr_t *)__builtin_frame_address(0));
     panic_leave();

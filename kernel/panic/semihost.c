@@ -6,6 +6,10 @@
 
 extern char semihost_trap[]; /* the HLT below */
 
+/*
+ * In assembler, for the label must be that instruction: operation and block are where AAPCS64 puts
+ * two arguments, x0 and x1, and the host takes them from there.
+ */
 __asm__(".section .text.semihost_call, \"ax\"\n"
         ".global semihost_call\n"
         "semihost_call:\n"
@@ -16,6 +20,7 @@ __asm__(".section .text.semihost_call, \"ax\"\n"
 
 bool semihost_trapped(struct exception_frame *frame)
 {
+    /* By its address: an undefined instruction anywhere else is a bug, and is told as one. */
     if (ESR_CLASS(frame->esr) != ESR_CLASS_UNKNOWN || frame->elr != (uint64_t)semihost_trap) {
         return false;
     }

@@ -108,6 +108,7 @@ void task_release(struct task *task)
     if (--task->references != 0) {
         return;
     }
+    /* The last one to let go of a task that lives ends it; of a dead one nothing is left to end. */
     task_terminate(task);
     /* Counted until the last reference goes, and not until it dies: it still holds memory. */
     user_tasks--;
@@ -139,6 +140,10 @@ void task_watch_remove(struct task_watch *watch)
     if (watch->link == NULL) {
         return;
     }
+    /*
+     * By the pointer that leads to it: one that watches many tasks need not know which list it is
+     * in.
+     */
     *watch->link = watch->next;
     if (watch->next != NULL) {
         watch->next->link = watch->link;
