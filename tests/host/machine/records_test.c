@@ -9,6 +9,7 @@
 #include "descriptors/IOEventSource_class.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/IORangeAllocator.h"
 #include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -88,6 +89,46 @@ static void the_abstract_class_refuses(void **state)
                      kIOReturnUnsupported);
     assert_int_equal(IOMemoryDescriptor_class.doMap(NULL, NULL, 0, 0, 0), kIOReturnUnsupported);
     assert_false(IOMemoryDescriptor_class.initWithOptions(NULL, NULL, 0, 0, NULL, 0, NULL));
+    assert_int_equal(IOMemoryDescriptor_class.setPurgeable(NULL, 0, NULL), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_class.setOwnership(NULL, TASK_NULL, 0, 0),
+                     kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_class.getPageCounts(NULL, NULL, NULL), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_class.getPreparationID(NULL), kIOPreparationIDUnsupported);
+}
+
+/* A unit that says nothing of its own is ready, and maps nothing. */
+static void a_mapper_without_methods(void **state)
+{
+    static IOMapper mapper;
+
+    (void)state;
+    assert_true(IOMapper_class.initHardware(&mapper, NULL));
+    assert_int_equal(IOMapper_class.getPageSize(&mapper), PAGE_SIZE);
+    assert_int_equal(
+        IOMapper_class.iovmMapMemory(&mapper, NULL, 0, 1, 0, NULL, NULL, NULL, NULL, NULL),
+        kIOReturnUnsupported);
+    assert_int_equal(IOMapper_class.iovmUnmapMemory(&mapper, NULL, NULL, 0, 0), kIOReturnNotFound);
+    assert_int_equal(IOMapper_class.iovmInsert(&mapper, 0, 0, 0, 0, PAGE_SIZE),
+                     kIOReturnUnsupported);
+    assert_int_equal(IOMapper_class.translate(&mapper, 0, 0, NULL, NULL), kIOReturnNotFound);
+}
+
+/* For who holds the only reference, `free` is the last release. */
+static void to_free_is_to_release(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryMap *map = map_all(memory, other, 0);
+    const uint64_t at = IOMemoryMap_getAddress(map);
+    uint8_t byte;
+
+    (void)state;
+    IOMemoryMap_free(map);
+    assert_int_equal(sim_load(task_map(other), at, &byte), KERN_INVALID_ADDRESS);
+    IOMemoryDescriptor_free(memory);
+    IORangeAllocator_free(IORangeAllocator_withRange(0x1000, 0, 0, 0));
+    IOMemoryMap_free(NULL);
+    IOMemoryDescriptor_free((IOMemoryDescriptor *)NULL);
+    IORangeAllocator_free(NULL);
 }
 
 int main(void)
@@ -97,6 +138,8 @@ int main(void)
         cmocka_unit_test(unions_are_pointers),
         cmocka_unit_test(records_have_no_holes),
         cmocka_unit_test(the_abstract_class_refuses),
+        cmocka_unit_test(a_mapper_without_methods),
+        MAP_TEST(to_free_is_to_release),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The entropy driver and a device that keeps the rules, or does not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOMemoryDescriptor.h"
+#include "drivers/virtio/rng.h"
+#include "drivers/virtio/rng_private.h"
+#include "kernel/direct_map.h"
+#include "kernel/init.h"
+#include "kernel/page.h"
+#include "tests/host/drivers/virtio_sim.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+#define STATUS_NEEDS_RESET 0x40u
+
+extern initialiser_t *const initialiser_find_rng;
+
+static struct virtio_sim sim;
+static IOMemoryDescriptor *memory;
+static uint8_t *bytes;
+static uint32_t most;      /* bytes that it gives at once */
+static unsigned questions; /* so far */
+static bool asks_for_reset;
+
+static bool work(void)
+{
+    static struct virtio_sim_chain chain;
+    uint32_t given = 0;
+
+    if (asks_for_reset && sim.is_started) {
+        asks_for_reset = false;
+        sim.status |= STATUS_NEEDS_RESET;
+        sim.changed_pending = true;
+        return true;
+    }
+    if (!virtio_sim_take(&sim, &chain)) {
+        return false;
+    }
+    assert_false(chain.broken);
+    questions++;
+    for (unsigned i = 0; i < chain.count; i++) {
+        uint8_t *at = phys_to_virt(paddr(chain.entries[i].address));
+
+        assert_true(chain.entries[i].write);
+        for (uint32_t k = 0; k < chain.entries[i].length && given < most; k++, given++) {
+            at[k] = 0x5a;
+        }
+    }
+    virtio_sim_give(&sim, chain.head, given);
+    return true;
+}
+
+static void run(void)
+{
+    while (work() | virtio_sim_interrupt(&sim)) {
+    }
+}
+
+static void power_on(uint64_t offered)
+{
+    virtio_sim_create(&sim, VIRTIO_ID_ENTROPY, offered, 8);
+    sim.device.address = paddr(0xa000000);
+}
+
+static int start(void **state)
+{
+    const struct page_request request = {.count = 4, .owner = PAGE_OWNER_IMAGE, .zero = true};
+    paddr_t first;
+
+    (void)state;
+    sim_machine_start(VIRTIO_SIM_RAM);
+    sim_while_waiting = run;
+    most = UINT32_MAX;
+    if (page_alloc_run(&request, &first) != KERN_SUCCESS) {
+        return -1;
+    }
+    bytes = phys_to_virt(first);
+    memory = IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 4 * PAGE_SIZE, kIODirectionInOut,
+                                                 kernel_task);
+    return IOMemoryDescriptor_prepare(memory, kIODirectionNone) == kIOReturnSuccess ? 0 : -1;
+}
+
+static void test_none(void **state)
+{
+    struct virtq_counters counters;
+
+    (void)state;
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNoDevice);
+    assert_int_equal(virtio_rng_reset(), kIOReturnNoDevice);
+    memset(&counters, 0xff, sizeof(counters));
+    virtio_rng_get_counters(&counters);
+    assert_int_equal(counters.requests | counters.doorbells | counters.interrupts, 0);
+}
+
+static void test_unusable(void **state)
+{
+    (void)state;
+    power_on(0); /* of before virtio 1 */
+    virtio_add_device(&sim.device);
+    sim_console_forget();
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    assert_true(sim_console_said("virtio-rng: the device at 0xa000000 cannot be used (error 0x"));
+    sim.device.claimed = false;
+    power_on(VIRTIO_F_VERSION_1);
+    sim.queue_size_max = 0;
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    sim.device.claimed = false;
+    sim.queue_size_max = 8;
+    sim.refuses_line = true;
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    assert_int_equal(sim.status & 4, 0); /* it does not work on its own */
+    sim.device.claimed = false;
+    sim.refuses_line = false;
+}
+
+static void test_reading(void **state)
+{
+    struct virtq_counters counters;
+
+    (void)state;
+    power_on(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
+    initialiser_find_rng();
+    assert_true(virtio_rng_present());
+    assert_int_equal(sim.device.features, VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX);
+    assert_int_equal(virtio_rng_read(memory, 10, 100), kIOReturnSuccess);
+    assert_int_equal(questions, 1);
+    for (unsigned i = 0; i < 120; i++) {
+        assert_int_equal(bytes[i], i >= 10 && i < 110 ? 0x5a : 0);
+    }
+    /* What it gives by pieces is asked for by pieces. */
+    most = 30;
+    assert_int_equal(virtio_rng_read(memory, 1000, 100), kIOReturnSuccess);
+    assert_int_equal(questions, 5);
+    for (unsigned i = 1000; i < 1100; i++) {
+        assert_int_equal(bytes[i], 0x5a);
+    }
+    assert_int_equal(bytes[1100], 0);
+    virtio_rng_get_counters(&counters);
+    assert_int_equal(counters.requests, 5);
+    assert_in_range(counters.doorbells, 1, 5); /* it asks for some of them */
+    assert_int_equal(counters.interrupts, 5);
+    most = 0;
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnUnderrun);
+    most = UINT32_MAX;
+    assert_int_equal(virtio_rng_read(memory, 0, 4 * PAGE_SIZE), kIOReturnSuccess);
+    assert_null(sim.complaint);
+}
+
+static void test_refused(void **state)
+{
+    IOMemoryDescriptor *const out =
+        IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 64, kIODirectionOut, kernel_task);
+    IOMemoryDescriptor *const absent =
+        IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 64, kIODirectionIn, kernel_task);
+    const unsigned before = questions;
+
+    (void)state;
+    assert_int_equal(virtio_rng_read((IOMemoryDescriptor *)NULL, 0, 16), kIOReturnBadArgument);
+    assert_int_equal(virtio_rng_read(memory, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(virtio_rng_read(memory, 0, 4 * PAGE_SIZE + 1), kIOReturnOverrun);
+    assert_int_equal(virtio_rng_read(memory, 4 * PAGE_SIZE, 1), kIOReturnOverrun);
+    assert_int_equal(virtio_rng_read(memory, UINT64_MAX, 2), kIOReturnOverrun);
+    assert_int_equal(virtio_rng_read(out, 0, 16), kIOReturnNotPermitted);
+    assert_int_equal(virtio_rng_read(absent, 0, 16), kIOReturnNotReady);
+    sim_in_handler = true;
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNotPermitted);
+    sim_in_handler = false;
+    assert_int_equal(questions, before);
+    OSObject_release(out);
+    OSObject_release(absent);
+}
+
+static void give_up(void)
+{
+    virtio_rng_reset();
+}
+
+static void ask_for_reset(void)
+{
+    asks_for_reset = true;
+    sim_while_waiting = run;
+    run();
+}
+
+static void test_resets(void **state)
+{
+    (void)state;
+    sim_while_waiting = give_up; /* somebody who loses patience */
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnAborted);
+    sim_while_waiting = run;
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnSuccess);
+    assert_int_equal(virtio_rng_reset(), kIOReturnSuccess);
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnSuccess);
+
+    sim_console_forget();
+    sim_while_waiting = ask_for_reset;
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnDeviceError);
+    assert_true(sim_console_said("virtio-rng: the device is reset: it asks for it\n"));
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnSuccess);
+    assert_true(virtio_rng_present());
+    assert_null(sim.complaint);
+    /* A change of its configuration is no reason for one. */
+    sim_console_forget();
+    sim.changed_pending = true;
+    run();
+    assert_false(sim_console_said("reset"));
+}
+
+static void test_lost(void **state)
+{
+    (void)state;
+    sim_console_forget();
+    sim.refuses_reset = true;
+    assert_int_equal(virtio_rng_reset(), kIOReturnNotResponding);
+    assert_true(sim_console_said("virtio-rng: the device is lost"));
+    assert_false(virtio_rng_present());
+    assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNotResponding);
+    assert_int_equal(virtio_rng_reset(), kIOReturnNotResponding);
+    assert_null(sim.device.used);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_none),    cmocka_unit_test(test_unusable),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_resets),  cmocka_unit_test(test_lost),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
