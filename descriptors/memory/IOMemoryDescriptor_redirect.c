@@ -224,9 +224,11 @@ static IOReturn check_segments(IOMemoryDescriptor *self, uint64_t address, uint6
         if (status != kIOReturnSuccess) {
             return status;
         }
-        /* Pages are mapped whole: a piece that begins or ends inside one would show a neighbour. */
-        if (((piece.location ^ (address + done)) & PAGE_MASK) != 0 ||
-            (done != 0 && (piece.location & PAGE_MASK) != 0)) {
+        /*
+         * Pages are mapped whole: a piece that begins or ends inside one would show a neighbour.
+         * One that follows begins a page, since the one before it has ended one.
+         */
+        if (((piece.location ^ (address + done)) & PAGE_MASK) != 0) {
             return kIOReturnBadArgument;
         }
         if (piece.length < length - done && ((piece.location + piece.length) & PAGE_MASK) != 0) {

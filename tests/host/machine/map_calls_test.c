@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the methods behind a mapping answer when they are called by themselves. */
+#include "descriptors/IOMemoryMapping.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "tests/host/machine/map_fixture.h"
+
+#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
+
+static IOMemoryDescriptor *memory; /* three pages and a half of owner's */
+static IOMemoryMap *map;           /* its middle two pages, in other */
+
+static int start(void **state)
+{
+    if (map_start(state) != 0) {
+        return -1;
+    }
+    memory = describe(new_pages(owner, 4, RW), 3 * PAGE_SIZE + 2048, kIODirectionOutIn, owner);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, PAGE_SIZE,
+                                                 2 * PAGE_SIZE);
+    return map == NULL;
+}
+
+static int stop(void **state)
+{
+    OSObject_release(map);
+    OSObject_release(memory);
+    return map_stop(state);
+}
+
+/* A map that is not entered yet. */
+static IOMemoryMap *request(task_t task, uint64_t address, IOOptionBits options, uint64_t offset,
+                            uint64_t length)
+{
+    IOMemoryMap *made = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
+
+    assert_true(IOMemoryMap_init(made, task, address, options, offset, length));
+    return made;
+}
+
+static void a_map_is_made_once(void **state)
+{
+    IOMemoryMap *unborn = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
+
+    (void)state;
+    assert_false(IOMemoryMap_init(map, other, 0, kIOMapAnywhere, 0, 1));
+    assert_false(IOMemoryMap_init(unborn, TASK_NULL, 0, kIOMapAnywhere, 0, 1));
+    assert_false(IOMemoryMap_setMemoryDescriptor(map, (IOMemoryDescriptor *)NULL, 0));
+    assert_false(IOMemoryMap_setMemoryDescriptor(map, memory, 2 * PAGE_SIZE));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    OSObject_release(unborn);
+}
+
+static void only_what_sees_the_bytes_is_compatible(void **state)
+{
+    const uint64_t at = IOMemoryMap_getAddress(map);
+    static const struct {
+        uint64_t skip; /* the fixed address, beside that of the map; or anywhere */
+        IOOptionBits options;
+        uint64_t offset, length;
+        bool fits;
+    } requests[] = {
+        {0, kIOMapAnywhere, PAGE_SIZE, 2 * PAGE_SIZE, true},
+        {0, kIOMapAnywhere, PAGE_SIZE + 1, PAGE_SIZE, true},
+        {1, 0, PAGE_SIZE + 1, 5, true},
+        {2, 0, PAGE_SIZE + 1, 5, false},
+        {0, kIOMapAnywhere, PAGE_SIZE - 1, 5, false},
+        {0, kIOMapAnywhere, 3 * PAGE_SIZE + 1, 5, false},
+        {0, kIOMapAnywhere, 3 * PAGE_SIZE - 1, 2, false},
+        {0, kIOMapAnywhere | kIOMapReadOnly, PAGE_SIZE, 5, false},
+        {0, kIOMapAnywhere | kIOMapGuardedSmall, PAGE_SIZE, 5, false},
+        {0, kIOMapAnywhere | kIOMapCopybackCache, PAGE_SIZE, 5, true},
+        {0, kIOMapAnywhere | kIOMapWriteThruCache, PAGE_SIZE, 5, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        IOMemoryMap *one = request(other, at + requests[i].skip, requests[i].options,
+                                   requests[i].offset, requests[i].length);
+        IOMemoryMap *found = IOMemoryMap_copyCompatible(map, one);
+
+        assert_int_equal(found != NULL, requests[i].fits);
+        if (found == map) {
+            OSObject_release(map);
+        } else if (found != NULL) { /* it borrows the view, and the descriptor as well */
+            assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, requests[i].offset));
+        }
+        OSObject_release(one);
+    }
+    assert_int_equal(OSObject_getRetainCount(map), 1);
+}
+
+static void what_is_no_view_now_is_not_compatible(void **state)
+{
+    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, PAGE_SIZE, 5);
+    IOMemoryMap *foreign = request(owner, 0, kIOMapAnywhere, PAGE_SIZE, 5);
+    IOMemoryMap *unique = map_all(memory, other, kIOMapUnique);
+
+    (void)state;
+    assert_null(IOMemoryMap_copyCompatible(map, NULL));
+    assert_null(IOMemoryMap_copyCompatible(map, map)); /* it is entered already */
+    assert_null(IOMemoryMap_copyCompatible(map, foreign));
+    assert_null(IOMemoryMap_copyCompatible(unique, one));
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    assert_null(IOMemoryMap_copyCompatible(map, one));
+    OSObject_release(unique);
+    OSObject_release(foreign);
+    OSObject_release(one);
+}
+
+/* A recorded view is what its maker said, whatever the tables say. */
+static void a_recorded_view_has_the_recorded_mode(void **state)
+{
+    const uint64_t at = new_pages(other, 1, RW);
+    IOMemoryMap *recorded = IOMemoryDescriptor_setMapping(memory, other, at, kIOMapWriteThruCache);
+    IOMemoryMap *same = request(other, 0, kIOMapAnywhere | kIOMapWriteThruCache, 0, 8);
+    IOMemoryMap *differs = request(other, 0, kIOMapAnywhere | kIOMapInhibitCache, 0, 8);
+
+    (void)state;
+    assert_non_null(recorded);
+    assert_ptr_equal(IOMemoryMap_copyCompatible(recorded, same), same);
+    assert_true(IOMemoryMap_setMemoryDescriptor(same, memory, 0));
+    assert_null(IOMemoryMap_copyCompatible(recorded, differs));
+    OSObject_release(same);
+    OSObject_release(differs);
+    OSObject_release(recorded);
+}
+
+static void a_set_has_each_map_once(void **state)
+{
+    IOMemoryDescriptor *second = describe(new_pages(owner, 1, RW), 8, kIODirectionOutIn, owner);
+
+    (void)state;
+    IOMemoryDescriptor_addMapping(memory, NULL);
+    IOMemoryDescriptor_addMapping(memory, map);
+    IOMemoryDescriptor_addMapping(second, map);
+    IOMemoryDescriptor_removeMapping(second, map);
+    IOMemoryDescriptor_removeMapping(memory, NULL);
+    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
+    OSObject_release(second);
+}
+
+/* A map travels as an integer in these, and is entered once. */
+static void a_map_is_entered_once(void **state)
+{
+    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
+    IOVirtualAddress none = 0, integer = (IOVirtualAddress)map, fresh = (IOVirtualAddress)one;
+
+    (void)state;
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, NULL, 0, 0, 0));
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &none, 0, 0, 0));
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &integer, 0, 0, 0)); /* it is */
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, UINT64_MAX, 0));
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, 4 * PAGE_SIZE, 0));
+    REFUSED(IOMemoryDescriptor_doMap(memory, NULL, &fresh, 0, 0, 4 * PAGE_SIZE));
+    REFUSED(IOMemoryDescriptor_doUnmap(memory, NULL, 0, 0));
+    REFUSED(IOMemoryDescriptor_doUnmap(memory, NULL, integer, 1));
+    assert_null(IOMemoryDescriptor_makeMapping(memory, memory, other, 0, 0, 0, 0));
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    OSObject_release(one);
+}
+
+static void offsets_that_wrap_are_refused(void **state)
+{
+    IOSubMemoryDescriptor *window =
+        IOSubMemoryDescriptor_withSubRange(memory, 0, PAGE_SIZE, kIODirectionOutIn);
+    IOMemoryDescriptor *targets[] = {memory, (IOMemoryDescriptor *)window};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryMap *wraps = request(other, 0, kIOMapAnywhere, 8, 8);
+        IOMemoryMap *leaves = request(other, 0, kIOMapAnywhere, 8, 8);
+
+        assert_null(IOMemoryDescriptor_makeMapping(
+            targets[i], targets[i], other, (IOVirtualAddress)wraps, kIOMapAnywhere, UINT64_MAX, 0));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+        assert_null(IOMemoryDescriptor_makeMapping(targets[i], targets[i], other,
+                                                   (IOVirtualAddress)leaves, kIOMapAnywhere,
+                                                   4 * PAGE_SIZE, 0));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    }
+    OSObject_release(window);
+}
+
+/* Where two pieces meet, a page must not show a neighbour's bytes. */
+static void pieces_that_share_a_page_cannot_be_populated(void **state)
+{
+    IOAddressRange inside[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE + 8, PAGE_SIZE}};
+    IOAddressRange ends[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE}};
+    IOMemoryDescriptor *meet =
+        IOMemoryDescriptor_withAddressRanges(inside, 2, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *end =
+        IOMemoryDescriptor_withAddressRanges(ends, 2, kIODirectionOutIn, TASK_NULL);
+    vm_map_t space = task_map(other);
+    uint64_t at = IOMemoryMap_getAddress(map);
+    int pager;
+
+    (void)state;
+    assert_int_equal(
+        IOMemoryDescriptor_populateDevicePager(meet, NULL, space, at, 0, 2 * PAGE_SIZE, 0),
+        kIOReturnVMError);
+    REFUSED(IOMemoryDescriptor_populateDevicePager(meet, NULL, space, at, PAGE_SIZE + 8, 9, 0));
+    assert_int_equal(IOMemoryDescriptor_populateDevicePager(end, NULL, space, at, PAGE_SIZE, 16, 0),
+                     kIOReturnVMError);
+    REFUSED(IOMemoryDescriptor_populateDevicePager(end, &pager, space, at, 0, 16, 0));
+    REFUSED(IOMemoryDescriptor_populateDevicePager(end, NULL, NULL, at, 0, 16, 0));
+    REFUSED(IOMemoryDescriptor_populateDevicePager(end, NULL, space, at, 0, 0, 0));
+    REFUSED(IOMemoryDescriptor_populateDevicePager(end, NULL, space, at, 0, 3 * PAGE_SIZE, 0));
+    REFUSED(IOMemoryDescriptor_populateDevicePager(end, NULL, space, at, 0, 16, kIOMapStatic));
+    REFUSED(IOMemoryDescriptor_handleFault(end, &pager, 0, 1));
+    /* Pages that are not there have no address. */
+    assert_int_not_equal(
+        IOMemoryDescriptor_populateDevicePager(memory, NULL, space, at, PAGE_SIZE, 16, 0),
+        kIOReturnSuccess);
+    OSObject_release(meet);
+    OSObject_release(end);
+}
+
+static void a_view_that_has_outlived_its_memory_has_no_address(void **state)
+{
+    IOByteCount length = 5;
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 2 * PAGE_SIZE, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getVirtualAddress(map), 0);
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 0, NULL, 0), 0);
+}
+
+#define CALLS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CALLS_TEST(a_map_is_made_once),
+        CALLS_TEST(only_what_sees_the_bytes_is_compatible),
+        CALLS_TEST(what_is_no_view_now_is_not_compatible),
+        CALLS_TEST(a_recorded_view_has_the_recorded_mode),
+        CALLS_TEST(a_set_has_each_map_once),
+        CALLS_TEST(a_map_is_entered_once),
+        CALLS_TEST(offsets_that_wrap_are_refused),
+        CALLS_TEST(pieces_that_share_a_page_cannot_be_populated),
+        CALLS_TEST(a_view_that_has_outlived_its_memory_has_no_address),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
