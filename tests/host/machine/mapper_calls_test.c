@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What mappers refuse, call by call, and how a device's properties name one. */
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/lib/portable/test_mapper.h"
+
+#define BASE_PAGE     0x100 /* where the mapper's addresses begin */
+#define BOTH          (kIODMAMapReadAccess | kIODMAMapWriteAccess)
+#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
+
+static struct test_mapper *mapper;
+static IOService *unit; /* of the mapper, number 7 */
+
+static int start(void **state)
+{
+    if (map_start(state) != 0) {
+        return -1;
+    }
+    mapper = test_mapper_new(BASE_PAGE);
+    unit = IOService_withReader("unit", NULL, NULL);
+    return IOService_setCell(unit, "iommu-id", 7) != kIOReturnSuccess;
+}
+
+static int stop(void **state)
+{
+    OSObject_release(&mapper->super);
+    OSObject_release(unit);
+    return map_stop(state);
+}
+
+static void a_unit_is_started_once(void **state)
+{
+    struct test_mapper *second = test_mapper_new(BASE_PAGE);
+    IOService *nameless = IOService_withReader("unit", NULL, NULL);
+
+    (void)state;
+    assert_false(IOMapper_start(&mapper->super, NULL));
+    assert_true(IOMapper_start(&mapper->super, unit));
+    assert_false(IOMapper_start(&mapper->super, unit));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_ptr_equal(IOMapper_getMetaClass(&mapper->super),
+                     ((OSObject *)&mapper->super)->metaClass);
+    assert_true(IOMapper_start(&second->super, nameless)); /* works, and is in no list */
+    OSObject_release(&second->super);
+    OSObject_release(nameless);
+}
+
+static void a_list_of_units_is_searched_whole(void **state)
+{
+    struct test_mapper *second = test_mapper_new(BASE_PAGE);
+    IOService *other_unit = IOService_withReader("unit", NULL, NULL);
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMapper *found;
+
+    (void)state;
+    IOService_setCell(other_unit, "phandle", 8);
+    assert_true(IOMapper_start(&mapper->super, unit));
+    assert_true(IOMapper_start(&second->super, other_unit));
+    IOService_setCell(device, "iommu-parent", 7);
+    found = IOMapper_copyMapperForDevice(device);
+    assert_ptr_equal(found, &mapper->super);
+    OSObject_release(found);
+    OSObject_release(&second->super);
+    OSObject_release(other_unit);
+    OSObject_release(device);
+}
+
+/* As a device tree says it: a number, then as many cells as that unit asks for. */
+static void entries_have_as_many_cells_as_the_unit_says(void **state)
+{
+    static const uint8_t entries[] = {0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 2};
+    static const uint8_t stranger[] = {0, 0, 0, 9, 0, 0, 0, 7};
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMapper *found;
+
+    (void)state;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    IOService_setCell(unit, "#iommu-cells", 1);
+    IOService_setProperty(device, "iommus", entries, sizeof(entries));
+    found = IOMapper_copyMapperForDeviceWithIndex(device, 0);
+    assert_ptr_equal(found, &mapper->super);
+    OSObject_release(found);
+    assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 1)); /* of unit 9 */
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+    assert_null(IOMapper_copyMapperForDeviceWithIndex(device, UINT32_MAX)); /* no such cell */
+    IOService_setProperty(device, "iommus", stranger, sizeof(stranger));
+    assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+    OSObject_release(device);
+}
+
+static void mappings_without_an_answer_or_of_no_memory_are_refused(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 100, 0, 0, kIODirectionIn);
+    const IODMAMapSpecification narrow = {.numAddressBits = 11}, odd = {.alignment = 3};
+    IOMapper *self = &mapper->super;
+    uint64_t address = 1, length = 2;
+
+    (void)state;
+    REFUSED(IOMapper_iovmMapMemory(self, memory, 0, 100, BOTH, NULL, NULL, NULL, NULL, &length));
+    REFUSED(IOMapper_iovmMapMemory(self, memory, 0, 100, BOTH, NULL, NULL, NULL, &address, NULL));
+    assert_int_equal(address, 1);
+    assert_int_equal(length, 2);
+    REFUSED(
+        IOMapper_iovmMapMemory(self, memory, 1, 100, BOTH, NULL, NULL, NULL, &address, &length));
+    assert_int_equal(address, 0);
+    assert_int_equal(length, 0);
+    REFUSED(
+        IOMapper_iovmMapMemory(self, memory, 0, 100, BOTH, &narrow, NULL, NULL, &address, &length));
+    REFUSED(
+        IOMapper_iovmMapMemory(self, memory, 0, 100, BOTH, &odd, NULL, NULL, &address, &length));
+    REFUSED(IOMapper_iovmMapMemory(self, memory, 0, 100, 0, NULL, NULL, NULL, &address, &length));
+    REFUSED(IOMapper_iovmMapMemory(self, memory, 0, 100, 1u << 30, NULL, NULL, NULL, &address,
+                                   &length));
+    REFUSED(IOMapper_iovmMapMemory(self, memory, 0, 0, BOTH, NULL, NULL, NULL, &address, &length));
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(memory);
+}
+
+static void sums_that_wrap_are_refused(void **state)
+{
+    IOMapper *self = &mapper->super;
+    uint64_t physical;
+
+    (void)state;
+    REFUSED(IOMapper_iovmInsert(self, 0, 0, UINT64_MAX, 0, PAGE_SIZE));
+    REFUSED(IOMapper_iovmInsert(self, 0, UINT64_MAX, PAGE_SIZE, 0, PAGE_SIZE));
+    REFUSED(IOMapper_iovmInsert(self, 0, 0, 0, UINT64_MAX, PAGE_SIZE));
+    REFUSED(IOMapper_translate(self, 0, 0, NULL, NULL));
+    REFUSED(IOMapper_translate(self, 0, 1u << 30, &physical, NULL));
+}
+
+static void pages_of_no_mapper_or_none_are_not_given_back(void **state)
+{
+    ppnum_t page;
+
+    (void)state;
+    IOMapperIOVMFree(5, 1); /* no system mapper */
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    mapper->super.fIsSystem = true;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    IOMapperIOVMFree(0, 1);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    page = IOMapperIOVMAlloc(1);
+    assert_int_equal(page, BASE_PAGE);
+    IOMapperIOVMFree(page, 1);
+}
+
+#define CALLS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CALLS_TEST(a_unit_is_started_once),
+        CALLS_TEST(a_list_of_units_is_searched_whole),
+        CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
+        CALLS_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
+        CALLS_TEST(sums_that_wrap_are_refused),
+        CALLS_TEST(pages_of_no_mapper_or_none_are_not_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
