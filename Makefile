@@ -111,7 +111,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(r
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
                 $(filter-out %/transports.c,$(wildcard drivers/virtio/*.c drivers/fw_cfg/*.c)) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
-                tests/lib/holdings.c
+                tests/lib/holdings.c $(if $(COVERAGE),tests/coverage/ends.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
 SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
 # platform: none of the kernel, but an example of what has to be written for another one.
@@ -159,7 +159,7 @@ HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/
 # and in images alike, so that the two can be added.
 COUNTED := $(if $(COVERAGE),-O0 --coverage -fprofile-abs-path --param logical-op-non-short-circuit=0 \
     -Dalways_inline=__unused__)
-HOST_CFLAGS += $(COUNTED)
+HOST_CFLAGS += $(COUNTED) $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit)
 $(B)/tests/coverage/counters.c.o: TARGET_CFLAGS += -DCOVERAGE_FOLDER='"$(abspath $(O))/counters"'
 ifneq ($(COVERAGE),)
 $(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(COUNTED) -fprofile-info-section -fprofile-update=prefer-atomic
@@ -424,7 +424,7 @@ check-format: ## fail if `make format` would change something
 .PHONY: compile_commands.json
 compile_commands.json: ## write it, for editors and clangd
 	@$(MAKE) -nB --no-print-directory LLVM=$(if $(LLVM),1) DEBUG=1 V=1 all host \
-	    $(H)/vdma/vdma_fuzz $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o | \
+	    $(H)/vdma/vdma_fuzz $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o $(H)/tests/coverage/ends.c.o | \
 	    awk -v folder=$(call quoted,$(CURDIR)) -f tests/runner/compilations.awk >$@.new && mv $@.new $@
 
 define VARIABLES
