@@ -191,7 +191,8 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
     if (length > limit) {
         length = limit;
     }
-    if (!descriptor->isOneRun || length > self->whole) {
+    /* Also of no bytes, which is all that a cursor without its initialiser lets through. */
+    if (!descriptor->isOneRun || length - 1 >= self->whole) {
         return generate_pieces(self, descriptor, fromPosition, length, segments, maxSegments,
                                transferSize);
     }
