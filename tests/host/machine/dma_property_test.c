@@ -2,11 +2,13 @@
 /*
  * DMA commands over random physical layouts and random limits, against a judge that shares
  * no code with them: it knows what a legal list is, reads the memory at the addresses it
- * is given, and finds the smallest number of segments by trying every cut.
+ * is given, and finds the smallest number of segments by trying every cut. Some of the
+ * commands are behind a mapper, and some are strict.
  *
  * SEED=n runs one case; CASES=n so many of them.
  */
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/lib/portable/test_mapper.h"
 
 #define LIMIT    0x80000000ull /* what 31 bits reach; RAM lies on both sides */
 #define AREA     (64 * PAGE_SIZE)
@@ -15,7 +17,9 @@
 #define SMALL    96 /* bytes, up to which every cut is tried */
 
 static uint64_t seed;
-static uint64_t unfinished; /* the case that runs; 0: none */
+static uint64_t unfinished;        /* the case that runs; 0: none */
+static struct test_mapper *mapper; /* of this case; NULL: addresses are physical */
+static bool strict;
 
 static uint64_t pick(uint64_t below)
 {
@@ -116,6 +120,21 @@ static unsigned random_ranges(IOAddressRange *ranges, bool small)
     return count;
 }
 
+/* What the device reaches at an address, and how many bytes on. */
+static uint64_t physical_of(uint64_t address, uint64_t *left)
+{
+    uint64_t physical = address;
+
+    *left = UINT64_MAX;
+    if (mapper != NULL) {
+        assert_int_equal(IOMapper_translate(&mapper->super, address,
+                                            kIODMAMapReadAccess | kIODMAMapWriteAccess, &physical,
+                                            left),
+                         kIOReturnSuccess);
+    }
+    return physical;
+}
+
 /* Where each byte of the descriptor lies. */
 static uint64_t address_of(const IOAddressRange *ranges, uint64_t offset)
 {
@@ -174,24 +193,40 @@ static void begin_anywhere(IODMACommand *command, const struct list *list)
     assert_int_equal(offset, before + again.fLength);
 }
 
+/* Strict: of a page all bytes are in place, or none is. `stays`: the last that was, plus one. */
+static void judge_strict(uint64_t home, bool in_place, uint64_t *stays)
+{
+    if (strict && (!in_place || home != *stays)) {
+        assert_int_equal(*stays & PAGE_MASK, 0); /* what was in place ended with its page */
+        assert_true(!in_place || (home & PAGE_MASK) == 0);
+    }
+    *stays = in_place ? home + 1 : 0;
+}
+
 /* Every rule for every entry, and every byte where it belongs; returns bytes not in place. */
 static uint64_t judge(const struct rules *r, const struct list *list, const IOAddressRange *ranges,
                       uint64_t from, uint64_t length)
 {
-    uint64_t position = 0, moved = 0;
+    uint64_t position = 0, moved = 0, stays = 0;
 
     for (unsigned i = 0; i < list->count; i++) {
         const IODMACommand_Segment64 *s = &list->entry[i];
 
         assert_true(legal(r, s->fIOVMAddr, s->fLength, i == 0, i + 1 == list->count));
-        for (uint64_t k = 0; k < s->fLength; k++, position++) {
+        for (uint64_t k = 0, left = 0, there = 0; k < s->fLength; k++, position++, there++) {
             const uint64_t home = address_of(ranges, from + position);
 
-            moved += home != s->fIOVMAddr + k;
-            assert_int_equal(*(uint8_t *)phys_to_virt(paddr(s->fIOVMAddr + k)),
+            if (left-- == 0) {
+                there = physical_of(s->fIOVMAddr + k, &left);
+                left--;
+            }
+            moved += home != there;
+            judge_strict(home, home == there, &stays);
+            assert_int_equal(*(uint8_t *)phys_to_virt(paddr(there)),
                              *(uint8_t *)phys_to_virt(paddr(home)));
         }
     }
+    judge_strict(0, false, &stays);
     assert_int_equal(position, length);
     return moved;
 }
@@ -225,6 +260,16 @@ static void judge_islands(const struct rules *r, const uint64_t *address, const 
     }
 }
 
+/* Where the bytes would be behind a mapper, if none was moved: each run at its place in a page. */
+static void lay_out(uint64_t *at, const uint64_t *home, unsigned length)
+{
+    at[0] = home[0] & PAGE_MASK;
+    for (unsigned k = 1; k < length; k++) {
+        at[k] = home[k] == home[k - 1] + 1 ? at[k - 1] + 1
+                                           : round_page(at[k - 1] + 1) + (home[k] & PAGE_MASK);
+    }
+}
+
 /* Few enough bytes to try every cut: the list is minimal, and nothing is moved without need. */
 static void judge_small(const struct rules *r, const struct list *list,
                         const IOAddressRange *ranges, uint64_t from, uint64_t length,
@@ -239,16 +284,25 @@ static void judge_small(const struct rules *r, const struct list *list,
         }
     }
     assert_int_equal(list->count, fewest(r, address, (unsigned)length));
+    if (strict) {
+        return;
+    }
     for (k = 0; k < length; k++) {
         home[k] = address_of(ranges, from + k);
+    }
+    if (mapper != NULL) {
+        lay_out(address, home, (unsigned)length);
+        memcpy(home, address, length * sizeof(home[0]));
     }
     if (fewest(r, home, (unsigned)length) != 0) {
         assert_int_equal(moved, 0);
     }
-    judge_islands(r, address, home, (unsigned)length);
+    if (mapper == NULL) { /* else a copy is of the whole */
+        judge_islands(r, address, home, (unsigned)length);
+    }
 }
 
-static void one_case(void)
+static void one_case(struct test_mapper *some_mapper)
 {
     static struct list list;
     IODMACommand_SegmentOptions options;
@@ -258,12 +312,16 @@ static void one_case(void)
     const unsigned count = random_ranges(ranges, small);
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionOutIn, TASK_NULL);
-    IODMACommand *command = IODMACommand_withSpecificationOptions(
-        kIODMACommandOutputHost64, &options, kIODMAMapOptionMapped, NULL, NULL);
+    IODMACommand *command;
     const uint64_t whole = IOMemoryDescriptor_getLength(memory);
     const uint64_t from = pick(whole);
     const uint64_t length = (whole - from) / r.length * r.length;
 
+    mapper = pick(3) == 0 ? some_mapper : NULL;
+    strict = pick(5) == 0;
+    command = IODMACommand_withSpecificationOptions(
+        kIODMACommandOutputHost64, &options, strict ? kIODMAMapOptionStrict : kIODMAMapOptionMapped,
+        mapper == NULL ? NULL : &mapper->super, NULL);
     assert_non_null(memory);
     assert_non_null(command);
     IODMACommand_setMemoryDescriptor(command, memory, false);
@@ -279,6 +337,7 @@ static void one_case(void)
             judge_small(&r, &list, ranges, from, length, moved);
         }
         assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        assert_int_equal(some_mapper->entries, 0);
     }
     OSObject_release(command);
     OSObject_release(memory);
@@ -295,8 +354,14 @@ static void dc_5_6_7_8_9_10_random_layouts_and_limits(void **state)
 {
     const uint64_t cases = from_environment("CASES", 100000);
     const uint64_t first = from_environment("SEED", 1);
+    static const uint64_t bases[] = {1, 2, 37, 64};
+    struct test_mapper *mappers[4];
 
     (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        mappers[i] = test_mapper_new(bases[i]);
+        assert_non_null(mappers[i]);
+    }
     for (uint64_t i = 0; i < AREA; i++) {
         *(uint8_t *)phys_to_virt(paddr(DMA_LOW + i)) = (uint8_t)(i * 167 + (i >> 8) * 29);
         *(uint8_t *)phys_to_virt(paddr(DMA_HIGH + i)) = (uint8_t)(i * 101 + (i >> 8) * 53 + 1);
@@ -305,8 +370,11 @@ static void dc_5_6_7_8_9_10_random_layouts_and_limits(void **state)
         seed = (first + i) * 0x9e3779b97f4a7c15ull;
 
         unfinished = first + i;
-        one_case();
+        one_case(mappers[pick(4)]);
         unfinished = 0;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        OSObject_release(&mappers[i]->super);
     }
 }
 
