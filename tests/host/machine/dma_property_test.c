@@ -81,7 +81,7 @@ static struct rules random_rules(IODMACommand_SegmentOptions *options)
     unit = unit > r.start ? unit : r.start;
     unit = unit > r.end ? unit : r.end;
     r.longest = pick(3) == 0 ? UINT64_MAX : unit + pick(pick(2) == 0 ? 64 : 9000);
-    r.boundary = pick(3) != 0 ? 0 : (unit < 8 ? 8 : unit) << pick(8);
+    r.boundary = pick(3) != 0 ? 0 : (unit < 8 ? 8 : unit) << pick(12);
     r.highest = pick(2) == 0 ? UINT64_MAX : LIMIT - 1;
     *options = (IODMACommand_SegmentOptions){
         .fStructSize = sizeof(*options),
