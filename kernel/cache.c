@@ -7,6 +7,7 @@
 /* Bytes of the smallest data cache line: CTR_EL0.DminLine is log2 of its words. */
 static uint64_t line_size(void)
 {
+    /* The smallest of all levels: with a larger step lines of that one would be passed over. */
     return 4ull << ((cpu_read_sysreg(ctr_el0) >> 16) & 0xf);
 }
 
@@ -34,6 +35,7 @@ void cache_clean_invalidate(volatile const void *address, uint64_t size)
     {
         __asm__ volatile("dc civac, %0" : : "r"(line) : "memory");
     }
+    /* As for a clean; and what the CPU reads after it comes from memory. */
     cpu_dsb_sy();
 }
 
@@ -51,11 +53,16 @@ void cache_make_executable(volatile const void *address, uint64_t size)
             __asm__ volatile("dc cvau, %0" : : "r"(line) : "memory");
         }
     }
+    /*
+     * Data before instructions: else a fetch could fill the instruction cache again with what was
+     * there before.
+     */
     cpu_dsb_ish();
     if ((ctr & CTR_DIC) == 0) {
         /* All of it: an instruction cache may hold a page under other addresses than this one. */
         __asm__ volatile("ic ialluis" : : : "memory");
         cpu_dsb_ish();
     }
+    /* This CPU has fetched ahead: those instructions are thrown away. */
     cpu_isb();
 }

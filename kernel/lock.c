@@ -6,6 +6,10 @@
 
 #ifdef DEBUG
 
+/*
+ * One list for thread and handlers: these take locks only above what they have interrupted, and are
+ * gone before it goes on.
+ */
 static struct lock_identity *innermost; /* of the locks held, linked by `outer` */
 
 static const char *name_of(const struct lock_identity *identity)
@@ -32,6 +36,7 @@ void lock_order_take(struct lock_identity *identity, bool again)
     if (identity->depth != 0 && !again) {
         panic("lock: the lock of %s is taken while it is held", name_of(identity));
     }
+    /* Taken again it keeps its place: it was in order the first time. */
     if (identity->depth++ == 0) {
         if (innermost != NULL && !may_follow(identity->rank, innermost->rank)) {
             panic("lock: the lock of %s is taken under the lock of %s", name_of(identity),

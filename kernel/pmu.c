@@ -25,6 +25,7 @@ bool pmu_start(void)
     if (!pmu_present() || (cpu_read_sysreg(pmceid0_el0) >> EVENT_INST_RETIRED & 1) == 0) {
         return false;
     }
+    /* Before it counts; no filter bits, so EL0 and EL1 both do (Arm ARM, PMEVTYPER<n>_EL0). */
     cpu_write_sysreg(pmevtyper0_el0, EVENT_INST_RETIRED);
     cpu_write_sysreg(pmcr_el0, PMCR_ENABLE);
     cpu_write_sysreg(pmcntenset_el0, 1);

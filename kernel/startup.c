@@ -107,12 +107,16 @@ _Noreturn void startup(void)
                 "than 1 MiB there for no ELF; start the .img)\n");
         kernel_exit(EXIT_STATUS_USAGE);
     }
+    /* First: everybody else asks it what there is and where. */
     devicetree_init(paddr(boot_info.devicetree));
+    /* Early: from here on a panic can switch the machine off. */
     psci_init();
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
     trace_init();
     page_init();
+    /* With it the kernel's map: from here on ranges can be entered. */
     task_init();
+    /* Last of these: a fault that is served needs all of them. */
     vm_abort_init();
     run_initialisers(__initialisers_start, __initialisers_after_consoles);
     /* Consoles have been found, with interrupts still masked, so that what follows can complain. */

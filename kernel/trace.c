@@ -35,6 +35,10 @@ static struct trace_entry *slot(uint64_t event)
 
 void trace_record(enum trace_kind kind, uint64_t first, uint64_t second, uint64_t third)
 {
+    /*
+     * In one step: a handler that comes in between takes the number behind this one, and not the
+     * same.
+     */
     const uint64_t event = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
     struct trace_entry *const entry = slot(event);
 

@@ -52,6 +52,7 @@ static void put_string(struct sink *sink, const struct conversion *conversion, c
     size_t length = 0;
 
     if (text == NULL) {
+        /* A panic may be given anything, and must get to its end. */
         text = "(null)";
     }
     while (length < conversion->precision && text[length] != '\0') {
@@ -72,6 +73,7 @@ static size_t encode(uint32_t c, char text[4])
         text[1] = (char)(0x80 | (c & 0x3f));
         return 2;
     }
+    /* The gap is for surrogates, halves of characters in UTF-16, which are none by themselves. */
     if (c < 0x10000 && (c < 0xd800 || c > 0xdfff)) {
         text[0] = (char)(0xe0 | c >> 12);
         text[1] = (char)(0x80 | (c >> 6 & 0x3f));
@@ -111,6 +113,10 @@ static void put_wide_string(struct sink *sink, const struct conversion *conversi
     const size_t padding = conversion->width > length ? conversion->width - length : 0;
 
     sink_pad(sink, ' ', conversion->left ? 0 : padding);
+    /*
+     * Encoded a second time: the padding in front needs the length before the first byte, and there
+     * is no room to keep the text.
+     */
     for (size_t i = 0; i < count; i++) {
         print_text(sink, bytes, encode((uint32_t)text[i], bytes));
     }
@@ -170,6 +176,7 @@ static int64_t sign_extend(uint64_t value, unsigned bytes)
 {
     const unsigned shift = 64 - 8 * bytes;
 
+    /* To the right with the sign: C leaves that to the compiler, and both do so. */
     return (int64_t)(value << shift) >> shift;
 }
 
@@ -258,6 +265,7 @@ void print_argument(struct sink *sink, struct conversion *conversion, char lette
         conversion->alternative = false;
         put_number(sink, conversion, "0x", value, 16, false);
         break;
+    /* With 'S' below: XSI's names of %lc and %ls, which GCC's check lets pass. */
     case 'C':
         conversion->wide = true;
         put_character(sink, conversion, value);

@@ -15,6 +15,7 @@
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 
+/* The `virt` machine has about fifty; what does not fit is read from the tree itself. */
 #define DEVICES_MAX 128
 
 static const char *const property_names[PROPERTY_COUNT] = {
@@ -84,12 +85,17 @@ static bool property_is(const struct property *property, const char *text)
 {
     size_t size = strlen(text) + 1;
 
+    /* With the NUL: a longer text that begins so is another one. */
     return property->value != NULL && property->length == size &&
            memcmp(property->value, text, size) == 0;
 }
 
 static bool is_disabled(const struct property *status)
 {
+    /*
+     * Absent is as good as "okay" (Devicetree Specification, 2.3.4); "ok" is what older trees
+     * write. Everything else, "reserved" and "fail" among them, is not ours to drive.
+     */
     return status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok");
 }
 
@@ -104,6 +110,7 @@ static uint32_t phandle_in(const struct property *property, uint32_t otherwise)
 /* All properties of path[depth] are known: keep what matters. */
 static void finish_node(struct node *path, unsigned depth)
 {
+    /* The root has no parent: all defaults, enabled. */
     static const struct node above_root;
     struct node *node = &path[depth];
     const struct node *parent = depth > 0 ? &path[depth - 1] : &above_root;
@@ -127,9 +134,14 @@ static void finish_node(struct node *path, unsigned depth)
         return;
     }
     device.interrupt_parent = node->interrupt_parent;
+    /* Those that devices are asked for, which come first; the others are of use in here alone. */
     memcpy(device.properties, node->properties, sizeof(device.properties));
     if (depth == 1 && strcmp(node->name, "chosen") == 0) {
         read_chosen(node);
+        /*
+         * By its type, which every memory node has (Devicetree Specification, 3.4): its name may be
+         * any.
+         */
     } else if (property_is(&node->properties[DEVICE_TYPE], "memory")) {
         memory_add(&device);
     } else if (depth == 2 && strcmp(parent->name, "reserved-memory") == 0) {
@@ -212,6 +224,7 @@ static uint32_t next_tag(struct cursor *cursor)
 /* Visit every node; false if the structure is broken. */
 static bool walk(void)
 {
+    /* Static: a few KiB, at a time when the stack is all there is. */
     static struct node path[DEPTH_MAX];
     struct cursor cursor = {.structure = (const char *)tree + fdt_off_dt_struct(tree),
                             .size = fdt_size_dt_struct(tree)};
@@ -228,6 +241,7 @@ static bool walk(void)
             continue;
         }
         if (tag == FDT_PROP) {
+            /* A property outside of any node. */
             if (depth == 0) {
                 return false;
             }
@@ -286,10 +300,15 @@ const char *devicetree_read(const void *blob, paddr_t at)
     }
     tree = blob;
     names_size = fdt_size_dt_strings(tree);
+    /* So that strcmp finds an end for every offset below it. */
     while (names_size > 0 &&
            ((const char *)tree + fdt_off_dt_strings(tree))[names_size - 1] != '\0') {
         names_size--;
     }
+    /*
+     * The memory reservation block (Devicetree Specification, 5.3): beside /reserved-memory, and
+     * read by who knows nothing of nodes.
+     */
     for (int i = 0; fdt_get_mem_rsv(tree, i, &base, &size) == 0 && size != 0; i++) {
         memory_reserve(base, size, false);
     }
@@ -333,6 +352,7 @@ static void read_device(int node, struct device *device)
     const struct property address = property_of(parent, "#address-cells");
     const struct property size = property_of(parent, "#size-cells");
 
+    /* Of the depth nobody asks more than whether there is a bus to translate through. */
     *device = (struct device){.node = node,
                               .address_cells = cells_count(&address, 2),
                               .size_cells = cells_count(&size, 1),
@@ -403,6 +423,7 @@ const struct device *device_find_phandle(uint32_t phandle, struct device *room)
     if (tree == NULL || phandle == 0) {
         return NULL;
     }
+    /* Checked anew: another tree may have been read since. */
     if (last < device_count && has_phandle(&devices[last], phandle)) {
         return &devices[last];
     }
@@ -412,6 +433,7 @@ const struct device *device_find_phandle(uint32_t phandle, struct device *room)
             return &devices[i];
         }
     }
+    /* A node without compatible is in no table, and can be referred to all the same. */
     node = fdt_node_offset_by_phandle(tree, phandle);
     if (node < 0) {
         return NULL;
@@ -431,6 +453,7 @@ static int next_in_tree(int node, const char *compatible)
 int devicetree_next_compatible(int node, const char *compatible)
 {
     if (is_incomplete && tree != NULL) {
+        /* By the tree throughout, and not the rest only: the order of the nodes must be one. */
         return next_in_tree(node, compatible);
     }
     for (unsigned i = 0; i < device_count; i++) {

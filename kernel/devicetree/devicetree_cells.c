@@ -130,6 +130,10 @@ static bool translate(const struct range *range, uint64_t size, struct address *
 static bool step_up(int bus, int above, uint64_t size, struct address *address)
 {
     const struct property ranges = property_of(bus, "ranges");
+    /*
+     * An entry has three parts, each as long as another node says: the child's by the bus, the
+     * parent's by the one above.
+     */
     const struct bus below_cells = bus_of(bus), above_cells = bus_of(above);
     struct range range;
 
@@ -161,6 +165,7 @@ static bool to_root(int bus, uint64_t size, struct address *address)
         }
         bus = above;
     }
+    /* Negative is an error of libfdt's, and no root. */
     return bus == 0;
 }
 

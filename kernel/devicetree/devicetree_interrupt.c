@@ -96,6 +96,7 @@ kern_return_t devicetree_reference(int node, const char *property, const char *c
     struct list list = list_of(&value);
 
     for (unsigned i = 0; take_reference(&list, cells_name, reference); i++) {
+        /* Each is read on the way: how long one is, its own target says. */
         if (i == index) {
             return KERN_SUCCESS;
         }
@@ -121,6 +122,10 @@ static bool map_once(int node, const uint32_t *unit, const uint32_t *specifier,
     const struct property mask = property_of(node, "interrupt-map-mask");
     const struct property address = property_of(node, "#address-cells");
     const struct property cells = property_of(node, "#interrupt-cells");
+    /*
+     * The nexus names its children by address and interrupt together (Devicetree Specification,
+     * 2.4.3).
+     */
     const unsigned unit_cells = cells_count(&address, 2);
     struct list list = list_of(&map);
     unsigned count;
@@ -189,6 +194,7 @@ static kern_return_t follow_maps(int from, struct devicetree_reference *referenc
         if (!map_once(here.node, unit, here.cells, reference)) {
             return KERN_INVALID_ADDRESS;
         }
+        /* The next map is looked up by the unit address of the one that passed it on. */
         from = here.node;
     }
     return KERN_INVALID_ADDRESS;
@@ -242,6 +248,10 @@ kern_return_t devicetree_intid(const struct devicetree_reference *reference, uns
         PRIVATE = 1,
         CELLS = 3 /* type, number, flags; a fourth one names processors */
     };
+    /*
+     * The flags are not read: QEMU says "edge" of virtio-mmio lines that are level, and all lines
+     * are taken as level here.
+     */
     const uint32_t number = reference->cells[1];
 
     if (reference->count < CELLS) {
@@ -290,6 +300,10 @@ kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
         /* Requesters that differ only outside the mask share an entry (binding pci-iommu). */
         id &= (uint32_t)bits;
     }
+    /*
+     * Entries of four: first requester, target, the target's number for it, how many (bindings
+     * pci-msi and pci-iommu).
+     */
     while (take_cell(&list, &first) && take_cell(&list, &phandle) && take_cell(&list, &mapped) &&
            take_cell(&list, &count)) {
         struct device room;

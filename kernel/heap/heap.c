@@ -7,6 +7,7 @@
 #include "kernel/heap/heap_private.h"
 #include "kernel/inject.h"
 
+/* By name and not by pointer: release builds pay for no guards, and for no further call. */
 #ifdef DEBUG
 #define block_alloc heap_guard_alloc
 #define block_free  heap_guard_free

@@ -133,6 +133,10 @@ static void *object_alloc(unsigned class)
             return NULL;
         }
     }
+    /*
+     * A free object holds the link to the next: nothing is kept beside the objects, and none is
+     * looked for.
+     */
     object = slab->slab_free;
     slab->slab_free = *object;
     slab->slab_used++;
@@ -225,6 +229,10 @@ static void fill_class_table(void)
 static void *aligned_alloc_block(size_t size, size_t alignment)
 {
     if (size <= HEAP_OBJECT_MAX && alignment <= HEAP_OBJECT_MAX) {
+        /*
+         * The smallest that has the room and whose objects are so aligned; larger alignments are
+         * those of pages.
+         */
         for (unsigned class = 0; class < CLASS_COUNT; class ++) {
             if (class_sizes[class] >= size && class_sizes[class] % alignment == 0) {
                 return object_alloc(class);
@@ -245,6 +253,7 @@ void *heap_block_alloc(size_t size, size_t alignment)
     if (size > HEAP_OBJECT_MAX) {
         return run_alloc(size, HEAP_ALIGNMENT);
     }
+    /* A byte for each size: a search through the classes would be longer than all the rest. */
     class = class_of_granule[(size + HEAP_ALIGNMENT - 1) / HEAP_ALIGNMENT];
     if (class == 0) {
         fill_class_table();

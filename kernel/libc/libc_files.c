@@ -33,6 +33,7 @@ enum {
     MODE_A_PLUS = 11
 };
 
+/* Kept here since the host tells none of it: it knows handles, lengths and absolute places. */
 struct file {
     bool open;
     bool append;
@@ -58,6 +59,10 @@ int _rename_r(struct _reent *reent, const char *from, const char *to);
 
 static bool is_console(int fd)
 {
+    /*
+     * The console and not the host's ":tt": what libc prints and what kprintf prints go the same
+     * way, in order.
+     */
     return fd >= STDIN_FILENO && fd <= STDERR_FILENO;
 }
 
@@ -95,12 +100,14 @@ static int errno_of_host(int64_t reason)
 /* -1 with the host's reason for the last failure. */
 static int host_failed(void)
 {
+    /* Asked at once: the next call, whatever it is, has a reason of its own. */
     errno = errno_of_host(semihost_call(SEMIHOST_ERRNO, NULL));
     return -1;
 }
 
 static int64_t host_open(const char *path, unsigned mode)
 {
+    /* Addresses as they are: the host reads them through the guest's own tables. */
     return semihost_call(SEMIHOST_OPEN, (uint64_t[]){(uint64_t)path, mode, strlen(path)});
 }
 
@@ -111,6 +118,7 @@ static bool host_exists(const char *path)
     if (handle < 0) {
         return false;
     }
+    /* It would stay open until the image ends. */
     semihost_call(SEMIHOST_CLOSE, &handle);
     return true;
 }
@@ -130,6 +138,7 @@ static unsigned host_mode(const char *path, int flags)
         return read ? MODE_A_PLUS : MODE_A;
     }
     if ((flags & O_TRUNC) != 0 || ((flags & O_CREAT) != 0 && !host_exists(path))) {
+        /* These empty the file: only where that is asked for, or where there is none. */
         return read ? MODE_W_PLUS : MODE_W;
     }
     return MODE_R_PLUS;
@@ -138,6 +147,10 @@ static unsigned host_mode(const char *path, int flags)
 /* Why open cannot honour the flags, 0 if it can: fopen's modes create where open would not. */
 static int refuse_open(const char *path, int flags)
 {
+    /*
+     * A look before the call, between which somebody on the host may make the file or take it away:
+     * semihosting has nothing that does both in one.
+     */
     const bool exists = host_exists(path);
 
     if (!exists && (flags & O_CREAT) == 0) {
@@ -181,6 +194,7 @@ WEAK int _open(const char *path, int flags, int mode)
     int index = 0;
 
     (void)mode;
+    /* The lowest that is free, as POSIX has it. */
     while (index < FILE_COUNT && files[index].open) {
         index++;
     }
@@ -204,6 +218,7 @@ WEAK int _open(const char *path, int flags, int mode)
 
 WEAK int _close(int fd)
 {
+    /* Stays open: kprintf goes there too, and a panic must be heard. */
     if (is_console(fd)) {
         return 0;
     }
@@ -226,6 +241,10 @@ static int console_read_line(char *buffer, size_t size)
     while (length < size) {
         int byte = console_read();
 
+        /*
+         * Whoever asks for more than has been typed gets what there is; only for the first byte is
+         * waited.
+         */
         if (byte < 0 && length > 0) {
             break;
         }
@@ -235,6 +254,7 @@ static int console_read_line(char *buffer, size_t size)
         if (byte == END_OF_INPUT && length == 0) {
             return 0;
         }
+        /* What the return key of a raw terminal sends. */
         if (byte == '\r') {
             byte = '\n';
         }
@@ -269,6 +289,7 @@ static int host_transfer(unsigned operation, struct file *file, const void *buff
     const int64_t left =
         semihost_call(operation, (uint64_t[]){(uint64_t)file->handle, (uint64_t)buffer, size});
 
+    /* An answer that is none: no host leaves more than it was given. */
     if (left < 0 || (size_t)left > size) {
         return host_failed();
     }
@@ -333,6 +354,10 @@ WEAK int _write(int fd, const void *buffer, size_t size)
         errno = EBADF;
         return -1;
     }
+    /*
+     * Before the host is asked: "all of nothing moved" and "nothing moved" would be the same
+     * answer.
+     */
     if (size == 0) {
         return 0;
     }
@@ -362,6 +387,7 @@ WEAK off_t _lseek(int fd, off_t offset, int whence)
                          : whence == SEEK_END ? host_length(file)
                                               : -1;
 
+    /* A place before the beginning, and one that no number can say. */
     if (base < 0 || __builtin_add_overflow(base, offset, &target) || target < 0) {
         errno = EINVAL;
         return -1;
@@ -379,6 +405,7 @@ static int fill_status(struct stat *status, bool folder, int64_t length)
     status->st_mode = folder ? S_IFDIR | 0755 : S_IFREG | 0644;
     status->st_nlink = 1;
     status->st_size = (off_t)length;
+    /* In units of 512 bytes, whatever the file system has. */
     status->st_blocks = (blkcnt_t)((length + 511) / 512);
     return 0;
 }
@@ -386,6 +413,7 @@ static int fill_status(struct stat *status, bool folder, int64_t length)
 WEAK int _fstat(int fd, struct stat *status)
 {
     if (is_console(fd)) {
+        /* A character device: of such a one stdio asks isatty, and buffers by the line. */
         *status = (struct stat){.st_mode = S_IFCHR | 0620, .st_nlink = 1};
         return 0;
     }

@@ -41,6 +41,7 @@ WEAK int _kill(pid_t pid, int signal)
         errno = EINVAL;
         return -1;
     }
+    /* Asks whether the process is there, and does no harm (POSIX, kill). */
     if (signal == 0) {
         return 0;
     }

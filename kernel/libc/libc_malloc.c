@@ -73,6 +73,7 @@ void *_realloc_r(struct _reent *reent, void *block, size_t size)
 
     void *const moved = heap_realloc(block, size);
 
+    /* NULL for size 0 is what was asked for, and no want of memory. */
     return size ? or_no_memory(reent, moved) : moved;
 }
 
@@ -124,6 +125,7 @@ void *aligned_alloc(size_t alignment, size_t size)
 /* Answers by return value; errno and, on failure, *block stay as they were. */
 int posix_memalign(void **block, size_t alignment, size_t size)
 {
+    /* Both are what POSIX asks of it. */
     if (!is_power_of_two(alignment) || alignment % sizeof(void *) != 0) {
         return EINVAL;
     }

@@ -54,6 +54,7 @@ static bool may_run_commands(void)
 {
     char value[4];
 
+    /* Asked at each call, and not kept: it is the machine's word and no state of ours. */
     return devicetree_bootarg("system", value, sizeof(value)) && strcmp(value, "on") == 0;
 }
 

@@ -19,6 +19,7 @@ FILE *_fopen_r(struct _reent *reent, const char *path, const char *mode);
 /* open's flags for a mode; -1 with EINVAL for what is none. */
 static int flags_of(struct _reent *reent, const char *mode)
 {
+    /* Anywhere: "rb+" and "r+b" are one mode (C11 7.21.5.3). */
     const bool both = strchr(mode, '+') != NULL;
     int flags;
 
@@ -50,6 +51,7 @@ WEAK FILE *_fopen_r(struct _reent *reent, const char *path, const char *mode)
     if (flags < 0) {
         return NULL;
     }
+    /* What fopen asks for elsewhere; _open has no use for it. */
     fd = _open_r(reent, path, flags, 0666);
     if (fd < 0) {
         return NULL;
@@ -60,6 +62,7 @@ WEAK FILE *_fopen_r(struct _reent *reent, const char *path, const char *mode)
     }
     stream = _fdopen_r(reent, fd, mode);
     if (stream == NULL) {
+        /* Or nobody could: the number has been given to no one. */
         _close_r(reent, fd);
     }
     return stream;

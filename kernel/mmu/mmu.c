@@ -21,6 +21,10 @@ void mmu_count_mapped(struct mmu_space *space, int64_t pages)
 
 static bool range_is_valid(const struct mmu_space *space, vaddr_t va, uint64_t size)
 {
+    /*
+     * Between low and high, so that nobody can take away what boot and the direct map have shown;
+     * without a sum, since the upper half ends where addresses do.
+     */
     return size != 0 && ((va | size) & PAGE_MASK) == 0 && va >= space->low && va < space->high &&
            size <= space->high - va;
 }
@@ -61,6 +65,7 @@ static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, ui
         }
         count = run_length(path, va, end);
         for (unsigned i = 0; i < count; i++) {
+            /* A table counts as well: none stays empty, so there is something below it. */
             if (path->entry[level][i] != 0) {
                 return KERN_NO_SPACE;
             }
@@ -138,17 +143,18 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
         unprepare(space, va, size);
         return status;
     }
+    if ((attributes.access & MMU_EXECUTE) != 0) {
+        make_executable(pa, size); /* before anybody can fetch from there */
+    }
     /*
      * Most mappings are one page or a few beside each other: the walk that has checked them is
      * the walk that enters them.
      */
-    if ((attributes.access & MMU_EXECUTE) != 0) {
-        make_executable(pa, size); /* before anybody can fetch from there */
-    }
     one_run = walked == va; /* the path still leads to all of it */
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
 
+        /* Cannot be refused any more: what is allowed does not depend on the level. */
         mmu_encode(space, attributes, level, &bits);
         if (!one_run) {
             mmu_walk(space, va, level, &path);
@@ -202,6 +208,7 @@ static kern_return_t split(struct mmu_space *space, vaddr_t va)
     paddr_t table;
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
+    /* One level a turn, from 1 GiB to 2 MiB to pages, and no further than the address asks for. */
     while (path.level < LEAF_LEVEL && *path.entry[path.level] != 0 &&
            va % LEVEL_SPAN(path.level) != 0) {
         const unsigned level = path.level + 1;
@@ -240,6 +247,7 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
     if (!range_is_valid(space, va, size)) {
         return KERN_INVALID_ARGUMENT;
     }
+    /* A hole is refused here, before anything is split or taken away. */
     if (!is_mapped(space, va, va + size, &ragged)) {
         return KERN_INVALID_ADDRESS;
     }
@@ -303,6 +311,7 @@ static void rewrite(struct mmu_space *space, vaddr_t va, vaddr_t end,
         if (attributes != NULL) {
             mmu_encode(space, *attributes, path.level, &bits);
             if ((attributes->access & MMU_EXECUTE) != 0) {
+                /* While the entry is still invalid: nobody fetches stale instructions by it. */
                 make_executable(pte_address(leaf), LEVEL_SPAN(path.level));
             }
             mmu_store(&path, (leaf & DESCRIPTOR_ADDRESS) | bits);
@@ -352,6 +361,7 @@ static void retype(struct mmu_space *space, vaddr_t va, vaddr_t end, enum mmu_me
         if (leaf != 0 && !valid) {
             mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
         } else if (leaf != 0) {
+            /* It is invalid since the first pass, which says nothing of its rights. */
             attributes = mmu_decode(leaf | DESCRIPTOR_VALID);
             attributes.memory = memory;
             mmu_encode(space, attributes, path.level, &bits);
@@ -391,6 +401,7 @@ kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
     if (!range_is_valid(space, va, size) || !may_retype(space, va, end, memory)) {
         return KERN_INVALID_ARGUMENT;
     }
+    /* A failure here leaves at most a block as a table that shows the same. */
     status = split(space, va);
     if (status == KERN_SUCCESS && end < space->high) {
         status = split(space, end);
@@ -417,6 +428,10 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
     uint64_t offset;
     pte_t leaf;
 
+    /*
+     * A table's index leaves out the upper bits: an address of the other half, or of neither, would
+     * find what some address of this one shows.
+     */
     if (space->user ? va >= MMU_USER_VA_END : va < DIRECT_MAP_BASE) {
         return false;
     }

@@ -3,6 +3,7 @@
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
 
+/* Asked once: it decides what bits mean, which must not differ from one leaf to another. */
 static bool notes_stores;
 
 void mmu_dirty_init(void)
@@ -30,6 +31,10 @@ static bool take_leaf(struct mmu_space *space, struct mmu_path *path, struct mmu
     const uint64_t pages = LEVEL_SPAN(path->level) >> PAGE_SHIFT;
     const pte_t taken = mmu_store_empty(path);
 
+    /*
+     * May take the table that the path stands in: then its level is a lower one, and the caller
+     * walks anew.
+     */
     mmu_prune(path, dead);
     mmu_count_mapped(space, -(int64_t)pages);
     return is_written(taken);
@@ -62,6 +67,7 @@ static vaddr_t clear_table(struct clearing *clearing, vaddr_t at)
     do {
         const pte_t entry = *path.entry[level];
 
+        /* The walk went as deep as its own address leads; the next entry may lead deeper. */
         if (pte_is_table(entry, level)) {
             return at;
         }
@@ -124,5 +130,6 @@ bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va)
     struct mmu_path path;
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
+    /* One load of a word that the CPU may change: an answer of that moment. */
     return is_written(*path.entry[path.level]);
 }

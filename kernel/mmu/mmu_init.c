@@ -36,6 +36,7 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attr
     }
     span = LEVEL_SPAN(path.level);
     done = span - (pa.value & (span - 1)); /* a block that boot mapped may reach beyond */
+    /* Mapped already, by boot or for another driver: left as it is, rights and type. */
     if (*path.entry[path.level] != 0) {
         return done;
     }
@@ -55,6 +56,7 @@ struct hole {
     uint64_t start, end;
 };
 
+/* Outward: a page that is only partly somebody else's is not touched. */
 static struct hole pages_of(uint64_t base, uint64_t size)
 {
     return (struct hole){base & ~PAGE_MASK, (base + size + PAGE_MASK) & ~PAGE_MASK};
@@ -174,6 +176,9 @@ static void add_tables(struct mmu_attributes ram)
         for (unsigned i = 0; i < machine->memory_count; i++) {
             const uint64_t start = place_in(&machine->memory[i], count * PAGE_SIZE);
 
+            /*
+             * Fewer rather than none: what they do not reach is given up, and the rest can be used.
+             */
             if (start != 0 && fill(paddr(start), count * PAGE_SIZE, ram) == KERN_SUCCESS) {
                 mmu_early_tables_add(paddr(start), count);
                 return;
@@ -235,6 +240,7 @@ static bool holds_image(const struct devicetree_range *bank)
 
 static void map_bank(const struct devicetree_range *bank)
 {
+    /* Inward: a page that is only partly RAM may have something else's registers in it. */
     const uint64_t start = (bank->base.value + PAGE_MASK) & ~PAGE_MASK;
     const uint64_t end = (bank->base.value + bank->size) & ~PAGE_MASK;
 
@@ -270,6 +276,7 @@ volatile void *mmu_borrow_device(paddr_t pa)
     if (pa.value >= DIRECT_MAP_SIZE || page_get_state(page) != PAGE_FOREIGN) {
         return NULL;
     }
+    /* Break before make: the window shows something else now. */
     mmu_clear(mmu_kernel, va, PAGE_SIZE);
     if (mmu_map(mmu_kernel, va, page, PAGE_SIZE, device) != KERN_SUCCESS) {
         return NULL;
@@ -315,5 +322,6 @@ volatile void *mmu_map_device(paddr_t pa, uint64_t size)
     if (fill(start, bytes, device) != KERN_SUCCESS) {
         return NULL;
     }
+    /* For good, and the same address each time: two devices in one page share the mapping of it. */
     return phys_to_virt(pa);
 }

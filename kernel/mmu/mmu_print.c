@@ -54,6 +54,10 @@ void mmu_print(struct mmu_space *space, unsigned lines)
         struct mmu_translation at;
         struct mmu_path path;
 
+        /*
+         * Twice the walk, for the level: what is empty is passed over by as much as its entry
+         * spans, or the upper half would take 2^36 steps.
+         */
         mmu_walk(space, va, LEAF_LEVEL, &path);
         if (mmu_translate(space, va, &at)) {
             if (!continues(&run, va, path.level, &at)) {

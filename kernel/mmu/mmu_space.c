@@ -19,6 +19,7 @@ static struct mmu_space kernel_space = {.low = MMU_KERNEL_VA_BASE, .high = MMU_K
 struct mmu_space *const mmu_kernel = &kernel_space;
 
 static struct mmu_space *active; /* the space in TTBR0, or NULL */
+/* Not 0, which a new space has: it must not seem to have an ASID. */
 static uint64_t generation = 1;
 static unsigned next_asid = ASID_NONE + 1;
 static uint64_t space_count;
@@ -70,6 +71,7 @@ void mmu_space_destroy(struct mmu_space *space)
 {
     struct mmu_dead_tables dead = {{0}};
 
+    /* TTBR0 leads to its tables: a speculative walk needs no access by anybody. */
     if (active == space) {
         mmu_space_activate(NULL);
     }
@@ -107,6 +109,9 @@ void mmu_space_activate(struct mmu_space *space)
         mmu_arch_set_lower_root(paddr(boot_info.empty_root_table), ASID_NONE);
         return;
     }
+    /*
+     * It has none yet, or one of a time before the last great flush, which another may have by now.
+     */
     if (space->generation != generation) {
         give_asid(space);
     }

@@ -12,6 +12,7 @@
 /* Above this many pages, flushing everything of the space is the shorter way. */
 #define FLUSH_PAGES_MAX 32
 
+/* In .bss, and so zeroed; never freed, as nothing is taken out of what is mapped so early. */
 static pte_t early_tables[EARLY_TABLES][TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 static unsigned early_used;
 static paddr_t added_first; /* early tables beyond these, which lie in RAM */
@@ -32,9 +33,11 @@ kern_return_t mmu_table_alloc(paddr_t *table)
         page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
         return KERN_SUCCESS;
     }
+    /* Owned as a table: want of one reclaims nothing, since reclaiming edits tables (page.c). */
     if (page_alloc(0, PAGE_OWNER_TABLE, table) != KERN_SUCCESS) {
         return KERN_RESOURCE_SHORTAGE;
     }
+    /* Before anything leads there: to the walk, what a page held before would be entries. */
     page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
     tables_allocated++;
     return KERN_SUCCESS;
@@ -89,6 +92,7 @@ void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struc
     unsigned level = 0;
 
     path->entry[0] = entry;
+    /* By kernel addresses: tables are RAM, and RAM is in the direct map. */
     while (level < deepest && pte_is_table(*entry, level)) {
         level++;
         entry = (pte_t *)phys_to_virt(pte_address(*entry)) + LEVEL_INDEX(va, level);
@@ -104,6 +108,7 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
 
     mmu_walk(space, va, deepest, path);
     while (path->level < deepest) {
+        /* A leaf; to put a table in its place would take away what it shows. */
         if (*path->entry[path->level] != 0) {
             return KERN_NO_SPACE;
         }
@@ -144,6 +149,10 @@ pte_t mmu_store_empty(struct mmu_path *path)
 
         *(volatile pte_t *)parent = *parent - PTE_COUNT_ONE;
     }
+    /*
+     * The CPU may note a store between a load and a store of ours, and the note would be lost;
+     * where it does not write entries, two plain accesses are less.
+     */
     if (mmu_notes_stores()) {
         return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
     }
@@ -155,6 +164,7 @@ pte_t mmu_store_empty(struct mmu_path *path)
 
 void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)
 {
+    /* Up to the root, which stays: TTBR0 or TTBR1 leads to it. */
     while (path->level > 0 && (*path->entry[path->level - 1] & PTE_COUNT) == 0) {
         paddr_t table;
 

@@ -14,6 +14,7 @@
 
 static bool owner_is_valid(enum page_owner owner)
 {
+    /* One comparison: less one, PAGE_OWNER_NONE is the largest number there is. */
     return (unsigned)owner - 1 < PAGE_OWNER_COUNT - 1;
 }
 
@@ -76,6 +77,7 @@ static bool take(const struct page_fit *fit, const struct page_request *request,
     page_account();
     found = page_buddy_take(fit, index);
     if (!found) {
+        /* Single pages in the cache may be the halves that a larger block lacks. */
         page_cache_drain(0);
         found = page_buddy_take(fit, index);
     }
@@ -103,6 +105,10 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     if (fit.alignment > PAGE_SIZE) {
         align = (unsigned)__builtin_ctzll(fit.alignment) - PAGE_SHIFT;
     }
+    /*
+     * A block is aligned to its own size, so a larger one brings the alignment with it, and what is
+     * not needed of it goes back. Beyond the largest the search looks at the addresses.
+     */
     if (align > fit.order) {
         fit.order = align < PAGE_ORDER_MAX ? align : PAGE_ORDER_MAX;
     }
@@ -115,6 +121,10 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
         }
     }
     *first = page_address(page_record(index));
+    /*
+     * After the lock: a large run takes longer than interrupts may be held back. It is the caller's
+     * by now.
+     */
     if (request->zero) {
         page_fill_zero(phys_to_virt(*first), fit.bytes);
     }
@@ -240,6 +250,10 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
         for (uint64_t i = 0; i < count; i++) {
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
         }
+        /*
+         * Through the cache, as it was taken: it is the next to be asked for, and its lines are
+         * warm.
+         */
         if (count == 1) {
             page_cache_push(page);
         } else {
@@ -280,6 +294,10 @@ kern_return_t page_free(paddr_t block, unsigned order)
     if (!page_is_ready(block, page_pool.short_free_sections)) {
         goto slow;
     }
+    /*
+     * The record's place straight from the address: one shift, where by the page number it would be
+     * two.
+     */
     page = (struct page *)(page_pool.records + block.value / (PAGE_SIZE / sizeof(struct page)));
     top = page_pool.top + 1;
     /* State, order, flags and pins in one compare; the owner is the byte that is shifted out. */

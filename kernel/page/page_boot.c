@@ -19,6 +19,7 @@ static struct page_range range_of(const struct devicetree_range *range)
 void page_init(void)
 {
     const struct devicetree_machine *machine = devicetree_machine();
+    /* On the stack: nothing can be allocated before this has ended. */
     struct page_range banks[DEVICETREE_MEMORY_MAX];
     struct page_range reserved[DEVICETREE_RESERVED_MAX + 1 + MMU_WITHHELD_MAX];
     struct devicetree_range withheld[MMU_WITHHELD_MAX];
@@ -33,11 +34,17 @@ void page_init(void)
         reserved_count++;
     }
     for (unsigned i = 0; i < withheld_count; i++) {
+        /*
+         * RAM all the same: the tables that the direct map has taken for itself, and what there
+         * were no tables for. Handed out, the first would be written over, and the others could not
+         * be reached.
+         */
         reserved[reserved_count++] = range_of(&withheld[i]);
     }
     /* The image is in no tree: only the linker knows where it ends. */
     reserved[reserved_count++] = (struct page_range){virt_to_phys(__image_start).value,
                                                      (uint64_t)(__image_end - __image_start)};
+    /* If banks have to be given up, not the one that we run in. */
     page_home = reserved[reserved_count - 1];
     if (!page_setup(banks, machine->memory_count, reserved, reserved_count)) {
         panic("page: no room in RAM for its own records");

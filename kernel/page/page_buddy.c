@@ -22,6 +22,7 @@ void page_section_ready(uint64_t section)
     if (state == SECTION_READY) {
         return;
     }
+    /* The first time that anybody looks at a page of this section: 32 KiB for 4 MiB. */
     page_fill_zero(records, SECTION_PAGES * sizeof(struct page));
     page_pool.sections[section] = SECTION_READY;
     if (state == SECTION_BLANK || state == SECTION_HEAD) {
@@ -56,6 +57,7 @@ static bool is_free_block(uint64_t index, unsigned order)
         page_pool.sections[section] != SECTION_HEAD) {
         return false;
     }
+    /* Of its own order: a buddy that is split has a smaller block at its start. */
     return page->state == RECORD_FREE_BLOCK && page->order == order;
 }
 
@@ -69,6 +71,7 @@ static void list_add(uint64_t index, unsigned order)
     if (*section == SECTION_BLANK) {
         *section = SECTION_HEAD;
     }
+    /* All of the record: in a section that has been blank it held anything. */
     *page = (struct page){.state = RECORD_FREE_BLOCK, .order = (uint8_t)order, .next = *list};
     if (*list != NULL) {
         (*list)->previous = page;
@@ -94,6 +97,7 @@ static void list_remove(struct page *page)
         page->next->previous = page->previous;
     }
     page->state = RECORD_FREE;
+    /* No longer the head of anything: its one valid record says nothing any more. */
     if (*section == SECTION_HEAD) {
         *section = SECTION_BLANK;
     }
@@ -157,6 +161,10 @@ static bool fits(const struct page *page, const struct page_fit *fit)
 static struct page *find(unsigned zone, const struct page_fit *fit)
 {
     for (unsigned order = fit->order; order <= BLOCK_ORDER_MAX; order++) {
+        /*
+         * Without an alignment or a limit the first one fits; only a request with one walks the
+         * list.
+         */
         for (struct page *page = page_pool.free[zone][order]; page != NULL; page = page->next) {
             if (fits(page, fit)) {
                 return page;
@@ -178,6 +186,7 @@ bool page_buddy_take(const struct page_fit *fit, uint64_t *index)
     if (page == NULL) {
         return false;
     }
+    /* Before the record is made new with those of its section. */
     order = page->order;
     list_remove(page);
     *index = page_index(page);

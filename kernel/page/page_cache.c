@@ -13,6 +13,7 @@ struct page_pool page_pool = {
 /* Pops below this slot are news. */
 static void set_low(uintptr_t *slot)
 {
+    /* The bottom keeps its mark: it is what stops a pop from an empty cache. */
     if (page_pool.low != page_pool.cache) {
         *page_pool.low &= ~PAGE_CACHE_MARK;
     }
@@ -23,6 +24,10 @@ static void set_low(uintptr_t *slot)
 
 void page_account(void)
 {
+    /*
+     * While pages are popped below the old low the top is the lowest itself; afterwards `low` has
+     * kept it.
+     */
     const bool popping = page_pool.short_free_sections == 0;
     const uintptr_t *low = popping ? page_pool.top : page_pool.low;
     uint64_t unused = page_pool.free_pages + (uint64_t)(low - page_pool.cache);
@@ -61,6 +66,7 @@ struct page *page_cache_pop(void)
     if (page_pool.top == page_pool.cache && !refill()) {
         return NULL;
     }
+    /* Sends the next page_free the slow way: it ends the descent, and the lowest point is noted. */
     page_pool.short_free_sections = 0;
     return (struct page *)(*page_pool.top-- & ~PAGE_CACHE_MARK);
 }

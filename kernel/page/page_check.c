@@ -12,6 +12,7 @@ static bool is_record(const struct page *page)
 {
     const uintptr_t at = (uintptr_t)page - page_pool.records;
 
+    /* Before it is followed: a checker must not fault on the damage that it is to name. */
     return at % sizeof(*page) == 0 && at / sizeof(*page) <= page_pool.last;
 }
 

@@ -154,6 +154,10 @@ static void mark(struct span span, enum section_state section_state, enum record
  */
 static bool place_records(const struct span_list *banks, struct span_list *reserved)
 {
+    /*
+     * RAM begins at 1 GiB on the `virt` machine: records for what is below would cost 8 MiB for
+     * nothing.
+     */
     uint64_t first_section = banks->spans[0].first >> SECTION_ORDER;
     uint64_t byte_pages = (page_pool.section_count + PAGE_MASK) >> PAGE_SHIFT;
     uint64_t record_sections = page_pool.section_count - first_section;
@@ -169,6 +173,7 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
     }
     records = placement.first + byte_pages;
     page_pool.sections = phys_to_virt(paddr(placement.first << PAGE_SHIFT));
+    /* Where the record of page 0 would be, so that a page number needs no subtraction. */
     page_pool.records =
         (uintptr_t)phys_to_virt(paddr(records << PAGE_SHIFT)) - first_section * SECTION_RECORDS;
     span_add(reserved, (struct span){placement.first, records});
@@ -212,6 +217,10 @@ static void give_up_bank(struct span_list *banks)
 /* Place the records; a bank that is too far away from the others is given up for it. */
 static bool choose_banks(struct span_list *banks, struct span_list *reserved)
 {
+    /*
+     * Records are one array: between two banks that are far apart it needs as much room as RAM in
+     * between would.
+     */
     while (banks->count > 0) {
         page_pool.last = banks->spans[banks->count - 1].end - 1;
         page_pool.section_count = (page_pool.last >> SECTION_ORDER) + 1;
@@ -249,6 +258,7 @@ static void fill(const struct span_list *banks, const struct span_list *reserved
         }
     }
     for (unsigned i = 0; i < banks->count; i++) {
+        /* When all states are known: joining looks at neighbours, which may be reserved. */
         span_subtract(banks->spans[i], reserved, free_gap, NULL);
     }
 }
@@ -269,9 +279,11 @@ bool page_setup(const struct page_range *bank_ranges, unsigned bank_count,
     for (unsigned i = 0; i < reserved_count; i++) {
         span_add(&reserved, span_of(&reserved_ranges[i], true));
     }
+    /* Everything anew: tests set up one machine after another. */
     memset(&page_pool, 0, sizeof(page_pool));
     page_cache_reset();
     if (!choose_banks(&banks, &reserved)) {
+        /* Every question after this finds no RAM, rather than records that are not there. */
         page_pool.section_count = 0;
         return false;
     }

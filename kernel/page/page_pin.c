@@ -72,6 +72,10 @@ kern_return_t page_quarantine(paddr_t address)
     kern_return_t status = pin(address);
 
     if (status == KERN_SUCCESS) {
+        /*
+         * The pin counts with the others; how many will never go is told apart, or they would look
+         * like a leak.
+         */
         page_pool.quarantined++;
     }
     lock_release(&page_lock, state);
@@ -90,6 +94,10 @@ kern_return_t page_unpin(paddr_t address)
 /* Whether a page of a list that cannot be pinned may be passed over: it is no RAM. */
 static kern_return_t judge(kern_return_t status, paddr_t address)
 {
+    /*
+     * Registers take DMA as RAM does, and nobody frees them. A free page is something else: whoever
+     * pins it has made a mistake.
+     */
     if (status == KERN_INVALID_ADDRESS && page_get_state(address) == PAGE_FOREIGN) {
         return KERN_SUCCESS;
     }
@@ -120,6 +128,7 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
         lock_release(&page_lock, state);
     }
     if (status != KERN_SUCCESS) {
+        /* All or none: who is refused has nothing to remember. */
         page_unpin_list(pages, done);
     }
     return status;
@@ -129,6 +138,7 @@ uint64_t page_pin_unshared(const paddr_t *pages, uint64_t count)
 {
     uint64_t done = 0, stop = 0;
 
+    /* As long as the batch before was pinned whole. */
     while (done == stop && done < count) {
         lock_state_t state = lock_take(&page_lock);
 

@@ -5,6 +5,10 @@
 
 enum page_state page_get_state(paddr_t address)
 {
+    /*
+     * A section without records is of one kind throughout, and the first table says which; one that
+     * is ready is asked page by page.
+     */
     static const enum page_state of_section[] = {
         [SECTION_BLANK] = PAGE_FREE,
         [SECTION_HEAD] = PAGE_FREE,
@@ -20,6 +24,10 @@ enum page_state page_get_state(paddr_t address)
     const struct page *page = page_lookup(address);
 
     if (page != NULL) {
+        /*
+         * One byte, read without the lock: an answer about a page of somebody else's is of its
+         * moment in any case.
+         */
         return of_record[page->state];
     }
     return section < page_pool.section_count ? of_section[page_pool.sections[section]]
@@ -67,11 +75,19 @@ void page_get_stats(struct page_stats *stats)
     };
     __builtin_memcpy(stats->free_blocks, page_pool.free_blocks, sizeof(stats->free_blocks));
     for (unsigned order = PAGE_ORDER_MAX + 1; order <= BLOCK_ORDER_MAX; order++) {
+        /*
+         * Larger ones than anybody may ask for are kept for the sake of start-up: each counts as
+         * the largest ones that it can be cut into.
+         */
         stats->free_blocks[PAGE_ORDER_MAX] += page_pool.free_blocks[order]
                                               << (order - PAGE_ORDER_MAX);
     }
     lock_release(&page_lock, state);
     for (uint64_t section = 0; section < page_pool.section_count; section++) {
+        /*
+         * Of another moment than the counts above, since each section takes the lock for itself;
+         * what is allocated has records, so the others are passed over.
+         */
         if (page_pool.sections[section] == SECTION_READY) {
             count_owners(section, stats->owned);
         }
@@ -81,6 +97,7 @@ void page_get_stats(struct page_stats *stats)
 uint64_t page_count_free(uint64_t *total)
 {
     lock_state_t state = lock_take(&page_lock);
+    /* What is in the cache counts too; it is not drained for a mere question. */
     const uint64_t free = page_pool.free_pages + (uint64_t)(page_pool.top - page_pool.cache);
 
     *total = page_pool.total;
@@ -90,6 +107,10 @@ uint64_t page_count_free(uint64_t *total)
 
 uint64_t page_last(void)
 {
+    /*
+     * 0 before page_setup, and never after: that is how the tables of the MMU find out whether they
+     * can ask for pages.
+     */
     return page_pool.last;
 }
 
@@ -101,6 +122,7 @@ bool page_overlaps_ram(paddr_t start, uint64_t size)
     if (start.value >= limit || size == 0) {
         return false;
     }
+    /* Cut at the last section: no sum can wrap, and behind it there is no RAM. */
     end = size < limit - start.value ? start.value + size : limit;
     while (address < end) {
         const uint64_t section = address >> SECTION_SHIFT;
@@ -127,11 +149,13 @@ uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram)
         const uint64_t section = (first + done) / SECTION_PAGES;
         uint64_t stop = (section + 1) * SECTION_PAGES - first;
 
+        /* Behind the last RAM everything is alike. */
         if (section >= page_pool.section_count) {
             return *ram ? done : pages;
         }
         stop = stop < pages ? stop : pages;
         if (page_pool.sections[section] != SECTION_READY) {
+            /* All of it is alike, so 4 MiB are decided by one byte. */
             if ((page_pool.sections[section] != SECTION_FOREIGN) != *ram) {
                 return done;
             }
@@ -153,6 +177,7 @@ uint8_t *page_note(paddr_t address)
     if (page == NULL) {
         lock_state_t state = lock_take(&page_lock);
 
+        /* Under the lock, since it may write the records of a whole section. */
         page = page_lookup_reserved(address);
         lock_release(&page_lock, state);
     }
@@ -170,6 +195,7 @@ void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
         /* A section without records has no notes, and a foreign page's is 0. */
         for (; page != NULL && done < stop; done++, page++) {
             if ((page->note & in) != 0 && (page->note & bits) != bits) {
+                /* In one step, or a note that a handler takes meanwhile would be lost. */
                 __atomic_or_fetch(&page->note, bits, __ATOMIC_RELAXED);
             }
         }

@@ -8,6 +8,7 @@
 
 static bool is_single(const struct page *page)
 {
+    /* An orphan has no owner that could take another one in. */
     return page != NULL && page->state == RECORD_BLOCK && page->order == 0 &&
            (page->flags & RECORD_ORPHAN) == 0;
 }
@@ -87,6 +88,7 @@ static bool any_pinned(const struct page *page, size_t count)
 /* The run is allocated with exactly this size, and at least one of its pages is pinned. */
 static void release_pinned(struct page *page, size_t count)
 {
+    /* Another owner has it still, pins and all. */
     if (count == 1 && page_share_drop(page)) {
         return;
     }
@@ -135,5 +137,6 @@ kern_return_t page_release_run(paddr_t first, size_t count)
         release_pinned(page, count);
     }
     lock_release(&page_lock, state);
+    /* Everything that is wrong with the request is found and named there. */
     return pinned ? KERN_SUCCESS : page_free_run(first, count);
 }

@@ -15,6 +15,7 @@ struct task {
     struct task_ledger ledger;
 };
 
+/* Static, so that its address is a constant: many compare with it. It is never freed. */
 static struct task kernel_task_storage;
 struct task *const kernel_task = &kernel_task_storage;
 
@@ -78,6 +79,7 @@ void task_terminate(struct task *task)
     struct vm_map *map = task->map;
     struct task_watch *watch;
 
+    /* Its map is the one that all of this runs in. */
     KERNEL_CHECK(task != kernel_task);
     if (map == NULL) {
         return;

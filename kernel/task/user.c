@@ -104,6 +104,9 @@ enum user_stop user_run_for(struct task *task, struct user_state *state, uint64_
 
     timer_start(&timer, nanoseconds);
     stop = run(task, state, &over);
+    /*
+     * It lies on this stack: whatever stopped the task, it must be off the list before the return.
+     */
     timer_cancel(&timer);
     irq_restore(before);
     return stop;

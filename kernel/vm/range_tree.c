@@ -29,6 +29,8 @@ static bool sum_up(struct tree_node *node)
     return range->max_gap != before;
 }
 
+/* A gap belongs to the range behind it, so that entering a range changes two of them and no more.
+ */
 static void set_gap(const struct range_tree *tree, struct range_node *node)
 {
     node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
@@ -59,6 +61,7 @@ static struct range_node *first_ending_after(const struct range_tree *tree, vadd
 
     while (node != NULL) {
         if (range_of(node)->end > address) {
+            /* It would do, but one further to the left may end behind the address as well. */
             best = range_of(node);
             node = node->left;
         } else {
@@ -79,6 +82,7 @@ struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t addres
 {
     struct range_node *node = range_tree_at_or_above(tree, address);
 
+    /* The first that ends behind the address may also begin behind it: then there is a hole. */
     return node != NULL && node->start <= address ? node : NULL;
 }
 
@@ -136,6 +140,7 @@ void range_tree_remove(struct range_tree *tree, struct range_node *node)
         node->prev->next = node->next;
     }
     node->next->prev = node->prev;
+    /* The hole that is left is the next one's; before the tree changes, whose way up sums it. */
     set_gap(tree, node->next);
     tree_remove(&tree->ranges, &node->node, sum_up);
     tree_changed(&tree->ranges, &node->next->node, sum_up);
@@ -181,6 +186,7 @@ static bool find_gap_below(struct tree_node *root, uint64_t size, uint64_t align
     if (root == NULL || range_of(root)->max_gap < size) {
         return false;
     }
+    /* The lowest address first: the same requests give the same addresses in each run. */
     return find_gap_below(root->left, size, alignment, start) ||
            fits_before(range_of(root), size, alignment, start) ||
            find_gap_below(root->right, size, alignment, start);

@@ -50,6 +50,7 @@ static void check_beside(const struct range_tree *tree, const struct range_node 
 {
     const vaddr_t free_from = node->prev != NULL ? node->prev->end : tree->low;
 
+    /* The sentinel alone is empty. */
     if (node != &tree->last && node->start >= node->end) {
         damaged("an empty range", node);
     }

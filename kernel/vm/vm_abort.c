@@ -61,5 +61,6 @@ static bool resolve_kernel(struct exception_frame *frame)
 
 void vm_abort_init(void)
 {
+    /* For EL1 alone: faults of EL0 go to user_run, which knows whose address space it is in. */
     exception_set_fault_handler(resolve_kernel);
 }

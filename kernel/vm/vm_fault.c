@@ -72,6 +72,7 @@ static unsigned table_access(const struct vm_entry *entry, uint64_t index, unsig
     unsigned access = entry->range.access;
 
     if (entry->map != kernel_map) {
+        /* For EL0; the kernel itself reaches such memory by the direct map (vm_map_read). */
         access |= MMU_USER;
     }
     /*
@@ -101,6 +102,10 @@ static enum mmu_memory memory_of(const struct vm_entry *entry, paddr_t page,
     enum mmu_memory memory;
     uint64_t same = 1;
 
+    /*
+     * Registers have the mode that was asked for. So has RAM, unless the window is to follow its
+     * pages, or the mode is one of registers, which RAM does not take.
+     */
     if (!run->ram || !(entry->range.as_pages || device)) {
         return entry->range.memory;
     }
@@ -134,12 +139,17 @@ static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_
     const struct vm_object *object = entry->range.object;
     kern_return_t status = KERN_SUCCESS;
 
+    /* What is there may have other rights; mmu_map takes no place that is in use. */
     mmu_clear(entry->map->space, start, end - start);
     for (vaddr_t va = start; va < end && status == KERN_SUCCESS;) {
         const uint64_t index = vm_entry_index(entry, va);
         struct vm_physical_run run;
 
         vm_object_physical_run(object, index, (end - va) >> PAGE_SHIFT, &run);
+        /*
+         * For a fault the page's own answer counts; filling ahead asks for nothing and enters what
+         * there is.
+         */
         status = (wanted & MMU_WRITE) != 0 && !run.writable
                      ? KERN_PROTECTION_FAILURE
                      : fill_run(entry, va, paddr_add(object->base, index << PAGE_SHIFT), &run);
@@ -298,6 +308,7 @@ kern_return_t vm_map_fill_tables(struct vm_map *map, vaddr_t start, uint64_t siz
         }
         status = fill_entry(entry, at, entry->node.end < end ? entry->node.end : end);
         if (status == KERN_SUCCESS && at == entry->node.start && entry->node.end <= end) {
+            /* Of whole entries only: one that is filled in part may take faults in the rest. */
             entry->eager = true;
         }
         at = entry->node.end;

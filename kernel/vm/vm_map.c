@@ -12,6 +12,7 @@
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
+/* Static, so that its address is a constant: many compare with it. */
 static struct vm_map kernel_map_storage;
 struct vm_map *const kernel_map = &kernel_map_storage;
 
@@ -28,6 +29,10 @@ void vm_map_init(void)
 {
     /* The page allocator is below, and learns only here that somebody may have pages to give. */
     page_set_reclaim(vm_purge_reclaim);
+    /*
+     * Its upper end is below the pages that a handler borrows (mmu_borrow_device), where no range
+     * may lie.
+     */
     map_init(kernel_map, mmu_kernel, MMU_KERNEL_VA_BASE, MMU_KERNEL_MAP_END);
 }
 
@@ -51,6 +56,7 @@ kern_return_t vm_map_create(struct vm_map **out)
 
 void vm_map_retain(struct vm_map *map)
 {
+    /* Wrapped to 0, the next release would free what others use. */
     KERNEL_CHECK(map->references != UINT32_MAX);
     map->references++;
 }
@@ -73,6 +79,7 @@ void vm_map_release(struct vm_map *map)
 
 void vm_map_clear(struct vm_map *map)
 {
+    /* Cannot fail: its borders lie in no entry, so nothing has to be split. */
     vm_map_remove(map, map->ranges.low, map->ranges.last.start - map->ranges.low);
 }
 
@@ -204,6 +211,7 @@ struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t en
         struct vm_entry *entry = vm_entry_of(node);
 
         vm_entry_detach(entry);
+        /* Backwards, which nobody minds: each knows its own place. */
         entry->next = detached;
         detached = entry;
     }
@@ -243,6 +251,7 @@ static bool range_is_valid(const struct vm_range *range, uint64_t size)
     if ((range->access & ~range->max_access) != 0 || (range->max_access & ~known) != 0) {
         return false;
     }
+    /* A reservation: it keeps others away and shows nothing. */
     if (range->object == NULL) {
         return range->access == 0;
     }
@@ -329,6 +338,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     }
     free_all(replaced);
     trace_enter(at, size, range->access);
+    /* Only now: a caller whose request is refused finds its wish as it was. */
     *address = at;
     return KERN_SUCCESS;
 }
@@ -372,6 +382,7 @@ kern_return_t vm_map_lookup(struct vm_map *map, vaddr_t address, struct vm_range
         return KERN_INVALID_ADDRESS;
     }
     *range = entry->range;
+    /* As if the range began at the address: the caller goes on by `size`, entry by entry. */
     range->offset += address - entry->node.start;
     *size = entry->node.end - address;
     return KERN_SUCCESS;

@@ -140,6 +140,7 @@ static void attach_all(struct vm_entry *entries, vaddr_t from, vaddr_t to)
     while (entries != NULL) {
         struct vm_entry *next = entries->next;
 
+        /* Each step may wrap, and the sum is right: unsigned. */
         entries->node.start = entries->node.start - from + to;
         entries->node.end = entries->node.end - from + to;
         vm_entry_attach(entries);

@@ -23,6 +23,10 @@ static kern_return_t inherit_entry(const struct vm_entry *entry, struct vm_map *
             return status;
         }
     }
+    /*
+     * At the same address, which is free: the child's space is new, and all of them have the same
+     * bounds.
+     */
     status = vm_map_enter(to, &at, size, 0, &range, 0);
     if (copy != NULL) {
         vm_object_release(copy); /* the range keeps it */

@@ -73,6 +73,9 @@ kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_
     object->physical = true;
     object->base = base;
     vm_physical_extent(base, pages, &run);
+    /*
+     * Asked once: what is RAM, and what of it the kernel may write, does not change once it is up.
+     */
     object->alike = run.pages == pages;
     vm_object_enlist(object);
     *out = object;
@@ -96,12 +99,14 @@ void vm_object_release(struct vm_object *object)
     if (--object->references != 0) {
         return;
     }
+    /* Each entry holds a reference: without one, somebody has released once too often. */
     KERNEL_CHECK(object->entries.root == NULL);
     if (object->link != NULL) { /* it was completed */
         vm_object_delist(object);
     }
     /* Off the queue first: releasing pages below must not meet a reclaim that chooses this. */
     vm_purge_forget(object);
+    /* Nobody pays for it any more, and the watch leaves the owner's list, which would lead here. */
     vm_object_set_owner(object, NULL, 0, false);
     if (object->chunks != NULL) {
         vm_object_for_each_resident(object, 0, object->pages, drop_page, NULL);
@@ -153,6 +158,7 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
             continue;
         }
         if ((*slot & VM_SLOT_PRESENT) != 0) {
+            /* The visitor may empty the slot; the chunk stays until the object goes. */
             visit(object, index, context);
         }
         index++;
@@ -180,13 +186,19 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     *slot &= VM_SLOT_MODE; /* the next page here is seen as this one was */
     object->resident--;
     stats.pages--;
+    /* While the page is ours: given back, its note is the next owner's. */
     vm_object_forget_page(page);
+    /*
+     * Released and not freed: one that a device has pinned goes with its last pin, and one that a
+     * copy shares stays.
+     */
     KERNEL_CHECK(page_release_run(page, 1) == KERN_SUCCESS);
 }
 
 void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
 {
     vm_object_note_page(page, vm_slot_memory(object, slot));
+    /* The mode was set for the place, maybe before there was a page in it. */
     *slot = page.value | (*slot & VM_SLOT_MODE) | VM_SLOT_PRESENT;
     object->resident++;
     stats.pages++;
@@ -220,6 +232,7 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     paddr_t own;
     bool obtained;
 
+    /* Fails only where the record can count no further pin. */
     if (page_pin(old) != KERN_SUCCESS) {
         return false;
     }
@@ -236,6 +249,7 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
      */
     vm_object_unmap_page(object, index);
     vm_object_note_page(own, vm_slot_memory(object, slot));
+    /* All flags stay: it is the same content in the same mode. */
     *slot = own.value | (*slot & PAGE_MASK);
     KERNEL_CHECK(page_release_run(old, 1) == KERN_SUCCESS); /* gives back our share */
     return true;
@@ -294,6 +308,7 @@ uint64_t vm_object_row(struct vm_object *object, uint64_t first, uint64_t count,
         const uint64_t left = VM_CHUNK_SLOTS - (first + done) % VM_CHUNK_SLOTS;
         const uint64_t stop = left < count - done ? done + left : count;
 
+        /* Within one chunk: the next one may be missing, and lies elsewhere. */
         for (; slot != NULL && done < stop && (*slot & VM_SLOT_PRESENT) != 0; done++, slot++) {
             *slot |= set;
             pages[done] = vm_slot_page(*slot);
@@ -332,6 +347,7 @@ bool vm_object_writable_in_place(const struct vm_object *object, uint64_t index)
         return true;
     }
     slot = vm_object_slot(object, index);
+    /* Shared, the page would change under the copy. */
     return slot != NULL && (*slot & VM_SLOT_PRESENT) != 0 &&
            page_share_count(vm_slot_page(*slot)) == 1;
 }
@@ -340,6 +356,7 @@ void vm_object_mark_dirty(struct vm_object *object, uint64_t index)
 {
     vm_slot_t *slot = object->physical ? NULL : vm_object_slot(object, index);
 
+    /* A page that is gone takes its state along: what comes in its place is fresh. */
     if (slot != NULL && (*slot & VM_SLOT_PRESENT) != 0) {
         *slot |= VM_SLOT_DIRTY;
     }
@@ -357,7 +374,12 @@ static void count_page(struct vm_object *object, uint64_t index, void *context)
 
     struct vm_entry *entry = NULL;
 
+    /*
+     * The note first, which is one byte; then the tables of those who show it, until one knows of a
+     * store.
+     */
     vm_object_absorb_stores(object, index);
+    /* Nothing is taken out of the tables for a question: the next store needs no fault. */
     while ((*slot & VM_SLOT_DIRTY) == 0 &&
            (entry = vm_object_next_showing(object, entry, index)) != NULL) {
         if (vm_entry_page_is_dirty(entry, index)) {
@@ -398,6 +420,7 @@ void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, 
     uint64_t bytes = object->pages << PAGE_SHIFT;
 
     if (object->owner != NULL) {
+        /* Before it is added again below: a watch is in one list. */
         task_watch_remove(&object->owner_watch);
         task_ledger_debit(object->owner, object->ledger_tag, object->footprint, bytes);
     }

@@ -29,6 +29,10 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
         if (page_share(page) != KERN_SUCCESS) {
             return false;
         }
+        /*
+         * A store by a device is the source's alone: the note is of the page, which the copy will
+         * have too.
+         */
         vm_object_absorb_stores(source, index);
         vm_object_unmap_page(source, index); /* its next store has to fault */
         vm_object_put_page(to->copy, slot, page);
@@ -54,6 +58,7 @@ static void copy_page(struct vm_object *source, uint64_t index, void *context)
      */
     bool in_use = source->permanent || page_pin_count(page) != 0;
 
+    /* A visit cannot be ended: after a failure the rest is let go by. */
     if (to->failed || page_pin(page) != KERN_SUCCESS) {
         to->failed = true;
         return;
@@ -117,6 +122,7 @@ kern_return_t vm_object_copy(struct vm_object *source, uint64_t first, uint64_t 
     } else {
         vm_object_for_each_resident(source, first, count, copy_page, &context);
     }
+    /* What it has so far goes with it, shares and copies alike. */
     if (context.failed) {
         vm_object_release(context.copy);
         return KERN_RESOURCE_SHORTAGE;

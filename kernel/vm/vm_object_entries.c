@@ -45,6 +45,10 @@ void vm_object_add_entry(struct vm_object *object, struct vm_entry *entry)
 
     while (node != NULL) {
         parent = node;
+        /*
+         * Equals to the right: many entries may show the same page, and the order among them does
+         * not matter.
+         */
         right = first_page(entry) >= first_page(entry_of(node));
         node = right ? node->right : node->left;
     }
@@ -78,6 +82,7 @@ static struct tree_node *next_reaching(struct tree_node *node, uint64_t index)
     if (node->right != NULL && entry_of(node->right)->farthest > index) {
         return first_reaching(node->right, index);
     }
+    /* Up past all whose right side has been done. */
     while (node->parent != NULL && node->parent->right == node) {
         node = node->parent;
     }
@@ -96,6 +101,7 @@ struct vm_entry *vm_object_next_showing(const struct vm_object *object, struct v
         node = node == NULL ? NULL : first_reaching(node, index);
     }
     for (; node != NULL && first_page(entry_of(node)) <= index; node = next_reaching(node, index)) {
+        /* The subtree reaches the page; whether this very entry does is another question. */
         if (end_page(entry_of(node)) > index) {
             return entry_of(node);
         }

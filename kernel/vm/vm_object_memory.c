@@ -10,6 +10,10 @@
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
+/*
+ * All of both kinds: a page's mode is asked and changed by its address, and no page leads to its
+ * windows.
+ */
 static struct vm_object *windows, *anonymous;
 
 /* Pages of no object whose mode is not the ordinary one: mostly none, and nothing to look for. */
@@ -19,6 +23,7 @@ void vm_object_enlist(struct vm_object *object)
 {
     struct vm_object **list = object->physical ? &windows : &anonymous;
 
+    /* With the link that leads to it, so that leaving needs no search: there may be thousands. */
     object->next = *list;
     object->link = list;
     if (object->next != NULL) {
@@ -71,6 +76,7 @@ void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 void vm_object_forget_page(paddr_t page)
 {
     if (page_share_count(page) <= 1) {
+        /* The last owner's: what comes next with this page begins with nothing noted. */
         set_note(page_note(page), UINT8_MAX, 0);
     }
 }
@@ -98,6 +104,7 @@ static void settle(paddr_t page)
     struct mmu_translation at;
 
     if (mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(page), &at)) {
+        /* What the direct map does not show has no lines that the kernel has made by it. */
         cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
     }
 }
@@ -111,6 +118,10 @@ static void change_page(paddr_t page, uint8_t *note, enum mmu_memory memory, str
 {
     settle(page);
     set_note(note, VM_NOTE_MEMORY, (uint8_t)memory);
+    /*
+     * One interval around all of them: a page in it that has not changed is found to have its mode
+     * already.
+     */
     if (page.value < change->low) {
         change->low = page.value;
     }
@@ -128,6 +139,10 @@ static void retype_pages(struct vm_entry *entry, vaddr_t start, vaddr_t end)
         const enum mmu_memory memory = vm_page_memory(page);
         struct mmu_translation at;
 
+        /*
+         * Registers keep the mode that they were mapped with; what is in no table yet will be
+         * entered in its new mode.
+         */
         if (page_get_state(page) == PAGE_FOREIGN || !mmu_translate(entry->map->space, va, &at) ||
             at.attributes.memory == memory) {
             continue;
@@ -150,6 +165,7 @@ static void follow(const struct change *change)
         }
         for (struct vm_entry *entry = NULL;
              (entry = vm_object_next_entry(window, entry)) != NULL;) {
+            /* The others have been given a mode of their own, registers as a rule. */
             if (entry->range.as_pages) {
                 retype_pages(entry, entry->node.start, entry->node.end);
             }
@@ -161,6 +177,7 @@ static void follow(const struct change *change)
 static void retype_slot(struct vm_object *object, uint64_t index, vm_slot_t *slot,
                         enum mmu_memory memory)
 {
+    /* The object's own mode needs no mark: it follows the object when that changes. */
     const bool own = memory != object->memory;
 
     *slot &= ~(vm_slot_t)VM_SLOT_MODE;
@@ -259,6 +276,10 @@ void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
 kern_return_t vm_object_reserve_modes(struct vm_object *object, uint64_t first, uint64_t count)
 {
     for (uint64_t i = first; !object->physical && i < first + count; i++) {
+        /*
+         * For absent pages too: their mode is kept in the slot, and setting it must not fail
+         * halfway.
+         */
         if (vm_object_make_slot(object, i) == NULL) {
             return KERN_RESOURCE_SHORTAGE;
         }
@@ -299,6 +320,10 @@ void vm_window_set_memory(struct vm_object *window, uint64_t first, uint64_t cou
         if ((*note & VM_NOTE_OWNED) != 0) {
             owned = true;
         } else {
+            /*
+             * Counted on the way from ordinary and to it; from one unusual mode to another it
+             * stays.
+             */
             unusual += memory != MMU_NORMAL && (*note & VM_NOTE_MEMORY) == MMU_NORMAL;
             unusual -= memory == MMU_NORMAL;
         }
@@ -327,6 +352,7 @@ void vm_object_delist(struct vm_object *object)
     if (object->next != NULL) {
         object->next->link = object->link;
     }
+    /* Off the list by now, or is_shown would find this very window. */
     for (uint64_t i = 0; object->physical && unusual != 0 && i < object->pages; i++) {
         const paddr_t page = paddr_add(object->base, i << PAGE_SHIFT);
         uint8_t *note = page_get_state(page) != PAGE_FOREIGN ? page_note(page) : NULL;

@@ -29,6 +29,7 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
 kern_return_t vm_object_populate(struct vm_object *object, const struct vm_object_layout *layout)
 {
     const struct page_request request = {
+        /* One by one where nothing else is asked: free memory in pieces will do. */
         .count = layout->contiguous ? object->pages : 1,
         .alignment = layout->alignment,
         .highest = layout->highest,

@@ -27,6 +27,10 @@ static void judge_ram(paddr_t page, uint64_t *pages, bool *writable, bool *reach
         if (is != *reachable || (is && ((at.attributes.access & MMU_WRITE) != 0) != *writable)) {
             break;
         }
+        /*
+         * As far as its leaf goes: most of RAM is in blocks, and a gibibyte must not be asked for
+         * page by page.
+         */
         alike += is ? at.contiguous >> PAGE_SHIFT : 1;
     }
     if (alike < *pages) {
@@ -46,6 +50,7 @@ void vm_physical_extent(paddr_t page, uint64_t pages, struct vm_physical_run *ru
 void vm_object_physical_run(const struct vm_object *object, uint64_t index, uint64_t pages,
                             struct vm_physical_run *run)
 {
+    /* Alike throughout, one page answers for all of them. */
     vm_physical_extent(paddr_add(object->base, index << PAGE_SHIFT), object->alike ? 1 : pages,
                        run);
     if (object->alike) {

@@ -11,6 +11,7 @@ static struct vm_object *queue;
 
 static int rank(const struct vm_object *object)
 {
+    /* What its owner calls obsolete goes before every group. */
     return object->order.obsolete ? -1 : object->order.group;
 }
 
@@ -172,6 +173,10 @@ uint64_t vm_purge_reclaim(uint64_t pages)
         if (object->permanent) {
             continue;
         }
+        /*
+         * A whole object, though fewer pages were asked for: half of its contents would be of no
+         * use to the owner.
+         */
         freed += discard(object);
         if (object->resident != before || before == 0) {
             make_empty(object); /* one whose pages are all pinned has lost nothing */

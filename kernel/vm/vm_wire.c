@@ -68,10 +68,15 @@ static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, uns
     if (entry == NULL) {
         return KERN_INVALID_ADDRESS;
     }
+    /* Without an object it is a reservation, where there is nothing to supply. */
     if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
     }
     if ((access & MMU_WRITE) != 0) {
+        /*
+         * Breaks sharing and marks the page: the store that follows goes by the direct map, which
+         * no table notices.
+         */
         flags |= VM_SUPPLY_WRITE;
     }
     return vm_object_supply(entry->range.object, vm_entry_index(entry, va), flags, page);
@@ -89,6 +94,10 @@ static kern_return_t wire_physical(struct vm_object *object, uint64_t first, uin
 kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                              unsigned flags, paddr_t *pages)
 {
+    /*
+     * A pin that will be written marks its pages now, unless the caller tells of stores itself,
+     * when the transfer has succeeded. NO_FAULT is for who must not allocate.
+     */
     unsigned how =
         VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0) |
         ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE ? VM_SUPPLY_WRITE : 0);
@@ -128,6 +137,7 @@ kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t 
         done++;
     }
     if (status != KERN_SUCCESS) {
+        /* All or nothing: the caller has no list of what is pinned. */
         vm_unwire(pages, done);
     }
     return status;
@@ -178,6 +188,7 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
                           paddr_t *pages)
 {
     const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
+    /* By its first address: what leaves the direct map is found on the way. */
     const kern_return_t status = is_direct(map, start)
                                      ? wire_direct(start, count, access, pages)
                                      : wire_entries(map, start, count, flags, pages);
