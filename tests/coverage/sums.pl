@@ -2,12 +2,39 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # sums.pl BUILD-FOLDER NAME...: lines and branches of each floor in NAME.json of gcovr's, and
-# the branches that nothing takes of the last one, into BUILD-FOLDER/branches.tsv
+# the branches that nothing takes of the last one, into BUILD-FOLDER/branches.tsv: file, line,
+# branch, branches of the line, the line, and the input that would take it (inputs.tsv)
 use strict;
 use warnings;
+use File::Basename qw(dirname);
 use JSON::PP qw(decode_json);
 
 my ($build, @names) = @ARGV;
+
+# Of which lines is the input known that takes what no test takes? By the line's text, which
+# a change elsewhere in the file does not move.
+my (%input, %source, %unknown);
+open my $inputs, '<', dirname($0) . '/inputs.tsv' or die "sums: inputs.tsv: $!\n";
+while (<$inputs>) {
+    next if /^#/;
+    chomp;
+    my ($file, $text, $what) = split /\t/;
+    $input{$file}{$text} = $what;
+}
+
+# The text of a line, without the blanks around it.
+sub text_of {
+    my ($file, $number) = @_;
+    if (!$source{$file}) {
+        open my $in, '<', $file or die "sums: $file: $!\n";
+        $source{$file} = [<$in>];
+    }
+    my $text = $source{$file}[$number - 1] // '';
+    $text =~ s/^\s+|\s+$//g;
+    $text =~ s/\t/ /g;
+    return $text;
+}
+
 my %column = (host => 'host', 'gcc-debug' => 'target', coverage => 'both');
 my (%sum, %floors, @missed);
 
@@ -32,7 +59,10 @@ for my $name (@names) {
             add_line($_, $line) for \%{ $sum{$name}{$floor} }, \%{ $sum{$name}{all} };
             my @branches = @{ $line->{branches} };
             for my $n (grep { !$branches[$_]{count} } 0 .. $#branches) {
-                push @missed, join("\t", $file->{file}, $line->{line_number}, $n, scalar @branches) . "\n";
+                my $text = text_of($file->{file}, $line->{line_number});
+                my $what = $input{ $file->{file} }{$text} // '';
+                $unknown{"$floor/"}++ if $what eq '' and $name eq $names[-1];
+                push @missed, join("\t", $file->{file}, $line->{line_number}, $n, scalar @branches, $text, $what) . "\n";
             }
         }
     }
@@ -54,3 +84,4 @@ for my $floor ((sort keys %floors), 'all') {
 open my $list, '>', "$build/branches.tsv" or die "sums: $build/branches.tsv: $!\n";
 print {$list} @missed;
 close $list or die "sums: $build/branches.tsv: $!\n";
+printf "without a known input: %s\n", join(', ', map { "$unknown{$_} in $_" } sort keys %unknown) if %unknown;

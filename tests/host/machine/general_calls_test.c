@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* General descriptors whose task has changed its mind, and views that cannot be. */
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMAProtocol.h"
+#include "descriptors/platform_wait.h"
+#include "tests/host/machine/fake_mapper.h"
+#include "tests/host/machine/map_composite.h"
+#include "tests/host/sim/sim_irq.h"
+
+/* Other memory at an address of owner's. */
+static void replace_pages(uint64_t at, unsigned access)
+{
+    struct vm_range range = {.access = access, .max_access = RW, .memory = MMU_NORMAL};
+    vaddr_t address = at;
+
+    remove_pages(owner, at, 1);
+    assert_int_equal(vm_object_create(1, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(task_map(owner), &address, PAGE_SIZE, PAGE_SIZE, &range, 0),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+}
+
+/* Stores that were refused are asked for again: the owner may have got the right since. */
+static void a_right_to_store_is_looked_up_again(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, MMU_READ);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(memory, other, kIOMapReadOnly);
+
+    (void)state;
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
+    replace_pages(at, RW); /* other memory is none of this descriptor's */
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
+    remove_pages(owner, at, 1);
+    expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotPermitted);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* The owner's own address is its map, if it may do there what a map allows. */
+static void the_owners_own_view_must_be_there(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, MMU_READ);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_null(IOMemoryDescriptor_createMappingInTask(memory, owner, 0,
+                                                       kIOMapAnywhere | kIOMapPrefault, 0, 0));
+    assert_null(IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere, 0, 0));
+    replace_pages(at, RW);
+    map = IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere, 0, 0);
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getAddress(map), at);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+/* Facts of a part of a descriptor count what lies in the part. */
+static void facts_of_a_part_leave_out_what_lies_before_it(void **state)
+{
+    IOAddressRange ranges[] = {{DEVICE, PAGE_SIZE}, {DEVICE + 4 * PAGE_SIZE, 2 * PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *second = window(memory, PAGE_SIZE, PAGE_SIZE);
+    IOMemoryDescriptor *first = window(memory, 0, PAGE_SIZE);
+    IOMDDMACharacteristics facts;
+
+    (void)state;
+    assert_int_equal(operate(second, kIOMDGetCharacteristics, &facts, sizeof(facts)),
+                     kIOReturnSuccess);
+    assert_int_equal(facts.fSGCount, 1);
+    assert_int_equal(facts.fPages, 1);
+    assert_int_equal(operate(first, kIOMDGetCharacteristics, &facts, sizeof(facts)),
+                     kIOReturnSuccess);
+    assert_int_equal(facts.fSGCount, 1);
+    OSObject_release(first);
+    OSObject_release(second);
+    OSObject_release(memory);
+}
+
+/* Memory that has no purgeable state stands in the way of the whole. */
+static void physical_parts_have_no_state(void **state)
+{
+    IOMemoryDescriptor *parts[3], *joined;
+    IOOptionBits before = 7;
+
+    (void)state;
+    two_pages(parts + 1);
+    parts[0] = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    joined = join(parts, 3);
+    assert_int_not_equal(
+        IOMemoryDescriptor_setPurgeable(joined, kIOMemoryPurgeableVolatile, &before),
+        kIOReturnSuccess);
+    OSObject_release(joined);
+    OSObject_release(parts[0]);
+    release_both(parts + 1);
+}
+
+/* I/O addresses end at 2^64: what would lie behind is refused and taken back. */
+static void a_mapping_does_not_wrap(void **state)
+{
+    IOAddressRange ranges[] = {{DEVICE + 8, 100}, {DEVICE + 4 * PAGE_SIZE + 16, 100}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, TASK_NULL);
+    IOMapper *mapper = new_mapper();
+    uint64_t address, length;
+
+    (void)state;
+    told.base = UINT64_MAX - PAGE_SIZE + 1;
+    assert_int_not_equal(IOMemoryDescriptor_dmaMap(memory, mapper, (IOMemoryDescriptor *)NULL, NULL,
+                                                   NULL, 0, 200, &address, &length),
+                         kIOReturnSuccess);
+    assert_int_equal(told.maps, told.unmaps);
+    OSObject_release(mapper);
+    OSObject_release(memory);
+}
+
+static void handle_nothing(void *context)
+{
+    (void)context;
+}
+
+static void lines_are_let_go_of_by_number(void **state)
+{
+    const uint64_t before = sim_time;
+
+    (void)state;
+    platform_interrupt_detach(70); /* nobody has it */
+    assert_int_equal(platform_interrupt_attach(70, true, handle_nothing, NULL), KERN_SUCCESS);
+    assert_int_equal(platform_interrupt_attach(71, true, handle_nothing, NULL), KERN_SUCCESS);
+    assert_int_not_equal(platform_interrupt_attach(70, true, handle_nothing, NULL), KERN_SUCCESS);
+    platform_interrupt_detach(70); /* the older of two */
+    platform_interrupt_detach(70);
+    assert_false(sim_line_is_enabled(70));
+    platform_interrupt_detach(71);
+    platform_wait(0); /* a time that has passed */
+    assert_int_equal(sim_time, before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(a_right_to_store_is_looked_up_again),
+        MAP_TEST(the_owners_own_view_must_be_there),
+        MAP_TEST(facts_of_a_part_leave_out_what_lies_before_it),
+        MAP_TEST(physical_parts_have_no_state),
+        MAP_TEST(a_mapping_does_not_wrap),
+        MAP_TEST(lines_are_let_go_of_by_number),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
