@@ -155,8 +155,11 @@ uint64_t page_alike(paddr_t start, uint64_t pages, bool *ram);
  */
 uint8_t *page_note(paddr_t page);
 
-/* Set these bits in the note of each page of a run that has `in` in its note. Any context. */
-void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits);
+/*
+ * Set these bits in the note of each page of a run that has `in` in its note; returns the bits
+ * that any of them had before. Any context.
+ */
+uint8_t page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits);
 
 /* Highest page number of RAM (address >> PAGE_SHIFT). */
 uint64_t page_last(void);

@@ -148,14 +148,20 @@ kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, uns
 kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                              unsigned flags, paddr_t *pages);
 
-/* Pinned pages, wherever they are from, have been written without a fault. Any context. */
+/*
+ * Pinned pages, wherever they are from, have been written without a fault: they are dirty,
+ * and where they are executed, their new content will be. Any context.
+ */
 void vm_mark_written(paddr_t page, uint64_t count);
 
 /* Give back the pins of both. */
 void vm_unwire(const paddr_t *pages, uint64_t count);
 
-/* Copy between a map and kernel memory; survives bad addresses (errors as vm_fault, with what was
- * copied before in *done). */
+/*
+ * Copy between a map and kernel memory; survives bad addresses (errors as vm_fault, with what was
+ * copied before in *done). What is written is what is executed where another range shows the
+ * page so; who stores through a mapping of its own calls cache_make_executable (cache.h).
+ */
 kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size,
                           uint64_t *done);
 kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,

@@ -184,8 +184,10 @@ uint8_t *page_note(paddr_t address)
     return page != NULL && page->state != RECORD_FOREIGN ? &page->note : NULL;
 }
 
-void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
+uint8_t page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
 {
+    uint8_t found = 0;
+
     for (uint64_t done = 0; done < count;) {
         const paddr_t address = paddr_add(first, done << PAGE_SHIFT);
         const uint64_t left = SECTION_PAGES - (address.value >> PAGE_SHIFT) % SECTION_PAGES;
@@ -194,6 +196,7 @@ void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
 
         /* A section without records has no notes, and a foreign page's is 0. */
         for (; page != NULL && done < stop; done++, page++) {
+            found |= page->note;
             if ((page->note & in) != 0 && (page->note & bits) != bits) {
                 /* In one step, or a note that a handler takes meanwhile would be lost. */
                 __atomic_or_fetch(&page->note, bits, __ATOMIC_RELAXED);
@@ -201,4 +204,5 @@ void page_note_set(paddr_t first, uint64_t count, uint8_t in, uint8_t bits)
         }
         done = stop;
     }
+    return found;
 }

@@ -129,6 +129,9 @@ static kern_return_t fill_run(const struct vm_entry *entry, vaddr_t va, paddr_t 
     if (!run->writable) {
         attributes.access &= ~MMU_WRITE;
     }
+    if ((attributes.access & MMU_EXECUTE) != 0 && run->ram) {
+        vm_note_code(page, run->pages);
+    }
     return mmu_map(entry->map->space, va, page, run->pages << PAGE_SHIFT, attributes);
 }
 
@@ -191,6 +194,10 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
      */
     if (mmu_take_page(entry->map->space, va)) {
         vm_object_mark_dirty(object, index);
+    }
+    /* Before it can be executed: what is written from here on has to tell. */
+    if ((attributes.access & MMU_EXECUTE) != 0) {
+        vm_note_code(page, 1);
     }
     status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
     /*

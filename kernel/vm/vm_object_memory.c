@@ -63,7 +63,7 @@ void vm_object_note_page(paddr_t page, enum mmu_memory memory)
     uint8_t *note = page_note(page);
 
     if ((*note & VM_NOTE_OWNED) == 0) {
-        if (*note != MMU_NORMAL) {
+        if ((*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
             unusual--; /* a window still shows what this page was before */
         }
         /* No handler marks a page that nobody owns: nothing is lost. */
@@ -90,12 +90,6 @@ void vm_object_absorb_stores(struct vm_object *object, uint64_t index)
         set_note(note, VM_NOTE_DIRTY, 0);
         *slot |= VM_SLOT_DIRTY;
     }
-}
-
-/* Any context. Only an object's pages count their stores. */
-void vm_mark_written(paddr_t page, uint64_t count)
-{
-    page_note_set(page, count, VM_NOTE_OWNED, VM_NOTE_DIRTY);
 }
 
 /* What goes past the cache must find in memory what was written through it. */

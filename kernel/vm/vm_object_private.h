@@ -60,6 +60,12 @@ bool vm_object_is_writable(const struct vm_object *object, uint64_t first, uint6
 #define VM_NOTE_MEMORY 0x07u /* enum mmu_memory */
 #define VM_NOTE_OWNED  0x08u /* by an anonymous object, or by several that share it */
 #define VM_NOTE_DIRTY  0x10u /* written while it was pinned; its slot does not know yet */
+#define VM_NOTE_CODE   0x20u /* some address space can execute it, or could */
+
+/* vm_code.c: RAM is about to be shown where it may be executed. */
+void vm_note_code(paddr_t page, uint64_t count);
+/* Bytes of RAM, at an address of the direct map, are no more what they were. */
+void vm_code_written(void *bytes, uint64_t size);
 
 /* vm_object_memory.c: into the list of its kind, and out of it, when it is made and freed. */
 void vm_object_enlist(struct vm_object *object);

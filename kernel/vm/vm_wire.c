@@ -260,6 +260,7 @@ kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uin
             break;
         }
         memcpy(bytes, (const uint8_t *)from + *done, part);
+        vm_code_written(bytes, part);
         *done += part;
     }
     return status;

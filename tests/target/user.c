@@ -128,6 +128,36 @@ TEST(user_code_cannot_reach_the_kernel_or_write_its_own_text)
     tear_down(&f);
 }
 
+/* Written by the kernel, and as a device would, while the task has it as text: what is there now
+ * is what runs. */
+TEST(user_code_that_is_written_anew_runs_anew)
+{
+    const vaddr_t text = 0x300000ul;
+    uint32_t call = 0xd4000001 | 17 << 5; /* svc #17 */
+    struct fixture f;
+    paddr_t page;
+    uint64_t done;
+
+    set_up(&f);
+    enter(&f, f.data, text, MMU_READ | MMU_EXECUTE);
+    for (unsigned round = 0; round < 3; round++) {
+        if (round < 2) {
+            EXPECT_EQ(vm_map_write(f.map, DATA, &call, sizeof(call), &done), KERN_SUCCESS);
+        } else {
+            ASSERT_EQ(vm_map_wire(f.map, DATA, 1, VM_WIRE_WRITE | VM_WIRE_UNMARKED, &page),
+                      KERN_SUCCESS);
+            *(uint32_t *)phys_to_virt(page) = call;
+            vm_mark_written(page, 1);
+            vm_unwire(&page, 1);
+        }
+        user_init(&f.state, text, 0);
+        EXPECT_EQ(user_run(f.task, &f.state), USER_STOP_CALL);
+        EXPECT_EQ(f.state.call, 17 + round);
+        call += 1 << 5;
+    }
+    tear_down(&f);
+}
+
 /* A blocked access parks the task; it goes on where it was when it is let. */
 TEST(a_blocked_access_waits_and_resumes)
 {

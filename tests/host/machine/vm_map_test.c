@@ -347,6 +347,57 @@ static void death_is_told_once_and_frees_the_ranges(void **state)
     assert_false(told);
 }
 
+/* Code that changes under who executes it: by the kernel's hand, or by a device's. */
+static void what_is_executed_and_written_is_made_fit_again(void **state)
+{
+    const unsigned code = MMU_READ | MMU_EXECUTE;
+    const uint64_t page = PAGE_SIZE / SIM_CACHE_LINE;
+    struct vm_object *object = object_of(4);
+    const struct vm_range data = {.object = object, .access = RW, .max_access = RW};
+    const struct vm_range text = {.object = object, .access = code, .max_access = code};
+    vaddr_t at = 0x10000, shown = 0x40000;
+    const uint8_t bytes[100] = {1, 2, 3};
+    paddr_t pages[4];
+    uint64_t done;
+
+    (void)state;
+    assert_int_equal(vm_map_enter(map, &at, 4 * PAGE_SIZE, 0, &data, 0), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(map, &shown, 4 * PAGE_SIZE, 0, &text, 0), KERN_SUCCESS);
+    sim_cache.executable = 0;
+    assert_int_equal(vm_map_write(map, at, bytes, sizeof(bytes), &done), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 0); /* nobody executes it yet */
+    assert_int_equal(vm_fault(map, shown, MMU_EXECUTE), KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, shown + PAGE_SIZE, MMU_EXECUTE), KERN_SUCCESS);
+
+    /* By the kernel: the lines that it has written, over the border into a page that is data. */
+    sim_cache.executable = 0;
+    assert_int_equal(vm_map_write(map, at + 64, bytes, 100, &done), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 2);
+    assert_int_equal(vm_map_write(map, at + 2 * PAGE_SIZE - 50, bytes, 100, &done), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 3);
+
+    /* By a device: the pages that are executed, of all that it has written. */
+    sim_cache.executable = 0;
+    assert_int_equal(vm_map_wire(map, at, 4, VM_WIRE_WRITE | VM_WIRE_UNMARKED, pages),
+                     KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        vm_mark_written(pages[i], 1);
+    }
+    assert_int_equal(sim_cache.executable, 2 * page);
+    vm_unwire(pages, 4);
+
+    /* A page that comes back as somebody's data is no more code. */
+    const paddr_t was = pages[0];
+
+    assert_int_equal(vm_map_remove(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(vm_map_remove(map, shown, 4 * PAGE_SIZE), KERN_SUCCESS);
+    vm_object_release(object);
+    sim_cache.executable = 0;
+    vm_mark_written(was, 1);
+    assert_int_equal(sim_cache.executable, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +412,7 @@ int main(void)
         TEST(a_hundred_thousand_ranges),
         TEST(a_child_inherits_range_by_range),
         TEST(what_becomes_executable_is_made_fit_for_it),
+        TEST(what_is_executed_and_written_is_made_fit_again),
         TEST(cache_maintenance_is_no_store),
         TEST(death_is_told_once_and_frees_the_ranges),
     };
