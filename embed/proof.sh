@@ -17,8 +17,11 @@ mirror=${3:-} # empty: where debootstrap looks by itself
 top=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 
 if [ ! -x "$folder/bin/bash" ]; then
-    debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$folder" ${mirror:+"$mirror"} >"$folder.log" 2>&1 ||
+    # Beside its place first: half of one shall not be taken for a whole.
+    rm -rf --one-file-system "$folder.new"
+    debootstrap --variant=minbase --include=git,make,ca-certificates "$suite" "$folder.new" ${mirror:+"$mirror"} >"$folder.log" 2>&1 ||
         { tail -n 5 "$folder.log" >&2 && exit 1; }
+    rm -rf --one-file-system "$folder" && mv -T "$folder.new" "$folder" || exit
 fi
 cp /etc/resolv.conf "$folder/etc/resolv.conf"
 mounted=()
@@ -54,7 +57,7 @@ type_in 'make -C dmakit install PREFIX=/opt/kit'
 type_in 'mv dmakit elsewhere'
 type_in 'apt-get install -y --no-install-recommends g++-aarch64-linux-gnu picolibc-aarch64-linux-gnu cmake pkg-config gcc libc6-dev'
 type_in 'mv /opt/kit /opt/dmakit && cp -r /opt/dmakit/share/dmakit/examples .'
-for example in hello nolibc picolibc cpp test port; do
+for example in hello nolibc picolibc cpp class test port; do
     type_in "make -C examples/$example run DMAKIT=/opt/dmakit"
 done
 type_in 'cmake -S examples/cmake -B build -DCMAKE_TOOLCHAIN_FILE=/opt/dmakit/lib/cmake/dmakit/dmakit-toolchain.cmake'

@@ -3,7 +3,7 @@
 #
 # What `make install` puts elsewhere works there: the tree is moved after it was
 # installed, nothing in it names the clone, and every example is built and run from it.
-# NEEDS: build run embed
+# NEEDS: build llvm run embed
 # NEEDS: gcc-release/embed/headers gcc-release/embed/libdmakit.a gcc-release/embed/libdmakit-cxx.a
 # NEEDS: gcc-release/embed/libdmakit-nolibc.a gcc-release/embed/libdmakit-harness.a
 # NEEDS: gcc-release/embed/libdmakit-descriptors.a gcc-release/embed/libdmakit-port.a
@@ -133,7 +133,9 @@ check "a panic has status 3" ended 3
 check "and names the function of the program" said 'main at .*panic\.c:2'
 # A signal ends it, and QEMU with it.
 for signal in TERM INT HUP; do
-    QEMU_EXTRA="-name $work/$signal" setsid "$home/bin/dmakit-run" hang.elf >"$out" 2>&1 </dev/null &
+    # A shell lets what it starts in the background ignore SIGINT.
+    QEMU_EXTRA="-name $work/$signal" env --default-signal=INT "$home/bin/dmakit-run" --timeout 60 hang.elf \
+        >"$out" 2>&1 </dev/null &
     started=$!
     for _ in $(seq 100); do
         ! pgrep -f -- "-name $work/$signal" >/dev/null || break
@@ -163,6 +165,9 @@ for libdir in lib/aarch64-linux-gnu /usr/lib64; do
     run env PKG_CONFIG_PATH="$at/pkgconfig" sh -c \
         "'${cross}gcc' '$work/own/main.c' \$(pkg-config --cflags --libs dmakit) -o '$work/own/else.elf'"
     check "by pkg-config too" ended 0
+    run env -u PKG_CONFIG_PATH PKG_CONFIG_LIBDIR="$at/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$work/else" sh -c \
+        "'${cross}gcc' '$work/own/main.c' \$(pkg-config --cflags --libs dmakit) -o '$work/own/else.elf'"
+    check "and as a sysroot" ended 0
     rm -rf "$work/else"
 done
 
@@ -175,6 +180,9 @@ check "and an example builds and runs from there" eval 'ended 0 && said "^hello 
 eval "flags=($(PKG_CONFIG_PATH=$at/lib/pkgconfig pkg-config --cflags --libs dmakit))"
 run "${cross}gcc" "$work/own/main.c" "${flags[@]}" -o "$work/own/else.elf"
 check "with pkg-config" ended 0
+eval "flags=($(PKG_CONFIG_PATH=$at/lib/pkgconfig pkg-config --cflags --libs dmakit-clang))"
+run clang "$work/own/main.c" "${flags[@]}" -o "$work/own/else.elf"
+check "and clang" ended 0
 run cmake -S "$work/examples/cmake" -B "$work/examples/blank" \
     "-DCMAKE_TOOLCHAIN_FILE=$at/lib/cmake/dmakit/dmakit-toolchain.cmake"
 run cmake --build "$work/examples/blank"
