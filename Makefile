@@ -157,12 +157,12 @@ HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/
 
 # What COVERAGE counts (GCC's), with every branch where the source has it and once, on the host
 # and in images alike, so that the two can be added.
-COUNTED := $(if $(COVERAGE),-O0 --coverage -fprofile-abs-path --param logical-op-non-short-circuit=0 \
+GCOV_CFLAGS := $(if $(COVERAGE),-O0 --coverage -fprofile-abs-path --param logical-op-non-short-circuit=0 \
     -Dalways_inline=__unused__)
-HOST_CFLAGS += $(COUNTED) $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit)
+HOST_CFLAGS += $(GCOV_CFLAGS) $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit)
 $(B)/tests/coverage/counters.c.o: TARGET_CFLAGS += -DCOVERAGE_FOLDER='"$(abspath $(O))/counters"'
 ifneq ($(COVERAGE),)
-$(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(COUNTED) -fprofile-info-section -fprofile-update=prefer-atomic
+$(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(GCOV_CFLAGS) -fprofile-info-section -fprofile-update=prefer-atomic
 # An image leaves its counters when it exits; mmap and abort are for what no counter here needs.
 TARGET_LDFLAGS += -Wl,-T,tests/coverage/counters.ld -Wl,--wrap=kernel_exit,--defsym=mmap=panic \
     -Wl,--defsym=__stack_size=0x40000
