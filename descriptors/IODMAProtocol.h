@@ -102,12 +102,12 @@ IOReturn IOMemoryDescriptor_dmaCommandOperation(IOMemoryDescriptorConstRef self,
                                                 void *vData, UInt dataSize);
 
 /*
- * Ask a mapper for an I/O mapping of bytes [offset, offset + length) of `memory`: read
- * access, and write unless it is prepared for reading only. A whole general descriptor
- * hands its page list over. Host-only memory, and no mapper: success, *mapAddress and
- * *mapLength 0, as after every failure. mapSpec NULL: no constraints. kIOReturnNotAttached:
- * some of it is remote, at whatever depth; kIOReturnNotPermitted: some of it, but not all,
- * is host-only; else what the mapper says. [T]
+ * Ask a mapper for an I/O mapping of bytes [offset, offset + length) of `memory`: for
+ * reading if its direction is Out or it is prepared so, for writing if that is In, else for
+ * both. A whole general descriptor hands its page list over. Host-only memory, and no mapper:
+ * success, *mapAddress and *mapLength 0, as after every failure. mapSpec NULL: no constraints.
+ * kIOReturnNotAttached: some of it is remote, at whatever depth; kIOReturnNotPermitted: some of it,
+ * but not all, is host-only; else what the mapper says. [T]
  */
 IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
                                    IOMemoryDescriptorRef memory, IODMACommand *command,

@@ -97,9 +97,12 @@ static IOReturn open_window(uint64_t address, const struct access *access,
     IOMapper *mapper = IOMapper_systemMapper();
     uint64_t physical = address, contiguous = access->size;
 
+    /*
+     * What a device alone may write the CPU may look at; what no device may write is perhaps
+     * shared with somebody, and is not for it either.
+     */
     if (mapper != NULL &&
-        IOMapper_translate(mapper, address,
-                           access->write ? kIODMAMapWriteAccess : kIODMAMapReadAccess, &physical,
+        IOMapper_translate(mapper, address, access->write ? kIODMAMapWriteAccess : 0, &physical,
                            &contiguous) != kIOReturnSuccess) {
         return kIOReturnNotFound;
     }

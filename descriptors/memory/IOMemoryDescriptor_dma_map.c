@@ -8,16 +8,20 @@
 #include "descriptors/segments/IOMappedLayout.h"
 
 /*
- * Pages pinned for reading may be shared with somebody: the mapper is to stop a device that stores
- * to them all the same.
+ * What the transfer needs and no more: a device that goes astray does the least harm. Pages
+ * pinned for reading may be shared with somebody, so that nobody stores to them whatever the
+ * descriptor says.
  */
 static uint32_t access_of(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
 {
     const struct IODMAReach reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
+    const IODirection direction = memory->flags & kIODirectionOutIn;
 
-    return (reach.some & kIOMemoryPreparedReadOnly) != 0
-               ? kIODMAMapReadAccess
-               : kIODMAMapReadAccess | kIODMAMapWriteAccess;
+    if (direction == kIODirectionOut || (reach.some & kIOMemoryPreparedReadOnly) != 0) {
+        return kIODMAMapReadAccess;
+    }
+    return direction == kIODirectionIn ? kIODMAMapWriteAccess
+                                       : kIODMAMapReadAccess | kIODMAMapWriteAccess;
 }
 
 /* A class that knows of no pages lets the mapper walk. */

@@ -155,6 +155,72 @@ static void the_cpu_never_goes_by_io_addresses(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* A device is let do what the direction says, of memory with pages of its own and without. */
+static void the_direction_is_what_a_device_may_do(void **state)
+{
+    static const struct {
+        IODirection direction;
+        bool read, write;
+    } rows[] = {{kIODirectionOut, true, false},
+                {kIODirectionIn, false, true},
+                {kIODirectionOutIn, true, true},
+                {kIODirectionNone, true, true}};
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    const uint64_t at = new_pages(owner, 1, RW);
+
+    (void)state;
+    store(owner, at, 1);
+    for (unsigned i = 0; i < 8; i++) {
+        const IODirection direction = rows[i % 4].direction;
+        IOMemoryDescriptor *memory =
+            i < 4 ? dma_memory(DMA_LOW, 100, 0, 0, direction) : describe(at, 100, direction, owner);
+        IODMACommand *command = mapped_command(&any, kMapped, mapper, memory);
+        uint8_t byte;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(test_mapper_read(mapper, io_address(command, 5), &byte), rows[i % 4].read);
+        assert_int_equal(test_mapper_write(mapper, io_address(command, 5), 1), rows[i % 4].write);
+        OSObject_release(command);
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        OSObject_release(memory);
+    }
+    OSObject_release(&mapper->super);
+}
+
+/* The CPU looks at what a device has written, by the device's address. */
+static void the_cpu_sees_what_is_for_writing(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMemoryDescriptor *in = dma_memory(DMA_LOW, 100, 0, 0, kIODirectionIn);
+    IOMemoryDescriptor *out = dma_memory(DMA_LOW + PAGE_SIZE, 100, 0, 0, kIODirectionOut);
+    IODMACommand *writes, *reads;
+
+    (void)state;
+    mapper->super.fIsSystem = true;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    writes = dma_command(&any, kMapped, in);
+    reads = dma_command(&any, kMapped, out);
+    assert_int_equal(IODMACommand_prepare(writes, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(reads, 0, 0, true, true), kIOReturnSuccess);
+    assert_true(test_mapper_write(mapper, io_address(writes, 5), 0x3c));
+    assert_int_equal(IOMappedRead8(io_address(writes, 5)), 0x3c);
+    IOMappedWrite8(io_address(writes, 6), 0x3d);
+    assert_int_equal(dma_bytes(DMA_LOW)[6], 0x3d);
+    dma_fill(DMA_LOW + PAGE_SIZE, 100, 3);
+    assert_int_equal(IOMappedRead8(io_address(reads, 5)), pattern(5, 3));
+    IOMappedWrite8(io_address(reads, 5), 0x3e);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    assert_int_equal(dma_bytes(DMA_LOW + PAGE_SIZE)[5], pattern(5, 3));
+    OSObject_release(writes);
+    OSObject_release(reads);
+    OSObject_release(in);
+    OSObject_release(out);
+    OSObject_release(&mapper->super);
+    OSObject_release(unit);
+}
+
 /* Memory that is for the host alone has no I/O address, and is told no physical one instead. */
 static void memory_of_the_host_alone_is_refused(void **state)
 {
@@ -289,6 +355,8 @@ int main(void)
         MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
         MAP_TEST(the_cpu_never_goes_by_io_addresses),
+        MAP_TEST(the_direction_is_what_a_device_may_do),
+        MAP_TEST(the_cpu_sees_what_is_for_writing),
         MAP_TEST(memory_of_the_host_alone_is_refused),
         MAP_TEST(strict_shows_no_neighbour_through_it),
         MAP_TEST(a_boundary_is_met_where_it_was_planned),
