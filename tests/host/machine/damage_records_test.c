@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Damage to the classes' own records that debug builds find: each kind of it, by its name. */
+#include "descriptors/IOMalloc.h"
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/reference/IOMemoryReference.h"
 #include "descriptors/segments/IOMemoryRuns.h"
@@ -184,12 +185,32 @@ static void borrowers_are_looked_at(void **state)
     IOMemoryMap_checkBorrowers(&lender);
 }
 
+/* --- Blocks ----------------------------------------------------------------------------------- */
+
+/* A pointer that is none would be written to, and another family's block freed in a wrong way. */
+static void blocks_are_those_of_their_family(void **state)
+{
+    char *const block = IOMalloc(100);
+
+    (void)state;
+    assert_non_null(block);
+    FINDS("is no live block of the", IOFree(block + 8, 100));
+    FINDS("is no live block of the", IOFreeAligned(block, 100));
+    FINDS("is no live block of the", IOFreeContiguous(block, 100));
+    memset(block, 0x5a, 100); /* it is alive */
+    IOFree(block, 100);
+    FINDS("is no live block of the", IOFree(block, 100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(runs_are_looked_at),      cmocka_unit_test(runs_have_their_room),
-        cmocka_unit_test(runs_at_their_doors),     cmocka_unit_test(references_are_looked_at),
+        cmocka_unit_test(runs_are_looked_at),
+        cmocka_unit_test(runs_have_their_room),
+        cmocka_unit_test(runs_at_their_doors),
+        cmocka_unit_test(references_are_looked_at),
         cmocka_unit_test(borrowers_are_looked_at),
+        cmocka_unit_test(blocks_are_those_of_their_family),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, NULL);
