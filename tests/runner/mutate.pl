@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# mutate.pl [-s SEED] [-n COUNT] [-r ROOM] [-j WORKERS] BUILD-FOLDER: does a test notice?
+# mutate.pl [-l] [-s SEED] [-n COUNT] [-r ROOM] [-j WORKERS] BUILD-FOLDER: does a test notice?
 #
 # Changes one thing in the code (mutations.tsv says what), builds what the tests of that
 # part need (areas.tsv), runs them until one fails, and takes the change back; COUNT times
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
-# in ROOM alone, there everywhere unless COUNT is given. BUILD-FOLDER is a clean debug build of the tree with its host tests;
-# each worker has a copy of it and of the sources in BUILD-FOLDER/mutate.
+# in ROOM alone (a folder, or a file), there everywhere unless COUNT is given; -l only says
+# how many changes each file has. BUILD-FOLDER is a clean debug build of the tree with its
+# host tests; each worker has a copy of it and of the sources in BUILD-FOLDER/mutate.
 #
 # killed: a test failed, or took much longer than on the clean tree. survived: none did;
 # the change is printed. Not counted: what does not compile, what compiles to the same
@@ -27,6 +28,7 @@ use List::Util qw(max);
 use Time::HiRes qw(time);
 
 use constant GOAL => 0.95;
+use constant SOURCES => qw(Makefile boot descriptors drivers embed kernel linker qemu tests);
 use constant {
     LIMIT_FACTOR => 4,     # of the clean run's time
     LIMIT_LEAST  => 15,    # seconds
@@ -39,7 +41,7 @@ my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|\w*ASSERT|\w*CH
 
 my $here = dirname(abs_path($0));
 my %option = (s => int(rand(1 << 31)), j => 2, r => '');
-getopts('s:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
+getopts('ls:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-l] [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
 my $build = abs_path($ARGV[0]) // die "mutate: no build folder\n";
 my $scratch = "$build/mutate";
 my $deps = abs_path($ENV{DEPS} // 'build/deps');
@@ -116,8 +118,8 @@ sub changes_in {
 }
 
 sub sources {
-    my @files = grep { -f && m{^(?:descriptors|kernel/(?:vm|page|mmu)|drivers)/.*\.[ch]$}
-            && !/platform_defaults/ } split /\n/, `git ls-files descriptors kernel drivers`;
+    my @files = sort grep { !/platform_defaults/ } split /\n/,
+        `find descriptors kernel/vm kernel/page kernel/mmu drivers -type f -name '*.[ch]'`;
     (my $room = $option{r}) =~ s{/+$}{};
     return $room eq '' ? @files : grep { "/$_/" =~ m{/\Q$room\E/} } @files;
 }
@@ -215,8 +217,7 @@ sub make_tree {
     my ($folder) = @_;
     remove_tree($folder);
     make_path("$folder/build");
-    system("git ls-files -z | xargs -0 sh -c 'for f; do [ ! -e \"\$f\" ] || printf \"%s\\0\" \"\$f\"; done' sh"
-        . " | xargs -0 cp -a --parents -t '$folder'") == 0 or die "mutate: cannot copy the sources\n";
+    system('cp', '-a', SOURCES, "$folder/") == 0 or die "mutate: cannot copy the sources\n";
     for my $part ('host', 'gcc-debug') {
         system('cp', '-a', "$build/$part", "$folder/build/") == 0 or die "mutate: no clean build in $build/$part\n";
     }
@@ -351,6 +352,10 @@ sub share {
 
 # The run ------------------------------------------------------------------------
 
+if ($option{l}) {
+    printf "%d\t%s\n", scalar(my @in = changes_in($_)), $_ for sources();
+    exit 0;
+}
 my @changes = choose();
 my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
 my @wanted = sort keys %wanted;
