@@ -98,7 +98,12 @@ static void ask_next(struct virtio_rng *rng)
     rng->finishing = false;
 }
 
-IOReturn rng_submit(struct virtio_rng *rng, struct virtio_rng_request *request)
+/*
+ * Not inlined: a compiler that sees rng_read's request, which is on its stack, put in line here
+ * does not see that it has left the line by the time rng_read returns.
+ */
+__attribute__((noinline)) IOReturn rng_submit(struct virtio_rng *rng,
+                                              struct virtio_rng_request *request)
 {
     const irq_state_t state = irq_mask();
 
