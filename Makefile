@@ -97,7 +97,9 @@ FLOORS  := boot kernel descriptors drivers
 # For embeddings in other kernels; ours leaves nothing to it.
 DEFAULTS := descriptors/platform/platform_defaults.c
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
-LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
+# What stays at EL2 beneath an image that asks for it, linked as one object.
+MONITOR := $(wildcard boot/el2/*.[cS] qemu/vdma/device/*.c qemu/vdma/monitor/*.c) kernel/nolibc/memory.c
+LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS) $(MONITOR),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
 SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c) \
            $(if $(COVERAGE),tests/coverage/counters.c)
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
@@ -178,6 +180,8 @@ $(foreach floor,$(FLOORS),$(B)/$(floor)/%.c.o): FLOOR_CFLAGS += -Wframe-larger-t
 $(B)/kernel/nolibc/%.o: FLOOR_CFLAGS := -mgeneral-regs-only -fno-builtin
 # With the MMU off all memory is Device memory, where unaligned accesses fault.
 $(B)/boot/early_%.o: FLOOR_CFLAGS := -mgeneral-regs-only -mstrict-align
+# EL1's registers of that kind are in use while EL2 runs.
+$(B)/boot/el2/%.c.o $(B)/qemu/vdma/%.c.o: FLOOR_CFLAGS := -mgeneral-regs-only -mstrict-align -ffreestanding
 
 $(B)/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
@@ -194,6 +198,11 @@ $(B)/libdmakit.a: $(LIBRARY:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
 $(B)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
+# One name leads into it; all others are its own, memcpy among them.
+$(B)/libdmakit-vdma.a: $(MONITOR:%=$(B)/%.o) linker/monitor.ld
+	$(Q)$(CROSS)ld -r -T linker/monitor.ld -o $(B)/monitor.o $(filter %.o,$^)
+	$(Q)$(CROSS)objcopy --keep-global-symbol=early_monitor $(B)/monitor.o
+	$(call archive,$(CROSS)ar,$(B)/monitor.o)
 $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
 
@@ -211,10 +220,10 @@ $(B)/tests/images/transfer.elf $(B)/tests/bench/command.elf: TARGET_LDFLAGS += -
 COUNTED := $(addprefix heap_,alloc alloc_zero alloc_aligned realloc) page_alloc page_alloc_run
 $(B)/tests/bench/command.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
 
-$(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libsupport.a linker/virt.ld
+$(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libdmakit-vdma.a $(B)/libsupport.a linker/virt.ld
 	@$(if $(V),,echo "  LD      $@")
 	$(Q)$(TARGET_LD) $(TARGET_LDFLAGS) -o $@ $< \
-	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive $(B)/libsupport.a \
+	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive $(B)/libsupport.a $(B)/libdmakit-vdma.a \
 	    -Wl,--start-group $(LIBC) $(LIBFDT)/libfdt.a $(LIBGCC) -Wl,--end-group
 
 # The same image as Linux starts: a flat file with a header.

@@ -57,6 +57,7 @@
     add     \register, \register, :lo12:\symbol
 .endm
 
+    .weak   early_monitor   // a physical address
     .section .head.text, "ax"
     .global _start
 _start:
@@ -127,7 +128,12 @@ reset:
     bl      early_has_gic_v3
     mov     w22, w0
     bl      open_el2
-    mov     x2, #SPSR_EL1H
+    /* An image that brings something to stay here has linked it in (boot/el2). */
+    ldr     x2, =early_monitor
+    cbz     x2, 1f
+    mov     w0, w22
+    blr     x2
+1:  mov     x2, #SPSR_EL1H
     msr     spsr_el2, x2
     address_of x2, el1
     msr     elr_el2, x2

@@ -6,18 +6,20 @@
 
 #define GICD_ITARGETSR 0x800u
 /*
- * In both registers named CTLR: where there is a secure world bit 0, as seen from here, enables
- * group 1, to which it has given all lines; without one it enables the group of all lines (GICv2
- * specification, 4.3.1 and 4.4.1).
+ * All lines belong to group 1, so that group 0 and its FIQ are left to who stays at EL2
+ * (boot/el2). Where there is a secure world it has seen to that, the registers of groups are
+ * ignored, and bit 0 of those named CTLR, as seen from here, enables group 1; without one the
+ * bits are those of both groups (GICv2 specification, 4.3.1, 4.3.4 and 4.4.1).
  */
-#define GICD_CTLR_ENABLE 0x1u
+#define GICD_CTLR_ENABLE 0x3u
+#define GICD_ALL_GROUP1  0xffffffffu
 #define GICD_TARGET_CPU0 0x01u
 
 #define GICC_CTLR        0x000u
 #define GICC_PMR         0x004u
 #define GICC_IAR         0x00cu
 #define GICC_EOIR        0x010u
-#define GICC_CTLR_ENABLE 0x1u
+#define GICC_CTLR_ENABLE 0xfu /* both groups; reads of IAR acknowledge either; group 0 is FIQ */
 
 static volatile void *distributor;
 static volatile void *cpu_interface;
@@ -46,6 +48,7 @@ static unsigned gic_v2_init(int node)
     mmio_write32(distributor, GICD_CTLR, 0);
     for (unsigned first = 0; first < count; first += 32) {
         gic_quiesce_word(distributor, first);
+        mmio_write32(distributor, GICD_IGROUPR + first / 8, GICD_ALL_GROUP1);
     }
     mmio_write32(distributor, GICD_CTLR, GICD_CTLR_ENABLE);
     /* The mask is 0 after reset, which lets nothing through (4.4.2); then the interface itself. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of boot/el2. */
+#ifndef BOOT_EL2_EL2_PRIVATE_H
+#define BOOT_EL2_EL2_PRIVATE_H
+
+#include "boot/el2/el2.h"
+
+#define el2_read(name)                                                                             \
+    __extension__({                                                                                \
+        uint64_t value_;                                                                           \
+        __asm__ volatile("mrs %0, " name : "=r"(value_));                                          \
+        value_;                                                                                    \
+    })
+#define el2_write(name, value) __asm__ volatile("msr " name ", %0" : : "r"((uint64_t)(value)))
+
+/* Where .el2 begins and ends, physical (linker/virt.ld), and the part to be cleared. */
+extern uint8_t __el2_base[], __el2_end[], __el2_bss_start[], __el2_bss_end[], __el2_stack_end[];
+
+/* el2_vectors.S */
+extern char el2_vectors[];
+
+/* el2_tables.c: EL2's own map, and stage 2 with everything allowed. */
+void el2_tables_init(void);
+
+/* el2_timer.c; gic_v3: which interrupt controller there is. */
+void el2_timer_init(bool gic_v3);
+
+#endif

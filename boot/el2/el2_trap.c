@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What comes up from EL1: refused accesses, calls, and a register that FMO makes trap. */
+#include "boot/el2/el2_private.h"
+
+#define CLASS(esr)        ((esr) >> 26 & 0x3f)
+#define CLASS_HVC         0x16u
+#define CLASS_SYSREG      0x18u
+#define CLASS_FETCH_LOWER 0x20u
+#define CLASS_DATA_LOWER  0x24u
+#define CLASS_DATA_SAME   0x25u
+#define CLASS_FETCH_SAME  0x21u
+
+/* Of a data abort (Arm ARM, ESR_EL2, "ISS encoding for an exception from a Data Abort"). */
+#define ISS_WRITE    (1ull << 6)
+#define ISS_WALK     (1ull << 7) /* of EL1's tables */
+#define ISS_CACHE    (1ull << 8)
+#define ISS_64       (1ull << 15)
+#define ISS_REG(esr) ((esr) >> 16 & 0x1f)
+#define ISS_SIGNED   (1ull << 21)
+#define ISS_SIZE(esr) ((esr) >> 22 & 3)
+#define ISS_VALID    (1ull << 24)
+#define IL           (1ull << 25)
+#define EXTERNAL     0x10ull /* fault status: synchronous external abort */
+
+/* MSR ICC_SGI1R_EL1, Xt (S3_0_C12_C11_5) as a trapped access, without Rt. */
+#define SYSREG_MASK (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
+#define SYSREG_SGI1 (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
+#define SYSREG_REG(esr) ((esr) >> 5 & 0x1f)
+
+#define MODE(spsr)   ((spsr) & 0xf)
+#define MODE_EL1T    4u
+#define MODE_EL1H    5u
+#define MODE_MASKED  0x3c5ull /* EL1 on its own stack pointer, all exceptions masked */
+#define NOT_SUPPORTED (~0ull) /* SMCCC: unknown function */
+
+/* By el2_vectors.S. */
+void el2_sync(struct el2_frame *frame);
+
+static uint64_t get(const struct el2_frame *frame, unsigned number)
+{
+    return number == 31 ? 0 : frame->x[number];
+}
+
+static void set(struct el2_frame *frame, unsigned number, uint64_t value)
+{
+    if (number != 31) {
+        frame->x[number] = value;
+    }
+}
+
+/* As if nothing had answered at the address: an external abort, at EL1 (Arm ARM, AArch64.TakeException). */
+static void refuse(struct el2_frame *frame, uint64_t esr)
+{
+    const bool fetch = CLASS(esr) == CLASS_FETCH_LOWER;
+    const unsigned mode = MODE(frame->spsr);
+    const bool same = mode == MODE_EL1T || mode == MODE_EL1H;
+    const uint64_t class = fetch ? (same ? CLASS_FETCH_SAME : CLASS_FETCH_LOWER)
+                                 : (same ? CLASS_DATA_SAME : CLASS_DATA_LOWER);
+
+    el2_write("esr_el1", class << 26 | (esr & (IL | (fetch ? 0 : ISS_WRITE | ISS_CACHE))) | EXTERNAL);
+    el2_write("far_el1", el2_read("far_el2"));
+    el2_write("elr_el1", frame->elr);
+    el2_write("spsr_el1", frame->spsr);
+    frame->elr = el2_read("vbar_el1") + (mode == MODE_EL1T ? 0 : same ? 0x200 : 0x400);
+    frame->spsr = MODE_MASKED;
+}
+
+static uint64_t loaded(uint64_t esr, uint64_t value)
+{
+    const unsigned bits = 8u << ISS_SIZE(esr);
+
+    if (bits < 64) {
+        value &= (1ull << bits) - 1;
+        if ((esr & ISS_SIGNED) != 0 && (value >> (bits - 1) & 1) != 0) {
+            value |= ~0ull << bits;
+        }
+    }
+    return (esr & ISS_64) != 0 ? value : (uint32_t)value;
+}
+
+static void data_abort(struct el2_frame *frame, uint64_t esr)
+{
+    struct el2_access access = {
+        /* Of the page from one register, of the byte from the other. */
+        .address = (el2_read("hpfar_el2") & ~0xfull) << 8 | (el2_read("far_el2") & 0xfff),
+        .size = 1u << ISS_SIZE(esr),
+        .write = (esr & ISS_WRITE) != 0,
+        .pc = frame->elr,
+    };
+
+    access.value = access.write ? get(frame, ISS_REG(esr)) : 0;
+    /*
+     * Without a valid syndrome nobody says which register is meant. An access that begins before
+     * a page and ends in it comes as one at its start: that it is unaligned cannot be seen, but it
+     * is then not one a driver makes.
+     */
+    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 || access.address % access.size != 0 ||
+        !el2_access(&access)) {
+        refuse(frame, esr);
+        return;
+    }
+    if (!access.write) {
+        set(frame, ISS_REG(esr), loaded(esr, access.value));
+    }
+    frame->elr += 4;
+}
+
+void el2_sync(struct el2_frame *frame)
+{
+    const uint64_t esr = el2_read("esr_el2");
+
+    switch (CLASS(esr)) {
+    case CLASS_DATA_LOWER:
+        data_abort(frame, esr);
+        return;
+    case CLASS_FETCH_LOWER:
+        refuse(frame, esr);
+        return;
+    case CLASS_HVC: /* there is nothing to be called; the address is already behind it */
+        frame->x[0] = NOT_SUPPORTED;
+        return;
+    case CLASS_SYSREG:
+        if ((esr & SYSREG_MASK) == SYSREG_SGI1) {
+            el2_write("S3_0_C12_C11_5", get(frame, SYSREG_REG(esr)));
+            frame->elr += 4;
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    el2_fatal("a trap that nothing asked for, syndrome", esr);
+}

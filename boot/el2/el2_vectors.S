@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The way into EL2 and out of it: once from start.S, with the MMU off and nothing of the
+ * kernel up yet, and then by every trap.
+ */
+#define FRAME_SIZE 272   /* struct el2_frame */
+#define FRAME_ELR  248
+#define STACK_SIZE 16384
+
+    .section .text.entry, "ax"
+/*
+ * From start.S at EL2: w0: there is a GICv3. Comes back with SP_EL2 on a stack of its own,
+ * which every trap then starts on. Keeps what C keeps.
+ */
+    .global early_monitor
+early_monitor:
+    adrp    x1, el2_stack_top
+    add     x1, x1, :lo12:el2_stack_top
+    mov     sp, x1
+    stp     x29, x30, [sp, #-16]!
+    mov     x29, xzr
+    bl      el2_start
+    ldp     x29, x30, [sp], #16
+    ret
+
+/* bool el2_answers(uint64_t address): the one load that may end in an abort here. */
+    .global el2_answers
+el2_answers:
+el2_answers_load:
+    ldrb    w1, [x0]
+    mov     w0, #1
+    ret
+el2_answers_not:
+    mov     w0, #0
+    ret
+
+.macro save
+    sub     sp, sp, #FRAME_SIZE
+    stp     x0, x1, [sp]
+    stp     x2, x3, [sp, #16]
+    stp     x4, x5, [sp, #32]
+    stp     x6, x7, [sp, #48]
+    stp     x8, x9, [sp, #64]
+    stp     x10, x11, [sp, #80]
+    stp     x12, x13, [sp, #96]
+    stp     x14, x15, [sp, #112]
+    stp     x16, x17, [sp, #128]
+    stp     x18, x19, [sp, #144]
+    stp     x20, x21, [sp, #160]
+    stp     x22, x23, [sp, #176]
+    stp     x24, x25, [sp, #192]
+    stp     x26, x27, [sp, #208]
+    stp     x28, x29, [sp, #224]
+    mrs     x0, elr_el2
+    mrs     x1, spsr_el2
+    stp     x30, x0, [sp, #240]
+    str     x1, [sp, #FRAME_ELR + 8]
+    mov     x0, sp
+.endm
+
+leave:
+    ldr     x1, [sp, #FRAME_ELR + 8]
+    ldp     x30, x0, [sp, #240]
+    msr     spsr_el2, x1
+    msr     elr_el2, x0
+    ldp     x2, x3, [sp, #16]
+    ldp     x4, x5, [sp, #32]
+    ldp     x6, x7, [sp, #48]
+    ldp     x8, x9, [sp, #64]
+    ldp     x10, x11, [sp, #80]
+    ldp     x12, x13, [sp, #96]
+    ldp     x14, x15, [sp, #112]
+    ldp     x16, x17, [sp, #128]
+    ldp     x18, x19, [sp, #144]
+    ldp     x20, x21, [sp, #160]
+    ldp     x22, x23, [sp, #176]
+    ldp     x24, x25, [sp, #192]
+    ldp     x26, x27, [sp, #208]
+    ldp     x28, x29, [sp, #224]
+    ldp     x0, x1, [sp]
+    add     sp, sp, #FRAME_SIZE
+    eret
+
+sync:
+    save
+    bl      el2_sync
+    b       leave
+
+fiq:
+    save
+    bl      el2_fiq
+    b       leave
+
+/* EL2's own: of el2_answers it is the answer, anything else is a fault of ours. */
+own_sync:
+    stp     x0, x1, [sp, #-16]!
+    mrs     x0, elr_el2
+    adr     x1, el2_answers_load
+    cmp     x0, x1
+    b.ne    unexpected
+    adr     x1, el2_answers_not
+    msr     elr_el2, x1
+    ldp     x0, x1, [sp], #16
+    eret
+
+unexpected:
+    mrs     x0, esr_el2
+    mrs     x1, elr_el2
+    b       el2_unexpected
+
+.macro vector to
+    .balign 128
+    b       \to
+.endm
+
+/* In the order of the Arm ARM, "Exception vectors". */
+    .balign 2048
+    .global el2_vectors
+el2_vectors:
+    .rept 4                 // from EL2 on SP_EL0, which it never uses
+    vector  unexpected
+    .endr
+    vector  own_sync
+    .rept 3
+    vector  unexpected
+    .endr
+    vector  sync            // from EL1 and EL0
+    vector  unexpected      // IRQ: HCR_EL2.IMO is 0
+    vector  fiq
+    vector  unexpected
+    vector  sync            // from AArch32: refused in C
+    vector  unexpected
+    vector  fiq
+    vector  unexpected
+
+    .section .stack, "aw", %nobits
+    .balign 16
+    .skip   STACK_SIZE
+el2_stack_top:

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The door at EL2: vdma's ports, its registers behind a hole of stage 2, its time. */
+#include "qemu/vdma/monitor/monitor.h"
+
+#include "boot/el2/el2.h"
+#include "boot/mmio.h"
+#include "qemu/vdma/device/vdma.h"
+
+#define PAGE      4096ull
+#define SLOT_SIZE 0x200ull
+#define RAM_BASE  0x40000000ull
+/* Where no RAM can be: the machine's high registers, and what EL2's own tables do not map. */
+#define RAM_LIMIT 0x4000000000ull
+#define RAM_UNIT  0x100000ull /* the machine's memory is a whole number of these */
+
+/* Of the image (VDMA_MONITOR). */
+extern uint8_t vdma_monitor_disk[];
+extern const uint64_t vdma_monitor_sectors;
+/* What is the monitor's own: linker/virt.ld. */
+extern uint8_t __el2_base[], __el2_end[];
+
+static struct vdma device;
+static uint64_t ram_end;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* --- Ports ------------------------------------------------------------------------------------ */
+
+/* RAM, but for what is the monitor's own: a device that could write there would be its own judge. */
+static uint64_t translate(void *context, uint64_t bus, uint64_t length, unsigned access,
+                          uint64_t *memory)
+{
+    const uint64_t base = (uint64_t)__el2_base, end = (uint64_t)__el2_end;
+    uint64_t stop = ram_end;
+
+    (void)context, (void)access;
+    if (bus < RAM_BASE || bus >= ram_end || (bus >= base && bus < end)) {
+        return 0;
+    }
+    if (bus < base) {
+        stop = least(stop, base);
+    }
+    *memory = bus;
+    return least(length, stop - bus);
+}
+
+static bool read_memory(void *context, uint64_t memory, void *to, uint32_t length)
+{
+    (void)context;
+    __builtin_memcpy(to, (const void *)(uintptr_t)memory, length);
+    return true;
+}
+
+static bool write_memory(void *context, uint64_t memory, const void *from, uint32_t length)
+{
+    (void)context;
+    __builtin_memcpy((void *)(uintptr_t)memory, from, length);
+    return true;
+}
+
+/* A latch beside the line: low takes back what has not been acknowledged yet. */
+static void line(void *context, unsigned vector, bool high)
+{
+    (void)context, (void)vector;
+    el2_pend(VDMA_MONITOR_INTID, high);
+}
+
+static void deadline(void *context, uint64_t tick)
+{
+    (void)context;
+    el2_set_timer(tick);
+}
+
+static const struct vdma_ports ports = {
+    .translate = translate,
+    .read = read_memory,
+    .write = write_memory,
+    .line = line,
+    .deadline = deadline,
+};
+
+static void work(void)
+{
+    while (vdma_step(&device, el2_now())) {
+    }
+}
+
+/* --- Registers -------------------------------------------------------------------------------- */
+
+/* The page has eight slots; the others are QEMU's, and go on as if nothing were in between. */
+static void pass_on(struct el2_access *access)
+{
+    volatile void *const at = (volatile void *)(uintptr_t)access->address;
+
+    switch (access->size) {
+    case 1:
+        access->write ? mmio_write8(at, 0, (uint8_t)access->value)
+                      : (void)(access->value = mmio_read8(at, 0));
+        return;
+    case 2:
+        access->write ? mmio_write16(at, 0, (uint16_t)access->value)
+                      : (void)(access->value = mmio_read16(at, 0));
+        return;
+    case 4:
+        access->write ? mmio_write32(at, 0, (uint32_t)access->value)
+                      : (void)(access->value = mmio_read32(at, 0));
+        return;
+    default:
+        access->write ? mmio_write64(at, 0, access->value)
+                      : (void)(access->value = mmio_read64(at, 0));
+        return;
+    }
+}
+
+bool el2_access(struct el2_access *access)
+{
+    const uint64_t offset = access->address - VDMA_MONITOR_REGISTERS;
+
+    if (offset >= PAGE) {
+        return false; /* the monitor's own memory */
+    }
+    if (offset >= SLOT_SIZE) {
+        pass_on(access);
+        return true;
+    }
+
+    struct vdma_access there = {
+        .offset = (uint32_t)offset,
+        .size = (uint8_t)access->size,
+        .write = access->write,
+        .value = access->value,
+        .pc = access->pc,
+    };
+
+    /* Refused ones are in the log, and answer 0. */
+    vdma_register(&device, &there, el2_now());
+    access->value = there.value;
+    work();
+    return true;
+}
+
+void el2_timer(void)
+{
+    work();
+}
+
+/* --- Start ------------------------------------------------------------------------------------ */
+
+/* RAM is one piece from its base on: halve what may be its end. */
+static uint64_t find_ram_end(void)
+{
+    uint64_t low = RAM_BASE / RAM_UNIT, high = RAM_LIMIT / RAM_UNIT;
+
+    while (high - low > 1) {
+        const uint64_t middle = low + (high - low) / 2;
+
+        if (el2_answers(middle * RAM_UNIT)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return high * RAM_UNIT;
+}
+
+void el2_main(void)
+{
+    const struct vdma_options options = {
+        .profile = VDMA_PROFILE_OPEN,
+        .disk = vdma_monitor_disk,
+        .sectors = vdma_monitor_sectors,
+    };
+
+    for (uint64_t i = 0; i < vdma_monitor_sectors * 512; i += 8) {
+        *(volatile uint64_t *)(vdma_monitor_disk + i) = 0;
+    }
+    ram_end = find_ram_end();
+    if (!vdma_init(&device, &ports, 0, &options)) {
+        el2_fatal("vdma does not start", vdma_monitor_sectors);
+    }
+    el2_allow(VDMA_MONITOR_REGISTERS, PAGE, 0);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vdma beneath an image: a monitor at EL2 plays the device in virtio-mmio slot 0, with the
+ * interrupt of that slot. Needs `-M virt,virtualization=on`; entered at EL1 the image runs
+ * as if there were none. The device tree has the slot anyway, so drivers find the device
+ * there; its vendor (wire.h) tells it from QEMU's.
+ *
+ * Memory of the monitor is part of the image and hidden from EL1. Its accesses to memory
+ * are ordinary cached ones; it stops the CPU while it works.
+ */
+#ifndef QEMU_VDMA_MONITOR_MONITOR_H
+#define QEMU_VDMA_MONITOR_MONITOR_H
+
+#include <stdint.h>
+
+#define VDMA_MONITOR_REGISTERS 0x0a000000ull /* physical */
+#define VDMA_MONITOR_INTID     48u
+
+void early_monitor(void); /* where it is entered; a physical address, not to be called */
+
+/*
+ * In one source of an image: bring the device along, with a RAM disk of so many sectors of
+ * 512 bytes, zeros at first.
+ */
+#define VDMA_MONITOR(sectors)                                                                      \
+    uint8_t vdma_monitor_disk[(sectors) * 512] __attribute__((                                     \
+        section(".el2.disk,\"aw\",%nobits//"), aligned(4096), used));                              \
+    const uint64_t vdma_monitor_sectors                                                            \
+        __attribute__((section(".el2.data,\"a\",%progbits//"), used)) = (sectors);                 \
+    void (*volatile vdma_monitor_entry)(void) __attribute__((used)) = early_monitor
+
+#endif

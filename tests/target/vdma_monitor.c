@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The monitor beneath an image: is the device where it shall be, and nobody in its way? */
+#include "boot/boot_info.h"
+#include "drivers/virtio/blk.h"
+#include "kernel/fault.h"
+#include "kernel/mmio.h"
+#include "kernel/mmu.h"
+#include "qemu/vdma/monitor/monitor.h"
+#include "tests/target/disk.h"
+
+#define SECTORS     8192
+#define SLOT_SIZE   0x200ull
+#define SLOTS       8
+#define MMIO_MAGIC  0x000
+#define MMIO_DEVICE 0x008
+#define MMIO_VENDOR 0x00c
+#define MAGIC       0x74726976u /* "virt" */
+#define VENDOR      0x414d4456u /* "VDMA" */
+#define QEMU_VENDOR 0x554d4551u
+
+VDMA_MONITOR(SECTORS);
+
+/* Entered at EL1 there is no monitor, and nothing to test but that it does not matter. */
+static bool has_monitor(void)
+{
+    return boot_info.entry_level == 2;
+}
+
+TEST(it_is_there_where_the_image_is_entered_at_el2)
+{
+    volatile void *const slots = mmu_map_device(paddr(VDMA_MONITOR_REGISTERS), SLOTS * SLOT_SIZE);
+
+    ASSERT_TRUE(slots != NULL);
+    EXPECT_EQ(mmio_read32(slots, MMIO_MAGIC), MAGIC);
+    EXPECT_EQ(mmio_read32(slots, MMIO_VENDOR), has_monitor() ? VENDOR : QEMU_VENDOR);
+    EXPECT_EQ(mmio_read32(slots, MMIO_DEVICE), has_monitor() ? 2 : 0);
+    for (unsigned i = 1; i < SLOTS; i++) { /* its neighbours are QEMU's */
+        EXPECT_EQ(mmio_read32(slots, i * SLOT_SIZE + MMIO_MAGIC), MAGIC);
+        EXPECT_EQ(mmio_read32(slots, i * SLOT_SIZE + MMIO_VENDOR), QEMU_VENDOR);
+    }
+}
+
+/* The driver of any disk drives this one: data by its own accesses, completions by interrupt. */
+TEST(its_disk_keeps_what_is_written)
+{
+    struct scatter out = disk_memory(40, 65536, kIODirectionOut);
+    struct scatter in = disk_memory(33, 65536, kIODirectionIn);
+
+    ASSERT_EQ(virtio_blk_count(), has_monitor() ? 1 : 0);
+    if (has_monitor()) {
+        struct virtio_blk *const disk = virtio_blk_get(0);
+        struct virtio_blk_info info;
+
+        virtio_blk_get_info(disk, &info);
+        EXPECT_EQ(info.sectors, SECTORS);
+        EXPECT_EQ(info.intid, VDMA_MONITOR_INTID);
+        for (uint64_t i = 0; i < out.length; i++) {
+            *scatter_at(&out, i) = (uint8_t)(i * 7 + i / 251);
+        }
+        for (unsigned turn = 0; turn < 20; turn++) {
+            EXPECT_EQ(virtio_blk_write(disk, out.memory, 0, turn * 128, out.length),
+                      kIOReturnSuccess);
+            EXPECT_EQ(virtio_blk_read(disk, in.memory, 0, turn * 128, in.length), kIOReturnSuccess);
+            for (uint64_t i = 0; i < in.length; i++) {
+                if (*scatter_at(&in, i) != (uint8_t)(i * 7 + i / 251)) {
+                    EXPECT_EQ(*scatter_at(&in, i), (uint8_t)(i * 7 + i / 251));
+                    break;
+                }
+            }
+        }
+        EXPECT_EQ(virtio_blk_flush(disk), kIOReturnSuccess);
+    }
+    disk_memory_drop(&in);
+    disk_memory_drop(&out);
+}
+
+struct touch {
+    volatile void *at;
+    unsigned size;
+};
+
+static void load(void *context)
+{
+    const struct touch *touch = context;
+
+    switch (touch->size) {
+    case 4:
+        mmio_read32(touch->at, 0);
+        return;
+    case 16: {
+        uint64_t low, high;
+
+        __asm__ volatile("ldp %0, %1, [%2]" : "=r"(low), "=r"(high) : "r"(touch->at));
+        return;
+    }
+    default:
+        mmio_read64(touch->at, 0);
+        return;
+    }
+}
+
+/* What is the monitor's is not EL1's, by whatever address; and no access ends the machine. */
+TEST(its_memory_is_hidden_and_odd_accesses_are_refused)
+{
+    struct touch touch = {.size = 4};
+    struct fault_record fault;
+
+    if (has_monitor()) {
+        touch.at = mmu_map_device(paddr((uint64_t)vdma_monitor_entry & ~(uint64_t)0xfff), 4096);
+        if (touch.at != NULL) {
+            EXPECT_TRUE(fault_expect(load, &touch, &fault));
+        }
+        touch.at = mmu_map_device(paddr(VDMA_MONITOR_REGISTERS), SLOT_SIZE);
+        touch.size = 16;
+        EXPECT_TRUE(fault_expect(load, &touch, &fault));
+    }
+}
