@@ -57,7 +57,7 @@
     add     \register, \register, :lo12:\symbol
 .endm
 
-    .weak   early_monitor   // a physical address
+    .weak   early_monitor
     .section .head.text, "ax"
     .global _start
 _start:
@@ -131,6 +131,7 @@ reset:
     /* An image that brings something to stay here has linked it in (boot/el2). */
     ldr     x2, =early_monitor
     cbz     x2, 1f
+    and     x2, x2, #(1 << 48) - 1  // where it is, of where it is linked
     mov     w0, w22
     blr     x2
 1:  mov     x2, #SPSR_EL1H

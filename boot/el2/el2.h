@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stays at EL2 under an image that asks for it: stage 2 around EL1, traps, a timer.
- * Linked by itself and at the physical addresses it runs at (linker/monitor.ld): it calls
- * nothing of the image and nothing of the image can call it. Its MMU maps the first
- * 512 GiB to themselves, RAM cached, what lies below RAM as Device memory.
+ * Linked by itself (linker/monitor.ld): it calls nothing of the image, and nothing of the
+ * image can call it. It runs at physical addresses, so that no pointer stored at link time
+ * is of use. Its MMU maps the first 512 GiB to themselves, RAM cached, what lies below RAM
+ * as Device memory.
  *
  * One CPU. Nothing here is entered twice: EL2 runs with all exceptions masked.
  */

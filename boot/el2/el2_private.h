@@ -14,7 +14,8 @@
 #define el2_write(name, value) __asm__ volatile("msr " name ", %0" : : "r"((uint64_t)(value)))
 
 /* Where .el2 begins and ends, physical (linker/virt.ld), and the part to be cleared. */
-extern uint8_t __el2_base[], __el2_end[], __el2_bss_start[], __el2_bss_end[], __el2_stack_end[];
+extern uint8_t __monitor_base[], __monitor_end[], __monitor_bss_start[], __monitor_bss_end[],
+    __monitor_stack_end[];
 
 /* el2_vectors.S */
 extern char el2_vectors[];

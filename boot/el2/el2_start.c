@@ -17,8 +17,8 @@ void el2_start(unsigned gic_v3);
 /* Whoever loaded us may have left anything there. volatile: or it would be a call of memset. */
 static void clear_bss(void)
 {
-    for (volatile uint64_t *at = (uint64_t *)__el2_bss_start; at < (uint64_t *)__el2_bss_end;
-         at++) {
+    for (volatile uint64_t *at = (uint64_t *)__monitor_bss_start;
+         at < (uint64_t *)__monitor_bss_end; at++) {
         *at = 0;
     }
 }
@@ -27,8 +27,9 @@ void el2_start(unsigned gic_v3)
 {
     clear_bss();
     el2_tables_init();
-    /* Nobody reads or writes what is EL2's; QEMU's own devices do not see stage 2 and still could. */
-    el2_allow((uint64_t)__el2_base, (uint64_t)(__el2_end - __el2_base), 0);
+    /* Nobody reads or writes what is EL2's; QEMU's own devices do not see stage 2 and still could.
+     */
+    el2_allow((uint64_t)__monitor_base, (uint64_t)(__monitor_end - __monitor_base), 0);
     el2_write("vbar_el2", el2_vectors);
     el2_timer_init(gic_v3 != 0);
     el2_main();

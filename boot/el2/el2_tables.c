@@ -18,19 +18,21 @@
 #define ADDRESS    0x0000fffffffff000ull
 
 /* Stage 1 of EL2. */
-#define MAIR_VALUE   0x04ffull /* 0: write-back; 1: Device-nGnRE */
-#define DEVICE       (1ull << 2)
-#define EXECUTE_NO   (1ull << 54)
-#define TCR_VALUE    (1ull << 31 | 1ull << 23 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 25ull)
-#define SCTLR_M      (1ull << 0)
-#define SCTLR_C      (1ull << 2)
-#define SCTLR_I      (1ull << 12)
+#define MAIR_VALUE 0x04ffull /* 0: write-back; 1: Device-nGnRE */
+#define DEVICE     (1ull << 2)
+#define EXECUTE_NO (1ull << 54)
+#define TCR_VALUE                                                                                  \
+    (1ull << 31 | 1ull << 23 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 25ull)
+#define SCTLR_M (1ull << 0)
+#define SCTLR_C (1ull << 2)
+#define SCTLR_I (1ull << 12)
 
 /* Stage 2: the memory type is stage 1's (MemAttr 0b1111). */
 #define S2_NORMAL    (0xfull << 2)
 #define S2AP(access) ((uint64_t)(access) << 6)
 /* 40 bits, which the PCIe window needs; from level 1 on, two tables in a row. */
-#define VTCR_VALUE (1ull << 31 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 1ull << 6 | 24ull)
+#define VTCR_VALUE                                                                                 \
+    (1ull << 31 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 1ull << 6 | 24ull)
 
 static uint64_t own[ENTRIES] __attribute__((aligned(4096)));
 static uint64_t top[2 * ENTRIES] __attribute__((aligned(8192)));
@@ -108,13 +110,16 @@ void el2_tables_init(void)
     for (uint64_t i = 0; i < 2 * ENTRIES; i++) {
         top[i] = i * GIB | ACCESSED | SHAREABLE | S2_NORMAL | S2AP(EL2_READ | EL2_WRITE) | BLOCK;
     }
-    drop_lines(__el2_bss_start, __el2_stack_end);
+    drop_lines(__monitor_bss_start, __monitor_stack_end);
     el2_write("vtcr_el2", VTCR_VALUE);
     el2_write("vttbr_el2", top);
     el2_write("mair_el2", MAIR_VALUE);
     el2_write("tcr_el2", TCR_VALUE);
     el2_write("ttbr0_el2", own);
-    __asm__ volatile("isb; tlbi alle2; tlbi vmalls12e1; dsb sy; ic iallu; dsb sy; isb" : : : "memory");
+    __asm__ volatile("isb; tlbi alle2; tlbi vmalls12e1; dsb sy; ic iallu; dsb sy; isb"
+                     :
+                     :
+                     : "memory");
     el2_write("sctlr_el2", el2_read("sctlr_el2") | SCTLR_M | SCTLR_C | SCTLR_I);
     __asm__ volatile("isb");
     on = true;

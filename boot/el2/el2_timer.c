@@ -18,10 +18,10 @@
 #define GICC_IAR  0x00cu
 #define GICC_EOIR 0x010u
 
-#define GICD_ISENABLER  0x100u
-#define GICD_ISPENDR    0x200u
-#define GICD_ICPENDR    0x280u
-#define GICD_IPRIORITYR 0x400u
+#define GICD_ISENABLER     0x100u
+#define GICD_ISPENDR       0x200u
+#define GICD_ICPENDR       0x280u
+#define GICD_IPRIORITYR    0x400u
 #define GICD_ENABLE_GROUP0 1u
 
 static bool is_v3;
@@ -90,8 +90,7 @@ void el2_pend(unsigned intid, bool pending)
 void el2_fiq(void);
 void el2_fiq(void)
 {
-    const uint64_t token =
-        is_v3 ? el2_read(ICC_IAR0_EL1) : mmio_read32(at(GICC_BASE), GICC_IAR);
+    const uint64_t token = is_v3 ? el2_read(ICC_IAR0_EL1) : mmio_read32(at(GICC_BASE), GICC_IAR);
 
     if ((token & 0x3ff) >= SPURIOUS) {
         return; /* taken back meanwhile */

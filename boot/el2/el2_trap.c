@@ -11,27 +11,27 @@
 #define CLASS_FETCH_SAME  0x21u
 
 /* Of a data abort (Arm ARM, ESR_EL2, "ISS encoding for an exception from a Data Abort"). */
-#define ISS_WRITE    (1ull << 6)
-#define ISS_WALK     (1ull << 7) /* of EL1's tables */
-#define ISS_CACHE    (1ull << 8)
-#define ISS_64       (1ull << 15)
-#define ISS_REG(esr) ((esr) >> 16 & 0x1f)
-#define ISS_SIGNED   (1ull << 21)
+#define ISS_WRITE     (1ull << 6)
+#define ISS_WALK      (1ull << 7) /* of EL1's tables */
+#define ISS_CACHE     (1ull << 8)
+#define ISS_64        (1ull << 15)
+#define ISS_REG(esr)  ((esr) >> 16 & 0x1f)
+#define ISS_SIGNED    (1ull << 21)
 #define ISS_SIZE(esr) ((esr) >> 22 & 3)
-#define ISS_VALID    (1ull << 24)
-#define IL           (1ull << 25)
-#define EXTERNAL     0x10ull /* fault status: synchronous external abort */
+#define ISS_VALID     (1ull << 24)
+#define IL            (1ull << 25)
+#define EXTERNAL      0x10ull /* fault status: synchronous external abort */
 
 /* MSR ICC_SGI1R_EL1, Xt (S3_0_C12_C11_5) as a trapped access, without Rt. */
-#define SYSREG_MASK (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
-#define SYSREG_SGI1 (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
+#define SYSREG_MASK     (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
+#define SYSREG_SGI1     (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
 #define SYSREG_REG(esr) ((esr) >> 5 & 0x1f)
 
-#define MODE(spsr)   ((spsr) & 0xf)
-#define MODE_EL1T    4u
-#define MODE_EL1H    5u
-#define MODE_MASKED  0x3c5ull /* EL1 on its own stack pointer, all exceptions masked */
-#define NOT_SUPPORTED (~0ull) /* SMCCC: unknown function */
+#define MODE(spsr)    ((spsr)&0xf)
+#define MODE_EL1T     4u
+#define MODE_EL1H     5u
+#define MODE_MASKED   0x3c5ull /* EL1 on its own stack pointer, all exceptions masked */
+#define NOT_SUPPORTED (~0ull)  /* SMCCC: unknown function */
 
 /* By el2_vectors.S. */
 void el2_sync(struct el2_frame *frame);
@@ -48,7 +48,8 @@ static void set(struct el2_frame *frame, unsigned number, uint64_t value)
     }
 }
 
-/* As if nothing had answered at the address: an external abort, at EL1 (Arm ARM, AArch64.TakeException). */
+/* As if nothing had answered at the address: an external abort, at EL1 (Arm ARM,
+ * AArch64.TakeException). */
 static void refuse(struct el2_frame *frame, uint64_t esr)
 {
     const bool fetch = CLASS(esr) == CLASS_FETCH_LOWER;
@@ -57,7 +58,8 @@ static void refuse(struct el2_frame *frame, uint64_t esr)
     const uint64_t class = fetch ? (same ? CLASS_FETCH_SAME : CLASS_FETCH_LOWER)
                                  : (same ? CLASS_DATA_SAME : CLASS_DATA_LOWER);
 
-    el2_write("esr_el1", class << 26 | (esr & (IL | (fetch ? 0 : ISS_WRITE | ISS_CACHE))) | EXTERNAL);
+    el2_write("esr_el1",
+              class << 26 | (esr & (IL | (fetch ? 0 : ISS_WRITE | ISS_CACHE))) | EXTERNAL);
     el2_write("far_el1", el2_read("far_el2"));
     el2_write("elr_el1", frame->elr);
     el2_write("spsr_el1", frame->spsr);

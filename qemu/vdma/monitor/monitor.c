@@ -17,7 +17,7 @@
 extern uint8_t vdma_monitor_disk[];
 extern const uint64_t vdma_monitor_sectors;
 /* What is the monitor's own: linker/virt.ld. */
-extern uint8_t __el2_base[], __el2_end[];
+extern uint8_t __monitor_base[], __monitor_end[];
 
 static struct vdma device;
 static uint64_t ram_end;
@@ -29,11 +29,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* --- Ports ------------------------------------------------------------------------------------ */
 
-/* RAM, but for what is the monitor's own: a device that could write there would be its own judge. */
+/* RAM, but for what is the monitor's own: a device that could write there would be its own judge.
+ */
 static uint64_t translate(void *context, uint64_t bus, uint64_t length, unsigned access,
                           uint64_t *memory)
 {
-    const uint64_t base = (uint64_t)__el2_base, end = (uint64_t)__el2_end;
+    const uint64_t base = (uint64_t)__monitor_base, end = (uint64_t)__monitor_end;
     uint64_t stop = ram_end;
 
     (void)context, (void)access;
@@ -74,13 +75,7 @@ static void deadline(void *context, uint64_t tick)
     el2_set_timer(tick);
 }
 
-static const struct vdma_ports ports = {
-    .translate = translate,
-    .read = read_memory,
-    .write = write_memory,
-    .line = line,
-    .deadline = deadline,
-};
+static struct vdma_ports ports;
 
 static void work(void)
 {
@@ -174,6 +169,12 @@ void el2_main(void)
         .sectors = vdma_monitor_sectors,
     };
 
+    /* Not as an initialiser: that would hold the addresses of link time. */
+    ports.translate = translate;
+    ports.read = read_memory;
+    ports.write = write_memory;
+    ports.line = line;
+    ports.deadline = deadline;
     for (uint64_t i = 0; i < vdma_monitor_sectors * 512; i += 8) {
         *(volatile uint64_t *)(vdma_monitor_disk + i) = 0;
     }

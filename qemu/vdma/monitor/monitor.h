@@ -16,15 +16,15 @@
 #define VDMA_MONITOR_REGISTERS 0x0a000000ull /* physical */
 #define VDMA_MONITOR_INTID     48u
 
-void early_monitor(void); /* where it is entered; a physical address, not to be called */
+void early_monitor(void); /* where it is entered, at EL2: not to be called */
 
 /*
  * In one source of an image: bring the device along, with a RAM disk of so many sectors of
  * 512 bytes, zeros at first.
  */
 #define VDMA_MONITOR(sectors)                                                                      \
-    uint8_t vdma_monitor_disk[(sectors) * 512] __attribute__((                                     \
-        section(".el2.disk,\"aw\",%nobits//"), aligned(4096), used));                              \
+    uint8_t vdma_monitor_disk[(sectors)*512]                                                       \
+        __attribute__((section(".el2.disk,\"aw\",%nobits//"), aligned(4096), used));               \
     const uint64_t vdma_monitor_sectors                                                            \
         __attribute__((section(".el2.data,\"a\",%progbits//"), used)) = (sectors);                 \
     void (*volatile vdma_monitor_entry)(void) __attribute__((used)) = early_monitor
