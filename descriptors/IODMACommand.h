@@ -293,7 +293,8 @@ IOReturn IODMACommand_prepareWithSpecificationOptions(
  * Undo one prepare. The last one, in this order: barrier, cache (invalidateCache, for a
  * non-coherent device), bounce memory back into the descriptor (synchronize, unless the
  * direction is Out), unmap, free. All steps are done; the first error is the answer. The
- * device must have finished or been stopped. kIOReturnNotReady: not active.
+ * device must have finished or been stopped. kIOReturnNotReady: not active; kIOReturnBusy:
+ * an engine still has the command.
  */
 IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool synchronize);
 
@@ -303,7 +304,9 @@ IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool sy
  * into a copy, whatever the limits; addresses generated before are invalid then (not for
  * IterateOnly: kIOReturnUnsupported). kIOReturnBadArgument: both directions, or an unknown
  * bit; kIOReturnNotReady: not active; kIOReturnNotWritable: back into memory that is
- * prepared for reading only; kIOReturnUnderrun: bytes could not be copied.
+ * prepared for reading only; kIOReturnUnderrun: bytes could not be copied; kIOReturnBusy: an
+ * engine has the command (kForceDoubleBuffer). For a device that does not snoop, bounce
+ * memory is cleaned or invalidated as the copy needs.
  */
 IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options);
 

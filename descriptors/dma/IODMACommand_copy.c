@@ -80,6 +80,45 @@ static IOReturn maintain_memory(IOMemoryDescriptor *memory, bool invalidate, uin
         length);
 }
 
+static void maintain_island(const struct IODMAIsland *island, bool invalidate)
+{
+    if (invalidate) {
+        platform_cache_clean_invalidate(island->memory, island->end - island->start);
+    } else {
+        platform_cache_clean(island->memory, island->end - island->start);
+    }
+}
+
+/* Bounce memory alone, which nobody else can do anything for. */
+static IOReturn maintain_bounced(IODMACommand *self, bool invalidate)
+{
+    if (self->copy != NULL) {
+        return maintain_memory(self->copy, invalidate, 0, self->length);
+    }
+    for (size_t i = 0; i < self->bounce.count; i++) {
+        maintain_island(&self->bounce.islands[i], invalidate);
+    }
+    return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_exchangeBounced(IODMACommand *self, bool towards)
+{
+    const bool maintain = IODMACommand_isNonCoherent(self);
+    IOReturn status = kIOReturnSuccess;
+
+    /* Lines that were fetched while the device wrote are stale. */
+    if (maintain && !towards) {
+        status = maintain_bounced(self, true);
+    }
+    if (status == kIOReturnSuccess) {
+        status = IODMACommand_copyBounced(self, towards);
+    }
+    if (status == kIOReturnSuccess && maintain && towards) {
+        status = maintain_bounced(self, !IODMACommand_deviceReads(self));
+    }
+    return status;
+}
+
 /*
  * Islands where there are islands, the descriptor between them: the device sees exactly these, and
  * maintenance of bounced bytes at their home would reach nothing that it reads.
@@ -101,11 +140,7 @@ IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
         if (status == kIOReturnSuccess) {
             status = before;
         }
-        if (invalidate) {
-            platform_cache_clean_invalidate(island->memory, island->end - island->start);
-        } else {
-            platform_cache_clean(island->memory, island->end - island->start);
-        }
+        maintain_island(island, invalidate);
         position = island->end;
     }
     const IOReturn last =

@@ -240,25 +240,17 @@ static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts)
                                      : IODMACommand_place(self, &plan);
 }
 
-static bool is_non_coherent(const IODMACommand *self)
-{
-    return (self->spec.options & kIODMAMapOptionTypeMask) == kIODMAMapOptionNonCoherent;
-}
-
 /* Fill, clean and map what arrange has placed. */
 IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchronize)
 {
-    const bool deviceReads =
-        self->direction == kIODirectionOut || self->direction == kIODirectionOutIn;
     IOReturn status = kIOReturnSuccess;
 
     /* For In as well: a device that writes only a part must not cost the rest its bytes. */
     if (synchronize && IODMACommand_bounces(self)) {
         status = IODMACommand_copyBounced(self, true);
     }
-    if (status == kIOReturnSuccess && is_non_coherent(self) && flushCache) {
-        /* Without reads no line may stay dirty: its eviction would hit the device's data. */
-        status = IODMACommand_maintain(self, !deviceReads);
+    if (status == kIOReturnSuccess && IODMACommand_isNonCoherent(self) && flushCache) {
+        status = IODMACommand_maintain(self, !IODMACommand_deviceReads(self));
     }
     if (status == kIOReturnSuccess) {
         status = IODMACommand_mapView(self);
@@ -288,8 +280,8 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     self->length = length;
     self->direction = facts->fDirection;
     status = arrange(self, facts);
-    if (status == kIOReturnSuccess &&
-        (IODMACommand_bounces(self) || self->spec.mapper != NULL || is_non_coherent(self))) {
+    if (status == kIOReturnSuccess && (IODMACommand_bounces(self) || self->spec.mapper != NULL ||
+                                       IODMACommand_isNonCoherent(self))) {
         status = IODMACommand_makeReady(self, flushCache, synchronize);
     }
     if (status != kIOReturnSuccess) {
@@ -411,7 +403,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
      * Before the copy back: lines that were fetched while the device wrote (speculation may at any
      * time) are stale, and the CPU would copy those.
      */
-    if (is_non_coherent(self) && invalidateCache) {
+    if (IODMACommand_isNonCoherent(self) && invalidateCache) {
         status = IODMACommand_maintain(self, true);
     }
     if (synchronize && self->direction != kIODirectionOut && IODMACommand_bounces(self)) {

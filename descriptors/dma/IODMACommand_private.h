@@ -133,6 +133,24 @@ IOReturn IODMACommand_letGo(IODMACommand *self);
 /* Descriptor to bounce memory (towards) or back. */
 IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards);
 
+/* The same while the device may be at work: for one that does not snoop, with the maintenance. */
+IOReturn IODMACommand_exchangeBounced(IODMACommand *self, bool towards);
+
+/* The device does not snoop. */
+static inline bool IODMACommand_isNonCoherent(const IODMACommand *self)
+{
+    return (self->spec.options & kIODMAMapOptionTypeMask) == kIODMAMapOptionNonCoherent;
+}
+
+/*
+ * The direction says that the device reads; without that no line may stay dirty for it: its
+ * eviction would hit what the device has written.
+ */
+static inline bool IODMACommand_deviceReads(const IODMACommand *self)
+{
+    return (self->direction & kIODirectionOut) != 0;
+}
+
 /* Cache maintenance of all bytes that the device sees: clean, or clean and invalidate. */
 IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate);
 

@@ -72,7 +72,13 @@ static IOReturn double_buffer(IODMACommand *self)
      * filled with the bytes from before.
      */
     if (self->direction != kIODirectionOut) {
-        status = IODMACommand_copyBounced(self, false);
+        /* In place as well: the new copy is filled from there, by the CPU. */
+        if (IODMACommand_isNonCoherent(self)) {
+            status = IODMACommand_maintain(self, true);
+        }
+        if (status == kIOReturnSuccess) {
+            status = IODMACommand_copyBounced(self, false);
+        }
         if (status != kIOReturnSuccess) {
             return status;
         }
@@ -118,5 +124,5 @@ IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
     }
     return directions == 0 || !IODMACommand_bounces(self)
                ? kIOReturnSuccess
-               : IODMACommand_copyBounced(self, directions == kIODirectionOut);
+               : IODMACommand_exchangeBounced(self, directions == kIODirectionOut);
 }

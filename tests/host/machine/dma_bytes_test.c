@@ -193,6 +193,54 @@ static void lines_are_cared_for_by_direction(void **state)
     expect_lines(kIODirectionOut, kUnmapped, true, 0, 0, 0);
 }
 
+static void expect_more(const struct sim_cache *before, uint64_t cleaned, uint64_t flushed)
+{
+    assert_int_equal(sim_cache.cleaned - before->cleaned, cleaned);
+    assert_int_equal(sim_cache.flushed - before->flushed, flushed);
+}
+
+/* Only the command reaches its bounce memory, so it does there what synchronising needs. */
+static void synchronising_cares_for_lines_too(void **state)
+{
+    static const struct {
+        IODirection direction;
+        unsigned cleaned, flushed; /* by a copy towards the device */
+    } rows[] = {{kIODirectionOut, 3, 0}, {kIODirectionOutIn, 3, 0}, {kIODirectionIn, 0, 3}};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 2 * SIM_CACHE_LINE, DMA_HIGH,
+                                                3 * SIM_CACHE_LINE, rows[i].direction);
+        IODMACommand *command = dma_command(&bits31, kNonCoherent, memory);
+        IODMACommand *snooped = dma_command(&bits31, kMapped, memory);
+        const bool reads = rows[i].cleaned != 0;
+        const bool in = rows[i].direction != kIODirectionOut;
+        struct sim_cache before;
+
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_prepare(snooped, 0, 0, true, true), kIOReturnSuccess);
+        before = sim_cache;
+        assert_int_equal(IODMACommand_synchronize(command, kIODirectionOut), kIOReturnSuccess);
+        expect_more(&before, rows[i].cleaned, rows[i].flushed);
+        before = sim_cache;
+        assert_int_equal(IODMACommand_synchronize(command, kIODirectionIn), kIOReturnSuccess);
+        expect_more(&before, 0, 3);
+        before = sim_cache;
+        assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+        expect_more(&before, reads ? 5 : 0, (in ? 5 : 0) + (reads ? 0 : 5));
+        before = sim_cache;
+        assert_int_equal(IODMACommand_synchronize(command, kIODirectionIn), kIOReturnSuccess);
+        expect_more(&before, 0, 5);
+        before = sim_cache;
+        assert_int_equal(IODMACommand_synchronize(snooped, kIODirectionIn), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_synchronize(snooped, kIODirectionOut), kIOReturnSuccess);
+        expect_more(&before, 0, 0);
+        OSObject_release(command);
+        OSObject_release(snooped);
+        OSObject_release(memory);
+    }
+}
+
 #define HOLDERS 3
 
 static bool says_who(const IODMACommand *command)
@@ -275,6 +323,7 @@ int main(void)
         MAP_TEST(a_double_buffer_where_none_was_needed),
         MAP_TEST(a_double_buffer_that_cannot_be_had_changes_nothing),
         MAP_TEST(lines_are_cared_for_by_direction),
+        MAP_TEST(synchronising_cares_for_lines_too),
         MAP_TEST(exhaustion_names_the_holders),
         MAP_TEST(pages_are_never_shared),
     };
