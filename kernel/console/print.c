@@ -146,6 +146,7 @@ static const char *parse(const char *format, struct conversion *conversion,
         const int64_t width = parse_star(&format, arguments);
 
         conversion->left |= width < 0;
+        /* A negative one is a flag "-" and a width (C11 7.21.6.1); in 64 bits it has a positive. */
         conversion->width = (size_t)(width < 0 ? -width : width);
     } else {
         conversion->width = parse_number(&format);

@@ -194,6 +194,7 @@ static void put_unsigned(struct sink *sink, const struct conversion *conversion,
                          uint64_t raw)
 {
     const uint64_t value = truncate(raw, conversion->bytes);
+    /* A 0 has no prefix (C11 7.21.6.1: of a nonzero result). */
     const bool marked = conversion->alternative && value != 0;
 
     switch (letter) {

@@ -20,6 +20,10 @@ static bool is_space(char c)
 /* The next character; '\0' at the end of the word. */
 static char next_character(struct word *word)
 {
+    /*
+     * Anywhere in a word, as a shell has it: both ways of quoting that are stated above come out of
+     * this one rule.
+     */
     while (*word->at == '"') {
         word->quoted = !word->quoted;
         word->at++;

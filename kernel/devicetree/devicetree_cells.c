@@ -20,6 +20,8 @@ bool cells_read(const char *cells, unsigned count, uint64_t *value)
         *value = cell(cells, 0);
     } else if (count == 2) {
         *value = (uint64_t)cell(cells, 0) << 32 | cell(cells, 1);
+        /* More do not fit a number of ours; the three of PCI are taken apart before (read_address).
+         */
     } else {
         return false;
     }

@@ -92,6 +92,11 @@ void exception_sync(struct exception_frame *frame)
 
 _Noreturn void exception_unexpected(struct exception_frame *frame, unsigned vector)
 {
+    /*
+     * None of these is ever set up: the kernel does not run on SP_EL0, all interrupts are in the
+     * group that arrives as IRQ, tasks are AArch64. An SError is an access that went wrong some
+     * time ago.
+     */
     static const char *const names[] = {
         [EXCEPTION_VECTOR_SP0_SYNC] = "synchronous exception on SP_EL0",
         [EXCEPTION_VECTOR_SP0_IRQ] = "IRQ on SP_EL0",

@@ -118,6 +118,9 @@ static void print_abort(const struct exception_frame *frame)
         return;
     }
     kprintf(" %s 0x%016llx", access, (unsigned long long)frame->far);
+    /*
+     * Nothing is ever mapped there while the kernel runs: a field of a structure that is not there.
+     */
     if (frame->far < PAGE_SIZE) {
         kprintf(" (NULL page)");
     }
@@ -173,6 +176,7 @@ void exception_print(const struct exception_frame *frame, const char *vector)
 
 _Noreturn void exception_panic(const struct exception_frame *frame, const char *vector)
 {
+    /* First: if the report itself faults, the second time round ends the image. */
     panic_enter();
     exception_print(frame, vector);
     panic_leave();

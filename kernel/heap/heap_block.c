@@ -51,6 +51,10 @@ static void slab_link(struct page *slab, unsigned class)
 
 static void slab_unlink(struct page *slab, unsigned class)
 {
+    /*
+     * In both directions, since it may be anywhere: the slab that has become full is the first, the
+     * one that has become empty any.
+     */
     struct page *next = slab_at(slab->slab_next);
     struct page *previous = slab_at(slab->slab_previous);
 

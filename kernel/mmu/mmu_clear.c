@@ -115,6 +115,7 @@ bool mmu_take_page(struct mmu_space *space, vaddr_t va)
     bool written;
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
+    /* Nothing there, so nothing cached: no flush for pages that were never looked at. */
     if (*path.entry[path.level] == 0) {
         return false;
     }

@@ -206,6 +206,10 @@ static void map_ram(uint64_t start, uint64_t end)
         const struct hole hole = first_hole(start, end);
 
         if (start < hole.start && fill(paddr(start), hole.start - start, ram) != KERN_SUCCESS) {
+            /*
+             * All the rest of the piece, though a part of it may be mapped by now: how far the
+             * tables went is known to nobody.
+             */
             give_up(start, end);
             return;
         }
@@ -293,6 +297,7 @@ unsigned mmu_withheld(struct devicetree_range ranges[MMU_WITHHELD_MAX])
         ranges[count] = withheld[count];
         count++;
     }
+    /* Those that were not needed are ordinary memory again. */
     tables = mmu_early_tables_used(&first);
     if (tables != 0) {
         ranges[count++] = (struct devicetree_range){first, tables * PAGE_SIZE};

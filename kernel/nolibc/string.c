@@ -70,6 +70,7 @@ char *strrchr(const char *string, int wanted)
 {
     char *last = NULL;
 
+    /* After the look and not before it: the null byte is looked for like any other. */
     do {
         if (*string == (char)wanted) {
             last = (char *)string;

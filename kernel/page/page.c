@@ -182,11 +182,16 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
     if (order != 0 || !owner_is_valid(owner)) {
         goto slow;
     }
+    /* Tables apart: a test can fail the one and leave the other. */
     if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
         return KERN_RESOURCE_SHORTAGE;
     }
     state = lock_take(&page_lock);
     popped = *page_pool.top;
+    /*
+     * Marked at the bottom, and where a pop would go below the lowest so far: one test for both
+     * (page_record.h).
+     */
     if ((popped & PAGE_CACHE_MARK) != 0) {
         goto slow_unmask;
     }

@@ -41,6 +41,7 @@ void page_account(void)
 
 static bool refill(void)
 {
+    /* No smaller one if there is none of this size: then the caller asks the free lists itself. */
     const struct page_fit fit = {.order = REFILL_ORDER,
                                  .bytes = PAGE_SIZE << REFILL_ORDER,
                                  .alignment = PAGE_SIZE,

@@ -120,6 +120,7 @@ kern_return_t page_split_run(paddr_t first, size_t count)
     struct page *page = page_lookup(first);
     bool whole = count != 0 && run_size(page) == count && !any_pinned(page, count);
 
+    /* One page is a block of its own already. */
     if (whole && count != 1) {
         split_run(page, count);
     }

@@ -8,6 +8,7 @@
 
 _Noreturn void kernel_exit(int status)
 {
+    /* No handler any more: it could start what the end of the image would cut off. */
     __asm__ volatile("msr daifset, #15");
     /* The host keeps the lowest eight bits: 256 would be a pass. */
     if (status < 0 || status > EXIT_STATUS_MAX) {

@@ -276,6 +276,7 @@ void vm_entry_refill(struct vm_entry *entry)
 
 void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory)
 {
+    /* The range first, whatever becomes of the tables: the next fault goes by it. */
     const vaddr_t start = entry->node.start, size = entry->node.end - start;
 
     entry->range.memory = memory;

@@ -365,6 +365,10 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
 void vm_map_drop_tables(struct vm_map *map, vaddr_t start, uint64_t size)
 {
     vaddr_t end = start + size;
+    /*
+     * Range by range: between them nothing is mapped, and what they know of stores goes to an
+     * object each.
+     */
     struct range_node *node = range_tree_at_or_above(&map->ranges, start);
 
     for (; node != NULL && node->start < end; node = range_tree_next(&map->ranges, node)) {

@@ -27,6 +27,7 @@ static struct vm_object *new_object(uint64_t pages)
     if (object == NULL) {
         return NULL;
     }
+    /* The creator's. The rest is zero: ordinary memory, not volatile, nobody's to pay for. */
     object->references = 1;
     object->pages = pages;
     stats.objects++;
@@ -169,6 +170,7 @@ void vm_object_unmap_page(struct vm_object *object, uint64_t index)
 {
     struct vm_entry *entry = NULL;
 
+    /* All of them: the store may have gone through any one of its views. */
     while ((entry = vm_object_next_showing(object, entry, index)) != NULL) {
         if (vm_entry_take_page(entry, index)) {
             vm_object_mark_dirty(object, index);
@@ -395,6 +397,7 @@ void vm_object_count(struct vm_object *object, uint64_t first, uint64_t pages, u
 {
     struct page_count count = {0, 0};
 
+    /* A window has no pages of its own: nothing of it is resident that could go. */
     if (!object->physical) {
         vm_object_for_each_resident(object, first, pages, count_page, &count);
     }

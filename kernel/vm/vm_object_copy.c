@@ -88,6 +88,7 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
     for (uint64_t i = 0; i < copy->pages; i++) {
         paddr_t page;
 
+        /* For writing, so that the slot is marked: it is not what a fresh page would hold. */
         if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS) {
             return false;
         }

@@ -260,6 +260,10 @@ void vm_object_set_memory(struct vm_object *object, enum mmu_memory memory)
     }
     vm_object_for_each_resident(object, 0, object->pages, change_slot, &to);
     forget_modes(object);
+    /*
+     * Before the entries: one that is filled anew may make pages resident, in the mode of the
+     * object.
+     */
     object->memory = memory;
     for (struct vm_entry *entry = NULL; (entry = vm_object_next_entry(object, entry)) != NULL;) {
         vm_entry_set_memory(entry, memory);

@@ -21,6 +21,10 @@ static kern_return_t supply_direct(vaddr_t va, unsigned access, paddr_t *page)
     if (!mmu_translate(mmu_kernel, va, &translation)) {
         return KERN_INVALID_ADDRESS;
     }
+    /*
+     * The rights of the direct map itself: the image's code and constants are no target of a write
+     * here either.
+     */
     if ((access & ~translation.attributes.access) != 0) {
         return KERN_PROTECTION_FAILURE;
     }
