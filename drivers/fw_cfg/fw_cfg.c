@@ -15,6 +15,7 @@
 #define DMA_REGISTER    0x10
 #define DMA_SIGNATURE   0x51454d5520434647ull /* "QEMU CFG", as the bytes stand there */
 #define DIRECTORY_COUNT 4                     /* bytes before the first entry */
+#define FILES_MAX       (0x4000u - 0x20u)     /* a key has 14 bits, and files begin at 0x20 */
 
 /* An entry of the directory. */
 struct entry {
@@ -191,6 +192,11 @@ static IOReturn count_files(struct fw_cfg *self, unsigned *count)
      */
     memcpy(&big, self->buffer, sizeof(big));
     *count = status == kIOReturnSuccess ? __builtin_bswap32(big) : 0;
+    /* Believed, a wrong one would keep the caller reading for as many looks as it says. */
+    if (*count > FILES_MAX) {
+        *count = 0;
+        return kIOReturnIOError;
+    }
     return status;
 }
 

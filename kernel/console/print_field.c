@@ -262,8 +262,6 @@ void print_argument(struct sink *sink, struct conversion *conversion, char lette
         put_signed(sink, conversion, value);
         break;
     case 'p':
-        conversion->bytes = sizeof(void *);
-        conversion->alternative = false;
         put_number(sink, conversion, "0x", value, 16, false);
         break;
     /* With 'S' below: XSI's names of %lc and %ls, which GCC's check lets pass. */

@@ -251,6 +251,25 @@ static void the_directory_is_longer_than_one_look(void **state)
     close_device(false);
 }
 
+/* More than there are keys: with 32 bits of them the search would not end either. */
+static void a_directory_of_too_many_is_none(void **state)
+{
+    static const uint32_t counts[] = {0x3fe1, UINT32_MAX};
+    struct fw_cfg_item found;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        put_big(directory, counts[i], 4);
+        assert_int_equal(fw_cfg_count(), 0);
+        assert_int_equal(fw_cfg_find("opt/no such file", &found), kIOReturnIOError);
+        assert_int_equal(fw_cfg_get_file(0, &found), kIOReturnIOError);
+        assert_int_equal(found.key, 0);
+    }
+    put_big(directory, FILES, 4);
+    assert_int_equal(fw_cfg_count(), FILES);
+    close_device(false);
+}
+
 static uint64_t below(uint64_t limit)
 {
     static uint64_t seed;
@@ -343,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_engine_is_left_alone),
         cmocka_unit_test_setup(the_directory_is_longer_than_one_look, open_device),
+        cmocka_unit_test_setup(a_directory_of_too_many_is_none, open_device),
         cmocka_unit_test_setup(random_transfers, open_device),
         cmocka_unit_test_setup(an_error_tells_what_was_moved, open_device),
         cmocka_unit_test_setup(a_device_that_never_ends_is_lost, open_device),
