@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* DMA commands, argument by argument: specifications, lists, and who has the bounce pool. */
+#include "tests/host/machine/dma_fixture.h"
+
+#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
+
+static const IODMACommand_SegmentOptions any = {.fStructSize = sizeof(IODMACommand_SegmentOptions)};
+static const IODMACommand_SegmentOptions aligned = {
+    .fStructSize = sizeof(IODMACommand_SegmentOptions), .fAlignment = PAGE_SIZE};
+
+static bool output_nothing(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                           UInt32 index)
+{
+    (void)target, (void)segment, (void)segments, (void)index;
+    return true;
+}
+
+static void a_command_is_initialised_once(void **state)
+{
+    IODMACommand *command =
+        IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any, kMapped, NULL, NULL);
+    IODMACommand_SegmentOptions narrower = any;
+
+    (void)state;
+    narrower.fNumAddressBits = 20;
+    assert_false(IODMACommand_initWithRefCon(command, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_false(IODMACommand_initWithSpecificationOptions(command, kIODMACommandOutputHost64,
+                                                           &narrower, kMapped, NULL, NULL));
+    assert_int_equal(IODMACommand_getNumAddressBits(command), 0);
+    OSObject_release(command);
+}
+
+/* Entries of 32 bits are a limit of their own. */
+static void entries_of_32_bits_bound_addresses_and_lengths(void **state)
+{
+    IODMACommand_SegmentOptions options = any;
+    IODMACommand *command;
+
+    (void)state;
+    options.fNumAddressBits = 33;
+    assert_null(IODMACommand_withSpecificationOptions(kIODMACommandOutputHost32, &options, kMapped,
+                                                      NULL, NULL));
+    options.fNumAddressBits = 3;
+    assert_null(IODMACommand_withSpecificationOptions(kIODMACommandOutputHost32, &options, kMapped,
+                                                      NULL, NULL));
+    options.fNumAddressBits = 65;
+    assert_null(IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &options, kMapped,
+                                                      NULL, NULL));
+    options = any;
+    options.fStructSize = 3;
+    assert_null(IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &options, kMapped,
+                                                      NULL, NULL));
+    assert_null(IODMACommand_withSpecificationOptions(NULL, &any, kMapped, NULL, NULL));
+    assert_null(IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, NULL, kMapped,
+                                                      NULL, NULL));
+    options = any;
+    options.fMaxSegmentSize = 1ull << 33;
+    command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost32, &options, kMapped,
+                                                    NULL, NULL);
+    assert_non_null(command);
+    OSObject_release(command);
+    options.fMaxSegmentSize = 100;
+    command = IODMACommand_withSpecificationOptions(kIODMACommandOutputBig32, &options, kMapped,
+                                                    NULL, NULL);
+    assert_non_null(command);
+    OSObject_release(command);
+}
+
+static void a_list_needs_all_its_arguments(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 100, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+    IODMACommand *own =
+        IODMACommand_withSpecificationOptions(output_nothing, &any, kMapped, NULL, NULL);
+    IODMACommand_Segment64 list[4];
+    IODMACommand_Segment32 narrow[4];
+    UInt64 offset = 0;
+    UInt32 count = 4;
+    uint8_t byte;
+
+    (void)state;
+    assert_int_equal(IODMACommand_readBytes(command, 0, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(IODMACommand_writeBytes(command, 0, NULL, 1), 0);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    REFUSED(IODMACommand_genIOVMSegmentsFunction(command, NULL, &offset, list, &count));
+    REFUSED(IODMACommand_genIOVMSegmentsFunction(command, kIODMACommandOutputHost64, NULL, list,
+                                                 &count));
+    REFUSED(IODMACommand_genIOVMSegmentsFunction(command, kIODMACommandOutputHost64, &offset, list,
+                                                 NULL));
+    count = 0;
+    REFUSED(IODMACommand_genIOVMSegmentsFunction(command, kIODMACommandOutputHost64, &offset, list,
+                                                 &count));
+    count = 4;
+    REFUSED(IODMACommand_genIOVMSegments(command, &offset, NULL, &count)); /* nowhere to put them */
+    REFUSED(IODMACommand_gen32IOVMSegments(command, &offset, narrow, &count));
+    assert_int_equal(offset, 0);
+    assert_int_equal(count, 4);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    /* An output of the client's own may be of either width. */
+    assert_int_equal(IODMACommand_setMemoryDescriptor(own, memory, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_gen32IOVMSegments(own, &offset, narrow, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(offset, 100);
+    offset = 0;
+    count = 4;
+    assert_int_equal(IODMACommand_gen64IOVMSegments(own, &offset, list, &count), kIOReturnSuccess);
+    assert_int_equal(count, 1);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(own, true), kIOReturnSuccess);
+    OSObject_release(own);
+    OSObject_release(memory);
+}
+
+/* More holders than are named, and one that is charged twice. */
+static void a_full_pool_names_who_has_it(void **state)
+{
+    enum {
+        HOLDERS = 10
+    };
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 64, 0, 0, kIODirectionOutIn);
+    const uint64_t pool = IODMACommand_getBouncePool();
+    IODMACommand *holders[HOLDERS], *late;
+
+    (void)state;
+    for (unsigned i = 0; i < HOLDERS; i++) {
+        holders[i] = dma_command(&aligned, kMapped, memory);
+        assert_int_equal(IODMACommand_prepare(holders[i], 0, 0, true, true), kIOReturnSuccess);
+    }
+    assert_true(IODMACommand_getBounceInUse() >= HOLDERS * PAGE_SIZE);
+    IODMACommand_setBouncePool(IODMACommand_getBounceInUse());
+    late = dma_command(&aligned, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
+    IODMACommand_setBouncePool(1); /* less than there is in use */
+    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
+    IODMACommand_setBouncePool(pool);
+    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(late, kForceDoubleBuffer | kIODirectionOut),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(late, true, true), kIOReturnSuccess);
+    OSObject_release(late);
+    for (unsigned i = 0; i < HOLDERS; i++) {
+        assert_int_equal(IODMACommand_complete(holders[i], true, true), kIOReturnSuccess);
+        OSObject_release(holders[i]);
+    }
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    OSObject_release(memory);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(a_command_is_initialised_once),
+        MAP_TEST(entries_of_32_bits_bound_addresses_and_lengths),
+        MAP_TEST(a_list_needs_all_its_arguments),
+        MAP_TEST(a_full_pool_names_who_has_it),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
