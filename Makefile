@@ -161,7 +161,9 @@ HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/
 # and in images alike, so that the two can be added.
 GCOV_CFLAGS := $(if $(COVERAGE),-O0 --coverage -fprofile-abs-path --param logical-op-non-short-circuit=0 \
     -Dalways_inline=__unused__)
-HOST_CFLAGS += $(GCOV_CFLAGS) $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit)
+HOST_CFLAGS += $(GCOV_CFLAGS)
+# Of host tests: who dies on purpose is counted, too. (gcov's own library may abort as well.)
+GCOV_ENDS := $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit$(comma)-u$(comma)__wrap_abort)
 $(B)/tests/coverage/counters.c.o: TARGET_CFLAGS += -DCOVERAGE_FOLDER='"$(abspath $(O))/counters"'
 ifneq ($(COVERAGE),)
 $(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(GCOV_CFLAGS) -fprofile-info-section -fprofile-update=prefer-atomic
@@ -242,7 +244,7 @@ define host_room
 $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(GCOV_ENDS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
 	    -Wl,--end-group -lcmocka -lfdt
 $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
 	$$(call archive,ar,$$^)

@@ -49,7 +49,7 @@ count()
 {
     gcovr -r . --object-directory "$build/$1" --gcov-executable "$2" --gcov-ignore-parse-errors \
         -f 'descriptors/' -f 'drivers/' -f 'kernel/' --exclude-branches-by-pattern '.*\b(IO|KERNEL_)(ASSERT|CHECK)\(' \
-        --json "$build/$1.json" "$build/$1" 2>"$build/$1.gcovr" || { tail -n 5 "$build/$1.gcovr" >&2 && return 1; }
+        --json "$build/$1.json" "$build/$1"/{descriptors,drivers,kernel} 2>"$build/$1.gcovr" || { tail -n 5 "$build/$1.gcovr" >&2 && return 1; }
 }
 
 host_cc=${HOST_CC:-gcc}
