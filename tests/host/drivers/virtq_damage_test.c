@@ -151,12 +151,56 @@ static void test_many_slots(void **state)
     sim_device_destroy(&device);
 }
 
+/* What a panic shows of the queues there are, the latest first, and of no others. */
+static void test_shown_in_a_panic(void **state)
+{
+    struct virtq *queues[3];
+    uint32_t doorbell;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const struct virtq_setup setup = {.size = 8u << i,
+                                          .index = i,
+                                          .chain_entries = 4,
+                                          .indirect = true,
+                                          .doorbell = &doorbell};
+
+        assert_int_equal(virtq_create(&setup, &queues[i]), kIOReturnSuccess);
+    }
+    submit(queues[1]);
+    virtq_publish(queues[1]);
+    submit(queues[1]);
+    virtq_reject(queues[2], "a test broke it");
+    sim_console_forget();
+    sim_panic_show_reports();
+    assert_true(sim_console_said(
+        "virtqueue 2: size 32 slots 32 in flight 0; submitted 0 published 0 taken 0, device's "
+        "used 0; a test broke it\n"
+        "virtqueue 1: size 16 slots 16 in flight 2; submitted 2 published 1 taken 0, device's "
+        "used 0; working\n"
+        "virtqueue 0: size 8 slots 8 in flight 0; "));
+    while (virtq_detach(queues[1]) != NULL) {
+    }
+    virtq_destroy(queues[1]);
+    sim_console_forget();
+    sim_panic_show_reports();
+    assert_true(sim_console_said("virtqueue 2: "));
+    assert_false(sim_console_said("virtqueue 1: "));
+    assert_true(sim_console_said("virtqueue 0: "));
+    virtq_destroy(queues[0]);
+    virtq_destroy(queues[2]);
+    virtq_destroy(NULL);
+    sim_console_forget();
+    sim_panic_show_reports();
+    assert_false(sim_console_said("virtqueue"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),      cmocka_unit_test(test_indices),
         cmocka_unit_test(test_slots),      cmocka_unit_test(test_doors),
-        cmocka_unit_test(test_many_slots),
+        cmocka_unit_test(test_many_slots), cmocka_unit_test(test_shown_in_a_panic),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

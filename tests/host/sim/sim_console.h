@@ -16,6 +16,9 @@ bool sim_console_said(const char *words); /* since then; only the last 1000 char
 uint64_t sim_console_lines(void);         /* so far */
 void sim_console_set_quiet(bool on);      /* nothing of it goes to standard error */
 
+/* What a panic would show besides, the latest added first. */
+void sim_panic_show_reports(void);
+
 /* Where a panic goes instead of ending the process, once. */
 extern jmp_buf *sim_panic_return;
 
