@@ -19,6 +19,7 @@
 #include "tests/host/machine/sim_machine.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_mmio.h"
+#include "tests/host/sim/sim_order.h"
 
 #define RAM      (64 * SIM_MIB)
 #define PAGES    600
@@ -75,6 +76,15 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     return value;
 }
 
+/* Everything that the device will read is in memory before it is started. */
+static unsigned barriers;
+
+static void count_barrier(enum sim_step step, uint64_t detail)
+{
+    (void)detail;
+    barriers += step == SIM_BARRIER;
+}
+
 static void write_register(struct sim_registers *self, uint64_t offset, uint64_t value,
                            unsigned width)
 {
@@ -85,6 +95,8 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
     (void)self;
     assert_int_equal(offset, 0x10);
     assert_int_equal(width, sizeof(value));
+    assert_int_not_equal(barriers, 0);
+    barriers = 0;
     if (never_ends) {
         return;
     }
@@ -119,6 +131,7 @@ static void power_on(void)
     strcpy((char *)directory + 4 + 64 * (FILES - 1) + 8, "etc/vmcoreinfo");
     sim_mmio_unplug_all();
     sim_mmio_plug(&device);
+    sim_witness = count_barrier;
     never_ends = false;
     fail_at = 0;
     assert_true(fw_cfg_attach(registers, paddr(0x9020000)));
