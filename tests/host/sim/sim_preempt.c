@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Instruction by instruction, by x86's trap flag. */
+#define _GNU_SOURCE
+#include "tests/host/sim/sim_preempt.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <ucontext.h>
+
+#include "kernel/lock.h"
+
+#ifdef __x86_64__
+
+#define STEP 0x100 /* the flag: an exception after each instruction */
+
+static struct {
+    void (*second)(void); /* NULL: it has run */
+    uint64_t left;        /* instructions before it does */
+} waiting;
+
+static void on_step(int signal_number, siginfo_t *info, void *context)
+{
+    void (*const second)(void) = waiting.second;
+
+    (void)signal_number, (void)info;
+    if (second == NULL || sim_irq_masked != 0 || lock_innermost() != NULL) {
+        return;
+    }
+    if (waiting.left != 0) {
+        waiting.left--;
+        return;
+    }
+    waiting.second = NULL;
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)STEP;
+    second();
+}
+
+bool sim_preempt(void (*first)(void), void (*second)(void), uint64_t nth)
+{
+    struct sigaction action = {.sa_sigaction = on_step, .sa_flags = SA_SIGINFO}, before;
+
+    waiting.second = second;
+    waiting.left = nth;
+    sigaction(SIGTRAP, &action, &before);
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() | STEP);
+    first();
+    __builtin_ia32_writeeflags_u64(__builtin_ia32_readeflags_u64() & ~(uint64_t)STEP);
+    sigaction(SIGTRAP, &before, NULL);
+    return waiting.second == NULL;
+}
+
+#else
+
+bool sim_preempt(void (*first)(void), void (*second)(void), uint64_t nth)
+{
+    (void)second, (void)nth;
+    first();
+    return false;
+}
+
+#endif
