@@ -237,6 +237,7 @@ static void mc_9_more_than_32_bits(void **state)
         IOMemoryDescriptor_withPhysicalAddress(8 * GIB, 5 * GIB, kIODirectionIn);
     IOMemoryCursor *endless = cursor_with(0, 0, 1);
     IOMemoryCursor *large = cursor_with(3 * GIB, 5 * GIB - 1, 1);
+    IOMemoryCursor *wide = cursor_with(4 * GIB + 1, 0, 1); /* limits of more than 32 bits, too */
     IOByteCount size;
 
     (void)state;
@@ -246,6 +247,14 @@ static void mc_9_more_than_32_bits(void **state)
     assert_int_equal(gen(large, memory, 0, 64, 0, &size), 2);
     expect_entry(0, 8 * GIB, 3 * GIB);
     expect_entry(1, 11 * GIB, 2 * GIB - 1);
+    assert_int_equal(gen(wide, memory, 0, 64, 0, &size), 2);
+    expect_entry(0, 8 * GIB, 4 * GIB + 1);
+    expect_entry(1, 12 * GIB + 1, GIB - 1);
+    OSObject_release(wide);
+    wide = cursor_with(0, 4 * GIB + 2, 1);
+    assert_int_equal(gen(wide, memory, 0, 64, 0, &size), 1);
+    expect_entry(0, 8 * GIB, 4 * GIB + 2);
+    OSObject_release(wide);
     OSObject_release(endless);
     OSObject_release(large);
     OSObject_release(memory);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,10 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/OSObject_class.h"
 #include "kernel/page.h"
 #include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_console.h"
 
 static uint8_t *bytes_of(IOBufferMemoryDescriptor *buffer)
 {
@@ -308,6 +311,38 @@ static void bm_8_mask_and_alignment(void **state)
     }
 }
 
+/* The larger of the two is the alignment, whichever says it; the limit is the mask's. */
+static void bm_8_both_at_once(void **state)
+{
+    static const struct {
+        uint64_t alignment, mask, expected;
+    } wishes[] = {{2, 0xffff0000, 0x10000},
+                  {64, 0xffffc000, 0x4000},
+                  {0x20000, 0xfffffff0, 0x20000},
+                  {0x8000, 0xffffffff, 0x8000}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        for (uint64_t capacity = 10; capacity < 30000; capacity += 9999) {
+            OSObject *object = OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
+            IOBufferMemoryDescriptor *buffer = (IOBufferMemoryDescriptor *)object;
+            IOByteCount length;
+
+            assert_true(IOBufferMemoryDescriptor_initWithPhysicalMask(
+                buffer, kernel_task, kIODirectionIn, capacity, wishes[i].alignment,
+                wishes[i].mask));
+            for (IOByteCount offset = 0; offset < capacity; offset += length) {
+                const addr64_t at =
+                    IOMemoryDescriptor_getPhysicalSegment(buffer, offset, &length, 0);
+
+                assert_true(offset != 0 || at % wishes[i].expected == 0);
+                assert_true(at + length - 1 <= 0xffffffff);
+            }
+            OSObject_release(buffer);
+        }
+    }
+}
+
 static void bm_10_cache_modes(void **state)
 {
     IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_withOptions(
@@ -398,10 +433,14 @@ static void freed_with_dma_active(void **state)
     void *const memory = bytes_of(buffer);
     const paddr_t page = paddr(physical_of(memory));
     const struct holdings before = holdings_now();
+    char said[60];
 
     (void)state;
     IOMemoryDescriptor_dmaCommandOperation(buffer, kIOMDSetDMAActive, NULL, 0);
+    snprintf(said, sizeof(said), "%p freed with DMA active", (void *)buffer);
+    sim_console_forget();
     OSObject_release(buffer);
+    assert_true(sim_console_said(said));
     assert_int_equal(holdings_now().pages, before.pages);
     assert_int_equal(holdings_now().pins, before.pins);
     platform_unwire(&page, 1);
@@ -435,6 +474,7 @@ int main(void)
         BALANCED(bm_7_contiguous_buffers),
         BALANCED(bm_8_physical_masks),
         BALANCED(bm_8_mask_and_alignment),
+        BALANCED(bm_8_both_at_once),
         BALANCED(bm_10_cache_modes),
         BALANCED(bm_14_direction_and_preparation),
         BALANCED(bm_17_tags),

@@ -14,6 +14,7 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
@@ -448,20 +449,21 @@ static void each_allocation_of_a_creation_fails(void **state)
     unsigned nth;
 
     (void)state;
-    for (unsigned kind = 0; kind < 2; kind++) {
+    for (unsigned kind = 0; kind < 3; kind++) {
         for (nth = 1; made == NULL; nth++) {
             fail_request(nth);
             made =
                 kind == 0
                     ? OSObject_upcast(IOMultiMemoryDescriptor_withDescriptors(parts, 2, 3, false))
-                    : OSObject_upcast(IOSubMemoryDescriptor_withSubRange(parts[0], 0, 1, 3));
+                : kind == 1 ? OSObject_upcast(IOSubMemoryDescriptor_withSubRange(parts[0], 0, 1, 3))
+                            : OSObject_upcast(IOInterleavedMemoryDescriptor_withCapacity(2, 3));
             fail_request(0);
             if (made == NULL) {
                 assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
                 assert_int_equal(OSObject_getRetainCount(parts[0]), 1);
             }
         }
-        assert_int_equal(nth, kind == 0 ? 4 : 3);
+        assert_int_equal(nth, kind == 1 ? 3 : 4);
         OSSafeReleaseNULL(made);
     }
     OSObject_release(parts[0]);

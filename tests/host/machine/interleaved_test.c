@@ -106,6 +106,8 @@ static void cd_7_a_failing_part_unpins_the_others(void **state)
         for (size_t i = 0; i < 4; i++) {
             assert_int_equal(IOMemoryDescriptor_complete(parts[i], 0),
                              i == bad ? kIOReturnNotReady : kIOReturnSuccess);
+            /* Its own prepare was the only one left, and was still there. */
+            assert_int_equal(IOMemoryDescriptor_complete(parts[i], 0), kIOReturnNotReady);
             OSObject_release(parts[i]);
         }
         OSObject_release(self);

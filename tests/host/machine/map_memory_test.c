@@ -153,6 +153,13 @@ static void persistent_descriptors(void **state)
     assert_null(
         IOMemoryDescriptor_withPersistentMemoryDescriptor(plain)); /* it was not made to persist */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    /* Nor does it since a map has given it a reference of its own. */
+    OSObject_release(map_all(plain, other, 0));
+    platform_set_last_error(0);
+    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(plain));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    OSObject_release(plain);
+    plain = describe(at, 100, kIODirectionOutIn, owner);
     assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor((IOMemoryDescriptor *)NULL));
     /* The second range is other memory now. */
     remove_pages(owner, place, 1);
@@ -317,6 +324,9 @@ static void md_29_page_counts(void **state)
     IOMemoryDescriptor *memory = describe(at + 100, 3 * PAGE_SIZE - 100, kIODirectionOutIn, owner);
     IOMemoryDescriptor *device = describe(DEVICE, 10, kIODirectionOutIn, TASK_NULL);
     IOMemoryDescriptor *absent = describe(at + 64 * PAGE_SIZE, 10, kIODirectionOutIn, owner);
+    IOAddressRange ranges[] = {{at, 10}, {at + 64 * PAGE_SIZE, 10}};
+    IOMemoryDescriptor *partly =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
     IOByteCount count = 99;
 
     (void)state;
@@ -337,7 +347,10 @@ static void md_29_page_counts(void **state)
     assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, NULL, NULL), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_getPageCounts(device, &count, &count), kIOReturnNotReady);
     assert_int_equal(IOMemoryDescriptor_getPageCounts(absent, &count, &count), kIOReturnVMError);
+    /* The first range of this one could be counted. */
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(partly, &count, &count), kIOReturnVMError);
     assert_int_equal(count, 99); /* as it was: the call failed */
+    OSObject_release(partly);
     OSObject_release(memory);
     OSObject_release(device);
     OSObject_release(absent);

@@ -75,6 +75,9 @@ static void md_21_a_part_borrows(void **state)
     assert_int_equal(IOMemoryMap_getAddress(innermost), IOMemoryMap_getAddress(whole) + 5010);
     again = part(5010, 10, kIOMapAnywhere, 0);
     assert_ptr_equal(again, innermost);
+    /* Where the whole begins, its later bytes are not. */
+    assert_null(part(PAGE_SIZE, 10, 0, IOMemoryMap_getAddress(whole)));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoSpace);
     assert_int_equal(ranges_now(), ranges);
     /* The pages stay as long as anybody borrows them. */
     OSObject_release(whole);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Mappers: mapping, finding, the system mapper, access by I/O address, and commands behind one. */
+#include "descriptors/IOMalloc.h"
+#include "kernel/direct_map.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/lib/portable/test_mapper.h"
 
@@ -268,6 +270,26 @@ static void mp_9_10_the_system_mapper(void **state)
     OSObject_release(unit);
 }
 
+/* Of contiguous memory, the host's address is told, whoever maps for devices. */
+static void contiguous_memory_behind_the_system_mapper(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOService *unit = new_unit(9);
+    IOPhysicalAddress physical;
+    void *block;
+
+    (void)state;
+    mapper->super.fIsSystem = true;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    block = IOMallocContiguous(3 * PAGE_SIZE, 0, &physical);
+    assert_non_null(block);
+    assert_int_equal(physical, virt_to_phys(block).value);
+    assert_int_equal(mapper->entries, 0);
+    IOFreeContiguous(block, 3 * PAGE_SIZE);
+    OSObject_release(&mapper->super);
+    OSObject_release(unit);
+}
+
 /* MP-11: every width, aligned or not, across pages that lie apart. */
 static void mp_11_access_by_io_address(void **state)
 {
@@ -453,6 +475,7 @@ int main(void)
         MAP_TEST(mp_6_insertion),
         MAP_TEST(mp_7_8_wanted_addresses_and_wrong_keys),
         MAP_TEST(mp_9_10_the_system_mapper),
+        MAP_TEST(contiguous_memory_behind_the_system_mapper),
         MAP_TEST(mp_11_access_by_io_address),
         MAP_TEST(devices_find_their_mapper),
         MAP_TEST(mp_15_layouts),
