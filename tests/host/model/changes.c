@@ -281,12 +281,16 @@ void step_retarget(void)
 
 static void cover(uint64_t address, uint64_t length)
 {
+    const uint32_t pages = overwrite_pages(address, length);
+
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[i];
 
-        if (mapping->map != NULL && mapping->task == other && mapping->address != 0 &&
-            trunc_page(mapping->address) < round_page(address + length) &&
-            trunc_page(address) < round_page(mapping->address + mapping->view.length)) {
+        if (mapping->map == NULL || mapping->task != other || mapping->address == 0) {
+            continue;
+        }
+        mapping->lost |= pages;
+        if ((pages & overwrite_pages(mapping->address, mapping->view.length)) != 0) {
             mapping_unwire(mapping);
             mapping->covered = true;
         }

@@ -163,21 +163,6 @@ static struct memory *expected_memory(const struct request *request)
                : memory;
 }
 
-/* A map that somebody has mapped over is still an answer: who does that knows what he does. */
-static bool shows_something_else(const struct mapping *answer)
-{
-    for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
-        const struct mapping *mapping = &world.mappings[i];
-
-        if (mapping->map != NULL && mapping->covered && mapping->memory == answer->memory &&
-            answer->address >= mapping->address &&
-            answer->address < mapping->address + mapping->view.length) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *memory,
                       const struct view *shown, task_t task)
 {
@@ -196,7 +181,6 @@ void mapping_remember(struct mapping *mapping, IOMemoryMap *map, struct memory *
     assert_int_equal(IOMemoryMap_getLength(map), shown->length);
     assert_ptr_equal(IOMemoryMap_getAddressTask(map), task);
     assert_int_equal(mapping->address & PAGE_MASK, shown->extents[0].offset & PAGE_MASK);
-    mapping->covered = mapping->task == other && shows_something_else(mapping);
 }
 
 /* The window of the descriptor behind windows that part of a descriptor is. */
@@ -232,13 +216,31 @@ static void keep_parts(struct mapping *mapping, const struct memory *memory, uin
     }
 }
 
-/* Whoever looks through the same pages keeps the same. */
+uint32_t overwrite_pages(uint64_t address, uint64_t length)
+{
+    uint32_t pages = 0;
+
+    for (uint64_t i = 0; i < OVERWRITE_PAGES; i++) {
+        const uint64_t page = OVERWRITE_AT + ptoa(i);
+
+        pages |= (uint32_t)(page + PAGE_SIZE > address && page < address + length) << i;
+    }
+    return pages;
+}
+
+/*
+ * Whoever looks through the same pages keeps the same. A map that somebody has mapped over
+ * is still an answer: who does that knows what he does.
+ */
 static bool keep_alike(struct mapping *mapping)
 {
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         const struct mapping *one = &world.mappings[i];
 
         if (one != mapping && one->map != NULL && one->address != 0 && one->own == mapping->own) {
+            mapping->lost = one->lost;
+            mapping->covered =
+                (one->lost & overwrite_pages(mapping->address, mapping->view.length)) != 0;
             memcpy(mapping->kept, one->kept, sizeof(mapping->kept));
             for (unsigned k = 0; k < MEMORIES_MAX; k++) {
                 if (mapping->kept[k]) {

@@ -85,7 +85,8 @@ struct mapping {
     uint64_t address; /* 0: not mapped any more */
     bool read_only, unique, blocked;
     bool left;                /* its descriptor has been made anew, and knows it no more */
-    bool covered;             /* something else has been mapped over it */
+    bool covered;             /* something else has been mapped over it, */
+    uint32_t lost;            /* on these pages where maps are made over others */
     const IOMemoryMap *own;   /* the map whose pages these are: map, or what it borrows from */
     bool kept[MEMORIES_MAX];  /* descriptors whose parts of a composite these pages are */
     uint64_t wired_at, wired; /* bytes pinned through it */
@@ -240,6 +241,9 @@ void mappings_unwire(const struct memory *memory);
 /* Where maps are made over other maps, in the task called other. */
 #define OVERWRITE_AT    0x5000000000ull
 #define OVERWRITE_PAGES 32
+
+/* Those of these pages that an interval touches; a bit for each. */
+uint32_t overwrite_pages(uint64_t address, uint64_t length);
 
 /* An object that must have been made: else say why not. */
 #define expect_done(object)                                                                        \
