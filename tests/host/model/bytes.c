@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stores and views: the bytes as they should be. */
+#include "kernel/inject.h"
 #include "tests/host/model/model.h"
 
 struct world world;
@@ -12,6 +13,21 @@ uint64_t below(uint64_t limit)
 bool one_in(uint64_t n)
 {
     return below(n) == 0;
+}
+
+void shortage_begin(bool may)
+{
+    const uint64_t nth = 1 + below(8);
+
+    inject_begin(one_in(4) && may ? nth : 0);
+}
+
+bool shortage_end(void)
+{
+    struct inject_report report;
+
+    inject_end(&report);
+    return report.failed;
 }
 
 struct store *store_new(uint64_t pages)

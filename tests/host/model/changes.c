@@ -24,8 +24,10 @@ void mapping_unwire(struct mapping *mapping)
     if (mapping->wired == 0) {
         return;
     }
+    shortage_begin(true); /* it takes none */
     assert_int_equal(IOMemoryMap_wireRange(mapping->map, 0, mapping->wired_at, mapping->wired),
                      kIOReturnSuccess);
+    shortage_end();
     count_wired(mapping, -1);
     mapping->wired = 0;
 }
@@ -70,8 +72,12 @@ void step_wire(void)
     assert_int_equal(IOMemoryMap_wireRange(mapping->map, VM_PROT_READ, offset,
                                            mapping->view.length - offset + 1),
                      kIOReturnBadArgument);
+    shortage_begin(true);
     status = IOMemoryMap_wireRange(mapping->map, VM_PROT_READ | (write ? VM_PROT_WRITE : 0), offset,
                                    length);
+    if (shortage_end() && status != kIOReturnSuccess) {
+        return;
+    }
     if (write && mapping->read_only) {
         assert_int_equal(status, kIOReturnNotPermitted);
         return;
@@ -124,20 +130,32 @@ void step_hold_up(void)
     const task_t tasks[] = {NULL, owner, other, world.guest};
     const task_t safe = tasks[below(4)];
     struct memory *memory = memory_any();
-    const unsigned depth = 1 + (unsigned)below(2);
+    unsigned depth = 1 + (unsigned)below(2);
 
     if (memory == NULL || memory->view.length == 0) {
         return;
     }
     memory = memory_behind_windows(memory);
     for (unsigned i = 0; i < depth; i++) {
-        assert_int_equal(IOMemoryDescriptor_redirect(memory->descriptor, safe, true),
-                         kIOReturnSuccess);
+        IOReturn status;
+        bool failed;
+
+        shortage_begin(true);
+        status = IOMemoryDescriptor_redirect(memory->descriptor, safe, true);
+        failed = shortage_end();
+        if (status != kIOReturnSuccess && failed) {
+            expect_accesses(memory, safe, i != 0);
+            depth = i;
+            break;
+        }
+        assert_int_equal(status, kIOReturnSuccess);
         expect_accesses(memory, safe, true);
     }
     for (unsigned i = depth; i-- > 0;) {
+        shortage_begin(true); /* it takes none */
         assert_int_equal(IOMemoryDescriptor_redirect(memory->descriptor, safe, false),
                          kIOReturnSuccess);
+        shortage_end();
         expect_accesses(memory, safe, i != 0);
     }
 }
@@ -149,7 +167,9 @@ void step_guest_dies(void)
     const task_t dead = world.guest;
 
     mappings_unwire_in(dead);
+    shortage_begin(true);
     task_terminate(dead);
+    shortage_end();
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[i];
 
@@ -303,7 +323,7 @@ void step_overwrite(void)
     struct memory *memory = memory_any();
     uint64_t offset, length, address;
     struct view slice, shown;
-    bool mappable;
+    bool mappable, frozen, failed;
     IOMemoryMap *map;
 
     if (mapping == NULL || memory == NULL || memory->view.length == 0) {
@@ -312,13 +332,19 @@ void step_overwrite(void)
     offset = one_in(2) ? 0 : trunc_page(below(memory->view.length));
     length = 1 + below(memory->view.length - offset);
     view_slice(&memory->view, offset, length, &slice);
+    frozen = !memory_has_unfrozen(&slice);
     if (!mapping_show(&slice, true, &shown, &mappable)) {
         return;
     }
     address =
         OVERWRITE_AT + ptoa(below(OVERWRITE_PAGES / 2)) + (shown.extents[0].offset & PAGE_MASK);
+    shortage_begin(frozen);
     map = IOMemoryDescriptor_createMappingInTask(memory->descriptor, other, address,
                                                  kIOMapOverwrite, offset, length);
+    failed = shortage_end();
+    if (map == NULL && failed) {
+        return;
+    }
     if (!mappable) {
         assert_null(map);
         return; /* and what is there stays */

@@ -447,9 +447,15 @@ void step_prepare(void)
     const IODirection direction = directions[below(4)];
     struct memory *memory = memory_any();
 
-    if (memory != NULL) {
-        assert_int_equal(IOMemoryDescriptor_prepare(memory->descriptor, direction),
-                         memory_prepare(memory, direction));
+    IOReturn status;
+
+    if (memory == NULL) {
+        return;
+    }
+    shortage_begin(true);
+    status = IOMemoryDescriptor_prepare(memory->descriptor, direction);
+    if (!shortage_end() || status == kIOReturnSuccess) {
+        assert_int_equal(status, memory_prepare(memory, direction));
     }
 }
 
@@ -459,7 +465,9 @@ void step_complete(void)
 
     if (memory != NULL) {
         memory_settle(memory);
+        shortage_begin(true); /* it takes none */
         assert_int_equal(IOMemoryDescriptor_complete(memory->descriptor, kIODirectionNone),
                          memory_complete(memory));
+        shortage_end();
     }
 }

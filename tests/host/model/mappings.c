@@ -311,18 +311,26 @@ void step_map(void)
     struct mapping *mapping = mapping_free();
     struct request request;
     struct view shown;
-    bool mappable;
+    bool mappable, frozen, failed;
     IOMemoryMap *map;
     IOReturn status;
 
-    if (mapping == NULL || !make_request(&request) ||
-        !mapping_show(&request.slice, (request.options & kIOMapPrefault) == 0, &shown, &mappable)) {
+    if (mapping == NULL || !make_request(&request)) {
+        return;
+    }
+    frozen = !memory_has_unfrozen(&request.slice);
+    if (!mapping_show(&request.slice, (request.options & kIOMapPrefault) == 0, &shown, &mappable)) {
         return;
     }
     status = expect(&request, mappable);
+    shortage_begin(frozen);
     map = IOMemoryDescriptor_createMappingInTask(request.memory->descriptor, request.task,
                                                  request.address, request.options, request.offset,
                                                  request.length);
+    failed = shortage_end();
+    if (map == NULL && failed) {
+        return;
+    }
     if (status != kIOReturnSuccess) {
         assert_null(map);
         assert_int_equal(IOMemoryLastError(), status);
@@ -350,7 +358,9 @@ void step_unmap(void)
     }
     mappings_unwire(one->memory);
     mapping_unwire(one);
+    shortage_begin(true); /* it takes none */
     assert_int_equal(IOMemoryMap_unmap(one->map), kIOReturnSuccess);
+    shortage_end();
     assert_int_equal(IOMemoryMap_getLength(one->map), one->view.length);
     for (unsigned i = 0; i < MAPPINGS_MAX; i++) {
         struct mapping *mapping = &world.mappings[i];
@@ -377,7 +387,9 @@ void step_release_map(void)
         return;
     }
     mapping_unwire(mapping);
+    shortage_begin(true);
     OSObject_release(mapping->map);
+    shortage_end();
     mapping->map = NULL;
     keep_nothing(mapping);
     view_release(&mapping->view);
@@ -389,8 +401,16 @@ void step_release_map(void)
 static void block(struct mapping *mapping, bool on)
 {
     IOMemoryDescriptor *const memory = on ? NULL : IOMemoryMap_getMemoryDescriptor(mapping->map);
+    IOReturn status;
+    bool failed;
 
-    assert_int_equal(IOMemoryMap_redirect(mapping->map, memory, 0, 0), kIOReturnSuccess);
+    shortage_begin(true);
+    status = IOMemoryMap_redirect(mapping->map, memory, 0, 0);
+    failed = shortage_end();
+    if (status != kIOReturnSuccess && failed) {
+        return;
+    }
+    assert_int_equal(status, kIOReturnSuccess);
     mapping->blocked = on;
 }
 
@@ -402,7 +422,7 @@ static void show_other(struct mapping *mapping)
     IOReturn expected = kIOReturnSuccess, status;
     struct view slice, shown;
     uint64_t offset;
-    bool mappable;
+    bool mappable, frozen, failed;
 
     if (memory == NULL || memory == former || memory->view.length < length) {
         return;
@@ -415,6 +435,7 @@ static void show_other(struct mapping *mapping)
         offset = offset + skew + length <= memory->view.length ? offset + skew : offset;
         view_slice(&memory->view, offset, length, &slice);
     }
+    frozen = !memory_has_unfrozen(&slice);
     if (((mapping->address ^ slice.extents[0].offset) & PAGE_MASK) != 0) {
         expected = kIOReturnNotAligned; /* and no image is frozen by that, */
     } else if (mapping->wired != 0) {
@@ -424,10 +445,15 @@ static void show_other(struct mapping *mapping)
     } else if (!mappable) {
         expected = kIOReturnNotAligned;
     }
+    shortage_begin(frozen);
     status = IOMemoryMap_redirect(mapping->map, memory->descriptor, read_only ? kIOMapReadOnly : 0,
                                   offset);
-    assert_int_equal(status, expected);
+    failed = shortage_end();
     assert_int_equal(IOMemoryMap_getAddress(mapping->map), mapping->address);
+    if (status != kIOReturnSuccess && failed) {
+        return;
+    }
+    assert_int_equal(status, expected);
     if (status != kIOReturnSuccess) {
         return;
     }

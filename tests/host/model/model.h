@@ -106,6 +106,13 @@ extern struct world world;
 uint64_t below(uint64_t limit);
 bool one_in(uint64_t n);
 
+/*
+ * Around one call of the machine: now and then one of its requests for memory fails. True: one
+ * did, so that the call may have failed, and then nothing may have changed.
+ */
+void shortage_begin(bool may);
+bool shortage_end(void);
+
 /* Stores: bytes.c. */
 struct store *store_new(uint64_t pages); /* zeros, with one user */
 void store_retain(struct store *store);

@@ -75,7 +75,12 @@ void step_purge(void)
         order |= one_in(4) ? kIOMemoryPurgeableVolatileOrderingObsolete : 0;
         order |= one_in(4) ? kIOMemoryPurgeableFaultOnAccess : 0;
     }
+    shortage_begin(true);
     status = IOMemoryDescriptor_setPurgeable(memory->descriptor, state | order, &former);
+    if (shortage_end() && status != kIOReturnSuccess) {
+        assert_int_equal(former, 99);
+        return;
+    }
     if (all.refused) {
         assert_int_not_equal(status, kIOReturnSuccess);
         assert_int_equal(former, 99);
