@@ -6,41 +6,39 @@
 #include "kernel/trace.h"
 #include "kernel/vm/vm_object_private.h"
 
-/* Volatile objects, the next to be taken first. */
-static struct vm_object *queue;
+#define RANKS 9 /* the obsolete ones, and the groups in their order */
 
-static int rank(const struct vm_object *object)
+/* Volatile objects by rank; of each, the next to be taken first. */
+static struct {
+    struct vm_object *first, *last;
+} queues[RANKS];
+
+static unsigned rank(const struct vm_object *object)
 {
     /* What its owner calls obsolete goes before every group. */
-    return object->order.obsolete ? -1 : object->order.group;
+    return object->order.obsolete ? 0 : 1 + object->order.group;
 }
 
-/* FIFO objects go behind their equals, LIFO objects before them. */
-static bool goes_before(const struct vm_object *object, const struct vm_object *other)
-{
-    /* Within a group the order of becoming volatile decides, from the one end or the other. */
-    return object->order.lifo ? rank(object) <= rank(other) : rank(object) < rank(other);
-}
-
+/*
+ * FIFO objects go behind their equals, LIFO objects before them: within a group the order of
+ * becoming volatile decides, from the one end or the other.
+ */
 static void enqueue(struct vm_object *object)
 {
-    struct vm_object *previous = NULL;
-    struct vm_object *next = queue;
+    struct vm_object **const first = &queues[rank(object)].first;
+    struct vm_object **const last = &queues[rank(object)].last;
 
-    /* Linear: objects become volatile seldom, and a reclaim takes the first. */
-    while (next != NULL && !goes_before(object, next)) {
-        previous = next;
-        next = next->queue_next;
-    }
-    object->queue_prev = previous;
-    object->queue_next = next;
-    if (previous != NULL) {
-        previous->queue_next = object;
+    object->queue_prev = object->order.lifo ? NULL : *last;
+    object->queue_next = object->order.lifo ? *first : NULL;
+    if (object->queue_prev != NULL) {
+        object->queue_prev->queue_next = object;
     } else {
-        queue = object;
+        *first = object;
     }
-    if (next != NULL) {
-        next->queue_prev = object;
+    if (object->queue_next != NULL) {
+        object->queue_next->queue_prev = object;
+    } else {
+        *last = object;
     }
 }
 
@@ -49,10 +47,12 @@ static void dequeue(struct vm_object *object)
     if (object->queue_prev != NULL) {
         object->queue_prev->queue_next = object->queue_next;
     } else {
-        queue = object->queue_next;
+        queues[rank(object)].first = object->queue_next;
     }
     if (object->queue_next != NULL) {
         object->queue_next->queue_prev = object->queue_prev;
+    } else {
+        queues[rank(object)].last = object->queue_prev;
     }
     object->queue_prev = object->queue_next = NULL;
 }
@@ -159,12 +159,13 @@ kern_return_t vm_object_set_purge(struct vm_object *object, enum vm_purge_state 
     return KERN_SUCCESS;
 }
 
-uint64_t vm_purge_reclaim(uint64_t pages)
+/* Of one rank, until `pages` were freed; returns how many were. */
+static uint64_t reclaim_rank(struct vm_object *object, uint64_t pages)
 {
-    uint64_t freed = 0;
     struct vm_object *next;
+    uint64_t freed = 0;
 
-    for (struct vm_object *object = queue; object != NULL && freed < pages; object = next) {
+    for (; object != NULL && freed < pages; object = next) {
         uint64_t before = object->resident;
 
         /* Read before discard: make_empty takes the object out of the queue. */
@@ -182,6 +183,20 @@ uint64_t vm_purge_reclaim(uint64_t pages)
             make_empty(object); /* one whose pages are all pinned has lost nothing */
         }
     }
-    trace_reclaim(pages, freed, queue != NULL);
+    return freed;
+}
+
+uint64_t vm_purge_reclaim(uint64_t pages)
+{
+    uint64_t freed = 0;
+    bool more = false;
+
+    for (unsigned i = 0; i < RANKS; i++) {
+        if (freed < pages) {
+            freed += reclaim_rank(queues[i].first, pages - freed);
+        }
+        more |= queues[i].first != NULL;
+    }
+    trace_reclaim(pages, freed, more);
     return freed;
 }

@@ -8,6 +8,7 @@
 #include "descriptors/IORangeAllocator.h"
 #include "kernel/heap.h"
 #include "kernel/page.h"
+#include "kernel/vm_object.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/portable/test_mapper.h"
 
@@ -209,6 +210,55 @@ static void bench_mappings(struct bench_result *result)
     compare(result, among_mappings);
 }
 
+/* Others of the same rank, each of which may go as well. */
+static bool make_volatile(struct vm_object **objects, unsigned count)
+{
+    enum vm_purge_state former;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (vm_object_create(1, &objects[i]) != KERN_SUCCESS) {
+            return false;
+        }
+        vm_object_allow_purge(objects[i]);
+        vm_object_set_purge(objects[i], VM_PURGE_VOLATILE, (struct vm_purge_order){0}, &former);
+    }
+    return true;
+}
+
+static void make_volatile_and_back(void *memory)
+{
+    IOMemoryDescriptor_setPurgeable((IOBufferMemoryDescriptor *)memory, kIOMemoryPurgeableVolatile,
+                                    NULL);
+    IOMemoryDescriptor_setPurgeable((IOBufferMemoryDescriptor *)memory,
+                                    kIOMemoryPurgeableNonVolatile, NULL);
+}
+
+static uint64_t among_volatiles(unsigned count)
+{
+    struct vm_object **objects = heap_alloc_zero(count * sizeof(*objects));
+    IOBufferMemoryDescriptor *memory = IOBufferMemoryDescriptor_inTaskWithOptions(
+        kernel_task, kIODirectionOutIn | kIOMemoryPageable | kIOMemoryPurgeable, PAGE_SIZE, 1);
+    uint64_t cost = 0;
+
+    if (objects == NULL || memory == NULL) {
+        return 0;
+    }
+    if (make_volatile(objects, count)) {
+        cost = bench_calls(make_volatile_and_back, memory, ROUNDS);
+    }
+    for (unsigned i = 0; i < count && objects[i] != NULL; i++) {
+        vm_object_release(objects[i]);
+    }
+    heap_free(objects);
+    OSObject_release(memory);
+    return cost;
+}
+
+static void bench_volatiles(struct bench_result *result)
+{
+    compare(result, among_volatiles);
+}
+
 static void bench_fragments(struct bench_result *result)
 {
     compare(result, among_fragments);
@@ -252,6 +302,11 @@ static const struct bench rows[] = {
      .unit = PERCENT,
      .goal = 200,
      .run = bench_mappings},
+    {.id = "volatile",
+     .name = "volatile and back among 16,000",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_volatiles},
     {.id = "throttling",
      .name = "AvoidThrottling, 16,000 pages taken",
      .unit = PERCENT,

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # One operation among many costs at most twice what it costs among few: maps of a
-# descriptor, borrowers of a map, fragments of a range allocator, mappings for a device, and
-# pages in use. The figures are counted instructions (tests/bench/among.c), the same on every host.
+# descriptor, borrowers of a map, fragments of a range allocator, mappings for a device,
+# volatile memory, and pages in use. The figures are counted instructions
+# (tests/bench/among.c), the same on every host.
 # NEEDS: run bench
 # NEEDS: gcc-release/tests/bench/among.elf
 . tests/outside/tap.bash
