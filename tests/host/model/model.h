@@ -119,6 +119,9 @@ void store_retain(struct store *store);
 void store_release(struct store *store);
 void store_discard(struct store *store); /* all pages but the pinned ones */
 
+/* See what has been taken of volatile stores; meanwhile: in the middle of a call. */
+void notice_reclaim(bool meanwhile);
+
 /* Views. add: false if there is no room. slice, which must be inside, retains nothing. */
 bool view_add(struct view *view, const struct extent *extent);
 bool view_append(struct view *view, const struct view *other);

@@ -93,12 +93,38 @@ void step_purge(void)
     }
 }
 
-/* Memory is short: some volatile memory goes. The machine says which, and loses only that. */
-void step_reclaim(void)
+static struct vm_object *object_of(const struct store *store)
 {
-    static const uint64_t wanted[] = {1, 3, 1000};
+    const struct IOMemoryReference *reference =
+        ((const IOGeneralMemoryDescriptor *)store->probe)->reference;
+    struct vm_range range;
+    uint64_t size;
 
-    vm_purge_reclaim(wanted[below(3)]);
+    if (reference != NULL) {
+        return reference->entries[0].object;
+    }
+    assert_int_equal(vm_map_lookup(task_map(store->task), store->address, &range, &size),
+                     KERN_SUCCESS);
+    return range.object;
+}
+
+/* In the middle of a call, pages may have been pinned that are not any more: those are there. */
+static void discard_absent(struct store *store)
+{
+    struct vm_object *const object = object_of(store);
+    paddr_t page;
+
+    for (uint64_t i = 0; i < store->pages; i++) {
+        if (!vm_object_resident(object, i, &page)) {
+            assert_int_equal(store->pins[i], 0);
+            memset(&store->bytes[ptoa(i)], 0, PAGE_SIZE);
+        }
+    }
+}
+
+/* Some volatile memory may have gone. The machine says which, and has lost only that. */
+void notice_reclaim(bool meanwhile)
+{
     for (unsigned i = 0; i < STORES_MAX; i++) {
         struct store *store = &world.stores[i];
         IOOptionBits state;
@@ -112,9 +138,17 @@ void step_reclaim(void)
         if (state != store->purge) {
             assert_int_equal(store->purge, kIOMemoryPurgeableVolatile);
             assert_int_equal(state, kIOMemoryPurgeableEmpty);
-            store_discard(store);
+            (meanwhile ? discard_absent : store_discard)(store);
             store->purge = state;
             store->faults = false;
         }
     }
+}
+
+void step_reclaim(void)
+{
+    static const uint64_t wanted[] = {1, 3, 1000};
+
+    vm_purge_reclaim(wanted[below(3)]);
+    notice_reclaim(false);
 }
