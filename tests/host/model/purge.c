@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable memory: what may be lost, and what must not. */
+#include "descriptors/reference/IOMemoryReference.h"
 #include "tests/host/model/model.h"
 
 /* The leaves whose memory a change of this descriptor's state concerns. */
