@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Every way to the bytes: maps, readBytes and writeBytes, a device, and their owner. */
+#include "descriptors/IOProcessorCache.h"
 #include "kernel/direct_map.h"
 #include "tests/host/model/model.h"
 
@@ -239,6 +240,28 @@ void step_through_owner(void)
         store_all(store->task, store->address + offset, length);
         memcpy(&store->bytes[offset], bytes, length);
     }
+}
+
+/* Of some pages that the kernel shows; nothing that is seen changes. */
+void step_processor_mode(void)
+{
+    struct store *store = any_shown_store();
+    const IOOptionBits mode = (IOOptionBits)below(kIOPostedCombinedReordered + 1);
+    uint64_t first, count;
+    IOReturn status;
+
+    if (store == NULL || store->task != kernel_task) {
+        return;
+    }
+    first = below(store->pages);
+    count = 1 + below(store->pages - first);
+    shortage_begin(true);
+    status = IOSetProcessorCacheMode(kernel_task, store->address + ptoa(first), ptoa(count), mode);
+    if (shortage_end() && status != kIOReturnSuccess) {
+        return;
+    }
+    assert_int_equal(status, directly(kernel_task, store->address) != NULL ? kIOReturnNotPermitted
+                                                                           : kIOReturnSuccess);
 }
 
 /* A page has one cache mode at a time, whoever looks at it. */

@@ -235,6 +235,7 @@ void step_guest_dies(void);
 void step_reinitialise(void);
 void step_retarget(void);
 void step_overwrite(void);
+void step_processor_mode(void);
 
 /* DMA commands beside all this: commands.c. release: one of them; false: there was none. */
 void commands_begin(uint64_t seed);

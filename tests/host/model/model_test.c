@@ -40,6 +40,7 @@ static const struct {
     {step_reinitialise, 3},
     {step_retarget, 3},
     {step_overwrite, 4},
+    {step_processor_mode, 2},
 };
 #define STEPS (sizeof(steps) / sizeof(steps[0]))
 
