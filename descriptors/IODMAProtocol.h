@@ -32,7 +32,7 @@ typedef struct {
     IOService *device;
     uint32_t options;       /* kIOMapper... */
     uint8_t numAddressBits; /* 0: no limit */
-    uint8_t resvA[3];
+    uint8_t resvA[3];       /* [0]: kIODMAMapRead/WriteAccess, of what is needed; 0: both */
     uint32_t resvB[4];
 } IODMAMapSpecification;
 
@@ -96,7 +96,9 @@ typedef UInt8 IOMDDMAWalkSegmentState[128];
  * kIOMDAddDMAMapSpec (IODMAMapSpecification): general descriptors keep the smaller
  * width and the larger alignment, others are kIOReturnUnsupported. kIOMDDMAMap and
  * kIOMDDMAUnmap (IOMDDMAMapArgs) map bytes for the command that gives the arguments,
- * which owns the mapping; unmapping always succeeds. [T]
+ * which owns the mapping; unmapping always succeeds. The whole of it, by the system mapper and
+ * without narrower constraints, is mapped once for all: fAllocLength is 0 then, and the mapping
+ * goes with the last complete. [T]
  */
 IOReturn IOMemoryDescriptor_dmaCommandOperation(IOMemoryDescriptorConstRef self, DMACommandOps op,
                                                 void *vData, UInt dataSize);
@@ -104,7 +106,8 @@ IOReturn IOMemoryDescriptor_dmaCommandOperation(IOMemoryDescriptorConstRef self,
 /*
  * Ask a mapper for an I/O mapping of bytes [offset, offset + length) of `memory`: for
  * reading if its direction is Out or it is prepared so, for writing if that is In, else for
- * both. A whole general descriptor hands its page list over. Host-only memory, and no mapper:
+ * both, and for no more than mapSpec says is needed. A whole general descriptor hands its page
+ * list over. Host-only memory, and no mapper:
  * success, *mapAddress and *mapLength 0, as after every failure. mapSpec NULL: no constraints.
  * kIOReturnNotAttached: some of it is remote, at whatever depth; kIOReturnNotPermitted: some of it,
  * but not all, is host-only; else what the mapper says. [T]

@@ -24,6 +24,13 @@ struct IOMemoryDescriptorReserved {
     OSObject *context; /* retained; changed with interrupts masked */
 };
 
+/* A mapping of the whole by the system mapper, which everybody shares who asks for one. */
+struct IODMASystemMap {
+    IOMapper *mapper;         /* retained; NULL: there is no mapping */
+    uint64_t address, length; /* the key for unmapping; length 0: nothing to be mapped */
+    IOByteCount described;    /* bytes of the descriptor that it shows */
+};
+
 struct IOMemoryDescriptor {
     OSObject super;
     IOOptionBits flags; /* creation options and state bits */
@@ -47,6 +54,7 @@ struct IOMemoryDescriptor {
     IOPhysicalAddress oneRun; /* of byte 0 */
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
+    struct IODMASystemMap systemMap;
     /* All changed under the mapping lock. */
     IOMemoryMap *mappings; /* the set, newest first */
     struct tree shared[2]; /* of the set, what may answer requests: IOMemoryMap_index.c */
@@ -226,6 +234,36 @@ static inline void IODMA_count(UInt32 *sum, uint64_t more)
 {
     *sum = more < UINT32_MAX - *sum ? *sum + (UInt32)more : UINT32_MAX;
 }
+
+/*
+ * The segment at `offset` as a device behind the system mapper is to be told of it: its I/O
+ * address, by a mapping of the whole that is made when it is first asked for and stays until the
+ * last complete. Without such a mapper, and for memory that no mapper shows, the host's. As a
+ * mapper's iovmMapMemory, and kIOReturnCannotLock: in a handler, before it is made.
+ */
+IOReturn IOMemoryDescriptor_deviceSegment(IOMemoryDescriptor *self, IOByteCount offset,
+                                          IOPhysicalSegment *segment);
+
+/* The same of a walk, as the method. */
+IOReturn IOMemoryDescriptor_deviceWalk(IOMemoryDescriptor *self, struct IOSegmentSink *sink,
+                                       IOByteCount offset, IOByteCount end);
+
+/* Its ranges were given as physical ones, and not as the host's: they are for devices as they are.
+ */
+bool IOMemoryDescriptor_isForDevice(const IOMemoryDescriptor *self);
+
+/* What that mapping lets devices do: what the object's direction does; none of its own: both. */
+uint32_t IOMemoryDescriptor_systemAccess(IOMemoryDescriptor *self);
+
+/* That mapping's I/O address of byte 0; 0: there is nothing to map, the host's addresses are right.
+ */
+IOReturn IOMemoryDescriptor_systemMap(IOMemoryDescriptor *self, uint64_t *base);
+
+/*
+ * Take it away, before the first page is unpinned. For classes that unpin: in the last complete,
+ * and wherever else they let their pages go. No mapping: no effect.
+ */
+void IOMemoryDescriptor_dropSystemMap(IOMemoryDescriptor *self);
 
 /* Add one source-contiguous piece, not empty. */
 void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);

@@ -67,6 +67,7 @@ IOReturn composite_check_empty(const struct IOCompositeMemory *self)
 
 void composite_complete_all(struct IOCompositeMemory *self)
 {
+    IOMemoryDescriptor_dropSystemMap(&self->super);
     for (; self->super.wireCount != 0; self->super.wireCount--) {
         for (UInt32 i = 0; i < self->count; i++) {
             IOMemoryDescriptor_completeSometime(self->parts[i].memory);
@@ -178,6 +179,9 @@ IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
         return status;
     }
     composite_announce_complete(base, 1, false);
+    if (base->wireCount == 1) {
+        IOMemoryDescriptor_dropSystemMap(base); /* before a part unpins its pages */
+    }
     for (UInt32 i = 0; i < self->count; i++) {
         /*
          * All are completed whatever one says: stopping halfway would leave the rest pinned, and

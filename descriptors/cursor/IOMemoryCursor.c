@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A device's limits, and the walk of a descriptor under them. */
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/cursor/IOMemoryCursor_private.h"
 #include "descriptors/segments/IOSegmentSink.h"
@@ -106,8 +107,7 @@ static IOReturn generate(struct IOSegmentSink *sink, IOMemoryDescriptor *descrip
                          IOByteCount from, IOByteCount length)
 {
     const IOByteCount end = from + length;
-    const IOReturn status =
-        IOMemoryDescriptor_methods(descriptor)->walk(descriptor, sink, from, end);
+    const IOReturn status = IOMemoryDescriptor_deviceWalk(descriptor, sink, from, end);
 
     if (sink->alignmentMask != 0 && status == kIOReturnSuccess &&
         sink->status == kIOReturnSuccess && end < descriptor->length) {
@@ -192,11 +192,11 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
         length = limit;
     }
     /* Also of no bytes, which is all that a cursor without its initialiser lets through. */
-    if (!descriptor->isOneRun || length - 1 >= self->whole) {
+    if (!descriptor->isOneRun || length - 1 >= self->whole || IOMapper_gSystem != NULL) {
         return generate_pieces(self, descriptor, fromPosition, length, segments, maxSegments,
                                transferSize);
     }
-    /* One run that fits in one entry needs no walk. */
+    /* One run that fits in one entry, and that nobody translates, needs no walk. */
     self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);
     if (transferSize != NULL) {
         *transferSize = length;

@@ -155,6 +155,20 @@ static IOReturn choose_alignment(const IODMACommand *self, uint64_t *alignment)
     return status;
 }
 
+/* What the mapper is to let the device do: what this transfer does, and no more. */
+static uint8_t access_of(const IODMACommand *self)
+{
+    uint8_t access = 0;
+
+    if (self->direction != kIODirectionIn) {
+        access |= kIODMAMapReadAccess;
+    }
+    if (self->direction != kIODirectionOut) {
+        access |= kIODMAMapWriteAccess;
+    }
+    return access;
+}
+
 IOReturn IODMACommand_mapView(IODMACommand *self)
 {
     IOMemoryDescriptor *memory = self->copy != NULL ? self->copy : self->memory;
@@ -172,7 +186,9 @@ IOReturn IODMACommand_mapView(IODMACommand *self)
     self->map = (IOMDDMAMapArgs){
         .fMapper = self->spec.mapper,
         .fCommand = self,
-        .fMapSpec = {.alignment = alignment, .numAddressBits = self->spec.addressBits},
+        .fMapSpec = {.alignment = alignment,
+                     .numAddressBits = self->spec.addressBits,
+                     .resvA = {access_of(self)}},
         .fOffset = offset,
         .fLength = self->length,
     };

@@ -324,6 +324,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     }
     self->failed |= (direction & kIODirectionCompleteWithError) != 0;
     if (base->wireCount == 1) {
+        IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
         general_mark_written(self);
         general_unwire(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;

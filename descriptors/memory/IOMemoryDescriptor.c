@@ -56,6 +56,7 @@ void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
 
+    IOMemoryDescriptor_dropSystemMap(self); /* of a class that knows nothing of it */
     IOMemoryDescriptor_endRedirections(self);
     OSObject_release(self->reserved.context);
     OSObject_free(self);

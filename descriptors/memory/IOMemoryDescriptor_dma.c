@@ -154,7 +154,7 @@ static IOReturn find_segment(IOMemoryDescriptor *self, struct walk_state *state,
         return kIOReturnNotAttached;
     }
     if (args->fMappedBase == 0) {
-        return IOMemoryDescriptor_segment(self, args->fOffset, 0, segment);
+        return IOMemoryDescriptor_deviceSegment(self, args->fOffset, segment);
     }
     if ((reach.some & kIOMemoryHostOnly) != 0) {
         return kIOReturnNotPermitted; /* no mapping shows it */

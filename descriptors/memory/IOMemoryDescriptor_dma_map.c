@@ -8,20 +8,24 @@
 #include "descriptors/segments/IOMappedLayout.h"
 
 /*
- * What the transfer needs and no more: a device that goes astray does the least harm. Pages
- * pinned for reading may be shared with somebody, so that nobody stores to them whatever the
- * descriptor says.
+ * What the transfer needs and no more: a device that goes astray does the least harm. That is
+ * what the descriptor's direction says, and of it what the specification names: a copy that is
+ * made for both ways need not be open both ways. Pages pinned for reading may be shared with
+ * somebody, so that nobody stores to them whatever the descriptor says.
  */
-static uint32_t access_of(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+static uint32_t access_of(IOMemoryDescriptor *memory, const IODMAMapSpecification *spec,
+                          uint64_t offset, uint64_t length)
 {
     const struct IODMAReach reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
     const IODirection direction = memory->flags & kIODirectionOutIn;
+    uint32_t access = kIODMAMapReadAccess | kIODMAMapWriteAccess;
 
     if (direction == kIODirectionOut || (reach.some & kIOMemoryPreparedReadOnly) != 0) {
-        return kIODMAMapReadAccess;
+        access = kIODMAMapReadAccess;
+    } else if (direction == kIODirectionIn) {
+        access = kIODMAMapWriteAccess;
     }
-    return direction == kIODirectionIn ? kIODMAMapWriteAccess
-                                       : kIODMAMapReadAccess | kIODMAMapWriteAccess;
+    return spec != NULL && (access & spec->resvA[0]) != 0 ? access & spec->resvA[0] : access;
 }
 
 /* A class that knows of no pages lets the mapper walk. */
@@ -36,7 +40,7 @@ static IOReturn map_with(IOMapper *mapper, IOMemoryDescriptor *memory, IODMAComm
                          const IODMAMapSpecification *spec, uint64_t offset, uint64_t length,
                          uint64_t *mapAddress, uint64_t *mapLength)
 {
-    uint32_t options = access_of(memory, offset, length);
+    uint32_t options = access_of(memory, spec, offset, length);
     IODMAMapPageList list;
     upl_page_info_t *pages =
         IOMemoryDescriptor_methods(memory)->copyPageList(memory, offset, length, &list);
@@ -228,6 +232,25 @@ IOReturn descriptor_add_dma_map_spec(IOMemoryDescriptor *self, const IODMAMapSpe
     return kIOReturnSuccess;
 }
 
+/*
+ * Does the mapping of the whole that everybody shares do for this one as well? It is placed by the
+ * descriptor's own constraints; a device with narrower ones needs a mapping of its own.
+ */
+static bool is_shareable(IOMemoryDescriptor *self, const IOMDDMAMapArgs *args,
+                         const IODMAMapSpecification *kept)
+{
+    const IODMAMapSpecification *const asked = &args->fMapSpec;
+    const uint8_t bits = kept != NULL ? kept->numAddressBits : 0;
+
+    return args->fMapper != NULL && args->fMapper == IOMapper_systemMapper() &&
+           !IOMemoryDescriptor_isForDevice(self) && args->fOffset == 0 &&
+           args->fLength == self->length && self->length != 0 && asked->options == 0 &&
+           asked->alignment <= (kept != NULL ? kept->alignment : 0) &&
+           (asked->resvA[0] == 0 || asked->resvA[0] == IOMemoryDescriptor_systemAccess(self)) &&
+           (asked->numAddressBits == 0 || asked->numAddressBits >= 64 ||
+            (bits != 0 && asked->numAddressBits >= bits));
+}
+
 IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
 {
     const IODMAMapSpecification *const kept =
@@ -235,6 +258,11 @@ IOReturn descriptor_dma_map(IOMemoryDescriptor *self, IOMDDMAMapArgs *args)
     IODMAMapSpecification spec = args->fMapSpec;
     IOReturn status;
 
+    if (is_shareable(self, args, kept)) {
+        /* Length 0: the descriptor owns it, and nothing is to be given back. */
+        args->fAllocLength = 0;
+        return IOMemoryDescriptor_systemMap(self, &args->fAlloc);
+    }
     /* The memory's own constraints hold for every device that it is mapped for. */
     if (kept != NULL) {
         tighten(&spec, kept);

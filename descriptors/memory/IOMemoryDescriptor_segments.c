@@ -15,7 +15,9 @@ addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByt
     IOReturn status = kIOReturnBadArgument;
 
     if (self.descriptor != NULL && (options & ~SEGMENT_OPTIONS) == 0) {
-        status = IOMemoryDescriptor_segment(self.descriptor, offset, options, &segment);
+        status = options == 0
+                     ? IOMemoryDescriptor_deviceSegment(self.descriptor, offset, &segment)
+                     : IOMemoryDescriptor_segment(self.descriptor, offset, options, &segment);
     }
     if (status != kIOReturnSuccess) {
         segment = (IOPhysicalSegment){0};

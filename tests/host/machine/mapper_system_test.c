@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whole descriptors behind the system mapper, and what mappings let a device do. */
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IONaturalMemoryCursor.h"
+#include "kernel/direct_map.h"
+#include "kernel/page.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/lib/portable/test_mapper.h"
+
+#define BASE_PAGE 0x100 /* where the mapper's addresses begin */
+
+static IOService *new_unit(uint32_t identity)
+{
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+
+    IOService_setCell(unit, "phandle", identity);
+    return unit;
+}
+
+static struct test_mapper *new_mapper(void)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOService *unit = new_unit(7);
+
+    assert_non_null(mapper);
+    assert_true(IOMapper_start(&mapper->super, unit));
+    OSObject_release(unit);
+    return mapper;
+}
+
+static struct test_mapper *start_system(IOService **unit)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+
+    *unit = new_unit(12);
+    mapper->super.fIsSystem = true;
+    assert_true(IOMapper_start(&mapper->super, *unit));
+    return mapper;
+}
+
+static void stop_system(struct test_mapper *mapper, IOService *unit)
+{
+    assert_int_equal(mapper->entries, 0);
+    assert_int_equal(OSObject_getRetainCount(&mapper->super), 1);
+    OSObject_release(&mapper->super);
+    assert_null(IOMapper_gSystem);
+    OSObject_release(unit);
+}
+
+static paddr_t pages; /* ten of them */
+
+static int power_on(void **state)
+{
+    const struct page_request request = {.count = 10, .owner = PAGE_OWNER_IMAGE};
+
+    return dma_power_on(state) != 0 || page_alloc_run(&request, &pages) != KERN_SUCCESS ? -1 : 0;
+}
+
+/* Pages that are neighbours, apart, and within one another's; in the map, not prepared. */
+static IOMemoryDescriptor *scattered_memory(IODirection direction)
+{
+    const uint64_t first = (uint64_t)phys_to_virt(pages);
+    IOAddressRange ranges[] = {{first + 100, 2 * PAGE_SIZE},
+                               {first + 9 * PAGE_SIZE, 700},
+                               {first + 7 * PAGE_SIZE + 50, 5000}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, direction, kernel_task);
+
+    assert_non_null(memory);
+    return memory;
+}
+
+/* Every byte of it, by options 0 of getPhysicalSegment, is where a device finds it. */
+static void expect_addresses(struct test_mapper *mapper, IOMemoryDescriptor *memory)
+{
+    const IOByteCount length = IOMemoryDescriptor_getLength(memory);
+    IOByteCount left;
+
+    for (IOByteCount at = 0; at < length; at += left) {
+        const addr64_t address = IOMemoryDescriptor_getPhysicalSegment(memory, at, &left, 0);
+
+        assert_true(left != 0 && left <= length - at);
+        for (IOByteCount i = 0; i < left; i++) {
+            uint64_t physical;
+
+            assert_int_equal(IOMapper_translate(&mapper->super, address + i, kIODMAMapReadAccess,
+                                                &physical, NULL),
+                             kIOReturnSuccess);
+            assert_int_equal(physical, IOMemoryDescriptor_getPhysicalSegment(memory, at + i, NULL,
+                                                                             kIOMemoryMapperNone));
+        }
+    }
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, length, &left, 0), 0);
+    assert_int_equal(left, 0);
+}
+
+/* Made when it is first asked for, the same for all who ask, gone with the last complete. */
+static void one_mapping_of_the_whole_is_shared(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut);
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IODMACommand_Segment64 list[8];
+    IODMACommand *command;
+    IOByteCount left;
+    uint64_t entries;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &left, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady); /* not prepared */
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    assert_int_equal(mapper->entries, 0);
+    expect_addresses(mapper, memory);
+    entries = mapper->entries;
+    assert_int_not_equal(entries, 0);
+    expect_addresses(mapper, memory);
+    assert_int_equal(mapper->entries, entries);
+
+    /* A command for all of it takes this one, and gives nothing back. */
+    command = dma_command(&any, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, entries);
+    assert_true(dma_list(command, list, 8) != 0);
+    assert_int_equal(list[0].fIOVMAddr, IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0));
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, entries);
+
+    /* One for a part, or with narrower limits, has its own. */
+    assert_int_equal(IODMACommand_prepare(command, 0, 64, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, entries + 1);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, entries);
+    OSObject_release(command);
+
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    assert_int_equal(mapper->entries, entries);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(memory);
+    stop_system(mapper, unit);
+}
+
+/* A composite has one of its own, and its parts theirs; whoever is released takes it along. */
+static void composites_are_mapped_as_a_whole(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *parts[2] = {scattered_memory(kIODirectionInOut),
+                                    scattered_memory(kIODirectionInOut)};
+    IOMemoryDescriptor *both = IOMemoryDescriptor_upcast(
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionInOut, false));
+    uint64_t of_part;
+
+    (void)state;
+    IOMemoryDescriptor_prepare(parts[0], kIODirectionNone);
+    expect_addresses(mapper, parts[0]);
+    of_part = mapper->entries;
+    /* Its parts being prepared is not enough: nobody would end the mapping. */
+    IOMemoryDescriptor_prepare(parts[1], kIODirectionNone);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(both, 0, NULL, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    IOMemoryDescriptor_prepare(both, kIODirectionNone);
+    expect_addresses(mapper, both);
+    assert_int_equal(mapper->entries, 3 * of_part);
+    IOMemoryDescriptor_complete(both, kIODirectionNone);
+    assert_int_equal(mapper->entries, of_part);
+    IOMemoryDescriptor_prepare(both, kIODirectionNone);
+    expect_addresses(mapper, both);
+    OSObject_release(both);
+    assert_int_equal(mapper->entries, of_part);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+    stop_system(mapper, unit);
+}
+
+/* A cursor fills in what a device behind the mapper reaches, from any position on. */
+static void cursors_give_io_addresses(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut);
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(1000, 0, 1);
+    const IOByteCount length = IOMemoryDescriptor_getLength(memory);
+    IOPhysicalSegment list[40];
+
+    (void)state;
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    for (IOByteCount from = 0; from < length; from += 777) {
+        IOByteCount size, at = from;
+        const UInt32 count =
+            IONaturalMemoryCursor_getPhysicalSegments(cursor, memory, from, list, 40, 0, &size);
+
+        assert_int_equal(size, length - from);
+        for (UInt32 i = 0; i < count; i++) {
+            for (IOByteCount k = 0; k < list[i].length; k++, at++) {
+                assert_int_equal(
+                    IOMapper_mapToPhysicalAddress(&mapper->super, list[i].location + k),
+                    IOMemoryDescriptor_getPhysicalSegment(memory, at, NULL, kIOMemoryMapperNone));
+            }
+        }
+        assert_int_equal(at, length);
+    }
+    OSObject_release(memory); /* prepared still */
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(cursor);
+
+    /* One run for one entry, which needs no walk where nothing is translated. */
+    cursor = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    memory = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(pages), 3000,
+                                                 kIODirectionInOut, kernel_task);
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, memory, 16, list, 1, 0, NULL), 1);
+    assert_int_equal(IOMapper_mapToPhysicalAddress(&mapper->super, list[0].location),
+                     pages.value + 16);
+    OSObject_release(memory);
+    OSObject_release(cursor);
+    stop_system(mapper, unit);
+}
+
+/* A handler is told what there is, and makes nothing; nor does memory that is no mapper's. */
+static void what_is_not_mapped(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut);
+    IOMemoryDescriptor *physical = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionInOut);
+
+    (void)state;
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    sim_in_handler = true;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnCannotLock);
+    sim_in_handler = false;
+    assert_int_not_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0), 0);
+    sim_in_handler = true;
+    assert_int_not_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0), 0);
+    sim_in_handler = false;
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(mapper->entries, 0);
+    /* Given as physical: it is what a device is to be told, already. */
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(physical, 0, NULL, 0), DMA_LOW);
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(physical);
+    stop_system(mapper, unit);
+}
+
+/* No more than the transfer needs: a device that goes the other way is stopped. */
+static void a_mapping_allows_what_the_transfer_does(void **state)
+{
+    static const struct {
+        IODirection direction;
+        bool reads, writes;
+    } rows[] = {{kIODirectionOut, true, false},
+                {kIODirectionIn, false, true},
+                {kIODirectionInOut, true, true},
+                {kIODirectionNone, true, true}};
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    static const IODMACommand_SegmentOptions narrow = {
+        .fStructSize = 40, .fAlignment = 64, .fAlignmentLength = 64};
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned how = 0; how < 3;
+             how++) { /* device mapper, system mapper, copied as a whole */
+            IOService *unit = NULL;
+            struct test_mapper *mapper = how == 1 ? start_system(&unit) : new_mapper();
+            IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 64, 128, 0, 0, rows[i].direction);
+            IODMACommand *command = IODMACommand_withSpecificationOptions(
+                kIODMACommandOutputHost64, how == 2 ? &narrow : &any, kMapped,
+                how == 1 ? NULL : &mapper->super, NULL);
+            IODMACommand_Segment64 segment;
+            uint8_t byte;
+
+            assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true),
+                             kIOReturnSuccess);
+            if (how == 2) {
+                assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer),
+                                 kIOReturnSuccess);
+            }
+            assert_int_equal(dma_list(command, &segment, 1), 1);
+            assert_int_equal(test_mapper_read(mapper, segment.fIOVMAddr, &byte), rows[i].reads);
+            assert_int_equal(test_mapper_write(mapper, segment.fIOVMAddr, 1), rows[i].writes);
+            assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+            OSObject_release(command);
+            OSObject_release(memory);
+            if (how == 1) {
+                stop_system(mapper, unit);
+            } else {
+                OSObject_release(&mapper->super);
+            }
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(one_mapping_of_the_whole_is_shared),
+        MAP_TEST(composites_are_mapped_as_a_whole),
+        MAP_TEST(cursors_give_io_addresses),
+        MAP_TEST(what_is_not_mapped),
+        MAP_TEST(a_mapping_allows_what_the_transfer_does),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, map_power_off);
+}
