@@ -252,6 +252,12 @@ IOReturn IOMemoryDescriptor_deviceWalk(IOMemoryDescriptor *self, struct IOSegmen
  */
 bool IOMemoryDescriptor_isForDevice(const IOMemoryDescriptor *self);
 
+/*
+ * Something would end that mapping before the pages go. A composite whose parts are prepared by
+ * somebody else would not hear of it.
+ */
+bool IOMemoryDescriptor_canKeepSystemMap(const IOMemoryDescriptor *self);
+
 /* What that mapping lets devices do: what the object's direction does; none of its own: both. */
 uint32_t IOMemoryDescriptor_systemAccess(IOMemoryDescriptor *self);
 

@@ -243,9 +243,9 @@ static bool is_shareable(IOMemoryDescriptor *self, const IOMDDMAMapArgs *args,
     const uint8_t bits = kept != NULL ? kept->numAddressBits : 0;
 
     return args->fMapper != NULL && args->fMapper == IOMapper_systemMapper() &&
-           !IOMemoryDescriptor_isForDevice(self) && args->fOffset == 0 &&
-           args->fLength == self->length && self->length != 0 && asked->options == 0 &&
-           asked->alignment <= (kept != NULL ? kept->alignment : 0) &&
+           !IOMemoryDescriptor_isForDevice(self) && IOMemoryDescriptor_canKeepSystemMap(self) &&
+           args->fOffset == 0 && args->fLength == self->length && self->length != 0 &&
+           asked->options == 0 && asked->alignment <= (kept != NULL ? kept->alignment : 0) &&
            (asked->resvA[0] == 0 || asked->resvA[0] == IOMemoryDescriptor_systemAccess(self)) &&
            (asked->numAddressBits == 0 || asked->numAddressBits >= 64 ||
             (bits != 0 && asked->numAddressBits >= bits));

@@ -30,11 +30,7 @@ bool IOMemoryDescriptor_isForDevice(const IOMemoryDescriptor *self)
            (self->flags & kIOMemoryMapperNone) == 0;
 }
 
-/*
- * Something must end the mapping before the pages go. A composite whose parts are prepared by
- * somebody else would not hear of it.
- */
-static bool is_held(const IOMemoryDescriptor *self)
+bool IOMemoryDescriptor_canKeepSystemMap(const IOMemoryDescriptor *self)
 {
     return self->wireCount != 0 || (self->flags & kIOMemoryTypeMask) == kIOMemoryTypePhysical64;
 }
@@ -51,7 +47,7 @@ static IOReturn make(IOMemoryDescriptor *self, IOMapper *mapper)
     if ((reach.some & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
-    if (!is_held(self)) {
+    if (!IOMemoryDescriptor_canKeepSystemMap(self)) {
         return kIOReturnNotReady;
     }
     /* A whole that is host-only is mapped as nothing; a part would leave the rest unreachable. */

@@ -151,6 +151,8 @@ static void composites_are_mapped_as_a_whole(void **state)
                                     scattered_memory(kIODirectionInOut)};
     IOMemoryDescriptor *both = IOMemoryDescriptor_upcast(
         IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionInOut, false));
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IODMACommand *command;
     uint64_t of_part;
 
     (void)state;
@@ -161,6 +163,12 @@ static void composites_are_mapped_as_a_whole(void **state)
     IOMemoryDescriptor_prepare(parts[1], kIODirectionNone);
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(both, 0, NULL, 0), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    command = dma_command(&any, kMapped, both); /* which has one of its own then */
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, 3 * of_part);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(mapper->entries, of_part);
+    OSObject_release(command);
     IOMemoryDescriptor_prepare(both, kIODirectionNone);
     expect_addresses(mapper, both);
     assert_int_equal(mapper->entries, 3 * of_part);
