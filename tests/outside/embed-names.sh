@@ -37,7 +37,7 @@ check "the classes for this machine export the same" test ! -s "$out"
 (cd "$home/include/dmakit" && xargs cat <"$headers") | tr '\n' ' ' | grep -oE 'OS_METHOD\([A-Za-z]+, *[A-Za-z]+\)' |
     sed -E 's/OS_METHOD\(([A-Za-z]+), */\1./; s/\)$//' | grep -v '^Class\.' | sort >"$work/inherited"
 # A name that is not declared does not compile. Those of libc_*.c are newlib's to declare.
-libc='^(_.*|malloc|free|calloc|realloc|memalign|aligned_alloc|posix_memalign|malloc_usable_size|system)$'
+libc='^(_.*|fopen|malloc|free|calloc|realloc|memalign|aligned_alloc|posix_memalign|malloc_usable_size|system)$'
 declared()
 {
     {
