@@ -37,20 +37,26 @@ static IOReturn copy_whole(IODMACommand *self, bool towards)
     return kIOReturnSuccess;
 }
 
+/*
+ * Pages pinned for reading may be shared with somebody, who would see the device's bytes: those
+ * of any part, at whatever depth.
+ */
+static bool is_for_reading(const IODMACommand *self)
+{
+    const struct IODMAReach reach =
+        IOMemoryDescriptor_reach(self->memory, self->offset, self->offset + self->length);
+
+    return (reach.some & kIOMemoryPreparedReadOnly) != 0;
+}
+
 IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards)
 {
     IOReturn status = kIOReturnSuccess;
-    struct IODMAReach reach;
 
     if (self->copy == NULL && self->bounce.count == 0) {
         return kIOReturnSuccess;
     }
-    /*
-     * Pages pinned for reading may be shared with somebody, who would see the device's bytes: those
-     * of any part, at whatever depth.
-     */
-    reach = IOMemoryDescriptor_reach(self->memory, self->offset, self->offset + self->length);
-    if (!towards && (reach.some & kIOMemoryPreparedReadOnly) != 0) {
+    if (!towards && is_for_reading(self)) {
         return kIOReturnNotWritable;
     }
     if (self->copy != NULL) {
