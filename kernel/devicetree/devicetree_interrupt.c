@@ -216,6 +216,10 @@ static bool own_interrupt(const struct device *device, unsigned index,
     const struct device *parent = device_find_phandle(device->interrupt_parent, &room);
     unsigned count;
 
+    /*
+     * A list that is no whole number of entries was not written for this controller: none of it is
+     * believed.
+     */
     return parent != NULL && read_count(&parent->properties[INTERRUPT_CELLS], &count) &&
            count != 0 && index < list.left / count &&
            device->properties[INTERRUPTS].length % (count * 4) == 0 &&
@@ -309,6 +313,7 @@ kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
         struct device room;
         const struct device *target = device_find_phandle(phandle, &room);
 
+        /* Without the sum of first and count, which the tree may make wrap. */
         if (id >= first && id - first < count && target != NULL) {
             *reference = (struct devicetree_reference){
                 .node = target->node, .count = 1, .cells = {mapped + (id - first)}};

@@ -198,6 +198,10 @@ WEAK int _open(const char *path, int flags, int mode)
     while (index < FILE_COUNT && files[index].open) {
         index++;
     }
+    /*
+     * Everything that is refused, before the host has done anything: its modes create and empty
+     * files.
+     */
     errno = index == FILE_COUNT ? EMFILE : have_semihosting() ? refuse_open(path, flags) : ENOSYS;
     if (errno) {
         return -1;
@@ -210,6 +214,10 @@ WEAK int _open(const char *path, int flags, int mode)
     }
     files[index] = (struct file){.open = true,
                                  .append = (flags & O_APPEND) != 0,
+                                 /*
+                                  * Asked only of what is opened for reading: for writing the host
+                                  * opens no folder.
+                                  */
                                  .folder = (flags & O_ACCMODE) == O_RDONLY && is_folder(path),
                                  .access = flags & O_ACCMODE,
                                  .handle = handle};

@@ -41,6 +41,10 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attr
         return done;
     }
     mmu_encode(mmu_kernel, attributes, path.level, &bits);
+    /*
+     * From one walk as far as this table and its empty entries go: a walk for each of the 512 would
+     * be most of start-up.
+     */
     done = 0;
     do {
         mmu_store(&path, (pa.value + done) | bits);
@@ -140,6 +144,7 @@ static uint64_t place_in(const struct devicetree_range *bank, uint64_t size)
         if (obstacle(start, size, &found) == NULL) {
             return start;
         }
+        /* Whole pages still: holes are. */
         start = found.end;
     }
     return 0;
@@ -257,6 +262,7 @@ void mmu_init(void)
 
     /* Boot's own table goes on being used: the image runs in it. */
     mmu_kernel->root = paddr(boot_info.kernel_root_table);
+    /* Before any leaf is made: what its bits mean depends on it. */
     mmu_dirty_init();
     borrow_init(); /* first: it cannot do without tables, as memory can */
     for (unsigned i = 0; i < machine->memory_count; i++) {

@@ -161,6 +161,7 @@ static bool place_records(const struct span_list *banks, struct span_list *reser
     uint64_t first_section = banks->spans[0].first >> SECTION_ORDER;
     uint64_t byte_pages = (page_pool.section_count + PAGE_MASK) >> PAGE_SHIFT;
     uint64_t record_sections = page_pool.section_count - first_section;
+    /* Records of a section are 32 KiB, so they begin at a page as the section bytes end at one. */
     struct placement placement = {.pages = byte_pages +
                                            ((record_sections * SECTION_RECORDS) >> PAGE_SHIFT)};
     uint64_t records;

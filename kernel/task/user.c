@@ -29,11 +29,19 @@ static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *
 
     switch (ESR_CLASS(frame->esr)) {
     case ESR_CLASS_SVC:
+        /*
+         * ELR is behind the SVC already (Arm ARM, preferred return address): run again, the task
+         * goes on with what follows.
+         */
         state->call = ESR_ISS(frame->esr) & ESR_SVC_NUMBER;
         *stop = USER_STOP_CALL;
         return false;
     case ESR_CLASS_DATA_ABORT_EL0:
     case ESR_CLASS_FETCH_ABORT_EL0:
+        /*
+         * ELR is the access itself, which is made again when the page is there, now or at the next
+         * run.
+         */
         state->status = vm_abort_resolve(map, frame->esr, frame->far);
         *stop = state->status == KERN_ABORTED ? USER_STOP_BLOCKED : USER_STOP_FAULT;
         return state->status == KERN_SUCCESS;
@@ -62,6 +70,7 @@ static enum user_stop run(struct task *task, struct user_state *state, const boo
     before = irq_mask();
     mmu_space_activate(vm_map_space(map));
     while (running) {
+        /* An interrupt does not write ESR_EL1: what the frame has of it is an older exception's. */
         if (user_enter(&state->context) == EXCEPTION_VECTOR_LOWER_IRQ) {
             irq_dispatch();
         } else {

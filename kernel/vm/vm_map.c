@@ -126,6 +126,9 @@ static void unlink_object(struct vm_entry *entry)
 
 static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *range)
 {
+    /*
+     * A point of failure of its own: tests fail the ranges apart from all else that the heap gives.
+     */
     struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc_zero(sizeof(*entry));
 
     if (entry == NULL) {

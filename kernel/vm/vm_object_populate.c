@@ -17,6 +17,10 @@ static bool put_run(struct vm_object *object, uint64_t index, paddr_t first, uin
 
         put = slot != NULL;
         if (put) {
+            /*
+             * Before anybody can see the zeros of page_alloc_run: they were stored through the
+             * cache.
+             */
             vm_object_settle_page(page, object->memory);
             vm_object_put_page(object, slot, page);
         } else {

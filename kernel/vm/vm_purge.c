@@ -96,6 +96,10 @@ static void take_unpinned(struct vm_object *object, uint64_t index, void *contex
     }
     if (object->permanent) { /* the contents go, the page does not */
         page_fill_zero(phys_to_virt(page), PAGE_SIZE);
+        /*
+         * The zeros have been stored through the cache, and whoever sees the page past it would
+         * still read what was there.
+         */
         vm_object_settle_page(page, vm_object_page_memory(object, index));
         return;
     }
