@@ -409,6 +409,18 @@ static void find_disks(void)
 
 INITIALISER(INIT_DRIVER, find_disks);
 
+struct virtio_blk *virtio_blk_of_vdma(void)
+{
+    struct virtio_device *const device =
+        disk_count < DISKS_MAX ? virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA) : NULL;
+    struct virtio_blk *const disk = device != NULL ? blk_create(device) : NULL;
+
+    if (disk != NULL) {
+        disks[disk_count++] = disk;
+    }
+    return disk;
+}
+
 unsigned virtio_blk_count(void)
 {
     return disk_count;

@@ -66,6 +66,13 @@ struct virtio_blk *virtio_blk_get(unsigned index);
 /* By serial number (-device virtio-blk-device,serial=...); NULL if no disk has it. Sleeps. */
 struct virtio_blk *virtio_blk_find(const char *serial);
 
+/*
+ * vdma (drivers/vdma) is a disk, too, and left to its own driver unless an image asks for it
+ * here before it has used that one: the last disk from now on. NULL: there is none, or it is
+ * taken. Thread context.
+ */
+struct virtio_blk *virtio_blk_of_vdma(void);
+
 struct virtio_blk_info {
     uint64_t sectors;    /* capacity, in sectors of 512 bytes */
     uint32_t block_size; /* bytes: a power of two, 512 if the device does not say */

@@ -34,7 +34,7 @@ void virtio_add_device(struct virtio_device *device)
     devices_end = &device->next;
 }
 
-struct virtio_device *virtio_claim(uint32_t id)
+static void search(void)
 {
     static bool searched;
 
@@ -42,14 +42,22 @@ struct virtio_device *virtio_claim(uint32_t id)
      * At the first claim and not in an initialiser of its own: those of one level run in no certain
      * order, and the drivers that claim are of the level where this one would have to be.
      */
-    if (!searched) {
-        searched = true;
-        for (unsigned i = 0; virtio_transports[i] != NULL; i++) {
-            virtio_transports[i]->find();
-        }
+    if (searched) {
+        return;
     }
+    searched = true;
+    for (unsigned i = 0; virtio_transports[i] != NULL; i++) {
+        virtio_transports[i]->find();
+    }
+}
+
+/* vendor 0: of any but the one whose devices are not what their type says. */
+static struct virtio_device *claim(uint32_t id, uint32_t vendor)
+{
+    search();
     for (struct virtio_device *device = devices; device != NULL; device = device->next) {
-        if (device->id == id && !device->claimed) {
+        if (device->id == id && !device->claimed &&
+            (vendor == 0 ? device->vendor != VIRTIO_VENDOR_VDMA : device->vendor == vendor)) {
             /*
              * For good, even if the driver finds that it cannot use it: a driver asks until there
              * is no more, and would be given the same one again.
@@ -59,6 +67,16 @@ struct virtio_device *virtio_claim(uint32_t id)
         }
     }
     return NULL;
+}
+
+struct virtio_device *virtio_claim(uint32_t id)
+{
+    return claim(id, 0);
+}
+
+struct virtio_device *virtio_claim_of(uint32_t id, uint32_t vendor)
+{
+    return claim(id, vendor);
 }
 
 /* --- Status ----------------------------------------------------------------------------------- */

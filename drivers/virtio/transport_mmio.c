@@ -70,6 +70,7 @@ static void probe_slot(struct mmio_device *found)
     const uint32_t version = read_register(device, MMIO_VERSION);
 
     device->id = read_register(device, MMIO_DEVICE_ID);
+    device->vendor = read_register(device, MMIO_VENDOR_ID);
     /* Silent by demand (section 4.2.2.2), and the machine has dozens of them. */
     if (device->id == 0) { /* an empty slot */
         return;

@@ -9,6 +9,7 @@
 #define MMIO_MAGIC               0x000
 #define MMIO_VERSION             0x004
 #define MMIO_DEVICE_ID           0x008
+#define MMIO_VENDOR_ID           0x00c
 #define MMIO_DEVICE_FEATURES     0x010
 #define MMIO_DEVICE_FEATURES_SEL 0x014
 #define MMIO_DRIVER_FEATURES     0x020

@@ -25,6 +25,9 @@
 #define VIRTIO_ID_BLOCK   2u
 #define VIRTIO_ID_ENTROPY 4u
 
+/* A vendor whose devices are more than their type says, and have a driver of their own. */
+#define VIRTIO_VENDOR_VDMA 0x414d4456u
+
 /* Feature bits of every device (section 6), as masks. */
 #define VIRTIO_F_INDIRECT_DESC   (1ull << 28)
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
@@ -57,6 +60,7 @@ struct virtio_device {
     uint64_t features; /* negotiated */
     paddr_t address;   /* of its registers: names it in messages */
     uint32_t id;       /* VIRTIO_ID_... */
+    uint32_t vendor;   /* VIRTIO_VENDOR_...; 0: not known */
     unsigned intid;    /* its first interrupt, for who wants to show it */
     bool claimed;
     struct virtio_device *next; /* private: in the order of virtio_claim */
@@ -68,6 +72,9 @@ struct virtio_device {
  * that is there but cannot be driven gets a line on the console and is left alone.
  */
 struct virtio_device *virtio_claim(uint32_t id);
+
+/* The same among the devices of this vendor, which virtio_claim passes over. */
+struct virtio_device *virtio_claim_of(uint32_t id, uint32_t vendor);
 
 /*
  * Reset the device and agree on features: those of `wanted` that it offers, and

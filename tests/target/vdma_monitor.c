@@ -3,6 +3,7 @@
 #include "boot/boot_info.h"
 #include "drivers/virtio/blk.h"
 #include "kernel/fault.h"
+#include "kernel/init.h"
 #include "kernel/mmio.h"
 #include "kernel/mmu.h"
 #include "qemu/vdma/monitor/monitor.h"
@@ -19,6 +20,16 @@
 #define QEMU_VENDOR 0x554d4551u
 
 VDMA_MONITOR(SECTORS);
+
+/* As a disk, and before any test looks at what is held. */
+static struct virtio_blk *disk;
+
+static void ask_for_it(void)
+{
+    disk = virtio_blk_of_vdma();
+}
+
+INITIALISER(INIT_CLASS, ask_for_it);
 
 /* Entered at EL1 there is no monitor, and nothing to test but that it does not matter. */
 static bool has_monitor(void)
@@ -48,9 +59,9 @@ TEST(its_disk_keeps_what_is_written)
 
     ASSERT_EQ(virtio_blk_count(), has_monitor() ? 1 : 0);
     if (has_monitor()) {
-        struct virtio_blk *const disk = virtio_blk_get(0);
         struct virtio_blk_info info;
 
+        ASSERT_TRUE(disk != NULL && disk == virtio_blk_get(0));
         virtio_blk_get_info(disk, &info);
         EXPECT_EQ(info.sectors, SECTORS);
         EXPECT_EQ(info.intid, VDMA_MONITOR_INTID);
@@ -70,6 +81,7 @@ TEST(its_disk_keeps_what_is_written)
         }
         EXPECT_EQ(virtio_blk_flush(disk), kIOReturnSuccess);
     }
+    EXPECT_TRUE(virtio_blk_of_vdma() == NULL); /* taken, or not there */
     disk_memory_drop(&in);
     disk_memory_drop(&out);
 }

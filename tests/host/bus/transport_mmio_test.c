@@ -20,7 +20,7 @@ const struct virtio_transport *const virtio_transports[] = {&virtio_mmio, NULL};
 /* One device, as section 4.2.2 has its registers. */
 struct slot {
     struct sim_registers registers; /* first */
-    uint32_t magic, version, id;
+    uint32_t magic, version, id, vendor;
     uint64_t offered, accepted;
     uint32_t offered_half, accepted_half, queue;
     uint32_t status, interrupt;
@@ -44,6 +44,7 @@ enum {
     NO_LINE,
     DISK_HIGH,
     ENTROPY,
+    VDMA, /* a disk by its type, but with a driver of its own */
     SLOT_COUNT
 };
 
@@ -60,6 +61,8 @@ static uint32_t read_register(struct slot *slot, uint64_t offset)
         return slot->version;
     case 0x008:
         return slot->id;
+    case 0x00c:
+        return slot->vendor;
     case 0x010:
         return (uint32_t)(slot->offered >> 32 * slot->offered_half);
     case 0x034:
@@ -193,7 +196,8 @@ static int start(void **state)
     }
     slots[DISK_LOW].id = slots[DISK_HIGH].id = slots[TOO_SMALL].id = slots[NO_LINE].id =
         VIRTIO_ID_BLOCK;
-    slots[NO_MAGIC].id = slots[LEGACY].id = VIRTIO_ID_BLOCK;
+    slots[NO_MAGIC].id = slots[LEGACY].id = slots[VDMA].id = VIRTIO_ID_BLOCK;
+    slots[VDMA].vendor = VIRTIO_VENDOR_VDMA;
     slots[ENTROPY].id = VIRTIO_ID_ENTROPY;
     slots[EMPTY].id = 0;
     slots[EMPTY].version = 1; /* as QEMU's old ones have it: nothing to complain of */
@@ -225,6 +229,10 @@ static void test_found_by_falling_address(void **state)
     assert_int_equal(device->address.value, slot_base(DISK_LOW));
     assert_int_equal(device->intid, FIRST_LINE + DISK_LOW);
     assert_null(virtio_claim(VIRTIO_ID_BLOCK));
+    device = virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA);
+    assert_non_null(device);
+    assert_int_equal(device->address.value, slot_base(VDMA));
+    assert_null(virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA));
     device = virtio_claim(VIRTIO_ID_ENTROPY);
     assert_non_null(device);
     assert_int_equal(device->address.value, slot_base(ENTROPY));
@@ -235,7 +243,7 @@ static void test_found_by_falling_address(void **state)
         last = device->address.value;
         fillers++;
     }
-    assert_int_equal(fillers, 64 - 3);
+    assert_int_equal(fillers, 64 - 4);
     assert_int_equal(last, slot_base(SLOT_COUNT));
 }
 
