@@ -25,14 +25,17 @@ static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
         count += pages_between(run->address, run->address + (run->end - start));
         start = run->end;
     }
-    self->pageCount = count;
     /*
      * Small transfers are most of them: their list lies in the object, so that preparing one
      * asks the heap for nothing.
      */
     self->pages =
         count <= GENERAL_FEW_PAGES ? self->fewPages : platform_alloc(count * sizeof(*self->pages));
-    return self->pages != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
+    if (self->pages == NULL) {
+        return kIOReturnNoMemory;
+    }
+    self->pageCount = count; /* of a list that is there: others go by it alone */
+    return kIOReturnSuccess;
 }
 
 static void drop_page_list(IOGeneralMemoryDescriptor *self)

@@ -151,6 +151,9 @@ static void retype_pages(struct vm_entry *entry, vaddr_t start, vaddr_t end)
 /* Every window shows what lies in it of the change. */
 static void follow(const struct change *change)
 {
+    if (change->low >= change->high) {
+        return; /* nothing has changed */
+    }
     for (struct vm_object *window = windows; window != NULL; window = window->next) {
         const uint64_t base = window->base.value, size = window->pages << PAGE_SHIFT;
 

@@ -3,6 +3,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
+#include "kernel/inject.h"
 #include "kernel/page.h"
 #include "tests/host/machine/fake_mapper.h"
 #include "tests/host/sim/sim_console.h"
@@ -37,6 +38,36 @@ static void a_whole_descriptor_hands_its_pages_over(void **state)
     assert_int_equal(args.fAllocLength, 0);
     assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
     assert_int_equal(told.unmaps, 1); /* nothing is owned any more */
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(mapper);
+}
+
+/* Where it has failed, the memory is as unprepared as any other: there are no pages to hand over.
+ */
+static void a_prepare_that_failed_has_no_pages(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *memory = describe(at, 3 * PAGE_SIZE, kIODirectionIn, owner);
+    IOMapper *mapper = new_mapper();
+    struct inject_report report = {.failed = true};
+
+    (void)state;
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOMDDMAMapArgs args = {
+            .fMapper = mapper, .fCommand = some_command, .fLength = 3 * PAGE_SIZE};
+        IOReturn status;
+
+        inject_begin(nth);
+        status = IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+        inject_end(&report);
+        assert_int_equal(status == kIOReturnSuccess, !report.failed);
+        told.page_count = 99;
+        assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)),
+                         report.failed ? kIOReturnNotReady : kIOReturnSuccess);
+        assert_int_equal(told.page_count, report.failed ? 99 : 3); /* the mapper is not asked */
+        assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+    }
     assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
     OSObject_release(memory);
     OSObject_release(mapper);
@@ -318,6 +349,7 @@ int main(void)
         MAP_TEST(a_whole_descriptor_hands_its_pages_over),
         MAP_TEST(parts_and_read_only_memory),
         MAP_TEST(memory_that_no_mapper_sees),
+        MAP_TEST(a_prepare_that_failed_has_no_pages),
         MAP_TEST(constraints_add_up),
         MAP_TEST(constraints_of_buffers),
         MAP_TEST(wrong_arguments),
