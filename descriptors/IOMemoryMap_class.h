@@ -84,6 +84,7 @@ struct IORedirection {
 /* The one lock over all sets, maps and redirections. Recursive. */
 void IOMemory_lock(void);
 void IOMemory_unlock(void);
+bool IOMemory_isLocked(void);
 
 /* Out of the set of its memory, if it is in it; with the lock held. */
 void IOMemoryMap_leaveSet(IOMemoryMap *self);

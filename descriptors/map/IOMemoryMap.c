@@ -17,6 +17,11 @@ void IOMemory_lock(void)
     platform_recursive_lock(&mapping_lock);
 }
 
+bool IOMemory_isLocked(void)
+{
+    return platform_recursive_depth(&mapping_lock) != 0;
+}
+
 /* Unlock, and if it is free then, let go of what has waited for that. */
 static __attribute__((noinline)) void unlock_and_release(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class, its attributes, and the dispatch of prepare and complete. */
-#include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
 
 ppnum_t gIOLastPage;
 
@@ -285,6 +285,10 @@ IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, 
 
 void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
 {
+    /* Prepare locks come before the mapping lock: under that one, what is owed stays so. */
+    if (self->owed == 0 || IOMemory_isLocked()) {
+        return;
+    }
     while (self->owed != 0 &&
            IOMemoryDescriptor_methods(self)->complete(self, kIODirectionNone) != kIOReturnBusy) {
         self->owed--;

@@ -52,6 +52,36 @@ static void a_busy_part_keeps_all(void **state)
     release_both(parts);
 }
 
+/* Completes that are owed take prepare locks: a mapping request, which has the other, lets them be.
+ */
+static void what_is_owed_waits_for_the_mapping_lock(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi, *outer;
+    IOMemoryMap *map, *again;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    outer = join(&multi, 1);
+    assert_int_equal(IOMemoryDescriptor_prepare(outer, 0), kIOReturnSuccess);
+    set_active(multi, true);
+    OSObject_release(outer);
+    sim_in_handler = true; /* where nothing can be settled */
+    set_active(multi, false);
+    sim_in_handler = false;
+    assert_int_equal(parts[0]->wireCount, 1);
+    map = map_all(multi, other, kIOMapPrefault);
+    again = map_all(multi, other, kIOMapPrefault);
+    assert_ptr_equal(again, map);
+    OSObject_release(again);
+    OSObject_release(map);
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnNotReady); /* made up for */
+    assert_int_equal(parts[0]->wireCount, 0);
+    assert_int_equal(parts[1]->wireCount, 0);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
 /* A composite that goes meanwhile leaves no pin behind for good. */
 static void a_composite_goes_before_its_busy_part(void **state)
 {
@@ -187,6 +217,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_busy_part_keeps_all),
+        MAP_TEST(what_is_owed_waits_for_the_mapping_lock),
         MAP_TEST(a_composite_goes_before_its_busy_part),
         MAP_TEST(a_busy_part_refuses_new_parts),
         MAP_TEST(the_limit_holds_when_something_inside_changes),
