@@ -122,6 +122,21 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
                        void *context);
 
 /*
+ * What an engine of one channel begins with, and what its record has for opening and closing that:
+ * number 0, which one client at a time may have.
+ */
+typedef struct IODMASingleController {
+    IODMAController super;
+    IODMAChannel channel;
+} IODMASingleController;
+
+IOReturn IODMASingleController_initDMAChannel(IODMAController *self, IOService *provider,
+                                              IODMAEventSource *client, UInt32 *index,
+                                              UInt32 request);
+void IODMASingleController_releaseDMAChannel(IODMAController *self, UInt32 index,
+                                             IODMAEventSource *client);
+
+/*
  * For a device that is its own engine: a controller of this class, started and registered, and the
  * service that has it: its "phandle" is `identity`, and its "dma-parent" as well. Both +1.
  * NULL: kIOReturnNoMemory, kIOReturnExclusiveAccess (another one has the identity). Thread context.

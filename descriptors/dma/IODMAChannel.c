@@ -78,6 +78,32 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
     return self->count == 0;
 }
 
+IOReturn IODMASingleController_initDMAChannel(IODMAController *self, IOService *provider,
+                                              IODMAEventSource *client, UInt32 *index,
+                                              UInt32 request)
+{
+    IOReturn status;
+
+    (void)provider;
+    /* The number that the device tree gives with "dmas"; the controller's caller has checked the
+     * rest. */
+    if (request != 0) {
+        return kIOReturnBadArgument;
+    }
+    status = IODMAChannel_open(&((IODMASingleController *)self)->channel, client);
+    if (status == kIOReturnSuccess) {
+        *index = 0;
+    }
+    return status;
+}
+
+void IODMASingleController_releaseDMAChannel(IODMAController *self, UInt32 index,
+                                             IODMAEventSource *client)
+{
+    (void)index, (void)client;
+    IODMAChannel_close(&((IODMASingleController *)self)->channel);
+}
+
 IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, const char *name,
                                                 UInt32 identity, IOService **service)
 {

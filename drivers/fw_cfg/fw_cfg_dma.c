@@ -8,9 +8,8 @@
 #include "drivers/fw_cfg/fw_cfg_private.h"
 
 struct fw_cfg_engine {
-    IODMAController super;
+    IODMASingleController super;
     struct fw_cfg *device;
-    IODMAChannel channel;
 };
 
 /* What the segment function fills, and how far. */
@@ -147,31 +146,6 @@ static IOReturn move_all(struct progress *progress)
 
 /* --- What the engine does --------------------------------------------------------------------- */
 
-static IOReturn engine_init_channel(IODMAController *self, IOService *provider,
-                                    IODMAEventSource *client, UInt32 *index, UInt32 request)
-{
-    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
-    IOReturn status;
-
-    (void)provider;
-    if (request != 0) {
-        return kIOReturnBadArgument;
-    }
-    status = IODMAChannel_open(&engine->channel, client);
-    if (status == kIOReturnSuccess) {
-        *index = 0;
-    }
-    return status;
-}
-
-static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEventSource *client)
-{
-    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
-
-    (void)index, (void)client;
-    IODMAChannel_close(&engine->channel);
-}
-
 static IOReturn check(const struct fw_cfg *device, const struct fw_cfg_transfer *transfer,
                       IODirection direction, IOByteCount count)
 {
@@ -223,14 +197,14 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
      * channel.
      */
     state = irq_mask();
-    status = IODMAChannel_take(&engine->channel, command);
+    status = IODMAChannel_take(&engine->super.channel, command);
     irq_restore(state);
     if (status != kIOReturnSuccess) {
         return status;
     }
     status = move_all(&progress);
     state = irq_mask();
-    IODMAChannel_end(&engine->channel, self, command, status, progress.moved);
+    IODMAChannel_end(&engine->super.channel, self, command, status, progress.moved);
     irq_restore(state);
     /*
      * Whatever the end was: it has been delivered, and an error from here would say that there is
@@ -255,7 +229,7 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
     if (index != 0) {
         return kIOReturnBadArgument;
     }
-    *command = IODMAChannel_current(&engine->channel);
+    *command = IODMAChannel_current(&engine->super.channel);
     /*
      * A command is here only between its start and its end, which is one call: whoever sees one is
      * a handler that came in between, and what has moved is in the stack of that call.
@@ -269,12 +243,12 @@ static uint32_t engines;
 static const IODMAControllerClass engine_class = {
     .meta = {"FwCfgEngine", &IODMAController_metaClass, sizeof(struct fw_cfg_engine), &engines,
              controller_free},
-    .initDMAChannel = engine_init_channel,
+    .initDMAChannel = IODMASingleController_initDMAChannel,
     .startDMACommand = engine_start,
     .stopDMACommand = engine_stop,
     .queryDMACommand = engine_query,
     CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = engine_release_channel,
+    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
 };
 
 /* --- What a client asks for ------------------------------------------------------------------- */

@@ -7,9 +7,8 @@
 #include "kernel/console.h"
 
 struct blk_engine {
-    IODMAController super;
+    IODMASingleController super;
     struct virtio_blk *disk;
-    IODMAChannel channel;
     bool held; /* starts wait for virtio_blk_publish */
 };
 
@@ -62,36 +61,11 @@ static void arrived(struct virtio_blk_request *request)
     /*
      * The disk's lock is held as well: a client's notification may start the next command at once.
      */
-    IODMAChannel_end(&engine->channel, &engine->super, transfer_of(request)->command,
+    IODMAChannel_end(&engine->super.channel, &engine->super.super, transfer_of(request)->command,
                      request->status, request->moved);
 }
 
 /* --- What the engine does --------------------------------------------------------------------- */
-
-static IOReturn engine_init_channel(IODMAController *self, IOService *provider,
-                                    IODMAEventSource *client, UInt32 *index, UInt32 request)
-{
-    struct blk_engine *engine = (struct blk_engine *)self;
-    IOReturn status;
-
-    (void)provider;
-    if (request != 0) {
-        return kIOReturnBadArgument;
-    }
-    status = IODMAChannel_open(&engine->channel, client);
-    if (status == kIOReturnSuccess) {
-        *index = 0;
-    }
-    return status;
-}
-
-static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEventSource *client)
-{
-    struct blk_engine *engine = (struct blk_engine *)self;
-
-    (void)index, (void)client;
-    IODMAChannel_close(&engine->channel);
-}
 
 /* The disk's words for what a DMA engine has words of its own for. */
 static IOReturn in_engine_words(IOReturn status)
@@ -103,14 +77,14 @@ static IOReturn in_engine_words(IOReturn status)
 static IOReturn submit(struct blk_engine *engine, struct virtio_blk_transfer *transfer)
 {
     /* In the channel's book before it is in the ring, where its end can find it. */
-    IOReturn status = IODMAChannel_take(&engine->channel, transfer->command);
+    IOReturn status = IODMAChannel_take(&engine->super.channel, transfer->command);
 
     if (status != kIOReturnSuccess) {
         return status;
     }
     status = virtio_blk_submit(engine->disk, &transfer->request);
     if (status != kIOReturnSuccess) {
-        IODMAChannel_refuse(&engine->channel, transfer->command);
+        IODMAChannel_refuse(&engine->super.channel, transfer->command);
     } else if (!engine->held) {
         virtio_blk_publish(engine->disk);
     }
@@ -167,12 +141,12 @@ static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uin
         return kIOReturnBadArgument;
     }
     /* A reset would end the requests of others as well: not without need. */
-    if (engine->channel.count == 0) {
+    if (engine->super.channel.count == 0) {
         return kIOReturnSuccess;
     }
     if (flush) {
         virtio_blk_publish(engine->disk); /* what is held back could not end */
-        return IODMAChannel_wait(&engine->channel, timeout, poll_disk, engine->disk)
+        return IODMAChannel_wait(&engine->super.channel, timeout, poll_disk, engine->disk)
                    ? kIOReturnSuccess
                    : kIOReturnTimeout;
     }
@@ -190,11 +164,11 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
     }
     if (waitForIdle) {
         virtio_blk_publish(engine->disk);
-        IODMAChannel_wait(&engine->channel, UINT64_MAX, poll_disk, engine->disk);
+        IODMAChannel_wait(&engine->super.channel, UINT64_MAX, poll_disk, engine->disk);
     }
     /* Both answers under one lock: with an end in between, the bytes would be another command's. */
     state = lock_take_again(&engine->disk->lock);
-    *command = IODMAChannel_current(&engine->channel);
+    *command = IODMAChannel_current(&engine->super.channel);
     *moved = *command == NULL
                  ? 0
                  : ((struct virtio_blk_transfer *)IODMACommand_getRefCon(*command))->request.moved;
@@ -207,12 +181,12 @@ static uint32_t engines;
 static const IODMAControllerClass engine_class = {
     .meta = {"VirtioBlkEngine", &IODMAController_metaClass, sizeof(struct blk_engine), &engines,
              controller_free},
-    .initDMAChannel = engine_init_channel,
+    .initDMAChannel = IODMASingleController_initDMAChannel,
     .startDMACommand = engine_start,
     .stopDMACommand = engine_stop,
     .queryDMACommand = engine_query,
     CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = engine_release_channel,
+    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
 };
 
 /* --- What a client asks for ------------------------------------------------------------------- */
@@ -309,8 +283,8 @@ void virtio_blk_get_depth(struct virtio_blk *disk, struct virtio_blk_depth *dept
 
     *depth = (struct virtio_blk_depth){0};
     if (engine != NULL) {
-        depth->now = engine->channel.count;
-        depth->most = engine->channel.most;
+        depth->now = engine->super.channel.count;
+        depth->most = engine->super.channel.most;
     }
     lock_release(&disk->lock, state);
 }

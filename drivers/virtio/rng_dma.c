@@ -8,9 +8,8 @@
 #include "kernel/irq.h"
 
 struct rng_engine {
-    IODMAController super;
+    IODMASingleController super;
     struct virtio_rng *rng;
-    IODMAChannel channel;
 };
 
 static struct virtio_rng_transfer *transfer_of(struct virtio_rng_request *request)
@@ -45,33 +44,8 @@ static void arrived(struct virtio_rng_request *request)
     struct rng_engine *engine = request->context;
 
     /* The bytes that came before an error are random all the same, and are told. */
-    IODMAChannel_end(&engine->channel, &engine->super, transfer_of(request)->command,
+    IODMAChannel_end(&engine->super.channel, &engine->super.super, transfer_of(request)->command,
                      request->status, request->done);
-}
-
-static IOReturn engine_init_channel(IODMAController *self, IOService *provider,
-                                    IODMAEventSource *client, UInt32 *index, UInt32 request)
-{
-    struct rng_engine *engine = (struct rng_engine *)self;
-    IOReturn status;
-
-    (void)provider;
-    if (request != 0) {
-        return kIOReturnBadArgument;
-    }
-    status = IODMAChannel_open(&engine->channel, client);
-    if (status == kIOReturnSuccess) {
-        *index = 0;
-    }
-    return status;
-}
-
-static void engine_release_channel(IODMAController *self, UInt32 index, IODMAEventSource *client)
-{
-    struct rng_engine *engine = (struct rng_engine *)self;
-
-    (void)index, (void)client;
-    IODMAChannel_close(&engine->channel);
 }
 
 static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *command,
@@ -94,11 +68,11 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
         .offset = offset, .length = count, .fill = fill, .completion = arrived, .context = engine};
     state = irq_mask();
     /* Before it is in line: its end may come at once. */
-    status = IODMAChannel_take(&engine->channel, command);
+    status = IODMAChannel_take(&engine->super.channel, command);
     if (status == kIOReturnSuccess) {
         status = rng_submit(engine->rng, &transfer->request);
         if (status != kIOReturnSuccess) {
-            IODMAChannel_refuse(&engine->channel, command);
+            IODMAChannel_refuse(&engine->super.channel, command);
         }
     }
     irq_restore(state);
@@ -113,12 +87,12 @@ static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uin
         return kIOReturnBadArgument;
     }
     /* A reset would end the reads of others as well: not without need. */
-    if (engine->channel.count == 0) {
+    if (engine->super.channel.count == 0) {
         return kIOReturnSuccess;
     }
     if (flush) {
-        return IODMAChannel_wait(&engine->channel, timeout, NULL, NULL) ? kIOReturnSuccess
-                                                                        : kIOReturnTimeout;
+        return IODMAChannel_wait(&engine->super.channel, timeout, NULL, NULL) ? kIOReturnSuccess
+                                                                              : kIOReturnTimeout;
     }
     /* The device has no way to take back one chain; what has come by then stays counted. */
     return rng_reset(engine->rng);
@@ -134,11 +108,11 @@ static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand *
         return kIOReturnBadArgument;
     }
     if (waitForIdle) {
-        IODMAChannel_wait(&engine->channel, UINT64_MAX, NULL, NULL);
+        IODMAChannel_wait(&engine->super.channel, UINT64_MAX, NULL, NULL);
     }
     /* Both answers under one mask: with an end in between, the bytes would be another command's. */
     state = irq_mask();
-    *command = IODMAChannel_current(&engine->channel);
+    *command = IODMAChannel_current(&engine->super.channel);
     *moved = *command == NULL
                  ? 0
                  : ((struct virtio_rng_transfer *)IODMACommand_getRefCon(*command))->request.done;
@@ -151,12 +125,12 @@ static uint32_t engines;
 static const IODMAControllerClass engine_class = {
     .meta = {"VirtioRngEngine", &IODMAController_metaClass, sizeof(struct rng_engine), &engines,
              controller_free},
-    .initDMAChannel = engine_init_channel,
+    .initDMAChannel = IODMASingleController_initDMAChannel,
     .startDMACommand = engine_start,
     .stopDMACommand = engine_stop,
     .queryDMACommand = engine_query,
     CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = engine_release_channel,
+    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
 };
 
 IOService *rng_get_service(struct virtio_rng *rng)
