@@ -198,10 +198,7 @@ WEAK int _open(const char *path, int flags, int mode)
     while (index < FILE_COUNT && files[index].open) {
         index++;
     }
-    /*
-     * Everything that is refused, before the host has done anything: its modes create and empty
-     * files.
-     */
+    /* All refusals before the open itself: the host's modes create files and empty them. */
     errno = index == FILE_COUNT ? EMFILE : have_semihosting() ? refuse_open(path, flags) : ENOSYS;
     if (errno) {
         return -1;
