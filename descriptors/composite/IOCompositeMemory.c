@@ -6,6 +6,10 @@ IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts)
 {
     self->count = 0;
     self->super.length = 0;
+    /*
+     * One part lies in the object: a window needs no memory and cannot fail here. A count of 32
+     * bits makes no product that wraps.
+     */
     self->parts = parts <= 1 ? &self->single : platform_alloc(parts * sizeof(*self->parts));
     composite_count_depth(self);
     return self->parts != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
@@ -22,6 +26,7 @@ IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memor
         !composite_may_hold(self, memory)) {
         return kIOReturnBadArgument;
     }
+    /* Before it is joined: the list that the part goes on lies in the memory itself. */
     OSObject_retain(memory);
     *part = (struct IOMemoryPart){.memory = memory, .start = start, .end = end};
     composite_join(part, self);
@@ -59,6 +64,7 @@ IOReturn composite_check_empty(const struct IOCompositeMemory *self)
     if (base->wireCount != 0) {
         status = composite_announce_complete(base, base->wireCount, true);
     }
+    /* It was only a question: parts go on counting a complete that is announced and never comes. */
     if (status == kIOReturnSuccess && base->wireCount != 0) {
         composite_announce_complete(base, base->wireCount, false);
     }
@@ -68,6 +74,7 @@ IOReturn composite_check_empty(const struct IOCompositeMemory *self)
 void composite_complete_all(struct IOCompositeMemory *self)
 {
     IOMemoryDescriptor_dropSystemMap(&self->super);
+    /* After the mapping has gone: a device could still reach pages that were unpinned under it. */
     for (; self->super.wireCount != 0; self->super.wireCount--) {
         for (UInt32 i = 0; i < self->count; i++) {
             IOMemoryDescriptor_completeSometime(self->parts[i].memory);
@@ -80,10 +87,15 @@ void composite_empty(struct IOCompositeMemory *self)
     IOMemoryDescriptor_emptyMappings(&self->super);
     composite_complete_all(self);
     self->super.length = 0;
+    /*
+     * A number that a client has noted stands for the former parts, and must not be answered
+     * again.
+     */
     self->super.reserved.preparationID = kIOPreparationIDUnprepared;
     while (self->count != 0) {
         struct IOMemoryPart *const part = &self->parts[--self->count];
 
+        /* Off the list first: the release may end the memory, and the list with it. */
         composite_leave(part);
         OSObject_release(part->memory);
         part->memory = NULL;
@@ -120,9 +132,11 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
     IOReturn status = kIOReturnSuccess;
     UInt32 i;
 
+    /* One more would make it 0: unprepared, with pins that no complete could give back. */
     if (base->wireCount == UINT32_MAX) {
         return kIOReturnNoResources;
     }
+    /* The whole's and not each part's own, which may allow more than the whole does. */
     if ((direction & kIODirectionOutIn) == 0) {
         direction |= base->flags & kIODirectionOutIn;
     }
@@ -153,6 +167,7 @@ IOReturn composite_announce_complete(IOMemoryDescriptor *base, uint32_t count, b
 
         status = IOMemoryDescriptor_methods(memory)->announceComplete(memory, count, coming);
     }
+    /* 0: the whole itself has refused, and no part has heard of it. */
     if (status == kIOReturnSuccess || i == 0) {
         return status;
     }

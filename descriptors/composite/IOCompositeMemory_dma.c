@@ -15,6 +15,7 @@ static bool part_interval(const struct IOCompositeMemory *self, const struct IOM
     }
     *from = part->start + (low - begin);
     *to = part->start + (high - begin);
+    /* Asked again and not remembered: a buffer's length can be set at any time. */
     *to = *to < part->memory->length ? *to : part->memory->length; /* it may have shrunk */
     return *from < *to;
 }

@@ -13,6 +13,7 @@ void composite_join(struct IOMemoryPart *part, struct IOCompositeMemory *holder)
 
     part->holder = holder;
     part->nextHolder = memory->holders;
+    /* The place that points here, whichever it is: leaving needs no search. */
     part->holderLink = &memory->holders;
     if (part->nextHolder != NULL) {
         part->nextHolder->holderLink = &part->nextHolder;
@@ -47,6 +48,10 @@ static unsigned levels_above(const IOMemoryDescriptor *memory, struct climb *cli
         struct IOCompositeMemory *const holder = part->holder;
 
         if (holder->visited != climb->number) {
+            /*
+             * Marked before it is climbed: a composite that is reached by many ways costs one
+             * climb.
+             */
             holder->visited = climb->number;
             holder->above = levels_above(&holder->super, climb);
         }

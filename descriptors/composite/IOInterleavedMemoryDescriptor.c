@@ -38,6 +38,7 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
         return status;
     }
     composite_drop(&self->super);
+    /* Until there is a new list: a part must not be put where the former one was. */
     self->capacity = 0;
     /* The former parts are gone also where this fails: half of two lists would be no list. */
     if (capacity == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
@@ -50,6 +51,7 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     status = composite_make_room(&self->super, (UInt32)capacity);
     if (status == kIOReturnSuccess) {
         self->capacity = (UInt32)capacity;
+        /* A redirection outlives the parts: its end is still to come, and looks for the mark. */
         self->super.super.flags = direction | (self->super.super.flags & kIOMemoryRedirected);
         self->super.super.tag = 0;
     }

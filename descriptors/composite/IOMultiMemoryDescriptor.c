@@ -56,6 +56,7 @@ static void take_children(struct IOCompositeMemory *composite, struct IOComposit
     }
 }
 
+/* The copy is a list of parts and no object: only what the list holds is given back. */
 static void drop_children(struct IOCompositeMemory *former)
 {
     for (UInt32 i = 0; i < former->count; i++) {
@@ -80,6 +81,7 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     composite_complete_all(composite);
     IOMemoryDescriptor_emptyMappings(&composite->super);
     take_children(composite, &former);
+    /* Before the children come, each of which is judged by the whole's direction. */
     composite->super.flags = direction | (composite->super.flags & kIOMemoryRedirected);
     composite->super.tag = 0;
     composite->super.reserved.preparationID = kIOPreparationIDUnprepared;

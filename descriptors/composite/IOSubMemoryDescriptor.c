@@ -52,6 +52,7 @@ static IOReturn judge(const IOSubMemoryDescriptor *self, const IOMemoryDescripto
         !composite_may_hold(&self->super, parent)) {
         return kIOReturnBadArgument;
     }
+    /* Whoever prepared the window would complete the new parent, which was never prepared. */
     return base->wireCount != 0 || base->dmaActive != 0 ? kIOReturnBusy : kIOReturnSuccess;
 }
 
@@ -72,6 +73,7 @@ static IOReturn initialise(IOSubMemoryDescriptor *self, IOMemoryDescriptor *pare
     OSObject_retain(parent); /* it may be the one that is dropped */
     composite_drop(composite);
     composite_make_room(composite, 1); /* the object's own */
+    /* Cannot fail: judged above, and fewer parts than then do not make it deeper. */
     composite_add(composite, parent, offset, length);
     base->flags = direction | kIOMemoryThreadSafe | (base->flags & kIOMemoryRedirected);
     base->tag = parent->tag;
@@ -100,6 +102,7 @@ IOSubMemoryDescriptor *IOSubMemoryDescriptor_withSubRange(IOMemoryDescriptorRef 
     OSObject *object = OSMetaClass_allocate(&IOSubMemoryDescriptor_metaClass);
     IOSubMemoryDescriptor *self = (IOSubMemoryDescriptor *)object;
 
+    /* A window is thread-safe anyway: asking for it is no mistake, but no direction either. */
     if (self != NULL && !IOSubMemoryDescriptor_initSubRange(self, of, offset, length,
                                                             options & ~kIOMemoryThreadSafe)) {
         OSObject_release(object);

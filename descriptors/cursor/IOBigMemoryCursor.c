@@ -22,6 +22,7 @@ void IOBigMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segments, 
         /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
+    /* The untyped walk lets a missing list through: then nothing is stored. */
     if (entry != NULL) {
         entry[(uint64_t)segmentIndex].location = big_endian(segment.location);
         entry[(uint64_t)segmentIndex].length = big_endian(segment.length);

@@ -24,6 +24,7 @@ void IOLittleMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segment
         /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
+    /* The untyped walk lets a missing list through: then nothing is stored. */
     if (entry != NULL) {
         entry[(uint64_t)segmentIndex].location = little_endian(segment.location);
         entry[(uint64_t)segmentIndex].length = little_endian(segment.length);

@@ -19,6 +19,7 @@ void IONaturalMemoryCursor_outputSegment(IOPhysicalSegment segment, void *segmen
         /* Packed: a device's list may begin at any byte, behind a header for example. */
     } __attribute__((packed)) *entry = segments;
 
+    /* The untyped walk lets a missing list through: then nothing is stored. */
     if (entry != NULL) {
         entry[(uint64_t)segmentIndex].location = segment.location;
         entry[(uint64_t)segmentIndex].length = segment.length;

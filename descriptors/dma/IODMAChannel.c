@@ -10,6 +10,7 @@ IOReturn IODMAChannel_open(IODMAChannel *self, IODMAEventSource *client)
     if (client == NULL) {
         return kIOReturnBadArgument;
     }
+    /* One client: the end of a command names nobody, and goes to whoever has the channel. */
     if (self->client != NULL) {
         return kIOReturnNoChannels;
     }
@@ -65,6 +66,7 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
                        void *context)
 {
     const uint64_t now = platform_now();
+    /* A sum that wraps would be a deadline long past, and no wait at all. */
     const uint64_t deadline = timeout < UINT64_MAX - now ? now + timeout : UINT64_MAX;
     const platform_irq_state state = platform_irq_mask();
 
@@ -118,6 +120,7 @@ IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, co
     if (status == kIOReturnSuccess) {
         status = IOService_setCell(device, "dma-parent", identity);
     }
+    /* After its properties: registering reads the number from the provider that this gives it. */
     if (status == kIOReturnSuccess && !IODMAController_start(engine, device)) {
         status = kIOReturnInternalError;
     }

@@ -34,9 +34,14 @@ static void put_32(void *segments, UInt32 index, uint32_t address, uint32_t leng
 /* Refused and not cut: a cut address would send the device to somebody else's memory. */
 static bool fits_32(IODMACommand_Segment64 segment)
 {
+    /* One test for both: a bit above the 32nd of either is in their union. */
     return (segment.fIOVMAddr | segment.fLength) <= UINT32_MAX;
 }
 
+/*
+ * None asks the command: its limits were applied to the segment before, what is left is the
+ * format.
+ */
 bool IODMACommand_OutputHost32(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
                                UInt32 segmentIndex)
 {

@@ -16,6 +16,7 @@ IOReturn controller_init_channel(IODMAController *self, IOService *provider,
     return kIOReturnUnsupported;
 }
 
+/* Refused: after a success the client would wait for an end that nothing brings. */
 IOReturn controller_start_command(IODMAController *self, UInt32 dmaIndex, IODMACommand *dmaCommand,
                                   IODirection direction, IOByteCount byteCount,
                                   IOByteCount byteOffset)
@@ -154,6 +155,7 @@ IODMAController *IODMAController_getController(IOService *provider, UInt32 dmaIn
     if (count != 0) {
         /* One parent serves all requests. */
         status = IOService_getCell(provider, "dma-parent", count == 1 ? 0 : dmaIndex, &phandle);
+        /* Behind the last entry: the index is the caller's mistake, the property is there. */
         status = status == kIOReturnOverrun ? kIOReturnBadArgument : status;
     }
     if (status == kIOReturnSuccess) {
@@ -172,6 +174,7 @@ IODMAController *IODMAController_getController(IOService *provider, UInt32 dmaIn
 
 bool IODMAController_start(IODMAControllerRef self, IOService *provider)
 {
+    /* Once: with a second provider the engine would stay listed under the first one's number. */
     if (self.controller == NULL || provider == NULL || self.controller->provider != NULL) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
@@ -269,10 +272,15 @@ IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaInde
     if (dmaCommand->active == 0) {
         return kIOReturnNotReady;
     }
+    /* The offset first: behind the length, the difference would wrap and allow everything. */
     if (byteOffset >= dmaCommand->length || byteCount > dmaCommand->length - byteOffset ||
         !may_go(dmaCommand, direction)) {
         return kIOReturnBadArgument;
     }
+    /*
+     * All that follows, said in bytes: so no engine has to know of this, or meets an empty
+     * range.
+     */
     if (byteCount == 0) {
         byteCount = dmaCommand->length - byteOffset;
     }

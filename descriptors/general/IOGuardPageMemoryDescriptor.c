@@ -30,6 +30,7 @@ static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
     if (base->wireCount == 0) {
         return kIOReturnNotReady;
     }
+    /* Only the last one ends the preparation. Handlers end transfers: read in one piece. */
     if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
@@ -76,6 +77,10 @@ static IOReturn guard_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptio
     }
     if (status == kIOReturnSuccess) {
         status = IOMemoryMap_enter(map);
+        /*
+         * A map that was not entered removes nothing at its end: the reservation would stay for
+         * ever.
+         */
         if (status != kIOReturnSuccess) {
             IOMemoryMap_unreserve(map, options);
         }

@@ -26,11 +26,13 @@ static void *allocate(vm_size_t size, vm_size_t alignment, const void *caller)
         return NULL;
     }
     block->extent = round_page(size);
+    /* Pages lie at multiples of a page whatever is asked for; 0 means that nothing is. */
     status = platform_pageable_alloc(block->extent, alignment < PAGE_SIZE ? PAGE_SIZE : alignment,
                                      &memory);
     return IOMalloc_finish(block, memory, IOReturn_fromKernel(status, kIOReturnDoingMake));
 }
 
+/* The caller is asked for in the public functions: one level deeper it would be this file. */
 void *IOMallocPageable(vm_size_t size, vm_size_t alignment)
 {
     return allocate(size, alignment, CALLER);

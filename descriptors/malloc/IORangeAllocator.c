@@ -115,7 +115,9 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
     if (self->intervals.blocks != NULL) {
         return answer(kIOReturnNotPermitted);
     }
+    /* With no interval at all not even the range itself could be noted. */
     self->increment = capacity != 0 ? capacity : 1;
+    /* The one step that can fail leaves no block, so that the object may be initialised again. */
     if (!IOIntervals_grow(&self->intervals, self->increment)) {
         return answer(kIOReturnNoMemory);
     }
@@ -147,6 +149,7 @@ static IOReturn take(IORangeAllocator *self, struct IOInterval *fragment, IORang
                      IORangeScalar end)
 {
     struct IOIntervals *const intervals = &self->intervals;
+    /* Read before the fragment is cut: the upper half is made after it has ended elsewhere. */
     const IORangeScalar last = fragment->end;
     const bool keep_low = fragment->start < start;
     const bool keep_high = last > end;
@@ -196,6 +199,7 @@ static IOReturn allocate_lowest(IORangeAllocator *self, IORangeScalar offset, IO
     if (fragment == NULL) {
         return kIOReturnNoSpace;
     }
+    /* The sum does not wrap: the fragment has so many numbers from start on. */
     status = take(self, fragment, start, start + offset);
     if (status == kIOReturnSuccess) {
         *result = start;
@@ -227,6 +231,7 @@ static IOReturn allocate_exactly(IORangeAllocator *self, IORangeScalar start, IO
 {
     struct IOInterval *const fragment = IOIntervals_find(&self->intervals, FREE, start);
 
+    /* Found by its end: it may begin above the first number that is wanted. */
     if (fragment == NULL || fragment->start > start || fragment->end - start < offset) {
         return kIOReturnNoSpace;
     }
@@ -256,6 +261,10 @@ static IOReturn give(IORangeAllocator *self, struct IOInterval *below, struct IO
                      IORangeScalar start, IORangeScalar end)
 {
     struct IOIntervals *const intervals = &self->intervals;
+    /*
+     * Neither + 1 makes a false neighbour: below ends under start, and behind the last number
+     * there is no fragment above.
+     */
     const bool joins_low = below != NULL && below->end + 1 == start;
     const bool joins_high = above != NULL && above->start == end + 1;
 
@@ -267,6 +276,10 @@ static IOReturn give(IORangeAllocator *self, struct IOInterval *below, struct IO
                            IOIntervals_countWithout(intervals, LIVE, start, end))) {
         return kIOReturnNoMemory;
     }
+    /*
+     * A cut takes a node before anything gives one back. There is one: numbers on both sides are
+     * live then, so that no neighbour is joined and both new intervals were reserved.
+     */
     IOIntervals_subtract(intervals, LIVE, start, end);
     if (joins_low && joins_high) {
         const IORangeScalar last = above->end;
@@ -344,6 +357,7 @@ IORangeScalar IORangeAllocator_getFreeCount(const IORangeAllocator *self)
         return 0;
     }
     before = lock(self);
+    /* Both of one moment: between them an allocation could take the last number. */
     total = self->intervals.total[FREE];
     any = self->intervals.count[FREE] != 0;
     unlock(self, before);

@@ -14,6 +14,7 @@ static void check_borrower(const IOMemoryMap *self, const IOMemoryMap *borrower)
 {
     const uint64_t skip = borrower->address - self->address;
 
+    /* A borrower keeps alive only the map that it names: this one could end with it on the list. */
     if (borrower->superMap != self) {
         damaged("a borrower from another map", borrower);
     }

@@ -54,9 +54,11 @@ static IOReturn check_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64
         return kIOReturnBadArgument;
     }
     reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
+    /* One such byte is enough: another processor's memory has no address on this bus. */
     if ((reach.some & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
+    /* Made so that no device reaches it, and a unit would open it to one. */
     if ((reach.some & kIOMemoryHostOnly) != 0) {
         return kIOReturnNotPermitted;
     }
@@ -140,6 +142,10 @@ IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddre
 {
     uint64_t mask, end;
 
+    /*
+     * Judged once for all units, which add without a test. Of physical memory the last byte
+     * counts: it may end where addresses end.
+     */
     if (self == NULL || length == 0 || __builtin_add_overflow(offset, length, &end) ||
         __builtin_add_overflow(mapAddress, end, &end) ||
         __builtin_add_overflow(physicalAddress, length - 1, &end)) {
@@ -182,12 +188,14 @@ const OSMetaClass *IOMapper_getMetaClass(const IOMapper *self)
 
 /* --- The record: what a unit that says nothing does ------------------------------------------ */
 
+/* A unit made of software has nothing that could refuse. */
 bool mapper_init_hardware(IOMapper *self, IOService *provider)
 {
     (void)self, (void)provider;
     return true;
 }
 
+/* The CPU's: then a pinned page is one translation, and none opens a neighbour. */
 uint64_t mapper_get_page_size(const IOMapper *self)
 {
     (void)self;

@@ -44,6 +44,7 @@ static void forget(struct IORedirection *redirection)
 /* Cover all maps, or none. */
 static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
 {
+    /* The record first: a map that is covered without one would never be uncovered. */
     struct IORedirection *const redirection = platform_alloc(sizeof(*redirection));
     IOReturn status = redirection != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     IOMemoryMap *map = NULL;
@@ -100,6 +101,10 @@ static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
         self->flags &= ~kIOMemoryRedirected;
     }
     for (IOMemoryMap *map = first_covered(self); map != NULL; map = next_covered(self, map)) {
+        /*
+         * Each one, whatever another says: what is left covered would wait for an end that is
+         * over.
+         */
         const IOReturn one = IOMemoryMap_uncover(map, *safeTask);
 
         if (one != kIOReturnSuccess) {
@@ -112,6 +117,7 @@ static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
 void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
 {
     IOMemory_lock();
+    /* Before the redirections are dropped: each map is uncovered by what is still listed. */
     while (self->uniques != NULL) {
         IOMemoryMap_leaveOrigin(self->uniques);
     }
@@ -171,6 +177,10 @@ IOReturn descriptor_move_redirections(IOMemoryDescriptor *self, IOMemoryDescript
     IOReturn status = kIOReturnSuccess;
 
     IOMemory_lock();
+    /*
+     * All begin there before one ends here: what waits is blocked throughout, and a refusal
+     * leaves the former state.
+     */
     for (redirection = self->redirections; redirection != NULL; redirection = redirection->next) {
         status = redirect(to, redirection->safeTask, true);
         if (status != kIOReturnSuccess) {

@@ -90,6 +90,7 @@ IOReturn IOMemoryDescriptor_systemMap(IOMemoryDescriptor *self, uint64_t *base)
     }
     /* Of another length than it was made for, it would show too little. */
     if (self->systemMap.mapper != mapper || self->systemMap.described != self->length) {
+        /* A mapper may need memory and locks, which a handler cannot wait for. */
         if (platform_in_interrupt()) {
             return kIOReturnCannotLock;
         }

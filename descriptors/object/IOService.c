@@ -70,8 +70,8 @@ const char *IOService_getName(const IOService *self)
     return self == NULL ? NULL : self->name;
 }
 
-/* Where the entry of this key and kind hangs; the end of the list: there is none. */
 /*
+ * Where the entry of this key and kind hangs; the end of the list: there is none.
  * Bytes and objects are two name spaces: a property of the device tree and what a driver attaches
  * may have one key. The link, so that finding serves removing.
  */

@@ -119,6 +119,7 @@ WEAK void platform_pageable_free(void *memory, uint64_t size)
 {
 }
 
+/* Pins that were only looked up have nothing that could be given back. */
 WEAK void platform_unwire(const paddr_t *pages, uint64_t count)
 {
 }
@@ -218,11 +219,13 @@ WEAK void platform_irq_restore(platform_irq_state before)
 {
 }
 
+/* Fatal and not empty: a caller tests and waits in turns, and would do so for ever. */
 WEAK void platform_wait(uint64_t deadline)
 {
     platform_fatal("this platform cannot wait");
 }
 
+/* No time passes: a deadline is never reached, and waiting for one ends below. */
 WEAK uint64_t platform_now(void)
 {
     return 0;

@@ -161,6 +161,7 @@ bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, unsig
 /* All that could fail later: borders for registers, room to note the modes of pages. */
 static kern_return_t prepare_piece(vm_map_t map, uint64_t address, const struct piece *piece)
 {
+    /* A reservation shows nothing that could have a mode. */
     if (piece->range.object == NULL) {
         return KERN_PROTECTION_FAILURE;
     }

@@ -35,6 +35,7 @@ void platform_wait(uint64_t deadline)
         irq_wait();
         return;
     }
+    /* Past already: the difference would wrap to a sleep of centuries. */
     if (now >= deadline) {
         return;
     }
@@ -73,6 +74,10 @@ kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handle
     if (attachment == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
+    /*
+     * Filled before the line is registered: it may be pending, and then its handler runs at
+     * once.
+     */
     *attachment = (struct attachment){.handler = handler, .context = context, .line = line};
     status = irq_register(line, serve, attachment);
     if (status != KERN_SUCCESS) {

@@ -33,6 +33,7 @@ void IOMemoryReference_count(const struct IOMemoryReference *reference, uint64_t
     *resident = *dirty = 0;
     for (size_t i = 0; i < reference->count; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
+        /* Whole pages: the first one is in use however few of its bytes are meant. */
         const uint64_t skip = entry->offset & PAGE_MASK;
         uint64_t here, changed;
 

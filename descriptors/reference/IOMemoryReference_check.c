@@ -16,15 +16,18 @@ void IOMemoryReference_checkEntry(const struct IOMemoryReference *reference, siz
     const uint64_t start = IOMemoryReference_start(reference, entry);
     uint64_t end;
 
+    /* Behind the count nothing was ever written: what is read there says nothing. */
     if (index >= reference->count || reference->count > reference->capacity) {
         damaged("more entries than there is room", index);
     }
     if (entry->object == NULL) {
         damaged("no object", index);
     }
+    /* Look-ups halve the list by these ends: out of order, one would answer with a wrong entry. */
     if (entry->end <= start) {
         damaged("ends that do not ascend", index);
     }
+    /* Views, pins and copies add to the offset without a test of their own. */
     if (__builtin_add_overflow(entry->offset, entry->end - start, &end)) {
         damaged("a wrapping part of an object", index);
     }

@@ -17,12 +17,14 @@ void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
     if (index >= runs->count || runs->count > runs->capacity) {
         damaged("more runs than there is room", index);
     }
+    /* Look-ups halve the list by these ends: out of order, one would answer with a wrong run. */
     if (run->end <= start) {
         damaged("ends that do not ascend", index);
     }
     if (run->end - start > runs->longest) {
         damaged("a run longer than the longest", index);
     }
+    /* Offsets are judged by the length alone: what it allows must lie in some run. */
     if (index + 1 == runs->count ? run->end != runs->length : run->end >= runs->length) {
         damaged("an end that does not fit the length", index);
     }

@@ -2,12 +2,14 @@
 /* What all event sources share. */
 #include "descriptors/IOEventSource_class.h"
 
+/* Active unless a kind says otherwise: one that is wrongly taken for passive is never asked. */
 bool source_is_passive(const IOEventSource *self)
 {
     (void)self;
     return false;
 }
 
+/* No more: the loop scans again as long as one source says yes. */
 bool source_check_for_work(IOEventSource *self)
 {
     (void)self;
@@ -21,6 +23,7 @@ void source_enable(IOEventSource *self)
     IOWorkLoop_signalWorkAvailable(self->workLoop);
 }
 
+/* Nobody is told, and nothing is thrown away: what comes meanwhile waits for enable. */
 void source_disable(IOEventSource *self)
 {
     self->enabled = false;
@@ -139,6 +142,7 @@ void IOEventSource_setRefcon(IOEventSourceRef self, void *refcon)
     }
 }
 
+/* A source may be on no loop, and is asked all the same: the loop's functions take NULL. */
 bool IOEventSource_onThread(IOEventSourceRef self)
 {
     return IOWorkLoop_onThread(IOEventSource_getWorkLoop(self));

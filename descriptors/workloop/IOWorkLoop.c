@@ -46,6 +46,7 @@ bool IOWorkLoop_init(IOWorkLoop *self)
             return false;
         }
     }
+    /* Without a reference, which would keep every loop for ever: who ends leaves the list. */
     self->next = loops;
     loops = self;
     return true;
