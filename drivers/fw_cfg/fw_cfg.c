@@ -8,6 +8,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/direct_map.h"
+#include "kernel/irq.h"
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
@@ -300,8 +301,12 @@ void fw_cfg_watch(fw_cfg_watch_t *watch, void *context)
     struct fw_cfg *self = fw_cfg_device();
 
     if (self != NULL) {
+        /* Both or none: a transfer that a handler starts calls the one with the other. */
+        const irq_state_t state = irq_mask();
+
         self->watch = watch;
         self->watch_context = context;
+        irq_restore(state);
     }
 }
 

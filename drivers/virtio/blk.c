@@ -234,11 +234,13 @@ static void buffers_used(void *context, unsigned vector)
 /* --- Building --------------------------------------------------------------------------------- */
 
 /* Memory of a device that does not stop must be considered in use, for ever. */
-static void give_up_resources(struct virtio_blk *disk)
+static bool give_up_resources(struct virtio_blk *disk)
 {
-    if (virtio_reset(disk->device)) {
-        release_resources(disk);
+    if (!virtio_reset(disk->device)) {
+        return false;
     }
+    release_resources(disk);
+    return true;
 }
 
 /*
@@ -384,13 +386,18 @@ struct virtio_blk *blk_create(struct virtio_device *device)
 
 void blk_destroy(struct virtio_blk *disk)
 {
+    bool stopped;
+
     virtio_detach(disk->device);
-    give_up_resources(disk);
+    stopped = give_up_resources(disk);
     if (disk->engine != NULL) {
         OSObject_release(disk->engine);
         OSObject_release(disk->service);
     }
-    heap_free(disk);
+    /* One that does not stop may still write the serial number, which has its place in the disk. */
+    if (stopped) {
+        heap_free(disk);
+    }
 }
 
 static void find_disks(void)

@@ -70,7 +70,6 @@ static void probe_slot(struct mmio_device *found)
     const uint32_t version = read_register(device, MMIO_VERSION);
 
     device->id = read_register(device, MMIO_DEVICE_ID);
-    device->vendor = read_register(device, MMIO_VENDOR_ID);
     /* Silent by demand (section 4.2.2.2), and the machine has dozens of them. */
     if (device->id == 0) { /* an empty slot */
         return;
@@ -85,6 +84,7 @@ static void probe_slot(struct mmio_device *found)
                 device->id, (unsigned long long)device->address.value, version);
         return;
     }
+    device->vendor = read_register(device, MMIO_VENDOR_ID);
     insert_device(found);
 }
 
@@ -102,6 +102,9 @@ static void find(void)
 
         if (devicetree_reg(node, 0, &range) != KERN_SUCCESS || range.size < SLOT_SIZE ||
             devicetree_interrupt(node, 0, &found.device.intid) != KERN_SUCCESS) {
+            kprintf("virtio: a virtio,mmio node of the device tree has no registers of %u bytes, "
+                    "or no interrupt: it is passed over\n",
+                    (unsigned)SLOT_SIZE);
             continue;
         }
         found.device.address = range.base;
@@ -206,7 +209,11 @@ static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device 
 static enum irq_result interrupt(void *context)
 {
     struct virtio_device *device = context;
-    const uint32_t causes = read_register(device, MMIO_INTERRUPT_STATUS);
+    /*
+     * The defined bits alone: others are not to be acknowledged (section 4.2.2.2), and one that
+     * stays up for no reason must not count as served, or its storm would never be seen.
+     */
+    const uint32_t causes = read_register(device, MMIO_INTERRUPT_STATUS) & MMIO_INTERRUPT_ALL;
 
     write_register(device, MMIO_INTERRUPT_ACK, causes);
     if ((causes & MMIO_INTERRUPT_CONFIG) != 0) {

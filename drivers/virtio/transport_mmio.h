@@ -34,6 +34,7 @@
 /* Causes of an interrupt (InterruptStatus). */
 #define MMIO_INTERRUPT_USED   1u /* a buffer came back */
 #define MMIO_INTERRUPT_CONFIG 2u /* the configuration changed, or the device needs a reset */
+#define MMIO_INTERRUPT_ALL    (MMIO_INTERRUPT_USED | MMIO_INTERRUPT_CONFIG)
 
 struct mmio_device {
     struct virtio_device device; /* first: the other is found from it */

@@ -108,6 +108,8 @@ static void cpu_interface_init(void)
     cpu_write_sysreg(S3_0_C12_C12_5, 7); /* ICC_SRE_EL1: system registers, no bypass */
     /* Before SRE is in effect the other ICC registers are undefined instructions. */
     cpu_isb();
+    /* ICC_CTLR_EL1 is unknown at reset; EOImode 0: one write ends an interrupt, as end() has it. */
+    cpu_write_sysreg(S3_0_C12_C12_4, 0);
     cpu_write_sysreg(S3_0_C4_C6_0, GIC_PRIORITY_IDLE); /* ICC_PMR_EL1 */
     cpu_write_sysreg(S3_0_C12_C12_7, 1);               /* ICC_IGRPEN1_EL1 */
     cpu_isb();

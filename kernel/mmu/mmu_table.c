@@ -5,6 +5,7 @@
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
+#include "kernel/panic.h"
 
 /* Before the page allocator runs: enough for a machine of one bank, and to map more. */
 #define EARLY_TABLES 16
@@ -81,7 +82,7 @@ void mmu_free_dead(struct mmu_dead_tables *dead)
 
         /* Read before it is freed: the link lies in the table itself. */
         dead->first = paddr(*(pte_t *)phys_to_virt(table));
-        page_free(table, 0);
+        KERNEL_CHECK(page_free(table, 0) == KERN_SUCCESS);
         tables_allocated--;
     }
 }

@@ -223,6 +223,7 @@ static void test_found_by_falling_address(void **state)
                                  "(version 1); start QEMU with "
                                  "-global virtio-mmio.force-legacy=false\n"));
     assert_false(sim_console_said("type 0"));
+    assert_true(sim_console_said("has no registers of 512 bytes, or no interrupt"));
 
     device = virtio_claim(VIRTIO_ID_BLOCK);
     assert_non_null(device);
@@ -453,6 +454,12 @@ static void test_interrupts(void **state)
     /* What nobody has asked for: not ours, but a look does no harm. */
     assert_int_equal(interrupt(0), IRQ_NOTHING);
     assert_string_equal(calls, "u");
+    /* Nor are bits that nothing defines: neither acknowledged nor a reason. */
+    assert_int_equal(interrupt(0x80000004), IRQ_NOTHING);
+    assert_int_equal(disk_slot->interrupt, 0x80000004);
+    assert_int_equal(interrupt(0x80000005), IRQ_SERVED);
+    assert_int_equal(disk_slot->interrupt, 0x80000004);
+    disk_slot->interrupt = 0;
 
     virtio_detach(disk);
     assert_false(sim_line_is_enabled(disk->intid));
