@@ -19,6 +19,7 @@ static void remove_own_mapping(const IOBufferMemoryDescriptor *self)
 static void buffer_free(OSObject *object)
 {
     IOBufferMemoryDescriptor *self = (IOBufferMemoryDescriptor *)object;
+    /* Read now: the superclass gives the object back, and the memory goes after it. */
     void *const direct = self->direct;
     const uint64_t allocated = self->allocated;
     /* With DMA active the parent gives the pages up; freeing them here would undo that. */

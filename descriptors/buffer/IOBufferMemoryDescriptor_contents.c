@@ -98,6 +98,7 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
         return false;
     }
     locked = IOMemoryDescriptor_lock(&self->super.super);
+    /* Not below 0: no door lets the length exceed the capacity. */
     room = self->capacity - self->super.super.length;
     length = withLength < room ? withLength : room;
     status = buffer_store(self, self->super.super.length, bytes, length, &done);

@@ -94,6 +94,7 @@ static IOReturn copy_source(IOBufferMemoryDescriptor *self, const struct buffer_
                                                : duplicate(map, source, &placement, &copy);
     }
     if (status == kIOReturnSuccess) {
+        /* The copy is taken over, also by a call that fails. */
         status = buffer_adopt(self, copy, request->inTask, request->options, &placement);
     }
     if (status == kIOReturnSuccess) {

@@ -16,6 +16,7 @@ static IOBufferMemoryDescriptor *make(task_t inTask, IOOptionBits options, mach_
 {
     IOBufferMemoryDescriptor *self;
 
+    /* Here, since setting them has no answer: the buffer would come without its tags. */
     if (kernTag > UINT16_MAX || userTag > UINT16_MAX) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;

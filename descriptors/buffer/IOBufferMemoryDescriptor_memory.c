@@ -121,6 +121,7 @@ static IOReturn set_up_direct(IOBufferMemoryDescriptor *self, IOOptionBits optio
                               const struct buffer_placement *placement)
 {
     self->capacity = placement->capacity;
+    /* In the object and not on the stack: the descriptor keeps the range by its address. */
     self->whole = (IOAddressRange){(uintptr_t)self->direct, placement->capacity};
     return general_init_with_options(&self->super.super, &self->whole, 1, 0, kernel_task,
                                      flags_of(options, placement), kIOMapperSystem)
@@ -151,6 +152,7 @@ IOReturn buffer_set_up(IOBufferMemoryDescriptor *self, task_t inTask, IOOptionBi
         const IOReturn status = allocate_direct(self, placement);
 
         if (status == kIOReturnSuccess) {
+            /* Should it fail, the end of the object gives the memory back. */
             return set_up_direct(self, options, placement);
         }
         if (placement->contiguous || placement->size <= PAGE_SIZE) {

@@ -27,6 +27,7 @@ static IOReturn add_part(IOMemoryMap *map, IOOptionBits options, IOMemoryDescrip
     if (part == NULL) {
         return IOMemoryLastError();
     }
+    /* The reference that came with the request is the list's, until the parts are dropped. */
     part->nextPart = map->parts;
     part->whole = map;
     map->parts = part;
@@ -69,6 +70,7 @@ static IOReturn add_adjoining_part(IOMemoryMap *map, IOOptionBits options,
                                    IOMemoryDescriptor *memory, uint64_t address, uint64_t offset,
                                    uint64_t length)
 {
+    /* With a reference: entering the part may take away the last view of that page. */
     const struct sight before = look(map->map, trunc_page(address));
     IOReturn status = add_part(map, options, memory, address, offset, length);
 

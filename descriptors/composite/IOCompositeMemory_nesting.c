@@ -83,6 +83,10 @@ static unsigned depth_of(const struct IOCompositeMemory *self)
     return depth;
 }
 
+/*
+ * Climbs no higher than the limit: with all that stands above, each part was judged before it
+ * came in.
+ */
 static void set_depth(IOMemoryDescriptor *memory, unsigned depth)
 {
     const unsigned former = memory->depth;

@@ -15,6 +15,7 @@ IOReturn composite_get_physical_segment(IOMemoryDescriptor *base, IOByteCount of
         return kIOReturnUnderrun;
     }
     status = IOMemoryDescriptor_segment(part->memory, inside, options, segment);
+    /* The part's memory may go on behind the window, and that is not the composite's. */
     if (status == kIOReturnSuccess && segment->length > part->end - offset) {
         segment->length = part->end - offset;
     }

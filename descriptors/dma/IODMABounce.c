@@ -113,8 +113,8 @@ static uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_MASK) & ~PAGE_MASK;
 }
 
-/* Zeroed pages below the limit, on a multiple of every alignment; NULL: there are none. */
 /*
+ * Zeroed pages below the limit, on a multiple of every alignment; NULL: there are none.
  * Whole pages of its own: a device that overruns its segment, or one that does not snoop, harms no
  * neighbour in the same page or cache line. Zeroed: no former owner's bytes reach a device.
  */
@@ -194,6 +194,7 @@ static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *
 
         memory = take_pages(limits, PAGE_SIZE);
         if (memory == NULL) {
+            /* What was added until here is in the list, and goes with its end. */
             return kIOReturnNoResources;
         }
         append(bounce, start, stop, memory);
@@ -231,6 +232,7 @@ void IODMABounce_end(struct IODMABounce *bounce)
         for (size_t i = 0; i < bounce->count; i++) {
             const struct IODMAIsland *island = &bounce->islands[i];
 
+            /* As it was taken: without a chunk each island is a block of its own. */
             platform_memory_free(island->memory, whole_pages(island->end - island->start));
         }
     }

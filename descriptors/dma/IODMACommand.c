@@ -62,6 +62,7 @@ void IODMACommand_free(IODMACommand *self)
         IODMACommand_CompleteDMA(self, kIODMACommandCompleteDMANoOptions);
     }
     IODMACommand_clearMemoryDescriptor(self, true);
+    /* After the memory has been let go of: its I/O mapping is undone through the mapper. */
     OSObject_release(self->spec.mapper);
     OSObject_free(&self->super.super);
 }

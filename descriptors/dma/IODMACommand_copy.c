@@ -119,6 +119,10 @@ IOReturn IODMACommand_exchangeBounced(IODMACommand *self, bool towards)
     if (status == kIOReturnSuccess) {
         status = IODMACommand_copyBounced(self, towards);
     }
+    /*
+     * Stored for a device that reads; one that only writes must find no line in the cache at
+     * all.
+     */
     if (status == kIOReturnSuccess && maintain && towards) {
         status = maintain_bounced(self, !IODMACommand_deviceReads(self));
     }

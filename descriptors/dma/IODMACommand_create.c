@@ -72,6 +72,7 @@ static IOReturn make_limits(struct IODMALimits *limits, IODMACommand_SegmentFunc
     if (bits != 0 && bits < 64 && unit >> bits != 0) {
         return kIOReturnBadArgument;
     }
+    /* Of 64 bits there is no limit, and no shift either: by 64 it would be undefined. */
     *limits = (struct IODMALimits){
         .highest = bits == 0 || bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1,
         .longest = longest,
@@ -135,6 +136,7 @@ IOReturn IODMASpecification_make(struct IODMASpecification *spec,
     }
     made.isPlain = IODMALimits_isPlain(&made.limits) &&
                    (mapping & (kIODMAMapOptionIterateOnly | kIODMAMapOptionStrict)) == 0;
+    /* After everything that can fail: a specification that is refused holds nothing. */
     OSObject_retain(made.mapper);
     *spec = made;
     return kIOReturnSuccess;
@@ -189,6 +191,7 @@ bool IODMACommand_initWithSpecificationOptions(IODMACommand *self,
     }
     /* Judged before it, so that a command which is refused has not been half initialised. */
     if (!IODMACommand_initWithRefCon(self, refCon)) {
+        /* Nobody has taken over what the specification holds. */
         OSObject_release(spec.mapper);
         return false;
     }

@@ -15,6 +15,7 @@ IOReturn IODMACommand_Create(IOService *device, uint64_t options,
     if (command == NULL) {
         return kIOReturnBadArgument;
     }
+    /* Before anything is refused: who looks at this alone must find nothing. */
     *command = NULL;
     if (device == NULL || specification == NULL || options != kIODMACommandCreateNoOptions ||
         specification->options != kIODMACommandSpecificationNoOptions ||
@@ -130,6 +131,7 @@ IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options)
     /* The command may hold the last reference, and completing comes after it has let go. */
     OSObject_retain(memory);
     status = IODMACommand_clearMemoryDescriptor(self, true);
+    /* Refused, since the device still has it: the descriptor stays prepared under it. */
     if (self->active != 0) {
         OSObject_release(memory);
         return status;
@@ -177,6 +179,7 @@ static uint64_t operate(IODMACommand *self, uint64_t options, uint64_t dmaOffset
             moved = moved == 0 ? 0 : IODMACommand_writeBytes(self, dmaOffset + done, piece, moved);
         }
         done += moved;
+        /* One side had less: going on would leave a hole that nobody is told of. */
         if (moved != size) {
             break;
         }

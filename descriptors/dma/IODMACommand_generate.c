@@ -51,6 +51,7 @@ static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t 
     IOSegmentSink_begin(&sink);
     status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
     IOSegmentSink_finish(&sink);
+    /* Ended by the visitor, which knows why: what the walk met behind that is not its answer. */
     return walk.ended ? kIOReturnSuccess : status;
 }
 
@@ -76,10 +77,9 @@ static bool put(struct generator *to, uint64_t address, uint64_t length)
     return true;
 }
 
-/* Cut one whole run. */
 /*
- * `left < length - position` says whether more follows: a last segment may end where an inner one
- * may not.
+ * Cut one whole run. `left < length - position` says whether more follows: a last segment may end
+ * where an inner one may not.
  */
 static bool put_run(void *context, uint64_t address, uint64_t left)
 {
@@ -188,6 +188,7 @@ static IOReturn generate_runs(struct generator *to)
     /* A call goes on where the last one ended, which may be within a run. */
     const uint64_t inside = to->position - IOMemoryRuns_start(runs, run);
 
+    /* Why it stopped is in the generator: there is no walk here that could fail. */
     if (!put_run(to, run->address + inside, run->end - to->position)) {
         return kIOReturnSuccess;
     }

@@ -37,6 +37,7 @@ static IOReturn set_and_prepare(IODMACommand *self, IOMemoryDescriptor *memory)
     IOMemoryDescriptor *before = self->memory;
     IOReturn status;
 
+    /* Over the attempt, whose failure brings it back. */
     OSObject_retain(before);
     replace(self, memory);
     status = IODMACommand_prepare(self, 0, 0, true, true);
@@ -86,6 +87,10 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
     if (autoPrepare && self->spec.output == NULL) {
         return kIOReturnNotReady;
     }
+    /*
+     * Whether it answers is all that counts: a class without the protocol could not be prepared
+     * later.
+     */
     status = IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &facts,
                                                     sizeof(facts));
     if (status != kIOReturnSuccess) {

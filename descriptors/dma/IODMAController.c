@@ -207,6 +207,7 @@ IOReturn IODMAController_registerDMAController(IODMAControllerRef self, IOOption
     }
     controller->phandle = phandle;
     controller->isRegistered = true;
+    /* Last: clients find it from here on, and nothing can be refused any more. */
     controller->next = registered;
     registered = controller;
     return kIOReturnSuccess;
@@ -257,6 +258,7 @@ IOReturn IODMAController_initDMAChannel(IODMAControllerRef self, IOService *prov
 /* One way, and one that the prepared descriptor allows. */
 static bool may_go(const IODMACommand *command, IODirection direction)
 {
+    /* A descriptor that was made without a direction has none to contradict. */
     return (direction == kIODirectionIn || direction == kIODirectionOut) &&
            (command->direction == kIODirectionNone || (command->direction & direction) != 0);
 }

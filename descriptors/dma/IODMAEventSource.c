@@ -43,6 +43,7 @@ static bool dma_check(IOEventSource *base)
     /* One command a scan: the loop's other sources get their turn in between. */
     self->completion(base->owner, self, command, command->result, command->resultBytes,
                      command->resultTime);
+    /* The reference that the start took: the client may have let go of its own since. */
     OSObject_release(command);
     return self->done.first != NULL;
 }
@@ -130,6 +131,10 @@ static IOReturn attach(IODMAEventSource *self, IOService *provider, UInt32 reque
     self->controller = controller;
     status = IODMAController_initDMAChannel(controller, provider, self, &self->channel, request);
     if (status != kIOReturnSuccess) {
+        /*
+         * Whatever the engine has stored there: the end would release a channel that is not
+         * ours.
+         */
         self->channel = kIODMAControllerNoChannel;
         return status;
     }
@@ -212,6 +217,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
                                              byteCount, byteOffset);
     if (status != kIOReturnSuccess) {
         __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
+        /* Refused: no end will come that would take back what was noted for one. */
         command->engine = NULL;
         command->owner = command->active != 0 ? kIODMAOwnerPrepared : kIODMAOwnerIdle;
         OSObject_release(command);
@@ -245,6 +251,7 @@ static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IO
         }
         status = command->result;
     }
+    /* After a refusal too: the next start would be told that one still waits. */
     self->waitingFor = NULL;
     OSObject_release(command);
     OSObject_release(self);
@@ -401,6 +408,7 @@ void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *d
         IOWorkLoop_wakeupGate(self->super.workLoop, (void *)&self->waitingFor, false);
         OSObject_release(dmaCommand); /* not the last: who waits has one */
     } else {
+        /* It is in no queue any more: engines unlink a command before they tell its end. */
         IOCommandQueue_put(&self->done, dmaCommand);
         IOEventSource_signalWorkAvailable(self);
     }

@@ -30,8 +30,10 @@ static uint64_t longest_ending_on(uint64_t address, uint64_t most, uint64_t leng
     return beyond < most ? most - beyond : 0;
 }
 
-/* Bytes from here that no limit but an alignment cuts; the first byte is below the highest. */
-/* In "bytes beyond the first", since a limit of 2^64 bytes has no other number. */
+/*
+ * Bytes from here that no limit but an alignment cuts; the first byte is below the highest.
+ * In "bytes beyond the first", since a limit of 2^64 bytes has no other number.
+ */
 static uint64_t reach(const struct IODMALimits *limits, uint64_t address, uint64_t left)
 {
     uint64_t beyond = left - 1;

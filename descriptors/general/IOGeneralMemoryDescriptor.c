@@ -189,6 +189,7 @@ IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
 {
     IOReturn status;
 
+    /* Set and not added: the object is new, and no redirection can be on. */
     self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
     /*
      * Taken over whatever comes: a failure below leaves it to the end of the object, so that the

@@ -20,6 +20,7 @@ static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryRefe
     if (map == NULL && !general_is_physical(self)) {
         return kIOReturnVMError; /* the task is dead */
     }
+    /* Physical ranges have no task and so no map, which is how the two are told apart there. */
     return IOMemoryReference_create(map, &self->source, reference);
 }
 
@@ -116,8 +117,10 @@ static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap
 static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap *map, bool prefault)
 {
     const uint64_t address = self->ranges[0].address;
-    /* Asked and not assumed: the task may have unmapped the range since the descriptor was made. */
-    /* Nobody asked for less than reading and writing, so the owner must be able to. */
+    /*
+     * Asked and not assumed: the task may have unmapped the range since the descriptor was made.
+     * Nobody asked for less than reading and writing, so the owner must be able to.
+     */
     kern_return_t status = platform_map_check(map->map, address, map->length, true);
 
     if (status == KERN_SUCCESS && prefault) {
@@ -131,6 +134,7 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
     /* Static: releasing the map must leave what the task had before it. */
     map->options |= kIOMapStatic;
     map->cache = own_cache_mode(self) != kIODefaultCache ? own_cache_mode(self) : kIOCopybackCache;
+    /* Not by entering it: the pages are the owner's, and no redirection covers a static map. */
     map->mapped = true;
     return kIOReturnSuccess;
 }
@@ -171,6 +175,10 @@ static IOReturn show_kept(IOGeneralMemoryDescriptor *self, struct IOMemoryRefere
         return status;
     }
     status = IOMemoryReference_show(made != NULL ? made : *kept, offset, length, view);
+    /*
+     * One made just now has asked already, and an image may be stored to whatever the owner may
+     * do.
+     */
     if (status == kIOReturnNotPermitted && kept == &self->reference && made == NULL) {
         made = upgraded_reference(self);
         if (made != NULL) {
@@ -180,6 +188,7 @@ static IOReturn show_kept(IOGeneralMemoryDescriptor *self, struct IOMemoryRefere
     if (status != kIOReturnSuccess) {
         IOMemoryReference_release(made);
     } else if (made != NULL) {
+        /* Maps of the former one hold their objects themselves. */
         IOMemoryReference_release(*kept);
         *kept = made;
     }

@@ -93,6 +93,7 @@ static IOReturn keep_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
         self->ranges = &self->range;
         return kIOReturnSuccess;
     }
+    /* A count of 32 bits: the product does not wrap. */
     self->ownRanges = platform_alloc(count * sizeof(*ranges));
     if (self->ownRanges == NULL) {
         return kIOReturnNoMemory;
@@ -111,6 +112,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
         status = keep_ranges(self, ranges, count);
     }
     if (status != kIOReturnSuccess) {
+        /* Summed up as far as the judging came, of ranges that are not there. */
         self->super.length = 0;
         return status;
     }
@@ -119,6 +121,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
         return kIOReturnNoMemory;
     }
     for (UInt32 i = 0; i < count; i++) {
+        /* Empty ranges add nothing, and the sum of the others was found not to wrap. */
         IOMemoryRuns_append(&self->source, ranges[i].address, ranges[i].length);
     }
     /*

@@ -17,6 +17,7 @@ struct IOGuardPageMemoryDescriptor {
 static IOReturn guard_prepare(IOMemoryDescriptor *base, IODirection direction)
 {
     (void)direction;
+    /* One more would make it 0, as if nobody had prepared it. */
     if (base->wireCount == UINT32_MAX) {
         return kIOReturnNoResources;
     }
@@ -163,6 +164,7 @@ static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
     if (base->wireCount != 0 || base->dmaActive != 0) {
         return kIOReturnBusy;
     }
+    /* Maps of the former length stay, and answer no request of the new one. */
     IOMemoryDescriptor_emptyMappings(base);
     base->length = rounded;
     base->flags = kIOMemoryTypeVirtual | kIODirectionOutIn;

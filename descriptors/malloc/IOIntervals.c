@@ -208,6 +208,7 @@ void IOIntervals_remove(struct IOIntervals *self, int set, struct IOInterval *in
 void IOIntervals_set(struct IOIntervals *self, int set, struct IOInterval *interval, uint64_t start,
                      uint64_t end)
 {
+    /* The order of the tree stays: an interval changes only as far as its neighbours leave room. */
     self->total[set] += (end - start) - (interval->end - interval->start);
     interval->start = start;
     interval->end = end;

@@ -160,6 +160,10 @@ uint64_t IOMallocReportLeaks(void)
                      IOMallocFamily_names[block.family], (void *)block.address,
                      (unsigned long long)block.size, block.caller);
         count++;
+        /*
+         * The search is for this address or one above: without it the same block would come
+         * again.
+         */
         block.address++;
     }
     return count;

@@ -90,7 +90,10 @@ void *IOMallocAligned(vm_size_t size, vm_offset_t alignment)
     if (alignment > UINT32_MAX) {
         return refuse(kIOReturnBadArgument);
     }
-    /* IOKit's callers pass sizes for alignments; the next power of two satisfies those too. */
+    /*
+     * IOKit's callers pass sizes for alignments; the next power of two satisfies those too. Ends:
+     * an alignment of more than 32 bits was refused.
+     */
     while (power < alignment) {
         power <<= 1;
     }

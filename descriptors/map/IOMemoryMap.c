@@ -67,6 +67,7 @@ bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAd
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
+    /* The address space is what is held: it stays when its task dies. */
     platform_map_retain(map);
     self->map = map;
     self->task = intoTask;
@@ -317,6 +318,10 @@ IOPhysicalAddress IOMemoryMap_getPhysicalSegment(IOMemoryMap *self, IOByteCount 
     }
     *length = 0;
     if (self == NULL || self->memory == NULL || offset >= self->length || self->outlived) {
+        /*
+         * Outlived: the descriptor describes other memory by now, whose segments are not the
+         * map's.
+         */
         IOMemory_fail(self != NULL && self->outlived ? kIOReturnNotReady : kIOReturnBadArgument);
         return 0;
     }

@@ -35,6 +35,7 @@ PER_ORDER int compare(const IOMemoryMap *one, const IOMemoryMap *other, int orde
     const uint64_t here = place(one, order), there = place(other, order);
 
     if (one->map != other->map) {
+        /* Any order will do that keeps each address space together. */
         return (uintptr_t)one->map < (uintptr_t)other->map ? -1 : 1;
     }
     if (here != there) {
@@ -47,6 +48,7 @@ PER_ORDER bool sum_up(struct tree_node *node, int order)
 {
     IOMemoryMap *const map = map_of(node, order);
     const uint64_t before = map->index[order].farthest;
+    /* Inside the descriptor, whose length is a number: the sum does not wrap. */
     uint64_t farthest = map->offset + map->length;
 
     if (node->left != NULL && map_of(node->left, order)->index[order].farthest > farthest) {

@@ -40,6 +40,7 @@ static IOReturn apply(const IOMemoryMap *self)
     bool on = is_held(self);
     IOReturn status;
 
+    /* A part waits for the reasons of all that it is part of: its pages are theirs. */
     while (outermost->whole != NULL) {
         outermost = outermost->whole;
         on |= is_held(outermost);
@@ -75,6 +76,7 @@ static IOReturn begin_waiting(IOMemoryMap *self)
 {
     IOReturn status = kIOReturnSuccess;
 
+    /* Counted before it is applied, which goes by the count. */
     if (self->redirections++ == 0) {
         status = apply(self);
     }
@@ -84,6 +86,7 @@ static IOReturn begin_waiting(IOMemoryMap *self)
     return status;
 }
 
+/* An end too many ends nothing: a count below 0 would block the map for ever. */
 static IOReturn end_waiting(IOMemoryMap *self)
 {
     return self->redirections != 0 && --self->redirections == 0 ? apply(self) : kIOReturnSuccess;
@@ -168,6 +171,7 @@ IOReturn IOMemoryMap_enter(IOMemoryMap *self)
     status = cover_by(self, self->memory);
     if (status != kIOReturnSuccess) {
         self->mapped = false;
+        /* Some may have been counted before one failed; the caller takes the view away. */
         self->redirections = 0;
         self->uncached = 0;
     }

@@ -121,6 +121,7 @@ static IOReturn run(uint64_t address, struct access access)
     struct platform_window window;
     IOReturn status;
 
+    /* Ends: a window that opens shows at least one byte. */
     while (access.size != 0) {
         bool fits;
 

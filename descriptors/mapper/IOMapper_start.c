@@ -81,6 +81,7 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
         return false;
     }
     self->pageSize = page;
+    /* Nothing was kept before this: a start that was refused can be tried again. */
     OSObject_retain(provider);
     self->provider = provider;
     if (IOService_getCell(provider, "iommu-id", 0, &self->identity) == kIOReturnSuccess ||

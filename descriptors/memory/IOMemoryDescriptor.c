@@ -289,6 +289,7 @@ void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
     if (self->owed == 0 || IOMemory_isLocked()) {
         return;
     }
+    /* Completes that a device has kept back; while it goes on, they stay owed. */
     while (self->owed != 0 &&
            IOMemoryDescriptor_methods(self)->complete(self, kIODirectionNone) != kIOReturnBusy) {
         self->owed--;

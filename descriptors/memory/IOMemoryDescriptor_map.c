@@ -271,6 +271,7 @@ static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits
         return (options & kIOMapReference) != 0 ? kIOReturnNotFound
                                                 : enter_new(self, *map, options);
     }
+    /* The request has served: the answer comes with a reference of its own. */
     if (shared != *map) {
         OSObject_release(*map);
         *map = shared;

@@ -52,6 +52,7 @@ static IOReturn begin(IOMemoryDescriptor *self, task_t safeTask)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* Watched, it would never be told of: its death has been. */
     if (get_task_map(safeTask) == NULL) {
         safeTask = TASK_NULL; /* dead already */
     }

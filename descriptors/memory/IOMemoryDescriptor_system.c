@@ -60,8 +60,10 @@ static IOReturn make(IOMemoryDescriptor *self, IOMapper *mapper)
                                         &map->address, &map->length);
     }
     if (status == kIOReturnSuccess) {
+        /* Until the mapping is undone, which only this mapper can do. */
         OSObject_retain(mapper);
         map->mapper = mapper;
+        /* A buffer's length can be set meanwhile: the mapping is made anew then. */
         map->described = self->length;
     }
     return status;

@@ -102,6 +102,7 @@ static IOReturn put(IOService *self, const char *key, OSObject *object, const vo
                     UInt32 length)
 {
     const size_t keyLength = strlen(key) + 1;
+    /* The sum does not wrap: a length has 32 bits, and the key is in memory. */
     struct IOServiceEntry *entry = platform_alloc(sizeof(*entry) + keyLength + length);
 
     if (entry == NULL) {

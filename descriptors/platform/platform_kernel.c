@@ -220,6 +220,7 @@ bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *
     if (*length > left) {
         *length = left;
     }
+    /* Below lies user space, where one address is another memory in each task. */
     if (va < MMU_KERNEL_VA_BASE || va >= MMU_KERNEL_VA_END) {
         return false;
     }
@@ -249,6 +250,7 @@ void platform_barrier(void)
 
 uint64_t platform_register_read(volatile const void *at, unsigned size)
 {
+    /* One access of this very size: a register may do something at each. */
     switch (size) {
     case 8:
         return mmio_read64(at, 0);

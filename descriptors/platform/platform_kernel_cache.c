@@ -74,6 +74,7 @@ void platform_map_adopt_cache(vm_map_t map, uint64_t address, uint64_t size, uns
             return;
         }
         object = piece.range.object;
+        /* Guards and reservations have no pages whose mode could follow. */
         if (object == NULL) {
             continue;
         }
@@ -137,6 +138,7 @@ static bool direct_has(uint64_t address, uint64_t size, unsigned cache)
         piece.length = region.size;
         piece.device = platform_object_is_device(region.object, 0);
         same = piece_has(&piece, cache);
+        /* The look-up gives a reference of its own. */
         platform_object_release(region.object);
     }
     return same;
@@ -200,10 +202,15 @@ kern_return_t platform_map_set_cache(vm_map_t map, uint64_t address, uint64_t si
     for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += piece.length) {
         status = find_piece(map, address + done, size - done, &piece);
         if (status == KERN_SUCCESS) {
+            /*
+             * All of it before one page changes: a refusal leaves every mode, and a border in
+             * vain shows nothing.
+             */
             status = prepare_piece(map, address + done, &piece);
         }
     }
     for (uint64_t done = 0; done < size && status == KERN_SUCCESS; done += piece.length) {
+        /* Found above, and nothing but borders has changed since: it cannot fail. */
         find_piece(map, address + done, size - done, &piece);
         change_piece(map, address + done, &piece, cache);
     }

@@ -52,6 +52,7 @@ void platform_extent(paddr_t start, uint64_t length, struct platform_extent *ext
     struct vm_physical_run run;
 
     vm_physical_extent(paddr(trunc_page(start.value)), atop(round_page(skip + length)), &run);
+    /* Runs are of whole pages: what lies before the first byte was not asked for. */
     extent->length = ptoa(run.pages) - skip < length ? ptoa(run.pages) - skip : length;
     extent->device = !run.ram;
     extent->writable = run.writable;
@@ -218,6 +219,7 @@ static void clip_to_extent(struct platform_region *region)
     if (vm_object_resident(region->object, atop(region->offset), &page)) {
         platform_extent(paddr_add(page, region->offset & PAGE_MASK), region->size, &extent);
         region->size = extent.length;
+        /* Both must allow it: the range that was looked at, and the memory behind it. */
         region->writable &= extent.writable;
     }
 }

@@ -251,6 +251,10 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
             !platform_object_is_same(a->object, atop(here), b->object, atop(there))) {
             return false;
         }
+        /*
+         * To where one of them is split: until there each lies in one object, whose pages follow
+         * from the first.
+         */
         offset = a->end < b->end ? a->end : b->end;
         i += a->end == offset;
         j += b->end == offset;

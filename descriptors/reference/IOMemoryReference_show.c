@@ -133,6 +133,7 @@ static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView 
         status = show_piece(&piece, view, PLATFORM_OVERWRITE, &at);
     }
     if (status != KERN_SUCCESS) {
+        /* With whatever pieces came: all of them lie in the reservation. */
         platform_map_remove(view->map, view->start, view->size);
     }
     return status;

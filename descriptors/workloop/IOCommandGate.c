@@ -34,10 +34,12 @@ static void gate_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
     IOCommandGate *self = (IOCommandGate *)base;
     IOWorkLoop *before = base->workLoop;
 
+    /* First: who wakes up looks whether the gate is still on the loop that it waited for. */
     source_set_work_loop(base, workLoop);
     if (workLoop == NULL && self->waiters != 0) {
         IOWorkLoop_wakeupGate(before, &self->waiters, false);
     } else if (workLoop != NULL) {
+        /* Taking it off has disabled it; put on a loop again, it is to be used. */
         base->enabled = true;
     }
 }
@@ -83,6 +85,7 @@ static IOCommandGate_Action own_action(const IOCommandGate *self)
 static bool wait_until_enabled(IOCommandGate *self, IOWorkLoop *loop)
 {
     while (!self->super.enabled) {
+        /* Only while one sleeps: enabling wakes nobody where nobody waits. */
         self->waiters++;
         IOWorkLoop_sleepGate(loop, &self->waiters, THREAD_UNINT);
         self->waiters--;
@@ -107,6 +110,7 @@ IOReturn IOCommandGate_runAction(IOCommandGate *self, IOCommandGate_Action actio
     if (loop == NULL) {
         return kIOReturnNotReady;
     }
+    /* A handler cannot sleep, and would run in the middle of an action that it has interrupted. */
     if (platform_in_interrupt()) {
         return kIOReturnCannotLock;
     }

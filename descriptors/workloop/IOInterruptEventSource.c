@@ -105,6 +105,7 @@ static bool interrupt_check(IOEventSource *base)
 {
     IOInterruptEventSource *self = (IOInterruptEventSource *)base;
     const uint32_t now = __atomic_load_n(&self->produced, __ATOMIC_RELAXED);
+    /* Modulo 2^32, as both are: that one of them has wrapped does not show in the difference. */
     const uint32_t count = now - self->consumed;
 
     if (!base->enabled || count == 0) {
@@ -133,6 +134,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
     IOInterruptEventSource *self = (IOInterruptEventSource *)base;
 
     if (workLoop == NULL) {
+        /* The line, then the handler, then the loop: nothing comes for a source that has none. */
         interrupt_disable(base);
         if (self->attached) {
             platform_interrupt_detach(self->line);
@@ -151,6 +153,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
         return;
     }
     self->attached = true;
+    /* Registering has let the line through, and the client may not have asked for that yet. */
     platform_interrupt_enable(self->line, self->wantsEnable);
 }
 
@@ -177,6 +180,7 @@ void IOInterruptEventSource_free(IOInterruptEventSource *self)
     if (self == NULL) {
         return;
     }
+    /* A handler that stayed would be called with an object that is gone. */
     if (self->attached) {
         platform_interrupt_detach(self->line);
     }
@@ -187,6 +191,7 @@ void IOInterruptEventSource_free(IOInterruptEventSource *self)
 /* Which line a specifier of the provider names. */
 static IOReturn find_line(IOInterruptEventSource *self, const IOService *provider, int index)
 {
+    /* May have wrapped: judged below, before it is used. */
     const UInt32 at = (UInt32)index * SPECIFIER_CELLS;
     UInt32 type, number, flags;
 

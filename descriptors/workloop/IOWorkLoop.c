@@ -65,6 +65,7 @@ IOWorkLoop *IOWorkLoop_workLoopWithOptions(IOOptionBits options)
     }
     self = (IOWorkLoop *)OSMetaClass_allocate(&IOWorkLoop_metaClass);
     if (self != NULL) {
+        /* Cannot be refused: a new object is in no list. */
         IOWorkLoop_init(self);
     }
     return self;
@@ -101,6 +102,7 @@ void IOWorkLoop_openGate(IOWorkLoop *self)
     self->gate--;
 }
 
+/* Nobody else can hold it, so that an attempt never has to give up. */
 bool IOWorkLoop_tryCloseGate(IOWorkLoop *self)
 {
     IOWorkLoop_closeGate(self);
@@ -117,6 +119,7 @@ bool IOWorkLoop_onThread(const IOWorkLoop *self)
     return self != NULL && self->running != 0;
 }
 
+/* One thread runs them all: what tells loops apart is the loop itself. */
 IOThread IOWorkLoop_getThread(const IOWorkLoop *self)
 {
     return self;
@@ -149,6 +152,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
         return source->workLoop == self ? kIOReturnSuccess : kIOReturnExclusiveAccess;
     }
     IOWorkLoop_closeGate(self);
+    /* The loop's own, until the source is taken off. */
     OSObject_retain(&source->super);
     /* At the end: sources are asked in the order in which they were added. */
     for (link = chain_of(self, source); *link != NULL; link = &(*link)->next) {
@@ -157,6 +161,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
     *link = source;
     /* In the chain before its methods run: what they signal is found by the next scan. */
     IOEventSource_setWorkLoop(source, self);
+    /* A scan that is under way follows the links of the chain as it was. */
     self->changes++;
     IOWorkLoop_signalWorkAvailable(self);
     IOWorkLoop_openGate(self);
@@ -182,6 +187,7 @@ IOReturn IOWorkLoop_removeEventSource(IOWorkLoop *self, IOEventSourceRef sourceR
     IOEventSource_setWorkLoop(source, NULL);
     self->changes++;
     IOWorkLoop_openGate(self);
+    /* Last, since it may end the source, whose own method was called just before. */
     OSObject_release(&source->super);
     return kIOReturnSuccess;
 }
@@ -214,8 +220,10 @@ bool IOWorkLoop_runEventSources(IOWorkLoop *self)
     if (self == NULL || self->shuttingDown) {
         return false;
     }
+    /* An action may let go of the loop, whose gate is still to be opened. */
     OSObject_retain(&self->super);
     IOWorkLoop_closeGate(self);
+    /* Counted: an action that sleeps runs the sources again, inside this run. */
     self->running++;
     do {
         self->workToDo = false; /* before the scan: what is signalled during it counts */
@@ -286,6 +294,7 @@ void IOWorkLoop_disableAllInterrupts(IOWorkLoop *self)
     each_of_loop(self, &IOInterruptEventSource_metaClass, false);
 }
 
+/* Nothing to limit: the gate is a count, for which nobody waits. */
 void IOWorkLoop_setMaximumLockTime(IOWorkLoop *self, uint64_t interval, uint32_t options)
 {
     (void)self, (void)interval, (void)options;
@@ -363,6 +372,7 @@ static int sleep_gate(IOWorkLoop *self, void *event, AbsoluteTime deadline,
     }
     /* All of it is opened: a sleeper that kept one closing would shut out who is to wake it. */
     depth = self->gate;
+    /* Whoever runs meanwhile may let go of the loop, whose gate is set again below. */
     OSObject_retain(&self->super);
     state = platform_irq_mask();
     sleeper.outer = sleepers;
@@ -370,6 +380,7 @@ static int sleep_gate(IOWorkLoop *self, void *event, AbsoluteTime deadline,
     self->gate = 0;
     platform_irq_restore(state);
     result = sleep_until_woken(&sleeper, deadline);
+    /* As deep as before: the caller opens it as often as it has closed it. */
     self->gate = depth;
     OSObject_release(&self->super);
     return result;
