@@ -76,7 +76,8 @@ TEST(mp_10_pages_of_io_space)
     ppnum_t first;
     paddr_t run;
 
-    ASSERT_TRUE(mapper != NULL && take_pages(&run));
+    ASSERT_TRUE(mapper != NULL);
+    ASSERT_TRUE(take_pages(&run));
     EXPECT_EQ(IOMapperIOVMAlloc(0), 0);
     first = IOMapperIOVMAlloc(3);
     EXPECT_EQ(first, BASE_PAGE);
@@ -132,7 +133,8 @@ TEST(mp_11_every_width_across_pages_that_lie_apart)
     uint8_t *ram;
     paddr_t run;
 
-    ASSERT_TRUE(mapper != NULL && take_pages(&run));
+    ASSERT_TRUE(mapper != NULL);
+    ASSERT_TRUE(take_pages(&run));
     ram = phys_to_virt(run);
     pages = IOMapperIOVMAlloc(3);
     IOMapperInsertPage(pages, 0, page_of(run.value) + 2);
