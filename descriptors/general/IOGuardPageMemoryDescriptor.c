@@ -63,7 +63,8 @@ static void guard_get_characteristics(IOMemoryDescriptor *base, IOByteCount offs
 {
     descriptor_get_characteristics(base, offset, end, out);
     out->fSGCount = 1;
-    IODMA_count(&out->fPages, atop(end - 1) - atop(offset) + 1);
+    /* A composite asks it of no bytes, where it shows nothing of this part. */
+    IODMA_count(&out->fPages, end != offset ? atop(end - 1) - atop(offset) + 1 : 0);
 }
 
 /* Nothing but the reservation, whatever access is asked for. */

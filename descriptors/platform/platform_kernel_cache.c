@@ -50,10 +50,13 @@ static kern_return_t find_piece(vm_map_t map, uint64_t address, uint64_t size, s
     struct platform_extent extent;
     paddr_t page;
 
-    piece->length = piece->length < size ? piece->length : size;
     piece->device = false;
-    if (status == KERN_SUCCESS && piece->range.object != NULL &&
-        vm_object_is_physical(piece->range.object) &&
+    if (status != KERN_SUCCESS) {
+        piece->length = 0;
+        return status;
+    }
+    piece->length = piece->length < size ? piece->length : size;
+    if (piece->range.object != NULL && vm_object_is_physical(piece->range.object) &&
         vm_object_resident(piece->range.object, atop(piece->range.offset), &page)) {
         platform_extent(page, piece->length, &extent);
         piece->length = extent.length;

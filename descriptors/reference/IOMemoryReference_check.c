@@ -13,13 +13,13 @@ static _Noreturn void damaged(const char *what, size_t index)
 void IOMemoryReference_checkEntry(const struct IOMemoryReference *reference, size_t index)
 {
     const struct IOMemoryReferenceEntry *const entry = &reference->entries[index];
-    const uint64_t start = IOMemoryReference_start(reference, entry);
-    uint64_t end;
+    uint64_t start, end;
 
     /* Behind the count nothing was ever written: what is read there says nothing. */
     if (index >= reference->count || reference->count > reference->capacity) {
         damaged("more entries than there is room", index);
     }
+    start = IOMemoryReference_start(reference, entry);
     if (entry->object == NULL) {
         damaged("no object", index);
     }

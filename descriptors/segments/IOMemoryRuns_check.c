@@ -12,11 +12,12 @@ static _Noreturn void damaged(const char *what, size_t index)
 void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
 {
     const struct IOMemoryRun *const run = &runs->list[index];
-    const uint64_t start = IOMemoryRuns_start(runs, run);
+    uint64_t start;
 
     if (index >= runs->count || runs->count > runs->capacity) {
         damaged("more runs than there is room", index);
     }
+    start = IOMemoryRuns_start(runs, run);
     /* Look-ups halve the list by these ends: out of order, one would answer with a wrong run. */
     if (run->end <= start) {
         damaged("ends that do not ascend", index);

@@ -150,6 +150,9 @@ IOReturn IOCommandGate_attemptAction(IOCommandGate *self, IOCommandGate_Action a
     if (platform_in_interrupt() || !IOWorkLoop_tryCloseGate(loop)) {
         return kIOReturnCannotLock;
     }
+    /* Both may go in the action. */
+    OSObject_retain(self);
+    OSObject_retain(loop);
     /*
      * An attempt does not wait, neither for the gate nor to be enabled: the caller may be in a
      * state that must not sleep.
@@ -157,6 +160,8 @@ IOReturn IOCommandGate_attemptAction(IOCommandGate *self, IOCommandGate_Action a
     status = self->super.enabled ? action(self->super.owner, arg0, arg1, arg2, arg3)
                                  : kIOReturnNotPermitted;
     IOWorkLoop_openGate(loop);
+    OSObject_release(loop);
+    OSObject_release(self);
     return status;
 }
 

@@ -252,7 +252,9 @@ IOReturn IOWorkLoop_runAction(IOWorkLoop *self, IOWorkLoop_Action action, OSObje
 
 static void each_source(IOEventSource *chain, const OSMetaClass *kind, bool enable)
 {
-    for (IOEventSource *source = chain; source != NULL; source = source->next) {
+    for (IOEventSource *source = chain, *next; source != NULL; source = next) {
+        /* Before its method, which may take the source off the loop. */
+        next = source->next;
         if (OSMetaClassBase_safeMetaCast(&source->super, kind) == NULL) {
             continue;
         }
