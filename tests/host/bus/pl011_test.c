@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The driver of the console: which UART it takes, and what it does with it. */
 #include <stdio.h>
+#include <string.h>
 
 #include "boot/early_pl011.h"
 #include "kernel/console.h"
+#include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/init.h"
 #include "tests/host/bus/machine.h"
@@ -72,6 +74,14 @@ static void add_uart(const char *name, uint64_t base)
     end();
 }
 
+static void probe_tree(void)
+{
+    assert_null(finish_tree());
+    log_forget();
+    registered = NULL;
+    initialiser_pl011_probe();
+}
+
 /* A machine with these two, NULL for one that is not there, and this path to the console. */
 static void probe(const char *first, const char *second, const char *path)
 {
@@ -88,10 +98,7 @@ static void probe(const char *first, const char *second, const char *path)
         ok(fdt_property_string(tree, "stdout-path", path));
     }
     end();
-    assert_null(finish_tree());
-    log_forget();
-    registered = NULL;
-    initialiser_pl011_probe();
+    probe_tree();
 }
 
 static int start(void **state)
@@ -145,6 +152,53 @@ static void test_the_first_otherwise(void **state)
     assert_uses(&uarts[1]);
     probe("first", "a", "x/a");
     assert_uses(&uarts[1]);
+}
+
+/* The name of the second is all there is of the path, and what happens to precede it a slash. */
+static void test_a_slash_before_the_path(void **state)
+{
+    /* The writer lays names out from the last to the first: this one puts the path's at '/'. */
+    char name['/'];
+
+    (void)state;
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    begin_tree();
+    add_memory();
+    add_uart("first", FIRST);
+    add_uart("a", SECOND);
+    begin("chosen");
+    ok(fdt_property_string(tree, "stdout-path", "a"));
+    ok(fdt_property(tree, name, "", 0));
+    end();
+    probe_tree();
+    assert_string_equal(devicetree_stdout_path(), "a");
+    assert_int_equal(devicetree_stdout_path()[-1], '/');
+    assert_uses(&uarts[0]);
+}
+
+/* The root is a node like others, though its offset is 0 and its name empty. */
+static void test_the_root(void **state)
+{
+    static const struct {
+        const char *path;
+        unsigned used;
+    } cases[] = {{"", 0}, {"/", 0}, {"/a", 1}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        begin_tree();
+        ok(fdt_property_string(tree, "compatible", "arm,pl011"));
+        /* Nothing is above it that says another number of cells than the usual: 2 and 1. */
+        cells("reg", 3, 0u, (unsigned)FIRST, (unsigned)PAGE_SIZE);
+        add_memory();
+        add_uart("a", SECOND);
+        begin("chosen");
+        ok(fdt_property_string(tree, "stdout-path", cases[i].path));
+        end();
+        probe_tree();
+        assert_uses(&uarts[cases[i].used]);
+    }
 }
 
 static void test_none(void **state)
@@ -203,6 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_one_that_is_named),
         cmocka_unit_test(test_the_first_otherwise),
+        cmocka_unit_test(test_a_slash_before_the_path),
+        cmocka_unit_test(test_the_root),
         cmocka_unit_test(test_none),
         cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_input),
