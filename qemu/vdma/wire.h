@@ -231,10 +231,12 @@ struct vdma_record {
 #define VDMA_EVENT_DOORBELL 9u  /* of `queue` */
 #define VDMA_EVENT_LINE     10u /* an interrupt is raised; value: its causes */
 
+#ifndef __cplusplus
 _Static_assert(sizeof(struct vdma_list) == 16 && sizeof(struct vdma_request) == 64 &&
                    sizeof(struct vdma_status) == 32 && sizeof(struct vdma_limits) == 64 &&
                    sizeof(struct vdma_capabilities) == 104 && sizeof(struct vdma_fault) == 32 &&
                    sizeof(struct vdma_script) == 32 && sizeof(struct vdma_record) == 64,
                "the sizes of the data sheet");
+#endif
 
 #endif

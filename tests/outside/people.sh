@@ -143,7 +143,8 @@ seq 9000000 >"$work/big"
 for signal in TERM INT; do
     interrupted $signal qemu/run.sh -d tests/target/virtio_blk.c -a test=hangs "$hangs"
     check "$signal to run.sh ends its QEMU" ended_with_all
-    interrupted $signal qemu/transfer.sh -i "$work/big" -o "$work/outs/out" "$hangs"
+    interrupted $signal env QEMU_EXTRA='-append test=hangs' \
+        qemu/transfer.sh -i "$work/big" -o "$work/outs/out" "$hangs"
     check "$signal to transfer.sh ends its QEMU" ended_with_all
     interrupted $signal env BUILD="$work/o" LOGS="$work/logs" tests/runner/test-one.sh \
         tests/images/misbehaving@default/hangs
