@@ -114,11 +114,12 @@ static uint64_t whole_pages(uint64_t bytes)
 }
 
 /*
- * Zeroed pages below the limit, on a multiple of every alignment; NULL: there are none.
+ * Pages below the limit, on a multiple of every alignment; NULL: there are none.
  * Whole pages of its own: a device that overruns its segment, or one that does not snoop, harms no
- * neighbour in the same page or cache line. Zeroed: no former owner's bytes reach a device.
+ * neighbour in the same page or cache line. Zeroed, so that no former owner's bytes reach a
+ * device, but where `bytes` fill their pages and are all overwritten first.
  */
-static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes)
+static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes, bool overwritten)
 {
     const uint64_t unit = IODMALimits_unit(limits);
     const struct platform_memory_request request = {
@@ -126,6 +127,7 @@ static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes)
         .alignment = unit < PAGE_SIZE ? PAGE_SIZE : unit,
         .highest = limits->highest == UINT64_MAX ? 0 : limits->highest,
         .contiguous = true,
+        .dirty = overwritten && (bytes & PAGE_MASK) == 0,
     };
     void *memory;
 
@@ -133,7 +135,7 @@ static uint8_t *take_pages(const struct IODMALimits *limits, uint64_t bytes)
 }
 
 IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits *limits,
-                           size_t count, uint64_t room, const void *holder)
+                           size_t count, uint64_t room, bool overwritten, const void *holder)
 {
     const uint64_t pages = whole_pages(room) / PAGE_SIZE;
     IOReturn status;
@@ -142,7 +144,7 @@ IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits 
      * One block for all islands if there is one: fewer allocations, and small islands share pages.
      * What is charged follows from which of the two it is, so it is charged after it.
      */
-    bounce->chunk = take_pages(limits, room);
+    bounce->chunk = take_pages(limits, room, overwritten);
     /* In pieces, every island begins a page, and each of its pages may be a piece. */
     bounce->capacity = bounce->chunk != NULL ? count : pages + 2 * count;
     status = IODMABounce_charge(bounce, (bounce->chunk != NULL ? pages : pages + count) * PAGE_SIZE,
@@ -179,7 +181,7 @@ static void append(struct IODMABounce *bounce, uint64_t start, uint64_t end, uin
 static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *limits,
                           uint64_t start, uint64_t end)
 {
-    uint8_t *memory = take_pages(limits, end - start);
+    uint8_t *memory = take_pages(limits, end - start, false);
 
     if (memory != NULL) {
         append(bounce, start, end, memory);
@@ -192,7 +194,7 @@ static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *
     while (start < end) {
         const uint64_t stop = end - start < PAGE_SIZE ? end : start + PAGE_SIZE;
 
-        memory = take_pages(limits, PAGE_SIZE);
+        memory = take_pages(limits, PAGE_SIZE, false);
         if (memory == NULL) {
             /* What was added until here is in the list, and goes with its end. */
             return kIOReturnNoResources;

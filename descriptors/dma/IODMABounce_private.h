@@ -32,12 +32,13 @@ struct IODMABounce {
 };
 
 /*
- * Zeroed room for `count` islands in `room` bytes below limits->highest, each to be placed
- * by IODMABounce_add, in order. kIOReturnNoResources: the pool is spent (a line names who
- * has it), or there is no such memory; kIOReturnNoMemory.
+ * Room for `count` islands in `room` bytes below limits->highest, each to be placed by
+ * IODMABounce_add, in order. Zeroed, unless the caller will store to each of these bytes
+ * before a device is told of them (`overwritten`). kIOReturnNoResources: the pool is spent (a line
+ * names who has it), or there is no such memory; kIOReturnNoMemory.
  */
 IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits *limits,
-                           size_t count, uint64_t room, const void *holder);
+                           size_t count, uint64_t room, bool overwritten, const void *holder);
 
 /*
  * The island of bytes [start, end). Where no contiguous block was to be had it may be in

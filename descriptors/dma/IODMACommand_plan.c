@@ -215,9 +215,9 @@ IOReturn IODMACommand_planEnd(const IODMACommand *self, uint64_t *end)
  */
 static IOReturn pass(const IODMACommand *self, plan_piece *piece, void *context)
 {
-    struct IODMALimits limits = self->spec.limits;
+    struct IODMALimits limits;
     struct planner planner = {
-        .limits = &limits,
+        .limits = &self->spec.limits,
         .strict = (self->spec.options & kIODMAMapOptionStrict) != 0,
         .length = self->length,
         .piece = piece,
@@ -229,7 +229,9 @@ static IOReturn pass(const IODMACommand *self, plan_piece *piece, void *context)
     if (self->spec.mapper == NULL) {
         return IODMACommand_walkHost(self->memory, self->offset, self->length, plan_run, &planner);
     }
+    limits = self->spec.limits;
     limits.highest = UINT64_MAX;
+    planner.limits = &limits;
     status = IODMACommand_walkHost(self->memory, self->offset, 1, note_first, &first);
     if (status != kIOReturnSuccess) {
         return status;
@@ -289,11 +291,12 @@ static bool place_piece(void *context, uint64_t start, uint64_t end, bool island
     return placer->status == kIOReturnSuccess;
 }
 
-IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan)
+IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan, bool filled)
 {
     struct placer placer = {self, kIOReturnSuccess};
-    IOReturn status =
-        IODMABounce_begin(&self->bounce, &self->spec.limits, plan->islands, plan->room, self);
+    /* Islands that fill the room leave no byte between them which nobody would store to. */
+    IOReturn status = IODMABounce_begin(&self->bounce, &self->spec.limits, plan->islands,
+                                        plan->room, filled && plan->bounced == plan->room, self);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -306,7 +309,12 @@ IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan)
         return kIOReturnNoMemory;
     }
     self->hasRuns = true;
-    status = pass(self, place_piece, &placer);
+    if (plan->bounced == self->length) {
+        /* The one island is all there is: no second walk is needed to find it again. */
+        place_piece(&placer, 0, self->length, true, 0);
+    } else {
+        status = pass(self, place_piece, &placer);
+    }
     return placer.status != kIOReturnSuccess ? placer.status : status;
 }
 

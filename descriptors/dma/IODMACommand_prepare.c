@@ -235,7 +235,7 @@ IOReturn IODMACommand_letGo(IODMACommand *self)
 }
 
 /* Find what offends and put it elsewhere. */
-static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts)
+static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts, bool synchronize)
 {
     struct IODMAPlan plan;
     IOReturn status;
@@ -253,7 +253,7 @@ static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts)
     }
     /* A mapping is of one descriptor: behind a mapper the copy is whole. */
     return self->spec.mapper != NULL ? IODMACommand_placeWhole(self)
-                                     : IODMACommand_place(self, &plan);
+                                     : IODMACommand_place(self, &plan, synchronize);
 }
 
 /* Fill, clean and map what arrange has placed. */
@@ -295,7 +295,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     self->offset = offset;
     self->length = length;
     self->direction = facts->fDirection;
-    status = arrange(self, facts);
+    status = arrange(self, facts, synchronize);
     if (status == kIOReturnSuccess && (IODMACommand_bounces(self) || self->spec.mapper != NULL ||
                                        IODMACommand_isNonCoherent(self))) {
         status = IODMACommand_makeReady(self, flushCache, synchronize);

@@ -104,8 +104,11 @@ IOReturn IODMACommand_plan(const IODMACommand *self, struct IODMAPlan *plan);
 /* The end of what the plan of a mapping that begins in page 0 comes to: its highest address. */
 IOReturn IODMACommand_planEnd(const IODMACommand *self, uint64_t *end);
 
-/* Put them into bounce memory and make the view; nothing is copied yet. Undone by letGo. */
-IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan);
+/*
+ * Put them into bounce memory and make the view; nothing is copied yet. `filled`: that is the
+ * next thing, or the preparation fails. Undone by letGo.
+ */
+IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan, bool filled);
 
 /*
  * Make the view from where `memory`, from `offset` on, lies: physically, or in a mapping

@@ -131,23 +131,6 @@ static kern_return_t alloc_run(const struct page_request *request, paddr_t *firs
     return KERN_SUCCESS;
 }
 
-kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
-{
-    if (request->count == 0 || !owner_is_valid(request->owner) ||
-        (request->alignment != 0 && !is_power_of_two(request->alignment))) {
-        return KERN_INVALID_ARGUMENT;
-    }
-    /*
-     * More than the largest block: no machine's RAM could give that, so it is want of memory and
-     * not a bad argument.
-     */
-    if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
-        page_pool.failures++;
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    return alloc_run(request, first);
-}
-
 /* What is not just popping a page: a marked slot, an empty cache, a larger block. */
 static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, paddr_t *block)
 {
@@ -173,39 +156,71 @@ static COLD kern_return_t alloc_slow(unsigned order, enum page_owner owner, padd
     return KERN_SUCCESS;
 }
 
-kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
+/* False: not as easily as that, and nothing has changed. */
+static inline __attribute__((always_inline)) bool pop_page(enum page_owner owner, paddr_t *block)
 {
+    const lock_state_t state = lock_take(&page_lock);
+    const uintptr_t popped = *page_pool.top;
     struct page *page;
-    lock_state_t state;
-    uintptr_t popped;
 
-    if (order != 0 || !owner_is_valid(owner)) {
-        goto slow;
-    }
-    /* Tables apart: a test can fail the one and leave the other. */
-    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
-        return KERN_RESOURCE_SHORTAGE;
-    }
-    state = lock_take(&page_lock);
-    popped = *page_pool.top;
     /*
      * Marked at the bottom, and where a pop would go below the lowest so far: one test for both
      * (page_record.h).
      */
     if ((popped & PAGE_CACHE_MARK) != 0) {
-        goto slow_unmask;
+        lock_release(&page_lock, state);
+        return false;
     }
     page_pool.top--;
     page = (struct page *)popped;
     page->word = RECORD_WORD(RECORD_BLOCK, 0, owner);
     *block = page_address(page);
     lock_release(&page_lock, state);
-    return KERN_SUCCESS;
+    return true;
+}
 
-slow_unmask:
-    lock_release(&page_lock, state);
-slow:
-    return alloc_slow(order, owner, block);
+static kern_return_t alloc_single(const struct page_request *request, paddr_t *first)
+{
+    const kern_return_t status =
+        pop_page(request->owner, first) ? KERN_SUCCESS : alloc_slow(0, request->owner, first);
+
+    if (status == KERN_SUCCESS && request->zero) {
+        page_fill_zero(phys_to_virt(*first), PAGE_SIZE);
+    }
+    return status;
+}
+
+kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
+{
+    if (request->count == 0 || !owner_is_valid(request->owner) ||
+        (request->alignment != 0 && !is_power_of_two(request->alignment))) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    /*
+     * More than the largest block: no machine's RAM could give that, so it is want of memory and
+     * not a bad argument.
+     */
+    if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
+        page_pool.failures++;
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    /* One page that may lie anywhere needs no search: the cache is full of such. */
+    if (request->count == 1 && request->alignment <= PAGE_SIZE && request->highest == 0) {
+        return alloc_single(request, first);
+    }
+    return alloc_run(request, first);
+}
+
+kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
+{
+    if (order != 0 || !owner_is_valid(owner)) {
+        return alloc_slow(order, owner, block);
+    }
+    /* Tables apart: a test can fail the one and leave the other. */
+    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    return pop_page(owner, block) ? KERN_SUCCESS : alloc_slow(order, owner, block);
 }
 
 /* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
