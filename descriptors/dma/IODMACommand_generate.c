@@ -48,6 +48,10 @@ static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t 
     };
     IOReturn status;
 
+    if (memory->isOneRun) { /* said by the descriptor: a walk would not find more */
+        visit(context, memory->oneRun + offset, length);
+        return kIOReturnSuccess;
+    }
     IOSegmentSink_begin(&sink);
     status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
     IOSegmentSink_finish(&sink);
@@ -127,7 +131,7 @@ static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *run
     const IODMACommand_SegmentFunction output = to->output;
     void *const segments = to->segments;
     const uint64_t first = offset;
-    const struct IOMemoryRun *run;
+    const struct IOMemoryRun *run, *last;
     uint64_t address;
     UInt32 index = 0;
 
@@ -135,20 +139,26 @@ static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *run
         return false;
     }
     run = IOMemoryRuns_find(runs, offset);
+    last = end == runs->length ? &runs->list[runs->count - 1] : IOMemoryRuns_find(runs, end - 1);
+    /* Settled here where the list ends, so that each run is asked for one end only. */
+    if ((size_t)(last - run) >= to->room) {
+        last = run + (to->room - 1);
+        end = last->end;
+    }
     address = run->address + (offset - IOMemoryRuns_start(runs, run));
-    for (;;) {
-        const uint64_t stop = run->end < end ? run->end : end;
-
-        if (!output(command, (IODMACommand_Segment64){address, stop - offset}, segments, index)) {
-            to->status = kIOReturnMessageTooLarge;
-            break;
-        }
+    while (run != last &&
+           output(command, (IODMACommand_Segment64){address, run->end - offset}, segments, index)) {
         index++;
-        offset = stop;
-        if (offset == end || index == to->room) {
-            break;
-        }
+        offset = run->end;
         address = (++run)->address;
+    }
+    /* Before the last only a refusal ends the loop. */
+    if (run == last &&
+        output(command, (IODMACommand_Segment64){address, end - offset}, segments, index)) {
+        index++;
+        offset = end;
+    } else {
+        to->status = kIOReturnMessageTooLarge;
     }
     to->position += offset - first;
     to->count = index;
@@ -162,6 +172,8 @@ static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *run
 static IOReturn generate_plain(struct generator *to)
 {
     IODMACommand *self = to->command;
+    const uint64_t offset = self->offset + to->position;
+    const uint64_t left = self->length - to->position;
     struct IOSegmentSink sink = {
         .output = put_entry,
         .takeRuns = take_runs,
@@ -173,10 +185,14 @@ static IOReturn generate_plain(struct generator *to)
     };
     IOReturn status;
 
+    /* One run that fits in one entry needs no walk. */
+    if (self->memory->isOneRun && left <= self->spec.limits.longest) {
+        put(to, self->memory->oneRun + offset, left);
+        return kIOReturnSuccess;
+    }
     IOSegmentSink_begin(&sink);
     status =
-        IOMemoryDescriptor_methods(self->memory)
-            ->walk(self->memory, &sink, self->offset + to->position, self->offset + self->length);
+        IOMemoryDescriptor_methods(self->memory)->walk(self->memory, &sink, offset, offset + left);
     IOSegmentSink_finish(&sink);
     return status;
 }

@@ -248,11 +248,13 @@ void general_get_characteristics(IOMemoryDescriptor *base, IOByteCount offset, I
      * Said of resident memory only: a client decides by it whether it needs low copies, and an
      * unprepared descriptor may get any page.
      */
-    if (whole) {
-        out->fHighestPage = (ppnum_t)self->highestPage;
-    }
-    if (!whole || self->resident->count == 1) {
+    if (!whole) {
         describe_runs(self->resident, offset, end, out);
+        return;
+    }
+    out->fHighestPage = (ppnum_t)self->highestPage;
+    if (base->isOneRun) {
+        out->fPageAlign = (UInt32)((base->oneRun & PAGE_MASK) | ~PAGE_MASK);
     }
 }
 
