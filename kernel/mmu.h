@@ -111,6 +111,12 @@ volatile void *mmu_borrow_device(paddr_t pa);
 void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size);
 
 /*
+ * Let no block lie over this address, so that what is below it can be taken out alone. What is
+ * mapped stays so. KERN_RESOURCE_SHORTAGE: no memory for a table.
+ */
+kern_return_t mmu_split(struct mmu_space *space, vaddr_t va);
+
+/*
  * The same, and a call for each leaf that was mapped writable and has been written (see
  * MMU_CLEAN), before anything is flushed: it must not touch the range or its tables.
  */

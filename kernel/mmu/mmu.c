@@ -202,9 +202,10 @@ static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bo
 }
 
 /* Replace the block that va lies in by smaller ones until one begins at va. */
-static kern_return_t split(struct mmu_space *space, vaddr_t va)
+kern_return_t mmu_split(struct mmu_space *space, vaddr_t va)
 {
     struct mmu_path path;
+    irq_state_t state;
     paddr_t table;
 
     mmu_walk(space, va, LEAF_LEVEL, &path);
@@ -228,10 +229,13 @@ static kern_return_t split(struct mmu_space *space, vaddr_t va)
          * be in TLBs together, or one address has two translations and the access is
          * CONSTRAINED UNPREDICTABLE. One page's flush takes the whole block's entry out.
          */
+        /* No handler in between: what it needs may lie in the same block. */
+        state = irq_mask();
         mmu_store(&path, leaf & ~DESCRIPTOR_VALID);
         mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
         mmu_store(&path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE |
                              TABLE_ENTRIES * PTE_COUNT_ONE);
+        irq_restore(state);
         path.level = level;
         path.entry[level] = entries + LEVEL_INDEX(va, level);
     }
@@ -252,10 +256,10 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
         return KERN_INVALID_ADDRESS;
     }
     if (ragged) {
-        status = split(space, va);
+        status = mmu_split(space, va);
         /* Split at both ends before anything changes: this is where want of tables is noticed. */
         if (status == KERN_SUCCESS && va + size < space->high) {
-            status = split(space, va + size);
+            status = mmu_split(space, va + size);
         }
     }
     return status;
@@ -402,9 +406,9 @@ kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
         return KERN_INVALID_ARGUMENT;
     }
     /* A failure here leaves at most a block as a table that shows the same. */
-    status = split(space, va);
+    status = mmu_split(space, va);
     if (status == KERN_SUCCESS && end < space->high) {
-        status = split(space, end);
+        status = mmu_split(space, end);
     }
     while (status == KERN_SUCCESS && va < end) {
         /* At most a table of pages, or one larger block: handlers wait so long. */

@@ -180,6 +180,14 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     if (entry == NULL || entry->node.start == address) {
         return KERN_SUCCESS;
     }
+    /*
+     * Registers are mapped in blocks, which are cleared as a whole: one over the border would take
+     * the other side's with it, on which handlers may rely.
+     */
+    if (entry->range.object != NULL && vm_object_is_physical(entry->range.object) &&
+        mmu_split(map->space, address) != KERN_SUCCESS) {
+        return KERN_RESOURCE_SHORTAGE;
+    }
     upper = new_entry(map, &entry->range);
     if (upper == NULL) {
         return KERN_RESOURCE_SHORTAGE;

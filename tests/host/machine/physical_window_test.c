@@ -103,12 +103,41 @@ static void children_share_registers(void **state)
     task_release(child);
 }
 
+/* A window in blocks of 2 MiB of which a page goes: what is left stays mapped, no fault needed. */
+static void the_rest_of_a_block_stays(void **state)
+{
+    const uint64_t block = 2u << 20;
+    struct vm_range range = {.access = RW, .max_access = RW, .memory = MMU_DEVICE};
+    struct mmu_translation seen;
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(vm_object_create_physical(paddr(0x10000000), 2 * atop(block), &range.object),
+                     KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(task_map(owner), &at, 2 * block, block, &range,
+                                  VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+    assert_true(translate(owner, at, &seen));
+    assert_true(seen.contiguous >= block); /* or there is nothing to be seen here */
+    assert_int_equal(vm_map_remove(task_map(owner), at + ptoa(5), ptoa(1)), KERN_SUCCESS);
+    assert_false(translate(owner, at + ptoa(5), &seen));
+    for (uint64_t page = 0; page < 2 * atop(block); page++) {
+        if (page != 5) {
+            assert_true(translate(owner, at + ptoa(page), &seen));
+            assert_int_equal(seen.pa.value, 0x10000000 + ptoa(page));
+        }
+    }
+    assert_int_equal(vm_map_remove(task_map(owner), at, ptoa(5)), KERN_SUCCESS);
+    assert_int_equal(vm_map_remove(task_map(owner), at + ptoa(6), 2 * block - ptoa(6)),
+                     KERN_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(ram_behind_registers),
-        MAP_TEST(the_mode_is_that_of_the_first_byte),
-        MAP_TEST(a_range_that_shows_both),
+        MAP_TEST(the_rest_of_a_block_stays),          MAP_TEST(ram_behind_registers),
+        MAP_TEST(the_mode_is_that_of_the_first_byte), MAP_TEST(a_range_that_shows_both),
         MAP_TEST(children_share_registers),
     };
 
