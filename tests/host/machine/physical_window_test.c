@@ -32,6 +32,21 @@ static void ram_behind_registers(void **state)
     OSObject_release(memory);
 }
 
+/* Less than what the first byte lies behind its page's start: none of it is counted twice. */
+static void a_few_bytes_behind_registers(void **state)
+{
+    IOMemoryDescriptor *memory = describe(BEFORE + 16, PAGE_SIZE - 8, 3, TASK_NULL);
+    IOMemoryMap *map = map_all(memory, other, 0);
+    const uint64_t at = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    assert_int_equal(IOMemoryMap_getLength(map), PAGE_SIZE - 8);
+    expect_type(other, at, MMU_DEVICE);
+    expect_type(other, at + PAGE_SIZE - 9, MMU_NORMAL);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
 static void the_mode_is_that_of_the_first_byte(void **state)
 {
     IOMemoryDescriptor *memory = describe(BEFORE, 2 * PAGE_SIZE, 3, TASK_NULL);
@@ -136,8 +151,14 @@ static void the_rest_of_a_block_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(the_rest_of_a_block_stays),          MAP_TEST(ram_behind_registers),
-        MAP_TEST(the_mode_is_that_of_the_first_byte), MAP_TEST(a_range_that_shows_both),
+        MAP_TEST(the_rest_of_a_block_stays),
+        MAP_TEST(ram_behind_registers),
+        MAP_TEST(the_mode_is_that_of_the_first_byte),
+        MAP_TEST(a_range_that_shows_both),
+        MAP_TEST(ram_behind_registers),
+        MAP_TEST(a_few_bytes_behind_registers),
+        MAP_TEST(the_mode_is_that_of_the_first_byte),
+        MAP_TEST(a_range_that_shows_both),
         MAP_TEST(children_share_registers),
     };
 
