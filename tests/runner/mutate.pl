@@ -204,7 +204,8 @@ sub passes {
     local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=3000';
     local $ENV{BUILD} = 'build';
     local $ENV{TIMEOUT} = int($limit + 1);
-    local $ENV{OPS} = 60000;
+    local $ENV{OPS} = 60000;    # of the model
+    local $ENV{CASES} = 500;    # of the comparisons with a reference: whole, they take minutes
     my @command = $kind eq 'host' ? ('timeout', '-k', 5, $limit, target_of($test))
         : ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default");
     make_path('build/logs');
