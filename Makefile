@@ -46,6 +46,7 @@ GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list test uninstall,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
+         $(if $(filter install embed,$(GOALS)),install) \
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) \

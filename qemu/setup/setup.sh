@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run host test fuzz check bench debug coverage embed yaml. Where apt
+# Purposes: build llvm run install host test fuzz check bench debug coverage embed yaml. Where apt
 # is, what is missing is announced and installed (as root, or with sudo); elsewhere it is
 # listed and the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
@@ -122,6 +122,10 @@ look()
             need "qemu-system-aarch64, $qemu_oldest or newer" qemu-system-arm have "${QEMU:-qemu-system-aarch64}"
             need "perl" perl-base have perl
             need "cmp" diffutils have cmp
+            ;;
+        install) # a port of the descriptors to this machine goes along
+            need "a gcc for this machine (HOST_CC)" gcc have "${HOST_CC:-gcc}"
+            need "the C library to develop with" libc6-dev links
             ;;
         host)
             need "a gcc for this machine (HOST_CC)" gcc have "${HOST_CC:-gcc}"
