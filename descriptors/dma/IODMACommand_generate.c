@@ -37,6 +37,11 @@ static void visit_host_run(IOPhysicalSegment segment, void *context, UInt32 inde
 static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length, UInt32 most,
                           IODMARunVisitor *visit, void *context)
 {
+    if (memory->isOneRun) { /* said by the descriptor: a walk would not find more */
+        visit(context, memory->oneRun + offset, length);
+        return kIOReturnSuccess;
+    }
+
     struct host_walk walk = {visit, context, false};
     struct IOSegmentSink sink = {
         .output = visit_host_run,
@@ -48,10 +53,6 @@ static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t 
     };
     IOReturn status;
 
-    if (memory->isOneRun) { /* said by the descriptor: a walk would not find more */
-        visit(context, memory->oneRun + offset, length);
-        return kIOReturnSuccess;
-    }
     IOSegmentSink_begin(&sink);
     status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
     IOSegmentSink_finish(&sink);
@@ -174,6 +175,12 @@ static IOReturn generate_plain(struct generator *to)
     IODMACommand *self = to->command;
     const uint64_t offset = self->offset + to->position;
     const uint64_t left = self->length - to->position;
+    /* One run that fits in one entry needs no walk. */
+    if (self->memory->isOneRun && left <= self->spec.limits.longest) {
+        put(to, self->memory->oneRun + offset, left);
+        return kIOReturnSuccess;
+    }
+
     struct IOSegmentSink sink = {
         .output = put_entry,
         .takeRuns = take_runs,
@@ -185,11 +192,6 @@ static IOReturn generate_plain(struct generator *to)
     };
     IOReturn status;
 
-    /* One run that fits in one entry needs no walk. */
-    if (self->memory->isOneRun && left <= self->spec.limits.longest) {
-        put(to, self->memory->oneRun + offset, left);
-        return kIOReturnSuccess;
-    }
     IOSegmentSink_begin(&sink);
     status =
         IOMemoryDescriptor_methods(self->memory)->walk(self->memory, &sink, offset, offset + left);
