@@ -213,14 +213,19 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
 
 kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
 {
+    /* One call of the slow way: with two the arguments are kept for it in every allocation. */
     if (order != 0 || !owner_is_valid(owner)) {
-        return alloc_slow(order, owner, block);
+        goto slow;
     }
     /* Tables apart: a test can fail the one and leave the other. */
     if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
         return KERN_RESOURCE_SHORTAGE;
     }
-    return pop_page(owner, block) ? KERN_SUCCESS : alloc_slow(order, owner, block);
+    if (pop_page(owner, block)) {
+        return KERN_SUCCESS;
+    }
+slow:
+    return alloc_slow(order, owner, block);
 }
 
 /* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
