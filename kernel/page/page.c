@@ -228,8 +228,8 @@ slow:
     return alloc_slow(order, owner, block);
 }
 
-/* Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can. */
 /*
+ * Why a block of `count` pages cannot be freed; KERN_SUCCESS if it can.
  * A page that is free already and an address that was never a block are different mistakes, and
  * each has its status: the one is a double free.
  */
