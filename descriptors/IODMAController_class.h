@@ -122,24 +122,62 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
                        void *context);
 
 /*
- * What an engine of one channel begins with, and what its record has for opening and closing that:
- * number 0, which one client at a time may have.
+ * The record of an engine whose channels are IODMAChannels: what it says of them, from which
+ * opening, stopping, asking and closing follow. A record names all five, and the four of
+ * CONTROLLER_WITH_CHANNELS.
  */
+typedef struct {
+    IODMAControllerClass super;
+    /* Channel `index`, which is also the number of its request; NULL: there is none. */
+    IODMAChannel *(*getChannel)(IODMAController *self, UInt32 index);
+    /* What is held back goes to the device, since it is about to be waited for. */
+    void (*publish)(IODMAController *self, UInt32 index);
+    /* See IODMAChannel_wait; context: the engine. */
+    bool (*poll)(void *engine);
+    /*
+     * End everything of a channel that has something, with kIOReturnAborted; the answer and the
+     * timeout are stopDMACommand's.
+     */
+    IOReturn (*abort)(IODMAController *self, UInt32 index, uint64_t timeout);
+    /* Bytes moved of a command that the engine has. Interrupts are masked. */
+    IOByteCount (*getMoved)(IODMAController *self, IODMACommand *command);
+} IODMAChannelControllerClass;
+
+IOReturn IODMAChannelController_initDMAChannel(IODMAController *self, IOService *provider,
+                                               IODMAEventSource *client, UInt32 *index,
+                                               UInt32 request);
+IOReturn IODMAChannelController_stopDMACommand(IODMAController *self, UInt32 index, bool flush,
+                                               uint64_t timeout);
+IOReturn IODMAChannelController_queryDMACommand(IODMAController *self, UInt32 index,
+                                                IODMACommand **command, IOByteCount *moved,
+                                                bool waitForIdle);
+void IODMAChannelController_releaseDMAChannel(IODMAController *self, UInt32 index,
+                                              IODMAEventSource *client);
+
+#define CONTROLLER_WITH_CHANNELS                                                                   \
+    .initDMAChannel = IODMAChannelController_initDMAChannel,                                       \
+    .stopDMACommand = IODMAChannelController_stopDMACommand,                                       \
+    .queryDMACommand = IODMAChannelController_queryDMACommand,                                     \
+    .releaseDMAChannel = IODMAChannelController_releaseDMAChannel
+
+/* For engines that hold nothing back, and those that interrupt. */
+void IODMAChannelController_publishNothing(IODMAController *self, UInt32 index);
+bool IODMAChannelController_pollNothing(void *engine);
+
+/* What an engine of one channel, number 0, begins with, and what its record names to say so. */
 typedef struct IODMASingleController {
     IODMAController super;
     IODMAChannel channel;
 } IODMASingleController;
 
-IOReturn IODMASingleController_initDMAChannel(IODMAController *self, IOService *provider,
-                                              IODMAEventSource *client, UInt32 *index,
-                                              UInt32 request);
-void IODMASingleController_releaseDMAChannel(IODMAController *self, UInt32 index,
-                                             IODMAEventSource *client);
+IODMAChannel *IODMASingleController_getChannel(IODMAController *self, UInt32 index);
 
 /*
  * For a device that is its own engine: a controller of this class, started and registered, and the
- * service that has it: its "phandle" is `identity`, and its "dma-parent" as well. Both +1.
- * NULL: kIOReturnNoMemory, kIOReturnExclusiveAccess (another one has the identity). Thread context.
+ * service that has it: its "phandle" is `identity`, and its "dma-parent" as well. Both +1. One
+ * with several channels gives "dma-parent" a cell for each: a client's request is the number of
+ * an entry there. NULL: kIOReturnNoMemory, kIOReturnExclusiveAccess (another one has the
+ * identity). Thread context.
  */
 IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, const char *name,
                                                 UInt32 identity, IOService **service);

@@ -80,31 +80,108 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
     return self->count == 0;
 }
 
-IOReturn IODMASingleController_initDMAChannel(IODMAController *self, IOService *provider,
-                                              IODMAEventSource *client, UInt32 *index,
-                                              UInt32 request)
+/* --- Engines of channels ---------------------------------------------------------------------- */
+
+static const IODMAChannelControllerClass *methods(const IODMAController *self)
 {
+    return (const IODMAChannelControllerClass *)self->super.metaClass;
+}
+
+IOReturn IODMAChannelController_initDMAChannel(IODMAController *self, IOService *provider,
+                                               IODMAEventSource *client, UInt32 *index,
+                                               UInt32 request)
+{
+    IODMAChannel *channel = methods(self)->getChannel(self, request);
+    platform_irq_state state;
     IOReturn status;
 
     (void)provider;
-    /* The number that the device tree gives with "dmas"; the controller's caller has checked the
-     * rest. */
-    if (request != 0) {
+    if (channel == NULL) {
         return kIOReturnBadArgument;
     }
-    status = IODMAChannel_open(&((IODMASingleController *)self)->channel, client);
+    state = platform_irq_mask();
+    status = IODMAChannel_open(channel, client);
+    platform_irq_restore(state);
     if (status == kIOReturnSuccess) {
-        *index = 0;
+        *index = request;
     }
     return status;
 }
 
-void IODMASingleController_releaseDMAChannel(IODMAController *self, UInt32 index,
-                                             IODMAEventSource *client)
+void IODMAChannelController_releaseDMAChannel(IODMAController *self, UInt32 index,
+                                              IODMAEventSource *client)
 {
-    (void)index, (void)client;
-    IODMAChannel_close(&((IODMASingleController *)self)->channel);
+    const platform_irq_state state = platform_irq_mask();
+
+    (void)client;
+    IODMAChannel_close(methods(self)->getChannel(self, index));
+    platform_irq_restore(state);
 }
+
+/* What is held back could not end, so that it goes first. */
+static bool wait_for_idle(IODMAController *self, UInt32 index, const IODMAChannel *channel,
+                          uint64_t timeout)
+{
+    methods(self)->publish(self, index);
+    return IODMAChannel_wait(channel, timeout, methods(self)->poll, self);
+}
+
+IOReturn IODMAChannelController_stopDMACommand(IODMAController *self, UInt32 index, bool flush,
+                                               uint64_t timeout)
+{
+    const IODMAChannel *channel = methods(self)->getChannel(self, index);
+
+    if (channel == NULL) {
+        return kIOReturnBadArgument;
+    }
+    /* Others may have to suffer for it, by a reset for instance: not without need. */
+    if (channel->count == 0) {
+        return kIOReturnSuccess;
+    }
+    if (flush) {
+        return wait_for_idle(self, index, channel, timeout) ? kIOReturnSuccess : kIOReturnTimeout;
+    }
+    return methods(self)->abort(self, index, timeout);
+}
+
+IOReturn IODMAChannelController_queryDMACommand(IODMAController *self, UInt32 index,
+                                                IODMACommand **command, IOByteCount *moved,
+                                                bool waitForIdle)
+{
+    const IODMAChannel *channel = methods(self)->getChannel(self, index);
+    platform_irq_state state;
+
+    if (channel == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (waitForIdle) {
+        wait_for_idle(self, index, channel, UINT64_MAX);
+    }
+    /* Both answers under one mask: with an end in between, the bytes would be another command's. */
+    state = platform_irq_mask();
+    *command = IODMAChannel_current(channel);
+    *moved = *command == NULL ? 0 : methods(self)->getMoved(self, *command);
+    platform_irq_restore(state);
+    return kIOReturnSuccess;
+}
+
+void IODMAChannelController_publishNothing(IODMAController *self, UInt32 index)
+{
+    (void)self, (void)index;
+}
+
+bool IODMAChannelController_pollNothing(void *engine)
+{
+    (void)engine;
+    return false;
+}
+
+IODMAChannel *IODMASingleController_getChannel(IODMAController *self, UInt32 index)
+{
+    return index == 0 ? &((IODMASingleController *)self)->channel : NULL;
+}
+
+/* --- Devices that are engines ----------------------------------------------------------------- */
 
 IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, const char *name,
                                                 UInt32 identity, IOService **service)

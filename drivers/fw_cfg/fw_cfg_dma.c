@@ -213,42 +213,36 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     return kIOReturnSuccess;
 }
 
-/* Nothing is ever under way when somebody else asks. */
-static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
+/*
+ * A command is here only between its start and its end, which is one call: whoever finds one is
+ * a handler that came in between. It cannot be stopped, and what has moved is in the stack of that
+ * call.
+ */
+static IOReturn engine_abort(IODMAController *self, UInt32 index, uint64_t timeout)
 {
-    (void)self, (void)flush, (void)timeout;
-    return index == 0 ? kIOReturnSuccess : kIOReturnBadArgument;
+    (void)self, (void)index, (void)timeout;
+    return kIOReturnNotPermitted;
 }
 
-static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand **command,
-                             IOByteCount *moved, bool waitForIdle)
+static IOByteCount engine_moved(IODMAController *self, IODMACommand *command)
 {
-    struct fw_cfg_engine *engine = (struct fw_cfg_engine *)self;
-
-    (void)waitForIdle;
-    if (index != 0) {
-        return kIOReturnBadArgument;
-    }
-    *command = IODMAChannel_current(&engine->super.channel);
-    /*
-     * A command is here only between its start and its end, which is one call: whoever sees one is
-     * a handler that came in between, and what has moved is in the stack of that call.
-     */
-    *moved = 0;
-    return kIOReturnSuccess;
+    (void)self, (void)command;
+    return 0;
 }
 
 static uint32_t engines;
 
-static const IODMAControllerClass engine_class = {
-    .meta = {"FwCfgEngine", &IODMAController_metaClass, sizeof(struct fw_cfg_engine), &engines,
-             controller_free},
-    .initDMAChannel = IODMASingleController_initDMAChannel,
-    .startDMACommand = engine_start,
-    .stopDMACommand = engine_stop,
-    .queryDMACommand = engine_query,
-    CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
+static const IODMAChannelControllerClass engine_class = {
+    .super = {.meta = {"FwCfgEngine", &IODMAController_metaClass, sizeof(struct fw_cfg_engine),
+                       &engines, controller_free},
+              .startDMACommand = engine_start,
+              CONTROLLER_WITH_CHANNELS,
+              CONTROLLER_WITHOUT_FIFO},
+    .getChannel = IODMASingleController_getChannel,
+    .publish = IODMAChannelController_publishNothing,
+    .poll = IODMAChannelController_pollNothing,
+    .abort = engine_abort,
+    .getMoved = engine_moved,
 };
 
 /* --- What a client asks for ------------------------------------------------------------------- */
@@ -264,7 +258,7 @@ IOService *fw_cfg_get_service(void)
     if (device->engine == NULL) {
         /* Its node has no phandle: where it is tells it apart as well. */
         device->engine = IODMAController_withOwnService(
-            &engine_class.meta, "fw_cfg", (UInt32)device->address.value, &device->service);
+            &engine_class.super.meta, "fw_cfg", (UInt32)device->address.value, &device->service);
         if (device->engine != NULL) {
             ((struct fw_cfg_engine *)device->engine)->device = device;
         }

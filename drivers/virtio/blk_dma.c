@@ -128,65 +128,43 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     return status;
 }
 
-static bool poll_disk(void *context)
+static void engine_publish(IODMAController *self, UInt32 index)
 {
-    return blk_poll_if_polled(context);
+    (void)index;
+    virtio_blk_publish(((struct blk_engine *)self)->disk);
 }
 
-static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
+static bool engine_poll(void *self)
 {
-    struct blk_engine *engine = (struct blk_engine *)self;
-
-    if (index != 0) {
-        return kIOReturnBadArgument;
-    }
-    /* A reset would end the requests of others as well: not without need. */
-    if (engine->super.channel.count == 0) {
-        return kIOReturnSuccess;
-    }
-    if (flush) {
-        virtio_blk_publish(engine->disk); /* what is held back could not end */
-        return IODMAChannel_wait(&engine->super.channel, timeout, poll_disk, engine->disk)
-                   ? kIOReturnSuccess
-                   : kIOReturnTimeout;
-    }
-    return virtio_blk_reset(engine->disk);
+    return blk_poll_if_polled(((struct blk_engine *)self)->disk);
 }
 
-static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand **command,
-                             IOByteCount *moved, bool waitForIdle)
+/* The requests of others end by it as well. */
+static IOReturn engine_abort(IODMAController *self, UInt32 index, uint64_t timeout)
 {
-    struct blk_engine *engine = (struct blk_engine *)self;
-    lock_state_t state;
+    (void)index, (void)timeout;
+    return virtio_blk_reset(((struct blk_engine *)self)->disk);
+}
 
-    if (index != 0) {
-        return kIOReturnBadArgument;
-    }
-    if (waitForIdle) {
-        virtio_blk_publish(engine->disk);
-        IODMAChannel_wait(&engine->super.channel, UINT64_MAX, poll_disk, engine->disk);
-    }
-    /* Both answers under one lock: with an end in between, the bytes would be another command's. */
-    state = lock_take_again(&engine->disk->lock);
-    *command = IODMAChannel_current(&engine->super.channel);
-    *moved = *command == NULL
-                 ? 0
-                 : ((struct virtio_blk_transfer *)IODMACommand_getRefCon(*command))->request.moved;
-    lock_release(&engine->disk->lock, state);
-    return kIOReturnSuccess;
+static IOByteCount engine_moved(IODMAController *self, IODMACommand *command)
+{
+    (void)self;
+    return ((struct virtio_blk_transfer *)IODMACommand_getRefCon(command))->request.moved;
 }
 
 static uint32_t engines;
 
-static const IODMAControllerClass engine_class = {
-    .meta = {"VirtioBlkEngine", &IODMAController_metaClass, sizeof(struct blk_engine), &engines,
-             controller_free},
-    .initDMAChannel = IODMASingleController_initDMAChannel,
-    .startDMACommand = engine_start,
-    .stopDMACommand = engine_stop,
-    .queryDMACommand = engine_query,
-    CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
+static const IODMAChannelControllerClass engine_class = {
+    .super = {.meta = {"VirtioBlkEngine", &IODMAController_metaClass, sizeof(struct blk_engine),
+                       &engines, controller_free},
+              .startDMACommand = engine_start,
+              CONTROLLER_WITH_CHANNELS,
+              CONTROLLER_WITHOUT_FIFO},
+    .getChannel = IODMASingleController_getChannel,
+    .publish = engine_publish,
+    .poll = engine_poll,
+    .abort = engine_abort,
+    .getMoved = engine_moved,
 };
 
 /* --- What a client asks for ------------------------------------------------------------------- */
@@ -205,7 +183,7 @@ IOService *virtio_blk_get_service(struct virtio_blk *disk)
                   (unsigned long long)disk->device->address.value);
         /* Its node in the device tree has no phandle: where it is tells it apart as well. */
         engine = IODMAController_withOwnService(
-            &engine_class.meta, name, (UInt32)disk->device->address.value, &disk->service);
+            &engine_class.super.meta, name, (UInt32)disk->device->address.value, &disk->service);
         /* Before anybody can have it: a start finds its disk there. */
         if (engine != NULL) {
             ((struct blk_engine *)engine)->disk = disk;

@@ -5,9 +5,9 @@
 
 #include "descriptors/IODMAController.h"
 #include "descriptors/IOMemoryCursor.h"
+#include "drivers/shared.h"
 #include "drivers/virtio/blk.h"
 #include "drivers/virtio/queue.h"
-#include "drivers/virtio/shared.h"
 #include "drivers/virtio/virtio.h"
 #include "kernel/lock.h"
 

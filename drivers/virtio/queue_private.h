@@ -3,8 +3,8 @@
 #ifndef DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 #define DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 
+#include "drivers/shared.h"
 #include "drivers/virtio/chain.h"
-#include "drivers/virtio/shared.h"
 
 /* Written by the driver (section 2.7.6). A last uint16_t, used_event, follows the ring. */
 struct virtq_avail {

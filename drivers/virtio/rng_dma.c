@@ -79,58 +79,32 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
     return status;
 }
 
-static IOReturn engine_stop(IODMAController *self, UInt32 index, bool flush, uint64_t timeout)
+/* The device has no way to take back one chain; what has come by then stays counted. */
+static IOReturn engine_abort(IODMAController *self, UInt32 index, uint64_t timeout)
 {
-    struct rng_engine *engine = (struct rng_engine *)self;
-
-    if (index != 0) {
-        return kIOReturnBadArgument;
-    }
-    /* A reset would end the reads of others as well: not without need. */
-    if (engine->super.channel.count == 0) {
-        return kIOReturnSuccess;
-    }
-    if (flush) {
-        return IODMAChannel_wait(&engine->super.channel, timeout, NULL, NULL) ? kIOReturnSuccess
-                                                                              : kIOReturnTimeout;
-    }
-    /* The device has no way to take back one chain; what has come by then stays counted. */
-    return rng_reset(engine->rng);
+    (void)index, (void)timeout;
+    return rng_reset(((struct rng_engine *)self)->rng);
 }
 
-static IOReturn engine_query(IODMAController *self, UInt32 index, IODMACommand **command,
-                             IOByteCount *moved, bool waitForIdle)
+static IOByteCount engine_moved(IODMAController *self, IODMACommand *command)
 {
-    struct rng_engine *engine = (struct rng_engine *)self;
-    irq_state_t state;
-
-    if (index != 0) {
-        return kIOReturnBadArgument;
-    }
-    if (waitForIdle) {
-        IODMAChannel_wait(&engine->super.channel, UINT64_MAX, NULL, NULL);
-    }
-    /* Both answers under one mask: with an end in between, the bytes would be another command's. */
-    state = irq_mask();
-    *command = IODMAChannel_current(&engine->super.channel);
-    *moved = *command == NULL
-                 ? 0
-                 : ((struct virtio_rng_transfer *)IODMACommand_getRefCon(*command))->request.done;
-    irq_restore(state);
-    return kIOReturnSuccess;
+    (void)self;
+    return ((struct virtio_rng_transfer *)IODMACommand_getRefCon(command))->request.done;
 }
 
 static uint32_t engines;
 
-static const IODMAControllerClass engine_class = {
-    .meta = {"VirtioRngEngine", &IODMAController_metaClass, sizeof(struct rng_engine), &engines,
-             controller_free},
-    .initDMAChannel = IODMASingleController_initDMAChannel,
-    .startDMACommand = engine_start,
-    .stopDMACommand = engine_stop,
-    .queryDMACommand = engine_query,
-    CONTROLLER_WITHOUT_FIFO,
-    .releaseDMAChannel = IODMASingleController_releaseDMAChannel,
+static const IODMAChannelControllerClass engine_class = {
+    .super = {.meta = {"VirtioRngEngine", &IODMAController_metaClass, sizeof(struct rng_engine),
+                       &engines, controller_free},
+              .startDMACommand = engine_start,
+              CONTROLLER_WITH_CHANNELS,
+              CONTROLLER_WITHOUT_FIFO},
+    .getChannel = IODMASingleController_getChannel,
+    .publish = IODMAChannelController_publishNothing,
+    .poll = IODMAChannelController_pollNothing,
+    .abort = engine_abort,
+    .getMoved = engine_moved,
 };
 
 IOService *rng_get_service(struct virtio_rng *rng)
@@ -141,7 +115,7 @@ IOService *rng_get_service(struct virtio_rng *rng)
         ksnprintf(name, sizeof(name), "virtio-rng@%llx",
                   (unsigned long long)rng->device->address.value);
         rng->engine = IODMAController_withOwnService(
-            &engine_class.meta, name, (UInt32)rng->device->address.value, &rng->service);
+            &engine_class.super.meta, name, (UInt32)rng->device->address.value, &rng->service);
         /* Before anybody can have it: a start finds its device there. */
         if (rng->engine != NULL) {
             ((struct rng_engine *)rng->engine)->rng = rng;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/virtio/shared.h"
+#include "drivers/shared.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "drivers/virtio/shared.h"
+#include "drivers/shared.h"
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
 

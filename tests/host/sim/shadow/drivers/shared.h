@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Host cover of drivers/virtio/shared.h: before each read of memory that the device
+ * Host cover of drivers/shared.h: before each read of memory that the device
  * writes, the device has a turn.
  */
-#ifndef SHADOW_DRIVERS_VIRTIO_SHARED_H
-#define SHADOW_DRIVERS_VIRTIO_SHARED_H
+#ifndef SHADOW_DRIVERS_SHARED_H
+#define SHADOW_DRIVERS_SHARED_H
 
 #define shared_read8          shared_load8
 #define shared_read16         shared_load16
 #define shared_read16_acquire shared_load16_acquire
 #define shared_read32         shared_load32
-#include_next "drivers/virtio/shared.h"
+#include_next "drivers/shared.h"
 #undef shared_read8
 #undef shared_read16
 #undef shared_read16_acquire

@@ -4,8 +4,8 @@
  * types see to: one load of the whole value, never again for the same question,
  * or the device could give a check one answer and a use another.
  */
-#ifndef DRIVERS_VIRTIO_SHARED_H
-#define DRIVERS_VIRTIO_SHARED_H
+#ifndef DRIVERS_SHARED_H
+#define DRIVERS_SHARED_H
 
 #include "kernel/types.h"
 
