@@ -103,6 +103,8 @@ MONITOR := $(wildcard boot/el2/*.[cS] qemu/vdma/device/*.c qemu/vdma/monitor/*.c
 LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS) $(MONITOR),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
 SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c) \
            $(if $(COVERAGE),tests/coverage/counters.c)
+# Builds of a test image that bring along a monitor at EL2 (tests/monitor).
+MONITORED := $(patsubst tests/monitor/%.c,%,$(wildcard tests/monitor/*.c))
 IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
@@ -216,21 +218,29 @@ $(B)/tests/images/nolibc.elf: LIBC := $(B)/libdmakit-nolibc.a $(if $(COVERAGE),-
 # The harness watches what becomes of objects (tests/harness/objects.c).
 WATCHED := OSMetaClass_allocate OSObject_free \
     $(addprefix heap_,alloc alloc_zero alloc_aligned realloc free get_stats)
-$(B)/tests/target/%.elf $(B)/tests/images/misbehaving.elf: \
+$(foreach folder,$(B) $(MONITORED:%=$(B)-%),$(folder)/tests/target/%.elf $(folder)/tests/images/misbehaving.elf): \
     TARGET_LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
 # Their copies are counted (tests/lib/copy_meter.h), and what the second one allocates.
 $(B)/tests/images/transfer.elf $(B)/tests/bench/command.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
 COUNTED := $(addprefix heap_,alloc alloc_zero alloc_aligned realloc) page_alloc page_alloc_run
 $(B)/tests/bench/command.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
 
-$(B)/%.elf: $(B)/%.c.o $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/libdmakit-vdma.a $(B)/libsupport.a linker/virt.ld
+PARTS := $(foreach name,dmakit dmakit-nolibc dmakit-vdma support,$(B)/lib$(name).a) linker/virt.ld
+define link_image
 	@$(if $(V),,echo "  LD      $@")
-	$(Q)$(TARGET_LD) $(TARGET_LDFLAGS) -o $@ $< \
+	@mkdir -p $(@D)
+	$(Q)$(TARGET_LD) $(TARGET_LDFLAGS) -o $@ $(filter %.o,$^) \
 	    -Wl,--whole-archive $(B)/libdmakit.a -Wl,--no-whole-archive $(B)/libsupport.a $(B)/libdmakit-vdma.a \
 	    -Wl,--start-group $(LIBC) $(LIBFDT)/libfdt.a $(LIBGCC) -Wl,--end-group
+endef
+$(B)/%.elf: $(B)/%.c.o $(PARTS)
+	$(link_image)
+
+# Over a monitor at EL2 that the image knows nothing of.
+$(foreach name,$(MONITORED),$(eval $(B)-$(name)/%.elf: $(B)/%.c.o $(B)/tests/monitor/$(name).c.o $(PARTS); $$(link_image)))
 
 # The same image as Linux starts: a flat file with a header.
-$(B)/%.img: $(B)/%.elf
+$(O)/%.img: $(O)/%.elf
 	$(Q)$(CROSS)objcopy -O binary $< $@
 
 $(H)/%.o: % Makefile | $(LIBFDT_READY)

@@ -53,15 +53,25 @@ static void put_number(uint64_t value)
     }
 }
 
+static void say(const char *what, const char *before, uint64_t value, const char *behind)
+{
+    put("el2: ");
+    put(what);
+    put(before);
+    put_number(value);
+    put(behind);
+}
+
+void el2_say_code(const char *what, uint64_t pc)
+{
+    say(what, " [<", pc, ">]\n");
+}
+
 _Noreturn void el2_fatal(const char *what, uint64_t value)
 {
     const uint64_t block[2] = {STOPPED, STATUS};
 
-    put("el2: ");
-    put(what);
-    put(" ");
-    put_number(value);
-    put("\n");
+    say(what, " ", value, "\n");
 
     register uint64_t operation __asm__("x0") = SEMIHOST_EXIT;
     register const uint64_t *argument __asm__("x1") = block;

@@ -6,7 +6,8 @@
 #include "boot/el2/el2_private.h"
 
 #define GIB        (1ull << 30)
-#define RAM        GIB /* where the virt machine's begins; registers lie below it */
+#define RAM        GIB         /* where the virt machine's begins; registers lie below it */
+#define RAM_LIMIT  (256 * GIB) /* and from here on, a PCIe controller's windows among them */
 #define PAGE       4096ull
 #define ENTRIES    512u
 #define SPLITS     64u /* tables for parts of a GiB: a disk of 64 MiB at odd ends takes few */
@@ -22,7 +23,7 @@
 #define DEVICE     (1ull << 2)
 #define EXECUTE_NO (1ull << 54)
 #define TCR_VALUE                                                                                  \
-    (1ull << 31 | 1ull << 23 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 25ull)
+    (1ull << 31 | 1ull << 23 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 24ull)
 #define SCTLR_M (1ull << 0)
 #define SCTLR_C (1ull << 2)
 #define SCTLR_I (1ull << 12)
@@ -34,7 +35,8 @@
 #define VTCR_VALUE                                                                                 \
     (1ull << 31 | 2ull << 16 | 3ull << 12 | 1ull << 10 | 1ull << 8 | 1ull << 6 | 24ull)
 
-static uint64_t own[ENTRIES] __attribute__((aligned(4096)));
+static uint64_t own_top[ENTRIES] __attribute__((aligned(4096)));
+static uint64_t own[2 * ENTRIES] __attribute__((aligned(4096)));
 static uint64_t top[2 * ENTRIES] __attribute__((aligned(8192)));
 static uint64_t splits[SPLITS][ENTRIES] __attribute__((aligned(4096)));
 static unsigned splits_used;
@@ -74,13 +76,23 @@ static uint64_t *below(uint64_t *entry, uint64_t part, uint64_t kind)
     return (*entry & 3) == NEXT_TABLE ? (uint64_t *)(*entry & ADDRESS) : split(entry, part, kind);
 }
 
+/* Is the entry one block, all of which lies in [at, end)? */
+static bool whole(const uint64_t *entry, uint64_t at, uint64_t end, uint64_t size)
+{
+    return at % size == 0 && end - at >= size && (*entry & 3) != NEXT_TABLE;
+}
+
 void el2_allow(uint64_t address, uint64_t size, unsigned access)
 {
     for (uint64_t at = address, step; at < address + size; at += step) {
-        uint64_t *entry = &below(&top[at / GIB], 2ull << 20, BLOCK)[at >> 21 & 511];
+        uint64_t *entry = &top[at / GIB];
 
-        step = 2ull << 20;
-        if (at % step != 0 || address + size - at < step || (*entry & 3) == NEXT_TABLE) {
+        step = GIB;
+        if (!whole(entry, at, address + size, step)) {
+            entry = &below(entry, 2ull << 20, BLOCK)[at >> 21 & 511];
+            step = 2ull << 20;
+        }
+        if (step != GIB && !whole(entry, at, address + size, step)) {
             entry = &below(entry, PAGE, PAGE_ENTRY)[at >> 12 & 511];
             step = PAGE;
         }
@@ -104,8 +116,11 @@ static void drop_lines(const void *start, const void *end)
 
 void el2_tables_init(void)
 {
-    for (uint64_t i = 0; i < ENTRIES; i++) {
-        own[i] = i * GIB | ACCESSED | SHAREABLE | BLOCK | (i * GIB < RAM ? DEVICE | EXECUTE_NO : 0);
+    own_top[0] = (uint64_t)own | NEXT_TABLE;
+    own_top[1] = (uint64_t)(own + ENTRIES) | NEXT_TABLE;
+    for (uint64_t i = 0; i < 2 * ENTRIES; i++) {
+        own[i] = i * GIB | ACCESSED | SHAREABLE | BLOCK |
+                 (i * GIB < RAM || i * GIB >= RAM_LIMIT ? DEVICE | EXECUTE_NO : 0);
     }
     for (uint64_t i = 0; i < 2 * ENTRIES; i++) {
         top[i] = i * GIB | ACCESSED | SHAREABLE | S2_NORMAL | S2AP(EL2_READ | EL2_WRITE) | BLOCK;
@@ -115,7 +130,7 @@ void el2_tables_init(void)
     el2_write("vttbr_el2", top);
     el2_write("mair_el2", MAIR_VALUE);
     el2_write("tcr_el2", TCR_VALUE);
-    el2_write("ttbr0_el2", own);
+    el2_write("ttbr0_el2", own_top);
     __asm__ volatile("isb; tlbi alle2; tlbi vmalls12e1; dsb sy; ic iallu; dsb sy; isb"
                      :
                      :

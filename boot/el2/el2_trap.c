@@ -96,8 +96,12 @@ static void data_abort(struct el2_frame *frame, uint64_t esr)
      * a page and ends in it comes as one at its start: that it is unaligned cannot be seen, but it
      * is then not one a driver makes.
      */
-    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 || access.address % access.size != 0 ||
-        !el2_access(&access)) {
+    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 || access.address % access.size != 0) {
+        el2_undecodable(access.address, access.pc);
+        refuse(frame, esr);
+        return;
+    }
+    if (!el2_access(&access)) {
         refuse(frame, esr);
         return;
     }

@@ -23,14 +23,52 @@ early_monitor:
     ldp     x29, x30, [sp], #16
     ret
 
-/* bool el2_answers(uint64_t address): the one load that may end in an abort here. */
-    .global el2_answers
-el2_answers:
-el2_answers_load:
-    ldrb    w1, [x0]
+/* Size in w1; what is none of 1, 2 and 4 is 8. */
+.macro by_size four, two, one
+    cmp     w1, #4
+    b.eq    \four
+    cmp     w1, #2
+    b.eq    \two
+    cmp     w1, #1
+    b.eq    \one
+.endm
+
+/*
+ * el2_load and el2_store: the only accesses that may end in an abort here; own_sync knows them by
+ * where they are.
+ */
+    .global el2_load
+el2_load:
+    by_size 4f, 2f, 1f
+tried:
+    ldr     x3, [x0]
+    b       loaded
+4:  ldr     w3, [x0]
+    b       loaded
+2:  ldrh    w3, [x0]
+    b       loaded
+1:  ldrb    w3, [x0]
+loaded:
+    str     x3, [x2]
     mov     w0, #1
     ret
-el2_answers_not:
+
+    .global el2_store
+el2_store:
+    by_size 4f, 2f, 1f
+    str     x2, [x0]
+    b       stored
+4:  str     w2, [x0]
+    b       stored
+2:  strh    w2, [x0]
+    b       stored
+1:  strb    w2, [x0]
+stored:
+    dsb     sy              // an abort is of this store, and not of what comes later
+    mov     w0, #1
+    ret
+tried_end:
+not_there:
     mov     w0, #0
     ret
 
@@ -91,14 +129,17 @@ fiq:
     bl      el2_fiq
     b       leave
 
-/* EL2's own: of el2_answers it is the answer, anything else is a fault of ours. */
+/* EL2's own: of what may be tried it is the answer, anything else is a fault of ours. */
 own_sync:
     stp     x0, x1, [sp, #-16]!
     mrs     x0, elr_el2
-    adr     x1, el2_answers_load
+    adr     x1, tried
     cmp     x0, x1
-    b.ne    unexpected
-    adr     x1, el2_answers_not
+    b.lo    unexpected
+    adr     x1, tried_end
+    cmp     x0, x1
+    b.hs    unexpected
+    adr     x1, not_there
     msr     elr_el2, x1
     ldp     x0, x1, [sp], #16
     eret

@@ -188,6 +188,16 @@ TEST(leaves_interrupts_masked)
     irq_mask();
 }
 
+/* Right on this machine and under QEMU: two registers by one instruction. */
+TEST(undecodable_access)
+{
+    volatile void *const uart = mmu_map_device(paddr(0x09000000), PAGE_SIZE);
+    uint64_t low, high;
+
+    ASSERT_TRUE(uart != NULL);
+    __asm__ volatile("ldp %0, %1, [%2]" : "=&r"(low), "=r"(high) : "r"((uintptr_t)uart + 0xfe0));
+}
+
 TEST(panics)
 {
     panic("on purpose");

@@ -5,7 +5,8 @@
 #
 # Everything is a TAP program to `prove`, under one of these names (-l lists them):
 #   IMAGE@PROFILE           an image of tests/target, gcc, debug
-#   IMAGE@PROFILE:VARIANT   another build of it, such as clang-debug
+#   IMAGE@PROFILE:VARIANT   another build of it, such as clang-debug, or gcc-debug-watched
+#                           (tests/monitor)
 #   host:NAME               tests/host/*/NAME_test.c
 #   tests/outside/NAME.sh   a script; it names what it runs in "# NEEDS:" lines
 #
@@ -56,6 +57,11 @@ everything()
         echo "$image@default:gcc-release"
         echo "$image@default:clang-debug"
         echo "$image@gicv3:clang-release"
+        # Beneath it a monitor at EL2, which some have by themselves.
+        if ! grep -q '^VDMA_MONITOR' "tests/target/$image.c"; then
+            echo "$image@el2:gcc-debug-watched"
+            echo "$image@el2v3:gcc-debug-monitored"
+        fi
     done
 }
 
@@ -137,7 +143,7 @@ declare -A purposes=([test]=1) goals=()
 need()
 {
     local variant=${1%%/*}
-    [ "$variant" != host ] || variant=gcc-debug
+    [[ $variant =~ ^(gcc|clang)-(debug|release) ]] && variant=${BASH_REMATCH[0]} || variant=gcc-debug
     [[ $variant != clang* ]] || purposes[llvm]=1
     purposes[build]=1
     goals[$variant]+=" $build/$1"

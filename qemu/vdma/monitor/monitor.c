@@ -3,19 +3,19 @@
 #include "qemu/vdma/monitor/monitor.h"
 
 #include "boot/el2/el2.h"
-#include "boot/mmio.h"
 #include "qemu/vdma/device/vdma.h"
 
 #define PAGE      4096ull
 #define SLOT_SIZE 0x200ull
 #define RAM_BASE  0x40000000ull
-/* Where no RAM can be: the machine's high registers, and what EL2's own tables do not map. */
-#define RAM_LIMIT 0x4000000000ull
-#define RAM_UNIT  0x100000ull /* the machine's memory is a whole number of these */
+/* Where no RAM can be: the machine's high registers, up to where EL2's tables end. */
+#define RAM_LIMIT       0x4000000000ull
+#define REGISTERS_LIMIT 0x10000000000ull
+#define RAM_UNIT        0x100000ull /* the machine's memory is a whole number of these */
 
 /* Of the image (VDMA_MONITOR). */
 extern uint8_t vdma_monitor_disk[];
-extern const uint64_t vdma_monitor_sectors;
+extern const uint64_t vdma_monitor_sectors, vdma_monitor_watches;
 /* What is the monitor's own: linker/virt.ld. */
 extern uint8_t __monitor_base[], __monitor_end[];
 
@@ -85,28 +85,23 @@ static void work(void)
 
 /* --- Registers -------------------------------------------------------------------------------- */
 
-/* The page has eight slots; the others are QEMU's, and go on as if nothing were in between. */
-static void pass_on(struct el2_access *access)
+/* What is QEMU's goes on as if nothing were in between; where nothing answers, nothing does. */
+static bool pass_on(struct el2_access *access)
 {
-    volatile void *const at = (volatile void *)(uintptr_t)access->address;
+    return access->write ? el2_store(access->address, access->size, access->value)
+                         : el2_load(access->address, access->size, &access->value);
+}
 
-    switch (access->size) {
-    case 1:
-        access->write ? mmio_write8(at, 0, (uint8_t)access->value)
-                      : (void)(access->value = mmio_read8(at, 0));
-        return;
-    case 2:
-        access->write ? mmio_write16(at, 0, (uint16_t)access->value)
-                      : (void)(access->value = mmio_read16(at, 0));
-        return;
-    case 4:
-        access->write ? mmio_write32(at, 0, (uint32_t)access->value)
-                      : (void)(access->value = mmio_read32(at, 0));
-        return;
-    default:
-        access->write ? mmio_write64(at, 0, access->value)
-                      : (void)(access->value = mmio_read64(at, 0));
-        return;
+static bool is_register(uint64_t address)
+{
+    return address < RAM_BASE || address >= RAM_LIMIT;
+}
+
+void el2_undecodable(uint64_t address, uint64_t pc)
+{
+    if (vdma_monitor_watches != 0 && is_register(address)) {
+        el2_say_code("a register is not accessed by one plain load or store, but by", pc);
+        el2_fatal("its address is", address);
     }
 }
 
@@ -114,12 +109,11 @@ bool el2_access(struct el2_access *access)
 {
     const uint64_t offset = access->address - VDMA_MONITOR_REGISTERS;
 
-    if (offset >= PAGE) {
+    if (!is_register(access->address)) {
         return false; /* the monitor's own memory */
     }
     if (offset >= SLOT_SIZE) {
-        pass_on(access);
-        return true;
+        return pass_on(access);
     }
 
     struct vdma_access there = {
@@ -152,7 +146,9 @@ static uint64_t find_ram_end(void)
     while (high - low > 1) {
         const uint64_t middle = low + (high - low) / 2;
 
-        if (el2_answers(middle * RAM_UNIT)) {
+        uint64_t value;
+
+        if (el2_load(middle * RAM_UNIT, 1, &value)) {
             low = middle;
         } else {
             high = middle;
@@ -183,4 +179,8 @@ void el2_main(void)
         el2_fatal("vdma does not start", vdma_monitor_sectors);
     }
     el2_allow(VDMA_MONITOR_REGISTERS, PAGE, 0);
+    if (vdma_monitor_watches != 0) {
+        el2_allow(0, RAM_BASE, 0);
+        el2_allow(RAM_LIMIT, REGISTERS_LIMIT - RAM_LIMIT, 0);
+    }
 }

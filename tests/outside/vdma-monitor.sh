@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The monitor at EL2 from outside: an image that does not ask for it has nothing of it, and
+# with it beneath an access to a register that no hypervisor could decode is seen.
+#
+# NEEDS: run gcc-debug/tests/target/page.elf gcc-debug-watched/tests/target/page.elf
+# NEEDS: gcc-debug/tests/target/vdma.elf
+# NEEDS: gcc-debug-watched/tests/images/misbehaving.elf gcc-debug-monitored/tests/images/misbehaving.elf
+. tests/outside/tap.bash
+
+count()
+{
+    "${NM:-nm}" "$BUILD/$1" | grep -cE ' (el2_|vdma_)'
+}
+run count gcc-debug/tests/target/page.elf
+check "an image without it has no symbol of it" eval '[ "$(cat "$out")" = 0 ]'
+run count gcc-debug/tests/target/vdma.elf
+check "one with it has" eval '[ "$(cat "$out")" -gt 20 ]'
+
+watched=$BUILD/gcc-debug-watched/tests/images/misbehaving.elf
+for machine in el2 el2v3; do
+    run qemu/run.sh -m $machine -t 20 -a test=undecodable_access "$watched"
+    check "$machine: an access that cannot be decoded ends the machine" ended 3
+    check "$machine: it says which code made it" \
+        said '^el2: a register is not accessed by one plain load or store, but by \[<[0-9a-f]{16}>\] test_undecodable_access at .*misbehaving\.c:[0-9]+'
+    check "$machine: and where" said '^el2: its address is 0000000009000fe0'
+    run qemu/run.sh -m $machine -t 20 -a test=good_first "$watched"
+    check "$machine: plain ones pass" ended 0
+    run qemu/run.sh -m $machine -t 20 -a test=undecodable_access \
+        "$BUILD/gcc-debug-monitored/tests/images/misbehaving.elf"
+    check "$machine: a monitor that does not watch lets it pass" ended 0
+done
+run qemu/run.sh -m default -t 20 -a test=undecodable_access "$watched"
+check "so does a machine without EL2" ended 0
