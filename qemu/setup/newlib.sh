@@ -40,9 +40,10 @@ configure()
     cd "$work/build" || return
     # No nano-formatted-io: its printf gets %zu, %llu and %hhx wrong. What assert() says names
     # newlib's own tree, not this folder: the library is installed elsewhere and built twice alike.
+    # A compiler of Debian's may have no C library: its preprocessor is tried with newlib's headers.
     "$work"/source/newlib/configure --host=aarch64-none-elf --prefix=/ \
-        CC="${cross}gcc" AR="${cross}ar" AS="${cross}as" RANLIB="${cross}ranlib" \
-        READELF="${cross}readelf" \
+        CC="${cross}gcc" CPP="${cross}gcc -E -isystem $work/source/newlib/libc/include" \
+        AR="${cross}ar" AS="${cross}as" RANLIB="${cross}ranlib" READELF="${cross}readelf" \
         CFLAGS="-O2 -ffreestanding -fno-pic -fno-pie -ffunction-sections -fdata-sections \
                 -mno-outline-atomics -fno-stack-protector -ffile-prefix-map=$work/source=newlib" \
         --disable-multilib --disable-newlib-supplied-syscalls --disable-nls \
