@@ -110,7 +110,7 @@ IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
 
 # What also runs on the host, under sanitizers, room by room. The classes stand on
 # the platform seam, which somebody has to implement: a test's room says who.
-HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree vm,kernel/$(room)/*.c)) \
+HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree options vm,kernel/$(room)/*.c)) \
                 kernel/task/task.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
@@ -394,7 +394,7 @@ run: $(IMAGE_GOALS)
 	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $(BOOTED)
 else
 run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" $<
+	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb
@@ -454,7 +454,7 @@ define VARIABLES
 FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wildcard qemu/profiles/*))
 DEVICE=name,option=value,...  what moves it: $(notdir $(wildcard qemu/devices/*)); `qemu/run.sh -l` has the options
 WAY=cursor          by the cursor, not by DMA commands
-IMAGE=name or .elf  what to run or debug         ARGS="..."       its bootargs
+IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 SEED=n N=count      which changes mutate makes   ONLY=room        all that can be made there

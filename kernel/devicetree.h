@@ -108,25 +108,10 @@ kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
 /* Next node with this compatible string after node (start with -1); negative when there is none. */
 int devicetree_next_compatible(int node, const char *compatible);
 
-/* /chosen/bootargs, or "" . */
+/* /chosen/bootargs as it is, or ""; kernel/options.h takes it apart. */
 const char *devicetree_bootargs(void);
 
 /* /chosen/stdout-path, the node of the console ("path" or "path:options"), or "". */
 const char *devicetree_stdout_path(void);
-
-/*
- * The value of "key=value" in bootargs, the last one if there are several, copied without
- * quotes; false if absent or too long. Words end at white space outside double quotes,
- * which may stand around the value, the whole word, or any part of it.
- */
-bool devicetree_bootarg(const char *key, char *value, size_t size);
-
-/*
- * BOOTARG(test, "test"); in a source says that it asks for this key. Start-up names on
- * the console what is in bootargs and that no source of the image asks for.
- */
-#define BOOTARG(identifier, key)                                                                   \
-    static const char *const bootarg_##identifier __attribute__((used, section(".bootargs"))) =    \
-        (key)
 
 #endif

@@ -12,6 +12,7 @@
 #include "kernel/exit.h"
 #include "kernel/init.h"
 #include "kernel/mmu.h"
+#include "kernel/options.h"
 #include "kernel/trace.h"
 
 _Static_assert(TRANSLATION_DIRECT_MAP == DIRECT_MAP_BASE, "the image is in the direct map");
@@ -26,7 +27,8 @@ extern char __bss_start[], __bss_end[];
 extern initialiser_t *const __initialisers_start[];
 extern initialiser_t *const __initialisers_after_consoles[];
 extern initialiser_t *const __initialisers_end[];
-extern const char *const __bootargs_start[], *const __bootargs_end[];
+extern const struct program_option *const __options_start[], *const __options_runtime[],
+                                                                 *const __options_end[];
 extern void (*const __init_array_start[])(void), (*const __init_array_end[])(void);
 extern void (*const __fini_array_start[])(void), (*const __fini_array_end[])(void);
 
@@ -38,14 +40,14 @@ extern int atexit(void (*function)(void)) __attribute__((weak));
 
 _Noreturn void startup(void);
 
-BOOTARG(trace, "trace");
+RUNTIME_OPTION(trace, "trace", "on", "record events (kernel/trace.h) from start-up on");
 
 /* As early as the tree can be read, so that what start-up does is seen too. */
 static void trace_init(void)
 {
-    char value[8];
+    const char *const value = option_value("trace");
 
-    if (!devicetree_bootarg("trace", value, sizeof(value))) {
+    if (value == NULL) {
         return;
     }
     if (strcmp(value, "on") == 0) {
@@ -73,8 +75,13 @@ static void run_destructors(void)
 /* Constructors of the image, when everything that they may call works; then the image. */
 static _Noreturn void run_image(void)
 {
-    char *arguments[] = {NULL};
-    int status;
+    const struct options_declared declared = {__options_start, __options_runtime, __options_end};
+    char **arguments;
+    int status = options_check(&declared);
+
+    if (status != OPTIONS_GO_ON) {
+        kernel_exit(status);
+    }
 
     /* First, so that they run last, behind all that is registered from here on. */
     const bool registered = atexit != NULL && atexit(run_destructors) == 0;
@@ -83,8 +90,8 @@ static _Noreturn void run_image(void)
          constructor++) {
         (*constructor)();
     }
-    devicetree_check_bootargs(__bootargs_start, __bootargs_end);
-    status = main(0, arguments);
+    const int argument_count = options_arguments(&declared, &arguments);
+    status = main(argument_count, arguments);
     if (!registered) {
         run_destructors();
     }
@@ -109,6 +116,7 @@ _Noreturn void startup(void)
     }
     /* First: everybody else asks it what there is and where. */
     devicetree_init(paddr(boot_info.devicetree));
+    options_init();
     /* Early: from here on a panic can switch the machine off. */
     psci_init();
     mmu_init(); /* before page_init, which writes to the RAM that this maps */

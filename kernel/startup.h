@@ -4,6 +4,7 @@
 #define KERNEL_STARTUP_H
 
 #include "kernel/devicetree.h"
+#include "kernel/options.h"
 #include "kernel/types.h"
 
 void devicetree_init(paddr_t blob);
@@ -25,7 +26,19 @@ void vm_abort_init(void); /* whose faults are resolved */
 void irq_init(void);
 void timer_init(void);
 
-/* Name every word of bootargs whose key is none of these. */
-void devicetree_check_bootargs(const char *const *known, const char *const *end);
+/* Options (kernel/options.h) that sources declare: the image's, and behind them the runtime's. */
+struct options_declared {
+    const struct program_option *const *image, *const *runtime, *const *end;
+};
+
+/* Take the boot arguments apart; behind devicetree_init. */
+void options_init(void);
+
+/* Judge them: OPTIONS_GO_ON, or the status to end with, which has been explained. */
+#define OPTIONS_GO_ON (-1)
+int options_check(const struct options_declared *declared);
+
+/* What main gets: argc, and argv in *argv. */
+int options_arguments(const struct options_declared *declared, char ***argv);
 
 #endif

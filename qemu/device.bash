@@ -6,7 +6,7 @@
 # further one "OPTION=VALUE: " what that does. It sets device_options (the names of its options)
 # and device_ways (what WAY= may be with it), and has functions: device_OPTION VALUE for each,
 # which takes the value or answers 1, and device_plug FILE ROLE READ-ONLY (on, off), which makes
-# FILE what the image finds as its "source" or "target". They add to bootargs and to device_qemu
+# FILE what the image finds as its "source" or "target". They add words to bootargs and to device_qemu
 # (options of QEMU), and set memory (-m) where they ask for some.
 #
 # The caller has a function refuse MESSAGE, which does not return.

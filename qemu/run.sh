@@ -5,7 +5,9 @@
 # its name is dmakit-run
 #
 #   -m, --machine PROFILE   the machine, a file of profiles (default: default)
-#   -a, --args BOOTARGS     /chosen/bootargs; system=on lets system() run the host's commands
+#   -a, --args BOOTARGS     /chosen/bootargs, which main gets as its arguments: words between
+#                           double quotes are one. --help lists an image's options; with
+#                           system=on its system() runs the host's commands
 #   -D, --disk FILE         a virtio disk with the bytes of FILE, which it may write
 #   -r, --rng               a virtio source of random numbers
 #   -e, --device NAME[,OPTION=VALUE]...,file=FILE
@@ -92,13 +94,16 @@ plugged_args=
 plugged_memory=
 plug()
 {
-    local bootargs='' memory=''
+    local bootargs='' memory='' word
     device "$1" "$here/devices"
     [ -n "$device_file" ] || die "$1: file=FILE is missing"
     [ -r "$device_file" ] || die "cannot read $device_file"
     device_plug "$device_file" source on
     devices+=("${device_qemu[@]}")
-    plugged_args+="$bootargs transfer.device=$device_name"
+    # For an image that declares these options, and nothing to any other.
+    for word in $bootargs "transfer.device=$device_name"; do
+        plugged_args+=" ?$word"
+    done
     plugged_memory=${memory:-$plugged_memory}
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] IMAGE.elf: move a file by DMA
+# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] [-a BOOTARGS] IMAGE.elf: move a file by DMA
 #
 # Boots IMAGE with FILE (any size, only ever read) on a device, and compares the
 # checksum of what arrived in the machine with that of the file. With OUT the
@@ -10,6 +10,7 @@
 #
 # DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
 # command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
+# BOOTARGS are more options of the image, which -a --help lists.
 #
 # Status 0: everything arrived; 1: it did not; 2: wrong command line, or QEMU
 # could not start; else the image's own (see run.sh).
@@ -38,7 +39,8 @@ wanted=virtio-blk
 way=command
 input=
 output=
-while getopts m:d:w:i:o:lh option; do
+bootargs=
+while getopts m:d:w:i:o:a:lh option; do
     case $option in
     m) profile=$OPTARG ;;
     d) wanted=${OPTARG:-virtio-blk} ;;
@@ -46,6 +48,7 @@ while getopts m:d:w:i:o:lh option; do
     l) devices "$here/devices" && exit ;;
     i) input=$OPTARG ;;
     o) output=$OPTARG ;;
+    a) bootargs=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
     *) die 2 "try $0 -h" ;;
     esac
@@ -54,7 +57,9 @@ shift $((OPTIND - 1))
 [ $# = 1 ] || die 2 "one image, please; try $0 -h"
 image=$1
 
-bootargs=
+# Nothing is moved then.
+[[ " $bootargs " != *" --help "* ]] || exec "$here/run.sh" -x -m "$profile" -a --help "$image"
+
 memory=
 device "$wanted" "$here/devices"
 [ -z "$device_file" ] || die 2 "the file of $device_name is FILE"

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/types.h>
 
-#include "kernel/devicetree.h"
+#include "kernel/options.h"
 #include "kernel/panic/semihost.h"
 
 #define WEAK __attribute__((weak))
@@ -47,15 +47,14 @@ WEAK pid_t _wait(int *status)
     return no_such_call();
 }
 
-BOOTARG(system, "system");
+RUNTIME_OPTION(system, "system", "on", "let system() run commands of the host");
 
 /* Semihosting runs commands on the host, as whoever started QEMU: only if they said so. */
 static bool may_run_commands(void)
 {
-    char value[4];
+    const char *const value = option_value("system");
 
-    /* Asked at each call, and not kept: it is the machine's word and no state of ours. */
-    return devicetree_bootarg("system", value, sizeof(value)) && strcmp(value, "on") == 0;
+    return value != NULL && strcmp(value, "on") == 0;
 }
 
 /* With the boot argument system=on a command of the host; NULL asks whether there is one. */

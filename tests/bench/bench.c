@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "kernel/console.h"
-#include "kernel/devicetree.h"
 #include "kernel/exit.h"
+#include "kernel/options.h"
 #include "kernel/pmu.h"
 
 #define CALL_AND_RETURN 2 /* instructions */
@@ -112,11 +112,12 @@ static void calibrate(void)
     own_cost = (uint32_t)bench_stop();
 }
 
-BOOTARG(bench, "bench");
+OPTION(bench, "bench", "ROW", "only this row");
+PROGRAM("bench", "count guest instructions");
 
 int bench_main(const struct bench *rows, size_t count)
 {
-    char only[32] = "";
+    const char *const only = option_value("bench");
     size_t done = 0;
 
     if (!pmu_start()) {
@@ -124,12 +125,11 @@ int bench_main(const struct bench *rows, size_t count)
         return EXIT_STATUS_USAGE;
     }
     reset_to_main = (uint32_t)pmu_instructions();
-    devicetree_bootarg("bench", only, sizeof(only));
     calibrate();
     for (size_t i = 0; i < count; i++) {
         struct bench_result result = {0};
 
-        if (only[0] && strcmp(only, rows[i].id) != 0) {
+        if (only != NULL && strcmp(only, rows[i].id) != 0) {
             continue;
         }
         rows[i].run(&result);

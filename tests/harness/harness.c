@@ -8,12 +8,10 @@
 #include <unistd.h>
 
 #include "kernel/console.h"
-#include "kernel/devicetree.h"
 #include "kernel/exit.h"
 #include "kernel/irq.h"
+#include "kernel/options.h"
 #include "tests/harness/harness_private.h"
-
-#define NAME_SIZE 128 /* longest test=NAME */
 
 extern const struct harness_test *const __tests_start[], *const __tests_end[];
 
@@ -110,7 +108,8 @@ static unsigned count_selected(const char *name, bool exactly)
     return count;
 }
 
-BOOTARG(test, "test");
+PROGRAM("tests", "the tests of one subject, as TAP 13");
+OPTION(test, "test", "NAME", "the test of that name, or else those with this in their names");
 
 /* stdio keeps what it makes for its first stream, so that it is no test's. */
 static void make_streams(void)
@@ -124,14 +123,9 @@ static void make_streams(void)
 
 int main(void)
 {
-    char name[NAME_SIZE] = "";
+    const char *const asked = option_value("test"), *const name = asked != NULL ? asked : "";
     unsigned number = 0, failed = 0, skipped = 0;
 
-    if (!devicetree_bootarg("test", name, sizeof(name)) &&
-        strstr(devicetree_bootargs(), "test=") != NULL) {
-        kprintf("harness: test= is longer than %u characters\n", NAME_SIZE - 1);
-        return EXIT_STATUS_USAGE;
-    }
     const bool exactly = count_selected(name, true) != 0;
     const unsigned count = count_selected(name, exactly);
     if (count == 0) {

@@ -18,7 +18,7 @@
  * `make test`, `make run IMAGE=` and `make debug IMAGE=` alike.
  *
  * `make test T=image` runs it on every machine profile, T=image/name one test of
- * it, T=image@profile on one machine. (The bootarg test=NAME is what selects: the
+ * it, T=image@profile on one machine. (The option test=NAME is what selects: the
  * test of that name, or else every test whose name contains it.)
  *
  * The image prints TAP 13, plan first, and "# start" before each test. After each

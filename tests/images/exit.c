@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/devicetree.h"
+#include "kernel/options.h"
 
 static void goodbye(void)
 {
@@ -35,18 +35,21 @@ __attribute__((destructor)) static void destroy(void)
     printf(", then destructors");
 }
 
-BOOTARG(exit, "exit");
+OPTION(exit, "exit", "STATUS", "what main returns; call:STATUS: what it calls exit with");
+PROGRAM("exit", "how an image with a libc ends");
 
 int main(void)
 {
     static char buffer[256];
-    char wanted[32] = "42";
+    const char *wanted = option_value("exit");
 
     if (atexit(goodbye) != 0 || atexit(goodbye_first) != 0 ||
         setvbuf(stdout, buffer, _IOFBF, sizeof(buffer)) != 0) {
         return 1;
     }
-    devicetree_bootarg("exit", wanted, sizeof(wanted));
+    if (wanted == NULL) {
+        wanted = "42";
+    }
     printf("buffered text without a newline");
     if (strncmp(wanted, "call:", 5) == 0) {
         exit(atoi(wanted + 5));

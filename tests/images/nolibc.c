@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An image with no libc at all: linked with kernel/nolibc instead. That it
- * links is the point; that it boots, reads its device tree and takes an
- * interrupt shows that nothing else was missing.
+ * links is the point; that it boots, reads its device tree and its arguments, and takes
+ * an interrupt shows that nothing else was missing. (It declares no option: a word
+ * status=N is what main returns.)
  */
 #include <stdlib.h>
 
@@ -11,6 +12,7 @@
 #include "kernel/exit.h"
 #include "kernel/heap.h"
 #include "kernel/irq.h"
+#include "kernel/options.h"
 #include "kernel/timer.h"
 
 static volatile bool woken;
@@ -39,11 +41,9 @@ __attribute__((destructor)) static void destroy(void)
     kprintf("no libc: destroyed %s main\n", returned ? "after" : "before");
 }
 
-BOOTARG(status, "status");
-
-int main(void)
+int main(int argc, char **argv)
 {
-    char value[8];
+    const char *const status = option_value("status");
     char *const block = heap_alloc_zero(100);
 
     if (block == NULL || block[99] != 0) {
@@ -54,7 +54,10 @@ int main(void)
     sleep_a_millisecond();
     kprintf("no libc: %s\n", block);
     heap_free(block);
+    for (int i = 0; i <= argc; i++) {
+        kprintf("no libc: argv[%d] is %s%s\n", i, argv[i] != NULL ? argv[i] : "NULL",
+                i < argc ? "." : "");
+    }
     returned = true;
-    return devicetree_bootarg("status", value, sizeof(value)) ? (int)strtoul(value, NULL, 0)
-                                                              : EXIT_STATUS_PASSED;
+    return status != NULL ? (int)strtoul(status, NULL, 0) : EXIT_STATUS_PASSED;
 }

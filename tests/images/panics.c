@@ -20,6 +20,7 @@
 #include "kernel/exit.h"
 #include "kernel/lock.h"
 #include "kernel/mmu.h"
+#include "kernel/options.h"
 #include "kernel/page/page_private.h"
 #include "kernel/panic.h"
 #include "kernel/range_tree.h"
@@ -360,13 +361,14 @@ static const struct {
     {"borrower", panic_borrower},
 };
 
-BOOTARG(panic, "panic");
+OPTION(panic, "panic", "NAME", "the way to end");
+PROGRAM("panics", "each panic and exception that an image can end with");
 
 int main(void)
 {
-    char name[16];
+    const char *const name = option_value("panic");
 
-    if (!devicetree_bootarg("panic", name, sizeof(name))) {
+    if (name == NULL) {
         kprintf("panics: say which, by the boot argument panic=NAME\n");
         return EXIT_STATUS_USAGE;
     }

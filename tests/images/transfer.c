@@ -13,9 +13,7 @@
  * The way is that of DMA commands: prepared, started with a device's engine, delivered on a
  * work loop, completed; or, for disks, the cursor's.
  *
- * Bootargs: transfer.device=NAME (default virtio-blk), transfer.bits=N (as if the devices had
- * so many address bits), transfer.way=cursor, transfer.length=BYTES (exact length of the file;
- * default: all that the device holds), transfer.progress=1 (a progress line).
+ * Its options are declared below; --help lists them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +22,7 @@
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
 #include "kernel/exit.h"
+#include "kernel/options.h"
 #include "tests/lib/copy_meter.h"
 #include "tests/lib/machine_report.h"
 #include "tests/lib/mover.h"
@@ -216,19 +215,23 @@ static void print_totals(const struct transfer *transfer)
 
 /* --- What is asked for ------------------------------------------------------------------------ */
 
-BOOTARG(device, "transfer.device");
-BOOTARG(bits, "transfer.bits");
-BOOTARG(way, "transfer.way");
-BOOTARG(length, "transfer.length");
-BOOTARG(progress, "transfer.progress");
+PROGRAM("transfer",
+        "move a file from the device \"source\" into memory, and on to the disk \"target\"");
+OPTION(device, "transfer.device", "NAME", "what moves it: virtio-blk (default), fw_cfg");
+OPTION(bits, "transfer.bits", "N", "as if the devices had N address bits");
+OPTION(way, "transfer.way", "WAY", "command, by DMA commands (default), or cursor");
+OPTION(length, "transfer.length", "BYTES",
+       "exact length of the file (default: what the device holds)");
+OPTION(progress, "transfer.progress", "1", "a progress line");
 
 /* A number in a bootarg; `otherwise` if it is not there. False: it is none, or above `most`. */
 static bool number(const char *key, uint64_t otherwise, uint64_t most, uint64_t *value)
 {
-    char text[24], *end;
+    const char *const text = option_value(key);
+    char *end;
 
     *value = otherwise;
-    if (!devicetree_bootarg(key, text, sizeof(text))) {
+    if (text == NULL) {
         return true;
     }
     *value = strtoull(text, &end, 10);
@@ -239,14 +242,20 @@ static bool number(const char *key, uint64_t otherwise, uint64_t most, uint64_t 
     return false;
 }
 
+static const char *option_or(const char *key, const char *otherwise)
+{
+    const char *const value = option_value(key);
+
+    return value != NULL ? value : otherwise;
+}
+
 static bool find_devices(struct transfer *transfer)
 {
-    char name[24] = "virtio-blk", way[24] = "command";
+    const char *const name = option_or("transfer.device", "virtio-blk");
+    const char *const way = option_or("transfer.way", "command");
     const struct mover_kind *kind;
     uint64_t bits;
 
-    devicetree_bootarg("transfer.device", name, sizeof(name));
-    devicetree_bootarg("transfer.way", way, sizeof(way));
     kind = mover_kind(name);
     if (kind == NULL || !number("transfer.bits", 0, 64, &bits)) {
         return false;
@@ -264,7 +273,7 @@ static bool find_devices(struct transfer *transfer)
     }
     transfer->writes =
         mover_open(&transfer->target, mover_kind("virtio-blk"), "target", transfer->way.bits);
-    transfer->progress = devicetree_bootarg("transfer.progress", way, sizeof(way)) && way[0] == '1';
+    transfer->progress = strcmp(option_or("transfer.progress", "0"), "1") == 0;
     return number("transfer.length", transfer->source.bytes, transfer->source.bytes,
                   &transfer->length);
 }

@@ -48,6 +48,7 @@ for variant in gcc-debug gcc-release clang-debug clang-release; do
     check "$variant: an image without libc boots, sleeps and ends" ended 0
     check "$variant: its destructors run" said '^no libc: destroyed after main$'
     check "$variant: it has read its device tree" said '^no libc: GICv.*bootargs "a=b"$'
+    check "$variant: and its arguments" said '^no libc: argv\[1\] is a=b\.$'
     check "$variant: it names a boot argument that nothing knows" said '^bootargs: nothing here asks for a=b$'
     run qemu/run.sh -t 20 -a status=256 "$images/nolibc.elf"
     check "$variant: without libc 256 is a failure too" ended_as 256

@@ -31,12 +31,12 @@ static void ask(void)
 {
     static const char *const wanted[] = {"virtio,mmio", "arm,cortex-a15-gic",    "arm,armv8-timer",
                                          "in-inner",    "pci-host-ecam-generic", "endpoint"};
-    static const char *const keys[] = {"test", "name", "empty", "x"};
+    static const struct options_declared nothing;
     static const uint32_t unit[] = {0x900, 0, 0, 0}, pins[] = {2, 0, 0, 0};
     struct devicetree_reference reference;
     struct devicetree_window window;
     struct devicetree_range range;
-    char value[64];
+    char **argv;
     unsigned intid;
 
     for (unsigned i = 0; i < 6; i++) {
@@ -60,8 +60,11 @@ static void ask(void)
             }
         }
     }
-    devicetree_bootarg("test", value, sizeof(value));
-    devicetree_check_bootargs(keys, keys + sizeof(keys) / sizeof(keys[0]));
+    options_init();
+    options_check(&nothing);
+    for (int argc = options_arguments(&nothing, &argv); argc-- > 0;) {
+        assert_true(strlen(argv[argc]) < OPTIONS_TEXT);
+    }
 }
 
 /*

@@ -78,39 +78,22 @@ static void test_finds_devices(void **state)
     assert_int_equal(devicetree_reg(3, 0, &range), KERN_INVALID_ADDRESS);
 }
 
-static void test_bootargs(void **state)
+static void test_chosen_strings(void **state)
 {
-    char value[12];
-
     (void)state;
     build_machine();
     assert_null(finish_tree());
-    assert_true(devicetree_bootarg("test", value, sizeof(value)));
-    assert_string_equal(value, "cursor*");
-    assert_true(devicetree_bootarg("name", value, sizeof(value)));
-    assert_string_equal(value, "two words");
-    assert_true(devicetree_bootarg("empty", value, sizeof(value)));
-    assert_string_equal(value, "");
-    assert_true(devicetree_bootarg("x", value, 2));
-    assert_string_equal(value, "1");
-    assert_false(devicetree_bootarg("x", value, 1)); /* no room */
-    assert_false(devicetree_bootarg("x", value, 0));
-    assert_false(devicetree_bootarg("name", value, 9));
-    assert_false(devicetree_bootarg("words\"", value, sizeof(value)));
-    assert_false(devicetree_bootarg("tes", value, sizeof(value)));
+    assert_string_equal(devicetree_bootargs(), "test=cursor* name=\"two words\" empty= x=1");
     assert_string_equal(devicetree_stdout_path(), "/pl011@9000000:115200");
 }
 
 static void test_nothing_in_it(void **state)
 {
-    char value[4];
-
     (void)state;
     begin_tree();
     assert_null(finish_tree());
     assert_int_equal(devicetree_machine()->memory_count, 0);
     assert_string_equal(devicetree_bootargs(), "");
-    assert_false(devicetree_bootarg("test", value, sizeof(value)));
     assert_true(devicetree_next_compatible(-1, "virtio,mmio") < 0);
 }
 
@@ -241,57 +224,17 @@ static void test_devices_beyond_the_table(void **state)
     assert_int_equal(range.base.value, 0x08000000);
 }
 
-static void set_bootargs(const char *text)
-{
-    begin_tree();
-    begin("chosen");
-    ok(fdt_property_string(tree, "bootargs", text));
-    end();
-    assert_null(finish_tree());
-}
-
-static void test_bootargs_of_every_form(void **state)
-{
-    static const char *const known[] = {"a", "b", "c.d"};
-    char value[32];
-
-    (void)state;
-    set_bootargs("\t a=1\n\"b=two words\"\vc.d=\"x\"y\"z w\"\r\fa=2  typo=7 \"a b\" b");
-    assert_true(devicetree_bootarg("a", value, sizeof(value)));
-    assert_string_equal(value, "2"); /* the last of two */
-    assert_true(devicetree_bootarg("b", value, sizeof(value)));
-    assert_string_equal(value, "two words");
-    assert_true(devicetree_bootarg("c.d", value, sizeof(value)));
-    assert_string_equal(value, "xyz w");
-    assert_false(devicetree_bootarg("words\"", value, sizeof(value)));
-    sim_console_forget();
-    devicetree_check_bootargs(known, known + 3);
-    assert_true(sim_console_said("bootargs: nothing here asks for typo=7\n"
-                                 "bootargs: nothing here asks for \"a b\"\n"
-                                 "bootargs: nothing here asks for b\n"));
-    assert_false(sim_console_said("a=1"));
-    set_bootargs("a=\"open b=1");
-    assert_true(devicetree_bootarg("a", value, sizeof(value)));
-    assert_string_equal(value, "open b=1");
-    assert_false(devicetree_bootarg("b", value, sizeof(value)));
-    set_bootargs(" \t ");
-    sim_console_forget();
-    devicetree_check_bootargs(known, known);
-    assert_false(sim_console_said("bootargs"));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_a_machine),
         cmocka_unit_test(test_finds_devices),
-        cmocka_unit_test(test_bootargs),
+        cmocka_unit_test(test_chosen_strings),
         cmocka_unit_test(test_nothing_in_it),
         cmocka_unit_test(test_odd_properties),
         cmocka_unit_test(test_too_many_reservations),
         cmocka_unit_test(test_too_deep_and_too_many),
         cmocka_unit_test(test_devices_beyond_the_table),
-        cmocka_unit_test(test_bootargs_of_every_form),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
