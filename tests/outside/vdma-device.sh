@@ -68,6 +68,19 @@ while IFS='|' read -r rule _; do
 done <"$work/rules" >"$out"
 check "each rule has its number, a check and a test" eval '[ ! -s "$out" ]'
 
+# In the tables of the raw tests, or as a test of its own.
+on_target()
+{
+    local rule number
+    while IFS='|' read -r rule _; do
+        number=$((10#${rule#R}))
+        grep -qE "(^RULE(_BEFORE)?\((48, |45, )?|^    \{)$number, |^TEST\(${rule,,}_" tests/target/vdma_rules* ||
+            echo "$rule is not tried on a machine"
+    done <"$work/rules"
+}
+run on_target
+check "each rule is broken on a machine, too" eval '[ ! -s "$out" ]'
+
 faults()
 {
     local kind
