@@ -61,6 +61,35 @@ kern_return_t irq_enable(unsigned intid);
 kern_return_t irq_disable(unsigned intid);
 
 /*
+ * One of several handlers of a level-triggered line. It belongs to the caller, who fills in the
+ * handler and its context, and stays where it is until irq_unshare.
+ */
+struct irq_sharer {
+    irq_handler_t *handler;
+    void *context;
+
+    /* Private. */
+    unsigned intid;
+    bool disabled;
+    struct irq_sharer *next;      /* on the same line */
+    struct irq_sharer *next_line; /* of the first on a line: the first on another */
+};
+
+/*
+ * The same with others on the line: all handlers are called, and IRQ_NOTHING counts when
+ * all of them say so. A handler may unshare itself, and no other one. KERN_NO_SPACE: it has a
+ * handler that does not share.
+ */
+kern_return_t irq_share(unsigned intid, struct irq_sharer *sharer);
+kern_return_t irq_unshare(unsigned intid, struct irq_sharer *sharer);
+
+/*
+ * The line is closed while any of its sharers wants it so. Any context.
+ * KERN_INVALID_ARGUMENT: it is not on that line.
+ */
+kern_return_t irq_sharer_enable(unsigned intid, struct irq_sharer *sharer, bool enable);
+
+/*
  * Sleep until an interrupt is pending and serve it. Call with interrupts
  * masked, after testing the condition you wait for: an interrupt that comes
  * between the test and the sleep ends the sleep at once, so no wake-up is lost.

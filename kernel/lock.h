@@ -30,6 +30,7 @@ enum lock_rank {
     LOCK_RANK_DEVICE, /* a driver's device and its rings; together: in the order of completions */
     LOCK_RANK_VALUE,  /* a pointer, a list or a tree; only the heap is called under it */
     LOCK_RANK_TIMER,  /* the deadlines */
+    LOCK_RANK_LINE,   /* who shares an interrupt line */
     LOCK_RANK_IRQ,    /* the interrupt handlers */
     LOCK_RANK_PAGE,   /* the page allocator: everybody may need a page */
 };

@@ -41,6 +41,19 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
 kern_return_t irq_unregister(unsigned intid);
 kern_return_t irq_enable(unsigned intid);
 kern_return_t irq_disable(unsigned intid);
+
+struct irq_sharer {
+    irq_handler_t *handler;
+    void *context;
+    unsigned intid;
+    bool disabled;
+    struct irq_sharer *next;
+    struct irq_sharer *next_line;
+};
+kern_return_t irq_share(unsigned intid, struct irq_sharer *sharer);
+kern_return_t irq_unshare(unsigned intid, struct irq_sharer *sharer);
+kern_return_t irq_sharer_enable(unsigned intid, struct irq_sharer *sharer, bool enable);
+
 void irq_wait(void);
 void irq_serve(void);
 
