@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+// QEMU: -device edu,addr=1.0 -device edu,addr=5.0
+// QEMU: -device pcie-root-port,id=p,chassis=1,addr=2.0
+// QEMU: -blockdev driver=null-co,node-name=disk0,size=1048576
+// QEMU: -device nvme,bus=p,serial=a,drive=disk0,cmb_size_mb=64
+// QEMU: -device pcie-root-port,id=q,chassis=2,addr=3.0 -device pcie-pci-bridge,id=b,bus=q
+// QEMU: -device edu,bus=b,addr=2.0
+// QEMU: -device pcie-root-port,id=r,chassis=3,addr=4.0 -device pci-testdev,bus=r,membar=8G
+// QEMU: -device pcie-root-port,id=s,chassis=4,addr=6.0
+/* The PCI bus: who is found, where its registers are, and its line. */
+#include "drivers/pci/pci.h"
+
+#include <string.h>
+
+#include "kernel/cpu.h"
+#include "kernel/init.h"
+#include "kernel/mmio.h"
+#include "tests/harness/harness.h"
+
+#define EDU_VENDOR 0x1234
+#define EDU_DEVICE 0x11e8
+
+#define EDU_ID      0x00
+#define EDU_INVERT  0x04
+#define EDU_CAUSES  0x24
+#define EDU_RAISE   0x60
+#define EDU_QUIET   0x64
+#define EDU_ID_WORD 0x010000edu
+
+#define LOW_END    0x100000000ull
+#define HIGH_START 0x8000000000ull
+
+static struct pci_function *edu(unsigned index)
+{
+    struct pci_function *function = NULL;
+
+    for (unsigned i = 0; i <= index; i++) {
+        function = pci_find(EDU_VENDOR, EDU_DEVICE, function);
+    }
+    return function;
+}
+
+static struct pci_function *at(unsigned bus, unsigned slot)
+{
+    struct pci_function *function = NULL;
+    struct pci_info info;
+
+    while ((function = pci_next(function)) != NULL) {
+        pci_get_info(function, &info);
+        if (info.bus == bus && info.slot == slot) {
+            return function;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * What lasts for ever is made before the tests begin, or each would be blamed for it: page
+ * tables of registers, and a function's service.
+ */
+static volatile void *edu_registers[3], *nvme_registers;
+
+static void prepare(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        edu_registers[i] = pci_map_bar(edu(i), 0, 0, 0);
+        pci_get_service(edu(i));
+    }
+    nvme_registers = pci_map_bar(at(1, 0), 0, 0, 0x1000);
+}
+
+INITIALISER(INIT_CLASS, prepare);
+
+TEST(everybody_is_found_in_order)
+{
+    static const struct {
+        uint8_t bus, slot;
+        uint16_t vendor, device;
+    } expected[] = {
+        {0, 0, 0x1b36, 0x0008}, {0, 1, EDU_VENDOR, EDU_DEVICE},
+        {0, 2, 0x1b36, 0x000c}, {0, 3, 0x1b36, 0x000c},
+        {0, 4, 0x1b36, 0x000c}, {0, 5, EDU_VENDOR, EDU_DEVICE},
+        {0, 6, 0x1b36, 0x000c}, {1, 0, 0x1b36, 0x0010},
+        {2, 0, 0x1b36, 0x000e}, {3, 2, EDU_VENDOR, EDU_DEVICE},
+        {4, 0, 0x1b36, 0x0005},
+    };
+    struct pci_function *function = NULL;
+
+    for (unsigned i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct pci_info info;
+
+        function = pci_next(function);
+        ASSERT_NE(function, NULL);
+        pci_get_info(function, &info);
+        EXPECT_EQ(info.bus, expected[i].bus);
+        EXPECT_EQ(info.slot, expected[i].slot);
+        EXPECT_EQ(info.number, 0);
+        EXPECT_EQ(info.vendor, expected[i].vendor);
+        EXPECT_EQ(info.device, expected[i].device);
+        EXPECT_EQ(info.requester, (unsigned)info.bus << 8 | info.slot << 3);
+        EXPECT_FALSE(info.is_malformed);
+        EXPECT_EQ(info.is_bridge, info.device == 0x000c || info.device == 0x000e);
+    }
+    EXPECT_EQ(pci_next(function), NULL);
+    EXPECT_EQ(pci_find_class(0x010802, 0xffffff, NULL), at(1, 0)); /* NVM Express */
+    EXPECT_EQ(pci_find_class(0x060400, 0xffff00, at(0, 6)), at(2, 0));
+    EXPECT_EQ(pci_find(EDU_VENDOR, EDU_DEVICE, edu(2)), NULL);
+}
+
+/* Nobody's registers lie over another's, and each answers where it is said to be. */
+TEST(bars_are_apart)
+{
+    struct pci_function *one = NULL, *other;
+    struct pci_bar bar, second;
+    unsigned bars = 0;
+
+    while ((one = pci_next(one)) != NULL) {
+        for (unsigned i = 0; i < PCI_BARS; i++) {
+            if (pci_get_bar(one, i, &bar) == kIOReturnNotFound || bar.is_io) {
+                continue;
+            }
+            ASSERT_EQ(pci_get_bar(one, i, &bar), kIOReturnSuccess);
+            bars++;
+            EXPECT_EQ(bar.base.value & (bar.size - 1), 0);
+            if (!bar.is_wide) {
+                EXPECT_LE(bar.bus + bar.size, LOW_END);
+            }
+            other = one;
+            while ((other = pci_next(other)) != NULL) {
+                for (unsigned j = 0; j < PCI_BARS; j++) {
+                    if (pci_get_bar(other, j, &second) == kIOReturnSuccess && !second.is_io) {
+                        EXPECT_TRUE(bar.base.value + bar.size <= second.base.value ||
+                                    second.base.value + second.size <= bar.base.value);
+                    }
+                }
+            }
+        }
+    }
+    EXPECT_GE(bars, 10);
+}
+
+TEST(registers_answer_on_every_bus)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct pci_function *function = edu(i);
+        volatile void *registers;
+
+        ASSERT_NE(function, NULL);
+        ASSERT_EQ(pci_enable(function, PCI_MEMORY), kIOReturnSuccess);
+        registers = pci_map_bar(function, 0, 0, 0);
+        ASSERT_TRUE(registers != NULL);
+        EXPECT_EQ(mmio_read32(registers, EDU_ID), EDU_ID_WORD);
+        mmio_write32(registers, EDU_INVERT, 0x1234 + i);
+        EXPECT_EQ(mmio_read32(registers, EDU_INVERT), ~(0x1234 + i));
+        pci_disable(function, PCI_MEMORY);
+    }
+}
+
+/* N22: what must not be prefetched is below 4 GiB, what may be is in the high window. */
+TEST(windows_behind_bridges)
+{
+    struct pci_function *nvme = at(1, 0), *port = at(0, 2);
+    volatile void *registers;
+    struct pci_bar bar, memory, huge;
+
+    ASSERT_EQ(pci_get_bar(nvme, 0, &bar), kIOReturnSuccess);
+    EXPECT_TRUE(bar.is_wide && !bar.prefetchable);
+    EXPECT_LT(bar.base.value, LOW_END);
+    ASSERT_EQ(pci_get_bar(nvme, 2, &memory), kIOReturnSuccess);
+    EXPECT_TRUE(memory.is_wide && memory.prefetchable);
+    EXPECT_EQ(memory.size, 64u << 20);
+    EXPECT_GE(memory.base.value, HIGH_START);
+    ASSERT_EQ(pci_enable(nvme, PCI_MEMORY), kIOReturnSuccess);
+    registers = pci_map_bar(nvme, 0, 0, 0x1000);
+    ASSERT_TRUE(registers != NULL);
+    EXPECT_EQ(mmio_read32(registers, 0) & 0xffff, 2047);
+    pci_disable(nvme, PCI_MEMORY);
+
+    /* The port's windows hold both, to 1 MiB, and the upper halves are there. */
+    EXPECT_EQ(pci_config_read16(port, 0x20), bar.bus >> 16 & 0xfff0);
+    EXPECT_EQ(pci_config_read16(port, 0x22), bar.bus >> 16 & 0xfff0);
+    EXPECT_EQ(pci_config_read16(port, 0x24) & 0xfff0, memory.bus >> 16 & 0xfff0);
+    EXPECT_EQ(pci_config_read16(port, 0x26) & 0xfff0,
+              (memory.bus + memory.size - 1) >> 16 & 0xfff0);
+    EXPECT_EQ(pci_config_read32(port, 0x28), memory.bus >> 32);
+    EXPECT_EQ(pci_config_read32(port, 0x2c), (memory.bus + memory.size - 1) >> 32);
+
+    /* 8 GiB behind another port. */
+    ASSERT_EQ(pci_get_bar(at(4, 0), 2, &huge), kIOReturnSuccess);
+    EXPECT_EQ(huge.size, 8ull << 30);
+    EXPECT_GE(huge.base.value, HIGH_START);
+
+    /* Nothing is behind this one, and nothing gets there. */
+    EXPECT_GT(pci_config_read16(at(0, 6), 0x20), pci_config_read16(at(0, 6), 0x22));
+    EXPECT_GT(pci_config_read16(at(0, 6), 0x24) & 0xfff0,
+              pci_config_read16(at(0, 6), 0x26) & 0xfff0);
+}
+
+TEST(configuration_space_ends)
+{
+    struct pci_function *function = edu(0), *port = at(0, 2);
+
+    /* A conventional function has 256 bytes, wherever it is. */
+    EXPECT_EQ(pci_config_read32(function, 0), EDU_DEVICE << 16 | EDU_VENDOR);
+    EXPECT_EQ(pci_config_read16(function, 2), EDU_DEVICE);
+    EXPECT_EQ(pci_config_read8(function, 3), EDU_DEVICE >> 8);
+    EXPECT_EQ(pci_config_read32(function, 0x100), UINT32_MAX);
+    EXPECT_EQ(pci_config_read32(function, 2), UINT32_MAX);
+    EXPECT_EQ(pci_config_read32(function, 0xfffffffc), UINT32_MAX);
+    EXPECT_EQ(pci_find_extended_capability(function, 1, 0), 0);
+    EXPECT_NE(pci_find_capability(function, PCI_CAP_MSI, 0), 0);
+    EXPECT_EQ(pci_find_capability(function, PCI_CAP_MSIX, 0), 0);
+    EXPECT_EQ(
+        pci_find_capability(function, PCI_CAP_MSI, pci_find_capability(function, PCI_CAP_MSI, 0)),
+        0);
+    /* A root port has 4096, and Advanced Error Reporting in it. */
+    EXPECT_NE(pci_find_capability(port, PCI_CAP_EXPRESS, 0), 0);
+    EXPECT_NE(pci_find_extended_capability(port, 1, 0), 0);
+    EXPECT_EQ(pci_find_extended_capability(port, 0xabcd, 0), 0);
+    EXPECT_EQ(pci_config_read32(port, 0x1000), UINT32_MAX);
+}
+
+TEST(a_service_has_the_identity)
+{
+    struct pci_function *function = edu(1);
+    IOService *service;
+    UInt32 value;
+
+    service = pci_get_service(function);
+    ASSERT_TRUE(service != NULL);
+    EXPECT_STR_EQ(IOService_getName(service), "pci@00:05.0");
+    EXPECT_EQ(IOService_getCell(service, "vendor-id", 0, &value), kIOReturnSuccess);
+    EXPECT_EQ(value, EDU_VENDOR);
+    EXPECT_EQ(IOService_getCell(service, "device-id", 0, &value), kIOReturnSuccess);
+    EXPECT_EQ(value, EDU_DEVICE);
+    EXPECT_EQ(IOService_getCell(service, "reg", 0, &value), kIOReturnSuccess);
+    EXPECT_EQ(value, 5u << 11);
+    EXPECT_EQ(IOService_countCells(service, "reg"), 5);
+    EXPECT_EQ(IOService_countCells(service, "interrupts"), 3);
+    EXPECT_EQ(pci_from_service(service), function);
+    EXPECT_EQ(pci_from_service(NULL), NULL);
+    EXPECT_EQ(pci_get_service(function), service);
+    EXPECT_EQ(IOMapper_copyMapperForDevice(service), NULL);
+}
+
+TEST(one_driver_has_it)
+{
+    struct pci_function *function = edu(0);
+    struct pci_info info;
+
+    ASSERT_EQ(pci_claim(function, "first"), kIOReturnSuccess);
+    EXPECT_EQ(pci_claim(function, "second"), kIOReturnExclusiveAccess);
+    pci_get_info(function, &info);
+    EXPECT_STR_EQ(info.claimed, "first");
+    pci_release(function);
+    EXPECT_EQ(pci_claim(function, "second"), kIOReturnSuccess);
+    pci_release(function);
+    EXPECT_EQ(pci_claim(NULL, "x"), kIOReturnBadArgument);
+    EXPECT_EQ(pci_claim(function, NULL), kIOReturnBadArgument);
+}
+
+/* --- The line --------------------------------------------------------------------------------- */
+
+struct line {
+    struct pci_function *function;
+    volatile void *registers;
+    volatile unsigned calls, served;
+};
+
+static enum irq_result count(void *context)
+{
+    struct line *line = context;
+    const uint32_t causes = mmio_read32(line->registers, EDU_CAUSES);
+
+    line->calls++;
+    if (causes == 0) {
+        return IRQ_NOTHING;
+    }
+    mmio_write32(line->registers, EDU_QUIET, causes);
+    line->served++;
+    return IRQ_SERVED;
+}
+
+static void open_line(struct line *line, unsigned index)
+{
+    unsigned granted = 0;
+
+    *line = (struct line){.function = edu(index)};
+    ASSERT_EQ(pci_claim(line->function, "a test"), kIOReturnSuccess);
+    ASSERT_EQ(pci_enable(line->function, PCI_MEMORY), kIOReturnSuccess);
+    line->registers = pci_map_bar(line->function, 0, 0, 0);
+    ASSERT_EQ(pci_allocate_vectors(line->function, 1, 1, PCI_INTX, &granted), kIOReturnSuccess);
+    ASSERT_EQ(granted, 1);
+}
+
+/* The CPU takes an interrupt some instructions after the store that has raised it. */
+static unsigned served(const struct line *line, unsigned expected)
+{
+    for (unsigned i = 0; i < 100000 && line->served < expected; i++) {
+        cpu_isb();
+    }
+    return line->served;
+}
+
+static void close_line(struct line *line)
+{
+    pci_disable(line->function, PCI_MEMORY);
+    pci_release(line->function);
+}
+
+/* N11: slots 1 and 5 share a line. */
+TEST(two_devices_on_one_line)
+{
+    struct line first, second;
+
+    open_line(&first, 0);
+    open_line(&second, 1);
+    EXPECT_EQ(pci_vector_intid(first.function, 0), pci_vector_intid(second.function, 0));
+    EXPECT_EQ(pci_interrupt_kind(first.function), PCI_INTX);
+    ASSERT_EQ(pci_attach_vector(first.function, 0, count, &first), kIOReturnSuccess);
+    EXPECT_EQ(pci_attach_vector(first.function, 0, count, &first), kIOReturnExclusiveAccess);
+    /* Raised before its driver is there: kept back by the function itself. */
+    mmio_write32(second.registers, EDU_RAISE, 1);
+    mmio_write32(first.registers, EDU_RAISE, 1);
+    EXPECT_EQ(served(&first, 1), 1);
+    EXPECT_EQ(second.served, 0);
+    ASSERT_EQ(pci_attach_vector(second.function, 0, count, &second), kIOReturnSuccess);
+    EXPECT_EQ(served(&second, 1), 1);
+    for (unsigned i = 0; i < 5000; i++) {
+        const irq_state_t state = irq_mask();
+
+        mmio_write32(first.registers, EDU_RAISE, 1);
+        mmio_write32(second.registers, EDU_RAISE, 1);
+        irq_restore(state);
+    }
+    EXPECT_EQ(served(&first, 5001), 5001);
+    EXPECT_EQ(served(&second, 5001), 5001);
+
+    /* The user of one closes it for both, for one of them is asserted. */
+    pci_enable_vector(second.function, 0, false);
+    mmio_write32(second.registers, EDU_RAISE, 1);
+    mmio_write32(first.registers, EDU_RAISE, 1);
+    EXPECT_EQ(served(&first, 5002), 5001);
+    /* Removed with its line asserted: the other goes on. */
+    close_line(&second);
+    EXPECT_EQ(served(&first, 5002), 5002);
+    mmio_write32(first.registers, EDU_RAISE, 1);
+    EXPECT_EQ(served(&first, 5003), 5003);
+    EXPECT_EQ(served(&second, 5001), 5001);
+    pci_enable(second.function, PCI_MEMORY);
+    mmio_write32(second.registers, EDU_QUIET, 1);
+    pci_disable(second.function, PCI_MEMORY);
+    close_line(&first);
+}
+
+/* Behind bridges the pin is turned by the slot at each. */
+TEST(a_line_behind_bridges)
+{
+    struct line line;
+
+    open_line(&line, 2);
+    ASSERT_EQ(pci_attach_vector(line.function, 0, count, &line), kIOReturnSuccess);
+    mmio_write32(line.registers, EDU_RAISE, 1);
+    EXPECT_EQ(served(&line, 1), 1);
+    close_line(&line);
+}
+
+TEST(refusals)
+{
+    struct pci_function *function = edu(0);
+    struct pci_bar bar;
+    unsigned granted = 7;
+
+    EXPECT_EQ(pci_get_bar(function, 1, &bar), kIOReturnNotFound);
+    EXPECT_EQ(pci_get_bar(function, PCI_BARS, &bar), kIOReturnNotFound);
+    EXPECT_TRUE(pci_map_bar(function, 0, 1 << 20, 0) == NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnBadArgument);
+    EXPECT_TRUE(pci_map_bar(function, 0, 4096, UINT64_MAX) == NULL);
+    EXPECT_TRUE(pci_map_bar(function, 0, 0xff000, 0x1001) == NULL);
+    EXPECT_TRUE(pci_map_bar(function, 3, 0, 0) == NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnNotFound);
+    EXPECT_EQ(pci_enable(function, 1), kIOReturnBadArgument);
+    EXPECT_EQ(pci_allocate_vectors(function, 0, 1, PCI_INTX, &granted), kIOReturnBadArgument);
+    EXPECT_EQ(pci_allocate_vectors(function, 2, 1, PCI_INTX, &granted), kIOReturnBadArgument);
+    EXPECT_EQ(pci_allocate_vectors(function, 1, 1, 0, &granted), kIOReturnBadArgument);
+    EXPECT_EQ(pci_allocate_vectors(function, 2, 2, PCI_INTX, &granted), kIOReturnNoInterrupt);
+    EXPECT_EQ(granted, 7);
+    EXPECT_EQ(pci_attach_vector(function, 0, count, NULL), kIOReturnBadArgument);
+    EXPECT_EQ(pci_vector_intid(function, 0), 0);
+    pci_free_vectors(function);
+    pci_detach_vector(function, 0);
+}
