@@ -26,6 +26,15 @@ typedef enum irq_result irq_handler_t(void *context);
 
 #define IRQ_NOTHING_MAX 1000
 
+/*
+ * What makes a line of the interrupt controller pending: that it is high, until it is low again; or
+ * that it rises, once.
+ */
+enum irq_trigger {
+    IRQ_LEVEL = 0,
+    IRQ_EDGE,
+};
+
 typedef uint64_t irq_state_t;
 
 /* Mask interrupts on this CPU and return what was before. Nests: restore in reverse order. */
@@ -43,13 +52,22 @@ static inline void irq_restore(irq_state_t before)
 }
 
 /*
- * Attach a handler to an interrupt and enable it (level-triggered, this CPU).
+ * Attach a handler to an interrupt and enable it (this CPU). A line is level-triggered unless
+ * irq_set_trigger has said otherwise; messages (msi.h) are edges.
  * KERN_INVALID_ARGUMENT: number out of the controller's range or NULL handler;
  * KERN_NO_SPACE: it has a handler already.
  */
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
 /* Disables it first. KERN_INVALID_ARGUMENT: out of range, or it has no handler. */
 kern_return_t irq_unregister(unsigned intid);
+
+/*
+ * Before the handler is attached; what was pending is forgotten. A device tree's word for a
+ * line is not always true: QEMU says "edge" of virtio-mmio's, which are level.
+ * KERN_INVALID_ARGUMENT: it is no shared line (SPI) of the controller; KERN_FAILURE: it has a
+ * handler.
+ */
+kern_return_t irq_set_trigger(unsigned intid, enum irq_trigger trigger);
 
 /*
  * Let a line that was masked for want of something to do interrupt again.

@@ -32,6 +32,7 @@ enum lock_rank {
     LOCK_RANK_TIMER,  /* the deadlines */
     LOCK_RANK_LINE,   /* who shares an interrupt line */
     LOCK_RANK_IRQ,    /* the interrupt handlers */
+    LOCK_RANK_ITS,    /* commands about messages */
     LOCK_RANK_PAGE,   /* the page allocator: everybody may need a page */
 };
 

@@ -80,6 +80,11 @@ static void gic_v2_disable(unsigned intid)
     gic_bit_write(distributor, GICD_ICENABLER, intid);
 }
 
+static void gic_v2_set_trigger(unsigned intid, bool edge)
+{
+    gic_write_trigger(distributor, intid, edge);
+}
+
 static uint32_t gic_v2_acknowledge(void)
 {
     /*
@@ -101,6 +106,7 @@ const struct gic_ops gic_v2 = {
     .init = gic_v2_init,
     .enable = gic_v2_enable,
     .disable = gic_v2_disable,
+    .set_trigger = gic_v2_set_trigger,
     .acknowledge = gic_v2_acknowledge,
     .end = gic_v2_end,
 };

@@ -3,6 +3,7 @@
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/irq/gic_private.h"
+#include "kernel/irq/msi_private.h"
 #include "kernel/mmu.h"
 
 #define GICD_IROUTER      0x6000u
@@ -148,8 +149,20 @@ static unsigned gic_v3_init(int node)
     return count;
 }
 
+/* The byte in memory first: the redistributor reads it again when the ITS is told to. */
+static void write_message(unsigned intid, bool enable)
+{
+    lpi_write(intid, enable);
+    its_reload(intid);
+}
+
 static void gic_v3_enable(unsigned intid)
 {
+    if (intid >= LPI_FIRST) {
+        write_message(intid, true);
+        return;
+    }
+
     volatile void *frame = intid < GIC_FIRST_SPI ? private_frame : distributor;
 
     /* Priority and route before the enable: a pending interrupt is sent at once. */
@@ -164,6 +177,10 @@ static void gic_v3_enable(unsigned intid)
 /* On return it cannot come any more: disabling takes effect some time after the write. */
 static void gic_v3_disable(unsigned intid)
 {
+    if (intid >= LPI_FIRST) {
+        write_message(intid, false);
+        return;
+    }
     if (intid >= GIC_FIRST_SPI) {
         gic_bit_write(distributor, GICD_ICENABLER, intid);
         distributor_settle();
@@ -173,6 +190,21 @@ static void gic_v3_disable(unsigned intid)
     while ((mmio_read32(redistributor, GICR_CTLR) & GICR_CTLR_PENDING) != 0) {
         ;
     }
+}
+
+static void gic_v3_set_trigger(unsigned intid, bool edge)
+{
+    gic_write_trigger(distributor, intid, edge);
+}
+
+volatile void *gic_v3_distributor(void)
+{
+    return distributor;
+}
+
+volatile void *gic_v3_redistributor(void)
+{
+    return redistributor;
 }
 
 static uint32_t gic_v3_acknowledge(void)
@@ -196,6 +228,8 @@ const struct gic_ops gic_v3 = {
     .init = gic_v3_init,
     .enable = gic_v3_enable,
     .disable = gic_v3_disable,
+    .set_trigger = gic_v3_set_trigger,
+    .has_messages = lpi_is_ready,
     .acknowledge = gic_v3_acknowledge,
     .end = gic_v3_end,
 };

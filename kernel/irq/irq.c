@@ -6,6 +6,7 @@
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/irq/gic_private.h"
+#include "kernel/irq/msi_private.h"
 #include "kernel/lock.h"
 #include "kernel/panic.h"
 #include "kernel/startup.h"
@@ -13,6 +14,15 @@
 
 #define DAIF_I  0x80u
 #define ISR_IRQ 0x80u /* an interrupt is pending, masked or not */
+
+/*
+ * The slot of an interrupt is found by these bits of its number: a line's are all that it has,
+ * and those of the first LPI are the first that is no line's.
+ */
+#define SLOT_MASK 0x7ffu
+_Static_assert((LPI_FIRST & SLOT_MASK) == GIC_INTID_MASK + 1 &&
+                   (LPI_FIRST & SLOT_MASK) + LPI_COUNT == SLOT_MASK + 1,
+               "lines and LPIs have slots of their own");
 
 struct irq_slot {
     irq_handler_t *handler; /* NULL: none, and the interrupt is disabled */
@@ -30,7 +40,7 @@ static struct {
     unsigned intid_count; /* 0 until a controller is up */
     bool in_handler;
     uint64_t spurious;
-    struct irq_slot slots[GIC_INTID_MASK + 1]; /* those that are no interrupts stay empty */
+    struct irq_slot slots[SLOT_MASK + 1]; /* those that are no interrupts stay empty */
 } irq;
 
 /* Over attaching and detaching. A dispatch reads one slot, whose line is off while it changes. */
@@ -62,24 +72,42 @@ void irq_init(void)
     kprintf("irq: no usable interrupt controller in the device tree\n");
 }
 
+/* Is there an interrupt of this number? Without a controller the count is 0, and there is none. */
+static bool exists(unsigned intid)
+{
+    return intid < irq.intid_count ||
+           (intid - LPI_FIRST < LPI_COUNT && irq.intid_count != 0 &&
+            irq.controller->has_messages != NULL && irq.controller->has_messages());
+}
+
+static struct irq_slot *slot_of(unsigned intid)
+{
+    return &irq.slots[intid & SLOT_MASK];
+}
+
+/* The sender of a software interrupt is in a GICv2's token; a GICv3's is the number alone. */
+static unsigned intid_of(uint32_t token)
+{
+    return irq.controller->has_messages != NULL ? token : token & GIC_INTID_MASK;
+}
+
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context)
 {
     kern_return_t result = KERN_SUCCESS;
 
-    /* Without a controller the count is 0, and every number is refused here. */
-    if (intid >= irq.intid_count || handler == NULL) {
+    if (!exists(intid) || handler == NULL) {
         return KERN_INVALID_ARGUMENT;
     }
 
     const lock_state_t state = lock_take(&irq_lock);
 
-    if (irq.slots[intid].handler != NULL) {
+    if (slot_of(intid)->handler != NULL) {
         result = KERN_NO_SPACE;
     } else {
         /* The slot before the enable: the interrupt may be pending already. */
-        irq.slots[intid].nothing = 0;
-        irq.slots[intid].context = context;
-        irq.slots[intid].handler = handler;
+        slot_of(intid)->nothing = 0;
+        slot_of(intid)->context = context;
+        slot_of(intid)->handler = handler;
         irq.controller->enable(intid);
     }
     lock_release(&irq_lock, state);
@@ -90,18 +118,38 @@ kern_return_t irq_unregister(unsigned intid)
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= irq.intid_count) {
+    if (!exists(intid)) {
         return KERN_INVALID_ARGUMENT;
     }
 
     const lock_state_t state = lock_take(&irq_lock);
 
-    if (irq.slots[intid].handler != NULL) {
+    if (slot_of(intid)->handler != NULL) {
         irq.controller->disable(intid);
         cpu_dsb_sy(); /* the controller has taken the line back before the handler goes */
-        irq.slots[intid].handler = NULL;
+        slot_of(intid)->handler = NULL;
     } else {
         result = KERN_INVALID_ARGUMENT;
+    }
+    lock_release(&irq_lock, state);
+    return result;
+}
+
+kern_return_t irq_set_trigger(unsigned intid, enum irq_trigger trigger)
+{
+    kern_return_t result = KERN_FAILURE;
+
+    /* Those of a CPU's own are fixed, and its software interrupts have none. */
+    if (intid < GIC_FIRST_SPI || intid >= irq.intid_count) {
+        return KERN_INVALID_ARGUMENT;
+    }
+
+    const lock_state_t state = lock_take(&irq_lock);
+
+    /* Without a handler it is disabled, as it must be while this changes (IHI 0048, 4.3.13). */
+    if (slot_of(intid)->handler == NULL) {
+        irq.controller->set_trigger(intid, trigger == IRQ_EDGE);
+        result = KERN_SUCCESS;
     }
     lock_release(&irq_lock, state);
     return result;
@@ -111,15 +159,15 @@ kern_return_t irq_enable(unsigned intid)
 {
     kern_return_t result = KERN_SUCCESS;
 
-    if (intid >= irq.intid_count) {
+    if (!exists(intid)) {
         return KERN_INVALID_ARGUMENT;
     }
 
     const lock_state_t state = lock_take(&irq_lock);
 
-    if (irq.slots[intid].handler != NULL) {
+    if (slot_of(intid)->handler != NULL) {
         /* Counted anew: whoever enables it again has done something about it. */
-        irq.slots[intid].nothing = 0;
+        slot_of(intid)->nothing = 0;
         irq.controller->enable(intid);
     } else {
         result = KERN_INVALID_ARGUMENT;
@@ -132,13 +180,13 @@ kern_return_t irq_disable(unsigned intid)
 {
     kern_return_t result = KERN_INVALID_ARGUMENT;
 
-    if (intid >= irq.intid_count) {
+    if (!exists(intid)) {
         return result;
     }
 
     const lock_state_t state = lock_take(&irq_lock);
 
-    if (irq.slots[intid].handler != NULL) {
+    if (slot_of(intid)->handler != NULL) {
         irq.controller->disable(intid);
         result = KERN_SUCCESS;
     }
@@ -152,8 +200,8 @@ kern_return_t irq_disable(unsigned intid)
  */
 __attribute__((cold, noinline)) static void count_nothing(uint32_t token)
 {
-    const unsigned intid = token & GIC_INTID_MASK;
-    struct irq_slot *const slot = &irq.slots[intid];
+    const unsigned intid = intid_of(token);
+    struct irq_slot *const slot = slot_of(intid);
     const uint32_t call = (uint32_t)slot->calls;
 
     /* Wraps with the calls: a row is broken only if the call before found something. */
@@ -175,15 +223,15 @@ __attribute__((cold, noinline)) static void count_nothing(uint32_t token)
  */
 __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
 {
-    const unsigned intid = token & GIC_INTID_MASK;
+    const unsigned intid = intid_of(token);
 
     irq.spurious++;
     trace_interrupt(intid, 0, irq.spurious);
     /* Special numbers say that there was none: nothing has become active, so nothing is ended. */
-    if (intid >= GIC_INTID_COUNT) {
+    if (intid >= GIC_INTID_COUNT && intid <= GIC_INTID_MASK) {
         return;
     }
-    irq.slots[intid].calls++;
+    slot_of(intid)->calls++;
     irq.controller->disable(intid);
     /* After the disable: ended first, a line that is still high would be pending again at once. */
     irq.controller->end(token);
@@ -197,14 +245,14 @@ void irq_dispatch(void)
      * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
      * interrupt that is none and one that nobody has.
      */
-    struct irq_slot *const slot = &irq.slots[token & GIC_INTID_MASK];
+    struct irq_slot *const slot = &irq.slots[token & SLOT_MASK];
 
     if (slot->handler == NULL) {
         serve_unhandled(token);
         return;
     }
     slot->calls++;
-    trace_interrupt(token & GIC_INTID_MASK, (vaddr_t)slot->handler, slot->calls);
+    trace_interrupt(token, (vaddr_t)slot->handler, slot->calls);
     /*
      * Nested interrupts are not allowed: they stay masked from the vector to the return, so one
      * flag is enough to know where one is.
@@ -255,7 +303,7 @@ uint64_t irq_count(void)
     uint64_t count = 0;
 
     /* Summed up when somebody asks: the way of an interrupt counts in its slot alone. */
-    for (unsigned i = 0; i <= GIC_INTID_MASK; i++) {
+    for (unsigned i = 0; i <= SLOT_MASK; i++) {
         count += irq.slots[i].calls;
     }
     return count;
