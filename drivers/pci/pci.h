@@ -45,9 +45,13 @@ struct pci_info {
     uint32_t class_code; /* class << 16 | subclass << 8 | programming interface */
     uint8_t revision;
     uint8_t bus;
-    uint8_t slot;       /* 0 to 31 */
-    uint8_t number;     /* of the function in its slot, 0 to 7 */
-    uint16_t requester; /* what it says of itself in messages: bus << 8 | slot << 3 | number */
+    uint8_t slot;   /* 0 to 31 */
+    uint8_t number; /* of the function in its slot, 0 to 7 */
+    /*
+     * Who it is to an IOMMU and to an interrupt controller: bus << 8 | slot << 3 | number, or
+     * that of the bridge which speaks for all behind it, where that is not PCI Express.
+     */
+    uint16_t requester;
     bool is_bridge;
     bool is_express;     /* has a PCI Express capability */
     bool is_malformed;   /* its list of capabilities makes no sense; none is found in it */
@@ -165,8 +169,9 @@ void pci_disable(struct pci_function *function, unsigned what); /* any context *
 /*
  * Interrupts of one of these kinds, the best there is (MSI-X, MSI, INTx): as many as there
  * are, at most `most` and at least `least`; *granted says how many. No handler is called yet.
- * A message is an edge. kIOReturnNoInterrupt: not so many are to be had of any of these
- * kinds; kIOReturnBusy: it has some; kIOReturnBadArgument; kIOReturnNoMemory.
+ * A message is an edge, and goes out only with PCI_MASTER. kIOReturnNoInterrupt: not so many are to
+ * be had of any of these kinds; kIOReturnBusy: it has some; kIOReturnBadArgument;
+ * kIOReturnNoMemory.
  */
 IOReturn pci_allocate_vectors(struct pci_function *function, unsigned least, unsigned most,
                               unsigned kinds, unsigned *granted);
@@ -194,6 +199,12 @@ void pci_detach_vector(struct pci_function *function, unsigned vector);
  * that share it wait. Any context.
  */
 void pci_enable_vector(struct pci_function *function, unsigned vector, bool enable);
+
+/*
+ * Let the function assert its line, or not. pci_attach_vector does so; to be called by who
+ * attaches to the line by an IOInterruptEventSource instead, once that is enabled. Any context.
+ */
+void pci_enable_line(struct pci_function *function, bool enable);
 
 /* --- An IOMMU in front ------------------------------------------------------------------------ */
 

@@ -176,9 +176,12 @@ void pci_disable(struct pci_function *function, unsigned what)
     }
 }
 
-void pci_let_line(struct pci_function *function, bool enable)
+void pci_enable_line(struct pci_function *function, bool enable)
 {
-    change_command(function, enable ? 0 : PCI_COMMAND_NO_INTX, enable ? PCI_COMMAND_NO_INTX : 0);
+    if (function != NULL) {
+        change_command(function, enable ? 0 : PCI_COMMAND_NO_INTX,
+                       enable ? PCI_COMMAND_NO_INTX : 0);
+    }
 }
 
 /* --- Mappers ---------------------------------------------------------------------------------- */

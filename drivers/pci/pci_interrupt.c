@@ -41,16 +41,38 @@ static IOReturn allocate_line(struct pci_function *function)
     if (intid == 0) {
         return kIOReturnNoInterrupt;
     }
+    function->vectors = heap_alloc_zero(sizeof(*function->vectors));
+    if (function->vectors == NULL) {
+        return kIOReturnNoMemory;
+    }
     function->vectors[0].intid = intid;
     function->vector_count = 1;
     function->kind = PCI_INTX;
     return kIOReturnSuccess;
 }
 
+/* The first kind that gives enough; want of memory ends the search, for it says nothing of them. */
+static IOReturn allocate(struct pci_function *function, unsigned least, unsigned most,
+                         unsigned kinds)
+{
+    static const unsigned order[] = {PCI_MSIX, PCI_MSI};
+    IOReturn status = kIOReturnNoInterrupt;
+
+    for (unsigned i = 0; i < 2 && status == kIOReturnNoInterrupt; i++) {
+        if ((kinds & order[i]) != 0) {
+            status = pci_allocate_messages(function, order[i], least, most);
+        }
+    }
+    if (status == kIOReturnNoInterrupt && (kinds & PCI_INTX) != 0 && least == 1) {
+        status = allocate_line(function);
+    }
+    return status;
+}
+
 IOReturn pci_allocate_vectors(struct pci_function *function, unsigned least, unsigned most,
                               unsigned kinds, unsigned *granted)
 {
-    IOReturn status = kIOReturnNoInterrupt;
+    IOReturn status;
 
     if (function == NULL || granted == NULL || least == 0 || most < least || kinds == 0 ||
         (kinds & ~PCI_ANY_INTERRUPT) != 0) {
@@ -59,20 +81,17 @@ IOReturn pci_allocate_vectors(struct pci_function *function, unsigned least, uns
     if (function->kind != 0) {
         return kIOReturnBusy;
     }
-    function->vectors = heap_alloc_zero(sizeof(*function->vectors));
-    if (function->vectors == NULL) {
-        return kIOReturnNoMemory;
+    status = allocate(function, least, most, kinds);
+    if (status == kIOReturnSuccess && function->service != NULL) {
+        status = pci_update_interrupts(function);
+        if (status != kIOReturnSuccess) {
+            pci_free_vectors(function);
+        }
     }
-    if ((kinds & PCI_INTX) != 0 && least == 1) {
-        status = allocate_line(function);
+    if (status == kIOReturnSuccess) {
+        *granted = function->vector_count;
     }
-    if (status != kIOReturnSuccess) {
-        heap_free(function->vectors);
-        function->vectors = NULL;
-        return status;
-    }
-    *granted = function->vector_count;
-    return kIOReturnSuccess;
+    return status;
 }
 
 void pci_free_vectors(struct pci_function *function)
@@ -80,11 +99,19 @@ void pci_free_vectors(struct pci_function *function)
     if (function == NULL || function->kind == 0) {
         return;
     }
+    /* Handlers before the vectors that call them. */
     for (unsigned i = 0; i < function->vector_count; i++) {
         pci_detach_vector(function, i);
     }
+    if (function->kind != PCI_INTX) {
+        pci_free_messages(function);
+    }
     function->kind = 0;
     function->vector_count = 0;
+    /* A property that names vectors which are gone is cut; there is always room for less. */
+    if (function->interrupt_count > 1) {
+        function->interrupt_count = 1;
+    }
     heap_free(function->vectors);
     function->vectors = NULL;
 }
@@ -111,12 +138,19 @@ IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_h
     if (to->handler != NULL) {
         return kIOReturnExclusiveAccess;
     }
+    if (function->kind != PCI_INTX) {
+        if (irq_register(to->intid, handler, context) != KERN_SUCCESS) {
+            return kIOReturnNoInterrupt;
+        }
+        to->handler = handler;
+        return kIOReturnSuccess;
+    }
     function->line = (struct irq_sharer){.handler = handler, .context = context};
     if (irq_share(to->intid, &function->line) != KERN_SUCCESS) {
         return kIOReturnNoInterrupt;
     }
     to->handler = handler;
-    pci_let_line(function, true);
+    pci_enable_line(function, true);
     return kIOReturnSuccess;
 }
 
@@ -126,9 +160,13 @@ void pci_detach_vector(struct pci_function *function, unsigned vector)
         function->vectors[vector].handler == NULL) {
         return;
     }
-    /* The function first: an asserted line without a handler would keep the others from theirs. */
-    pci_let_line(function, false);
-    irq_unshare(function->vectors[vector].intid, &function->line);
+    if (function->kind == PCI_INTX) {
+        /* The function first: asserted without a handler it would keep the others from theirs. */
+        pci_enable_line(function, false);
+        irq_unshare(function->vectors[vector].intid, &function->line);
+    } else {
+        irq_unregister(function->vectors[vector].intid);
+    }
     function->vectors[vector].handler = NULL;
 }
 
@@ -138,5 +176,14 @@ void pci_enable_vector(struct pci_function *function, unsigned vector, bool enab
         function->vectors[vector].handler == NULL) {
         return;
     }
-    irq_sharer_enable(function->vectors[vector].intid, &function->line, enable);
+
+    const unsigned intid = function->vectors[vector].intid;
+
+    if (function->kind == PCI_INTX) {
+        irq_sharer_enable(intid, &function->line, enable);
+    } else if (enable) {
+        irq_enable(intid);
+    } else {
+        irq_disable(intid);
+    }
 }

@@ -83,8 +83,9 @@ struct pci_bus {
     struct pci_function *first;  /* its functions, by slot and number */
     struct pci_function *last;
     uint8_t number;
-    bool one_slot; /* a link of PCI Express: nobody but slot 0 is on it */
-    bool extended; /* extended configuration space is reached through all that is above */
+    bool one_slot;        /* a link of PCI Express: nobody but slot 0 is on it */
+    bool is_conventional; /* behind a bridge from PCI Express */
+    bool extended;        /* extended configuration space is reached through all that is above */
 };
 
 /* A BAR, or the window of a bridge: something that wants a place. */
@@ -98,7 +99,6 @@ struct pci_place {
 struct pci_vector {
     unsigned intid;
     irq_handler_t *handler; /* NULL: none is attached */
-    void *context;
 };
 
 #define PCI_CELLS 5 /* of the longest property but "interrupts" */
@@ -150,8 +150,10 @@ void pci_check_capabilities(struct pci_function *function);
 /* pci_interrupt.c: the line's number at the interrupt controller; 0: it has none. */
 unsigned pci_line_of(const struct pci_function *function);
 
-/* Let its line through at the function itself, or not. Any context. */
-void pci_let_line(struct pci_function *function, bool enable);
+/* pci_message.c: PCI_MSI or PCI_MSIX. kIOReturnNoInterrupt: not so many of this kind. */
+IOReturn pci_allocate_messages(struct pci_function *function, unsigned kind, unsigned least,
+                               unsigned most);
+void pci_free_messages(struct pci_function *function);
 
 /* pci_service.c: vectors have come or gone. kIOReturnNoMemory. */
 IOReturn pci_update_interrupts(struct pci_function *function);

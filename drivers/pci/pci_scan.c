@@ -18,6 +18,26 @@ static void silence(struct pci_function *function)
         (uint16_t)((command | PCI_COMMAND_NO_INTX) & ~(PCI_COMMAND_IO | PCI_MEMORY | PCI_MASTER)));
 }
 
+/*
+ * A bridge to a conventional bus puts its own name on what it passes upwards: a bridge of PCI
+ * Express that of the first slot behind it, a conventional one its own (PCI Express to PCI
+ * Bridge 1.0, section 2.3).
+ */
+static uint16_t requester_of(const struct pci_function *function)
+{
+    const struct pci_info *info = &function->info;
+    uint16_t requester = (uint16_t)(info->bus << 8 | info->slot << 3 | info->number);
+
+    for (const struct pci_bus *bus = function->bus; bus->bridge != NULL; bus = bus->bridge->bus) {
+        if (!bus->bridge->info.is_express) {
+            requester = bus->bridge->info.requester;
+        } else if (bus->is_conventional) {
+            requester = (uint16_t)(bus->number << 8);
+        }
+    }
+    return requester;
+}
+
 static void read_identity(struct pci_function *function, unsigned slot, unsigned number)
 {
     const uint32_t identity = pci_config_read32(function, PCI_ID);
@@ -33,7 +53,6 @@ static void read_identity(struct pci_function *function, unsigned slot, unsigned
         .bus = function->bus->number,
         .slot = (uint8_t)slot,
         .number = (uint8_t)number,
-        .requester = (uint16_t)(function->bus->number << 8 | slot << 3 | number),
         .is_bridge = header == PCI_HEADER_BRIDGE,
     };
     if (header == 0) {
@@ -42,6 +61,7 @@ static void read_identity(struct pci_function *function, unsigned slot, unsigned
         info->subsystem_vendor = (uint16_t)subsystem;
         info->subsystem = (uint16_t)(subsystem >> 16);
     }
+    info->requester = requester_of(function);
     pci_check_capabilities(function);
     info->is_express = pci_find_capability(function, PCI_CAP_EXPRESS, 0) != 0;
 }
@@ -111,7 +131,8 @@ static void describe_link(struct pci_bus *below, const struct pci_function *brid
     }
     /* The other end of a link is one device; what answers in other slots is its echo. */
     below->one_slot = port == PCI_EXPRESS_ROOT || port == PCI_EXPRESS_DOWNSTREAM;
-    below->extended = bridge->bus->extended && port != PCI_EXPRESS_TO_PCI;
+    below->is_conventional = port == PCI_EXPRESS_TO_PCI;
+    below->extended = bridge->bus->extended && !below->is_conventional;
 }
 
 static void scan_behind(struct pci_function *bridge)
