@@ -9,6 +9,8 @@
 #ifndef DESCRIPTORS_IORETURN_H
 #define DESCRIPTORS_IORETURN_H
 
+#include <stdarg.h>
+
 #include "descriptors/IOTypes.h"
 
 typedef int32_t IOReturn; /* 0 is success */
@@ -85,6 +87,18 @@ IOReturn IOMemoryLastError(void);
 
 /* Make `reason` the last error and return it; for classes and drivers. Any context. */
 IOReturn IOMemory_fail(IOReturn reason);
+
+/*
+ * Debug builds (DEBUG=1) say on the log which argument a call was refused for, and by what
+ * rule, in one line: "IODMACommand_prepare: offset 8192 is behind the memory's 4096 bytes".
+ * (Of an inner function it names the source: "IODMACommand_create.c: ...".) Who
+ * expects refusals takes these lines instead (format and arguments are printf's, without a
+ * newline); NULL: on the log again. The listener is called where the refusal happens, in
+ * interrupt handlers and with locks held too: it may not call a descriptor. Release builds
+ * say nothing and never call it. Any context.
+ */
+typedef void IOReturn_RefusalListener(const char *where, const char *format, va_list arguments);
+void IOReturn_listenToRefusals(IOReturn_RefusalListener *function);
 
 /* The name of a return code, for messages: "kIOReturnNoMemory". Any context. */
 const char *IOReturn_name(IOReturn code);

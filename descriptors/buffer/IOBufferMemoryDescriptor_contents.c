@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
+#include "descriptors/object/IORefuse.h"
 
 vm_size_t IOBufferMemoryDescriptor_getCapacity(const IOBufferMemoryDescriptor *self)
 {
@@ -17,7 +18,8 @@ static IOReturn set_length(IOBufferMemoryDescriptor *self, vm_size_t length)
 {
     IOMemoryDescriptor *const base = &self->super.super;
 
-    if (length > self->capacity) {
+    if (IOREFUSE(length > self->capacity, "length %llu is more than the capacity, %llu",
+                 IOULL(length), IOULL(self->capacity))) {
         return kIOReturnBadArgument;
     }
     if (length < base->length && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {

@@ -4,6 +4,7 @@
  * together, and which of their combinations cannot be.
  */
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
+#include "descriptors/object/IORefuse.h"
 
 #define BUFFER_OPTIONS                                                                             \
     (kIOBufferDescriptorMemoryFlags | kIOMemoryPhysicallyContiguous | kIOMemoryPageable |          \
@@ -21,9 +22,12 @@ static IOReturn check_options(const struct buffer_request *request)
     const IOOptionBits sharing = options & kIOMemorySharingTypeMask;
     const bool pageable = (options & kIOMemoryPageable) != 0;
 
-    if ((options & ~BUFFER_OPTIONS) != 0 ||
-        (sharing != kIOMemoryUnshared && sharing != kIOMemoryKernelUserShared) ||
-        ((options & kIOMemoryPurgeable) != 0 && !pageable)) {
+    if (IOREFUSE((options & ~BUFFER_OPTIONS) != 0, "options %#x mean nothing for a buffer",
+                 options & ~BUFFER_OPTIONS) ||
+        IOREFUSE(sharing != kIOMemoryUnshared && sharing != kIOMemoryKernelUserShared,
+                 "%#x is no way of sharing", sharing) ||
+        IOREFUSE((options & kIOMemoryPurgeable) != 0 && !pageable,
+                 "kIOMemoryPurgeable without kIOMemoryPageable")) {
         return kIOReturnBadArgument;
     }
     /*
@@ -33,7 +37,10 @@ static IOReturn check_options(const struct buffer_request *request)
     if (request->guarded && (pageable || (options & BUFFER_CONTIGUOUS) != 0)) {
         return kIOReturnUnsupported;
     }
-    return pageable || request->inTask == kernel_task ? kIOReturnSuccess : kIOReturnBadArgument;
+    return IOREFUSE(!pageable && request->inTask != kernel_task,
+                    "memory of a task other than the kernel's is kIOMemoryPageable")
+               ? kIOReturnBadArgument
+               : kIOReturnSuccess;
 }
 
 /* A task that is dead has no address space for the buffer. */
@@ -89,11 +96,14 @@ static IOReturn place_pages(const struct buffer_request *request,
         kIOMemorySharingTypeMask | BUFFER_CACHE_MASK | kIOMemoryClearEncrypt;
 
     placement->alignment = round_up_power(request->alignment);
-    if (placement->alignment == 0) {
+    if (IOREFUSE(placement->alignment == 0, "alignment %llu has no power of two above it",
+                 IOULL(request->alignment))) {
         return kIOReturnBadArgument;
     }
     if (request->physicalMask != 0) {
-        if (mask_has_holes(request->physicalMask)) {
+        if (IOREFUSE(mask_has_holes(request->physicalMask),
+                     "physicalMask %#llx has a hole: it is an alignment and a highest address",
+                     IOULL(request->physicalMask))) {
             return kIOReturnBadArgument;
         }
         apply_mask(placement, request->physicalMask);
@@ -122,11 +132,13 @@ static IOReturn place_bytes(const struct buffer_request *request,
     uint64_t sum;
 
     placement->capacity = placement->size = request->capacity;
-    if (request->capacity == 0 ||
-        (placement->alignment >= PAGE_SIZE &&
-         round_page_overflow(request->capacity, &placement->size)) ||
-        __builtin_add_overflow(placement->size, placement->alignment, &sum) ||
-        round_page_overflow(sum, &sum)) {
+    if (IOREFUSE(request->capacity == 0, "capacity is 0") ||
+        IOREFUSE((placement->alignment >= PAGE_SIZE &&
+                  round_page_overflow(request->capacity, &placement->size)) ||
+                     __builtin_add_overflow(placement->size, placement->alignment, &sum) ||
+                     round_page_overflow(sum, &sum),
+                 "capacity %#llx with alignment %#llx has no address", IOULL(request->capacity),
+                 IOULL(placement->alignment))) {
         return kIOReturnBadArgument;
     }
     /* Judged before it is asked for: an allocator would search all of RAM to say the same. */
@@ -163,7 +175,7 @@ IOReturn buffer_place(const struct buffer_request *request, struct buffer_placem
         status = place_bytes(request, placement);
     }
     /* Last, so that what is wrong with the arguments themselves is said whatever the task does. */
-    if (status == kIOReturnSuccess && is_dead(request->inTask)) {
+    if (IOREFUSE(status == kIOReturnSuccess && is_dead(request->inTask), "the task is dead")) {
         status = kIOReturnBadArgument;
     }
     return status;

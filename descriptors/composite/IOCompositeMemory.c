@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The parts of a composite: their list, their preparation, their end. */
 #include "descriptors/composite/IOCompositeMemory_private.h"
+#include "descriptors/object/IORefuse.h"
 
 IOReturn composite_make_room(struct IOCompositeMemory *self, UInt32 parts)
 {
@@ -21,9 +22,15 @@ IOReturn composite_add(struct IOCompositeMemory *self, IOMemoryDescriptor *memor
     struct IOMemoryPart *part = &self->parts[self->count];
     IOByteCount end;
 
-    if (memory == NULL || !IOMemoryDescriptor_holds(memory, start, length) ||
-        __builtin_add_overflow(self->super.length, length, &end) ||
-        !composite_may_hold(self, memory)) {
+    if (IOREFUSE(memory == NULL, "the part is NULL") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(memory, start, length),
+                 "offset %llu + length %llu is beyond the part's %llu bytes", IOULL(start),
+                 IOULL(length), IOULL(memory->length)) ||
+        IOREFUSE(__builtin_add_overflow(self->super.length, length, &end),
+                 "the sum of the parts' lengths wraps") ||
+        IOREFUSE(!composite_may_hold(self, memory),
+                 "the part contains the composite, or is nested too deeply (at most %u levels)",
+                 (unsigned)DESCRIPTOR_DEPTH_MAX)) {
         return kIOReturnBadArgument;
     }
     /* Before it is joined: the list that the part goes on lies in the memory itself. */
@@ -43,7 +50,10 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
     IOReturn status;
 
     /* A part that allows less would be stored to, or read from, through the whole. */
-    if (memory == NULL || (base->flags & kIODirectionOutIn & ~memory->flags) != 0) {
+    if (IOREFUSE(memory == NULL, "the part is NULL") ||
+        IOREFUSE((base->flags & kIODirectionOutIn & ~memory->flags) != 0,
+                 "direction %u is more than the part's, %u, allows",
+                 base->flags & kIODirectionOutIn, memory->flags & kIODirectionOutIn)) {
         return kIOReturnBadArgument;
     }
     status = composite_add(self, memory, start, length);

@@ -3,6 +3,7 @@
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"
+#include "descriptors/object/IORefuse.h"
 
 struct IOInterleavedMemoryDescriptor {
     struct IOCompositeMemory super;
@@ -41,7 +42,8 @@ static IOReturn initialise(IOInterleavedMemoryDescriptor *self, IOByteCount capa
     /* Until there is a new list: a part must not be put where the former one was. */
     self->capacity = 0;
     /* The former parts are gone also where this fails: half of two lists would be no list. */
-    if (capacity == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
+    if (IOREFUSE(capacity == 0, "capacity is 0") ||
+        IOREFUSE((direction & ~kIOMemoryDirectionMask) != 0, "direction %#x is none", direction)) {
         return kIOReturnBadArgument;
     }
     /* More parts than a count can say; no machine has the memory for their list either. */

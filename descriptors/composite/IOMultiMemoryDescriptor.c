@@ -3,6 +3,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"
+#include "descriptors/object/IORefuse.h"
 
 /* A composite of whole descriptors. */
 struct IOMultiMemoryDescriptor {
@@ -31,7 +32,8 @@ static IOReturn add_children(struct IOCompositeMemory *self, IOMemoryDescriptor 
     for (UInt32 i = 0; i < count && status == kIOReturnSuccess; i++) {
         IOMemoryDescriptor *const child = descriptors[i];
 
-        if ((IOMemoryDescriptor_getFlags(child) & kIOMemoryBufferPageable) != pageable) {
+        if (IOREFUSE((IOMemoryDescriptor_getFlags(child) & kIOMemoryBufferPageable) != pageable,
+                     "descriptor %u is pageable and the first is not, or the other way round", i)) {
             return kIOReturnBadArgument;
         }
         status = composite_append(self, child, 0, IOMemoryDescriptor_getLength(child));
@@ -109,7 +111,9 @@ static IOReturn initialise(IOMultiMemoryDescriptor *self, IOMemoryDescriptor **d
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (descriptors == NULL || count == 0 || (direction & ~kIOMemoryDirectionMask) != 0) {
+    if (IOREFUSE(descriptors == NULL, "descriptors is NULL") ||
+        IOREFUSE(count == 0, "count is 0") ||
+        IOREFUSE((direction & ~kIOMemoryDirectionMask) != 0, "direction %#x is none", direction)) {
         composite_drop(&self->super);
         return kIOReturnBadArgument;
     }

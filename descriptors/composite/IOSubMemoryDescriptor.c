@@ -3,6 +3,7 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 
 #include "descriptors/composite/IOCompositeMemory_private.h"
+#include "descriptors/object/IORefuse.h"
 
 /* A composite of one part. */
 struct IOSubMemoryDescriptor {
@@ -47,9 +48,14 @@ static IOReturn judge(const IOSubMemoryDescriptor *self, const IOMemoryDescripto
 {
     const IOMemoryDescriptor *const base = &self->super.super;
 
-    if (parent == NULL || (direction & ~kIOMemoryDirectionMask) != 0 ||
-        !IOMemoryDescriptor_holds(parent, offset, length) ||
-        !composite_may_hold(&self->super, parent)) {
+    if (IOREFUSE(parent == NULL, "the parent is NULL") ||
+        IOREFUSE((direction & ~kIOMemoryDirectionMask) != 0, "direction %#x is none", direction) ||
+        IOREFUSE(!IOMemoryDescriptor_holds(parent, offset, length),
+                 "offset %llu + length %llu is beyond the parent's %llu bytes", IOULL(offset),
+                 IOULL(length), IOULL(parent->length)) ||
+        IOREFUSE(!composite_may_hold(&self->super, parent),
+                 "the parent contains the window, or is nested too deeply (at most %u levels)",
+                 (unsigned)DESCRIPTOR_DEPTH_MAX)) {
         return kIOReturnBadArgument;
     }
     /* Whoever prepared the window would complete the new parent, which was never prepared. */

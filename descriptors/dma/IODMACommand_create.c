@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Specifications: judged as a whole before anything of them is kept. */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IORefuse.h"
 
 #define OPTIONS_DOCUMENTED 40 /* bytes: what the documentation has */
 #define OPTIONS_EXTENDED   56 /* with this project's two fields */
@@ -54,22 +55,35 @@ static IOReturn make_limits(struct IODMALimits *limits, IODMACommand_SegmentFunc
     const uint64_t unit = (first - 1) | (size - 1) | (start - 1) | (end - 1);
     const uint64_t longest = asked->fMaxSegmentSize == 0 ? UINT64_MAX : asked->fMaxSegmentSize;
 
-    if (!is_power_of_two(first) || !is_power_of_two(size) || !is_power_of_two(start) ||
-        !is_power_of_two(end)) {
+    if (IOREFUSE(!is_power_of_two(first), "fAlignment %llu is no power of two", IOULL(first)) ||
+        IOREFUSE(!is_power_of_two(size), "fAlignmentLength %llu is no power of two", IOULL(size)) ||
+        IOREFUSE(!is_power_of_two(start), "fAlignmentInternalSegments %llu is no power of two",
+                 IOULL(start)) ||
+        IOREFUSE(!is_power_of_two(end), "fAlignmentInternalEnd %llu is no power of two",
+                 IOULL(end))) {
         return kIOReturnBadArgument;
     }
-    if (longest < size || longest < start || longest < end) {
+    if (IOREFUSE(longest < size || longest < start || longest < end,
+                 "fMaxSegmentSize %llu is less than an alignment (length %llu, inner segments "
+                 "%llu, inner ends %llu)",
+                 IOULL(longest), IOULL(size), IOULL(start), IOULL(end))) {
         return kIOReturnBadArgument; /* no interior cut could be made */
     }
     /* Coarser than every alignment, or a segment that obeys the one could never obey the other. */
-    if (boundary != 0 && (!is_power_of_two(boundary) || boundary < 8 || boundary < unit + 1)) {
+    if (IOREFUSE(boundary != 0 &&
+                     (!is_power_of_two(boundary) || boundary < 8 || boundary < unit + 1),
+                 "fSegmentBoundary %llu is no power of two, or less than 8 or than the largest "
+                 "alignment, %llu",
+                 IOULL(boundary), IOULL(unit + 1))) {
         return kIOReturnBadArgument;
     }
-    if (extended && asked->fReserved1 != 0) {
+    if (IOREFUSE(extended && asked->fReserved1 != 0, "fReserved1 is not 0")) {
         return kIOReturnBadArgument;
     }
     /* No address but 0 would be a multiple of that alignment. */
-    if (bits != 0 && bits < 64 && unit >> bits != 0) {
+    if (IOREFUSE(bits != 0 && bits < 64 && unit >> bits != 0,
+                 "with %u address bits only 0 is a multiple of the alignment %llu", bits,
+                 IOULL(unit + 1))) {
         return kIOReturnBadArgument;
     }
     /* Of 64 bits there is no limit, and no shift either: by 64 it would be undefined. */
@@ -96,11 +110,15 @@ static IOReturn choose_mapper(uint32_t mapping, IOMapper *asked, IOMapper **mapp
     const uint32_t type = mapping & kIODMAMapOptionTypeMask;
 
     *mapper = asked;
-    if (type > kIODMAMapOptionUnmapped || (mapping & ~(uint32_t)OPTION_BITS) != 0) {
+    if (IOREFUSE(type > kIODMAMapOptionUnmapped, "%u is no type of mapping", type) ||
+        IOREFUSE((mapping & ~(uint32_t)OPTION_BITS) != 0, "mapping options %#x are undefined",
+                 mapping & ~(uint32_t)OPTION_BITS)) {
         return kIOReturnBadArgument;
     }
     if (type == kIODMAMapOptionUnmapped) {
-        return asked == NULL ? kIOReturnSuccess : kIOReturnBadArgument;
+        return IOREFUSE(asked != NULL, "a mapper is given, with kIODMAMapOptionUnmapped")
+                   ? kIOReturnBadArgument
+                   : kIOReturnSuccess;
     }
     if (asked == NULL) {
         *mapper = IOMapper_systemMapper();
@@ -109,8 +127,10 @@ static IOReturn choose_mapper(uint32_t mapping, IOMapper *asked, IOMapper **mapp
      * No IOMMU of this machine lets single transfers through: physical addresses would be refused
      * by it, or worse, translated.
      */
-    return type == kIODMAMapOptionBypassed && *mapper != NULL ? kIOReturnBadArgument
-                                                              : kIOReturnSuccess;
+    return IOREFUSE(type == kIODMAMapOptionBypassed && *mapper != NULL,
+                    "a mapper is in front of the device, which kIODMAMapOptionBypassed cannot pass")
+               ? kIOReturnBadArgument
+               : kIOReturnSuccess;
 }
 
 IOReturn IODMASpecification_make(struct IODMASpecification *spec,
@@ -122,9 +142,14 @@ IOReturn IODMASpecification_make(struct IODMASpecification *spec,
     struct IODMASpecification made = {.output = output, .options = mapping};
     IOReturn status;
 
-    if (output == NULL || options == NULL ||
-        (options->fStructSize != OPTIONS_DOCUMENTED && options->fStructSize != OPTIONS_EXTENDED) ||
-        !choose_bits(output, options->fNumAddressBits, &made.addressBits)) {
+    if (IOREFUSE(output == NULL, "the segment function is NULL") ||
+        IOREFUSE(options == NULL, "the segment options are NULL") ||
+        IOREFUSE(options->fStructSize != OPTIONS_DOCUMENTED &&
+                     options->fStructSize != OPTIONS_EXTENDED,
+                 "fStructSize %u is neither of the sizes that there are", options->fStructSize) ||
+        IOREFUSE(!choose_bits(output, options->fNumAddressBits, &made.addressBits),
+                 "fNumAddressBits %u is not in %u to %u", options->fNumAddressBits, BITS_LEAST,
+                 is_32_bit(output) ? 32u : 64u)) {
         return kIOReturnBadArgument;
     }
     status = make_limits(&made.limits, output, options, made.addressBits);

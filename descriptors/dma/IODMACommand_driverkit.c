@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The entry points under their DriverKit names: prepare and list in one call, no bouncing. */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IORefuse.h"
 
 #define SPECIFICATION_BITS_MOST 64
 
@@ -17,9 +18,15 @@ IOReturn IODMACommand_Create(IOService *device, uint64_t options,
     }
     /* Before anything is refused: who looks at this alone must find nothing. */
     *command = NULL;
-    if (device == NULL || specification == NULL || options != kIODMACommandCreateNoOptions ||
-        specification->options != kIODMACommandSpecificationNoOptions ||
-        specification->maxAddressBits > SPECIFICATION_BITS_MOST) {
+    if (IOREFUSE(device == NULL, "device is NULL") ||
+        IOREFUSE(specification == NULL, "specification is NULL") ||
+        IOREFUSE(options != kIODMACommandCreateNoOptions, "options %#llx: there are none",
+                 IOULL(options)) ||
+        IOREFUSE(specification->options != kIODMACommandSpecificationNoOptions,
+                 "specification->options %#llx: there are none", IOULL(specification->options)) ||
+        IOREFUSE(specification->maxAddressBits > SPECIFICATION_BITS_MOST,
+                 "maxAddressBits %llu is more than %u", IOULL(specification->maxAddressBits),
+                 SPECIFICATION_BITS_MOST)) {
         return kIOReturnBadArgument;
     }
     limits = IODMASpecification_options((UInt8)specification->maxAddressBits, 0, 0, 1);
@@ -85,9 +92,15 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
     IODirection direction;
     IOReturn status;
 
-    if (self == NULL || memory == NULL || flags == NULL || segmentsCount == NULL ||
-        segments == NULL || options != kIODMACommandPrepareForDMANoOptions || *segmentsCount == 0 ||
-        *segmentsCount > kIODMACommandSegmentsMax) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(memory == NULL, "memory is NULL") ||
+        IOREFUSE(flags == NULL, "flags is NULL") ||
+        IOREFUSE(segmentsCount == NULL, "segmentsCount is NULL") ||
+        IOREFUSE(segments == NULL, "segments is NULL") ||
+        IOREFUSE(options != kIODMACommandPrepareForDMANoOptions, "options %#llx: there are none",
+                 IOULL(options)) ||
+        IOREFUSE(*segmentsCount == 0 || *segmentsCount > kIODMACommandSegmentsMax,
+                 "*segmentsCount %u is not in 1 to %u", *segmentsCount,
+                 (unsigned)kIODMACommandSegmentsMax)) {
         return kIOReturnBadArgument;
     }
     if (self->active != 0) {
@@ -193,8 +206,10 @@ IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uin
 {
     const bool zero = options == kIODMACommandPerformOperationOptionZero;
 
-    if (self == NULL || (options != kIODMACommandPerformOperationOptionRead &&
-                         options != kIODMACommandPerformOperationOptionWrite && !zero)) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(options != kIODMACommandPerformOperationOptionRead &&
+                     options != kIODMACommandPerformOperationOptionWrite && !zero,
+                 "options %#llx are not one of Read, Write and Zero", IOULL(options))) {
         return kIOReturnBadArgument;
     }
     if (self->active == 0) {
@@ -204,9 +219,12 @@ IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uin
      * Against the whole descriptor: what of it is prepared, reading and writing find out byte by
      * byte.
      */
-    if (length > self->memory->length ||
-        (!zero && (data.descriptor == NULL ||
-                   !IOMemoryDescriptor_holds(data.descriptor, dataOffset, length)))) {
+    if (IOREFUSE(length > self->memory->length, "%llu bytes are more than the memory's %llu",
+                 IOULL(length), IOULL(self->memory->length)) ||
+        IOREFUSE(!zero && data.descriptor == NULL, "data is NULL") ||
+        IOREFUSE(!zero && !IOMemoryDescriptor_holds(data.descriptor, dataOffset, length),
+                 "dataOffset %llu + length %llu is beyond the data's %llu bytes", IOULL(dataOffset),
+                 IOULL(length), IOULL(data.descriptor->length))) {
         return kIOReturnBadArgument;
     }
     return operate(self, options, dmaOffset, length, dataOffset, data.descriptor) == length

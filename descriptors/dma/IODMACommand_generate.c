@@ -5,6 +5,7 @@
  */
 #include "descriptors/dma/IODMACommand_private.h"
 #include "descriptors/object/IOAssert.h"
+#include "descriptors/object/IORefuse.h"
 
 struct generator {
     IODMACommand *command;
@@ -243,7 +244,10 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
     if (self->active == 0) {
         return kIOReturnNotReady;
     }
-    if (segmentFunction == NULL || offset == NULL || numSegments == NULL || *numSegments == 0) {
+    if (IOREFUSE(segmentFunction == NULL, "the segment function is NULL") ||
+        IOREFUSE(offset == NULL, "offset is NULL") ||
+        IOREFUSE(numSegments == NULL, "numSegments is NULL") ||
+        IOREFUSE(*numSegments == 0, "there is no room for a segment (*numSegments is 0)")) {
         return kIOReturnBadArgument;
     }
     /* The caller's loop ends by this, as by a list that ended exactly at the last byte. */
@@ -289,8 +293,9 @@ IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *
         return kIOReturnBadArgument;
     }
     /* A function of the client's own may need no array; the built-in ones would store to 0. */
-    if (self->active != 0 && segments == NULL &&
-        (is_built_in_32(self->spec.output) || is_built_in_64(self->spec.output))) {
+    if (IOREFUSE(self->active != 0 && segments == NULL &&
+                     (is_built_in_32(self->spec.output) || is_built_in_64(self->spec.output)),
+                 "segments is NULL, and the command's segment function stores to it")) {
         return kIOReturnBadArgument;
     }
     return IODMACommand_genIOVMSegmentsFunction(self, self->spec.output, offset, segments,
@@ -300,7 +305,8 @@ IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *
 IOReturn IODMACommand_gen32IOVMSegments(IODMACommand *self, UInt64 *offset,
                                         IODMACommand_Segment32 *segments, UInt32 *numSegments)
 {
-    if (self != NULL && self->active != 0 && is_built_in_64(self->spec.output)) {
+    if (IOREFUSE(self != NULL && self->active != 0 && is_built_in_64(self->spec.output),
+                 "the command's segment function writes entries of 64 bits")) {
         return kIOReturnBadArgument;
     }
     return IODMACommand_genIOVMSegments(self, offset, segments, numSegments);
@@ -309,7 +315,8 @@ IOReturn IODMACommand_gen32IOVMSegments(IODMACommand *self, UInt64 *offset,
 IOReturn IODMACommand_gen64IOVMSegments(IODMACommand *self, UInt64 *offset,
                                         IODMACommand_Segment64 *segments, UInt32 *numSegments)
 {
-    if (self != NULL && self->active != 0 && is_built_in_32(self->spec.output)) {
+    if (IOREFUSE(self != NULL && self->active != 0 && is_built_in_32(self->spec.output),
+                 "the command's segment function writes entries of 32 bits")) {
         return kIOReturnBadArgument;
     }
     return IODMACommand_genIOVMSegments(self, offset, segments, numSegments);

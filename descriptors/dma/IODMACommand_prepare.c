@@ -5,6 +5,7 @@
  */
 #include "descriptors/dma/IODMACommand_private.h"
 #include "descriptors/object/IOAssert.h"
+#include "descriptors/object/IORefuse.h"
 
 /*
  * What every preparation asks of its memory, without the detour by an operation's number where the
@@ -66,14 +67,18 @@ static IOReturn check_range(const IODMACommand *self, const IOMDDMACharacteristi
      * No cut could make a rest that is no multiple legal, and bouncing moves bytes without adding
      * any.
      */
-    if ((length & self->spec.limits.lengthMask) != 0) {
+    if (IOREFUSE((length & self->spec.limits.lengthMask) != 0,
+                 "%llu bytes are no multiple of fAlignmentLength %llu", IOULL(length),
+                 IOULL(self->spec.limits.lengthMask + 1))) {
         return kIOReturnNotAligned;
     }
     /* Another processor's memory cannot be prepared here; its addresses can be listed. */
-    if (!facts->fIsPrepared && !(remote && iterateOnly)) {
+    if (IOREFUSE(!facts->fIsPrepared && !(remote && iterateOnly),
+                 "the memory descriptor is not prepared itself")) {
         return kIOReturnNotReady;
     }
-    if ((reach.some & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL) {
+    if (IOREFUSE((reach.some & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL,
+                 "memory made with kIOMemoryHostOnly is mapped for no device")) {
         return kIOReturnNotPermitted;
     }
     /* More pages than a page count of this interface can say. */
@@ -330,20 +335,28 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (offset >= facts.fLength) {
+    if (IOREFUSE(offset >= facts.fLength, "offset %llu is behind the memory's %llu bytes",
+                 IOULL(offset), IOULL(facts.fLength))) {
         return kIOReturnBadArgument;
     }
     if (length == 0) {
         length = facts.fLength - offset;
-    } else if (length > facts.fLength - offset) {
+    } else if (IOREFUSE(length > facts.fLength - offset,
+                        "offset %llu + length %llu is beyond the memory's %llu bytes",
+                        IOULL(offset), IOULL(length), IOULL(facts.fLength))) {
         return kIOReturnBadArgument;
     }
-    if (length > self->spec.limits.transfer) {
+    if (IOREFUSE(length > self->spec.limits.transfer,
+                 "%llu bytes are more than maxTransferSize %llu", IOULL(length),
+                 IOULL(self->spec.limits.transfer))) {
         return kIOReturnNoSpace;
     }
     if (self->active != 0) {
         /* Nested prepares share one view: another range would need another. */
-        if (offset != self->offset || length != self->length || self->active == UINT32_MAX) {
+        if (IOREFUSE(offset != self->offset || length != self->length,
+                     "bytes [%llu, +%llu) are prepared; again only the same, not [%llu, +%llu)",
+                     IOULL(self->offset), IOULL(self->length), IOULL(offset), IOULL(length)) ||
+            self->active == UINT32_MAX) {
             return kIOReturnNotReady;
         }
         self->active++;

@@ -4,6 +4,7 @@
  * and a copy of the whole range in place of whatever the plan had found.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IORefuse.h"
 
 /* What a preparation holds beside the range itself, to bring back if another cannot be had. */
 struct preparation {
@@ -110,13 +111,17 @@ IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
     const IOOptionBits directions = options & kIODirectionOutIn;
 
     /* Both ways at once would overwrite one side with the other before it was copied. */
-    if (self == NULL || (directions == kIODirectionOutIn && (options & kForceDoubleBuffer) == 0)) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(directions == kIODirectionOutIn && (options & kForceDoubleBuffer) == 0,
+                 "both directions at once, without kForceDoubleBuffer")) {
         return kIOReturnBadArgument;
     }
     if (self->active == 0) {
         return kIOReturnNotReady;
     }
-    if ((options & ~(kIODirectionOutIn | kForceDoubleBuffer)) != 0) {
+    if (IOREFUSE((options & ~(kIODirectionOutIn | kForceDoubleBuffer)) != 0,
+                 "options %#x are undefined",
+                 options & ~(kIODirectionOutIn | kForceDoubleBuffer))) {
         return kIOReturnBadArgument;
     }
     if ((options & kForceDoubleBuffer) != 0) {

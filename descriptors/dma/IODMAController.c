@@ -4,6 +4,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/object/IORefuse.h"
 
 static IODMAController *registered;
 
@@ -248,7 +249,9 @@ void IODMAController_completeDMACommand(IODMAControllerRef self, IODMAEventSourc
 IOReturn IODMAController_initDMAChannel(IODMAControllerRef self, IOService *provider,
                                         IODMAEventSource *dmaES, UInt32 *dmaIndex, UInt32 reqIndex)
 {
-    if (self.controller == NULL || dmaES == NULL || dmaIndex == NULL) {
+    if (IOREFUSE(self.controller == NULL, "self is NULL") ||
+        IOREFUSE(dmaES == NULL, "dmaES is NULL") ||
+        IOREFUSE(dmaIndex == NULL, "dmaIndex is NULL")) {
         return kIOReturnBadArgument;
     }
     return methods(self.controller)
@@ -267,7 +270,8 @@ IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaInde
                                          IODMACommand *dmaCommand, IODirection direction,
                                          IOByteCount byteCount, IOByteCount byteOffset)
 {
-    if (self.controller == NULL || dmaCommand == NULL) {
+    if (IOREFUSE(self.controller == NULL, "self is NULL") ||
+        IOREFUSE(dmaCommand == NULL, "dmaCommand is NULL")) {
         return kIOReturnBadArgument;
     }
     /* Before its arguments are judged: only a preparation says how long the transfer is. */
@@ -275,8 +279,12 @@ IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaInde
         return kIOReturnNotReady;
     }
     /* The offset first: behind the length, the difference would wrap and allow everything. */
-    if (byteOffset >= dmaCommand->length || byteCount > dmaCommand->length - byteOffset ||
-        !may_go(dmaCommand, direction)) {
+    if (IOREFUSE(byteOffset >= dmaCommand->length || byteCount > dmaCommand->length - byteOffset,
+                 "byteOffset %llu + byteCount %llu is beyond the %llu bytes prepared",
+                 IOULL(byteOffset), IOULL(byteCount), IOULL(dmaCommand->length)) ||
+        IOREFUSE(!may_go(dmaCommand, direction),
+                 "direction %u is not one of In and Out that the memory's, %u, allows", direction,
+                 dmaCommand->direction)) {
         return kIOReturnBadArgument;
     }
     /*

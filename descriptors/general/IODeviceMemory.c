@@ -4,6 +4,7 @@
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/OSArray.h"
+#include "descriptors/object/IORefuse.h"
 
 /*
  * In the class tree this stands beside IOGeneralMemoryDescriptor; its state and its
@@ -101,7 +102,8 @@ static bool initialise(IODeviceMemory *self, IOPhysicalAddress start, IOPhysical
      * RAM would work, but as what it is: cached, copied by bytes, and somebody's. The promise that
      * accesses go to a register one by one would be broken silently.
      */
-    if (platform_is_ram(start, length)) {
+    if (IOREFUSE(platform_is_ram(start, length), "[%#llx, +%#llx) is RAM, no device's registers",
+                 IOULL(start), IOULL(length))) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
@@ -125,8 +127,12 @@ IODeviceMemory *IODeviceMemory_withSubRange(IODeviceMemory *of, IOPhysicalAddres
 {
     IODeviceMemory *self;
 
-    if (of == NULL || !IOMemoryDescriptor_holds(&of->super.super, offset, length) ||
-        of->super.super.depth >= DESCRIPTOR_DEPTH_MAX) {
+    if (IOREFUSE(of == NULL, "of is NULL") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(&of->super.super, offset, length),
+                 "offset %llu + length %llu is beyond the %llu bytes of it", IOULL(offset),
+                 IOULL(length), IOULL(of->super.super.length)) ||
+        IOREFUSE(of->super.super.depth >= DESCRIPTOR_DEPTH_MAX,
+                 "nested too deeply (at most %u levels)", (unsigned)DESCRIPTOR_DEPTH_MAX)) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }

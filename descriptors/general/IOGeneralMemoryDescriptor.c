@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, initialisation and the end of life. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
 /* What a caller may pass besides one type. */
@@ -55,7 +56,8 @@ static IOReturn check_options(IOOptionBits options, task_t task)
         (options & CACHE_MODE_TOO_WIDE) != 0) {
         return kIOReturnUnsupported;
     }
-    if ((options & ~GENERAL_OPTIONS) != 0) {
+    if (IOREFUSE((options & ~GENERAL_OPTIONS) != 0, "options %#llx are undefined",
+                 IOULL(options & ~GENERAL_OPTIONS))) {
         return kIOReturnBadArgument;
     }
     /*
@@ -63,10 +65,15 @@ static IOReturn check_options(IOOptionBits options, task_t task)
      * physical.
      */
     if (type == kIOMemoryTypeVirtual) {
-        return get_task_map(task) != NULL ? kIOReturnSuccess : kIOReturnBadArgument;
+        return IOREFUSE(get_task_map(task) == NULL,
+                        "virtual addresses are those of a task, and there is none or it is dead")
+                   ? kIOReturnBadArgument
+                   : kIOReturnSuccess;
     }
-    return type == kIOMemoryTypePhysical && task == TASK_NULL ? kIOReturnSuccess
-                                                              : kIOReturnBadArgument;
+    return IOREFUSE(type != kIOMemoryTypePhysical, "%#x is no type of address", type) ||
+                   IOREFUSE(task != TASK_NULL, "physical addresses are no task's, but one is given")
+               ? kIOReturnBadArgument
+               : kIOReturnSuccess;
 }
 
 /*
@@ -141,7 +148,7 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (ranges == NULL || count == 0) {
+    if (IOREFUSE(ranges == NULL, "ranges is NULL") || IOREFUSE(count == 0, "count is 0")) {
         return kIOReturnBadArgument;
     }
     /* No device of this machine reaches the one, no mapper of it maps the other. */

@@ -3,17 +3,20 @@
 #include <string.h>
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 
 /* Physical memory has 32-bit page numbers, except another processor's. */
 static IOReturn check_physical(const IOGeneralMemoryDescriptor *self, uint64_t end)
 {
     uint64_t rounded;
 
-    if (round_page_overflow(end, &rounded)) {
+    if (IOREFUSE(round_page_overflow(end, &rounded), "the page up to %#llx has no end",
+                 IOULL(end))) {
         return kIOReturnBadArgument;
     }
     /* A ppnum_t would be cut off, and the device be sent to a page of somebody else's. */
-    if ((self->super.flags & kIOMemoryRemote) == 0 && atop(end - 1) > UINT32_MAX) {
+    if (IOREFUSE((self->super.flags & kIOMemoryRemote) == 0 && atop(end - 1) > UINT32_MAX,
+                 "physical memory up to %#llx has page numbers of more than 32 bits", IOULL(end))) {
         return kIOReturnBadArgument;
     }
     return kIOReturnSuccess;
@@ -24,7 +27,9 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
 {
     uint64_t end, rounded;
 
-    if (__builtin_add_overflow(range->address, range->length, &end)) {
+    if (IOREFUSE(__builtin_add_overflow(range->address, range->length, &end),
+                 "address %#llx + length %#llx wraps", IOULL(range->address),
+                 IOULL(range->length))) {
         return kIOReturnBadArgument;
     }
     if (general_is_physical(self)) {
@@ -33,8 +38,11 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
     if (self->reference != NULL) {
         return kIOReturnSuccess; /* it says what there is, whatever shows it */
     }
-    if (round_page_overflow(end, &rounded) ||
-        !platform_map_is_legal(get_task_map(self->task), range->address, range->length)) {
+    if (IOREFUSE(
+            round_page_overflow(end, &rounded) ||
+                !platform_map_is_legal(get_task_map(self->task), range->address, range->length),
+            "[%#llx, %#llx) is not inside the task's address space", IOULL(range->address),
+            IOULL(end))) {
         return kIOReturnVMError;
     }
     return kIOReturnSuccess;
@@ -57,7 +65,8 @@ static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRan
         if (status != kIOReturnSuccess) {
             return status;
         }
-        if (__builtin_add_overflow(self->super.length, range->length, &self->super.length)) {
+        if (IOREFUSE(__builtin_add_overflow(self->super.length, range->length, &self->super.length),
+                     "the sum of the lengths wraps at range %u", i)) {
             return kIOReturnBadArgument;
         }
         self->rangePages += atop(round_page(range->address + range->length)) - atop(range->address);

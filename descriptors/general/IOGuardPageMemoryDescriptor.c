@@ -4,6 +4,7 @@
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IORefuse.h"
 
 /* A general descriptor without ranges: only its length means something. */
 struct IOGuardPageMemoryDescriptor {
@@ -157,7 +158,9 @@ static IOReturn initialise(IOGuardPageMemoryDescriptor *self, vm_size_t size)
     IOMemoryDescriptor *base;
     uint64_t rounded;
 
-    if (self == NULL || size == 0 || round_page_overflow(size, &rounded)) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(size == 0, "size is 0") ||
+        IOREFUSE(round_page_overflow(size, &rounded), "size %#llx has no whole pages",
+                 IOULL(size))) {
         return kIOReturnBadArgument;
     }
     base = &self->super.super;

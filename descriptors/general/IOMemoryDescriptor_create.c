@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The factories that give a general descriptor. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 
 IOMemoryDescriptor *IOMemoryDescriptor_withOptions(void *buffers, UInt32 count, UInt32 offset,
                                                    task_t task, IOOptionBits options,
@@ -20,7 +21,9 @@ IOMemoryDescriptor *IOMemoryDescriptor_withAddressRanges(IOAddressRange *ranges,
                                                          IOOptionBits options, task_t task)
 {
     /* The task says the type; a second statement could contradict it. */
-    if ((options & kIOMemoryTypeMask) != 0) {
+    if (IOREFUSE((options & kIOMemoryTypeMask) != 0,
+                 "options name a type of address (%#x), which the task says",
+                 options & kIOMemoryTypeMask)) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }
@@ -82,7 +85,9 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
     bool same = false;
     IOReturn status;
 
-    if (original == NULL || !is_persistent(original)) {
+    if (IOREFUSE(original == NULL, "the original is NULL") ||
+        IOREFUSE(!is_persistent(original),
+                 "the original is no general descriptor made with kIOMemoryPersistent")) {
         IOMemory_fail(kIOReturnBadArgument);
         return NULL;
     }

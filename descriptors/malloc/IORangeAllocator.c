@@ -4,6 +4,7 @@
 
 #include "descriptors/OSObject_class.h"
 #include "descriptors/malloc/IOIntervals_private.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/platform.h"
 
 enum {
@@ -107,8 +108,11 @@ bool IORangeAllocator_init(IORangeAllocator *self, IORangeScalar endOfRange,
 {
     const IORangeScalar mask = defaultAlignment != 0 ? defaultAlignment - 1 : 0;
 
-    if (self == NULL || !is_alignment(defaultAlignment) ||
-        (options & ~IORangeAllocator_kLocking) != 0) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(!is_alignment(defaultAlignment), "defaultAlignment %#llx is no power of two",
+                 IOULL(defaultAlignment)) ||
+        IOREFUSE((options & ~IORangeAllocator_kLocking) != 0, "options %#x are undefined",
+                 options)) {
         return answer(kIOReturnBadArgument);
     }
     /* Numbers are out: a second range would give some of them again. */
@@ -214,7 +218,9 @@ bool IORangeAllocator_allocate(IORangeAllocator *self, IORangeScalar size, IORan
     IORangeScalar offset, mask;
     IOReturn status;
 
-    if (self == NULL || result == NULL || !is_alignment(alignment)) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(result == NULL, "result is NULL") ||
+        IOREFUSE(!is_alignment(alignment), "alignment %#llx is no power of two",
+                 IOULL(alignment))) {
         return answer(kIOReturnBadArgument);
     }
     if (!last_offset(self, size, &offset, &status)) {

@@ -2,6 +2,7 @@
 /* The class record, accessors, and the life of a map. */
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOAssert.h"
+#include "descriptors/object/IORefuse.h"
 
 static struct platform_recursive_lock mapping_lock = PLATFORM_RECURSIVE_LOCK("mappings");
 
@@ -63,7 +64,9 @@ bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAd
     const vm_map_t map = get_task_map(intoTask);
 
     /* A second initialisation would lose the reference to the first one's address space. */
-    if (self == NULL || map == NULL || self->map != NULL) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(map == NULL, "there is no task, or it is dead") ||
+        IOREFUSE(self->map != NULL, "it was initialised before")) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
@@ -88,8 +91,11 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
 {
     IOMemoryDescriptor *former;
 
-    if (self == NULL || memory.descriptor == NULL ||
-        !IOMemoryDescriptor_holds(memory.descriptor, offset, self->length)) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(memory.descriptor == NULL, "memory is NULL") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(memory.descriptor, offset, self->length),
+                 "offset %llu + the map's length %llu is beyond the memory's %llu bytes",
+                 IOULL(offset), IOULL(self->length), IOULL(memory.descriptor->length))) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Blocking a map and showing other memory in its place. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 /*
@@ -297,7 +298,9 @@ static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionB
     IOMemoryMap *other;
     kern_return_t status;
 
-    if (!IOMemoryDescriptor_holds(memory, offset, self->length)) {
+    if (IOREFUSE(!IOMemoryDescriptor_holds(memory, offset, self->length),
+                 "offset %llu + the map's length %llu is beyond the new memory's %llu bytes",
+                 IOULL(offset), IOULL(self->length), IOULL(memory->length))) {
         return kIOReturnBadArgument;
     }
     /* Judged before anything is mapped: that may freeze an image or change a cache mode. */
@@ -350,8 +353,11 @@ IOReturn IOMemoryMap_redirect(IOMemoryMap *self, IOMemoryDescriptorRef newBackin
     IOMemoryDescriptor *const memory = newBackingMemory.descriptor;
     IOReturn status;
 
-    if (self == NULL || (options & ~(kIOMapCacheMask | kIOMapReadOnly)) != 0 ||
-        (options & kIOMapCacheMask) > kIOMapPostedCombinedReordered) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE((options & ~(kIOMapCacheMask | kIOMapReadOnly)) != 0,
+                 "options %#x are more than a cache mode and kIOMapReadOnly", options) ||
+        IOREFUSE((options & kIOMapCacheMask) > kIOMapPostedCombinedReordered, "%u is no cache mode",
+                 (options & kIOMapCacheMask) >> kIOMapCacheShift)) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();

@@ -2,6 +2,7 @@
 /* Pins that are taken through a map. */
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOAssert.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 struct IOMemoryMapPin {
@@ -74,7 +75,8 @@ static IOReturn unpin(IOMemoryMap *self, uint64_t first, uint64_t count)
 {
     /* All are looked at before one is given back: a wrong call changes nothing. */
     for (uint64_t i = first; i < first + count; i++) {
-        if (self->pins == NULL || self->pins[i].count == 0) {
+        if (IOREFUSE(self->pins == NULL || self->pins[i].count == 0,
+                     "page %llu of the map is not wired by it", IOULL(i))) {
             return kIOReturnBadArgument;
         }
     }
@@ -91,8 +93,12 @@ IOReturn IOMemoryMap_wireRange(IOMemoryMap *self, uint32_t options, mach_vm_size
     uint64_t begin, first, count;
     IOReturn status;
 
-    if (self == NULL || (options & ~kIODirectionOutIn) != 0 || offset > self->length ||
-        length > self->length - offset) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE((options & ~kIODirectionOutIn) != 0, "options %#x are more than directions",
+                 options) ||
+        IOREFUSE(offset > self->length || length > self->length - offset,
+                 "offset %llu + length %llu is beyond the map's %llu bytes", IOULL(offset),
+                 IOULL(length), IOULL(self->length))) {
         return kIOReturnBadArgument;
     }
     IOMemory_lock();

@@ -2,6 +2,7 @@
 /* The doors of a mapper: everything that any unit would refuse is refused here. */
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 
 #define OPTION_BITS                                                                                \
     (kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapPhysicallyContiguous |                  \
@@ -33,12 +34,15 @@ static IOReturn check_specification(const IOMapper *self, const IODMAMapSpecific
 {
     const uint64_t page = IOMapper_getPageSize(self);
 
-    if (spec->alignment != 0 && !is_power_of_two(spec->alignment)) {
+    if (IOREFUSE(spec->alignment != 0 && !is_power_of_two(spec->alignment),
+                 "alignment %llu is no power of two", IOULL(spec->alignment))) {
         return kIOReturnBadArgument;
     }
     /* So few bits name no whole page but the first, which is never given out. */
-    if (spec->numAddressBits != 0 && spec->numAddressBits < 64 &&
-        (uint64_t)1 << spec->numAddressBits < page) {
+    if (IOREFUSE(spec->numAddressBits != 0 && spec->numAddressBits < 64 &&
+                     (uint64_t)1 << spec->numAddressBits < page,
+                 "%u address bits do not span a page of %llu bytes", (unsigned)spec->numAddressBits,
+                 IOULL(page))) {
         return kIOReturnBadArgument;
     }
     return kIOReturnSuccess;
@@ -50,7 +54,9 @@ static IOReturn check_memory(IOMemoryDescriptor *memory, uint64_t offset, uint64
     struct IODMAReach reach;
     IOReturn status;
 
-    if (!IOMemoryDescriptor_holds(memory, offset, length)) {
+    if (IOREFUSE(!IOMemoryDescriptor_holds(memory, offset, length),
+                 "descriptorOffset %llu + length %llu is beyond the memory's %llu bytes",
+                 IOULL(offset), IOULL(length), IOULL(memory->length))) {
         return kIOReturnBadArgument;
     }
     reach = IOMemoryDescriptor_reach(memory, offset, offset + length);
@@ -76,12 +82,15 @@ static IOReturn check_map(const IOMapper *self, IOMemoryDescriptor *memory, uint
 {
     IOReturn status;
 
-    if (length == 0 || (options & ~OPTION_BITS) != 0 ||
+    if (IOREFUSE(length == 0, "length is 0") ||
+        IOREFUSE((options & ~OPTION_BITS) != 0, "mapOptions %#x are undefined",
+                 options & ~OPTION_BITS) ||
         /*
          * Memory that nobody may touch: a caller has forgotten the direction. Without memory it is
          * a reservation, which has none.
          */
-        (memory != NULL && (options & ACCESS_BITS) == 0)) {
+        IOREFUSE(memory != NULL && (options & ACCESS_BITS) == 0,
+                 "mapOptions allow neither reads nor writes")) {
         return kIOReturnBadArgument;
     }
     status = check_specification(self, spec);
@@ -99,7 +108,9 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     uint64_t wanted;
     IOReturn status;
 
-    if (self == NULL || mapAddress == NULL || mapLength == NULL) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(mapAddress == NULL, "mapAddress is NULL") ||
+        IOREFUSE(mapLength == NULL, "mapLength is NULL")) {
         return kIOReturnBadArgument;
     }
     if (mapSpecification == NULL) {
@@ -146,14 +157,21 @@ IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddre
      * Judged once for all units, which add without a test. Of physical memory the last byte
      * counts: it may end where addresses end.
      */
-    if (self == NULL || length == 0 || __builtin_add_overflow(offset, length, &end) ||
-        __builtin_add_overflow(mapAddress, end, &end) ||
-        __builtin_add_overflow(physicalAddress, length - 1, &end)) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(length == 0, "length is 0") ||
+        IOREFUSE(__builtin_add_overflow(offset, length, &end) ||
+                     __builtin_add_overflow(mapAddress, end, &end),
+                 "mapAddress %#llx + offset %#llx + length %#llx wraps", IOULL(mapAddress),
+                 IOULL(offset), IOULL(length)) ||
+        IOREFUSE(__builtin_add_overflow(physicalAddress, length - 1, &end),
+                 "physicalAddress %#llx + length %#llx wraps", IOULL(physicalAddress),
+                 IOULL(length))) {
         return kIOReturnBadArgument;
     }
     /* Translations are of whole pages: a part of one would open the rest of it to the device. */
     mask = IOMapper_getPageSize(self) - 1;
-    if (((offset | physicalAddress | length) & mask) != 0) {
+    if (IOREFUSE(((offset | physicalAddress | length) & mask) != 0,
+                 "offset %#llx, physicalAddress %#llx or length %#llx is no multiple of a page",
+                 IOULL(offset), IOULL(physicalAddress), IOULL(length))) {
         return kIOReturnNotAligned;
     }
     return methods(self)->iovmInsert(self, options, mapAddress, offset, physicalAddress, length);
@@ -165,7 +183,10 @@ IOReturn IOMapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acc
     uint64_t unused;
 
     /* No access at all is a question too: where does this address lead, whoever may use it? */
-    if (self == NULL || physicalAddress == NULL || (access & ~ACCESS_BITS) != 0) {
+    if (IOREFUSE(self == NULL, "self is NULL") ||
+        IOREFUSE(physicalAddress == NULL, "physicalAddress is NULL") ||
+        IOREFUSE((access & ~ACCESS_BITS) != 0, "access %#x has other bits than read and write",
+                 access)) {
         return kIOReturnBadArgument;
     }
     return methods(self)->translate(self, mappedAddress, access, physicalAddress,

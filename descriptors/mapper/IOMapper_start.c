@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which mappers there are: the system's, and those that devices name. */
 #include "descriptors/IOMapper_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
 
@@ -61,7 +62,8 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
     const IOMapperClass *methods;
     uint64_t page;
 
-    if (self == NULL || self->provider != NULL || provider == NULL) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(provider == NULL, "provider is NULL") ||
+        IOREFUSE(self->provider != NULL, "it was started before")) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }
@@ -76,7 +78,8 @@ bool IOMapper_start(IOMapper *self, IOService *provider)
     }
     page = methods->getPageSize(self);
     /* Masks and roundings everywhere are made of it. */
-    if (!is_power_of_two(page) || page > UINT32_MAX) {
+    if (IOREFUSE(!is_power_of_two(page) || page > UINT32_MAX,
+                 "a page of %llu bytes is no power of two of 32 bits", IOULL(page))) {
         IOMemory_fail(kIOReturnBadArgument);
         return false;
     }

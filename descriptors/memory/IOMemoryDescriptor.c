@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class, its attributes, and the dispatch of prepare and complete. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IORefuse.h"
 
 ppnum_t gIOLastPage;
 
@@ -315,7 +316,9 @@ IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forD
     IOReturn status;
     bool locked;
 
-    if (self.descriptor == NULL || (forDirection & ~PREPARE_OPTIONS) != 0) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE((forDirection & ~PREPARE_OPTIONS) != 0, "direction %#x has undefined bits",
+                 forDirection)) {
         return kIOReturnBadArgument;
     }
     methods = IOMemoryDescriptor_methods(self.descriptor);
@@ -336,7 +339,9 @@ IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection for
     IOReturn status;
     bool locked;
 
-    if (self.descriptor == NULL || (forDirection & ~COMPLETE_OPTIONS) != 0) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE((forDirection & ~COMPLETE_OPTIONS) != 0, "direction %#x has undefined bits",
+                 forDirection)) {
         return kIOReturnBadArgument;
     }
     methods = IOMemoryDescriptor_methods(self.descriptor);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Questions about the memory behind a descriptor: judged here, answered by the class. */
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 
 #define PURGEABLE_STATE 0xFu
 #define PURGEABLE_MODIFIERS                                                                        \
@@ -43,9 +44,11 @@ IOReturn IOMemoryDescriptor_setPurgeable(IOMemoryDescriptorRef self, IOOptionBit
     IOReturn status;
     bool locked;
 
-    if (self.descriptor == NULL || state < kIOMemoryPurgeableKeepCurrent ||
-        state > kIOMemoryPurgeableEmpty ||
-        (newState & ~(PURGEABLE_STATE | PURGEABLE_MODIFIERS)) != 0) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(state < kIOMemoryPurgeableKeepCurrent || state > kIOMemoryPurgeableEmpty,
+                 "%u is no purgeable state", state) ||
+        IOREFUSE((newState & ~(PURGEABLE_STATE | PURGEABLE_MODIFIERS)) != 0,
+                 "newState %#x has undefined bits", newState)) {
         return kIOReturnBadArgument;
     }
     /* Another processor's memory is on no account here, and cannot be taken away. */
@@ -80,9 +83,14 @@ IOReturn IOMemoryDescriptor_setOwnership(IOMemoryDescriptorRef self, task_t newO
     bool locked;
 
     /* The tag indexes a ledger: judged here, where it comes in, and nowhere below. */
-    if (self.descriptor == NULL || newLedgerTag < -1 || newLedgerTag > kIOMemoryLedgerTagNeural ||
-        (newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) != 0 ||
-        (newOwner != TASK_NULL && get_task_map(newOwner) == NULL)) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(newLedgerTag < -1 || newLedgerTag > kIOMemoryLedgerTagNeural,
+                 "%d is no ledger tag", newLedgerTag) ||
+        IOREFUSE((newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) != 0,
+                 "newLedgerOptions %#x are undefined",
+                 newLedgerOptions & ~kIOMemoryLedgerFlagNoFootprint) ||
+        IOREFUSE(newOwner != TASK_NULL && get_task_map(newOwner) == NULL,
+                 "the new owner is dead")) {
         return kIOReturnBadArgument;
     }
     if ((self.descriptor->flags & kIOMemoryRemote) != 0) {

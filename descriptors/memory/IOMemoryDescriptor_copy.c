@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
 /* The state of one operation, handed from segment to segment. */
@@ -309,8 +310,11 @@ IOByteCount IOMemoryDescriptor_readBytes(IOMemoryDescriptorRef self, IOByteCount
     IOByteCount done;
     bool locked;
 
-    if (self.descriptor == NULL || (bytes == NULL && withLength != 0) ||
-        !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(bytes == NULL && withLength != 0, "bytes is NULL") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(self.descriptor, offset, withLength),
+                 "offset %llu + length %llu is beyond the descriptor's %llu bytes", IOULL(offset),
+                 IOULL(withLength), IOULL(self.descriptor->length))) {
         IOMemory_fail(kIOReturnBadArgument);
         return 0;
     }
@@ -327,7 +331,10 @@ IOByteCount IOMemoryDescriptor_writeBytes(IOMemoryDescriptorRef self, IOByteCoun
     IOByteCount done;
     bool locked;
 
-    if (self.descriptor == NULL || !IOMemoryDescriptor_holds(self.descriptor, offset, withLength)) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(self.descriptor, offset, withLength),
+                 "offset %llu + length %llu is beyond the descriptor's %llu bytes", IOULL(offset),
+                 IOULL(withLength), IOULL(self.descriptor->length))) {
         IOMemory_fail(kIOReturnBadArgument);
         return 0;
     }
@@ -354,7 +361,8 @@ IOReturn IOMemoryDescriptor_performOperation(IOMemoryDescriptorRef self, IOOptio
     if ((descriptor->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
-    if (offset > descriptor->length) {
+    if (IOREFUSE(offset > descriptor->length, "offset %llu is behind the descriptor's %llu bytes",
+                 IOULL(offset), IOULL(descriptor->length))) {
         return kIOReturnBadArgument;
     }
     if (length > descriptor->length - offset) {

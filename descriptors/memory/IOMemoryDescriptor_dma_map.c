@@ -5,6 +5,7 @@
  */
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/segments/IOMappedLayout.h"
 
 /*
@@ -86,7 +87,10 @@ static IOReturn map_bytes(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACom
     IOReturn status;
 
     if (length == 0 || !IOMemoryDescriptor_holds(memory, offset, length)) {
-        return nothing ? kIOReturnSuccess : kIOReturnBadArgument;
+        return IOREFUSE(!nothing, "offset %llu + length %llu is not inside the memory's %llu bytes",
+                        IOULL(offset), IOULL(length), IOULL(memory->length))
+                   ? kIOReturnBadArgument
+                   : kIOReturnSuccess;
     }
     status = judge_reach(memory, offset, length, &nothing);
     if (status == kIOReturnNotAttached) {
@@ -112,8 +116,10 @@ IOReturn IOMemoryDescriptor_dmaMap(IOMemoryDescriptorRef self, IOMapper *mapper,
     if (mapLength != NULL) {
         *mapLength = 0;
     }
-    if (self.descriptor == NULL || memory.descriptor == NULL || mapAddress == NULL ||
-        mapLength == NULL) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(memory.descriptor == NULL, "memory is NULL") ||
+        IOREFUSE(mapAddress == NULL, "mapAddress is NULL") ||
+        IOREFUSE(mapLength == NULL, "mapLength is NULL")) {
         return kIOReturnBadArgument;
     }
     return map_bytes(mapper, memory.descriptor, command, mapSpec, offset, length, mapAddress,

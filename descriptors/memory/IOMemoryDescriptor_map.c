@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Requests for mappings, and the set of maps of a descriptor. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 #define MAP_OPTIONS                                                                                \
@@ -68,13 +69,17 @@ static IOReturn check_options(IOOptionBits options)
     const bool anywhere = (options & kIOMapAnywhere) != 0;
 
     /* Numbers above that are no mode: the page tables have no attribute for them. */
-    if ((options & ~MAP_OPTIONS) != 0 || cache > kIOPostedCombinedReordered ||
+    if (IOREFUSE((options & ~MAP_OPTIONS) != 0, "options %#llx are undefined",
+                 IOULL(options & ~MAP_OPTIONS)) ||
+        IOREFUSE(cache > kIOPostedCombinedReordered, "%u is no cache mode", cache) ||
         /*
          * Guards lie outside the asked-for place, where others may be; and "anywhere, over what is
          * there" would choose whom to take away.
          */
-        (!anywhere && (options & kIOMapGuardedMask) != 0) ||
-        (anywhere && (options & kIOMapOverwrite) != 0)) {
+        IOREFUSE(!anywhere && (options & kIOMapGuardedMask) != 0,
+                 "guards go with kIOMapAnywhere only") ||
+        IOREFUSE(anywhere && (options & kIOMapOverwrite) != 0,
+                 "kIOMapOverwrite goes with an address, not with kIOMapAnywhere")) {
         return kIOReturnBadArgument;
     }
     return kIOReturnSuccess;
@@ -87,10 +92,17 @@ static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t 
     if ((self->flags & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
-    if (length == 0 || offset >= self->length || !IOMemoryDescriptor_holds(self, offset, length)) {
+    if (IOREFUSE(length == 0, "length is 0: the descriptor has no bytes behind offset %llu",
+                 IOULL(offset)) ||
+        IOREFUSE(offset >= self->length || !IOMemoryDescriptor_holds(self, offset, length),
+                 "offset %llu + length %llu is beyond the descriptor's %llu bytes", IOULL(offset),
+                 IOULL(length), IOULL(self->length))) {
         return kIOReturnBadArgument;
     }
-    if ((options & kIOMapStatic) != 0 && (atAddress == 0 || atAddress + length - 1 < atAddress)) {
+    if (IOREFUSE((options & kIOMapStatic) != 0 &&
+                     (atAddress == 0 || atAddress + length - 1 < atAddress),
+                 "address %#llx with length %#llx is no place of an existing mapping",
+                 IOULL(atAddress), IOULL(length))) {
         return kIOReturnBadArgument;
     }
     return check_options(options);
@@ -331,8 +343,10 @@ IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap 
     /*
      * A map is entered once: a second place would leave the first without anybody who removes it.
      */
-    if (map->mapped || map->map == NULL ||
-        __builtin_add_overflow(map->offset, sourceOffset, offset)) {
+    if (IOREFUSE(map->mapped, "the map is entered already") ||
+        IOREFUSE(map->map == NULL, "the map has no address space") ||
+        IOREFUSE(__builtin_add_overflow(map->offset, sourceOffset, offset),
+                 "the map's offset %llu + %llu wraps", IOULL(map->offset), IOULL(sourceOffset))) {
         return kIOReturnBadArgument;
     }
     *length = *length != 0 ? *length : map->length;
@@ -368,7 +382,8 @@ IOReturn IOMemoryDescriptor_doMap(IOMemoryDescriptorRef self, vm_map_t addressMa
                                   IOByteCount sourceOffset, IOByteCount length)
 {
     (void)addressMap; /* the map knows its address space */
-    if (self.descriptor == NULL || atAddress == NULL || *atAddress == 0) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(atAddress == NULL || *atAddress == 0, "there is no map in *atAddress")) {
         return kIOReturnBadArgument;
     }
     return IOMemoryDescriptor_methods(self.descriptor)
@@ -379,7 +394,9 @@ IOReturn IOMemoryDescriptor_doUnmap(IOMemoryDescriptorRef self, vm_map_t address
                                     IOVirtualAddress logical, IOByteCount length)
 {
     (void)addressMap;
-    if (self.descriptor == NULL || logical == 0 || length != 0) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(logical == 0, "there is no map in logical") ||
+        IOREFUSE(length != 0, "length is not 0: a map is taken away whole")) {
         return kIOReturnBadArgument;
     }
     return IOMemoryDescriptor_methods(self.descriptor)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirection of all mappings of a descriptor, and the pages of device memory. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 
 /* The maps that a redirection of this covers, one after another; NULL behind the last. */
@@ -212,8 +213,11 @@ IOReturn IOMemoryDescriptor_redirect(IOMemoryDescriptorRef self, task_t safeTask
 IOReturn IOMemoryDescriptor_handleFault(IOMemoryDescriptorRef self, void *pager,
                                         mach_vm_size_t sourceOffset, mach_vm_size_t length)
 {
-    if (self.descriptor == NULL || pager != NULL ||
-        !IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length)) {
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE(pager != NULL, "pager is not NULL: there are none") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length),
+                 "sourceOffset %llu + length %llu is beyond the descriptor's %llu bytes",
+                 IOULL(sourceOffset), IOULL(length), IOULL(self.descriptor->length))) {
         return kIOReturnBadArgument;
     }
     /* Nobody else can make the access go on: who faults is to wait, and not to be given a page. */
@@ -239,7 +243,9 @@ static IOReturn check_segments(IOMemoryDescriptor *self, uint64_t address, uint6
          * Pages are mapped whole: a piece that begins or ends inside one would show a neighbour.
          * One that follows begins a page, since the one before it has ended one.
          */
-        if (((piece.location ^ (address + done)) & PAGE_MASK) != 0) {
+        if (IOREFUSE(((piece.location ^ (address + done)) & PAGE_MASK) != 0,
+                     "byte %llu lies at %#llx, elsewhere in its page than in that at %#llx",
+                     IOULL(sourceOffset + done), IOULL(piece.location), IOULL(address + done))) {
             return kIOReturnBadArgument;
         }
         if (piece.length < length - done && ((piece.location + piece.length) & PAGE_MASK) != 0) {
@@ -263,9 +269,15 @@ IOReturn IOMemoryDescriptor_populateDevicePager(IOMemoryDescriptorRef self, void
     IOReturn status;
 
     /* The mapping says whether stores are allowed; no other option means anything here. */
-    if (self.descriptor == NULL || (options & ~MAPPING_OPTIONS) != 0 || pager != NULL ||
-        addressMap == NULL || length == 0 ||
-        !IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length) ||
+    if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
+        IOREFUSE((options & ~MAPPING_OPTIONS) != 0, "options %#llx are undefined",
+                 IOULL(options & ~MAPPING_OPTIONS)) ||
+        IOREFUSE(pager != NULL, "pager is not NULL: there are none") ||
+        IOREFUSE(addressMap == NULL, "addressMap is NULL") ||
+        IOREFUSE(length == 0, "length is 0") ||
+        IOREFUSE(!IOMemoryDescriptor_holds(self.descriptor, sourceOffset, length),
+                 "sourceOffset %llu + length %llu is beyond the descriptor's %llu bytes",
+                 IOULL(sourceOffset), IOULL(length), IOULL(self.descriptor->length)) ||
         round_page_overflow((address & PAGE_MASK) + length, &size)) {
         return kIOReturnBadArgument;
     }

@@ -4,6 +4,7 @@
  * is no segment travels as a status; only the public function makes it the last error.
  */
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
 #define SEGMENT_OPTIONS (kIOMemoryMapperNone | _kIOMemorySourceSegment)
@@ -14,7 +15,9 @@ addr64_t IOMemoryDescriptor_getPhysicalSegment(IOMemoryDescriptorRef self, IOByt
     IOPhysicalSegment segment = {0};
     IOReturn status = kIOReturnBadArgument;
 
-    if (self.descriptor != NULL && (options & ~SEGMENT_OPTIONS) == 0) {
+    if (!IOREFUSE(self.descriptor == NULL, "self is NULL") &&
+        !IOREFUSE((options & ~SEGMENT_OPTIONS) != 0, "options %#x are undefined",
+                  options & ~SEGMENT_OPTIONS)) {
         status = options == 0
                      ? IOMemoryDescriptor_deviceSegment(self.descriptor, offset, &segment)
                      : IOMemoryDescriptor_segment(self.descriptor, offset, options, &segment);

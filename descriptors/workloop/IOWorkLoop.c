@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The gate, the sources, and the scan that does their work. */
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/platform_wait.h"
 #include "descriptors/workloop/IOWorkLoop_private.h"
 
@@ -144,7 +145,7 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
     IOEventSource *source = sourceRef.source;
     IOEventSource **link;
 
-    if (self == NULL || source == NULL) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(source == NULL, "the source is NULL")) {
         return kIOReturnBadArgument;
     }
     if (source->workLoop != NULL) {
@@ -172,7 +173,8 @@ IOReturn IOWorkLoop_removeEventSource(IOWorkLoop *self, IOEventSourceRef sourceR
 {
     IOEventSource *source = sourceRef.source;
 
-    if (self == NULL || source == NULL || source->workLoop != self) {
+    if (IOREFUSE(self == NULL, "self is NULL") || IOREFUSE(source == NULL, "the source is NULL") ||
+        IOREFUSE(source->workLoop != self, "the source is on another loop, or on none")) {
         return kIOReturnBadArgument;
     }
     IOWorkLoop_closeGate(self);

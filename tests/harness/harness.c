@@ -29,6 +29,7 @@ static struct {
 void harness_failed(const struct harness_place *place)
 {
     current.failed = true;
+    refusals_print();
     if (place->fatal && !irq_in_handler()) {
         longjmp(current.leave, LEFT);
     }
@@ -66,6 +67,7 @@ static void run_test(const struct harness_test *test, unsigned number)
     current.skipped = NULL;
     balance_take();
     objects_watch();
+    refusals_watch();
 
     const irq_state_t before = irq_mask();
     irq_restore(before);

@@ -55,8 +55,9 @@
  * where it is an EXPECT_). Each argument is evaluated once.
  *
  * What is printed is the arguments as they are written, and a status code of IOKit's by
- * its name. EQ to GE compare integers, enumerations, bools and pointers by value: -1 is
- * less than 0u. A floating-point value does not compile; use TRUE.
+ * its name; in debug builds also why calls were refused since the last one that held. EQ to GE
+ * compare integers, enumerations, bools and pointers by value: -1 is less than 0u. A floating-point
+ * value does not compile; use TRUE.
  */
 #define EXPECT_EQ(a, b)                                                                            \
     HARNESS_COMPARE(a, HARNESS_EQ, b, HARNESS_AT("EXPECT_EQ", #a ", " #b, false))

@@ -12,6 +12,12 @@ void harness_failed(const struct harness_place *place);
 void balance_take(void);
 bool balance_holds(void);
 
+/* refusals.c: listen to why calls are refused; what was heard so far was expected; show the rest.
+ */
+void refusals_watch(void);
+void refusals_forget(void);
+void refusals_print(void);
+
 /*
  * objects.c: watch the objects and heap blocks of the test that begins; false if a freed
  * object was used since (it says which, who made it and who freed it); say what is left

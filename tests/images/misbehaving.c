@@ -41,6 +41,12 @@ TEST(good_first)
     EXPECT_MEM_EQ("two", "twin", 2);
 }
 
+/* Expected, and so not worth a line. */
+TEST(good_refused)
+{
+    EXPECT_EQ(IOBufferMemoryDescriptor_withCapacity(0, kIODirectionOut, false), NULL);
+}
+
 TEST(good_skip)
 {
     SKIP("nothing to see");
@@ -50,6 +56,18 @@ TEST(good_keeps)
 {
     things++;
     TEST_KEEPS("it lives as long as the image");
+}
+
+TEST(refused)
+{
+    char bytes[51];
+    IOBufferMemoryDescriptor *const buffer =
+        IOBufferMemoryDescriptor_withCapacity(100, kIODirectionOut, false);
+
+    EXPECT_EQ(IOBufferMemoryDescriptor_withCapacity(0, kIODirectionOut, false), NULL);
+    EXPECT_EQ(IOMemoryDescriptor_readBytes(buffer, 50, bytes, 51), 4);
+    EXPECT_EQ(two, -2);
+    OSObject_release(buffer);
 }
 
 TEST(expect_eq_fails)

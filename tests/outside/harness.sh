@@ -49,12 +49,13 @@ failure()
 
 image good
 check "good tests end with 0" ended 0
-check "the plan is counted" said '^1\.\.3$'
+check "the plan is counted" said '^1\.\.4$'
 check "a start is announced" said '^# start good_first$'
 check "a test may print" said '^a test may print$'
 check "tests run in the order of the file" said '^ok 1 good_first$'
-check "a skip says why" said '^ok 2 good_skip # SKIP nothing to see$'
-check "what is kept on purpose is no leak" said '^ok 3 good_keeps$'
+check "what a test expects to be refused is not explained" eval 'said "^ok 2 good_refused$" && ! said "capacity is 0"'
+check "a skip says why" said '^ok 3 good_skip # SKIP nothing to see$'
+check "what is kept on purpose is no leak" said '^ok 4 good_keeps$'
 as_prove good
 check "good tests are green" green
 image good_skip
@@ -78,6 +79,9 @@ failure expect_truth_fails 1 'EXPECT_TRUE\(two == 3\): false$' 'EXPECT_FALSE\(tw
 failure expect_status_fails 1 \
     'EXPECT_EQ\(kIOReturnNoMemory, kIOReturnSuccess\): kIOReturnNoMemory \(0xe00002bd\) and kIOReturnSuccess \(0x00000000\)$' \
     ': kIOReturnBadArgument \(0xe00002c2\) and kIOReturnBusy \(0xe00002d5\)$' 'EXPECT_EQ\(WRITTEN, 3\): 2 and 3$'
+failure refused 1 'EXPECT_EQ.*: 0 and 4$' \
+    '^# refused: IOMemoryDescriptor_readBytes: offset 50 \+ length 51 is beyond the descriptor.s 100 bytes$'
+check "only once, and not what was expected before" eval '[ "$(grep -c "# refused: " "$out")" = 1 ]'
 failure expect_string_fails 1 ': "tab\\x09" and NULL$'
 failure expect_memory_fails 1 ': at offset 3 of 6: 64 65 66 and 78 79 7a$'
 failure assert_leaves 1 'ASSERT_EQ\(two, 3\): 2 and 3$'

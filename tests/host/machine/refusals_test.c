@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why a call was refused: which argument, by which rule, once, and to whom it is said. */
+#include <stdio.h>
+
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMACommand.h"
+#include "descriptors/IOInterleavedMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_console.h"
+
+static unsigned lines;
+static char heard[200]; /* the last line */
+
+static void listen(const char *function, const char *format, va_list arguments)
+{
+    const int length = snprintf(heard, sizeof(heard), "%s: ", function);
+
+    vsnprintf(heard + length, sizeof(heard) - (size_t)length, format, arguments);
+    lines++;
+}
+
+static int power_on(void **state)
+{
+    IOReturn_listenToRefusals(listen);
+    return dma_power_on(state);
+}
+
+/* One line for what was just refused, and this one. */
+#define said(call, words)                                                                          \
+    do {                                                                                           \
+        lines = 0;                                                                                 \
+        heard[0] = '\0';                                                                           \
+        (void)(call);                                                                              \
+        assert_string_equal(heard, words);                                                         \
+        assert_int_equal(lines, 1);                                                                \
+    } while (0)
+
+static void the_offending_argument_is_named(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(4096, kIODirectionOut, false);
+    IODMACommand_SegmentOptions options = {.fStructSize = 40, .fNumAddressBits = 64};
+    IODMACommand *command;
+    UInt64 offset = 0;
+    UInt32 count = 0;
+
+    (void)state;
+    assert_non_null(buffer);
+    command = dma_command(&options, kIODMAMapOptionMapped, IOMemoryDescriptor_upcast(buffer));
+    said(IODMACommand_prepare(command, 8192, 0, true, true),
+         "IODMACommand_prepare: offset 8192 is behind the memory's 4096 bytes");
+    said(IODMACommand_prepare(command, 96, 4001, true, true),
+         "IODMACommand_prepare: offset 96 + length 4001 is beyond the memory's 4096 bytes");
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    said(IODMACommand_prepare(command, 0, 1, true, true),
+         "IODMACommand_prepare: bytes [0, +4096) are prepared; again only the same, not [0, +1)");
+    said(IODMACommand_gen64IOVMSegments(command, &offset, NULL, &count),
+         "IODMACommand_genIOVMSegments: segments is NULL, and the command's segment function "
+         "stores to it");
+    said(IODMACommand_synchronize(command, kIODirectionOutIn),
+         "IODMACommand_synchronize: both directions at once, without kForceDoubleBuffer");
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+
+    options.fAlignment = 24;
+    said(IODMACommand_withSpecificationOptions(IODMACommand_OutputHost64, &options, 0, NULL, NULL),
+         "IODMACommand_create.c: fAlignment 24 is no power of two");
+    options.fAlignment = 0;
+    options.fNumAddressBits = 33;
+    said(
+        IODMACommand_withSpecificationOptions(IODMACommand_OutputLittle32, &options, 0, NULL, NULL),
+        "IODMASpecification_make: fNumAddressBits 33 is not in 12 to 32");
+    said(IOMemoryDescriptor_createMappingInTask(buffer, kernel_task, 0,
+                                                kIOMapAnywhere | kIOMapOverwrite, 0, 0),
+         "IOMemoryDescriptor_map.c: kIOMapOverwrite goes with an address, not with kIOMapAnywhere");
+    said(IOSubMemoryDescriptor_withSubRange(buffer, 1, 4096, kIODirectionOut),
+         "IOSubMemoryDescriptor.c: offset 1 + length 4096 is beyond the parent's 4096 bytes");
+    OSObject_release(buffer);
+}
+
+/* Nor is one heard that is no refusal: an end, a state that passes, a success. */
+static void success_and_ends_say_nothing(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(4096, kIODirectionOut, false);
+    IOByteCount length;
+
+    (void)state;
+    lines = 0;
+    IOMemoryDescriptor_getPhysicalSegment(buffer, 0, &length, 0);
+    IOMemoryDescriptor_getPhysicalSegment(buffer, 4096, &length, 0);
+    assert_int_equal(IOMemoryDescriptor_readBytes(buffer, 4096, heard, 0), 0);
+    OSObject_release(buffer);
+    assert_int_equal(lines, 0);
+}
+
+static void nobody_listening_the_log_has_it_and_is_not_buried(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    IOReturn_listenToRefusals(NULL);
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    before = sim_console_lines();
+    for (unsigned i = 0; i < 1000; i++) {
+        IOInterleavedMemoryDescriptor_withCapacity(0, kIODirectionOut);
+    }
+    assert_int_equal(sim_console_lines() - before, 10); /* the 1st, 2nd, 4th, ... 512th */
+    assert_true(sim_console_said("IOInterleavedMemoryDescriptor.c: capacity is 0\n"));
+    IOInterleavedMemoryDescriptor_withCapacity(1, 0x100);
+    assert_int_equal(sim_console_lines() - before, 11);
+    assert_true(sim_console_said("IOInterleavedMemoryDescriptor.c: direction 0x100 is none\n"));
+    IOInterleavedMemoryDescriptor_withCapacity(0, kIODirectionOut); /* another row begins */
+    assert_int_equal(sim_console_lines() - before, 12);
+    sim_console_set_quiet(false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(the_offending_argument_is_named),
+        MAP_TEST(success_and_ends_say_nothing),
+        MAP_TEST(nobody_listening_the_log_has_it_and_is_not_buried),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, map_power_off);
+}
