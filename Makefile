@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS MACHINE T JUNIT SOAK TREES WRITES SEED N OPS ONLY NAME ROW \
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE MACHINE T JUNIT SOAK TREES WRITES SEED N OPS ONLY NAME ROW \
           QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -391,14 +391,14 @@ export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
-	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $(BOOTED)
+	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $(BOOTED)
 else
-run: $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
+run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
 	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" $<
 endif
 
-debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb
-	@exec qemu/debug.sh -m "$$MACHINE" -a "$$ARGS" $(BOOTED)
+debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb; or look at CORE
+	@exec qemu/debug.sh -m "$$MACHINE" -a "$$ARGS" $${CORE:+-c "$$CORE"} $(BOOTED)
 
 test: ## run every test, or T="..." of them (see `make list`): image, image/test, image@machine, @machine, host, host:name/test, script
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) \
@@ -455,6 +455,7 @@ FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wil
 DEVICE=name,option=value,...  what moves it: $(notdir $(wildcard qemu/devices/*)); `qemu/run.sh -l` has the options
 WAY=cursor          by the cursor, not by DMA commands
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
+CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 SEED=n N=count      which changes mutate makes   ONLY=room        all that can be made there

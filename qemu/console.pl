@@ -1,13 +1,14 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# console.pl IMAGE.elf SECONDS SOURCE LOG SKIPPED QEMU OPTION...: run QEMU for run.sh
+# console.pl IMAGE.elf SECONDS SOURCE LOG CORE SKIPPED QEMU OPTION...: run QEMU for run.sh
 #
 # Its output is copied as it comes, to LOG as well unless that is empty; a line with an address in the form
 # [<ffff000040201234>] is followed, before its end, by function and file:line. After
 # SECONDS (0: never) each CPU's place and backtrace are printed in that form, and QEMU
 # is ended. INT, TERM, HUP and a reader that went away end it as well. With SOURCE,
-# unless that is empty, QEMU gets the devices that its lines name (devices.sh).
+# unless that is empty, QEMU gets the devices that its lines name (devices.sh). With CORE,
+# QEMU's memory is the file CORE.ram; after a failure, a panic or a hang CORE is made of it (core.pl).
 # Status: QEMU's, but SKIPPED for 77; 2 if it could not start; 124 when the time was up; 128 + signal.
 use strict;
 use warnings;
@@ -20,7 +21,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Socket;
 
-my ($image, $limit, $source, $log, $skipped, @qemu) = @ARGV;
+my ($image, $limit, $source, $log, $core, $skipped, @qemu) = @ARGV;
 my $addr2line = $ENV{ADDR2LINE} || 'aarch64-linux-gnu-addr2line';
 my $here = getcwd();
 my $patience = 5;         # seconds for QEMU to end when it is told to
@@ -39,7 +40,19 @@ $SIG{$_} = \&stop for qw(HUP INT PIPE TERM);
 sub leave {
     my ($status, $words) = @_;
     print STDERR "run: $words\n" if defined $words;
+    keep_memory($status) if $core ne '';
     exit $status;
+}
+
+# An image that has passed or was skipped, and one that never started, leave nothing to look at.
+sub keep_memory {
+    my ($status) = @_;
+    if (-s "$core.ram" && $status != 0 && $status != 2 && $status != 77) {
+        system($^X, dirname(__FILE__) . '/core.pl', "$core.ram", $core) == 0
+            ? print STDERR "run: the memory is in $core; to look at it: debug.sh -c $core $image\n"
+            : unlink $core;
+    }
+    unlink "$core.ram";
 }
 
 if ($source ne '') {

@@ -3,8 +3,10 @@
 #
 # debug.sh [-m PROFILE] [-a BOOTARGS] [-d SOURCE] IMAGE.elf [GDB-OPTION...]: halt the
 # machine before its first instruction and attach gdb
+# debug.sh -c CORE IMAGE.elf [GDB-OPTION...]: look at the memory that run.sh -c has left
 #
-# The options are those of run.sh. The image starts at physical addresses and goes on at
+# gdb has the commands of gdb/dmakit.py; `dmakit` lists them. The other options are those of
+# run.sh. The image starts at physical addresses and goes on at
 # those it is linked for, so gdb gets its symbols twice. The image's output appears
 # between gdb's.
 # Environment: GDB, GDB_OPTIONS (more options, split at blanks), and that of run.sh.
@@ -18,9 +20,11 @@ die()
 }
 
 options=()
-while getopts m:a:d:h option; do
+core=
+while getopts m:a:d:c:h option; do
     case $option in
     [mad]) options+=("-$option" "$OPTARG") ;;
+    c) core=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
     *) die "try $0 -h" ;;
     esac
@@ -34,6 +38,14 @@ shift
 # Any that knows the machine; the last is a guess.
 gdb=${GDB:-$(command -v gdb-multiarch || command -v aarch64-none-elf-gdb || command -v aarch64-elf-gdb || echo gdb)}
 command -v "$gdb" >/dev/null || die "$gdb: not found"
+
+commands=()
+[ ! -r "$here/gdb/dmakit.py" ] || commands=(-ex "source $here/gdb/dmakit.py")
+if [ -n "$core" ]; then
+    [ -r "$core" ] || die "cannot read $core"
+    # shellcheck disable=SC2086 # GDB_OPTIONS is a list of words
+    exec "$gdb" -q -ex "set confirm off" "${commands[@]}" -ex "core-file $core" "$image" ${GDB_OPTIONS-} "$@"
+fi
 
 # The path of a socket must be short, and gdb and QEMU must agree how it is written.
 work=$(TMPDIR=/tmp mktemp -d) || exit 2
@@ -56,7 +68,7 @@ done
 # Behind this script, which thereby hears a signal at once; an interrupt is gdb's own.
 # shellcheck disable=SC2086 # GDB_OPTIONS is a list of words
 "$gdb" -q -ex "set confirm off" -ex "file $image" -ex "add-symbol-file $image -o 0x1000000000000" \
-    -ex "target remote $work/gdb" ${GDB_OPTIONS-} "$@" <&0 &
+    -ex "target remote $work/gdb" ${commands[@]+"${commands[@]}"} ${GDB_OPTIONS-} "$@" <&0 &
 debugger=$!
 trap : INT
 while kill -0 "$debugger" 2>/dev/null; do

@@ -17,6 +17,7 @@
 #   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
 #   -o, --output FILE       write what the image says there as well
+#   -c, --core FILE         if it fails, panics or hangs, leave its memory there: debug.sh -c
 #   -s                      status 0 if every test of the image was skipped
 #   -x, --no-files          let the image exit with a status, but keep it from the host's files
 #   -n, --dry-run           print QEMU's command line and do nothing
@@ -74,6 +75,7 @@ limit=0
 semihosting=native
 source=
 log=
+core=
 skipped=77
 kvm=
 dry=
@@ -111,7 +113,7 @@ plug()
 take()
 {
     case $1 in
-    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output)
+    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output | -c | --core)
         [ $# -ge 2 ] || die "$1 needs an argument; try $name --help"
         ;;
     esac
@@ -124,6 +126,7 @@ take()
     -e | --device) plug "$2" ;;
     -d) source=$2 ;;
     -o | --output) log=$2 ;;
+    -c | --core) core=$2 ;;
     *)
         taken=1
         case $1 in
@@ -146,7 +149,7 @@ while [[ ${1-} == -?* && $1 != -- ]]; do
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
     -[a-zA-Z]?*)
         # -mgicv3, and -xn: what follows is its argument or more options.
-        [[ $1 == -[maetdDo]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
+        [[ $1 == -[maetdDoc]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
             set -- "${1:0:2}" "-${1:2}" "${@:2}"
         ;;
     esac
@@ -173,6 +176,18 @@ options=()
 memory=${plugged_memory:-$memory}
 bootargs+=$plugged_args
 bootargs=${bootargs# }
+# Its memory is a file beside FILE, which console.pl makes the core file of.
+if [ -n "$core" ]; then
+    core=$(realpath -m -- "$core")
+    { : >>"$core"; } 2>/dev/null && rm -f "$core" || die "$core: cannot be written"
+    backend=memory-backend-file,id=ram,share=on,mem-path=${core//,/,,}.ram
+    if [[ $machine == *,memory-backend=ram* ]]; then
+        options=("${options[@]/memory-backend-ram,id=ram/$backend}")
+    else
+        machine+=,memory-backend=ram
+        options+=(-object "$backend,size=$memory")
+    fi
+fi
 if [ -n "$kvm" ]; then
     [[ $(uname -m) == aarch64 && -w /dev/kvm ]] || die "there is no KVM for aarch64 on this machine"
     machine+=,gic-version=host,accel=kvm
@@ -199,4 +214,4 @@ fi
 command -v "$qemu" >/dev/null || die "$qemu: not found"
 [[ $limit =~ ^[0-9]+$ ]] || die "-t $limit: whole seconds, please"
 
-exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$skipped" "${line[@]}"
+exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$core" "$skipped" "${line[@]}"

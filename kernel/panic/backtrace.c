@@ -13,6 +13,12 @@ struct frame_record {
     vaddr_t link;
 };
 
+/* For a debugger, which may look long after the stack was left (qemu/gdb/dmakit.py: crash). */
+struct backtrace_origin {
+    vaddr_t pc, link, frame; /* of the first backtrace; pc 0: there was none */
+};
+struct backtrace_origin backtrace_origin;
+
 extern char __text_start[], __text_end[];
 extern char __stack_bottom[], __stack_top[], __emergency_stack_bottom[], __emergency_stack_top[];
 extern char __last_stack_bottom[], __last_stack_top[];
@@ -50,6 +56,9 @@ static void print_call(vaddr_t link)
 
 void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
 {
+    if (backtrace_origin.pc == 0) { /* a second one is about the panic itself */
+        backtrace_origin = (struct backtrace_origin){pc, link, frame};
+    }
     kprintf("backtrace:\n");
     print_address(pc);
 

@@ -3,7 +3,7 @@
 #
 # What `make install` puts elsewhere works there: the tree is moved after it was
 # installed, nothing in it names the clone, and every example is built and run from it.
-# NEEDS: build llvm run embed
+# NEEDS: build llvm run debug embed
 # NEEDS: gcc-release/embed/headers gcc-release/embed/libdmakit.a gcc-release/embed/libdmakit-cxx.a
 # NEEDS: gcc-release/embed/libdmakit-nolibc.a gcc-release/embed/libdmakit-harness.a
 # NEEDS: gcc-release/embed/libdmakit-descriptors.a gcc-release/embed/libdmakit-port.a
@@ -131,6 +131,10 @@ run "${gcc[@]}" -g panic.c -o panic.elf
 run "$home/bin/dmakit-run" panic.elf
 check "a panic has status 3" ended 3
 check "and names the function of the program" said 'main at .*panic\.c:2'
+run "$home/bin/dmakit-run" --core left panic.elf
+check "and leaves its memory, where that is asked for" eval 'ended 3 && [ -s left ]'
+run timeout --foreground -k 5 60 "$home/share/dmakit/qemu/debug.sh" -c left panic.elf -batch -ex crash
+check "at which gdb's commands look" said '\] main.* at .*panic\.c:2$'
 # A signal ends it, and QEMU with it.
 for signal in TERM INT HUP; do
     # A shell lets what it starts in the background ignore SIGINT.
