@@ -42,4 +42,9 @@ static inline uint32_t shared_read32(const struct shared32 *at)
     return at->value;
 }
 
+static inline uint32_t shared_read32_acquire(const struct shared32 *at)
+{
+    return __atomic_load_n(&at->value, __ATOMIC_ACQUIRE);
+}
+
 #endif

@@ -10,11 +10,13 @@
 #define shared_read16         shared_load16
 #define shared_read16_acquire shared_load16_acquire
 #define shared_read32         shared_load32
+#define shared_read32_acquire shared_load32_acquire
 #include_next "drivers/shared.h"
 #undef shared_read8
 #undef shared_read16
 #undef shared_read16_acquire
 #undef shared_read32
+#undef shared_read32_acquire
 
 extern void (*sim_device_turn)(void); /* NULL: it keeps still; sim_virtq.c */
 
@@ -47,6 +49,12 @@ static inline uint32_t shared_read32(const struct shared32 *at)
 {
     sim_let_device_move();
     return shared_load32(at);
+}
+
+static inline uint32_t shared_read32_acquire(const struct shared32 *at)
+{
+    sim_let_device_move();
+    return shared_load32_acquire(at);
 }
 
 #endif

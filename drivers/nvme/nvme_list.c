@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Lists of memory in place: the segment functions write the entries that the controller
+ * reads, in the command and in the page beside it (NVM Express 1.4, sections 4.3 and 4.4).
+ */
+#include "drivers/nvme/nvme_private.h"
+
+#define PRPS        (NVME_LIST_BYTES / sizeof(uint64_t))
+#define DESCRIPTORS (NVME_LIST_BYTES / sizeof(struct nvme_sgl))
+
+static uint64_t lesser(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What an earlier command has moved is passed over. False: nothing of the segment is wanted. */
+static bool enter(struct nvme_list *list, IODMACommand_Segment64 *segment)
+{
+    const uint64_t skip = lesser(list->skip, segment->fLength);
+
+    list->skip -= skip;
+    segment->fIOVMAddr += skip;
+    segment->fLength = lesser(segment->fLength - skip, list->left);
+    return list->left != 0;
+}
+
+bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
+                     UInt32 index)
+{
+    struct nvme_list *list = context;
+    const uint64_t before = list->bytes;
+
+    (void)target;
+    if (index == 0) {
+        list->first = list->page - (segment.fIOVMAddr & (list->page - 1));
+    }
+    if (!enter(list, &segment)) {
+        return false;
+    }
+    while (segment.fLength != 0) {
+        const uint64_t inside = segment.fIOVMAddr & (list->page - 1);
+        const uint64_t length = lesser(list->page - inside, segment.fLength);
+
+        /*
+         * Only the first entry may have an offset, and of 4 bytes (section 4.3): a command of a
+         * client's own options may have been allowed more.
+         */
+        if ((list->count == 0 ? inside & 3 : inside) != 0 || list->count == 1 + PRPS) {
+            return list->bytes != before; /* a part of it has been told: the list ends there */
+        }
+        if (list->count == 0) {
+            list->command->prp1 = segment.fIOVMAddr;
+        } else {
+            list->prps[list->count - 1] = segment.fIOVMAddr;
+        }
+        list->count++;
+        list->bytes += length;
+        list->left -= length;
+        segment.fIOVMAddr += length;
+        segment.fLength -= length;
+    }
+    return true;
+}
+
+void nvme_close_prp(struct nvme_list *list, uint64_t bytes)
+{
+    const uint64_t inside = list->command->prp1 & (list->page - 1);
+
+    /* How many entries count follows from the length: those that were told for more are not read.
+     */
+    list->count = (unsigned)((inside + bytes + list->page - 1) / list->page);
+    list->command->flags = NVME_FLAG_PRP;
+    if (list->count == 2) {
+        list->command->prp2 = list->prps[0];
+    } else if (list->count > 2) {
+        list->command->prp2 = list->start;
+    }
+}
+
+bool nvme_output_sgl(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
+                     UInt32 index)
+{
+    struct nvme_list *list = context;
+
+    (void)target, (void)index;
+    if (!enter(list, &segment) || list->count == DESCRIPTORS || segment.fLength > UINT32_MAX) {
+        return false;
+    }
+    list->descriptors[list->count++] = (struct nvme_sgl){
+        .address = segment.fIOVMAddr, .length = (uint32_t)segment.fLength, .type = NVME_SGL_DATA};
+    list->bytes += segment.fLength;
+    list->left -= segment.fLength;
+    return true;
+}
+
+void nvme_close_sgl(struct nvme_list *list, uint64_t bytes)
+{
+    uint64_t extra = list->bytes - bytes;
+
+    /* The controller wants to be told of exactly as many as it moves. */
+    while (extra != 0) {
+        struct nvme_sgl *last = &list->descriptors[list->count - 1];
+
+        if (last->length > extra) {
+            last->length -= (uint32_t)extra;
+            break;
+        }
+        extra -= last->length;
+        list->count--;
+    }
+    list->command->flags = NVME_FLAG_SGL;
+    if (list->count == 1) {
+        list->command->sgl = list->descriptors[0];
+    } else {
+        list->command->sgl = (struct nvme_sgl){
+            .address = list->start,
+            .length = list->count * (uint32_t)sizeof(struct nvme_sgl),
+            .type = NVME_SGL_LAST,
+        };
+    }
+}
+
+/* --- For who wants to see them ---------------------------------------------------------------- */
+
+static bool get_prp(const struct nvme_operation *operation, unsigned index,
+                    struct nvme_piece *piece)
+{
+    const struct nvme_command *command = operation->entry;
+    const uint64_t *list = operation->list;
+    const uint64_t first = operation->page - (command->prp1 & (operation->page - 1));
+    const uint64_t at = index == 0 ? 0 : first + (index - 1) * operation->page;
+    const uint64_t most = index == 0 ? first : operation->page;
+    const bool in_command = index == 0 || operation->pieces == 2;
+
+    *piece = (struct nvme_piece){
+        .place = in_command ? NVME_IN_COMMAND : NVME_IN_LIST,
+        .slot = in_command ? index + 1 : index - 1,
+        .address = index == 0   ? command->prp1
+                   : in_command ? command->prp2
+                                : list[index - 1],
+        .length = (uint32_t)lesser(most, operation->length - at),
+    };
+    return true;
+}
+
+bool nvme_get_piece(const struct nvme_operation *operation, unsigned index,
+                    struct nvme_piece *piece)
+{
+    const struct nvme_command *command = operation->entry;
+    const struct nvme_sgl *descriptors = operation->list;
+
+    if (index >= operation->pieces) {
+        return false;
+    }
+    if ((command->flags & NVME_FLAG_SGL) == 0) {
+        return get_prp(operation, index, piece);
+    }
+    *piece = (struct nvme_piece){
+        .place = operation->pieces == 1 ? NVME_IN_COMMAND : NVME_IN_LIST,
+        .slot = operation->pieces == 1 ? 1 : index,
+        .address = descriptors[index].address,
+        .length = descriptors[index].length,
+    };
+    return true;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside the NVMe driver: a controller, its queues, and how its files call each other. */
+#ifndef DRIVERS_NVME_NVME_PRIVATE_H
+#define DRIVERS_NVME_NVME_PRIVATE_H
+
+#include "descriptors/IODMAController_class.h"
+#include "drivers/nvme/nvme.h"
+#include "drivers/nvme/nvme_format.h"
+#include "drivers/pci/bus_memory.h"
+#include "drivers/pci/pci.h"
+#include "kernel/lock.h"
+
+#define NVME_QUEUES_MAX     4u   /* beside the admin queue: there is one CPU to use them */
+#define NVME_QUEUE_SIZE     128u /* entries by choice: so many commands at once, less one */
+#define NVME_ADMIN_SIZE     16u
+#define NVME_NAMESPACES_MAX 16u    /* of all controllers */
+#define NVME_LIST_BYTES     4096u  /* of a command's list */
+#define NVME_PAGE_MAX       65536u /* of the controller's pages; larger ones nobody has */
+#define NVME_BLOCKS_MAX     65536u /* of one command, whose count is 16 bits, less one */
+
+/* Nanoseconds. A controller says how long it takes to be ready, but never less than this. */
+#define NVME_READY_LEAST 1000000000ull
+#define NVME_PATIENCE    10000000000ull /* for the answer to an admin command, and a shutdown */
+#define NVME_REST        200000ull      /* between two looks */
+
+/* Of an identifier; the rest counts how often its slot has been used, to know late answers. */
+#define NVME_SLOT_BITS 8u
+#define NVME_SLOT_MASK ((1u << NVME_SLOT_BITS) - 1)
+#define NVME_NO_SLOT   0xffffu
+
+/* What a sleeping call waits for. */
+struct nvme_waiter {
+    volatile bool done;
+    IOReturn status;
+    uint32_t result;
+};
+
+/* A command that the controller has; its number is its slot's. */
+struct nvme_slot {
+    struct nvme_transfer *transfer;
+    struct nvme_waiter *waiter; /* both NULL: nobody waits any more */
+    uint32_t bytes;
+    uint16_t id;
+    uint16_t next; /* of the free ones */
+    bool busy;
+};
+
+struct nvme_queue {
+    struct nvme_controller *controller;
+    IODMAChannel channel;
+    struct bus_memory memory; /* commands, answers, a list for each slot */
+    struct nvme_command *commands;
+    struct nvme_answer *answers;
+    uint8_t *lists;
+    struct nvme_slot *slots;
+    unsigned number; /* 0: admin */
+    unsigned size;   /* entries; there is a slot less */
+    unsigned tail, rung;
+    unsigned head;
+    uint32_t phase; /* of answers that are new: NVME_PHASE or 0 */
+    uint16_t free;
+    bool exists;   /* the controller has it */
+    bool paused;   /* nothing is issued: it is being made anew */
+    bool held;     /* starts ring no doorbell */
+    bool stopping; /* what ends now was stopped */
+    bool attached; /* has its vector */
+    struct nvme_transfer *waiting, *waiting_last;
+    struct nvme_counters counters;
+};
+
+struct nvme_controller {
+    struct lock lock;
+    struct pci_function *function;
+    volatile void *registers;
+    uint64_t registers_size;
+    IOMapper *mapper; /* retained; NULL: none of its own */
+    uint64_t cap;
+    unsigned page_shift; /* of its pages, beyond 12 */
+    uint64_t command_bytes_max;
+    unsigned queue_count; /* beside admin */
+    unsigned vectors;
+    bool has_flush, has_sgl;
+    bool sgl_words; /* at multiples of 4 alone */
+    bool finishing; /* ends are told: no place to reset */
+    bool lost;
+    char serial[NVME_SERIAL_LENGTH + 1];
+    struct nvme_queue admin;
+    struct nvme_queue queues[NVME_QUEUES_MAX];
+    struct bus_memory identify; /* where answers of Identify go */
+
+    nvme_watch_t *watch;
+    void *watch_context;
+    IODMAController *engine; /* NULL until somebody asks */
+    IOService *service;
+};
+
+struct nvme_namespace {
+    struct nvme_controller *controller;
+    uint32_t id;
+    uint64_t blocks;
+    uint32_t block_size;
+    bool read_only;
+};
+
+static inline uint64_t nvme_page(const struct nvme_controller *controller)
+{
+    return (uint64_t)PAGE_SIZE << controller->page_shift;
+}
+
+/* nvme_list.c: where a command's list is built; the segment functions add to it. */
+struct nvme_list {
+    struct nvme_command *command;
+    union {
+        uint64_t *prps;
+        struct nvme_sgl *descriptors;
+    };
+    uint64_t start;       /* of the list, as the device sees it */
+    uint64_t page;        /* bytes */
+    uint64_t skip;        /* bytes of the walk that an earlier command has moved */
+    uint64_t left, bytes; /* that are wanted, and told */
+    uint64_t first;       /* bytes of the walk in its first page */
+    unsigned count;       /* entries */
+};
+
+bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void *list,
+                     UInt32 index);
+bool nvme_output_sgl(IODMACommand *target, IODMACommand_Segment64 segment, void *list,
+                     UInt32 index);
+
+/* The command names the list, of whose bytes it takes `bytes`, not 0. */
+void nvme_close_prp(struct nvme_list *list, uint64_t bytes);
+void nvme_close_sgl(struct nvme_list *list, uint64_t bytes);
+
+/* nvme_queue.c. The lock is held, unless it says otherwise. */
+IOReturn nvme_queue_create(struct nvme_queue *queue, unsigned number, unsigned size, bool lists);
+void nvme_queue_destroy(struct nvme_queue *queue);
+/* As new, for a controller that has just been told of it. What it had must have ended. */
+void nvme_queue_restart(struct nvme_queue *queue);
+/* The next command and its slot, cleared but for its identifier; NULL: no slot is free. */
+struct nvme_command *nvme_begin(struct nvme_queue *queue, struct nvme_slot **slot);
+void nvme_submit(struct nvme_queue *queue, struct nvme_slot *slot);
+void nvme_publish(struct nvme_queue *queue);
+/* Read the answers that have come; how many. */
+unsigned nvme_collect(struct nvme_queue *queue);
+/* End what the controller has, as if it had answered so. */
+void nvme_drop_all(struct nvme_queue *queue, IOReturn status);
+
+/* nvme_transfer.c. The lock is held. */
+/* As much of it as there is room for goes to the controller, the rest in line. */
+IOReturn nvme_start(struct nvme_queue *queue, struct nvme_transfer *transfer);
+/* The controller has answered a command of a transfer. */
+void nvme_finish(struct nvme_queue *queue, struct nvme_transfer *transfer, uint32_t bytes,
+                 IOReturn status);
+/* Give it as much as there is room for of what waits. */
+void nvme_issue_waiting(struct nvme_queue *queue);
+/* What is in line, and not with the controller, ends so. */
+void nvme_end_waiting(struct nvme_queue *queue, IOReturn status);
+/* What the bits of NVME_STATUS_CODE mean. */
+IOReturn nvme_status(uint32_t code);
+
+/* nvme_admin.c. Thread context; no lock is held. */
+/*
+ * One command, and sleep for its answer; result may be NULL. kIOReturnTimeout: it may still be
+ * answered, and has its slot until then; kIOReturnNoResources: all slots are kept so.
+ */
+IOReturn nvme_execute(struct nvme_queue *queue, const struct nvme_command *command,
+                      uint64_t timeout, uint32_t *result);
+IOReturn nvme_identify(struct nvme_controller *controller, uint32_t what, uint32_t nsid);
+IOReturn nvme_set_queues(struct nvme_controller *controller, unsigned wanted, unsigned *granted);
+IOReturn nvme_add_queue(struct nvme_queue *queue, unsigned vector);
+IOReturn nvme_remove_queue(struct nvme_queue *queue);
+IOReturn nvme_abort(struct nvme_queue *queue, uint16_t id, uint64_t timeout, bool *aborted);
+/* Let time pass, and interrupts come. */
+void nvme_rest(void);
+
+/* nvme_controller.c. */
+struct nvme_controller *nvme_open(struct pci_function *function, IOReturn *status);
+/* Shut down in order and give everything back. False: it did not stop, and keeps its memory. */
+bool nvme_close(struct nvme_controller *controller);
+/* Thread context. Everything it has ends with `status`; it works again, or is lost. */
+IOReturn nvme_restart(struct nvme_controller *controller, IOReturn status);
+/* All of the queue pair's ends with `status`, and it is made anew. */
+IOReturn nvme_renew_queue(struct nvme_queue *queue);
+
+/* nvme_interrupt.c. */
+IOReturn nvme_attach(struct nvme_controller *controller);
+void nvme_detach(struct nvme_controller *controller);
+/* The interrupt of a queue pair. */
+unsigned nvme_vector(const struct nvme_queue *queue);
+
+/* nvme.c: its namespaces come and go with it. */
+void nvme_add_namespaces(struct nvme_controller *controller);
+void nvme_remove_namespaces(const struct nvme_controller *controller);
+
+/* nvme_engine.c. */
+IODMAController *nvme_create_engine(struct nvme_controller *controller, IOService **service);
+
+#endif
