@@ -89,6 +89,13 @@ IOReturn nvme_flush(struct nvme_namespace *disk);
  */
 IOReturn nvme_reset(struct nvme_namespace *disk);
 
+/*
+ * Shut the controller down in order, as before the power goes: what it has, and what is in line,
+ * ends with kIOReturnAborted, and nothing more is taken, from no namespace of it.
+ * kIOReturnNotResponding: it did not stop; kIOReturnNotPermitted: as above.
+ */
+IOReturn nvme_shut_down(struct nvme_namespace *disk);
+
 /* --- As a DMA engine -------------------------------------------------------------------------- */
 
 enum nvme_format {

@@ -439,9 +439,8 @@ static void free_memory(struct nvme_controller *controller)
     heap_free(controller);
 }
 
-bool nvme_close(struct nvme_controller *controller)
+bool nvme_stop(struct nvme_controller *controller)
 {
-    struct pci_function *function = controller->function;
     const bool there = controller->registers != NULL && controller->cap != UINT64_MAX;
     bool stopped = !there;
     lock_state_t state = lock_take(&controller->lock);
@@ -455,16 +454,25 @@ bool nvme_close(struct nvme_controller *controller)
     if (there) {
         stopped = shut_down(controller);
     }
-    pci_disable(function, PCI_MASTER);
+    pci_disable(controller->function, PCI_MASTER);
     state = lock_take(&controller->lock);
     controller->lost = true; /* nothing can be started any more */
     if (controller->admin.slots != NULL) {
         end_all(controller, stopped ? kIOReturnAborted : kIOReturnNotResponding);
     }
+    /* What the first ends have started meanwhile. */
     for (unsigned i = 0; i < controller->queue_count; i++) {
         nvme_end_waiting(&controller->queues[i], kIOReturnAborted);
     }
     lock_release(&controller->lock, state);
+    return stopped;
+}
+
+bool nvme_close(struct nvme_controller *controller)
+{
+    struct pci_function *function = controller->function;
+    const bool stopped = controller->shut || nvme_stop(controller);
+
     nvme_detach(controller);
     pci_free_vectors(function);
     if (controller->engine != NULL) {
@@ -477,4 +485,17 @@ bool nvme_close(struct nvme_controller *controller)
         free_memory(controller);
     }
     return stopped;
+}
+
+IOReturn nvme_shut_down(struct nvme_namespace *disk)
+{
+    struct nvme_controller *controller = disk->controller;
+
+    if (controller->finishing || irq_in_handler()) {
+        return kIOReturnNotPermitted;
+    }
+    if (!controller->lost) {
+        controller->shut = nvme_stop(controller);
+    }
+    return controller->shut ? kIOReturnSuccess : kIOReturnNotResponding;
 }

@@ -82,7 +82,8 @@ struct nvme_controller {
     bool has_flush, has_sgl;
     bool sgl_words; /* at multiples of 4 alone */
     bool finishing; /* ends are told: no place to reset */
-    bool lost;
+    bool lost;      /* takes nothing any more */
+    bool shut;      /* by nvme_shut_down, and it stopped */
     char serial[NVME_SERIAL_LENGTH + 1];
     struct nvme_queue admin;
     struct nvme_queue queues[NVME_QUEUES_MAX];
@@ -175,7 +176,10 @@ void nvme_rest(void);
 
 /* nvme_controller.c. */
 struct nvme_controller *nvme_open(struct pci_function *function, IOReturn *status);
-/* Shut down in order and give everything back. False: it did not stop, and keeps its memory. */
+/* Shut down in order; all that it has ends. False: it did not stop. */
+bool nvme_stop(struct nvme_controller *controller);
+/* Stop it and give everything back; it has no client. False: it did not stop, and keeps its memory.
+ */
 bool nvme_close(struct nvme_controller *controller);
 /* Thread context. Everything it has ends with `status`; it works again, or is lost. */
 IOReturn nvme_restart(struct nvme_controller *controller, IOReturn status);

@@ -43,17 +43,22 @@ static inline void arrive(OSObject *owner, IODMAEventSource *source, IODMAComman
     IOWorkLoop_wakeupGate(IOEventSource_getWorkLoop(source), &end_count, false);
 }
 
-static inline struct client client_of_service(IOService *device)
+static inline struct client client_of_channel(IOService *device, unsigned channel)
 {
     struct client client = {OSArray_withCapacity(1), IOWorkLoop_workLoop(), NULL};
 
     ASSERT_TRUE(device != NULL && client.owner != NULL && client.loop != NULL);
-    client.source =
-        IODMAEventSource_dmaEventSource(OSObject_upcast(client.owner), device, arrive, note, 0);
+    client.source = IODMAEventSource_dmaEventSource(OSObject_upcast(client.owner), device, arrive,
+                                                    note, channel);
     ASSERT_TRUE(client.source != NULL);
     ASSERT_EQ(IOWorkLoop_addEventSource(client.loop, client.source), kIOReturnSuccess);
     end_count = notes = 0;
     return client;
+}
+
+static inline struct client client_of_service(IOService *device)
+{
+    return client_of_channel(device, 0);
 }
 
 static inline void client_drop(struct client *client)

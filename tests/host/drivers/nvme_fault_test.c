@@ -171,6 +171,19 @@ static void namespaces_that_nobody_can_use(void **state)
     }
 }
 
+static void a_namespace_that_is_write_protected(void **state)
+{
+    struct nvme_info info;
+
+    (void)state;
+    client_create();
+    sim.attributes = 1;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    nvme_get_info(disk, &info);
+    assert_true(info.read_only);
+    client_close();
+}
+
 /* --- Answers to nothing ----------------------------------------------------------------------- */
 
 static void strange_answers_are_ignored(void **state)
@@ -532,6 +545,7 @@ int main(void)
         cmocka_unit_test(queues_that_are_refused),
         cmocka_unit_test(controllers_that_nobody_can_use),
         cmocka_unit_test(namespaces_that_nobody_can_use),
+        cmocka_unit_test(a_namespace_that_is_write_protected),
         cmocka_unit_test_setup(strange_answers_are_ignored, client_open_usual),
         cmocka_unit_test_setup(an_answer_that_comes_twice, client_open_usual),
         cmocka_unit_test_setup(an_answer_between_two_looks, client_open_usual),
