@@ -8,16 +8,21 @@
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
 # in ROOM alone (a folder, or a file), there everywhere unless COUNT is given; -l only says
 # how many changes each file has. BUILD-FOLDER is a clean debug build of the tree with its
-# host tests; each worker has a copy of it and of the sources in BUILD-FOLDER/mutate.
+# host tests; each worker has a copy of its objects and of the sources in BUILD-FOLDER/mutate.
 #
-# killed: a test failed, or took much longer than on the clean tree. survived: none did;
-# the change is printed. Not counted: what does not compile, what compiles to the same
+# What kills soonest is asked first: a test that killed in this file or room before, then host
+# tests before images, and within these the nearest first and the slow ones last. Of the clean
+# tree only that is run which a change has made fail, once, to see that it was the change.
+#
+# killed: a test failed, or took much longer than on the clean tree at that time. survived:
+# none did; the change is printed. Not counted: what does not compile, what compiles to the same
 # code, and what equivalent.tsv explains. BUILD-FOLDER/mutate/{killed,survived,...} are
-# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start. Ended
+# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start, or a test
+# fails on the clean tree. Ended
 # in the middle (INT, TERM, HUP), it ends what it runs and removes its copies.
 use strict;
 use warnings;
-use Cwd qw(abs_path);
+use Cwd qw(abs_path getcwd);
 use Digest::MD5;
 use Fcntl qw(:flock);
 use File::Basename qw(basename dirname);
@@ -32,8 +37,10 @@ use constant SOURCES => qw(Makefile boot descriptors drivers embed kernel linker
 use constant {
     LIMIT_FACTOR => 4,     # of the clean run's time
     LIMIT_LEAST  => 15,    # seconds
+    LIMIT_CLEAN  => 600,
     BATCH        => 6,     # tests that are linked at once
-    SLOW         => 5,     # seconds on the clean tree: such a test's turn comes last
+    SLOW         => 2,     # seconds that a test took once: its turn comes last
+    MEMORY       => 6000,  # MiB that a test may hold: one reads more than 4 GiB of one run
 };
 
 # Text for people, and what only ends a run that is lost already.
@@ -158,6 +165,7 @@ sub target_of {
 
 # What this process waits for, and the way out: children end theirs, the first one clears up.
 my ($running, @workers);
+my $worker = 0;
 my $first = $$;
 
 sub give_up {
@@ -196,31 +204,93 @@ sub make {
         'LLVM=', 'TRACE=1', 'COVERAGE=', @targets);
 }
 
-# In the current folder; true if it passes in time.
-sub passes {
+# Seconds if it passes in the current folder in time, -1 if it fails, 0 if the time was up.
+sub seconds_of {
     my ($test, $limit) = @_;
     my ($kind, $name) = split /:/, $test;
     delete @ENV{qw(SEED N ONLY)};    # of mutate; some tests have their own
-    local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=3000';
+    local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=' . MEMORY;
     local $ENV{BUILD} = 'build';
+    local $ENV{LOGS} = my $logs = "logs/$worker";
     local $ENV{TIMEOUT} = int($limit + 1);
     local $ENV{OPS} = 60000;    # of the model
     local $ENV{CASES} = 500;    # of the comparisons with a reference: whole, they take minutes
     my @command = $kind eq 'host' ? ('timeout', '-k', 5, $limit, target_of($test))
         : ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default");
-    make_path('build/logs');
-    return run_quietly('build/logs/mutate', 'bash', '-c', 'ulimit -f 200000 -c 0; exec "$@"', 'bash', @command);
+    make_path($logs);
+    my $start = time;
+    my $passed = run_quietly("$logs/mutate", 'bash', '-c', 'ulimit -f 200000 -c 0; exec "$@"', 'bash', @command);
+    my $seconds = time - $start;
+    return $passed ? $seconds : $seconds >= $limit ? 0 : -1;
+}
+
+# What each test took, and whether it passes on the clean tree, told by one worker to the others.
+sub note {
+    my ($what, $test, $value) = @_;
+    spell("$scratch/$what/" . ($test =~ tr{/}{,}r), $value);
+    return $value;
+}
+
+sub noted {
+    my ($what, $test) = @_;
+    open my $file, '<', "$scratch/$what/" . ($test =~ tr{/}{,}r) or return;
+    return scalar <$file>;
+}
+
+# What it takes on the clean tree, now; the whole run is worth nothing if it fails there.
+sub clean_seconds {
+    my ($test) = @_;
+    my $folder = getcwd();
+    chdir "$scratch/clean" or die "mutate: $!\n";
+    my $seconds = seconds_of($test, LIMIT_CLEAN);
+    chdir $folder or die "mutate: $!\n";
+    note('red', $test, $test) if $seconds <= 0;
+    return note('clean', $test, $seconds);
+}
+
+# Does a test fail in the current folder because of what was changed there?
+sub kills {
+    my ($test) = @_;
+    my $limit = max(LIMIT_LEAST, LIMIT_FACTOR * (noted('time', $test) // 0));
+    my $seconds = seconds_of($test, $limit);
+    if ($seconds == 0) {
+        # Slow may be the machine, which the clean tree has to say now.
+        my $enough = LIMIT_FACTOR * clean_seconds($test);
+        $seconds = seconds_of($test, $limit = $enough) if $enough > $limit;
+    } elsif ($seconds < 0) {
+        noted('clean', $test) // clean_seconds($test);
+    }
+    note('time', $test, $seconds) if $seconds > 0;
+    return $seconds <= 0;
 }
 
 # Workers ----------------------------------------------------------------------
 
+sub copy {
+    my ($option, $to, @what) = @_;
+    make_path($to);
+    system('cp', $option, @what, "$to/") == 0 or die "mutate: cannot copy @what to $to\n";
+}
+
+# For a worker to build in: a program is linked again when its turn comes.
 sub make_tree {
     my ($folder) = @_;
     remove_tree($folder);
+    copy('-a', $folder, SOURCES);
     make_path("$folder/build");
-    system('cp', '-a', SOURCES, "$folder/") == 0 or die "mutate: cannot copy the sources\n";
-    for my $part ('host', 'gcc-debug') {
-        system('cp', '-a', "$build/$part", "$folder/build/") == 0 or die "mutate: no clean build in $build/$part\n";
+    system('bash', '-o', 'pipefail', '-c', "tar -C \"\$1\" --exclude='*_test' --exclude='*.elf' --exclude='*.img' -cf - host gcc-debug"
+            . ' | tar -C "$2" -xf -', 'copy', $build, "$folder/build") == 0
+        or die "mutate: cannot copy the clean build in $build\n";
+}
+
+# The programs as they are, which nobody builds there.
+sub make_clean_tree {
+    my ($folder, @tests) = @_;
+    remove_tree($folder);
+    copy('-a', $folder, SOURCES);
+    for my $program (map { target_of($_) } @tests) {
+        (my $from = $program) =~ s{^build}{$build};
+        copy('-l', dirname("$folder/$program"), $from);
     }
 }
 
@@ -245,7 +315,7 @@ sub spell {
     close $handle;
 }
 
-my (%clean_time, %clean_code, %killers);
+my (%clean_code, %killers);
 
 # [outcome, detail] of one change, made and taken back in the current folder.
 sub attempt {
@@ -286,20 +356,17 @@ sub try_tests {
         return ['unbuilt', ''] if $code eq '';
         return ['same', ''] if $code eq $clean_code{$file};
     }
-    my %rank = %{ $killers{$file} // {} };
-    my %slow = map { $_ => ($clean_time{$_} // 0) > SLOW ? 1 : 0 } my @all = tests_of($file);
-    my @tests = map {
-        my $kind = $_;
-        sort { ($rank{$b} // 0) <=> ($rank{$a} // 0) || $slow{$a} <=> $slow{$b} } grep { /^$kind:/ } @all
-    } qw(host image);
+    my %rank = map { $_ => ($killers{$file}{$_} // 0) + ($killers{ dirname($file) }{$_} // 0) / 100 } my @all = tests_of($file);
+    my %slow = map { $_ => (noted('time', $_) // 0) > SLOW ? 1 : 0 } @all;
+    my %image = map { $_ => /^image:/ ? 1 : 0 } @all;
+    my @tests = sort { $rank{$b} <=> $rank{$a} || $slow{$a} <=> $slow{$b} || $image{$a} <=> $image{$b} } @all;
     my $first = 2;    # the nearest test, or what killed before, is likely to do it again
     while (my @batch = splice @tests, 0, $first) {
         $first = BATCH;
         return ['unbuilt', ''] unless make('build/make.log', map { target_of($_) } @batch);
         for my $test (@batch) {
-            my $limit = max(LIMIT_LEAST, LIMIT_FACTOR * ($clean_time{$test} // LIMIT_LEAST));
-            next if passes($test, $limit);
-            $killers{$file}{$test}++;
+            next unless kills($test);
+            $killers{$_}{$test}++ for $file, dirname($file);
             return ['killed', $test];
         }
     }
@@ -325,16 +392,17 @@ sub share {
     my ($count, $work, $read) = @_;
     start_counting();
     pipe my $from, my $to or die "mutate: pipe: $!\n";
-    for my $worker (1 .. $option{j}) {
+    for my $number (1 .. $option{j}) {
         my $child = fork // die "mutate: fork: $!\n";
         if ($child) {
             push @workers, $child;
             next;
         }
         @workers = ();
+        $worker = $number;
         close $from;
         chdir "$scratch/$worker" or die "mutate: $!\n";
-        while (getppid == $first && (my $n = next_number()) < $count) {
+        while (getppid == $first && !glob("$scratch/red/*") && (my $n = next_number()) < $count) {
             my $answer = $work->($n);
             syswrite $to, length($answer) . "\n" . $answer if length($answer) < 4000;
             syswrite $to, "4000\n" . substr($answer, 0, 4000) if length($answer) >= 4000;
@@ -361,31 +429,19 @@ my @changes = choose();
 my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
 my @wanted = sort keys %wanted;
 $| = 1;
+my $start = time;
 printf "# seed %d, %d changes%s, %d tests\n", $option{s}, scalar @changes,
     $option{r} eq '' ? '' : " in $option{r}", scalar @wanted;
 
 make_path($scratch);
 open my $lock, '>', "$scratch/lock" or die "mutate: $scratch/lock: $!\n";
 flock $lock, LOCK_EX | LOCK_NB or die "mutate: another one is at work in $scratch\n";
-make_tree("$scratch/$_") for 1 .. $option{j};
-my @red;
-share(
-    scalar @wanted,
-    sub {
-        my $test = $wanted[$_[0]];
-        make('build/make.log', target_of($test)) or return "$test\t-1";
-        my $start = time;
-        return passes($test, 600) ? sprintf "%s\t%.2f", $test, time - $start : "$test\t-1";
-    },
-    sub {
-        my ($test, $seconds) = split /\t/, $_[0];
-        $clean_time{$test} = $seconds;
-        push @red, $test if $seconds < 0;
-    });
-if (@red) {
-    print STDERR "mutate: these fail on the unchanged tree: @red\n";
-    exit 2;
+for my $notes (map { "$scratch/$_" } qw(time clean red)) {
+    remove_tree($notes);
+    make_path($notes);
 }
+make_clean_tree("$scratch/clean", @wanted);
+make_tree("$scratch/$_") for 1 .. $option{j};
 
 my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent);
 my (%rooms, $done);
@@ -408,8 +464,13 @@ share(
     });
 spell("$scratch/$_", join '', @{ $lists{$_} }) for keys %lists;
 
+my @red = map { s{.*/}{}r =~ tr{,}{/}r } glob("$scratch/red/*");
+remove_tree("$scratch/$_") for 1 .. $option{j}, qw(clean time red);
+if (@red) {
+    print STDERR "mutate: these fail on the unchanged tree: @red\n";
+    exit 2;
+}
 die "mutate: a worker ended early: ", scalar @changes - $done, " changes were not tried\n" if $done != @changes;
-remove_tree("$scratch/$_") for 1 .. $option{j};
 
 sub share_of {
     my ($killed, $survived) = map { $_ // 0 } @_;
@@ -418,6 +479,6 @@ sub share_of {
 }
 printf "# %s: %s\n", $_, share_of(@{ $rooms{$_} }{qw(killed survived)}) for sort keys %rooms;
 my ($killed, $survived) = map { scalar @{ $lists{$_} } } qw(killed survived);
-printf "# seed %d: %s; besides %d that do not compile, %d of the same code, %d equivalent\n",
-    $option{s}, share_of($killed, $survived), map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent);
+printf "# seed %d: %s; besides %d that do not compile, %d of the same code, %d equivalent; %d seconds\n",
+    $option{s}, share_of($killed, $survived), (map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent)), time - $start;
 exit($killed >= GOAL * ($killed + $survived) ? 0 : 1);
