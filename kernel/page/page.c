@@ -85,7 +85,6 @@ static bool take(const struct page_fit *fit, const struct page_request *request,
         /* The rest of the block goes back at once: a run of 5 pages costs 5, and not 8. */
         page_buddy_put(*index + request->count, ((uint64_t)1 << fit->order) - request->count);
         mark_allocated(*index, request->count, request->owner);
-        page_account();
     }
     lock_release(&page_lock, state);
     return found;
@@ -271,7 +270,6 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
 
     /* A shared page has lost one owner, and stays. */
     if (status == KERN_SUCCESS && !page_share_drop(page)) {
-        page_account();
         for (uint64_t i = 0; i < count; i++) {
             page[i].word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
         }
@@ -282,6 +280,7 @@ static kern_return_t free_run(paddr_t first, uint64_t count)
         if (count == 1) {
             page_cache_push(page);
         } else {
+            page_account();
             page_buddy_put(page_index(page), count);
         }
     }

@@ -48,7 +48,7 @@ static bool refill(void)
                                  .highest = UINT64_MAX};
     uint64_t index;
 
-    page_account();
+    /* No account: a page is popped next, so that the peak is not behind. */
     if (!page_buddy_take(&fit, &index)) {
         return false;
     }

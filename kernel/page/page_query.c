@@ -61,7 +61,6 @@ void page_get_stats(struct page_stats *stats)
     lock_state_t state = lock_take(&page_lock);
 
     /* Drained, so that free pages are counted in one place, whoever has freed them last. */
-    page_account();
     page_cache_drain(0);
     *stats = (struct page_stats){
         .total = page_pool.total,

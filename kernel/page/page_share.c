@@ -59,7 +59,6 @@ bool page_share_drop(struct page *page)
 
 void page_unpinned(struct page *page)
 {
-    page_account();
     page->word = RECORD_WORD(RECORD_FREE, 0, PAGE_OWNER_NONE);
     page_cache_push(page);
 }

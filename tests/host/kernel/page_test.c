@@ -342,6 +342,47 @@ static void test_high_water_is_exact(void **state)
     }
 }
 
+/* Whatever comes and goes, and in what order: pages, and runs past the cache. */
+static void test_high_water_of_a_mixture(void **state)
+{
+    uint32_t random = 1;
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        struct {
+            paddr_t first;
+            size_t count;
+        } held[60];
+        uint64_t now = 0, peak = 0;
+
+        machine(RAM, 64 * SIM_MIB);
+        for (unsigned n = 0, live = 0; n < 200; n++) {
+            random = random * 1664525 + 1013904223;
+            if (live < 60 && (live == 0 || (random & 0x10000) != 0)) {
+                const size_t count = (random & 0xe0000) == 0 ? 2 + (random >> 20) % 9 : 1;
+
+                held[live].count = count;
+                assert_int_equal(page_alloc_run(&(struct page_request){.count = count,
+                                                                       .owner = PAGE_OWNER_IMAGE},
+                                                &held[live++].first),
+                                 KERN_SUCCESS);
+                now += count;
+            } else {
+                const unsigned which = (random >> 20) % live;
+
+                assert_int_equal(page_free_run(held[which].first, held[which].count), KERN_SUCCESS);
+                now -= held[which].count;
+                held[which] = held[--live];
+            }
+            peak = now > peak ? now : peak;
+        }
+        assert_int_equal(stats().allocated, now);
+        assert_int_equal(stats().high_water, peak);
+        sim_ram_detach();
+    }
+    machine(RAM, 64 * SIM_MIB);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +399,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_run_becomes_single_pages, detach),
         cmocka_unit_test_teardown(test_exhaustion_and_high_water, detach),
         cmocka_unit_test_teardown(test_high_water_is_exact, detach),
+        cmocka_unit_test_teardown(test_high_water_of_a_mixture, detach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

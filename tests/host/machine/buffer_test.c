@@ -397,6 +397,13 @@ static void bm_17_tags(void **state)
     OSObject_release(buffer);
     assert_null(IOBufferMemoryDescriptor_inTaskWithOptionsTags(kernel_task, kIODirectionIn, 100, 1,
                                                                0x10000, 0));
+    assert_null(IOBufferMemoryDescriptor_inTaskWithOptionsTags(kernel_task, kIODirectionIn, 100, 1,
+                                                               0, 0x10000));
+    buffer = IOBufferMemoryDescriptor_inTaskWithOptionsTags(kernel_task, kIODirectionIn, 100, 1,
+                                                            0xffff, 0xffff);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(buffer, kernel_map), 0xffff);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(buffer, NULL), 0xffff);
+    OSObject_release(buffer);
 }
 
 /* OM-10: whichever request fails, nothing stays. */

@@ -59,11 +59,14 @@ static void attributes(void **state)
     assert_int_equal(IOMemoryDescriptor_getTag(memory), 0xdeadbeef);
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), VM_KERN_MEMORY_IOKIT);
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), VM_MEMORY_IOKIT);
-    IOMemoryDescriptor_setVMTags(memory, 7, 0xffff);
+    IOMemoryDescriptor_setVMTags(memory, 0xffff, 0xffff);
     platform_set_last_error(0);
     IOMemoryDescriptor_setVMTags(memory, 1, 0x10000); /* 16 bits each */
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
-    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), 7);
+    platform_set_last_error(0);
+    IOMemoryDescriptor_setVMTags(memory, 0x10000, 1);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_getVMTag(memory, kernel_map), 0xffff);
     assert_int_equal(IOMemoryDescriptor_getVMTag(memory, NULL), 0xffff);
     IOMemoryDescriptor_setMapperOptions(memory, 0x8001);
     assert_int_equal(IOMemoryDescriptor_getMapperOptions(memory), 0x8001);

@@ -203,6 +203,56 @@ static void empty_memory_is_refused(void **state)
     release_both(command, memory);
 }
 
+static struct {
+    unsigned facts, active, inactive;
+    IOReturn answer; /* to active */
+} asked;
+
+static IOReturn answer_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
+                                 UInt dataSize)
+{
+    asked.facts += op == kIOMDGetCharacteristics;
+    asked.active += op == kIOMDSetDMAActive;
+    asked.inactive += op == kIOMDSetDMAInactive;
+    if (op == kIOMDSetDMAActive && asked.answer != kIOReturnSuccess) {
+        return asked.answer;
+    }
+    return descriptor_dma_command_operation(self, op, vData, dataSize);
+}
+
+/* A class that answers operations by itself hears of every preparation, and may refuse it. */
+static void a_class_of_its_own_is_asked(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    const IOMemoryDescriptorClass *const before = IOMemoryDescriptor_methods(memory);
+    static IOMemoryDescriptorClass class;
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+
+    (void)state;
+    memcpy(&class, before, sizeof(class));
+    memcpy(&class.meta,
+           &(OSMetaClass){"Asked", &before->meta, before->meta.size, before->meta.instances,
+                          before->meta.free},
+           sizeof(class.meta));
+    class.dmaCommandOperation = answer_operation;
+    memory->super.metaClass = &class.meta;
+    memset(&asked, 0, sizeof(asked));
+    asked.answer = kIOReturnNoResources;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+    expect_inactive(command);
+    assert_int_equal(asked.facts, 1);
+    assert_int_equal(asked.active, 1);
+    assert_int_equal(asked.inactive, 0);
+    asked.answer = kIOReturnSuccess;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(asked.facts, 2);
+    assert_int_equal(asked.active, 2);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(asked.inactive, 1);
+    memory->super.metaClass = &before->meta;
+    release_both(command, memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -213,6 +263,7 @@ int main(void)
         MAP_TEST(a_length_that_is_no_multiple_leaves_it_inactive),
         MAP_TEST(more_pages_than_can_be_counted),
         MAP_TEST(empty_memory_is_refused),
+        MAP_TEST(a_class_of_its_own_is_asked),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

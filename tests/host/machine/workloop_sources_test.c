@@ -467,11 +467,12 @@ static IOReturn why_not(IOService *device, int index)
 /* Type, number, flags: a shared or a private peripheral's, of 16 bits. */
 static void specifiers_are_judged(void **state)
 {
-    static const uint8_t some[] = {0, 0, 0, 1, 0, 0, 0, 3,  0, 0, 0, 8, /* PPI 3, level low */
-                                   0, 0, 0, 2, 0, 0, 0, 3,  0, 0, 0, 4, /* no such type */
-                                   0, 0, 0, 0, 0, 1, 0, 0,  0, 0, 0, 4, /* beyond all numbers */
-                                   0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 2, /* an edge, falling */
-                                   0, 0, 0, 0, 0, 0, 0, 16};            /* without its flags */
+    static const uint8_t some[] = {0, 0, 0, 1, 0, 0, 0,   3,   0, 0, 0, 8, /* PPI 3, level low */
+                                   0, 0, 0, 2, 0, 0, 0,   3,   0, 0, 0, 4, /* no such type */
+                                   0, 0, 0, 0, 0, 1, 0,   0,   0, 0, 0, 4, /* beyond all numbers */
+                                   0, 0, 0, 0, 0, 0, 0,   16,  0, 0, 0, 2, /* an edge, falling */
+                                   0, 0, 0, 0, 0, 0, 255, 255, 0, 0, 0, 1, /* the last number */
+                                   0, 0, 0, 0, 0, 0, 0,   16};             /* without its flags */
     IOService *device = device_of(some, sizeof(some));
     IOInterruptEventSource *source;
 
@@ -479,8 +480,9 @@ static void specifiers_are_judged(void **state)
     assert_int_equal(why_not(device, 0), kIOReturnSuccess);
     assert_int_equal(why_not(device, 1), kIOReturnNoInterrupt);
     assert_int_equal(why_not(device, 2), kIOReturnNoInterrupt);
-    assert_int_equal(why_not(device, 4), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, 4), kIOReturnSuccess);
     assert_int_equal(why_not(device, 5), kIOReturnNoInterrupt);
+    assert_int_equal(why_not(device, 6), kIOReturnNoInterrupt);
     assert_int_equal(why_not(device, INT32_MAX), kIOReturnNoInterrupt);
     assert_int_equal(why_not(device, -1), kIOReturnBadArgument);
     source = IOInterruptEventSource_interruptEventSource(source_owner, act, device, 3);

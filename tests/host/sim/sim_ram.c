@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernel/direct_map.h"
 
@@ -12,6 +13,22 @@ unsigned sim_irq_masked;
 bool sim_in_handler;
 bool sim_ram_shared;
 void (*sim_unmasked)(void);
+
+void sim_irq_unbalanced(irq_state_t before)
+{
+    fprintf(stderr, "interrupts are masked %u times where %u are restored\n", sim_irq_masked,
+            (unsigned)before + 1);
+    abort();
+}
+
+/* What no test may leave behind, whatever it looks at itself. */
+__attribute__((destructor)) static void all_is_restored(void)
+{
+    if (sim_irq_masked != 0 || sim_in_handler) {
+        fprintf(stderr, "a test left interrupts masked, or a handler\n");
+        _exit(EXIT_FAILURE);
+    }
+}
 
 static struct page_range attached[PAGE_RANGES_MAX];
 static unsigned attached_count;

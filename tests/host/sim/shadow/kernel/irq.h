@@ -25,8 +25,14 @@ static inline irq_state_t irq_mask(void)
     return sim_irq_masked++;
 }
 
+/* Ends the program: somebody between has masked and not restored, or restored what is not his. */
+void sim_irq_unbalanced(irq_state_t before);
+
 static inline void irq_restore(irq_state_t before)
 {
+    if (before + 1 != sim_irq_masked) {
+        sim_irq_unbalanced(before);
+    }
     sim_irq_masked = (unsigned)before;
 }
 
