@@ -157,7 +157,7 @@ static void random_sequences(void **state)
     const uint64_t minutes = from_environment("SOAK", 0);
     const bool soak = getenv("SOAK") != NULL;
     const time_t start = time(NULL);
-    uint64_t left = from_environment("OPS", DEFAULT_OPS), seed;
+    uint64_t left = from_environment("OPS", DEFAULT_OPS), seed, done = 0;
 
     (void)state;
     if (getenv("SEED") != NULL) {
@@ -171,8 +171,10 @@ static void random_sequences(void **state)
             break;
         }
         run_sequence(seed, operations);
+        done++;
         left -= soak ? 0 : operations;
     }
+    printf("# %llu sequences of up to %d operations\n", (unsigned long long)done, SEQUENCE_OPS);
 }
 
 static int after(void **state)
