@@ -159,6 +159,7 @@ static void mc_16_two_walks_at_once(void **state)
 typedef struct {
     IOMemoryDescriptor super;
     const IOPhysicalSegment *answers; /* one after another; length 0: none */
+    IOOptionBits options;             /* of the last question */
 } Odd;
 
 static IOReturn odd_segment(IOMemoryDescriptor *base, IOByteCount offset, IOOptionBits options,
@@ -166,7 +167,7 @@ static IOReturn odd_segment(IOMemoryDescriptor *base, IOByteCount offset, IOOpti
 {
     const IOPhysicalSegment *answer = ((Odd *)base)->answers;
 
-    (void)options;
+    ((Odd *)base)->options = options;
     while (answer->length != 0 && offset >= answer->length) {
         offset -= answer++->length;
     }
@@ -200,7 +201,9 @@ static void mc_17_pieces_of_any_size_are_the_same_memory(void **state)
     IOByteCount size;
 
     (void)state;
+    memory->options = -1u;
     assert_int_equal(gen(cursor, &memory->super, 0, 64, 0, &size), 2);
+    assert_int_equal(memory->options, 0); /* what a device is told */
     expect_entry(0, 0x1000, 0x2000);
     expect_entry(1, 0x5000, 5);
     OSObject_release(cursor);

@@ -220,22 +220,31 @@ static IOReturn answer_operation(IOMemoryDescriptor *self, DMACommandOps op, voi
     return descriptor_dma_command_operation(self, op, vData, dataSize);
 }
 
+/* Make an object's class one that differs from its own, until it is made that again. */
+static const IOMemoryDescriptorClass *vary(IOMemoryDescriptor *memory,
+                                           IOMemoryDescriptorClass *class)
+{
+    const IOMemoryDescriptorClass *const before = IOMemoryDescriptor_methods(memory);
+
+    memcpy(class, before, sizeof(*class));
+    memcpy(&class->meta,
+           &(OSMetaClass){"Varied", &before->meta, before->meta.size, before->meta.instances,
+                          before->meta.free},
+           sizeof(class->meta));
+    memory->super.metaClass = &class->meta;
+    return before;
+}
+
 /* A class that answers operations by itself hears of every preparation, and may refuse it. */
 static void a_class_of_its_own_is_asked(void **state)
 {
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
-    const IOMemoryDescriptorClass *const before = IOMemoryDescriptor_methods(memory);
     static IOMemoryDescriptorClass class;
+    const IOMemoryDescriptorClass *const before = vary(memory, &class);
     IODMACommand *command = dma_command(&any, kMapped, memory);
 
     (void)state;
-    memcpy(&class, before, sizeof(class));
-    memcpy(&class.meta,
-           &(OSMetaClass){"Asked", &before->meta, before->meta.size, before->meta.instances,
-                          before->meta.free},
-           sizeof(class.meta));
     class.dmaCommandOperation = answer_operation;
-    memory->super.metaClass = &class.meta;
     memset(&asked, 0, sizeof(asked));
     asked.answer = kIOReturnNoResources;
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
@@ -253,6 +262,40 @@ static void a_class_of_its_own_is_asked(void **state)
     release_both(command, memory);
 }
 
+static IOReturn note_options(IOMemoryDescriptor *self, IOByteCount offset, IOOptionBits options,
+                             IOPhysicalSegment *segment)
+{
+    const IOMemoryDescriptorClass *const whole =
+        (const IOMemoryDescriptorClass *)self->super.metaClass->super;
+
+    assert_int_equal(options, kIOMemoryMapperNone);
+    asked.facts++;
+    return whole->getPhysicalSegment(self, offset, options, segment);
+}
+
+/* A class without a walk of its own is asked where its bytes are for the host, piece by piece. */
+static void a_class_without_a_walk_is_asked_for_host_addresses(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_LOW + 256, 64, kIODirectionOut);
+    static IOMemoryDescriptorClass class;
+    const IOMemoryDescriptorClass *const before = vary(memory, &class);
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+    IODMACommand_Segment64 list[4];
+
+    (void)state;
+    class.walk = descriptor_walk;
+    class.getPhysicalSegment = note_options;
+    memory->isOneRun = false;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    asked.facts = 0;
+    assert_int_equal(dma_list(command, list, 4), 2);
+    assert_true(asked.facts >= 2);
+    assert_int_equal(list[1].fIOVMAddr, DMA_LOW + 256);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    memory->super.metaClass = &before->meta;
+    release_both(command, memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +307,7 @@ int main(void)
         MAP_TEST(more_pages_than_can_be_counted),
         MAP_TEST(empty_memory_is_refused),
         MAP_TEST(a_class_of_its_own_is_asked),
+        MAP_TEST(a_class_without_a_walk_is_asked_for_host_addresses),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
