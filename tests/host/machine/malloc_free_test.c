@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -204,6 +205,48 @@ static void counters_tell_what_is_live(void **state)
     IOMallocGetStatistics(kIOMallocData, NULL);
 }
 
+/* The program's code; the linker knows. */
+extern const char __executable_start[], etext[];
+
+static bool is_code(const char *number)
+{
+    const uint64_t at = number != NULL ? strtoull(number, NULL, 0) : 0;
+
+    return at >= (uint64_t)__executable_start && at < (uint64_t)etext;
+}
+
+/* Of each family: the most at once, what was refused, and who has what is left. */
+static void every_family_accounts_for_itself(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < FAMILIES; i++) {
+        const struct malloc_family *family = &malloc_families[i];
+        const IOMallocStatistics was = malloc_statistics(family->family);
+        const uint64_t most = was.highWater + 1;
+        void *block = family->allocate(most), *more;
+        IOMallocStatistics now = malloc_statistics(family->family);
+
+        assert_non_null(block);
+        assert_int_equal(was.bytes, 0);
+        assert_int_equal(now.highWater, most);
+        more = family->allocate(1);
+        assert_int_equal(malloc_statistics(family->family).highWater, most + 1);
+        sim_console_forget();
+        assert_int_equal(IOMallocReportLeaks(), 2);
+        assert_true(is_code(sim_console_after("of 1 bytes, allocated by ")));
+        family->free(more, 1);
+        family->free(block, most);
+        assert_int_equal(malloc_statistics(family->family).highWater, most + 1);
+        IOMallocFailNth(1);
+        assert_null(family->allocate(1));
+        IOMallocFailNth(0);
+        assert_null(family->allocate((vm_size_t)1 << 62)); /* more than there is */
+        now = malloc_statistics(family->family);
+        assert_int_equal(now.failures, was.failures + 2);
+        assert_int_equal(now.highWater, most + 1);
+    }
+}
+
 /* Some of everything; gives up, with all given back, where memory fails. */
 static bool workload(void)
 {
@@ -274,6 +317,7 @@ int main(void)
         MALLOC_TEST(al_9_what_is_no_block_is_detected),
         MALLOC_TEST(al_13_handlers_allocate_nothing_and_free_later),
         MALLOC_TEST(counters_tell_what_is_live),
+        MALLOC_TEST(every_family_accounts_for_itself),
         MALLOC_TEST(al_14_any_allocation_may_fail),
         MALLOC_TEST(al_14_any_request_below_may_fail),
     };

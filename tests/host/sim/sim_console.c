@@ -33,6 +33,13 @@ bool sim_console_said(const char *words)
     return strstr(said, words) != NULL;
 }
 
+const char *sim_console_after(const char *words)
+{
+    const char *at = strstr(said, words);
+
+    return at != NULL ? at + strlen(words) : NULL;
+}
+
 uint64_t sim_console_lines(void)
 {
     return line_ends;

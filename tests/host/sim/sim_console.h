@@ -13,8 +13,9 @@ extern exception_fault_handler_t *sim_fault_handler; /* NULL: none is set */
 
 void sim_console_forget(void);
 bool sim_console_said(const char *words); /* since then; only the last 1000 characters are kept */
-uint64_t sim_console_lines(void);         /* so far */
-void sim_console_set_quiet(bool on);      /* nothing of it goes to standard error */
+const char *sim_console_after(const char *words); /* what followed them; NULL: not said */
+uint64_t sim_console_lines(void);                 /* so far */
+void sim_console_set_quiet(bool on);              /* nothing of it goes to standard error */
 
 /* What a panic would show besides, the latest added first. */
 void sim_panic_show_reports(void);
