@@ -51,7 +51,7 @@ struct page *page_cache_pop(void); /* NULL: there is no single page left */
 void page_cache_push(struct page *page);
 void page_cache_drain(unsigned keep); /* give pages back until `keep` are left */
 void page_cache_reset(void);          /* empty, without giving anything back */
-void page_account(void);              /* bring high_water up to date; before the free lists change */
+void page_account(void); /* bring high_water up to date; before the free lists change */
 
 /* page_share.c: call with page_lock held. */
 
