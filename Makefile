@@ -458,7 +458,7 @@ IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments;
 CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
-SEED=n N=count      which changes mutate makes   ONLY=room        all that can be made there
+SEED=n N=count      which changes mutate makes   ONLY=room        all there, or in file:line
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
 WERROR=             warnings are no errors

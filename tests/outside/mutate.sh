@@ -9,6 +9,16 @@ run tests/runner/mutate.pl -l .
 check "the changes are counted" ended 0
 cp "$out" "$work/counted"
 
+counts()
+{
+    run tests/runner/mutate.pl -l -r "$1" .
+    awk -v least="$2" -v most="$3" '{ count += $1 } END { exit !(count >= least && count <= most) }' "$out"
+}
+line=$(grep -n 'if (' descriptors/object/OSObject.c | head -1 | cut -d: -f1)
+check "a room may be a file" counts descriptors/object/OSObject.c 20 2000
+check "or a line of it" counts "descriptors/object/OSObject.c:$line" 1 15
+check "and nothing else" counts nowhere 0 0
+
 # A room without a change would be one that nobody asks about.
 for room in descriptors/*/ kernel/vm/ kernel/page/ kernel/mmu/ drivers/*/; do
     ls "$room"*.c >/dev/null 2>&1 || continue

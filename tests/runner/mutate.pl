@@ -6,9 +6,10 @@
 # Changes one thing in the code (mutations.tsv says what), builds what the tests of that
 # part need (areas.tsv), runs them until one fails, and takes the change back; COUNT times
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
-# in ROOM alone (a folder, or a file), there everywhere unless COUNT is given; -l only says
-# how many changes each file has. BUILD-FOLDER is a clean debug build of the tree with its
-# host tests; each worker has a copy of its objects and of the sources in BUILD-FOLDER/mutate.
+# in ROOM alone (a folder, FILE or FILE:LINE), there everywhere unless COUNT is given; -l
+# only says how many changes each file has. BUILD-FOLDER is a clean debug build of the tree
+# with its host tests; each worker has a copy of its objects and of the sources in
+# BUILD-FOLDER/mutate.
 #
 # What kills soonest is asked first: a test that killed in this file or room before, then host
 # tests before images, and within these the nearest first and the slow ones last. Of the clean
@@ -18,8 +19,8 @@
 # none did; the change is printed. Not counted: what does not compile, what compiles to the same
 # code, and what equivalent.tsv explains. BUILD-FOLDER/mutate/{killed,survived,...} are
 # the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start, or a test
-# fails on the clean tree. Ended
-# in the middle (INT, TERM, HUP), it ends what it runs and removes its copies.
+# fails on the clean tree. Ended in the middle (INT, TERM, HUP), it ends what it runs and
+# removes its copies.
 use strict;
 use warnings;
 use Cwd qw(abs_path getcwd);
@@ -124,15 +125,29 @@ sub changes_in {
     return @found;
 }
 
+# Of the file as it is.
+sub line_of {
+    my ($change) = @_;
+    open my $handle, '<', $change->[0] or die "mutate: $change->[0]: $!\n";
+    return 1 + (substr(do { local $/; <$handle> }, 0, $change->[2]) =~ tr/\n//);
+}
+
 sub sources {
     my @files = sort grep { !/platform_defaults/ } split /\n/,
         `find descriptors kernel/vm kernel/page kernel/mmu drivers -type f -name '*.[ch]'`;
-    (my $room = $option{r}) =~ s{/+$}{};
+    (my $room = $option{r}) =~ s{/+$|:\d+$}{};
     return $room eq '' ? @files : grep { "/$_/" =~ m{/\Q$room\E/} } @files;
 }
 
+# Those of its changes that are asked for.
+sub wanted_in {
+    my ($file) = @_;
+    my ($line) = $option{r} =~ /:(\d+)$/;
+    return grep { !defined $line || line_of($_) == $line } changes_in($file);
+}
+
 sub choose {
-    my @all = map { changes_in($_) } sources();
+    my @all = map { wanted_in($_) } sources();
     die "mutate: nothing to change in '$option{r}'\n" unless @all;
     my $count = $option{n} // ($option{r} eq '' ? 200 : @all);
     for (my $i = $#all; $i > 0; $i--) {
@@ -422,7 +437,7 @@ sub share {
 # The run ------------------------------------------------------------------------
 
 if ($option{l}) {
-    printf "%d\t%s\n", scalar(my @in = changes_in($_)), $_ for sources();
+    printf "%d\t%s\n", scalar(my @in = wanted_in($_)), $_ for sources();
     exit 0;
 }
 my @changes = choose();
@@ -450,9 +465,7 @@ share(
     sub {
         my $change = $changes[$_[0]];
         my ($outcome, $detail, $diff) = @{ attempt($change) };
-        open my $handle, '<', $change->[0];
-        my $line = 1 + (substr(do { local $/; <$handle> }, 0, $change->[2]) =~ tr/\n//);
-        return join "\t", $outcome, "$change->[0]:$line", $change->[1], $detail // '', $diff // '';
+        return join "\t", $outcome, "$change->[0]:" . line_of($change), $change->[1], $detail // '', $diff // '';
     },
     sub {
         my ($outcome, $place, $rule, $detail, $diff) = split /\t/, $_[0], 5;

@@ -273,6 +273,13 @@ static void no_end_at_all_leaves_all_as_it_was(void **state)
     IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut);
 
     (void)state;
+    /* One before it has moved bytes, at some time. */
+    go(source, command, kIODirectionOut, 0, 0);
+    finish(kIOReturnSuccess, 64);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(ends[0].bytes, 64);
+    assert_int_not_equal(ends[0].when, 0);
+    end_count = 0;
     go(source, command, kIODirectionOut, 0, 0);
     engine->count = 0; /* the engine has forgotten it */
     IOWorkLoop_runEventSources(loop);
@@ -284,6 +291,7 @@ static void no_end_at_all_leaves_all_as_it_was(void **state)
     assert_int_equal(end_count, 1);
     assert_int_equal(ends[0].status, kIOReturnInternalError);
     assert_int_equal(ends[0].bytes, 0);
+    assert_int_equal(ends[0].when, 0);
     end_transfer(command);
     drop_source(source);
 }

@@ -178,10 +178,9 @@ void arrive(OSObject *source_owner, IODMAEventSource *source, IODMACommand *comm
 {
     assert_ptr_equal(source_owner, client);
     assert_true(IOWorkLoop_inGate(IOEventSource_getWorkLoop(source)));
-    (void)when;
     assert_true(end_count < ENDS_MAX);
     notes_at_end[end_count] = notes;
-    ends[end_count++] = (struct end){command, status, bytes};
+    ends[end_count++] = (struct end){command, status, bytes, when};
 }
 
 IODMAEventSource *new_source(IODMAEventSource_Action completion)

@@ -53,6 +53,7 @@ struct end {
     IODMACommand *command;
     IOReturn status;
     IOByteCount bytes;
+    AbsoluteTime when;
 };
 extern struct end ends[ENDS_MAX];
 extern unsigned end_count, notes, notes_at_end[ENDS_MAX];
