@@ -301,6 +301,10 @@ static void a_wake_is_for_its_event(void **state)
     IOWorkLoop_closeGate(loop);
     assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_AWAKENED);
     assert_int_equal(waits, 2);
+    /* A deadline that is not waited for any more is forgotten: it was kept on a stack. */
+    assert_int_equal(IOWorkLoop_sleepGateDeadline(loop, &event, sim_time + 1000, THREAD_UNINT),
+                     THREAD_AWAKENED);
+    assert_false(sim_timer_is_running());
     IOWorkLoop_openGate(loop);
     sim_while_waiting = NULL;
 }

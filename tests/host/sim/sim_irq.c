@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "kernel/timer.h"
 
@@ -102,6 +103,20 @@ bool timer_cancel(struct timer *timer)
         }
     }
     return false;
+}
+
+bool sim_timer_is_running(void)
+{
+    return timers != NULL;
+}
+
+/* A timer lies where somebody waited, who has long returned. */
+__attribute__((destructor)) static void nobody_is_waited_for(void)
+{
+    if (sim_timer_is_running()) {
+        fprintf(stderr, "a test left a timer running\n");
+        _exit(EXIT_FAILURE);
+    }
 }
 
 /* The next deadline is now. */

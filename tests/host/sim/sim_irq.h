@@ -18,6 +18,8 @@ bool sim_line_is_enabled(unsigned line);
 /* What happens while the CPU sleeps; NULL: only time passes, to the next deadline. */
 extern void (*sim_while_waiting)(void);
 
+bool sim_timer_is_running(void); /* no test may end so */
+
 extern uint64_t sim_time; /* nanoseconds */
 
 #endif
