@@ -43,7 +43,7 @@ endif
 # See that the goals' tools are there before any is asked for anything; -n and a
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := $(if $(filter-out clean distclean help list test uninstall,$(GOALS)),build) $(if $(LLVM),llvm) \
+NEEDS := $(if $(filter-out clean distclean help list names test uninstall,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter install embed,$(GOALS)),install) \
@@ -387,7 +387,7 @@ IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filte
 BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test list soak mutate coverage setup
+.PHONY: run debug test list soak mutate coverage names setup
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
@@ -423,6 +423,9 @@ mutate: ## does a test notice N random changes (200), or ONLY=room: each one in 
 coverage: ## lines and branches that the tests reach, on the host and in images, as text and HTML in O/coverage
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) CROSS=$(CROSS) \
 	    HOST_CC=$(call quoted,$(HOST_CC)) tests/coverage/coverage.sh $(O)/coverage
+
+names: ## the list of names in descriptors/README.md, made anew
+	@tests/outside/api-page.pl >descriptors/README.md.new && mv descriptors/README.md.new descriptors/README.md
 
 setup: ## install what is missing for all of this
 	@echo "everything is there"

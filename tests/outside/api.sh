@@ -156,3 +156,9 @@ while IFS=$'\t' read -r symbol reason; do
     [[ ! ${declared[function $symbol]-} ]]
     check "$symbol is none here: $reason" test $? -eq 0
 done <tests/outside/api-absent.tsv
+
+# The page that people look names up in is made of the same table.
+run tests/outside/api-page.pl
+cp "$out" "$work/page"
+diff descriptors/README.md "$work/page" >"$out"
+check "descriptors/README.md is what make names makes of the tables" test $? -eq 0
