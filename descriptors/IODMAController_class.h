@@ -122,6 +122,18 @@ bool IODMAChannel_wait(const IODMAChannel *self, uint64_t timeout, bool (*poll)(
                        void *context);
 
 /*
+ * For an engine whose transfers have a second command: the other side of a copy, which no event
+ * source has started. From borrowing until it is returned the command stays prepared: its last
+ * complete is kIOReturnBusy, and if its last reference goes, it is kept for good, with a line on
+ * the log. It may be lent several times at once. Judged as a start's arguments are:
+ * kIOReturnNotReady: not prepared; kIOReturnBadArgument: NULL, an empty range or one outside the
+ * preparation, or a direction that the descriptor does not allow. Any context.
+ */
+IOReturn IODMAController_borrowCommand(IODMACommand *command, IODirection direction,
+                                       IOByteCount byteCount, IOByteCount byteOffset);
+void IODMAController_returnCommand(IODMACommand *command);
+
+/*
  * The record of an engine whose channels are IODMAChannels: what it says of them, from which
  * opening, stopping, asking and closing follow. A record names all five, and the four of
  * CONTROLLER_WITH_CHANNELS.

@@ -50,6 +50,12 @@ void IODMACommand_free(IODMACommand *self)
     if (self == NULL) {
         return;
     }
+    if (self->lent != 0) {
+        /* Kept for good, with what it has prepared: an engine that moves bytes there will give it
+         * back. */
+        platform_log("IODMACommand %p: freed while an engine has it; kept", (void *)self);
+        return;
+    }
     if (self->active != 0) {
         platform_log("IODMACommand %p: freed while active; completed", (void *)self);
         /*
@@ -73,7 +79,7 @@ void IODMACommand_free(IODMACommand *self)
  */
 bool IODMACommand_refuses(const IODMACommand *self, const char *what)
 {
-    if (self->owner != kIODMAOwnerDevice) {
+    if (self->owner != kIODMAOwnerDevice && self->lent == 0) {
         return false;
     }
     platform_log("IODMACommand %p: %s while the device has it", (const void *)self, what);

@@ -57,6 +57,7 @@ struct IODMACommand {
     /* Between an engine's notify and complete; see IODMAEventSource.h. */
     enum IODMAOwner owner;
     const IODMAEventSource *engine; /* who has started it; NULL: nobody */
+    uint32_t lent;                  /* to engines, as the other side of a transfer */
     IOByteCount startedBytes;       /* of the transfer that it has */
     IOReturn result;
     IOByteCount resultBytes;

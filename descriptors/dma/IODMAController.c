@@ -266,6 +266,44 @@ static bool may_go(const IODMACommand *command, IODirection direction)
            (command->direction == kIODirectionNone || (command->direction & direction) != 0);
 }
 
+/* A range of the preparation, and a direction of its memory's. */
+static bool is_startable(const IODMACommand *command, IODirection direction, IOByteCount count,
+                         IOByteCount offset)
+{
+    /* The offset first: behind the length, the difference would wrap and allow everything. */
+    return !IOREFUSE(offset >= command->length || count > command->length - offset,
+                     "byteOffset %llu + byteCount %llu is beyond the %llu bytes prepared",
+                     IOULL(offset), IOULL(count), IOULL(command->length)) &&
+           !IOREFUSE(!may_go(command, direction),
+                     "direction %u is not one of In and Out that the memory's, %u, allows",
+                     direction, command->direction);
+}
+
+IOReturn IODMAController_borrowCommand(IODMACommand *command, IODirection direction,
+                                       IOByteCount byteCount, IOByteCount byteOffset)
+{
+    if (IOREFUSE(command == NULL, "command is NULL")) {
+        return kIOReturnBadArgument;
+    }
+    if (command->active == 0) {
+        return kIOReturnNotReady;
+    }
+    if (IOREFUSE(byteCount == 0, "byteCount is 0") ||
+        !is_startable(command, direction, byteCount, byteOffset)) {
+        return kIOReturnBadArgument;
+    }
+    /* No reference: the end comes in a handler as a rule, where the last one must not go. */
+    __atomic_add_fetch(&command->lent, 1, __ATOMIC_RELAXED);
+    return kIOReturnSuccess;
+}
+
+void IODMAController_returnCommand(IODMACommand *command)
+{
+    if (command != NULL) {
+        __atomic_sub_fetch(&command->lent, 1, __ATOMIC_RELAXED);
+    }
+}
+
 IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaIndex,
                                          IODMACommand *dmaCommand, IODirection direction,
                                          IOByteCount byteCount, IOByteCount byteOffset)
@@ -278,13 +316,7 @@ IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaInde
     if (dmaCommand->active == 0) {
         return kIOReturnNotReady;
     }
-    /* The offset first: behind the length, the difference would wrap and allow everything. */
-    if (IOREFUSE(byteOffset >= dmaCommand->length || byteCount > dmaCommand->length - byteOffset,
-                 "byteOffset %llu + byteCount %llu is beyond the %llu bytes prepared",
-                 IOULL(byteOffset), IOULL(byteCount), IOULL(dmaCommand->length)) ||
-        IOREFUSE(!may_go(dmaCommand, direction),
-                 "direction %u is not one of In and Out that the memory's, %u, allows", direction,
-                 dmaCommand->direction)) {
+    if (!is_startable(dmaCommand, direction, byteCount, byteOffset)) {
         return kIOReturnBadArgument;
     }
     /*

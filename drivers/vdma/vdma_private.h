@@ -3,42 +3,107 @@
 #ifndef DRIVERS_VDMA_VDMA_PRIVATE_H
 #define DRIVERS_VDMA_VDMA_PRIVATE_H
 
-#include "descriptors/IOMemoryCursor.h"
 #include "drivers/vdma/vdma.h"
 #include "drivers/virtio/virtio.h"
+#include "kernel/lock.h"
 
-#define VDMA_FIXED 2u /* entries of every chain: header and status */
-
-/* What the device reads and writes beside data, in a page of the driver's own. */
-struct vdma_shared {
+/* What a chain begins and ends with; each slot of the queue has its own. */
+struct vdma_frame {
     struct vdma_request request;
     struct vdma_status status;
-    uint8_t in[VDMA_WORDS_MAX];
-    uint8_t out[VDMA_WORDS_MAX];
+};
+
+/* Data of control requests, in a page of the driver's own. */
+struct vdma_control_data {
+    uint8_t in[VDMA_CONTROL_MAX];
+    uint8_t out[VDMA_CONTROL_MAX];
 };
 
 struct vdma_state {
+    struct lock lock; /* the queue, the line, and what is said of them here */
     struct virtio_device *device;
     struct virtq *queue;
-    IOMemoryCursor *cursor;
-    struct vdma_shared *shared;
-    struct vdma_transfer *first, *last; /* in line; the device has the first */
-    uint32_t in_bytes, out_bytes;
-    bool busy;      /* the device has a request */
-    bool finishing; /* completions are called: they only get in line */
+    struct vdma_frame *frames;
+    struct vdma_control_data *data;
+    struct vdma_transfer *first, *last; /* in line: the device has none of these */
+    struct vdma_transfer *doubted;      /* answered in a way that says nothing of its chain */
+    uint64_t tag;                       /* of the last request */
+    unsigned exclusive;                 /* requests at the device that must be alone there */
+    bool finishing;                     /* ends are told: nothing is published meanwhile */
+    bool held;                          /* nor while this is on */
     bool lost;
+    bool controlling; /* the data page is in use */
+
+    struct vdma_capabilities can; /* as last read */
+    vdma_watcher_t *watch;
+    void *watch_context;
+    IOService *service;
+    IODMAController *engine;
 };
 
 extern struct vdma_state vdma_state;
+
+#define VDMA_STATUS_UNWRITTEN 0xffu /* until the device has written one */
 
 static inline bool vdma_is_control(uint32_t type)
 {
     return type >= VDMA_CAPABILITIES && type <= VDMA_READ_LOG;
 }
 
-/* vdma_request.c: interrupts masked. Give the device what is next, if it has nothing. */
-void vdma_ask_next(void);
+/* The device asks that nothing else is going on (rule R58). */
+static inline bool vdma_is_exclusive(uint32_t type)
+{
+    return type == VDMA_SET_LIMITS || type == VDMA_SET_TABLE;
+}
+
+static inline bool vdma_reads(uint32_t type)
+{
+    return type == VDMA_COPY || type == VDMA_COMPARE || type == VDMA_CHECKSUM;
+}
+
+static inline bool vdma_writes(uint32_t type)
+{
+    return type == VDMA_COPY || type == VDMA_FILL;
+}
+
+/* vdma_device.c: brought up, now or before. */
+bool vdma_found(void);
+/* The device works again, or is lost. What it had ends with `status`; all: the line as well. */
+void vdma_recover(IOReturn status, bool all);
+
+/* vdma_control.c: read the capabilities into vdma_state. */
+IOReturn vdma_read_capabilities(void);
+
+/* vdma_line.c: the lock is held. */
+IOReturn vdma_submit(struct vdma_transfer *transfer);
+void vdma_go_on(void);                               /* give the device what waits, and publish */
+void vdma_put_first(struct vdma_transfer *transfer); /* before all others in line */
+void vdma_end(struct vdma_transfer *transfer, IOReturn status);
+unsigned vdma_collect(void);
+/* Submit and sleep until the end: its result. Takes the lock itself; thread context. */
+IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer);
+
+/* vdma_request.c: the lock is held. Put the next part in the ring. kIOReturnNoResources: there is
+ * no room; another error: it cannot be. */
+IOReturn vdma_ask(struct vdma_transfer *transfer);
 /* The device has given this one back. */
-void vdma_take_answer(struct vdma_transfer *transfer);
+void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *transfer);
+
+/*
+ * vdma_cut.c: put one side of a part into a chain, from its place on: at most `room` segments, and
+ * *bytes, which become those put out. *after: where the side is then.
+ */
+IOReturn vdma_add_side(struct virtq_chain *chain, const struct vdma_place *place, unsigned flags,
+                       unsigned room, uint32_t *bytes, struct vdma_place *after);
+/*
+ * Where a part of at most `bytes` may end that is not the last: the greatest such length at which
+ * both places may go on, given where they are after `bytes`; 0: nowhere.
+ */
+uint32_t vdma_cut(const struct vdma_place *source, const struct vdma_place *target, uint32_t bytes);
+
+/* vdma_dma.c: the engine, and the service that has it, in vdma_state. */
+IOReturn vdma_create_engine(void);
+/* What is wrong with a transfer; kIOReturnSuccess: nothing that could be seen. */
+IOReturn vdma_check(const struct vdma_transfer *transfer);
 
 #endif

@@ -3,12 +3,9 @@
 #include "drivers/vdma/vdma_private.h"
 #include "kernel/direct_map.h"
 
-#define PIECE_BYTES (1u << 30)
-
-static paddr_t shared_address(const void *part)
-{
-    return virt_to_phys(part);
-}
+#define PART_MAX                                                                                   \
+    (1u << 30) /* bytes: a chain has fewer than 2^32, both sides together (rule R31)               \
+                */
 
 /* --- Asking ----------------------------------------------------------------------------------- */
 
@@ -18,136 +15,159 @@ static bool may_be_cut(uint32_t type)
     return type == VDMA_COPY || type == VDMA_FILL;
 }
 
-/* Segments of one side, at most `room` and `bytes`; the bytes in *bytes. */
-static IOReturn add_side(struct virtq_chain *chain, IOMemoryDescriptor *memory, uint64_t offset,
-                         unsigned flags, unsigned room, uint32_t *bytes)
+/* Bytes of the next part, before anything is known of its segments. */
+static uint32_t part_bytes(uint64_t left)
 {
-    struct virtq_segments segments;
-    IOByteCount size = 0;
-    UInt32 count;
-    IOReturn status;
+    const struct vdma_limits *limits = &vdma_state.can.limits;
+    uint64_t bytes = left < PART_MAX ? left : PART_MAX;
 
-    virtq_chain_segments(chain, &segments, flags | VIRTQ_NEXT);
-    count = IOMemoryCursor_genPhysicalSegments(vdma_state.cursor, memory, offset, &segments, room,
-                                               *bytes, &size);
-    if (count == 0) {
-        status = IOMemoryLastError();
-        return status != kIOReturnSuccess ? status : kIOReturnNotReady;
+    if (limits->transfer_max != 0 && limits->transfer_max < bytes) {
+        bytes = limits->transfer_max;
     }
-    virtq_chain_filled(chain, count, (uint32_t)size);
-    *bytes = (uint32_t)size;
-    return kIOReturnSuccess;
+    if (bytes < left && limits->alignment_length > 1) {
+        bytes &= ~((uint64_t)limits->alignment_length - 1);
+    }
+    return (uint32_t)bytes;
+}
+
+static unsigned at_most(unsigned room)
+{
+    const uint32_t most = vdma_state.can.limits.segments_max;
+
+    return most != 0 && most < room ? most : room;
 }
 
 /*
- * The chain of a part of a transfer. Both sides of a copy must have as many bytes, so where one has
- * no room for as many as the other, it is done again with what fits.
+ * Both sides of a part, or the one that there is. Those of a copy must have as many bytes, so where
+ * one has no room for as many as the other, it is done again with what fits; and again, where the
+ * next part could not begin behind this one. Each turn has fewer bytes than the one before.
  */
 static IOReturn fill(struct vdma_transfer *transfer, struct virtq_chain *chain)
 {
-    const unsigned room = virtq_chain_room(chain) - VDMA_FIXED;
-    const unsigned each = transfer->source != NULL && transfer->target != NULL ? room / 2 : room;
     const struct virtq_chain empty = *chain;
+    const unsigned room = virtq_chain_room(chain) - 1; /* the status */
+    const bool both = transfer->source.command != NULL && transfer->target.command != NULL;
     const uint64_t left = transfer->length - transfer->moved;
-    uint32_t bytes = left < PIECE_BYTES ? (uint32_t)left : PIECE_BYTES, agreed;
-    IOReturn status = kIOReturnSuccess;
+    uint32_t wanted = part_bytes(left), bytes;
+    struct vdma_place source, target;
 
-    do {
-        agreed = bytes;
+    /* What a turn has filled and the next one does not may be where the status stands. */
+    for (;; wanted = bytes, virtq_forget_frame(vdma_state.queue, chain)) {
+        IOReturn status = kIOReturnSuccess;
+
         *chain = empty;
-        virtq_chain_add(chain, shared_address(&vdma_state.shared->request),
-                        sizeof(struct vdma_request), VIRTQ_NEXT);
-        if (transfer->source != NULL) {
-            status = add_side(chain, transfer->source, transfer->source_offset + transfer->moved, 0,
-                              each, &bytes);
+        bytes = wanted;
+        source = target = (struct vdma_place){0};
+        if (transfer->source.command != NULL) {
+            status = vdma_add_side(chain, &transfer->source, VIRTQ_NEXT,
+                                   at_most(both ? room / 2 : room), &bytes, &source);
         }
-        if (status == kIOReturnSuccess && transfer->target != NULL) {
-            status = add_side(chain, transfer->target, transfer->target_offset + transfer->moved,
-                              VIRTQ_WRITE, each, &bytes);
+        if (status == kIOReturnSuccess && transfer->target.command != NULL) {
+            status = vdma_add_side(chain, &transfer->target, VIRTQ_NEXT | VIRTQ_WRITE,
+                                   at_most(virtq_chain_room(chain) - 1), &bytes, &target);
         }
-    } while (status == kIOReturnSuccess && bytes != agreed);
-    if (status == kIOReturnSuccess && bytes != left && !may_be_cut(transfer->type)) {
-        status = kIOReturnUnsupported;
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        if (bytes != wanted && both) {
+            continue; /* the sides do not agree yet */
+        }
+        if (bytes == left) {
+            break;
+        }
+        wanted = bytes;
+        bytes = may_be_cut(transfer->type) ? vdma_cut(&source, &target, bytes) : 0;
+        if (bytes == 0) {
+            return kIOReturnNoSpace;
+        }
+        if (bytes == wanted) {
+            break;
+        }
     }
     transfer->part = bytes;
-    return status;
-}
-
-static void fill_control(struct virtq_chain *chain)
-{
-    virtq_chain_add(chain, shared_address(&vdma_state.shared->request), sizeof(struct vdma_request),
-                    VIRTQ_NEXT);
-    if (vdma_state.in_bytes != 0) {
-        virtq_chain_add(chain, shared_address(vdma_state.shared->in), vdma_state.in_bytes,
-                        VIRTQ_NEXT);
-    }
-    if (vdma_state.out_bytes != 0) {
-        virtq_chain_add(chain, shared_address(vdma_state.shared->out), vdma_state.out_bytes,
-                        VIRTQ_NEXT | VIRTQ_WRITE);
-    }
-}
-
-static IOReturn ask(struct vdma_transfer *transfer)
-{
-    struct virtq_chain chain;
-    IOReturn status = virtq_begin(vdma_state.queue, &chain);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    vdma_state.shared->request = (struct vdma_request){
-        .type = transfer->type,
-        .tag = transfer->moved,
-        .arguments = {transfer->arguments[0], transfer->arguments[1]},
-    };
-    vdma_state.shared->status =
-        (struct vdma_status){.code = 0xff}; /* until the device has written it */
-    if (vdma_is_control(transfer->type)) {
-        fill_control(&chain);
-    } else if (transfer->type == VDMA_NOP) {
-        virtq_chain_add(&chain, shared_address(&vdma_state.shared->request),
-                        sizeof(struct vdma_request), VIRTQ_NEXT);
-    } else {
-        status = fill(transfer, &chain);
-    }
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    virtq_chain_add(&chain, shared_address(&vdma_state.shared->status), sizeof(struct vdma_status),
-                    VIRTQ_WRITE);
-    virtq_submit(vdma_state.queue, &chain, transfer);
-    virtq_publish(vdma_state.queue);
-    vdma_state.busy = true;
+    transfer->source = source;
+    transfer->target = target;
     return kIOReturnSuccess;
 }
 
-/* The first in line has ended. */
-static void finish(IOReturn status)
+static void add_data(struct virtq_chain *chain, const void *bytes, uint32_t length, unsigned flags)
 {
-    struct vdma_transfer *transfer = vdma_state.first;
-
-    /* Out of the line first: the completion may submit it again, or leave the stack it is on. */
-    vdma_state.first = transfer->next;
-    transfer->result = status;
-    transfer->completion(transfer);
+    if (length != 0) {
+        virtq_chain_add(chain, virt_to_phys(bytes), length, VIRTQ_NEXT | flags);
+    }
 }
 
-void vdma_ask_next(void)
+/* Its bytes in an order that makes the pattern go on where the last part ended. */
+static uint64_t turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
 {
-    vdma_state.finishing = true;
-    while (vdma_state.first != NULL && !vdma_state.busy) {
-        const IOReturn status = ask(vdma_state.first);
+    uint64_t result = 0;
 
+    for (uint64_t i = 0; i < bytes; i++) {
+        result |= (pattern >> 8 * ((i + moved) % bytes) & 0xff) << 8 * i;
+    }
+    return result;
+}
+
+static void write_header(struct vdma_transfer *transfer, struct vdma_frame *frame)
+{
+    transfer->tag = ++vdma_state.tag;
+    frame->request.type = transfer->type;
+    frame->request.tag = transfer->tag;
+    frame->request.arguments[0] = transfer->arguments[0];
+    frame->request.arguments[1] = transfer->arguments[1];
+    if (transfer->type == VDMA_FILL && transfer->moved != 0) {
+        frame->request.arguments[0] =
+            turned(transfer->arguments[0], transfer->arguments[1], transfer->moved);
+    }
+    frame->status.tag = 0;
+    frame->status.code = VDMA_STATUS_UNWRITTEN;
+}
+
+/* As it stands in the ring, read back. */
+static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *transfer,
+                                                   unsigned slot)
+{
+    struct virtq_chain chain;
+
+    virtq_get_chain(vdma_state.queue, slot, &chain);
+    vdma_state.watch(vdma_state.watch_context, transfer, &chain);
+}
+
+IOReturn vdma_ask(struct vdma_transfer *transfer)
+{
+    struct virtq_chain chain;
+    struct vdma_frame *frame;
+    IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    frame = &vdma_state.frames[chain.slot];
+    if (vdma_is_control(transfer->type)) {
+        add_data(&chain, vdma_state.data->in, transfer->in_bytes, 0);
+        add_data(&chain, vdma_state.data->out, transfer->out_bytes, VIRTQ_WRITE);
+    } else if (transfer->length != 0) {
+        status = fill(transfer, &chain);
         if (status != kIOReturnSuccess) {
-            finish(status);
+            virtq_forget_frame(vdma_state.queue, &chain);
+            return status;
         }
     }
-    vdma_state.finishing = false;
+    write_header(transfer, frame);
+    virtq_submit_framed(vdma_state.queue, &chain, transfer, virt_to_phys(&frame->request),
+                        sizeof(frame->request), virt_to_phys(&frame->status),
+                        sizeof(frame->status));
+    vdma_state.exclusive += vdma_is_exclusive(transfer->type);
+    if (vdma_state.watch != NULL) {
+        show_watcher(transfer, chain.slot);
+    }
+    return kIOReturnSuccess;
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
-static IOReturn of_status(const struct vdma_transfer *transfer)
+/* The device's word for it, where that can be believed. */
+static IOReturn of_code(const struct vdma_transfer *transfer)
 {
     switch (transfer->status.code) {
     case VDMA_STATUS_OK:
@@ -165,36 +185,60 @@ static IOReturn of_status(const struct vdma_transfer *transfer)
     }
 }
 
-void vdma_take_answer(struct vdma_transfer *transfer)
+/* What was to be moved, as the device counts: a comparison's halves go side by side. */
+static uint64_t expected(const struct vdma_transfer *transfer)
+{
+    if (transfer->type == VDMA_COMPARE) {
+        return transfer->status.code == VDMA_STATUS_DIFFERENT ? transfer->status.value
+                                                              : transfer->part / 2;
+    }
+    return transfer->part;
+}
+
+static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
+{
+    const struct vdma_status *answer = &transfer->status;
+    const IOReturn status = of_code(transfer);
+    const uint64_t wanted = expected(transfer);
+
+    if (vdma_is_control(transfer->type) || transfer->type == VDMA_NOP) {
+        return status;
+    }
+    if (answer->moved > wanted || wanted > transfer->part ||
+        used_length != sizeof(*answer) + (transfer->target.command != NULL ? answer->moved : 0)) {
+        return kIOReturnDeviceError;
+    }
+    if (transfer->type == VDMA_COMPARE && answer->moved == wanted) {
+        transfer->moved += transfer->part; /* looked at as far as was needed */
+    } else {
+        transfer->moved += answer->moved;
+    }
+    return status == kIOReturnSuccess && answer->moved < wanted ? kIOReturnUnderrun : status;
+}
+
+void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *transfer)
 {
     IOReturn status;
 
-    vdma_state.busy = false;
-    /* Once: what is judged is what the caller sees, whatever the device does to it meanwhile. */
-    transfer->status = vdma_state.shared->status;
-    status = of_status(transfer);
-    if (transfer->status.code == VDMA_STATUS_DIFFERENT) {
-        transfer->moved = transfer->length; /* looked at as far as was needed */
-    } else if (status == kIOReturnSuccess && !vdma_is_control(transfer->type) &&
-               transfer->type != VDMA_NOP) {
-        const uint64_t moved = transfer->status.moved;
-
-        if (transfer->status.tag != transfer->moved) {
-            status = kIOReturnDeviceError; /* the answer to another question */
-        } else if (moved < transfer->part) {
-            status = kIOReturnUnderrun;
-        } else if (moved > transfer->part) {
-            status = kIOReturnDeviceError;
-        }
-        transfer->moved += moved < transfer->part ? moved : transfer->part;
+    /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
+    transfer->status = vdma_state.frames[used->slot].status;
+    __asm__ volatile("" : : : "memory");
+    vdma_state.exclusive -= vdma_is_exclusive(transfer->type);
+    if (transfer->status.tag != transfer->tag || transfer->status.code == VDMA_STATUS_UNWRITTEN) {
+        /*
+         * The ring says that it is done, its status does not: the device may have it still. Its
+         * memory is the client's again when the device has been reset.
+         */
+        transfer->next = vdma_state.doubted;
+        vdma_state.doubted = transfer;
+        virtq_reject(vdma_state.queue, "a chain comes back without its answer");
+        return;
     }
-    vdma_state.finishing = true;
-    if (status != kIOReturnSuccess || vdma_is_control(transfer->type) ||
-        transfer->type == VDMA_NOP || transfer->moved == transfer->length) {
-        finish(status);
-    }
-    vdma_state.finishing = false;
-    if (vdma_state.first != NULL) {
-        vdma_ask_next();
+    transfer->part = vdma_is_control(transfer->type) ? 0 : transfer->part;
+    status = judge(transfer, used->length);
+    if (status == kIOReturnSuccess && transfer->moved < transfer->length) {
+        vdma_put_first(transfer);
+    } else {
+        vdma_end(transfer, status);
     }
 }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* vdma: bring-up at the first use, interrupts, and back to work after a reset. */
+#include <string.h>
+
+#include "drivers/vdma/vdma_private.h"
+#include "kernel/console.h"
+#include "kernel/direct_map.h"
+#include "kernel/irq.h"
+#include "kernel/page.h"
+
+_Static_assert(VIRTIO_VENDOR_VDMA == VDMA_VENDOR, "the data sheet's vendor");
+_Static_assert(sizeof(struct vdma_frame) * VDMA_DEPTH + sizeof(struct vdma_control_data) <=
+                   2 * PAGE_SIZE,
+               "frames and control data share two pages");
+
+#define CHAIN_MAX    256u /* entries of a chain, where the device lets them be so many */
+#define MEMORY_ORDER 1    /* of the pages for frames and control data */
+
+struct vdma_state vdma_state = {.lock = LOCK_INITIAL("vdma", LOCK_RANK_DEVICE)};
+
+/* --- Interrupts ------------------------------------------------------------------------------- */
+
+static void buffers_used(void *context, unsigned vector)
+{
+    (void)context, (void)vector;
+    lock_take_masked(&vdma_state.lock);
+    virtq_count_interrupt(vdma_state.queue);
+    vdma_collect();
+    lock_release_masked(&vdma_state.lock);
+}
+
+static void configuration_changed(void *context)
+{
+    (void)context;
+    lock_take_masked(&vdma_state.lock);
+    if (!vdma_state.lost && virtio_needs_reset(vdma_state.device)) {
+        kprintf("vdma: the device is reset: it asks for it\n");
+        vdma_recover(kIOReturnDeviceError, false);
+    }
+    lock_release_masked(&vdma_state.lock);
+}
+
+/* --- Reset ------------------------------------------------------------------------------------ */
+
+static IOReturn activate(void)
+{
+    const IOReturn status = virtio_start_queue(vdma_state.device, vdma_state.queue);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    virtq_enable_interrupt(vdma_state.queue); /* before the device is live */
+    return virtio_ready(vdma_state.device);
+}
+
+/* In the order in which they are told: what was answered, what was at the device, the line. */
+static struct vdma_transfer *take_unfinished(bool all)
+{
+    struct vdma_transfer *list = vdma_state.doubted, *transfer;
+    struct vdma_transfer **end = &list;
+
+    vdma_state.doubted = NULL;
+    for (;;) {
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+        transfer = virtq_detach(vdma_state.queue);
+        if (transfer == NULL) {
+            break;
+        }
+        transfer->next = NULL;
+        *end = transfer;
+    }
+    if (all) {
+        *end = vdma_state.first;
+        vdma_state.first = vdma_state.last = NULL;
+    }
+    return list;
+}
+
+void vdma_recover(IOReturn status, bool all)
+{
+    const uint64_t features = vdma_state.device->features;
+    const bool stopped = virtio_reset(vdma_state.device);
+    /* Whatever has become of the device: nothing that is in line would ever go on. */
+    struct vdma_transfer *unfinished = take_unfinished(all || !stopped);
+
+    virtq_restart(vdma_state.queue);
+    vdma_state.exclusive = 0;
+    vdma_state.lost = !stopped ||
+                      virtio_negotiate(vdma_state.device, features, features) != kIOReturnSuccess ||
+                      activate() != kIOReturnSuccess;
+    if (vdma_state.lost) {
+        virtio_detach(vdma_state.device);
+        kprintf("vdma: the device is lost: it does not come back from its reset\n");
+        status = kIOReturnNotResponding;
+    }
+    /* Their clients may submit, and not before these are out of the ring; no resets out of these.
+     */
+    vdma_state.finishing = true;
+    for (struct vdma_transfer *next; unfinished != NULL; unfinished = next) {
+        next = unfinished->next;
+        vdma_end(unfinished, status);
+    }
+    vdma_state.finishing = false;
+    vdma_go_on();
+}
+
+IOReturn vdma_reset(void)
+{
+    lock_state_t state;
+    IOReturn status = kIOReturnNotPermitted;
+
+    if (vdma_state.device == NULL) {
+        return kIOReturnNoDevice;
+    }
+    state = lock_take_again(&vdma_state.lock);
+    if (!vdma_state.finishing) {
+        if (!vdma_state.lost) {
+            vdma_collect(); /* what is finished has an answer */
+        }
+        if (!vdma_state.lost) {
+            vdma_recover(kIOReturnAborted, true);
+        }
+        status = vdma_state.lost ? kIOReturnNotResponding : kIOReturnSuccess;
+    }
+    lock_release(&vdma_state.lock, state);
+    return status;
+}
+
+/* --- Bring-up --------------------------------------------------------------------------------- */
+
+static IOReturn create_queue(struct virtio_device *device)
+{
+    /* No chain is longer than its queue (virtio 1.2, section 2.7.5.3.1): the ring has so many. */
+    const unsigned offered = virtio_queue_size_max(device, 0);
+    struct virtq_setup setup = {
+        .size = offered < CHAIN_MAX ? offered : CHAIN_MAX,
+        .chain_entries = CHAIN_MAX,
+        .chains = VDMA_DEPTH,
+        .indirect = (device->features & VIRTIO_F_INDIRECT_DESC) != 0,
+        .event_index = (device->features & VIRTIO_F_EVENT_IDX) != 0,
+        .doorbell = virtio_doorbell(device, 0),
+    };
+
+    while (setup.chain_entries > setup.size) {
+        setup.chain_entries /= 2;
+    }
+    /* Header, status, and one segment for each side. */
+    return setup.chain_entries < 4 ? kIOReturnUnsupported : virtq_create(&setup, &vdma_state.queue);
+}
+
+static IOReturn build(struct virtio_device *device)
+{
+    paddr_t pages;
+    IOReturn status = virtio_negotiate(device, VIRTIO_CORE_FEATURES & ~VIRTIO_F_ACCESS_PLATFORM,
+                                       VIRTIO_F_VERSION_1);
+
+    if (status == kIOReturnSuccess) {
+        status = create_queue(device);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (page_alloc(MEMORY_ORDER, PAGE_OWNER_DRIVER, &pages) != KERN_SUCCESS) {
+        return kIOReturnNoMemory;
+    }
+    vdma_state.frames = phys_to_virt(pages);
+    vdma_state.data = (struct vdma_control_data *)(vdma_state.frames + VDMA_DEPTH);
+    /* The parts of a header that no request uses are written never again. */
+    memset(vdma_state.frames, 0, PAGE_SIZE << MEMORY_ORDER);
+    status = virtio_attach(device, buffers_used, configuration_changed, NULL);
+    if (status == kIOReturnSuccess) {
+        status = activate();
+    }
+    if (status == kIOReturnSuccess) {
+        status = vdma_read_capabilities();
+    }
+    return status == kIOReturnSuccess ? vdma_create_engine() : status;
+}
+
+static void give_up(struct virtio_device *device)
+{
+    virtio_detach(device);
+    if (virtio_reset(device)) { /* or its memory must be considered in use, for ever */
+        virtq_destroy(vdma_state.queue);
+        if (vdma_state.frames != NULL) {
+            page_free(virt_to_phys(vdma_state.frames), MEMORY_ORDER);
+        }
+    }
+    vdma_state.queue = NULL;
+    vdma_state.frames = NULL;
+    vdma_state.data = NULL;
+    vdma_state.device = NULL;
+}
+
+/*
+ * At the first use, and not when drivers start: an image may want the device as a disk instead.
+ * From a handler there is only what has been found before.
+ */
+bool vdma_found(void)
+{
+    struct virtio_device *device;
+    IOReturn status;
+
+    if (vdma_state.device != NULL || irq_in_handler()) {
+        return vdma_state.device != NULL;
+    }
+    device = virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA);
+    if (device == NULL) {
+        return false;
+    }
+    vdma_state.device = device;
+    status = build(device);
+    if (status != kIOReturnSuccess) {
+        kprintf("vdma: the device at 0x%llx cannot be used (error 0x%x)\n",
+                (unsigned long long)device->address.value, (unsigned)status);
+        give_up(device);
+    }
+    return status == kIOReturnSuccess;
+}
+
+bool vdma_present(void)
+{
+    return vdma_found() && !vdma_state.lost;
+}
+
+void vdma_get_counters(struct virtq_counters *counters)
+{
+    *counters = (struct virtq_counters){0};
+    if (vdma_state.device != NULL) {
+        virtq_get_counters(vdma_state.queue, counters);
+    }
+}

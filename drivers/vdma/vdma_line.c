@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Transfers in line, what the device gives back, and who sleeps for it. */
+#include "drivers/vdma/vdma_private.h"
+#include "kernel/console.h"
+#include "kernel/irq.h"
+
+/* --- The line --------------------------------------------------------------------------------- */
+
+static void put_last(struct vdma_transfer *transfer)
+{
+    transfer->next = NULL;
+    if (vdma_state.first == NULL) {
+        vdma_state.first = transfer;
+    } else {
+        vdma_state.last->next = transfer;
+    }
+    vdma_state.last = transfer;
+}
+
+void vdma_put_first(struct vdma_transfer *transfer)
+{
+    transfer->next = vdma_state.first;
+    if (vdma_state.first == NULL) {
+        vdma_state.last = transfer;
+    }
+    vdma_state.first = transfer;
+}
+
+/* May the device have this one now? Whether there is a slot for it is another question. */
+static bool may_go(const struct vdma_transfer *transfer)
+{
+    const unsigned there = virtq_in_flight(vdma_state.queue);
+    const unsigned depth = vdma_state.can.limits.depth;
+
+    if (vdma_state.exclusive != 0 || (vdma_is_exclusive(transfer->type) && there != 0)) {
+        return false;
+    }
+    return depth == 0 || there < depth;
+}
+
+static void publish(void)
+{
+    if (!vdma_state.held && virtq_has_unpublished(vdma_state.queue)) {
+        virtq_publish(vdma_state.queue);
+    }
+}
+
+void vdma_end(struct vdma_transfer *transfer, IOReturn status)
+{
+    transfer->result = status;
+    transfer->ended(transfer);
+}
+
+void vdma_go_on(void)
+{
+    struct vdma_transfer *transfer;
+
+    vdma_state.finishing = true;
+    while ((transfer = vdma_state.first) != NULL && may_go(transfer)) {
+        const IOReturn status = vdma_ask(transfer);
+
+        /* The first keeps its place: if others went past it, it might never find room. */
+        if (status == kIOReturnNoResources) {
+            break;
+        }
+        vdma_state.first = transfer->next;
+        if (status != kIOReturnSuccess) {
+            vdma_end(transfer, status);
+        }
+    }
+    vdma_state.finishing = false;
+    publish();
+}
+
+IOReturn vdma_submit(struct vdma_transfer *transfer)
+{
+    IOReturn status = kIOReturnNoResources;
+
+    /*
+     * What is finished and has not been heard of: its interrupt got lost, and with the event index
+     * none will come for those behind it.
+     */
+    if (!vdma_state.finishing && virtq_completed(vdma_state.queue) != 0) {
+        vdma_collect();
+    }
+    if (vdma_state.lost) {
+        return kIOReturnNotResponding;
+    }
+    transfer->moved = 0;
+    transfer->status = (struct vdma_status){0};
+    /* With others in line it goes behind them, even if there were room for it by now. */
+    if (vdma_state.first == NULL && may_go(transfer)) {
+        status = vdma_ask(transfer);
+    }
+    if (status == kIOReturnNoResources) {
+        put_last(transfer);
+        return kIOReturnSuccess;
+    }
+    if (status == kIOReturnSuccess && !vdma_state.finishing) {
+        publish();
+    }
+    return status;
+}
+
+/* --- What comes back -------------------------------------------------------------------------- */
+
+unsigned vdma_collect(void)
+{
+    struct virtq *const queue = vdma_state.queue;
+    unsigned taken = 0, count = virtq_completed(queue);
+    struct virtq_used used;
+
+    vdma_state.finishing = true;
+    do {
+        for (; count != 0 && virtq_take_next(queue, &used); count--) {
+            vdma_take_answer(&used, used.token);
+            taken++;
+        }
+        /* Each turn takes something, and nothing new is published in here: it ends. */
+    } while ((count = virtq_enable_interrupt(queue)) != 0);
+    vdma_state.finishing = false;
+    if (virtq_broken(queue) == NULL) {
+        if (vdma_state.first != NULL) {
+            vdma_go_on();
+        } else {
+            publish();
+        }
+    } else if (!vdma_state.lost) {
+        kprintf("vdma: the device is reset: %s\n", virtq_broken(queue));
+        vdma_recover(kIOReturnDeviceError, false);
+    }
+    return taken;
+}
+
+unsigned vdma_poll(void)
+{
+    lock_state_t state;
+    unsigned taken = 0;
+
+    if (vdma_state.device == NULL) {
+        return 0;
+    }
+    state = lock_take_again(&vdma_state.lock);
+    if (!vdma_state.finishing && !vdma_state.lost) {
+        virtq_publish(vdma_state.queue);
+        taken = vdma_collect();
+    }
+    lock_release(&vdma_state.lock, state);
+    return taken;
+}
+
+void vdma_hold_doorbell(bool on)
+{
+    lock_state_t state;
+
+    if (vdma_state.device == NULL) {
+        return; /* nobody can have started anything */
+    }
+    state = lock_take_again(&vdma_state.lock);
+    vdma_state.held = on;
+    if (!vdma_state.finishing) {
+        publish();
+    }
+    lock_release(&vdma_state.lock, state);
+}
+
+/* --- Sleeping --------------------------------------------------------------------------------- */
+
+static void note_end(struct vdma_transfer *transfer)
+{
+    *(volatile bool *)transfer->owner = true;
+}
+
+IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
+{
+    volatile bool ended = false;
+    /* Masked from before the request: an end between the test and the sleep is pending then. */
+    const irq_state_t masked = irq_mask();
+    const lock_state_t state = lock_take_again(&vdma_state.lock);
+    IOReturn status;
+
+    transfer->ended = note_end;
+    transfer->owner = (void *)(uintptr_t)&ended;
+    status = vdma_submit(transfer);
+    if (status == kIOReturnSuccess && !vdma_state.finishing) {
+        virtq_publish(vdma_state.queue); /* whoever holds the doorbell, this one sleeps for it */
+    }
+    lock_release(&vdma_state.lock, state);
+    while (status == kIOReturnSuccess && !ended) {
+        irq_wait();
+    }
+    irq_restore(masked);
+    return status == kIOReturnSuccess ? transfer->result : status;
+}
