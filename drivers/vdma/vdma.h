@@ -172,13 +172,26 @@ IOReturn vdma_perform(struct vdma_job *job);
  * A request about the device: capabilities, limits, table, faults, log. `in` and `out` are plain
  * bytes, at most VDMA_CONTROL_MAX each; status may be NULL. New limits and tables wait until the
  * device has nothing. kIOReturnBadArgument, kIOReturnNoDevice, kIOReturnNotPermitted (in a
- * handler), kIOReturnBusy (one is under way); else as a transfer ends. Thread context: sleeps.
+ * handler), kIOReturnBusy (one is under way; new limits while the device's table has mappings; a
+ * new table while vdma_use_table's is on); else as a transfer ends. Thread context: sleeps.
  */
 IOReturn vdma_control(uint32_t type, const uint64_t arguments[2], const void *in, uint32_t in_bytes,
                       void *out, uint32_t out_bytes, struct vdma_status *status);
 
-/* Limits by the number of a profile. As vdma_control. */
+/* Limits by the number of a profile. As vdma_control. They turn the translation table off. */
 IOReturn vdma_set_profile(uint32_t profile);
+
+/*
+ * Let the device translate the addresses of data by a table of its own, as large as its limits
+ * allow: an IOMapper, "iommu-parent" of the device's service, where
+ * IOMapper_copyMapperForDevice finds it. Commands made from now on are behind it; those made before
+ * are refused by the device (rule R49). On again: success. Off: kIOReturnBusy while anything is
+ * mapped; commands made before cannot be prepared any more (kIOReturnNoDevice).
+ * kIOReturnUnsupported: the device has no table with these limits; kIOReturnNoMemory; else as
+ * vdma_control. The mapper does IOMapper.h's contract; kIODMAMapDeviceMemory is
+ * kIOReturnUnsupported. Thread context: sleeps.
+ */
+IOReturn vdma_use_table(bool on);
 
 /* --- Watching ----------------------------------------------------------------------------------
  */

@@ -74,6 +74,16 @@ IOReturn vdma_control(uint32_t type, const uint64_t arguments[2], const void *in
     if (irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
+    if (type == VDMA_SET_TABLE && vdma_state.table != NULL) {
+        return kIOReturnBusy;
+    }
+    if (type == VDMA_SET_LIMITS) {
+        /* New limits turn the table off, which must not be behind anybody's back. */
+        result = vdma_table_off();
+        if (result != kIOReturnSuccess) {
+            return result;
+        }
+    }
     result = control(type, arguments, in, in_bytes, out, out_bytes, status);
     /* What the driver cuts by is what holds now. */
     return result == kIOReturnSuccess && type == VDMA_SET_LIMITS ? vdma_read_capabilities()

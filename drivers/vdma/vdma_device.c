@@ -53,57 +53,100 @@ static IOReturn activate(void)
     return virtio_ready(vdma_state.device);
 }
 
+static void append(struct vdma_transfer **list, struct vdma_transfer *more)
+{
+    while (*list != NULL) {
+        list = &(*list)->next;
+    }
+    *list = more;
+}
+
 /* In the order in which they are told: what was answered, what was at the device, the line. */
 static struct vdma_transfer *take_unfinished(bool all)
 {
     struct vdma_transfer *list = vdma_state.doubted, *transfer;
-    struct vdma_transfer **end = &list;
 
     vdma_state.doubted = NULL;
-    for (;;) {
-        while (*end != NULL) {
-            end = &(*end)->next;
-        }
-        transfer = virtq_detach(vdma_state.queue);
-        if (transfer == NULL) {
-            break;
-        }
+    while ((transfer = virtq_detach(vdma_state.queue)) != NULL) {
         transfer->next = NULL;
-        *end = transfer;
+        append(&list, transfer);
     }
     if (all) {
-        *end = vdma_state.first;
+        append(&list, vdma_state.first);
         vdma_state.first = vdma_state.last = NULL;
     }
     return list;
+}
+
+/* More than one in a row: it will not do. */
+#define RESTORE_FAILURES_MAX 2u
+
+static void restored(struct vdma_transfer *transfer)
+{
+    vdma_state.restoring = false;
+    if (transfer->result == kIOReturnSuccess) {
+        vdma_state.restore_failures = 0;
+        return;
+    }
+    /* What is in line has addresses that mean something else without it. */
+    vdma_state.restore_failures++;
+    virtq_reject(vdma_state.queue, "it does not take its translation table again");
+}
+
+/* Nobody is told of its end when it was at the device: there will be another turn, or no device. */
+static void drop_restore(struct vdma_transfer **list)
+{
+    for (; *list != NULL; list = &(*list)->next) {
+        if (*list == &vdma_state.restore) {
+            *list = vdma_state.restore.next;
+            vdma_state.restoring = false;
+            return;
+        }
+    }
+}
+
+/* Before everything in line, and alone at the device: the type sees to that. */
+static void restore_table(void)
+{
+    if (vdma_state.table != NULL && !vdma_state.restoring) {
+        vdma_table_request(vdma_state.table, &vdma_state.restore);
+        vdma_state.restore.ended = restored;
+        vdma_state.restoring = true;
+        vdma_put_first(&vdma_state.restore);
+    }
 }
 
 void vdma_recover(IOReturn status, bool all)
 {
     const uint64_t features = vdma_state.device->features;
     const bool stopped = virtio_reset(vdma_state.device);
-    /* Whatever has become of the device: nothing that is in line would ever go on. */
-    struct vdma_transfer *unfinished = take_unfinished(all || !stopped);
+    struct vdma_transfer *unfinished = take_unfinished(all);
 
     virtq_restart(vdma_state.queue);
     vdma_state.exclusive = 0;
-    vdma_state.lost = !stopped ||
-                      virtio_negotiate(vdma_state.device, features, features) != kIOReturnSuccess ||
-                      activate() != kIOReturnSuccess;
+    vdma_state.lost =
+        !stopped || virtio_negotiate(vdma_state.device, features, features) != kIOReturnSuccess ||
+        activate() != kIOReturnSuccess || vdma_state.restore_failures > RESTORE_FAILURES_MAX;
     if (vdma_state.lost) {
         virtio_detach(vdma_state.device);
         kprintf("vdma: the device is lost: it does not come back from its reset\n");
         status = kIOReturnNotResponding;
+        append(&unfinished, take_unfinished(true)); /* nothing in line will ever go on */
     }
-    /* Their clients may submit, and not before these are out of the ring; no resets out of these.
-     */
+    drop_restore(&unfinished);
+    if (!vdma_state.lost) {
+        restore_table();
+    }
+    /* Their clients may submit, to wait behind the table; no resets out of these. */
     vdma_state.finishing = true;
     for (struct vdma_transfer *next; unfinished != NULL; unfinished = next) {
         next = unfinished->next;
         vdma_end(unfinished, status);
     }
     vdma_state.finishing = false;
-    vdma_go_on();
+    if (!vdma_state.lost) {
+        vdma_go_on();
+    }
 }
 
 IOReturn vdma_reset(void)

@@ -19,6 +19,8 @@ struct vdma_control_data {
     uint8_t out[VDMA_CONTROL_MAX];
 };
 
+struct vdma_table;
+
 struct vdma_state {
     struct lock lock; /* the queue, the line, and what is said of them here */
     struct virtio_device *device;
@@ -39,6 +41,11 @@ struct vdma_state {
     void *watch_context;
     IOService *service;
     IODMAController *engine;
+
+    struct vdma_table *table;     /* what the device translates by; NULL: nothing */
+    struct vdma_transfer restore; /* tells it of the table again after a reset, which forgets it */
+    bool restoring;               /* in line, or at the device */
+    unsigned restore_failures;    /* since it was restored last */
 };
 
 extern struct vdma_state vdma_state;
@@ -88,6 +95,14 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer);
 IOReturn vdma_ask(struct vdma_transfer *transfer);
 /* The device has given this one back. */
 void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *transfer);
+
+/*
+ * vdma_table.c: what tells the device of a table; NULL: of none. Without sleeping: for who submits
+ * it.
+ */
+void vdma_table_request(const struct vdma_table *table, struct vdma_transfer *request);
+/* Nothing is translated any more. kIOReturnBusy: there are mappings. */
+IOReturn vdma_table_off(void);
 
 /*
  * vdma_cut.c: put one side of a part into a chain, from its place on: at most `room` segments, and
