@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE MACHINE T JUNIT SOAK TREES WRITES SEED N OPS ONLY NAME ROW \
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
           QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -125,6 +125,8 @@ SEAM_platform := $(DEFAULTS) embed/examples/port/port.c
 $(foreach room,model object cursor ranges drivers,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # bus: registers and a device tree, and those who find devices there.
 SEAM_bus      := tests/host/kernel/tree_writer.c
+# A disk that is vdma.
+SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 
@@ -406,8 +408,9 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(H)/drivers/vdma_disk_test $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices, as many faults of vdma; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
 	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_damage_test
+	@FAULTS="$${FAULTS:-10000000}" $(H)/drivers/vdma_disk_test
 	@for fuzzer in $(FUZZERS); do WRITES="$${WRITES:-10000000}" $$fuzzer || exit; done
 	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \

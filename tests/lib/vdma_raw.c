@@ -304,6 +304,16 @@ bool raw_inject(unsigned kind, uint32_t after, uint64_t argument)
     return about_the_device((struct raw_request){.type = RAW_INJECT, .arguments = {1, 0}}, 32);
 }
 
+bool raw_script(uint64_t seed, uint32_t kinds, uint32_t rate, uint64_t argument_max)
+{
+    memset(raw_at(RAW_CONTENT), 0, 32);
+    put(RAW_CONTENT, seed, 8);
+    put(RAW_CONTENT + 8, kinds, 4);
+    put(RAW_CONTENT + 12, rate, 4);
+    put(RAW_CONTENT + 16, argument_max, 8);
+    return about_the_device((struct raw_request){.type = RAW_INJECT, .arguments = {2, 0}}, 32);
+}
+
 /* --- The log ---------------------------------------------------------------------------------- */
 
 /* In descriptors of its own, so that what a test has laid stays. */

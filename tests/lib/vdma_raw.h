@@ -142,6 +142,9 @@ bool raw_wait(void);
 /* False: it was refused. */
 bool raw_set_limits(const struct raw_limits *limits);
 bool raw_inject(unsigned kind, uint32_t after, uint64_t argument);
+/* Faults of these kinds (bit n: kind n) at this rate of 65536, drawn from the seed; rate 0: none.
+ */
+bool raw_script(uint64_t seed, uint32_t kinds, uint32_t rate, uint64_t argument_max);
 
 /* A record of the log. */
 struct raw_record {
