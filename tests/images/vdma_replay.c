@@ -4,16 +4,15 @@
  * lengths, sleeps between them, and its whole log on the console, times and PCs included;
  * for tests/outside/vdma-replay.sh, which compares one run with another.
  *
- * seed=N in the bootargs, of the script and of the requests; no disk and nothing else of the
- * host's, or the host's time would have a say.
+ * No disk and nothing else of the host's, or the host's time would have a say.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernel/devicetree.h"
 #include "kernel/irq.h"
+#include "kernel/options.h"
 #include "kernel/timer.h"
 #include "qemu/vdma/monitor/monitor.h"
 #include "tests/lib/vdma_raw.h"
@@ -27,7 +26,8 @@
 #define TICKS_MAX 20000u
 
 VDMA_MONITOR(64);
-BOOTARG(seed, "seed");
+PROGRAM("vdma_replay", "let vdma misbehave by a script, and print its log");
+OPTION(seed, "seed", "N", "the script's faults and the requests");
 
 static uint64_t seed = 1;
 static unsigned interrupts, resets;
@@ -110,9 +110,9 @@ static void print_log(void)
 
 int main(void)
 {
-    char value[24];
+    const char *const value = option_value("seed");
 
-    if (devicetree_bootarg("seed", value, sizeof(value))) {
+    if (value != NULL) {
         seed = strtoull(value, NULL, 0) | 1;
     }
     if (!raw_begin()) {
