@@ -117,6 +117,8 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *self, uint64_t offse
 IOReturn general_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                         IOByteCount offset, IOByteCount length)
     OS_METHOD(IOGeneralMemoryDescriptor, doMap);
+bool general_owns_pages(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end, task_t task)
+    OS_METHOD(IOGeneralMemoryDescriptor, ownsPages);
 IOReturn general_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
                                  IOMemoryDescriptor **out)
     OS_METHOD(IOGeneralMemoryDescriptor, copyForUnique);

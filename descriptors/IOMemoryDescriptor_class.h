@@ -160,6 +160,11 @@ typedef struct {
                       IOByteCount offset, IOByteCount length);
     IOReturn (*doUnmap)(IOMemoryDescriptor *self, IOMemoryMap *map);
     /*
+     * Does all of the pages that bytes [offset, end), at least one, lie in belong to who owns
+     * these, or to the task anyway? Where it does not, showing them to it would show a neighbour.
+     */
+    bool (*ownsPages)(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end, task_t task);
+    /*
      * A descriptor of these bytes alone, from byte 0 on, for a Unique map, whose redirection
      * shall concern nobody else. *out NULL: the descriptor itself will do.
      */
@@ -359,6 +364,8 @@ upl_page_info_t *descriptor_copy_page_list(IOMemoryDescriptor *self, uint64_t of
 IOMemoryMap *descriptor_make_mapping(IOMemoryDescriptor *self, IOMemoryMap *map,
                                      IOOptionBits options, IOByteCount offset)
     OS_METHOD(IOMemoryDescriptor, makeMapping);
+bool descriptor_owns_no_pages(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                              task_t task) OS_METHOD(IOMemoryDescriptor, ownsNoPages);
 IOReturn descriptor_do_unmap(IOMemoryDescriptor *self, IOMemoryMap *map)
     OS_METHOD(IOMemoryDescriptor, doUnmap);
 IOReturn descriptor_copy_for_unique(IOMemoryDescriptor *self, IOByteCount offset,
@@ -391,8 +398,8 @@ void descriptor_free(OSObject *self) OS_METHOD(IOMemoryDescriptor, free);
     .mapSpecification = descriptor_map_specification, .copyPageList = descriptor_copy_page_list
 #define DESCRIPTOR_MAPS                                                                            \
     .makeMapping = descriptor_make_mapping, .doMap = descriptor_refuse_map,                        \
-    .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
-    .redirect = descriptor_redirect
+    .ownsPages = descriptor_owns_no_pages, .doUnmap = descriptor_do_unmap,                         \
+    .copyForUnique = descriptor_copy_for_unique, .redirect = descriptor_redirect
 #define DESCRIPTOR_ACCOUNTS                                                                        \
     .holdMemory = descriptor_hold_memory, .setPurgeable = descriptor_set_purgeable,                \
     .setOwnership = descriptor_set_ownership, .getPageCounts = descriptor_get_page_counts

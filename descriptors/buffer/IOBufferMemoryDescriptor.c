@@ -22,6 +22,7 @@ static void buffer_free(OSObject *object)
     /* Read now: the superclass gives the object back, and the memory goes after it. */
     void *const direct = self->direct;
     const uint64_t allocated = self->allocated;
+    OSObject *const creator = self->creator;
     /* With DMA active the parent gives the pages up; freeing them here would undo that. */
     const bool inUse = self->super.super.dmaActive != 0;
 
@@ -31,6 +32,18 @@ static void buffer_free(OSObject *object)
     if (direct != NULL && !inUse) {
         platform_memory_free(direct, allocated);
     }
+    OSObject_release(creator);
+}
+
+void IOBufferMemoryDescriptor_setCreator(IOBufferMemoryDescriptor *self, OSObject *creator)
+{
+    OSObject_retain(creator);
+    self->creator = creator;
+}
+
+OSObject *IOBufferMemoryDescriptor_getCreator(const IOBufferMemoryDescriptor *self)
+{
+    return self->creator;
 }
 
 /* A part of a page may have neighbours that are none of a user task's business. */
@@ -43,6 +56,16 @@ static IOReturn buffer_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOpti
         return kIOReturnNotPermitted;
     }
     return general_do_map(base, map, options, offset, length);
+}
+
+/* Behind the last byte, too, lies nothing but the buffer's own, zeroed once. */
+static bool buffer_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                              task_t task)
+{
+    const IOBufferMemoryDescriptor *self = (const IOBufferMemoryDescriptor *)base;
+
+    (void)offset, (void)end, (void)task;
+    return self->direct == NULL || self->allocated >= PAGE_SIZE;
 }
 
 /* The whole buffer is mapped for a device with its capacity, whatever its length is by then. */
@@ -85,6 +108,7 @@ const IOMemoryDescriptorClass IOBufferMemoryDescriptor_class = {
     .copyPageList = general_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = buffer_do_map,
+    .ownsPages = buffer_owns_pages,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
     .redirect = descriptor_redirect,

@@ -5,6 +5,7 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/buffer/IOBufferCreator.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
 struct IOBufferMemoryDescriptor_ExpansionData {
@@ -24,6 +25,7 @@ struct IOBufferMemoryDescriptor {
     uint64_t allocated;   /* bytes at direct */
     IOBufferMemoryDescriptor_ExpansionData *reserved; /* &mapping; NULL: no mapping of its own */
     IOBufferMemoryDescriptor_ExpansionData mapping;
+    OSObject *creator; /* retained; see IOBufferCreator.h */
 };
 
 /* What is asked of a creation. */

@@ -217,3 +217,24 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
     IOMemory_unlock();
     return status;
 }
+
+/* Each part is asked for its own: whole pages lie in one part, as mapping demands. */
+bool composite_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end,
+                          task_t task)
+{
+    const struct IOCompositeMemory *const self = composite_of(base);
+
+    while (offset < end) {
+        const struct IOMemoryPart *const part = composite_find(self, offset);
+        const IOByteCount begin = composite_begin(self, part);
+        const IOByteCount stop = part->end < end ? part->end : end;
+
+        if (!IOMemoryDescriptor_methods(part->memory)
+                 ->ownsPages(part->memory, part->start + (offset - begin),
+                             part->start + (stop - begin), task)) {
+            return false;
+        }
+        offset = stop;
+    }
+    return true;
+}

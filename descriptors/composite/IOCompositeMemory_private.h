@@ -130,6 +130,8 @@ void composite_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCou
 IOReturn composite_set_dma_active(IOMemoryDescriptor *self, bool active);
 IOReturn composite_do_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                           IOByteCount offset, IOByteCount length);
+bool composite_owns_pages(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                          task_t task);
 IOReturn composite_hold_memory(IOMemoryDescriptor *self, bool on);
 IOReturn composite_set_purgeable(IOMemoryDescriptor *self, IOOptionBits newState,
                                  IOOptionBits *oldState);
@@ -153,8 +155,9 @@ void composite_free(OSObject *self);
     .getCharacteristics = composite_get_characteristics, .setDMAActive = composite_set_dma_active, \
     .addReach = composite_add_reach, .mapSpecification = descriptor_map_specification,             \
     .copyPageList = descriptor_copy_page_list, .doMap = composite_do_map,                          \
-    .doUnmap = descriptor_do_unmap, .copyForUnique = descriptor_copy_for_unique,                   \
-    .holdMemory = composite_hold_memory, .setPurgeable = composite_set_purgeable,                  \
-    .setOwnership = composite_set_ownership, .getPageCounts = composite_get_page_counts
+    .ownsPages = composite_owns_pages, .doUnmap = descriptor_do_unmap,                             \
+    .copyForUnique = descriptor_copy_for_unique, .holdMemory = composite_hold_memory,              \
+    .setPurgeable = composite_set_purgeable, .setOwnership = composite_set_ownership,              \
+    .getPageCounts = composite_get_page_counts
 
 #endif

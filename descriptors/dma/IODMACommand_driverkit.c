@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The entry points under their DriverKit names: prepare and list in one call, no bouncing. */
+#include "descriptors/IODriverKit.h"
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/driverkit/IODriverRights.h"
 #include "descriptors/object/IORefuse.h"
 
 #define SPECIFICATION_BITS_MOST 64
 
-IOReturn IODMACommand_Create(IOService *device, uint64_t options,
-                             const IODMACommandSpecification *specification, IODMACommand **command)
+IOReturn IODMACommand_Create_Impl(IOService *device, uint64_t options,
+                                  const IODMACommandSpecification *specification,
+                                  IODMACommand **command)
 {
     IODMACommand_SegmentOptions limits;
     IOMapper *mapper;
@@ -83,10 +86,10 @@ static IOReturn prepare_and_list(IODMACommand *self, IOMemoryDescriptor *memory,
     return status;
 }
 
-IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
-                                    IOMemoryDescriptorRef memoryRef, uint64_t offset,
-                                    uint64_t length, uint64_t *flags, uint32_t *segmentsCount,
-                                    IOAddressSegment segments[kIODMACommandSegmentsMax])
+IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
+                                         IOMemoryDescriptorRef memoryRef, uint64_t offset,
+                                         uint64_t length, uint64_t *flags, uint32_t *segmentsCount,
+                                         IOAddressSegment segments[kIODMACommandSegmentsMax])
 {
     IOMemoryDescriptor *memory = memoryRef.descriptor;
     IODirection direction;
@@ -109,6 +112,10 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
     if (self->spec.output == NULL) {
         return kIOReturnNotReady;
     }
+    /* Without a direction the device would write what the caller itself may only read. */
+    if (!IODriverRights_mayTransfer(memory)) {
+        return kIOReturnNotPermitted;
+    }
     /*
      * First: whether bytes offend is judged by their pages, which there are none of before. This
      * name prepares and completes the descriptor itself, where the other entry points leave that to
@@ -129,7 +136,7 @@ IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
     return kIOReturnSuccess;
 }
 
-IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options)
+IOReturn IODMACommand_CompleteDMA_Impl(IODMACommand *self, uint64_t options)
 {
     IOMemoryDescriptor *memory;
     IOReturn status, completed;
@@ -154,8 +161,8 @@ IOReturn IODMACommand_CompleteDMA(IODMACommand *self, uint64_t options)
     return status != kIOReturnSuccess ? status : completed;
 }
 
-IOReturn IODMACommand_GetPreparation(IODMACommand *self, uint64_t *offset, uint64_t *length,
-                                     IOMemoryDescriptor **memory)
+IOReturn IODMACommand_GetPreparation_Impl(IODMACommand *self, uint64_t *offset, uint64_t *length,
+                                          IOMemoryDescriptor **memory)
 {
     IOReturn status = IODMACommand_getPreparedOffsetAndLength(self, offset, length);
 
@@ -200,9 +207,9 @@ static uint64_t operate(IODMACommand *self, uint64_t options, uint64_t dmaOffset
     return done;
 }
 
-IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uint64_t dmaOffset,
-                                       uint64_t length, uint64_t dataOffset,
-                                       IOMemoryDescriptorRef data)
+IOReturn IODMACommand_PerformOperation_Impl(IODMACommand *self, uint64_t options,
+                                            uint64_t dmaOffset, uint64_t length,
+                                            uint64_t dataOffset, IOMemoryDescriptorRef data)
 {
     const bool zero = options == kIODMACommandPerformOperationOptionZero;
 
@@ -226,6 +233,11 @@ IOReturn IODMACommand_PerformOperation(IODMACommand *self, uint64_t options, uin
                  "dataOffset %llu + length %llu is beyond the data's %llu bytes", IOULL(dataOffset),
                  IOULL(length), IOULL(data.descriptor->length))) {
         return kIOReturnBadArgument;
+    }
+    /* What is stored to, on either side: a copy gives no right that a mapping would not. */
+    if (!IODriverRights_mayStore(
+            options == kIODMACommandPerformOperationOptionRead ? data.descriptor : self->memory)) {
+        return kIOReturnNotPermitted;
     }
     return operate(self, options, dmaOffset, length, dataOffset, data.descriptor) == length
                ? kIOReturnSuccess

@@ -79,6 +79,7 @@ const IOMemoryDescriptorClass IODeviceMemory_class = {
     .copyPageList = descriptor_copy_page_list,
     .makeMapping = device_make_mapping,
     .doMap = general_do_map,
+    .ownsPages = general_owns_pages,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
     .redirect = device_redirect,

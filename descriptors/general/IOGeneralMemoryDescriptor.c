@@ -35,6 +35,7 @@ const IOMemoryDescriptorClass IOGeneralMemoryDescriptor_class = {
     .copyPageList = general_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = general_do_map,
+    .ownsPages = general_owns_pages,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = general_copy_for_unique,
     .redirect = descriptor_redirect,

@@ -314,3 +314,27 @@ IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits
     IOMemory_unlock();
     return status;
 }
+
+/* A task sees its own memory anyway; of all other memory, what is described has to fill pages. */
+bool general_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCount end, task_t task)
+{
+    const IOGeneralMemoryDescriptor *const self = general_of(base);
+
+    if (self->task != TASK_NULL && self->task == task) {
+        return true;
+    }
+    while (offset < end) {
+        const struct IOMemoryRun *const run = IOMemoryRuns_find(&self->source, offset);
+        const uint64_t begin = IOMemoryRuns_start(&self->source, run);
+        const uint64_t first = run->address, past = run->address + (run->end - begin);
+        const IOByteCount stop = run->end < end ? run->end : end;
+        const uint64_t from = trunc_page(first + (offset - begin));
+        uint64_t to;
+
+        if (from < first || round_page_overflow(first + (stop - begin), &to) || to > past) {
+            return false;
+        }
+        offset = stop;
+    }
+    return true;
+}

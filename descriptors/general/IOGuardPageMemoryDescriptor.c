@@ -144,6 +144,7 @@ const IOMemoryDescriptorClass IOGuardPageMemoryDescriptor_class = {
     .copyPageList = descriptor_copy_page_list,
     .makeMapping = descriptor_make_mapping,
     .doMap = guard_do_map,
+    .ownsPages = general_owns_pages,
     .doUnmap = descriptor_do_unmap,
     .copyForUnique = descriptor_copy_for_unique,
     .redirect = descriptor_redirect,

@@ -354,6 +354,14 @@ IOReturn descriptor_check_map(const IOMemoryDescriptor *self, const IOMemoryMap 
                                                                             : kIOReturnBadArgument;
 }
 
+/* Of memory that nobody knows anything of, none can be vouched for. */
+bool descriptor_owns_no_pages(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                              task_t task)
+{
+    (void)self, (void)offset, (void)end, (void)task;
+    return false;
+}
+
 IOReturn descriptor_refuse_map(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                                IOByteCount offset, IOByteCount length)
 {

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "descriptors/platform_process.h"
 #include "descriptors/platform_vm.h"
 #include "descriptors/platform_wait.h"
 
@@ -106,6 +107,22 @@ WEAK bool platform_map_has_cache(vm_map_t map, uint64_t address, uint64_t size, 
 WEAK void platform_extent(paddr_t start, uint64_t length, struct platform_extent *extent)
 {
     *extent = (struct platform_extent){.length = length, .writable = true};
+}
+
+/* No processes: nobody's calls are served but the kernel's own. */
+
+WEAK void platform_set_current_task(task_t task)
+{
+}
+
+WEAK kern_return_t platform_user_read(task_t task, uint64_t from, void *to, uint64_t size)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK kern_return_t platform_user_write(task_t task, uint64_t to, const void *from, uint64_t size)
+{
+    return KERN_NOT_SUPPORTED;
 }
 
 /* Kernel memory that is always there: none is pageable, and none moves. */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside what a driver holds. */
+#ifndef DESCRIPTORS_DRIVERKIT_IODRIVERTASK_PRIVATE_H
+#define DESCRIPTORS_DRIVERKIT_IODRIVERTASK_PRIVATE_H
+
+#include "descriptors/IODriverTask.h"
+#include "descriptors/driverkit/IODriverRights.h"
+#include "descriptors/driverkit/IOHandleTable.h"
+#include "descriptors/platform_process.h"
+#include "descriptors/platform_vm.h"
+
+struct IODriverTask {
+    OSObject super;
+    task_t task; /* TASK_NULL once it is dead */
+    struct platform_task_watch watch;
+    IODriverTask *next; /* of those whose tasks live */
+    IODriverLimits limits;
+    struct IOHandleTable table;
+    uint32_t maps; /* IOMemoryMaps in the table */
+    uint64_t bufferBytes;
+    uint64_t messages, refused;
+    bool keepsDMA; /* its commands are never to end: a device did not stop */
+
+    /* The call that is being served: the request, and behind it the reply. One at a time. */
+    uint64_t content[kIORPCMessageMost / sizeof(uint64_t) + 1];
+};
+
+/* A reference of the caller's goes into the table; see IODriverTask_grant. */
+IOReturn IODriverTask_install(IODriverTask *self, OSObject *object, uint64_t *handle);
+
+#endif

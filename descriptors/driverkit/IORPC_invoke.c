@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The kernel's end of the transport: from an object, or a class, to its router. */
+#include "descriptors/OSObject_class.h"
+#include "descriptors/driverkit/IORPC_stub.h"
+
+kern_return_t OSObject_Dispatch(OSObject *self, IORPC rpc)
+{
+    if (self == NULL) {
+        return kIOReturnBadArgument;
+    }
+    return rpc.kernelContent == NULL ? kIOReturnIPCError : kIOReturnUnsupported;
+}
+
+/* From the object's own class upwards: the first that has a router. */
+static kern_return_t route(OSObject *object, IORPC rpc)
+{
+    for (const OSMetaClass *meta = object->metaClass; meta != NULL; meta = meta->super) {
+        if (meta == OSTypeID(IOBufferMemoryDescriptor)) {
+            return IOBufferMemoryDescriptor_Dispatch((IOBufferMemoryDescriptor *)object, rpc);
+        }
+        if (meta == OSTypeID(IOMemoryDescriptor)) {
+            return IOMemoryDescriptor_Dispatch((IOMemoryDescriptor *)object, rpc);
+        }
+        if (meta == OSTypeID(IOMemoryMap)) {
+            return IOMemoryMap_Dispatch((IOMemoryMap *)object, rpc);
+        }
+        if (meta == OSTypeID(IODMACommand)) {
+            return IODMACommand_Dispatch((IODMACommand *)object, rpc);
+        }
+    }
+    return OSObject_Dispatch(object, rpc);
+}
+
+kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
+{
+    const void *const target = self;
+
+    if (target == NULL) {
+        return kIOReturnBadArgument;
+    }
+    /* From the kernel itself: what is sent lies in its memory already. */
+    if (rpc.kernelContent == NULL) {
+        rpc.kernelContent = rpc.message;
+    }
+    if (target == OSTypeID(IOMemoryDescriptor)) {
+        return IOMemoryDescriptor_MetaClass_Dispatch(rpc);
+    }
+    if (target == OSTypeID(IOBufferMemoryDescriptor)) {
+        return IOBufferMemoryDescriptor_MetaClass_Dispatch(rpc);
+    }
+    if (target == OSTypeID(IODMACommand)) {
+        return IODMACommand_MetaClass_Dispatch(rpc);
+    }
+    return route((OSObject *)self, rpc);
+}
+
+/* Pointers as they are. */
+uint64_t IORPC_reference(const void *object)
+{
+    return (uint64_t)(uintptr_t)object;
+}
+
+uint64_t IORPC_classReference(uint64_t handle, const OSMetaClass *meta)
+{
+    (void)handle;
+    return (uint64_t)(uintptr_t)meta;
+}
+
+kern_return_t IORPC_adopt(uint64_t reference, const OSMetaClass *meta, OSObject **object)
+{
+    const kern_return_t status = IORPC_cast(reference, meta, object);
+
+    if (status != kIOReturnSuccess) {
+        OSObject_release((OSObject *)reference);
+    }
+    return status;
+}

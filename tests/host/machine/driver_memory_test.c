@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a driver does with memory by messages: buffers, maps, windows, and what it may not. */
+#include "descriptors/IODeviceMemory.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/driver_fixture.h"
+#include "tests/host/machine/map_composite.h"
+
+#define GOOD(status) assert_int_equal(status, kIOReturnSuccess)
+
+/* The driver stores, the kernel reads the same bytes and the device's segments show them; and back.
+ */
+static void dk_1_a_buffer_shows_the_same_bytes_to_all(void **state)
+{
+    const uint64_t handle = driver_buffer(&one, kIOMemoryDirectionInOut, 3 * PAGE_SIZE + 5);
+    const uint64_t address =
+        driver_address(&one, driver_map_all(&one, handle, kIOMemoryMapGuardedDefault));
+    IOBufferMemoryDescriptor *buffer =
+        OSDynamicCast(IOBufferMemoryDescriptor, driver_object(&one, handle));
+    _IOMDPrivateState now;
+    uint8_t byte;
+
+    (void)state;
+    assert_non_null(buffer);
+    GOOD(driver_state(&one, handle, &now));
+    assert_int_equal(now.length, 3 * PAGE_SIZE + 5);
+    assert_int_equal(now.options & kIOMemoryDirectionMask, kIODirectionOutIn);
+    assert_true((now.options & kIOMemoryThreadSafe) != 0);
+    for (uint64_t i = 0; i < now.length; i++) {
+        assert_int_equal(load(one.task, address + i), 0);
+    }
+    fill(one.task, address, now.length, 7);
+    for (uint64_t i = 0; i < now.length; i += 501) {
+        IOByteCount length;
+        const addr64_t at =
+            IOMemoryDescriptor_getPhysicalSegment(buffer, i, &length, kIOMemoryMapperNone);
+
+        assert_int_equal(IOMemoryDescriptor_readBytes(buffer, i, &byte, 1), 1);
+        assert_int_equal(byte, pattern(i, 7));
+        assert_int_equal(*dma_bytes(at), pattern(i, 7));
+        byte = (uint8_t)i;
+        assert_int_equal(IOMemoryDescriptor_writeBytes(buffer, i, &byte, 1), 1);
+        assert_int_equal(load(one.task, address + i), (uint8_t)i);
+    }
+}
+
+/* The reference answers success to a length beyond the capacity (K-6). */
+static void dk_2_lengths_stay_within_the_capacity(void **state)
+{
+    const uint64_t handle = driver_buffer(&one, kIOMemoryDirectionIn, 5000);
+    const uint64_t map = driver_map_all(&one, handle, 0);
+    const uint64_t address = driver_address(&one, map);
+    _IOMDPrivateState now;
+
+    (void)state;
+    for (uint64_t length = 0; length <= 5000; length += 625) {
+        GOOD(driver_set_length(&one, handle, length));
+        GOOD(driver_state(&one, handle, &now));
+        assert_int_equal(now.length, length);
+    }
+    assert_int_equal(driver_set_length(&one, handle, 5001), kIOReturnBadArgument);
+    assert_int_equal(driver_set_length(&one, handle, UINT64_MAX), kIOReturnBadArgument);
+    GOOD(driver_state(&one, handle, &now));
+    assert_int_equal(now.length, 5000);
+    assert_int_equal(driver_address(&one, map), address);
+}
+
+static void buffers_of_no_or_too_many_bytes_are_refused(void **state)
+{
+    static const uint64_t wrong[] = {0, UINT64_MAX, UINT64_MAX - PAGE_SIZE + 2};
+    IOReturn status;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(driver_create(&one, kIOMemoryDirectionIn, wrong[i], &status), 0);
+        assert_int_equal(status, kIOReturnBadArgument);
+    }
+    for (unsigned bit = 2; bit < 64; bit++) {
+        assert_int_equal(driver_create(&one, 1ull << bit, 1, &status), 0);
+        assert_int_equal(status, kIOReturnBadArgument);
+    }
+    assert_int_equal(driver_handles(&one), 0);
+}
+
+static void expect_map_refused(uint64_t handle, uint64_t options, uint64_t address, uint64_t offset,
+                               uint64_t length, IOReturn reason)
+{
+    const uint64_t before = ranges_now();
+    IOReturn status;
+
+    assert_int_equal(driver_map(&one, handle, options, address, offset, length, &status), 0);
+    assert_int_equal(status, reason);
+    assert_int_equal(ranges_now(), before);
+}
+
+/* Undefined bits, two modes at once and an alignment are ignored by the reference (K-2, K-3). */
+static void dk_3_every_option_of_a_mapping_is_obeyed_or_refused(void **state)
+{
+    static const struct {
+        uint64_t asked;
+        unsigned mode;
+    } modes[] = {{kIOMemoryMapCacheModeDefault, MMU_NORMAL},
+                 {kIOMemoryMapCacheModeInhibit, MMU_NONCACHED},
+                 {kIOMemoryMapCacheModeCopyback, MMU_NORMAL},
+                 {kIOMemoryMapCacheModeWriteThrough, MMU_WRITE_THROUGH},
+                 {kIOMemoryMapCacheModeRealTime, MMU_NONCACHED}};
+    static const uint64_t guards[] = {kIOMemoryMapGuardedDefault, kIOMemoryMapGuardedSmall,
+                                      kIOMemoryMapGuardedLarge, kIOMemoryMapGuardedNone};
+    static const uint64_t sizes[] = {PAGE_SIZE, PAGE_SIZE, 65536, 0};
+    const uint64_t handle = driver_buffer(&one, kIOMemoryDirectionInOut, 2 * PAGE_SIZE);
+    IOMemoryDescriptor_CreateMapping_Msg aligned = {
+        .header = HEADER(IOMemoryDescriptor, CreateMapping, 1), .self = handle, .alignment = 4096};
+    IOMemoryDescriptor_CreateMapping_Rpl reply;
+    uint64_t map, at;
+    IOReturn status;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct vm_range range;
+        uint64_t size;
+
+        map = driver_map_all(&one, handle, guards[i]);
+        at = driver_address(&one, map);
+        GOOD(vm_map_lookup(task_map(one.task), at, &range, &size));
+        assert_int_equal(size, 2 * PAGE_SIZE);
+        if (sizes[i] != 0) {
+            /* A range without an object: nothing is ever placed there, and every access faults. */
+            GOOD(vm_map_lookup(task_map(one.task), at - sizes[i], &range, &size));
+            assert_null(range.object);
+            assert_int_equal(size, sizes[i]);
+            GOOD(vm_map_lookup(task_map(one.task), at + 2 * PAGE_SIZE, &range, &size));
+            assert_null(range.object);
+            assert_int_equal(size, sizes[i]);
+            assert_int_not_equal(try_load(one.task, at - 1), KERN_SUCCESS);
+            assert_int_not_equal(try_load(one.task, at + 2 * PAGE_SIZE), KERN_SUCCESS);
+        }
+        GOOD(IODriverTask_releaseHandle(one.table, map));
+        assert_int_not_equal(try_load(one.task, at), KERN_SUCCESS);
+    }
+    map = driver_map_all(&one, handle, kIOMemoryMapReadOnly);
+    at = driver_address(&one, map);
+    GOOD(try_load(one.task, at));
+    assert_int_equal(try_store(one.task, at), KERN_PROTECTION_FAILURE);
+    GOOD(IODriverTask_releaseHandle(one.table, map));
+
+    map = driver_map(&one, handle, kIOMemoryMapFixedAddress, 0x12340000, PAGE_SIZE, PAGE_SIZE,
+                     &status);
+    GOOD(status);
+    assert_int_equal(driver_address(&one, map), 0x12340000);
+    expect_map_refused(handle, kIOMemoryMapFixedAddress, 0x12340000 - PAGE_SIZE, 0, 0,
+                       kIOReturnNoSpace);
+    expect_map_refused(handle, kIOMemoryMapFixedAddress, 0x12350001, 0, 0, kIOReturnNotAligned);
+    expect_map_refused(handle, kIOMemoryMapFixedAddress, 0xffff000000000000, 0, 0,
+                       kIOReturnNoSpace);
+    GOOD(IODriverTask_releaseHandle(one.table, map));
+
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        struct mmu_translation page;
+
+        map = driver_map_all(&one, handle, modes[i].asked);
+        at = driver_address(&one, map);
+        load(one.task, at);
+        assert_true(translate(one.task, at, &page));
+        assert_int_equal(page.attributes.memory, modes[i].mode);
+        GOOD(IODriverTask_releaseHandle(one.table, map));
+        driver_map(&one, handle, kIOMemoryMapCacheModeCopyback, 0, 0, 0, &status);
+        GOOD(status); /* what a mode does to the pages lasts */
+    }
+    for (unsigned bit = 0; bit < 64; bit++) {
+        const uint64_t defined = kIOMemoryMapFixedAddress | kIOMemoryMapReadOnly | 0xc | 0xf00;
+
+        if ((defined & 1ull << bit) == 0) {
+            expect_map_refused(handle, 1ull << bit, 0, 0, 0, kIOReturnBadArgument);
+        }
+    }
+    for (uint64_t guard = 0x10; guard <= 0x1c; guard += 4) {
+        expect_map_refused(handle, guard, 0, 0, 0, kIOReturnBadArgument);
+    }
+    for (uint64_t field = 1; field < 256; field++) {
+        if ((field & (field - 1)) != 0) {
+            expect_map_refused(handle, field << 8, 0, 0, 0, kIOReturnBadArgument);
+        }
+    }
+    assert_int_equal(driver_send(&one, &aligned, sizeof(aligned), &reply, sizeof(reply)),
+                     kIOReturnUnsupported);
+    expect_map_refused(handle, 0, 0, 1, 2 * PAGE_SIZE, kIOReturnBadArgument);
+    expect_map_refused(handle, 0, 0, 1, 0, kIOReturnBadArgument);
+    expect_map_refused(handle, 0, 0, UINT64_MAX, 2, kIOReturnBadArgument);
+}
+
+static uint64_t grant(struct driver *from, uint64_t handle, struct driver *to)
+{
+    uint64_t granted;
+
+    GOOD(task_grant(to->task, driver_object(from, handle), &granted));
+    return granted;
+}
+
+static kern_return_t store_through(struct driver *driver, uint64_t handle, uint64_t options)
+{
+    const uint64_t map = driver_map_all(driver, handle, options);
+    const kern_return_t status = try_store(driver->task, driver_address(driver, map));
+
+    GOOD(IODriverTask_releaseHandle(driver->table, map));
+    return status;
+}
+
+/* In the reference the creator's exception beats its own wish for a read-only map (K-4). */
+static void dk_4_only_its_creator_writes_a_buffer_that_devices_read(void **state)
+{
+    static const uint64_t directions[] = {kIOMemoryDirectionOut, kIOMemoryDirectionNone};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t mine = driver_buffer(&one, directions[i], PAGE_SIZE);
+        const uint64_t theirs = grant(&one, mine, &two);
+
+        GOOD(store_through(&one, mine, 0));
+        assert_int_equal(store_through(&one, mine, kIOMemoryMapReadOnly), KERN_PROTECTION_FAILURE);
+        assert_int_equal(store_through(&two, theirs, 0), KERN_PROTECTION_FAILURE);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t mine = driver_buffer(&one, kIOMemoryDirectionIn + 2 * i, PAGE_SIZE);
+
+        GOOD(store_through(&one, mine, 0));
+        GOOD(store_through(&two, grant(&one, mine, &two), 0));
+    }
+}
+
+/* The reference lets a window be writable whose source is not (K-5). */
+static void dk_5_windows_and_concatenations_gain_no_right(void **state)
+{
+    uint64_t parts[kIORPCDescriptorsMost + 1], whole, map, at;
+    const uint64_t outgoing = driver_buffer(&one, kIOMemoryDirectionOut, 2 * PAGE_SIZE);
+    const uint64_t granted = grant(&one, outgoing, &two);
+    IOReturn status;
+
+    (void)state;
+    for (unsigned i = 0; i <= kIORPCDescriptorsMost; i++) {
+        parts[i] = driver_buffer(&one, kIOMemoryDirectionInOut, PAGE_SIZE);
+        map = driver_map_all(&one, parts[i], 0);
+        store(one.task, driver_address(&one, map), (uint8_t)(i + 1));
+        GOOD(IODriverTask_releaseHandle(one.table, map));
+    }
+    whole = driver_join(&one, parts, kIORPCDescriptorsMost, kIOMemoryDirectionInOut, &status);
+    GOOD(status);
+    at = driver_address(&one, driver_map_all(&one, whole, 0));
+    for (unsigned i = 0; i < kIORPCDescriptorsMost; i++) {
+        assert_int_equal(load(one.task, at + i * PAGE_SIZE), i + 1);
+    }
+    driver_join(&one, parts, 1, kIOMemoryDirectionIn, &status);
+    GOOD(status);
+    driver_join(&one, parts, 0, kIOMemoryDirectionIn, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    driver_join(&one, parts, kIORPCDescriptorsMost + 1, kIOMemoryDirectionIn, &status);
+    assert_int_equal(status, kIOReturnOverrun); /* clamped by the reference (K-1) */
+    driver_join(&one, parts, UINT32_MAX, kIOMemoryDirectionIn, &status);
+    assert_int_equal(status, kIOReturnOverrun);
+    parts[3] = 0;
+    driver_join(&one, parts, 4, kIOMemoryDirectionIn, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    driver_join(&one, parts, 3, 4, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    parts[0] = outgoing;
+    driver_join(&one, parts, 2, kIOMemoryDirectionInOut, &status);
+    assert_int_equal(status, kIOReturnNotPermitted);
+
+    map = driver_sub(&one, whole, kIOMemoryDirectionInOut, 2 * PAGE_SIZE, PAGE_SIZE + 7, &status);
+    GOOD(status);
+    at = driver_address(&one, driver_map_all(&one, map, 0));
+    assert_int_equal(load(one.task, at), 3);
+    assert_int_equal(load(one.task, at + PAGE_SIZE), 4);
+    GOOD(try_store(one.task, at));
+    driver_sub(&one, whole, 0, 32 * PAGE_SIZE, 0, &status);
+    GOOD(status); /* nothing is a window, too */
+    driver_sub(&one, whole, 0, 32 * PAGE_SIZE, 1, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    driver_sub(&one, whole, 0, UINT64_MAX, 2, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    driver_sub(&one, whole, 4, 0, 1, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    driver_sub(&one, 0, 0, 0, 1, &status);
+    assert_int_equal(status, kIOReturnBadArgument);
+    /* By no chain does the second driver come to write what it was only to read. */
+    for (uint64_t direction = 1; direction < 4; direction += 2) {
+        driver_sub(&two, granted, direction, 0, PAGE_SIZE, &status);
+        assert_int_equal(status, kIOReturnNotPermitted);
+    }
+    for (uint64_t direction = 0; direction < 4; direction += 2) {
+        const uint64_t window = driver_sub(&two, granted, direction, 0, PAGE_SIZE, &status);
+
+        GOOD(status);
+        assert_int_equal(store_through(&two, window, 0), KERN_PROTECTION_FAILURE);
+        whole = driver_join(&two, &window, 1, direction, &status);
+        GOOD(status);
+        assert_int_equal(store_through(&two, whole, 0), KERN_PROTECTION_FAILURE);
+        driver_join(&two, &window, 1, kIOMemoryDirectionIn, &status);
+        assert_int_equal(status, kIOReturnNotPermitted);
+    }
+}
+
+/* A page is shown only if all of it belongs to whom the described bytes do. */
+static void r_4_pages_are_shown_whole_or_not(void **state)
+{
+    const uint64_t mine = new_pages(one.task, 2, RW), theirs = new_pages(two.task, 2, RW);
+    uint64_t kernel = new_pages(kernel_task, 2, RW);
+    const struct {
+        IOMemoryDescriptor *memory;
+        IOReturn reason;
+    } cases[] = {
+        {describe(mine + 100, PAGE_SIZE, kIODirectionOutIn, one.task), kIOReturnSuccess},
+        {describe(theirs + 100, PAGE_SIZE, kIODirectionOutIn, two.task), kIOReturnNotPermitted},
+        {describe(theirs, PAGE_SIZE - 1, kIODirectionOutIn, two.task), kIOReturnNotPermitted},
+        {describe(theirs, 2 * PAGE_SIZE, kIODirectionOutIn, two.task), kIOReturnSuccess},
+        {describe(kernel + 8, 8, kIODirectionOutIn, kernel_task), kIOReturnNotPermitted},
+        {describe(kernel, PAGE_SIZE + 8, kIODirectionOutIn, kernel_task), kIOReturnNotPermitted},
+        {describe(kernel, 2 * PAGE_SIZE, kIODirectionOutIn, kernel_task), kIOReturnSuccess},
+        {UP(IODeviceMemory_withRange(DEVICE, 0x200)), kIOReturnNotPermitted},
+        {UP(IODeviceMemory_withRange(DEVICE, PAGE_SIZE)), kIOReturnSuccess},
+        {UP(IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, 100, 1)),
+         kIOReturnNotPermitted},
+        {UP(IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn | kIOMemoryKernelUserShared, 100,
+                                                 1)),
+         kIOReturnSuccess},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint64_t handle, window;
+        IOReturn status;
+
+        assert_non_null(cases[i].memory);
+        GOOD(task_grant(one.task, cases[i].memory, &handle));
+        driver_map(&one, handle, 0, 0, 0, 0, &status);
+        assert_int_equal(status, cases[i].reason);
+        /* Nor through what it makes of it. */
+        window =
+            driver_sub(&one, handle, 0, 0, IOMemoryDescriptor_getLength(cases[i].memory), &status);
+        GOOD(status);
+        driver_map(&one, window, 0, 0, 0, 0, &status);
+        assert_int_equal(status, cases[i].reason);
+    }
+    IODriverTask_closeAll(one.table);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        OSObject_release(cases[i].memory);
+    }
+    remove_pages(kernel_task, kernel, 2);
+}
+
+/* A map's address is a number of its own task. */
+static void a_map_of_another_task_has_no_address(void **state)
+{
+    const uint64_t map = driver_map_all(&one, driver_buffer(&one, 3, PAGE_SIZE), 0);
+    const uint64_t granted = grant(&one, map, &two);
+    _IOMemoryMapPrivateState now;
+
+    (void)state;
+    GOOD(driver_map_state(&two, granted, &now));
+    assert_int_equal(now.address, 0);
+    assert_int_equal(now.length, PAGE_SIZE);
+}
+
+/* What a driver may have: counted, refused above, and given back. */
+static void r_5_limits_hold_and_what_is_given_back_counts(void **state)
+{
+    uint64_t buffers[2], maps[2], handle;
+    IODriverUsage usage;
+    IOReturn status;
+
+    (void)state;
+    buffers[0] = driver_buffer(&one, 3, 3 * PAGE_SIZE);
+    assert_int_equal(driver_create(&one, 3, PAGE_SIZE + 1, &status), 0);
+    assert_int_equal(status, kIOReturnNoResources);
+    buffers[1] = driver_buffer(&one, 3, 1); /* whole pages count */
+    driver_create(&one, 3, 1, &status);
+    assert_int_equal(status, kIOReturnNoResources);
+    maps[0] = driver_map_all(&one, buffers[0], 0);
+    maps[1] = driver_map_all(&one, buffers[1], 0);
+    IODriverTask_getUsage(one.table, &usage);
+    assert_int_equal(usage.handles, 4);
+    assert_int_equal(usage.maps, 2);
+    assert_int_equal(usage.bufferBytes, 4 * PAGE_SIZE);
+    assert_int_equal(usage.refused, 2);
+    GOOD(IODriverTask_releaseHandle(one.table, buffers[1]));
+    /* The buffer lives in its map: its bytes still count, and there may be no third map. */
+    driver_create(&one, 3, 1, &status);
+    assert_int_equal(status, kIOReturnNoResources);
+    driver_map(&one, buffers[0], kIOMemoryMapReadOnly, 0, 0, 0, &status);
+    assert_int_equal(status, kIOReturnNoResources);
+    GOOD(IODriverTask_releaseHandle(one.table, maps[1]));
+    driver_buffer(&one, 3, 1);
+    driver_map_all(&one, buffers[0], kIOMemoryMapReadOnly);
+    /* The table is full: nothing more is made, nor granted, but what is there already. */
+    driver_sub(&one, buffers[0], 3, 0, 1, &status);
+    assert_int_equal(status, kIOReturnNoResources);
+    GOOD(task_grant(one.task, driver_object(&one, buffers[0]), &handle));
+    assert_int_equal(handle, buffers[0]);
+    assert_int_equal(task_grant(one.task, driver_object(&two, driver_buffer(&two, 3, 1)), &handle),
+                     kIOReturnNoResources);
+}
+
+/* The same stubs in the kernel, for the same task, through the same checks. */
+static void dk_10_stubs_in_the_kernel_answer_the_same(void **state)
+{
+    IOBufferMemoryDescriptor *buffer;
+    IOMemoryDescriptor *parts[2], *window, *both;
+    IOMemoryMap *map;
+    IOAddressSegment range;
+    _IOMDPrivateState now;
+    _IOMemoryMapPrivateState where;
+    uint64_t length;
+
+    (void)state;
+    task_set_current(one.task);
+    assert_int_equal(IOBufferMemoryDescriptor_Create(4, 1, 0, &buffer), kIOReturnBadArgument);
+    assert_null(buffer);
+    GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionOut, 2 * PAGE_SIZE, 65536, &buffer));
+    GOOD(IOBufferMemoryDescriptor_GetAddressRange(buffer, &range));
+    assert_int_equal(range.address % 65536, 0);
+    assert_int_equal(range.length, 2 * PAGE_SIZE);
+    assert_int_equal(IOBufferMemoryDescriptor_SetLength(buffer, 2 * PAGE_SIZE + 1),
+                     kIOReturnBadArgument);
+    GOOD(IOBufferMemoryDescriptor_SetLength(buffer, PAGE_SIZE));
+    GOOD(IOMemoryDescriptor_GetLength(UP(buffer), &length));
+    assert_int_equal(length, PAGE_SIZE);
+    GOOD(IOMemoryDescriptor__CopyState(UP(buffer), &now));
+    assert_int_equal(now.length, PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_CreateMapping(UP(buffer), 1ull << 40, 0, 0, 0, 0, &map),
+                     kIOReturnBadArgument);
+    GOOD(IOMemoryDescriptor_CreateMapping(UP(buffer), 0, 0, 0, 0, 0, &map));
+    assert_ptr_equal(IOMemoryMap_getAddressTask(map), one.task);
+    GOOD(try_store(one.task, IOMemoryMap_GetAddress(map))); /* its creator's */
+    GOOD(IOMemoryMap__CopyState(map, &where));
+    assert_int_equal(where.address, IOMemoryMap_GetAddress(map));
+    assert_int_equal(where.length, IOMemoryMap_GetLength(map));
+    assert_int_equal(where.offset, IOMemoryMap_GetOffset(map));
+    assert_int_equal(IOMemoryDescriptor_CreateSubMemoryDescriptor(kIOMemoryDirectionIn, 0, 1,
+                                                                  UP(buffer), &window),
+                     kIOReturnNotPermitted);
+    GOOD(IOMemoryDescriptor_CreateSubMemoryDescriptor(kIOMemoryDirectionOut, 0, PAGE_SIZE,
+                                                      UP(buffer), &window));
+    parts[0] = parts[1] = window;
+    assert_int_equal(IOMemoryDescriptor_CreateWithMemoryDescriptors(0, 33, parts, &both),
+                     kIOReturnOverrun);
+    assert_int_equal(IOMemoryDescriptor_CreateWithMemoryDescriptors(0, 2, NULL, &both),
+                     kIOReturnBadArgument);
+    GOOD(IOMemoryDescriptor_CreateWithMemoryDescriptors(kIOMemoryDirectionOut, 2, parts, &both));
+    GOOD(IOMemoryDescriptor_GetLength(both, &length));
+    assert_int_equal(length, 2 * PAGE_SIZE);
+    task_set_current(two.task);
+    GOOD(IOMemoryMap__CopyState(map, &where));
+    assert_int_equal(where.address, 0);
+    task_set_current(kernel_task);
+    OSObject_release(both);
+    OSObject_release(window);
+    OSObject_release(map);
+    OSObject_release(buffer);
+}
+
+/* Local methods, and calls without what they need. */
+static void what_is_missing_is_named(void **state)
+{
+    IOBufferMemoryDescriptor *buffer;
+    IOMemoryDescriptor *memory;
+    IOMemoryMap *map;
+    IOAddressSegment range;
+    uint64_t value;
+
+    (void)state;
+    GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionOut, 1, 0, &buffer));
+#define BAD(call) assert_int_equal(call, kIOReturnBadArgument)
+    BAD(IOBufferMemoryDescriptor_Create(0, 1, 0, NULL));
+    BAD(IOBufferMemoryDescriptor_SetLength(NULL, 1));
+    BAD(IOBufferMemoryDescriptor_GetAddressRange(NULL, &range));
+    BAD(IOBufferMemoryDescriptor_GetAddressRange(buffer, NULL));
+    BAD(IOMemoryDescriptor_GetLength(NULL, &value));
+    BAD(IOMemoryDescriptor_GetLength(UP(buffer), NULL));
+    BAD(IOMemoryDescriptor__CopyState(NULL, NULL));
+    BAD(IOMemoryDescriptor__CopyState(UP(buffer), NULL));
+    BAD(IOMemoryDescriptor_CreateMapping(NULL, 0, 0, 0, 0, 0, &map));
+    BAD(IOMemoryDescriptor_CreateMapping(UP(buffer), 0, 0, 0, 0, 0, NULL));
+    BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor(0, 0, 0, NULL, &memory));
+    BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor(0, 0, 0, UP(buffer), NULL));
+    BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors(0, 0, &memory, &memory));
+    BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors(0, 1, &memory, NULL));
+    BAD(IOMemoryMap__CopyState(NULL, NULL));
+    BAD(IOMemoryDescriptor_Map(NULL, 0, 0, 0, 0, &value, &value));
+    BAD(IOMemoryDescriptor_Map(UP(buffer), 0, 0, 0, 0, NULL, &value));
+    BAD(OSMetaClassBase_Invoke(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    BAD(OSObject_Dispatch(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    BAD(IOMemoryDescriptor_Dispatch(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    BAD(IOBufferMemoryDescriptor_Dispatch(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    BAD(IOMemoryMap_Dispatch(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    BAD(IODMACommand_Dispatch(NULL, (IORPC){NULL, NULL, 0, 0, NULL}));
+    assert_int_equal(IOMemoryDescriptor_Map(UP(buffer), 0, 0, 0, 0, &value, &value),
+                     kIOReturnUnsupported);
+    assert_false(IOMemoryDescriptor_init(NULL));
+    assert_false(IOBufferMemoryDescriptor_init(NULL));
+    assert_true(IOMemoryDescriptor_init(UP(buffer)) && IOBufferMemoryDescriptor_init(buffer));
+    assert_int_equal(IOMemoryMap_GetAddress(NULL) | IOMemoryMap_GetLength(NULL) |
+                         IOMemoryMap_GetOffset(NULL),
+                     0);
+    OSObject_release(buffer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DRIVER_TEST(dk_1_a_buffer_shows_the_same_bytes_to_all),
+        DRIVER_TEST(dk_2_lengths_stay_within_the_capacity),
+        DRIVER_TEST(buffers_of_no_or_too_many_bytes_are_refused),
+        DRIVER_TEST(dk_3_every_option_of_a_mapping_is_obeyed_or_refused),
+        DRIVER_TEST(dk_4_only_its_creator_writes_a_buffer_that_devices_read),
+        DRIVER_TEST(dk_5_windows_and_concatenations_gain_no_right),
+        DRIVER_TEST(r_4_pages_are_shown_whole_or_not),
+        DRIVER_TEST(a_map_of_another_task_has_no_address),
+        SMALL_TEST(r_5_limits_hold_and_what_is_given_back_counts),
+        DRIVER_TEST(dk_10_stubs_in_the_kernel_answer_the_same),
+        DRIVER_TEST(what_is_missing_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
