@@ -101,6 +101,12 @@ NOLIBC  := $(wildcard kernel/nolibc/*.c)
 # What stays at EL2 beneath an image that asks for it, linked as one object.
 MONITOR := $(wildcard boot/el2/*.[cS] qemu/vdma/device/*.c qemu/vdma/monitor/*.c) kernel/nolibc/memory.c
 LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS) $(MONITOR),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
+# Drivers for EL0: each a program of its own, linked with what runs there of DriverKit, and then an
+# object that images of tests name (tests/lib/drivers.h). The stubs are those of the kernel.
+DRIVERS := $(wildcard tests/drivers/*.c)
+USER    := $(wildcard descriptors/driverkit/user/*.c descriptors/driverkit/*_stub.c) \
+           $(foreach name,OSObject OSMetaClass IOReturn IOReturn_name,descriptors/object/$(name).c) \
+           descriptors/driverkit/IORPC.c $(wildcard kernel/console/print*.c)
 SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/bench/bench.c) \
            $(if $(COVERAGE),tests/coverage/counters.c)
 # Builds of a test image that bring along a monitor at EL2 (tests/monitor).
@@ -159,6 +165,8 @@ TARGET_CFLAGS := $(COMMON) -O2 $(if $(DEBUG),-DDEBUG) $(if $(filter 0,$(TRACE)),
     -isystem $(GCC_INCLUDE) -isystem $(LIBC_INCLUDE) -isystem $(LIBFDT)/include
 TARGET_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none$(if $(WERROR),$(comma)--fatal-warnings) \
     -Wl,-z,max-page-size=4096 -T linker/virt.ld $(LDFLAGS)
+USER_LDFLAGS := -static -nostdlib -Wl,--gc-sections,--build-id=none$(if $(WERROR),$(comma)--fatal-warnings) \
+    -Wl,-z,max-page-size=4096 -T linker/driver.ld
 HOST_CFLAGS := -Itests/host/sim/shadow $(COMMON) -O1 -DDEBUG -isystem $(LIBFDT)/include \
     $(if $(COVERAGE),,-fsanitize=address,undefined -fno-sanitize-recover=all)
 
@@ -210,8 +218,25 @@ $(B)/libdmakit-vdma.a: $(MONITOR:%=$(B)/%.o) linker/monitor.ld
 	$(Q)$(CROSS)ld -r -T linker/monitor.ld -o $(B)/monitor.o $(filter %.o,$^)
 	$(Q)$(CROSS)objcopy --keep-global-symbol=early_monitor $(B)/monitor.o
 	$(call archive,$(CROSS)ar,$(B)/monitor.o)
-$(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o)
+$(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o) $(DRIVERS:%.c=$(B)/%.driver.o)
 	$(call archive,$(CROSS)ar,$^)
+
+# What runs at EL0 has nothing of the kernel's but sources.
+$(B)/user/%.o: % Makefile | $(DEPS_READY)
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  CC      $@")
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -ffreestanding $(if $(filter tests/%,$<),,-mgeneral-regs-only) -c -o $@ $<
+$(B)/libdriver.a: $(USER:%=$(B)/user/%.o)
+	$(call archive,$(CROSS)ar,$^)
+$(B)/%.driver: $(B)/user/%.c.o $(B)/libdriver.a $(B)/libdmakit-nolibc.a linker/driver.ld
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(TARGET_LD) $(USER_LDFLAGS) -o $@ $< \
+	    -Wl,--start-group $(B)/libdriver.a $(B)/libdmakit-nolibc.a -Wl,--end-group
+# Without what only a debugger reads.
+$(B)/%.driver.o: descriptors/driverkit/user/image.S $(B)/%.driver
+	$(Q)$(CROSS)objcopy --strip-all $(B)/$*.driver $@.stripped
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -DNAME=$(notdir $*) -DFILE='"$@.stripped"' -c -o $@ $<
 
 # Every image. All of libdmakit.a goes in, because drivers join by their
 # INITIALISER alone; --gc-sections drops what neither they nor main need.

@@ -41,6 +41,9 @@ typedef struct {
  */
 IOReturn IODriverTask_create(task_t task, const IODriverLimits *limits, IODriverTask **driver);
 
+/* Call this, once, when the task dies: before its handles are closed. For who makes drivers. */
+void IODriverTask_onDeath(IODriverTask *self, void (*dying)(void *context), void *context);
+
 /* NULL: no effect. */
 void IODriverTask_release(IODriverTask *self);
 

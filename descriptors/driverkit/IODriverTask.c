@@ -72,6 +72,9 @@ static void died(void *context)
 {
     IODriverTask *self = context;
 
+    if (self->dying != NULL) {
+        self->dying(self->dyingContext);
+    }
     IODriverTask_closeAll(self);
     forget(self);
     self->task = TASK_NULL;
@@ -138,6 +141,12 @@ IOReturn IODriverTask_create(task_t task, const IODriverLimits *limits, IODriver
     platform_task_watch(task, &self->watch);
     *driver = self;
     return kIOReturnSuccess;
+}
+
+void IODriverTask_onDeath(IODriverTask *self, void (*dying)(void *context), void *context)
+{
+    self->dying = dying;
+    self->dyingContext = context;
 }
 
 void IODriverTask_release(IODriverTask *self)

@@ -19,6 +19,8 @@ struct IODriverTask {
     uint32_t maps; /* IOMemoryMaps in the table */
     uint64_t bufferBytes;
     uint64_t messages, refused;
+    void (*dying)(void *context); /* NULL: nobody wants to be asked */
+    void *dyingContext;
     bool keepsDMA; /* its commands are never to end: a device did not stop */
 
     /* The call that is being served: the request, and behind it the reply. One at a time. */

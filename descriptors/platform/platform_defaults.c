@@ -111,6 +111,49 @@ WEAK void platform_extent(paddr_t start, uint64_t length, struct platform_extent
 
 /* No processes: nobody's calls are served but the kernel's own. */
 
+WEAK kern_return_t platform_task_create(task_t *task)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK void platform_task_terminate(task_t task)
+{
+}
+
+WEAK void platform_task_release(task_t task)
+{
+}
+
+WEAK kern_return_t platform_task_load(task_t task, uint64_t address, uint64_t size,
+                                      const void *bytes, uint64_t filled, unsigned access)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK kern_return_t platform_thread_create(task_t task, uint64_t pc, uint64_t stack, uint64_t first,
+                                          uint64_t second, struct platform_thread **thread)
+{
+    return KERN_NOT_SUPPORTED;
+}
+
+WEAK void platform_thread_free(struct platform_thread *thread)
+{
+}
+
+WEAK void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
+                              struct platform_stopped *stopped)
+{
+    *stopped = (struct platform_stopped){.stop = PLATFORM_STOP_FAULT};
+}
+
+WEAK void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)
+{
+}
+
+WEAK void platform_console_write(const char *text, uint64_t length)
+{
+}
+
 WEAK void platform_set_current_task(task_t task)
 {
 }

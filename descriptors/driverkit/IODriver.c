@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Driver processes: made, given turns, and ended, whatever they are in the middle of. */
+#include "descriptors/IODriverKit.h"
+#include "descriptors/driverkit/IODriver_private.h"
+
+#define NANOSECONDS_DEFAULT 1000000000ull
+#define STACK_DEFAULT       0x10000ull
+#define STACK_MOST          0x10000000ull
+
+/* The stack's end: far from where programs are linked and maps are placed. */
+#define STACK_END 0x7f0000000000ull
+
+static IODriver *drivers; /* all of them, in the order in which they have their turns */
+
+/* A row of guard, stack and guard. */
+static IOReturn make_stack(IODriver *self, uint64_t bytes)
+{
+    const uint64_t start = STACK_END - bytes;
+    kern_return_t status =
+        platform_task_load(self->task, start, bytes, NULL, 0, VM_PROT_READ | VM_PROT_WRITE);
+
+    if (status == KERN_SUCCESS) {
+        status = platform_task_load(self->task, start - bytes, bytes, NULL, 0, VM_PROT_NONE);
+    }
+    if (status == KERN_SUCCESS) {
+        status = platform_task_load(self->task, STACK_END, bytes, NULL, 0, VM_PROT_NONE);
+    }
+    self->gifts = STACK_END - kIODriverObjectsMost * sizeof(struct IODriverGift);
+    return status == KERN_SUCCESS    ? kIOReturnSuccess
+           : status == KERN_NO_SPACE ? kIOReturnBadArgument /* the program lies there */
+                                     : kIOReturnNoMemory;
+}
+
+/*
+ * Its task dies, of whatever: first the device is stopped, since what its commands have prepared is
+ * given to others once they are completed.
+ */
+static void take_device(void *context)
+{
+    IODriver *const self = context;
+    const IODriverDevice device = self->device;
+
+    if (device.service == NULL) {
+        return;
+    }
+    if (device.interrupt >= 0) {
+        platform_interrupt_detach((unsigned)device.interrupt);
+    }
+    if (!device.stop(device.context)) {
+        IODriverTask_keepDMA(self->table);
+    }
+    self->device = (IODriverDevice){.interrupt = -1};
+    OSObject_release(device.service);
+}
+
+static IOReturn set_up(IODriver *self, const void *program, uint64_t size,
+                       const IODriverOptions *options)
+{
+    uint64_t entry = 0;
+    IOReturn status;
+
+    if (platform_task_create(&self->task) != KERN_SUCCESS) {
+        self->task = TASK_NULL;
+        return kIOReturnNoMemory;
+    }
+    status = IODriverTask_create(self->task, &options->limits, &self->table);
+    if (status == kIOReturnSuccess) {
+        IODriverTask_onDeath(self->table, take_device, self);
+        status = IODriver_load(self->task, program, size, &entry);
+    }
+    if (status == kIOReturnSuccess) {
+        status = make_stack(self, options->stackBytes);
+    }
+    if (status == kIOReturnSuccess &&
+        platform_thread_create(self->task, entry, self->gifts, 0, self->gifts, &self->thread) !=
+            KERN_SUCCESS) {
+        status = kIOReturnNoMemory;
+    }
+    return status;
+}
+
+IOReturn IODriver_create(const void *program, uint64_t size, const IODriverOptions *options,
+                         IODriver **driver)
+{
+    IODriverOptions asked = options != NULL ? *options : (IODriverOptions){.stackBytes = 0};
+    IODriver *self, **last = &drivers;
+    IOReturn status;
+
+    if (driver == NULL) {
+        return kIOReturnBadArgument;
+    }
+    *driver = NULL;
+    asked.stackBytes = asked.stackBytes != 0 ? round_page(asked.stackBytes) : STACK_DEFAULT;
+    if (asked.stackBytes == 0 || asked.stackBytes > STACK_MOST) {
+        return kIOReturnBadArgument;
+    }
+    self = platform_alloc(sizeof(*self));
+    if (self == NULL) {
+        return kIOReturnNoMemory;
+    }
+    self->limit = asked.nanoseconds != 0 ? asked.nanoseconds : NANOSECONDS_DEFAULT;
+    self->device.interrupt = -1;
+    while (*last != NULL) {
+        last = &(*last)->next;
+    }
+    *last = self;
+    status = set_up(self, program, size, &asked);
+    if (status != kIOReturnSuccess) {
+        IODriver_release(self);
+        return status;
+    }
+    *driver = self;
+    return kIOReturnSuccess;
+}
+
+void IODriver_end(IODriver *self, unsigned state)
+{
+    const task_t task = self->task;
+
+    if (task == TASK_NULL) {
+        return;
+    }
+    self->status.state = state;
+    self->waits = false;
+    self->task = TASK_NULL;
+    platform_task_terminate(task);
+    platform_task_release(task);
+    platform_thread_free(self->thread);
+    self->thread = NULL;
+}
+
+void IODriver_kill(IODriver *self)
+{
+    if (self != NULL) {
+        IODriver_end(self, kIODriverKilled);
+    }
+}
+
+void IODriver_release(IODriver *self)
+{
+    IODriver **link = &drivers;
+
+    if (self == NULL) {
+        return;
+    }
+    IODriver_end(self, kIODriverKilled);
+    while (*link != self) {
+        link = &(*link)->next;
+    }
+    *link = self->next;
+    IODriverTask_release(self->table);
+    platform_free(self);
+}
+
+/* What a proxy of it has to be; by the first of its classes that has one. */
+static uint64_t kind_of(OSObjectRef object)
+{
+    if (OSDynamicCast(IOBufferMemoryDescriptor, object.object) != NULL) {
+        return kIODriverKindBuffer;
+    }
+    if (OSDynamicCast(IOMemoryDescriptor, object.object) != NULL) {
+        return kIODriverKindDescriptor;
+    }
+    if (OSDynamicCast(IOMemoryMap, object.object) != NULL) {
+        return kIODriverKindMap;
+    }
+    if (OSDynamicCast(IODMACommand, object.object) != NULL) {
+        return kIODriverKindCommand;
+    }
+    return OSDynamicCast(IOService, object.object) != NULL ? kIODriverKindService
+                                                           : kIODriverKindOther;
+}
+
+static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)
+{
+    struct IODriverGift gift = {.kind = kind_of(object)};
+    IOReturn status;
+
+    if (self == NULL || object.object == NULL || gift.kind == kIODriverKindOther) {
+        return kIOReturnBadArgument;
+    }
+    if (self->begun || self->task == TASK_NULL) {
+        return kIOReturnBusy;
+    }
+    if (self->given == kIODriverObjectsMost) {
+        return kIOReturnNoSpace;
+    }
+    status = IODriverTask_grant(self->table, object, &gift.handle);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if (platform_user_write(self->task, self->gifts + self->given * sizeof(gift), &gift,
+                            sizeof(gift)) != KERN_SUCCESS) {
+        IODriverTask_releaseHandle(self->table, gift.handle);
+        return kIOReturnNoResources;
+    }
+    self->given++;
+    platform_thread_answer(self->thread, self->given, self->gifts);
+    *handle = gift.handle;
+    return kIOReturnSuccess;
+}
+
+IOReturn IODriver_give(IODriver *self, OSObjectRef object)
+{
+    uint64_t handle;
+
+    return give(self, object, &handle);
+}
+
+/* The line is masked by its own handler: it stays up until the driver has answered its device. */
+static void count_interrupt(void *context)
+{
+    IODriver *const self = context;
+
+    self->interrupts++;
+    platform_interrupt_enable((unsigned)self->device.interrupt, false);
+}
+
+static IOReturn check_device(const IODriver *self, const IODriverDevice *device)
+{
+    IOMapper *mapper;
+
+    if (self == NULL || device == NULL || device->service == NULL || device->stop == NULL) {
+        return kIOReturnBadArgument;
+    }
+    if (self->device.service != NULL || self->begun) {
+        return kIOReturnBusy;
+    }
+    mapper = IOMapper_copyMapperForDevice(device->service);
+    OSObject_release(mapper);
+    return mapper != NULL ? kIOReturnSuccess : kIOReturnNotPermitted;
+}
+
+IOReturn IODriver_giveDevice(IODriver *self, const IODriverDevice *device)
+{
+    IOReturn status = check_device(self, device);
+
+    if (status == kIOReturnSuccess) {
+        status = give(self, device->service, &self->deviceHandle);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    self->device = *device;
+    OSObject_retain(device->service);
+    if (device->interrupt >= 0) {
+        const kern_return_t attached =
+            platform_interrupt_attach((unsigned)device->interrupt, true, count_interrupt, self);
+
+        if (attached != KERN_SUCCESS) {
+            self->device = (IODriverDevice){.interrupt = -1};
+            OSObject_release(device->service);
+            IODriverTask_releaseHandle(self->table, self->deviceHandle);
+            self->given--;
+            platform_thread_answer(self->thread, self->given, self->gifts);
+            return attached == KERN_NO_SPACE            ? kIOReturnBusy
+                   : attached == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory
+                                                        : kIOReturnBadArgument;
+        }
+    }
+    return kIOReturnSuccess;
+}
+
+void IODriver_getStatus(const IODriver *self, IODriverStatus *status)
+{
+    if (status == NULL) {
+        return;
+    }
+    *status = (IODriverStatus){.state = kIODriverKilled};
+    if (self != NULL) {
+        *status = self->status;
+        IODriverTask_getUsage(self->table, &status->usage);
+    }
+}
+
+IODriverTask *IODriver_getTable(const IODriver *self)
+{
+    return self != NULL ? self->table : NULL;
+}
+
+task_t IODriver_getTask(const IODriver *self)
+{
+    return self != NULL ? self->task : TASK_NULL;
+}
+
+/* It has come back: serve its call, or end it. */
+static void serve(IODriver *self, const struct platform_stopped *stopped)
+{
+    uint64_t first = 0, second = 0;
+
+    self->status.pc = stopped->pc;
+    self->status.address = stopped->address;
+    self->status.savedProgram = stopped->state;
+    switch (stopped->stop) {
+    case PLATFORM_STOP_CALL:
+        if (IODriver_call(self, stopped, &first, &second)) {
+            platform_thread_answer(self->thread, first, second);
+        }
+        break;
+    case PLATFORM_STOP_BLOCKED:
+        break; /* the next turn tries it again */
+    case PLATFORM_STOP_TIME:
+        IODriver_end(self, kIODriverLooped);
+        break;
+    default:
+        IODriver_end(self, kIODriverFaulted);
+    }
+}
+
+bool IODriver_turn(IODriver *self)
+{
+    struct platform_stopped stopped;
+    uint64_t first, second;
+
+    if (self == NULL || self->task == TASK_NULL) {
+        return false;
+    }
+    /* Its task may have died of something else. */
+    if (get_task_map(self->task) == NULL) {
+        IODriver_end(self, kIODriverKilled);
+        return false;
+    }
+    if (self->waits) {
+        if (!IODriver_isDue(self)) {
+            return false;
+        }
+        IODriver_endWait(self, &first, &second);
+        platform_thread_answer(self->thread, first, second);
+    }
+    self->begun = true;
+    self->status.turns++;
+    platform_thread_run(self->thread, self->limit, &stopped);
+    serve(self, &stopped);
+    return true;
+}
+
+/* When the first of those that wait wants to be told that nothing came. */
+static uint64_t first_deadline(uint64_t end)
+{
+    for (const IODriver *driver = drivers; driver != NULL; driver = driver->next) {
+        if (driver->waits && driver->deadline < end) {
+            end = driver->deadline;
+        }
+    }
+    return end;
+}
+
+static bool any_is_due(void)
+{
+    for (const IODriver *driver = drivers; driver != NULL; driver = driver->next) {
+        if (driver->task != TASK_NULL && (!driver->waits || IODriver_isDue(driver))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+IOReturn IODriver_runAll(uint64_t nanoseconds)
+{
+    const uint64_t now = platform_now();
+    const uint64_t end = nanoseconds > UINT64_MAX - now ? UINT64_MAX : now + nanoseconds;
+
+    for (;;) {
+        bool ran = false, runs = false;
+
+        for (IODriver *driver = drivers; driver != NULL; driver = driver->next) {
+            ran |= IODriver_turn(driver);
+            runs |= driver->task != TASK_NULL;
+        }
+        if (!runs) {
+            return kIOReturnSuccess;
+        }
+        if (platform_now() >= end) {
+            return kIOReturnTimeout;
+        }
+        if (!ran) {
+            const platform_irq_state before = platform_irq_mask();
+
+            if (!any_is_due()) {
+                platform_wait(first_deadline(end));
+            }
+            platform_irq_restore(before);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam's threads, over the kernel's way to EL0 and back. */
+#include "descriptors/platform_process.h"
+#include "kernel/heap.h"
+#include "kernel/user.h"
+
+struct platform_thread {
+    struct user_state state; /* first: it is aligned */
+    struct task *task;
+};
+
+kern_return_t platform_thread_create(task_t task, uint64_t pc, uint64_t stack, uint64_t first,
+                                     uint64_t second, struct platform_thread **out)
+{
+    struct platform_thread *thread = heap_alloc_aligned(sizeof(*thread), _Alignof(*thread));
+
+    if (thread == NULL) {
+        return KERN_RESOURCE_SHORTAGE;
+    }
+    user_init(&thread->state, pc, stack);
+    thread->state.context.frame.x[0] = first;
+    thread->state.context.frame.x[1] = second;
+    thread->task = task;
+    *out = thread;
+    return KERN_SUCCESS;
+}
+
+void platform_thread_free(struct platform_thread *thread)
+{
+    heap_free(thread);
+}
+
+/* SVC #0 with the number in x8 is a call; any other has a meaning of its own elsewhere. */
+static enum platform_stop stop_of(enum user_stop stop, const struct user_state *state)
+{
+    switch (stop) {
+    case USER_STOP_CALL:
+        return state->call == 0 ? PLATFORM_STOP_CALL : PLATFORM_STOP_FAULT;
+    case USER_STOP_BLOCKED:
+        return PLATFORM_STOP_BLOCKED;
+    case USER_STOP_TIME:
+        return PLATFORM_STOP_TIME;
+    default:
+        return PLATFORM_STOP_FAULT;
+    }
+}
+
+void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
+                         struct platform_stopped *stopped)
+{
+    const struct exception_frame *const frame = &thread->state.context.frame;
+    const enum user_stop stop = user_run_for(thread->task, &thread->state, nanoseconds);
+
+    stopped->stop = stop_of(stop, &thread->state);
+    stopped->number = frame->x[8];
+    for (unsigned i = 0; i < 4; i++) {
+        stopped->arguments[i] = frame->x[i];
+    }
+    stopped->pc = frame->elr;
+    stopped->address = stop == USER_STOP_FAULT ? frame->far : 0;
+    stopped->state = frame->spsr;
+}
+
+void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)
+{
+    thread->state.context.frame.x[0] = first;
+    thread->state.context.frame.x[1] = second;
+}

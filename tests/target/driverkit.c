@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Driver processes at EL0: what they can do, and that nothing they do harms anybody else. */
+#include <string.h>
+
+#include "descriptors/IODriver.h"
+#include "descriptors/IODriverKit.h"
+#include "kernel/irq.h"
+#include "kernel/mmu.h"
+#include "kernel/task.h"
+#include "kernel/timer.h"
+#include "kernel/vm_map.h"
+#include "tests/drivers/modes.h"
+#include "tests/harness/harness.h"
+#include "tests/lib/drivers.h"
+#include "tests/lib/portable/test_mapper.h"
+
+DRIVER_IMAGE(methods);
+DRIVER_IMAGE(misbehaving);
+
+#define LONG 20000000000ull /* nanoseconds: more than any of these takes */
+
+/* A driver and the buffer by which it is told what to do. */
+struct fixture {
+    IODriver *driver;
+    IOBufferMemoryDescriptor *buffer;
+    uint64_t *words;
+};
+
+static void set_up(struct fixture *f, const IODriverOptions *options)
+{
+    f->buffer = IOBufferMemoryDescriptor_withOptions(
+        kIODirectionOutIn | kIOMemoryKernelUserShared | kIOMemoryThreadSafe, PAGE_SIZE, PAGE_SIZE);
+    ASSERT_NE(f->buffer, NULL);
+    f->words = IOBufferMemoryDescriptor_getBytesNoCopy(f->buffer);
+    ASSERT_EQ(IODriver_create(DRIVER_PROGRAM(misbehaving), options, &f->driver), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_give(f->driver, f->buffer), kIOReturnSuccess);
+}
+
+static void tear_down(struct fixture *f)
+{
+    IODriver_release(f->driver);
+    OSObject_release(f->buffer);
+}
+
+static IODriverStatus status_of(const struct fixture *f)
+{
+    IODriverStatus status;
+
+    IODriver_getStatus(f->driver, &status);
+    return status;
+}
+
+/* Until it ends. */
+static IODriverStatus run(struct fixture *f, enum misbehaviour mode, uint64_t word)
+{
+    f->words[0] = mode;
+    f->words[1] = word;
+    EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+    return status_of(f);
+}
+
+/* A driver of its own for one misbehaviour, and then another one that works as if nothing had been.
+ */
+static IODriverStatus misbehave(enum misbehaviour mode, uint64_t word)
+{
+    const IODriverOptions options = {.nanoseconds = 50000000,
+                                     .limits = {.handles = 100, .bufferBytes = 64 * PAGE_SIZE}};
+    struct fixture f, after;
+    IODriverStatus status;
+
+    set_up(&f, &options);
+    status = run(&f, mode, word);
+    set_up(&after, NULL);
+    EXPECT_EQ(run(&after, BEHAVES, 42).exitStatus, 42);
+    EXPECT_EQ(status_of(&after).state, kIODriverExited);
+    tear_down(&after);
+    EXPECT_EQ(IODriver_getTask(f.driver), NULL);
+    EXPECT_EQ(status.usage.handles, 0);
+    tear_down(&f);
+    return status;
+}
+
+static uint8_t pattern(uint64_t index)
+{
+    return (uint8_t)(index * 7 + (index >> 12) * 31);
+}
+
+/* tests/drivers/methods.c, at EL0, with a buffer of 3 pages and 5 bytes and a device. */
+TEST(dk_1_2_3_5_every_method_from_el0)
+{
+    const uint64_t length = 3 * PAGE_SIZE + 5;
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    struct test_mapper *mapper = test_mapper_new(0x40);
+    IOBufferMemoryDescriptor *buffer = IOBufferMemoryDescriptor_withOptions(
+        kIODirectionOutIn | kIOMemoryKernelUserShared, length, PAGE_SIZE);
+    uint8_t *bytes = IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
+    IODriverStatus status;
+    IODriver *driver;
+    unsigned wrong = 0;
+
+    for (uint64_t i = 0; i < length; i++) {
+        bytes[i] = pattern(i);
+    }
+    ASSERT_EQ(IOService_setObject(service, "iommu-parent", &mapper->super), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_create(DRIVER_PROGRAM(methods), NULL, &driver), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_give(driver, buffer), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_give(driver, service), kIOReturnSuccess);
+    EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+    IODriver_getStatus(driver, &status);
+    EXPECT_EQ(status.state, kIODriverExited);
+    EXPECT_EQ(status.exitStatus, 0);
+    EXPECT_EQ(status.savedProgram & 0xf, 0); /* EL0, by the processor's own word */
+    EXPECT_GT(status.usage.messages, 50);
+    EXPECT_EQ(status.usage.handles, 0);
+    EXPECT_EQ(status.usage.bufferBytes, 0);
+    for (uint64_t i = 0; i < length; i++) {
+        wrong += (uint8_t)(bytes[i] ^ pattern(i)) != 0xff;
+    }
+    EXPECT_EQ(wrong, 0);
+    IODriver_release(driver);
+    OSObject_release(buffer);
+    OSObject_release(service);
+    OSObject_release(&mapper->super);
+}
+
+TEST(a_driver_that_faults_ends_alone)
+{
+    static uint64_t secret = 77;
+
+    EXPECT_EQ(misbehave(READS_NULL, 0).state, kIODriverFaulted);
+    EXPECT_EQ(misbehave(READS_KERNEL, (uint64_t)&secret).address, (uint64_t)&secret);
+    EXPECT_EQ(misbehave(WRITES_TEXT, 0).state, kIODriverFaulted);
+    EXPECT_EQ(misbehave(RUNS_STACK, 0).state, kIODriverFaulted);
+    EXPECT_EQ(misbehave(OVERFLOWS_STACK, 0).state, kIODriverFaulted);
+    EXPECT_EQ(misbehave(IS_PRIVILEGED, 0).state, kIODriverFaulted);
+    EXPECT_EQ(secret, 77);
+}
+
+TEST(a_driver_that_loops_is_ended)
+{
+    EXPECT_EQ(misbehave(LOOPS, 0).state, kIODriverLooped);
+}
+
+TEST(calls_that_are_none_are_refused)
+{
+    const IODriverStatus status = misbehave(CALLS_UNKNOWN, 0);
+
+    EXPECT_EQ(status.state, kIODriverExited);
+    EXPECT_EQ(status.exitStatus, 7);
+}
+
+TEST(a_driver_has_what_it_may_and_no_more)
+{
+    EXPECT_EQ(misbehave(FLOODS_HANDLES, 0).exitStatus, 8);
+}
+
+/* A bounded share of what tests/host/machine/driver_messages_test.c does a million times. */
+TEST(dk_6_random_messages_from_el0)
+{
+    EXPECT_EQ(misbehave(SENDS_RANDOM, 3000).exitStatus, 9);
+}
+
+TEST(a_released_mapping_is_gone)
+{
+    const IODriverStatus status = misbehave(TOUCHES_RELEASED, 0x70000000);
+
+    EXPECT_EQ(status.state, kIODriverFaulted);
+    EXPECT_EQ(status.address, 0x70000010);
+}
+
+/* One floods, one loops, one waits for ever: the fourth comes to its end. */
+TEST(drivers_have_their_turns)
+{
+    const IODriverOptions short_turns = {.nanoseconds = 20000000};
+    struct fixture floods, loops, waits, counts;
+    IODriverStatus status;
+
+    set_up(&floods, NULL);
+    set_up(&loops, &short_turns);
+    set_up(&waits, NULL);
+    set_up(&counts, NULL);
+    floods.words[0] = FLOODS_MESSAGES;
+    loops.words[0] = LOOPS;
+    waits.words[0] = WAITS_FOR_EVER;
+    counts.words[0] = COUNTS_TURNS;
+    counts.words[1] = 200;
+    while (status_of(&counts).state == kIODriverRuns) {
+        ASSERT_EQ(IODriver_runAll(1000000), kIOReturnTimeout);
+    }
+    EXPECT_EQ(counts.words[2], 200);
+    EXPECT_GE(floods.words[2], 190); /* no more turns than others, and no fewer */
+    EXPECT_LE(floods.words[2], 260);
+    EXPECT_EQ(status_of(&loops).state, kIODriverLooped);
+    EXPECT_EQ(status_of(&waits).state, kIODriverRuns);
+    IODriver_kill(floods.driver);
+    status = status_of(&floods);
+    EXPECT_EQ(status.state, kIODriverKilled);
+    EXPECT_FALSE(IODriver_turn(floods.driver));
+    IODriver_kill(waits.driver);
+    EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+    tear_down(&floods);
+    tear_down(&loops);
+    tear_down(&waits);
+    tear_down(&counts);
+}
+
+/* What one driver only reads, another has made; the descriptor came by task_grant. */
+TEST(dk_4_a_second_driver_cannot_store_to_what_it_may_read)
+{
+    IOBufferMemoryDescriptor *outgoing;
+    struct fixture f;
+    IODriverStatus status;
+
+    ASSERT_EQ(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionOut, PAGE_SIZE, 0, &outgoing),
+              kIOReturnSuccess);
+    memset(IOBufferMemoryDescriptor_getBytesNoCopy(outgoing), 55, PAGE_SIZE);
+    set_up(&f, NULL);
+    ASSERT_EQ(IODriver_give(f.driver, outgoing), kIOReturnSuccess);
+    status = run(&f, WRITES_GIVEN, 0);
+    EXPECT_EQ(status.state, kIODriverFaulted);
+    EXPECT_EQ(f.words[2], 55);
+    EXPECT_EQ(*(uint8_t *)IOBufferMemoryDescriptor_getBytesNoCopy(outgoing), 55);
+    tear_down(&f);
+    OSObject_release(outgoing);
+}
+
+struct device {
+    IODriverDevice device;
+    struct test_mapper *mapper;
+    unsigned stops;
+    uint64_t mapped; /* pages that it reached when it was stopped */
+    bool refuses;
+};
+
+static bool stop(void *context)
+{
+    struct device *device = context;
+
+    device->stops++;
+    device->mapped = device->mapper->entries;
+    return !device->refuses;
+}
+
+static void make_device(struct device *device, int line)
+{
+    memset(device, 0, sizeof(*device));
+    device->mapper = test_mapper_new(0x40);
+    device->device = (IODriverDevice){.service = IOService_withReader("device", NULL, NULL),
+                                      .interrupt = line,
+                                      .stop = stop,
+                                      .context = device};
+    ASSERT_EQ(IOService_setObject(device->device.service, "iommu-parent", &device->mapper->super),
+              kIOReturnSuccess);
+}
+
+static void drop_device(struct device *device)
+{
+    OSObject_release(device->device.service);
+    OSObject_release(&device->mapper->super);
+}
+
+/*
+ * A thousand deaths, most of them while a command is prepared: the device is stopped while its
+ * pages are still there, then they go.
+ */
+TEST(dk_9_a_driver_dies_with_a_transfer_under_way)
+{
+    struct device device;
+    unsigned reached = 0;
+
+    make_device(&device, -1);
+    for (unsigned round = 0; round < 1000; round++) {
+        const unsigned turns = round * 7 % 23;
+        struct fixture f;
+
+        set_up(&f, NULL);
+        ASSERT_EQ(IODriver_giveDevice(f.driver, &device.device), kIOReturnSuccess);
+        f.words[0] = HOLDS_AND_LOOPS;
+        for (unsigned i = 0; i < turns; i++) {
+            IODriver_turn(f.driver);
+        }
+        if (round % 2 == 0) {
+            IODriver_kill(f.driver);
+        } else {
+            task_terminate(IODriver_getTask(f.driver)); /* by somebody else */
+            EXPECT_FALSE(IODriver_turn(f.driver));
+        }
+        EXPECT_EQ(status_of(&f).state, kIODriverKilled);
+        EXPECT_EQ(device.stops, round + 1);
+        EXPECT_EQ(device.mapper->entries, 0);
+        EXPECT_EQ(status_of(&f).usage.bufferBytes, 0);
+        EXPECT_TRUE(device.mapped == 0 || device.mapped == 3);
+        reached += device.mapped == 3;
+        tear_down(&f);
+    }
+    EXPECT_GT(reached, 300);
+    drop_device(&device);
+}
+
+/* A device without a mapper in front would reach all memory. */
+TEST(devices_without_a_mapper_are_not_given)
+{
+    IODriverDevice device = {
+        .service = IOService_withReader("bare", NULL, NULL), .interrupt = -1, .stop = stop};
+    struct fixture f;
+
+    set_up(&f, NULL);
+    EXPECT_EQ(IODriver_giveDevice(f.driver, &device), kIOReturnNotPermitted);
+    EXPECT_EQ(IODriver_giveDevice(f.driver, NULL), kIOReturnBadArgument);
+    EXPECT_EQ(IODriver_giveDevice(NULL, &device), kIOReturnBadArgument);
+    EXPECT_EQ(run(&f, BEHAVES, 1).exitStatus, 1);
+    EXPECT_EQ(IODriver_give(f.driver, f.buffer), kIOReturnBusy);
+    tear_down(&f);
+    OSObject_release(device.service);
+}
+
+/* Waiting for time alone, and for an interrupt that does not come. */
+TEST(waits_end_when_their_time_is_over)
+{
+    struct device device;
+    struct fixture f;
+    const uint64_t before = timer_now();
+
+    make_device(&device, 32 + 100); /* a line that nobody raises */
+    set_up(&f, NULL);
+    ASSERT_EQ(IODriver_giveDevice(f.driver, &device.device), kIOReturnSuccess);
+    EXPECT_EQ(IODriver_giveDevice(f.driver, &device.device), kIOReturnBusy);
+    EXPECT_EQ(run(&f, WAITS_FOR_DEVICE, 3000000).exitStatus, 0);
+    EXPECT_EQ((int32_t)f.words[3], kIOReturnTimeout);
+    EXPECT_GE(timer_now() - before, 3000000);
+    EXPECT_EQ(device.stops, 1);
+    tear_down(&f);
+    drop_device(&device);
+}
+
+/* Programs that are none: each a copy with one number changed. */
+TEST(programs_that_are_none_are_refused)
+{
+    static const struct {
+        unsigned offset;
+        uint64_t value;
+        unsigned size;
+    } damage[] = {
+        {0, 0, 1},
+        {4, 1, 1},
+        {5, 2, 1},
+        {16, 3, 2},
+        {18, 62, 2},
+        {24, 0, 8},
+        {24, 2, 8},
+        {32, UINT64_MAX, 8},
+        {54, 55, 2},
+        {56, 0, 2},
+        {56, 0xffff, 2},
+        {64 + 4, 7, 4},
+        {64 + 4, 0, 4},
+        {64 + 8, UINT64_MAX, 8},
+        {64 + 16, 1, 8},
+        {64 + 16, 0xffff000000000000, 8},
+        {64 + 32, UINT64_MAX, 8},
+        {64 + 40, 0, 8},
+        {64 + 40, UINT64_MAX, 8},
+        {64 + 40, 1, 8},
+        {64 + 16, 0x7effffff0000, 8},
+    };
+    const uint64_t size = (uint64_t)(driver_misbehaving_end - driver_misbehaving_begin);
+    IOBufferMemoryDescriptor *copy =
+        IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, size, PAGE_SIZE);
+    uint8_t *bytes = IOBufferMemoryDescriptor_getBytesNoCopy(copy);
+    IODriver *driver;
+
+    for (unsigned i = 0; i < sizeof(damage) / sizeof(damage[0]); i++) {
+        memcpy(bytes, driver_misbehaving_begin, size);
+        memcpy(bytes + damage[i].offset, &damage[i].value, damage[i].size);
+        EXPECT_EQ(IODriver_create(bytes, size, NULL, &driver), kIOReturnBadArgument);
+        EXPECT_EQ(driver, NULL);
+    }
+    for (uint64_t length = 0; length < 64 + 56 * 3; length++) {
+        EXPECT_EQ(IODriver_create(driver_misbehaving_begin, length, NULL, &driver),
+                  kIOReturnBadArgument);
+    }
+    EXPECT_EQ(IODriver_create(NULL, size, NULL, &driver), kIOReturnBadArgument);
+    EXPECT_EQ(IODriver_create(bytes, size, NULL, NULL), kIOReturnBadArgument);
+    EXPECT_EQ(IODriver_create(driver_misbehaving_begin, size,
+                              &(IODriverOptions){.stackBytes = UINT64_MAX}, &driver),
+              kIOReturnBadArgument);
+    OSObject_release(copy);
+}
+
+/* Nothing that a driver has is both writable and executable, and its stack lies between guards. */
+TEST(no_page_of_a_driver_is_writable_and_executable)
+{
+    struct fixture f;
+    unsigned executable = 0, guards = 0;
+    uint64_t size;
+
+    set_up(&f, NULL);
+    for (vaddr_t at = 0x10000000; at < 0x10100000; at += PAGE_SIZE) {
+        struct vm_range range;
+
+        if (vm_map_lookup(task_map(IODriver_getTask(f.driver)), at, &range, &size) ==
+            KERN_SUCCESS) {
+            EXPECT_FALSE((range.max_access & (MMU_WRITE | MMU_EXECUTE)) ==
+                         (MMU_WRITE | MMU_EXECUTE));
+            executable += (range.access & MMU_EXECUTE) != 0;
+        }
+    }
+    EXPECT_GT(executable, 0);
+    for (int64_t step = -2; step <= 0; step++) {
+        struct vm_range range;
+
+        EXPECT_EQ(vm_map_lookup(task_map(IODriver_getTask(f.driver)),
+                                (vaddr_t)(0x7f0000000000 + step * 0x10000), &range, &size),
+                  KERN_SUCCESS);
+        EXPECT_EQ(size, 0x10000);
+        guards += range.object == NULL;
+    }
+    EXPECT_EQ(guards, 2);
+    EXPECT_EQ(run(&f, BEHAVES, 0).state, kIODriverExited);
+    tear_down(&f);
+}
