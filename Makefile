@@ -135,6 +135,9 @@ SEAM_bus      := tests/host/kernel/tree_writer.c
 SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
+# vhost_user: the device in a process.
+VHOST_USER    := $(SEAM_vdma) $(wildcard qemu/vdma/vhost_user/*.c)
+SEAM_vhost_user := $(filter-out %/main.c,$(VHOST_USER))
 
 HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
@@ -306,8 +309,19 @@ $(H)/outside/%: $(H)/tests/outside/%.c.o
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -o $@ $< -lfdt
 
+# vdma as a process beside QEMU, as it is used and with sanitizers.
+VHOST_USER_CFLAGS := -D_GNU_SOURCE -pthread
+$(H)/qemu/vdma/vhost_user/%.o $(H)/tests/host/vhost_user/%.o: HOST_CFLAGS += $(VHOST_USER_CFLAGS)
+$(O)/vdma/%.o: % Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  HOSTCC  $@")
+	$(Q)$(HOST_CC) $(COMMON) -O2 $(VHOST_USER_CFLAGS) -c -o $@ $<
+$(O)/vdma/vdma-vhost-user: $(VHOST_USER:%=$(O)/vdma/%.o)
+	@$(if $(V),,echo "  HOSTLD  $@")
+	$(Q)$(HOST_CC) -pthread -o $@ $^
+
 .SECONDARY:
--include $(shell find $(B) $(H) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) $(H) $(O)/vdma -name '*.d' 2>/dev/null)
 
 # To be embedded (embed/README.md) -------------------------------------------
 

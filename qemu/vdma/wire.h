@@ -92,6 +92,7 @@ struct vdma_status {
 #define VDMA_STATUS_UNSUPPORTED 2u /* no such request */
 #define VDMA_STATUS_REFUSED     3u /* it breaks `rule`; no byte has moved */
 #define VDMA_STATUS_DIFFERENT   4u /* compare: `value` is the first position that differs */
+#define VDMA_STATUS_LOST        5u /* begun before the device was lost; cannot be done again */
 
 /*
  * Limits ---------------------------------------------------------------------

@@ -74,6 +74,13 @@ static void write_status(struct vdma *device, const struct vdma_slot *slot)
     }
 }
 
+static void tell(struct vdma *device, const struct vdma_slot *slot, enum vdma_progress progress)
+{
+    if (device->ports->progress != NULL) {
+        device->ports->progress(device->context, slot->queue, slot->head, progress);
+    }
+}
+
 /* The used ring, with what the faults make of it. */
 static void give(struct vdma *device, struct vdma_slot *slot, uint32_t length)
 {
@@ -87,7 +94,9 @@ static void give(struct vdma *device, struct vdma_slot *slot, uint32_t length)
     }
     if (!vdma_has(slot, VDMA_FAULT_MISSING)) {
         device->queues[slot->queue].completed++;
+        tell(device, slot, VDMA_GIVING);
         vdma_queue_give(device, slot->queue, id, length);
+        tell(device, slot, VDMA_GIVEN);
         if (vdma_has(slot, VDMA_FAULT_DUPLICATE)) {
             vdma_queue_give(device, slot->queue, id, length);
         }
@@ -152,6 +161,26 @@ static bool writes_chain(const struct vdma_slot *slot)
     return slot->target.count != 0 && slot->target.segments[0].where == VDMA_IN_CHAIN;
 }
 
+/*
+ * Done once or twice, what comes of it is the same. Faults would be there twice, a log that was
+ * read is gone, and a copy that reads what it has written finds something else there.
+ */
+static bool repeatable(const struct vdma_slot *slot)
+{
+    if (slot->request.type == VDMA_INJECT || slot->request.type == VDMA_READ_LOG) {
+        return false;
+    }
+    for (uint32_t i = 0; i < slot->target.count; i++) {
+        for (uint32_t j = 0; j < slot->source.count; j++) {
+            if (vdma_overlap(slot->target.segments[i].address, slot->target.segments[i].length,
+                             slot->source.segments[j].address, slot->source.segments[j].length)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void vdma_finish(struct vdma *device, struct vdma_slot *slot)
 {
     if (slot->parked && !vdma_translation_stays(device, slot)) {
@@ -160,7 +189,9 @@ void vdma_finish(struct vdma *device, struct vdma_slot *slot)
         return;
     }
     slot->place = VDMA_NO_SEGMENT;
-    if (vdma_has(slot, VDMA_FAULT_ERROR)) {
+    if (slot->again && !repeatable(slot)) {
+        slot->code = VDMA_STATUS_LOST;
+    } else if (vdma_has(slot, VDMA_FAULT_ERROR)) {
         slot->code = VDMA_STATUS_ERROR;
     } else if (slot->control) {
         vdma_control(device, slot);

@@ -231,10 +231,33 @@ static struct vdma_slot *free_slot(struct vdma *device)
     return NULL;
 }
 
+/* The next head: one that is to be done again, or that of the ring. False: it cannot be read. */
+static bool take_head(struct vdma *device, struct vdma_queue *queue, struct vdma_slot *slot)
+{
+    const unsigned position = queue->next % queue->size;
+
+    if (queue->again_next != queue->again_count) {
+        slot->head = queue->again[queue->again_next++];
+        slot->again = true;
+        return true;
+    }
+    queue->next++;
+    if (!vdma_read(device, false, queue->avail + 4 + 2 * (uint64_t)position, &slot->head, 2)) {
+        return vdma_refuse(slot, R16, VDMA_IN_CHAIN, VDMA_NO_SEGMENT, queue->avail);
+    }
+    if (device->ports->progress != NULL) {
+        device->ports->progress(device->context, slot->queue, slot->head, VDMA_TAKEN);
+    }
+    if (queue->over[position] != 0) {
+        vdma_refuse(slot, R11, VDMA_IN_CHAIN, VDMA_NO_SEGMENT, queue->over[position]);
+        queue->over[position] = 0;
+    }
+    return true;
+}
+
 static void take(struct vdma *device, unsigned index, struct vdma_slot *slot)
 {
     struct vdma_queue *queue = &device->queues[index];
-    const unsigned position = queue->next % queue->size;
 
     *slot = (struct vdma_slot){.used = true,
                                .index = (uint8_t)(slot - device->slots),
@@ -244,18 +267,9 @@ static void take(struct vdma *device, unsigned index, struct vdma_slot *slot)
                                .segments = device->scratch,
                                .place = VDMA_NO_SEGMENT};
     device->scratch_busy = true;
-    queue->next++;
-    if (!vdma_read(device, false, queue->avail + 4 + 2 * (uint64_t)position, &slot->head, 2)) {
-        vdma_refuse(slot, R16, VDMA_IN_CHAIN, VDMA_NO_SEGMENT, queue->avail);
-    } else {
-        if (queue->over[position] != 0) {
-            vdma_refuse(slot, R11, VDMA_IN_CHAIN, VDMA_NO_SEGMENT, queue->over[position]);
-            queue->over[position] = 0;
-        }
-        if (check(device, slot)) {
-            accept(device, slot);
-            return;
-        }
+    if (take_head(device, queue, slot) && check(device, slot)) {
+        accept(device, slot);
+        return;
     }
     vdma_reject(device, slot);
 }

@@ -86,7 +86,7 @@ bool vdma_queue_look(struct vdma *device, unsigned index)
     if (!queue->ready || !queue->rung) {
         return false;
     }
-    if (queue->next != queue->seen) {
+    if (queue->next != queue->seen || queue->again_next != queue->again_count) {
         return true;
     }
     if (!refresh(device, index)) {

@@ -72,7 +72,7 @@ static enum vdma_rule check_setup(struct vdma *device, const struct vdma_queue_s
 
     *value = setup->size;
     if (setup->size == 0 || (setup->size & (setup->size - 1)) != 0 ||
-        setup->size > device->queue_size) {
+        setup->size > device->queue_size || setup->again_count > setup->size) {
         return R12;
     }
     *value = setup->desc;
@@ -112,8 +112,12 @@ bool vdma_queue_start(struct vdma *device, unsigned index, const struct vdma_que
                                                 .ready = true,
                                                 .next = setup->next,
                                                 .seen = setup->next,
-                                                .given = setup->next,
-                                                .completed = setup->next};
+                                                .given = setup->used_index,
+                                                .completed = setup->used_index,
+                                                .again_count = (uint16_t)setup->again_count};
+    for (unsigned i = 0; i < setup->again_count; i++) {
+        device->queues[index].again[i] = setup->again[i];
+    }
     return true;
 }
 
@@ -140,6 +144,10 @@ uint16_t vdma_queue_stop(struct vdma *device, unsigned index, uint64_t now)
     device->now = now;
     if (index >= device->queue_count) {
         return 0;
+    }
+    /* The position says nothing of them: they are taken now. */
+    while (device->queues[index].again_next != device->queues[index].again_count &&
+           vdma_step(device, now)) {
     }
     while ((slot = oldest(device, index)) != NULL) {
         vdma_finish(device, slot);

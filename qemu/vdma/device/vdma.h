@@ -47,6 +47,12 @@
 #define VDMA_F_VERSION_1       (1ull << 32)
 #define VDMA_F_ACCESS_PLATFORM (1ull << 33)
 
+enum vdma_progress {
+    VDMA_TAKEN,  /* its head was read */
+    VDMA_GIVING, /* it is about to be shown in the used ring */
+    VDMA_GIVEN,  /* it is in the used ring */
+};
+
 /*
  * What a door provides. Those marked optional may be NULL.
  *
@@ -80,6 +86,8 @@ struct vdma_ports {
     void (*line)(void *context, unsigned vector, bool high);
     /* Call vdma_step at this time; it replaces the one named before. VDMA_NEVER: none. */
     void (*deadline)(void *context, uint64_t tick);
+    /* Optional: what becomes of a chain, for a door that may die (see vdma_queue_setup). */
+    void (*progress)(void *context, unsigned queue, uint16_t head, enum vdma_progress progress);
     /* Optional: each record as it is made; `lost` is 0. */
     void (*record)(void *context, const struct vdma_record *record);
 };
@@ -150,6 +158,13 @@ struct vdma_queue_setup {
     unsigned size;
     uint64_t desc, avail, used; /* bus addresses */
     uint16_t next;              /* position to begin at; 0 after a reset */
+    uint16_t used_index;        /* of what came back; as `next` if nothing is under way */
+    /*
+     * Heads of chains that a device before this one took and did not give back, in the order of
+     * taking: they are done first. What cannot be done twice ends with VDMA_STATUS_LOST.
+     */
+    const uint16_t *again;
+    unsigned again_count; /* at most `size` */
 };
 
 /* False: it breaks a rule (R12 to R17), which is in the log. */

@@ -62,6 +62,7 @@ struct vdma_slot {
     bool parked; /* waits for `due`; its descriptors are marked as the device's */
     bool held;   /* until another one is done */
     bool control;
+    bool again;     /* a device before this one may have done it */
     bool walked;    /* the chain was followed to its end */
     bool header_ok; /* `request` is what the driver wrote */
     uint8_t index;  /* of this slot */
@@ -102,9 +103,11 @@ struct vdma_queue {
     uint16_t given;     /* used index */
     uint16_t completed; /* position + what came back, duplicates not counted */
     uint32_t held;      /* parked requests */
+    uint16_t again_next, again_count;
     uint64_t pc;
     uint16_t over[VDMA_QUEUE_MAX]; /* by position: how many were outstanding, if beyond the depth */
-    uint8_t owner[VDMA_QUEUE_MAX]; /* by descriptor: slot + 1 that has it, OWNER_LOST */
+    uint16_t again[VDMA_QUEUE_MAX]; /* heads to be done before what is in the ring */
+    uint8_t owner[VDMA_QUEUE_MAX];  /* by descriptor: slot + 1 that has it, OWNER_LOST */
 };
 
 #define OWNER_NONE 0u
