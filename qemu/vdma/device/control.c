@@ -238,11 +238,9 @@ static void read_log(struct vdma *device, struct vdma_slot *slot)
 
 void vdma_control(struct vdma *device, struct vdma_slot *slot)
 {
-    static const char id[20] = "vdma";
-
     switch (slot->request.type) {
     case VIRTIO_BLK_T_GET_ID:
-        put(device, slot, id, sizeof(id));
+        put(device, slot, device->id, sizeof(device->id));
         break;
     case VDMA_CAPABILITIES:
         capabilities(device, slot);

@@ -43,6 +43,13 @@ static bool options_valid(const struct vdma_options *options, unsigned queues, u
                                     : options->profile < VDMA_PROFILES);
 }
 
+static void name(struct vdma *device, const char *id)
+{
+    for (unsigned i = 0; i < sizeof(device->id) && id[i] != '\0'; i++) {
+        device->id[i] = id[i];
+    }
+}
+
 bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *context,
                const struct vdma_options *options)
 {
@@ -56,6 +63,7 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
     device->ports = ports;
     device->context = context;
     device->told = VDMA_NEVER;
+    name(device, options->id != NULL ? options->id : "vdma");
     device->disk = options->disk;
     device->sectors = options->sectors;
     device->shown_sectors = options->sectors;

@@ -95,6 +95,7 @@ struct vdma_ports {
 struct vdma_options {
     const struct vdma_limits *limits; /* NULL: those of `profile` */
     uint32_t profile;                 /* VDMA_PROFILE_... */
+    const char *id;                   /* up to 20 bytes of it; NULL: "vdma" */
     uint8_t *disk;                    /* the RAM disk; NULL with 0 sectors: none */
     uint64_t sectors;
     unsigned queues;     /* 1 ... VDMA_QUEUES; 0: 1 */

@@ -129,6 +129,7 @@ struct vdma {
     uint64_t told; /* the deadline port's last value */
     uint64_t access_pc;
 
+    char id[20]; /* filled up with zeros, not ended by one */
     uint8_t *disk;
     uint64_t sectors, shown_sectors;
     struct vdma_limits limits;

@@ -56,6 +56,7 @@ bool backend_init(struct backend *backend, const struct backend_options *options
     const struct vdma_options device = {
         .limits = options->limits,
         .profile = options->profile,
+        .id = options->id,
         .disk = options->disk,
         .sectors = options->sectors,
         .queues = options->queues,

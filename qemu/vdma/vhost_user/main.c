@@ -33,8 +33,10 @@ static const char usage[] =
     "  --disk FILE      its disk, which stays (default: one in memory)\n"
     "  --size MIB       of the disk in memory (default 16)\n"
     "  --queues N       1 to 4 (default 1)\n"
-    "  --queue-size N   entries of the largest ring, as QEMU's queue-size (default 128)\n"
+    "  --queue-size N   entries of the largest ring, as QEMU's queue-size (default 256)\n"
+    "  --serial NAME    what it answers to \"get id\", up to 20 characters (default vdma)\n"
     "  --limits NAME    of the table of profiles (default open)\n"
+    "  --latency MS     each request that moves data takes so long (default 0)\n"
     "  --once           end with the first front end\n"
     "  --quiet          say nothing of what is refused\n"
     "  --help           this\n"
@@ -143,21 +145,19 @@ struct settings {
     struct backend_options device;
     const char *socket, *disk;
     uint64_t mib;
+    uint64_t latency; /* ns */
     bool once;
 };
 
 static void parse(int count, char **arguments, struct settings *settings)
 {
     static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"disk", required_argument, NULL, 'd'},
-        {"size", required_argument, NULL, 'm'},
-        {"queues", required_argument, NULL, 'q'},
-        {"limits", required_argument, NULL, 'l'},
-        {"once", no_argument, NULL, '1'},
-        {"quiet", no_argument, NULL, 'Q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'}, {"disk", required_argument, NULL, 'd'},
+        {"size", required_argument, NULL, 'm'},   {"queues", required_argument, NULL, 'q'},
+        {"limits", required_argument, NULL, 'l'}, {"serial", required_argument, NULL, 'n'},
+        {"latency", required_argument, NULL, 't'},
+        {"once", no_argument, NULL, '1'},         {"quiet", no_argument, NULL, 'Q'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -178,6 +178,15 @@ static void parse(int count, char **arguments, struct settings *settings)
         case 'e':
             settings->device.queue_size =
                 (unsigned)number("--queue-size", optarg, 4, VDMA_QUEUE_MAX);
+            break;
+        case 't':
+            settings->latency = number("--latency", optarg, 0, 3600000) * 1000000;
+            break;
+        case 'n':
+            if (strlen(optarg) > 20) {
+                die(2, "a serial number has up to 20 characters", optarg);
+            }
+            settings->device.id = optarg;
             break;
         case 'l':
             settings->device.profile = vdma_profile_find(optarg);
@@ -205,8 +214,9 @@ static void parse(int count, char **arguments, struct settings *settings)
 
 int main(int count, char **arguments)
 {
-    struct settings settings = {.device = {.queues = 1, .queue_size = 128, .say = say}, .mib = 16};
+    struct settings settings = {.device = {.queues = 1, .queue_size = 256, .say = say}, .mib = 16};
     const struct sigaction action = {.sa_handler = end};
+    struct vdma_limits limits;
     int listener;
 
     parse(count, arguments, &settings);
@@ -214,6 +224,11 @@ int main(int count, char **arguments)
         open_disk(&settings.device, settings.disk);
     } else {
         make_disk(&settings.device, settings.mib);
+    }
+    if (settings.latency != 0) {
+        vdma_profile_limits(settings.device.profile, &limits);
+        limits.latency = settings.latency;
+        settings.device.limits = &limits;
     }
     if ((settings.device.queue_size & (settings.device.queue_size - 1)) != 0) {
         die(2, "the size of a queue is a power of two", "--queue-size");

@@ -125,8 +125,14 @@ static enum outcome set_vring_num(struct backend *backend, struct message *messa
     const struct vhost_vring_state *state = &message->payload.state;
     struct ring *ring = ring_of(backend, state->index);
 
-    if (ring == NULL || ring->running || state->number == 0 || state->number > VDMA_QUEUE_MAX ||
+    if (ring == NULL || ring->running || state->number == 0 ||
         (state->number & (state->number - 1)) != 0) {
+        return REFUSED;
+    }
+    if (state->number > backend->options.queue_size) {
+        /* The driver has been told of requests that fit a smaller one. */
+        backend_say(backend, "queue %u has %u entries, and may have %u here", state->index,
+                    state->number, backend->options.queue_size);
         return REFUSED;
     }
     ring->size = state->number;

@@ -167,6 +167,23 @@ static void features_that_were_not_offered(void **state)
     assert_int_equal(ask_number(client, VHOST_SET_PROTOCOL_FEATURES, PROTOCOL | 1ull << 60, -1), 1);
 }
 
+static void rings_that_cannot_be(void **state)
+{
+    struct client *client = *state;
+    const uint32_t sizes[] = {0, 3, 2 * RING_SIZE, 65536};
+    uint64_t protocol = PROTOCOL;
+
+    client_connect(client);
+    send_message(client, VHOST_SET_PROTOCOL_FEATURES, VHOST_VERSION, &protocol, 8, NULL, 0);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(ask_state(client, VHOST_SET_VRING_NUM, 0, sizes[i]), 1);
+    }
+    assert_int_equal(ask_state(client, VHOST_SET_VRING_NUM, 2, RING_SIZE), 1);
+    assert_int_equal(ask_state(client, VHOST_SET_VRING_BASE, 0, 65536), 1);
+    assert_int_equal(ask_state(client, VHOST_SET_VRING_ENABLE, 0, 2), 1);
+    assert_int_equal(ask_state(client, VHOST_SET_VRING_NUM, 1, RING_SIZE), 0);
+}
+
 /* It waits, and is done at once when the ring is taken away. */
 static void a_slow_request_does_not_hold_up_the_socket(void **state)
 {
@@ -207,6 +224,7 @@ int main(void)
         IN_SESSION(a_stopped_ring_is_left_alone),
         IN_SESSION(the_next_front_end_is_served),
         IN_SESSION(features_that_were_not_offered),
+        IN_SESSION(rings_that_cannot_be),
         IN_SESSION(a_slow_request_does_not_hold_up_the_socket),
     };
 
