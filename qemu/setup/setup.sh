@@ -152,6 +152,9 @@ look()
             need "cmake" cmake have cmake
             need "pkg-config" pkg-config have pkg-config
             ;;
+        guests)
+            need "U-Boot for QEMU's aarch64 machine" u-boot-qemu test -e /usr/lib/u-boot/qemu_arm64/u-boot.bin
+            ;;
         yaml)
             need "python3 with yaml" python3-yaml python3 -c 'import yaml'
             ;;

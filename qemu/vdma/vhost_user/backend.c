@@ -60,7 +60,7 @@ bool backend_init(struct backend *backend, const struct backend_options *options
         .disk = options->disk,
         .sectors = options->sectors,
         .queues = options->queues,
-        .queue_size = options->queue_size,
+        .queue_size = VDMA_QUEUE_MAX,
         .features = VDMA_F_ACCESS_PLATFORM | VHOST_F_PROTOCOL_FEATURES,
     };
 

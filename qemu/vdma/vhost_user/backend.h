@@ -33,7 +33,7 @@ struct backend_options {
     uint8_t *disk;
     uint64_t sectors;
     unsigned queues; /* 1 ... VDMA_QUEUES */
-    /* Entries of the largest ring, a power of two; what a request may have is told by it. */
+    /* Entries of the front end's rings, 4 ... VDMA_QUEUE_MAX: the segments of a request fit. */
     unsigned queue_size;
     /* Where lines for a person go; NULL: nowhere. From either thread. */
     void (*say)(const char *line);

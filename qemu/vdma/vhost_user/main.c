@@ -33,7 +33,7 @@ static const char usage[] =
     "  --disk FILE      its disk, which stays (default: one in memory)\n"
     "  --size MIB       of the disk in memory (default 16)\n"
     "  --queues N       1 to 4 (default 1)\n"
-    "  --queue-size N   entries of the largest ring, as QEMU's queue-size (default 256)\n"
+    "  --queue-size N   entries of a ring, as QEMU's queue-size (default 128)\n"
     "  --serial NAME    what it answers to \"get id\", up to 20 characters (default vdma)\n"
     "  --limits NAME    of the table of profiles (default open)\n"
     "  --latency MS     each request that moves data takes so long (default 0)\n"
@@ -152,12 +152,17 @@ struct settings {
 static void parse(int count, char **arguments, struct settings *settings)
 {
     static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'}, {"disk", required_argument, NULL, 'd'},
-        {"size", required_argument, NULL, 'm'},   {"queues", required_argument, NULL, 'q'},
-        {"limits", required_argument, NULL, 'l'}, {"serial", required_argument, NULL, 'n'},
+        {"socket", required_argument, NULL, 's'},
+        {"disk", required_argument, NULL, 'd'},
+        {"size", required_argument, NULL, 'm'},
+        {"queues", required_argument, NULL, 'q'},
+        {"limits", required_argument, NULL, 'l'},
+        {"serial", required_argument, NULL, 'n'},
         {"latency", required_argument, NULL, 't'},
-        {"once", no_argument, NULL, '1'},         {"quiet", no_argument, NULL, 'Q'},
-        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
+        {"once", no_argument, NULL, '1'},
+        {"quiet", no_argument, NULL, 'Q'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -214,7 +219,7 @@ static void parse(int count, char **arguments, struct settings *settings)
 
 int main(int count, char **arguments)
 {
-    struct settings settings = {.device = {.queues = 1, .queue_size = 256, .say = say}, .mib = 16};
+    struct settings settings = {.device = {.queues = 1, .queue_size = 128, .say = say}, .mib = 16};
     const struct sigaction action = {.sa_handler = end};
     struct vdma_limits limits;
     int listener;

@@ -125,14 +125,8 @@ static enum outcome set_vring_num(struct backend *backend, struct message *messa
     const struct vhost_vring_state *state = &message->payload.state;
     struct ring *ring = ring_of(backend, state->index);
 
-    if (ring == NULL || ring->running || state->number == 0 ||
+    if (ring == NULL || ring->running || state->number == 0 || state->number > VDMA_QUEUE_MAX ||
         (state->number & (state->number - 1)) != 0) {
-        return REFUSED;
-    }
-    if (state->number > backend->options.queue_size) {
-        /* The driver has been told of requests that fit a smaller one. */
-        backend_say(backend, "queue %u has %u entries, and may have %u here", state->index,
-                    state->number, backend->options.queue_size);
         return REFUSED;
     }
     ring->size = state->number;
@@ -238,17 +232,37 @@ static enum outcome iotlb(struct backend *backend, struct message *message)
     return translation_told(backend, &message->payload.iotlb) ? DONE : REFUSED;
 }
 
+#define CONFIG_SEG_MAX 12u /* its place; virtio 1.2, section 5.2.4 */
+
+/*
+ * The guest makes its rings as large as the front end lets it, and those are served; but what
+ * it is told of a request's segments has to fit into the smallest that it may choose.
+ */
+static void whole_config(struct backend *backend, uint8_t *bytes)
+{
+    const uint32_t fits = backend->options.queue_size - 2;
+    uint32_t seg_max;
+
+    vdma_config(&backend->device, 0, bytes, VHOST_CONFIG_MAX);
+    memcpy(&seg_max, bytes + CONFIG_SEG_MAX, sizeof(seg_max));
+    if (seg_max > fits) {
+        memcpy(bytes + CONFIG_SEG_MAX, &fits, sizeof(fits));
+    }
+}
+
 static enum outcome get_config(struct backend *backend, struct message *message)
 {
     struct vhost_config *config = &message->payload.config;
     const size_t head = sizeof(*config) - VHOST_CONFIG_MAX;
+    uint8_t bytes[VHOST_CONFIG_MAX];
 
     if (message->header.size < head || config->size > VHOST_CONFIG_MAX ||
         config->offset > VHOST_CONFIG_MAX - config->size ||
         message->header.size != head + config->size) {
         return REFUSED;
     }
-    vdma_config(&backend->device, config->offset, config->bytes, config->size);
+    whole_config(backend, bytes);
+    memcpy(config->bytes, bytes + config->offset, config->size);
     return answer(message, head + config->size);
 }
 

@@ -17,6 +17,7 @@ static void it_says_what_it_is(void **state)
     struct client *client = *state;
     struct vhost_config config = {.offset = 0, .size = 57};
     uint64_t capacity;
+    uint32_t seg_max;
 
     client_connect(client);
     assert_int_equal(get_number(client, VHOST_GET_FEATURES) & FEATURES, FEATURES);
@@ -26,6 +27,8 @@ static void it_says_what_it_is(void **state)
     assert_int_equal(read_answer(client, &config, sizeof(config), NULL), 12 + 57);
     memcpy(&capacity, config.bytes, sizeof(capacity));
     assert_int_equal(capacity, DISK_SIZE / 512);
+    memcpy(&seg_max, config.bytes + 12, sizeof(seg_max));
+    assert_int_equal(seg_max, RING_SIZE - 2);
     /* The middle of it, up to its end, and nothing behind. */
     config = (struct vhost_config){.offset = 250, .size = 6};
     send_message(client, VHOST_GET_CONFIG, VHOST_VERSION, &config, 12 + 6, NULL, 0);
@@ -170,7 +173,7 @@ static void features_that_were_not_offered(void **state)
 static void rings_that_cannot_be(void **state)
 {
     struct client *client = *state;
-    const uint32_t sizes[] = {0, 3, 2 * RING_SIZE, 65536};
+    const uint32_t sizes[] = {0, 3, 2048, 65536};
     uint64_t protocol = PROTOCOL;
 
     client_connect(client);
