@@ -48,8 +48,8 @@ try()
     done
     run boot -smp "$1" -chardev "socket,id=vdma,path=$work/socket" -device "$2,chardev=vdma,num-queues=$3"
     check "$what: Linux ends" eval 'ended 0 && said "^guest: serial vdma" && said "^guest: sectors 8192"'
-    check "$what: what it read is the file" said "^guest: cksum $(cksum <"$work/before")"
-    check "$what: and, after it has written, that" said "^guest: cksum $(cksum <"$work/expected")"
+    check "$what: what it read is the file" said "^guest: sum $(sha256sum <"$work/before")"
+    check "$what: and, after it has written, that" said "^guest: sum $(sha256sum <"$work/expected")"
     check "$what: by interrupts" said '^guest: interrupts [1-9]'
     wait $serving
     run cmp "$work/disk" "$work/expected"

@@ -23,9 +23,10 @@ extern char __stack_guard[], __stack_bottom[], __stack_top[];
 extern char __emergency_stack_guard[], __emergency_stack_bottom[], __emergency_stack_top[];
 extern char __last_stack_guard[], __last_stack_bottom[], __last_stack_top[];
 
-static char bss[3 * 4096];
-static char data[64] = "data";
-static const char rodata[64] = "rodata";
+/* Where code could be: an instruction lies at a multiple of its size. */
+static char bss[3 * 4096] __attribute__((aligned(4)));
+static char data[64] __attribute__((aligned(4))) = "data";
+static const char rodata[64] __attribute__((aligned(4))) = "rodata";
 
 static void read_byte(void *address)
 {

@@ -93,6 +93,7 @@ static enum vdma_rule check_setup(struct vdma *device, const struct vdma_queue_s
 
 bool vdma_queue_start(struct vdma *device, unsigned index, const struct vdma_queue_setup *setup)
 {
+    const uint16_t given = (uint16_t)(setup->next - setup->again_count);
     enum vdma_rule rule;
     uint64_t value;
 
@@ -112,8 +113,8 @@ bool vdma_queue_start(struct vdma *device, unsigned index, const struct vdma_que
                                                 .ready = true,
                                                 .next = setup->next,
                                                 .seen = setup->next,
-                                                .given = setup->used_index,
-                                                .completed = setup->used_index,
+                                                .given = given,
+                                                .completed = given,
                                                 .again_count = (uint16_t)setup->again_count};
     for (unsigned i = 0; i < setup->again_count; i++) {
         device->queues[index].again[i] = setup->again[i];

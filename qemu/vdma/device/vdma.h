@@ -159,10 +159,10 @@ struct vdma_queue_setup {
     unsigned size;
     uint64_t desc, avail, used; /* bus addresses */
     uint16_t next;              /* position to begin at; 0 after a reset */
-    uint16_t used_index;        /* of what came back; as `next` if nothing is under way */
     /*
      * Heads of chains that a device before this one took and did not give back, in the order of
-     * taking: they are done first. What cannot be done twice ends with VDMA_STATUS_LOST.
+     * taking: they are done first, and the used index is so far behind. What cannot be done twice
+     * ends with VDMA_STATUS_LOST.
      */
     const uint16_t *again;
     unsigned again_count; /* at most `size` */

@@ -68,7 +68,6 @@ static void recover(struct backend *backend, unsigned index, struct vdma_queue_s
     if (setup->again_count != 0) {
         /* The front end only knows what came back. */
         setup->next = (uint16_t)(used + setup->again_count);
-        setup->used_index = used;
         backend_say(backend, "queue %u: %u requests are done again", index, setup->again_count);
     }
 }
@@ -76,8 +75,7 @@ static void recover(struct backend *backend, unsigned index, struct vdma_queue_s
 static void start(struct backend *backend, unsigned index)
 {
     struct ring *ring = &backend->rings[index];
-    struct vdma_queue_setup setup = {
-        .size = ring->size, .next = ring->base, .used_index = ring->base};
+    struct vdma_queue_setup setup = {.size = ring->size, .next = ring->base};
     uint16_t again[VDMA_QUEUE_MAX];
 
     if (!any_running(backend) && !vdma_set_features(&backend->device, backend->features)) {
