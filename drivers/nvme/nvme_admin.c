@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Admin commands, one at a time, each with a bound (NVM Express 1.4, section 5). */
 #include "drivers/nvme/nvme_private.h"
+#include "drivers/pci/bus_wait.h"
 #include "kernel/timer.h"
-
-static void wake(void *context)
-{
-    *(volatile bool *)context = true;
-}
-
-void nvme_rest(void)
-{
-    volatile bool over = false;
-    struct timer timer = {.callback = wake, .context = (void *)&over};
-    const irq_state_t state = irq_mask();
-
-    timer_start(&timer, NVME_REST);
-    while (!over) {
-        irq_wait();
-    }
-    irq_restore(state);
-}
 
 static uint64_t deadline_after(uint64_t timeout)
 {
@@ -37,7 +20,7 @@ static void await(struct nvme_queue *queue, const struct nvme_waiter *waiter, ui
     while (!waiter->done && timer_now() < deadline) {
         lock_state_t state;
 
-        nvme_rest();
+        bus_rest(NVME_REST);
         state = lock_take(&controller->lock);
         nvme_collect(queue);
         lock_release(&controller->lock, state);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "drivers/nvme/nvme_private.h"
+#include "drivers/pci/bus_wait.h"
 #include "kernel/console.h"
 #include "kernel/heap.h"
 #include "kernel/mmio.h"
@@ -45,7 +46,7 @@ static IOReturn await_status(struct nvme_controller *controller, uint32_t mask, 
         if (late) {
             return kIOReturnNotResponding;
         }
-        nvme_rest();
+        bus_rest(NVME_REST);
     }
 }
 

@@ -171,8 +171,6 @@ IOReturn nvme_set_queues(struct nvme_controller *controller, unsigned wanted, un
 IOReturn nvme_add_queue(struct nvme_queue *queue, unsigned vector);
 IOReturn nvme_remove_queue(struct nvme_queue *queue);
 IOReturn nvme_abort(struct nvme_queue *queue, uint16_t id, uint64_t timeout, bool *aborted);
-/* Let time pass, and interrupts come. */
-void nvme_rest(void);
 
 /* nvme_controller.c. */
 struct nvme_controller *nvme_open(struct pci_function *function, IOReturn *status);

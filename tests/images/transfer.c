@@ -194,6 +194,18 @@ static bool copy_to_target(struct transfer *transfer, const struct cksum *expect
     return status == kIOReturnSuccess;
 }
 
+/* What made bytes lie elsewhere. */
+static void print_limits(const struct transfer *transfer)
+{
+    const bool aligned = transfer->source.limits.fAlignmentInternalSegments > 1;
+    const unsigned bits = transfer->way.bits;
+
+    kprintf(aligned ? ", misaligned" : "");
+    if (bits != 0) {
+        kprintf("%s above what %u address bits reach", aligned ? " or" : ",", bits);
+    }
+}
+
 static void print_totals(const struct transfer *transfer)
 {
     const struct way *way = &transfer->way;
@@ -206,7 +218,7 @@ static void print_totals(const struct transfer *transfer)
     if (!way->by_cursor) {
         kprintf("  bounced: %llu bytes", (unsigned long long)way->bounced);
         if (way->bounced != 0) {
-            kprintf(", above what %u address bits reach", way->bits);
+            print_limits(transfer);
         }
         kprintf("\n");
     }
@@ -217,7 +229,8 @@ static void print_totals(const struct transfer *transfer)
 
 PROGRAM("transfer",
         "move a file from the device \"source\" into memory, and on to the disk \"target\"");
-OPTION(device, "transfer.device", "NAME", "what moves it: virtio-blk (default), fw_cfg");
+OPTION(device, "transfer.device", "NAME",
+       "what moves it: virtio-blk (default), fw_cfg, nvme, sdhci, ahci");
 OPTION(bits, "transfer.bits", "N", "as if the devices had N address bits");
 OPTION(way, "transfer.way", "WAY", "command, by DMA commands (default), or cursor");
 OPTION(length, "transfer.length", "BYTES",

@@ -8,7 +8,10 @@
 #define TESTS_LIB_MOVER_H
 
 #include "descriptors/IODMAEventSource.h"
+#include "drivers/ahci/ahci.h"
 #include "drivers/fw_cfg/fw_cfg.h"
+#include "drivers/nvme/nvme.h"
+#include "drivers/sdhci/sdhci.h"
 #include "drivers/virtio/blk_dma.h"
 
 struct mover;
@@ -17,6 +20,9 @@ struct mover;
 union mover_transfer {
     struct virtio_blk_transfer blk;
     struct fw_cfg_transfer fw_cfg;
+    struct nvme_transfer nvme;
+    struct sdhci_transfer sdhci;
+    struct ahci_transfer ahci;
 };
 
 struct mover_kind {
@@ -45,6 +51,11 @@ struct mover {
 
     struct virtio_blk *disk;
     struct fw_cfg_item item;
+    struct nvme_namespace *namespace;
+    enum nvme_format format;
+    struct sdhci_card *card;
+    enum sdhci_mode mode;
+    struct ahci_disk *sata;
     IODMAEventSource *source; /* NULL: not attached */
 };
 

@@ -217,3 +217,126 @@ void block_table_begin(void)
     list.count = 0;
     fw_cfg_watch(show_block, NULL);
 }
+
+/* --- NVMe ------------------------------------------------------------------------------------- */
+
+static void print_piece(const struct nvme_piece *piece, bool pages)
+{
+    if (piece->place == NVME_IN_COMMAND) {
+        kprintf(pages ? "PRP %u     " : "SGL       ", piece->slot);
+    } else {
+        kprintf("list[%3u] ", piece->slot);
+    }
+    kprintf("0x%-10llx %6u", (unsigned long long)piece->address, piece->length);
+}
+
+static void show_command(void *context, const struct nvme_operation *operation)
+{
+    const struct nvme_transfer *transfer = operation->transfer;
+    const bool pages = transfer->format == NVME_PRP;
+    struct origin origin = {
+        .memory = (IOMemoryDescriptor *)IODMACommand_getMemoryDescriptor(transfer->command),
+        .command = transfer->command,
+    };
+    struct nvme_piece piece;
+    UInt64 offset = 0;
+
+    IODMACommand_getPreparedOffsetAndLength(transfer->command, &offset, NULL);
+    offset += operation->offset;
+    kprintf("command %u: block %llu, queue %u, identifier 0x%x, list of %s at 0x%llx\n", shown,
+            (unsigned long long)operation->block, operation->channel + 1, operation->id,
+            pages ? "pages" : "pieces", (unsigned long long)operation->list_address);
+    print_heading();
+    for (unsigned i = 0; nvme_get_piece(operation, i, &piece); i++) {
+        const char *why;
+
+        if (i < ENTRIES) {
+            print_origin(&origin, offset, piece.address, piece.length, &why);
+            print_piece(&piece, pages);
+            print_why(why);
+        } else if (i == ENTRIES) {
+            kprintf("  ...\n");
+        }
+        offset += piece.length;
+    }
+    print_sum(&origin, operation->pieces, operation->length);
+    if (++shown == REQUESTS) {
+        nvme_watch(context, NULL, NULL);
+    }
+}
+
+void nvme_table_begin(struct nvme_namespace *disk)
+{
+    shown = 0;
+    nvme_watch(disk, show_command, disk);
+}
+
+/* --- Lists that are told piece by piece ------------------------------------------------------- */
+
+static struct {
+    struct origin origin;
+    uint64_t bytes; /* so far */
+} pieces;
+
+/* One of them; true after the last. */
+static bool show_piece(const IODMACommand *command, uint64_t block, UInt64 offset, uint64_t address,
+                       uint32_t length, unsigned slot, unsigned count, const char *name)
+{
+    UInt64 prepared = 0;
+    const char *why;
+
+    IODMACommand_getPreparedOffsetAndLength(command, &prepared, NULL);
+    if (slot == 0) {
+        pieces.origin = (struct origin){
+            .memory = (IOMemoryDescriptor *)IODMACommand_getMemoryDescriptor(command),
+            .command = command,
+        };
+        pieces.bytes = 0;
+        kprintf("command %u: block %llu\n", shown, (unsigned long long)block);
+        print_heading();
+    }
+    if (slot < ENTRIES) {
+        print_origin(&pieces.origin, prepared + offset, address, length, &why);
+        kprintf("%s[%3u] 0x%-10llx %6u", name, slot, (unsigned long long)address, length);
+        print_why(why);
+    } else if (slot == ENTRIES) {
+        kprintf("  ...\n");
+    }
+    pieces.bytes += length;
+    if (slot + 1 < count) {
+        return false;
+    }
+    print_sum(&pieces.origin, count, pieces.bytes);
+    return ++shown == REQUESTS;
+}
+
+static void show_card(void *context, const struct sdhci_piece *piece)
+{
+    const struct sdhci_transfer *transfer = piece->transfer;
+
+    if (show_piece(transfer->serial.command, piece->block, piece->offset, piece->address,
+                   piece->length, piece->slot, piece->count,
+                   transfer->mode == SDHCI_SDMA ? "SDMA" : "list")) {
+        sdhci_watch(context, NULL, NULL);
+    }
+}
+
+void sdhci_table_begin(struct sdhci_card *card)
+{
+    shown = 0;
+    sdhci_watch(card, show_card, card);
+}
+
+static void show_sata(void *context, const struct ahci_piece *piece)
+{
+    if (show_piece(piece->transfer->serial.command, piece->block, piece->offset, piece->address,
+                   piece->length, piece->slot, piece->count, "list")) {
+        ahci_watch(context, NULL, NULL);
+    }
+}
+
+void ahci_table_begin(struct ahci_disk *disk)
+{
+    shown = 0;
+    ahci_watch(disk, show_sata, disk);
+}

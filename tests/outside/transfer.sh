@@ -50,7 +50,7 @@ for profile in qemu/profiles/*; do
     check "$profile moves a file" arrived
     check "$profile writes it" cmp "$work/file 1000003,x" "$work/$profile"
 done
-for device in fw_cfg fw_cfg,bits=32 virtio-blk,bits=31; do
+for device in fw_cfg fw_cfg,bits=32 virtio-blk,bits=31 nvme nvme,list=prp sdhci sdhci,list=sdma ahci; do
     for length in 0 1 513 1000003; do
         file="$work/file $length,x"
         [ -e "$file" ] || sample $length >/dev/null
@@ -59,6 +59,9 @@ for device in fw_cfg fw_cfg,bits=32 virtio-blk,bits=31; do
         check "$device: $length bytes come out" cmp "$file" "$work/$device $length"
     done
 done
+check "pages are bounced where they are not whole, and it is said" eval \
+    'said "list.* 4096  bounced: misaligned" && said "bounced: [1-9][0-9]* bytes, misaligned$"'
+transfer DEVICE=virtio-blk,bits=31 FILE="$work/file 1000003,x"
 check "bits=31 bounces, and says what for" eval \
     'said "bounced: above the address bits" && said "bounced: [1-9][0-9]* bytes, above what 31 address bits"'
 check "bits=31 leaves memory below where it is" said '0x[4-7][0-9a-f]{7} +[0-9]+ WRITE NEXT$'
@@ -67,6 +70,10 @@ check "bits=33 reaches everything" eval 'arrived && said "bounced: 0 bytes$" && 
 run qemu/transfer.sh -d virtio-blk,bits=30 -i "$work/file 513,x" "$BUILD/gcc-release/tests/images/transfer.elf"
 check "bits=30 reaches no RAM, which a line explains" eval \
     'ended 1 && said "failed: kIOReturnNoResources" && said "RAM begins at 0x40000000; 30 address bits end at 0x40000000"'
+transfer DEVICE=nvme FILE="$work/file 1000003,x"
+check "pieces are told where they are" eval 'arrived && said "list\[  7\]" && said "copied by the CPU: 0 bytes"'
+transfer DEVICE=nvme,list=chain
+check "what is no list is refused" refused 2 "nvme, list=chain: how it is told of memory: sgl"
 transfer WAY=cursor FILE="$work/file 1000003,x" OUT="$work/cursor"
 check "the cursor moves a file" eval 'arrived && ! said "bounced"'
 check "the cursor writes it" cmp "$work/file 1000003,x" "$work/cursor"
@@ -105,7 +112,7 @@ check "a QEMU that is not there" refused 2 'QEMU=/none: not found'
 transfer FILE="$good" QEMU_EXTRA=-nonsense
 check "an option that QEMU does not know" refused 2 'could not start'
 transfer FILE="$good" DEVICE=nonsense
-check "an unknown DEVICE" refused 2 "unknown device 'nonsense'; there are: fw_cfg virtio-blk"
+check "an unknown DEVICE" refused 2 "unknown device 'nonsense'; there are: ahci fw_cfg nvme sdhci virtio-blk"
 transfer FILE="$good" DEVICE=../profiles/default
 check "a DEVICE that is a path" refused 2 "unknown device '../profiles/default'; there are: "
 transfer FILE="$good" DEVICE=fw_cfg,colour=red
@@ -122,8 +129,8 @@ transfer FILE="$good" WAY=cursor DEVICE=fw_cfg
 check "a WAY that a DEVICE does not have" refused 2 'WAY=cursor: of fw_cfg there are: command'
 run qemu/run.sh -e virtio-blk "$BUILD/gcc-release/tests/images/transfer.elf"
 check "run.sh wants a file for a device" eval 'ended 2 && said "virtio-blk: file=FILE is missing"'
-run qemu/run.sh -e nvme,file=x "$BUILD/gcc-release/tests/images/transfer.elf"
-check "and knows the devices" eval "ended 2 && said \"unknown device 'nvme'; there are: fw_cfg virtio-blk\""
+run qemu/run.sh -e nothing,file=x "$BUILD/gcc-release/tests/images/transfer.elf"
+check "and knows the devices" eval "ended 2 && said \"unknown device 'nothing'; there are: ahci fw_cfg nvme sdhci virtio-blk\""
 transfer IMAGE=nonsense
 check "an unknown IMAGE" refused 2 "no image is called 'nonsense'"
 
