@@ -12,7 +12,8 @@ struct platform_thread {
 kern_return_t platform_thread_create(task_t task, uint64_t pc, uint64_t stack, uint64_t first,
                                      uint64_t second, struct platform_thread **out)
 {
-    struct platform_thread *thread = heap_alloc_aligned(sizeof(*thread), _Alignof(*thread));
+    struct platform_thread *thread =
+        heap_alloc_aligned(sizeof(*thread), _Alignof(struct platform_thread));
 
     if (thread == NULL) {
         return KERN_RESOURCE_SHORTAGE;
