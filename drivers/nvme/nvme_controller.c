@@ -134,6 +134,10 @@ static void lose(struct nvme_controller *controller)
 {
     pci_disable(controller->function, PCI_MASTER);
     controller->lost = true;
+    controller->admin.exists = false; /* no doorbell is rung, and no answer read */
+    for (unsigned i = 0; i < controller->queue_count; i++) {
+        controller->queues[i].exists = false;
+    }
     kprintf("nvme %s: the controller is lost: it does not come back from its reset\n",
             controller->serial);
 }

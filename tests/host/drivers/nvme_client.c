@@ -166,6 +166,13 @@ void client_close(void)
     assert_true(holds);
 }
 
+void client_leave(void)
+{
+    bool stopped, holds;
+
+    leave(&stopped, &holds);
+}
+
 void client_abandon(void)
 {
     bool stopped, holds;

@@ -42,6 +42,8 @@ int client_open_usual(void **state);
 void client_close(void);
 /* It does not stop, and has its memory for ever. */
 void client_abandon(void);
+/* Whichever it is. */
+void client_leave(void);
 
 uint8_t *odd_byte(uint64_t at);
 uint8_t *whole_byte(uint64_t at);

@@ -55,6 +55,7 @@ struct nvme_sim {
     unsigned silent_opcode; /* this admin command is never answered; 0x100: none */
     bool refuses_abort;     /* answers that the command goes on */
     bool refuses_queues;
+    bool lenient; /* the driver has been lied to: what it does that makes no sense is passed over */
 
     bool memory_on, master_on, claimed;
     struct nvme_sim_queue sq[NVME_SIM_QUEUES], cq[NVME_SIM_QUEUES];
