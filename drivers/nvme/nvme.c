@@ -246,7 +246,10 @@ IODMACommand *nvme_create_command(struct nvme_namespace *disk, enum nvme_format 
     /* For who wants to see its list; the controller's own function needs a place for one. */
     transfer->command = IODMACommand_withSpecificationOptions(
         kIODMACommandOutputHost64, options != NULL ? options : &own, mappingOptions,
-        disk->controller->mapper, transfer);
+        (mappingOptions & kIODMAMapOptionTypeMask) == kIODMAMapOptionUnmapped
+            ? NULL
+            : disk->controller->mapper,
+        transfer);
     return transfer->command;
 }
 

@@ -46,6 +46,7 @@
 #define DRIVERS_NVME_NVME_H
 
 #include "descriptors/IODMAController.h"
+#include "descriptors/IODeviceMemory.h"
 #include "kernel/types.h"
 
 struct nvme_namespace;
@@ -146,6 +147,14 @@ IODMACommand *nvme_create_command(struct nvme_namespace *disk, enum nvme_format 
  * off again, all at once. Any context.
  */
 void nvme_hold_doorbell(struct nvme_namespace *disk, unsigned channel, bool on);
+
+/*
+ * The memory that the controller has itself (its memory buffer), +1: the CPU maps it, and commands
+ * of this controller read and write there without it leaving the device. They are made with
+ * kIODMAMapOptionUnmapped over a descriptor of its addresses: no mapper sees them. NULL
+ * (last error): kIOReturnUnsupported, it has none that is for data; kIOReturnNoMemory.
+ */
+IODeviceMemory *nvme_copy_buffer(struct nvme_namespace *disk);
 
 /* --- Watching --------------------------------------------------------------------------------- */
 

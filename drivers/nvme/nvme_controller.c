@@ -371,6 +371,7 @@ static IOReturn start(struct nvme_controller *controller)
         return status;
     }
     controller->mapper = pci_copy_mapper(controller->function);
+    nvme_open_buffer(controller); /* before anything else has I/O addresses */
     status = pci_allocate_vectors(controller->function, 1, 1 + NVME_QUEUES_MAX, PCI_ANY_INTERRUPT,
                                   &controller->vectors);
     if (status == kIOReturnSuccess) {
@@ -480,6 +481,7 @@ bool nvme_close(struct nvme_controller *controller)
 
     nvme_detach(controller);
     pci_free_vectors(function);
+    nvme_close_buffer(controller);
     if (controller->engine != NULL) {
         OSObject_release(controller->engine);
         OSObject_release(controller->service);

@@ -87,6 +87,8 @@ struct nvme_controller {
     char serial[NVME_SERIAL_LENGTH + 1];
     struct nvme_queue admin;
     struct nvme_queue queues[NVME_QUEUES_MAX];
+    uint64_t buffer_address;    /* of memory of its own, for the CPU and for commands */
+    uint64_t buffer_bytes;      /* 0: it has none */
     struct bus_memory identify; /* where answers of Identify go */
 
     nvme_watch_t *watch;
@@ -183,6 +185,10 @@ bool nvme_close(struct nvme_controller *controller);
 IOReturn nvme_restart(struct nvme_controller *controller, IOReturn status);
 /* All of the queue pair's ends with `status`, and it is made anew. */
 IOReturn nvme_renew_queue(struct nvme_queue *queue);
+
+/* nvme_buffer.c: find its own memory, and give its addresses back. Thread context. */
+void nvme_open_buffer(struct nvme_controller *controller);
+void nvme_close_buffer(struct nvme_controller *controller);
 
 /* nvme_interrupt.c. */
 IOReturn nvme_attach(struct nvme_controller *controller);

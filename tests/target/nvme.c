@@ -3,7 +3,7 @@
 // FILE: pages 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/main,node-name=file0
 // QEMU: -blockdev driver=raw,file=file0,node-name=disk0
-// QEMU: -device nvme,serial=main,drive=disk0
+// QEMU: -device nvme,serial=main,drive=disk0,cmb_size_mb=4
 // QEMU: -blockdev driver=file,filename=$FILES/pages,node-name=file1
 // QEMU: -blockdev driver=raw,file=file1,node-name=disk1
 // QEMU: -device nvme,serial=pages,drive=disk1,logical_block_size=4096,physical_block_size=4096,
@@ -14,6 +14,7 @@
 // QEMU: -blockdev driver=null-co,node-name=disk3,size=1048576,read-zeroes=on
 // QEMU: -device nvme-ns,bus=two,drive=disk3,nsid=5
 /* NVMe disks as DMA engines: both ways of telling where memory is, many at once, and stopped. */
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/init.h"
 #include "tests/target/disk.h"
@@ -337,6 +338,71 @@ TEST(a_reset_and_on)
     }
     command_drop(command);
     EXPECT_EQ(disk_differences(&scatter, 0, 8192, 11 * 512), 0);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* --- The controller's own memory -------------------------------------------------------------- */
+
+/* From the disk into it, and from there to other blocks: no byte of it passes the bus. */
+TEST(memory_of_the_controller)
+{
+    struct nvme_namespace *main = nvme_get(MAIN);
+    IODeviceMemory *buffer = nvme_copy_buffer(main);
+    struct client client = client_of(MAIN, 0);
+    struct nvme_transfer transfer;
+    IOMemoryDescriptor *part;
+    IODMACommand *command;
+    uint64_t word;
+
+    ASSERT_TRUE(buffer != NULL);
+    EXPECT_EQ(IOMemoryDescriptor_getLength(buffer), 4 << 20);
+    for (enum nvme_format format = NVME_PRP; format <= NVME_SGL; format++) {
+        const uint64_t at = 8192 + format * 65536, length = 40960;
+
+        part = (IOMemoryDescriptor *)IOSubMemoryDescriptor_withSubRange(buffer, at, length,
+                                                                        kIODirectionOutIn);
+        ASSERT_TRUE(part != NULL);
+        command = nvme_create_command(main, format, NULL, kIODMAMapOptionUnmapped, &transfer);
+        ASSERT_TRUE(command != NULL);
+        ASSERT_EQ(IODMACommand_setMemoryDescriptor(command, part, true), kIOReturnSuccess);
+        EXPECT_EQ(IODMACommand_getBounceLength(command), 0);
+        end_count = 0;
+        transfer.block = 16;
+        EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+        wait_for_ends(&client, 1);
+        EXPECT_EQ(ends[0].status, kIOReturnSuccess);
+        for (uint64_t i = 0; i < length; i += sizeof(word)) {
+            EXPECT_EQ(IOMemoryDescriptor_readBytes(part, i, &word, sizeof(word)), sizeof(word));
+            ASSERT_EQ(word, (16 * 512 + i) / 8);
+        }
+        word = 0x1122334455667788;
+        EXPECT_EQ(IOMemoryDescriptor_writeBytes(part, 512, &word, sizeof(word)), sizeof(word));
+        transfer.block = 5000;
+        EXPECT_EQ(start(&client, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+        wait_for_ends(&client, 2);
+        EXPECT_EQ(ends[1].status, kIOReturnSuccess);
+        command_drop(command);
+        OSObject_release(part);
+    }
+    client_drop(&client);
+    OSObject_release(buffer);
+    TEST_KEEPS("page tables for registers stay");
+    EXPECT_TRUE(nvme_copy_buffer(nvme_get(PAGES)) == NULL);
+    EXPECT_EQ(IOMemoryLastError(), kIOReturnUnsupported);
+
+    /* What came out of it is on the disk. */
+    struct scatter scatter = disk_memory(20, 40960, kIODirectionIn);
+
+    client = client_of(MAIN, 0);
+    command = command_over(MAIN, NVME_SGL, &transfer, scatter.memory, 0, 0);
+    transfer.block = 5000;
+    EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    wait_for_ends(&client, 1);
+    command_drop(command);
+    EXPECT_EQ(disk_differences(&scatter, 0, 512, 16 * 512), 0);
+    EXPECT_EQ(*scatter_at(&scatter, 512), 0x88);
+    EXPECT_EQ(disk_differences(&scatter, 520, 40960 - 520, 16 * 512 + 520), 0);
     disk_memory_drop(&scatter);
     client_drop(&client);
 }
