@@ -212,6 +212,9 @@ unsigned nvme_collect(struct nvme_queue *queue)
 
 void nvme_drop_all(struct nvme_queue *queue, IOReturn status)
 {
+    if (queue->slots == NULL) {
+        return; /* there was no memory for it */
+    }
     for (unsigned i = 0; i < queue->size - 1; i++) {
         if (queue->slots[i].busy) {
             answered(queue, &queue->slots[i], status, 0);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "kernel/inject.h"
 #include "kernel/page.h"
 #include "kernel/timer.h"
 #include "tests/host/drivers/nvme_client.h"
@@ -153,6 +154,46 @@ static void controllers_that_nobody_can_use(void **state)
     client_create();
     sim.cap |= 10ull << 32; /* doorbells beyond its registers */
     fails_to_open(kIOReturnUnsupported, 0, SECOND, false);
+}
+
+/* Opening and its engine without the n-th piece of memory: a code, and nothing is left. */
+static void without_one_piece_of_memory(void **state)
+{
+    unsigned failed = 0;
+    bool injected = true;
+
+    (void)state;
+    for (uint64_t nth = 1; injected; nth++) {
+        const struct holdings held = holdings_now();
+        struct nvme_controller *opened;
+        struct inject_report report;
+        IOService *service = NULL;
+        IODMAController *engine = NULL;
+        IOReturn status;
+
+        client_create();
+        inject_begin(nth);
+        opened = nvme_open(nvme_sim_function, &status);
+        if (opened != NULL) {
+            engine = nvme_create_engine(opened, &service);
+        }
+        inject_end(&report);
+        injected = report.failed;
+        if (opened == NULL) {
+            assert_true(status == kIOReturnNoMemory || status == kIOReturnNoResources);
+        } else if (engine == NULL) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+        } else {
+            OSObject_release(engine);
+            OSObject_release(service);
+        }
+        failed += engine == NULL;
+        if (opened != NULL) {
+            assert_true(nvme_close(opened));
+        }
+        assert_true(sim_holds(&held));
+    }
+    assert_true(failed > 20);
 }
 
 /* The controller works, the namespace is left out, with a line. */
@@ -546,6 +587,7 @@ int main(void)
         cmocka_unit_test(admin_commands_without_an_answer),
         cmocka_unit_test(queues_that_are_refused),
         cmocka_unit_test(controllers_that_nobody_can_use),
+        cmocka_unit_test(without_one_piece_of_memory),
         cmocka_unit_test(namespaces_that_nobody_can_use),
         cmocka_unit_test(a_namespace_that_is_write_protected),
         cmocka_unit_test_setup(strange_answers_are_ignored, client_open_usual),
