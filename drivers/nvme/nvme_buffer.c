@@ -16,18 +16,40 @@
 #define CMB_UNITS(size)      ((uint64_t)((size) >> 12))
 #define CMB_DATA             0x18u /* commands may read there, and write */
 
+/* No address of them leads anywhere. */
+static bool is_untranslated(IOMapper *mapper, uint64_t address, uint64_t bytes)
+{
+    uint64_t physical;
+
+    for (uint64_t at = 0; at < bytes; at += PAGE_SIZE) {
+        if (IOMapper_translate(mapper, address + at, 0, &physical, NULL) != kIOReturnNotFound) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the controller takes for its own memory must never be the I/O address of any other. */
 static IOReturn reserve(struct nvme_controller *controller, uint64_t address, uint64_t bytes)
 {
+    IOMapper *mapper = controller->mapper;
     uint64_t start = address, length;
+    IOReturn status;
 
-    if (controller->mapper == NULL) {
+    if (mapper == NULL) {
         return kIOReturnSuccess;
     }
-    /* What the controller takes for its own memory must never be the I/O address of any other. */
-    return IOMapper_iovmMapMemory(controller->mapper, (IOMemoryDescriptor *)NULL, 0, bytes,
-                                  kIODMAMapReadAccess | kIODMAMapWriteAccess |
-                                      kIODMAMapFixedAddress,
-                                  NULL, NULL, NULL, &start, &length);
+    status =
+        IOMapper_iovmMapMemory(mapper, (IOMemoryDescriptor *)NULL, 0, bytes,
+                               kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapFixedAddress,
+                               NULL, NULL, NULL, &start, &length);
+    controller->buffer_reserved = status == kIOReturnSuccess;
+    /*
+     * This function has mapped nothing yet: where there is no room and no translation either, the
+     * addresses are beyond what its mapper hands out, and nobody will have them.
+     */
+    return status == kIOReturnNoSpace && is_untranslated(mapper, address, bytes) ? kIOReturnSuccess
+                                                                                 : status;
 }
 
 static IOReturn place(struct nvme_controller *controller, uint32_t location, uint32_t size)
@@ -82,7 +104,7 @@ void nvme_close_buffer(struct nvme_controller *controller)
         return;
     }
     mmio_write64(controller->registers, NVME_CMBMSC, 0);
-    if (controller->mapper != NULL) {
+    if (controller->buffer_reserved) {
         IOMapper_iovmUnmapMemory(controller->mapper, (IOMemoryDescriptor *)NULL, NULL,
                                  controller->buffer_address, controller->buffer_bytes);
     }

@@ -89,6 +89,7 @@ struct nvme_controller {
     struct nvme_queue queues[NVME_QUEUES_MAX];
     uint64_t buffer_address;    /* of memory of its own, for the CPU and for commands */
     uint64_t buffer_bytes;      /* 0: it has none */
+    bool buffer_reserved;       /* they are taken out of the mapper's */
     struct bus_memory identify; /* where answers of Identify go */
 
     nvme_watch_t *watch;
