@@ -59,6 +59,7 @@ for device in fw_cfg fw_cfg,bits=32 virtio-blk,bits=31 nvme nvme,list=prp sdhci 
         check "$device: $length bytes come out" cmp "$file" "$work/$device $length"
     done
 done
+transfer DEVICE=nvme,list=prp FILE="$work/file 1000003,x"
 check "pages are bounced where they are not whole, and it is said" eval \
     'said "list.* 4096  bounced: misaligned" && said "bounced: [1-9][0-9]* bytes, misaligned$"'
 transfer DEVICE=virtio-blk,bits=31 FILE="$work/file 1000003,x"
