@@ -178,11 +178,11 @@ static IOReturn set_direction(void)
 }
 
 static const struct inject_operation operations[] = {
-    {"wired", wired, false},
+    {"wired", wired, false, .spared = 1},
     {"contiguous", contiguous, false},
     {"with bytes", filled, false},
     {"shareable with tasks", shareable, false},
-    {"below 4 GiB", below_4_gib, false},
+    {"below 4 GiB", below_4_gib, false, .spared = 1},
     {"guard pages", guarded, false},
     {"uncached", uncached, false},
     {"write-combined, with tags", tagged, false},
@@ -194,11 +194,11 @@ static const struct inject_operation operations[] = {
     {"copy that shares pages", copy_that_shares, true},
     {"copy of its own pages", copy_of_its_own, true},
     {"initWithPhysicalMask", init, false},
-    {"initControlWithPhysicalMask", init_control, false},
+    {"initControlWithPhysicalMask", init_control, false, .spared = 1},
     {"initWithGuardPages", init_guarded, false},
     {"appendBytes to absent pages", append, true},
     {"appendBytes of zeros", append_zeros, true},
-    {"setDirection of a wired buffer", set_direction, false},
+    {"setDirection of a wired buffer", set_direction, false, .spared = 1},
 };
 
 int main(void)

@@ -230,6 +230,9 @@ static void sweep(const struct inject_operation operations[], size_t count)
         while (attempt(&operations[i], one.points + 1, &one)) {
         }
         show(operations[i].name, &one);
+        if (one.points - one.failed != operations[i].spared) {
+            fail_msg("%s: a shortage was not told", operations[i].name);
+        }
         total.points += one.points;
         total.failed += one.failed;
         total.leaked += one.leaked;

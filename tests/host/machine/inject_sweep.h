@@ -22,7 +22,8 @@
 struct inject_operation {
     const char *name;
     IOReturn (*run)(void);
-    bool populates; /* makes pages resident: kIOReturnNoResources if there is none */
+    bool populates;  /* makes pages resident: kIOReturnNoResources if there is none */
+    uint64_t spared; /* requests that may fail because it has another way; all others are told */
 };
 
 #define THINGS_PAGES 4 /* of owner; the first two are written, the others absent */

@@ -342,7 +342,7 @@ static const struct inject_operation operations[] = {
     {"DMA operations", dma_prepared, false},
     {"DMA operations, device memory", dma_device, false},
     {"DMA operations, multi", dma_multi, true},
-    {"DMA operations, mapper", dma_map, false},
+    {"DMA operations, mapper", dma_map, false, .spared = 1},
     {"setPurgeable", purge, false},
     {"setOwnership", own, false},
     {"getPageCounts", page_counts, false},
