@@ -100,6 +100,8 @@ static void a_window_counts_its_own_pages(void **state)
     IOMemoryDescriptor *inner = window(memory, PAGE_SIZE + 16, 64);
     IOMemoryDescriptor *across = window(memory, ptoa(3) - 1, 102);
     IOMemoryDescriptor *both = join((IOMemoryDescriptor *[]){inner, across}, 2);
+    IOMemoryDescriptor *first = window(both, 0, 64);
+    IOMemoryDescriptor *second = window(both, 65, 20);
     IOMDDMACharacteristics seen;
 
     (void)state;
@@ -120,8 +122,14 @@ static void a_window_counts_its_own_pages(void **state)
     assert_int_equal(seen.fSGCount, 4);
     assert_int_equal(seen.fPages, 4);
     assert_int_equal(seen.fPageAlign, 0);
+    /* A part of which nothing is shown is not counted among the runs. */
+    assert_int_equal(about(first).fPageAlign, (UInt32)(16 | ~PAGE_MASK));
+    assert_int_equal(about(second).fPageAlign, (UInt32)(8 | ~PAGE_MASK));
+    assert_int_equal(about(second).fSGCount, 1);
     assert_int_equal(about(memory).fPages, 6);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(second);
+    OSObject_release(first);
     OSObject_release(both);
     OSObject_release(across);
     OSObject_release(inner);
