@@ -230,7 +230,6 @@ bool IOInterruptEventSource_init(IOInterruptEventSource *self, OSObject *owner,
     self->provider = provider;
     self->index = intIndex;
     self->super.enabled = provider == NULL; /* a line is off until it is asked for */
-    self->wantsEnable = provider == NULL;
     return true;
 }
 

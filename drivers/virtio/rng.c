@@ -254,15 +254,11 @@ void rng_destroy(struct virtio_rng *rng)
     /* Handlers first, then the device, then what both have used. */
     virtio_detach(rng->device);
     if (virtio_reset(rng->device)) { /* or its memory must be considered in use, for ever */
-        if (rng->cursor != NULL) {
-            OSObject_release(rng->cursor);
-        }
+        OSObject_release(rng->cursor);
         virtq_destroy(rng->queue);
     }
-    if (rng->engine != NULL) {
-        OSObject_release(rng->engine);
-        OSObject_release(rng->service);
-    }
+    OSObject_release(rng->engine);
+    OSObject_release(rng->service);
     *rng = (struct virtio_rng){0};
 }
 

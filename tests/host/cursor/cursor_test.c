@@ -216,6 +216,7 @@ static void segments_that_wrap_or_end_early(void **state)
     static const IOPhysicalSegment wraps[] = {{-16ull, 32}, {0, 0}};
     static const IOPhysicalSegment top[] = {{-16ull, 16}, {0, 16}, {0, 0}};
     static const IOPhysicalSegment early[] = {{0x1000, 8}, {0, 0}};
+    static const IOPhysicalSegment nowhere[] = {{0x1000, 8}, {0x7000, 0}};
     Odd *memory = odd(wraps, 32);
     IOMemoryCursor *cursor = cursor_with(0, 0, 1);
     IOByteCount size;
@@ -227,6 +228,11 @@ static void segments_that_wrap_or_end_early(void **state)
     assert_int_equal(gen(cursor, &memory->super, 0, 64, 0, &size), 2);
     expect_entry(0, -16ull, 16);
     expect_entry(1, 0, 16);
+    /* Why it failed, and not where it would have been. */
+    memory->answers = nowhere;
+    size = 77;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(&memory->super, 8, &size, 0), 0);
+    assert_int_equal(size, 0);
     memory->answers = early;
     assert_int_equal(gen(cursor, &memory->super, 0, 64, 0, &size), 1);
     assert_int_equal(size, 8);

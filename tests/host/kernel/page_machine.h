@@ -37,9 +37,13 @@ static inline int detach(void **state)
 static inline struct page_stats stats(void)
 {
     struct page_stats now;
+    uint64_t total = 0;
+    const uint64_t free = page_count_free(&total);
 
     page_get_stats(&now);
     page_check();
+    assert_int_equal(total, now.total);
+    assert_int_equal(free, now.free);
     assert_int_equal(now.total, now.reserved + now.free + now.allocated);
     return now;
 }

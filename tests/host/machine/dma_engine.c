@@ -157,11 +157,13 @@ int engine_power_up(void **state)
 
 int engine_power_down(void **state)
 {
+    const bool open = !IOWorkLoop_inGate(loop);
+
     OSObject_release(loop);
     OSObject_release(client);
     OSObject_release(device);
     OSObject_release(&engine->super);
-    return map_stop(state);
+    return map_stop(state) == 0 && open ? 0 : -1;
 }
 
 /* --- The client ------------------------------------------------------------------------------- */

@@ -187,19 +187,19 @@ static IOReturn loop_and_sources(void)
 }
 
 static const struct inject_operation operations[] = {
-    {"command", made, false},
-    {"clone", cloned, false},
-    {"prepare in place", in_place, false},
-    {"prepare, bounced", bounced, true, .spared = 1},
-    {"prepare, strict", strict, true, .spared = 1},
-    {"double buffer", forced, true, .spared = 1},
-    {"prepare behind a mapper", mapped, true},
-    {"prepare behind a mapper, copied", mapped_and_copied, true, .spared = 1},
-    {"prepare behind a mapper, in pieces", mapped_in_pieces, true},
-    {"double buffer behind a mapper", mapped_and_forced, true, .spared = 1},
-    {"copy buffer", copy_buffer, false},
-    {"service", service, false},
-    {"work loop", loop_and_sources, false},
+    {"command", made, false, 0},
+    {"clone", cloned, false, 0},
+    {"prepare in place", in_place, false, 0},
+    {"prepare, bounced", bounced, true, 1},
+    {"prepare, strict", strict, true, 1},
+    {"double buffer", forced, true, 1},
+    {"prepare behind a mapper", mapped, true, 0},
+    {"prepare behind a mapper, copied", mapped_and_copied, true, 1},
+    {"prepare behind a mapper, in pieces", mapped_in_pieces, true, 0},
+    {"double buffer behind a mapper", mapped_and_forced, true, 1},
+    {"copy buffer", copy_buffer, false, 0},
+    {"service", service, false, 0},
+    {"work loop", loop_and_sources, false, 0},
 };
 
 int main(void)

@@ -249,6 +249,78 @@ static IOReturn redirect_all(void)
     return status == kIOReturnSuccess ? back : status;
 }
 
+/* A whole whose parts share a page, so that one of them has borders to be made. */
+struct sharing {
+    IOSubMemoryDescriptor *first, *second;
+    IOMultiMemoryDescriptor *whole; /* NULL: not enough memory */
+};
+
+static struct sharing share_a_page(void)
+{
+    struct sharing it = {
+        .first = IOSubMemoryDescriptor_withSubRange(things.prepared, 0, 100, kIODirectionOutIn),
+        .second = IOSubMemoryDescriptor_withSubRange(things.prepared, 100, 2 * PAGE_SIZE - 100,
+                                                     kIODirectionOutIn),
+    };
+
+    if (it.first != NULL && it.second != NULL) {
+        IOMemoryDescriptor *parts[] = {(IOMemoryDescriptor *)it.first,
+                                       (IOMemoryDescriptor *)it.second};
+
+        it.whole = IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionOutIn, false);
+    }
+    return it;
+}
+
+static void drop_sharing(struct sharing it)
+{
+    OSObject_release(it.whole);
+    OSObject_release(it.second);
+    OSObject_release(it.first);
+}
+
+static IOReturn map_in(IOMultiMemoryDescriptor *whole, IOMemoryMap **seen)
+{
+    *seen = IOMemoryDescriptor_createMappingInTask(whole, other, 0, kIOMapAnywhere, 0, 0);
+    return *seen != NULL ? kIOReturnSuccess : IOMemoryLastError();
+}
+
+static IOReturn redirect_part(void)
+{
+    IOMemoryMap *seen;
+    const struct sharing it = share_a_page();
+    IOReturn status = it.whole != NULL ? map_in(it.whole, &seen) : IOMemoryLastError();
+
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryDescriptor_redirect(it.first, TASK_NULL, true);
+        if (status == kIOReturnSuccess) {
+            status = IOMemoryDescriptor_redirect(it.first, TASK_NULL, false);
+        }
+        OSObject_release(seen);
+    }
+    drop_sharing(it);
+    return status;
+}
+
+/* Mapped while a part of it is redirected. */
+static IOReturn map_redirected(void)
+{
+    IOMemoryMap *seen;
+    const struct sharing it = share_a_page();
+    IOReturn status = it.whole != NULL ? IOMemoryDescriptor_redirect(it.first, TASK_NULL, true)
+                                       : IOMemoryLastError();
+
+    if (status == kIOReturnSuccess) {
+        status = map_in(it.whole, &seen);
+        if (status == kIOReturnSuccess) {
+            OSObject_release(seen);
+        }
+        IOMemoryDescriptor_redirect(it.first, TASK_NULL, false);
+    }
+    drop_sharing(it);
+    return status;
+}
+
 static IOReturn populate(void)
 {
     IOMemoryMap *seen =
@@ -266,35 +338,37 @@ static IOReturn populate(void)
 }
 
 static const struct inject_operation operations[] = {
-    {"anywhere", anywhere, false},
-    {"persistent memory, read-only", persistent, false},
-    {"at an address", fixed, false},
-    {"write-through", write_through, false},
-    {"guard page on either side", guarded_small, false},
-    {"large guards", guarded_large, false},
-    {"prefault at an address", prefault, false},
-    {"overwrite", overwrite, false},
-    {"static", recorded, false},
-    {"setMapping", set_mapping, false},
-    {"same request again", same_again, false},
-    {"reference", reference, false},
-    {"part of an existing map", borrowed, false},
-    {"in the kernel, read-only", in_kernel, false},
-    {"copy-on-write", copy_on_write, false},
-    {"several ranges", scattered, false},
-    {"physical ranges, uncached", physical, false},
-    {"device memory, unique", registers, false},
-    {"guard pages", guard, false},
-    {"purgeable buffer", purgeable, false},
-    {"part of a sub-descriptor, read-only", window, false},
-    {"multi", multi, false},
-    {"interleaved", interleaved, false},
-    {"unmap", unmap, false},
-    {"wireRange", wire_range, true},
-    {"redirect of a map", redirect, false},
-    {"block and unblock a map", block, false},
-    {"redirect of a descriptor", redirect_all, false},
-    {"populateDevicePager", populate, false},
+    {"anywhere", anywhere, false, 0},
+    {"persistent memory, read-only", persistent, false, 0},
+    {"at an address", fixed, false, 0},
+    {"write-through", write_through, false, 0},
+    {"guard page on either side", guarded_small, false, 0},
+    {"large guards", guarded_large, false, 0},
+    {"prefault at an address", prefault, false, 0},
+    {"overwrite", overwrite, false, 0},
+    {"static", recorded, false, 0},
+    {"setMapping", set_mapping, false, 0},
+    {"same request again", same_again, false, 0},
+    {"reference", reference, false, 0},
+    {"part of an existing map", borrowed, false, 0},
+    {"in the kernel, read-only", in_kernel, false, 0},
+    {"copy-on-write", copy_on_write, false, 0},
+    {"several ranges", scattered, false, 0},
+    {"physical ranges, uncached", physical, false, 0},
+    {"device memory, unique", registers, false, 0},
+    {"guard pages", guard, false, 0},
+    {"purgeable buffer", purgeable, false, 0},
+    {"part of a sub-descriptor, read-only", window, false, 0},
+    {"multi", multi, false, 0},
+    {"interleaved", interleaved, false, 0},
+    {"unmap", unmap, false, 0},
+    {"wireRange", wire_range, true, 0},
+    {"redirect of a map", redirect, false, 0},
+    {"block and unblock a map", block, false, 0},
+    {"redirect of a descriptor", redirect_all, false, 0},
+    {"redirect of a part", redirect_part, false, 0},
+    {"multi with a redirected part", map_redirected, false, 0},
+    {"populateDevicePager", populate, false, 0},
 };
 
 int main(void)

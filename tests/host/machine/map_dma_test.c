@@ -302,6 +302,30 @@ static int stop_without_balance(void **state)
     return 0;
 }
 
+/* The mapping ends where another range begins, of which nothing is kept. */
+static void quarantine_of_a_first_range(IOMapper *mapper)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOAddressRange ranges[] = {{at, PAGE_SIZE}, {at + 2 * PAGE_SIZE, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, owner);
+    IOMDDMAMapArgs args = {
+        .fMapper = mapper, .fCommand = some_command, .fOffset = 0, .fLength = PAGE_SIZE};
+    struct page_stats before, after;
+
+    told.unmap_answer = kIOReturnSuccess;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
+    told.unmap_answer = kIOReturnTimeout;
+    page_get_stats(&before);
+    assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    remove_pages(owner, at, 3);
+    page_get_stats(&after);
+    assert_int_equal(after.quarantined, before.quarantined + 1);
+}
+
 /* The only test that leaves something behind: pages that are never used again. */
 static void a_mapping_that_does_not_end_keeps_its_pages(void **state)
 {
@@ -340,6 +364,7 @@ static void a_mapping_that_does_not_end_keeps_its_pages(void **state)
     assert_int_equal(page_pin_count(paddr(trunc_page(pages[2].pa.value))), 0);
     assert_int_equal(page_get_state(pages[0].pa), PAGE_ALLOCATED);
     assert_int_equal(page_get_state(pages[2].pa), PAGE_FREE);
+    quarantine_of_a_first_range(mapper);
     OSObject_release(mapper);
 }
 

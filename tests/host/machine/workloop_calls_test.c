@@ -50,12 +50,14 @@ static int start(void **state)
 
 static int stop(void **state)
 {
+    const bool open = !IOWorkLoop_inGate(it.loop);
+
     sim_while_waiting = NULL;
     OSObject_release(it.source);
     OSObject_release(it.gate);
     OSObject_release(it.owner);
     OSObject_release(it.loop);
-    return map_stop(state);
+    return map_stop(state) == 0 && open ? 0 : -1;
 }
 
 /* A device whose "interrupts" are these cells. */

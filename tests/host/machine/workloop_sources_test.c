@@ -28,9 +28,11 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+    const bool open = !IOWorkLoop_inGate(loop);
+
     OSObject_release(loop);
     OSObject_release(source_owner);
-    return map_stop(state);
+    return map_stop(state) == 0 && open ? 0 : -1;
 }
 
 static void note(IOInterruptEventSource *sender)
