@@ -17,8 +17,10 @@
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/machine/kernel_pages.h"
+#include "tests/host/sim/sim_console.h"
 
 #define UP(x) IOMemoryDescriptor_upcast(x)
 
@@ -328,6 +330,8 @@ static void a_child_that_shrinks(void **state)
         IOBufferMemoryDescriptor_withCapacity(1000, kIODirectionOutIn, false);
     IOMemoryDescriptor *parts[] = {UP(buffer), describe_pages(0, 10, kIODirectionOutIn)};
     IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    IOPhysicalSegment list[4];
     uint8_t bytes[1010];
     IOByteCount length;
 
@@ -344,9 +348,39 @@ static void a_child_that_shrinks(void **state)
     assert_int_equal(IOMemoryDescriptor_performOperation(multi, 1, 0, 1010), kIOReturnUnderrun);
     assert_int_equal(IOMemoryDescriptor_readBytes(multi, 1000, bytes, 10), 10);
     assert_memory_equal(bytes, pages, 10);
+    platform_set_last_error(0);
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, multi, 300, list, 4, 0, &length), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnUnderrun);
+    OSObject_release(cursor);
     OSObject_release(multi);
     OSObject_release(parts[1]);
     OSObject_release(buffer);
+}
+
+/* Said once, of the whole; the parts are still there, and marked. */
+static void a_whole_is_freed_with_dma_active(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, 3), describe_pages(5000, 10, 3)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    const uint64_t lines = sim_console_lines();
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(parts[0], 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(parts[1], 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnSuccess);
+    sim_console_forget();
+    OSObject_release(multi);
+    assert_true(sim_console_said("freed with DMA active: the pages of its parts are given up"));
+    assert_int_equal(sim_console_lines(), lines + 1);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_complete(parts[i], 0), kIOReturnBusy);
+        assert_int_equal(operate(parts[i], kIOMDSetDMAInactive), kIOReturnSuccess);
+        while (IOMemoryDescriptor_complete(parts[i], 0) == kIOReturnSuccess) {
+        }
+        OSObject_release(parts[i]);
+    }
 }
 
 static void cd_15_overflowing_windows(void **state)
@@ -483,6 +517,7 @@ int main(void)
         WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(multi_is_reinitialised),
         WITH_PAGES(a_child_that_shrinks),
+        WITH_PAGES(a_whole_is_freed_with_dma_active),
         WITH_PAGES(cd_15_overflowing_windows),
         WITH_PAGES(cd_16_dma_marks_reach_the_children),
         WITH_PAGES(cd_16_marks_are_taken_back),

@@ -425,6 +425,50 @@ static void dc_31_driverkit_names(void **state)
     OSObject_release(device);
 }
 
+/* RAM in pieces of one page: bytes that no room can be found for at once go page by page. */
+static void pages_apart_are_enough(void **state)
+{
+    const uint64_t length = 3 * PAGE_SIZE + 100;
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, length, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+    struct page_stats stats;
+    IODMACommand_Segment64 list[8];
+    paddr_t *taken;
+    size_t count = 0;
+
+    (void)state;
+    page_get_stats(&stats);
+    taken = malloc(stats.free * sizeof(*taken));
+    assert_non_null(taken);
+    while (page_alloc(0, PAGE_OWNER_DRIVER, &taken[count]) == KERN_SUCCESS) {
+        count++;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (((taken[i].value >> PAGE_SHIFT) & 3) == 0) {
+            assert_int_equal(page_free(taken[i], 0), KERN_SUCCESS);
+            taken[i] = paddr(0);
+        }
+    }
+    dma_fill(DMA_HIGH, length, 3);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), length);
+    assert_int_equal(dma_list(command, list, 8), 4);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(list[i].fLength, i < 3 ? PAGE_SIZE : 100);
+    }
+    for (uint64_t at = 0; at < length; at += 99) {
+        assert_int_equal(dma_device_reads(command, at), dma_bytes(DMA_HIGH)[at]);
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    for (size_t i = 0; i < count; i++) {
+        if (taken[i].value != 0) {
+            page_free(taken[i], 0);
+        }
+    }
+    free(taken);
+    drop(command, memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -441,6 +485,7 @@ int main(void)
         MAP_TEST(strict_shows_no_neighbour),
         MAP_TEST(byte_access_goes_where_the_device_goes),
         MAP_TEST(the_pool_is_bounded),
+        MAP_TEST(pages_apart_are_enough),
         MAP_TEST(non_coherent_devices_get_clean_lines),
         MAP_TEST(dc_31_driverkit_names),
     };

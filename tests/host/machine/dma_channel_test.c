@@ -42,6 +42,7 @@ static void queues_take_a_command_once(void **state)
 {
     struct IOCommandQueue queue = {0};
     IODMACommand *one = IODMACommand_withRefCon(NULL), *two = IODMACommand_withRefCon(NULL);
+    IODMACommand *three = IODMACommand_withRefCon(NULL);
 
     (void)state;
     assert_false(IOCommandQueue_put(NULL, one));
@@ -58,6 +59,18 @@ static void queues_take_a_command_once(void **state)
     assert_true(IOCommandQueue_remove(&queue, two));
     assert_ptr_equal(IOCommandQueue_take(&queue), one);
     assert_false(IOCommand_isQueued(one));
+    /* From the middle, and the last. */
+    assert_true(IOCommandQueue_put(&queue, one));
+    assert_true(IOCommandQueue_put(&queue, two));
+    assert_true(IOCommandQueue_put(&queue, three));
+    assert_true(IOCommandQueue_remove(&queue, two));
+    assert_true(IOCommandQueue_put(&queue, two));
+    assert_true(IOCommandQueue_remove(&queue, two));
+    assert_false(IOCommand_isQueued(two));
+    assert_ptr_equal(IOCommandQueue_take(&queue), one);
+    assert_ptr_equal(IOCommandQueue_take(&queue), three);
+    assert_null(IOCommandQueue_take(&queue));
+    OSObject_release(three);
     OSObject_release(one);
     OSObject_release(two);
 }

@@ -227,6 +227,9 @@ static void every_family_accounts_for_itself(void **state)
         IOMallocStatistics now = malloc_statistics(family->family);
 
         assert_non_null(block);
+        /* Who relies on zeros that it did not ask for shall fail here. */
+        assert_true(family->zeroed == (malloc_load(block, most - 1) == 0));
+        assert_true(family->zeroed == (malloc_load(block, 0) == 0));
         assert_int_equal(was.bytes, 0);
         assert_int_equal(now.highWater, most);
         more = family->allocate(1);

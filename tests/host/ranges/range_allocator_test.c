@@ -322,6 +322,14 @@ static void ra_10_without_an_increment_the_list_does_not_grow(void **state)
     assert_int_equal(IORangeAllocator_getFragmentCapacity(self), 7);
     EXPECT(self, {1, 1}, {3, 99}, {500, 500});
     OSObject_release(self);
+    /* No step more than it takes. */
+    self = IORangeAllocator_withRange(99, 0, 4, 0);
+    IORangeAllocator_setFragmentCapacityIncrement(self, 1);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(take(self, 1, 0), i);
+    }
+    assert_int_equal(IORangeAllocator_getFragmentCapacity(self), 5);
+    OSObject_release(self);
 }
 
 /* A handler's call never allocates memory; what needs none works there. */
