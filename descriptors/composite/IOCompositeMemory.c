@@ -130,7 +130,6 @@ void composite_free(OSObject *object)
         /* The parts stay marked: none of them will give its pages back. */
         platform_log("%s %p freed with DMA active: the pages of its parts are given up",
                      object->metaClass->name, (void *)object);
-        self->super.dmaActive = 0;
     }
     composite_drop(self);
     IOMemoryDescriptor_class.meta.free(object);

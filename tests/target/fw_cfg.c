@@ -180,6 +180,7 @@ TEST(starts_that_are_refused)
     EXPECT_EQ(start(&client, command, kIODirectionIn, 1, 63), kIOReturnSuccess);
     wait_for_ends(&client, 1);
     EXPECT_EQ(*scatter_at(&both, 63), '!');
+    EXPECT_NE(fw_cfg_operations(), before);
     EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, false, 0), kIOReturnSuccess);
     command_drop(command);
     disk_memory_drop(&both);

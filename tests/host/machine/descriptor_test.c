@@ -84,7 +84,7 @@ static void md_2_empty_descriptors(void **state)
     IOAddressRange nothing[] = {{0, 0}, {UINT64_MAX, 0}};
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(nothing, 2, kIODirectionIn, kernel_task);
-    IOByteCount length = 7;
+    IOByteCount length = 7, dirty;
     uint64_t offset = 7;
     char byte;
 
@@ -98,6 +98,9 @@ static void md_2_empty_descriptors(void **state)
     assert_int_equal(offset, 0);
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, &byte, 1), 0);
     assert_int_equal(IOMemoryDescriptor_performOperation(memory, 1, 0, 1), kIOReturnSuccess);
+    length = dirty = 7;
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &length, &dirty), kIOReturnSuccess);
+    assert_int_equal(length | dirty, 0);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
     OSObject_release(memory);

@@ -14,6 +14,7 @@
 
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/OSObject.h"
+#include "descriptors/platform.h"
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/inject.h"
@@ -65,7 +66,19 @@ static void freed_while_prepared(const struct malloc_family *family, uint64_t si
 
 static void blocks_freed_while_prepared_wait(void **state)
 {
+    uint8_t *const three = IOMallocContiguous(3 * PAGE_SIZE, 0, NULL);
+    IOMemoryDescriptor *md = describe(three + PAGE_SIZE, PAGE_SIZE);
+
     (void)state;
+    /* A page beside those that are asked about is none of them. */
+    assert_int_equal(IOMemoryDescriptor_prepare(md, kIODirectionOutIn), kIOReturnSuccess);
+    assert_false(platform_memory_is_pinned(three, PAGE_SIZE));
+    assert_true(platform_memory_is_pinned(three, PAGE_SIZE + 1));
+    assert_true(platform_memory_is_pinned(three + 2 * PAGE_SIZE - 1, 1));
+    assert_false(platform_memory_is_pinned(three + 2 * PAGE_SIZE, PAGE_SIZE));
+    assert_int_equal(IOMemoryDescriptor_complete(md, kIODirectionOutIn), kIOReturnSuccess);
+    OSObject_release(md);
+    IOFreeContiguous(three, 3 * PAGE_SIZE);
     for (unsigned i = 0; i < FAMILIES; i++) {
         freed_while_prepared(&malloc_families[i], 2 * PAGE_SIZE, true);
         freed_while_prepared(&malloc_families[i], 40, i >= WIRED_FAMILIES - 1);

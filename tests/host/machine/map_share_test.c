@@ -55,6 +55,43 @@ static void md_21_the_same_request_gets_the_same_map(void **state)
     OSObject_release(again);
 }
 
+/* Among maps of every task and place, in whatever order they were made. */
+static void md_21_each_request_finds_its_own(void **state)
+{
+    task_t tasks[] = {other, kernel_task, owner};
+    IOMemoryMap *maps[3][6];
+    unsigned random = 5;
+
+    (void)state;
+    for (unsigned round = 0; round < 20; round++) {
+        memset(maps, 0, sizeof(maps));
+        for (unsigned made = 0; made < 18;) {
+            const unsigned task = (random = random * 1664525 + 1013904223) >> 16 & 3;
+            const unsigned place = (random >> 20) % 6;
+
+            if (task < 3 && maps[task][place] == NULL) {
+                maps[task][place] = IOMemoryDescriptor_createMappingInTask(
+                    memory, tasks[task], 0, kIOMapAnywhere | (place < 3 ? kIOMapReadOnly : 0),
+                    place % 3 * PAGE_SIZE, PAGE_SIZE);
+                assert_non_null(maps[task][place]);
+                made++;
+            }
+        }
+        for (unsigned i = 0; i < 18; i++) {
+            IOMemoryMap *const map = maps[i / 6][i % 6];
+            IOMemoryMap *again = IOMemoryDescriptor_createMappingInTask(
+                memory, tasks[i / 6], IOMemoryMap_getAddress(map), i % 6 < 3 ? kIOMapReadOnly : 0,
+                i % 3 * PAGE_SIZE, PAGE_SIZE);
+
+            assert_ptr_equal(again, map);
+            OSObject_release(again);
+        }
+        for (unsigned i = 0; i < 18; i++) {
+            OSObject_release(maps[i / 6][i % 6]);
+        }
+    }
+}
+
 static void md_21_a_part_borrows(void **state)
 {
     IOMemoryMap *whole = map_all(memory, other, 0);
@@ -234,6 +271,7 @@ int main(void)
         SHARE_TEST(md_21_what_does_not_fit_is_not_shared),
         SHARE_TEST(md_21_reference_and_unique),
         SHARE_TEST(prefault_of_a_shared_map),
+        SHARE_TEST(md_21_each_request_finds_its_own),
         SHARE_TEST(mm_4_borrowers_lose_what_is_unmapped),
         SHARE_TEST(mm_9_a_dying_map_is_not_shared),
         SHARE_TEST(task_death_with_borrowers),

@@ -69,6 +69,7 @@ static void entries_have_as_many_cells_as_the_unit_says(void **state)
 {
     static const uint8_t entries[] = {0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 2};
     static const uint8_t stranger[] = {0, 0, 0, 9, 0, 0, 0, 7};
+    static const uint8_t both[] = {0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 2};
     IOService *device = IOService_withReader("device", NULL, NULL);
     IOMapper *found;
 
@@ -82,6 +83,10 @@ static void entries_have_as_many_cells_as_the_unit_says(void **state)
     assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 1)); /* of unit 9 */
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_null(IOMapper_copyMapperForDeviceWithIndex(device, UINT32_MAX)); /* no such cell */
+    IOService_setProperty(device, "iommus", both, sizeof(both));
+    found = IOMapper_copyMapperForDeviceWithIndex(device, 1);
+    assert_ptr_equal(found, &mapper->super);
+    OSObject_release(found);
     IOService_setProperty(device, "iommus", stranger, sizeof(stranger));
     assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 0));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
