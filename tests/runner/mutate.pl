@@ -87,6 +87,15 @@ sub code_only {
     return $text;
 }
 
+# `a < b ? a : b`: of two that are equal either will do, so that <= chooses the same.
+sub is_choice_of_equals {
+    my ($text, $at) = @_;
+    my $term = qr/[\w.>\[\]-]+(?:\([\w.>, -]*\))?/;
+    my ($before) = substr($text, 0, $at) =~ /($term)$/ or return 0;
+    my ($after, $first, $second) = substr($text, $at) =~ /^ [<>]=? ($term) \? ($term) : ($term)/ or return 0;
+    return "$before $after" eq "$first $second" || "$before $after" eq "$second $first";
+}
+
 # Every change that a rule makes in one file: [file, rule, offset, length, replacement].
 sub changes_in {
     my ($file) = @_;
@@ -113,6 +122,7 @@ sub changes_in {
                 while ($flat =~ /$rule->{find}/g) {
                     my ($at, $length) = ($-[0], $+[0] - $-[0]);
                     last if $length == 0;
+                    next if is_choice_of_equals($flat, $at);
                     my @group = map { defined $-[$_] ? substr($text, $offset + $-[$_], $+[$_] - $-[$_]) : '' } 1 .. $#+;
                     my $put = $rule->{put} =~ s/\$(\d)/$group[$1 - 1]/gr;
                     $put .= "\n" x (substr($of, $at, $length) =~ tr/\n//);
