@@ -204,7 +204,8 @@ IOReturn ahci_create_engine(struct ahci_disk *disk)
     }
     serial_init(disk->engine, &serial, "a SATA disk");
     ((struct ahci_engine *)disk->engine)->disk = disk;
-    return kIOReturnSuccess;
+    /* Who makes commands of its own for it finds the function's mapper here. */
+    return IOService_setObject(disk->service, "iommu-parent", disk->controller->mapper);
 }
 
 void ahci_get_segment_options(const struct ahci_disk *disk, IODMACommand_SegmentOptions *options)

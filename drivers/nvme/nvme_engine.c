@@ -218,9 +218,11 @@ IODMAController *nvme_create_engine(struct nvme_controller *controller, IOServic
     for (unsigned i = 0; i < controller->queue_count; i++) {
         cells[i] = __builtin_bswap32(identity);
     }
+    /* Who makes commands of its own for it finds the function's mapper here. */
     if (IOService_setProperty(*service, "dma-parent", cells,
                               controller->queue_count * (UInt32)sizeof(cells[0])) !=
-        kIOReturnSuccess) {
+            kIOReturnSuccess ||
+        IOService_setObject(*service, "iommu-parent", controller->mapper) != kIOReturnSuccess) {
         OSObject_release(engine);
         OSObject_release(*service);
         IOMemory_fail(kIOReturnNoMemory);

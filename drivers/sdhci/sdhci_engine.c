@@ -265,7 +265,8 @@ IOReturn sdhci_create_engine(struct sdhci_card *card)
     }
     serial_init(card->engine, &serial, "an SD card");
     ((struct sdhci_engine *)card->engine)->card = card;
-    return kIOReturnSuccess;
+    /* Who makes commands of its own for it finds the function's mapper here. */
+    return IOService_setObject(card->service, "iommu-parent", card->mapper);
 }
 
 IOReturn sdhci_get_segment_options(const struct sdhci_card *card, enum sdhci_mode mode,

@@ -3,6 +3,7 @@
 #include "tests/lib/ring_table.h"
 
 #include "descriptors/IODMACommand.h"
+#include "descriptors/IOService.h"
 #include "drivers/fw_cfg/fw_cfg.h"
 #include "drivers/virtio/blk_dma.h"
 #include "kernel/console.h"
@@ -27,7 +28,25 @@ struct origin {
     IOMemoryDescriptor *memory;
     const IODMACommand *command; /* NULL: the cursor's way, which bounces nothing */
     uint64_t bounced;            /* bytes shown that lie elsewhere */
+    uint64_t reached;            /* where the device gets for the latest one */
 };
+
+static IOMapper *in_front; /* of the device; NULL: it is told of physical addresses */
+
+/* Each device is shown after the one before it, by its service. */
+static void begin(const IOService *service)
+{
+    shown = 0;
+    in_front = (IOMapper *)IOService_getObject(service, "iommu-parent");
+}
+
+static void reach(struct origin *origin, uint64_t address)
+{
+    origin->reached = address;
+    if (in_front != NULL) {
+        IOMapper_translate(in_front, address, 0, &origin->reached, NULL);
+    }
+}
 
 /* The limit that a byte at a physical address breaks. */
 static const char *broken_limit(const IODMACommand *command, uint64_t physical)
@@ -51,7 +70,8 @@ static const char *find_origin(struct origin *origin, uint64_t offset, uint64_t 
                                                      _kIOMemorySourceSegment);
     physical =
         IOMemoryDescriptor_getPhysicalSegment(origin->memory, offset, &there, kIOMemoryMapperNone);
-    if (origin->command == NULL || physical == address) {
+    reach(origin, address);
+    if (origin->command == NULL || physical == origin->reached) {
         return NULL;
     }
     origin->bounced += length;
@@ -74,9 +94,15 @@ static void print_origin(struct origin *origin, uint64_t offset, uint64_t addres
             length);
 }
 
-/* The end of a line: whether its bytes are where they were, or else why not. */
-static void print_why(const char *why)
+/*
+ * The end of a line: where its bytes are, if the device calls that otherwise; whether they are
+ * where they were, or else why not.
+ */
+static void print_why(const struct origin *origin, const char *why)
 {
+    if (in_front != NULL) {
+        kprintf("  physical 0x%llx", (unsigned long long)origin->reached);
+    }
     kprintf(why != NULL ? "  bounced: %s\n" : "\n", why);
 }
 
@@ -114,6 +140,7 @@ static void print_entries(const struct virtio_blk_request *request, const struct
 
         if (i == 0 || !virtq_chain_entry(chain, i + 1, &next)) {
             kprintf("  %-40s-> ", i == 0 ? "(header, read by the device)" : "(status byte)");
+            reach(&origin, entry.address.value);
         } else if (++count <= ENTRIES) {
             print_origin(&origin, offset, entry.address.value, entry.length, &why);
             offset += entry.length;
@@ -123,7 +150,7 @@ static void print_entries(const struct virtio_blk_request *request, const struct
             continue;
         }
         print_entry(chain, &entry);
-        print_why(why);
+        print_why(&origin, why);
     }
     print_sum(&origin, count, offset - first);
 }
@@ -151,7 +178,7 @@ static void show(void *context, const struct virtio_blk_request *request,
 
 void ring_table_begin(struct virtio_blk *disk)
 {
-    shown = 0;
+    begin(virtio_blk_get_service(disk));
     virtio_blk_watch(disk, show, disk);
 }
 
@@ -200,7 +227,7 @@ static void show_block(void *context, const struct fw_cfg_transfer *transfer,
         kprintf("block[%3u] 0x%-10llx %6u %s", operation->slot,
                 (unsigned long long)operation->address, operation->length,
                 (operation->control & FW_CFG_WRITE) != 0 ? "WRITE" : "READ");
-        print_why(why);
+        print_why(&list.origin, why);
     } else if (list.count == ENTRIES + 1) {
         kprintf("  ...\n");
     }
@@ -213,7 +240,7 @@ static void show_block(void *context, const struct fw_cfg_transfer *transfer,
 
 void block_table_begin(void)
 {
-    shown = 0;
+    begin(fw_cfg_get_service());
     list.count = 0;
     fw_cfg_watch(show_block, NULL);
 }
@@ -253,7 +280,7 @@ static void show_command(void *context, const struct nvme_operation *operation)
         if (i < ENTRIES) {
             print_origin(&origin, offset, piece.address, piece.length, &why);
             print_piece(&piece, pages);
-            print_why(why);
+            print_why(&origin, why);
         } else if (i == ENTRIES) {
             kprintf("  ...\n");
         }
@@ -267,7 +294,7 @@ static void show_command(void *context, const struct nvme_operation *operation)
 
 void nvme_table_begin(struct nvme_namespace *disk)
 {
-    shown = 0;
+    begin(nvme_get_service(disk));
     nvme_watch(disk, show_command, disk);
 }
 
@@ -298,7 +325,7 @@ static bool show_piece(const IODMACommand *command, uint64_t block, UInt64 offse
     if (slot < ENTRIES) {
         print_origin(&pieces.origin, prepared + offset, address, length, &why);
         kprintf("%s[%3u] 0x%-10llx %6u", name, slot, (unsigned long long)address, length);
-        print_why(why);
+        print_why(&pieces.origin, why);
     } else if (slot == ENTRIES) {
         kprintf("  ...\n");
     }
@@ -323,7 +350,7 @@ static void show_card(void *context, const struct sdhci_piece *piece)
 
 void sdhci_table_begin(struct sdhci_card *card)
 {
-    shown = 0;
+    begin(sdhci_get_service(card));
     sdhci_watch(card, show_card, card);
 }
 
@@ -337,6 +364,6 @@ static void show_sata(void *context, const struct ahci_piece *piece)
 
 void ahci_table_begin(struct ahci_disk *disk)
 {
-    shown = 0;
+    begin(ahci_get_service(disk));
     ahci_watch(disk, show_sata, disk);
 }
