@@ -45,6 +45,16 @@ IOBufferMemoryDescriptor *IODMACommand_createCopyBuffer(IODMACommand *self, IODi
         ->createCopyBuffer(self, direction, length);
 }
 
+uint8_t *IODMACommand_copyBytes(const IODMACommand *self)
+{
+    const IODMACommandClass *methods = (const IODMACommandClass *)self->super.super.metaClass;
+
+    /* That of a subclass may be in any task, or not resident where an end is told. */
+    return methods->createCopyBuffer == create_copy_buffer
+               ? IOBufferMemoryDescriptor_getBytesNoCopy((IOBufferMemoryDescriptor *)self->copy)
+               : NULL;
+}
+
 void IODMACommand_free(IODMACommand *self)
 {
     if (self == NULL) {

@@ -16,14 +16,20 @@ static uint64_t move(IOMemoryDescriptor *memory, uint64_t offset, uint8_t *bytes
                 : IOMemoryDescriptor_writeBytes(memory, offset, bytes, length);
 }
 
-/* Where the whole copy's bytes are for the CPU; it is one contiguous kernel buffer. */
+/* Once by the CPU where it knows the copy's bytes, else a piece at a time from one to the other. */
 static IOReturn copy_whole(IODMACommand *self, bool towards)
 {
+    uint8_t *const bytes = IODMACommand_copyBytes(self);
     IOMemoryDescriptor *from = towards ? self->memory : self->copy;
     IOMemoryDescriptor *to = towards ? self->copy : self->memory;
     uint64_t fromOffset = towards ? self->offset : 0, toOffset = towards ? 0 : self->offset;
     uint8_t piece[256]; /* a subclass's copy may be any descriptor: by value, not by pointer */
 
+    if (bytes != NULL) {
+        return move(self->memory, self->offset, bytes, self->length, towards) == self->length
+                   ? kIOReturnSuccess
+                   : kIOReturnUnderrun;
+    }
     for (uint64_t done = 0; done < self->length;) {
         const uint64_t left = self->length - done;
         const uint64_t length = left < sizeof(piece) ? left : sizeof(piece);

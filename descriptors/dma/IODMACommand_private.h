@@ -134,6 +134,9 @@ IOReturn IODMACommand_mapView(IODMACommand *self);
 /* Undo place, placeWhole and mapView, as far as they came. The first error is the answer. */
 IOReturn IODMACommand_letGo(IODMACommand *self);
 
+/* Where the bytes of the whole copy (there is one) are for the CPU; NULL: only it itself knows. */
+uint8_t *IODMACommand_copyBytes(const IODMACommand *self);
+
 /* Descriptor to bounce memory (towards) or back. */
 IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards);
 
