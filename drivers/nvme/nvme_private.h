@@ -5,7 +5,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "drivers/nvme/nvme.h"
-#include "drivers/nvme/nvme_format.h"
+#include "drivers/nvme/nvme_format_private.h"
 #include "drivers/pci/bus_memory.h"
 #include "drivers/pci/pci.h"
 #include "kernel/lock.h"

@@ -81,3 +81,8 @@ void bus_memory_abandon(struct bus_memory *memory)
 {
     *memory = (struct bus_memory){0};
 }
+
+uint64_t bus_memory_address(const struct bus_memory *memory, const void *byte)
+{
+    return memory->start + (uint64_t)((const char *)byte - (const char *)memory->bytes);
+}

@@ -34,9 +34,6 @@ void bus_memory_destroy(struct bus_memory *memory);
 void bus_memory_abandon(struct bus_memory *memory);
 
 /* What the device calls a byte of it. Any context. */
-static inline uint64_t bus_memory_address(const struct bus_memory *memory, const void *byte)
-{
-    return memory->start + (uint64_t)((const char *)byte - (const char *)memory->bytes);
-}
+uint64_t bus_memory_address(const struct bus_memory *memory, const void *byte);
 
 #endif

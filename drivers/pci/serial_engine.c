@@ -4,16 +4,16 @@
 
 #include "kernel/irq.h"
 
-void serial_init(struct serial_engine *engine, const struct serial_class *class, const char *name)
+void serial_init(struct serial_engine *engine, const struct serial_class *methods, const char *name)
 {
-    engine->class = class;
+    engine->methods = methods;
     engine->lock = (struct lock)LOCK_INITIAL(name, LOCK_RANK_DEVICE);
     (void)name; /* release builds have none */
 }
 
 static IOReturn issue(struct serial_engine *engine, struct serial_transfer *transfer)
 {
-    const IOReturn status = engine->class->issue(engine, transfer, &engine->bytes);
+    const IOReturn status = engine->methods->issue(engine, transfer, &engine->bytes);
 
     if (status == kIOReturnSuccess) {
         transfer->issued += engine->bytes;
@@ -66,7 +66,7 @@ IOReturn serial_reset(struct serial_engine *engine, IOReturn status)
 {
     struct serial_transfer *last = engine->last;
 
-    if (!engine->class->reset(engine)) {
+    if (!engine->methods->reset(engine)) {
         engine->lost = true;
         status = kIOReturnNotResponding;
     }
@@ -140,7 +140,7 @@ IOReturn serial_start(IODMAController *self, UInt32 index, IODMACommand *command
         transfer->length = count;
         transfer->issued = transfer->moved = 0;
         transfer->writes = direction == kIODirectionOut;
-        status = engine->class->check(engine, transfer);
+        status = engine->methods->check(engine, transfer);
     }
     if (status == kIOReturnSuccess) {
         status = submit(engine, transfer);

@@ -39,7 +39,7 @@ struct serial_class {
 
 struct serial_engine {
     IODMASingleController super;
-    const struct serial_class *class;
+    const struct serial_class *methods;
     struct lock lock;
     struct serial_transfer *first, *last; /* the device has the first, if it is busy */
     uint64_t bytes;                       /* that it was told of */
@@ -60,7 +60,8 @@ IOByteCount serial_moved(IODMAController *self, IODMACommand *command);
     .publish = IODMAChannelController_publishNothing, .poll = IODMAChannelController_pollNothing,  \
     .abort = serial_abort, .getMoved = serial_moved
 
-void serial_init(struct serial_engine *engine, const struct serial_class *class, const char *name);
+void serial_init(struct serial_engine *engine, const struct serial_class *methods,
+                 const char *name);
 
 /*
  * The device has ended what it was given: all of it, with kIOReturnSuccess, or only `moved` bytes

@@ -4,8 +4,8 @@
  * the structures of Identify. NVM Express Base Specification 1.4; section numbers are its.
  * All of it is little-endian, as the CPU is.
  */
-#ifndef DRIVERS_NVME_NVME_FORMAT_H
-#define DRIVERS_NVME_NVME_FORMAT_H
+#ifndef DRIVERS_NVME_NVME_FORMAT_PRIVATE_H
+#define DRIVERS_NVME_NVME_FORMAT_PRIVATE_H
 
 #include "drivers/shared.h"
 #include "kernel/types.h"
