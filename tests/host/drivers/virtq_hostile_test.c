@@ -221,6 +221,35 @@ static void test_hostile_scribble(void **state)
     }
 }
 
+/* A chain that is said to go on for ever is as long as its room, in the first slot and the last. */
+static void test_hostile_chain_without_end(void **state)
+{
+    struct sim_device device;
+    uint16_t heads[3];
+
+    (void)state;
+    for (unsigned tables = 0; tables < 2; tables++) {
+        three_in_flight(&device, tables != 0, heads);
+        const struct virtq *vq = device.queue;
+        struct virtq_desc *entries = vq->chains;
+        const unsigned room = 1u << vq->chain_shift;
+
+        for (unsigned i = 0; i < virtq_slots(vq) * room; i++) {
+            entries[i].rest |= (uint64_t)VIRTQ_NEXT << VIRTQ_REST_FLAGS;
+        }
+        for (unsigned slot = 0; slot < virtq_slots(vq); slot++) {
+            struct virtq_chain chain;
+
+            virtq_get_chain(vq, slot, &chain);
+            assert_int_equal(chain.count, room);
+            assert_ptr_equal(chain.entries, entries + slot * room);
+        }
+        while (virtq_detach(device.queue) != NULL) {
+        }
+        sim_device_destroy(&device);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +265,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_hostile_used_index, virtq_test_set_up,
                                         virtq_test_tear_down),
         cmocka_unit_test_setup_teardown(test_hostile_scribble, virtq_test_set_up,
+                                        virtq_test_tear_down),
+        cmocka_unit_test_setup_teardown(test_hostile_chain_without_end, virtq_test_set_up,
                                         virtq_test_tear_down),
     };
 

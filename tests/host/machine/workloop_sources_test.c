@@ -555,6 +555,36 @@ static void disable_in_action(OSObject *its_owner, IOInterruptEventSource *sende
 }
 
 /* The client's word in the action counts, and what comes during it is delivered after it. */
+/* Of several lines one is let go of, and the others still have their handlers. */
+static void each_line_has_its_own_handler(void **state)
+{
+    static const uint8_t lines[] = {0, 0,  0, 0, 0, 0, 0, 16, 0, 0, 0, 1, 0, 0,  0, 0, 0, 0,
+                                    0, 17, 0, 0, 0, 1, 0, 0,  0, 0, 0, 0, 0, 18, 0, 0, 0, 1};
+    IOService *device = device_of(lines, sizeof(lines));
+    IOInterruptEventSource *sources[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        sources[i] = IOInterruptEventSource_interruptEventSource(source_owner, act, device, i);
+        assert_int_equal(IOWorkLoop_addEventSource(loop, sources[i]), kIOReturnSuccess);
+        IOInterruptEventSource_enable(sources[i]);
+    }
+    for (int gone = 0; gone < 3; gone++) {
+        IOWorkLoop_removeEventSource(loop, sources[gone]);
+        OSObject_release(sources[gone]);
+        order[0] = '\0';
+        for (int i = 0; i < 3; i++) {
+            assert_true(sim_line_is_enabled(32 + 16 + (unsigned)i) == (i > gone));
+            if (i > gone) {
+                sim_interrupt(32 + 16 + (unsigned)i);
+            }
+        }
+        IOWorkLoop_runEventSources(loop);
+        assert_string_equal(order, &"bc"[gone]);
+    }
+    OSObject_release(device);
+}
+
 static void actions_may_change_their_source(void **state)
 {
     static const uint8_t level[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4};
@@ -630,6 +660,7 @@ int main(void)
         SOURCE_TEST(a_source_passes_a_disabled_gate),
         SOURCE_TEST(specifiers_are_judged),
         SOURCE_TEST(a_line_that_is_taken),
+        SOURCE_TEST(each_line_has_its_own_handler),
         SOURCE_TEST(actions_may_change_their_source),
         SOURCE_TEST(what_comes_during_an_action_is_delivered),
     };
