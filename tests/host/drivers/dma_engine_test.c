@@ -349,6 +349,11 @@ static void stopped_after_a_part(void **state)
     virtio_blk_get_depth(disk, &depth);
     assert_int_equal(depth.now, 0);
     assert_int_equal(depth.most, 2);
+    /* With nothing to stop, no other user of the device suffers a reset. */
+    sim.refuses_reset = true;
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, false, 0), kIOReturnSuccess);
+    assert_int_equal(sim.resets_refused, 0);
+    sim.refuses_reset = false;
     drop_command(commands[0]);
     drop_command(commands[1]);
     drop_disk();
