@@ -98,6 +98,31 @@ static void pinned_pages_are_never_shared(void **state)
 }
 
 /* Loads must not count as changes, stores must, on both kinds of CPU. */
+/* Reading by the direct map breaks no sharing; writing does. */
+static void reading_shares_on(void **state)
+{
+    struct vm_object *object = object_of(1), *copy;
+    const vaddr_t at = enter(object, 1, RW);
+    vaddr_t other;
+    uint64_t done, held;
+    uint8_t byte;
+
+    (void)state;
+    store(at, 42);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    other = enter(copy, 1, RW);
+    held = holdings_now().pages;
+    assert_int_equal(vm_map_read(map, other, &byte, 1, &done), KERN_SUCCESS);
+    assert_int_equal(byte, 42);
+    assert_int_equal(holdings_now().pages, held);
+    byte = 43;
+    assert_int_equal(vm_map_write(map, other, &byte, 1, &done), KERN_SUCCESS);
+    assert_int_equal(holdings_now().pages, held + 1);
+    assert_int_equal(load(at), 42);
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
 static void dirty_pages_are_those_written(void **state)
 {
     struct vm_object *object = object_of(4);
@@ -350,6 +375,7 @@ int main(void)
         TEST(two_mappings_of_an_object_show_the_same),
         TEST(a_copy_shares_until_written),
         TEST(pinned_pages_are_never_shared),
+        TEST(reading_shares_on),
         TEST(dirty_pages_are_those_written),
         TEST(a_cpu_may_note_stores_itself),
         TEST(volatile_memory_goes_in_order),
