@@ -8,9 +8,12 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "kernel/direct_map.h"
+#include "kernel/exception.h"
 #include "kernel/exit.h"
+#include "kernel/fault.h"
 #include "kernel/heap.h"
 #include "kernel/irq.h"
+#include "kernel/mmio.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
@@ -214,6 +217,20 @@ TEST(undecodable_access)
 
     ASSERT_TRUE(uart != NULL);
     __asm__ volatile("ldp %0, %1, [%2]" : "=&r"(low), "=r"(high) : "r"((uintptr_t)uart + 0xfe0));
+}
+
+static void load(void *address)
+{
+    mmio_read32(address, 0);
+}
+
+/* Behind the UART there is nothing: an abort of EL1, whoever plays the machine. */
+TEST(good_access_to_nothing)
+{
+    struct fault_record fault;
+
+    EXPECT_TRUE(fault_expect(load, (void *)mmu_map_device(paddr(0x09002000), PAGE_SIZE), &fault));
+    EXPECT_EQ(ESR_ABORT_STATUS(fault.esr), 0x10); /* external */
 }
 
 TEST(panics)

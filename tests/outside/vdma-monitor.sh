@@ -27,9 +27,13 @@ for machine in el2 el2v3; do
     check "$machine: and where" said '^el2: its address is 0000000009000fe0'
     run qemu/run.sh -m $machine -t 20 -a test=good_first "$watched"
     check "$machine: plain ones pass" ended 0
+    run qemu/run.sh -m $machine -t 20 -a test=good_access_to_nothing "$watched"
+    check "$machine: where nothing is they end in an abort, as without" ended 0
     run qemu/run.sh -m $machine -t 20 -a test=undecodable_access \
         "$BUILD/gcc-debug-monitored/tests/images/misbehaving.elf"
     check "$machine: a monitor that does not watch lets it pass" ended 0
 done
 run qemu/run.sh -m default -t 20 -a test=undecodable_access "$watched"
 check "so does a machine without EL2" ended 0
+run qemu/run.sh -m default -t 20 -a test=good_access_to_nothing "$watched"
+check "and there an access to nothing is an abort, too" ended 0

@@ -127,3 +127,47 @@ TEST(its_memory_is_hidden_and_odd_accesses_are_refused)
         EXPECT_TRUE(fault_expect(load, &touch, &fault));
     }
 }
+
+/* What each call answers, and how many of the two instructions behind it have run. */
+struct call {
+    uint64_t answer, ran;
+};
+
+#define CALL(instruction, function)                                                                \
+    ({                                                                                             \
+        register uint64_t x0_ __asm__("x0") = (function);                                          \
+        register uint64_t x4_ __asm__("x4") = 0;                                                   \
+                                                                                                   \
+        __asm__ volatile(instruction "\n\tadd x4, x4, #1\n\tadd x4, x4, #16"                       \
+                         : "+r"(x0_), "+r"(x4_)                                                    \
+                         :                                                                         \
+                         : "x1", "x2", "x3", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",    \
+                           "x13", "x14", "x15", "x16", "x17", "memory");                           \
+        (struct call){x0_, x4_};                                                                   \
+    })
+
+#define PSCI_VERSION  0x84000000u
+#define NOT_SUPPORTED UINT64_MAX
+
+/* A call goes on behind itself, neither at the instruction after that nor at itself again. */
+TEST(calls_go_on_behind_themselves)
+{
+    struct call call;
+
+    if (!has_monitor()) {
+        return;
+    }
+    call = CALL("hvc #0", PSCI_VERSION); /* nobody's: QEMU's conduit is SMC */
+    EXPECT_EQ(call.answer, NOT_SUPPORTED);
+    EXPECT_EQ(call.ran, 17);
+    call = CALL("hvc #0xffff", 0xc600ffffu);
+    EXPECT_EQ(call.answer, NOT_SUPPORTED);
+    EXPECT_EQ(call.ran, 17);
+    call = CALL("smc #0", PSCI_VERSION);
+    EXPECT_GE((uint32_t)call.answer, 2); /* 0.2 at least, by QEMU */
+    EXPECT_LT((uint32_t)call.answer, 0x80000000u);
+    EXPECT_EQ(call.ran, 17);
+    call = CALL("smc #0", 0xc600ffffu);
+    EXPECT_EQ((uint32_t)call.answer, (uint32_t)NOT_SUPPORTED);
+    EXPECT_EQ(call.ran, 17);
+}
