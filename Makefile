@@ -121,7 +121,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree options vm,ke
                 kernel/task/task.c kernel/irq/irq_shared.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out %/transports.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c))) drivers/console/pl011.c \
+                $(filter-out %/transports.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c vdma/*.c))) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c $(if $(COVERAGE),tests/coverage/ends.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
@@ -142,7 +142,8 @@ SEAM_vhost_user := $(filter-out %/main.c,$(VHOST_USER))
 
 HOST_ROOMS   := $(patsubst tests/host/%/,%,$(wildcard tests/host/*/))
 HOST_TESTS   := $(patsubst tests/host/%.c,$(H)/%,$(wildcard tests/host/*/*_test.c))
-# With a budget of a device's writes, from the environment.
+# With a number of faults of vdma's, from the environment, and with a budget of a device's writes.
+MISBEHAVED   := $(H)/drivers/vdma_disk_test $(H)/drivers/vdma_engine_test
 FUZZERS      := $(filter $(H)/drivers/%_fuzz_test,$(HOST_TESTS))
 # Programs of this machine that the scripts in tests/outside use.
 HOST_TOOLS   := $(patsubst tests/outside/%.c,$(H)/outside/%,$(wildcard tests/outside/*.c))
@@ -451,9 +452,9 @@ test-guests: $(O)/vdma/vdma-vhost-user ## U-Boot, unchanged, with vdma as its di
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(H)/drivers/vdma_disk_test $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices, as many faults of vdma; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(MISBEHAVED) $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices, as many faults of vdma; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
 	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_damage_test
-	@FAULTS="$${FAULTS:-10000000}" $(H)/drivers/vdma_disk_test
+	@for program in $(MISBEHAVED); do FAULTS="$${FAULTS:-10000000}" $$program || exit; done
 	@for fuzzer in $(FUZZERS); do WRITES="$${WRITES:-10000000}" $$fuzzer || exit; done
 	@$(H)/vdma/vdma_fuzz -verbosity=0 -max_len=1000 -artifact_prefix=$(O)/vdma- \
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \

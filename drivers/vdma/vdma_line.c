@@ -78,9 +78,10 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
 
     /*
      * What is finished and has not been heard of: its interrupt got lost, and with the event index
-     * none will come for those behind it.
+     * none will come for those behind it. And a ring that this look has found broken.
      */
-    if (!vdma_state.finishing && virtq_completed(vdma_state.queue) != 0) {
+    if (!vdma_state.finishing &&
+        (virtq_completed(vdma_state.queue) != 0 || virtq_broken(vdma_state.queue) != NULL)) {
         vdma_collect();
     }
     if (vdma_state.lost) {
@@ -88,8 +89,11 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
     }
     transfer->moved = 0;
     transfer->status = (struct vdma_status){0};
-    /* With others in line it goes behind them, even if there were room for it by now. */
-    if (vdma_state.first == NULL && may_go(transfer)) {
+    /*
+     * With others in line it goes behind them, even if there were room for it by now; and a ring
+     * that is broken takes nothing before the device has been reset, which is under way then.
+     */
+    if (vdma_state.first == NULL && may_go(transfer) && virtq_broken(vdma_state.queue) == NULL) {
         status = vdma_ask(transfer);
     }
     if (status == kIOReturnNoResources) {

@@ -142,6 +142,7 @@ IOReturn vdma_ask(struct vdma_transfer *transfer)
     if (status != kIOReturnSuccess) {
         return status;
     }
+    chain.segment_flags = 0; /* set for each side; until then nothing reads it but a copy of all */
     frame = &vdma_state.frames[chain.slot];
     if (vdma_is_control(transfer->type)) {
         add_data(&chain, vdma_state.data->in, transfer->in_bytes, 0);

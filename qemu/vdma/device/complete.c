@@ -194,7 +194,7 @@ void vdma_finish(struct vdma *device, struct vdma_slot *slot)
     } else if (vdma_has(slot, VDMA_FAULT_ERROR)) {
         slot->code = VDMA_STATUS_ERROR;
     } else if (slot->control) {
-        vdma_control(device, slot);
+        vdma_do_control(device, slot);
     } else {
         vdma_engine(device, slot);
     }

@@ -236,7 +236,7 @@ static void read_log(struct vdma *device, struct vdma_slot *slot)
     }
 }
 
-void vdma_control(struct vdma *device, struct vdma_slot *slot)
+void vdma_do_control(struct vdma *device, struct vdma_slot *slot)
 {
     switch (slot->request.type) {
     case VIRTIO_BLK_T_GET_ID:

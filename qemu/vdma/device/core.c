@@ -346,7 +346,7 @@ bool vdma_step(struct vdma *device, uint64_t now)
     return false;
 }
 
-void vdma_reset(struct vdma *device, uint64_t now)
+void vdma_reset_device(struct vdma *device, uint64_t now)
 {
     struct vdma_record record;
 

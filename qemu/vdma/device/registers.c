@@ -122,7 +122,7 @@ static bool write_status(struct vdma *device, const struct vdma_access *access)
     const uint32_t before = device->status & ~STATUS_NEEDS_RESET;
 
     if (value == 0) {
-        vdma_reset(device, device->now);
+        vdma_reset_device(device, device->now);
         return true;
     }
     if ((before & ~value) != 0 || (value & ~known) != 0 ||

@@ -134,7 +134,7 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
 bool vdma_step(struct vdma *device, uint64_t now);
 
 /* What the driver's writing 0 to the status register does. */
-void vdma_reset(struct vdma *device, uint64_t now);
+void vdma_reset_device(struct vdma *device, uint64_t now);
 
 /* One access to the registers: 512 bytes as virtio-mmio has them. */
 struct vdma_access {

@@ -232,7 +232,7 @@ bool vdma_translation_stays(struct vdma *device, const struct vdma_slot *slot);
 /* engine.c, control.c: do it; the slot's code, moved and value say how it went. -- */
 void vdma_engine(struct vdma *device, struct vdma_slot *slot);
 bool vdma_check_control(struct vdma *device, struct vdma_slot *slot);
-void vdma_control(struct vdma *device, struct vdma_slot *slot);
+void vdma_do_control(struct vdma *device, struct vdma_slot *slot);
 
 /* faults.c ------------------------------------------------------------------- */
 static inline bool vdma_has(const struct vdma_slot *slot, unsigned kind)

@@ -108,7 +108,7 @@ void ring_stop(struct backend *backend, unsigned index)
     ring->running = false;
     if (!any_running(backend)) {
         /* This is how a front end resets its device. */
-        vdma_reset(&backend->device, backend_now());
+        vdma_reset_device(&backend->device, backend_now());
     }
 }
 
