@@ -68,6 +68,7 @@ struct virtio_blk {
     uint32_t *part_bytes; /* of data in each chain, by its slot, for those that `fill` made */
     struct virtio_blk_request *waiting; /* in line for room in the ring, oldest first */
     struct virtio_blk_request *waiting_last;
+    struct virtio_blk_request *doubted; /* back without an answer: theirs again after a reset */
 
     uint64_t sectors;
     uint64_t block_mask;    /* bytes of a block - 1: requests and their parts are whole blocks */

@@ -284,6 +284,21 @@ static __attribute__((noinline)) IOReturn failure(uint8_t answer)
     return kIOReturnDeviceError;
 }
 
+/*
+ * The ring says that the part is done, its status does not: the device may have it still, and its
+ * memory is not the client's before the device has been reset.
+ */
+static __attribute__((noinline)) void doubt(struct virtio_blk *disk,
+                                            struct virtio_blk_request *request)
+{
+    request->status = kIOReturnDeviceError;
+    if (--request->parts == 0) { /* or what is left of it is found in the ring or in the line */
+        request->next = disk->doubted;
+        disk->doubted = request;
+    }
+    virtq_reject(disk->queue, "a chain comes back without its status");
+}
+
 static inline void finish_part(struct virtio_blk *disk, const struct virtq_used *used)
 {
     struct virtio_blk_request *request = used->token;
@@ -294,6 +309,10 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
     const uint8_t answer = shared_read8(&disk->frames[used->slot].status);
 
     if (answer != VIRTIO_BLK_S_OK || used->missing != 0) {
+        if (answer == BLK_STATUS_UNWRITTEN) {
+            doubt(disk, request);
+            return;
+        }
         request->status = failure(answer);
     } else if (request->fill != NULL) {
         request->moved += disk->part_bytes[used->slot];

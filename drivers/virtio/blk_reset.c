@@ -36,6 +36,10 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
             append(list, request);
         }
     }
+    while ((request = disk->doubted) != NULL) {
+        disk->doubted = request->next;
+        append(list, request);
+    }
     disk->waiting = NULL;
     while ((request = waiting) != NULL) {
         waiting = request->next;

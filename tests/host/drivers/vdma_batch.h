@@ -31,6 +31,7 @@ struct batch {
     IOReturn status[BATCH_REQUESTS];
     bool reset;      /* the driver has reset the device */
     bool wrong;      /* bytes are not what they should be */
+    bool late;       /* memory has changed after the end of its request */
     uint64_t strays; /* accesses of the device to what nobody has described */
 };
 
