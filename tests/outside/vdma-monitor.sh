@@ -5,7 +5,7 @@
 # with it beneath an access to a register that no hypervisor could decode is seen.
 #
 # NEEDS: run gcc-debug/tests/target/page.elf gcc-debug-watched/tests/target/page.elf
-# NEEDS: gcc-debug/tests/target/vdma.elf
+# NEEDS: gcc-debug/tests/target/vdma.elf gcc-debug/tests/target/vdma_monitor.elf
 # NEEDS: gcc-debug-watched/tests/images/misbehaving.elf gcc-debug-monitored/tests/images/misbehaving.elf
 . tests/outside/tap.bash
 
@@ -32,6 +32,20 @@ for machine in el2 el2v3; do
     run qemu/run.sh -m $machine -t 20 -a test=undecodable_access \
         "$BUILD/gcc-debug-monitored/tests/images/misbehaving.elf"
     check "$machine: a monitor that does not watch lets it pass" ended 0
+done
+# Other CPUs than the profiles' own, and firmware at EL3, above which there is no monitor.
+for cpu in cortex-a57 cortex-a76 max; do
+    for machine in el2 el2v3; do
+        for image in vdma_monitor vdma; do # it is there; and its timer works
+            run qemu/run.sh -m $machine -t 60 "$BUILD/gcc-debug/tests/target/$image.elf" -- -cpu $cpu
+            check "$machine: $image on $cpu" ended 0
+        done
+    done
+done
+for version in 2 3; do
+    run qemu/run.sh -m default -t 60 "$BUILD/gcc-debug/tests/target/vdma_monitor.elf" -- \
+        -M secure=on,virtualization=on,gic-version=$version
+    check "entered at EL3, GICv$version: an image is without its monitor, and runs" ended 0
 done
 run qemu/run.sh -m default -t 20 -a test=undecodable_access "$watched"
 check "so does a machine without EL2" ended 0

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vdma beneath an image: a monitor at EL2 plays the device in virtio-mmio slot 0, with the
- * interrupt of that slot. Needs `-M virt,virtualization=on`; entered at EL1 the image runs
+ * interrupt of that slot. Needs `-M virt,virtualization=on`; entered at EL1 or EL3 the image runs
  * as if there were none. The device tree has the slot anyway, so drivers find the device
  * there; its vendor (wire.h) tells it from QEMU's.
  *
