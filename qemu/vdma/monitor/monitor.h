@@ -34,11 +34,9 @@ void early_monitor(void); /* where it is entered, at EL2: not to be called */
 
 #define VDMA_MONITOR_(sectors, watches)                                                            \
     uint8_t vdma_monitor_disk[(sectors)*512]                                                       \
-        __attribute__((section(".el2.disk,\"aw\",%nobits//"), aligned(4096), used));               \
-    const uint64_t vdma_monitor_sectors                                                            \
-        __attribute__((section(".el2.data,\"a\",%progbits//"), used)) = (sectors);                 \
-    const uint64_t vdma_monitor_watches                                                            \
-        __attribute__((section(".el2.data,\"a\",%progbits//"), used)) = (watches);                 \
+        __attribute__((section(".bss.el2.disk"), aligned(4096), used));                            \
+    const uint64_t vdma_monitor_sectors __attribute__((section(".el2.data"), used)) = (sectors);   \
+    const uint64_t vdma_monitor_watches __attribute__((section(".el2.data"), used)) = (watches);   \
     void (*volatile vdma_monitor_entry)(void) __attribute__((used)) = early_monitor
 
 #endif
