@@ -153,7 +153,7 @@ host_support = $(filter-out %_test.c,$(wildcard tests/host/$(1)/*.c))
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
 
 .PHONY: all host
-all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) $(ELFS:.elf=.img) ## build the libraries and every image
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) $(ELFS:.elf=.img) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
 # WERROR= lets a compiler pass that knows more to warn of than those this was written with.
