@@ -87,6 +87,18 @@ struct mmu_translation {
     struct mmu_attributes attributes;
 };
 
+/*
+ * Where code at EL0 would find a byte of normal cached memory now, without a fault. False: it would
+ * not, and vm_fault knows why. For copies that have nothing to supply.
+ */
+bool mmu_peek(const struct mmu_space *space, vaddr_t va, bool write, paddr_t *pa);
+
+/*
+ * How often TLBs had to forget something. While it stays, what was mapped is mapped: who keeps what
+ * mmu_peek has answered compares.
+ */
+extern uint64_t mmu_flushes;
+
 /* What the tables say of one address; false if it is not mapped. Any context. */
 bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *out);
 

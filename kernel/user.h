@@ -37,4 +37,10 @@ enum user_stop user_run(struct task *task, struct user_state *state);
  */
 enum user_stop user_run_for(struct task *task, struct user_state *state, uint64_t nanoseconds);
 
+/*
+ * The same until somebody, a handler as a rule, says that it is over: what has come by then is
+ * USER_STOP_TIME. For who runs code so often that a deadline for each time would be dear.
+ */
+enum user_stop user_run_until(struct task *task, struct user_state *state, const bool *over);
+
 #endif

@@ -452,6 +452,41 @@ bool mmu_translate(struct mmu_space *space, vaddr_t va, struct mmu_translation *
     return true;
 }
 
+/* One step of the next function: the entry of a level, by a constant number of bits. */
+static inline __attribute__((always_inline)) pte_t step(paddr_t table, vaddr_t va, unsigned level)
+{
+    return ((const pte_t *)phys_to_virt(table))[LEVEL_INDEX(va, level)];
+}
+
+bool mmu_peek(const struct mmu_space *space, vaddr_t va, bool write, paddr_t *pa)
+{
+    /* What a leaf must say, and what it must not. */
+    const pte_t must = DESCRIPTOR_VALID | PTE_USER | DESCRIPTOR_MEMORY(MAIR_INDEX_NORMAL);
+    const pte_t looked_at =
+        DESCRIPTOR_VALID | PTE_USER | DESCRIPTOR_MEMORY(7) | (write ? DESCRIPTOR_READ_ONLY : 0);
+    paddr_t table = space->root;
+    pte_t entry = 0;
+
+    if (va >= MMU_USER_VA_END) {
+        return false;
+    }
+    /* Of pages alone: a block is somebody's window, and rare. */
+#pragma GCC unroll 3
+    for (unsigned level = 0; level < LEAF_LEVEL; level++) {
+        entry = step(table, va, level);
+        if (!pte_is_table(entry, level)) {
+            return false;
+        }
+        table = pte_address(entry);
+    }
+    entry = step(table, va, LEAF_LEVEL);
+    if ((entry & looked_at) != must) {
+        return false;
+    }
+    *pa = paddr_add(pte_address(entry), va & PAGE_MASK);
+    return true;
+}
+
 void mmu_get_stats(struct mmu_stats *stats)
 {
     *stats = (struct mmu_stats){

@@ -176,8 +176,11 @@ void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)
     }
 }
 
+uint64_t mmu_flushes;
+
 void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
 {
+    mmu_flushes++;
     mmu_arch_flush_begin();
     if (space->user && !mmu_space_is_cached(space)) {
         /* It has no ASID, so the TLB knows nothing of it. */

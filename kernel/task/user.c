@@ -99,6 +99,11 @@ enum user_stop user_run(struct task *task, struct user_state *state)
     return run(task, state, &never);
 }
 
+enum user_stop user_run_until(struct task *task, struct user_state *state, const bool *over)
+{
+    return run(task, state, over);
+}
+
 static void time_is_over(void *context)
 {
     *(bool *)context = true;

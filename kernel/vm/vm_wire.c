@@ -223,6 +223,47 @@ static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint
     return KERN_SUCCESS;
 }
 
+/*
+ * The page that was copied from or to last: messages of a task go through the same one again and
+ * again. A TLB, in a word, which forgets when the others do.
+ */
+static struct {
+    const struct vm_map *map;
+    vaddr_t page;
+    uint8_t *bytes;
+    uint64_t flushes;
+    bool writable;
+} recent;
+
+static uint8_t *look_up(const struct vm_map *map, vaddr_t va, bool write)
+{
+    paddr_t pa;
+
+    if (map == kernel_map || !mmu_peek(map->space, va, write, &pa) ||
+        page_get_state(pa) == PAGE_FOREIGN) {
+        return NULL;
+    }
+    recent.map = map;
+    recent.page = va & ~PAGE_MASK;
+    recent.bytes = (uint8_t *)phys_to_virt(pa) - (va & PAGE_MASK);
+    recent.flushes = mmu_flushes;
+    recent.writable = write;
+    return recent.bytes + (va & PAGE_MASK);
+}
+
+/* Where bytes are that the task could touch at once, in one page; NULL: it would have to fault. */
+static inline uint8_t *reach_now(const struct vm_map *map, vaddr_t va, uint64_t size, bool write)
+{
+    if (size > PAGE_SIZE - (va & PAGE_MASK)) {
+        return NULL;
+    }
+    if (recent.map == map && recent.page == (va & ~PAGE_MASK) && recent.flushes == mmu_flushes &&
+        (recent.writable || !write)) {
+        return recent.bytes + (va & PAGE_MASK);
+    }
+    return look_up(map, va, write);
+}
+
 /* Neighbouring addresses may be pages that lie apart: one page at a time. */
 static uint64_t to_page_end(vaddr_t va, uint64_t size)
 {
@@ -233,8 +274,14 @@ static uint64_t to_page_end(vaddr_t va, uint64_t size)
 
 kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size, uint64_t *done)
 {
+    uint8_t *const at_once = reach_now(map, from, size, false);
     kern_return_t status = KERN_SUCCESS;
 
+    if (at_once != NULL) {
+        memcpy(to, at_once, size);
+        *done = size;
+        return KERN_SUCCESS;
+    }
     for (*done = 0; *done < size;) {
         uint64_t part = to_page_end(from + *done, size - *done);
         uint8_t *bytes;
@@ -253,8 +300,15 @@ kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t s
 kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,
                            uint64_t *done)
 {
+    uint8_t *const at_once = reach_now(map, to, size, true);
     kern_return_t status = KERN_SUCCESS;
 
+    if (at_once != NULL) {
+        memcpy(at_once, from, size);
+        vm_code_written(at_once, size);
+        *done = size;
+        return KERN_SUCCESS;
+    }
     for (*done = 0; *done < size;) {
         uint64_t part = to_page_end(to + *done, size - *done);
         uint8_t *bytes;
