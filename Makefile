@@ -306,6 +306,18 @@ $(H)/vdma/vdma_fuzz: $(VDMA_FUZZ:%=$(H)/fuzz/%.o)
 	@$(if $(V),,echo "  FUZZLD  $@")
 	$(Q)clang $(FUZZ_CFLAGS) -o $@ $^
 
+# What several threads may use at once, with locks of this machine.
+THREADS := tests/outside/threads/handles.c descriptors/driverkit/IOHandleTable.c \
+    $(foreach name,OSObject OSMetaClass,descriptors/object/$(name).c)
+THREADS_CFLAGS := -Iembed/port $(COMMON) -O1 -fsanitize=thread
+$(H)/threads/%.o: % Makefile
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  HOSTCC  $@")
+	$(Q)$(HOST_CC) $(THREADS_CFLAGS) -c -o $@ $<
+$(H)/threads/handles: $(THREADS:%=$(H)/threads/%.o)
+	@$(if $(V),,echo "  HOSTLD  $@")
+	$(Q)$(HOST_CC) $(THREADS_CFLAGS) -pthread -o $@ $^
+
 $(H)/outside/%: $(H)/tests/outside/%.c.o
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTLD  $@")
@@ -496,7 +508,7 @@ check-format: ## fail if `make format` would change something
 .PHONY: compile_commands.json
 compile_commands.json: ## write it, for editors and clangd
 	@$(MAKE) -nB --no-print-directory LLVM=$(if $(LLVM),1) DEBUG=1 V=1 all host \
-	    $(H)/vdma/vdma_fuzz $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o $(H)/tests/coverage/ends.c.o | \
+	    $(H)/vdma/vdma_fuzz $(H)/threads/handles $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o $(H)/tests/coverage/ends.c.o | \
 	    awk -v folder=$(call quoted,$(CURDIR)) -f tests/runner/compilations.awk >$@.new && mv $@.new $@
 
 define VARIABLES

@@ -83,6 +83,36 @@ static void hold_and_loop(IOService *device)
     }
 }
 
+/* Every kind of message that makes or changes something, with a buffer that is another's too. */
+static void churn(IOMemoryDescriptor *given, uint64_t rounds, uint8_t mark)
+{
+    for (uint64_t i = 0; i < rounds; i++) {
+        IOBufferMemoryDescriptor *buffer;
+        IOMemoryDescriptor *parts[2], *both, *window;
+        IOMemoryMap *maps[2];
+        uint64_t at, length;
+
+        GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, 2 * PAGE_SIZE, 0, &buffer));
+        GOOD(IOMemoryDescriptor_Map((IOMemoryDescriptor *)buffer, 0, 0, 0, 0, &at, &length));
+        *(volatile uint8_t *)at = mark;
+        GOOD(IOBufferMemoryDescriptor_SetLength(buffer, PAGE_SIZE));
+        GOOD(IOMemoryDescriptor_CreateMapping(given, 0, 0, 0, 0, 0, &maps[0]));
+        GOOD(IOMemoryDescriptor_CreateMapping(given, kIOMemoryMapReadOnly, 0, 0, 0, 0, &maps[1]));
+        parts[0] = (IOMemoryDescriptor *)buffer;
+        parts[1] = given;
+        GOOD(IOMemoryDescriptor_CreateWithMemoryDescriptors(kIOMemoryDirectionInOut, 2, parts,
+                                                            &both));
+        GOOD(IOMemoryDescriptor_CreateSubMemoryDescriptor(kIOMemoryDirectionOut, 0, PAGE_SIZE, both,
+                                                          &window));
+        OSObject_release(both);
+        CHECK(*(volatile uint8_t *)at == mark);
+        OSObject_release(maps[i % 2]);
+        OSObject_release(window);
+        OSObject_release(buffer);
+        OSObject_release(maps[1 - i % 2]);
+    }
+}
+
 static void call_unknown(void)
 {
     for (uint64_t number = 0; number < 0x500; number++) {
@@ -178,6 +208,9 @@ int driver_main(unsigned count, OSObject *const objects[])
             GOOD(driver_wait(NULL, 0, NULL));
         }
         break;
+    case CHURNS:
+        churn((IOMemoryDescriptor *)given, words[1], (uint8_t)words[2]);
+        return 6;
     case WAITS_FOR_DEVICE:
         words[3] = (uint32_t)driver_wait(OSDynamicCast(IOService, objects[1]), words[1], &at);
         return (int)at;

@@ -204,6 +204,29 @@ TEST(drivers_have_their_turns)
     tear_down(&counts);
 }
 
+/* Three drivers take turns in the middle of everything, all of them with one buffer in common. */
+TEST(dk_11_drivers_change_between_messages_and_lose_nothing)
+{
+    struct fixture f[3];
+
+    for (unsigned i = 0; i < 3; i++) {
+        set_up(&f[i], NULL);
+        ASSERT_EQ(IODriver_give(f[i].driver, f[0].buffer), kIOReturnSuccess);
+        f[i].words[0] = CHURNS;
+        f[i].words[1] = 30;
+        f[i].words[2] = i + 1;
+    }
+    EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        EXPECT_EQ(status_of(&f[i]).exitStatus, 6);
+        EXPECT_EQ(status_of(&f[i]).usage.bufferBytes, 0);
+        EXPECT_EQ(status_of(&f[i]).usage.refused, 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        tear_down(&f[i]);
+    }
+}
+
 /* What one driver only reads, another has made; the descriptor came by task_grant. */
 TEST(dk_4_a_second_driver_cannot_store_to_what_it_may_read)
 {

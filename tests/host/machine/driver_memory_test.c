@@ -2,10 +2,8 @@
 /* What a driver does with memory by messages: buffers, maps, windows, and what it may not. */
 #include "descriptors/IODeviceMemory.h"
 #include "tests/host/machine/dma_fixture.h"
-#include "tests/host/machine/driver_fixture.h"
+#include "tests/host/machine/driver_good.h"
 #include "tests/host/machine/map_composite.h"
-
-#define GOOD(status) assert_int_equal(status, kIOReturnSuccess)
 
 /* The driver stores, the kernel reads the same bytes and the device's segments show them; and back.
  */
