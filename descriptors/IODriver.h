@@ -11,6 +11,7 @@
 #ifndef DESCRIPTORS_IODRIVER_H
 #define DESCRIPTORS_IODRIVER_H
 
+#include "descriptors/IODeviceMemory.h"
 #include "descriptors/IODriverTask.h"
 #include "descriptors/IOService.h"
 
@@ -66,16 +67,18 @@ IOReturn IODriver_give(IODriver *self, OSObjectRef object);
 /* A device that a driver works with. */
 typedef struct {
     IOService *service;          /* with a mapper in front ("iommu-parent"), which is required */
+    IODeviceMemory *registers;   /* whole pages, to be read and written; NULL: none */
     int interrupt;               /* a line of the controller, level-triggered; -1: none */
     bool (*stop)(void *context); /* no byte is moved any more; false: it would not */
     void *context;
 } IODriverDevice;
 
 /*
- * Give it a device: the service as an object, as IODriver_give; SYS_DK_WAIT with its handle waits
- * for the interrupt; when the driver ends, however it does, stop is called before its memory
- * goes. kIOReturnNotPermitted: no mapper, so that the device would reach all memory;
- * kIOReturnBusy: it has a device already, or runs, or the line has a handler.
+ * Give it a device: the service as an object, as IODriver_give, and its registers as the next one;
+ * SYS_DK_WAIT with the service's handle waits for the interrupt; when the driver ends, however it
+ * does, stop is called before its memory goes. kIOReturnNotPermitted: no mapper, so that the device
+ * would reach all memory; kIOReturnBusy: it has a device already, or runs, or the line has a
+ * handler.
  */
 IOReturn IODriver_giveDevice(IODriver *self, const IODriverDevice *device);
 

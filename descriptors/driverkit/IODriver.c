@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Driver processes: made, given turns, and ended, whatever they are in the middle of. */
 #include "descriptors/IODriverKit.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/driverkit/IODriver_private.h"
 
 #define NANOSECONDS_DEFAULT 1000000000ull
@@ -231,33 +232,77 @@ static IOReturn check_device(const IODriver *self, const IODriverDevice *device)
     return mapper != NULL ? kIOReturnSuccess : kIOReturnNotPermitted;
 }
 
+/* Take back what was given since then; before it has begun. */
+static void take_back(IODriver *self, unsigned given)
+{
+    while (self->given > given) {
+        struct IODriverGift gift;
+
+        self->given--;
+        if (platform_user_read(self->task, self->gifts + self->given * sizeof(gift), &gift,
+                               sizeof(gift)) == KERN_SUCCESS) {
+            IODriverTask_releaseHandle(self->table, gift.handle);
+        }
+    }
+    platform_thread_answer(self->thread, self->given, self->gifts);
+}
+
+/* Device memory has no direction, by which it would only be read: a window says otherwise. */
+static IOReturn give_registers(IODriver *self, IODeviceMemory *registers)
+{
+    IOSubMemoryDescriptor *window;
+    IOReturn status;
+    uint64_t handle;
+
+    if (registers == NULL) {
+        return kIOReturnSuccess;
+    }
+    window = IOSubMemoryDescriptor_withSubRange(
+        registers, 0, IOMemoryDescriptor_getLength(registers), kIODirectionOutIn);
+    if (window == NULL) {
+        return IOMemoryLastError();
+    }
+    status = give(self, window, &handle);
+    OSObject_release(window); /* the table has its own */
+    return status;
+}
+
+static IOReturn attach(IODriver *self, int line)
+{
+    const kern_return_t status =
+        line >= 0 ? platform_interrupt_attach((unsigned)line, true, count_interrupt, self)
+                  : KERN_SUCCESS;
+
+    return status == KERN_SUCCESS             ? kIOReturnSuccess
+           : status == KERN_NO_SPACE          ? kIOReturnBusy
+           : status == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory
+                                              : kIOReturnBadArgument;
+}
+
 IOReturn IODriver_giveDevice(IODriver *self, const IODriverDevice *device)
 {
     IOReturn status = check_device(self, device);
+    unsigned given;
 
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    given = self->given;
+    status = give(self, device->service, &self->deviceHandle);
     if (status == kIOReturnSuccess) {
-        status = give(self, device->service, &self->deviceHandle);
+        status = give_registers(self, device->registers);
+    }
+    if (status == kIOReturnSuccess) {
+        self->device.interrupt = device->interrupt; /* its handler may run at once */
+        status = attach(self, device->interrupt);
     }
     if (status != kIOReturnSuccess) {
+        self->device.interrupt = -1;
+        take_back(self, given);
         return status;
     }
     self->device = *device;
     OSObject_retain(device->service);
-    if (device->interrupt >= 0) {
-        const kern_return_t attached =
-            platform_interrupt_attach((unsigned)device->interrupt, true, count_interrupt, self);
-
-        if (attached != KERN_SUCCESS) {
-            self->device = (IODriverDevice){.interrupt = -1};
-            OSObject_release(device->service);
-            IODriverTask_releaseHandle(self->table, self->deviceHandle);
-            self->given--;
-            platform_thread_answer(self->thread, self->given, self->gifts);
-            return attached == KERN_NO_SPACE            ? kIOReturnBusy
-                   : attached == KERN_RESOURCE_SHORTAGE ? kIOReturnNoMemory
-                                                        : kIOReturnBadArgument;
-        }
-    }
     return kIOReturnSuccess;
 }
 

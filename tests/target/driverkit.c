@@ -2,6 +2,7 @@
 /* Driver processes at EL0: what they can do, and that nothing they do harms anybody else. */
 #include <string.h>
 
+#include "descriptors/IODeviceMemory.h"
 #include "descriptors/IODriver.h"
 #include "descriptors/IODriverKit.h"
 #include "kernel/irq.h"
@@ -14,6 +15,7 @@
 #include "tests/lib/drivers.h"
 #include "tests/lib/portable/test_mapper.h"
 
+DRIVER_IMAGE(clock);
 DRIVER_IMAGE(methods);
 DRIVER_IMAGE(misbehaving);
 
@@ -341,19 +343,56 @@ TEST(devices_without_a_mapper_are_not_given)
 TEST(waits_end_when_their_time_is_over)
 {
     struct device device;
-    struct fixture f;
+    struct fixture f, other;
     const uint64_t before = timer_now();
 
     make_device(&device, 32 + 100); /* a line that nobody raises */
     set_up(&f, NULL);
     ASSERT_EQ(IODriver_giveDevice(f.driver, &device.device), kIOReturnSuccess);
     EXPECT_EQ(IODriver_giveDevice(f.driver, &device.device), kIOReturnBusy);
+    set_up(&other, NULL); /* whose line has a handler: what was given with it is taken back */
+    EXPECT_EQ(IODriver_giveDevice(other.driver, &device.device), kIOReturnBusy);
+    EXPECT_EQ(status_of(&other).usage.handles, 1);
+    EXPECT_EQ(IODriver_give(other.driver, device.device.service), kIOReturnSuccess);
+    tear_down(&other);
     EXPECT_EQ(run(&f, WAITS_FOR_DEVICE, 3000000).exitStatus, 0);
     EXPECT_EQ((int32_t)f.words[3], kIOReturnTimeout);
     EXPECT_GE(timer_now() - before, 3000000);
     EXPECT_EQ(device.stops, 1);
     tear_down(&f);
     drop_device(&device);
+}
+
+/*
+ * A whole driver at EL0: the clock's registers, mapped for it alone, and its interrupt. What it has
+ * no mapping of stays out of its reach: half a page of them is not shown.
+ */
+TEST(a_driver_works_with_registers_and_interrupts)
+{
+    const uint64_t registers = 0x9010000; /* of the machine's PL031; its line is SPI 2 */
+    IODeviceMemory *page = IODeviceMemory_withRange(registers, PAGE_SIZE);
+    struct device device;
+    struct fixture f;
+    IODriver *driver;
+    IODriverStatus status;
+
+    make_device(&device, 32 + 2);
+    device.device.registers = page;
+    set_up(&f, NULL); /* for its buffer */
+    ASSERT_EQ(IODriver_create(DRIVER_PROGRAM(clock), NULL, &driver), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_give(driver, f.buffer), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_giveDevice(driver, &device.device), kIOReturnSuccess);
+    IODriver_kill(f.driver);
+    EXPECT_EQ(IODriver_runAll(100000000000ull), kIOReturnSuccess);
+    IODriver_getStatus(driver, &status);
+    EXPECT_EQ(status.state, kIODriverExited);
+    EXPECT_EQ(status.exitStatus, 5);
+    EXPECT_GT(f.words[1], f.words[0]);
+    EXPECT_EQ(device.stops, 1);
+    IODriver_release(driver);
+    tear_down(&f);
+    drop_device(&device);
+    OSObject_release(page);
 }
 
 /* Programs that are none: each a copy with one number changed. */
