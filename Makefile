@@ -43,15 +43,15 @@ endif
 # See that the goals' tools are there before any is asked for anything; -n and a
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
-NEEDS := $(if $(filter-out clean distclean help list names test uninstall,$(GOALS)),build) $(if $(LLVM),llvm) \
+NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$(GOALS)),build) $(if $(LLVM),llvm) \
          $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter install embed,$(GOALS)),install) \
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
-         $(if $(filter soak,$(GOALS)),fuzz) \
+         $(if $(filter soak,$(GOALS)),fuzz) $(if $(filter docs,$(GOALS)),docs) \
          $(if $(filter test-guests,$(GOALS)),run host test) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml)
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml docs)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \
@@ -442,7 +442,7 @@ IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filte
 BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests list soak mutate coverage names setup
+.PHONY: run debug test test-guests list soak mutate coverage names setup docs
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
@@ -483,6 +483,9 @@ coverage: ## lines and branches that the tests reach, on the host and in images,
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) CROSS=$(CROSS) \
 	    HOST_CC=$(call quoted,$(HOST_CC)) tests/coverage/coverage.sh $(O)/coverage
 
+docs: ## the manual of every public header, into O/docs/html
+	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"
+
 names: ## the list of names in descriptors/README.md, made anew
 	@tests/outside/api-page.pl >descriptors/README.md.new && mv descriptors/README.md.new descriptors/README.md
 
@@ -492,7 +495,7 @@ setup: ## install what is missing for all of this
 .PHONY: clean distclean format check-format help
 
 clean: ## remove what was built, but for newlib and libfdt
-	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs* $(O)/mutate) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
+	rm -rf $(wildcard $(O)/gcc-* $(O)/clang-* $(O)/logs* $(O)/mutate $(O)/docs) $(O)/.lock $(O)/bench.tsv $(wildcard $(O)/vdma-*) $(H) compile_commands.json
 distclean: clean ## remove newlib and libfdt as well
 	rm -rf $(DEPS)
 	rmdir $(O) 2>/dev/null || true

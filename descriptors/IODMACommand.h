@@ -222,6 +222,7 @@ void IODMACommand_free(IODMACommand *self);
 void *IODMACommand_getRefCon(const IODMACommand *self);
 void IODMACommand_setRefCon(IODMACommand *self, void *refCon);
 
+/* What the specification says, with its defaults filled in; 0 of NULL. */
 UInt8 IODMACommand_getNumAddressBits(const IODMACommand *self); /* 0: no limit */
 UInt32 IODMACommand_getAlignment(const IODMACommand *self);
 uint32_t IODMACommand_getAlignmentLength(const IODMACommand *self);

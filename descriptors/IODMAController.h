@@ -22,6 +22,7 @@
 /* The class object. */
 extern const OSMetaClass IODMAController_metaClass;
 
+/* The longest name of a controller, and the index of no channel. */
 #define kIODMAControllerNameLength 24 /* bytes of a name, with its NUL */
 #define kIODMAControllerNoChannel  0xFFFFFFFFu
 

@@ -15,6 +15,7 @@
 
 #include "descriptors/IOReturn.h"
 
+/* A device's rules for a list of segments; alignments as masks. What a specification comes to. */
 struct IODMALimits {
     uint64_t highest;    /* highest address of a byte */
     uint64_t longest;    /* bytes of a segment, at least 1; UINT64_MAX: no limit */

@@ -10,6 +10,7 @@
 
 typedef IOOptionBits DMACommandOps; /* top byte: operation; the rest: its parameter */
 
+/* Operations of dmaCommandOperation, with the structures that they take below. */
 #define kIOMDWalkSegments             0x01000000u /* the segment at fOffset */
 #define kIOMDFirstSegment             0x01000001u /* the same, forgetting earlier ones */
 #define kIOMDGetCharacteristics       0x02000000u
@@ -48,6 +49,7 @@ typedef struct {
     const upl_page_info_t *pageList;
 } IODMAMapPageList;
 
+/* kIOMDDMAMap and kIOMDDMAUnmap: a mapping for a command, which owns it. */
 typedef struct {
     IOMapper *fMapper; /* NULL: nothing is mapped */
     IODMACommand *fCommand;
@@ -56,6 +58,7 @@ typedef struct {
     uint64_t fAlloc, fAllocLength; /* the mapping; length 0: the command owns none */
 } IOMDDMAMapArgs;
 
+/* kIOMDGetCharacteristics: what a descriptor is to a device. */
 typedef struct {
     UInt64 fLength;    /* bytes */
     UInt32 fSGCount;   /* ranges */
@@ -66,6 +69,7 @@ typedef struct {
     UInt8 fIsPrepared;
 } IOMDDMACharacteristics;
 
+/* kIOMDWalkSegments: the segment at a position. */
 typedef struct {
     UInt64 fOffset;     /* in: where; out: the byte behind the segment */
     UInt64 fIOVMAddr;   /* out */

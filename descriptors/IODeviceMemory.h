@@ -36,6 +36,8 @@ struct IODeviceMemory_InitElement {
     IOPhysicalLength length; /* bytes */
     IOOptionBits tag;
 };
+
+/* The same by the documented name. */
 typedef struct IODeviceMemory_InitElement IODeviceMemory_InitElement;
 
 /*

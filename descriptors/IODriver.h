@@ -15,6 +15,7 @@
 #include "descriptors/IODriverTask.h"
 #include "descriptors/IOService.h"
 
+/* A driver process, from outside. */
 typedef struct IODriver IODriver;
 
 /* 0 of a member, or no structure: the default. */
@@ -36,6 +37,7 @@ enum {
     kIODriverKilled,  /* by its owner, or with its task */
 };
 
+/* What became of it so far. */
 typedef struct {
     unsigned state;        /* kIODriver... */
     int32_t exitStatus;    /* of one that exited */

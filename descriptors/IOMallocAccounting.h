@@ -8,6 +8,7 @@
 
 #include "descriptors/IOTypes.h"
 
+/* Who allocates: each kind is counted for itself. */
 typedef enum {
     kIOMallocGeneral,
     kIOMallocAligned,
@@ -17,6 +18,7 @@ typedef enum {
     kIOMallocFamilyCount
 } IOMallocFamily;
 
+/* What one family, or all, has now and had at most. */
 typedef struct {
     uint64_t blocks;    /* live: allocated and not freed */
     uint64_t bytes;     /* of them, as they were asked for */

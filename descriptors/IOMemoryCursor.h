@@ -13,6 +13,7 @@
 /* The class object. */
 extern const OSMetaClass IOMemoryCursor_metaClass;
 
+/* The documented name of what a segment function is given. */
 typedef IOPhysicalSegment IOMemoryCursor_PhysicalSegment;
 
 /*

@@ -55,6 +55,7 @@ typedef struct {
 
 /* IOMemoryDescriptor */
 
+/* Numbers of its messages. */
 #define IOMemoryDescriptor__CopyState_ID                  0xA2C0861D4118CE5Eull
 #define IOMemoryDescriptor_CreateMapping_ID               0xC5E69B0414FF6EE5ull
 #define IOMemoryDescriptor_CreateSubMemoryDescriptor_ID   0xB085B5EE60AC732Full
@@ -68,27 +69,32 @@ typedef struct {
     uint64_t options; /* those of its creation, and state, as IOMemoryDescriptor_getFlags */
 } _IOMDPrivateState;
 
+/* IOMemoryDescriptor::_CopyState: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
 } IOMemoryDescriptor__CopyState_Msg;
 
+/* IOMemoryDescriptor::_CopyState: the answer. */
 typedef struct {
     IORPCMessage header;
     _IOMDPrivateState state;
 } IOMemoryDescriptor__CopyState_Rpl;
 
+/* IOMemoryDescriptor::CreateMapping: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
     uint64_t options, address, offset, length, alignment;
 } IOMemoryDescriptor_CreateMapping_Msg;
 
+/* IOMemoryDescriptor::CreateMapping: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t map;
 } IOMemoryDescriptor_CreateMapping_Rpl;
 
+/* IOMemoryDescriptor::CreateSubMemoryDescriptor: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self; /* the class */
@@ -96,11 +102,13 @@ typedef struct {
     uint64_t options, offset, length;
 } IOMemoryDescriptor_CreateSubMemoryDescriptor_Msg;
 
+/* IOMemoryDescriptor::CreateSubMemoryDescriptor: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t memory;
 } IOMemoryDescriptor_CreateSubMemoryDescriptor_Rpl;
 
+/* IOMemoryDescriptor::CreateWithMemoryDescriptors: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;                               /* the class */
@@ -110,6 +118,7 @@ typedef struct {
     uint32_t unused;
 } IOMemoryDescriptor_CreateWithMemoryDescriptors_Msg;
 
+/* IOMemoryDescriptor::CreateWithMemoryDescriptors: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t memory;
@@ -117,32 +126,38 @@ typedef struct {
 
 /* IOBufferMemoryDescriptor */
 
+/* Numbers of its messages. */
 #define IOBufferMemoryDescriptor_Create_ID    0xB78DE684E17D5A4Bull
 #define IOBufferMemoryDescriptor_SetLength_ID 0xC115230C191A6A9Aull
 
+/* IOBufferMemoryDescriptor::Create: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self; /* the class */
     uint64_t options, capacity, alignment;
 } IOBufferMemoryDescriptor_Create_Msg;
 
+/* IOBufferMemoryDescriptor::Create: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t memory;
 } IOBufferMemoryDescriptor_Create_Rpl;
 
+/* IOBufferMemoryDescriptor::SetLength: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
     uint64_t length;
 } IOBufferMemoryDescriptor_SetLength_Msg;
 
+/* IOBufferMemoryDescriptor::SetLength: the answer. */
 typedef struct {
     IORPCMessage header;
 } IOBufferMemoryDescriptor_SetLength_Rpl;
 
 /* IOMemoryMap */
 
+/* Numbers of its messages. */
 #define IOMemoryMap__CopyState_ID 0xFC92B3D7F2D48EC7ull
 
 /* What _CopyState answers. */
@@ -153,11 +168,13 @@ typedef struct {
     uint64_t address; /* in the caller's task; 0: it is no map of that one */
 } _IOMemoryMapPrivateState;
 
+/* IOMemoryMap::_CopyState: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
 } IOMemoryMap__CopyState_Msg;
 
+/* IOMemoryMap::_CopyState: the answer. */
 typedef struct {
     IORPCMessage header;
     _IOMemoryMapPrivateState state;
@@ -165,12 +182,14 @@ typedef struct {
 
 /* IODMACommand: numbers and layouts of our own. */
 
+/* Numbers of its messages. */
 #define IODMACommand_Create_ID           0xD3A0000000000001ull
 #define IODMACommand_PrepareForDMA_ID    0xD3A0000000000002ull
 #define IODMACommand_CompleteDMA_ID      0xD3A0000000000003ull
 #define IODMACommand_GetPreparation_ID   0xD3A0000000000004ull
 #define IODMACommand_PerformOperation_ID 0xD3A0000000000005ull
 
+/* IODMACommand::Create: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self; /* the class */
@@ -179,11 +198,13 @@ typedef struct {
     IODMACommandSpecification specification;
 } IODMACommand_Create_Msg;
 
+/* IODMACommand::Create: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t command;
 } IODMACommand_Create_Rpl;
 
+/* IODMACommand::PrepareForDMA: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
@@ -193,6 +214,7 @@ typedef struct {
     uint32_t unused;
 } IODMACommand_PrepareForDMA_Msg;
 
+/* IODMACommand::PrepareForDMA: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t flags;
@@ -201,27 +223,32 @@ typedef struct {
     IOAddressSegment segments[kIODMACommandSegmentsMax];
 } IODMACommand_PrepareForDMA_Rpl;
 
+/* IODMACommand::CompleteDMA: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
     uint64_t options;
 } IODMACommand_CompleteDMA_Msg;
 
+/* IODMACommand::CompleteDMA: the answer. */
 typedef struct {
     IORPCMessage header;
 } IODMACommand_CompleteDMA_Rpl;
 
+/* IODMACommand::GetPreparation: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
 } IODMACommand_GetPreparation_Msg;
 
+/* IODMACommand::GetPreparation: the answer. */
 typedef struct {
     IORPCMessage header;
     uint64_t memory;
     uint64_t offset, length;
 } IODMACommand_GetPreparation_Rpl;
 
+/* IODMACommand::PerformOperation: the message. */
 typedef struct {
     IORPCMessage header;
     uint64_t self;
@@ -229,6 +256,7 @@ typedef struct {
     uint64_t options, dmaOffset, length, dataOffset;
 } IODMACommand_PerformOperation_Msg;
 
+/* IODMACommand::PerformOperation: the answer. */
 typedef struct {
     IORPCMessage header;
 } IODMACommand_PerformOperation_Rpl;

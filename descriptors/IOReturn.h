@@ -15,6 +15,7 @@
 
 typedef int32_t IOReturn; /* 0 is success */
 
+/* The documented codes. Where a comment is behind one it says what it stands for here. */
 #define kIOReturnSuccess  ((IOReturn)0x00000000)
 #define kIOReturnInvalid  ((IOReturn)0xE0000001) /* never returned */
 #define kIOReturnError    ((IOReturn)0xE00002BC) /* general failure */

@@ -26,6 +26,7 @@ typedef const void *IOService_Reader(const void *context, const char *key, UInt3
 /* A service of this name (copied), +1. reader may be NULL. NULL: kIOReturnNoMemory, or no name. */
 IOService *IOService_withReader(const char *name, IOService_Reader *reader, const void *context);
 
+/* The name that it was made with; NULL of NULL. Any context. */
 const char *IOService_getName(const IOService *self);
 
 /* See IOService_Reader; *length may be NULL. */

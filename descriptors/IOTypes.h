@@ -7,6 +7,7 @@
 
 #include "kernel/types.h"
 
+/* Integers by IOKit's names. */
 typedef uint8_t UInt8;
 typedef uint16_t UInt16;
 typedef uint32_t UInt32;
@@ -21,6 +22,7 @@ typedef int SInt;
 typedef uint64_t addr64_t; /* physical or I/O address */
 typedef uint32_t ppnum_t;  /* physical page number */
 
+/* Options, counts and lengths. Lengths are bytes. */
 typedef uint32_t IOOptionBits;
 typedef IOOptionBits IODirection; /* kIODirection..., IOMemoryDescriptor.h */
 typedef uint64_t IOByteCount;
@@ -32,6 +34,7 @@ typedef uint32_t IOVersion;
 typedef int32_t IOFixed;          /* 16.16 */
 typedef unsigned int IOAlignment; /* exponent of a power of two */
 
+/* Addresses, bytes: physical ones, and those of an address space. */
 typedef uint64_t IOPhysicalAddress;
 typedef uint32_t IOPhysicalAddress32;
 typedef uint64_t IOPhysicalAddress64;
@@ -41,6 +44,7 @@ typedef uint64_t IOPhysicalLength64;
 typedef uint64_t IOVirtualAddress;
 typedef uint64_t IOLogicalAddress;
 
+/* The same by Mach's names. */
 typedef uint64_t mach_vm_address_t;
 typedef uint64_t mach_vm_size_t;
 typedef uint64_t vm_size_t;
@@ -53,8 +57,10 @@ typedef struct {
     IOByteCount length; /* bytes */
 } IOVirtualRange;
 
+/* A range of whatever kind of address the descriptor's type says. */
 typedef IOVirtualRange IOAddressRange;
 
+/* A range of physical addresses. */
 typedef struct {
     IOPhysicalAddress address;
     IOByteCount length;
@@ -66,11 +72,13 @@ typedef struct {
     IOPhysicalLength length;
 } IOPhysicalSegment;
 
+/* DriverKit's pair of an address and a length, bytes. */
 typedef struct {
     uint64_t address;
     uint64_t length;
 } IOAddressSegment;
 
+/* A number and its name; a table of them ends with a NULL name. */
 typedef struct {
     int value;
     const char *name;
@@ -97,6 +105,7 @@ enum {
 };
 #endif
 
+/* The page that an address lies in: its first byte. */
 static inline uint64_t trunc_page(uint64_t x)
 {
     return x & ~PAGE_MASK;
@@ -121,6 +130,7 @@ static inline uint64_t atop(uint64_t address)
     return address >> PAGE_SHIFT;
 }
 
+/* A page number as the address of its first byte. */
 static inline uint64_t ptoa(uint64_t page)
 {
     return page << PAGE_SHIFT;
@@ -136,6 +146,7 @@ static inline uint64_t ptoa(uint64_t page)
 typedef struct task *task_t;
 typedef struct vm_map *vm_map_t;
 
+/* No task: physical memory is nobody's. */
 #define TASK_NULL ((task_t)NULL)
 
 extern struct task *const kernel_task;  /* the kernel itself */

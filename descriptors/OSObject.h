@@ -64,14 +64,18 @@ OSObject *OSMetaClassBase_safeMetaCast(OSObjectConstRef inst, const OSMetaClass 
 /* As above, but another class than the one named is fatal. NULL passes through. */
 OSObject *OSMetaClassBase_requiredMetaCast(OSObjectConstRef inst, const OSMetaClass *toType);
 
+/* The class object of a class. */
 #define OSTypeID(Class) (&Class##_metaClass)
 
+/* The object as one of this class or below it; NULL: it is another, or NULL. */
 #define OSDynamicCast(Class, inst)                                                                 \
     ((Class *)(void *)OSMetaClassBase_safeMetaCast((inst), OSTypeID(Class)))
 
+/* The same, fatal where it is another. */
 #define OSRequiredCast(Class, inst)                                                                \
     ((Class *)(void *)OSMetaClassBase_requiredMetaCast((inst), OSTypeID(Class)))
 
+/* Release what a variable holds, if anything, and forget it. */
 #define OSSafeReleaseNULL(variable)                                                                \
     do {                                                                                           \
         OSObject_release(variable);                                                                \

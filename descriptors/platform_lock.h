@@ -21,11 +21,13 @@ struct platform_lock {
     struct mutex mutex;
 };
 
+/* Take it; whoever has it must not take it again. Thread context. */
 static inline void platform_lock(struct platform_lock *lock)
 {
     mutex_take(&lock->mutex);
 }
 
+/* Let go of it. */
 static inline void platform_unlock(struct platform_lock *lock)
 {
     mutex_release(&lock->mutex);
@@ -36,16 +38,19 @@ struct platform_recursive_lock {
     struct mutex mutex;
 };
 
+/* Initialiser of a recursive lock; the name is for debug builds. */
 #define PLATFORM_RECURSIVE_LOCK(name)                                                              \
     {                                                                                              \
         LOCK_INITIAL(name, LOCK_RANK_MAPPING)                                                      \
     }
 
+/* Take it, once more if one has it. Thread context. */
 static inline void platform_recursive_lock(struct platform_recursive_lock *lock)
 {
     mutex_take_again(&lock->mutex);
 }
 
+/* Let go once; as often as it was taken. */
 static inline void platform_recursive_unlock(struct platform_recursive_lock *lock)
 {
     mutex_release_again(&lock->mutex);
@@ -65,18 +70,22 @@ struct platform_short_lock {
     struct lock lock;
 };
 
+/* Initialiser of a short lock. */
 #define PLATFORM_SHORT_LOCK(name)                                                                  \
     {                                                                                              \
         LOCK_INITIAL(name, LOCK_RANK_VALUE)                                                        \
     }
 
+/* What a short lock has to restore. */
 typedef lock_state_t platform_short_state;
 
+/* Take it, for a few instructions. Any context; handlers wait outside. */
 static inline platform_short_state platform_short_lock(struct platform_short_lock *lock)
 {
     return lock_take(&lock->lock);
 }
 
+/* Let go of it, with what taking it has answered. */
 static inline void platform_short_unlock(struct platform_short_lock *lock,
                                          platform_short_state before)
 {

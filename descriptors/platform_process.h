@@ -50,6 +50,7 @@ enum platform_stop {
     PLATFORM_STOP_TIME,    /* its time was over: run it again to let it go on */
 };
 
+/* Why a program has stopped, and where. */
 struct platform_stopped {
     enum platform_stop stop;
     uint64_t number, arguments[4];

@@ -53,9 +53,11 @@ void platform_extent(paddr_t start, uint64_t length, struct platform_extent *ext
 kern_return_t platform_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
                                    struct vm_object **copy);
 
+/* One reference more, or less: the last one frees its pages. */
 void platform_object_retain(struct vm_object *object);
 void platform_object_release(struct vm_object *object);
 
+/* Its size, in pages. */
 uint64_t platform_object_pages(const struct vm_object *object);
 /* Is this page registers, not RAM? */
 bool platform_object_is_device(const struct vm_object *object, uint64_t index);
@@ -79,6 +81,7 @@ enum platform_purge_state {
     PLATFORM_PURGE_EMPTY, /* they were; set: take them now */
 };
 
+/* What is to become of an object's pages when memory is short. */
 struct platform_purge {
     enum platform_purge_state state;
     uint8_t group; /* volatile: 0 goes first ... 7 last */
@@ -87,6 +90,7 @@ struct platform_purge {
     bool fault;    /* accesses while volatile fault */
 };
 
+/* Ask, and say. False: its pages cannot be taken away. */
 bool platform_object_get_purge(const struct vm_object *object, enum platform_purge_state *state);
 void platform_object_set_purge(struct vm_object *object, const struct platform_purge *purge);
 
@@ -97,6 +101,7 @@ struct platform_owner {
     bool footprint; /* counts in the task's footprint */
 };
 
+/* Ask whose account its pages are on, and put them on another one's. */
 void platform_object_get_owner(const struct vm_object *object, struct platform_owner *owner);
 void platform_object_set_owner(struct vm_object *object, const struct platform_owner *owner);
 
@@ -119,6 +124,7 @@ kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,
 /* KERN_SUCCESS if every byte of an interval can be read, and written if asked; else why not. */
 kern_return_t platform_map_check(vm_map_t map, uint64_t address, uint64_t size, bool write);
 
+/* Where a view is to be entered. */
 enum platform_placement {
     PLATFORM_ANYWHERE,  /* *address is an answer */
     PLATFORM_FIXED,     /* at *address; KERN_NO_SPACE if something is there */
@@ -190,6 +196,7 @@ struct platform_task_watch {
     void *link[4]; /* the platform's */
 };
 
+/* Be told once, when the task dies; or no more. */
 void platform_task_watch(task_t task, struct platform_task_watch *watch);
 void platform_task_unwatch(struct platform_task_watch *watch); /* not watching: no effect */
 

@@ -10,6 +10,7 @@
 
 #include "kernel/types.h"
 
+/* Write dirty lines back; and let go of them, too. Any length, any alignment. */
 void cache_clean(volatile const void *address, uint64_t size);
 void cache_clean_invalidate(volatile const void *address, uint64_t size);
 

@@ -12,6 +12,7 @@
 #include "kernel/print_check.h"
 #include "kernel/types.h"
 
+/* A device that text goes to, and comes from. */
 struct console {
     void (*write)(struct console *self, const char *text, size_t length); /* blocks until taken */
     int (*read)(struct console *self); /* next byte, or -1 if none waits */
@@ -35,6 +36,7 @@ int ksnprintf(char *buffer, size_t size, const char *format, ...)
 int kvsnprintf(char *buffer, size_t size, const char *format, va_list arguments)
     __attribute__((format(printf, 3, 0)));
 
+/* The same with the arguments checked: no floating point, which handlers must not touch. */
 #define kprintf(...) (KPRINT_NO_FLOATS(__VA_ARGS__), kprintf(__VA_ARGS__))
 #define ksnprintf(buffer, size, ...)                                                               \
     (KPRINT_NO_FLOATS(__VA_ARGS__), ksnprintf(buffer, size, __VA_ARGS__))

@@ -17,11 +17,13 @@
 
 const void *devicetree(void); /* the blob, for libfdt's own functions; NULL if none was found */
 
+/* A range of physical addresses. */
 struct devicetree_range {
     paddr_t base;
     uint64_t size; /* bytes */
 };
 
+/* How many of each are kept; what is beyond is said on the console. */
 #define DEVICETREE_MEMORY_MAX   16 /* banks that do not touch */
 #define DEVICETREE_RESERVED_MAX 32
 
@@ -34,6 +36,7 @@ struct devicetree_machine {
     bool no_map[DEVICETREE_RESERVED_MAX]; /* not even to be mapped: others watch accesses */
 };
 
+/* What start-up has read; there for the life of the image. Any context. */
 const struct devicetree_machine *devicetree_machine(void);
 
 /*
@@ -50,18 +53,21 @@ kern_return_t devicetree_reserved(int node, struct devicetree_range *range);
  */
 kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *range);
 
-/* One window of a bus: the index-th entry of its ranges property. */
+/* One window of a bus. */
 struct devicetree_window {
     uint32_t space; /* PCI: the first cell, which names the kind of address; else 0 */
     uint64_t bus;   /* what devices on the bus say */
     paddr_t base;   /* where the root has it */
     uint64_t size;  /* bytes */
 };
+
+/* The index-th entry of a bus's ranges property. KERN_INVALID_ADDRESS: there is none. */
 kern_return_t devicetree_window(int node, unsigned index, struct devicetree_window *window);
 
 /* The index-th interrupt of a node as a GIC INTID. KERN_INVALID_ADDRESS: there is none. */
 kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid);
 
+/* The most cells of one reference. */
 #define DEVICETREE_CELLS_MAX 4
 
 /* A node that a property refers to, with the number of cells that this node asks for. */

@@ -10,6 +10,7 @@
 #ifndef KERNEL_EXIT_H
 #define KERNEL_EXIT_H
 
+/* What an image ends with. */
 #define EXIT_STATUS_PASSED  0
 #define EXIT_STATUS_FAILED  1   /* at least one test failed */
 #define EXIT_STATUS_USAGE   2   /* usage or harness error */

@@ -8,6 +8,7 @@
 
 #include "kernel/types.h"
 
+/* What the processor said of an expected fault. */
 struct fault_record {
     uint64_t esr; /* syndrome, ESR_EL1 */
     uint64_t far; /* faulting address, FAR_EL1 */

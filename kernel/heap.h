@@ -14,6 +14,7 @@
 
 #include "kernel/types.h"
 
+/* Blocks of `size` bytes, aligned to 16. NULL: there is no memory. Not from interrupt handlers. */
 void *heap_alloc(size_t size); /* NULL for size 0 */
 void *heap_alloc_zero(size_t size);
 void *heap_alloc_aligned(size_t size, size_t alignment); /* alignment: a power of two, else NULL */
@@ -24,6 +25,7 @@ size_t heap_size(const void *block);                     /* usable bytes of a li
 /* Give the pages of empty slabs back. The heap keeps at most one a size class otherwise. */
 void heap_trim(void);
 
+/* What the heap has now, and had at most. */
 struct heap_stats {
     uint64_t blocks;     /* live blocks */
     uint64_t bytes;      /* usable bytes of live blocks */
@@ -32,6 +34,7 @@ struct heap_stats {
     uint64_t pages;      /* pages held, empty slabs included */
 };
 
+/* Now. Any context. */
 void heap_get_stats(struct heap_stats *stats);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef KERNEL_INIT_H
 #define KERNEL_INIT_H
 
+/* Called once, before main. */
 typedef void initialiser_t(void);
 
 #define INIT_CONSOLE "1" /* consoles: pages, MMU and heap work, interrupts are masked */

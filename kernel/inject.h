@@ -10,6 +10,7 @@
 
 #include "kernel/types.h"
 
+/* What a request can be for. */
 enum inject_point {
     INJECT_HEAP,  /* a heap block */
     INJECT_PAGE,  /* a page, or a run of pages */
@@ -18,6 +19,7 @@ enum inject_point {
     INJECT_POINTS
 };
 
+/* What happened since inject_begin. */
 struct inject_report {
     uint64_t passed[INJECT_POINTS]; /* points since inject_begin, by kind */
     bool failed;                    /* the n-th was reached and failed */

@@ -24,6 +24,7 @@ enum irq_result {
  */
 typedef enum irq_result irq_handler_t(void *context);
 
+/* See irq_handler_t. */
 #define IRQ_NOTHING_MAX 1000
 
 /*
@@ -35,6 +36,7 @@ enum irq_trigger {
     IRQ_EDGE,
 };
 
+/* What irq_mask answers and irq_restore takes. */
 typedef uint64_t irq_state_t;
 
 /* Mask interrupts on this CPU and return what was before. Nests: restore in reverse order. */
@@ -46,6 +48,7 @@ static inline irq_state_t irq_mask(void)
     return before;
 }
 
+/* As it was before the irq_mask that answered this. */
 static inline void irq_restore(irq_state_t before)
 {
     __asm__ volatile("msr daif, %0" : : "r"(before) : "memory");
@@ -124,6 +127,7 @@ void irq_serve(void);
 /* Serve the pending interrupt: what the exception vector calls, interrupts masked. */
 void irq_dispatch(void);
 
+/* Is a handler running? And how many interrupts there were. Any context. */
 bool irq_in_handler(void);
 uint64_t irq_count(void); /* interrupts acknowledged since start-up */
 

@@ -9,8 +9,10 @@
 
 #include <stdint.h>
 
+/* The status of a kernel function. 0 is success. */
 typedef int32_t kern_return_t;
 
+/* The statuses, with Mach's numbers. */
 #define KERN_SUCCESS            0
 #define KERN_INVALID_ADDRESS    1 /* not mapped, or outside what the callee manages */
 #define KERN_PROTECTION_FAILURE 2 /* mapped, but the access is not allowed */

@@ -47,6 +47,8 @@ struct lock_identity {
     unsigned depth;              /* times held */
     struct lock_identity *outer; /* taken before it and still held */
 };
+
+/* What a lock begins with: its name, for debug builds, and its rank. */
 #define LOCK_INITIAL(called, ranked)                                                               \
     {                                                                                              \
         .identity = {.name = (called), .rank = (ranked) }                                          \
@@ -77,10 +79,12 @@ static inline void lock_order_release(struct lock_identity *identity)
 }
 #endif
 
+/* A lock that masks interrupts: for handlers too, and for a few instructions. */
 struct lock {
     struct lock_identity identity;
 };
 
+/* What lock_take answers and lock_release takes. */
 typedef irq_state_t lock_state_t;
 
 /* Take, and what lock_release must be given. Taking a lock that is held is fatal. */
@@ -92,6 +96,7 @@ static inline lock_state_t lock_take(struct lock *lock)
     return before;
 }
 
+/* Let go of it, and interrupts are as they were. */
 static inline void lock_release(struct lock *lock, lock_state_t before)
 {
     lock_order_release(&lock->identity);
@@ -113,11 +118,13 @@ static inline void lock_take_masked(struct lock *lock)
     lock_order_take(&lock->identity, false);
 }
 
+/* Let go of what lock_take_masked has taken. */
 static inline void lock_release_masked(struct lock *lock)
 {
     lock_order_release(&lock->identity);
 }
 
+/* A lock of threads, which may be held for long. */
 struct mutex {
     struct lock_identity identity;
     unsigned depth; /* of a recursive one; 0 or 1 of another */

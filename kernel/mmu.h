@@ -13,6 +13,7 @@
 #include "kernel/kern_return.h"
 #include "kernel/types.h"
 
+/* Where ranges may lie: of the kernel's map, and of a task's. */
 #define MMU_KERNEL_VA_BASE 0xffff800000000000UL
 #define MMU_KERNEL_VA_END  0xffffc00000000000UL
 #define MMU_KERNEL_MAP_END 0xffffbfffffe00000UL /* the last 2 MiB are for mmu_borrow_device */
@@ -41,12 +42,15 @@ enum mmu_memory {
     MMU_DEVICE_GRE,
 };
 
+/* How a range may be used. */
 struct mmu_attributes {
     unsigned access; /* MMU_READ | ... ; 0 keeps the range mapped in name only: any access faults */
     enum mmu_memory memory; /* device and non-cached memory is never executable */
 };
 
 struct mmu_space;
+
+/* The kernel's own tables. */
 extern struct mmu_space *const mmu_kernel;
 
 /* A new, empty lower-half space. KERN_RESOURCE_SHORTAGE. Destroy unmaps what is left. */
@@ -81,6 +85,7 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
 kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
                              enum mmu_memory memory);
 
+/* What the tables say of an address. */
 struct mmu_translation {
     paddr_t pa;          /* of the byte asked for */
     uint64_t contiguous; /* bytes from there to the end of its page or block */
@@ -143,12 +148,14 @@ bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va);
 /* This CPU can note stores (FEAT_HAFDBS). */
 bool mmu_notes_stores(void);
 
+/* What all tables take. */
 struct mmu_stats {
     uint64_t tables;       /* page-table pages in use, boot tables not counted */
     uint64_t mapped_pages; /* leaf entries, in 4 KiB pages, without the direct map */
     uint64_t spaces;       /* live lower-half spaces */
 };
 
+/* Now. Any context. */
 void mmu_get_stats(struct mmu_stats *stats);
 
 /*

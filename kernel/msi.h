@@ -32,6 +32,7 @@ struct msi_request {
         consecutive; /* the words follow each other, from a multiple of the count, a power of two */
 };
 
+/* What a device writes, and where to, to interrupt. */
 struct msi_message {
     uint64_t address; /* physical; an IOMMU in between has to let it through (msi_doorbell) */
     uint32_t data;
@@ -45,6 +46,7 @@ struct msi_message {
 kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block);
 void msi_free(struct msi_block *block); /* NULL: no effect */
 
+/* What a block has: how many, each one's interrupt and message. Any context. */
 unsigned msi_count(const struct msi_block *block); /* granted */
 unsigned msi_intid(const struct msi_block *block, unsigned index);
 void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message);
@@ -52,10 +54,13 @@ void msi_message(const struct msi_block *block, unsigned index, struct msi_messa
 /* Where a controller's messages are stored: the registers' page. Errors as above. */
 kern_return_t msi_doorbell(int node, struct devicetree_range *page);
 
+/* Interrupts that are given out, of how many. */
 struct msi_stats {
     unsigned in_use; /* interrupts that blocks have */
     unsigned total;  /* of all controllers that have been used so far */
 };
+
+/* Now. Any context. */
 void msi_get_stats(struct msi_stats *stats);
 
 #endif

@@ -31,6 +31,7 @@ enum {
     OPTIONS_WORDS = 255
 };
 
+/* One option, as it is declared; for start-up. */
 struct program_option {
     const char *key;
     const char *value; /* what --help calls it, "BYTES"; NULL: the key stands alone */

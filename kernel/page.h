@@ -28,6 +28,7 @@ enum page_owner {
     PAGE_OWNER_COUNT
 };
 
+/* What a page is. */
 enum page_state {
     PAGE_FOREIGN = 0, /* not RAM the allocator knows */
     PAGE_RESERVED,    /* RAM, but never handed out: image, device tree, /memreserve/ */
@@ -118,9 +119,11 @@ kern_return_t page_quarantine(paddr_t page);
 
 uint32_t page_pin_count(paddr_t page); /* 0 for a page that is not RAM */
 
+/* What a page is, and whose. Any context. */
 enum page_state page_get_state(paddr_t page);
 enum page_owner page_get_owner(paddr_t page);
 
+/* What all of RAM is. */
 struct page_stats {
     uint64_t total;                           /* pages of RAM */
     uint64_t reserved;                        /* never handed out */

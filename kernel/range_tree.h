@@ -10,6 +10,7 @@
 
 #include "kernel/tree.h"
 
+/* One range; embedded in what it is the range of. */
 struct range_node {
     struct tree_node node; /* first: a range is found by it; in the order of starts */
     vaddr_t start;         /* first byte */
@@ -21,6 +22,7 @@ struct range_node {
     uint64_t max_gap;               /* largest gap in this subtree */
 };
 
+/* Ranges that do not touch each other's bytes. */
 struct range_tree {
     vaddr_t low;            /* lowest address a range may have */
     struct tree ranges;     /* never empty after init */

@@ -13,6 +13,7 @@
 struct task;
 struct vm_map;
 
+/* The kernel's own, which never dies. */
 extern struct task *const kernel_task;
 
 #define TASK_LEDGER_TAGS 6 /* VM ledger tags 0 (none) to 5 */
@@ -31,6 +32,7 @@ void task_terminate(struct task *task);
 void task_retain(struct task *task);
 void task_release(struct task *task);
 
+/* Has it its ranges still? False of NULL. Any context. */
 bool task_is_alive(const struct task *task);
 
 /* The address space; NULL for a NULL or dead task. Not retained. */
@@ -43,6 +45,7 @@ struct task_watch {
     struct task_watch *next, **link; /* private */
 };
 
+/* Be told of the task's death, or no more. */
 void task_watch_add(struct task *task, struct task_watch *watch);
 void task_watch_remove(struct task_watch *watch); /* once it was called: no effect */
 
@@ -56,6 +59,7 @@ struct task_ledger {
     uint64_t footprint;
 };
 
+/* Charge bytes, take them back, and ask. Of a tag below TASK_LEDGER_TAGS. */
 void task_ledger_credit(struct task *task, int tag, bool footprint, uint64_t bytes);
 void task_ledger_debit(struct task *task, int tag, bool footprint, uint64_t bytes);
 void task_get_ledger(const struct task *task, struct task_ledger *ledger);

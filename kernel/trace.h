@@ -39,8 +39,10 @@
     KIND(page_failure, uint64_t, pages, unsigned, owner, uint64_t, highest)                        \
     KIND(reclaim, uint64_t, wanted, uint64_t, freed, bool, more)
 
+#define TRACE_ENUM(name, t1, n1, t2, n2, t3, n3) TRACE_##name, /* for the enumeration alone */
+
+/* One number for each kind. */
 enum trace_kind {
-#define TRACE_ENUM(name, t1, n1, t2, n2, t3, n3) TRACE_##name,
     TRACE_KINDS(TRACE_ENUM)
 #undef TRACE_ENUM
     TRACE_KIND_COUNT
@@ -67,6 +69,7 @@ void trace_print(void);
 uint64_t trace_count(void); /* entries since the start */
 uint64_t trace_lost(void);  /* of them, those that the ring has no more */
 
+/* A site: what the functions trace_KIND are made of. */
 #define TRACE_SITE(kind, first, second, third)                                                     \
     (__builtin_expect(trace_on, false) ? trace_record(kind, first, second, third) : (void)0)
 
@@ -98,6 +101,7 @@ static inline uint64_t trace_lost(void)
 
 #endif
 
+/* The function of a kind. */
 #define TRACE_FUNCTION(name, t1, n1, t2, n2, t3, n3)                                               \
     static inline void trace_##name(t1 n1, t2 n2, t3 n3)                                           \
     {                                                                                              \

@@ -15,20 +15,24 @@
 
 #include "kernel/types.h"
 
+/* A place in a tree, embedded in what is sorted. */
 struct tree_node {
     struct tree_node *left, *right, *parent;
     int height;
 };
 
+/* A balanced tree (AVL). Who inserts has found the place. */
 struct tree {
     struct tree_node *root; /* NULL: empty */
 };
 
+/* Make anew what a node keeps of its subtree; true: it has changed. */
 typedef bool tree_update_t(struct tree_node *node);
 
 /* The structure that a node is embedded in. */
 #define TREE_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* The first in order; NULL: it is empty. */
 static inline struct tree_node *tree_first(const struct tree *tree)
 {
     struct tree_node *node = tree->root;
@@ -56,6 +60,7 @@ static inline struct tree_node *tree_next(const struct tree_node *node)
     return at;
 }
 
+/* The neighbour before a node; NULL at the beginning. */
 static inline struct tree_node *tree_previous(const struct tree_node *node)
 {
     struct tree_node *at = node->left;
@@ -72,6 +77,7 @@ static inline struct tree_node *tree_previous(const struct tree_node *node)
     return at;
 }
 
+/* Levels of a subtree; 0 of none. */
 static inline int tree_height(const struct tree_node *node)
 {
     return node == NULL ? 0 : node->height;
@@ -147,6 +153,7 @@ static inline struct tree_node *tree_mend(struct tree *tree, struct tree_node *n
     return tree_rotate(tree, node, left, update);
 }
 
+/* Do the two subtrees differ by more than one level? */
 static inline bool tree_leans(const struct tree_node *node)
 {
     return (unsigned)(tree_height(node->left) - tree_height(node->right) + 1) > 2;

@@ -20,6 +20,8 @@
 #undef PAGE_SHIFT
 #undef PAGE_SIZE
 #undef PAGE_MASK
+
+/* The one size of pages that there is; whoever else has defined them. */
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  ((uint64_t)1 << PAGE_SHIFT) /* bytes */
 #define PAGE_MASK  (PAGE_SIZE - 1)
@@ -54,11 +56,13 @@ static inline paddr_t paddr(uint64_t value)
     return address;
 }
 
+/* The address so many bytes further. */
 static inline paddr_t paddr_add(paddr_t base, uint64_t bytes)
 {
     return paddr(base.value + bytes);
 }
 
+/* One bit, and no other. */
 static inline bool is_power_of_two(uint64_t x)
 {
     return x != 0 && (x & (x - 1)) == 0;

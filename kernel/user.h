@@ -12,6 +12,7 @@
 #include "kernel/kern_return.h"
 #include "kernel/task.h"
 
+/* Why a user program has stopped. */
 enum user_stop {
     USER_STOP_CALL,    /* SVC; its number is in `call`, arguments in the registers */
     USER_STOP_BLOCKED, /* an access to a blocked range: run again when it is unblocked */
@@ -20,6 +21,7 @@ enum user_stop {
     USER_STOP_TIME,    /* its time is over: run again to let it go on where it was */
 };
 
+/* A user program's registers, and why it has stopped. */
 struct user_state {
     struct user_context context; /* registers, in context.frame */
     unsigned call;
@@ -29,6 +31,7 @@ struct user_state {
 /* At a program counter and stack pointer (0: none), other registers zero, interrupts enabled. */
 void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp);
 
+/* Run it until it stops. Thread context. */
 enum user_stop user_run(struct task *task, struct user_state *state);
 
 /*

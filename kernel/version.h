@@ -6,10 +6,12 @@
 #ifndef KERNEL_VERSION_H
 #define KERNEL_VERSION_H
 
+/* The version, by semver. */
 #define DMAKIT_VERSION_MAJOR 1
 #define DMAKIT_VERSION_MINOR 0
 #define DMAKIT_VERSION_PATCH 0
 
+/* The same as text, DMAKIT_VERSION. */
 #define DMAKIT_VERSION_TEXT(major, minor, patch)     #major "." #minor "." #patch
 #define DMAKIT_VERSION_EXPANDED(major, minor, patch) DMAKIT_VERSION_TEXT(major, minor, patch)
 

@@ -21,6 +21,7 @@
 struct task;
 struct vm_map;
 
+/* The kernel's address space. */
 extern struct vm_map *const kernel_map;
 
 /* A new, empty lower-half map with one reference, for task_create. */
@@ -42,6 +43,7 @@ void vm_map_clear(struct vm_map *map);
  */
 kern_return_t vm_map_inherit(struct vm_map *from, struct vm_map *to);
 
+/* Its page tables. */
 struct mmu_space *vm_map_space(struct vm_map *map);
 
 /* True if [start, start + size) does not wrap and lies where this map may have ranges. */
@@ -54,6 +56,7 @@ enum vm_inheritance {
     VM_INHERIT_NONE
 };
 
+/* What a range shows, and how. */
 struct vm_range {
     struct vm_object *object; /* NULL: a guard or reservation, every access faults */
     uint64_t offset;          /* of the range's first byte in the object */
@@ -133,14 +136,15 @@ kern_return_t vm_map_lookup(struct vm_map *map, vaddr_t address, struct vm_range
  */
 kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
 
-/*
- * Pin `count` pages from `start` on and store their physical addresses: resident,
- * unshared, marked dirty when they will be written.
- */
+/* How pages are to be pinned. */
 #define VM_WIRE_WRITE    0x1u
 #define VM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR instead of making a page resident */
 #define VM_WIRE_UNMARKED 0x4u /* not dirty yet: the caller says so of those that were written */
 
+/*
+ * Pin `count` pages from `start` on and store their physical addresses: resident,
+ * unshared, marked dirty when they will be written.
+ */
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                           paddr_t *pages);
 
@@ -167,11 +171,13 @@ kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t s
 kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,
                            uint64_t *done);
 
+/* What all maps have. */
 struct vm_map_stats {
     uint64_t maps;    /* live lower-half maps */
     uint64_t entries; /* ranges in all maps */
 };
 
+/* Now. Any context. */
 void vm_map_get_stats(struct vm_map_stats *stats);
 
 #endif

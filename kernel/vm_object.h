@@ -48,11 +48,13 @@ kern_return_t vm_object_populate(struct vm_object *object, const struct vm_objec
  */
 kern_return_t vm_object_create_physical(paddr_t base, uint64_t pages, struct vm_object **object);
 
+/* One reference more. */
 void vm_object_retain(struct vm_object *object);
 
 /* The last release frees the pages; those still pinned are freed by their last unpin. */
 void vm_object_release(struct vm_object *object);
 
+/* Its size in pages; and what kind it is: a window of physical memory, or pages of its own. */
 uint64_t vm_object_pages(const struct vm_object *object);
 bool vm_object_is_physical(const struct vm_object *object);
 
@@ -124,6 +126,7 @@ enum vm_purge_state {
     VM_PURGE_EMPTY,
 };
 
+/* Which volatile objects go first. */
 struct vm_purge_order {
     uint8_t group; /* 0 goes first ... 7 last */
     bool obsolete; /* before every group */
@@ -131,6 +134,7 @@ struct vm_purge_order {
     bool fault;    /* accesses while volatile fault */
 };
 
+/* Let its pages be taken away when it says so (vm_object_set_purge); and ask. */
 void vm_object_allow_purge(struct vm_object *object);
 bool vm_object_is_purgeable(const struct vm_object *object);
 
@@ -156,11 +160,13 @@ uint64_t vm_purge_reclaim(uint64_t pages);
 void vm_object_set_owner(struct vm_object *object, struct task *owner, int tag, bool footprint);
 struct task *vm_object_owner(const struct vm_object *object, int *tag, bool *footprint);
 
+/* What all objects have. */
 struct vm_object_stats {
     uint64_t objects; /* live */
     uint64_t pages;   /* resident in anonymous objects; a shared page counts in each */
 };
 
+/* Now. Any context. */
 void vm_object_get_stats(struct vm_object_stats *stats);
 
 #endif

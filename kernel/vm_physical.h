@@ -5,6 +5,7 @@
 
 #include "kernel/mmu.h"
 
+/* What is at some physical addresses. */
 struct vm_physical_run {
     uint64_t pages; /* so many from the first on are alike */
     bool ram;       /* else registers, or nothing */

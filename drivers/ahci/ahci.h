@@ -28,11 +28,14 @@
 #include "drivers/pci/serial_engine.h"
 #include "kernel/types.h"
 
-#define AHCI_BLOCK         512u /* bytes */
+#define AHCI_BLOCK 512u /* bytes of a block, of any disk */
+
+/* The most characters of a serial number. */
 #define AHCI_SERIAL_LENGTH 20
 
 struct ahci_disk;
 
+/* How many disks there are. Any context. */
 unsigned ahci_count(void);
 
 /* In the order of the bus, and of a controller's ports; NULL beyond the last. */
@@ -41,6 +44,7 @@ struct ahci_disk *ahci_get(unsigned index);
 /* By serial number (-device ide-hd,serial=...); NULL: none. */
 struct ahci_disk *ahci_find(const char *serial);
 
+/* What a disk says of itself. */
 struct ahci_info {
     char serial[AHCI_SERIAL_LENGTH + 1];
     uint64_t blocks;

@@ -34,6 +34,7 @@
 #define FW_CFG_ID        0x0001u /* le32: bit 1, it has a DMA engine */
 #define FW_CFG_DIRECTORY 0x0019u /* be32 count of files, then their entries */
 
+/* One item: a file, or what has a number alone. */
 struct fw_cfg_item {
     char name[FW_CFG_NAME_LENGTH]; /* "" for one that is no file */
     uint32_t size;                 /* bytes */

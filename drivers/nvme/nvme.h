@@ -54,8 +54,10 @@ struct nvme_queue;
 
 /* --- Namespaces ------------------------------------------------------------------------------- */
 
+/* Characters of a serial number. */
 #define NVME_SERIAL_LENGTH 20
 
+/* How many there are. Thread context. */
 unsigned nvme_count(void);
 
 /* In the order of the bus, and of their numbers on one controller; NULL beyond the last. */
@@ -64,6 +66,7 @@ struct nvme_namespace *nvme_get(unsigned index);
 /* The first of the controller with this serial number (-device nvme,serial=...); NULL: none. */
 struct nvme_namespace *nvme_find(const char *serial);
 
+/* What a namespace says of itself. */
 struct nvme_info {
     char serial[NVME_SERIAL_LENGTH + 1]; /* the controller's */
     uint32_t id;                         /* of the namespace, on its controller */
@@ -99,6 +102,7 @@ IOReturn nvme_shut_down(struct nvme_namespace *disk);
 
 /* --- As a DMA engine -------------------------------------------------------------------------- */
 
+/* How a command names its memory. */
 enum nvme_format {
     NVME_PRP,
     NVME_SGL,
@@ -183,6 +187,7 @@ enum nvme_place {
     NVME_IN_LIST,
 };
 
+/* One entry of the lists that a command leads to. */
 struct nvme_piece {
     enum nvme_place place;
     unsigned slot;    /* PRP 1 or 2 in a command, or the number in the list, from 0 */

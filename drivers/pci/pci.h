@@ -37,6 +37,7 @@ struct pci_function;
 
 /* --- Finding ---------------------------------------------------------------------------------- */
 
+/* Who a function is, and where. */
 struct pci_info {
     uint16_t vendor;
     uint16_t device;
@@ -120,8 +121,10 @@ unsigned pci_find_extended_capability(const struct pci_function *function, uint1
 
 /* --- Registers and memory --------------------------------------------------------------------- */
 
+/* The most base address registers of a function. */
 #define PCI_BARS 6u
 
+/* What a base address register shows, and where. */
 struct pci_bar {
     paddr_t base;  /* where the CPU reaches it */
     uint64_t bus;  /* what other functions put on the bus to reach it */
@@ -161,6 +164,7 @@ void pci_disable(struct pci_function *function, unsigned what); /* any context *
 
 /* --- Interrupts ------------------------------------------------------------------------------- */
 
+/* Kinds of interrupt, for pci_allocate_vectors. */
 #define PCI_INTX          1u /* the line; level, and maybe shared with others */
 #define PCI_MSI           2u
 #define PCI_MSIX          4u

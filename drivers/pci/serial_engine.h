@@ -21,6 +21,7 @@ struct serial_transfer {
     bool writes; /* to the device */
 };
 
+/* What a driver says of its device. */
 struct serial_class {
     /* Refuse what the device cannot be told at all, before it is in line. The lock is held. */
     IOReturn (*check)(struct serial_engine *engine, const struct serial_transfer *transfer);
@@ -37,6 +38,7 @@ struct serial_class {
     bool (*reset)(struct serial_engine *engine);
 };
 
+/* An engine of one channel, whose device takes one transfer at a time. */
 struct serial_engine {
     IODMASingleController super;
     const struct serial_class *methods;
@@ -55,11 +57,13 @@ IOReturn serial_start(IODMAController *self, UInt32 index, IODMACommand *command
 IOReturn serial_abort(IODMAController *self, UInt32 index, uint64_t timeout);
 IOByteCount serial_moved(IODMAController *self, IODMACommand *command);
 
+/* The methods of an engine's record that follow from these. */
 #define SERIAL_ENGINE                                                                              \
     .getChannel = IODMASingleController_getChannel,                                                \
     .publish = IODMAChannelController_publishNothing, .poll = IODMAChannelController_pollNothing,  \
     .abort = serial_abort, .getMoved = serial_moved
 
+/* What the engine's object begins with. Thread context. */
 void serial_init(struct serial_engine *engine, const struct serial_class *methods,
                  const char *name);
 

@@ -38,11 +38,13 @@
 
 struct sdhci_card;
 
+/* How many cards there are. Any context. */
 unsigned sdhci_count(void);
 
 /* In the order of the bus; NULL beyond the last. */
 struct sdhci_card *sdhci_get(unsigned index);
 
+/* What a card and its host say of themselves. */
 struct sdhci_info {
     uint64_t blocks;
     bool read_only;
@@ -53,6 +55,7 @@ struct sdhci_info {
 /* Any context. */
 void sdhci_get_info(const struct sdhci_card *card, struct sdhci_info *info);
 
+/* How the host is told of memory. */
 enum sdhci_mode {
     SDHCI_ADMA2,
     SDHCI_SDMA,

@@ -58,6 +58,7 @@ struct virtio_blk;
 
 /* --- Disks ------------------------------------------------------------------------------------ */
 
+/* How many there are. Any context. */
 unsigned virtio_blk_count(void);
 
 /* By position on QEMU's command line, from 0; NULL beyond the last. */
@@ -73,6 +74,7 @@ struct virtio_blk *virtio_blk_find(const char *serial);
  */
 struct virtio_blk *virtio_blk_of_vdma(void);
 
+/* What a disk says of itself. */
 struct virtio_blk_info {
     uint64_t sectors;    /* capacity, in sectors of 512 bytes */
     uint32_t block_size; /* bytes: a power of two, 512 if the device does not say */
@@ -87,6 +89,7 @@ struct virtio_blk_info {
     unsigned intid;
 };
 
+/* What the disk says of itself, and what went through its queue so far. Any context. */
 void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info);
 void virtio_blk_get_counters(struct virtio_blk *disk, struct virtq_counters *counters);
 
@@ -124,6 +127,11 @@ enum virtio_blk_operation {
 };
 
 struct virtio_blk_request;
+
+/*
+ * An engine's own way to fill a chain: with at most `limit` bytes of the request, from byte
+ * `issued` on; how many they are.
+ */
 typedef uint64_t virtio_blk_fill_t(struct virtio_blk *disk, struct virtio_blk_request *request,
                                    uint64_t issued, uint32_t limit, struct virtq_chain *chain);
 

@@ -72,6 +72,7 @@ struct virtio_blk_depth {
     unsigned most;
 };
 
+/* How many requests were in flight at once. Any context. */
 void virtio_blk_get_depth(struct virtio_blk *disk, struct virtio_blk_depth *depth);
 
 #endif

@@ -32,6 +32,7 @@ bool virtq_chain_has_table(const struct virtq_chain *chain);
 /* Names the chain until it comes back. */
 unsigned virtq_chain_slot(const struct virtq_chain *chain);
 
+/* What went through a queue. */
 struct virtq_counters {
     uint64_t requests;   /* chains submitted and published */
     uint64_t segments;   /* entries the cursor filled in them */

@@ -76,6 +76,7 @@ struct virtq_used {
     uint16_t slot;
 };
 
+/* What a queue is made with. */
 struct virtq_setup {
     unsigned size;           /* entries; made a power of two by rounding down, see virtq_size */
     unsigned index;          /* of the queue in its device */
@@ -139,6 +140,7 @@ struct virtq_command_segments {
     uint32_t longest;
 };
 
+/* The segment function: `segments` is a struct virtq_command_segments. */
 bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
                           UInt32 index);
 
@@ -202,6 +204,7 @@ void virtq_gather_interrupts(struct virtq *queue, unsigned chains);
 /* Ask for none (a hint: some may still come). */
 void virtq_disable_interrupt(struct virtq *queue);
 
+/* The driver's handler has served one. */
 static inline void virtq_count_interrupt(struct virtq *queue);
 
 /* Chains that the device holds. */
@@ -217,6 +220,7 @@ static inline const char *virtq_broken(const struct virtq *queue);
 void *virtq_detach(struct virtq *queue);
 void virtq_restart(struct virtq *queue);
 
+/* What went through so far. Any context. */
 void virtq_get_counters(const struct virtq *queue, struct virtq_counters *counters);
 
 /* Every index of the queue on one line of the console. Any context; a panic does it. */

@@ -10,6 +10,7 @@
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/chain.h"
 
+/* There is one, and it works. */
 bool virtio_rng_present(void);
 
 /*

@@ -12,6 +12,7 @@
 
 #include "drivers/virtio/virtio.h"
 
+/* Where a queue lies, for the device. */
 struct virtio_queue_place {
     unsigned index;
     unsigned size;   /* entries */
@@ -21,6 +22,7 @@ struct virtio_queue_place {
     paddr_t device;  /* written by the device: the used ring */
 };
 
+/* What a transport does for a driver. */
 struct virtio_transport {
     const char *name;
 

@@ -28,6 +28,7 @@
 #define MMIO_CONFIG_GENERATION   0x0fc
 #define MMIO_CONFIG              0x100
 
+/* What the first registers say: the transport, and its second version. */
 #define MMIO_MAGIC_VALUE    0x74726976u /* "virt" */
 #define MMIO_VERSION_MODERN 2u
 
@@ -36,11 +37,13 @@
 #define MMIO_INTERRUPT_CONFIG 2u /* the configuration changed, or the device needs a reset */
 #define MMIO_INTERRUPT_ALL    (MMIO_INTERRUPT_USED | MMIO_INTERRUPT_CONFIG)
 
+/* A device behind this transport. */
 struct mmio_device {
     struct virtio_device device; /* first: the other is found from it */
     volatile void *registers;
 };
 
+/* Its methods. */
 extern const struct virtio_transport virtio_mmio;
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "drivers/virtio/transport.h"
 
+/* Its methods. */
 extern const struct virtio_transport virtio_pci;
 
 #endif

@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run install host test fuzz check bench debug coverage embed yaml. Where apt
+# Purposes: build llvm run install host test fuzz check bench debug coverage embed yaml docs. Where apt
 # is, what is missing is announced and installed (as root, or with sudo); elsewhere it is
 # listed and the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
@@ -154,6 +154,9 @@ look()
             ;;
         guests)
             need "U-Boot for QEMU's aarch64 machine" u-boot-qemu test -e /usr/lib/u-boot/qemu_arm64/u-boot.bin
+            ;;
+        docs)
+            need "doxygen" doxygen have doxygen
             ;;
         yaml)
             need "python3 with yaml" python3-yaml python3 -c 'import yaml'

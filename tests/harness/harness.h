@@ -78,6 +78,7 @@
 #define ASSERT_GT(a, b) HARNESS_COMPARE(a, HARNESS_GT, b, HARNESS_AT("ASSERT_GT", #a ", " #b, true))
 #define ASSERT_GE(a, b) HARNESS_COMPARE(a, HARNESS_GE, b, HARNESS_AT("ASSERT_GE", #a ", " #b, true))
 
+/* A condition. */
 #define EXPECT_TRUE(x) harness_true((x) ? true : false, true, HARNESS_AT("EXPECT_TRUE", #x, false))
 #define EXPECT_FALSE(x)                                                                            \
     harness_true((x) ? true : false, false, HARNESS_AT("EXPECT_FALSE", #x, false))
