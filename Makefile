@@ -21,7 +21,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE REPORT MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
           GUESTS QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -44,14 +44,14 @@ endif
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$(GOALS)),build) $(if $(LLVM),llvm) \
-         $(if $(filter run,$(GOALS)),run) $(if $(filter bench profile,$(GOALS)),bench) \
+         $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug)) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter install embed,$(GOALS)),install) \
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) $(if $(filter docs,$(GOALS)),docs) \
          $(if $(filter test-guests,$(GOALS)),run host test) \
-         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml docs)
+         $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml docs report)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
 $(if $(shell $(foreach name,QEMU CROSS_COMPILE HOST_CC LIBFDT DEPS,$(name)=$(call quoted,$($(name)))) \
@@ -442,14 +442,14 @@ IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filte
 BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests list soak mutate coverage names setup docs
+.PHONY: run debug test test-guests list soak mutate coverage names setup docs test-report
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
-	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $(BOOTED)
+	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $(BOOTED)
 else
 run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" $<
+	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb; or look at CORE
@@ -482,6 +482,9 @@ mutate: ## does a test notice N random changes (200), or ONLY=room: each one in 
 coverage: ## lines and branches that the tests reach, on the host and in images, as text and HTML in O/coverage
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) CROSS=$(CROSS) \
 	    HOST_CC=$(call quoted,$(HOST_CC)) tests/coverage/coverage.sh $(O)/coverage
+
+test-report: ## what `make run REPORT=` makes, looked at in a browser
+	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T=tests/outside/run-report.sh
 
 docs: ## the manual of every public header, into O/docs/html
 	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"
@@ -521,6 +524,7 @@ DEVICE=name,option=value,...  what moves it: $(notdir $(wildcard qemu/devices/*)
 WAY=cursor          by the cursor, not by DMA commands
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
 CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
+REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 SEED=n N=count      which changes mutate makes   ONLY=room        all there, or in file:line

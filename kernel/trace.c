@@ -5,12 +5,14 @@
 #if DMAKIT_TRACE
 
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 
 _Static_assert((TRACE_SIZE & (TRACE_SIZE - 1)) == 0, "a slot is found by a mask");
 
 struct trace_entry {
     uint32_t number; /* of the event, from 1, modulo 2^32; 0: being written, or never used */
     uint32_t kind;
+    uint64_t time; /* of the virtual counter; 0 where there is none */
     uint64_t values[3];
 };
 
@@ -27,6 +29,16 @@ static const struct {
     TRACE_KINDS(TRACE_NAMES)
 #undef TRACE_NAMES
 };
+
+/* For whoever reads the ring from outside. */
+static uint64_t now(void)
+{
+#ifdef __aarch64__
+    return cpu_read_sysreg(cntvct_el0);
+#else
+    return 0;
+#endif
+}
 
 static struct trace_entry *slot(uint64_t event)
 {
@@ -50,6 +62,7 @@ void trace_record(enum trace_kind kind, uint64_t first, uint64_t second, uint64_
     entry->number = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     entry->kind = kind;
+    entry->time = now();
     entry->values[0] = first;
     entry->values[1] = second;
     entry->values[2] = third;

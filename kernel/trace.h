@@ -13,8 +13,9 @@
  * The ring keeps TRACE_SIZE entries and counts what it has lost. `make TRACE=0`
  * builds every site away.
  *
- * Entries carry no time: what an image prints must not depend on the host's speed,
- * and their numbers already say what came before what.
+ * Entries are printed without their time: what an image says must not depend on the host's
+ * speed, and their numbers already say what came before what. A timeline of them is made from
+ * outside, of the memory that the image leaves (`make run REPORT=page.html`).
  */
 #ifndef KERNEL_TRACE_H
 #define KERNEL_TRACE_H
@@ -22,7 +23,7 @@
 #include "kernel/kern_return.h"
 #include "kernel/types.h"
 
-#define TRACE_SIZE 256 /* entries: 8 KiB; a power of two */
+#define TRACE_SIZE 256 /* entries: 10 KiB; a power of two */
 
 /*
  * Every kind of event, with the type and the name of its three values. Adding a line
@@ -37,7 +38,9 @@
     KIND(user_stop, vaddr_t, pc, unsigned, why, kern_return_t, status)                             \
     KIND(task, vaddr_t, task, bool, alive, uint64_t, tasks)                                        \
     KIND(page_failure, uint64_t, pages, unsigned, owner, uint64_t, highest)                        \
-    KIND(reclaim, uint64_t, wanted, uint64_t, freed, bool, more)
+    KIND(reclaim, uint64_t, wanted, uint64_t, freed, bool, more)                                   \
+    KIND(dma_start, vaddr_t, command, uint64_t, bytes, unsigned, direction)                        \
+    KIND(dma_end, vaddr_t, command, uint64_t, bytes, int32_t, status)
 
 #define TRACE_ENUM(name, t1, n1, t2, n2, t3, n3) TRACE_##name, /* for the enumeration alone */
 

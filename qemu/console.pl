@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# console.pl IMAGE.elf SECONDS SOURCE LOG CORE SKIPPED QEMU OPTION...: run QEMU for run.sh
+# console.pl IMAGE.elf SECONDS SOURCE LOG CORE REPORT SKIPPED QEMU OPTION...: run QEMU for run.sh
 #
 # Its output is copied as it comes, to LOG as well unless that is empty; a line with an address in the form
 # [<ffff000040201234>] is followed, before its end, by function and file:line. After
@@ -9,6 +9,8 @@
 # is ended. INT, TERM, HUP and a reader that went away end it as well. With SOURCE,
 # unless that is empty, QEMU gets the devices that its lines name (devices.sh). With CORE,
 # QEMU's memory is the file CORE.ram; after a failure, a panic or a hang CORE is made of it (core.pl).
+# With REPORT, of what ran, whatever became of it, gdb makes that page, and leaves CORE only if
+# it is not called REPORT.core.
 # Status: QEMU's, but SKIPPED for 77; 2 if it could not start; 124 when the time was up; 128 + signal.
 use strict;
 use warnings;
@@ -21,7 +23,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Socket;
 
-my ($image, $limit, $source, $log, $core, $skipped, @qemu) = @ARGV;
+my ($image, $limit, $source, $log, $core, $report, $skipped, @qemu) = @ARGV;
 my $addr2line = $ENV{ADDR2LINE} || 'aarch64-linux-gnu-addr2line';
 my $here = getcwd();
 my $patience = 5;         # seconds for QEMU to end when it is told to
@@ -47,12 +49,26 @@ sub leave {
 # An image that has passed or was skipped, and one that never started, leave nothing to look at.
 sub keep_memory {
     my ($status) = @_;
-    if (-s "$core.ram" && $status != 0 && $status != 2 && $status != 77) {
-        system($^X, dirname(__FILE__) . '/core.pl', "$core.ram", $core) == 0
+    my $failed = $status != 0 && $status != 2 && $status != 77;
+    if (-s "$core.ram" && ($failed || $report ne '')) {
+        my $is_wanted = system($^X, dirname(__FILE__) . '/core.pl', "$core.ram", $core) == 0;
+        make_report($status) if $is_wanted && $report ne '';
+        $is_wanted &&= $failed && $core ne "$report.core";
+        $is_wanted
             ? print STDERR "run: the memory is in $core; to look at it: debug.sh -c $core $image\n"
             : unlink $core;
     }
     unlink "$core.ram";
+}
+
+# The page is there whole, or not at all.
+sub make_report {
+    my ($status) = @_;
+    local $ENV{DMAKIT_REPORT} = join "\n", $report, $image, $status;
+    unlink $report;
+    system(dirname(__FILE__) . '/debug.sh', '-c', $core, $image, '-batch', '-ex', 'report') == 0 && -s $report
+        ? print STDERR "run: the report is in $report\n"
+        : print STDERR "run: no report could be made; this says why: debug.sh -c $core $image -ex report\n";
 }
 
 if ($source ne '') {

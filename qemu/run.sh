@@ -18,6 +18,9 @@
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
 #   -o, --output FILE       write what the image says there as well
 #   -c, --core FILE         if it fails, panics or hangs, leave its memory there: debug.sh -c
+#   -R, --report FILE       make a page of what happened: its timeline, and what it moved. The
+#                           image is given trace=on; FILE.json is the same for Perfetto
+#   -M, --memory SIZE       RAM, as QEMU's -m has it
 #   -s                      status 0 if every test of the image was skipped
 #   -x, --no-files          let the image exit with a status, but keep it from the host's files
 #   -n, --dry-run           print QEMU's command line and do nothing
@@ -76,6 +79,7 @@ semihosting=native
 source=
 log=
 core=
+report=
 skipped=77
 kvm=
 dry=
@@ -113,7 +117,7 @@ plug()
 take()
 {
     case $1 in
-    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output | -c | --core)
+    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output | -c | --core | -R | --report | -M | --memory)
         [ $# -ge 2 ] || die "$1 needs an argument; try $name --help"
         ;;
     esac
@@ -127,6 +131,8 @@ take()
     -d) source=$2 ;;
     -o | --output) log=$2 ;;
     -c | --core) core=$2 ;;
+    -R | --report) report=$2 ;;
+    -M | --memory) plugged_memory=$2 ;;
     *)
         taken=1
         case $1 in
@@ -149,7 +155,7 @@ while [[ ${1-} == -?* && $1 != -- ]]; do
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
     -[a-zA-Z]?*)
         # -mgicv3, and -xn: what follows is its argument or more options.
-        [[ $1 == -[maetdDoc]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
+        [[ $1 == -[maetdDocRM]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
             set -- "${1:0:2}" "-${1:2}" "${@:2}"
         ;;
     esac
@@ -176,6 +182,13 @@ options=()
 memory=${plugged_memory:-$memory}
 bootargs+=$plugged_args
 bootargs=${bootargs# }
+if [ -n "$report" ]; then
+    report=$(realpath -m -- "$report")
+    { : >>"$report" && : >>"$report.json"; } 2>/dev/null || die "$report: cannot be written"
+    find "$report" "$report.json" -empty -delete
+    core=${core:-$report.core}
+    bootargs+="${bootargs:+ }trace=on"
+fi
 # Its memory is a file beside FILE, which console.pl makes the core file of.
 if [ -n "$core" ]; then
     core=$(realpath -m -- "$core")
@@ -214,4 +227,4 @@ fi
 command -v "$qemu" >/dev/null || die "$qemu: not found"
 [[ $limit =~ ^[0-9]+$ ]] || die "-t $limit: whole seconds, please"
 
-exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$core" "$skipped" "${line[@]}"
+exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$core" "$report" "$skipped" "${line[@]}"

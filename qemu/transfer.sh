@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] [-a BOOTARGS] IMAGE.elf: move a file by DMA
+# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] [-a BOOTARGS] [-r REPORT] IMAGE.elf: move a file by DMA
 #
 # Boots IMAGE with FILE (any size, only ever read) on a device, and compares the
 # checksum of what arrived in the machine with that of the file. With OUT the
@@ -10,7 +10,8 @@
 #
 # DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
 # command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
-# BOOTARGS are more options of the image, which -a --help lists.
+# BOOTARGS are more options of the image, which -a --help lists. REPORT is a page of what
+# happened (run.sh --report).
 #
 # Status 0: everything arrived; 1: it did not; 2: wrong command line, or QEMU
 # could not start; else the image's own (see run.sh).
@@ -40,7 +41,8 @@ way=command
 input=
 output=
 bootargs=
-while getopts m:d:w:i:o:a:lh option; do
+report=
+while getopts m:d:w:i:o:a:r:lh option; do
     case $option in
     m) profile=$OPTARG ;;
     d) wanted=${OPTARG:-virtio-blk} ;;
@@ -49,6 +51,7 @@ while getopts m:d:w:i:o:a:lh option; do
     i) input=$OPTARG ;;
     o) output=$OPTARG ;;
     a) bootargs=$OPTARG ;;
+    r) report=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
     *) die 2 "try $0 -h" ;;
     esac
@@ -114,8 +117,8 @@ if [ -n "$output" ]; then
 fi
 
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
-"$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" "$image" -- \
-    ${memory:+-m "$memory"} "${device_qemu[@]}" <&0 &
+"$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" ${memory:+-M "$memory"} \
+    ${report:+-R "$report"} "$image" -- "${device_qemu[@]}" <&0 &
 machine=$!
 wait "$machine"
 status=$?

@@ -12,6 +12,7 @@ while the image is in whatever state.
     vm [TASK]       the ranges of an address space; the kernel's without a task
     pages           RAM: what is free, and whose the rest is
     trace           the events of kernel/trace.h, oldest first
+    report [FILE]   the same as a page, and FILE.json for Perfetto
     crash           where the image was when it panicked
 """
 import os
@@ -25,6 +26,7 @@ sys.dont_write_bytecode = True  # the folder may be somebody else's
 from descriptors import show_command, show_descriptor, show_map  # noqa: E402
 from devices import mapper_of, show_mapper, show_queue  # noqa: E402
 from image import argument, at, chain, classes, head, number, say, static  # noqa: E402
+from report import write as write_report  # noqa: E402
 from machine import show_crash, show_pages, show_task, show_trace  # noqa: E402
 
 
@@ -87,6 +89,19 @@ def run_vm(text):
     show_task(at(task, 'struct task'))
 
 
+def run_report(text):
+    """run.sh says by the environment what it wants: the page, the image and its status."""
+    asked = os.environ.get('DMAKIT_REPORT', '').split('\n')
+    path = text.strip() or asked[0]
+    if not path:
+        raise gdb.GdbError('which file?')
+    name, status = asked[1:] if len(asked) == 3 else (gdb.current_progspace().filename, 'none')
+    try:
+        write_report(path, os.path.basename(name), status)
+    except OSError as fault:
+        raise gdb.GdbError(str(fault))
+
+
 COMMANDS = [
     ('md', 'md OBJECT: a memory descriptor or a map, and all below it.',
      run_md),
@@ -102,6 +117,8 @@ COMMANDS = [
      lambda text: show_pages()),
     ('trace', 'trace: the events of kernel/trace.h that the ring holds.',
      lambda text: show_trace()),
+    ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto.',
+     run_report),
     ('crash', 'crash: the backtrace of the panic that ended the image.',
      lambda text: show_crash()),
 ]

@@ -82,7 +82,7 @@ def show_pages():
 
 
 def trace_events():
-    """(number, kind, names, values) of what the ring holds; kind None: it was being written."""
+    """(number, kind, names, values, time) of what the ring holds; kind None: being written."""
     ring, kinds = static('trace.c', 'ring'), static('trace.c', 'kinds')
     end = number(static('trace.c', 'next'))
     size = ring.type.range()[1] + 1
@@ -90,18 +90,18 @@ def trace_events():
         entry = ring[event % size]
         kind = number(entry['kind'])
         if number(entry['number']) != (event + 1) & 0xffffffff or kind > kinds.type.range()[1]:
-            yield event + 1, None, [], []
+            yield event + 1, None, [], [], 0
             continue
         yield (event + 1, kinds[kind]['name'].string(),
                [kinds[kind]['values'][i].string() for i in range(3)],
-               [number(entry['values'][i]) for i in range(3)])
+               [number(entry['values'][i]) for i in range(3)], number(entry['time']))
 
 
 def show_trace():
     end = number(static('trace.c', 'next'))
     size = static('trace.c', 'ring').type.range()[1] + 1
     say('trace: %d events, %d of them lost' % (end, max(0, end - size)))
-    for event, kind, names, values in trace_events():
+    for event, kind, names, values, _ in trace_events():
         if kind is None:
             say('  %d was being written' % event)
         else:

@@ -3,7 +3,7 @@
 #
 # setup.sh [PURPOSE]...: see that the tools for these purposes are there
 #
-# Purposes: build llvm run install host test fuzz check bench debug coverage embed yaml docs. Where apt
+# Purposes: build llvm run install host test fuzz check bench debug coverage embed yaml docs report. Where apt
 # is, what is missing is announced and installed (as root, or with sudo); elsewhere it is
 # listed and the status is 1. Quick and silent when nothing is missing.
 # Environment: CROSS_COMPILE, QEMU, HOST_CC, LIBFDT, DEPS, GDB.
@@ -157,6 +157,10 @@ look()
             ;;
         docs)
             need "doxygen" doxygen have doxygen
+            ;;
+        report)
+            need "chromium" chromium have chromium
+            need "perl's JSON::PP" perl perl -MJSON::PP -e 1
             ;;
         yaml)
             need "python3 with yaml" python3-yaml python3 -c 'import yaml'

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel/irq.h"
+#include "kernel/trace.h"
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
@@ -48,7 +49,8 @@ void window_arrive(OSObject *owner, IODMAEventSource *source, IODMACommand *comm
     struct window_part *part =
         IODMACommand_getRefCon(command); /* the transfer is its first member */
 
-    (void)owner, (void)bytes, (void)when;
+    (void)owner, (void)when;
+    trace_dma_end((vaddr_t)command, bytes, status);
     part->status = status;
     part->is_done = true;
     IOWorkLoop_wakeupGate(IOEventSource_getWorkLoop(source), part, false);
@@ -77,10 +79,12 @@ static IOReturn start_command(struct window_part *part, struct window *window, s
     way->bounced += IODMACommand_getBounceLength(part->command);
     mover->kind->seek(&part->transfer, position + at);
     part->is_done = false;
+    trace_dma_start((vaddr_t)part->command, length, direction);
     IOWorkLoop_closeGate(way->loop);
     status = IODMAEventSource_startDMACommand(mover->source, part->command, direction, 0, 0);
     IOWorkLoop_openGate(way->loop);
     if (status != kIOReturnSuccess) {
+        trace_dma_end((vaddr_t)part->command, 0, status);
         IODMACommand_complete(part->command, true, false);
     }
     return status;
