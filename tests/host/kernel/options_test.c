@@ -130,7 +130,7 @@ static void test_refusals(void **state)
 static void test_help(void **state)
 {
     (void)state;
-    set_bootargs("bits=x nonsense --help");
+    set_bootargs("bits=x rubbish --help");
     assert_int_equal(options_check(&strict), EXIT_STATUS_PASSED);
     assert_true(sim_console_said("  bits=N                       address bits\n"
                                  "  slow                         take your time\n"
