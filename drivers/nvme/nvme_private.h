@@ -175,6 +175,9 @@ IOReturn nvme_add_queue(struct nvme_queue *queue, unsigned vector);
 IOReturn nvme_remove_queue(struct nvme_queue *queue);
 IOReturn nvme_abort(struct nvme_queue *queue, uint16_t id, uint64_t timeout, bool *aborted);
 
+/* nvme_identity.c: its serial number, and its limits. Thread context. */
+IOReturn nvme_read_identity(struct nvme_controller *controller);
+
 /* nvme_controller.c. */
 struct nvme_controller *nvme_open(struct pci_function *function, IOReturn *status);
 /* Shut down in order; all that it has ends. False: it did not stop. */

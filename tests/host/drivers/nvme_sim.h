@@ -68,7 +68,11 @@ struct nvme_sim {
     uint8_t *disk; /* blocks << block_shift bytes */
 };
 
+/* nvme_sim_bus.c: where its registers are, and which one is on the bus. */
+#define NVME_SIM_REGISTERS 0x2000u
+extern uint8_t nvme_sim_registers[NVME_SIM_REGISTERS];
 extern struct pci_function *const nvme_sim_function;
+void nvme_sim_plug(struct nvme_sim *sim);
 
 /* Off, and as a usual one is: 64 KiB commands, SGLs, 4 queues, 512-byte blocks, messages. */
 void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes);

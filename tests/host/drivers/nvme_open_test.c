@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * NVMe controllers that do not come up, or not down, or make no sense, and memory that runs
+ * out on the way: opening ends in its time with its code, and leaves nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "kernel/inject.h"
+#include "tests/host/drivers/nvme_client.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+#define SECOND      1000000000ull
+#define MILLISECOND 1000000ull
+
+/* It is opened, fails so, and within these nanoseconds; nothing is left but what may be written. */
+static void fails_to_open(IOReturn status, uint64_t least, uint64_t most, bool keeps_memory)
+{
+    const struct holdings held = holdings_now();
+    const uint64_t start = sim_time;
+
+    assert_int_equal(client_open(), status);
+    assert_true(sim_time - start >= least && sim_time - start <= most);
+    assert_false(sim.master_on || sim.claimed);
+    for (unsigned i = 0; i < NVME_SIM_VECTORS; i++) {
+        assert_null(sim.handlers[i]);
+    }
+    assert_true(sim_holds(&held) != keeps_memory);
+}
+
+static void a_controller_that_is_never_ready(void **state)
+{
+    static const struct {
+        unsigned stated; /* in units of 500 ms */
+        uint64_t bound;
+    } rows[] = {{0, SECOND}, {1, SECOND}, {4, 2 * SECOND}, {0xff, 255 * SECOND / 2}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_create();
+        sim.cap = (sim.cap & ~(0xffull << 24)) | (uint64_t)rows[i].stated << 24;
+        sim.never_ready = true;
+        /* On the way out it may not be turned off before it is on, or is given up. */
+        fails_to_open(kIOReturnNotResponding, 2 * rows[i].bound, 3 * rows[i].bound, false);
+    }
+}
+
+static void a_controller_that_fails_on_the_way(void **state)
+{
+    (void)state;
+    client_create();
+    sim.fails_on_the_way = true;
+    fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
+}
+
+/* Firmware has left it on, and it does not go off: it may write whenever it likes. */
+static void a_controller_that_is_never_off(void **state)
+{
+    (void)state;
+    client_create();
+    sim.never_off = true;
+    sim.cc = NVME_CC_EN;
+    sim.csts = NVME_CSTS_RDY;
+    fails_to_open(kIOReturnNotResponding, SECOND, 4 * SECOND, true);
+}
+
+static void a_controller_that_is_on_already(void **state)
+{
+    (void)state;
+    client_create();
+    sim.cc = NVME_CC_EN;
+    sim.csts = NVME_CSTS_RDY;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    client_close();
+}
+
+static void a_controller_that_is_not_there(void **state)
+{
+    (void)state;
+    client_create();
+    sim.gone = true;
+    fails_to_open(kIOReturnNotResponding, 0, MILLISECOND, false);
+}
+
+static void admin_commands_without_an_answer(void **state)
+{
+    (void)state;
+    client_create();
+    sim.admin_is_silent = true;
+    fails_to_open(kIOReturnTimeout, 10 * SECOND, 11 * SECOND, false);
+    for (unsigned opcode = 1; opcode < 0xa; opcode++) {
+        if (opcode == NVME_ADMIN_DELETE_CQ || opcode == NVME_ADMIN_ABORT || opcode == 2 ||
+            opcode == 3 || opcode == 7) {
+            continue;
+        }
+        client_create();
+        sim.silent_opcode = opcode;
+        fails_to_open(kIOReturnTimeout, 10 * SECOND, 50 * SECOND, false);
+    }
+}
+
+static void queues_that_are_refused(void **state)
+{
+    (void)state;
+    client_create();
+    sim.refuses_queues = true;
+    fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
+}
+
+static void controllers_that_nobody_can_use(void **state)
+{
+    (void)state;
+    client_create();
+    sim.cap &= ~(1ull << 37); /* without the NVM command set */
+    fails_to_open(kIOReturnUnsupported, 0, MILLISECOND, false);
+    client_create();
+    sim.cap |= 11ull << 48; /* pages of 8 MiB */
+    fails_to_open(kIOReturnUnsupported, 0, MILLISECOND, false);
+    client_create();
+    sim.cap &= ~0xffffull; /* queues of one entry */
+    fails_to_open(kIOReturnUnsupported, 0, MILLISECOND, false);
+    client_create();
+    sim.cap |= 10ull << 32; /* doorbells beyond its registers */
+    fails_to_open(kIOReturnUnsupported, 0, SECOND, false);
+}
+
+/* Opening and its engine without the n-th piece of memory: a code, and nothing is left. */
+static void without_one_piece_of_memory(void **state)
+{
+    unsigned failed = 0;
+    bool injected = true;
+
+    (void)state;
+    for (uint64_t nth = 1; injected; nth++) {
+        const struct holdings held = holdings_now();
+        struct nvme_controller *opened;
+        struct inject_report report;
+        IOService *service = NULL;
+        IODMAController *engine = NULL;
+        IOReturn status;
+
+        client_create();
+        inject_begin(nth);
+        opened = nvme_open(nvme_sim_function, &status);
+        if (opened != NULL) {
+            engine = nvme_create_engine(opened, &service);
+        }
+        inject_end(&report);
+        injected = report.failed;
+        if (opened == NULL) {
+            assert_true(status == kIOReturnNoMemory || status == kIOReturnNoResources);
+        } else if (engine == NULL) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+        } else {
+            OSObject_release(engine);
+            OSObject_release(service);
+        }
+        failed += engine == NULL;
+        if (opened != NULL) {
+            assert_true(nvme_close(opened));
+        }
+        assert_true(sim_holds(&held));
+    }
+    assert_true(failed > 20);
+}
+
+/* The controller works, the namespace is left out, with a line. */
+static void namespaces_that_nobody_can_use(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        client_create();
+        sim.metadata = i == 0 ? 8 : 0;
+        sim.block_shift = i == 1 ? 8 : i == 2 ? 17 : i == 3 ? 0xff : 9;
+        sim.blocks = i == 4 ? 1ull << 54 : 100;
+        sim_console_forget();
+        assert_int_equal(client_open(), kIOReturnNoDevice);
+        assert_true(sim_console_said("namespace 1 cannot be used"));
+        assert_true(nvme_close(controller));
+    }
+}
+
+static void a_namespace_that_is_write_protected(void **state)
+{
+    struct nvme_info info;
+
+    (void)state;
+    client_create();
+    sim.attributes = 1;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    nvme_get_info(disk, &info);
+    assert_true(info.read_only);
+    client_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_controller_that_is_never_ready),
+        cmocka_unit_test(a_controller_that_fails_on_the_way),
+        cmocka_unit_test(a_controller_that_is_never_off),
+        cmocka_unit_test(a_controller_that_is_on_already),
+        cmocka_unit_test(a_controller_that_is_not_there),
+        cmocka_unit_test(admin_commands_without_an_answer),
+        cmocka_unit_test(queues_that_are_refused),
+        cmocka_unit_test(controllers_that_nobody_can_use),
+        cmocka_unit_test(without_one_piece_of_memory),
+        cmocka_unit_test(namespaces_that_nobody_can_use),
+        cmocka_unit_test(a_namespace_that_is_write_protected),
+    };
+
+    return cmocka_run_group_tests(tests, client_start_machine, NULL);
+}
