@@ -121,7 +121,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree options vm,ke
                 kernel/task/task.c kernel/irq/irq_shared.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out %/transports.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c vdma/*.c))) drivers/console/pl011.c \
+                $(filter-out %/transports.c %/smmu_find.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c smmuv3/*.c vdma/*.c))) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c $(if $(COVERAGE),tests/coverage/ends.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
@@ -129,7 +129,7 @@ SEAM_machine  := $(wildcard descriptors/platform/platform_kernel*.c)
 # platform: none of the kernel, but an example of what has to be written for another one.
 SEAM_platform := $(DEFAULTS) embed/examples/port/port.c
 # The others: the same machine, and its tests' support.
-$(foreach room,model object cursor ranges drivers,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
+$(foreach room,model object cursor ranges drivers smmuv3,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # bus: registers and a device tree, and those who find devices there.
 SEAM_bus      := tests/host/kernel/tree_writer.c
 # A disk that is vdma.

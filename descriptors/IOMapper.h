@@ -91,6 +91,31 @@ uint64_t IOMapper_getPageSize(const IOMapper *self);
 
 const OSMetaClass *IOMapper_getMetaClass(const IOMapper *self); /* dynamic */
 
+/* --- What was blocked ------------------------------------------------------------------------ */
+
+/* Accesses of one device to one page, in one direction, that did not happen. */
+typedef struct {
+    uint64_t address; /* I/O address of the first; 0 as well where it is not known */
+    uint32_t access;  /* kIODMAMapReadAccess or kIODMAMapWriteAccess; 0: not known */
+    IOReturn reason;  /* kIOReturnNotFound: no translation; kIOReturnNotPermitted: not that
+                         access; kIOReturnOverrun: the unit has lost count of what it blocked */
+    uint64_t count;   /* accesses so far, at least */
+} IOMapperFault;
+
+/*
+ * Be told of each, once: until forgetFaults, more of the same are only counted. Interrupt
+ * context as a rule. NULL: nobody. A command whose memory was not reached ends with
+ * kIOReturnDMAError without it.
+ */
+typedef void (*IOMapper_FaultHandler)(void *context, IOMapper *mapper, const IOMapperFault *fault);
+void IOMapper_setFaultHandler(IOMapper *self, IOMapper_FaultHandler handler, void *context);
+
+/* Tell at once what the unit has recorded, whose interrupt may still be on its way. Any context. */
+void IOMapper_collectFaults(IOMapper *self);
+
+/* Something new begins: what is blocked from now on is told again. Any context. */
+void IOMapper_forgetFaults(IOMapper *self);
+
 /* --- Starting, and finding ------------------------------------------------------------------- */
 
 /*

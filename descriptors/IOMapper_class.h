@@ -9,6 +9,17 @@
 #include "descriptors/IOMapper.h"
 #include "descriptors/OSObject_class.h"
 
+/*
+ * A transfer's mapping: who is to hear that an access was blocked. Part of the transfer's
+ * object; zeroed: it is in no mapper's list.
+ */
+struct IOMapperUse {
+    struct IOMapperUse *next, **link;
+    uint64_t address, length; /* I/O addresses, whole mapper pages */
+    bool isRunning;           /* the device has the transfer */
+    bool hasFault;            /* and has been blocked in it */
+};
+
 struct IOMapper {
     OSObject super;
     IOService *provider; /* retained; NULL before start */
@@ -17,6 +28,9 @@ struct IOMapper {
     bool isListed;       /* under `identity`, in the list of started mappers */
     uint32_t identity;
     IOMapper *next;
+    struct IOMapperUse *uses;
+    IOMapper_FaultHandler faultHandler;
+    void *faultContext;
 };
 
 typedef struct {
@@ -45,6 +59,18 @@ typedef struct {
     /* No lock that an interrupt handler could wait for. Pointers are not NULL. */
     IOReturn (*translate)(IOMapper *self, uint64_t mappedAddress, uint32_t access,
                           uint64_t *physicalAddress, uint64_t *contiguousLength);
+
+    /* Deliver what the hardware has recorded (IOMapper_deliverFault); deliver it anew. */
+    void (*collectFaults)(IOMapper *self);
+    void (*forgetFaults)(IOMapper *self);
+
+    /*
+     * The mapper of one device of those behind this unit, +1, by the cells that follow the unit's
+     * identity in the device's "iommus". NULL and the last error: kIOReturnNoDevice,
+     * kIOReturnNoResources.
+     */
+    IOMapper *(*copyForDevice)(IOMapper *self, IOService *device, const UInt32 *cells,
+                               UInt32 count);
 } IOMapperClass;
 
 OS_CLASS(IOMapperClass, IOMapper);
@@ -65,6 +91,26 @@ IOReturn mapper_insert(IOMapper *self, uint32_t options, uint64_t mapAddress, ui
 IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t access,
                           uint64_t *physicalAddress, uint64_t *contiguousLength)
     OS_METHOD(IOMapper, translate);
+
+void mapper_collect_faults(IOMapper *self) OS_METHOD(IOMapper, collectFaults);
+void mapper_forget_faults(IOMapper *self) OS_METHOD(IOMapper, forgetFaults);
+IOMapper *mapper_copy_for_device(IOMapper *self, IOService *device, const UInt32 *cells,
+                                 UInt32 count) OS_METHOD(IOMapper, copyForDevice);
+
+/* What every record names that has nothing of its own to say of these three. */
+#define MAPPER_OF_ALL                                                                              \
+    .collectFaults = mapper_collect_faults, .forgetFaults = mapper_forget_faults,                  \
+    .copyForDevice = mapper_copy_for_device
+
+/*
+ * From the unit's driver: an access was blocked. The transfer in whose mapping it was has a
+ * fault; where it was in nobody's, each that the device has. Any context.
+ */
+void IOMapper_deliverFault(IOMapper *self, const IOMapperFault *fault);
+
+/* A transfer's mapping begins, and ends: in between the use belongs to the mapper. Any context. */
+void IOMapper_addUse(IOMapper *self, struct IOMapperUse *use, uint64_t address, uint64_t length);
+void IOMapper_removeUse(struct IOMapperUse *use);
 
 /* What a subclass's free ends with: unpublished, and the provider let go. */
 void IOMapper_free(IOMapper *self);

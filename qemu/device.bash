@@ -6,7 +6,8 @@
 # further one "OPTION=VALUE: " what that does. It sets device_options (the names of its options)
 # and device_ways (what WAY= may be with it), and has functions: device_OPTION VALUE for each,
 # which takes the value or answers 1, and device_plug FILE ROLE READ-ONLY (on, off), which makes
-# FILE what the image finds as its "source" or "target". They add words to bootargs and to device_qemu
+# FILE what the image finds as its "source" or "target". It may set device_kind, which is what the
+# image knows the source's kind by, if that is not the device's name. They add words to bootargs and to device_qemu
 # (options of QEMU), and set memory (-m) where they ask for some.
 #
 # The caller has a function refuse MESSAGE, which does not return.
@@ -28,6 +29,7 @@ device()
     device_name=${word%%,*}
     options=${word:${#device_name}}
     file=$2/$device_name
+    device_kind=$device_name
     device_qemu=()
     device_file=
     [[ $device_name =~ ^[a-z0-9_-]+$ && -f $file ]] ||

@@ -107,7 +107,7 @@ plug()
     device_plug "$device_file" source on
     devices+=("${device_qemu[@]}")
     # For an image that declares these options, and nothing to any other.
-    for word in $bootargs "transfer.device=$device_name"; do
+    for word in $bootargs "transfer.device=$device_kind"; do
         plugged_args+=" ?$word"
     done
     plugged_memory=${memory:-$plugged_memory}

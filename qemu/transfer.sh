@@ -91,7 +91,7 @@ fi
 IFS= read -rd '' input < <(realpath -z -- "$input")
 length=$(stat -c %s -- "$input")
 
-bootargs+=" transfer.device=$device_name transfer.length=$length"
+bootargs+=" transfer.device=$device_kind transfer.length=$length"
 if [ -t 1 ]; then
     bootargs+=" transfer.progress=1"
 fi

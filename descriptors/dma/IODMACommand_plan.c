@@ -7,8 +7,8 @@
  * at the first byte where a legal segment in place can begin again. The same pass counts
  * (IODMACommand_plan) and places (IODMACommand_place), so the two cannot disagree.
  */
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/dma/IODMACommand_private.h"
-#include "descriptors/segments/IOMappedLayout.h"
 
 /* Bytes [start, end) are an island, or in place at `address`. False ends the pass. */
 typedef bool plan_piece(void *context, uint64_t start, uint64_t end, bool island, uint64_t address);

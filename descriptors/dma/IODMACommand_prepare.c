@@ -205,6 +205,7 @@ IOReturn IODMACommand_mapView(IODMACommand *self)
         return status;
     }
     self->mapped = memory;
+    IOMapper_addUse(self->map.fMapper, &self->use, self->map.fAlloc, self->map.fAllocLength);
     return IODMACommand_viewOf(self, memory, offset, true, self->map.fAlloc);
 }
 
@@ -226,6 +227,7 @@ IOReturn IODMACommand_letGo(IODMACommand *self)
 
     if (self->map.fMapper != NULL) {
         IOASSERT(self->mapped != NULL);
+        IOMapper_removeUse(&self->use);
         status = IOMemoryDescriptor_dmaCommandOperation(self->mapped, kIOMDDMAUnmap, &self->map,
                                                         sizeof(self->map));
         self->map = (IOMDDMAMapArgs){0};

@@ -53,6 +53,7 @@ struct IODMACommand {
     IOMemoryDescriptor *copy;   /* retained: all of them are, in this buffer */
     IOMDDMAMapArgs map;         /* fMapper NULL: not mapped */
     IOMemoryDescriptor *mapped; /* whom map was asked of: the memory, or the copy */
+    struct IOMapperUse use;     /* of the mapper: it hears of what is blocked */
 
     /* Between an engine's notify and complete; see IODMAEventSource.h. */
     enum IODMAOwner owner;

@@ -212,6 +212,12 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
     if (command->active != 0) {
         command->owner = kIODMAOwnerDevice;
     }
+    /* What was blocked before is not this transfer's. */
+    if (command->map.fMapper != NULL) {
+        IOMapper_forgetFaults(command->map.fMapper);
+        command->use.hasFault = false;
+        command->use.isRunning = true;
+    }
     __atomic_add_fetch(&self->started, 1, __ATOMIC_RELAXED);
     status = IODMAController_startDMACommand(self->controller, self->channel, command, direction,
                                              byteCount, byteOffset);
@@ -220,6 +226,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         /* Refused: no end will come that would take back what was noted for one. */
         command->engine = NULL;
         command->owner = command->active != 0 ? kIODMAOwnerPrepared : kIODMAOwnerIdle;
+        command->use.isRunning = false;
         OSObject_release(command);
     }
     return status;
@@ -349,6 +356,17 @@ static bool is_ours(const IODMAEventSource *self, const IODMACommand *command, c
     return true;
 }
 
+/*
+ * A device may call a transfer good of which the mapper has blocked a part: it has not seen
+ * it. The mapper's own interrupt may come after the device's, so it is asked.
+ */
+static IOReturn judge_mapped(IODMACommand *command, IOReturn status)
+{
+    IOMapper_collectFaults(command->map.fMapper);
+    command->use.isRunning = false;
+    return status == kIOReturnSuccess && command->use.hasFault ? kIOReturnDMAError : status;
+}
+
 void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dmaCommand,
                                        IOReturn status, IOByteCount actualByteCount,
                                        AbsoluteTime timeStamp)
@@ -363,6 +381,9 @@ void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dma
                      (unsigned long long)dmaCommand->startedBytes);
         actualByteCount = dmaCommand->startedBytes;
         status = kIOReturnDMAError;
+    }
+    if (dmaCommand->map.fMapper != NULL) {
+        status = judge_mapped(dmaCommand, status);
     }
     dmaCommand->result = status;
     dmaCommand->resultBytes = actualByteCount;

@@ -256,6 +256,26 @@ IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acces
     return kIOReturnNotFound;
 }
 
+/* Made of software, it has recorded nothing that it has not told. */
+void mapper_collect_faults(IOMapper *self)
+{
+    (void)self;
+}
+
+void mapper_forget_faults(IOMapper *self)
+{
+    (void)self;
+}
+
+/* One space for all of its devices. */
+IOMapper *mapper_copy_for_device(IOMapper *self, IOService *device, const UInt32 *cells,
+                                 UInt32 count)
+{
+    (void)device, (void)cells, (void)count;
+    OSObject_retain(self);
+    return self;
+}
+
 static void mapper_free(OSObject *self)
 {
     IOMapper_free((IOMapper *)self);
@@ -269,4 +289,5 @@ const IOMapperClass IOMapper_class = {
     .iovmUnmapMemory = mapper_unmap_memory,
     .iovmInsert = mapper_insert,
     .translate = mapper_translate,
+    MAPPER_OF_ALL,
 };

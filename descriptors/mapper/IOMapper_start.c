@@ -9,6 +9,9 @@
 #define UNKNOWN    ((IOMapper *)1)
 #define HAS_MAPPER ((IOMapper *)2) /* announced */
 
+/* Of an entry behind the unit's identity; the binding has units with one or two. */
+#define CELLS_MAX 4
+
 IOMapper *IOMapper_gSystem = UNKNOWN;
 
 static IOMapper *started; /* those that have an identity */
@@ -140,13 +143,14 @@ static IOReturn identity_of(const IOService *device, const char *key, UInt32 cel
                            : IOService_getCell(device, key, (UInt32)at, identity);
 }
 
-/* Which mapper the device's properties name. kIOReturnNotFound: they name none. */
-static IOReturn named_by(const IOService *device, unsigned index, IOMapper **mapper)
+/* Which unit the device's properties name. kIOReturnNotFound: they name none. */
+static IOReturn named_by(const IOService *device, unsigned index, IOMapper **unit, uint64_t *cell,
+                         UInt32 *cells)
 {
     uint32_t identity;
-    UInt32 cells = 0;
     IOReturn status = identity_of(device, "iommu-parent", 0, index, &identity);
 
+    *cells = 0;
     if (status == kIOReturnNotFound) {
         /* The device tree's binding: entries of a phandle and what its #iommu-cells says. */
         status = identity_of(device, "iommus", 0, 0, &identity);
@@ -158,21 +162,45 @@ static IOReturn named_by(const IOService *device, unsigned index, IOMapper **map
          * all that can be found.
          */
         if (find(identity) != NULL) {
-            IOService_getCell(find(identity)->provider, "#iommu-cells", 0, &cells);
+            IOService_getCell(find(identity)->provider, "#iommu-cells", 0, cells);
         }
-        status = identity_of(device, "iommus", cells, index, &identity);
+        status = identity_of(device, "iommus", *cells, index, &identity);
     }
     if (status != kIOReturnSuccess) {
         return status;
     }
-    *mapper = find(identity);
-    return *mapper == NULL ? kIOReturnNoDevice : kIOReturnSuccess;
+    *cell = (uint64_t)index * (*cells + 1) + 1;
+    *unit = find(identity);
+    return *unit == NULL ? kIOReturnNoDevice : kIOReturnSuccess;
+}
+
+/* What the unit makes of the device, by the cells of its entry in "iommus". */
+static IOMapper *copy_from(IOMapper *unit, IOService *device, uint64_t cell, UInt32 count)
+{
+    UInt32 cells[CELLS_MAX];
+
+    if (count > CELLS_MAX) {
+        IOMemory_fail(kIOReturnUnsupported);
+        return NULL;
+    }
+    for (UInt32 i = 0; i < count; i++) {
+        const IOReturn status = IOService_getCell(device, "iommus", (UInt32)cell + i, &cells[i]);
+
+        if (status != kIOReturnSuccess) {
+            IOMemory_fail(kIOReturnBadArgument);
+            return NULL;
+        }
+    }
+    return ((const IOMapperClass *)unit->super.metaClass)
+        ->copyForDevice(unit, device, cells, count);
 }
 
 IOMapper *IOMapper_copyMapperForDeviceWithIndex(IOService *device, unsigned index)
 {
     IOMapper *mapper = NULL;
-    IOReturn status = kIOReturnSuccess;
+    uint64_t cell = 0;
+    UInt32 count = 0;
+    IOReturn status;
 
     if (device == NULL) {
         IOMemory_fail(kIOReturnBadArgument);
@@ -181,9 +209,11 @@ IOMapper *IOMapper_copyMapperForDeviceWithIndex(IOService *device, unsigned inde
     if (index == 0) {
         mapper = OSDynamicCast(IOMapper, IOService_getObject(device, "iommu-parent"));
     }
-    if (mapper == NULL) {
-        status = named_by(device, index, &mapper);
+    if (mapper != NULL) {
+        OSObject_retain(mapper);
+        return mapper;
     }
+    status = named_by(device, index, &mapper, &cell, &count);
     if (status == kIOReturnNotFound) {
         return NULL; /* it has none: that is no error */
     }
@@ -191,8 +221,7 @@ IOMapper *IOMapper_copyMapperForDeviceWithIndex(IOService *device, unsigned inde
         IOMemory_fail(status == kIOReturnOverrun ? kIOReturnBadArgument : status);
         return NULL;
     }
-    OSObject_retain(mapper);
-    return mapper;
+    return copy_from(mapper, device, cell, count);
 }
 
 IOMapper *IOMapper_copyMapperForDevice(IOService *device)

@@ -2,8 +2,8 @@
 /* The DMA protocol of IODMAProtocol.h; what needs a mapper is in IOMemoryDescriptor_dma_map.c. */
 #include <string.h>
 
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
-#include "descriptors/segments/IOMappedLayout.h"
 
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                                     IOMDDMACharacteristics *out)

@@ -3,10 +3,10 @@
  * The part of the DMA protocol that asks a mapper. Who has pages of its own, or constraints
  * on where they are mapped, says so by methods: this file knows no subclass.
  */
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/object/IORefuse.h"
-#include "descriptors/segments/IOMappedLayout.h"
 
 /*
  * What the transfer needs and no more: a device that goes astray does the least harm. That is

@@ -3,9 +3,9 @@
  * A whole descriptor behind the system mapper: one mapping for all who ask for an address
  * and name no mapper of their own. Where a byte is in it follows from the runs before it.
  */
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
-#include "descriptors/segments/IOMappedLayout.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
 uint32_t IOMemoryDescriptor_systemAccess(IOMemoryDescriptor *self)

@@ -74,6 +74,7 @@ machine()
     [ "${machine_image##*/}" != nvme.elf ] ||
         set -- -blockdev "driver=null-co,node-name=nvme,size=1073741824,read-zeroes=on,latency-ns=$machine_latency" \
             -device nvme,serial=bench,drive=nvme "$@"
+    [ "${machine_image##*/}" != smmu.elf ] || set -- -machine iommu=smmuv3 -net none -device edu "$@"
     # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
     attended timeout --foreground -k 5 $limit "$qemu" -M virt,dtb-randomness=off -cpu cortex-a57 -m 256M \
         -nodefaults -display none -serial stdio -no-reboot \

@@ -24,6 +24,7 @@
 #include "kernel/exit.h"
 #include "kernel/options.h"
 #include "tests/lib/copy_meter.h"
+#include "tests/lib/edu_copy.h"
 #include "tests/lib/machine_report.h"
 #include "tests/lib/mover.h"
 #include "tests/lib/progress.h"
@@ -35,6 +36,7 @@ struct transfer {
     uint64_t length; /* bytes of the file */
     bool progress;
     struct way way;
+    struct edu_copy edu;
     struct window windows[2]; /* one is filled while the CPU looks at the other */
 };
 
@@ -93,12 +95,10 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
     return status;
 }
 
-static IOReturn nothing_more(struct transfer *transfer, struct window *window, uint64_t position)
+/* By the edu device into other memory, where it is asked for. */
+static IOReturn copy_on(struct transfer *transfer, struct window *window, uint64_t position)
 {
-    (void)transfer;
-    (void)window;
-    (void)position;
-    return kIOReturnSuccess;
+    return edu_copy_window(&transfer->edu, &window->scatter, window->length, position);
 }
 
 static IOReturn write_out(struct transfer *transfer, struct window *window, uint64_t position)
@@ -235,6 +235,9 @@ OPTION(bits, "transfer.bits", "N", "as if the devices had N address bits");
 OPTION(way, "transfer.way", "WAY", "command, by DMA commands (default), or cursor");
 OPTION(length, "transfer.length", "BYTES",
        "exact length of the file (default: what the device holds)");
+OPTION(edu, "transfer.edu", "MAPPER",
+       "copy by the edu device, with smmu, high (I/O addresses) or none in front");
+OPTION(edu_most, "transfer.edu_most", "BYTES", "how much of the file edu copies (default: 8190)");
 OPTION(progress, "transfer.progress", "1", "a progress line");
 
 /* A number in a bootarg; `otherwise` if it is not there. False: it is none, or above `most`. */
@@ -260,6 +263,14 @@ static const char *option_or(const char *key, const char *otherwise)
     const char *const value = option_value(key);
 
     return value != NULL ? value : otherwise;
+}
+
+static bool find_edu(struct transfer *transfer)
+{
+    uint64_t most;
+
+    return number("transfer.edu_most", 2 * EDU_BYTES_MAX, UINT64_MAX, &most) &&
+           edu_copy_open(&transfer->edu, option_value("transfer.edu"), most);
 }
 
 static bool find_devices(struct transfer *transfer)
@@ -322,16 +333,17 @@ int main(void)
     bool good;
 
     machine_report();
-    if (!find_devices(&transfer)) {
+    if (!find_devices(&transfer) || !find_edu(&transfer)) {
         return EXIT_STATUS_USAGE;
     }
     good = attach(&transfer, owner);
     transfer.source.kind->show(&transfer.source);
-    good = good && pass(&transfer, "read", 1000, nothing_more, &sum);
+    good = good && pass(&transfer, "read", 1000, copy_on, &sum);
     if (good && transfer.writes) {
         good = copy_to_target(&transfer, &sum);
     }
     print_totals(&transfer);
+    edu_copy_end(&transfer.edu);
     detach(&transfer, owner);
     /* The CPU copies what a limit leaves no other way for, there and back, and nothing else. */
     if (!good || copy_meter_bytes() != 2 * transfer.way.bounced) {

@@ -75,6 +75,21 @@ transfer DEVICE=nvme FILE="$work/file 1000003,x"
 check "pieces are told where they are" eval 'arrived && said "list\[  7\]" && said "copied by the CPU: 0 bytes"'
 transfer DEVICE=nvme,list=chain
 check "what is no list is refused" refused 2 "nvme, list=chain: how it is told of memory: sgl"
+for mode in smmu high none; do
+    transfer DEVICE=edu,mapper=$mode,most=5000 FILE="$work/file 1000003,x" OUT="$work/edu"
+    check "edu, mapper=$mode: the bytes go there and back" eval \
+        'arrived && said "^copied by edu: 5000 bytes, there and back in ([0-9]+) pieces with \1 interrupts$"'
+    case $mode in
+    smmu) addresses='0x[1-9a-f][0-9a-f]{3}' ;;
+    high) addresses='0xe00[0-9a-f]{4}' ;;
+    none) addresses='0x4[0-9a-f]{7}' ;;
+    esac
+    check "edu, mapper=$mode: by such addresses" said \
+        "^ +4095 +0x[4-9a-f][0-9a-f]+ +$addresses +[0-9]+  (->|<-) 0x40000$"
+    check "edu, mapper=$mode: and on to a disk" cmp "$work/file 1000003,x" "$work/edu"
+done
+run qemu/run.sh -a transfer.edu=smmu -d tests/images/transfer.c "$BUILD/gcc-release/tests/images/transfer.elf"
+check "an edu that is not there" eval 'ended 2 && said "there is no edu device; start QEMU with -device edu"'
 transfer WAY=cursor FILE="$work/file 1000003,x" OUT="$work/cursor"
 check "the cursor moves a file" eval 'arrived && ! said "bounced"'
 check "the cursor writes it" cmp "$work/file 1000003,x" "$work/cursor"
@@ -113,7 +128,7 @@ check "a QEMU that is not there" refused 2 'QEMU=/none: not found'
 transfer FILE="$good" QEMU_EXTRA=-nonsense
 check "an option that QEMU does not know" refused 2 'could not start'
 transfer FILE="$good" DEVICE=nonsense
-check "an unknown DEVICE" refused 2 "unknown device 'nonsense'; there are: ahci fw_cfg nvme sdhci virtio-blk"
+check "an unknown DEVICE" refused 2 "unknown device 'nonsense'; there are: ahci edu fw_cfg nvme sdhci virtio-blk"
 transfer FILE="$good" DEVICE=../profiles/default
 check "a DEVICE that is a path" refused 2 "unknown device '../profiles/default'; there are: "
 transfer FILE="$good" DEVICE=fw_cfg,colour=red
@@ -131,7 +146,7 @@ check "a WAY that a DEVICE does not have" refused 2 'WAY=cursor: of fw_cfg there
 run qemu/run.sh -e virtio-blk "$BUILD/gcc-release/tests/images/transfer.elf"
 check "run.sh wants a file for a device" eval 'ended 2 && said "virtio-blk: file=FILE is missing"'
 run qemu/run.sh -e nothing,file=x "$BUILD/gcc-release/tests/images/transfer.elf"
-check "and knows the devices" eval "ended 2 && said \"unknown device 'nothing'; there are: ahci fw_cfg nvme sdhci virtio-blk\""
+check "and knows the devices" eval "ended 2 && said \"unknown device 'nothing'; there are: ahci edu fw_cfg nvme sdhci virtio-blk\""
 transfer IMAGE=nonsense
 check "an unknown IMAGE" refused 2 "no image is called 'nonsense'"
 

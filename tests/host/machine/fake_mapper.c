@@ -50,6 +50,7 @@ static const IOMapperClass fake_class = {
     .getPageSize = mapper_get_page_size,
     .iovmInsert = mapper_insert,
     .translate = mapper_translate,
+    MAPPER_OF_ALL,
     .iovmMapMemory = fake_map,
     .iovmUnmapMemory = fake_unmap,
 };

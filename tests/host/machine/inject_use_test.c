@@ -209,6 +209,7 @@ static IOReturn dma_map(void)
         .getPageSize = mapper_get_page_size,
         .iovmInsert = mapper_insert,
         .translate = mapper_translate,
+        MAPPER_OF_ALL,
         .iovmMapMemory = map_pages,
         .iovmUnmapMemory = unmap_pages,
     };

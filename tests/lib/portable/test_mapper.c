@@ -2,8 +2,8 @@
 /* I/O addresses from an allocator, translations in two levels of tables. */
 #include "tests/lib/portable/test_mapper.h"
 
+#include "descriptors/IOMappedLayout.h"
 #include "descriptors/platform.h"
-#include "descriptors/segments/IOMappedLayout.h"
 
 #define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess) /* in the low bits of an entry */
 
@@ -349,6 +349,7 @@ static const IOMapperClass test_class = {
     .iovmUnmapMemory = test_unmap,
     .iovmInsert = test_insert,
     .translate = test_translate,
+    MAPPER_OF_ALL,
 };
 
 struct test_mapper *test_mapper_new(uint64_t firstPage)

@@ -18,7 +18,7 @@ struct IOMappedLayout {
 
 static inline struct IOMappedLayout IOMappedLayout_begin(uint64_t base)
 {
-    return (struct IOMappedLayout){.next = base};
+    return (struct IOMappedLayout){.next = base, .physical = 0, .placed = false};
 }
 
 /*

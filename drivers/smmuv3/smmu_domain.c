@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One stream's I/O address space, as the IOMapper that its device's driver has. */
+#include "descriptors/IOMappedLayout.h"
+#include "descriptors/IOMemoryDescriptor.h"
+#include "drivers/smmuv3/smmu_near_private.h"
+#include "drivers/smmuv3/smmu_private.h"
+#include "kernel/cpu.h"
+#include "kernel/irq.h"
+
+#define FIXED  (kIODMAMapFixedAddress | kIODMAMapIdentityMap)
+#define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
+
+/* Without waiting for a unit that is known not to answer, and never in a handler. */
+static bool may_change(void)
+{
+    return !irq_in_handler();
+}
+
+static struct smmu_domain *domain_of(IOMapper *mapper)
+{
+    return (struct smmu_domain *)mapper;
+}
+
+/* --- Entering --------------------------------------------------------------------------------- */
+
+static uint64_t bits_of(uint32_t options, uint32_t wishes)
+{
+    unsigned memory = MEMORY_NORMAL;
+
+    if ((options & kIODMAMapDeviceMemory) != 0) {
+        memory = MEMORY_REGISTERS;
+    } else if ((wishes & kIOMapperUncached) != 0) {
+        memory = MEMORY_UNCACHED;
+    }
+    /* There is no write-only: who may write may read (23 of stage 1's AP bits). */
+    return ENTRY_UNPRIVILEGED | ENTRY_SHARED | ENTRY_ACCESSED | ENTRY_NO_EXECUTE |
+           ENTRY_MEMORY(memory) | ((options & kIODMAMapWriteAccess) != 0 ? 0 : ENTRY_READ_ONLY);
+}
+
+/* Take back what was placed; an unacknowledged invalidation leaves it taken. */
+static IOReturn take_back(struct smmu_domain *domain, uint64_t first, uint64_t pages)
+{
+    struct space_change change = SPACE_UNCHANGED;
+
+    space_block(&domain->space, first, pages, &change);
+    if (!smmu_invalidate(domain, first, pages, &change)) {
+        return kIOReturnTimeout;
+    }
+    space_release(&domain->space, first, pages);
+    return kIOReturnSuccess;
+}
+
+/* Where the pages of a mapping come from. */
+struct smmu_source {
+    IOMemoryDescriptor *memory;   /* NULL: nothing, only addresses are wanted */
+    uint64_t offset, length;      /* bytes */
+    const IODMAMapPageList *list; /* NULL: to be walked */
+};
+
+/* What a look at the source before anything is placed has found. */
+struct smmu_shape {
+    uint64_t physical; /* of the first byte */
+    uint64_t pages;
+    bool one_run;
+};
+
+typedef IOReturn run_visitor(void *context, uint64_t physical, uint64_t bytes);
+
+/* Where each run of the memory lies, one after another. */
+static IOReturn each_run(const struct smmu_source *from, run_visitor *visit, void *context)
+{
+    const uint64_t end = from->offset + from->length;
+
+    for (uint64_t offset = from->offset; offset < end;) {
+        IOByteCount bytes;
+        const uint64_t at = IOMemoryDescriptor_getPhysicalSegment(from->memory, offset, &bytes,
+                                                                  kIOMemoryMapperNone);
+        IOReturn status;
+
+        if (bytes == 0) {
+            return IOMemoryLastError();
+        }
+        bytes = bytes < end - offset ? bytes : end - offset;
+        status = visit(context, at, bytes);
+        if (status != kIOReturnSuccess) {
+            return status;
+        }
+        offset += bytes;
+    }
+    return kIOReturnSuccess;
+}
+
+struct measure {
+    const struct smmu *unit;
+    struct smmu_shape *shape;
+    struct IOMappedLayout layout;
+    uint64_t runs;
+};
+
+static IOReturn measure_run(void *context, uint64_t physical, uint64_t bytes)
+{
+    struct measure *to = context;
+    uint64_t at;
+
+    if (physical >= to->unit->output_end || bytes > to->unit->output_end - physical) {
+        return kIOReturnMessageTooLarge;
+    }
+    if (to->runs == 0) {
+        to->shape->physical = physical;
+        to->layout = IOMappedLayout_begin(physical & PAGE_MASK);
+    }
+    to->runs += to->runs == 0 || physical != to->layout.physical ? 1 : 0;
+    return IOMappedLayout_place(&to->layout, physical, bytes, &at) ? kIOReturnSuccess
+                                                                   : kIOReturnNoSpace;
+}
+
+static IOReturn measure(const struct smmu *unit, const struct smmu_source *from,
+                        struct smmu_shape *shape)
+{
+    struct measure to = {.unit = unit, .shape = shape};
+    IOReturn status;
+
+    if (from->memory == NULL) {
+        *shape = (struct smmu_shape){.pages = atop(from->length + PAGE_MASK)};
+        /* A sum that wraps is more than there is. */
+        return shape->pages == 0 ? kIOReturnNoSpace : kIOReturnSuccess;
+    }
+    if (from->list != NULL) {
+        const IODMAMapPageList *const list = from->list;
+
+        shape->pages = atop(list->pageOffset + from->length + PAGE_MASK);
+        shape->physical = ptoa((uint64_t)list->pageList[0].phys_addr) + list->pageOffset;
+        shape->one_run = false;
+        if (list->pageOffset >= PAGE_SIZE || shape->pages > list->pageListCount) {
+            return kIOReturnBadArgument;
+        }
+        /* The numbers have 32 bits, so that a unit with 44 of address reaches whatever they name.
+         */
+        for (uint64_t i = 0; unit->output_end < ptoa(1ull << 32) && i < shape->pages; i++) {
+            if (ptoa((uint64_t)list->pageList[i].phys_addr) >= unit->output_end) {
+                return kIOReturnMessageTooLarge;
+            }
+        }
+        return kIOReturnSuccess;
+    }
+    status = each_run(from, measure_run, &to);
+    shape->pages = atop(round_page(to.layout.next));
+    shape->one_run = to.runs == 1;
+    return status;
+}
+
+/* Where what so many bits reach ends; 0: no limit. As a page. */
+static uint64_t limit_of(unsigned bits)
+{
+    return bits == 0 || bits > SPACE_BITS ? SPACE_PAGES : 1ull << (bits - PAGE_SHIFT);
+}
+
+/* Where in the space: first fit, or as the caller says. */
+static IOReturn find_place(const struct smmu_domain *domain, const struct smmu_shape *shape,
+                           uint32_t options, const IODMAMapSpecification *spec, uint64_t wanted,
+                           uint64_t *first)
+{
+    const uint64_t limit = limit_of(spec->numAddressBits), page = atop(shape->physical);
+    const uint64_t alignment = spec->alignment <= PAGE_SIZE ? 1 : atop(spec->alignment);
+
+    if ((options & FIXED) != 0) {
+        if ((options & kIODMAMapIdentityMap) != 0) {
+            /* Both: the wish must be the identity. */
+            if ((options & kIODMAMapFixedAddress) != 0 && wanted != shape->physical) {
+                return kIOReturnNotAligned;
+            }
+            wanted = shape->physical;
+        }
+        if (((wanted ^ shape->physical) & PAGE_MASK) != 0 ||
+            (atop(wanted) & (alignment - 1)) != 0) {
+            return kIOReturnNotAligned;
+        }
+        *first = atop(wanted);
+        return *first < limit && shape->pages <= limit - *first &&
+                       space_first_taken(&domain->space, *first, *first + shape->pages) ==
+                           *first + shape->pages
+                   ? kIOReturnSuccess
+                   : kIOReturnNoSpace;
+    }
+    if (shape->pages >= BLOCK_PAGES && alignment < BLOCK_PAGES &&
+        (shape->one_run || (options & kIODMAMapPhysicallyContiguous) != 0)) {
+        /* As the memory lies in its block, so that one entry serves 2 MiB; else page by page. */
+        const uint64_t lies = page & (BLOCK_PAGES - 1);
+
+        if ((lies & (alignment - 1)) == 0 &&
+            space_find(&domain->space, shape->pages, limit, BLOCK_PAGES, lies, first)) {
+            return kIOReturnSuccess;
+        }
+    }
+    return space_find(&domain->space, shape->pages, limit, alignment, 0, first) ? kIOReturnSuccess
+                                                                                : kIOReturnNoSpace;
+}
+
+struct placement {
+    struct smmu_space *space;
+    struct IOMappedLayout layout;
+    uint64_t base; /* page that layout's page 0 is at */
+    uint64_t bits;
+    uint64_t done; /* pages */
+    bool begun;
+};
+
+static IOReturn place_run(void *context, uint64_t physical, uint64_t bytes)
+{
+    struct placement *to = context;
+    uint64_t at, first, pages, done;
+    kern_return_t status;
+
+    if (!to->begun) {
+        to->layout = IOMappedLayout_begin(physical & PAGE_MASK);
+        to->begun = true;
+    }
+    if (!IOMappedLayout_place(&to->layout, physical, bytes, &at)) {
+        return kIOReturnInternalError;
+    }
+    /* A run that continues in the page of the one before finds it placed. */
+    first = atop(at) > to->done ? atop(at) : to->done;
+    pages = atop(round_page(at + bytes)) - first;
+    if (pages == 0) {
+        return kIOReturnSuccess;
+    }
+    status = space_place(to->space, to->base + first, pages,
+                         trunc_page(physical) + ptoa(first - atop(at)), to->bits, &done);
+    to->done = first + done;
+    return status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoResources;
+}
+
+static IOReturn place(struct smmu_domain *domain, const struct smmu_source *from, uint64_t first,
+                      uint64_t pages, uint64_t bits, uint64_t *done)
+{
+    struct placement to = {.space = &domain->space, .base = first, .bits = bits};
+    kern_return_t status;
+    IOReturn walked;
+
+    if (from->memory == NULL) {
+        status = space_place(&domain->space, first, pages, 0, ENTRY_HELD, done);
+    } else if (from->list != NULL) {
+        _Static_assert(sizeof(upl_page_info_t) == sizeof(uint32_t), "a list of page numbers");
+        status = space_place_list(&domain->space, first, pages, &from->list->pageList->phys_addr,
+                                  bits, done);
+    } else {
+        walked = each_run(from, place_run, &to);
+        *done = to.done;
+        return walked;
+    }
+    return status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoResources;
+}
+
+/* In the first table, where most is: all of it in one go. False: it takes the other way. */
+static bool place_near(struct smmu_domain *domain, const struct smmu_source *from,
+                       const struct smmu_shape *shape, uint64_t limit, uint64_t bits,
+                       uint64_t *first)
+{
+    uint64_t *const entries = from->memory == NULL || from->list != NULL || shape->one_run
+                                  ? space_near_take(&domain->space, shape->pages, limit, first)
+                                  : NULL;
+
+    if (entries == NULL) {
+        return false;
+    }
+    bits |= ENTRY_VALID | ENTRY_TABLE;
+    if (from->memory == NULL) {
+        space_fill(entries, shape->pages, ENTRY_HELD, 0);
+    } else if (from->list == NULL) {
+        space_fill(entries, shape->pages, trunc_page(shape->physical) | bits, PAGE_SIZE);
+    } else {
+        const upl_page_info_t *const pages = from->list->pageList;
+
+        for (uint64_t i = 0; i < shape->pages; i++) {
+            space_store(&entries[i], ptoa((uint64_t)pages[i].phys_addr) | bits);
+        }
+    }
+    return true;
+}
+
+/* The other way: anywhere, in whatever entries serve. */
+static IOReturn place_anywhere(struct smmu_domain *domain, const struct smmu_source *from,
+                               const struct smmu_shape *shape, uint32_t options,
+                               const IODMAMapSpecification *spec, uint64_t wanted, uint64_t *first)
+{
+    IOReturn status = find_place(domain, shape, options, spec, wanted, first);
+    uint64_t done = 0;
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    status = place(domain, from, *first, shape->pages, bits_of(options, spec->options), &done);
+    if (status != kIOReturnSuccess) {
+        /* Nobody knows its address yet; that a device has guessed it is not ruled out. */
+        if (done != 0) {
+            take_back(domain, *first, done);
+        }
+        return status;
+    }
+    space_begin(&domain->space, *first, shape->pages);
+    return kIOReturnSuccess;
+}
+
+static IOReturn map_source(struct smmu_domain *domain, const struct smmu_source *from,
+                           uint32_t options, const IODMAMapSpecification *spec,
+                           uint64_t *mapAddress, uint64_t *mapLength)
+{
+    struct smmu_shape shape = {0};
+    IOReturn status = measure(domain->unit, from, &shape);
+    uint64_t first;
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    if ((options & FIXED) != 0 || spec->alignment > PAGE_SIZE ||
+        !place_near(domain, from, &shape, limit_of(spec->numAddressBits),
+                    bits_of(options, spec->options), &first)) {
+        status = place_anywhere(domain, from, &shape, options, spec, *mapAddress, &first);
+    }
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    cpu_dmb_sy(); /* the entries are in memory before the device is told of the address */
+    *mapAddress = ptoa(first) | (shape.physical & PAGE_MASK);
+    *mapLength = ptoa(shape.pages);
+    return kIOReturnSuccess;
+}
+
+IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t offset,
+                         uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
+                         IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
+                         uint64_t *mapLength)
+{
+    struct smmu_domain *const domain = domain_of(mapper);
+    const struct smmu_source from = {memory, offset, length,
+                                     list != NULL && list->pageListCount != 0 ? list : NULL};
+    IOReturn status;
+
+    (void)command;
+    if (!may_change()) {
+        return kIOReturnCannotLock;
+    }
+    mutex_take(&domain->mutex);
+    status = map_source(domain, &from, options, spec, mapAddress, mapLength);
+    mutex_release(&domain->mutex);
+    return status;
+}
+
+/* --- Taking away ------------------------------------------------------------------------------ */
+
+static IOReturn unmap(struct smmu_domain *domain, uint64_t first, uint64_t pages)
+{
+    if (pages != 0 && space_near_block(&domain->space, first, pages)) {
+        if (!smmu_invalidate_pages(domain, first, pages)) {
+            return kIOReturnTimeout;
+        }
+        space_near_release(&domain->space, first, pages);
+        return kIOReturnSuccess;
+    }
+    /* What was not mapped as a whole is not unmapped: a part of it would be somebody's still. */
+    if (pages == 0 || space_count(&domain->space, first) != pages) {
+        return kIOReturnNotFound;
+    }
+    return take_back(domain, first, pages);
+}
+
+IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
+                           uint64_t mapAddress, uint64_t mapLength)
+{
+    struct smmu_domain *const domain = domain_of(mapper);
+    IOReturn status;
+
+    (void)memory, (void)command;
+    if (!may_change()) {
+        return kIOReturnCannotLock;
+    }
+    if ((mapLength & PAGE_MASK) != 0) {
+        return kIOReturnNotFound;
+    }
+    mutex_take(&domain->mutex);
+    status = unmap(domain, atop(mapAddress), atop(mapLength));
+    mutex_release(&domain->mutex);
+    return status;
+}
+
+/* --- Changing --------------------------------------------------------------------------------- */
+
+struct broken {
+    struct smmu_domain *domain;
+    bool failed;
+};
+
+static void note_broken(void *context, uint64_t first, uint64_t pages, unsigned level)
+{
+    struct broken *const to = context;
+    const struct space_change change = {.level = level};
+
+    to->failed = !smmu_invalidate(to->domain, first, pages, &change) || to->failed;
+}
+
+/* Entries of their own for all pages of the range, at both ends and between. */
+static IOReturn split(struct smmu_domain *domain, uint64_t first, uint64_t pages)
+{
+    struct broken to = {.domain = domain};
+
+    for (uint64_t page = first, span; page < first + pages; page += span) {
+        space_look(&domain->space, page, &span);
+        if (span > 1 && space_split(&domain->space, page, domain->unit->splits ? NULL : note_broken,
+                                    &to) != KERN_SUCCESS) {
+            return kIOReturnNoResources;
+        }
+        span = BLOCK_PAGES - page % BLOCK_PAGES;
+    }
+    return to.failed ? kIOReturnTimeout : kIOReturnSuccess;
+}
+
+static IOReturn insert(struct smmu_domain *domain, uint64_t first, uint64_t pages,
+                       uint64_t physical, uint64_t bits)
+{
+    const struct space_change change = {.level = SPACE_LEVELS - 1, .tables = true};
+    bool was_mapped = false;
+    IOReturn status = split(domain, first, pages);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    for (uint64_t page = first, span; page < first + pages; page++) {
+        was_mapped = space_look(&domain->space, page, &span) != 0 || was_mapped;
+    }
+    /*
+     * Never from one page to another in one step: a unit that knows both may do anything with an
+     * access (Arm ARM, "break-before-make").
+     */
+    if (was_mapped) {
+        space_set(&domain->space, first, pages, 0, ENTRY_HELD);
+        if (!smmu_invalidate(domain, first, pages, &change)) {
+            return kIOReturnTimeout;
+        }
+    }
+    space_set(&domain->space, first, pages, physical, bits);
+    cpu_dmb_sy();
+    return kIOReturnSuccess;
+}
+
+IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddress,
+                            uint64_t offset, uint64_t physicalAddress, uint64_t length)
+{
+    struct smmu_domain *const domain = domain_of(mapper);
+    const uint64_t first = atop(mapAddress), pages = atop(offset + length);
+    /* Who names no access means both: what the page-wise helpers reserve is read and written. */
+    const uint32_t access = (options & ACCESS) != 0 ? options : options | ACCESS;
+    IOReturn status = kIOReturnBadArgument;
+
+    if (!may_change()) {
+        return kIOReturnCannotLock;
+    }
+    if (physicalAddress >= domain->unit->output_end ||
+        length > domain->unit->output_end - physicalAddress) {
+        return kIOReturnMessageTooLarge;
+    }
+    mutex_take(&domain->mutex);
+    if (pages <= space_count(&domain->space, first)) {
+        status =
+            insert(domain, first + atop(offset), atop(length), physicalAddress, bits_of(access, 0));
+    }
+    mutex_release(&domain->mutex);
+    return status;
+}
+
+/* --- Looking ---------------------------------------------------------------------------------- */
+
+IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_t access,
+                               uint64_t *physicalAddress, uint64_t *contiguousLength)
+{
+    const struct smmu_space *const space = &domain_of(mapper)->space;
+    uint64_t page = atop(mappedAddress), span, skip;
+    const uint64_t entry = space_look(space, page, &span);
+    uint64_t end;
+
+    if (entry == 0) {
+        return kIOReturnNotFound;
+    }
+    if ((access & kIODMAMapWriteAccess) != 0 && (entry & ENTRY_READ_ONLY) != 0) {
+        return kIOReturnNotPermitted;
+    }
+    skip = mappedAddress & (ptoa(span) - 1);
+    *physicalAddress = (entry & ENTRY_ADDRESS) + skip;
+    end = (entry & ENTRY_ADDRESS) + ptoa(span);
+    *contiguousLength = ptoa(span) - skip;
+    /* On into what continues it in memory, is open alike, and is the same allocation's. */
+    for (page = (page | (span - 1)) + 1; space_count(space, page) == 0; page += span) {
+        const uint64_t next = space_look(space, page, &span);
+
+        if (next == 0 || (next & ENTRY_ADDRESS) != end || ((next ^ entry) & ENTRY_READ_ONLY) != 0) {
+            break;
+        }
+        end += ptoa(span);
+        *contiguousLength += ptoa(span);
+    }
+    return kIOReturnSuccess;
+}
+
+/* --- The lean way ----------------------------------------------------------------------------- */
+
+IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t access,
+                  unsigned bits, ioaddr_t *address)
+{
+    struct smmu_domain *const domain = domain_of(mapper);
+    const uint64_t pages = atop(bytes);
+    uint64_t first, done, limit, *entries;
+    IOReturn status = kIOReturnNoSpace;
+
+    if (!smmu_is_domain(mapper) || address == NULL || bytes == 0 || (access & ~ACCESS) != 0 ||
+        (access & ACCESS) == 0 || (bits != 0 && bits < PAGE_SHIFT)) {
+        return kIOReturnBadArgument;
+    }
+    if (((bytes | physical.value) & PAGE_MASK) != 0) {
+        return kIOReturnNotAligned;
+    }
+    if (physical.value >= domain->unit->output_end ||
+        bytes > domain->unit->output_end - physical.value) {
+        return kIOReturnMessageTooLarge;
+    }
+    if (!may_change()) {
+        return kIOReturnCannotLock;
+    }
+    limit = limit_of(bits);
+    mutex_take(&domain->mutex);
+    entries = space_near_take(&domain->space, pages, limit, &first);
+    if (entries != NULL) {
+        space_fill(entries, pages, physical.value | bits_of(access, 0) | ENTRY_VALID | ENTRY_TABLE,
+                   PAGE_SIZE);
+        status = kIOReturnSuccess;
+    } else if (space_find(&domain->space, pages, limit, 1, 0, &first)) {
+        status = kIOReturnSuccess;
+        if (space_place(&domain->space, first, pages, physical.value, bits_of(access, 0), &done) !=
+            KERN_SUCCESS) {
+            if (done != 0) {
+                take_back(domain, first, done);
+            }
+            status = kIOReturnNoResources;
+        } else {
+            space_begin(&domain->space, first, pages);
+        }
+    }
+    if (status == kIOReturnSuccess) {
+        cpu_dmb_sy();
+        *address = ioaddr(ptoa(first));
+    }
+    mutex_release(&domain->mutex);
+    return status;
+}
+
+IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
+{
+    return smmu_is_domain(mapper) ? smmu_domain_unmap(mapper, NULL, NULL, address.value, bytes)
+                                  : kIOReturnBadArgument;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stream table: whose tables a device's accesses go through. An entry without its valid
+ * bit blocks the device, and what it tried is an event. So all of them are zero at first.
+ */
+#include <string.h>
+
+#include "drivers/smmuv3/smmu_private.h"
+#include "kernel/cpu.h"
+#include "kernel/direct_map.h"
+#include "kernel/heap.h"
+#include "kernel/mmio.h"
+#include "kernel/page.h"
+
+#define SPLIT         8u /* bits of a stream's number that choose in the second level */
+#define SECOND        (1u << SPLIT)
+#define SECOND_BYTES  (SECOND * STE_BYTES)
+#define STREAM_MAX    16u /* bits: what a PCI requester has */
+#define ASIDS_OF(cfg) ((cfg)->wide_asid ? 1u << 16 : 1u << 8)
+
+/* A block of the allocator, zeroed; it is aligned to its size, as these tables have to be (6.3.24).
+ */
+static uint64_t *make_table(uint64_t bytes, unsigned *order)
+{
+    paddr_t block;
+
+    *order = 0;
+    while (PAGE_SIZE << *order < bytes) {
+        ++*order;
+    }
+    if (page_alloc(*order, PAGE_OWNER_DRIVER, &block) != KERN_SUCCESS) {
+        return NULL;
+    }
+    return memset(phys_to_virt(block), 0, PAGE_SIZE << *order);
+}
+
+IOReturn smmu_streams_create(struct smmu *unit)
+{
+    uint64_t bytes;
+
+    if (unit->stream_bits > STREAM_MAX) {
+        unit->stream_bits = STREAM_MAX;
+    }
+    unit->two_levels = unit->two_levels && unit->stream_bits > SPLIT;
+    bytes = unit->two_levels ? sizeof(uint64_t) << (unit->stream_bits - SPLIT)
+                             : (uint64_t)STE_BYTES << unit->stream_bits;
+    unit->streams = make_table(bytes, &unit->stream_order);
+    unit->asids = heap_alloc_zero(ASIDS_OF(unit) / 8);
+    if (unit->streams == NULL || unit->asids == NULL) {
+        smmu_streams_destroy(unit);
+        return kIOReturnNoMemory;
+    }
+    mmio_write64(unit->registers, SMMU_STRTAB_BASE,
+                 virt_to_phys(unit->streams).value | BASE_ALLOCATES);
+    mmio_write32(unit->registers, SMMU_STRTAB_BASE_CFG,
+                 (unit->two_levels ? STRTAB_TWO_LEVELS | STRTAB_SPLIT(SPLIT) : 0) |
+                     unit->stream_bits);
+    return kIOReturnSuccess;
+}
+
+void smmu_streams_destroy(struct smmu *unit)
+{
+    for (unsigned i = 0; i < sizeof(unit->tables) / sizeof(unit->tables[0]); i++) {
+        if (unit->tables[i] != NULL) {
+            page_free(virt_to_phys(unit->tables[i]), __builtin_ctz(SECOND_BYTES / PAGE_SIZE));
+        }
+        unit->tables[i] = NULL;
+    }
+    if (unit->streams != NULL) {
+        page_free(virt_to_phys(unit->streams), unit->stream_order);
+        unit->streams = NULL;
+    }
+    heap_free(unit->asids);
+    unit->asids = NULL;
+}
+
+static void store(uint64_t *word, uint64_t value)
+{
+    *(volatile uint64_t *)word = value;
+}
+
+/* Under the lock. */
+static bool tell_stream(struct smmu *unit, uint32_t stream, bool leaf)
+{
+    smmu_command(unit, COMMAND_CFGI_STE | COMMAND_STREAM(stream), leaf ? COMMAND_LEAF : 0);
+    return smmu_sync(unit);
+}
+
+/* The words of a stream's entry; NULL: no memory for the table that has it. */
+static uint64_t *entry_of(struct smmu *unit, uint32_t stream)
+{
+    const uint32_t group = stream >> SPLIT;
+    lock_state_t state;
+    unsigned order;
+
+    if (!unit->two_levels) {
+        return unit->streams + (uint64_t)stream * STE_WORDS;
+    }
+    if (unit->tables[group] == NULL) {
+        /* Of a bus once it has a driver; it stays, as long as the unit. */
+        unit->tables[group] = make_table(SECOND_BYTES, &order);
+        if (unit->tables[group] == NULL) {
+            return NULL;
+        }
+        cpu_dmb_sy(); /* the zeros, which block, before what leads to them, in one store */
+        store(&unit->streams[group], virt_to_phys(unit->tables[group]).value | (SPLIT + 1));
+        state = lock_take(&unit->lock);
+        tell_stream(unit, stream, false);
+        lock_release(&unit->lock, state);
+    }
+    return unit->tables[group] + (uint64_t)(stream % SECOND) * STE_WORDS;
+}
+
+/* The lowest that is free; 0, which is nobody's: there is none. */
+static uint16_t take_asid(struct smmu *unit)
+{
+    for (uint32_t asid = 1; asid < ASIDS_OF(unit); asid++) {
+        if ((unit->asids[asid / 64] >> asid % 64 & 1) == 0) {
+            unit->asids[asid / 64] |= 1ull << asid % 64;
+            return (uint16_t)asid;
+        }
+    }
+    return 0;
+}
+
+static void write_context(const struct smmu_domain *domain)
+{
+    uint64_t *const words = domain->words;
+
+    memset(words, 0, CD_BYTES);
+    words[1] = virt_to_phys(domain->space.root->entries).value;
+    words[3] = CD_MEMORY;
+    words[0] = CD_INPUT(SPACE_BITS) | CD_CACHEABLE | CD_NO_TABLE1 | CD_VALID |
+               CD_OUTPUT(domain->unit->output_code) | CD_AARCH64 | CD_RECORD | CD_ABORT |
+               CD_ASID_OWN | CD_ASID(domain->asid);
+}
+
+IOReturn smmu_attach(struct smmu_domain *domain)
+{
+    struct smmu *const unit = domain->unit;
+    uint64_t *entry;
+    lock_state_t state;
+    bool told;
+
+    if (domain->stream >> unit->stream_bits != 0) {
+        return kIOReturnNoDevice;
+    }
+    entry = entry_of(unit, domain->stream);
+    domain->words = heap_alloc_aligned(CD_BYTES, CD_BYTES);
+    domain->asid = entry != NULL && domain->words != NULL ? take_asid(unit) : 0;
+    if (domain->asid == 0) {
+        heap_free(domain->words);
+        domain->words = NULL;
+        return kIOReturnNoResources;
+    }
+    write_context(domain);
+    for (unsigned i = 2; i < STE_WORDS; i++) {
+        store(&entry[i], 0);
+    }
+    store(&entry[1], STE_CACHEABLE | STE_SHARED);
+    /* The valid bit last, and with all of its word: the unit may read the entry at any time. */
+    cpu_dmb_sy();
+    store(&entry[0], STE_VALID | STE_STAGE1 | (virt_to_phys(domain->words).value & STE_CONTEXT));
+    state = lock_take(&unit->lock);
+    told = tell_stream(unit, domain->stream, true);
+    lock_release(&unit->lock, state);
+    domain->attached = true;
+    return told ? kIOReturnSuccess : kIOReturnNotResponding;
+}
+
+bool smmu_detach(struct smmu_domain *domain)
+{
+    struct smmu *const unit = domain->unit;
+    lock_state_t state;
+    bool forgotten;
+
+    store(entry_of(unit, domain->stream), 0);
+    state = lock_take(&unit->lock);
+    /* All that it knows by this number: the next who has it must not find it (4.3 and 4.4). */
+    smmu_command(unit, COMMAND_CFGI_STE | COMMAND_STREAM(domain->stream), COMMAND_LEAF);
+    smmu_command(unit, COMMAND_CFGI_CD | COMMAND_STREAM(domain->stream), COMMAND_LEAF);
+    smmu_command(unit, COMMAND_TLBI_NH_ASID | COMMAND_ASID(domain->asid), 0);
+    forgotten = smmu_sync(unit);
+    lock_release(&unit->lock, state);
+    domain->attached = false;
+    if (!forgotten) {
+        return false;
+    }
+    unit->asids[domain->asid / 64] &= ~(1ull << domain->asid % 64);
+    heap_free(domain->words);
+    domain->words = NULL;
+    return true;
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An SMMUv3 that caches whatever it may, and forgives nothing. */
+#include "tests/host/smmuv3/sim_smmu.h"
+
+#include "kernel/mmu.h"
+#include "tests/host/sim/sim_irq.h"
+#include "tests/host/sim/sim_mmio.h"
+#include "tests/host/sim/sim_order.h"
+
+struct sim_smmu_traits traits;
+struct smmu_command told_commands[SIM_COMMANDS];
+unsigned told_count;
+
+/* A stream that it has read: both structures as they were. */
+struct stream {
+    bool known, invalid;
+    uint32_t number;
+    const uint64_t *at; /* the entry in memory; NULL: there is no table for it */
+    uint64_t entry[STE_WORDS], context[CD_WORDS];
+};
+
+/* What an entry of a table said: a leaf, or where the next table is. */
+struct cached {
+    bool known, leaf;
+    unsigned level;
+    uint16_t asid;
+    uint64_t page; /* first that it spans */
+    uint64_t entry;
+};
+
+static struct {
+    uint32_t cr0, irq_ctrl, gerror, gerrorn, strtab_cfg;
+    uint64_t strtab, cmdq, eventq;
+    uint32_t cmd_prod, cmd_cons, event_prod, event_cons;
+    unsigned late; /* reads until the command index moves */
+    struct stream streams[SIM_STREAMS];
+    struct cached cache[SIM_CACHED];
+    unsigned next_cached;
+} sim;
+
+/* --- Memory ------------------------------------------------------------------------------------
+ */
+
+static const uint64_t *words_at(uint64_t physical, uint64_t size)
+{
+    /* Not aligned to its size, hardware would cut the low bits off and read somewhere else. */
+    assert_int_equal(physical & (size - 1), 0);
+    return phys_to_virt(paddr(physical));
+}
+
+static uint64_t base_of(uint64_t value)
+{
+    return value & 0x000fffffffffffe0ull;
+}
+
+static unsigned split_bits(void)
+{
+    return sim.strtab_cfg >> 6 & 0x1f;
+}
+
+/* The stream's entry; NULL: it has none. */
+static const uint64_t *entry_of(uint32_t stream)
+{
+    const unsigned bits = sim.strtab_cfg & 0x3f;
+    uint64_t first;
+
+    if (stream >> bits != 0) {
+        return NULL;
+    }
+    if (sim.strtab_cfg >> 16 == 0) {
+        return words_at(base_of(sim.strtab), 64ull << bits) + stream * STE_WORDS;
+    }
+    first = words_at(base_of(sim.strtab), 8ull << (bits - split_bits()))[stream >> split_bits()];
+    if ((first & STREAM_L1_SPAN) == 0 ||
+        (stream & ((1u << split_bits()) - 1)) >> ((first & STREAM_L1_SPAN) - 1) != 0) {
+        return NULL;
+    }
+    return words_at(first & STREAM_L1_TABLE, 64ull << ((first & STREAM_L1_SPAN) - 1)) +
+           (stream & ((1u << split_bits()) - 1)) * STE_WORDS;
+}
+
+/* --- Events ------------------------------------------------------------------------------------
+ */
+
+static void put_event(unsigned type, uint32_t stream, uint64_t address, bool write)
+{
+    const unsigned log2 = sim.eventq & 0x1f;
+    const uint32_t mask = (2u << log2) - 1;
+    uint64_t *event;
+
+    assert_true((sim.cr0 & CR0_EVENTS) != 0);
+    if (((sim.event_prod - sim.event_cons) & mask) == 1u << log2) {
+        sim.gerror = (sim.gerror & ~GERROR_EVENTS_ABORTED) | (~sim.gerrorn & GERROR_EVENTS_ABORTED);
+        return;
+    }
+    event = (uint64_t *)words_at(base_of(sim.eventq), 32ull << log2) +
+            4 * (sim.event_prod & ((1u << log2) - 1));
+    event[0] = type | (uint64_t)stream << 32;
+    event[1] = write ? 0 : 1ull << 35;
+    event[2] = address;
+    event[3] = 0;
+    sim.event_prod = (sim.event_prod + 1) & mask;
+}
+
+/* --- Accesses ----------------------------------------------------------------------------------
+ */
+
+/* A valid entry in use is only ever made invalid, and forgotten before it is made another. */
+static void check_streams(void)
+{
+    for (unsigned i = 0; i < SIM_STREAMS; i++) {
+        const struct stream *stream = &sim.streams[i];
+
+        if (stream->known && !stream->invalid && (stream->at[0] & STE_VALID) != 0) {
+            assert_memory_equal(stream->at, stream->entry, STE_BYTES);
+        }
+    }
+}
+
+static struct stream *stream_of(uint32_t number)
+{
+    struct stream *free_one = NULL;
+    const uint64_t *entry;
+
+    check_streams();
+    for (unsigned i = 0; i < SIM_STREAMS; i++) {
+        if (sim.streams[i].known && sim.streams[i].number == number) {
+            if (sim.streams[i].invalid) {
+                put_event(sim.streams[i].at == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0,
+                          false);
+                return NULL;
+            }
+            return &sim.streams[i];
+        }
+        free_one = sim.streams[i].known ? free_one : &sim.streams[i];
+    }
+    assert_non_null(free_one);
+    entry = entry_of(number);
+    if (entry == NULL || (entry[0] & STE_VALID) == 0) {
+        /* That it is invalid may be kept as well. */
+        *free_one = (struct stream){.known = true, .invalid = true, .number = number, .at = entry};
+        put_event(entry == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0, false);
+        return NULL;
+    }
+    assert_int_equal(entry[0] & 0xf, STE_VALID | STE_STAGE1);
+    assert_int_equal(entry[1], 1ull << 2 | 1ull << 4 | 3ull << 6 | 1ull << 44);
+    free_one->known = true;
+    free_one->invalid = false;
+    free_one->number = number;
+    free_one->at = entry;
+    memcpy(free_one->entry, entry, STE_BYTES);
+    memcpy(free_one->context, words_at(entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
+    /* Valid, AArch64's, abort and record set, one table of 4 KiB pages, of 39 bits. */
+    assert_int_equal(free_one->context[0] & 0x0000fff8c000c0ffull,
+                     25 | 1ull << 30 | 1ull << 31 | 1ull << 41 | 7ull << 45);
+    return free_one;
+}
+
+static uint64_t span_of(unsigned level)
+{
+    return 1ull << 9 * (2 - level);
+}
+
+static void remember(uint16_t asid, unsigned level, uint64_t page, uint64_t entry, bool leaf)
+{
+    sim.cache[sim.next_cached] = (struct cached){
+        .known = true,
+        .leaf = leaf,
+        .level = level,
+        .asid = asid,
+        .page = page & ~(span_of(level) - 1),
+        .entry = entry,
+    };
+    sim.next_cached = (sim.next_cached + 1) % SIM_CACHED;
+}
+
+static const struct cached *recall(uint16_t asid, uint64_t page, bool leaf)
+{
+    const struct cached *deepest = NULL;
+
+    for (unsigned i = 0; i < SIM_CACHED; i++) {
+        const struct cached *at = &sim.cache[i];
+
+        if (at->known && at->leaf == leaf && at->asid == asid &&
+            page - at->page < span_of(at->level) &&
+            (deepest == NULL || at->level > deepest->level)) {
+            deepest = at;
+        }
+    }
+    return deepest;
+}
+
+/* The leaf; 0: there is none. */
+static uint64_t walk(const struct stream *stream, uint64_t page, unsigned *level)
+{
+    const uint16_t asid = (uint16_t)(stream->context[0] >> 48);
+    const struct cached *leaf = recall(asid, page, true), *table = recall(asid, page, false);
+    uint64_t next = stream->context[1] & ENTRY_ADDRESS;
+
+    if (leaf != NULL) {
+        *level = leaf->level;
+        return leaf->entry;
+    }
+    *level = 0;
+    if (table != NULL) {
+        *level = table->level + 1;
+        next = table->entry & ENTRY_ADDRESS;
+    }
+    for (;; ++*level) {
+        const uint64_t entry =
+            words_at(next, PAGE_SIZE)[page >> 9 * (2 - *level) & (SPACE_ENTRIES - 1)];
+
+        if ((entry & ENTRY_VALID) == 0) {
+            return 0;
+        }
+        if (*level == 2 || (entry & ENTRY_TABLE) == 0) {
+            assert_true(*level != 2 || (entry & ENTRY_TABLE) != 0);
+            assert_true((entry & ENTRY_ACCESSED) != 0);
+            assert_int_equal(entry & ENTRY_ADDRESS & (ptoa(span_of(*level)) - 1), 0);
+            remember(asid, *level, page, entry, true);
+            return entry;
+        }
+        remember(asid, *level, page, entry, false);
+        next = entry & ENTRY_ADDRESS;
+    }
+}
+
+bool sim_access(uint32_t number, uint64_t address, bool write, uint64_t *physical)
+{
+    const struct stream *stream;
+    unsigned level;
+    uint64_t entry = 0;
+
+    if ((sim.cr0 & CR0_ENABLE) == 0) {
+        *physical = address;
+        return true;
+    }
+    stream = stream_of(number);
+    if (stream == NULL) {
+        return false;
+    }
+    if (address >> SPACE_BITS == 0) {
+        entry = walk(stream, atop(address), &level);
+    }
+    if (entry == 0 || (write && (entry & ENTRY_READ_ONLY) != 0)) {
+        put_event(entry == 0 ? EVENT_TRANSLATION : EVENT_PERMISSION, number, address, write);
+        return false;
+    }
+    *physical = (entry & ENTRY_ADDRESS) | (address & (ptoa(span_of(level)) - 1));
+    return true;
+}
+
+bool sim_reads(uint32_t stream, uint64_t address, uint8_t *byte)
+{
+    uint64_t physical;
+
+    if (!sim_access(stream, address, false, &physical)) {
+        return false;
+    }
+    *byte = *(uint8_t *)phys_to_virt(paddr(physical));
+    return true;
+}
+
+bool sim_writes(uint32_t stream, uint64_t address, uint8_t byte)
+{
+    uint64_t physical;
+
+    if (!sim_access(stream, address, true, &physical)) {
+        return false;
+    }
+    *(uint8_t *)phys_to_virt(paddr(physical)) = byte;
+    return true;
+}
+
+/* --- Commands ----------------------------------------------------------------------------------
+ */
+
+static void forget_pages(uint16_t asid, uint64_t first, uint64_t pages, bool leaf, unsigned level)
+{
+    for (unsigned i = 0; i < SIM_CACHED; i++) {
+        struct cached *at = &sim.cache[i];
+
+        if (at->asid == asid && at->page < first + pages && first < at->page + span_of(at->level) &&
+            (at->leaf || !leaf) && (level == 0 || !at->leaf || at->level + 1 == level)) {
+            at->known = false;
+        }
+    }
+}
+
+static void forget_range(const uint64_t *words)
+{
+    const unsigned number = words[0] >> 12 & 0x1f, scale = words[0] >> 20 & 0x1f;
+    const unsigned granule = words[1] >> 10 & 3, level = words[1] >> 8 & 3;
+    const bool leaf = (words[1] & 1) != 0;
+    const uint16_t asid = (uint16_t)(words[0] >> 48);
+    const uint64_t first = words[1] >> PAGE_SHIFT;
+
+    assert_int_equal(words[1] & 0x0000000000000ffeull & ~(0xfull << 8), 0);
+    if (granule == 0) {
+        assert_int_equal(number | scale | level, 0);
+        forget_pages(asid, first, 1, leaf, 0);
+        return;
+    }
+    assert_int_equal(granule, 1);
+    assert_false(traits.no_ranges);
+    /* Reserved: one page, of no level. */
+    assert_true(number != 0 || scale != 0 || level != 0);
+    forget_pages(asid, first, (uint64_t)(number + 1) << scale, leaf, level);
+}
+
+/* Without `leaf` what was known of the first level as well. */
+static void forget_streams(uint32_t number, bool all, bool leaf)
+{
+    for (unsigned i = 0; i < SIM_STREAMS; i++) {
+        if (all || sim.streams[i].number == number ||
+            (!leaf && sim.streams[i].at == NULL &&
+             (sim.streams[i].number ^ number) >> split_bits() == 0)) {
+            sim.streams[i].known = false;
+        }
+    }
+}
+
+static void forget_asid(uint16_t asid, bool all)
+{
+    for (unsigned i = 0; i < SIM_CACHED; i++) {
+        if (all || sim.cache[i].asid == asid) {
+            sim.cache[i].known = false;
+        }
+    }
+}
+
+static bool execute(const uint64_t *words)
+{
+    const unsigned opcode = words[0] & 0xff;
+
+    check_streams();
+    if (told_count < SIM_COMMANDS) {
+        told_commands[told_count] = (struct smmu_command){{words[0], words[1]}};
+    }
+    told_count++;
+    if (traits.refused != 0 && opcode == traits.refused) {
+        return false;
+    }
+    switch (opcode) {
+    case COMMAND_CFGI_STE:
+        forget_streams((uint32_t)(words[0] >> 32), false, (words[1] & 1) != 0);
+        return true;
+    case COMMAND_CFGI_ALL:
+        assert_int_equal(words[1] & 31, 31);
+        forget_streams(0, true, false);
+        return true;
+    case COMMAND_CFGI_CD:
+        /* Of a stream whose entry it may keep: the two are cached as one here. */
+        return true;
+    case COMMAND_TLBI_NH_ASID:
+        forget_asid((uint16_t)(words[0] >> 48), false);
+        return true;
+    case COMMAND_TLBI_NH_VA:
+        forget_range(words);
+        return true;
+    case COMMAND_TLBI_ALL:
+        forget_asid(0, true);
+        return true;
+    case COMMAND_SYNC:
+        return true;
+    default:
+        fail_msg("command %#x", opcode);
+        return false;
+    }
+}
+
+static void execute_all(void)
+{
+    const unsigned log2 = sim.cmdq & 0x1f;
+    const uint32_t mask = (2u << log2) - 1;
+
+    while ((sim.cr0 & CR0_COMMANDS) != 0 && !traits.hung && ((sim.gerror ^ sim.gerrorn) & 1) == 0 &&
+           (sim.cmd_cons & mask) != sim.cmd_prod) {
+        const uint64_t *words =
+            words_at(base_of(sim.cmdq), 16ull << log2) + 2 * (sim.cmd_cons & ((1u << log2) - 1));
+
+        if (!execute(words)) {
+            sim.gerror ^= GERROR_COMMANDS;
+            sim.cmd_cons = (sim.cmd_cons & mask) | 1u << 24;
+            return;
+        }
+        sim.cmd_cons = (sim.cmd_cons + 1) & mask;
+    }
+}
+
+unsigned sim_told(unsigned opcode)
+{
+    unsigned count = 0;
+
+    assert_in_range(told_count, 0, SIM_COMMANDS);
+    for (unsigned i = 0; i < told_count; i++) {
+        count += (told_commands[i].words[0] & 0xff) == opcode ? 1 : 0;
+    }
+    return count;
+}
+
+void sim_forget(void)
+{
+    told_count = 0;
+}
+
+/* --- Registers ---------------------------------------------------------------------------------
+ */
+
+static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsigned width)
+{
+    (void)self;
+    assert_int_equal(width, 4);
+    switch (offset) {
+    case SMMU_IDR0:
+        return 0x0500001au | (traits.narrow_asid ? 0 : IDR0_ASID16) |
+               (traits.one_level ? 0 : IDR0_TWO_LEVELS);
+    case SMMU_IDR1:
+        return (traits.stream_bits == 0 ? 16 : traits.stream_bits) |
+               (traits.event_log2 == 0 ? 19 : traits.event_log2) << 16 | 19u << 21;
+    case SMMU_IDR3:
+        return (traits.no_ranges ? 0 : IDR3_RANGES) | (traits.no_splits ? 0 : 2u << 11);
+    case SMMU_IDR5:
+        return IDR5_GRANULE_4K | (traits.output_code == 0 ? 4 : traits.output_code);
+    case SMMU_CR0ACK:
+        sim_time += 1000000; /* who looks again and again will not look for ever */
+        return traits.silent ? ~sim.cr0 : sim.cr0;
+    case SMMU_IRQ_CTRLACK:
+        return sim.irq_ctrl;
+    case SMMU_GERROR:
+        return sim.gerror;
+    case SMMU_GERRORN:
+        return sim.gerrorn;
+    case SMMU_CMDQ_CONS:
+        sim_time += 1000;
+        if (sim.late != 0) {
+            sim.late--;
+        } else {
+            execute_all();
+        }
+        return sim.cmd_cons;
+    case SMMU_EVENTQ_PROD:
+        return sim.event_prod;
+    default:
+        fail_msg("a read at %#x", (unsigned)offset);
+        return 0;
+    }
+}
+
+static void write_control(uint32_t value)
+{
+    /* Tables and queues change only while what uses them is off. */
+    if ((value & CR0_ENABLE) != 0) {
+        assert_true((sim.cr0 & CR0_COMMANDS) != 0);
+        assert_int_equal(sim.cmd_cons, sim.cmd_prod);
+    }
+    sim.cr0 = value;
+    execute_all();
+}
+
+static void write_register(struct sim_registers *self, uint64_t offset, uint64_t value,
+                           unsigned width)
+{
+    (void)self;
+    assert_int_equal(width, offset == SMMU_STRTAB_BASE || offset == SMMU_CMDQ_BASE ||
+                                    offset == SMMU_EVENTQ_BASE
+                                ? 8
+                                : 4);
+    switch (offset) {
+    case SMMU_CR0:
+        write_control((uint32_t)value);
+        return;
+    case SMMU_CR1:
+    case SMMU_CR2:
+        assert_int_equal(sim.cr0, 0);
+        return;
+    case SMMU_IRQ_CTRL:
+        sim.irq_ctrl = (uint32_t)value;
+        return;
+    case SMMU_GERRORN:
+        sim.gerrorn = (uint32_t)value;
+        return;
+    case SMMU_STRTAB_BASE:
+        assert_int_equal(sim.cr0 & CR0_ENABLE, 0);
+        sim.strtab = value;
+        return;
+    case SMMU_STRTAB_BASE_CFG:
+        assert_int_equal(sim.cr0 & CR0_ENABLE, 0);
+        sim.strtab_cfg = (uint32_t)value;
+        return;
+    case SMMU_CMDQ_BASE:
+        sim.cmdq = value;
+        return;
+    case SMMU_EVENTQ_BASE:
+        sim.eventq = value;
+        return;
+    case SMMU_CMDQ_PROD:
+        sim.cmd_prod = (uint32_t)value;
+        sim.late = traits.slow;
+        if (traits.slow == 0) {
+            execute_all();
+        }
+        return;
+    case SMMU_CMDQ_CONS:
+        sim.cmd_cons = (uint32_t)value;
+        return;
+    case SMMU_EVENTQ_PROD:
+        sim.event_prod = (uint32_t)value;
+        return;
+    case SMMU_EVENTQ_CONS:
+        sim.event_cons = (uint32_t)value & 0xfffff;
+        return;
+    default:
+        fail_msg("a write of %#x at %#x", (unsigned)value, (unsigned)offset);
+    }
+}
+
+/* --- A unit for a test --------------------------------------------------------------------------
+ */
+
+static struct sim_registers registers = {
+    .size = SMMU_REGISTERS_SIZE, .read = read_register, .write = write_register};
+
+static IOService *service;
+uint32_t sim_identity;
+
+int sim_smmu_power_on(void **state)
+{
+    const int status = dma_power_on(state);
+
+    /* The kernel's tables for them stay, whoever needs them first. */
+    mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);
+    return status;
+}
+
+struct smmu *smmu_start(void)
+{
+    struct smmu *unit = (struct smmu *)OSMetaClass_allocate(&smmu_unit_class.meta);
+
+    assert_non_null(unit);
+    memset(&sim, 0, sizeof(sim));
+    told_count = 0;
+    unit->address = paddr(SIM_SMMU);
+    unit->registers = mmu_map_device(unit->address, SMMU_REGISTERS_SIZE);
+    unit->doorbell_count = 1;
+    unit->doorbells[0] = atop(SIM_DOORBELL);
+    registers.start = unit->registers;
+    sim_mmio_plug(&registers);
+    service = IOService_withReader("smmu", NULL, NULL);
+    assert_non_null(service);
+    if (sim_identity != 0) {
+        assert_int_equal(IOService_setCell(service, "phandle", sim_identity), kIOReturnSuccess);
+        assert_int_equal(IOService_setCell(service, "#iommu-cells", 1), kIOReturnSuccess);
+    }
+    if (!IOMapper_start(&unit->super, service)) {
+        smmu_stop(unit);
+        return NULL;
+    }
+    return unit;
+}
+
+void smmu_stop(struct smmu *unit)
+{
+    traits.silent = false;
+    OSObject_release(&unit->super.super);
+    OSObject_release(service);
+    sim_mmio_unplug_all();
+    memset(&traits, 0, sizeof(traits));
+}
+
+IOMapper *stream_mapper(struct smmu *unit, uint32_t stream)
+{
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMapper *mapper;
+
+    assert_non_null(device);
+    mapper = ((const IOMapperClass *)unit->super.super.metaClass)
+                 ->copyForDevice(&unit->super, device, &stream, 1);
+    OSObject_release(device);
+    return mapper;
+}
