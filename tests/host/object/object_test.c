@@ -15,6 +15,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
+#include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/object/OSObject_private.h"
 #include "tests/host/machine/kernel_pages.h"
@@ -421,10 +422,46 @@ static void a_stranger_in_a_void_pointer_is_caught(void **state)
 }
 #endif
 
+/* Known by their place. */
+static const char one[] = "one", two[] = "two", first[] = "%d", second[] = "%u";
+static unsigned heard;
+
+static void listen(const char *function, const char *format, va_list arguments)
+{
+    (void)arguments;
+    assert_ptr_equal(function, one);
+    assert_ptr_equal(format, first);
+    heard++;
+}
+
+/* Of a row of the same refusals the log has the 1st, 2nd, 4th, 8th; whoever listens has all. */
+static void the_same_refusal_is_said_ever_less_often(void **state)
+{
+    unsigned said = 0;
+
+    (void)state;
+    IOReturn_listenToRefusals(NULL);
+    for (int i = 0; i < 15; i++) {
+        said += !IORefuse_isHeard(one, first, i);
+    }
+    assert_int_equal(said, 4);
+    assert_false(IORefuse_isHeard(one, second, 1u)); /* another reason */
+    assert_false(IORefuse_isHeard(two, second, 1u)); /* another call */
+    assert_false(IORefuse_isHeard(two, second, 2u));
+    assert_true(IORefuse_isHeard(two, second, 3u));
+    IOReturn_listenToRefusals(listen);
+    for (int i = 0; i < 15; i++) {
+        assert_true(IORefuse_isHeard(one, first, i));
+    }
+    assert_int_equal(heard, 15);
+    IOReturn_listenToRefusals(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(om_6_status_codes_have_their_numbers),
+        BALANCED(the_same_refusal_is_said_ever_less_often),
         BALANCED(every_status_has_its_name),
         BALANCED(om_7_pairs_are_two_numbers_in_order),
         BALANCED(om_1_counts_references_and_frees_once),
