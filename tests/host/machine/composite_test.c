@@ -358,6 +358,28 @@ static void a_child_that_shrinks(void **state)
     OSObject_release(buffer);
 }
 
+static void pages_of_a_child_that_shrinks(void **state)
+{
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, 3 * PAGE_SIZE, PAGE_SIZE);
+    IOMemoryDescriptor *parts[] = {UP(buffer), describe_pages(0, 10, kIODirectionOutIn)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    IOMDDMACharacteristics what;
+
+    (void)state;
+    IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fPages, 4);
+    IOBufferMemoryDescriptor_setLength(buffer, PAGE_SIZE + 1);
+    IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fPages, 3);
+    IOBufferMemoryDescriptor_setLength(buffer, 0);
+    IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
+    assert_int_equal(what.fPages, 1);
+    OSObject_release(multi);
+    OSObject_release(parts[1]);
+    OSObject_release(buffer);
+}
+
 /* Said once, of the whole; the parts are still there, and marked. */
 static void a_whole_is_freed_with_dma_active(void **state)
 {
@@ -517,6 +539,7 @@ int main(void)
         WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(multi_is_reinitialised),
         WITH_PAGES(a_child_that_shrinks),
+        WITH_PAGES(pages_of_a_child_that_shrinks),
         WITH_PAGES(a_whole_is_freed_with_dma_active),
         WITH_PAGES(cd_15_overflowing_windows),
         WITH_PAGES(cd_16_dma_marks_reach_the_children),

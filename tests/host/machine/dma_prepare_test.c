@@ -205,7 +205,8 @@ static void empty_memory_is_refused(void **state)
 
 static struct {
     unsigned facts, active, inactive;
-    IOReturn answer; /* to active */
+    IOReturn answer;  /* to active */
+    IOReturn unknown; /* to what it is like */
 } asked;
 
 static IOReturn answer_operation(IOMemoryDescriptor *self, DMACommandOps op, void *vData,
@@ -214,6 +215,9 @@ static IOReturn answer_operation(IOMemoryDescriptor *self, DMACommandOps op, voi
     asked.facts += op == kIOMDGetCharacteristics;
     asked.active += op == kIOMDSetDMAActive;
     asked.inactive += op == kIOMDSetDMAInactive;
+    if (op == kIOMDGetCharacteristics && asked.unknown != kIOReturnSuccess) {
+        return asked.unknown;
+    }
     if (op == kIOMDSetDMAActive && asked.answer != kIOReturnSuccess) {
         return asked.answer;
     }
@@ -252,7 +256,10 @@ static void a_class_of_its_own_is_asked(void **state)
     assert_int_equal(asked.facts, 1);
     assert_int_equal(asked.active, 1);
     assert_int_equal(asked.inactive, 0);
-    asked.answer = kIOReturnSuccess;
+    asked.unknown = kIOReturnOffline;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnOffline);
+    asked.unknown = asked.answer = kIOReturnSuccess;
+    asked.facts = 1;
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
     assert_int_equal(asked.facts, 2);
     assert_int_equal(asked.active, 2);
