@@ -95,6 +95,8 @@ static void test_none(void **state)
     assert_false(virtio_rng_present());
     assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNoDevice);
     assert_int_equal(virtio_rng_reset(), kIOReturnNoDevice);
+    assert_null(virtio_rng_get_service());
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     memset(&counters, 0xff, sizeof(counters));
     virtio_rng_get_counters(&counters);
     assert_int_equal(counters.requests | counters.doorbells | counters.interrupts, 0);

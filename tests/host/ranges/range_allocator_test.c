@@ -249,6 +249,8 @@ static void bad_arguments_change_nothing(void **state)
     REFUSED(IORangeAllocator_init(self, 9, 0, 0, 0), kIOReturnNotPermitted);
     REFUSED(IORangeAllocator_init(NULL, 9, 0, 0, 0), kIOReturnBadArgument);
     REFUSED(IORangeAllocator_getFragment(self, 0, NULL, &end), kIOReturnBadArgument);
+    REFUSED(IORangeAllocator_getFragment(self, 0, &start, NULL), kIOReturnBadArgument);
+    REFUSED(IORangeAllocator_getFragment(NULL, 0, &start, &end), kIOReturnBadArgument);
     REFUSED(IORangeAllocator_serialize(self, NULL), kIOReturnUnsupported);
     assert_int_equal(IORangeAllocator_deallocate(NULL, 0, 1), kIOReturnBadArgument);
     assert_int_equal(IORangeAllocator_getFragmentCount(NULL), 0);
