@@ -186,6 +186,32 @@ static IOReturn loop_and_sources(void)
     return status;
 }
 
+/* A source whose line gets a handler when it joins its loop. */
+static IOReturn line(void)
+{
+    static const uint8_t cells[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 1};
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOWorkLoop *loop = IOWorkLoop_workLoop();
+    IOInterruptEventSource *source = NULL;
+    IOReturn status = kIOReturnNoMemory;
+
+    if (device != NULL && loop != NULL) {
+        status = IOService_setProperty(device, "interrupts", cells, sizeof(cells));
+    }
+    if (status == kIOReturnSuccess) {
+        source = IOInterruptEventSource_interruptEventSource(OSObject_upcast(things.memory), NULL,
+                                                             device, 0);
+        status = source != NULL ? IOWorkLoop_addEventSource(loop, source) : IOMemoryLastError();
+    }
+    if (status == kIOReturnSuccess) {
+        IOWorkLoop_removeEventSource(loop, source);
+    }
+    OSObject_release(source);
+    OSObject_release(loop);
+    OSObject_release(device);
+    return status;
+}
+
 static const struct inject_operation operations[] = {
     {"command", made, false, 0},
     {"clone", cloned, false, 0},
@@ -200,6 +226,7 @@ static const struct inject_operation operations[] = {
     {"copy buffer", copy_buffer, false, 0},
     {"service", service, false, 0},
     {"work loop", loop_and_sources, false, 0},
+    {"interrupt line", line, false, 1}, /* a line that cannot be had is told on the log */
 };
 
 int main(void)
