@@ -73,6 +73,11 @@ check "bits=30 reaches no RAM, which a line explains" eval \
     'ended 1 && said "failed: kIOReturnNoResources" && said "RAM begins at 0x40000000; 30 address bits end at 0x40000000"'
 transfer DEVICE=nvme FILE="$work/file 1000003,x"
 check "pieces are told where they are" eval 'arrived && said "list\[  7\]" && said "copied by the CPU: 0 bytes"'
+for device in nvme nvme,list=prp ahci sdhci,list=sdma; do
+    transfer MACHINE=smmu DEVICE=$device FILE="$work/file 1000003,x"
+    check "$device behind an SMMU: I/O addresses beside physical ones" eval \
+        'arrived && said "-> .* 0x[1-9a-f][0-9a-f]{3,5} +[0-9]+  physical 0x[4-9a-f][0-9a-f]{7}"'
+done
 transfer DEVICE=nvme,list=chain
 check "what is no list is refused" refused 2 "nvme, list=chain: how it is told of memory: sgl"
 for mode in smmu high none; do
