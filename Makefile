@@ -15,6 +15,8 @@ Q    := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
+# Without it the transfer takes the machine that has vdma.
+TRANSFERRED := $(if $(filter-out undefined,$(origin MACHINE)),-m "$$MACHINE")
 MACHINE ?= default
 # The first word of MAKEFLAGS holds the options of one letter, if there are any.
 DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
@@ -449,7 +451,7 @@ run: $(IMAGE_GOALS)
 	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $(BOOTED)
 else
 run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh -m "$$MACHINE" -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
+	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb; or look at CORE

@@ -8,6 +8,10 @@
 # machine also writes the bytes to a second disk, which becomes OUT if they are
 # the same. Without FILE a sample is made.
 #
+# Where the machine starts at EL2, as el2 does, which is the PROFILE if none is given, vdma
+# (vdma/README.md) copies what has arrived from memory to memory and sums it, 16 MiB of it
+# unless DEVICE says otherwise; transfer_check.pl compares that with FILE.
+#
 # DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
 # command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
 # BOOTARGS are more options of the image, which -a --help lists. REPORT is a page of what
@@ -35,7 +39,7 @@ refuse()
 
 # shellcheck source=/dev/null
 . "$here/device.bash"
-profile=default
+profile=
 wanted=virtio-blk
 way=command
 input=
@@ -61,9 +65,10 @@ shift $((OPTIND - 1))
 image=$1
 
 # Nothing is moved then.
-[[ " $bootargs " != *" --help "* ]] || exec "$here/run.sh" -x -m "$profile" -a --help "$image"
+[[ " $bootargs " != *" --help "* ]] || exec "$here/run.sh" -x -m "${profile:-el2}" -a --help "$image"
 
 memory=
+vdma_most=$((16 << 20))
 device "$wanted" "$here/devices"
 [ -z "$device_file" ] || die 2 "the file of $device_name is FILE"
 [[ " ${device_ways[*]} " == *" $way "* ]] ||
@@ -97,6 +102,12 @@ if [ -t 1 ]; then
 fi
 device_plug "$input" source on
 
+# What vdma does, for transfer_check.pl. Sparse: a copy of two segments makes some 500 bytes of it.
+copied=$((length < vdma_most ? length : vdma_most))
+truncate -s $((copied * 2 + (64 << 20))) "$work/journal" || die 2 "no room for the journal"
+device_qemu+=(-blockdev "driver=raw,node-name=journal,file.driver=file,file.filename=${work//,/,,}/journal"
+    -device virtio-blk-device,drive=journal,serial=journal)
+
 if [ -n "$output" ]; then
     IFS= read -rd '' output < <(realpath -mz -- "$output")
     [ ! -d "$output" ] || die 2 "$output: is a directory"
@@ -116,6 +127,11 @@ if [ -n "$output" ]; then
     device_qemu=("${options[@]}" "${device_qemu[@]}")
 fi
 
+if [ -z "$profile" ]; then
+    profile=el2
+elif grep -q '^memory=' "$here/profiles/$profile" 2>/dev/null; then
+    memory= # its own
+fi
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
 "$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" ${memory:+-M "$memory"} \
     ${report:+-R "$report"} "$image" -- "${device_qemu[@]}" <&0 &
@@ -130,6 +146,9 @@ expected=$(cksum <"$input")
 [ "$arrived" = "$expected" ] ||
     die 1 "WRONG BYTES: the machine saw checksum and length ${arrived:-(none)}, the file has $expected"
 echo "verified: what arrived has the checksum of the file ($expected)"
+if tr '\r' '\n' <"$work/log" | grep -q '^copied by vdma: '; then
+    "$here/transfer_check.pl" "$input" "$work/journal" "$copied" || exit
+fi
 
 if [ -n "$output" ]; then
     truncate -s "$length" "$target" || die 1 "$output: cannot be written"

@@ -82,12 +82,12 @@ struct vdma_transfer {
     /* At the end: */
     uint64_t moved;            /* bytes; also while it goes on */
     struct vdma_status status; /* of its last request */
+    uint64_t tag;              /* of that request: unlike any other's; the device's log has it */
 
     /* Private. */
     IODMACommand *command; /* not retained */
     struct vdma_place source, target;
     uint64_t length;
-    uint64_t tag;
     uint32_t part; /* bytes that the device has been given */
     uint32_t in_bytes, out_bytes;
     IOReturn result;
@@ -150,6 +150,7 @@ struct vdma_job {
     uint64_t target_offset;
     uint64_t length;       /* bytes to be moved; of a comparison: of both halves together */
     uint64_t arguments[2]; /* as of a transfer */
+    void *context;         /* of its transfer, for a watcher */
 
     /* At the end: */
     uint64_t moved;
@@ -203,6 +204,16 @@ IOReturn vdma_use_table(bool on);
 typedef void vdma_watcher_t(void *context, const struct vdma_transfer *transfer,
                             const struct virtq_chain *chain);
 void vdma_watch(vdma_watcher_t *watcher, void *context);
+
+/* What of a command a request moves. */
+struct vdma_view {
+    IODMACommand *command; /* NULL: the request has no such side */
+    UInt64 offset;         /* in its preparation */
+    uint32_t bytes;
+};
+
+/* Its source, or its target. For a watcher. */
+void vdma_get_view(const struct vdma_transfer *transfer, bool target, struct vdma_view *view);
 
 /* Any context. */
 void vdma_get_counters(struct virtq_counters *counters);

@@ -139,3 +139,11 @@ void vdma_watch(vdma_watcher_t *watcher, void *context)
     vdma_state.watch_context = context;
     lock_release(&vdma_state.lock, state);
 }
+
+void vdma_get_view(const struct vdma_transfer *transfer, bool target, struct vdma_view *view)
+{
+    /* Where it goes on already: behind this part. */
+    const struct vdma_place *place = target ? &transfer->target : &transfer->source;
+
+    *view = (struct vdma_view){place->command, place->position - transfer->part, transfer->part};
+}

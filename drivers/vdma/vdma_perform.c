@@ -89,6 +89,7 @@ static IOReturn perform(struct vdma_job *job, const struct part *source, const s
         .type = job->type,
         .length = job->type == VDMA_NOP ? 0 : job->length,
         .arguments = {job->arguments[0], job->arguments[1]},
+        .context = job->context,
         .source = {.command = source->command},
         .target = {.command = target->command},
     };

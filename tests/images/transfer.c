@@ -10,6 +10,9 @@
  * printed in the form of POSIX cksum. If there is a disk "target", a second pass reads the
  * file into other memory, scattered differently, and writes it from there.
  *
+ * Where vdma is, beneath an image that is entered at EL2, it copies what has been read from
+ * memory to memory, and sums it (tests/lib/memory_copy.h).
+ *
  * The way is that of DMA commands: prepared, started with a device's engine, delivered on a
  * work loop, completed; or, for disks, the cursor's.
  *
@@ -23,12 +26,19 @@
 #include "kernel/devicetree.h"
 #include "kernel/exit.h"
 #include "kernel/options.h"
+#include "qemu/vdma/monitor/monitor.h"
 #include "tests/lib/copy_meter.h"
 #include "tests/lib/edu_copy.h"
 #include "tests/lib/machine_report.h"
+#include "tests/lib/memory_copy.h"
 #include "tests/lib/mover.h"
 #include "tests/lib/progress.h"
 #include "tests/lib/window.h"
+
+VDMA_MONITOR(8);
+
+/* Of every device that may have a window: whole ones fit in it, whatever the file's length. */
+#define BLOCK_MIN 512u
 
 struct transfer {
     struct mover source, target;
@@ -37,6 +47,7 @@ struct transfer {
     bool progress;
     struct way way;
     struct edu_copy edu;
+    struct memory_copy copy;
     struct window windows[2]; /* one is filled while the CPU looks at the other */
 };
 
@@ -95,10 +106,15 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
     return status;
 }
 
-/* By the edu device into other memory, where it is asked for. */
+/* From memory to memory, by those devices that are there and asked for. */
 static IOReturn copy_on(struct transfer *transfer, struct window *window, uint64_t position)
 {
-    return edu_copy_window(&transfer->edu, &window->scatter, window->length, position);
+    const IOReturn status =
+        memory_copy_window(&transfer->copy, &window->scatter, window->length, position);
+
+    return status != kIOReturnSuccess
+               ? status
+               : edu_copy_window(&transfer->edu, &window->scatter, window->length, position);
 }
 
 static IOReturn write_out(struct transfer *transfer, struct window *window, uint64_t position)
@@ -113,9 +129,12 @@ static IOReturn write_out(struct transfer *transfer, struct window *window, uint
 /* Fresh windows of this scattering, as large as the file needs; whole blocks of any device. */
 static bool make_windows(struct transfer *transfer, uint32_t seed)
 {
-    const uint64_t block = transfer->writes && transfer->target.block > transfer->source.block
-                               ? transfer->target.block
-                               : transfer->source.block;
+    uint64_t block = transfer->writes && transfer->target.block > transfer->source.block
+                         ? transfer->target.block
+                         : transfer->source.block;
+
+    block = block < BLOCK_MIN ? BLOCK_MIN : block;
+
     const uint64_t bytes = (stretch(transfer, 0) + block - 1) / block * block;
 
     if (bytes == 0) {
@@ -138,7 +157,7 @@ static bool drop_windows(struct transfer *transfer)
 /* Why memory that the device can reach was not to be had. */
 static void explain(const struct transfer *transfer, IOReturn status)
 {
-    const unsigned bits = transfer->way.bits;
+    const unsigned bits = transfer->way.bits != 0 ? transfer->way.bits : transfer->copy.bits;
     const uint64_t ram = devicetree_machine()->memory[0].base.value;
 
     if (status != kIOReturnNoResources || bits == 0) {
@@ -222,6 +241,7 @@ static void print_totals(const struct transfer *transfer)
         }
         kprintf("\n");
     }
+    memory_copy_print(&transfer->copy);
     kprintf("  copied by the CPU: %llu bytes\n", (unsigned long long)copy_meter_bytes());
 }
 
@@ -238,6 +258,11 @@ OPTION(length, "transfer.length", "BYTES",
 OPTION(edu, "transfer.edu", "MAPPER",
        "copy by the edu device, with smmu, high (I/O addresses) or none in front");
 OPTION(edu_most, "transfer.edu_most", "BYTES", "how much of the file edu copies (default: 8190)");
+OPTION(vdma, "transfer.vdma", "LIMITS",
+       "what vdma may be asked, a profile's name: open (default), narrow31, sata, ...");
+OPTION(vdma_most, "transfer.vdma_most", "BYTES",
+       "how much of the file vdma copies (default: 16 MiB)");
+OPTION(vdma_table, "transfer.vdma_table", "off", "vdma has no translation table of its own");
 OPTION(progress, "transfer.progress", "1", "a progress line");
 
 /* A number in a bootarg; `otherwise` if it is not there. False: it is none, or above `most`. */
@@ -263,6 +288,15 @@ static const char *option_or(const char *key, const char *otherwise)
     const char *const value = option_value(key);
 
     return value != NULL ? value : otherwise;
+}
+
+static bool find_vdma(struct transfer *transfer)
+{
+    uint64_t most;
+
+    return number("transfer.vdma_most", 16 << 20, UINT64_MAX, &most) &&
+           memory_copy_open(&transfer->copy, option_or("transfer.vdma", "open"), most,
+                            strcmp(option_or("transfer.vdma_table", "on"), "off") != 0);
 }
 
 static bool find_edu(struct transfer *transfer)
@@ -333,12 +367,15 @@ int main(void)
     bool good;
 
     machine_report();
-    if (!find_devices(&transfer) || !find_edu(&transfer)) {
+    if (!find_devices(&transfer) || !find_vdma(&transfer) || !find_edu(&transfer)) {
         return EXIT_STATUS_USAGE;
     }
-    good = attach(&transfer, owner);
+    transfer.way.border = transfer.copy.bits;
+    good =
+        attach(&transfer, owner) && memory_copy_begin(&transfer.copy, stretch(&transfer, 0), 3000);
     transfer.source.kind->show(&transfer.source);
     good = good && pass(&transfer, "read", 1000, copy_on, &sum);
+    good &= memory_copy_end(&transfer.copy);
     if (good && transfer.writes) {
         good = copy_to_target(&transfer, &sum);
     }
@@ -346,7 +383,7 @@ int main(void)
     edu_copy_end(&transfer.edu);
     detach(&transfer, owner);
     /* The CPU copies what a limit leaves no other way for, there and back, and nothing else. */
-    if (!good || copy_meter_bytes() != 2 * transfer.way.bounced) {
+    if (!good || copy_meter_bytes() != 2 * (transfer.way.bounced + transfer.copy.bounced)) {
         return EXIT_STATUS_FAILED;
     }
     kprintf("cksum %u %llu\n", cksum_final(&sum), (unsigned long long)sum.length);

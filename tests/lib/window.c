@@ -11,7 +11,8 @@
 
 bool window_create(struct window *window, const struct way *way, uint64_t bytes, uint32_t seed)
 {
-    const uint64_t border = way->bits != 0 && way->bits < 64 ? 1ull << way->bits : 0;
+    const unsigned bits = way->bits != 0 ? way->bits : way->border;
+    const uint64_t border = bits != 0 && bits < 64 ? 1ull << bits : 0;
 
     return scatter_create_across(&window->scatter, bytes, seed, border);
 }
