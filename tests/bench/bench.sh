@@ -64,6 +64,12 @@ reader= # of a trace
 trap '[ -z "$reader" ] || kill "$reader" 2>/dev/null
       rm -rf "$work"' EXIT
 
+# What brings the monitor along (qemu/vdma/monitor/monitor.h) starts at EL2, and nothing else does.
+virtualization()
+{
+    "$nm" "$1" | grep -q ' T early_monitor$' && echo ,virtualization=on
+}
+
 # machine IMAGE LATENCY-NS [QEMU OPTION]...: boot it with the guest's output on stdout.
 machine()
 {
@@ -76,7 +82,7 @@ machine()
             -device nvme,serial=bench,drive=nvme "$@"
     [ "${machine_image##*/}" != smmu.elf ] || set -- -machine iommu=smmuv3 -net none -device edu "$@"
     # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
-    attended timeout --foreground -k 5 $limit "$qemu" -M virt,dtb-randomness=off -cpu cortex-a57 -m 256M \
+    attended timeout --foreground -k 5 $limit "$qemu" -M "virt,dtb-randomness=off$(virtualization "$machine_image")" -cpu cortex-a57 -m 256M \
         -nodefaults -display none -serial stdio -no-reboot \
         -semihosting-config enable=on,target=native -icount shift=0 \
         -global virtio-mmio.force-legacy=false \

@@ -41,6 +41,7 @@ void vdma_release(struct vdma *device, struct vdma_slot *slot)
             }
         }
         queue->held--;
+        device->parked--;
         if (device->ports->disown != NULL) {
             device->ports->disown(device->context, slot->number);
         }
@@ -145,7 +146,7 @@ void vdma_reject(struct vdma *device, struct vdma_slot *slot)
 /* Those that were held back for this one are due now. */
 static void let_go(struct vdma *device, const struct vdma_slot *done)
 {
-    for (unsigned i = 0; i < VDMA_SLOTS; i++) {
+    for (unsigned i = 0; i < VDMA_SLOTS && device->parked != 0; i++) {
         struct vdma_slot *slot = &device->slots[i];
 
         if (slot->used && slot->held && slot->queue == done->queue && slot != done) {

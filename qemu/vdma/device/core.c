@@ -9,12 +9,7 @@ uint64_t vdma_after(const struct vdma *device, uint64_t ticks)
 
 unsigned vdma_outstanding(const struct vdma *device)
 {
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < VDMA_SLOTS; i++) {
-        count += device->slots[i].used && device->slots[i].parked;
-    }
-    return count;
+    return device->parked;
 }
 
 static void prepare_checksum(struct vdma *device)
@@ -159,6 +154,7 @@ static void park(struct vdma *device, struct vdma_slot *slot)
     }
     queue->held++;
     slot->parked = true;
+    device->parked++;
     make_room(device, slot);
     if (device->ports->own != NULL) {
         own(device, slot, &slot->source);
@@ -287,7 +283,7 @@ static struct vdma_slot *first_due(struct vdma *device)
 {
     struct vdma_slot *first = NULL;
 
-    for (unsigned i = 0; i < VDMA_SLOTS; i++) {
+    for (unsigned i = 0; i < VDMA_SLOTS && device->parked != 0; i++) {
         struct vdma_slot *slot = &device->slots[i];
 
         if (slot->used && slot->parked &&

@@ -141,6 +141,7 @@ static struct vdma_later *new_later(struct vdma *device, const struct vdma_slot 
         struct vdma_later *later = &device->later[i];
 
         if (!later->used) {
+            device->later_count++;
             *later = (struct vdma_later){.used = true,
                                          .kind = (uint8_t)kind,
                                          .queue = slot->queue,
@@ -224,7 +225,7 @@ uint64_t vdma_later_due(const struct vdma *device)
 {
     uint64_t due = VDMA_NEVER;
 
-    for (unsigned i = 0; i < VDMA_LATER; i++) {
+    for (unsigned i = 0; i < VDMA_LATER && device->later_count != 0; i++) {
         const struct vdma_later *later = &device->later[i];
 
         if (later->used && !later->after_reset && later->due < due) {
@@ -250,6 +251,7 @@ bool vdma_later_step(struct vdma *device)
             continue;
         }
         later->used = false;
+        device->later_count--;
         record.pc = 0;
         record.request = later->request;
         record.rule = later->kind;
@@ -275,6 +277,7 @@ void vdma_later_reset(struct vdma *device)
 
         if (later->used && later->kind == VDMA_FAULT_LATE_INTERRUPT) {
             later->used = false;
+            device->later_count--;
         } else if (later->used && later->after_reset) {
             later->after_reset = false;
             later->due = vdma_after(device, later->due);

@@ -166,7 +166,7 @@ static bool check_against(struct vdma_slot *slot, const struct vdma_segment *seg
 static bool check_others(const struct vdma *device, struct vdma_slot *slot,
                          const struct vdma_side *side)
 {
-    for (unsigned i = 0; i < VDMA_SLOTS; i++) {
+    for (unsigned i = 0; i < VDMA_SLOTS && device->parked != 0; i++) {
         const struct vdma_slot *other = &device->slots[i];
 
         if (!other->used || !other->parked || slot->high <= other->low ||

@@ -152,6 +152,7 @@ struct vdma {
     unsigned turn; /* queue to look at first */
 
     struct vdma_slot slots[VDMA_SLOTS];
+    unsigned parked; /* slots that wait: as a rule none, and then nobody looks for them */
     bool scratch_busy;
     uint16_t chain[VDMA_QUEUE_MAX]; /* ring descriptors of the chain being taken */
     uint32_t chain_count;
@@ -166,6 +167,7 @@ struct vdma {
     struct vdma_script script;
     uint64_t random;
     struct vdma_later later[VDMA_LATER];
+    unsigned later_count; /* of them that are used */
 
     uint32_t log_events;
     uint32_t log_first, log_count, log_lost;
