@@ -6,6 +6,7 @@
 #
 # NEEDS: run gcc-debug/tests/target/page.elf gcc-debug-watched/tests/target/page.elf
 # NEEDS: gcc-debug/tests/target/vdma.elf gcc-debug/tests/target/vdma_monitor.elf
+# NEEDS: gcc-release/tests/bench/kernel.elf gcc-release/tests/bench/virtio.elf
 # NEEDS: gcc-debug-watched/tests/images/misbehaving.elf gcc-debug-monitored/tests/images/misbehaving.elf
 . tests/outside/tap.bash
 
@@ -17,6 +18,11 @@ run count gcc-debug/tests/target/page.elf
 check "an image without it has no symbol of it" eval '[ "$(cat "$out")" = 0 ]'
 run count gcc-debug/tests/target/vdma.elf
 check "one with it has" eval '[ "$(cat "$out")" -gt 20 ]'
+# Every instruction of EL1 that these count is there with and without the monitor's sources.
+for image in kernel virtio; do
+    run count gcc-release/tests/bench/$image.elf
+    check "the benchmark $image has none, and starts at EL1" eval '[ "$(cat "$out")" = 0 ]'
+done
 
 watched=$BUILD/gcc-debug-watched/tests/images/misbehaving.elf
 for machine in el2 el2v3; do

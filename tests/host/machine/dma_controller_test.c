@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA controllers: names, the registry, and calls that are refused or handed on. */
 #include "tests/host/machine/dma_engine.h"
+#include "tests/host/sim/sim_console.h"
 
 /* CT-1 */
 static void ct_1_names_and_the_registry(void **state)
@@ -141,6 +142,58 @@ static void ct_13_calls_are_handed_on(void **state)
     drop_source(source);
 }
 
+/* The other side of a copy: prepared until it is given back, by each who has it. */
+static void borrowed_commands_stay_prepared(void **state)
+{
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut);
+
+    (void)state;
+    assert_int_equal(IODMAController_borrowCommand(NULL, kIODirectionOut, 1, 0),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionIn, 64, 0),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 0, 0),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 64, 1),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 1, 64),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 64, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 1, 63),
+                     kIOReturnSuccess);
+    sim_console_set_quiet(true); /* it names who refuses */
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnBusy);
+    IODMAController_returnCommand(command);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnBusy);
+    sim_console_set_quiet(false);
+    IODMAController_returnCommand(command);
+    IODMAController_returnCommand(NULL);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 64, 0),
+                     kIOReturnNotReady);
+    OSObject_release(command);
+}
+
+/* Who lets go of it all the same has lost it: an engine moves bytes there. */
+static void a_borrowed_command_that_is_released_is_kept(void **state)
+{
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut);
+
+    (void)state;
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionOut, 64, 0),
+                     kIOReturnSuccess);
+    OSObject_retain(command);
+    sim_console_set_quiet(true);
+    IODMACommand_free(command); /* what the last release calls */
+    sim_console_set_quiet(false);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnBusy);
+    IODMAController_returnCommand(command);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(command);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +203,8 @@ int main(void)
         ENGINE_TEST(ct_6_refused_starts_end_nowhere),
         ENGINE_TEST(ct_10_ends_that_are_not_due_change_nothing),
         ENGINE_TEST(ct_13_calls_are_handed_on),
+        ENGINE_TEST(borrowed_commands_stay_prepared),
+        ENGINE_TEST(a_borrowed_command_that_is_released_is_kept),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
