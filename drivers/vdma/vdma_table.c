@@ -272,6 +272,7 @@ static const IOMapperClass table_class = {
     .iovmUnmapMemory = table_unmap,
     .iovmInsert = table_insert,
     .translate = table_translate,
+    MAPPER_OF_ALL,
 };
 
 static struct vdma_table *create(uint64_t pages)
