@@ -52,7 +52,7 @@ NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) $(if $(filter docs,$(GOALS)),docs) \
-         $(if $(filter test-guests,$(GOALS)),run host test) \
+         $(if $(filter test-guests,$(GOALS)),build run host test) \
          $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml docs report)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
@@ -155,7 +155,7 @@ host_support = $(filter-out %_test.c,$(wildcard tests/host/$(1)/*.c))
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
 
 .PHONY: all host
-all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(ELFS) $(ELFS:.elf=.img) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/vdma-alone.elf $(ELFS) $(ELFS:.elf=.img) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
 # WERROR= lets a compiler pass that knows more to warn of than those this was written with.
@@ -220,6 +220,13 @@ $(B)/libdmakit.a: $(LIBRARY:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
 $(B)/libdmakit-nolibc.a: $(NOLIBC:%=$(B)/%.o)
 	$(call archive,$(CROSS)ar,$^)
+# The same as a program beside any guest (qemu/vdma/alone). libfdt is linked as it is.
+ALONE := $(wildcard qemu/vdma/alone/*.[cS]) $(MONITOR) boot/open_el2.S kernel/nolibc/string.c \
+         kernel/nolibc/strtoul.c
+$(B)/vdma-alone.elf: $(ALONE:%=$(B)/%.o) linker/alone.ld
+	@$(if $(V),,echo "  LD      $@")
+	$(Q)$(TARGET_LD) $(filter-out -T linker/virt.ld,$(TARGET_LDFLAGS)) -T linker/alone.ld -o $@ $(filter %.o,$^) \
+	    $(LIBFDT)/libfdt.a $(LIBGCC)
 # One name leads into it; all others are its own, memcpy among them.
 $(B)/libdmakit-vdma.a: $(MONITOR:%=$(B)/%.o) linker/monitor.ld
 	$(Q)$(CROSS)ld -r -T linker/monitor.ld -o $(B)/monitor.o $(filter %.o,$^)
@@ -461,8 +468,9 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 	$(if $(DRY_RUN),,+)@DEPS=$(call quoted,$(DEPS)) MAKE=$(call quoted,$(MAKE_COMMAND)) \
 	    exec tests/runner/test.sh $${JUNIT:+-r "$$JUNIT"} $(O) "$$T"
 # Not of `make test`: what is fetched for them is large, and is other people's.
-test-guests: $(O)/vdma/vdma-vhost-user ## U-Boot, unchanged, with vdma as its disk; GUESTS=skip: no failure where it cannot be had
-	@BUILD=$(call quoted,$(O)) exec tests/runner/guests.sh
+test-guests: $(O)/vdma/vdma-vhost-user ## U-Boot and Linux, unchanged, with vdma as their disk; GUESTS=skip: no failure where it cannot be had
+	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 $(O)/gcc-debug/vdma-alone.elf
+	@BUILD=$(call quoted,$(O)) DEPS=$(call quoted,$(DEPS)) exec tests/runner/guests.sh
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 

@@ -5,6 +5,7 @@
  * branch, so that the same bytes start as an ELF and as an Image.
  */
 #include "boot/early_pl011.h"
+#include "boot/levels.h"
 #include "boot/vectors.h"
 
 /*
@@ -14,7 +15,6 @@
 #define HEADER_FLAGS (1 << 1)
 
 #define SCTLR_RES1 0x30d00800 /* bits that are 1 unless a later extension gives them a meaning */
-#define SCTLR_UPPER 0x30c50830 /* the same of EL2 and EL3, with MMU and caches off */
 #define SCTLR_M    (1 << 0)   /* MMU on */
 #define SCTLR_C    (1 << 2)   /* data cache on */
 #define SCTLR_SA   (1 << 3)   /* check the alignment of SP */
@@ -30,24 +30,9 @@
 #define EARLY_VECTORS_SIZE 2048
 #define EARLY_ENDING 2         /* exceptions, from which on there is no report */
 #define SPSR_EL1H    0x3c5     /* EL1 with its own stack pointer, all exceptions masked */
-#define DFR0_PMU     8         /* ID_AA64DFR0_EL1.PMUVer, lowest bit */
-#define PMU_NOT_ARMS 0xf       /* its value for a PMU with other registers */
 #define PMU_INST_RETIRED 0x08  /* event number */
-#define PMCR_N       11        /* PMCR_EL0: how many counters, 5 bits */
-#define MMFR0_FGT    56        /* ID_AA64MMFR0_EL1, ID_AA64MMFR1_EL1: 4 bits each */
-#define MMFR1_HCX    40
-#define HFGRTR_EL2   S3_4_C1_C1_4 /* names that an assembler without FEAT_FGT does not know */
-#define HFGWTR_EL2   S3_4_C1_C1_5
-#define HFGITR_EL2   S3_4_C1_C1_6
-#define HDFGRTR_EL2  S3_4_C3_C1_4
-#define HDFGWTR_EL2  S3_4_C3_C1_5
-#define HCRX_EL2     S3_4_C1_C2_2
 #define PMCR_START   3         /* E, P: counters at zero and running */
 #define PFR0_EL2     8         /* ID_AA64PFR0_EL1 fields, lowest bit; 4 bits each */
-#define ICC_SRE_ALL  0xf       /* system registers in use, also for lower levels; no bypass */
-#define HCR_OPEN     (1 << 31 | 1 << 40 | 1 << 41) /* EL1 is AArch64; pointer authentication */
-#define CNTHCTL_EL1  3         /* EL1 may use the physical counter and timer */
-#define CPTR_EL2_RES1 0x33ff   /* no FP traps */
 
 /* struct early_mmu_registers */
 #define REGISTERS_SIZE 32
@@ -127,12 +112,14 @@ reset:
     mov     x0, x19
     bl      early_has_gic_v3
     mov     w22, w0
-    bl      open_el2
+    bl      early_open_el2
+    address_of x1, early_vectors
+    msr     vbar_el2, x1
+    mov     w0, w22
     /* An image that brings something to stay here has linked it in (boot/el2). */
     ldr     x2, =early_monitor
     cbz     x2, 1f
     and     x2, x2, #(1 << 48) - 1  // where it is, of where it is linked
-    mov     w0, w22
     blr     x2
 1:  mov     x2, #SPSR_EL1H
     msr     spsr_el2, x2
@@ -151,7 +138,10 @@ from_el3:
     mrs     x2, id_aa64pfr0_el1
     tst     x2, #(0xf << PFR0_EL2)
     b.eq    1f
-    bl      open_el2
+    mov     w0, w22
+    bl      early_open_el2
+    address_of x1, early_vectors
+    msr     vbar_el2, x1
 1:  mov     x2, #SPSR_EL1H
     msr     spsr_el3, x2
     address_of x2, el1
@@ -162,71 +152,6 @@ from_el3:
 park:
     wfi
     b       park
-
-/*
- * At EL2, or at EL3 with SCR_EL3.NS set: let EL1 run without traps. Reset leaves most of
- * these unknown. w22: there is a GICv3. Uses x1 and x2.
- */
-open_el2:
-    address_of x1, early_vectors
-    msr     vbar_el2, x1
-    ldr     w2, =SCTLR_UPPER
-    msr     sctlr_el2, x2
-    ldr     x2, =HCR_OPEN
-    msr     hcr_el2, x2
-    isb                     // the formats of the next two depend on it
-    mov     x2, #CNTHCTL_EL1
-    msr     cnthctl_el2, x2
-    mov     x2, #CPTR_EL2_RES1
-    msr     cptr_el2, x2
-    /*
-     * What follows is UNKNOWN after reset: an offset would make the virtual counter jump, trap bits
-     * would lead to a level that has no vectors any more, and a stage 2 table would be made of
-     * nothing.
-     */
-    msr     cntvoff_el2, xzr
-    msr     hstr_el2, xzr
-    msr     vttbr_el2, xzr
-    /*
-     * EL1 reads these two in place of the CPU's own: the kernel finds its redistributor by the
-     * second.
-     */
-    mrs     x2, midr_el1
-    msr     vpidr_el2, x2
-    mrs     x2, mpidr_el1
-    msr     vmpidr_el2, x2
-
-    // No traps of debug and PMU registers, and all of the PMU's counters for EL1.
-    mov     x1, xzr
-    mrs     x2, id_aa64dfr0_el1
-    ubfx    x2, x2, #DFR0_PMU, #4
-    cbz     x2, 1f
-    cmp     x2, #PMU_NOT_ARMS
-    b.eq    1f
-    mrs     x1, pmcr_el0
-    ubfx    x1, x1, #PMCR_N, #5     // MDCR_EL2.HPMN
-1:  msr     mdcr_el2, x1
-
-    // Traps register by register, where the CPU has them (FEAT_FGT, FEAT_HCX).
-    mrs     x2, id_aa64mmfr0_el1
-    ubfx    x2, x2, #MMFR0_FGT, #4
-    cbz     x2, 1f
-    msr     HFGRTR_EL2, xzr
-    msr     HFGWTR_EL2, xzr
-    msr     HFGITR_EL2, xzr
-    msr     HDFGRTR_EL2, xzr
-    msr     HDFGWTR_EL2, xzr
-1:  mrs     x2, id_aa64mmfr1_el1
-    ubfx    x2, x2, #MMFR1_HCX, #4
-    cbz     x2, 1f
-    msr     HCRX_EL2, xzr
-1:  cbz     w22, 1f         // GICv2 has no system registers
-    mov     x2, #ICC_SRE_ALL
-    msr     icc_sre_el2, x2
-    isb
-    /* No virtual interrupts: physical ones go to EL1 as they are. */
-    msr     ich_hcr_el2, xzr
-1:  ret
 
 /* EL1, MMU off, at a physical address. x19, x20 from reset. */
 el1:

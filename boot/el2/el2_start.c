@@ -7,9 +7,10 @@
 #define HCR_VM  (1ull << 0) /* stage 2 */
 #define HCR_FMO (1ull << 3) /* FIQs come here: the timer's; IRQs stay EL1's */
 
-#define SEMIHOST_EXIT 0x20ull
-#define STOPPED       0x20026ull /* ADP_Stopped_ApplicationExit */
-#define STATUS        3ull       /* that of an image that died early */
+#define PSCI_SYSTEM_OFF 0x84000008ull /* the conduit of a machine with EL2 is SMC */
+#define SEMIHOST_EXIT   0x20ull
+#define STOPPED         0x20026ull /* ADP_Stopped_ApplicationExit */
+#define STATUS          3ull       /* that of an image that died early */
 
 /* By el2_vectors.S, MMU off. */
 void el2_start(unsigned gic_v3);
@@ -67,17 +68,39 @@ void el2_say_code(const char *what, uint64_t pc)
     say(what, " [<", pc, ">]\n");
 }
 
-_Noreturn void el2_fatal(const char *what, uint64_t value)
+static bool dying, asleep;
+
+static void exit_by_semihosting(void)
 {
     const uint64_t block[2] = {STOPPED, STATUS};
-
-    say(what, " ", value, "\n");
-
     register uint64_t operation __asm__("x0") = SEMIHOST_EXIT;
     register const uint64_t *argument __asm__("x1") = block;
 
     __asm__ volatile("hlt #0xf000" : "+r"(operation) : "r"(argument) : "memory");
-    for (;;) { /* nobody listens: asleep for good, rather than doing harm */
+}
+
+static void power_off(void)
+{
+    register uint64_t function __asm__("x0") = PSCI_SYSTEM_OFF;
+
+    __asm__ volatile("smc #0" : "+r"(function) : : "x1", "x2", "x3", "memory");
+}
+
+/*
+ * Where nobody listens to semihosting, its instruction is one more exception, which comes here
+ * again: then the firmware ends the machine, or nobody does.
+ */
+_Noreturn void el2_fatal(const char *what, uint64_t value)
+{
+    if (!dying) {
+        dying = true;
+        say(what, " ", value, "\n");
+        exit_by_semihosting();
+    } else if (!asleep) {
+        asleep = true;
+        power_off();
+    }
+    for (;;) { /* asleep for good, rather than doing harm */
         __asm__ volatile("wfi");
     }
 }
@@ -86,8 +109,10 @@ _Noreturn void el2_fatal(const char *what, uint64_t value)
 _Noreturn void el2_unexpected(uint64_t esr, uint64_t elr);
 _Noreturn void el2_unexpected(uint64_t esr, uint64_t elr)
 {
-    put("el2: exception, syndrome ");
-    put_number(esr);
-    put("\n");
+    if (!dying) {
+        put("el2: exception, syndrome ");
+        put_number(esr);
+        put("\n");
+    }
     el2_fatal("at", elr);
 }

@@ -52,6 +52,8 @@ while (my $line = <$steps>) {
     }
     if (defined $answer) {
         $said = '';
+        # QEMU 7.2's UART goes deaf when something is typed while its driver sets it up.
+        select undef, undef, undef, 0.2;
         # A terminal's reader may lose what comes faster than it is typed.
         for my $character (split(//, $answer), "\n") {
             syswrite $to, $character;

@@ -2,22 +2,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Debian's Linux, unchanged, with vdma as its disk: its driver scans, reads and writes it, and
-# the bytes are those that the host sees. On one CPU and on two, on mmio and PCI.
+# the bytes are those that the host sees. By the process on mmio and PCI, on one CPU and on two,
+# and by the monitor at EL2 beside it, where two boots with late answers say the same at the same
+# times.
 . tests/outside/tap.bash
+. tests/guests/doors.bash
 
 linux=${DEPS:-build/deps}/linux
-program=$BUILD/vdma/vdma-vhost-user
-serving=
-trap '[ -z "$serving" ] || kill "$serving" 2>/dev/null; tap_end' EXIT
-
 [ -e "$linux/.ready" ] || qemu/setup/linux.sh "$linux" >&2
 mkdir "$work/root"
 cp tests/guests/init "$work/root/"
 { cat "$linux/initrd" && perl qemu/setup/cpio.pl "$work/root" | gzip; } >"$work/initrd"
-
-# 4 MiB that are all different.
-perl -e 'my $x = 7; for (1 .. 1 << 20) { $x = ($x * 1103515245 + 12345) & 0xffffffff; print pack "V", $x }' \
-    >"$work/before"
+blob $((4 << 20))
 
 # What init writes, done by the host.
 cp "$work/before" "$work/expected"
@@ -27,34 +23,57 @@ for ((at = 0; at < 100; at++)); do
         conv=notrunc 2>/dev/null
 done
 
+# boot MACHINE KERNEL-OPTION QEMU-OPTION...
 boot()
 {
-    timeout -k 5 200 "$TESTED_QEMU" -M virt,memory-backend=ram,gic-version=3 -cpu cortex-a72 -m 512M -nodefaults \
-        -display none -object memory-backend-memfd,id=ram,size=512M,share=on -serial stdio -no-reboot \
-        -kernel "$linux/vmlinuz" -initrd "$work/initrd" -append 'console=ttyAMA0 quiet panic=-1' \
-        -global virtio-mmio.force-legacy=false "$@"
+    timeout -k 5 400 "$TESTED_QEMU" -M "virt,dtb-randomness=off,$1" -cpu cortex-a72 -m 512M -nodefaults \
+        -display none -serial stdio -no-reboot -kernel "$linux/vmlinuz" -initrd "$work/initrd" \
+        -append "console=ttyAMA0 panic=-1 $2" -global virtio-mmio.force-legacy=false "${@:3}"
 }
 
-# try CPUS DEVICE QUEUES
-try()
+# told WHAT: what init has said.
+told()
 {
-    local what="$2, $1 CPUs" tries
+    check "$1: Linux ends" eval 'ended 0 && said "^guest: serial vdma" && said "^guest: sectors 8192"'
+    check "$1: what it read is the file" said "^guest: sum $(sha256sum <"$work/before")"
+    check "$1: and, after it has written, that" said "^guest: sum $(sha256sum <"$work/expected")"
+    check "$1: by interrupts" said '^guest: interrupts [1-9]'
+}
+
+# by_process CPUS DEVICE QUEUES
+by_process()
+{
     cp "$work/before" "$work/disk"
-    "$program" --socket "$work/socket" --disk "$work/disk" --queues "$3" --once >"$work/ready" 2>"$work/said" &
-    serving=$!
-    for ((tries = 0; tries < 200; tries++)); do
-        ! grep -q ready "$work/ready" || break
-        sleep 0.05
-    done
-    run boot -smp "$1" -chardev "socket,id=vdma,path=$work/socket" -device "$2,chardev=vdma,num-queues=$3"
-    check "$what: Linux ends" eval 'ended 0 && said "^guest: serial vdma" && said "^guest: sectors 8192"'
-    check "$what: what it read is the file" said "^guest: sum $(sha256sum <"$work/before")"
-    check "$what: and, after it has written, that" said "^guest: sum $(sha256sum <"$work/expected")"
-    check "$what: by interrupts" said '^guest: interrupts [1-9]'
+    serve "$3"
+    run boot memory-backend=ram,gic-version=3 quiet -smp "$1" \
+        -object memory-backend-memfd,id=ram,size=512M,share=on \
+        -chardev "socket,id=vdma,path=$work/socket" -device "$2,chardev=vdma,num-queues=$3"
+    told "$2, $1 CPUs"
     wait $serving
     run cmp "$work/disk" "$work/expected"
-    check "$what: the disk has what was written, and nothing else" ended 0
+    check "$2, $1 CPUs: the disk has what was written, and nothing else" ended 0
 }
 
-try 1 vhost-user-blk 1
-try 2 vhost-user-blk-pci,disable-legacy=on 2
+by_process 1 vhost-user-blk 1
+by_process 2 vhost-user-blk-pci,disable-legacy=on 2
+
+cp "$work/before" "$work/disk"
+for gic in 2 3; do
+    beside
+    run boot virtualization=on,gic-version=$gic quiet "${plugged[@]}"
+    told "EL2, GICv$gic"
+done
+run boot virtualization=on,gic-version=3 quiet -smp 2 "${plugged[@]}"
+check "EL2: a second CPU is refused, and why" eval 'ended 0 && said "one CPU, please" && [ "$(grep -c el2: "$out")" = 1 ]'
+run boot virtualization=on,gic-version=3 quiet -smp 2 -semihosting "${plugged[@]}"
+check "EL2: with semihosting by status as well" eval 'ended 3 && said "one CPU, please"'
+
+# 10 ms a request. What is said has its time in front, in microseconds of the guest's.
+beside 625000
+for turn in 1 2; do
+    run boot virtualization=on,gic-version=3 printk.time=1 "${plugged[@]}" -icount shift=1,sleep=off \
+        -rtc base=2024-01-01,clock=vm
+    told "EL2, GICv3, late, boot $turn"
+    cp "$out" "$work/boot$turn"
+done
+check "two boots say the same at the same times" cmp "$work/boot1" "$work/boot2"

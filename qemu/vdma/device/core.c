@@ -69,6 +69,7 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
     } else {
         vdma_profile_limits(options->profile, &device->limits);
     }
+    device->unacknowledged = options->unacknowledged;
     device->queue_count = queues;
     device->queue_size = size;
     device->offered = VDMA_F_SIZE_MAX | VDMA_F_SEG_MAX | VDMA_F_BLK_SIZE | VDMA_F_FLUSH |

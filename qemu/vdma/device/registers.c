@@ -126,10 +126,15 @@ static bool write_status(struct vdma *device, const struct vdma_access *access)
         return true;
     }
     if ((before & ~value) != 0 || (value & ~known) != 0 ||
-        ((value & STATUS_DRIVER) != 0 && (value & STATUS_ACKNOWLEDGE) == 0) ||
         ((value & STATUS_FEATURES_OK) != 0 && (value & STATUS_DRIVER) == 0) ||
         ((value & STATUS_DRIVER_OK) != 0 && (before & STATUS_FEATURES_OK) == 0)) {
         return refuse(device, access, R63, value);
+    }
+    if ((value & STATUS_DRIVER) != 0 && (value & STATUS_ACKNOWLEDGE) == 0) {
+        refuse(device, access, R63, value);
+        if (!device->unacknowledged) {
+            return false;
+        }
     }
     device->status |= value & ~(STATUS_FEATURES_OK | STATUS_NEEDS_RESET);
     if ((value & ~before & STATUS_FEATURES_OK) != 0) {

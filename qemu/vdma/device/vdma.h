@@ -100,6 +100,7 @@ struct vdma_options {
     uint64_t sectors;
     unsigned queues;     /* 1 ... VDMA_QUEUES; 0: 1 */
     unsigned queue_size; /* most entries, a power of two up to VDMA_QUEUE_MAX; 0: 256 */
+    bool unacknowledged; /* R63 only recorded of a driver that leaves out ACKNOWLEDGE */
     uint32_t log;        /* bit n: VDMA_EVENT_... n is recorded; 0: all */
     uint64_t features;   /* offered beside the core's own */
     struct vdma_script script;

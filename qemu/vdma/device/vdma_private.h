@@ -143,6 +143,7 @@ struct vdma {
     uint32_t status, causes, generation;
     uint32_t wrong_offset, wrong_mask;
     bool wrong_armed;
+    bool unacknowledged;
     unsigned queue_count, queue_size;
     struct vdma_queue queues[VDMA_QUEUES];
     struct {

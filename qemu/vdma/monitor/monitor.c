@@ -15,7 +15,7 @@
 
 /* Of the image (VDMA_MONITOR). */
 extern uint8_t vdma_monitor_disk[];
-extern const uint64_t vdma_monitor_sectors, vdma_monitor_watches;
+extern const struct vdma_monitor_setup vdma_monitor_setup;
 /* What is the monitor's own: linker/virt.ld. */
 extern uint8_t __monitor_base[], __monitor_end[];
 
@@ -99,7 +99,7 @@ static bool is_register(uint64_t address)
 
 void el2_undecodable(uint64_t address, uint64_t pc)
 {
-    if (vdma_monitor_watches != 0 && is_register(address)) {
+    if (vdma_monitor_setup.watches != 0 && is_register(address)) {
         el2_say_code("a register is not accessed by one plain load or store, but by", pc);
         el2_fatal("its address is", address);
     }
@@ -162,10 +162,12 @@ static uint64_t find_ram_end(void)
 
 void el2_main(void)
 {
-    const struct vdma_options options = {
-        .profile = VDMA_PROFILE_OPEN,
+    struct vdma_limits limits;
+    struct vdma_options options = {
+        .profile = (uint32_t)vdma_monitor_setup.profile,
         .disk = vdma_monitor_disk,
-        .sectors = vdma_monitor_sectors,
+        .sectors = vdma_monitor_setup.sectors,
+        .unacknowledged = vdma_monitor_setup.foreign != 0,
     };
 
     /* Not as an initialiser: that would hold the addresses of link time. */
@@ -174,15 +176,23 @@ void el2_main(void)
     ports.write = write_memory;
     ports.line = line;
     ports.deadline = deadline;
-    for (uint64_t i = 0; i < vdma_monitor_sectors * 512; i += 8) {
+    for (uint64_t i = 0; vdma_monitor_setup.filled == 0 && i < vdma_monitor_setup.sectors * 512;
+         i += 8) {
         *(volatile uint64_t *)(vdma_monitor_disk + i) = 0;
+    }
+    if (vdma_monitor_setup.latency != 0) {
+        if (!vdma_profile_limits(options.profile, &limits)) {
+            el2_fatal("no profile of limits has the number", options.profile);
+        }
+        limits.latency = vdma_monitor_setup.latency;
+        options.limits = &limits;
     }
     ram_end = find_ram_end();
     if (!vdma_init(&device, &ports, 0, &options)) {
-        el2_fatal("vdma does not start", vdma_monitor_sectors);
+        el2_fatal("vdma does not start", vdma_monitor_setup.sectors);
     }
     el2_allow(VDMA_MONITOR_REGISTERS, PAGE, 0);
-    if (vdma_monitor_watches != 0) {
+    if (vdma_monitor_setup.watches != 0) {
         el2_allow(0, RAM_BASE, 0);
         el2_allow(RAM_LIMIT, REGISTERS_LIMIT - RAM_LIMIT, 0);
     }

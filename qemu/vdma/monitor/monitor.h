@@ -18,6 +18,16 @@
 #define VDMA_MONITOR_REGISTERS 0x0a000000ull /* physical */
 #define VDMA_MONITOR_INTID     48u
 
+/* What the macros below fill in. */
+struct vdma_monitor_setup {
+    uint64_t sectors; /* of the disk, which is vdma_monitor_disk */
+    uint64_t watches; /* every access to a register is decoded */
+    uint64_t filled;  /* the disk has its bytes already */
+    uint64_t profile; /* VDMA_PROFILE_... of wire.h */
+    uint64_t latency; /* ticks from taking a request to doing it, if it is not 0 */
+    uint64_t foreign; /* drivers may be used that cannot be changed: U-Boot's skips ACKNOWLEDGE */
+};
+
 void early_monitor(void); /* where it is entered, at EL2: not to be called */
 
 /*
@@ -35,8 +45,8 @@ void early_monitor(void); /* where it is entered, at EL2: not to be called */
 #define VDMA_MONITOR_(sectors, watches)                                                            \
     uint8_t vdma_monitor_disk[(sectors)*512]                                                       \
         __attribute__((section(".bss.el2.disk"), aligned(4096), used));                            \
-    const uint64_t vdma_monitor_sectors __attribute__((section(".el2.data"), used)) = (sectors);   \
-    const uint64_t vdma_monitor_watches __attribute__((section(".el2.data"), used)) = (watches);   \
+    const struct vdma_monitor_setup vdma_monitor_setup                                             \
+        __attribute__((section(".el2.data"), used)) = {sectors, watches, 0, 0, 0, 0};              \
     void (*volatile vdma_monitor_entry)(void) __attribute__((used)) = early_monitor
 
 #endif

@@ -113,6 +113,25 @@ static void r62_features_too_late(void **state)
     refused_register(door, 62, 0x020, 1);
 }
 
+/* There are drivers that cannot be changed: what they leave out is in the log, and they go on. */
+static void r63_of_a_driver_that_does_not_acknowledge(void **state)
+{
+    struct door *door = *state;
+
+    door_power(door, &(struct vdma_options){.unacknowledged = true});
+    assert_true(door_write(door, 0x070, 2));
+    refused_register(door, 63, 0x070, 2);
+    assert_int_equal(door_read(door, 0x070, 4), 2);
+    door_write(door, 0x024, 1);
+    assert_true(door_write(door, 0x020, 1));
+    assert_true(door_write(door, 0x070, 0xa));
+    assert_int_equal(door_read(door, 0x070, 4), 0xa);
+    assert_false(door_write(door, 0x070, 0x16)); /* and nothing else that is out of order */
+    assert_false(door_write(door, 0x070, 2));
+    assert_true(door_write(door, 0x070, 0xe));
+    assert_int_equal(door_read(door, 0x070, 4), 0xe);
+}
+
 static void r63_status_out_of_order(void **state)
 {
     struct door *door = *state;
@@ -355,6 +374,7 @@ int main(void)
         TEST(r61_doorbell_after_failure),
         TEST(r62_features_too_late),
         TEST(r63_status_out_of_order),
+        TEST(r63_of_a_driver_that_does_not_acknowledge),
         TEST(r64_queue_with_requests),
         TEST(r65_access_size),
         TEST(r66_no_such_register),
