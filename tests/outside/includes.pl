@@ -23,6 +23,7 @@ my %kernel_words = map { $_ => 1 } 'kernel/types.h', 'kernel/kern_return.h', 'ke
 my %machine = (
     'device'     => ['qemu/vdma/device/', 'qemu/vdma/wire.h'],
     'monitor'    => ['qemu/vdma/', 'boot/'],
+    'alone'      => ['qemu/vdma/', 'boot/'],
     'vhost_user' => ['qemu/vdma/vhost_user/', 'qemu/vdma/device/', 'qemu/vdma/wire.h'],
 );
 

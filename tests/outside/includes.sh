@@ -50,6 +50,8 @@ drivers/virtio/a.c descriptors/IOTypes.h yes
 drivers/smmuv3/a.c drivers/pci/pci.h yes
 drivers/vdma/a.c qemu/vdma/wire.h yes
 qemu/vdma/monitor/a.c boot/el2/el2.h yes
+qemu/vdma/alone/a.c boot/mmio.h yes
+qemu/vdma/alone/a.c kernel/types.h no
 qemu/vdma/monitor/a.c qemu/vdma/device/core.h yes
 qemu/vdma/device/a.c qemu/vdma/wire.h yes
 qemu/vdma/vhost_user/a.c qemu/vdma/device/core.h yes
