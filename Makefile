@@ -136,6 +136,8 @@ $(foreach room,model object cursor ranges drivers smmuv3,$(eval SEAM_$(room) = $
 SEAM_bus      := tests/host/kernel/tree_writer.c
 # A disk that is vdma.
 SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
+# pci: such a bus on such a machine, and the classes that its functions are objects of.
+SEAM_pci      := $(SEAM_bus) $(SEAM_machine) tests/host/bus/machine.c
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
 # vhost_user: the device in a process.

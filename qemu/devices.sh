@@ -12,7 +12,11 @@
 #
 # PATTERN: zero, or words (little-endian 64-bit words 0, 1, 2 ...). The files are
 # made in FOLDER. Prints the options, each with a zero byte behind it. Status 2: wrong lines.
+# Environment: virtio, virtio_options (virtio.bash).
 set -euo pipefail
+
+# shellcheck source=/dev/null
+. "$(dirname "$(realpath "$0")")/virtio.bash"
 
 source=$1
 folder=$2
@@ -37,6 +41,7 @@ read -rd '' -a words < <(sed -n 's,^// QEMU: ,,p' "$source") || true
 for word in ${words[@]+"${words[@]}"}; do
     pending+=${word//\$FILES/"${folder//,/,,}"}
     [[ $word == *, ]] && continue
-    printf '%s\0' "$pending"
+    virtio_word "$pending"
+    printf '%s\0' "$virtio_word"
     pending=
 done

@@ -51,6 +51,8 @@ refuse()
 
 # shellcheck source=/dev/null
 . "$here/device.bash"
+# shellcheck source=/dev/null
+. "$here/virtio.bash"
 
 # In the repository the version is where the library has it; installed, it is a file.
 version()
@@ -177,8 +179,16 @@ cpus=1
 memory=256M
 format=elf
 options=()
+virtio=mmio
+virtio_options=
 # shellcheck source=/dev/null
 . "$here/profiles/$profile"
+export virtio virtio_options # to devices.sh, for what a source asks for
+words=()
+for word in ${devices[@]+"${devices[@]}"} "$@"; do
+    virtio_word "$word"
+    words+=("$virtio_word")
+done
 memory=${plugged_memory:-$memory}
 bootargs+=$plugged_args
 bootargs=${bootargs# }
@@ -218,7 +228,7 @@ line=("$qemu" -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory"
     -nodefaults -display none -serial stdio -no-reboot
     -semihosting-config enable=on,target=$semihosting
     -global virtio-mmio.force-legacy=false
-    -append "$bootargs" ${options[@]+"${options[@]}"} ${devices[@]+"${devices[@]}"} "$@" ${QEMU_EXTRA-} -kernel "$file")
+    -append "$bootargs" ${options[@]+"${options[@]}"} ${words[@]+"${words[@]}"} ${QEMU_EXTRA-} -kernel "$file")
 if [ -n "$dry" ]; then
     printf '%q ' "${line[@]}" | sed 's/ $//'
     echo

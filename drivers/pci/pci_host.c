@@ -61,7 +61,7 @@ static void read_buses(struct pci_host *host)
     host->next_bus = host->first_bus + 1;
 }
 
-static void add_host(int node)
+void pci_add_host(int node)
 {
     struct devicetree_range space;
     struct pci_host *host;
@@ -104,7 +104,7 @@ void pci_search(void)
     }
     searched = true;
     while ((node = devicetree_next_compatible(node, "pci-host-ecam-generic")) >= 0) {
-        add_host(node);
+        pci_add_host(node);
     }
 }
 

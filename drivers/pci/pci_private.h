@@ -133,8 +133,9 @@ struct pci_function {
 
 extern struct pci_function *pci_functions;
 
-/* The whole search, once; later calls have no effect. */
+/* pci_host.c: the whole search, once; later calls have no effect. */
 void pci_search(void);
+void pci_add_host(int node); /* one bridge of it */
 
 /* pci_scan.c: the functions of a bus and of all behind it. */
 void pci_scan_bus(struct pci_bus *bus);

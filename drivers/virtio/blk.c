@@ -164,6 +164,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .indirect = tables,
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
         .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
+        .narrow_doorbell = virtio_doorbell_is_narrow(disk->device),
     };
 
     return virtq_create(&setup, &disk->queue);

@@ -199,6 +199,11 @@ unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index)
     return most < VIRTQ_SIZE_MAX ? most : VIRTQ_SIZE_MAX;
 }
 
+bool virtio_doorbell_is_narrow(const struct virtio_device *device)
+{
+    return device->transport->narrow_doorbell;
+}
+
 volatile void *virtio_doorbell(struct virtio_device *device, unsigned index)
 {
     return device->transport->doorbell(device, index);
@@ -209,10 +214,6 @@ IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *qu
     const struct virtio_queue_place place = {
         .index = virtq_index(queue),
         .size = virtq_size(queue),
-        /*
-         * No vector: a queue tells by the device's first interrupt, the only one where a bus has
-         * one line.
-         */
         .desc = virtq_desc_address(queue),
         .driver = virtq_avail_address(queue),
         .device = virtq_used_address(queue),

@@ -130,7 +130,7 @@ static uint8_t log2_of(unsigned power_of_two)
 static bool is_valid(const struct virtq_setup *setup)
 {
     /* Powers of two, so that a slot and its first entry differ by a shift. */
-    return setup->size != 0 && setup->size <= VIRTQ_SIZE_MAX &&
+    return setup->doorbell != NULL && setup->size != 0 && setup->size <= VIRTQ_SIZE_MAX &&
            is_power_of_two(setup->chain_entries) &&
            setup->chain_entries <= round_down_to_power_of_two(setup->size);
 }
@@ -166,6 +166,7 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
     vq->base_shift = setup->indirect ? 16 : vq->id_shift;
     vq->event_index = setup->event_index;
     vq->doorbell = setup->doorbell;
+    vq->narrow = setup->narrow_doorbell;
     vq->together = 1;
     vq->ring_pages = pages_for(ring_bytes(size));
     vq->table_pages = setup->indirect ? pages_for(table_bytes) : 0;
@@ -434,7 +435,11 @@ void virtq_publish(struct virtq *vq)
      * The barrier above holds for this store too: a device that looks at the ring at once finds the
      * index.
      */
-    mmio_write32(vq->doorbell, 0, vq->index);
+    if (vq->narrow) {
+        mmio_write16(vq->doorbell, 0, vq->index);
+    } else {
+        mmio_write32(vq->doorbell, 0, vq->index);
+    }
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */

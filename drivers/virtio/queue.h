@@ -84,7 +84,8 @@ struct virtq_setup {
     unsigned chains;         /* with tables: most chains at once, rounded down like size; 0: size */
     bool indirect;           /* VIRTIO_F_INDIRECT_DESC is negotiated: chains have tables */
     bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
-    volatile void *doorbell; /* register that takes the queue's index */
+    volatile void *doorbell; /* register that takes the queue's index; not NULL */
+    bool narrow_doorbell;    /* by 16 bits, and not by 32 */
 };
 
 /*
@@ -92,7 +93,7 @@ struct virtq_setup {
  * chains as the setup says, without as many as fit in the ring. No chain is longer
  * than the ring has entries, in a table neither (section 2.7.5.3.1).
  * kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX, chain_entries that are no
- * power of two or more than the ring's entries; kIOReturnNoMemory. Thread context.
+ * power of two or more than the ring's entries, no doorbell; kIOReturnNoMemory. Thread context.
  */
 IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue);
 

@@ -64,6 +64,7 @@ struct virtq {
     bool indirect;
     bool event_index;
     bool quiet;        /* no interrupt is asked for */
+    bool narrow;       /* the doorbell takes 16 bits */
     uint16_t together; /* chains that may come back before an interrupt tells; at least 1 */
 
     const char *broken; /* why; NULL while it is not */

@@ -220,6 +220,7 @@ static IOReturn create_queue(struct virtio_rng *rng)
         .chain_entries = 1,
         .event_index = (rng->device->features & VIRTIO_F_EVENT_IDX) != 0,
         .doorbell = virtio_doorbell(rng->device, RNG_QUEUE),
+        .narrow_doorbell = virtio_doorbell_is_narrow(rng->device),
     };
 
     return offered != 0 ? virtq_create(&setup, &rng->queue) : kIOReturnUnsupported;

@@ -4,8 +4,8 @@
  * order of start-up, the choice of features and the second look at a changing
  * configuration are the same on every bus, and in device.c.
  *
- * A queue is told to the device by its size, three addresses and the vector of its
- * interrupts. What the three addresses mean is the ring's affair.
+ * A queue is told to the device by its size and three addresses. What these mean is the
+ * ring's affair, which interrupt tells of the queue is the bus's.
  */
 #ifndef DRIVERS_VIRTIO_TRANSPORT_H
 #define DRIVERS_VIRTIO_TRANSPORT_H
@@ -15,16 +15,16 @@
 /* Where a queue lies, for the device. */
 struct virtio_queue_place {
     unsigned index;
-    unsigned size;   /* entries */
-    unsigned vector; /* which of the device's interrupts tells of it; 0 where there is one line */
-    paddr_t desc;    /* descriptors */
-    paddr_t driver;  /* written by the driver: the available ring */
-    paddr_t device;  /* written by the device: the used ring */
+    unsigned size;  /* entries */
+    paddr_t desc;   /* descriptors */
+    paddr_t driver; /* written by the driver: the available ring */
+    paddr_t device; /* written by the device: the used ring */
 };
 
 /* What a transport does for a driver. */
 struct virtio_transport {
     const char *name;
+    bool narrow_doorbell; /* it takes 16 bits, and not 32 */
 
     /* Look for devices and virtio_add_device each that speaks virtio 1. Thread context, once. */
     void (*find)(void);
@@ -41,6 +41,7 @@ struct virtio_transport {
     uint32_t (*queue_size_max)(struct virtio_device *device, unsigned index);
     /* False: the device does not take it. */
     bool (*start_queue)(struct virtio_device *device, const struct virtio_queue_place *place);
+    /* NULL: the device says that it is where nothing is. */
     volatile void *(*doorbell)(struct virtio_device *device, unsigned index);
 
     /* Connect the device's interrupts to its `used` and `changed`; take them off again. */

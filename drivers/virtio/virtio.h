@@ -43,9 +43,9 @@ struct virtio_transport;
 
 /*
  * A driver's two handlers. Both run in the interrupt handler, interrupts masked,
- * with the causes acknowledged already. `used`: buffers may have come back in the
- * queues of this vector (nothing may be there; where a bus has one line for all it
- * is always vector 0). `changed`: the configuration changed, or the device needs a
+ * with the causes acknowledged already. `used`: buffers may have come back in queue
+ * `vector`; where queues have no interrupts of their own it is 0, and means all of them.
+ * `changed`: the configuration changed, or the device needs a
  * reset; `used` follows.
  */
 typedef void virtio_used_handler_t(void *context, unsigned vector);
@@ -87,14 +87,19 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
 IOReturn virtio_attach(struct virtio_device *device, virtio_used_handler_t *used,
                        virtio_changed_handler_t *changed, void *context);
 
-/* No more interrupts. Without handlers: no effect. Any context. */
+/* No more interrupts. Without handlers: no effect. */
 void virtio_detach(struct virtio_device *device);
 
 /* Most entries the device allows in its queue `index`; 0: it has no such queue, or it is in use. */
 unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index);
 
-/* The register that takes the index of this queue when something new is in it. */
+/*
+ * The register that takes the index of this queue when something new is in it; by 16 bits
+ * where it is narrow, else by 32. NULL: the device has no such register for it.
+ */
 volatile void *virtio_doorbell(struct virtio_device *device, unsigned index);
+
+bool virtio_doorbell_is_narrow(const struct virtio_device *device);
 
 /* Tell the device where a new queue lies. kIOReturnUnsupported: it cannot have it. */
 IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *queue);

@@ -43,6 +43,18 @@ shift $((OPTIND - 1))
 build=$1
 selection=${2-}
 
+# Profiles that move virtio devices to another bus are for images that have some.
+has_other_bus()
+{
+    grep -q '^virtio=' "$1"
+}
+
+has_virtio()
+{
+    grep -qE '^// QEMU: .*virtio-(blk|rng)-device' "tests/target/$1.c" &&
+        ! grep -q '^// QEMU: .*virtio-mmio' "tests/target/$1.c"
+}
+
 everything()
 {
     local image profile
@@ -52,6 +64,7 @@ everything()
     for image in tests/target/*.c; do
         image=$(basename "$image" .c)
         for profile in "$here"/../../qemu/profiles/*; do
+            ! has_other_bus "$profile" || has_virtio "$image" || continue
             echo "$image@${profile##*/}"
         done
         echo "$image@default:gcc-release"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A PCI bus that a test plays: configuration space of functions, and registers in their BARs. */
+#ifndef TESTS_HOST_PCI_PCI_MACHINE_H
+#define TESTS_HOST_PCI_PCI_MACHINE_H
+
+#include "drivers/pci/pci_private.h"
+#include "tests/host/bus/machine.h"
+
+#define BUSES 8u
+
+struct fake_bar {
+    uint64_t size; /* bytes; 0: there is none */
+    uint32_t flags;
+};
+
+/* One function; its BARs and its command decode as the specification has it. */
+struct fake_function {
+    uint8_t bus, slot, number; /* bus: of its place in the tree, by the numbers it is to be given */
+    uint8_t space[4096];
+    struct fake_bar bars[6];
+    bool extended; /* beyond 256 bytes all ones, without */
+    bool is_bridge;
+    uint8_t secondary; /* of a bridge: the number that `bus` of those behind it means */
+    struct fake_function *next;
+};
+
+/* What the tree says of the host bridge. */
+struct fake_windows {
+    uint64_t low, low_size;
+    uint64_t high, high_size;
+    unsigned buses; /* with configuration space */
+};
+extern const struct fake_windows fake_virt;
+
+/* A new machine without functions; the earlier one stays known to the driver. */
+void fake_begin(void);
+
+struct fake_function *fake_add(uint8_t bus, uint8_t slot, uint16_t vendor, uint16_t device);
+void fake_bridge(struct fake_function *function, uint8_t secondary);
+
+/* Room in configuration space, from 0x40 on, linked to the others. Where it is. */
+unsigned fake_capability(struct fake_function *function, uint8_t id, unsigned bytes);
+void fake_put(struct fake_function *function, unsigned at, uint32_t value, unsigned width);
+uint32_t fake_get(const struct fake_function *function, unsigned at, unsigned width);
+
+/* Search it. The first function that it has; the others follow. */
+struct pci_function *fake_search(const struct fake_windows *windows);
+
+extern unsigned fake_accesses; /* to configuration space */
+
+#endif
