@@ -30,6 +30,9 @@ static IOReturn negotiate(struct virtio_blk *disk, uint64_t required)
     if (disk->options.without_event_index) {
         wanted &= ~VIRTIO_F_EVENT_IDX;
     }
+    if (!disk->options.without_packed) {
+        wanted |= VIRTIO_F_RING_PACKED;
+    }
     /*
      * Not asked for: MQ, so there is one queue (section 5.2.2); CONFIG_WCE, so that a disk with
      * FLUSH counts as one that writes back and is flushed (section 5.2.5.1).
@@ -163,6 +166,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .chains = disk->options.queue_size != 0 ? 0 : BLK_CHAINS,
         .indirect = tables,
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
+        .packed = blk_has(disk, VIRTIO_F_RING_PACKED),
         .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
         .narrow_doorbell = virtio_doorbell_is_narrow(disk->device),
     };
@@ -198,8 +202,8 @@ static IOReturn create_cursor(struct virtio_blk *disk)
      * Made for the limit of now; one that falls later is noticed by cursor_bytes_max
      * (blk_config.c).
      */
-    disk->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, disk->segment_bytes_max,
-                                                    BLK_PART_BYTES_MAX, 1);
+    disk->cursor = IOMemoryCursor_withSpecification(virtq_segment_function(disk->queue),
+                                                    disk->segment_bytes_max, BLK_PART_BYTES_MAX, 1);
     return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
 }
 
@@ -450,6 +454,7 @@ void virtio_blk_get_info(struct virtio_blk *disk, struct virtio_blk_info *info)
         .has_write_zeroes = disk->write_zeroes_bytes_max != 0,
         .has_indirect = blk_has(disk, VIRTIO_F_INDIRECT_DESC),
         .has_event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
+        .has_packed = blk_has(disk, VIRTIO_F_RING_PACKED),
         .queue_size = virtq_size(disk->queue),
         .segments_max = disk->segments_max,
         .intid = disk->device->intid,

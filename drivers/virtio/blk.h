@@ -84,6 +84,7 @@ struct virtio_blk_info {
     bool has_write_zeroes;
     bool has_indirect; /* chains are in tables of their own */
     bool has_event_index;
+    bool has_packed;       /* its ring is a packed one */
     unsigned queue_size;   /* entries */
     unsigned segments_max; /* data segments of one device request */
     unsigned intid;
@@ -242,6 +243,7 @@ struct virtio_blk_options {
     unsigned queue_size; /* most entries; 0: the driver's choice */
     bool without_indirect;
     bool without_event_index;
+    bool without_packed; /* a split ring, though the disk has packed ones */
 };
 
 /*

@@ -38,8 +38,8 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     uint32_t bytes;
 
     virtq_chain_segments(chain, &to.segments, blk_data_flags(request));
-    request->refusal = IODMACommand_genIOVMSegmentsFunction(transfer->command, virtq_output_command,
-                                                            &position, &to, &count);
+    request->refusal = IODMACommand_genIOVMSegmentsFunction(
+        transfer->command, virtq_command_function(chain), &position, &to, &count);
     if (request->refusal != kIOReturnSuccess) {
         return 0;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The split virtqueue; see queue.h. */
+/* The virtqueue, and all of a split one; see queue.h. */
 #include "drivers/virtio/queue.h"
 
 #include "drivers/virtio/queue_private.h"
@@ -87,6 +87,12 @@ static size_t ring_bytes(size_t size)
            size * sizeof(struct virtq_used_element) + 2;
 }
 
+/* The packed ring and, behind it, the two words of event suppression (section 2.8). */
+static size_t packed_bytes(size_t size)
+{
+    return size * sizeof(struct virtq_desc) + 2 * sizeof(uint32_t);
+}
+
 static size_t pages_for(size_t bytes)
 {
     return (bytes + PAGE_MASK) >> PAGE_SHIFT;
@@ -159,17 +165,38 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
 
     vq->mask = (uint16_t)(size - 1);
     vq->chain_shift = log2_of(setup->chain_entries);
-    vq->id_shift = setup->indirect ? 0 : vq->chain_shift;
+    vq->tables = setup->packed     ? setup->indirect ? VIRTQ_PACKED_TABLES : VIRTQ_PACKED_COPIED
+                 : setup->indirect ? VIRTQ_TABLES
+                                   : VIRTQ_IN_RING;
+    vq->id_shift = vq->tables != VIRTQ_IN_RING ? 0 : vq->chain_shift;
     vq->slot_mask = (uint16_t)(slots - 1);
     vq->index = (uint16_t)setup->index;
-    vq->indirect = setup->indirect;
-    vq->base_shift = setup->indirect ? 16 : vq->id_shift;
+    vq->base_shift = vq->tables != VIRTQ_IN_RING ? 16 : vq->id_shift;
     vq->event_index = setup->event_index;
     vq->doorbell = setup->doorbell;
     vq->narrow = setup->narrow_doorbell;
-    vq->together = 1;
+    vq->together = setup->packed ? 0 : 1;
     vq->ring_pages = pages_for(ring_bytes(size));
-    vq->table_pages = setup->indirect ? pages_for(table_bytes) : 0;
+    vq->table_pages = vq->tables != VIRTQ_IN_RING ? pages_for(table_bytes) : 0;
+}
+
+static bool create_packed(struct virtq *vq)
+{
+    const size_t size = virtq_size(vq), pages = pages_for(packed_bytes(size));
+    struct virtq_packed *packed =
+        heap_alloc_zero(sizeof(*packed) + virtq_slots(vq) * sizeof(packed->entries[0]));
+
+    if (packed == NULL) {
+        return false;
+    }
+    /* From here on virtq_destroy sees to it. */
+    vq->packed = packed;
+    packed->ring_pages = pages;
+    packed->together = 1;
+    packed->ring = alloc_pages(pages, true);
+    packed->driver_event = (volatile uint32_t *)(packed->ring + size);
+    packed->device_event = (struct shared32 *)(packed->ring + size) + 1;
+    return packed->ring != NULL;
 }
 
 IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
@@ -193,8 +220,9 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
     vq->desc = (struct virtq_desc *)ring;
     vq->slots = heap_alloc_zero(virtq_slots(vq) * sizeof(struct virtq_slot));
     /* Of a table the device reads only what has been filled in. */
-    vq->chains = vq->indirect ? alloc_pages(vq->table_pages, false) : vq->desc;
-    if (ring == NULL || vq->slots == NULL || vq->chains == NULL) {
+    vq->chains = vq->tables != VIRTQ_IN_RING ? alloc_pages(vq->table_pages, false) : vq->desc;
+    if (ring == NULL || vq->slots == NULL || vq->chains == NULL ||
+        (setup->packed && !create_packed(vq))) {
         virtq_destroy(vq);
         return kIOReturnNoMemory;
     }
@@ -219,8 +247,12 @@ void virtq_destroy(struct virtq *vq)
     }
     /* Before its memory goes, or a panic would read it. */
     leave_queues(vq);
-    if (vq->indirect) {
+    if (vq->tables != VIRTQ_IN_RING) {
         free_pages(vq->chains, vq->table_pages);
+    }
+    if (vq->packed != NULL) {
+        free_pages(vq->packed->ring, vq->packed->ring_pages);
+        heap_free(vq->packed);
     }
     free_pages(vq->desc, vq->ring_pages);
     heap_free(vq->slots);
@@ -240,7 +272,7 @@ void virtq_restart(struct virtq *vq)
          * Written here and not with each chain: a slot has its table for good. Anew after a reset,
          * since the device could have written here as well.
          */
-        if (vq->indirect) {
+        if (vq->tables != VIRTQ_IN_RING) {
             vq->desc[slot].address =
                 virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
         }
@@ -262,6 +294,9 @@ void virtq_restart(struct virtq *vq)
     vq->used->flags.value = 0;
     vq->used->index.value = 0;
     vq->avail_event->value = 0;
+    if (vq->packed != NULL) {
+        virtq_packed_restart(vq);
+    }
     virtq_check(vq);
 }
 
@@ -272,17 +307,18 @@ unsigned virtq_index(const struct virtq *vq)
 
 paddr_t virtq_desc_address(const struct virtq *vq)
 {
-    return virt_to_phys(vq->desc);
+    return virt_to_phys(vq->packed != NULL ? vq->packed->ring : vq->desc);
 }
 
 paddr_t virtq_avail_address(const struct virtq *vq)
 {
-    return virt_to_phys(vq->avail);
+    return vq->packed != NULL ? virt_to_phys((void *)(uintptr_t)vq->packed->driver_event)
+                              : virt_to_phys(vq->avail);
 }
 
 paddr_t virtq_used_address(const struct virtq *vq)
 {
-    return virt_to_phys(vq->used);
+    return vq->packed != NULL ? virt_to_phys(vq->packed->device_event) : virt_to_phys(vq->used);
 }
 
 /* --- Filling ---------------------------------------------------------------------------------- */
@@ -326,8 +362,13 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
         .entries = vq->chains + ((size_t)slot << vq->chain_shift),
         .slot = (uint16_t)slot,
         .base = (uint16_t)(slot << vq->base_shift),
-        .table = vq->indirect,
+        .table = vq->tables,
     };
+    /* In the packed form no entry says whether another one follows: what points to them does. */
+    if (vq->packed != NULL) {
+        chain->count = (uint16_t)((uint32_t)vq->desc[slot].rest / sizeof(struct virtq_desc));
+        return;
+    }
     /* The device can write where this reads: its chains are never longer than their room. */
     while (chain->count < 1u << vq->chain_shift) {
         if ((chain->entries[chain->count++].rest >> VIRTQ_REST_FLAGS & VIRTQ_NEXT) == 0) {
@@ -351,6 +392,10 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
         .flags = (unsigned)(desc.rest >> VIRTQ_REST_FLAGS) & 0xffff,
         .slot = chain->base + index,
     };
+    if (chain->table >= VIRTQ_PACKED_TABLES) {
+        entry->flags = (unsigned)(desc.rest >> VIRTQ_REST_NEXT) & VIRTQ_WRITE;
+        entry->flags |= index + 1 < chain->count ? VIRTQ_NEXT : 0;
+    }
     return true;
 }
 
@@ -359,17 +404,23 @@ void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t fir
 {
     struct virtq_desc *entries = vq->chains + ((size_t)slot << vq->chain_shift);
     /* Links count from the beginning of the table that the entry is in (section 2.7.5.3). */
-    const unsigned next = vq->indirect ? 1 : (slot << vq->base_shift) + 1;
+    const unsigned next = vq->tables != VIRTQ_IN_RING ? 1 : (slot << vq->base_shift) + 1;
+    uint64_t first_rest = virtq_rest(first_length, VIRTQ_NEXT, next);
+    uint64_t last_rest = virtq_rest(last_length, VIRTQ_WRITE, 0);
 
-    virtq_desc_store(entries, first.value, virtq_rest(first_length, VIRTQ_NEXT, next));
-    virtq_desc_store(entries + at, last.value, virtq_rest(last_length, VIRTQ_WRITE, 0));
+    if (vq->packed != NULL) {
+        first_rest = virtq_packed_rest(first_length, 0);
+        last_rest = virtq_packed_rest(last_length, VIRTQ_WRITE);
+    }
+    virtq_desc_store(entries, first.value, first_rest);
+    virtq_desc_store(entries + at, last.value, last_rest);
     virtq_point(vq, slot, at + 1);
     vq->slots[slot].framed = (uint16_t)at;
 }
 
 bool virtq_chain_has_table(const struct virtq_chain *chain)
 {
-    return chain->table;
+    return chain->table == VIRTQ_TABLES || chain->table == VIRTQ_PACKED_TABLES;
 }
 
 unsigned virtq_chain_slot(const struct virtq_chain *chain)
@@ -402,6 +453,20 @@ static bool wants_doorbell(const struct virtq *vq, uint16_t before)
     return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
 }
 
+/*
+ * The barrier before the look whether it is wanted holds for this store too: a device that looks at
+ * the ring at once finds what is new.
+ */
+static inline void ring_doorbell(struct virtq *vq)
+{
+    vq->counters.doorbells++;
+    if (vq->narrow) {
+        mmio_write16(vq->doorbell, 0, vq->index);
+    } else {
+        mmio_write32(vq->doorbell, 0, vq->index);
+    }
+}
+
 void virtq_publish(struct virtq *vq)
 {
     const uint16_t before = vq->published;
@@ -417,8 +482,16 @@ void virtq_publish(struct virtq *vq)
      * More are in flight now, so the interrupt may come later. Where the device has
      * passed the new index it has passed the old one, and interrupted for that.
      */
-    if (vq->together > 1 && !vq->quiet) {
-        *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
+    if (vq->together != 1) {
+        if (vq->packed != NULL) {
+            if (virtq_packed_publish(vq, before)) {
+                ring_doorbell(vq);
+            }
+            return;
+        }
+        if (!vq->quiet) {
+            *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
+        }
     }
     /*
      * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
@@ -430,16 +503,7 @@ void virtq_publish(struct virtq *vq)
     if (!wants_doorbell(vq, before)) {
         return;
     }
-    vq->counters.doorbells++;
-    /*
-     * The barrier above holds for this store too: a device that looks at the ring at once finds the
-     * index.
-     */
-    if (vq->narrow) {
-        mmio_write16(vq->doorbell, 0, vq->index);
-    } else {
-        mmio_write32(vq->doorbell, 0, vq->index);
-    }
+    ring_doorbell(vq);
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
@@ -460,14 +524,17 @@ void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
         chains = 1;
     }
     /* More than there are slots would never come back together. */
-    vq->together = (uint16_t)(chains < most ? chains : most);
+    *(vq->packed != NULL ? &vq->packed->together : &vq->together) =
+        (uint16_t)(chains < most ? chains : most);
 }
 
 void virtq_disable_interrupt(struct virtq *vq)
 {
     /* A hint, so without a barrier: an interrupt that is on its way comes all the same. */
     vq->quiet = true;
-    if (vq->event_index) { /* the index farthest away */
+    if (vq->packed != NULL) {
+        virtq_packed_disable(vq);
+    } else if (vq->event_index) { /* the index farthest away */
         *vq->used_event = (uint16_t)(vq->used_index - 1);
     } else {
         /*

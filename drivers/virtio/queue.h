@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A split virtqueue (virtio 1.2, section 2.7): chains of buffers go to the
- * device, and come back with a length.
+ * A virtqueue, split or packed (virtio 1.2, sections 2.7 and 2.8): chains of buffers go to
+ * the device, and come back with a length.
  *
  *     struct virtq_chain chain;
  *     struct virtq_segments segments;
@@ -15,7 +15,7 @@
  *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
  *     virtq_publish(queue);                                one store and one doorbell a batch
  *
- * The cursor must have been made with virtq_output_segment. Until
+ * The cursor must have been made with virtq_segment_function(queue). Until
  * virtq_submit a chain holds nothing, so it is given up by forgetting it; one
  * chain at a time may be under construction.
  *
@@ -24,7 +24,8 @@
  * broken. A broken queue takes and returns nothing more until virtq_restart.
  *
  * Each chain has its place in memory, given by its slot: a table of its own, to
- * which the ring only points (VIRTIO_F_INDIRECT_DESC), or a fixed part of the ring.
+ * which the ring only points (VIRTIO_F_INDIRECT_DESC), or a fixed part of the ring. In a packed
+ * ring no part is fixed: without tables of its own the device gets a copy of the entries.
  *
  * Nothing here allocates but virtq_create. A queue does not lock: interrupts
  * that use it must be masked around every call and around a chain's building.
@@ -59,7 +60,7 @@ struct virtq_chain {
     uint16_t room;         /* entries it may have */
     uint16_t segments;     /* entries filled by the cursor */
     uint8_t segment_flags; /* VIRTQ_... of these */
-    bool table;            /* in a table of its own */
+    uint8_t table;         /* enum virtq_tables */
 };
 
 /* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
@@ -84,6 +85,7 @@ struct virtq_setup {
     unsigned chains;         /* with tables: most chains at once, rounded down like size; 0: size */
     bool indirect;           /* VIRTIO_F_INDIRECT_DESC is negotiated: chains have tables */
     bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
+    bool packed;             /* VIRTIO_F_RING_PACKED is negotiated */
     volatile void *doorbell; /* register that takes the queue's index; not NULL */
     bool narrow_doorbell;    /* by 16 bits, and not by 32 */
 };
@@ -109,7 +111,10 @@ static inline unsigned virtq_size(const struct virtq *queue);
 static inline unsigned virtq_slots(const struct virtq *queue); /* chains it can hold */
 unsigned virtq_index(const struct virtq *queue);
 
-/* Physical addresses of the three parts, for the transport. */
+/*
+ * Physical addresses of the three parts, for the transport: the descriptors, what the driver
+ * writes (the available ring, or its event suppression), what the device writes.
+ */
 paddr_t virtq_desc_address(const struct virtq *queue);
 paddr_t virtq_avail_address(const struct virtq *queue);
 paddr_t virtq_used_address(const struct virtq *queue);
@@ -127,12 +132,16 @@ static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
 static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                    unsigned flags);
 
-/* The segment function that fills a queue's entries; for the cursor's creation. */
+/*
+ * The segment function that fills a queue's entries, for the cursor's creation; and that of every
+ * split queue.
+ */
+IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *queue);
 void virtq_output_segment(IOPhysicalSegment segment, void *segments, UInt32 index);
 
 /*
- * The same for DMA commands, given a struct virtq_command_segments of which the caller
- * says the limits: it puts out `left` bytes and no more, cutting the last segment, and
+ * The same for DMA commands and one chain, given a struct virtq_command_segments of which the
+ * caller says the limits: it puts out `left` bytes and no more, cutting the last segment, and
  * refuses a segment longer than `longest` (at most UINT32_MAX).
  */
 struct virtq_command_segments {
@@ -140,6 +149,9 @@ struct virtq_command_segments {
     uint64_t left;                  /* in: bytes to put out; out: of them, those that were not */
     uint32_t longest;
 };
+
+/* That of this chain's queue. */
+IODMACommand_SegmentFunction virtq_command_function(const struct virtq_chain *chain);
 
 /* The segment function: `segments` is a struct virtq_command_segments. */
 bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,

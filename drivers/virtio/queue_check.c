@@ -55,7 +55,8 @@ void virtq_check(struct virtq *vq)
     const unsigned slots = vq->slot_mask + 1u;
     const uint16_t in_flight = (uint16_t)(vq->avail_index - vq->used_index);
 
-    if (slots > vq->mask + 1u || vq->together == 0 || vq->together > slots) {
+    if (slots > vq->mask + 1u || (vq->together == 0) != (vq->packed != NULL) ||
+        vq->together > slots) {
         damaged(vq, "its sizes do not fit each other");
     }
     /* Differences in 16 bits, as the indices wrap at 65536 and not at the size of the ring. */

@@ -67,7 +67,7 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
     chain->slot = slot;
     chain->base = (uint16_t)(slot << vq->base_shift);
     chain->room = (uint16_t)(1u << vq->chain_shift);
-    chain->table = vq->indirect;
+    chain->table = vq->tables;
     chain->count = 0;
     chain->segments = 0;
     chain->writable = 0;
@@ -81,7 +81,9 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
     const unsigned next = (flags & VIRTQ_NEXT) != 0 ? chain->base + at + 1u : 0;
 
     KERNEL_ASSERT(at < chain->room && length != 0);
-    virtq_desc_store(&chain->entries[at], address.value, virtq_rest(length, flags, next));
+    virtq_desc_store(&chain->entries[at], address.value,
+                     chain->table < VIRTQ_PACKED_TABLES ? virtq_rest(length, flags, next)
+                                                        : virtq_packed_rest(length, flags));
     if ((flags & VIRTQ_WRITE) != 0) {
         chain->writable += length;
     }
@@ -110,7 +112,7 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
 /* What the ring says of a chain with a table; its address is there since virtq_restart. */
 static inline void virtq_point(struct virtq *vq, unsigned slot, unsigned count)
 {
-    if (vq->indirect) {
+    if (vq->tables != VIRTQ_IN_RING) {
         vq->desc[slot].rest =
             virtq_rest(count * (uint32_t)sizeof(struct virtq_desc), VIRTQ_INDIRECT, 0);
     }
@@ -195,6 +197,10 @@ static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 
 static inline unsigned virtq_completed(struct virtq *vq)
 {
+    if (vq->packed != NULL) {
+        virtq_packed_look(vq);
+    }
+
     const uint16_t count = (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index);
 
     virtq_check(vq);
@@ -244,6 +250,11 @@ static inline uint16_t virtq_awaited(const struct virtq *vq)
 
 static inline unsigned virtq_enable_interrupt(struct virtq *vq)
 {
+    /* By the number that has to be looked at anyway. */
+    if (vq->together == 0) {
+        return virtq_packed_enable(vq);
+    }
+
     const uint16_t awaited = virtq_awaited(vq);
 
     vq->quiet = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside a split virtqueue: for queue.c, queue_inline.h and white-box tests. */
+/* Inside a virtqueue: for its sources, queue_inline.h and white-box tests. */
 #ifndef DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 #define DRIVERS_VIRTIO_QUEUE_PRIVATE_H
 
@@ -41,6 +41,35 @@ struct virtq_slot {
 
 struct virtq_desc;
 
+/* Where chains stand, and in which form. */
+enum virtq_tables {
+    VIRTQ_IN_RING = 0,   /* in fixed parts of the split ring */
+    VIRTQ_TABLES,        /* in tables, to which the ring points */
+    VIRTQ_PACKED_TABLES, /* the same, in the form of the packed ring */
+    VIRTQ_PACKED_COPIED, /* in tables of the driver's own, from which they go into the packed ring
+                          */
+};
+
+/*
+ * What a packed ring has besides (queue_packed.c). The rings of struct virtq are the driver's own
+ * then.
+ */
+struct virtq_packed {
+    struct virtq_desc *ring;
+    volatile uint32_t *driver_event; /* ours: when to interrupt */
+    struct shared32 *device_event;   /* the device's: when to ring the doorbell */
+    size_t ring_pages;
+    struct virtq_desc *first; /* entry of a batch, which is shown last */
+    uint64_t first_rest;
+    uint16_t added; /* entries of a batch */
+    uint16_t next;  /* entry of the ring to be filled next */
+    uint16_t used;  /* entry that the device will say of that it is used */
+    bool next_wrap; /* the wrap counters of both */
+    bool used_wrap;
+    uint16_t together;                /* as virtq's, which is 0 */
+    __extension__ uint16_t entries[]; /* of the ring, by slot: what its chain takes */
+};
+
 struct virtq {
     struct virtq_slot *slots;
     struct virtq_desc *chains; /* entries of slot 0: the tables, or the ring */
@@ -61,13 +90,14 @@ struct virtq {
     uint8_t chain_shift; /* log2 of the entries of one chain */
     uint8_t id_shift;    /* a slot's number in the ring: slot << id_shift */
     uint8_t base_shift;  /* of its first entry there; 16 with tables, which leaves 0 of it */
-    bool indirect;
+    uint8_t tables;      /* enum virtq_tables */
     bool event_index;
     bool quiet;        /* no interrupt is asked for */
     bool narrow;       /* the doorbell takes 16 bits */
-    uint16_t together; /* chains that may come back before an interrupt tells; at least 1 */
+    uint16_t together; /* chains that may come back before an interrupt; 0: packed.together */
 
-    const char *broken; /* why; NULL while it is not */
+    struct virtq_packed *packed; /* NULL: it is a split one */
+    const char *broken;          /* why; NULL while it is not */
     struct virtq_counters counters;
     size_t ring_pages;
     size_t table_pages; /* 0: chains are in the ring */
@@ -76,6 +106,14 @@ struct virtq {
     unsigned doors; /* looks at its records so far */
 #endif
 };
+
+/* queue_packed.c. Publish: does the device want its doorbell? Enable: as virtq_enable_interrupt. */
+void virtq_packed_restart(struct virtq *queue);
+bool virtq_packed_publish(struct virtq *queue, uint16_t before);
+void virtq_packed_look(struct virtq *queue); /* enter what came back into `used` */
+unsigned virtq_packed_enable(struct virtq *queue);
+void virtq_packed_disable(struct virtq *queue);
+uint64_t virtq_packed_rest(uint32_t length, unsigned flags); /* of an entry in a table */
 
 /* Debug builds: panics, by name, if the private records do not fit each other. */
 #ifdef DEBUG

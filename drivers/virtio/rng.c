@@ -221,6 +221,7 @@ static IOReturn create_queue(struct virtio_rng *rng)
         .event_index = (rng->device->features & VIRTIO_F_EVENT_IDX) != 0,
         .doorbell = virtio_doorbell(rng->device, RNG_QUEUE),
         .narrow_doorbell = virtio_doorbell_is_narrow(rng->device),
+        .packed = (rng->device->features & VIRTIO_F_RING_PACKED) != 0,
     };
 
     return offered != 0 ? virtq_create(&setup, &rng->queue) : kIOReturnUnsupported;
@@ -228,8 +229,9 @@ static IOReturn create_queue(struct virtio_rng *rng)
 
 static IOReturn build(struct virtio_rng *rng)
 {
-    IOReturn status = virtio_negotiate(rng->device, VIRTIO_CORE_FEATURES & ~VIRTIO_F_INDIRECT_DESC,
-                                       VIRTIO_F_VERSION_1);
+    IOReturn status = virtio_negotiate(
+        rng->device, (VIRTIO_CORE_FEATURES & ~VIRTIO_F_INDIRECT_DESC) | VIRTIO_F_RING_PACKED,
+        VIRTIO_F_VERSION_1);
 
     if (status == kIOReturnSuccess) {
         status = create_queue(rng);
@@ -241,7 +243,8 @@ static IOReturn build(struct virtio_rng *rng)
      * Segments of any length, as the device states no limit, but not more bytes than one question
      * may have.
      */
-    rng->cursor = IOMemoryCursor_withSpecification(virtq_output_segment, 0, RNG_BYTES_MAX, 1);
+    rng->cursor =
+        IOMemoryCursor_withSpecification(virtq_segment_function(rng->queue), 0, RNG_BYTES_MAX, 1);
     if (rng->cursor == NULL) {
         return kIOReturnNoMemory;
     }

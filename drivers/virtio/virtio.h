@@ -33,6 +33,7 @@
 #define VIRTIO_F_EVENT_IDX       (1ull << 29)
 #define VIRTIO_F_VERSION_1       (1ull << 32)
 #define VIRTIO_F_ACCESS_PLATFORM (1ull << 33)
+#define VIRTIO_F_RING_PACKED     (1ull << 34)
 #define VIRTIO_F_RING_RESET      (1ull << 40) /* offered by QEMU, whose mmio cannot do it: refuse */
 
 /* What a driver built on this core accepts on top of its device's own bits. */

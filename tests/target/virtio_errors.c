@@ -256,10 +256,14 @@ TEST(reset_takes_back_what_is_in_flight_and_in_line)
 /* QEMU refuses an indirect table of no length, and wants a reset. */
 TEST(device_that_asks_for_a_reset)
 {
-    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
     struct virtq *queue = faulty()->queue;
     const unsigned head = queue->free_slot;
+    struct scatter scatter;
 
+    if (queue->packed != NULL) {
+        SKIP("QEMU 7.2 ends itself over such a table in a packed ring");
+    }
+    scatter = disk_memory(2, 512, kIODirectionIn);
     submit_batch(faulty(), &scatter);
     queue->desc[head].rest &= ~0xffffffffull;
     virtio_blk_publish(faulty());

@@ -86,7 +86,7 @@ static void write_ring(struct fuzz *fuzz)
         scribble(fuzz, queue->desc, queue->ring_pages * PAGE_SIZE);
         break;
     default:
-        if (queue->indirect) {
+        if (queue->tables != VIRTQ_IN_RING) {
             scribble(fuzz, queue->chains, queue->table_pages * PAGE_SIZE);
         }
         break;
@@ -119,7 +119,8 @@ static void write_register(struct fuzz *fuzz)
         sim->status = (uint8_t)sim_random(&fuzz->seed);
         break;
     case 2:
-        sim->offered ^= 1ull << fuzz_random(fuzz, 41);
+        /* Not the packed ring's: this device has split ones. */
+        sim->offered ^= 1ull << fuzz_random(fuzz, 41) & ~VIRTIO_F_RING_PACKED;
         break;
     case 3:
         sim->queue_size_max = doubtful(fuzz, 256);

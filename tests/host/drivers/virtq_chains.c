@@ -54,6 +54,18 @@ int virtq_test_tear_down(void **state)
     return 0;
 }
 
+int virtq_test_set_up_packed(void **state)
+{
+    sim_packed = true;
+    return virtq_test_set_up(state);
+}
+
+int virtq_test_tear_down_packed(void **state)
+{
+    sim_packed = false;
+    return virtq_test_tear_down(state);
+}
+
 paddr_t buffer_address(unsigned id, unsigned i)
 {
     return paddr(0x80000000ull + id * 0x100000ull + i * 0x2000ull);

@@ -11,6 +11,15 @@
 /* Of each test: memory to work in, and the proof that the driver has given all of it back. */
 int virtq_test_set_up(void **state);
 int virtq_test_tear_down(void **state);
+int virtq_test_set_up_packed(void **state);
+int virtq_test_tear_down_packed(void **state);
+
+/* Over a split ring, and over a packed one. */
+#define VIRTQ_TEST_BOTH(test)                                                                      \
+    cmocka_unit_test_setup_teardown(test, virtq_test_set_up, virtq_test_tear_down),                \
+    {                                                                                              \
+#test "_packed", test, virtq_test_set_up_packed, virtq_test_tear_down_packed, NULL         \
+    }
 
 paddr_t buffer_address(unsigned id, unsigned i);
 uint32_t buffer_length(unsigned id, unsigned i);

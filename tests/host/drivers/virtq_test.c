@@ -54,17 +54,21 @@ static void test_sizes(void **state)
 
 static void test_bad_setup(void **state)
 {
+    static uint32_t doorbell;
     static const struct virtq_setup wrong[] = {
-        {.size = 0, .chain_entries = 1},
-        {.size = 32769, .chain_entries = 1},
-        {.size = 8},
-        {.size = 8, .chain_entries = 3},
-        {.size = 8, .chain_entries = 16},
-        {.size = 15, .chain_entries = 16},
-        {.size = 8, .chain_entries = 16, .indirect = true}, /* section 2.7.5.3.1 */
-        {.size = 8, .chain_entries = 65536, .indirect = true},
+        {.size = 0, .chain_entries = 1, .doorbell = &doorbell},
+        {.size = 32769, .chain_entries = 1, .doorbell = &doorbell},
+        {.size = 8, .doorbell = &doorbell},
+        {.size = 8, .chain_entries = 3, .doorbell = &doorbell},
+        {.size = 8, .chain_entries = 16, .doorbell = &doorbell},
+        {.size = 15, .chain_entries = 16, .doorbell = &doorbell},
+        /* Section 2.7.5.3.1. */
+        {.size = 8, .chain_entries = 16, .indirect = true, .doorbell = &doorbell},
+        {.size = 8, .chain_entries = 65536, .indirect = true, .doorbell = &doorbell},
+        {.size = 8, .chain_entries = 4},
     };
-    const struct virtq_setup too_much = {.size = 32768, .chain_entries = 1024, .indirect = true};
+    const struct virtq_setup too_much = {
+        .size = 32768, .chain_entries = 1024, .indirect = true, .doorbell = &doorbell};
     struct virtq *queue = NULL;
 
     (void)state;
@@ -141,9 +145,10 @@ static void test_segment_function(void **state)
                 for (unsigned i = 0; i < count; i++) {
                     const unsigned id = attempt == 0 ? 999 : count;
 
-                    virtq_output_segment((IOPhysicalSegment){buffer_address(id, i + 1).value,
-                                                             buffer_length(id, i + 1)},
-                                         &segments, i);
+                    virtq_segment_function(device.queue)(
+                        (IOPhysicalSegment){buffer_address(id, i + 1).value,
+                                            buffer_length(id, i + 1)},
+                        &segments, i);
                     bytes += buffer_length(id, i + 1);
                 }
             }
@@ -449,20 +454,15 @@ static void test_fewer_tables_than_entries(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_sizes, virtq_test_set_up, virtq_test_tear_down),
+        VIRTQ_TEST_BOTH(test_sizes),
         cmocka_unit_test_setup_teardown(test_bad_setup, virtq_test_set_up, virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_chain_lengths, virtq_test_set_up,
-                                        virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_segment_function, virtq_test_set_up,
-                                        virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_abandoned_chain, virtq_test_set_up,
-                                        virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_traffic, virtq_test_set_up, virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_interrupt_off, virtq_test_set_up,
-                                        virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_gathered_interrupts, virtq_test_set_up,
-                                        virtq_test_tear_down),
-        cmocka_unit_test_setup_teardown(test_no_notify, virtq_test_set_up, virtq_test_tear_down),
+        VIRTQ_TEST_BOTH(test_chain_lengths),
+        VIRTQ_TEST_BOTH(test_segment_function),
+        VIRTQ_TEST_BOTH(test_abandoned_chain),
+        VIRTQ_TEST_BOTH(test_traffic),
+        VIRTQ_TEST_BOTH(test_interrupt_off),
+        VIRTQ_TEST_BOTH(test_gathered_interrupts),
+        VIRTQ_TEST_BOTH(test_no_notify),
         cmocka_unit_test_setup_teardown(test_fewer_tables_than_entries, virtq_test_set_up,
                                         virtq_test_tear_down),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The device's side of a split virtqueue, written from virtio 1.2, section 2.7,
+ * The device's side of a virtqueue, written from virtio 1.2, sections 2.7 and 2.8,
  * and stricter than a device need be: a chain that the specification forbids
  * fails the test that made it.
  */
@@ -20,6 +20,10 @@ struct sim_device {
     uint16_t used;  /* used index of the next chain to give back */
     uint32_t doorbell;
     uint64_t notified; /* doorbells taken notice of */
+
+    /* Of a packed ring: places, wrap counters, and how many entries the chain of a name takes. */
+    bool packed, taken_wrap, used_wrap;
+    uint16_t entries[32768];
 };
 
 struct sim_entry {
@@ -38,10 +42,13 @@ struct sim_chain {
 
 #define SIM_DOORBELL_IDLE 0xffffffffu
 
+extern bool sim_packed; /* sim_device_create makes packed rings */
+
 /* A queue of this kind and the device for it; `tables`: chains have tables of their own. */
 void sim_device_create(struct sim_device *device, unsigned size, unsigned chain_entries,
                        bool tables, bool event_index);
 void sim_device_destroy(struct sim_device *device);
+void sim_device_restart(struct sim_device *device); /* reset, as the queue has been */
 
 /* Was the doorbell rung since the last call? */
 bool sim_device_notified(struct sim_device *device);
