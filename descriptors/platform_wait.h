@@ -27,14 +27,18 @@ uint64_t platform_now(void);
 
 /*
  * Attach a handler to an interrupt line of the machine's controller, by its number there, and
- * let it through. handler runs in interrupt context. KERN_INVALID_ARGUMENT: there is no
- * such line; KERN_NO_SPACE: it has a handler; KERN_RESOURCE_SHORTAGE.
+ * let it through. handler runs in interrupt context. A level-triggered line may have several,
+ * told apart by their contexts: all are called. KERN_INVALID_ARGUMENT: there is no such line;
+ * KERN_NO_SPACE: it has a handler and is not shared; KERN_RESOURCE_SHORTAGE.
  */
 kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handler)(void *),
                                         void *context);
-void platform_interrupt_detach(unsigned line);
+void platform_interrupt_detach(unsigned line, void *context);
 
-/* Let a line's interrupts through, or keep them pending. Any context. */
-void platform_interrupt_enable(unsigned line, bool enable);
+/*
+ * Let a line's interrupts through, or keep them pending: a shared one is closed while any of its
+ * handlers wants it so. Any context.
+ */
+void platform_interrupt_enable(unsigned line, void *context, bool enable);
 
 #endif

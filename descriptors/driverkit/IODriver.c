@@ -45,7 +45,7 @@ static void take_device(void *context)
         return;
     }
     if (device.interrupt >= 0) {
-        platform_interrupt_detach((unsigned)device.interrupt);
+        platform_interrupt_detach((unsigned)device.interrupt, self);
     }
     if (!device.stop(device.context)) {
         IODriverTask_keepDMA(self->table);
@@ -214,7 +214,7 @@ static void count_interrupt(void *context)
     IODriver *const self = context;
 
     self->interrupts++;
-    platform_interrupt_enable((unsigned)self->device.interrupt, false);
+    platform_interrupt_enable((unsigned)self->device.interrupt, self, false);
 }
 
 static IOReturn check_device(const IODriver *self, const IODriverDevice *device)

@@ -61,7 +61,7 @@ static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds
     self->forDevice = device != 0;
     self->deadline = nanoseconds > UINT64_MAX - now ? UINT64_MAX : now + nanoseconds;
     if (self->forDevice && !has_interrupts(self)) {
-        platform_interrupt_enable((unsigned)self->device.interrupt, true);
+        platform_interrupt_enable((unsigned)self->device.interrupt, self, true);
     }
     return kIOReturnSuccess;
 }

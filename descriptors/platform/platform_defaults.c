@@ -297,10 +297,10 @@ WEAK kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*h
     return KERN_NOT_SUPPORTED;
 }
 
-WEAK void platform_interrupt_detach(unsigned line)
+WEAK void platform_interrupt_detach(unsigned line, void *context)
 {
 }
 
-WEAK void platform_interrupt_enable(unsigned line, bool enable)
+WEAK void platform_interrupt_enable(unsigned line, void *context, bool enable)
 {
 }

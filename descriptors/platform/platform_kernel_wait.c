@@ -50,6 +50,8 @@ struct attachment {
     void (*handler)(void *context);
     void *context;
     unsigned line;
+    bool shares;
+    struct irq_sharer sharer;
     struct attachment *next;
 };
 
@@ -64,48 +66,74 @@ static enum irq_result serve(void *context)
     return IRQ_SERVED;
 }
 
+/* A level waits for all that are on it. An edge is one device's: a second one's would be lost in
+ * it. */
 kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handler)(void *),
                                         void *context)
 {
     struct attachment *attachment = heap_alloc_zero(sizeof(*attachment));
     kern_return_t status;
 
-    (void)level; /* the controller takes every line as level-triggered: QEMU's edges are held */
     if (attachment == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
     /*
-     * Filled before the line is registered: it may be pending, and then its handler runs at
-     * once.
+     * Filled, and in the list, before the line is registered: it may be pending, and then its
+     * handler runs at once, and closes the line.
      */
-    *attachment = (struct attachment){.handler = handler, .context = context, .line = line};
-    status = irq_register(line, serve, attachment);
-    if (status != KERN_SUCCESS) {
-        heap_free(attachment);
-        return status;
-    }
+    *attachment = (struct attachment){.handler = handler,
+                                      .context = context,
+                                      .line = line,
+                                      .shares = level,
+                                      .sharer = {.handler = serve, .context = attachment}};
     attachment->next = attachments;
     attachments = attachment;
-    return KERN_SUCCESS;
-}
-
-void platform_interrupt_detach(unsigned line)
-{
-    for (struct attachment **link = &attachments; *link != NULL; link = &(*link)->next) {
-        struct attachment *attachment = *link;
-
-        if (attachment->line == line) {
-            irq_unregister(line); /* first: no handler runs from here on */
-            *link = attachment->next;
-            heap_free(attachment);
-            return;
-        }
+    status = level ? irq_share(line, &attachment->sharer) : irq_register(line, serve, attachment);
+    if (status != KERN_SUCCESS) {
+        attachments = attachment->next;
+        heap_free(attachment);
     }
+    return status;
 }
 
-void platform_interrupt_enable(unsigned line, bool enable)
+/* Where the attachment hangs; the end of the list: there is none. */
+static struct attachment **find(unsigned line, const void *context)
 {
-    if (enable) {
+    struct attachment **link = &attachments;
+
+    while (*link != NULL && ((*link)->line != line || (*link)->context != context)) {
+        link = &(*link)->next;
+    }
+    return link;
+}
+
+void platform_interrupt_detach(unsigned line, void *context)
+{
+    struct attachment **link = find(line, context), *attachment = *link;
+
+    if (attachment == NULL) {
+        return;
+    }
+    /* First: no handler runs from here on. */
+    if (attachment->shares) {
+        irq_unshare(line, &attachment->sharer);
+    } else {
+        irq_unregister(line);
+    }
+    *link = attachment->next;
+    heap_free(attachment);
+}
+
+void platform_interrupt_enable(unsigned line, void *context, bool enable)
+{
+    struct attachment *attachment = *find(line, context);
+
+    if (attachment == NULL) {
+        return;
+    }
+    if (attachment->shares) {
+        irq_sharer_enable(line, &attachment->sharer, enable);
+    } else if (enable) {
         irq_enable(line);
     } else {
         irq_disable(line);

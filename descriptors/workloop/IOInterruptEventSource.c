@@ -55,7 +55,7 @@ void IOInterruptEventSource_disableInterruptOccurred(IOInterruptEventSource *sel
     }
     /* Its device still asserts it: it would come again at once, for ever. */
     if (self->attached) {
-        platform_interrupt_enable(self->line, false);
+        platform_interrupt_enable(self->line, self, false);
     }
     count_one(self);
 }
@@ -85,7 +85,7 @@ static void interrupt_enable(IOEventSource *base)
     source_enable(base);
     /* A line whose interrupt waits for delivery is let through when it has been. */
     if (self->attached && (!self->level || self->produced == self->consumed)) {
-        platform_interrupt_enable(self->line, true);
+        platform_interrupt_enable(self->line, self, true);
     }
 }
 
@@ -97,7 +97,7 @@ static void interrupt_disable(IOEventSource *base)
     self->wantsEnable = false;
     source_disable(base);
     if (self->attached) {
-        platform_interrupt_enable(self->line, false);
+        platform_interrupt_enable(self->line, self, false);
     }
 }
 
@@ -122,7 +122,7 @@ static bool interrupt_check(IOEventSource *base)
      * client may have disabled the source in its action, which counts.
      */
     if (self->attached && self->level && self->wantsEnable) {
-        platform_interrupt_enable(self->line, true);
+        platform_interrupt_enable(self->line, self, true);
     }
     /* What came during the action: the scan comes again for it, after the other sources. */
     return self->produced != self->consumed;
@@ -137,7 +137,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
         /* The line, then the handler, then the loop: nothing comes for a source that has none. */
         interrupt_disable(base);
         if (self->attached) {
-            platform_interrupt_detach(self->line);
+            platform_interrupt_detach(self->line, self);
             self->attached = false;
         }
         base->workLoop = NULL;
@@ -154,7 +154,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
     }
     self->attached = true;
     /* Registering has let the line through, and the client may not have asked for that yet. */
-    platform_interrupt_enable(self->line, self->wantsEnable);
+    platform_interrupt_enable(self->line, self, self->wantsEnable);
 }
 
 static void interrupt_free(OSObject *base)
@@ -182,7 +182,7 @@ void IOInterruptEventSource_free(IOInterruptEventSource *self)
     }
     /* A handler that stayed would be called with an object that is gone. */
     if (self->attached) {
-        platform_interrupt_detach(self->line);
+        platform_interrupt_detach(self->line, self);
     }
     OSObject_release(self->provider);
     OSObject_free(&self->super.super);

@@ -91,6 +91,12 @@ IOService *pci_get_service(struct pci_function *function);
 /* The function of such a service; NULL: it is of something else. */
 struct pci_function *pci_from_service(const IOService *service);
 
+/*
+ * All of them on the console, a line each and one for each BAR: who it is, its interrupts, its
+ * stream, its driver. The boot argument pci=list does so when drivers have started.
+ */
+void pci_print(void);
+
 /* --- Configuration space ---------------------------------------------------------------------- */
 
 /*

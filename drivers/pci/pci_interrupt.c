@@ -108,12 +108,12 @@ void pci_free_vectors(struct pci_function *function)
     }
     function->kind = 0;
     function->vector_count = 0;
-    /* A property that names vectors which are gone is cut; there is always room for less. */
-    if (function->interrupt_count > 1) {
-        function->interrupt_count = 1;
-    }
     heap_free(function->vectors);
     function->vectors = NULL;
+    /* The property must not name what is gone: without memory for a shorter one it is cut. */
+    if (function->interrupt_count > 1 && pci_update_interrupts(function) != kIOReturnSuccess) {
+        function->interrupt_count = 1;
+    }
 }
 
 unsigned pci_interrupt_kind(const struct pci_function *function)

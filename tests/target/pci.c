@@ -12,6 +12,9 @@
 
 #include <string.h>
 
+#include "descriptors/IOInterruptEventSource.h"
+#include "descriptors/IOWorkLoop.h"
+#include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/init.h"
 #include "kernel/mmio.h"
@@ -62,11 +65,16 @@ static volatile void *edu_registers[3], *nvme_registers;
 
 static void prepare(void)
 {
+    unsigned granted;
+
     for (unsigned i = 0; i < 3; i++) {
         edu_registers[i] = pci_map_bar(edu(i), 0, 0, 0);
         pci_get_service(edu(i));
     }
     nvme_registers = pci_map_bar(at(1, 0), 0, 0, 0x1000);
+    /* What the interrupt controller keeps of messages. */
+    pci_allocate_vectors(edu(0), 1, 1, PCI_MSI, &granted);
+    pci_free_vectors(edu(0));
 }
 
 INITIALISER(INIT_CLASS, prepare);
@@ -364,6 +372,153 @@ TEST(a_line_behind_bridges)
     mmio_write32(line.registers, EDU_RAISE, 1);
     EXPECT_EQ(served(&line, 1), 1);
     close_line(&line);
+}
+
+/* --- Messages --------------------------------------------------------------------------------- */
+
+/* N26: an edge each, a thousand of them, and then as many as two at once are: one or two. */
+TEST(messages)
+{
+    struct line line = {.function = edu(0), .registers = edu_registers[0]};
+    unsigned granted = 0;
+
+    ASSERT_EQ(pci_enable(line.function, PCI_MEMORY | PCI_MASTER), kIOReturnSuccess);
+    ASSERT_EQ(pci_allocate_vectors(line.function, 1, 8, PCI_ANY_INTERRUPT, &granted),
+              kIOReturnSuccess);
+    EXPECT_EQ(granted, 1); /* it has no more, nor MSI-X */
+    EXPECT_EQ(pci_interrupt_kind(line.function), PCI_MSI);
+    EXPECT_EQ(pci_allocate_vectors(line.function, 1, 1, PCI_INTX, &granted), kIOReturnBusy);
+    EXPECT_NE(pci_vector_intid(line.function, 0), 0);
+    ASSERT_EQ(pci_attach_vector(line.function, 0, count, &line), kIOReturnSuccess);
+    for (unsigned i = 1; i <= 1000; i++) {
+        mmio_write32(line.registers, EDU_RAISE, 1);
+        EXPECT_EQ(served(&line, i), i);
+    }
+    /* Closed, it waits. */
+    pci_enable_vector(line.function, 0, false);
+    mmio_write32(line.registers, EDU_RAISE, 1);
+    mmio_write32(line.registers, EDU_RAISE, 2);
+    EXPECT_EQ(served(&line, 1001), 1000);
+    pci_enable_vector(line.function, 0, true);
+    EXPECT_EQ(served(&line, 1001), 1001);
+    pci_free_vectors(line.function);
+    EXPECT_EQ(pci_interrupt_kind(line.function), 0);
+    /* Without vectors nothing comes, and nothing is asserted. */
+    mmio_write32(line.registers, EDU_RAISE, 4);
+    EXPECT_EQ(served(&line, 1002), 1001);
+    mmio_write32(line.registers, EDU_QUIET, 4);
+    pci_disable(line.function, PCI_MEMORY | PCI_MASTER);
+}
+
+/* --- By event sources ------------------------------------------------------------------------- */
+
+struct source {
+    struct pci_function *function;
+    volatile void *registers;
+    IOInterruptEventSource *source;
+    unsigned calls, quieted;
+};
+
+static struct source sources[2];
+
+static void quiet(OSObject *owner, IOInterruptEventSource *sender, int interrupts)
+{
+    struct source *self = &sources[sender == sources[1].source];
+    const uint32_t causes = mmio_read32(self->registers, EDU_CAUSES);
+
+    (void)owner, (void)interrupts;
+    self->calls++;
+    if (causes != 0) {
+        mmio_write32(self->registers, EDU_QUIET, causes);
+        self->quieted++;
+    }
+}
+
+static void run_until(IOWorkLoop *loop, unsigned index, unsigned expected)
+{
+    for (unsigned i = 0; i < 10000 && sources[index].quieted < expected; i++) {
+        IOWorkLoop_runEventSources(loop);
+    }
+    EXPECT_EQ(sources[index].quieted, expected);
+}
+
+/* N11, as IOKit has it: both on one line, one of them disabled by its user, one removed. */
+TEST(event_sources_share_a_line)
+{
+    IOWorkLoop *loop = IOWorkLoop_workLoop();
+
+    ASSERT_TRUE(loop != NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        struct source *self = &sources[i];
+
+        *self = (struct source){.function = edu(i), .registers = edu_registers[i]};
+        ASSERT_EQ(pci_enable(self->function, PCI_MEMORY), kIOReturnSuccess);
+        self->source = IOInterruptEventSource_interruptEventSource(
+            (OSObject *)loop, quiet, pci_get_service(self->function), 0);
+        ASSERT_TRUE(self->source != NULL);
+        EXPECT_TRUE(IOInterruptEventSource_getAutoDisable(self->source));
+        ASSERT_EQ(IOWorkLoop_addEventSource(loop, (IOEventSource *)self->source), kIOReturnSuccess);
+        IOInterruptEventSource_enable(self->source);
+        pci_enable_line(self->function, true);
+    }
+    for (unsigned i = 1; i <= 500; i++) {
+        mmio_write32(sources[0].registers, EDU_RAISE, 1);
+        mmio_write32(sources[1].registers, EDU_RAISE, 1);
+        run_until(loop, 0, i);
+        run_until(loop, 1, i);
+    }
+    /* A user's word closes the line for both, until it is taken back. */
+    IOInterruptEventSource_disable(sources[1].source);
+    mmio_write32(sources[0].registers, EDU_RAISE, 1);
+    for (unsigned i = 0; i < 100; i++) {
+        IOWorkLoop_runEventSources(loop);
+    }
+    EXPECT_EQ(sources[0].quieted, 500);
+    IOInterruptEventSource_enable(sources[1].source);
+    run_until(loop, 0, 501);
+    /* Removed while it asserts, after its function has let go of the line: the other goes on. */
+    mmio_write32(sources[1].registers, EDU_RAISE, 1);
+    pci_enable_line(sources[1].function, false);
+    EXPECT_EQ(IOWorkLoop_removeEventSource(loop, (IOEventSource *)sources[1].source),
+              kIOReturnSuccess);
+    mmio_write32(sources[0].registers, EDU_RAISE, 1);
+    run_until(loop, 0, 502);
+    pci_enable_line(sources[0].function, false);
+    EXPECT_EQ(IOWorkLoop_removeEventSource(loop, (IOEventSource *)sources[0].source),
+              kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        mmio_write32(sources[i].registers, EDU_QUIET, 1);
+        pci_disable(sources[i].function, PCI_MEMORY);
+        OSObject_release(sources[i].source);
+    }
+    OSObject_release(loop);
+}
+
+/* --- Being listed ----------------------------------------------------------------------------- */
+
+static char said[4096];
+static size_t said_length;
+
+static void keep(struct console *self, const char *text, size_t length)
+{
+    (void)self;
+    for (size_t i = 0; i < length && said_length < sizeof(said) - 1; i++) {
+        said[said_length++] = text[i];
+    }
+}
+
+TEST(the_list)
+{
+    static struct console listener = {.write = keep};
+    struct console *before = console_register(&listener);
+
+    pci_print();
+    console_register(before);
+    TEST_NOTE("%s", said);
+    EXPECT_TRUE(strstr(said, "pci 00:01.0 1234:11e8 class 00ff00, line 36, no driver\n"
+                             "  BAR 0: 0x100000 bytes at 0x1") != NULL);
+    EXPECT_TRUE(strstr(said, "pci 00:02.0 1b36:000c class 060400, bridge to bus 01") != NULL);
+    EXPECT_TRUE(strstr(said, "  BAR 2: 0x4000000 bytes at 0x82") != NULL);
 }
 
 TEST(refusals)
