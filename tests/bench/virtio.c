@@ -200,7 +200,8 @@ static void *floor_pages(size_t bytes)
 static void floor_attach(void)
 {
     const uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX;
-    const struct virtq_setup setup = {.size = DEPTH, .chain_entries = 1};
+    const struct virtq_setup setup = {
+        .size = DEPTH, .chain_entries = 1, .doorbell = virtio_doorbell(disk->device, 0)};
 
     if (floor.queue == NULL) {
         floor.gic = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);

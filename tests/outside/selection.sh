@@ -48,9 +48,12 @@ chosen page@gicv3
 check "an image on a machine" is page@gicv3
 chosen page@default:clang-debug
 check "a variant of it" is page@default:clang-debug
-chosen page
+chosen virtio_blk
 check "an image: each machine once" eval \
     'ended 0 && [ "$(sort -u "$out" | wc -l)" = "$(ls qemu/profiles | wc -l)" ] && ! said "[^@]*:"'
+chosen page
+check "without virtio devices not where they are on another bus" eval \
+    'said "^page@gicv3$" && ! said "^page@(pci|packed)"'
 chosen tests/target/page.c
 check "an image by its source" said '^page@el3$'
 chosen @el2
@@ -76,7 +79,7 @@ chosen ''
 check "nothing: everything" eval 'said "^page@max$" && said "^host:page$" && said "^tests/outside/format.sh$"'
 
 for unknown in nonsense page@nonsense @nonsense host:nonsense page/nonsense page@max/nonsense \
-    host:page/nonsense format/nonsense 'pa.e' 'page@default:' '*' 'page/' '$(touch x)' "';'" '-l'; do
+    host:page/not_there format/nonsense 'pa.e' 'page@default:' '*' 'page/' '$(touch x)' "';'" '-l'; do
     run make -s --no-print-directory test O="$work/o" T="$unknown"
     check "T=$unknown ends with 2" ended 2
     check "T=$unknown is named" grep -qF "'${unknown%% *}" "$out"

@@ -386,7 +386,8 @@ static void test_queue_sizes(void **state)
 
 static void test_start_queue(void **state)
 {
-    const struct virtq_setup setup = {.size = 256, .chain_entries = 4};
+    const struct virtq_setup setup = {
+        .size = 256, .chain_entries = 4, .doorbell = virtio_doorbell(disk, 0)};
     struct virtq *queue;
 
     (void)state;
