@@ -57,7 +57,7 @@ type_in 'make -C dmakit install PREFIX=/opt/kit'
 type_in 'mv dmakit elsewhere'
 type_in 'apt-get install -y --no-install-recommends g++-aarch64-linux-gnu picolibc-aarch64-linux-gnu cmake pkg-config gcc libc6-dev'
 type_in 'mv /opt/kit /opt/dmakit && cp -r /opt/dmakit/share/dmakit/examples .'
-for example in hello nolibc picolibc cpp class test port; do
+for example in hello nolibc picolibc cpp class pci test port; do
     type_in "make -C examples/$example run DMAKIT=/opt/dmakit"
 done
 type_in 'cmake -S examples/cmake -B build -DCMAKE_TOOLCHAIN_FILE=/opt/dmakit/lib/cmake/dmakit/dmakit-toolchain.cmake'

@@ -38,6 +38,7 @@ example nolibc '^hello without a libc: 1 call'
 example cpp '^hello from C\+\+: 4096 of 8192 bytes, constructors ran'
 example class '^abcdefghij in 2 segments, 1 of class Ring'
 example test '^ok 1 contiguous_buffer_is_one_segment'
+example pci '^12! = 479001600, told by 12 interrupts'
 example port '^1808 bytes at 0x80002000'
 example picolibc '^hello from picolibc, 8 bytes, 1\.25, errno 34'
 check "the smallest port is short" test "$(wc -l <port/port.c)" -lt 150
