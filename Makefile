@@ -298,7 +298,9 @@ define host_room
 $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(GCOV_ENDS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(GCOV_ENDS) -o $$@ $$(filter %.o,$$^) \
+	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \
+	    -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
 	    -Wl,--end-group -lcmocka -lfdt
 $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
 	$$(call archive,ar,$$^)

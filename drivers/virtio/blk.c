@@ -82,7 +82,8 @@ static void release_resources(struct virtio_blk *disk)
     if (disk->cursor != NULL) {
         OSObject_release(disk->cursor);
     }
-    if (disk->frames != NULL) {
+    /* What cannot be taken from the device stays where it is, for good. */
+    if (disk->frames != NULL && virtio_unmap(&disk->frames_io)) {
         const kern_return_t result = page_free_run(virt_to_phys(disk->frames), disk->frame_pages);
 
         KERNEL_CHECK(result == KERN_SUCCESS);
@@ -167,6 +168,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .indirect = tables,
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
         .packed = blk_has(disk, VIRTIO_F_RING_PACKED),
+        .mapper = disk->device->mapper,
         .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
         .narrow_doorbell = virtio_doorbell_is_narrow(disk->device),
     };
@@ -177,10 +179,11 @@ static IOReturn create_queue(struct virtio_blk *disk)
 static IOReturn create_frames(struct virtio_blk *disk)
 {
     /*
-     * A frame a slot, so that a chain needs no search for its header and its status. In pages of
+     * A frame a slot, so that a chain needs no search for its header and its status, and one for
+     * the serial number. In pages of
      * the driver's own: what lies beside a frame is another frame.
      */
-    const size_t bytes = virtq_slots(disk->queue) * sizeof(struct blk_frame);
+    const size_t bytes = (virtq_slots(disk->queue) + 1) * sizeof(struct blk_frame);
     const struct page_request request = {
         .count = (bytes + PAGE_MASK) >> PAGE_SHIFT, .owner = PAGE_OWNER_DRIVER, .zero = true};
     paddr_t first;
@@ -190,6 +193,11 @@ static IOReturn create_frames(struct virtio_blk *disk)
     }
     disk->frames = phys_to_virt(first);
     disk->frame_pages = request.count;
+    if (virtio_map(disk->device->mapper, disk->frames, disk->frame_pages, &disk->frames_io) !=
+        kIOReturnSuccess) {
+        return kIOReturnNoResources;
+    }
+    virtq_set_frame_offset(disk->queue, disk->frames_io.offset);
     /* Not in the frames, where the device could change it. */
     disk->part_bytes = heap_alloc_zero(virtq_slots(disk->queue) * sizeof(*disk->part_bytes));
     return disk->part_bytes != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
@@ -198,6 +206,10 @@ static IOReturn create_frames(struct virtio_blk *disk)
 static IOReturn create_cursor(struct virtio_blk *disk)
 {
     disk->cursor_bytes_max = disk->segment_bytes_max;
+    /* It would give physical addresses, which mean nothing to a device that is translated. */
+    if (disk->device->mapper != NULL) {
+        return kIOReturnSuccess;
+    }
     /*
      * Made for the limit of now; one that falls later is noticed by cursor_bytes_max
      * (blk_config.c).
@@ -259,6 +271,7 @@ static IOReturn build(struct virtio_blk *disk)
     /* The caller may have a copy with the old ones, which go back when this has succeeded. */
     disk->queue = NULL;
     disk->frames = NULL;
+    disk->frames_io = (struct virtio_mapping){0};
     disk->part_bytes = NULL;
     disk->cursor = NULL;
     if (status == kIOReturnSuccess) {

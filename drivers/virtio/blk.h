@@ -37,6 +37,11 @@
  *   kIOReturnAborted        virtio_blk_reset took the request back
  *   kIOReturnNotResponding  the device is lost: it could not be reset
  *
+
+ * A disk behind an IOMMU (its device says so: virtio.h) is told of memory by commands
+ * (blk_dma.h): the calls that sleep make one each, virtio_blk_submit of a read or a write is
+ * kIOReturnUnsupported.
+ *
  * There are no time limits: guest time is not the host's. Who wants one calls
  * virtio_blk_reset, from a timer for instance: every call that sleeps lets interrupt
  * handlers run, on a disk without interrupts of its own, too. A disk can shrink, or

@@ -51,7 +51,10 @@ struct blk_range {
     uint32_t flags;
 };
 
-/* Memory shared with the device, one for each chain, by its slot. */
+/*
+ * Memory shared with the device, one for each chain, by its slot; the serial number comes into the
+ * one behind the last.
+ */
 struct blk_frame {
     struct blk_header header; /* read by the device */
     struct blk_range range;   /* read by the device */
@@ -65,6 +68,7 @@ struct virtio_blk {
     IOMemoryCursor *cursor;
     struct blk_frame *frames;
     size_t frame_pages;
+    struct virtio_mapping frames_io;
     uint32_t *part_bytes; /* of data in each chain, by its slot, for those that `fill` made */
     struct virtio_blk_request *waiting; /* in line for room in the ring, oldest first */
     struct virtio_blk_request *waiting_last;
@@ -84,7 +88,7 @@ struct virtio_blk {
     bool lost;      /* could not be reset: takes nothing any more */
     bool finishing; /* completions are being called: no place to reset or to poll from */
     bool id_known;
-    char id[VIRTIO_BLK_ID_LENGTH + 1]; /* the device writes it here, all but the last NUL */
+    char id[VIRTIO_BLK_ID_LENGTH + 1]; /* the last one is a NUL of ours */
 
     virtio_blk_watch_t *watch; /* NULL: nobody does */
     void *watch_context;
@@ -120,6 +124,12 @@ IOReturn blk_start(struct virtio_blk *disk);
 IOReturn blk_read_segments_max(struct virtio_blk *disk, uint32_t *segments);
 /* Take over what the configuration says now; an error changes nothing. Any context. */
 IOReturn blk_read_configuration(struct virtio_blk *disk);
+
+/* blk_dma.c: a request by a command that it is part of. kIOReturnNotPermitted, and the command's.
+ */
+IOReturn blk_perform_by_command(struct virtio_blk *disk, const struct virtio_blk_request *request,
+                                IOReturn (*perform)(struct virtio_blk *disk,
+                                                    struct virtio_blk_request *request));
 
 /* blk_request.c */
 /* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */

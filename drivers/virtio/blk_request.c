@@ -133,7 +133,8 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
 static IOReturn shorten(const struct virtio_blk *disk, const struct virtio_blk_request *request,
                         uint64_t bytes, uint32_t *limit)
 {
-    if (disk->segments_max == 0) {
+    /* Without a cursor memory is told of by commands alone. */
+    if (disk->segments_max == 0 || (disk->cursor == NULL && request->fill == NULL)) {
         return kIOReturnUnsupported;
     }
     if (bytes == 0) {
@@ -198,6 +199,12 @@ static uint64_t control_bytes(const struct virtio_blk *disk,
     return beyond < most ? most - beyond : most;
 }
 
+/* As the device sees what lies in the frames. */
+static paddr_t shared_address(const struct virtio_blk *disk, const void *at)
+{
+    return paddr_add(virt_to_phys(at), disk->frames_io.offset);
+}
+
 /* Operations whose data is in the frame. */
 static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
@@ -214,11 +221,11 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
     frame->header.sector = 0; /* where there is one, the range says it instead */
     if (request->operation == VIRTIO_BLK_GET_ID) {
         /*
-         * Exactly twenty bytes (section 5.2.6.1), into the disk itself: its structure stays where
-         * it is, and a caller's buffer may not be contiguous.
+         * Exactly twenty bytes (section 5.2.6.1), into memory of the driver's own: a caller's
+         * buffer may not be contiguous.
          */
-        virtq_chain_add(&chain, virt_to_phys(disk->id), VIRTIO_BLK_ID_LENGTH,
-                        VIRTQ_NEXT | VIRTQ_WRITE);
+        virtq_chain_add(&chain, shared_address(disk, &disk->frames[virtq_slots(disk->queue)]),
+                        VIRTIO_BLK_ID_LENGTH, VIRTQ_NEXT | VIRTQ_WRITE);
     } else if (request->operation != VIRTIO_BLK_FLUSH) {
         bytes = control_bytes(disk, request);
         /*
@@ -229,7 +236,8 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
         frame->range =
             (struct blk_range){.sector = request->sector + request->issued / VIRTIO_BLK_SECTOR,
                                .sectors = (uint32_t)(bytes / VIRTIO_BLK_SECTOR)};
-        virtq_chain_add(&chain, virt_to_phys(&frame->range), sizeof(frame->range), VIRTQ_NEXT);
+        virtq_chain_add(&chain, shared_address(disk, &frame->range), sizeof(frame->range),
+                        VIRTQ_NEXT);
     }
     submit_part(disk, request, &chain);
     request->issued += bytes;

@@ -47,13 +47,21 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
     return status;
 }
 
+/* Behind an IOMMU the memory has to be mapped for the transfer, which a command does. */
+static IOReturn perform_data(struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    return disk != NULL && disk->device->mapper != NULL
+               ? blk_perform_by_command(disk, request, perform)
+               : perform(disk, request);
+}
+
 IOReturn virtio_blk_read(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
                          uint64_t sector, uint64_t length)
 {
     struct virtio_blk_request request;
 
     virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, offset, sector, length);
-    return perform(disk, &request);
+    return perform_data(disk, &request);
 }
 
 IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
@@ -62,7 +70,7 @@ IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory,
     struct virtio_blk_request request;
 
     virtio_blk_request_init(&request, VIRTIO_BLK_WRITE, memory, offset, sector, length);
-    return perform(disk, &request);
+    return perform_data(disk, &request);
 }
 
 static IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,
@@ -104,7 +112,10 @@ IOReturn virtio_blk_get_id(struct virtio_blk *disk, char id[VIRTIO_BLK_ID_LENGTH
     if (!disk->id_known) {
         status = perform_without_memory(disk, VIRTIO_BLK_GET_ID, 0, 0);
     }
-    disk->id_known |= status == kIOReturnSuccess;
+    if (!disk->id_known && status == kIOReturnSuccess) {
+        memcpy(disk->id, &disk->frames[virtq_slots(disk->queue)], VIRTIO_BLK_ID_LENGTH);
+        disk->id_known = true;
+    }
     /*
      * The device pads with NULs, and ends a string of all twenty characters with none (section
      * 5.2.6): the byte behind is ours, and stays 0.

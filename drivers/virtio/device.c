@@ -135,6 +135,12 @@ static uint64_t read_offered(struct virtio_device *device)
     return low | (uint64_t)device->transport->read_features(device, 1) << 32;
 }
 
+static IOReturn find_mapper(struct virtio_device *device)
+{
+    return device->transport->find_mapper != NULL ? device->transport->find_mapper(device)
+                                                  : kIOReturnSuccess;
+}
+
 /* The order of section 3.1.1. A device that takes back FEATURES_OK refuses the choice. */
 IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
 {
@@ -150,7 +156,13 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
         device->transport->write_features(device, 1, (uint32_t)(device->features >> 32));
         add_status(device, STATUS_FEATURES_OK);
         if ((read_status(device) & STATUS_FEATURES_OK) != 0) {
-            return kIOReturnSuccess;
+            const IOReturn status = find_mapper(device);
+
+            if (status == kIOReturnSuccess) {
+                return status;
+            }
+            add_status(device, STATUS_FAILED);
+            return status;
         }
     }
     /* Given up, and said so: without it the device would wait for the rest of the steps. */
@@ -214,9 +226,9 @@ IOReturn virtio_start_queue(struct virtio_device *device, const struct virtq *qu
     const struct virtio_queue_place place = {
         .index = virtq_index(queue),
         .size = virtq_size(queue),
-        .desc = virtq_desc_address(queue),
-        .driver = virtq_avail_address(queue),
-        .device = virtq_used_address(queue),
+        .desc = virtq_io_address(queue, virtq_desc_address(queue)),
+        .driver = virtq_io_address(queue, virtq_avail_address(queue)),
+        .device = virtq_io_address(queue, virtq_used_address(queue)),
     };
 
     /* A larger size than the device allows shows no error in any register. */

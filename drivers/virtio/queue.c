@@ -199,6 +199,21 @@ static bool create_packed(struct virtq *vq)
     return packed->ring != NULL;
 }
 
+/* What the device reads and writes: of a packed queue its ring, and tables that it is pointed to.
+ */
+static IOReturn map_for_device(struct virtq *vq, IOMapper *mapper)
+{
+    const bool points = vq->tables == VIRTQ_TABLES || vq->tables == VIRTQ_PACKED_TABLES;
+    const IOReturn status =
+        vq->packed != NULL
+            ? virtio_map(mapper, vq->packed->ring, vq->packed->ring_pages, &vq->rings)
+            : virtio_map(mapper, vq->desc, vq->ring_pages, &vq->rings);
+
+    return status == kIOReturnSuccess && points
+               ? virtio_map(mapper, vq->chains, vq->table_pages, &vq->tables_io)
+               : status;
+}
+
 IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
 {
     struct virtq *vq;
@@ -227,6 +242,11 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
         return kIOReturnNoMemory;
     }
 
+    if (map_for_device(vq, setup->mapper) != kIOReturnSuccess) {
+        virtq_destroy(vq);
+        return kIOReturnNoResources;
+    }
+
     const size_t size = virtq_size(vq);
 
     vq->avail = (struct virtq_avail *)(ring + avail_offset(size));
@@ -247,6 +267,11 @@ void virtq_destroy(struct virtq *vq)
     }
     /* Before its memory goes, or a panic would read it. */
     leave_queues(vq);
+    if (!virtio_unmap(&vq->rings) || !virtio_unmap(&vq->tables_io)) {
+        /* Nobody says that the device cannot reach it any more: it is nobody else's, for good. */
+        kprintf("virtqueue %u: its memory cannot be given back\n", vq->index);
+        return;
+    }
     if (vq->tables != VIRTQ_IN_RING) {
         free_pages(vq->chains, vq->table_pages);
     }
@@ -274,7 +299,8 @@ void virtq_restart(struct virtq *vq)
          */
         if (vq->tables != VIRTQ_IN_RING) {
             vq->desc[slot].address =
-                virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value;
+                virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value +
+                vq->tables_io.offset;
         }
     }
     vq->free_slot = 0;
@@ -319,6 +345,16 @@ paddr_t virtq_avail_address(const struct virtq *vq)
 paddr_t virtq_used_address(const struct virtq *vq)
 {
     return vq->packed != NULL ? virt_to_phys(vq->packed->device_event) : virt_to_phys(vq->used);
+}
+
+ioaddr_t virtq_io_address(const struct virtq *vq, paddr_t address)
+{
+    return ioaddr(address.value + vq->rings.offset);
+}
+
+void virtq_set_frame_offset(struct virtq *vq, uint64_t offset)
+{
+    vq->frame_offset = offset;
 }
 
 /* --- Filling ---------------------------------------------------------------------------------- */
@@ -412,8 +448,8 @@ void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t fir
         first_rest = virtq_packed_rest(first_length, 0);
         last_rest = virtq_packed_rest(last_length, VIRTQ_WRITE);
     }
-    virtq_desc_store(entries, first.value, first_rest);
-    virtq_desc_store(entries + at, last.value, last_rest);
+    virtq_desc_store(entries, first.value + vq->frame_offset, first_rest);
+    virtq_desc_store(entries + at, last.value + vq->frame_offset, last_rest);
     virtq_point(vq, slot, at + 1);
     vq->slots[slot].framed = (uint16_t)at;
 }

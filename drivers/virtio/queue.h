@@ -34,6 +34,7 @@
 #define DRIVERS_VIRTIO_QUEUE_H
 
 #include "descriptors/IODMACommand.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryCursor.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/chain.h"
@@ -86,6 +87,7 @@ struct virtq_setup {
     bool indirect;           /* VIRTIO_F_INDIRECT_DESC is negotiated: chains have tables */
     bool event_index;        /* VIRTIO_F_EVENT_IDX is negotiated */
     bool packed;             /* VIRTIO_F_RING_PACKED is negotiated */
+    IOMapper *mapper;        /* in front of the device; NULL: none */
     volatile void *doorbell; /* register that takes the queue's index; not NULL */
     bool narrow_doorbell;    /* by 16 bits, and not by 32 */
 };
@@ -112,12 +114,19 @@ static inline unsigned virtq_slots(const struct virtq *queue); /* chains it can 
 unsigned virtq_index(const struct virtq *queue);
 
 /*
- * Physical addresses of the three parts, for the transport: the descriptors, what the driver
- * writes (the available ring, or its event suppression), what the device writes.
+ * Physical addresses of the three parts: the descriptors, what the driver writes (the available
+ * ring, or its event suppression), what the device writes. For the transport they are
+ * virtq_io_address's.
  */
 paddr_t virtq_desc_address(const struct virtq *queue);
 paddr_t virtq_avail_address(const struct virtq *queue);
 paddr_t virtq_used_address(const struct virtq *queue);
+
+/* What the device is to be told of a place in the rings. */
+ioaddr_t virtq_io_address(const struct virtq *queue, paddr_t address);
+
+/* Before the first frame: what is added to the physical addresses of the two entries of each. */
+void virtq_set_frame_offset(struct virtq *queue, uint64_t offset);
 
 /* Start a chain. kIOReturnNoResources: no slot is free; kIOReturnDeviceError: broken. */
 static inline IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);

@@ -5,6 +5,7 @@
 
 #include "drivers/shared.h"
 #include "drivers/virtio/chain.h"
+#include "drivers/virtio/mapping.h"
 
 /* Written by the driver (section 2.7.6). A last uint16_t, used_event, follows the ring. */
 struct virtq_avail {
@@ -97,7 +98,10 @@ struct virtq {
     uint16_t together; /* chains that may come back before an interrupt; 0: packed.together */
 
     struct virtq_packed *packed; /* NULL: it is a split one */
-    const char *broken;          /* why; NULL while it is not */
+    struct virtio_mapping rings; /* what the device knows of the memory, by I/O addresses */
+    struct virtio_mapping tables_io;
+    uint64_t frame_offset;
+    const char *broken; /* why; NULL while it is not */
     struct virtq_counters counters;
     size_t ring_pages;
     size_t table_pages; /* 0: chains are in the ring */

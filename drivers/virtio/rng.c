@@ -222,6 +222,7 @@ static IOReturn create_queue(struct virtio_rng *rng)
         .doorbell = virtio_doorbell(rng->device, RNG_QUEUE),
         .narrow_doorbell = virtio_doorbell_is_narrow(rng->device),
         .packed = (rng->device->features & VIRTIO_F_RING_PACKED) != 0,
+        .mapper = rng->device->mapper,
     };
 
     return offered != 0 ? virtq_create(&setup, &rng->queue) : kIOReturnUnsupported;
@@ -243,10 +244,12 @@ static IOReturn build(struct virtio_rng *rng)
      * Segments of any length, as the device states no limit, but not more bytes than one question
      * may have.
      */
-    rng->cursor =
-        IOMemoryCursor_withSpecification(virtq_segment_function(rng->queue), 0, RNG_BYTES_MAX, 1);
-    if (rng->cursor == NULL) {
-        return kIOReturnNoMemory;
+    if (rng->device->mapper == NULL) {
+        rng->cursor = IOMemoryCursor_withSpecification(virtq_segment_function(rng->queue), 0,
+                                                       RNG_BYTES_MAX, 1);
+        if (rng->cursor == NULL) {
+            return kIOReturnNoMemory;
+        }
     }
     /* Before the device is live, and after all that a handler touches. */
     status = virtio_attach(rng->device, buffers_used, configuration_changed, rng);
@@ -395,6 +398,10 @@ IOReturn rng_read(struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t o
     if (status != kIOReturnSuccess) {
         return status;
     }
+    /* A cursor's addresses are physical: behind an IOMMU there is none. */
+    if (rng->cursor == NULL) {
+        return kIOReturnUnsupported;
+    }
 
     /*
      * Masked from before the question: an answer between the test of `ended` and the sleep is
@@ -448,6 +455,11 @@ void virtio_rng_get_counters(struct virtq_counters *counters)
     if (machine_rng.device != NULL) {
         virtq_get_counters(machine_rng.queue, counters);
     }
+}
+
+IOMapper *rng_machine_mapper(void)
+{
+    return machine_rng.device != NULL ? machine_rng.device->mapper : NULL;
 }
 
 IOService *virtio_rng_get_service(void)

@@ -151,7 +151,7 @@ IODMACommand *virtio_rng_create_command(const IODMACommand_SegmentOptions *optio
         options = &own;
     }
     *transfer = (struct virtio_rng_transfer){0};
-    transfer->command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, options,
-                                                              mappingOptions, NULL, transfer);
+    transfer->command = IODMACommand_withSpecificationOptions(
+        kIODMACommandOutputHost64, options, mappingOptions, rng_machine_mapper(), transfer);
     return transfer->command;
 }

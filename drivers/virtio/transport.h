@@ -15,10 +15,10 @@
 /* Where a queue lies, for the device. */
 struct virtio_queue_place {
     unsigned index;
-    unsigned size;  /* entries */
-    paddr_t desc;   /* descriptors */
-    paddr_t driver; /* written by the driver: the available ring */
-    paddr_t device; /* written by the device: the used ring */
+    unsigned size;   /* entries */
+    ioaddr_t desc;   /* descriptors */
+    ioaddr_t driver; /* written by the driver: the available ring */
+    ioaddr_t device; /* written by the device: the used ring */
 };
 
 /* What a transport does for a driver. */
@@ -36,6 +36,12 @@ struct virtio_transport {
     /* Feature bits 32 * half and up: those the device offers, those the driver accepts. */
     uint32_t (*read_features)(struct virtio_device *device, unsigned half);
     void (*write_features)(struct virtio_device *device, unsigned half, uint32_t bits);
+
+    /*
+     * Features are agreed on: find out what translates the device's accesses, and hold it in
+     * device->mapper. NULL: nothing does, on this bus. An error: it must not start.
+     */
+    IOReturn (*find_mapper)(struct virtio_device *device);
 
     /* 0: there is no such queue, or it is in use. The device's word, of any size. */
     uint32_t (*queue_size_max)(struct virtio_device *device, unsigned index);

@@ -159,7 +159,7 @@ static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
     return read_register(device, MMIO_QUEUE_NUM_MAX);
 }
 
-static void write_address(struct virtio_device *device, unsigned at, paddr_t address)
+static void write_address(struct virtio_device *device, unsigned at, ioaddr_t address)
 {
     write_register(device, at, (uint32_t)address.value);
     write_register(device, at + 4, (uint32_t)(address.value >> 32));

@@ -163,6 +163,29 @@ static void write_features(struct virtio_device *device, unsigned half, uint32_t
     mmio_write32(common_of(device), COMMON_DRIVER_FEATURE, bits);
 }
 
+/* --- An IOMMU in front ------------------------------------------------------------------------ */
+
+/*
+ * With ACCESS_PLATFORM the device's accesses go the way of all of the bus's, without it they do not
+ * (section 6.1); its messages always do.
+ */
+static IOReturn find_mapper(struct virtio_device *device)
+{
+    struct pci_function *function = pci_device(device)->function;
+    IOReturn status;
+
+    if ((device->features & VIRTIO_F_ACCESS_PLATFORM) == 0) {
+        pci_set_untranslated(function);
+        return kIOReturnSuccess;
+    }
+    /* It has been reset, and has no queues: what it does with the bus is nothing. */
+    status = pci_enable(function, PCI_MASTER);
+    if (status == kIOReturnSuccess && device->mapper == NULL) {
+        device->mapper = pci_copy_mapper(function);
+    }
+    return status;
+}
+
 /* --- Queues ----------------------------------------------------------------------------------- */
 
 static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
@@ -179,7 +202,7 @@ static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
 }
 
 /* 64 bits as two halves, each of its own width (section 4.1.3.1). */
-static void write_address(volatile void *common, unsigned at, paddr_t address)
+static void write_address(volatile void *common, unsigned at, ioaddr_t address)
 {
     mmio_write32(common, at, (uint32_t)address.value);
     mmio_write32(common, at + 4, (uint32_t)(address.value >> 32));
@@ -372,6 +395,7 @@ const struct virtio_transport virtio_pci = {
     .write_status = write_status,
     .read_features = read_features,
     .write_features = write_features,
+    .find_mapper = find_mapper,
     .queue_size_max = queue_size_max,
     .start_queue = start_queue,
     .doorbell = doorbell,

@@ -17,6 +17,7 @@
 #ifndef DRIVERS_VIRTIO_VIRTIO_H
 #define DRIVERS_VIRTIO_VIRTIO_H
 
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/queue.h"
 #include "kernel/types.h"
@@ -59,6 +60,7 @@ struct virtio_device {
     virtio_changed_handler_t *changed;
     void *context;
     uint64_t features; /* negotiated */
+    IOMapper *mapper;  /* what translates its accesses since then; NULL: nothing; retained */
     paddr_t address;   /* of its registers: names it in messages */
     uint32_t id;       /* VIRTIO_ID_... */
     uint32_t vendor;   /* VIRTIO_VENDOR_...; 0: not known */
@@ -80,7 +82,8 @@ struct virtio_device *virtio_claim_of(uint32_t id, uint32_t vendor);
 /*
  * Reset the device and agree on features: those of `wanted` that it offers, and
  * all of `required` (a subset of wanted). kIOReturnUnsupported: it lacks one of
- * these, or refuses the choice; kIOReturnNotResponding: it does not reset.
+ * these, or refuses the choice; kIOReturnNotResponding: it does not reset; or the IOMMU in
+ * front of it has no mapper for it.
  */
 IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required);
 

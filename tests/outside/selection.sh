@@ -48,7 +48,7 @@ chosen page@gicv3
 check "an image on a machine" is page@gicv3
 chosen page@default:clang-debug
 check "a variant of it" is page@default:clang-debug
-chosen virtio_blk
+chosen virtio_dma
 check "an image: each machine once" eval \
     'ended 0 && [ "$(sort -u "$out" | wc -l)" = "$(ls qemu/profiles | wc -l)" ] && ! said "[^@]*:"'
 chosen page

@@ -43,7 +43,8 @@ shift $((OPTIND - 1))
 build=$1
 selection=${2-}
 
-# Profiles that move virtio devices to another bus are for images that have some.
+# Profiles that move virtio devices to another bus are for images that have some, or those
+# that the profile names.
 has_other_bus()
 {
     grep -q '^virtio=' "$1"
@@ -51,7 +52,10 @@ has_other_bus()
 
 has_virtio()
 {
-    grep -qE '^// QEMU: .*virtio-(blk|rng)-device' "tests/target/$1.c" &&
+    local named
+    named=$(sed -n 's/^virtio_images=//p' "$2")
+    [[ -z $named || " $named " == *" $1 "* ]] &&
+        grep -qE '^// QEMU: .*virtio-(blk|rng)-device' "tests/target/$1.c" &&
         ! grep -q '^// QEMU: .*virtio-mmio' "tests/target/$1.c"
 }
 
@@ -64,7 +68,7 @@ everything()
     for image in tests/target/*.c; do
         image=$(basename "$image" .c)
         for profile in "$here"/../../qemu/profiles/*; do
-            ! has_other_bus "$profile" || has_virtio "$image" || continue
+            ! has_other_bus "$profile" || has_virtio "$image" "$profile" || continue
             echo "$image@${profile##*/}"
         done
         echo "$image@default:gcc-release"

@@ -196,12 +196,12 @@ static bool has(const struct virtio_sim *sim, uint64_t feature)
 
 static uint16_t *avail(const struct virtio_sim *sim)
 {
-    return phys_to_virt(sim->queue.driver);
+    return phys_to_virt(paddr(sim->queue.driver.value));
 }
 
 static uint8_t *used(const struct virtio_sim *sim)
 {
-    return phys_to_virt(sim->queue.device);
+    return phys_to_virt(paddr(sim->queue.device.value));
 }
 
 static bool is_memory(uint64_t address, uint64_t length)
@@ -239,7 +239,7 @@ static bool walk(struct virtio_sim_chain *chain, const uint8_t *table, unsigned 
 
 static void read_chain(struct virtio_sim *sim, struct virtio_sim_chain *chain)
 {
-    const uint8_t *ring = phys_to_virt(sim->queue.desc);
+    const uint8_t *ring = phys_to_virt(paddr(sim->queue.desc.value));
     const unsigned size = sim->queue.size;
     uint64_t address;
     uint32_t length;
