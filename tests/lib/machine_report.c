@@ -3,6 +3,7 @@
 #include "tests/lib/machine_report.h"
 
 #include "boot/boot_info.h"
+#include "drivers/pci/pci.h"
 #include "drivers/virtio/blk.h"
 #include "kernel/console.h"
 #include "kernel/devicetree.h"
@@ -42,6 +43,27 @@ static void report_memory(void)
     }
 }
 
+/* Of the functions of the bus, without the host bridge, which every machine has. */
+static void report_bus(void)
+{
+    static const char *const kinds[] = {
+        [PCI_INTX] = ", its line", [PCI_MSI] = ", MSI", [PCI_MSIX] = ", MSI-X"};
+    struct pci_function *function = NULL;
+
+    while ((function = pci_next(function)) != NULL) {
+        const unsigned kind = pci_interrupt_kind(function);
+        struct pci_info info;
+
+        pci_get_info(function, &info);
+        if (info.class_code >> 8 != 0x0600) {
+            kprintf("  PCI     %02x:%02x.%u %04x:%04x class %06x, %s%s\n", info.bus, info.slot,
+                    info.number, info.vendor, info.device, info.class_code,
+                    info.claimed != NULL ? info.claimed : "no driver",
+                    kind != 0 ? kinds[kind] : "");
+        }
+    }
+}
+
 static void report_disk(struct virtio_blk *disk)
 {
     char serial[VIRTIO_BLK_ID_LENGTH + 1] = "";
@@ -66,6 +88,7 @@ void machine_report(void)
     report_memory();
     kprintf("  irq     %s\n", irq_controller_name());
     kprintf("  timer   %llu Hz\n", (unsigned long long)timer_frequency());
+    report_bus();
     for (unsigned i = 0; i < virtio_blk_count(); i++) {
         report_disk(virtio_blk_get(i));
     }
