@@ -37,8 +37,7 @@
  *   kIOReturnAborted        virtio_blk_reset took the request back
  *   kIOReturnNotResponding  the device is lost: it could not be reset
  *
-
- * A disk behind an IOMMU (its device says so: virtio.h) is told of memory by commands
+ * A disk behind an IOMMU is told of memory by commands
  * (blk_dma.h): the calls that sleep make one each, virtio_blk_submit of a read or a write is
  * kIOReturnUnsupported.
  *

@@ -10,6 +10,7 @@
 #include "descriptors/IOMapper.h"
 #include "kernel/types.h"
 
+/* One of them. */
 struct virtio_mapping {
     IOMapper *mapper; /* NULL: nothing translates, and addresses are physical */
     uint64_t address; /* I/O address of the first byte */

@@ -20,6 +20,7 @@
 #define VIRTIO_PCI_CAP_SIZE       12u
 #define VIRTIO_PCI_CAP_MULTIPLIER 16u /* of the notification structure */
 
+/* What is where in BARs, by the types of capabilities. */
 enum virtio_pci_structure {
     VIRTIO_PCI_COMMON = 1,
     VIRTIO_PCI_NOTIFY = 2,
@@ -47,8 +48,10 @@ enum virtio_pci_structure {
 #define COMMON_QUEUE_DEVICE          0x30u
 #define COMMON_BYTES                 0x38u
 
+/* What a vector reads as that the device has no room for. */
 #define VIRTIO_PCI_NO_VECTOR 0xffffu
 
+/* Causes of an interrupt by the line (section 4.1.4.5). */
 #define VIRTIO_PCI_ISR_USED   1u
 #define VIRTIO_PCI_ISR_CONFIG 2u
 
@@ -58,6 +61,7 @@ struct virtio_pci_vector {
     unsigned queue;
 };
 
+/* A device of this bus. */
 struct virtio_pci_device {
     struct virtio_device device; /* first: the other is found from it */
     struct pci_function *function;

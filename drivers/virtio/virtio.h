@@ -103,6 +103,7 @@ unsigned virtio_queue_size_max(struct virtio_device *device, unsigned index);
  */
 volatile void *virtio_doorbell(struct virtio_device *device, unsigned index);
 
+/* Does that register take 16 bits? */
 bool virtio_doorbell_is_narrow(const struct virtio_device *device);
 
 /* Tell the device where a new queue lies. kIOReturnUnsupported: it cannot have it. */
