@@ -267,10 +267,11 @@ static IOReturn give_registers(IODriver *self, IODeviceMemory *registers)
     return status;
 }
 
+/* Alone on it: closed until a driver at EL0 has answered, it would be so for others, too. */
 static IOReturn attach(IODriver *self, int line)
 {
     const kern_return_t status =
-        line >= 0 ? platform_interrupt_attach((unsigned)line, true, count_interrupt, self)
+        line >= 0 ? platform_interrupt_attach((unsigned)line, false, count_interrupt, self)
                   : KERN_SUCCESS;
 
     return status == KERN_SUCCESS             ? kIOReturnSuccess
