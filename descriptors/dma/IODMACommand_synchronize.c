@@ -27,6 +27,9 @@ static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
 
 static void take_out(IODMACommand *self, struct preparation *kept)
 {
+    if (self->map.fMapper != NULL) {
+        IOMapper_removeUse(&self->use); /* there is room for one */
+    }
     kept->hasRuns = self->hasRuns;
     move_runs(&kept->runs, &self->runs);
     IODMABounce_move(&kept->bounce, &self->bounce);
@@ -48,6 +51,9 @@ static void bring_back(IODMACommand *self, struct preparation *kept)
     self->copy = kept->copy;
     self->map = kept->map;
     self->mapped = kept->mapped;
+    if (self->map.fMapper != NULL) {
+        IOMapper_addUse(self->map.fMapper, &self->use, self->map.fAlloc, self->map.fAllocLength);
+    }
 }
 
 /* The new preparation is made beside the old one, which stays good if that fails. */
