@@ -10,12 +10,14 @@
 
 #include "descriptors/IOTypes.h"
 
+/* How far the placing has come. */
 struct IOMappedLayout {
     uint64_t next;     /* I/O address behind what is placed; at first, of the first byte */
     uint64_t physical; /* address behind what is placed */
     bool placed;       /* anything */
 };
 
+/* Of an allocation whose first byte is at the I/O address `base`. */
 static inline struct IOMappedLayout IOMappedLayout_begin(uint64_t base)
 {
     return (struct IOMappedLayout){.next = base, .physical = 0, .placed = false};

@@ -36,13 +36,15 @@
 #include "drivers/pci/pci.h"
 
 #define EDU_BYTES_MAX    4095u /* of its memory, from position 0 on, that may be moved */
-#define EDU_PIECES_MAX   64u
-#define EDU_ADDRESS_BITS 28u
+#define EDU_PIECES_MAX   64u   /* of one transfer */
+#define EDU_ADDRESS_BITS 28u   /* that the device puts on the bus, unless QEMU was told otherwise */
 
 struct edu;
 
+/* How many there are. */
 unsigned edu_count(void);
 struct edu *edu_get(unsigned index); /* in the order of the bus; NULL beyond the last */
+/* Where it is on the bus. */
 struct pci_function *edu_get_function(const struct edu *device);
 
 /* Whose engine it is, request 0; not retained. NULL: no memory. */
@@ -54,6 +56,7 @@ IOService *edu_get_service(struct edu *device);
  */
 void edu_set_address_bits(struct edu *device, unsigned bits);
 
+/* What the device asks of segments, for commands that are made without edu_create_command. */
 void edu_get_segment_options(const struct edu *device, IODMACommand_SegmentOptions *options);
 
 /* What goes with a command, from its creation to its end. */
@@ -68,21 +71,27 @@ struct edu_transfer {
 IODMACommand *edu_create_command(struct edu *device, const IODMACommand_SegmentOptions *options,
                                  uint32_t mappingOptions, struct edu_transfer *transfer);
 
-/* Be shown each piece when the device is told of it, in any context. NULL: nobody. */
+/* One of the pieces in which a transfer goes to the device. */
 struct edu_piece {
     ioaddr_t address;
     unsigned length, position;
     bool to_memory;
     uint64_t offset; /* in the preparation */
 };
+
+/* Called when the device is told of a piece, in any context. */
 typedef void edu_watcher_t(void *context, const struct edu_transfer *transfer,
                            const struct edu_piece *piece);
+
+/* From now on, in place of who was shown them before. NULL: nobody. */
 void edu_watch(struct edu *device, edu_watcher_t *watcher, void *context);
 
 /* Pieces that the device has been told of, and interrupts that it raised for them. */
 struct edu_counters {
     uint64_t pieces, interrupts;
 };
+
+/* Of one device, since it was found. */
 void edu_get_counters(const struct edu *device, struct edu_counters *counters);
 
 #endif

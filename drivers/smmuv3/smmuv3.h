@@ -23,6 +23,7 @@
 #include "descriptors/IOMapper.h"
 #include "kernel/types.h"
 
+/* Since the image began. */
 struct smmu_counters {
     uint64_t commands; /* of all streams; with the ends that were awaited */
     uint64_t events;   /* accesses that were blocked and recorded */
@@ -36,12 +37,14 @@ bool smmu_present(void);
 /* Of all units together. */
 void smmu_get_counters(struct smmu_counters *counters);
 
-/* What the space of one device holds now; false: the mapper is none of these. Any context. */
+/* What the space of one device holds now. */
 struct smmu_usage {
     uint32_t stream;
     uint64_t pages;  /* of I/O addresses that are taken, interrupts' included */
     unsigned tables; /* pages of translation tables */
 };
+
+/* False: the mapper is none of these, and nothing is written. Any context. */
 bool smmu_get_usage(const IOMapper *mapper, struct smmu_usage *usage);
 
 /*
