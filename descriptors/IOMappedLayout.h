@@ -20,7 +20,12 @@ struct IOMappedLayout {
 /* Of an allocation whose first byte is at the I/O address `base`. */
 static inline struct IOMappedLayout IOMappedLayout_begin(uint64_t base)
 {
-    return (struct IOMappedLayout){.next = base, .physical = 0, .placed = false};
+    struct IOMappedLayout layout;
+
+    layout.next = base;
+    layout.physical = 0;
+    layout.placed = false;
+    return layout;
 }
 
 /*
@@ -44,8 +49,9 @@ static inline bool IOMappedLayout_place(struct IOMappedLayout *layout, uint64_t 
     if (__builtin_add_overflow(at, length - 1, &end)) {
         return false;
     }
-    *layout =
-        (struct IOMappedLayout){.next = at + length, .physical = physical + length, .placed = true};
+    layout->next = at + length;
+    layout->physical = physical + length;
+    layout->placed = true;
     *address = at;
     return true;
 }

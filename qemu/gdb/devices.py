@@ -40,6 +40,10 @@ def show_chain(queue, slot, depth):
     say('... a loop', depth)
 
 
+# In the order of enum virtq_tables.
+CHAINS = ['chains in the ring', 'tables', 'packed, tables', 'packed, chains in the ring']
+
+
 def show_queue(pointer):
     queue = at(pointer, 'struct virtq')
     size = number(queue['mask']) + 1
@@ -47,7 +51,7 @@ def show_queue(pointer):
             if number(queue['slots'][slot]['token'])]
     say('virtq %#x, queue %d: %d entries, %s%s' % (
         number(pointer), number(queue['index']), size,
-        'tables' if queue['indirect'] else 'chains in the ring',
+        CHAINS[number(queue['tables'])],
         ', event index' if queue['event_index'] else ''))
     if number(queue['broken']):
         say('BROKEN: %s' % queue['broken'].string(), 1)

@@ -49,7 +49,7 @@ failure()
 
 image good
 check "good tests end with 0" ended 0
-check "the plan is counted" said '^1\.\.4$'
+check "the plan is counted" said '^1\.\.5$'
 check "a start is announced" said '^# start good_first$'
 check "a test may print" said '^a test may print$'
 check "tests run in the order of the file" said '^ok 1 good_first$'

@@ -22,7 +22,7 @@ done
 
 # HCR_EL2.TDZ (bit 28) traps DC ZVA from EL1, and DCZID_EL0 says so there (DZP). Nobody can
 # ask QEMU for it, so gdb sets the bit in what is about to be written.
-open_el2=$("${NM:-nm}" "$images/page.elf" | sed -n 's/^ffff\(.*\) t open_el2$/0x\1/p')
+open_el2=$("${NM:-nm}" "$images/page.elf" | sed -n 's/^ffff\(.*\) T early_open_el2$/0x\1/p')
 cat >"$work/commands" <<END
 hbreak *$open_el2
 continue
