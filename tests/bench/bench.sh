@@ -167,7 +167,7 @@ profile_of()
     reader=$!
     # A logged instruction takes a thousand times longer, so the disk must wait longer, too.
     # shellcheck disable=SC2046 # a list of options
-    machine "$2" 20000000 $(one_instruction) -d exec,nochain -append "bench=$1" \
+    machine "$2" 20000000 $(one_instruction) -d exec,nochain -append "\"bench=$1\"" \
         2>"$work/trace" >"$work/profile.out"
     wait "$reader"
     reader=

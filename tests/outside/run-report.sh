@@ -46,7 +46,7 @@ judged()
 # A transfer --------------------------------------------------------------------
 
 head -c 2000000 /dev/urandom >"$work/file"
-run make -s --no-print-directory O="$BUILD" run FILE="$work/file" REPORT="$work/page.html"
+run make -s --no-print-directory O="$BUILD" run MACHINE=default FILE="$work/file" REPORT="$work/page.html"
 check "a transfer leaves its report" eval 'ended 0 && [ -s "$work/page.html" ] && [ -s "$work/page.html.json" ]'
 check "and nothing else" [ "$(ls "$work" | grep -c "^page")" = 2 ]
 check "every begin has its end, and times rise" judged "$work/page.html.json"
@@ -67,7 +67,7 @@ check "it zooms, and goes by the keyboard" eval 'said "id=\"timeline\".* width=\
 
 # The same run twice, where the clock is one of instructions alone and no disk of the host's is asked.
 for i in 1 2; do
-    QEMU_EXTRA='-icount shift=0,sleep=off' run qemu/transfer.sh -i "$work/file" -d fw_cfg -r "$work/same$i" "$image"
+    QEMU_EXTRA='-icount shift=0,sleep=off' run qemu/transfer.sh -m default -i "$work/file" -d fw_cfg -r "$work/same$i" "$image"
 done
 check "two runs by instructions leave the same bytes" eval 'ended 0 && cmp "$work/same1.json" "$work/same2.json"'
 check "which are those of a good trace" judged "$work/same1.json"
