@@ -24,8 +24,10 @@ tap_end()
     rm -rf "$work"
     exit $tap_failed
 }
-trap tap_end EXIT
 echo "TAP version 13"
+# Bash runs a script up to where it stops making sense: what it has done by then would count.
+bash -n "$0" || { echo "Bail out! $0 is no script to its end" && rm -rf "$work" && exit 2; }
+trap tap_end EXIT
 
 run()
 {
