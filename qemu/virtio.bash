@@ -15,5 +15,7 @@ virtio_word()
     # On mmio every ring has room for 1024; here QEMU has to be told, and a disk whose chains
     # lie in the ring has a use for it.
     [[ $options != *indirect_desc=off* ]] || virtio_word+=,queue-size=1024
+    # What is behind an I/O memory-management unit has no legacy interface.
+    [[ $options != *iommu_platform=on* || $virtio_word == *disable-legacy=* ]] || virtio_word+=,disable-legacy=on
     virtio_word+=$options
 }
