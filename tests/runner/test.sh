@@ -44,7 +44,7 @@ build=$1
 selection=${2-}
 
 # Profiles that move virtio devices to another bus are for images that have some, or those
-# that the profile names.
+# that the profile names; not for those that name a bus themselves.
 has_other_bus()
 {
     grep -q '^virtio=' "$1"
@@ -56,7 +56,7 @@ has_virtio()
     named=$(sed -n 's/^virtio_images=//p' "$2")
     [[ -z $named || " $named " == *" $1 "* ]] &&
         grep -qE '^// QEMU: .*virtio-(blk|rng)-device' "tests/target/$1.c" &&
-        ! grep -q '^// QEMU: .*virtio-mmio' "tests/target/$1.c"
+        ! grep -qE '^// QEMU: .*virtio-(mmio|(blk|rng)-pci)' "tests/target/$1.c"
 }
 
 everything()
