@@ -189,8 +189,7 @@ IOReturn nvme_reset(struct nvme_namespace *disk)
     if (disk->controller->finishing || irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
-    return disk->controller->lost ? kIOReturnNotResponding
-                                  : nvme_restart(disk->controller, kIOReturnAborted);
+    return disk->controller->lost ? kIOReturnNotResponding : nvme_reset_orderly(disk->controller);
 }
 
 IOService *nvme_get_service(struct nvme_namespace *disk)

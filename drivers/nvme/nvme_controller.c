@@ -106,6 +106,7 @@ static void pause_queues(struct nvme_controller *controller, bool paused)
 {
     for (unsigned i = 0; i < controller->queue_count; i++) {
         controller->queues[i].paused = paused;
+        controller->queues[i].stopping = paused; /* what is answered meanwhile was stopped */
     }
 }
 
@@ -158,6 +159,18 @@ static void resume(struct nvme_controller *controller, IOReturn status)
     lock_release(&controller->lock, state);
 }
 
+/* As far as it answers. What was rung for has ended then. */
+static void remove_queues(struct nvme_controller *controller)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    for (unsigned i = 0; i < controller->queue_count && status == kIOReturnSuccess; i++) {
+        if (controller->queues[i].exists) {
+            status = nvme_remove_queue(&controller->queues[i]);
+        }
+    }
+}
+
 IOReturn nvme_restart(struct nvme_controller *controller, IOReturn ending)
 {
     lock_state_t state = lock_take(&controller->lock);
@@ -181,6 +194,22 @@ IOReturn nvme_restart(struct nvme_controller *controller, IOReturn ending)
     }
     resume(controller, status);
     return controller->lost ? kIOReturnNotResponding : kIOReturnSuccess;
+}
+
+IOReturn nvme_reset_orderly(struct nvme_controller *controller)
+{
+    const lock_state_t state = lock_take(&controller->lock);
+
+    pause_queues(controller, true);
+    lock_release(&controller->lock, state);
+    /*
+     * QEMU's controller waits at its reset for what it has fetched. A command whose doorbell was
+     * rung just before is fetched while it waits, put off until the reset is over, and carried
+     * out into memory that is not its own any more, QEMU's and the guest's; the deletion of its
+     * queue ends it.
+     */
+    remove_queues(controller);
+    return nvme_restart(controller, kIOReturnAborted);
 }
 
 IOReturn nvme_renew_queue(struct nvme_queue *queue)
@@ -365,15 +394,8 @@ struct nvme_controller *nvme_open(struct pci_function *function, IOReturn *statu
 static bool shut_down(struct nvme_controller *controller)
 {
     const uint32_t configuration = mmio_read32(controller->registers, NVME_CC);
-    IOReturn status = kIOReturnSuccess;
 
-    for (unsigned i = 0; i < controller->queue_count; i++) {
-        struct nvme_queue *queue = &controller->queues[i];
-
-        if (queue->exists && status == kIOReturnSuccess) {
-            status = nvme_remove_queue(queue);
-        }
-    }
+    remove_queues(controller);
     if (configuration != NVME_GONE && (configuration & NVME_CC_EN) != 0) {
         mmio_write32(controller->registers, NVME_CC,
                      (configuration & ~NVME_CC_SHN) | NVME_CC_SHN_NORMAL);

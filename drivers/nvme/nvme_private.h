@@ -187,6 +187,8 @@ bool nvme_stop(struct nvme_controller *controller);
 bool nvme_close(struct nvme_controller *controller);
 /* Thread context. Everything it has ends with `status`; it works again, or is lost. */
 IOReturn nvme_restart(struct nvme_controller *controller, IOReturn status);
+/* The same of a controller that works: its queues are deleted first, as far as it does that. */
+IOReturn nvme_reset_orderly(struct nvme_controller *controller);
 /* All of the queue pair's ends with `status`, and it is made anew. */
 IOReturn nvme_renew_queue(struct nvme_queue *queue);
 

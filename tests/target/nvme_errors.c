@@ -22,10 +22,12 @@
  */
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/init.h"
+#include "kernel/timer.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
 #define PATIENCE 20000000 /* nanoseconds, less than the slow disk takes */
+#define FETCHING 20000000
 
 static struct nvme_namespace *faulty, *locked, *slow;
 
@@ -239,7 +241,10 @@ TEST(reset_and_shutdown_with_commands_on_the_way)
     struct pci_function *function = controller->function;
     IOReturn status;
 
-    start_some(&client, &scatter, 0, 2);
+    /* One that it has fetched, and one whose doorbell it has just heard. */
+    start_some(&client, &scatter, 0, 1);
+    timer_delay(FETCHING);
+    start_some(&client, &scatter, 1, 2);
     EXPECT_EQ(nvme_reset(slow), kIOReturnSuccess);
     EXPECT_EQ(notes, 2);
     IOWorkLoop_runEventSources(client.loop);
