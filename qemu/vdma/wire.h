@@ -149,7 +149,18 @@ struct vdma_capabilities {
     uint32_t profile;     /* VDMA_PROFILE_..., VDMA_CUSTOM */
     uint64_t sectors;     /* of its disk, 512 bytes each */
     struct vdma_limits limits;
+    uint64_t queue_page; /* address of the queues' page of registers; 0: there is none */
 };
+
+/*
+ * The guard --------------------------------------------------------------------
+ *
+ * For a driver that is trusted with nothing: 1 written to this register, which only a reset takes
+ * back, and the driver has the queues' page, where all registers are that it needs, at their
+ * offsets, and no other. What its ring names goes by the translation table, the ring too, and
+ * limits, table, faults and log are out of its reach (R69).
+ */
+#define VDMA_REGISTER_GUARD 0x0f0u
 
 /*
  * Faults ---------------------------------------------------------------------
@@ -235,7 +246,7 @@ struct vdma_record {
 #ifndef __cplusplus
 _Static_assert(sizeof(struct vdma_list) == 16 && sizeof(struct vdma_request) == 64 &&
                    sizeof(struct vdma_status) == 32 && sizeof(struct vdma_limits) == 64 &&
-                   sizeof(struct vdma_capabilities) == 104 && sizeof(struct vdma_fault) == 32 &&
+                   sizeof(struct vdma_capabilities) == 112 && sizeof(struct vdma_fault) == 32 &&
                    sizeof(struct vdma_script) == 32 && sizeof(struct vdma_record) == 64,
                "the sizes of the data sheet");
 #endif

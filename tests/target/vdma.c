@@ -101,9 +101,9 @@ TEST(capabilities_are_those_of_the_data_sheet)
     }
     EXPECT_EQ(vdma_control(VDMA_CAPABILITIES, NULL, NULL, 0, &can, sizeof(can), NULL),
               kIOReturnSuccess);
-    EXPECT_EQ(can.size, 104);
+    EXPECT_EQ(can.size, 112);
     EXPECT_EQ(can.version, 1);
-    EXPECT_EQ(can.rules, 68);
+    EXPECT_EQ(can.rules, 70);
     EXPECT_EQ(can.sectors, 2048);
     EXPECT_EQ(can.profile, 0);
 }

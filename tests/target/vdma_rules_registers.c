@@ -3,7 +3,9 @@
  * The rules of vdma's data sheet for registers and for where rings lie: for each, just inside
  * and just outside; outside, the log has exactly that rule, register and value.
  */
+#include "kernel/init.h"
 #include "kernel/mmio.h"
+#include "kernel/mmu.h"
 #include "qemu/vdma/monitor/monitor.h"
 #include "tests/target/vdma_rules.h"
 
@@ -201,6 +203,96 @@ static uint64_t access(const struct access *access)
         raw_write(access->offset, access->value);
         return 0;
     }
+}
+
+static void set_table(void)
+{
+    const struct raw_limits limits = {.address_bits = 64, .table_entries = 16};
+    const struct raw_request request = {
+        .type = RAW_SET_TABLE, .arguments = {RAW_TABLE, 16}, .first_is_place = true};
+
+    memset(raw_at(RAW_TABLE), 0, 16 * 8);
+    EXPECT_TRUE(raw_set_limits(&limits));
+    EXPECT_EQ(raw_run(&request).code, 0);
+}
+
+TEST(r70_guard)
+{
+    if (!raw_begin()) {
+        return;
+    }
+    raw_start(FEATURES);
+    raw_log_read();
+    raw_write(0x0f0, 1); /* neither a table nor an idle queue */
+    expect_refusal(70, 3, 0x0f0, 1);
+    set_table();
+    raw_log_read();
+    raw_write(0x0f0, 1); /* a queue */
+    expect_refusal(70, 3, 0x0f0, 1);
+    set_table();
+    raw_write(0x044, 0);
+    raw_write(0x0f0, 1);
+    EXPECT_EQ(raw_read(0x0f0), 1);
+    raw_write(0x0f0, 0);
+    expect_refusal(70, 3, 0x0f0, 0);
+    EXPECT_EQ(raw_read(0x0f0), 0); /* a reset has taken it back */
+    raw_end();
+}
+
+static volatile void *queues;
+
+/* Before any test looks at what is held: a mapping of registers is for good. */
+static void map_queues(void)
+{
+    queues = mmu_map_device(paddr(VDMA_MONITOR_QUEUES), PAGE_SIZE);
+}
+
+INITIALISER(INIT_CLASS, map_queues);
+
+/*
+ * By the queues' page: a ring at the device's addresses, and what it must not ask. Page 0 of those
+ * is the arena's with rings, header and status in a row.
+ */
+TEST(r69_requests_about_the_device)
+{
+    if (!raw_begin()) {
+        return;
+    }
+    ASSERT_TRUE(queues != NULL);
+    EXPECT_EQ(mmio_read32(queues, 0), 0);
+    raw_start(FEATURES);
+    set_table();
+    for (unsigned page = 0; page < 16; page++) {
+        const uint64_t entry = raw_address((struct raw_place){RAW_ARENA, page * PAGE_SIZE}) | 3;
+
+        memcpy(raw_at(RAW_TABLE) + 8 * page, &entry, sizeof(entry));
+    }
+    raw_write(0x044, 0);
+    raw_write(0x0f0, 1);
+    memset(raw_at(RAW_AVAIL), 0, 4 + 2 * RAW_SIZE);
+    memset(raw_at(RAW_USED), 0, 4 + 8 * RAW_SIZE);
+    memset(raw_at(RAW_HEADER), 0, 64);
+    memcpy(raw_at(RAW_HEADER), &(uint32_t){RAW_SET_TABLE}, 4);
+    raw_desc_at(RAW_DESC, 0, RAW_HEADER, 64, RAW_NEXT, 1);
+    raw_desc_at(RAW_DESC, 1, RAW_STATUS, 32, RAW_WRITE, 0);
+    memcpy(raw_at(RAW_AVAIL) + 2, &(uint16_t){1}, 2);
+    mmio_write32(queues, 0x030, 0);
+    mmio_write32(queues, 0x038, RAW_SIZE);
+    mmio_write32(queues, 0x080, RAW_DESC);
+    mmio_write32(queues, 0x090, RAW_AVAIL);
+    mmio_write32(queues, 0x0a0, RAW_USED);
+    mmio_write32(queues, 0x044, 1);
+    EXPECT_EQ(mmio_read32(queues, 0x044), 1);
+    __asm__ volatile("dsb ishst" : : : "memory");
+    mmio_write32(queues, 0x050, 0);
+    EXPECT_EQ(*(volatile uint16_t *)(raw_at(RAW_USED) + 2), 1);
+    EXPECT_EQ(raw_at(RAW_STATUS)[31], 3);
+    EXPECT_EQ(*(volatile uint16_t *)(raw_at(RAW_STATUS) + 28), 69);
+    mmio_write32(queues, 0x070, 0); /* not its register: no reset */
+    EXPECT_EQ(mmio_read32(queues, 0x070), 15);
+    EXPECT_EQ(mmio_read32(queues, 0x044), 1);
+    raw_end();
+    EXPECT_EQ(mmio_read32(queues, 0x044), 0);
 }
 
 TEST(r59_to_r68_registers)

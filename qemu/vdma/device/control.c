@@ -130,8 +130,20 @@ static bool check_inject(struct vdma *device, struct vdma_slot *slot)
     }
 }
 
+/* Whoever has a guarded ring may ask what the device is, and no more. */
+static bool check_guard(const struct vdma *device, struct vdma_slot *slot)
+{
+    const uint32_t type = slot->request.type;
+
+    return !device->guarded || type < VDMA_SET_LIMITS || type > VDMA_READ_LOG ||
+           refuse(slot, R69, type);
+}
+
 bool vdma_check_control(struct vdma *device, struct vdma_slot *slot)
 {
+    if (!check_guard(device, slot)) {
+        return false;
+    }
     switch (slot->request.type) {
     case VDMA_SET_LIMITS:
         return check_limits(device, slot);
@@ -189,7 +201,8 @@ static void capabilities(struct vdma *device, struct vdma_slot *slot)
         .log_records = VDMA_LOG_RECORDS,
         .profile = device->profile,
         .sectors = device->sectors,
-        .limits = device->limits};
+        .limits = device->limits,
+        .queue_page = device->queue_page};
 
     put(device, slot, &answer, sizeof(answer));
 }

@@ -70,6 +70,7 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
         vdma_profile_limits(options->profile, &device->limits);
     }
     device->unacknowledged = options->unacknowledged;
+    device->queue_page = options->queue_page;
     device->queue_count = queues;
     device->queue_size = size;
     device->offered = VDMA_F_SIZE_MAX | VDMA_F_SEG_MAX | VDMA_F_BLK_SIZE | VDMA_F_FLUSH |
@@ -359,6 +360,7 @@ void vdma_reset_device(struct vdma *device, uint64_t now)
     __builtin_memset(device->set_up, 0, sizeof(device->set_up));
     device->table = 0;
     device->table_entries = 0;
+    device->guarded = false;
     device->driver_features = 0;
     device->feature_select = 0;
     device->driver_select = 0;

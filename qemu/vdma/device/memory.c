@@ -7,6 +7,25 @@ static uint64_t lesser(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Where the door has it. */
+static void place(struct vdma *device, struct vdma_spot *spot, unsigned access)
+{
+    const uint64_t length =
+        device->ports->translate(device->context, spot->bus, spot->length, access, &spot->memory);
+
+    spot->length = lesser(length, spot->length);
+}
+
+/* The table itself lies at addresses that nothing translates. */
+static bool read_entry(struct vdma *device, uint64_t page, uint64_t *entry)
+{
+    struct vdma_spot spot = {.bus = device->table + 8 * page, .length = sizeof(*entry)};
+
+    place(device, &spot, VDMA_READS);
+    return spot.length == sizeof(*entry) &&
+           device->ports->read(device->context, spot.memory, entry, sizeof(*entry));
+}
+
 /* Through the table: where the page of `spot->bus` lies. */
 static bool look_up(struct vdma *device, struct vdma_spot *spot, unsigned access)
 {
@@ -16,8 +35,7 @@ static bool look_up(struct vdma *device, struct vdma_spot *spot, unsigned access
 
     spot->value = spot->bus;
     spot->rule = R49;
-    if (page >= device->table_entries ||
-        !vdma_read(device, false, device->table + 8 * page, &entry, sizeof(entry))) {
+    if (page >= device->table_entries || !read_entry(device, page, &entry)) {
         return false;
     }
     if ((entry & (VDMA_ENTRY_READ | VDMA_ENTRY_WRITE)) == 0 ||
@@ -43,12 +61,12 @@ struct vdma_spot vdma_reach(struct vdma *device, bool data, uint64_t address, ui
     if (address + length < address) {
         spot.length = -address;
     }
-    if (data && device->table_entries != 0 && !look_up(device, &spot, access)) {
+    if ((data || device->guarded) && device->table_entries != 0 &&
+        !look_up(device, &spot, access)) {
         spot.length = 0;
         return spot;
     }
-    length = device->ports->translate(device->context, spot.bus, spot.length, access, &spot.memory);
-    spot.length = lesser(length, spot.length);
+    place(device, &spot, access);
     spot.rule = R48;
     spot.value = address;
     return spot;

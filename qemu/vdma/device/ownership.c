@@ -35,15 +35,19 @@ static bool in_the_request(const struct vdma_slot *slot, uint64_t bus, uint64_t 
 
 /* Where it may be written, the device's own instructions must not lie. */
 static bool check_piece(const struct vdma *device, struct vdma_slot *slot,
-                        const struct vdma_segment *segment, const struct vdma_spot *spot)
+                        const struct vdma_segment *segment, uint64_t address,
+                        const struct vdma_spot *spot)
 {
+    /* As the driver names them: behind the guard that is what the table translates. */
+    const uint64_t named = device->guarded ? address : spot->bus;
+
     if (segment->access != VDMA_WRITES) {
         return true;
     }
-    if (in_the_request(slot, spot->bus, spot->length)) {
+    if (in_the_request(slot, named, spot->length)) {
         return refuse(slot, R52, segment, segment->address);
     }
-    if (in_a_ring(device, spot->bus, spot->length) ||
+    if (in_a_ring(device, named, spot->length) ||
         vdma_overlap(spot->bus, spot->length, device->table, 8ull * device->table_entries)) {
         return refuse(slot, R53, segment, segment->address);
     }
@@ -68,7 +72,7 @@ static bool check_memory(struct vdma *device, struct vdma_slot *slot,
         if (spot.length == 0) {
             return refuse(slot, spot.rule, segment, spot.value);
         }
-        if (!check_piece(device, slot, segment, &spot)) {
+        if (!check_piece(device, slot, segment, address, &spot)) {
             return false;
         }
         slot->fold = fold(slot->fold, &spot);
@@ -172,7 +176,7 @@ static bool check_others(const struct vdma *device, struct vdma_slot *slot,
         if (!other->used || !other->parked || slot->high <= other->low ||
             other->high <= slot->low ||
             /* Addresses of two kinds: nothing can be said. */
-            (slot->control && device->table_entries != 0)) {
+            (slot->control && vdma_has_two_kinds(device))) {
             continue;
         }
         for (uint32_t j = 0; j < side->count; j++) {

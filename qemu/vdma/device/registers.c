@@ -25,6 +25,7 @@ enum {
     QUEUE_AVAIL_HIGH = 0x094,
     QUEUE_USED_LOW = 0x0a0,
     QUEUE_USED_HIGH = 0x0a4,
+    GUARD = VDMA_REGISTER_GUARD,
     CONFIG_GENERATION = 0x0fc,
     CONFIG = 0x100,
     END = 0x200,
@@ -83,6 +84,9 @@ static bool read_register(struct vdma *device, uint32_t offset, uint64_t *value)
         return true;
     case CONFIG_GENERATION:
         *value = device->generation;
+        return true;
+    case GUARD:
+        *value = device->guarded;
         return true;
     default:
         return false;
@@ -225,6 +229,45 @@ static bool write_acknowledge(struct vdma *device, const struct vdma_access *acc
     return true;
 }
 
+/* From now on addresses mean something else: there must be nothing that has some already. */
+static bool write_guard(struct vdma *device, const struct vdma_access *access)
+{
+    bool idle = device->table_entries != 0;
+
+    for (unsigned i = 0; i < device->queue_count; i++) {
+        idle = idle && !device->queues[i].ready;
+    }
+    if (access->value != 1 || !idle) {
+        return refuse(device, access, R70, access->value);
+    }
+    device->guarded = true;
+    return true;
+}
+
+/* What a driver has that is given the queues' page alone: nothing that is about the device. */
+static bool is_on_queue_page(const struct vdma *device, const struct vdma_access *access)
+{
+    if (!device->guarded) {
+        return false;
+    }
+    switch (access->offset) {
+    case QUEUE_SEL:
+    case QUEUE_NUM:
+    case QUEUE_READY:
+    case QUEUE_NOTIFY:
+    case INTERRUPT_ACK:
+    case QUEUE_DESC_LOW:
+    case QUEUE_DESC_HIGH:
+    case QUEUE_AVAIL_LOW:
+    case QUEUE_AVAIL_HIGH:
+    case QUEUE_USED_LOW:
+    case QUEUE_USED_HIGH:
+        return true;
+    default:
+        return !access->write && access->offset != GUARD && access->offset != DEVICE_FEATURES;
+    }
+}
+
 static bool write_register(struct vdma *device, const struct vdma_access *access, bool *known)
 {
     const uint32_t value = (uint32_t)access->value;
@@ -248,6 +291,8 @@ static bool write_register(struct vdma *device, const struct vdma_access *access
         return write_acknowledge(device, access);
     case STATUS:
         return write_status(device, access);
+    case GUARD:
+        return write_guard(device, access);
     default:
         return write_queue(device, access, known);
     }
@@ -285,7 +330,7 @@ bool vdma_register(struct vdma *device, struct vdma_access *access, uint64_t now
     if (!size_fits(access)) {
         return refuse(device, access, R65, access->size);
     }
-    if (access->offset >= END) {
+    if (access->offset >= END || (access->queues && !is_on_queue_page(device, access))) {
         return refuse(device, access, R66, access->write ? 2 : 1);
     }
     if (access->offset >= CONFIG) {

@@ -106,6 +106,7 @@ struct vdma_options {
     struct vdma_script script;
     const struct vdma_fault *faults; /* from the beginning */
     unsigned fault_count;            /* at most VDMA_FAULTS_PENDING */
+    uint64_t queue_page;             /* where the door shows the queues' registers; 0: nowhere */
 };
 
 #define VDMA_FAULTS_PENDING 64u
@@ -144,6 +145,7 @@ struct vdma_access {
     bool write;
     uint64_t value; /* in for a write, out for a read */
     uint64_t pc;    /* 0: not known */
+    bool queues;    /* it came by the queues' page */
 };
 
 /* False: refused and in the log; a read has value 0, a write had no effect. */

@@ -136,6 +136,8 @@ struct vdma {
     uint32_t profile;
     uint64_t table;
     uint32_t table_entries;
+    bool guarded; /* until a reset */
+    uint64_t queue_page;
 
     /* Registers. */
     uint64_t offered, features, driver_features;
@@ -194,7 +196,10 @@ struct vdma_spot {
     uint64_t value;
 };
 
-/* The first piece of [address, + length); `data`: through the translation table. */
+/*
+ * The first piece of [address, + length); `data`, and behind the guard everything: through the
+ * translation table.
+ */
 struct vdma_spot vdma_reach(struct vdma *device, bool data, uint64_t address, uint64_t length,
                             unsigned access);
 /* All of it, piece by piece, at bus addresses. False: not there. */
@@ -207,6 +212,12 @@ void vdma_barrier(struct vdma *device);
 static inline bool vdma_overlap(uint64_t a, uint64_t a_length, uint64_t b, uint64_t b_length)
 {
     return a_length != 0 && b_length != 0 && (a > b ? a - b < b_length : b - a < a_length);
+}
+
+/* Do the device's addresses of data mean something else than those of everything else? */
+static inline bool vdma_has_two_kinds(const struct vdma *device)
+{
+    return device->table_entries != 0 && !device->guarded;
 }
 
 /* check.c: the only way to refuse. Always false; the first rule broken stays. -- */

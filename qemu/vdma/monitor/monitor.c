@@ -107,12 +107,14 @@ void el2_undecodable(uint64_t address, uint64_t pc)
 
 bool el2_access(struct el2_access *access)
 {
-    const uint64_t offset = access->address - VDMA_MONITOR_REGISTERS;
+    const bool queues = access->address - VDMA_MONITOR_QUEUES < PAGE;
+    const uint64_t offset =
+        access->address - (queues ? VDMA_MONITOR_QUEUES : VDMA_MONITOR_REGISTERS);
 
     if (!is_register(access->address)) {
         return false; /* the monitor's own memory */
     }
-    if (offset >= SLOT_SIZE) {
+    if (offset >= SLOT_SIZE && !queues) {
         return pass_on(access);
     }
 
@@ -122,6 +124,7 @@ bool el2_access(struct el2_access *access)
         .write = access->write,
         .value = access->value,
         .pc = access->pc,
+        .queues = queues,
     };
 
     /* Refused ones are in the log, and answer 0. */
@@ -168,6 +171,7 @@ void el2_main(void)
         .disk = vdma_monitor_disk,
         .sectors = vdma_monitor_setup.sectors,
         .unacknowledged = vdma_monitor_setup.foreign != 0,
+        .queue_page = VDMA_MONITOR_QUEUES,
     };
 
     /* Not as an initialiser: that would hold the addresses of link time. */
@@ -192,6 +196,7 @@ void el2_main(void)
         el2_fatal("vdma does not start", vdma_monitor_setup.sectors);
     }
     el2_allow(VDMA_MONITOR_REGISTERS, PAGE, 0);
+    el2_allow(VDMA_MONITOR_QUEUES, PAGE, 0);
     if (vdma_monitor_setup.watches != 0) {
         el2_allow(0, RAM_BASE, 0);
         el2_allow(RAM_LIMIT, REGISTERS_LIMIT - RAM_LIMIT, 0);

@@ -18,6 +18,12 @@
 #define VDMA_MONITOR_REGISTERS 0x0a000000ull /* physical */
 #define VDMA_MONITOR_INTID     48u
 
+/*
+ * A page where the machine has nothing: of the guarded device the queues' registers alone, for a
+ * driver that must not have the others (wire.h).
+ */
+#define VDMA_MONITOR_QUEUES 0x0b000000ull
+
 /* What the macros below fill in. */
 struct vdma_monitor_setup {
     uint64_t sectors; /* of the disk, which is vdma_monitor_disk */

@@ -270,18 +270,19 @@ static void capabilities_say_what_there_is(void **state)
 
     memset(door_at(door, SINK), 0xee, 0x200);
     answer = accepted(door, &ask);
-    assert_int_equal(answer.moved, 104);
-    assert_int_equal(get32(door, SINK), 104);
+    assert_int_equal(answer.moved, 112);
+    assert_int_equal(get32(door, SINK), 112);
     assert_int_equal(get32(door, SINK + 4), 1);
     assert_int_equal(get32(door, SINK + 8), 0x1f001f);
     assert_int_equal(get32(door, SINK + 12), 0x3fe);
     assert_int_equal(get32(door, SINK + 16), 0x7fffe);
-    assert_int_equal(get32(door, SINK + 20), 68);
+    assert_int_equal(get32(door, SINK + 20), 70);
     assert_int_equal(get32(door, SINK + 24), 1024);
     assert_int_equal(get32(door, SINK + 28), 0);
     assert_int_equal(get64(door, SINK + 32), 64);
-    assert_int_equal(*door_at(door, SINK + 0x100), 64); /* address bits */
-    assert_int_equal(*door_at(door, SINK + 0x100 + 64), 0xee);
+    assert_int_equal(*door_at(door, SINK + 0x100), 64);  /* address bits */
+    assert_int_equal(get64(door, SINK + 0x100 + 64), 0); /* no page of the queues' */
+    assert_int_equal(*door_at(door, SINK + 0x100 + 72), 0xee);
     /* A driver of an older sheet asks for the part that it knows. */
     assert_int_equal(accepted(door, &(struct ask){.type = 0x56440110, .out = {{SINK, 8}}}).moved,
                      8);

@@ -357,7 +357,7 @@ static void every_rule_was_tripped(void **state)
     for (unsigned rule = 59; rule <= 68; rule++) {
         assert_true(tripped[rule]);
     }
-    assert_null(vdma_rule_text(69));
+    assert_null(vdma_rule_text(71));
     assert_non_null(vdma_rule_text(68));
     assert_non_null(vdma_rule_value(68));
 }
