@@ -10,7 +10,8 @@
  * mapper pages. I/O addresses are never handed out from page 0, which the C helpers take
  * for "none", except on request (FixedAddress, IdentityMap).
  *
- * Mapping and unmapping are for thread context; translation for any.
+ * Mapping and unmapping are for thread context, unless the unit's driver says more of its
+ * own; translation for any.
  *
  * Source: the reference's IOMapper (IOKit, Kernel framework).
  */

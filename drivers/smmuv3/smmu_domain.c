@@ -5,16 +5,9 @@
 #include "drivers/smmuv3/smmu_near_private.h"
 #include "drivers/smmuv3/smmu_private.h"
 #include "kernel/cpu.h"
-#include "kernel/irq.h"
 
 #define FIXED  (kIODMAMapFixedAddress | kIODMAMapIdentityMap)
 #define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
-
-/* Without waiting for a unit that is known not to answer, and never in a handler. */
-static bool may_change(void)
-{
-    return !irq_in_handler();
-}
 
 static struct smmu_domain *domain_of(IOMapper *mapper)
 {
@@ -334,15 +327,13 @@ IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t 
     struct smmu_domain *const domain = domain_of(mapper);
     const struct smmu_source from = {memory, offset, length,
                                      list != NULL && list->pageListCount != 0 ? list : NULL};
+    lock_state_t state;
     IOReturn status;
 
     (void)command;
-    if (!may_change()) {
-        return kIOReturnCannotLock;
-    }
-    mutex_take(&domain->mutex);
+    state = lock_take(&domain->lock);
     status = map_source(domain, &from, options, spec, mapAddress, mapLength);
-    mutex_release(&domain->mutex);
+    lock_release(&domain->lock, state);
     return status;
 }
 
@@ -368,18 +359,16 @@ IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACo
                            uint64_t mapAddress, uint64_t mapLength)
 {
     struct smmu_domain *const domain = domain_of(mapper);
+    lock_state_t state;
     IOReturn status;
 
     (void)memory, (void)command;
-    if (!may_change()) {
-        return kIOReturnCannotLock;
-    }
     if ((mapLength & PAGE_MASK) != 0) {
         return kIOReturnNotFound;
     }
-    mutex_take(&domain->mutex);
+    state = lock_take(&domain->lock);
     status = unmap(domain, atop(mapAddress), atop(mapLength));
-    mutex_release(&domain->mutex);
+    lock_release(&domain->lock, state);
     return status;
 }
 
@@ -449,21 +438,19 @@ IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddr
     const uint64_t first = atop(mapAddress), pages = atop(offset + length);
     /* Who names no access means both: what the page-wise helpers reserve is read and written. */
     const uint32_t access = (options & ACCESS) != 0 ? options : options | ACCESS;
+    lock_state_t state;
     IOReturn status = kIOReturnBadArgument;
 
-    if (!may_change()) {
-        return kIOReturnCannotLock;
-    }
     if (physicalAddress >= domain->unit->output_end ||
         length > domain->unit->output_end - physicalAddress) {
         return kIOReturnMessageTooLarge;
     }
-    mutex_take(&domain->mutex);
+    state = lock_take(&domain->lock);
     if (pages <= space_count(&domain->space, first)) {
         status =
             insert(domain, first + atop(offset), atop(length), physicalAddress, bits_of(access, 0));
     }
-    mutex_release(&domain->mutex);
+    lock_release(&domain->lock, state);
     return status;
 }
 
@@ -508,6 +495,7 @@ IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t a
     struct smmu_domain *const domain = domain_of(mapper);
     const uint64_t pages = atop(bytes);
     uint64_t first, done, limit, *entries;
+    lock_state_t state;
     IOReturn status = kIOReturnNoSpace;
 
     if (!smmu_is_domain(mapper) || address == NULL || bytes == 0 || (access & ~ACCESS) != 0 ||
@@ -521,11 +509,8 @@ IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t a
         bytes > domain->unit->output_end - physical.value) {
         return kIOReturnMessageTooLarge;
     }
-    if (!may_change()) {
-        return kIOReturnCannotLock;
-    }
     limit = limit_of(bits);
-    mutex_take(&domain->mutex);
+    state = lock_take(&domain->lock);
     entries = space_near_take(&domain->space, pages, limit, &first);
     if (entries != NULL) {
         space_fill(entries, pages, physical.value | bits_of(access, 0) | ENTRY_VALID | ENTRY_TABLE,
@@ -547,7 +532,7 @@ IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t a
         cpu_dmb_sy();
         *address = ioaddr(ptoa(first));
     }
-    mutex_release(&domain->mutex);
+    lock_release(&domain->lock, state);
     return status;
 }
 

@@ -80,7 +80,6 @@ static void add(int node)
     if (service != NULL && unit != NULL) {
         unit->node = node;
         unit->address = range.base;
-        unit->lock = (struct lock)LOCK_INITIAL("an SMMU", LOCK_RANK_DEVICE);
         unit->registers = mmu_map_device(range.base, SMMU_REGISTERS_SIZE);
         add_doorbells(unit, "arm,gic-v2m-frame", 0);
         add_doorbells(unit, "arm,gic-v3-its", ITS_DOORBELL);

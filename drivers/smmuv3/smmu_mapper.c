@@ -13,8 +13,11 @@ static uint32_t unit_instances, domain_instances;
 
 static bool unit_init_hardware(IOMapper *base, IOService *provider)
 {
+    struct smmu *const unit = (struct smmu *)base;
+
     (void)provider;
-    return smmu_switch_on((struct smmu *)base);
+    unit->lock = (struct lock)LOCK_INITIAL("an SMMU", LOCK_RANK_DEVICE);
+    return smmu_switch_on(unit);
 }
 
 struct smmu_domain *smmu_domain_of(const struct smmu *unit, uint32_t stream)
@@ -79,6 +82,7 @@ static IOMapper *unit_copy_for_device(IOMapper *base, IOService *device, const U
     }
     domain->unit = unit;
     domain->stream = cells[0];
+    domain->lock = (struct lock)LOCK_INITIAL("an I/O address space", LOCK_RANK_DEVICE);
     OSObject_retain(&unit->super.super);
     /* Not by IOMapper_start, which would make it known by an identity of the device's. */
     domain->super.pageSize = PAGE_SIZE;

@@ -41,9 +41,9 @@ struct smmu_domain {
     struct smmu_domain *next; /* of the unit's */
     uint32_t stream;
     uint16_t asid;
-    bool attached;   /* the stream table leads here */
-    uint64_t *words; /* the context descriptor */
-    struct mutex mutex;
+    bool attached;    /* the stream table leads here */
+    uint64_t *words;  /* the context descriptor */
+    struct lock lock; /* over the space */
     struct smmu_space space;
 };
 

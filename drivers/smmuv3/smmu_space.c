@@ -5,7 +5,6 @@
 #include "drivers/smmuv3/smmu_near_private.h"
 #include "kernel/cpu.h"
 #include "kernel/direct_map.h"
-#include "kernel/heap.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
 
@@ -16,30 +15,54 @@
 
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
+/*
+ * Pages and not the heap, which is not for interrupt handlers: drivers map there. A node is a
+ * page and a half at the most, and only those of the last level, of which one page, are many.
+ */
+static size_t node_pages(unsigned level)
+{
+    const size_t below = level == LEAF ? 0 : SPACE_ENTRIES * sizeof(struct space_node *);
+
+    return (sizeof(struct space_node) + below + PAGE_MASK) >> PAGE_SHIFT;
+}
+
+static void *make_pages(size_t count)
+{
+    const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = true};
+    paddr_t first;
+
+    return page_alloc_run(&request, &first) == KERN_SUCCESS ? phys_to_virt(first) : NULL;
+}
+
+static void free_pages(void *first, size_t count)
+{
+    KERNEL_CHECK(first == NULL || page_free_run(virt_to_phys(first), count) == KERN_SUCCESS);
+}
+
 static struct space_node *make_node(struct smmu_space *space, unsigned level)
 {
-    const struct page_request table = {.count = 1, .owner = PAGE_OWNER_DRIVER, .zero = true};
-    const size_t below = level == LEAF ? 0 : SPACE_ENTRIES * sizeof(struct space_node *);
     struct space_node *node;
-    paddr_t page;
+    uint64_t *entries;
 
     if (space->tables == space->tables_max) {
         return NULL;
     }
-    node = heap_alloc_zero(sizeof(*node) + below);
-    if (node == NULL || page_alloc_run(&table, &page) != KERN_SUCCESS) {
-        heap_free(node);
+    node = make_pages(node_pages(level));
+    entries = make_pages(1);
+    if (node == NULL || entries == NULL) {
+        free_pages(node, node_pages(level));
+        free_pages(entries, 1);
         return NULL;
     }
-    node->entries = phys_to_virt(page);
+    node->entries = entries;
     space->tables++;
     return node;
 }
 
-static void free_node(struct smmu_space *space, struct space_node *node)
+static void free_node(struct smmu_space *space, struct space_node *node, unsigned level)
 {
-    KERNEL_CHECK(page_free(virt_to_phys(node->entries), 0) == KERN_SUCCESS);
-    heap_free(node);
+    free_pages(node->entries, 1);
+    free_pages(node, node_pages(level));
     space->tables--;
 }
 
@@ -130,7 +153,7 @@ static void prune(struct smmu_space *space, const struct path *path, uint64_t pa
         space_store(&above->entries[index], 0);
         above->below[index] = NULL;
         above->taken--;
-        free_node(space, path->nodes[level]);
+        free_node(space, path->nodes[level], level);
     }
 }
 
@@ -166,15 +189,15 @@ void space_destroy(struct smmu_space *space)
 
         for (unsigned j = 0; middle != NULL && j < SPACE_ENTRIES; j++) {
             if (middle->below[j] != NULL) {
-                free_node(space, middle->below[j]);
+                free_node(space, middle->below[j], LEAF);
             }
         }
         if (middle != NULL) {
-            free_node(space, middle);
+            free_node(space, middle, 1);
         }
     }
     if (root != NULL) {
-        free_node(space, root);
+        free_node(space, root, 0);
     }
     *space = (struct smmu_space){0};
 }

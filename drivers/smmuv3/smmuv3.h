@@ -11,6 +11,8 @@
  * that lie alike on both sides take one entry. The pages that message interrupts are written to
  * are mapped in each, at their physical address, and never given out.
  *
+ * Mapping, unmapping and inserting are for any context, interrupt handlers too.
+ *
  * When an unmapping returns, the unit has forgotten it; one that does not answer within a second
  * makes it kIOReturnTimeout, then and for ever, and the addresses are never used again.
  *

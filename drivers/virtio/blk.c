@@ -206,6 +206,7 @@ static IOReturn create_frames(struct virtio_blk *disk)
 static IOReturn create_cursor(struct virtio_blk *disk)
 {
     disk->cursor_bytes_max = disk->segment_bytes_max;
+    disk->whole_bytes_max = disk->device->mapper != NULL ? 0 : BLK_PART_BYTES_MAX;
     /* It would give physical addresses, which mean nothing to a device that is translated. */
     if (disk->device->mapper != NULL) {
         return kIOReturnSuccess;

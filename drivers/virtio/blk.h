@@ -37,9 +37,14 @@
  *   kIOReturnAborted        virtio_blk_reset took the request back
  *   kIOReturnNotResponding  the device is lost: it could not be reset
  *
- * A disk behind an IOMMU is told of memory by commands
- * (blk_dma.h): the calls that sleep make one each, virtio_blk_submit of a read or a write is
- * kIOReturnUnsupported.
+ * Of a disk behind an IOMMU the memory of a read or a write is mapped from its submission to its
+ * end, which has errors of its own:
+ *   kIOReturnNoSpace, kIOReturnNoResources, kIOReturnMessageTooLarge
+ *                           no I/O addresses, no tables, or memory beyond the unit's reach
+ *   kIOReturnNotPermitted, kIOReturnNotAttached
+ *                           memory that no device may reach: host-only, or remote
+ *   kIOReturnDMAError       the device was blocked in it
+ *   kIOReturnTimeout        the unit does not forget it: its pages are out of use, for good
  *
  * There are no time limits: guest time is not the host's. Who wants one calls
  * virtio_blk_reset, from a timer for instance: every call that sleeps lets interrupt
@@ -53,6 +58,7 @@
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/chain.h"
+#include "drivers/virtio/mapping.h"
 #include "kernel/types.h"
 
 #define VIRTIO_BLK_SECTOR    512u /* bytes */
@@ -168,7 +174,8 @@ struct virtio_blk_request {
 
     /* Private: who tells the device of the memory; NULL: the cursor does. See blk_dma.h. */
     virtio_blk_fill_t *fill;
-    IOReturn refusal; /* why it could not; valid after it gave 0 bytes */
+    IOReturn refusal;            /* why it could not; valid after it gave 0 bytes */
+    struct virtio_memory mapped; /* behind an IOMMU, without a command; its mapper NULL: not now */
 };
 
 /* Fill in; completion and context are NULL. */
@@ -186,6 +193,7 @@ static inline void virtio_blk_request_init(struct virtio_blk_request *request,
     request->context = NULL;
     request->done = false;
     request->fill = NULL;
+    request->mapped.mapper = NULL;
 }
 
 /*

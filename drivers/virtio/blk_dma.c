@@ -238,37 +238,6 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
     return transfer->command;
 }
 
-IOReturn blk_perform_by_command(struct virtio_blk *disk, const struct virtio_blk_request *request,
-                                IOReturn (*perform)(struct virtio_blk *disk,
-                                                    struct virtio_blk_request *request))
-{
-    struct virtio_blk_transfer transfer;
-    IODMACommand *command;
-    IOReturn status;
-
-    /* Its memory is allocated and mapped here. */
-    if (irq_in_handler()) {
-        return kIOReturnNotPermitted;
-    }
-    command = virtio_blk_create_command(disk, NULL, kMapped, &transfer);
-    if (command == NULL) {
-        return IOMemoryLastError();
-    }
-    status = IODMACommand_setMemoryDescriptor(command, request->memory, false);
-    if (status == kIOReturnSuccess) {
-        status = IODMACommand_prepare(command, request->offset, request->length, true, true);
-    }
-    if (status == kIOReturnSuccess) {
-        transfer.request = *request;
-        transfer.request.fill = fill;
-        transfer.prepared = request->offset;
-        status = perform(disk, &transfer.request);
-        IODMACommand_complete(command, true, true);
-    }
-    OSObject_release(command);
-    return status;
-}
-
 const IODMACommand *virtio_blk_command_of(const struct virtio_blk_request *request)
 {
     /* The function tells the kind: only requests inside a transfer have this one. */

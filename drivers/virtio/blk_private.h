@@ -80,6 +80,7 @@ struct virtio_blk {
     uint32_t segments_max;  /* of them for data; 0: the cursor makes longer ones than allowed */
     uint32_t segment_bytes_max; /* 0: no limit */
     uint32_t cursor_bytes_max;  /* segment_bytes_max when the cursor was made */
+    uint64_t whole_bytes_max;   /* of a request that goes the short way; 0: none does */
     uint64_t discard_bytes_max; /* of one device request, whole blocks; 0: none */
     uint64_t write_zeroes_bytes_max;
     uint64_t discard_alignment; /* bytes: where to cut these two */
@@ -125,11 +126,10 @@ IOReturn blk_read_segments_max(struct virtio_blk *disk, uint32_t *segments);
 /* Take over what the configuration says now; an error changes nothing. Any context. */
 IOReturn blk_read_configuration(struct virtio_blk *disk);
 
-/* blk_dma.c: a request by a command that it is part of. kIOReturnNotPermitted, and the command's.
- */
-IOReturn blk_perform_by_command(struct virtio_blk *disk, const struct virtio_blk_request *request,
-                                IOReturn (*perform)(struct virtio_blk *disk,
-                                                    struct virtio_blk_request *request));
+/* blk_mapped.c: the memory of a read or write that has no command. No effect without an IOMMU. */
+IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request);
+/* It is not in flight any more, and says so if anything was wrong. Only of one that is mapped. */
+void blk_unmap_request(struct virtio_blk_request *request);
 
 /* blk_request.c */
 /* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */

@@ -105,7 +105,7 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
     struct virtq_chain chain;
     uint64_t bytes;
 
-    if (!blk_moves_data(request) || length > BLK_PART_BYTES_MAX ||
+    if (!blk_moves_data(request) || length > disk->whole_bytes_max ||
         begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }
@@ -133,8 +133,7 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
 static IOReturn shorten(const struct virtio_blk *disk, const struct virtio_blk_request *request,
                         uint64_t bytes, uint32_t *limit)
 {
-    /* Without a cursor memory is told of by commands alone. */
-    if (disk->segments_max == 0 || (disk->cursor == NULL && request->fill == NULL)) {
+    if (disk->segments_max == 0) {
         return kIOReturnUnsupported;
     }
     if (bytes == 0) {
@@ -269,6 +268,9 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 
 void blk_finish(struct virtio_blk_request *request)
 {
+    if (request->mapped.mapper != NULL) {
+        blk_unmap_request(request);
+    }
     /*
      * Before the completion, after which nothing of the request is touched: it may be freed by
      * then, or submitted again.
@@ -431,14 +433,21 @@ static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
         return kIOReturnNotResponding;
     }
     if (status == kIOReturnSuccess) {
-        /* With others in line it goes behind them, even if there were room for it by now. */
-        status = disk->waiting != NULL ? kIOReturnNoResources : issue(disk, request);
+        status = blk_map_request(disk, request);
     }
-    if (status != kIOReturnNoResources) {
+    if (status != kIOReturnSuccess) {
         return status;
     }
-    wait_in_line(disk, request);
-    return kIOReturnSuccess;
+    /* With others in line it goes behind them, even if there were room for it by now. */
+    status = disk->waiting != NULL ? kIOReturnNoResources : issue(disk, request);
+    if (status == kIOReturnNoResources) {
+        wait_in_line(disk, request);
+        return kIOReturnSuccess;
+    }
+    if (status != kIOReturnSuccess && request->mapped.mapper != NULL) {
+        blk_unmap_request(request);
+    }
+    return status;
 }
 
 /* Locked before the check: an interrupt can change what the request is checked against. */

@@ -47,21 +47,13 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
     return status;
 }
 
-/* Behind an IOMMU the memory has to be mapped for the transfer, which a command does. */
-static IOReturn perform_data(struct virtio_blk *disk, struct virtio_blk_request *request)
-{
-    return disk != NULL && disk->device->mapper != NULL
-               ? blk_perform_by_command(disk, request, perform)
-               : perform(disk, request);
-}
-
 IOReturn virtio_blk_read(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
                          uint64_t sector, uint64_t length)
 {
     struct virtio_blk_request request;
 
     virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, offset, sector, length);
-    return perform_data(disk, &request);
+    return perform(disk, &request);
 }
 
 IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
@@ -70,7 +62,7 @@ IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory,
     struct virtio_blk_request request;
 
     virtio_blk_request_init(&request, VIRTIO_BLK_WRITE, memory, offset, sector, length);
-    return perform_data(disk, &request);
+    return perform(disk, &request);
 }
 
 static IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,

@@ -17,7 +17,7 @@ struct virtq_chain;
 
 /* One entry of a chain. */
 struct virtq_entry {
-    paddr_t address;
+    paddr_t address; /* behind an IOMMU an I/O address */
     uint32_t length; /* bytes */
     unsigned flags;  /* VIRTQ_NEXT, VIRTQ_WRITE */
     unsigned slot;   /* where it stands: in the chain's own table, or in the ring */

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory of a driver that a device reaches through an IOMMU, for as long as it has it: rings,
- * tables, headers. Mapped once; what a device is told is an address in there plus `offset`.
- * Thread context.
+ * What a device reaches through an IOMMU. Memory of its driver, for as long as it has that: rings,
+ * tables, headers; mapped once, and told of by an address in there plus `offset`. And memory of a
+ * transfer, from its submission to its end.
  */
 #ifndef DRIVERS_VIRTIO_MAPPING_H
 #define DRIVERS_VIRTIO_MAPPING_H
 
-#include "descriptors/IOMapper.h"
+#include "descriptors/IODMACommand.h"
+#include "descriptors/IOMappedLayout.h"
+#include "descriptors/IOMapper_class.h"
 #include "kernel/types.h"
 
-/* One of them. */
+/* --- Memory of a driver ----------------------------------------------------------------------- */
+
+/* One of them. Thread context. */
 struct virtio_mapping {
     IOMapper *mapper; /* NULL: nothing translates, and addresses are physical */
     uint64_t address; /* I/O address of the first byte */
@@ -30,5 +34,43 @@ IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
  * considered in use. Without a translation: true.
  */
 bool virtio_unmap(struct virtio_mapping *mapping);
+
+/* --- Memory of a transfer --------------------------------------------------------------------- */
+
+/* Part of a request; nothing in it is for anybody else. */
+struct virtio_memory {
+    struct IOMapperUse use;
+    IOMapper *mapper;             /* NULL: nothing is mapped */
+    uint64_t address, bytes;      /* of I/O addresses: the first, and all that are taken */
+    uint64_t offset, length;      /* in the descriptor */
+    uint64_t passed;              /* bytes that the walk has behind it */
+    struct IOMappedLayout layout; /* where they end */
+};
+
+/*
+ * Let the device reach `length` bytes of prepared memory from byte `offset` on: `access` is
+ * kIODMAMapReadAccess or kIODMAMapWriteAccess. The mapper's own errors, and then nothing is mapped;
+ * kIOReturnNotReady among them: not prepared. Any context where the mapper allows it.
+ */
+IOReturn virtio_map_memory(struct virtio_memory *mapped, IOMapper *mapper,
+                           IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                           uint32_t access);
+
+/*
+ * The transfer has ended. kIOReturnDMAError: the device has been blocked in it;
+ * kIOReturnTimeout: the unit does not say that it has forgotten the memory, whose pages are
+ * nobody's from now on. As virtio_map_memory.
+ */
+IOReturn virtio_unmap_memory(struct virtio_memory *mapped, IOMemoryDescriptor *memory);
+
+/*
+ * As IODMACommand_genIOVMSegmentsFunction does of a command: put out, by `output` and from byte
+ * `*position` of what is mapped on, at most `*count` segments of at most `longest` bytes and
+ * `limit` in all. On return what was put out, and the position behind it.
+ */
+IOReturn virtio_memory_segments(struct virtio_memory *mapped, IOMemoryDescriptor *memory,
+                                IODMACommand_SegmentFunction output, void *context,
+                                uint64_t *position, uint64_t limit, uint32_t longest,
+                                UInt32 *count);
 
 #endif

@@ -75,10 +75,12 @@ static size_t used_offset(size_t size)
     const size_t end = avail_offset(size) + sizeof(struct virtq_avail) + (size + 1) * 2;
 
     /*
-     * A multiple of 4 (section 2.7). The words of the event index have their room whether it is
-     * negotiated or not: the sizes of the section say so.
+     * A multiple of 4 (section 2.7), and 4 more than one of 8: then no element, which follows four
+     * bytes behind, lies in two pages. QEMU's devices behind an IOMMU write the second half of such
+     * a one to an address that has nothing to do with the ring. The words of the event index have
+     * their room whether it is negotiated or not: the sizes of the section say so.
      */
-    return (end + 3) & ~(size_t)3;
+    return ((end + 3) & ~(size_t)7) + 4;
 }
 
 static size_t ring_bytes(size_t size)

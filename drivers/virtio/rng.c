@@ -40,6 +40,25 @@ static IOReturn fill_by_cursor(const struct virtio_rng *rng,
     return kIOReturnSuccess;
 }
 
+/* The same behind an IOMMU, where the memory has been mapped for the request. */
+static IOReturn fill_mapped(struct virtio_rng_request *request, uint32_t most,
+                            struct virtq_chain *chain)
+{
+    struct virtq_command_segments to = {.left = most, .longest = UINT32_MAX};
+    uint64_t position = request->done;
+    UInt32 count = 1;
+    IOReturn status;
+
+    virtq_chain_segments(chain, &to.segments, VIRTQ_WRITE);
+    status =
+        virtio_memory_segments(&request->mapped, request->memory, virtq_command_function(chain),
+                               &to, &position, most, UINT32_MAX, &count);
+    if (status == kIOReturnSuccess) {
+        virtq_chain_filled(chain, count, most - (uint32_t)to.left);
+    }
+    return status;
+}
+
 /* One segment of the first in line. */
 static IOReturn ask(struct virtio_rng *rng)
 {
@@ -66,6 +85,18 @@ static IOReturn ask(struct virtio_rng *rng)
     return kIOReturnSuccess;
 }
 
+/* Out of line, and told so. */
+static void end(struct virtio_rng_request *request, IOReturn status)
+{
+    if (request->mapped.mapper != NULL) {
+        const IOReturn unmapped = virtio_unmap_memory(&request->mapped, request->memory);
+
+        status = status == kIOReturnSuccess ? unmapped : status;
+    }
+    request->status = status;
+    request->completion(request);
+}
+
 /* The first in line has ended. */
 static void finish(struct virtio_rng *rng, IOReturn status)
 {
@@ -76,8 +107,7 @@ static void finish(struct virtio_rng *rng, IOReturn status)
      * one on the stack of rng_read is gone soon after it.
      */
     rng->first = request->next;
-    request->status = status;
-    request->completion(request);
+    end(request, status);
 }
 
 /* Ask for what is first in line; what cannot be asked for ends. */
@@ -106,10 +136,18 @@ __attribute__((noinline)) IOReturn rng_submit(struct virtio_rng *rng,
                                               struct virtio_rng_request *request)
 {
     const irq_state_t state = irq_mask();
+    IOReturn status = kIOReturnSuccess;
 
     if (rng->lost) {
+        status = kIOReturnNotResponding;
+    } else if (rng->device->mapper != NULL && request->fill == NULL) {
+        status = virtio_map_memory(&request->mapped, rng->device->mapper, request->memory,
+                                   request->offset, request->length, kIODMAMapWriteAccess);
+        request->fill = fill_mapped;
+    }
+    if (status != kIOReturnSuccess) {
         irq_restore(state);
-        return kIOReturnNotResponding;
+        return status;
     }
     request->done = 0;
     request->status = kIOReturnSuccess;
@@ -315,8 +353,7 @@ static void recover(struct virtio_rng *rng, IOReturn status)
     rng->finishing = true;
     for (struct virtio_rng_request *next; unfinished != NULL; unfinished = next) {
         next = unfinished->next;
-        unfinished->status = status;
-        unfinished->completion(unfinished);
+        end(unfinished, status);
     }
     rng->finishing = false;
     ask_next(rng);
@@ -397,10 +434,6 @@ IOReturn rng_read(struct virtio_rng *rng, IOMemoryDescriptor *memory, uint64_t o
 
     if (status != kIOReturnSuccess) {
         return status;
-    }
-    /* A cursor's addresses are physical: behind an IOMMU there is none. */
-    if (rng->cursor == NULL) {
-        return kIOReturnUnsupported;
     }
 
     /*

@@ -26,6 +26,7 @@ bool virtio_rng_present(void);
  *   kIOReturnDeviceError    it broke the protocol; it has been reset and works again
  *   kIOReturnAborted        virtio_rng_reset took the request back
  *   kIOReturnNotResponding  it is lost: it could not be reset
+ *   kIOReturnDMAError, kIOReturnTimeout and errors of mapping: behind an IOMMU, as in blk.h
  * After an error an unknown part of the memory is filled.
  */
 IOReturn virtio_rng_read(IOMemoryDescriptorRef memory, uint64_t offset, uint64_t length);

@@ -15,6 +15,7 @@
 #define DRIVERS_VIRTIO_RNG_DMA_H
 
 #include "descriptors/IODMAController.h"
+#include "drivers/virtio/mapping.h"
 #include "drivers/virtio/queue.h"
 
 /* Private: bytes to be had of the device, in line for it. */
@@ -28,6 +29,7 @@ struct virtio_rng_request {
     void (*completion)(struct virtio_rng_request *request);
     void *context;
     struct virtio_rng_request *next;
+    struct virtio_memory mapped; /* behind an IOMMU, without a command; its mapper NULL: not now */
 };
 
 /* What goes with a command, from its creation to its end. */

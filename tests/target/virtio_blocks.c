@@ -145,7 +145,11 @@ static void note_cut(void *context, const struct virtio_blk_request *request,
     (void)context;
     (void)request;
     if (virtq_chain_entry(chain, 1, &entry) && cut_count < 64) {
-        const struct blk_range *range = phys_to_virt(entry.address);
+        IOMapper *mapper = virtio_blk_get(2)->device->mapper;
+        const paddr_t at = mapper == NULL
+                               ? entry.address
+                               : paddr(IOMapper_mapToPhysicalAddress(mapper, entry.address.value));
+        const struct blk_range *range = phys_to_virt(at);
 
         cuts[cut_count++] = range->sector + range->sectors;
         EXPECT_NE(range->sectors, 0);
