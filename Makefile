@@ -102,7 +102,7 @@ FLOORS  := boot kernel descriptors drivers
 DEFAULTS := descriptors/platform/platform_defaults.c
 NOLIBC  := $(wildcard kernel/nolibc/*.c)
 # What stays at EL2 beneath an image that asks for it, linked as one object.
-MONITOR := $(wildcard boot/el2/*.[cS] qemu/vdma/device/*.c qemu/vdma/monitor/*.c) kernel/nolibc/memory.c
+MONITOR := $(wildcard boot/el2/*.[cS] qemu/vdma/device/*.c qemu/vdma/watch/*.c qemu/vdma/monitor/*.c) kernel/nolibc/memory.c
 LIBRARY := $(filter-out $(NOLIBC) $(DEFAULTS) $(MONITOR),$(foreach floor,$(FLOORS),$(wildcard $(floor)/*.[cS] $(floor)/*/*.[cS])))
 # Drivers for EL0: each a program of its own, linked with what runs there of DriverKit, and then an
 # object that images of tests name (tests/lib/drivers.h). The stubs are those of the kernel.
@@ -114,7 +114,7 @@ SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/benc
            $(if $(COVERAGE),tests/coverage/counters.c)
 # Builds of a test image that bring along a monitor at EL2 (tests/monitor).
 MONITORED := $(patsubst tests/monitor/%.c,%,$(wildcard tests/monitor/*.c))
-IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
+IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/images/wrong/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
 # What also runs on the host, under sanitizers, room by room. The classes stand on
@@ -140,6 +140,8 @@ SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
 SEAM_pci      := $(SEAM_bus) $(SEAM_machine) tests/host/bus/machine.c
 # vdma: the device alone.
 SEAM_vdma     := $(wildcard qemu/vdma/device/*.c)
+# watch: what is judged of the CPU's accesses, alone.
+SEAM_watch    := $(wildcard qemu/vdma/watch/*.c)
 # vhost_user: the device in a process.
 VHOST_USER    := $(SEAM_vdma) $(wildcard qemu/vdma/vhost_user/*.c)
 SEAM_vhost_user := $(filter-out %/main.c,$(VHOST_USER))

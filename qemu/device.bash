@@ -8,7 +8,8 @@
 # which takes the value or answers 1, and device_plug FILE ROLE READ-ONLY (on, off), which makes
 # FILE what the image finds as its "source" or "target". It may set device_kind, which is what the
 # image knows the source's kind by, if that is not the device's name. They add words to bootargs and to device_qemu
-# (options of QEMU), and set memory (-m) where they ask for some.
+# (options of QEMU), and set memory (-m) where they ask for some, and device_machine to what
+# the machine must have; a device with that is of use without a FILE, too.
 #
 # The caller has a function refuse MESSAGE, which does not return.
 
@@ -31,6 +32,7 @@ device()
     file=$2/$device_name
     device_kind=$device_name
     device_qemu=()
+    device_machine=
     device_file=
     [[ $device_name =~ ^[a-z0-9_-]+$ && -f $file ]] ||
         refuse "unknown device '$device_name'; there are: $(cd "$2" && echo *)"
@@ -50,6 +52,13 @@ device()
         "device_${option%%=*}" "${option#*=}" ||
             refuse "$device_name, $option: $(sed -n "s/^# ${option%%=*}=[^:]*: //p" "$file")"
     done
+}
+
+# device_fits MACHINE PROFILE: refuse one that has not what the device must have.
+device_fits()
+{
+    [[ -z $device_machine || ",$1," == *",$device_machine,"* ]] ||
+        refuse "$device_name is watched from EL2, which machine '$2' has not; el2 and el2v3 have it"
 }
 
 # address_bits VALUE: an option of any device; RAM lies on both sides of 31 and of 32 then.

@@ -12,7 +12,7 @@
 #   -r, --rng               a virtio source of random numbers
 #   -e, --device NAME[,OPTION=VALUE]...,file=FILE
 #                           a device of devices/ (-l lists them) with the bytes of FILE, which it
-#                           only reads: the "source" of the image
+#                           only reads: the "source" of the image. vdma,watch=... goes without
 #   -d SOURCE               with the devices that the QEMU: and FILE: lines of this file name
 #   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
@@ -98,13 +98,18 @@ disk()
     disks=$((disks + 1))
 }
 
+device_machine=
 plugged_args=
 plugged_memory=
 plug()
 {
     local bootargs='' memory='' word
     device "$1" "$here/devices"
-    [ -n "$device_file" ] || die "$1: file=FILE is missing"
+    if [ -z "$device_file" ]; then
+        [ -n "$device_machine" ] || die "$1: file=FILE is missing"
+        devices+=("${device_qemu[@]}")
+        return
+    fi
     [ -r "$device_file" ] || die "cannot read $device_file"
     device_plug "$device_file" source on
     devices+=("${device_qemu[@]}")
@@ -183,6 +188,7 @@ virtio=mmio
 virtio_options=
 # shellcheck source=/dev/null
 . "$here/profiles/$profile"
+device_fits "$machine" "$profile"
 export virtio virtio_options # to devices.sh, for what a source asks for
 words=()
 for word in ${devices[@]+"${devices[@]}"} "$@"; do

@@ -75,6 +75,10 @@ device "$wanted" "$here/devices"
     die 2 "WAY=$way: of $device_name there are: ${device_ways[*]}"
 [ "$way" = command ] || bootargs+=" transfer.way=$way"
 
+# What the profile says is its machine, or that of el2 if there is none.
+[ -z "$profile" ] || [ ! -f "$here/profiles/$profile" ] ||
+    device_fits "$(sed -n 's/^machine+=//p' "$here/profiles/$profile")" "$profile"
+
 work=$(mktemp -d) || exit 2
 target= # OUT while it is being written, beside it
 machine= # run.sh

@@ -27,21 +27,45 @@ struct el2_access {
     uint64_t address; /* physical: stage 2 maps addresses to themselves */
     uint64_t value;   /* to be stored, or to be filled in */
     uint64_t pc;
+    uint64_t virt; /* the address, as the program has it */
     unsigned size; /* bytes: 1, 2, 4, 8; the address is a multiple of it */
     bool write;
+    bool user; /* at EL0 */
+    const struct el2_frame *frame;
 };
 
-/* Who stands on this provides four functions. */
+/*
+ * One of which the syndrome does not say what it was: of several registers, of SIMD ones, atomic,
+ * unaligned, of cache maintenance; or of the CPU's own walk of EL1's tables.
+ */
+struct el2_other {
+    const struct el2_frame *frame;
+    uint64_t address; /* of a byte of it; of a walk: in the page where it wanted to read */
+    uint64_t virt;
+    bool write, walk, maintenance, user;
+};
+
+/* What becomes of an access. */
+enum el2_end {
+    EL2_ABORTS, /* as if nothing had answered at the address */
+    EL2_DONE,   /* it has been done */
+    EL2_AGAIN,  /* it is made again */
+    EL2_STEPS,  /* so it is, and behind that one instruction el2_stepped is called */
+};
+
+/* Who stands on this provides six functions. */
 
 /* Once, before EL1 has run; stage 2 is on when it returns. */
 void el2_main(void);
-/*
- * A refused access of one register to one place; what is none of that kind (pairs, SIMD, atomics,
- * cache maintenance, unaligned) does not come here. False: it ends as an external abort.
+/* A refused access of one register to one place. */
+enum el2_end el2_access(struct el2_access *access);
+/* One of the others: never EL2_DONE. */
+enum el2_end el2_other(const struct el2_other *other);
+/* EL1 or EL0 waits for an interrupt, while el2_trap_wait is on; when this returns, it goes on so.
  */
-bool el2_access(struct el2_access *access);
-/* One of those others; when this returns, it ends as an external abort. */
-void el2_undecodable(uint64_t address, uint64_t pc);
+void el2_waits(void);
+/* The step is over. No interrupt of EL1's has been taken meanwhile. */
+void el2_stepped(void);
 /* The time that el2_set_timer named has come. */
 void el2_timer(void);
 
@@ -59,16 +83,28 @@ void el2_allow(uint64_t address, uint64_t size, unsigned access);
 bool el2_load(uint64_t address, unsigned size, uint64_t *value);
 bool el2_store(uint64_t address, unsigned size, uint64_t value);
 
+/* Where a virtual address of EL1's, or of EL0's, is. False: nowhere. */
+bool el2_translate(uint64_t virt, bool user, uint64_t *address);
+/* The stack pointer that EL1 or EL0 had. */
+uint64_t el2_stack_pointer(const struct el2_frame *frame);
+
 /* Pend an interrupt of the distributor at EL1, or take it back while it is not acknowledged. */
 void el2_pend(unsigned intid, bool pending);
+
+/* Be told before EL1 or EL0 waits for an interrupt; off at first, and when it has been told. */
+void el2_trap_wait(bool on);
 
 /* Ticks of the physical counter. */
 uint64_t el2_now(void);
 /* Call el2_timer then; UINT64_MAX: never. */
 void el2_set_timer(uint64_t tick);
 
+/* Over the UART, as it is. */
+void el2_put(const char *text);
 /* A line over the UART, with a PC of EL1 as a panic prints it. */
 void el2_say_code(const char *what, uint64_t pc);
+/* Exit with status 3. */
+_Noreturn void el2_exit(void);
 /* A fault of EL2's own, or what it may not let pass: a line, and exit with status 3. */
 _Noreturn void el2_fatal(const char *what, uint64_t value);
 

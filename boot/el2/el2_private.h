@@ -23,6 +23,10 @@ extern char el2_vectors[];
 /* el2_tables.c: EL2's own map, and stage 2 with everything allowed. */
 void el2_tables_init(void);
 
+/* el2_step.c: let EL1 run one instruction, and be back; `frame` is what it goes on with. */
+void el2_step_begin(struct el2_frame *frame);
+void el2_step_end(struct el2_frame *frame);
+
 /* el2_timer.c; gic_v3: which interrupt controller there is. */
 void el2_timer_init(bool gic_v3);
 

@@ -38,7 +38,7 @@ void el2_start(unsigned gic_v3)
     __asm__ volatile("isb");
 }
 
-static void put(const char *text)
+void el2_put(const char *text)
 {
     for (; *text != '\0'; text++) {
         mmio_write8((volatile void *)(uintptr_t)EARLY_PL011, 0, (uint8_t)*text);
@@ -50,17 +50,17 @@ static void put_number(uint64_t value)
     for (int shift = 60; shift >= 0; shift -= 4) {
         const char digit[2] = {"0123456789abcdef"[value >> shift & 0xf], '\0'};
 
-        put(digit);
+        el2_put(digit);
     }
 }
 
 static void say(const char *what, const char *before, uint64_t value, const char *behind)
 {
-    put("el2: ");
-    put(what);
-    put(before);
+    el2_put("el2: ");
+    el2_put(what);
+    el2_put(before);
     put_number(value);
-    put(behind);
+    el2_put(behind);
 }
 
 void el2_say_code(const char *what, uint64_t pc)
@@ -90,11 +90,10 @@ static void power_off(void)
  * Where nobody listens to semihosting, its instruction is one more exception, which comes here
  * again: then the firmware ends the machine, or nobody does.
  */
-_Noreturn void el2_fatal(const char *what, uint64_t value)
+_Noreturn void el2_exit(void)
 {
     if (!dying) {
         dying = true;
-        say(what, " ", value, "\n");
         exit_by_semihosting();
     } else if (!asleep) {
         asleep = true;
@@ -105,14 +104,22 @@ _Noreturn void el2_fatal(const char *what, uint64_t value)
     }
 }
 
+_Noreturn void el2_fatal(const char *what, uint64_t value)
+{
+    if (!dying) {
+        say(what, " ", value, "\n");
+    }
+    el2_exit();
+}
+
 /* By el2_vectors.S. */
 _Noreturn void el2_unexpected(uint64_t esr, uint64_t elr);
 _Noreturn void el2_unexpected(uint64_t esr, uint64_t elr)
 {
     if (!dying) {
-        put("el2: exception, syndrome ");
+        el2_put("el2: exception, syndrome ");
         put_number(esr);
-        put("\n");
+        el2_put("\n");
     }
     el2_fatal("at", elr);
 }

@@ -10,7 +10,7 @@
 #define RAM_LIMIT  (256 * GIB) /* and from here on, a PCIe controller's windows among them */
 #define PAGE       4096ull
 #define ENTRIES    512u
-#define SPLITS     64u /* tables for parts of a GiB: a disk of 64 MiB at odd ends takes few */
+#define SPLITS     128u /* tables for parts of a GiB: a disk of 64 MiB at odd ends takes few */
 #define NEXT_TABLE 3ull
 #define BLOCK      1ull
 #define PAGE_ENTRY 3ull
@@ -40,6 +40,9 @@ static uint64_t own[2 * ENTRIES] __attribute__((aligned(4096)));
 static uint64_t top[2 * ENTRIES] __attribute__((aligned(8192)));
 static uint64_t splits[SPLITS][ENTRIES] __attribute__((aligned(4096)));
 static unsigned splits_used;
+/* Of each table: the entry that leads to it, and whether its own are pages. */
+static uint64_t *parents[SPLITS];
+static bool of_pages[SPLITS];
 static bool on;
 
 static void flush(void)
@@ -51,15 +54,43 @@ static void flush(void)
     __asm__ volatile("dsb ishst; tlbi vmalls12e1is; dsb ish; isb" : : : "memory");
 }
 
+static bool is_uniform(const uint64_t *table)
+{
+    for (unsigned i = 1; i < ENTRIES; i++) {
+        if ((table[i] & ~ADDRESS) != (table[0] & ~ADDRESS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A table of pages that are alike by now: what it says is put into one entry again. */
+static uint64_t *reclaim(unsigned *number)
+{
+    for (unsigned i = 0; i < SPLITS; i++) {
+        uint64_t *const table = splits[i];
+
+        if (of_pages[i] && is_uniform(table)) {
+            const uint64_t block = (table[0] & ~3ull) | BLOCK;
+
+            *(volatile uint64_t *)parents[i] = 0;
+            flush();
+            *(volatile uint64_t *)parents[i] = block;
+            *number = i;
+            return table;
+        }
+    }
+    el2_fatal("out of stage 2 tables", SPLITS);
+}
+
 /* A table that says of each part what the entry says of the whole. */
 static uint64_t *split(uint64_t *entry, uint64_t part, uint64_t kind)
 {
-    uint64_t *table;
+    unsigned number = splits_used;
+    uint64_t *const table = splits_used < SPLITS ? splits[splits_used++] : reclaim(&number);
 
-    if (splits_used == SPLITS) {
-        el2_fatal("out of stage 2 tables", splits_used);
-    }
-    table = splits[splits_used++];
+    parents[number] = entry;
+    of_pages[number] = kind == PAGE_ENTRY;
     for (unsigned i = 0; i < ENTRIES; i++) {
         table[i] = ((*entry & ADDRESS) + i * part) | (*entry & ~ADDRESS & ~3ull) | kind;
     }

@@ -3,12 +3,14 @@
 #include "boot/el2/el2_private.h"
 
 #define CLASS(esr)        ((esr) >> 26 & 0x3f)
+#define CLASS_WAIT        0x01u
 #define CLASS_HVC         0x16u
 #define CLASS_SYSREG      0x18u
 #define CLASS_FETCH_LOWER 0x20u
 #define CLASS_DATA_LOWER  0x24u
 #define CLASS_DATA_SAME   0x25u
 #define CLASS_FETCH_SAME  0x21u
+#define CLASS_STEP_LOWER  0x32u
 
 /* Of a data abort (Arm ARM, ESR_EL2, "ISS encoding for an exception from a Data Abort"). */
 #define ISS_WRITE     (1ull << 6)
@@ -27,7 +29,10 @@
 #define SYSREG_SGI1     (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
 #define SYSREG_REG(esr) ((esr) >> 5 & 0x1f)
 
+#define HCR_TWI (1ull << 13)
+
 #define MODE(spsr)    ((spsr)&0xf)
+#define MODE_MASK     0xcull /* of the level */
 #define MODE_EL1T     4u
 #define MODE_EL1H     5u
 #define MODE_MASKED   0x3c5ull /* EL1 on its own stack pointer, all exceptions masked */
@@ -80,15 +85,53 @@ static uint64_t loaded(uint64_t esr, uint64_t value)
     return (esr & ISS_64) != 0 ? value : (uint32_t)value;
 }
 
+static bool from_user(const struct el2_frame *frame)
+{
+    return (frame->spsr & MODE_MASK) == 0;
+}
+
+static void end(struct el2_frame *frame, uint64_t esr, enum el2_end end)
+{
+    if (end == EL2_STEPS) {
+        el2_step_begin(frame);
+    } else if (end == EL2_ABORTS) {
+        refuse(frame, esr);
+    }
+}
+
+/* Of the page from one register, of the byte from the other. */
+static uint64_t fault_address(void)
+{
+    return (el2_read("hpfar_el2") & ~0xfull) << 8 | (el2_read("far_el2") & 0xfff);
+}
+
+static void other(struct el2_frame *frame, uint64_t esr)
+{
+    const struct el2_other other = {
+        .frame = frame,
+        .address = fault_address(),
+        .virt = el2_read("far_el2"),
+        .write = (esr & ISS_WRITE) != 0,
+        .walk = (esr & ISS_WALK) != 0,
+        .maintenance = (esr & ISS_CACHE) != 0,
+        .user = from_user(frame),
+    };
+
+    end(frame, esr, el2_other(&other));
+}
+
 static void data_abort(struct el2_frame *frame, uint64_t esr)
 {
     struct el2_access access = {
-        /* Of the page from one register, of the byte from the other. */
-        .address = (el2_read("hpfar_el2") & ~0xfull) << 8 | (el2_read("far_el2") & 0xfff),
+        .address = fault_address(),
+        .virt = el2_read("far_el2"),
         .size = 1u << ISS_SIZE(esr),
         .write = (esr & ISS_WRITE) != 0,
+        .user = from_user(frame),
         .pc = frame->elr,
+        .frame = frame,
     };
+    enum el2_end what;
 
     access.value = access.write ? get(frame, ISS_REG(esr)) : 0;
     /*
@@ -97,18 +140,35 @@ static void data_abort(struct el2_frame *frame, uint64_t esr)
      * is then not one a driver makes.
      */
     if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 || access.address % access.size != 0) {
-        el2_undecodable(access.address, access.pc);
-        refuse(frame, esr);
+        other(frame, esr);
         return;
     }
-    if (!el2_access(&access)) {
-        refuse(frame, esr);
+    what = el2_access(&access);
+    if (what != EL2_DONE) {
+        end(frame, esr, what);
         return;
     }
     if (!access.write) {
         set(frame, ISS_REG(esr), loaded(esr, access.value));
     }
     frame->elr += 4;
+}
+
+static void fetch_abort(struct el2_frame *frame, uint64_t esr)
+{
+    if ((esr & ISS_WALK) != 0) {
+        other(frame, esr);
+    } else {
+        refuse(frame, esr);
+    }
+}
+
+void el2_trap_wait(bool on)
+{
+    const uint64_t hcr = el2_read("hcr_el2");
+
+    el2_write("hcr_el2", on ? hcr | HCR_TWI : hcr & ~HCR_TWI);
+    __asm__ volatile("isb");
 }
 
 void el2_sync(struct el2_frame *frame)
@@ -120,7 +180,15 @@ void el2_sync(struct el2_frame *frame)
         data_abort(frame, esr);
         return;
     case CLASS_FETCH_LOWER:
-        refuse(frame, esr);
+        fetch_abort(frame, esr);
+        return;
+    case CLASS_WAIT: /* and does so now, unless there is something already */
+        el2_trap_wait(false);
+        el2_waits();
+        return;
+    case CLASS_STEP_LOWER:
+        el2_step_end(frame);
+        el2_stepped();
         return;
     case CLASS_HVC: /* there is nothing to be called; the address is already behind it */
         frame->x[0] = NOT_SUPPORTED;

@@ -22,6 +22,7 @@ my %kernel_words = map { $_ => 1 } 'kernel/types.h', 'kernel/kern_return.h', 'ke
 # The parts of the machine below qemu/vdma, and the folders and files each may see.
 my %machine = (
     'device'     => ['qemu/vdma/device/', 'qemu/vdma/wire.h'],
+    'watch'      => ['qemu/vdma/watch/', 'qemu/vdma/device/', 'qemu/vdma/wire.h'],
     'monitor'    => ['qemu/vdma/', 'boot/'],
     'alone'      => ['qemu/vdma/', 'boot/'],
     'vhost_user' => ['qemu/vdma/vhost_user/', 'qemu/vdma/device/', 'qemu/vdma/wire.h'],

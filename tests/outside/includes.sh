@@ -30,6 +30,7 @@ drivers/nvme/a.c drivers/virtio/queue_private.h no
 qemu/vdma/device/a.c kernel/types.h no
 qemu/vdma/device/a.c qemu/vdma/monitor/trap.h no
 qemu/vdma/monitor/a.c kernel/types.h no
+qemu/vdma/watch/a.c boot/el2/el2.h no
 qemu/vdma/vhost_user/a.c qemu/vdma/monitor/trap.h no
 kernel/page/a.c page_private.h no
 boot/a.S boot/boot_info.h yes
@@ -53,6 +54,7 @@ qemu/vdma/monitor/a.c boot/el2/el2.h yes
 qemu/vdma/alone/a.c boot/mmio.h yes
 qemu/vdma/alone/a.c kernel/types.h no
 qemu/vdma/monitor/a.c qemu/vdma/device/core.h yes
+qemu/vdma/watch/a.c qemu/vdma/device/core.h yes
 qemu/vdma/device/a.c qemu/vdma/wire.h yes
 qemu/vdma/vhost_user/a.c qemu/vdma/device/core.h yes
 tests/host/page/a.c kernel/page/page_private.h yes

@@ -71,6 +71,7 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
     }
     device->unacknowledged = options->unacknowledged;
     device->queue_page = options->queue_page;
+    device->hold = options->hold;
     device->queue_count = queues;
     device->queue_size = size;
     device->offered = VDMA_F_SIZE_MAX | VDMA_F_SEG_MAX | VDMA_F_BLK_SIZE | VDMA_F_FLUSH |
@@ -138,8 +139,14 @@ static void own(struct vdma *device, const struct vdma_slot *slot, const struct 
             if (spot.length == 0) {
                 return;
             }
-            device->ports->own(device->context, slot->number, spot.memory, spot.length,
-                               segment->access);
+            device->ports->own(device->context, &(struct vdma_owned){.request = slot->number,
+                                                                     .type = slot->request.type,
+                                                                     .segment = segment->place,
+                                                                     .where = segment->where,
+                                                                     .access = segment->access,
+                                                                     .pc = slot->pc,
+                                                                     .memory = spot.memory,
+                                                                     .length = spot.length});
             address += spot.length;
             left -= spot.length;
         }
@@ -198,7 +205,8 @@ static void accept(struct vdma *device, struct vdma_slot *slot)
     log_taken(device, slot);
     slot->due = device->now;
     if (!slot->control) {
-        slot->due = vdma_after(device, device->limits.latency);
+        slot->kept = device->hold > device->limits.latency;
+        slot->due = vdma_after(device, slot->kept ? device->hold : device->limits.latency);
         vdma_faults_draw(device, slot);
         vdma_faults_taken(device, slot);
         if ((device->status & STATUS_NEEDS_RESET) != 0) {
@@ -207,9 +215,11 @@ static void accept(struct vdma *device, struct vdma_slot *slot)
         }
         if (vdma_has(slot, VDMA_FAULT_DELAY)) {
             slot->due = vdma_after(device, slot->arguments[VDMA_FAULT_DELAY]);
+            slot->kept = false;
         }
         if (vdma_has(slot, VDMA_FAULT_REORDER)) {
             slot->held = true;
+            slot->kept = false;
             slot->due = vdma_after(device, slot->arguments[VDMA_FAULT_REORDER]);
         }
     }
@@ -342,6 +352,17 @@ bool vdma_step(struct vdma *device, uint64_t now)
     }
     tell_deadline(device, first);
     return false;
+}
+
+void vdma_hurry(struct vdma *device, uint64_t now)
+{
+    for (unsigned i = 0; i < VDMA_SLOTS && device->parked != 0; i++) {
+        struct vdma_slot *slot = &device->slots[i];
+
+        if (slot->used && slot->parked && slot->kept && slot->due > now) {
+            slot->due = now;
+        }
+    }
 }
 
 void vdma_reset_device(struct vdma *device, uint64_t now)

@@ -53,6 +53,18 @@ enum vdma_progress {
     VDMA_GIVEN,  /* it is in the used ring */
 };
 
+/* Bytes that are the device's until their request is over. */
+struct vdma_owned {
+    uint32_t request; /* its number since power-on */
+    uint32_t type;
+    uint32_t segment; /* counted in ... */
+    uint8_t where;    /* ... VDMA_IN_... */
+    uint8_t access;   /* VDMA_READS, VDMA_WRITES */
+    uint64_t pc;      /* of the doorbell; 0: not known */
+    uint64_t memory;  /* address of the first; one piece as translate gave it */
+    uint64_t length;
+};
+
 /*
  * What a door provides. Those marked optional may be NULL.
  *
@@ -74,8 +86,11 @@ struct vdma_ports {
     bool (*write)(void *context, uint64_t memory, const void *from, uint32_t length);
     /* Optional: order everything before against everything behind; for a guest that runs on. */
     void (*barrier)(void *context);
-    /* Optional: until `disown` of this request the device reads or writes these bytes. */
-    void (*own)(void *context, uint32_t request, uint64_t memory, uint64_t length, unsigned access);
+    /*
+     * Optional: until `disown` of their request the device reads or writes these bytes. Of one that
+     * is done as soon as it is taken nobody is told.
+     */
+    void (*own)(void *context, const struct vdma_owned *bytes);
     void (*disown)(void *context, uint32_t request);
     /*
      * The interrupt line, called at each event, also when the level stays. A door with one
@@ -103,6 +118,8 @@ struct vdma_options {
     bool unacknowledged; /* R63 only recorded of a driver that leaves out ACKNOWLEDGE */
     uint32_t log;        /* bit n: VDMA_EVENT_... n is recorded; 0: all */
     uint64_t features;   /* offered beside the core's own */
+    uint64_t
+        hold; /* ticks that each request which moves data takes at least, whatever the limits */
     struct vdma_script script;
     const struct vdma_fault *faults; /* from the beginning */
     unsigned fault_count;            /* at most VDMA_FAULTS_PENDING */
@@ -134,6 +151,9 @@ bool vdma_init(struct vdma *device, const struct vdma_ports *ports, void *contex
  * before the deadline or the next doorbell, and the deadline port has been told.
  */
 bool vdma_step(struct vdma *device, uint64_t now);
+
+/* Requests that nothing but `hold` keeps waiting are due now; for vdma_step to be called. */
+void vdma_hurry(struct vdma *device, uint64_t now);
 
 /* What the driver's writing 0 to the status register does. */
 void vdma_reset_device(struct vdma *device, uint64_t now);

@@ -61,6 +61,7 @@ struct vdma_slot {
     bool used;
     bool parked; /* waits for `due`; its descriptors are marked as the device's */
     bool held;   /* until another one is done */
+    bool kept;   /* by nothing but the door's `hold` */
     bool control;
     bool again;     /* a device before this one may have done it */
     bool walked;    /* the chain was followed to its end */
@@ -134,6 +135,7 @@ struct vdma {
     uint64_t sectors, shown_sectors;
     struct vdma_limits limits;
     uint32_t profile;
+    uint64_t hold; /* the door's */
     uint64_t table;
     uint32_t table_entries;
     bool guarded; /* until a reset */

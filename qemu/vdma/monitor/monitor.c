@@ -2,11 +2,11 @@
 /* The door at EL2: vdma's ports, its registers behind a hole of stage 2, its time. */
 #include "qemu/vdma/monitor/monitor.h"
 
-#include "boot/el2/el2.h"
-#include "qemu/vdma/device/vdma.h"
+#include "qemu/vdma/monitor/monitor_private.h"
 
 #define PAGE      4096ull
 #define SLOT_SIZE 0x200ull
+#define DOORBELL  0x050u /* QueueNotify */
 #define RAM_BASE  0x40000000ull
 /* Where no RAM can be: the machine's high registers, up to where EL2's tables end. */
 #define RAM_LIMIT       0x4000000000ull
@@ -86,7 +86,7 @@ static void work(void)
 /* --- Registers -------------------------------------------------------------------------------- */
 
 /* What is QEMU's goes on as if nothing were in between; where nothing answers, nothing does. */
-static bool pass_on(struct el2_access *access)
+bool monitor_pass_on(struct el2_access *access)
 {
     return access->write ? el2_store(access->address, access->size, access->value)
                          : el2_load(access->address, access->size, &access->value);
@@ -97,25 +97,40 @@ static bool is_register(uint64_t address)
     return address < RAM_BASE || address >= RAM_LIMIT;
 }
 
-void el2_undecodable(uint64_t address, uint64_t pc)
+static bool is_own(uint64_t address)
 {
-    if (vdma_monitor_setup.watches != 0 && is_register(address)) {
-        el2_say_code("a register is not accessed by one plain load or store, but by", pc);
-        el2_fatal("its address is", address);
-    }
+    return address >= (uint64_t)__monitor_base && address < (uint64_t)__monitor_end;
 }
 
-bool el2_access(struct el2_access *access)
+enum el2_end el2_other(const struct el2_other *other)
+{
+    if (!is_register(other->address)) {
+        return is_own(other->address) ? EL2_ABORTS : monitor_watch_other(other);
+    }
+    if (vdma_monitor_setup.watches != 0) {
+        el2_say_code("a register is not accessed by one plain load or store, but by",
+                     other->frame->elr);
+        el2_fatal("its address is", other->address);
+    }
+    return EL2_ABORTS;
+}
+
+void el2_stepped(void)
+{
+    monitor_watch_stepped();
+}
+
+enum el2_end el2_access(struct el2_access *access)
 {
     const bool queues = access->address - VDMA_MONITOR_QUEUES < PAGE;
     const uint64_t offset =
         access->address - (queues ? VDMA_MONITOR_QUEUES : VDMA_MONITOR_REGISTERS);
 
     if (!is_register(access->address)) {
-        return false; /* the monitor's own memory */
+        return is_own(access->address) ? EL2_ABORTS : monitor_watch_access(access);
     }
     if (offset >= SLOT_SIZE && !queues) {
-        return pass_on(access);
+        return monitor_pass_on(access) ? EL2_DONE : EL2_ABORTS;
     }
 
     struct vdma_access there = {
@@ -127,6 +142,9 @@ bool el2_access(struct el2_access *access)
         .queues = queues,
     };
 
+    if (access->write && offset == DOORBELL) {
+        monitor_watch_doorbell(access);
+    }
     /* Refused ones are in the log, and answer 0. */
     vdma_register(&device, &there, el2_now());
     access->value = there.value;
@@ -134,7 +152,14 @@ bool el2_access(struct el2_access *access)
     if (access->write || el2_now() >= device.told) {
         work();
     }
-    return true;
+    return EL2_DONE;
+}
+
+/* Who waits has seen all that he wanted to do meanwhile: what only we have held back is due. */
+void el2_waits(void)
+{
+    vdma_hurry(&device, el2_now());
+    work();
 }
 
 void el2_timer(void)
@@ -192,6 +217,7 @@ void el2_main(void)
         options.limits = &limits;
     }
     ram_end = find_ram_end();
+    monitor_watch_begin(&ports, &options);
     if (!vdma_init(&device, &ports, 0, &options)) {
         el2_fatal("vdma does not start", vdma_monitor_setup.sectors);
     }

@@ -91,13 +91,12 @@ static bool port_write(void *context, uint64_t memory, const void *from, uint32_
     return true;
 }
 
-static void port_own(void *context, uint32_t request, uint64_t memory, uint64_t length,
-                     unsigned access)
+static void port_own(void *context, const struct vdma_owned *bytes)
 {
     struct door *door = context;
 
-    (void)request;
-    assert_true(granted(door, memory, length, access));
+    assert_true(granted(door, bytes->memory, bytes->length, bytes->access));
+    door->last_owned = *bytes;
     door->owned++;
 }
 

@@ -84,7 +84,8 @@ struct door {
     unsigned grant_count;
     struct raw_record records[RECORDS];
     unsigned record_count;
-    unsigned owned;       /* ranges that the device says it owns */
+    unsigned owned; /* ranges that the device says it owns */
+    struct vdma_owned last_owned;
     uint32_t config_rule; /* the rule of the last refused access or ring */
     uint32_t config_place;
     uint64_t config_value;

@@ -209,6 +209,39 @@ static void end_waiting(struct door *door)
     assert_memory_equal(door_at(door, DATA), door_at(door, SINK), 256);
 }
 
+/* A door may keep requests, so that there is a time in which they are the device's. */
+static void a_door_holds_what_it_likes(void **state)
+{
+    const struct vdma_options options = {.hold = 500};
+    struct door *door = *state;
+    const struct ask ask = waiting();
+
+    door_power(door, &options);
+    door_start(door);
+    set_limits(door, &(struct raw_limits){.latency = 20}); /* about the device: at once */
+    lay(door, &ask);
+    submit(door, 8);
+    assert_int_equal(door->owned, 2);
+    assert_int_equal(door->deadline, door->now + 500);
+    assert_int_equal(door->last_owned.segment, 2);
+    assert_int_equal(door->last_owned.access, WRITES);
+    assert_int_equal(door->last_owned.memory, SINK);
+    assert_int_equal(door->last_owned.length, 256);
+    assert_int_equal(door->last_owned.type, ask.type);
+    vdma_hurry(door->device, door->now);
+    step_all(door);
+    assert_int_equal(door->owned, 0);
+    assert_int_equal(answer_of(door, &ask).code, 0);
+    /* What its limits keep, or a fault, is not the door's to hurry. */
+    set_limits(door, &(struct raw_limits){.latency = 1000});
+    lay(door, &ask);
+    submit(door, 8);
+    vdma_hurry(door->device, door->now);
+    step_all(door);
+    assert_int_equal(door->owned, 2);
+    end_waiting(door);
+}
+
 static void r54_in_use(void **state)
 {
     struct door *door = *state;
@@ -323,6 +356,7 @@ int main(void)
         TEST(through_the_table),
         TEST(r49_no_entry),
         TEST(r50_not_permitted),
+        TEST(a_door_holds_what_it_likes),
         TEST(r51_written_twice),
         TEST(r52_the_request_itself),
         TEST(r53_rings),

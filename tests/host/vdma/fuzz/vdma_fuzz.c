@@ -82,17 +82,14 @@ static bool port_write(void *context, uint64_t memory, const void *from, uint32_
     return true;
 }
 
-static void port_own(void *context, uint32_t request, uint64_t memory, uint64_t length,
-                     unsigned access)
+static void port_own(void *context, const struct vdma_owned *bytes)
 {
     (void)context;
-    (void)request;
-    (void)access;
-    if (memory > FUZZ_RAM || length > FUZZ_RAM - memory) {
+    if (bytes->memory > FUZZ_RAM || bytes->length > FUZZ_RAM - bytes->memory) {
         wrong("memory is owned that there is not");
     }
-    guest.owners += guest.last_owner != request || guest.owners == 0;
-    guest.last_owner = request;
+    guest.owners += guest.last_owner != bytes->request || guest.owners == 0;
+    guest.last_owner = bytes->request;
 }
 
 static void port_disown(void *context, uint32_t request)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the files of the door at EL2. */
+#ifndef QEMU_VDMA_MONITOR_MONITOR_PRIVATE_H
+#define QEMU_VDMA_MONITOR_MONITOR_PRIVATE_H
+
+#include "boot/el2/el2.h"
+#include "qemu/vdma/device/vdma.h"
+
+/* monitor.c: an access of EL1's to memory or to a register that is none of ours, as if nothing
+ * were in between. False: nothing answered. */
+bool monitor_pass_on(struct el2_access *access);
+
+/*
+ * monitor_options.c: what was said on QEMU's command line, `-fw_cfg name=opt/dmakit/NAME,
+ * string=...`: its first `most` - 1 bytes. False: nothing was.
+ */
+bool monitor_option(const char *name, char *text, unsigned most);
+
+/*
+ * monitor_watch.c: watch what the CPU does, if that was asked for; the ports that this takes are
+ * filled in, and how long requests are held so that there is something to be seen.
+ */
+void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options);
+/* A doorbell is about to be rung by this access. */
+void monitor_watch_doorbell(const struct el2_access *access);
+/* Accesses to memory, which only watching can refuse. */
+enum el2_end monitor_watch_access(struct el2_access *access);
+enum el2_end monitor_watch_other(const struct el2_other *other);
+void monitor_watch_stepped(void);
+
+#endif

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# The device's memory watched from EL2: planted mistakes are named, the same way each time; the
+# machine ends there if that is asked for; and wrong options are refused.
+#
+# NEEDS: run
+# NEEDS: gcc-debug/tests/images/wrong/owner_write_outgoing.elf gcc-debug/tests/images/wrong/owner_read_incoming.elf
+# NEEDS: gcc-debug/tests/images/wrong/owner_clear_incoming.elf gcc-debug/tests/images/wrong/owner_count_incoming.elf
+. tests/outside/tap.bash
+
+image=$BUILD/gcc-debug/tests/images/wrong/owner_write_outgoing.elf
+
+run tests/runner/wrong.sh -t 10 tests/images/wrong/owner_{write_outgoing,clear_incoming}.c
+check "these are named, and ten runs say the same" ended 0
+run tests/runner/wrong.sh tests/images/wrong/owner_{read_incoming,count_incoming}.c
+check "so are these" ended 0
+
+watched()
+{
+    qemu/run.sh -m el2 -t 30 "$@" "$image" -- -icount shift=0,sleep=off
+}
+run watched -e vdma,watch=owner
+check "on a GICv2, too" eval 'ended 0 && said "^watch: W01: "'
+run watched -e vdma,watch=owner,then=stop
+check "it stops if it is told to" eval 'ended 3 && said "^  now  +the machine ends"'
+run watched -e vdma,watch=owner,then=go,hold=0
+check "without a time in which they are the device's nothing is wrong" eval 'ended 0 && ! said "^watch"'
+run watched -e vdma,watch=rules
+check "another watch has nothing to say of it" eval 'ended 0 && ! said "^watch"'
+run watched
+check "nor has none" eval 'ended 0 && [ ! -s "$out" ]'
+
+for word in watch=owners watch= watch=owner+ then=on hold=1ms; do
+    run watched -e "vdma,$word"
+    check "$word is refused, and what there is is said" eval 'ended 2 && said "^run: vdma, '"${word/+/\\+}"': "'
+done
+run qemu/run.sh -m gicv3 -e vdma,watch=owner "$image"
+check "a machine without EL2 is refused" eval 'ended 2 && said "el2 and el2v3 have it"'
+run qemu/run.sh -m el2 -t 20 "$image" -- -fw_cfg name=opt/dmakit/watch,string=owner+nobody
+check "the monitor itself refuses what it does not know" eval 'ended 3 && said "^watch: there is no watch .nobody"'

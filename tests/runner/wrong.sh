@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# wrong.sh [-t TIMES] SOURCE.c...: is each planted mistake named, and nothing else? TAP.
+#
+# SOURCE is of tests/images/wrong, built into BUILD (the build folder, from the environment); its
+# opening comment says what is expected (tests/README.md). It runs TIMES (1) on el2v3 with QEMU's
+# instruction clock, and says the same every time.
+#
+# wrong.sh -p SOURCE.c...: run them without watching, on the machine default, and list which of
+# them end in another way than a good program does; the last line counts them.
+set -uo pipefail
+
+times=1
+plain=
+while getopts t:p option; do
+    case $option in
+    t) times=$OPTARG ;;
+    p) plain=1 ;;
+    *) echo "wrong: try the first lines of $0" >&2 && exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 1 ] || { echo "wrong: no source given" >&2 && exit 2; }
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+number=0
+failed=0
+
+# field NAME SOURCE
+field()
+{
+    sed -n "1d; /\*\//q; s/^ \* $1: *//p" "$2"
+}
+
+# attempt SOURCE OUTPUT: what it says, with the watch that it asks for.
+attempt()
+{
+    local watch
+    watch=$(field WATCH "$1")
+    local options=()
+    [ -z "$watch" ] || [ "$watch" = ledger ] || options=(-e "vdma,watch=$watch")
+    qemu/run.sh -m el2v3 -t 60 ${options[@]+"${options[@]}"} "$BUILD/gcc-debug/${1%.c}.elf" -- \
+        -icount shift=0,sleep=off >"$2" 2>&1 </dev/null
+}
+
+# complaints SOURCE OUTPUT: what is not as it should be, one a line.
+complaints()
+{
+    local rules named line noted
+    rules=$(field NAMED "$1")
+    named=$(sed -nE 's/^(watch|ledger): ([A-Z][0-9]+): .*/\2/p' "$2" | sort -u | paste -sd' ')
+    [ -n "$rules" ] || echo "the source does not say what is to be named"
+    [ "$named" = "$rules" ] || echo "named: ${named:-nothing}, not $rules"
+    line=$(grep -n '/\* wrong \*/' "$1" | cut -d: -f1)
+    [[ $line =~ ^[0-9]+$ ]] || echo "the source marks not one line as wrong"
+    grep -qF " at $1:$line" "$2" || echo "the report does not name line $line"
+    noted=$(field NOTED "$1")
+    [ -z "$noted" ] || grep -qF "$noted" "$2" || echo "there is no note of '$noted'"
+    ! grep -qE '^el2: ' "$2" || echo "EL2 failed"
+}
+
+# again SOURCE OUTPUT: TIMES - 1 more, which must be the same.
+again()
+{
+    local turn
+    for ((turn = 1; turn < times; turn++)); do
+        attempt "$1" "$work/again"
+        cmp -s "$2" "$work/again" || { echo "run $((turn + 1)) says something else" && return; }
+    done
+}
+
+if [ -n "$plain" ]; then
+    for source; do
+        qemu/run.sh -m default -t 20 "$BUILD/gcc-debug/${source%.c}.elf" >"$work/output" 2>&1 </dev/null
+        status=$?
+        case $status in
+        0 | 77) ;;
+        *) number=$((number + 1)) && echo "$source ends with status $status" ;;
+        esac
+    done
+    echo "a plain run notices $number of $#"
+    exit
+fi
+
+echo "TAP version 13"
+for source; do
+    number=$((number + 1))
+    attempt "$source" "$work/output"
+    status=$?
+    { complaints "$source" "$work/output"; again "$source" "$work/output"; } >"$work/complaints"
+    if [ -s "$work/complaints" ]; then
+        failed=1
+        echo "not ok $number - $source"
+        sed 's/^/# /' "$work/complaints"
+        echo "# status $status, output:"
+        sed 's/^/#   /' "$work/output"
+    else
+        echo "ok $number - $source"
+    fi
+done
+echo "1..$number"
+exit $failed
