@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A port as a DMA engine: the segment function writes the list that the controller reads. */
 #include "drivers/ahci/ahci_private.h"
+#include "drivers/pci/bus_cut.h"
 #include "kernel/console.h"
 #include "kernel/mmio.h"
 
@@ -18,7 +19,7 @@ static struct ahci_disk *disk_of(struct serial_engine *engine)
 
 struct ahci_list {
     struct ahci_entry *entries;
-    uint64_t left, bytes;
+    struct bus_cut cut;
     bool wide;
 };
 
@@ -26,7 +27,7 @@ static bool output_entry(IODMACommand *target, IODMACommand_Segment64 segment, v
                          UInt32 index)
 {
     struct ahci_list *list = context;
-    const uint64_t length = segment.fLength < list->left ? segment.fLength : list->left;
+    const uint64_t length = segment.fLength < list->cut.left ? segment.fLength : list->cut.left;
 
     (void)target;
     /*
@@ -43,27 +44,8 @@ static bool output_entry(IODMACommand *target, IODMACommand_Segment64 segment, v
         .address_high = (uint32_t)(segment.fIOVMAddr >> 32),
         .length = (uint32_t)length - 1,
     };
-    list->bytes += length;
-    list->left -= length;
+    bus_cut_add(&list->cut, index, length);
     return true;
-}
-
-/* As many of them as carry these bytes. */
-static unsigned close_list(struct ahci_list *list, unsigned count, uint64_t bytes)
-{
-    uint64_t extra = list->bytes - bytes;
-
-    while (extra != 0) {
-        struct ahci_entry *last = &list->entries[count - 1];
-
-        if (last->length + 1 > extra) {
-            last->length -= (uint32_t)extra;
-            break;
-        }
-        extra -= last->length + 1;
-        count--;
-    }
-    return count;
 }
 
 static void show_watcher(const struct ahci_disk *disk, const struct ahci_transfer *transfer,
@@ -95,7 +77,7 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
     const uint64_t left = serial->length - serial->issued;
     struct ahci_list list = {
         .entries = disk->shared->table.pieces,
-        .left = left < most ? left : most,
+        .cut = {.block = AHCI_BLOCK, .left = left < most ? left : most},
         .wide = disk->controller->wide,
     };
     UInt64 position = serial->offset + serial->issued;
@@ -106,17 +88,17 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
     if (status != kIOReturnSuccess) {
         return status;
     }
-    *bytes = list.bytes & ~(uint64_t)(AHCI_BLOCK - 1);
-    if (*bytes == 0) {
+    if (list.cut.whole == 0) {
         return kIOReturnNoSpace; /* a block in more pieces than that */
     }
-    count = close_list(&list, count, *bytes);
+    *bytes = list.cut.whole;
+    list.entries[list.cut.count - 1].length = (uint32_t)list.cut.last - 1;
     if (disk->watch != NULL) {
-        show_watcher(disk, transfer, count);
+        show_watcher(disk, transfer, list.cut.count);
     }
     ahci_give(disk, serial->writes ? AHCI_WRITE : AHCI_READ,
               transfer->block + serial->issued / AHCI_BLOCK, (uint32_t)(*bytes / AHCI_BLOCK),
-              serial->writes, count);
+              serial->writes, list.cut.count);
     return kIOReturnSuccess;
 }
 

@@ -4,6 +4,7 @@
 #define DRIVERS_AHCI_AHCI_PRIVATE_H
 
 #include "drivers/ahci/ahci.h"
+#include "drivers/pci/bus_devices.h"
 #include "drivers/pci/bus_memory.h"
 #include "drivers/pci/pci.h"
 #include "drivers/shared.h"
@@ -86,20 +87,22 @@ _Static_assert(sizeof(struct ahci_shared) == 12288, "three pages");
 #define AHCI_WRITE    0x35u
 #define AHCI_IDENTIFY 0xecu
 
-#define AHCI_BLOCKS_MAX      65536u /* of one command */
-#define AHCI_DISKS_MAX       16u
-#define AHCI_CONTROLLERS_MAX 4u
-#define AHCI_PATIENCE        1000000000ull /* nanoseconds, outside of transfers */
-#define AHCI_READS           100000u       /* looks at a bit that the controller clears soon */
+#define AHCI_BAR        5u
+#define AHCI_PORTS_MAX  32u
+#define AHCI_BLOCKS_MAX 65536u        /* of one command */
+#define AHCI_PATIENCE   1000000000ull /* nanoseconds, outside of transfers */
+#define AHCI_READS      100000u       /* looks at a bit that the controller clears soon */
 
 struct ahci_controller {
     struct pci_function *function;
     volatile void *registers;
     IOMapper *mapper; /* retained; NULL: none */
     bool wide;
+    struct ahci_disk *disks[AHCI_PORTS_MAX]; /* by port; NULL: none that can be used */
 };
 
 struct ahci_disk {
+    struct bus_device device;
     struct ahci_controller *controller;
     volatile void *registers; /* the port's */
     unsigned port;
@@ -112,6 +115,19 @@ struct ahci_disk {
     ahci_watch_t *watch;
     void *watch_context;
 };
+
+/* ahci_controller.c. Thread context. */
+/* Make it work, and each disk at its ports. NULL: *status. */
+struct ahci_controller *ahci_open(struct pci_function *function, IOReturn *status);
+/*
+ * Give all of it back; its disks have no clients. False: a port did not stop, and keeps its
+ * memory.
+ */
+bool ahci_close(struct ahci_controller *controller);
+
+/* ahci.c: disks come and go with their controller. */
+void ahci_add(struct ahci_disk *disk);
+void ahci_remove(struct ahci_disk *disk);
 
 /* ahci_port.c */
 /* Find out what disk is there, and make it ready. Thread context. */

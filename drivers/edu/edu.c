@@ -3,12 +3,10 @@
 #include "drivers/edu/edu.h"
 
 #include "drivers/edu/edu_private.h"
-#include "kernel/console.h"
 #include "kernel/heap.h"
-#include "kernel/irq.h"
 #include "kernel/mmio.h"
 
-static struct edu *devices;
+static struct bus_devices devices;
 
 static enum irq_result on_interrupt(void *context)
 {
@@ -55,73 +53,49 @@ static IOReturn bring_up(struct edu *device)
     return status == kIOReturnSuccess ? pci_enable(device->function, PCI_MASTER) : status;
 }
 
-static void add(struct edu ***end, struct pci_function *function)
+static struct pci_function *next(struct pci_function *after)
 {
-    struct pci_info info;
-    struct edu *device;
-    IOReturn status;
+    return pci_find(EDU_VENDOR, EDU_DEVICE, after);
+}
 
-    if (pci_claim(function, "edu") != kIOReturnSuccess) {
-        return; /* somebody has taken it for himself */
+static IOReturn add(struct pci_function *function)
+{
+    struct edu *device;
+    IOReturn status = pci_claim(function, "edu");
+
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     device = heap_alloc_zero(sizeof(*device));
-    status = device == NULL ? kIOReturnNoMemory : kIOReturnSuccess;
+    status = kIOReturnNoMemory;
     if (device != NULL) {
         device->function = function;
         device->address_bits = EDU_ADDRESS_BITS;
         device->lock = (struct lock)LOCK_INITIAL("an edu device", LOCK_RANK_DEVICE);
         status = bring_up(device);
     }
-    if (status != kIOReturnSuccess) {
-        pci_get_info(function, &info);
-        kprintf("edu: the device at PCI %02x:%02x.%x cannot be used (error 0x%x)\n", info.bus,
-                info.slot, info.number, (unsigned)status);
-        if (device != NULL) {
-            OSObject_release(device->mapper);
-        }
-        pci_release(function);
-        heap_free(device);
-        return;
+    if (status == kIOReturnSuccess) {
+        bus_devices_add(&devices, &device->device);
+        return kIOReturnSuccess;
     }
-    **end = device;
-    *end = &device->next;
+    pci_release(function); /* with its vectors, whose handler knows the device */
+    if (device != NULL) {
+        OSObject_release(device->mapper);
+    }
+    heap_free(device);
+    return status;
 }
 
-static void find(void)
-{
-    static bool searched;
-    struct pci_function *function = NULL;
-    struct edu **end = &devices;
-
-    if (searched || irq_in_handler()) {
-        return;
-    }
-    searched = true;
-    while ((function = pci_find(EDU_VENDOR, EDU_DEVICE, function)) != NULL) {
-        add(&end, function);
-    }
-}
+static struct bus_devices devices = {.driver = "edu", .next = next, .open = add};
 
 struct edu *edu_get(unsigned index)
 {
-    struct edu *device;
-
-    find();
-    for (device = devices; device != NULL && index != 0; index--) {
-        device = device->next;
-    }
-    return device;
+    return bus_devices_get(&devices, index);
 }
 
 unsigned edu_count(void)
 {
-    unsigned count = 0;
-
-    find();
-    for (const struct edu *device = devices; device != NULL; device = device->next) {
-        count++;
-    }
-    return count;
+    return bus_devices_count(&devices);
 }
 
 struct pci_function *edu_get_function(const struct edu *device)

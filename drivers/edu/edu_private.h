@@ -5,6 +5,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "drivers/edu/edu.h"
+#include "drivers/pci/bus_devices.h"
 #include "kernel/lock.h"
 
 #define EDU_VENDOR 0x1234
@@ -28,7 +29,7 @@
 #define EDU_MEMORY 0x40000u /* what its engine calls the first byte of its memory */
 
 struct edu {
-    struct edu *next;
+    struct bus_device device;
     struct pci_function *function;
     volatile void *registers;
     IOMapper *mapper; /* in front of it; NULL: none */

@@ -6,12 +6,28 @@
 
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/console.h"
+#include "kernel/heap.h"
 #include "kernel/mmio.h"
 
 #define CLASS_NVME 0x010802u /* mass storage, non-volatile memory, NVM Express */
 
-static struct nvme_namespace disks[NVME_NAMESPACES_MAX];
-static unsigned disk_count;
+static struct pci_function *next(struct pci_function *after)
+{
+    return pci_find_class(CLASS_NVME, 0xffffffu, after);
+}
+
+static IOReturn open_function(struct pci_function *function)
+{
+    IOReturn status;
+    struct nvme_controller *controller = nvme_open(function, &status);
+
+    if (controller != NULL) {
+        nvme_add_namespaces(controller);
+    }
+    return status;
+}
+
+static struct bus_devices disks = {.driver = "nvme", .next = next, .open = open_function};
 
 /* --- Finding them ----------------------------------------------------------------------------- */
 
@@ -25,7 +41,8 @@ static IOReturn read_namespace(struct nvme_controller *controller, uint32_t id,
     if (status != kIOReturnSuccess) {
         return status;
     }
-    *disk = (struct nvme_namespace){.controller = controller, .id = id};
+    disk->controller = controller;
+    disk->id = id;
     memcpy(&disk->blocks, bytes + NVME_NAMESPACE_SIZE, sizeof(disk->blocks));
     if (disk->blocks == 0) {
         return kIOReturnNoDevice; /* a number that nobody has */
@@ -47,19 +64,17 @@ static IOReturn read_namespace(struct nvme_controller *controller, uint32_t id,
 
 static bool add_namespace(struct nvme_controller *controller, uint32_t id)
 {
-    struct nvme_namespace *disk = &disks[disk_count];
-    IOReturn status;
+    struct nvme_namespace *disk = heap_alloc_zero(sizeof(*disk));
+    const IOReturn status = disk == NULL ? kIOReturnNoMemory : read_namespace(controller, id, disk);
 
-    if (disk_count == NVME_NAMESPACES_MAX) {
-        kprintf("nvme %s: namespace %u is left out: there are %u already\n", controller->serial,
-                (unsigned)id, NVME_NAMESPACES_MAX);
-        return false;
-    }
-    status = read_namespace(controller, id, disk);
     if (status == kIOReturnSuccess) {
-        disk_count++;
+        disk->device.serial = controller->serial;
+        disk->beside = controller->namespaces;
+        controller->namespaces = disk;
+        bus_devices_add(&disks, &disk->device);
         return true;
     }
+    heap_free(disk);
     if (status != kIOReturnNoDevice) {
         kprintf("nvme %s: namespace %u cannot be used: %s\n", controller->serial, (unsigned)id,
                 IOReturn_name(status));
@@ -78,7 +93,12 @@ void nvme_add_namespaces(struct nvme_controller *controller)
     } else {
         memcpy(ids, controller->identify.bytes, sizeof(ids)); /* the next question overwrites it */
     }
-    for (unsigned i = 0; i <= NVME_NAMESPACES_MAX && ids[i] != 0; i++) {
+    for (unsigned i = 0; ids[i] != 0; i++) {
+        if (i == NVME_NAMESPACES_MAX) {
+            kprintf("nvme %s: namespaces from %u on are left out: there are %u before\n",
+                    controller->serial, (unsigned)ids[i], i);
+            break;
+        }
         /* Ascending, or the list is none. */
         if (i != 0 && ids[i] <= ids[i - 1]) {
             break;
@@ -87,67 +107,30 @@ void nvme_add_namespaces(struct nvme_controller *controller)
     }
 }
 
-void nvme_remove_namespaces(const struct nvme_controller *controller)
+void nvme_remove_namespaces(struct nvme_controller *controller)
 {
-    unsigned kept = 0;
+    while (controller->namespaces != NULL) {
+        struct nvme_namespace *const disk = controller->namespaces;
 
-    for (unsigned i = 0; i < disk_count; i++) {
-        if (disks[i].controller != controller) {
-            disks[kept++] = disks[i];
-        }
-    }
-    disk_count = kept;
-}
-
-static void search(void)
-{
-    static bool searched;
-    struct pci_function *function = NULL;
-
-    if (searched) {
-        return;
-    }
-    searched = true;
-    while ((function = pci_find_class(CLASS_NVME, 0xffffffu, function)) != NULL) {
-        struct nvme_controller *controller;
-        struct pci_info info;
-        IOReturn status;
-
-        pci_get_info(function, &info);
-        if (info.claimed != NULL) {
-            continue; /* a driver of the image's own has it */
-        }
-        controller = nvme_open(function, &status);
-        if (controller == NULL) {
-            kprintf("nvme: the controller at %02x:%02x.%x cannot be used: %s\n", info.bus,
-                    info.slot, info.number, IOReturn_name(status));
-            continue;
-        }
-        nvme_add_namespaces(controller);
+        controller->namespaces = disk->beside;
+        bus_devices_remove(&disks, &disk->device);
+        heap_free(disk);
     }
 }
 
 unsigned nvme_count(void)
 {
-    search();
-    return disk_count;
+    return bus_devices_count(&disks);
 }
 
 struct nvme_namespace *nvme_get(unsigned index)
 {
-    search();
-    return index < disk_count ? &disks[index] : NULL;
+    return bus_devices_get(&disks, index);
 }
 
 struct nvme_namespace *nvme_find(const char *serial)
 {
-    search();
-    for (unsigned i = 0; serial != NULL && i < disk_count; i++) {
-        if (strcmp(disks[i].controller->serial, serial) == 0) {
-            return &disks[i];
-        }
-    }
-    return NULL;
+    return bus_devices_find(&disks, serial);
 }
 
 /* --- What callers see ------------------------------------------------------------------------- */

@@ -20,15 +20,15 @@ static bool enter(struct nvme_list *list, IODMACommand_Segment64 *segment)
 
     list->skip -= skip;
     segment->fIOVMAddr += skip;
-    segment->fLength = lesser(segment->fLength - skip, list->left);
-    return list->left != 0;
+    segment->fLength = lesser(segment->fLength - skip, list->cut.left);
+    return list->cut.left != 0;
 }
 
 bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
                      UInt32 index)
 {
     struct nvme_list *list = context;
-    const uint64_t before = list->bytes;
+    const uint64_t before = list->cut.bytes;
 
     (void)target;
     if (index == 0) {
@@ -46,29 +46,25 @@ bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void 
          * client's own options may have been allowed more.
          */
         if ((list->count == 0 ? inside & 3 : inside) != 0 || list->count == 1 + PRPS) {
-            return list->bytes != before; /* a part of it has been told: the list ends there */
+            return list->cut.bytes != before; /* a part of it has been told: the list ends there */
         }
         if (list->count == 0) {
             list->command->prp1 = segment.fIOVMAddr;
         } else {
             list->prps[list->count - 1] = segment.fIOVMAddr;
         }
+        bus_cut_add(&list->cut, list->count, length);
         list->count++;
-        list->bytes += length;
-        list->left -= length;
         segment.fIOVMAddr += length;
         segment.fLength -= length;
     }
     return true;
 }
 
-void nvme_close_prp(struct nvme_list *list, uint64_t bytes)
+void nvme_close_prp(struct nvme_list *list)
 {
-    const uint64_t inside = list->command->prp1 & (list->page - 1);
-
-    /* How many entries count follows from the length: those that were told for more are not read.
-     */
-    list->count = (unsigned)((inside + bytes + list->page - 1) / list->page);
+    /* Those that were told for more than whole blocks are not read. */
+    list->count = list->cut.count;
     list->command->flags = NVME_FLAG_PRP;
     if (list->count == 2) {
         list->command->prp2 = list->prps[0];
@@ -86,28 +82,18 @@ bool nvme_output_sgl(IODMACommand *target, IODMACommand_Segment64 segment, void 
     if (!enter(list, &segment) || list->count == DESCRIPTORS || segment.fLength > UINT32_MAX) {
         return false;
     }
-    list->descriptors[list->count++] = (struct nvme_sgl){
+    list->descriptors[list->count] = (struct nvme_sgl){
         .address = segment.fIOVMAddr, .length = (uint32_t)segment.fLength, .type = NVME_SGL_DATA};
-    list->bytes += segment.fLength;
-    list->left -= segment.fLength;
+    bus_cut_add(&list->cut, list->count, segment.fLength);
+    list->count++;
     return true;
 }
 
-void nvme_close_sgl(struct nvme_list *list, uint64_t bytes)
+void nvme_close_sgl(struct nvme_list *list)
 {
-    uint64_t extra = list->bytes - bytes;
-
     /* The controller wants to be told of exactly as many as it moves. */
-    while (extra != 0) {
-        struct nvme_sgl *last = &list->descriptors[list->count - 1];
-
-        if (last->length > extra) {
-            last->length -= (uint32_t)extra;
-            break;
-        }
-        extra -= last->length;
-        list->count--;
-    }
+    list->count = list->cut.count;
+    list->descriptors[list->count - 1].length = (uint32_t)list->cut.last;
     list->command->flags = NVME_FLAG_SGL;
     if (list->count == 1) {
         list->command->sgl = list->descriptors[0];

@@ -6,6 +6,8 @@
 #include "descriptors/IODMAController_class.h"
 #include "drivers/nvme/nvme.h"
 #include "drivers/nvme/nvme_format_private.h"
+#include "drivers/pci/bus_cut.h"
+#include "drivers/pci/bus_devices.h"
 #include "drivers/pci/bus_memory.h"
 #include "drivers/pci/pci.h"
 #include "kernel/lock.h"
@@ -13,7 +15,7 @@
 #define NVME_QUEUES_MAX     4u   /* beside the admin queue: there is one CPU to use them */
 #define NVME_QUEUE_SIZE     128u /* entries by choice: so many commands at once, less one */
 #define NVME_ADMIN_SIZE     16u
-#define NVME_NAMESPACES_MAX 16u    /* of all controllers */
+#define NVME_NAMESPACES_MAX 16u    /* of a controller */
 #define NVME_LIST_BYTES     4096u  /* of a command's list */
 #define NVME_PAGE_MAX       65536u /* of the controller's pages; larger ones nobody has */
 #define NVME_BLOCKS_MAX     65536u /* of one command, whose count is 16 bits, less one */
@@ -91,6 +93,7 @@ struct nvme_controller {
     uint64_t buffer_bytes;      /* 0: it has none */
     bool buffer_reserved;       /* they are taken out of the mapper's */
     struct bus_memory identify; /* where answers of Identify go */
+    struct nvme_namespace *namespaces;
 
     nvme_watch_t *watch;
     void *watch_context;
@@ -99,6 +102,8 @@ struct nvme_controller {
 };
 
 struct nvme_namespace {
+    struct bus_device device;
+    struct nvme_namespace *beside; /* on the same controller */
     struct nvme_controller *controller;
     uint32_t id;
     uint64_t blocks;
@@ -118,12 +123,12 @@ struct nvme_list {
         uint64_t *prps;
         struct nvme_sgl *descriptors;
     };
-    uint64_t start;       /* of the list, as the device sees it */
-    uint64_t page;        /* bytes */
-    uint64_t skip;        /* bytes of the walk that an earlier command has moved */
-    uint64_t left, bytes; /* that are wanted, and told */
-    uint64_t first;       /* bytes of the walk in its first page */
-    unsigned count;       /* entries */
+    uint64_t start;     /* of the list, as the device sees it */
+    uint64_t page;      /* bytes */
+    uint64_t skip;      /* bytes of the walk that an earlier command has moved */
+    struct bus_cut cut; /* what is wanted, and told */
+    uint64_t first;     /* bytes of the walk in its first page */
+    unsigned count;     /* entries */
 };
 
 bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void *list,
@@ -131,9 +136,9 @@ bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void 
 bool nvme_output_sgl(IODMACommand *target, IODMACommand_Segment64 segment, void *list,
                      UInt32 index);
 
-/* The command names the list, of whose bytes it takes `bytes`, not 0. */
-void nvme_close_prp(struct nvme_list *list, uint64_t bytes);
-void nvme_close_sgl(struct nvme_list *list, uint64_t bytes);
+/* The command names the list, of which it takes the whole blocks; there are some. */
+void nvme_close_prp(struct nvme_list *list);
+void nvme_close_sgl(struct nvme_list *list);
 
 /* nvme_queue.c. The lock is held, unless it says otherwise. */
 IOReturn nvme_queue_create(struct nvme_queue *queue, unsigned number, unsigned size, bool lists);
@@ -204,7 +209,7 @@ unsigned nvme_vector(const struct nvme_queue *queue);
 
 /* nvme.c: its namespaces come and go with it. */
 void nvme_add_namespaces(struct nvme_controller *controller);
-void nvme_remove_namespaces(const struct nvme_controller *controller);
+void nvme_remove_namespaces(struct nvme_controller *controller);
 
 /* nvme_engine.c. */
 IODMAController *nvme_create_engine(struct nvme_controller *controller, IOService **service);

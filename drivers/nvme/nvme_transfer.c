@@ -64,22 +64,18 @@ static IOReturn fill(struct nvme_queue *queue, struct nvme_transfer *transfer,
         .start = bus_memory_address(&queue->memory, page),
         .page = nvme_page(queue->controller),
         .skip = transfer->issued - transfer->walked,
-        .left = wanted,
+        .cut = {.block = transfer->disk->block_size, .left = wanted},
     };
     status = IODMACommand_genIOVMSegmentsFunction(
         transfer->command, sgl ? nvme_output_sgl : nvme_output_prp, &position, list, &count);
     if (status != kIOReturnSuccess) {
         return status;
     }
-    slot->bytes = (uint32_t)list->bytes;
-    if (list->bytes != wanted) {
-        /* The list is full, perhaps within a block: the device must be told whole ones. */
-        slot->bytes &= ~(transfer->disk->block_size - 1);
+    if (list->cut.whole == 0) {
+        return kIOReturnNoSpace; /* a block in more pieces than that */
     }
-    if (slot->bytes == 0) {
-        return kIOReturnNoSpace;
-    }
-    (sgl ? nvme_close_sgl : nvme_close_prp)(list, slot->bytes);
+    slot->bytes = (uint32_t)list->cut.whole;
+    (sgl ? nvme_close_sgl : nvme_close_prp)(list);
     return kIOReturnSuccess;
 }
 

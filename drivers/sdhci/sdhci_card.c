@@ -43,6 +43,12 @@ bool sdhci_reset_lines(struct sdhci_card *card)
     return reset(card, SDHCI_RESET_LINES);
 }
 
+bool sdhci_stop(struct sdhci_card *card)
+{
+    put(card, SDHCI_SIGNAL_ON, 0);
+    return reset(card, SDHCI_RESET_ALL);
+}
+
 static bool is_stable(void *context)
 {
     return (get(context, SDHCI_CLOCK) & SDHCI_CLOCK_STABLE) != 0;

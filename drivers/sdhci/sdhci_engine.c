@@ -3,6 +3,7 @@
  * An SD host controller as a DMA engine. The segment functions write the list that the
  * controller reads, or the register that is all it is told.
  */
+#include "drivers/pci/bus_cut.h"
 #include "drivers/sdhci/sdhci_private.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -28,7 +29,7 @@ static struct sdhci_transfer *transfer_of(struct serial_transfer *serial)
 struct sdhci_list {
     struct sdhci_entry *entries; /* NULL: one address */
     volatile void *registers;
-    uint64_t left, bytes;
+    struct bus_cut cut;
     uint32_t address;
 };
 
@@ -36,7 +37,7 @@ struct sdhci_list {
 static uint32_t wanted(const struct sdhci_list *list, IODMACommand_Segment64 segment,
                        uint64_t longest)
 {
-    const uint64_t length = segment.fLength < list->left ? segment.fLength : list->left;
+    const uint64_t length = segment.fLength < list->cut.left ? segment.fLength : list->cut.left;
 
     /* Options of a client's own may allow what the controller's do not: it would mask, or stop. */
     if (segment.fLength > longest || (segment.fIOVMAddr & 3) != 0 ||
@@ -61,8 +62,7 @@ static bool output_entry(IODMACommand *target, IODMACommand_Segment64 segment, v
         .length = (uint16_t)length, /* 65536 becomes the 0 that says so */
         .address = (uint32_t)segment.fIOVMAddr,
     };
-    list->bytes += length;
-    list->left -= length;
+    bus_cut_add(&list->cut, index, length);
     return true;
 }
 
@@ -73,53 +73,41 @@ static bool output_address(IODMACommand *target, IODMACommand_Segment64 segment,
     const uint32_t length = wanted(list, segment, SDHCI_BOUNDARY);
     const uint64_t last = segment.fIOVMAddr + segment.fLength - 1;
 
-    (void)target, (void)index;
+    (void)target;
     if (length == 0 || (segment.fIOVMAddr ^ last) >= SDHCI_BOUNDARY) {
         return false;
     }
     list->address = (uint32_t)segment.fIOVMAddr;
     mmio_write32(list->registers, SDHCI_SDMA_ADDRESS, list->address);
-    list->bytes = length;
-    list->left -= length;
+    bus_cut_add(&list->cut, index, length);
     return true;
 }
 
 /* Whole blocks of what the list holds; the last entry says that it is the last. */
-static unsigned close_list(struct sdhci_list *list, unsigned count, uint64_t bytes)
+static void close_list(const struct sdhci_list *list)
 {
-    uint64_t extra = list->bytes - bytes;
+    struct sdhci_entry *last = &list->entries[list->cut.count - 1];
 
-    while (extra != 0) {
-        struct sdhci_entry *last = &list->entries[count - 1];
-        const uint32_t length = last->length == 0 ? SDHCI_PIECE_MAX : last->length;
-
-        if (length > extra) {
-            last->length = (uint16_t)(length - extra);
-            break;
-        }
-        extra -= length;
-        count--;
-    }
-    list->entries[count - 1].flags |= SDHCI_ENTRY_END;
-    return count;
+    last->length = (uint16_t)list->cut.last;
+    last->flags = SDHCI_ENTRY_VALID | SDHCI_ENTRY_MOVE | SDHCI_ENTRY_END;
 }
 
 static void show_watcher(const struct sdhci_card *card, const struct sdhci_transfer *transfer,
-                         const struct sdhci_list *list, unsigned count, uint64_t bytes)
+                         const struct sdhci_list *list)
 {
     struct sdhci_piece piece = {
         .transfer = transfer,
         .block = transfer->block + transfer->serial.issued / SDHCI_BLOCK,
         .offset = transfer->serial.offset + transfer->serial.issued,
-        .count = count,
+        .count = list->cut.count,
     };
 
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < piece.count; i++) {
         const struct sdhci_entry *entry = list->entries != NULL ? &list->entries[i] : NULL;
 
         piece.slot = i;
         piece.address = entry != NULL ? entry->address : list->address;
-        piece.length = entry == NULL        ? (uint32_t)bytes
+        piece.length = entry == NULL        ? (uint32_t)list->cut.last
                        : entry->length == 0 ? SDHCI_PIECE_MAX
                                             : entry->length;
         card->watch(card->watch_context, &piece);
@@ -158,7 +146,7 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
     struct sdhci_list list = {
         .entries = adma ? card->list.bytes : NULL,
         .registers = card->registers,
-        .left = left < most ? left : most,
+        .cut = {.block = SDHCI_BLOCK, .left = left < most ? left : most},
     };
     UInt64 position = serial->offset + serial->issued;
     UInt32 count = adma ? SDHCI_ENTRIES : 1;
@@ -168,16 +156,16 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
     if (status != kIOReturnSuccess) {
         return status;
     }
-    *bytes = list.bytes & ~(uint64_t)(SDHCI_BLOCK - 1);
-    if (*bytes == 0) {
+    if (list.cut.whole == 0) {
         return kIOReturnNoSpace; /* a block in more pieces than that */
     }
+    *bytes = list.cut.whole;
     if (adma) {
-        count = close_list(&list, count, *bytes);
+        close_list(&list);
         mmio_write32(card->registers, SDHCI_ADMA_ADDRESS, (uint32_t)card->list.start);
     }
     if (card->watch != NULL) {
-        show_watcher(card, transfer, &list, count, *bytes);
+        show_watcher(card, transfer, &list);
     }
     start_command(card, transfer, *bytes);
     return kIOReturnSuccess;

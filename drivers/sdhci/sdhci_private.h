@@ -3,6 +3,7 @@
 #ifndef DRIVERS_SDHCI_SDHCI_PRIVATE_H
 #define DRIVERS_SDHCI_SDHCI_PRIVATE_H
 
+#include "drivers/pci/bus_devices.h"
 #include "drivers/pci/bus_memory.h"
 #include "drivers/pci/pci.h"
 #include "drivers/sdhci/sdhci.h"
@@ -78,12 +79,12 @@ struct sdhci_entry {
 #define SDHCI_ENTRIES    512u
 #define SDHCI_PIECE_MAX  65536u
 #define SDHCI_BOUNDARY   (512u << 10)
-#define SDHCI_BLOCKS_MAX 65535u /* of one command */
-#define SDHCI_CARDS_MAX  8u
+#define SDHCI_BLOCKS_MAX 65535u        /* of one command */
 #define SDHCI_PATIENCE   1000000000ull /* nanoseconds, for an answer outside of transfers */
 #define SDHCI_READS      1000u         /* looks at a bit that the controller clears at once */
 
 struct sdhci_card {
+    struct bus_device device;
     struct serial_engine *engine; /* retained; there from the beginning */
     IOService *service;           /* retained */
     struct pci_function *function;
@@ -98,8 +99,20 @@ struct sdhci_card {
     void *watch_context;
 };
 
+/* sdhci_controller.c. Thread context. */
+/* Make it work, and the card in it. NULL: *status. */
+struct sdhci_card *sdhci_open(struct pci_function *function, IOReturn *status);
+/* Give all of it back; it has no client. False: it did not stop, and keeps its list. */
+bool sdhci_close(struct sdhci_card *card);
+
+/* sdhci.c: cards come and go with their controller. */
+void sdhci_add(struct sdhci_card *card);
+void sdhci_remove(struct sdhci_card *card);
+
 /* sdhci_card.c: reset the controller and find out what card there is. Thread context. */
 IOReturn sdhci_start_card(struct sdhci_card *card);
+/* Switch the controller off. False: it does not say that it is. Thread context. */
+bool sdhci_stop(struct sdhci_card *card);
 /* Drop what the command and data lines have. False: it does not. Any context. */
 bool sdhci_reset_lines(struct sdhci_card *card);
 
