@@ -182,7 +182,12 @@ static IOReturn read_capacity(struct sdhci_card *card)
     } else {
         return kIOReturnUnsupported;
     }
-    return card->blocks != 0 ? kIOReturnSuccess : kIOReturnNoMedia;
+    if (card->blocks == 0) {
+        return kIOReturnNoMedia;
+    }
+    /* By bytes what lies beyond 4 GiB has no name: it would be that of something else. */
+    return card->by_blocks || card->blocks <= (1ull << 32) / SDHCI_BLOCK ? kIOReturnSuccess
+                                                                         : kIOReturnUnsupported;
 }
 
 static IOReturn select(struct sdhci_card *card)

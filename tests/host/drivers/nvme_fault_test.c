@@ -175,7 +175,7 @@ static void a_thousand_lives_of_a_queue(void **state)
 static void interrupt(void *context)
 {
     (void)context;
-    nvme_sim_interrupt(&sim);
+    bus_sim_interrupt(&sim.bus);
 }
 
 /* The controller lets go of each: all end aborted, in time. */
@@ -338,7 +338,7 @@ static void a_controller_that_is_lost(void **state)
     nvme_sim_take(&sim);
     sim.never_off = true;
     assert_int_equal(nvme_reset(disk), kIOReturnNotResponding);
-    assert_false(sim.master_on);
+    assert_false(sim.bus.master_on);
     IOWorkLoop_runEventSources(client_loop);
     assert_int_equal(client_end_count, 3);
     for (unsigned i = 0; i < 3; i++) {

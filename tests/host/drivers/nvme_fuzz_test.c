@@ -86,7 +86,7 @@ static bool work(void)
             answer->end.value =
                 queue->phase | queue->slots[i].id | (chance(32) ? NVME_STATUS(2u, 0x81u) << 17 : 0);
             writes++;
-            sim.pending[queue->number] = true;
+            sim.bus.pending[queue->number] = true;
             return true;
         }
     }
@@ -96,10 +96,10 @@ static bool work(void)
 /* While the driver sleeps: time passes, and the controller may do something. */
 static void interrupt_all(void)
 {
-    for (unsigned i = 0; i < sim.vectors; i++) {
-        sim.pending[i] |= chance(128);
+    for (unsigned i = 0; i < sim.bus.vectors; i++) {
+        sim.bus.pending[i] |= chance(128);
     }
-    nvme_sim_interrupt(&sim);
+    bus_sim_interrupt(&sim.bus);
 }
 
 /* --- The client ------------------------------------------------------------------------------- */
@@ -204,7 +204,7 @@ static void live(void)
 
     client_create();
     sim.lenient = true;
-    sim.vectors = chance(64) ? 1 : NVME_SIM_VECTORS;
+    sim.bus.vectors = chance(64) ? 1 : BUS_SIM_VECTORS;
     assert_int_equal(client_open(), kIOReturnSuccess);
     for (unsigned i = 0; i < TRANSFERS; i++) {
         const bool sgl = chance(128);

@@ -25,9 +25,9 @@ static void fails_to_open(IOReturn status, uint64_t least, uint64_t most, bool k
 
     assert_int_equal(client_open(), status);
     assert_true(sim_time - start >= least && sim_time - start <= most);
-    assert_false(sim.master_on || sim.claimed);
-    for (unsigned i = 0; i < NVME_SIM_VECTORS; i++) {
-        assert_null(sim.handlers[i]);
+    assert_false(sim.bus.master_on || sim.bus.claimed);
+    for (unsigned i = 0; i < BUS_SIM_VECTORS; i++) {
+        assert_null(sim.bus.handlers[i]);
     }
     assert_true(sim_holds(&held) != keeps_memory);
 }
@@ -145,7 +145,7 @@ static void without_one_piece_of_memory(void **state)
 
         client_create();
         inject_begin(nth);
-        opened = nvme_open(nvme_sim_function, &status);
+        opened = nvme_open(bus_sim_function, &status);
         if (opened != NULL) {
             engine = nvme_create_engine(opened, &service);
         }

@@ -8,11 +8,6 @@
 
 #include <cmocka.h>
 
-#include "tests/host/sim/sim_order.h"
-#include "tests/host/sim/sim_ram.h"
-
-static unsigned barriers;
-
 static uint64_t page_bytes(const struct nvme_sim *sim)
 {
     return 4096ull << (sim->cc >> 7 & 0xf);
@@ -20,11 +15,10 @@ static uint64_t page_bytes(const struct nvme_sim *sim)
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
+/* A place of its own there, which crosses no page. */
 static void *memory(const struct nvme_sim *sim, uint64_t address)
 {
-    assert_true(sim->master_on);
-    assert_true(page_overlaps_ram(paddr(address), 1));
-    return phys_to_virt(paddr(address));
+    return bus_sim_memory(&sim->bus, address, 1, true);
 }
 
 uint64_t nvme_sim_bytes(const struct nvme_sim *sim, const struct nvme_command *command)
@@ -35,10 +29,11 @@ uint64_t nvme_sim_bytes(const struct nvme_sim *sim, const struct nvme_command *c
 static void move(struct nvme_sim *sim, uint64_t address, uint8_t *disk, uint64_t length,
                  bool writes)
 {
-    void *bytes = memory(sim, address);
-
-    memory(sim, address + length - 1);
-    memcpy(writes ? (void *)disk : bytes, writes ? bytes : (void *)disk, length);
+    if (writes) {
+        bus_sim_read(&sim->bus, address, disk, length);
+    } else {
+        bus_sim_write(&sim->bus, address, disk, length);
+    }
 }
 
 /* Section 4.3. */
@@ -146,7 +141,7 @@ void nvme_sim_post(struct nvme_sim *sim, unsigned number, uint32_t result, uint3
         cq->tail = 0;
         cq->phase ^= NVME_PHASE;
     }
-    sim->pending[cq->vector] = true;
+    sim->bus.pending[cq->vector] = true;
 }
 
 static void answer(struct nvme_sim *sim, unsigned queue, uint16_t id, uint32_t status,
@@ -165,25 +160,6 @@ void nvme_sim_answer(struct nvme_sim *sim, unsigned index, uint32_t status)
         perform(sim, &taken->command);
     }
     answer(sim, taken->queue, taken->command.id, status, 0);
-}
-
-bool nvme_sim_interrupt(struct nvme_sim *sim)
-{
-    bool any = false;
-
-    for (unsigned i = 0; i < sim->vectors; i++) {
-        const bool before = sim_in_handler;
-
-        if (!sim->pending[i] || sim->handlers[i] == NULL) {
-            continue;
-        }
-        sim->pending[i] = false;
-        sim_in_handler = true;
-        sim->handlers[i](sim->contexts[i]);
-        sim_in_handler = before;
-        any = true;
-    }
-    return any;
 }
 
 /* --- Admin ------------------------------------------------------------------------------------ */
@@ -235,7 +211,7 @@ static void add_queue(struct nvme_sim *sim, const struct nvme_command *command, 
     } else {
         queue->vector = command->dword[1] >> 16;
         queue->phase = NVME_PHASE;
-        assert_true(queue->vector < sim->vectors);
+        assert_true(queue->vector < sim->bus.vectors);
         /* Whatever is there must be old. */
         for (unsigned i = 0; i < queue->size; i++) {
             const struct nvme_answer *at = memory(sim, queue->base + i * sizeof(*at));
@@ -366,8 +342,7 @@ static void ring(struct nvme_sim *sim, unsigned number, uint32_t value)
         queue->head = value;
         return;
     }
-    assert_int_not_equal(barriers, 0); /* what it will read is in memory */
-    barriers = 0;
+    bus_sim_expect_barrier(&sim->bus);
     sim->doorbells++;
     queue->tail = value;
     while (number == 0 && fetch(sim, 0, &command)) {
@@ -376,12 +351,6 @@ static void ring(struct nvme_sim *sim, unsigned number, uint32_t value)
 }
 
 /* --- Registers -------------------------------------------------------------------------------- */
-
-static void count_barrier(enum sim_step step, uint64_t detail)
-{
-    (void)detail;
-    barriers += step == SIM_BARRIER;
-}
 
 static void go_off(struct nvme_sim *sim)
 {
@@ -429,7 +398,7 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
 {
     const struct nvme_sim *sim = (const struct nvme_sim *)self;
 
-    assert_true(sim->memory_on);
+    assert_true(sim->bus.memory_on);
     if (sim->gone) {
         return UINT64_MAX;
     }
@@ -453,7 +422,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
 {
     struct nvme_sim *sim = (struct nvme_sim *)self;
 
-    assert_true(sim->memory_on);
+    assert_true(sim->bus.memory_on);
     if (sim->gone) {
         return;
     }
@@ -486,10 +455,6 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
 void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes)
 {
     *sim = (struct nvme_sim){
-        .registers = {.start = nvme_sim_registers,
-                      .size = NVME_SIM_REGISTERS,
-                      .read = read_register,
-                      .write = write_register},
         .cap = 1023 | 1ull << 37 | 1ull << 24,
         .version = 0x10400,
         .mdts = 4,
@@ -497,12 +462,8 @@ void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes)
         .granted = 4,
         .block_shift = 9,
         .blocks = disk_bytes / 512,
-        .vectors = NVME_SIM_VECTORS,
         .silent_opcode = 0x100,
         .disk = disk,
     };
-    nvme_sim_plug(sim);
-    sim_mmio_unplug_all();
-    sim_mmio_plug(&sim->registers);
-    sim_witness = count_barrier;
+    bus_sim_create(&sim->bus, 0, read_register, write_register);
 }

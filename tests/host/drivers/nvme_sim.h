@@ -8,11 +8,10 @@
 #define TESTS_HOST_DRIVERS_NVME_SIM_H
 
 #include "drivers/nvme/nvme_private.h"
-#include "tests/host/sim/sim_mmio.h"
+#include "tests/host/drivers/bus_sim.h"
 
-#define NVME_SIM_QUEUES  9 /* with admin */
-#define NVME_SIM_TAKEN   1024
-#define NVME_SIM_VECTORS 9
+#define NVME_SIM_QUEUES 9 /* with admin */
+#define NVME_SIM_TAKEN  1024
 
 struct nvme_sim_queue {
     bool exists;
@@ -32,7 +31,7 @@ struct nvme_sim_command {
 };
 
 struct nvme_sim {
-    struct sim_registers registers; /* first: the plug finds the rest */
+    struct bus_sim bus; /* first: who plays its registers finds the rest */
     uint64_t cap;
     uint32_t version, cc, csts, aqa;
     uint64_t asq, acq;
@@ -46,7 +45,6 @@ struct nvme_sim {
     uint8_t attributes; /* of the namespace */
     bool volatile_cache;
     uint64_t blocks;
-    unsigned vectors; /* messages; 1: a line */
 
     /* What is wrong with it. */
     bool gone; /* reads are all ones */
@@ -57,22 +55,12 @@ struct nvme_sim {
     bool refuses_queues;
     bool lenient; /* the driver has been lied to: what it does that makes no sense is passed over */
 
-    bool memory_on, master_on, claimed;
     struct nvme_sim_queue sq[NVME_SIM_QUEUES], cq[NVME_SIM_QUEUES];
     struct nvme_sim_command taken[NVME_SIM_TAKEN];
     unsigned taken_count;
-    irq_handler_t *handlers[NVME_SIM_VECTORS];
-    void *contexts[NVME_SIM_VECTORS];
-    bool pending[NVME_SIM_VECTORS];
     unsigned aborts, deleted_sq, deleted_cq, doorbells, shutdowns;
     uint8_t *disk; /* blocks << block_shift bytes */
 };
-
-/* nvme_sim_bus.c: where its registers are, and which one is on the bus. */
-#define NVME_SIM_REGISTERS 0x2000u
-extern uint8_t nvme_sim_registers[NVME_SIM_REGISTERS];
-extern struct pci_function *const nvme_sim_function;
-void nvme_sim_plug(struct nvme_sim *sim);
 
 /* Off, and as a usual one is: 64 KiB commands, SGLs, 4 queues, 512-byte blocks, messages. */
 void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes);
@@ -86,9 +74,6 @@ void nvme_sim_answer(struct nvme_sim *sim, unsigned index, uint32_t status);
 /* Write an answer, whatever it says. */
 void nvme_sim_post(struct nvme_sim *sim, unsigned cq, uint32_t result, uint32_t queue, uint16_t id,
                    uint32_t status);
-
-/* Call the handlers of what is pending. False: nothing was. */
-bool nvme_sim_interrupt(struct nvme_sim *sim);
 
 /* Bytes that a command moves. */
 uint64_t nvme_sim_bytes(const struct nvme_sim *sim, const struct nvme_command *command);

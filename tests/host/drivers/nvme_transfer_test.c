@@ -86,7 +86,7 @@ static void random_transfers_by_blocks_of_a_page(void **state)
     client_create();
     sim.block_shift = 12;
     sim.blocks = CLIENT_DISK >> 12;
-    sim.vectors = 1; /* and by a line */
+    sim.bus.vectors = 1; /* and by a line */
     assert_int_equal(client_open(), kIOReturnSuccess);
     transfer_at_random(cases());
     client_close();
@@ -100,7 +100,7 @@ static void random_transfers_of_another_controller(void **state)
     sim.cap |= 4ull << 48 | 2ull << 32;
     sim.sgls = 2;
     sim.mdts = 1;
-    sim.vectors = 3;
+    sim.bus.vectors = 3;
     assert_int_equal(client_open(), kIOReturnSuccess);
     assert_int_equal(controller->queue_count, 2);
     transfer_at_random(cases());
@@ -409,7 +409,7 @@ static void a_notification_starts_the_next(void **state)
         kIOReturnSuccess);
     nvme_sim_take(&sim);
     nvme_sim_answer(&sim, 0, 0);
-    nvme_sim_interrupt(&sim);
+    bus_sim_interrupt(&sim.bus);
     IOWorkLoop_openGate(client_loop);
     client_run();
     assert_int_equal(client_end_count, 2);

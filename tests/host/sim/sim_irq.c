@@ -87,6 +87,11 @@ uint64_t timer_now(void)
     return sim_time;
 }
 
+void timer_delay(uint64_t nanoseconds)
+{
+    sim_time += nanoseconds;
+}
+
 void timer_start(struct timer *timer, uint64_t nanoseconds)
 {
     timer->deadline = sim_time + nanoseconds;

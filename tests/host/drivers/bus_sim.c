@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A PCI bus of one function, in place of drivers/pci. */
+#include "tests/host/drivers/bus_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOMapper.h"
+#include "kernel/direct_map.h"
+#include "kernel/page.h"
+#include "tests/host/sim/sim_irq.h"
+#include "tests/host/sim/sim_order.h"
+
+static uint8_t space[BUS_SIM_REGISTERS] __attribute__((aligned(4096)));
+static struct bus_sim *current;
+
+struct pci_function {
+    char unused;
+};
+
+static struct pci_function only;
+struct pci_function *const bus_sim_function = &only;
+
+static void count_barrier(enum sim_step step, uint64_t detail)
+{
+    (void)detail;
+    current->barriers += step == SIM_BARRIER;
+}
+
+void bus_sim_create(struct bus_sim *sim, unsigned bar,
+                    uint64_t (*read)(struct sim_registers *self, uint64_t offset, unsigned width),
+                    void (*write)(struct sim_registers *self, uint64_t offset, uint64_t value,
+                                  unsigned width))
+{
+    *sim = (struct bus_sim){
+        .registers = {.start = space, .size = BUS_SIM_REGISTERS, .read = read, .write = write},
+        .bar = bar,
+        .vectors = BUS_SIM_VECTORS,
+    };
+    current = sim;
+    sim_mmio_unplug_all();
+    sim_mmio_plug(&sim->registers);
+    sim_witness = count_barrier;
+}
+
+/* --- The function's accesses ------------------------------------------------------------------ */
+
+void *bus_sim_memory(const struct bus_sim *sim, uint64_t address, uint64_t length, bool writes)
+{
+    const uint32_t access = writes ? kIODMAMapWriteAccess : kIODMAMapReadAccess;
+    uint64_t physical = address;
+
+    assert_true(sim->master_on);
+    assert_true((address & PAGE_MASK) + length <= PAGE_SIZE);
+    if (sim->mapper != NULL) {
+        assert_int_equal(IOMapper_translate(sim->mapper, address, access, &physical, NULL),
+                         kIOReturnSuccess);
+    }
+    assert_true(page_overlaps_ram(paddr(physical), 1));
+    return phys_to_virt(paddr(physical));
+}
+
+static void move(const struct bus_sim *sim, uint64_t address, uint8_t *bytes, uint64_t length,
+                 bool writes)
+{
+    while (length != 0) {
+        const uint64_t left = PAGE_SIZE - (address & PAGE_MASK);
+        const uint64_t here = left < length ? left : length;
+        uint8_t *const memory = bus_sim_memory(sim, address, here, writes);
+
+        memcpy(writes ? memory : bytes, writes ? bytes : memory, here);
+        address += here;
+        bytes += here;
+        length -= here;
+    }
+}
+
+void bus_sim_read(const struct bus_sim *sim, uint64_t address, void *bytes, uint64_t length)
+{
+    move(sim, address, bytes, length, false);
+}
+
+void bus_sim_write(const struct bus_sim *sim, uint64_t address, const void *bytes, uint64_t length)
+{
+    move(sim, address, (uint8_t *)bytes, length, true);
+}
+
+void bus_sim_expect_barrier(struct bus_sim *sim)
+{
+    assert_int_not_equal(sim->barriers, 0);
+    sim->barriers = 0;
+}
+
+bool bus_sim_interrupt(struct bus_sim *sim)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < sim->granted; i++) {
+        const bool before = sim_in_handler;
+
+        if (!sim->pending[i] || sim->handlers[i] == NULL) {
+            continue;
+        }
+        sim->pending[i] = false;
+        sim_in_handler = true;
+        sim->handlers[i](sim->contexts[i]);
+        sim_in_handler = before;
+        any = true;
+    }
+    return any;
+}
+
+/* --- drivers/pci/pci.h ------------------------------------------------------------------------ */
+
+struct pci_function *pci_find(uint16_t vendor, uint16_t device, struct pci_function *after)
+{
+    (void)vendor, (void)device, (void)after;
+    return NULL;
+}
+
+struct pci_function *pci_find_class(uint32_t class_code, uint32_t mask, struct pci_function *after)
+{
+    (void)class_code, (void)mask, (void)after;
+    return NULL; /* tests open it by hand */
+}
+
+void pci_get_info(const struct pci_function *function, struct pci_info *info)
+{
+    (void)function;
+    *info = (struct pci_info){.slot = 3, .requester = 3 << 3};
+}
+
+IOReturn pci_claim(struct pci_function *function, const char *driver)
+{
+    (void)function, (void)driver;
+    if (current->claimed) {
+        return kIOReturnExclusiveAccess;
+    }
+    current->claimed = true;
+    return kIOReturnSuccess;
+}
+
+void pci_release(struct pci_function *function)
+{
+    assert_true(current->claimed);
+    pci_free_vectors(function);
+    current->claimed = current->master_on = false;
+}
+
+IOReturn pci_get_bar(const struct pci_function *function, unsigned index, struct pci_bar *at)
+{
+    (void)function;
+    if (index != current->bar) {
+        return kIOReturnNotFound;
+    }
+    *at = (struct pci_bar){.base = paddr(0x10000000), .bus = 0x10000000, .size = BUS_SIM_REGISTERS};
+    return kIOReturnSuccess;
+}
+
+volatile void *pci_map_bar(struct pci_function *function, unsigned index, uint64_t offset,
+                           uint64_t length)
+{
+    (void)function, (void)length;
+    assert_true(index == current->bar && offset == 0);
+    return space;
+}
+
+IOReturn pci_enable(struct pci_function *function, unsigned what)
+{
+    (void)function;
+    current->memory_on |= (what & PCI_MEMORY) != 0;
+    current->master_on |= (what & PCI_MASTER) != 0;
+    return kIOReturnSuccess;
+}
+
+void pci_disable(struct pci_function *function, unsigned what)
+{
+    (void)function;
+    current->master_on &= (what & PCI_MASTER) == 0;
+}
+
+IOReturn pci_allocate_vectors(struct pci_function *function, unsigned least, unsigned most,
+                              unsigned kinds, unsigned *granted)
+{
+    (void)function, (void)least, (void)kinds;
+    if (current->has_no_vectors) {
+        return kIOReturnNoInterrupt;
+    }
+    current->granted = *granted = current->vectors < most ? current->vectors : most;
+    return kIOReturnSuccess;
+}
+
+void pci_free_vectors(struct pci_function *function)
+{
+    for (unsigned i = 0; i < current->granted; i++) {
+        pci_detach_vector(function, i);
+    }
+    current->granted = 0;
+}
+
+unsigned pci_interrupt_kind(const struct pci_function *function)
+{
+    (void)function;
+    return current->granted == 0 ? 0 : current->vectors == 1 ? PCI_INTX : PCI_MSIX;
+}
+
+IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_handler_t *handler,
+                           void *context)
+{
+    (void)function;
+    assert_true(vector < current->granted && current->handlers[vector] == NULL);
+    current->handlers[vector] = handler;
+    current->contexts[vector] = context;
+    return kIOReturnSuccess;
+}
+
+void pci_detach_vector(struct pci_function *function, unsigned vector)
+{
+    (void)function;
+    current->handlers[vector] = NULL;
+}
+
+IOMapper *pci_copy_mapper(struct pci_function *function)
+{
+    (void)function;
+    if (current->mapper != NULL) {
+        OSObject_retain(current->mapper);
+    }
+    return current->mapper;
+}
