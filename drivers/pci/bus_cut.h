@@ -8,6 +8,7 @@
 
 #include "kernel/types.h"
 
+/* Filled with `block` and `left` before the list is begun; the rest 0. */
 struct bus_cut {
     uint64_t block; /* bytes of one, a power of two; the list begins where one does */
     uint64_t left;  /* bytes that are wanted still */
