@@ -406,7 +406,9 @@ IOReturn IODMACommand_Create(IOService *device, uint64_t options,
  * and put out its segments; *segmentsCount: room, at most 32, and then entries. *flags:
  * kIOMemoryDirectionOut, the device may read; kIOMemoryDirectionIn, it may write.
  * Nothing is bounced: kIOReturnNotAligned, kIOReturnMessageTooLarge. kIOReturnNoSpace: more
- * segments than room; kIOReturnBusy: prepared already. A failure undoes everything.
+ * segments than room; kIOReturnBusy: prepared already; kIOReturnNotPermitted: for a driver process
+ * memory that it may not transfer, or a page of it that has bytes of others. A failure undoes
+ * everything.
  */
 IOReturn IODMACommand_PrepareForDMA(IODMACommand *self, uint64_t options,
                                     IOMemoryDescriptorRef memory, uint64_t offset, uint64_t length,

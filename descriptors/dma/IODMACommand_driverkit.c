@@ -86,6 +86,16 @@ static IOReturn prepare_and_list(IODMACommand *self, IOMemoryDescriptor *memory,
     return status;
 }
 
+/* Of bytes that there are; what is none is for prepare to refuse. */
+static bool shows_neighbours(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+{
+    if (length == 0 && offset < memory->length) {
+        length = memory->length - offset;
+    }
+    return length != 0 && IOMemoryDescriptor_holds(memory, offset, length) &&
+           !IODriverRights_ownsPages(memory, offset, length);
+}
+
 IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
                                          IOMemoryDescriptorRef memoryRef, uint64_t offset,
                                          uint64_t length, uint64_t *flags, uint32_t *segmentsCount,
@@ -114,6 +124,10 @@ IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
     }
     /* Without a direction the device would write what the caller itself may only read. */
     if (!IODriverRights_mayTransfer(memory)) {
+        return kIOReturnNotPermitted;
+    }
+    /* What a mapper shows to the device is whole pages, as in a mapping. */
+    if (shows_neighbours(memory, offset, length)) {
         return kIOReturnNotPermitted;
     }
     /*

@@ -2,6 +2,7 @@
 /* Rights and room of the task that calls. */
 #include "descriptors/driverkit/IODriverRights.h"
 
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/buffer/IOBufferCreator.h"
 #include "descriptors/driverkit/IODriverTask_private.h"
 
@@ -96,6 +97,14 @@ bool IODriverRights_mayTransfer(IOMemoryDescriptor *memory)
 {
     return current_task() == kernel_task || IODriverRights_isCreator(memory) ||
            (IOMemoryDescriptor_getDirection(memory) & kIODirectionOutIn) != kIODirectionNone;
+}
+
+bool IODriverRights_ownsPages(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length)
+{
+    const task_t task = current_task();
+
+    return task == kernel_task ||
+           IOMemoryDescriptor_methods(memory)->ownsPages(memory, offset, offset + length, task);
 }
 
 bool IODriverRights_mayStore(IOMemoryDescriptor *memory)

@@ -29,6 +29,12 @@ bool IODriverRights_mayTransfer(IOMemoryDescriptor *memory);
 bool IODriverRights_mayStore(IOMemoryDescriptor *memory);
 
 /*
+ * No page of bytes [offset, offset + length), at least one, which there are, has bytes that belong
+ * to others: a map would show them to the caller, and so would a mapper to its device.
+ */
+bool IODriverRights_ownsPages(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length);
+
+/*
  * Room for a buffer of the caller's: an object that gives it back when it is freed, and tells
  * whose the buffer is. *charge +1. kIOReturnNoResources: the driver has as much as it may.
  */

@@ -92,19 +92,17 @@ static kern_return_t kernel_options(uint64_t options, IOOptionBits *asked)
  */
 static kern_return_t check_map(IOMemoryDescriptor *self, uint64_t offset, uint64_t length)
 {
-    const task_t task = current_task();
     kern_return_t status;
 
     if (length == 0 || !IOMemoryDescriptor_holds(self, offset, length)) {
         return kIOReturnBadArgument;
     }
     status = IODriverRights_checkMaps();
-    if (status != kIOReturnSuccess || task == kernel_task) {
+    if (status != kIOReturnSuccess) {
         return status;
     }
-    return IOMemoryDescriptor_methods(self)->ownsPages(self, offset, offset + length, task)
-               ? kIOReturnSuccess
-               : kIOReturnNotPermitted;
+    return IODriverRights_ownsPages(self, offset, length) ? kIOReturnSuccess
+                                                          : kIOReturnNotPermitted;
 }
 
 kern_return_t IOMemoryDescriptor_CreateMapping_Impl(IOMemoryDescriptor *self, uint64_t options,

@@ -54,6 +54,7 @@
 #define DRIVERS_VDMA_VDMA_H
 
 #include "descriptors/IODMAController.h"
+#include "descriptors/IODriver.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/chain.h"
@@ -193,6 +194,29 @@ IOReturn vdma_set_profile(uint32_t profile);
  * kIOReturnUnsupported. Thread context: sleeps.
  */
 IOReturn vdma_use_table(bool on);
+
+/* --- For a driver at EL0 -----------------------------------------------------------------------
+ */
+
+/*
+ * Give the device to a driver process, until that ends: IODriver_giveDevice with a service of the
+ * loan's own behind a translation table of its own, with the page of the queues' registers and the
+ * interrupt. The device is guarded meanwhile (qemu/vdma/README.md): it reaches for the driver what
+ * the driver's commands have prepared, for data and for rings, and only a reset, which is the
+ * kernel's, ends that. What is negotiated: VERSION_1, and of INDIRECT_DESC and EVENT_IDX what the
+ * device offers. The limits are those set before, and are to have a table and a longest transfer,
+ * since the CPU may stand still for as long as the device works; its own table is off afterwards.
+ *
+ * While it is lent, what would need the device ends with kIOReturnBusy. When the driver ends,
+ * however it does, the device is reset before anything of the driver's memory goes, and is the
+ * kernel's again.
+ *
+ * kIOReturnBadArgument: NULL; kIOReturnNoDevice; kIOReturnNotPermitted (in a handler);
+ * kIOReturnBusy: it is lent, has requests, or mappings behind its table; or as IODriver_giveDevice;
+ * kIOReturnUnsupported: limits as above, or a device that cannot be guarded; kIOReturnNoMemory;
+ * else as vdma_control. The driver has nothing of it then. Thread context: sleeps.
+ */
+IOReturn vdma_lend(IODriver *driver);
 
 /* --- Watching ----------------------------------------------------------------------------------
  */

@@ -42,6 +42,11 @@ static void configuration_changed(void *context)
 
 /* --- Reset ------------------------------------------------------------------------------------ */
 
+IOReturn vdma_attach(void)
+{
+    return virtio_attach(vdma_state.device, buffers_used, configuration_changed, NULL);
+}
+
 static IOReturn activate(void)
 {
     const IOReturn status = virtio_start_queue(vdma_state.device, vdma_state.queue);
@@ -158,7 +163,9 @@ IOReturn vdma_reset(void)
         return kIOReturnNoDevice;
     }
     state = lock_take_again(&vdma_state.lock);
-    if (!vdma_state.finishing) {
+    if (vdma_state.lent) {
+        status = kIOReturnBusy;
+    } else if (!vdma_state.finishing) {
         if (!vdma_state.lost) {
             vdma_collect(); /* what is finished has an answer */
         }
@@ -212,7 +219,7 @@ static IOReturn build(struct virtio_device *device)
     vdma_state.data = (struct vdma_control_data *)(vdma_state.frames + VDMA_DEPTH);
     /* The parts of a header that no request uses are written never again. */
     memset(vdma_state.frames, 0, PAGE_SIZE << MEMORY_ORDER);
-    status = virtio_attach(device, buffers_used, configuration_changed, NULL);
+    status = vdma_attach();
     if (status == kIOReturnSuccess) {
         status = activate();
     }

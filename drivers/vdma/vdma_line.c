@@ -76,6 +76,9 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
 {
     IOReturn status = kIOReturnNoResources;
 
+    if (vdma_state.lent) {
+        return kIOReturnBusy;
+    }
     /*
      * What is finished and has not been heard of: its interrupt got lost, and with the event index
      * none will come for those behind it. And a ring that this look has found broken.
@@ -145,7 +148,7 @@ unsigned vdma_poll(void)
         return 0;
     }
     state = lock_take_again(&vdma_state.lock);
-    if (!vdma_state.finishing && !vdma_state.lost) {
+    if (!vdma_state.finishing && !vdma_state.lost && !vdma_state.lent) {
         virtq_publish(vdma_state.queue);
         taken = vdma_collect();
     }
@@ -162,7 +165,7 @@ void vdma_hold_doorbell(bool on)
     }
     state = lock_take_again(&vdma_state.lock);
     vdma_state.held = on;
-    if (!vdma_state.finishing) {
+    if (!vdma_state.finishing && !vdma_state.lent) {
         publish();
     }
     lock_release(&vdma_state.lock, state);

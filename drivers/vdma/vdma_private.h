@@ -34,6 +34,7 @@ struct vdma_state {
     bool finishing;                     /* ends are told: nothing is published meanwhile */
     bool held;                          /* nor while this is on */
     bool lost;
+    bool lent;        /* a driver at EL0 has it */
     bool controlling; /* the data page is in use */
 
     struct vdma_capabilities can; /* as last read */
@@ -78,6 +79,9 @@ bool vdma_found(void);
 /* The device works again, or is lost. What it had ends with `status`; all: the line as well. */
 void vdma_recover(IOReturn status, bool all);
 
+/* vdma_device.c: be called by its interrupts. */
+IOReturn vdma_attach(void);
+
 /* vdma_control.c: read the capabilities into vdma_state. */
 IOReturn vdma_read_capabilities(void);
 
@@ -103,6 +107,14 @@ void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *trans
 void vdma_table_request(const struct vdma_table *table, struct vdma_transfer *request);
 /* Nothing is translated any more. kIOReturnBusy: there are mappings. */
 IOReturn vdma_table_off(void);
+/* A table of so many pages in front of this service, +1; NULL: IOMemoryLastError. */
+struct vdma_table *vdma_table_create(IOService *service, uint64_t pages);
+/* Let the device go by it, or by none. */
+IOReturn vdma_tell_device(const struct vdma_table *table);
+/* Where the service's commands find it: it maps from now on. */
+IOReturn vdma_table_attach(struct vdma_table *table, IOService *service);
+/* It maps nothing new; what there is can be unmapped. The reference is dropped. */
+void vdma_table_retire(struct vdma_table *table);
 
 /*
  * vdma_cut.c: put one side of a part into a chain, from its place on: at most `room` segments, and

@@ -275,7 +275,7 @@ static const IOMapperClass table_class = {
     MAPPER_OF_ALL,
 };
 
-static struct vdma_table *create(uint64_t pages)
+struct vdma_table *vdma_table_create(IOService *service, uint64_t pages)
 {
     struct vdma_table *self = (struct vdma_table *)OSMetaClass_allocate(&table_class.meta);
     const struct page_request request = {
@@ -294,7 +294,7 @@ static struct vdma_table *create(uint64_t pages)
     }
     self->entry = phys_to_virt(run);
     self->count = (uint32_t *)(uintptr_t)(self->entry + pages);
-    if (!IOMapper_start(&self->super, vdma_state.service)) {
+    if (!IOMapper_start(&self->super, service)) {
         OSObject_release(&self->super);
         return NULL;
     }
@@ -310,12 +310,26 @@ void vdma_table_request(const struct vdma_table *table, struct vdma_transfer *re
     }
 }
 
-static IOReturn tell_device(const struct vdma_table *table)
+IOReturn vdma_tell_device(const struct vdma_table *table)
 {
     struct vdma_transfer request;
 
     vdma_table_request(table, &request);
     return vdma_submit_and_wait(&request);
+}
+
+IOReturn vdma_table_attach(struct vdma_table *table, IOService *service)
+{
+    const IOReturn status = IOService_setObject(service, "iommu-parent", &table->super);
+
+    table->on = status == kIOReturnSuccess;
+    return status;
+}
+
+void vdma_table_retire(struct vdma_table *table)
+{
+    table->on = false;
+    OSObject_release(&table->super);
 }
 
 IOReturn vdma_table_off(void)
@@ -330,14 +344,13 @@ IOReturn vdma_table_off(void)
         return kIOReturnBusy;
     }
     /* A lost device has none any more. */
-    status = vdma_state.lost ? kIOReturnSuccess : tell_device(NULL);
+    status = vdma_state.lost ? kIOReturnSuccess : vdma_tell_device(NULL);
     if (status != kIOReturnSuccess) {
         return status;
     }
     vdma_state.table = NULL;
-    table->on = false;
     IOService_setObject(vdma_state.service, "iommu-parent", NULL);
-    OSObject_release(&table->super);
+    vdma_table_retire(table);
     return kIOReturnSuccess;
 }
 
@@ -353,21 +366,20 @@ static IOReturn turn_on(void)
     if (pages == 0) {
         return kIOReturnUnsupported;
     }
-    table = create(pages);
+    table = vdma_table_create(vdma_state.service, pages);
     if (table == NULL) {
         return IOMemoryLastError();
     }
-    status = tell_device(table);
+    status = vdma_tell_device(table);
     if (status == kIOReturnSuccess) {
         /* Before anybody finds it: a reset from here on sets it again. */
         vdma_state.table = table;
-        status = IOService_setObject(vdma_state.service, "iommu-parent", &table->super);
+        status = vdma_table_attach(table, vdma_state.service);
         if (status == kIOReturnSuccess) {
-            table->on = true;
             return status;
         }
         vdma_state.table = NULL;
-        tell_device(NULL);
+        vdma_tell_device(NULL);
     }
     OSObject_release(&table->super);
     return status;
