@@ -45,6 +45,14 @@ struct el2_other {
     bool write, walk, maintenance, user;
 };
 
+/* DC CVAC (or CVAP), IVAC, CIVAC. */
+struct el2_maintenance {
+    const struct el2_frame *frame;
+    uint64_t virt;
+    bool clean, invalidate;
+    bool user;
+};
+
 /* What becomes of an access. */
 enum el2_end {
     EL2_ABORTS, /* as if nothing had answered at the address */
@@ -53,7 +61,7 @@ enum el2_end {
     EL2_STEPS,  /* so it is, and behind that one instruction el2_stepped is called */
 };
 
-/* Who stands on this provides six functions. */
+/* Who stands on this provides seven functions. */
 
 /* Once, before EL1 has run; stage 2 is on when it returns. */
 void el2_main(void);
@@ -61,6 +69,9 @@ void el2_main(void);
 enum el2_end el2_access(struct el2_access *access);
 /* One of the others: never EL2_DONE. */
 enum el2_end el2_other(const struct el2_other *other);
+/* While el2_trap_maintenance is on: an instruction of cache maintenance, which does nothing else.
+ */
+void el2_maintain(const struct el2_maintenance *maintenance);
 /* EL1 or EL0 waits for an interrupt, while el2_trap_wait is on; when this returns, it goes on so.
  */
 void el2_waits(void);
@@ -83,8 +94,11 @@ void el2_allow(uint64_t address, uint64_t size, unsigned access);
 bool el2_load(uint64_t address, unsigned size, uint64_t *value);
 bool el2_store(uint64_t address, unsigned size, uint64_t value);
 
-/* Where a virtual address of EL1's, or of EL0's, is. False: nowhere. */
-bool el2_translate(uint64_t virt, bool user, uint64_t *address);
+/*
+ * Where a virtual address of EL1's, or of EL0's, is, and, unless `cached` is NULL, whether it is
+ * memory of a type whose bytes may be in a cache only: write-back. False: nowhere.
+ */
+bool el2_translate(uint64_t virt, bool user, uint64_t *address, bool *cached);
 /* The stack pointer that EL1 or EL0 had. */
 uint64_t el2_stack_pointer(const struct el2_frame *frame);
 
@@ -93,6 +107,9 @@ void el2_pend(unsigned intid, bool pending);
 
 /* Be told before EL1 or EL0 waits for an interrupt; off at first, and when it has been told. */
 void el2_trap_wait(bool on);
+
+/* Be told of cache maintenance by address, to the point of coherency. Off at first. */
+void el2_trap_maintenance(bool on);
 
 /* Ticks of the physical counter. */
 uint64_t el2_now(void);

@@ -4,17 +4,22 @@
  * tables say. Its interrupts wait meanwhile: nothing but that instruction finds what is open for
  * it.
  */
+#include <stddef.h>
+
 #include "boot/el2/el2_private.h"
 
-#define MDCR_TDE    (1ull << 8) /* debug exceptions come here */
-#define MDSCR_SS    (1ull << 0)
-#define SPSR_SS     (1ull << 21)
-#define SPSR_MASKED (7ull << 6) /* SError, IRQ, FIQ */
-#define MODE_OWN    1ull        /* of SPSR: on the level's own stack pointer */
-#define PAR_FAILED  (1ull << 0)
-#define PAR_PAGE    0x0000fffffffff000ull
-#define PAGE_OFFSET 0xfffull
-#define INSTRUCTION 4u
+#define MDCR_TDE       (1ull << 8) /* debug exceptions come here */
+#define MDSCR_SS       (1ull << 0)
+#define SPSR_SS        (1ull << 21)
+#define SPSR_MASKED    (7ull << 6) /* SError, IRQ, FIQ */
+#define MODE_OWN       1ull        /* of SPSR: on the level's own stack pointer */
+#define PAR_FAILED     (1ull << 0)
+#define PAR_PAGE       0x0000fffffffff000ull
+#define PAR_INNER(par) ((par) >> 56 & 0xf) /* as in MAIR_EL1 */
+#define PAR_OUTER(par) ((par) >> 60)
+#define WRITE_BACK     0xcull /* non-transient */
+#define PAGE_OFFSET    0xfffull
+#define INSTRUCTION    4u
 
 static bool stepping;
 /* As it was before. */
@@ -51,7 +56,7 @@ void el2_step_end(struct el2_frame *frame)
     }
 }
 
-bool el2_translate(uint64_t virt, bool user, uint64_t *address)
+bool el2_translate(uint64_t virt, bool user, uint64_t *address, bool *cached)
 {
     const uint64_t before = el2_read("par_el1"); /* EL1 may be about to read it */
     uint64_t found;
@@ -63,6 +68,9 @@ bool el2_translate(uint64_t virt, bool user, uint64_t *address)
     }
     found = el2_read("par_el1");
     el2_write("par_el1", before);
+    if (cached != NULL) {
+        *cached = PAR_INNER(found) >= WRITE_BACK && PAR_OUTER(found) >= WRITE_BACK;
+    }
     *address = (found & PAR_PAGE) | (virt & PAGE_OFFSET);
     return (found & PAR_FAILED) == 0;
 }

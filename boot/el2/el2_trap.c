@@ -25,11 +25,18 @@
 #define EXTERNAL      0x10ull /* fault status: synchronous external abort */
 
 /* MSR ICC_SGI1R_EL1, Xt (S3_0_C12_C11_5) as a trapped access, without Rt. */
-#define SYSREG_MASK     (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
-#define SYSREG_SGI1     (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
-#define SYSREG_REG(esr) ((esr) >> 5 & 0x1f)
+#define SYSREG_MASK (3ull << 20 | 7ull << 17 | 7ull << 14 | 15ull << 10 | 15ull << 1 | 1)
+#define SYSREG_SGI1 (3ull << 20 | 5ull << 17 | 0ull << 14 | 12ull << 10 | 11ull << 1)
+/* DC IVAC, CVAC, CVAP and CIVAC, Xt. */
+#define SYSREG_DC(op1, crm) (1ull << 20 | 1ull << 17 | (op1) << 14 | 7ull << 10 | (crm) << 1)
+#define SYSREG_IVAC         SYSREG_DC(0ull, 6ull)
+#define SYSREG_CVAC         SYSREG_DC(3ull, 10ull)
+#define SYSREG_CVAP         SYSREG_DC(3ull, 12ull)
+#define SYSREG_CIVAC        SYSREG_DC(3ull, 14ull)
+#define SYSREG_REG(esr)     ((esr) >> 5 & 0x1f)
 
-#define HCR_TWI (1ull << 13)
+#define HCR_TWI  (1ull << 13)
+#define HCR_TPCP (1ull << 23)
 
 #define MODE(spsr)    ((spsr)&0xf)
 #define MODE_MASK     0xcull /* of the level */
@@ -163,12 +170,51 @@ static void fetch_abort(struct el2_frame *frame, uint64_t esr)
     }
 }
 
-void el2_trap_wait(bool on)
+static void trap(uint64_t what, bool on)
 {
     const uint64_t hcr = el2_read("hcr_el2");
 
-    el2_write("hcr_el2", on ? hcr | HCR_TWI : hcr & ~HCR_TWI);
+    el2_write("hcr_el2", on ? hcr | what : hcr & ~what);
     __asm__ volatile("isb");
+}
+
+void el2_trap_wait(bool on)
+{
+    trap(HCR_TWI, on);
+}
+
+void el2_trap_maintenance(bool on)
+{
+    trap(HCR_TPCP, on);
+}
+
+/* A trapped register or instruction of its kind. False: it is none that is known. */
+static bool sysreg(struct el2_frame *frame, uint64_t esr)
+{
+    const uint64_t what = esr & SYSREG_MASK;
+    const uint64_t value = get(frame, SYSREG_REG(esr));
+    const struct el2_maintenance maintenance = {.frame = frame,
+                                                .virt = value,
+                                                .clean = what != SYSREG_IVAC,
+                                                .invalidate =
+                                                    what == SYSREG_IVAC || what == SYSREG_CIVAC,
+                                                .user = from_user(frame)};
+
+    switch (what) {
+    case SYSREG_SGI1:
+        el2_write("S3_0_C12_C11_5", value);
+        break;
+    case SYSREG_IVAC:
+    case SYSREG_CVAC:
+    case SYSREG_CVAP:
+    case SYSREG_CIVAC:
+        el2_maintain(&maintenance);
+        break;
+    default:
+        return false;
+    }
+    frame->elr += 4;
+    return true;
 }
 
 void el2_sync(struct el2_frame *frame)
@@ -194,9 +240,7 @@ void el2_sync(struct el2_frame *frame)
         frame->x[0] = NOT_SUPPORTED;
         return;
     case CLASS_SYSREG:
-        if ((esr & SYSREG_MASK) == SYSREG_SGI1) {
-            el2_write("S3_0_C12_C11_5", get(frame, SYSREG_REG(esr)));
-            frame->elr += 4;
+        if (sysreg(frame, esr)) {
             return;
         }
         break;

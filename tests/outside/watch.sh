@@ -6,6 +6,10 @@
 #
 # NEEDS: run
 # NEEDS: gcc-debug/tests/images/wrong/owner_write_outgoing.elf gcc-debug/tests/images/wrong/owner_read_incoming.elf
+# NEEDS: gcc-debug/tests/images/maintained.elf gcc-debug/tests/images/wrong/coherence_uncleaned_source.elf
+# NEEDS: gcc-debug/tests/images/wrong/coherence_dirty_target.elf gcc-debug/tests/images/wrong/coherence_stale_target.elf
+# NEEDS: gcc-debug/tests/images/wrong/coherence_neighbour_stored.elf gcc-debug/tests/images/wrong/coherence_neighbour_lost.elf
+# NEEDS: gcc-debug/tests/images/wrong/coherence_ring_types.elf gcc-debug/tests/images/wrong/coherence_buffer_types.elf
 # NEEDS: gcc-debug/tests/images/wrong/owner_clear_incoming.elf gcc-debug/tests/images/wrong/owner_count_incoming.elf
 . tests/outside/tap.bash
 
@@ -15,6 +19,32 @@ run tests/runner/wrong.sh -t 10 tests/images/wrong/owner_{write_outgoing,clear_i
 check "these are named, and ten runs say the same" ended 0
 run tests/runner/wrong.sh tests/images/wrong/owner_{read_incoming,count_incoming}.c
 check "so are these" ended 0
+
+run tests/runner/wrong.sh -t 10 tests/images/wrong/coherence_dirty_target.c
+check "so is a cache's dirty line, ten times" ended 0
+run tests/runner/wrong.sh tests/images/wrong/coherence_{uncleaned_source,stale_target,neighbour_stored,neighbour_lost,ring_types,buffer_types}.c
+check "and the other mistakes of a cache" ended 0
+# They are right where memory is coherent, and wrong where it is not.
+ends()
+{
+    local name
+    for name in dirty_target ring_types buffer_types; do
+        qemu/run.sh -m el2 -t 30 ${2:+-e "$2"} "$BUILD/gcc-debug/tests/images/wrong/coherence_$name.elf" -- \
+            -icount shift=0,sleep=off
+        [ $? = "$1" ] || echo "$name ends otherwise"
+    done | grep otherwise
+}
+run ends 0 ""
+check "those with public reports pass in plain emulation" eval '[ ! -s "$out" ]'
+run ends 1 vdma,watch=coherence
+check "and fail here" eval '[ ! -s "$out" ]'
+for machine in el2 el2v3; do
+    for watch in owner coherence owner+coherence+rules; do
+        run qemu/run.sh -m $machine -t 60 -e vdma,watch=$watch,hold=20000 "$BUILD/gcc-debug/tests/images/maintained.elf" -- \
+            -icount shift=0,sleep=off
+        check "$machine, $watch: nothing is said of a program that is right" eval 'ended 0 && said right && ! said "^watch"'
+    done
+done
 
 watched()
 {

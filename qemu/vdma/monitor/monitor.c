@@ -6,8 +6,7 @@
 
 #define PAGE      4096ull
 #define SLOT_SIZE 0x200ull
-#define DOORBELL  0x050u /* QueueNotify */
-#define RAM_BASE  0x40000000ull
+#define RAM_BASE  MONITOR_RAM
 /* Where no RAM can be: the machine's high registers, up to where EL2's tables end. */
 #define RAM_LIMIT       0x4000000000ull
 #define REGISTERS_LIMIT 0x10000000000ull
@@ -21,6 +20,8 @@ extern uint8_t __monitor_base[], __monitor_end[];
 
 static struct vdma device;
 static uint64_t ram_end;
+/* While EL1 makes one access by itself: memory is not as it is. Work may be due meanwhile. */
+static bool stepping, due;
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -105,7 +106,10 @@ static bool is_own(uint64_t address)
 enum el2_end el2_other(const struct el2_other *other)
 {
     if (!is_register(other->address)) {
-        return is_own(other->address) ? EL2_ABORTS : monitor_watch_other(other);
+        const enum el2_end end = is_own(other->address) ? EL2_ABORTS : monitor_watch_other(other);
+
+        stepping = end == EL2_STEPS;
+        return end;
     }
     if (vdma_monitor_setup.watches != 0) {
         el2_say_code("a register is not accessed by one plain load or store, but by",
@@ -115,9 +119,24 @@ enum el2_end el2_other(const struct el2_other *other)
     return EL2_ABORTS;
 }
 
+void el2_maintain(const struct el2_maintenance *maintenance)
+{
+    monitor_watch_maintain(maintenance);
+}
+
+uint64_t monitor_ram_end(void)
+{
+    return ram_end;
+}
+
 void el2_stepped(void)
 {
     monitor_watch_stepped();
+    stepping = false;
+    if (due) {
+        due = false;
+        work();
+    }
 }
 
 enum el2_end el2_access(struct el2_access *access)
@@ -142,8 +161,8 @@ enum el2_end el2_access(struct el2_access *access)
         .queues = queues,
     };
 
-    if (access->write && offset == DOORBELL) {
-        monitor_watch_doorbell(access);
+    if (access->write) {
+        monitor_watch_register(access, (uint32_t)offset);
     }
     /* Refused ones are in the log, and answer 0. */
     vdma_register(&device, &there, el2_now());
@@ -164,7 +183,11 @@ void el2_waits(void)
 
 void el2_timer(void)
 {
-    work();
+    if (stepping) {
+        due = true;
+    } else {
+        work();
+    }
 }
 
 /* --- Start ------------------------------------------------------------------------------------ */

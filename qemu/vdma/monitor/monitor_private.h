@@ -16,16 +16,21 @@ bool monitor_pass_on(struct el2_access *access);
  */
 bool monitor_option(const char *name, char *text, unsigned most);
 
+/* monitor.c: where RAM ends, physical. */
+uint64_t monitor_ram_end(void);
+#define MONITOR_RAM 0x40000000ull
+
 /*
  * monitor_watch.c: watch what the CPU does, if that was asked for; the ports that this takes are
  * filled in, and how long requests are held so that there is something to be seen.
  */
 void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options);
-/* A doorbell is about to be rung by this access. */
-void monitor_watch_doorbell(const struct el2_access *access);
+/* A write to a register of the device's, before it has any effect. */
+void monitor_watch_register(const struct el2_access *access, uint32_t offset);
 /* Accesses to memory, which only watching can refuse. */
 enum el2_end monitor_watch_access(struct el2_access *access);
 enum el2_end monitor_watch_other(const struct el2_other *other);
 void monitor_watch_stepped(void);
+void monitor_watch_maintain(const struct el2_maintenance *maintenance);
 
 #endif

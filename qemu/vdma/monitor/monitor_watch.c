@@ -6,12 +6,29 @@
 #include "qemu/vdma/monitor/monitor_private.h"
 #include "qemu/vdma/watch/watch.h"
 
-#define WORD_MAX     32u
-#define DEFAULT_HOLD 6250000u /* ticks: 100 ms, however busy the host is */
-#define FRAME_SIZE   16u
+/* Registers that are of interest. */
+#define QUEUE_READY 0x044u
+#define DOORBELL    0x050u /* QueueNotify */
+#define STATUS      0x070u
+#define USED_LOW    0x0a0u
+#define USED_HIGH   0x0a4u
+
+#define UINT32_MAX_64 0xffffffffull
+#define WORD_MAX      32u
+#define DEFAULT_HOLD  6250000u     /* ticks: 100 ms, however busy the host is */
+#define POOL          0x400000u    /* bytes: two bits a page of 4 GiB, and the rest copies */
+#define MODELLED      0x100000000u /* bytes of RAM */
+#define SWAPPED       4u           /* pieces of one access */
 
 static struct watch watch;
 static struct watch_door door;
+/* Not cleared with the rest: it is large, and few runs use it. */
+static uint8_t pool[POOL] __attribute__((section(".pool"), aligned(4096)));
+/* What an uncached access that is stepped finds in place of the CPU's bytes. */
+static struct {
+    uint64_t memory, bytes;
+} swapped[SWAPPED];
+static unsigned swapped_count;
 /* Of the access that is judged: whose frame records name its callers. */
 static const struct el2_frame *frame_of_access;
 static bool user_access;
@@ -23,7 +40,8 @@ struct word {
     unsigned what;
 };
 
-static const struct word words[] = {{"owner", WATCH_OWNER}, {"rules", WATCH_RULES}};
+static const struct word words[] = {
+    {"owner", WATCH_OWNER}, {"rules", WATCH_RULES}, {"coherence", WATCH_COHERENCE}};
 
 static bool is_word(const char *text, unsigned length, const char *word)
 {
@@ -54,7 +72,7 @@ static unsigned parse(const char *text)
         if (found == 0) {
             el2_put("watch: there is no watch '");
             el2_put(text);
-            el2_put("'; there are owner and rules, or several joined by +\n");
+            el2_put("'; there are owner, coherence and rules, or several joined by +\n");
             el2_exit();
         }
         what |= found;
@@ -97,7 +115,7 @@ static bool load(uint64_t virt, uint64_t *value)
 {
     uint64_t address;
 
-    return virt % 8 == 0 && el2_translate(virt, user_access, &address) &&
+    return virt % 8 == 0 && el2_translate(virt, user_access, &address, NULL) &&
            el2_load(address, 8, value);
 }
 
@@ -147,18 +165,69 @@ static void disown(void *context, uint32_t request)
     watch_disown(&watch, request);
 }
 
+static uint8_t *memory(void *context, uint64_t memory)
+{
+    (void)context;
+    return (uint8_t *)(uintptr_t)memory;
+}
+
+static bool device_reads(void *context, uint64_t memory, void *to, uint32_t length)
+{
+    (void)context;
+    watch_device_reads(&watch, memory, to, length);
+    return true;
+}
+
+static bool device_writes(void *context, uint64_t memory, const void *from, uint32_t length)
+{
+    (void)context;
+    watch_device_writes(&watch, memory, from, length);
+    return true;
+}
+
 static void record(void *context, const struct vdma_record *record)
 {
     (void)context;
     watch_record(&watch, record);
 }
 
-void monitor_watch_doorbell(const struct el2_access *access)
+/* From the driver's first word on: before that, nothing in its cache can matter to the device. */
+static void begin_coherence(void)
 {
-    if (door.put != NULL) {
+    const uint64_t most = MONITOR_RAM + MODELLED, end = monitor_ram_end();
+
+    if (watch_lines_begin(&watch, MONITOR_RAM, end < most ? end : most, pool, POOL)) {
+        el2_trap_maintenance(true);
+    }
+}
+
+void monitor_watch_register(const struct el2_access *access, uint32_t offset)
+{
+    static uint64_t used_ring; /* of the queue that is being set up */
+
+    if (door.put == NULL) {
+        return;
+    }
+    switch (offset) {
+    case STATUS:
+        begin_coherence();
+        break;
+    case USED_LOW:
+        used_ring = (used_ring & ~UINT32_MAX_64) | (access->value & UINT32_MAX_64);
+        break;
+    case USED_HIGH:
+        used_ring = (used_ring & UINT32_MAX_64) | access->value << 32;
+        break;
+    case QUEUE_READY:
+        watch_lines_polled(&watch, used_ring);
+        break;
+    case DOORBELL:
         frame_of_access = access->frame;
         user_access = access->user;
         watch_doorbell(&watch);
+        break;
+    default:
+        break;
     }
 }
 
@@ -178,7 +247,12 @@ void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options)
     if (monitor_option("watch-then", text, sizeof(text)) && is_word(text, 4, "stop")) {
         door.stop = stop;
     }
+    door.memory = memory;
     watch_init(&watch, &door, NULL, what);
+    if ((what & WATCH_COHERENCE) != 0) {
+        ports->read = device_reads;
+        ports->write = device_writes;
+    }
     ports->own = own;
     ports->disown = disown;
     ports->record = record;
@@ -192,7 +266,7 @@ void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options)
 
 enum el2_end monitor_watch_access(struct el2_access *access)
 {
-    const struct watch_access judged = {
+    struct watch_access judged = {
         .memory = access->address,
         .virt = access->virt,
         .pc = access->pc,
@@ -201,19 +275,48 @@ enum el2_end monitor_watch_access(struct el2_access *access)
         .writes = access->write,
         .user = access->user,
     };
+    const uint64_t address = access->address;
+    const uint8_t *instead;
+    uint64_t translated;
+    bool done;
 
     frame_of_access = access->frame;
     user_access = access->user;
+    el2_translate(access->virt, access->user, &translated, &judged.cached);
     watch_access(&watch, &judged);
-    return monitor_pass_on(access) ? EL2_DONE : EL2_ABORTS;
+    instead = watch_lines_access(&watch, &judged);
+    if (instead != NULL) {
+        access->address = (uint64_t)instead;
+    }
+    done = monitor_pass_on(access);
+    access->address = address;
+    return done ? EL2_DONE : EL2_ABORTS;
 }
 
-/* Of an access that is made again: what it does to memory, page by page. */
+/* Of an access that is made again: what it does to memory in one page. */
+static void judge_part(const struct watch_access *part, bool exclusive)
+{
+    watch_access(&watch, part);
+    if (watch_lines_access(&watch, part) != NULL && !exclusive && swapped_count < SWAPPED) {
+        watch_lines_swap(&watch, part->memory, part->bytes);
+        swapped[swapped_count].memory = part->memory;
+        swapped[swapped_count++].bytes = part->bytes;
+    }
+    if (watch_is_open(&watch, part->memory)) {
+        return;
+    }
+    if (exclusive) {
+        watch_open(&watch, part->memory, part->pc, WATCH_EXCLUSIVE);
+    } else {
+        watch_step_begin(&watch, part->memory);
+    }
+}
+
+/* Page by page. */
 static enum el2_end judge(const struct el2_other *other, const struct watch_instruction *it,
                           uint64_t virt)
 {
     const uint64_t end = virt + it->bytes;
-    bool wrong = false;
 
     while (virt < end) {
         const uint64_t next = (virt & ~(uint64_t)(WATCH_PAGE - 1)) + WATCH_PAGE;
@@ -224,17 +327,30 @@ static enum el2_end judge(const struct el2_other *other, const struct watch_inst
                                     .writes = it->writes,
                                     .user = other->user};
 
-        if (el2_translate(virt, other->user, &part.memory)) {
-            wrong = wrong || watch_access(&watch, &part);
-            if (it->exclusive) {
-                watch_open(&watch, part.memory, other->frame->elr, WATCH_EXCLUSIVE);
-            } else {
-                watch_step_begin(&watch, part.memory);
-            }
+        if (el2_translate(virt, other->user, &part.memory, &part.cached)) {
+            judge_part(&part, it->exclusive);
         }
         virt = next;
     }
     return it->exclusive ? EL2_AGAIN : EL2_STEPS;
+}
+
+/* The CPU's own reading of a table: through the cache. */
+static enum el2_end walk(const struct el2_other *other)
+{
+    const struct watch_access access = {.memory = other->address,
+                                        .bytes = 8,
+                                        .reads = true,
+                                        .writes = other->write,
+                                        .cached = true};
+
+    if (!watch_is_open(&watch, other->address)) {
+        watch_lines_access(&watch, &access);
+    }
+    if (!watch_is_open(&watch, other->address)) {
+        watch_open(&watch, other->address, other->frame->elr, WATCH_WALK);
+    }
+    return EL2_AGAIN;
 }
 
 enum el2_end monitor_watch_other(const struct el2_other *other)
@@ -245,10 +361,9 @@ enum el2_end monitor_watch_other(const struct el2_other *other)
     frame_of_access = other->frame;
     user_access = other->user;
     if (other->walk) {
-        watch_open(&watch, other->address, other->frame->elr, WATCH_WALK);
-        return EL2_AGAIN;
+        return walk(other);
     }
-    if (el2_translate(other->frame->elr, other->user, &code) && el2_load(code, 4, &word)) {
+    if (el2_translate(other->frame->elr, other->user, &code, NULL) && el2_load(code, 4, &word)) {
         uint64_t dczid;
         struct watch_instruction found;
 
@@ -267,5 +382,27 @@ enum el2_end monitor_watch_other(const struct el2_other *other)
 
 void monitor_watch_stepped(void)
 {
+    while (swapped_count != 0) {
+        swapped_count--;
+        watch_lines_swap(&watch, swapped[swapped_count].memory, swapped[swapped_count].bytes);
+    }
     watch_step_end(&watch);
+}
+
+void monitor_watch_maintain(const struct el2_maintenance *maintenance)
+{
+    struct watch_access access = {.virt = maintenance->virt,
+                                  .pc = maintenance->frame->elr,
+                                  .bytes = WATCH_LINE,
+                                  .user = maintenance->user};
+
+    frame_of_access = maintenance->frame;
+    user_access = maintenance->user;
+    if (el2_translate(access.virt, access.user, &access.memory, &access.cached)) {
+        watch_maintain(&watch,
+                       !maintenance->invalidate ? WATCH_CLEAN
+                       : maintenance->clean     ? WATCH_CLEAN_INVALIDATE
+                                                : WATCH_INVALIDATE,
+                       &access);
+    }
 }

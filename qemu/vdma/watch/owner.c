@@ -25,13 +25,13 @@ static bool is_in(const uint64_t *pages, unsigned count, uint64_t page)
     return false;
 }
 
-static unsigned allowed(const struct watch *watch, uint64_t page)
+static unsigned allowed(struct watch *watch, uint64_t page)
 {
-    unsigned may = WATCH_READ | WATCH_WRITE;
+    unsigned may = watch_lines_allowed(watch, page);
 
     if (is_in(watch->step, watch->step_count, page) ||
         is_in(watch->open, watch->open_count, page)) {
-        return may;
+        return WATCH_READ | WATCH_WRITE;
     }
     for (unsigned i = 0; i < watch->owned_count; i++) {
         if (overlaps(&watch->owned[i].bytes, page, WATCH_PAGE)) {
@@ -42,7 +42,7 @@ static unsigned allowed(const struct watch *watch, uint64_t page)
 }
 
 /* Tell the door, of pages in a row that are alike in one call. */
-static void update(struct watch *watch, uint64_t memory, uint64_t length)
+void watch_update(struct watch *watch, uint64_t memory, uint64_t length)
 {
     const uint64_t end = memory + length;
     uint64_t page = watch_page_of(memory);
@@ -74,7 +74,7 @@ void watch_own(struct watch *watch, const struct vdma_owned *bytes)
         return;
     }
     watch->owned[watch->owned_count++] = (struct watch_piece){*bytes, watch->bell};
-    update(watch, bytes->memory, bytes->length);
+    watch_update(watch, bytes->memory, bytes->length);
 }
 
 static bool is_owned(const struct watch *watch, uint64_t page)
@@ -90,7 +90,7 @@ static bool is_owned(const struct watch *watch, uint64_t page)
 static void close_pages(struct watch *watch)
 {
     for (unsigned i = 0; i < watch->open_count;) {
-        if (is_owned(watch, watch->open[i])) {
+        if (is_owned(watch, watch->open[i]) || watch_lines_has(watch, watch->open[i])) {
             i++;
         } else {
             watch->open[i] = watch->open[--watch->open_count];
@@ -106,7 +106,7 @@ void watch_disown(struct watch *watch, uint32_t request)
 
         if (bytes.request == request) {
             watch->owned[i] = watch->owned[--watch->owned_count];
-            update(watch, bytes.memory, bytes.length);
+            watch_update(watch, bytes.memory, bytes.length);
         }
     }
     close_pages(watch);
@@ -134,13 +134,18 @@ bool watch_access(struct watch *watch, const struct watch_access *access)
     return false;
 }
 
+bool watch_is_open(struct watch *watch, uint64_t memory)
+{
+    return allowed(watch, watch_page_of(memory)) == (WATCH_READ | WATCH_WRITE);
+}
+
 void watch_step_begin(struct watch *watch, uint64_t memory)
 {
     const uint64_t page = watch_page_of(memory);
 
     if (watch->step_count < WATCH_STEP && !is_in(watch->step, watch->step_count, page)) {
         watch->step[watch->step_count++] = page;
-        update(watch, page, WATCH_PAGE);
+        watch_update(watch, page, WATCH_PAGE);
     }
 }
 
@@ -149,7 +154,7 @@ void watch_step_end(struct watch *watch)
     while (watch->step_count != 0) {
         const uint64_t page = watch->step[--watch->step_count];
 
-        update(watch, page, WATCH_PAGE);
+        watch_update(watch, page, WATCH_PAGE);
     }
 }
 
@@ -161,7 +166,7 @@ static void give_up(struct watch *watch, uint64_t page)
 
         if (overlaps(&bytes, page, WATCH_PAGE)) {
             watch->owned[i] = watch->owned[--watch->owned_count];
-            update(watch, bytes.memory, bytes.length);
+            watch_update(watch, bytes.memory, bytes.length);
         }
     }
 }
@@ -173,13 +178,16 @@ void watch_open(struct watch *watch, uint64_t memory, uint64_t pc, enum watch_op
     if (is_in(watch->open, watch->open_count, page)) {
         return;
     }
-    watch_note_open(watch, page, pc, why);
+    /* That a table is read through the cache is no news for who watches that. */
+    if (why == WATCH_EXCLUSIVE || is_owned(watch, page)) {
+        watch_note_open(watch, page, pc, why);
+    }
     if (watch->open_count == WATCH_OPEN) {
         give_up(watch, page);
         return;
     }
     watch->open[watch->open_count++] = page;
-    update(watch, page, WATCH_PAGE);
+    watch_update(watch, page, WATCH_PAGE);
 }
 
 void watch_record(struct watch *watch, const struct vdma_record *record)

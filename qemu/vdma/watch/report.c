@@ -266,6 +266,90 @@ void watch_report_access(struct watch *watch, enum watch_rule rule,
     end_report(watch);
 }
 
+/* The device's own accesses are of whoever rang the last doorbell; each rule once for each. */
+static bool is_known_line(struct watch *watch, enum watch_rule rule,
+                          const struct watch_access *access, const struct watch_calls *calls)
+{
+    const struct watch_access place = {.pc = calls->count > 1   ? calls->pcs[1] ^ calls->pcs[0]
+                                             : calls->count > 0 ? calls->pcs[0]
+                                                                : 0};
+
+    return access != NULL ? watch_is_known(watch, rule, access, calls)
+                          : watch_is_known(watch, rule, &place, &(struct watch_calls){0});
+}
+
+#define SHOWN 8u
+
+static void put_copy(struct watch *watch, const char *before, const uint8_t *from, uint64_t bytes)
+{
+    watch_put(watch, before);
+    for (uint64_t i = 0; i < bytes && i < SHOWN; i++) {
+        watch_put(watch, " ");
+        watch_put_hex(watch, from[i], 2);
+    }
+}
+
+void watch_report_line(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
+                       uint64_t memory, uint64_t bytes, const uint8_t *cpu, const uint8_t *device)
+{
+    struct watch_calls calls = {.count = 0};
+
+    if (access != NULL) {
+        watch_get_calls(watch, &calls);
+    } else if (watch->bell != 0) {
+        calls = watch->bells[watch->bell % WATCH_BELLS];
+    }
+    if (is_known_line(watch, rule, access, &calls)) {
+        return;
+    }
+    put_title(watch, rules[rule].id, rules[rule].what);
+    watch_put(watch, "  where            ");
+    put_bytes(watch, bytes);
+    watch_put(watch, " at physical ");
+    put_address(watch, memory);
+    if (access != NULL) {
+        watch_put(watch, ", by address ");
+        put_address(watch, access->virt);
+        watch_put(watch, access->cached ? ", cached" : ", not cached");
+        put_code(watch, "\n  by               ", access->pc);
+    } else {
+        watch_put(watch, "\n  by               the device, after a doorbell\n");
+    }
+    put_calls(watch, &calls);
+    if (cpu != NULL) {
+        uint64_t first = 0;
+
+        while (first + 1 < bytes && cpu[first] == device[first]) {
+            first++;
+        }
+        watch_put(watch, "  from byte        ");
+        watch_put_decimal(watch, first);
+        put_copy(watch, " on the CPU has", cpu + first, bytes - first);
+        put_copy(watch, ", the device has", device + first, bytes - first);
+        watch_put(watch, "\n");
+    }
+    put_advice(watch, rule);
+    watch_put(watch, "record: watch=coherence rule=");
+    watch_put(watch, rules[rule].id);
+    put_field(watch, "pc", access != NULL ? access->pc : 0);
+    put_field(watch, "virtual", access != NULL ? access->virt : 0);
+    put_field(watch, "physical", memory);
+    put_field(watch, "bytes", bytes);
+    put_field(watch, "cached", access != NULL && access->cached);
+    put_field(watch, "caller", calls.count != 0 ? calls.pcs[0] : 0);
+    end_report(watch);
+}
+
+void watch_note_full(struct watch *watch)
+{
+    if (!watch->lines.full) {
+        watch->lines.full = true;
+        watch_put(watch,
+                  "\nwatch: note: more pages than there is room for copies of; what is not yet "
+                  "known counts as coherent\n");
+    }
+}
+
 void watch_report_refusal(struct watch *watch, const struct vdma_record *record)
 {
     const bool known = record->rule >= 1 && record->rule <= sizeof(refusals) / sizeof(refusals[0]);

@@ -26,13 +26,16 @@
 /* What is watched. */
 #define WATCH_OWNER 1u /* bytes that the device has are not the CPU's */
 #define WATCH_RULES 2u /* and the device's own refusals are told as well */
-#define WATCH_ALL   3u
+#define WATCH_COHERENCE                                                                            \
+    4u /* the device does not see the CPU's cache, nor the CPU what it writes                      \
+        */
 
 /* What the CPU may do to a page. */
 #define WATCH_READ  1u
 #define WATCH_WRITE 2u
 
 #define WATCH_PAGE 4096u
+#define WATCH_LINE 64u
 
 enum watch_rule {
     WATCH_NONE,
@@ -56,6 +59,7 @@ struct watch_access {
     uint32_t bytes;
     bool reads, writes; /* an atomic one does both */
     bool user;          /* at EL0 */
+    bool cached;        /* through memory of a type that is */
 };
 
 /* What a door provides. */
@@ -69,6 +73,8 @@ struct watch_door {
      * first. `is_leaf`: that one may as well be the last that this code has made itself.
      */
     unsigned (*callers)(void *context, uint64_t *pcs, unsigned most, bool *is_leaf);
+    /* For WATCH_COHERENCE: where this memory, within a page, is for us. */
+    uint8_t *(*memory)(void *context, uint64_t memory);
     /* After a report: the machine is to end, or NULL: it goes on. */
     void (*stop)(void *context);
 };
@@ -100,6 +106,42 @@ void watch_step_end(struct watch *watch);
 
 /* What never ends by steps opens its page until no byte of it is the device's. */
 void watch_open(struct watch *watch, uint64_t memory, uint64_t pc, enum watch_opening why);
+
+/*
+ * Coherence ------------------------------------------------------------------------
+ *
+ * From `first` up to `end`, whole pages, memory has a cache in front of it from now on. `pool` is
+ * room for the copies: two bits for each page, and 8 KiB for each that the device or maintenance
+ * comes to. False: it is not asked for, or there is too little room. All pages are closed, so that
+ * the first access to each is seen.
+ */
+bool watch_lines_begin(struct watch *watch, uint64_t first, uint64_t end, uint8_t *pool,
+                       uint64_t bytes);
+/* An access of the CPU's, before it is made: where it is made instead; NULL: where it is. */
+uint8_t *watch_lines_access(struct watch *watch, const struct watch_access *access);
+/*
+ * Four bytes from there on, which the device writes when it likes, are looked at again and again:
+ * to see them late once is no mistake, to see them again without an invalidate is.
+ */
+void watch_lines_polled(struct watch *watch, uint64_t memory);
+/* For one that the CPU has to make by itself: exchange its bytes with those there, and back. */
+void watch_lines_swap(struct watch *watch, uint64_t memory, uint64_t bytes);
+/* Is there nothing that it may not do to the page? */
+bool watch_is_open(struct watch *watch, uint64_t memory);
+
+enum watch_maintenance {
+    WATCH_CLEAN,
+    WATCH_INVALIDATE,
+    WATCH_CLEAN_INVALIDATE
+};
+
+/* Of the line where the access lies. */
+void watch_maintain(struct watch *watch, enum watch_maintenance what,
+                    const struct watch_access *access);
+
+/* The ports of the device: memory as it sees it. */
+void watch_device_reads(struct watch *watch, uint64_t memory, void *to, uint32_t length);
+void watch_device_writes(struct watch *watch, uint64_t memory, const void *from, uint32_t length);
 
 /* What is wrong, in a few words; NULL: no such rule. */
 const char *watch_rule_name(enum watch_rule rule);

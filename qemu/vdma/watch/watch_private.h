@@ -24,6 +24,29 @@ struct watch_piece {
     uint64_t bell; /* which doorbell of the program's it was */
 };
 
+#define WATCH_POLLED  4u   /* places that a program polls */
+#define WATCH_TRACKED 512u /* pages whose lines have copies */
+
+struct watch_tracked {
+    uint64_t page;
+    /* By line: used in this way since it was let go of; and what went wrong there has been said. */
+    uint64_t cached, uncached, told;
+    uint64_t late;  /* polled, and not yet invalidated */
+    bool two_types; /* has been said */
+};
+
+struct watch_lines {
+    bool on, full;
+    uint64_t polled[WATCH_POLLED]; /* 0: none */
+    unsigned polled_next;
+    uint64_t first, end;
+    uint8_t *read, *written; /* by page, a bit: the CPU has been let in */
+    uint8_t *copies;
+    unsigned most, count;
+    struct watch_tracked pages[WATCH_TRACKED];
+    uint16_t buckets[2 * WATCH_TRACKED]; /* number + 1, by page; 0: none */
+};
+
 struct watch {
     const struct watch_door *door;
     void *context;
@@ -40,6 +63,8 @@ struct watch {
     struct watch_calls bells[WATCH_BELLS];
     uint64_t bell; /* doorbells so far */
 
+    struct watch_lines lines;
+
     struct watch_place {
         enum watch_rule rule;
         uint64_t pc, caller;
@@ -52,6 +77,13 @@ static inline uint64_t watch_page_of(uint64_t memory)
 {
     return memory & ~(uint64_t)(WATCH_PAGE - 1);
 }
+
+/* owner.c: tell the door what the CPU may do to these pages now. */
+void watch_update(struct watch *watch, uint64_t memory, uint64_t length);
+
+/* lines.c: what it may do, and whether the page has copies. */
+unsigned watch_lines_allowed(struct watch *watch, uint64_t page);
+bool watch_lines_has(struct watch *watch, uint64_t page);
 
 /* report.c ------------------------------------------------------------------- */
 
@@ -69,6 +101,13 @@ void watch_get_calls(struct watch *watch, struct watch_calls *calls);
 bool watch_is_known(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
                     const struct watch_calls *calls);
 void watch_note_open(struct watch *watch, uint64_t page, uint64_t pc, enum watch_opening why);
+/*
+ * What is wrong with a line, by an access of the CPU's or, without one, of the device's; the bytes
+ * as the CPU has them and as the device has them, NULL where they are not of interest.
+ */
+void watch_report_line(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
+                       uint64_t memory, uint64_t bytes, const uint8_t *cpu, const uint8_t *device);
+void watch_note_full(struct watch *watch);
 void watch_note_overflow(struct watch *watch, const struct vdma_owned *bytes);
 
 #endif
