@@ -17,6 +17,9 @@
  * "// FILE: NAME SIZE PATTERN" and "// QEMU: WORD..." (qemu/devices.sh). They are there in
  * `make test`, `make run IMAGE=` and `make debug IMAGE=` alike.
  *
+ * "// MACHINES: PROFILE..." names the machines on which it says something, if it says the
+ * same on the others.
+ *
  * `make test T=image` runs it on every machine profile, T=image/name one test of
  * it, T=image@profile on one machine. (The option test=NAME is what selects: the
  * test of that name, or else every test whose name contains it.)

@@ -54,11 +54,23 @@ check "an image: each machine once" eval \
 chosen page
 check "without virtio devices not where they are on another bus" eval \
     'said "^page@gicv3$" && ! said "^page@(pci|packed)"'
+chosen cursor
+check "an image that names its machines: on those" eval \
+    'said "^cursor@max$" && ! said "^cursor@a76$" && said "^cursor@gicv3:clang-release$"'
+chosen cursor@a76
+check "and on another that is asked for" is cursor@a76
+chosen @a76
+check "not as one of a machine" eval 'said "^page@a76$" && ! said "^cursor@"'
+check "every machine that an image names is there" eval \
+    '! grep -hE "^// MACHINES: " tests/target/*.c | cut -d" " -f3- | tr " " "\n" | sort -u |
+         comm -23 - <(ls qemu/profiles) | grep .'
 chosen tests/target/page.c
 check "an image by its source" said '^page@el3$'
 chosen @el2
-check "a machine: each image once" eval \
-    'ended 0 && [ "$(grep -c "@el2$" "$out")" = "$(ls tests/target/*.c | wc -l)" ] && ! said "@[^e]"'
+check "a machine: each image once that does not leave it out" eval \
+    'ended 0 && ! said "@[^e]" &&
+     [ "$(grep -c "@el2$" "$out")" = "$(grep -LE "^// MACHINES: " tests/target/*.c | cat - \
+         <(grep -lE "^// MACHINES:.* el2( |$)" tests/target/*.c) | sort -u | wc -l)" ]'
 chosen host
 check "host: each program once" eval \
     'ended 0 && [ "$(sort -u "$out" | wc -l)" = "$(ls tests/host/*/*_test.c | wc -l)" ] && ! said "@"'
@@ -76,7 +88,7 @@ chosen "format  page@max
 host:page"
 check "several at once" is tests/outside/format.sh page@max host:page
 chosen ''
-check "nothing: everything" eval 'said "^page@max$" && said "^host:page$" && said "^tests/outside/format.sh$"'
+check "nothing: everything" eval '! said "^cursor@a76$" && said "^page@max$" && said "^host:page$" && said "^tests/outside/format.sh$"'
 
 for unknown in nonsense page@nonsense @nonsense host:nonsense page/nonsense page@max/nonsense \
     host:page/not_there format/nonsense 'pa.e' 'page@default:' '*' 'page/' '$(touch x)' "';'" '-l'; do

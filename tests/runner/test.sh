@@ -13,7 +13,8 @@
 # SELECTION: words, split at blanks, each of them a name; or IMAGE, @PROFILE,
 # @PROFILE:VARIANT, host, a script's NAME, a source's path. Behind an image or a host
 # program, /TEST selects tests by a part of their name. A word that is none of these
-# ends it all before anything is built.
+# ends it all before anything is built. An image whose source has a line "// MACHINES:
+# PROFILE..." runs on these, in all its builds, and on others only by IMAGE@PROFILE.
 # Status: that of prove; 2 for a wrong selection; that of make.
 # Environment: that of run.sh; MAKE; TIMEOUT, seconds for one program (default 120).
 set -uo pipefail
@@ -59,17 +60,22 @@ has_virtio()
         ! grep -qE '^// QEMU: .*virtio-(mmio|(blk|rng)-pci)' "tests/target/$1.c"
 }
 
+# Each name; with "?" before it where the image says that it has nothing new to say there.
 everything()
 {
-    local image profile
+    local image profile machines mark
     # The longest first: scripts, then the rest in order.
     printf '%s\n' tests/outside/*.sh
     printf '%s\n' tests/host/*/*_test.c | sed 's,.*/,host:,; s,_test\.c$,,'
     for image in tests/target/*.c; do
+        machines=$(sed -n 's,^// MACHINES: ,,p' "$image" | tr '\n' ' ')
         image=$(basename "$image" .c)
         for profile in "$here"/../../qemu/profiles/*; do
             ! has_other_bus "$profile" || has_virtio "$image" "$profile" || continue
-            echo "$image@${profile##*/}"
+            profile=${profile##*/}
+            mark=
+            [[ -z $machines || " $machines" == *" $profile "* ]] || mark='?'
+            echo "$mark$image@$profile"
         done
         echo "$image@default:gcc-release"
         echo "$image@default:clang-debug"
@@ -88,8 +94,9 @@ everything()
 # stands_for WORD NAME: is NAME what WORD, without its /TEST, means?
 stands_for()
 {
-    [ "$1" != "$2" ] || return 0
+    [ "$1" != "${2#\?}" ] || return 0
     case $2 in
+    \?*) return 1 ;;
     tests/outside/*) [ "tests/outside/$1.sh" = "$2" ] ;;
     host:*) [[ $1 == host || $1 == tests/host/*/${2#host:}_test.c ]] ;;
     *:*) [ "$1" = "@${2#*@}" ] ;;
@@ -131,7 +138,7 @@ choose()
         test=${BASH_REMATCH[2]}
     fi
     for name in "${all[@]}"; do
-        ! stands_for "$word" "$name" || found+=("$name")
+        ! stands_for "$word" "$name" || found+=("${name#\?}")
     done
     [ ${#found[@]} != 0 ] ||
         die "'$1' is no image, image@profile, @profile, host:name or script: see make list"
@@ -148,7 +155,9 @@ for word in ${words[@]+"${words[@]}"}; do
     choose "$word"
 done
 if [ ${#names[@]} = 0 ]; then
-    names=("${all[@]}")
+    for name in "${all[@]}"; do
+        [[ $name == \?* ]] || names+=("$name")
+    done
     selection=
 fi
 if [ -n "$list" ]; then

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /*
  * Copies whose two sides are the same memory at different addresses, and registers that a
  * handler is the first to touch.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* Windows and concatenations over the machine's memory. */
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* Mappings of composites, guard pages and device memory, as the CPU sees them. */
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* Memory cursors on the machine: a sample of the random cases, real pages, an interrupt's walk. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"

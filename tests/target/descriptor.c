@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* General descriptors over what the machine really has: image, heap, pages, registers. */
 #include <string.h>
 

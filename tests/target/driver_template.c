@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /*
  * A driver in an afternoon: the template of drivers/README.md, which quotes it, and its tests.
  *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 el3 max ram64m smmu
 /* Driver processes at EL0: what they can do, and that nothing they do harms anybody else. */
 #include <string.h>
 

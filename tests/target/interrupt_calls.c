@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 el3 max
 /*
  * Concurrency on one CPU: a timer interrupt strikes at many moments of what thread
  * context does with descriptors, and its handler calls every function that may be

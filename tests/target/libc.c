@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* newlib on this kernel: formats, one heap, processes, time; its files are in libc_files.c. */
 #include <errno.h>
 #include <float.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* IOMalloc's families on the real CPU: faults, interrupts, cache maintenance. */
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /*
  * The system mapper on the machine itself, which has none: one without hardware is published,
  * and the calls that go through it meet real memory, real registers and real faults.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* Objects on the machine: counting, casts, and an interrupt in the middle. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* IORangeAllocator, used by thread context and by an interrupt handler at the same time. */
 #include "descriptors/IORangeAllocator.h"
 #include "kernel/irq.h"

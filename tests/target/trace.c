@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* The trace on the machine: what the kernel does is in it, also what an interrupt handler does. */
 #include "kernel/trace.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /*
  * vdma as a DMA engine: copies from descriptor to descriptor with the calls of any engine, cut
  * where its limits ask for it, many at once, stopped, and with a device that misbehaves.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /*
  * Does a device eat what comes out of each output function of IODMACommand and of each cursor?
  * A copy whose source and target are lists that these have written, in all nine formats.

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /* The monitor beneath an image: is the device where it shall be, and nobody in its way? */
 #include "boot/boot_info.h"
 #include "drivers/virtio/blk.h"

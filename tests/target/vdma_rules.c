@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /*
  * The rules of vdma's data sheet that a request with a status can break: for each, one just
  * inside and one just outside, in raw bytes. Outside it is refused with exactly that rule,

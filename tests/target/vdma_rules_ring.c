@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /*
  * The rules of vdma's data sheet that leave no status to answer in: available rings, chains
  * that cannot be followed. For each, just inside and just outside, in raw bytes; outside, the

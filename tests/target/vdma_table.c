@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: el2 el2v3
 /*
  * vdma's own translation table as a mapper: devices of 24 and of 28 address bits reach scattered
  * memory above 2^30, nothing else, and do so again after a reset.

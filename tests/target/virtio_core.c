@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 el3 max ram64m pci packed
 // FILE: disk 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/disk,node-name=file0
 // QEMU: -blockdev driver=raw,file=file0,node-name=disk0

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram64m pci packed
 // FILE: one 1M words
 // FILE: two 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/one,node-name=file0

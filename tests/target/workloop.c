@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* Work loops whose parts go while they are in use: the heap tells who touches what is gone. */
 #include "descriptors/IOCommandGate.h"
 #include "descriptors/IOWorkLoop.h"
