@@ -44,44 +44,64 @@ shift $((OPTIND - 1))
 build=$1
 selection=${2-}
 
-# Profiles that move virtio devices to another bus are for images that have some, or those
-# that the profile names; not for those that name a bus themselves.
-has_other_bus()
+# What profiles and images say of each other, by one look at all of them: whether a profile
+# moves virtio devices to another bus, and which images it names then; what devices an image has,
+# the machines it names, and whether it brings its own monitor.
+declare -A moves_virtio=() for_images=() has_virtio=() names_bus=() machines=() has_monitor=()
+look()
 {
-    grep -q '^virtio=' "$1"
+    local name line
+    while IFS=: read -r name line; do
+        name=${name##*/}
+        case $line in
+        virtio=*) moves_virtio[$name]=1 ;;
+        virtio_images=*) for_images[$name]=${line#*=} ;;
+        esac
+    done < <(grep -HE '^virtio(_images)?=' "$here"/../../qemu/profiles/*)
+    while IFS=: read -r name line; do
+        name=${name##*/}
+        name=${name%.c}
+        case $line in
+        VDMA_MONITOR*) has_monitor[$name]=1 ;;
+        '// MACHINES: '*) machines[$name]+=" ${line#*: } " ;;
+        *) [[ ! $line =~ virtio-(mmio|(blk|rng)-pci) ]] || names_bus[$name]=1
+            [[ ! $line =~ virtio-(blk|rng)-device ]] || has_virtio[$name]=1 ;;
+        esac
+    done < <(grep -HE '^(// (MACHINES|QEMU): |VDMA_MONITOR)' tests/target/*.c)
 }
 
-has_virtio()
+# is_for IMAGE PROFILE: a profile that moves virtio devices is for images that have some, or
+# those that it names; not for those that name a bus themselves.
+is_for()
 {
-    local named
-    named=$(sed -n 's/^virtio_images=//p' "$2")
-    [[ -z $named || " $named " == *" $1 "* ]] &&
-        grep -qE '^// QEMU: .*virtio-(blk|rng)-device' "tests/target/$1.c" &&
-        ! grep -qE '^// QEMU: .*virtio-(mmio|(blk|rng)-pci)' "tests/target/$1.c"
+    local named=${for_images[$2]-}
+    [ -n "${moves_virtio[$2]-}" ] || return 0
+    [[ -z $named || " $named " == *" $1 "* ]] && [[ -n ${has_virtio[$1]-} && -z ${names_bus[$1]-} ]]
 }
 
 # Each name; with "?" before it where the image says that it has nothing new to say there.
 everything()
 {
-    local image profile machines mark
+    local image profile mark
+    look
     # The longest first: scripts, then the rest in order.
     printf '%s\n' tests/outside/*.sh
     printf '%s\n' tests/host/*/*_test.c | sed 's,.*/,host:,; s,_test\.c$,,'
     for image in tests/target/*.c; do
-        machines=$(sed -n 's,^// MACHINES: ,,p' "$image" | tr '\n' ' ')
-        image=$(basename "$image" .c)
+        image=${image##*/}
+        image=${image%.c}
         for profile in "$here"/../../qemu/profiles/*; do
-            ! has_other_bus "$profile" || has_virtio "$image" "$profile" || continue
             profile=${profile##*/}
+            is_for "$image" "$profile" || continue
             mark=
-            [[ -z $machines || " $machines" == *" $profile "* ]] || mark='?'
+            [[ -z ${machines[$image]-} || ${machines[$image]} == *" $profile "* ]] || mark='?'
             echo "$mark$image@$profile"
         done
         echo "$image@default:gcc-release"
         echo "$image@default:clang-debug"
         echo "$image@gicv3:clang-release"
         # Over a monitor at EL2; some bring one along, which is there on no other machines.
-        if grep -q '^VDMA_MONITOR' "tests/target/$image.c"; then
+        if [ -n "${has_monitor[$image]-}" ]; then
             echo "$image@el2:clang-debug"
             echo "$image@el2v3:gcc-release"
         else
