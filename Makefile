@@ -23,7 +23,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY ARGS CORE REPORT MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY DRIVER ARGS CORE REPORT MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
           GUESTS QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -455,6 +455,11 @@ IMAGE_ELF := $(firstword $(foreach elf,$(ELFS),\
 IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filter %.elf,$(lastword $(IMAGE))),,\
     $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=)))))
 BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
+# DRIVER is the name of a driver for EL0 in tests/drivers, or any program for it.
+DRIVER_OURS  := $(firstword $(foreach source,$(DRIVERS),$(if $(call same,$(DRIVER),$(basename $(notdir $(source)))),$(source:%.c=$(B)/%.driver))))
+DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER),,none),,\
+    $(error no driver is called '$(DRIVER)'; there are: $(notdir $(DRIVERS:.c=)))))
+DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
 .PHONY: run debug test test-guests list soak mutate coverage names setup docs test-report
@@ -463,8 +468,8 @@ ifneq ($(IMAGE),)
 run: $(IMAGE_GOALS)
 	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $(BOOTED)
 else
-run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
+run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img $(DRIVER_GOALS) ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
+	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -b $(DRIVER_FILE) -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb; or look at CORE
@@ -538,6 +543,7 @@ define VARIABLES
 FILE=path OUT=path  what to move, and where to   MACHINE=profile  $(notdir $(wildcard qemu/profiles/*))
 DEVICE=name,option=value,...  what moves it: $(notdir $(wildcard qemu/devices/*)); `qemu/run.sh -l` has the options
 WAY=cursor          by the cursor, not by DMA commands
+DRIVER=name or path/of/a/file    a driver at EL0 that copies what has arrived by vdma, as tests/drivers/vdma.c does
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
 CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
 REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto

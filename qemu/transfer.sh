@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-i FILE] [-o OUT] [-a BOOTARGS] [-r REPORT] IMAGE.elf: move a file by DMA
+# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-b DRIVER] [-i FILE] [-o OUT] [-a BOOTARGS] [-r REPORT] IMAGE.elf: move a file by DMA
 #
 # Boots IMAGE with FILE (any size, only ever read) on a device, and compares the
 # checksum of what arrived in the machine with that of the file. With OUT the
@@ -14,6 +14,8 @@
 #
 # DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
 # command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
+# DRIVER is the file of a program for EL0 (../descriptors/driverkit/user/driver.h): loaded when the
+# machine runs, it does the copying by vdma, and what it has written is what is compared.
 # BOOTARGS are more options of the image, which -a --help lists. REPORT is a page of what
 # happened (run.sh --report).
 #
@@ -42,15 +44,17 @@ refuse()
 profile=
 wanted=virtio-blk
 way=command
+driver=
 input=
 output=
 bootargs=
 report=
-while getopts m:d:w:i:o:a:r:lh option; do
+while getopts m:d:w:b:i:o:a:r:lh option; do
     case $option in
     m) profile=$OPTARG ;;
     d) wanted=${OPTARG:-virtio-blk} ;;
     w) way=${OPTARG:-command} ;;
+    b) driver=$OPTARG ;;
     l) devices "$here/devices" && exit ;;
     i) input=$OPTARG ;;
     o) output=$OPTARG ;;
@@ -105,6 +109,15 @@ if [ -t 1 ]; then
     bootargs+=" transfer.progress=1"
 fi
 device_plug "$input" source on
+
+if [ -n "$driver" ]; then
+    [ -f "$driver" ] && [ -r "$driver" ] || die 2 "$driver: no file that can be read"
+    name=${driver##*/}
+    name=${name%.driver}
+    [[ $name =~ ^[A-Za-z0-9_.+-]+$ ]] || die 2 "$driver: letters, digits and _.+- are good for the name of a driver"
+    bootargs+=" transfer.driver=$name"
+    device_qemu+=(-fw_cfg "name=opt/driver,file=${driver//,/,,}")
+fi
 
 # What vdma does, for transfer_check.pl. Sparse: a copy of two segments makes some 500 bytes of it.
 copied=$((length < vdma_most ? length : vdma_most))

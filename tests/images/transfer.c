@@ -11,7 +11,8 @@
  * file into other memory, scattered differently, and writes it from there.
  *
  * Where vdma is, beneath an image that is entered at EL2, it copies what has been read from
- * memory to memory, and sums it (tests/lib/memory_copy.h).
+ * memory to memory, and sums it (tests/lib/memory_copy.h); or a driver at EL0 does, and what it has
+ * written is what is summed up (tests/lib/driver_copy.h).
  *
  * The way is that of DMA commands: prepared, started with a device's engine, delivered on a
  * work loop, completed; or, for disks, the cursor's.
@@ -28,6 +29,7 @@
 #include "kernel/options.h"
 #include "qemu/vdma/monitor/monitor.h"
 #include "tests/lib/copy_meter.h"
+#include "tests/lib/driver_copy.h"
 #include "tests/lib/edu_copy.h"
 #include "tests/lib/machine_report.h"
 #include "tests/lib/memory_copy.h"
@@ -48,7 +50,8 @@ struct transfer {
     struct way way;
     struct edu_copy edu;
     struct memory_copy copy;
-    struct window windows[2]; /* one is filled while the CPU looks at the other */
+    struct driver_copy driver; /* instead of it, where one is asked for */
+    struct window windows[2];  /* one is filled while the CPU looks at the other */
 };
 
 /* --- Passes over the file --------------------------------------------------------------------- */
@@ -69,6 +72,16 @@ static IOReturn start_reading(struct transfer *transfer, struct window *window, 
 
 /* What is done with a window that has arrived. */
 typedef IOReturn consumer_t(struct transfer *transfer, struct window *window, uint64_t position);
+
+static consumer_t copy_on;
+
+/* What is summed up: by a driver's copy what that has written. */
+static const struct scatter *arrived_in(const struct transfer *transfer,
+                                        const struct window *window, consumer_t *consume)
+{
+    return transfer->driver.name != NULL && consume == copy_on ? &transfer->driver.target
+                                                               : &window->scatter;
+}
 
 /*
  * Read the file from beginning to end: while one window is consumed, the other
@@ -93,8 +106,10 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
             status = start_reading(transfer, &transfer->windows[turn ^ 1], next);
         }
         if (status == kIOReturnSuccess) {
-            scatter_cksum(&window->scatter, window->length, sum);
             status = consume(transfer, window, at);
+        }
+        if (status == kIOReturnSuccess) {
+            scatter_cksum(arrived_in(transfer, window, consume), window->length, sum);
         }
         at = next;
         progress_update(&progress, at);
@@ -110,7 +125,9 @@ static IOReturn for_each_window(struct transfer *transfer, const char *what, con
 static IOReturn copy_on(struct transfer *transfer, struct window *window, uint64_t position)
 {
     const IOReturn status =
-        memory_copy_window(&transfer->copy, &window->scatter, window->length, position);
+        transfer->driver.name != NULL
+            ? driver_copy_window(&transfer->driver, &window->scatter, window->length)
+            : memory_copy_window(&transfer->copy, &window->scatter, window->length, position);
 
     return status != kIOReturnSuccess
                ? status
@@ -134,6 +151,7 @@ static bool make_windows(struct transfer *transfer, uint32_t seed)
                          : transfer->source.block;
 
     block = block < BLOCK_MIN ? BLOCK_MIN : block;
+    block = transfer->way.whole && block < PAGE_SIZE ? PAGE_SIZE : block;
 
     const uint64_t bytes = (stretch(transfer, 0) + block - 1) / block * block;
 
@@ -242,6 +260,7 @@ static void print_totals(const struct transfer *transfer)
         kprintf("\n");
     }
     memory_copy_print(&transfer->copy);
+    driver_copy_print(&transfer->driver);
     kprintf("  copied by the CPU: %llu bytes\n", (unsigned long long)copy_meter_bytes());
 }
 
@@ -263,6 +282,8 @@ OPTION(vdma, "transfer.vdma", "LIMITS",
 OPTION(vdma_most, "transfer.vdma_most", "BYTES",
        "how much of the file vdma copies (default: 16 MiB)");
 OPTION(vdma_table, "transfer.vdma_table", "off", "vdma has no translation table of its own");
+OPTION(driver, "transfer.driver", "NAME",
+       "let the driver in fw_cfg's item opt/driver copy by vdma, at EL0");
 OPTION(progress, "transfer.progress", "1", "a progress line");
 
 /* A number in a bootarg; `otherwise` if it is not there. False: it is none, or above `most`. */
@@ -292,8 +313,13 @@ static const char *option_or(const char *key, const char *otherwise)
 
 static bool find_vdma(struct transfer *transfer)
 {
+    const char *const driver = option_value("transfer.driver");
     uint64_t most;
 
+    if (driver != NULL) {
+        transfer->way.whole = true; /* what it is given, all of it may see */
+        return driver_copy_open(&transfer->driver, driver);
+    }
     return number("transfer.vdma_most", 16 << 20, UINT64_MAX, &most) &&
            memory_copy_open(&transfer->copy, option_or("transfer.vdma", "open"), most,
                             strcmp(option_or("transfer.vdma_table", "on"), "off") != 0);
@@ -371,11 +397,13 @@ int main(void)
         return EXIT_STATUS_USAGE;
     }
     transfer.way.border = transfer.copy.bits;
-    good =
-        attach(&transfer, owner) && memory_copy_begin(&transfer.copy, stretch(&transfer, 0), 3000);
+    good = attach(&transfer, owner) &&
+           memory_copy_begin(&transfer.copy, stretch(&transfer, 0), 3000) &&
+           driver_copy_begin(&transfer.driver, stretch(&transfer, 0), 3000);
     transfer.source.kind->show(&transfer.source);
     good = good && pass(&transfer, "read", 1000, copy_on, &sum);
     good &= memory_copy_end(&transfer.copy);
+    good &= driver_copy_end(&transfer.driver);
     if (good && transfer.writes) {
         good = copy_to_target(&transfer, &sum);
     }

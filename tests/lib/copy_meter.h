@@ -7,10 +7,12 @@
 #ifndef TESTS_LIB_COPY_METER_H
 #define TESTS_LIB_COPY_METER_H
 
-#include "kernel/types.h"
+#include "tests/lib/scatter.h"
 
 void copy_meter_start(void); /* or go on; makes sure that it does count */
 void copy_meter_stop(void);
+/* Count only what is copied from or to the pieces of these from now on; NULL: everything again. */
+void copy_meter_watch(const struct scatter *one, const struct scatter *other);
 uint64_t copy_meter_bytes(void);
 
 #endif

@@ -66,6 +66,18 @@ static void print_entry(const struct entry *entry, bool target, const char *note
             target ? "WRITE" : "READ ", note != NULL ? "  " : "", note != NULL ? note : "");
 }
 
+/* Where the bytes are for the CPU, and for the device without a mapper. */
+static void find_memory(struct entry *entry, IOMemoryDescriptor *memory)
+{
+    IOByteCount there;
+
+    entry->virtual = IOMemoryDescriptor_getPhysicalSegment(memory, entry->offset, &there,
+                                                           _kIOMemorySourceSegment);
+    entry->physical =
+        IOMemoryDescriptor_getPhysicalSegment(memory, entry->offset, &there, kIOMemoryMapperNone);
+    entry->there = there;
+}
+
 /* Entries from *index on, as many as are the side's; how many those are. */
 static unsigned add_side(struct copy_table *table, const struct vdma_transfer *transfer,
                          const struct virtq_chain *chain, bool target, unsigned *index, bool shows)
@@ -85,17 +97,12 @@ static unsigned add_side(struct copy_table *table, const struct vdma_transfer *t
     IODMACommand_getPreparedOffsetAndLength(view.command, &prepared, NULL);
     for (; done < view.bytes; (*index)++) {
         struct entry entry = {.offset = prepared + view.offset + done};
-        IOByteCount there;
         const char *note;
 
         if (!virtq_chain_entry(chain, *index, &entry.slot)) {
             break;
         }
-        entry.virtual = IOMemoryDescriptor_getPhysicalSegment(memory, entry.offset, &there,
-                                                              _kIOMemorySourceSegment);
-        entry.physical = IOMemoryDescriptor_getPhysicalSegment(memory, entry.offset, &there,
-                                                               kIOMemoryMapperNone);
-        entry.there = there;
+        find_memory(&entry, memory);
         entry.elsewhere = !table->translated && entry.physical != entry.slot.address.value;
         done += entry.slot.length;
         entry.last = done == view.bytes;
@@ -110,6 +117,15 @@ static unsigned add_side(struct copy_table *table, const struct vdma_transfer *t
     return count;
 }
 
+static void print_head(struct copy_table *table, uint64_t bytes, unsigned slot)
+{
+    table->shown++;
+    kprintf("copy %u: %llu bytes from memory to memory, ring entry %u\n", table->shown,
+            (unsigned long long)bytes, slot);
+    kprintf("      offset  virtual address       bytes     slot     I/O address       bytes "
+            "flags\n");
+}
+
 void copy_table_add(struct copy_table *table, const struct vdma_transfer *transfer,
                     const struct virtq_chain *chain)
 {
@@ -117,11 +133,7 @@ void copy_table_add(struct copy_table *table, const struct vdma_transfer *transf
     unsigned index = 1, source, target; /* behind the header */
 
     if (shows) {
-        table->shown++;
-        kprintf("copy %u: %u bytes from memory to memory, ring entry %u\n", table->shown,
-                transfer->part, virtq_chain_slot(chain));
-        kprintf("      offset  virtual address       bytes     slot     I/O address       bytes "
-                "flags\n");
+        print_head(table, transfer->part, virtq_chain_slot(chain));
     }
     source = add_side(table, transfer, chain, false, &index, shows);
     target = add_side(table, transfer, chain, true, &index, shows);
@@ -130,6 +142,58 @@ void copy_table_add(struct copy_table *table, const struct vdma_transfer *transf
     }
     table->requests++;
     table->segments += source + target;
+}
+
+/* 1: the device writes there. */
+static void add_segment(struct copy_table *table, const struct vdma_record *record,
+                        IOMemoryDescriptor *const sides[2])
+{
+    const bool target = record->code == VDMA_WRITES;
+    struct entry entry = {.offset = table->offsets[target],
+                          .slot = {.slot = (uint16_t)record->segment,
+                                   .address = paddr(record->address),
+                                   .length = (uint32_t)record->length}};
+
+    table->segments++;
+    table->counts[target]++;
+    table->offsets[target] += record->length;
+    if (table->shown > REQUESTS || table->request == 0) {
+        return;
+    }
+    if (table->counts[target] <= ENTRIES) {
+        find_memory(&entry, sides[target]);
+        print_entry(&entry, target, NULL);
+    } else if (table->counts[target] == ENTRIES + 1) {
+        kprintf("  ...\n");
+    }
+}
+
+void copy_table_add_record(struct copy_table *table, const struct vdma_record *record,
+                           IOMemoryDescriptor *source, IOMemoryDescriptor *target)
+{
+    IOMemoryDescriptor *const sides[2] = {source, target};
+
+    if (record->event == VDMA_EVENT_TAKEN && record->type == VDMA_COPY) {
+        table->request = record->request;
+        table->offsets[0] = table->offsets[1] = table->next;
+        table->counts[0] = table->counts[1] = 0;
+        table->next += record->length;
+        table->requests++;
+        if (table->shown < REQUESTS) {
+            print_head(table, record->length, record->slot);
+        } else {
+            table->shown = REQUESTS + 1;
+        }
+    } else if (record->request != table->request || table->request == 0) {
+        return;
+    } else if (record->event == VDMA_EVENT_SEGMENT) {
+        add_segment(table, record, sides);
+    } else if (record->event == VDMA_EVENT_DONE) {
+        if (table->shown <= REQUESTS) {
+            kprintf("  %u segments to read, %u to write\n", table->counts[0], table->counts[1]);
+        }
+        table->request = 0;
+    }
 }
 
 void copy_table_print(const struct copy_table *table)

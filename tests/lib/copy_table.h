@@ -22,11 +22,25 @@ struct copy_table {
     /* Bytes that lie elsewhere. */
     uint64_t above;      /* R01 */
     uint64_t misaligned; /* R05 to R08 */
+
+    /* Of records: where the next copy begins, and the one that they tell of, both sides. */
+    uint64_t next;
+    uint32_t request; /* 0: of none that is of interest */
+    uint64_t offsets[2];
+    unsigned counts[2];
 };
 
 /* Of a watcher. With the ring's lock held: what it prints is short. */
 void copy_table_add(struct copy_table *table, const struct vdma_transfer *transfer,
                     const struct virtq_chain *chain);
+
+/*
+ * The same of the device's log, record by record, for copies that somebody else has made: each
+ * moves the bytes behind the one before.
+ */
+void copy_table_add_record(struct copy_table *table, const struct vdma_record *record,
+                           IOMemoryDescriptor *source, IOMemoryDescriptor *target);
+
 void copy_table_print(const struct copy_table *table);
 
 #endif

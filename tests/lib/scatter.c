@@ -30,9 +30,9 @@ static uint32_t next_random(uint32_t *state)
 /*
  * One block in four is a pair of pages, so that a piece may cross a page border
  * without a new segment. One in four is used whole, the others from an odd byte
- * to an odd byte.
+ * to an odd byte, but where all are to be whole.
  */
-static void cut_piece(struct scatter_block *block, uint32_t *random)
+static void cut_piece(struct scatter_block *block, uint32_t *random, bool whole)
 {
     uint32_t size;
 
@@ -40,7 +40,7 @@ static void cut_piece(struct scatter_block *block, uint32_t *random)
     size = (uint32_t)PAGE_SIZE << block->order;
     block->offset = 0;
     block->length = size;
-    if (next_random(random) % 4 != 0) {
+    if (!whole && next_random(random) % 4 != 0) {
         block->offset = (next_random(random) % 256) | 1;
         block->length = size - block->offset - ((next_random(random) % 256) | 1);
     }
@@ -157,12 +157,12 @@ static void give_back(struct ballast *all)
 /* Cut and allocate blocks until they hold `length` bytes in all, of which the scatter has `total`.
  */
 static bool take_blocks(struct scatter *scatter, size_t *total, size_t length, uint64_t border,
-                        uint32_t *random)
+                        uint32_t *random, bool whole)
 {
     while (*total < length) {
         struct scatter_block *block = &scatter->blocks[scatter->pieces];
 
-        cut_piece(block, random);
+        cut_piece(block, random, whole);
         if (!allocate_block(block, border)) {
             return false;
         }
@@ -179,7 +179,8 @@ static bool is_inside(uint64_t border)
            page_overlaps_ram(paddr(border - 1), 1);
 }
 
-bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border)
+static bool create(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border,
+                   bool whole)
 {
     uint32_t random = seed * 2654435761u | 1;
     size_t total = 0;
@@ -192,15 +193,25 @@ bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed
     if (ready && border != 0) {
         struct ballast *below = take_all_below(border);
 
-        ready = take_blocks(scatter, &total, length / 2, 0, &random);
+        ready = take_blocks(scatter, &total, length / 2, 0, &random, whole);
         give_back(below);
     }
-    ready = ready && take_blocks(scatter, &total, length, border, &random);
+    ready = ready && take_blocks(scatter, &total, length, border, &random, whole);
     if (ready) {
         shuffle(scatter->blocks, scatter->pieces, &random);
         trim(scatter);
     }
     return finish(scatter, ready, kIODirectionOutIn);
+}
+
+bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border)
+{
+    return create(scatter, length, seed, border, false);
+}
+
+bool scatter_create_whole(struct scatter *scatter, size_t length, uint32_t seed)
+{
+    return create(scatter, length, seed, 0, true);
 }
 
 bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed)

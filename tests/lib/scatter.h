@@ -36,6 +36,9 @@ bool scatter_create(struct scatter *scatter, size_t length, uint32_t seed);
  */
 bool scatter_create_across(struct scatter *scatter, size_t length, uint32_t seed, uint64_t border);
 
+/* The same with whole pages alone, for who may be shown nothing beside them; so is `length`. */
+bool scatter_create_whole(struct scatter *scatter, size_t length, uint32_t seed);
+
 /*
  * The same for exactly so many pieces, each somewhere in a page of its own, some of an
  * odd length, for this direction; zeros at first. Each piece has a byte at least, and

@@ -14,6 +14,9 @@ bool window_create(struct window *window, const struct way *way, uint64_t bytes,
     const unsigned bits = way->bits != 0 ? way->bits : way->border;
     const uint64_t border = bits != 0 && bits < 64 ? 1ull << bits : 0;
 
+    if (way->whole) {
+        return scatter_create_whole(&window->scatter, bytes, seed);
+    }
     return scatter_create_across(&window->scatter, bytes, seed, border);
 }
 

@@ -39,6 +39,7 @@ struct way {
     bool by_cursor;
     IOWorkLoop *loop;
     unsigned bits;    /* of addresses, that the devices have; 0: all of them */
+    bool whole;       /* memory in whole pages */
     unsigned border;  /* the same, of a device that has the memory later; 0: none is narrow */
     uint64_t bounced; /* bytes that had to lie elsewhere while they were moved */
 };

@@ -6,7 +6,7 @@
 # NEEDS: run gcc-release/tests/images/transfer.elf gcc-release/tests/images/transfer.img
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE LLVM DEBUG V MACHINE ARGS
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY DRIVER T IMAGE LLVM DEBUG V MACHINE ARGS
 image=$BUILD/gcc-release/tests/images/transfer.elf
 
 # transfer VARIABLE=VALUE...

@@ -8,7 +8,7 @@
 # NEEDS: gcc-release/tests/images/transfer.img
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE ARGS LLVM DEBUG V
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY DRIVER T IMAGE ARGS LLVM DEBUG V
 nolibc=$BUILD/gcc-debug/tests/images/nolibc.elf
 tests=$BUILD/gcc-debug/tests/target/trace.elf
 transfer=$BUILD/gcc-release/tests/images/transfer.elf

@@ -10,7 +10,7 @@
 # NEEDS: gcc-release/tests/target/virtio_blk.elf gcc-release/tests/target/virtio_blk.img
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE ARGS LLVM DEBUG V
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY DRIVER T IMAGE ARGS LLVM DEBUG V
 top=$PWD
 image=$BUILD/gcc-release/tests/images/transfer.elf
 export DEPS=${DEPS:-build/deps}

@@ -6,7 +6,7 @@
 # NEEDS: gcc-debug/tests/images/inspected.elf gcc-release/tests/images/nolibc.elf
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE ARGS CORE REPORT MACHINE LLVM DEBUG V QEMU_EXTRA
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY DRIVER T IMAGE ARGS CORE REPORT MACHINE LLVM DEBUG V QEMU_EXTRA
 image=$BUILD/gcc-release/tests/images/transfer.elf
 
 # in_browser PAGE: what becomes of it, as text, in $out.

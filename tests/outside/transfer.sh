@@ -4,10 +4,11 @@
 # The main job as people start it: files of every kind of length arrive, on every
 # machine, and whatever is wrong with the command line is one clear line.
 # NEEDS: run gcc-release/tests/images/transfer.elf gcc-release/tests/images/transfer.img
+# NEEDS: gcc-release/tests/drivers/vdma.driver gcc-release/tests/drivers/misbehaving.driver
 # NEEDS: clang-release/tests/images/transfer.elf clang-release/tests/images/transfer.img
 . tests/outside/tap.bash
 
-unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY T IMAGE LLVM DEBUG V
+unset MAKEFLAGS MAKELEVEL MFLAGS FILE OUT DEVICE WAY DRIVER T IMAGE LLVM DEBUG V
 
 # transfer VARIABLE=VALUE...
 transfer()
@@ -105,6 +106,24 @@ transfer
 check "without FILE there is a sample" arrived
 check "without FILE it says so" said '^no FILE given: moving a sample of [0-9]+ bytes$'
 check "and first of all which dmakit this is" said "^dmakit $(embed/version.sh kernel/version.h | sed 's/\./\\./g')\$"
+transfer MACHINE=el2 DRIVER=vdma FILE="$work/file 1000003,x" OUT="$work/driver"
+check "a driver at EL0 copies the file, by the processor's own word at EL0" eval \
+    'arrived && said "^copied by driver vdma at EL0 \(saved program status (0|0x[0-9a-f]*0)\): 1000003 bytes$"'
+check "by messages, and no byte of the data by the CPU" said \
+    '^  1 processes, [1-9][0-9]+ messages, 0 refused, 0 faults, 0 data bytes copied by the CPU$'
+check "its device's log is the table" said '-> table\[  1\] 0x[1-9a-f][0-9a-f]* +131072 READ'
+check "and the file goes on to a disk" cmp "$work/file 1000003,x" "$work/driver"
+transfer MACHINE=el2 DRIVER="$BUILD/gcc-release/tests/drivers/vdma.driver" DEVICE=fw_cfg FILE="$work/file 0,x"
+check "a driver is any file, and may have nothing to do" arrived
+transfer MACHINE=el2 DRIVER=misbehaving FILE="$work/file 513,x"
+check "a driver that copies nothing moves no file" eval \
+    'ended 2 && said "the driver misbehaving .*: status" && said "the image ended with status 1"'
+transfer DRIVER=nonsense
+check "an unknown DRIVER" refused 2 "no driver is called 'nonsense'; there are: .*vdma"
+transfer MACHINE=el2 DRIVER=/etc/passwd FILE="$work/file 513,x"
+check "a DRIVER that is no program" eval 'ended 2 && said "passwd cannot be loaded as a driver: kIOReturnBadArgument"'
+transfer DRIVER=vdma MACHINE=default FILE="$work/file 513,x"
+check "a DRIVER where its device is not" eval 'ended 2 && said "no vdma for the driver vdma: .*MACHINE=el2"'
 transfer LLVM=1 FILE="$work/file 4097,x"
 check "clang's build moves a file" arrived
 
