@@ -26,7 +26,6 @@
 #define SCTLR_MMU_ON \
     (SCTLR_RES1 | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_I | SCTLR_DZE | SCTLR_UCT | SCTLR_WXN | SCTLR_UCI)
 
-#define CPACR_FPEN   (3 << 20) /* no traps of FP and SIMD */
 #define EARLY_VECTORS_SIZE 2048
 #define EARLY_ENDING 2         /* exceptions, from which on there is no report */
 #define SPSR_EL1H    0x3c5     /* EL1 with its own stack pointer, all exceptions masked */
@@ -101,7 +100,7 @@ reset:
     ldr     w2, =SCTLR_RES1
     msr     sctlr_el1, x2
     /* C may use q registers for copies anywhere, in the vectors too. */
-    mov     x2, #CPACR_FPEN
+    mov     x2, #CPACR_KERNEL
     msr     cpacr_el1, x2
     isb
 

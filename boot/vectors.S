@@ -3,8 +3,11 @@
 #include "boot/callee_saved.inc"
 #include "boot/vectors.h"
 
-/* Store the interrupted context in the frame at SP. all: callee-saved registers and syndrome too. */
-.macro save_frame all
+/*
+ * Store the interrupted context in the frame at SP, but for FP and SIMD. all: callee-saved registers
+ * and syndrome too.
+ */
+.macro save_general all
     stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
     stp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
     stp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
@@ -32,6 +35,10 @@
     /* A frame record of the interrupted code, so that a backtrace goes on through the exception. */
     stp     x29, x0, [sp, #EXCEPTION_FRAME_RECORD]
     add     x29, sp, #EXCEPTION_FRAME_RECORD
+.endm
+
+/* The rest. Uses x0 and x1. */
+.macro save_fp
     mrs     x0, fpsr
     mrs     x1, fpcr
     stp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
@@ -54,11 +61,12 @@
     stp     q30, q31, [sp, #EXCEPTION_FRAME_Q + 480]
 .endm
 
-/*
- * Reload what save_frame stored, and return from the exception. own_sp: to the SP in the
- * frame, which need not be the frame's end; else the frame is dropped and that is all.
- */
-.macro restore_frame all, own_sp
+.macro save_frame all
+    save_general \all
+    save_fp
+.endm
+
+.macro restore_fp
     ldp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
     ldp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
     ldp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
@@ -78,6 +86,13 @@
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
     msr     fpsr, x0
     msr     fpcr, x1
+.endm
+
+/*
+ * Reload what save_general stored, and return from the exception. own_sp: to the SP in the
+ * frame, which need not be the frame's end; else the frame is dropped and that is all.
+ */
+.macro restore_general all, own_sp
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
     msr     elr_el1, x0
     msr     spsr_el1, x1
@@ -112,6 +127,11 @@
     add     sp, sp, #EXCEPTION_FRAME_SIZE
     .endif
     eret
+.endm
+
+.macro restore_frame all, own_sp
+    restore_fp
+    restore_general \all, \own_sp
 .endm
 
 /*
@@ -218,8 +238,13 @@
     b       .Luser_\vector
     .pushsection .text.vectors_user, "ax"
 .Luser_\vector:
-    save_frame 1
-    mov     w0, #\vector
+    save_general 1
+    ldr     x0, [sp, #USER_CONTEXT_FP]
+    cbz     x0, 1f
+    save_fp
+    mov     x0, #CPACR_KERNEL
+    msr     cpacr_el1, x0
+1:  mov     w0, #\vector
     b       user_leave
     .popsection
 .endm
@@ -308,7 +333,7 @@ exceptions_everywhere:
     .global user_enter
 user_enter:
     add     x9, x0, #USER_CONTEXT_KERNEL
-    save_callee_saved x9
+    save_callee_saved_general x9
     mrs     x10, tpidr_el0
     str     x10, [x0, #USER_CONTEXT_KERNEL_THREAD]
     ldr     x10, [x0, #USER_CONTEXT_THREAD]
@@ -316,8 +341,14 @@ user_enter:
     msr     tpidrro_el0, xzr // it held a register of the kernel
     ldr     x10, [x0, #EXCEPTION_FRAME_SP]
     msr     sp_el0, x10
+    ldr     x10, [x0, #USER_CONTEXT_FP]
     mov     sp, x0
-    restore_frame 1, 0
+    cbz     x10, 1f
+    save_callee_saved_fp x9
+    mov     x10, #CPACR_ALL
+    msr     cpacr_el1, x10 // by the return from the exception it counts
+    restore_fp
+1:  restore_general 1, 0
 
 /* SP: the saved frame; w0: the vector. Returns from user_enter. */
 user_leave:
@@ -327,8 +358,11 @@ user_leave:
     str     x10, [sp, #USER_CONTEXT_THREAD]
     ldr     x10, [sp, #USER_CONTEXT_KERNEL_THREAD]
     msr     tpidr_el0, x10
+    ldr     x10, [sp, #USER_CONTEXT_FP]
     add     x9, sp, #USER_CONTEXT_KERNEL
-    load_callee_saved x9    // FPCR too: the kernel does not compute by EL0's rules
+    cbz     x10, 1f
+    load_callee_saved_fp x9 // FPCR too: the kernel does not compute by EL0's rules
+1:  load_callee_saved_general x9
     ret
 
     .section .data.emergency_depth, "aw"

@@ -25,6 +25,14 @@
 #define USER_CONTEXT_KERNEL        EXCEPTION_FRAME_SIZE
 #define USER_CONTEXT_THREAD        (EXCEPTION_FRAME_SIZE + 176)
 #define USER_CONTEXT_KERNEL_THREAD (EXCEPTION_FRAME_SIZE + 184)
+#define USER_CONTEXT_FP            (EXCEPTION_FRAME_SIZE + 192)
+
+/*
+ * CPACR_EL1.FPEN: FP and SIMD trap at EL0 and nowhere else, until what runs there uses them for
+ * the first time. Most programs never do, and pay for no registers that they do not have.
+ */
+#define CPACR_KERNEL (1 << 20)
+#define CPACR_ALL    (3 << 20)
 
 /* Which entry of the vector table was taken, for exception_unexpected. */
 #define EXCEPTION_VECTOR_SP0_SYNC       0
@@ -78,6 +86,8 @@ struct user_context {
     uint64_t kernel[22];          /* what callee_saved.inc keeps */
     uint64_t thread_pointer;      /* TPIDR_EL0 of what runs: another task does not see it */
     uint64_t kernel_thread_pointer;
+    uint64_t uses_fp; /* 0: it never has; what is in the frame of FP and SIMD is to be its first */
+    uint64_t unused;
 } __attribute__((aligned(16)));
 
 /*

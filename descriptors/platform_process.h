@@ -27,12 +27,13 @@ kern_return_t platform_task_load(task_t task, uint64_t address, uint64_t size, c
 void platform_set_current_task(task_t task);
 
 /*
- * Copy between a task's memory, as its own code could reach it, and the kernel's: every byte is
+ * Copy between a task's memory (its map; NULL: it is dead), as its own code could reach it, and the
+ * kernel's: every byte is
  * read once. KERN_INVALID_ADDRESS, KERN_PROTECTION_FAILURE, KERN_MEMORY_ERROR; some bytes may have
  * been copied then.
  */
-kern_return_t platform_user_read(task_t task, uint64_t from, void *to, uint64_t size);
-kern_return_t platform_user_write(task_t task, uint64_t to, const void *from, uint64_t size);
+kern_return_t platform_user_read(vm_map_t map, uint64_t from, void *to, uint64_t size);
+kern_return_t platform_user_write(vm_map_t map, uint64_t to, const void *from, uint64_t size);
 
 /* Code that runs in a task, without the kernel's rights; it keeps no reference to the task. */
 struct platform_thread;
@@ -50,17 +51,21 @@ enum platform_stop {
     PLATFORM_STOP_TIME,    /* its time was over: run it again to let it go on */
 };
 
-/* Why a program has stopped, and where. */
+/* Where a program has stopped. */
 struct platform_stopped {
-    enum platform_stop stop;
-    uint64_t number, arguments[4];
-    uint64_t pc, address;
+    uint64_t pc, address; /* address: 0 unless it has faulted */
     uint64_t state; /* the saved program status (Arm ARM, SPSR_EL1): bits 3:2 are its level, 0 */
 };
 
 /* Let it run, for so many nanoseconds at most. */
-void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
-                         struct platform_stopped *stopped);
+enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds);
+
+/* Of a call: its number, and its four arguments as long as the thread does not run. */
+uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments);
+
+/* Where it has stopped last. */
+void platform_thread_stopped(const struct platform_thread *thread,
+                             struct platform_stopped *stopped);
 
 /* What its call answers, in the two registers of results. */
 void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second);

@@ -163,8 +163,9 @@ void vm_unwire(const paddr_t *pages, uint64_t count);
 
 /*
  * Copy between a map and kernel memory; survives bad addresses (errors as vm_fault, with what was
- * copied before in *done). What is written is what is executed where another range shows the
- * page so; who stores through a mapping of its own calls cache_make_executable (cache.h).
+ * copied before in *done, which may be NULL). What is written is what is executed where another
+ * range shows the page so; who stores through a mapping of its own calls cache_make_executable
+ * (cache.h).
  */
 kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size,
                           uint64_t *done);

@@ -103,18 +103,21 @@ kern_return_t IOBufferMemoryDescriptor_SetLength_Invoke(
     return status;
 }
 
+kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc)
+{
+    return rpc->kernelContent->msgid == IOBufferMemoryDescriptor_SetLength_ID
+               ? IOBufferMemoryDescriptor_SetLength_Invoke(*rpc, self,
+                                                           IOBufferMemoryDescriptor_SetLength_Impl)
+               : IOMemoryDescriptor_route((IOMemoryDescriptor *)self, rpc);
+}
+
 kern_return_t IOBufferMemoryDescriptor_Dispatch(IOBufferMemoryDescriptor *self, IORPC rpc)
 {
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    return rpc.kernelContent->msgid == IOBufferMemoryDescriptor_SetLength_ID
-               ? IOBufferMemoryDescriptor_SetLength_Invoke(rpc, self,
-                                                           IOBufferMemoryDescriptor_SetLength_Impl)
-               : IOMemoryDescriptor_Dispatch((IOMemoryDescriptor *)self, rpc);
+    return rpc.kernelContent == NULL ? kIOReturnIPCError
+                                     : IOBufferMemoryDescriptor_route(self, &rpc);
 }
 
 kern_return_t IOBufferMemoryDescriptor_MetaClass_Dispatch(IORPC rpc)

@@ -114,6 +114,19 @@ IOReturn IODriver_create(const void *program, uint64_t size, const IODriverOptio
     return kIOReturnSuccess;
 }
 
+/* Where its program is, as long as there is one that has run. */
+static void note_stop(const IODriver *self, IODriverStatus *status)
+{
+    struct platform_stopped stopped;
+
+    if (self->thread != NULL && self->begun) {
+        platform_thread_stopped(self->thread, &stopped);
+        status->pc = stopped.pc;
+        status->address = stopped.address;
+        status->savedProgram = stopped.state;
+    }
+}
+
 void IODriver_end(IODriver *self, unsigned state)
 {
     const task_t task = self->task;
@@ -126,6 +139,7 @@ void IODriver_end(IODriver *self, unsigned state)
     self->task = TASK_NULL;
     platform_task_terminate(task);
     platform_task_release(task);
+    note_stop(self, &self->status);
     platform_thread_free(self->thread);
     self->thread = NULL;
 }
@@ -190,8 +204,8 @@ static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (platform_user_write(self->task, self->gifts + self->given * sizeof(gift), &gift,
-                            sizeof(gift)) != KERN_SUCCESS) {
+    if (platform_user_write(get_task_map(self->task), self->gifts + self->given * sizeof(gift),
+                            &gift, sizeof(gift)) != KERN_SUCCESS) {
         IODriverTask_releaseHandle(self->table, gift.handle);
         return kIOReturnNoResources;
     }
@@ -239,8 +253,8 @@ static void take_back(IODriver *self, unsigned given)
         struct IODriverGift gift;
 
         self->given--;
-        if (platform_user_read(self->task, self->gifts + self->given * sizeof(gift), &gift,
-                               sizeof(gift)) == KERN_SUCCESS) {
+        if (platform_user_read(get_task_map(self->task), self->gifts + self->given * sizeof(gift),
+                               &gift, sizeof(gift)) == KERN_SUCCESS) {
             IODriverTask_releaseHandle(self->table, gift.handle);
         }
     }
@@ -315,6 +329,7 @@ void IODriver_getStatus(const IODriver *self, IODriverStatus *status)
     *status = (IODriverStatus){.state = kIODriverKilled};
     if (self != NULL) {
         *status = self->status;
+        note_stop(self, status);
         IODriverTask_getUsage(self->table, &status->usage);
     }
 }
@@ -330,18 +345,20 @@ task_t IODriver_getTask(const IODriver *self)
 }
 
 /* It has come back: serve its call, or end it. */
-static void serve(IODriver *self, const struct platform_stopped *stopped)
+static void serve(IODriver *self, enum platform_stop stop)
 {
-    uint64_t first = 0, second = 0;
+    uint64_t number, first = 0, second = 0;
+    const uint64_t *x;
 
-    self->status.pc = stopped->pc;
-    self->status.address = stopped->address;
-    self->status.savedProgram = stopped->state;
-    switch (stopped->stop) {
+    switch (stop) {
     case PLATFORM_STOP_CALL:
-        if (IODriver_call(self, stopped, &first, &second)) {
-            platform_thread_answer(self->thread, first, second);
+        number = platform_thread_call(self->thread, &x);
+        if (number == SYS_DK_INVOKE) { /* as most are */
+            first = (uint32_t)IODriverTask_invoke(self->table, x[0], x[1], x[2], x[3], &second);
+        } else if (!IODriver_call(self, number, x, &first)) {
+            break;
         }
+        platform_thread_answer(self->thread, first, second);
         break;
     case PLATFORM_STOP_BLOCKED:
         break; /* the next turn tries it again */
@@ -355,7 +372,6 @@ static void serve(IODriver *self, const struct platform_stopped *stopped)
 
 bool IODriver_turn(IODriver *self)
 {
-    struct platform_stopped stopped;
     uint64_t first, second;
 
     if (self == NULL || self->task == TASK_NULL) {
@@ -375,8 +391,7 @@ bool IODriver_turn(IODriver *self)
     }
     self->begun = true;
     self->status.turns++;
-    platform_thread_run(self->thread, self->limit, &stopped);
-    serve(self, &stopped);
+    serve(self, platform_thread_run(self->thread, self->limit));
     return true;
 }
 

@@ -78,6 +78,7 @@ static void died(void *context)
     IODriverTask_closeAll(self);
     forget(self);
     self->task = TASK_NULL;
+    self->map = NULL;
     OSObject_release(&self->super); /* the list's */
 }
 
@@ -129,6 +130,7 @@ IOReturn IODriverTask_create(task_t task, const IODriverLimits *limits, IODriver
         return kIOReturnNoMemory;
     }
     self->task = task;
+    self->map = get_task_map(task);
     self->limits = (IODriverLimits){
         .handles = limits->handles != 0 ? limits->handles : HANDLES_DEFAULT,
         .maps = limits->maps != 0 ? limits->maps : MAPS_DEFAULT,

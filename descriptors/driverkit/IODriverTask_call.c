@@ -4,6 +4,7 @@
  * and out. What fails on the way leaves nothing behind.
  */
 #include "descriptors/driverkit/IODriverTask_private.h"
+#include "descriptors/driverkit/IORPC_check.h"
 
 /* What a sender says of itself is none of its business. */
 #define FLAGS_OF_OURS (kIORPCMessageKernel | kIORPCMessageRemote | kIORPCMessageError)
@@ -96,7 +97,7 @@ static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, IORPCMess
     IOReturn status = make_handles(self, references_of(reply), method->replyRefs);
 
     if (status == kIOReturnSuccess &&
-        platform_user_write(self->task, to, reply, method->reply) != KERN_SUCCESS) {
+        platform_user_write(self->map, to, reply, method->reply) != KERN_SUCCESS) {
         remove_handles(self, references_of(reply), method->replyRefs);
         status = kIOReturnVMError;
     }
@@ -104,17 +105,16 @@ static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, IORPCMess
 }
 
 /* To whom it is for, with the driver's task as the current one. */
-static IOReturn dispatch(const IODriverTask *self, uint64_t target, IORPC rpc)
+static IOReturn dispatch(const IODriverTask *self, uint64_t target, const IORPC *rpc)
 {
     const task_t before = current_task();
     IOReturn status;
 
     platform_set_current_task(self->task);
     if (is_class(target)) {
-        status = statics[target - 1].dispatch(rpc);
+        status = statics[target - 1].dispatch(*rpc);
     } else {
-        status =
-            OSMetaClassBase_Invoke((OSMetaClassBase *)references_of(rpc.kernelContent)[0], rpc);
+        status = IORPC_route((OSObject *)references_of(rpc->kernelContent)[0], rpc);
     }
     platform_set_current_task(before);
     return status;
@@ -137,7 +137,7 @@ static IOReturn serve(IODriverTask *self, uint64_t request, uint32_t requestSize
     IOReturn status;
 
     /* Once: what is checked below is what is used. */
-    if (platform_user_read(self->task, request, message, requestSize) != KERN_SUCCESS) {
+    if (platform_user_read(self->map, request, message, requestSize) != KERN_SUCCESS) {
         return kIOReturnVMError;
     }
     message->flags &= ~(uint64_t)FLAGS_OF_OURS;
@@ -154,7 +154,7 @@ static IOReturn serve(IODriverTask *self, uint64_t request, uint32_t requestSize
     if (status != kIOReturnSuccess) {
         return status;
     }
-    status = dispatch(self, target, rpc);
+    status = dispatch(self, target, &rpc);
     if (status == kIOReturnSuccess) {
         method = IORPCMethod_find(message->msgid); /* there is one: it has succeeded */
         status = deliver(self, method, rpc.reply, reply);

@@ -11,7 +11,8 @@
 
 struct IODriverTask {
     OSObject super;
-    task_t task; /* TASK_NULL once it is dead */
+    task_t task;  /* TASK_NULL once it is dead */
+    vm_map_t map; /* its; NULL then */
     struct platform_task_watch watch;
     IODriverTask *next; /* of those whose tasks live */
     IODriverLimits limits;

@@ -15,7 +15,8 @@ static IOReturn write_text(IODriver *self, uint64_t text, uint64_t length)
     for (uint64_t done = 0; done < length;) {
         const uint64_t part = length - done < PIECE ? length - done : PIECE;
 
-        if (platform_user_read(self->task, text + done, piece, part) != KERN_SUCCESS) {
+        if (platform_user_read(get_task_map(self->task), text + done, piece, part) !=
+            KERN_SUCCESS) {
             return kIOReturnVMError;
         }
         platform_console_write(piece, part);
@@ -66,16 +67,11 @@ static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds
     return kIOReturnSuccess;
 }
 
-bool IODriver_call(IODriver *self, const struct platform_stopped *stopped, uint64_t *first,
-                   uint64_t *second)
+bool IODriver_call(IODriver *self, uint64_t number, const uint64_t *x, uint64_t *answer)
 {
-    const uint64_t *const x = stopped->arguments;
     IOReturn status;
 
-    switch (stopped->number) {
-    case SYS_DK_INVOKE:
-        status = IODriverTask_invoke(self->table, x[0], x[1], x[2], x[3], second);
-        break;
+    switch (number) {
     case SYS_DK_RETAIN:
         status = IODriverTask_retainHandle(self->table, x[0]);
         break;
@@ -98,6 +94,6 @@ bool IODriver_call(IODriver *self, const struct platform_stopped *stopped, uint6
     default:
         status = kIOReturnUnsupported;
     }
-    *first = (uint32_t)status;
+    *answer = (uint32_t)status;
     return true;
 }

@@ -48,9 +48,8 @@ struct IODriver {
  */
 IOReturn IODriver_load(task_t task, const uint8_t *program, uint64_t size, uint64_t *entry);
 
-/* A system call: what it answers, in *second too. False: there is no answer, now or ever. */
-bool IODriver_call(IODriver *self, const struct platform_stopped *stopped, uint64_t *first,
-                   uint64_t *second);
+/* A system call that is no message: what it answers. False: there is no answer, now or ever. */
+bool IODriver_call(IODriver *self, uint64_t number, const uint64_t *x, uint64_t *answer);
 
 /* It waits: has come what it waits for? And what it is told then. */
 bool IODriver_isDue(const IODriver *self);

@@ -22,8 +22,8 @@ kern_return_t IOMemoryDescriptor__CopyState_Impl(IOMemoryDescriptor *self, _IOMD
     if (self == NULL || state == NULL) {
         return kIOReturnBadArgument;
     }
-    state->length = IOMemoryDescriptor_getLength(self);
-    state->options = IOMemoryDescriptor_getFlags(self) & FLAGS_PUBLIC;
+    state->length = self->length;
+    state->options = self->flags & FLAGS_PUBLIC;
     return kIOReturnSuccess;
 }
 

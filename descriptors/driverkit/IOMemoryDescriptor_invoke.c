@@ -3,11 +3,11 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/driverkit/IORPC_check.h"
 
-kern_return_t IOMemoryDescriptor__CopyState_Invoke(IORPC rpc, IOMemoryDescriptor *self,
-                                                   IOMemoryDescriptor__CopyState_Handler func)
+static inline kern_return_t copy_state(const IORPC *rpc, IOMemoryDescriptor *self,
+                                       IOMemoryDescriptor__CopyState_Handler func)
 {
-    IOMemoryDescriptor__CopyState_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IOMemoryDescriptor, _CopyState, rpc);
+    IOMemoryDescriptor__CopyState_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IOMemoryDescriptor, _CopyState, *rpc);
     _IOMDPrivateState state = {0};
 
     if (status == kIOReturnSuccess) {
@@ -18,6 +18,12 @@ kern_return_t IOMemoryDescriptor__CopyState_Invoke(IORPC rpc, IOMemoryDescriptor
             .header = IORPC_REPLY(IOMemoryDescriptor, _CopyState, rpc), .state = state};
     }
     return status;
+}
+
+kern_return_t IOMemoryDescriptor__CopyState_Invoke(IORPC rpc, IOMemoryDescriptor *self,
+                                                   IOMemoryDescriptor__CopyState_Handler func)
+{
+    return copy_state(&rpc, self, func);
 }
 
 kern_return_t IOMemoryDescriptor_CreateMapping_Invoke(IORPC rpc, IOMemoryDescriptor *self,
@@ -95,23 +101,25 @@ kern_return_t IOMemoryDescriptor_CreateWithMemoryDescriptors_Invoke(
     return status;
 }
 
+kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc)
+{
+    switch (rpc->kernelContent->msgid) {
+    case IOMemoryDescriptor__CopyState_ID:
+        return copy_state(rpc, self, IOMemoryDescriptor__CopyState_Impl);
+    case IOMemoryDescriptor_CreateMapping_ID:
+        return IOMemoryDescriptor_CreateMapping_Invoke(*rpc, self,
+                                                       IOMemoryDescriptor_CreateMapping_Impl);
+    default:
+        return OSObject_Dispatch(&self->super, *rpc);
+    }
+}
+
 kern_return_t IOMemoryDescriptor_Dispatch(IOMemoryDescriptor *self, IORPC rpc)
 {
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    switch (rpc.kernelContent->msgid) {
-    case IOMemoryDescriptor__CopyState_ID:
-        return IOMemoryDescriptor__CopyState_Invoke(rpc, self, IOMemoryDescriptor__CopyState_Impl);
-    case IOMemoryDescriptor_CreateMapping_ID:
-        return IOMemoryDescriptor_CreateMapping_Invoke(rpc, self,
-                                                       IOMemoryDescriptor_CreateMapping_Impl);
-    default:
-        return OSObject_Dispatch(&self->super, rpc);
-    }
+    return rpc.kernelContent == NULL ? kIOReturnIPCError : IOMemoryDescriptor_route(self, &rpc);
 }
 
 kern_return_t IOMemoryDescriptor_MetaClass_Dispatch(IORPC rpc)

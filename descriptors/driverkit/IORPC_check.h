@@ -26,6 +26,14 @@ static inline kern_return_t IORPC_check(const IORPC *rpc, uint64_t refs, uint32_
     IORPC_check(&(rpc), Class##_##Method##_Refs, sizeof(Class##_##Method##_Msg),                   \
                 sizeof(Class##_##Method##_Rpl))
 
+/*
+ * Dispatch without a copy of the call at each class on the way: the object is there, and so is the
+ * content.
+ */
+kern_return_t IORPC_route(OSObject *object, const IORPC *rpc);
+kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc);
+kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc);
+
 /* The header of the reply to a request. */
 #define IORPC_REPLY(Class, Method, rpc)                                                            \
     {                                                                                              \

@@ -12,23 +12,23 @@ kern_return_t OSObject_Dispatch(OSObject *self, IORPC rpc)
 }
 
 /* From the object's own class upwards: the first that has a router. */
-static kern_return_t route(OSObject *object, IORPC rpc)
+kern_return_t IORPC_route(OSObject *object, const IORPC *rpc)
 {
     for (const OSMetaClass *meta = object->metaClass; meta != NULL; meta = meta->super) {
         if (meta == OSTypeID(IOBufferMemoryDescriptor)) {
-            return IOBufferMemoryDescriptor_Dispatch((IOBufferMemoryDescriptor *)object, rpc);
+            return IOBufferMemoryDescriptor_route((IOBufferMemoryDescriptor *)object, rpc);
         }
         if (meta == OSTypeID(IOMemoryDescriptor)) {
-            return IOMemoryDescriptor_Dispatch((IOMemoryDescriptor *)object, rpc);
+            return IOMemoryDescriptor_route((IOMemoryDescriptor *)object, rpc);
         }
         if (meta == OSTypeID(IOMemoryMap)) {
-            return IOMemoryMap_Dispatch((IOMemoryMap *)object, rpc);
+            return IOMemoryMap_Dispatch((IOMemoryMap *)object, *rpc);
         }
         if (meta == OSTypeID(IODMACommand)) {
-            return IODMACommand_Dispatch((IODMACommand *)object, rpc);
+            return IODMACommand_Dispatch((IODMACommand *)object, *rpc);
         }
     }
-    return OSObject_Dispatch(object, rpc);
+    return OSObject_Dispatch(object, *rpc);
 }
 
 kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
@@ -51,7 +51,16 @@ kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
     if (target == OSTypeID(IODMACommand)) {
         return IODMACommand_MetaClass_Dispatch(rpc);
     }
-    return route((OSObject *)self, rpc);
+    return IORPC_route((OSObject *)self, &rpc);
+}
+
+kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
+                            IORPCMessage *reply, uint32_t replySize)
+{
+    const IORPC rpc = {
+        .message = request, .reply = reply, .sendSize = requestSize, .replySize = replySize};
+
+    return OSMetaClassBase_Invoke((OSMetaClassBase *)(uintptr_t)target, rpc);
 }
 
 /* Pointers as they are. */

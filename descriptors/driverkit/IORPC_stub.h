@@ -18,13 +18,31 @@ uint64_t IORPC_classReference(uint64_t handle, const OSMetaClass *meta);
  */
 kern_return_t IORPC_adopt(uint64_t reference, const OSMetaClass *meta, OSObject **object);
 
+/* OSMetaClassBase_Invoke by its parts: a request is on its way from here. */
+kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
+                            IORPCMessage *reply, uint32_t replySize);
+
 /*
  * Send a request, whose header is filled in here, and see that the answer is one of the method's:
- * kIOReturnIPCError.
+ * kIOReturnIPCError. In line: a stub's numbers are known where it stands, and a driver pays for
+ * each instruction of it.
  */
-kern_return_t IORPC_send(const void *target, uint64_t msgid, IORPCMessage *request,
-                         uint32_t requestSize, uint64_t requestRefs, IORPCMessage *reply,
-                         uint32_t replySize, uint64_t replyRefs);
+static inline __attribute__((always_inline)) kern_return_t IORPC_send(
+    const void *target, uint64_t msgid, IORPCMessage *request, uint32_t requestSize,
+    uint64_t requestRefs, IORPCMessage *reply, uint32_t replySize, uint64_t replyRefs)
+{
+    kern_return_t status;
+
+    *request = (IORPCMessage){.msgid = msgid, .objectRefs = requestRefs};
+    reply->flags = kIORPCMessageError; /* no answer must not look like one */
+    status = IORPC_deliver(target, request, requestSize, reply, replySize);
+    if (status == kIOReturnSuccess &&
+        (reply->msgid != msgid || (reply->flags & kIORPCMessageError) != 0 ||
+         reply->objectRefs != replyRefs)) {
+        status = kIOReturnIPCError;
+    }
+    return status;
+}
 
 /* The same by the name of a method, whose two structures these are. */
 #define IORPC_CALL(Class, Method, target, request, answer)                                         \

@@ -140,10 +140,21 @@ WEAK void platform_thread_free(struct platform_thread *thread)
 {
 }
 
-WEAK void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
-                              struct platform_stopped *stopped)
+WEAK enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds)
 {
-    *stopped = (struct platform_stopped){.stop = PLATFORM_STOP_FAULT};
+    return PLATFORM_STOP_FAULT;
+}
+
+WEAK uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments)
+{
+    *arguments = NULL;
+    return 0;
+}
+
+WEAK void platform_thread_stopped(const struct platform_thread *thread,
+                                  struct platform_stopped *stopped)
+{
+    *stopped = (struct platform_stopped){.state = 0};
 }
 
 WEAK void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)
@@ -158,12 +169,12 @@ WEAK void platform_set_current_task(task_t task)
 {
 }
 
-WEAK kern_return_t platform_user_read(task_t task, uint64_t from, void *to, uint64_t size)
+WEAK kern_return_t platform_user_read(vm_map_t map, uint64_t from, void *to, uint64_t size)
 {
     return KERN_NOT_SUPPORTED;
 }
 
-WEAK kern_return_t platform_user_write(task_t task, uint64_t to, const void *from, uint64_t size)
+WEAK kern_return_t platform_user_write(vm_map_t map, uint64_t to, const void *from, uint64_t size)
 {
     return KERN_NOT_SUPPORTED;
 }

@@ -32,20 +32,14 @@ void platform_set_current_task(task_t task)
     task_set_current(task);
 }
 
-kern_return_t platform_user_read(task_t task, uint64_t from, void *to, uint64_t size)
+kern_return_t platform_user_read(vm_map_t map, uint64_t from, void *to, uint64_t size)
 {
-    struct vm_map *const map = task_map(task);
-    uint64_t done;
-
-    return map != NULL ? vm_map_read(map, from, to, size, &done) : KERN_INVALID_ADDRESS;
+    return map != NULL ? vm_map_read(map, from, to, size, NULL) : KERN_INVALID_ADDRESS;
 }
 
-kern_return_t platform_user_write(task_t task, uint64_t to, const void *from, uint64_t size)
+kern_return_t platform_user_write(vm_map_t map, uint64_t to, const void *from, uint64_t size)
 {
-    struct vm_map *const map = task_map(task);
-    uint64_t done;
-
-    return map != NULL ? vm_map_write(map, to, from, size, &done) : KERN_INVALID_ADDRESS;
+    return map != NULL ? vm_map_write(map, to, from, size, NULL) : KERN_INVALID_ADDRESS;
 }
 
 /* Its first bytes, by the kernel's own view of the pages: the task never has a right to store

@@ -17,6 +17,7 @@ struct platform_thread {
     struct timer timer;
     uint64_t limit; /* nanoseconds; 0: the timer does not run */
     uint64_t turns, found;
+    enum user_stop stop; /* the last */
     bool running, over;
 };
 
@@ -49,6 +50,7 @@ kern_return_t platform_thread_create(task_t task, uint64_t pc, uint64_t stack, u
     thread->timer = (struct timer){.callback = look, .context = thread};
     thread->limit = thread->turns = thread->found = 0;
     thread->running = thread->over = false;
+    thread->stop = USER_STOP_CALL;
     *out = thread;
     return KERN_SUCCESS;
 }
@@ -76,11 +78,8 @@ static enum platform_stop stop_of(enum user_stop stop, const struct user_state *
     }
 }
 
-void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
-                         struct platform_stopped *stopped)
+enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds)
 {
-    const struct exception_frame *const frame = &thread->state.context.frame;
-    enum user_stop stop;
 
     thread->turns++;
     thread->over = false;
@@ -89,16 +88,25 @@ void platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds,
         thread->limit = nanoseconds;
         timer_start(&thread->timer, nanoseconds);
     }
-    stop = user_run_until(thread->task, &thread->state, &thread->over);
+    thread->stop = user_run_until(thread->task, &thread->state, &thread->over);
     thread->running = false;
-    stopped->stop = stop_of(stop, &thread->state);
-    stopped->number = frame->x[8];
-    for (unsigned i = 0; i < 4; i++) {
-        stopped->arguments[i] = frame->x[i];
-    }
-    stopped->pc = frame->elr;
-    stopped->address = stop == USER_STOP_FAULT ? frame->far : 0;
-    stopped->state = frame->spsr;
+    return stop_of(thread->stop, &thread->state);
+}
+
+uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments)
+{
+    *arguments = thread->state.context.frame.x;
+    return thread->state.context.frame.x[8];
+}
+
+void platform_thread_stopped(const struct platform_thread *thread, struct platform_stopped *stopped)
+{
+    const struct exception_frame *const frame = &thread->state.context.frame;
+
+    *stopped =
+        (struct platform_stopped){.pc = frame->elr,
+                                  .address = thread->stop == USER_STOP_FAULT ? frame->far : 0,
+                                  .state = frame->spsr};
 }
 
 void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)

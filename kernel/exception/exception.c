@@ -19,6 +19,7 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                    sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE &&
                    offsetof(struct user_context, kernel) == USER_CONTEXT_KERNEL &&
                    offsetof(struct user_context, thread_pointer) == USER_CONTEXT_THREAD &&
+                   offsetof(struct user_context, uses_fp) == USER_CONTEXT_FP &&
                    offsetof(struct user_context, kernel_thread_pointer) ==
                        USER_CONTEXT_KERNEL_THREAD,
                "vectors.S and C agree on the frame");

@@ -45,6 +45,11 @@ static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *
         state->status = vm_abort_resolve(map, frame->esr, frame->far);
         *stop = state->status == KERN_ABORTED ? USER_STOP_BLOCKED : USER_STOP_FAULT;
         return state->status == KERN_SUCCESS;
+    case ESR_CLASS_FP:
+        /* Made again, and from now on it has such registers, with what its frame says. */
+        *stop = USER_STOP_OTHER;
+        state->context.uses_fp++;
+        return state->context.uses_fp == 1;
     default:
         *stop = USER_STOP_OTHER;
         return false;

@@ -231,37 +231,70 @@ static struct {
     const struct vm_map *map;
     vaddr_t page;
     uint8_t *bytes;
+    const uint8_t *note; /* NULL: it has none */
     uint64_t flushes;
     bool writable;
 } recent;
 
-static uint8_t *look_up(const struct vm_map *map, vaddr_t va, bool write)
+static __attribute__((noinline)) bool look_up(const struct vm_map *map, vaddr_t va, bool write)
 {
     paddr_t pa;
 
     if (map == kernel_map || !mmu_peek(map->space, va, write, &pa) ||
         page_get_state(pa) == PAGE_FOREIGN) {
-        return NULL;
+        return false;
     }
     recent.map = map;
     recent.page = va & ~PAGE_MASK;
     recent.bytes = (uint8_t *)phys_to_virt(pa) - (va & PAGE_MASK);
+    recent.note = page_note(paddr(pa.value & ~PAGE_MASK));
     recent.flushes = mmu_flushes;
     recent.writable = write;
-    return recent.bytes + (va & PAGE_MASK);
+    return true;
 }
 
-/* Where bytes are that the task could touch at once, in one page; NULL: it would have to fault. */
-static inline uint8_t *reach_now(const struct vm_map *map, vaddr_t va, uint64_t size, bool write)
+/*
+ * Are these bytes, in one page, where the task could touch them at once? Then recent says where;
+ * else it would have to fault.
+ */
+static bool reach_now(const struct vm_map *map, vaddr_t va, uint64_t size, bool write)
 {
     if (size > PAGE_SIZE - (va & PAGE_MASK)) {
-        return NULL;
+        return false;
     }
-    if (recent.map == map && recent.page == (va & ~PAGE_MASK) && recent.flushes == mmu_flushes &&
-        (recent.writable || !write)) {
-        return recent.bytes + (va & PAGE_MASK);
+    return (recent.map == map && recent.page == (va & ~PAGE_MASK) &&
+            recent.flushes == mmu_flushes && (recent.writable || !write)) ||
+           look_up(map, va, write);
+}
+
+/*
+ * Most messages are a few words in the page of the one before: as they come here, so that what is
+ * rare costs them no register. Whole words, and at most so many bytes.
+ */
+#define FEW 128
+
+static inline bool is_quick(const struct vm_map *map, vaddr_t va, uint64_t size)
+{
+    return size <= FEW && size % sizeof(uint64_t) == 0 && recent.map == map &&
+           va - recent.page <= PAGE_SIZE - size && recent.flushes == mmu_flushes;
+}
+
+static inline void copy_words(uint8_t *to, const uint8_t *from, uint64_t size)
+{
+    uint64_t one, two;
+
+    if (size % 16 != 0) {
+        size -= sizeof(one);
+        __builtin_memcpy(&one, from + size, sizeof(one));
+        __builtin_memcpy(to + size, &one, sizeof(one));
     }
-    return look_up(map, va, write);
+    for (const uint8_t *const end = from + size; from != end; from += 16, to += 16) {
+        __builtin_memcpy(&one, from, sizeof(one));
+        __builtin_memcpy(&two, from + sizeof(one), sizeof(two));
+        __asm__ volatile("" : "+r"(one), "+r"(two)); /* or the loop would become a call */
+        __builtin_memcpy(to, &one, sizeof(one));
+        __builtin_memcpy(to + sizeof(one), &two, sizeof(two));
+    }
 }
 
 /* Neighbouring addresses may be pages that lie apart: one page at a time. */
@@ -272,14 +305,16 @@ static uint64_t to_page_end(vaddr_t va, uint64_t size)
     return left < size ? left : size;
 }
 
-kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size, uint64_t *done)
+static __attribute__((noinline)) kern_return_t read_any(struct vm_map *map, vaddr_t from, void *to,
+                                                        uint64_t size, uint64_t *done)
 {
-    uint8_t *const at_once = reach_now(map, from, size, false);
     kern_return_t status = KERN_SUCCESS;
+    uint64_t unasked;
 
-    if (at_once != NULL) {
-        memcpy(to, at_once, size);
+    done = done != NULL ? done : &unasked;
+    if (reach_now(map, from, size, false)) {
         *done = size;
+        memcpy(to, recent.bytes + (from - recent.page), size);
         return KERN_SUCCESS;
     }
     for (*done = 0; *done < size;) {
@@ -297,16 +332,32 @@ kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t s
     return status;
 }
 
-kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,
-                           uint64_t *done)
+kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size, uint64_t *done)
 {
-    uint8_t *const at_once = reach_now(map, to, size, true);
-    kern_return_t status = KERN_SUCCESS;
-
-    if (at_once != NULL) {
-        memcpy(at_once, from, size);
-        vm_code_written(at_once, size);
+    if (!is_quick(map, from, size)) {
+        return read_any(map, from, to, size, done);
+    }
+    if (done != NULL) {
         *done = size;
+    }
+    copy_words(to, recent.bytes + (from - recent.page), size);
+    return KERN_SUCCESS;
+}
+
+static __attribute__((noinline)) kern_return_t write_any(struct vm_map *map, vaddr_t to,
+                                                         const void *from, uint64_t size,
+                                                         uint64_t *done)
+{
+    kern_return_t status = KERN_SUCCESS;
+    uint64_t unasked;
+
+    done = done != NULL ? done : &unasked;
+    if (reach_now(map, to, size, true)) {
+        uint8_t *const at = recent.bytes + (to - recent.page);
+
+        *done = size;
+        memcpy(at, from, size);
+        vm_code_written(at, size);
         return KERN_SUCCESS;
     }
     for (*done = 0; *done < size;) {
@@ -322,4 +373,18 @@ kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uin
         *done += part;
     }
     return status;
+}
+
+kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,
+                           uint64_t *done)
+{
+    if (!is_quick(map, to, size) || !recent.writable ||
+        (recent.note != NULL && (*recent.note & VM_NOTE_CODE) != 0)) {
+        return write_any(map, to, from, size, done);
+    }
+    if (done != NULL) {
+        *done = size;
+    }
+    copy_words(recent.bytes + (to - recent.page), from, size);
+    return KERN_SUCCESS;
 }

@@ -48,15 +48,21 @@ void console_write(const char *text, size_t length)
     }
 }
 
-kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
+kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
+                            IORPCMessage *reply, uint32_t replySize)
 {
     uint64_t replied;
     kern_return_t status;
 
-    (void)self; /* the message says whom it is for */
-    status = driver_call(SYS_DK_INVOKE, (uint64_t)rpc.message, rpc.sendSize, (uint64_t)rpc.reply,
-                         rpc.replySize, &replied);
-    return status == kIOReturnSuccess && replied != rpc.replySize ? kIOReturnIPCError : status;
+    (void)target; /* the message says whom it is for */
+    status = driver_call(SYS_DK_INVOKE, (uint64_t)request, requestSize, (uint64_t)reply, replySize,
+                         &replied);
+    return status == kIOReturnSuccess && replied != replySize ? kIOReturnIPCError : status;
+}
+
+kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
+{
+    return IORPC_deliver(self, rpc.message, rpc.sendSize, rpc.reply, rpc.replySize);
 }
 
 /* What kinds the kernel tells apart, in its order. */
