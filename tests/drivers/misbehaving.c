@@ -83,6 +83,36 @@ static void hold_and_loop(IOService *device)
     }
 }
 
+/* Pages that have bytes of others: by no way are they shown, to it or to its device. */
+static void want_neighbours(IOMemoryDescriptor *memory, IOService *device)
+{
+    const IODMACommandSpecification any = {.maxAddressBits = 64};
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    uint32_t count = kIODMACommandSegmentsMax;
+    IOMemoryDescriptor *window, *both;
+    IODMACommand *command;
+    uint64_t length, flags;
+    IOMemoryMap *map;
+
+    GOOD(IOMemoryDescriptor_GetLength(memory, &length));
+    GOOD(IOMemoryDescriptor_CreateSubMemoryDescriptor(kIOMemoryDirectionInOut, 0, length, memory,
+                                                      &window));
+    GOOD(
+        IOMemoryDescriptor_CreateWithMemoryDescriptors(kIOMemoryDirectionInOut, 1, &window, &both));
+    GOOD(IODMACommand_Create(device, 0, &any, &command));
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *const here = i == 0 ? memory : i == 1 ? window : both;
+
+        GIVES(IOMemoryDescriptor_CreateMapping(here, 0, 0, 0, 0, 0, &map), kIOReturnNotPermitted);
+        GIVES(
+            IOMemoryDescriptor_CreateMapping(here, kIOMemoryMapReadOnly, 0, PAGE_SIZE, 1, 0, &map),
+            kIOReturnNotPermitted);
+        GIVES(IODMACommand_PrepareForDMA(command, 0, here, 0, 0, &flags, &count, segments),
+              kIOReturnNotPermitted);
+    }
+    driver_exit(10);
+}
+
 /* Every kind of message that makes or changes something, with a buffer that is another's too. */
 static void churn(IOMemoryDescriptor *given, uint64_t rounds, uint8_t mark)
 {
@@ -207,6 +237,10 @@ int driver_main(unsigned count, OSObject *const objects[])
             words[2]++;
             GOOD(driver_wait(NULL, 0, NULL));
         }
+        break;
+    case WANTS_NEIGHBOURS:
+        want_neighbours(OSDynamicCast(IOMemoryDescriptor, objects[1]),
+                        OSDynamicCast(IOService, objects[2]));
         break;
     case CHURNS:
         churn((IOMemoryDescriptor *)given, words[1], (uint8_t)words[2]);

@@ -22,6 +22,8 @@ enum misbehaviour {
     HOLDS_AND_LOOPS,  /* buffers, maps, and a prepared command on the second object */
     COUNTS_TURNS,     /* yields as often as the second word says, and counts in the third */
     WAITS_FOR_DEVICE, /* the second object, for as long as the second word; exits with how many */
+    WANTS_NEIGHBOURS, /* of the second object, as the third, a device, and as a map; exits with 10
+                       */
     CHURNS,           /* makes, maps, shortens and releases as often as the second word says */
 };
 

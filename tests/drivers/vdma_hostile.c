@@ -2,7 +2,8 @@
 /*
  * A driver for vdma that wants what is not its own. The job (copy_job.h) says how many requests,
  * what memory of the kernel's is worth something (`part`), and where chance begins (`sectors`). It
- * exits with 0, or with 1 when it has brought the device to needing a reset.
+ * exits with 0, or with 1 when it has brought the device to needing a reset. Or, if that is what
+ * `forever` says, it ends in the middle of one good request: by a fault, by a loop, or in order.
  */
 #include <string.h>
 
@@ -63,7 +64,7 @@ static void put_desc(unsigned index, uint64_t address, uint32_t length, unsigned
 
 static void begin(void)
 {
-    const unsigned honest = chance(8) == 0 ? 5 : 10;
+    const unsigned honest = job->forever == 0 && chance(8) == 0 ? 5 : 10;
     const uint64_t places[] = {somewhere(0, honest), somewhere(AVAIL, honest),
                                somewhere(USED, honest)};
 
@@ -114,6 +115,28 @@ static void request(uint16_t index)
     job->requests++;
 }
 
+/* The device writes to this memory, some time. */
+static void leave_it_at_work(uint64_t how)
+{
+    memset(memory + HEADER, 0, 64);
+    put(HEADER, VDMA_FILL, 4);
+    put(HEADER + 16, 0xabababababababab, 8);
+    put(HEADER + 24, 8, 8);
+    put_desc(0, bus + HEADER, 64, 1);
+    put_desc(1, bus + DATA, BYTES - DATA, 3);
+    put_desc(2, bus + STATUS, 32, 2);
+    put(AVAIL + 2, 1, 2);
+    driver_barrier();
+    driver_write32(registers, 0x050, 0);
+    if (how == 1) {
+        driver_write32(0, 8, 0);
+    }
+    while (how == 2) {
+        driver_barrier();
+    }
+    driver_exit(0);
+}
+
 int driver_main(unsigned count, OSObject *const objects[])
 {
     const IODMACommandSpecification any = {.maxAddressBits = 64};
@@ -135,6 +158,9 @@ int driver_main(unsigned count, OSObject *const objects[])
                                     &segments, list));
     bus = list[0].address;
     begin();
+    if (job->forever != 0) {
+        leave_it_at_work(job->forever);
+    }
     for (uint16_t i = 0; i < job->length; i++) {
         request(i);
         /* A register, of its own or not: a reset, a guard, features, anything. */

@@ -250,6 +250,31 @@ TEST(dk_4_a_second_driver_cannot_store_to_what_it_may_read)
     OSObject_release(outgoing);
 }
 
+/* What lies beside a descriptor's bytes in their pages is the kernel's. */
+TEST(r_4_pages_with_bytes_of_others_are_not_shown)
+{
+    static uint8_t mixed[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    struct test_mapper *mapper = test_mapper_new(0x40);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
+        (uint64_t)mixed, PAGE_SIZE + 1, kIODirectionOutIn, kernel_task);
+    struct fixture f;
+
+    ASSERT_EQ(IOService_setObject(service, "iommu-parent", &mapper->super), kIOReturnSuccess);
+    ASSERT_NE(memory, NULL);
+    ASSERT_EQ(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    set_up(&f, NULL);
+    ASSERT_EQ(IODriver_give(f.driver, memory), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_give(f.driver, service), kIOReturnSuccess);
+    EXPECT_EQ(run(&f, WANTS_NEIGHBOURS, 0).exitStatus, 10);
+    EXPECT_EQ(mapper->entries, 0);
+    tear_down(&f);
+    EXPECT_EQ(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(service);
+    OSObject_release(&mapper->super);
+}
+
 struct device {
     IODriverDevice device;
     struct test_mapper *mapper;

@@ -51,6 +51,7 @@ struct fixture {
     IOBufferMemoryDescriptor *words, *source, *target;
     struct copy_job *job;
     uint8_t *from, *to;
+    uint64_t limit; /* nanoseconds of a turn; 0: the default */
 };
 
 /* Limits that a loan can have. */
@@ -93,9 +94,10 @@ static void drop_memory(struct fixture *f)
 /* A process with all of it; the device may go to nobody else until it ends. */
 static IOReturn start(struct fixture *f, const uint8_t *program, uint64_t size)
 {
+    const IODriverOptions options = {.nanoseconds = f->limit};
     IOReturn status;
 
-    ASSERT_EQ(IODriver_create(program, size, NULL, &f->driver), kIOReturnSuccess);
+    ASSERT_EQ(IODriver_create(program, size, &options, &f->driver), kIOReturnSuccess);
     ASSERT_EQ(IODriver_give(f->driver, f->words), kIOReturnSuccess);
     ASSERT_EQ(IODriver_give(f->driver, f->source), kIOReturnSuccess);
     ASSERT_EQ(IODriver_give(f->driver, f->target), kIOReturnSuccess);
@@ -127,7 +129,7 @@ static void expect_at_home(struct fixture *f)
 
 TEST(a_driver_at_el0_reads_copies_and_checks)
 {
-    struct fixture f;
+    struct fixture f = {0};
     IODriverStatus status;
     unsigned wrong = 0;
 
@@ -162,7 +164,7 @@ TEST(a_driver_at_el0_reads_copies_and_checks)
 TEST(while_it_is_lent_it_is_nobody_elses)
 {
     struct vdma_capabilities can;
-    struct fixture f, other;
+    struct fixture f = {0}, other = {0};
 
     if (!vdma_present()) {
         EXPECT_EQ(vdma_lend(NULL), kIOReturnBadArgument);
@@ -323,6 +325,47 @@ TEST(a_thousand_drivers_die_with_dma_in_flight)
     }
 }
 
+/* It ends by itself, with the device at work for it. */
+TEST(a_driver_ends_in_any_way_with_dma_in_flight)
+{
+    static const unsigned states[] = {0, kIODriverFaulted, kIODriverLooped, kIODriverExited};
+    static const uint64_t latencies[] = {30000, 1ull << 36};
+    static struct grave grave;
+
+    if (!vdma_present()) {
+        return;
+    }
+    make_memory(&grave.f);
+    ended_by_reset();
+    for (unsigned how = 1; how <= 3; how++) {
+        const unsigned rounds = how == 2 ? 2 : 10; /* a loop takes its time */
+
+        grave.f.limit = how == 2 ? 200000000 : 0;
+        for (unsigned round = 0; round < rounds; round++) {
+            IODriverStatus status;
+
+            set_limits(latencies[round % 2]);
+            *grave.f.job = (struct copy_job){.forever = how, .sectors = 7};
+            ASSERT_EQ(start(&grave.f, DRIVER_PROGRAM(vdma_hostile)), kIOReturnSuccess);
+            EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+            fill(&grave);
+            IODriver_getStatus(grave.f.driver, &status);
+            EXPECT_EQ(status.state, states[how]);
+            IODriver_release(grave.f.driver);
+            if (round % 2 != 0 && how != 2) {
+                EXPECT_EQ(ended_by_reset(), 1);
+            } else {
+                ended_by_reset(); /* it may have come just in time */
+                timer_delay(1000000);
+            }
+            look(&grave);
+            set_limits(0);
+            expect_at_home(&grave.f);
+        }
+    }
+    drop_memory(&grave.f);
+}
+
 /* --- Malice ------------------------------------------------------------------------------------
  */
 
@@ -336,7 +379,7 @@ TEST(a_hostile_driver_reaches_nothing)
 {
     static uint8_t secret[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
     unsigned failed = 0;
-    struct fixture f;
+    struct fixture f = {0};
     uint64_t requests = 0;
 
     if (!vdma_present()) {
