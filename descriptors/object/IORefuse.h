@@ -17,12 +17,14 @@
 #include "descriptors/IOReturn.h"
 #include "descriptors/platform.h"
 
+/* A printf of one line. */
+typedef void IORefuse_Voice(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #ifdef DEBUG
-/* The function as the documentation has it; of an inner one the file says more. */
-#define IOREFUSE_WHERE (__func__[0] == 'I' ? __func__ : __FILE_NAME__)
+#define IOREFUSE_WHERE IORefuse_where(__func__, __FILE_NAME__)
 #define IOREFUSE(condition, format, ...)                                                           \
-    ((condition) && (IORefuse_isHeard(IOREFUSE_WHERE, format, ##__VA_ARGS__) ||                    \
-                     (platform_log("%s: " format, IOREFUSE_WHERE, ##__VA_ARGS__), true)))
+    ((condition) &&                                                                                \
+     (IORefuse_voice(IOREFUSE_WHERE, format)("%s: " format, IOREFUSE_WHERE, ##__VA_ARGS__), true))
 #else
 #define IOREFUSE(condition, format, ...)                                                           \
     ((condition) && (true || (platform_log("%s: " format, "", ##__VA_ARGS__), true)))
@@ -31,8 +33,13 @@
 /* For %llu and %llx. */
 #define IOULL(value) ((unsigned long long)(value))
 
-/* Has the listener taken it, or has the log said the same often enough? */
-bool IORefuse_isHeard(const char *function, const char *format, ...)
-    __attribute__((format(printf, 2, 3), cold));
+/* The function as the documentation has it; of an inner one the file says more. */
+const char *IORefuse_where(const char *function, const char *file) __attribute__((cold));
+
+/*
+ * Who says it: the listener, the log, or nobody if the log has said the same often enough. What
+ * it is called with begins with "%s: " and `where`.
+ */
+IORefuse_Voice *IORefuse_voice(const char *where, const char *format) __attribute__((cold));
 
 #endif

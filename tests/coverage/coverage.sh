@@ -1,46 +1,63 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# coverage.sh [-r] BUILD-FOLDER: run the tests there with COVERAGE=1, on the host and in
+# coverage.sh [-l|-r] BUILD-FOLDER: run the tests there with COVERAGE=1, on the host and in
 # images on every machine, and say what of descriptors/, drivers/ and kernel/ they reach
 #
 # Writes into BUILD-FOLDER report.txt (lines), branches.txt (branches), branches.tsv (each
 # branch that nothing takes: file, line, branch, number of them in the line) and
 # html/index.html; prints the sums of each floor. An assertion's branches do not count.
-# -r reports what an earlier run has counted.
+# -r reports what an earlier run has counted; -l lists what is run.
 # Status: 0, 1 if a test failed (the report is written all the same), 2.
 # Environment: CROSS, HOST_CC, MAKE.
 set -uo pipefail
 
 here=$(dirname "$(realpath "$0")")
 again=
-if [ "${1-}" = -r ]; then
-    again=1
-    shift
-fi
+list=
+while getopts lr option; do
+    case $option in
+    l) list=1 ;;
+    r) again=1 ;;
+    *) exit 2 ;;
+    esac
+done
+shift $((OPTIND - 1))
 build=$1
 status=0
 
-# All images on one machine, on the others those that meet what differs there; and the
-# scripts that boot images as nobody else does.
+# Host tests; each image on one machine, where EL2 is if that is what it is about; on others those
+# that meet what differs there (and add something: most reach the same on every machine); and
+# the scripts that boot images as nobody else does.
 selection()
 {
-    local profile image
-    printf '%s ' host @default panics devicetree memory machines
-    for profile in qemu/profiles/*; do
-        for image in boot exception heap irq libc mmu page timer user virtio_core virtio_blk vm; do
-            [ "${profile##*/}" = default ] || printf '%s ' "$image@${profile##*/}"
-        done
+    local source name
+    echo host panics devicetree memory machines
+    for source in tests/target/*.c; do
+        name=$(basename "$source" .c)
+        if grep -q '^VDMA_MONITOR' "$source"; then
+            echo "$name@el2"
+        else
+            echo "$name@default"
+        fi
     done
+    printf '%s\n' {boot,driverkit,exception}@el2 vdma@el2v3 {boot,virtio_core}@el3 {boot,page}@image \
+        {boot,exception,mmu,vm}@max {irq,msi,user}@gicv3 {page,heap}@ram64m {page,mmu}@ram64g pci@smmu \
+        {virtio_pci,mapper,nvme}@smmu virtio_{blk,dma,mixed}@pciv3 virtio_dma@pcismmu \
+        virtio_{blk,blocks,core,mixed,waits}@packed
 }
 
+if [ -n "$list" ]; then
+    selection
+    exit
+fi
 if [ -z "$again" ]; then
     # Counts of an earlier run would be added to.
     find "$build" -name '*.gcda' -delete
     rm -rf "$build/counters"
     mkdir -p "$build/counters"
     COVERAGE=1 TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
-    "$here/counters.pl" "${CROSS}gcov-tool" "$build/counters" || status=1
+    "$here/counters.pl" "$build/counters" || status=1
 fi
 
 # count PLACE GCOV: what was counted in BUILD-FOLDER/PLACE. An image that ends in the midst of

@@ -24,13 +24,13 @@ run ls "$built/counters"
 check "the first run left its counters, the second nothing" [ "$(wc -l <"$out")" = 1 ]
 cp "$built"/counters/* "$work/whole"
 cp "$work/whole" "$built/counters/again"
-run tests/coverage/counters.pl "${cross}gcov-tool" "$built/counters"
+run tests/coverage/counters.pl "$built/counters"
 check "runs are added" eval 'ended 0 && said "2 runs"'
 run bash -c 'cd "$1" && "$2gcov" -b "$3"/gcc-debug/kernel/panic/panic.c.gcda' - "$work" "$cross" "$built"
 check "what panicked has been through panic.c" eval 'ended 0 && said "panic/panic.c"'
 check "twice" grep -qE '^ +2: +[0-9]+:.*void\(panic\)|^ +2: +[0-9]+:.*panic\(const char' "$work/panic.c.gcov"
 head -c 1000 "$work/whole" >"$built/counters/torn"
-run tests/coverage/counters.pl "${cross}gcov-tool" "$built/counters"
+run tests/coverage/counters.pl "$built/counters"
 check "a run that was cut short is named and left out" eval 'ended 1 && said "torn is not whole" && said "2 runs"'
-run tests/coverage/counters.pl "${cross}gcov-tool" "$work/none"
+run tests/coverage/counters.pl "$work/none"
 check "no run at all is an error" ended 1

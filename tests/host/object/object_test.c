@@ -428,9 +428,9 @@ static unsigned heard;
 
 static void listen(const char *function, const char *format, va_list arguments)
 {
-    (void)arguments;
     assert_ptr_equal(function, one);
-    assert_ptr_equal(format, first);
+    assert_string_equal(format, first);
+    assert_int_equal(va_arg(arguments, int), heard);
     heard++;
 }
 
@@ -442,16 +442,18 @@ static void the_same_refusal_is_said_ever_less_often(void **state)
     (void)state;
     IOReturn_listenToRefusals(NULL);
     for (int i = 0; i < 15; i++) {
-        said += !IORefuse_isHeard(one, first, i);
+        said += IORefuse_voice(one, first) == platform_log;
     }
     assert_int_equal(said, 4);
-    assert_false(IORefuse_isHeard(one, second, 1u)); /* another reason */
-    assert_false(IORefuse_isHeard(two, second, 1u)); /* another call */
-    assert_false(IORefuse_isHeard(two, second, 2u));
-    assert_true(IORefuse_isHeard(two, second, 3u));
+    assert_ptr_equal(IORefuse_voice(one, second), platform_log); /* another reason */
+    assert_ptr_equal(IORefuse_voice(two, second), platform_log); /* another call */
+    assert_ptr_equal(IORefuse_voice(two, second), platform_log);
+    assert_ptr_not_equal(IORefuse_voice(two, second), platform_log);
+    IORefuse_voice(two, second)("%s: %u", two, 4u); /* the fourth */
+    IORefuse_voice(two, second)("%s: %u", two, 5u); /* to nobody */
     IOReturn_listenToRefusals(listen);
     for (int i = 0; i < 15; i++) {
-        assert_true(IORefuse_isHeard(one, first, i));
+        IORefuse_voice(one, first)("%s: %d", one, i);
     }
     assert_int_equal(heard, 15);
     IOReturn_listenToRefusals(NULL);

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Driver processes on this machine: what their programs do at EL0 is a script of stops, so that
+ * each can be had, and every request for memory beneath them fails once.
+ */
+#include "descriptors/IODMACommand.h"
+#include "descriptors/IODriver.h"
+#include "descriptors/OSArray.h"
+#include "descriptors/driverkit/IODriver_private.h"
+#include "kernel/inject.h"
+#include "kernel/user.h"
+#include "tests/host/machine/driver_good.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+#define TEXT_AT 0x10000000ull
+
+/* --- Programs --------------------------------------------------------------------------------- */
+
+/* The next stops of whoever runs, and what its registers held when it began each turn. */
+static const struct stop {
+    enum user_stop why;
+    unsigned call;
+    uint64_t number, x[4];
+} * script;
+static unsigned turns;
+static uint64_t seen[2];
+
+void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp)
+{
+    memset(state, 0, sizeof(*state));
+    state->context.frame.elr = pc;
+    (void)sp;
+}
+
+enum user_stop user_run_until(struct task *task, struct user_state *state, const bool *over)
+{
+    const struct stop *now = script++;
+
+    (void)task;
+    assert_false(*over);
+    turns++;
+    memcpy(seen, state->context.frame.x, sizeof(seen));
+    memcpy(state->context.frame.x, now->x, sizeof(now->x));
+    state->context.frame.x[8] = now->number;
+    state->context.frame.far = 0x1234;
+    state->call = now->call;
+    return now->why;
+}
+
+/* An ELF file of two segments, the second of them empty. */
+static struct {
+    uint8_t identity[16];
+    uint16_t type, machine;
+    uint32_t version;
+    uint64_t entry, phoff, shoff;
+    uint32_t flags;
+    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+    struct {
+        uint32_t type, flags;
+        uint64_t offset, vaddr, paddr, filesz, memsz, align;
+    } segments[2];
+    uint8_t text[2 * PAGE_SIZE];
+} program = {
+    .identity = {0x7f, 'E', 'L', 'F', 2, 1, 1},
+    .type = 2,
+    .machine = 183,
+    .entry = TEXT_AT,
+    .phoff = 64,
+    .phentsize = 56,
+    .phnum = 2,
+    .segments = {{1, 5, 176, TEXT_AT, 0, 2 * PAGE_SIZE, 2 * PAGE_SIZE, PAGE_SIZE},
+                 {1, 6, 0, 0, 0, 0, 0, 0}},
+};
+
+static IODriver *new_driver(void)
+{
+    IODriver *driver;
+
+    GOOD(IODriver_create(&program, sizeof(program), NULL, &driver));
+    assert_non_null(driver);
+    return driver;
+}
+
+static IODriverStatus status_of(const IODriver *driver)
+{
+    IODriverStatus status;
+
+    IODriver_getStatus(driver, &status);
+    return status;
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+/* Each stop that a program can make, and what becomes of the driver. */
+static void every_stop_is_served(void **state)
+{
+    static const struct stop stops[] = {
+        {.why = USER_STOP_BLOCKED},
+        {.why = USER_STOP_CALL, .number = SYS_DK_WRITE, .x = {TEXT_AT, 300}},
+        {.why = USER_STOP_CALL, .number = SYS_DK_WRITE, .x = {1, 1}},
+        {.why = USER_STOP_CALL, .number = SYS_DK_WAIT, .x = {0, UINT64_MAX}},
+    };
+    static const struct stop ends[] = {
+        {.why = USER_STOP_TIME},
+        {.why = USER_STOP_FAULT},
+        {.why = USER_STOP_OTHER},
+        {.why = USER_STOP_CALL, .call = 1}, /* SVC #1 */
+        {.why = USER_STOP_CALL, .number = SYS_DK_EXIT, .x = {9}},
+    };
+    static const unsigned states[] = {kIODriverLooped, kIODriverFaulted, kIODriverFaulted,
+                                      kIODriverFaulted, kIODriverExited};
+    IODriver *driver = new_driver();
+
+    (void)state;
+    script = stops;
+    sim_console_set_quiet(true); /* what it writes */
+    assert_true(IODriver_turn(driver));
+    assert_int_equal(status_of(driver).state, kIODriverRuns);
+    assert_true(IODriver_turn(driver)); /* goes on as it was */
+    assert_int_equal(status_of(driver).bytesWritten, 300);
+    assert_true(IODriver_turn(driver));
+    assert_int_equal(seen[0], kIOReturnSuccess);
+    assert_true(IODriver_turn(driver));
+    assert_int_equal((int32_t)seen[0], kIOReturnVMError);
+    assert_false(IODriver_turn(driver)); /* it waits */
+    sim_console_set_quiet(false);
+    assert_int_equal(IODriver_runAll(1000), kIOReturnTimeout);
+    IODriver_release(driver);
+    for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        driver = new_driver();
+        script = &ends[i];
+        assert_true(IODriver_turn(driver));
+        assert_int_equal(status_of(driver).state, states[i]);
+        assert_int_equal(status_of(driver).address, i == 1 ? 0x1234 : 0);
+        assert_false(IODriver_turn(driver));
+        IODriver_release(driver);
+    }
+}
+
+/* Two that wait for different times are both served before the longer one's end. */
+static void all_drivers_have_their_turns(void **state)
+{
+    static const struct stop stops[] = {
+        {.why = USER_STOP_CALL, .number = SYS_DK_WAIT, .x = {0, 5000}},
+        {.why = USER_STOP_CALL, .number = SYS_DK_WAIT, .x = {0, 1000}},
+        {.why = USER_STOP_CALL, .number = SYS_DK_EXIT, .x = {1}},
+        {.why = USER_STOP_CALL, .number = SYS_DK_EXIT, .x = {2}},
+    };
+    IODriver *first = new_driver(), *second = new_driver();
+
+    (void)state;
+    script = stops;
+    GOOD(IODriver_runAll(UINT64_MAX));
+    assert_int_equal(status_of(first).exitStatus, 2);
+    assert_int_equal(status_of(second).exitStatus, 1);
+    IODriver_release(first); /* the first of the list, and then the last */
+    IODriver_release(second);
+}
+
+/* By its first class, each object has a kind, which the program is told; so many and no more. */
+static void objects_of_every_kind_are_given(void **state)
+{
+    static const struct stop exits = {.why = USER_STOP_CALL, .number = SYS_DK_EXIT};
+    static const uint64_t kinds[] = {kIODriverKindBuffer, kIODriverKindDescriptor, kIODriverKindMap,
+                                     kIODriverKindCommand, kIODriverKindService};
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(100, kIODirectionOutIn, false);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(0x1000, 8, kIODirectionIn);
+    IOMemoryMap *map = IOMemoryDescriptor_map(buffer, 0);
+    IODMACommand *command = IODMACommand_withRefCon(NULL);
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    OSArray *other_kind = OSArray_withCapacity(1);
+    const OSObject *const objects[] = {(OSObject *)buffer, (OSObject *)memory, (OSObject *)map,
+                                       (OSObject *)command, (OSObject *)service};
+    struct IODriverGift gifts[kIODriverObjectsMost];
+    IODriver *driver = new_driver();
+
+    (void)state;
+    for (unsigned i = 0; i < kIODriverObjectsMost; i++) {
+        GOOD(IODriver_give(driver, (OSObject *)(uintptr_t)objects[i % 5]));
+    }
+    assert_int_equal(IODriver_give(driver, buffer), kIOReturnNoSpace);
+    assert_int_equal(IODriver_give(driver, other_kind), kIOReturnBadArgument);
+    assert_int_equal(IODriver_give(driver, (OSObject *)NULL), kIOReturnBadArgument);
+    assert_int_equal(IODriver_give(NULL, buffer), kIOReturnBadArgument);
+    assert_int_equal(platform_user_read(IODriver_getTask(driver), 0x7f0000000000 - sizeof(gifts),
+                                        gifts, sizeof(gifts)),
+                     KERN_SUCCESS);
+    for (unsigned i = 0; i < kIODriverObjectsMost; i++) {
+        assert_int_equal(gifts[i].kind, kinds[i % 5]);
+        assert_int_equal(gifts[i].handle, gifts[i % 5].handle);
+    }
+    script = &exits;
+    assert_true(IODriver_turn(driver));
+    assert_int_equal(seen[0], kIODriverObjectsMost);
+    assert_int_equal(seen[1], 0x7f0000000000 - sizeof(gifts));
+    assert_int_equal(IODriver_give(driver, buffer), kIOReturnBusy);
+    IODriver_release(driver);
+    OSObject_release(other_kind);
+    OSObject_release(service);
+    OSObject_release(command);
+    OSObject_release(map);
+    OSObject_release(memory);
+    OSObject_release(buffer);
+}
+
+static bool stops_in_time;
+
+static bool stop_device(void *context)
+{
+    ++*(unsigned *)context;
+    return stops_in_time;
+}
+
+/* The 1st, 2nd, 3rd ... request for memory fails while a driver with a device is made. */
+static void drivers_survive_every_want_of_memory(void **state)
+{
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    IODeviceMemory *registers = IODeviceMemory_withRange(DEVICE, PAGE_SIZE);
+    unsigned stopped = 0, failures = 0;
+    const IODriverDevice device = {service, registers, 100, stop_device, &stopped};
+    struct inject_report report = {.failed = true};
+    struct holdings before;
+
+    (void)state;
+    GOOD(IOService_setObject(service, "iommu-parent", mapper));
+    stops_in_time = true;
+    for (uint64_t nth = 0; nth == 0 || report.failed; nth++) {
+        IODriver *driver = NULL;
+        IOReturn status, given = kIOReturnSuccess;
+
+        if (nth == 1) { /* after one that worked: tables of the kernel's stay */
+            before = holdings_now();
+        }
+        inject_begin(nth);
+        status = IODriver_create(&program, sizeof(program), NULL, &driver);
+        if (status == kIOReturnSuccess) {
+            given = IODriver_giveDevice(driver, &device);
+        }
+        inject_end(&report);
+        if (status != kIOReturnSuccess) {
+            assert_null(driver);
+            assert_int_equal(status, kIOReturnNoMemory);
+        }
+        if (given != kIOReturnSuccess) {
+            assert_true(given == kIOReturnNoMemory || given == kIOReturnNoResources);
+            assert_int_equal(status_of(driver).usage.handles, 0); /* what was given is taken back */
+            GOOD(IODriver_giveDevice(driver, &device));
+        }
+        failures += status != kIOReturnSuccess || given != kIOReturnSuccess;
+        stopped = 0;
+        IODriver_release(driver);
+        assert_int_equal(stopped, status == kIOReturnSuccess);
+        if (nth > 0) {
+            assert_int_equal(holdings_now().instances, before.instances);
+            assert_int_equal(holdings_now().pins, before.pins);
+        }
+    }
+    assert_true(failures > 12);
+    OSObject_release(registers);
+    OSObject_release(mapper);
+    OSObject_release(service);
+}
+
+/* Devices that cannot be given: nothing is held of them, and nothing stopped. */
+static void devices_that_cannot_be_given_are_refused(void **state)
+{
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    unsigned stopped = 0;
+    IODriverDevice device = {service, NULL, SIM_LINES + 5, stop_device, &stopped};
+    IODriver *driver = new_driver();
+
+    (void)state;
+    assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnNotPermitted);
+    GOOD(IOService_setObject(service, "iommu-parent", mapper));
+    assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnBadArgument); /* no line */
+    device.stop = NULL;
+    assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnBadArgument);
+    device.stop = stop_device;
+    device.service = NULL;
+    assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnBadArgument);
+    assert_int_equal(IODriver_giveDevice(NULL, &device), kIOReturnBadArgument);
+    assert_int_equal(IODriver_giveDevice(driver, NULL), kIOReturnBadArgument);
+    assert_int_equal(status_of(driver).usage.handles, 0);
+    device.service = service;
+    device.interrupt = -1;
+    GOOD(IODriver_giveDevice(driver, &device));
+    assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnBusy);
+    stops_in_time = false; /* it keeps what its commands have, of which there are none */
+    IODriver_kill(driver);
+    assert_int_equal(stopped, 1);
+    IODriver_release(driver);
+    OSObject_release(mapper);
+    OSObject_release(service);
+}
+
+static void no_driver_is_no_fault(void **state)
+{
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    IODriverStatus status;
+    IODriver *driver = new_driver(), *kept = driver;
+
+    (void)state;
+    IODriver_release(NULL);
+    IODriver_kill(NULL);
+    IODriver_getStatus(driver, NULL);
+    IODriver_getStatus(NULL, &status);
+    assert_int_equal(status.state, kIODriverKilled);
+    assert_null(IODriver_getTable(NULL));
+    assert_ptr_equal(IODriver_getTable(driver), IODriverTask_of(IODriver_getTask(driver)));
+    assert_ptr_equal(IODriver_getTask(NULL), TASK_NULL);
+    assert_false(IODriver_turn(NULL));
+    assert_int_equal(IODriver_create(&program, sizeof(program), NULL, NULL), kIOReturnBadArgument);
+    assert_int_equal(IODriver_create(&program, sizeof(program),
+                                     &(IODriverOptions){.stackBytes = UINT64_MAX}, &driver),
+                     kIOReturnBadArgument);
+    assert_null(driver);
+    driver = kept;
+    IODriver_kill(driver);
+    assert_int_equal(IODriver_give(driver, service), kIOReturnBusy); /* it has ended */
+    OSObject_release(service);
+    IODriver_release(driver);
+    GOOD(IODriver_runAll(0));
+}
+
+/* Tables: of no task, of the kernel, of one that has one, of more handles than there can be. */
+static void tables_that_cannot_be_are_refused(void **state)
+{
+    const IODriverLimits many = {.handles = UINT32_MAX};
+    IODriverUsage usage = {.handles = 5};
+    struct inject_report report;
+    IODriverTask *table = one.table;
+    task_t task, dead;
+
+    (void)state;
+    assert_int_equal(IODriverTask_create(owner, NULL, NULL), kIOReturnBadArgument);
+    assert_int_equal(IODriverTask_create(kernel_task, NULL, &table), kIOReturnBadArgument);
+    assert_null(table);
+    assert_int_equal(IODriverTask_create(owner, NULL, &table), kIOReturnBusy);
+    assert_int_equal(task_create(&task), KERN_SUCCESS);
+    assert_int_equal(IODriverTask_create(task, &many, &table), kIOReturnBadArgument);
+    inject_begin(1);
+    assert_int_equal(IODriverTask_create(task, NULL, &table), kIOReturnNoMemory);
+    inject_end(&report);
+    assert_true(report.failed);
+    assert_null(table);
+    dead = task;
+    task_terminate(dead);
+    assert_int_equal(IODriverTask_create(dead, NULL, &table), kIOReturnBadArgument);
+    task_release(dead);
+    IODriverTask_closeAll(NULL);
+    IODriverTask_release(NULL);
+    IODriverTask_keepDMA(NULL);
+    IODriverTask_getUsage(one.table, NULL);
+    IODriverTask_getUsage(NULL, &usage);
+    assert_int_equal(usage.handles, 0);
+    assert_int_equal(IODriverTask_retainHandle(NULL, 1), kIOReturnBadArgument);
+    assert_int_equal(IODriverTask_releaseHandle(NULL, 1), kIOReturnBadArgument);
+}
+
+/* A task without a table is no driver: it is owed no memory and no maps. */
+static void tasks_that_are_no_drivers_make_nothing(void **state)
+{
+    IOBufferMemoryDescriptor *buffer, *kept;
+    IOMemoryMap *map;
+    task_t task;
+
+    (void)state;
+    GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, PAGE_SIZE, 0, &kept));
+    assert_int_equal(task_create(&task), KERN_SUCCESS);
+    task_set_current(task);
+    assert_int_equal(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, 1, 0, &buffer),
+                     kIOReturnNotReady);
+    assert_null(buffer);
+    assert_int_equal(
+        IOMemoryDescriptor_CreateMapping((IOMemoryDescriptor *)kept, 0, 0, 0, 0, 0, &map),
+        kIOReturnNotReady);
+    assert_null(map);
+    task_set_current(kernel_task);
+    task_terminate(task);
+    task_release(task);
+    OSObject_release(kept);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DRIVER_TEST(every_stop_is_served),
+        DRIVER_TEST(all_drivers_have_their_turns),
+        DRIVER_TEST(objects_of_every_kind_are_given),
+        DRIVER_TEST(drivers_survive_every_want_of_memory),
+        DRIVER_TEST(devices_that_cannot_be_given_are_refused),
+        DRIVER_TEST(no_driver_is_no_fault),
+        DRIVER_TEST(tables_that_cannot_be_are_refused),
+        DRIVER_TEST(tasks_that_are_no_drivers_make_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
