@@ -198,10 +198,8 @@ IODMAController *IODMAController_withOwnService(const OSMetaClass *metaClass, co
         status = IOService_setCell(device, "dma-parent", identity);
     }
     /* After its properties: registering reads the number from the provider that this gives it. */
-    if (status == kIOReturnSuccess && !IODMAController_start(engine, device)) {
-        status = kIOReturnInternalError;
-    }
     if (status == kIOReturnSuccess) {
+        IODMAController_start(engine, device); /* both are new: it does */
         status = IODMAController_registerDMAController(engine, 0);
     }
     if (status != kIOReturnSuccess) {

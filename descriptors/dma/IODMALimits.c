@@ -107,7 +107,7 @@ uint64_t IODMALimits_cover(const struct IODMALimits *limits, uint64_t address, u
         more = true;
     }
     /* Ends: interior() is not 0 here, and every other case returns. */
-    while (covered < left) {
+    for (;;) {
         const uint64_t at = address + covered;
         const uint64_t rest = left - covered;
         const uint64_t most = reach(limits, at, rest);
@@ -123,7 +123,6 @@ uint64_t IODMALimits_cover(const struct IODMALimits *limits, uint64_t address, u
         }
         covered += length;
     }
-    return covered;
 }
 
 static IOReturn check_entry(const struct IODMALimits *limits, const IOPhysicalSegment *segment,

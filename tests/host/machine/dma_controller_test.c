@@ -123,6 +123,7 @@ static void ct_13_calls_are_handed_on(void **state)
 {
     IODMAEventSource *source = new_source(arrive);
     IODMAEventSource *none = (IODMAEventSource *)OSMetaClass_allocate(&IODMAEventSource_metaClass);
+    IODMACommand *command;
 
     (void)state;
     assert_int_equal(IODMAEventSource_setDMAConfig(source, 1), kIOReturnSuccess);
@@ -138,7 +139,58 @@ static void ct_13_calls_are_handed_on(void **state)
     assert_int_equal(IODMAEventSource_validFIFODepth(none, 1, 0), 0);
     assert_int_equal(IODMAEventSource_setFrameSize(none, 1), kIOReturnError);
     assert_int_equal(IODMAEventSource_stopDMACommand(none, false, 0), kIOReturnError);
+    command = new_transfer(DMA_LOW, 64, kIODirectionOut);
+    assert_int_equal(IODMAEventSource_startDMACommand(none, command, kIODirectionOut, 64, 0),
+                     kIOReturnError);
+    assert_int_equal(IODMAEventSource_startDMACommand(NULL, command, kIODirectionOut, 64, 0),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODMAEventSource_startDMACommand(source, NULL, kIODirectionOut, 64, 0),
+                     kIOReturnBadArgument);
+    end_transfer(command);
     OSObject_release(none);
+    drop_source(source);
+}
+
+/* What a class inherits that has nothing of its own: no channel, no transfer, no depth. */
+static void an_engine_without_methods_can_do_nothing(void **state)
+{
+    static uint32_t bare_engines;
+    static const IODMAControllerClass bare_class = {
+        .meta = {"BareEngine", &IODMAController_metaClass, sizeof(IODMAController), &bare_engines,
+                 controller_free},
+        .initDMAChannel = controller_init_channel,
+        .startDMACommand = controller_start_command,
+        .stopDMACommand = controller_stop_command,
+        .queryDMACommand = controller_query_command,
+        CONTROLLER_WITHOUT_FIFO,
+        .releaseDMAChannel = controller_release_channel,
+    };
+    IODMAController *bare = (IODMAController *)OSMetaClass_allocate(&bare_class.meta);
+    IODMAEventSource *source = new_source(arrive);
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut), *current = command;
+    IOByteCount moved = 5;
+    UInt32 index = 7;
+
+    (void)state;
+    assert_int_equal(IODMAController_initDMAChannel(bare, device, source, &index, 0),
+                     kIOReturnUnsupported);
+    assert_int_equal(IODMAController_startDMACommand(bare, 0, command, kIODirectionOut, 64, 0),
+                     kIOReturnUnsupported);
+    assert_int_equal(IODMAController_stopDMACommand(bare, 0, false, 0), kIOReturnUnsupported);
+    assert_int_equal(IODMAController_queryDMACommand(bare, 0, &current, &moved, false),
+                     kIOReturnUnsupported);
+    assert_int_equal(IODMAController_getFIFODepth(bare, 0, kIODirectionOut), 0);
+    assert_int_equal(IODMAController_setFIFODepth(bare, 0, 1), kIOReturnUnsupported);
+    assert_int_equal(IODMAController_validFIFODepth(bare, 0, 1, kIODirectionOut), 0);
+    assert_int_equal(IODMAController_setFrameSize(bare, 0, 1), kIOReturnUnsupported);
+    assert_int_equal(IODMAController_setDMAConfig(bare, 0, device, 0), kIOReturnUnsupported);
+    assert_false(IODMAController_validDMAConfig(bare, 0, device, 0));
+    IODMAController_releaseDMAChannel(bare, 0, source);
+    assert_int_equal(IODMAEventSource_validFIFODepth(source, 1, kIODirectionOut), 0);
+    /* The refused command is the client's again. */
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(bare);
     drop_source(source);
 }
 
@@ -203,6 +255,7 @@ int main(void)
         ENGINE_TEST(ct_6_refused_starts_end_nowhere),
         ENGINE_TEST(ct_10_ends_that_are_not_due_change_nothing),
         ENGINE_TEST(ct_13_calls_are_handed_on),
+        ENGINE_TEST(an_engine_without_methods_can_do_nothing),
         ENGINE_TEST(borrowed_commands_stay_prepared),
         ENGINE_TEST(a_borrowed_command_that_is_released_is_kept),
     };

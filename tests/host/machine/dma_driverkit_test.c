@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA commands under their DriverKit names: cycles, and failures half-way. */
+#include "descriptors/IODMAController_class.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
 
@@ -109,6 +111,27 @@ static void a_second_preparation_is_refused(void **state)
     assert_int_equal(prepare(command, memory, 50, 4), kIOReturnBusy);
     assert_int_equal(IODMACommand_GetPreparation(command, NULL, &length, NULL), kIOReturnSuccess);
     assert_int_equal(length, 100);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+    expect_undone(command, memory);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* While an engine moves its bytes they stay where they are. */
+static void what_an_engine_has_is_not_completed(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory();
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    assert_int_equal(prepare(command, memory, 100, 4), kIOReturnSuccess);
+    assert_int_equal(IODMAController_borrowCommand(command, kIODirectionIn, 100, 0),
+                     kIOReturnSuccess);
+    sim_console_set_quiet(true); /* it names who refuses */
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnBusy);
+    sim_console_set_quiet(false);
+    assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
+    IODMAController_returnCommand(command);
     assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
     expect_undone(command, memory);
     OSObject_release(command);
@@ -253,6 +276,7 @@ int main(void)
         MAP_TEST(dc_31_a_list_without_room_is_undone),
         MAP_TEST(a_failure_at_each_step_leaves_the_command_usable),
         MAP_TEST(a_second_preparation_is_refused),
+        MAP_TEST(what_an_engine_has_is_not_completed),
         MAP_TEST(freeing_completes_the_transfer),
         MAP_TEST(what_is_not_understood_is_refused),
         MAP_TEST(operations_move_bytes_between_descriptors),

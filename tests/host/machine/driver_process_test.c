@@ -227,7 +227,7 @@ static void drivers_survive_every_want_of_memory(void **state)
     (void)state;
     GOOD(IOService_setObject(service, "iommu-parent", mapper));
     stops_in_time = true;
-    for (uint64_t nth = 0; nth == 0 || report.failed; nth++) {
+    for (uint64_t nth = 0; nth <= 1 || report.failed; nth++) {
         IODriver *driver = NULL;
         IOReturn status, given = kIOReturnSuccess;
 
@@ -385,6 +385,55 @@ static void tasks_that_are_no_drivers_make_nothing(void **state)
     OSObject_release(kept);
 }
 
+/* Methods of no object, and without a place for what they answer. */
+static void methods_of_nothing_are_refused(void **state)
+{
+    IOBufferMemoryDescriptor *buffer;
+    IOMemoryDescriptor *memory, *made;
+    _IOMDPrivateState memory_state;
+    _IOMemoryMapPrivateState map_state;
+    IOAddressSegment range;
+    IODMACommand *command;
+    IOMemoryMap *map;
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    uint64_t length;
+
+    (void)state;
+    GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, PAGE_SIZE, 0, &buffer));
+    memory = (IOMemoryDescriptor *)buffer;
+#define BAD(call) assert_int_equal(call, kIOReturnBadArgument)
+    BAD(IOMemoryDescriptor__CopyState_Impl(NULL, &memory_state));
+    BAD(IOMemoryDescriptor__CopyState_Impl(memory, NULL));
+    BAD(IOMemoryDescriptor_CreateMapping_Impl(memory, 0, 0, 0, 0, 0, NULL));
+    BAD(IOMemoryDescriptor_CreateMapping_Impl(NULL, 0, 0, 0, 0, 0, &map));
+    assert_null(map);
+    BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 0, 1, memory, NULL));
+    BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 0, 1, NULL, &made));
+    BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 1, &memory, NULL));
+    BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 1, NULL, &made));
+    BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 0, &memory, &made));
+    assert_int_equal(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(
+                         0, kIORPCDescriptorsMost + 1, &memory, &made),
+                     kIOReturnOverrun);
+    assert_null(made);
+    BAD(IOBufferMemoryDescriptor_Create_Impl(0, 1, 0, NULL));
+    BAD(IOBufferMemoryDescriptor_SetLength_Impl(NULL, 1));
+    BAD(IOBufferMemoryDescriptor_GetAddressRange(NULL, &range));
+    BAD(IOBufferMemoryDescriptor_GetAddressRange(buffer, NULL));
+    BAD(IOMemoryDescriptor_GetLength(NULL, &length));
+    BAD(IOMemoryDescriptor_GetLength(memory, NULL));
+    BAD(IOMemoryDescriptor_Map(NULL, 0, 0, 0, 0, &length, &length));
+    BAD(IOMemoryDescriptor_Map(memory, 0, 0, 0, 0, NULL, &length));
+    BAD(IOMemoryDescriptor_Map(memory, 0, 0, 0, 0, &length, NULL));
+    BAD(IOMemoryMap__CopyState_Impl(NULL, &map_state));
+    BAD(IODMACommand_Create_Impl(service, 0, NULL, NULL));
+    BAD(IODMACommand_Create_Impl(service, 0, NULL, &command));
+    assert_null(command);
+    BAD(IODMACommand_CompleteDMA_Impl(NULL, 0));
+    OSObject_release(buffer);
+    OSObject_release(service);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +444,7 @@ int main(void)
         DRIVER_TEST(devices_that_cannot_be_given_are_refused),
         DRIVER_TEST(no_driver_is_no_fault),
         DRIVER_TEST(tables_that_cannot_be_are_refused),
+        DRIVER_TEST(methods_of_nothing_are_refused),
         DRIVER_TEST(tasks_that_are_no_drivers_make_nothing),
     };
 

@@ -150,6 +150,36 @@ static void pages_of_no_mapper_or_none_are_not_given_back(void **state)
     IOMapperIOVMFree(page, 1);
 }
 
+/* Entries with more cells than any unit has, or that end in the middle. */
+static void entries_that_are_none_are_refused(void **state)
+{
+    static const uint8_t entry[] = {0, 0, 0, 7, 0, 0, 0, 1};
+    IOService *device = IOService_withReader("device", NULL, NULL);
+
+    (void)state;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    IOService_setProperty(device, "iommus", entry, sizeof(entry));
+    IOService_setCell(unit, "#iommu-cells", 2);
+    assert_null(IOMapper_copyMapperForDevice(device));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOService_setCell(unit, "#iommu-cells", 1000);
+    assert_null(IOMapper_copyMapperForDevice(device));
+    assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
+    OSObject_release(device);
+}
+
+/* A unit of software keeps no faults; one that is not there has none. */
+static void mappers_without_faults_have_none_to_tell(void **state)
+{
+    (void)state;
+    IOMapper_setFaultHandler(NULL, NULL, NULL);
+    IOMapper_collectFaults(NULL);
+    IOMapper_forgetFaults(NULL);
+    IOMapper_collectFaults(&mapper->super);
+    IOMapper_forgetFaults(&mapper->super);
+    IOMapper_free(NULL);
+}
+
 #define CALLS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -158,6 +188,8 @@ int main(void)
         CALLS_TEST(a_unit_is_started_once),
         CALLS_TEST(a_list_of_units_is_searched_whole),
         CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
+        CALLS_TEST(entries_that_are_none_are_refused),
+        CALLS_TEST(mappers_without_faults_have_none_to_tell),
         CALLS_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
         CALLS_TEST(sums_that_wrap_are_refused),
         CALLS_TEST(pages_of_no_mapper_or_none_are_not_given_back),

@@ -10,6 +10,7 @@
 
 #include "descriptors/IOBigMemoryCursor.h"
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOCommand.h"
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOLittleMemoryCursor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
@@ -422,6 +423,19 @@ static void a_stranger_in_a_void_pointer_is_caught(void **state)
 }
 #endif
 
+/* Bases, which nobody subclasses to have one. */
+static void objects_of_base_classes_end(void **state)
+{
+    OSObject *object = OSMetaClass_allocate(&OSObject_metaClass);
+    OSObject *command = OSMetaClass_allocate(&IOCommand_metaClass);
+
+    (void)state;
+    assert_int_equal(OSMetaClass_getTotalInstanceCount(), 2);
+    OSObject_release(object);
+    OSObject_release(command);
+    assert_int_equal(OSMetaClass_getTotalInstanceCount(), 0);
+}
+
 /* Known by their place. */
 static const char one[] = "one", two[] = "two", first[] = "%d", second[] = "%u";
 static unsigned heard;
@@ -463,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(om_6_status_codes_have_their_numbers),
+        BALANCED(objects_of_base_classes_end),
         BALANCED(the_same_refusal_is_said_ever_less_often),
         BALANCED(every_status_has_its_name),
         BALANCED(om_7_pairs_are_two_numbers_in_order),
