@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* General descriptors whose task has changed its mind, and views that cannot be. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMACommand.h"
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/platform_wait.h"
 #include "tests/host/machine/fake_mapper.h"
@@ -117,6 +118,59 @@ static void a_mapping_does_not_wrap(void **state)
     OSObject_release(memory);
 }
 
+/* The same of a command's mapping, of a second piece and of one that is longer than the page. */
+static void a_commands_mapping_does_not_wrap(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    const uint64_t second[] = {DEVICE + 4 * PAGE_SIZE + 16, 0};
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    told.base = UINT64_MAX - PAGE_SIZE + 1;
+    for (unsigned i = 0; i < 2; i++) {
+        IOAddressRange ranges[] = {{DEVICE + 8, i == 0 ? 100 : 2 * PAGE_SIZE}, {second[i], 100}};
+        IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+            ranges, second[i] != 0 ? 2 : 1, kIODirectionOutIn, TASK_NULL);
+        IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64,
+                                                                      &any, kMapped, mapper, NULL);
+
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false),
+                         kIOReturnSuccess);
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnInternalError);
+        assert_int_equal(told.maps, i + 1);
+        assert_int_equal(told.unmaps, i + 1);
+        OSObject_release(command);
+        OSObject_release(memory);
+    }
+    OSObject_release(mapper);
+}
+
+/* And of a whole descriptor's, which the system's mapper has made. */
+static void the_systems_mapping_does_not_wrap(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOAddressRange ranges[] = {{at + 8, 100}, {at + PAGE_SIZE + 16, 100}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    IOByteCount length = 5;
+
+    (void)state;
+    told.base = UINT64_MAX - PAGE_SIZE + 1;
+    mapper->fIsSystem = true;
+    assert_true(IOMapper_start(mapper, unit));
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 100, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotAligned);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+    assert_int_equal(told.maps, told.unmaps);
+    OSObject_release(mapper);
+    OSObject_release(unit);
+}
+
 static void handle_nothing(void *context)
 {
     (void)context;
@@ -186,6 +240,8 @@ int main(void)
         MAP_TEST(facts_of_a_part_leave_out_what_lies_before_it),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(a_mapping_does_not_wrap),
+        MAP_TEST(a_commands_mapping_does_not_wrap),
+        MAP_TEST(the_systems_mapping_does_not_wrap),
         MAP_TEST(lines_are_let_go_of_by_number),
         MAP_TEST(a_level_has_several_handlers),
     };
