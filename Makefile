@@ -295,12 +295,16 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o)
 	$(call archive,ar,$^)
 
+# Their points are some of the seam's services, too (tests/host/machine/inject_sweep.c).
+SEAM_POINTS := map_show map_exchange map_block map_fill map_set_cache map_replace_cache
+$(filter $(H)/machine/inject_%,$(HOST_TESTS)): HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%)
+
 # A room's seam and support come before the classes, so that these find it there.
 define host_room
 $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(GCOV_ENDS) -o $$@ $$(filter %.o,$$^) \
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(HOST_LDFLAGS) $$(GCOV_ENDS) -o $$@ $$(filter %.o,$$^) \
 	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \
 	    -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
 	    -Wl,--end-group -lcmocka -lfdt

@@ -5,10 +5,11 @@
 # images on every machine, and say what of descriptors/, drivers/ and kernel/ they reach
 #
 # Writes into BUILD-FOLDER report.txt (lines), branches.txt (branches), branches.tsv (each
-# branch that nothing takes: file, line, branch, number of them in the line) and
-# html/index.html; prints the sums of each floor. An assertion's branches do not count.
+# branch that nothing takes: file, line, branch, number of them in the line), inputs.tsv (the
+# table beside this, made anew: sums.pl) and html/index.html; prints the sums of each floor. An assertion's branches do not count.
 # -r reports what an earlier run has counted; -l lists what is run.
-# Status: 0, 1 if a test failed (the report is written all the same), 2.
+# Status: 0; 1 if a test failed, or inputs.tsv tells of what is taken (the report is written all
+# the same); 2.
 # Environment: CROSS, HOST_CC, MAKE.
 set -uo pipefail
 
@@ -53,9 +54,9 @@ if [ -n "$list" ]; then
 fi
 if [ -z "$again" ]; then
     # Counts of an earlier run would be added to.
-    find "$build" -name '*.gcda' -delete
     rm -rf "$build/counters"
     mkdir -p "$build/counters"
+    find "$build" -name '*.gcda' -delete
     COVERAGE=1 TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
     "$here/counters.pl" "$build/counters" || status=1
 fi
@@ -75,7 +76,7 @@ mkdir -p "$build/html"
 gcovr -r . -a "$build/host.json" -a "$build/gcc-debug.json" --txt "$build/report.txt" \
     --html-details "$build/html/index.html" --json "$build/coverage.json" &&
     gcovr -r . -a "$build/coverage.json" -b --txt "$build/branches.txt" || exit 2
-perl "$here/sums.pl" "$build" host gcc-debug coverage
+perl "$here/sums.pl" "$build" host gcc-debug coverage || status=1
 echo "coverage: $(wc -l <"$build/branches.tsv") branches are not taken, listed in $build/branches.tsv;" \
     "lines in $build/report.txt, pages in $build/html/index.html"
 exit $status

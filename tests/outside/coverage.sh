@@ -6,6 +6,11 @@
 # NEEDS: run coverage gcc-debug/tests/images/panics.elf
 . tests/outside/tap.bash
 
+run perl tests/coverage/sums.pl -c
+check "what is said of branches that no test takes is said of lines that are there" ended 0
+run tests/runner/test.sh -l "$BUILD" "$(tests/coverage/coverage.sh -l "$BUILD")"
+check "what make coverage runs is there" eval 'ended 0 && [ "$(wc -l <"$out")" -gt 150 ]'
+
 unset MAKEFLAGS MAKELEVEL MFLAGS
 cross=${ADDR2LINE%addr2line}
 built=$work/o

@@ -220,6 +220,33 @@ static void show(const char *name, const struct counts *counts)
                   (unsigned long long)counts->leaked);
 }
 
+/*
+ * The seam's services are points as well, which the linker puts these in front of: of any of them
+ * KERN_RESOURCE_SHORTAGE is possible (platform_vm.h), though ours may have nothing to ask for.
+ */
+#define SEAM_POINT(name, parameters, arguments)                                                    \
+    kern_return_t __real_##name parameters;                                                        \
+    kern_return_t __wrap_##name parameters;                                                        \
+    kern_return_t __wrap_##name parameters                                                         \
+    {                                                                                              \
+        return inject_fails(INJECT_RANGE) ? KERN_RESOURCE_SHORTAGE : __real_##name arguments;      \
+    }
+SEAM_POINT(platform_map_show,
+           (vm_map_t map, uint64_t *address, enum platform_placement placement,
+            const struct platform_view *view),
+           (map, address, placement, view))
+SEAM_POINT(platform_map_exchange, (vm_map_t map, uint64_t one, uint64_t two, uint64_t size),
+           (map, one, two, size))
+SEAM_POINT(platform_map_block, (vm_map_t map, uint64_t address, uint64_t size, bool block),
+           (map, address, size, block))
+SEAM_POINT(platform_map_fill, (vm_map_t map, uint64_t address, uint64_t size), (map, address, size))
+SEAM_POINT(platform_map_set_cache, (vm_map_t map, uint64_t address, uint64_t size, unsigned cache),
+           (map, address, size, cache))
+
+SEAM_POINT(platform_map_replace_cache,
+           (vm_map_t map, uint64_t address, uint64_t size, unsigned from, unsigned to),
+           (map, address, size, from, to))
+
 static void sweep(const struct inject_operation operations[], size_t count)
 {
     struct counts total = {0};
