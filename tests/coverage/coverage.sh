@@ -6,7 +6,8 @@
 #
 # Writes into BUILD-FOLDER report.txt (lines), branches.txt (branches), branches.tsv (each
 # branch that nothing takes: file, line, branch, number of them in the line), inputs.tsv (the
-# table beside this, made anew: sums.pl) and html/index.html; prints the sums of each floor. An assertion's branches do not count.
+# table beside this, made anew: sums.pl) and html/index.html; prints the sums of each floor. An
+# assertion's branches do not count.
 # -r reports what an earlier run has counted; -l lists what is run.
 # Status: 0; 1 if a test failed, or inputs.tsv tells of what is taken (the report is written all
 # the same); 2.
