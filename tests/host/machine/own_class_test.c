@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A descriptor class from elsewhere that inherits all it can, and says of its places what the test
+ * wants: no end, nothing, errors in the middle. Who asks it passes on why.
+ */
+#include "descriptors/IODriverKit.h"
+#include "descriptors/IODriverTask.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/IONaturalMemoryCursor.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/fake_mapper.h"
+
+#define LENGTH (4 * PAGE_SIZE)
+
+/* Bytes up to `until` lie at DMA_LOW and behind it, in pieces; then this error. */
+static struct {
+    IOByteCount until, piece;
+    IOReturn behind;
+    IOReturn facts;    /* what its characteristics are answered with */
+    unsigned answered; /* questions after which it has no places any more; 0: it keeps them */
+    unsigned asked;
+} says;
+
+static IOReturn own_segment(IOMemoryDescriptor *self, IOByteCount offset, IOOptionBits options,
+                            IOPhysicalSegment *segment)
+{
+    (void)options;
+    if (offset >= says.until || (says.answered != 0 && says.asked >= says.answered)) {
+        return says.behind;
+    }
+    says.asked++;
+    segment->location = DMA_LOW + offset * 2;
+    segment->length = says.piece < self->length - offset ? says.piece : self->length - offset;
+    return kIOReturnSuccess;
+}
+
+static IOReturn own_prepare(IOMemoryDescriptor *self, IODirection direction)
+{
+    (void)direction;
+    self->wireCount++;
+    return kIOReturnSuccess;
+}
+
+static IOReturn own_complete(IOMemoryDescriptor *self, IODirection direction)
+{
+    (void)direction;
+    self->wireCount--;
+    return kIOReturnSuccess;
+}
+
+static IOReturn own_operation(IOMemoryDescriptor *self, DMACommandOps op, void *data, UInt size)
+{
+    return op == kIOMDGetCharacteristics && says.facts != kIOReturnSuccess
+               ? says.facts
+               : descriptor_dma_command_operation(self, op, data, size);
+}
+
+static uint32_t instances;
+
+static const IOMemoryDescriptorClass own_class = {
+    .meta = {"Own", &IOMemoryDescriptor_metaClass, sizeof(IOMemoryDescriptor), &instances,
+             descriptor_free},
+    .initWithOptions = descriptor_refuse_init,
+    .prepare = own_prepare,
+    .complete = own_complete,
+    .announceComplete = descriptor_announce_complete,
+    .getPreparationID = descriptor_get_preparation_id,
+    .getPhysicalSegment = own_segment,
+    .walk = descriptor_walk,
+    DESCRIPTOR_BYTES,
+    .addDMAMapSize = descriptor_add_dma_map_size,
+    .dmaCommandOperation = own_operation,
+    .getCharacteristics = descriptor_get_characteristics,
+    .setDMAActive = descriptor_set_dma_active,
+    .addReach = descriptor_add_reach,
+    .mapSpecification = descriptor_map_specification,
+    .copyPageList = descriptor_copy_page_list,
+    DESCRIPTOR_MAPS,
+    DESCRIPTOR_ACCOUNTS,
+};
+
+static IOMemoryDescriptor *new_own(void)
+{
+    IOMemoryDescriptor *own = (IOMemoryDescriptor *)OSMetaClass_allocate(&own_class.meta);
+
+    own->flags = kIODirectionOutIn | kIOMemoryTypeVirtual64;
+    own->length = LENGTH;
+    memset(&says, 0, sizeof(says));
+    says.until = LENGTH;
+    says.piece = PAGE_SIZE;
+    says.behind = kIOReturnOffline;
+    return own;
+}
+
+static void expect_not_prepared(IODMACommand *command, IOReturn status)
+{
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), status);
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
+                     kIOReturnNotReady);
+}
+
+/* Without characteristics there is neither a transfer nor a mapping. */
+static void memory_without_characteristics_is_refused(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IOMemoryDescriptor *own = new_own();
+    IOMapper *mapper = new_mapper();
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
+                                                                  kMapped, mapper, NULL);
+    uint64_t address, length;
+
+    (void)state;
+    says.facts = kIOReturnOffline;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, own, false), kIOReturnOffline);
+    assert_null(IODMACommand_getMemoryDescriptor(command));
+    assert_int_equal(IOMapper_iovmMapMemory(mapper, own, 0, LENGTH, kIODMAMapReadAccess, NULL, NULL,
+                                            NULL, &address, &length),
+                     kIOReturnOffline);
+    assert_int_equal(told.maps, 0);
+    OSObject_release(command);
+    OSObject_release(mapper);
+    OSObject_release(own);
+}
+
+/* Errors at the beginning and in the middle of a walk, with a mapper and with limits alone. */
+static void walks_that_end_early_tell_why(void **state)
+{
+    static const IODMACommand_SegmentOptions options[] = {{.fStructSize = 40, .fAlignment = 512},
+                                                          {.fStructSize = 40}};
+    IOMemoryDescriptor *own = new_own();
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *command = IODMACommand_withSpecificationOptions(
+            kIODMACommandOutputHost64, &options[i], kMapped, i == 0 ? NULL : mapper, NULL);
+
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, own, false), kIOReturnSuccess);
+        for (IOByteCount until = 0; until < LENGTH; until += PAGE_SIZE) {
+            says.until = until;
+            expect_not_prepared(command, kIOReturnOffline);
+            assert_int_equal(told.maps, told.unmaps);
+        }
+        says.until = LENGTH;
+        says.piece = 0; /* a walk that would never end */
+        expect_not_prepared(command, kIOReturnInternalError);
+        says.piece = PAGE_SIZE;
+        /* After the 1st, 2nd, 3rd ... question: whichever of the walks it is. */
+        for (says.answered = 1; IODMACommand_prepare(command, 0, 0, true, true) != kIOReturnSuccess;
+             says.answered++) {
+            assert_true(says.answered < 100);
+            assert_int_equal(told.maps, told.unmaps);
+            says.asked = 0;
+        }
+        assert_true(says.answered >= LENGTH / PAGE_SIZE);
+        says.answered = 0;
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        OSObject_release(command);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(mapper);
+    OSObject_release(own);
+}
+
+/* A whole of which a part is such: what the part cannot, the whole cannot. */
+static void a_whole_can_what_all_of_its_parts_can(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *pages = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *parts[] = {own, pages};
+    IOMultiMemoryDescriptor *whole =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionOutIn, false);
+    IOOptionBits before = 7;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(whole), kIOPreparationIDUnsupported);
+    assert_int_equal(IOMemoryDescriptor_setPurgeable(whole, kIOMemoryPurgeableVolatile, &before),
+                     kIOReturnNotReady);
+    says.until = 0;
+    assert_null(IOMemoryDescriptor_createMappingInTask(whole, owner, 0, kIOMapAnywhere, 0, LENGTH));
+    assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
+    OSObject_release(whole);
+    OSObject_release(pages);
+    OSObject_release(own);
+}
+
+/* Memory that nobody vouches for is shown to no driver. */
+static void nobody_maps_it_for_a_driver(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IODriverTask *table;
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(IODriverTask_create(owner, NULL, &table), kIOReturnSuccess);
+    task_set_current(owner);
+    assert_int_equal(IOMemoryDescriptor_CreateMapping_Impl(own, 0, 0, 0, 0, 0, &map),
+                     kIOReturnNotPermitted);
+    task_set_current(kernel_task);
+    assert_null(map);
+    IODriverTask_release(table);
+    OSObject_release(own);
+}
+
+/* Behind the system's mapper, whole: an error in the middle, and a mapper's refusal. */
+static void the_systems_mapper_is_told_why(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(LENGTH, 0, 1);
+    IOPhysicalSegment segments[8];
+    IOByteCount size;
+
+    (void)state;
+    mapper->fIsSystem = true;
+    assert_true(IOMapper_start(mapper, unit));
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(own, 0, &size, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 0, segments, 8, 0, &size), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    says.until = PAGE_SIZE;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(own, 2 * PAGE_SIZE, &size, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
+    says.until = LENGTH;
+    assert_int_not_equal(IOMemoryDescriptor_getPhysicalSegment(own, 0, &size, 0), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(own);
+    OSObject_release(cursor);
+    OSObject_release(mapper);
+    OSObject_release(unit);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(memory_without_characteristics_is_refused),
+        MAP_TEST(walks_that_end_early_tell_why),
+        MAP_TEST(a_whole_can_what_all_of_its_parts_can),
+        MAP_TEST(nobody_maps_it_for_a_driver),
+        MAP_TEST(the_systems_mapper_is_told_why),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam over our kernel, called as no class calls it: each answers what its header says. */
+#include "descriptors/platform_process.h"
+#include "kernel/direct_map.h"
+#include "tests/host/machine/dma_fixture.h"
+
+static void small_blocks_lie_where_they_lie(void **state)
+{
+    const struct platform_memory_request refused[] = {
+        {.size = 100, .alignment = PAGE_SIZE},
+        {.size = 100, .highest = UINT32_MAX},
+    };
+    void *memory = NULL;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(platform_memory_alloc(&refused[i], &memory), KERN_INVALID_ARGUMENT);
+        assert_null(memory);
+    }
+}
+
+static void windows_end_where_the_direct_map_does(void **state)
+{
+    struct platform_window window;
+
+    (void)state;
+    assert_int_equal(platform_window(paddr(DIRECT_MAP_SIZE), 1, false, &window),
+                     KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_window(paddr(UINT64_MAX), 1, true, &window), KERN_INVALID_ADDRESS);
+}
+
+/* Holes have no mode, reservations none that could change, and what the kernel always sees keeps
+ * its own. */
+static void modes_are_those_of_pages(void **state)
+{
+    struct vm_map *const map = task_map(owner);
+    const struct platform_view nothing = {.pages = 1};
+    const uint64_t at = new_pages(owner, 2, RW);
+    uint64_t reserved = 0;
+
+    (void)state;
+    store(owner, at, 1);
+    assert_int_equal(platform_map_set_cache(map, at, PAGE_SIZE, kIOWriteThruCache), KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOWriteThruCache));
+    assert_int_equal(platform_map_set_cache(map, at, PAGE_SIZE, kIODefaultCache), KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOCopybackCache));
+    platform_map_adopt_cache(map, at, PAGE_SIZE, kIODefaultCache);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOCopybackCache));
+    /* From the page into the hole behind it: nothing has changed. */
+    assert_int_equal(platform_map_set_cache(map, at + PAGE_SIZE, 16 * PAGE_SIZE, kIOInhibitCache),
+                     KERN_INVALID_ADDRESS);
+    assert_true(platform_map_has_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOCopybackCache));
+    assert_false(platform_map_has_cache(map, at, 16 * PAGE_SIZE, kIOCopybackCache));
+    platform_map_adopt_cache(map, at + 2 * PAGE_SIZE, PAGE_SIZE, kIOInhibitCache);
+    assert_int_equal(platform_map_replace_cache(map, at + PAGE_SIZE, 16 * PAGE_SIZE,
+                                                kIOInhibitCache, kIOWriteCombineCache),
+                     KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_map_show(map, &reserved, PLATFORM_ANYWHERE, &nothing), KERN_SUCCESS);
+    assert_int_equal(platform_map_set_cache(map, reserved, PAGE_SIZE, kIOInhibitCache),
+                     KERN_PROTECTION_FAILURE);
+    assert_false(platform_map_has_cache(map, reserved, PAGE_SIZE, kIOInhibitCache));
+    assert_int_equal(platform_map_remove(map, reserved, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(platform_map_set_cache(kernel_map, (uint64_t)phys_to_virt(paddr(DMA_LOW)),
+                                            PAGE_SIZE, kIOInhibitCache),
+                     KERN_PROTECTION_FAILURE);
+}
+
+static void the_direct_map_has_holes(void **state)
+{
+    const uint64_t nowhere = (uint64_t)phys_to_virt(paddr(DIRECT_MAP_SIZE - PAGE_SIZE));
+    struct platform_region region;
+
+    (void)state;
+    assert_int_equal(platform_map_lookup(kernel_map, nowhere, PAGE_SIZE, &region),
+                     KERN_INVALID_ADDRESS);
+    assert_false(platform_map_has_cache(kernel_map, nowhere, PAGE_SIZE, kIOCopybackCache));
+}
+
+/* A dead task is nobody's memory. */
+static void dead_tasks_are_not_loaded(void **state)
+{
+    task_t task;
+    char byte = 7;
+
+    (void)state;
+    assert_int_equal(platform_task_create(&task), KERN_SUCCESS);
+    platform_task_terminate(task);
+    assert_int_equal(
+        platform_task_load(task, 0x10000, PAGE_SIZE, &byte, 1, VM_PROT_READ | VM_PROT_WRITE),
+        KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_user_read(task, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_user_write(task, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
+    assert_int_equal(byte, 7);
+    platform_task_release(task);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(small_blocks_lie_where_they_lie), MAP_TEST(windows_end_where_the_direct_map_does),
+        MAP_TEST(modes_are_those_of_pages),        MAP_TEST(the_direct_map_has_holes),
+        MAP_TEST(dead_tasks_are_not_loaded),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
