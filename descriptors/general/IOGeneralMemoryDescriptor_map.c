@@ -269,17 +269,13 @@ IOReturn general_copy_for_unique(IOMemoryDescriptor *base, IOByteCount offset, I
                                  IOMemoryDescriptor **out)
 {
     const IOOptionBits kept = kIOMemoryDirectionMask | kIOMemoryBufferCacheMask;
-    IOPhysicalSegment piece;
-    IOReturn status;
+    IOPhysicalSegment piece = {0};
 
     *out = NULL;
     if (!general_is_physical(general_of(base))) {
         return kIOReturnSuccess;
     }
-    status = IOMemoryDescriptor_segment(base, offset, kIOMemoryMapperNone, &piece);
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
+    IOMemoryDescriptor_segment(base, offset, kIOMemoryMapperNone, &piece);
     /*
      * The new descriptor has one range; a caller of "unique" is not given less than it asked for.
      */

@@ -36,6 +36,10 @@ static void a_handler_is_refused_what_is_for_threads(void **state)
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, NULL, false), kIOReturnCannotLock);
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnCannotLock);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnCannotLock);
+    assert_int_equal(
+        IODMACommand_prepareWithSpecificationOptions(command, kIODMACommandOutputHost64, &bits31,
+                                                     kMapped, NULL, 0, 0, true, true),
+        kIOReturnCannotLock);
     sim_in_handler = false;
     assert_ptr_equal(IODMACommand_getMemoryDescriptor(command), memory);
     expect_inactive(command);

@@ -7,6 +7,7 @@
 #include "descriptors/IODriver.h"
 #include "descriptors/OSArray.h"
 #include "descriptors/driverkit/IODriver_private.h"
+#include "descriptors/driverkit/IORPC_stub.h"
 #include "kernel/inject.h"
 #include "kernel/user.h"
 #include "tests/host/machine/driver_good.h"
@@ -388,7 +389,8 @@ static void tasks_that_are_no_drivers_make_nothing(void **state)
 /* Methods of no object, and without a place for what they answer. */
 static void methods_of_nothing_are_refused(void **state)
 {
-    IOBufferMemoryDescriptor *buffer;
+    IOBufferMemoryDescriptor *buffer, *unmade;
+    OSObject *object = NULL;
     IOMemoryDescriptor *memory, *made;
     _IOMDPrivateState memory_state;
     _IOMemoryMapPrivateState map_state;
@@ -430,6 +432,11 @@ static void methods_of_nothing_are_refused(void **state)
     BAD(IODMACommand_Create_Impl(service, 0, NULL, &command));
     assert_null(command);
     BAD(IODMACommand_CompleteDMA_Impl(NULL, 0));
+    /* A buffer that has not been made has no bytes; an object of another class is none of those. */
+    unmade = (IOBufferMemoryDescriptor *)OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
+    assert_int_equal(IOBufferMemoryDescriptor_GetAddressRange(unmade, &range), kIOReturnNotReady);
+    BAD(IORPC_adopt((uint64_t)unmade, OSTypeID(IODMACommand), &object)); /* and is released */
+    assert_null(object);
     OSObject_release(buffer);
     OSObject_release(service);
 }
