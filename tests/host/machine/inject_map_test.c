@@ -321,6 +321,58 @@ static IOReturn map_redirected(void)
     return status;
 }
 
+/* Whose own descriptor, made for the map, has to wait as the registers do. */
+static IOReturn registers_redirected(void)
+{
+    IOReturn status = IOMemoryDescriptor_redirect(things.device, TASK_NULL, true);
+    IOReturn back = kIOReturnSuccess;
+
+    if (status == kIOReturnSuccess) {
+        status = map(things.device, 0);
+        back = IOMemoryDescriptor_redirect(things.device, TASK_NULL, false);
+    }
+    return status == kIOReturnSuccess ? back : status;
+}
+
+/* Reservations that cannot be made to wait go, or leave the one that was there before. */
+static IOReturn guard_redirected(void)
+{
+    IOMemoryMap *first =
+        IOMemoryDescriptor_createMappingInTask(things.guard, other, 0, kIOMapAnywhere, 0, 0);
+    IOReturn status = first != NULL ? IOMemoryDescriptor_redirect(things.guard, TASK_NULL, true)
+                                    : IOMemoryLastError();
+    IOReturn back = kIOReturnSuccess;
+
+    if (status == kIOReturnSuccess) {
+        status = map(things.guard, 0);
+        if (status == kIOReturnSuccess) {
+            status =
+                map_at(things.guard, IOMemoryMap_getAddress(first), kIOMapOverwrite | kIOMapUnique);
+        }
+        back = IOMemoryDescriptor_redirect(things.guard, TASK_NULL, false);
+    }
+    OSObject_release(first);
+    return status == kIOReturnSuccess ? back : status;
+}
+
+/* A whole takes the place of another map, and no access through it shall fault. */
+static IOReturn take_place(void)
+{
+    IOMemoryDescriptor *parts[] = {things.prepared};
+    IOMultiMemoryDescriptor *whole =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 1, kIODirectionOutIn, false);
+    IOMemoryMap *first = NULL;
+    IOReturn status = whole != NULL ? map_in(whole, &first) : IOMemoryLastError();
+
+    if (status == kIOReturnSuccess) {
+        status = map_at(whole, IOMemoryMap_getAddress(first),
+                        kIOMapOverwrite | kIOMapUnique | kIOMapPrefault);
+    }
+    OSObject_release(first);
+    OSObject_release(whole);
+    return status;
+}
+
 static IOReturn populate(void)
 {
     IOMemoryMap *seen =
@@ -368,6 +420,9 @@ static const struct inject_operation operations[] = {
     {"redirect of a descriptor", redirect_all, false, 0},
     {"redirect of a part", redirect_part, false, 1}, /* what is blocked again asks for nothing */
     {"multi with a redirected part", map_redirected, false, 0},
+    {"redirected device memory, unique", registers_redirected, false, 0},
+    {"redirected guard pages", guard_redirected, false, 0},
+    {"multi in place of another map", take_place, false, 0},
     {"populateDevicePager", populate, true, 0},
 };
 

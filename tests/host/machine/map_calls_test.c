@@ -46,6 +46,9 @@ static void a_map_is_made_once(void **state)
     assert_false(IOMemoryMap_init(unborn, TASK_NULL, 0, kIOMapAnywhere, 0, 1));
     assert_false(IOMemoryMap_setMemoryDescriptor(map, (IOMemoryDescriptor *)NULL, 0));
     assert_false(IOMemoryMap_setMemoryDescriptor(map, memory, 2 * PAGE_SIZE));
+    assert_true(IOMemoryMap_setMemoryDescriptor(map, memory, PAGE_SIZE)); /* what it is */
+    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
+    assert_int_equal(OSObject_getRetainCount(memory), 2);
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
     OSObject_release(unborn);
