@@ -190,7 +190,9 @@ HOST_CFLAGS += $(GCOV_CFLAGS)
 GCOV_ENDS := $(if $(COVERAGE),-Wl$(comma)--wrap=abort$(comma)--wrap=_exit$(comma)-u$(comma)__wrap_abort)
 $(B)/tests/coverage/counters.c.o: TARGET_CFLAGS += -DCOVERAGE_FOLDER='"$(abspath $(O))/counters"'
 ifneq ($(COVERAGE),)
-$(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): TARGET_CFLAGS += $(GCOV_CFLAGS) -fprofile-info-section -fprofile-update=prefer-atomic
+$(foreach floor,$(filter-out boot,$(FLOORS)),$(B)/$(floor)/%.c.o): COUNTED_CFLAGS := $(GCOV_CFLAGS) -fprofile-info-section -fprofile-update=prefer-atomic
+# What the monitor at EL2 has as well is in its memory, which the image that counts cannot read.
+$(patsubst %,$(B)/%.o,$(filter kernel/%,$(MONITOR))): COUNTED_CFLAGS :=
 # An image leaves its counters when it exits; mmap and abort are for what no counter here needs.
 TARGET_LDFLAGS += -Wl,-T,tests/coverage/counters.ld -Wl,--wrap=kernel_exit,--defsym=mmap=panic \
     -Wl,--defsym=__stack_size=0x40000
@@ -212,7 +214,7 @@ $(B)/boot/el2/%.c.o $(B)/qemu/vdma/%.c.o: FLOOR_CFLAGS := -mgeneral-regs-only -m
 $(B)/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC      $@")
-	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) $(FLOOR_CFLAGS) -c -o $@ $<
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) $(COUNTED_CFLAGS) $(FLOOR_CFLAGS) -c -o $@ $<
 
 define archive
 	@$(if $(V),,echo "  AR      $@")

@@ -58,7 +58,8 @@ if [ -z "$again" ]; then
     rm -rf "$build/counters"
     mkdir -p "$build/counters"
     find "$build" -name '*.gcda' -delete
-    COVERAGE=1 TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
+    # A tenth of the model's sequences reaches what all of them do.
+    COVERAGE=1 OPS=${OPS:-300000} TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
     "$here/counters.pl" "$build/counters" || status=1
 fi
 
