@@ -4,6 +4,7 @@
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/sim/sim_cache.h"
 #include "tests/lib/holdings.h"
+#include "tests/lib/portable/test_mapper.h"
 
 #define BITS31                                                                                     \
     {                                                                                              \
@@ -469,6 +470,37 @@ static void pages_apart_are_enough(void **state)
     drop(command, memory);
 }
 
+/* An island that ends inside a run, and for which there is no page: nothing of the rest is tried.
+ */
+static void a_spent_pool_is_told_in_the_middle_of_a_run(void **state)
+{
+    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512};
+    const uint64_t usual = IODMACommand_getBouncePool();
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW + 8, 3 * PAGE_SIZE, DMA_LOW + 10 * PAGE_SIZE, 512, kIODirectionOutIn);
+    IOMemoryDescriptor *other_memory = dma_memory(DMA_LOW + 8, 100, 0, 0, kIODirectionOutIn);
+    struct test_mapper *mapper = test_mapper_new(0x100);
+    IODMACommand *first;
+
+    (void)state;
+    IODMACommand_setBouncePool(PAGE_SIZE);
+    first = prepared(other_memory, &coarse, kMapped);
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *command = IODMACommand_withSpecificationOptions(
+            kIODMACommandOutputHost64, &coarse, kMapped, i == 0 ? NULL : &mapper->super, NULL);
+
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false),
+                         kIOReturnSuccess);
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+        assert_int_equal(mapper->entries, 0);
+        OSObject_release(command);
+    }
+    IODMACommand_setBouncePool(usual);
+    drop(first, other_memory);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +520,7 @@ int main(void)
         MAP_TEST(pages_apart_are_enough),
         MAP_TEST(non_coherent_devices_get_clean_lines),
         MAP_TEST(dc_31_driverkit_names),
+        MAP_TEST(a_spent_pool_is_told_in_the_middle_of_a_run),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

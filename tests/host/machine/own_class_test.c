@@ -7,13 +7,15 @@
 #include "descriptors/IODriverTask.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
+#include "kernel/direct_map.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/fake_mapper.h"
 
 #define LENGTH (4 * PAGE_SIZE)
 
-/* Bytes up to `until` lie at DMA_LOW and behind it, in pieces; then this error. */
+/* Bytes up to `until` lie at `base` and behind it, in pieces; then this error. */
 static struct {
+    uint64_t base;
     IOByteCount until, piece;
     IOReturn behind;
     IOReturn facts;    /* what its characteristics are answered with */
@@ -29,7 +31,7 @@ static IOReturn own_segment(IOMemoryDescriptor *self, IOByteCount offset, IOOpti
         return says.behind;
     }
     says.asked++;
-    segment->location = DMA_LOW + offset * 2;
+    segment->location = says.base + offset * 2;
     segment->length = says.piece < self->length - offset ? says.piece : self->length - offset;
     return kIOReturnSuccess;
 }
@@ -86,6 +88,7 @@ static IOMemoryDescriptor *new_own(void)
     own->flags = kIODirectionOutIn | kIOMemoryTypeVirtual64;
     own->length = LENGTH;
     memset(&says, 0, sizeof(says));
+    says.base = DMA_LOW;
     says.until = LENGTH;
     says.piece = PAGE_SIZE;
     says.behind = kIOReturnOffline;
@@ -160,6 +163,29 @@ static void walks_that_end_early_tell_why(void **state)
     }
     assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
     OSObject_release(mapper);
+    OSObject_release(own);
+}
+
+/* What the CPU cannot reach it cannot copy to where the device can: some of it, or all. */
+static void bytes_beyond_the_cpus_reach_are_not_bounced(void **state)
+{
+    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512},
+                                             any = {.fStructSize = 40};
+    IOMemoryDescriptor *own = new_own();
+    IODMACommand *command = dma_command(&coarse, kMapped, own);
+    IODMACommand *whole = dma_command(&any, kMapped, own);
+
+    (void)state;
+    says.base = DIRECT_MAP_SIZE + 8;
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    expect_not_prepared(command, kIOReturnUnderrun);
+    assert_int_equal(IODMACommand_prepare(whole, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(whole, kForceDoubleBuffer | kIODirectionOut),
+                     kIOReturnUnderrun);
+    assert_int_equal(IODMACommand_complete(whole, true, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(whole);
+    OSObject_release(command);
     OSObject_release(own);
 }
 
@@ -239,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(memory_without_characteristics_is_refused),
         MAP_TEST(walks_that_end_early_tell_why),
+        MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
         MAP_TEST(nobody_maps_it_for_a_driver),
         MAP_TEST(the_systems_mapper_is_told_why),
