@@ -301,6 +301,8 @@ $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o)
 SEAM_POINTS := map_show map_exchange map_block map_fill map_set_cache map_replace_cache
 $(filter $(H)/machine/inject_%,$(HOST_TESTS)): HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%)
 
+$(H)/machine/map_stays_test: HOST_LDFLAGS := -Wl,--wrap=platform_map_remove
+
 # A room's seam and support come before the classes, so that these find it there.
 define host_room
 $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a

@@ -171,6 +171,81 @@ static void the_systems_mapping_does_not_wrap(void **state)
     OSObject_release(unit);
 }
 
+/* Of what the system's mapper may not see, it is asked for nothing. */
+static void the_systems_mapper_is_shown_what_it_may_see(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *remote =
+        describe(at, PAGE_SIZE, kIODirectionOutIn | kIOMemoryRemote, owner);
+    IOMemoryDescriptor *parts[] = {
+        describe(at, PAGE_SIZE, kIODirectionOutIn | kIOMemoryHostOnly, owner),
+        describe(at + PAGE_SIZE, PAGE_SIZE, kIODirectionOutIn, owner)};
+    IOMultiMemoryDescriptor *joined =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionOutIn, false);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    IOByteCount length = 5;
+
+    (void)state;
+    mapper->fIsSystem = true;
+    assert_true(IOMapper_start(mapper, unit));
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(remote, 0, &length, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotAttached);
+    assert_int_equal(IOMemoryDescriptor_prepare(joined, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(joined, 0, &length, 0), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(IOMemoryDescriptor_complete(joined, 0), kIOReturnSuccess);
+    assert_int_equal(told.maps, 0);
+    OSObject_release(joined);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+    OSObject_release(remote);
+    OSObject_release(mapper);
+    OSObject_release(unit);
+}
+
+/* The one mapping that everybody shares does for devices with as many bits, not with fewer. */
+static void narrow_devices_have_a_mapping_of_their_own(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn, owner);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+    static const struct {
+        uint8_t bits;
+        bool own;
+    } asks[] = {{0, false}, {64, false}, {40, false}, {36, false}, {32, true}};
+    IOMDDMAMapArgs args;
+
+    (void)state;
+    mapper->fIsSystem = true;
+    assert_true(IOMapper_start(mapper, unit));
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    for (unsigned kept = 0; kept < 2; kept++) {
+        IODMAMapSpecification specification = {.numAddressBits = 36};
+
+        for (unsigned i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
+            const unsigned before = told.maps;
+
+            args = (IOMDDMAMapArgs){
+                .fMapper = mapper, .fMapSpec = {.numAddressBits = asks[i].bits}, .fLength = 100};
+            assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
+            /* Without a limit of the memory's own any of a device's is narrower. */
+            assert_int_equal(args.fAllocLength != 0,
+                             asks[i].own || (kept == 0 && asks[i].bits % 64 != 0));
+            assert_true(told.maps <= before + 1);
+            assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+        }
+        assert_int_equal(operate(memory, kIOMDAddDMAMapSpec, &specification, sizeof(specification)),
+                         kIOReturnSuccess);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+    assert_int_equal(told.maps, told.unmaps);
+    OSObject_release(mapper);
+    OSObject_release(unit);
+}
+
 static void handle_nothing(void *context)
 {
     (void)context;
@@ -242,6 +317,8 @@ int main(void)
         MAP_TEST(a_mapping_does_not_wrap),
         MAP_TEST(a_commands_mapping_does_not_wrap),
         MAP_TEST(the_systems_mapping_does_not_wrap),
+        MAP_TEST(the_systems_mapper_is_shown_what_it_may_see),
+        MAP_TEST(narrow_devices_have_a_mapping_of_their_own),
         MAP_TEST(lines_are_let_go_of_by_number),
         MAP_TEST(a_level_has_several_handlers),
     };

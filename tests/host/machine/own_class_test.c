@@ -189,6 +189,39 @@ static void bytes_beyond_the_cpus_reach_are_not_bounced(void **state)
     OSObject_release(own);
 }
 
+/* The last bytes of all addresses have no page behind them that could be rounded up to. */
+static void the_last_page_has_no_mapping(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    uint64_t offset;
+
+    (void)state;
+    says.base = UINT64_MAX - PAGE_SIZE - 10;
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(own, &offset), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    OSObject_release(own);
+}
+
+/* As a mapping at no address has it: the place that the device sees without one. */
+static void a_walk_of_no_mapping_is_the_devices(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    union {
+        IOMDDMAWalkSegmentArgs args;
+        IOMDDMAWalkSegmentState state;
+    } walk = {.state = {0}};
+
+    (void)state;
+    walk.args = (IOMDDMAWalkSegmentArgs){.fOffset = PAGE_SIZE, .fMapped = true};
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
+        kIOReturnSuccess);
+    assert_int_equal(walk.args.fIOVMAddr, DMA_LOW + 2 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(own);
+}
+
 /* A whole of which a part is such: what the part cannot, the whole cannot. */
 static void a_whole_can_what_all_of_its_parts_can(void **state)
 {
@@ -266,6 +299,8 @@ int main(void)
         MAP_TEST(memory_without_characteristics_is_refused),
         MAP_TEST(walks_that_end_early_tell_why),
         MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
+        MAP_TEST(the_last_page_has_no_mapping),
+        MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
         MAP_TEST(nobody_maps_it_for_a_driver),
         MAP_TEST(the_systems_mapper_is_told_why),
