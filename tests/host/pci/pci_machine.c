@@ -12,6 +12,7 @@ const struct fake_windows fake_virt = {.low = 0x10000000,
                                        .buses = BUSES};
 
 unsigned fake_accesses;
+bool fake_has_messages;
 
 static struct fake_function *functions, **functions_end = &functions;
 static struct sim_registers space;
@@ -180,6 +181,9 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     ok(fdt_property_string(tree, "compatible", "pci-host-ecam-generic"));
     cells("reg", 4, (unsigned)(space_at >> 32), (unsigned)space_at, 0u,
           windows->buses * PCI_BUS_SIZE);
+    if (fake_has_messages) {
+        cells("msi-parent", 1, 9u);
+    }
     cells("#address-cells", 1, 3u);
     cells("#size-cells", 1, 2u);
     cells("ranges", 14, 0x02000000u, (unsigned)(windows->low >> 32), (unsigned)windows->low,
@@ -188,6 +192,10 @@ struct pci_function *fake_search(const struct fake_windows *windows)
           (unsigned)(windows->high >> 32), (unsigned)windows->high, (unsigned)(windows->high >> 32),
           (unsigned)windows->high, (unsigned)(windows->high_size >> 32),
           (unsigned)windows->high_size);
+    end();
+    begin("msi@8020000");
+    cells("phandle", 1, 9u);
+    cells("#msi-cells", 1, 0u);
     end();
     assert_null(finish_tree());
     space = (struct sim_registers){.start = phys_to_virt(paddr(space_at)),
@@ -200,32 +208,34 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     return last == NULL ? pci_functions : last->next;
 }
 
-/* --- Messages: nobody takes them ------------------------------------------------------------- */
+/* --- Messages: nobody takes them, unless a test has a controller ----------------------------- */
 
-kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
+__attribute__((weak)) kern_return_t msi_allocate(const struct msi_request *request,
+                                                 struct msi_block **block)
 {
     (void)request, (void)block;
     return KERN_INVALID_ADDRESS;
 }
 
-void msi_free(struct msi_block *block)
+__attribute__((weak)) void msi_free(struct msi_block *block)
 {
     (void)block;
 }
 
-unsigned msi_count(const struct msi_block *block)
+__attribute__((weak)) unsigned msi_count(const struct msi_block *block)
 {
     (void)block;
     return 0;
 }
 
-unsigned msi_intid(const struct msi_block *block, unsigned index)
+__attribute__((weak)) unsigned msi_intid(const struct msi_block *block, unsigned index)
 {
     (void)block, (void)index;
     return 0;
 }
 
-void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
+__attribute__((weak)) void msi_message(const struct msi_block *block, unsigned index,
+                                       struct msi_message *message)
 {
     (void)block, (void)index;
     *message = (struct msi_message){0};

@@ -46,6 +46,10 @@ uint32_t fake_get(const struct fake_function *function, unsigned at, unsigned wi
 /* Search it. The first function that it has; the others follow. */
 struct pci_function *fake_search(const struct fake_windows *windows);
 
+/* The tree names a controller of messages, which nobody plays but a test with msi_... of its own.
+ */
+extern bool fake_has_messages;
+
 extern unsigned fake_accesses; /* to configuration space */
 
 #endif

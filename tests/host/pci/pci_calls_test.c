@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Calls of the PCI bus one by one: what is refused, want of memory, and interrupts of each kind. */
+#include "descriptors/IODeviceMemory.h"
+#include "kernel/inject.h"
+#include "kernel/msi.h"
+#include "tests/host/pci/pci_machine.h"
+#include "tests/host/sim/sim_console.h"
+
+#define MEMORY_32 0x0u
+#define PORTS     0x1u
+
+/* --- A controller of messages ----------------------------------------------------------------- */
+
+static struct {
+    unsigned granted; /* 0: there are none left */
+    uint64_t address;
+    unsigned out;
+} messages;
+
+kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
+{
+    if (messages.granted < request->least) {
+        return KERN_NO_SPACE;
+    }
+    messages.out++;
+    *block = (struct msi_block *)&messages;
+    return KERN_SUCCESS;
+}
+
+void msi_free(struct msi_block *block)
+{
+    messages.out -= block != NULL;
+}
+
+unsigned msi_count(const struct msi_block *block)
+{
+    (void)block;
+    return messages.granted;
+}
+
+unsigned msi_intid(const struct msi_block *block, unsigned index)
+{
+    (void)block;
+    return 80 + index;
+}
+
+void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
+{
+    (void)block;
+    *message = (struct msi_message){messages.address, 0x40 + index};
+}
+
+/* --- Tests ------------------------------------------------------------------------------------ */
+
+static const struct pci_info *info_of(const struct pci_function *function)
+{
+    return &function->info;
+}
+
+static void calls_about_nothing_are_refused(void **state)
+{
+    struct fake_function *fake;
+    struct pci_function *found;
+    struct pci_bar bar;
+    IODeviceMemory *memory;
+    unsigned granted = 7;
+
+    (void)state;
+    fake_begin();
+    fake = fake_add(0, 1, 1, 2);
+    fake->bars[0] = (struct fake_bar){4096, MEMORY_32};
+    fake->bars[1] = (struct fake_bar){256, PORTS};
+    found = fake_search(&fake_virt);
+    pci_release(NULL);
+    pci_release(found); /* nobody has it */
+    assert_int_equal(pci_get_bar(NULL, 0, &bar), kIOReturnBadArgument);
+    assert_int_equal(pci_get_bar(found, 0, NULL), kIOReturnBadArgument);
+    assert_null(pci_get_service(NULL));
+    assert_null(pci_copy_mapper(NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(pci_allocate_vectors(NULL, 1, 1, PCI_INTX, &granted), kIOReturnBadArgument);
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, PCI_INTX, NULL), kIOReturnBadArgument);
+    assert_int_equal(pci_allocate_vectors(found, 0, 1, PCI_INTX, &granted), kIOReturnBadArgument);
+    assert_int_equal(pci_allocate_vectors(found, 2, 1, PCI_INTX, &granted), kIOReturnBadArgument);
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, 0, &granted), kIOReturnBadArgument);
+    /* Its pin leads nowhere. */
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, PCI_INTX, &granted), kIOReturnNoInterrupt);
+    fake_put(fake, PCI_PIN, 1, 1);
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, PCI_INTX, &granted), kIOReturnNoInterrupt);
+    assert_int_equal(granted, 7);
+    pci_free_vectors(NULL);
+    pci_free_vectors(found);
+    pci_detach_vector(NULL, 0);
+    pci_detach_vector(found, 0);
+    pci_enable_vector(NULL, 0, true);
+    pci_enable_vector(found, 0, true);
+    assert_int_equal(pci_attach_vector(NULL, 0, NULL, NULL), kIOReturnBadArgument);
+    assert_int_equal(pci_attach_vector(found, 0, NULL, NULL), kIOReturnBadArgument);
+    assert_int_equal(pci_vector_intid(found, 0), 0);
+    /* Registers of memory alone can be shown. */
+    memory = pci_copy_bar_memory(found, 0);
+    assert_non_null(memory);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), 4096);
+    OSObject_release(memory);
+    assert_null(pci_copy_bar_memory(found, 1));
+    assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
+    assert_null(pci_copy_bar_memory(found, 2));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    /* Outside what it has nothing is written, and nothing is read but ones. */
+    fake_put(fake, 0xfc, 5, 1);
+    pci_config_write8(found, 0xfc, 6);
+    pci_config_write8(found, 0x1000, 7);
+    pci_config_write16(found, 0xfff, 7);
+    pci_config_write32(found, 0xffe, 7);
+    assert_int_equal(fake_get(fake, 0xfc, 1), 6);
+    assert_int_equal(pci_config_read8(found, 0x1000), UINT8_MAX);
+    assert_int_equal(pci_config_read16(found, 0xfff), UINT16_MAX);
+    assert_int_equal(pci_find_extended_capability(found, 1, 1), 0);
+}
+
+/* A header of a kind that nobody builds has its BARs elsewhere; wide ports have 16 bits. */
+static void odd_headers_and_ports_are_met(void **state)
+{
+    struct fake_function *odd, *ports;
+    struct pci_function *found;
+    struct pci_bar bar;
+
+    (void)state;
+    fake_begin();
+    odd = fake_add(0, 1, 1, 2);
+    odd->bars[0] = (struct fake_bar){4096, MEMORY_32};
+    fake_put(odd, PCI_HEADER, 2, 1);
+    ports = fake_add(0, 2, 1, 3);
+    ports->bars[0] = (struct fake_bar){0x20000, PORTS};
+    found = fake_search(&fake_virt);
+    assert_int_equal(pci_get_bar(found, 0, &bar), kIOReturnNotFound);
+    pci_get_bar(found->next, 0, &bar);
+    assert_true(bar.is_io);
+    assert_int_equal(bar.size, 0x10000);
+}
+
+/* Address 0 is what a BAR without a place has: nobody is given it. */
+static void nobody_is_at_address_0(void **state)
+{
+    const struct fake_windows zero = {.low = 0, .low_size = 0x1000000, .buses = 1};
+    struct fake_function *fake;
+    struct pci_bar bar;
+
+    (void)state;
+    fake_begin();
+    fake = fake_add(0, 1, 1, 2);
+    fake->bars[0] = (struct fake_bar){4096, MEMORY_32};
+    assert_int_equal(pci_get_bar(fake_search(&zero), 0, &bar), kIOReturnSuccess);
+    assert_int_not_equal(bar.bus, 0);
+}
+
+/* Of a bridge, then of a function, there is no memory: it is said, and the rest is found. */
+static void want_of_memory_is_said(void **state)
+{
+    struct inject_report report = {.failed = true};
+    unsigned said = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; report.failed; nth++) {
+        fake_begin();
+        fake_add(0, 1, 1, 2);
+        sim_console_forget();
+        inject_begin(nth);
+        fake_search(&fake_virt);
+        inject_end(&report);
+        said += sim_console_said("pci: no memory for");
+    }
+    assert_true(said >= 3);
+}
+
+static void serve_nothing(void *context)
+{
+    (void)context;
+}
+
+static enum irq_result handle(void *context)
+{
+    serve_nothing(context);
+    return IRQ_SERVED;
+}
+
+/* One message, several, and as many as an address that is too far for a narrow one. */
+static void messages_are_sent_as_the_function_can(void **state)
+{
+    struct fake_function *fake;
+    struct pci_function *found;
+    unsigned granted = 0, at;
+
+    (void)state;
+    fake_has_messages = true;
+    fake_begin();
+    fake = fake_add(0, 1, 1, 2);
+    at = fake_capability(fake, PCI_CAP_MSI, 24);
+    fake_put(fake, at + 2, 0x0184, 2); /* 4 messages, an address of 64 bits, masks */
+    fake_put(fake, at + 16, 0xf, 4);
+    found = fake_search(&fake_virt);
+    messages.granted = 4;
+    messages.address = 0x812345678;
+    assert_non_null(pci_get_service(found));
+    assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
+    assert_int_equal(granted, 4);
+    assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnBusy);
+    assert_int_equal(fake_get(fake, at + 2, 2), 0x01a5); /* on, 2^2 of them */
+    assert_int_equal(fake_get(fake, at + 4, 4), 0x12345678);
+    assert_int_equal(fake_get(fake, at + 8, 4), 8);
+    assert_int_equal(fake_get(fake, at + 12, 2), 0x40);
+    assert_int_equal(fake_get(fake, at + 16, 4), 0);
+    assert_int_equal(pci_vector_intid(found, 3), 83);
+    assert_int_equal(pci_attach_vector(found, 1, handle, NULL), kIOReturnSuccess);
+    assert_int_equal(pci_attach_vector(found, 1, handle, NULL), kIOReturnExclusiveAccess);
+    pci_enable_vector(found, 1, false);
+    pci_enable_vector(found, 1, true);
+    assert_int_equal(pci_attach_vector(found, 2, handle, NULL), kIOReturnSuccess);
+    pci_print();
+    assert_true(sim_console_said("4 by MSI from 80 on"));
+    pci_free_vectors(found);
+    assert_int_equal(messages.out, 0);
+    assert_int_equal(fake_get(fake, at + 2, 2) & 1, 0);
+    /* Too far for an address of 32 bits: it is given back. */
+    fake_put(fake, at + 2, 0x0004, 2);
+    assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnNoInterrupt);
+    assert_int_equal(messages.out, 0);
+    /* More than the controller has, or the function can. */
+    fake_put(fake, at + 2, 0x0184, 2);
+    messages.granted = 2;
+    assert_int_equal(pci_allocate_vectors(found, 3, 4, PCI_MSI, &granted), kIOReturnNoInterrupt);
+    assert_int_equal(pci_allocate_vectors(found, 5, 8, PCI_MSI, &granted), kIOReturnNoInterrupt);
+    fake_has_messages = false;
+}
+
+/* Each request for memory of an allocation fails in turn: nothing is kept. */
+static void messages_without_memory_are_given_back(void **state)
+{
+    struct inject_report report = {.failed = true};
+    struct fake_function *fake;
+    struct pci_function *found;
+    unsigned granted = 0, failures = 0;
+
+    (void)state;
+    fake_has_messages = true;
+    fake_begin();
+    fake = fake_add(0, 1, 1, 2);
+    fake_put(fake, fake_capability(fake, PCI_CAP_MSI, 24) + 2, 0x0184, 2);
+    found = fake_search(&fake_virt);
+    messages.granted = 4;
+    assert_non_null(pci_get_service(found));
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOReturn status;
+
+        inject_begin(nth);
+        status = pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted);
+        inject_end(&report);
+        if (status != kIOReturnSuccess) {
+            assert_int_equal(status, kIOReturnNoMemory);
+            assert_int_equal(pci_interrupt_kind(found), 0);
+            assert_int_equal(messages.out, 0);
+            failures++;
+        }
+    }
+    assert_true(failures >= 2);
+    /* Without memory for a shorter property it is cut. */
+    inject_begin(1);
+    pci_free_vectors(found);
+    inject_end(&report);
+    assert_int_equal(messages.out, 0);
+    assert_int_equal(found->interrupt_count, report.failed ? 1 : 0);
+    assert_int_equal(info_of(found)->vendor, 1);
+    fake_has_messages = false;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_are_sent_as_the_function_can), /* first: it prints them all */
+        cmocka_unit_test(calls_about_nothing_are_refused),
+        cmocka_unit_test(odd_headers_and_ports_are_met),
+        cmocka_unit_test(nobody_is_at_address_0),
+        cmocka_unit_test(want_of_memory_is_said),
+        cmocka_unit_test(messages_without_memory_are_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, machine_start, machine_stop);
+}
