@@ -92,6 +92,7 @@ typedef struct {
 
     /* Preparation; a thread-safe object is locked. */
     IOReturn (*prepare)(IOMemoryDescriptor *self, IODirection forDirection);
+    /* forDirection may be DESCRIPTOR_TAKE_BACK alone. */
     IOReturn (*complete)(IOMemoryDescriptor *self, IODirection forDirection);
     /*
      * `count` completes are coming; kIOReturnBusy if one of them would answer that, and
@@ -294,10 +295,19 @@ IOMemoryMap *IOMemoryDescriptor_makeMap(IOMemoryDescriptor *self, IOMemoryMap *m
                                         IOOptionBits options, IOByteCount offset);
 
 /*
- * Undo one prepare for good: where DMA is active, when that is over. For whoever cannot wait
- * and cannot refuse.
+ * Take back a prepare that has just been made, since what it was made for has failed: as if it had
+ * not been. No transfer can have begun by it, so that no page is marked as written, and a device
+ * that is active by what others did is not asked for; its own prepare, if it has one, is still
+ * counted.
  */
-void IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self);
+#define DESCRIPTOR_TAKE_BACK 0x80000000u /* to `complete`; no caller's option */
+void IOMemoryDescriptor_takeBackPrepare(IOMemoryDescriptor *self);
+
+/*
+ * Complete one prepare for good: where DMA is active, when that is over, which is success too.
+ * For whoever cannot wait and cannot refuse.
+ */
+IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self);
 
 /* Make the completes that are owed, as far as they can be made now. */
 void IOMemoryDescriptor_settle(IOMemoryDescriptor *self);

@@ -160,7 +160,7 @@ IOReturn composite_prepare(IOMemoryDescriptor *base, IODirection direction)
     }
     /* Those before the failing one, once each, the last first; i stands behind the failing one. */
     for (i--; i > 0; i--) {
-        IOMemoryDescriptor_completeSometime(self->parts[i - 1].memory);
+        IOMemoryDescriptor_takeBackPrepare(self->parts[i - 1].memory);
     }
     return status;
 }
@@ -189,6 +189,17 @@ IOReturn composite_announce_complete(IOMemoryDescriptor *base, uint32_t count, b
     return status;
 }
 
+static void take_back(struct IOCompositeMemory *self)
+{
+    if (self->super.wireCount == 1) {
+        IOMemoryDescriptor_dropSystemMap(&self->super); /* before a part unpins its pages */
+    }
+    for (UInt32 i = self->count; i > 0; i--) {
+        IOMemoryDescriptor_takeBackPrepare(self->parts[i - 1].memory);
+    }
+    self->super.wireCount--;
+}
+
 /* All parts are asked first: one that must stay prepared keeps the others as they are. */
 IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
 {
@@ -197,6 +208,10 @@ IOReturn composite_complete(IOMemoryDescriptor *base, IODirection direction)
 
     if (base->wireCount == 0) {
         return kIOReturnNotReady;
+    }
+    if (direction == DESCRIPTOR_TAKE_BACK) {
+        take_back(self);
+        return kIOReturnSuccess;
     }
     status = composite_announce_complete(base, 1, true);
     if (status != kIOReturnSuccess) {

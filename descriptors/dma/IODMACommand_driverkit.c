@@ -141,7 +141,7 @@ IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
     }
     status = prepare_and_list(self, memory, offset, length, segmentsCount, segments);
     if (status != kIOReturnSuccess) {
-        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+        IOMemoryDescriptor_takeBackPrepare(memory);
         return status;
     }
     self->preparedMemory = true;
@@ -170,7 +170,8 @@ IOReturn IODMACommand_CompleteDMA_Impl(IODMACommand *self, uint64_t options)
         OSObject_release(memory);
         return status;
     }
-    completed = IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    /* The command has forgotten it, and nobody would ask again once another's DMA is over. */
+    completed = IOMemoryDescriptor_completeSometime(memory);
     OSObject_release(memory);
     return status != kIOReturnSuccess ? status : completed;
 }

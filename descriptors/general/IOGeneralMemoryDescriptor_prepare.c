@@ -304,6 +304,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
 {
     IOGeneralMemoryDescriptor *self = general_of(base);
     const uint32_t ownPrepares = (base->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
+    const bool takenBack = (direction & DESCRIPTOR_TAKE_BACK) != 0;
     IOReturn status;
 
     if (!is_virtual(self, &status)) {
@@ -316,17 +317,17 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     if (base->wireCount == ownPrepares) {
         return kIOReturnNotReady;
     }
-    if (base->wireCount == 1) {
-        /*
-         * A command still gives these addresses to a device. Unpinned, they could be anybody's at
-         * its next access.
-         */
-        if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
-            return kIOReturnBusy;
-        }
+    /*
+     * A command still gives these addresses to a device. Unpinned, they could be anybody's at its
+     * next access.
+     */
+    if (base->wireCount == 1 && !takenBack &&
+        __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        return kIOReturnBusy;
     }
     self->failed |= (direction & kIODirectionCompleteWithError) != 0;
     if (base->wireCount == 1) {
+        self->failed |= takenBack;              /* nothing has been transferred by it */
         IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
         general_mark_written(self);
         general_unwire(self);

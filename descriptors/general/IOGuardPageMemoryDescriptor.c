@@ -28,12 +28,14 @@ static IOReturn guard_prepare(IOMemoryDescriptor *base, IODirection direction)
 
 static IOReturn guard_complete(IOMemoryDescriptor *base, IODirection direction)
 {
-    (void)direction;
+    const bool takenBack = (direction & DESCRIPTOR_TAKE_BACK) != 0;
+
     if (base->wireCount == 0) {
         return kIOReturnNotReady;
     }
     /* Only the last one ends the preparation. Handlers end transfers: read in one piece. */
-    if (base->wireCount == 1 && __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+    if (base->wireCount == 1 && !takenBack &&
+        __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
     base->wireCount--;

@@ -297,11 +297,23 @@ void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
     }
 }
 
-void IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
+void IOMemoryDescriptor_takeBackPrepare(IOMemoryDescriptor *self)
 {
-    if (IOMemoryDescriptor_complete(self, kIODirectionNone) == kIOReturnBusy) {
-        self->owed++;
+    const bool locked = IOMemoryDescriptor_lock(self);
+
+    IOMemoryDescriptor_methods(self)->complete(self, DESCRIPTOR_TAKE_BACK);
+    IOMemoryDescriptor_unlock(self, locked);
+}
+
+IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
+{
+    const IOReturn status = IOMemoryDescriptor_complete(self, kIODirectionNone);
+
+    if (status != kIOReturnBusy) {
+        return status;
     }
+    self->owed++;
+    return kIOReturnSuccess;
 }
 
 #define PREPARE_OPTIONS                                                                            \

@@ -14,6 +14,7 @@
 
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
@@ -229,6 +230,55 @@ static void cd_7_a_failing_child_unpins_the_others(void **state)
         for (size_t i = 0; i < 4; i++) {
             OSObject_release(parts[i]);
         }
+    }
+}
+
+/* What a device does with a part by others' doing is no reason to keep what could not be. */
+static void a_failing_prepare_asks_no_device(void **state)
+{
+    enum {
+        FLAT,
+        NESTED,
+        GUARD,
+        WAYS
+    };
+
+    (void)state;
+    for (unsigned way = 0; way < WAYS; way++) {
+        IOMemoryDescriptor *bad = describe_pages(0, 100, kIODirectionOutIn);
+        IOMemoryDescriptor *good =
+            way == GUARD ? (IOMemoryDescriptor *)IOGuardPageMemoryDescriptor_withSize(PAGE_SIZE)
+                         : describe_pages(PAGE_SIZE, 100, kIODirectionOutIn);
+        IOMemoryDescriptor *first = good;
+        IOMultiMemoryDescriptor *multi;
+
+        if (way == NESTED) {
+            first = (IOMemoryDescriptor *)concatenate((IOMemoryDescriptor *[]){good, good}, 2);
+        }
+        multi = concatenate((IOMemoryDescriptor *[]){first, bad}, 2);
+        assert_int_equal(operate(good, kIOMDSetDMAActive), kIOReturnSuccess);
+        set_page(pages, PAGE_UNMAPPED);
+        assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnCannotWire);
+        assert_int_equal(pins(), 0);
+        assert_int_equal(IOMemoryDescriptor_complete(good, 0), kIOReturnNotReady);
+        assert_int_equal(IOMemoryDescriptor_complete(first, 0), kIOReturnNotReady);
+        set_page(pages, PAGE_NORMAL);
+
+        /* Its own prepare is nobody else's to take back. */
+        assert_int_equal(IOMemoryDescriptor_prepare(first, 0), kIOReturnSuccess);
+        set_page(pages, PAGE_UNMAPPED);
+        assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnCannotWire);
+        assert_int_equal(IOMemoryDescriptor_complete(first, 0), kIOReturnBusy);
+        assert_int_equal(operate(good, kIOMDSetDMAInactive), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(first, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(first, 0), kIOReturnNotReady);
+        set_page(pages, PAGE_NORMAL);
+        OSObject_release(multi);
+        if (way == NESTED) {
+            OSObject_release(first);
+        }
+        OSObject_release(good);
+        OSObject_release(bad);
     }
 }
 
@@ -535,6 +585,7 @@ int main(void)
         WITH_PAGES(cd_4_concatenation),
         WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),
         WITH_PAGES(cd_7_a_failing_child_unpins_the_others),
+        WITH_PAGES(a_failing_prepare_asks_no_device),
         WITH_PAGES(cd_8_refusals_keep_no_reference),
         WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(multi_is_reinitialised),

@@ -73,6 +73,27 @@ static void dc_31_a_list_without_room_is_undone(void **state)
     OSObject_release(memory);
 }
 
+/* What another one's device does with the memory is no reason to leave it prepared for ever. */
+static void another_ones_transfer_keeps_nothing_prepared(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory();
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAActive, NULL, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(prepare(command, memory, 0, 1), kIOReturnNoSpace);
+    expect_undone(command, memory);
+    /* A transfer has been made: the memory is completed when the other one is over. */
+    assert_int_equal(prepare(command, memory, 0, 32), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0),
+                     kIOReturnSuccess);
+    expect_undone(command, memory);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* Whatever step fails, the command takes the next one as if nothing had been. */
 static void a_failure_at_each_step_leaves_the_command_usable(void **state)
 {
@@ -274,6 +295,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_31_a_list_without_room_is_undone),
+        MAP_TEST(another_ones_transfer_keeps_nothing_prepared),
         MAP_TEST(a_failure_at_each_step_leaves_the_command_usable),
         MAP_TEST(a_second_preparation_is_refused),
         MAP_TEST(what_an_engine_has_is_not_completed),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which pages a transfer leaves changed: what a device may have written is, what it only read is
  * not. */
+#include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -69,12 +70,37 @@ static void md_29_through_a_window(void **state)
     OSObject_release(memory);
 }
 
+/* A prepare that fails has begun no transfer, and the next one begins as if it had not been. */
+static void md_29_not_by_a_prepare_that_fails(void **state)
+{
+    const uint64_t at = clean_pages();
+    IOMemoryDescriptor *parts[] = {
+        describe(at, 3 * PAGE_SIZE, kIODirectionIn, owner),
+        describe(new_pages(owner, 1, 0), PAGE_SIZE, kIODirectionIn, owner),
+    };
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionIn, false);
+
+    (void)state;
+    assert_int_not_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(dirty_pages(parts[0]), 0);
+    /* Of a preparation that goes on, its own end decides. */
+    assert_int_equal(IOMemoryDescriptor_prepare(parts[0], 0), kIOReturnSuccess);
+    assert_int_not_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(parts[0], 0), kIOReturnSuccess);
+    assert_int_equal(dirty_pages(parts[0]), 3);
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(md_29_what_a_device_may_write_is_dirty),
         MAP_TEST(md_29_what_a_device_reads_is_not),
         MAP_TEST(md_29_through_a_window),
+        MAP_TEST(md_29_not_by_a_prepare_that_fails),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

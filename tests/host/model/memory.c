@@ -32,13 +32,22 @@ bool memory_is_part(const struct memory *memory)
     return false;
 }
 
+/* When it can. */
+static void complete_sometime(struct memory *memory)
+{
+    memory_settle(memory);
+    if (memory_complete(memory) == kIOReturnBusy) {
+        memory->owed++;
+    }
+}
+
 /* The last release of the real descriptor undoes its prepares. */
 static void memory_free(struct memory *memory)
 {
     memory->own_prepares = 0;
     for (; memory->kind != LEAF && memory->prepares != 0; memory->prepares--) {
         for (unsigned i = 0; i < memory->part_count; i++) {
-            memory_complete_sometime(memory->parts[i]);
+            complete_sometime(memory->parts[i]);
         }
     }
     while (memory->prepares != 0) {
@@ -130,14 +139,6 @@ void memory_settle(struct memory *memory)
     }
 }
 
-void memory_complete_sometime(struct memory *memory)
-{
-    memory_settle(memory);
-    if (memory_complete(memory) == kIOReturnBusy) {
-        memory->owed++;
-    }
-}
-
 void memory_mark(struct memory *memory, int by)
 {
     memory->active += (unsigned)by;
@@ -162,6 +163,22 @@ bool memory_is_busy(const struct memory *memory)
     return busy;
 }
 
+/* One of a whole that cannot be prepared: whatever uses it, it is as it was. */
+static void take_back(struct memory *memory)
+{
+    if (memory->physical) {
+        return;
+    }
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        take_back(memory->parts[i]);
+    }
+    memory->prepares--;
+    if (memory->kind == LEAF && memory->prepares == 0) {
+        view_pin(&memory->view, -1);
+        memory->for_reading = false;
+    }
+}
+
 IOReturn memory_prepare(struct memory *memory, IODirection direction)
 {
     IOReturn status = kIOReturnSuccess;
@@ -175,7 +192,7 @@ IOReturn memory_prepare(struct memory *memory, IODirection direction)
         status = memory_prepare(memory->parts[i], direction);
         if (status != kIOReturnSuccess) {
             while (i-- > 0) {
-                memory_complete_sometime(memory->parts[i]);
+                take_back(memory->parts[i]);
             }
             return status;
         }

@@ -146,9 +146,8 @@ struct memory *memory_any(void);            /* one that we hold; NULL */
 IOReturn memory_prepare(struct memory *memory, IODirection direction);
 IOReturn memory_complete(struct memory *memory);
 
-/* A complete that comes when it can; and those that came and could not be made, now. */
+/* Completes that came and could not be made then, now. */
 void memory_settle(struct memory *memory);
-void memory_complete_sometime(struct memory *memory);
 
 /* A command begins (1) or ends (-1) its work on it and all its parts. */
 void memory_mark(struct memory *memory, int by);
