@@ -219,7 +219,7 @@ $(B)/%.o: % Makefile | $(DEPS_READY)
 define archive
 	@$(if $(V),,echo "  AR      $@")
 	@mkdir -p $(@D) && rm -f $@
-	$(Q)$(1) rcs $@ $(2)
+	$(Q)$(1) rcs$(3) $@ $(2)
 endef
 
 $(B)/libdmakit.a: $(LIBRARY:%=$(B)/%.o)
@@ -294,8 +294,9 @@ $(H)/%.o: % Makefile | $(LIBFDT_READY)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTCC  $@")
 	$(Q)$(HOST_CC) $(HOST_CFLAGS) -c -o $@ $<
+# Only named in it (T), since nobody takes it elsewhere: it is made anew for each change.
 $(H)/libhost.a: $(HOST_SOURCES:%=$(H)/%.o)
-	$(call archive,ar,$^)
+	$(call archive,ar,$^,T)
 
 # Their points are some of the seam's services, too (tests/host/machine/inject_sweep.c).
 SEAM_POINTS := map_show map_exchange map_block map_fill map_set_cache map_replace_cache
@@ -312,10 +313,23 @@ $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H
 	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \
 	    -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a \
 	    -Wl,--end-group -lcmocka -lfdt
+# All of its programs in one, of which the argument names one (tests/host/together.c).
+$(H)/$(1)/together: $(patsubst %.c,$(H)/together/%.o,$(wildcard tests/host/$(1)/*_test.c)) $(H)/tests/host/together.c.o \
+    $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
+	@$$(if $$(V),,echo "  HOSTLD  $$@")
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -Wl,--export-dynamic-symbol='main_of_*' -o $$@ $$(filter %.o,$$^) \
+	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \
+	    -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a -Wl,--end-group -lcmocka -lfdt
 $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))
-	$$(call archive,ar,$$^)
+	$$(call archive,ar,$$^,T)
 endef
 $(foreach room,$(HOST_ROOMS),$(eval $(call host_room,$(room))))
+# Rooms of many programs, no two of which say who the same name is.
+TOGETHER_ROOMS := machine drivers vdma smmuv3 cursor ranges
+TOGETHER := $(TOGETHER_ROOMS:%=$(H)/%/together) $(filter-out $(TOGETHER_ROOMS:%=$(H)/%/%_test),$(HOST_TESTS))
+$(H)/together/%.o: $(H)/%.c.o
+	@mkdir -p $(@D)
+	$(Q)objcopy --redefine-sym main=main_of_$(*F) $< $@
 
 # Anything at all into vdma's core; libFuzzer is clang's.
 VDMA_FUZZ   := $(wildcard qemu/vdma/device/*.c tests/host/vdma/fuzz/*.c)
@@ -501,9 +515,11 @@ soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fu
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \
 	SOAK="$${SOAK:-0}" $< && wait $$fuzzer
 
+.PHONY: mutated
+mutated: $(TOGETHER)
 # The clean tree has to be built, and to pass, before a change can be seen to be noticed.
 mutate: ## does a test notice N random changes (200), or ONLY=room: each one in it; SEED=n
-	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 all host
+	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 all mutated
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
 

@@ -185,7 +185,17 @@ sub target_of {
     my ($test) = @_;
     my ($kind, $name) = split /:/, $test;
     $name =~ s/@.*//;
-    return $kind eq 'host' ? "build/host/${name}_test" : "build/gcc-debug/tests/target/$name.elf";
+    return "build/gcc-debug/tests/target/$name.elf" if $kind ne 'host';
+    my $together = 'host/' . dirname($name) . '/together';
+    return -f "$build/$together" ? "build/$together" : "build/host/${name}_test";
+}
+
+sub command_of {
+    my ($test, $limit) = @_;
+    my ($kind, $name) = split /:/, $test;
+    my $program = target_of($test);
+    return ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default") if $kind ne 'host';
+    return ('timeout', '-k', 5, $limit, $program, $program =~ m{/together$} ? basename($name) . '_test' : ());
 }
 
 # What this process waits for, and the way out: children end theirs, the first one clears up.
@@ -239,9 +249,10 @@ sub seconds_of {
     local $ENV{LOGS} = my $logs = "logs/$worker";
     local $ENV{TIMEOUT} = int($limit + 1);
     local $ENV{OPS} = 60000;    # of the model
-    local $ENV{CASES} = 500;    # of the comparisons with a reference: whole, they take minutes
-    my @command = $kind eq 'host' ? ('timeout', '-k', 5, $limit, target_of($test))
-        : ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default");
+    local $ENV{CASES} = $name =~ /property$/ ? 500 : 20;    # of comparisons: whole, they take minutes
+    local $ENV{FAULTS} = 100;
+    local $ENV{WRITES} = 10000;
+    my @command = command_of($test, $limit);
     make_path($logs);
     my $start = time;
     my $passed = run_quietly("$logs/mutate", 'bash', '-c', 'ulimit -f 200000 -c 0; exec "$@"', 'bash', @command);
@@ -303,7 +314,7 @@ sub make_tree {
     remove_tree($folder);
     copy('-a', $folder, SOURCES);
     make_path("$folder/build");
-    system('bash', '-o', 'pipefail', '-c', "tar -C \"\$1\" --exclude='*_test' --exclude='*.elf' --exclude='*.img' -cf - host gcc-debug"
+    system('bash', '-o', 'pipefail', '-c', "tar -C \"\$1\" --exclude='*_test' --exclude='host/*/together' --exclude='*.elf' --exclude='*.img' -cf - host gcc-debug"
             . ' | tar -C "$2" -xf -', 'copy', $build, "$folder/build") == 0
         or die "mutate: cannot copy the clean build in $build\n";
 }
@@ -313,7 +324,8 @@ sub make_clean_tree {
     my ($folder, @tests) = @_;
     remove_tree($folder);
     copy('-a', $folder, SOURCES);
-    for my $program (map { target_of($_) } @tests) {
+    my %once;
+    for my $program (grep { !$once{$_}++ } map { target_of($_) } @tests) {
         (my $from = $program) =~ s{^build}{$build};
         copy('-l', dirname("$folder/$program"), $from);
     }
@@ -354,15 +366,11 @@ sub attempt {
 
     my $changed = $text;
     substr($changed, $offset, $length) = $put;
-    $clean_code{$file} //= code_of(objects_of($file)) if $file =~ /\.c$/;
-    spell($file, $changed);
-    my $outcome = try_tests($file);
-    # A header's users are many, and only a survivor is worth compiling them all.
-    my $now = $outcome->[0] eq 'survived' && $file =~ /\.h$/ ? code_of(objects_of($file)) : '';
     spell('build/original', $text);
+    spell($file, $changed);
     my $diff = `diff -u --label $file --label $rule build/original $file`;
+    my $outcome = try_tests($file, sub { is_same_code($file, $text, $changed) });
     spell($file, $text);
-    $outcome = ['same', ''] if $now ne '' && $now eq code_of(objects_of($file));
     return [@$outcome, $diff];
 }
 
@@ -374,28 +382,42 @@ sub objects_of {
     return map { s/\.d\n$/.o/r } @users;
 }
 
-sub try_tests {
-    my ($file) = @_;
-    if (defined $clean_code{$file}) {
-        my $code = code_of(objects_of($file));
-        return ['unbuilt', ''] if $code eq '';
-        return ['same', ''] if $code eq $clean_code{$file};
+sub is_same_code {
+    my ($file, $text, $changed) = @_;
+    my $now = code_of(objects_of($file));
+    if (!defined $clean_code{$file}) {
+        spell($file, $text);
+        $clean_code{$file} = code_of(objects_of($file));
+        spell($file, $changed);
     }
+    return $now eq $clean_code{$file};
+}
+
+# The change is in the tree; same() tells whether it makes other code, which is worth knowing where
+# the cheap tests have passed.
+sub try_tests {
+    my ($file, $same) = @_;
     my %rank = map { $_ => ($killers{$file}{$_} // 0) + ($killers{ dirname($file) }{$_} // 0) / 100 } my @all = tests_of($file);
     my %slow = map { $_ => (noted('time', $_) // 0) > SLOW ? 1 : 0 } @all;
     my %image = map { $_ => /^image:/ ? 1 : 0 } @all;
     my @tests = sort { $rank{$b} <=> $rank{$a} || $slow{$a} <=> $slow{$b} || $image{$a} <=> $image{$b} } @all;
     my $first = 2;    # the nearest test, or what killed before, is likely to do it again
+    my $asked = 0;
     while (my @batch = splice @tests, 0, $first) {
         $first = BATCH;
-        return ['unbuilt', ''] unless make('build/make.log', map { target_of($_) } @batch);
+        if (!$asked && (grep { $slow{$_} || $image{$_} } @batch)) {
+            $asked = 1;
+            return ['same', ''] if $same->();
+        }
+        my %once;
+        return ['unbuilt', ''] unless make('build/make.log', grep { !$once{$_}++ } map { target_of($_) } @batch);
         for my $test (@batch) {
             next unless kills($test);
             $killers{$_}{$test}++ for $file, dirname($file);
             return ['killed', $test];
         }
     }
-    return ['survived', ''];
+    return [$asked || !$same->() ? 'survived' : 'same', ''];
 }
 
 # Numbers 0, 1, 2 ... for whichever worker is free.
