@@ -52,27 +52,20 @@ static void span_add(struct span_list *list, struct span added)
 /* Whole pages inside a bank, or touched by a reservation; nothing above the direct map. */
 static struct span span_of(const struct page_range *range, bool outward)
 {
-    uint64_t last = range->size ? range->base + range->size - 1 : 0;
-    struct span span = {range->base >> PAGE_SHIFT, (last >> PAGE_SHIFT) + 1};
-
-    if (range->size == 0 || last < range->base || range->base >= DIRECT_MAP_SIZE) {
-        return (struct span){0, 0};
-    }
     /*
      * The allocator's users reach pages through the direct map: what it does not cover is given
      * up here, and not found out by a fault.
      */
-    if (last >= DIRECT_MAP_SIZE) {
-        span.end = DIRECT_MAP_SIZE >> PAGE_SHIFT;
+    const uint64_t base = range->base < DIRECT_MAP_SIZE ? range->base : DIRECT_MAP_SIZE;
+    const uint64_t room = DIRECT_MAP_SIZE - base;
+    const uint64_t size = range->size < room ? range->size : room;
+
+    if (size == 0) {
+        return (struct span){0, 0};
     }
     /* A page that is only partly RAM is not RAM; one that is only partly reserved is reserved. */
-    if (!outward) {
-        span.first = (range->base + PAGE_MASK) >> PAGE_SHIFT;
-        if ((last & PAGE_MASK) != PAGE_MASK && last < DIRECT_MAP_SIZE) {
-            span.end--;
-        }
-    }
-    return span;
+    return outward ? (struct span){base >> PAGE_SHIFT, (base + size + PAGE_MASK) >> PAGE_SHIFT}
+                   : (struct span){(base + PAGE_MASK) >> PAGE_SHIFT, (base + size) >> PAGE_SHIFT};
 }
 
 /* Call visit for each part of `from` that no span of `minus` covers. */

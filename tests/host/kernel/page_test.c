@@ -55,7 +55,8 @@ static void test_banks_holes_and_reservations(void **state)
         {RAM + 72 * SIM_MIB, 4 * SIM_MIB},  /* a whole section */
         {RAM + 94 * SIM_MIB, 64 * SIM_MIB}, /* past the end of its bank */
         {0, 4096},
-        {RAM + 73 * SIM_MIB, 8192}, /* inside another one */
+        {RAM + 5 * SIM_MIB + 100, 0}, /* of no page */
+        {RAM + 73 * SIM_MIB, 8192},   /* inside another one */
     };
     struct page_stats now;
     uint64_t reserved_pages = 1 + 1024 + 512;
@@ -63,7 +64,7 @@ static void test_banks_holes_and_reservations(void **state)
 
     (void)state;
     sim_ram_attach(banks, 4);
-    assert_true(page_setup(banks, 8, reserved, 5));
+    assert_true(page_setup(banks, 8, reserved, 6));
     now = stats();
     assert_int_equal(now.total, (64 + 32 + 32) * SIM_MIB / PAGE_SIZE - 1);
     assert_int_equal(page_get_state(paddr(RAM + 0x1fff)), PAGE_FOREIGN);
@@ -91,6 +92,27 @@ static void test_banks_holes_and_reservations(void **state)
     }
     assert_int_equal(stats().free, 0);
     assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
+}
+
+/* What the direct map does not cover is nobody's, however little of a bank it is. */
+static void test_the_end_of_the_direct_map(void **state)
+{
+    static const uint64_t beyond[] = {
+        0, 1, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, UINT64_MAX - DIRECT_MAP_SIZE};
+    const struct page_range end = {DIRECT_MAP_SIZE - 64 * SIM_MIB, 64 * SIM_MIB};
+
+    (void)state;
+    for (unsigned i = 0; i < 6; i++) {
+        const struct page_range bank = {end.base, end.size + beyond[i]};
+        const struct page_range taken = {end.base + SIM_MIB + 1, UINT64_MAX - beyond[i]};
+
+        sim_ram_attach(&end, 1);
+        assert_true(page_setup(&bank, 1, NULL, 0));
+        assert_int_equal(stats().total, 64 * SIM_MIB / PAGE_SIZE);
+        assert_int_equal(page_last(), DIRECT_MAP_SIZE / PAGE_SIZE - 1);
+        assert_false(page_setup(&bank, 1, &taken, 1)); /* no room for the records is left */
+        sim_ram_detach();
+    }
 }
 
 static void test_no_usable_memory(void **state)
@@ -389,6 +411,7 @@ int main(void)
         cmocka_unit_test_teardown(test_accounts_for_all_ram, detach),
         cmocka_unit_test_teardown(test_64_gib, detach),
         cmocka_unit_test_teardown(test_banks_holes_and_reservations, detach),
+        cmocka_unit_test_teardown(test_the_end_of_the_direct_map, detach),
         cmocka_unit_test_teardown(test_no_usable_memory, detach),
         cmocka_unit_test_teardown(test_far_bank_is_given_up, detach),
         cmocka_unit_test_teardown(test_the_images_bank_is_kept, detach),
