@@ -189,12 +189,11 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     pinned = page_pin(page) == KERN_SUCCESS;
     /*
      * mmu_map refuses what is mapped already. A leaf can be there: one without the right that
-     * is wanted now, or one of a page that the object has replaced since. What it knows of
-     * stores must not go with it.
+     * is wanted now, or one of a page that the object has replaced since. No store that it knows
+     * of is lost with it: where one may be stored to, only a store asks for another, and
+     * vm_object_supply has marked the page for that.
      */
-    if (mmu_take_page(entry->map->space, va)) {
-        vm_object_mark_dirty(object, index);
-    }
+    mmu_take_page(entry->map->space, va);
     /* Before it can be executed: what is written from here on has to tell. */
     if ((attributes.access & MMU_EXECUTE) != 0) {
         vm_note_code(page, 1);
