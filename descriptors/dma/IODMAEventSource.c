@@ -76,7 +76,7 @@ const IOEventSourceClass IODMAEventSource_class = {
 
 static bool has_channel(const IODMAEventSource *self)
 {
-    return self != NULL && self->controller != NULL && self->channel != kIODMAControllerNoChannel;
+    return self != NULL && self->controller != NULL;
 }
 
 /* Nobody is there any more to be told of these. */
@@ -121,25 +121,22 @@ void IODMAEventSource_free(IODMAEventSource *self)
 static IOReturn attach(IODMAEventSource *self, IOService *provider, UInt32 request)
 {
     IODMAController *controller = IODMAController_getController(provider, request);
+    UInt32 channel = kIODMAControllerNoChannel;
     IOReturn status;
 
     if (controller == NULL) {
         return IOMemoryLastError();
     }
-    /* It must outlive the channel; the registry holds no engine. */
-    OSObject_retain(controller);
-    self->controller = controller;
-    status = IODMAController_initDMAChannel(controller, provider, self, &self->channel, request);
+    status = IODMAController_initDMAChannel(controller, provider, self, &channel, request);
     if (status != kIOReturnSuccess) {
-        /*
-         * Whatever the engine has stored there: the end would release a channel that is not
-         * ours.
-         */
-        self->channel = kIODMAControllerNoChannel;
         return status;
     }
+    /* It must outlive the channel; the registry holds no engine. */
+    OSObject_retain(controller);
     OSObject_retain(provider);
+    self->controller = controller;
     self->provider = provider;
+    self->channel = channel;
     return kIOReturnSuccess;
 }
 
@@ -157,7 +154,6 @@ bool IODMAEventSource_init(IODMAEventSource *self, OSObject *owner, IOService *p
     if (!IOEventSource_init(self, owner, NULL)) {
         return false;
     }
-    self->channel = kIODMAControllerNoChannel;
     self->completion = completion;
     self->notification = notification;
     status = attach(self, provider, dmaIndex);

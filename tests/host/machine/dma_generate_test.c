@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/dma_fixture.h"
 
 static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
@@ -216,6 +218,46 @@ static void a_piece_beyond_4_gib_is_read_whole(void **state)
     OSObject_release(memory);
 }
 
+struct listener {
+    unsigned patience, heard; /* runs */
+    uint64_t bytes;
+};
+
+static bool listen(void *context, uint64_t address, uint64_t length)
+{
+    struct listener *it = context;
+
+    (void)address;
+    it->heard++;
+    it->bytes += length;
+    return it->heard != it->patience;
+}
+
+/* Who has ended it is told nothing more, and has success: what lies behind is not of interest. */
+static void a_walk_ends_when_nobody_listens(void **state)
+{
+    IOMemoryDescriptor *parts[] = {
+        dma_memory(DMA_LOW, 100, DMA_LOW + 2 * PAGE_SIZE, 200, kIODirectionOut),
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOut, owner), /* not prepared */
+    };
+    IOMultiMemoryDescriptor *multi =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionOut, false);
+
+    (void)state;
+    for (unsigned patience = 1; patience < 4; patience++) {
+        struct listener it = {.patience = patience};
+
+        assert_int_equal(
+            IODMACommand_walkHost((IOMemoryDescriptor *)multi, 0, 300 + PAGE_SIZE, listen, &it),
+            patience < 3 ? kIOReturnSuccess : kIOReturnNotReady);
+        assert_int_equal(it.heard, patience < 3 ? patience : 2);
+        assert_int_equal(it.bytes, patience == 1 ? 100 : 300);
+    }
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
 static int power_on(void **state)
 {
     (void)state;
@@ -228,6 +270,7 @@ static int power_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MAP_TEST(a_walk_ends_when_nobody_listens),
         MAP_TEST(typed_lists_are_of_their_width),
         MAP_TEST(what_is_too_large_is_not_put_out),
         MAP_TEST(the_first_alignment_is_of_byte_0_alone),
