@@ -110,7 +110,7 @@ static void finish(struct virtio_rng *rng, IOReturn status)
     end(request, status);
 }
 
-/* Ask for what is first in line; what cannot be asked for ends. */
+/* Ask for what is first in line, when completions are over; what cannot be asked for ends. */
 static void ask_next(struct virtio_rng *rng)
 {
     /*
@@ -189,10 +189,7 @@ static void take_answer(struct virtio_rng *rng, const struct virtq_used *used)
     } else if (request->done == request->length) {
         finish(rng, kIOReturnSuccess);
     }
-    rng->finishing = false;
-    if (rng->first != NULL) {
-        ask_next(rng);
-    }
+    ask_next(rng);
 }
 
 /* Each turn takes an answer to a question of before; a device that is as fast as that ends it. */
@@ -355,7 +352,6 @@ static void recover(struct virtio_rng *rng, IOReturn status)
         next = unfinished->next;
         end(unfinished, status);
     }
-    rng->finishing = false;
     ask_next(rng);
 }
 

@@ -643,6 +643,37 @@ static void test_changes(void **state)
     assert_null(sims[0].complaint);
 }
 
+/* Lost for everybody, and at once, however little was left of what it had agreed to. */
+static void expect_lost(struct virtio_blk *lost)
+{
+    const struct virtio_blk_options usual = {0};
+    struct virtio_blk_request request;
+
+    assert_true(sim_console_said("is lost: it does not come back from its reset"));
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+    assert_int_equal(virtio_blk_submit(lost, &request), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_read(lost, memory, 0, 0, 512), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_reset(lost), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_configure(lost, &usual), kIOReturnNotResponding);
+}
+
+/* The device agrees to nothing any more. */
+static void test_lost(void **state)
+{
+    const struct virtio_blk_options usual = {0};
+
+    (void)state;
+    sim_console_forget();
+    sims[1].offered = 0;
+    assert_int_equal(virtio_blk_reset(virtio_blk_get(1)), kIOReturnNotResponding);
+    expect_lost(virtio_blk_get(1));
+    sim_console_forget();
+    sims[0].offered = 0;
+    assert_int_equal(virtio_blk_configure(disk, &usual), kIOReturnUnsupported);
+    expect_lost(disk);
+    assert_int_equal(virtio_blk_flush(disk), kIOReturnNotResponding);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -653,6 +684,7 @@ int main(void)
         cmocka_unit_test_setup(test_publishing, again), cmocka_unit_test_setup(test_polling, again),
         cmocka_unit_test_setup(test_watching, again),   cmocka_unit_test_setup(test_reset, again),
         cmocka_unit_test_setup(test_options, again),    cmocka_unit_test_setup(test_changes, again),
+        cmocka_unit_test_setup(test_lost, again),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -126,11 +126,85 @@ static void test_unusable(void **state)
     sim.refuses_line = false;
 }
 
+/* Requests of which each puts the next in line when it ends. */
+#define LINE 4
+
+static struct {
+    struct virtio_rng rng;
+    struct virtio_rng_request requests[LINE];
+    unsigned ended, depth;
+} line;
+
+static void next_in_line(struct virtio_rng_request *request)
+{
+    assert_int_equal(line.depth++, 0); /* never from another one's end */
+    assert_ptr_equal(request, &line.requests[line.ended++]);
+    assert_int_equal(rng_reset(&line.rng), kIOReturnNotPermitted); /* it is in the middle of it */
+    if (line.ended < LINE) {
+        assert_int_equal(rng_submit(&line.rng, &line.requests[line.ended]), kIOReturnSuccess);
+    }
+    line.depth--;
+}
+
+static void submit_line(IOMemoryDescriptor *first, IOMemoryDescriptor *others)
+{
+    line.ended = 0;
+    for (unsigned i = 0; i < LINE; i++) {
+        line.requests[i] = (struct virtio_rng_request){.memory = i == 0 ? first : others,
+                                                       .length = 16,
+                                                       .status = 1,
+                                                       .completion = next_in_line};
+    }
+    assert_int_equal(rng_submit(&line.rng, &line.requests[0]), kIOReturnSuccess);
+}
+
+static void expect_ended(IOReturn first, IOReturn others)
+{
+    assert_int_equal(line.ended, LINE);
+    for (unsigned i = 0; i < LINE; i++) {
+        assert_int_equal(line.requests[i].status, i == 0 ? first : others);
+    }
+    assert_int_equal(rng_reset(&line.rng), kIOReturnSuccess);
+}
+
+/* Wherever one ends, what it submits waits in line, and no end is told within another. */
+static void test_in_line(void **state)
+{
+    IOMemoryDescriptor *const absent = /* cannot be asked for */
+        IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 64, kIODirectionIn, kernel_task);
+
+    (void)state;
+    power_on(VIRTIO_F_VERSION_1);
+    assert_true(rng_create(&line.rng, &sim.device));
+    submit_line(memory, memory);
+    assert_int_equal(line.ended, 0);
+    run();
+    expect_ended(kIOReturnSuccess, kIOReturnSuccess);
+    submit_line(absent, absent); /* in rng_submit */
+    expect_ended(kIOReturnNotReady, kIOReturnNotReady);
+    submit_line(memory, absent); /* in the interrupt */
+    run();
+    expect_ended(kIOReturnSuccess, kIOReturnNotReady);
+    most = 0;
+    submit_line(memory, absent);
+    run();
+    expect_ended(kIOReturnUnderrun, kIOReturnNotReady);
+    most = UINT32_MAX;
+    submit_line(memory, absent); /* by the reset */
+    assert_int_equal(rng_reset(&line.rng), kIOReturnSuccess);
+    expect_ended(kIOReturnAborted, kIOReturnNotReady);
+    assert_null(sim.complaint);
+    rng_destroy(&line.rng);
+    OSObject_release(absent);
+}
+
 static void test_reading(void **state)
 {
     struct virtq_counters counters;
 
     (void)state;
+    questions = 0;
+    memset(bytes, 0, 4 * PAGE_SIZE);
     power_on(VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
     initialiser_find_rng();
     assert_true(virtio_rng_present());
@@ -236,8 +310,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),    cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_reading), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_resets),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_in_line), cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_lost),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);
