@@ -483,10 +483,8 @@ printf "# seed %d, %d changes%s, %d tests\n", $option{s}, scalar @changes,
 make_path($scratch);
 open my $lock, '>', "$scratch/lock" or die "mutate: $scratch/lock: $!\n";
 flock $lock, LOCK_EX | LOCK_NB or die "mutate: another one is at work in $scratch\n";
-for my $notes (map { "$scratch/$_" } qw(time clean red)) {
-    remove_tree($notes);
-    make_path($notes);
-}
+remove_tree("$scratch/$_") for qw(clean red);
+make_path("$scratch/$_") for qw(time clean red);    # times of an earlier run are worth something
 make_clean_tree("$scratch/clean", @wanted);
 make_tree("$scratch/$_") for 1 .. $option{j};
 
@@ -510,7 +508,7 @@ share(
 spell("$scratch/$_", join '', @{ $lists{$_} }) for keys %lists;
 
 my @red = map { s{.*/}{}r =~ tr{,}{/}r } glob("$scratch/red/*");
-remove_tree("$scratch/$_") for 1 .. $option{j}, qw(clean time red);
+remove_tree("$scratch/$_") for 1 .. $option{j}, qw(clean red);
 if (@red) {
     print STDERR "mutate: these fail on the unchanged tree: @red\n";
     exit 2;
