@@ -316,6 +316,7 @@ $(H)/$(1)/%_test: $(H)/tests/host/$(1)/%_test.c.o $(H)/tests/host/select.c.o $(H
 # All of its programs in one, of which the argument names one (tests/host/together.c).
 $(H)/$(1)/together: $(patsubst %.c,$(H)/together/%.o,$(wildcard tests/host/$(1)/*_test.c)) $(H)/tests/host/together.c.o \
     $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
+	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
 	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -Wl,--export-dynamic-symbol='main_of_*' -o $$@ $$(filter %.o,$$^) \
 	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory cursors that align what they cut. */
+#include "descriptors/IOMapper.h"
 #include "tests/host/cursor/cursor_calls.h"
 
 static void mc_11_misaligned_runs(void **state)
@@ -29,6 +30,31 @@ static void mc_11_misaligned_runs(void **state)
         OSObject_release(memory);
     }
     OSObject_release(misaligned);
+}
+
+/* Prepared memory that is one run in one entry is looked at as any other. */
+static void mc_11_one_run_that_is_misaligned(void **state)
+{
+    IOByteCount size;
+
+    (void)state;
+    IOMapper_setMapperRequired(false); /* as on this machine: nobody translates */
+    for (uint64_t a = 1; a <= 512; a *= 2) {
+        IOMemoryDescriptor *memory = describe_pages(256, 512, kIODirectionOutIn);
+        IOMemoryCursor *cursor = cursor_with(4096, 0, a);
+        const bool aligned = a <= 256;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        assert_int_equal(gen(cursor, memory, 0, 64, 0, &size), aligned ? 1 : 0);
+        assert_int_equal(size, aligned ? 512 : 0);
+        assert_int_equal(gen(cursor, memory, 1, 64, 0, &size), a == 1 ? 1 : 0);
+        if (a != 1) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnNotAligned);
+        }
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        OSObject_release(cursor);
+        OSObject_release(memory);
+    }
 }
 
 /* A cut by the byte limit leaves the next call an aligned start, unless nothing would be left. */
@@ -98,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         BALANCED(mc_11_misaligned_runs),
+        WITH_PAGES(mc_11_one_run_that_is_misaligned),
         BALANCED(mc_11_transfer_limit_keeps_alignment),
         BALANCED(mc_12_aligned_cuts_are_minimal),
     };
