@@ -23,7 +23,7 @@ DRY_RUN := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 
 # What a person passes is data: taken as it was written, dollars and all, and handed to
 # the scripts in the environment. Nothing of it is pasted into a shell.
-PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY DRIVER ARGS CORE REPORT MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
+PASSED := PREFIX DESTDIR LIBDIR FILE OUT DEVICE WAY DRIVER ARGS CORE REPORT EVENTS MACHINE T JUNIT SOAK TREES WRITES FAULTS SEED N OPS ONLY NAME ROW \
           GUESTS QEMU QEMU_EXTRA IMAGE GDB_OPTIONS
 $(foreach name,$(PASSED),$(if $(filter-out undefined,$(origin $(name))),\
     $(eval override $(name) := $$(value $(name)))$(eval export $(name))))
@@ -489,10 +489,10 @@ export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
-	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $(BOOTED)
+	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $${EVENTS:+-E "$$EVENTS"} $(BOOTED)
 else
 run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img $(DRIVER_GOALS) ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
-	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -b $(DRIVER_FILE) -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $<
+	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -b $(DRIVER_FILE) -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $${EVENTS:+-E "$$EVENTS"} $<
 endif
 
 debug: $(IMAGE_GOALS) ## halt IMAGE before its first instruction and attach gdb; or look at CORE
@@ -571,7 +571,8 @@ WAY=cursor          by the cursor, not by DMA commands
 DRIVER=name or path/of/a/file    a driver at EL0 that copies what has arrived by vdma, as tests/drivers/vdma.c does
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
 CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
-REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto
+REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto, and page.html.svg
+EVENTS=N            of which it has the last N (65536)
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
 SEED=n N=count      which changes mutate makes   ONLY=room        all there, or in file:line

@@ -100,6 +100,7 @@ while read -r file; do
     header "$file" "$include/$file"
 done <"$headers"
 header embed/port/descriptors/platform_lock.h "$include/port/descriptors/platform_lock.h"
+header embed/port/descriptors/platform_trace.h "$include/port/descriptors/platform_trace.h"
 printf '%s\n' '/* SPDX-License-Identifier: BSD-2-Clause */' \
     '/* Which dmakit this is. */' '#include "kernel/version.h"' >"$include/version.h"
 

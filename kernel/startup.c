@@ -13,6 +13,7 @@
 #include "kernel/init.h"
 #include "kernel/mmu.h"
 #include "kernel/options.h"
+#include "kernel/page.h"
 #include "kernel/trace.h"
 
 _Static_assert(TRANSLATION_DIRECT_MAP == DIRECT_MAP_BASE, "the image is in the direct map");
@@ -41,6 +42,7 @@ extern int atexit(void (*function)(void)) __attribute__((weak));
 _Noreturn void startup(void);
 
 RUNTIME_OPTION(trace, "trace", "on", "record events (kernel/trace.h) from start-up on");
+RUNTIME_OPTION(trace_size, "trace.size", "N", "keep the last N of them, a power of two (256)");
 
 /* As early as the tree can be read, so that what start-up does is seen too. */
 static void trace_init(void)
@@ -55,6 +57,35 @@ static void trace_init(void)
     } else {
         kprintf("trace: trace=on starts it; trace=%s means nothing\n", value);
     }
+}
+
+/* As soon as there is memory for more of them; what was recorded so far goes along. */
+static void trace_grow(void)
+{
+    const char *const value = option_value("trace.size");
+    struct page_request request = {.owner = PAGE_OWNER_KERNEL};
+    const char *digit = value;
+    uint64_t entries = 0;
+    paddr_t memory;
+
+    if (value == NULL || !DMAKIT_TRACE) {
+        return;
+    }
+    for (; *digit >= '0' && *digit <= '9' && entries <= TRACE_SIZE_MAX; digit++) {
+        entries = entries * 10 + (unsigned)(*digit - '0');
+    }
+    if (*digit != '\0' || entries < TRACE_SIZE || entries > TRACE_SIZE_MAX ||
+        (entries & (entries - 1)) != 0) {
+        kprintf("trace: trace.size=%s: a power of two from %u to %u, please\n", value, TRACE_SIZE,
+                TRACE_SIZE_MAX);
+        return;
+    }
+    request.count = (trace_bytes(entries) + PAGE_SIZE - 1) / PAGE_SIZE;
+    if (page_alloc_run(&request, &memory) != KERN_SUCCESS) {
+        kprintf("trace: no memory for %s events; it keeps the last %u\n", value, TRACE_SIZE);
+        return;
+    }
+    trace_use(phys_to_virt(memory), entries);
 }
 
 static void run_initialisers(initialiser_t *const *first, initialiser_t *const *end)
@@ -122,6 +153,7 @@ _Noreturn void startup(void)
     mmu_init(); /* before page_init, which writes to the RAM that this maps */
     trace_init();
     page_init();
+    trace_grow();
     /* With it the kernel's map: from here on ranges can be entered. */
     task_init();
     /* Last of these: a fault that is served needs all of them. */

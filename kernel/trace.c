@@ -2,6 +2,8 @@
 /* The ring of events. */
 #include "kernel/trace.h"
 
+#include <string.h>
+
 #if DMAKIT_TRACE
 
 #include "kernel/console.h"
@@ -18,8 +20,10 @@ struct trace_entry {
 
 bool trace_on;
 
-static struct trace_entry ring[TRACE_SIZE];
-static uint64_t next; /* events so far */
+static struct trace_entry first_ring[TRACE_SIZE];
+static struct trace_entry *ring = first_ring;
+static uint64_t size = TRACE_SIZE; /* entries of the ring */
+static uint64_t next;              /* events so far */
 
 static const struct {
     const char *name;
@@ -42,7 +46,7 @@ static uint64_t now(void)
 
 static struct trace_entry *slot(uint64_t event)
 {
-    return &ring[event & (TRACE_SIZE - 1)];
+    return &ring[event & (size - 1)];
 }
 
 void trace_record(enum trace_kind kind, uint64_t first, uint64_t second, uint64_t third)
@@ -74,7 +78,7 @@ void trace_start(void)
 {
     trace_on = false; /* a handler must not write into what is being forgotten */
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < TRACE_SIZE; i++) {
+    for (uint64_t i = 0; i < size; i++) {
         ring[i].number = 0;
     }
     next = 0;
@@ -94,7 +98,36 @@ uint64_t trace_count(void)
 
 uint64_t trace_lost(void)
 {
-    return next > TRACE_SIZE ? next - TRACE_SIZE : 0;
+    return next > size ? next - size : 0;
+}
+
+size_t trace_bytes(uint64_t entries)
+{
+    return entries * sizeof(struct trace_entry);
+}
+
+uint64_t trace_size(void)
+{
+    return size;
+}
+
+bool trace_use(void *memory, uint64_t entries)
+{
+    const bool was_on = trace_on;
+    struct trace_entry *const to = memory;
+
+    if (entries < size || entries > TRACE_SIZE_MAX || (entries & (entries - 1)) != 0) {
+        return false;
+    }
+    trace_on = false;
+    memset(to, 0, trace_bytes(entries));
+    for (uint64_t event = trace_lost(); event < next; event++) {
+        to[event & (entries - 1)] = *slot(event);
+    }
+    ring = to;
+    size = entries;
+    trace_on = was_on;
+    return true;
 }
 
 static void print_entry(uint64_t event)
@@ -117,6 +150,8 @@ void trace_print(void)
 {
     const bool was_on = trace_on;
     const uint64_t end = next;
+    const uint64_t left = end - trace_lost();
+    const uint64_t shown = left < TRACE_SIZE ? left : TRACE_SIZE;
 
     if (end == 0) {
         return;
@@ -124,7 +159,10 @@ void trace_print(void)
     trace_on = false; /* a console that faults or waits would push out what is printed */
     kprintf("trace: %llu events, %llu of them lost\n", (unsigned long long)end,
             (unsigned long long)trace_lost());
-    for (uint64_t event = trace_lost(); event < end; event++) {
+    if (shown < left) {
+        kprintf("  the last %llu:\n", (unsigned long long)shown);
+    }
+    for (uint64_t event = end - shown; event < end; event++) {
         print_entry(event);
     }
     trace_on = was_on;

@@ -19,7 +19,9 @@
 #   -o, --output FILE       write what the image says there as well
 #   -c, --core FILE         if it fails, panics or hangs, leave its memory there: debug.sh -c
 #   -R, --report FILE       make a page of what happened: its timeline, and what it moved. The
-#                           image is given trace=on; FILE.json is the same for Perfetto
+#                           image is given trace=on; FILE.json is the same for Perfetto,
+#                           FILE.svg a picture of the first request
+#   -E, --events N          of which the last N events are kept, a power of two (65536)
 #   -M, --memory SIZE       RAM, as QEMU's -m has it
 #   -s                      status 0 if every test of the image was skipped
 #   -x, --no-files          let the image exit with a status, but keep it from the host's files
@@ -82,6 +84,7 @@ source=
 log=
 core=
 report=
+events=65536
 skipped=77
 kvm=
 dry=
@@ -124,7 +127,7 @@ plug()
 take()
 {
     case $1 in
-    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output | -c | --core | -R | --report | -M | --memory)
+    -m | --machine | -a | --args | -e | --device | -t | --timeout | -D | --disk | -d | -o | --output | -c | --core | -R | --report | -E | --events | -M | --memory)
         [ $# -ge 2 ] || die "$1 needs an argument; try $name --help"
         ;;
     esac
@@ -139,6 +142,7 @@ take()
     -o | --output) log=$2 ;;
     -c | --core) core=$2 ;;
     -R | --report) report=$2 ;;
+    -E | --events) events=$2 ;;
     -M | --memory) plugged_memory=$2 ;;
     *)
         taken=1
@@ -162,7 +166,7 @@ while [[ ${1-} == -?* && $1 != -- ]]; do
     --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;;
     -[a-zA-Z]?*)
         # -mgicv3, and -xn: what follows is its argument or more options.
-        [[ $1 == -[maetdDocRM]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
+        [[ $1 == -[maetdDocREM]* ]] && set -- "${1:0:2}" "${1:2}" "${@:2}" ||
             set -- "${1:0:2}" "-${1:2}" "${@:2}"
         ;;
     esac
@@ -198,12 +202,15 @@ done
 memory=${plugged_memory:-$memory}
 bootargs+=$plugged_args
 bootargs=${bootargs# }
+[[ $events =~ ^[1-9][0-9]{2,7}$ ]] && ((events >= 256 && events <= 1 << 24 && (events & (events - 1)) == 0)) ||
+    die "-E $events: a power of two from 256 to 16777216, please"
 if [ -n "$report" ]; then
     report=$(realpath -m -- "$report")
-    { : >>"$report" && : >>"$report.json"; } 2>/dev/null || die "$report: cannot be written"
-    find "$report" "$report.json" -empty -delete
+    { : >>"$report" && : >>"$report.json" && : >>"$report.svg"; } 2>/dev/null ||
+        die "$report: cannot be written"
+    find "$report" "$report.json" "$report.svg" -empty -delete
     core=${core:-$report.core}
-    bootargs+="${bootargs:+ }trace=on"
+    bootargs+="${bootargs:+ }trace=on trace.size=$events"
 fi
 # Its memory is a file beside FILE, which console.pl makes the core file of.
 if [ -n "$core" ]; then

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-b DRIVER] [-i FILE] [-o OUT] [-a BOOTARGS] [-r REPORT] IMAGE.elf: move a file by DMA
+# transfer.sh [-m PROFILE] [-d DEVICE] [-w WAY] [-b DRIVER] [-i FILE] [-o OUT] [-a BOOTARGS] [-r REPORT] [-E EVENTS] IMAGE.elf: move a file by DMA
 #
 # Boots IMAGE with FILE (any size, only ever read) on a device, and compares the
 # checksum of what arrived in the machine with that of the file. With OUT the
@@ -17,7 +17,7 @@
 # DRIVER is the file of a program for EL0 (../descriptors/driverkit/user/driver.h): loaded when the
 # machine runs, it does the copying by vdma, and what it has written is what is compared.
 # BOOTARGS are more options of the image, which -a --help lists. REPORT is a page of what
-# happened (run.sh --report).
+# happened (run.sh --report), of which it has the last EVENTS.
 #
 # Status 0: everything arrived; 1: it did not; 2: wrong command line, or QEMU
 # could not start; else the image's own (see run.sh).
@@ -49,7 +49,8 @@ input=
 output=
 bootargs=
 report=
-while getopts m:d:w:b:i:o:a:r:lh option; do
+events=
+while getopts m:d:w:b:i:o:a:r:E:lh option; do
     case $option in
     m) profile=$OPTARG ;;
     d) wanted=${OPTARG:-virtio-blk} ;;
@@ -60,6 +61,7 @@ while getopts m:d:w:b:i:o:a:r:lh option; do
     o) output=$OPTARG ;;
     a) bootargs=$OPTARG ;;
     r) report=$OPTARG ;;
+    E) events=$OPTARG ;;
     h) sed -n '4,/^[^#]/s/^# \{0,1\}//p' "$0" && exit ;;
     *) die 2 "try $0 -h" ;;
     esac
@@ -151,7 +153,7 @@ elif grep -q '^memory=' "$here/profiles/$profile" 2>/dev/null; then
 fi
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
 "$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" ${memory:+-M "$memory"} \
-    ${report:+-R "$report"} "$image" -- "${device_qemu[@]}" <&0 &
+    ${report:+-R "$report"} ${events:+-E "$events"} "$image" -- "${device_qemu[@]}" <&0 &
 machine=$!
 wait "$machine"
 status=$?

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/platform_trace.h"
 
 /* Bytes that were moved between the descriptor, from `offset` on, and memory. */
 static uint64_t move(IOMemoryDescriptor *memory, uint64_t offset, uint8_t *bytes, uint64_t length,
@@ -65,6 +66,7 @@ IOReturn IODMACommand_copyBounced(IODMACommand *self, bool towards)
     if (!towards && is_for_reading(self)) {
         return kIOReturnNotWritable;
     }
+    PLATFORM_TRACE(dma_copy, self, self->copy != NULL ? self->length : self->bounce.bytes, towards);
     if (self->copy != NULL) {
         return copy_whole(self, towards);
     }

@@ -6,6 +6,7 @@
 #include "descriptors/dma/IODMACommand_private.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IORefuse.h"
+#include "descriptors/platform_trace.h"
 
 /*
  * What every preparation asks of its memory, without the detour by an operation's number where the
@@ -314,6 +315,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     }
     self->active = 1;
     self->owner = kIODMAOwnerPrepared;
+    PLATFORM_TRACE(dma_prepare, self, offset, length);
     platform_barrier(); /* all stores so far, before whatever tells the device */
     return kIOReturnSuccess;
 }
@@ -448,7 +450,9 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     self->active = 0;
     self->owner = kIODMAOwnerIdle;
     self->preparedMemory = false;
-    return first_error(status, mark_active(self->memory, false));
+    status = first_error(status, mark_active(self->memory, false));
+    PLATFORM_TRACE(dma_complete, self, self->length, status);
+    return status;
 }
 
 IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool synchronize)

@@ -2,8 +2,10 @@
 /* One client's channel: starts under the gate, ends in order on the work loop. */
 #include "descriptors/IODMAEventSource.h"
 
+#include "descriptors/IODMARecording.h"
 #include "descriptors/IOEventSource_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/platform_trace.h"
 #include "descriptors/platform_wait.h"
 
 struct IODMAEventSource {
@@ -40,6 +42,7 @@ static bool dma_check(IOEventSource *base)
     if (command == NULL) {
         return false;
     }
+    PLATFORM_TRACE(dma_end, command, command->resultBytes, command->result);
     /* One command a scan: the loop's other sources get their turn in between. */
     self->completion(base->owner, self, command, command->result, command->resultBytes,
                      command->resultTime);
@@ -215,6 +218,10 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         command->use.isRunning = true;
     }
     __atomic_add_fetch(&self->started, 1, __ATOMIC_RELAXED);
+    if (platform_is_tracing()) {
+        PLATFORM_TRACE(dma_start, command, command->startedBytes, direction);
+        IODMARecording_command(command);
+    }
     status = IODMAController_startDMACommand(self->controller, self->channel, command, direction,
                                              byteCount, byteOffset);
     if (status != kIOReturnSuccess) {
@@ -223,6 +230,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         command->engine = NULL;
         command->owner = command->active != 0 ? kIODMAOwnerPrepared : kIODMAOwnerIdle;
         command->use.isRunning = false;
+        PLATFORM_TRACE(dma_end, command, 0, status);
         OSObject_release(command);
     }
     return status;
@@ -253,6 +261,7 @@ static IOReturn start_and_wait(IODMAEventSource *self, IODMACommand *command, IO
                                       (void *volatile *)&self->waitingFor);
         }
         status = command->result;
+        PLATFORM_TRACE(dma_end, command, command->resultBytes, status);
     }
     /* After a refusal too: the next start would be told that one still waits. */
     self->waitingFor = NULL;
@@ -384,6 +393,7 @@ void IODMAEventSource_notifyDMACommand(IODMAEventSource *self, IODMACommand *dma
     dmaCommand->result = status;
     dmaCommand->resultBytes = actualByteCount;
     dmaCommand->resultTime = timeStamp;
+    PLATFORM_TRACE(dma_notify, dmaCommand, actualByteCount, status);
     /* In the engine's context, at once: who cannot wait for the loop has asked for this. */
     if (self->notification != NULL) {
         self->notification(self->super.owner, self, dmaCommand, status, actualByteCount, timeStamp);

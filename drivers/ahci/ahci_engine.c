@@ -2,6 +2,7 @@
 /* A port as a DMA engine: the segment function writes the list that the controller reads. */
 #include "drivers/ahci/ahci_private.h"
 #include "drivers/pci/bus_cut.h"
+#include "drivers/recording.h"
 #include "kernel/console.h"
 #include "kernel/mmio.h"
 
@@ -48,6 +49,17 @@ static bool output_entry(IODMACommand *target, IODMACommand_Segment64 segment, v
     return true;
 }
 
+static void record(const struct ahci_disk *disk, const struct ahci_piece *piece)
+{
+    const struct serial_transfer *transfer = &piece->transfer->serial;
+
+    if (piece->slot == 0) {
+        recording_list(transfer->command, piece->offset, disk);
+    }
+    recording_entry(transfer->command, piece->address, piece->length, piece->slot, TRACE_LIST_PRDT,
+                    transfer->writes ? 0 : TRACE_SLOT_WRITES);
+}
+
 static void show_watcher(const struct ahci_disk *disk, const struct ahci_transfer *transfer,
                          unsigned count)
 {
@@ -64,7 +76,12 @@ static void show_watcher(const struct ahci_disk *disk, const struct ahci_transfe
         piece.slot = i;
         piece.address = entry->address | (uint64_t)entry->address_high << 32;
         piece.length = entry->length + 1;
-        disk->watch(disk->watch_context, &piece);
+        if (trace_is_on()) {
+            record(disk, &piece);
+        }
+        if (disk->watch != NULL) {
+            disk->watch(disk->watch_context, &piece);
+        }
         piece.offset += piece.length;
     }
 }
@@ -93,9 +110,10 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
     }
     *bytes = list.cut.whole;
     list.entries[list.cut.count - 1].length = (uint32_t)list.cut.last - 1;
-    if (disk->watch != NULL) {
+    if (disk->watch != NULL || trace_is_on()) {
         show_watcher(disk, transfer, list.cut.count);
     }
+    trace_doorbell((vaddr_t)disk, transfer->block + serial->issued / AHCI_BLOCK, 0);
     ahci_give(disk, serial->writes ? AHCI_WRITE : AHCI_READ,
               transfer->block + serial->issued / AHCI_BLOCK, (uint32_t)(*bytes / AHCI_BLOCK),
               serial->writes, list.cut.count);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The device as a DMA engine of one channel: one transfer at a time, piece by piece. */
 #include "drivers/edu/edu_private.h"
+#include "drivers/recording.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/irq.h"
@@ -56,6 +57,17 @@ static bool output_piece(IODMACommand *target, IODMACommand_Segment64 segment, v
     return true;
 }
 
+/* Its list is three registers. */
+static void record(const struct edu *device, const struct edu_piece *piece)
+{
+    const IODMACommand *command = device->transfer->command;
+
+    recording_list(command, piece->offset, device);
+    recording_entry(command, piece->address.value, piece->length, device->done,
+                    TRACE_LIST_registers, piece->to_memory ? TRACE_SLOT_WRITES : 0);
+    trace_doorbell((vaddr_t)device, device->done, 0);
+}
+
 /* The next piece. The lock is held. */
 static void tell(struct edu *device)
 {
@@ -63,6 +75,9 @@ static void tell(struct edu *device)
     const uint64_t here = EDU_MEMORY + piece->position;
 
     device->counters.pieces++;
+    if (trace_is_on()) {
+        record(device, piece);
+    }
     if (device->watcher != NULL) {
         device->watcher(device->watch_context, device->transfer, piece);
     }

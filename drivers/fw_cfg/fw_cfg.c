@@ -12,6 +12,7 @@
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 
 #define DMA_REGISTER    0x10
 #define DMA_SIGNATURE   0x51454d5520434647ull /* "QEMU CFG", as the bytes stand there */
@@ -54,6 +55,7 @@ struct fw_cfg_block fw_cfg_seek(const struct fw_cfg_item *item, uint32_t positio
 static IOReturn start(struct fw_cfg *self, struct fw_cfg_block *block)
 {
     self->operations++;
+    trace_doorbell((vaddr_t)self, virt_to_phys(block).value, 0);
     cpu_dmb_sy(); /* all of the list, and what it points to, before the store that starts it */
     mmio_write64(self->registers, DMA_REGISTER,
                  __builtin_bswap64(virt_to_phys(block).value)); /* one store: the low half starts */

@@ -6,6 +6,7 @@
  */
 #include "drivers/fw_cfg/fw_cfg.h"
 #include "drivers/fw_cfg/fw_cfg_private.h"
+#include "drivers/recording.h"
 
 struct fw_cfg_engine {
     IODMASingleController super;
@@ -52,6 +53,19 @@ struct progress {
     uint64_t length, moved;
 };
 
+/* The first block only finds the place in the item. */
+static void record(const struct fw_cfg *device, const struct fw_cfg_transfer *transfer,
+                   const struct fw_cfg_operation *operation)
+{
+    if (operation->slot == 0) {
+        recording_list(transfer->command, operation->offset, device);
+        return;
+    }
+    recording_entry(transfer->command, operation->address, operation->length, operation->slot,
+                    TRACE_LIST_block,
+                    (operation->control & FW_CFG_READ) != 0 ? TRACE_SLOT_WRITES : 0);
+}
+
 static void show_watcher(const struct progress *progress, unsigned count)
 {
     const struct fw_cfg *device = progress->device;
@@ -68,7 +82,12 @@ static void show_watcher(const struct progress *progress, unsigned count)
             .offset = offset,
         };
 
-        device->watch(device->watch_context, progress->transfer, &operation);
+        if (trace_is_on()) {
+            record(device, progress->transfer, &operation);
+        }
+        if (device->watch != NULL) {
+            device->watch(device->watch_context, progress->transfer, &operation);
+        }
         /* The length of the first block is a place in the item, none in the memory. */
         offset += i != 0 ? operation.length : 0;
     }
@@ -118,7 +137,7 @@ static IOReturn move_list(struct progress *progress)
      */
     device->list[0] = fw_cfg_seek(&progress->transfer->item,
                                   progress->transfer->position + (uint32_t)progress->moved);
-    if (device->watch != NULL) {
+    if (device->watch != NULL || trace_is_on()) {
         show_watcher(progress, count + 1);
     }
     status = fw_cfg_run(device, count + 1, &done);

@@ -7,6 +7,7 @@
 #include "kernel/cpu.h"
 #include "kernel/heap.h"
 #include "kernel/mmio.h"
+#include "kernel/trace.h"
 
 _Static_assert(NVME_QUEUE_SIZE <= NVME_SLOT_MASK && NVME_ADMIN_SIZE <= NVME_QUEUE_SIZE,
                "a slot's number is part of an identifier");
@@ -123,6 +124,7 @@ void nvme_publish(struct nvme_queue *queue)
     }
     queue->rung = queue->tail;
     queue->counters.doorbells++;
+    trace_doorbell((vaddr_t)queue, queue->tail, queue->number);
     cpu_dmb_sy(); /* the commands, their lists and the data are in memory before they are told of */
     ring(queue, 0, queue->tail);
 }

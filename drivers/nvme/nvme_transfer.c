@@ -1,12 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transfers: cut into commands of the controller, in line for room, and ended. */
 #include "drivers/nvme/nvme_private.h"
+#include "drivers/recording.h"
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
 static uint64_t lesser(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
+}
+
+static void record(const struct nvme_queue *queue, const struct nvme_operation *operation)
+{
+    const struct nvme_transfer *transfer = operation->transfer;
+    const bool pages = transfer->format == NVME_PRP;
+    struct nvme_piece piece;
+
+    recording_list(transfer->command, operation->offset, queue);
+    for (unsigned i = 0; nvme_get_piece(operation, i, &piece); i++) {
+        recording_entry(transfer->command, piece.address, piece.length, piece.slot,
+                        piece.place == NVME_IN_LIST ? TRACE_LIST_list
+                        : pages                     ? TRACE_LIST_PRP
+                                                    : TRACE_LIST_SGL,
+                        transfer->writes ? 0 : TRACE_SLOT_WRITES);
+    }
 }
 
 static void show_watcher(const struct nvme_queue *queue, const struct nvme_transfer *transfer,
@@ -28,7 +45,12 @@ static void show_watcher(const struct nvme_queue *queue, const struct nvme_trans
         .page = list->page,
     };
 
-    controller->watch(controller->watch_context, &operation);
+    if (trace_is_on()) {
+        record(queue, &operation);
+    }
+    if (controller->watch != NULL) {
+        controller->watch(controller->watch_context, &operation);
+    }
 }
 
 /*
@@ -104,7 +126,7 @@ static IOReturn issue_command(struct nvme_queue *queue, struct nvme_transfer *tr
     slot->transfer = transfer;
     nvme_submit(queue, slot);
     queue->counters.pieces += list.count;
-    if (queue->controller->watch != NULL) {
+    if (queue->controller->watch != NULL || trace_is_on()) {
         show_watcher(queue, transfer, command, &list, slot->bytes);
     }
     transfer->issued += slot->bytes;

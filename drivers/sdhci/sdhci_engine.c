@@ -4,6 +4,7 @@
  * controller reads, or the register that is all it is told.
  */
 #include "drivers/pci/bus_cut.h"
+#include "drivers/recording.h"
 #include "drivers/sdhci/sdhci_private.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -92,6 +93,18 @@ static void close_list(const struct sdhci_list *list)
     last->flags = SDHCI_ENTRY_VALID | SDHCI_ENTRY_MOVE | SDHCI_ENTRY_END;
 }
 
+static void record(const struct sdhci_card *card, const struct sdhci_piece *piece)
+{
+    const struct sdhci_transfer *transfer = piece->transfer;
+
+    if (piece->slot == 0) {
+        recording_list(transfer->serial.command, piece->offset, card);
+    }
+    recording_entry(transfer->serial.command, piece->address, piece->length, piece->slot,
+                    transfer->mode == SDHCI_ADMA2 ? TRACE_LIST_ADMA2 : TRACE_LIST_SDMA,
+                    transfer->serial.writes ? 0 : TRACE_SLOT_WRITES);
+}
+
 static void show_watcher(const struct sdhci_card *card, const struct sdhci_transfer *transfer,
                          const struct sdhci_list *list)
 {
@@ -110,7 +123,12 @@ static void show_watcher(const struct sdhci_card *card, const struct sdhci_trans
         piece.length = entry == NULL        ? (uint32_t)list->cut.last
                        : entry->length == 0 ? SDHCI_PIECE_MAX
                                             : entry->length;
-        card->watch(card->watch_context, &piece);
+        if (trace_is_on()) {
+            record(card, &piece);
+        }
+        if (card->watch != NULL) {
+            card->watch(card->watch_context, &piece);
+        }
         piece.offset += piece.length;
     }
 }
@@ -131,6 +149,7 @@ static void start_command(struct sdhci_card *card, const struct sdhci_transfer *
     mmio_write32(card->registers, SDHCI_ARGUMENT,
                  (uint32_t)(card->by_blocks ? block : block * SDHCI_BLOCK));
     cpu_dmb_sy(); /* the list and the data are in memory before the controller looks */
+    trace_doorbell((vaddr_t)card, block, 0);
     mmio_write32(card->registers, SDHCI_COMMAND,
                  SDHCI_DO(transfer->serial.writes ? 25 : 18, SDHCI_ANSWER | SDHCI_WITH_DATA) |
                      mode);
@@ -164,7 +183,7 @@ static IOReturn issue(struct serial_engine *engine, struct serial_transfer *seri
         close_list(&list);
         mmio_write32(card->registers, SDHCI_ADMA_ADDRESS, (uint32_t)card->list.start);
     }
-    if (card->watch != NULL) {
+    if (card->watch != NULL || trace_is_on()) {
         show_watcher(card, transfer, &list);
     }
     start_command(card, transfer, *bytes);

@@ -10,6 +10,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/mmio.h"
+#include "kernel/trace.h"
 
 /* --- Under the lock: from the queue to the reports ---------------------------------------------
  */
@@ -38,6 +39,7 @@ static void fold(struct smmu *unit, const struct smmu_event *event)
     };
 
     unit->counters.events++;
+    trace_smmu_fault(found.stream, found.first, found.type);
     /* The last first: accesses of one transfer follow each other. */
     for (unsigned i = unit->report_count; i > 0; i--) {
         if (is_same(&unit->reports[i - 1], &found)) {

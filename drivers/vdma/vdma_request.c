@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What vdma is asked, and what its answers mean: the chain of a request, and its end. */
+#include "drivers/recording.h"
 #include "drivers/vdma/vdma_private.h"
 #include "kernel/direct_map.h"
 
@@ -123,6 +124,38 @@ static void write_header(struct vdma_transfer *transfer, struct vdma_frame *fram
     frame->status.code = VDMA_STATUS_UNWRITTEN;
 }
 
+/* Entries from `index` on that are a side's; the one behind them. */
+static unsigned record_side(const struct vdma_transfer *transfer, const struct virtq_chain *chain,
+                            bool target, unsigned index)
+{
+    struct virtq_entry entry;
+    struct vdma_view view;
+
+    vdma_get_view(transfer, target, &view);
+    if (view.command == NULL || vdma_is_control(transfer->type)) {
+        return index;
+    }
+    if (view.command != transfer->command && transfer->moved == 0) {
+        trace_dma_lent((vaddr_t)view.command, (vaddr_t)transfer->command,
+                       target ? kIODirectionIn : kIODirectionOut);
+        IODMARecording_command(view.command);
+    }
+    recording_list(view.command, view.offset, vdma_state.queue);
+    for (uint64_t done = 0; done < view.bytes && virtq_chain_entry(chain, index, &entry); index++) {
+        recording_entry(view.command, entry.address.value, entry.length, entry.slot,
+                        virtq_chain_has_table(chain) ? TRACE_LIST_table : TRACE_LIST_ring,
+                        target ? TRACE_SLOT_WRITES : 0);
+        done += entry.length;
+    }
+    return index;
+}
+
+/* The header comes first, the status last. */
+static void record(const struct vdma_transfer *transfer, const struct virtq_chain *chain)
+{
+    record_side(transfer, chain, true, record_side(transfer, chain, false, 1));
+}
+
 /* As it stands in the ring, read back. */
 static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *transfer,
                                                    unsigned slot)
@@ -130,7 +163,12 @@ static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *t
     struct virtq_chain chain;
 
     virtq_get_chain(vdma_state.queue, slot, &chain);
-    vdma_state.watch(vdma_state.watch_context, transfer, &chain);
+    if (trace_is_on() && transfer->command != NULL) {
+        record(transfer, &chain);
+    }
+    if (vdma_state.watch != NULL) {
+        vdma_state.watch(vdma_state.watch_context, transfer, &chain);
+    }
 }
 
 IOReturn vdma_ask(struct vdma_transfer *transfer)
@@ -159,7 +197,7 @@ IOReturn vdma_ask(struct vdma_transfer *transfer)
                         sizeof(frame->request), virt_to_phys(&frame->status),
                         sizeof(frame->status));
     vdma_state.exclusive += vdma_is_exclusive(transfer->type);
-    if (vdma_state.watch != NULL) {
+    if (vdma_state.watch != NULL || trace_is_on()) {
         show_watcher(transfer, chain.slot);
     }
     return kIOReturnSuccess;
@@ -225,6 +263,7 @@ void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *trans
     transfer->status = vdma_state.frames[used->slot].status;
     __asm__ volatile("" : : : "memory");
     vdma_state.exclusive -= vdma_is_exclusive(transfer->type);
+    trace_vdma_answer((vaddr_t)transfer->command, transfer->status.code, transfer->status.rule);
     if (transfer->status.tag != transfer->tag || transfer->status.code == VDMA_STATUS_UNWRITTEN) {
         /*
          * The ring says that it is done, its status does not: the device may have it still. Its

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Disk requests: cutting them into chains, and finishing them. */
 #include "descriptors/IOMemoryDescriptor.h"
+#include "drivers/recording.h"
 #include "drivers/virtio/blk_check_private.h"
+#include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/panic.h"
@@ -32,6 +34,28 @@ static inline __attribute__((always_inline)) IOReturn begin_part(
     return kIOReturnSuccess;
 }
 
+/*
+ * A request that is no command's has its own name, and nobody else who says that it begins. One
+ * that moves no data has nothing to show.
+ */
+static void record(const struct virtio_blk *disk, const struct virtio_blk_request *request,
+                   const struct virtq_chain *chain)
+{
+    const IODMACommand *command = virtio_blk_command_of(request);
+    const void *name = command != NULL ? (const void *)command : request;
+
+    if (!blk_moves_data(request)) {
+        return;
+    }
+    if (command == NULL && request->issued == 0) {
+        trace_dma_start((vaddr_t)request, request->length,
+                        request->operation == VIRTIO_BLK_READ ? kIODirectionIn : kIODirectionOut);
+        IODMARecording_memory(request, request->memory, request->offset, request->length);
+    }
+    trace_dma_issue((vaddr_t)name, request->offset + request->issued, (vaddr_t)disk->queue);
+    virtq_record(name, chain, 1, virtq_chain_entries(chain) - 2);
+}
+
 /* The chain is read back for it: one that nobody looks at needs no address and lives in registers.
  */
 static __attribute__((noinline)) void show_watcher(const struct virtio_blk *disk,
@@ -41,7 +65,12 @@ static __attribute__((noinline)) void show_watcher(const struct virtio_blk *disk
     struct virtq_chain chain;
 
     virtq_get_chain(disk->queue, slot, &chain);
-    disk->watch(disk->watch_context, request, &chain);
+    if (trace_is_on()) {
+        record(disk, request, &chain);
+    }
+    if (disk->watch != NULL) {
+        disk->watch(disk->watch_context, request, &chain);
+    }
 }
 
 static inline __attribute__((always_inline)) void submit_part(struct virtio_blk *disk,
@@ -56,7 +85,7 @@ static inline __attribute__((always_inline)) void submit_part(struct virtio_blk 
      * After it stands in the ring and before virtq_publish: as the device will read it, and not yet
      * read by it.
      */
-    if (disk->watch != NULL) {
+    if (disk->watch != NULL || trace_is_on()) {
         show_watcher(disk, request, chain->slot);
     }
 }
@@ -276,6 +305,9 @@ void blk_finish(struct virtio_blk_request *request)
      * then, or submitted again.
      */
     request->done = true;
+    if (trace_is_on() && blk_moves_data(request) && virtio_blk_command_of(request) == NULL) {
+        trace_dma_end((vaddr_t)request, request->length, request->status);
+    }
     if (request->completion != NULL) {
         request->completion(request);
     }

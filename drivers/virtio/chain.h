@@ -29,6 +29,16 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
 /* The chain stands in a table of its own and takes one entry of the ring. */
 bool virtq_chain_has_table(const struct virtq_chain *chain);
 
+/* How many entries it has. */
+unsigned virtq_chain_entries(const struct virtq_chain *chain);
+
+/*
+ * Record its entries (kernel/trace.h) as those of a transfer; entries [first, first + count) are
+ * data, the others the driver's own.
+ */
+void virtq_record(const void *transfer, const struct virtq_chain *chain, unsigned first,
+                  unsigned count);
+
 /* Names the chain until it comes back. */
 unsigned virtq_chain_slot(const struct virtq_chain *chain);
 

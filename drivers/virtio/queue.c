@@ -2,6 +2,7 @@
 /* The virtqueue, and all of a split one; see queue.h. */
 #include "drivers/virtio/queue.h"
 
+#include "drivers/recording.h"
 #include "drivers/virtio/queue_private.h"
 #include "kernel/console.h"
 #include "kernel/cpu.h"
@@ -437,6 +438,24 @@ bool virtq_chain_entry(const struct virtq_chain *chain, unsigned index, struct v
     return true;
 }
 
+unsigned virtq_chain_entries(const struct virtq_chain *chain)
+{
+    return chain->count;
+}
+
+void virtq_record(const void *transfer, const struct virtq_chain *chain, unsigned first,
+                  unsigned count)
+{
+    struct virtq_entry entry;
+
+    for (unsigned i = 0; virtq_chain_entry(chain, i, &entry); i++) {
+        recording_entry(transfer, entry.address.value, entry.length, entry.slot,
+                        virtq_chain_has_table(chain) ? TRACE_LIST_table : TRACE_LIST_ring,
+                        ((entry.flags & VIRTQ_WRITE) != 0 ? TRACE_SLOT_WRITES : 0) |
+                            (i - first < count ? 0 : TRACE_SLOT_OWN));
+    }
+}
+
 void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t first,
                        uint32_t first_length, paddr_t last, uint32_t last_length)
 {
@@ -498,6 +517,7 @@ static bool wants_doorbell(const struct virtq *vq, uint16_t before)
 static inline void ring_doorbell(struct virtq *vq)
 {
     vq->counters.doorbells++;
+    trace_doorbell((vaddr_t)vq, vq->published, vq->index);
     if (vq->narrow) {
         mmio_write16(vq->doorbell, 0, vq->index);
     } else {

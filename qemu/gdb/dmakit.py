@@ -12,7 +12,7 @@ while the image is in whatever state.
     vm [TASK]       the ranges of an address space; the kernel's without a task
     pages           RAM: what is free, and whose the rest is
     trace           the events of kernel/trace.h, oldest first
-    report [FILE]   the same as a page, and FILE.json for Perfetto
+    report [FILE]   the same as a page, FILE.json for Perfetto, and FILE.svg
     crash           where the image was when it panicked
 """
 import os
@@ -117,7 +117,7 @@ COMMANDS = [
      lambda text: show_pages()),
     ('trace', 'trace: the events of kernel/trace.h that the ring holds.',
      lambda text: show_trace()),
-    ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto.',
+    ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto, FILE.svg a picture.',
      run_report),
     ('crash', 'crash: the backtrace of the panic that ended the image.',
      lambda text: show_crash()),

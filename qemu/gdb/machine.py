@@ -2,7 +2,8 @@
 """The kernel: address spaces, pages, the ring of events, and where it has panicked."""
 import gdb
 
-from image import at, lookup, number, plural, say, static, symbol, task_name
+from image import at, lookup, number, plural, say, symbol, task_name
+from recording import read_ring
 
 # --- vm ---------------------------------------------------------------------------------------
 
@@ -81,32 +82,17 @@ def show_pages():
 # --- trace ------------------------------------------------------------------------------------
 
 
-def trace_events():
-    """(number, kind, names, values, time) of what the ring holds; kind None: being written."""
-    ring, kinds = static('trace.c', 'ring'), static('trace.c', 'kinds')
-    end = number(static('trace.c', 'next'))
-    size = ring.type.range()[1] + 1
-    for event in range(max(0, end - size), end):
-        entry = ring[event % size]
-        kind = number(entry['kind'])
-        if number(entry['number']) != (event + 1) & 0xffffffff or kind > kinds.type.range()[1]:
-            yield event + 1, None, [], [], 0
-            continue
-        yield (event + 1, kinds[kind]['name'].string(),
-               [kinds[kind]['values'][i].string() for i in range(3)],
-               [number(entry['values'][i]) for i in range(3)], number(entry['time']))
-
-
 def show_trace():
-    end = number(static('trace.c', 'next'))
-    size = static('trace.c', 'ring').type.range()[1] + 1
-    say('trace: %d events, %d of them lost' % (end, max(0, end - size)))
-    for event, kind, names, values, _ in trace_events():
-        if kind is None:
+    kinds, events, size, count = read_ring()
+    say('trace: %d events, %d of them lost' % (count, max(0, count - size)))
+    whole = {event: (kind, values) for event, kind, _, values in events}
+    for event in range(max(0, count - size) + 1, count + 1):
+        if event not in whole:
             say('  %d was being written' % event)
-        else:
-            say('  %d %s %s' % (event, kind, ' '.join(
-                '%s=%#x' % pair for pair in zip(names, values))))
+            continue
+        kind, values = whole[event]
+        name, names = kinds[kind]
+        say('  %d %s %s' % (event, name, ' '.join('%s=%#x' % pair for pair in zip(names, values))))
 
 
 # --- crash ------------------------------------------------------------------------------------

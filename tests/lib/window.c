@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "kernel/irq.h"
-#include "kernel/trace.h"
 
 /* --- Memory ----------------------------------------------------------------------------------- */
 
@@ -53,8 +52,7 @@ void window_arrive(OSObject *owner, IODMAEventSource *source, IODMACommand *comm
     struct window_part *part =
         IODMACommand_getRefCon(command); /* the transfer is its first member */
 
-    (void)owner, (void)when;
-    trace_dma_end((vaddr_t)command, bytes, status);
+    (void)owner, (void)bytes, (void)when;
     part->status = status;
     part->is_done = true;
     IOWorkLoop_wakeupGate(IOEventSource_getWorkLoop(source), part, false);
@@ -83,12 +81,10 @@ static IOReturn start_command(struct window_part *part, struct window *window, s
     way->bounced += IODMACommand_getBounceLength(part->command);
     mover->kind->seek(&part->transfer, position + at);
     part->is_done = false;
-    trace_dma_start((vaddr_t)part->command, length, direction);
     IOWorkLoop_closeGate(way->loop);
     status = IODMAEventSource_startDMACommand(mover->source, part->command, direction, 0, 0);
     IOWorkLoop_openGate(way->loop);
     if (status != kIOReturnSuccess) {
-        trace_dma_end((vaddr_t)part->command, 0, status);
         IODMACommand_complete(part->command, true, false);
     }
     return status;

@@ -55,7 +55,7 @@ sub complaint {
         if $from ne $to && $to =~ /^(kernel|descriptors)$/ && $header =~ m{/.*/};
     return "the descriptors reach below through descriptors/platform alone"
         if $from eq 'descriptors' && $to ne $from && !$kernel_words{$header}
-        && $file !~ m{^descriptors/platform(/|_lock\.h$)}    # who embeds them writes these
+        && $file !~ m{^descriptors/platform(/|_(?:lock|trace)\.h$)}    # who embeds them writes these
         && $file !~ m{^descriptors/driverkit/user/};    # no part of a kernel: linked with its formatter
     return "descriptors/platform stands on the kernel, not on $to"
         if $from eq 'descriptors' && $to eq 'boot';

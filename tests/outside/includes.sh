@@ -44,6 +44,7 @@ descriptors/a.h kernel/types.h yes
 descriptors/malloc/a.c kernel/tree.h yes
 descriptors/platform/a.c kernel/vm_map.h yes
 descriptors/platform_lock.h kernel/lock.h yes
+descriptors/platform_trace.h kernel/trace.h yes
 descriptors/driverkit/a.c kernel/console.h no
 descriptors/driverkit/user/a.c kernel/console.h yes
 descriptors/driverkit/user/a.c drivers/virtio/blk.h no
