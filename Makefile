@@ -571,7 +571,7 @@ WAY=cursor          by the cursor, not by DMA commands
 DRIVER=name or path/of/a/file    a driver at EL0 that copies what has arrived by vdma, as tests/drivers/vdma.c does
 IMAGE=name or .elf  what to run or debug         ARGS="..."       its arguments; ARGS=--help
 CORE=file           where `run IMAGE=` leaves the memory of a failure, and `debug` looks at it
-REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto, and page.html.svg
+REPORT=page.html    a page of what happened; beside it page.html.json, for Perfetto, and pictures
 EVENTS=N            of which it has the last N (65536)
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed

@@ -66,9 +66,18 @@ sub make_report {
     my ($status) = @_;
     local $ENV{DMAKIT_REPORT} = join "\n", $report, $image, $status;
     unlink $report;
-    system(dirname(__FILE__) . '/debug.sh', '-c', $core, $image, '-batch', '-ex', 'report') == 0 && -s $report
+    # Its warnings, that this core file has no registers, would be the last that a person sees.
+    my $log = "$core.log";
+    open my $out, '>&', \*STDOUT and open my $err, '>&', \*STDERR or return;
+    open STDOUT, '>', $log and open STDERR, '>&', \*STDOUT;
+    system(dirname(__FILE__) . '/debug.sh', '-c', $core, $image, '-batch', '-ex', 'report');
+    open STDOUT, '>&', $out and open STDERR, '>&', $err or return;
+    open my $in, '<', $log or return;
+    my $said = do { local $/; <$in> };
+    unlink $log;
+    -s $report
         ? print STDERR "run: the report is in $report\n"
-        : print STDERR "run: no report could be made; this says why: debug.sh -c $core $image -ex report\n";
+        : print STDERR "run: no report could be made: $said", 'run: ', "debug.sh -c $core $image -ex report\n";
 }
 
 if ($source ne '') {

@@ -20,7 +20,8 @@
 #   -c, --core FILE         if it fails, panics or hangs, leave its memory there: debug.sh -c
 #   -R, --report FILE       make a page of what happened: its timeline, and what it moved. The
 #                           image is given trace=on; FILE.json is the same for Perfetto,
-#                           FILE.svg a picture of the first request
+#                           FILE.svg a picture of the first request, FILE.memory.svg one of
+#                           the page tables
 #   -E, --events N          of which the last N events are kept, a power of two (65536)
 #   -M, --memory SIZE       RAM, as QEMU's -m has it
 #   -s                      status 0 if every test of the image was skipped
@@ -206,9 +207,10 @@ bootargs=${bootargs# }
     die "-E $events: a power of two from 256 to 16777216, please"
 if [ -n "$report" ]; then
     report=$(realpath -m -- "$report")
-    { : >>"$report" && : >>"$report.json" && : >>"$report.svg"; } 2>/dev/null ||
-        die "$report: cannot be written"
-    find "$report" "$report.json" "$report.svg" -empty -delete
+    for suffix in '' .json .svg .memory.svg; do
+        { : >>"$report$suffix"; } 2>/dev/null || die "$report: cannot be written"
+        find "$report$suffix" -empty -delete
+    done
     core=${core:-$report.core}
     bootargs+="${bootargs:+ }trace=on trace.size=$events"
 fi

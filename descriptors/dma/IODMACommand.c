@@ -71,7 +71,7 @@ void IODMACommand_free(IODMACommand *self)
         /*
          * Else the completion below would be refused, and the pages stay pinned with nobody left.
          */
-        self->owner = kIODMAOwnerBack;
+        IODMACommand_become(self, kIODMAOwnerBack);
     }
     /* What the driver's one call has prepared, it would have completed by one call. */
     if (self->preparedMemory) {

@@ -314,7 +314,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
         return status;
     }
     self->active = 1;
-    self->owner = kIODMAOwnerPrepared;
+    IODMACommand_become(self, kIODMAOwnerPrepared);
     PLATFORM_TRACE(dma_prepare, self, offset, length);
     platform_barrier(); /* all stores so far, before whatever tells the device */
     return kIOReturnSuccess;
@@ -448,7 +448,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     }
     /* Whatever failed: a command that stays active could not be used, completed or freed again. */
     self->active = 0;
-    self->owner = kIODMAOwnerIdle;
+    IODMACommand_become(self, kIODMAOwnerIdle);
     self->preparedMemory = false;
     status = first_error(status, mark_active(self->memory, false));
     PLATFORM_TRACE(dma_complete, self, self->length, status);

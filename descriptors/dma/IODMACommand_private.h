@@ -15,6 +15,7 @@
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/dma/IOCommand_private.h"
 #include "descriptors/dma/IODMABounce_private.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/segments/IOMemoryRuns.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
@@ -25,6 +26,22 @@ enum IODMAOwner {
     kIODMAOwnerDevice,   /* a controller has started it: nobody but the device touches them */
     kIODMAOwnerBack,     /* the device is done; complete is due */
 };
+
+/*
+ * What makes one of another, and what makes it: TRANSITION(from, event, to). Debug builds hold
+ * the command to this, and the picture of its states is made of it (docs/pictures).
+ */
+#define IODMACOMMAND_TRANSITIONS(TRANSITION)                                                       \
+    TRANSITION(Idle, prepare, Prepared)                                                            \
+    TRANSITION(Prepared, start, Device)                                                            \
+    TRANSITION(Device, refused, Prepared)                                                          \
+    TRANSITION(Device, notify, Back)                                                               \
+    TRANSITION(Back, start, Device)                                                                \
+    TRANSITION(Prepared, complete, Idle)                                                           \
+    TRANSITION(Back, complete, Idle)                                                               \
+    TRANSITION(Prepared, free, Back)                                                               \
+    TRANSITION(Device, free, Back)                                                                 \
+    TRANSITION(Back, free, Back)
 
 /* What the client said of its device. */
 struct IODMASpecification {
@@ -72,6 +89,21 @@ typedef struct {
 } IODMACommandClass;
 
 OS_CLASS(IODMACommandClass, IODMACommand);
+
+/* Is there a transition between the two? */
+static inline bool IODMACommand_mayBecome(enum IODMAOwner from, enum IODMAOwner to)
+{
+#define IODMACOMMAND_IS(from_, event, to_) (from == kIODMAOwner##from_ && to == kIODMAOwner##to_) ||
+    return IODMACOMMAND_TRANSITIONS(IODMACOMMAND_IS) false;
+#undef IODMACOMMAND_IS
+}
+
+/* The one way from state to state. */
+static inline void IODMACommand_become(IODMACommand *self, enum IODMAOwner owner)
+{
+    IOASSERT(IODMACommand_mayBecome(self->owner, owner));
+    self->owner = owner;
+}
 
 /* Judge a specification: kIOReturnSuccess and *spec, its mapper retained, or why not. */
 IOReturn IODMASpecification_make(struct IODMASpecification *spec,

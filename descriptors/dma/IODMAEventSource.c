@@ -209,7 +209,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         command->startedBytes = command->length - byteOffset;
     }
     if (command->active != 0) {
-        command->owner = kIODMAOwnerDevice;
+        IODMACommand_become(command, kIODMAOwnerDevice);
     }
     /* What was blocked before is not this transfer's. */
     if (command->map.fMapper != NULL) {
@@ -228,7 +228,9 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
         /* Refused: no end will come that would take back what was noted for one. */
         command->engine = NULL;
-        command->owner = command->active != 0 ? kIODMAOwnerPrepared : kIODMAOwnerIdle;
+        if (command->active != 0) {
+            IODMACommand_become(command, kIODMAOwnerPrepared);
+        }
         command->use.isRunning = false;
         PLATFORM_TRACE(dma_end, command, 0, status);
         OSObject_release(command);
@@ -427,7 +429,7 @@ void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *d
     /* First: from here on a second end of the same command is none of this source's. */
     dmaCommand->engine = NULL;
     if (dmaCommand->active != 0) {
-        dmaCommand->owner = kIODMAOwnerBack;
+        IODMACommand_become(dmaCommand, kIODMAOwnerBack);
     }
     __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
     if (self->completion == NULL) {

@@ -7,7 +7,7 @@
 
 static unsigned log2_of(uint64_t mask)
 {
-    return mask == UINT64_MAX ? 64 : (unsigned)__builtin_popcountll(mask);
+    return mask == UINT64_MAX ? 64 : (unsigned)__builtin_ctzll(~mask);
 }
 
 /* Runs of what the descriptor says with these options: virtual or physical. */

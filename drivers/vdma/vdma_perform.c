@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One transfer for who wants no event source: commands made, prepared, waited for, completed. */
+#include "drivers/recording.h"
 #include "drivers/vdma/vdma_private.h"
 #include "kernel/irq.h"
 
@@ -93,6 +94,7 @@ static IOReturn perform(struct vdma_job *job, const struct part *source, const s
         .source = {.command = source->command},
         .target = {.command = target->command},
     };
+    const IODMACommand *name = source->command != NULL ? source->command : target->command;
     IOReturn status = kIOReturnSuccess;
 
     if (job->type == VDMA_COMPARE) {
@@ -103,7 +105,16 @@ static IOReturn perform(struct vdma_job *job, const struct part *source, const s
         status = vdma_check(&transfer);
     }
     if (status == kIOReturnSuccess) {
+        /* It is no start of an engine's, which would be recorded as one. */
+        if (trace_is_on() && name != NULL) {
+            trace_dma_start((vaddr_t)name, transfer.length,
+                            name == source->command ? kIODirectionOut : kIODirectionIn);
+            IODMARecording_command(name);
+        }
         status = vdma_submit_and_wait(&transfer);
+        if (name != NULL) {
+            trace_dma_end((vaddr_t)name, transfer.moved, status);
+        }
     }
     job->moved = transfer.moved;
     job->status = transfer.status;

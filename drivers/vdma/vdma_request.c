@@ -124,6 +124,17 @@ static void write_header(struct vdma_transfer *transfer, struct vdma_frame *fram
     frame->status.code = VDMA_STATUS_UNWRITTEN;
 }
 
+/* The command that a recording knows a transfer by; NULL: it moves nothing of a command's. */
+static const IODMACommand *name_of(const struct vdma_transfer *transfer)
+{
+    if (vdma_is_control(transfer->type)) {
+        return NULL;
+    }
+    return transfer->command != NULL          ? transfer->command
+           : transfer->source.command != NULL ? transfer->source.command
+                                              : transfer->target.command;
+}
+
 /* Entries from `index` on that are a side's; the one behind them. */
 static unsigned record_side(const struct vdma_transfer *transfer, const struct virtq_chain *chain,
                             bool target, unsigned index)
@@ -132,11 +143,11 @@ static unsigned record_side(const struct vdma_transfer *transfer, const struct v
     struct vdma_view view;
 
     vdma_get_view(transfer, target, &view);
-    if (view.command == NULL || vdma_is_control(transfer->type)) {
+    if (view.command == NULL) {
         return index;
     }
-    if (view.command != transfer->command && transfer->moved == 0) {
-        trace_dma_lent((vaddr_t)view.command, (vaddr_t)transfer->command,
+    if (view.command != name_of(transfer) && transfer->moved == 0) {
+        trace_dma_lent((vaddr_t)view.command, (vaddr_t)name_of(transfer),
                        target ? kIODirectionIn : kIODirectionOut);
         IODMARecording_command(view.command);
     }
@@ -163,7 +174,7 @@ static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *t
     struct virtq_chain chain;
 
     virtq_get_chain(vdma_state.queue, slot, &chain);
-    if (trace_is_on() && transfer->command != NULL) {
+    if (trace_is_on() && name_of(transfer) != NULL) {
         record(transfer, &chain);
     }
     if (vdma_state.watch != NULL) {
@@ -263,7 +274,9 @@ void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *trans
     transfer->status = vdma_state.frames[used->slot].status;
     __asm__ volatile("" : : : "memory");
     vdma_state.exclusive -= vdma_is_exclusive(transfer->type);
-    trace_vdma_answer((vaddr_t)transfer->command, transfer->status.code, transfer->status.rule);
+    if (trace_is_on()) {
+        trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
+    }
     if (transfer->status.tag != transfer->tag || transfer->status.code == VDMA_STATUS_UNWRITTEN) {
         /*
          * The ring says that it is done, its status does not: the device may have it still. Its

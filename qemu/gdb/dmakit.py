@@ -12,7 +12,8 @@ while the image is in whatever state.
     vm [TASK]       the ranges of an address space; the kernel's without a task
     pages           RAM: what is free, and whose the rest is
     trace           the events of kernel/trace.h, oldest first
-    report [FILE]   the same as a page, FILE.json for Perfetto, and FILE.svg
+    report [FILE]   the same as a page, FILE.json for Perfetto, pictures
+    memory          what the kernel's page tables map
     crash           where the image was when it panicked
 """
 import os
@@ -26,6 +27,7 @@ sys.dont_write_bytecode = True  # the folder may be somebody else's
 from descriptors import show_command, show_descriptor, show_map  # noqa: E402
 from devices import mapper_of, show_mapper, show_queue  # noqa: E402
 from image import argument, at, chain, classes, head, number, say, static  # noqa: E402
+from memory_map import show_map  # noqa: E402
 from report import write as write_report  # noqa: E402
 from machine import show_crash, show_pages, show_task, show_trace  # noqa: E402
 
@@ -117,8 +119,10 @@ COMMANDS = [
      lambda text: show_pages()),
     ('trace', 'trace: the events of kernel/trace.h that the ring holds.',
      lambda text: show_trace()),
-    ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto, FILE.svg a picture.',
+    ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto, FILE.svg and FILE.memory.svg pictures.',
      run_report),
+    ('memory', 'memory: what the page tables of the kernel map, and how.',
+     lambda text: show_map()),
     ('crash', 'crash: the backtrace of the panic that ended the image.',
      lambda text: show_crash()),
 ]

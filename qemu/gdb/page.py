@@ -32,7 +32,7 @@ def limits_text(side):
     said = []
     if side.highest != NO_LIMIT:
         said.append('addresses up to %#x' % side.highest)
-    if side.longest != NO_LIMIT:
+    if side.longest < 0xffffffff:  # which is all that an entry's length can say
         said.append('segments up to %d bytes' % side.longest)
     if side.boundary != NO_LIMIT:
         said.append('no crossing of %d' % (side.boundary + 1))

@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The files of a report: a page for people, the same for Perfetto, and a picture of a request."""
-import json
+"""The files of a report: a page for people, the same for Perfetto, and pictures.
 
+With DMAKIT_PICTURE=names in the environment the pictures have names in place of addresses, as
+pictures in documents have, which are to be the same whenever the image does the same.
+"""
+import json
+import os
+
+import memory_map
 from chrome_trace import chrome
 from page import page
 from picture import picture
@@ -10,8 +16,9 @@ from recording import Recording
 
 def write(path, name, status):
     run = Recording(name, status)
-    files = {'.json': json.dumps(chrome(run), indent=1) + '\n', '.svg': picture(run),
-             '': page(run)}
+    plain = os.environ.get('DMAKIT_PICTURE') == 'names'
+    files = {'.json': json.dumps(chrome(run), indent=1) + '\n', '.svg': picture(run, plain=plain),
+             '.memory.svg': memory_map.picture(plain), '': page(run)}
     for suffix, text in files.items():
         with open(path + suffix, 'w', encoding='utf-8') as out:
             out.write(text)
