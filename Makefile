@@ -46,7 +46,7 @@ endif
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$(GOALS)),build) $(if $(LLVM),llvm) \
-         $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug)) $(if $(filter bench profile,$(GOALS)),bench) \
+         $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug)) $(if $(filter pictures,$(GOALS)),run debug) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter install embed,$(GOALS)),install) \
          $(if $(filter mutate,$(GOALS)),run host test) \
@@ -485,7 +485,7 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests list soak mutate coverage names setup docs test-report
+.PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
@@ -534,6 +534,9 @@ test-report: ## what `make run REPORT=` makes, looked at in a browser
 
 docs: ## the manual of every public header, into O/docs/html
 	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"
+
+pictures: $(filter $(B)/tests/images/tour_%,$(ELFS)) ## those of docs/pictures, made anew of what the images of the tour do
+	@docs/pictures.sh docs/pictures $(B)/tests/images
 
 names: ## the list of names in descriptors/README.md, made anew
 	@tests/outside/api-page.pl >descriptors/README.md.new && mv descriptors/README.md.new descriptors/README.md

@@ -52,8 +52,8 @@ judged()
 
 head -c 2000000 /dev/urandom >"$work/file"
 run make -s --no-print-directory O="$BUILD" run MACHINE=default FILE="$work/file" REPORT="$work/page.html"
-check "a transfer leaves its report" eval 'ended 0 && [ -s "$work/page.html" ] && [ -s "$work/page.html.json" ] && [ -s "$work/page.html.svg" ]'
-check "and nothing else" [ "$(ls "$work" | grep -c "^page")" = 3 ]
+check "a transfer leaves its report" eval 'ended 0 && [ -s "$work/page.html" ] && [ -s "$work/page.html.json" ] && [ -s "$work/page.html.svg" ] && [ -s "$work/page.html.memory.svg" ]'
+check "and nothing else" [ "$(ls "$work" | grep -c "^page")" = 4 ]
 # What the run itself says of its first request: entry 3 of the table.
 read -r offset virtual bytes address < <(sed -nE '0,/-> table\[  3\]/s/^ *([0-9]+) +(0x[0-9a-f]+) +([0-9]+) +-> table\[  3\] (0x[0-9a-f]+) .*/\1 \2 \3 \4/p' "$out")
 segments=$(sed -nE 's/^  source +[0-9]+ requests +([0-9]+) segments.*/\1/p' "$out")
