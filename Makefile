@@ -123,7 +123,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree options vm,ke
                 kernel/task/task.c kernel/irq/irq_shared.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out %/transports.c %/smmu_find.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c sdhci/*.c ahci/*.c edu/*.c smmuv3/*.c vdma/*.c))) drivers/console/pl011.c \
+                $(filter-out %/transports.c %/smmu_find.c %/vdma_events.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c sdhci/*.c ahci/*.c edu/*.c smmuv3/*.c vdma/*.c))) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c $(if $(COVERAGE),tests/coverage/ends.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.

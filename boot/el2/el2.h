@@ -61,7 +61,7 @@ enum el2_end {
     EL2_STEPS,  /* so it is, and behind that one instruction el2_stepped is called */
 };
 
-/* Who stands on this provides seven functions. */
+/* Who stands on this provides eight functions. */
 
 /* Once, before EL1 has run; stage 2 is on when it returns. */
 void el2_main(void);
@@ -72,6 +72,11 @@ enum el2_end el2_other(const struct el2_other *other);
 /* While el2_trap_maintenance is on: an instruction of cache maintenance, which does nothing else.
  */
 void el2_maintain(const struct el2_maintenance *maintenance);
+/*
+ * HVC of EL1, with its registers: x0 is the call's number, and what it answers. False: it is none
+ * that is known.
+ */
+bool el2_call(struct el2_frame *frame);
 /* EL1 or EL0 waits for an interrupt, while el2_trap_wait is on; when this returns, it goes on so.
  */
 void el2_waits(void);

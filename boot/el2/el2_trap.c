@@ -236,8 +236,10 @@ void el2_sync(struct el2_frame *frame)
         el2_step_end(frame);
         el2_stepped();
         return;
-    case CLASS_HVC: /* there is nothing to be called; the address is already behind it */
-        frame->x[0] = NOT_SUPPORTED;
+    case CLASS_HVC: /* the address is already behind it */
+        if (!el2_call(frame)) {
+            frame->x[0] = NOT_SUPPORTED;
+        }
         return;
     case CLASS_SYSREG:
         if (sysreg(frame, esr)) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "kernel/allocation.h"
 #include "kernel/heap/heap_private.h"
 #include "kernel/inject.h"
 
@@ -18,13 +19,21 @@
 #define block_size  heap_block_size
 #endif
 
+static void *told(void *block, size_t size)
+{
+    if (block != NULL) {
+        allocation_tell(block, size);
+    }
+    return block;
+}
+
 void *heap_alloc(size_t size)
 {
     /* Here and not further down: a test fails what callers ask for, and not the slab behind it. */
     if (size == 0 || inject_fails(INJECT_HEAP)) {
         return NULL;
     }
-    return block_alloc(size, HEAP_ALIGNMENT);
+    return told(block_alloc(size, HEAP_ALIGNMENT), size);
 }
 
 void *heap_alloc_zero(size_t size)
@@ -42,7 +51,7 @@ void *heap_alloc_aligned(size_t size, size_t alignment)
     if (size == 0 || !is_power_of_two(alignment) || inject_fails(INJECT_HEAP)) {
         return NULL;
     }
-    return block_alloc(size, alignment);
+    return told(block_alloc(size, alignment), size);
 }
 
 void *heap_realloc(void *block, size_t size)

@@ -2,6 +2,7 @@
 /* Allocating and freeing. Single pages take the short way through the cache. */
 #include "kernel/page.h"
 
+#include "kernel/allocation.h"
 #include "kernel/direct_map.h"
 #include "kernel/inject.h"
 #include "kernel/irq.h"
@@ -189,8 +190,19 @@ static kern_return_t alloc_single(const struct page_request *request, paddr_t *f
     return status;
 }
 
+/* Whoever wants to know of memory with nothing in it. */
+static inline kern_return_t told(kern_return_t status, const paddr_t *first, size_t count)
+{
+    if (status == KERN_SUCCESS) {
+        allocation_tell(phys_to_virt(*first), count << PAGE_SHIFT);
+    }
+    return status;
+}
+
 kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
 {
+    kern_return_t status;
+
     if (request->count == 0 || !owner_is_valid(request->owner) ||
         (request->alignment != 0 && !is_power_of_two(request->alignment))) {
         return KERN_INVALID_ARGUMENT;
@@ -204,10 +216,10 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
         return KERN_RESOURCE_SHORTAGE;
     }
     /* One page that may lie anywhere needs no search: the cache is full of such. */
-    if (request->count == 1 && request->alignment <= PAGE_SIZE && request->highest == 0) {
-        return alloc_single(request, first);
-    }
-    return alloc_run(request, first);
+    status = request->count == 1 && request->alignment <= PAGE_SIZE && request->highest == 0
+                 ? alloc_single(request, first)
+                 : alloc_run(request, first);
+    return request->zero ? status : told(status, first, request->count);
 }
 
 kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
@@ -221,10 +233,11 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
         return KERN_RESOURCE_SHORTAGE;
     }
     if (pop_page(owner, block)) {
+        allocation_tell(phys_to_virt(*block), PAGE_SIZE);
         return KERN_SUCCESS;
     }
 slow:
-    return alloc_slow(order, owner, block);
+    return told(alloc_slow(order, owner, block), block, (size_t)1 << order);
 }
 
 /*

@@ -243,7 +243,19 @@ struct vdma_record {
 #define VDMA_EVENT_DOORBELL 9u  /* of `queue` */
 #define VDMA_EVENT_LINE     10u /* an interrupt is raised; value: its causes */
 
+/*
+ * Beneath an image --------------------------------------------------------------
+ *
+ * The door at EL2 may want to know of memory that is given out with nothing in it: the call HVC
+ * with this number in x0, an address in x1, bytes in x2. If it does, this word of the image's says
+ * so before the image runs; without a monitor there is no such word.
+ */
+#define VDMA_CALL_ALLOCATED    0xc6005644u
+#define VDMA_WANTS_ALLOCATIONS 0x616c6c6f63ull
+
 #ifndef __cplusplus
+extern uint64_t vdma_monitor_wants;
+
 _Static_assert(sizeof(struct vdma_list) == 16 && sizeof(struct vdma_request) == 64 &&
                    sizeof(struct vdma_status) == 32 && sizeof(struct vdma_limits) == 64 &&
                    sizeof(struct vdma_capabilities) == 112 && sizeof(struct vdma_fault) == 32 &&

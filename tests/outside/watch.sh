@@ -10,14 +10,16 @@
 # NEEDS: gcc-debug/tests/images/wrong/coherence_dirty_target.elf gcc-debug/tests/images/wrong/coherence_stale_target.elf
 # NEEDS: gcc-debug/tests/images/wrong/coherence_neighbour_stored.elf gcc-debug/tests/images/wrong/coherence_neighbour_lost.elf
 # NEEDS: gcc-debug/tests/images/wrong/coherence_ring_types.elf gcc-debug/tests/images/wrong/coherence_buffer_types.elf
+# NEEDS: gcc-debug/tests/images/wrong/init_unwritten_tail.elf gcc-debug/tests/images/wrong/init_unwritten_copy.elf
+# NEEDS: gcc-debug/tests/images/wrong/init_short_target.elf
 # NEEDS: gcc-debug/tests/images/wrong/owner_clear_incoming.elf gcc-debug/tests/images/wrong/owner_count_incoming.elf
 . tests/outside/tap.bash
 
 image=$BUILD/gcc-debug/tests/images/wrong/owner_write_outgoing.elf
 
-run tests/runner/wrong.sh -t 10 tests/images/wrong/owner_{write_outgoing,clear_incoming}.c
-check "these are named, and ten runs say the same" ended 0
-run tests/runner/wrong.sh tests/images/wrong/owner_{read_incoming,count_incoming}.c
+run tests/runner/wrong.sh -t 10 tests/images/wrong/owner_write_outgoing.c
+check "it is named, and ten runs say the same" ended 0
+run tests/runner/wrong.sh tests/images/wrong/owner_{read_incoming,clear_incoming,count_incoming}.c
 check "so are these" ended 0
 
 run tests/runner/wrong.sh -t 10 tests/images/wrong/coherence_dirty_target.c
@@ -38,13 +40,18 @@ run ends 0 ""
 check "those with public reports pass in plain emulation" eval '[ ! -s "$out" ]'
 run ends 1 vdma,watch=coherence
 check "and fail here" eval '[ ! -s "$out" ]'
-for machine in el2 el2v3; do
-    for watch in owner coherence owner+coherence+rules; do
+for machine in el2; do
+    for watch in owner coherence init owner+coherence+init+rules; do
         run qemu/run.sh -m $machine -t 60 -e vdma,watch=$watch,hold=20000 "$BUILD/gcc-debug/tests/images/maintained.elf" -- \
             -icount shift=0,sleep=off
         check "$machine, $watch: nothing is said of a program that is right" eval 'ended 0 && said right && ! said "^watch"'
     done
 done
+
+run tests/runner/wrong.sh -t 10 tests/images/wrong/init_short_target.c
+check "so are bytes that nobody wrote, ten times" ended 0
+run tests/runner/wrong.sh tests/images/wrong/init_unwritten_{tail,copy}.c
+check "and copies of them" ended 0
 
 watched()
 {

@@ -28,6 +28,9 @@ uint64_t alone_hand_over(void);
 /* Not in .bss, which is cleared later. */
 struct vdma_monitor_setup vdma_monitor_setup = {.sectors = DEFAULT_DISK, .foreign = 1};
 
+/* No image of ours is above. */
+uint64_t vdma_monitor_wants;
+
 static volatile void *at(uint64_t address)
 {
     return (volatile void *)address;

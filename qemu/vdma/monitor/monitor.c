@@ -124,6 +124,16 @@ void el2_maintain(const struct el2_maintenance *maintenance)
     monitor_watch_maintain(maintenance);
 }
 
+bool el2_call(struct el2_frame *frame)
+{
+    return monitor_watch_call(frame);
+}
+
+bool monitor_is_memory(uint64_t address)
+{
+    return address >= RAM_BASE && address < ram_end && !is_own(address);
+}
+
 uint64_t monitor_ram_end(void)
 {
     return ram_end;

@@ -53,6 +53,7 @@ void early_monitor(void); /* where it is entered, at EL2: not to be called */
         __attribute__((section(".bss.el2.disk"), aligned(4096), used));                            \
     const struct vdma_monitor_setup vdma_monitor_setup                                             \
         __attribute__((section(".el2.data"), used)) = {sectors, watches, 0, 0, 0, 0};              \
+    uint64_t vdma_monitor_wants __attribute__((section(".data"), used)) = 0;                       \
     void (*volatile vdma_monitor_entry)(void) __attribute__((used)) = early_monitor
 
 #endif

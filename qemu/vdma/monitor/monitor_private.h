@@ -18,6 +18,8 @@ bool monitor_option(const char *name, char *text, unsigned most);
 
 /* monitor.c: where RAM ends, physical. */
 uint64_t monitor_ram_end(void);
+/* It is RAM, and none of the monitor's own. */
+bool monitor_is_memory(uint64_t address);
 #define MONITOR_RAM 0x40000000ull
 
 /*
@@ -31,6 +33,7 @@ void monitor_watch_register(const struct el2_access *access, uint32_t offset);
 enum el2_end monitor_watch_access(struct el2_access *access);
 enum el2_end monitor_watch_other(const struct el2_other *other);
 void monitor_watch_stepped(void);
+bool monitor_watch_call(struct el2_frame *frame);
 void monitor_watch_maintain(const struct el2_maintenance *maintenance);
 
 #endif

@@ -3,6 +3,7 @@
  * The CPU watched from EL2: stage 2 keeps it off the pages of what the device has, each access
  * there is judged (qemu/vdma/watch), and then let through.
  */
+#include "qemu/vdma/monitor/monitor.h"
 #include "qemu/vdma/monitor/monitor_private.h"
 #include "qemu/vdma/watch/watch.h"
 
@@ -18,6 +19,7 @@
 #define DEFAULT_HOLD  6250000u     /* ticks: 100 ms, however busy the host is */
 #define POOL          0x400000u    /* bytes: two bits a page of 4 GiB, and the rest copies */
 #define MODELLED      0x100000000u /* bytes of RAM */
+#define FILLED        0x10000u     /* bytes of one allocation: some are nearly all of RAM */
 #define SWAPPED       4u           /* pieces of one access */
 
 static struct watch watch;
@@ -40,8 +42,10 @@ struct word {
     unsigned what;
 };
 
-static const struct word words[] = {
-    {"owner", WATCH_OWNER}, {"rules", WATCH_RULES}, {"coherence", WATCH_COHERENCE}};
+static const struct word words[] = {{"owner", WATCH_OWNER},
+                                    {"rules", WATCH_RULES},
+                                    {"coherence", WATCH_COHERENCE},
+                                    {"init", WATCH_INIT}};
 
 static bool is_word(const char *text, unsigned length, const char *word)
 {
@@ -72,7 +76,7 @@ static unsigned parse(const char *text)
         if (found == 0) {
             el2_put("watch: there is no watch '");
             el2_put(text);
-            el2_put("'; there are owner, coherence and rules, or several joined by +\n");
+            el2_put("'; there are owner, coherence, init and rules, or several joined by +\n");
             el2_exit();
         }
         what |= found;
@@ -249,7 +253,10 @@ void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options)
     }
     door.memory = memory;
     watch_init(&watch, &door, NULL, what);
-    if ((what & WATCH_COHERENCE) != 0) {
+    if ((what & WATCH_INIT) != 0) {
+        vdma_monitor_wants = VDMA_WANTS_ALLOCATIONS;
+    }
+    if ((what & (WATCH_COHERENCE | WATCH_INIT)) != 0) {
         ports->read = device_reads;
         ports->write = device_writes;
     }
@@ -387,6 +394,31 @@ void monitor_watch_stepped(void)
         watch_lines_swap(&watch, swapped[swapped_count].memory, swapped[swapped_count].bytes);
     }
     watch_step_end(&watch);
+}
+
+/* Page by page: where they lie is another matter for each. */
+bool monitor_watch_call(struct el2_frame *frame)
+{
+    uint64_t virt = frame->x[1], left = frame->x[2], memory;
+
+    if (door.put == NULL || frame->x[0] != VDMA_CALL_ALLOCATED) {
+        return false;
+    }
+    frame_of_access = frame;
+    user_access = false;
+    left = left < FILLED ? left : FILLED;
+    while (left != 0) {
+        const uint64_t here = WATCH_PAGE - virt % WATCH_PAGE, bytes = here < left ? here : left;
+
+        if (!el2_translate(virt, false, &memory, NULL) || !monitor_is_memory(memory)) {
+            break;
+        }
+        watch_allocated(&watch, memory, bytes);
+        virt += bytes;
+        left -= bytes;
+    }
+    frame->x[0] = 0;
+    return true;
 }
 
 void monitor_watch_maintain(const struct el2_maintenance *maintenance)

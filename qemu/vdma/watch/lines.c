@@ -339,6 +339,11 @@ void watch_device_reads(struct watch *watch, uint64_t memory, void *to, uint32_t
     uint8_t *at = to;
     uint64_t left = length;
 
+    if (!watch->lines.on) {
+        __builtin_memcpy(to, watch->door->memory(watch->context, memory), length);
+        memory += length;
+        left = 0;
+    }
     while (left != 0) {
         const uint64_t bytes = in_line(memory, left);
         struct watch_tracked *page =
@@ -359,6 +364,7 @@ void watch_device_reads(struct watch *watch, uint64_t memory, void *to, uint32_t
         memory += bytes;
         left -= bytes;
     }
+    watch_look_for_unwritten(watch, memory - length, to, length);
 }
 
 void watch_device_writes(struct watch *watch, uint64_t memory, const void *from, uint32_t length)

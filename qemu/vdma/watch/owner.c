@@ -38,7 +38,7 @@ static unsigned allowed(struct watch *watch, uint64_t page)
             may &= watch->owned[i].bytes.access == VDMA_WRITES ? 0 : WATCH_READ;
         }
     }
-    return may;
+    return watch_has_rest(watch, page) ? 0 : may;
 }
 
 /* Tell the door, of pages in a row that are alike in one call. */
@@ -131,7 +131,7 @@ bool watch_access(struct watch *watch, const struct watch_access *access)
             return true;
         }
     }
-    return false;
+    return watch_rest_access(watch, access);
 }
 
 bool watch_is_open(struct watch *watch, uint64_t memory)
@@ -192,6 +192,9 @@ void watch_open(struct watch *watch, uint64_t memory, uint64_t pc, enum watch_op
 
 void watch_record(struct watch *watch, const struct vdma_record *record)
 {
+    if ((watch->what & WATCH_INIT) != 0) {
+        watch_unwritten_record(watch, record);
+    }
     if ((watch->what & WATCH_RULES) != 0 && record->event == VDMA_EVENT_REFUSED) {
         watch_report_refusal(watch, record);
     }

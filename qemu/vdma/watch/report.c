@@ -340,6 +340,69 @@ void watch_report_line(struct watch *watch, enum watch_rule rule, const struct w
     end_report(watch);
 }
 
+static void put_block(struct watch *watch, uint64_t memory)
+{
+    const struct watch_block *block = watch_block_of(watch, memory);
+
+    if (block != NULL) {
+        watch_put(watch, "  allocated        ");
+        put_bytes(watch, block->bytes);
+        watch_put(watch, ", of which this is number ");
+        watch_put_decimal(watch, memory - block->memory);
+        watch_put(watch, "\n");
+        put_calls(watch, &block->calls);
+    }
+}
+
+void watch_report_unwritten(struct watch *watch, enum watch_rule rule,
+                            const struct watch_access *access, uint64_t memory, uint64_t bytes,
+                            const struct watch_rest *rest)
+{
+    struct watch_calls calls = {.count = 0};
+
+    if (access != NULL) {
+        watch_get_calls(watch, &calls);
+    } else if (watch->bell != 0) {
+        calls = watch->bells[watch->bell % WATCH_BELLS];
+    }
+    if (is_known_line(watch, rule, access, &calls)) {
+        return;
+    }
+    put_title(watch, rules[rule].id, rules[rule].what);
+    watch_put(watch, "  where            ");
+    put_bytes(watch, bytes);
+    watch_put(watch, " at physical ");
+    put_address(watch, memory);
+    if (access != NULL) {
+        watch_put(watch, ", by address ");
+        put_address(watch, access->virt);
+        put_code(watch, "\n  by               ", access->pc);
+    } else {
+        watch_put(watch, "\n  by               the device, after a doorbell\n");
+    }
+    put_calls(watch, &calls);
+    if (rest != NULL) {
+        watch_put(watch, "  left by          request ");
+        watch_put_decimal(watch, rest->request);
+        watch_put(watch, ", a ");
+        watch_put(watch, request_name(rest->type));
+        watch_put(watch, ", which has moved ");
+        put_bytes(watch, rest->moved);
+        watch_put(watch, "\n");
+    }
+    put_block(watch, memory);
+    put_advice(watch, rule);
+    watch_put(watch, "record: watch=init rule=");
+    watch_put(watch, rules[rule].id);
+    put_field(watch, "pc", access != NULL ? access->pc : 0);
+    put_field(watch, "virtual", access != NULL ? access->virt : 0);
+    put_field(watch, "physical", memory);
+    put_field(watch, "bytes", bytes);
+    put_field(watch, "request", rest != NULL ? rest->request : 0);
+    put_field(watch, "caller", calls.count != 0 ? calls.pcs[0] : 0);
+    end_report(watch);
+}
+
 void watch_note_full(struct watch *watch)
 {
     if (!watch->lines.full) {

@@ -27,8 +27,9 @@
 #define WATCH_OWNER 1u /* bytes that the device has are not the CPU's */
 #define WATCH_RULES 2u /* and the device's own refusals are told as well */
 #define WATCH_COHERENCE                                                                            \
-    4u /* the device does not see the CPU's cache, nor the CPU what it writes                      \
-        */
+    4u                /* neither sees what the other has written, until a line is maintained       \
+                       */
+#define WATCH_INIT 8u /* bytes that nobody has written are nobody's to read */
 
 /* What the CPU may do to a page. */
 #define WATCH_READ  1u
@@ -73,7 +74,7 @@ struct watch_door {
      * first. `is_leaf`: that one may as well be the last that this code has made itself.
      */
     unsigned (*callers)(void *context, uint64_t *pcs, unsigned most, bool *is_leaf);
-    /* For WATCH_COHERENCE: where this memory, within a page, is for us. */
+    /* For WATCH_COHERENCE and WATCH_INIT: where this memory, within a page, is for us. */
     uint8_t *(*memory)(void *context, uint64_t memory);
     /* After a report: the machine is to end, or NULL: it goes on. */
     void (*stop)(void *context);
@@ -142,6 +143,13 @@ void watch_maintain(struct watch *watch, enum watch_maintenance what,
 /* The ports of the device: memory as it sees it. */
 void watch_device_reads(struct watch *watch, uint64_t memory, void *to, uint32_t length);
 void watch_device_writes(struct watch *watch, uint64_t memory, const void *from, uint32_t length);
+
+/*
+ * Initialisation -------------------------------------------------------------------
+ *
+ * An allocator has given out these bytes, in one page: they are filled with a pattern.
+ */
+void watch_allocated(struct watch *watch, uint64_t memory, uint64_t bytes);
 
 /* What is wrong, in a few words; NULL: no such rule. */
 const char *watch_rule_name(enum watch_rule rule);

@@ -47,6 +47,22 @@ struct watch_lines {
     uint16_t buckets[2 * WATCH_TRACKED]; /* number + 1, by page; 0: none */
 };
 
+#define WATCH_BLOCKS  256u /* allocations that are remembered */
+#define WATCH_TARGETS 256u /* pieces of memory that requests under way are to write */
+#define WATCH_RESTS   64u  /* of them that were not written */
+
+struct watch_block {
+    uint64_t memory, bytes;
+    struct watch_calls calls;
+};
+
+/* What a request is to write, and then what it has left. */
+struct watch_rest {
+    uint32_t request, type;
+    uint64_t memory, length;
+    uint64_t moved; /* by the request */
+};
+
 struct watch {
     const struct watch_door *door;
     void *context;
@@ -64,6 +80,11 @@ struct watch {
     uint64_t bell; /* doorbells so far */
 
     struct watch_lines lines;
+    struct watch_block blocks[WATCH_BLOCKS];
+    uint64_t block; /* allocations so far */
+    struct watch_rest targets[WATCH_TARGETS];
+    struct watch_rest rests[WATCH_RESTS];
+    unsigned target_count, rest_count;
 
     struct watch_place {
         enum watch_rule rule;
@@ -84,6 +105,15 @@ void watch_update(struct watch *watch, uint64_t memory, uint64_t length);
 /* lines.c: what it may do, and whether the page has copies. */
 unsigned watch_lines_allowed(struct watch *watch, uint64_t page);
 bool watch_lines_has(struct watch *watch, uint64_t page);
+
+/* unwritten.c: look at what the device reads; somebody writes; the CPU reads or writes a rest. */
+void watch_look_for_unwritten(struct watch *watch, uint64_t memory, const void *bytes,
+                              uint64_t length);
+void watch_filled(struct watch *watch, uint64_t memory, uint64_t length);
+bool watch_has_rest(const struct watch *watch, uint64_t page);
+bool watch_rest_access(struct watch *watch, const struct watch_access *access);
+void watch_unwritten_record(struct watch *watch, const struct vdma_record *record);
+const struct watch_block *watch_block_of(struct watch *watch, uint64_t memory);
 
 /* report.c ------------------------------------------------------------------- */
 
@@ -107,6 +137,10 @@ void watch_note_open(struct watch *watch, uint64_t page, uint64_t pc, enum watch
  */
 void watch_report_line(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
                        uint64_t memory, uint64_t bytes, const uint8_t *cpu, const uint8_t *device);
+/* Bytes that nobody has written, read by the CPU or, without an access, by the device. */
+void watch_report_unwritten(struct watch *watch, enum watch_rule rule,
+                            const struct watch_access *access, uint64_t memory, uint64_t bytes,
+                            const struct watch_rest *rest);
 void watch_note_full(struct watch *watch);
 void watch_note_overflow(struct watch *watch, const struct vdma_owned *bytes);
 
