@@ -242,6 +242,55 @@ static void what_is_no_engine_is_left_alone(void **state)
     assert_null(fw_cfg_get_service());
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_int_equal(fw_cfg_count(), 0);
+    assert_int_equal(fw_cfg_find("opt/1", &transfer.item), kIOReturnNoDevice);
+    assert_int_equal(fw_cfg_find(NULL, &transfer.item), kIOReturnBadArgument);
+    assert_int_equal(fw_cfg_get_file(0, NULL), kIOReturnBadArgument);
+    assert_int_equal(fw_cfg_operations(), 0);
+    fw_cfg_watch(NULL, NULL);
+}
+
+static unsigned lists;
+
+/* Somebody who comes between two blocks: the transfer cannot be stopped, or started again. */
+static void come_between(void *context, const struct fw_cfg_transfer *of,
+                         const struct fw_cfg_operation *operation)
+{
+    IODMACommand *current = NULL;
+    IOByteCount moved = 7;
+
+    (void)context, (void)of;
+    if (operation->slot != 0 || lists++ != 0) {
+        return;
+    }
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, false, 0), kIOReturnNotPermitted);
+    assert_int_equal(IODMAEventSource_queryDMACommand(source, &current, &moved, false),
+                     kIOReturnSuccess);
+    assert_ptr_equal(current, command);
+    assert_int_equal(moved, 0);
+    assert_int_not_equal(IODMAEventSource_startDMACommand(source, command, kIODirectionIn, 4001, 0),
+                         kIOReturnSuccess);
+}
+
+static void transfers_are_of_a_command_and_whole(void **state)
+{
+    (void)state;
+    assert_null(fw_cfg_create_command(NULL, kMapped, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    transfer.position = 0;
+    IODMACommand_setRefCon(command, NULL); /* somebody else's */
+    assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &transfer);
+    assert_int_equal(end_count, 0);
+    lists = 0;
+    fw_cfg_watch(come_between, NULL);
+    assert_int_equal(go(kIODirectionIn, 200 * 4001, 0), kIOReturnSuccess);
+    fw_cfg_watch(NULL, NULL);
+    assert_int_equal(lists, 2);
+    assert_int_equal(end_count, 1);
+    assert_int_equal(end_status, kIOReturnSuccess);
+    assert_int_equal(end_bytes, 200 * 4001);
+    assert_true(fw_cfg_operations() > 200);
+    close_device(false);
 }
 
 static void the_directory_is_longer_than_one_look(void **state)
@@ -376,6 +425,7 @@ int main(void)
         cmocka_unit_test(what_is_no_engine_is_left_alone),
         cmocka_unit_test_setup(the_directory_is_longer_than_one_look, open_device),
         cmocka_unit_test_setup(a_directory_of_too_many_is_none, open_device),
+        cmocka_unit_test_setup(transfers_are_of_a_command_and_whole, open_device),
         cmocka_unit_test_setup(random_transfers, open_device),
         cmocka_unit_test_setup(an_error_tells_what_was_moved, open_device),
         cmocka_unit_test_setup(a_device_that_never_ends_is_lost, open_device),
