@@ -99,6 +99,23 @@ static void physical_parts_have_no_state(void **state)
     release_both(parts + 1);
 }
 
+/* What is read through a persistent description is not stored to. */
+static void read_only_pages_are_not_prepared_for_stores(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, MMU_READ);
+    IOMemoryDescriptor *memory =
+        describe(at, PAGE_SIZE, kIODirectionIn | kIOMemoryPersistent, owner);
+    IOMemoryMap *map;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere | kIOMapReadOnly,
+                                                 0, 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
 /* I/O addresses end at 2^64: what would lie behind is refused and taken back. */
 static void a_mapping_does_not_wrap(void **state)
 {
@@ -314,6 +331,7 @@ int main(void)
         MAP_TEST(the_owners_own_view_must_be_there),
         MAP_TEST(facts_of_a_part_leave_out_what_lies_before_it),
         MAP_TEST(physical_parts_have_no_state),
+        MAP_TEST(read_only_pages_are_not_prepared_for_stores),
         MAP_TEST(a_mapping_does_not_wrap),
         MAP_TEST(a_commands_mapping_does_not_wrap),
         MAP_TEST(the_systems_mapping_does_not_wrap),
