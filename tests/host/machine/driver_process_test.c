@@ -185,8 +185,8 @@ static void objects_of_every_kind_are_given(void **state)
     assert_int_equal(IODriver_give(driver, other_kind), kIOReturnBadArgument);
     assert_int_equal(IODriver_give(driver, (OSObject *)NULL), kIOReturnBadArgument);
     assert_int_equal(IODriver_give(NULL, buffer), kIOReturnBadArgument);
-    assert_int_equal(platform_user_read(IODriver_getTask(driver), 0x7f0000000000 - sizeof(gifts),
-                                        gifts, sizeof(gifts)),
+    assert_int_equal(platform_user_read(get_task_map(IODriver_getTask(driver)),
+                                        0x7f0000000000 - sizeof(gifts), gifts, sizeof(gifts)),
                      KERN_SUCCESS);
     for (unsigned i = 0; i < kIODriverObjectsMost; i++) {
         assert_int_equal(gifts[i].kind, kinds[i % 5]);

@@ -88,8 +88,8 @@ static void dead_tasks_are_not_loaded(void **state)
     assert_int_equal(
         platform_task_load(task, 0x10000, PAGE_SIZE, &byte, 1, VM_PROT_READ | VM_PROT_WRITE),
         KERN_INVALID_ADDRESS);
-    assert_int_equal(platform_user_read(task, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
-    assert_int_equal(platform_user_write(task, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_user_read(NULL, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
+    assert_int_equal(platform_user_write(NULL, 0x10000, &byte, 1), KERN_INVALID_ADDRESS);
     assert_int_equal(byte, 7);
     platform_task_release(task);
 }

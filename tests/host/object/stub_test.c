@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stubs and a kernel that answers what it should not: this program is the way to it
- * (OSMetaClassBase_Invoke), so that each reply can be had.
+ * (IORPC_deliver), so that each reply can be had.
  */
 #include "descriptors/driverkit/IORPC_stub.h"
 #include "tests/host/machine/driver_good.h"
@@ -9,11 +9,12 @@
 static uint64_t answer[kIORPCMessageMost / 8];
 static kern_return_t answer_status;
 
-kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
+kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
+                            IORPCMessage *reply, uint32_t replySize)
 {
-    (void)self;
-    assert_true(rpc.replySize <= sizeof(answer));
-    memcpy(rpc.reply, answer, rpc.replySize);
+    (void)target, (void)request, (void)requestSize;
+    assert_true(replySize <= sizeof(answer));
+    memcpy(reply, answer, replySize);
     return answer_status;
 }
 

@@ -39,8 +39,8 @@ static void what_can_be_refused_is_not_supported(void **state)
         platform_task_create(&task),
         platform_task_load(task, 0, 4096, &byte, 1, 1),
         platform_thread_create(task, 0, 0, 0, 0, &thread),
-        platform_user_read(task, 0, &byte, 1),
-        platform_user_write(task, 0, &byte, 1),
+        platform_user_read(map, 0, &byte, 1),
+        platform_user_write(map, 0, &byte, 1),
         platform_pageable_alloc(4096, 1, &memory),
         platform_interrupt_attach(1, true, NULL, NULL),
     };
@@ -58,7 +58,8 @@ static void what_can_be_refused_is_not_supported(void **state)
 
 static void what_is_not_there_needs_nothing(void **state)
 {
-    struct platform_stopped stopped = {.stop = PLATFORM_STOP_TIME, .pc = 1};
+    struct platform_stopped stopped = {.pc = 1};
+    const uint64_t *arguments;
     const paddr_t page = paddr(4096);
     char byte = 7;
 
@@ -84,8 +85,9 @@ static void what_is_not_there_needs_nothing(void **state)
     platform_barrier();
     assert_int_equal(byte, 7);
     /* A program that cannot run has come to its end. */
-    platform_thread_run(NULL, 1, &stopped);
-    assert_int_equal(stopped.stop, PLATFORM_STOP_FAULT);
+    assert_int_equal(platform_thread_run(NULL, 1), PLATFORM_STOP_FAULT);
+    platform_thread_call(NULL, &arguments);
+    platform_thread_stopped(NULL, &stopped);
     assert_int_equal(stopped.pc, 0);
 }
 
