@@ -458,11 +458,12 @@ $(DEPS)/libfdt/.ready:
 BENCHES := $(filter $(B)/tests/bench/%,$(ELFS))
 # Images whose size is worth a row.
 SIZED := $(foreach name,nolibc transfer,$(if $(wildcard tests/images/$(name).c),$(name)))
-BENCH := exec env NM=$(CROSS)nm SIZE=$(CROSS)size tests/bench/bench.sh
+BENCH := exec env NM=$(CROSS)nm SIZE=$(CROSS)size READELF=$(CROSS)readelf tests/bench/bench.sh
+COUNTS := tests/bench/expected.tsv
 
 .PHONY: bench profile
-bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv
-	$(Q)$(BENCH) -o $(O)/bench.tsv $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
+bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv; CHECK=1: none above tests/bench/expected.tsv; STORE=1: into it
+	$(Q)$(BENCH) -o $(O)/bench.tsv $(if $(STORE),-w $(COUNTS),$(if $(CHECK),-c $(COUNTS))) $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
 	    $(BENCHES)
 
 same = $(and $(findstring x$(1)x,x$(2)x),$(findstring x$(2)x,x$(1)x))

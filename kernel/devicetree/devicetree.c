@@ -123,6 +123,7 @@ static void finish_node(struct node *path, unsigned depth)
         .address_cells = cells_count(&parent->properties[ADDRESS_CELLS], 2),
         .size_cells = cells_count(&parent->properties[SIZE_CELLS], 1),
         .depth = (uint8_t)depth,
+        .parent = depth > 0 ? parent->offset : -FDT_ERR_NOTFOUND,
     };
 
     node->done = true;
@@ -356,6 +357,7 @@ static void read_device(int node, struct device *device)
     *device = (struct device){.node = node,
                               .address_cells = cells_count(&address, 2),
                               .size_cells = cells_count(&size, 1),
+                              .parent = parent,
                               .depth = parent > 0 ? 2 : 1};
     for (unsigned i = 0; i < DEVICE_PROPERTY_COUNT; i++) {
         device->properties[i] = property_of(node, property_names[i]);
@@ -386,7 +388,8 @@ static bool is_usable(int node)
     return true;
 }
 
-const struct device *device_find(int node, struct device *room)
+/* NULL: it is not in the table. */
+static const struct device *find_in_table(int node)
 {
     unsigned low = 0, high = device_count;
 
@@ -401,6 +404,24 @@ const struct device *device_find(int node, struct device *room)
         } else {
             high = middle;
         }
+    }
+    return NULL;
+}
+
+int device_parent(int node)
+{
+    const struct device *const device = find_in_table(node);
+
+    /* libfdt walks the tree twice for it. */
+    return device != NULL ? device->parent : fdt_parent_offset(tree, node);
+}
+
+const struct device *device_find(int node, struct device *room)
+{
+    const struct device *const device = find_in_table(node);
+
+    if (device != NULL) {
+        return device;
     }
     /* A table that has all devices answers for good: only with a larger tree is it read again. */
     if (!is_incomplete || tree == NULL || node < 0 || !is_usable(node)) {

@@ -157,10 +157,10 @@ static bool step_up(int bus, int above, uint64_t size, struct address *address)
 static bool to_root(int bus, uint64_t size, struct address *address)
 {
     for (unsigned level = 0; bus > 0; level++) {
-        const int above = fdt_parent_offset(devicetree(), bus);
+        const int above = device_parent(bus);
 
         /*
-         * Each level is a walk of the whole tree, and a damaged one could have any number of them.
+         * Each level may be a walk of the tree, and a damaged one could have any number of them.
          */
         if (above < 0 || level == DEPTH_MAX || !step_up(bus, above, size, address)) {
             return false;
@@ -189,9 +189,7 @@ kern_return_t device_read_reg(const struct device *device, unsigned index,
         !cells_read(entry + address_bytes, device->size_cells, &size)) {
         return KERN_INVALID_ADDRESS;
     }
-    /* Finding the parent is a walk of the whole tree: most devices need none. */
-    if (device->depth > 1 &&
-        !to_root(fdt_parent_offset(devicetree(), device->node), size, &address)) {
+    if (device->depth > 1 && !to_root(device->parent, size, &address)) {
         return KERN_INVALID_ADDRESS;
     }
     *range = (struct devicetree_range){paddr(address.value), size};
@@ -209,7 +207,7 @@ kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *
 kern_return_t devicetree_window(int node, unsigned index, struct devicetree_window *window)
 {
     const struct property ranges = property_of(node, "ranges");
-    const int above = ranges.value != NULL ? fdt_parent_offset(devicetree(), node) : -1;
+    const int above = ranges.value != NULL ? device_parent(node) : -1;
     struct range range;
 
     if (above < 0 || !read_range(&ranges, index, bus_of(node), bus_of(above), &range) ||

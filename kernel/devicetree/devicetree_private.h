@@ -46,6 +46,7 @@ enum {
 struct device {
     int node;
     struct property properties[DEVICE_PROPERTY_COUNT];
+    int parent;                        /* node; negative: none */
     uint32_t interrupt_parent;         /* phandle, its own or inherited; 0: none */
     uint8_t address_cells, size_cells; /* of its parent: how its reg is read */
     uint8_t depth;                     /* 1: a child of the root */
@@ -60,6 +61,8 @@ struct device {
 const struct device *device_find(int node, struct device *room);
 /* The same by phandle, but of any node. */
 const struct device *device_find_phandle(uint32_t phandle, struct device *room);
+/* The node above any node; negative: none. */
+int device_parent(int node);
 
 /* devicetree_memory.c: what devicetree_machine() tells, as the walk comes to know it. */
 

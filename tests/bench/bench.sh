@@ -3,15 +3,17 @@
 #
 # Run benchmark images and print one table of guest instructions.
 #
-#   bench.sh [-o FILE.tsv] [-s NAME=IMAGE.elf]... BENCH.elf...
-#       Each image runs three times; the three must agree to the instruction.
+#   bench.sh [-o FILE.tsv] [-n RUNS] [-c|-w EXPECTED.tsv] [-s NAME=IMAGE.elf]... BENCH.elf...
+#       Each image runs three times, or RUNS; they must agree to the instruction.
 #       -s adds the size of an image as a row. A missed goal is followed by its
-#       profile. Status: 0 measured (goals met or not), 1 the runs disagree or an
-#       image failed, 2 usage.
+#       profile. -c compares with the stored counts, which are of one compiler: a row
+#       that is above its count, or is there no more, is an error. -w stores them.
+#       Status: 0 measured (goals met or not), 1 the runs disagree, a row is above its
+#       count or an image failed, 2 usage, 77 the stored counts are of another compiler.
 #   bench.sh -p ROW BENCH.elf
 #       Where the instructions of one row go, by function and exact.
 #
-# Environment: QEMU, QEMU_EXTRA, NM, SIZE, NO_COLOR.
+# Environment: QEMU, QEMU_EXTRA, NM, SIZE, READELF, NO_COLOR.
 #
 # The machine: a fixed instruction clock that sleeps when the guest does, and a
 # disk that answers 200 microseconds after the request. The guest is always
@@ -24,16 +26,20 @@ set -u
 qemu=${QEMU:-qemu-system-aarch64}
 nm=${NM:-nm}
 size=${SIZE:-size}
+readelf=${READELF:-readelf}
 limit=120 # seconds a run may take
 runs=3
 output=
 profile= # its row
 profiling=
 sizes=
+expected=
+storing=
+measuring= # the folder of the script that this one works for
 
 usage()
 {
-    sed -n '5,13s/^# \{0,1\}//p' "$0" >&2
+    sed -n '5,17s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -43,8 +49,12 @@ die()
     exit "${2:-1}"
 }
 
-while getopts o:p:s: option; do
+while getopts c:m:n:o:p:s:w: option; do
     case $option in
+    c) expected=$OPTARG ;;
+    m) measuring=$OPTARG ;;
+    n) runs=$OPTARG ;;
+    w) expected=$OPTARG && storing=1 ;;
     o) output=$OPTARG ;;
     p) profile=$OPTARG && profiling=1 ;;
     s) sizes="$sizes $OPTARG" ;;
@@ -53,16 +63,33 @@ while getopts o:p:s: option; do
 done
 shift $((OPTIND - 1))
 [ $# -gt 0 ] || usage
+[[ $runs =~ ^[1-9]$ ]] || die "from 1 to 9 runs, not '$runs'" 2
 [ -z "$profiling" ] || [ -n "$profile" ] || die "which row? ROW= names one, by its id" 2
 command -v "$qemu" >/dev/null || die "$qemu is not installed" 2
 for image; do
-    [ -r "$image" ] || die "cannot read image $image" 2
+    [ -r "$image" ] || [ -n "$measuring" ] || die "cannot read image $image" 2
 done
 
-work=$(mktemp -d) || exit 2
+# compiled_by IMAGE: by which compiler, as the image has it.
+compiled_by()
+{
+    "$readelf" -p .comment "$1" | sed -n 's/^ *\[ *[0-9a-f]*\] *\([A-Za-z]\+\).* \([0-9.]*\)$/\1 \2/p' | head -n 1
+}
+
+# Before they are measured, which takes a while.
+if [ -n "$expected" ] && [ -z "$storing" ]; then
+    of=$(sed -n 's/^# counted in what \(.*\) makes$/\1/p' "$expected") || exit 2
+    [ -n "$of" ] || die "$expected does not say which compiler its counts are of" 2
+    compiler=$(compiled_by "$1")
+    [ "$of" = "$compiler" ] ||
+        die "the stored counts are of $of, and this is $compiler: nothing is compared" 77
+fi
+
+work=$measuring
+[ -n "$work" ] || work=$(mktemp -d) || exit 2
 reader= # of a trace
 trap '[ -z "$reader" ] || kill "$reader" 2>/dev/null
-      rm -rf "$work"' EXIT
+      [ -n "$measuring" ] || rm -rf "$work"' EXIT
 
 # What brings the monitor along (qemu/vdma/monitor/monitor.h) starts at EL2, and nothing else does.
 virtualization()
@@ -185,25 +212,51 @@ if [ -n "$profiling" ]; then
     exit
 fi
 
-# Measure: the rows of all images into $work/1.tsv, $work/2.tsv, $work/3.tsv.
+# For one run of one image: its rows into RUN.NAME.tsv, or what it said into RUN.NAME.failed.
+if [ -n "$measuring" ]; then
+    name=${2##*/}
+    out=$work/$1.${name%.elf}
+    machine "$2" 200000 >"$out.out" 2>&1
+    status=$?
+    tr -d '\r' <"$out.out" | sed -n "s/^BENCH/${name%.elf}/p" >"$out.tsv"
+    [ $status = 0 ] || { cat "$out.out" && echo "bench: $2 ended with status $status"; } >"$out.failed"
+    exit $status
+fi
+
+# As many at once as there are processors: counts do not depend on who else is there.
 run=1
 while [ $run -le $runs ]; do
     for image; do
-        machine "$image" 200000 >"$work/out" 2>&1
-        status=$?
-        tr -d '\r' <"$work/out" | sed -n "s/^BENCH/$(basename "$image" .elf)/p" >>"$work/$run.tsv"
-        if [ $status -ne 0 ]; then
-            cat "$work/out" >&2
-            die "$image ended with status $status"
-        fi
+        printf '%s\0' $run "$image"
     done
     run=$((run + 1))
+done >"$work/jobs"
+set -m # what ends this script ends them all
+attended xargs -0 -n 2 -P "$(nproc)" "$0" -m "$work" <"$work/jobs" 2>/dev/null
+set +m
+for failed in "$work"/*.failed; do
+    [ -e "$failed" ] || continue
+    cat "$failed" >&2
+    exit 1
 done
+
+# rows RUN: those of all images, in their order.
+rows()
+{
+    local image
+    for image in "${images[@]}"; do
+        image=${image##*/}
+        cat "$work/$1.${image%.elf}.tsv"
+    done
+}
+images=("$@")
+rows 1 >"$work/1.tsv"
 [ -s "$work/1.tsv" ] || die "no image printed a row"
 
 identical=yes
-for run in 2 3; do
-    diff "$work/1.tsv" "$work/$run.tsv" >"$work/diff" || { identical=no; cat "$work/diff" >&2; }
+for ((run = 2; run <= runs; run++)); do
+    diff <(grep -v 'instructions, about' "$work/1.tsv") \
+        <(rows $run | grep -v 'instructions, about') >"$work/diff" || { identical=no; cat "$work/diff" >&2; }
 done
 
 {
@@ -213,8 +266,8 @@ done
         "$size" "${entry#*=}" | awk -v name="${entry%%=*}" 'NR == 2 {
             printf "host\tsize-%s\t-\tsize of %s, text + data\tbytes\t%d\t-\t-\t-\t-\n", name, name, $1 + $2 }'
     done
-    printf 'host\tsame\t12\tthree runs agree to the instruction\t%s\t%s\tyes\t-\t-\t%s\n' \
-        "" "$identical" "$([ $identical = yes ] && echo met || echo MISSED)"
+    printf 'host\tsame\t12\t%s runs agree to the instruction\t%s\t%s\tyes\t-\t-\t%s\n' \
+        "$runs" "" "$identical" "$([ $identical = yes ] && echo met || echo MISSED)"
 } >"$work/table.tsv"
 [ -z "$output" ] || cp "$work/table.tsv" "$output"
 
@@ -232,8 +285,36 @@ awk -F '\t' -v colour=$colour '
         printf "%-4s %-50s %12s %9s %9s %6s  %s\n", $3, what, $6, $7, $8, $9, verdict
     }' "$work/table.tsv"
 
+# Counts of the guest's instructions alone: bytes and the like are not of this machine.
+counts()
+{
+    awk -F '\t' '$5 == "instructions" { print $1 "\t" $2 "\t" $6 }' "$work/table.tsv"
+}
+
+above=0
+if [ -n "$storing" ]; then
+    { echo "# counted in what $(compiled_by "$1") makes" && counts; } >"$work/expected" &&
+        cp "$work/expected" "$expected" || die "cannot write $expected"
+    echo "$(counts | wc -l) counts are stored in $expected"
+elif [ -n "$expected" ]; then
+    awk -F '\t' -v stored="$expected" '
+        NR == FNR { if (!/^#/) { count[$1 " " $2] = $3; rows++ } next }
+        { row = $1 " " $2; seen[row] = 1 }
+        !(row in count) { print row ": " $3 ", and no count is stored"; unknown++; next }
+        $3 > count[row] { print row ": " $3 ", stored " count[row] ": ABOVE"; above++ }
+        $3 < count[row] { print row ": " $3 ", stored " count[row] ": below"; below++ }
+        END {
+            for (row in count) if (!(row in seen)) { print row ": is there no more"; gone++ }
+            printf "%d rows: %d above the stored counts, %d below, %d new, %d gone\n", rows, above, below, unknown, gone
+            if (below + unknown + gone) print "make bench STORE=1 stores what is counted now"
+            exit above + gone > 0
+        }' "$expected" <(counts) || above=1
+fi
+
 # A missed goal is not an error, but the report must say where the instructions go.
-awk -F '\t' '$10 == "MISSED" && $1 != "host" { print $1, $2 }' "$work/table.tsv" >"$work/missed"
+[ -n "$expected" ] ||
+    awk -F '\t' '$10 == "MISSED" && $1 != "host" { print $1, $2 }' "$work/table.tsv" >"$work/missed"
+touch "$work/missed"
 while read -r name row; do
     for image; do
         case $image in
@@ -246,3 +327,4 @@ while read -r name row; do
     done
 done <"$work/missed"
 [ $identical = yes ] || die "the runs differ"
+[ $above = 0 ] || die "there are rows above their stored counts"

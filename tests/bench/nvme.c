@@ -141,11 +141,20 @@ static void bench_doorbells_32(struct bench_result *result)
     count_doorbells(result, DEPTH);
 }
 
+/* QEMU's controller answers the 32 in as many interrupts as its host makes of them. */
+#define ABOUT "instructions, about"
+
 static const struct bench rows[] = {
     {.id = "prp", .name = "4 KiB NVMe read, one at a time, PRP", .run = bench_prp_1},
-    {.id = "prp-batch", .name = "4 KiB NVMe read, 32 per doorbell, each, PRP", .run = bench_prp_32},
+    {.id = "prp-batch",
+     .name = "4 KiB NVMe read, 32 per doorbell, each, PRP",
+     .unit = ABOUT,
+     .run = bench_prp_32},
     {.id = "sgl", .name = "4 KiB NVMe read, one at a time, SGL", .run = bench_sgl_1},
-    {.id = "sgl-batch", .name = "4 KiB NVMe read, 32 per doorbell, each, SGL", .run = bench_sgl_32},
+    {.id = "sgl-batch",
+     .name = "4 KiB NVMe read, 32 per doorbell, each, SGL",
+     .unit = ABOUT,
+     .run = bench_sgl_32},
     {.id = "nvme-doorbells-1",
      .name = "NVMe doorbells per request, both kinds, one at a time",
      .unit = "doorbells",

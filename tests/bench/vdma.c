@@ -248,12 +248,13 @@ static void floor_copy(void *context)
 static void floor_attach(void)
 {
     const uint64_t features = VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX;
-    const struct virtq_setup setup = {.size = DEPTH, .chain_entries = 1};
+    struct virtq_setup setup = {.size = DEPTH, .chain_entries = 1};
 
     if (floor.queue == NULL) {
+        floor.registers = ((struct mmio_device *)vdma_state.device)->registers;
+        setup.doorbell = (volatile char *)floor.registers + MMIO_QUEUE_NOTIFY;
         floor.gic = mmu_map_device(paddr(GIC_CPU_INTERFACE), PAGE_SIZE);
         KERNEL_CHECK(floor.gic != NULL && virtq_create(&setup, &floor.queue) == kIOReturnSuccess);
-        floor.registers = ((struct mmio_device *)vdma_state.device)->registers;
         floor.tables = (void *)area(PAGE_SIZE);
         floor.frames = (void *)area(PAGE_SIZE);
         memset(floor.frames, 0, PAGE_SIZE);

@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Each benchmark runs to its end and prints rows, and stored counts are held: one that rises, or
+# is there no more, is an error, and those of another compiler are compared with nothing.
+# NEEDS: run bench
+# NEEDS: gcc-release/tests/bench/among.elf gcc-release/tests/bench/command.elf
+# NEEDS: gcc-release/tests/bench/cursor.elf gcc-release/tests/bench/descriptor.elf
+# NEEDS: gcc-release/tests/bench/driverkit.elf gcc-release/tests/bench/kernel.elf
+# NEEDS: gcc-release/tests/bench/memory.elf gcc-release/tests/bench/nvme.elf
+# NEEDS: gcc-release/tests/bench/smmu.elf gcc-release/tests/bench/vdma.elf
+# NEEDS: gcc-release/tests/bench/virtio.elf gcc-release/tests/bench/vm.elf
+. tests/outside/tap.bash
+
+export NO_COLOR=1
+images=()
+for source in tests/bench/*.c; do
+    image=$(basename "$source" .c)
+    [ "$image" = bench ] || images+=("$BUILD/gcc-release/tests/bench/$image.elf")
+done
+run tests/bench/bench.sh -n 1 -o "$work/table" "${images[@]}"
+check "all of them run to their ends" test "$status" = 0
+for image in "${images[@]}"; do
+    name=$(basename "$image" .elf)
+    check "$name has rows" grep -qE "^$name	[^	]+	[^	]*	[^	]+	[^	]+	[0-9.]+	" "$work/table"
+done
+
+# counted OPTION...: one image whose counts depend on no device.
+counted()
+{
+    run tests/bench/bench.sh -n 1 "$@" "$BUILD/gcc-release/tests/bench/cursor.elf"
+}
+stored=$work/stored
+counted -w "$stored"
+check "counts are stored, with their compiler" eval \
+    'ended 0 && grep -qE "^# counted in what [A-Za-z]+ [0-9.]+ makes$" "$stored" && grep -q "^cursor	" "$stored"'
+counted -c "$stored"
+check "and are met by what was stored" eval 'ended 0 && said ": 0 above the stored counts, 0 below, 0 new, 0 gone$"'
+awk -F '\t' -v OFS='\t' '!/^#/ && !done { $3 -= 1; done = 1 } 1' "$stored" >"$work/lower"
+counted -c "$work/lower"
+check "one above its count is an error, and named" eval 'ended 1 && said "^cursor .*: ABOVE$" && said ": 1 above"'
+awk -F '\t' -v OFS='\t' '!/^#/ && !done { $3 += 1; done = 1 } 1' "$stored" >"$work/higher"
+counted -c "$work/higher"
+check "one below it is none, and can be stored" eval 'ended 0 && said ": below$" && said "STORE=1"'
+{ cat "$stored" && printf 'cursor\tlost\t7\n'; } >"$work/more"
+counted -c "$work/more"
+check "one that is there no more is an error" eval 'ended 1 && said "^cursor lost: is there no more$"'
+sed '1s/what .* makes/what tcc 0.9 makes/' "$stored" >"$work/other"
+counted -c "$work/other"
+check "those of another compiler are compared with nothing" eval 'ended 77 && said "of tcc 0.9,"'
+grep -v '^#' "$stored" >"$work/nameless"
+counted -c "$work/nameless"
+check "those of no compiler neither" eval 'ended 2 && said "does not say which compiler"'
+counted -c "$work/none"
+check "a file that is not there" ended 2
+counted -n 0
+check "no number of runs" eval 'ended 2 && said "not .0.$"'
