@@ -58,9 +58,9 @@ static IOReturn activate(struct virtio_blk *disk)
 
 IOReturn blk_start(struct virtio_blk *disk)
 {
-    /* What was built on these features cannot do without them. */
+    /* What was built on these features cannot do without them, nor with others it may offer now. */
     const uint64_t features = disk->device->features;
-    IOReturn status = negotiate(disk, features);
+    IOReturn status = virtio_negotiate(disk->device, features, features);
 
     virtq_restart(disk->queue);
     if (status == kIOReturnSuccess) {

@@ -42,25 +42,17 @@ static bool is_fixed;                    /* and its configuration stays as it wa
 
 /* --- The device ------------------------------------------------------------------------------- */
 
-/* Memory that may be written as data: only that of the test's, or anything could be overwritten. */
-static paddr_t data_first;
-
-static bool is_data(uint64_t address, uint64_t length)
+static bool is_frame(const void *at)
 {
-    return address >= data_first.value && address + length <= data_first.value + PAGES * PAGE_SIZE;
-}
+    const char *const first = (const char *)disk->frames;
 
-static bool is_frame(uint64_t address)
-{
-    const uint64_t first = virt_to_phys(disk->frames).value;
-
-    return address >= first && address < first + disk->frame_pages * PAGE_SIZE;
+    return (const char *)at >= first && (const char *)at < first + disk->frame_pages * PAGE_SIZE;
 }
 
 /* Whatever the disk has become since: nothing is never asked for. */
 static void judge_bytes(const struct virtio_sim_chain *chain, const struct blk_header *header)
 {
-    const struct blk_range *range = phys_to_virt(paddr(chain->entries[1].address));
+    const struct blk_range *range = virtio_sim_at(&fuzz.sim, chain->entries[1].address);
 
     FUZZ_ASSERT(&fuzz, header->type > 1 || chain->count > 2);
     if (header->type == VIRTIO_BLK_DISCARD || header->type == VIRTIO_BLK_WRITE_ZEROES) {
@@ -95,7 +87,7 @@ static void judge_request(const struct virtio_sim_chain *chain, const struct blk
         break;
     case VIRTIO_BLK_DISCARD:
     case VIRTIO_BLK_WRITE_ZEROES: {
-        const struct blk_range *range = phys_to_virt(paddr(chain->entries[1].address));
+        const struct blk_range *range = virtio_sim_at(&fuzz.sim, chain->entries[1].address);
         const uint64_t most = header->type == VIRTIO_BLK_DISCARD ? disk->discard_bytes_max
                                                                  : disk->write_zeroes_bytes_max;
 
@@ -125,7 +117,7 @@ static bool work(struct fuzz *unused)
         return true;
     }
     if (is_honest) {
-        judge_request(&chain, phys_to_virt(paddr(chain.entries[0].address)));
+        judge_request(&chain, virtio_sim_at(&fuzz.sim, chain.entries[0].address));
     }
     for (unsigned i = 0; i < chain.count; i++) {
         const struct virtio_sim_entry *entry = &chain.entries[i];
@@ -134,16 +126,13 @@ static bool work(struct fuzz *unused)
             continue;
         }
         length += entry->length;
-        if (is_data(entry->address, entry->length)) {
-            memset(phys_to_virt(paddr(entry->address)), 0x5a, entry->length);
-        }
+        fuzz_fill(&fuzz, entry->address, entry->length, 0x5a);
     }
 
-    const struct virtio_sim_entry *last = &chain.entries[chain.count - 1];
+    volatile uint8_t *const last = virtio_sim_at(&fuzz.sim, chain.entries[chain.count - 1].address);
 
-    if (is_frame(last->address)) {
-        *(volatile uint8_t *)phys_to_virt(paddr(last->address)) =
-            fuzz_chance(&fuzz, 8) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
+    if (is_frame((const void *)(uintptr_t)last)) {
+        *last = fuzz_chance(&fuzz, 8) ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
     }
     virtio_sim_give(&fuzz.sim, chain.head, length);
     fuzz.writes += 2;
@@ -281,6 +270,7 @@ static void configure(void)
         .queue_size = fuzz_chance(&fuzz, 128) ? 0 : 1u << fuzz_random(&fuzz, 9),
         .without_indirect = fuzz_chance(&fuzz, 64),
         .without_event_index = fuzz_chance(&fuzz, 64),
+        .without_packed = fuzz_chance(&fuzz, 64),
     };
 
     fuzz.queue = NULL; /* the old one may go */
@@ -361,9 +351,9 @@ static void power_on(void)
         DISK_CORE | (sim_random(&fuzz.seed) &
                      (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_BLK_F_SIZE_MAX |
                       VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH | VIRTIO_BLK_F_DISCARD |
-                      VIRTIO_BLK_F_WRITE_ZEROES | VIRTIO_F_RING_RESET));
+                      VIRTIO_BLK_F_WRITE_ZEROES | VIRTIO_F_RING_RESET | VIRTIO_F_RING_PACKED));
 
-    virtio_sim_create(&fuzz.sim, VIRTIO_ID_BLOCK, offered, sizes[fuzz_random(&fuzz, 6)]);
+    fuzz_power_on(&fuzz, VIRTIO_ID_BLOCK, offered, sizes[fuzz_random(&fuzz, 6)]);
     virtio_sim_set(&fuzz.sim, 0, SECTORS, 8);
     virtio_sim_set(&fuzz.sim, 8, 1u << (9 + fuzz_random(&fuzz, 10)), 4);
     virtio_sim_set(&fuzz.sim, 12, 1 + fuzz_random(&fuzz, 300), 4);
@@ -421,6 +411,7 @@ static void live(void)
         disk = NULL;
     }
     fuzz_play(NULL);
+    fuzz_power_off(&fuzz);
 
     /* Memory of a device that does not stop stays where it is, on purpose. */
     if (fuzz.sim.resets_refused == 0) {
@@ -433,16 +424,16 @@ static void make_memories(void)
     static IOAddressRange ranges[PAGES / 2];
     const struct page_request run = {.count = PAGES, .owner = PAGE_OWNER_IMAGE, .zero = true};
 
-    assert_int_equal(page_alloc_run(&run, &data_first), KERN_SUCCESS);
+    assert_int_equal(page_alloc_run(&run, &fuzz.data), KERN_SUCCESS);
     for (unsigned i = 0; i < PAGES / 2; i++) {
-        ranges[i].address = (uint64_t)phys_to_virt(data_first) + 2 * i * PAGE_SIZE + i;
+        ranges[i].address = (uint64_t)phys_to_virt(fuzz.data) + 2 * i * PAGE_SIZE + i;
         ranges[i].length = 4095 - i; /* odd places and lengths */
     }
     memories[0] =
         IOMemoryDescriptor_withAddressRanges(ranges, PAGES / 2, kIODirectionInOut, kernel_task);
-    memories[1] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(data_first), 1 << 20,
+    memories[1] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(fuzz.data), 1 << 20,
                                                       kIODirectionInOut, kernel_task);
-    memories[2] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(data_first), 1 << 20,
+    memories[2] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(fuzz.data), 1 << 20,
                                                       kIODirectionOut, kernel_task);
     for (unsigned i = 0; i < PAGES / 2; i++) {
         ranges[i].length = 37; /* a block in more pieces than anything holds */
@@ -455,7 +446,7 @@ static void make_memories(void)
                          kIOReturnSuccess);
     }
     /* Never prepared. */
-    memories[4] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(data_first), 1 << 16,
+    memories[4] = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(fuzz.data), 1 << 16,
                                                       kIODirectionInOut, kernel_task);
 }
 
@@ -466,6 +457,7 @@ static void test_any_device(void **state)
     fuzz.work = work;
     fuzz.give_up = give_up;
     make_memories();
+    fuzz.data_bytes = PAGES * PAGE_SIZE;
     while (fuzz.writes < fuzz.budget) {
         live();
         lives++;

@@ -22,7 +22,6 @@
 static struct fuzz fuzz;
 static struct virtio_rng rng;
 static IOMemoryDescriptor *memory;
-static paddr_t data_first;
 static uint64_t filled, given_up; /* reads that ended so */
 
 /* Answer with all that is asked for, or with less. */
@@ -39,10 +38,7 @@ static bool work(struct fuzz *unused)
         const struct virtio_sim_entry *entry = &chain.entries[0];
 
         length = fuzz_chance(&fuzz, 128) ? entry->length : fuzz_random(&fuzz, entry->length + 1);
-        if (entry->address >= data_first.value &&
-            entry->address + length <= data_first.value + PAGES * PAGE_SIZE) {
-            memset(phys_to_virt(paddr(entry->address)), 0x5a, length);
-        }
+        fuzz_fill(&fuzz, entry->address, length, 0x5a);
     }
     FUZZ_ASSERT(&fuzz, fuzz.malice != 0 || fuzz.flickers || !chain.broken);
     virtio_sim_give(&fuzz.sim, chain.head, length);
@@ -60,10 +56,11 @@ static void power_on(void)
 {
     static const unsigned malices[] = {0, 0, 1, 4, 16, 64};
     static const unsigned sizes[] = {1, 2, 3, 64, 1024};
-    const uint64_t offered = VIRTIO_F_VERSION_1 | (sim_random(&fuzz.seed) &
-                                                   (VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC));
+    const uint64_t offered =
+        VIRTIO_F_VERSION_1 | (sim_random(&fuzz.seed) &
+                              (VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_RING_PACKED));
 
-    virtio_sim_create(&fuzz.sim, VIRTIO_ID_ENTROPY, offered, sizes[fuzz_random(&fuzz, 5)]);
+    fuzz_power_on(&fuzz, VIRTIO_ID_ENTROPY, offered, sizes[fuzz_random(&fuzz, 5)]);
     fuzz.malice = malices[fuzz_random(&fuzz, 6)];
     fuzz.answers = fuzz_chance(&fuzz, 128);
     fuzz.flickers = fuzz_chance(&fuzz, 16);
@@ -107,6 +104,7 @@ static void live(void)
         rng_destroy(&rng);
     }
     fuzz_play(NULL);
+    fuzz_power_off(&fuzz);
 
     if (fuzz.sim.resets_refused == 0) {
         FUZZ_ASSERT(&fuzz, sim_holds(&before));
@@ -121,8 +119,9 @@ static void test_any_device(void **state)
     fuzz_begin(&fuzz, 50000);
     fuzz.work = work;
     fuzz.give_up = give_up;
-    assert_int_equal(page_alloc_run(&run, &data_first), KERN_SUCCESS);
-    memory = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(data_first),
+    fuzz.data_bytes = PAGES * PAGE_SIZE;
+    assert_int_equal(page_alloc_run(&run, &fuzz.data), KERN_SUCCESS);
+    memory = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(fuzz.data),
                                                  PAGES * PAGE_SIZE, kIODirectionIn, kernel_task);
     assert_non_null(memory);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "drivers/shared.h"
+#include "kernel/direct_map.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
@@ -57,6 +58,41 @@ static uint32_t doubtful(struct fuzz *fuzz, uint32_t right)
         return (uint32_t)sim_random(&fuzz->seed);
     default:
         return right;
+    }
+}
+
+/* Of a packed ring: the driver's copies of what a split one has are out of the device's reach. */
+static void write_packed(struct fuzz *fuzz)
+{
+    struct virtq *queue = fuzz->queue;
+    struct virtq_packed *packed = queue->packed;
+    uint64_t *rest = &packed->ring[packed->used].rest;
+    const uint64_t slot = fuzz_random(fuzz, virtq_slots(queue));
+
+    switch (fuzz_random(fuzz, 7)) {
+    case 0: /* used, or as it was before, or neither */
+        *rest ^= (uint64_t)(fuzz_random(fuzz, 2) * 0x0080 + fuzz_random(fuzz, 2) * 0x8000) << 48;
+        break;
+    case 1:
+        *rest = (*rest & ~(0xffffull << 32)) | (doubtful(fuzz, (uint32_t)slot) & 0xffffull) << 32;
+        break;
+    case 2:
+        *rest = (*rest & ~0xffffffffull) | doubtful(fuzz, (uint32_t)*rest);
+        break;
+    case 3: /* a good one, with a name that may be wrong */
+        *rest = (packed->used_wrap ? 0x8080ull << 48 : 0) | slot << 32;
+        break;
+    case 4:
+        packed->device_event->value = doubtful(fuzz, 0x20000u | packed->next);
+        break;
+    case 5:
+        scribble(fuzz, packed->ring, packed->ring_pages * PAGE_SIZE);
+        break;
+    default:
+        if (queue->tables == VIRTQ_PACKED_TABLES) {
+            scribble(fuzz, queue->chains, queue->table_pages * PAGE_SIZE);
+        }
+        break;
     }
 }
 
@@ -119,8 +155,7 @@ static void write_register(struct fuzz *fuzz)
         sim->status = (uint8_t)sim_random(&fuzz->seed);
         break;
     case 2:
-        /* Not the packed ring's: this device has split ones. */
-        sim->offered ^= 1ull << fuzz_random(fuzz, 41) & ~VIRTIO_F_RING_PACKED;
+        sim->offered ^= 1ull << fuzz_random(fuzz, 41);
         break;
     case 3:
         sim->queue_size_max = doubtful(fuzz, 256);
@@ -144,7 +179,11 @@ void fuzz_write(struct fuzz *fuzz)
 
     fuzz->writes++;
     if (kind < 8 && fuzz->queue != NULL) {
-        write_ring(fuzz);
+        if (fuzz->queue->packed != NULL) {
+            write_packed(fuzz);
+        } else {
+            write_ring(fuzz);
+        }
     } else if (kind < 12 && fuzz->shared_count != 0) {
         const struct fuzz_shared *shared = &fuzz->shared[fuzz_random(fuzz, fuzz->shared_count)];
 
@@ -153,6 +192,39 @@ void fuzz_write(struct fuzz *fuzz)
         write_configuration(fuzz);
     } else {
         write_register(fuzz);
+    }
+}
+
+/* --- Power ------------------------------------------------------------------------------------ */
+
+void fuzz_power_on(struct fuzz *fuzz, uint32_t id, uint64_t offered, uint32_t queue_size_max)
+{
+    virtio_sim_create(&fuzz->sim, id, offered, queue_size_max);
+    fuzz->mapper = fuzz_chance(fuzz, 128) ? virtio_sim_mapper_new() : NULL;
+    fuzz->sim.mapper = fuzz->mapper != NULL ? &fuzz->mapper->super : NULL;
+}
+
+void fuzz_power_off(struct fuzz *fuzz)
+{
+    if (fuzz->mapper != NULL) {
+        /* Whatever was mapped for transfers is not any more; all else went with the driver. */
+        FUZZ_ASSERT(fuzz, fuzz->sim.resets_refused != 0 || fuzz->mapper->taken == 0);
+        OSObject_release(&fuzz->mapper->super);
+        fuzz->mapper = NULL;
+    }
+}
+
+void fuzz_fill(struct fuzz *fuzz, uint64_t address, uint32_t length, uint8_t value)
+{
+    for (uint32_t i = 0, here; i < length; i += here) {
+        uint8_t *const at = virtio_sim_at(&fuzz->sim, address + i);
+        const uint64_t room = PAGE_SIZE - ((address + i) & PAGE_MASK);
+        const uint64_t behind = at != NULL ? virt_to_phys(at).value - fuzz->data.value : 0;
+
+        here = room < length - i ? (uint32_t)room : length - i;
+        if (at != NULL && behind < fuzz->data_bytes && here <= fuzz->data_bytes - behind) {
+            memset(at, value, here);
+        }
     }
 }
 
@@ -170,7 +242,11 @@ static void turn(void)
         fuzz_write(fuzz);
     }
     if (fuzz->flickers && fuzz->queue != NULL) {
-        fuzz->queue->used->index.value ^= 1;
+        if (fuzz->queue->packed != NULL) {
+            fuzz->queue->packed->ring[fuzz->queue->packed->used].rest ^= 0x8000ull << 48;
+        } else {
+            fuzz->queue->used->index.value ^= 1;
+        }
         fuzz->writes++;
     }
     if (fuzz->answers && fuzz_chance(fuzz, 32)) {

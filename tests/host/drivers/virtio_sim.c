@@ -2,11 +2,13 @@
 /* The device's side of virtio 1.2, sections 2 and 3, for host tests. */
 #include "tests/host/drivers/virtio_sim.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "drivers/shared.h"
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
+#include "tests/host/drivers/virtio_sim_private.h"
 
 #define STATUS_DRIVER_OK   0x04u
 #define STATUS_FEATURES_OK 0x08u
@@ -61,6 +63,8 @@ static void write_status(struct virtio_device *device, uint8_t status)
     sim->status = 0;
     sim->is_started = false;
     sim->taken = sim->given = 0;
+    sim->next = sim->used = (struct virtio_sim_place){.wrap = true};
+    memset(sim->entries, 0, sizeof(sim->entries));
     sim->used_pending = sim->changed_pending = false;
 }
 
@@ -77,6 +81,12 @@ static void write_features(struct virtio_device *device, unsigned half, uint32_t
     if ((bits & ~offered) != 0) {
         complain(sim_of(device), "a feature is accepted that was not offered");
     }
+}
+
+static IOReturn find_mapper(struct virtio_device *device)
+{
+    device->mapper = sim_of(device)->mapper;
+    return kIOReturnSuccess;
 }
 
 static uint32_t queue_size_max(struct virtio_device *device, unsigned index)
@@ -164,6 +174,7 @@ const struct virtio_transport virtio_sim_transport = {
     .write_status = write_status,
     .read_features = read_features,
     .write_features = write_features,
+    .find_mapper = find_mapper,
     .queue_size_max = queue_size_max,
     .start_queue = start_queue,
     .doorbell = doorbell,
@@ -189,46 +200,91 @@ void virtio_sim_set(struct virtio_sim *sim, unsigned offset, uint64_t value, uns
 
 /* --- The queue -------------------------------------------------------------------------------- */
 
-static bool has(const struct virtio_sim *sim, uint64_t feature)
+void *virtio_sim_at(const struct virtio_sim *sim, uint64_t address)
 {
-    return (sim->device.features & feature) != 0;
+    uint64_t physical = address;
+
+    if (sim->mapper != NULL &&
+        IOMapper_translate(sim->mapper, address, 0, &physical, NULL) != kIOReturnSuccess) {
+        return NULL;
+    }
+    return physical >= SIM_RAM_BASE && physical - SIM_RAM_BASE < VIRTIO_SIM_RAM
+               ? phys_to_virt(paddr(physical))
+               : NULL;
+}
+
+bool virtio_sim_reaches(const struct virtio_sim *sim, uint64_t address, uint64_t length, bool write)
+{
+    const uint32_t access = write ? kIODMAMapWriteAccess : kIODMAMapReadAccess;
+    uint64_t physical, bytes;
+
+    if (sim->mapper == NULL) {
+        return address >= SIM_RAM_BASE && length <= VIRTIO_SIM_RAM &&
+               address - SIM_RAM_BASE <= VIRTIO_SIM_RAM - length;
+    }
+    for (; length != 0; address += bytes, length -= bytes) {
+        if (IOMapper_translate(sim->mapper, address, access, &physical, &bytes) !=
+            kIOReturnSuccess) {
+            return false;
+        }
+        bytes = bytes < length ? bytes : length;
+    }
+    return true;
+}
+
+bool virtio_sim_add(const struct virtio_sim *sim, struct virtio_sim_chain *chain, uint64_t address,
+                    uint32_t length, bool write)
+{
+    struct virtio_sim_entry *const entry = &chain->entries[chain->count];
+
+    if (chain->count == VIRTIO_SIM_CHAIN - 1 || length == 0 ||
+        !virtio_sim_reaches(sim, address, length, write) ||
+        (!write && chain->count != 0 && entry[-1].write)) {
+        return false;
+    }
+    *entry = (struct virtio_sim_entry){.address = address, .length = length, .write = write};
+    chain->count++;
+    return true;
+}
+
+/* The driver's own place for a ring: without it nothing could be tried. */
+static void *ring_part(const struct virtio_sim *sim, uint64_t address)
+{
+    void *at = virtio_sim_at(sim, address);
+
+    if (at == NULL) {
+        abort();
+    }
+    return at;
 }
 
 static uint16_t *avail(const struct virtio_sim *sim)
 {
-    return phys_to_virt(paddr(sim->queue.driver.value));
+    return ring_part(sim, sim->queue.driver.value);
 }
 
 static uint8_t *used(const struct virtio_sim *sim)
 {
-    return phys_to_virt(paddr(sim->queue.device.value));
-}
-
-static bool is_memory(uint64_t address, uint64_t length)
-{
-    return address >= SIM_RAM_BASE && length <= VIRTIO_SIM_RAM &&
-           address - SIM_RAM_BASE <= VIRTIO_SIM_RAM - length;
+    return ring_part(sim, sim->queue.device.value);
 }
 
 /* Entries from number `at` of a table on; true: the last one was found. */
-static bool walk(struct virtio_sim_chain *chain, const uint8_t *table, unsigned entries,
-                 unsigned at)
+static bool walk(const struct virtio_sim *sim, struct virtio_sim_chain *chain, const uint8_t *table,
+                 unsigned entries, unsigned at)
 {
     for (unsigned visited = 0; visited < entries && at < entries; visited++) {
-        struct virtio_sim_entry *entry = &chain->entries[chain->count];
+        uint64_t address;
+        uint32_t length;
         uint16_t flags, next;
 
-        memcpy(&entry->address, table + 16 * at, 8);
-        memcpy(&entry->length, table + 16 * at + 8, 4);
+        memcpy(&address, table + 16 * at, 8);
+        memcpy(&length, table + 16 * at + 8, 4);
         memcpy(&flags, table + 16 * at + 12, 2);
         memcpy(&next, table + 16 * at + 14, 2);
-        entry->write = (flags & VIRTQ_WRITE) != 0;
-        if (chain->count == VIRTIO_SIM_CHAIN - 1 || (flags & VIRTQ_INDIRECT) != 0 ||
-            entry->length == 0 || !is_memory(entry->address, entry->length) ||
-            (!entry->write && chain->count != 0 && entry[-1].write)) {
+        if ((flags & VIRTQ_INDIRECT) != 0 ||
+            !virtio_sim_add(sim, chain, address, length, (flags & VIRTQ_WRITE) != 0)) {
             return false;
         }
-        chain->count++;
         if ((flags & VIRTQ_NEXT) == 0) {
             return true;
         }
@@ -239,7 +295,7 @@ static bool walk(struct virtio_sim_chain *chain, const uint8_t *table, unsigned 
 
 static void read_chain(struct virtio_sim *sim, struct virtio_sim_chain *chain)
 {
-    const uint8_t *ring = phys_to_virt(paddr(sim->queue.desc.value));
+    const uint8_t *ring = ring_part(sim, sim->queue.desc.value);
     const unsigned size = sim->queue.size;
     uint64_t address;
     uint32_t length;
@@ -253,13 +309,14 @@ static void read_chain(struct virtio_sim *sim, struct virtio_sim_chain *chain)
     memcpy(&length, ring + 16 * chain->head + 8, 4);
     memcpy(&flags, ring + 16 * chain->head + 12, 2);
     if ((flags & VIRTQ_INDIRECT) == 0) {
-        chain->broken = !walk(chain, ring, size, chain->head);
+        chain->broken = !walk(sim, chain, ring, size, chain->head);
         return;
     }
     /* Section 2.7.5.3.1: no table longer than the queue. */
-    chain->broken = flags != VIRTQ_INDIRECT || !has(sim, VIRTIO_F_INDIRECT_DESC) ||
-                    length % 16 != 0 || length / 16 > size || !is_memory(address, length) ||
-                    !walk(chain, phys_to_virt(paddr(address)), length / 16, 0) ||
+    chain->broken = flags != VIRTQ_INDIRECT || !virtio_sim_has(sim, VIRTIO_F_INDIRECT_DESC) ||
+                    length % 16 != 0 || length / 16 > size ||
+                    !virtio_sim_reaches(sim, address, length, false) ||
+                    !walk(sim, chain, virtio_sim_at(sim, address), length / 16, 0) ||
                     chain->count != length / 16;
 }
 
@@ -269,12 +326,15 @@ bool virtio_sim_take(struct virtio_sim *sim, struct virtio_sim_chain *chain)
         (sim->status & STATUS_NEEDS_RESET) != 0) {
         return false;
     }
+    if (virtio_sim_has(sim, VIRTIO_F_RING_PACKED)) {
+        return virtio_sim_take_packed(sim, chain);
+    }
 
     const unsigned size = sim->queue.size;
     const uint16_t index = __atomic_load_n(&avail(sim)[1], __ATOMIC_ACQUIRE);
     uint16_t event = sim->taken;
 
-    if (has(sim, VIRTIO_F_EVENT_IDX)) {
+    if (virtio_sim_has(sim, VIRTIO_F_EVENT_IDX)) {
         memcpy(used(sim) + 4 + 8 * size, &event, 2);
     }
     if (index == sim->taken) {
@@ -293,14 +353,19 @@ bool virtio_sim_take(struct virtio_sim *sim, struct virtio_sim_chain *chain)
 void virtio_sim_give(struct virtio_sim *sim, unsigned head, uint32_t length)
 {
     const unsigned size = sim->queue.size;
-    uint8_t *element = used(sim) + 4 + 8 * (sim->given % size);
     const uint32_t id = head;
+    uint8_t *element;
 
+    if (virtio_sim_has(sim, VIRTIO_F_RING_PACKED)) {
+        virtio_sim_give_packed(sim, head, length);
+        return;
+    }
+    element = used(sim) + 4 + 8 * (sim->given % size);
     memcpy(element, &id, 4);
     memcpy(element + 4, &length, 4);
     sim->given++;
     __atomic_store_n((uint16_t *)(used(sim) + 2), sim->given, __ATOMIC_RELEASE);
-    if (has(sim, VIRTIO_F_EVENT_IDX)) {
+    if (virtio_sim_has(sim, VIRTIO_F_EVENT_IDX)) {
         sim->used_pending |= (uint16_t)(sim->given - 1) == avail(sim)[2 + size];
     } else {
         sim->used_pending |= (avail(sim)[0] & 1) == 0;

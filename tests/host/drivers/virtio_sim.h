@@ -14,6 +14,7 @@
 #define VIRTIO_SIM_RAM    (256 * SIM_MIB) /* what a test starts the machine with */
 #define VIRTIO_SIM_CONFIG 60              /* bytes: section 5.2.4 */
 #define VIRTIO_SIM_CHAIN  1100
+#define VIRTIO_SIM_IDS    1024 /* names of chains in a packed ring */
 
 struct virtio_sim_entry {
     uint64_t address;
@@ -28,6 +29,12 @@ struct virtio_sim_chain {
     struct virtio_sim_entry entries[VIRTIO_SIM_CHAIN];
 };
 
+/* In a packed ring. */
+struct virtio_sim_place {
+    uint16_t at;
+    bool wrap;
+};
+
 struct virtio_sim {
     struct virtio_device device; /* first */
 
@@ -39,6 +46,8 @@ struct virtio_sim {
     bool refuses_reset; /* never confirms one */
     bool refuses_line;  /* has no interrupt to give */
 
+    IOMapper *mapper; /* it is behind this one; NULL: addresses are physical */
+
     /* What it was told, and has done. */
     uint8_t status;
     bool is_started;
@@ -46,6 +55,8 @@ struct virtio_sim {
     uint32_t doorbell;
     uint16_t taken;                     /* avail index of the next chain to take */
     uint16_t given;                     /* used index of the next chain to give back */
+    struct virtio_sim_place next, used; /* the same of a packed ring */
+    uint16_t entries[VIRTIO_SIM_IDS];   /* of a packed ring that the chain of a name takes */
     bool used_pending, changed_pending; /* interrupts */
     const char *complaint;              /* the driver's first breach of a rule */
 
@@ -62,6 +73,8 @@ void virtio_sim_set(struct virtio_sim *sim, unsigned offset, uint64_t value, uns
 
 /* The next published chain; false: there is none, or it may not work. */
 bool virtio_sim_take(struct virtio_sim *sim, struct virtio_sim_chain *chain);
+/* Where the byte is that the device has at this address; NULL: it reaches nothing there. */
+void *virtio_sim_at(const struct virtio_sim *sim, uint64_t address);
 /* Give one back, with an interrupt if the driver wants it. */
 void virtio_sim_give(struct virtio_sim *sim, unsigned head, uint32_t length);
 
