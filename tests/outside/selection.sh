@@ -50,7 +50,9 @@ chosen page@default:clang-debug
 check "a variant of it" is page@default:clang-debug
 chosen virtio_dma
 check "an image: each machine once" eval \
-    'ended 0 && [ "$(sort -u "$out" | wc -l)" = "$(ls qemu/profiles | wc -l)" ] && ! said "[^@]*:"'
+    'ended 0 && ! said "[^@]*:" &&
+     [ "$(sort -u "$out" | wc -l)" = "$(grep -LE "^images=" qemu/profiles/* | cat - \
+         <(grep -lE "^images=.*[\" ]virtio_dma[\" ]" qemu/profiles/*) | sort -u | wc -l)" ]'
 chosen page
 check "without virtio devices not where they are on another bus" eval \
     'said "^page@gicv3$" && ! said "^page@(pci|packed)"'
@@ -71,6 +73,9 @@ check "a machine: each image once that does not leave it out" eval \
     'ended 0 && ! said "@[^e]" &&
      [ "$(grep -c "@el2$" "$out")" = "$(grep -LE "^// MACHINES: " tests/target/*.c | cat - \
          <(grep -lE "^// MACHINES:.* el2( |$)" tests/target/*.c) | sort -u | wc -l)" ]'
+chosen @pcismmu
+check "a machine that names its images: those" eval \
+    'said "^virtio_rng@pcismmu$" && ! said "^(page|virtio_core)@"'
 chosen host
 check "host: each program once" eval \
     'ended 0 && [ "$(sort -u "$out" | wc -l)" = "$(ls tests/host/*/*_test.c | wc -l)" ] && ! said "@"'

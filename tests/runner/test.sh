@@ -45,7 +45,7 @@ build=$1
 selection=${2-}
 
 # What profiles and images say of each other, by one look at all of them: whether a profile
-# moves virtio devices to another bus, and which images it names then; what devices an image has,
+# moves virtio devices to another bus, and which images it is for alone; what devices an image has,
 # the machines it names, and whether it brings its own monitor.
 declare -A moves_virtio=() for_images=() has_virtio=() names_bus=() machines=() has_monitor=()
 look()
@@ -55,9 +55,9 @@ look()
         name=${name##*/}
         case $line in
         virtio=*) moves_virtio[$name]=1 ;;
-        virtio_images=*) for_images[$name]=${line#*=} ;;
+        images=*) line=${line#*=} && for_images[$name]=${line//\"/} ;;
         esac
-    done < <(grep -HE '^virtio(_images)?=' "$here"/../../qemu/profiles/*)
+    done < <(grep -HE '^(virtio|images)=' "$here"/../../qemu/profiles/*)
     while IFS=: read -r name line; do
         name=${name##*/}
         name=${name%.c}
@@ -70,13 +70,13 @@ look()
     done < <(grep -HE '^(// (MACHINES|QEMU): |VDMA_MONITOR)' tests/target/*.c)
 }
 
-# is_for IMAGE PROFILE: a profile that moves virtio devices is for images that have some, or
-# those that it names; not for those that name a bus themselves.
+# is_for IMAGE PROFILE: one that names images is for these. One that moves virtio devices is for
+# images that have some, and not for those that name a bus themselves.
 is_for()
 {
     local named=${for_images[$2]-}
-    [ -n "${moves_virtio[$2]-}" ] || return 0
-    [[ -z $named || " $named " == *" $1 "* ]] && [[ -n ${has_virtio[$1]-} && -z ${names_bus[$1]-} ]]
+    [[ -z $named || " $named " == *" $1 "* ]] || return 1
+    [[ -z ${moves_virtio[$2]-} || (-n ${has_virtio[$1]-} && -z ${names_bus[$1]-}) ]]
 }
 
 # Each name; with "?" before it where the image says that it has nothing new to say there.
