@@ -4,6 +4,7 @@
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/smmuv3/smmu_near_private.h"
 #include "drivers/smmuv3/smmu_private.h"
+#include "drivers/smmuv3/smmu_quick_private.h"
 #include "kernel/cpu.h"
 
 #define FIXED  (kIODMAMapFixedAddress | kIODMAMapIdentityMap)
@@ -489,14 +490,15 @@ IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_
 
 /* --- The lean way ----------------------------------------------------------------------------- */
 
-IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t access,
-                  unsigned bits, ioaddr_t *address)
+static __attribute__((noinline)) IOReturn map_run(IOMapper *mapper, paddr_t physical,
+                                                  uint64_t bytes, uint32_t access, unsigned bits,
+                                                  ioaddr_t *address)
 {
     struct smmu_domain *const domain = domain_of(mapper);
     const uint64_t pages = atop(bytes);
     uint64_t first, done, limit, *entries;
-    lock_state_t state;
     IOReturn status = kIOReturnNoSpace;
+    lock_state_t state;
 
     if (!smmu_is_domain(mapper) || address == NULL || bytes == 0 || (access & ~ACCESS) != 0 ||
         (access & ACCESS) == 0 || (bits != 0 && bits < PAGE_SHIFT)) {
@@ -536,8 +538,77 @@ IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t a
     return status;
 }
 
+/* A page's address, and below this end; the bits of the offset come out on top. */
+static inline bool is_page_below(uint64_t address, uint64_t end)
+{
+    return (address >> PAGE_SHIFT | address << (64 - PAGE_SHIFT)) < atop(end);
+}
+
+IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t access,
+                  unsigned bits, ioaddr_t *address)
+{
+    struct smmu_domain *const domain = domain_of(mapper);
+
+    /* What all of it takes that is near: one page, for a device that reaches the first 2 MiB. */
+    if (bytes == PAGE_SIZE && smmu_is_domain(mapper) && address != NULL && access - 1 < ACCESS &&
+        bits - 1 >= PAGE_SHIFT + 8 && is_page_below(physical.value, domain->unit->output_end)) {
+        const lock_state_t state = lock_take(&domain->lock);
+        const uint64_t entry = physical.value | bits_of(access, 0) | ENTRY_VALID | ENTRY_TABLE;
+        uint64_t page;
+
+        if (space_near_enter(&domain->space, entry, &page)) {
+            cpu_dmb_sy(); /* the entry is in memory before the device is told of the address */
+            *address = ioaddr(ptoa(page));
+            lock_release(&domain->lock, state);
+            return kIOReturnSuccess;
+        }
+        lock_release(&domain->lock, state);
+    }
+    return map_run(mapper, physical, bytes, access, bits, address);
+}
+
+/* A near page that translates no more, of which the unit is told the slow way. */
+static __attribute__((noinline)) IOReturn forget_page(struct smmu_domain *domain, uint64_t page,
+                                                      lock_state_t state)
+{
+    IOReturn status = kIOReturnTimeout;
+
+    if (smmu_invalidate_pages(domain, page, 1)) {
+        space_near_free(&domain->space, page);
+        status = kIOReturnSuccess;
+    }
+    lock_release(&domain->lock, state);
+    return status;
+}
+
+static __attribute__((noinline)) IOReturn unmap_run(IOMapper *mapper, uint64_t address,
+                                                    uint64_t bytes)
+{
+    return smmu_is_domain(mapper) ? smmu_domain_unmap(mapper, NULL, NULL, address, bytes)
+                                  : kIOReturnBadArgument;
+}
+
 IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
 {
-    return smmu_is_domain(mapper) ? smmu_domain_unmap(mapper, NULL, NULL, address.value, bytes)
-                                  : kIOReturnBadArgument;
+    struct smmu_domain *const domain = domain_of(mapper);
+    const uint64_t page = atop(address.value);
+
+    if (bytes == PAGE_SIZE && smmu_is_domain(mapper)) {
+        const lock_state_t state = lock_take(&domain->lock);
+
+        if (space_near_leave(&domain->space, page)) {
+            /* The domain's lock alone would not do: other streams have the same ring. */
+            lock_take_masked(&domain->unit->lock);
+            if (!smmu_forget_page(domain->unit, domain->forget, page)) {
+                lock_release_masked(&domain->unit->lock);
+                return forget_page(domain, page, state);
+            }
+            lock_release_masked(&domain->unit->lock);
+            space_near_free(&domain->space, page);
+            lock_release(&domain->lock, state);
+            return kIOReturnSuccess;
+        }
+        lock_release(&domain->lock, state);
+    }
+    return unmap_run(mapper, address.value, bytes);
 }

@@ -69,7 +69,7 @@ static void fold(struct smmu *unit, const struct smmu_event *event)
 static void drain(struct smmu *unit)
 {
     struct smmu_queue *const queue = &unit->events;
-    const uint32_t mask = (2u << queue->log2) - 1;
+    const uint32_t mask = queue->indices;
     const uint32_t there = mmio_read32(unit->registers, SMMU_EVENTQ_PROD);
 
     if (((there ^ queue->next) & mask) == 0) {
@@ -77,8 +77,7 @@ static void drain(struct smmu *unit)
     }
     cpu_dmb_sy(); /* the index was read before the events are */
     while (((there ^ queue->next) & mask) != 0) {
-        fold(unit,
-             (const struct smmu_event *)queue->entries + (queue->next & ((1u << queue->log2) - 1)));
+        fold(unit, (const struct smmu_event *)queue->entries + (queue->next & queue->places));
         queue->next = (queue->next + 1) & mask;
     }
     /* Overflow is acknowledged by the same bit in the other index (7.4). */

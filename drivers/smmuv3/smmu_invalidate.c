@@ -88,16 +88,6 @@ bool smmu_invalidate(struct smmu_domain *domain, uint64_t first, uint64_t pages,
 bool smmu_invalidate_pages(struct smmu_domain *domain, uint64_t first, uint64_t pages)
 {
     const struct space_change change = {.level = SPACE_LEVELS - 1};
-    struct smmu *const unit = domain->unit;
-    lock_state_t state;
-    bool done;
 
-    if (pages != 1) {
-        return smmu_invalidate(domain, first, pages, &change);
-    }
-    state = lock_take(&unit->lock);
-    done = smmu_command_and_sync(unit, COMMAND_TLBI_NH_VA | COMMAND_ASID(domain->asid),
-                                 first << PAGE_SHIFT | COMMAND_LEAF);
-    lock_release(&unit->lock, state);
-    return done;
+    return smmu_invalidate(domain, first, pages, &change);
 }

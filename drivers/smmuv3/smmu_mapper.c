@@ -156,10 +156,10 @@ static void domain_free(OSObject *base)
     const uint64_t own = unit->doorbell_count;
 
     if (domain->attached) {
-        if (domain->space.taken > own) {
+        if (space_taken(&domain->space) > own) {
             kprintf("smmuv3: %s lets go of its mapper with %llu pages mapped\n",
                     IOService_getName(domain->super.provider),
-                    (unsigned long long)(domain->space.taken - own));
+                    (unsigned long long)(space_taken(&domain->space) - own));
         }
         leave_list(domain);
         if (!smmu_detach(domain)) {
@@ -195,7 +195,7 @@ bool smmu_get_usage(const IOMapper *mapper, struct smmu_usage *usage)
     }
     *usage = (struct smmu_usage){
         .stream = domain->stream,
-        .pages = domain->space.taken,
+        .pages = space_taken(&domain->space),
         .tables = domain->space.tables,
     };
     return true;

@@ -101,12 +101,58 @@ static inline uint64_t *space_near_take(struct smmu_space *space, uint64_t pages
     } else {
         space_mark(node->used, at, (unsigned)pages, true);
     }
-    node->taken += (unsigned)pages;
-    node->live += (unsigned)pages;
     node->count[at] = (uint32_t)pages;
-    space->taken += pages;
     *first = at;
     return &node->entries[at];
+}
+
+/*
+ * The same of one page, which is most that is asked for: it becomes `entry`. False: it is not
+ * near, or there is none.
+ */
+static inline bool space_near_enter(struct smmu_space *space, uint64_t entry, uint64_t *page)
+{
+    struct space_node *const node = space->near;
+    const uint64_t lowest = space->lowest;
+    uint64_t *word, left, at;
+
+    if (lowest >= SPACE_ENTRIES) {
+        return false;
+    }
+    word = &node->used[lowest / 64];
+    left = ~*word & ~0ull << lowest % 64;
+    if (left == 0) {
+        return false; /* further on, or not at all */
+    }
+    at = (lowest & ~63ull) + (unsigned)__builtin_ctzll(left);
+    *word |= left & -left;
+    space->lowest = at + 1; /* all below are taken */
+    node->count[at] = 1;
+    space_store(&node->entries[at], entry);
+    *page = at;
+    return true;
+}
+
+/* Is this a near allocation of one page? If so it translates no more. Page 0 goes the other way. */
+static inline bool space_near_leave(struct smmu_space *space, uint64_t page)
+{
+    struct space_node *const node = space->near;
+
+    if (page - 1 >= SPACE_ENTRIES - 1 || node->count[page] != 1) {
+        return false;
+    }
+    node->count[page] = 0;
+    space_store(&node->entries[page], 0);
+    return true;
+}
+
+/* After the invalidation. */
+static inline void space_near_free(struct smmu_space *space, uint64_t page)
+{
+    space->near->used[page / 64] &= ~(1ull << page % 64);
+    if (page < space->lowest) {
+        space->lowest = page;
+    }
 }
 
 /* Is this a near allocation of so many pages? If so it translates no more. */
@@ -123,7 +169,6 @@ static inline bool space_near_block(struct smmu_space *space, uint64_t first, ui
         space_fill(&node->entries[first], pages, 0, 0);
     }
     node->count[first] = 0;
-    node->live -= (unsigned)pages; /* not to 0: the node has one of its own */
     return true;
 }
 
@@ -137,8 +182,6 @@ static inline void space_near_release(struct smmu_space *space, uint64_t first, 
     } else {
         space_mark(node->used, (unsigned)first, (unsigned)pages, false);
     }
-    node->taken -= (unsigned)pages;
-    space->taken -= pages;
     if (first < space->lowest) {
         space->lowest = first == 0 ? 1 : first;
     }

@@ -19,6 +19,8 @@ struct smmu_queue {
     void *entries;
     unsigned log2;
     unsigned order;   /* of the pages that it lies in */
+    uint32_t places;  /* bits of `next` that say where */
+    uint32_t indices; /* bits of `next` */
     uint32_t next;    /* ours: where we write, or read */
     uint32_t pending; /* of ours, entries that may not have been read yet */
 };
@@ -41,6 +43,7 @@ struct smmu_domain {
     struct smmu_domain *next; /* of the unit's */
     uint32_t stream;
     uint16_t asid;
+    uint64_t forget;  /* what the command to forget one of its pages begins with */
     bool attached;    /* the stream table leads here */
     uint64_t *words;  /* the context descriptor */
     struct lock lock; /* over the space */
@@ -99,9 +102,6 @@ void smmu_command(struct smmu *unit, uint64_t first, uint64_t second);
 
 /* Publish what was added, and wait until all of it has been done. False: it was not. */
 bool smmu_sync(struct smmu *unit);
-
-/* The two in one, for the usual case of one command. */
-bool smmu_command_and_sync(struct smmu *unit, uint64_t first, uint64_t second);
 
 /* smmu_invalidate.c */
 

@@ -27,6 +27,8 @@ bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned least,
             queue->entries = phys_to_virt(queue->base);
             queue->log2 = log2;
             queue->order = order;
+            queue->places = (1u << log2) - 1;
+            queue->indices = (2u << log2) - 1;
             return true;
         }
     }
@@ -43,17 +45,12 @@ void smmu_queue_destroy(struct smmu_queue *queue)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
-static uint32_t index_mask(const struct smmu_queue *queue)
-{
-    return (2u << queue->log2) - 1;
-}
-
 /* The unit has read all commands before `target`. Its index runs at most a whole ring ahead. */
 static bool has_passed(const struct smmu *unit, uint32_t target)
 {
     const uint32_t read = mmio_read32(unit->registers, SMMU_CMDQ_CONS) & CMDQ_CONS_INDEX;
 
-    return ((read - target) & index_mask(&unit->commands)) < 1u << unit->commands.log2;
+    return ((read - target) & unit->commands.indices) < 1u << unit->commands.log2;
 }
 
 static void publish(struct smmu *unit)
@@ -75,8 +72,7 @@ static void step_over_error(struct smmu *unit)
     if (((errors ^ unit->errors) & GERROR_COMMANDS) == 0) {
         return;
     }
-    command =
-        (struct smmu_command *)unit->commands.entries + (at & ((1u << unit->commands.log2) - 1));
+    command = (struct smmu_command *)unit->commands.entries + (at & unit->commands.places);
     kprintf("smmuv3: command 0x%llx 0x%llx was refused (error %u)\n",
             (unsigned long long)command->words[0], (unsigned long long)command->words[1],
             (unsigned)CMDQ_CONS_ERROR(at));
@@ -119,8 +115,12 @@ static bool drain(struct smmu *unit)
     if (!has_passed(unit, target) && !wait_longer(unit, target)) {
         return false;
     }
+    /* What a stuck one has not done stays pending, for ever. */
+    if (unit->stuck) {
+        return false;
+    }
     unit->commands.pending = 0;
-    return !unit->stuck;
+    return true;
 }
 
 void smmu_command(struct smmu *unit, uint64_t first, uint64_t second)
@@ -132,10 +132,10 @@ void smmu_command(struct smmu *unit, uint64_t first, uint64_t second)
         return;
     }
     queue->pending++;
-    command = (struct smmu_command *)queue->entries + (queue->next & ((1u << queue->log2) - 1));
+    command = (struct smmu_command *)queue->entries + (queue->next & queue->places);
     command->words[0] = first;
     command->words[1] = second;
-    queue->next = (queue->next + 1) & index_mask(queue);
+    queue->next = (queue->next + 1) & queue->indices;
     unit->counters.commands++;
 }
 
@@ -143,25 +143,4 @@ bool smmu_sync(struct smmu *unit)
 {
     smmu_command(unit, COMMAND_SYNC, 0);
     return !unit->stuck && drain(unit);
-}
-
-bool smmu_command_and_sync(struct smmu *unit, uint64_t first, uint64_t second)
-{
-    struct smmu_queue *const queue = &unit->commands;
-    const uint32_t at = queue->next & ((1u << queue->log2) - 1);
-    struct smmu_command *const command = (struct smmu_command *)queue->entries + at;
-
-    /* Nothing else waits, and both fit before the ring's end: no word more than these four. */
-    if (unit->stuck || queue->pending != 0 || at + 2 > 1u << queue->log2) {
-        smmu_command(unit, first, second);
-        return smmu_sync(unit);
-    }
-    command[0].words[0] = first;
-    command[0].words[1] = second;
-    command[1].words[0] = COMMAND_SYNC;
-    command[1].words[1] = 0;
-    queue->next = (queue->next + 2) & index_mask(queue);
-    queue->pending = 2;
-    unit->counters.commands += 2;
-    return drain(unit);
 }

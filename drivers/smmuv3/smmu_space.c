@@ -168,7 +168,7 @@ kern_return_t space_create(struct smmu_space *space)
     }
     /*
      * Where most mappings will be; it stays for as long as the space, or a device that maps one
-     * buffer at a time would have a table made and thrown away with each.
+     * buffer at a time would have a table made and thrown away with each. So nobody counts in it.
      */
     if (!walk_adding(space, 0, LEAF, &path)) {
         space_destroy(space);
@@ -200,6 +200,18 @@ void space_destroy(struct smmu_space *space)
         free_node(space, root, 0);
     }
     *space = (struct smmu_space){0};
+}
+
+uint64_t space_taken(const struct smmu_space *space)
+{
+    uint64_t taken = space->far;
+
+    for (unsigned i = 0; space->near != NULL && i < SPACE_ENTRIES / 64; i++) {
+        for (uint64_t left = space->near->used[i]; left != 0; left &= left - 1) {
+            taken++;
+        }
+    }
+    return taken;
 }
 
 /* --- Finding ---------------------------------------------------------------------------------- */
@@ -287,11 +299,14 @@ static void take(struct smmu_space *space, const struct path *path, uint64_t fir
     if (path->level == LEAF) {
         space_mark(node->used, INDEX(first, LEAF), entries, true);
     }
-    node->taken += entries;
-    space->taken += (uint64_t)entries << SHIFT(path->level);
     if (first == space->lowest) {
         space->lowest += (uint64_t)entries << SHIFT(path->level);
     }
+    if (node == space->near) {
+        return;
+    }
+    node->taken += entries;
+    space->far += (uint64_t)entries << SHIFT(path->level);
     if (node->live != 0) {
         node->live += entries;
     } else {
@@ -397,7 +412,9 @@ void space_block(struct smmu_space *space, uint64_t first, uint64_t pages,
             space_store(&node->entries[index], ENTRY_HELD);
         }
         node->count[index] = 0;
-        if (node->live > run) {
+        if (node == space->near) {
+            /* Its table stays. */
+        } else if (node->live > run) {
             node->live -= run;
         } else if (wither(&path, first, run)) {
             change->tables = true;
@@ -409,7 +426,6 @@ void space_block(struct smmu_space *space, uint64_t first, uint64_t pages,
 
 void space_release(struct smmu_space *space, uint64_t first, uint64_t pages)
 {
-    space->taken -= pages;
     /* Page 0 is given back by who has asked for it by name, and is not found all the same. */
     if (first < space->lowest) {
         space->lowest = first == 0 ? 1 : first;
@@ -426,9 +442,12 @@ void space_release(struct smmu_space *space, uint64_t first, uint64_t pages)
         } else {
             space_store(&node->entries[index], 0);
         }
-        node->taken -= run;
-        if (node->taken == 0) {
-            prune(space, &path, first);
+        if (node != space->near) {
+            space->far -= (uint64_t)run << SHIFT(path.level);
+            node->taken -= run;
+            if (node->taken == 0) {
+                prune(space, &path, first);
+            }
         }
         first += (uint64_t)run << SHIFT(path.level);
         pages -= (uint64_t)run << SHIFT(path.level);

@@ -44,14 +44,17 @@ struct space_node {
 
 struct smmu_space {
     struct space_node *root;
-    struct space_node *near; /* of the first pages; it stays as long as the space */
+    struct space_node *near; /* of the first pages; it stays as long as the space, uncounted */
     uint64_t lowest;         /* no page below it is free; never 0, which nobody gets unasked */
-    uint64_t taken;          /* pages */
+    uint64_t far;            /* pages that are taken beside `near` */
     unsigned tables, tables_max;
 };
 
 /* KERN_RESOURCE_SHORTAGE: and nothing is left. */
 kern_return_t space_create(struct smmu_space *space);
+
+/* Pages that are taken. */
+uint64_t space_taken(const struct smmu_space *space);
 
 /* With all that is mapped; nothing may translate by it any more. A zeroed one: no effect. */
 void space_destroy(struct smmu_space *space);

@@ -153,6 +153,7 @@ IOReturn smmu_attach(struct smmu_domain *domain)
         domain->words = NULL;
         return kIOReturnNoResources;
     }
+    domain->forget = COMMAND_TLBI_NH_VA | COMMAND_ASID(domain->asid);
     write_context(domain);
     for (unsigned i = 2; i < STE_WORDS; i++) {
         store(&entry[i], 0);

@@ -111,7 +111,7 @@ static void test_first_fit(void **state)
     take_away(1, 3);
     take_away(5, 5);
     assert_int_equal(space.tables, 3);
-    assert_int_equal(space.taken, 0);
+    assert_int_equal(space_taken(&space), 0);
 }
 
 /* Runs across tables: those that become empty go, and say so. */
@@ -265,7 +265,7 @@ static void test_bounded(void **state)
     assert_int_equal(done, 6 * BLOCK_PAGES - 1);
     take_away(1, done);
     assert_int_equal(space.tables, 3);
-    assert_int_equal(space.taken, 0);
+    assert_int_equal(space_taken(&space), 0);
 }
 
 static void test_want_of_memory(void **state)
@@ -379,7 +379,7 @@ static void test_random(void **state)
         }
     }
     assert_int_equal(space.tables, 3);
-    assert_int_equal(space.taken, 0);
+    assert_int_equal(space_taken(&space), 0);
 }
 
 int main(void)
