@@ -108,6 +108,13 @@ machine()
         set -- -blockdev "driver=null-co,node-name=nvme,size=1073741824,read-zeroes=on,latency-ns=$machine_latency" \
             -device nvme,serial=bench,drive=nvme "$@"
     [ "${machine_image##*/}" != smmu.elf ] || set -- -machine iommu=smmuv3 -net none -device edu "$@"
+    [ "${machine_image##*/}" != its.elf ] || set -- -machine gic-version=3 -net none -device edu "$@"
+    [ "${machine_image##*/}" != pci.elf ] ||
+        set -- -machine iommu=smmuv3 -net none -device edu \
+            -blockdev "driver=null-co,node-name=plain,size=1073741824,read-zeroes=on,latency-ns=$machine_latency" \
+            -device virtio-blk-pci,drive=plain,queue-size=512 \
+            -blockdev "driver=null-co,node-name=mapped,size=1073741824,read-zeroes=on,latency-ns=$machine_latency" \
+            -device virtio-blk-pci,drive=mapped,queue-size=512,disable-legacy=on,iommu_platform=on "$@"
     # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
     attended timeout --foreground -k 5 $limit "$qemu" -M "virt,dtb-randomness=off$(virtualization "$machine_image")" -cpu cortex-a57 -m 256M \
         -nodefaults -display none -serial stdio -no-reboot \
