@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // FILE: main 4M words
 // FILE: other 1M words
+// FILE: few 1M words
+// FILE: chained 1M words
+// FILE: more 1M words
+// FILE: longer 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/main,node-name=file0
 // QEMU: -blockdev driver=raw,file=file0,node-name=disk0
 // QEMU: -device virtio-blk-device,drive=disk0,serial=main
@@ -10,17 +14,27 @@
 // QEMU: -blockdev driver=null-co,node-name=disk2,size=1073741824,read-zeroes=on,
 // QEMU: latency-ns=300000000
 // QEMU: -device virtio-blk-device,drive=disk2,serial=slow
+// QEMU: -blockdev driver=file,filename=$FILES/few,node-name=disk3
+// QEMU: -device virtio-blk-device,drive=disk3,queue-size=4
+// QEMU: -blockdev driver=file,filename=$FILES/chained,node-name=disk4
+// QEMU: -device virtio-blk-device,drive=disk4,indirect_desc=off,queue-size=4
+// QEMU: -blockdev driver=file,filename=$FILES/more,node-name=disk5
+// QEMU: -device virtio-blk-device,drive=disk5,queue-size=128
+// QEMU: -blockdev driver=file,filename=$FILES/longer,node-name=disk6
+// QEMU: -device virtio-blk-device,drive=disk6,indirect_desc=off,queue-size=128
 /*
  * Disks as DMA engines: commands through the ring and their ends on the work loop, many at
  * once, stopped, too early, too late and never.
  */
 #include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
+#include "drivers/virtio/transport.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
-#define SLOW     2
-#define PATIENCE 20000000 /* nanoseconds, less than the slow disk takes */
+#define SLOW       2
+#define SMALL_LAST 6
+#define PATIENCE   20000000 /* nanoseconds, less than the slow disk takes */
 
 static struct client client_of(unsigned disk)
 {
@@ -51,7 +65,9 @@ TEST(a_disk_is_its_own_engine)
     ASSERT_TRUE(device != NULL);
     EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(0)) == device);
     EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(1)) != device);
-    EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(SLOW)) != NULL);
+    for (unsigned disk = SLOW; disk <= SMALL_LAST; disk++) {
+        EXPECT_TRUE(virtio_blk_get_service(virtio_blk_get(disk)) != NULL);
+    }
     EXPECT_TRUE(virtio_blk_get_service(NULL) == NULL);
     TEST_KEEPS("a disk's engine is made once");
     EXPECT_EQ(IOService_getCell(device, "phandle", 0, &phandle), kIOReturnSuccess);
@@ -253,6 +269,77 @@ TEST(many_commands_at_once)
     }
     disk_memory_drop(&scatter);
     client_drop(&client);
+}
+
+/* --- Small rings ------------------------------------------------------------------------------ */
+
+#define SMALL 3 /* the first of these disks */
+
+static unsigned longest;
+
+static void note_longest(void *context, const struct virtio_blk_request *request,
+                         const struct virtq_chain *chain)
+{
+    struct virtq_entry entry;
+    unsigned count = 0;
+
+    (void)context, (void)request;
+    while (virtq_chain_entry(chain, count, &entry)) {
+        count++;
+    }
+    longest = count > longest ? count : longest;
+}
+
+/* One transfer of so many pieces, behind `taken` others that are in the ring or in line for it. */
+static void read_pieces(unsigned disk, unsigned pieces, unsigned taken)
+{
+    struct client client = client_of(disk);
+    struct scatter scatter = disk_memory(pieces, pieces * 2048ull, kIODirectionIn);
+    struct scatter others = disk_memory(3, 3 * 512, kIODirectionIn);
+
+    TEST_NOTE("disk %u: %u pieces, %u before them", disk, pieces, taken);
+    virtio_blk_hold_doorbell(virtio_blk_get(disk), true);
+    for (unsigned i = 0; i < taken; i++) {
+        commands[i] = command_over(disk, &transfers[i], others.memory, i * 512, 512);
+        transfers[i].sector = 40 + i;
+        EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    }
+    commands[taken] = command_over(disk, &transfers[taken], scatter.memory, 0, 0);
+    transfers[taken].sector = 9;
+    EXPECT_EQ(start(&client, commands[taken], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    virtio_blk_hold_doorbell(virtio_blk_get(disk), false);
+    wait_for_ends(&client, taken + 1);
+    for (unsigned i = 0; i <= taken; i++) {
+        EXPECT_EQ(ends[i].status, kIOReturnSuccess);
+        command_drop(commands[i]);
+    }
+    EXPECT_EQ(disk_differences(&scatter, 0, pieces * 2048ull, 9 * 512), 0);
+    EXPECT_EQ(disk_differences(&others, 0, taken * 512ull, 40 * 512), 0);
+    disk_memory_drop(&others);
+    disk_memory_drop(&scatter);
+    client_drop(&client);
+}
+
+/* N1: the driver's own two entries have their room beside as many as the device takes of data. */
+TEST(n1_transfers_around_the_most_segments)
+{
+    for (unsigned disk = SMALL; disk <= SMALL_LAST; disk++) {
+        struct virtio_blk_info info;
+
+        virtio_blk_get_info(virtio_blk_get(disk), &info);
+        /* A ring on virtio-mmio is as large as ever; its device takes no more all the same. */
+        if (virtio_blk_get(disk)->device->transport->narrow_doorbell) {
+            EXPECT_EQ(info.queue_size, disk < SMALL + 2 ? 4 : 128);
+        }
+        EXPECT_LE(info.segments_max + 2, info.queue_size);
+        longest = 0;
+        virtio_blk_watch(virtio_blk_get(disk), note_longest, NULL);
+        for (unsigned i = 0; i < 9; i++) {
+            read_pieces(disk, info.segments_max + i / 3, i % 3);
+        }
+        virtio_blk_watch(virtio_blk_get(disk), NULL, NULL);
+        EXPECT_EQ(longest, info.segments_max + 2);
+    }
 }
 
 /* Idle at the end, and asked before: one snapshot of what is the oldest. */
