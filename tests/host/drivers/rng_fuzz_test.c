@@ -52,6 +52,16 @@ static void give_up(struct fuzz *unused)
     rng_reset(&rng);
 }
 
+/* N34: of a device that keeps the rules no answer waits for an interrupt that never comes. */
+static void sleeping(struct fuzz *unused)
+{
+    (void)unused;
+    if (fuzz.malice == 0 && !fuzz.flickers && rng.queue != NULL) {
+        FUZZ_ASSERT(&fuzz, fuzz.sim.given == rng.queue->used_index || fuzz.sim.used_pending ||
+                               fuzz.sim.changed_pending);
+    }
+}
+
 static void power_on(void)
 {
     static const unsigned malices[] = {0, 0, 1, 4, 16, 64};
@@ -116,9 +126,10 @@ static void test_any_device(void **state)
     const struct page_request run = {.count = PAGES, .owner = PAGE_OWNER_IMAGE, .zero = true};
 
     (void)state;
-    fuzz_begin(&fuzz, 50000);
+    fuzz_begin(&fuzz, 400000);
     fuzz.work = work;
     fuzz.give_up = give_up;
+    fuzz.sleeping = sleeping;
     fuzz.data_bytes = PAGES * PAGE_SIZE;
     assert_int_equal(page_alloc_run(&run, &fuzz.data), KERN_SUCCESS);
     memory = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(fuzz.data),

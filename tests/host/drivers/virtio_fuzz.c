@@ -278,6 +278,9 @@ static void wait(void)
     fuzz->waits++;
     FUZZ_ASSERT(fuzz, sim_irq_masked != 0 && !sim_in_handler);
     FUZZ_ASSERT(fuzz, fuzz->waits < NO_WAY_OUT);
+    if (fuzz->sleeping != NULL) {
+        fuzz->sleeping(fuzz);
+    }
     turn();
     if (fuzz_chance(fuzz, 128)) {
         fuzz->work(fuzz);

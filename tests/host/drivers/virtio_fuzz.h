@@ -38,6 +38,8 @@ struct fuzz {
     bool (*work)(struct fuzz *fuzz);
     /* Something that the world does while interrupts are not masked. NULL: nothing. */
     void (*happen)(struct fuzz *fuzz);
+    /* The driver goes to sleep. NULL: nothing is asked of that. */
+    void (*sleeping)(struct fuzz *fuzz);
     /* What is beyond the driver's patience: a timer of the test's. Called in a handler. */
     void (*give_up)(struct fuzz *fuzz);
     unsigned waits; /* since the driver went to sleep */

@@ -161,5 +161,6 @@ void virtio_sim_give_packed(struct virtio_sim *sim, unsigned head, uint32_t leng
     __atomic_store_n((uint16_t *)(at + 14), before.wrap ? FLAG_AVAIL | FLAG_USED : 0,
                      __ATOMIC_RELEASE);
     step(sim, &sim->used, count);
+    sim->given++;
     sim->used_pending |= owes_interrupt(sim, &before, count);
 }

@@ -375,6 +375,34 @@ static void test_start(void **state)
     virtq_destroy(queue);
 }
 
+/* N35: vectors are there before the queue is, and were not refused. */
+static void test_vectors(void **state)
+{
+    struct virtio_pci_device *found = good_disk();
+    struct virtq *queue;
+
+    (void)state;
+    assert_int_equal(virtio_negotiate(&found->device, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                     kIOReturnSuccess);
+    queue = queue_of(&found->device);
+    /* As if it had been given three: one for the configuration, and each queue its own. */
+    found->function->kind = PCI_MSIX;
+    found->vectors = 3;
+    disk_state.refuses_vector = true;
+    assert_int_equal(virtio_start_queue(&found->device, queue), kIOReturnUnsupported);
+    assert_false(disk_state.enabled);
+    disk_state.refuses_vector = false;
+    memset(disk_state.order, 0, sizeof(disk_state.order));
+    assert_int_equal(virtio_start_queue(&found->device, queue), kIOReturnSuccess);
+    assert_int_equal(disk_state.vectors[0], 0);
+    assert_int_equal(disk_state.vectors[1], 1 + virtq_index(queue));
+    assert_true(strchr(disk_state.order, 'c') < strchr(disk_state.order, 'e'));
+    assert_true(strchr(disk_state.order, 'v') < strchr(disk_state.order, 'e'));
+    found->function->kind = 0;
+    found->vectors = 0;
+    virtq_destroy(queue);
+}
+
 static void test_refusals(void **state)
 {
     struct virtio_device *disk = &good_disk()->device;
@@ -444,10 +472,10 @@ static void test_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),         cmocka_unit_test(test_types),
-        cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_start),
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_doorbells),
-        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_found),     cmocka_unit_test(test_types),
+        cmocka_unit_test(test_nonsense),  cmocka_unit_test(test_start),
+        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_doorbells), cmocka_unit_test(test_configuration),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A unit and its streams: who is blocked, who gets where, and what it is told of each change. */
 #include "kernel/inject.h"
+#include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/host/sim/sim_order.h"
@@ -779,6 +780,61 @@ static void the_lean_way_is_the_same(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* N17: of memory four pages in a row are the most: tables are small, and aligned all the same. */
+static void tables_out_of_fragments(void **state)
+{
+    static paddr_t pages[4096], blocks[4096];
+    static unsigned orders[4096];
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 3 * PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    IODMAMapSpecification far = {.alignment = ptoa(GIANT_PAGES)};
+    uint64_t address, size, physical;
+    unsigned held = 0;
+    IOMapper *mapper;
+
+    (void)state;
+    for (unsigned i = 0; i < 4096; i++) {
+        assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
+    }
+    /* All other memory goes; of these pages four of eight come back. */
+    for (unsigned order = PAGE_ORDER_MAX + 1; order-- > 0;) {
+        while (page_alloc(order, PAGE_OWNER_IMAGE, &blocks[held]) == KERN_SUCCESS) {
+            orders[held] = order;
+            held++;
+            assert_in_range(held, 1, 4095);
+        }
+    }
+    for (unsigned i = 0; i < 4096; i++) {
+        if ((atop(pages[i].value) & 7) < 4) {
+            assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+            pages[i] = paddr(0);
+        }
+    }
+    /* The unit of the test does not take a table that is not aligned to its size. */
+    unit = smmu_start();
+    assert_non_null(unit);
+    assert_in_range(unit->events.order, 0, 2);
+    for (uint32_t stream = 0; stream < 0x10000; stream += 0x1111) {
+        mapper = stream_mapper(unit, stream);
+        assert_non_null(mapper);
+        address = map_at(mapper, memory, BOTH, far, &size);
+        assert_true(reaches(stream, address + 5, DMA_LOW + 5));
+        assert_false(sim_access(stream ^ 1, address, false, &physical));
+        unmap(mapper, address, size);
+        assert_false(sim_access(stream, address + 5, false, &physical));
+        OSObject_release(mapper);
+    }
+    smmu_stop(unit);
+    for (unsigned i = 0; i < 4096; i++) {
+        if (pages[i].value != 0) {
+            assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+        }
+    }
+    while (held-- > 0) {
+        assert_int_equal(page_free(blocks[held], orders[held]), KERN_SUCCESS);
+    }
+    OSObject_release(memory);
+}
+
 int main(void)
 {
 #define STARTED(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -786,6 +842,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STARTED(mp_16_streams_are_blocked_from_the_start),
         IDLE(test_units_of_other_kinds),
+        IDLE(tables_out_of_fragments),
         STARTED(a_stream_becomes_valid_last),
         STARTED(mp_12_streams_have_one_mapper_each),
         STARTED(devices_name_their_streams),
