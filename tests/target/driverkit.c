@@ -14,6 +14,7 @@
 #include "tests/drivers/modes.h"
 #include "tests/harness/harness.h"
 #include "tests/lib/drivers.h"
+#include "tests/lib/portable/driverkit_calls.h"
 #include "tests/lib/portable/test_mapper.h"
 
 DRIVER_IMAGE(clock);
@@ -273,6 +274,19 @@ TEST(r_4_pages_with_bytes_of_others_are_not_shown)
     OSObject_release(memory);
     OSObject_release(service);
     OSObject_release(&mapper->super);
+}
+
+/* The stubs here, for the same task: the same answers. */
+TEST(dk_10_stubs_in_the_kernel_answer_the_same)
+{
+    IOService *service = IOService_withReader("device", NULL, NULL);
+    struct fixture f;
+
+    set_up(&f, NULL);
+    EXPECT_EQ(driverkit_calls(IODriver_getTask(f.driver), service), 0); /* or the line */
+    EXPECT_EQ(status_of(&f).usage.bufferBytes, 0);
+    tear_down(&f);
+    OSObject_release(service);
 }
 
 struct device {

@@ -4,6 +4,7 @@
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/driver_good.h"
 #include "tests/host/machine/map_composite.h"
+#include "tests/lib/portable/driverkit_calls.h"
 
 /* The driver stores, the kernel reads the same bytes and the device's segments show them; and back.
  */
@@ -516,6 +517,16 @@ static void dk_10_stubs_in_the_kernel_answer_the_same(void **state)
     OSObject_release(buffer);
 }
 
+/* The same as tests/target/driverkit.c. */
+static void dk_10_each_method_and_refusal_by_its_stub(void **state)
+{
+    IOService *device = IOService_withReader("device", NULL, NULL);
+
+    (void)state;
+    assert_int_equal(driverkit_calls(one.task, device), 0);
+    OSObject_release(device);
+}
+
 /* Local methods, and calls without what they need. */
 static void what_is_missing_is_named(void **state)
 {
@@ -579,6 +590,7 @@ int main(void)
         DRIVER_TEST(a_map_of_another_task_has_no_address),
         SMALL_TEST(r_5_limits_hold_and_what_is_given_back_counts),
         DRIVER_TEST(dk_10_stubs_in_the_kernel_answer_the_same),
+        DRIVER_TEST(dk_10_each_method_and_refusal_by_its_stub),
         DRIVER_TEST(what_is_missing_is_named),
     };
 
