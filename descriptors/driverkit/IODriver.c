@@ -33,14 +33,15 @@ static IOReturn make_stack(IODriver *self, uint64_t bytes)
 }
 
 /*
- * Its task dies, of whatever: first the device is stopped, since what its commands have prepared is
- * given to others once they are completed.
+ * Its task dies, of whatever, which is noted: first the device is stopped, since what its commands
+ * have prepared is given to others once they are completed.
  */
 static void take_device(void *context)
 {
     IODriver *const self = context;
     const IODriverDevice device = self->device;
 
+    self->died = true;
     if (device.service == NULL) {
         return;
     }
@@ -377,8 +378,7 @@ bool IODriver_turn(IODriver *self)
     if (self == NULL || self->task == TASK_NULL) {
         return false;
     }
-    /* Its task may have died of something else. */
-    if (get_task_map(self->task) == NULL) {
+    if (self->died) { /* its task, of something else */
         IODriver_end(self, kIODriverKilled);
         return false;
     }

@@ -131,6 +131,9 @@ IOReturn IODriverTask_create(task_t task, const IODriverLimits *limits, IODriver
     }
     self->task = task;
     self->map = get_task_map(task);
+    self->call = (IORPC){.message = (IORPCMessage *)self->request,
+                         .reply = (IORPCMessage *)self->reply,
+                         .kernelContent = (IORPCMessage *)self->request};
     self->limits = (IODriverLimits){
         .handles = limits->handles != 0 ? limits->handles : HANDLES_DEFAULT,
         .maps = limits->maps != 0 ? limits->maps : MAPS_DEFAULT,

@@ -91,10 +91,12 @@ static IOReturn make_handles(IODriverTask *self, uint64_t *references, uint64_t 
 }
 
 /* The reply that a handler has written: its objects into the table, and it to the driver. */
-static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, IORPCMessage *reply,
-                        uint64_t to)
+static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, uint64_t to)
 {
-    IOReturn status = make_handles(self, references_of(reply), method->replyRefs);
+    IORPCMessage *const reply = (IORPCMessage *)self->reply;
+    IOReturn status = method->replyRefs == 0
+                          ? kIOReturnSuccess
+                          : make_handles(self, references_of(reply), method->replyRefs);
 
     if (status == kIOReturnSuccess &&
         platform_user_write(self->map, to, reply, method->reply) != KERN_SUCCESS) {
@@ -105,16 +107,17 @@ static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, IORPCMess
 }
 
 /* To whom it is for, with the driver's task as the current one. */
-static IOReturn dispatch(const IODriverTask *self, uint64_t target, const IORPC *rpc)
+static IOReturn dispatch(IODriverTask *self, uint64_t target)
 {
     const task_t before = current_task();
     IOReturn status;
 
     platform_set_current_task(self->task);
     if (is_class(target)) {
-        status = statics[target - 1].dispatch(*rpc);
+        status = statics[target - 1].dispatch(self->call);
     } else {
-        status = IORPC_route((OSObject *)references_of(rpc->kernelContent)[0], rpc);
+        status =
+            IORPC_route((OSObject *)references_of((IORPCMessage *)self->request)[0], &self->call);
     }
     platform_set_current_task(before);
     return status;
@@ -123,19 +126,14 @@ static IOReturn dispatch(const IODriverTask *self, uint64_t target, const IORPC 
 static IOReturn serve(IODriverTask *self, uint64_t request, uint32_t requestSize, uint64_t reply,
                       uint32_t replySize, uint64_t *replied)
 {
-    IORPCMessage *const message = (IORPCMessage *)self->content;
+    IORPCMessage *const message = (IORPCMessage *)self->request;
     uint64_t *const references = references_of(message);
-    const IORPC rpc = {
-        .message = message,
-        .reply = (IORPCMessage *)&self->content[(requestSize + 7) / 8],
-        .sendSize = requestSize,
-        .replySize = replySize,
-        .kernelContent = message,
-    };
     const IORPCMethod *method;
     uint64_t target, count, first;
     IOReturn status;
 
+    self->call.sendSize = requestSize;
+    self->call.replySize = replySize;
     /* Once: what is checked below is what is used. */
     if (platform_user_read(self->map, request, message, requestSize) != KERN_SUCCESS) {
         return kIOReturnVMError;
@@ -154,10 +152,10 @@ static IOReturn serve(IODriverTask *self, uint64_t request, uint32_t requestSize
     if (status != kIOReturnSuccess) {
         return status;
     }
-    status = dispatch(self, target, &rpc);
+    status = dispatch(self, target);
     if (status == kIOReturnSuccess) {
         method = IORPCMethod_find(message->msgid); /* there is one: it has succeeded */
-        status = deliver(self, method, rpc.reply, reply);
+        status = deliver(self, method, reply);
         *replied = status == kIOReturnSuccess ? method->reply : 0;
     }
     drop_references(references + first, count - first);

@@ -24,8 +24,10 @@ struct IODriverTask {
     void *dyingContext;
     bool keepsDMA; /* its commands are never to end: a device did not stop */
 
-    /* The call that is being served: the request, and behind it the reply. One at a time. */
-    uint64_t content[kIORPCMessageMost / sizeof(uint64_t) + 1];
+    /* The call that is being served: one at a time, so where its messages are is known. */
+    IORPC call;
+    uint64_t request[kIORPCMessageMost / sizeof(uint64_t)];
+    uint64_t reply[kIORPCMessageMost / sizeof(uint64_t)];
 };
 
 /* A reference of the caller's goes into the table; see IODriverTask_grant. */

@@ -32,6 +32,7 @@ struct IODriver {
     uint64_t gifts; /* address of their table in the task, which ends with its stack */
     unsigned given;
     bool begun;
+    bool died; /* the task */
 
     IODriverDevice device; /* service NULL: none */
     uint64_t deviceHandle;
