@@ -63,13 +63,13 @@ static uint64_t interesting(const struct good *good)
 }
 
 /*
- * MESSAGES of them (environment; 20,000), damaged in up to four words, with sizes and places of
+ * MESSAGES of them (environment; 1,000,000), damaged in up to four words, with sizes and places of
  * any kind: defined errors alone, and balances after each thousand.
  */
 static void dk_6_13_hostile_messages_gain_nothing(void **state)
 {
     const char *const asked = getenv("MESSAGES");
-    const unsigned long messages = asked != NULL ? strtoul(asked, NULL, 0) : 20000;
+    const unsigned long messages = asked != NULL ? strtoul(asked, NULL, 0) : 1000000;
     const uint64_t end = one.pages + DRIVER_PAGES * PAGE_SIZE;
     struct holdings before;
     struct good good;
