@@ -284,13 +284,32 @@ IOReturn descriptor_announce_complete(IOMemoryDescriptor *self, uint32_t count, 
     return kIOReturnSuccess;
 }
 
+/* Would a complete answer kIOReturnBusy, if it were the last of all that there can be? */
+static bool is_used_by_device(IOMemoryDescriptor *self)
+{
+    const IOMemoryDescriptorClass *methods = IOMemoryDescriptor_methods(self);
+
+    if (methods->announceComplete(self, UINT32_MAX, true) != kIOReturnSuccess) {
+        return true;
+    }
+    methods->announceComplete(self, UINT32_MAX, false); /* none is coming */
+    return false;
+}
+
 void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
 {
     /* Prepare locks come before the mapping lock: under that one, what is owed stays so. */
     if (self->owed == 0 || IOMemory_isLocked()) {
         return;
     }
-    /* Completes that a device has kept back; while it goes on, they stay owed. */
+    /*
+     * Completes that a device has kept back; while it goes on, they stay owed. Also where others
+     * have prepared it since: their own completes, and the taking back of a prepare that has come
+     * to nothing, must find it as it was.
+     */
+    if (is_used_by_device(self)) {
+        return;
+    }
     while (self->owed != 0 &&
            IOMemoryDescriptor_methods(self)->complete(self, kIODirectionNone) != kIOReturnBusy) {
         self->owed--;

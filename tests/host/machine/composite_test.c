@@ -282,6 +282,56 @@ static void a_failing_prepare_asks_no_device(void **state)
     }
 }
 
+/* A part that its whole has left prepared for a device, which is still at work. */
+static IOMemoryDescriptor *left_to_a_device(void)
+{
+    IOMemoryDescriptor *part = describe_pages(PAGE_SIZE, 100, kIODirectionOutIn);
+    IOMultiMemoryDescriptor *whole = concatenate(&part, 1);
+
+    assert_int_equal(IOMemoryDescriptor_prepare(whole, 0), kIOReturnSuccess);
+    assert_int_equal(operate(part, kIOMDSetDMAActive), kIOReturnSuccess);
+    OSObject_release(whole);
+    assert_int_equal(pins(), 1);
+    return part;
+}
+
+static void drop_when_idle(IOMemoryDescriptor *part)
+{
+    assert_int_equal(pins(), 1);
+    assert_int_equal(operate(part, kIOMDSetDMAInactive), kIOReturnSuccess);
+    assert_int_equal(pins(), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnNotReady);
+    OSObject_release(part);
+}
+
+/* What others prepare and complete meanwhile is theirs: nothing is unpinned under the device. */
+static void what_is_left_to_a_device_stays(void **state)
+{
+    IOMemoryDescriptor *part = left_to_a_device();
+    IOMemoryDescriptor *bad = describe_pages(0, 100, kIODirectionOutIn);
+    IOMultiMemoryDescriptor *twice = concatenate((IOMemoryDescriptor *[]){part, part}, 2);
+    IOMultiMemoryDescriptor *all =
+        concatenate((IOMemoryDescriptor *[]){part, (IOMemoryDescriptor *)twice, bad}, 3);
+
+    (void)state;
+    set_page(pages, PAGE_UNMAPPED);
+    assert_int_equal(IOMemoryDescriptor_prepare(all, 0), kIOReturnCannotWire);
+    set_page(pages, PAGE_NORMAL);
+    assert_int_equal(pins(), 1);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(twice, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(twice, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(twice, 0), kIOReturnNotReady);
+        assert_int_equal(IOMemoryDescriptor_prepare(part, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnBusy);
+    }
+    OSObject_release(all);
+    OSObject_release(twice);
+    OSObject_release(bad);
+    drop_when_idle(part);
+}
+
 static void cd_8_refusals_keep_no_reference(void **state)
 {
     IOMemoryDescriptor *in = describe_pages(0, 10, kIODirectionIn);
@@ -586,6 +636,7 @@ int main(void)
         WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),
         WITH_PAGES(cd_7_a_failing_child_unpins_the_others),
         WITH_PAGES(a_failing_prepare_asks_no_device),
+        WITH_PAGES(what_is_left_to_a_device_stays),
         WITH_PAGES(cd_8_refusals_keep_no_reference),
         WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(multi_is_reinitialised),

@@ -127,9 +127,23 @@ static IOReturn prepare_leaf(struct memory *leaf, IODirection direction)
     return kIOReturnSuccess;
 }
 
+/* Does a device rely on pins that are there? */
+static bool is_used_by_device(const struct memory *memory)
+{
+    bool used = memory->active != 0 && memory->own_prepares == 0 && memory->prepares != 0;
+
+    for (unsigned i = 0; i < memory->part_count; i++) {
+        used |= is_used_by_device(memory->parts[i]);
+    }
+    return used;
+}
+
 /* The completes that could not be made when they came. */
 void memory_settle(struct memory *memory)
 {
+    if (is_used_by_device(memory)) {
+        return;
+    }
     while (memory->owed != 0) {
         memory->owed--;
         if (memory_complete(memory) == kIOReturnBusy) {
