@@ -27,9 +27,7 @@ static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
 
 static void take_out(IODMACommand *self, struct preparation *kept)
 {
-    if (self->map.fMapper != NULL) {
-        IOMapper_removeUse(&self->use); /* there is room for one */
-    }
+    IOMapper_removeUse(&self->use); /* there is room for one */
     kept->hasRuns = self->hasRuns;
     move_runs(&kept->runs, &self->runs);
     IODMABounce_move(&kept->bounce, &self->bounce);

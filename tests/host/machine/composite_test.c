@@ -297,10 +297,20 @@ static IOMemoryDescriptor *left_to_a_device(void)
 
 static void drop_when_idle(IOMemoryDescriptor *part)
 {
+    IOMultiMemoryDescriptor *whole;
+
     assert_int_equal(pins(), 1);
     assert_int_equal(operate(part, kIOMDSetDMAInactive), kIOReturnSuccess);
     assert_int_equal(pins(), 0);
     assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnNotReady);
+    /* Nothing is announced that will not come: the next device has what it is given. */
+    whole = concatenate(&part, 1);
+    assert_int_equal(IOMemoryDescriptor_prepare(whole, 0), kIOReturnSuccess);
+    assert_int_equal(operate(part, kIOMDSetDMAActive), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(whole, 0), kIOReturnBusy);
+    assert_int_equal(operate(part, kIOMDSetDMAInactive), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(whole, 0), kIOReturnSuccess);
+    OSObject_release(whole);
     OSObject_release(part);
 }
 

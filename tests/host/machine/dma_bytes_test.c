@@ -133,6 +133,50 @@ static void a_double_buffer_where_none_was_needed(void **state)
     OSObject_release(memory);
 }
 
+/* The CPU sees and changes what the device does, wherever a range begins and ends. */
+static void ranges_over_bounced_and_other_bytes(void **state)
+{
+    enum {
+        FIRST = 100,
+        SECOND = 60,
+        ALL = FIRST + SECOND
+    };
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, FIRST, DMA_HIGH, SECOND, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+    uint8_t bytes[ALL];
+
+    (void)state;
+    dma_fill(DMA_LOW, FIRST, 1);
+    dma_fill(DMA_HIGH, SECOND, 2);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), SECOND);
+    for (unsigned i = 0; i < ALL; i++) {
+        dma_device_writes(command, i, (uint8_t)(i ^ 0x55));
+    }
+    for (unsigned from = 0; from < ALL; from += 7) {
+        for (unsigned length = 1; length <= ALL - from; length += 11) {
+            assert_int_equal(IODMACommand_readBytes(command, from, bytes, length), length);
+            for (unsigned i = 0; i < length; i++) {
+                assert_int_equal(bytes[i], (uint8_t)((from + i) ^ 0x55));
+            }
+        }
+    }
+    for (unsigned i = 0; i < ALL; i++) {
+        bytes[i] = (uint8_t)(i ^ 0xaa);
+    }
+    assert_int_equal(IODMACommand_writeBytes(command, 50, &bytes[50], ALL - 50), ALL - 50);
+    for (unsigned i = 0; i < ALL; i++) {
+        assert_int_equal(dma_device_reads(command, i), (uint8_t)(i ^ (i < 50 ? 0x55 : 0xaa)));
+    }
+    for (unsigned i = 0; i < SECOND; i++) {
+        assert_int_equal(dma_bytes(DMA_HIGH)[i], pattern(i, 2)); /* not before the end */
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[SECOND - 1], (uint8_t)((ALL - 1) ^ 0xaa));
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* A double buffer that cannot be had leaves the preparation as it was, addresses and all. */
 static void a_double_buffer_that_cannot_be_had_changes_nothing(void **state)
 {
@@ -322,6 +366,7 @@ int main(void)
         MAP_TEST(stores_after_prepare_reach_the_device_in_three_ways),
         MAP_TEST(a_double_buffer_where_none_was_needed),
         MAP_TEST(a_double_buffer_that_cannot_be_had_changes_nothing),
+        MAP_TEST(ranges_over_bounced_and_other_bytes),
         MAP_TEST(lines_are_cared_for_by_direction),
         MAP_TEST(synchronising_cares_for_lines_too),
         MAP_TEST(exhaustion_names_the_holders),
