@@ -315,6 +315,75 @@ static void test_small_banks(void **state)
     in_a_process(small_banks);
 }
 
+/*
+ * A gap of just as many pages as are wanted, before something reserved or the end of its bank. In
+ * RAM are those that are left, and those that were used.
+ */
+static unsigned tables_had(uint64_t gap, uint64_t taken)
+{
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    many_banks(40 * PAGE_SIZE);
+    machine.memory[1].size = (gap + taken) * PAGE_SIZE;
+    if (taken != 0) {
+        reserve(piece(1) + gap * PAGE_SIZE, taken * PAGE_SIZE, false);
+    }
+    for (unsigned i = 0; i < PIECES; i++) {
+        const struct page_range bank = {piece(i), machine.memory[i].size};
+
+        sim_ram_attach(&bank, 1);
+    }
+    start();
+    EXPECT(mmu_withheld(withheld) == 1);
+    return (unsigned)(withheld[0].size / PAGE_SIZE) + mmu_early_tables_left();
+}
+
+static void before_the_end(void)
+{
+    EXPECT(tables_had(45, 0) == 45);
+}
+
+static void before_the_reserved(void)
+{
+    EXPECT(tables_had(48, 8) == 48);
+}
+
+static void test_gaps_that_fit(void **state)
+{
+    (void)state;
+    in_a_process(before_the_end);
+    in_a_process(before_the_reserved);
+}
+
+/* A handler's window shows one page of registers, and of nothing else, until the next one. */
+static void borrowed(void)
+{
+    static const uint64_t places[] = {0x9000005, 0xa000ffc, 0x9000004, DIRECT_MAP_SIZE - 1};
+    vaddr_t window = 0;
+
+    one_bank();
+    EXPECT(mmu_borrow_device(paddr(DIRECT_MAP_SIZE)) == NULL);
+    EXPECT(mmu_borrow_device(paddr(UINT64_MAX)) == NULL);
+    for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        const vaddr_t at = (vaddr_t)mmu_borrow_device(paddr(places[i]));
+        struct mmu_translation seen;
+
+        EXPECT(mmu_translate(mmu_kernel, at, &seen));
+        EXPECT(seen.pa.value == places[i]);
+        EXPECT(seen.attributes.memory == MMU_DEVICE);
+        EXPECT(seen.attributes.access == (MMU_READ | MMU_WRITE));
+        EXPECT(window == 0 || window == (at & ~PAGE_MASK));
+        window = at & ~PAGE_MASK;
+        EXPECT(!mmu_translate(mmu_kernel, window + PAGE_SIZE, &seen));
+    }
+}
+
+static void test_borrowed(void **state)
+{
+    (void)state;
+    in_a_process(borrowed);
+}
+
 /* Where nothing is free there are no more tables: the image's bank is mapped first of all. */
 static void no_tables(void)
 {
@@ -357,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_one_bank),      cmocka_unit_test(test_image),
         cmocka_unit_test(test_holes),         cmocka_unit_test(test_mapped_already),
         cmocka_unit_test(test_tables_in_ram), cmocka_unit_test(test_small_banks),
+        cmocka_unit_test(test_gaps_that_fit), cmocka_unit_test(test_borrowed),
         cmocka_unit_test(test_no_tables),
     };
 
