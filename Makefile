@@ -305,6 +305,7 @@ SEAM_POINTS := map_show map_exchange map_block map_fill map_set_cache map_replac
 $(filter $(H)/machine/inject_%,$(HOST_TESTS)): HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%)
 
 $(H)/machine/map_stays_test: HOST_LDFLAGS := -Wl,--wrap=platform_map_remove
+$(H)/machine/together: HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%) -Wl,--wrap=platform_map_remove
 
 # A room's seam and support come before the classes, so that these find it there.
 define host_room
@@ -320,7 +321,7 @@ $(H)/$(1)/together: $(patsubst %.c,$(H)/together/%.o,$(wildcard tests/host/$(1)/
     $(H)/tests/host/select.c.o $(H)/lib$(1).a $(H)/libhost.a
 	@mkdir -p $$(@D)
 	@$$(if $$(V),,echo "  HOSTLD  $$@")
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -Wl,--export-dynamic-symbol='main_of_*' -o $$@ $$(filter %.o,$$^) \
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) $$(HOST_LDFLAGS) -Wl,--export-dynamic-symbol='main_of_*' -o $$@ $$(filter %.o,$$^) \
 	    $(if $(filter %/sim_machine.c,$(SEAM_$(1))),-Wl$(comma)-u$(comma)devicetree_machine) \
 	    -Wl,--start-group $(H)/lib$(1).a $(H)/libhost.a -Wl,--end-group -lcmocka -lfdt
 $(H)/lib$(1).a: $(patsubst %,$(H)/%.o,$(SEAM_$(1)) $(call host_support,$(1)))

@@ -299,8 +299,8 @@ static IOReturn redirect_part(void)
             /* One that was refused has not begun: one end is enough. */
             assert_int_equal(IOMemoryDescriptor_redirect(it.first, TASK_NULL, false),
                              kIOReturnSuccess);
+            load(other, IOMemoryMap_getAddress(seen));
         }
-        load(other, IOMemoryMap_getAddress(seen));
         OSObject_release(seen);
     }
     drop_sharing(it);
