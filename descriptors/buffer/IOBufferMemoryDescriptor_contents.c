@@ -71,7 +71,7 @@ void IOBufferMemoryDescriptor_setDirection(IOBufferMemoryDescriptor *self, IODir
     IOMemoryDescriptor_unlock(&self->super.super, locked);
 }
 
-static IOReturn store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
+IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
                       uint64_t length, uint64_t *done)
 {
     /* Pageable or specially cached memory has no address in the linear view. */
@@ -103,7 +103,7 @@ bool IOBufferMemoryDescriptor_appendBytes(IOBufferMemoryDescriptor *self, const 
     /* Not below 0: no door lets the length exceed the capacity. */
     room = self->capacity - self->super.super.length;
     length = withLength < room ? withLength : room;
-    status = store(self, self->super.super.length, bytes, length, &done);
+    status = buffer_store(self, self->super.super.length, bytes, length, &done);
     /*
      * What was stored counts also on failure: the bytes are there, and a retry goes on behind them.
      */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The factories, but for withCopy. */
-#include <string.h>
-
 #include "descriptors/buffer/IOBufferMemoryDescriptor_private.h"
 
 IOBufferMemoryDescriptor *buffer_new(void)
@@ -106,6 +104,8 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withBytes(const void *bytes,
                                                              bool withContiguousMemory)
 {
     IOBufferMemoryDescriptor *self;
+    IOReturn status;
+    uint64_t done;
 
     /* Before memory is had: a buffer that was never filled must not be taken for one that was. */
     if (bytes == NULL) {
@@ -120,6 +120,11 @@ IOBufferMemoryDescriptor *IOBufferMemoryDescriptor_withBytes(const void *bytes,
     if (self == NULL) {
         return NULL;
     }
-    memcpy(self->direct, bytes, withLength); /* the kernel's, and not pageable: it has an address */
+    /* Not to its address: of scattered memory, where no run was to be had, there is none. */
+    status = buffer_store(self, 0, bytes, withLength, &done);
+    if (status != kIOReturnSuccess) {
+        IOMemory_fail(status);
+        OSSafeReleaseNULL(self);
+    }
     return self;
 }

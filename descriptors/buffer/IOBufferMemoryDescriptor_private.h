@@ -78,4 +78,9 @@ IOReturn buffer_adopt(IOBufferMemoryDescriptor *self, struct IOMemoryReference *
                       task_t inTask, IOOptionBits options,
                       const struct buffer_placement *placement);
 
+/* Store bytes (NULL: zeros) inside the capacity, whoever can see the memory; *done says how many.
+ */
+IOReturn buffer_store(IOBufferMemoryDescriptor *self, uint64_t offset, const void *bytes,
+                      uint64_t length, uint64_t *done);
+
 #endif
