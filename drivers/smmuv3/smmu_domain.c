@@ -4,45 +4,12 @@
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/smmuv3/smmu_near_private.h"
 #include "drivers/smmuv3/smmu_private.h"
-#include "drivers/smmuv3/smmu_quick_private.h"
 #include "kernel/cpu.h"
 
 #define FIXED  (kIODMAMapFixedAddress | kIODMAMapIdentityMap)
 #define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 
-static struct smmu_domain *domain_of(IOMapper *mapper)
-{
-    return (struct smmu_domain *)mapper;
-}
-
 /* --- Entering --------------------------------------------------------------------------------- */
-
-static uint64_t bits_of(uint32_t options, uint32_t wishes)
-{
-    unsigned memory = MEMORY_NORMAL;
-
-    if ((options & kIODMAMapDeviceMemory) != 0) {
-        memory = MEMORY_REGISTERS;
-    } else if ((wishes & kIOMapperUncached) != 0) {
-        memory = MEMORY_UNCACHED;
-    }
-    /* There is no write-only: who may write may read (23 of stage 1's AP bits). */
-    return ENTRY_UNPRIVILEGED | ENTRY_SHARED | ENTRY_ACCESSED | ENTRY_NO_EXECUTE |
-           ENTRY_MEMORY(memory) | ((options & kIODMAMapWriteAccess) != 0 ? 0 : ENTRY_READ_ONLY);
-}
-
-/* Take back what was placed; an unacknowledged invalidation leaves it taken. */
-static IOReturn take_back(struct smmu_domain *domain, uint64_t first, uint64_t pages)
-{
-    struct space_change change = SPACE_UNCHANGED;
-
-    space_block(&domain->space, first, pages, &change);
-    if (!smmu_invalidate(domain, first, pages, &change)) {
-        return kIOReturnTimeout;
-    }
-    space_release(&domain->space, first, pages);
-    return kIOReturnSuccess;
-}
 
 /* Where the pages of a mapping come from. */
 struct smmu_source {
@@ -143,18 +110,12 @@ static IOReturn measure(const struct smmu *unit, const struct smmu_source *from,
     return status;
 }
 
-/* Where what so many bits reach ends; 0: no limit. As a page. */
-static uint64_t limit_of(unsigned bits)
-{
-    return bits == 0 || bits > SPACE_BITS ? SPACE_PAGES : 1ull << (bits - PAGE_SHIFT);
-}
-
 /* Where in the space: first fit, or as the caller says. */
 static IOReturn find_place(const struct smmu_domain *domain, const struct smmu_shape *shape,
                            uint32_t options, const IODMAMapSpecification *spec, uint64_t wanted,
                            uint64_t *first)
 {
-    const uint64_t limit = limit_of(spec->numAddressBits), page = atop(shape->physical);
+    const uint64_t limit = smmu_limit(spec->numAddressBits), page = atop(shape->physical);
     const uint64_t alignment = spec->alignment <= PAGE_SIZE ? 1 : atop(spec->alignment);
 
     if ((options & FIXED) != 0) {
@@ -283,11 +244,12 @@ static IOReturn place_anywhere(struct smmu_domain *domain, const struct smmu_sou
     if (status != kIOReturnSuccess) {
         return status;
     }
-    status = place(domain, from, *first, shape->pages, bits_of(options, spec->options), &done);
+    status =
+        place(domain, from, *first, shape->pages, smmu_entry_bits(options, spec->options), &done);
     if (status != kIOReturnSuccess) {
         /* Nobody knows its address yet; that a device has guessed it is not ruled out. */
         if (done != 0) {
-            take_back(domain, *first, done);
+            smmu_take_back(domain, *first, done);
         }
         return status;
     }
@@ -307,8 +269,8 @@ static IOReturn map_source(struct smmu_domain *domain, const struct smmu_source 
         return status;
     }
     if ((options & FIXED) != 0 || spec->alignment > PAGE_SIZE ||
-        !place_near(domain, from, &shape, limit_of(spec->numAddressBits),
-                    bits_of(options, spec->options), &first)) {
+        !place_near(domain, from, &shape, smmu_limit(spec->numAddressBits),
+                    smmu_entry_bits(options, spec->options), &first)) {
         status = place_anywhere(domain, from, &shape, options, spec, *mapAddress, &first);
     }
     if (status != kIOReturnSuccess) {
@@ -325,7 +287,7 @@ IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t 
                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
                          uint64_t *mapLength)
 {
-    struct smmu_domain *const domain = domain_of(mapper);
+    struct smmu_domain *const domain = smmu_domain_at(mapper);
     const struct smmu_source from = {memory, offset, length,
                                      list != NULL && list->pageListCount != 0 ? list : NULL};
     lock_state_t state;
@@ -334,41 +296,6 @@ IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t 
     (void)command;
     state = lock_take(&domain->lock);
     status = map_source(domain, &from, options, spec, mapAddress, mapLength);
-    lock_release(&domain->lock, state);
-    return status;
-}
-
-/* --- Taking away ------------------------------------------------------------------------------ */
-
-static IOReturn unmap(struct smmu_domain *domain, uint64_t first, uint64_t pages)
-{
-    if (pages != 0 && space_near_block(&domain->space, first, pages)) {
-        if (!smmu_invalidate_pages(domain, first, pages)) {
-            return kIOReturnTimeout;
-        }
-        space_near_release(&domain->space, first, pages);
-        return kIOReturnSuccess;
-    }
-    /* What was not mapped as a whole is not unmapped: a part of it would be somebody's still. */
-    if (pages == 0 || space_count(&domain->space, first) != pages) {
-        return kIOReturnNotFound;
-    }
-    return take_back(domain, first, pages);
-}
-
-IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
-                           uint64_t mapAddress, uint64_t mapLength)
-{
-    struct smmu_domain *const domain = domain_of(mapper);
-    lock_state_t state;
-    IOReturn status;
-
-    (void)memory, (void)command;
-    if ((mapLength & PAGE_MASK) != 0) {
-        return kIOReturnNotFound;
-    }
-    state = lock_take(&domain->lock);
-    status = unmap(domain, atop(mapAddress), atop(mapLength));
     lock_release(&domain->lock, state);
     return status;
 }
@@ -435,7 +362,7 @@ static IOReturn insert(struct smmu_domain *domain, uint64_t first, uint64_t page
 IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddress,
                             uint64_t offset, uint64_t physicalAddress, uint64_t length)
 {
-    struct smmu_domain *const domain = domain_of(mapper);
+    struct smmu_domain *const domain = smmu_domain_at(mapper);
     const uint64_t first = atop(mapAddress), pages = atop(offset + length);
     /* Who names no access means both: what the page-wise helpers reserve is read and written. */
     const uint32_t access = (options & ACCESS) != 0 ? options : options | ACCESS;
@@ -448,8 +375,8 @@ IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddr
     }
     state = lock_take(&domain->lock);
     if (pages <= space_count(&domain->space, first)) {
-        status =
-            insert(domain, first + atop(offset), atop(length), physicalAddress, bits_of(access, 0));
+        status = insert(domain, first + atop(offset), atop(length), physicalAddress,
+                        smmu_entry_bits(access, 0));
     }
     lock_release(&domain->lock, state);
     return status;
@@ -460,7 +387,7 @@ IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddr
 IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_t access,
                                uint64_t *physicalAddress, uint64_t *contiguousLength)
 {
-    const struct smmu_space *const space = &domain_of(mapper)->space;
+    const struct smmu_space *const space = &smmu_domain_at(mapper)->space;
     uint64_t page = atop(mappedAddress), span, skip;
     const uint64_t entry = space_look(space, page, &span);
     uint64_t end;
@@ -486,129 +413,4 @@ IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_
         *contiguousLength += ptoa(span);
     }
     return kIOReturnSuccess;
-}
-
-/* --- The lean way ----------------------------------------------------------------------------- */
-
-static __attribute__((noinline)) IOReturn map_run(IOMapper *mapper, paddr_t physical,
-                                                  uint64_t bytes, uint32_t access, unsigned bits,
-                                                  ioaddr_t *address)
-{
-    struct smmu_domain *const domain = domain_of(mapper);
-    const uint64_t pages = atop(bytes);
-    uint64_t first, done, limit, *entries;
-    IOReturn status = kIOReturnNoSpace;
-    lock_state_t state;
-
-    if (!smmu_is_domain(mapper) || address == NULL || bytes == 0 || (access & ~ACCESS) != 0 ||
-        (access & ACCESS) == 0 || (bits != 0 && bits < PAGE_SHIFT)) {
-        return kIOReturnBadArgument;
-    }
-    if (((bytes | physical.value) & PAGE_MASK) != 0) {
-        return kIOReturnNotAligned;
-    }
-    if (physical.value >= domain->unit->output_end ||
-        bytes > domain->unit->output_end - physical.value) {
-        return kIOReturnMessageTooLarge;
-    }
-    limit = limit_of(bits);
-    state = lock_take(&domain->lock);
-    entries = space_near_take(&domain->space, pages, limit, &first);
-    if (entries != NULL) {
-        space_fill(entries, pages, physical.value | bits_of(access, 0) | ENTRY_VALID | ENTRY_TABLE,
-                   PAGE_SIZE);
-        status = kIOReturnSuccess;
-    } else if (space_find(&domain->space, pages, limit, 1, 0, &first)) {
-        status = kIOReturnSuccess;
-        if (space_place(&domain->space, first, pages, physical.value, bits_of(access, 0), &done) !=
-            KERN_SUCCESS) {
-            if (done != 0) {
-                take_back(domain, first, done);
-            }
-            status = kIOReturnNoResources;
-        } else {
-            space_begin(&domain->space, first, pages);
-        }
-    }
-    if (status == kIOReturnSuccess) {
-        cpu_dmb_sy();
-        *address = ioaddr(ptoa(first));
-    }
-    lock_release(&domain->lock, state);
-    return status;
-}
-
-/* A page's address, and below this end; the bits of the offset come out on top. */
-static inline bool is_page_below(uint64_t address, uint64_t end)
-{
-    return (address >> PAGE_SHIFT | address << (64 - PAGE_SHIFT)) < atop(end);
-}
-
-IOReturn smmu_map(IOMapper *mapper, paddr_t physical, uint64_t bytes, uint32_t access,
-                  unsigned bits, ioaddr_t *address)
-{
-    struct smmu_domain *const domain = domain_of(mapper);
-
-    /* What all of it takes that is near: one page, for a device that reaches the first 2 MiB. */
-    if (bytes == PAGE_SIZE && smmu_is_domain(mapper) && address != NULL && access - 1 < ACCESS &&
-        bits - 1 >= PAGE_SHIFT + 8 && is_page_below(physical.value, domain->unit->output_end)) {
-        const lock_state_t state = lock_take(&domain->lock);
-        const uint64_t entry = physical.value | bits_of(access, 0) | ENTRY_VALID | ENTRY_TABLE;
-        uint64_t page;
-
-        if (space_near_enter(&domain->space, entry, &page)) {
-            cpu_dmb_sy(); /* the entry is in memory before the device is told of the address */
-            *address = ioaddr(ptoa(page));
-            lock_release(&domain->lock, state);
-            return kIOReturnSuccess;
-        }
-        lock_release(&domain->lock, state);
-    }
-    return map_run(mapper, physical, bytes, access, bits, address);
-}
-
-/* A near page that translates no more, of which the unit is told the slow way. */
-static __attribute__((noinline)) IOReturn forget_page(struct smmu_domain *domain, uint64_t page,
-                                                      lock_state_t state)
-{
-    IOReturn status = kIOReturnTimeout;
-
-    if (smmu_invalidate_pages(domain, page, 1)) {
-        space_near_free(&domain->space, page);
-        status = kIOReturnSuccess;
-    }
-    lock_release(&domain->lock, state);
-    return status;
-}
-
-static __attribute__((noinline)) IOReturn unmap_run(IOMapper *mapper, uint64_t address,
-                                                    uint64_t bytes)
-{
-    return smmu_is_domain(mapper) ? smmu_domain_unmap(mapper, NULL, NULL, address, bytes)
-                                  : kIOReturnBadArgument;
-}
-
-IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
-{
-    struct smmu_domain *const domain = domain_of(mapper);
-    const uint64_t page = atop(address.value);
-
-    if (bytes == PAGE_SIZE && smmu_is_domain(mapper)) {
-        const lock_state_t state = lock_take(&domain->lock);
-
-        if (space_near_leave(&domain->space, page)) {
-            /* The domain's lock alone would not do: other streams have the same ring. */
-            lock_take_masked(&domain->unit->lock);
-            if (!smmu_forget_page(domain->unit, domain->forget, page)) {
-                lock_release_masked(&domain->unit->lock);
-                return forget_page(domain, page, state);
-            }
-            lock_release_masked(&domain->unit->lock);
-            space_near_free(&domain->space, page);
-            lock_release(&domain->lock, state);
-            return kIOReturnSuccess;
-        }
-        lock_release(&domain->lock, state);
-    }
-    return unmap_run(mapper, address.value, bytes);
 }

@@ -145,6 +145,37 @@ IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddr
 IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_t access,
                                uint64_t *physicalAddress, uint64_t *contiguousLength);
 
+/* smmu_run.c */
+
+/* Take back what was placed; an unacknowledged invalidation leaves it taken. Under the lock. */
+IOReturn smmu_take_back(struct smmu_domain *domain, uint64_t first, uint64_t pages);
+
+/* What an entry has besides its address, by the options of a mapping and of its specification. */
+static inline uint64_t smmu_entry_bits(uint32_t options, uint32_t wishes)
+{
+    unsigned memory = MEMORY_NORMAL;
+
+    if ((options & kIODMAMapDeviceMemory) != 0) {
+        memory = MEMORY_REGISTERS;
+    } else if ((wishes & kIOMapperUncached) != 0) {
+        memory = MEMORY_UNCACHED;
+    }
+    /* There is no write-only: who may write may read (23 of stage 1's AP bits). */
+    return ENTRY_UNPRIVILEGED | ENTRY_SHARED | ENTRY_ACCESSED | ENTRY_NO_EXECUTE |
+           ENTRY_MEMORY(memory) | ((options & kIODMAMapWriteAccess) != 0 ? 0 : ENTRY_READ_ONLY);
+}
+
+/* Where what so many bits reach ends; 0: no limit. As a page. */
+static inline uint64_t smmu_limit(unsigned bits)
+{
+    return bits == 0 || bits > SPACE_BITS ? SPACE_PAGES : 1ull << (bits - PAGE_SHIFT);
+}
+
+static inline struct smmu_domain *smmu_domain_at(IOMapper *mapper)
+{
+    return (struct smmu_domain *)mapper;
+}
+
 /* smmu_mapper.c */
 extern const IOMapperClass smmu_unit_class, smmu_domain_class;
 static inline bool smmu_is_domain(const IOMapper *mapper)
