@@ -305,6 +305,9 @@ static void a_type_may_change_in_between(void **state)
     store(0, "more", !CACHED);
     assert_string_equal(device_load(0, 4), "more");
     nothing_said();
+    maintain(0, WATCH_CLEAN_INVALIDATE); /* and back */
+    assert_string_equal(load(0, 4, CACHED), "more");
+    nothing_said();
     store(4096, "x", CACHED);
     maintain(4096, WATCH_CLEAN_INVALIDATE); /* one line is not all */
     store(8191, "y", !CACHED);

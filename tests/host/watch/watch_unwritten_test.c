@@ -187,6 +187,17 @@ static void what_a_short_transfer_leaves_is_not_to_be_read(void **state)
     assert_int_equal(it->allowed[1], BOTH);
 }
 
+static void a_report_names_the_transfer(void **state)
+{
+    (void)state;
+    short_fill(2100);
+    assert_true(watch_access(
+        &it->watch, &(struct watch_access){
+                        .memory = BASE + 4096 + 500, .pc = 0x1000, .bytes = 8, .reads = true}));
+    assert_non_null(
+        strstr(it->said, "left by          request 1, a fill, which has moved 2100 bytes"));
+}
+
 static void what_was_written_before_may_be(void **state)
 {
     (void)state;
@@ -244,6 +255,7 @@ int main(void)
         TEST(copies_of_it_are_known),
         TEST(a_report_names_the_allocation),
         TEST(what_a_short_transfer_leaves_is_not_to_be_read),
+        TEST(a_report_names_the_transfer),
         TEST(what_was_written_before_may_be),
         TEST(others_may_fill_it),
         TEST(a_reset_forgets_what_was_to_be_written),
