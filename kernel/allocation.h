@@ -18,9 +18,10 @@ typedef void allocation_hook_t(void *memory, size_t bytes);
 /* One for all; NULL: nobody, as at first. Any context. */
 void allocation_set_hook(allocation_hook_t *hook);
 
-/* Private: for allocators. */
+/* Private. */
 extern allocation_hook_t *allocation_hook;
 
+/* For allocators: these bytes have been given out, and there is nothing in them. */
 static inline void allocation_tell(void *memory, size_t bytes)
 {
 #ifdef DEBUG
