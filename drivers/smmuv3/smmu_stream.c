@@ -150,7 +150,6 @@ IOReturn smmu_attach(struct smmu_domain *domain)
     domain->asid = entry != NULL && domain->words != NULL ? take_asid(unit) : 0;
     if (domain->asid == 0) {
         heap_free(domain->words);
-        domain->words = NULL;
         return kIOReturnNoResources;
     }
     domain->forget = COMMAND_TLBI_NH_VA | COMMAND_ASID(domain->asid);

@@ -1,290 +1,42 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An SMMUv3 that caches whatever it may, and forgives nothing. */
-#include "tests/host/smmuv3/sim_smmu.h"
-
+/* A simulated SMMUv3's commands and registers. It caches whatever it may, and forgives nothing. */
 #include "kernel/mmu.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/host/sim/sim_mmio.h"
 #include "tests/host/sim/sim_order.h"
+#include "tests/host/smmuv3/sim_smmu_private.h"
 
 struct sim_smmu_traits traits;
 struct smmu_command told_commands[SIM_COMMANDS];
 unsigned told_count;
-
-/* A stream that it has read: both structures as they were. */
-struct stream {
-    bool known, invalid;
-    uint32_t number;
-    const uint64_t *at; /* the entry in memory; NULL: there is no table for it */
-    uint64_t entry[STE_WORDS], context[CD_WORDS];
-};
-
-/* What an entry of a table said: a leaf, or where the next table is. */
-struct cached {
-    bool known, leaf;
-    unsigned level;
-    uint16_t asid;
-    uint64_t page; /* first that it spans */
-    uint64_t entry;
-};
-
-static struct {
-    uint32_t cr0, irq_ctrl, gerror, gerrorn, strtab_cfg;
-    uint64_t strtab, cmdq, eventq;
-    uint32_t cmd_prod, cmd_cons, event_prod, event_cons;
-    unsigned late; /* reads until the command index moves */
-    struct stream streams[SIM_STREAMS];
-    struct cached cache[SIM_CACHED];
-    unsigned next_cached;
-} sim;
-
-/* --- Memory ------------------------------------------------------------------------------------
- */
-
-static const uint64_t *words_at(uint64_t physical, uint64_t size)
-{
-    /* Not aligned to its size, hardware would cut the low bits off and read somewhere else. */
-    assert_int_equal(physical & (size - 1), 0);
-    return phys_to_virt(paddr(physical));
-}
-
-static uint64_t base_of(uint64_t value)
-{
-    return value & 0x000fffffffffffe0ull;
-}
-
-static unsigned split_bits(void)
-{
-    return sim.strtab_cfg >> 6 & 0x1f;
-}
-
-/* The stream's entry; NULL: it has none. */
-static const uint64_t *entry_of(uint32_t stream)
-{
-    const unsigned bits = sim.strtab_cfg & 0x3f;
-    uint64_t first;
-
-    if (stream >> bits != 0) {
-        return NULL;
-    }
-    if (sim.strtab_cfg >> 16 == 0) {
-        return words_at(base_of(sim.strtab), 64ull << bits) + stream * STE_WORDS;
-    }
-    first = words_at(base_of(sim.strtab), 8ull << (bits - split_bits()))[stream >> split_bits()];
-    if ((first & STREAM_L1_SPAN) == 0 ||
-        (stream & ((1u << split_bits()) - 1)) >> ((first & STREAM_L1_SPAN) - 1) != 0) {
-        return NULL;
-    }
-    return words_at(first & STREAM_L1_TABLE, 64ull << ((first & STREAM_L1_SPAN) - 1)) +
-           (stream & ((1u << split_bits()) - 1)) * STE_WORDS;
-}
-
-/* --- Events ------------------------------------------------------------------------------------
- */
-
-static void put_event(unsigned type, uint32_t stream, uint64_t address, bool write)
-{
-    const unsigned log2 = sim.eventq & 0x1f;
-    const uint32_t mask = (2u << log2) - 1;
-    uint64_t *event;
-
-    assert_true((sim.cr0 & CR0_EVENTS) != 0);
-    if (((sim.event_prod - sim.event_cons) & mask) == 1u << log2) {
-        sim.gerror = (sim.gerror & ~GERROR_EVENTS_ABORTED) | (~sim.gerrorn & GERROR_EVENTS_ABORTED);
-        return;
-    }
-    event = (uint64_t *)words_at(base_of(sim.eventq), 32ull << log2) +
-            4 * (sim.event_prod & ((1u << log2) - 1));
-    event[0] = type | (uint64_t)stream << 32;
-    event[1] = write ? 0 : 1ull << 35;
-    event[2] = address;
-    event[3] = 0;
-    sim.event_prod = (sim.event_prod + 1) & mask;
-}
-
-/* --- Accesses ----------------------------------------------------------------------------------
- */
-
-/* A valid entry in use is only ever made invalid, and forgotten before it is made another. */
-static void check_streams(void)
-{
-    for (unsigned i = 0; i < SIM_STREAMS; i++) {
-        const struct stream *stream = &sim.streams[i];
-
-        if (stream->known && !stream->invalid && (stream->at[0] & STE_VALID) != 0) {
-            assert_memory_equal(stream->at, stream->entry, STE_BYTES);
-        }
-    }
-}
-
-static struct stream *stream_of(uint32_t number)
-{
-    struct stream *free_one = NULL;
-    const uint64_t *entry;
-
-    check_streams();
-    for (unsigned i = 0; i < SIM_STREAMS; i++) {
-        if (sim.streams[i].known && sim.streams[i].number == number) {
-            if (sim.streams[i].invalid) {
-                put_event(sim.streams[i].at == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0,
-                          false);
-                return NULL;
-            }
-            return &sim.streams[i];
-        }
-        free_one = sim.streams[i].known ? free_one : &sim.streams[i];
-    }
-    assert_non_null(free_one);
-    entry = entry_of(number);
-    if (entry == NULL || (entry[0] & STE_VALID) == 0) {
-        /* That it is invalid may be kept as well. */
-        *free_one = (struct stream){.known = true, .invalid = true, .number = number, .at = entry};
-        put_event(entry == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0, false);
-        return NULL;
-    }
-    assert_int_equal(entry[0] & 0xf, STE_VALID | STE_STAGE1);
-    assert_int_equal(entry[1], 1ull << 2 | 1ull << 4 | 3ull << 6 | 1ull << 44);
-    free_one->known = true;
-    free_one->invalid = false;
-    free_one->number = number;
-    free_one->at = entry;
-    memcpy(free_one->entry, entry, STE_BYTES);
-    memcpy(free_one->context, words_at(entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
-    /* Valid, AArch64's, abort and record set, one table of 4 KiB pages, of 39 bits. */
-    assert_int_equal(free_one->context[0] & 0x0000fff8c000c0ffull,
-                     25 | 1ull << 30 | 1ull << 31 | 1ull << 41 | 7ull << 45);
-    return free_one;
-}
-
-static uint64_t span_of(unsigned level)
-{
-    return 1ull << 9 * (2 - level);
-}
-
-static void remember(uint16_t asid, unsigned level, uint64_t page, uint64_t entry, bool leaf)
-{
-    sim.cache[sim.next_cached] = (struct cached){
-        .known = true,
-        .leaf = leaf,
-        .level = level,
-        .asid = asid,
-        .page = page & ~(span_of(level) - 1),
-        .entry = entry,
-    };
-    sim.next_cached = (sim.next_cached + 1) % SIM_CACHED;
-}
-
-static const struct cached *recall(uint16_t asid, uint64_t page, bool leaf)
-{
-    const struct cached *deepest = NULL;
-
-    for (unsigned i = 0; i < SIM_CACHED; i++) {
-        const struct cached *at = &sim.cache[i];
-
-        if (at->known && at->leaf == leaf && at->asid == asid &&
-            page - at->page < span_of(at->level) &&
-            (deepest == NULL || at->level > deepest->level)) {
-            deepest = at;
-        }
-    }
-    return deepest;
-}
-
-/* The leaf; 0: there is none. */
-static uint64_t walk(const struct stream *stream, uint64_t page, unsigned *level)
-{
-    const uint16_t asid = (uint16_t)(stream->context[0] >> 48);
-    const struct cached *leaf = recall(asid, page, true), *table = recall(asid, page, false);
-    uint64_t next = stream->context[1] & ENTRY_ADDRESS;
-
-    if (leaf != NULL) {
-        *level = leaf->level;
-        return leaf->entry;
-    }
-    *level = 0;
-    if (table != NULL) {
-        *level = table->level + 1;
-        next = table->entry & ENTRY_ADDRESS;
-    }
-    for (;; ++*level) {
-        const uint64_t entry =
-            words_at(next, PAGE_SIZE)[page >> 9 * (2 - *level) & (SPACE_ENTRIES - 1)];
-
-        if ((entry & ENTRY_VALID) == 0) {
-            return 0;
-        }
-        if (*level == 2 || (entry & ENTRY_TABLE) == 0) {
-            assert_true(*level != 2 || (entry & ENTRY_TABLE) != 0);
-            assert_true((entry & ENTRY_ACCESSED) != 0);
-            assert_int_equal(entry & ENTRY_ADDRESS & (ptoa(span_of(*level)) - 1), 0);
-            remember(asid, *level, page, entry, true);
-            return entry;
-        }
-        remember(asid, *level, page, entry, false);
-        next = entry & ENTRY_ADDRESS;
-    }
-}
-
-bool sim_access(uint32_t number, uint64_t address, bool write, uint64_t *physical)
-{
-    const struct stream *stream;
-    unsigned level;
-    uint64_t entry = 0;
-
-    if ((sim.cr0 & CR0_ENABLE) == 0) {
-        *physical = address;
-        return true;
-    }
-    stream = stream_of(number);
-    if (stream == NULL) {
-        return false;
-    }
-    if (address >> SPACE_BITS == 0) {
-        entry = walk(stream, atop(address), &level);
-    }
-    if (entry == 0 || (write && (entry & ENTRY_READ_ONLY) != 0)) {
-        put_event(entry == 0 ? EVENT_TRANSLATION : EVENT_PERMISSION, number, address, write);
-        return false;
-    }
-    *physical = (entry & ENTRY_ADDRESS) | (address & (ptoa(span_of(level)) - 1));
-    return true;
-}
-
-bool sim_reads(uint32_t stream, uint64_t address, uint8_t *byte)
-{
-    uint64_t physical;
-
-    if (!sim_access(stream, address, false, &physical)) {
-        return false;
-    }
-    *byte = *(uint8_t *)phys_to_virt(paddr(physical));
-    return true;
-}
-
-bool sim_writes(uint32_t stream, uint64_t address, uint8_t byte)
-{
-    uint64_t physical;
-
-    if (!sim_access(stream, address, true, &physical)) {
-        return false;
-    }
-    *(uint8_t *)phys_to_virt(paddr(physical)) = byte;
-    return true;
-}
+struct sim_unit sim;
 
 /* --- Commands ----------------------------------------------------------------------------------
  */
 
+/* With nothing left, what comes next is looked for from the beginning. */
+static void note_end(void)
+{
+    while (sim.cached_end != 0 && !sim.cache[sim.cached_end - 1].known) {
+        sim.cached_end--;
+    }
+    if (sim.cached_end == 0) {
+        sim.next_cached = 0;
+    }
+}
+
 static void forget_pages(uint16_t asid, uint64_t first, uint64_t pages, bool leaf, unsigned level)
 {
-    for (unsigned i = 0; i < SIM_CACHED; i++) {
-        struct cached *at = &sim.cache[i];
+    for (unsigned i = 0; i < sim.cached_end; i++) {
+        struct sim_cached *at = &sim.cache[i];
 
-        if (at->asid == asid && at->page < first + pages && first < at->page + span_of(at->level) &&
-            (at->leaf || !leaf) && (level == 0 || !at->leaf || at->level + 1 == level)) {
+        if (at->asid == asid && at->page < first + pages &&
+            first < at->page + sim_span_of(at->level) && (at->leaf || !leaf) &&
+            (level == 0 || !at->leaf || at->level + 1 == level)) {
             at->known = false;
         }
     }
+    note_end();
 }
 
 static void forget_range(const uint64_t *words)
@@ -314,7 +66,7 @@ static void forget_streams(uint32_t number, bool all, bool leaf)
     for (unsigned i = 0; i < SIM_STREAMS; i++) {
         if (all || sim.streams[i].number == number ||
             (!leaf && sim.streams[i].at == NULL &&
-             (sim.streams[i].number ^ number) >> split_bits() == 0)) {
+             (sim.streams[i].number ^ number) >> sim_split_bits() == 0)) {
             sim.streams[i].known = false;
         }
     }
@@ -322,18 +74,19 @@ static void forget_streams(uint32_t number, bool all, bool leaf)
 
 static void forget_asid(uint16_t asid, bool all)
 {
-    for (unsigned i = 0; i < SIM_CACHED; i++) {
+    for (unsigned i = 0; i < sim.cached_end; i++) {
         if (all || sim.cache[i].asid == asid) {
             sim.cache[i].known = false;
         }
     }
+    note_end();
 }
 
 static bool execute(const uint64_t *words)
 {
     const unsigned opcode = words[0] & 0xff;
 
-    check_streams();
+    sim_check_streams();
     if (told_count < SIM_COMMANDS) {
         told_commands[told_count] = (struct smmu_command){{words[0], words[1]}};
     }
@@ -376,8 +129,8 @@ static void execute_all(void)
 
     while ((sim.cr0 & CR0_COMMANDS) != 0 && !traits.hung && ((sim.gerror ^ sim.gerrorn) & 1) == 0 &&
            (sim.cmd_cons & mask) != sim.cmd_prod) {
-        const uint64_t *words =
-            words_at(base_of(sim.cmdq), 16ull << log2) + 2 * (sim.cmd_cons & ((1u << log2) - 1));
+        const uint64_t *words = sim_words_at(sim_base_of(sim.cmdq), 16ull << log2) +
+                                2 * (sim.cmd_cons & ((1u << log2) - 1));
 
         if (!execute(words)) {
             sim.gerror ^= GERROR_COMMANDS;

@@ -66,6 +66,12 @@ IOMapper *stream_mapper(struct smmu *unit, uint32_t stream);
  */
 bool sim_access(uint32_t stream, uint64_t address, bool write, uint64_t *physical);
 
+/* The kind of memory that the device would take this address for: a byte of MAIR. */
+uint8_t sim_attributes(uint32_t stream, uint64_t address);
+
+/* As if somebody had read all events. */
+void sim_drop_events(void);
+
 bool sim_reads(uint32_t stream, uint64_t address, uint8_t *byte);
 bool sim_writes(uint32_t stream, uint64_t address, uint8_t byte);
 

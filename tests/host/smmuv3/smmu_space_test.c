@@ -42,6 +42,22 @@ static void place(uint64_t first, uint64_t pages, uint64_t physical)
     space_begin(&space, first, pages);
 }
 
+/* Whatever leads to a table leads to one that is there, and in which something is open. */
+static void check_links(const struct space_node *node, unsigned level)
+{
+    for (unsigned i = 0; level < SPACE_LEVELS - 1 && i < SPACE_ENTRIES; i++) {
+        const struct space_node *below = node->below[i];
+        const uint64_t entry = node->entries[i], table = ENTRY_VALID | ENTRY_TABLE;
+
+        assert_int_equal((entry & table) == table, below != NULL && below->live != 0);
+        if (below != NULL) {
+            assert_true(below->live == 0 ||
+                        (entry & ENTRY_ADDRESS) == virt_to_phys(below->entries).value);
+            check_links(below, level + 1);
+        }
+    }
+}
+
 static struct space_change take_away(uint64_t first, uint64_t pages)
 {
     struct space_change change = SPACE_UNCHANGED;
@@ -51,7 +67,9 @@ static struct space_change take_away(uint64_t first, uint64_t pages)
         assert_int_equal(space_look(&space, page, &span), 0);
         assert_int_equal(space_first_taken(&space, page, page + 1), page);
     }
+    check_links(space.root, 0);
     space_release(&space, first, pages);
+    check_links(space.root, 0);
     assert_int_equal(space_first_taken(&space, first, first + pages), first + pages);
     return change;
 }
