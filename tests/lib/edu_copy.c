@@ -106,13 +106,14 @@ bool edu_copy_open(struct edu_copy *copy, const char *mapper, uint64_t most)
 /* --- A stretch ---------------------------------------------------------------------------------
  */
 
-static void print_pieces(const struct edu_copy *copy, IOMemoryDescriptor *memory)
+/* Of a preparation that begins at this byte of the memory. */
+static void print_pieces(const struct edu_copy *copy, IOMemoryDescriptor *memory, uint64_t from)
 {
     for (unsigned i = 0; i < copy->shown_count; i++) {
         const struct edu_piece *const piece = &copy->shown[i];
         IOByteCount there;
         const addr64_t physical = IOMemoryDescriptor_getPhysicalSegment(
-            memory, piece->offset, &there, kIOMemoryMapperNone);
+            memory, from + piece->offset, &there, kIOMemoryMapperNone);
 
         kprintf("  %10llu  0x%-14llx  0x%-10llx %6u  %s 0x%x\n",
                 (unsigned long long)(copy->position + piece->offset), (unsigned long long)physical,
@@ -140,7 +141,7 @@ static IOReturn go(struct edu_copy *copy, IOMemoryDescriptor *memory, uint64_t f
             IOWorkLoop_closeGate(copy->loop);
             status = IODMAEventSource_startDMACommand(copy->source, command, direction, 0, 0);
             IOWorkLoop_openGate(copy->loop);
-            print_pieces(copy, memory);
+            print_pieces(copy, memory, from);
             ended = IODMACommand_complete(command, true, true);
             status = status == kIOReturnSuccess ? ended : status;
         }
