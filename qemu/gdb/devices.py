@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What devices are told: virtqueues, and the translations of mappers."""
+import struct
+
 import gdb
 
 from image import (Bad, DIRECT_MAP, PAGE, at, bits, chain, classes, head, identify, lookup,
@@ -83,23 +85,40 @@ def test_mapper_entries(pointer):
         for j in range(512):
             word = number(entries[j]['physical'])
             if word:
-                yield (i * 512 + j) * PAGE, word & ~(PAGE - 1), word & (PAGE - 1)
+                yield (i * 512 + j) * PAGE, word & ~(PAGE - 1), word & (PAGE - 1), PAGE
 
 
-# By class of mapper: (I/O address, physical address, access) of each page, in order.
-MAPPERS = {'TestMapper': test_mapper_entries}
+def smmu_table(table, base, size):
+    """What the unit finds in a table whose entries span `size` bytes each."""
+    words = struct.unpack('<512Q', gdb.selected_inferior().read_memory(table, PAGE))
+    for i, word in enumerate(words):
+        target = word & 0xfffffffff000
+        if word & 1 and size > PAGE and word & 2:
+            yield from smmu_table(DIRECT_MAP + target, base + i * size, size >> 9)
+        elif word & 1:
+            yield base + i * size, target, 1 if word & 0x80 else 3, size
+
+
+def smmu_entries(pointer):
+    """The tables of a stream, three levels of them, as the SMMUv3 walks them."""
+    root = at(pointer, 'struct smmu_domain')['space']['root']
+    return smmu_table(number(root['entries']), 0, 1 << 30)
+
+
+# By class of mapper: (I/O address, physical address, access, bytes) of each entry, in order.
+MAPPERS = {'TestMapper': test_mapper_entries, 'SMMUv3Stream': smmu_entries}
 
 
 def joined(entries):
     """Neighbours that continue each other, as one."""
     run = None
-    for address, target, access in entries:
+    for address, target, access, size in entries:
         if run and run[0] + run[3] == address and run[1] + run[3] == target and run[2] == access:
-            run[3] += PAGE
+            run[3] += size
             continue
         if run:
             yield run
-        run = [address, target, access, PAGE]
+        run = [address, target, access, size]
     if run:
         yield run
 

@@ -4,7 +4,7 @@
 # machine that runs and on the memory that it leaves, in debug and in release builds.
 # NEEDS: run debug gcc-debug/tests/images/inspected.elf gcc-release/tests/images/inspected.elf
 # NEEDS: gcc-debug/tests/images/inspected.img clang-debug/tests/images/inspected.elf
-# NEEDS: gcc-debug/tests/images/exit.elf
+# NEEDS: gcc-debug/tests/images/exit.elf gcc-debug/tests/target/nvme.elf
 . tests/outside/tap.bash
 
 unset MAKEFLAGS MAKELEVEL MFLAGS T IMAGE MACHINE CORE LLVM DEBUG V GDB_OPTIONS
@@ -136,6 +136,22 @@ for variant in gcc-debug gcc-release clang-debug; do
     run diff "$work/alive" "$work/answers"
     check "$variant: both say the same" ended 0
 done
+
+# A stream behind an SMMU, whose tables are hardware's: what a command is told of is in them, and
+# leads to where its memory is.
+cat >"$work/at-start" <<'END'
+hbreak nvme_start
+continue
+mappings queue->controller->mapper
+dma transfer->command
+END
+run timeout --foreground -k 5 120 qemu/debug.sh -m smmu -d tests/target/nvme.c \
+    "$BUILD/gcc-debug/tests/target/nvme.elf" -batch -x "$work/at-start"
+told=$(sed -nE 's/^ +0  0x(0+)([0-9a-f]+) +4096$/\2/p' "$out" | head -n 1)
+lies=$(awk '/ all of it is a copy/ { on = 1 } on' "$out" | sed -nE 's/^ +0  0x([0-9a-f]{12}) +4096$/\1/p' | head -n 1)
+check "mappings shows what an SMMU translates" eval 'said "^SMMUv3Stream .*IOMapper" &&
+    said "^ +0x0008090000 -> 0x000008090000 +4096  rw$" && said "^ +[0-9]+ pages translated$"'
+check "and where a command's memory is" eval '[ -n "$told" ] && said "^ +0x0*$told -> 0x$lies +4096  rw$"'
 
 # When memory is left, and when not.
 run qemu/run.sh -t 20 -c "$work/none" -a exit=0 "$BUILD/gcc-debug/tests/images/exit.elf"
