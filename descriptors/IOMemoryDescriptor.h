@@ -314,7 +314,9 @@ IOByteCount IOMemoryDescriptor_writeBytes(IOMemoryDescriptorRef self, IOByteCoun
 /*
  * Address of the byte at `offset`, and in *length (may be NULL) how many bytes
  * follow it at consecutive addresses. options: 0 for a device behind the system
- * mapper, kIOMemoryMapperNone for host physical addresses. No segment: 0 with
+ * mapper, kIOMemoryMapperNone for host physical addresses. Physical ranges that were
+ * not made with that are the mapper's, where there is one: for the host, and for the
+ * CPU's copies, they are translated back (kIOReturnNotFound: nothing is). No segment: 0 with
  * *length 0, as at the end of the descriptor; address 0 with a length is a
  * segment. O(log n). [I]
  */

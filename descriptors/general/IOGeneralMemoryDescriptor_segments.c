@@ -1,8 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the bytes of a general descriptor are. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/segments/IOSegmentSink.h"
+
+/* Its ranges are the system mapper's I/O addresses, and somebody asks where they lead. */
+static bool leads_elsewhere(const IOMemoryDescriptor *base)
+{
+    return IOMapper_gSystem != NULL && IOMemoryDescriptor_isForDevice(base) &&
+           IOMapper_systemMapper() != NULL;
+}
+
+/* From an I/O address to a host address, as far as that goes on there. */
+static IOReturn translate_back(IOPhysicalSegment *segment)
+{
+    uint64_t there, length;
+    const IOReturn status =
+        IOMapper_translate(IOMapper_systemMapper(), segment->location, 0, &there, &length);
+
+    if (status == kIOReturnSuccess) {
+        segment->location = there;
+        segment->length = length < segment->length ? length : segment->length;
+    }
+    return status;
+}
 
 IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offset,
                                       IOOptionBits options, IOPhysicalSegment *segment)
@@ -25,7 +47,8 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
     end = run->end < base->length ? run->end : base->length;
     segment->location = run->address + (offset - IOMemoryRuns_start(runs, run));
     segment->length = end - offset;
-    return kIOReturnSuccess;
+    return (options & kIOMemoryMapperNone) != 0 && leads_elsewhere(base) ? translate_back(segment)
+                                                                         : kIOReturnSuccess;
 }
 
 /*
@@ -158,6 +181,9 @@ IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOBy
     }
     if (self->resident == NULL) {
         return kIOReturnNotReady;
+    }
+    if ((sink->view & IOSEGMENT_HOST) != 0 && leads_elsewhere(base)) {
+        return descriptor_walk(base, sink, offset, end);
     }
     if (sink->takeRuns == NULL || !sink->takeRuns(sink, self->resident, offset, end)) {
         walk_runs(self->resident, sink, offset, end);

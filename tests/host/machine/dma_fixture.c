@@ -28,7 +28,7 @@ IOMemoryDescriptor *dma_memory(uint64_t first, uint64_t firstLength, uint64_t se
 {
     IOAddressRange ranges[] = {{first, firstLength}, {second, secondLength}};
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
-        ranges, secondLength == 0 ? 1 : 2, direction, TASK_NULL);
+        ranges, secondLength == 0 ? 1 : 2, direction | kIOMemoryMapperNone, TASK_NULL);
 
     assert_non_null(memory);
     return memory;

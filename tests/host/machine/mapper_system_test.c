@@ -234,7 +234,8 @@ static void what_is_not_mapped(void **state)
     IOService *unit;
     struct test_mapper *mapper = start_system(&unit);
     IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut);
-    IOMemoryDescriptor *physical = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionInOut);
+    IOMemoryDescriptor *physical =
+        IOMemoryDescriptor_withPhysicalAddress(DMA_LOW, 64, kIODirectionInOut);
 
     (void)state;
     IOMemoryDescriptor_prepare(memory, kIODirectionNone);
@@ -253,6 +254,87 @@ static void what_is_not_mapped(void **state)
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(physical, 0, NULL, 0), DMA_LOW);
     assert_int_equal(mapper->entries, 0);
     OSObject_release(physical);
+    stop_system(mapper, unit);
+}
+
+/* Where the bytes of it are, by every way to ask for host addresses. */
+static void expect_back(IOMemoryDescriptor *device, IOMemoryDescriptor *memory, uint64_t length)
+{
+    static uint8_t bytes[4 * PAGE_SIZE];
+    IOByteCount left;
+
+    for (uint64_t at = 0; at < length; at += left) {
+        const addr64_t there =
+            IOMemoryDescriptor_getPhysicalSegment(device, at, &left, kIOMemoryMapperNone);
+
+        assert_true(left != 0 && left <= length - at);
+        for (uint64_t i = 0; i < left; i++) {
+            assert_int_equal(there + i, IOMemoryDescriptor_getPhysicalSegment(memory, at + i, NULL,
+                                                                              kIOMemoryMapperNone));
+        }
+    }
+    for (uint64_t i = 0; i < length; i++) {
+        bytes[i] = (uint8_t)(i * 13 + 5);
+    }
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, bytes, length), length);
+    memset(bytes, 0, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_readBytes(device, 0, bytes, length), length);
+    for (uint64_t i = 0; i < length; i++) {
+        assert_int_equal(bytes[i], (uint8_t)(i * 13 + 5));
+        bytes[i] ^= 0xff;
+    }
+    assert_int_equal(IOMemoryDescriptor_writeBytes(device, 0, bytes, length), length);
+    memset(bytes, 0, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, length), length);
+    for (uint64_t i = 0; i < length; i++) {
+        assert_int_equal(bytes[i], (uint8_t) ~(i * 13 + 5));
+    }
+}
+
+/* Physical ranges are addresses of the mapper's, unless they say otherwise: they lead back. */
+static void physical_ranges_lead_back(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut), *device, *host;
+    const uint64_t length = IOMemoryDescriptor_getLength(memory);
+    uint64_t at = 0;
+    IOAddressRange ranges[4];
+    IOByteCount left;
+    UInt32 count = 0;
+
+    (void)state;
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    for (; at < length; at += left) {
+        ranges[count].address = IOMemoryDescriptor_getPhysicalSegment(memory, at, &left, 0);
+        ranges[count++].length = left;
+    }
+    device = IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionInOut, TASK_NULL);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(device, 0, NULL, 0), ranges[0].address);
+    expect_back(device, memory, length);
+    sim_in_handler = true; /* there as well */
+    assert_int_not_equal(
+        IOMemoryDescriptor_getPhysicalSegment(device, 9, NULL, kIOMemoryMapperNone), 0);
+    sim_in_handler = false;
+
+    /* What says so is the host's own. */
+    host = IOMemoryDescriptor_withAddressRanges(ranges, count,
+                                                kIODirectionInOut | kIOMemoryMapperNone, TASK_NULL);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(host, 0, NULL, kIOMemoryMapperNone),
+                     ranges[0].address);
+    OSObject_release(host);
+
+    /* Where nothing is translated there is no address, and never a host's. */
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    assert_int_equal(mapper->entries, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(device, 0, &left, kIOMemoryMapperNone),
+                     0);
+    assert_int_equal(left, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    assert_int_equal(IOMemoryDescriptor_readBytes(device, 0, &left, 8), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    OSObject_release(device);
+    OSObject_release(memory);
     stop_system(mapper, unit);
 }
 
@@ -311,6 +393,7 @@ int main(void)
         MAP_TEST(composites_are_mapped_as_a_whole),
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),
+        MAP_TEST(physical_ranges_lead_back),
         MAP_TEST(a_mapping_allows_what_the_transfer_does),
     };
 
