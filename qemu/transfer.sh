@@ -12,7 +12,8 @@
 # (vdma/README.md) copies what has arrived from memory to memory and sums it, 16 MiB of it
 # unless DEVICE says otherwise; transfer_check.pl compares that with FILE.
 #
-# DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk). WAY is
+# DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk, or what PROFILE
+# says that it moves by). WAY is
 # command, the bytes moved by DMA commands (the default), or cursor, with virtio-blk.
 # DRIVER is the file of a program for EL0 (../descriptors/driverkit/user/driver.h): loaded when the
 # machine runs, it does the copying by vdma, and what it has written is what is compared.
@@ -42,7 +43,7 @@ refuse()
 # shellcheck source=/dev/null
 . "$here/device.bash"
 profile=
-wanted=virtio-blk
+wanted=
 way=command
 driver=
 input=
@@ -53,7 +54,7 @@ events=
 while getopts m:d:w:b:i:o:a:r:E:lh option; do
     case $option in
     m) profile=$OPTARG ;;
-    d) wanted=${OPTARG:-virtio-blk} ;;
+    d) wanted=$OPTARG ;;
     w) way=${OPTARG:-command} ;;
     b) driver=$OPTARG ;;
     l) devices "$here/devices" && exit ;;
@@ -72,6 +73,12 @@ image=$1
 
 # Nothing is moved then.
 [[ " $bootargs " != *" --help "* ]] || exec "$here/run.sh" -x -m "${profile:-el2}" -a --help "$image"
+
+# A machine may be there for one kind of device.
+if [ -z "$wanted" ]; then
+    wanted=$(sed -n 's/^moves=//p' "$here/profiles/${profile:-el2}" 2>/dev/null)
+    wanted=${wanted:-virtio-blk}
+fi
 
 memory=
 vdma_most=$((16 << 20))

@@ -79,6 +79,9 @@ for device in nvme nvme,list=prp ahci sdhci,list=sdma; do
     check "$device behind an SMMU: I/O addresses beside physical ones" eval \
         'arrived && said "-> .* 0x[1-9a-f][0-9a-f]{3,5} +[0-9]+  physical 0x[4-9a-f][0-9a-f]{7}"'
 done
+transfer MACHINE=nvme FILE="$work/file 1000003,x"
+check "a machine that is there for NVMe moves by it, without being told" eval \
+    'arrived && said "-> list.* 0x[1-9a-f][0-9a-f]{3,5} +[0-9]+  physical 0x[0-9a-f]+"'
 transfer DEVICE=nvme,list=chain
 check "what is no list is refused" refused 2 "nvme, list=chain: how it is told of memory: sgl"
 for mode in smmu high none; do
