@@ -534,7 +534,7 @@ coverage: ## lines and branches that the tests reach, on the host and in images,
 	    HOST_CC=$(call quoted,$(HOST_CC)) tests/coverage/coverage.sh $(O)/coverage
 
 test-report: ## what `make run REPORT=` makes, looked at in a browser
-	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T=tests/outside/run-report.sh
+	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T="run-report recordings tour"
 
 docs: ## the manual of every public header, into O/docs/html
 	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"

@@ -32,6 +32,7 @@ my $frames_shown = 24;
 $| = 1;
 
 my ($child, $stopped);
+my ($reporting, @reports) = (0);    # lines that a report may still have, and all of them
 sub stop {
     my ($signal) = @_;
     $stopped //= { HUP => 1, INT => 2, PIPE => 13, TERM => 15 }->{$signal};
@@ -68,13 +69,17 @@ sub make_report {
     unlink $report;
     # Its warnings, that this core file has no registers, would be the last that a person sees.
     my $log = "$core.log";
+    local $ENV{DMAKIT_REPORTS} = "$core.reports";
+    open my $said_by_watches, '>', "$core.reports" or return;
+    print $said_by_watches join "\0", @reports;
+    close $said_by_watches;
     open my $out, '>&', \*STDOUT and open my $err, '>&', \*STDERR or return;
     open STDOUT, '>', $log and open STDERR, '>&', \*STDOUT;
     system(dirname(__FILE__) . '/debug.sh', '-c', $core, $image, '-batch', '-ex', 'report');
     open STDOUT, '>&', $out and open STDERR, '>&', $err or return;
     open my $in, '<', $log or return;
     my $said = do { local $/; <$in> };
-    unlink $log;
+    unlink $log, "$core.reports";
     -s $report
         ? print STDERR "run: the report is in $report\n"
         : print STDERR "run: no report could be made: $said", 'run: ', "debug.sh -c $core $image -ex report\n";
@@ -140,6 +145,19 @@ sub place_of {
     };
 }
 
+# What watches say (vdma/README.md, "Watched"), in their own words, for the page: each from its
+# first line to its record.
+sub note_report {
+    my ($text) = @_;
+    if ($text =~ /^(?:watch|ledger): [A-Z]\d+: / && @reports < 200) {
+        push @reports, '';
+        $reporting = 60;
+    }
+    return if !$reporting;
+    $reports[-1] .= "$text\n";
+    $reporting = $text =~ /^record: / ? 0 : $reporting - 1;
+}
+
 my $line = '';    # what came of the current line
 sub show {
     for my $piece (split /(?<=\n)/, $_[0]) {
@@ -147,7 +165,9 @@ sub show {
         $line .= $text;
         put($text);
         if ($end =~ /\n/) {
-            put(place_of($1)) if $line =~ /\[<([0-9a-f]{16})>\]/;
+            my $place = $line =~ /\[<([0-9a-f]{16})>\]/ ? place_of($1) : '';
+            put($place);
+            note_report($line . $place) if $report ne '';
             $line = '';
         }
         put($end);

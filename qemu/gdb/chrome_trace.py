@@ -38,4 +38,5 @@ def chrome(run):
             'outcome': outcome(request), 'moved': request.moved}))
     timed.sort(key=lambda one: (one[0], one[2]))
     return {'displayTimeUnit': 'ns', 'traceEvents': out + [entry for _, _, _, entry in timed],
-            'otherData': {'status': run.status, 'events': run.count, 'lost': run.lost}}
+            'otherData': {'status': run.status, 'events': run.count, 'lost': run.lost,
+                          'reports': run.reports}}

@@ -88,7 +88,8 @@ def data(run):
     rows = [[name, marks(lambda kind, kinds=kinds: kind in kinds), int(bad)]
             for name, kinds, bad in ROWS]
     rows.append(['vdma’s log', marks(lambda kind: kind.startswith('vdma ')), 1])
-    rows.append(['CPU', marks(lambda kind: kind not in named and not kind.startswith('vdma ')), 0])
+    rows.append(['watch reports', marks(lambda kind: kind.startswith('watch ')), 1])
+    rows.append(['CPU', marks(lambda kind: kind not in named and ' ' not in kind), 0])
     return {'requests': requests, 'rows': [row for row in rows if row[1]], 'end': run.end,
             'lanes': run.lanes, 'steps': STEPS}
 
@@ -96,6 +97,17 @@ def data(run):
 def table(rows):
     return ''.join('<tr><th scope="row">%s</th><td>%s</td></tr>' % (
         html.escape(name), html.escape(value)) for name, value in rows)
+
+
+def reports_text(run):
+    if not run.reports:
+        return ''
+    out = ['<h2>What watches report</h2>']
+    for report in run.reports:
+        first, _, rest = report.partition('\n')
+        out.append('<details class="report"><summary>%s</summary><pre>%s</pre></details>' % (
+            html.escape(first), html.escape(rest)))
+    return '\n'.join(out)
 
 
 def page(run):
@@ -108,6 +120,7 @@ def page(run):
              ('bytes copied to and from bounce memory', str(totals['copied'])),
              ('events', '%d, %d of them lost: the ring has %d' % (run.count, run.lost, run.size)),
              ('events of requests whose beginning is lost', str(run.orphans)),
+             ('reports of watches', str(len(run.reports))),
              ('by kind', ', '.join('%s %d' % pair for pair in sorted(totals['counts'].items())))]
     lost = ''
     if run.lost:
@@ -121,7 +134,7 @@ def page(run):
 
     text = json.dumps(data(run), separators=(',', ':'), ensure_ascii=False)
     return string.Template(part('page.html')).substitute(
-        title=html.escape('dmakit: ' + run.name), style=part('page.css'), lost=lost,
+        title=html.escape('dmakit: ' + run.name), style=part('page.css'), lost=lost, reports=reports_text(run),
         totals=table(facts), limits=table([(name, form % totals['limits'][key])
                                            for key, name, form in LIMITS]),
         # A '<' would be the one way out of the script element.

@@ -5,6 +5,7 @@ Requests are what dma_start begins, with all that is known of them: where their 
 lists that devices were told, and when they came how far. Everything that shows a run (report_*.py)
 is made of this one reading.
 """
+import re
 import struct
 from bisect import bisect_right
 
@@ -46,23 +47,33 @@ VDMA_EVENTS = {4: 'refused', 5: 'fault', 6: 'late', 7: 'reset', 8: 'failed'}
 
 
 def read_vdma_log():
-    """Records of vdma's log that are no part of every request: (tick, what, fields)."""
+    """vdma's log: (tick, what, fields) of what is no part of every request, and when each began."""
     try:
         device = gdb.parse_and_eval("'monitor.c'::device")
         log, first, count = (device[name] for name in ('log', 'log_first', 'log_count'))
         size = log.type.range()[1] + 1
         memory = bytes(gdb.selected_inferior().read_memory(number(log.address), size * 64))
     except gdb.error:
-        return []
-    found = []
+        return [], {}
+    found, began = [], {}
     for i in range(number(count)):
         record = struct.unpack_from('<5Q3L3H2BL', memory, (number(first) + i) % size * 64)
         tick, pc, address, length, value, request, _, segment, event, rule = record[:10]
+        if request:
+            began.setdefault(request, tick)
         if event not in (1, 2, 3, 9, 10):
             found.append((tick, 'vdma ' + VDMA_EVENTS.get(event, 'event %d' % event), {
                 'request': request, 'rule': rule, 'segment': segment, 'address': address,
                 'length': length, 'value': value, 'pc': pc}))
-    return found
+    return found, began
+
+
+def record_of(report):
+    """The fields of a watch's last line, the values of which are numbers but for the first two."""
+    words = re.findall(r'([a-z_]+)=(\S+)', report.rstrip('\n').split('\n')[-1])
+    rule = dict(words).get('rule', '?')
+    return rule, [(name, int(value, 16)) for name, value in words
+                  if re.fullmatch('0x[0-9a-f]+', value)]
 
 
 class Steps:
@@ -173,18 +184,26 @@ class Request:
 class Recording:
     """Times are nanoseconds from the first event on."""
 
-    def __init__(self, name, status):
-        self.name, self.status = name, status
+    def __init__(self, name, status, reports=()):
+        self.name, self.status, self.reports = name, status, list(reports)
         kinds, events, self.size, self.count = read_ring()
         frequency = number(static('timer.c', 'frequency')) or 10**9
         origin = events[0][2] if events else 0
         self.lists = read_lists()
         self.take([(event, kinds[kind][0], (time - origin) * 10**9 // frequency,
                     list(zip(kinds[kind][1], values))) for event, kind, time, values in events])
-        for tick, what, fields in read_vdma_log():
+        log, began = read_vdma_log()
+        for tick, what, fields in log:
             if tick >= origin:
                 self.instants.append((0, what, (tick - origin) * 10**9 // frequency,
                                       list(fields.items())))
+        # A watch does not say when; of whose bytes it was, that request's beginning is known.
+        for report in self.reports:
+            rule, fields = record_of(report)
+            tick = began.get(dict(fields).get('request'), 0)
+            if tick >= origin and tick:
+                self.instants.append((0, 'watch ' + rule, (tick - origin) * 10**9 // frequency,
+                                      fields))
         self.instants.sort(key=lambda one: one[2])
         self.end = max([self.end] + [one[2] for one in self.instants])
 

@@ -15,7 +15,11 @@ from recording import Recording
 
 
 def write(path, name, status):
-    run = Recording(name, status)
+    reports = []
+    if os.environ.get('DMAKIT_REPORTS'):
+        with open(os.environ['DMAKIT_REPORTS'], encoding='utf-8', errors='replace') as file:
+            reports = [text for text in file.read().split('\0') if text]
+    run = Recording(name, status, reports)
     plain = os.environ.get('DMAKIT_PICTURE') == 'names'
     files = {'.json': json.dumps(chrome(run), indent=1) + '\n', '.svg': picture(run, plain=plain),
              '.memory.svg': memory_map.picture(plain), '': page(run)}

@@ -14,6 +14,7 @@
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 #include "tests/bench/bench.h"
 #include "tests/lib/copy_meter.h"
 
@@ -356,6 +357,21 @@ static void bench_disk_segment(struct bench_result *result)
     }
 }
 
+/* The same with a recording that is on (kernel/trace.h); off is what all other rows are. */
+static void bench_disk_recorded(struct bench_result *result)
+{
+    trace_start();
+    bench_disk_4k(result);
+    trace_stop();
+}
+
+static void bench_segment_recorded(struct bench_result *result)
+{
+    trace_start();
+    bench_disk_segment(result);
+    trace_stop();
+}
+
 /* --- What must not happen --------------------------------------------------------------------- */
 
 /* Blocks and pages taken; the image is linked so that all requests come by here. */
@@ -478,6 +494,12 @@ static const struct bench rows[] = {
      .goal_row = "3",
      .name = "one more scattered segment by command",
      .run = bench_disk_segment},
+    {.id = "disk-4k-recorded",
+     .name = "4 KiB read by command, recorded; not so: disk-4k",
+     .run = bench_disk_recorded},
+    {.id = "disk-segment-recorded",
+     .name = "one more scattered segment, recorded; not so: disk-segment",
+     .run = bench_segment_recorded},
     {.id = "scattered",
      .goal_row = "4",
      .name = "generator of commands, scattered pages, per segment",

@@ -12,6 +12,7 @@ import chrome_trace, page, picture, recording
 def made(events, name='x', count=None, size=65536):
     run = recording.Recording.__new__(recording.Recording)
     run.name, run.status, run.size, run.count = name, '0', size, count or len(events)
+    run.reports = ['watch: W01: <b>bold</b>\nrecord: watch=owner rule=W01 pc=0x12 request=0x1'] if name != 'x' else []
     run.lists = ['ring', 'table']
     run.take([(i + 1, kind, time, values) for i, (kind, time, values) in enumerate(events)])
     return run

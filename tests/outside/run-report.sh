@@ -3,6 +3,7 @@
 # make run REPORT=: the page, its JSON and its picture say what the run was, in a browser too, by
 # mouse and keyboard; and of names and failures nothing more than that.
 # NEEDS: run debug report gcc-release/tests/images/transfer.elf gcc-release/tests/images/transfer.img
+# NEEDS: gcc-debug/tests/images/wrong/owner_write_outgoing.elf
 # NEEDS: gcc-debug/tests/images/inspected.elf gcc-release/tests/images/nolibc.elf
 . tests/outside/tap.bash
 
@@ -129,6 +130,20 @@ for events in 100 1000 0 x 33554432 ''; do
     ended 2 && said 'a power of two from 256 to 16777216' || break
 done
 check "a ring that cannot be is refused" eval 'ended 2 && said "^run: -E : a power"'
+
+# What watches say, word for word, and when on the timeline: of a rule of the device's, and of a CPU
+# that writes what the device is to read.
+wrong=$BUILD/gcc-debug/tests/images/wrong/owner_write_outgoing.elf
+run qemu/run.sh -t 60 -m el2v3 -e vdma,watch=owner -R "$work/watched.html" "$wrong"
+said_by_it=$(grep -c '^watch: W01' "$out")
+record=$(tr -d '\r' <"$out" | sed -n 's/^record: //p' | head -n 1)
+check "a watch reports, and the run is told of" eval 'ended 0 && [ "$said_by_it" = 1 ] && judged "$work/watched.html.json"'
+browse "$work/watched.html" 'eval document.querySelector("summary").textContent' 'eval document.querySelector(".report pre").textContent' \
+    'eval run.rows.filter((row) => row[0] === "watch reports" && row[2]).map((row) => row[1][0][1])' 'eval document.querySelector("details").open' \
+    'click summary' 'eval document.querySelector("details").open' errors
+check "the page has its words, and its record" eval 'said "^watch: W01: the CPU writes bytes that the device is to read$" && said "^record: $record$" &&
+    said "at tests/images/wrong/owner_write_outgoing.c:" && said "^false$" && said "^true$"'
+check "on the timeline it is where its request is" said '^\["watch W01 at [0-9.]+ µs: pc=0x'
 
 # Names and failures ------------------------------------------------------------
 

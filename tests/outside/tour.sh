@@ -25,6 +25,14 @@ for source in tests/images/tour_*.c; do
     check "$source is a stop of it" said '^1$'
 done
 
+# The last stop's report names the line that started it, as it says there.
+run qemu/run.sh -t 60 -m el2 -e vdma,watch=rules "$BUILD/gcc-release/tests/images/tour_5_wrong.elf"
+check "a watch names the rule, and who broke it" eval 'ended 0 && said "^watch: R05: the first segment.s address is not aligned" &&
+    said "called from .* sum at tests/images/tour_5_wrong\.c:[0-9]+"'
+line=$(sed -nE 's/.* sum at (tests\/images\/tour_5_wrong\.c:[0-9]+)/\1/p' "$out" | tr -d '\r' | head -n 1)
+run grep -cF " sum at $line" docs/tour.md
+check "the tour quotes it" said '^1$'
+
 # A table that is none makes no picture.
 run docs/diagrams.pl states
 check "an empty table is no picture" eval '! ended 0 && said "the table is empty"'
