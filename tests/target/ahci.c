@@ -20,6 +20,7 @@
  * the middle of a command.
  */
 #include "drivers/ahci/ahci_private.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
@@ -90,9 +91,21 @@ TEST(lists_of_every_length)
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const uint64_t length = cases[i].length;
         struct scatter scatter = disk_memory(cases[i].pieces, length, kIODirectionIn);
+        struct recorded recorded;
 
         TEST_NOTE("%u pieces", cases[i].pieces);
+        recorded_start();
         EXPECT_EQ(move(MAIN, scatter.memory, length, 5, kIODirectionIn), kIOReturnSuccess);
+        recorded_end(&recorded);
+        if (DMAKIT_TRACE && cases[i].pieces < 64) {
+            EXPECT_EQ(recorded.lost, 0);
+            EXPECT_EQ(recorded.starts, 1);
+            EXPECT_EQ(recorded.notifies, 1);
+            EXPECT_EQ(recorded.bytes, length);
+            EXPECT_GE(recorded.doorbells, 1);
+            EXPECT_GE(recorded.lists, 1);
+            EXPECT_EQ(recorded.in[TRACE_LIST_PRDT], recorded.entries);
+        }
         ASSERT_EQ(disk_differences(&scatter, 0, length, 5 * 512), 0);
         disk_memory_drop(&scatter);
     }

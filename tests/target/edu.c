@@ -10,6 +10,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/init.h"
 #include "kernel/page.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/dma_client.h"
 
 static struct edu *device;
@@ -109,6 +110,7 @@ TEST(dc_29_30_low_addresses_lead_to_all_of_ram)
     struct edu_transfer out, in;
     IODMACommand *writes = command_for(from.memory, &out), *reads = command_for(to.memory, &in);
     IOMapper *mapper = pci_copy_mapper(edu_get_function(device));
+    struct recorded recorded;
     struct end end;
     uint64_t physical, address;
 
@@ -116,9 +118,17 @@ TEST(dc_29_30_low_addresses_lead_to_all_of_ram)
         *byte_of(&from, i) = (uint8_t)(i * 7 + (i >> 8));
     }
     edu_watch(device, watch, NULL);
+    recorded_start();
     end = run(&client, writes, kIODirectionOut);
+    recorded_end(&recorded);
     EXPECT_EQ(end.status, kIOReturnSuccess);
     EXPECT_EQ(end.bytes, 3001);
+    if (DMAKIT_TRACE) {
+        EXPECT_EQ(recorded.bytes, 3001);
+        EXPECT_EQ(recorded.mapped, 1);
+        EXPECT_EQ(recorded.in[TRACE_LIST_registers], recorded.entries);
+        EXPECT_EQ(recorded.doorbells, recorded.entries);
+    }
     end = run(&client, reads, kIODirectionIn);
     edu_watch(device, NULL, NULL);
     EXPECT_EQ(end.status, kIOReturnSuccess);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "descriptors/IOMultiMemoryDescriptor.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
@@ -85,12 +86,24 @@ TEST(items_are_read_into_scattered_memory)
         struct scatter scatter = disk_memory(cases[i].pieces, cases[i].length, kIODirectionIn);
         struct fw_cfg_transfer transfer;
         IODMACommand *command = command_over(&transfer, "opt/words", scatter.memory, 0, 0);
+        struct recorded recorded;
 
         TEST_NOTE("%u pieces", cases[i].pieces);
         end_count = notes = 0;
         transfer.position = cases[i].position;
+        recorded_start();
         EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+        recorded_end(&recorded);
         EXPECT_EQ(notes, 1); /* it does not wait for anything */
+        if (DMAKIT_TRACE && cases[i].pieces < 64) {
+            EXPECT_EQ(recorded.lost, 0);
+            EXPECT_EQ(recorded.starts, 1);
+            EXPECT_EQ(recorded.notifies, 1);
+            EXPECT_EQ(recorded.bytes, cases[i].length);
+            EXPECT_GE(recorded.doorbells, 1);
+            EXPECT_GE(recorded.lists, 1);
+            EXPECT_EQ(recorded.in[TRACE_LIST_block], recorded.entries);
+        }
         wait_for_ends(&client, 1);
         EXPECT_EQ(ends[0].status, kIOReturnSuccess);
         EXPECT_EQ(ends[0].bytes, cases[i].length);

@@ -17,6 +17,7 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/init.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
@@ -108,15 +109,28 @@ TEST(commands_read_what_is_on_the_disk)
                 struct nvme_transfer transfer;
                 IODMACommand *command =
                     command_over(index, format, &transfer, scatter.memory, 0, 0);
+                struct recorded recorded;
 
                 TEST_NOTE("disk %u, queue %u, %s: %u pieces", index, channel,
                           format == NVME_PRP ? "PRP" : "SGL", cases[i / 2].pieces);
                 end_count = notes = 0;
                 transfer.block = 5;
+                recorded_start();
                 EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
                 wait_for_ends(&client, 1);
+                recorded_end(&recorded);
                 EXPECT_EQ(ends[0].status, kIOReturnSuccess);
                 EXPECT_EQ(ends[0].bytes, length);
+                if (DMAKIT_TRACE && cases[i / 2].pieces < 64) {
+                    EXPECT_EQ(recorded.lost, 0);
+                    EXPECT_EQ(recorded.starts, 1);
+                    EXPECT_EQ(recorded.bytes, length);
+                    EXPECT_GE(recorded.lists, 1);
+                    EXPECT_GE(recorded.doorbells, recorded.lists);
+                    EXPECT_EQ(recorded.in[TRACE_LIST_list] +
+                                  recorded.in[format == NVME_PRP ? TRACE_LIST_PRP : TRACE_LIST_SGL],
+                              recorded.entries);
+                }
                 EXPECT_TRUE(format == NVME_PRP || IODMACommand_getBounceLength(command) == 0);
                 command_drop(command);
                 ASSERT_EQ(disk_differences(&scatter, 0, length, 5ull * info.block_size), 0);

@@ -15,6 +15,7 @@
 #include "drivers/sdhci/sdhci_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
@@ -77,9 +78,22 @@ TEST(both_ways_read_what_is_on_the_card)
         const enum sdhci_mode mode = i % 2 != 0 ? SDHCI_SDMA : SDHCI_ADMA2;
         const uint64_t length = cases[i / 2].length;
         struct scatter scatter = disk_memory(cases[i / 2].pieces, length, kIODirectionIn);
+        struct recorded recorded;
 
         TEST_NOTE("%s: %u pieces", mode == SDHCI_SDMA ? "SDMA" : "ADMA2", cases[i / 2].pieces);
+        recorded_start();
         EXPECT_EQ(move(0, mode, scatter.memory, length, 5, kIODirectionIn), kIOReturnSuccess);
+        recorded_end(&recorded);
+        if (DMAKIT_TRACE && cases[i / 2].pieces < 64) {
+            EXPECT_EQ(recorded.lost, 0);
+            EXPECT_EQ(recorded.starts, 1);
+            EXPECT_EQ(recorded.notifies, 1);
+            EXPECT_EQ(recorded.bytes, length);
+            EXPECT_GE(recorded.doorbells, 1);
+            EXPECT_GE(recorded.lists, 1);
+            EXPECT_EQ(recorded.in[mode == SDHCI_SDMA ? TRACE_LIST_SDMA : TRACE_LIST_ADMA2],
+                      recorded.entries);
+        }
         ASSERT_EQ(disk_differences(&scatter, 0, length, 5 * 512), 0);
         disk_memory_drop(&scatter);
     }

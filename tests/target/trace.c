@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMARecording.h"
 #include "kernel/console.h"
 #include "kernel/irq.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
 #include "kernel/vm_map.h"
 #include "tests/harness/harness.h"
+#include "tests/lib/recorded.h"
 
 struct listener {
     struct console console;
@@ -97,4 +100,77 @@ TEST(interrupts_are_traced_between_what_they_interrupt)
     EXPECT_EQ(trace_count(), written + 1);
     EXPECT_EQ(lines_with("was being written"), 0);
     EXPECT_EQ(lines_with(" interrupt intid="), 1);
+}
+
+/* --- Commands ----------------------------------------------------------------------------------
+ */
+
+static bool no_output(IODMACommand *command, IODMACommand_Segment64 segment, void *segments,
+                      UInt32 index)
+{
+    (void)command, (void)segment, (void)segments, (void)index;
+    return true;
+}
+
+static void record_it(void *context)
+{
+    IODMARecording_command(*(IODMACommand *volatile *)context);
+    *(IODMACommand *volatile *)context = NULL;
+}
+
+/* Where bytes are, which of them are elsewhere, and by which limits: of what is prepared. */
+TEST(memory_of_commands_is_recorded)
+{
+    const IODMACommand_SegmentOptions options = {
+        .fStructSize = sizeof(options), .fNumAddressBits = 64, .fAlignment = 64};
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(3 * PAGE_SIZE, kIODirectionOut, true);
+    uint8_t *bytes = IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
+    IOAddressRange ranges[] = {{(IOVirtualAddress)bytes + 2 * PAGE_SIZE + 5, 1000},
+                               {(IOVirtualAddress)bytes, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOut, kernel_task);
+    IODMACommand *command =
+        IODMACommand_withSpecificationOptions(no_output, &options, kMapped, NULL, NULL);
+    struct recorded recorded;
+
+    NEEDS_TRACE();
+    ASSERT_TRUE(command != NULL && memory != NULL);
+    EXPECT_EQ(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    EXPECT_EQ(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    recorded_start();
+    IODMARecording_command(command); /* not prepared */
+    IODMARecording_memory(command, NULL, 0, 1);
+    EXPECT_EQ(trace_count(), 0);
+    EXPECT_EQ(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    IODMARecording_command(command);
+    recorded_end(&recorded);
+    EXPECT_EQ(recorded.copies, 1);
+    EXPECT_EQ(recorded.limits, 1);
+    EXPECT_EQ(recorded.virtual, 2);
+    EXPECT_EQ(recorded.physical, 2);
+    /* The first bytes, and from where on they are at home again. */
+    EXPECT_EQ(recorded.bounce, 2);
+    EXPECT_EQ(recorded.mapped, 0);
+
+    IODMACommand *volatile given = command;
+    struct timer timer = {.callback = record_it, .context = (void *)&given};
+
+    recorded_start();
+    timer_start(&timer, 1000);
+    while (given != NULL) {
+    }
+    recorded_end(&recorded); /* in a handler memory is not asked */
+    EXPECT_EQ(recorded.virtual, 0);
+    EXPECT_EQ(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    recorded_start();
+    trace_stop();
+    EXPECT_EQ(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    IODMARecording_command(command);
+    EXPECT_EQ(trace_count(), 0);
+    EXPECT_EQ(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    OSObject_release(buffer);
 }

@@ -29,6 +29,7 @@
 #include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
 #include "drivers/virtio/transport.h"
+#include "tests/lib/recorded.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
@@ -95,12 +96,26 @@ TEST(commands_read_what_is_on_the_disk)
             struct scatter scatter = disk_memory(cases[i].pieces, cases[i].length, kIODirectionIn);
             struct virtio_blk_transfer transfer;
             IODMACommand *command = command_over(disk, &transfer, scatter.memory, 0, 0);
+            struct recorded recorded;
 
             TEST_NOTE("disk %u: %u pieces", disk, cases[i].pieces);
             end_count = notes = 0;
             transfer.sector = 5;
+            recorded_start();
             EXPECT_EQ(start(&client, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
             wait_for_ends(&client, 1);
+            recorded_end(&recorded);
+            if (DMAKIT_TRACE && cases[i].pieces < 64) {
+                EXPECT_EQ(recorded.lost, 0);
+                EXPECT_EQ(recorded.starts, 1);
+                EXPECT_EQ(recorded.notifies, 1);
+                EXPECT_EQ(recorded.bytes, cases[i].length);
+                EXPECT_GE(recorded.doorbells, 1);
+                EXPECT_GE(recorded.lists, 1);
+                EXPECT_EQ(recorded.in[TRACE_LIST_table] + recorded.in[TRACE_LIST_ring],
+                          recorded.entries);
+                EXPECT_EQ(recorded.ends, 1);
+            }
             EXPECT_EQ(notes, 1);
             EXPECT_EQ(ends[0].status, kIOReturnSuccess);
             EXPECT_EQ(ends[0].bytes, cases[i].length);
