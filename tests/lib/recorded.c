@@ -64,8 +64,11 @@ static void listen(struct console *console, const char *text, size_t length)
     }
 }
 
+static bool was_on; /* as a report of the run wants it */
+
 void recorded_start(void)
 {
+    was_on = trace_is_on();
     trace_start();
 }
 
@@ -80,5 +83,7 @@ void recorded_end(struct recorded *recorded)
     trace_print();
     console_register(before);
     trace_start(); /* forgets, so that a failure later on does not print it again */
-    trace_stop();
+    if (!was_on) {
+        trace_stop();
+    }
 }

@@ -4,6 +4,7 @@
 # mouse and keyboard; and of names and failures nothing more than that.
 # NEEDS: run debug report gcc-release/tests/images/transfer.elf gcc-release/tests/images/transfer.img
 # NEEDS: gcc-debug/tests/images/wrong/owner_write_outgoing.elf
+# NEEDS: gcc-debug/tests/target/edu.elf
 # NEEDS: gcc-debug/tests/images/inspected.elf gcc-release/tests/images/nolibc.elf
 . tests/outside/tap.bash
 
@@ -144,6 +145,13 @@ browse "$work/watched.html" 'eval document.querySelector("summary").textContent'
 check "the page has its words, and its record" eval 'said "^watch: W01: the CPU writes bytes that the device is to read$" && said "^record: $record$" &&
     said "at tests/images/wrong/owner_write_outgoing.c:" && said "^false$" && said "^true$"'
 check "on the timeline it is where its request is" said '^\["watch W01 at [0-9.]+ µs: pc=0x'
+
+# What an SMMU has blocked.
+run qemu/run.sh -t 60 -m smmu -d tests/target/edu.c -R "$work/blocked.html" "$BUILD/gcc-debug/tests/target/edu.elf"
+check "a device behind an SMMU has its report" ended 0
+cp "$work/blocked.html" "$out"
+check "what was blocked is on the timeline" eval 'said "\[\"SMMU faults\",\[\[[0-9]+,\"smmu_fault at [0-9.]+ µs: stream=0x8 address=0x1123 type=0x10\"" &&
+    said "mapped at I/O address 0x"'
 
 # Names and failures ------------------------------------------------------------
 
