@@ -133,9 +133,9 @@ done
 check "a ring that cannot be is refused" eval 'ended 2 && said "^run: -E : a power"'
 
 # What watches say, word for word, and when on the timeline: of a rule of the device's, and of a CPU
-# that writes what the device is to read.
+# that writes what the device is to read, by a clock that does not go on while the host does other things.
 wrong=$BUILD/gcc-debug/tests/images/wrong/owner_write_outgoing.elf
-run qemu/run.sh -t 60 -m el2v3 -e vdma,watch=owner -R "$work/watched.html" "$wrong"
+run qemu/run.sh -t 60 -m el2v3 -e vdma,watch=owner -R "$work/watched.html" "$wrong" -- -icount shift=0,sleep=off
 said_by_it=$(grep -c '^watch: W01' "$out")
 record=$(tr -d '\r' <"$out" | sed -n 's/^record: //p' | head -n 1)
 check "a watch reports, and the run is told of" eval 'ended 0 && [ "$said_by_it" = 1 ] && judged "$work/watched.html.json"'
