@@ -16,6 +16,7 @@
 #include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
 #include "drivers/virtio/rng_private.h"
+#include "kernel/inject.h"
 #include "kernel/page.h"
 #include "tests/host/drivers/virtio_sim.h"
 #include "tests/host/sim/sim_console.h"
@@ -234,6 +235,49 @@ static void a_disk_without_an_engine_has_no_depth(void **state)
     assert_null(virtio_blk_command_of(&request));
 }
 
+/*
+ * The 1st, 2nd, 3rd ... request for memory fails while a device is brought up, with split rings and
+ * with packed ones: it is given up whole, and with the memory it works.
+ */
+static void devices_without_memory_are_given_up(void **state)
+{
+    static const uint64_t offers[] = {VIRTIO_F_VERSION_1,
+                                      VIRTIO_F_VERSION_1 | VIRTIO_F_RING_PACKED};
+
+    (void)state;
+    before = holdings_now();
+    for (unsigned i = 0; i < 4; i++) {
+        const bool is_disk = i / 2 == 0;
+        struct inject_report report = {.failed = true};
+        unsigned failures = 0;
+
+        for (uint64_t nth = 1; report.failed; nth++) {
+            bool made;
+
+            virtio_sim_create(&sim, is_disk ? VIRTIO_ID_BLOCK : VIRTIO_ID_ENTROPY, offers[i % 2],
+                              is_disk ? 256 : 8);
+            virtio_sim_set(&sim, 0, 4096, 8);
+            inject_begin(nth);
+            if (is_disk) {
+                disk = blk_create(&sim.device);
+                made = disk != NULL;
+            } else {
+                made = rng_create(&rng, &sim.device);
+            }
+            inject_end(&report);
+            failures += !made;
+            if (made && is_disk) {
+                blk_destroy(disk);
+            } else if (made) {
+                rng_destroy(&rng);
+            }
+            assert_true(made || report.failed);
+            assert_true(sim_holds(&before));
+        }
+        assert_true(failures >= 4);
+    }
+}
+
 #define DISK_TEST(name) cmocka_unit_test_setup_teardown(name, new_disk, drop_disk)
 
 int main(void)
@@ -242,6 +286,7 @@ int main(void)
         DISK_TEST(a_disks_engine_has_one_door),
         DISK_TEST(transfers_are_of_one_disk_and_prepared),
         DISK_TEST(a_disk_without_an_engine_has_no_depth),
+        cmocka_unit_test(devices_without_memory_are_given_up),
         cmocka_unit_test_setup_teardown(the_entropy_engine_has_one_door, new_rng, drop_rng),
     };
 
