@@ -154,6 +154,19 @@ static void nobody_is_at_address_0(void **state)
     assert_int_not_equal(bar.bus, 0);
 }
 
+/* A bridge whose configuration space is not one whole bus. */
+static void a_bridge_without_a_bus_is_passed_over(void **state)
+{
+    const struct fake_windows none = {.low = 0x10000000, .low_size = 0x1000000, .buses = 0};
+
+    (void)state;
+    fake_begin();
+    fake_add(0, 1, 1, 2);
+    sim_console_forget();
+    assert_null(fake_search(&none));
+    assert_true(sim_console_said("it is passed over"));
+}
+
 /* Of a bridge, then of a function, there is no memory: it is said, and the rest is found. */
 static void want_of_memory_is_said(void **state)
 {
@@ -282,6 +295,7 @@ int main(void)
         cmocka_unit_test(nobody_is_at_address_0),
         cmocka_unit_test(want_of_memory_is_said),
         cmocka_unit_test(messages_without_memory_are_given_back),
+        cmocka_unit_test(a_bridge_without_a_bus_is_passed_over),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
