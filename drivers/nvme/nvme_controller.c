@@ -245,6 +245,14 @@ IOReturn nvme_renew_queue(struct nvme_queue *queue)
 
 /* --- Opening and closing ---------------------------------------------------------------------- */
 
+/* Doorbells are where the stride says, and that must be in the BAR. */
+static unsigned doorbells(const struct nvme_controller *controller)
+{
+    const uint64_t pair = 8ull << NVME_CAP_DSTRD(controller->cap);
+
+    return (unsigned)((controller->registers_size - NVME_DOORBELLS) / pair);
+}
+
 static IOReturn map_registers(struct nvme_controller *controller)
 {
     struct pci_bar bar;
@@ -270,8 +278,9 @@ static IOReturn map_registers(struct nvme_controller *controller)
         return kIOReturnNotResponding;
     }
     controller->page_shift = NVME_CAP_MPSMIN(controller->cap);
+    /* The doorbells of the first two queues: one of commands to the controller, one to its disk. */
     return NVME_CAP_NVM(controller->cap) && NVME_CAP_MQES(controller->cap) != 0 &&
-                   nvme_page(controller) <= NVME_PAGE_MAX
+                   nvme_page(controller) <= NVME_PAGE_MAX && doorbells(controller) >= 2
                ? kIOReturnSuccess
                : kIOReturnUnsupported;
 }
@@ -281,14 +290,6 @@ static unsigned entries(const struct nvme_controller *controller, unsigned wante
     const unsigned most = NVME_CAP_MQES(controller->cap) + 1;
 
     return wanted < most ? wanted : most;
-}
-
-/* Doorbells are where the stride says, and that must be in the BAR. */
-static unsigned doorbells(const struct nvme_controller *controller)
-{
-    const uint64_t pair = 8ull << NVME_CAP_DSTRD(controller->cap);
-
-    return (unsigned)((controller->registers_size - NVME_DOORBELLS) / pair);
 }
 
 static IOReturn start_admin(struct nvme_controller *controller)
@@ -316,9 +317,6 @@ static IOReturn start_queues(struct nvme_controller *controller)
     unsigned wanted = NVME_QUEUES_MAX, granted;
     IOReturn status;
 
-    if (doorbells(controller) < 2) {
-        return kIOReturnUnsupported;
-    }
     if (wanted > doorbells(controller) - 1) {
         wanted = doorbells(controller) - 1;
     }

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -15,7 +16,9 @@
 #include "tests/host/sim/sim_irq.h"
 #include "tests/host/sim/sim_order.h"
 
-static uint8_t space[BUS_SIM_REGISTERS] __attribute__((aligned(4096)));
+/* Behind its registers is somebody else's: a page that nobody may touch. */
+#define BEHIND 4096u
+static uint8_t *space;
 static struct bus_sim *current;
 
 struct pci_function {
@@ -36,6 +39,12 @@ void bus_sim_create(struct bus_sim *sim, unsigned bar,
                     void (*write)(struct sim_registers *self, uint64_t offset, uint64_t value,
                                   unsigned width))
 {
+    if (space == NULL) {
+        space = mmap(NULL, BUS_SIM_REGISTERS + BEHIND, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        assert_ptr_not_equal(space, MAP_FAILED);
+        assert_int_equal(mprotect(space + BUS_SIM_REGISTERS, BEHIND, PROT_NONE), 0);
+    }
     *sim = (struct bus_sim){
         .registers = {.start = space, .size = BUS_SIM_REGISTERS, .read = read, .write = write},
         .bar = bar,
