@@ -398,7 +398,10 @@ static void methods_of_nothing_are_refused(void **state)
     IODMACommand *command;
     IOMemoryMap *map;
     IOService *service = IOService_withReader("device", NULL, NULL);
+    const IODMACommandSpecification wide = {.maxAddressBits = 64};
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
     uint64_t length;
+    uint32_t count = 1;
 
     (void)state;
     GOOD(IOBufferMemoryDescriptor_Create(kIOMemoryDirectionInOut, PAGE_SIZE, 0, &buffer));
@@ -432,6 +435,26 @@ static void methods_of_nothing_are_refused(void **state)
     BAD(IODMACommand_Create_Impl(service, 0, NULL, &command));
     assert_null(command);
     BAD(IODMACommand_CompleteDMA_Impl(NULL, 0));
+    BAD(IODMACommand_PrepareForDMA_Impl(NULL, 0, memory, 0, 0, &length, &count, segments));
+    GOOD(IODMACommand_Create_Impl(service, 0, &wide, &command));
+    BAD(IODMACommand_PrepareForDMA_Impl(command, 0, (IOMemoryDescriptor *)NULL, 0, 0, &length,
+                                        &count, segments));
+    BAD(IODMACommand_PrepareForDMA_Impl(command, 0, memory, 0, 0, NULL, &count, segments));
+    BAD(IODMACommand_PrepareForDMA_Impl(command, 0, memory, 0, 0, &length, NULL, segments));
+    BAD(IODMACommand_PrepareForDMA_Impl(command, 0, memory, 0, 0, &length, &count, NULL));
+    BAD(IODMACommand_PerformOperation_Impl(NULL, kIODMACommandPerformOperationOptionZero, 0, 0, 0,
+                                           memory));
+    assert_ptr_equal(IODMACommand_getMetaClass(command), OSTypeID(IODMACommand));
+    assert_null(IODMACommand_getMetaClass(NULL));
+    OSObject_release(command);
+    BAD(IODriverTask_grant(NULL, memory, &length));
+    BAD(IODriverTask_grant(one.table, (OSObject *)NULL, &length));
+    BAD(IODriverTask_grant(one.table, memory, NULL));
+    assert_null(IODriverTask_copyObject(NULL, 1));
+    GOOD(IODriverTask_retainHandle(one.table, kIORPCHandleIOMemoryDescriptor));
+    BAD(IODriverTask_retainHandle(one.table, 12345));
+    GOOD(IODriverTask_releaseHandle(one.table, kIORPCHandleIOMemoryDescriptor));
+    BAD(IODriverTask_releaseHandle(one.table, 12345));
     /* A buffer that has not been made has no bytes; an object of another class is none of those. */
     unmade = (IOBufferMemoryDescriptor *)OSMetaClass_allocate(&IOBufferMemoryDescriptor_metaClass);
     assert_int_equal(IOBufferMemoryDescriptor_GetAddressRange(unmade, &range), kIOReturnNotReady);
