@@ -420,6 +420,21 @@ static void a_notification_starts_the_next(void **state)
 /* What is told to a watcher is what the controller reads. */
 static unsigned watched;
 
+/* The address in the place that is named. */
+static uint64_t address_at(const struct nvme_operation *operation, const struct nvme_piece *piece)
+{
+    const struct nvme_command *command = operation->entry;
+    const bool sgl = operation->transfer->format == NVME_SGL;
+
+    if (piece->place == NVME_IN_COMMAND) {
+        assert_in_range(piece->slot, 1, sgl ? 1 : 2);
+        return sgl ? command->sgl.address : piece->slot == 1 ? command->prp1 : command->prp2;
+    }
+    assert_in_range(piece->slot, 0, operation->pieces - 1);
+    return sgl ? ((const struct nvme_sgl *)operation->list)[piece->slot].address
+               : ((const uint64_t *)operation->list)[piece->slot];
+}
+
 static void look(void *context, const struct nvme_operation *operation)
 {
     struct nvme_piece piece;
@@ -434,6 +449,7 @@ static void look(void *context, const struct nvme_operation *operation)
             piece.address,
             virt_to_phys(operation->transfer->format == NVME_SGL ? odd_byte(at) : whole_byte(at))
                 .value);
+        assert_int_equal(address_at(operation, &piece), piece.address);
         bytes += piece.length;
         index++;
     }
