@@ -300,6 +300,12 @@ IOReturn IODMACommand_prepareWithSpecificationOptions(
 IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool synchronize);
 
 /*
+ * What is prepared stays so as long as the image runs, on purpose: a driver's rings. Debug builds
+ * do not call it a leak at the end (descriptors/ledger); nothing else changes. Any context.
+ */
+void IODMACommand_keepPrepared(IODMACommand *self);
+
+/*
  * Copy between the descriptor and bounce memory now: kIODirectionOut towards the device,
  * kIODirectionIn back, no direction: nothing. kForceDoubleBuffer: put the whole range
  * into a copy, whatever the limits; addresses generated before are invalid then (not for

@@ -142,6 +142,14 @@ void platform_barrier(void);
 /* True in an interrupt handler, where nothing may allocate or wait. */
 bool platform_in_interrupt(void);
 
+/*
+ * For debug builds. The addresses of the calls that led here, innermost first, without those of
+ * the classes: how many, `most` at the most; 0: nobody knows. And is a byte of [start, start +
+ * length) on a stack, whose memory is another's when a function returns? Any context.
+ */
+unsigned platform_callers(uint64_t *callers, unsigned most);
+bool platform_is_stack(paddr_t start, uint64_t length);
+
 /* One 32-bit value for thread context and one for interrupt handlers. Any context. */
 void platform_set_last_error(int32_t error);
 int32_t platform_get_last_error(void);

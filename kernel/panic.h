@@ -25,6 +25,17 @@ struct panic_report {
 };
 void panic_add_report(struct panic_report *report); /* for as long as the image lives */
 
+/*
+ * Who has called whom up to here, as a backtrace names them: the addresses of the calls, innermost
+ * first, without those of code in [skipped, skipped_end), which reports about its callers. How
+ * many there are, `most` at the most. Any context; never faults.
+ */
+unsigned panic_callers(vaddr_t *callers, unsigned most, const char *skipped,
+                       const char *skipped_end);
+
+/* Is a byte of [start, start + length) on a stack of the kernel's? */
+bool panic_is_stack(vaddr_t start, uint64_t length);
+
 /* A state in which going on would corrupt memory: checked in every build. */
 #define KERNEL_CHECK(condition)                                                                    \
     ((condition) ? (void)0                                                                         \

@@ -138,6 +138,7 @@ sub place_of {
             close $pipe;
             next if !defined $line || $function eq '??';
             $line =~ s{^(?:\Q$here\E/|\./)+}{};
+            $line =~ s{ \(discriminator \d+\)$}{};
             $text = " $function at $line";
             last;
         }

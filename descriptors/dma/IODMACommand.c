@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A DMA command as an object: its record, its end, its getters. */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 
 static IOBufferMemoryDescriptor *create_copy_buffer(IODMACommand *self, IODirection direction,
                                                     UInt64 length)
@@ -60,6 +61,7 @@ void IODMACommand_free(IODMACommand *self)
     if (self == NULL) {
         return;
     }
+    IOLEDGER(released(self, self->active != 0));
     if (self->lent != 0) {
         /* Kept for good, with what it has prepared: an engine that moves bytes there will give it
          * back. */
@@ -94,6 +96,12 @@ bool IODMACommand_refuses(const IODMACommand *self, const char *what)
     }
     platform_log("IODMACommand %p: %s while the device has it", (const void *)self, what);
     return true;
+}
+
+void IODMACommand_keepPrepared(IODMACommand *self)
+{
+    (void)self; /* where nobody asks */
+    IOLEDGER(kept(self));
 }
 
 void *IODMACommand_getRefCon(const IODMACommand *self)

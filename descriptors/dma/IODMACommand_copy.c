@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/platform_trace.h"
 
 /* Bytes that were moved between the descriptor, from `offset` on, and memory. */
@@ -210,6 +211,7 @@ static UInt64 access_bytes(IODMACommand *self, UInt64 offset, void *bytes, UInt6
         return 0;
     }
     if (self->active == 0) {
+        IOLEDGER(used(self, ", asked for its bytes"));
         IOMemory_fail(kIOReturnNotReady);
         return 0;
     }

@@ -4,6 +4,7 @@
  * segment goes straight through the segment function into the entry the device reads.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IORefuse.h"
 
@@ -242,6 +243,7 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
         return kIOReturnBadArgument;
     }
     if (self->active == 0) {
+        IOLEDGER(used(self, ", asked for segments"));
         return kIOReturnNotReady;
     }
     if (IOREFUSE(segmentFunction == NULL, "the segment function is NULL") ||

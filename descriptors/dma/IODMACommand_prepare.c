@@ -4,6 +4,7 @@
  * map; whatever fails is undone by the same letGo that complete ends with.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/platform_trace.h"
@@ -315,6 +316,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     }
     self->active = 1;
     IODMACommand_become(self, kIODMAOwnerPrepared);
+    IODMACommand_tellPrepared(self, synchronize);
     PLATFORM_TRACE(dma_prepare, self, offset, length);
     platform_barrier(); /* all stores so far, before whatever tells the device */
     return kIOReturnSuccess;
@@ -450,6 +452,7 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
     self->active = 0;
     IODMACommand_become(self, kIODMAOwnerIdle);
     self->preparedMemory = false;
+    IOLEDGER(completed(self, synchronize, invalidateCache));
     status = first_error(status, mark_active(self->memory, false));
     PLATFORM_TRACE(dma_complete, self, self->length, status);
     return status;
@@ -464,6 +467,7 @@ IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool sy
         return kIOReturnCannotLock;
     }
     if (self->active == 0) {
+        IOLEDGER(used(self, ", completed again"));
         return kIOReturnNotReady;
     }
     /*
@@ -473,6 +477,9 @@ IOReturn IODMACommand_complete(IODMACommand *self, bool invalidateCache, bool sy
         self->active--;
         return kIOReturnSuccess;
     }
-    return IODMACommand_refuses(self, "complete") ? kIOReturnBusy
-                                                  : finish(self, invalidateCache, synchronize);
+    if (IODMACommand_refuses(self, "complete")) {
+        IOLEDGER(completedEarly(self));
+        return kIOReturnBusy;
+    }
+    return finish(self, invalidateCache, synchronize);
 }

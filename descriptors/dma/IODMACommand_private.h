@@ -194,6 +194,16 @@ static inline bool IODMACommand_deviceReads(const IODMACommand *self)
 /* Cache maintenance of all bytes that the device sees: clean, or clean and invalidate. */
 IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate);
 
+/* The ledger hears that a preparation has begun (debug builds). */
+#ifdef DEBUG
+void IODMACommand_tellPrepared(IODMACommand *self, bool filled);
+#else
+static inline void IODMACommand_tellPrepared(IODMACommand *self, bool filled)
+{
+    (void)self, (void)filled;
+}
+#endif
+
 /* True, with a line on the log: the device has the command, and this is not to be done. */
 bool IODMACommand_refuses(const IODMACommand *self, const char *what);
 

@@ -4,6 +4,7 @@
  * and a copy of the whole range in place of whatever the plan had found.
  */
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IORefuse.h"
 
 /* What a preparation holds beside the range itself, to bring back if another cannot be had. */
@@ -106,6 +107,7 @@ static IOReturn double_buffer(IODMACommand *self)
     bring_back(self, &old);
     status = IODMACommand_letGo(self);
     bring_back(self, &new);
+    IOLEDGER(doubled(self));
     platform_barrier();
     return status;
 }
@@ -121,6 +123,7 @@ IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
         return kIOReturnBadArgument;
     }
     if (self->active == 0) {
+        IOLEDGER(used(self, ", synchronized"));
         return kIOReturnNotReady;
     }
     if (IOREFUSE((options & ~(kIODirectionOutIn | kForceDoubleBuffer)) != 0,
@@ -131,7 +134,9 @@ IOReturn IODMACommand_synchronize(IODMACommand *self, IOOptionBits options)
     if ((options & kForceDoubleBuffer) != 0) {
         return double_buffer(self);
     }
-    return directions == 0 || !IODMACommand_bounces(self)
-               ? kIOReturnSuccess
-               : IODMACommand_exchangeBounced(self, directions == kIODirectionOut);
+    if (directions == 0 || !IODMACommand_bounces(self)) {
+        return kIOReturnSuccess;
+    }
+    IOLEDGER(synchronized(self, directions == kIODirectionOut));
+    return IODMACommand_exchangeBounced(self, directions == kIODirectionOut);
 }

@@ -4,6 +4,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IORefuse.h"
 
 static IODMAController *registered;
@@ -294,6 +295,8 @@ IOReturn IODMAController_borrowCommand(IODMACommand *command, IODirection direct
     }
     /* No reference: the end comes in a handler as a rule, where the last one must not go. */
     __atomic_add_fetch(&command->lent, 1, __ATOMIC_RELAXED);
+    IOLEDGER(starting(command, direction == kIODirectionIn, byteOffset, byteCount));
+    IOLEDGER(started(command));
     return kIOReturnSuccess;
 }
 
@@ -301,6 +304,7 @@ void IODMAController_returnCommand(IODMACommand *command)
 {
     if (command != NULL) {
         __atomic_sub_fetch(&command->lent, 1, __ATOMIC_RELAXED);
+        IOLEDGER(ended(command));
     }
 }
 

@@ -5,6 +5,7 @@
 #include "descriptors/IODMARecording.h"
 #include "descriptors/IOEventSource_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/platform_trace.h"
 #include "descriptors/platform_wait.h"
 
@@ -195,6 +196,9 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
 {
     IOReturn status;
 
+    if (command->active == 0) {
+        IOLEDGER(used(command, ", started"));
+    }
     /* Its result and its link are in use until its end has been delivered. */
     if (command->engine != NULL || IOCommand_isQueued(command)) {
         return kIOReturnBusy;
@@ -217,6 +221,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         command->use.hasFault = false;
         command->use.isRunning = true;
     }
+    IOLEDGER(starting(command, direction == kIODirectionIn, byteOffset, byteCount));
     __atomic_add_fetch(&self->started, 1, __ATOMIC_RELAXED);
     if (platform_is_tracing()) {
         PLATFORM_TRACE(dma_start, command, command->startedBytes, direction);
@@ -227,6 +232,7 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
     if (status != kIOReturnSuccess) {
         __atomic_sub_fetch(&self->started, 1, __ATOMIC_RELAXED);
         /* Refused: no end will come that would take back what was noted for one. */
+        IOLEDGER(ended(command));
         command->engine = NULL;
         if (command->active != 0) {
             IODMACommand_become(command, kIODMAOwnerPrepared);
@@ -234,6 +240,8 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
         command->use.isRunning = false;
         PLATFORM_TRACE(dma_end, command, 0, status);
         OSObject_release(command);
+    } else {
+        IOLEDGER(started(command));
     }
     return status;
 }
@@ -426,6 +434,7 @@ void IODMAEventSource_completeDMACommand(IODMAEventSource *self, IODMACommand *d
         platform_irq_restore(state);
         return;
     }
+    IOLEDGER(ended(dmaCommand));
     /* First: from here on a second end of the same command is none of this source's. */
     dmaCommand->engine = NULL;
     if (dmaCommand->active != 0) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class record, initialisation and the end of life. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
@@ -226,6 +227,7 @@ void general_free(OSObject *object)
         general_abandon(self);
         self->super.wireCount = 0;
     }
+    IOLEDGER(memoryEnds(self));
     self->super.flags &= ~kIOMemoryRedirected; /* there is no map left to wait for */
     forget(self);
     IOMemoryDescriptor_class.meta.free(object);

@@ -4,6 +4,7 @@
  * runs the described bytes form; the last complete undoes both.
  */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/reference/IOMemoryReference.h"
@@ -166,6 +167,9 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     }
     status = pin_pages(self, flags);
     if (status != kIOReturnSuccess) {
+        if (status == kIOReturnNotWritable && self->task == kernel_task) {
+            IOLEDGER(readOnly(self, self->super.length));
+        }
         drop_page_list(self);
         return status;
     }
@@ -266,6 +270,12 @@ static bool is_virtual(const IOGeneralMemoryDescriptor *self, IOReturn *otherwis
     return (self->super.flags & kIOMemoryRemote) == 0;
 }
 
+/* Of kIOMemoryAutoPrepare, which nobody completes: it goes with the object. */
+static uint32_t own_prepares(const IOMemoryDescriptor *self)
+{
+    return (self->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
+}
+
 IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
 {
     IOGeneralMemoryDescriptor *self = general_of(base);
@@ -296,6 +306,9 @@ IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
     }
     if (status == kIOReturnSuccess) {
         base->wireCount++;
+        if (base->wireCount == own_prepares(base) + 1) {
+            IOLEDGER(wired(base, base->length));
+        }
     }
     return status;
 }
@@ -303,7 +316,6 @@ IOReturn general_prepare(IOMemoryDescriptor *base, IODirection direction)
 IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
 {
     IOGeneralMemoryDescriptor *self = general_of(base);
-    const uint32_t ownPrepares = (base->flags & kIOMemoryAutoPrepare) != 0 ? 1 : 0;
     const bool takenBack = (direction & DESCRIPTOR_TAKE_BACK) != 0;
     IOReturn status;
 
@@ -314,7 +326,8 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
      * The prepare of kIOMemoryAutoPrepare is undone by the end of the object alone: a caller
      * who completes once too often must not take it.
      */
-    if (base->wireCount == ownPrepares) {
+    if (base->wireCount == own_prepares(base)) {
+        IOLEDGER(unbalanced(base, false));
         return kIOReturnNotReady;
     }
     /*
@@ -323,6 +336,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
      */
     if (base->wireCount == 1 && !takenBack &&
         __atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
+        IOLEDGER(unbalanced(base, true));
         return kIOReturnBusy;
     }
     self->failed |= (direction & kIODirectionCompleteWithError) != 0;
@@ -336,6 +350,9 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
         base->reserved.preparationID = kIOPreparationIDUnprepared;
     }
     base->wireCount--;
+    if (base->wireCount == own_prepares(base)) {
+        IOLEDGER(unwired(base));
+    }
     return kIOReturnSuccess;
 }
 

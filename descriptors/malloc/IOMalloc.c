@@ -2,6 +2,7 @@
 /* Beginning and end of every allocation, and the one way in which blocks are freed. */
 #include <string.h>
 
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/malloc/IOMalloc_private.h"
 #include "descriptors/platform.h"
 
@@ -139,6 +140,7 @@ void IOMalloc_free(void *address, uint64_t size, IOMallocFamily family, const vo
                      IOMallocFamily_names[family], address, (unsigned long long)block->size,
                      (unsigned long long)size, caller);
     }
+    IOLEDGER(freed(address, block->size, block->family != kIOMallocPageable));
     /* Always through the list: a handler may free at any moment, and there is one way to. */
     IOMallocBlocks_wait(block);
     if (!platform_in_interrupt()) {

@@ -2,6 +2,7 @@
 /* The doors of a mapper: everything that any unit would refuse is refused here. */
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IORefuse.h"
 
 #define OPTION_BITS                                                                                \
@@ -126,7 +127,9 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                               mapOptions, mapSpecification, dmaCommand, pageList,
                                               mapAddress, mapLength);
     }
-    if (status != kIOReturnSuccess) {
+    if (status == kIOReturnSuccess) {
+        IOLEDGER(mapped(self, *mapAddress, *mapLength, dmaCommand));
+    } else {
         /* Nothing stays in the answer: a caller who unmaps all the same must hit nothing. */
         *mapAddress = 0;
         *mapLength = 0;
@@ -144,8 +147,13 @@ IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     if (mapLength == 0) {
         return kIOReturnSuccess;
     }
-    return methods(self)->iovmUnmapMemory(self, memory.descriptor, dmaCommand, mapAddress,
-                                          mapLength);
+    IOLEDGER(unmapping(self, mapAddress, mapLength));
+    const IOReturn status =
+        methods(self)->iovmUnmapMemory(self, memory.descriptor, dmaCommand, mapAddress, mapLength);
+    if (status == kIOReturnSuccess || status == kIOReturnTimeout) {
+        IOLEDGER(unmapped(self, mapAddress));
+    }
+    return status;
 }
 
 IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which mappers there are: the system's, and those that devices name. */
 #include "descriptors/IOMapper_class.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
@@ -118,6 +119,7 @@ void IOMapper_free(IOMapper *self)
     if (IOMapper_gSystem == self) {
         IOMapper_gSystem = NO_MAPPER;
     }
+    IOLEDGER(mapperEnds(self));
     OSObject_release(self->provider);
     OSObject_free(&self->super);
 }

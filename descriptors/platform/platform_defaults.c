@@ -199,6 +199,16 @@ WEAK void platform_mark_written(paddr_t start, uint64_t length)
 {
 }
 
+WEAK unsigned platform_callers(uint64_t *callers, unsigned most)
+{
+    return 0;
+}
+
+WEAK bool platform_is_stack(paddr_t start, uint64_t length)
+{
+    return false;
+}
+
 WEAK bool platform_locate(const volatile void *address, paddr_t *physical, uint64_t *length)
 {
     return false; /* nothing is seen at two addresses */

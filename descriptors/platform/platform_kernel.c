@@ -311,6 +311,27 @@ int32_t platform_get_last_error(void)
     return last_errors[irq_in_handler()];
 }
 
+extern char __classes_text_start[], __classes_text_end[];
+
+unsigned platform_callers(uint64_t *callers, unsigned most)
+{
+    vaddr_t places[8];
+    const unsigned room = sizeof(places) / sizeof(places[0]);
+    const unsigned count =
+        panic_callers(places, most < room ? most : room, __classes_text_start, __classes_text_end);
+
+    for (unsigned i = 0; i < count; i++) {
+        callers[i] = places[i];
+    }
+    return count;
+}
+
+bool platform_is_stack(paddr_t start, uint64_t length)
+{
+    /* Stacks are in the image, which the direct map shows where it is linked. */
+    return panic_is_stack((vaddr_t)phys_to_virt(start), length);
+}
+
 void platform_log(const char *format, ...)
 {
     va_list arguments;

@@ -32,6 +32,7 @@ static IOReturn prepare(struct bus_memory *memory, IOMapper *mapper, unsigned ad
         status = kIOReturnNoMemory;
     }
     memory->start = segment.fIOVMAddr;
+    IODMACommand_keepPrepared(memory->command); /* it is for as long as the device works */
     return status;
 }
 

@@ -4,6 +4,7 @@
 #include "kernel/panic/backtrace.h"
 
 #include "kernel/console.h"
+#include "kernel/panic.h"
 
 #define BACKTRACE_MAX 32 /* lines; an overflowed stack has thousands */
 
@@ -84,4 +85,40 @@ void backtrace_print(vaddr_t pc, vaddr_t link, vaddr_t frame)
         }
         frame = (vaddr_t)record->caller;
     }
+}
+
+unsigned panic_callers(vaddr_t *callers, unsigned most, const char *skipped,
+                       const char *skipped_end)
+{
+    vaddr_t frame = (vaddr_t)__builtin_frame_address(0);
+    unsigned count = 0;
+
+    for (unsigned depth = 0; depth < BACKTRACE_MAX && count < most && is_readable_record(frame);
+         depth++) {
+        const struct frame_record *record = (const struct frame_record *)frame;
+
+        if (!is_text(record->link)) {
+            break;
+        }
+        if (record->link < (vaddr_t)skipped || record->link >= (vaddr_t)skipped_end) {
+            callers[count++] = record->link - 4;
+        }
+        if ((vaddr_t)record->caller <= frame) {
+            break;
+        }
+        frame = (vaddr_t)record->caller;
+    }
+    return count;
+}
+
+static bool meets(vaddr_t start, uint64_t length, const char *bottom, const char *top)
+{
+    return start < (vaddr_t)top && start + length > (vaddr_t)bottom;
+}
+
+bool panic_is_stack(vaddr_t start, uint64_t length)
+{
+    return meets(start, length, __stack_bottom, __stack_top) ||
+           meets(start, length, __emergency_stack_bottom, __emergency_stack_top) ||
+           meets(start, length, __last_stack_bottom, __last_stack_top);
 }

@@ -68,6 +68,7 @@ static void run_test(const struct harness_test *test, unsigned number)
     balance_take();
     objects_watch();
     refusals_watch();
+    reports_watch();
 
     const irq_state_t before = irq_mask();
     irq_restore(before);
@@ -81,6 +82,9 @@ static void run_test(const struct harness_test *test, unsigned number)
     fflush(stdout); /* what the test printed belongs before its verdict */
     if (after != before && way_out == RETURNED) {
         harness_note("interrupts were left masked");
+        current.failed = true;
+    }
+    if (!reports_hold()) {
         current.failed = true;
     }
     if (!objects_intact()) {

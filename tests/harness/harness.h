@@ -109,6 +109,13 @@
 #define TEST_KEEPS(why) harness_keeps(why)
 
 /*
+ * In debug builds the ledger (descriptors/ledger) watches who owns which bytes, and a report of its
+ * fails the test. One that makes such a mistake on purpose says so before: EXPECTS_REPORT(10) for
+ * L10, which must come then, once or more. Release builds have no ledger: it says nothing there.
+ */
+#define EXPECTS_REPORT(rule) harness_expect_report(rule)
+
+/*
  * BALANCE(name, count): compare count() as well, a uint64_t function that says
  * how much of something is held. It may be called at any time and holds nothing.
  */
@@ -187,6 +194,7 @@ __attribute__((noreturn)) void harness_skip(const char *reason);
 void harness_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 #define harness_note(...) (KPRINT_NO_FLOATS(__VA_ARGS__), harness_note(__VA_ARGS__))
 void harness_keeps(const char *why);
+void harness_expect_report(unsigned rule);
 void harness_balance_add(struct harness_balance *balance);
 
 #endif

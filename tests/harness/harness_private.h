@@ -19,6 +19,13 @@ void refusals_forget(void);
 void refusals_print(void);
 
 /*
+ * reports.c: from here on the ledger's reports are this test's; were there those that it expects,
+ * and no others? (It says which.)
+ */
+void reports_watch(void);
+bool reports_hold(void);
+
+/*
  * objects.c: watch the objects and heap blocks of the test that begins; false if a freed
  * object was used since (it says which, who made it and who freed it); say what is left
  * of those that were made since.

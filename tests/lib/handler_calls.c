@@ -120,6 +120,7 @@ void drop_shared(void)
     IOMallocReclaim();
     EXPECT_EQ(IOMemoryDescriptor_complete(shared.window, 0), kIOReturnSuccess);
     EXPECT_EQ(IOMemoryDescriptor_complete(shared.memory, 0), kIOReturnSuccess);
+    EXPECTS_REPORT(11);
     EXPECT_EQ(IOMemoryDescriptor_complete(shared.memory, 0), kIOReturnNotReady);
     OSObject_release(shared.map);
     OSObject_release(shared.window);

@@ -179,6 +179,7 @@ TEST(stopped_in_the_middle)
     struct ahci_transfer transfers[4];
     IODMACommand *commands[4];
 
+    EXPECTS_REPORT(2); /* what they read is not looked at */
     for (unsigned i = 0; i < 4; i++) {
         commands[i] = command_over(SLOW, &transfers[i], scatter.memory, 0);
         EXPECT_EQ(start(&client, commands[i], kIODirectionIn, 0, 0), kIOReturnSuccess);

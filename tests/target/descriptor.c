@@ -42,6 +42,7 @@ TEST(md_7_pins_of_real_pages)
     EXPECT_EQ(page_pin_count(page), before + 2);
     EXPECT_EQ(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
     EXPECT_EQ(IOMemoryDescriptor_complete(one, 0), kIOReturnSuccess);
+    EXPECTS_REPORT(11);
     EXPECT_EQ(IOMemoryDescriptor_complete(one, 0), kIOReturnNotReady);
     EXPECT_EQ(page_pin_count(page), before + 1);
     OSObject_release(two); /* MD-11 */
@@ -91,6 +92,7 @@ TEST(md_8_read_only_memory)
     IOMemoryDescriptor *memory = describe(rodata, sizeof(rodata), kIODirectionOut);
     char bytes[sizeof(rodata)];
 
+    EXPECTS_REPORT(7);
     EXPECT_EQ(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
     EXPECT_EQ(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
     EXPECT_EQ(IOMemoryDescriptor_readBytes(memory, 0, bytes, sizeof(bytes)), sizeof(bytes));

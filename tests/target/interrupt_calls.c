@@ -259,6 +259,7 @@ static void dma_users(void)
 TEST(prepares_and_dma_users_are_counted_right)
 {
     make_shared();
+    EXPECTS_REPORT(11); /* that nothing is left of a count is seen by one complete more */
     struck("prepare and complete, not the last", nested_prepare);
     struck("prepare and complete, first and last", whole_prepare);
     struck("DMA active and inactive", dma_users);

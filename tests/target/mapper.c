@@ -87,6 +87,7 @@ TEST(mp_10_pages_of_io_space)
               run.value + 9);
     EXPECT_EQ(IOMapperInsertPage(first, 3, page_of(run.value)), 0);
     EXPECT_EQ(IOMapperInsertPage(0, 0, page_of(run.value)), 0);
+    EXPECTS_REPORT(5);
     IOMapperIOVMFree(first, 2);
     EXPECT_EQ(IOMemoryLastError(), kIOReturnNotFound);
     EXPECT_EQ(mapper->entries, 1);

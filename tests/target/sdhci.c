@@ -265,6 +265,7 @@ TEST(stopped_in_the_middle)
     struct sdhci_transfer transfers[4];
     IODMACommand *commands[4];
 
+    EXPECTS_REPORT(2); /* the last one's bytes are those that count */
     for (unsigned i = 0; i < 4; i++) {
         commands[i] = command_over(0, SDHCI_ADMA2, &transfers[i], scatter.memory, 0);
         transfers[i].block = i;

@@ -326,6 +326,7 @@ TEST(a_page_of_a_block_is_exchanged)
     EXPECT_FALSE(all_are(bytes + 2 * PAGE_SIZE, 64, CANARY));
     EXPECT_FALSE(all_are(inserted, 64, CANARY));
     EXPECT_FALSE(all_are(inserted + PAGE_SIZE - 64, 64, CANARY));
+    EXPECTS_REPORT(5);
     EXPECT_EQ(IOMapper_iovmUnmapMemory(mapped.mapper, memory, NULL, at, PAGE_SIZE),
               kIOReturnNotFound);
     EXPECT_EQ(IOMapper_translate(mapped.mapper, at + PAGE_SIZE, BOTH, &other, &last),

@@ -540,6 +540,7 @@ TEST(a_stop_takes_back_what_is_not_finished)
     for (unsigned i = 0; i < 3; i++) {
         EXPECT_EQ(start_copy(&client, &sources[i], &targets[i], kIODirectionIn), kIOReturnSuccess);
     }
+    EXPECTS_REPORT(10);
     EXPECT_EQ(IODMACommand_complete(sources[1].command, true, true), kIOReturnBusy);
     EXPECT_EQ(IODMACommand_complete(targets[1].command, true, true), kIOReturnBusy);
     EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, 20000000), kIOReturnTimeout);

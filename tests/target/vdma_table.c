@@ -274,6 +274,7 @@ TEST(every_byte_leads_where_it_lies)
     }
     EXPECT_EQ(IOMapper_translate(self, trunc_page(address) + taken, READ, &again, &more),
               kIOReturnNotFound);
+    EXPECTS_REPORT(5);
     EXPECT_EQ(IOMapper_iovmUnmapMemory(self, memory.memory, NULL, address, taken + 4096),
               kIOReturnNotFound);
     EXPECT_EQ(IOMapper_iovmUnmapMemory(self, memory.memory, NULL, address + 4096, taken - 4096),

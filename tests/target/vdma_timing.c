@@ -144,6 +144,7 @@ TEST(a_stop_that_gave_up_gives_nothing_back)
     inject(VDMA_FAULT_DELAY, LATE);
     EXPECT_EQ(start(&client, target, kIODirectionIn, 0, 0), kIOReturnSuccess);
     EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, 1000000), kIOReturnTimeout);
+    EXPECTS_REPORT(10);
     EXPECT_EQ(IODMACommand_complete(target, true, true), kIOReturnBusy);
     EXPECT_EQ(IODMACommand_complete(source, true, true), kIOReturnBusy);
     EXPECT_EQ(IODMAEventSource_queryDMACommand(client.source, &current, NULL, false),

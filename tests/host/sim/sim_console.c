@@ -108,3 +108,19 @@ void exception_set_fault_handler(exception_fault_handler_t *handler)
 {
     sim_fault_handler = handler;
 }
+
+/* This machine's calls are no backtrace of the kernel's, and its stack is in no simulated RAM. */
+char __classes_text_start[1], __classes_text_end[1];
+
+unsigned panic_callers(vaddr_t *callers, unsigned most, const char *skipped,
+                       const char *skipped_end)
+{
+    (void)callers, (void)most, (void)skipped, (void)skipped_end;
+    return 0;
+}
+
+bool panic_is_stack(vaddr_t start, uint64_t length)
+{
+    (void)start, (void)length;
+    return false;
+}
