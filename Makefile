@@ -114,7 +114,7 @@ SUPPORT := $(wildcard tests/harness/*.c tests/lib/*.c tests/lib/*/*.c tests/benc
            $(if $(COVERAGE),tests/coverage/counters.c)
 # Builds of a test image that bring along a monitor at EL2 (tests/monitor).
 MONITORED := $(patsubst tests/monitor/%.c,%,$(wildcard tests/monitor/*.c))
-IMAGES  := $(wildcard tests/target/*.c tests/images/*.c tests/images/wrong/*.c) \
+IMAGES  := $(wildcard tests/target/*.c tests/images/*.c) \
            $(filter-out $(SUPPORT),$(wildcard tests/bench/*.c))
 
 # What also runs on the host, under sanitizers, room by room. The classes stand on
@@ -159,9 +159,11 @@ HOST_TOOLS   := $(patsubst tests/outside/%.c,$(H)/outside/%,$(wildcard tests/out
 host_support = $(filter-out %_test.c,$(wildcard tests/host/$(1)/*.c))
 
 ELFS := $(IMAGES:%.c=$(B)/%.elf)
+# Planted mistakes: compiled always, and linked where they are to be named, or by name.
+WRONG := $(patsubst %.c,$(B)/%.elf,$(wildcard tests/images/wrong/*.c))
 
 .PHONY: all host
-all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/vdma-alone.elf $(ELFS) $(ELFS:.elf=.img) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/vdma-alone.elf $(ELFS) $(ELFS:.elf=.img) $(WRONG:.elf=.c.o) $(if $(and $(DEBUG),$(if $(LLVM),,gcc)),$(WRONG)) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
 # WERROR= lets a compiler pass that knows more to warn of than those this was written with.
@@ -242,6 +244,9 @@ $(B)/libdmakit-vdma.a: $(MONITOR:%=$(B)/%.o) linker/monitor.ld
 	$(call archive,$(CROSS)ar,$(B)/monitor.o)
 $(B)/libsupport.a: $(SUPPORT:%=$(B)/%.o) $(DRIVERS:%.c=$(B)/%.driver.o)
 	$(call archive,$(CROSS)ar,$^)
+
+$(B)/tests/images/wrong/all: $(WRONG)
+	@touch $@
 
 # What runs at EL0 has nothing of the kernel's but sources.
 $(B)/user/%.o: % Makefile | $(DEPS_READY)
@@ -477,10 +482,10 @@ profile: $(PROFILED) ## NAME=file ROW=id: where the instructions of one row of t
 
 # IMAGE is the name of an image in one of the folders, or any .elf file; the transfer if
 # it is nothing. One of ours has its devices named in its source (tests/harness/harness.h).
-IMAGE_ELF := $(firstword $(foreach elf,$(ELFS),\
+IMAGE_ELF := $(firstword $(foreach elf,$(ELFS) $(WRONG),\
     $(if $(or $(call same,$(or $(IMAGE),transfer),$(basename $(notdir $(elf)))),$(call same,$(IMAGE),$(elf))),$(elf))))
 IMAGE_GOALS = $(if $(IMAGE_ELF),$(IMAGE_ELF) $(IMAGE_ELF:.elf=.img),$(if $(filter %.elf,$(lastword $(IMAGE))),,\
-    $(error no image is called '$(IMAGE)'; there are: $(notdir $(ELFS:.elf=)))))
+    $(error no image is called '$(IMAGE)'; there are: $(notdir $(patsubst %.elf,%,$(ELFS) $(WRONG))))))
 BOOTED = $(if $(IMAGE_ELF),-d $(IMAGE_ELF:$(B)/%.elf=%.c) $(IMAGE_ELF),"$$IMAGE")
 # DRIVER is the name of a driver for EL0 in tests/drivers, or any program for it.
 DRIVER_OURS  := $(firstword $(foreach source,$(DRIVERS),$(if $(call same,$(DRIVER),$(basename $(notdir $(source)))),$(source:%.c=$(B)/%.driver))))
@@ -489,7 +494,7 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report
+.PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report test-watch
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS)
@@ -535,6 +540,11 @@ coverage: ## lines and branches that the tests reach, on the host and in images,
 
 test-report: ## what `make run REPORT=` makes, looked at in a browser
 	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T="run-report recordings tour"
+
+test-watch: ## planted mistakes: is each named, is nothing else; and how many does a release notice without watching?
+	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T=tests/outside/wrong.sh
+	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory DEBUG= LLVM= TRACE=1 $(O)/gcc-release/tests/images/wrong/all
+	@BUILD=$(call quoted,$(O)) exec tests/runner/wrong.sh -p tests/images/wrong/*.c
 
 docs: ## the manual of every public header, into O/docs/html
 	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"

@@ -92,7 +92,8 @@ void IOLedger_print(const struct IOLedgerReport *report)
     print_place(report->began, &report->began_at);
     print_place(report->then, &report->then_at);
     platform_log("  do: %s", report->advice);
-    platform_log("  record: L%02u %s=%p address=%#llx length=%llu began=%#llx then=%#llx",
+    platform_log("record: watch=ledger rule=L%02u kind=%s object=%p address=%#llx bytes=%#llx "
+                 "began=%#llx then=%#llx",
                  report->rule, subject->kind, subject->object, (unsigned long long)subject->address,
                  (unsigned long long)subject->length,
                  (unsigned long long)report->began_at.callers[0],

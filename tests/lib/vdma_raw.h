@@ -114,6 +114,8 @@ void raw_end(void);
 uint32_t raw_read(uint32_t offset);
 void raw_write(uint32_t offset, uint32_t value);
 volatile void *raw_registers(void);
+/* One as an object: the access is the line's own. */
+#define RAW_REGISTER(offset) (*(volatile uint32_t *)((volatile char *)raw_registers() + (offset)))
 
 uint64_t raw_address(struct raw_place place);
 uint8_t *raw_at(uint32_t offset); /* of the arena */

@@ -7,14 +7,19 @@
 # opening comment says what is expected (tests/README.md). It runs TIMES (1) on el2v3 with QEMU's
 # instruction clock, and says the same every time.
 #
-# wrong.sh -p SOURCE.c...: run them without watching, on the machine default, and list which of
+# wrong.sh -l SOURCE.c...: the table of them (tests/images/wrong/wrong.tsv): name, what is to see
+# it, the rules that it is to name, and the public report that it is drawn from, or "-".
+#
+# wrong.sh -p SOURCE.c...: run release builds of them there without watching, and list which of
 # them end in another way than a good program does; the last line counts them.
 set -uo pipefail
 
 times=1
 plain=
-while getopts t:p option; do
+list=
+while getopts t:lp option; do
     case $option in
+    l) list=1 ;;
     t) times=$OPTARG ;;
     p) plain=1 ;;
     *) echo "wrong: try the first lines of $0" >&2 && exit 2 ;;
@@ -70,14 +75,23 @@ again()
     done
 }
 
+if [ -n "$list" ]; then
+    for source; do
+        from=$(field FROM "$source")
+        printf '%s\t%s\t%s\t%s\n' "$(basename "$source" .c)" "$(field WATCH "$source")" \
+            "$(field NAMED "$source")" "${from:--}"
+    done
+    exit
+fi
 if [ -n "$plain" ]; then
     for source; do
-        qemu/run.sh -m default -t 20 "$BUILD/gcc-debug/${source%.c}.elf" >"$work/output" 2>&1 </dev/null
+        qemu/run.sh -m el2v3 -t 20 "$BUILD/gcc-release/${source%.c}.elf" -- \
+            -icount shift=0,sleep=off >"$work/output" 2>&1 </dev/null
         status=$?
-        case $status in
-        0 | 77) ;;
-        *) number=$((number + 1)) && echo "$source ends with status $status" ;;
-        esac
+        if [ "$status" != 0 ] || [ -s "$work/output" ]; then
+            number=$((number + 1))
+            echo "$source ends with status $status$(sed '1s/^/: /; q' "$work/output")"
+        fi
     done
     echo "a plain run notices $number of $#"
     exit
