@@ -133,8 +133,8 @@ void IOLedger_unbalanced(const void *memory, bool counted);
 /* Pages that may not be written were to be pinned for a device that writes. */
 void IOLedger_readOnly(const void *memory, uint64_t length);
 
-/* Memory is given back to its allocator. resident: it is that of platform_memory_alloc. */
-void IOLedger_freed(const void *memory, uint64_t size, bool resident);
+/* Memory of platform_memory_alloc is given back. */
+void IOLedger_freed(const void *memory, uint64_t size);
 
 /* --- Mappers ---------------------------------------------------------------------------------- */
 

@@ -80,39 +80,25 @@ void IOLedger_readOnly(const void *memory, uint64_t length)
     IOLedger_report(kIOLedgerReadOnly, &subject, NULL, NULL);
 }
 
-/* Where the memory begins physically, and how much of it lies in a row. */
-static bool locate(const void *memory, bool resident, paddr_t *start, uint64_t *length)
+void IOLedger_freed(const void *memory, uint64_t size)
 {
-    if (resident) {
-        *start = platform_memory_physical(memory);
-        return true;
-    }
-    return platform_locate(memory, start, length);
-}
+    const struct IOLedgerRun *run;
+    struct IOLedgerSubject subject;
+    platform_short_state state;
+    uint64_t start;
 
-void IOLedger_freed(const void *memory, uint64_t size, bool resident)
-{
-    const struct IOLedgerRun *run = NULL;
-    const struct IOLedgerEntry *entry = NULL;
-    uint64_t length = size;
-    paddr_t start;
-
-    if (IOLedger_first() == NULL || !locate(memory, resident, &start, &length)) {
+    if (IOLedger_first() == NULL) {
         return;
     }
-    length = length < size ? length : size;
-    const platform_short_state state = IOLedger_enter();
-    do {
-        run = IOLedger_overlap(run, start.value, start.value + length);
-        entry = run != NULL ? run->entry : NULL;
-    } while (run != NULL && entry->kind != kIOLedgerClaimed);
+    start = platform_memory_physical(memory).value;
+    state = IOLedger_enter();
+    run = IOLedger_overlap(NULL, start, start + size); /* runs are claims' */
     IOLedger_leave(state);
-    if (entry != NULL) {
-        struct IOLedgerSubject subject = IOLedger_subject(
-            entry, entry->writes ? ", which the device writes" : ", which the device reads");
-
-        subject.address = run->start > start.value ? run->start : start.value;
-        IOLedger_report(kIOLedgerFreed, &subject, &entry->began, NULL);
+    if (run != NULL) {
+        subject = IOLedger_subject(run->entry, run->entry->writes ? ", which the device writes"
+                                                                  : ", which the device reads");
+        subject.address = run->start > start ? run->start : start;
+        IOLedger_report(kIOLedgerFreed, &subject, &run->entry->began, NULL);
     }
 }
 #endif

@@ -140,7 +140,10 @@ void IOMalloc_free(void *address, uint64_t size, IOMallocFamily family, const vo
                      IOMallocFamily_names[family], address, (unsigned long long)block->size,
                      (unsigned long long)size, caller);
     }
-    IOLEDGER(freed(address, block->size, block->family != kIOMallocPageable));
+    /* Where pageable memory lies nobody can say without bringing it there. */
+    if (family != kIOMallocPageable) {
+        IOLEDGER(freed(address, block->size));
+    }
     /* Always through the list: a handler may free at any moment, and there is one way to. */
     IOMallocBlocks_wait(block);
     if (!platform_in_interrupt()) {
