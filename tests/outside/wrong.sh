@@ -7,6 +7,7 @@
 # NEEDS: run gcc-debug/tests/images/wrong/all gcc-release/tests/images/wrong/ledger_early.elf
 # NEEDS: gcc-debug/tests/target/vdma.elf
 . tests/outside/tap.bash
+export LC_ALL=C # the order of names
 
 images=(tests/images/wrong/*.c)
 
