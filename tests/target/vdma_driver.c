@@ -23,10 +23,10 @@
 DRIVER_IMAGE(vdma);
 DRIVER_IMAGE(vdma_hostile);
 
-#define BYTES   0x8000ull /* of source and target */
+#define BYTES   0x4000ull /* of source and target */
 #define LONG    60000000000ull
 #define SECTORS 4
-#define CANARY  0xc5
+#define CANARY  0xc5ull
 
 VDMA_MONITOR(SECTORS);
 
@@ -202,10 +202,10 @@ TEST(while_it_is_lent_it_is_nobody_elses)
 /* --- Death -------------------------------------------------------------------------------------
  */
 
-#define DEATHS 1000
+#define DEATHS 500 /* on each of two machines */
 #define TARGETS                                                                                    \
-    8            /* in turn: each is looked at when it comes again, long after its request's time */
-#define PAGES 16 /* of what the dead have had, or others */
+    8           /* in turn: each is looked at when it comes again, long after its request's time */
+#define PAGES 4 /* of what the dead have had, or others */
 
 struct grave {
     struct fixture f;
@@ -215,12 +215,13 @@ struct grave {
 
 static bool is_canary(const uint8_t *bytes, uint64_t length)
 {
-    for (uint64_t i = 0; i < length; i++) {
-        if (bytes[i] != CANARY) {
-            return false;
-        }
+    const uint64_t *const words = (const uint64_t *)bytes; /* whole pages */
+    uint64_t other = 0;
+
+    for (uint64_t i = 0; i < length / sizeof(*words); i++) {
+        other |= words[i] ^ CANARY * 0x0101010101010101;
     }
-    return true;
+    return other == 0;
 }
 
 /* What may not be written any more. */
@@ -298,7 +299,7 @@ TEST(a_thousand_drivers_die_with_dma_in_flight)
 
         look(grave);
         set_limits(latencies[next_random(&random) % 4]);
-        *grave->f.job = (struct copy_job){.length = BYTES, .part = 0x2000, .forever = 1};
+        *grave->f.job = (struct copy_job){.length = BYTES, .part = 0x1000, .forever = 1};
         ASSERT_EQ(start(&grave->f, DRIVER_PROGRAM(vdma)), kIOReturnSuccess);
         for (unsigned i = 0; i < turns; i++) {
             IODriver_turn(grave->f.driver);
@@ -315,7 +316,9 @@ TEST(a_thousand_drivers_die_with_dma_in_flight)
         EXPECT_EQ(status.usage.handles, 0);
         EXPECT_EQ(status.usage.bufferBytes, 0);
         IODriver_release(grave->f.driver);
-        in_flight += ended_by_reset();
+        if (round % 4 == 3) { /* the log has room for as many */
+            in_flight += ended_by_reset();
+        }
     }
     TEST_NOTE("%llu requests were the device's at a death", (unsigned long long)in_flight);
     EXPECT_GT(in_flight, 100);
