@@ -577,7 +577,9 @@ check-format: ## fail if `make format` would change something
 .PHONY: compile_commands.json
 compile_commands.json: ## write it, for editors and clangd
 	@$(MAKE) -nB --no-print-directory LLVM=$(if $(LLVM),1) DEBUG=1 V=1 all host \
-	    $(H)/vdma/vdma_fuzz $(O)/vdma/vdma-vhost-user $(H)/threads/handles $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o $(H)/tests/coverage/ends.c.o | \
+	    $(H)/vdma/vdma_fuzz $(O)/vdma/vdma-vhost-user $(H)/threads/handles \
+	    $(O)/$(if $(LLVM),clang,gcc)-debug/tests/coverage/counters.c.o \
+	    $(H)/tests/coverage/ends.c.o $(H)/tests/host/together.c.o | \
 	    awk -v folder=$(call quoted,$(CURDIR)) -f tests/runner/compilations.awk >$@.new && mv $@.new $@
 
 define VARIABLES
