@@ -27,7 +27,7 @@ sys.dont_write_bytecode = True  # the folder may be somebody else's
 from descriptors import show_command, show_descriptor, show_map  # noqa: E402
 from devices import mapper_of, show_mapper, show_queue  # noqa: E402
 from image import argument, at, chain, classes, head, number, say, static  # noqa: E402
-from memory_map import show_map  # noqa: E402
+from memory_map import show_memory  # noqa: E402
 from report import write as write_report  # noqa: E402
 from machine import show_crash, show_pages, show_task, show_trace  # noqa: E402
 
@@ -122,7 +122,7 @@ COMMANDS = [
     ('report', 'report FILE: what happened, as a page; FILE.json is the same for Perfetto, FILE.svg and FILE.memory.svg pictures.',
      run_report),
     ('memory', 'memory: what the page tables of the kernel map, and how.',
-     lambda text: show_map()),
+     lambda text: show_memory()),
     ('crash', 'crash: the backtrace of the panic that ended the image.',
      lambda text: show_crash()),
 ]

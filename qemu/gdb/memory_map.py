@@ -79,7 +79,7 @@ def read():
     return runs
 
 
-def show_map():
+def show_memory():
     for start, end, physical, access, memory, name in read():
         say('%016x-%016x -> %012x %s %s, %s' % (start, end - 1, physical, access,
                                                 MEMORIES[memory], name))

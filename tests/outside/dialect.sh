@@ -16,7 +16,8 @@ list_compilations()
     {
         env -u MAKEFLAGS make -nB LLVM=1 DEBUG=1 all host build/host/vdma/vdma_fuzz build/host/threads/handles \
             build/vdma/vdma-vhost-user \
-            build/clang-debug/tests/coverage/counters.c.o build/host/tests/coverage/ends.c.o
+            build/clang-debug/tests/coverage/counters.c.o build/host/tests/coverage/ends.c.o \
+            build/host/tests/host/together.c.o
         env -u MAKEFLAGS make -nB LLVM=1 DEBUG= all
     } 2>"$out" | awk -v folder="$PWD" -f tests/runner/compilations.awk
 }

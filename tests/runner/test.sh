@@ -231,8 +231,9 @@ for name in "${names[@]}"; do
     needs_of "$name"
 done
 if [ -z "$selection" ]; then
-    # Beside everything, what only scripts ask for.
-    goals=([gcc-debug]="all host${goals[gcc-debug]-}" [gcc-release]=all [clang-debug]=all [clang-release]=all)
+    # Beside everything, what only scripts ask for: two of them would make it at once.
+    goals=([gcc-debug]="all host${goals[gcc-debug]-}" [gcc-release]="all${goals[gcc-release]-}"
+        [clang-debug]="all${goals[clang-debug]-}" [clang-release]="all${goals[clang-release]-}")
 fi
 
 if [ -n "$junit" ]; then
