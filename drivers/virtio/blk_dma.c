@@ -2,6 +2,8 @@
 /* Disks as DMA engines: commands become requests, and their ends go to the event source. */
 #include "drivers/virtio/blk_dma.h"
 
+#include <string.h>
+
 #include "descriptors/IODMAController_class.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/console.h"
@@ -231,7 +233,9 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
         virtio_blk_get_segment_options(disk, &own);
         options = &own;
     }
-    *transfer = (struct virtio_blk_transfer){.disk = disk};
+    /* Not by assigning one: clang builds it on the stack and copies it here, for each request. */
+    memset(transfer, 0, sizeof(*transfer));
+    transfer->disk = disk;
     /* For who wants to see its list; the ring's own function needs a ring. */
     transfer->command = IODMACommand_withSpecificationOptions(
         kIODMACommandOutputHost64, options, mappingOptions, disk->device->mapper, transfer);
