@@ -247,7 +247,7 @@ TEST(the_last_page_of_ram_is_known)
     EXPECT_NE(gIOLastPage, 0);
 }
 
-#define NOTHING_THERE 0x0b000000ul /* between the virtio slots and the platform bus */
+#define NOTHING_THERE 0x0b800000ul /* between the virtio slots and the platform bus */
 
 static volatile IOByteCount handler_copied;
 

@@ -16,7 +16,7 @@
 #define BASE_PAGE 0x1000
 #define SLOTS     0x0a000000ul /* virtio-mmio: 32 transports, 512 bytes each */
 #define MAGIC     0x74726976   /* "virt", in the first register of each */
-#define NOTHING   0x0b000000ul /* neither RAM nor a device */
+#define NOTHING   0x0b800000ul /* neither RAM nor a device */
 #define BOTH      (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 
 static struct test_mapper *publish(void)

@@ -192,6 +192,8 @@ void general_choose(struct memory *memory, struct general *general)
     memory->copies_on_write &= memory->view.length != 0;
     options |= memory->copies_on_write ? kIOMemoryMapCopyOnWrite : 0;
     options |= !memory->physical && memory->view.length != 0 && one_in(6) ? kIOMemoryPersistent : 0;
+    /* Where the host has it: without this it would be the system mapper's addresses. */
+    options |= memory->physical ? kIOMemoryMapperNone : 0;
     general->count = i;
     general->options = options;
     general->task = memory->physical ? TASK_NULL : linear ? kernel_task : spaces[space].task;
