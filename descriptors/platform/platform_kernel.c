@@ -315,15 +315,7 @@ extern char __classes_text_start[], __classes_text_end[];
 
 unsigned platform_callers(uint64_t *callers, unsigned most)
 {
-    vaddr_t places[8];
-    const unsigned room = sizeof(places) / sizeof(places[0]);
-    const unsigned count =
-        panic_callers(places, most < room ? most : room, __classes_text_start, __classes_text_end);
-
-    for (unsigned i = 0; i < count; i++) {
-        callers[i] = places[i];
-    }
-    return count;
+    return panic_callers(callers, most, __classes_text_start, __classes_text_end);
 }
 
 bool platform_is_stack(paddr_t start, uint64_t length)
