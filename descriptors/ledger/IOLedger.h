@@ -76,6 +76,10 @@ void IOLedger_listen(IOLedger_Listener *function);
 /* As it goes to the log: a page of text, and a line for tools. */
 void IOLedger_print(const struct IOLedgerReport *report);
 
+/* Give back the pages in which nothing is kept any more, since it ended in a handler. For threads.
+ */
+void IOLedger_tidy(void);
+
 /* What is held now is a leak: said by the end of an image, of all or of nothing. */
 void IOLedger_judgeEnd(void);
 

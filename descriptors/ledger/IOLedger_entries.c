@@ -148,7 +148,7 @@ static void put(struct pool *pool, void *freed, struct page **unused)
     page->free = cell;
     page->used--;
     unlink_page(page);
-    /* In a handler nothing is given back: the next time will do. */
+    /* In a handler nothing is given back: that is for IOLedger_tidy. */
     if (page->used == 0 && !platform_in_interrupt()) {
         pool->count--;
         page->next = *unused;
@@ -359,6 +359,16 @@ struct IOLedgerRun *IOLedger_overlap(const struct IOLedgerRun *after, uint64_t s
 
 /* --- The end of an entry ---------------------------------------------------------------------- */
 
+static void give_back(struct page *unused)
+{
+    while (unused != NULL) {
+        struct page *const page = unused;
+
+        unused = page->next;
+        platform_memory_free(page, PAGE_SIZE);
+    }
+}
+
 void IOLedger_remove(struct IOLedgerEntry *entry)
 {
     platform_short_state state = IOLedger_enter();
@@ -374,11 +384,32 @@ void IOLedger_remove(struct IOLedgerEntry *entry)
     }
     put(&entries, entry, &unused);
     IOLedger_leave(state);
-    while (unused != NULL) {
-        struct page *const page = unused;
+    give_back(unused);
+}
 
-        unused = page->next;
-        platform_memory_free(page, PAGE_SIZE);
+static void sweep(struct pool *pool, struct page **unused)
+{
+    struct page *next;
+
+    for (struct page *page = pool->pages.next; page != &pool->pages; page = next) {
+        next = page->next;
+        if (page->used == 0) {
+            unlink_page(page);
+            pool->count--;
+            page->next = *unused;
+            *unused = page;
+        }
     }
+}
+
+void IOLedger_tidy(void)
+{
+    const platform_short_state state = IOLedger_enter();
+    struct page *unused = NULL;
+
+    sweep(&runs, &unused);
+    sweep(&entries, &unused);
+    IOLedger_leave(state);
+    give_back(unused);
 }
 #endif

@@ -32,6 +32,8 @@ bool reports_hold(void)
 {
     const uint32_t missing = expected & ~came;
 
+    IOLedger_tidy(); /* its pages are no test's */
+
     for (unsigned rule = 1; rule < kIOLedgerRules; rule++) {
         if ((missing & 1u << rule) != 0) {
             harness_note("the ledger was expected to report L%02u, and has not", rule);
