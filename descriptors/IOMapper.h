@@ -59,6 +59,13 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                 uint64_t *mapAddress, uint64_t *mapLength);
 
 /*
+ * What is mapped at mapAddress stays so as long as the image runs, on purpose: a ring's memory.
+ * Debug builds do not call it a leak at the end (descriptors/ledger); nothing else changes. Any
+ * context.
+ */
+void IOMapper_keepMapped(IOMapper *self, uint64_t mapAddress);
+
+/*
  * Take them away: on success the device cannot reach the memory any more, and only then may
  * its pages be used for something else. mapLength 0: success. kIOReturnNotFound: no such
  * mapping, nothing changed; kIOReturnTimeout: the unit did not acknowledge: the addresses are

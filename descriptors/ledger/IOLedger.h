@@ -147,6 +147,8 @@ void IOLedger_mapped(const void *mapper, uint64_t address, uint64_t length, cons
 void IOLedger_unmapping(const void *mapper, uint64_t address, uint64_t length);
 /* It was done. */
 void IOLedger_unmapped(const void *mapper, uint64_t address);
+/* It is for as long as the image runs. */
+void IOLedger_keptMapping(const void *mapper, uint64_t address);
 /* The mapper goes, and all that it had. */
 void IOLedger_mapperEnds(const void *mapper);
 

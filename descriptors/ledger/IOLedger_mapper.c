@@ -55,6 +55,17 @@ void IOLedger_unmapped(const void *mapper, uint64_t address)
     }
 }
 
+void IOLedger_keptMapping(const void *mapper, uint64_t address)
+{
+    const platform_short_state state = IOLedger_enter();
+    struct IOLedgerEntry *const entry = IOLedger_find(kIOLedgerMapped, mapper, address);
+
+    if (entry != NULL) {
+        entry->isKept = true;
+    }
+    IOLedger_leave(state);
+}
+
 void IOLedger_mapperEnds(const void *mapper)
 {
     struct IOLedgerEntry *entry;

@@ -137,6 +137,12 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     return status;
 }
 
+void IOMapper_keepMapped(IOMapper *self, uint64_t mapAddress)
+{
+    (void)self, (void)mapAddress; /* where nobody asks */
+    IOLEDGER(keptMapping(self, mapAddress));
+}
+
 IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
                                   IODMACommand *dmaCommand, uint64_t mapAddress, uint64_t mapLength)
 {

@@ -29,6 +29,7 @@ IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
         IOMapper_iovmUnmapMemory(mapper, (IOMemoryDescriptor *)NULL, NULL, address, taken);
         return status;
     }
+    IOMapper_keepMapped(mapper, address);
     OSObject_retain(mapper);
     *mapping = (struct virtio_mapping){
         .mapper = mapper, .address = address, .bytes = taken, .offset = address - physical.value};
