@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # Device registers are reached by single plain loads and stores, in the sources and in
-# every image that is linked; what emulation forgives (registers that reset leaves
+# every object that images are linked of; what emulation forgives (registers that reset leaves
 # unknown, maintenance of caches and TLB, entries that hardware changes) is done.
 #
 # volatile.tsv: the other volatile accesses of the sources, as FILE, TEXT and what memory
@@ -40,7 +40,7 @@ while IFS=$'\t' read -r known words reason; do
 done <tests/outside/volatile.tsv
 check "the list of the others has no line too many" test ! -s "$out"
 
-# --- Images -------------------------------------------------------------------------------------
+# --- Objects ------------------------------------------------------------------------------------
 
 # The accesses that mmio.h makes, by the line table: "INSTRUCTION OPERANDS". They are those of its
 # lines with __asm__: what an operand's line has is how a compiler gets at the address, and may be
@@ -48,7 +48,7 @@ check "the list of the others has no line too many" test ! -s "$out"
 mapfile -t made < <(grep -n __asm__ boot/mmio.h | cut -d: -f1)
 accesses()
 {
-    "$objdump" -dl --no-show-raw-insn "$1" | awk -v made=" ${made[*]} " '
+    "$objdump" -dl --no-show-raw-insn "$@" | awk -v made=" ${made[*]} " '
         /^[^ \t].*:[0-9]+/ {
             line = $0
             sub(/ .*/, "", line)
@@ -67,12 +67,16 @@ accesses()
 # Plain: one general register, and an address that is not written back.
 plain='^(ldr|str|ldur|stur)[bh]?[ 	]+(w[0-9]+|x[0-9]+|wzr|xzr), \[[^]]*\]$'
 
-images=("$BUILD"/{gcc,clang}-{debug,release}/tests/*/*.elf)
-for image in "${images[@]}"; do
-    accesses "$image" >"$work/accesses"
-    grep -vE "$plain" "$work/accesses" >"$out"
-    check "${image#"$BUILD"/}: $(wc -l <"$work/accesses") register accesses are plain" \
-        eval 'test -s "$work/accesses" && test ! -s "$out"'
+for variant in {gcc,clang}-{debug,release}; do
+    for room in boot kernel drivers qemu tests; do
+        # Of the last two a part may be built, of an image.
+        mapfile -t objects < <(find "$BUILD/$variant/$room" -name '*.c.o' 2>/dev/null)
+        [ ${#objects[@]} != 0 ] || [[ $room != @(qemu|tests) ]] || continue
+        accesses "${objects[@]}" >"$work/accesses"
+        grep -vE "$plain" "$work/accesses" >"$out"
+        check "$variant/$room: $(wc -l <"$work/accesses") register accesses are plain" \
+            eval '[[ -s $work/accesses || $room == @(qemu|tests) ]] && test ! -s "$out"'
+    done
 done
 
 # --- Instructions -------------------------------------------------------------------------------
