@@ -217,14 +217,16 @@ static bool sysreg(struct el2_frame *frame, uint64_t esr)
     return true;
 }
 
-void el2_sync(struct el2_frame *frame)
+static __attribute__((noinline)) void call(struct el2_frame *frame)
 {
-    const uint64_t esr = el2_read("esr_el2");
+    if (!el2_call(frame)) { /* the address is already behind it */
+        frame->x[0] = NOT_SUPPORTED;
+    }
+}
 
+static __attribute__((noinline)) void seldom(struct el2_frame *frame, uint64_t esr)
+{
     switch (CLASS(esr)) {
-    case CLASS_DATA_LOWER:
-        data_abort(frame, esr);
-        return;
     case CLASS_FETCH_LOWER:
         fetch_abort(frame, esr);
         return;
@@ -236,11 +238,6 @@ void el2_sync(struct el2_frame *frame)
         el2_step_end(frame);
         el2_stepped();
         return;
-    case CLASS_HVC: /* the address is already behind it */
-        if (!el2_call(frame)) {
-            frame->x[0] = NOT_SUPPORTED;
-        }
-        return;
     case CLASS_SYSREG:
         if (sysreg(frame, esr)) {
             return;
@@ -250,4 +247,18 @@ void el2_sync(struct el2_frame *frame)
         break;
     }
     el2_fatal("a trap that nothing asked for, syndrome", esr);
+}
+
+/* Each ends in a jump: a place on the stack that one of the others needs is not made for all. */
+void el2_sync(struct el2_frame *frame)
+{
+    const uint64_t esr = el2_read("esr_el2");
+
+    if (CLASS(esr) == CLASS_DATA_LOWER) {
+        data_abort(frame, esr);
+    } else if (CLASS(esr) == CLASS_HVC) {
+        call(frame);
+    } else {
+        seldom(frame, esr);
+    }
 }
