@@ -289,18 +289,22 @@ static void put_copy(struct watch *watch, const char *before, const uint8_t *fro
     }
 }
 
-void watch_report_line(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
-                       uint64_t memory, uint64_t bytes, const uint8_t *cpu, const uint8_t *device)
+/*
+ * What reports of bytes begin with, whoever has touched them; access NULL: the device. tells_cache:
+ * it matters how. False: it has been said.
+ */
+static bool begin_bytes(struct watch *watch, enum watch_rule rule,
+                        const struct watch_access *access, uint64_t memory, uint64_t bytes,
+                        bool tells_cache, struct watch_calls *calls)
 {
-    struct watch_calls calls = {.count = 0};
-
+    *calls = (struct watch_calls){.count = 0};
     if (access != NULL) {
-        watch_get_calls(watch, &calls);
+        watch_get_calls(watch, calls);
     } else if (watch->bell != 0) {
-        calls = watch->bells[watch->bell % WATCH_BELLS];
+        *calls = watch->bells[watch->bell % WATCH_BELLS];
     }
-    if (is_known_line(watch, rule, access, &calls)) {
-        return;
+    if (is_known_line(watch, rule, access, calls)) {
+        return false;
     }
     put_title(watch, rules[rule].id, rules[rule].what);
     watch_put(watch, "  where            ");
@@ -310,12 +314,39 @@ void watch_report_line(struct watch *watch, enum watch_rule rule, const struct w
     if (access != NULL) {
         watch_put(watch, ", by address ");
         put_address(watch, access->virt);
-        watch_put(watch, access->cached ? ", cached" : ", not cached");
+        if (tells_cache) {
+            watch_put(watch, access->cached ? ", cached" : ", not cached");
+        }
         put_code(watch, "\n  by               ", access->pc);
     } else {
         watch_put(watch, "\n  by               the device, after a doorbell\n");
     }
-    put_calls(watch, &calls);
+    put_calls(watch, calls);
+    return true;
+}
+
+/* And the line for tools begins; the rest of it depends on who watches. */
+static void begin_record(struct watch *watch, const char *of, enum watch_rule rule,
+                         const struct watch_access *access, uint64_t memory, uint64_t bytes)
+{
+    watch_put(watch, "record: watch=");
+    watch_put(watch, of);
+    watch_put(watch, " rule=");
+    watch_put(watch, rules[rule].id);
+    put_field(watch, "pc", access != NULL ? access->pc : 0);
+    put_field(watch, "virtual", access != NULL ? access->virt : 0);
+    put_field(watch, "physical", memory);
+    put_field(watch, "bytes", bytes);
+}
+
+void watch_report_line(struct watch *watch, enum watch_rule rule, const struct watch_access *access,
+                       uint64_t memory, uint64_t bytes, const uint8_t *cpu, const uint8_t *device)
+{
+    struct watch_calls calls;
+
+    if (!begin_bytes(watch, rule, access, memory, bytes, true, &calls)) {
+        return;
+    }
     if (cpu != NULL) {
         uint64_t first = 0;
 
@@ -329,12 +360,7 @@ void watch_report_line(struct watch *watch, enum watch_rule rule, const struct w
         watch_put(watch, "\n");
     }
     put_advice(watch, rule);
-    watch_put(watch, "record: watch=coherence rule=");
-    watch_put(watch, rules[rule].id);
-    put_field(watch, "pc", access != NULL ? access->pc : 0);
-    put_field(watch, "virtual", access != NULL ? access->virt : 0);
-    put_field(watch, "physical", memory);
-    put_field(watch, "bytes", bytes);
+    begin_record(watch, "coherence", rule, access, memory, bytes);
     put_field(watch, "cached", access != NULL && access->cached);
     put_field(watch, "caller", calls.count != 0 ? calls.pcs[0] : 0);
     end_report(watch);
@@ -358,29 +384,11 @@ void watch_report_unwritten(struct watch *watch, enum watch_rule rule,
                             const struct watch_access *access, uint64_t memory, uint64_t bytes,
                             const struct watch_rest *rest)
 {
-    struct watch_calls calls = {.count = 0};
+    struct watch_calls calls;
 
-    if (access != NULL) {
-        watch_get_calls(watch, &calls);
-    } else if (watch->bell != 0) {
-        calls = watch->bells[watch->bell % WATCH_BELLS];
-    }
-    if (is_known_line(watch, rule, access, &calls)) {
+    if (!begin_bytes(watch, rule, access, memory, bytes, false, &calls)) {
         return;
     }
-    put_title(watch, rules[rule].id, rules[rule].what);
-    watch_put(watch, "  where            ");
-    put_bytes(watch, bytes);
-    watch_put(watch, " at physical ");
-    put_address(watch, memory);
-    if (access != NULL) {
-        watch_put(watch, ", by address ");
-        put_address(watch, access->virt);
-        put_code(watch, "\n  by               ", access->pc);
-    } else {
-        watch_put(watch, "\n  by               the device, after a doorbell\n");
-    }
-    put_calls(watch, &calls);
     if (rest != NULL) {
         watch_put(watch, "  left by          request ");
         watch_put_decimal(watch, rest->request);
@@ -392,12 +400,7 @@ void watch_report_unwritten(struct watch *watch, enum watch_rule rule,
     }
     put_block(watch, memory);
     put_advice(watch, rule);
-    watch_put(watch, "record: watch=init rule=");
-    watch_put(watch, rules[rule].id);
-    put_field(watch, "pc", access != NULL ? access->pc : 0);
-    put_field(watch, "virtual", access != NULL ? access->virt : 0);
-    put_field(watch, "physical", memory);
-    put_field(watch, "bytes", bytes);
+    begin_record(watch, "init", rule, access, memory, bytes);
     put_field(watch, "request", rest != NULL ? rest->request : 0);
     put_field(watch, "caller", calls.count != 0 ? calls.pcs[0] : 0);
     end_report(watch);
