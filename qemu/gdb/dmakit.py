@@ -65,7 +65,7 @@ def run_ring(text):
     if text.strip():
         show_queue(argument(text, 'queue'))
         return
-    queues = [queue.address for queue in chain(static('queue.c', 'queues'), 'next')]
+    queues = [queue.address for queue in chain(static('queue_create.c', 'queues'), 'next')]
     for queue in queues:
         show_queue(queue)
     if not queues:
