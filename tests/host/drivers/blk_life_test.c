@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A disk's life after it was found: reset, set up anew, changed by itself, lost. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/host/drivers/blk_sim.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+static struct virtio_blk *disk;
+static IOMemoryDescriptor *memory;
+
+static int start(void **state)
+{
+    if (blk_sim_start(state) != 0) {
+        return -1;
+    }
+    initialiser_find_disks();
+    memory = blk_sim.memory;
+    disk = virtio_blk_get(0);
+    return disk == NULL ? -1 : 0;
+}
+
+static void test_reset(void **state)
+{
+    struct virtio_blk_request requests[3];
+
+    (void)state;
+    assert_int_equal(virtio_blk_reset(NULL), kIOReturnBadArgument);
+    for (unsigned i = 0; i < 3; i++) {
+        virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, memory, i * 512, i, 512);
+    }
+    blk_sim.is_asleep = true;
+    assert_int_equal(virtio_blk_submit_list(disk, requests, 3, NULL), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_reset(disk), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(requests[i].done);
+        assert_int_equal(requests[i].status, kIOReturnAborted);
+    }
+    blk_sim.is_asleep = false;
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess);
+    assert_null(blk_sim.sims[0].complaint);
+}
+
+static void test_options(void **state)
+{
+    const struct virtio_blk_options plain = {
+        .queue_size = 100, .without_indirect = true, .without_event_index = true};
+    const struct virtio_blk_options tiny = {.queue_size = 3}; /* no room for data */
+    const struct virtio_blk_options usual = {0};
+    struct virtio_blk_request request;
+    struct virtio_blk_info info;
+
+    (void)state;
+    assert_int_equal(virtio_blk_configure(NULL, &usual), kIOReturnBadArgument);
+    assert_int_equal(virtio_blk_configure(disk, NULL), kIOReturnBadArgument);
+    sim_in_handler = true;
+    assert_int_equal(virtio_blk_configure(disk, &plain), kIOReturnNotPermitted);
+    sim_in_handler = false;
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+    assert_int_equal(virtio_blk_submit(disk, &request), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_configure(disk, &plain), kIOReturnBusy);
+    virtio_blk_publish(disk);
+    blk_sim_run();
+    assert_true(request.done);
+
+    assert_int_equal(virtio_blk_configure(disk, &plain), kIOReturnSuccess);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.queue_size, 64);
+    assert_false(info.has_indirect || info.has_event_index);
+    assert_int_equal(info.segments_max, 14); /* a chain takes a quarter of the ring */
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess);
+
+    /* What cannot be leaves it as it was. */
+    assert_int_equal(virtio_blk_configure(disk, &tiny), kIOReturnUnsupported);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.queue_size, 64);
+    assert_false(info.has_indirect || info.has_event_index);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_configure(disk, &usual), kIOReturnSuccess);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.queue_size, 256);
+    assert_true(info.has_indirect && info.has_event_index);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess);
+    assert_null(blk_sim.sims[0].complaint);
+}
+
+/* The disk says that it has changed. */
+static void set(unsigned offset, uint64_t value, unsigned width)
+{
+    virtio_sim_set(&blk_sim.sims[0], offset, value, width);
+    blk_sim.sims[0].changed_pending = true;
+    blk_sim_run();
+}
+
+static void test_changes(void **state)
+{
+    struct virtio_blk_info info;
+
+    (void)state;
+    set(0, 100, 8);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.sectors, 100);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 100, 512), kIOReturnOverrun);
+    set(0, SECTORS, 8);
+    set(20, 4096, 4);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.block_size, 4096);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 8, 512), kIOReturnBadArgument);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 4, 4096), kIOReturnBadArgument);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 8, 4096), kIOReturnSuccess);
+    /* Of a discard's limits, whole blocks; an alignment within a block is none. */
+    blk_sim.asked_count = 0;
+    set(36, 20, 4);
+    assert_int_equal(virtio_blk_discard(disk, 0, 24 * 512), kIOReturnSuccess);
+    blk_sim_assert_asked(0, VIRTIO_BLK_DISCARD, 0, 16 * 512);
+    blk_sim_assert_asked(1, VIRTIO_BLK_DISCARD, 16, 8 * 512);
+    set(36, 7, 4);
+    assert_int_equal(virtio_blk_discard(disk, 0, 4096), kIOReturnUnsupported);
+    set(36, 16, 4);
+    set(20, 512, 4);
+    set(12, 0, 4); /* it does not say: one segment */
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.segments_max, 1);
+    set(12, 126, 4);
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.segments_max, 126);
+    set(12, 1000, 4); /* no more than a chain has room for */
+    virtio_blk_get_info(disk, &info);
+    assert_int_equal(info.segments_max, 254);
+    set(12, 126, 4);
+    assert_null(blk_sim.sims[0].complaint);
+}
+
+/* Lost for everybody, and at once, however little was left of what it had agreed to. */
+static void expect_lost(struct virtio_blk *lost)
+{
+    const struct virtio_blk_options usual = {0};
+    struct virtio_blk_request request;
+
+    assert_true(sim_console_said("is lost: it does not come back from its reset"));
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+    assert_int_equal(virtio_blk_submit(lost, &request), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_read(lost, memory, 0, 0, 512), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_reset(lost), kIOReturnNotResponding);
+    assert_int_equal(virtio_blk_configure(lost, &usual), kIOReturnNotResponding);
+}
+
+/* The device agrees to nothing any more. */
+static void test_lost(void **state)
+{
+    const struct virtio_blk_options usual = {0};
+
+    (void)state;
+    sim_console_forget();
+    blk_sim.sims[1].offered = 0;
+    assert_int_equal(virtio_blk_reset(virtio_blk_get(1)), kIOReturnNotResponding);
+    expect_lost(virtio_blk_get(1));
+    sim_console_forget();
+    blk_sim.sims[0].offered = 0;
+    assert_int_equal(virtio_blk_configure(disk, &usual), kIOReturnUnsupported);
+    expect_lost(disk);
+    assert_int_equal(virtio_blk_flush(disk), kIOReturnNotResponding);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_reset, blk_sim_again),
+        cmocka_unit_test_setup(test_options, blk_sim_again),
+        cmocka_unit_test_setup(test_changes, blk_sim_again),
+        cmocka_unit_test_setup(test_lost, blk_sim_again),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
