@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * DMA commands in the model: what the device sees of a preparation. A byte is in place, and
- * then it is its memory's, or it is bounced, and then it is the command's own until it is
- * copied. Which of the two is taken from the addresses that the device is told; all else
- * about them is checked.
+ * DMA commands in the model: made, prepared, used, ended and refused.
  *
  * Commands have random numbers of their own: what is done to descriptors and maps hangs on
  * them only where a command is in the way.
  */
-#include "descriptors/IODMACommand.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "tests/host/model/model.h"
+#include "tests/host/model/transfer.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/lib/portable/test_mapper.h"
 
-#define COMMANDS     8
-#define SEGMENTS_MAX 8192
-
-struct transfer {
-    IODMACommand *command; /* NULL: a free slot */
-    IODMACommand_SegmentOptions limits;
-    bool strict, mapped;
-    struct memory *memory; /* NULL: none is set */
-    unsigned active;       /* prepares */
-    uint64_t offset, length;
-    bool whole;    /* in a copy */
-    bool *bounced; /* of each byte */
-    uint8_t *own;  /* what the device sees of those */
-};
+#define COMMANDS 8
 
 static struct transfer transfers[COMMANDS];
 static struct test_mapper *mapper;
@@ -36,181 +19,6 @@ static bool is_system; /* it is the system's: commands that name none go through
 static uint64_t numbers;
 
 static uint8_t scratch[VIEW_MAX], wanted[VIEW_MAX];
-
-/* The memory ----------------------------------------------------------------- */
-
-static struct view slice_of(const struct transfer *transfer)
-{
-    struct view slice;
-
-    view_slice(&transfer->memory->view, transfer->offset, transfer->length, &slice);
-    return slice;
-}
-
-static bool is_for_reading(const struct transfer *transfer)
-{
-    const struct view slice = slice_of(transfer);
-
-    for (unsigned i = 0; i < slice.count; i++) {
-        if (slice.extents[i].leaf->for_reading) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Every part of it, empty ones as well. */
-static bool is_prepared(const struct memory *memory)
-{
-    if (memory->kind == LEAF) {
-        return memory->physical || memory->prepares != 0;
-    }
-    for (unsigned i = 0; i < memory->part_count; i++) {
-        if (!is_prepared(memory->parts[i])) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Some or all of the device's bytes: `to` the memory, or from it. */
-static void copy_bounced(struct transfer *transfer, bool to_memory)
-{
-    for (uint64_t i = 0; i < transfer->length; i++) {
-        if (!transfer->bounced[i]) {
-            continue;
-        }
-        if (to_memory) {
-            view_store(&transfer->memory->view, transfer->offset + i, &transfer->own[i], 1);
-        } else {
-            view_load(&transfer->memory->view, transfer->offset + i, &transfer->own[i], 1);
-        }
-    }
-}
-
-static bool any_bounced(const struct transfer *transfer)
-{
-    return IODMACommand_getBounceLength(transfer->command) != 0;
-}
-
-/* What the device should see. */
-static void expect_bytes(const struct transfer *transfer, uint64_t at, uint8_t *bytes,
-                         uint64_t length)
-{
-    view_load(&transfer->memory->view, transfer->offset + at, bytes, length);
-    for (uint64_t i = 0; i < length; i++) {
-        if (transfer->bounced[at + i]) {
-            bytes[i] = transfer->own[at + i];
-        }
-    }
-}
-
-/* The list ------------------------------------------------------------------- */
-
-static IODMACommand_Segment64 list[SEGMENTS_MAX];
-static unsigned entries;
-
-static void generate(const struct transfer *transfer)
-{
-    UInt64 offset = 0;
-
-    entries = 0;
-    while (offset < transfer->length) {
-        UInt32 room = 1 + (UInt32)below(64);
-
-        assert_true(entries + room <= SEGMENTS_MAX);
-        assert_int_equal(
-            IODMACommand_gen64IOVMSegments(transfer->command, &offset, &list[entries], &room),
-            kIOReturnSuccess);
-        entries += room;
-    }
-    assert_int_equal(offset, transfer->length);
-}
-
-static void check_limits(const struct transfer *transfer)
-{
-    const IODMACommand_SegmentOptions *limits = &transfer->limits;
-
-    for (unsigned i = 0; i < entries; i++) {
-        const uint64_t at = list[i].fIOVMAddr, length = list[i].fLength, last = at + length - 1;
-
-        assert_true(length != 0 && last >= at);
-        assert_int_equal(
-            at & ((i == 0 ? limits->fAlignment : limits->fAlignmentInternalSegments) - 1), 0);
-        assert_int_equal(length & (limits->fAlignmentLength - 1), 0);
-        assert_true(limits->fMaxSegmentSize == 0 || length <= limits->fMaxSegmentSize);
-        assert_true(limits->fSegmentBoundary == 0 ||
-                    at / limits->fSegmentBoundary == last / limits->fSegmentBoundary);
-        assert_true(i + 1 == entries || ((last + 1) & (limits->fAlignmentInternalEnd - 1)) == 0);
-        assert_true(limits->fNumAddressBits == 0 || last >> limits->fNumAddressBits == 0);
-    }
-}
-
-/* The byte behind the device's address; through the mapper: as far as it lets writes. */
-static uint8_t *device_byte(const struct transfer *transfer, uint64_t address, bool write)
-{
-    uint64_t physical = address, left;
-
-    if (transfer->mapped) {
-        assert_int_equal(IOMapper_translate(&mapper->super, address,
-                                            write ? kIODMAMapWriteAccess : kIODMAMapReadAccess,
-                                            &physical, &left),
-                         kIOReturnSuccess);
-    }
-    return phys_to_virt(paddr(physical));
-}
-
-/* Let the device go over [at, at + length) of the prepared range. */
-static void device_transfer(const struct transfer *transfer, uint64_t at, uint8_t *bytes,
-                            uint64_t length, bool write)
-{
-    uint64_t position = 0;
-
-    generate(transfer);
-    for (unsigned i = 0; i < entries && position < at + length; i++) {
-        for (uint64_t k = 0; k < list[i].fLength; k++, position++) {
-            if (position >= at && position < at + length) {
-                uint8_t *there = device_byte(transfer, list[i].fIOVMAddr + k, write);
-
-                if (write) {
-                    *there = bytes[position - at];
-                } else {
-                    bytes[position - at] = *there;
-                }
-            }
-        }
-    }
-}
-
-/* Which bytes are where their memory is; the rest must be as many as the command says. */
-static void find_bounced(struct transfer *transfer)
-{
-    uint64_t position = 0, home = 0, bounced = 0;
-    IOByteCount left = 0;
-
-    generate(transfer);
-    check_limits(transfer);
-    for (unsigned i = 0; i < entries; i++) {
-        for (uint64_t k = 0; k < list[i].fLength; k++, position++, home++, left--) {
-            uint8_t *there = device_byte(transfer, list[i].fIOVMAddr + k, false);
-
-            if (left == 0) {
-                home = IOMemoryDescriptor_getPhysicalSegment(transfer->memory->descriptor,
-                                                             transfer->offset + position, &left,
-                                                             kIOMemoryMapperNone);
-                assert_int_not_equal(left, 0);
-            }
-            transfer->bounced[position] = there != (uint8_t *)phys_to_virt(paddr(home));
-            bounced += transfer->bounced[position];
-        }
-    }
-    assert_int_equal(bounced, IODMACommand_getBounceLength(transfer->command));
-    assert_ptr_equal(IODMACommand_getIOMemoryDescriptor(transfer->command) ==
-                         transfer->memory->descriptor,
-                     !transfer->whole);
-}
-
-/* What can be done ------------------------------------------------------------ */
 
 static uint32_t power(unsigned most)
 {
@@ -251,7 +59,7 @@ static void create(struct transfer *transfer)
         transfer->strict ? kIODMAMapOptionStrict : kIODMAMapOptionMapped,
         named ? &mapper->super : NULL, NULL);
     expect_done(transfer->command);
-    transfer->mapped = named || is_system;
+    transfer->mapper = named || is_system ? &mapper->super : NULL;
 }
 
 static void forget_memory(struct transfer *transfer)
@@ -278,11 +86,11 @@ static IOReturn expect_end(struct transfer *transfer, bool synchronize)
 {
     IOReturn status = kIOReturnSuccess;
 
-    if (synchronize && any_bounced(transfer)) {
-        if (is_for_reading(transfer)) {
+    if (synchronize && transfer_any_bounced(transfer)) {
+        if (transfer_is_for_reading(transfer)) {
             status = kIOReturnNotWritable;
         } else {
-            copy_bounced(transfer, true);
+            transfer_copy_bounced(transfer, true);
         }
     }
     return status;
@@ -322,7 +130,7 @@ static IOReturn expect_prepare(const struct transfer *transfer, uint64_t offset,
     if (length % transfer->limits.fAlignmentLength != 0) {
         return kIOReturnNotAligned;
     }
-    return is_prepared(transfer->memory) ? kIOReturnSuccess : kIOReturnNotReady;
+    return transfer_memory_is_prepared(transfer->memory) ? kIOReturnSuccess : kIOReturnNotReady;
 }
 
 static void prepare(struct transfer *transfer)
@@ -358,10 +166,10 @@ static void prepare(struct transfer *transfer)
     transfer->bounced = calloc(length, sizeof(bool));
     transfer->own = calloc(length, 1);
     memory_mark(transfer->memory, 1);
-    transfer->whole = transfer->mapped && any_bounced(transfer);
-    find_bounced(transfer);
+    transfer->whole = transfer->mapper != NULL && transfer_any_bounced(transfer);
+    transfer_find_bounced(transfer);
     if (synchronize) {
-        copy_bounced(transfer, false);
+        transfer_copy_bounced(transfer, false);
     }
 }
 
@@ -413,7 +221,7 @@ static void clone(struct transfer *transfer)
     }
     *to = (struct transfer){.limits = transfer->limits,
                             .strict = transfer->strict,
-                            .mapped = transfer->mapped,
+                            .mapper = transfer->mapper,
                             .command = IODMACommand_cloneCommand(transfer->command, NULL)};
     expect_done(to->command);
     assert_int_equal(IODMACommand_complete(to->command, true, true), kIOReturnNotReady);
@@ -428,19 +236,19 @@ static void synchronize(struct transfer *transfer)
 
     if (transfer->active == 0) {
         status = kIOReturnNotReady;
-    } else if (inward && any_bounced(transfer) && is_for_reading(transfer) &&
+    } else if (inward && transfer_any_bounced(transfer) && transfer_is_for_reading(transfer) &&
                !(option == kForceDoubleBuffer && transfer->whole)) {
         status = kIOReturnNotWritable;
     } else if (option == kForceDoubleBuffer && !transfer->whole) {
-        copy_bounced(transfer, true);
+        transfer_copy_bounced(transfer, true);
     } else if (option == kIODirectionIn || option == kIODirectionOut) {
-        copy_bounced(transfer, option == kIODirectionIn);
+        transfer_copy_bounced(transfer, option == kIODirectionIn);
     }
     assert_int_equal(IODMACommand_synchronize(transfer->command, option), status);
     if (status == kIOReturnSuccess && option == kForceDoubleBuffer && !transfer->whole) {
         transfer->whole = true;
-        find_bounced(transfer);
-        copy_bounced(transfer, false);
+        transfer_find_bounced(transfer);
+        transfer_copy_bounced(transfer, false);
     }
 }
 
@@ -465,9 +273,9 @@ static void access_bytes(struct transfer *transfer)
     }
     length = choose_part(transfer, &at);
     if (!write) {
-        expect_bytes(transfer, at, wanted, length);
+        transfer_expect_bytes(transfer, at, wanted, length);
         if (device) {
-            device_transfer(transfer, at, scratch, length, false);
+            transfer_by_device(transfer, at, scratch, length, false);
         } else {
             assert_int_equal(
                 IODMACommand_readBytes(transfer->command, at, scratch,
@@ -477,7 +285,7 @@ static void access_bytes(struct transfer *transfer)
         assert_memory_equal(scratch, wanted, length);
         return;
     }
-    if (is_for_reading(transfer)) {
+    if (transfer_is_for_reading(transfer)) {
         return; /* no device shall, and the CPU cannot */
     }
     for (uint64_t i = 0; i < length; i++) {
@@ -489,7 +297,7 @@ static void access_bytes(struct transfer *transfer)
         }
     }
     if (device) {
-        device_transfer(transfer, at, scratch, length, true);
+        transfer_by_device(transfer, at, scratch, length, true);
     } else {
         assert_int_equal(IODMACommand_writeBytes(transfer->command, at, scratch, length), length);
     }
@@ -590,8 +398,8 @@ static void check_all(void)
         const struct transfer *transfer = &transfers[i];
 
         if (transfer->active != 0) {
-            expect_bytes(transfer, 0, wanted, transfer->length);
-            device_transfer(transfer, 0, scratch, transfer->length, false);
+            transfer_expect_bytes(transfer, 0, wanted, transfer->length);
+            transfer_by_device(transfer, 0, scratch, transfer->length, false);
             assert_memory_equal(scratch, wanted, transfer->length);
         }
     }
