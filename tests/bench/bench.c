@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "kernel/console.h"
+#include "kernel/cpu.h"
 #include "kernel/exit.h"
 #include "kernel/options.h"
 #include "kernel/pmu.h"
 
-#define CALL_AND_RETURN 2 /* instructions */
+#define CALL_AND_RETURN 2            /* instructions */
+#define COUNT_EL2       (1ull << 27) /* NSH of PMEVTYPER<n>_EL0: EL2 counts as well */
 
 static uint32_t started_at;
 static uint32_t own_cost; /* of bench_start and bench_stop around nothing */
@@ -55,6 +57,19 @@ uint64_t bench_calls(void (*operation)(void *context), void *context, uint64_t r
     const uint64_t loop = count_calls(bench_nothing, context, rounds) - CALL_AND_RETURN * rounds;
 
     return all - loop;
+}
+
+uint64_t bench_calls_with_el2(void (*operation)(void *context), void *context, uint64_t rounds)
+{
+    const uint64_t type = cpu_read_sysreg(pmevtyper0_el0);
+    uint64_t measured;
+
+    cpu_write_sysreg(pmevtyper0_el0, type | COUNT_EL2);
+    cpu_isb();
+    measured = bench_calls(operation, context, rounds);
+    cpu_write_sysreg(pmevtyper0_el0, type);
+    cpu_isb();
+    return measured;
 }
 
 uint64_t bench_reset_to_main(void)

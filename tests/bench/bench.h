@@ -61,6 +61,9 @@ uint64_t bench_stop(void);
  */
 uint64_t bench_calls(void (*operation)(void *context), void *context, uint64_t rounds);
 
+/* The same, and EL2's instructions are counted as well. */
+uint64_t bench_calls_with_el2(void (*operation)(void *context), void *context, uint64_t rounds);
+
 /* Instructions from reset to bench_main. */
 uint64_t bench_reset_to_main(void);
 

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Copies by vdma, in instructions of EL1: the device itself is EL2's, which the counter leaves
- * out. Beside them the CPU's own memcpy, reads of a disk that does nothing but answer, and the
- * least that a driver of this device could do. And what a trap to EL2 costs, all included.
+ * out. Beside them the least that a driver of this device could do; who else moves bytes is in
+ * movers.c, and what a trap to EL2 costs in traps.c.
  */
 #include <string.h>
 
 #include "descriptors/IODMAEventSource.h"
 #include "descriptors/OSArray.h"
 #include "drivers/vdma/vdma_private.h"
-#include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/transport_mmio.h"
 #include "kernel/cpu.h"
 #include "kernel/direct_map.h"
@@ -395,169 +394,6 @@ static void interrupts_batch(struct bench_result *result)
     count_events(result, DEPTH, true);
 }
 
-/* --- Rows: who else moves bytes --------------------------------------------------------------- */
-
-static void copy_by_cpu(void *context)
-{
-    /* Volatile, or the compiler would know what is copied and that nobody looks. */
-    void *(*volatile copy)(void *, const void *, size_t) = memcpy;
-
-    copy(to, from, *(const size_t *)context);
-}
-
-static void measure_cpu(struct bench_result *result, size_t length)
-{
-    if (ready(result)) {
-        result->operations = 10;
-        result->measured = bench_calls(copy_by_cpu, &length, 10);
-    }
-}
-
-static void cpu_4k(struct bench_result *result)
-{
-    measure_cpu(result, 4 * KIB);
-}
-
-static void cpu_64k(struct bench_result *result)
-{
-    measure_cpu(result, 64 * KIB);
-}
-
-static void cpu_1m(struct bench_result *result)
-{
-    measure_cpu(result, MIB);
-}
-
-static struct virtio_blk *disk;
-static struct virtio_blk_request requests[DEPTH];
-static unsigned disk_depth;
-static uint64_t disk_length;
-static IOMemoryDescriptor *disk_memory;
-static volatile unsigned disk_arrived;
-
-static void disk_arrive(struct virtio_blk_request *request)
-{
-    KERNEL_CHECK(request->status == kIOReturnSuccess);
-    disk_arrived++;
-}
-
-static void read_all(void *context)
-{
-    irq_state_t state;
-
-    (void)context;
-    disk_arrived = 0;
-    for (unsigned i = 0; i < disk_depth; i++) {
-        virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, disk_memory, i * disk_length, 0,
-                                disk_length);
-        requests[i].completion = disk_arrive;
-    }
-    KERNEL_CHECK(virtio_blk_submit_list(disk, requests, disk_depth, NULL) == kIOReturnSuccess);
-    state = irq_mask();
-    while (disk_arrived < disk_depth) {
-        irq_wait();
-    }
-    irq_restore(state);
-}
-
-static void measure_disk(struct bench_result *result, uint64_t length, unsigned depth)
-{
-    disk = virtio_blk_get(0);
-    if (!ready(result) || disk == NULL) {
-        result->skipped = result->skipped != NULL ? result->skipped : "no disk";
-        return;
-    }
-    disk_length = length;
-    disk_depth = depth;
-    disk_memory = describe(to, depth * length, kIODirectionIn);
-    /* One interrupt a batch: or it depends on the host how many there are. */
-    virtio_blk_gather_interrupts(disk, depth);
-    result->operations = ROUNDS * depth;
-    result->measured = bench_calls(read_all, NULL, ROUNDS);
-    IOMemoryDescriptor_complete(disk_memory, kIODirectionNone);
-    OSObject_release(disk_memory);
-}
-
-static void disk_4k(struct bench_result *result)
-{
-    measure_disk(result, 4 * KIB, 1);
-}
-
-static void disk_64k(struct bench_result *result)
-{
-    measure_disk(result, 64 * KIB, 1);
-}
-
-static void disk_1m(struct bench_result *result)
-{
-    measure_disk(result, MIB, 1);
-}
-
-/* --- Rows: traps ------------------------------------------------------------------------------ */
-
-#define COUNT_EL2 (1ull << 27) /* NSH of PMEVTYPER<n>_EL0: EL2 counts as well */
-
-static volatile void *slots;
-
-/* What an operation costs with EL2's part of it. */
-static void measure_trap(struct bench_result *result, void (*operation)(void *context))
-{
-    uint64_t type;
-
-    if (!ready(result)) {
-        return;
-    }
-    if (slots == NULL) {
-        slots = mmu_map_device(paddr(VDMA_MONITOR_REGISTERS), PAGE_SIZE);
-        KERNEL_CHECK(slots != NULL);
-    }
-    type = cpu_read_sysreg(pmevtyper0_el0);
-    cpu_write_sysreg(pmevtyper0_el0, type | COUNT_EL2);
-    cpu_isb();
-    result->operations = ROUNDS;
-    result->measured = bench_calls(operation, NULL, ROUNDS);
-    cpu_write_sysreg(pmevtyper0_el0, type);
-    cpu_isb();
-}
-
-/* A function that there is not. */
-static void call_el2(void *context)
-{
-    register uint64_t function __asm__("x0") = ~0ull;
-
-    (void)context;
-    __asm__ volatile("hvc #0" : "+r"(function) : : "memory");
-}
-
-static void read_register(void *context)
-{
-    (void)context;
-    mmio_read32(slots, MMIO_MAGIC);
-}
-
-#define NEIGHBOUR 0x200u /* the next slot, which is QEMU's */
-
-static void read_neighbour(void *context)
-{
-    (void)context;
-    mmio_read32(slots, NEIGHBOUR + MMIO_MAGIC);
-}
-
-static void trap_call(struct bench_result *result)
-{
-    measure_trap(result, call_el2);
-}
-
-static void trap_register(struct bench_result *result)
-{
-    measure_trap(result, read_register);
-}
-
-static void trap_neighbour(struct bench_result *result)
-{
-    measure_trap(result, read_neighbour);
-}
-
 /* A whole copy with the device's own part, of which most is the memory's. */
 static void copy_4k_el2(struct bench_result *result)
 {
@@ -565,9 +401,12 @@ static void copy_4k_el2(struct bench_result *result)
         return;
     }
     begin(4 * KIB, 1);
-    measure_trap(result, copy_all);
+    result->operations = ROUNDS;
+    result->measured = bench_calls_with_el2(copy_all, NULL, ROUNDS);
     end();
 }
+
+/* --- The rows --------------------------------------------------------------------------------- */
 
 static const struct bench rows[] = {
     {.id = "driver-4k",
@@ -603,12 +442,6 @@ static const struct bench rows[] = {
      .goal_row = "V",
      .name = "vdma: 1 MiB copied by command, 32 per doorbell, each",
      .run = copy_1m_batch},
-    {.id = "cpu-4k", .goal_row = "V", .name = "memcpy of 4 KiB", .run = cpu_4k},
-    {.id = "cpu-64k", .goal_row = "V", .name = "memcpy of 64 KiB", .run = cpu_64k},
-    {.id = "cpu-1m", .goal_row = "V", .name = "memcpy of 1 MiB", .run = cpu_1m},
-    {.id = "disk-4k", .goal_row = "V", .name = "beneath it a disk: 4 KiB read", .run = disk_4k},
-    {.id = "disk-64k", .goal_row = "V", .name = "beneath it a disk: 64 KiB read", .run = disk_64k},
-    {.id = "disk-1m", .goal_row = "V", .name = "beneath it a disk: 1 MiB read", .run = disk_1m},
     {.id = "doorbells",
      .goal_row = "V",
      .name = "vdma: doorbells per request, one at a time",
@@ -635,16 +468,6 @@ static const struct bench rows[] = {
      .goal_row = "V",
      .name = "vdma: 4 KiB copied, EL1 and EL2",
      .run = copy_4k_el2},
-    {.id = "trap-call", .goal_row = "E", .name = "EL2: null call", .goal = 80, .run = trap_call},
-    {.id = "trap-register",
-     .goal_row = "E",
-     .name = "EL2: emulated register access",
-     .goal = 150,
-     .run = trap_register},
-    {.id = "trap-neighbour",
-     .goal_row = "E",
-     .name = "EL2: access passed on to a neighbour",
-     .run = trap_neighbour},
 };
 
 int main(void)

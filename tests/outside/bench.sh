@@ -6,9 +6,11 @@
 # NEEDS: run bench
 # NEEDS: gcc-release/tests/bench/among.elf gcc-release/tests/bench/command.elf
 # NEEDS: gcc-release/tests/bench/cursor.elf gcc-release/tests/bench/descriptor.elf
-# NEEDS: gcc-release/tests/bench/driverkit.elf gcc-release/tests/bench/kernel.elf
-# NEEDS: gcc-release/tests/bench/memory.elf gcc-release/tests/bench/nvme.elf
-# NEEDS: gcc-release/tests/bench/smmu.elf gcc-release/tests/bench/vdma.elf
+# NEEDS: gcc-release/tests/bench/driverkit.elf gcc-release/tests/bench/its.elf
+# NEEDS: gcc-release/tests/bench/kernel.elf gcc-release/tests/bench/memory.elf
+# NEEDS: gcc-release/tests/bench/movers.elf gcc-release/tests/bench/nvme.elf
+# NEEDS: gcc-release/tests/bench/pci.elf gcc-release/tests/bench/smmu.elf
+# NEEDS: gcc-release/tests/bench/traps.elf gcc-release/tests/bench/vdma.elf
 # NEEDS: gcc-release/tests/bench/virtio.elf gcc-release/tests/bench/vm.elf
 . tests/outside/tap.bash
 
