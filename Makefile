@@ -528,7 +528,7 @@ soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fu
 .PHONY: mutated
 mutated: $(TOGETHER)
 # The clean tree has to be built, and to pass, before a change can be seen to be noticed.
-mutate: ## does a test notice N random changes (200), or ONLY=room: each one in it; SEED=n
+mutate: ## does a test notice N random changes (200), or ONLY=rooms: each one there; SEED=n
 	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 all mutated
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
@@ -594,7 +594,7 @@ REPORT=page.html    a page of what happened; beside it page.html.json, for Perfe
 EVENTS=N            of which it has the last N (65536)
 T=selection         which tests                  JUNIT=file       their report, for machines
 SOAK=minutes        how long to soak             SEED=n OPS=n     the sequence that model_test printed
-SEED=n N=count      which changes mutate makes   ONLY=room        all there, or in file:line
+SEED=n N=count      which changes mutate makes   ONLY=rooms       all there, or in file:line
 QEMU= QEMU_EXTRA=   another QEMU, more options   CROSS_COMPILE=   toolchain prefix
 LLVM=1 DEBUG=1      clang and lld; assertions    V=1              show commands
 WERROR=             warnings are no errors

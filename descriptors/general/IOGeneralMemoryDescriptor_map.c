@@ -133,7 +133,6 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
     map->address = address;
     /* Static: releasing the map must leave what the task had before it. */
     map->options |= kIOMapStatic;
-    map->cache = own_cache_mode(self) != kIODefaultCache ? own_cache_mode(self) : kIOCopybackCache;
     /* Not by entering it: the pages are the owner's, and no redirection covers a static map. */
     map->mapped = true;
     return kIOReturnSuccess;

@@ -17,6 +17,7 @@ counts()
 line=$(grep -n 'if (' descriptors/object/OSObject.c | head -1 | cut -d: -f1)
 check "a room may be a file" counts descriptors/object/OSObject.c 20 2000
 check "or a line of it" counts "descriptors/object/OSObject.c:$line" 1 15
+check "or several of both" counts "descriptors/object/OSObject.c:$line kernel/page/" 200 5000
 check "and nothing else" counts nowhere 0 0
 line=$(grep -n 'return a < b ? a : b;' descriptors/dma/IODMALimits.c | cut -d: -f1)
 check "of two equals either may be chosen" counts "descriptors/dma/IODMALimits.c:$line" 1 1

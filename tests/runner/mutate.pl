@@ -6,8 +6,8 @@
 # Changes one thing in the code (mutations.tsv says what), builds what the tests of that
 # part need (areas.tsv), runs them until one fails, and takes the change back; COUNT times
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
-# in ROOM alone (a folder, FILE or FILE:LINE), there everywhere unless COUNT is given; -l
-# only says how many changes each file has. BUILD-FOLDER is a clean debug build of the tree
+# in ROOM alone (a folder, FILE or FILE:LINE, or several of them), there everywhere unless COUNT
+# is given; -l only says how many changes each file has. BUILD-FOLDER is a clean debug build of the tree
 # with its host tests; each worker has a copy of its objects and of the sources in
 # BUILD-FOLDER/mutate.
 #
@@ -145,15 +145,21 @@ sub line_of {
 sub sources {
     my @files = sort grep { !/platform_defaults/ } split /\n/,
         `find descriptors kernel/vm kernel/page kernel/mmu drivers -type f -name '*.[ch]'`;
-    (my $room = $option{r}) =~ s{/+$|:\d+$}{};
-    return $room eq '' ? @files : grep { "/$_/" =~ m{/\Q$room\E/} } @files;
+    my @rooms = map { s{/+$|:\d+$}{}r } split ' ', $option{r};
+    return @files unless @rooms;
+    return grep { my $file = "/$_/"; grep { $file =~ m{/\Q$_\E/} } @rooms } @files;
 }
 
 # Those of its changes that are asked for.
 sub wanted_in {
     my ($file) = @_;
-    my ($line) = $option{r} =~ /:(\d+)$/;
-    return grep { !defined $line || line_of($_) == $line } changes_in($file);
+    my ($all, %line) = $option{r} eq '';
+    for my $room (split ' ', $option{r}) {
+        my ($name, $line) = $room =~ m{^(.*?)/*(?::(\d+))?$};
+        next unless "/$file/" =~ m{/\Q$name\E/};
+        $line{$line // ''} = 1;
+    }
+    return grep { $all || $line{''} || $line{ line_of($_) } } changes_in($file);
 }
 
 sub choose {
@@ -290,9 +296,9 @@ sub kills {
     my $limit = max(LIMIT_LEAST, LIMIT_FACTOR * (noted('time', $test) // 0));
     my $seconds = seconds_of($test, $limit);
     if ($seconds == 0) {
-        # Slow may be the machine, which the clean tree has to say now.
-        my $enough = LIMIT_FACTOR * clean_seconds($test);
-        $seconds = seconds_of($test, $limit = $enough) if $enough > $limit;
+        # Slow may be the machine, or have been: the clean tree says how it is now, and then again.
+        $limit = max(LIMIT_LEAST, LIMIT_FACTOR * clean_seconds($test));
+        $seconds = seconds_of($test, $limit);
     } elsif ($seconds < 0) {
         noted('clean', $test) // clean_seconds($test);
     }
@@ -374,11 +380,12 @@ sub attempt {
     return [@$outcome, $diff];
 }
 
-# What is compiled from a file for the target.
+# What is compiled from a file for the target: for the kernel, or for what runs at EL0.
 sub objects_of {
     my ($file) = @_;
-    return "build/gcc-debug/$file.o" if $file =~ /\.c$/;
-    my @users = `grep -lrF --include='*.d' '$file' build/gcc-debug/boot build/gcc-debug/kernel build/gcc-debug/descriptors build/gcc-debug/drivers`;
+    return 'build/gcc-debug/' . ($file =~ m{driverkit/user/} ? 'user/' : '') . "$file.o" if $file =~ /\.c$/;
+    my $folders = join ' ', map { "build/gcc-debug/$_" } qw(boot kernel descriptors drivers user);
+    my @users = `grep -lrF --include='*.d' '$file' $folders`;
     return map { s/\.d\n$/.o/r } @users;
 }
 

@@ -195,6 +195,15 @@ static void al_13_handlers_allocate_nothing_and_free_later(void **state)
         heap_get_stats(&heap);
         assert_true(heap.blocks < blocks);
         assert_int_equal(malloc_statistics(family->family).waiting, 0);
+        /* Whoever allocates next has it as well: it may be the memory that is wanted. */
+        block = family->allocate(100);
+        sim_in_handler = true;
+        family->free(block, 100);
+        sim_in_handler = false;
+        assert_int_equal(malloc_statistics(family->family).waiting, 1);
+        block = IOMallocData(1);
+        assert_int_equal(malloc_statistics(family->family).waiting, 0);
+        IOFreeData(block, 1);
     }
 }
 

@@ -76,6 +76,33 @@ static void the_direct_map_has_holes(void **state)
     assert_false(platform_map_has_cache(kernel_map, nowhere, PAGE_SIZE, kIOCopybackCache));
 }
 
+/* Where a byte lies is known of all of the direct map, at once, and of nothing beside it. */
+static void the_direct_map_is_located_whole(void **state)
+{
+    static const uint64_t known[] = {0, 1, DMA_LOW, DIRECT_MAP_SIZE - 1};
+    static const uint64_t unknown[] = {(uint64_t)-1, DIRECT_MAP_SIZE, DIRECT_MAP_SIZE + 5};
+    paddr_t physical;
+    uint64_t length;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        length = 16 * PAGE_SIZE;
+        assert_true(platform_locate(phys_to_virt(paddr(known[i])), &physical, &length));
+        assert_int_equal(physical.value, known[i]);
+        assert_int_equal(length, 16 * PAGE_SIZE);
+    }
+    for (unsigned i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+        const uint64_t left = PAGE_SIZE - (unknown[i] & PAGE_MASK);
+
+        length = 16 * PAGE_SIZE;
+        assert_false(platform_locate(phys_to_virt(paddr(unknown[i])), &physical, &length));
+        assert_int_equal(length, left); /* the next page may be another's */
+        length = 1;
+        assert_false(platform_locate(phys_to_virt(paddr(unknown[i])), &physical, &length));
+        assert_int_equal(length, 1);
+    }
+}
+
 /* A dead task is nobody's memory. */
 static void dead_tasks_are_not_loaded(void **state)
 {
@@ -99,7 +126,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(small_blocks_lie_where_they_lie), MAP_TEST(windows_end_where_the_direct_map_does),
         MAP_TEST(modes_are_those_of_pages),        MAP_TEST(the_direct_map_has_holes),
-        MAP_TEST(dead_tasks_are_not_loaded),
+        MAP_TEST(dead_tasks_are_not_loaded),       MAP_TEST(the_direct_map_is_located_whole),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
