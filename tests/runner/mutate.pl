@@ -38,6 +38,7 @@ use constant SOURCES => qw(Makefile boot descriptors drivers embed kernel linker
 use constant {
     LIMIT_FACTOR => 4,     # of the clean run's time
     LIMIT_LEAST  => 15,    # seconds
+    LIMIT_FIRST  => 60,    # of a test that nobody has measured yet
     LIMIT_CLEAN  => 600,
     BATCH        => 6,     # tests that are linked at once
     SLOW         => 2,     # seconds that a test took once: its turn comes last
@@ -293,7 +294,8 @@ sub clean_seconds {
 # Does a test fail in the current folder because of what was changed there?
 sub kills {
     my ($test) = @_;
-    my $limit = max(LIMIT_LEAST, LIMIT_FACTOR * (noted('time', $test) // 0));
+    my $known = noted('time', $test);
+    my $limit = defined $known ? max(LIMIT_LEAST, LIMIT_FACTOR * $known) : LIMIT_FIRST;
     my $seconds = seconds_of($test, $limit);
     if ($seconds == 0) {
         # Slow may be the machine, or have been: the clean tree says how it is now, and then again.
