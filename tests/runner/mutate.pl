@@ -1,15 +1,15 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# mutate.pl [-l] [-s SEED] [-n COUNT] [-r ROOM] [-j WORKERS] BUILD-FOLDER: does a test notice?
+# mutate.pl [-l] [-H] [-s SEED] [-n COUNT] [-r ROOM] [-j WORKERS] BUILD-FOLDER: does a test notice?
 #
 # Changes one thing in the code (mutations.tsv says what), builds what the tests of that
 # part need (areas.tsv), runs them until one fails, and takes the change back; COUNT times
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
 # in ROOM alone (a folder, FILE or FILE:LINE, or several of them), there everywhere unless COUNT
-# is given; -l only says how many changes each file has. BUILD-FOLDER is a clean debug build of the tree
-# with its host tests; each worker has a copy of its objects and of the sources in
-# BUILD-FOLDER/mutate.
+# is given; -l only says how many changes each file has, -H asks host tests alone. BUILD-FOLDER is
+# a clean debug build of the tree with its host tests; each worker has a copy of its objects and of
+# the sources in BUILD-FOLDER/mutate.
 #
 # What kills soonest is asked first: a test that killed in this file or room before, then host
 # tests before images, and within these the nearest first and the slow ones last. Of the clean
@@ -50,7 +50,7 @@ my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|\w*ASSERT|\w*CH
 
 my $here = dirname(abs_path($0));
 my %option = (s => int(rand(1 << 31)), j => 2, r => '');
-getopts('ls:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-l] [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
+getopts('lHs:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-l] [-H] [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
 my $build = abs_path($ARGV[0]) // die "mutate: no build folder\n";
 my $scratch = "$build/mutate";
 my $deps = abs_path($ENV{DEPS} // 'build/deps');
@@ -182,10 +182,11 @@ sub tests_of {
     $folder = dirname($folder) until exists $area{$folder} || $folder eq '.';
     my $area = $area{$folder} or return;
     my %seen;
+    my @images = $option{H} ? () : @{ $area->{images} };
     my @host = map { s{^tests/host/}{}r =~ s{_test\.c$}{}r }
         map { glob("tests/host/${_}_test.c") } @{ $area->{host} };
     return grep { !$seen{$_}++ } (map { "host:$_" } @host), map { "image:$_" }
-        grep { -f "tests/target/" . s/@.*//r . ".c" } @{ $area->{images} };
+        grep { -f "tests/target/" . s/@.*//r . ".c" } @images;
 }
 
 sub target_of {
