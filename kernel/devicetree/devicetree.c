@@ -31,6 +31,7 @@ static const char *const property_names[PROPERTY_COUNT] = {
     [DEVICE_TYPE] = "device_type",
     [ADDRESS_CELLS] = "#address-cells",
     [SIZE_CELLS] = "#size-cells",
+    [RANGES] = "ranges",
     [BOOTARGS] = "bootargs",
     [STDOUT_PATH] = "stdout-path",
     [INITRD_START] = "linux,initrd-start",
@@ -51,8 +52,13 @@ struct node {
     struct property properties[PROPERTY_COUNT];
 };
 
+/* Bytes of property names of which it is kept what they are; QEMU's trees have a few hundred. */
+#define NAMES_KNOWN 1024
+
 static const void *tree;
 static uint32_t names_size; /* bytes of property names, the last of them terminated */
+/* By the place of a name in their block: 1 + which property it is; 0: not looked up yet. */
+static uint8_t known_names[NAMES_KNOWN];
 static const char *bootargs;
 static const char *stdout_path;
 static struct device devices[DEVICES_MAX]; /* in the order of the tree */
@@ -107,6 +113,13 @@ static uint32_t phandle_in(const struct property *property, uint32_t otherwise)
                                                                           : otherwise;
 }
 
+static struct bus bus_of(const struct property *address, const struct property *size,
+                         const struct property *ranges)
+{
+    /* Both defaults are those of the Devicetree Specification, 2.3.5. */
+    return (struct bus){*ranges, cells_count(address, 2), cells_count(size, 1)};
+}
+
 /* All properties of path[depth] are known: keep what matters. */
 static void finish_node(struct node *path, unsigned depth)
 {
@@ -122,6 +135,8 @@ static void finish_node(struct node *path, unsigned depth)
          */
         .address_cells = cells_count(&parent->properties[ADDRESS_CELLS], 2),
         .size_cells = cells_count(&parent->properties[SIZE_CELLS], 1),
+        .bus = bus_of(&node->properties[ADDRESS_CELLS], &node->properties[SIZE_CELLS],
+                      &node->properties[RANGES]),
         .depth = (uint8_t)depth,
         .parent = depth > 0 ? parent->offset : -FDT_ERR_NOTFOUND,
     };
@@ -163,24 +178,40 @@ static void finish_node(struct node *path, unsigned depth)
     }
 }
 
+/* Of a name in the block of names; PROPERTY_COUNT: one that does not matter. */
+static unsigned look_up_name(uint32_t offset)
+{
+    const char *name = (const char *)tree + fdt_off_dt_strings(tree) + offset;
+    unsigned kind = 0;
+
+    /* The first letter decides most comparisons; the call of strcmp would cost ten times that. */
+    while (kind < PROPERTY_COUNT &&
+           (name[0] != property_names[kind][0] || strcmp(name, property_names[kind]) != 0)) {
+        kind++;
+    }
+    return kind;
+}
+
 static void note_property(struct node *node, const struct fdt_property *property)
 {
     const uint32_t offset = fdt32_ld(&property->nameoff);
-    const char *name = (const char *)tree + fdt_off_dt_strings(tree) + offset;
+    unsigned kind;
 
     /* Behind the last terminated name: comparing from here could run out of the block. */
     if (offset >= names_size) {
         return;
     }
-    for (unsigned i = 0; i < PROPERTY_COUNT; i++) {
-        /*
-         * The first letter decides most comparisons; the call of strcmp would cost ten times that
-         * for each of a thousand properties.
-         */
-        if (name[0] == property_names[i][0] && strcmp(name, property_names[i]) == 0) {
-            node->properties[i] = (struct property){property->data, fdt32_ld(&property->len)};
-            return;
-        }
+    /* Hundreds of properties share a few names. */
+    if (offset >= NAMES_KNOWN) {
+        kind = look_up_name(offset);
+    } else if (known_names[offset] != 0) {
+        kind = known_names[offset] - 1u;
+    } else {
+        kind = look_up_name(offset);
+        known_names[offset] = (uint8_t)(kind + 1);
+    }
+    if (kind != PROPERTY_COUNT) {
+        node->properties[kind] = (struct property){property->data, fdt32_ld(&property->len)};
     }
 }
 
@@ -291,6 +322,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
     /* A tree that turns out bad must leave none behind, also not the one before it. */
     give_up(NULL);
     is_incomplete = false;
+    memset(known_names, 0, sizeof(known_names));
     memory_forget();
     if (fdt_check_header(blob) != 0) {
         return "its header is damaged";
@@ -346,17 +378,27 @@ const void *devicetree(void)
     return tree;
 }
 
+/* What a node says of its children's addresses, from the tree itself. */
+static struct bus read_bus(int node)
+{
+    const struct property address = property_of(node, property_names[ADDRESS_CELLS]);
+    const struct property size = property_of(node, property_names[SIZE_CELLS]);
+    const struct property ranges = property_of(node, property_names[RANGES]);
+
+    return bus_of(&address, &size, &ranges);
+}
+
 /* What the walk would have kept of a node, from the tree itself. */
 static void read_device(int node, struct device *device)
 {
     const int parent = fdt_parent_offset(tree, node);
-    const struct property address = property_of(parent, "#address-cells");
-    const struct property size = property_of(parent, "#size-cells");
+    const struct bus above = read_bus(parent);
 
     /* Of the depth nobody asks more than whether there is a bus to translate through. */
     *device = (struct device){.node = node,
-                              .address_cells = cells_count(&address, 2),
-                              .size_cells = cells_count(&size, 1),
+                              .address_cells = above.address_cells,
+                              .size_cells = above.size_cells,
+                              .bus = read_bus(node),
                               .parent = parent,
                               .depth = parent > 0 ? 2 : 1};
     for (unsigned i = 0; i < DEVICE_PROPERTY_COUNT; i++) {
@@ -416,6 +458,14 @@ int device_parent(int node)
     return device != NULL ? device->parent : fdt_parent_offset(tree, node);
 }
 
+struct bus device_bus(int node)
+{
+    const struct device *const device = find_in_table(node);
+
+    /* For each of the three libfdt walks the properties of the node, with its checks. */
+    return device != NULL ? device->bus : read_bus(node);
+}
+
 const struct device *device_find(int node, struct device *room)
 {
     const struct device *const device = find_in_table(node);
@@ -471,20 +521,37 @@ static int next_in_tree(int node, const char *compatible)
     return node;
 }
 
+/* Is `text`, of so many bytes with its end, one of the strings? */
+static bool list_has(const struct property *list, const char *text, size_t size)
+{
+    const char *at = list->value, *const end = at + list->length;
+
+    /* The last one has no end: where it would be is known to nobody. */
+    if (list->length == 0 || end[-1] != '\0') {
+        return false;
+    }
+    for (; (size_t)(end - at) >= size; at += strlen(at) + 1) {
+        if (memcmp(at, text, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int devicetree_next_compatible(int node, const char *compatible)
 {
+    const size_t size = strlen(compatible) + 1;
+
     if (is_incomplete && tree != NULL) {
         /* By the tree throughout, and not the rest only: the order of the nodes must be one. */
         return next_in_tree(node, compatible);
     }
     for (unsigned i = 0; i < device_count; i++) {
-        const struct property *list = &devices[i].properties[COMPATIBLE];
-
         /*
          * By offset, so that a search goes on behind any node, also one that is not in the table.
          */
         if (devices[i].node > node &&
-            fdt_stringlist_contains(list->value, (int)list->length, compatible)) {
+            list_has(&devices[i].properties[COMPATIBLE], compatible, size)) {
             return devices[i].node;
         }
     }

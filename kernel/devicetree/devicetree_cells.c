@@ -77,39 +77,31 @@ static bool read_address(const char *cells, unsigned count, struct address *addr
     return cells_read(cells, count, &address->value);
 }
 
-/* How a node's children write their addresses. */
-struct bus {
-    unsigned address_cells, size_cells;
-};
-
-static struct bus bus_of(int node)
-{
-    const struct property address = property_of(node, "#address-cells");
-    const struct property size = property_of(node, "#size-cells");
-
-    return (struct bus){cells_count(&address, 2), cells_count(&size, 1)};
-}
-
 /* One entry of ranges: what is `child` on the bus is `parent` above it. */
 struct range {
     struct address child, parent;
     uint64_t size;
 };
 
-static bool read_range(const struct property *ranges, unsigned index, struct bus below,
-                       struct bus above, struct range *range)
+static unsigned range_cells(const struct bus *below, const struct bus *above)
 {
-    const unsigned cells = below.address_cells + above.address_cells + below.size_cells;
+    return below->address_cells + above->address_cells + below->size_cells;
+}
+
+static bool read_range(unsigned index, const struct bus *below, const struct bus *above,
+                       struct range *range)
+{
+    const unsigned cells = range_cells(below, above);
     const char *entry;
 
     /* Counts come from the tree: without any there would be no entry, and a division by 0. */
-    if (cells == 0 || index >= ranges->length / (cells * 4)) {
+    if (cells == 0 || index >= below->ranges.length / (cells * 4)) {
         return false;
     }
-    entry = ranges->value + (size_t)index * cells * 4;
-    return read_address(entry, below.address_cells, &range->child) &&
-           read_address(entry + below.address_cells * 4, above.address_cells, &range->parent) &&
-           cells_read(entry + (below.address_cells + above.address_cells) * 4, below.size_cells,
+    entry = below->ranges.value + (size_t)index * cells * 4;
+    return read_address(entry, below->address_cells, &range->child) &&
+           read_address(entry + below->address_cells * 4, above->address_cells, &range->parent) &&
+           cells_read(entry + (below->address_cells + above->address_cells) * 4, below->size_cells,
                       &range->size);
 }
 
@@ -131,21 +123,20 @@ static bool translate(const struct range *range, uint64_t size, struct address *
 /* One level up, from among the children of `bus` to among those of `above`. */
 static bool step_up(int bus, int above, uint64_t size, struct address *address)
 {
-    const struct property ranges = property_of(bus, "ranges");
     /*
      * An entry has three parts, each as long as another node says: the child's by the bus, the
      * parent's by the one above.
      */
-    const struct bus below_cells = bus_of(bus), above_cells = bus_of(above);
+    const struct bus from = device_bus(bus), to = device_bus(above);
     struct range range;
 
-    if (ranges.value == NULL) {
+    if (from.ranges.value == NULL) {
         return false; /* the bus is a world of its own */
     }
-    if (ranges.length == 0) {
+    if (from.ranges.length == 0) {
         return true; /* it shows everything as it is */
     }
-    for (unsigned i = 0; read_range(&ranges, i, below_cells, above_cells, &range); i++) {
+    for (unsigned i = 0; read_range(i, &from, &to, &range); i++) {
         if (translate(&range, size, address)) {
             return true;
         }
@@ -206,19 +197,22 @@ kern_return_t devicetree_reg(int node, unsigned index, struct devicetree_range *
 
 kern_return_t devicetree_window(int node, unsigned index, struct devicetree_window *window)
 {
-    const struct property ranges = property_of(node, "ranges");
-    const int above = ranges.value != NULL ? device_parent(node) : -1;
+    const struct bus below = device_bus(node);
+    const int parent = below.ranges.value != NULL ? device_parent(node) : -1;
     struct range range;
+    struct bus above;
 
-    if (above < 0 || !read_range(&ranges, index, bus_of(node), bus_of(above), &range) ||
-        !to_root(above, range.size, &range.parent)) {
+    if (parent < 0) {
+        return KERN_INVALID_ADDRESS;
+    }
+    above = device_bus(parent);
+    if (!read_range(index, &below, &above, &range) || !to_root(parent, range.size, &range.parent)) {
         return KERN_INVALID_ADDRESS;
     }
     *window = (struct devicetree_window){
         /* The whole first cell: PCI's kind of window is in bits that a translation leaves out. */
-        .space = bus_of(node).address_cells == 3
-                     ? cell(ranges.value,
-                            index * (3 + bus_of(above).address_cells + bus_of(node).size_cells))
+        .space = below.address_cells == 3
+                     ? cell(below.ranges.value, index * range_cells(&below, &above))
                      : 0,
         .bus = range.child.value,
         .base = paddr(range.parent.value),

@@ -31,6 +31,7 @@ enum {
     DEVICE_TYPE,
     ADDRESS_CELLS,
     SIZE_CELLS,
+    RANGES,
     BOOTARGS,
     STDOUT_PATH,
     INITRD_START,
@@ -42,6 +43,12 @@ enum {
     PROPERTY_COUNT
 };
 
+/* How a node's children write their addresses, and what the node makes of those. */
+struct bus {
+    struct property ranges;
+    uint8_t address_cells, size_cells;
+};
+
 /* What stays of a device. */
 struct device {
     int node;
@@ -49,6 +56,7 @@ struct device {
     int parent;                        /* node; negative: none */
     uint32_t interrupt_parent;         /* phandle, its own or inherited; 0: none */
     uint8_t address_cells, size_cells; /* of its parent: how its reg is read */
+    struct bus bus;                    /* its own, for its children */
     uint8_t depth;                     /* 1: a child of the root */
 };
 
@@ -63,6 +71,8 @@ const struct device *device_find(int node, struct device *room);
 const struct device *device_find_phandle(uint32_t phandle, struct device *room);
 /* The node above any node; negative: none. */
 int device_parent(int node);
+/* Of any node, or the defaults. */
+struct bus device_bus(int node);
 
 /* devicetree_memory.c: what devicetree_machine() tells, as the walk comes to know it. */
 
