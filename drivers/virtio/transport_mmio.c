@@ -54,7 +54,8 @@ static void insert_device(const struct mmio_device *found)
     devices[at] = *found;
 }
 
-static void probe_slot(struct mmio_device *found)
+/* Is there a device in it, and one that we can speak to? */
+static bool probe_slot(struct mmio_device *found)
 {
     struct virtio_device *device = &found->device;
 
@@ -64,7 +65,7 @@ static void probe_slot(struct mmio_device *found)
      * 4.2.3.1.1).
      */
     if (found->registers == NULL || read_register(device, MMIO_MAGIC) != MMIO_MAGIC_VALUE) {
-        return;
+        return false;
     }
 
     const uint32_t version = read_register(device, MMIO_VERSION);
@@ -72,7 +73,7 @@ static void probe_slot(struct mmio_device *found)
     device->id = read_register(device, MMIO_DEVICE_ID);
     /* Silent by demand (section 4.2.2.2), and the machine has dozens of them. */
     if (device->id == 0) { /* an empty slot */
-        return;
+        return false;
     }
     /*
      * Said aloud, which the section allows: QEMU's default is the old interface, and whoever
@@ -82,10 +83,10 @@ static void probe_slot(struct mmio_device *found)
         kprintf("virtio: device type %u at 0x%llx speaks the legacy interface (version %u); start "
                 "QEMU with -global virtio-mmio.force-legacy=false\n",
                 device->id, (unsigned long long)device->address.value, version);
-        return;
+        return false;
     }
     device->vendor = read_register(device, MMIO_VENDOR_ID);
-    insert_device(found);
+    return true;
 }
 
 static void find(void)
@@ -99,16 +100,23 @@ static void find(void)
            (node = devicetree_next_compatible(node, "virtio,mmio")) >= 0) {
         struct mmio_device found = {.device.transport = &virtio_mmio};
         struct devicetree_range range;
+        const bool has_registers =
+            devicetree_reg(node, 0, &range) == KERN_SUCCESS && range.size >= SLOT_SIZE;
 
-        if (devicetree_reg(node, 0, &range) != KERN_SUCCESS || range.size < SLOT_SIZE ||
-            devicetree_interrupt(node, 0, &found.device.intid) != KERN_SUCCESS) {
+        if (has_registers) {
+            found.device.address = range.base;
+            if (!probe_slot(&found)) {
+                continue;
+            }
+        }
+        /* Asked for a device alone: most slots are empty, and an interrupt is found by a search. */
+        if (!has_registers || devicetree_interrupt(node, 0, &found.device.intid) != KERN_SUCCESS) {
             kprintf("virtio: a virtio,mmio node of the device tree has no registers of %u bytes, "
                     "or no interrupt: it is passed over\n",
                     (unsigned)SLOT_SIZE);
             continue;
         }
-        found.device.address = range.base;
-        probe_slot(&found);
+        insert_device(&found);
     }
     /* Only now, when they have their last places and their order. */
     for (unsigned i = 0; i < device_count; i++) {
