@@ -46,31 +46,38 @@ static unsigned run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
     return left < room ? (unsigned)left : room;
 }
 
-/*
- * Tables for [va, va + size), all of it free; they may be left empty on failure.
- * *path is where the last walk has led, and *walked the address it began at.
- */
+/* What the last walk of a check has led to: where it began, and how many leaves are beside it. */
+struct walked {
+    struct mmu_path path;
+    vaddr_t va;
+    unsigned count;
+};
+
+/* Tables for [va, va + size), all of it free; they may be left empty on failure. */
 static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
-                             struct mmu_path *path, vaddr_t *walked)
+                             struct walked *walked)
 {
     const vaddr_t end = va + size;
 
     while (va < end) {
         unsigned level = mmu_leaf_level(va, pa, end - va);
-        kern_return_t status = mmu_walk_adding(space, va, level, path);
+        kern_return_t status = mmu_walk_adding(space, va, level, &walked->path);
+        const pte_t *entry;
         unsigned count;
 
         if (status != KERN_SUCCESS) {
             return status;
         }
-        count = run_length(path, va, end);
+        entry = walked->path.entry[level];
+        count = run_length(&walked->path, va, end);
         for (unsigned i = 0; i < count; i++) {
             /* A table counts as well: none stays empty, so there is something below it. */
-            if (path->entry[level][i] != 0) {
+            if (entry[i] != 0) {
                 return KERN_NO_SPACE;
             }
         }
-        *walked = va;
+        walked->va = va;
+        walked->count = count;
         va += (uint64_t)count << LEVEL_SHIFT(level);
         pa = paddr_add(pa, (uint64_t)count << LEVEL_SHIFT(level));
     }
@@ -119,10 +126,8 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
                       struct mmu_attributes attributes)
 {
     const vaddr_t end = va + size;
-    struct mmu_path path;
+    struct walked walked;
     kern_return_t status;
-    vaddr_t walked;
-    bool one_run;
     pte_t bits;
 
     if (!range_is_valid(space, va, size) || (pa.value & PAGE_MASK) != 0 ||
@@ -134,7 +139,7 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
         !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
     }
-    status = prepare(space, va, pa, size, &path, &walked);
+    status = prepare(space, va, pa, size, &walked);
     /*
      * Tables that were added for nothing go again: a failed call changes nothing, and a space
      * that is asked for much and refused would fill up with empty tables.
@@ -146,56 +151,64 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     if ((attributes.access & MMU_EXECUTE) != 0) {
         make_executable(pa, size); /* before anybody can fetch from there */
     }
-    /*
-     * Most mappings are one page or a few beside each other: the walk that has checked them is
-     * the walk that enters them.
-     */
-    one_run = walked == va; /* the path still leads to all of it */
     while (va < end) {
-        unsigned level = mmu_leaf_level(va, pa, end - va);
+        unsigned level;
+        uint64_t span;
 
-        /* Cannot be refused any more: what is allowed does not depend on the level. */
-        mmu_encode(space, attributes, level, &bits);
-        if (!one_run) {
-            mmu_walk(space, va, level, &path);
+        /*
+         * Most mappings are one page or a few beside each other: the walk that has checked them is
+         * the walk that enters them.
+         */
+        if (va != walked.va) {
+            mmu_walk(space, va, mmu_leaf_level(va, pa, end - va), &walked.path);
+            walked.va = va;
+            walked.count = run_length(&walked.path, va, end);
         }
-        for (unsigned left = run_length(&path, va, end); left > 0; left--) {
-            mmu_store(&path, pa.value | bits);
-            path.entry[level]++;
-            va += LEVEL_SPAN(level);
-            pa = paddr_add(pa, LEVEL_SPAN(level));
-        }
+        level = walked.path.level;
+        span = (uint64_t)walked.count << LEVEL_SHIFT(level);
+        mmu_store_run(&walked.path, pa.value | mmu_encoded_at(bits, level), walked.count);
+        va += span;
+        pa = paddr_add(pa, span);
     }
     mmu_arch_publish();
     mmu_count_mapped(space, (int64_t)(size >> PAGE_SHIFT));
     return KERN_SUCCESS;
 }
 
-/* Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. */
-static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bool *ragged)
+/*
+ * Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. *walked: what comes
+ * last, where that is pages; from `end` on, where it is not.
+ */
+static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bool *ragged,
+                      struct walked *walked)
 {
     *ragged = false;
     while (va < end) {
-        struct mmu_path path;
-        unsigned count;
+        const pte_t *entry;
+        unsigned level, count;
 
-        mmu_walk(space, va, LEAF_LEVEL, &path);
-        if (path.level != LEAF_LEVEL) {
-            if (*path.entry[path.level] == 0) {
+        walked->va = end;
+        mmu_walk(space, va, LEAF_LEVEL, &walked->path);
+        level = walked->path.level;
+        entry = walked->path.entry[level];
+        if (level != LEAF_LEVEL) {
+            if (*entry == 0) {
                 return false;
             }
-            if (va % LEVEL_SPAN(path.level) != 0 || end - va < LEVEL_SPAN(path.level)) {
+            if (va % LEVEL_SPAN(level) != 0 || end - va < LEVEL_SPAN(level)) {
                 *ragged = true;
             }
-            va = entry_end(va, path.level);
+            va = entry_end(va, level);
             continue;
         }
-        count = run_length(&path, va, end);
+        count = run_length(&walked->path, va, end);
         for (unsigned i = 0; i < count; i++) {
-            if (path.entry[LEAF_LEVEL][i] == 0) {
+            if (entry[i] == 0) {
                 return false;
             }
         }
+        walked->va = va;
+        walked->count = count;
         va += count * PAGE_SIZE;
     }
     return true;
@@ -243,7 +256,8 @@ kern_return_t mmu_split(struct mmu_space *space, vaddr_t va)
 }
 
 /* What unmap and protect check and do before they change anything. */
-static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
+static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size,
+                             struct walked *walked)
 {
     kern_return_t status = KERN_SUCCESS;
     bool ragged;
@@ -252,7 +266,7 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
         return KERN_INVALID_ARGUMENT;
     }
     /* A hole is refused here, before anything is split or taken away. */
-    if (!is_mapped(space, va, va + size, &ragged)) {
+    if (!is_mapped(space, va, va + size, &ragged, walked)) {
         return KERN_INVALID_ADDRESS;
     }
     if (ragged) {
@@ -269,27 +283,29 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
 {
     const vaddr_t first = va;
     const vaddr_t end = va + size;
-    kern_return_t status = isolate(space, va, size);
+    struct walked walked;
+    kern_return_t status = isolate(space, va, size, &walked);
     struct mmu_dead_tables dead = {{0}};
 
     if (status != KERN_SUCCESS) {
         return status;
     }
     while (va < end) {
-        struct mmu_path path;
-        unsigned level;
+        struct mmu_path *const path = &walked.path;
+        uint64_t span;
 
-        mmu_walk(space, va, LEAF_LEVEL, &path);
-        level = path.level;
-        for (unsigned left = run_length(&path, va, end); left > 0; left--) {
-            if (pte_is_table(*path.entry[level], level)) {
-                break; /* behind a block may be a table; walk to its leaves */
-            }
-            mmu_store(&path, 0);
-            path.entry[level]++;
-            va += LEVEL_SPAN(level);
+        /* A split, at either end, leaves what the check has found as it is: it was pages by then.
+         */
+        if (va != walked.va) {
+            mmu_walk(space, va, LEAF_LEVEL, path);
+            walked.va = va;
+            /* Behind a block may be a table: one at a time, and pages together. */
+            walked.count = path->level == LEAF_LEVEL ? run_length(path, va, end) : 1;
         }
-        mmu_prune(&path, &dead);
+        span = (uint64_t)walked.count << LEVEL_SHIFT(path->level);
+        mmu_empty_run(path, walked.count);
+        va += span;
+        mmu_prune(path, &dead);
     }
     /*
      * One flush for all of it. Tables are freed after it only: until then a walk in flight may
@@ -330,12 +346,13 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
                           struct mmu_attributes attributes)
 {
     kern_return_t status;
+    struct walked walked;
     pte_t bits;
 
     if (!mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
     }
-    status = isolate(space, va, size);
+    status = isolate(space, va, size, &walked);
     if (status != KERN_SUCCESS) {
         return status;
     }

@@ -17,42 +17,49 @@
 
 extern char __image_start[], __image_end[];
 
+/* How many entries from one on are as it is, empty or not, of those that `size` bytes have. */
+static unsigned alike(const pte_t *entry, unsigned room, unsigned level)
+{
+    const bool empty = entry[0] == 0;
+    unsigned count = 1;
+
+    while (count < room && (entry[count] == 0) == empty && !pte_is_table(entry[count], level)) {
+        count++;
+    }
+    return count;
+}
+
 /*
- * The entries of one table that cover pa and what follows: fill the empty ones.
- * Returns how many bytes are done; 0: no table to be had.
+ * The entries of one table that cover pa and what follows: fill the empty ones; `page` is
+ * what a page has besides its address. Returns how many bytes are done; 0: no table to be had.
  */
-static uint64_t fill_table(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
+static uint64_t fill_table(paddr_t pa, uint64_t size, pte_t page)
 {
     const vaddr_t va = (vaddr_t)phys_to_virt(pa);
     const unsigned fitting = mmu_leaf_level(va, pa, size);
     struct mmu_path path;
-    uint64_t span, done;
-    pte_t bits;
+    unsigned count, room;
+    uint64_t span, left;
 
     mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
     if (path.level < fitting && *path.entry[path.level] == 0 &&
         mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS) {
         return 0;
     }
-    span = LEVEL_SPAN(path.level);
-    done = span - (pa.value & (span - 1)); /* a block that boot mapped may reach beyond */
-    /* Mapped already, by boot or for another driver: left as it is, rights and type. */
-    if (*path.entry[path.level] != 0) {
-        return done;
-    }
-    mmu_encode(mmu_kernel, attributes, path.level, &bits);
     /*
-     * From one walk as far as this table and its empty entries go: a walk for each of the 512 would
-     * be most of start-up.
+     * From one walk as far as this table goes: a walk for each of the 512 would be most of
+     * start-up.
      */
-    done = 0;
-    do {
-        mmu_store(&path, (pa.value + done) | bits);
-        path.entry[path.level]++;
-        done += span;
-    } while (size - done >= span && (va + done) % (span * TABLE_ENTRIES) != 0 &&
-             *path.entry[path.level] == 0);
-    return done;
+    span = LEVEL_SPAN(path.level);
+    left = size >> LEVEL_SHIFT(path.level);
+    room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path.level);
+    count = alike(path.entry[path.level], left < room ? (unsigned)left : room, path.level);
+    /* Mapped already, by boot or for another driver: left as it is, rights and type. */
+    if (*path.entry[path.level] == 0) {
+        mmu_store_run(&path, pa.value | mmu_encoded_at(page, path.level), count);
+    }
+    /* A block that boot mapped may begin before and reach beyond. */
+    return count * span - (pa.value & (span - 1));
 }
 
 /* Pages that are left as they are. */
@@ -156,7 +163,9 @@ static void add_tables(struct mmu_attributes ram);
 static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attributes)
 {
     uint64_t done;
+    pte_t page;
 
+    mmu_encode(mmu_kernel, attributes, LEAF_LEVEL, &page);
     for (uint64_t at = 0; at < size; at += done) {
         /* Between two calls: what add_tables maps may need the entry that a call is about. */
         if (page_last() == 0 && !asked &&
@@ -164,7 +173,7 @@ static kern_return_t fill(paddr_t pa, uint64_t size, struct mmu_attributes attri
             asked = true;
             add_tables(attributes);
         }
-        done = fill_table(paddr_add(pa, at), size - at, attributes);
+        done = fill_table(paddr_add(pa, at), size - at, page);
         if (done == 0) {
             return KERN_RESOURCE_SHORTAGE;
         }

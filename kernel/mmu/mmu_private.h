@@ -65,11 +65,19 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
                               struct mmu_path *path);
 
 /*
- * The one writer of entries. path->entry[path->level] becomes next. A valid
+ * The writer of entries. path->entry[path->level] becomes next. A valid
  * leaf is replaced by another only in three steps: store without
  * DESCRIPTOR_VALID, flush, store (break before make).
  */
 void mmu_store(struct mmu_path *path, pte_t next);
+
+/*
+ * The same for `count` entries of one table, from the path's on. Empty ones become leaves, of
+ * memory in a row: `first`, and each a span further. And leaves become empty, whatever they are by
+ * then: for who asks whether they were written, there is mmu_store_empty.
+ */
+void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count);
+void mmu_empty_run(const struct mmu_path *path, unsigned count);
 
 /*
  * The path's entry becomes empty; what it was, to the last bit: where the CPU updates
@@ -102,9 +110,14 @@ unsigned mmu_early_tables_used(paddr_t *first);
 /* Forget cached translations of a range; returns when no access can use them any more. */
 void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size);
 
-/* mmu_attributes.c */
+/* mmu_attributes.c: what is allowed does not depend on the level. */
 bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes, unsigned level,
                 pte_t *bits); /* false: not allowed */
+static inline pte_t mmu_encoded_at(pte_t bits_of_a_page, unsigned level)
+{
+    /* "Page" in the last level is "table" in those above. */
+    return level == LEAF_LEVEL ? bits_of_a_page : bits_of_a_page & ~DESCRIPTOR_PAGE;
+}
 struct mmu_attributes mmu_decode(pte_t leaf);
 unsigned mmu_leaf_level(vaddr_t va, paddr_t pa, uint64_t left); /* of the largest leaf that fits */
 

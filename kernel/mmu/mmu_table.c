@@ -13,8 +13,12 @@
 /* Above this many pages, flushing everything of the space is the shorter way. */
 #define FLUSH_PAGES_MAX 32
 
-/* In .bss, and so zeroed; never freed, as nothing is taken out of what is mapped so early. */
-static pte_t early_tables[EARLY_TABLES][TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
+/*
+ * Never freed, as nothing is taken out of what is mapped so early. Beside boot's own, and not in
+ * what start-up clears: most of them are never used.
+ */
+static pte_t early_tables[EARLY_TABLES][TABLE_ENTRIES]
+    __attribute__((aligned(PAGE_SIZE), section(".bss.boot_tables")));
 static unsigned early_used;
 static paddr_t added_first; /* early tables beyond these, which lie in RAM */
 static unsigned added_count, added_used;
@@ -25,12 +29,11 @@ kern_return_t mmu_table_alloc(paddr_t *table)
     if (page_last() == 0) { /* the page allocator has not started */
         if (early_used < EARLY_TABLES) {
             *table = virt_to_phys(early_tables[early_used++]);
-            return KERN_SUCCESS;
-        }
-        if (added_used == added_count) {
+        } else if (added_used < added_count) {
+            *table = paddr_add(added_first, added_used++ * PAGE_SIZE);
+        } else {
             return KERN_RESOURCE_SHORTAGE;
         }
-        *table = paddr_add(added_first, added_used++ * PAGE_SIZE);
         page_fill_zero(phys_to_virt(*table), PAGE_SIZE);
         return KERN_SUCCESS;
     }
@@ -89,15 +92,20 @@ void mmu_free_dead(struct mmu_dead_tables *dead)
 
 void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struct mmu_path *path)
 {
-    pte_t *entry = (pte_t *)phys_to_virt(space->root) + LEVEL_INDEX(va, 0);
+    paddr_t table = space->root;
     unsigned level = 0;
 
-    path->entry[0] = entry;
-    /* By kernel addresses: tables are RAM, and RAM is in the direct map. */
-    while (level < deepest && pte_is_table(*entry, level)) {
-        level++;
-        entry = (pte_t *)phys_to_virt(pte_address(*entry)) + LEVEL_INDEX(va, level);
+    /* Unrolled: a shift by a constant is part of the instruction that needs it. */
+#pragma GCC unroll 4
+    for (; level <= LEAF_LEVEL; level++) {
+        /* By kernel addresses: tables are RAM, and RAM is in the direct map. */
+        pte_t *const entry = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, level);
+
         path->entry[level] = entry;
+        if (level == deepest || !pte_is_table(*entry, level)) {
+            break;
+        }
+        table = pte_address(*entry);
     }
     path->level = level;
 }
@@ -139,6 +147,36 @@ void mmu_store(struct mmu_path *path, pte_t next)
         *(volatile pte_t *)parent = next ? *parent + PTE_COUNT_ONE : *parent - PTE_COUNT_ONE;
     }
     *(volatile pte_t *)entry = next;
+}
+
+void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
+{
+    volatile pte_t *const entry = path->entry[path->level];
+    const uint64_t span = LEVEL_SPAN(path->level);
+
+    if (path->level > 0) {
+        pte_t *parent = path->entry[path->level - 1];
+
+        *(volatile pte_t *)parent = *parent + count * PTE_COUNT_ONE;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        entry[i] = first;
+        first += span;
+    }
+}
+
+void mmu_empty_run(const struct mmu_path *path, unsigned count)
+{
+    volatile pte_t *const entry = path->entry[path->level];
+
+    if (path->level > 0) {
+        pte_t *parent = path->entry[path->level - 1];
+
+        *(volatile pte_t *)parent = *parent - count * PTE_COUNT_ONE;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        entry[i] = 0;
+    }
 }
 
 pte_t mmu_store_empty(struct mmu_path *path)
