@@ -14,6 +14,7 @@
 #include "kernel/mmu.h"
 #include "kernel/options.h"
 #include "kernel/page.h"
+#include "kernel/page/page_arch.h"
 #include "kernel/trace.h"
 
 _Static_assert(TRANSLATION_DIRECT_MAP == DIRECT_MAP_BASE, "the image is in the direct map");
@@ -136,7 +137,7 @@ static _Noreturn void run_image(void)
 _Noreturn void startup(void)
 {
     /* Before anything with state runs: boot used none of it, and its tables lie outside. */
-    memset(__bss_start, 0, (size_t)(__bss_end - __bss_start));
+    page_fill_zero(__bss_start, (size_t)(__bss_end - __bss_start));
     __asm__ volatile("msr daifclr, #5"); /* SError and FIQ: nothing may raise them */
 
     if (boot_info.devicetree == 0) {
