@@ -368,25 +368,31 @@ static void bench_interrupts_32(struct bench_result *result)
     bench_events(result, DEPTH, true);
 }
 
-/* Must be the first row: the first read of the image. */
+/* Must be the first row: the first read of the image, and nothing that is made for other rows. */
 static void bench_first_read(struct bench_result *result)
 {
-    struct transfer transfer;
+    static uint8_t page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    IOAddressRange range = {(uint64_t)page, sizeof(page)};
+    struct transfer transfer = {.length = sizeof(page)};
 
     bench_start();
-    if (!ready(result)) {
+    disk = virtio_blk_get(0);
+    if (disk == NULL) {
+        result->skipped = "no disk";
         return;
     }
-    transfer = (struct transfer){contiguous, 4096, 1, 1};
+    transfer.memory = describe(&range, 1);
     read_one(&transfer);
     result->measured = bench_reset_to_main() + bench_stop();
+    IOMemoryDescriptor_complete(transfer.memory, kIODirectionNone);
+    OSObject_release(transfer.memory);
 }
 
 static const struct bench rows[] = {
     {.id = "first",
      .goal_row = "10",
      .name = "reset to the first completed read",
-     .goal = 1000000,
+     .goal = 210000,
      .run = bench_first_read},
     {.id = "4k",
      .goal_row = "1",
