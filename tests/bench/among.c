@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What one operation costs among many, in percent of what it costs among few: 200 is the
- * most that a tree may cost. tests/outside/cost.sh holds the rows to it.
+ * most that a tree of thousands may cost. tests/outside/cost.sh holds the rows to it.
  */
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMACommand.h"
 #include "descriptors/IOMemoryMap.h"
 #include "descriptors/IORangeAllocator.h"
 #include "kernel/heap.h"
@@ -12,22 +13,31 @@
 #include "tests/bench/bench.h"
 #include "tests/lib/portable/test_mapper.h"
 
-#define FEW    16
-#define MANY   16000
-#define ROUNDS 200
+#define FEW           16
+#define MANY          16000
+#define MANY_MAPS     100000
+#define MANY_RANGES   1000000
+#define MANY_COMMANDS 1000
+#define PIECE         64u /* bytes */
+#define ROUNDS        200
 
 /* A crowd of so many, and the cost of operations in it; 0: it could not be made. */
 typedef uint64_t crowd_t(unsigned count);
 
-static void compare(struct bench_result *result, crowd_t *crowd)
+static void compare_with(struct bench_result *result, crowd_t *crowd, unsigned crowded)
 {
-    const uint64_t few = crowd(FEW), many = crowd(MANY);
+    const uint64_t few = crowd(FEW), many = crowd(crowded);
 
     result->operations = 1;
     result->measured = few == 0 ? 0 : many * 100 / few;
     if (few == 0 || many == 0) {
         result->skipped = "no memory";
     }
+}
+
+static void compare(struct bench_result *result, crowd_t *crowd)
+{
+    compare_with(result, crowd, MANY);
 }
 
 struct fragments {
@@ -75,18 +85,20 @@ struct maps {
     unsigned count, next;
 };
 
-static IOMemoryMap *map_page(const struct maps *self, unsigned page)
+/* Pieces, not pages, or there would not be memory for as many. */
+static IOMemoryMap *map_piece(const struct maps *self, unsigned piece)
 {
-    return IOMemoryDescriptor_createMappingInTask(
-        self->memory, kernel_task, 0, kIOMapAnywhere | kIOMapReadOnly, ptoa(page), PAGE_SIZE);
+    return IOMemoryDescriptor_createMappingInTask(self->memory, kernel_task, 0,
+                                                  kIOMapAnywhere | kIOMapReadOnly,
+                                                  (IOByteCount)piece * PIECE, PIECE);
 }
 
 /* A map that nobody has yet, and one that is shared. */
 static void map_and_release(void *context)
 {
     struct maps *self = context;
-    IOMemoryMap *fresh = map_page(self, self->count);
-    IOMemoryMap *shared = map_page(self, self->next % self->count);
+    IOMemoryMap *fresh = map_piece(self, self->count);
+    IOMemoryMap *shared = map_piece(self, self->next % self->count);
 
     self->next += 7;
     OSObject_release(shared);
@@ -101,7 +113,7 @@ static uint64_t among_maps(unsigned count, bool whole)
     uint64_t cost;
 
     self.memory = IOBufferMemoryDescriptor_inTaskWithOptions(
-        kernel_task, kIODirectionOutIn | kIOMemoryPageable, ptoa(MANY + 1), PAGE_SIZE);
+        kernel_task, kIODirectionOutIn | kIOMemoryPageable, (MANY_MAPS + 1) * PIECE, PAGE_SIZE);
     self.list = heap_alloc_zero(count * sizeof(*self.list));
     if (self.memory == NULL || self.list == NULL) {
         return 0;
@@ -110,7 +122,7 @@ static uint64_t among_maps(unsigned count, bool whole)
         lender = IOMemoryDescriptor_map(self.memory, kIOMapReadOnly);
     }
     for (unsigned i = 0; i < count; i++) {
-        self.list[i] = map_page(&self, i);
+        self.list[i] = map_piece(&self, i);
     }
     cost = self.list[count - 1] == NULL ? 0 : bench_calls(map_and_release, &self, ROUNDS);
     for (unsigned i = 0; i < count; i++) {
@@ -130,6 +142,91 @@ static uint64_t among_own_maps(unsigned count)
 static uint64_t among_borrowers(unsigned count)
 {
     return among_maps(count, true);
+}
+
+/* A window of two pages, anywhere in a descriptor of single pages that nowhere touch. */
+struct ranges {
+    IOMemoryDescriptor *memory;
+    unsigned count, next;
+};
+
+static void look_up(void *context)
+{
+    struct ranges *self = context;
+    const uint64_t page = self->next % self->count;
+    IOByteCount length;
+
+    self->next += self->count / 7 + 1;
+    IOMemoryDescriptor_getPhysicalSegment(self->memory, ptoa(page) + 100, &length, 0);
+}
+
+static uint64_t among_ranges(unsigned count)
+{
+    struct ranges self = {.count = count};
+    IOAddressRange *ranges = heap_alloc(count * sizeof(*ranges));
+    uint64_t cost;
+
+    if (ranges == NULL) {
+        return 0;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        /* Every second of 32,768 pages of RAM, again and again. */
+        ranges[i] = (IOAddressRange){0x40000000 + ptoa(2 * (i % 16384)), PAGE_SIZE};
+    }
+    self.memory = IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionOut, TASK_NULL);
+    heap_free(ranges);
+    if (self.memory == NULL) {
+        return 0;
+    }
+    cost = bench_calls(look_up, &self, ROUNDS);
+    OSObject_release(self.memory);
+    return cost;
+}
+
+static void bench_ranges(struct bench_result *result)
+{
+    compare_with(result, among_ranges, MANY_RANGES);
+}
+
+static void prepare_command_and_complete(void *context)
+{
+    IODMACommand_prepare(context, 0, 0, true, true);
+    IODMACommand_complete(context, true, true);
+}
+
+/* So many commands at work on the same memory, and one that comes and goes. */
+static uint64_t among_commands(unsigned count)
+{
+    static IODMACommand *commands[MANY_COMMANDS + 1];
+    IOBufferMemoryDescriptor *memory =
+        IOBufferMemoryDescriptor_withOptions(kIODirectionOut, 4 * PAGE_SIZE, PAGE_SIZE);
+    uint64_t cost;
+
+    if (memory == NULL ||
+        IOMemoryDescriptor_prepare(memory, kIODirectionNone) != kIOReturnSuccess) {
+        return 0;
+    }
+    for (unsigned i = 0; i <= count; i++) {
+        commands[i] = IODMACommand_withSpecification(kIODMACommandOutputHost64, 64, PAGE_SIZE,
+                                                     kMapped, 0, 1, NULL, NULL);
+        if (commands[i] == NULL ||
+            IODMACommand_setMemoryDescriptor(commands[i], memory, i < count) != kIOReturnSuccess) {
+            return 0;
+        }
+    }
+    cost = bench_calls(prepare_command_and_complete, commands[count], ROUNDS);
+    for (unsigned i = 0; i <= count; i++) {
+        IODMACommand_clearMemoryDescriptor(commands[i], true);
+        OSObject_release(commands[i]);
+    }
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    return cost;
+}
+
+static void bench_commands(struct bench_result *result)
+{
+    compare_with(result, among_commands, MANY_COMMANDS);
 }
 
 static void prepare_and_complete(void *context)
@@ -269,6 +366,11 @@ static void bench_maps(struct bench_result *result)
     compare(result, among_own_maps);
 }
 
+static void bench_many_maps(struct bench_result *result)
+{
+    compare_with(result, among_own_maps, MANY_MAPS);
+}
+
 static void bench_borrowers(struct bench_result *result)
 {
     compare(result, among_borrowers);
@@ -292,6 +394,11 @@ static const struct bench rows[] = {
      .unit = PERCENT,
      .goal = 200,
      .run = bench_maps},
+    {.id = "many_maps", /* trees that are three levels deeper */
+     .name = "map + release among 100,000",
+     .unit = PERCENT,
+     .goal = 220,
+     .run = bench_many_maps},
     {.id = "borrowers",
      .name = "borrow + release among 16,000",
      .unit = PERCENT,
@@ -307,6 +414,16 @@ static const struct bench rows[] = {
      .unit = PERCENT,
      .goal = 200,
      .run = bench_volatiles},
+    {.id = "ranges",
+     .name = "segment of a descriptor of 1,000,000 pages",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_ranges},
+    {.id = "commands",
+     .name = "command among 1,000 at work on its memory",
+     .unit = PERCENT,
+     .goal = 200,
+     .run = bench_commands},
     {.id = "throttling",
      .name = "AvoidThrottling, 16,000 pages taken",
      .unit = PERCENT,
