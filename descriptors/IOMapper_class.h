@@ -52,6 +52,15 @@ typedef struct {
     IOReturn (*iovmUnmapMemory)(IOMapper *self, IOMemoryDescriptor *memory,
                                 IODMACommand *dmaCommand, uint64_t mapAddress, uint64_t mapLength);
 
+    /*
+     * Prepared memory that is one run, which a driver maps for each transfer: the quick way of
+     * iovmMapMemory, judged as there, and unmapped as what that has mapped. Any answer but success:
+     * nothing has changed, and iovmMapMemory is asked. NULL: there is no such way. Any context in
+     * which the unit's driver lets map and unmap.
+     */
+    IOReturn (*mapRun)(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                       uint64_t *mapAddress, uint64_t *mapLength);
+
     /* Judged already: whole pages, not empty, no sum wraps. */
     IOReturn (*iovmInsert)(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
                            uint64_t physicalAddress, uint64_t length);
@@ -111,6 +120,23 @@ void IOMapper_deliverFault(IOMapper *self, const IOMapperFault *fault);
 /* A transfer's mapping begins, and ends: in between the use belongs to the mapper. Any context. */
 void IOMapper_addUse(IOMapper *self, struct IOMapperUse *use, uint64_t address, uint64_t length);
 void IOMapper_removeUse(struct IOMapperUse *use);
+
+/*
+ * For a driver that maps memory from the submission of a transfer to its end, both of which may be
+ * in an interrupt handler: iovmMapMemory, and the use begins, as one that the device has. On an
+ * error nothing is mapped.
+ */
+IOReturn IOMapper_beginTransfer(IOMapper *self, struct IOMapperUse *use, IOMemoryDescriptor *memory,
+                                uint64_t offset, uint64_t length, uint32_t access,
+                                uint64_t *mapAddress, uint64_t *mapLength);
+
+/*
+ * The transfer has ended: what was blocked until now is collected, the use ends, and the memory is
+ * unmapped. kIOReturnDMAError: the device has been blocked in it; else as
+ * IOMemoryDescriptor_dmaUnmap.
+ */
+IOReturn IOMapper_endTransfer(IOMapper *self, struct IOMapperUse *use, IOMemoryDescriptor *memory,
+                              uint64_t offset, uint64_t mapAddress, uint64_t mapLength);
 
 /* What a subclass's free ends with: unpublished, and the provider let go. */
 void IOMapper_free(IOMapper *self);

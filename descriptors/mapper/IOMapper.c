@@ -1,34 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The doors of a mapper: everything that any unit would refuse is refused here. */
-#include "descriptors/IOMapper_class.h"
-#include "descriptors/IOMemoryDescriptor_class.h"
-#include "descriptors/ledger/IOLedger.h"
+#include "descriptors/mapper/IOMapper_private.h"
 #include "descriptors/object/IORefuse.h"
 
 #define OPTION_BITS                                                                                \
     (kIODMAMapReadAccess | kIODMAMapWriteAccess | kIODMAMapPhysicallyContiguous |                  \
      kIODMAMapDeviceMemory | kIODMAMapPagingPath | kIODMAMapIdentityMap |                          \
      kIODMAMapPageListFullyOccupied | kIODMAMapFixedAddress)
-#define ACCESS_BITS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
+#define ACCESS_BITS MAPPER_ACCESS_BITS
 
 _Static_assert(sizeof(IODMAMapSpecification) == 40 &&
                    offsetof(IODMAMapSpecification, numAddressBits) == 20,
                "the layout that drivers know");
 _Static_assert(sizeof(IODMAMapPageList) == 16, "the layout that drivers know");
 
-static const IOMapperClass *methods(const IOMapper *self)
-{
-    OSObject_checkClass(&self->super, &IOMapper_metaClass);
-    return (const IOMapperClass *)self->super.metaClass;
-}
-
 uint64_t IOMapper_getPageSize(const IOMapper *self)
 {
-    if (self == NULL) {
-        return 0;
-    }
-    /* Kept by start, since every mapping asks; before that only the class knows. */
-    return self->pageSize != 0 ? self->pageSize : methods(self)->getPageSize(self);
+    return self == NULL ? 0 : mapper_page_size(self);
 }
 
 static IOReturn check_specification(const IOMapper *self, const IODMAMapSpecification *spec)
@@ -114,6 +102,13 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
         IOREFUSE(mapLength == NULL, "mapLength is NULL")) {
         return kIOReturnBadArgument;
     }
+    /* One who has nothing more to say, of memory of which there is no more to ask. */
+    if (memory.descriptor != NULL && mapSpecification == NULL && pageList == NULL &&
+        mapper_map_run(self, memory.descriptor, descriptorOffset, length, mapOptions, mapAddress,
+                       mapLength)) {
+        IOLEDGER(mapped(self, *mapAddress, *mapLength, dmaCommand));
+        return kIOReturnSuccess;
+    }
     if (mapSpecification == NULL) {
         mapSpecification = &none;
     }
@@ -123,9 +118,9 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
         check_map(self, memory.descriptor, descriptorOffset, length, mapOptions, mapSpecification);
     if (status == kIOReturnSuccess) {
         *mapAddress = wanted;
-        status = methods(self)->iovmMapMemory(self, memory.descriptor, descriptorOffset, length,
-                                              mapOptions, mapSpecification, dmaCommand, pageList,
-                                              mapAddress, mapLength);
+        status = mapper_methods(self)->iovmMapMemory(self, memory.descriptor, descriptorOffset,
+                                                     length, mapOptions, mapSpecification,
+                                                     dmaCommand, pageList, mapAddress, mapLength);
     }
     if (status == kIOReturnSuccess) {
         IOLEDGER(mapped(self, *mapAddress, *mapLength, dmaCommand));
@@ -154,8 +149,8 @@ IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
         return kIOReturnSuccess;
     }
     IOLEDGER(unmapping(self, mapAddress, mapLength));
-    const IOReturn status =
-        methods(self)->iovmUnmapMemory(self, memory.descriptor, dmaCommand, mapAddress, mapLength);
+    const IOReturn status = mapper_methods(self)->iovmUnmapMemory(
+        self, memory.descriptor, dmaCommand, mapAddress, mapLength);
     if (status == kIOReturnSuccess || status == kIOReturnTimeout) {
         IOLEDGER(unmapped(self, mapAddress));
     }
@@ -188,7 +183,8 @@ IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddre
                  IOULL(offset), IOULL(physicalAddress), IOULL(length))) {
         return kIOReturnNotAligned;
     }
-    return methods(self)->iovmInsert(self, options, mapAddress, offset, physicalAddress, length);
+    return mapper_methods(self)->iovmInsert(self, options, mapAddress, offset, physicalAddress,
+                                            length);
 }
 
 IOReturn IOMapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t access,
@@ -203,8 +199,8 @@ IOReturn IOMapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acc
                  access)) {
         return kIOReturnBadArgument;
     }
-    return methods(self)->translate(self, mappedAddress, access, physicalAddress,
-                                    contiguousLength == NULL ? &unused : contiguousLength);
+    return mapper_methods(self)->translate(self, mappedAddress, access, physicalAddress,
+                                           contiguousLength == NULL ? &unused : contiguousLength);
 }
 
 uint64_t IOMapper_mapToPhysicalAddress(IOMapper *self, uint64_t mappedAddress)

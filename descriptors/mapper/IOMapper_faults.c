@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Who hears that a device was blocked: the transfer whose memory it was, and the driver. */
-#include "descriptors/IOMapper_class.h"
-#include "descriptors/platform.h"
+#include "descriptors/mapper/IOMapper_private.h"
 
-/* Of all lists: they are changed for a few instructions, and walked when something is wrong. */
-static struct platform_short_lock uses_lock = PLATFORM_SHORT_LOCK("the uses of mappers");
-
-static const IOMapperClass *methods(const IOMapper *self)
-{
-    OSObject_checkClass(&self->super, &IOMapper_metaClass);
-    return (const IOMapperClass *)self->super.metaClass;
-}
+struct platform_short_lock IOMapper_usesLock = PLATFORM_SHORT_LOCK("the uses of mappers");
 
 void IOMapper_setFaultHandler(IOMapper *self, IOMapper_FaultHandler handler, void *context)
 {
@@ -19,56 +11,34 @@ void IOMapper_setFaultHandler(IOMapper *self, IOMapper_FaultHandler handler, voi
     if (self == NULL) {
         return;
     }
-    state = platform_short_lock(&uses_lock);
+    state = platform_short_lock(&IOMapper_usesLock);
     self->faultHandler = handler;
     self->faultContext = context;
-    platform_short_unlock(&uses_lock, state);
+    platform_short_unlock(&IOMapper_usesLock, state);
 }
 
 void IOMapper_collectFaults(IOMapper *self)
 {
     if (self != NULL) {
-        methods(self)->collectFaults(self);
+        mapper_methods(self)->collectFaults(self);
     }
 }
 
 void IOMapper_forgetFaults(IOMapper *self)
 {
     if (self != NULL) {
-        methods(self)->forgetFaults(self);
+        mapper_methods(self)->forgetFaults(self);
     }
 }
 
 void IOMapper_addUse(IOMapper *self, struct IOMapperUse *use, uint64_t address, uint64_t length)
 {
-    const platform_short_state state = platform_short_lock(&uses_lock);
-    const uint64_t mask = IOMapper_getPageSize(self) - 1;
-
-    *use = (struct IOMapperUse){
-        .next = self->uses,
-        .link = &self->uses,
-        .address = address & ~mask,
-        .length = length,
-    };
-    if (use->next != NULL) {
-        use->next->link = &use->next;
-    }
-    self->uses = use;
-    platform_short_unlock(&uses_lock, state);
+    mapper_add_use(self, use, address & ~(mapper_page_size(self) - 1), length, false);
 }
 
 void IOMapper_removeUse(struct IOMapperUse *use)
 {
-    const platform_short_state state = platform_short_lock(&uses_lock);
-
-    if (use->link != NULL) {
-        *use->link = use->next;
-        if (use->next != NULL) {
-            use->next->link = use->link;
-        }
-        use->link = NULL;
-    }
-    platform_short_unlock(&uses_lock, state);
+    mapper_remove_use(use);
 }
 
 static bool has_address(const struct IOMapperUse *use, const IOMapperFault *fault)
@@ -78,7 +48,7 @@ static bool has_address(const struct IOMapperUse *use, const IOMapperFault *faul
 
 void IOMapper_deliverFault(IOMapper *self, const IOMapperFault *fault)
 {
-    const platform_short_state state = platform_short_lock(&uses_lock);
+    const platform_short_state state = platform_short_lock(&IOMapper_usesLock);
     const IOMapper_FaultHandler handler = self->faultHandler;
     void *const context = self->faultContext;
     bool isOwned = false;
@@ -96,7 +66,7 @@ void IOMapper_deliverFault(IOMapper *self, const IOMapperFault *fault)
     for (struct IOMapperUse *use = self->uses; use != NULL && !isOwned; use = use->next) {
         use->hasFault = use->hasFault || use->isRunning;
     }
-    platform_short_unlock(&uses_lock, state);
+    platform_short_unlock(&IOMapper_usesLock, state);
     if (handler != NULL) {
         handler(context, self, fault);
     }

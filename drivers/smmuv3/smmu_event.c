@@ -49,6 +49,7 @@ static void fold(struct smmu *unit, const struct smmu_event *event)
     }
     if (unit->report_count < SMMU_REPORT_MAX) {
         unit->reports[unit->report_count++] = found;
+        unit->untold++;
         return;
     }
     /* One that is told makes room, so that no device can silence another ... */
@@ -57,6 +58,7 @@ static void fold(struct smmu *unit, const struct smmu_event *event)
             memmove(&unit->reports[i], &unit->reports[i + 1],
                     (SMMU_REPORT_MAX - i - 1) * sizeof(found));
             unit->reports[SMMU_REPORT_MAX - 1] = found;
+            unit->untold++;
             return;
         }
     }
@@ -180,9 +182,31 @@ static struct smmu_report *next_untold(struct smmu *unit)
     return NULL;
 }
 
+/* Nothing has happened since the last time, as with nearly every transfer. Under the lock. */
+static bool is_quiet(const struct smmu *unit)
+{
+    return ((mmio_read32(unit->registers, SMMU_EVENTQ_PROD) ^ unit->events.next) &
+            unit->events.indices) == 0 &&
+           ((mmio_read32(unit->registers, SMMU_GERROR) ^ unit->errors) & GERROR_DEFINED) == 0 &&
+           unit->untold == 0 && !unit->lost;
+}
+
+static void collect(struct smmu *unit, lock_state_t state);
+
 void smmu_collect(struct smmu *unit)
 {
-    lock_state_t state = lock_take(&unit->lock);
+    const lock_state_t state = lock_take(&unit->lock);
+
+    if (is_quiet(unit)) {
+        lock_release(&unit->lock, state);
+    } else {
+        collect(unit, state);
+    }
+}
+
+/* With the lock, which is let go of. */
+static __attribute__((noinline)) void collect(struct smmu *unit, lock_state_t state)
+{
     struct smmu_report *report;
     bool lost;
 
@@ -196,6 +220,7 @@ void smmu_collect(struct smmu *unit)
         const struct smmu_report copy = *report;
 
         report->told = true;
+        unit->untold--;
         unit->counters.reports++;
         /* Whoever hears of it may map, unmap and start transfers. */
         lock_release(&unit->lock, state);

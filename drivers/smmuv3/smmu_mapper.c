@@ -178,6 +178,7 @@ const IOMapperClass smmu_domain_class = {
     .initHardware = mapper_init_hardware,
     .getPageSize = mapper_get_page_size,
     .iovmMapMemory = smmu_domain_map,
+    .mapRun = smmu_domain_map_run,
     .iovmUnmapMemory = smmu_domain_unmap,
     .iovmInsert = smmu_domain_insert,
     .translate = smmu_domain_translate,

@@ -82,6 +82,7 @@ struct smmu {
     struct smmu_report reports[SMMU_REPORT_MAX];
     unsigned report_count;
     uint64_t unlisted; /* events for which no report was left */
+    unsigned untold;   /* reports that nobody has been told of */
     bool lost;         /* some did not reach the queue, or found no report; not told yet */
     uint32_t errors;   /* bits of GERROR that have been answered */
     uint32_t overflow; /* the queue's bit, as acknowledged */
@@ -133,11 +134,13 @@ void smmu_collect(struct smmu *unit);
 void smmu_forget(struct smmu *unit, uint32_t stream);
 void smmu_answer_errors(struct smmu *unit);
 
-/* smmu_domain.c: what the record of a stream's mapper names. */
+/* smmu_domain.c, smmu_run.c and smmu_transfer.c: what the record of a stream's mapper names. */
 IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t offset,
                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
                          uint64_t *mapLength);
+IOReturn smmu_domain_map_run(IOMapper *mapper, uint64_t physical, uint64_t length, uint32_t access,
+                             uint64_t *mapAddress, uint64_t *mapLength);
 IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
                            uint64_t mapAddress, uint64_t mapLength);
 IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddress,
