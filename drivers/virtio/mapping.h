@@ -10,6 +10,7 @@
 #include "descriptors/IODMACommand.h"
 #include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMapper_class.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "kernel/types.h"
 
 /* --- Memory of a driver ----------------------------------------------------------------------- */
@@ -55,6 +56,25 @@ struct virtio_memory {
 IOReturn virtio_map_memory(struct virtio_memory *mapped, IOMapper *mapper,
                            IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
                            uint32_t access);
+
+/*
+ * The same of memory that is one segment for the device, from mapped->address on. False: it is not,
+ * or something else is wrong; nothing is mapped, and virtio_map_memory says what.
+ */
+static inline bool virtio_map_run(struct virtio_memory *mapped, IOMapper *mapper,
+                                  IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                                  uint32_t access)
+{
+    /* With a system mapper the run of a physical descriptor may be several of memory. */
+    if (!memory->isOneRun || IOMapper_gSystem != NULL ||
+        IOMapper_beginTransfer(mapper, &mapped->use, memory, offset, length, access,
+                               &mapped->address, &mapped->bytes) != kIOReturnSuccess) {
+        return false;
+    }
+    mapped->mapper = mapper;
+    mapped->offset = offset;
+    return true;
+}
 
 /*
  * The transfer has ended. kIOReturnDMAError: the device has been blocked in it;

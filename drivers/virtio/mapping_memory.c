@@ -14,30 +14,23 @@ IOReturn virtio_map_memory(struct virtio_memory *mapped, IOMapper *mapper,
 
     *mapped = (struct virtio_memory){.offset = offset, .length = length};
     /* Not by IOMemoryDescriptor_dmaMap, which makes a list of the pages: that takes a thread. */
-    status = IOMapper_iovmMapMemory(mapper, memory, offset, length, access, NULL, NULL, NULL,
+    status = IOMapper_beginTransfer(mapper, &mapped->use, memory, offset, length, access,
                                     &mapped->address, &mapped->bytes);
     if (status != kIOReturnSuccess) {
         return status;
     }
     mapped->mapper = mapper;
     mapped->layout = IOMappedLayout_begin(mapped->address);
-    IOMapper_addUse(mapper, &mapped->use, mapped->address, mapped->bytes);
-    mapped->use.isRunning = true;
     return kIOReturnSuccess;
 }
 
 IOReturn virtio_unmap_memory(struct virtio_memory *mapped, IOMemoryDescriptor *memory)
 {
-    IOReturn status;
+    IOMapper *const mapper = mapped->mapper;
 
-    /* A device reports success whatever has become of its accesses: the unit knows better. */
-    IOMapper_collectFaults(mapped->mapper);
-    mapped->use.isRunning = false;
-    IOMapper_removeUse(&mapped->use);
-    status = IOMemoryDescriptor_dmaUnmap(memory, mapped->mapper, NULL, mapped->offset,
-                                         mapped->address, mapped->bytes);
     mapped->mapper = NULL;
-    return status == kIOReturnSuccess && mapped->use.hasFault ? kIOReturnDMAError : status;
+    return IOMapper_endTransfer(mapper, &mapped->use, memory, mapped->offset, mapped->address,
+                                mapped->bytes);
 }
 
 /* --- The walk --------------------------------------------------------------------------------- */

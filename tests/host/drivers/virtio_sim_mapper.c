@@ -102,6 +102,30 @@ static IOReturn sim_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t off
     return kIOReturnSuccess;
 }
 
+static IOReturn sim_map_run(IOMapper *base, uint64_t physical, uint64_t length, uint32_t access,
+                            uint64_t *mapAddress, uint64_t *mapLength)
+{
+    struct virtio_sim_mapper *const self = (struct virtio_sim_mapper *)base;
+    const uint64_t skip = physical & PAGE_MASK, pages = atop(round_page(skip + length));
+    const uint64_t first = self->quick && self->map_answer == 0 ? find(self, pages) : 0;
+
+    if (first == 0) {
+        return kIOReturnUnsupported;
+    }
+    self->next = first + pages;
+    self->taken += pages;
+    self->runs++;
+    self->pages[first].count = (uint32_t)pages;
+    for (uint64_t i = 0; i < pages; i++) {
+        self->pages[first + i].taken = true;
+        self->pages[first + i].physical = trunc_page(physical) + ptoa(i);
+        self->pages[first + i].access = access;
+    }
+    *mapAddress = ptoa(first) + skip;
+    *mapLength = ptoa(pages);
+    return kIOReturnSuccess;
+}
+
 static IOReturn sim_unmap(IOMapper *base, IOMemoryDescriptor *memory, IODMACommand *command,
                           uint64_t mapAddress, uint64_t mapLength)
 {
@@ -158,6 +182,7 @@ static const IOMapperClass sim_mapper_class = {
     .initHardware = mapper_init_hardware,
     .getPageSize = mapper_get_page_size,
     .iovmMapMemory = sim_map,
+    .mapRun = sim_map_run,
     .iovmUnmapMemory = sim_unmap,
     .iovmInsert = sim_insert,
     .translate = sim_translate,

@@ -16,6 +16,8 @@ struct virtio_sim_mapper {
     IOReturn map_answer, unmap_answer; /* success, or what the next calls end with */
     uint64_t next;                     /* where the search for free pages begins */
     uint64_t taken;
+    bool quick;    /* it has the quick way for a run, and takes it */
+    unsigned runs; /* mapped by that */
     struct {
         uint64_t physical; /* of the page; 0: nothing is translated */
         uint32_t access;
