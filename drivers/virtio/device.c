@@ -27,8 +27,26 @@
 static struct virtio_device *devices;
 static struct virtio_device **devices_end = &devices;
 
+#define BLK_F_GEOMETRY  (1u << 4) /* section 5.2.3 */
+#define CONFIG_GEOMETRY 16u       /* section 5.2.4: cylinders, heads, sectors */
+
+/* As a process beside QEMU (qemu/vdma/README.md): a geometry that says whose it is. */
+static bool is_vdma(struct virtio_device *device)
+{
+    const struct virtio_transport *transport = device->transport;
+
+    return (transport->read_features(device, 0) & BLK_F_GEOMETRY) != 0 &&
+           transport->read_config(device, CONFIG_GEOMETRY, 2) == (VIRTIO_VENDOR_VDMA & 0xffff) &&
+           transport->read_config(device, CONFIG_GEOMETRY + 2, 1) ==
+               (VIRTIO_VENDOR_VDMA >> 16 & 0xff) &&
+           transport->read_config(device, CONFIG_GEOMETRY + 3, 1) == VIRTIO_VENDOR_VDMA >> 24;
+}
+
 void virtio_add_device(struct virtio_device *device)
 {
+    if (device->id == VIRTIO_ID_BLOCK && device->vendor != VIRTIO_VENDOR_VDMA && is_vdma(device)) {
+        device->vendor = VIRTIO_VENDOR_VDMA;
+    }
     device->next = NULL;
     *devices_end = device;
     devices_end = &device->next;

@@ -91,6 +91,8 @@ static bool probe_slot(struct mmio_device *found)
 
 static void find(void)
 {
+    /* One for all slots: what is kept of a device is copied, and the rest of it stays as it is. */
+    struct mmio_device found = {.device.transport = &virtio_mmio};
     int node = -1;
 
     /*
@@ -98,7 +100,6 @@ static void find(void)
      */
     while (device_count < DEVICES_MAX &&
            (node = devicetree_next_compatible(node, "virtio,mmio")) >= 0) {
-        struct mmio_device found = {.device.transport = &virtio_mmio};
         struct devicetree_range range;
         const bool has_registers =
             devicetree_reg(node, 0, &range) == KERN_SUCCESS && range.size >= SLOT_SIZE;

@@ -26,7 +26,10 @@
 #define VIRTIO_ID_BLOCK   2u
 #define VIRTIO_ID_ENTROPY 4u
 
-/* A vendor whose devices are more than their type says, and have a driver of their own. */
+/*
+ * A vendor whose devices are more than their type says, and have a driver of their own. One that
+ * is a process beside QEMU has QEMU's vendor, and is known by its configuration.
+ */
 #define VIRTIO_VENDOR_VDMA 0x414d4456u
 
 /* Feature bits of every device (section 6), as masks. */
@@ -63,7 +66,7 @@ struct virtio_device {
     IOMapper *mapper;  /* what translates its accesses since then; NULL: nothing; retained */
     paddr_t address;   /* of its registers: names it in messages */
     uint32_t id;       /* VIRTIO_ID_... */
-    uint32_t vendor;   /* VIRTIO_VENDOR_...; 0: not known */
+    uint32_t vendor;   /* VIRTIO_VENDOR_VDMA, or another's; 0: not known */
     unsigned intid;    /* its first interrupt, for who wants to show it */
     bool claimed;
     struct virtio_device *next; /* private: in the order of virtio_claim */

@@ -15,6 +15,11 @@
 /* Registers: virtio-mmio version 2, device type 2 (block), and this vendor: "VDMA". */
 #define VDMA_VENDOR  0x414d4456u
 #define VDMA_VERSION 1u
+/*
+ * Beside QEMU the registers are QEMU's, and the vendor is too. The process with --vendor has it in
+ * the configuration: it offers GEOMETRY, and cylinders, heads and sectors are these four bytes.
+ */
+#define VDMA_CONFIG_VENDOR 16u
 
 /*
  * Requests -------------------------------------------------------------------

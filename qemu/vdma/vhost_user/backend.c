@@ -51,6 +51,8 @@ void backend_stop(struct backend *backend)
     signal_event(backend->stop);
 }
 
+#define BLK_F_GEOMETRY (1ull << 4) /* virtio 1.2, section 5.2.3 */
+
 bool backend_init(struct backend *backend, const struct backend_options *options)
 {
     const struct vdma_options device = {
@@ -61,7 +63,8 @@ bool backend_init(struct backend *backend, const struct backend_options *options
         .sectors = options->sectors,
         .queues = options->queues,
         .queue_size = VDMA_QUEUE_MAX,
-        .features = VDMA_F_ACCESS_PLATFORM | VHOST_F_PROTOCOL_FEATURES,
+        .features = VDMA_F_ACCESS_PLATFORM | VHOST_F_PROTOCOL_FEATURES |
+                    (options->vendor ? BLK_F_GEOMETRY : 0),
     };
 
     memset(backend, 0, sizeof(*backend));

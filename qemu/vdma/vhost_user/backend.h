@@ -30,6 +30,7 @@ struct backend_options {
     const struct vdma_limits *limits; /* NULL: those of `profile` */
     uint32_t profile;
     const char *id; /* what GET_ID says; NULL: "vdma" */
+    bool vendor;    /* it is known by its configuration (wire.h): for a driver of its own */
     uint8_t *disk;
     uint64_t sectors;
     unsigned queues; /* 1 ... VDMA_QUEUES */

@@ -19,7 +19,7 @@
 #define SECTOR 512u
 
 static const char usage[] =
-    "usage: vdma-vhost-user --socket PATH [OPTION]...\n"
+    "usage: vdma-vhost-user --socket PATH | --fd N [OPTION]...\n"
     "\n"
     "vdma, the virtual DMA device of qemu/vdma/README.md, as a process beside QEMU:\n"
     "\n"
@@ -30,11 +30,14 @@ static const char usage[] =
     "      -device vhost-user-blk-pci,chardev=vdma,num-queues=1,disable-legacy=on ...\n"
     "\n"
     "  --socket PATH    where QEMU finds it; made, and taken away at the end\n"
+    "  --fd N           a socket that is open already, QEMU's end being its -chardev socket,fd=M;\n"
+    "                   implies --once\n"
     "  --disk FILE      its disk, which stays (default: one in memory)\n"
     "  --size MIB       of the disk in memory (default 16)\n"
     "  --queues N       1 to 4 (default 1)\n"
     "  --queue-size N   entries of a ring, as QEMU's queue-size (default 128)\n"
     "  --serial NAME    what it answers to \"get id\", up to 20 characters (default vdma)\n"
+    "  --vendor         it says that it is vdma, and is left to a driver that knows it\n"
     "  --limits NAME    of the table of profiles (default open)\n"
     "  --latency MS     each request that moves data takes so long (default 0)\n"
     "  --once           end with the first front end\n"
@@ -144,6 +147,7 @@ static int listen_at(const char *path)
 struct settings {
     struct backend_options device;
     const char *socket, *disk;
+    int fd; /* -1: it is to listen */
     uint64_t mib;
     uint64_t latency; /* ns */
     bool once;
@@ -152,17 +156,13 @@ struct settings {
 static void parse(int count, char **arguments, struct settings *settings)
 {
     static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'},
-        {"disk", required_argument, NULL, 'd'},
-        {"size", required_argument, NULL, 'm'},
-        {"queues", required_argument, NULL, 'q'},
-        {"limits", required_argument, NULL, 'l'},
-        {"serial", required_argument, NULL, 'n'},
-        {"latency", required_argument, NULL, 't'},
-        {"once", no_argument, NULL, '1'},
-        {"quiet", no_argument, NULL, 'Q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"socket", required_argument, NULL, 's'},  {"fd", required_argument, NULL, 'f'},
+        {"disk", required_argument, NULL, 'd'},    {"size", required_argument, NULL, 'm'},
+        {"queues", required_argument, NULL, 'q'},  {"queue-size", required_argument, NULL, 'e'},
+        {"limits", required_argument, NULL, 'l'},  {"serial", required_argument, NULL, 'n'},
+        {"latency", required_argument, NULL, 't'}, {"vendor", no_argument, NULL, 'v'},
+        {"once", no_argument, NULL, '1'},          {"quiet", no_argument, NULL, 'Q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -170,6 +170,9 @@ static void parse(int count, char **arguments, struct settings *settings)
         switch (option) {
         case 's':
             settings->socket = optarg;
+            break;
+        case 'f':
+            settings->fd = (int)number("--fd", optarg, 0, INT32_MAX);
             break;
         case 'd':
             settings->disk = optarg;
@@ -199,6 +202,9 @@ static void parse(int count, char **arguments, struct settings *settings)
                 die(2, "no such profile; README.md has their names", optarg);
             }
             break;
+        case 'v':
+            settings->device.vendor = true;
+            break;
         case '1':
             settings->once = true;
             break;
@@ -212,19 +218,61 @@ static void parse(int count, char **arguments, struct settings *settings)
             die(2, "try --help", "");
         }
     }
-    if (optind != count || settings->socket == NULL) {
-        die(2, "try --help", optind != count ? arguments[optind] : "no socket is named");
+    if (optind != count || (settings->socket == NULL) == (settings->fd < 0)) {
+        die(2, "try --help",
+            optind != count            ? arguments[optind]
+            : settings->socket == NULL ? "no socket is named"
+                                       : "--socket and --fd are two places");
     }
+}
+
+/* One that somebody has connected for us; its address's family shows what it is. */
+static void check_connected(int fd)
+{
+    struct sockaddr_storage name;
+    socklen_t length = sizeof(name);
+
+    if (getpeername(fd, (struct sockaddr *)&name, &length) != 0) {
+        die(2, strerror(errno), "--fd");
+    }
+    if (name.ss_family != AF_UNIX) {
+        die(2, "is no local socket", "--fd");
+    }
+}
+
+/* One front end after the other, until a signal comes. */
+static void serve_at(const char *path, bool once)
+{
+    const int listener = listen_at(path);
+
+    puts("ready");
+    fflush(stdout);
+    while (ended == 0) {
+        const int front_end = backend_accept(&backend, listener);
+
+        if (front_end < 0) {
+            break;
+        }
+        backend_serve(&backend, front_end);
+        if (once) {
+            break;
+        }
+    }
+    close(listener);
+    unlink(path);
 }
 
 int main(int count, char **arguments)
 {
-    struct settings settings = {.device = {.queues = 1, .queue_size = 128, .say = say}, .mib = 16};
+    struct settings settings = {
+        .device = {.queues = 1, .queue_size = 128, .say = say}, .fd = -1, .mib = 16};
     const struct sigaction action = {.sa_handler = end};
     struct vdma_limits limits;
-    int listener;
 
     parse(count, arguments, &settings);
+    if (settings.fd >= 0) {
+        check_connected(settings.fd);
+    }
     if (settings.disk != NULL) {
         open_disk(&settings.device, settings.disk);
     } else {
@@ -245,22 +293,11 @@ int main(int count, char **arguments)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
-    listener = listen_at(settings.socket);
-    puts("ready");
-    fflush(stdout);
-    while (ended == 0) {
-        const int front_end = backend_accept(&backend, listener);
-
-        if (front_end < 0) {
-            break;
-        }
-        backend_serve(&backend, front_end);
-        if (settings.once) {
-            break;
-        }
+    if (settings.fd >= 0) {
+        backend_serve(&backend, settings.fd);
+    } else {
+        serve_at(settings.socket, settings.once);
     }
-    close(listener);
-    unlink(settings.socket);
     backend_destroy(&backend);
     return 0;
 }

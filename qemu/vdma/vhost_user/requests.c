@@ -241,12 +241,16 @@ static enum outcome iotlb(struct backend *backend, struct message *message)
 static void whole_config(struct backend *backend, uint8_t *bytes)
 {
     const uint32_t fits = backend->options.queue_size - 2;
+    const uint32_t vendor = VDMA_VENDOR;
     uint32_t seg_max;
 
     vdma_config(&backend->device, 0, bytes, VHOST_CONFIG_MAX);
     memcpy(&seg_max, bytes + CONFIG_SEG_MAX, sizeof(seg_max));
     if (seg_max > fits) {
         memcpy(bytes + CONFIG_SEG_MAX, &fits, sizeof(fits));
+    }
+    if (backend->options.vendor) {
+        memcpy(bytes + VDMA_CONFIG_VENDOR, &vendor, sizeof(vendor));
     }
 }
 
