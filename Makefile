@@ -46,7 +46,7 @@ endif
 # make called by this one leave that out, and `make test` sees to it by itself.
 GOALS := $(or $(MAKECMDGOALS),all)
 NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$(GOALS)),build) $(if $(LLVM),llvm) \
-         $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug)) $(if $(filter pictures,$(GOALS)),run debug) $(if $(filter bench profile,$(GOALS)),bench) \
+         $(if $(filter run,$(GOALS)),run $(if $(REPORT),debug) $(if $(findstring vdma,$(DEVICE)),install)) $(if $(filter pictures,$(GOALS)),run debug) $(if $(filter bench profile,$(GOALS)),bench) \
          $(if $(filter debug,$(GOALS)),run debug) $(if $(filter host soak,$(GOALS)),host) \
          $(if $(filter install embed,$(GOALS)),install) \
          $(if $(filter mutate,$(GOALS)),run host test) \
@@ -494,13 +494,17 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
+# What run.sh finds vdma's doors by.
+export VDMA_PROGRAMS := $(abspath $(O)/vdma)
+DOORS := $(if $(findstring vdma,$(DEVICE)),$(O)/vdma/vdma-vhost-user)
+
 .PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report test-watch
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
-run: $(IMAGE_GOALS)
+run: $(IMAGE_GOALS) $(DOORS)
 	@exec qemu/run.sh -s -m "$$MACHINE" -a "$$ARGS" $${DEVICE:+-e "$$DEVICE"} $${CORE:+-c "$$CORE"} $${REPORT:+-R "$$REPORT"} $${EVENTS:+-E "$$EVENTS"} $(BOOTED)
 else
-run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img $(DRIVER_GOALS) ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
+run: $(if $(CORE),$(error CORE= goes with IMAGE=)) $(B)/tests/images/transfer.elf $(B)/tests/images/transfer.img $(DRIVER_GOALS) $(DOORS) ## move FILE into the machine by DMA, and on into OUT; or boot IMAGE
 	@exec qemu/transfer.sh $(TRANSFERRED) -d "$$DEVICE" -w "$$WAY" -b $(DRIVER_FILE) -i "$$FILE" -o "$$OUT" -a "$$ARGS" -r "$$REPORT" $${EVENTS:+-E "$$EVENTS"} $<
 endif
 

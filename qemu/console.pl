@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# console.pl IMAGE.elf SECONDS SOURCE LOG CORE REPORT SKIPPED QEMU OPTION...: run QEMU for run.sh
+# console.pl IMAGE.elf SECONDS SOURCE LOG CORE REPORT SKIPPED BESIDE QEMU OPTION...: run QEMU for run.sh
 #
 # Its output is copied as it comes, to LOG as well unless that is empty; a line with an address in the form
 # [<ffff000040201234>] is followed, before its end, by function and file:line. After
@@ -10,7 +10,9 @@
 # unless that is empty, QEMU gets the devices that its lines name (devices.sh). With CORE,
 # QEMU's memory is the file CORE.ram; after a failure, a panic or a hang CORE is made of it (core.pl).
 # With REPORT, of what ran, whatever became of it, gdb makes that page, and leaves CORE only if
-# it is not called REPORT.core.
+# it is not called REPORT.core. BESIDE, unless that is empty, is a program and its options, one a
+# line: it gets one end of a socket as --fd, QEMU the other as its chardev "vdma", and it ends when
+# QEMU does. If it fails before, so does QEMU.
 # Status: QEMU's, but SKIPPED for 77; 2 if it could not start; 124 when the time was up; 128 + signal.
 use strict;
 use warnings;
@@ -23,7 +25,7 @@ use File::Basename qw(dirname);
 use File::Temp qw(tempdir);
 use Socket;
 
-my ($image, $limit, $source, $log, $core, $report, $skipped, @qemu) = @ARGV;
+my ($image, $limit, $source, $log, $core, $report, $skipped, $beside, @qemu) = @ARGV;
 my $addr2line = $ENV{ADDR2LINE} || 'aarch64-linux-gnu-addr2line';
 my $here = getcwd();
 my $patience = 5;         # seconds for QEMU to end when it is told to
@@ -32,6 +34,7 @@ my $frames_shown = 24;
 $| = 1;
 
 my ($child, $stopped);
+my ($process, $door);    # what is beside QEMU, and QEMU's end of their socket
 my ($reporting, @reports) = (0);    # lines that a report may still have, and all of them
 sub stop {
     my ($signal) = @_;
@@ -43,6 +46,7 @@ $SIG{$_} = \&stop for qw(HUP INT PIPE TERM);
 sub leave {
     my ($status, $words) = @_;
     print STDERR "run: $words\n" if defined $words;
+    end_process() if $process;
     keep_memory($status) if $core ne '';
     exit $status;
 }
@@ -105,6 +109,46 @@ sub put {
     print $copy $_[0] if $copy;
 }
 
+# In the child only: what is to stay open there.
+sub become {
+    my ($inherited, @command) = @_;
+    $SIG{$_} = 'DEFAULT' for qw(HUP INT PIPE TERM);
+    fcntl($inherited, F_SETFD, 0) if $inherited;
+    { no warnings 'exec'; exec { $command[0] } @command }
+    print STDERR "run: $command[0]: cannot run: $!\n";
+    require POSIX;
+    POSIX::_exit(127);
+}
+
+# What is beside QEMU. It has seen that QEMU has gone, and ends; or something is wrong with it.
+sub end_process {
+    my $deadline = time + $patience;
+    close $door if $door;
+    while (waitpid($process, POSIX::WNOHANG()) == 0) {
+        kill(time < $deadline ? 0 : 'KILL', $process);
+        select undef, undef, undef, 0.01;
+    }
+    undef $process;
+}
+
+# Why it cannot serve QEMU any more; undef if it does, or has ended because QEMU went.
+sub process_failure {
+    return if !$process || waitpid($process, POSIX::WNOHANG()) <= 0;
+    undef $process;
+    my $name = $beside =~ s/\n.*//sr;
+    return "$name was ended by signal " . ($? & 127) if $? & 127;
+    return $? ? "$name ended with status " . ($? >> 8) : undef;
+}
+
+if ($beside ne '') {
+    require POSIX;
+    socketpair(my $its_door, $door, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or leave(2, "no socket: $!");
+    $process = fork // leave(2, "no process: $!");
+    become($its_door, split(/\n/, $beside), '--fd', fileno $its_door) if !$process;
+    close $its_door;
+    push @qemu, '-chardev', 'socket,id=vdma,fd=' . fileno $door;
+}
+
 # QEMU's monitor, by which a hang is looked at.
 socketpair(my $monitor, my $its_end, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or leave(2, "no socket: $!");
 fcntl($its_end, F_SETFD, 0);
@@ -114,13 +158,11 @@ push @qemu, '-chardev', 'socket,id=run-monitor,fd=' . fileno($its_end),
 pipe(my $output, my $its_output) or leave(2, "no pipe: $!");
 $child = fork // leave(2, "no process: $!");
 if (!$child) {
-    $SIG{$_} = 'DEFAULT' for qw(HUP INT PIPE TERM);
     open STDOUT, '>&', $its_output;
-    { no warnings 'exec'; exec { $qemu[0] } @qemu }
-    print STDERR "run: $qemu[0]: cannot run: $!\n";
-    require POSIX;
-    POSIX::_exit(127);
+    become($door, @qemu);
 }
+close $door if $door;
+undef $door;
 close $its_output;
 close $its_end;
 kill TERM => $child if defined $stopped;
@@ -227,12 +269,13 @@ sub show_hang {
 
 my $came = 0;
 my $timed_out = 0;
+my $failure;    # of what is beside QEMU
 my $end = $limit ? time + $limit + 1 : undef;    # of whole seconds: not one too few
 while (1) {
     if (defined $end && time >= $end) {
         # A QEMU that was told to end, and has not, is past listening.
-        kill KILL => $child if $timed_out || defined $stopped;
-        if (!$timed_out && !defined $stopped) {
+        kill KILL => $child if $timed_out || defined $stopped || defined $failure;
+        if (!$timed_out && !defined $stopped && !defined $failure) {
             show_hang();
             kill TERM => $child;
             $timed_out = 1;
@@ -240,6 +283,10 @@ while (1) {
         $end = time + $patience;
     }
     $end = time + $patience if defined $stopped && !$timed_out && (!defined $end || $end > time + $patience);
+    if (!defined $failure && defined($failure = process_failure())) {
+        kill TERM => $child;
+        $end = time + $patience;
+    }
     next if !comes($output, 1);
     my $count = sysread($output, my $bytes, 65536);
     next if !defined $count && $! == EINTR;
@@ -250,6 +297,7 @@ while (1) {
 waitpid $child, 0;
 my ($status, $signal) = ($? >> 8, $? & 127);
 leave(128 + $stopped) if defined $stopped;
+leave(2, $failure) if defined($failure //= process_failure());
 leave(124, "no end after $limit seconds") if $timed_out;
 leave(128 + $signal, "$qemu[0] was ended by signal $signal") if $signal;
 leave(2) if $status == 127 && !$came;

@@ -9,7 +9,8 @@
 # FILE what the image finds as its "source" or "target". It may set device_kind, which is what the
 # image knows the source's kind by, if that is not the device's name. They add words to bootargs and to device_qemu
 # (options of QEMU), and set memory (-m) where they ask for some, and device_machine to what
-# the machine must have; a device with that is of use without a FILE, too.
+# the machine must have; a device with that is of use without a FILE, too. Of vdma device_door is by
+# which door it is wanted (vdma.bash), or any; the caller sees to it.
 #
 # The caller has a function refuse MESSAGE, which does not return.
 
@@ -34,6 +35,7 @@ device()
     device_qemu=()
     device_machine=
     device_file=
+    device_door=
     [[ $device_name =~ ^[a-z0-9_-]+$ && -f $file ]] ||
         refuse "unknown device '$device_name'; there are: $(cd "$2" && echo *)"
     # shellcheck source=/dev/null
@@ -52,6 +54,8 @@ device()
         "device_${option%%=*}" "${option#*=}" ||
             refuse "$device_name, $option: $(sed -n "s/^# ${option%%=*}=[^:]*: //p" "$file")"
     done
+    [[ $device_door != process || -z $device_machine ]] ||
+        refuse "$device_name, door=process: only the door at EL2 sees what the CPU does (watch, then, hold)"
 }
 
 # device_fits MACHINE PROFILE: refuse one that has not what the device must have.

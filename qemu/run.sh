@@ -12,7 +12,8 @@
 #   -r, --rng               a virtio source of random numbers
 #   -e, --device NAME[,OPTION=VALUE]...,file=FILE
 #                           a device of devices/ (-l lists them) with the bytes of FILE, which it
-#                           only reads: the "source" of the image. vdma,watch=... goes without
+#                           only reads: the "source" of the image. vdma goes without: at EL2, or
+#                           as a process beside QEMU (vdma/README.md, "Doors")
 #   -d SOURCE               with the devices that the QEMU: and FILE: lines of this file name
 #   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
@@ -56,6 +57,8 @@ refuse()
 . "$here/device.bash"
 # shellcheck source=/dev/null
 . "$here/virtio.bash"
+# shellcheck source=/dev/null
+. "$here/vdma.bash"
 
 # In the repository the version is where the library has it; installed, it is a file.
 version()
@@ -105,12 +108,14 @@ disk()
 device_machine=
 plugged_args=
 plugged_memory=
+door=
 plug()
 {
     local bootargs='' memory='' word
     device "$1" "$here/devices"
+    door=${device_door:-$door}
     if [ -z "$device_file" ]; then
-        [ -n "$device_machine" ] || die "$1: file=FILE is missing"
+        [ -n "$device_machine$device_door" ] || die "$1: file=FILE is missing"
         devices+=("${device_qemu[@]}")
         return
     fi
@@ -194,6 +199,11 @@ virtio_options=
 # shellcheck source=/dev/null
 . "$here/profiles/$profile"
 device_fits "$machine" "$profile"
+vdma_beside=
+if [ -n "$door" ]; then
+    vdma_door "$door" "$machine" "$profile"
+    devices+=(${vdma_words[@]+"${vdma_words[@]}"})
+fi
 export virtio virtio_options # to devices.sh, for what a source asks for
 words=()
 for word in ${devices[@]+"${devices[@]}"} "$@"; do
@@ -226,6 +236,7 @@ if [ -n "$core" ]; then
         options+=(-object "$backend,size=$memory")
     fi
 fi
+[ -z "$vdma_beside" ] || vdma_share "$memory"
 if [ -n "$kvm" ]; then
     [[ $(uname -m) == aarch64 && -w /dev/kvm ]] || die "there is no KVM for aarch64 on this machine"
     machine+=,gic-version=host,accel=kvm
@@ -250,6 +261,7 @@ if [ -n "$dry" ]; then
     exit
 fi
 command -v "$qemu" >/dev/null || die "$qemu: not found"
+[ -z "$vdma_beside" ] || vdma_can "$qemu"
 [[ $limit =~ ^[0-9]+$ ]] || die "-t $limit: whole seconds, please"
 
-exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$core" "$report" "$skipped" "${line[@]}"
+exec perl "$here/console.pl" "$image" "$limit" "$source" "$log" "$core" "$report" "$skipped" "$vdma_beside" "${line[@]}"

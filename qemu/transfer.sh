@@ -10,7 +10,8 @@
 #
 # Where the machine starts at EL2, as el2 does, which is the PROFILE if none is given, vdma
 # (vdma/README.md) copies what has arrived from memory to memory and sums it, 16 MiB of it
-# unless DEVICE says otherwise; transfer_check.pl compares that with FILE.
+# unless DEVICE says otherwise; transfer_check.pl compares that with FILE. DEVICE=vdma is this on
+# other machines as well, by a process beside QEMU.
 #
 # DEVICE is NAME[,OPTION=VALUE]..., of those that -l lists (default: virtio-blk, or what PROFILE
 # says that it moves by). WAY is
@@ -42,6 +43,8 @@ refuse()
 
 # shellcheck source=/dev/null
 . "$here/device.bash"
+# shellcheck source=/dev/null
+. "$here/vdma.bash"
 profile=
 wanted=
 way=command
@@ -88,9 +91,18 @@ device "$wanted" "$here/devices"
     die 2 "WAY=$way: of $device_name there are: ${device_ways[*]}"
 [ "$way" = command ] || bootargs+=" transfer.way=$way"
 
+if [ "$device_door" = process ]; then
+    profile=${profile:-default}
+fi
+door=${device_door:+vdma,door=$device_door}
 # What the profile says is its machine, or that of el2 if there is none.
-[ -z "$profile" ] || [ ! -f "$here/profiles/$profile" ] ||
-    device_fits "$(sed -n 's/^machine+=//p' "$here/profiles/$profile")" "$profile"
+starts=$(sed -n 's/^machine+=//p' "$here/profiles/${profile:-el2}" 2>/dev/null)
+if [ -z "$profile" ] || [ -f "$here/profiles/$profile" ]; then
+    device_fits "$starts" "${profile:-el2}"
+    # run.sh does it; here nothing has been said yet.
+    [ -z "$door" ] || vdma_door "$device_door" "$starts" "${profile:-el2}"
+    [ -z "${vdma_beside-}" ] || vdma_can "${QEMU:-qemu-system-aarch64}"
+fi
 
 work=$(mktemp -d) || exit 2
 target= # OUT while it is being written, beside it
@@ -160,7 +172,7 @@ elif grep -q '^memory=' "$here/profiles/$profile" 2>/dev/null; then
 fi
 # No access to the host's files for this image (-x): what it reads is not ours to trust.
 "$here/run.sh" -x -o "$work/log" -m "$profile" -a "${bootargs# }" ${memory:+-M "$memory"} \
-    ${report:+-R "$report"} ${events:+-E "$events"} "$image" -- "${device_qemu[@]}" <&0 &
+    ${report:+-R "$report"} ${events:+-E "$events"} ${door:+-e "$door"} "$image" -- "${device_qemu[@]}" <&0 &
 machine=$!
 wait "$machine"
 status=$?

@@ -9,6 +9,9 @@ virtio_word()
 {
     local options
     virtio_word=$1
+    if [[ ${virtio-} == pci && $1 == vhost-user-blk,* ]]; then
+        virtio_word=vhost-user-blk-pci,disable-legacy=on${1#vhost-user-blk}
+    fi
     [[ ${virtio-} == pci && $1 =~ ^virtio-(blk|rng)-device(,.*)?$ ]] || return 0
     options=${BASH_REMATCH[2]}
     virtio_word=virtio-${BASH_REMATCH[1]}-pci${virtio_options-}

@@ -324,6 +324,7 @@ static IOReturn begin_limits(struct memory_copy *copy)
         return status;
     }
     copy->table.limits = can.limits;
+    copy->is_process = can.queue_page == 0;
     copy->bits = can.limits.address_bits < 64 ? can.limits.address_bits : 0;
     status = vdma_get_segment_options(&copy->options);
     if (status != kIOReturnSuccess) {
@@ -346,8 +347,9 @@ bool memory_copy_open(struct memory_copy *copy, const char *limits, uint64_t mos
         return false;
     }
     if (!vdma_present()) {
-        kprintf("no vdma: this machine does not start at EL2, as MACHINE=el2 does; nothing is "
-                "copied from memory to memory\n");
+        kprintf("no vdma: this machine does not start at EL2, as MACHINE=el2 does, nor is it "
+                "DEVICE=vdma, "
+                "a process; nothing is copied from memory to memory\n");
         return true;
     }
     journal_open();
@@ -411,6 +413,6 @@ void memory_copy_print(const struct memory_copy *copy)
         return;
     }
     copy_table_print(&copy->table);
-    kprintf("copied by vdma: %llu bytes, limits %s\n", (unsigned long long)copy->copied,
-            profiles[copy->profile]);
+    kprintf("copied by vdma: %llu bytes, limits %s%s\n", (unsigned long long)copy->copied,
+            profiles[copy->profile], copy->is_process ? ", by a process beside QEMU" : "");
 }

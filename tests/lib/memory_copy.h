@@ -24,6 +24,7 @@ struct copy_part {
 
 struct memory_copy {
     bool present;     /* there is a device, and this much is asked of it: */
+    bool is_process;  /* it is no monitor's: it has no page of the queues' registers */
     uint64_t most;    /* bytes */
     uint32_t profile; /* of its limits */
     bool without_table;
