@@ -151,7 +151,7 @@ void mmu_store(struct mmu_path *path, pte_t next)
 
 void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
 {
-    volatile pte_t *const entry = path->entry[path->level];
+    pte_t *const entry = path->entry[path->level];
     const uint64_t span = LEVEL_SPAN(path->level);
 
     if (path->level > 0) {
@@ -160,14 +160,14 @@ void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
         *(volatile pte_t *)parent = *parent + count * PTE_COUNT_ONE;
     }
     for (unsigned i = 0; i < count; i++) {
-        entry[i] = first;
+        *(volatile pte_t *)&entry[i] = first;
         first += span;
     }
 }
 
 void mmu_empty_run(const struct mmu_path *path, unsigned count)
 {
-    volatile pte_t *const entry = path->entry[path->level];
+    pte_t *const entry = path->entry[path->level];
 
     if (path->level > 0) {
         pte_t *parent = path->entry[path->level - 1];
@@ -175,7 +175,7 @@ void mmu_empty_run(const struct mmu_path *path, unsigned count)
         *(volatile pte_t *)parent = *parent - count * PTE_COUNT_ONE;
     }
     for (unsigned i = 0; i < count; i++) {
-        entry[i] = 0;
+        *(volatile pte_t *)&entry[i] = 0;
     }
 }
 
