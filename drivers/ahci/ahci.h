@@ -12,8 +12,9 @@
  *
  * What a start adds to the errors of IODMAEventSource: kIOReturnBadArgument (not whole
  * blocks, or a command of somebody else's), kIOReturnOverrun (beyond the disk's end),
- * kIOReturnNoSpace (a block in more pieces than a list holds), kIOReturnNotResponding (the
- * port is lost). A transfer ends with kIOReturnSuccess; kIOReturnIOError: the disk says so;
+ * kIOReturnNoSpace (a block in more pieces than a list holds), kIOReturnMessageTooLarge (a client's
+ * own options allow a piece that no entry can name), kIOReturnNotResponding (the port is lost). A
+ * transfer ends with kIOReturnSuccess; kIOReturnIOError: the disk says so;
  * kIOReturnDMAError: the controller could not reach the memory; kIOReturnUnderrun: it moved
  * less than it was asked for; kIOReturnAborted: it was stopped; kIOReturnNotResponding: the
  * port is lost. After an error the bytes of that command count as not moved.

@@ -20,8 +20,9 @@
  * What a start adds to the errors of IODMAEventSource: kIOReturnBadArgument (not whole
  * blocks, or a command that nvme_create_command has not made for this controller),
  * kIOReturnOverrun (beyond the namespace's end), kIOReturnNotWritable (it is read-only),
- * kIOReturnNoSpace (a block in more pieces than a list holds), kIOReturnNotResponding (the
- * controller is lost). A transfer ends with kIOReturnSuccess, or what the first of its
+ * kIOReturnNoSpace (a block in more pieces than a list holds), kIOReturnMessageTooLarge (a client's
+ * own options allow a piece that the format cannot name), kIOReturnNotResponding (the controller
+ * is lost). A transfer ends with kIOReturnSuccess, or what the first of its
  * commands that failed was answered:
  *   kIOReturnUnsupported     the controller does not know the command, or the format
  *   kIOReturnBadArgument     a field of the command makes no sense to it

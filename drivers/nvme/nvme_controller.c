@@ -264,14 +264,15 @@ static IOReturn map_registers(struct nvme_controller *controller)
     if (bar.size < NVME_DOORBELLS + 8) {
         return kIOReturnUnsupported;
     }
+    /* First: with registers it will be shut down, whatever else fails. */
+    status = pci_enable(controller->function, PCI_MEMORY);
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     controller->registers_size = bar.size;
     controller->registers = pci_map_bar(controller->function, 0, 0, 0);
     if (controller->registers == NULL) {
         return IOMemoryLastError();
-    }
-    status = pci_enable(controller->function, PCI_MEMORY);
-    if (status != kIOReturnSuccess) {
-        return status;
     }
     controller->cap = mmio_read64(controller->registers, NVME_CAP);
     if (controller->cap == UINT64_MAX) {

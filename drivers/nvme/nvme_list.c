@@ -79,7 +79,7 @@ bool nvme_output_sgl(IODMACommand *target, IODMACommand_Segment64 segment, void 
     struct nvme_list *list = context;
 
     (void)target, (void)index;
-    if (!enter(list, &segment) || list->count == DESCRIPTORS || segment.fLength > UINT32_MAX) {
+    if (!enter(list, &segment) || list->count == DESCRIPTORS) {
         return false;
     }
     list->descriptors[list->count] = (struct nvme_sgl){

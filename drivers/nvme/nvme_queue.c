@@ -204,7 +204,7 @@ unsigned nvme_collect(struct nvme_queue *queue)
         count++;
         take(queue, answer, end);
     }
-    if (count != 0 && queue->exists) {
+    if (count != 0) {
         queue->counters.acknowledged++;
         ring(queue, 1, queue->head); /* an interrupt line falls by it */
         nvme_issue_waiting(queue);

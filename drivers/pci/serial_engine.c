@@ -38,7 +38,7 @@ static void end_first(struct serial_engine *engine, IOReturn status)
 /* The next of the line that can be started; those that cannot end with why. */
 static void issue_next(struct serial_engine *engine)
 {
-    while (engine->first != NULL && !engine->busy && !engine->lost) {
+    while (engine->first != NULL && !engine->busy) {
         const IOReturn status = issue(engine, engine->first);
 
         if (status != kIOReturnSuccess) {
@@ -79,10 +79,7 @@ IOReturn serial_reset(struct serial_engine *engine, IOReturn status)
     }
     engine->busy = false;
     if (engine->lost) {
-        while (engine->first != NULL) {
-            end_first(engine, status);
-        }
-        return kIOReturnNotResponding;
+        return kIOReturnNotResponding; /* which their ends' starts were told as well */
     }
     issue_next(engine);
     return kIOReturnSuccess;

@@ -18,7 +18,8 @@
  * What a start adds to the errors of IODMAEventSource: kIOReturnBadArgument (not whole
  * blocks, or a command of somebody else's), kIOReturnOverrun (beyond the card's end),
  * kIOReturnNotWritable (it is protected), kIOReturnNoSpace (a block in more pieces than a
- * list holds), kIOReturnNotResponding (the controller is lost). A transfer ends with
+ * list holds), kIOReturnMessageTooLarge (a client's own options allow a piece that neither way
+ * can name), kIOReturnNotResponding (the controller is lost). A transfer ends with
  * kIOReturnSuccess; kIOReturnTimeout: the card does not answer; kIOReturnDMAError: the
  * controller could not use the list; kIOReturnIOError: another error of the card, or of the
  * way to it; kIOReturnAborted: it was stopped; kIOReturnNotResponding: the controller is

@@ -168,7 +168,7 @@ static uint32_t read_port(struct ahci_sim *sim, struct ahci_sim_port *port, unsi
     case AHCI_PxCMD:
         return port->command;
     case AHCI_PxTFD:
-        return port->busy ? 0x80 : 0x50;
+        return port->busy || port->is_always_busy ? 0x80 : 0x50;
     case AHCI_PxSIG:
         return port->is_optical ? 0xeb140101u : AHCI_SIG_DISK;
     case AHCI_PxSSTS:
@@ -224,7 +224,7 @@ static void command(struct ahci_sim *sim, struct ahci_sim_port *port, uint32_t v
     }
     if ((value & AHCI_CMD_FRE) != 0) {
         check(sim, (wide(port->received, port->received_high) & 255) == 0);
-        running |= AHCI_CMD_FR;
+        running |= port->never_receives ? 0 : AHCI_CMD_FR;
     } else {
         check(sim, (running & AHCI_CMD_CR) == 0);
         running &= ~AHCI_CMD_FR;

@@ -28,7 +28,8 @@ struct ahci_sim_port {
     char serial[AHCI_SERIAL_LENGTH + 1];
 
     /* What is wrong with it. */
-    bool never_stops, never_starts;
+    bool never_stops, never_starts, never_receives;
+    bool is_always_busy;
     bool link_stays_down; /* after its first reset */
     bool is_silent;       /* does not say who it is */
     bool fails_to_say;

@@ -48,6 +48,7 @@ void bus_sim_create(struct bus_sim *sim, unsigned bar,
     *sim = (struct bus_sim){
         .registers = {.start = space, .size = BUS_SIM_REGISTERS, .read = read, .write = write},
         .bar = bar,
+        .size = BUS_SIM_REGISTERS,
         .vectors = BUS_SIM_VECTORS,
     };
     current = sim;
@@ -133,14 +134,16 @@ struct pci_function *pci_find(uint16_t vendor, uint16_t device, struct pci_funct
 
 struct pci_function *pci_find_class(uint32_t class_code, uint32_t mask, struct pci_function *after)
 {
-    (void)class_code, (void)mask, (void)after;
-    return NULL; /* tests open it by hand */
+    (void)class_code, (void)mask;
+    /* As a rule tests open it by hand. */
+    return after == NULL && current != NULL && current->is_found ? bus_sim_function : NULL;
 }
 
 void pci_get_info(const struct pci_function *function, struct pci_info *info)
 {
     (void)function;
-    *info = (struct pci_info){.slot = 3, .requester = 3 << 3};
+    *info = (struct pci_info){
+        .slot = 3, .requester = 3 << 3, .claimed = current->claimed ? "another" : NULL};
 }
 
 IOReturn pci_claim(struct pci_function *function, const char *driver)
@@ -163,11 +166,15 @@ void pci_release(struct pci_function *function)
 IOReturn pci_get_bar(const struct pci_function *function, unsigned index, struct pci_bar *at)
 {
     (void)function;
+    if (index == current->memory_index && current->memory_bar.size != 0) {
+        *at = current->memory_bar;
+        return kIOReturnSuccess;
+    }
     if (index != current->bar) {
         return kIOReturnNotFound;
     }
-    *at = (struct pci_bar){.base = paddr(0x10000000), .bus = 0x10000000, .size = BUS_SIM_REGISTERS};
-    return kIOReturnSuccess;
+    *at = (struct pci_bar){.base = paddr(BUS_SIM_AT), .bus = BUS_SIM_AT, .size = current->size};
+    return current->refused[BUS_SIM_GET_BAR];
 }
 
 volatile void *pci_map_bar(struct pci_function *function, unsigned index, uint64_t offset,
@@ -175,12 +182,22 @@ volatile void *pci_map_bar(struct pci_function *function, unsigned index, uint64
 {
     (void)function, (void)length;
     assert_true(index == current->bar && offset == 0);
+    if (current->refused[BUS_SIM_MAP_BAR] != kIOReturnSuccess) {
+        IOMemory_fail(current->refused[BUS_SIM_MAP_BAR]);
+        return NULL;
+    }
     return space;
 }
 
 IOReturn pci_enable(struct pci_function *function, unsigned what)
 {
+    const IOReturn status =
+        current->refused[(what & PCI_MEMORY) != 0 ? BUS_SIM_ENABLE_MEMORY : BUS_SIM_ENABLE_MASTER];
+
     (void)function;
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
     current->memory_on |= (what & PCI_MEMORY) != 0;
     current->master_on |= (what & PCI_MASTER) != 0;
     return kIOReturnSuccess;
@@ -214,7 +231,9 @@ void pci_free_vectors(struct pci_function *function)
 unsigned pci_interrupt_kind(const struct pci_function *function)
 {
     (void)function;
-    return current->granted == 0 ? 0 : current->vectors == 1 ? PCI_INTX : PCI_MSIX;
+    return current->granted == 0                           ? 0
+           : current->vectors == 1 && !current->is_message ? PCI_INTX
+                                                           : PCI_MSIX;
 }
 
 IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_handler_t *handler,
@@ -222,6 +241,9 @@ IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_h
 {
     (void)function;
     assert_true(vector < current->granted && current->handlers[vector] == NULL);
+    if (current->refused[BUS_SIM_ATTACH] != kIOReturnSuccess) {
+        return current->refused[BUS_SIM_ATTACH];
+    }
     current->handlers[vector] = handler;
     current->contexts[vector] = context;
     return kIOReturnSuccess;

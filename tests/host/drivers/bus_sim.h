@@ -11,13 +11,30 @@
 
 #define BUS_SIM_REGISTERS 0x2000u
 #define BUS_SIM_VECTORS   9u
+#define BUS_SIM_AT        0x10000000u /* address of the registers */
+
+/* What a driver asks of its function, and may be refused. */
+enum bus_sim_call {
+    BUS_SIM_GET_BAR,
+    BUS_SIM_MAP_BAR,
+    BUS_SIM_ENABLE_MEMORY,
+    BUS_SIM_ENABLE_MASTER,
+    BUS_SIM_ATTACH,
+    BUS_SIM_CALLS
+};
 
 struct bus_sim {
     struct sim_registers registers; /* first: who plays them finds the rest */
     unsigned bar;                   /* that shows them */
-    unsigned vectors;               /* messages; 1: a line */
+    unsigned vectors;               /* messages; 1: a line, unless */
+    bool is_message;                /* it is one message */
     IOMapper *mapper;               /* in front of it; NULL: none */
     bool has_no_vectors;
+    bool is_found;                   /* by a search for its class */
+    IOReturn refused[BUS_SIM_CALLS]; /* with what; success: it is not */
+    uint64_t size;                   /* of the BAR, by its word */
+    struct pci_bar memory_bar;       /* one with memory, if it has a size */
+    unsigned memory_index;
 
     bool memory_on, master_on, claimed;
     unsigned granted;

@@ -17,6 +17,19 @@
 #define SECOND      1000000000ull
 #define MILLISECOND 1000000ull
 
+/* First, since the bus is searched once: what cannot be used is said, with where it is. */
+static void a_controller_that_is_found_and_gone(void **state)
+{
+    (void)state;
+    client_create();
+    sim.bus.is_found = sim.gone = true;
+    sim_console_forget();
+    assert_int_equal(nvme_count(), 0);
+    assert_true(sim_console_said("nvme: the device at PCI 00:03.0 cannot be used"));
+    assert_false(sim.bus.claimed);
+    assert_null(nvme_find("simulated"));
+}
+
 /* It is opened, fails so, and within these nanoseconds; nothing is left but what may be written. */
 static void fails_to_open(IOReturn status, uint64_t least, uint64_t most, bool keeps_memory)
 {
@@ -84,6 +97,51 @@ static void a_controller_that_is_not_there(void **state)
     client_create();
     sim.gone = true;
     fails_to_open(kIOReturnNotResponding, 0, MILLISECOND, false);
+}
+
+/* It answers, but not for its status: unplugged in the middle, or broken. */
+static void a_controller_without_a_status(void **state)
+{
+    (void)state;
+    client_create();
+    sim.status_is_gone = true;
+    fails_to_open(kIOReturnNotResponding, 0, MILLISECOND, true); /* is it off? nobody knows */
+}
+
+static void functions_that_refuse(void **state)
+{
+    (void)state;
+    for (unsigned call = 0; call < BUS_SIM_CALLS; call++) {
+        client_create();
+        sim.bus.refused[call] = kIOReturnNoSpace;
+        fails_to_open(kIOReturnNoSpace, 0, SECOND, false);
+    }
+    client_create();
+    sim.bus.has_no_vectors = true;
+    fails_to_open(kIOReturnNoInterrupt, 0, SECOND, false);
+    client_create();
+    sim.bus.size = NVME_DOORBELLS + 4; /* no pair of doorbells */
+    fails_to_open(kIOReturnUnsupported, 0, SECOND, false);
+    client_create();
+    sim.bus.claimed = true;
+    assert_int_equal(client_open(), kIOReturnExclusiveAccess);
+    assert_true(sim.bus.claimed);
+}
+
+/* As few as its doorbells, or as it grants of either kind. */
+static void fewer_queues_than_are_wanted(void **state)
+{
+    (void)state;
+    client_create();
+    sim.bus.size = NVME_DOORBELLS + 3 * 8;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(controller->queue_count, 2);
+    client_close();
+    client_create();
+    sim.refused_queues = 3;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(controller->queue_count, 1);
+    client_close();
 }
 
 static void admin_commands_without_an_answer(void **state)
@@ -184,6 +242,82 @@ static void namespaces_that_nobody_can_use(void **state)
     }
 }
 
+static void namespaces_that_are_not_there(void **state)
+{
+    (void)state;
+    client_create();
+    sim.blocks = 0; /* a number that nobody has: not worth a line */
+    sim_console_forget();
+    assert_int_equal(client_open(), kIOReturnNoDevice);
+    assert_false(sim_console_said("cannot be used"));
+    assert_true(nvme_close(controller));
+    client_create();
+    sim.refused_identity = NVME_IDENTIFY_NAMESPACE;
+    assert_int_equal(client_open(), kIOReturnNoDevice);
+    assert_true(sim_console_said("namespace 1 cannot be used"));
+    assert_true(nvme_close(controller));
+    client_create();
+    sim.refused_identity = NVME_IDENTIFY_CONTROLLER;
+    fails_to_open(kIOReturnBadArgument, 0, SECOND, false);
+    client_create();
+    sim.refused_identity = NVME_IDENTIFY_LIST; /* older than the list: there is number 1 */
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(nvme_count(), 1);
+    client_close();
+    client_create();
+    sim.mdts = 1; /* 8 KiB, and blocks of 16 */
+    sim.block_shift = 14;
+    sim.blocks = 100;
+    assert_int_equal(client_open(), kIOReturnNoDevice);
+    assert_true(nvme_close(controller));
+}
+
+/* A list is read as far as it rises, and as far as there is room. */
+static void lists_of_namespaces(void **state)
+{
+    static const uint32_t many[] = {1,  2,  3,  5,  8,  9,  10, 11, 12,
+                                    13, 14, 15, 16, 17, 18, 19, 20, 0};
+    static const uint32_t falling[] = {1, 4, 4, 5, 0};
+    struct nvme_info info;
+
+    (void)state;
+    client_create();
+    sim.namespaces = many;
+    sim_console_forget();
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(nvme_count(), NVME_NAMESPACES_MAX);
+    assert_true(sim_console_said("namespaces from 20 on are left out: there are 16 before"));
+    nvme_get_info(nvme_get(3), &info);
+    assert_int_equal(info.id, 5);
+    client_close();
+    client_create();
+    sim.namespaces = falling;
+    assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(nvme_count(), 2);
+    client_close();
+}
+
+/* It goes to a console, and is compared: blanks and zeros behind it are none of it. */
+static void serials_that_are_none(void **state)
+{
+    static const struct {
+        const char *says, *is;
+    } rows[] = {{"                    ", ""},
+                {"a b\0\0\0 \0             ", "a b"},
+                {"\x1b[2J\x7f\xff               ", "?[2J??"},
+                {"12345678901234567890", "12345678901234567890"}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_create();
+        sim.serial = rows[i].says;
+        assert_int_equal(client_open(), kIOReturnSuccess);
+        assert_string_equal(controller->serial, rows[i].is);
+        assert_ptr_equal(nvme_find(rows[i].is), disk);
+        client_close();
+    }
+}
+
 static void a_namespace_that_is_write_protected(void **state)
 {
     struct nvme_info info;
@@ -200,16 +334,23 @@ static void a_namespace_that_is_write_protected(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_controller_that_is_found_and_gone),
         cmocka_unit_test(a_controller_that_is_never_ready),
         cmocka_unit_test(a_controller_that_fails_on_the_way),
         cmocka_unit_test(a_controller_that_is_never_off),
         cmocka_unit_test(a_controller_that_is_on_already),
         cmocka_unit_test(a_controller_that_is_not_there),
+        cmocka_unit_test(a_controller_without_a_status),
+        cmocka_unit_test(functions_that_refuse),
+        cmocka_unit_test(fewer_queues_than_are_wanted),
         cmocka_unit_test(admin_commands_without_an_answer),
         cmocka_unit_test(queues_that_are_refused),
         cmocka_unit_test(controllers_that_nobody_can_use),
         cmocka_unit_test(without_one_piece_of_memory),
         cmocka_unit_test(namespaces_that_nobody_can_use),
+        cmocka_unit_test(namespaces_that_are_not_there),
+        cmocka_unit_test(lists_of_namespaces),
+        cmocka_unit_test(serials_that_are_none),
         cmocka_unit_test(a_namespace_that_is_write_protected),
     };
 

@@ -164,24 +164,40 @@ void nvme_sim_answer(struct nvme_sim *sim, unsigned index, uint32_t status)
 
 /* --- Admin ------------------------------------------------------------------------------------ */
 
-static void identify(struct nvme_sim *sim, const struct nvme_command *command)
+static bool has_namespace(const struct nvme_sim *sim, uint32_t number)
+{
+    for (unsigned i = 0; sim->namespaces != NULL && sim->namespaces[i] != 0; i++) {
+        if (sim->namespaces[i] == number) {
+            return true;
+        }
+    }
+    return number == 1;
+}
+
+static uint32_t identify(struct nvme_sim *sim, const struct nvme_command *command)
 {
     uint8_t *bytes = memory(sim, command->prp1);
 
     assert_int_equal(command->prp1 & (page_bytes(sim) - 1), 0);
+    if (command->dword[0] == sim->refused_identity) {
+        return NVME_STATUS(0u, 0x02u);
+    }
     memset(bytes, 0, NVME_IDENTIFY_BYTES);
     switch (command->dword[0]) {
     case NVME_IDENTIFY_CONTROLLER:
-        memcpy(bytes + NVME_CONTROLLER_SERIAL, "simulated           ", NVME_SERIAL_LENGTH);
+        memcpy(bytes + NVME_CONTROLLER_SERIAL, sim->serial, NVME_SERIAL_LENGTH);
         bytes[NVME_CONTROLLER_MDTS] = sim->mdts;
         bytes[NVME_CONTROLLER_VWC] = sim->volatile_cache;
         memcpy(bytes + NVME_CONTROLLER_SGLS, &sim->sgls, 4);
         break;
     case NVME_IDENTIFY_LIST:
         bytes[0] = 1;
+        for (unsigned i = 0; sim->namespaces != NULL && sim->namespaces[i] != 0; i++) {
+            memcpy(bytes + 4 * i, &sim->namespaces[i], 4);
+        }
         break;
     default:
-        assert_int_equal(command->nsid, 1);
+        assert_true(has_namespace(sim, command->nsid));
         memcpy(bytes + NVME_NAMESPACE_SIZE, &sim->blocks, 8);
         bytes[NVME_NAMESPACE_ATTR] = sim->attributes;
         bytes[NVME_NAMESPACE_FLBAS] = 1;
@@ -189,6 +205,7 @@ static void identify(struct nvme_sim *sim, const struct nvme_command *command)
         bytes[NVME_NAMESPACE_FORMATS + 4 + 2] = (uint8_t)sim->block_shift;
         break;
     }
+    return 0;
 }
 
 static void add_queue(struct nvme_sim *sim, const struct nvme_command *command, bool commands)
@@ -265,11 +282,11 @@ static void administer(struct nvme_sim *sim, const struct nvme_command *command)
     }
     switch (command->opcode) {
     case NVME_ADMIN_IDENTIFY:
-        identify(sim, command);
+        status = identify(sim, command);
         break;
     case NVME_ADMIN_SET_FEATURES:
         assert_int_equal(command->dword[0], NVME_FEATURE_QUEUES);
-        result = (sim->granted - 1) << 16 | (sim->granted - 1);
+        result = (sim->granted - 1 - sim->refused_queues) << 16 | (sim->granted - 1);
         break;
     case NVME_ADMIN_CREATE_CQ:
         add_queue(sim, command, false);
@@ -411,7 +428,11 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     case NVME_CC:
         return sim->cc;
     case NVME_CSTS:
-        return sim->csts;
+        return sim->status_is_gone ? UINT32_MAX : sim->csts;
+    case NVME_CMBLOC:
+        return sim->buffer_place;
+    case NVME_CMBSZ:
+        return sim->buffer_size;
     }
     fail_msg("register 0x%llx is read", (unsigned long long)offset);
     return 0;
@@ -430,6 +451,11 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         assert_true(width == 4 && (sim->lenient || (sim->csts & NVME_CSTS_RDY) != 0));
         ring(sim, (unsigned)(offset - NVME_DOORBELLS) / (4u << NVME_CAP_DSTRD(sim->cap)),
              (uint32_t)value);
+        return;
+    }
+    if (offset == NVME_CMBMSC) {
+        assert_int_equal(width, 8);
+        sim->buffer_control = value;
         return;
     }
     /* The admin queues are told while it is off (section 3.1). */
@@ -463,6 +489,8 @@ void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes)
         .block_shift = 9,
         .blocks = disk_bytes / 512,
         .silent_opcode = 0x100,
+        .refused_identity = 0x100,
+        .serial = "simulated           ",
         .disk = disk,
     };
     bus_sim_create(&sim->bus, 0, read_register, write_register);

@@ -42,7 +42,10 @@ struct nvme_sim {
     unsigned granted; /* queues */
     unsigned block_shift;
     uint8_t metadata;
-    uint8_t attributes; /* of the namespace */
+    uint8_t attributes;         /* of the namespace */
+    const uint32_t *namespaces; /* their numbers, 0 behind the last; NULL: number 1 */
+    const char *serial;
+    uint32_t buffer_place, buffer_size; /* CMBLOC, CMBSZ */
     bool volatile_cache;
     uint64_t blocks;
 
@@ -50,14 +53,18 @@ struct nvme_sim {
     bool gone; /* reads are all ones */
     bool never_ready, never_off, fails_on_the_way;
     bool admin_is_silent;
-    unsigned silent_opcode; /* this admin command is never answered; 0x100: none */
-    bool refuses_abort;     /* answers that the command goes on */
+    bool status_is_gone;       /* the word of its status alone is all ones */
+    unsigned silent_opcode;    /* this admin command is never answered; 0x100: none */
+    unsigned refused_identity; /* this question is refused; 0x100: none */
+    unsigned refused_queues;   /* of those that are told of answers: so many fewer are granted */
+    bool refuses_abort;        /* answers that the command goes on */
     bool refuses_queues;
     bool lenient; /* the driver has been lied to: what it does that makes no sense is passed over */
 
     struct nvme_sim_queue sq[NVME_SIM_QUEUES], cq[NVME_SIM_QUEUES];
     struct nvme_sim_command taken[NVME_SIM_TAKEN];
     unsigned taken_count;
+    uint64_t buffer_control;
     unsigned aborts, deleted_sq, deleted_cq, doorbells, shutdowns;
     uint8_t *disk; /* blocks << block_shift bytes */
 };

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Calls of SATA disks one by one: functions that refuse, ports that do not come up, commands of
+ * a client's own options, starts that are none, calls out of notifications, and who watches.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IODMAController_class.h"
+#include "descriptors/IODeviceMemory.h"
+#include "tests/host/drivers/ahci_sim.h"
+#include "tests/host/drivers/client.h"
+#include "tests/host/sim/sim_console.h"
+
+#define BYTES  (4u << 20)
+#define BLOCKS (BYTES / 512)
+
+static struct ahci_sim device;
+static uint8_t content[BYTES];
+static struct ahci_controller *controller;
+static struct ahci_disk *target;
+static struct holdings before;
+static struct ahci_transfer transfers[3];
+
+static void create(void)
+{
+    ahci_sim_create(&device, content, sizeof(content));
+    before = holdings_now();
+}
+
+static IOReturn open_it(void)
+{
+    IOReturn status;
+
+    controller = ahci_open(bus_sim_function, &status);
+    target = ahci_get(0);
+    if (target != NULL) {
+        client_attach(ahci_get_service(target), 1);
+    }
+    return status;
+}
+
+static int open_usual(void **state)
+{
+    (void)state;
+    create();
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_non_null(target);
+    return 0;
+}
+
+static void leave(bool stops)
+{
+    if (target != NULL) {
+        client_detach();
+    }
+    assert_int_equal(ahci_close(controller), stops);
+    assert_int_equal(sim_holds(&before), stops);
+}
+
+static IODMACommand *command_over(struct ahci_transfer *transfer, IOMemoryDescriptor *memory,
+                                  const IODMACommand_SegmentOptions *options, uint64_t length)
+{
+    IODMACommand *command = ahci_create_command(target, options, kMapped, transfer);
+
+    client_prepare(command, memory, 0, length);
+    transfer->block = 0;
+    return command;
+}
+
+static void deliver(void)
+{
+    bus_sim_interrupt(&device.bus);
+    IOWorkLoop_runEventSources(client_loop);
+}
+
+static IOReturn start_at(UInt32 channel, IODMACommand *command)
+{
+    return IODMAController_startDMACommand((IODMAController *)target->engine, channel, command,
+                                           kIODirectionIn, 0, 0);
+}
+
+/* --- Opening ---------------------------------------------------------------------------------- */
+
+/* First, since the bus is searched once. */
+static void whose_driver_is_another_is_left_alone(void **state)
+{
+    (void)state;
+    create();
+    device.bus.is_found = device.bus.claimed = true;
+    sim_console_forget();
+    assert_int_equal(ahci_count(), 0);
+    assert_false(sim_console_said("ahci"));
+    assert_true(device.bus.claimed);
+}
+
+static void functions_that_refuse(void **state)
+{
+    static const enum bus_sim_call calls[] = {BUS_SIM_MAP_BAR, BUS_SIM_ENABLE_MEMORY,
+                                              BUS_SIM_ENABLE_MASTER, BUS_SIM_ATTACH};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        create();
+        device.bus.refused[calls[i]] = kIOReturnNoSpace;
+        assert_int_equal(open_it(), kIOReturnNoSpace);
+        assert_null(controller);
+        assert_false(device.bus.master_on || device.bus.claimed);
+        assert_true(sim_holds(&before));
+    }
+}
+
+/* Left out with a line; one that does not stop keeps the controller's memory off as well. */
+static void ports_that_do_not_come_up(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        create();
+        device.ports[0].never_receives = i == 0;
+        device.ports[0].is_always_busy = i == 1;
+        if (i == 2) {
+            device.ports[0].never_stops = true;
+            device.ports[0].command = AHCI_CMD_ST | AHCI_CMD_CR | AHCI_CMD_FRE | AHCI_CMD_FR;
+        }
+        sim_console_forget();
+        assert_int_equal(open_it(), kIOReturnSuccess);
+        assert_null(target);
+        assert_true(sim_console_said("ahci: the disk at port 0 cannot be used"));
+        leave(true);
+    }
+}
+
+/* What it says of itself goes to a console. */
+static void serials_that_are_none(void **state)
+{
+    (void)state;
+    create();
+    strcpy(device.ports[0].serial, "");
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_string_equal(target->serial, "");
+    leave(true);
+    create();
+    strcpy(device.ports[0].serial, "\x1b[2J\x7f\xff end");
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_ptr_equal(ahci_find("?[2J?? end"), target);
+    leave(true);
+}
+
+/* --- Commands of a client's own options ------------------------------------------------------- */
+
+static const IODMACommand_SegmentOptions anything = {
+    .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+
+static void refused_over(IOMemoryDescriptor *memory, uint64_t length, IOReturn status)
+{
+    IODMACommand *command = command_over(&transfers[0], memory, &anything, length);
+
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), status);
+    assert_int_equal(device.ports[0].transfers, 0);
+    client_drop(command);
+}
+
+static void pieces_that_no_list_names(void **state)
+{
+    IOAddressRange ranges[] = {{(uint64_t)whole_byte(1), 512},      /* an odd address */
+                               {(uint64_t)whole_byte(4096), 511},   /* an odd length */
+                               {(uint64_t)whole_byte(8192), 300},   /* a part of a block */
+                               {(uint64_t)whole_byte(12289), 212}}; /* whose rest is odd */
+    IOMemoryDescriptor *large;
+    IOMemoryDescriptor *far;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+            &ranges[i], i == 0 ? 1 : 2, kIODirectionInOut, kernel_task);
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+        refused_over(memory, 512, i == 2 ? kIOReturnNoSpace : kIOReturnMessageTooLarge);
+        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+        OSObject_release(memory);
+    }
+    /* Longer than an entry can say. */
+    large = (IOMemoryDescriptor *)IOBufferMemoryDescriptor_inTaskWithPhysicalMask(
+        kernel_task, kIODirectionInOut | kIOMemoryPhysicallyContiguous, AHCI_PIECE_MAX + 4096,
+        UINT64_MAX & ~PAGE_MASK);
+    assert_non_null(large);
+    target->blocks = 2 * BLOCKS;
+    refused_over(large, 0, kIOReturnMessageTooLarge);
+    OSObject_release(large);
+    leave(true);
+    /* Where a controller of 32 bits does not reach. */
+    create();
+    device.wide = false;
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    far = (IOMemoryDescriptor *)IODeviceMemory_withRange((1ull << 32) - 256, 4096);
+    refused_over(far, 512, kIOReturnMessageTooLarge);
+    OSObject_release(far);
+    leave(true);
+}
+
+/* --- Starts ----------------------------------------------------------------------------------- */
+
+static void starts_of_somebody_elses(void **state)
+{
+    IODMACommand *command = command_over(&transfers[0], whole, NULL, 1024);
+    struct ahci_transfer copied = transfers[0];
+
+    (void)state;
+    assert_int_equal(start_at(1, command), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, NULL);
+    assert_int_equal(start_at(0, command), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &copied);
+    copied.serial.command = NULL;
+    assert_int_equal(start_at(0, command), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &transfers[0]);
+    target->blocks = 1; /* all of it is less */
+    assert_int_equal(start_at(0, command), kIOReturnOverrun);
+    target->blocks = BLOCKS;
+    /* Until its end has been heard of it is not started again. */
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    ahci_sim_answer(&device);
+    bus_sim_interrupt(&device.bus);
+    assert_int_equal(start_at(0, command), kIOReturnBusy);
+    assert_int_equal(device.ports[0].transfers, 1);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(ahci_commands(target), 1);
+    client_drop(command);
+    leave(true);
+}
+
+static IODMACommand *commands[3];
+
+static void start_another(void)
+{
+    IOByteCount moved = 0;
+    IODMACommand *running;
+
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                     kIOReturnNotPermitted);
+    assert_int_equal(
+        IODMAEventSource_startDMACommand(client_sources[0], commands[2], kIODirectionIn, 0, 0),
+        kIOReturnSuccess);
+    assert_int_equal(IODMAEventSource_queryDMACommand(client_sources[0], &running, &moved, false),
+                     kIOReturnSuccess);
+    assert_ptr_equal(running, commands[1]);
+    assert_int_equal(moved, 0);
+}
+
+/* What an end starts gets in line behind those that were there; one that cannot go is passed. */
+static void a_line(void **state)
+{
+    IOAddressRange range = {(uint64_t)whole_byte(1), 512};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(&range, 1, kIODirectionInOut, kernel_task);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    commands[0] = command_over(&transfers[0], whole, NULL, 512);
+    commands[1] = command_over(&transfers[1], memory, &anything, 512);
+    commands[2] = command_over(&transfers[2], whole, NULL, 512);
+    assert_int_equal(client_start(0, commands[0], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(client_start(0, commands[1], kIODirectionIn, 0, 0), kIOReturnSuccess);
+    client_at_notification = start_another;
+    ahci_sim_answer(&device);
+    IOWorkLoop_closeGate(client_loop); /* the notification starts */
+    bus_sim_interrupt(&device.bus);
+    IOWorkLoop_openGate(client_loop);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_null(client_at_notification);
+    assert_int_equal(client_end_count, 2);
+    assert_ptr_equal(client_ends[1].command, commands[1]);
+    assert_int_equal(client_ends[1].status, kIOReturnMessageTooLarge);
+    ahci_sim_answer(&device);
+    deliver();
+    assert_int_equal(client_end_count, 3);
+    assert_int_equal(client_ends[2].status, kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        client_drop(commands[i]);
+    }
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    leave(true);
+}
+
+/* --- Watching --------------------------------------------------------------------------------- */
+
+static uint64_t seen;
+
+static void look(void *context, const struct ahci_piece *piece)
+{
+    assert_ptr_equal(context, &seen);
+    assert_int_equal(piece->address, virt_to_phys(whole_byte(piece->offset)).value);
+    assert_int_equal(piece->block, 7);
+    assert_true(piece->slot < piece->count);
+    seen += piece->length;
+}
+
+static void a_watcher_sees_the_list(void **state)
+{
+    IODMACommand *command = command_over(&transfers[0], whole, NULL, 65536);
+
+    (void)state;
+    transfers[0].block = 7;
+    ahci_watch(target, look, &seen);
+    for (unsigned i = 0; i < 2; i++) {
+        seen = 0;
+        assert_int_equal(client_start(0, command, i == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
+                         kIOReturnSuccess);
+        ahci_sim_answer(&device);
+        deliver();
+        assert_int_equal(seen, 65536);
+    }
+    ahci_watch(target, NULL, NULL);
+    client_drop(command);
+    leave(true);
+}
+
+/* --- Closing ---------------------------------------------------------------------------------- */
+
+/* Of two disks the first does not stop: it is said, and the second gives its memory back. */
+static void one_of_two_does_not_stop(void **state)
+{
+    (void)state;
+    create();
+    device.ports[2] = device.ports[0];
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_int_equal(ahci_count(), 2);
+    device.ports[0].never_stops = true;
+    leave(false);
+    assert_int_equal(device.ports[2].command & (AHCI_CMD_CR | AHCI_CMD_FR), 0);
+}
+
+#define OPENED(test) cmocka_unit_test_setup(test, open_usual)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(whose_driver_is_another_is_left_alone),
+        cmocka_unit_test(functions_that_refuse),
+        cmocka_unit_test(ports_that_do_not_come_up),
+        cmocka_unit_test(serials_that_are_none),
+        OPENED(pieces_that_no_list_names),
+        OPENED(starts_of_somebody_elses),
+        OPENED(a_line),
+        OPENED(a_watcher_sees_the_list),
+        cmocka_unit_test(one_of_two_does_not_stop), /* last: it leaves memory behind */
+    };
+
+    return cmocka_run_group_tests(tests, client_start_machine, NULL);
+}
