@@ -40,7 +40,10 @@ static void record_runs(const void *transfer, IOMemoryDescriptor *memory, uint64
 void IODMARecording_memory(const void *transfer, IOMemoryDescriptor *memory, UInt64 offset,
                            UInt64 length)
 {
-    if (!platform_is_tracing() || memory == NULL || platform_in_interrupt()) {
+    if (!platform_is_tracing()) {
+        return;
+    }
+    if (memory == NULL || platform_in_interrupt()) {
         return;
     }
     record_runs(transfer, memory, offset, length, _kIOMemorySourceSegment);
@@ -85,7 +88,10 @@ void IODMARecording_command(const IODMACommand *self)
 {
     const struct IODMALimits *limits = &self->spec.limits;
 
-    if (!platform_is_tracing() || self->active == 0 || platform_in_interrupt()) {
+    if (!platform_is_tracing()) {
+        return;
+    }
+    if (self->active == 0 || platform_in_interrupt()) {
         return;
     }
     PLATFORM_TRACE(dma_limits, self, limits->highest,

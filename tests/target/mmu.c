@@ -12,6 +12,7 @@ extern char __text_start[], __rodata_start[], __stack_guard[], __image_start[];
 #define VA    (MMU_KERNEL_VA_BASE + 0x12345000)
 #define MIB2  (2ul << 20)
 #define UART0 0x09000000
+#define RAM   0x40000000
 
 #define ESR_CLASS(esr)     ((esr) >> 26 & 0x3f)
 #define CLASS_FETCH        0x21         /* instruction abort, same level */
@@ -242,6 +243,12 @@ TEST(devices_are_mapped_once_and_ram_never)
     EXPECT_EQ(mmu_map_device(paddr(UART0), 0), NULL);
     EXPECT_EQ(mmu_map_device(paddr(UART0), UINT64_MAX), NULL);
     EXPECT_EQ(mmu_map_device(paddr(DIRECT_MAP_SIZE), 0x1000), NULL);
+    /* As far as RAM begins, and as the direct map goes, and no byte farther. */
+    EXPECT_EQ(mmu_map_device(paddr(RAM - 0x1000), 0x1001), NULL);
+    EXPECT_NE(mmu_map_device(paddr(RAM - 0x1000), 0x1000), NULL);
+    EXPECT_EQ(mmu_map_device(paddr(DIRECT_MAP_SIZE - 0x1000), 0x1001), NULL);
+    EXPECT_NE(mmu_map_device(paddr(DIRECT_MAP_SIZE - 0x1000), 0x1000), NULL);
+    TEST_KEEPS("page tables for registers stay");
 }
 
 TEST(memory_types_are_what_was_asked_for)

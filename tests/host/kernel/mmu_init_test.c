@@ -222,6 +222,13 @@ static void mapped_already(void)
     EXPECT(at.contiguous == PAGE_SIZE);
     EXPECT(!mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(3 * GIB + 2 * MIB2 + PAGE_SIZE)),
                           &at));
+    /* Pages of a table that is there already, whatever would fit where none is. */
+    EXPECT(mmu_map_device(paddr(3 * GIB + 4 * MIB2 + PAGE_SIZE), PAGE_SIZE) != NULL);
+    EXPECT(mmu_map_device(paddr(3 * GIB + 4 * MIB2), MIB2) != NULL);
+    for (uint64_t pa = 3 * GIB + 4 * MIB2; pa < 3 * GIB + 5 * MIB2; pa += PAGE_SIZE) {
+        EXPECT(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(pa)), &at));
+        EXPECT(at.pa.value == pa && at.contiguous == PAGE_SIZE);
+    }
 }
 
 static void test_mapped_already(void **state)
