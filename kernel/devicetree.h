@@ -111,6 +111,13 @@ kern_return_t devicetree_intid(const struct devicetree_reference *reference, uns
 kern_return_t devicetree_map_id(int node, const char *map, uint32_t id,
                                 struct devicetree_reference *reference);
 
+/*
+ * Does the device look into the CPU's cache when it reads and writes memory? So says dma-coherent,
+ * of the node or of a bus above it (Devicetree Specification 0.3, section 2.3.9); without it the
+ * device does not. False also of no node. Any context.
+ */
+bool devicetree_is_coherent(int node);
+
 /* Next node with this compatible string after node (start with -1); negative when there is none. */
 int devicetree_next_compatible(int node, const char *compatible);
 

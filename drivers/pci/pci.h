@@ -235,6 +235,9 @@ typedef IOReturn pci_mapper_source_t(struct pci_function *function, int node, ui
                                      IOMapper **mapper);
 void pci_set_mapper_source(pci_mapper_source_t *source);
 
+/* Does what is on its bus look into the CPU's cache? devicetree_is_coherent of the host bridge. */
+bool pci_is_coherent(const struct pci_function *function);
+
 /*
  * The mapper in front of a function, +1, which is also what
  * IOMapper_copyMapperForDevice(pci_get_service(function)) gives once the function may master

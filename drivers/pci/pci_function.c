@@ -184,6 +184,11 @@ void pci_enable_line(struct pci_function *function, bool enable)
     }
 }
 
+bool pci_is_coherent(const struct pci_function *function)
+{
+    return devicetree_is_coherent(function->bus->host->node);
+}
+
 /* --- Mappers ---------------------------------------------------------------------------------- */
 
 static pci_mapper_source_t *mapper_source;

@@ -213,7 +213,8 @@ IOReturn vdma_use_table(bool on);
  *
  * kIOReturnBadArgument: NULL; kIOReturnNoDevice; kIOReturnNotPermitted (in a handler);
  * kIOReturnBusy: it is lent, has requests, or mappings behind its table; or as IODriver_giveDevice;
- * kIOReturnUnsupported: limits as above, or a device that cannot be guarded; kIOReturnNoMemory;
+ * kIOReturnUnsupported: limits as above, or a device that cannot be guarded, or does not look into
+ * the CPU's cache; kIOReturnNoMemory;
  * else as vdma_control. The driver has nothing of it then. Thread context: sleeps.
  */
 IOReturn vdma_lend(IODriver *driver);

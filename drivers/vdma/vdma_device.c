@@ -4,17 +4,16 @@
 
 #include "drivers/vdma/vdma_private.h"
 #include "kernel/console.h"
-#include "kernel/direct_map.h"
 #include "kernel/irq.h"
-#include "kernel/page.h"
+
+#define MEMORY_PAGES 2u /* for frames and control data */
 
 _Static_assert(VIRTIO_VENDOR_VDMA == VDMA_VENDOR, "the data sheet's vendor");
 _Static_assert(sizeof(struct vdma_frame) * VDMA_DEPTH + sizeof(struct vdma_control_data) <=
-                   2 * PAGE_SIZE,
+                   MEMORY_PAGES * PAGE_SIZE,
                "frames and control data share two pages");
 
-#define CHAIN_MAX    256u /* entries of a chain, where the device lets them be so many */
-#define MEMORY_ORDER 1    /* of the pages for frames and control data */
+#define CHAIN_MAX 256u /* entries of a chain, where the device lets them be so many */
 
 struct vdma_state vdma_state = {.lock = LOCK_INITIAL("vdma", LOCK_RANK_DEVICE)};
 
@@ -191,6 +190,7 @@ static IOReturn create_queue(struct virtio_device *device)
         .indirect = (device->features & VIRTIO_F_INDIRECT_DESC) != 0,
         .event_index = (device->features & VIRTIO_F_EVENT_IDX) != 0,
         .doorbell = virtio_doorbell(device, 0),
+        .uncached = device->uncached,
     };
 
     while (setup.chain_entries > setup.size) {
@@ -202,7 +202,9 @@ static IOReturn create_queue(struct virtio_device *device)
 
 static IOReturn build(struct virtio_device *device)
 {
-    paddr_t pages;
+    /* Zeroed: the parts of a header that no request uses are written never again. */
+    const unsigned flags =
+        VM_DEVICE_MEMORY_ZERO | (device->uncached ? VM_DEVICE_MEMORY_UNCACHED : 0);
     IOReturn status = virtio_negotiate(device, VIRTIO_CORE_FEATURES & ~VIRTIO_F_ACCESS_PLATFORM,
                                        VIRTIO_F_VERSION_1);
 
@@ -212,13 +214,12 @@ static IOReturn build(struct virtio_device *device)
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (page_alloc(MEMORY_ORDER, PAGE_OWNER_DRIVER, &pages) != KERN_SUCCESS) {
+    if (vm_device_memory_alloc(MEMORY_PAGES, flags, &vdma_state.memory) != KERN_SUCCESS) {
         return kIOReturnNoMemory;
     }
-    vdma_state.frames = phys_to_virt(pages);
+    vdma_state.frames = vdma_state.memory.address;
     vdma_state.data = (struct vdma_control_data *)(vdma_state.frames + VDMA_DEPTH);
-    /* The parts of a header that no request uses are written never again. */
-    memset(vdma_state.frames, 0, PAGE_SIZE << MEMORY_ORDER);
+    virtq_set_frame_offset(vdma_state.queue, vm_device_memory_offset(&vdma_state.memory));
     status = vdma_attach();
     if (status == kIOReturnSuccess) {
         status = activate();
@@ -234,11 +235,10 @@ static void give_up(struct virtio_device *device)
     virtio_detach(device);
     if (virtio_reset(device)) { /* or its memory must be considered in use, for ever */
         virtq_destroy(vdma_state.queue);
-        if (vdma_state.frames != NULL) {
-            page_free(virt_to_phys(vdma_state.frames), MEMORY_ORDER);
-        }
+        vm_device_memory_free(&vdma_state.memory);
     }
     vdma_state.queue = NULL;
+    vdma_state.memory = (struct vm_device_memory){0};
     vdma_state.frames = NULL;
     vdma_state.data = NULL;
     vdma_state.device = NULL;

@@ -205,6 +205,7 @@ IODMACommand *vdma_create_command(const IODMACommand_SegmentOptions *options,
         }
         options = &own;
     }
+    mappingOptions = virtio_mapping_options(vdma_state.device, mappingOptions);
     mapper = IOMapper_copyMapperForDevice(service);
     *transfer = (struct vdma_transfer){0};
     /* For who wants to see its list; the ring's own function needs a ring. */

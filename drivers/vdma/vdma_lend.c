@@ -114,7 +114,9 @@ static IOReturn check_limits(void)
     if (status != kIOReturnSuccess) {
         return status;
     }
-    return vdma_state.can.queue_page != 0 && vdma_state.can.limits.table_entries != 0 &&
+    /* The driver's memory is cached, and nobody would tell it to maintain that. */
+    return !vdma_state.device->uncached && vdma_state.can.queue_page != 0 &&
+                   vdma_state.can.limits.table_entries != 0 &&
                    vdma_state.can.limits.transfer_max != 0
                ? kIOReturnSuccess
                : kIOReturnUnsupported;

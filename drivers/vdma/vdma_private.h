@@ -6,6 +6,7 @@
 #include "drivers/vdma/vdma.h"
 #include "drivers/virtio/virtio.h"
 #include "kernel/lock.h"
+#include "kernel/vm_device_memory.h"
 
 /* What a chain begins and ends with; each slot of the queue has its own. */
 struct vdma_frame {
@@ -47,6 +48,8 @@ struct vdma_state {
     struct vdma_transfer restore; /* tells it of the table again after a reset, which forgets it */
     bool restoring;               /* in line, or at the device */
     unsigned restore_failures;    /* since it was restored last */
+
+    struct vm_device_memory memory; /* frames and data */
 };
 
 extern struct vdma_state vdma_state;

@@ -94,7 +94,8 @@ static IOReturn fill(struct vdma_transfer *transfer, struct virtq_chain *chain)
 static void add_data(struct virtq_chain *chain, const void *bytes, uint32_t length, unsigned flags)
 {
     if (length != 0) {
-        virtq_chain_add(chain, virt_to_phys(bytes), length, VIRTQ_NEXT | flags);
+        virtq_chain_add(chain, vm_device_memory_physical(&vdma_state.memory, bytes), length,
+                        VIRTQ_NEXT | flags);
     }
 }
 

@@ -6,9 +6,7 @@
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IORangeAllocator.h"
 #include "drivers/vdma/vdma_private.h"
-#include "kernel/direct_map.h"
 #include "kernel/irq.h"
-#include "kernel/page.h"
 
 #define ACCESS (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 
@@ -24,6 +22,7 @@ struct vdma_table {
     IORangeAllocator *space;  /* of page numbers */
     uint64_t mapped;          /* pages of all allocations */
     bool on;
+    struct vm_device_memory memory; /* of entry and count */
 };
 
 /* --- Where memory goes ------------------------------------------------------------------------ */
@@ -255,9 +254,7 @@ static void table_free(OSObject *base)
 {
     struct vdma_table *self = (struct vdma_table *)base;
 
-    if (self->entry != NULL) {
-        page_free_run(virt_to_phys((const void *)(uintptr_t)self->entry), run_pages(self->pages));
-    }
+    vm_device_memory_free(&self->memory);
     OSObject_release(self->space);
     IOMapper_free(&self->super);
 }
@@ -278,21 +275,21 @@ static const IOMapperClass table_class = {
 struct vdma_table *vdma_table_create(IOService *service, uint64_t pages)
 {
     struct vdma_table *self = (struct vdma_table *)OSMetaClass_allocate(&table_class.meta);
-    const struct page_request request = {
-        .count = run_pages(pages), .owner = PAGE_OWNER_DRIVER, .zero = true};
-    paddr_t run;
+    const unsigned flags =
+        VM_DEVICE_MEMORY_ZERO | (vdma_state.device->uncached ? VM_DEVICE_MEMORY_UNCACHED : 0);
 
     if (self == NULL) {
         return NULL;
     }
     self->pages = pages;
     self->space = IORangeAllocator_withRange(pages - 1, 0, 16, 0);
-    if (self->space == NULL || page_alloc_run(&request, &run) != KERN_SUCCESS) {
+    if (self->space == NULL ||
+        vm_device_memory_alloc(run_pages(pages), flags, &self->memory) != KERN_SUCCESS) {
         OSObject_release(&self->super);
         IOMemory_fail(kIOReturnNoMemory);
         return NULL;
     }
-    self->entry = phys_to_virt(run);
+    self->entry = self->memory.address;
     self->count = (uint32_t *)(uintptr_t)(self->entry + pages);
     if (!IOMapper_start(&self->super, service)) {
         OSObject_release(&self->super);
@@ -305,7 +302,7 @@ void vdma_table_request(const struct vdma_table *table, struct vdma_transfer *re
 {
     *request = (struct vdma_transfer){.type = VDMA_SET_TABLE};
     if (table != NULL) {
-        request->arguments[0] = virt_to_phys((const void *)(uintptr_t)table->entry).value;
+        request->arguments[0] = table->memory.physical.value;
         request->arguments[1] = table->pages;
     }
 }

@@ -84,9 +84,7 @@ static void release_resources(struct virtio_blk *disk)
     }
     /* What cannot be taken from the device stays where it is, for good. */
     if (disk->frames != NULL && virtio_unmap(&disk->frames_io)) {
-        const kern_return_t result = page_free_run(virt_to_phys(disk->frames), disk->frame_pages);
-
-        KERNEL_CHECK(result == KERN_SUCCESS);
+        vm_device_memory_free(&disk->frame_memory);
     }
     virtq_destroy(disk->queue);
     heap_free(disk->part_bytes);
@@ -169,6 +167,7 @@ static IOReturn create_queue(struct virtio_blk *disk)
         .event_index = blk_has(disk, VIRTIO_F_EVENT_IDX),
         .packed = blk_has(disk, VIRTIO_F_RING_PACKED),
         .mapper = disk->device->mapper,
+        .uncached = disk->device->uncached,
         .doorbell = virtio_doorbell(disk->device, BLK_QUEUE),
         .narrow_doorbell = virtio_doorbell_is_narrow(disk->device),
     };
@@ -184,20 +183,20 @@ static IOReturn create_frames(struct virtio_blk *disk)
      * the driver's own: what lies beside a frame is another frame.
      */
     const size_t bytes = (virtq_slots(disk->queue) + 1) * sizeof(struct blk_frame);
-    const struct page_request request = {
-        .count = (bytes + PAGE_MASK) >> PAGE_SHIFT, .owner = PAGE_OWNER_DRIVER, .zero = true};
-    paddr_t first;
+    const unsigned flags =
+        VM_DEVICE_MEMORY_ZERO | (disk->device->uncached ? VM_DEVICE_MEMORY_UNCACHED : 0);
 
-    if (page_alloc_run(&request, &first) != KERN_SUCCESS) {
+    disk->frame_pages = (bytes + PAGE_MASK) >> PAGE_SHIFT;
+    if (vm_device_memory_alloc(disk->frame_pages, flags, &disk->frame_memory) != KERN_SUCCESS) {
         return kIOReturnNoMemory;
     }
-    disk->frames = phys_to_virt(first);
-    disk->frame_pages = request.count;
-    if (virtio_map(disk->device->mapper, disk->frames, disk->frame_pages, &disk->frames_io) !=
-        kIOReturnSuccess) {
+    disk->frames = disk->frame_memory.address;
+    if (virtio_map(disk->device->mapper, disk->frame_memory.physical, disk->frame_pages,
+                   &disk->frames_io) != kIOReturnSuccess) {
         return kIOReturnNoResources;
     }
-    virtq_set_frame_offset(disk->queue, disk->frames_io.offset);
+    virtq_set_frame_offset(disk->queue,
+                           disk->frames_io.offset + vm_device_memory_offset(&disk->frame_memory));
     /* Not in the frames, where the device could change it. */
     disk->part_bytes = heap_alloc_zero(virtq_slots(disk->queue) * sizeof(*disk->part_bytes));
     return disk->part_bytes != NULL ? kIOReturnSuccess : kIOReturnNoMemory;

@@ -233,6 +233,7 @@ IODMACommand *virtio_blk_create_command(struct virtio_blk *disk,
         virtio_blk_get_segment_options(disk, &own);
         options = &own;
     }
+    mappingOptions = virtio_mapping_options(disk->device, mappingOptions);
     /* Not by assigning one: clang builds it on the stack and copies it here, for each request. */
     memset(transfer, 0, sizeof(*transfer));
     transfer->disk = disk;

@@ -100,6 +100,8 @@ struct virtio_blk {
     /* As a DMA engine; NULL until somebody asks for it. See blk_dma.c. */
     IODMAController *engine;
     IOService *service;
+
+    struct vm_device_memory frame_memory;
 };
 
 /* The feature is in use. */

@@ -230,7 +230,7 @@ static uint64_t control_bytes(const struct virtio_blk *disk,
 /* As the device sees what lies in the frames. */
 static paddr_t shared_address(const struct virtio_blk *disk, const void *at)
 {
-    return paddr_add(virt_to_phys(at), disk->frames_io.offset);
+    return paddr_add(vm_device_memory_physical(&disk->frame_memory, at), disk->frames_io.offset);
 }
 
 /* Operations whose data is in the frame. */

@@ -2,14 +2,10 @@
 /* A driver's own memory, mapped for its device for as long as it has it; see mapping.h. */
 #include "drivers/virtio/mapping.h"
 
-#include "kernel/direct_map.h"
-
 #define BOTH (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 
-IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
-                    struct virtio_mapping *mapping)
+IOReturn virtio_map(IOMapper *mapper, paddr_t first, size_t pages, struct virtio_mapping *mapping)
 {
-    const paddr_t physical = virt_to_phys(memory);
     const uint64_t bytes = (uint64_t)pages << PAGE_SHIFT;
     uint64_t address, taken;
     IOReturn status;
@@ -24,7 +20,7 @@ IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
     if (status != kIOReturnSuccess) {
         return status;
     }
-    status = IOMapper_iovmInsert(mapper, BOTH, address, 0, physical.value, bytes);
+    status = IOMapper_iovmInsert(mapper, BOTH, address, 0, first.value, bytes);
     if (status != kIOReturnSuccess) {
         IOMapper_iovmUnmapMemory(mapper, (IOMemoryDescriptor *)NULL, NULL, address, taken);
         return status;
@@ -32,7 +28,7 @@ IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
     IOMapper_keepMapped(mapper, address);
     OSObject_retain(mapper);
     *mapping = (struct virtio_mapping){
-        .mapper = mapper, .address = address, .bytes = taken, .offset = address - physical.value};
+        .mapper = mapper, .address = address, .bytes = taken, .offset = address - first.value};
     return kIOReturnSuccess;
 }
 

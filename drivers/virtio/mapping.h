@@ -24,11 +24,10 @@ struct virtio_mapping {
 };
 
 /*
- * `pages` pages from `memory` on, in a row. mapper NULL: success, and no translation. The
+ * `pages` pages from `first` on, in a row. mapper NULL: success, and no translation. The
  * mapper's own errors; then *mapping translates nothing.
  */
-IOReturn virtio_map(IOMapper *mapper, const void *memory, size_t pages,
-                    struct virtio_mapping *mapping);
+IOReturn virtio_map(IOMapper *mapper, paddr_t first, size_t pages, struct virtio_mapping *mapping);
 
 /*
  * Take it away. False: the unit does not say that it has forgotten it, and the memory must be

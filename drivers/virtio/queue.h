@@ -90,10 +90,11 @@ struct virtq_setup {
     IOMapper *mapper;        /* in front of the device; NULL: none */
     volatile void *doorbell; /* register that takes the queue's index; not NULL */
     bool narrow_doorbell;    /* by 16 bits, and not by 32 */
+    bool uncached;           /* the device does not look into the CPU's cache */
 };
 
 /*
- * A new, empty queue in pages of PAGE_OWNER_DRIVER. With tables it holds as many
+ * A new, empty queue in memory as kernel/vm_device_memory.h has it. With tables it holds as many
  * chains as the setup says, without as many as fit in the ring. No chain is longer
  * than the ring has entries, in a table neither (section 2.7.5.3.1).
  * kIOReturnBadArgument: size 0 or above VIRTQ_SIZE_MAX, chain_entries that are no
@@ -125,7 +126,7 @@ paddr_t virtq_used_address(const struct virtq *queue);
 /* What the device is to be told of a place in the rings. */
 ioaddr_t virtq_io_address(const struct virtq *queue, paddr_t address);
 
-/* Before the first frame: what is added to the physical addresses of the two entries of each. */
+/* Before the first frame: what is added to virt_to_phys's answers for the two entries of each. */
 void virtq_set_frame_offset(struct virtq *queue, uint64_t offset);
 
 /* Start a chain. kIOReturnNoResources: no slot is free; kIOReturnDeviceError: broken. */

@@ -3,10 +3,8 @@
 #include "drivers/virtio/queue.h"
 #include "drivers/virtio/queue_private.h"
 #include "kernel/console.h"
-#include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/lock.h"
-#include "kernel/page.h"
 #include "kernel/panic.h"
 
 /* --- All queues, for a panic to show ---------------------------------------------------------- */
@@ -97,26 +95,18 @@ static size_t pages_for(size_t bytes)
     return (bytes + PAGE_MASK) >> PAGE_SHIFT;
 }
 
-static void *alloc_pages(size_t count, bool zero)
+/* What only the driver looks at is cached in any case. */
+static void *alloc_pages(size_t count, unsigned flags, bool shared, const struct virtq_setup *setup,
+                         struct vm_device_memory *memory)
 {
+    if (shared && setup->uncached) {
+        flags |= VM_DEVICE_MEMORY_UNCACHED;
+    }
     /*
      * Pages in a row: each part is contiguous for the device (section 2.7), and so is each table.
      */
-    const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = zero};
-    paddr_t first;
-
-    return page_alloc_run(&request, &first) == KERN_SUCCESS ? phys_to_virt(first) : NULL;
-}
-
-static void free_pages(void *first, size_t count)
-{
-    if (first == NULL) {
-        return;
-    }
-    const kern_return_t result = page_free_run(virt_to_phys(first), count);
-
-    /* They came from there in this size; refused now, the queue's records are damaged. */
-    KERNEL_CHECK(result == KERN_SUCCESS);
+    vm_device_memory_alloc(count, flags, memory);
+    return memory->address;
 }
 
 static unsigned round_down_to_power_of_two(unsigned size)
@@ -179,7 +169,13 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
     vq->table_pages = vq->tables != VIRTQ_IN_RING ? pages_for(table_bytes) : 0;
 }
 
-static bool create_packed(struct virtq *vq)
+/* The device reads the tables themselves. */
+static bool points_to_tables(const struct virtq *vq)
+{
+    return vq->tables == VIRTQ_TABLES || vq->tables == VIRTQ_PACKED_TABLES;
+}
+
+static bool create_packed(struct virtq *vq, const struct virtq_setup *setup)
 {
     const size_t size = virtq_size(vq), pages = pages_for(packed_bytes(size));
     struct virtq_packed *packed =
@@ -192,7 +188,7 @@ static bool create_packed(struct virtq *vq)
     vq->packed = packed;
     packed->ring_pages = pages;
     packed->together = 1;
-    packed->ring = alloc_pages(pages, true);
+    packed->ring = alloc_pages(pages, VM_DEVICE_MEMORY_ZERO, true, setup, &packed->memory);
     packed->driver_event = (volatile uint32_t *)(packed->ring + size);
     packed->device_event = (struct shared32 *)(packed->ring + size) + 1;
     return packed->ring != NULL;
@@ -202,14 +198,13 @@ static bool create_packed(struct virtq *vq)
  */
 static IOReturn map_for_device(struct virtq *vq, IOMapper *mapper)
 {
-    const bool points = vq->tables == VIRTQ_TABLES || vq->tables == VIRTQ_PACKED_TABLES;
     const IOReturn status =
         vq->packed != NULL
-            ? virtio_map(mapper, vq->packed->ring, vq->packed->ring_pages, &vq->rings)
-            : virtio_map(mapper, vq->desc, vq->ring_pages, &vq->rings);
+            ? virtio_map(mapper, vq->packed->memory.physical, vq->packed->ring_pages, &vq->rings)
+            : virtio_map(mapper, vq->ring_memory.physical, vq->ring_pages, &vq->rings);
 
-    return status == kIOReturnSuccess && points
-               ? virtio_map(mapper, vq->chains, vq->table_pages, &vq->tables_io)
+    return status == kIOReturnSuccess && points_to_tables(vq)
+               ? virtio_map(mapper, vq->table_memory.physical, vq->table_pages, &vq->tables_io)
                : status;
 }
 
@@ -230,13 +225,17 @@ IOReturn virtq_create(const struct virtq_setup *setup, struct virtq **queue)
      * fails.
      */
     lay_out(vq, setup);
-    ring = alloc_pages(vq->ring_pages, true); /* section 4.2.3.2 asks for zeros */
+    /* Section 4.2.3.2 asks for zeros. */
+    ring =
+        alloc_pages(vq->ring_pages, VM_DEVICE_MEMORY_ZERO, !setup->packed, setup, &vq->ring_memory);
     vq->desc = (struct virtq_desc *)ring;
     vq->slots = heap_alloc_zero(virtq_slots(vq) * sizeof(struct virtq_slot));
     /* Of a table the device reads only what has been filled in. */
-    vq->chains = vq->tables != VIRTQ_IN_RING ? alloc_pages(vq->table_pages, false) : vq->desc;
+    vq->chains = vq->tables != VIRTQ_IN_RING ? alloc_pages(vq->table_pages, 0, points_to_tables(vq),
+                                                           setup, &vq->table_memory)
+                                             : vq->desc;
     if (ring == NULL || vq->slots == NULL || vq->chains == NULL ||
-        (setup->packed && !create_packed(vq))) {
+        (setup->packed && !create_packed(vq, setup))) {
         virtq_destroy(vq);
         return kIOReturnNoMemory;
     }
@@ -271,14 +270,12 @@ void virtq_destroy(struct virtq *vq)
         kprintf("virtqueue %u: its memory cannot be given back\n", vq->index);
         return;
     }
-    if (vq->tables != VIRTQ_IN_RING) {
-        free_pages(vq->chains, vq->table_pages);
-    }
+    vm_device_memory_free(&vq->table_memory);
     if (vq->packed != NULL) {
-        free_pages(vq->packed->ring, vq->packed->ring_pages);
+        vm_device_memory_free(&vq->packed->memory);
         heap_free(vq->packed);
     }
-    free_pages(vq->desc, vq->ring_pages);
+    vm_device_memory_free(&vq->ring_memory);
     heap_free(vq->slots);
     heap_free(vq);
 }
@@ -298,7 +295,9 @@ void virtq_restart(struct virtq *vq)
          */
         if (vq->tables != VIRTQ_IN_RING) {
             vq->desc[slot].address =
-                virt_to_phys(vq->chains + ((size_t)slot << vq->chain_shift)).value +
+                vm_device_memory_physical(&vq->table_memory,
+                                          vq->chains + ((size_t)slot << vq->chain_shift))
+                    .value +
                 vq->tables_io.offset;
         }
     }
@@ -330,20 +329,26 @@ unsigned virtq_index(const struct virtq *vq)
     return vq->index;
 }
 
+/* Of a place in the ring that the device has. */
+static paddr_t physical(const struct virtq *vq, volatile const void *at)
+{
+    return vm_device_memory_physical(vq->packed != NULL ? &vq->packed->memory : &vq->ring_memory,
+                                     at);
+}
+
 paddr_t virtq_desc_address(const struct virtq *vq)
 {
-    return virt_to_phys(vq->packed != NULL ? vq->packed->ring : vq->desc);
+    return physical(vq, vq->packed != NULL ? vq->packed->ring : vq->desc);
 }
 
 paddr_t virtq_avail_address(const struct virtq *vq)
 {
-    return vq->packed != NULL ? virt_to_phys((void *)(uintptr_t)vq->packed->driver_event)
-                              : virt_to_phys(vq->avail);
+    return vq->packed != NULL ? physical(vq, vq->packed->driver_event) : physical(vq, vq->avail);
 }
 
 paddr_t virtq_used_address(const struct virtq *vq)
 {
-    return vq->packed != NULL ? virt_to_phys(vq->packed->device_event) : virt_to_phys(vq->used);
+    return vq->packed != NULL ? physical(vq, vq->packed->device_event) : physical(vq, vq->used);
 }
 
 ioaddr_t virtq_io_address(const struct virtq *vq, paddr_t address)

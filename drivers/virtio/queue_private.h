@@ -6,6 +6,7 @@
 #include "drivers/shared.h"
 #include "drivers/virtio/chain.h"
 #include "drivers/virtio/mapping.h"
+#include "kernel/vm_device_memory.h"
 
 /* Written by the driver (section 2.7.6). A last uint16_t, used_event, follows the ring. */
 struct virtq_avail {
@@ -60,7 +61,8 @@ struct virtq_packed {
     volatile uint32_t *driver_event; /* ours: when to interrupt */
     struct shared32 *device_event;   /* the device's: when to ring the doorbell */
     size_t ring_pages;
-    struct virtq_desc *first; /* entry of a batch, which is shown last */
+    struct vm_device_memory memory; /* of the ring */
+    struct virtq_desc *first;       /* entry of a batch, which is shown last */
     uint64_t first_rest;
     uint16_t added; /* entries of a batch */
     uint16_t next;  /* entry of the ring to be filled next */
@@ -106,6 +108,7 @@ struct virtq {
     size_t ring_pages;
     size_t table_pages; /* 0: chains are in the ring */
     struct virtq *next; /* of all queues, for a panic to show */
+    struct vm_device_memory ring_memory, table_memory;
 #ifdef DEBUG
     unsigned doors; /* looks at its records so far */
 #endif

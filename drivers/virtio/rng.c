@@ -258,6 +258,7 @@ static IOReturn create_queue(struct virtio_rng *rng)
         .narrow_doorbell = virtio_doorbell_is_narrow(rng->device),
         .packed = (rng->device->features & VIRTIO_F_RING_PACKED) != 0,
         .mapper = rng->device->mapper,
+        .uncached = rng->device->uncached,
     };
 
     return offered != 0 ? virtq_create(&setup, &rng->queue) : kIOReturnUnsupported;
@@ -486,9 +487,9 @@ void virtio_rng_get_counters(struct virtq_counters *counters)
     }
 }
 
-IOMapper *rng_machine_mapper(void)
+struct virtio_device *rng_machine_device(void)
 {
-    return machine_rng.device != NULL ? machine_rng.device->mapper : NULL;
+    return machine_rng.device;
 }
 
 IOService *virtio_rng_get_service(void)

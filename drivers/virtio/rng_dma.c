@@ -140,6 +140,7 @@ IODMACommand *virtio_rng_create_command(const IODMACommand_SegmentOptions *optio
                                         uint32_t mappingOptions,
                                         struct virtio_rng_transfer *transfer)
 {
+    const struct virtio_device *device = rng_machine_device();
     IODMACommand_SegmentOptions own;
 
     if (transfer == NULL) {
@@ -150,8 +151,12 @@ IODMACommand *virtio_rng_create_command(const IODMACommand_SegmentOptions *optio
         virtio_rng_get_segment_options(&own);
         options = &own;
     }
+    if (device != NULL) {
+        mappingOptions = virtio_mapping_options(device, mappingOptions);
+    }
     *transfer = (struct virtio_rng_transfer){0};
-    transfer->command = IODMACommand_withSpecificationOptions(
-        kIODMACommandOutputHost64, options, mappingOptions, rng_machine_mapper(), transfer);
+    transfer->command =
+        IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, options, mappingOptions,
+                                              device != NULL ? device->mapper : NULL, transfer);
     return transfer->command;
 }

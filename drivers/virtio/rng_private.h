@@ -45,6 +45,6 @@ IOReturn rng_reset(struct virtio_rng *rng);
 /* The device's service; made by the first call. */
 IOService *rng_get_service(struct virtio_rng *rng);
 
-IOMapper *rng_machine_mapper(void); /* in front of the machine's device; NULL: none */
+struct virtio_device *rng_machine_device(void); /* NULL: there is none */
 
 #endif

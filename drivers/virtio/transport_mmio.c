@@ -117,6 +117,7 @@ static void find(void)
                     (unsigned)SLOT_SIZE);
             continue;
         }
+        found.device.uncached = !devicetree_is_coherent(node);
         insert_device(&found);
     }
     /* Only now, when they have their last places and their order. */

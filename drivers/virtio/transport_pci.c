@@ -118,6 +118,7 @@ static void add(struct pci_function *function, uint32_t type, const struct pci_i
         heap_free(found);
         return;
     }
+    found->device.uncached = !pci_is_coherent(function);
     virtio_add_device(&found->device);
 }
 

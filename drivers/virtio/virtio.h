@@ -69,6 +69,7 @@ struct virtio_device {
     uint32_t vendor;   /* VIRTIO_VENDOR_VDMA, or another's; 0: not known */
     unsigned intid;    /* its first interrupt, for who wants to show it */
     bool claimed;
+    bool uncached; /* it does not look into the CPU's cache (kernel/vm_device_memory.h) */
     struct virtio_device *next; /* private: in the order of virtio_claim */
 };
 
@@ -81,6 +82,18 @@ struct virtio_device *virtio_claim(uint32_t id);
 
 /* The same among the devices of this vendor, which virtio_claim passes over. */
 struct virtio_device *virtio_claim_of(uint32_t id, uint32_t vendor);
+
+/*
+ * Mapping options for a command of this device: kMapped, which means no more than "as the machine
+ * has it", becomes kNonCoherent if the device does not look into the CPU's cache. Whoever says
+ * another type sees to that alone. Any context.
+ */
+static inline uint32_t virtio_mapping_options(const struct virtio_device *device, uint32_t options)
+{
+    return device->uncached && (options & kIODMAMapOptionTypeMask) == kIODMAMapOptionMapped
+               ? options | kIODMAMapOptionNonCoherent
+               : options;
+}
 
 /*
  * Reset the device and agree on features: those of `wanted` that it offers, and

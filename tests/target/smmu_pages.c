@@ -107,7 +107,7 @@ static void prepare(void)
         return;
     }
     mover.page = phys_to_virt(mover.physical);
-    virtio_map(setup.mapper, mover.page, 1, &mover.own);
+    virtio_map(setup.mapper, virt_to_phys(mover.page), 1, &mover.own);
 }
 
 INITIALISER(INIT_CLASS, prepare);

@@ -4,11 +4,15 @@
  */
 #include <string.h>
 
+#include "kernel/cache.h"
+#include "kernel/direct_map.h"
 #include "kernel/fault.h"
+#include "kernel/inject.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "kernel/task.h"
 #include "kernel/timer.h"
+#include "kernel/vm_device_memory.h"
 #include "kernel/vm_map.h"
 #include "tests/harness/harness.h"
 
@@ -211,4 +215,71 @@ TEST(a_device_window_reaches_the_device)
     EXPECT_EQ(*(volatile uint32_t *)(at + 0xff0), 0x0d);
     EXPECT_EQ(vm_map_remove(kernel_map, at, PAGE_SIZE), KERN_SUCCESS);
     vm_object_release(object);
+}
+
+/* --- Memory of devices ------------------------------------------------------------------------ */
+
+static enum mmu_memory type_of(const void *address)
+{
+    struct mmu_translation at = {0};
+
+    EXPECT_TRUE(mmu_translate(mmu_kernel, (vaddr_t)address, &at));
+    return at.attributes.memory;
+}
+
+/* Is what a device shares with its driver cached where it looks there, and nowhere else? */
+TEST(memory_for_devices_is_cached_or_not)
+{
+    struct vm_device_memory cached, uncached;
+
+    ASSERT_EQ(vm_device_memory_alloc(3, VM_DEVICE_MEMORY_ZERO, &cached), KERN_SUCCESS);
+    ASSERT_EQ(
+        vm_device_memory_alloc(3, VM_DEVICE_MEMORY_ZERO | VM_DEVICE_MEMORY_UNCACHED, &uncached),
+        KERN_SUCCESS);
+    EXPECT_EQ(type_of(cached.address), MMU_NORMAL);
+    EXPECT_EQ(vm_device_memory_offset(&cached), 0);
+    for (unsigned page = 0; page < 3; page++) {
+        uint32_t *at = (uint32_t *)((uint8_t *)uncached.address + page * PAGE_SIZE);
+        const paddr_t physical = vm_device_memory_physical(&uncached, at);
+        uint32_t *other = phys_to_virt(physical);
+
+        EXPECT_EQ(type_of(at), MMU_NONCACHED);
+        EXPECT_EQ(physical.value, uncached.physical.value + page * PAGE_SIZE);
+        EXPECT_EQ(virt_to_phys(at).value + vm_device_memory_offset(&uncached), physical.value);
+        EXPECT_EQ(at[1], 0);
+        at[1] = 0x5a + page;
+        cache_clean_invalidate(other, PAGE_SIZE);
+        EXPECT_EQ(other[1], 0x5a + page);
+        cache_clean_invalidate(other, PAGE_SIZE);
+    }
+    vm_device_memory_free(&uncached);
+    vm_device_memory_free(&uncached); /* there is none any more */
+    vm_device_memory_free(&cached);
+    EXPECT_EQ(vm_device_memory_alloc(0, VM_DEVICE_MEMORY_UNCACHED, &uncached),
+              KERN_INVALID_ARGUMENT);
+    EXPECT_TRUE(uncached.address == NULL);
+}
+
+/* And if something for it cannot be had, is there nothing left of it? */
+TEST(memory_for_devices_all_or_nothing)
+{
+    struct vm_device_memory memory;
+    unsigned refused = 0;
+
+    for (unsigned nth = 1; nth < 20; nth++) {
+        struct inject_report report;
+        kern_return_t status;
+
+        inject_begin(nth);
+        status = vm_device_memory_alloc(2, VM_DEVICE_MEMORY_UNCACHED, &memory);
+        inject_end(&report);
+        EXPECT_EQ(status == KERN_SUCCESS, !report.failed);
+        if (status == KERN_SUCCESS) {
+            vm_device_memory_free(&memory);
+            break;
+        }
+        EXPECT_TRUE(memory.address == NULL);
+        refused++;
+    }
+    EXPECT_GE(refused, 2);
 }

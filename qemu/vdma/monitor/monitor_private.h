@@ -22,6 +22,10 @@ uint64_t monitor_ram_end(void);
 bool monitor_is_memory(uint64_t address);
 #define MONITOR_RAM 0x40000000ull
 
+/* monitor_tree.c: the guest's device tree says of the device no more that it looks into the CPU's
+ * cache. False: it never did, or there is no tree. */
+bool monitor_forget_coherence(void);
+
 /*
  * monitor_watch.c: watch what the CPU does, if that was asked for; the ports that this takes are
  * filled in, and how long requests are held so that there is something to be seen.

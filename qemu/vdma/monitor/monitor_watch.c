@@ -253,6 +253,9 @@ void monitor_watch_begin(struct vdma_ports *ports, struct vdma_options *options)
     }
     door.memory = memory;
     watch_init(&watch, &door, NULL, what);
+    if ((what & WATCH_COHERENCE) != 0) {
+        monitor_forget_coherence();
+    }
     if ((what & WATCH_INIT) != 0) {
         vdma_monitor_wants = VDMA_WANTS_ALLOCATIONS;
     }

@@ -255,6 +255,12 @@ void pci_detach_vector(struct pci_function *function, unsigned vector)
     current->handlers[vector] = NULL;
 }
 
+bool pci_is_coherent(const struct pci_function *function)
+{
+    (void)function;
+    return true;
+}
+
 IOMapper *pci_copy_mapper(struct pci_function *function)
 {
     (void)function;

@@ -36,6 +36,12 @@ kern_return_t devicetree_interrupt(int node, unsigned index, unsigned *intid)
     return KERN_NOT_SUPPORTED;
 }
 
+bool devicetree_is_coherent(int node)
+{
+    (void)node;
+    return true;
+}
+
 /* --- Ports ------------------------------------------------------------------------------------ */
 
 static uint64_t translate(void *context, uint64_t bus, uint64_t length, unsigned access,

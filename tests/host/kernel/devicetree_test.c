@@ -224,6 +224,63 @@ static void test_devices_beyond_the_table(void **state)
     assert_int_equal(range.base.value, 0x08000000);
 }
 
+/* A device's own word, a bus's for all on it, and what is one byte longer or elsewhere. */
+static void test_coherence(void **state)
+{
+    static const struct {
+        const char *path;
+        bool coherent;
+    } nodes[] = {
+        {"/mine", true},      {"/nothing", false},       {"/long", false},
+        {"/bus/own", true},   {"/bus/not", false},       {"/value", false},
+        {"/plain/own", true}, {"/plain/nothing", false}, {"/behind", false},
+    };
+
+    (void)state;
+    begin_tree();
+    begin("mine");
+    ok(fdt_property_string(tree, "compatible", "dma-coherent"));
+    ok(fdt_property(tree, "dma-coherent", NULL, 0));
+    end();
+    begin("nothing");
+    ok(fdt_property_string(tree, "compatible", "dma-coherent"));
+    end();
+    begin("long");
+    ok(fdt_property(tree, "dma-coherently", NULL, 0));
+    end();
+    begin("value");
+    ok(fdt_property_string(tree, "other", "dma-coherent"));
+    end();
+    begin_bus("bus");
+    ok(fdt_property(tree, "dma-coherent", NULL, 0));
+    device("own", 0, 1);
+    begin("not");
+    ok(fdt_property(tree, "dma-noncoherent", NULL, 0));
+    end();
+    end();
+    begin_bus("plain");
+    begin("own");
+    ok(fdt_property(tree, "dma-coherent", NULL, 0));
+    end();
+    device("nothing", 0, 1);
+    end();
+    begin("behind");
+    end();
+    assert_null(finish_tree());
+    for (unsigned i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        const int node = fdt_path_offset(tree, nodes[i].path);
+
+        assert_true(node >= 0);
+        assert_int_equal(devicetree_is_coherent(node), nodes[i].coherent);
+        /* What has been struck out. */
+        if (nodes[i].coherent && fdt_getprop(tree, node, "dma-coherent", NULL) != NULL) {
+            ok(fdt_nop_property(tree, node, "dma-coherent"));
+            assert_false(devicetree_is_coherent(node));
+        }
+    }
+    assert_false(devicetree_is_coherent(-1));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +292,7 @@ int main(void)
         cmocka_unit_test(test_too_many_reservations),
         cmocka_unit_test(test_too_deep_and_too_many),
         cmocka_unit_test(test_devices_beyond_the_table),
+        cmocka_unit_test(test_coherence),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

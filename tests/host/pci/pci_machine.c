@@ -179,6 +179,7 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     add_memory();
     begin("pcie@10000000");
     ok(fdt_property_string(tree, "compatible", "pci-host-ecam-generic"));
+    ok(fdt_property(tree, "dma-coherent", NULL, 0));
     cells("reg", 4, (unsigned)(space_at >> 32), (unsigned)space_at, 0u,
           windows->buses * PCI_BUS_SIZE);
     if (fake_has_messages) {

@@ -180,6 +180,9 @@ static void add_slot(unsigned number)
     if (number != NO_LINE) {
         cells("interrupts", 3, 0u, number, 1u);
     }
+    if (number == DISK_HIGH) {
+        ok(fdt_property(tree, "dma-coherent", NULL, 0));
+    }
     end();
 }
 
@@ -226,6 +229,7 @@ static void test_found_by_falling_address(void **state)
     assert_non_null(disk);
     assert_int_equal(disk->address.value, slot_base(DISK_HIGH));
     assert_int_equal(disk->intid, FIRST_LINE + DISK_HIGH);
+    assert_false(disk->uncached);
     disk_slot = &slots[DISK_HIGH];
     assert_true(sim_console_said("virtio: device type 2 at 0xa000400 speaks the legacy interface "
                                  "(version 1); start QEMU with "
@@ -237,6 +241,7 @@ static void test_found_by_falling_address(void **state)
     assert_non_null(device);
     assert_int_equal(device->address.value, slot_base(DISK_LOW));
     assert_int_equal(device->intid, FIRST_LINE + DISK_LOW);
+    assert_true(device->uncached);
     assert_null(virtio_claim(VIRTIO_ID_BLOCK));
     device = virtio_claim_of(VIRTIO_ID_BLOCK, VIRTIO_VENDOR_VDMA);
     assert_non_null(device);

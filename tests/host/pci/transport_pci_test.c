@@ -251,6 +251,7 @@ static void test_found(void **state)
     assert_non_null(found);
     assert_int_equal(found->device.id, VIRTIO_ID_BLOCK);
     assert_int_equal(found->multiplier, 4);
+    assert_false(found->device.uncached);
     assert_ptr_equal(found->structures[VIRTIO_PCI_COMMON], disk_state.registers.start);
     assert_ptr_equal(found->structures[VIRTIO_PCI_NOTIFY],
                      (const volatile char *)disk_state.registers.start + NOTIFY);
