@@ -376,6 +376,9 @@ $(O)/vdma/%.o: % Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTCC  $@")
 	$(Q)$(HOST_CC) $(COMMON) -O2 $(VHOST_USER_CFLAGS) -c -o $@ $<
+$(O)/vdma/vdma-alone.elf: $(B)/vdma-alone.elf
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
 $(O)/vdma/vdma-vhost-user: $(VHOST_USER:%=$(O)/vdma/%.o)
 	@$(if $(V),,echo "  HOSTLD  $@")
 	$(Q)$(HOST_CC) -pthread -o $@ $^
@@ -442,13 +445,18 @@ $(E)/host/%.o: % Makefile
 	$(Q)$(HOST_CC) -Iembed/port -Itests/host/sim/shadow $(COMMON) -O2 -ffunction-sections -fdata-sections \
 	    -ffile-prefix-map=$(CURDIR)=. $(if $(DEBUG),-DDEBUG) -c -o $@ $<
 
+# What run.sh finds vdma's doors by.
+export VDMA_PROGRAMS := $(abspath $(O)/vdma)
+ALL_DOORS := $(O)/vdma/vdma-alone.elf $(if $(filter Linux,$(shell uname)),$(O)/vdma/vdma-vhost-user)
+DOORS := $(if $(findstring vdma,$(DEVICE)),$(ALL_DOORS))
+
 PREFIX ?= /usr/local
 LIBDIR ?= lib
 EMBED_LIBRARIES := $(foreach name,dmakit dmakit-nolibc dmakit-harness dmakit-cxx dmakit-descriptors dmakit-port,$(E)/lib$(name).a) \
     $(foreach name,dmakit-descriptors dmakit-port,$(E)/host/lib$(name).a)
 .PHONY: embed install uninstall
 embed: $(EMBED_LIBRARIES) $(E)/headers
-install: embed ## the runtime, for programs elsewhere, into PREFIX (and DESTDIR, LIBDIR)
+install: embed $(ALL_DOORS) ## the runtime, for programs elsewhere, into PREFIX (and DESTDIR, LIBDIR)
 	$(Q)LIBC_INCLUDE=$(LIBC_INCLUDE) LIBC_FOLDER=$(LIBC_FOLDER) LIBFDT=$(LIBFDT) LIBGCC=$(LIBGCC) \
 	    GCC_DEBUG=$(if $(DEBUG),1,0) embed/install.sh $(E) $(E)/headers
 uninstall: ## remove it from PREFIX (and DESTDIR) again
@@ -493,10 +501,6 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
     $(error no driver is called '$(DRIVER)'; there are: $(notdir $(DRIVERS:.c=)))))
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
-
-# What run.sh finds vdma's doors by.
-export VDMA_PROGRAMS := $(abspath $(O)/vdma)
-DOORS := $(if $(findstring vdma,$(DEVICE)),$(O)/vdma/vdma-vhost-user)
 
 .PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report test-watch
 ifneq ($(IMAGE),)

@@ -6,7 +6,8 @@
 # BUILT is the folder of the libraries, HEADERS the file that lists the headers.
 # What an older one has put into this prefix goes first, wherever its LIBDIR was. Environment:
 # PREFIX (absolute), DESTDIR, LIBDIR (in PREFIX, or absolute), LIBC_INCLUDE, LIBC_FOLDER,
-# LIBFDT, LIBGCC, GCC_DEBUG (1: the libraries are of a debug build).
+# LIBFDT, LIBGCC, GCC_DEBUG (1: the libraries are of a debug build), VDMA_PROGRAMS (the folder of
+# vdma's doors, as many as could be built).
 set -euo pipefail
 
 built=$1
@@ -138,6 +139,10 @@ cp -R qemu/gdb "$share/qemu/gdb"
 rm -rf "$share/qemu/gdb/__pycache__"
 install -m 755 qemu/run.sh qemu/debug.sh qemu/devices.sh qemu/console.pl qemu/core.pl "$share/qemu"
 install -m 644 qemu/device.bash qemu/virtio.bash qemu/vdma.bash "$share/qemu"
+mkdir "$share/qemu/programs"
+for program in vdma-alone.elf vdma-vhost-user; do
+    [ ! -e "$VDMA_PROGRAMS/$program" ] || install -m 755 "$VDMA_PROGRAMS/$program" "$share/qemu/programs"
+done
 cp -R embed/examples "$share/examples"
 install -m 644 LICENSE CHANGELOG.md embed/README.md "$share"
 printf '%s\n' "$version" >"$share/version"

@@ -10,7 +10,7 @@
 # image knows the source's kind by, if that is not the device's name. They add words to bootargs and to device_qemu
 # (options of QEMU), and set memory (-m) where they ask for some, and device_machine to what
 # the machine must have; a device with that is of use without a FILE, too. Of vdma device_door is by
-# which door it is wanted (vdma.bash), or any; the caller sees to it.
+# which door it is wanted (vdma.bash), or any, and device_limits which limits; the caller sees to it.
 #
 # The caller has a function refuse MESSAGE, which does not return.
 

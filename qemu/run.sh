@@ -4,6 +4,9 @@
 # run.sh [OPTION]... IMAGE.elf [-- QEMU-OPTION...]: boot an image in QEMU; once installed,
 # its name is dmakit-run
 #
+# IMAGE may be somebody else's kernel, of any name that does not end in .elf: it keeps its devices
+# (-- -initrd FILE), and is kept from the host's files.
+#
 #   -m, --machine PROFILE   the machine, a file of profiles (default: default)
 #   -a, --args BOOTARGS     /chosen/bootargs, which main gets as its arguments: words between
 #                           double quotes are one. --help lists an image's options; with
@@ -12,8 +15,9 @@
 #   -r, --rng               a virtio source of random numbers
 #   -e, --device NAME[,OPTION=VALUE]...,file=FILE
 #                           a device of devices/ (-l lists them) with the bytes of FILE, which it
-#                           only reads: the "source" of the image. vdma goes without: at EL2, or
-#                           as a process beside QEMU (vdma/README.md, "Doors")
+#                           only reads: the "source" of the image. vdma goes without: at EL2, beneath
+#                           the image or any guest, or as a process beside QEMU (vdma/README.md, "Doors")
+#   -b, --bios              IMAGE is firmware, for the machine's flash
 #   -d SOURCE               with the devices that the QEMU: and FILE: lines of this file name
 #   -k, --kvm               the host's own CPU; 2 where there is no KVM for aarch64
 #   -t, --timeout SECONDS   give up then, and say where it hangs (default: never)
@@ -92,6 +96,7 @@ events=65536
 skipped=77
 kvm=
 dry=
+boots=-kernel
 devices=()
 disks=0
 
@@ -109,11 +114,15 @@ device_machine=
 plugged_args=
 plugged_memory=
 door=
+limits= # of vdma
 plug()
 {
     local bootargs='' memory='' word
     device "$1" "$here/devices"
-    door=${device_door:-$door}
+    if [ -n "$device_door" ]; then
+        door=$device_door
+        limits=$device_limits
+    fi
     if [ -z "$device_file" ]; then
         [ -n "$device_machine$device_door" ] || die "$1: file=FILE is missing"
         devices+=("${device_qemu[@]}")
@@ -154,6 +163,7 @@ take()
         taken=1
         case $1 in
         -r | --rng) devices+=(-device virtio-rng-device) ;;
+        -b | --bios) boots=-bios ;;
         -k | --kvm) kvm=1 ;;
         -s) skipped=0 ;;
         -x | --no-files) semihosting=gdb ;;
@@ -201,7 +211,7 @@ virtio_options=
 device_fits "$machine" "$profile"
 vdma_beside=
 if [ -n "$door" ]; then
-    vdma_door "$door" "$machine" "$profile"
+    vdma_door "$door" "$machine" "$profile" "$image" "$limits"
     devices+=(${vdma_words[@]+"${vdma_words[@]}"})
 fi
 export virtio virtio_options # to devices.sh, for what a source asks for
@@ -243,18 +253,27 @@ if [ -n "$kvm" ]; then
     cpu=host
 fi
 
-file=${image%.elf}.$format
+# Another's program; what it may ask of the host is how to end.
+if [[ $image != *.elf ]]; then
+    file=$image
+    semihosting=gdb
+else
+    file=${image%.elf}.$format
+fi
 if [[ -r $image && ! -e $file && $format != elf ]]; then
     die "machine '$profile' boots $file, which objcopy -O binary makes of $image"
 fi
 [ -r "$file" ] || die "cannot read image $file"
 qemu=${QEMU:-qemu-system-aarch64}
+# Firmware's are its own affair.
+append=()
+[ $boots = -bios ] || append=(-append "$bootargs")
 # shellcheck disable=SC2086 # QEMU_EXTRA is a list of words
 line=("$qemu" -M "$machine" -cpu "$cpu" -smp "$cpus" -m "$memory"
     -nodefaults -display none -serial stdio -no-reboot
     -semihosting-config enable=on,target=$semihosting
     -global virtio-mmio.force-legacy=false
-    -append "$bootargs" ${options[@]+"${options[@]}"} ${words[@]+"${words[@]}"} ${QEMU_EXTRA-} -kernel "$file")
+    ${append[@]+"${append[@]}"} ${options[@]+"${options[@]}"} ${words[@]+"${words[@]}"} ${QEMU_EXTRA-} $boots "$file")
 if [ -n "$dry" ]; then
     printf '%q ' "${line[@]}" | sed 's/ $//'
     echo

@@ -100,7 +100,7 @@ starts=$(sed -n 's/^machine+=//p' "$here/profiles/${profile:-el2}" 2>/dev/null)
 if [ -z "$profile" ] || [ -f "$here/profiles/$profile" ]; then
     device_fits "$starts" "${profile:-el2}"
     # run.sh does it; here nothing has been said yet.
-    [ -z "$door" ] || vdma_door "$device_door" "$starts" "${profile:-el2}"
+    [ -z "$door" ] || vdma_door "$device_door" "$starts" "${profile:-el2}" "$image" ''
     [ -z "${vdma_beside-}" ] || vdma_can "${QEMU:-qemu-system-aarch64}"
 fi
 

@@ -10,7 +10,11 @@
 #
 # The caller has a function refuse MESSAGE, which does not return.
 
-# vdma_program NAME: where it is, in $vdma_program.
+# By their numbers, and where the monitor beside any guest looks for that (alone/alone.h).
+vdma_limits=(open narrow31 sata prp xhci adma2 single fpga8 isa24 narrow28)
+vdma_alone_limits=0x45fff010
+
+# vdma_program NAME DOOR: where it is, in $vdma_program.
 vdma_program()
 {
     local folder=${VDMA_PROGRAMS-}
@@ -33,22 +37,30 @@ vdma_default_door()
     fi
 }
 
-# vdma_door DOOR MACHINE PROFILE: QEMU's words into $vdma_words; into $vdma_beside a program that is
-# to run beside it, with its options, one a line. That has the machine's memory in common with QEMU.
-# DOOR may be any.
+# vdma_door DOOR MACHINE PROFILE IMAGE LIMITS: QEMU's words into $vdma_words; into $vdma_beside a
+# program that is to run beside it, with its options, one a line. That has the machine's memory in
+# common with QEMU. DOOR may be any; LIMITS is a profile's name, or nothing.
 vdma_door()
 {
-    local door=$1
+    local door=$1 limits
     [ "$door" != any ] || door=$(vdma_default_door "$2")
     vdma_words=()
     vdma_beside=
     if [ "$door" = el2 ]; then
         [ "$(vdma_default_door "$2")" = el2 ] ||
             refuse "vdma, door=el2: machine '$3' does not start at EL2; el2 and el2v3 do"
+        # By the name of what an image brings it along with; a guest that has lost its names has two.
+        ! grep -qa vdma_monitor_setup "$4" || return 0
+        vdma_program vdma-alone.elf el2
+        vdma_words=(-device "loader,file=${vdma_program//,/,,},cpu-num=0")
+        for limits in "${!vdma_limits[@]}"; do
+            [ "${vdma_limits[limits]}" != "$5" ] ||
+                vdma_words+=(-device "loader,addr=$vdma_alone_limits,data=$limits,data-len=8")
+        done
         return
     fi
     vdma_program vdma-vhost-user process
-    vdma_beside=$vdma_program$'\n--vendor\n--queue-size\n256'
+    vdma_beside=$vdma_program$'\n--vendor\n--queue-size\n256'${5:+$'\n--limits\n'$5}
     # Not behind an SMMU, if there is one: what it may reach is for its own table to say.
     vdma_words=(-device vhost-user-blk,chardev=vdma,num-queues=1,queue-size=256)
 }

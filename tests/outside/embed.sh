@@ -115,6 +115,10 @@ run "$home/bin/dmakit-run" --dry-run --machine=gicv3 -a 'a b' --rng short.elf --
 check "--dry-run prints QEMU's line" ended 0
 check "with the machine, the device and the words of the arguments" \
     said '^qemu-system-aarch64 .*gic-version=3.* -append a\\ b .*virtio-rng-device .*-device edu .*-kernel short\.elf$'
+run env -u VDMA_PROGRAMS "$home/bin/dmakit-run" --dry-run --machine=el2 --device vdma short.elf
+check "--device vdma is the monitor that was installed" said "loader..file=$home/share/dmakit/qemu/programs/vdma-alone\.elf"
+run env -u VDMA_PROGRAMS "$home/bin/dmakit-run" --device vdma,door=process short.elf
+check "and the process is, too" ended 0
 echo bytes >"disk, one"
 run "$home/bin/dmakit-run" --dry-run --disk "disk, one" short.elf
 check "a disk's name may have a comma" said 'file=disk\\?,?\\?,'

@@ -50,7 +50,7 @@ serve()
     return 1
 }
 
-# boot MACHINE DEVICE CHARDEV-OPTIONS: the transfer, by two processes.
+# boot MACHINE DEVICE[,OPTION...] CHARDEV-OPTIONS: the transfer, by two processes.
 boot()
 {
     local plug=()
@@ -74,14 +74,20 @@ ends()
     [ $? = 0 ] && [ ! -e "$work/source.socket" ]
 }
 
-for machine in default gicv3; do
+# By I/O addresses that it has to ask QEMU for, where an SMMU is in front of it.
+for machine in default gicv3 pcismmu; do
+    device=vhost-user-blk
+    [ $machine != pcismmu ] || device=vhost-user-blk-pci,disable-legacy=on,iommu_platform=on
     truncate -s 0 "$work/copy"
     truncate -s 2000384 "$work/copy"
     serve target --disk "$work/copy" --once
     serve source --disk "$work/file"
-    run boot $machine vhost-user-blk ""
+    run boot $machine $device ""
     check "$machine: the file comes from one process and goes to another" \
         eval 'ended 0 && said "cksum $sum 2000384"'
+    [ $machine != pcismmu ] ||
+        check "$machine: by addresses that are not physical ones" \
+            said '-> table\[  1\] 0x[0-9a-f]{4,6} +[0-9]+ WRITE NEXT  physical 0x[4-9a-f][0-9a-f]{7}'
     check "$machine: and is the same there" cmp "$work/file" "$work/copy"
     wait "${processes[-2]}"
     check "$machine: --once ends with its front end" eval '[ $? = 0 ] && [ ! -e "$work/target.socket" ]'

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# vdma by the door beside QEMU, as people ask for it (DEVICE=vdma,door=process): the main job and
-# our own tests, on mmio and PCI; what cannot be is one line; whoever ends first, nothing is left.
+# vdma's doors as people ask for them: DEVICE=vdma,door=process, the main job and our own tests by
+# the process beside QEMU, on mmio and PCI; what cannot be is one line; whoever ends first, nothing
+# is left. And --device vdma, the monitor beside a guest that knows nothing of it.
 #
 # NEEDS: run
 # NEEDS: host
 # NEEDS: gcc-debug/tests/images/transfer.elf
 # NEEDS: gcc-debug/tests/target/vdma_lists.elf gcc-debug/tests/target/vdma_profiles.elf
-# NEEDS: gcc-debug/tests/target/vdma_rules.elf gcc-debug/tests/images/misbehaving.elf
-# NEEDS: vdma/vdma-vhost-user
+# NEEDS: gcc-debug/tests/target/vdma_rules.elf gcc-debug/tests/target/vdma_rules.img gcc-debug/tests/images/misbehaving.elf
+# NEEDS: vdma/vdma-vhost-user vdma/vdma-alone.elf
 . tests/outside/tap.bash
 
 export VDMA_PROGRAMS=$BUILD/vdma
@@ -119,3 +120,30 @@ kill -KILL "$(cat "$work/process")"
 wait $hanging
 status=$?
 check "whose death ends QEMU" eval 'ended 2 && said "vdma-vhost-user was ended by signal 9" && gone'
+
+# The transfer once more, which has lost the names by which it would be known.
+export VDMA_PROGRAMS=$BUILD/vdma
+cp "$image" "$work/guest.elf"
+perl -e 'local $/; open my $file, "+<:raw", $ARGV[0] or die; my $bytes = <$file>;
+    $bytes =~ s/vdma_monitor_setup/another_other_name/g; seek $file, 0, 0; print $file $bytes' "$work/guest.elf"
+run qemu/run.sh -m el2 -n -e vdma,limits=prp "$work/guest.elf"
+check "beneath a guest without it the monitor is loaded, with its limits" \
+    said "loader..file=[^ ]*/vdma-alone.elf..cpu-num=0 -device loader..addr=0x45fff010..data=3..data-len=8"
+run qemu/run.sh -m el2 -n -e vdma,limits=prp "$image"
+check "beneath one that brings it along it is not" eval 'ended 0 && ! said vdma-alone'
+# Which of the two it is: there is a disk of 4096 sectors, and not of 8.
+for machine in el2 el2v3; do
+    run qemu/run.sh -m $machine -x -t 100 -e "vdma,file=$work/file" "$work/guest.elf"
+    check "$machine: and copies" eval 'ended 0 && said "^copied by vdma: 1000448 bytes, limits open$" &&
+        said "^cksum [0-9]+ 1000448"'
+done
+cp "$BUILD/gcc-debug/tests/target/vdma_rules.img" "$work/Image"
+run qemu/run.sh -m el2 -n -e vdma -a 'a b' "$work/Image" -- -initrd "$work/file"
+check "a kernel may have any name, and is kept from the host's files" eval \
+    'said "target=gdb|target.=gdb" && said "-append a.* b .*vdma-alone.* -initrd [^ ]*/file -kernel [^ ]*/Image"'
+run qemu/run.sh -m el2 -t 100 -e vdma "$work/Image"
+check "and is entered as one" eval 'ended 0 && said "^ok 6" && ! said SKIP'
+run qemu/run.sh -m el2 -n -e vdma --bios "$work/Image"
+check "firmware goes into flash, and is told nothing" eval 'said " -bios [^ ]*/Image" && ! said "-append"'
+VDMA_PROGRAMS=$work/none run qemu/run.sh -m el2 -e vdma "$work/Image"
+check "a monitor that is not there" refused "door=el2: there is no program vdma-alone.elf in $work/none"
