@@ -52,7 +52,7 @@ NEEDS := $(if $(filter-out clean distclean help list names test uninstall docs,$
          $(if $(filter mutate,$(GOALS)),run host test) \
          $(if $(filter coverage,$(GOALS)),run host test coverage) \
          $(if $(filter soak,$(GOALS)),fuzz) $(if $(filter docs,$(GOALS)),docs) \
-         $(if $(filter test-guests,$(GOALS)),build run host test) \
+         $(if $(filter test-guests,$(GOALS)),build run host test) $(if $(filter doors,$(GOALS)),run install) \
          $(if $(filter setup,$(GOALS)),build llvm run host test fuzz check bench debug coverage embed yaml docs report)
 ifeq ($(MAKELEVEL)$(DRY_RUN),0)
 ifneq ($(strip $(NEEDS)),)
@@ -375,7 +375,7 @@ $(H)/qemu/vdma/vhost_user/%.o $(H)/tests/host/vhost_user/%.o: HOST_CFLAGS += $(V
 $(O)/vdma/%.o: % Makefile
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  HOSTCC  $@")
-	$(Q)$(HOST_CC) $(COMMON) -O2 $(VHOST_USER_CFLAGS) -c -o $@ $<
+	$(Q)$(HOST_CC) $(COMMON) -O2 $(call quoted,-ffile-prefix-map=$(CURDIR)=.) $(VHOST_USER_CFLAGS) -c -o $@ $<
 $(O)/vdma/vdma-alone.elf: $(B)/vdma-alone.elf
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
@@ -502,7 +502,7 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests list soak mutate coverage names setup docs pictures test-report test-watch
+.PHONY: run debug test test-guests doors list soak mutate coverage names setup docs pictures test-report test-watch
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS) $(DOORS)
@@ -522,6 +522,9 @@ test: ## run every test, or T="..." of them (see `make list`): image, image/test
 test-guests: $(O)/vdma/vdma-vhost-user ## U-Boot and Linux, unchanged, with vdma as their disk; GUESTS=skip: no failure where it cannot be had
 	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 $(O)/gcc-debug/vdma-alone.elf
 	@BUILD=$(call quoted,$(O)) DEPS=$(call quoted,$(DEPS)) exec tests/runner/guests.sh
+# On this host and now: nothing is asserted.
+doors: $(B)/tests/images/doors.elf $(ALL_DOORS) ## how fast vdma's two doors are as disks, as ratios to QEMU's own, all in one run
+	@exec tests/runner/doors.sh $<
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 

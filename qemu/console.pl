@@ -171,6 +171,7 @@ kill TERM => $child if defined $stopped;
 my %known;
 sub place_of {
     my ($address) = @_;
+    return '' if $image !~ /\.elf$/;    # somebody else's, which has no names
     return $known{$address} //= do {
         my $text = '';
         # Before the MMU is on, code runs below the address it is linked for.
