@@ -68,6 +68,17 @@ check "EL2: a second CPU is refused, and why" eval 'ended 0 && said "one CPU, pl
 run boot virtualization=on,gic-version=3 quiet -smp 2 -semihosting "${plugged[@]}"
 check "EL2: with semihosting by status as well" eval 'ended 3 && said "one CPU, please"'
 
+# Its driver is watched: nothing is found, by either watch. (U-Boot's is one of which something is.)
+beside
+run boot virtualization=on,gic-version=3 quiet "${plugged[@]}" \
+    -fw_cfg name=opt/dmakit/watch,string=owner+rules
+told "EL2, watched"
+check "its driver leaves the device's memory alone, and breaks no rule" eval '! said "^watch: "'
+
+VDMA_PROGRAMS=$(dirname "$monitor") run timeout -k 5 400 qemu/run.sh -m el2v3 -M 512M --device vdma \
+    -a "console=ttyAMA0 panic=-1 quiet" "$linux/vmlinuz" -- -initrd "$work/initrd"
+check "run.sh puts the monitor beneath it" eval 'ended 0 && said "^guest: serial vdma" && said "^guest: sectors 4096"'
+
 # 10 ms a request. What is said has its time in front, in microseconds of the guest's.
 beside 625000
 for turn in 1 2; do

@@ -18,6 +18,7 @@
 #define DEPTH_MAX 32u
 #define BYTES_MAX (1u << 20)
 #define DISKS     3u
+#define TURNS     8u
 
 VDMA_MONITOR(BYTES_MAX / 512);
 
@@ -81,7 +82,7 @@ int main(void)
     static const struct {
         uint32_t bytes;
         unsigned depth, rounds;
-    } rows[] = {{4096, 1, 2000}, {4096, 32, 200}, {BYTES_MAX, 1, 60}, {BYTES_MAX, 32, 4}};
+    } rows[] = {{4096, 1, 400}, {4096, 32, 40}, {BYTES_MAX, 1, 20}, {BYTES_MAX, 32, 1}};
     struct virtio_blk *const disks[DISKS] = {virtio_blk_find("qemu"), virtio_blk_find("process"),
                                              virtio_blk_of_vdma()};
     IOBufferMemoryDescriptor *memory =
@@ -95,10 +96,15 @@ int main(void)
     puts("reads of one disk each          us a request                     speed, QEMU's is 1\n"
          " bytes  at once      QEMU   process       EL2     process       EL2   process/EL2");
     for (unsigned row = 0; row < sizeof(rows) / sizeof(rows[0]) && failed == 0; row++) {
-        uint64_t ns[DISKS];
+        uint64_t ns[DISKS] = {0};
 
-        for (unsigned i = 0; i < DISKS; i++) {
-            ns[i] = measure(disks[i], memory, rows[row].depth, rows[row].bytes, rows[row].rounds);
+        /* The best of some turns: what else this host does is nobody's here. */
+        for (unsigned turn = 0; turn < TURNS * DISKS; turn++) {
+            const unsigned i = turn % DISKS;
+            const uint64_t now =
+                measure(disks[i], memory, rows[row].depth, rows[row].bytes, rows[row].rounds);
+
+            ns[i] = ns[i] == 0 || now < ns[i] ? now : ns[i];
         }
         printf("%6u  %7u", rows[row].bytes, rows[row].depth);
         for (unsigned i = 0; i < DISKS; i++) {
