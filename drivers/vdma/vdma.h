@@ -162,8 +162,8 @@ struct vdma_job {
  * Make commands, prepare them, do it, complete them: the result, or why not.
  * kIOReturnBadArgument: NULL or memory where the type does not need it, length 0;
  * kIOReturnOverrun: beyond the end of a descriptor; kIOReturnNotPermitted: a descriptor's
- * direction does not allow it, or from an interrupt handler; kIOReturnNoDevice; else as
- * IODMACommand_prepare and a start. Thread context: sleeps.
+ * direction does not allow it, from an interrupt handler, or out of a transfer's end;
+ * kIOReturnNoDevice; else as IODMACommand_prepare and a start. Thread context: sleeps.
  */
 IOReturn vdma_perform(struct vdma_job *job);
 
@@ -174,8 +174,9 @@ IOReturn vdma_perform(struct vdma_job *job);
  * A request about the device: capabilities, limits, table, faults, log. `in` and `out` are plain
  * bytes, at most VDMA_CONTROL_MAX each; status may be NULL. New limits and tables wait until the
  * device has nothing. kIOReturnBadArgument, kIOReturnNoDevice, kIOReturnNotPermitted (in a
- * handler), kIOReturnBusy (one is under way; new limits while the device's table has mappings; a
- * new table while vdma_use_table's is on); else as a transfer ends. Thread context: sleeps.
+ * handler, or out of a transfer's end), kIOReturnBusy (one is under way; new limits while the
+ * device's table has mappings; a new table while vdma_use_table's is on); else as a transfer ends.
+ * Thread context: sleeps.
  */
 IOReturn vdma_control(uint32_t type, const uint64_t arguments[2], const void *in, uint32_t in_bytes,
                       void *out, uint32_t out_bytes, struct vdma_status *status);

@@ -87,7 +87,6 @@ static struct vdma_transfer *take_unfinished(bool all)
 
 static void restored(struct vdma_transfer *transfer)
 {
-    vdma_state.restoring = false;
     if (transfer->result == kIOReturnSuccess) {
         vdma_state.restore_failures = 0;
         return;
@@ -103,7 +102,6 @@ static void drop_restore(struct vdma_transfer **list)
     for (; *list != NULL; list = &(*list)->next) {
         if (*list == &vdma_state.restore) {
             *list = vdma_state.restore.next;
-            vdma_state.restoring = false;
             return;
         }
     }
@@ -112,10 +110,9 @@ static void drop_restore(struct vdma_transfer **list)
 /* Before everything in line, and alone at the device: the type sees to that. */
 static void restore_table(void)
 {
-    if (vdma_state.table != NULL && !vdma_state.restoring) {
+    if (vdma_state.table != NULL) {
         vdma_table_request(vdma_state.table, &vdma_state.restore);
         vdma_state.restore.ended = restored;
-        vdma_state.restoring = true;
         vdma_put_first(&vdma_state.restore);
     }
 }

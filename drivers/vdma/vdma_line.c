@@ -184,12 +184,15 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
     /* Masked from before the request: an end between the test and the sleep is pending then. */
     const irq_state_t masked = irq_mask();
     const lock_state_t state = lock_take_again(&vdma_state.lock);
-    IOReturn status;
+    /* Out of another one's end: nothing is published before that is over, and it would not be. */
+    IOReturn status = kIOReturnNotPermitted;
 
     transfer->ended = note_end;
     transfer->owner = (void *)(uintptr_t)&ended;
-    status = vdma_submit(transfer);
-    if (status == kIOReturnSuccess && !vdma_state.finishing) {
+    if (!vdma_state.finishing) {
+        status = vdma_submit(transfer);
+    }
+    if (status == kIOReturnSuccess) {
         virtq_publish(vdma_state.queue); /* whoever holds the doorbell, this one sleeps for it */
     }
     lock_release(&vdma_state.lock, state);

@@ -64,18 +64,12 @@ static IOReturn prepare(struct part *part, IOMemoryDescriptor *memory, uint64_t 
 {
     IOReturn status;
 
-    part->command = NULL;
-    if (memory == NULL) {
-        return kIOReturnSuccess;
-    }
     part->command = vdma_create_command(NULL, kMapped, &part->transfer);
     if (part->command == NULL) {
         return IOMemoryLastError();
     }
-    status = IODMACommand_setMemoryDescriptor(part->command, memory, false);
-    if (status == kIOReturnSuccess) {
-        status = IODMACommand_prepare(part->command, offset, length, true, true);
-    }
+    IODMACommand_setMemoryDescriptor(part->command, memory, false); /* it is new, and takes it */
+    status = IODMACommand_prepare(part->command, offset, length, true, true);
     if (status != kIOReturnSuccess) {
         IODMACommand_clearMemoryDescriptor(part->command, false);
         OSObject_release(part->command);
@@ -138,10 +132,10 @@ IOReturn vdma_perform(struct vdma_job *job)
         return kIOReturnNotPermitted;
     }
     status = check(job);
-    if (status == kIOReturnSuccess && job->source != NULL && vdma_reads(job->type)) {
+    if (status == kIOReturnSuccess && vdma_reads(job->type)) {
         status = prepare(&source, job->source, job->source_offset, job->length);
     }
-    if (status == kIOReturnSuccess && job->target != NULL && vdma_writes(job->type)) {
+    if (status == kIOReturnSuccess && vdma_writes(job->type)) {
         status = prepare(&target, job->target, job->target_offset, job->length);
     }
     if (status == kIOReturnSuccess) {

@@ -46,7 +46,6 @@ struct vdma_state {
 
     struct vdma_table *table;     /* what the device translates by; NULL: nothing */
     struct vdma_transfer restore; /* tells it of the table again after a reset, which forgets it */
-    bool restoring;               /* in line, or at the device */
     unsigned restore_failures;    /* since it was restored last */
 
     struct vm_device_memory memory; /* frames and data */

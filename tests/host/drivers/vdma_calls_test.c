@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vdma's driver call by call, over vdma's core: without a device, devices that do not come up or
+ * lie about what they can, want of memory, calls that are refused, and answers that cannot be.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IODMAController_class.h"
+#include "kernel/inject.h"
+#include "kernel/trace.h"
+#include "tests/host/drivers/vdma_spoiled.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+/* --- Without a device ------------------------------------------------------------------------- */
+
+static void calls_without_a_device(void **state)
+{
+    struct vdma_job job = {.type = VDMA_NOP};
+    IODMACommand_SegmentOptions options;
+    struct virtq_counters counters = {.requests = 1};
+    struct vdma_transfer transfer;
+    unsigned now = 1, most = 1;
+
+    (void)state;
+    assert_false(vdma_present());
+    assert_int_equal(vdma_reset(), kIOReturnNoDevice);
+    assert_int_equal(vdma_use_table(true), kIOReturnNoDevice);
+    assert_int_equal(vdma_set_profile(0), kIOReturnNoDevice);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnNoDevice);
+    assert_int_equal(vdma_perform(&job), kIOReturnNoDevice);
+    assert_null(vdma_get_service());
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+    assert_null(vdma_create_command(NULL, kMapped, &transfer));
+    assert_int_equal(vdma_poll(), 0);
+    vdma_hold_doorbell(true);
+    vdma_get_counters(&counters);
+    assert_int_equal(counters.requests, 0);
+    vdma_get_depth(&now, &most);
+    assert_int_equal(now + most, 0);
+    sim_in_handler = true; /* where nobody is looked for */
+    assert_false(vdma_present());
+    sim_in_handler = false;
+}
+
+/* --- Devices that do not come up -------------------------------------------------------------- */
+
+static uint32_t no_features(struct virtio_device *device, unsigned half)
+{
+    (void)device, (void)half;
+    return 0;
+}
+
+static bool refuse_attach(struct virtio_device *device)
+{
+    (void)device;
+    return false;
+}
+
+static bool refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place)
+{
+    (void)device, (void)place;
+    return false;
+}
+
+static uint8_t always_on(struct virtio_device *device)
+{
+    (void)device;
+    return 0x0f;
+}
+
+static struct vdma_capabilities *said(void)
+{
+    return (struct vdma_capabilities *)vdma_state.data->out;
+}
+
+static void other_version(void)
+{
+    said()->version = VDMA_VERSION + 1;
+}
+
+static void too_short(void)
+{
+    said()->size = sizeof(struct vdma_capabilities) - 1;
+}
+
+static void fails_to_come_up(void)
+{
+    const struct holdings held = holdings_now();
+
+    sim_console_forget();
+    assert_false(vdma_present());
+    assert_true(sim_console_said("vdma: the device at 0xa000000 cannot be used"));
+    assert_null(vdma_state.device);
+    assert_true(sim_holds(&held));
+}
+
+static void devices_that_do_not_come_up(void **state)
+{
+    (void)state;
+    spoiled_add(&(struct vdma_options){.queue_size = 2}); /* no room for header, data and status */
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoiled_by.read_features = no_features;
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoiled_by.attach = refuse_attach;
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoiled_by.start_queue = refuse_queue;
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoiled_by.read_status = always_on; /* not even off */
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoiled_answer = (struct vdma_status){.code = VDMA_STATUS_ERROR};
+    spoil = spoil_answer;
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoil = other_version;
+    fails_to_come_up();
+    spoiled_add(&(struct vdma_options){0});
+    spoil = too_short;
+    fails_to_come_up();
+}
+
+/* The n-th request for memory fails, until none does: then there is one, for all that follows. */
+static void without_one_piece_of_memory(void **state)
+{
+    unsigned failures = 0;
+    bool there = false;
+
+    (void)state;
+    for (uint64_t nth = 1; !there; nth++) {
+        const struct holdings held = holdings_now();
+        struct inject_report report;
+
+        spoiled_add(&(struct vdma_options){.queue_size = 64});
+        inject_begin(nth);
+        there = vdma_present();
+        inject_end(&report);
+        assert_int_equal(there, !report.failed);
+        failures += !there;
+        assert_true(there || sim_holds(&held));
+    }
+    assert_true(failures >= 6);
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+static struct vdma_transfer unused;
+
+static void ask_again(void)
+{
+    IODMACommand_SegmentOptions options;
+
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnBusy);
+    assert_null(vdma_create_command(NULL, kMapped, &unused));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+}
+
+static void calls_that_are_refused(void **state)
+{
+    uint8_t data[VDMA_CONTROL_MAX + 1] = {0};
+    struct vdma_job job = {.type = VDMA_NOP};
+    IODMACommand_SegmentOptions options;
+
+    (void)state;
+#define CONTROL(type, in, in_bytes, out, out_bytes)                                                \
+    vdma_control(type, NULL, in, in_bytes, out, out_bytes, NULL)
+    assert_int_equal(CONTROL(VDMA_COPY, NULL, 0, NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_READ_LOG + 1, NULL, 0, NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_INJECT, data, sizeof(data), NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, data, sizeof(data)), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_INJECT, NULL, 8, NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_INJECT, data, 0, NULL, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, NULL, 64), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, data, 0), kIOReturnBadArgument);
+    assert_int_equal(vdma_perform(NULL), kIOReturnBadArgument);
+    assert_null(vdma_create_command(NULL, kMapped, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    sim_in_handler = true;
+    assert_int_equal(CONTROL(VDMA_CAPABILITIES, NULL, 0, data, 112), kIOReturnNotPermitted);
+    assert_int_equal(vdma_use_table(true), kIOReturnNotPermitted);
+    assert_int_equal(vdma_perform(&job), kIOReturnNotPermitted);
+    sim_in_handler = false;
+    /* One at a time has the page with the data. */
+    spoil = ask_again;
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_null(spoil);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+}
+
+static void jobs_that_cannot_be(void **state)
+{
+    IOMemoryDescriptor *const in = IOMemoryDescriptor_withAddressRange((uint64_t)pair_bytes, 4096,
+                                                                       kIODirectionIn, kernel_task);
+    IOMemoryDescriptor *const out = IOMemoryDescriptor_withAddressRange(
+        (uint64_t)pair_bytes, 4096, kIODirectionOut, kernel_task);
+    const struct {
+        struct vdma_job job;
+        IOReturn status;
+    } rows[] = {
+        {{.type = 77, .length = 16}, kIOReturnBadArgument},
+        {{.type = VDMA_COPY, .source = pair, .target = pair}, kIOReturnBadArgument},
+        {{.type = VDMA_COPY, .source = pair, .length = 16}, kIOReturnBadArgument},
+        {{.type = VDMA_COPY, .target = pair, .length = 16}, kIOReturnBadArgument},
+        {{.type = VDMA_CHECKSUM, .source = pair, .target = pair, .length = 16},
+         kIOReturnBadArgument},
+        {{.type = VDMA_CHECKSUM, .source = in, .length = 16}, kIOReturnNotPermitted},
+        {{.type = VDMA_FILL, .target = out, .length = 16, .arguments = {0, 1}},
+         kIOReturnNotPermitted},
+        {{.type = VDMA_CHECKSUM, .source = pair, .length = PAIR_BYTES + 1}, kIOReturnOverrun},
+        {{.type = VDMA_CHECKSUM, .source = pair, .source_offset = PAIR_BYTES, .length = 1},
+         kIOReturnOverrun},
+        {{.type = VDMA_COMPARE, .source = pair, .length = 15}, kIOReturnBadArgument},
+        {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 3}},
+         kIOReturnBadArgument},
+        {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 2}}, kIOReturnSuccess},
+        {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 8}}, kIOReturnSuccess},
+        {{.type = VDMA_CHECKSUM, .source = out, .length = 16}, kIOReturnNotReady}, /* not wired */
+        {{.type = VDMA_FILL, .target = in, .length = 16, .arguments = {0, 4}}, kIOReturnNotReady},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vdma_job job = rows[i].job;
+
+        assert_int_equal(vdma_perform(&job), rows[i].status);
+        assert_int_equal(job.moved, rows[i].status == kIOReturnSuccess ? 16 : 0);
+    }
+    OSObject_release(in);
+    OSObject_release(out);
+}
+
+/* A copy while each of its requests for memory fails: nothing is kept, and then it is done. */
+static void jobs_without_memory(void **state)
+{
+    struct inject_report report = {.failed = true};
+    unsigned failures = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const struct holdings held = holdings_now();
+        struct vdma_job job = {.type = VDMA_COPY,
+                               .source = pair,
+                               .target = pair,
+                               .target_offset = 4096,
+                               .length = 4096};
+        IOReturn status;
+
+        pair_bytes[5] = (uint8_t)nth;
+        pair_bytes[4096 + 5] = 0;
+        inject_begin(nth);
+        status = vdma_perform(&job);
+        inject_end(&report);
+        failures += status != kIOReturnSuccess;
+        assert_true(status == kIOReturnSuccess || status == kIOReturnNoMemory);
+        assert_int_equal(pair_bytes[4096 + 5], status == kIOReturnSuccess ? nth : 0);
+        assert_true(sim_holds(&held));
+    }
+    assert_true(failures >= 2);
+}
+
+/* --- Answers ---------------------------------------------------------------------------------- */
+
+static void answers_that_cannot_be(void **state)
+{
+    const struct {
+        uint32_t type;
+        struct vdma_status says;
+        IOReturn status;
+        uint64_t moved;
+    } rows[] = {
+        {VDMA_CHECKSUM, {.code = VDMA_STATUS_DIFFERENT, .moved = 64}, kIOReturnDeviceError, 64},
+        {VDMA_CHECKSUM, {.code = VDMA_STATUS_UNSUPPORTED}, kIOReturnUnsupported, 0},
+        {VDMA_CHECKSUM, {.code = VDMA_STATUS_REFUSED}, kIOReturnNotAligned, 0},
+        {VDMA_CHECKSUM, {.code = 0x77}, kIOReturnDeviceError, 0},
+        {VDMA_CHECKSUM, {.code = VDMA_STATUS_OK, .moved = 65}, kIOReturnDeviceError, 0},
+        {VDMA_CHECKSUM, {.code = VDMA_STATUS_OK, .moved = 63}, kIOReturnUnderrun, 63},
+        /* A difference at a place that was not compared; with too few bytes before it. */
+        {VDMA_COMPARE,
+         {.code = VDMA_STATUS_DIFFERENT, .moved = 65, .value = 65},
+         kIOReturnDeviceError,
+         0},
+        {VDMA_COMPARE,
+         {.code = VDMA_STATUS_DIFFERENT, .moved = 3, .value = 7},
+         kIOReturnUnderrun,
+         3},
+        {VDMA_NOP, {.code = VDMA_STATUS_ERROR}, kIOReturnIOError, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct vdma_job job = {.type = rows[i].type,
+                               .source = rows[i].type == VDMA_NOP ? NULL : pair,
+                               .length = rows[i].type == VDMA_NOP ? 0 : 64};
+
+        spoiled_answer = rows[i].says;
+        spoil = spoil_data;
+        assert_int_equal(vdma_perform(&job), rows[i].status);
+        assert_int_equal(job.moved, rows[i].moved);
+    }
+}
+
+/* --- Limits ----------------------------------------------------------------------------------- */
+
+static void limits_and_what_follows(void **state)
+{
+    const struct vdma_limits reads = {.directions = VDMA_READS, .segment_max = UINT32_MAX};
+    const struct vdma_limits writes = {.directions = VDMA_WRITES};
+    struct vdma_job job = {.type = VDMA_FILL, .target = pair, .length = 64, .arguments = {0, 1}};
+    IODMACommand_SegmentOptions options;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&reads), kIOReturnSuccess);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_int_equal(options.fMaxSegmentSize, UINT32_MAX);
+    assert_int_equal(vdma_perform(&job), kIOReturnUnsupported);
+    assert_int_equal(vdma_use_table(true), kIOReturnUnsupported);
+    assert_int_equal(spoiled_set_limits(&writes), kIOReturnSuccess);
+    job = (struct vdma_job){.type = VDMA_CHECKSUM, .source = pair, .length = 64};
+    assert_int_equal(vdma_perform(&job), kIOReturnUnsupported);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(vdma_set_profile(99), kIOReturnNotAligned);
+}
+
+/* --- Watching --------------------------------------------------------------------------------- */
+
+static unsigned watched;
+
+static void look(void *context, const struct vdma_transfer *transfer,
+                 const struct virtq_chain *chain)
+{
+    struct vdma_view source, target;
+
+    assert_ptr_equal(context, &watched);
+    assert_true(virtq_chain_entries(chain) >= 2);
+    vdma_get_view(transfer, false, &source);
+    vdma_get_view(transfer, true, &target);
+    if (transfer->type == VDMA_COPY) {
+        assert_int_equal(source.offset, 0);
+        assert_int_equal(source.bytes, 4096);
+        assert_int_equal(target.bytes, 4096);
+    } else if (!vdma_is_control(transfer->type)) {
+        assert_true(source.command == NULL || target.command == NULL);
+    }
+    watched++;
+}
+
+static void requests_are_seen_and_recorded(void **state)
+{
+    static const uint32_t types[] = {VDMA_NOP, VDMA_COPY, VDMA_FILL, VDMA_CHECKSUM};
+
+    (void)state;
+    vdma_watch(look, &watched);
+    trace_start();
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct vdma_job job = {.type = types[i],
+                               .source = vdma_reads(types[i]) ? pair : NULL,
+                               .target = vdma_writes(types[i]) ? pair : NULL,
+                               .target_offset = 4096,
+                               .length = 4096,
+                               .arguments = {0, types[i] == VDMA_FILL ? 1 : 0}};
+
+        assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    }
+    trace_stop();
+    vdma_watch(NULL, NULL);
+    assert_true(watched >= 4);
+}
+
+/* --- The engine ------------------------------------------------------------------------------- */
+
+static void starts_of_somebody_elses(void **state)
+{
+    struct vdma_transfer transfer, copied;
+    IODMACommand *command = vdma_create_command(NULL, kMapped, &transfer);
+    IODMAController *const engine = vdma_state.engine;
+
+    (void)state;
+    assert_non_null(command);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, pair, true), kIOReturnSuccess);
+#define START(index) IODMAController_startDMACommand(engine, index, command, kIODirectionIn, 64, 0)
+    assert_int_equal(START(1), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, NULL);
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    copied = transfer;
+    copied.command = NULL;
+    IODMACommand_setRefCon(command, &copied);
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &transfer);
+    transfer.type = VDMA_COPY; /* from nowhere */
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &transfer);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(calls_without_a_device),
+        cmocka_unit_test(devices_that_do_not_come_up),
+        cmocka_unit_test(without_one_piece_of_memory), /* from here on there is one */
+        cmocka_unit_test(calls_that_are_refused),
+        cmocka_unit_test(jobs_that_cannot_be),
+        cmocka_unit_test(jobs_without_memory),
+        cmocka_unit_test(answers_that_cannot_be),
+        cmocka_unit_test(limits_and_what_follows),
+        cmocka_unit_test(requests_are_seen_and_recorded),
+        cmocka_unit_test(starts_of_somebody_elses),
+    };
+
+    return cmocka_run_group_tests(tests, spoiled_start, NULL);
+}

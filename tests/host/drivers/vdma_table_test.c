@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * vdma's translation table and its resets, over vdma's core: want of memory, addresses that run
+ * out, ends that call back, a table that is not taken again, and a device that is lost.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IOMultiMemoryDescriptor.h"
+#include "kernel/inject.h"
+#include "tests/host/drivers/vdma_spoiled.h"
+#include "tests/host/sim/sim_console.h"
+
+static int start(void **state)
+{
+    if (spoiled_start(state) != 0) {
+        return -1;
+    }
+    spoiled_add(&(struct vdma_options){0});
+    return vdma_present() ? 0 : -1;
+}
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static void tables_without_memory(void **state)
+{
+    const struct vdma_limits limits = {.table_entries = 64};
+    struct inject_report report = {.failed = true};
+    unsigned failures = 0;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const struct holdings held = holdings_now();
+        IOReturn status;
+
+        inject_begin(nth);
+        status = vdma_use_table(true);
+        inject_end(&report);
+        assert_int_equal(status, report.failed ? kIOReturnNoMemory : kIOReturnSuccess);
+        failures += report.failed;
+        assert_true(!report.failed || sim_holds(&held));
+    }
+    assert_true(failures >= 4);
+    assert_int_equal(vdma_use_table(true), kIOReturnSuccess); /* it is */
+    assert_int_equal(vdma_control(VDMA_SET_TABLE, NULL, NULL, 0, NULL, 0, NULL), kIOReturnBusy);
+}
+
+static IOMapper *table(void)
+{
+    return (IOMapper *)vdma_state.table;
+}
+
+static void mappings_that_cannot_be(void **state)
+{
+    const IODMAMapSpecification narrow = {.numAddressBits = 16};
+    IOMemoryDescriptor *const none = NULL;
+    uint64_t address, length, taken[64];
+    unsigned count = 0;
+
+    (void)state;
+#define MAP(what, bytes, options, spec)                                                            \
+    IOMapper_iovmMapMemory(table(), what, 0, bytes, kIODMAMapReadAccess | (options), spec, NULL,   \
+                           NULL, &address, &length)
+    assert_int_equal(MAP(none, 65 * PAGE_SIZE, 0, NULL), kIOReturnNoSpace); /* more than it has */
+    assert_int_equal(MAP(none, 17 * PAGE_SIZE, 0, &narrow), kIOReturnNoSpace);
+    address = 64 * PAGE_SIZE;
+    assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnNoSpace);
+    /* Page 0 is who asks for it. */
+    address = 0;
+    assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnSuccess);
+    taken[count++] = address;
+    while (MAP(none, PAGE_SIZE, 0, NULL) == kIOReturnSuccess) {
+        taken[count++] = address;
+        assert_in_range(count, 1, 64);
+    }
+    assert_int_equal(count, 64);
+    assert_int_equal(IOMapper_translate(table(), 70 * PAGE_SIZE, 0, &address, &length),
+                     kIOReturnNotFound);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, 70 * PAGE_SIZE, PAGE_SIZE),
+                     kIOReturnNotFound);
+    while (count != 0) {
+        assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, taken[--count], PAGE_SIZE),
+                         kIOReturnSuccess);
+    }
+    /* The translation of the last page has no page behind it. */
+    address = 62 * PAGE_SIZE;
+    assert_int_equal(MAP(pair, 2 * PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnSuccess);
+    {
+        uint64_t physical, run;
+
+        assert_int_equal(IOMapper_translate(table(), address, 0, &physical, &run),
+                         kIOReturnSuccess);
+        assert_int_equal(physical, virt_to_phys(pair_bytes).value);
+        assert_int_equal(run, 2 * PAGE_SIZE);
+    }
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), pair, NULL, address, length),
+                     kIOReturnSuccess);
+}
+
+/* Runs that go on are one; others begin a page. What is not wired is mapped nowhere. */
+static void mappings_of_several_pieces(void **state)
+{
+    IOAddressRange turned[] = {{(uint64_t)pair_bytes + PAGE_SIZE, PAGE_SIZE},
+                               {(uint64_t)pair_bytes, PAGE_SIZE}};
+    IOMemoryDescriptor *const halves[] = {
+        IOMemoryDescriptor_withAddressRange((uint64_t)pair_bytes, PAGE_SIZE, kIODirectionInOut,
+                                            kernel_task),
+        IOMemoryDescriptor_withAddressRange((uint64_t)pair_bytes + PAGE_SIZE, PAGE_SIZE,
+                                            kIODirectionInOut, kernel_task)};
+    IOMemoryDescriptor *const parts[] = {
+        (IOMemoryDescriptor *)IOMultiMemoryDescriptor_withDescriptors((IOMemoryDescriptor **)halves,
+                                                                      2, kIODirectionInOut, false),
+        IOMemoryDescriptor_withAddressRanges(turned, 2, kIODirectionInOut, kernel_task)};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t address = 0, length, physical, run;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(parts[i], kIODirectionNone), kIOReturnSuccess);
+        assert_int_equal(MAP(parts[i], 2 * PAGE_SIZE, 0, NULL), kIOReturnSuccess);
+        assert_int_equal(length, 2 * PAGE_SIZE);
+        assert_int_equal(IOMapper_translate(table(), address, 0, &physical, &run),
+                         kIOReturnSuccess);
+        assert_int_equal(run, i == 0 ? 2 * PAGE_SIZE : PAGE_SIZE);
+        assert_int_equal(IOMapper_iovmUnmapMemory(table(), parts[i], NULL, address, length),
+                         kIOReturnSuccess);
+        IOMemoryDescriptor_complete(parts[i], kIODirectionNone);
+        OSObject_release(parts[i]);
+        OSObject_release(halves[i]);
+    }
+}
+
+/* The device does not let go of its table: it stays, and works. */
+static void a_table_that_is_not_given_back(void **state)
+{
+    IOMapper *const before = table();
+
+    (void)state;
+    spoiled_answer = (struct vdma_status){.code = VDMA_STATUS_ERROR};
+    spoil = spoil_answer;
+    assert_int_equal(vdma_use_table(false), kIOReturnIOError);
+    assert_ptr_equal(table(), before);
+}
+
+/* --- Ends ------------------------------------------------------------------------------------- */
+
+static unsigned ends;
+static struct vdma_transfer first, next;
+
+static void note_end(struct vdma_transfer *transfer)
+{
+    (void)transfer;
+    ends++;
+}
+
+static void note_next(struct vdma_transfer *transfer)
+{
+    assert_ptr_equal(transfer, &next);
+    ends++;
+}
+
+/* What may be done out of an end: another start, and nothing that resets or sleeps. */
+static void call_out_of_an_end(struct vdma_transfer *transfer)
+{
+    struct vdma_job job = {.type = VDMA_NOP};
+
+    assert_ptr_equal(transfer, &first);
+    assert_int_equal(vdma_reset(), kIOReturnNotPermitted);
+    assert_int_equal(vdma_poll(), 0);
+    vdma_hold_doorbell(false);
+    assert_int_equal(vdma_perform(&job), kIOReturnNotPermitted);
+    next = (struct vdma_transfer){.type = VDMA_NOP, .ended = note_next};
+    assert_int_equal(vdma_submit(&next), kIOReturnSuccess);
+    ends++;
+}
+
+static void calls_out_of_an_end(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        lock_state_t held = lock_take(&vdma_state.lock);
+
+        ends = 0;
+        spoiled->waits = i == 1;
+        first = (struct vdma_transfer){.type = VDMA_NOP, .ended = call_out_of_an_end};
+        assert_int_equal(vdma_submit(&first), kIOReturnSuccess);
+        lock_release(&vdma_state.lock, held);
+        if (i == 0) {
+            assert_int_equal(vdma_poll(), 1);
+        } else {
+            assert_int_equal(vdma_reset(), kIOReturnSuccess);
+            assert_int_equal(first.result, kIOReturnAborted);
+            spoiled->waits = false;
+        }
+        assert_int_equal(ends, 1);
+        while (ends == 1) {
+            spoiled_turn();
+        }
+        assert_int_equal(next.result, kIOReturnSuccess);
+    }
+}
+
+/* --- Lost ------------------------------------------------------------------------------------- */
+
+/*
+ * More than it takes at once, and of those at the device one comes back without an answer: all of
+ * them end so, since nobody knows what it has; those in line go on, behind its table.
+ */
+static void a_line_behind_a_doubt(void **state)
+{
+    static struct vdma_transfer many[VDMA_DEPTH + 8];
+    lock_state_t held = lock_take(&vdma_state.lock);
+    unsigned aborted = 0;
+
+    (void)state;
+    ends = 0;
+    spoiled->waits = true;
+    for (unsigned i = 0; i < VDMA_DEPTH + 8; i++) {
+        many[i] = (struct vdma_transfer){.type = VDMA_NOP, .ended = note_end};
+        assert_int_equal(vdma_submit(&many[i]), kIOReturnSuccess);
+    }
+    lock_release(&vdma_state.lock, held);
+    spoiled->waits = false;
+    vdma_sim_work(spoiled);
+    for (unsigned slot = 0; slot < VDMA_DEPTH; slot++) {
+        if (vdma_state.frames[slot].status.tag == many[1].tag) {
+            vdma_state.frames[slot].status.code = VDMA_STATUS_UNWRITTEN;
+        }
+    }
+    vdma_poll();
+    while (ends < VDMA_DEPTH + 8) {
+        spoiled_turn();
+    }
+    for (unsigned i = 0; i < VDMA_DEPTH + 8; i++) {
+        assert_true(i == 1 || many[i].result == kIOReturnSuccess ||
+                    (i < VDMA_DEPTH && many[i].result == kIOReturnDeviceError));
+        aborted += many[i].result == kIOReturnDeviceError;
+    }
+    assert_int_equal(many[1].result, kIOReturnDeviceError);
+    assert_true(aborted >= 1);
+}
+
+/* Reset again before it has taken its table: it is told once more, and nobody hears of the first.
+ */
+static void two_resets_in_a_row(void **state)
+{
+    struct vdma_job job = {.type = VDMA_NOP};
+
+    (void)state;
+    spoiled->waits = true;
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    spoiled->waits = false;
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+}
+
+static uint32_t no_features(struct virtio_device *device, unsigned half)
+{
+    (void)device, (void)half;
+    return 0;
+}
+
+static bool refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place)
+{
+    (void)device, (void)place;
+    return false;
+}
+
+static uint8_t always_on(struct virtio_device *device)
+{
+    (void)device;
+    return 0x0f;
+}
+
+/* Each way not to come back. It is found again by hand, which nobody else can do. */
+static void resets_that_fail(void **state)
+{
+    const uint64_t features = vdma_state.device->features;
+    struct vdma_job job = {.type = VDMA_NOP};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        spoiled_by.read_features = i == 0 ? no_features : virtio_mmio.read_features;
+        spoiled_by.start_queue = i == 1 ? refuse_queue : virtio_mmio.start_queue;
+        spoiled_by.read_status = i == 2 ? always_on : virtio_mmio.read_status;
+        sim_console_forget();
+        assert_int_equal(vdma_reset(), kIOReturnNotResponding);
+        assert_true(sim_console_said("vdma: the device is lost"));
+        assert_false(vdma_present());
+        assert_int_equal(vdma_perform(&job), kIOReturnNotResponding);
+        spoiled_by = virtio_mmio;
+        vdma_state.lost = false;
+        vdma_state.device->features = features;
+        assert_int_equal(vdma_attach(), kIOReturnSuccess);
+        assert_int_equal(vdma_reset(), kIOReturnSuccess);
+        assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    }
+}
+
+/* After a reset it is told of its table again, which it refuses: three times, and it is lost. */
+static void a_device_that_forgets_its_table(void **state)
+{
+    struct vdma_job job = {.type = VDMA_NOP};
+
+    (void)state;
+    spoiled_answer = (struct vdma_status){.code = VDMA_STATUS_ERROR};
+    sim_console_forget();
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    spoil_answer();
+    assert_int_equal(vdma_poll(), 1);
+    assert_true(sim_console_said("it does not take its translation table again"));
+    assert_int_equal(vdma_state.restore_failures, 1);
+    /* It is asked again, and takes it. */
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(vdma_state.restore_failures, 0);
+    assert_true(vdma_present());
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(vdma_present());
+        spoil_answer();
+        assert_int_equal(vdma_poll(), 1);
+    }
+    assert_false(vdma_present());
+    assert_true(sim_console_said("vdma: the device is lost"));
+    assert_int_equal(vdma_perform(&job), kIOReturnNotResponding);
+    /* What needs it is told so, and the table can go. */
+    assert_int_equal(vdma_reset(), kIOReturnNotResponding);
+    assert_int_equal(vdma_poll(), 0);
+    assert_int_equal(vdma_use_table(false), kIOReturnSuccess);
+    assert_null(vdma_state.table);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tables_without_memory), /* from here on there is one */
+        cmocka_unit_test(mappings_that_cannot_be),
+        cmocka_unit_test(mappings_of_several_pieces),
+        cmocka_unit_test(a_table_that_is_not_given_back),
+        cmocka_unit_test(calls_out_of_an_end),
+        cmocka_unit_test(a_line_behind_a_doubt),
+        cmocka_unit_test(two_resets_in_a_row),
+        cmocka_unit_test(resets_that_fail),
+        cmocka_unit_test(a_device_that_forgets_its_table), /* and here it is gone */
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
