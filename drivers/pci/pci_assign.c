@@ -211,9 +211,6 @@ static void place_behind(struct pci_function *bridge, enum pci_window_kind kind)
     struct pci_function *owner;
     struct pci_place *place;
 
-    if (bridge->below == NULL) {
-        return;
-    }
     while (window->placed && (place = next_place(bridge->below, kind, &owner)) != NULL) {
         at = round_up(at, place->align);
         put(owner, place, at, at - window->bar.bus + window->bar.base.value);

@@ -45,7 +45,7 @@ static const void *read_property(const void *context, const char *key, UInt32 *l
 
     if (strcmp(key, "interrupts") == 0) {
         *length = function->interrupt_count * INTERRUPT_BYTES;
-        return *length != 0 ? function->interrupts : NULL;
+        return function->interrupts;
     }
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (strcmp(key, names[i]) == 0) {

@@ -13,6 +13,9 @@ const struct fake_windows fake_virt = {.low = 0x10000000,
 
 unsigned fake_accesses;
 bool fake_has_messages;
+unsigned fake_message_cells, fake_bus_range_cells;
+bool fake_has_units;
+uint32_t fake_bus_range[2];
 
 static struct fake_function *functions, **functions_end = &functions;
 static struct sim_registers space;
@@ -123,6 +126,8 @@ void fake_begin(void)
     functions_end = &functions;
     sim_mmio_unplug_all();
     fake_accesses = 0;
+    fake_message_cells = fake_bus_range_cells = 0;
+    fake_has_units = false;
 }
 
 struct fake_function *fake_add(uint8_t bus, uint8_t slot, uint16_t vendor, uint16_t device)
@@ -183,7 +188,13 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     cells("reg", 4, (unsigned)(space_at >> 32), (unsigned)space_at, 0u,
           windows->buses * PCI_BUS_SIZE);
     if (fake_has_messages) {
-        cells("msi-parent", 1, 9u);
+        cells("msi-parent", 1 + fake_message_cells, 9u, 0x77u);
+    }
+    if (fake_has_units) {
+        cells("iommu-map", 4, 0u, 9u, 0u, 0x10000u);
+    }
+    if (fake_bus_range_cells != 0) {
+        cells("bus-range", fake_bus_range_cells, fake_bus_range[0], fake_bus_range[1]);
     }
     cells("#address-cells", 1, 3u);
     cells("#size-cells", 1, 2u);
@@ -196,7 +207,8 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     end();
     begin("msi@8020000");
     cells("phandle", 1, 9u);
-    cells("#msi-cells", 1, 0u);
+    cells("#msi-cells", 1, fake_message_cells);
+    cells("#iommu-cells", 1, 1u);
     end();
     assert_null(finish_tree());
     space = (struct sim_registers){.start = phys_to_virt(paddr(space_at)),

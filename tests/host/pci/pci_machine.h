@@ -50,6 +50,12 @@ struct pci_function *fake_search(const struct fake_windows *windows);
  */
 extern bool fake_has_messages;
 
+/* What else the tree says of the host bridge; set back by fake_begin. */
+extern unsigned fake_message_cells; /* of the controller's name: 0 or 1 */
+extern bool fake_has_units;         /* all functions are behind a unit, by their requesters */
+extern uint32_t fake_bus_range[2];
+extern unsigned fake_bus_range_cells; /* so many of them; 0: it says nothing */
+
 extern unsigned fake_accesses; /* to configuration space */
 
 #endif
