@@ -5,7 +5,7 @@
 
 /*
  * Store the interrupted context in the frame at SP, but for FP and SIMD. all: callee-saved registers
- * and syndrome too.
+ * and syndrome too. Uses x0 and x1.
  */
 .macro save_general all
     stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
@@ -32,7 +32,10 @@
     mrs     x0, elr_el1
     mrs     x1, spsr_el1
     stp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
-    /* A frame record of the interrupted code, so that a backtrace goes on through the exception. */
+.endm
+
+/* A frame record of the interrupted code, so that a backtrace goes on through it. x0: its ELR. */
+.macro record_frame
     stp     x29, x0, [sp, #EXCEPTION_FRAME_RECORD]
     add     x29, sp, #EXCEPTION_FRAME_RECORD
 .endm
@@ -63,6 +66,7 @@
 
 .macro save_frame all
     save_general \all
+    record_frame
     save_fp
 .endm
 
@@ -89,10 +93,10 @@
 .endm
 
 /*
- * Reload what save_general stored, and return from the exception. own_sp: to the SP in the
- * frame, which need not be the frame's end; else the frame is dropped and that is all.
+ * Reload what save_general stored, and return from the exception. sp: `own`, to that of the frame,
+ * which need not be the frame's end; `drop`, to that end; `stay`, it is left at the frame.
  */
-.macro restore_general all, own_sp
+.macro restore_general all, sp
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
     msr     elr_el1, x0
     msr     spsr_el1, x1
@@ -113,7 +117,7 @@
     ldp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
     ldp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
     ldp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
-    .if \own_sp
+    .ifc \sp, own
     ldr     x0, [sp, #EXCEPTION_FRAME_DEPTH]
     adrp    x1, emergency_depth
     str     x0, [x1, :lo12:emergency_depth]
@@ -124,14 +128,16 @@
     mrs     x0, tpidr_el1
     .else
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    .endif
+    .ifc \sp, drop
     add     sp, sp, #EXCEPTION_FRAME_SIZE
     .endif
     eret
 .endm
 
-.macro restore_frame all, own_sp
+.macro restore_frame all, sp
     restore_fp
-    restore_general \all, \own_sp
+    restore_general \all, \sp
 .endm
 
 /*
@@ -231,21 +237,32 @@
     .popsection
 .endm
 
-/* An exception that user_enter returns for. Its frame is the caller's structure, not a stack. */
+/*
+ * An exception that user_enter returns for. SP is still at the frame that it has loaded, in the
+ * caller's structure, and the kernel's own registers are in front of it.
+ */
 .macro user_vector vector
     .balign 128
-    sub     sp, sp, #EXCEPTION_FRAME_SIZE
     b       .Luser_\vector
     .pushsection .text.vectors_user, "ax"
 .Luser_\vector:
     save_general 1
-    ldr     x0, [sp, #USER_CONTEXT_FP]
+    mrs     x0, sp_el0
+    str     x0, [sp, #EXCEPTION_FRAME_SP]
+    mrs     x0, tpidr_el0
+    ldr     x1, [sp, #(USER_CONTEXT_KERNEL_THREAD - USER_CONTEXT_FRAME)]
+    str     x0, [sp, #(USER_CONTEXT_THREAD - USER_CONTEXT_FRAME)]
+    msr     tpidr_el0, x1
+    ldr     x0, [sp, #(USER_CONTEXT_FP - USER_CONTEXT_FRAME)]
     cbz     x0, 1f
     save_fp
     mov     x0, #CPACR_KERNEL
     msr     cpacr_el1, x0
-1:  mov     w0, #\vector
-    b       user_leave
+    /* FPCR too: the kernel does not compute by EL0's rules. */
+    load_callee_saved_fp sp, USER_CONTEXT_KERNEL - USER_CONTEXT_FRAME
+1:  load_callee_saved_general sp, USER_CONTEXT_KERNEL - USER_CONTEXT_FRAME
+    mov     w0, #\vector
+    ret
     .popsection
 .endm
 
@@ -271,7 +288,7 @@ vectors:
     b       irq
     unexpected EXCEPTION_VECTOR_FIQ
     unexpected EXCEPTION_VECTOR_SERROR
-    // EL0, AArch64; SP is the end of the frame that user_enter loaded
+    // EL0, AArch64; SP is the frame that user_enter loaded
     user_vector EXCEPTION_VECTOR_LOWER_SYNC
     user_vector EXCEPTION_VECTOR_LOWER_IRQ
     unexpected EXCEPTION_VECTOR_LOWER_FIQ
@@ -287,7 +304,7 @@ sync:
     save_frame 1
     mov     x0, sp
     bl      exception_sync
-    restore_frame 1, 1
+    restore_frame 1, own
 
 irq:
     /*
@@ -296,7 +313,7 @@ irq:
      */
     save_frame 0
     bl      irq_dispatch
-    restore_frame 0, 0
+    restore_frame 0, drop
 
 /*
  * Neither of the two has room, or both are in use: the handlers of exceptions have failed
@@ -326,44 +343,28 @@ exceptions_everywhere:
 
 /*
  * unsigned user_enter(struct user_context *context), described in vectors.h.
- * The kernel's callee-saved registers wait behind the frame; SP_EL1 is left at
- * the end of the frame, which is where the next exception from EL0 starts.
+ * The kernel's callee-saved registers wait in front of the frame; SP_EL1 is left at
+ * the frame, which is where the next exception from EL0 stores.
  */
     .section .text.user_enter, "ax"
     .global user_enter
 user_enter:
-    add     x9, x0, #USER_CONTEXT_KERNEL
-    save_callee_saved_general x9
+    save_callee_saved_general x0, USER_CONTEXT_KERNEL
     mrs     x10, tpidr_el0
+    ldr     x11, [x0, #USER_CONTEXT_THREAD]
     str     x10, [x0, #USER_CONTEXT_KERNEL_THREAD]
-    ldr     x10, [x0, #USER_CONTEXT_THREAD]
-    msr     tpidr_el0, x10
+    msr     tpidr_el0, x11
     msr     tpidrro_el0, xzr // it held a register of the kernel
-    ldr     x10, [x0, #EXCEPTION_FRAME_SP]
+    ldr     x10, [x0, #(USER_CONTEXT_FRAME + EXCEPTION_FRAME_SP)]
+    ldr     x12, [x0, #USER_CONTEXT_FP]
     msr     sp_el0, x10
-    ldr     x10, [x0, #USER_CONTEXT_FP]
-    mov     sp, x0
-    cbz     x10, 1f
-    save_callee_saved_fp x9
+    add     sp, x0, #USER_CONTEXT_FRAME
+    cbz     x12, 1f
+    save_callee_saved_fp x0, USER_CONTEXT_KERNEL
     mov     x10, #CPACR_ALL
     msr     cpacr_el1, x10 // by the return from the exception it counts
     restore_fp
-1:  restore_general 1, 0
-
-/* SP: the saved frame; w0: the vector. Returns from user_enter. */
-user_leave:
-    mrs     x10, sp_el0
-    str     x10, [sp, #EXCEPTION_FRAME_SP]
-    mrs     x10, tpidr_el0
-    str     x10, [sp, #USER_CONTEXT_THREAD]
-    ldr     x10, [sp, #USER_CONTEXT_KERNEL_THREAD]
-    msr     tpidr_el0, x10
-    ldr     x10, [sp, #USER_CONTEXT_FP]
-    add     x9, sp, #USER_CONTEXT_KERNEL
-    cbz     x10, 1f
-    load_callee_saved_fp x9 // FPCR too: the kernel does not compute by EL0's rules
-1:  load_callee_saved_general x9
-    ret
+1:  restore_general 1, stay
 
     .section .data.emergency_depth, "aw"
     .balign 8

@@ -22,10 +22,11 @@
 #define EXCEPTION_FRAME_SIZE   848
 
 /* Offsets in struct user_context, bytes. */
-#define USER_CONTEXT_KERNEL        EXCEPTION_FRAME_SIZE
-#define USER_CONTEXT_THREAD        (EXCEPTION_FRAME_SIZE + 176)
-#define USER_CONTEXT_KERNEL_THREAD (EXCEPTION_FRAME_SIZE + 184)
-#define USER_CONTEXT_FP            (EXCEPTION_FRAME_SIZE + 192)
+#define USER_CONTEXT_FP            0
+#define USER_CONTEXT_THREAD        16
+#define USER_CONTEXT_KERNEL_THREAD 24
+#define USER_CONTEXT_KERNEL        32
+#define USER_CONTEXT_FRAME         208
 
 /*
  * CPACR_EL1.FPEN: FP and SIMD trap at EL0 and nowhere else, until what runs there uses them for
@@ -59,7 +60,10 @@
 
 #include <stdint.h>
 
-/* The interrupted context. An IRQ leaves x19 to x28, sp, esr, far and depth unwritten. */
+/*
+ * The interrupted context. An IRQ leaves x19 to x28, sp, esr, far and depth unwritten; what has
+ * come from EL0 has no record, and no depth.
+ */
 struct exception_frame {
     uint64_t x[31];
     uint64_t sp;
@@ -82,12 +86,12 @@ struct exception_frame {
  * whose spsr is not EL0 is the caller's bug.
  */
 struct user_context {
-    struct exception_frame frame; /* first: vectors.S relies on it */
-    uint64_t kernel[22];          /* what callee_saved.inc keeps */
-    uint64_t thread_pointer;      /* TPIDR_EL0 of what runs: another task does not see it */
-    uint64_t kernel_thread_pointer;
     uint64_t uses_fp; /* 0: it never has; what is in the frame of FP and SIMD is to be its first */
     uint64_t unused;
+    uint64_t thread_pointer; /* TPIDR_EL0 of what runs: another task does not see it */
+    uint64_t kernel_thread_pointer;
+    uint64_t kernel[22];          /* what callee_saved.inc keeps */
+    struct exception_frame frame; /* last: what is in front of it is within reach from there */
 } __attribute__((aligned(16)));
 
 /*

@@ -17,6 +17,7 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                    offsetof(struct exception_frame, q) == EXCEPTION_FRAME_Q &&
                    offsetof(struct exception_frame, depth) == EXCEPTION_FRAME_DEPTH &&
                    sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE &&
+                   offsetof(struct user_context, frame) == USER_CONTEXT_FRAME &&
                    offsetof(struct user_context, kernel) == USER_CONTEXT_KERNEL &&
                    offsetof(struct user_context, thread_pointer) == USER_CONTEXT_THREAD &&
                    offsetof(struct user_context, uses_fp) == USER_CONTEXT_FP &&
