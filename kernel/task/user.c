@@ -22,27 +22,19 @@ void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp)
     state->context.frame.sp = sp;
 }
 
-/* Serve one exception. False: the task has stopped, and *stop says why. */
-static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *stop)
+/* Serve one exception that is no call. False: the task has stopped, and *stop says why. */
+static bool serve(struct task *task, struct user_state *state, enum user_stop *stop)
 {
     const struct exception_frame *frame = &state->context.frame;
 
     switch (ESR_CLASS(frame->esr)) {
-    case ESR_CLASS_SVC:
-        /*
-         * ELR is behind the SVC already (Arm ARM, preferred return address): run again, the task
-         * goes on with what follows.
-         */
-        state->call = ESR_ISS(frame->esr) & ESR_SVC_NUMBER;
-        *stop = USER_STOP_CALL;
-        return false;
     case ESR_CLASS_DATA_ABORT_EL0:
     case ESR_CLASS_FETCH_ABORT_EL0:
         /*
          * ELR is the access itself, which is made again when the page is there, now or at the next
          * run.
          */
-        state->status = vm_abort_resolve(map, frame->esr, frame->far);
+        state->status = vm_abort_resolve(task_map(task), frame->esr, frame->far);
         *stop = state->status == KERN_ABORTED ? USER_STOP_BLOCKED : USER_STOP_FAULT;
         return state->status == KERN_SUCCESS;
     case ESR_CLASS_FP:
@@ -56,37 +48,49 @@ static bool serve(struct vm_map *map, struct user_state *state, enum user_stop *
     }
 }
 
+/* Until it stops, or *over is true; in its address space. */
+static enum user_stop run_inside(struct task *task, struct user_state *state, const bool *over)
+{
+    enum user_stop stop = USER_STOP_TIME;
+
+    do {
+        if (user_enter(&state->context) == EXCEPTION_VECTOR_LOWER_IRQ) {
+            /* It does not write ESR_EL1: what the frame has of it is an older exception's. */
+            irq_dispatch();
+        } else if (ESR_CLASS(state->context.frame.esr) == ESR_CLASS_SVC) {
+            /*
+             * ELR is behind the SVC already (Arm ARM, preferred return address): run again, the
+             * task goes on with what follows.
+             */
+            state->call = ESR_ISS(state->context.frame.esr) & ESR_SVC_NUMBER;
+            return USER_STOP_CALL;
+        } else if (!serve(task, state, &stop)) {
+            return stop;
+        }
+        /* The timer's handler has run in irq_dispatch; a stop of the code's own comes first. */
+    } while (!*(const volatile bool *)over);
+    return USER_STOP_TIME;
+}
+
 /* Until it stops, or *over is true. */
 static enum user_stop run(struct task *task, struct user_state *state, const bool *over)
 {
-    struct vm_map *map = task_map(task);
-    enum user_stop stop = USER_STOP_FAULT;
+    struct vm_map *const map = task_map(task);
+    enum user_stop stop;
     irq_state_t before;
-    bool running = true;
 
-    state->status = KERN_INVALID_ADDRESS;
     if (map == NULL) {
-        return stop; /* dead: there is nothing to run in */
+        state->status = KERN_INVALID_ADDRESS;
+        return USER_STOP_FAULT; /* dead: there is nothing to run in */
     }
+    state->status = KERN_SUCCESS;
     /*
      * Masked from here until EL0 runs, which has them open by its SPSR: a handler in between
      * would see the task's lower half, and touch it by mistake.
      */
     before = irq_mask();
     mmu_space_activate(vm_map_space(map));
-    while (running) {
-        /* An interrupt does not write ESR_EL1: what the frame has of it is an older exception's. */
-        if (user_enter(&state->context) == EXCEPTION_VECTOR_LOWER_IRQ) {
-            irq_dispatch();
-        } else {
-            running = serve(map, state, &stop);
-        }
-        /* The timer's handler has run in irq_dispatch; a stop of the code's own comes first. */
-        if (running && *(const volatile bool *)over) {
-            stop = USER_STOP_TIME;
-            running = false;
-        }
-    }
+    stop = run_inside(task, state, over);
     /*
      * Nothing stays in TTBR0: a NULL pointer of the kernel has to fault, and the space may be
      * destroyed next.
