@@ -84,19 +84,14 @@ void lock_rewind(struct lock_identity *outer)
 
 #endif
 
-void mutex_take(struct mutex *mutex)
+void mutex_is_held(void)
 {
-    /* There is no other thread that could release it: waiting would be for ever, so it is a bug. */
-    KERNEL_CHECK(mutex->depth == 0);
-    lock_order_take(&mutex->identity, false);
-    mutex->depth = 1;
+    panic("lock: a mutex is taken while it is held");
 }
 
-void mutex_release(struct mutex *mutex)
+void mutex_is_free(void)
 {
-    KERNEL_CHECK(mutex->depth == 1);
-    mutex->depth = 0;
-    lock_order_release(&mutex->identity);
+    panic("lock: a mutex is released that is not held once");
 }
 
 void mutex_take_again(struct mutex *mutex)

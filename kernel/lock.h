@@ -130,9 +130,30 @@ struct mutex {
     unsigned depth; /* of a recursive one; 0 or 1 of another */
 };
 
-/* Fatal, in every build: it is held already, or is not. */
-void mutex_take(struct mutex *mutex);
-void mutex_release(struct mutex *mutex);
+/* The ends of the two below. */
+__attribute__((noreturn)) void mutex_is_held(void);
+__attribute__((noreturn)) void mutex_is_free(void);
+
+/* Fatal, in every build: it is held already. */
+static inline void mutex_take(struct mutex *mutex)
+{
+    /* There is no other thread that could release it: waiting would be for ever, so it is a bug. */
+    if (mutex->depth != 0) {
+        mutex_is_held();
+    }
+    lock_order_take(&mutex->identity, false);
+    mutex->depth = 1;
+}
+
+/* Fatal, in every build: it is not held, or more than once. */
+static inline void mutex_release(struct mutex *mutex)
+{
+    if (mutex->depth != 1) {
+        mutex_is_free();
+    }
+    mutex->depth = 0;
+    lock_order_release(&mutex->identity);
+}
 
 /* The same, but whoever holds it may take it again. Fatal in an interrupt handler. */
 void mutex_take_again(struct mutex *mutex);
