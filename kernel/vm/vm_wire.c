@@ -271,29 +271,48 @@ static bool reach_now(const struct vm_map *map, vaddr_t va, uint64_t size, bool 
  * Most messages are a few words in the page of the one before: as they come here, so that what is
  * rare costs them no register. Whole words, and at most so many bytes.
  */
-#define FEW 128
+#define FEW (15 * sizeof(uint64_t))
 
 static inline bool is_quick(const struct vm_map *map, vaddr_t va, uint64_t size)
 {
-    return size <= FEW && size % sizeof(uint64_t) == 0 && recent.map == map &&
+    return (size & ~FEW) == 0 && recent.map == map && /* FEW has every bit of a smaller one */
            va - recent.page <= PAGE_SIZE - size && recent.flushes == mmu_flushes;
 }
 
-static inline void copy_words(uint8_t *to, const uint8_t *from, uint64_t size)
+static inline void copy_word(uint8_t *to, const uint8_t *from)
+{
+    uint64_t word;
+
+    __builtin_memcpy(&word, from, sizeof(word));
+    __asm__ volatile("" : "+r"(word)); /* or a loop of it would become a call */
+    __builtin_memcpy(to, &word, sizeof(word));
+}
+
+static inline void copy_two(uint8_t *to, const uint8_t *from)
 {
     uint64_t one, two;
 
-    if (size % 16 != 0) {
-        size -= sizeof(one);
-        __builtin_memcpy(&one, from + size, sizeof(one));
-        __builtin_memcpy(to + size, &one, sizeof(one));
+    __builtin_memcpy(&one, from, sizeof(one));
+    __builtin_memcpy(&two, from + sizeof(one), sizeof(two));
+    __asm__ volatile("" : "+r"(one), "+r"(two));
+    __builtin_memcpy(to, &one, sizeof(one));
+    __builtin_memcpy(to + sizeof(one), &two, sizeof(two));
+}
+
+/* What is no whole four of words goes first, from the end. */
+static inline void copy_words(uint8_t *to, const uint8_t *from, uint64_t size)
+{
+    if ((size & 8) != 0) {
+        size -= 8;
+        copy_word(to + size, from + size);
     }
-    for (const uint8_t *const end = from + size; from != end; from += 16, to += 16) {
-        __builtin_memcpy(&one, from, sizeof(one));
-        __builtin_memcpy(&two, from + sizeof(one), sizeof(two));
-        __asm__ volatile("" : "+r"(one), "+r"(two)); /* or the loop would become a call */
-        __builtin_memcpy(to, &one, sizeof(one));
-        __builtin_memcpy(to + sizeof(one), &two, sizeof(two));
+    if ((size & 16) != 0) {
+        size -= 16;
+        copy_two(to + size, from + size);
+    }
+    for (const uint8_t *const end = from + size; from != end; from += 32, to += 32) {
+        copy_two(to, from);
+        copy_two(to + 16, from + 16);
     }
 }
 
