@@ -252,7 +252,7 @@ $(B)/tests/images/wrong/all: $(WRONG)
 $(B)/user/%.o: % Makefile | $(DEPS_READY)
 	@mkdir -p $(@D)
 	@$(if $(V),,echo "  CC      $@")
-	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -ffreestanding $(if $(filter tests/%,$<),,-mgeneral-regs-only) -c -o $@ $<
+	$(Q)$(TARGET_CC) $(TARGET_CFLAGS) -DIORPC_AT_EL0 -ffreestanding $(if $(filter tests/%,$<),,-mgeneral-regs-only) -c -o $@ $<
 $(B)/libdriver.a: $(USER:%=$(B)/user/%.o)
 	$(call archive,$(CROSS)ar,$^)
 $(B)/%.driver: $(B)/user/%.c.o $(B)/libdriver.a $(B)/libdmakit-nolibc.a linker/driver.ld

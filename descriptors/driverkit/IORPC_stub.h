@@ -8,19 +8,24 @@
 
 #include "descriptors/driverkit/IORPC_check.h"
 
-/* How an object, NULL too, or a class with statics is called in a message from here. */
+/*
+ * How an object, NULL too, or a class with statics is called in a message from here; and
+ * OSMetaClassBase_Invoke by its parts: a request is on its way from here.
+ */
+#ifdef IORPC_AT_EL0
+#include "descriptors/driverkit/user/transport.h"
+#else
 uint64_t IORPC_reference(const void *object);
 uint64_t IORPC_classReference(uint64_t handle, const OSMetaClass *meta);
+kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
+                            IORPCMessage *reply, uint32_t replySize);
+#endif
 
 /*
  * The object of a reply, whose reference becomes the caller's: *object is NULL for NULL.
  * kIOReturnBadArgument: it is of another class; kIOReturnNoMemory. It is released then.
  */
 kern_return_t IORPC_adopt(uint64_t reference, const OSMetaClass *meta, OSObject **object);
-
-/* OSMetaClassBase_Invoke by its parts: a request is on its way from here. */
-kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
-                            IORPCMessage *reply, uint32_t replySize);
 
 /*
  * Send a request, whose header is filled in here, and see that the answer is one of the method's:

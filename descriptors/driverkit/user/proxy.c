@@ -13,18 +13,7 @@ static struct proxy **bucket_of(uint64_t handle)
 
 uint64_t driver_handle(const void *object)
 {
-    return object != NULL ? ((const struct proxy *)object)->handle : 0;
-}
-
-uint64_t IORPC_reference(const void *object)
-{
-    return driver_handle(object);
-}
-
-uint64_t IORPC_classReference(uint64_t handle, const OSMetaClass *meta)
-{
-    (void)meta;
-    return handle;
+    return IORPC_reference(object);
 }
 
 static void release_handle(uint64_t handle)

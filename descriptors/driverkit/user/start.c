@@ -12,17 +12,9 @@ struct gift {
 kern_return_t driver_call(uint64_t number, uint64_t first, uint64_t second, uint64_t third,
                           uint64_t fourth, uint64_t *answer)
 {
-    register uint64_t x0 __asm__("x0") = first;
-    register uint64_t x1 __asm__("x1") = second;
-    register uint64_t x2 __asm__("x2") = third;
-    register uint64_t x3 __asm__("x3") = fourth;
-    register uint64_t x8 __asm__("x8") = number;
+    uint64_t unasked;
 
-    __asm__ volatile("svc #0" : "+r"(x0), "+r"(x1) : "r"(x2), "r"(x3), "r"(x8) : "memory");
-    if (answer != NULL) {
-        *answer = x1;
-    }
-    return (kern_return_t)x0;
+    return transport_call(number, first, second, third, fourth, answer != NULL ? answer : &unasked);
 }
 
 void driver_exit(int status)
@@ -46,18 +38,6 @@ void console_write(const char *text, size_t length)
         text += part;
         length -= part;
     }
-}
-
-kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,
-                            IORPCMessage *reply, uint32_t replySize)
-{
-    uint64_t replied;
-    kern_return_t status;
-
-    (void)target; /* the message says whom it is for */
-    status = driver_call(SYS_DK_INVOKE, (uint64_t)request, requestSize, (uint64_t)reply, replySize,
-                         &replied);
-    return status == kIOReturnSuccess && replied != replySize ? kIOReturnIPCError : status;
 }
 
 kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)

@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What proxies are. */
+/* What proxies know. */
 #ifndef DESCRIPTORS_DRIVERKIT_USER_USER_PRIVATE_H
 #define DESCRIPTORS_DRIVERKIT_USER_USER_PRIVATE_H
 
 #include "descriptors/OSObject_class.h"
 #include "descriptors/driverkit/IORPC_stub.h"
 #include "descriptors/driverkit/user/driver.h"
-
-struct proxy {
-    OSObject super;
-    uint64_t handle;
-    struct proxy *next; /* in its bucket */
-};
 
 /* A mapping that IOMemoryDescriptor_Map has made, and its arguments. */
 struct kept_map {
