@@ -284,6 +284,7 @@ typedef struct {
     uint64_t msgid;
     uint16_t request, reply; /* bytes */
     uint16_t requestRefs, replyRefs;
+    uint32_t index; /* of this row: IORPCMethod_at's */
     const char *name;
 } IORPCMethod;
 

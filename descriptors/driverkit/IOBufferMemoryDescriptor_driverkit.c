@@ -80,7 +80,7 @@ kern_return_t IOBufferMemoryDescriptor_Create_Invoke(IORPC rpc,
     }
     if (status == kIOReturnSuccess) {
         *reply = (IOBufferMemoryDescriptor_Create_Rpl){
-            .header = IORPC_REPLY(IOBufferMemoryDescriptor, Create, rpc),
+            .header = IORPC_REPLY(IOBufferMemoryDescriptor, Create, &rpc),
             .memory = (uint64_t)memory};
     }
     return status;
@@ -98,17 +98,18 @@ kern_return_t IOBufferMemoryDescriptor_SetLength_Invoke(
     }
     if (status == kIOReturnSuccess) {
         *reply = (IOBufferMemoryDescriptor_SetLength_Rpl){
-            .header = IORPC_REPLY(IOBufferMemoryDescriptor, SetLength, rpc)};
+            .header = IORPC_REPLY(IOBufferMemoryDescriptor, SetLength, &rpc)};
     }
     return status;
 }
 
-kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc)
+kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc,
+                                             unsigned method)
 {
-    return rpc->kernelContent->msgid == IOBufferMemoryDescriptor_SetLength_ID
+    return method == IOBufferMemoryDescriptor_SetLength_Index
                ? IOBufferMemoryDescriptor_SetLength_Invoke(*rpc, self,
                                                            IOBufferMemoryDescriptor_SetLength_Impl)
-               : IOMemoryDescriptor_route((IOMemoryDescriptor *)self, rpc);
+               : IOMemoryDescriptor_route((IOMemoryDescriptor *)self, rpc, method);
 }
 
 kern_return_t IOBufferMemoryDescriptor_Dispatch(IOBufferMemoryDescriptor *self, IORPC rpc)
@@ -116,16 +117,21 @@ kern_return_t IOBufferMemoryDescriptor_Dispatch(IOBufferMemoryDescriptor *self, 
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    return rpc.kernelContent == NULL ? kIOReturnIPCError
-                                     : IOBufferMemoryDescriptor_route(self, &rpc);
+    return rpc.kernelContent == NULL
+               ? kIOReturnIPCError
+               : IOBufferMemoryDescriptor_route(self, &rpc, IORPC_methodOf(&rpc));
+}
+
+kern_return_t IOBufferMemoryDescriptor_MetaClass_route(const IORPC *rpc, unsigned method)
+{
+    return method == IOBufferMemoryDescriptor_Create_Index
+               ? IOBufferMemoryDescriptor_Create_Invoke(*rpc, IOBufferMemoryDescriptor_Create_Impl)
+               : kIOReturnUnsupported;
 }
 
 kern_return_t IOBufferMemoryDescriptor_MetaClass_Dispatch(IORPC rpc)
 {
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    return rpc.kernelContent->msgid == IOBufferMemoryDescriptor_Create_ID
-               ? IOBufferMemoryDescriptor_Create_Invoke(rpc, IOBufferMemoryDescriptor_Create_Impl)
-               : kIOReturnUnsupported;
+    return rpc.kernelContent == NULL
+               ? kIOReturnIPCError
+               : IOBufferMemoryDescriptor_MetaClass_route(&rpc, IORPC_methodOf(&rpc));
 }

@@ -3,11 +3,11 @@
 #include "descriptors/OSObject_class.h"
 #include "descriptors/driverkit/IORPC_check.h"
 
-static kern_return_t create(IORPC rpc)
+static kern_return_t create(const IORPC *rpc)
 {
-    const IODMACommand_Create_Msg *const request = (void *)rpc.kernelContent;
-    IODMACommand_Create_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IODMACommand, Create, rpc);
+    const IODMACommand_Create_Msg *const request = (void *)rpc->kernelContent;
+    IODMACommand_Create_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IODMACommand, Create, *rpc);
     IODMACommand *command = NULL;
     OSObject *device = NULL;
 
@@ -25,11 +25,11 @@ static kern_return_t create(IORPC rpc)
     return status;
 }
 
-static kern_return_t prepare(IORPC rpc, IODMACommand *self)
+static kern_return_t prepare(const IORPC *rpc, IODMACommand *self)
 {
-    const IODMACommand_PrepareForDMA_Msg *const request = (void *)rpc.kernelContent;
-    IODMACommand_PrepareForDMA_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IODMACommand, PrepareForDMA, rpc);
+    const IODMACommand_PrepareForDMA_Msg *const request = (void *)rpc->kernelContent;
+    IODMACommand_PrepareForDMA_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IODMACommand, PrepareForDMA, *rpc);
     uint32_t count;
     uint64_t flags = 0;
     OSObject *memory = NULL;
@@ -52,11 +52,11 @@ static kern_return_t prepare(IORPC rpc, IODMACommand *self)
     return status;
 }
 
-static kern_return_t complete(IORPC rpc, IODMACommand *self)
+static kern_return_t complete(const IORPC *rpc, IODMACommand *self)
 {
-    const IODMACommand_CompleteDMA_Msg *const request = (void *)rpc.kernelContent;
-    IODMACommand_CompleteDMA_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IODMACommand, CompleteDMA, rpc);
+    const IODMACommand_CompleteDMA_Msg *const request = (void *)rpc->kernelContent;
+    IODMACommand_CompleteDMA_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IODMACommand, CompleteDMA, *rpc);
 
     if (status == kIOReturnSuccess) {
         status = IODMACommand_CompleteDMA_Impl(self, request->options);
@@ -68,10 +68,10 @@ static kern_return_t complete(IORPC rpc, IODMACommand *self)
     return status;
 }
 
-static kern_return_t get_preparation(IORPC rpc, IODMACommand *self)
+static kern_return_t get_preparation(const IORPC *rpc, IODMACommand *self)
 {
-    IODMACommand_GetPreparation_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IODMACommand, GetPreparation, rpc);
+    IODMACommand_GetPreparation_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IODMACommand, GetPreparation, *rpc);
     IOMemoryDescriptor *memory = NULL;
     uint64_t offset = 0, length = 0;
 
@@ -88,11 +88,11 @@ static kern_return_t get_preparation(IORPC rpc, IODMACommand *self)
     return status;
 }
 
-static kern_return_t perform(IORPC rpc, IODMACommand *self)
+static kern_return_t perform(const IORPC *rpc, IODMACommand *self)
 {
-    const IODMACommand_PerformOperation_Msg *const request = (void *)rpc.kernelContent;
-    IODMACommand_PerformOperation_Rpl *const reply = (void *)rpc.reply;
-    kern_return_t status = IORPC_CHECK(IODMACommand, PerformOperation, rpc);
+    const IODMACommand_PerformOperation_Msg *const request = (void *)rpc->kernelContent;
+    IODMACommand_PerformOperation_Rpl *const reply = (void *)rpc->reply;
+    kern_return_t status = IORPC_CHECK(IODMACommand, PerformOperation, *rpc);
     OSObject *data = NULL;
 
     if (status == kIOReturnSuccess) {
@@ -110,32 +110,38 @@ static kern_return_t perform(IORPC rpc, IODMACommand *self)
     return status;
 }
 
+kern_return_t IODMACommand_route(IODMACommand *self, const IORPC *rpc, unsigned method)
+{
+    switch (method) {
+    case IODMACommand_PrepareForDMA_Index:
+        return prepare(rpc, self);
+    case IODMACommand_CompleteDMA_Index:
+        return complete(rpc, self);
+    case IODMACommand_GetPreparation_Index:
+        return get_preparation(rpc, self);
+    case IODMACommand_PerformOperation_Index:
+        return perform(rpc, self);
+    default:
+        return OSObject_Dispatch((OSObject *)self, *rpc);
+    }
+}
+
 kern_return_t IODMACommand_Dispatch(IODMACommand *self, IORPC rpc)
 {
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    switch (rpc.kernelContent->msgid) {
-    case IODMACommand_PrepareForDMA_ID:
-        return prepare(rpc, self);
-    case IODMACommand_CompleteDMA_ID:
-        return complete(rpc, self);
-    case IODMACommand_GetPreparation_ID:
-        return get_preparation(rpc, self);
-    case IODMACommand_PerformOperation_ID:
-        return perform(rpc, self);
-    default:
-        return OSObject_Dispatch((OSObject *)self, rpc);
-    }
+    return rpc.kernelContent == NULL ? kIOReturnIPCError
+                                     : IODMACommand_route(self, &rpc, IORPC_methodOf(&rpc));
+}
+
+kern_return_t IODMACommand_MetaClass_route(const IORPC *rpc, unsigned method)
+{
+    return method == IODMACommand_Create_Index ? create(rpc) : kIOReturnUnsupported;
 }
 
 kern_return_t IODMACommand_MetaClass_Dispatch(IORPC rpc)
 {
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    return rpc.kernelContent->msgid == IODMACommand_Create_ID ? create(rpc) : kIOReturnUnsupported;
+    return rpc.kernelContent == NULL ? kIOReturnIPCError
+                                     : IODMACommand_MetaClass_route(&rpc, IORPC_methodOf(&rpc));
 }

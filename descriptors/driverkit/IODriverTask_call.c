@@ -12,11 +12,11 @@
 /* The class objects that messages may be sent to, and how those are routed. */
 static const struct {
     uint64_t handle;
-    kern_return_t (*dispatch)(IORPC rpc);
+    kern_return_t (*route)(const IORPC *rpc, unsigned method);
 } statics[] = {
-    {kIORPCHandleIOMemoryDescriptor, IOMemoryDescriptor_MetaClass_Dispatch},
-    {kIORPCHandleIOBufferMemoryDescriptor, IOBufferMemoryDescriptor_MetaClass_Dispatch},
-    {kIORPCHandleIODMACommand, IODMACommand_MetaClass_Dispatch},
+    {kIORPCHandleIOMemoryDescriptor, IOMemoryDescriptor_MetaClass_route},
+    {kIORPCHandleIOBufferMemoryDescriptor, IOBufferMemoryDescriptor_MetaClass_route},
+    {kIORPCHandleIODMACommand, IODMACommand_MetaClass_route},
 };
 
 #define STATICS (sizeof(statics) / sizeof(statics[0]))
@@ -31,49 +31,49 @@ static uint64_t *references_of(IORPCMessage *message)
     return (uint64_t *)(message + 1);
 }
 
-static void drop_references(uint64_t *references, uint64_t count)
+static void drop_references(const uint64_t *first, const uint64_t *end)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        OSObject_release((OSObject *)references[i]);
+    while (first != end) {
+        OSObject_release((OSObject *)*first++);
     }
 }
 
-/* References [first, count) become objects, each with a reference, or none does. */
-static IOReturn make_objects(IODriverTask *self, uint64_t *references, uint64_t first,
-                             uint64_t count)
+/* References [first, end) become objects, each with a reference, or none does. */
+static IOReturn make_objects(IODriverTask *self, uint64_t *first, const uint64_t *end)
 {
-    for (uint64_t i = first; i < count; i++) {
-        OSObject *object = NULL;
+    for (uint64_t *reference = first; reference != end; reference++) {
+        OSObject *object;
 
-        if (references[i] != 0) {
-            /* A class's is for messages to it: as an argument it would be taken for an object. */
-            object = IOHandleTable_copy(&self->table, references[i]);
-            if (object == NULL) {
-                drop_references(references + first, i - first);
-                return kIOReturnBadArgument;
-            }
+        if (*reference == 0) {
+            continue;
         }
-        references[i] = (uint64_t)object;
+        /* A class's is for messages to it: as an argument it would be taken for an object. */
+        object = IOHandleTable_copy(&self->table, *reference);
+        if (object == NULL) {
+            drop_references(first, reference);
+            return kIOReturnBadArgument;
+        }
+        *reference = (uint64_t)object;
     }
     return kIOReturnSuccess;
 }
 
 /* Take back what was installed of a reply. */
-static void remove_handles(IODriverTask *self, const uint64_t *handles, uint64_t count)
+static void remove_handles(IODriverTask *self, const uint64_t *first, const uint64_t *end)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        if (handles[i] != 0) {
-            IODriverTask_releaseHandle(self, handles[i]);
+    for (; first != end; first++) {
+        if (*first != 0) {
+            IODriverTask_releaseHandle(self, *first);
         }
     }
 }
 
 /* Objects of a reply become handles, and their references the table's. Or all of them are released.
  */
-static IOReturn make_handles(IODriverTask *self, uint64_t *references, uint64_t count)
+static IOReturn make_handles(IODriverTask *self, uint64_t *first, const uint64_t *end)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        OSObject *const object = (OSObject *)references[i];
+    for (uint64_t *reference = first; reference != end; reference++) {
+        OSObject *const object = (OSObject *)*reference;
         uint64_t handle = 0;
         IOReturn status = kIOReturnSuccess;
 
@@ -81,110 +81,126 @@ static IOReturn make_handles(IODriverTask *self, uint64_t *references, uint64_t 
             status = IODriverTask_install(self, object, &handle);
         }
         if (status != kIOReturnSuccess) {
-            remove_handles(self, references, i);
-            drop_references(references + i, count - i);
+            remove_handles(self, first, reference);
+            drop_references(reference, end);
             return status;
         }
-        references[i] = handle;
+        *reference = handle;
     }
     return kIOReturnSuccess;
 }
 
 /* The reply that a handler has written: its objects into the table, and it to the driver. */
-static IOReturn deliver(IODriverTask *self, const IORPCMethod *method, uint64_t to)
+static inline IOReturn deliver(IODriverTask *self, const IORPCMethod *method, uint64_t to)
 {
-    IORPCMessage *const reply = (IORPCMessage *)self->reply;
-    IOReturn status = method->replyRefs == 0
-                          ? kIOReturnSuccess
-                          : make_handles(self, references_of(reply), method->replyRefs);
+    uint64_t *const first = references_of((IORPCMessage *)self->reply);
+    const uint64_t *const end = first + method->replyRefs;
+    const IOReturn status =
+        method->replyRefs == 0 ? kIOReturnSuccess : make_handles(self, first, end);
 
-    if (status == kIOReturnSuccess &&
-        platform_user_write(self->map, to, reply, method->reply) != KERN_SUCCESS) {
-        remove_handles(self, references_of(reply), method->replyRefs);
-        status = kIOReturnVMError;
+    if (status != kIOReturnSuccess ||
+        platform_user_write(self->map, to, self->reply, method->reply) == KERN_SUCCESS) {
+        return status;
     }
-    return status;
+    remove_handles(self, first, end);
+    return kIOReturnVMError;
 }
 
-/* To whom it is for, with the driver's task as the current one. */
-static IOReturn dispatch(IODriverTask *self, uint64_t target)
+/* To a class, or the object that the first reference is now; the task is the current one. */
+static inline IOReturn dispatch(IODriverTask *self, uint64_t target, const IORPCMethod *method)
 {
     const task_t before = current_task();
     IOReturn status;
 
     platform_set_current_task(self->task);
-    if (is_class(target)) {
-        status = statics[target - 1].dispatch(self->call);
-    } else {
-        status =
-            IORPC_route((OSObject *)references_of((IORPCMessage *)self->request)[0], &self->call);
-    }
+    status = is_class(target)
+                 ? statics[target - 1].route(&self->call, IORPC_indexOf(method))
+                 : IORPC_route((OSObject *)*references_of((IORPCMessage *)self->request),
+                               &self->call, IORPC_indexOf(method));
     platform_set_current_task(before);
     return status;
 }
 
-static IOReturn serve(IODriverTask *self, uint64_t request, uint32_t requestSize, uint64_t reply,
-                      uint32_t replySize, uint64_t *replied)
+/* The request comes in, once: what is checked from here on is what is used. */
+static inline IOReturn receive(IODriverTask *self, uint64_t request, uint64_t requestSize,
+                               uint64_t replySize)
 {
     IORPCMessage *const message = (IORPCMessage *)self->request;
-    uint64_t *const references = references_of(message);
-    const IORPCMethod *method;
-    uint64_t target, count, first;
-    IOReturn status;
 
-    self->call.sendSize = requestSize;
-    self->call.replySize = replySize;
-    /* Once: what is checked below is what is used. */
+    if (requestSize > kIORPCMessageMost || replySize > kIORPCMessageMost - requestSize) {
+        return kIOReturnMessageTooLarge;
+    }
+    if (requestSize < sizeof(*message)) {
+        return kIOReturnIPCError;
+    }
+    self->call.sendSize = (uint32_t)requestSize;
+    self->call.replySize = (uint32_t)replySize;
     if (platform_user_read(self->map, request, message, requestSize) != KERN_SUCCESS) {
         return kIOReturnVMError;
     }
     message->flags &= ~(uint64_t)FLAGS_OF_OURS;
-    count = message->objectRefs;
-    if (count == 0 || count > (requestSize - sizeof(*message)) / sizeof(uint64_t)) {
-        return kIOReturnIPCError;
-    }
-    target = references[0];
+    return message->objectRefs == 0 ||
+                   message->objectRefs > (self->call.sendSize - sizeof(*message)) / sizeof(uint64_t)
+               ? kIOReturnIPCError
+               : kIOReturnSuccess;
+}
+
+/* What it asks for, and the reply. */
+static inline IOReturn carry_out(IODriverTask *self, const IORPCMethod *method, uint64_t reply)
+{
+    IORPCMessage *const message = (IORPCMessage *)self->request;
+    const uint64_t target = *references_of(message);
+    uint64_t *const first = references_of(message) + (is_class(target) ? 1 : 0);
+    const uint64_t *const end = references_of(message) + message->objectRefs;
+    IOReturn status;
+
     if (target == 0) {
         return kIOReturnBadArgument;
     }
-    first = is_class(target) ? 1 : 0;
-    status = make_objects(self, references, first, count);
+    status = make_objects(self, first, end);
     if (status != kIOReturnSuccess) {
         return status;
     }
-    status = dispatch(self, target);
+    status = dispatch(self, target, method);
     if (status == kIOReturnSuccess) {
-        method = IORPCMethod_find(message->msgid); /* there is one: it has succeeded */
-        status = deliver(self, method, reply);
-        *replied = status == kIOReturnSuccess ? method->reply : 0;
+        status = deliver(self, method, reply); /* there is one: it has succeeded */
     }
-    drop_references(references + first, count - first);
+    drop_references(first, end);
     return status;
+}
+
+IODriverAnswer IODriverTask_serve(IODriverTask *self, uint64_t request, uint64_t requestSize,
+                                  uint64_t reply, uint64_t replySize)
+{
+    const IORPCMethod *method = NULL;
+    IOReturn status;
+
+    self->messages++;
+    status = receive(self, request, requestSize, replySize);
+    if (status == kIOReturnSuccess) {
+        method = IORPCMethod_find(((IORPCMessage *)self->request)->msgid);
+        status = carry_out(self, method, reply);
+    }
+    if (status != kIOReturnSuccess) {
+        self->refused++;
+        return (IODriverAnswer){.status = (uint32_t)status};
+    }
+    return (IODriverAnswer){.status = kIOReturnSuccess, .replied = method->reply};
 }
 
 IOReturn IODriverTask_invoke(IODriverTask *self, uint64_t request, uint64_t requestSize,
                              uint64_t reply, uint64_t replySize, uint64_t *replied)
 {
-    uint64_t bytes;
-    IOReturn status;
+    IODriverAnswer answer = {.status = (uint32_t)kIOReturnOffline};
 
     if (self == NULL || replied == NULL) {
         return kIOReturnBadArgument;
     }
-    *replied = 0;
-    if (self->task == TASK_NULL) {
-        return kIOReturnOffline;
+    if (self->task != TASK_NULL) {
+        answer = IODriverTask_serve(self, request, requestSize, reply, replySize);
     }
-    if (__builtin_add_overflow(requestSize, replySize, &bytes) || bytes > kIORPCMessageMost) {
-        status = kIOReturnMessageTooLarge;
-    } else if (requestSize < sizeof(IORPCMessage)) {
-        status = kIOReturnIPCError;
-    } else {
-        status = serve(self, request, (uint32_t)requestSize, reply, (uint32_t)replySize, replied);
-    }
-    self->messages++;
-    self->refused += status != kIOReturnSuccess;
-    return status;
+    *replied = answer.replied;
+    return (IOReturn)answer.status;
 }
 
 IOReturn IODriverTask_retainHandle(IODriverTask *self, uint64_t handle)

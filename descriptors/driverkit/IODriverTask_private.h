@@ -30,6 +30,15 @@ struct IODriverTask {
     uint64_t reply[kIORPCMessageMost / sizeof(uint64_t)];
 };
 
+/* What a message is answered: an IOReturn, and bytes of the reply, 0 on failure. */
+typedef struct {
+    uint64_t status, replied;
+} IODriverAnswer;
+
+/* IODriverTask_invoke of one whose task lives. */
+IODriverAnswer IODriverTask_serve(IODriverTask *self, uint64_t request, uint64_t requestSize,
+                                  uint64_t reply, uint64_t replySize);
+
 /* A reference of the caller's goes into the table; see IODriverTask_grant. */
 IOReturn IODriverTask_install(IODriverTask *self, OSObject *object, uint64_t *handle);
 

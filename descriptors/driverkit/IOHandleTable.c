@@ -17,13 +17,13 @@ static uint64_t handle_of(const struct IOHandleTable *table, uint32_t index)
 /* The slot of a handle that is open; NULL: it is none. */
 static struct IOHandleSlot *find(const struct IOHandleTable *table, uint64_t handle)
 {
-    const uint32_t number = (uint32_t)handle;
+    const uint32_t index = (uint32_t)handle - 1; /* of number 0 there can be none */
     struct IOHandleSlot *slot;
 
-    if (number == 0 || number > table->fresh) {
+    if (index >= table->fresh) {
         return NULL;
     }
-    slot = &table->slots[number - 1];
+    slot = &table->slots[index];
     return slot->object != NULL && slot->generation == handle >> GENERATION_SHIFT ? slot : NULL;
 }
 

@@ -5,27 +5,9 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/driverkit/IODriverRights.h"
 
-/* What getFlags may say to a driver: what is documented. */
-#define FLAGS_PUBLIC                                                                               \
-    (kIOMemoryDirectionMask | kIOMemoryAutoPrepare | kIOMemoryTypeMask | kIOMemoryAsReference |    \
-     kIOMemoryBufferPageable | kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryRedirected |     \
-     kIOMemoryPreparedReadOnly | kIOMemoryPersistent | kIOMemoryMapCopyOnWrite | kIOMemoryRemote | \
-     kIOMemoryThreadSafe | kIOMemoryClearEncrypt | kIOMemoryBufferPurgeable |                      \
-     kIOMemoryUseReserve | kIOMemoryBufferCacheMask)
-
 #define CACHE_FIELD 0x0000FF00u
 #define MAP_OPTIONS                                                                                \
     (kIOMemoryMapFixedAddress | kIOMemoryMapReadOnly | kIOMemoryMapGuardedMask | CACHE_FIELD)
-
-kern_return_t IOMemoryDescriptor__CopyState_Impl(IOMemoryDescriptor *self, _IOMDPrivateState *state)
-{
-    if (self == NULL || state == NULL) {
-        return kIOReturnBadArgument;
-    }
-    state->length = self->length;
-    state->options = self->flags & FLAGS_PUBLIC;
-    return kIOReturnSuccess;
-}
 
 /* A field as a whole: two modes at once are none. */
 static kern_return_t cache_option(uint64_t options, IOOptionBits *cache)

@@ -1,7 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Unpackers and routers of descriptors and maps. */
+/* Unpackers and routers of descriptors and maps, and their states, which are no more than answers.
+ */
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/driverkit/IORPC_check.h"
+
+/* What getFlags may say to a driver: what is documented. */
+#define FLAGS_PUBLIC                                                                               \
+    (kIOMemoryDirectionMask | kIOMemoryAutoPrepare | kIOMemoryTypeMask | kIOMemoryAsReference |    \
+     kIOMemoryBufferPageable | kIOMemoryMapperNone | kIOMemoryHostOnly | kIOMemoryRedirected |     \
+     kIOMemoryPreparedReadOnly | kIOMemoryPersistent | kIOMemoryMapCopyOnWrite | kIOMemoryRemote | \
+     kIOMemoryThreadSafe | kIOMemoryClearEncrypt | kIOMemoryBufferPurgeable |                      \
+     kIOMemoryUseReserve | kIOMemoryBufferCacheMask)
+
+kern_return_t IOMemoryDescriptor__CopyState_Impl(IOMemoryDescriptor *self, _IOMDPrivateState *state)
+{
+    if (self == NULL || state == NULL) {
+        return kIOReturnBadArgument;
+    }
+    state->length = self->length;
+    state->options = self->flags & FLAGS_PUBLIC;
+    return kIOReturnSuccess;
+}
 
 static inline kern_return_t copy_state(const IORPC *rpc, IOMemoryDescriptor *self,
                                        IOMemoryDescriptor__CopyState_Handler func)
@@ -40,7 +60,7 @@ kern_return_t IOMemoryDescriptor_CreateMapping_Invoke(IORPC rpc, IOMemoryDescrip
     }
     if (status == kIOReturnSuccess) {
         *reply = (IOMemoryDescriptor_CreateMapping_Rpl){
-            .header = IORPC_REPLY(IOMemoryDescriptor, CreateMapping, rpc), .map = (uint64_t)map};
+            .header = IORPC_REPLY(IOMemoryDescriptor, CreateMapping, &rpc), .map = (uint64_t)map};
     }
     return status;
 }
@@ -64,7 +84,7 @@ kern_return_t IOMemoryDescriptor_CreateSubMemoryDescriptor_Invoke(
     }
     if (status == kIOReturnSuccess) {
         *reply = (IOMemoryDescriptor_CreateSubMemoryDescriptor_Rpl){
-            .header = IORPC_REPLY(IOMemoryDescriptor, CreateSubMemoryDescriptor, rpc),
+            .header = IORPC_REPLY(IOMemoryDescriptor, CreateSubMemoryDescriptor, &rpc),
             .memory = (uint64_t)memory};
     }
     return status;
@@ -95,18 +115,18 @@ kern_return_t IOMemoryDescriptor_CreateWithMemoryDescriptors_Invoke(
     }
     if (status == kIOReturnSuccess) {
         *reply = (IOMemoryDescriptor_CreateWithMemoryDescriptors_Rpl){
-            .header = IORPC_REPLY(IOMemoryDescriptor, CreateWithMemoryDescriptors, rpc),
+            .header = IORPC_REPLY(IOMemoryDescriptor, CreateWithMemoryDescriptors, &rpc),
             .memory = (uint64_t)memory};
     }
     return status;
 }
 
-kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc)
+kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc, unsigned method)
 {
-    switch (rpc->kernelContent->msgid) {
-    case IOMemoryDescriptor__CopyState_ID:
+    switch (method) {
+    case IOMemoryDescriptor__CopyState_Index:
         return copy_state(rpc, self, IOMemoryDescriptor__CopyState_Impl);
-    case IOMemoryDescriptor_CreateMapping_ID:
+    case IOMemoryDescriptor_CreateMapping_Index:
         return IOMemoryDescriptor_CreateMapping_Invoke(*rpc, self,
                                                        IOMemoryDescriptor_CreateMapping_Impl);
     default:
@@ -119,24 +139,29 @@ kern_return_t IOMemoryDescriptor_Dispatch(IOMemoryDescriptor *self, IORPC rpc)
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    return rpc.kernelContent == NULL ? kIOReturnIPCError : IOMemoryDescriptor_route(self, &rpc);
+    return rpc.kernelContent == NULL ? kIOReturnIPCError
+                                     : IOMemoryDescriptor_route(self, &rpc, IORPC_methodOf(&rpc));
+}
+
+kern_return_t IOMemoryDescriptor_MetaClass_route(const IORPC *rpc, unsigned method)
+{
+    switch (method) {
+    case IOMemoryDescriptor_CreateSubMemoryDescriptor_Index:
+        return IOMemoryDescriptor_CreateSubMemoryDescriptor_Invoke(
+            *rpc, IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl);
+    case IOMemoryDescriptor_CreateWithMemoryDescriptors_Index:
+        return IOMemoryDescriptor_CreateWithMemoryDescriptors_Invoke(
+            *rpc, IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl);
+    default:
+        return kIOReturnUnsupported;
+    }
 }
 
 kern_return_t IOMemoryDescriptor_MetaClass_Dispatch(IORPC rpc)
 {
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    switch (rpc.kernelContent->msgid) {
-    case IOMemoryDescriptor_CreateSubMemoryDescriptor_ID:
-        return IOMemoryDescriptor_CreateSubMemoryDescriptor_Invoke(
-            rpc, IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl);
-    case IOMemoryDescriptor_CreateWithMemoryDescriptors_ID:
-        return IOMemoryDescriptor_CreateWithMemoryDescriptors_Invoke(
-            rpc, IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl);
-    default:
-        return kIOReturnUnsupported;
-    }
+    return rpc.kernelContent == NULL
+               ? kIOReturnIPCError
+               : IOMemoryDescriptor_MetaClass_route(&rpc, IORPC_methodOf(&rpc));
 }
 
 kern_return_t IOMemoryMap__CopyState_Impl(IOMemoryMap *self, _IOMemoryMapPrivateState *state)
@@ -165,10 +190,17 @@ kern_return_t IOMemoryMap__CopyState_Invoke(IORPC rpc, IOMemoryMap *self,
         status = func(self, &state);
     }
     if (status == kIOReturnSuccess) {
-        *reply = (IOMemoryMap__CopyState_Rpl){.header = IORPC_REPLY(IOMemoryMap, _CopyState, rpc),
+        *reply = (IOMemoryMap__CopyState_Rpl){.header = IORPC_REPLY(IOMemoryMap, _CopyState, &rpc),
                                               .state = state};
     }
     return status;
+}
+
+kern_return_t IOMemoryMap_route(IOMemoryMap *self, const IORPC *rpc, unsigned method)
+{
+    return method == IOMemoryMap__CopyState_Index
+               ? IOMemoryMap__CopyState_Invoke(*rpc, self, IOMemoryMap__CopyState_Impl)
+               : OSObject_Dispatch(&self->super, *rpc);
 }
 
 kern_return_t IOMemoryMap_Dispatch(IOMemoryMap *self, IORPC rpc)
@@ -176,12 +208,8 @@ kern_return_t IOMemoryMap_Dispatch(IOMemoryMap *self, IORPC rpc)
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
-    if (rpc.kernelContent == NULL) {
-        return kIOReturnIPCError;
-    }
-    return rpc.kernelContent->msgid == IOMemoryMap__CopyState_ID
-               ? IOMemoryMap__CopyState_Invoke(rpc, self, IOMemoryMap__CopyState_Impl)
-               : OSObject_Dispatch(&self->super, rpc);
+    return rpc.kernelContent == NULL ? kIOReturnIPCError
+                                     : IOMemoryMap_route(self, &rpc, IORPC_methodOf(&rpc));
 }
 
 uint64_t IOMemoryMap_GetAddress(IOMemoryMap *self)

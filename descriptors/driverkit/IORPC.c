@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of methods as data; the same source on both sides. */
-#include "descriptors/IORPC.h"
+#include "descriptors/driverkit/IORPC_check.h"
 
 #define ROW(Class, Method, requestRefs, replyRefs)                                                 \
-    {Class##_##Method##_ID,                                                                        \
-     sizeof(Class##_##Method##_Msg),                                                               \
-     sizeof(Class##_##Method##_Rpl),                                                               \
-     requestRefs,                                                                                  \
-     replyRefs,                                                                                    \
-     #Class "::" #Method},
+    [Class##_##Method##_Index] = {Class##_##Method##_ID,                                           \
+                                  sizeof(Class##_##Method##_Msg),                                  \
+                                  sizeof(Class##_##Method##_Rpl),                                  \
+                                  requestRefs,                                                     \
+                                  replyRefs,                                                       \
+                                  Class##_##Method##_Index,                                        \
+                                  #Class "::" #Method},
 static const IORPCMethod methods[] = {IORPC_METHODS(ROW)};
 
-#define METHODS (sizeof(methods) / sizeof(methods[0]))
+/*
+ * Each number has a place of its own by its last bits: two in one would be an initializer too many,
+ * which the compiler refuses.
+ */
+#define PLACES 64
+#define PLACE(Class, Method, requestRefs, replyRefs)                                               \
+    [Class##_##Method##_ID % PLACES] = &methods[Class##_##Method##_Index],
+static const IORPCMethod *const places[PLACES] = {IORPC_METHODS(PLACE)};
 
 /* What a driver sends must fit with its reply, and references are counted from the header on. */
 #define CHECKED(Class, Method, requestRefs, replyRefs)                                             \
@@ -23,15 +31,12 @@ IORPC_METHODS(CHECKED)
 
 const IORPCMethod *IORPCMethod_find(uint64_t msgid)
 {
-    for (unsigned i = 0; i < METHODS; i++) {
-        if (methods[i].msgid == msgid) {
-            return &methods[i];
-        }
-    }
-    return NULL;
+    const IORPCMethod *const method = places[msgid % PLACES];
+
+    return method != NULL && method->msgid == msgid ? method : NULL;
 }
 
 const IORPCMethod *IORPCMethod_at(unsigned index)
 {
-    return index < METHODS ? &methods[index] : NULL;
+    return index < IORPC_Methods ? &methods[index] : NULL;
 }

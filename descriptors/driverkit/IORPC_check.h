@@ -12,6 +12,17 @@ enum {
     IORPC_METHODS(IORPC_COUNTS)
 };
 
+/* And its rows, by which routers tell methods apart; the last stands for numbers that are none. */
+#define IORPC_INDEX(Class, Method, requestRefs, replyRefs) Class##_##Method##_Index,
+enum {
+    IORPC_METHODS(IORPC_INDEX) IORPC_Methods,
+};
+
+static inline unsigned IORPC_indexOf(const IORPCMethod *method)
+{
+    return method != NULL ? method->index : IORPC_Methods;
+}
+
 /* The forms of both messages: kIOReturnIPCError. */
 static inline kern_return_t IORPC_check(const IORPC *rpc, uint64_t refs, uint32_t request,
                                         uint32_t reply)
@@ -27,17 +38,31 @@ static inline kern_return_t IORPC_check(const IORPC *rpc, uint64_t refs, uint32_
                 sizeof(Class##_##Method##_Rpl))
 
 /*
- * Dispatch without a copy of the call at each class on the way: the object is there, and so is the
- * content.
+ * Dispatch without a copy of the call and a look at its number at each class on the way: the object
+ * is there, and so is the content, whose method is known by its row.
  */
-kern_return_t IORPC_route(OSObject *object, const IORPC *rpc);
-kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc);
-kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc);
+kern_return_t IORPC_route(OSObject *object, const IORPC *rpc, unsigned method);
+kern_return_t IOMemoryDescriptor_route(IOMemoryDescriptor *self, const IORPC *rpc, unsigned method);
+kern_return_t IOBufferMemoryDescriptor_route(IOBufferMemoryDescriptor *self, const IORPC *rpc,
+                                             unsigned method);
+kern_return_t IOMemoryMap_route(IOMemoryMap *self, const IORPC *rpc, unsigned method);
+kern_return_t IODMACommand_route(IODMACommand *self, const IORPC *rpc, unsigned method);
 
-/* The header of the reply to a request. */
+/* The same of static methods. */
+kern_return_t IOMemoryDescriptor_MetaClass_route(const IORPC *rpc, unsigned method);
+kern_return_t IOBufferMemoryDescriptor_MetaClass_route(const IORPC *rpc, unsigned method);
+kern_return_t IODMACommand_MetaClass_route(const IORPC *rpc, unsigned method);
+
+/* The row of a call's method. */
+static inline unsigned IORPC_methodOf(const IORPC *rpc)
+{
+    return IORPC_indexOf(IORPCMethod_find(rpc->kernelContent->msgid));
+}
+
+/* The header of the reply to a request, whose number it has. */
 #define IORPC_REPLY(Class, Method, rpc)                                                            \
     {                                                                                              \
-        .msgid = Class##_##Method##_ID, .flags = kIORPCMessageOneway,                              \
+        .msgid = (rpc)->kernelContent->msgid, .flags = kIORPCMessageOneway,                        \
         .objectRefs = Class##_##Method##_RplRefs                                                   \
     }
 

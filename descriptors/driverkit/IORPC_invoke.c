@@ -12,20 +12,20 @@ kern_return_t OSObject_Dispatch(OSObject *self, IORPC rpc)
 }
 
 /* From the object's own class upwards: the first that has a router. */
-kern_return_t IORPC_route(OSObject *object, const IORPC *rpc)
+kern_return_t IORPC_route(OSObject *object, const IORPC *rpc, unsigned method)
 {
     for (const OSMetaClass *meta = object->metaClass; meta != NULL; meta = meta->super) {
         if (meta == OSTypeID(IOBufferMemoryDescriptor)) {
-            return IOBufferMemoryDescriptor_route((IOBufferMemoryDescriptor *)object, rpc);
+            return IOBufferMemoryDescriptor_route((IOBufferMemoryDescriptor *)object, rpc, method);
         }
         if (meta == OSTypeID(IOMemoryDescriptor)) {
-            return IOMemoryDescriptor_route((IOMemoryDescriptor *)object, rpc);
+            return IOMemoryDescriptor_route((IOMemoryDescriptor *)object, rpc, method);
         }
         if (meta == OSTypeID(IOMemoryMap)) {
-            return IOMemoryMap_Dispatch((IOMemoryMap *)object, *rpc);
+            return IOMemoryMap_route((IOMemoryMap *)object, rpc, method);
         }
         if (meta == OSTypeID(IODMACommand)) {
-            return IODMACommand_Dispatch((IODMACommand *)object, *rpc);
+            return IODMACommand_route((IODMACommand *)object, rpc, method);
         }
     }
     return OSObject_Dispatch(object, *rpc);
@@ -51,7 +51,7 @@ kern_return_t OSMetaClassBase_Invoke(OSMetaClassBase *self, IORPC rpc)
     if (target == OSTypeID(IODMACommand)) {
         return IODMACommand_MetaClass_Dispatch(rpc);
     }
-    return IORPC_route((OSObject *)self, &rpc);
+    return IORPC_route((OSObject *)self, &rpc, IORPC_methodOf(&rpc));
 }
 
 kern_return_t IORPC_deliver(const void *target, IORPCMessage *request, uint32_t requestSize,

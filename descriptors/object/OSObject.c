@@ -54,11 +54,8 @@ static bool try_retain(OSObject *self)
          * A count that has reached the top stays there: the object then lives for ever, which is a
          * leak, where wrapping would free it under its users.
          */
-        if (before == OSOBJECT_PEGGED) {
-            return true;
-        }
-        if (before == OSOBJECT_FREEING) {
-            return false;
+        if (before >= OSOBJECT_PEGGED) {
+            return before == OSOBJECT_PEGGED;
         }
     } while (!__atomic_compare_exchange_n(&self->references, &before, before + 1, true,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
