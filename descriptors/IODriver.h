@@ -56,7 +56,10 @@ typedef struct {
 IOReturn IODriver_create(const void *program, uint64_t size, const IODriverOptions *options,
                          IODriver **driver);
 
-/* End it as IODriver_kill does, if it still runs, and let go of it. NULL: no effect. */
+/*
+ * End it as IODriver_kill does, if it still runs, and let go of it. NULL: no effect. Not for whom
+ * IODriver_turn or IODriver_runAll calls on the way.
+ */
 void IODriver_release(IODriver *self);
 
 /*
@@ -91,7 +94,10 @@ void IODriver_getStatus(const IODriver *self, IODriverStatus *status);
 IODriverTask *IODriver_getTable(const IODriver *self);
 task_t IODriver_getTask(const IODriver *self); /* TASK_NULL once it has ended */
 
-/* End it: its device is stopped, then all that it has is given back. Ended already: no effect. */
+/*
+ * End it: its device is stopped, then all that it has is given back. Ended already: no effect. In
+ * its own turn, by somebody whom its message calls: when that is served.
+ */
 void IODriver_kill(IODriver *self);
 
 /*

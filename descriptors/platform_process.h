@@ -60,15 +60,15 @@ struct platform_stopped {
 /* Let it run, for so many nanoseconds at most. */
 enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds);
 
-/* Of a call: its number, and its four arguments as long as the thread does not run. */
-uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments);
+/*
+ * Its registers, as long as the thread is there: arguments at the start from [0] on; of a call the
+ * number in [8] and four arguments from [0] on, and what it is answered goes into [0] and [1].
+ */
+uint64_t *platform_thread_registers(struct platform_thread *thread);
 
 /* Where it has stopped last. */
 void platform_thread_stopped(const struct platform_thread *thread,
                              struct platform_stopped *stopped);
-
-/* What its call answers, in the two registers of results. */
-void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second);
 
 /* Text to the console, as it is. Any context. */
 void platform_console_write(const char *text, uint64_t length);

@@ -2,6 +2,7 @@
 /* Driver processes: made, given turns, and ended, whatever they are in the middle of. */
 #include "descriptors/IODriverKit.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
+#include "descriptors/driverkit/IODriverTask_private.h"
 #include "descriptors/driverkit/IODriver_private.h"
 
 #define NANOSECONDS_DEFAULT 1000000000ull
@@ -41,7 +42,9 @@ static void take_device(void *context)
     IODriver *const self = context;
     const IODriverDevice device = self->device;
 
-    self->died = true;
+    if (self->standing != DRIVER_ENDED) {
+        self->standing = DRIVER_DIED;
+    }
     if (device.service == NULL) {
         return;
     }
@@ -77,6 +80,9 @@ static IOReturn set_up(IODriver *self, const void *program, uint64_t size,
         platform_thread_create(self->task, entry, self->gifts, 0, self->gifts, &self->thread) !=
             KERN_SUCCESS) {
         status = kIOReturnNoMemory;
+    }
+    if (status == kIOReturnSuccess) {
+        self->registers = platform_thread_registers(self->thread);
     }
     return status;
 }
@@ -115,12 +121,17 @@ IOReturn IODriver_create(const void *program, uint64_t size, const IODriverOptio
     return kIOReturnSuccess;
 }
 
+static bool has_begun(const IODriver *self)
+{
+    return self->status.turns != 0;
+}
+
 /* Where its program is, as long as there is one that has run. */
 static void note_stop(const IODriver *self, IODriverStatus *status)
 {
     struct platform_stopped stopped;
 
-    if (self->thread != NULL && self->begun) {
+    if (self->thread != NULL && has_begun(self)) {
         platform_thread_stopped(self->thread, &stopped);
         status->pc = stopped.pc;
         status->address = stopped.address;
@@ -136,20 +147,27 @@ void IODriver_end(IODriver *self, unsigned state)
         return;
     }
     self->status.state = state;
-    self->waits = false;
+    self->standing = DRIVER_ENDED;
     self->task = TASK_NULL;
     platform_task_terminate(task);
     platform_task_release(task);
     note_stop(self, &self->status);
     platform_thread_free(self->thread);
     self->thread = NULL;
+    self->registers = NULL;
 }
 
 void IODriver_kill(IODriver *self)
 {
-    if (self != NULL) {
-        IODriver_end(self, kIODriverKilled);
+    if (self == NULL) {
+        return;
     }
+    /* By somebody whom its own message calls: that is served to its end first. */
+    if (self->standing == DRIVER_RUNS || self->standing == DRIVER_DOOMED) {
+        self->standing = DRIVER_DOOMED;
+        return;
+    }
+    IODriver_end(self, kIODriverKilled);
 }
 
 void IODriver_release(IODriver *self)
@@ -187,6 +205,13 @@ static uint64_t kind_of(OSObjectRef object)
                                                            : kIODriverKindOther;
 }
 
+/* What its driver_main begins with. */
+static void pass_gifts(IODriver *self)
+{
+    self->registers[0] = self->given;
+    self->registers[1] = self->gifts;
+}
+
 static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)
 {
     struct IODriverGift gift = {.kind = kind_of(object)};
@@ -195,7 +220,7 @@ static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)
     if (self == NULL || object.object == NULL || gift.kind == kIODriverKindOther) {
         return kIOReturnBadArgument;
     }
-    if (self->begun || self->task == TASK_NULL) {
+    if (has_begun(self) || self->task == TASK_NULL) {
         return kIOReturnBusy;
     }
     if (self->given == kIODriverObjectsMost) {
@@ -211,7 +236,7 @@ static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)
         return kIOReturnNoResources;
     }
     self->given++;
-    platform_thread_answer(self->thread, self->given, self->gifts);
+    pass_gifts(self);
     *handle = gift.handle;
     return kIOReturnSuccess;
 }
@@ -239,7 +264,7 @@ static IOReturn check_device(const IODriver *self, const IODriverDevice *device)
     if (self == NULL || device == NULL || device->service == NULL || device->stop == NULL) {
         return kIOReturnBadArgument;
     }
-    if (self->device.service != NULL || self->begun) {
+    if (self->device.service != NULL || has_begun(self)) {
         return kIOReturnBusy;
     }
     mapper = IOMapper_copyMapperForDevice(device->service);
@@ -259,7 +284,7 @@ static void take_back(IODriver *self, unsigned given)
             IODriverTask_releaseHandle(self->table, gift.handle);
         }
     }
-    platform_thread_answer(self->thread, self->given, self->gifts);
+    pass_gifts(self);
 }
 
 /* Device memory has no direction, by which it would only be read: a window says otherwise. */
@@ -348,50 +373,50 @@ task_t IODriver_getTask(const IODriver *self)
 /* It has come back: serve its call, or end it. */
 static void serve(IODriver *self, enum platform_stop stop)
 {
-    uint64_t number, first = 0, second = 0;
-    const uint64_t *x;
+    uint64_t *const x = self->registers;
+    IODriverAnswer answer;
 
-    switch (stop) {
-    case PLATFORM_STOP_CALL:
-        number = platform_thread_call(self->thread, &x);
-        if (number == SYS_DK_INVOKE) { /* as most are */
-            first = (uint32_t)IODriverTask_invoke(self->table, x[0], x[1], x[2], x[3], &second);
-        } else if (!IODriver_call(self, number, x, &first)) {
-            break;
+    if (stop != PLATFORM_STOP_CALL) {
+        if (stop != PLATFORM_STOP_BLOCKED) { /* of which the next turn tries again */
+            IODriver_end(self, stop == PLATFORM_STOP_TIME ? kIODriverLooped : kIODriverFaulted);
         }
-        platform_thread_answer(self->thread, first, second);
-        break;
-    case PLATFORM_STOP_BLOCKED:
-        break; /* the next turn tries it again */
-    case PLATFORM_STOP_TIME:
-        IODriver_end(self, kIODriverLooped);
-        break;
-    default:
-        IODriver_end(self, kIODriverFaulted);
+        return;
     }
+    if (x[8] != SYS_DK_INVOKE) {
+        IODriver_call(self);
+        return;
+    }
+    answer = IODriverTask_serve(self->table, x[0], x[1], x[2], x[3]);
+    x[0] = answer.status;
+    x[1] = answer.replied;
+}
+
+/* It is not just ready: what is in the way, and is it out of it now? */
+static bool may_go_on(IODriver *self)
+{
+    if (self->standing == DRIVER_DIED) {
+        IODriver_end(self, kIODriverKilled);
+    }
+    if (self->standing != DRIVER_WAITS || !IODriver_isDue(self)) {
+        return false;
+    }
+    IODriver_endWait(self);
+    return true;
 }
 
 bool IODriver_turn(IODriver *self)
 {
-    uint64_t first, second;
-
-    if (self == NULL || self->task == TASK_NULL) {
+    if (self == NULL || (self->standing != DRIVER_READY && !may_go_on(self))) {
         return false;
     }
-    if (self->died) { /* its task, of something else */
-        IODriver_end(self, kIODriverKilled);
-        return false;
-    }
-    if (self->waits) {
-        if (!IODriver_isDue(self)) {
-            return false;
-        }
-        IODriver_endWait(self, &first, &second);
-        platform_thread_answer(self->thread, first, second);
-    }
-    self->begun = true;
+    self->standing = DRIVER_RUNS;
     self->status.turns++;
     serve(self, platform_thread_run(self->thread, self->limit));
+    if (self->standing == DRIVER_RUNS) {
+        self->standing = DRIVER_READY;
+    } else if (self->standing == DRIVER_DOOMED) {
+        IODriver_end(self, kIODriverKilled);
+    }
     return true;
 }
 
@@ -399,7 +424,7 @@ bool IODriver_turn(IODriver *self)
 static uint64_t first_deadline(uint64_t end)
 {
     for (const IODriver *driver = drivers; driver != NULL; driver = driver->next) {
-        if (driver->waits && driver->deadline < end) {
+        if (driver->standing == DRIVER_WAITS && driver->deadline < end) {
             end = driver->deadline;
         }
     }
@@ -409,7 +434,8 @@ static uint64_t first_deadline(uint64_t end)
 static bool any_is_due(void)
 {
     for (const IODriver *driver = drivers; driver != NULL; driver = driver->next) {
-        if (driver->task != TASK_NULL && (!driver->waits || IODriver_isDue(driver))) {
+        if (driver->standing != DRIVER_ENDED &&
+            (driver->standing != DRIVER_WAITS || IODriver_isDue(driver))) {
             return true;
         }
     }
@@ -426,7 +452,7 @@ IOReturn IODriver_runAll(uint64_t nanoseconds)
 
         for (IODriver *driver = drivers; driver != NULL; driver = driver->next) {
             ran |= IODriver_turn(driver);
-            runs |= driver->task != TASK_NULL;
+            runs |= driver->standing != DRIVER_ENDED;
         }
         if (!runs) {
             return kIOReturnSuccess;

@@ -37,17 +37,20 @@ bool IODriver_isDue(const IODriver *self)
     return (self->forDevice && has_interrupts(self)) || platform_now() >= self->deadline;
 }
 
-void IODriver_endWait(IODriver *self, uint64_t *first, uint64_t *second)
+static void answer(IODriver *self, IOReturn status, uint64_t second)
 {
-    IOReturn status = kIOReturnSuccess;
+    self->registers[0] = (uint32_t)status;
+    self->registers[1] = second;
+}
 
-    self->waits = false;
-    *second = self->forDevice ? __atomic_exchange_n(&self->interrupts, 0, __ATOMIC_RELAXED) : 0;
+void IODriver_endWait(IODriver *self)
+{
+    const uint64_t came =
+        self->forDevice ? __atomic_exchange_n(&self->interrupts, 0, __ATOMIC_RELAXED) : 0;
+
+    self->standing = DRIVER_READY;
     /* Who waits for nothing but time has had it; what others waited for did not come. */
-    if (self->forDevice && *second == 0) {
-        status = kIOReturnTimeout;
-    }
-    *first = (uint32_t)status;
+    answer(self, self->forDevice && came == 0 ? kIOReturnTimeout : kIOReturnSuccess, came);
 }
 
 static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds)
@@ -58,7 +61,7 @@ static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds
                         self->device.interrupt < 0)) {
         return kIOReturnBadArgument;
     }
-    self->waits = true;
+    self->standing = DRIVER_WAITS;
     self->forDevice = device != 0;
     self->deadline = nanoseconds > UINT64_MAX - now ? UINT64_MAX : now + nanoseconds;
     if (self->forDevice && !has_interrupts(self)) {
@@ -67,11 +70,12 @@ static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds
     return kIOReturnSuccess;
 }
 
-bool IODriver_call(IODriver *self, uint64_t number, const uint64_t *x, uint64_t *answer)
+void IODriver_call(IODriver *self)
 {
+    const uint64_t *const x = self->registers;
     IOReturn status;
 
-    switch (number) {
+    switch (x[8]) {
     case SYS_DK_RETAIN:
         status = IODriverTask_retainHandle(self->table, x[0]);
         break;
@@ -84,16 +88,15 @@ bool IODriver_call(IODriver *self, uint64_t number, const uint64_t *x, uint64_t 
     case SYS_DK_WAIT:
         status = start_wait(self, x[0], x[1]);
         if (status == kIOReturnSuccess) {
-            return false; /* it is answered when that is over */
+            return; /* it is answered when that is over */
         }
         break;
     case SYS_DK_EXIT:
         self->status.exitStatus = (int32_t)x[0];
         IODriver_end(self, kIODriverExited);
-        return false;
+        return;
     default:
         status = kIOReturnUnsupported;
     }
-    *answer = (uint32_t)status;
-    return true;
+    answer(self, status, 0);
 }

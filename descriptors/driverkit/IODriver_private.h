@@ -21,24 +21,34 @@ struct IODriverGift {
     uint64_t handle, kind;
 };
 
+/* What its next turn finds. */
+enum driver_standing {
+    DRIVER_READY = 0,
+    DRIVER_RUNS, /* its turn is not over */
+    DRIVER_WAITS,
+    DRIVER_DOOMED, /* killed in its turn, at whose end it ends */
+    DRIVER_DIED,   /* its task, of something else */
+    DRIVER_ENDED,  /* nothing is left of it but what became of it */
+};
+
 struct IODriver {
     IODriver *next; /* of all */
     task_t task;    /* TASK_NULL once it has ended */
     IODriverTask *table;
+    uint64_t *registers; /* the thread's */
     struct platform_thread *thread;
     uint64_t limit; /* nanoseconds between two calls */
+    enum driver_standing standing;
     IODriverStatus status;
 
     uint64_t gifts; /* address of their table in the task, which ends with its stack */
     unsigned given;
-    bool begun;
-    bool died; /* the task */
 
     IODriverDevice device; /* service NULL: none */
     uint64_t deviceHandle;
     unsigned interrupts; /* since it last asked; the handler's */
 
-    bool waits;
+    /* While it waits. */
     bool forDevice;
     uint64_t deadline; /* platform_now's */
 };
@@ -49,12 +59,12 @@ struct IODriver {
  */
 IOReturn IODriver_load(task_t task, const uint8_t *program, uint64_t size, uint64_t *entry);
 
-/* A system call that is no message: what it answers. False: there is no answer, now or ever. */
-bool IODriver_call(IODriver *self, uint64_t number, const uint64_t *x, uint64_t *answer);
+/* A system call that is no message, answered if there is an answer now. */
+void IODriver_call(IODriver *self);
 
-/* It waits: has come what it waits for? And what it is told then. */
+/* It waits: has come what it waits for? And tell it so. */
 bool IODriver_isDue(const IODriver *self);
-void IODriver_endWait(IODriver *self, uint64_t *first, uint64_t *second);
+void IODriver_endWait(IODriver *self);
 
 /* Why it ended; everything goes. */
 void IODriver_end(IODriver *self, unsigned state);

@@ -145,20 +145,15 @@ WEAK enum platform_stop platform_thread_run(struct platform_thread *thread, uint
     return PLATFORM_STOP_FAULT;
 }
 
-WEAK uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments)
+WEAK uint64_t *platform_thread_registers(struct platform_thread *thread)
 {
-    *arguments = NULL;
-    return 0;
+    return NULL;
 }
 
 WEAK void platform_thread_stopped(const struct platform_thread *thread,
                                   struct platform_stopped *stopped)
 {
     *stopped = (struct platform_stopped){.state = 0};
-}
-
-WEAK void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)
-{
 }
 
 WEAK void platform_console_write(const char *text, uint64_t length)

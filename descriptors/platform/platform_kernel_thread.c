@@ -66,9 +66,10 @@ void platform_thread_free(struct platform_thread *thread)
 /* SVC #0 with the number in x8 is a call; any other has a meaning of its own elsewhere. */
 static enum platform_stop stop_of(enum user_stop stop, const struct user_state *state)
 {
-    switch (stop) {
-    case USER_STOP_CALL:
+    if (__builtin_expect(stop == USER_STOP_CALL, true)) {
         return state->call == 0 ? PLATFORM_STOP_CALL : PLATFORM_STOP_FAULT;
+    }
+    switch (stop) {
     case USER_STOP_BLOCKED:
         return PLATFORM_STOP_BLOCKED;
     case USER_STOP_TIME:
@@ -80,7 +81,6 @@ static enum platform_stop stop_of(enum user_stop stop, const struct user_state *
 
 enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t nanoseconds)
 {
-
     thread->turns++;
     thread->over = false;
     thread->running = true;
@@ -93,10 +93,9 @@ enum platform_stop platform_thread_run(struct platform_thread *thread, uint64_t 
     return stop_of(thread->stop, &thread->state);
 }
 
-uint64_t platform_thread_call(const struct platform_thread *thread, const uint64_t **arguments)
+uint64_t *platform_thread_registers(struct platform_thread *thread)
 {
-    *arguments = thread->state.context.frame.x;
-    return thread->state.context.frame.x[8];
+    return thread->state.context.frame.x;
 }
 
 void platform_thread_stopped(const struct platform_thread *thread, struct platform_stopped *stopped)
@@ -107,10 +106,4 @@ void platform_thread_stopped(const struct platform_thread *thread, struct platfo
         (struct platform_stopped){.pc = frame->elr,
                                   .address = thread->stop == USER_STOP_FAULT ? frame->far : 0,
                                   .state = frame->spsr};
-}
-
-void platform_thread_answer(struct platform_thread *thread, uint64_t first, uint64_t second)
-{
-    thread->state.context.frame.x[0] = first;
-    thread->state.context.frame.x[1] = second;
 }

@@ -298,6 +298,55 @@ static void devices_that_cannot_be_given_are_refused(void **state)
     OSObject_release(service);
 }
 
+/* Whoever is asked on behalf of a driver, and ends it. */
+static const void *kill_asker(const void *context, const char *key, UInt32 *length)
+{
+    IODriver *const *const driver = context;
+
+    (void)key;
+    *length = 0;
+    IODriver_kill(*driver);
+    IODriver_kill(*driver); /* which it is already */
+    return NULL;
+}
+
+/* Killed by what its message asks for: the message is served, and the turn is its last. */
+static void drivers_may_be_killed_by_their_own_messages(void **state)
+{
+    IODMACommand_Create_Msg request = {
+        .header = {.msgid = IODMACommand_Create_ID, .objectRefs = IODMACommand_Create_Refs},
+        .self = kIORPCHandleIODMACommand,
+        .specification = {.maxAddressBits = 64}};
+    struct stop stops[] = {{.why = USER_STOP_CALL,
+                            .number = SYS_DK_INVOKE,
+                            .x = {0, sizeof(request), 0, sizeof(IODMACommand_Create_Rpl)}}};
+    IODriver *driver = new_driver();
+    IOService *service = IOService_withReader("device", kill_asker, &driver);
+    struct holdings before;
+    uint64_t at;
+
+    (void)state;
+    GOOD(IODriver_give(driver, service));
+    at = driver->gifts - sizeof(request); /* on its stack */
+    GOOD(task_grant(IODriver_getTask(driver), service, &request.device));
+    assert_int_equal(
+        platform_user_write(get_task_map(IODriver_getTask(driver)), at, &request, sizeof(request)),
+        KERN_SUCCESS);
+    stops[0].x[0] = stops[0].x[2] = at;
+    script = stops;
+    before = holdings_now();
+    assert_true(IODriver_turn(driver));
+    assert_int_equal(status_of(driver).state, kIODriverKilled);
+    assert_int_equal(status_of(driver).usage.messages, 1);
+    assert_int_equal(status_of(driver).usage.refused, 0);
+    assert_int_equal(status_of(driver).usage.handles, 0);
+    assert_int_equal(holdings_now().instances, before.instances); /* the command is gone */
+    assert_ptr_equal(IODriver_getTask(driver), TASK_NULL);
+    assert_false(IODriver_turn(driver));
+    IODriver_release(driver);
+    OSObject_release(service);
+}
+
 static void no_driver_is_no_fault(void **state)
 {
     IOService *service = IOService_withReader("device", NULL, NULL);
@@ -472,6 +521,7 @@ int main(void)
         DRIVER_TEST(objects_of_every_kind_are_given),
         DRIVER_TEST(drivers_survive_every_want_of_memory),
         DRIVER_TEST(devices_that_cannot_be_given_are_refused),
+        DRIVER_TEST(drivers_may_be_killed_by_their_own_messages),
         DRIVER_TEST(no_driver_is_no_fault),
         DRIVER_TEST(tables_that_cannot_be_are_refused),
         DRIVER_TEST(methods_of_nothing_are_refused),

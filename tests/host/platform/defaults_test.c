@@ -59,7 +59,6 @@ static void what_can_be_refused_is_not_supported(void **state)
 static void what_is_not_there_needs_nothing(void **state)
 {
     struct platform_stopped stopped = {.pc = 1};
-    const uint64_t *arguments;
     const paddr_t page = paddr(4096);
     char byte = 7;
 
@@ -71,7 +70,6 @@ static void what_is_not_there_needs_nothing(void **state)
     platform_task_terminate(task);
     platform_task_release(task);
     platform_thread_free(NULL);
-    platform_thread_answer(NULL, 0, 0);
     platform_console_write(&byte, 1);
     platform_set_current_task(task);
     platform_pageable_free(NULL, 0);
@@ -86,7 +84,7 @@ static void what_is_not_there_needs_nothing(void **state)
     assert_int_equal(byte, 7);
     /* A program that cannot run has come to its end. */
     assert_int_equal(platform_thread_run(NULL, 1), PLATFORM_STOP_FAULT);
-    platform_thread_call(NULL, &arguments);
+    assert_null(platform_thread_registers(NULL));
     platform_thread_stopped(NULL, &stopped);
     assert_int_equal(stopped.pc, 0);
 }
