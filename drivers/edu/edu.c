@@ -58,35 +58,64 @@ static struct pci_function *next(struct pci_function *after)
     return pci_find(EDU_VENDOR, EDU_DEVICE, after);
 }
 
-static IOReturn add(struct pci_function *function)
+/* Without interrupts, and without the bus, before what they know of is gone. */
+static void give_back(struct edu *device)
+{
+    pci_release(device->function);
+    if (device->engine != NULL) {
+        OSObject_release(device->engine);
+        OSObject_release(device->service);
+    }
+    OSObject_release(device->mapper);
+    heap_free(device);
+}
+
+struct edu *edu_open(struct pci_function *function, IOReturn *status)
 {
     struct edu *device;
-    IOReturn status = pci_claim(function, "edu");
 
-    if (status != kIOReturnSuccess) {
-        return status;
+    *status = pci_claim(function, "edu");
+    if (*status != kIOReturnSuccess) {
+        return NULL;
     }
     device = heap_alloc_zero(sizeof(*device));
-    status = kIOReturnNoMemory;
-    if (device != NULL) {
-        device->function = function;
-        device->address_bits = EDU_ADDRESS_BITS;
-        device->lock = (struct lock)LOCK_INITIAL("an edu device", LOCK_RANK_DEVICE);
-        status = bring_up(device);
+    if (device == NULL) {
+        pci_release(function);
+        *status = kIOReturnNoMemory;
+        return NULL;
     }
-    if (status == kIOReturnSuccess) {
-        bus_devices_add(&devices, &device->device);
-        return kIOReturnSuccess;
+    device->function = function;
+    device->address_bits = EDU_ADDRESS_BITS;
+    device->lock = (struct lock)LOCK_INITIAL("an edu device", LOCK_RANK_DEVICE);
+    *status = bring_up(device);
+    if (*status != kIOReturnSuccess) {
+        give_back(device);
+        return NULL;
     }
-    pci_release(function); /* with its vectors, whose handler knows the device */
-    if (device != NULL) {
-        OSObject_release(device->mapper);
+    bus_devices_add(&devices, &device->device);
+    return device;
+}
+
+bool edu_close(struct edu *device)
+{
+    /* It cannot be told to stop, and would go on writing. */
+    if (device->transfer != NULL) {
+        return false;
     }
-    heap_free(device);
+    bus_devices_remove(&devices, &device->device);
+    give_back(device);
+    return true;
+}
+
+static IOReturn open_function(struct pci_function *function)
+{
+    IOReturn status;
+
+    edu_open(function, &status);
     return status;
 }
 
-static struct bus_devices devices = {.driver = "edu", .next = next, .open = add};
+static struct bus_devices devices = {.driver = "edu", .next = next, .open = open_function};
 
 struct edu *edu_get(unsigned index)
 {

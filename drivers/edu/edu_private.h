@@ -50,6 +50,11 @@ struct edu {
     uint64_t moved;
 };
 
+/* edu.c: from a function to a device that works, and back. NULL: *status says why. */
+struct edu *edu_open(struct pci_function *function, IOReturn *status);
+/* Nobody is its client any more. False: it has a transfer, and stays as it is. */
+bool edu_close(struct edu *device);
+
 /* Start what the transfer's pieces say; the interrupt goes on. edu_engine.c */
 void edu_served(struct edu *device);
 IODMAController *edu_create_engine(struct edu *device, IOService **service);

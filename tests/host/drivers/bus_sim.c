@@ -128,8 +128,8 @@ bool bus_sim_interrupt(struct bus_sim *sim)
 
 struct pci_function *pci_find(uint16_t vendor, uint16_t device, struct pci_function *after)
 {
-    (void)vendor, (void)device, (void)after;
-    return NULL;
+    (void)vendor, (void)device;
+    return pci_find_class(0, 0, after);
 }
 
 struct pci_function *pci_find_class(uint32_t class_code, uint32_t mask, struct pci_function *after)
@@ -266,6 +266,8 @@ IOMapper *pci_copy_mapper(struct pci_function *function)
     (void)function;
     if (current->mapper != NULL) {
         OSObject_retain(current->mapper);
+    } else if (current->refused[BUS_SIM_MAPPER] != kIOReturnSuccess) {
+        IOMemory_fail(current->refused[BUS_SIM_MAPPER]);
     }
     return current->mapper;
 }

@@ -20,6 +20,7 @@ enum bus_sim_call {
     BUS_SIM_ENABLE_MEMORY,
     BUS_SIM_ENABLE_MASTER,
     BUS_SIM_ATTACH,
+    BUS_SIM_MAPPER, /* of one that is there, but did not start */
     BUS_SIM_CALLS
 };
 
