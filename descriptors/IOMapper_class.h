@@ -55,8 +55,8 @@ typedef struct {
     /*
      * Prepared memory that is one run, which a driver maps for each transfer: the quick way of
      * iovmMapMemory, judged as there, and unmapped as what that has mapped. Any answer but success:
-     * nothing has changed, and iovmMapMemory is asked. NULL: there is no such way. Any context in
-     * which the unit's driver lets map and unmap.
+     * nothing has changed, and iovmMapMemory is asked. Any context in which the unit's driver lets
+     * map and unmap.
      */
     IOReturn (*mapRun)(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
                        uint64_t *mapAddress, uint64_t *mapLength);
@@ -101,15 +101,17 @@ IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acces
                           uint64_t *physicalAddress, uint64_t *contiguousLength)
     OS_METHOD(IOMapper, translate);
 
+IOReturn mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                           uint64_t *mapAddress, uint64_t *mapLength) OS_METHOD(IOMapper, mapRun);
 void mapper_collect_faults(IOMapper *self) OS_METHOD(IOMapper, collectFaults);
 void mapper_forget_faults(IOMapper *self) OS_METHOD(IOMapper, forgetFaults);
 IOMapper *mapper_copy_for_device(IOMapper *self, IOService *device, const UInt32 *cells,
                                  UInt32 count) OS_METHOD(IOMapper, copyForDevice);
 
-/* What every record names that has nothing of its own to say of these three. */
+/* What every record names that has nothing of its own to say of these. */
 #define MAPPER_OF_ALL                                                                              \
-    .collectFaults = mapper_collect_faults, .forgetFaults = mapper_forget_faults,                  \
-    .copyForDevice = mapper_copy_for_device
+    .mapRun = mapper_map_no_run, .collectFaults = mapper_collect_faults,                           \
+    .forgetFaults = mapper_forget_faults, .copyForDevice = mapper_copy_for_device
 
 /*
  * From the unit's driver: an access was blocked. The transfer in whose mapping it was has a

@@ -244,6 +244,14 @@ IOReturn mapper_map_memory(IOMapper *self, IOMemoryDescriptor *memory, uint64_t 
     return kIOReturnUnsupported;
 }
 
+/* A unit that has only the one way. */
+IOReturn mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                           uint64_t *mapAddress, uint64_t *mapLength)
+{
+    (void)self, (void)physical, (void)length, (void)access, (void)mapAddress, (void)mapLength;
+    return kIOReturnUnsupported;
+}
+
 /* Not "unsupported": a unit that maps nothing knows of no mapping, which is the plain truth. */
 IOReturn mapper_unmap_memory(IOMapper *self, IOMemoryDescriptor *memory, IODMACommand *dmaCommand,
                              uint64_t mapAddress, uint64_t mapLength)

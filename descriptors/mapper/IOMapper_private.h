@@ -34,8 +34,7 @@ static inline bool mapper_map_run(IOMapper *self, const IOMemoryDescriptor *memo
 {
     const IOMapperClass *const class = mapper_methods(self);
 
-    return class->mapRun != NULL && memory->isOneRun &&
-           (memory->flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 &&
+    return memory->isOneRun && (memory->flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 &&
            IOMapper_gSystem == NULL && length != 0 && access - 1 < MAPPER_ACCESS_BITS &&
            IOMemoryDescriptor_holds(memory, offset, length) &&
            class->mapRun(self, memory->oneRun + offset, length, access, mapAddress, mapLength) ==

@@ -186,7 +186,9 @@ static const IOMapperClass sim_mapper_class = {
     .iovmUnmapMemory = sim_unmap,
     .iovmInsert = sim_insert,
     .translate = sim_translate,
-    MAPPER_OF_ALL,
+    .collectFaults = mapper_collect_faults,
+    .forgetFaults = mapper_forget_faults,
+    .copyForDevice = mapper_copy_for_device,
 };
 
 struct virtio_sim_mapper *virtio_sim_mapper_new(void)
