@@ -113,6 +113,7 @@ const IOMapperClass smmu_unit_class = {
     .initHardware = unit_init_hardware,
     .getPageSize = mapper_get_page_size,
     .iovmMapMemory = mapper_map_memory,
+    .mapRun = mapper_map_no_run,
     .iovmUnmapMemory = mapper_unmap_memory,
     .iovmInsert = mapper_insert,
     .translate = mapper_translate,

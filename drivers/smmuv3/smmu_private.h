@@ -12,6 +12,7 @@
 #define SMMU_TIMEOUT      1000000000ull /* nanoseconds for an invalidation */
 #define SMMU_DOORBELL_MAX 4u            /* pages that message interrupts are written to */
 #define SMMU_REPORT_MAX   32u           /* blocked pages that are told apart */
+#define SMMU_ASID_MAPS    2u            /* pages of what ASIDs are in use */
 
 /* A ring whose index has one bit more than its size needs: who is behind whom. */
 struct smmu_queue {
@@ -67,9 +68,8 @@ struct smmu {
     bool two_levels;
     unsigned stream_bits;
     unsigned stream_order;
-    uint64_t *streams;     /* first level, or the one level there is */
-    uint64_t *tables[256]; /* second level, kernel addresses */
-    uint64_t *asids;       /* a bit each; set: in use */
+    uint64_t *streams;               /* first level, or the one level there is */
+    uint64_t *asids[SMMU_ASID_MAPS]; /* a bit each; set: in use. A page each, or not there */
     struct smmu_domain *domains;
 
     /* Commands: under the lock. */
@@ -187,6 +187,9 @@ static inline bool smmu_is_domain(const IOMapper *mapper)
 }
 /* The stream's, not retained; NULL: nobody has asked for it. Any context. */
 struct smmu_domain *smmu_domain_of(const struct smmu *unit, uint32_t stream);
+
+/* smmu_find.c: the unit of this node of the device tree, if it starts; else a line says why. */
+void smmu_add(int node);
 
 /* smmu.c */
 bool smmu_switch_on(struct smmu *unit);

@@ -16,53 +16,55 @@
 /* --- Nodes ------------------------------------------------------------------------------------ */
 
 /*
- * Pages and not the heap, which is not for interrupt handlers: drivers map there. A node is a
- * page and a half at the most, and only those of the last level, of which one page, are many.
+ * Pages and not the heap, which is not for interrupt handlers: drivers map there. Each alone, as
+ * memory in which no two are in a row is memory all the same.
  */
-static size_t node_pages(unsigned level)
-{
-    const size_t below = level == LEAF ? 0 : SPACE_ENTRIES * sizeof(struct space_node *);
+_Static_assert(sizeof(struct space_node) <= PAGE_SIZE, "a node is in one page");
 
-    return (sizeof(struct space_node) + below + PAGE_MASK) >> PAGE_SHIFT;
+static void *make_page(void)
+{
+    const struct page_request request = {.count = 1, .owner = PAGE_OWNER_DRIVER, .zero = true};
+    paddr_t page;
+
+    return page_alloc_run(&request, &page) == KERN_SUCCESS ? phys_to_virt(page) : NULL;
 }
 
-static void *make_pages(size_t count)
+static void free_page(void *page)
 {
-    const struct page_request request = {.count = count, .owner = PAGE_OWNER_DRIVER, .zero = true};
-    paddr_t first;
-
-    return page_alloc_run(&request, &first) == KERN_SUCCESS ? phys_to_virt(first) : NULL;
-}
-
-static void free_pages(void *first, size_t count)
-{
-    KERNEL_CHECK(first == NULL || page_free_run(virt_to_phys(first), count) == KERN_SUCCESS);
+    KERNEL_CHECK(page == NULL || page_free_run(virt_to_phys(page), 1) == KERN_SUCCESS);
 }
 
 static struct space_node *make_node(struct smmu_space *space, unsigned level)
 {
     struct space_node *node;
     uint64_t *entries;
+    struct space_node **below = NULL;
 
     if (space->tables == space->tables_max) {
         return NULL;
     }
-    node = make_pages(node_pages(level));
-    entries = make_pages(1);
-    if (node == NULL || entries == NULL) {
-        free_pages(node, node_pages(level));
-        free_pages(entries, 1);
+    node = make_page();
+    entries = make_page();
+    if (level != LEAF) {
+        below = make_page();
+    }
+    if (node == NULL || entries == NULL || (level != LEAF && below == NULL)) {
+        free_page(node);
+        free_page(entries);
+        free_page(below);
         return NULL;
     }
     node->entries = entries;
+    node->below = below;
     space->tables++;
     return node;
 }
 
-static void free_node(struct smmu_space *space, struct space_node *node, unsigned level)
+static void free_node(struct smmu_space *space, struct space_node *node)
 {
-    free_pages(node->entries, 1);
-    free_pages(node, node_pages(level));
+    free_page(node->entries);
+    free_page(node->below);
+    free_page(node);
     space->tables--;
 }
 
@@ -153,7 +155,7 @@ static void prune(struct smmu_space *space, const struct path *path, uint64_t pa
         space_store(&above->entries[index], 0);
         above->below[index] = NULL;
         above->taken--;
-        free_node(space, path->nodes[level], level);
+        free_node(space, path->nodes[level]);
     }
 }
 
@@ -189,15 +191,15 @@ void space_destroy(struct smmu_space *space)
 
         for (unsigned j = 0; middle != NULL && j < SPACE_ENTRIES; j++) {
             if (middle->below[j] != NULL) {
-                free_node(space, middle->below[j], LEAF);
+                free_node(space, middle->below[j]);
             }
         }
         if (middle != NULL) {
-            free_node(space, middle, 1);
+            free_node(space, middle);
         }
     }
     if (root != NULL) {
-        free_node(space, root, 0);
+        free_node(space, root);
     }
     *space = (struct smmu_space){0};
 }

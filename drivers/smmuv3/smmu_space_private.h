@@ -39,7 +39,7 @@ struct space_node {
     unsigned live;                     /* of these, what is not blocked; 0: nothing leads here */
     uint64_t used[SPACE_ENTRIES / 64]; /* level 2: a bit a page that is taken */
     uint32_t count[SPACE_ENTRIES];     /* pages of the allocation that begins here */
-    struct space_node *below[];        /* levels 0 and 1: SPACE_ENTRIES of them */
+    struct space_node **below;         /* levels 0 and 1: SPACE_ENTRIES of them, a page */
 };
 
 struct smmu_space {

@@ -12,11 +12,18 @@
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 
-#define SPLIT         8u /* bits of a stream's number that choose in the second level */
-#define SECOND        (1u << SPLIT)
-#define SECOND_BYTES  (SECOND * STE_BYTES)
+/*
+ * Bits of a stream's number that choose in the second level: then its tables are a page, and are to
+ * be had whatever has become of memory. Of the first level, two pages with all 16 bits, half is
+ * enough for the buses below 128.
+ */
+#define SPLIT         6u
+#define TABLE_BYTES   (STE_BYTES << SPLIT)
 #define STREAM_MAX    16u /* bits: what a PCI requester has */
 #define ASIDS_OF(cfg) ((cfg)->wide_asid ? 1u << 16 : 1u << 8)
+#define ASIDS_OF_MAP  (8u * (unsigned)PAGE_SIZE)
+
+_Static_assert(TABLE_BYTES == PAGE_SIZE, "a page each");
 
 /* A block of the allocator, zeroed; it is aligned to its size, as these tables have to be (6.3.24).
  */
@@ -34,19 +41,43 @@ static uint64_t *make_table(uint64_t bytes, unsigned *order)
     return memset(phys_to_virt(block), 0, PAGE_SIZE << *order);
 }
 
-IOReturn smmu_streams_create(struct smmu *unit)
+static bool make_first_level(struct smmu *unit)
 {
-    uint64_t bytes;
-
     if (unit->stream_bits > STREAM_MAX) {
         unit->stream_bits = STREAM_MAX;
     }
     unit->two_levels = unit->two_levels && unit->stream_bits > SPLIT;
-    bytes = unit->two_levels ? sizeof(uint64_t) << (unit->stream_bits - SPLIT)
-                             : (uint64_t)STE_BYTES << unit->stream_bits;
-    unit->streams = make_table(bytes, &unit->stream_order);
-    unit->asids = heap_alloc_zero(ASIDS_OF(unit) / 8);
-    if (unit->streams == NULL || unit->asids == NULL) {
+    if (!unit->two_levels) {
+        unit->streams = make_table((uint64_t)STE_BYTES << unit->stream_bits, &unit->stream_order);
+        return unit->streams != NULL;
+    }
+    for (;;) {
+        unit->streams =
+            make_table(sizeof(uint64_t) << (unit->stream_bits - SPLIT), &unit->stream_order);
+        if (unit->streams != NULL || unit->stream_order == 0) {
+            return unit->streams != NULL;
+        }
+        /* Streams without an entry are blocked, and recorded, like those with one of zeros. */
+        unit->stream_bits--;
+    }
+}
+
+static bool make_asids(struct smmu *unit)
+{
+    unsigned order;
+
+    for (unsigned i = 0; i < SMMU_ASID_MAPS && i * ASIDS_OF_MAP < ASIDS_OF(unit); i++) {
+        unit->asids[i] = make_table(PAGE_SIZE, &order);
+        if (unit->asids[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+IOReturn smmu_streams_create(struct smmu *unit)
+{
+    if (!make_first_level(unit) || !make_asids(unit)) {
         smmu_streams_destroy(unit);
         return kIOReturnNoMemory;
     }
@@ -58,20 +89,34 @@ IOReturn smmu_streams_create(struct smmu *unit)
     return kIOReturnSuccess;
 }
 
+/* The second level that an entry of the first leads to; NULL: it has none. */
+static uint64_t *table_at(uint64_t first)
+{
+    return first == 0 ? NULL : phys_to_virt(paddr(first & STREAM_L1_TABLE));
+}
+
 void smmu_streams_destroy(struct smmu *unit)
 {
-    for (unsigned i = 0; i < sizeof(unit->tables) / sizeof(unit->tables[0]); i++) {
-        if (unit->tables[i] != NULL) {
-            page_free(virt_to_phys(unit->tables[i]), __builtin_ctz(SECOND_BYTES / PAGE_SIZE));
+    const unsigned tables =
+        unit->streams != NULL && unit->two_levels ? 1u << (unit->stream_bits - SPLIT) : 0;
+
+    for (unsigned i = 0; i < tables; i++) {
+        uint64_t *const table = table_at(unit->streams[i]);
+
+        if (table != NULL) {
+            page_free(virt_to_phys(table), 0);
         }
-        unit->tables[i] = NULL;
     }
     if (unit->streams != NULL) {
         page_free(virt_to_phys(unit->streams), unit->stream_order);
         unit->streams = NULL;
     }
-    heap_free(unit->asids);
-    unit->asids = NULL;
+    for (unsigned i = 0; i < SMMU_ASID_MAPS; i++) {
+        if (unit->asids[i] != NULL) {
+            page_free(virt_to_phys(unit->asids[i]), 0);
+            unit->asids[i] = NULL;
+        }
+    }
 }
 
 static void store(uint64_t *word, uint64_t value)
@@ -89,34 +134,43 @@ static bool tell_stream(struct smmu *unit, uint32_t stream, bool leaf)
 /* The words of a stream's entry; NULL: no memory for the table that has it. */
 static uint64_t *entry_of(struct smmu *unit, uint32_t stream)
 {
-    const uint32_t group = stream >> SPLIT;
+    const uint32_t group = stream >> SPLIT, within = stream & ((1u << SPLIT) - 1);
     lock_state_t state;
+    uint64_t *table;
     unsigned order;
 
     if (!unit->two_levels) {
         return unit->streams + (uint64_t)stream * STE_WORDS;
     }
-    if (unit->tables[group] == NULL) {
-        /* Of a bus once it has a driver; it stays, as long as the unit. */
-        unit->tables[group] = make_table(SECOND_BYTES, &order);
-        if (unit->tables[group] == NULL) {
+    table = table_at(unit->streams[group]);
+    if (table == NULL) {
+        /* Of some slots once one has a driver; it stays, as long as the unit. */
+        table = make_table(TABLE_BYTES, &order);
+        if (table == NULL) {
             return NULL;
         }
         cpu_dmb_sy(); /* the zeros, which block, before what leads to them, in one store */
-        store(&unit->streams[group], virt_to_phys(unit->tables[group]).value | (SPLIT + 1));
+        store(&unit->streams[group], virt_to_phys(table).value | (SPLIT + 1));
         state = lock_take(&unit->lock);
         tell_stream(unit, stream, false);
         lock_release(&unit->lock, state);
     }
-    return unit->tables[group] + (uint64_t)(stream % SECOND) * STE_WORDS;
+    return table + (uint64_t)within * STE_WORDS;
+}
+
+static uint64_t *asid_word(struct smmu *unit, uint32_t asid)
+{
+    return &unit->asids[asid / ASIDS_OF_MAP][asid % ASIDS_OF_MAP / 64];
 }
 
 /* The lowest that is free; 0, which is nobody's: there is none. */
 static uint16_t take_asid(struct smmu *unit)
 {
     for (uint32_t asid = 1; asid < ASIDS_OF(unit); asid++) {
-        if ((unit->asids[asid / 64] >> asid % 64 & 1) == 0) {
-            unit->asids[asid / 64] |= 1ull << asid % 64;
+        uint64_t *const word = asid_word(unit, asid);
+
+        if ((*word >> asid % 64 & 1) == 0) {
+            *word |= 1ull << asid % 64;
             return (uint16_t)asid;
         }
     }
@@ -186,7 +240,7 @@ bool smmu_detach(struct smmu_domain *domain)
     if (!forgotten) {
         return false;
     }
-    unit->asids[domain->asid / 64] &= ~(1ull << domain->asid % 64);
+    *asid_word(unit, domain->asid) &= ~(1ull << domain->asid % 64);
     heap_free(domain->words);
     domain->words = NULL;
     return true;

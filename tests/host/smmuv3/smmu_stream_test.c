@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Streams: blocked from the start, one mapper each, and numbers that are used again. */
+#include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_order.h"
@@ -90,7 +91,8 @@ static void a_stream_becomes_valid_last(void **state)
     (void)state;
     assert_non_null(mapper);
     assert_false(sim_access(STREAM, PAGE_SIZE, true, &physical));
-    watched = unit->tables[STREAM >> 8] + (STREAM & 0xff) * STE_WORDS;
+    watched = (const uint64_t *)phys_to_virt(paddr(unit->streams[STREAM >> 6] & STREAM_L1_TABLE)) +
+              (STREAM & 0x3f) * STE_WORDS;
     was_ready = was_half = false;
     OSObject_release(&mapper->super);
     sim_witness = look;
@@ -272,13 +274,15 @@ static void seventy_thousand_lives(void **state)
 /* All numbers of 16 bits but the last: that one serves, and then none does. */
 static void wide_asids_run_out(void **state)
 {
-    const uint64_t before = unit->asids[0];
+    const uint64_t before = unit->asids[0][0];
     IOMapper *mapper;
     uint64_t physical;
 
     (void)state;
-    memset(unit->asids, 0xff, 65536 / 8);
-    unit->asids[1023] = ~0ull >> 1;
+    for (unsigned i = 0; i < SMMU_ASID_MAPS; i++) {
+        memset(unit->asids[i], 0xff, PAGE_SIZE);
+    }
+    unit->asids[1][511] = ~0ull >> 1;
     mapper = stream_mapper(unit, STREAM);
     assert_int_equal(((struct smmu_domain *)mapper)->asid, 65535);
     assert_true(sim_access(STREAM, SIM_DOORBELL, true, &physical));
@@ -286,9 +290,11 @@ static void wide_asids_run_out(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
     assert_false(sim_access(STREAM + 1, SIM_DOORBELL, true, &physical));
     OSObject_release(&mapper->super);
-    assert_int_equal(unit->asids[1023], ~0ull >> 1);
-    memset(unit->asids, 0, 65536 / 8);
-    unit->asids[0] = before;
+    assert_int_equal(unit->asids[1][511], ~0ull >> 1);
+    for (unsigned i = 0; i < SMMU_ASID_MAPS; i++) {
+        memset(unit->asids[i], 0, PAGE_SIZE);
+    }
+    unit->asids[0][0] = before;
 }
 
 /* Whoever goes, the others are found as before. */
@@ -330,8 +336,11 @@ static void devices_of_no_stream(void **state)
     OSObject_release(device);
 }
 
-/* N17: of memory four pages in a row are the most: tables are small, and aligned all the same. */
-static void tables_out_of_fragments(void **state)
+/*
+ * N17: of memory so many pages of eight are in a row, and no more: tables are small, and aligned
+ * all the same. With none beside another the streams of the upper buses have no entries.
+ */
+static void start_in_fragments(unsigned in_a_row, unsigned streams)
 {
     static paddr_t pages[4096], blocks[4096];
     static unsigned orders[4096];
@@ -341,11 +350,10 @@ static void tables_out_of_fragments(void **state)
     unsigned held = 0;
     IOMapper *mapper;
 
-    (void)state;
     for (unsigned i = 0; i < 4096; i++) {
         assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
     }
-    /* All other memory goes; of these pages four of eight come back. */
+    /* All other memory goes; of these pages some come back. */
     for (unsigned order = PAGE_ORDER_MAX + 1; order-- > 0;) {
         while (page_alloc(order, PAGE_OWNER_IMAGE, &blocks[held]) == KERN_SUCCESS) {
             orders[held] = order;
@@ -354,7 +362,7 @@ static void tables_out_of_fragments(void **state)
         }
     }
     for (unsigned i = 0; i < 4096; i++) {
-        if ((atop(pages[i].value) & 7) < 4) {
+        if ((atop(pages[i].value) & 7) < in_a_row) {
             assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
             pages[i] = paddr(0);
         }
@@ -363,7 +371,7 @@ static void tables_out_of_fragments(void **state)
     unit = smmu_start();
     assert_non_null(unit);
     assert_in_range(unit->events.order, 0, 2);
-    for (uint32_t stream = 0; stream < 0x10000; stream += 0x1111) {
+    for (uint32_t stream = 0; stream < streams; stream += 0x1111) {
         mapper = stream_mapper(unit, stream);
         assert_non_null(mapper);
         address = map_at(mapper, memory, BOTH, far, &size);
@@ -372,6 +380,11 @@ static void tables_out_of_fragments(void **state)
         unmap(mapper, address, size);
         assert_false(sim_access(stream, address + 5, false, &physical));
         OSObject_release(mapper);
+    }
+    if (streams < 0x10000) {
+        assert_null(stream_mapper(unit, streams));
+        assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+        assert_false(sim_access(streams, PAGE_SIZE, false, &physical));
     }
     smmu_stop(unit);
     for (unsigned i = 0; i < 4096; i++) {
@@ -383,6 +396,14 @@ static void tables_out_of_fragments(void **state)
         assert_int_equal(page_free(blocks[held], orders[held]), KERN_SUCCESS);
     }
     OSObject_release(memory);
+}
+
+static void tables_out_of_fragments(void **state)
+{
+    (void)state;
+    start_in_fragments(4, 0x10000);
+    start_in_fragments(2, 0x10000);
+    start_in_fragments(1, 0x8000);
 }
 
 int main(void)
