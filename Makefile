@@ -123,7 +123,7 @@ HOST_SOURCES := $(wildcard $(foreach room,page heap mmu devicetree options vm,ke
                 kernel/task/task.c kernel/irq/irq_shared.c kernel/inject.c kernel/lock.c kernel/trace.c \
                 $(wildcard kernel/console/print*.c) \
                 $(filter-out descriptors/platform/%,$(wildcard descriptors/*/*.c)) \
-                $(filter-out %/transports.c %/smmu_find.c %/vdma_events.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c sdhci/*.c ahci/*.c edu/*.c smmuv3/*.c vdma/*.c))) drivers/console/pl011.c \
+                $(filter-out %/transports.c %/vdma_events.c,$(wildcard $(addprefix drivers/,virtio/*.c fw_cfg/*.c pci/*.c nvme/*.c sdhci/*.c ahci/*.c edu/*.c smmuv3/*.c vdma/*.c))) drivers/console/pl011.c \
                 $(wildcard tests/lib/portable/*.c tests/host/sim/*.c) \
                 tests/lib/holdings.c $(if $(COVERAGE),tests/coverage/ends.c)
 # machine: the kernel's own address spaces and seam, over simulated RAM, tables and TLB.
@@ -134,6 +134,8 @@ SEAM_platform := $(DEFAULTS) embed/examples/port/port.c
 $(foreach room,model object cursor ranges drivers smmuv3,$(eval SEAM_$(room) = $$(SEAM_machine) $$(call host_support,machine)))
 # bus: registers and a device tree, and those who find devices there.
 SEAM_bus      := tests/host/kernel/tree_writer.c
+# Units that a device tree has.
+SEAM_smmuv3   += tests/host/kernel/tree_writer.c
 # A disk that is vdma.
 SEAM_drivers  += $(wildcard qemu/vdma/device/*.c)
 # pci: such a bus on such a machine, and the classes that its functions are objects of.

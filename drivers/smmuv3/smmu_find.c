@@ -65,7 +65,7 @@ static IOService *make_service(int node)
     return service;
 }
 
-static void add(int node)
+void smmu_add(int node)
 {
     struct devicetree_range range;
     IOService *service;
@@ -109,7 +109,7 @@ static void find_units(void)
     }
     searched = true;
     while ((node = devicetree_next_compatible(node, "arm,smmu-v3")) >= 0) {
-        add(node);
+        smmu_add(node);
     }
 }
 

@@ -266,8 +266,8 @@ IOMapper *pci_copy_mapper(struct pci_function *function)
     (void)function;
     if (current->mapper != NULL) {
         OSObject_retain(current->mapper);
-    } else if (current->refused[BUS_SIM_MAPPER] != kIOReturnSuccess) {
-        IOMemory_fail(current->refused[BUS_SIM_MAPPER]);
+    } else if (current->mapper_status != kIOReturnSuccess) {
+        IOMemory_fail(current->mapper_status);
     }
     return current->mapper;
 }

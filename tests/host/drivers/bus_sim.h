@@ -20,7 +20,6 @@ enum bus_sim_call {
     BUS_SIM_ENABLE_MEMORY,
     BUS_SIM_ENABLE_MASTER,
     BUS_SIM_ATTACH,
-    BUS_SIM_MAPPER, /* of one that is there, but did not start */
     BUS_SIM_CALLS
 };
 
@@ -30,6 +29,7 @@ struct bus_sim {
     unsigned vectors;               /* messages; 1: a line, unless */
     bool is_message;                /* it is one message */
     IOMapper *mapper;               /* in front of it; NULL: none */
+    IOReturn mapper_status;         /* of one that is there, but did not start */
     bool has_no_vectors;
     bool is_found;                   /* by a search for its class */
     IOReturn refused[BUS_SIM_CALLS]; /* with what; success: it is not */

@@ -175,7 +175,7 @@ static void devices_that_do_not_come_up(void **state)
     (void)state;
     before = holdings_now();
     edu_sim_create(&sim);
-    sim.bus.refused[BUS_SIM_MAPPER] = kIOReturnNoDevice;
+    sim.bus.mapper_status = kIOReturnNoDevice;
     fails_to_open(kIOReturnNoDevice);
     edu_sim_create(&sim);
     sim.bus.refused[BUS_SIM_MAP_BAR] = kIOReturnNotFound;

@@ -16,12 +16,14 @@
 
 /* What the target gets from the linker and from the device tree. */
 char __image_start[1], __image_end[1];
-static struct devicetree_machine machine;
 
 uint64_t sim_faults;
 
-const struct devicetree_machine *devicetree_machine(void)
+/* Weak: where a test has a device tree too, it is the reader of that who knows the machine. */
+__attribute__((weak)) const struct devicetree_machine *devicetree_machine(void)
 {
+    static struct devicetree_machine machine;
+
     return &machine;
 }
 
@@ -29,6 +31,15 @@ void sim_set_notes_stores(bool on)
 {
     sim_tlb_notes_stores = on;
     mmu_dirty_init();
+}
+
+/* As a device tree would have said. */
+static void set_memory(const struct page_range *bank)
+{
+    struct devicetree_machine *const machine = (struct devicetree_machine *)devicetree_machine();
+
+    machine->memory[0] = (struct devicetree_range){paddr(bank->base), bank->size};
+    machine->memory_count = 1;
 }
 
 void sim_machine_start(uint64_t ram_bytes)
@@ -39,8 +50,7 @@ void sim_machine_start(uint64_t ram_bytes)
     if (!page_setup(&bank, 1, NULL, 0)) {
         abort();
     }
-    machine.memory[0] = (struct devicetree_range){paddr(bank.base), bank.size};
-    machine.memory_count = 1;
+    set_memory(&bank);
     sim_tlb_reset();
     boot_info.kernel_root_table = mmu_kernel->root.value;
     mmu_init();

@@ -12,6 +12,7 @@ static struct {
     irq_handler_t *handler;
     void *context;
     bool enabled, pending;
+    enum irq_trigger trigger;
 } lines[SIM_LINES];
 
 static struct timer *timers;
@@ -43,6 +44,24 @@ enum irq_result sim_interrupt(unsigned line)
 bool sim_line_is_enabled(unsigned line)
 {
     return lines[line].handler != NULL && lines[line].enabled;
+}
+
+enum irq_trigger sim_line_trigger(unsigned line)
+{
+    return lines[line].trigger;
+}
+
+kern_return_t irq_set_trigger(unsigned intid, enum irq_trigger trigger)
+{
+    if (intid < 32 || intid >= SIM_LINES) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    if (lines[intid].handler != NULL) {
+        return KERN_FAILURE;
+    }
+    lines[intid].trigger = trigger;
+    lines[intid].pending = false;
+    return KERN_SUCCESS;
 }
 
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context)

@@ -14,6 +14,7 @@
 enum irq_result sim_interrupt(unsigned line);
 
 bool sim_line_is_enabled(unsigned line);
+enum irq_trigger sim_line_trigger(unsigned line);
 
 /* What happens while the CPU sleeps; NULL: only time passes, to the next deadline. */
 extern void (*sim_while_waiting)(void);

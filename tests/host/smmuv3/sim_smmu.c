@@ -286,19 +286,30 @@ int sim_smmu_power_on(void **state)
     return status;
 }
 
+void sim_smmu_plug(void)
+{
+    memset(&sim, 0, sizeof(sim));
+    told_count = 0;
+    registers.start = mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);
+    sim_mmio_plug(&registers);
+}
+
+void sim_smmu_unplug(void)
+{
+    sim_mmio_unplug_all();
+    memset(&traits, 0, sizeof(traits));
+}
+
 struct smmu *smmu_start(void)
 {
     struct smmu *unit = (struct smmu *)OSMetaClass_allocate(&smmu_unit_class.meta);
 
     assert_non_null(unit);
-    memset(&sim, 0, sizeof(sim));
-    told_count = 0;
+    sim_smmu_plug();
     unit->address = paddr(SIM_SMMU);
     unit->registers = mmu_map_device(unit->address, SMMU_REGISTERS_SIZE);
     unit->doorbell_count = 1;
     unit->doorbells[0] = atop(SIM_DOORBELL);
-    registers.start = unit->registers;
-    sim_mmio_plug(&registers);
     service = IOService_withReader("smmu", NULL, NULL);
     assert_non_null(service);
     if (sim_identity != 0) {
@@ -317,8 +328,7 @@ void smmu_stop(struct smmu *unit)
     traits.silent = false;
     OSObject_release(&unit->super.super);
     OSObject_release(service);
-    sim_mmio_unplug_all();
-    memset(&traits, 0, sizeof(traits));
+    sim_smmu_unplug();
 }
 
 IOMapper *stream_mapper(struct smmu *unit, uint32_t stream)

@@ -57,6 +57,10 @@ int sim_smmu_power_on(void **state);
 struct smmu *smmu_start(void);
 void smmu_stop(struct smmu *unit);
 
+/* Its registers alone, as after power-on, which somebody else maps, and finds. */
+void sim_smmu_plug(void);
+void sim_smmu_unplug(void);
+
 /* The mapper of a stream, +1. */
 IOMapper *stream_mapper(struct smmu *unit, uint32_t stream);
 

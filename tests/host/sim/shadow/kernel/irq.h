@@ -43,6 +43,12 @@ enum irq_result {
 };
 typedef enum irq_result irq_handler_t(void *context);
 
+enum irq_trigger {
+    IRQ_LEVEL = 0,
+    IRQ_EDGE,
+};
+kern_return_t irq_set_trigger(unsigned intid, enum irq_trigger trigger);
+
 kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context);
 kern_return_t irq_unregister(unsigned intid);
 kern_return_t irq_enable(unsigned intid);
