@@ -110,6 +110,14 @@ uint64_t el2_stack_pointer(const struct el2_frame *frame);
 /* Pend an interrupt of the distributor at EL1, or take it back while it is not acknowledged. */
 void el2_pend(unsigned intid, bool pending);
 
+/*
+ * From el2_main: let every interrupt of EL1's pass EL2, which the timer's can then be told from
+ * whatever group EL1 uses. False: it can anyway, for this is a GICv3.
+ */
+bool el2_carry_interrupts(void);
+/* With that: the level of one interrupt's line, which is played here; always the same one. */
+void el2_line(unsigned intid, bool high);
+
 /* Be told before EL1 or EL0 waits for an interrupt; off at first, and when it has been told. */
 void el2_trap_wait(bool on);
 

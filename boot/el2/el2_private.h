@@ -22,6 +22,8 @@ extern char el2_vectors[];
 
 /* el2_tables.c: EL2's own map, and stage 2 with everything allowed. */
 void el2_tables_init(void);
+/* Let EL1 find other pages at an address; for good. */
+void el2_redirect(uint64_t address, uint64_t to, uint64_t size);
 
 /* el2_step.c: let EL1 run one instruction, and be back; `frame` is what it goes on with. */
 void el2_step_begin(struct el2_frame *frame);
@@ -29,5 +31,14 @@ void el2_step_end(struct el2_frame *frame);
 
 /* el2_timer.c; gic_v3: which interrupt controller there is. */
 void el2_timer_init(bool gic_v3);
+bool el2_is_gic_v3(void);
+#define EL2_TIMER_INTID 26u /* non-secure EL2 physical timer */
+/* It is a level: ended while it is high, it would come again. */
+void el2_timer_stop(void);
+/*
+ * Group 0, of the highest priority and enabled: an interrupt of EL2's own that is private to the
+ * CPU. EL1's own initialisation of the controller undoes it.
+ */
+void el2_claim(unsigned intid);
 
 #endif

@@ -134,6 +134,20 @@ void el2_allow(uint64_t address, uint64_t size, unsigned access)
     }
 }
 
+void el2_redirect(uint64_t address, uint64_t to, uint64_t size)
+{
+    for (uint64_t done = 0; done < size; done += PAGE) {
+        uint64_t *entry = &top[(address + done) / GIB];
+
+        entry = &below(entry, 2ull << 20, BLOCK)[(address + done) >> 21 & 511];
+        entry = &below(entry, PAGE, PAGE_ENTRY)[(address + done) >> 12 & 511];
+        /* Its pages are not those of a block any more, however alike they are. */
+        of_pages[(entry - splits[0]) / ENTRIES] = false;
+        *(volatile uint64_t *)entry = (*entry & ~ADDRESS) | (to + done);
+    }
+    flush();
+}
+
 /* Tables written with the cache off may have older lines in it, which a walk would find first. */
 static void drop_lines(const void *start, const void *end)
 {

@@ -7,8 +7,7 @@
 #include "boot/el2/el2_private.h"
 #include "boot/mmio.h"
 
-#define TIMER_INTID 26u /* non-secure EL2 physical timer */
-#define SPURIOUS    1020u
+#define SPURIOUS 1020u
 
 #define ICC_PMR_EL1     "S3_0_C4_C6_0"
 #define ICC_IAR0_EL1    "S3_0_C12_C8_0"
@@ -38,18 +37,18 @@ uint64_t el2_now(void)
 }
 
 /*
- * Group 0, of the highest priority and enabled. EL1's own initialisation of the controller puts
- * every line into group 1 and disables it, so this is done whenever the timer is set.
+ * EL1's own initialisation of the controller puts every line into group 1 and disables it, so this
+ * is done whenever the timer is set.
  */
-static void claim_timer(void)
+void el2_claim(unsigned intid)
 {
     volatile void *const distributor = at(GICD_BASE);
     volatile void *const lines = is_v3 ? at(GICR_BASE + GICR_SGI_FRAME) : distributor;
     const uint32_t groups = mmio_read32(lines, GICD_IGROUPR);
 
-    mmio_write32(lines, GICD_IGROUPR, groups & ~(1u << TIMER_INTID));
-    mmio_write8(lines, GICD_IPRIORITYR + TIMER_INTID, 0);
-    mmio_write32(lines, GICD_ISENABLER, 1u << TIMER_INTID);
+    mmio_write32(lines, GICD_IGROUPR, groups & ~(1u << intid));
+    mmio_write8(lines, GICD_IPRIORITYR + intid, 0);
+    mmio_write32(lines, GICD_ISENABLER, 1u << intid);
     mmio_write32(distributor, GICD_CTLR, mmio_read32(distributor, GICD_CTLR) | GICD_ENABLE_GROUP0);
     if (is_v3) {
         el2_write(ICC_IGRPEN0_EL1, 1);
@@ -68,13 +67,24 @@ void el2_timer_init(bool gic_v3)
     }
 }
 
+bool el2_is_gic_v3(void)
+{
+    return is_v3;
+}
+
+void el2_timer_stop(void)
+{
+    el2_write("cnthp_ctl_el2", 0);
+    __asm__ volatile("isb");
+}
+
 void el2_set_timer(uint64_t tick)
 {
     if (tick == UINT64_MAX) {
         el2_write("cnthp_ctl_el2", 0);
         return;
     }
-    claim_timer();
+    el2_claim(EL2_TIMER_INTID);
     el2_write("cnthp_cval_el2", tick);
     el2_write("cnthp_ctl_el2", 1);
     __asm__ volatile("isb");
@@ -95,11 +105,10 @@ void el2_fiq(void)
     if ((token & 0x3ff) >= SPURIOUS) {
         return; /* taken back meanwhile */
     }
-    if ((token & 0x3ff) != TIMER_INTID) {
+    if ((token & 0x3ff) != EL2_TIMER_INTID) {
         el2_fatal("an FIQ that is not the timer's:", token);
     }
-    el2_write("cnthp_ctl_el2", 0); /* a level: ended while it is high, it would come again */
-    __asm__ volatile("isb");
+    el2_timer_stop();
     if (is_v3) {
         el2_write(ICC_EOIR0_EL1, token);
     } else {

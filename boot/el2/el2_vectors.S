@@ -129,6 +129,11 @@ fiq:
     bl      el2_fiq
     b       leave
 
+irq:
+    save
+    bl      el2_irq
+    b       leave
+
 /* EL2's own: of what may be tried it is the answer, anything else is a fault of ours. */
 own_sync:
     stp     x0, x1, [sp, #-16]!
@@ -166,11 +171,11 @@ el2_vectors:
     vector  unexpected
     .endr
     vector  sync            // from EL1 and EL0
-    vector  unexpected      // IRQ: HCR_EL2.IMO is 0
+    vector  irq             // only when HCR_EL2.IMO is 1
     vector  fiq
     vector  unexpected
     vector  sync            // from AArch32: refused in C
-    vector  unexpected
+    vector  irq
     vector  fiq
     vector  unexpected
 
