@@ -175,12 +175,12 @@ void vdma_hold_doorbell(bool on)
 
 static void note_end(struct vdma_transfer *transfer)
 {
-    *(volatile bool *)transfer->owner = true;
+    *(void *volatile *)&transfer->owner = transfer;
 }
 
 IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
 {
-    volatile bool ended = false;
+    void *const volatile *const ended = &transfer->owner;
     /* Masked from before the request: an end between the test and the sleep is pending then. */
     const irq_state_t masked = irq_mask();
     const lock_state_t state = lock_take_again(&vdma_state.lock);
@@ -188,7 +188,7 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
     IOReturn status = kIOReturnNotPermitted;
 
     transfer->ended = note_end;
-    transfer->owner = (void *)(uintptr_t)&ended;
+    transfer->owner = NULL;
     if (!vdma_state.finishing) {
         status = vdma_submit(transfer);
     }
@@ -196,7 +196,7 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
         virtq_publish(vdma_state.queue); /* whoever holds the doorbell, this one sleeps for it */
     }
     lock_release(&vdma_state.lock, state);
-    while (status == kIOReturnSuccess && !ended) {
+    while (status == kIOReturnSuccess && *ended == NULL) {
         irq_wait();
     }
     irq_restore(masked);
