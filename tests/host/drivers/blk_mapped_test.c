@@ -467,6 +467,21 @@ static void a_unit_that_does_not_forget(void **state)
     assert_int_equal(mapper->taken, 1);
 }
 
+/* It may go on writing where it has been told to: that is nobody else's, for ever. */
+static void disks_that_do_not_stop_keep_their_memory(void **state)
+{
+    struct page_stats then, now;
+
+    (void)state;
+    begin(OFFERED, 254, 0x10000);
+    page_get_stats(&then);
+    sim.refuses_reset = true;
+    blk_destroy(disk);
+    assert_true(mapper->taken >= idle);
+    page_get_stats(&now);
+    assert_int_equal(now.free, then.free);
+}
+
 /* --- Random bytes ----------------------------------------------------------------------------- */
 
 static struct virtio_rng rng;
@@ -525,8 +540,9 @@ int main(void)
         cmocka_unit_test(a_blocked_request_is_an_error),
         cmocka_unit_test(a_reset_takes_the_memory_away),
         cmocka_unit_test(random_bytes_arrive),
-        /* The last one: what it leaves behind is there for good. */
+        /* The last ones: what they leave behind is there for good. */
         cmocka_unit_test(a_unit_that_does_not_forget),
+        cmocka_unit_test(disks_that_do_not_stop_keep_their_memory),
     };
 
     return cmocka_run_group_tests(tests, start_machine, NULL);
