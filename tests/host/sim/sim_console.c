@@ -112,15 +112,20 @@ void exception_set_fault_handler(exception_fault_handler_t *handler)
 /* This machine's calls are no backtrace of the kernel's, and its stack is in no simulated RAM. */
 char __classes_text_start[1], __classes_text_end[1];
 
+uint64_t sim_caller, sim_stack_start, sim_stack_end;
+
 unsigned panic_callers(vaddr_t *callers, unsigned most, const char *skipped,
                        const char *skipped_end)
 {
-    (void)callers, (void)most, (void)skipped, (void)skipped_end;
-    return 0;
+    (void)skipped, (void)skipped_end;
+    if (sim_caller == 0 || most == 0) {
+        return 0;
+    }
+    callers[0] = sim_caller;
+    return 1;
 }
 
 bool panic_is_stack(vaddr_t start, uint64_t length)
 {
-    (void)start, (void)length;
-    return false;
+    return start >= sim_stack_start && start < sim_stack_end && length <= sim_stack_end - start;
 }

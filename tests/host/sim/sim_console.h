@@ -17,6 +17,9 @@ const char *sim_console_after(const char *words); /* what followed them; NULL: n
 uint64_t sim_console_lines(void);                 /* so far */
 void sim_console_set_quiet(bool on);              /* nothing of it goes to standard error */
 
+/* Who calls, for whoever asks for callers; 0: nobody is known. And what is a stack. */
+extern uint64_t sim_caller, sim_stack_start, sim_stack_end;
+
 /* What a panic would show besides, the latest added first. */
 void sim_panic_show_reports(void);
 

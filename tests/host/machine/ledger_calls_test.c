@@ -1,0 +1,715 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ledger by its own calls: what each report says of which bytes and which places, what is
+ * none, and whether all is found among thousands.
+ */
+#include <stdio.h>
+
+#include "descriptors/ledger/IOLedger_private.h"
+#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
+
+/* Owners, which the ledger compares and never looks into. */
+#define A ((void *)0x10010)
+#define B ((void *)0x20020)
+#define M ((void *)0x30030)
+#define N ((void *)0x40040)
+#define P ((void *)0x50050)
+#define Q ((void *)0x60060)
+
+#define READS  ", which the device reads"
+#define WRITES ", which the device writes"
+
+static struct IOLedgerReport heard[16];
+static unsigned count;
+
+static void hear(const struct IOLedgerReport *report)
+{
+    assert_in_range(count, 0, 15);
+    heard[count++] = *report;
+}
+
+static int listen(void **state)
+{
+    static void *const owners[] = {A, B, M, N, P, Q};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+        IOLedger_forget(owners[i]);
+    }
+    count = 0;
+    sim_caller = 0;
+    sim_stack_start = sim_stack_end = 0;
+    IOLedger_listen(hear);
+    return 0;
+}
+
+static int judge(void **state)
+{
+    (void)state;
+    sim_caller = 0;
+    sim_stack_start = sim_stack_end = 0;
+    IOLedger_listen(NULL);
+    return IOLedger_first() == NULL ? 0 : -1;
+}
+
+/* The n-th report. A place of 0: there is none of that kind. */
+static void expect_nth(unsigned n, unsigned rule, const char *kind, const void *object,
+                       uint64_t address, uint64_t length, const char *more, uint64_t began,
+                       uint64_t then)
+{
+    const struct IOLedgerReport *const report = &heard[n];
+
+    assert_true(n < count);
+    assert_int_equal(report->rule, rule);
+    assert_string_equal(report->subject.kind, kind);
+    assert_ptr_equal(report->subject.object, object);
+    assert_int_equal(report->subject.address, address);
+    assert_int_equal(report->subject.length, length);
+    assert_string_equal(report->subject.more, more);
+    assert_true((report->began != NULL) == (began != 0));
+    assert_true((report->then != NULL) == (then != 0));
+    assert_int_equal(report->began_at.callers[0], began);
+    assert_int_equal(report->then_at.callers[0], then);
+    for (unsigned i = 1; i < IOLEDGER_CALLERS; i++) {
+        assert_int_equal(report->began_at.callers[i], 0);
+        assert_int_equal(report->then_at.callers[i], 0);
+    }
+}
+
+static void expect_command(unsigned rule, const void *object, uint64_t address, uint64_t length,
+                           const char *more, uint64_t began, uint64_t then)
+{
+    assert_int_equal(count, 1);
+    expect_nth(0, rule, "IODMACommand", object, address, length, more, began, then);
+    count = 0;
+}
+
+static void expect_nothing(void)
+{
+    assert_int_equal(count, 0);
+}
+
+/* A claim of these bytes; its place is `caller`. */
+static void prepare(const void *owner, const void *memory, uint64_t address, uint64_t length,
+                    uint64_t caller)
+{
+    const struct IOLedgerClaim claim = {
+        .owner = owner, .memory = memory, .length = length, .reads = true};
+
+    sim_caller = caller;
+    assert_true(IOLedger_prepared(&claim));
+    IOLedger_covers(owner, address, length);
+}
+
+static void start(const void *owner, bool writes, uint64_t offset, uint64_t length, uint64_t caller)
+{
+    sim_caller = caller;
+    IOLedger_starting(owner, writes, offset, length);
+    IOLedger_started(owner);
+}
+
+/* --- At the device ---------------------------------------------------------------------------- */
+
+static void conflicts_name_the_first_byte(void **state)
+{
+    static const struct {
+        uint64_t at, length; /* of the other one's preparation */
+        uint64_t offset, bytes;
+        bool writes[2];
+        uint64_t conflict; /* the first byte of it; 0: there is none */
+    } rows[] = {
+        {0x50f0, 0x100, 0, 0, {true, false}, 0x50f0},
+        {0x50f0, 0x100, 0, 0, {false, true}, 0x50f0},
+        {0x50f0, 0x100, 0, 0, {true, true}, 0x50f0},
+        {0x50f0, 0x100, 0, 0, {false, false}, 0}, /* both read */
+        {0x5100, 0x100, 0, 0, {true, true}, 0},   /* behind it */
+        {0x4f00, 0x100, 0, 0, {true, true}, 0},   /* before it */
+        {0x4f00, 0x101, 0, 0, {true, true}, 0x5000},
+        {0x4f00, 0x101, 0, 0x100, {true, true}, 0},
+        {0x4f00, 0x200, 0x80, 0x80, {true, true}, 0},
+        {0x4f00, 0x200, 0x80, 0x81, {true, true}, 0x5000},
+        {0x5000, 0x100, 0xff, 1, {true, true}, 0x50ff},
+        {0x4000, 0x3000, 0x1010, 0x10, {true, true}, 0x5010},
+        {0x4000, 0x3000, 0x1100, 0, {true, true}, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        prepare(A, M, 0x5000, 0x100, 0x11);
+        prepare(B, N, rows[i].at, rows[i].length, 0x12);
+        start(A, rows[i].writes[0], 0, 0, 0x21);
+        start(B, rows[i].writes[1], rows[i].offset, rows[i].bytes, 0x22);
+        if (rows[i].conflict != 0) {
+            expect_command(kIOLedgerConflict, B, rows[i].conflict, rows[i].length,
+                           rows[i].writes[1] ? WRITES : READS, 0x21, 0x22);
+        }
+        expect_nothing();
+        IOLedger_ended(A);
+        start(B, true, 0, 0, 0x23); /* alone */
+        expect_nothing();
+        IOLedger_ended(B);
+        IOLedger_ended(B);
+        IOLedger_ended(B); /* once too often: nothing */
+        start(A, true, 0, 0, 0x24);
+        expect_nothing();
+        IOLedger_ended(A);
+        IOLedger_completed(A, true, true);
+        IOLedger_completed(B, true, true);
+    }
+    /* Two sides of one transfer. */
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    prepare(B, N, 0x5000, 0x100, 0x12);
+    IOLedger_starting(A, false, 0, 0);
+    IOLedger_starting(B, true, 0, 0);
+    IOLedger_started(B);
+    expect_nothing();
+    IOLedger_ended(A); /* that never began */
+    IOLedger_ended(B);
+    /* The other end of a list is a part of it too. */
+    IOLedger_covers(A, 0x9000, 0x40);
+    IOLedger_covers(B, 0x9020, 0x40);
+    start(A, true, 0x100, 0x40, 0x31);
+    start(B, true, 0x100, 0, 0x32);
+    expect_command(kIOLedgerConflict, B, 0x9020, 0x100, WRITES, 0x31, 0x32);
+    IOLedger_completed(A, true, true);
+    IOLedger_completed(B, true, true);
+    expect_nothing();
+}
+
+static void stacks_end_with_their_functions(void **state)
+{
+    const uint64_t stack = 0x5000;
+
+    (void)state;
+    sim_stack_start = (uint64_t)phys_to_virt(paddr(stack));
+    sim_stack_end = sim_stack_start + 0x1000;
+    prepare(A, M, stack + 0x100, 0x40, 0x11);
+    expect_command(kIOLedgerStack, A, stack + 0x100, 0x40, READS, 0x11, 0x11);
+    IOLedger_covers(A, stack + 0x200, 0x40); /* said once */
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+    sim_caller = 0x12;
+    IOLedger_wired(M, 0x40);
+    prepare(A, M, stack, 0x1000, 0x13);
+    expect_command(kIOLedgerStack, A, stack, 0x1000, READS, 0x12, 0x13);
+    prepare(B, N, stack - 1, 0x10, 0x14);
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+    IOLedger_completed(B, true, true);
+    IOLedger_unwired(M);
+}
+
+/* --- Copies ----------------------------------------------------------------------------------- */
+
+static void claim(const struct IOLedgerClaim *what)
+{
+    sim_caller = 0x11;
+    assert_true(IOLedger_prepared(what));
+    IOLedger_covers(what->owner, 0x7000, what->length);
+}
+
+static void copies_are_filled_before_they_are_read(void **state)
+{
+    static const struct IOLedgerClaim copied = {
+        .owner = A, .memory = M, .length = 64, .reads = true, .isCopied = true};
+    static const struct IOLedgerClaim filled = {
+        .owner = A, .memory = M, .length = 64, .reads = true, .isCopied = true, .isFilled = true};
+    static const struct IOLedgerClaim itself = {.owner = A, .memory = M, .length = 64};
+
+    (void)state;
+    for (unsigned way = 0; way < 6; way++) {
+        claim(way == 1 ? &filled : way == 5 ? &itself : &copied);
+        if (way == 1) {
+            IOLedger_synchronized(A, false); /* and stays filled */
+        } else if (way == 2) {
+            IOLedger_synchronized(A, true);
+            IOLedger_synchronized(A, false);
+        } else if (way == 3) {
+            IOLedger_doubled(A);
+        }
+        start(A, way == 4, 0, 0, 0x21);
+        if (way == 0) {
+            expect_command(kIOLedgerUnfilled, A, 0x7000, 64, READS, 0x11, 0x21);
+        }
+        expect_nothing();
+        IOLedger_ended(A);
+        start(A, false, 0, 0, 0x22); /* after a write the same holds; said once */
+        if (way == 4) {
+            expect_command(kIOLedgerUnfilled, A, 0x7000, 64, READS, 0x11, 0x22);
+        }
+        expect_nothing();
+        IOLedger_ended(A);
+        IOLedger_completed(A, true, true);
+        expect_nothing();
+    }
+    /* What is copied since then is a copy. */
+    claim(&itself);
+    IOLedger_doubled(A);
+    start(A, true, 0, 0, 0x21);
+    IOLedger_ended(A);
+    IOLedger_completed(A, false, true);
+    expect_command(kIOLedgerUnfetched, A, 0x7000, 64, WRITES, 0x21, 0x11 + 0x10);
+    expect_nothing();
+}
+
+static void what_was_written_is_brought_home(void **state)
+{
+    static const struct IOLedgerClaim copied = {
+        .owner = A, .memory = M, .length = 64, .isCopied = true, .isFilled = true};
+    static const struct IOLedgerClaim cached = {
+        .owner = A, .memory = M, .length = 64, .isNonCoherent = true};
+    static const struct {
+        const struct IOLedgerClaim *claim;
+        bool starts, writes, fetches, again, doubles, fetched, invalidated, said;
+    } rows[] = {
+        {&copied, true, true, false, false, false, false, true, true},
+        {&copied, true, true, false, false, false, true, false, false},
+        {&copied, true, true, true, false, false, false, false, false},
+        {&copied, true, true, true, true, false, false, false, true},
+        {&copied, true, true, true, false, true, false, false, true},
+        {&copied, true, false, false, false, false, false, false, false},
+        {&copied, false, true, false, false, false, false, false, false},
+        {&cached, true, true, false, false, false, true, false, true},
+        {&cached, true, true, true, false, false, false, false, true},
+        {&cached, true, true, false, false, false, false, true, false},
+        {&cached, true, false, false, false, false, false, false, false},
+        {&cached, false, true, false, false, false, false, false, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        claim(rows[i].claim);
+        if (rows[i].starts) {
+            start(A, rows[i].writes, 0, 0, 0x21);
+            IOLedger_ended(A);
+        }
+        if (rows[i].fetches) {
+            IOLedger_synchronized(A, false);
+            IOLedger_synchronized(A, true); /* and stays at home */
+        }
+        if (rows[i].doubles) {
+            IOLedger_doubled(A);
+        }
+        if (rows[i].again) {
+            start(A, rows[i].writes, 0, 0, 0x22);
+            IOLedger_ended(A);
+        }
+        sim_caller = 0x31;
+        IOLedger_completed(A, rows[i].fetched, rows[i].invalidated);
+        if (rows[i].said) {
+            expect_command(kIOLedgerUnfetched, A, 0x7000, 64, WRITES, rows[i].again ? 0x22 : 0x21,
+                           0x31);
+        }
+        expect_nothing();
+    }
+}
+
+/* --- Ends ------------------------------------------------------------------------------------- */
+
+static void commands_end_in_their_order(void **state)
+{
+    (void)state;
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    sim_caller = 0x31;
+    IOLedger_used(A, "too early to be late");
+    expect_nothing();
+    start(A, false, 0, 0, 0x21);
+    sim_caller = 0x32;
+    IOLedger_completedEarly(A);
+    expect_command(kIOLedgerEarlyComplete, A, 0x5000, 0x100, READS, 0x21, 0x32);
+    IOLedger_released(A, true);
+    expect_command(kIOLedgerFreed, A, 0x5000, 0x100, READS, 0x21, 0x32);
+    IOLedger_ended(A);
+    sim_caller = 0x33;
+    IOLedger_released(A, true);
+    expect_command(kIOLedgerFreed, A, 0x5000, 0x100, READS, 0x11, 0x33);
+    IOLedger_released(A, false);
+    IOLedger_released(B, true);
+    IOLedger_completedEarly(B);
+    expect_nothing();
+    sim_caller = 0x34;
+    IOLedger_completed(A, true, true);
+    sim_caller = 0x35;
+    IOLedger_used(A, "f");
+    IOLedger_used(A, "f");
+    assert_int_equal(count, 2);
+    count = 1;
+    expect_command(kIOLedgerUseAfter, A, 0, 0, "f", 0x34, 0x35);
+    prepare(A, M, 0x5000, 0x100, 0x11); /* another time */
+    IOLedger_used(A, "f");
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+    IOLedger_released(A, false); /* another object from now on */
+    IOLedger_used(A, "f");
+    expect_nothing();
+    /* What is not known is nobody's mistake. */
+    IOLedger_starting(B, true, 0, 0);
+    IOLedger_started(B);
+    IOLedger_ended(B);
+    IOLedger_synchronized(B, true);
+    IOLedger_doubled(B);
+    IOLedger_kept(B);
+    IOLedger_covers(B, 0x5000, 1);
+    IOLedger_completed(B, false, false);
+    expect_nothing();
+}
+
+/* Of two that share a place in the memory of what has ended, the later one is remembered. */
+static void the_past_has_an_end(void **state)
+{
+    void *const other = (void *)((uintptr_t)A ^ 0x100010); /* the same place */
+
+    (void)state;
+    prepare(A, M, 0x5000, 16, 0x11);
+    prepare(other, M, 0x5000, 16, 0x12);
+    sim_caller = 0x13;
+    IOLedger_completed(A, true, true);
+    IOLedger_used(other, "f");
+    expect_nothing();
+    sim_caller = 0x14;
+    IOLedger_completed(other, true, true);
+    IOLedger_released(A, false); /* forgets itself, and nobody else */
+    IOLedger_used(A, "f");
+    expect_nothing();
+    sim_caller = 0x15;
+    IOLedger_used(other, "g");
+    expect_command(kIOLedgerUseAfter, other, 0, 0, "g", 0x14, 0x15);
+    IOLedger_released(other, false);
+}
+
+static void descriptors_are_balanced(void **state)
+{
+    (void)state;
+    sim_caller = 0x11;
+    IOLedger_wired(M, 0x3000);
+    IOLedger_unbalanced(M, true); /* by nobody that is known */
+    IOLedger_unbalanced(M, false);
+    expect_nothing();
+    prepare(A, N, 0x5000, 16, 0x12);
+    prepare(B, M, 0x6000, 16, 0x13);
+    sim_caller = 0x14;
+    IOLedger_unbalanced(M, true);
+    expect_nth(0, kIOLedgerUnbalanced, "IOMemoryDescriptor", M, 0, 0,
+               ", while a command is prepared over it", 0x13, 0x14);
+    count = 0;
+    IOLedger_completed(B, true, true);
+    IOLedger_unbalanced(M, true);
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+    IOLedger_unwired(N); /* is not */
+    IOLedger_unbalanced(N, false);
+    expect_nothing();
+    sim_caller = 0x15;
+    IOLedger_unwired(M);
+    sim_caller = 0x16;
+    IOLedger_unbalanced(M, false);
+    assert_int_equal(count, 1);
+    expect_nth(0, kIOLedgerUnbalanced, "IOMemoryDescriptor", M, 0, 0, ", which nobody has prepared",
+               0x15, 0x16);
+    count = 0;
+    IOLedger_memoryEnds(M);
+    IOLedger_unbalanced(M, false);
+    expect_nothing();
+    IOLedger_wired(M, 0x3000);
+    IOLedger_memoryEnds(M); /* with what it had */
+    IOLedger_judgeEnd();
+    expect_nothing();
+    sim_caller = 0x17;
+    IOLedger_readOnly(M, 0x123);
+    expect_nth(0, kIOLedgerReadOnly, "IOMemoryDescriptor", M, 0, 0x123,
+               ", which the device shall write", 0, 0x17);
+    count = 0;
+}
+
+static void memory_is_freed_when_nobody_has_it(void **state)
+{
+    static const struct {
+        uint64_t at, size, address; /* 0: nobody has any of it */
+    } rows[] = {
+        {DMA_LOW, 0x1000, DMA_LOW + 0x100},    {DMA_LOW, 0x100, 0},
+        {DMA_LOW, 0x101, DMA_LOW + 0x100},     {DMA_LOW + 0x140, 0x40, 0},
+        {DMA_LOW + 0x13f, 1, DMA_LOW + 0x13f},
+    };
+
+    (void)state;
+    IOLedger_freed(phys_to_virt(paddr(DMA_LOW)), 0x1000);
+    expect_nothing();
+    for (unsigned writes = 0; writes < 2; writes++) {
+        prepare(A, M, DMA_LOW + 0x100, 0x40, 0x11);
+        start(A, writes != 0, 0, 0, 0x12);
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            sim_caller = 0x13;
+            IOLedger_freed(phys_to_virt(paddr(rows[i].at)), rows[i].size);
+            if (rows[i].address != 0) {
+                expect_command(kIOLedgerFreed, A, rows[i].address, 0x40,
+                               writes != 0 ? WRITES : READS, 0x11, 0x13);
+            }
+            expect_nothing();
+        }
+        IOLedger_completed(A, true, true);
+    }
+}
+
+static void mappings_are_unmapped_as_they_are(void **state)
+{
+    static const struct {
+        uint64_t address, length, began; /* 0: right, or of nobody */
+    } rows[] = {
+        {0x10000, 0x2000, 0},    {0x10000, 0x1000, 0x11}, {0x11000, 0x1000, 0x11},
+        {0x11fff, 0x2000, 0x11}, {0x12000, 0x2000, 0},    {0xf000, 0x2000, 0},
+        {0x20000, 0x1000, 0},    {0x20fff, 0x1000, 0x12}, {0x21000, 1, 0},
+        {0x30000, 0, 0},         {0x30000, 1, 0x13},      {0x30001, 0, 0},
+    };
+
+    (void)state;
+    sim_caller = 0x11;
+    IOLedger_mapped(P, 0x10000, 0x2000, NULL);
+    sim_caller = 0x12;
+    IOLedger_mapped(P, 0x20000, 0x1000, A);
+    sim_caller = 0x13;
+    IOLedger_mapped(P, 0x30000, 0, A);
+    IOLedger_mapped(Q, 0xf000, 0x1000, NULL);
+    IOLedger_mapped(Q, 0x12000, 0x1000, NULL);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sim_caller = 0x14;
+        IOLedger_unmapping(P, rows[i].address, rows[i].length);
+        if (rows[i].began != 0) {
+            assert_int_equal(count, 1);
+            expect_nth(0, kIOLedgerWrongUnmap, "IOMapper", P, rows[i].address, rows[i].length,
+                       ": not what was mapped", rows[i].began, 0x14);
+            count = 0;
+        }
+        expect_nothing();
+    }
+    IOLedger_unmapped(P, 0x11000); /* nothing begins there */
+    IOLedger_unmapping(P, 0x10000, 0x1000);
+    assert_int_equal(count, 1);
+    count = 0;
+    IOLedger_unmapped(P, 0x10000);
+    IOLedger_unmapping(P, 0x10000, 0x1000);
+    expect_nothing();
+    IOLedger_mapperEnds(P); /* and what it has; others stay */
+    IOLedger_unmapping(P, 0x20000, 1);
+    expect_nothing();
+    IOLedger_judgeEnd();
+    assert_int_equal(count, 2);
+    expect_nth(0, kIOLedgerLeak, "IOMapper", Q, 0xf000, 0x1000, ", mapped", 0x13, 0);
+    expect_nth(1, kIOLedgerLeak, "IOMapper", Q, 0x12000, 0x1000, ", mapped", 0x13, 0);
+    count = 0;
+    IOLedger_keptMapping(Q, 0x12000);
+    IOLedger_keptMapping(Q, 0x13000);
+    IOLedger_unmapped(Q, 0xf000);
+    IOLedger_judgeEnd();
+    expect_nothing();
+    IOLedger_mapperEnds(Q);
+}
+
+static void what_is_left_is_said_once(void **state)
+{
+    (void)state;
+    sim_caller = 0x11;
+    IOLedger_wired(M, 0x1000);
+    sim_caller = 0x12;
+    IOLedger_wired(N, 0x2000);
+    prepare(A, P, 0x9000, 0x100, 0x13);
+    prepare(B, N, 0x5000, 0x200, 0x14); /* and the pages of N are its */
+    IOLedger_covers(B, 0x4000, 0x100);
+    IOLedger_covers(B, 0x4800, 0x100);
+    start(A, true, 0, 0, 0x15);
+    IOLedger_mapped(Q, 0x1000, 0x1000, B); /* likewise */
+    IOLedger_judgeEnd();
+    assert_int_equal(count, 3);
+    expect_nth(0, kIOLedgerLeak, "IODMACommand", A, 0x9000, 0x100, ", which the device still has",
+               0x13, 0);
+    expect_nth(1, kIOLedgerLeak, "IODMACommand", B, 0x4000, 0x200, ", prepared", 0x14, 0);
+    expect_nth(2, kIOLedgerLeak, "IOMemoryDescriptor", M, 0, 0x1000, ", its pages prepared", 0x11,
+               0);
+    count = 0;
+    IOLedger_kept(A);
+    IOLedger_kept(B);
+    IOLedger_unwired(M);
+    IOLedger_judgeEnd();
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+    IOLedger_completed(B, true, true);
+    IOLedger_judgeEnd();
+    assert_int_equal(count, 1);
+    expect_nth(0, kIOLedgerLeak, "IOMemoryDescriptor", N, 0, 0x2000, ", its pages prepared", 0x12,
+               0);
+    count = 0;
+    IOLedger_unwired(N);
+    IOLedger_mapperEnds(Q);
+}
+
+/* --- What is kept ----------------------------------------------------------------------------- */
+
+#define MANY 3000u
+
+static void *owner_of(unsigned i)
+{
+    return (void *)(0x100000000ull + 16ull * ((i * 2654435761u) % 65536));
+}
+
+/* A sequence of its own in each run of the test, and the same in all of them. */
+static uint64_t seed;
+
+static uint64_t random_below(uint64_t limit)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % limit;
+}
+
+/* Which of the runs that are left share bytes with these, each once and in the order of starts. */
+static void expect_overlaps(const uint64_t *starts, const uint64_t *ends, const bool *gone)
+{
+    const uint64_t start = random_below(1 << 20), end = start + 1 + random_below(1 << 12);
+    const struct IOLedgerRun *run = NULL;
+    unsigned expected = 0, found = 0;
+    uint64_t last = 0;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        expected += !gone[i] && starts[i] < end && ends[i] > start;
+    }
+    while ((run = IOLedger_overlap(run, start, end)) != NULL) {
+        assert_true(run->start >= last && run->start < end && run->end > start);
+        last = run->start;
+        assert_true(++found <= expected);
+    }
+    assert_int_equal(found, expected);
+}
+
+static void all_is_found_among_many(void **state)
+{
+    static uint64_t starts[MANY], ends[MANY];
+    static bool gone[MANY];
+    const struct holdings before = holdings_now();
+
+    (void)state;
+    seed = 1;
+    for (unsigned i = 0; i < MANY; i++) {
+        starts[i] = random_below(1 << 20);
+        ends[i] = starts[i] + 1 + random_below(i % 16 == 0 ? 1 << 16 : 1 << 8);
+        gone[i] = false;
+        prepare(owner_of(i), M, starts[i], ends[i] - starts[i], 0);
+    }
+    assert_false(sim_holds(&before)); /* pages, from which it comes */
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 200; i++) {
+            expect_overlaps(starts, ends, gone);
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+            assert_true((IOLedger_find(kIOLedgerClaimed, owner_of(i), 0) != NULL) == !gone[i]);
+            assert_null(IOLedger_find(kIOLedgerClaimed, owner_of(i), 1));
+            assert_null(IOLedger_find(kIOLedgerWired, owner_of(i), 0));
+            if (round == 0 && i % 3 != 0) {
+                IOLedger_completed(owner_of(i), true, true);
+                gone[i] = true;
+            }
+        }
+    }
+    /* In a handler no page goes back, and afterwards all of them do. */
+    sim_in_handler = true;
+    for (unsigned i = 0; i < MANY; i += 3) {
+        if (i % 2 == 0) {
+            IOLedger_completed(owner_of(i), true, true);
+        }
+    }
+    sim_in_handler = false;
+    for (unsigned i = 3; i < MANY; i += 6) {
+        IOLedger_completed(owner_of(i), true, true);
+    }
+    assert_null(IOLedger_first());
+    IOLedger_tidy();
+    assert_true(sim_holds(&before));
+    IOLedger_tidy();
+    assert_true(sim_holds(&before));
+}
+
+/* More than there are cells, from a handler: nothing is allocated there, and track is lost. */
+static void handlers_make_no_room(void **state)
+{
+    const struct holdings before = holdings_now();
+    unsigned kept = 0;
+
+    (void)state;
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    sim_in_handler = true;
+    for (unsigned i = 0; i < 1000; i++) {
+        IOLedger_wired(owner_of(i), i);
+    }
+    sim_in_handler = false;
+    sim_console_set_quiet(false);
+    assert_true(sim_console_said("it has lost track of "));
+    assert_true(sim_holds(&before));
+    for (unsigned i = 0; i < 1000; i++) {
+        kept += IOLedger_find(kIOLedgerWired, owner_of(i), 0) != NULL;
+        IOLedger_unwired(owner_of(i));
+    }
+    assert_in_range(kept, 100, 999);
+    assert_null(IOLedger_first());
+}
+
+/* --- What is printed -------------------------------------------------------------------------- */
+
+static void reports_are_a_page_of_text(void **state)
+{
+    char line[200];
+
+    (void)state;
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    start(A, true, 0, 0, 0x21);
+    IOLedger_listen(IOLedger_print);
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    sim_caller = 0x31;
+    IOLedger_completedEarly(A);
+    assert_true(sim_console_said("ledger: L10: completed before the device was done\n"));
+    snprintf(line, sizeof(line), "  IODMACommand %p: 256 bytes from 0x5000 on" WRITES "\n", A);
+    assert_true(sim_console_said(line));
+    assert_true(sim_console_said("  it was given to the device here:\n    [<0000000000000021>]\n"
+                                 "  it is completed here:\n    [<0000000000000031>]\n  do: wait"));
+    snprintf(line, sizeof(line),
+             "record: watch=ledger rule=L10 kind=IODMACommand object=%p address=0x5000 "
+             "bytes=0x100 began=0x21 then=0x31\n",
+             A);
+    assert_true(sim_console_said(line));
+    IOLedger_ended(A);
+    sim_caller = 0;
+    IOLedger_completed(A, true, true);
+    sim_console_forget();
+    IOLedger_used(A, ", by f");
+    snprintf(line, sizeof(line), "  IODMACommand %p, by f\n", A);
+    assert_true(sim_console_said(line));
+    assert_true(sim_console_said("  it was completed here: (unknown)\n  it is used here: (unk"));
+    sim_console_forget();
+    IOLedger_readOnly(M, 0);
+    assert_false(sim_console_said("was prepared"));
+    sim_console_set_quiet(false);
+    IOLedger_released(A, false);
+}
+
+#define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, listen, judge)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LEDGER_TEST(conflicts_name_the_first_byte),
+        LEDGER_TEST(stacks_end_with_their_functions),
+        LEDGER_TEST(copies_are_filled_before_they_are_read),
+        LEDGER_TEST(what_was_written_is_brought_home),
+        LEDGER_TEST(commands_end_in_their_order),
+        LEDGER_TEST(the_past_has_an_end),
+        LEDGER_TEST(descriptors_are_balanced),
+        LEDGER_TEST(memory_is_freed_when_nobody_has_it),
+        LEDGER_TEST(mappings_are_unmapped_as_they_are),
+        LEDGER_TEST(what_is_left_is_said_once),
+        LEDGER_TEST(all_is_found_among_many),
+        LEDGER_TEST(handlers_make_no_room),
+        LEDGER_TEST(reports_are_a_page_of_text),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
