@@ -16,7 +16,6 @@ void IODMACommand_tellPrepared(IODMACommand *self, bool filled)
         .owner = self,
         .memory = self->memory,
         .length = self->length,
-        .reads = self->direction != kIODirectionIn,
         .writes = self->direction != kIODirectionOut,
         .isCopied = IODMACommand_bounces(self),
         .isFilled = filled,

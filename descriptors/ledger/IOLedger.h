@@ -90,9 +90,9 @@ struct IOLedgerClaim {
     const void *owner;  /* the command */
     const void *memory; /* its descriptor */
     uint64_t length;
-    bool writes, reads; /* what the device may do */
-    bool isCopied;      /* some bytes are in memory of the command's own */
-    bool isFilled;      /* and have been filled */
+    bool writes;   /* the device may */
+    bool isCopied; /* some bytes are in memory of the command's own */
+    bool isFilled; /* and have been filled */
     bool isNonCoherent;
 };
 

@@ -42,7 +42,6 @@ bool IOLedger_prepared(const struct IOLedgerClaim *claim)
     IOLedger_here(&entry->began);
     entry->memory = claim->memory;
     entry->length = claim->length;
-    entry->reads = claim->reads;
     entry->writes = claim->writes;
     entry->isCopied = claim->isCopied;
     entry->isFilled = claim->isFilled;

@@ -37,10 +37,11 @@ struct IOLedgerEntry {
     /* Of a claim. */
     struct IOLedgerPlace started;
     struct IOLedgerRun *runs;
-    uint32_t users;     /* transfers that the device has of it */
-    uint64_t from, to;  /* the positions that the last one has */
-    uint64_t covered;   /* bytes that have runs */
-    bool reads, writes; /* what the device may do; once it has it, what it does */
+    uint32_t users;    /* transfers that the device has of it */
+    uint64_t from, to; /* the positions that the last one has */
+    uint64_t covered;  /* bytes that have runs */
+    bool writes;       /* the device may; once it has it, it does */
+    bool reads;        /* once it has it */
     bool isCopied, isFilled, isFetched, isNonCoherent;
     bool isStarting, wasStarted, isKept;
 };
