@@ -165,7 +165,7 @@ ELFS := $(IMAGES:%.c=$(B)/%.elf)
 WRONG := $(patsubst %.c,$(B)/%.elf,$(wildcard tests/images/wrong/*.c))
 
 .PHONY: all host
-all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(B)/vdma-alone.elf $(ELFS) $(ELFS:.elf=.img) $(WRONG:.elf=.c.o) $(if $(and $(DEBUG),$(if $(LLVM),,gcc)),$(WRONG)) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
+all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(if $(COVERAGE),,$(B)/vdma-alone.elf) $(ELFS) $(ELFS:.elf=.img) $(WRONG:.elf=.c.o) $(if $(and $(DEBUG),$(if $(LLVM),,gcc)),$(WRONG)) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
 # WERROR= lets a compiler pass that knows more to warn of than those this was written with.

@@ -84,19 +84,18 @@ static IOReturn start(struct fw_cfg *self, struct fw_cfg_block *block)
 
 IOReturn fw_cfg_run(struct fw_cfg *self, unsigned count, unsigned *done)
 {
-    IOReturn status = kIOReturnSuccess;
-
-    for (*done = 0; *done < count && status == kIOReturnSuccess; *done += 1) {
+    for (*done = 0; *done < count; *done += 1) {
         /*
          * One start a block: the device reads exactly one, there is no link to a next. After a
          * failure none of the rest is started, since its bytes would stand behind a hole.
          */
-        status = start(self, &self->list[*done]);
+        const IOReturn status = start(self, &self->list[*done]);
+
         if (status != kIOReturnSuccess) {
-            break;
+            return status;
         }
     }
-    return status;
+    return kIOReturnSuccess;
 }
 
 /* --- Finding it ------------------------------------------------------------------------------- */

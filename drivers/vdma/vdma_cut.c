@@ -82,9 +82,6 @@ IOReturn vdma_add_side(struct virtq_chain *chain, const struct vdma_place *place
     UInt32 count;
     IOReturn status;
 
-    if (room == 0) {
-        return kIOReturnNoSpace;
-    }
     for (;;) {
         out = (struct output){
             .skip = from.position - from.segment,

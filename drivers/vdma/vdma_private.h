@@ -119,8 +119,8 @@ IOReturn vdma_table_attach(struct vdma_table *table, IOService *service);
 void vdma_table_retire(struct vdma_table *table);
 
 /*
- * vdma_cut.c: put one side of a part into a chain, from its place on: at most `room` segments, and
- * *bytes, which become those put out. *after: where the side is then.
+ * vdma_cut.c: put one side of a part into a chain, from its place on: at most `room` segments, not
+ * 0, and *bytes, which become those put out. *after: where the side is then.
  */
 IOReturn vdma_add_side(struct virtq_chain *chain, const struct vdma_place *place, unsigned flags,
                        unsigned room, uint32_t *bytes, struct vdma_place *after);

@@ -27,6 +27,7 @@ done
 shift $((OPTIND - 1))
 build=$1
 status=0
+wrong=
 
 # Host tests; each image on one machine, where EL2 is if that is what it is about; on others those
 # that meet what differs there (and add something: most reach the same on every machine); and
@@ -59,8 +60,8 @@ if [ -z "$again" ]; then
     mkdir -p "$build/counters"
     find "$build" -name '*.gcda' -delete
     # A tenth of the model's sequences reaches what all of them do.
-    COVERAGE=1 OPS=${OPS:-300000} TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || status=1
-    "$here/counters.pl" "$build/counters" || status=1
+    COVERAGE=1 OPS=${OPS:-300000} TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || { status=1 && wrong="a test failed (above)"; }
+    "$here/counters.pl" "$build/counters" || { status=1 && wrong="${wrong:+$wrong, and }an image left no counters"; }
 fi
 
 # count PLACE GCOV: what was counted in BUILD-FOLDER/PLACE. An image that ends in the midst of
@@ -78,7 +79,8 @@ mkdir -p "$build/html"
 gcovr -r . -a "$build/host.json" -a "$build/gcc-debug.json" --txt "$build/report.txt" \
     --html-details "$build/html/index.html" --json "$build/coverage.json" &&
     gcovr -r . -a "$build/coverage.json" -b --txt "$build/branches.txt" || exit 2
-perl "$here/sums.pl" "$build" host gcc-debug coverage || status=1
+perl "$here/sums.pl" "$build" host gcc-debug coverage || { status=1 && wrong="${wrong:+$wrong, and }inputs.tsv tells of what is taken or not there"; }
 echo "coverage: $(wc -l <"$build/branches.tsv") branches are not taken, listed in $build/branches.tsv;" \
     "lines in $build/report.txt, pages in $build/html/index.html"
+echo "coverage: ${wrong:-every test passed, and inputs.tsv is true}"
 exit $status

@@ -11,9 +11,12 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IODMAController_class.h"
 #include "descriptors/IODMAEventSource.h"
+#include "descriptors/IODeviceMemory.h"
 #include "descriptors/OSArray.h"
 #include "drivers/fw_cfg/fw_cfg_private.h"
+#include "kernel/inject.h"
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 #include "tests/host/machine/sim_machine.h"
@@ -293,6 +296,107 @@ static void transfers_are_of_a_command_and_whole(void **state)
     close_device(false);
 }
 
+/* By the engine's own door: another channel, another's transfer, and while its end is unheard. */
+static void starts_of_somebody_elses(void **state)
+{
+    IODMAController *const engine = fw_cfg_device()->engine;
+    struct fw_cfg_transfer copied = transfer;
+
+    (void)state;
+#define START(index)                                                                               \
+    IODMAController_startDMACommand(engine, index, command, kIODirectionIn, 4001, 0)
+    assert_int_equal(START(1), kIOReturnBadArgument);
+    copied.command = NULL;
+    IODMACommand_setRefCon(command, &copied);
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    IODMACommand_setRefCon(command, &transfer);
+    transfer.position = BYTES - 4000; /* one too many */
+    assert_int_equal(START(0), kIOReturnOverrun);
+    transfer.position = 0;
+    transfer.item.size = 4000;
+    assert_int_equal(START(0), kIOReturnOverrun);
+    transfer.item.size = BYTES;
+    transfer.item.writable = false;
+    assert_int_equal(go(kIODirectionOut, 4001, 0), kIOReturnNotWritable);
+    IOWorkLoop_closeGate(loop);
+    assert_int_equal(IODMAEventSource_startDMACommand(source, command, kIODirectionIn, 4001, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(START(0), kIOReturnBusy);
+    IOWorkLoop_openGate(loop);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(end_count, 1);
+    close_device(false);
+}
+
+/* A client's own options allow a piece that is longer than a block can say. */
+static void a_piece_of_8_gib(void **state)
+{
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+    IOMemoryDescriptor *large =
+        (IOMemoryDescriptor *)IODeviceMemory_withRange(1ull << 40, 8ull << 30);
+    const struct fw_cfg_item found = transfer.item;
+
+    (void)state;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    command = fw_cfg_create_command(&anything, kMapped, &transfer);
+    transfer.item = found;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, large, true), kIOReturnSuccess);
+    assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnSuccess);
+    assert_int_equal(end_status, kIOReturnMessageTooLarge);
+    assert_int_equal(end_bytes, 0);
+    OSObject_release(large);
+    close_device(false);
+}
+
+/* Between two lists a handler's transfer finds that the device does not answer. */
+static void lose(void *context, const struct fw_cfg_transfer *of,
+                 const struct fw_cfg_operation *operation)
+{
+    (void)context, (void)of, (void)operation;
+    fw_cfg_device()->lost = true;
+}
+
+static void a_device_lost_between_two_lists(void **state)
+{
+    (void)state;
+    transfer.position = 0;
+    fw_cfg_watch(lose, NULL);
+    assert_int_equal(go(kIODirectionIn, 250 * 4001, 0), kIOReturnSuccess);
+    fw_cfg_watch(NULL, NULL);
+    assert_int_equal(end_status, kIOReturnNotResponding);
+    assert_int_equal(end_bytes, 127 * 4001);
+    fw_cfg_device()->lost = false;
+    close_device(false);
+}
+
+static void without_memory(void **state)
+{
+    struct inject_report report = {.failed = true};
+    unsigned failures = 0;
+
+    (void)state;
+    power_on();
+    fw_cfg_detach(); /* nobody has asked for its engine */
+    inject_begin(1); /* no page for its blocks */
+    assert_false(fw_cfg_attach(registers, paddr(0x9020000)));
+    inject_end(&report);
+    assert_true(report.failed);
+    power_on();
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOService *service;
+
+        inject_begin(nth);
+        service = fw_cfg_get_service();
+        inject_end(&report);
+        assert_int_equal(service == NULL, report.failed);
+        failures += service == NULL;
+    }
+    assert_true(failures >= 3);
+    fw_cfg_detach();
+}
+
 static void the_directory_is_longer_than_one_look(void **state)
 {
     struct fw_cfg_item found;
@@ -426,6 +530,10 @@ int main(void)
         cmocka_unit_test_setup(the_directory_is_longer_than_one_look, open_device),
         cmocka_unit_test_setup(a_directory_of_too_many_is_none, open_device),
         cmocka_unit_test_setup(transfers_are_of_a_command_and_whole, open_device),
+        cmocka_unit_test_setup(starts_of_somebody_elses, open_device),
+        cmocka_unit_test_setup(a_piece_of_8_gib, open_device),
+        cmocka_unit_test_setup(a_device_lost_between_two_lists, open_device),
+        cmocka_unit_test(without_memory),
         cmocka_unit_test_setup(random_transfers, open_device),
         cmocka_unit_test_setup(an_error_tells_what_was_moved, open_device),
         cmocka_unit_test_setup(a_device_that_never_ends_is_lost, open_device),

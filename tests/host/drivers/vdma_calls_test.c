@@ -6,10 +6,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "descriptors/IODMAController_class.h"
+#include "descriptors/IODeviceMemory.h"
 #include "kernel/inject.h"
 #include "kernel/trace.h"
 #include "tests/host/drivers/vdma_spoiled.h"
@@ -188,6 +190,8 @@ static void calls_that_are_refused(void **state)
     assert_int_equal(vdma_use_table(true), kIOReturnNotPermitted);
     assert_int_equal(vdma_perform(&job), kIOReturnNotPermitted);
     sim_in_handler = false;
+    /* A table of the caller's own: none. */
+    assert_int_equal(CONTROL(VDMA_SET_TABLE, NULL, 0, NULL, 0), kIOReturnSuccess);
     /* One at a time has the page with the data. */
     spoil = ask_again;
     assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
@@ -331,6 +335,70 @@ static void limits_and_what_follows(void **state)
     assert_int_equal(vdma_set_profile(99), kIOReturnNotAligned);
 }
 
+/*
+ * In parts of two segments of 1008 bytes, which begin at multiples of 16, over two pieces of which
+ * the second does not: where a part may begin is found from either side, and from the piece before.
+ */
+static void parts_begin_where_the_device_takes_them(void **state)
+{
+    const struct vdma_limits limits = {.alignment = 16, .segment_max = 1008, .segments_max = 2};
+    static const struct {
+        unsigned first, second; /* bytes of the first piece; where in its page the other begins */
+    } rows[] = {{996, 10}, {996, 0}, {990, 10}, {1000, 6}, {3000, 1}};
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        IOAddressRange ranges[] = {
+            {(uint64_t)pair_bytes, rows[i].first},
+            {(uint64_t)pair_bytes + 4096 + rows[i].second, 4000 - rows[i].first}};
+        IOMemoryDescriptor *memory =
+            IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+        struct vdma_job fill = {
+            .type = VDMA_FILL, .target = memory, .length = 4000, .arguments = {0x5a + i, 1}};
+        struct vdma_job sum = {.type = VDMA_CHECKSUM, .source = memory, .length = 900};
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+        memset(pair_bytes, 0, PAIR_BYTES);
+        assert_int_equal(vdma_perform(&fill), kIOReturnSuccess);
+        assert_int_equal(fill.moved, 4000);
+        for (unsigned k = 0; k < 2; k++) {
+            for (uint64_t at = 0; at < ranges[k].length; at++) {
+                assert_int_equal(((uint8_t *)ranges[k].address)[at], 0x5a + i);
+            }
+            assert_int_equal(((uint8_t *)ranges[k].address)[ranges[k].length], 0);
+        }
+        assert_int_equal(vdma_perform(&sum), kIOReturnSuccess);
+        sum.length = 4000; /* what is summed has no parts */
+        assert_int_equal(vdma_perform(&sum), kIOReturnNoSpace);
+        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+        OSObject_release(memory);
+    }
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/* A client's own options allow a piece that no descriptor can say. */
+static void a_piece_of_8_gib(void **state)
+{
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+    IOMemoryDescriptor *large =
+        (IOMemoryDescriptor *)IODeviceMemory_withRange(1ull << 40, 8ull << 30);
+    struct vdma_transfer transfer;
+    IODMACommand *command = vdma_create_command(&anything, kMapped, &transfer);
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, large, true), kIOReturnSuccess);
+    transfer.type = VDMA_FILL;
+    transfer.arguments[1] = 1;
+    assert_int_equal(
+        IODMAController_startDMACommand(vdma_state.engine, 0, command, kIODirectionIn, 4096, 0),
+        kIOReturnMessageTooLarge);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(large);
+}
+
 /* --- Watching --------------------------------------------------------------------------------- */
 
 static unsigned watched;
@@ -414,6 +482,8 @@ int main(void)
         cmocka_unit_test(jobs_without_memory),
         cmocka_unit_test(answers_that_cannot_be),
         cmocka_unit_test(limits_and_what_follows),
+        cmocka_unit_test(parts_begin_where_the_device_takes_them),
+        cmocka_unit_test(a_piece_of_8_gib),
         cmocka_unit_test(requests_are_seen_and_recorded),
         cmocka_unit_test(starts_of_somebody_elses),
     };

@@ -4,6 +4,7 @@
 
 #include "drivers/virtio/transport_pci.h"
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -202,6 +203,14 @@ static void add_structures(void)
 
 static struct virtio_device *last_found;
 
+/* Those of earlier machines do not answer any more. */
+static void forget_all_before(const struct pci_function *found)
+{
+    for (struct pci_function *at = pci_next(NULL); at != found; at = pci_next(at)) {
+        pci_claim(at, "a test that is over");
+    }
+}
+
 /* Search; the device that was found, NULL: none. */
 static struct virtio_pci_device *look(void)
 {
@@ -221,10 +230,7 @@ static struct virtio_pci_device *look(void)
         disk_state.notify_off = 1;
         sim_mmio_plug(&disk_state.registers);
     }
-    /* Those of earlier machines do not answer any more. */
-    for (struct pci_function *at = pci_next(NULL); at != found; at = pci_next(at)) {
-        pci_claim(at, "a test that is over");
-    }
+    forget_all_before(found);
     virtio_pci.find();
     claimed = virtio_claim(VIRTIO_ID_BLOCK);
     if (claimed == last_found) {
@@ -320,6 +326,49 @@ static void test_nonsense(void **state)
         assert_true(sim_console_said(cases[i].said));
         assert_int_equal(fake_get(broken, PCI_COMMAND, 2) & 6, 0);
     }
+}
+
+/* Numbers that are no virtio device's, a type of none, structures twice, and what is missing. */
+static void test_devices_that_are_none(void **state)
+{
+    static const uint16_t numbers[] = {0x0fff, 0x1080, 0x1040};
+    struct inject_report report;
+    struct pci_function *found;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        begin_disk();
+        fake_put(function, 2, numbers[i], 2);
+        add_structures();
+        assert_null(look());
+        assert_false(sim_console_said("virtio: device"));
+    }
+    begin_disk();
+    structure(0, 4, 0, 0x1000);
+    add_structures();
+    structure(VIRTIO_PCI_COMMON, 4, NOTIFY, 0x1000); /* the first one is */
+    assert_ptr_equal(look()->structures[VIRTIO_PCI_COMMON], disk_state.registers.start);
+    begin_disk();
+    structure(VIRTIO_PCI_COMMON, 4, COMMON, 0x1000);
+    fake_put(function, structure(VIRTIO_PCI_NOTIFY, 4, NOTIFY, 0x1000) + 16, 4, 4);
+    assert_null(look());
+    assert_true(sim_console_said("lacks a doorbell or a word for its interrupts"));
+    begin_disk();
+    add_structures();
+    function->bars[1] = (struct fake_bar){0x40000000, 0}; /* no window has so much */
+    assert_null(look());
+    assert_true(sim_console_said("has no place for its registers"));
+    begin_disk();
+    add_structures();
+    found = fake_search(&fake_virt);
+    forget_all_before(found);
+    inject_begin(1);
+    virtio_pci.find();
+    inject_end(&report);
+    assert_true(report.failed);
+    assert_true(sim_console_said("finds no memory; it is passed over"));
+    assert_null(found->info.claimed);
+    pci_claim(found, "a test that is over");
 }
 
 /* --- Start-up --------------------------------------------------------------------------------- */
@@ -428,6 +477,65 @@ static void test_refusals(void **state)
     virtq_destroy(queue);
 }
 
+static IOReturn fail_to_map(struct pci_function *of, int node, uint32_t stream, IOMapper **mapper)
+{
+    (void)of, (void)node, (void)stream, (void)mapper;
+    return kIOReturnTimeout;
+}
+
+static void ignore(void *context)
+{
+    (void)context;
+}
+
+static void ignore_queue(void *context, unsigned queue)
+{
+    (void)context, (void)queue;
+}
+
+/* Behind a unit that does not answer it does not start; without an interrupt it is not attached. */
+static void test_units_and_interrupts(void **state)
+{
+    struct virtio_device *disk;
+    struct virtq *queue;
+
+    (void)state;
+    begin_disk();
+    fake_has_units = true;
+    add_structures();
+    disk = &look()->device;
+    assert_int_equal(virtio_negotiate(disk, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                     kIOReturnSuccess);
+    queue = queue_of(disk);
+    pci_set_mapper_source(fail_to_map);
+    assert_int_equal(virtio_start_queue(disk, queue), kIOReturnUnsupported);
+    assert_false(disk_state.enabled);
+    disk_state.offered |= VIRTIO_F_ACCESS_PLATFORM;
+    assert_int_equal(virtio_negotiate(disk, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                     kIOReturnTimeout);
+    pci_set_mapper_source(NULL);
+    virtq_destroy(queue);
+    assert_int_equal(virtio_attach(disk, ignore_queue, ignore, NULL), kIOReturnNoInterrupt);
+    assert_int_equal(pci_interrupt_kind(((struct virtio_pci_device *)disk)->function), 0);
+}
+
+/* A device without a configuration of its own: nothing is read. */
+static void test_no_configuration(void **state)
+{
+    static const struct virtio_config_field field = {0, 0, 4};
+    struct virtio_device *disk;
+    uint64_t value = 1;
+
+    (void)state;
+    begin_disk();
+    structure(VIRTIO_PCI_COMMON, 4, COMMON, 0x1000);
+    structure(VIRTIO_PCI_ISR, 4, ISR, 0x1000);
+    fake_put(function, structure(VIRTIO_PCI_NOTIFY, 4, NOTIFY, 0x1000) + 16, 4, 4);
+    disk = &look()->device;
+    assert_int_equal(virtio_read_config(disk, &field, 1, &value), kIOReturnSuccess);
+    assert_int_equal(value, 0);
+}
+
 /* N35: multiplier 0, offsets out of the structure. */
 static void test_doorbells(void **state)
 {
@@ -473,10 +581,17 @@ static void test_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found),     cmocka_unit_test(test_types),
-        cmocka_unit_test(test_nonsense),  cmocka_unit_test(test_start),
-        cmocka_unit_test(test_vectors),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_doorbells), cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_types),
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_devices_that_are_none),
+        cmocka_unit_test(test_units_and_interrupts),
+        cmocka_unit_test(test_no_configuration),
+        cmocka_unit_test(test_doorbells),
+        cmocka_unit_test(test_configuration),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
