@@ -231,7 +231,7 @@ static void change_it(void)
  * Before each instruction of the kernel's in turn (some are passed over) the request becomes
  * another one: it is answered as it was, or as the other one, and never as a bit of both.
  */
-static void requests_are_read_once(void **state)
+static void r_1_requests_are_read_once(void **state)
 {
     static const struct {
         unsigned word;
@@ -287,7 +287,7 @@ int main(void)
         DRIVER_TEST(commands_are_prepared_by_messages),
         DRIVER_TEST(devices_gain_no_right_for_a_driver),
         DRIVER_TEST(a_device_that_does_not_stop_keeps_its_pages),
-        DRIVER_TEST(requests_are_read_once),
+        DRIVER_TEST(r_1_requests_are_read_once),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

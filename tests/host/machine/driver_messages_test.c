@@ -170,6 +170,50 @@ static void dk_6_counts_of_references_are_exact(void **state)
 }
 
 /* Every object in place of every other: wrong classes, nobody's handles, classes as arguments. */
+static bool is_open(struct driver *driver, uint64_t handle)
+{
+    OSObject *const object = IODriverTask_copyObject(driver->table, handle);
+
+    OSObject_release(object);
+    return object != NULL;
+}
+
+/* A handle of the second driver's whose number means nothing to the first. */
+static uint64_t foreign_handle(void)
+{
+    uint64_t handle;
+
+    do {
+        handle = driver_buffer(&two, kIOMemoryDirectionInOut, PAGE_SIZE);
+    } while (is_open(&one, handle));
+    assert_true(is_open(&two, handle));
+    return handle;
+}
+
+/* Neither by another's number, nor by the same number that means something else to each. */
+static void r_2_no_object_but_its_own_is_reached(void **state)
+{
+    const uint64_t mine = driver_buffer(&one, kIOMemoryDirectionInOut, PAGE_SIZE);
+    const uint64_t theirs = driver_buffer(&two, kIOMemoryDirectionInOut, 3 * PAGE_SIZE);
+    const uint64_t foreign = foreign_handle();
+    _IOMDPrivateState now;
+
+    (void)state;
+    assert_int_equal(mine, theirs);
+    GOOD(driver_state(&one, mine, &now));
+    assert_int_equal(now.length, PAGE_SIZE);
+    GOOD(driver_state(&two, theirs, &now));
+    assert_int_equal(now.length, 3 * PAGE_SIZE);
+    GOOD(driver_state(&two, foreign, &now));
+    assert_int_equal(driver_state(&one, foreign, &now), kIOReturnBadArgument);
+    assert_int_equal(IODriverTask_retainHandle(one.table, foreign), kIOReturnBadArgument);
+    assert_int_equal(IODriverTask_releaseHandle(one.table, foreign), kIOReturnBadArgument);
+    GOOD(driver_state(&two, foreign, &now));
+    IODriverTask_closeAll(one.table);
+    GOOD(driver_state(&two, theirs, &now));
+    IODriverTask_closeAll(two.table);
+}
+
 static void dk_6_wrong_objects_are_refused(void **state)
 {
     struct good good;
@@ -178,8 +222,7 @@ static void dk_6_wrong_objects_are_refused(void **state)
 
     (void)state;
     good_start(&good);
-    foreign = driver_buffer(&two, 3, PAGE_SIZE);
-    foreign = driver_buffer(&two, 3, PAGE_SIZE) + 100; /* a number that is another's alone */
+    foreign = foreign_handle();
     stale = driver_buffer(&one, 3, PAGE_SIZE);
     GOOD(IODriverTask_releaseHandle(one.table, stale));
     assert_int_not_equal(driver_buffer(&one, 3, PAGE_SIZE),
@@ -337,6 +380,7 @@ int main(void)
         DRIVER_TEST(dk_12_the_table_is_that_of_the_interface),
         DRIVER_TEST(dk_6_truncated_messages_are_refused),
         DRIVER_TEST(dk_6_counts_of_references_are_exact),
+        DRIVER_TEST(r_2_no_object_but_its_own_is_reached),
         DRIVER_TEST(dk_6_wrong_objects_are_refused),
         DRIVER_TEST(dk_8_unknown_numbers_are_unsupported),
         DRIVER_TEST(routers_need_a_message),
