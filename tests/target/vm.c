@@ -260,6 +260,7 @@ TEST(memory_for_devices_is_cached_or_not)
     EXPECT_TRUE(uncached.address == NULL);
 }
 
+#ifdef DEBUG
 /* And if something for it cannot be had, is there nothing left of it? */
 TEST(memory_for_devices_all_or_nothing)
 {
@@ -283,3 +284,4 @@ TEST(memory_for_devices_all_or_nothing)
     }
     EXPECT_GE(refused, 2);
 }
+#endif
