@@ -6,7 +6,8 @@
  * is of use. Its MMU maps the first TiB to themselves, RAM cached, the machine's registers
  * below and above it as Device memory.
  *
- * One CPU. Nothing here is entered twice: EL2 runs with all exceptions masked.
+ * One CPU, unless el2_share says otherwise. Nothing here is entered twice: EL2 runs with all
+ * exceptions masked, and one CPU at a time.
  */
 #ifndef BOOT_EL2_EL2_H
 #define BOOT_EL2_EL2_H
@@ -117,6 +118,17 @@ void el2_pend(unsigned intid, bool pending);
 bool el2_carry_interrupts(void);
 /* With that: the level of one interrupt's line, which is played here; always the same one. */
 void el2_line(unsigned intid, bool high);
+
+/*
+ * Behind el2_main, with a GICv3: let EL1 start other CPUs, up to so many (8 at the most) whose
+ * affinities are their numbers. Each begins at `started`, at EL2 with its MMU off and x0 at where
+ * EL1 wants to begin, its argument, and the end of a stack; it opens EL2, calls el2_join and goes
+ * there. From now on one of them at a time is in EL2. No stepping, and no maintenance trapped. The
+ * first CPU keeps its stack; that of number n is stacks[n - 1].
+ */
+#define EL2_STACK 16384u
+void el2_share(unsigned cpus, void (*started)(void), uint8_t (*stacks)[EL2_STACK]);
+void el2_join(void);
 
 /* Be told before EL1 or EL0 waits for an interrupt; off at first, and when it has been told. */
 void el2_trap_wait(bool on);

@@ -18,10 +18,20 @@ extern uint8_t __monitor_base[], __monitor_end[], __monitor_bss_start[], __monit
     __monitor_stack_end[];
 
 /* el2_vectors.S */
-extern char el2_vectors[];
+extern char el2_vectors[], el2_vectors_shared[];
+
+/* el2_start.c: stage 2 and what is to come here, on this CPU. */
+void el2_route(void);
+
+/* el2_cpus.c */
+#define EL2_CPUS 8u
+unsigned el2_cpu(void);
+void el2_firmware_call(struct el2_frame *frame);
 
 /* el2_tables.c: EL2's own map, and stage 2 with everything allowed. */
 void el2_tables_init(void);
+/* The same, on another CPU. */
+void el2_tables_join(void);
 /* Let EL1 find other pages at an address; for good. */
 void el2_redirect(uint64_t address, uint64_t to, uint64_t size);
 
@@ -35,6 +45,7 @@ bool el2_is_gic_v3(void);
 #define EL2_TIMER_INTID 26u /* non-secure EL2 physical timer */
 /* It is a level: ended while it is high, it would come again. */
 void el2_timer_stop(void);
+bool el2_timer_is_set(uint64_t *tick);
 /*
  * Group 0, of the highest priority and enabled: an interrupt of EL2's own that is private to the
  * CPU. EL1's own initialisation of the controller undoes it.

@@ -34,6 +34,11 @@ void el2_start(unsigned gic_v3)
     el2_write("vbar_el2", el2_vectors);
     el2_timer_init(gic_v3 != 0);
     el2_main();
+    el2_route();
+}
+
+void el2_route(void)
+{
     el2_write("hcr_el2", el2_read("hcr_el2") | HCR_VM | HCR_FMO);
     __asm__ volatile("isb");
 }

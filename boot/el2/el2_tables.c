@@ -159,6 +159,21 @@ static void drop_lines(const void *start, const void *end)
     __asm__ volatile("dsb sy");
 }
 
+void el2_tables_join(void)
+{
+    el2_write("vtcr_el2", VTCR_VALUE);
+    el2_write("vttbr_el2", top);
+    el2_write("mair_el2", MAIR_VALUE);
+    el2_write("tcr_el2", TCR_VALUE);
+    el2_write("ttbr0_el2", own_top);
+    __asm__ volatile("isb; tlbi alle2; tlbi vmalls12e1; dsb sy; ic iallu; dsb sy; isb"
+                     :
+                     :
+                     : "memory");
+    el2_write("sctlr_el2", el2_read("sctlr_el2") | SCTLR_M | SCTLR_C | SCTLR_I);
+    __asm__ volatile("isb");
+}
+
 void el2_tables_init(void)
 {
     own_top[0] = (uint64_t)own | NEXT_TABLE;
@@ -171,16 +186,6 @@ void el2_tables_init(void)
         top[i] = i * GIB | ACCESSED | SHAREABLE | S2_NORMAL | S2AP(EL2_READ | EL2_WRITE) | BLOCK;
     }
     drop_lines(__monitor_bss_start, __monitor_stack_end);
-    el2_write("vtcr_el2", VTCR_VALUE);
-    el2_write("vttbr_el2", top);
-    el2_write("mair_el2", MAIR_VALUE);
-    el2_write("tcr_el2", TCR_VALUE);
-    el2_write("ttbr0_el2", own_top);
-    __asm__ volatile("isb; tlbi alle2; tlbi vmalls12e1; dsb sy; ic iallu; dsb sy; isb"
-                     :
-                     :
-                     : "memory");
-    el2_write("sctlr_el2", el2_read("sctlr_el2") | SCTLR_M | SCTLR_C | SCTLR_I);
-    __asm__ volatile("isb");
+    el2_tables_join();
     on = true;
 }

@@ -43,7 +43,8 @@ uint64_t el2_now(void)
 void el2_claim(unsigned intid)
 {
     volatile void *const distributor = at(GICD_BASE);
-    volatile void *const lines = is_v3 ? at(GICR_BASE + GICR_SGI_FRAME) : distributor;
+    volatile void *const lines =
+        is_v3 ? at(GICR_BASE + el2_cpu() * GICR_STRIDE + GICR_SGI_FRAME) : distributor;
     const uint32_t groups = mmio_read32(lines, GICD_IGROUPR);
 
     mmio_write32(lines, GICD_IGROUPR, groups & ~(1u << intid));
@@ -76,6 +77,12 @@ void el2_timer_stop(void)
 {
     el2_write("cnthp_ctl_el2", 0);
     __asm__ volatile("isb");
+}
+
+bool el2_timer_is_set(uint64_t *tick)
+{
+    *tick = el2_read("cnthp_cval_el2");
+    return (el2_read("cnthp_ctl_el2") & 1) != 0;
 }
 
 void el2_set_timer(uint64_t tick)

@@ -5,6 +5,7 @@
 #define CLASS(esr)        ((esr) >> 26 & 0x3f)
 #define CLASS_WAIT        0x01u
 #define CLASS_HVC         0x16u
+#define CLASS_SMC         0x17u
 #define CLASS_SYSREG      0x18u
 #define CLASS_FETCH_LOWER 0x20u
 #define CLASS_DATA_LOWER  0x24u
@@ -237,6 +238,9 @@ static __attribute__((noinline)) void seldom(struct el2_frame *frame, uint64_t e
     case CLASS_STEP_LOWER:
         el2_step_end(frame);
         el2_stepped();
+        return;
+    case CLASS_SMC:
+        el2_firmware_call(frame);
         return;
     case CLASS_SYSREG:
         if (sysreg(frame, esr)) {

@@ -134,6 +134,21 @@ irq:
     bl      el2_irq
     b       leave
 
+/* The same, one CPU at a time. */
+.macro alone handler
+    save
+    bl      el2_lock
+    mov     x0, sp
+    bl      \handler
+    bl      el2_unlock
+    b       leave
+.endm
+
+shared_sync:
+    alone   el2_sync
+shared_fiq:
+    alone   el2_fiq
+
 /* EL2's own: of what may be tried it is the answer, anything else is a fault of ours. */
 own_sync:
     stp     x0, x1, [sp, #-16]!
@@ -177,6 +192,25 @@ el2_vectors:
     vector  sync            // from AArch32: refused in C
     vector  irq
     vector  fiq
+    vector  unexpected
+
+    .balign 2048
+    .global el2_vectors_shared
+el2_vectors_shared:
+    .rept 4
+    vector  unexpected
+    .endr
+    vector  own_sync
+    .rept 3
+    vector  unexpected
+    .endr
+    vector  shared_sync
+    vector  unexpected
+    vector  shared_fiq
+    vector  unexpected
+    vector  shared_sync
+    vector  unexpected
+    vector  shared_fiq
     vector  unexpected
 
     .section .stack, "aw", %nobits

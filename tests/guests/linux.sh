@@ -63,9 +63,24 @@ for gic in 2 3; do
     run boot virtualization=on,gic-version=$gic quiet "${plugged[@]}"
     told "EL2, GICv$gic"
 done
-run boot virtualization=on,gic-version=3 quiet -smp 2 "${plugged[@]}"
-check "EL2: a second CPU is refused, and why" eval 'ended 0 && said "one CPU, please" && [ "$(grep -c el2: "$out")" = 1 ]'
-run boot virtualization=on,gic-version=3 quiet -smp 2 -semihosting "${plugged[@]}"
+# together WHAT: what init has said of two CPUs.
+together()
+{
+    check "$1: both CPUs read what the host sees" eval '[ "$(grep -c "^guest: together" "$out")" = 2 ] &&
+        ! grep "^guest: together" "$out" | grep -qv "$(sha256sum <"$work/expected" | cut -d" " -f1)"'
+    check "$1: one goes and comes again" said '^guest: cpus 2'
+}
+
+for late in 0 62500; do
+    beside $late
+    run boot virtualization=on,gic-version=3 quiet -smp 2 "${plugged[@]}"
+    told "EL2, two CPUs, $late"
+    together "EL2, two CPUs, $late"
+done
+beside
+run boot virtualization=on,gic-version=2 quiet -smp 2 "${plugged[@]}"
+check "EL2: a second CPU is refused with a GICv2, and why" eval 'ended 0 && said "one CPU, please" && [ "$(grep -c el2: "$out")" = 1 ]'
+run boot virtualization=on,gic-version=2 quiet -smp 2 -semihosting "${plugged[@]}"
 check "EL2: with semihosting by status as well" eval 'ended 3 && said "one CPU, please"'
 
 # Its driver is watched: nothing is found, by either watch. (U-Boot's is one of which something is.)

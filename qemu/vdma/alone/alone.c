@@ -6,6 +6,7 @@
 #include "boot/el2/el2.h"
 #include "boot/mmio.h"
 #include "qemu/vdma/monitor/monitor.h"
+#include "qemu/vdma/monitor/monitor_private.h"
 #include "qemu/vdma/wire.h"
 
 #define RAM            0x40000000ull
@@ -14,6 +15,7 @@
 #define OUR_ELF        0x40200000ull
 #define DEFAULT_DISK   4096u
 #define DISK_MAX       (24u << 11) /* sectors up to the end of what is reserved */
+#define CPUS_MAX       8           /* of el2_share */
 #define GICC_CTLR      0x000u
 #define GICC_CTLR_BOTH 0xfu /* both groups, acknowledged alike; group 0 as FIQ */
 #define GICD_BOTH      3u
@@ -23,7 +25,11 @@ extern uint8_t __monitor_base[], __monitor_end[];
 
 /* By alone.S, on either side of el2_start. */
 void alone_setup(uint64_t gic_v3);
-uint64_t alone_hand_over(void);
+uint64_t alone_hand_over(uint64_t gic_v3);
+/* alone.S: where another CPU begins. */
+void alone_started(void);
+
+static uint8_t stacks[CPUS_MAX - 1][EL2_STACK] __attribute__((aligned(16), section(".pool")));
 
 /* Not in .bss, which is cleared later. */
 struct vdma_monitor_setup vdma_monitor_setup = {.sectors = DEFAULT_DISK, .foreign = 1};
@@ -81,11 +87,32 @@ static uint64_t find_guest(uint64_t *tree)
     return word_at(0) != 0 ? 0 : OUR_ELF;
 }
 
-uint64_t alone_hand_over(void)
+/* Those that EL1 may start later. */
+static void share(int cpus, bool v3)
+{
+    char watched[2];
+
+    if (cpus <= 1) {
+        return;
+    }
+    if (!v3) {
+        el2_fatal("one CPU, please (-smp 1), with a GICv2; there are", (uint64_t)cpus);
+    }
+    if (cpus > CPUS_MAX) {
+        el2_fatal("eight CPUs at the most, please; there are", (uint64_t)cpus);
+    }
+    if (monitor_option("watch", watched, sizeof(watched))) {
+        el2_fatal("one CPU, please (-smp 1), to be watched; there are", (uint64_t)cpus);
+    }
+    el2_share((unsigned)cpus, alone_started, stacks);
+}
+
+uint64_t alone_hand_over(uint64_t gic_v3)
 {
     const struct alone_options *options = &__alone_options;
     uint64_t tree;
     uint64_t entry = find_guest(&tree);
+    int cpus;
     int error;
 
     if (vdma_monitor_setup.sectors > DISK_MAX) {
@@ -94,15 +121,13 @@ uint64_t alone_hand_over(void)
     if (word_at(tree) != TREE_MAGIC) {
         el2_fatal("there is no device tree at", tree);
     }
-    /* A second one, which the firmware starts at EL2, would run past all that is set up here. */
-    if (alone_cpus((void *)tree) > 1) {
-        el2_fatal("one CPU, please (-smp 1); there are", (uint64_t)alone_cpus((void *)tree));
-    }
+    cpus = alone_cpus((void *)tree);
     error = alone_reserve((void *)tree, (uint64_t)__monitor_base,
                           (uint64_t)(__monitor_end - __monitor_base));
     if (error != 0) {
         el2_fatal("the device tree cannot be changed, libfdt says minus", (uint64_t)-error);
     }
+    share(cpus, gic_v3 != 0);
     if (options->entry != 0) {
         entry = options->entry == 1 ? 0 : options->entry;
     }

@@ -7,7 +7,8 @@
  *
  * It is entered at EL2 in place of the guest, reserves its memory in the device tree (64 MiB + 4
  * KiB above the base of RAM and on, 32 MiB of it) and goes on to where QEMU would have gone. The
- * guest finds a virtio block device in virtio-mmio slot 0. One CPU: see qemu/vdma/README.md.
+ * guest finds a virtio block device in virtio-mmio slot 0. With a GICv3 it may have up to
+ * eight CPUs: see qemu/vdma/README.md.
  *
  * Options are numbers of 64 bits that the loader puts into memory, each
  * `-device loader,addr=A,data=N,data-len=8`:
