@@ -554,8 +554,8 @@ coverage: ## lines and branches that the tests reach, on the host and in images,
 test-report: ## what `make run REPORT=` makes, looked at in a browser
 	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T="run-report recordings tour"
 
-test-watch: ## planted mistakes: is each named, is nothing else; and how many does a release notice without watching?
-	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory test T=tests/outside/wrong.sh
+test-watch: ## planted mistakes: is each named, is nothing else; right programs under each watch; and how many mistakes does a release notice without watching?
+	$(if $(DRY_RUN),,+)@WATCH_ALL=1 $(MAKE) -s --no-print-directory test T="tests/outside/wrong.sh watch watch-clean"
 	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory DEBUG= LLVM= TRACE=1 $(O)/gcc-release/tests/images/wrong/all
 	@BUILD=$(call quoted,$(O)) exec tests/runner/wrong.sh -p tests/images/wrong/*.c
 

@@ -306,8 +306,12 @@ enum el2_end monitor_watch_access(struct el2_access *access)
 /* Of an access that is made again: what it does to memory in one page. */
 static void judge_part(const struct watch_access *part, bool exclusive)
 {
+    struct watch_access cached = *part;
+
+    /* A load-exclusive is there for the store behind it, which may not find its page closed. */
+    cached.writes |= exclusive;
     watch_access(&watch, part);
-    if (watch_lines_access(&watch, part) != NULL && !exclusive && swapped_count < SWAPPED) {
+    if (watch_lines_access(&watch, &cached) != NULL && !exclusive && swapped_count < SWAPPED) {
         watch_lines_swap(&watch, part->memory, part->bytes);
         swapped[swapped_count].memory = part->memory;
         swapped[swapped_count++].bytes = part->bytes;
