@@ -12,6 +12,7 @@
 # NEEDS: gcc-release/tests/bench/pci.elf gcc-release/tests/bench/smmu.elf
 # NEEDS: gcc-release/tests/bench/traps.elf gcc-release/tests/bench/vdma.elf
 # NEEDS: gcc-release/tests/bench/virtio.elf gcc-release/tests/bench/vm.elf
+# NEEDS: gcc-release/tests/bench/watched.elf
 . tests/outside/tap.bash
 
 export NO_COLOR=1
