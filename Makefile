@@ -504,7 +504,7 @@ DRIVER_GOALS  = $(or $(DRIVER_OURS),$(if $(findstring /,$(DRIVER))$(if $(DRIVER)
 DRIVER_FILE   = $(or $(DRIVER_OURS),"$$DRIVER")
 export ADDR2LINE := $(if $(CROSS),$(CROSS)addr2line)
 
-.PHONY: run debug test test-guests doors list soak mutate coverage names setup docs pictures test-report test-watch
+.PHONY: run debug test test-guests doors list soak mutate coverage names setup docs pictures test-report test-watch mistakes
 ifneq ($(IMAGE),)
 # exec: who ends make ends the script, and that QEMU.
 run: $(IMAGE_GOALS) $(DOORS)
@@ -558,6 +558,12 @@ test-watch: ## planted mistakes: is each named, is nothing else; right programs 
 	$(if $(DRY_RUN),,+)@WATCH_ALL=1 $(MAKE) -s --no-print-directory test T="tests/outside/wrong.sh watch watch-clean"
 	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory DEBUG= LLVM= TRACE=1 $(O)/gcc-release/tests/images/wrong/all
 	@BUILD=$(call quoted,$(O)) exec tests/runner/wrong.sh -p tests/images/wrong/*.c
+
+mistakes: ## the page qemu/vdma/mistakes.md, made anew of what is said of the programs in tests/images/wrong
+	$(if $(DRY_RUN),,+)@$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 $(O)/gcc-debug/tests/images/wrong/all
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	    echo tests/images/wrong/*.c | BUILD=$(call quoted,$(O)) LC_ALL=C xargs -n 8 -P 2 tests/runner/wrong.sh -e "$$folder" >/dev/null && \
+	    LC_ALL=C tests/runner/wrong.sh -m "$$folder" >qemu/vdma/mistakes.md
 
 docs: ## the manual of every public header, into O/docs/html
 	@docs/docs.sh $(O)/docs && echo "the manual begins in $(O)/docs/html/index.html"

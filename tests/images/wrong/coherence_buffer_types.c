@@ -6,6 +6,8 @@
  * WATCH: coherence
  * NAMED: W16
  * FROM: littlekernel/lk#529
+ * RIGHT: one mapping for both, or the first one is cleaned and invalidated before the second is
+ *        used
  */
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
  * WATCH: coherence
  * NAMED: W12
  * FROM: au-ts/sddf#774
+ * RIGHT: `cache_clean_invalidate` of the buffer before the doorbell, and again behind the answer
  */
 #include <stdlib.h>
 #include <string.h>

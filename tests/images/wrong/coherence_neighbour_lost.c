@@ -5,6 +5,7 @@
  *
  * WATCH: coherence
  * NAMED: W15
+ * RIGHT: `dc civac`, and nothing of the program's in the lines of a buffer
  */
 #include <stdlib.h>
 #include <string.h>

@@ -5,6 +5,7 @@
  *
  * WATCH: coherence
  * NAMED: W14
+ * RIGHT: the counter lies in a line of its own, or is counted when the line has been let go of
  */
 #include <stdlib.h>
 #include <string.h>

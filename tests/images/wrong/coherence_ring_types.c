@@ -6,6 +6,7 @@
  * WATCH: coherence
  * NAMED: W16
  * FROM: au-ts/sddf#740
+ * RIGHT: the answer is looked for through the mapping by which the ring was published
  */
 #include <stdlib.h>
 #include <string.h>

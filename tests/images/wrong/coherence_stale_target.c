@@ -4,6 +4,7 @@
  *
  * WATCH: coherence
  * NAMED: W13
+ * RIGHT: `cache_clean_invalidate(raw_at(RAW_SINK), 512)` between the answer and the look
  */
 #include <stdlib.h>
 #include <string.h>

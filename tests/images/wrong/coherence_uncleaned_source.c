@@ -5,6 +5,7 @@
  *
  * WATCH: coherence
  * NAMED: W11
+ * RIGHT: `cache_clean(raw_at(RAW_DATA), 128)`, all that is sent, before the doorbell
  */
 #include <stdlib.h>
 #include <string.h>

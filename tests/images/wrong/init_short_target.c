@@ -5,6 +5,7 @@
  *
  * WATCH: init
  * NAMED: W22
+ * RIGHT: the loop ends where the answer's `moved` says that the bytes end
  */
 #include <stdlib.h>
 #include <string.h>

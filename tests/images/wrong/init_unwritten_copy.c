@@ -5,6 +5,7 @@
  *
  * WATCH: init
  * NAMED: W21
+ * RIGHT: the structure itself is cleared before its members are filled in
  */
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  *
  * WATCH: init
  * NAMED: W21
+ * RIGHT: only the message is sent, or the rest of the block is cleared
  */
 #include <stdlib.h>
 #include <string.h>

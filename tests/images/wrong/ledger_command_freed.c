@@ -5,6 +5,7 @@
  * WATCH: ledger
  * NAMED: L04
  * FROM: Avnu/OpenAvnu#835
+ * RIGHT: `IODMACommand_complete`, and then the release
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: ledger
  * NAMED: L03
+ * RIGHT: whoever takes the command out of the list of those under way completes it, and nobody else
  */
 #include <stdlib.h>
 

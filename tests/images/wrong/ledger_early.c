@@ -4,6 +4,7 @@
  *
  * WATCH: ledger
  * NAMED: L10
+ * RIGHT: `vdma_client_wait` first, or the channel is stopped
  */
 #include <stdlib.h>
 

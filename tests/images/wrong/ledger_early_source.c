@@ -5,6 +5,7 @@
  *
  * WATCH: ledger
  * NAMED: L10
+ * RIGHT: both commands are completed when the copy has ended
  */
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L01
  * FROM: bluez/bluetooth-next#429
+ * RIGHT: every way out completes the command
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * WATCH: ledger
  * NAMED: L01
  * FROM: lwfinger/rtl8192ee#3
+ * RIGHT: `IOMapper_iovmUnmapMemory` with what the mapping answered, when the transfers are over
  */
 #include <stdlib.h>
 

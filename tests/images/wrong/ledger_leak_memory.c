@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L01
  * FROM: raspberrypi/linux#5019
+ * RIGHT: `IOMemoryDescriptor_complete` for each `prepare`
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: ledger
  * NAMED: L11
+ * RIGHT: in the order in which they were not prepared: the command, then its descriptor
  */
 #include <stdlib.h>
 

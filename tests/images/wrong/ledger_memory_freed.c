@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L04
  * FROM: novitalabs/pegaflow#403
+ * RIGHT: the channel is stopped, the command completed, and the buffer given back then
  */
 #include <stdlib.h>
 

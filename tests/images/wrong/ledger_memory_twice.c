@@ -4,6 +4,7 @@
  *
  * WATCH: ledger
  * NAMED: L11
+ * RIGHT: whoever prepares a descriptor completes it; who only uses it does neither
  */
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L09
  * FROM: apache/nuttx#19506
+ * RIGHT: `complete` with invalidateCache true, as for each transfer that writes
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: ledger
  * NAMED: L07
+ * RIGHT: a buffer of the program's that may be written
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  *
  * WATCH: ledger
  * NAMED: L02
+ * RIGHT: the second transfer is started when the first has ended
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  *
  * WATCH: ledger
  * NAMED: L03
+ * RIGHT: segments are made between `prepare` and `complete`
  */
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L06
  * FROM: notro/tinydrm#15
+ * RIGHT: memory of IOMalloc's, or static: an end that comes late still finds it
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  *
  * WATCH: ledger
  * NAMED: L03
+ * RIGHT: `IODMACommand_prepare` before each start
  */
 #include <stdlib.h>
 

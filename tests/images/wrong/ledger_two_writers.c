@@ -5,6 +5,7 @@
  * WATCH: ledger
  * NAMED: L02
  * FROM: asterinas/asterinas#2269
+ * RIGHT: a buffer for each, or one transfer after the other
  */
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L09
  * FROM: thesofproject/linux#3457
+ * RIGHT: `complete` with synchronize true, as for each transfer that writes
  */
 #include <stdlib.h>
 

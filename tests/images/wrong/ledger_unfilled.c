@@ -6,6 +6,7 @@
  * WATCH: ledger
  * NAMED: L08
  * FROM: raspberrypi/linux#5727
+ * RIGHT: `prepare` with synchronize true, or `synchronize(kIODirectionOut)` before the start
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  *
  * WATCH: ledger
  * NAMED: L05
+ * RIGHT: all of it is unmapped at once, as it was mapped
  */
 #include <stdlib.h>
 

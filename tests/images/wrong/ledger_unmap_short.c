@@ -5,6 +5,7 @@
  * WATCH: ledger
  * NAMED: L05
  * FROM: openbmc/linux#201
+ * RIGHT: the length that the mapping answered, whatever has arrived
  */
 #include <stdlib.h>
 

@@ -6,6 +6,7 @@
  *
  * WATCH: owner
  * NAMED: W02
+ * RIGHT: the buffer is cleared before the doorbell
  */
 #include <stdlib.h>
 #include <string.h>

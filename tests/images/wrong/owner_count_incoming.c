@@ -6,6 +6,7 @@
  * WATCH: owner
  * NAMED: W03
  * NOTED: load-exclusive
+ * RIGHT: the counter lies somewhere else, or is counted when the request has been given back
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  *
  * WATCH: owner
  * NAMED: W03
+ * RIGHT: `raw_wait()` first: the used ring says when the answer is there
  */
 #include <stdlib.h>
 

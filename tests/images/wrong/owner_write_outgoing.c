@@ -4,6 +4,7 @@
  *
  * WATCH: owner
  * NAMED: W01
+ * RIGHT: `raw_wait()` first, or a buffer of its own for the next message
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R68
+ * RIGHT: what InterruptStatus says is acknowledged, and no more
  */
 #include <stdlib.h>
 

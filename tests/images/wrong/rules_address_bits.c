@@ -5,6 +5,8 @@
  * WATCH: rules
  * NAMED: R01
  * FROM: dbittman/seakernel#26
+ * RIGHT: memory below the limit, or a copy there: IODMACommand makes one by the device's address
+ *        bits
  */
 #include <stdlib.h>
 

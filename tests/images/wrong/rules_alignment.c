@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R05
+ * RIGHT: the header gets a multiple of the alignment, or the payload is copied to one
  */
 #include <stdlib.h>
 

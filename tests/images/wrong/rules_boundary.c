@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R09
  * FROM: NetTLP/libtlp#5
+ * RIGHT: the piece is cut at the boundary
  */
 #include <stdlib.h>
 

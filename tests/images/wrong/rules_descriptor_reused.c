@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R56
+ * RIGHT: a descriptor is free again when its request has come back in the used ring
  */
 #include <stdlib.h>
 

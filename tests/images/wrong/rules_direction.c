@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R10
+ * RIGHT: another engine, or the CPU: what this one cannot do its limits say
  */
 #include <stdlib.h>
 

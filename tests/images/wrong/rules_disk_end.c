@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R40
+ * RIGHT: the length is what is left up to the capacity
  */
 #include <stdlib.h>
 

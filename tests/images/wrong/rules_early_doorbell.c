@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R60
  * FROM: nanovms/nanos#587
+ * RIGHT: DRIVER_OK first
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R29
+ * RIGHT: no descriptor for what has no bytes
  */
 #include <stdlib.h>
 

@@ -4,6 +4,8 @@
  *
  * WATCH: rules
  * NAMED: R43
+ * RIGHT: what the segment function has counted is the number of entries; without any there is no
+ *        request
  */
 #include <stdlib.h>
 

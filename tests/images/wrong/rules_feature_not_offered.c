@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R67
+ * RIGHT: the features are those that the device offers and the driver knows
  */
 #include <stdlib.h>
 

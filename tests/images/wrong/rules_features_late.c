@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R62
+ * RIGHT: all features are written before FEATURES_OK; for others a reset begins anew
  */
 #include <stdlib.h>
 

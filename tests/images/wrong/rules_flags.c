@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R22
+ * RIGHT: of a split ring: NEXT, WRITE and, where agreed on, INDIRECT
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R19
+ * RIGHT: the head is the number of the chain's first descriptor
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R34
  * FROM: cloud-hypervisor/cloud-hypervisor#8401
+ * RIGHT: all bytes of the header that the request's version has
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R18
  * FROM: rust-vmm/vm-virtio#196
+ * RIGHT: it begins at 0 with the queue, as the device's does, and goes up by 1 for each chain
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R23
+ * RIGHT: INDIRECT_DESC is negotiated first, or the chain stands in the ring
  */
 #include <stdlib.h>
 

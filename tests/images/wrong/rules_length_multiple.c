@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R07
+ * RIGHT: the last piece is filled up to the multiple, or IODMACommand bounces it
  */
 #include <stdlib.h>
 

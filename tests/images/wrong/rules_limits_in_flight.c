@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R58
+ * RIGHT: they wait until the used ring has given everything back
  */
 #include <stdlib.h>
 

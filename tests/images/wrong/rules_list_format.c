@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R42
+ * RIGHT: the number of the format that the list was written in, of those that the capabilities name
  */
 #include <stdlib.h>
 

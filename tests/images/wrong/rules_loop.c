@@ -6,6 +6,7 @@
  * WATCH: rules
  * NAMED: R21
  * FROM: microsoft/openvmm#4045
+ * RIGHT: the last descriptor has no NEXT
  */
 #include <stdlib.h>
 

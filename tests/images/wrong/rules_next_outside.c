@@ -6,6 +6,7 @@
  * WATCH: rules
  * NAMED: R20
  * FROM: microsoft/openvmm#2983
+ * RIGHT: the number is taken modulo the size, or from a list of free ones
  */
 #include <stdlib.h>
 

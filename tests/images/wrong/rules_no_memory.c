@@ -4,6 +4,8 @@
  *
  * WATCH: rules
  * NAMED: R48
+ * RIGHT: the address is the descriptor's own answer, or `virt_to_phys` of memory that the direct
+ *        map has
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R33
+ * RIGHT: what the device reads stands before what it writes
  */
 #include <stdlib.h>
 

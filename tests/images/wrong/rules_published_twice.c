@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R55
  * FROM: tianocore/edk2#6912
+ * RIGHT: once; who cannot wait resets the device
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R12
+ * RIGHT: the next lower power of two
  */
 #include <stdlib.h>
 

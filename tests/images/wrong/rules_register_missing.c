@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R66
+ * RIGHT: the driver keeps what it has written
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R65
+ * RIGHT: one load of 32 bits, of which the byte is taken
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R15
+ * RIGHT: the next multiple of 4: the descriptors want 16, the available ring 2
  */
 #include <stdlib.h>
 

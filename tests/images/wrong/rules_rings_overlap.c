@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R17
+ * RIGHT: the available ring begins behind 16 bytes for each descriptor
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R39
+ * RIGHT: lengths are multiples of 512
  */
 #include <stdlib.h>
 

@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R03
  * FROM: amzn/amzn-drivers#16
+ * RIGHT: as many as the capabilities say, and the rest in another request
  */
 #include <stdlib.h>
 

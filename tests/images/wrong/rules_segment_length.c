@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R02
  * FROM: thesofproject/sof#5362
+ * RIGHT: the segment is cut at the length that the device says
  */
 #include <stdlib.h>
 

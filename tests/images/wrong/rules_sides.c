@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R38
+ * RIGHT: both sides have as many bytes, or the trailer is a request of its own
  */
 #include <stdlib.h>
 

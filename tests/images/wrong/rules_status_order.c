@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R63
+ * RIGHT: ACKNOWLEDGE, DRIVER, FEATURES_OK, which is read back, and DRIVER_OK then
  */
 #include <stdlib.h>
 

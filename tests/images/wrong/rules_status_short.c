@@ -5,6 +5,7 @@
  * WATCH: rules
  * NAMED: R35
  * FROM: sysprog21/rv32emu#764
+ * RIGHT: 32 bytes for the status of a private request
  */
 #include <stdlib.h>
 

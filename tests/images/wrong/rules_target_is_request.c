@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R52
+ * RIGHT: header, lists and status have memory of their own
  */
 #include <stdlib.h>
 

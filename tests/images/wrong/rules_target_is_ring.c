@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R53
+ * RIGHT: the buffer ends where its memory ends
  */
 #include <stdlib.h>
 

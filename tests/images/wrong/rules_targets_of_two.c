@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R54
+ * RIGHT: the second one waits for the first one's end, or has its own memory
  */
 #include <stdlib.h>
 

@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R51
+ * RIGHT: no two pieces of a target share bytes
  */
 #include <stdlib.h>
 

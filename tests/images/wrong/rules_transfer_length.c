@@ -4,6 +4,7 @@
  *
  * WATCH: rules
  * NAMED: R04
+ * RIGHT: the sum is looked at, too, and the rest is another request
  */
 #include <stdlib.h>
 
