@@ -129,8 +129,7 @@ static uint64_t miss(const struct vdma_place *place)
     UInt64 offset = place->segment;
     UInt32 count = 1;
 
-    if (place->command == NULL ||
-        IODMACommand_genIOVMSegmentsFunction(place->command, look_at_address, &offset, &address,
+    if (IODMACommand_genIOVMSegmentsFunction(place->command, look_at_address, &offset, &address,
                                              &count) != kIOReturnSuccess) {
         return 0; /* why there is nothing is for the next part to say */
     }
@@ -152,8 +151,8 @@ uint32_t vdma_cut(const struct vdma_place *source, const struct vdma_place *targ
     if (limits->alignment <= 1) {
         return bytes;
     }
-    a = source->command != NULL ? miss(source) : miss(target);
-    b = target->command != NULL ? miss(target) : a;
+    b = miss(target); /* what is cut has one */
+    a = source->command != NULL ? miss(source) : b;
     if ((a | b) == 0) {
         return bytes;
     }

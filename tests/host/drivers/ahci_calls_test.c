@@ -13,6 +13,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODeviceMemory.h"
+#include "kernel/trace.h"
 #include "tests/host/drivers/ahci_sim.h"
 #include "tests/host/drivers/client.h"
 #include "tests/host/sim/sim_console.h"
@@ -307,6 +308,7 @@ static void a_watcher_sees_the_list(void **state)
     (void)state;
     transfers[0].block = 7;
     ahci_watch(target, look, &seen);
+    trace_start(); /* and it is recorded */
     for (unsigned i = 0; i < 2; i++) {
         seen = 0;
         assert_int_equal(client_start(0, command, i == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
@@ -315,6 +317,7 @@ static void a_watcher_sees_the_list(void **state)
         deliver();
         assert_int_equal(seen, 65536);
     }
+    trace_stop();
     ahci_watch(target, NULL, NULL);
     client_drop(command);
     leave(true);

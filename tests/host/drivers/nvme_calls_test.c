@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Calls of an NVMe disk one by one: starts and commands that are none of its, calls in handlers
- * and out of notifications, shut down, lines of transfers that end early, and want of memory.
+ * and out of notifications, shut down, answers without end, and want of memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,16 +10,14 @@
 #include <cmocka.h>
 
 #include "descriptors/IODMAController_class.h"
-#include "descriptors/IOMultiMemoryDescriptor.h"
 #include "kernel/inject.h"
 #include "kernel/timer.h"
+#include "kernel/trace.h"
 #include "tests/host/drivers/nvme_client.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/lib/portable/test_mapper.h"
 
-#define SECOND      1000000000ull
 #define MILLISECOND 1000000ull
-#define LONG        (200 * 65536ull) /* bytes of more commands than a queue has room for */
 
 static struct nvme_transfer transfer, second;
 
@@ -110,6 +108,28 @@ static void commands_that_are_refused(void **state)
     client_close();
 }
 
+/* Each command's list is recorded, of either format, there and back. */
+static void lists_are_recorded(void **state)
+{
+    (void)state;
+    trace_start();
+    for (unsigned i = 0; i < 8; i++) {
+        IODMACommand *command = client_command(&transfer, i / 2 % 2 == 0 ? NVME_PRP : NVME_SGL,
+                                               i < 4 ? whole : odd, 0, i < 4 ? 4096 : 65536);
+
+        transfer.block = 0;
+        client_end_count = 0;
+        assert_int_equal(
+            client_start(0, command, i % 2 == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
+            kIOReturnSuccess);
+        client_run();
+        assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+        client_drop(command);
+    }
+    trace_stop();
+    client_close();
+}
+
 /* --- Where a call may come from --------------------------------------------------------------- */
 
 static unsigned refused;
@@ -176,185 +196,10 @@ static void shut_down_for_good(void **state)
     client_close();
 }
 
-/* --- Lines ------------------------------------------------------------------------------------ */
-
-static IODMACommand *start_long(unsigned channel)
-{
-    /* The same memory again and again: nobody looks at its bytes. */
-    IOMemoryDescriptor *parts[] = {whole, whole, whole, whole, whole};
-    IOMemoryDescriptor *all = (IOMemoryDescriptor *)IOMultiMemoryDescriptor_withDescriptors(
-        parts, 5, kIODirectionInOut, false);
-    IODMACommand *command;
-
-    assert_non_null(all);
-    command = nvme_create_command(disk, NVME_PRP, NULL, kMapped, &transfer);
-    client_prepare(command, all, 0, LONG);
-    OSObject_release(all);
-    transfer.block = 0;
-    disk->blocks = LONG / 512; /* of which none is looked at */
-    assert_int_equal(client_start(channel, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    assert_int_equal(nvme_sim_take(&sim), NVME_QUEUE_SIZE - 1);
-    return command;
-}
-
-/* One of a transfer's commands fails while the rest is in line: the rest does not go. */
-static void the_rest_of_a_failed_one_does_not_go(void **state)
-{
-    const uint32_t error = NVME_STATUS(2u, 0x81u);
-    IODMACommand *command = start_long(0);
-    const unsigned count = sim.taken_count;
-
-    (void)state;
-    nvme_sim_answer(&sim, 5, error);
-    client_deliver();
-    assert_int_equal(nvme_sim_take(&sim), 0);
-    assert_int_equal(client_end_count, 0);
-    for (unsigned i = 0; i < count; i++) {
-        if (i != 5) {
-            nvme_sim_answer(&sim, i, error);
-        }
-    }
-    client_deliver();
-    assert_int_equal(client_end_count, 1);
-    assert_int_equal(client_ends[0].status, kIOReturnIOError);
-    assert_int_equal(nvme_sim_take(&sim), 0);
-    client_drop(command);
-    client_close();
-}
-
-/* All of its commands are back at once, and it is in line still: it ends there. */
-static void all_that_went_has_failed(void **state)
-{
-    IODMACommand *command = start_long(0);
-    const unsigned count = sim.taken_count;
-
-    (void)state;
-    for (unsigned i = 0; i < count; i++) {
-        nvme_sim_answer(&sim, i, NVME_STATUS(2u, 0x81u));
-    }
-    client_deliver();
-    assert_int_equal(client_end_count, 1);
-    assert_int_equal(client_ends[0].status, kIOReturnIOError);
-    assert_int_equal(nvme_sim_take(&sim), 0);
-    client_drop(command);
-    client_close();
-}
-
 static void interrupt(void *context)
 {
     (void)context;
     bus_sim_interrupt(&sim.bus);
-}
-
-/* Stopped, with what is in line behind it, which has sent nothing. */
-static void a_line_is_stopped(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < 2; i++) {
-        const uint64_t timeout = i == 0 ? UINT64_MAX : UINT64_MAX - 1; /* by a reset; by aborts */
-        struct timer timer = {.callback = interrupt};
-        IODMACommand *command = start_long(0);
-        IODMACommand *other = client_command(&second, NVME_PRP, whole, 0, 4096);
-
-        second.block = 0;
-        assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnSuccess);
-        timer_start(&timer, SECOND);
-        assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, timeout),
-                         kIOReturnSuccess);
-        timer_cancel(&timer);
-        IOWorkLoop_runEventSources(client_loop);
-        assert_int_equal(client_end_count, 2);
-        assert_int_equal(client_ends[0].status, kIOReturnAborted);
-        assert_int_equal(client_ends[1].status, kIOReturnAborted);
-        client_end_count = sim.taken_count = 0;
-        client_drop(command);
-        client_drop(other);
-    }
-    client_close();
-}
-
-/* A block in more pieces than a list has: what is whole before it goes, and the rest cannot. */
-static void the_rest_has_too_many_pieces(void **state)
-{
-    static IOAddressRange ranges[1 + 1024];
-    IOMemoryDescriptor *memory;
-    IODMACommand *command;
-
-    (void)state;
-    ranges[0] = (IOAddressRange){(uint64_t)whole_byte(0), 65536};
-    for (unsigned i = 0; i < 1024; i++) {
-        ranges[1 + i] = (IOAddressRange){(uint64_t)whole_byte(65536 + 2ull * i), 1};
-    }
-    memory = IOMemoryDescriptor_withAddressRanges(ranges, 1025, kIODirectionInOut, kernel_task);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-    command = client_command(&transfer, NVME_SGL, memory, 0, 65536 + 1024);
-    transfer.block = 0;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    assert_int_equal(nvme_sim_take(&sim), 1);
-    nvme_sim_answer(&sim, 0, 0);
-    client_deliver();
-    assert_int_equal(client_end_count, 1);
-    assert_int_equal(client_ends[0].status, kIOReturnNoSpace);
-    assert_int_equal(client_ends[0].bytes, 65536);
-    /* And from the beginning, it is refused at once. */
-    assert_int_equal(client_start(0, command, kIODirectionIn, 1024, 65536), kIOReturnNoSpace);
-    client_drop(command);
-    IOMemoryDescriptor_complete(memory, kIODirectionNone);
-    OSObject_release(memory);
-    client_close();
-}
-
-/*
- * A client's own options let pieces begin where a list of pages cannot name them: the list ends
- * before, and the next command begins there, if a command may.
- */
-static void pieces_that_no_list_of_pages_names(void **state)
-{
-    static const struct {
-        unsigned first, bytes; /* where in its page the first piece begins, and how long it is */
-        unsigned second;       /* where in its page the other */
-        IOReturn status;
-        uint64_t moved;
-    } rows[] = {
-        {0, 4096, 512, kIOReturnSuccess, 8192},       /* of two commands */
-        {2048, 2048, 4, kIOReturnSuccess, 8192},      /* the same */
-        {0, 4096, 2, kIOReturnMessageTooLarge, 4096}, /* the second between two words */
-        {2, 4094, 0, kIOReturnMessageTooLarge, 0},    /* the first */
-        {0, 300, 4, kIOReturnNoSpace, 0},             /* before a block is whole */
-    };
-    const IODMACommand_SegmentOptions options = {
-        .fStructSize = sizeof(options), .fNumAddressBits = 64, .fAlignment = 1};
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        IOAddressRange ranges[] = {
-            {(uint64_t)whole_byte(rows[i].first), rows[i].bytes},
-            {(uint64_t)whole_byte(8192 + rows[i].second), 8192 - rows[i].bytes}};
-        IOMemoryDescriptor *memory =
-            IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
-        IODMACommand *command = nvme_create_command(disk, NVME_PRP, &options, kMapped, &transfer);
-        IOReturn status;
-
-        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
-        client_prepare(command, memory, 0, 8192);
-        transfer.block = 0;
-        client_end_count = sim.taken_count = 0;
-        status = client_start(0, command, kIODirectionIn, 0, 0);
-        if (rows[i].moved == 0) {
-            assert_int_equal(status, rows[i].status);
-            assert_int_equal(nvme_sim_take(&sim), 0);
-        } else {
-            assert_int_equal(status, kIOReturnSuccess);
-            client_run();
-            assert_int_equal(client_end_count, 1);
-            assert_int_equal(client_ends[0].status, rows[i].status);
-            assert_int_equal(client_ends[0].bytes, rows[i].moved);
-        }
-        client_drop(command);
-        IOMemoryDescriptor_complete(memory, kIODirectionNone);
-        OSObject_release(memory);
-    }
-    client_close();
 }
 
 /* --- Answers and waits ------------------------------------------------------------------------ */
@@ -547,13 +392,9 @@ int main(void)
         OPENED(starts_of_somebody_elses),
         OPENED(a_command_is_started_once),
         OPENED(commands_that_are_refused),
+        OPENED(lists_are_recorded),
         OPENED(calls_from_handlers_and_notifications),
         OPENED(shut_down_for_good),
-        OPENED(the_rest_of_a_failed_one_does_not_go),
-        OPENED(all_that_went_has_failed),
-        OPENED(a_line_is_stopped),
-        OPENED(the_rest_has_too_many_pieces),
-        OPENED(pieces_that_no_list_of_pages_names),
         OPENED(a_late_flush_is_not_aborted),
         OPENED(admin_commands_without_a_slot),
         cmocka_unit_test(an_interrupt_about_nothing),

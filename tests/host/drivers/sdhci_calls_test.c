@@ -11,6 +11,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODeviceMemory.h"
+#include "kernel/trace.h"
 #include "tests/host/drivers/client.h"
 #include "tests/host/drivers/sdhci_sim.h"
 #include "tests/host/sim/sim_console.h"
@@ -204,6 +205,7 @@ static void a_watcher_sees_the_list(void **state)
 
     (void)state;
     sdhci_watch(card, look, &seen);
+    trace_start(); /* and it is recorded */
     for (unsigned i = 0; i < 4; i++) {
         IODMACommand *command = command_over(modes[i / 2], whole, NULL, 65536 + 1024);
 
@@ -220,6 +222,7 @@ static void a_watcher_sees_the_list(void **state)
         client_drop(command);
     }
     assert_int_equal(sdhci_commands(card), 4);
+    trace_stop();
     sdhci_watch(card, NULL, NULL);
     leave();
 }

@@ -377,6 +377,47 @@ static void parts_begin_where_the_device_takes_them(void **state)
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
 }
 
+/*
+ * A command of a client's own options may be longer than the device's longest transfer, which is
+ * cut at multiples of its unit; a copy, where both of its sides may go on.
+ */
+static void parts_of_longer_transfers(void **state)
+{
+    const struct vdma_limits limits = {
+        .transfer_max = 1000, .alignment = 16, .alignment_length = 16, .segment_max = 512};
+    const IODMACommand_SegmentOptions anything = {.fStructSize = sizeof(anything),
+                                                  .fNumAddressBits = 64,
+                                                  .fMaxSegmentSize = 512,
+                                                  .fAlignment = 16};
+    struct vdma_transfer other, fill, copy;
+    IODMACommand *to, *from;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    to = vdma_create_command(&anything, kMapped, &fill);
+    from = vdma_create_command(&anything, kMapped, &other);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(to, pair, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(from, pair, true), kIOReturnSuccess);
+    fill = (struct vdma_transfer){
+        .type = VDMA_FILL, .length = 4096, .arguments = {0x77, 1}, .target = {.command = to}};
+    assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+    assert_int_equal(fill.moved, 4096);
+    assert_int_equal(pair_bytes[4095], 0x77);
+    copy = (struct vdma_transfer){.type = VDMA_COPY,
+                                  .length = 4000,
+                                  .source = {.command = from},
+                                  .target = {.command = to, .segment = 4096, .position = 4096}};
+    memset(pair_bytes + 4096, 0, 4096);
+    assert_int_equal(vdma_submit_and_wait(&copy), kIOReturnSuccess);
+    assert_memory_equal(pair_bytes, pair_bytes + 4096, 4000);
+    assert_int_equal(pair_bytes[4096 + 4000], 0);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(to, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(from, true), kIOReturnSuccess);
+    OSObject_release(to);
+    OSObject_release(from);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
 /* A client's own options allow a piece that no descriptor can say. */
 static void a_piece_of_8_gib(void **state)
 {
@@ -483,6 +524,7 @@ int main(void)
         cmocka_unit_test(answers_that_cannot_be),
         cmocka_unit_test(limits_and_what_follows),
         cmocka_unit_test(parts_begin_where_the_device_takes_them),
+        cmocka_unit_test(parts_of_longer_transfers),
         cmocka_unit_test(a_piece_of_8_gib),
         cmocka_unit_test(requests_are_seen_and_recorded),
         cmocka_unit_test(starts_of_somebody_elses),
