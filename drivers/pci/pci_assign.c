@@ -317,11 +317,9 @@ static void place_bridge(struct pci_host *host, struct pci_function *bridge,
 
     while (window->bar.size != 0 && !place_on_root(host, bridge, window, kind)) {
         struct pci_function *owner = NULL;
+        /* There is one: a window has a size by what wants a place in it. */
         struct pci_place *place = largest(bridge->below, kind, &owner);
 
-        if (place == NULL) {
-            break;
-        }
         drop(owner, place);
         measure_bus(bridge->below, kind, window);
     }

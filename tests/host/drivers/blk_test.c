@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kernel/direct_map.h"
+#include "kernel/trace.h"
 #include "tests/host/drivers/blk_sim.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -288,6 +289,48 @@ static void test_list(void **state)
     assert_int_equal(completions, 4);
 }
 
+/* What changes the queue waits for the loop that calls a completion; the rest is done at once. */
+static void call_from_completion(struct virtio_blk_request *request)
+{
+    const struct virtio_blk_options options = {0};
+
+    (void)request;
+    assert_int_equal(virtio_blk_configure(disk, &options), kIOReturnNotPermitted);
+    virtio_blk_set_interrupts(disk, false);
+    virtio_blk_set_interrupts(disk, true);
+    virtio_blk_gather_interrupts(disk, 1);
+    completions++;
+}
+
+static void test_calls_from_completions(void **state)
+{
+    struct virtio_blk_request requests[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        fill(requests, 2);
+        requests[0].completion = call_from_completion;
+        assert_int_equal(virtio_blk_submit_list(disk, requests, 2, NULL), kIOReturnSuccess);
+        blk_sim_run();
+        assert_int_equal(completions, 2);
+    }
+}
+
+/* Requests without a command are recorded with their ends; those without data are not. */
+static void test_recorded(void **state)
+{
+    char id[VIRTIO_BLK_ID_LENGTH + 1];
+
+    (void)state;
+    trace_start();
+    assert_int_equal(virtio_blk_write(disk, memory, 0, 3, 4096), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_read(disk, memory, 4096, 3, 4096), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_flush(disk), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_get_id(disk, id), kIOReturnSuccess);
+    trace_stop();
+    assert_memory_equal(blk_sim.bytes, blk_sim.bytes + 4096, 4096);
+}
+
 static void test_publishing(void **state)
 {
     struct virtio_blk_request requests[2];
@@ -378,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup(test_discard, blk_sim_again),
         cmocka_unit_test_setup(test_refused, blk_sim_again),
         cmocka_unit_test_setup(test_list, blk_sim_again),
+        cmocka_unit_test_setup(test_calls_from_completions, blk_sim_again),
+        cmocka_unit_test_setup(test_recorded, blk_sim_again),
         cmocka_unit_test_setup(test_publishing, blk_sim_again),
         cmocka_unit_test_setup(test_polling, blk_sim_again),
         cmocka_unit_test_setup(test_watching, blk_sim_again),
