@@ -338,3 +338,65 @@ TEST(a_page_of_a_block_is_exchanged)
     memory_free(page);
     EXPECT_EQ(page_free_run(first, request.count), KERN_SUCCESS);
 }
+
+/*
+ * N14: of two blocks, with words in them that look like tables' entries, nothing is unmapped but
+ * the whole; every page translates to its place, and a device sees what is there.
+ */
+TEST(n14_blocks_are_unmapped_whole)
+{
+    const uint64_t bytes_of_all = 4 << 20, entry = 0x40000000 | 0xf03;
+    const struct page_request request = {
+        .count = 1024, .alignment = 2 << 20, .owner = PAGE_OWNER_IMAGE};
+    const uint64_t wrong[][2] = {{PAGE_SIZE, PAGE_SIZE},
+                                 {0, PAGE_SIZE},
+                                 {0, 2 << 20},
+                                 {2 << 20, 2 << 20},
+                                 {0, (4 << 20) - PAGE_SIZE}};
+    uint64_t at = 0, size, physical, length;
+    IOMemoryDescriptor *memory;
+    IOAddressRange range;
+    uint64_t *words;
+    paddr_t first;
+
+    ASSERT_EQ(page_alloc_run(&request, &first), KERN_SUCCESS);
+    words = phys_to_virt(first);
+    for (uint64_t i = 0; i < bytes_of_all / sizeof(*words); i++) {
+        words[i] = entry + i * PAGE_SIZE;
+    }
+    range = (IOAddressRange){first.value, bytes_of_all};
+    memory = IOMemoryDescriptor_withAddressRanges(&range, 1, kIODirectionOutIn, TASK_NULL);
+    ASSERT_EQ(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    ASSERT_EQ(IOMapper_iovmMapMemory(
+                  mapped.mapper, memory, 0, bytes_of_all, BOTH | kIODMAMapPhysicallyContiguous,
+                  &(IODMAMapSpecification){.numAddressBits = 28}, NULL, NULL, &at, &size),
+              kIOReturnSuccess);
+    EXPECT_EQ(at % (2 << 20), 0);
+    EXPECT_EQ(size, bytes_of_all);
+    listen(mapped.mapper);
+    for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        EXPECTS_REPORT(5);
+        EXPECT_EQ(
+            IOMapper_iovmUnmapMemory(mapped.mapper, memory, NULL, at + wrong[i][0], wrong[i][1]),
+            kIOReturnNotFound);
+    }
+    for (uint64_t page = 0; page < bytes_of_all; page += PAGE_SIZE) {
+        ASSERT_EQ(IOMapper_translate(mapped.mapper, at + page, BOTH, &physical, &length),
+                  kIOReturnSuccess);
+        ASSERT_EQ(physical, first.value + page);
+        ASSERT_EQ(length, bytes_of_all - page);
+    }
+    /* From one page to another, each in a block of its own, and no walk through what they hold. */
+    ASSERT_TRUE(move(&mapped, at + PAGE_SIZE, 0, 512, false));
+    ASSERT_TRUE(move(&mapped, at + (3 << 20), 0, 512, true));
+    EXPECT_TRUE(memcmp(words + PAGE_SIZE / 8, words + (3 << 20) / 8, 512) == 0);
+    EXPECT_EQ(words[(3 << 20) / 8 - 1], entry + ((3 << 20) / 8 - 1) * PAGE_SIZE);
+    EXPECT_EQ(words[((3 << 20) + 512) / 8], entry + ((3 << 20) + 512) / 8 * PAGE_SIZE);
+    EXPECT_EQ(reports(NULL), 0);
+    EXPECT_EQ(IOMapper_iovmUnmapMemory(mapped.mapper, memory, NULL, at, size), kIOReturnSuccess);
+    EXPECT_EQ(IOMapper_translate(mapped.mapper, at + PAGE_SIZE, 0, &physical, &length),
+              kIOReturnNotFound);
+    EXPECT_EQ(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    EXPECT_EQ(page_free_run(first, request.count), KERN_SUCCESS);
+}

@@ -6,6 +6,7 @@
 // QEMU: -device virtio-blk-pci,drive=disk0,disable-legacy=on,iommu_platform=on
 // QEMU: -blockdev driver=null-co,node-name=disk1,size=1048576,read-zeroes=on
 // QEMU: -device nvme,serial=a,drive=disk1
+// QEMU: -device pcie-root-port,id=q,chassis=3,addr=8.0 -device edu,bus=q
 // QEMU: -device pcie-root-port,id=p,chassis=1,addr=9.0 -device x3130-upstream,id=u,bus=p
 // QEMU: -device xio3130-downstream,id=d,chassis=2,bus=u -device edu,bus=d
 // QEMU: -device edu,addr=b.0
@@ -46,9 +47,9 @@ static struct {
     paddr_t physical;
 } mover;
 
-static paddr_t memory; /* RUN pages */
-static struct pci_function *edus[2];
-static volatile void *edu_registers[2];
+static paddr_t memory;               /* RUN pages */
+static struct pci_function *edus[3]; /* on bus 0, on bus 1, and on the highest */
+static volatile void *edu_registers[3];
 static volatile unsigned faults, messages;
 static IOMapperFault fault;
 
@@ -71,13 +72,13 @@ static void prepare(void)
     struct virtq_setup setup = {.size = 256, .chain_entries = 256, .narrow_doorbell = true};
     struct pci_function *function = NULL;
 
-    for (unsigned i = 0; i < 2 && (function = pci_find(EDU_VENDOR, EDU_DEVICE, function)) != NULL;
+    for (unsigned i = 0; i < 3 && (function = pci_find(EDU_VENDOR, EDU_DEVICE, function)) != NULL;
          i++) {
         edus[i] = function;
         pci_claim(function, "a test");
         edu_registers[i] = pci_map_bar(function, 0, 0, EDU_REGISTERS);
     }
-    if (nvme_count() == 1 && edus[1] != NULL) {
+    if (nvme_count() == 1 && edus[2] != NULL) {
         unsigned granted;
 
         nvme_get_service(nvme_get(0));
@@ -473,22 +474,22 @@ TEST(n17_the_highest_bus)
     IOMapper *own;
     ioaddr_t at;
 
-    ASSERT_TRUE(edus[1] != NULL);
-    pci_get_info(edus[1], &info);
-    EXPECT_EQ(info.bus, 3);
+    ASSERT_TRUE(edus[2] != NULL);
+    pci_get_info(edus[2], &info);
+    EXPECT_EQ(info.bus, 4);
     memset(byte_at(0), CANARY, PAGE_SIZE);
     smmu_get_counters(&before);
     /* Behind the bus's back: nobody has asked for its mapper. */
-    pci_config_write16(edus[1], 4, PCI_MEMORY | PCI_MASTER);
-    move_by_edu(edu_registers[1], 0x5000);
+    pci_config_write16(edus[2], 4, PCI_MEMORY | PCI_MASTER);
+    move_by_edu(edu_registers[2], 0x5000);
     IOMapper_collectFaults(mapper());
     smmu_get_counters(&after);
     EXPECT_EQ(after.reports - before.reports, 1);
-    own = pci_copy_mapper(edus[1]);
+    own = pci_copy_mapper(edus[2]);
     TEST_KEEPS("a function's mapper is made once");
     ASSERT_TRUE(own != NULL);
     ASSERT_EQ(smmu_map(own, memory, PAGE_SIZE, BOTH, EDU_ADDRESS_BITS, &at), kIOReturnSuccess);
-    move_by_edu(edu_registers[1], at.value + 64);
+    move_by_edu(edu_registers[2], at.value + 64);
     for (unsigned i = 0; i < PAGE_SIZE; i++) {
         ASSERT_EQ(*byte_at(i) != CANARY, i >= 64 && i < 128);
     }
@@ -496,8 +497,62 @@ TEST(n17_the_highest_bus)
     smmu_get_counters(&before);
     EXPECT_EQ(before.reports, after.reports);
     ASSERT_EQ(smmu_unmap(own, at, PAGE_SIZE), kIOReturnSuccess);
-    pci_config_write16(edus[1], 4, PCI_MEMORY);
+    pci_config_write16(edus[2], 4, PCI_MEMORY);
     OSObject_release(own);
+}
+
+/* One on bus 1 whose driver has its mapper reaches what that maps, and by the other's nothing. */
+TEST(n17_two_buses_at_once)
+{
+    struct smmu_counters before, after;
+    struct pci_info info;
+    IOMapper *own, *other;
+    ioaddr_t at, beside;
+
+    ASSERT_TRUE(edus[2] != NULL);
+    pci_get_info(edus[1], &info);
+    EXPECT_EQ(info.bus, 1);
+    ASSERT_EQ(pci_enable(edus[1], PCI_MEMORY | PCI_MASTER), kIOReturnSuccess);
+    TEST_KEEPS("a function's mapper is made once");
+    own = pci_copy_mapper(edus[1]);
+    other = pci_copy_mapper(edus[2]);
+    ASSERT_TRUE(own != NULL && other != NULL && own != other);
+    memset(byte_at(0), CANARY, ptoa(3));
+    ASSERT_EQ(smmu_map(own, memory, PAGE_SIZE, BOTH, EDU_ADDRESS_BITS, &at), kIOReturnSuccess);
+    /* The other's first page is at the same I/O address, and its second is nobody's here. */
+    ASSERT_EQ(
+        smmu_map(other, paddr_add(memory, PAGE_SIZE), ptoa(2), BOTH, EDU_ADDRESS_BITS, &beside),
+        kIOReturnSuccess);
+    EXPECT_EQ(at.value, beside.value);
+    smmu_get_counters(&before);
+    move_by_edu(edu_registers[1], at.value + 64);
+    IOMapper_collectFaults(own);
+    smmu_get_counters(&after);
+    EXPECT_EQ(after.reports, before.reports);
+    move_by_edu(edu_registers[1], at.value + PAGE_SIZE + 64);
+    IOMapper_collectFaults(own);
+    smmu_get_counters(&after);
+    EXPECT_EQ(after.reports - before.reports, 1);
+    for (unsigned i = 0; i < ptoa(3); i++) {
+        ASSERT_EQ(*byte_at(i) != CANARY, i >= 64 && i < 128);
+    }
+    /* One lets go of its pages: the other keeps its own. */
+    ASSERT_EQ(smmu_unmap(own, at, PAGE_SIZE), kIOReturnSuccess);
+    pci_config_write16(edus[2], 4, PCI_MEMORY | PCI_MASTER);
+    move_by_edu(edu_registers[2], beside.value + PAGE_SIZE);
+    move_by_edu(edu_registers[1], at.value + 512);
+    IOMapper_collectFaults(own);
+    smmu_get_counters(&before);
+    EXPECT_EQ(before.reports - after.reports, 1);
+    for (unsigned i = 0; i < ptoa(3); i++) {
+        ASSERT_EQ(*byte_at(i) != CANARY,
+                  (i >= 64 && i < 128) || (i >= 2 * PAGE_SIZE && i < 2 * PAGE_SIZE + 64));
+    }
+    ASSERT_EQ(smmu_unmap(other, beside, ptoa(2)), kIOReturnSuccess);
+    pci_config_write16(edus[2], 4, PCI_MEMORY);
+    pci_disable(edus[1], PCI_MEMORY | PCI_MASTER);
+    OSObject_release(own);
+    OSObject_release(other);
 }
 
 /* --- N19: messages pass the unit like data ------------------------------------------------------
@@ -609,4 +664,44 @@ TEST(n19_the_doorbell_is_never_given)
               kIOReturnNotFound);
     EXPECT_EQ(IOMemoryDescriptor_complete(described, kIODirectionNone), kIOReturnSuccess);
     OSObject_release(described);
+}
+
+/* All that 28 bits have is taken, piece by piece: what is left is the doorbell, and stays so. */
+TEST(n19_exhaustion_leaves_the_doorbell)
+{
+    enum {
+        MOST = 200
+    };
+    static uint64_t places[MOST], sizes[MOST];
+    const int its = devicetree_next_compatible(-1, "arm,gic-v3-its");
+    const uint64_t doorbell = its >= 0 ? 0x08090000 : 0x08020000;
+    const IODMAMapSpecification low = {.numAddressBits = EDU_ADDRESS_BITS};
+    struct smmu_usage before, now;
+    unsigned count = 0;
+    uint64_t taken = 0;
+
+    ASSERT_TRUE(smmu_get_usage(mapper(), &before));
+    for (uint64_t pages = 1 << 15; pages != 0; pages /= 2) {
+        while (count < MOST && IOMapper_iovmMapMemory(
+                                   mapper(), (IOMemoryDescriptor *)NULL, 0, ptoa(pages), BOTH, &low,
+                                   NULL, NULL, &places[count], &sizes[count]) == kIOReturnSuccess) {
+            EXPECT_TRUE(places[count] > doorbell || places[count] + sizes[count] <= doorbell);
+            EXPECT_GE(places[count], PAGE_SIZE);
+            EXPECT_LE(places[count] + sizes[count], 1ull << EDU_ADDRESS_BITS);
+            taken += sizes[count++];
+        }
+    }
+    ASSERT_LT(count, MOST);
+    /* All but the first page, which is never given, and what was taken before, the doorbell too. */
+    EXPECT_EQ(atop(taken), (1u << (EDU_ADDRESS_BITS - 12)) - 1 - before.pages);
+    ASSERT_TRUE(smmu_get_usage(mapper(), &now));
+    EXPECT_EQ(now.pages - before.pages, atop(taken));
+    while (count-- != 0) {
+        EXPECT_EQ(IOMapper_iovmUnmapMemory(mapper(), (IOMemoryDescriptor *)NULL, NULL,
+                                           places[count], sizes[count]),
+                  kIOReturnSuccess);
+    }
+    ASSERT_TRUE(smmu_get_usage(mapper(), &now));
+    EXPECT_EQ(now.pages, before.pages);
+    EXPECT_EQ(now.tables, before.tables);
 }

@@ -205,6 +205,15 @@ static void lists_are_cut_at_whole_blocks(void **state)
 }
 
 /* A controller of 32 bits behind a mapper: all that it is told is the mapper's. */
+/* A start takes none itself: what it needs was there when the disk was opened. */
+static void starts_without_memory(void **state)
+{
+    (void)state;
+    assert_in_range(disk_starts_without_memory(whole, 65536), 1, 40);
+    assert_in_range(disk_starts_without_memory(odd, 512 * 100), 1, 80);
+    disk_leave(true);
+}
+
 static void behind_a_mapper(void **state)
 {
     struct test_mapper *mapper = test_mapper_new(0x100);
@@ -349,6 +358,7 @@ int main(void)
         READY(without_one_piece_of_memory),
         OPENED(transfers_of_all_sizes),
         OPENED(lists_are_cut_at_whole_blocks),
+        OPENED(starts_without_memory),
         READY(behind_a_mapper),
         OPENED(starts_that_are_refused),
         OPENED(ends_that_fail),

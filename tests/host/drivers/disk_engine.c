@@ -100,6 +100,48 @@ unsigned disk_without_memory(void)
     return failed;
 }
 
+unsigned disk_starts_without_memory(IOMemoryDescriptor *memory, uint64_t length)
+{
+    struct inject_report report = {.failed = true};
+    unsigned failed = 0;
+
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const struct holdings held = holdings_now();
+        IOReturn status = kIOReturnNoMemory;
+        IODMACommand *command;
+
+        client_end_count = 0;
+        inject_begin(nth);
+        command = engine->command(0);
+        if (command != NULL) {
+            engine->seek(0, 7);
+            status = IODMACommand_setMemoryDescriptor(command, memory, false);
+        }
+        if (status == kIOReturnSuccess) {
+            status = IODMACommand_prepare(command, 0, length, true, true);
+        }
+        if (status == kIOReturnSuccess) {
+            status = client_start(0, command, kIODirectionIn, 0, 0);
+        }
+        inject_end(&report);
+        failed += status != kIOReturnSuccess;
+        assert_true(status == kIOReturnSuccess || status == kIOReturnNoMemory ||
+                    status == kIOReturnNoResources);
+        if (status == kIOReturnSuccess) {
+            disk_run();
+            assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+            assert_int_equal(client_ends[0].bytes, length);
+        }
+        if (command != NULL &&
+            IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL) == kIOReturnSuccess) {
+            assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        }
+        OSObject_release(command);
+        assert_true(sim_holds(&held));
+    }
+    return failed;
+}
+
 /* --- Transfers -------------------------------------------------------------------------------- */
 
 IODMACommand *disk_command_over(unsigned index, IOMemoryDescriptor *memory, uint64_t length)

@@ -51,6 +51,9 @@ bool disk_left_nothing(void);
 /* Opening without the n-th piece of memory. How often nothing was found. */
 unsigned disk_without_memory(void);
 
+/* The same while a transfer is made and started, and what was started goes to its end. */
+unsigned disk_starts_without_memory(IOMemoryDescriptor *memory, uint64_t length);
+
 IODMACommand *disk_command_over(unsigned index, IOMemoryDescriptor *memory, uint64_t length);
 
 /* The first transfer, from its block on, as far as the device has it. */
