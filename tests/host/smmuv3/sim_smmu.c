@@ -166,15 +166,19 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     assert_int_equal(width, 4);
     switch (offset) {
     case SMMU_IDR0:
-        return 0x0500001au | (traits.narrow_asid ? 0 : IDR0_ASID16) |
-               (traits.one_level ? 0 : IDR0_TWO_LEVELS);
+        return (0x0500001au | (traits.narrow_asid ? 0 : IDR0_ASID16) |
+                (traits.one_level ? 0 : IDR0_TWO_LEVELS)) ^
+               traits.flip[0];
     case SMMU_IDR1:
-        return (traits.stream_bits == 0 ? 16 : traits.stream_bits) |
-               (traits.event_log2 == 0 ? 19 : traits.event_log2) << 16 | 19u << 21;
+        return ((traits.stream_bits == 0 ? 16 : traits.stream_bits) |
+                (traits.event_log2 == 0 ? 19 : traits.event_log2) << 16 | 19u << 21) ^
+               traits.flip[1];
     case SMMU_IDR3:
-        return (traits.no_ranges ? 0 : IDR3_RANGES) | (traits.no_splits ? 0 : 2u << 11);
+        return ((traits.no_ranges ? 0 : IDR3_RANGES) | (traits.no_splits ? 0 : 2u << 11)) ^
+               traits.flip[2];
     case SMMU_IDR5:
-        return IDR5_GRANULE_4K | (traits.output_code == 0 ? 4 : traits.output_code);
+        return (IDR5_GRANULE_4K | (traits.output_code == 0 ? 4 : traits.output_code)) ^
+               traits.flip[3];
     case SMMU_CR0ACK:
         sim_time += 1000000; /* who looks again and again will not look for ever */
         return traits.silent ? ~sim.cr0 : sim.cr0;

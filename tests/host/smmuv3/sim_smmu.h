@@ -32,6 +32,7 @@ struct sim_smmu_traits {
     bool one_level; /* of stream table */
     bool narrow_asid;
     unsigned stream_bits, event_log2, output_code;
+    uint32_t flip[4]; /* bits of IDR0, IDR1, IDR3 and IDR5 that it says otherwise */
     bool silent;      /* never acknowledges a control */
     bool hung;        /* reads no commands */
     unsigned slow;    /* reads of CONS until it has */

@@ -41,6 +41,8 @@ const uint64_t *sim_words_at(uint64_t physical, uint64_t size);
 uint64_t sim_base_of(uint64_t value);
 unsigned sim_split_bits(void);
 uint64_t sim_span_of(unsigned level);
+/* As if an access had been blocked. */
+void sim_put_event(unsigned type, uint32_t stream, uint64_t address, bool write);
 /* A valid entry in use is only ever made invalid, and forgotten before it is made another. */
 void sim_check_streams(void);
 

@@ -47,7 +47,7 @@ static const uint64_t *entry_of(uint32_t stream)
 /* --- Events ------------------------------------------------------------------------------------
  */
 
-static void put_event(unsigned type, uint32_t stream, uint64_t address, bool write)
+void sim_put_event(unsigned type, uint32_t stream, uint64_t address, bool write)
 {
     const unsigned log2 = sim.eventq & 0x1f;
     const uint32_t mask = (2u << log2) - 1;
@@ -90,8 +90,8 @@ static struct sim_stream *stream_of(uint32_t number)
     for (unsigned i = 0; i < SIM_STREAMS; i++) {
         if (sim.streams[i].known && sim.streams[i].number == number) {
             if (sim.streams[i].invalid) {
-                put_event(sim.streams[i].at == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0,
-                          false);
+                sim_put_event(sim.streams[i].at == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number,
+                              0, false);
                 return NULL;
             }
             return &sim.streams[i];
@@ -104,7 +104,7 @@ static struct sim_stream *stream_of(uint32_t number)
         /* That it is invalid may be kept as well. */
         *free_one =
             (struct sim_stream){.known = true, .invalid = true, .number = number, .at = entry};
-        put_event(entry == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0, false);
+        sim_put_event(entry == NULL ? EVENT_BAD_STREAM : EVENT_BAD_STE, number, 0, false);
         return NULL;
     }
     assert_int_equal(entry[0] & 0xf, STE_VALID | STE_STAGE1);
@@ -211,7 +211,7 @@ bool sim_access(uint32_t number, uint64_t address, bool write, uint64_t *physica
         entry = walk(stream, atop(address), &level);
     }
     if (entry == 0 || (write && (entry & ENTRY_READ_ONLY) != 0)) {
-        put_event(entry == 0 ? EVENT_TRANSLATION : EVENT_PERMISSION, number, address, write);
+        sim_put_event(entry == 0 ? EVENT_TRANSLATION : EVENT_PERMISSION, number, address, write);
         return false;
     }
     *physical = (entry & ENTRY_ADDRESS) | (address & (ptoa(sim_span_of(level)) - 1));
