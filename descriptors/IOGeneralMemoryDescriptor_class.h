@@ -135,6 +135,10 @@ IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *resident
     OS_METHOD(IOGeneralMemoryDescriptor, getPageCounts);
 void general_free(OSObject *self) OS_METHOD(IOGeneralMemoryDescriptor, free);
 
+/* Its ranges are the system mapper's I/O addresses, and lead to memory page by page. */
+bool general_leads_elsewhere(const IOMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, leadsElsewhere);
+
 /*
  * Have the memory reference made if there is none: for mappings, for
  * kIOMemoryPersistent. kIOReturnBadArgument (no bytes), and as IOMemoryReference_create.

@@ -10,6 +10,35 @@ static bool is_copy_on_write(const IOGeneralMemoryDescriptor *self)
     return (self->super.flags & kIOMemoryMapCopyOnWrite) != 0 && !general_is_physical(self);
 }
 
+/* For the CPU, which goes through no mapper: where the ranges lead now. */
+static IOReturn find_behind_mapper(IOGeneralMemoryDescriptor *self,
+                                   struct IOMemoryReference **reference)
+{
+    IOReturn status = kIOReturnSuccess;
+    IOPhysicalSegment piece;
+    struct IOMemoryRuns runs;
+
+    /* A translation is good to the end of its page at least. */
+    if (!IOMemoryRuns_init(&runs, self->rangePages)) {
+        return kIOReturnNoMemory;
+    }
+    for (uint64_t offset = 0; offset < self->source.length; offset += piece.length) {
+        status = general_get_physical_segment(&self->super, offset, kIOMemoryMapperNone, &piece);
+        if (status == kIOReturnSuccess && (piece.length == 0 || runs.count == runs.capacity)) {
+            status = kIOReturnInternalError;
+        }
+        if (status != kIOReturnSuccess) {
+            break;
+        }
+        IOMemoryRuns_append(&runs, piece.location, piece.length);
+    }
+    if (status == kIOReturnSuccess) {
+        status = IOMemoryReference_create(NULL, &runs, reference);
+    }
+    IOMemoryRuns_free(&runs);
+    return status;
+}
+
 static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **reference)
 {
     const vm_map_t map = get_task_map(self->task);
@@ -17,10 +46,13 @@ static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryRefe
     if (self->source.count == 0) {
         return kIOReturnBadArgument;
     }
+    /* Physical ranges have no task and so no map, which is how the two are told apart there. */
     if (map == NULL && !general_is_physical(self)) {
         return kIOReturnVMError; /* the task is dead */
     }
-    /* Physical ranges have no task and so no map, which is how the two are told apart there. */
+    if (map == NULL && general_leads_elsewhere(&self->super)) {
+        return find_behind_mapper(self, reference);
+    }
     return IOMemoryReference_create(map, &self->source, reference);
 }
 

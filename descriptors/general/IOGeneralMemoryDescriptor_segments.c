@@ -5,8 +5,7 @@
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
-/* Its ranges are the system mapper's I/O addresses, and somebody asks where they lead. */
-static bool leads_elsewhere(const IOMemoryDescriptor *base)
+bool general_leads_elsewhere(const IOMemoryDescriptor *base)
 {
     return IOMapper_gSystem != NULL && IOMemoryDescriptor_isForDevice(base) &&
            IOMapper_systemMapper() != NULL;
@@ -47,8 +46,9 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
     end = run->end < base->length ? run->end : base->length;
     segment->location = run->address + (offset - IOMemoryRuns_start(runs, run));
     segment->length = end - offset;
-    return (options & kIOMemoryMapperNone) != 0 && leads_elsewhere(base) ? translate_back(segment)
-                                                                         : kIOReturnSuccess;
+    return (options & kIOMemoryMapperNone) != 0 && general_leads_elsewhere(base)
+               ? translate_back(segment)
+               : kIOReturnSuccess;
 }
 
 /*
@@ -182,7 +182,7 @@ IOReturn general_walk(IOMemoryDescriptor *base, struct IOSegmentSink *sink, IOBy
     if (self->resident == NULL) {
         return kIOReturnNotReady;
     }
-    if ((sink->view & IOSEGMENT_HOST) != 0 && leads_elsewhere(base)) {
+    if ((sink->view & IOSEGMENT_HOST) != 0 && general_leads_elsewhere(base)) {
         return descriptor_walk(base, sink, offset, end);
     }
     if (sink->takeRuns == NULL || !sink->takeRuns(sink, self->resident, offset, end)) {

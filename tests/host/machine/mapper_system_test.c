@@ -3,6 +3,7 @@
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "kernel/page.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/lib/portable/test_mapper.h"
@@ -338,6 +339,69 @@ static void physical_ranges_lead_back(void **state)
     stop_system(mapper, unit);
 }
 
+/*
+ * The CPU goes through no mapper: a map shows the memory that the addresses lead to, wherever it
+ * is, and goes on showing that. Where they lead nowhere there is no map.
+ */
+static void maps_show_where_they_lead(void **state)
+{
+    const uint64_t first = (uint64_t)phys_to_virt(pages);
+    IOAddressRange ranges[] = {{first + 9 * PAGE_SIZE, PAGE_SIZE},
+                               {first + 3 * PAGE_SIZE, 2 * PAGE_SIZE}};
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+    IOMemoryDescriptor *device;
+    struct inject_report report = {.failed = true};
+    IOMemoryMap *map = NULL;
+    uint64_t address;
+    IOByteCount left;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    address = IOMemoryDescriptor_getPhysicalSegment(memory, 0, &left, 0);
+    assert_true(address < SIM_RAM_BASE);
+    device =
+        IOMemoryDescriptor_withAddressRange(address, 3 * PAGE_SIZE, kIODirectionInOut, TASK_NULL);
+    assert_non_null(device);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const struct holdings held = holdings_now();
+
+        assert_null(map);
+        inject_begin(nth);
+        map = IOMemoryDescriptor_map(device, 0);
+        inject_end(&report);
+        assert_true(map != NULL || (report.failed && sim_holds(&held)));
+        if (report.failed) {
+            OSSafeReleaseNULL(map);
+        }
+    }
+    assert_non_null(map);
+    for (uint64_t i = 0; i < 3 * PAGE_SIZE; i += 97) {
+        const uint64_t there =
+            IOMemoryDescriptor_getPhysicalSegment(memory, i, NULL, kIOMemoryMapperNone);
+        uint8_t *const byte = phys_to_virt(paddr(there)), seen = 0;
+
+        *byte = (uint8_t)(i / 97 + 1);
+        assert_int_equal(sim_load(kernel_map, IOMemoryMap_getAddress(map) + i, &seen),
+                         KERN_SUCCESS);
+        assert_int_equal(seen, (uint8_t)(i / 97 + 1));
+        assert_int_equal(sim_store(kernel_map, IOMemoryMap_getAddress(map) + i, 0x5c),
+                         KERN_SUCCESS);
+        assert_int_equal(*byte, 0x5c);
+    }
+    OSObject_release(map);
+    OSObject_release(device);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    device = IOMemoryDescriptor_withAddressRange(address, PAGE_SIZE, kIODirectionInOut, TASK_NULL);
+    assert_null(IOMemoryDescriptor_map(device, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    OSObject_release(device);
+    stop_system(mapper, unit);
+}
+
 /* No more than the transfer needs: a device that goes the other way is stopped. */
 static void a_mapping_allows_what_the_transfer_does(void **state)
 {
@@ -394,6 +458,7 @@ int main(void)
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),
         MAP_TEST(physical_ranges_lead_back),
+        MAP_TEST(maps_show_where_they_lead),
         MAP_TEST(a_mapping_allows_what_the_transfer_does),
     };
 
