@@ -8,6 +8,7 @@
 #define DESCRIPTORS_IOMEMORYDESCRIPTOR_CLASS_H
 
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "descriptors/IOMemoryMapping.h"
 #include "descriptors/OSObject_class.h"
@@ -223,6 +224,22 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
                                             IOByteCount count)
 {
     return offset <= self->length && count <= self->length - offset;
+}
+
+/*
+ * For who asks at every transfer, as drivers do: bytes [offset, offset + count) are at consecutive
+ * addresses, and a device is told of them as they are. Then *address is that of the first. False
+ * says nothing but that a walk has to find out. Any context.
+ */
+static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
+                                               IOByteCount count, IOPhysicalAddress *address)
+{
+    if (!self->isOneRun || IOMapper_gSystem != NULL ||
+        !IOMemoryDescriptor_holds(self, offset, count)) {
+        return false;
+    }
+    *address = self->oneRun + offset;
+    return true;
 }
 
 /* What bytes [offset, end) are to a mapper; within the length. */

@@ -205,9 +205,12 @@ IOReturn vdma_ask(struct vdma_transfer *transfer)
         }
     }
     write_header(transfer, frame);
-    virtq_submit_framed(vdma_state.queue, &chain, transfer, virt_to_phys(&frame->request),
-                        sizeof(frame->request), virt_to_phys(&frame->status),
-                        sizeof(frame->status));
+    if (!virtq_is_framed(vdma_state.queue, &chain)) {
+        virtq_write_frame(vdma_state.queue, chain.slot, chain.count, virt_to_phys(&frame->request),
+                          sizeof(frame->request), virt_to_phys(&frame->status),
+                          sizeof(frame->status));
+    }
+    virtq_submit_framed(vdma_state.queue, &chain, transfer, sizeof(frame->status));
     vdma_state.exclusive += vdma_is_exclusive(transfer->type);
     if (vdma_state.watch != NULL || trace_is_on()) {
         show_watcher(transfer, chain.slot);

@@ -6,7 +6,7 @@
 #ifndef DRIVERS_VIRTIO_BLK_CHECK_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_CHECK_PRIVATE_H
 
-#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "drivers/virtio/blk_private.h"
 
 /* The range of the memory, of which the cursor usually finds that it is right. */
@@ -23,11 +23,12 @@ static inline bool blk_moves_data(const struct virtio_blk_request *request)
     return request->operation == VIRTIO_BLK_READ || request->operation == VIRTIO_BLK_WRITE;
 }
 
-/* The descriptor's direction, how it is prepared, and the disk. NULL has no direction. */
+/* The descriptor's direction, how it is prepared, and the disk. */
 static inline bool blk_is_permitted(const struct virtio_blk *disk,
                                     const struct virtio_blk_request *request)
 {
-    const uint64_t flags = IOMemoryDescriptor_getFlags(request->memory);
+    /* Read where it is: the getter would be a call. NULL has no direction. */
+    const IOOptionBits flags = request->memory != NULL ? request->memory->flags : 0;
 
     if (request->operation == VIRTIO_BLK_READ) {
         return (flags & (kIODirectionIn | kIOMemoryPreparedReadOnly)) == kIODirectionIn;
@@ -51,20 +52,24 @@ static inline IOReturn blk_check_sectors(const struct virtio_blk *disk,
     return kIOReturnSuccess;
 }
 
-/* All but blk_check_memory. */
-static inline IOReturn blk_check(const struct virtio_blk *disk,
-                                 const struct virtio_blk_request *request)
+/* Of a read or write, all but blk_check_memory. */
+static inline IOReturn blk_check_data(const struct virtio_blk *disk,
+                                      const struct virtio_blk_request *request)
 {
-    if (!blk_moves_data(request)) {
-        return blk_check_control(disk, request);
-    }
-
     const IOReturn status = blk_check_sectors(disk, request);
 
     if (status != kIOReturnSuccess) {
         return status;
     }
     return blk_is_permitted(disk, request) ? kIOReturnSuccess : blk_refusal(disk, request);
+}
+
+/* Of any. */
+static inline IOReturn blk_check(const struct virtio_blk *disk,
+                                 const struct virtio_blk_request *request)
+{
+    return blk_moves_data(request) ? blk_check_data(disk, request)
+                                   : blk_check_control(disk, request);
 }
 
 #endif

@@ -107,6 +107,9 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     if (disk->segment_bytes_max != 0 && disk->segment_bytes_max < BLK_PART_BYTES_MAX) {
         disk->mapped_bytes_max = disk->segment_bytes_max;
     }
+    /* The same where the device is told of memory as it is, which it is not behind an IOMMU. */
+    disk->run_bytes_max =
+        disk->device->mapper != NULL || disk->segments_max == 0 ? 0 : disk->mapped_bytes_max;
     disk->discard_bytes_max = whole_blocks(value[FIELD_MAX_DISCARD_SECTORS], block);
     disk->write_zeroes_bytes_max = whole_blocks(value[FIELD_MAX_WRITE_ZEROES_SECTORS], block);
     disk->discard_alignment = alignment(value[FIELD_DISCARD_SECTOR_ALIGNMENT], block);

@@ -80,6 +80,7 @@ struct virtio_blk {
     uint32_t segments_max;  /* of them for data; 0: the cursor makes longer ones than allowed */
     uint32_t segment_bytes_max; /* 0: no limit */
     uint32_t cursor_bytes_max;  /* segment_bytes_max when the cursor was made */
+    uint64_t run_bytes_max;     /* of a segment that needs no cursor; 0: all do */
     uint64_t whole_bytes_max;   /* of a request that goes the short way; 0: none does */
     uint64_t mapped_bytes_max;  /* the same behind an IOMMU: what one segment may have */
     uint64_t discard_bytes_max; /* of one device request, whole blocks; 0: none */

@@ -2,37 +2,12 @@
 /* Disk requests: cutting them into chains, and finishing them. */
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/recording.h"
-#include "drivers/virtio/blk_check_private.h"
 #include "drivers/virtio/blk_dma.h"
-#include "drivers/virtio/blk_private.h"
+#include "drivers/virtio/blk_submit_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/panic.h"
 
 /* --- Issuing ---------------------------------------------------------------------------------- */
-
-/* Start a chain with its header for the part of the request that comes next. */
-static inline __attribute__((always_inline)) IOReturn begin_part(
-    struct virtio_blk *disk, const struct virtio_blk_request *request, uint64_t issued,
-    struct virtq_chain *chain)
-{
-    const IOReturn status = virtq_begin_framed(disk->queue, chain);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-
-    struct blk_frame *frame = &disk->frames[chain->slot];
-
-    /* The header's reserved word has been 0 since the page was zeroed, and nobody writes it. */
-    frame->header.type = request->operation;
-    frame->header.sector = request->sector + issued / VIRTIO_BLK_SECTOR;
-    /*
-     * Or the answer to the chain that had this slot before would pass for the answer to this one,
-     * if the device returns it without a status.
-     */
-    frame->status.value = BLK_STATUS_UNWRITTEN;
-    return kIOReturnSuccess;
-}
 
 /*
  * A request that is no command's has its own name, and nobody else who says that it begins. One
@@ -58,9 +33,8 @@ static void record(const struct virtio_blk *disk, const struct virtio_blk_reques
 
 /* The chain is read back for it: one that nobody looks at needs no address and lives in registers.
  */
-static __attribute__((noinline)) void show_watcher(const struct virtio_blk *disk,
-                                                   const struct virtio_blk_request *request,
-                                                   unsigned slot)
+void blk_show_watcher(const struct virtio_blk *disk, const struct virtio_blk_request *request,
+                      unsigned slot)
 {
     struct virtq_chain chain;
 
@@ -73,31 +47,20 @@ static __attribute__((noinline)) void show_watcher(const struct virtio_blk *disk
     }
 }
 
-static inline __attribute__((always_inline)) void submit_part(struct virtio_blk *disk,
-                                                              struct virtio_blk_request *request,
-                                                              struct virtq_chain *chain)
+void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count)
 {
-    struct blk_frame *frame = &disk->frames[chain->slot];
+    struct blk_frame *frame = &disk->frames[slot];
 
-    virtq_submit_framed(disk->queue, chain, request, virt_to_phys(&frame->header),
-                        sizeof(frame->header), virt_to_phys(&frame->status), sizeof(frame->status));
-    /*
-     * After it stands in the ring and before virtq_publish: as the device will read it, and not yet
-     * read by it.
-     */
-    if (disk->watch != NULL || trace_is_on()) {
-        show_watcher(disk, request, chain->slot);
-    }
+    virtq_write_frame(disk->queue, slot, count, virt_to_phys(&frame->header), sizeof(frame->header),
+                      virt_to_phys(&frame->status), sizeof(frame->status));
 }
 
 /*
  * The way of a byte, steps 3 and 4: the cursor walks the memory and fills the
- * ring's slots. Returns the bytes it found, at most `limit`.
+ * ring's slots, or who has a way of its own. Returns the bytes it found, at most `limit`.
  */
-static inline __attribute__((always_inline)) uint64_t fill_data(struct virtio_blk *disk,
-                                                                struct virtio_blk_request *request,
-                                                                uint64_t issued, uint32_t limit,
-                                                                struct virtq_chain *chain)
+static uint64_t fill_data(struct virtio_blk *disk, struct virtio_blk_request *request,
+                          uint64_t issued, uint32_t limit, struct virtq_chain *chain)
 {
     struct virtq_segments segments;
     IOByteCount bytes;
@@ -106,10 +69,7 @@ static inline __attribute__((always_inline)) uint64_t fill_data(struct virtio_bl
     if (request->fill != NULL) {
         return request->fill(disk, request, issued, limit, chain);
     }
-
-    const unsigned flags = blk_data_flags(request);
-
-    virtq_chain_segments(chain, &segments, flags);
+    virtq_chain_segments(chain, &segments, blk_data_flags(request));
     count =
         IOMemoryCursor_genPhysicalSegments(disk->cursor, request->memory, request->offset + issued,
                                            &segments, disk->segments_max, limit, &bytes);
@@ -123,19 +83,13 @@ static inline bool is_blocks(const struct virtio_blk *disk, uint64_t bytes)
     return bytes != 0 && (bytes & disk->block_mask) == 0;
 }
 
-/*
- * The usual request: one chain is all of it. False: something is left for `issue`,
- * maybe everything.
- */
-static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk *disk,
-                                                              struct virtio_blk_request *request)
+bool blk_issue_whole(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     const uint64_t length = request->length;
     struct virtq_chain chain;
     uint64_t bytes;
 
-    if (!blk_moves_data(request) || length > disk->whole_bytes_max ||
-        begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
+    if (blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }
     bytes = fill_data(disk, request, 0, (uint32_t)length, &chain);
@@ -149,7 +103,7 @@ static inline __attribute__((always_inline)) bool issue_whole(struct virtio_blk 
         virtq_forget_frame(disk->queue, &chain);
         return false;
     }
-    submit_part(disk, request, &chain);
+    blk_submit_part(disk, request, &chain);
     request->issued = bytes;
     request->parts = 1;
     return bytes == length;
@@ -184,7 +138,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
     /* Ends: a turn that comes back here has a lower limit than the one before. */
     for (;;) {
         struct virtq_chain chain;
-        IOReturn status = begin_part(disk, request, issued, &chain);
+        IOReturn status = blk_begin_part(disk, request, issued, &chain);
 
         if (status != kIOReturnSuccess) {
             return status;
@@ -193,7 +147,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
         const uint64_t bytes = fill_data(disk, request, issued, limit, &chain);
 
         if (is_blocks(disk, bytes)) {
-            submit_part(disk, request, &chain);
+            blk_submit_part(disk, request, &chain);
             request->issued = issued + bytes;
             request->parts++;
             return kIOReturnSuccess;
@@ -237,7 +191,7 @@ static paddr_t shared_address(const struct virtio_blk *disk, const void *at)
 static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     struct virtq_chain chain;
-    const IOReturn status = begin_part(disk, request, request->issued, &chain);
+    const IOReturn status = blk_begin_part(disk, request, request->issued, &chain);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -267,7 +221,7 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
         virtq_chain_add(&chain, shared_address(disk, &frame->range), sizeof(frame->range),
                         VIRTQ_NEXT);
     }
-    submit_part(disk, request, &chain);
+    blk_submit_part(disk, request, &chain);
     request->issued += bytes;
     request->parts++;
     return kIOReturnSuccess;
@@ -295,7 +249,7 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 
 /* --- Finishing -------------------------------------------------------------------------------- */
 
-void blk_finish(struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) void finish(struct virtio_blk_request *request)
 {
     if (request->mapped.mapper != NULL) {
         blk_unmap_request(request);
@@ -311,6 +265,11 @@ void blk_finish(struct virtio_blk_request *request)
     if (request->completion != NULL) {
         request->completion(request);
     }
+}
+
+void blk_finish(struct virtio_blk_request *request)
+{
+    finish(request);
 }
 
 static __attribute__((noinline)) IOReturn failure(uint8_t answer)
@@ -361,7 +320,7 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
     }
     /* Parts come back in any order (section 5.2.6), so the last one is told by the count alone. */
     if (--request->parts == 0) {
-        blk_finish(request);
+        finish(request);
     }
 }
 
@@ -457,7 +416,7 @@ static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *req
 
 /*
  * The usual request behind an IOMMU: one chain, and one segment, which is mapped where it is
- * written into the slot. False: all is left for submit_parts.
+ * written into the slot. False: all is left for the others.
  */
 static inline __attribute__((always_inline)) bool issue_mapped(struct virtio_blk *disk,
                                                                struct virtio_blk_request *request)
@@ -469,7 +428,7 @@ static inline __attribute__((always_inline)) bool issue_mapped(struct virtio_blk
 
     if (disk->waiting != NULL || request->fill != NULL || !blk_moves_data(request) ||
         length > disk->mapped_bytes_max ||
-        begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
+        blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }
     flags = blk_data_flags(request);
@@ -478,17 +437,14 @@ static inline __attribute__((always_inline)) bool issue_mapped(struct virtio_blk
         virtq_forget_frame(disk->queue, &chain);
         return false;
     }
-    virtq_chain_add(&chain, paddr(mapped->address), (uint32_t)length, flags);
-    chain.segments = 1;
-    submit_part(disk, request, &chain);
+    virtq_chain_segment(&chain, paddr(mapped->address), (uint32_t)length, flags);
+    blk_submit_part(disk, request, &chain);
     request->issued = length;
     request->parts = 1;
     return true;
 }
 
-/* What issue_whole has left of it, in parts, as the limits and the room in the ring demand. */
-static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
-                                                       struct virtio_blk_request *request)
+IOReturn blk_submit_parts(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     IOReturn status;
 
@@ -517,28 +473,6 @@ static __attribute__((noinline)) IOReturn submit_parts(struct virtio_blk *disk,
     return status;
 }
 
-/* Locked before the check: an interrupt can change what the request is checked against. */
-static inline __attribute__((always_inline)) IOReturn submit_locked(
-    struct virtio_blk *disk, struct virtio_blk_request *request)
-{
-    const IOReturn status = blk_check(disk, request);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    /* A request may be used again as it is: everything that is counted in it starts from here. */
-    request->done = false;
-    request->status = kIOReturnSuccess;
-    request->parts = 0;
-    request->issued = 0;
-    request->moved = 0;
-    /* The queue of a lost disk has no slots. */
-    if (disk->waiting == NULL && issue_whole(disk, request)) {
-        return kIOReturnSuccess;
-    }
-    return submit_parts(disk, request);
-}
-
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     if (disk == NULL || request == NULL) {
@@ -546,7 +480,7 @@ IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *r
     }
 
     const lock_state_t state = lock_take_again(&disk->lock);
-    const IOReturn status = submit_locked(disk, request);
+    const IOReturn status = blk_submit_locked(disk, request);
 
     lock_release(&disk->lock, state);
     return status;
@@ -567,7 +501,8 @@ IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_reque
 
     const lock_state_t state = lock_take_again(&disk->lock);
 
-    while (done < count && (status = submit_locked(disk, &requests[done])) == kIOReturnSuccess) {
+    while (done < count &&
+           (status = blk_submit_locked(disk, &requests[done])) == kIOReturnSuccess) {
         done++;
     }
     /* Also when one was refused: those before it are taken, and nobody else would ring for them. */

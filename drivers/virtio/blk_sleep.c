@@ -2,7 +2,7 @@
 /* Disks: the calls that sleep until the device has answered. */
 #include <string.h>
 
-#include "drivers/virtio/blk_private.h"
+#include "drivers/virtio/blk_submit_private.h"
 #include "kernel/irq.h"
 
 bool blk_poll_if_polled(struct virtio_blk *disk)
@@ -21,29 +21,34 @@ bool blk_poll_if_polled(struct virtio_blk *disk)
 
 static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
+    if (disk == NULL) {
+        return kIOReturnBadArgument;
+    }
     /* Nested interrupts are off: the disk's own could never come while a handler waits for it. */
     if (irq_in_handler()) {
         return kIOReturnNotPermitted;
     }
 
     /*
-     * From before the submission to after the last look: an end between `done` and the sleep is
-     * pending then, and ends the sleep.
+     * From before the submission to after the last look interrupts are masked: an end between
+     * `done` and the sleep is pending then, and ends the sleep.
      */
-    const irq_state_t state = irq_mask();
-    IOReturn status = virtio_blk_submit(disk, request);
+    const lock_state_t state = lock_take_again(&disk->lock);
+    IOReturn status = blk_submit_locked(disk, request);
 
     if (status == kIOReturnSuccess) {
         virtq_publish(disk->queue);
+        lock_release_masked(&disk->lock);
         /* The way out is a reset by whoever loses patience: a timer, or another interrupt. */
         while (!request->done) {
             if (!blk_poll_if_polled(disk)) {
                 irq_wait();
             }
         }
-        status = request->status;
+        irq_restore(state);
+        return request->status;
     }
-    irq_restore(state);
+    lock_release(&disk->lock, state);
     return status;
 }
 

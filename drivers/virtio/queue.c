@@ -46,9 +46,9 @@ bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, 
 void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *chain)
 {
     *chain = (struct virtq_chain){
-        .entries = vq->chains + ((size_t)slot << vq->chain_shift),
+        .entries = vq->slots[slot].entries,
         .slot = (uint16_t)slot,
-        .base = (uint16_t)(slot << vq->base_shift),
+        .base = vq->slots[slot].base,
         .table = vq->tables,
     };
     /* In the packed form no entry says whether another one follows: what points to them does. */
@@ -107,9 +107,9 @@ void virtq_record(const void *transfer, const struct virtq_chain *chain, unsigne
 void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t first,
                        uint32_t first_length, paddr_t last, uint32_t last_length)
 {
-    struct virtq_desc *entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    struct virtq_desc *entries = vq->slots[slot].entries;
     /* Links count from the beginning of the table that the entry is in (section 2.7.5.3). */
-    const unsigned next = vq->tables != VIRTQ_IN_RING ? 1 : (slot << vq->base_shift) + 1;
+    const unsigned next = vq->slots[slot].base + 1u;
     uint64_t first_rest = virtq_rest(first_length, VIRTQ_NEXT, next);
     uint64_t last_rest = virtq_rest(last_length, VIRTQ_WRITE, 0);
 
@@ -158,18 +158,40 @@ static bool wants_doorbell(const struct virtq *vq, uint16_t before)
     return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
 }
 
-/*
- * The barrier before the look whether it is wanted holds for this store too: a device that looks at
- * the ring at once finds what is new.
- */
-static inline void ring_doorbell(struct virtq *vq)
+static inline void ring_doorbell(const struct virtq *vq)
 {
-    vq->counters.doorbells++;
-    trace_doorbell((vaddr_t)vq, vq->published, vq->index);
     if (vq->narrow) {
         mmio_write16(vq->doorbell, 0, vq->index);
     } else {
         mmio_write32(vq->doorbell, 0, vq->index);
+    }
+}
+
+static __attribute__((cold, noinline)) void ring_recorded(const struct virtq *vq)
+{
+    trace_doorbell((vaddr_t)vq, vq->published, vq->index);
+    ring_doorbell(vq);
+}
+
+/*
+ * The barrier before the look whether it is wanted holds for this store too: a device that looks at
+ * the ring at once finds what is new. Whoever calls something here calls it last, so that
+ * publishing needs no frame on the stack.
+ */
+static inline void ring(struct virtq *vq)
+{
+    vq->counters.doorbells++;
+    if (trace_is_on()) {
+        ring_recorded(vq);
+        return;
+    }
+    ring_doorbell(vq);
+}
+
+static __attribute__((noinline)) void publish_packed(struct virtq *vq, uint16_t before)
+{
+    if (virtq_packed_publish(vq, before)) {
+        ring(vq);
     }
 }
 
@@ -190,9 +212,7 @@ void virtq_publish(struct virtq *vq)
      */
     if (vq->together != 1) {
         if (vq->packed != NULL) {
-            if (virtq_packed_publish(vq, before)) {
-                ring_doorbell(vq);
-            }
+            publish_packed(vq, before);
             return;
         }
         if (!vq->quiet) {
@@ -206,10 +226,9 @@ void virtq_publish(struct virtq *vq)
     __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
-    if (!wants_doorbell(vq, before)) {
-        return;
+    if (wants_doorbell(vq, before)) {
+        ring(vq);
     }
-    ring_doorbell(vq);
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */

@@ -177,6 +177,10 @@ static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_
 /* What the cursor did: `count` entries with `bytes` in all. */
 static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
 
+/* Where it would find one segment, and the caller knows which: the same as these two. */
+static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t address, uint32_t length,
+                                       unsigned flags);
+
 /* A chain that is submitted, but not published, again; for virtq_chain_entry alone. */
 void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chain *chain);
 
@@ -186,14 +190,20 @@ static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *c
 /*
  * For a driver whose chains all begin with an entry that the device reads, and end
  * with one that it writes, in memory that each slot has for itself. The first one is
- * in a chain that is begun so, the last one in one that is submitted so. Both stay in
- * their places from chain to chain, and are written only where the length is another
+ * in a chain that is begun so, the last one in one that is submitted so, when its frame is written.
+ * Both stay in their places from chain to chain, and are written only where the length is another
  * than before. A queue uses either these or the two functions above.
+ *
+ *     if (!virtq_is_framed(queue, &chain))
+ *         virtq_write_frame(queue, chain.slot, count, header, 16, status, 1);
+ *     virtq_submit_framed(queue, &chain, request, 1);
  */
 static inline IOReturn virtq_begin_framed(struct virtq *queue, struct virtq_chain *chain);
+static inline bool virtq_is_framed(const struct virtq *queue, const struct virtq_chain *chain);
+void virtq_write_frame(struct virtq *queue, unsigned slot, unsigned count, paddr_t first,
+                       uint32_t first_length, paddr_t last, uint32_t last_length);
 static inline void virtq_submit_framed(struct virtq *queue, const struct virtq_chain *chain,
-                                       void *token, paddr_t first, uint32_t first_length,
-                                       paddr_t last, uint32_t last_length);
+                                       void *token, uint32_t last_length);
 /* Entries were filled that the chain will not have: the last one may be overwritten. */
 static inline void virtq_forget_frame(struct virtq *queue, const struct virtq_chain *chain);
 

@@ -159,6 +159,7 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
                                    : VIRTQ_IN_RING;
     vq->id_shift = vq->tables != VIRTQ_IN_RING ? 0 : vq->chain_shift;
     vq->slot_mask = (uint16_t)(slots - 1);
+    vq->id_mask = (uint16_t)(vq->slot_mask << vq->id_shift);
     vq->index = (uint16_t)setup->index;
     vq->base_shift = vq->tables != VIRTQ_IN_RING ? 16 : vq->id_shift;
     vq->event_index = setup->event_index;
@@ -287,6 +288,8 @@ void virtq_restart(struct virtq *vq)
     /* A chain in flight would lose its token here, and its owner would wait for ever. */
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++) {
+        vq->slots[slot].entries = vq->chains + ((size_t)slot << vq->chain_shift);
+        vq->slots[slot].base = (uint16_t)(slot << vq->base_shift);
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
         vq->slots[slot].framed = 0; /* the device could have written there */
         /*

@@ -17,6 +17,15 @@ static inline uint64_t virtq_rest(uint32_t length, unsigned flags, unsigned next
     return length | (uint64_t)flags << VIRTQ_REST_FLAGS | (uint64_t)next << VIRTQ_REST_NEXT;
 }
 
+/*
+ * The same of an entry in a table of a packed ring (section 2.8.8): flags come as a split ring has
+ * them, and but one means anything there.
+ */
+static inline uint64_t virtq_packed_rest(uint64_t length, unsigned flags)
+{
+    return length | (uint64_t)(flags & VIRTQ_WRITE) << VIRTQ_REST_NEXT;
+}
+
 static inline void virtq_desc_store(struct virtq_desc *entry, uint64_t address, uint64_t rest)
 {
     /* The place in one register: one instruction stores both words, and not two to two places. */
@@ -63,9 +72,9 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
     if (slot == VIRTQ_NO_SLOT) {
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
     }
-    chain->entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    chain->entries = vq->slots[slot].entries;
     chain->slot = slot;
-    chain->base = (uint16_t)(slot << vq->base_shift);
+    chain->base = vq->slots[slot].base;
     chain->room = (uint16_t)(1u << vq->chain_shift);
     chain->table = vq->tables;
     chain->count = 0;
@@ -107,6 +116,13 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
     }
 }
 
+static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t address, uint32_t length,
+                                       unsigned flags)
+{
+    virtq_chain_add(chain, address, length, flags);
+    chain->segments++;
+}
+
 /* --- Giving to the device --------------------------------------------------------------------- */
 
 /* What the ring says of a chain with a table; its address is there since virtq_restart. */
@@ -141,10 +157,6 @@ static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chai
     virtq_enter(vq, chain, token, chain->writable);
 }
 
-/* Both entries of the frame, and what the ring says of the chain. */
-void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t first,
-                       uint32_t first_length, paddr_t last, uint32_t last_length);
-
 static inline void virtq_forget_frame(struct virtq *vq, const struct virtq_chain *chain)
 {
     vq->slots[chain->slot].framed = 0;
@@ -158,14 +170,15 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
     return status;
 }
 
-static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
-                                       void *token, paddr_t first, uint32_t first_length,
-                                       paddr_t last, uint32_t last_length)
+static inline bool virtq_is_framed(const struct virtq *vq, const struct virtq_chain *chain)
 {
-    KERNEL_ASSERT(chain->count < chain->room);
-    if (vq->slots[chain->slot].framed != chain->count) {
-        virtq_write_frame(vq, chain->slot, chain->count, first, first_length, last, last_length);
-    }
+    return __builtin_expect(vq->slots[chain->slot].framed == chain->count, true);
+}
+
+static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
+                                       void *token, uint32_t last_length)
+{
+    KERNEL_ASSERT(chain->count < chain->room && virtq_is_framed(vq, chain));
     virtq_enter(vq, chain, token, chain->writable + last_length);
 }
 
@@ -184,11 +197,11 @@ void virtq_reject(struct virtq *vq, const char *reason);
 /* So many came back, the device says. Believe it, or find the queue broken. */
 static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 {
-    if (vq->broken != NULL) {
+    if (__builtin_expect(vq->broken != NULL, false)) {
         return 0;
     }
     /* Chains that are submitted but not published cannot be back either. */
-    if (count > (uint16_t)(vq->published - vq->used_index)) {
+    if (__builtin_expect(count > (uint16_t)(vq->published - vq->used_index), false)) {
         virtq_reject(vq, "the used index went beyond what is in flight");
         return 0;
     }
@@ -212,14 +225,14 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
     const struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
     const uint32_t id = shared_read32(&element->id);
     const uint32_t length = shared_read32(&element->length);
-    const uint32_t slot = id >> vq->id_shift;
-    const struct virtq_slot *known = &vq->slots[slot & vq->slot_mask];
+    const uint32_t slot = (id & vq->id_mask) >> vq->id_shift;
+    const struct virtq_slot *known = &vq->slots[slot];
 
-    if (slot > vq->slot_mask || slot << vq->id_shift != id || known->token == NULL) {
+    if (__builtin_expect((id & ~vq->id_mask) != 0 || known->token == NULL, false)) {
         virtq_reject(vq, "a used id names no chain in flight");
         return false;
     }
-    if (length > known->writable) {
+    if (__builtin_expect(length > known->writable, false)) {
         virtq_reject(vq, "a used length is more than the chain can take");
         return false;
     }
@@ -240,9 +253,13 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
 /* Completions from now to the interrupt: with nothing published the next one. */
 static inline uint16_t virtq_awaited(const struct virtq *vq)
 {
-    const uint16_t in_flight = (uint16_t)(vq->published - vq->used_index);
+    uint16_t in_flight;
 
-    if (vq->together == 1 || in_flight <= 1) {
+    if (vq->together == 1) {
+        return 1;
+    }
+    in_flight = (uint16_t)(vq->published - vq->used_index);
+    if (in_flight <= 1) {
         return 1;
     }
     return in_flight < vq->together ? in_flight : vq->together;
@@ -251,7 +268,7 @@ static inline uint16_t virtq_awaited(const struct virtq *vq)
 static inline unsigned virtq_enable_interrupt(struct virtq *vq)
 {
     /* By the number that has to be looked at anyway. */
-    if (vq->together == 0) {
+    if (__builtin_expect(vq->together == 0, false)) {
         return virtq_packed_enable(vq);
     }
 

@@ -15,7 +15,7 @@
 
 /* Where an entry has its number and its flags, in virtq_desc.rest (section 2.8.13). */
 #define REST_ID    32
-#define REST_FLAGS 48
+#define REST_FLAGS 48 /* VIRTQ_REST_NEXT of split ones */
 
 /* An entry is the device's while the first equals the wrap counter and the second does not. */
 #define FLAG_AVAIL 0x0080u
@@ -220,15 +220,9 @@ void virtq_packed_disable(struct virtq *vq)
 
 /* --- Filling ---------------------------------------------------------------------------------- */
 
-/* Flags come as a split queue has them; an entry of a table has but one (section 2.8.8). */
 static uint64_t packed_rest(uint64_t length, uint64_t split_rest)
 {
-    return length | (split_rest >> VIRTQ_REST_FLAGS & VIRTQ_WRITE) << REST_FLAGS;
-}
-
-uint64_t virtq_packed_rest(uint32_t length, unsigned flags)
-{
-    return packed_rest(length, (uint64_t)flags << VIRTQ_REST_FLAGS);
+    return virtq_packed_rest(length, (unsigned)(split_rest >> VIRTQ_REST_FLAGS));
 }
 
 static void output_segment(IOPhysicalSegment segment, void *context, UInt32 index)

@@ -31,17 +31,19 @@ struct virtq_used_ring {
 
 #define VIRTQ_USED_NO_NOTIFY 1u
 
+struct virtq_desc;
+
 /* What we know of each chain; the device cannot reach it. */
 struct virtq_slot {
-    void *token;       /* of the chain in flight; NULL: none is */
-    uint32_t writable; /* bytes the device may write in it */
-    uint16_t next;     /* slot, in the free list */
-    uint16_t framed;   /* where the last entry of its frame stands; 0: nowhere yet */
+    void *token;                /* of the chain in flight; NULL: none is */
+    struct virtq_desc *entries; /* of its chains, for good */
+    uint32_t writable;          /* bytes the device may write in it */
+    uint16_t next;              /* slot, in the free list */
+    uint16_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
+    uint16_t base;              /* of its first entry, as the device counts: 0 in a table */
 };
 
 #define VIRTQ_NO_SLOT 0xffffu /* ends the free list */
-
-struct virtq_desc;
 
 /* Where chains stand, and in which form. */
 enum virtq_tables {
@@ -86,6 +88,7 @@ struct virtq {
     uint16_t free_slot;   /* VIRTQ_NO_SLOT: none is free, or the queue is broken */
     uint16_t mask;        /* size - 1 */
     uint16_t slot_mask;   /* slots - 1 */
+    uint16_t id_mask;     /* the same of the numbers in the ring */
     uint16_t avail_index; /* of the next chain to submit */
     uint16_t published;   /* avail_index that the device has been told */
     uint16_t used_index;  /* of the next chain to take */
@@ -120,7 +123,6 @@ bool virtq_packed_publish(struct virtq *queue, uint16_t before);
 void virtq_packed_look(struct virtq *queue); /* enter what came back into `used` */
 unsigned virtq_packed_enable(struct virtq *queue);
 void virtq_packed_disable(struct virtq *queue);
-uint64_t virtq_packed_rest(uint32_t length, unsigned flags); /* of an entry in a table */
 
 /* Debug builds: panics, by name, if the private records do not fit each other. */
 #ifdef DEBUG

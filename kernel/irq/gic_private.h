@@ -28,9 +28,8 @@ struct gic_ops {
     void (*set_trigger)(unsigned intid, bool edge);
     bool (*has_messages)(void); /* LPIs may be enabled, too; NULL: never */
 
-    /* Take the pending interrupt. The token's low bits are its INTID; it goes back to end(). */
-    uint32_t (*acknowledge)(void);
-    void (*end)(uint32_t token);
+    /* The CPU interface's registers, when it is up; NULL: they are system registers. */
+    volatile void *(*cpu_interface)(void);
 };
 
 extern const struct gic_ops gic_v2;

@@ -17,8 +17,6 @@
 
 #define GICC_CTLR        0x000u
 #define GICC_PMR         0x004u
-#define GICC_IAR         0x00cu
-#define GICC_EOIR        0x010u
 #define GICC_CTLR_ENABLE 0xfu /* both groups; reads of IAR acknowledge either; group 0 is FIQ */
 
 static volatile void *distributor;
@@ -85,19 +83,9 @@ static void gic_v2_set_trigger(unsigned intid, bool edge)
     gic_write_trigger(distributor, intid, edge);
 }
 
-static uint32_t gic_v2_acknowledge(void)
+static volatile void *gic_v2_cpu_interface(void)
 {
-    /*
-     * Reading it is the acknowledge (4.4.4): once an interrupt, or the next one would be taken by
-     * the second read.
-     */
-    return mmio_read32(cpu_interface, GICC_IAR);
-}
-
-/* The token is handed back whole: for a software interrupt it names the sending CPU too. */
-static void gic_v2_end(uint32_t token)
-{
-    mmio_write32(cpu_interface, GICC_EOIR, token);
+    return cpu_interface;
 }
 
 const struct gic_ops gic_v2 = {
@@ -107,6 +95,5 @@ const struct gic_ops gic_v2 = {
     .enable = gic_v2_enable,
     .disable = gic_v2_disable,
     .set_trigger = gic_v2_set_trigger,
-    .acknowledge = gic_v2_acknowledge,
-    .end = gic_v2_end,
+    .cpu_interface = gic_v2_cpu_interface,
 };

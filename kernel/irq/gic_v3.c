@@ -207,21 +207,6 @@ volatile void *gic_v3_redistributor(void)
     return redistributor;
 }
 
-static uint32_t gic_v3_acknowledge(void)
-{
-    /* Reading it is the acknowledge: the line becomes active, and 1023 says there was none. */
-    return (uint32_t)cpu_read_sysreg(S3_0_C12_C12_0); /* ICC_IAR1_EL1 */
-}
-
-static void gic_v3_end(uint32_t token)
-{
-    /*
-     * No barrier for what the handler has stored to its device: a hypervisor carries such a store
-     * out before the next instruction. A line that fell late would come once more, for nothing.
-     */
-    cpu_write_sysreg(S3_0_C12_C12_1, token); /* ICC_EOIR1_EL1 */
-}
-
 const struct gic_ops gic_v3 = {
     .name = "GICv3",
     .compatible = "arm,gic-v3",
@@ -230,6 +215,5 @@ const struct gic_ops gic_v3 = {
     .disable = gic_v3_disable,
     .set_trigger = gic_v3_set_trigger,
     .has_messages = lpi_is_ready,
-    .acknowledge = gic_v3_acknowledge,
-    .end = gic_v3_end,
+    .cpu_interface = NULL,
 };

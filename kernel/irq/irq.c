@@ -5,6 +5,7 @@
 #include "kernel/console.h"
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
+#include "kernel/irq/gic_interface_private.h"
 #include "kernel/irq/gic_private.h"
 #include "kernel/irq/msi_private.h"
 #include "kernel/lock.h"
@@ -34,8 +35,7 @@ struct irq_slot {
 
 /* One structure, so that the path of an interrupt forms one address. */
 static struct {
-    uint32_t (*acknowledge)(void); /* the controller's, at hand without its structure */
-    void (*end)(uint32_t token);
+    volatile void *cpu_interface; /* of the controller; NULL: it is in system registers */
     const struct gic_ops *controller;
     unsigned intid_count; /* 0 until a controller is up */
     bool in_handler;
@@ -57,15 +57,11 @@ void irq_init(void)
         if (node < 0) {
             continue;
         }
-        /*
-         * The path of an interrupt has its functions at hand before init lets the first one
-         * through.
-         */
         irq.controller = known[i];
-        irq.acknowledge = known[i]->acknowledge;
-        irq.end = known[i]->end;
         irq.intid_count = irq.controller->init(node);
         if (irq.intid_count != 0) {
+            /* In time: the CPU has interrupts masked still. */
+            irq.cpu_interface = known[i]->cpu_interface != NULL ? known[i]->cpu_interface() : NULL;
             return;
         }
     }
@@ -234,31 +230,32 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     slot_of(intid)->calls++;
     irq.controller->disable(intid);
     /* After the disable: ended first, a line that is still high would be pending again at once. */
-    irq.controller->end(token);
+    gic_end(irq.cpu_interface, token);
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
 }
 
-void irq_dispatch(void)
+static inline __attribute__((always_inline)) void dispatch(void)
 {
-    const uint32_t token = irq.acknowledge();
+    const uint32_t token = gic_acknowledge(irq.cpu_interface);
     /*
      * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
      * interrupt that is none and one that nobody has.
      */
     struct irq_slot *const slot = &irq.slots[token & SLOT_MASK];
+    irq_handler_t *const handler = slot->handler;
 
-    if (slot->handler == NULL) {
+    if (handler == NULL) {
         serve_unhandled(token);
         return;
     }
     slot->calls++;
-    trace_interrupt(token, (vaddr_t)slot->handler, slot->calls);
+    trace_interrupt(token, (vaddr_t)handler, slot->calls);
     /*
      * Nested interrupts are not allowed: they stay masked from the vector to the return, so one
      * flag is enough to know where one is.
      */
     irq.in_handler = true;
-    if (slot->handler(slot->context) == IRQ_NOTHING) {
+    if (handler(slot->context) == IRQ_NOTHING) {
         count_nothing(token);
     }
     irq.in_handler = false;
@@ -266,7 +263,12 @@ void irq_dispatch(void)
      * After the handler, whose device has let go of its level by then; before that, the controller
      * would take it for the next interrupt.
      */
-    irq.end(token);
+    gic_end(irq.cpu_interface, token);
+}
+
+void irq_dispatch(void)
+{
+    dispatch();
 }
 
 void irq_wait(void)
@@ -279,7 +281,7 @@ void irq_wait(void)
     KERNEL_ASSERT(!irq.in_handler);
     cpu_dsb_sy(); /* a doorbell rung before the sleep has left the CPU */
     cpu_wfi();
-    irq_dispatch();
+    dispatch();
 }
 
 void irq_serve(void)
