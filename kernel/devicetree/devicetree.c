@@ -430,24 +430,29 @@ static bool is_usable(int node)
     return true;
 }
 
-/* NULL: it is not in the table. */
-static const struct device *find_in_table(int node)
+/* The first device in the table at or behind a place in the tree, whose order it has. */
+static unsigned first_from(int node)
 {
     unsigned low = 0, high = device_count;
 
-    while (low < high) { /* it is in [low, high): the table has the order of the tree */
+    while (low < high) { /* it is in [low, high] */
         const unsigned middle = (low + high) / 2;
 
-        if (devices[middle].node == node) {
-            return &devices[middle];
-        }
         if (devices[middle].node < node) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return NULL;
+    return low;
+}
+
+/* NULL: it is not in the table. */
+static const struct device *find_in_table(int node)
+{
+    const unsigned at = first_from(node);
+
+    return at < device_count && devices[at].node == node ? &devices[at] : NULL;
 }
 
 int device_parent(int node)
@@ -546,12 +551,9 @@ int devicetree_next_compatible(int node, const char *compatible)
         /* By the tree throughout, and not the rest only: the order of the nodes must be one. */
         return next_in_tree(node, compatible);
     }
-    for (unsigned i = 0; i < device_count; i++) {
-        /*
-         * By offset, so that a search goes on behind any node, also one that is not in the table.
-         */
-        if (devices[i].node > node &&
-            list_has(&devices[i].properties[COMPATIBLE], compatible, size)) {
+    /* By offset, so that a search goes on behind any node, also one that is not in the table. */
+    for (unsigned i = first_from(node + 1); i < device_count; i++) {
+        if (list_has(&devices[i].properties[COMPATIBLE], compatible, size)) {
             return devices[i].node;
         }
     }
