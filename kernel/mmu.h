@@ -143,6 +143,13 @@ void mmu_clear_noting(struct mmu_space *space, vaddr_t va, uint64_t size, mmu_wr
 
 /* That of one page; true if it has been written. */
 bool mmu_take_page(struct mmu_space *space, vaddr_t va);
+
+/*
+ * Both by one walk: show a page at va, whatever was there, as mmu_map shows it. Errors are
+ * mmu_map's, but KERN_NO_SPACE; after KERN_RESOURCE_SHORTAGE there is nothing at va.
+ */
+kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
+                            struct mmu_attributes attributes);
 bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va);
 
 /* This CPU can note stores (FEAT_HAFDBS). */

@@ -175,6 +175,41 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
     return KERN_SUCCESS;
 }
 
+kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
+                            struct mmu_attributes attributes)
+{
+    struct mmu_path path;
+    kern_return_t status;
+    pte_t bits;
+
+    if (!range_is_valid(space, va, PAGE_SIZE) || (pa.value & PAGE_MASK) != 0 ||
+        pa.value >= DIRECT_MAP_SIZE || !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    status = mmu_walk_adding(space, va, LEAF_LEVEL, &path);
+    if (status == KERN_NO_SPACE) { /* a block: it goes as a whole */
+        mmu_take_page(space, va);
+        status = mmu_walk_adding(space, va, LEAF_LEVEL, &path);
+    }
+    if (status != KERN_SUCCESS) {
+        unprepare(space, va, PAGE_SIZE);
+        return status;
+    }
+    /* Break before make. The table has an entry less for a moment, and is not looked at. */
+    if (*path.entry[LEAF_LEVEL] != 0) {
+        mmu_store_empty(&path);
+        mmu_flush(space, va, PAGE_SIZE);
+        mmu_count_mapped(space, -1);
+    }
+    if ((attributes.access & MMU_EXECUTE) != 0) {
+        make_executable(pa, PAGE_SIZE); /* before anybody can fetch from there */
+    }
+    mmu_store(&path, pa.value | bits);
+    mmu_arch_publish();
+    mmu_count_mapped(space, 1);
+    return KERN_SUCCESS;
+}
+
 /*
  * Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. *walked: what comes
  * last, where that is pages; from `end` on, where it is not.

@@ -169,7 +169,6 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     struct mmu_attributes attributes = {
         .memory = object->mixed ? vm_object_page_memory(object, index) : entry->range.memory};
     kern_return_t status;
-    bool pinned;
     paddr_t page;
 
     if (object->physical) {
@@ -185,29 +184,29 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
         return status;
     }
     attributes.access = table_access(entry, index, wanted);
-    /* A table page may be had by reclaiming purgeable memory, but not by reclaiming this page. */
-    pinned = page_pin(page) == KERN_SUCCESS;
-    /*
-     * mmu_map refuses what is mapped already. A leaf can be there: one without the right that
-     * is wanted now, or one of a page that the object has replaced since. No store that it knows
-     * of is lost with it: where one may be stored to, only a store asks for another, and
-     * vm_object_supply has marked the page for that.
-     */
-    mmu_take_page(entry->map->space, va);
     /* Before it can be executed: what is written from here on has to tell. */
     if ((attributes.access & MMU_EXECUTE) != 0) {
         vm_note_code(page, 1);
     }
-    status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
+    /*
+     * A leaf can be there: one without the right that is wanted now, or one of a page that the
+     * object has replaced since. No store that it knows of is lost with it: where one may be stored
+     * to, only a store asks for another, and vm_object_supply has marked the page for that.
+     */
+    status = mmu_show_page(entry->map->space, va, page, attributes);
     /*
      * Table pages are not reclaimed for by the page allocator itself, because reclaiming edits
      * tables. Here no table is half edited, so once, with what one mapping can need.
      */
-    if (status == KERN_RESOURCE_SHORTAGE && vm_purge_reclaim(TABLE_PAGES) != 0) {
-        status = mmu_map(entry->map->space, va, page, PAGE_SIZE, attributes);
-    }
-    if (pinned) {
-        page_unpin(page);
+    if (status == KERN_RESOURCE_SHORTAGE) {
+        const bool pinned = page_pin(page) == KERN_SUCCESS; /* not by reclaiming this very page */
+
+        if (vm_purge_reclaim(TABLE_PAGES) != 0) {
+            status = mmu_show_page(entry->map->space, va, page, attributes);
+        }
+        if (pinned) {
+            page_unpin(page);
+        }
     }
     return status;
 }

@@ -240,6 +240,39 @@ static void test_cached_tables(void **state)
     assert_int_equal(seen.count[SIM_FLUSH_BEGIN], 2);
 }
 
+/* A page in the place of another, or of a block, or of nothing: what was there is forgotten first.
+ */
+static void test_show_page(void **state)
+{
+    const struct mmu_attributes rw = {.access = MMU_READ | MMU_WRITE};
+    const uint64_t mapped = mmu_kernel->mapped;
+    struct mmu_translation at;
+
+    (void)state;
+    look_at(VA, 0);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA), rw), KERN_SUCCESS);
+    assert_int_equal(seen.count[SIM_FLUSH_PAGE], 0);
+    assert_int_equal(seen.order[seen.steps - 1], SIM_PUBLISH);
+    look_at(VA, 1);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA + PAGE_SIZE), rw), KERN_SUCCESS);
+    assert_int_equal(seen.count[SIM_FLUSH_PAGE], 1);
+    assert_false(seen.flushed_valid);
+    assert_true(mmu_translate(mmu_kernel, VA, &at));
+    assert_int_equal(at.pa.value, PA + PAGE_SIZE);
+    assert_int_equal(mmu_kernel->mapped, mapped + 1);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), LEVEL_SPAN(2), rw), KERN_SUCCESS);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA + PAGE_SIZE, paddr(PA), rw), KERN_SUCCESS);
+    assert_false(mmu_translate(mmu_kernel, VA, &at));
+    assert_true(mmu_translate(mmu_kernel, VA + PAGE_SIZE, &at));
+    assert_int_equal(at.pa.value, PA);
+    assert_int_equal(mmu_kernel->mapped, mapped + 1);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA + 1, paddr(PA), rw), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA + 1), rw), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(mmu_kernel->mapped, mapped);
+}
+
 /* A space is shown to walks only when its entries are, and numbers are used again after a flush. */
 static void test_spaces(void **state)
 {
@@ -291,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_memory_type, setup, teardown),
         cmocka_unit_test_setup_teardown(test_split, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cached_tables, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_show_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_spaces, setup, teardown),
     };
 
