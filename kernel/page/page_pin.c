@@ -9,58 +9,94 @@ _Static_assert(RECORD_FREE_BLOCK < RECORD_ALLOCATED && RECORD_RESERVED < RECORD_
                    RECORD_FOREIGN - RECORD_ALLOCATED == 3,
                "allocated pages, blocks and reserved pages have neighbouring states");
 
-/* The record of a page that may be pinned, or NULL. Call with page_lock held. */
-static inline struct page *pinnable(paddr_t address)
-{
-    struct page *page = page_lookup(address);
+#define NO_SECTION UINT64_MAX
 
-    if (page == NULL) {
-        page = page_lookup_reserved(address); /* can be a device's target, too */
+/* In the word of a record, by which pins are counted: one load says all that is asked of it. */
+#define ONE_PIN     ((uint64_t)1 << 32)
+#define WORD_SHARED ((uint64_t)RECORD_SHARED << 24)
+#define WORD_ORPHAN ((uint64_t)RECORD_ORPHAN << 24)
+#define STATE(word) ((unsigned)((word) >> 8) & 0xff)
+_Static_assert(offsetof(struct page, pins) == 4 && offsetof(struct page, flags) == 3 &&
+                   offsetof(struct page, state) == 1 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "where they are in the word");
+
+/*
+ * The record of a page that may be pinned, or NULL. Call with page_lock held. *ready: a section
+ * of which all records are valid, as long as the lock is held, or NO_SECTION; most pages of a list
+ * are in that of the one before.
+ */
+static inline __attribute__((always_inline)) struct page *pinnable(paddr_t address, uint64_t *ready)
+{
+    const uint64_t section = address.value >> SECTION_SHIFT;
+    struct page *page = page_record(address.value >> PAGE_SHIFT);
+
+    if (section != *ready) {
+        if (page_is_ready(address, page_pool.section_count)) {
+            *ready = section;
+        } else {
+            page = page_lookup_reserved(address); /* can be a device's target, too */
+            if (page == NULL) {
+                return NULL;
+            }
+        }
     }
-    return page != NULL && page->state >= RECORD_ALLOCATED && page->state <= RECORD_RESERVED ? page
-                                                                                             : NULL;
+    return STATE(page->word) - RECORD_ALLOCATED <= RECORD_RESERVED - RECORD_ALLOCATED ? page : NULL;
 }
 
-/* Call with page_lock held. */
-static inline kern_return_t pin(paddr_t address)
+/* Call with page_lock held, and add what was pinned to page_pool.pins. */
+static inline __attribute__((always_inline)) kern_return_t pin(paddr_t address, uint64_t *ready,
+                                                               uint64_t not_if)
 {
-    struct page *page = pinnable(address);
+    struct page *page = pinnable(address, ready);
+    uint64_t word;
 
     if (page == NULL) {
         return KERN_INVALID_ADDRESS;
     }
     /* Wrapped, the page would count as unpinned under its devices. */
-    if (page->pins == UINT32_MAX) {
+    if ((page->word & not_if) != 0 || __builtin_add_overflow(page->word, ONE_PIN, &word)) {
         return KERN_FAILURE;
     }
-    page->pins++;
-    page_pool.pins++;
+    page->word = word;
     return KERN_SUCCESS;
 }
 
-static inline kern_return_t unpin(paddr_t address)
+/* Call with page_lock held, and take what was unpinned from page_pool.pins. */
+static inline __attribute__((always_inline)) kern_return_t unpin(paddr_t address, uint64_t *ready)
 {
-    struct page *page = pinnable(address);
+    struct page *page = pinnable(address, ready);
+    uint64_t word;
 
     if (page == NULL) {
         return KERN_INVALID_ADDRESS;
     }
-    if (page->pins == 0) {
+    word = page->word;
+    if (word < ONE_PIN) {
         return KERN_FAILURE;
     }
-    page->pins--;
-    page_pool.pins--;
+    word -= ONE_PIN;
+    page->word = word;
     /* Its owner has given it back while it was pinned: this was the last who held it. */
-    if (page->pins == 0 && (page->flags & RECORD_ORPHAN) != 0) {
+    if ((word & WORD_ORPHAN) != 0 && word < ONE_PIN) {
         page_unpinned(page);
     }
     return KERN_SUCCESS;
 }
 
+/* Call with page_lock held. */
+static inline __attribute__((always_inline)) kern_return_t pin_one(paddr_t address)
+{
+    uint64_t ready = NO_SECTION;
+    const kern_return_t status = pin(address, &ready, 0);
+
+    page_pool.pins += status == KERN_SUCCESS;
+    return status;
+}
+
 kern_return_t page_pin(paddr_t address)
 {
     lock_state_t state = lock_take(&page_lock);
-    kern_return_t status = pin(address);
+    kern_return_t status = pin_one(address);
 
     lock_release(&page_lock, state);
     return status;
@@ -69,7 +105,7 @@ kern_return_t page_pin(paddr_t address)
 kern_return_t page_quarantine(paddr_t address)
 {
     lock_state_t state = lock_take(&page_lock);
-    kern_return_t status = pin(address);
+    kern_return_t status = pin_one(address);
 
     if (status == KERN_SUCCESS) {
         /*
@@ -84,9 +120,11 @@ kern_return_t page_quarantine(paddr_t address)
 
 kern_return_t page_unpin(paddr_t address)
 {
+    uint64_t ready = NO_SECTION;
     lock_state_t state = lock_take(&page_lock);
-    kern_return_t status = unpin(address);
+    kern_return_t status = unpin(address, &ready);
 
+    page_pool.pins -= status == KERN_SUCCESS;
     lock_release(&page_lock, state);
     return status;
 }
@@ -116,15 +154,18 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
          * must not hold interrupts back as a whole.
          */
         lock_state_t state = lock_take(&page_lock);
+        uint64_t ready = NO_SECTION, pinned = 0;
 
         while (done < stop) {
-            status = pin(pages[done]);
+            status = pin(pages[done], &ready, 0);
+            pinned += status == KERN_SUCCESS;
             if (status != KERN_SUCCESS && judge(status, pages[done]) != KERN_SUCCESS) {
                 break;
             }
             status = KERN_SUCCESS;
             done++;
         }
+        page_pool.pins += pinned;
         lock_release(&page_lock, state);
     }
     if (status != KERN_SUCCESS) {
@@ -143,15 +184,13 @@ uint64_t page_pin_unshared(const paddr_t *pages, uint64_t count)
         lock_state_t state = lock_take(&page_lock);
 
         const uint64_t first = done;
+        uint64_t ready = NO_SECTION;
 
         stop = count - done < BATCH ? count : done + BATCH;
         for (; done < stop; done++) {
-            struct page *page = pinnable(pages[done]);
-
-            if (page == NULL || (page->flags & RECORD_SHARED) != 0 || page->pins == UINT32_MAX) {
+            if (pin(pages[done], &ready, WORD_SHARED) != KERN_SUCCESS) {
                 break;
             }
-            page->pins++;
         }
         page_pool.pins += done - first;
         lock_release(&page_lock, state);
@@ -168,10 +207,12 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
     for (uint64_t done = 0; done < count;) {
         uint64_t stop = count - done < BATCH ? count : done + BATCH;
         lock_state_t state = lock_take(&page_lock);
+        uint64_t ready = NO_SECTION, unpinned = 0;
 
         for (; done < stop; done++) {
-            unpin(pages[done]);
+            unpinned += unpin(pages[done], &ready) == KERN_SUCCESS;
         }
+        page_pool.pins -= unpinned;
         lock_release(&page_lock, state);
     }
 }
