@@ -85,7 +85,8 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
                                      ? IOMemoryReference_wire(self->reference, flags, self->pages)
                                      : pin_ranges(self, flags);
 
-    return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
+    return status == KERN_SUCCESS ? kIOReturnSuccess
+                                  : IOReturn_fromKernel(status, kIOReturnDoingPrepare);
 }
 
 /* How many of these pages from the first on lie at consecutive addresses. */
@@ -99,22 +100,26 @@ static uint64_t consecutive(const paddr_t *pages, uint64_t count)
     return n;
 }
 
+#define FEW_PIECES 8 /* that are remembered, so that their pages need not be walked again */
+
 /* What the source runs come to once they are split where consecutive pages end. */
 struct pieces {
     size_t count;
     uint64_t highest; /* address of a page */
-    /* The last one. */
-    uint64_t address;
-    uint64_t length;
+    struct {
+        uint64_t address, length;
+    } first[FEW_PIECES];
 };
 
-/* Split the source runs; the pieces go to `runs`. NULL: only count them. */
-static struct pieces split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs)
+/* Split the source runs; the pieces go to `runs`. NULL: they are counted in *pieces. */
+static void split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs,
+                       struct pieces *pieces)
 {
-    struct pieces pieces = {0};
     const paddr_t *page = self->pages;
     uint64_t start = 0;
 
+    pieces->count = 0;
+    pieces->highest = 0;
     for (size_t i = 0; i < self->source.count; i++) {
         const struct IOMemoryRun *run = &self->source.list[i];
         uint64_t left = run->end - start;
@@ -125,14 +130,15 @@ static struct pieces split_runs(const IOGeneralMemoryDescriptor *self, struct IO
             const uint64_t n = consecutive(page, count);
             const uint64_t length = left < ptoa(n) - skip ? left : ptoa(n) - skip;
 
-            pieces.address = page->value + skip;
-            pieces.length = length;
             if (runs != NULL) {
-                IOMemoryRuns_append(runs, pieces.address, length);
+                IOMemoryRuns_append(runs, page->value + skip, length);
+            } else if (pieces->count < FEW_PIECES) {
+                pieces->first[pieces->count].address = page->value + skip;
+                pieces->first[pieces->count].length = length;
             }
-            pieces.count++;
-            if (page[n - 1].value > pieces.highest) {
-                pieces.highest = page[n - 1].value;
+            pieces->count++;
+            if (page[n - 1].value > pieces->highest) {
+                pieces->highest = page[n - 1].value;
             }
             page += n;
             count -= n;
@@ -142,7 +148,6 @@ static struct pieces split_runs(const IOGeneralMemoryDescriptor *self, struct IO
         IOASSERT(left == 0);
         start = run->end;
     }
-    return pieces;
 }
 
 static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
@@ -173,7 +178,7 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         drop_page_list(self);
         return status;
     }
-    pieces = split_runs(self, NULL);
+    split_runs(self, NULL, &pieces);
     /*
      * Kept: each command that is prepared asks whether its device reaches all of it, which must not
      * cost a walk each time.
@@ -192,11 +197,13 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
         general_unwire(self);
         return status;
     }
-    /* One piece, as most transfers are, has been seen by counting. */
-    if (pieces.count == 1) {
-        IOMemoryRuns_append(&self->wired, pieces.address, pieces.length);
+    /* A few pieces, as most transfers are, have been seen by counting. */
+    if (pieces.count <= FEW_PIECES) {
+        for (size_t i = 0; i < pieces.count; i++) {
+            IOMemoryRuns_append(&self->wired, pieces.first[i].address, pieces.first[i].length);
+        }
     } else {
-        split_runs(self, &self->wired);
+        split_runs(self, &self->wired, &pieces);
     }
     general_set_resident(self, &self->wired);
     return kIOReturnSuccess;

@@ -296,10 +296,10 @@ static bool is_used_by_device(IOMemoryDescriptor *self)
     return false;
 }
 
-void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
+static __attribute__((noinline)) void settle_owed(IOMemoryDescriptor *self)
 {
     /* Prepare locks come before the mapping lock: under that one, what is owed stays so. */
-    if (self->owed == 0 || IOMemory_isLocked()) {
+    if (IOMemory_isLocked()) {
         return;
     }
     /*
@@ -313,6 +313,14 @@ void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
     while (self->owed != 0 &&
            IOMemoryDescriptor_methods(self)->complete(self, kIODirectionNone) != kIOReturnBusy) {
         self->owed--;
+    }
+}
+
+void IOMemoryDescriptor_settle(IOMemoryDescriptor *self)
+{
+    /* Nothing is, as a rule, and each complete comes by here. */
+    if (self->owed != 0) {
+        settle_owed(self);
     }
 }
 

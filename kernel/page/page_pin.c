@@ -154,18 +154,18 @@ kern_return_t page_pin_list(const paddr_t *pages, uint64_t count)
          * must not hold interrupts back as a whole.
          */
         lock_state_t state = lock_take(&page_lock);
-        uint64_t ready = NO_SECTION, pinned = 0;
+        uint64_t ready = NO_SECTION;
+        const uint64_t first = done;
 
-        while (done < stop) {
-            status = pin(pages[done], &ready, 0);
-            pinned += status == KERN_SUCCESS;
-            if (status != KERN_SUCCESS && judge(status, pages[done]) != KERN_SUCCESS) {
-                break;
-            }
+        while (done < stop && (status = pin(pages[done], &ready, 0)) == KERN_SUCCESS) {
+            done++;
+        }
+        page_pool.pins += done - first;
+        /* Registers are passed over; what follows them begins a batch. */
+        if (status != KERN_SUCCESS && judge(status, pages[done]) == KERN_SUCCESS) {
             status = KERN_SUCCESS;
             done++;
         }
-        page_pool.pins += pinned;
         lock_release(&page_lock, state);
     }
     if (status != KERN_SUCCESS) {
