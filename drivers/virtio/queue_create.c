@@ -284,11 +284,12 @@ void virtq_destroy(struct virtq *vq)
 void virtq_restart(struct virtq *vq)
 {
     const unsigned slots = virtq_slots(vq);
+    struct virtq_desc *entries = vq->chains;
 
     /* A chain in flight would lose its token here, and its owner would wait for ever. */
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
-    for (unsigned slot = 0; slot < slots; slot++) {
-        vq->slots[slot].entries = vq->chains + ((size_t)slot << vq->chain_shift);
+    for (unsigned slot = 0; slot < slots; slot++, entries += (size_t)1 << vq->chain_shift) {
+        vq->slots[slot].entries = entries;
         vq->slots[slot].base = (uint16_t)(slot << vq->base_shift);
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
         vq->slots[slot].framed = 0; /* the device could have written there */
@@ -298,10 +299,7 @@ void virtq_restart(struct virtq *vq)
          */
         if (vq->tables != VIRTQ_IN_RING) {
             vq->desc[slot].address =
-                vm_device_memory_physical(&vq->table_memory,
-                                          vq->chains + ((size_t)slot << vq->chain_shift))
-                    .value +
-                vq->tables_io.offset;
+                vm_device_memory_physical(&vq->table_memory, entries).value + vq->tables_io.offset;
         }
     }
     vq->free_slot = 0;
