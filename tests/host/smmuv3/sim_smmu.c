@@ -160,6 +160,11 @@ void sim_forget(void)
 /* --- Registers ---------------------------------------------------------------------------------
  */
 
+static bool is_deaf(void)
+{
+    return traits.deaf != 0 && sim.controls == traits.deaf;
+}
+
 static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsigned width)
 {
     (void)self;
@@ -181,9 +186,10 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
                traits.flip[3];
     case SMMU_CR0ACK:
         sim_time += 1000000; /* who looks again and again will not look for ever */
-        return traits.silent ? ~sim.cr0 : sim.cr0;
+        return traits.silent || is_deaf() ? ~sim.cr0 : sim.cr0;
     case SMMU_IRQ_CTRLACK:
-        return sim.irq_ctrl;
+        sim_time += 1000000;
+        return is_deaf() ? ~sim.irq_ctrl : sim.irq_ctrl;
     case SMMU_GERROR:
         return sim.gerror;
     case SMMU_GERRORN:
@@ -225,6 +231,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
                                 : 4);
     switch (offset) {
     case SMMU_CR0:
+        sim.controls++;
         write_control((uint32_t)value);
         return;
     case SMMU_CR1:
@@ -232,6 +239,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         assert_int_equal(sim.cr0, 0);
         return;
     case SMMU_IRQ_CTRL:
+        sim.controls++;
         sim.irq_ctrl = (uint32_t)value;
         return;
     case SMMU_GERRORN:

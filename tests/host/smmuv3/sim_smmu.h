@@ -33,9 +33,10 @@ struct sim_smmu_traits {
     bool narrow_asid;
     unsigned stream_bits, event_log2, output_code;
     uint32_t flip[4]; /* bits of IDR0, IDR1, IDR3 and IDR5 that it says otherwise */
-    bool silent;      /* never acknowledges a control */
-    bool hung;        /* reads no commands */
-    unsigned slow;    /* reads of CONS until it has */
+    unsigned deaf; /* the n-th control that it is given it does not acknowledge; 0: all of them */
+    bool silent;   /* never acknowledges a control */
+    bool hung;     /* reads no commands */
+    unsigned slow; /* reads of CONS until it has */
     uint64_t refused; /* opcode that it does not know; 0: knows all */
 };
 extern struct sim_smmu_traits traits;

@@ -54,6 +54,30 @@ static void sizes_of_output(void **state)
     }
 }
 
+/* Off, interrupts, commands, events, on: whichever it does not acknowledge, it does not start. */
+static void controls_that_are_not_acknowledged(void **state)
+{
+    (void)state;
+    for (unsigned nth = 1; nth <= 5; nth++) {
+        struct holdings held = holdings_now();
+
+        memset(&traits, 0, sizeof(traits));
+        traits.deaf = nth;
+        assert_null(smmu_start());
+        assert_int_equal(sim.controls, nth + 1); /* and off again */
+        assert_true(sim_holds(&held));
+    }
+    memset(&traits, 0, sizeof(traits));
+    traits.deaf = 6;
+    unit = smmu_start();
+    assert_non_null(unit);
+    traits.deaf = 0;
+    smmu_stop(unit);
+    /* One that reads no commands does not start either. */
+    traits.hung = true;
+    assert_null(smmu_start());
+}
+
 /* --- Requests -----------------------------------------------------------------------------------
  */
 
@@ -430,6 +454,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IDLE(units_that_lack_something),
         IDLE(sizes_of_output),
+        IDLE(controls_that_are_not_acknowledged),
         STARTED(lean_requests_that_make_no_sense),
         STARTED(runs_without_tables),
         STARTED(reservations),
