@@ -27,7 +27,7 @@ die()
     exit 2
 }
 
-jobs=$(nproc)
+jobs=$((($(nproc) * 3 + 1) / 2)) # some wait for the host, or for each other
 junit=
 list=
 while getopts lj:r:h option; do
