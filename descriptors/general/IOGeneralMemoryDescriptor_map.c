@@ -11,8 +11,8 @@ static bool is_copy_on_write(const IOGeneralMemoryDescriptor *self)
 }
 
 /* For the CPU, which goes through no mapper: where the ranges lead now. */
-static IOReturn find_behind_mapper(IOGeneralMemoryDescriptor *self,
-                                   struct IOMemoryReference **reference)
+static __attribute__((noinline)) IOReturn find_behind_mapper(IOGeneralMemoryDescriptor *self,
+                                                             struct IOMemoryReference **reference)
 {
     IOReturn status = kIOReturnSuccess;
     IOPhysicalSegment piece;
@@ -39,6 +39,18 @@ static IOReturn find_behind_mapper(IOGeneralMemoryDescriptor *self,
     return status;
 }
 
+/* Physical ranges have no task and so no map, which is how the two are told apart there. */
+static __attribute__((noinline)) IOReturn find_physical(IOGeneralMemoryDescriptor *self,
+                                                        struct IOMemoryReference **reference)
+{
+    if (!general_is_physical(self)) {
+        return kIOReturnVMError; /* the task is dead */
+    }
+    return general_leads_elsewhere(&self->super)
+               ? find_behind_mapper(self, reference)
+               : IOMemoryReference_create(NULL, &self->source, reference);
+}
+
 static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryReference **reference)
 {
     const vm_map_t map = get_task_map(self->task);
@@ -46,14 +58,8 @@ static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryRefe
     if (self->source.count == 0) {
         return kIOReturnBadArgument;
     }
-    /* Physical ranges have no task and so no map, which is how the two are told apart there. */
-    if (map == NULL && !general_is_physical(self)) {
-        return kIOReturnVMError; /* the task is dead */
-    }
-    if (map == NULL && general_leads_elsewhere(&self->super)) {
-        return find_behind_mapper(self, reference);
-    }
-    return IOMemoryReference_create(map, &self->source, reference);
+    return map == NULL ? find_physical(self, reference)
+                       : IOMemoryReference_create(map, &self->source, reference);
 }
 
 /*
