@@ -12,6 +12,7 @@
 # NEEDS: run gcc-debug/tests/images/transfer.elf gcc-debug/tests/images/maintained.elf
 # NEEDS: gcc-debug/tests/images/tour_1_segment.elf gcc-debug/tests/images/tour_2_scatter.elf
 # NEEDS: gcc-debug/tests/images/tour_3_limits.elf gcc-debug/tests/target/vdma_dma.elf
+# NEEDS: gcc-debug/tests/target/vdma.elf
 # NEEDS: gcc-debug/tests/target/vdma_table.elf gcc-debug/tests/target/vdma_timing.elf
 # NEEDS: gcc-debug/tests/target/vdma_lists.elf gcc-debug/tests/target/vdma_profiles.elf
 . tests/outside/tap.bash
@@ -60,6 +61,7 @@ for watch in owner coherence init owner+coherence+init+rules; do
         esac
     done
 done
+right owner target/vdma
 for watch in owner init; do
     for image in vdma_dma vdma_table vdma_timing vdma_lists; do
         right $watch target/$image

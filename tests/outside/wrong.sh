@@ -29,7 +29,16 @@ done
 # The page that shows them: what it quotes is what they have been told now.
 page=qemu/vdma/mistakes.md
 tests/runner/wrong.sh -m "$work/entries" >"$work/page"
-run diff "$page" "$work/page"
+# In which of its lines a caller is, is a matter of the compiler: the page is GCC 12's.
+lines()
+{
+    if "${READELF:-readelf}" -p .comment "$BUILD/gcc-debug/tests/images/wrong/ledger_early.elf" | grep -q 'GCC: .* 12\.'; then
+        cat "$1"
+    else
+        sed -E 's/^(        [a-z_0-9]+ at [a-z_0-9]+\.c):[0-9]+$/\1/' "$1"
+    fi
+}
+run diff <(lines "$page") <(lines "$work/page")
 check "the page of mistakes is what make mistakes writes" ended 0
 # numbered FILE PATTERN: numbers of rules.
 numbered()
