@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the ledger keeps: is all found among thousands, and given back; and what it prints. */
+#include <stdio.h>
+
+#include "tests/host/machine/ledger_fixture.h"
+
+/* --- What is kept ----------------------------------------------------------------------------- */
+
+#define MANY 3000u
+
+static void *owner_of(unsigned i)
+{
+    return (void *)(0x100000000ull + 16ull * ((i * 2654435761u) % 65536));
+}
+
+/* A sequence of its own in each run of the test, and the same in all of them. */
+static uint64_t seed;
+
+static uint64_t random_below(uint64_t limit)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % limit;
+}
+
+/* Which of the runs that are left share bytes with these, each once and in the order of starts. */
+static void expect_overlaps(const uint64_t *starts, const uint64_t *ends, const bool *gone)
+{
+    const uint64_t start = random_below(1 << 20), end = start + 1 + random_below(1 << 12);
+    const struct IOLedgerRun *run = NULL;
+    unsigned expected = 0, found = 0;
+    uint64_t last = 0;
+
+    for (unsigned i = 0; i < MANY; i++) {
+        expected += !gone[i] && starts[i] < end && ends[i] > start;
+    }
+    while ((run = IOLedger_overlap(run, start, end)) != NULL) {
+        assert_true(run->start >= last && run->start < end && run->end > start);
+        last = run->start;
+        assert_true(++found <= expected);
+    }
+    assert_int_equal(found, expected);
+}
+
+static void find_all_among_many(void)
+{
+    static uint64_t starts[MANY], ends[MANY];
+    static bool gone[MANY];
+    const struct holdings before = holdings_now();
+    uint64_t most;
+
+    seed = 1;
+    for (unsigned i = 0; i < MANY; i++) {
+        starts[i] = random_below(1 << 20);
+        ends[i] = starts[i] + 1 + random_below(i % 16 == 0 ? 1 << 16 : 1 << 8);
+        gone[i] = false;
+        prepare(owner_of(i), M, starts[i], ends[i] - starts[i], 0);
+    }
+    most = holdings_now().pages;
+    assert_true(most > before.pages);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 200; i++) {
+            expect_overlaps(starts, ends, gone);
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+            assert_true((IOLedger_find(kIOLedgerClaimed, owner_of(i), 0) != NULL) == !gone[i]);
+            assert_null(IOLedger_find(kIOLedgerClaimed, owner_of(i), 1));
+            assert_null(IOLedger_find(kIOLedgerWired, owner_of(i), 0));
+            if (round == 0 && i % 3 != 0) {
+                IOLedger_completed(owner_of(i), true, true);
+                gone[i] = true;
+            }
+        }
+    }
+    /* As many again take no more room than before: that of those that went. */
+    for (unsigned i = 0; i < MANY; i++) {
+        if (gone[i]) {
+            prepare(owner_of(i), M, starts[i], ends[i] - starts[i], 0);
+            assert_true(holdings_now().pages <= most);
+            gone[i] = false;
+        }
+    }
+    for (unsigned i = 0; i < 200; i++) {
+        expect_overlaps(starts, ends, gone);
+    }
+    /* In a handler no page goes back, and afterwards all of them do. */
+    sim_in_handler = true;
+    for (unsigned i = 0; i < MANY; i += 2) {
+        IOLedger_completed(owner_of(i), true, true);
+    }
+    assert_int_equal(holdings_now().pages, most);
+    sim_in_handler = false;
+    for (unsigned i = 1; i < MANY; i += 2) {
+        IOLedger_completed(owner_of(i), true, true);
+    }
+    assert_null(IOLedger_first());
+    IOLedger_tidy();
+    assert_true(sim_holds(&before));
+    IOLedger_tidy();
+    assert_true(sim_holds(&before));
+}
+
+/* Again: what comes back from the allocator is as it was left. */
+static void all_is_found_among_many(void **state)
+{
+    (void)state;
+    find_all_among_many();
+    find_all_among_many();
+}
+
+/* More than there are cells, from a handler: nothing is allocated there, and track is lost. */
+static void handlers_make_no_room(void **state)
+{
+    const struct holdings before = holdings_now();
+    unsigned kept = 0;
+
+    (void)state;
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    sim_in_handler = true;
+    for (unsigned i = 0; i < 1000; i++) {
+        IOLedger_wired(owner_of(i), i);
+    }
+    sim_in_handler = false;
+    sim_console_set_quiet(false);
+    assert_true(sim_console_said("it has lost track of "));
+    assert_true(sim_holds(&before));
+    for (unsigned i = 0; i < 1000; i++) {
+        kept += IOLedger_find(kIOLedgerWired, owner_of(i), 0) != NULL;
+        IOLedger_unwired(owner_of(i));
+    }
+    assert_in_range(kept, 100, 999);
+    assert_null(IOLedger_first());
+}
+
+/* --- What is printed -------------------------------------------------------------------------- */
+
+static void reports_are_a_page_of_text(void **state)
+{
+    char line[200];
+
+    (void)state;
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    start(A, true, 0, 0, 0x21);
+    IOLedger_listen(IOLedger_print);
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    sim_caller = 0x31;
+    IOLedger_completedEarly(A);
+    assert_true(sim_console_said("ledger: L10: completed before the device was done\n"));
+    snprintf(line, sizeof(line), "  IODMACommand %p: 256 bytes from 0x5000 on" WRITES "\n", A);
+    assert_true(sim_console_said(line));
+    assert_true(sim_console_said("  it was given to the device here:\n    [<0000000000000021>]\n"
+                                 "  it is completed here:\n    [<0000000000000031>]\n  do: wait"));
+    snprintf(line, sizeof(line),
+             "record: watch=ledger rule=L10 kind=IODMACommand object=%p address=0x5000 "
+             "bytes=0x100 began=0x21 then=0x31\n",
+             A);
+    assert_true(sim_console_said(line));
+    IOLedger_ended(A);
+    sim_caller = 0;
+    IOLedger_completed(A, true, true);
+    sim_console_forget();
+    IOLedger_used(A, ", by f");
+    snprintf(line, sizeof(line), "  IODMACommand %p, by f\n", A);
+    assert_true(sim_console_said(line));
+    assert_true(sim_console_said("  it was completed here: (unknown)\n  it is used here: (unk"));
+    sim_console_forget();
+    IOLedger_readOnly(M, 0);
+    assert_false(sim_console_said("was prepared"));
+    sim_console_set_quiet(false);
+    IOLedger_released(A, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        LEDGER_TEST(all_is_found_among_many),
+        LEDGER_TEST(handlers_make_no_room),
+        LEDGER_TEST(reports_are_a_page_of_text),
+    };
+
+    return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
+}
