@@ -87,14 +87,14 @@ static void arrive(struct virtio_blk_request *ended)
 
 static void read_disk(void *context)
 {
-    irq_state_t state;
+    /* Before it is submitted, or it depends on the host where the interrupt comes. */
+    const irq_state_t state = irq_mask();
 
     (void)context;
     arrived = false;
     virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, disk_length);
     request.completion = arrive;
     KERNEL_CHECK(virtio_blk_submit_list(disk, &request, 1, NULL) == kIOReturnSuccess);
-    state = irq_mask();
     while (!arrived) {
         irq_wait();
     }
