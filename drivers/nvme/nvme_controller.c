@@ -448,6 +448,7 @@ bool nvme_close(struct nvme_controller *controller)
     struct pci_function *function = controller->function;
     const bool stopped = controller->shut || nvme_stop(controller);
 
+    nvme_remove_namespaces(controller);
     nvme_detach(controller);
     pci_free_vectors(function);
     nvme_close_buffer(controller);

@@ -207,7 +207,7 @@ void nvme_detach(struct nvme_controller *controller);
 /* The interrupt of a queue pair. */
 unsigned nvme_vector(const struct nvme_queue *queue);
 
-/* nvme.c: its namespaces come and go with it. */
+/* nvme.c: its namespaces are added once it is open, and go when it is closed. */
 void nvme_add_namespaces(struct nvme_controller *controller);
 void nvme_remove_namespaces(struct nvme_controller *controller);
 

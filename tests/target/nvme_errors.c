@@ -260,7 +260,6 @@ TEST(reset_and_shutdown_with_commands_on_the_way)
     }
     disk_memory_drop(&scatter);
     client_drop(&client);
-    nvme_remove_namespaces(controller);
     EXPECT_TRUE(nvme_close(controller));
     controller = nvme_open(function, &status);
     ASSERT_TRUE(controller != NULL);

@@ -110,6 +110,7 @@ TEST(n26_with_what_is_left)
     for (unsigned i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
         struct nvme_namespace *disk = nvme_get(CONTROLLERS - 1);
         struct pci_function *function = disk->controller->function;
+        struct nvme_controller *controller;
         struct msi_block *others = NULL;
         struct msi_stats before, after;
         struct nvme_info info;
@@ -118,12 +119,16 @@ TEST(n26_with_what_is_left)
         msi_get_stats(&before);
         nvme_get_info(disk, &info);
         ASSERT_TRUE(nvme_close(disk->controller));
+        ASSERT_EQ(nvme_count(), CONTROLLERS - 1);
         if (rests[i] != 64) {
             others = leave(rests[i]);
         }
-        ASSERT_TRUE(nvme_open(function, &status) != NULL);
+        controller = nvme_open(function, &status);
+        ASSERT_TRUE(controller != NULL);
+        nvme_add_namespaces(controller);
         ASSERT_EQ(nvme_count(), CONTROLLERS);
         disk = nvme_get(CONTROLLERS - 1);
+        ASSERT_TRUE(disk->controller == controller);
         nvme_get_info(disk, &info);
         EXPECT_EQ(info.interrupts, rests[i] == 64 ? 5 : rests[i] == 0 ? 1 : rests[i]);
         EXPECT_EQ(pci_interrupt_kind(function), rests[i] == 0 ? PCI_INTX : PCI_MSIX);

@@ -378,7 +378,6 @@ static void an_engine_without_memory(void **state)
     }
     assert_true(failures >= 3);
     assert_ptr_equal(nvme_get_service(disk), controller->service);
-    nvme_remove_namespaces(controller);
     assert_true(nvme_close(controller));
     OSObject_release(&mapper->super);
     OSObject_release(unit);

@@ -52,7 +52,6 @@ int client_open_usual(void **state)
 static void leave(bool *stopped, bool *holds)
 {
     client_detach();
-    nvme_remove_namespaces(controller);
     *stopped = nvme_close(controller);
     assert_false(sim.bus.master_on || sim.bus.claimed);
     *holds = sim_holds(&before);
