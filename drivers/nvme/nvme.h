@@ -37,8 +37,8 @@
  *
  * Stopping a channel with a time limit asks the controller to abort each command, and waits:
  * kIOReturnTimeout, and what it still has goes on, with its memory and its identifiers,
- * until it is answered. Without a limit the queue pair is deleted, which ends all it has,
- * and made anew; other channels do not notice.
+ * until it is answered, which may still be that it was aborted. Without a limit the queue pair is
+ * deleted, which ends all it has, and made anew; other channels do not notice.
  *
  * The machine is searched at the first call of any of these. Thread context, unless it says
  * otherwise.
@@ -172,7 +172,7 @@ struct nvme_counters {
     uint64_t interrupts;
     uint64_t strange;        /* answers to nothing that was asked, which are ignored */
     uint64_t aborts;         /* asked for, */
-    uint64_t aborts_refused; /* and answered that the command goes on */
+    uint64_t aborts_refused; /* and answered that the command goes on, for the time being */
     unsigned in_flight;      /* commands of the device now, */
     unsigned most;           /* and at once so far */
     unsigned most_starts;    /* started transfers at once so far */
