@@ -370,6 +370,36 @@ static void a_blocked_run_is_an_error(void **state)
     OSObject_release(run);
 }
 
+/*
+ * No cursor was made for the limit of before, so one that falls needs nothing to be configured
+ * again: a run and pieces are cut as the disk wants it by now.
+ */
+static void limits_that_fall_are_kept(void **state)
+{
+    IOMemoryDescriptor *const run = run_memory();
+    struct virtio_blk_request request;
+
+    (void)state;
+    for (unsigned way = 0; way < 4; way++) {
+        IOMemoryDescriptor *const of = (way & 1) != 0 ? run : memory;
+
+        mapper->quick = (way & 2) != 0;
+        begin(OFFERED, 254, 0x10000);
+        virtio_sim_set(&sim, 8, 0x400, 4);
+        sim.changed_pending = true;
+        assert_true(virtio_sim_interrupt(&sim));
+        virtio_blk_request_init(&request, VIRTIO_BLK_READ, of, 0, 8, 8192);
+        assert_int_equal(virtio_blk_submit(disk, &request), kIOReturnSuccess);
+        virtio_blk_publish(disk);
+        assert_int_equal(answer_all(true, 254, 0x400), 1);
+        assert_int_equal(request.status, kIOReturnSuccess);
+        assert_int_equal(request.moved, 8192);
+        end();
+    }
+    mapper->quick = false;
+    OSObject_release(run);
+}
+
 /* A request that a completion makes, in the interrupt handler. */
 static void completions_submit(void **state)
 {
@@ -535,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_run_is_one_segment),
         cmocka_unit_test(a_run_that_is_refused_leaves_nothing),
         cmocka_unit_test(a_blocked_run_is_an_error),
+        cmocka_unit_test(limits_that_fall_are_kept),
         cmocka_unit_test(completions_submit),
         cmocka_unit_test(refusals_leave_nothing),
         cmocka_unit_test(a_blocked_request_is_an_error),
