@@ -15,10 +15,7 @@
 #include "kernel/panic.h"
 #include "kernel/startup.h"
 
-/* The `virt` machine has about fifty; what does not fit is read from the tree itself. */
-#define DEVICES_MAX 128
-
-static const char *const property_names[PROPERTY_COUNT] = {
+const char *const property_names[PROPERTY_COUNT] = {
     [COMPATIBLE] = "compatible",
     [REG] = "reg",
     [INTERRUPTS] = "interrupts",
@@ -59,11 +56,9 @@ static const void *tree;
 static uint32_t names_size; /* bytes of property names, the last of them terminated */
 /* By the place of a name in their block: 1 + which property it is; 0: not looked up yet. */
 static uint8_t known_names[NAMES_KNOWN];
+struct devicetree_table devicetree_table;
 static const char *bootargs;
 static const char *stdout_path;
-static struct device devices[DEVICES_MAX]; /* in the order of the tree */
-static unsigned device_count;
-static bool is_incomplete; /* there are devices that are not in the table */
 
 /* A property's text; NULL if it is absent or has no end. */
 static const char *read_string(const struct property *property)
@@ -85,39 +80,6 @@ static void read_chosen(const struct node *chosen)
         /* The loader has put it into RAM, and only this node says so. */
         memory_reserve(start, end - start, false);
     }
-}
-
-static bool property_is(const struct property *property, const char *text)
-{
-    size_t size = strlen(text) + 1;
-
-    /* With the NUL: a longer text that begins so is another one. */
-    return property->value != NULL && property->length == size &&
-           memcmp(property->value, text, size) == 0;
-}
-
-static bool is_disabled(const struct property *status)
-{
-    /*
-     * Absent is as good as "okay" (Devicetree Specification, 2.3.4); "ok" is what older trees
-     * write. Everything else, "reserved" and "fail" among them, is not ours to drive.
-     */
-    return status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok");
-}
-
-static uint32_t phandle_in(const struct property *property, uint32_t otherwise)
-{
-    uint64_t value;
-
-    return property->length == 4 && cells_read_property(property, &value) ? (uint32_t)value
-                                                                          : otherwise;
-}
-
-static struct bus bus_of(const struct property *address, const struct property *size,
-                         const struct property *ranges)
-{
-    /* Both defaults are those of the Devicetree Specification, 2.3.5. */
-    return (struct bus){*ranges, cells_count(address, 2), cells_count(size, 1)};
 }
 
 /* All properties of path[depth] are known: keep what matters. */
@@ -143,7 +105,7 @@ static void finish_node(struct node *path, unsigned depth)
 
     node->done = true;
     /* Behind a bus that is off, nothing answers, whatever its own status says. */
-    node->disabled = parent->disabled || is_disabled(&node->properties[STATUS]);
+    node->disabled = parent->disabled || property_is_disabled(&node->properties[STATUS]);
     node->interrupt_parent =
         phandle_in(&node->properties[INTERRUPT_PARENT], parent->interrupt_parent);
     if (node->disabled) {
@@ -171,10 +133,10 @@ static void finish_node(struct node *path, unsigned depth)
         property_is(&node->properties[DEVICE_TYPE], "cpu")) {
         return;
     }
-    if (device_count < DEVICES_MAX) {
-        devices[device_count++] = device;
+    if (devicetree_table.count < DEVICES_MAX) {
+        devicetree_table.devices[devicetree_table.count++] = device;
     } else {
-        is_incomplete = true;
+        devicetree_table.is_incomplete = true;
     }
 }
 
@@ -293,7 +255,7 @@ static bool walk(void)
             if (depth++ < DEPTH_MAX) {
                 path[depth - 1] = (struct node){.offset = (int)offset, .name = at + FDT_TAGSIZE};
             } else {
-                is_incomplete = true;
+                devicetree_table.is_incomplete = true;
             }
         } else if (tag == FDT_END_NODE && depth > 0) {
             depth--;
@@ -311,7 +273,7 @@ static const char *give_up(const char *why)
     tree = NULL;
     bootargs = NULL;
     stdout_path = NULL;
-    device_count = 0;
+    devicetree_table.count = 0;
     return why;
 }
 
@@ -321,7 +283,7 @@ const char *devicetree_read(const void *blob, paddr_t at)
 
     /* A tree that turns out bad must leave none behind, also not the one before it. */
     give_up(NULL);
-    is_incomplete = false;
+    devicetree_table.is_incomplete = false;
     memset(known_names, 0, sizeof(known_names));
     memory_forget();
     if (fdt_check_header(blob) != 0) {
@@ -376,188 +338,6 @@ void devicetree_init(paddr_t at)
 const void *devicetree(void)
 {
     return tree;
-}
-
-/* What a node says of its children's addresses, from the tree itself. */
-static struct bus read_bus(int node)
-{
-    const struct property address = property_of(node, property_names[ADDRESS_CELLS]);
-    const struct property size = property_of(node, property_names[SIZE_CELLS]);
-    const struct property ranges = property_of(node, property_names[RANGES]);
-
-    return bus_of(&address, &size, &ranges);
-}
-
-/* What the walk would have kept of a node, from the tree itself. */
-static void read_device(int node, struct device *device)
-{
-    const int parent = fdt_parent_offset(tree, node);
-    const struct bus above = read_bus(parent);
-
-    /* Of the depth nobody asks more than whether there is a bus to translate through. */
-    *device = (struct device){.node = node,
-                              .address_cells = above.address_cells,
-                              .size_cells = above.size_cells,
-                              .bus = read_bus(node),
-                              .parent = parent,
-                              .depth = parent > 0 ? 2 : 1};
-    for (unsigned i = 0; i < DEVICE_PROPERTY_COUNT; i++) {
-        device->properties[i] = property_of(node, property_names[i]);
-    }
-    for (int at = node; at >= 0 && device->interrupt_parent == 0;
-         at = fdt_parent_offset(tree, at)) {
-        const struct property own = property_of(at, property_names[INTERRUPT_PARENT]);
-
-        device->interrupt_parent = phandle_in(&own, 0);
-    }
-}
-
-/* Would the walk have kept it? */
-static bool is_usable(int node)
-{
-    const struct property type = property_of(node, property_names[DEVICE_TYPE]);
-
-    if (property_of(node, property_names[COMPATIBLE]).value == NULL || property_is(&type, "cpu")) {
-        return false;
-    }
-    for (; node >= 0; node = fdt_parent_offset(tree, node)) {
-        const struct property status = property_of(node, property_names[STATUS]);
-
-        if (is_disabled(&status)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* The first device in the table at or behind a place in the tree, whose order it has. */
-static unsigned first_from(int node)
-{
-    unsigned low = 0, high = device_count;
-
-    while (low < high) { /* it is in [low, high] */
-        const unsigned middle = (low + high) / 2;
-
-        if (devices[middle].node < node) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-/* NULL: it is not in the table. */
-static const struct device *find_in_table(int node)
-{
-    const unsigned at = first_from(node);
-
-    return at < device_count && devices[at].node == node ? &devices[at] : NULL;
-}
-
-int device_parent(int node)
-{
-    const struct device *const device = find_in_table(node);
-
-    /* libfdt walks the tree twice for it. */
-    return device != NULL ? device->parent : fdt_parent_offset(tree, node);
-}
-
-struct bus device_bus(int node)
-{
-    const struct device *const device = find_in_table(node);
-
-    /* For each of the three libfdt walks the properties of the node, with its checks. */
-    return device != NULL ? device->bus : read_bus(node);
-}
-
-const struct device *device_find(int node, struct device *room)
-{
-    const struct device *const device = find_in_table(node);
-
-    if (device != NULL) {
-        return device;
-    }
-    /* A table that has all devices answers for good: only with a larger tree is it read again. */
-    if (!is_incomplete || tree == NULL || node < 0 || !is_usable(node)) {
-        return NULL;
-    }
-    read_device(node, room);
-    return room;
-}
-
-static bool has_phandle(const struct device *device, uint32_t phandle)
-{
-    return phandle_in(&device->properties[PHANDLE], 0) == phandle;
-}
-
-const struct device *device_find_phandle(uint32_t phandle, struct device *room)
-{
-    static unsigned last; /* where the one was that was asked for last: most ask for the same */
-    int node;
-
-    if (tree == NULL || phandle == 0) {
-        return NULL;
-    }
-    /* Checked anew: another tree may have been read since. */
-    if (last < device_count && has_phandle(&devices[last], phandle)) {
-        return &devices[last];
-    }
-    for (unsigned i = 0; i < device_count; i++) {
-        if (has_phandle(&devices[i], phandle)) {
-            last = i;
-            return &devices[i];
-        }
-    }
-    /* A node without compatible is in no table, and can be referred to all the same. */
-    node = fdt_node_offset_by_phandle(tree, phandle);
-    if (node < 0) {
-        return NULL;
-    }
-    read_device(node, room);
-    return room;
-}
-
-static int next_in_tree(int node, const char *compatible)
-{
-    do {
-        node = fdt_node_offset_by_compatible(tree, node, compatible);
-    } while (node >= 0 && !is_usable(node));
-    return node;
-}
-
-/* Is `text`, of so many bytes with its end, one of the strings? */
-static bool list_has(const struct property *list, const char *text, size_t size)
-{
-    const char *at = list->value, *const end = at + list->length;
-
-    /* The last one has no end: where it would be is known to nobody. */
-    if (list->length == 0 || end[-1] != '\0') {
-        return false;
-    }
-    for (; (size_t)(end - at) >= size; at += strlen(at) + 1) {
-        if (memcmp(at, text, size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int devicetree_next_compatible(int node, const char *compatible)
-{
-    const size_t size = strlen(compatible) + 1;
-
-    if (is_incomplete && tree != NULL) {
-        /* By the tree throughout, and not the rest only: the order of the nodes must be one. */
-        return next_in_tree(node, compatible);
-    }
-    /* By offset, so that a search goes on behind any node, also one that is not in the table. */
-    for (unsigned i = first_from(node + 1); i < device_count; i++) {
-        if (list_has(&devices[i].properties[COMPATIBLE], compatible, size)) {
-            return devices[i].node;
-        }
-    }
-    return -FDT_ERR_NOTFOUND;
 }
 
 const char *devicetree_bootargs(void)

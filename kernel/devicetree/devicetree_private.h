@@ -3,6 +3,8 @@
 #ifndef KERNEL_DEVICETREE_PRIVATE_H
 #define KERNEL_DEVICETREE_PRIVATE_H
 
+#include <string.h>
+
 #include "kernel/devicetree.h"
 
 /*
@@ -43,6 +45,8 @@ enum {
     PROPERTY_COUNT
 };
 
+extern const char *const property_names[PROPERTY_COUNT];
+
 /* How a node's children write their addresses, and what the node makes of those. */
 struct bus {
     struct property ranges;
@@ -60,10 +64,20 @@ struct device {
     uint8_t depth;                     /* 1: a child of the root */
 };
 
+/* The `virt` machine has about fifty; what does not fit is read from the tree itself. */
+#define DEVICES_MAX 128
+
+/* devicetree.c: what the walk has found. */
+extern struct devicetree_table {
+    struct device devices[DEVICES_MAX]; /* in the order of the tree */
+    unsigned count;
+    bool is_incomplete; /* there are devices that are not in it */
+} devicetree_table;
+
 #define DEPTH_MAX 16 /* nodes below that are looked up in the tree itself */
 
 /*
- * devicetree.c: what is known of a node: in the table, or read into `room`. NULL: it is
+ * devicetree_find.c: what is known of a node: in the table, or read into `room`. NULL: it is
  * no node, or not to be used.
  */
 const struct device *device_find(int node, struct device *room);
@@ -94,6 +108,41 @@ bool cells_read_property(const struct property *property, uint64_t *value);
 uint8_t cells_count(const struct property *property, uint8_t otherwise);
 uint32_t cell(const char *cells, unsigned index);
 struct property property_of(int node, const char *name);
+
+/* Inline, as the walk asks them of every node. */
+
+static inline bool property_is(const struct property *property, const char *text)
+{
+    size_t size = strlen(text) + 1;
+
+    /* With the NUL: a longer text that begins so is another one. */
+    return property->value != NULL && property->length == size &&
+           memcmp(property->value, text, size) == 0;
+}
+
+static inline bool property_is_disabled(const struct property *status)
+{
+    /*
+     * Absent is as good as "okay" (Devicetree Specification, 2.3.4); "ok" is what older trees
+     * write. Everything else, "reserved" and "fail" among them, is not ours to drive.
+     */
+    return status->value != NULL && !property_is(status, "okay") && !property_is(status, "ok");
+}
+
+static inline uint32_t phandle_in(const struct property *property, uint32_t otherwise)
+{
+    uint64_t value;
+
+    return property->length == 4 && cells_read_property(property, &value) ? (uint32_t)value
+                                                                          : otherwise;
+}
+
+static inline struct bus bus_of(const struct property *address, const struct property *size,
+                                const struct property *ranges)
+{
+    /* Both defaults are those of the Devicetree Specification, 2.3.5. */
+    return (struct bus){*ranges, cells_count(address, 2), cells_count(size, 1)};
+}
 
 /* The index-th entry of reg, translated to the root. */
 kern_return_t device_read_reg(const struct device *device, unsigned index,
