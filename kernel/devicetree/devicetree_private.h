@@ -69,9 +69,9 @@ struct device {
 
 /* devicetree.c: what the walk has found. */
 extern struct devicetree_table {
-    struct device devices[DEVICES_MAX]; /* in the order of the tree */
     unsigned count;
-    bool is_incomplete; /* there are devices that are not in it */
+    bool is_incomplete;                 /* there are devices that are not in it */
+    struct device devices[DEVICES_MAX]; /* in the order of the tree */
 } devicetree_table;
 
 #define DEPTH_MAX 16 /* nodes below that are looked up in the tree itself */
