@@ -5,10 +5,9 @@
 
 /*
  * Store the interrupted context in the frame at SP, but for FP and SIMD. all: callee-saved registers
- * and syndrome too. Uses x0 and x1.
+ * and syndrome too. x0 and x1, which it uses, are there already.
  */
 .macro save_general all
-    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
     stp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
     stp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
     stp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
@@ -40,34 +39,29 @@
     add     x29, sp, #EXCEPTION_FRAME_RECORD
 .endm
 
-/* The rest. Uses x0 and x1. */
-.macro save_fp
-    mrs     x0, fpsr
+/* The rest, in a frame at `at`. Uses x1. */
+.macro save_fp at
+    mrs     x1, fpsr
+    str     x1, [\at, #EXCEPTION_FRAME_FPSR]
     mrs     x1, fpcr
-    stp     x0, x1, [sp, #EXCEPTION_FRAME_FPSR]
+    str     x1, [\at, #EXCEPTION_FRAME_FPSR + 8]
     /* All 32, whole: what AAPCS64 has a callee keep of them is the low halves of eight. */
-    stp     q0, q1, [sp, #EXCEPTION_FRAME_Q]
-    stp     q2, q3, [sp, #EXCEPTION_FRAME_Q + 32]
-    stp     q4, q5, [sp, #EXCEPTION_FRAME_Q + 64]
-    stp     q6, q7, [sp, #EXCEPTION_FRAME_Q + 96]
-    stp     q8, q9, [sp, #EXCEPTION_FRAME_Q + 128]
-    stp     q10, q11, [sp, #EXCEPTION_FRAME_Q + 160]
-    stp     q12, q13, [sp, #EXCEPTION_FRAME_Q + 192]
-    stp     q14, q15, [sp, #EXCEPTION_FRAME_Q + 224]
-    stp     q16, q17, [sp, #EXCEPTION_FRAME_Q + 256]
-    stp     q18, q19, [sp, #EXCEPTION_FRAME_Q + 288]
-    stp     q20, q21, [sp, #EXCEPTION_FRAME_Q + 320]
-    stp     q22, q23, [sp, #EXCEPTION_FRAME_Q + 352]
-    stp     q24, q25, [sp, #EXCEPTION_FRAME_Q + 384]
-    stp     q26, q27, [sp, #EXCEPTION_FRAME_Q + 416]
-    stp     q28, q29, [sp, #EXCEPTION_FRAME_Q + 448]
-    stp     q30, q31, [sp, #EXCEPTION_FRAME_Q + 480]
-.endm
-
-.macro save_frame all
-    save_general \all
-    record_frame
-    save_fp
+    stp     q0, q1, [\at, #EXCEPTION_FRAME_Q]
+    stp     q2, q3, [\at, #EXCEPTION_FRAME_Q + 32]
+    stp     q4, q5, [\at, #EXCEPTION_FRAME_Q + 64]
+    stp     q6, q7, [\at, #EXCEPTION_FRAME_Q + 96]
+    stp     q8, q9, [\at, #EXCEPTION_FRAME_Q + 128]
+    stp     q10, q11, [\at, #EXCEPTION_FRAME_Q + 160]
+    stp     q12, q13, [\at, #EXCEPTION_FRAME_Q + 192]
+    stp     q14, q15, [\at, #EXCEPTION_FRAME_Q + 224]
+    stp     q16, q17, [\at, #EXCEPTION_FRAME_Q + 256]
+    stp     q18, q19, [\at, #EXCEPTION_FRAME_Q + 288]
+    stp     q20, q21, [\at, #EXCEPTION_FRAME_Q + 320]
+    stp     q22, q23, [\at, #EXCEPTION_FRAME_Q + 352]
+    stp     q24, q25, [\at, #EXCEPTION_FRAME_Q + 384]
+    stp     q26, q27, [\at, #EXCEPTION_FRAME_Q + 416]
+    stp     q28, q29, [\at, #EXCEPTION_FRAME_Q + 448]
+    stp     q30, q31, [\at, #EXCEPTION_FRAME_Q + 480]
 .endm
 
 .macro restore_fp
@@ -92,9 +86,21 @@
     msr     fpcr, x1
 .endm
 
+/* Reload x0 and x1, and the SP of the frame, which need not be the frame's end. */
+.macro drop_frame
+    ldr     x0, [sp, #EXCEPTION_FRAME_DEPTH]
+    adrp    x1, emergency_depth
+    str     x0, [x1, :lo12:emergency_depth]
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    msr     tpidr_el1, x0
+    ldr     x0, [sp, #EXCEPTION_FRAME_SP]
+    mov     sp, x0
+    mrs     x0, tpidr_el1
+.endm
+
 /*
- * Reload what save_general stored, and return from the exception. sp: `own`, to that of the frame,
- * which need not be the frame's end; `drop`, to that end; `stay`, it is left at the frame.
+ * Reload what save_general stored, and return from the exception. sp: `own`, to that of the frame
+ * (drop_frame); `drop`, to the frame's end; `stay`, it is left at the frame.
  */
 .macro restore_general all, sp
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_ELR]
@@ -118,14 +124,7 @@
     ldp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
     ldp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
     .ifc \sp, own
-    ldr     x0, [sp, #EXCEPTION_FRAME_DEPTH]
-    adrp    x1, emergency_depth
-    str     x0, [x1, :lo12:emergency_depth]
-    ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
-    msr     tpidr_el1, x0
-    ldr     x0, [sp, #EXCEPTION_FRAME_SP]
-    mov     sp, x0
-    mrs     x0, tpidr_el1
+    drop_frame
     .else
     ldp     x0, x1, [sp, #EXCEPTION_FRAME_X]
     .endif
@@ -135,9 +134,48 @@
     eret
 .endm
 
-.macro restore_frame all, sp
+/*
+ * FP and SIMD are off while an exception is handled, until somebody uses them: most handlers do
+ * not, and 34 registers need not be stored and loaded. Meanwhile SP_EL0 says which frame is to have
+ * them (fp_wanted). nested: they may be off already, for an exception that this one interrupts;
+ * never for an IRQ, as interrupts are masked while they are. Uses x0 and x1.
+ */
+.macro leave_fp nested
+    .if \nested
+    mrs     x0, cpacr_el1
+    mrs     x1, sp_el0
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_CPACR]
+    .endif
+    mov     x0, sp
+    msr     sp_el0, x0
+    msr     cpacr_el1, xzr
+    isb
+.endm
+
+/* As they were before, for what is returned to. On means used: the frame has what was in them. */
+.macro return_fp nested, name
+    mrs     x0, cpacr_el1
+    cbnz    x0, .Lrestore_fp_\name
+.Lrestored_fp_\name:
+    .if \nested
+    ldp     x0, x1, [sp, #EXCEPTION_FRAME_CPACR]
+    msr     sp_el0, x1
+    .else
+    mov     x0, #CPACR_KERNEL
+    .endif
+    msr     cpacr_el1, x0 // by the return from the exception it counts
+    .pushsection .text.vectors_fp, "ax"
+.Lrestore_fp_\name:
     restore_fp
-    restore_general \all, \sp
+    b       .Lrestored_fp_\name
+    .popsection
+.endm
+
+/* On for good: nothing is returned to. Uses x1. */
+.macro take_fp
+    mov     x1, #CPACR_KERNEL
+    msr     cpacr_el1, x1
+    isb
 .endm
 
 /*
@@ -230,7 +268,10 @@
     b       .Lunexpected_\vector
     .pushsection .text.vectors_unexpected, "ax"
 .Lunexpected_\vector:
-    save_frame 1
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    save_general 1
+    record_frame
+    take_fp
     mov     x0, sp
     mov     w1, #\vector
     bl      exception_unexpected
@@ -246,6 +287,7 @@
     b       .Luser_\vector
     .pushsection .text.vectors_user, "ax"
 .Luser_\vector:
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
     save_general 1
     mrs     x0, sp_el0
     str     x0, [sp, #EXCEPTION_FRAME_SP]
@@ -255,7 +297,7 @@
     msr     tpidr_el0, x1
     ldr     x0, [sp, #(USER_CONTEXT_FP - USER_CONTEXT_FRAME)]
     cbz     x0, 1f
-    save_fp
+    save_fp sp
     mov     x0, #CPACR_KERNEL
     msr     cpacr_el1, x0
     /* FPCR too: the kernel does not compute by EL0's rules. */
@@ -301,19 +343,42 @@ vectors:
     .balign 128
 
 sync:
-    save_frame 1
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    mrs     x0, esr_el1
+    lsr     x0, x0, #ESR_CLASS_SHIFT
+    cmp     x0, #ESR_CLASS_FP
+    b.eq    fp_wanted
+    save_general 1
+    record_frame
+    leave_fp 1
     mov     x0, sp
     bl      exception_sync
-    restore_frame 1, own
+    return_fp 1, sync
+    restore_general 1, own
+
+/*
+ * A handler uses FP or SIMD for the first time: what is in them goes to the frame of its exception.
+ * Nothing else of this one's own is touched, and the instruction is executed again.
+ */
+fp_wanted:
+    take_fp
+    mrs     x0, sp_el0
+    save_fp x0
+    drop_frame
+    eret
 
 irq:
     /*
      * Callee-saved registers stay where they are: irq_dispatch is C, and gives them back as they
      * were (AAPCS64, 6.1.1).
      */
-    save_frame 0
+    stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
+    save_general 0
+    record_frame
+    leave_fp 0
     bl      irq_dispatch
-    restore_frame 0, drop
+    return_fp 0, irq
+    restore_general 0, drop
 
 /*
  * Neither of the two has room, or both are in use: the handlers of exceptions have failed
@@ -328,6 +393,7 @@ exceptions_everywhere:
     adrp    x0, __last_stack_top
     mov     sp, x0
     mov     x29, xzr
+    take_fp
     mrs     x0, esr_el1
     mrs     x1, elr_el1
     mrs     x2, far_el1

@@ -5,7 +5,8 @@
  *
  * TPIDR_EL1 and TPIDRRO_EL0 are the vectors' scratch registers: their content does
  * not survive a synchronous exception. EL0 can read the second one, so it is cleared
- * on the way there.
+ * on the way there. SP_EL0, which the kernel does not run on, is the frame for FP and SIMD
+ * while CPACR_EL1 has them off, in the handler of an exception from EL1.
  */
 #ifndef BOOT_VECTORS_H
 #define BOOT_VECTORS_H
@@ -17,9 +18,10 @@
 #define EXCEPTION_FRAME_ESR    272
 #define EXCEPTION_FRAME_FPSR   288
 #define EXCEPTION_FRAME_RECORD 304
-#define EXCEPTION_FRAME_Q      320
-#define EXCEPTION_FRAME_DEPTH  832
-#define EXCEPTION_FRAME_SIZE   848
+#define EXCEPTION_FRAME_DEPTH  320
+#define EXCEPTION_FRAME_CPACR  328
+#define EXCEPTION_FRAME_Q      352
+#define EXCEPTION_FRAME_SIZE   864
 
 /* Offsets in struct user_context, bytes. */
 #define USER_CONTEXT_FP            0
@@ -34,6 +36,10 @@
  */
 #define CPACR_KERNEL (1 << 20)
 #define CPACR_ALL    (3 << 20)
+
+/* ESR_EL1.EC of an access to FP or SIMD that is trapped. */
+#define ESR_CLASS_SHIFT 26
+#define ESR_CLASS_FP    0x07
 
 /* Which entry of the vector table was taken, for exception_unexpected. */
 #define EXCEPTION_VECTOR_SP0_SYNC       0
@@ -61,8 +67,10 @@
 #include <stdint.h>
 
 /*
- * The interrupted context. An IRQ leaves x19 to x28, sp, esr, far and depth unwritten; what has
- * come from EL0 has no record, and no depth.
+ * The interrupted context. An IRQ leaves x19 to x28, sp, esr, far, depth, cpacr and fp_frame
+ * unwritten; what has come from EL0 has no record and none of the last three. fpsr, fpcr and q
+ * are written when the handler first uses FP or SIMD; from EL0, if what runs there has ever
+ * used them.
  */
 struct exception_frame {
     uint64_t x[31];
@@ -74,11 +82,13 @@ struct exception_frame {
     uint64_t fpsr;
     uint64_t fpcr;
     uint64_t record[2]; /* a frame record (x29, elr), so that a backtrace passes through */
+    uint64_t depth;     /* emergency_depth before it; what returning from it restores */
+    uint64_t cpacr;     /* CPACR_EL1: CPACR_KERNEL, or 0 of a handler that has not used FP */
+    uint64_t fp_frame;  /* SP_EL0, then */
+    uint64_t unused;
     struct {
         uint64_t low, high;
     } q[32];
-    uint64_t depth; /* emergency_depth before it; what returning from it restores */
-    uint64_t unused;
 } __attribute__((aligned(16)));
 
 /*

@@ -11,10 +11,9 @@
 #include "kernel/types.h"
 
 /* Exception classes, ESR_EL1.EC (Arm ARM, D17.2.37). */
-#define ESR_CLASS(esr)            ((unsigned)((esr) >> 26) & 0x3f)
+#define ESR_CLASS(esr)            ((unsigned)((esr) >> ESR_CLASS_SHIFT) & 0x3f)
 #define ESR_ISS(esr)              ((uint32_t)(esr)&0x1ffffff)
 #define ESR_CLASS_UNKNOWN         0x00 /* undefined instruction */
-#define ESR_CLASS_FP              0x07 /* FP or SIMD, which is not on */
 #define ESR_CLASS_FETCH_ABORT_EL0 0x20
 #define ESR_CLASS_FETCH_ABORT     0x21
 #define ESR_CLASS_PC_ALIGNMENT    0x22

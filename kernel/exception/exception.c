@@ -16,6 +16,7 @@ _Static_assert(offsetof(struct exception_frame, x) == EXCEPTION_FRAME_X &&
                    offsetof(struct exception_frame, record) == EXCEPTION_FRAME_RECORD &&
                    offsetof(struct exception_frame, q) == EXCEPTION_FRAME_Q &&
                    offsetof(struct exception_frame, depth) == EXCEPTION_FRAME_DEPTH &&
+                   offsetof(struct exception_frame, cpacr) == EXCEPTION_FRAME_CPACR &&
                    sizeof(struct exception_frame) == EXCEPTION_FRAME_SIZE &&
                    offsetof(struct user_context, frame) == USER_CONTEXT_FRAME &&
                    offsetof(struct user_context, kernel) == USER_CONTEXT_KERNEL &&

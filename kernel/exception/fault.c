@@ -39,6 +39,8 @@ bool fault_expected(struct exception_frame *frame)
     /* At once, for an interrupt that comes first, and with it the handlers that are left now. */
     frame->sp = waiting->registers[0];
     frame->depth = waiting->depth;
+    /* fault_run has used FP: whatever it is called in, that has been on since. */
+    frame->cpacr = CPACR_KERNEL;
     waiting = waiting->outer;
     return true;
 }

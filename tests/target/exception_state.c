@@ -125,8 +125,9 @@ __asm__("callee_saved_survive:\n"
         "    ldp x29, x30, [sp], #112\n"
         "    ret\n");
 
-/* What a handler compiled from C may do to registers, and more. */
-static void spoil_registers(void)
+/* What a handler compiled from C may do to registers, and more. A call, or its caller saves some.
+ */
+static __attribute__((noinline)) void spoil_registers(void)
 {
     __asm__ volatile(
         ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17\n\tmov x\\n, #-1\n\t.endr\n\t"
@@ -229,6 +230,116 @@ TEST(handler_repairs_and_registers_survive)
     exception_set_fault_handler(NULL);
     EXPECT_TRUE(survived);
     EXPECT_EQ(repairs, 1);
+}
+
+static bool inner_survived;
+
+/* Faults before FP is used in this handler, whose own handler uses it, and faults afterwards. */
+static void fault_and_spoil(void)
+{
+    __asm__ volatile("str xzr, [%0]" : : "r"(HOLE) : "memory");
+    inner_survived = registers_survive(NULL);
+    spoil_registers();
+}
+
+static void fault_and_raise_flag(void *flag)
+{
+    fault_and_spoil();
+    *(volatile uint32_t *)flag = 1;
+}
+
+TEST(registers_survive_faults_of_an_interrupt_handler)
+{
+    static volatile uint32_t flag;
+    static struct timer timer = {.callback = fault_and_raise_flag, .context = (void *)&flag};
+    bool survived;
+
+    flag = 0;
+    repairs = 0;
+    exception_set_fault_handler(skip_instruction);
+    timer_start(&timer, 1000000);
+    survived = registers_survive(&flag);
+    exception_set_fault_handler(NULL);
+    EXPECT_TRUE(survived);
+    EXPECT_TRUE(inner_survived);
+    EXPECT_EQ(repairs, 2);
+}
+
+/* The first fault has two of its own, which are skipped as it is. */
+static bool fault_in_turn(struct exception_frame *frame)
+{
+    static bool inside;
+
+    if (!inside) {
+        inside = true;
+        fault_and_spoil();
+        inside = false;
+    }
+    return skip_instruction(frame);
+}
+
+TEST(registers_survive_faults_of_a_fault_handler)
+{
+    bool survived;
+
+    repairs = 0;
+    exception_set_fault_handler(fault_in_turn);
+    survived = registers_survive(NULL);
+    exception_set_fault_handler(NULL);
+    EXPECT_TRUE(survived);
+    EXPECT_TRUE(inner_survived);
+    EXPECT_EQ(repairs, 3);
+}
+
+static bool use_fp_first; /* in the handler that is left */
+
+/* Fails in its turn, so that fault_expect is told of that fault, and this one never goes on. */
+static bool fail_in_turn(struct exception_frame *frame)
+{
+    if (frame->far == (uint64_t)HOLE + 8) {
+        return false;
+    }
+    if (use_fp_first) {
+        spoil_registers();
+    }
+    __asm__ volatile("str xzr, [%0, #8]" : : "r"(HOLE) : "memory");
+    return true;
+}
+
+/*
+ * From further down: what the handlers that are left have on the stack lies where the next
+ * exception behind them stores.
+ */
+static void store(void *address)
+{
+    volatile uint8_t room[432];
+
+    room[0] = 0;
+    __asm__ volatile("str xzr, [%0]" : : "r"(address) : "memory");
+    (void)room[0];
+}
+
+/* FP is on where it was on, whatever the handlers that are left have made of it. */
+TEST(fp_is_on_behind_handlers_that_are_left)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        register double d9 __asm__("d9") = 2.5;
+        struct fault_record fault = {0};
+        uint64_t access;
+        bool raised;
+
+        use_fp_first = i == 1;
+        exception_set_fault_handler(fail_in_turn);
+        __asm__ volatile("" : "+w"(d9));
+        raised = fault_expect(store, HOLE, &fault);
+        access = cpu_read_sysreg(cpacr_el1);
+        __asm__ volatile("" : "+w"(d9));
+        exception_set_fault_handler(NULL);
+        EXPECT_TRUE(raised);
+        EXPECT_EQ(fault.far, (uint64_t)HOLE + 8);
+        EXPECT_EQ(access, CPACR_KERNEL);
+        EXPECT_TRUE(d9 == 2.5);
+    }
 }
 
 TEST(registers_survive_an_interrupt)
