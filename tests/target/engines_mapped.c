@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram8g
 // FILE: nvme 1M words
 // FILE: card 1M words
 // FILE: sata 1M words
