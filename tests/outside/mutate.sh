@@ -50,3 +50,58 @@ grep -v '^#' tests/runner/equivalent.tsv | while IFS=$'\t' read -r file rule lin
     [ -n "$why" ] || echo "$file: why? $line"
 done >"$out"
 check "what is equivalent is there, and says why" [ ! -s "$out" ]
+
+# The whole way, in a tree of one function and one test: a script that reads the sources, but in its
+# next runs does what the lines of $work/runs say.
+tree=$work/tree
+mkdir -p "$tree"/{boot,drivers,embed,linker,qemu,kernel/{vm,page,mmu},descriptors/object} \
+    "$tree"/tests/{runner,host/object} "$tree"/build/{host/object,gcc-debug}
+cp tests/runner/{mutations,equivalent}.tsv "$tree/tests/runner"
+printf 'descriptors\tobject/*\n' >"$tree/tests/runner/areas.tsv"
+sed 's/\(LIMIT_\w* *=>\) [0-9]\+,/\1 1,/' tests/runner/mutate.pl >"$tree/tests/runner/mutate.pl"
+cat >"$tree/descriptors/object/sum.c" <<'END'
+int sum(int a, int b)
+{
+    a += a == 7;
+    return a + b;
+}
+END
+cat >"$tree/tests/host/object/sum_test.c" <<END
+#!/bin/bash
+next=\$(head -n 1 $work/runs)
+sed -i 1d $work/runs
+case \$next in
+slow) exec sleep 100 ;;
+fail) exit 1 ;;
+esac
+grep -q 'a + b' descriptors/object/sum.c
+END
+install "$tree/tests/host/object/sum_test.c" "$tree/build/host/object/sum_test"
+cat >"$tree/Makefile" <<'END'
+build/host/object/%_test: tests/host/object/%_test.c
+	@install $< $@
+build/gcc-debug/%.o: %
+	@mkdir -p $(@D) && $${CROSS:-aarch64-linux-gnu-}gcc -O1 -c -o $@ $<
+END
+
+# attempt LINE RUN...: of the one change that is named "plus" or "equal" there
+attempt()
+{
+    printf '%s\n' "${@:2}" >"$work/runs"
+    run env -C "$tree" DEPS=. perl tests/runner/mutate.pl -H -j 1 -s 1 -r "descriptors/object/sum.c:$1" build
+}
+attempt 4
+check "what a test notices is killed" eval 'ended 0 && said "^killed +descriptors/object/sum.c:4 plus, host:object/sum"'
+attempt 3
+check "what none does survives" eval 'ended 1 && said "^survived +descriptors/object/sum.c:3 equal" && said "^-.*a == 7"'
+attempt 4 slow slow
+check "a slow machine is asked again" eval 'ended 0 && said "1 killed, 0 survived"'
+attempt 4 slow slow slow
+check "what it has no time for is not counted, and told" \
+    eval 'ended 0 && said "^untold .*:4 plus, host:object/sum" && said "0 killed, 0 survived.* 1 untold"'
+attempt 4 slow fail
+check "nor is what it fails once taken for a fault" eval 'ended 0 && said "1 killed"'
+attempt 4 fail fail fail
+check "a test that fails without a change ends it" \
+    eval 'ended 2 && said "these fail on the unchanged tree: host:object/sum"'
+check "and the sources are as they were" grep -q 'a + b' "$tree/descriptors/object/sum.c"

@@ -17,10 +17,11 @@
 #
 # killed: a test failed, or took much longer than on the clean tree at that time. survived:
 # none did; the change is printed. Not counted: what does not compile, what compiles to the same
-# code, and what equivalent.tsv explains. BUILD-FOLDER/mutate/{killed,survived,...} are
-# the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start, or a test
-# fails on the clean tree. Ended in the middle (INT, TERM, HUP), it ends what it runs and
-# removes its copies.
+# code, what equivalent.tsv explains, and what is untold: no test failed but one for which there
+# was no time, on the clean tree neither, twice (a busy machine). BUILD-FOLDER/mutate/{killed,
+# survived,...} are the lists. Status 0: at least 95 % were killed; 1: fewer; 2: it could not start,
+# or a test fails on the clean tree, twice. Ended in the middle (INT, TERM, HUP), it ends what it
+# runs and removes its copies.
 use strict;
 use warnings;
 use Cwd qw(abs_path getcwd);
@@ -281,18 +282,23 @@ sub noted {
     return scalar <$file>;
 }
 
-# What it takes on the clean tree, now; the whole run is worth nothing if it fails there.
+# What it takes on the clean tree, now; 0 if there is no time for it. Where it fails, the whole
+# run is worth nothing: once may be the machine, twice is the tree.
 sub clean_seconds {
     my ($test) = @_;
     my $folder = getcwd();
+    my $seconds;
     chdir "$scratch/clean" or die "mutate: $!\n";
-    my $seconds = seconds_of($test, LIMIT_CLEAN);
+    for (1 .. 2) {
+        $seconds = seconds_of($test, LIMIT_CLEAN);
+        last if $seconds > 0;
+    }
     chdir $folder or die "mutate: $!\n";
-    note('red', $test, $test) if $seconds <= 0;
-    return note('clean', $test, $seconds);
+    note('red', $test, $test) if $seconds < 0;
+    return $seconds > 0 ? note('clean', $test, $seconds) : 0;
 }
 
-# Does a test fail in the current folder because of what was changed there?
+# Does a test fail in the current folder because of what was changed there? undef: nobody can tell.
 sub kills {
     my ($test) = @_;
     my $known = noted('time', $test);
@@ -300,13 +306,13 @@ sub kills {
     my $seconds = seconds_of($test, $limit);
     if ($seconds == 0) {
         # Slow may be the machine, or have been: the clean tree says how it is now, and then again.
-        $limit = max(LIMIT_LEAST, LIMIT_FACTOR * clean_seconds($test));
-        $seconds = seconds_of($test, $limit);
+        my $clean = clean_seconds($test) or return undef;
+        $seconds = seconds_of($test, max(LIMIT_LEAST, LIMIT_FACTOR * $clean));
     } elsif ($seconds < 0) {
-        noted('clean', $test) // clean_seconds($test);
+        noted('clean', $test) // (clean_seconds($test) or return undef);
     }
     note('time', $test, $seconds) if $seconds > 0;
-    return $seconds <= 0;
+    return $seconds <= 0 ? 1 : 0;
 }
 
 # Workers ----------------------------------------------------------------------
@@ -413,6 +419,7 @@ sub try_tests {
     my @tests = sort { $rank{$b} <=> $rank{$a} || $slow{$a} <=> $slow{$b} || $image{$a} <=> $image{$b} } @all;
     my $first = 2;    # the nearest test, or what killed before, is likely to do it again
     my $asked = 0;
+    my @untold;
     while (my @batch = splice @tests, 0, $first) {
         $first = BATCH;
         if (!$asked && (grep { $slow{$_} || $image{$_} } @batch)) {
@@ -422,12 +429,15 @@ sub try_tests {
         my %once;
         return ['unbuilt', ''] unless make('build/make.log', grep { !$once{$_}++ } map { target_of($_) } @batch);
         for my $test (@batch) {
-            next unless kills($test);
+            my $kills = kills($test);
+            push @untold, $test unless defined $kills;
+            next unless $kills;
             $killers{$_}{$test}++ for $file, dirname($file);
             return ['killed', $test];
         }
     }
-    return [$asked || !$same->() ? 'survived' : 'same', ''];
+    return ['same', ''] if !$asked && $same->();
+    return @untold ? ['untold', "@untold"] : ['survived', ''];
 }
 
 # Numbers 0, 1, 2 ... for whichever worker is free.
@@ -498,7 +508,7 @@ make_path("$scratch/$_") for qw(time clean red);    # times of an earlier run ar
 make_clean_tree("$scratch/clean", @wanted);
 make_tree("$scratch/$_") for 1 .. $option{j};
 
-my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent);
+my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent untold);
 my (%rooms, $done);
 share(
     scalar @changes,
@@ -532,6 +542,6 @@ sub share_of {
 }
 printf "# %s: %s\n", $_, share_of(@{ $rooms{$_} }{qw(killed survived)}) for sort keys %rooms;
 my ($killed, $survived) = map { scalar @{ $lists{$_} } } qw(killed survived);
-printf "# seed %d: %s; besides %d that do not compile, %d of the same code, %d equivalent; %d seconds\n",
-    $option{s}, share_of($killed, $survived), (map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent)), time - $start;
+printf "# seed %d: %s; besides %d that do not compile, %d of the same code, %d equivalent, %d untold; %d seconds\n",
+    $option{s}, share_of($killed, $survived), (map { scalar @{ $lists{$_} } } qw(unbuilt same equivalent untold)), time - $start;
 exit($killed >= GOAL * ($killed + $survived) ? 0 : 1);
