@@ -29,7 +29,8 @@ for room in descriptors/*/ kernel/vm/ kernel/page/ kernel/mmu/ drivers/*/; do
         index($2, room) == 1 { count += $1 } END { exit !count }' "$work/counted"
 done
 
-# An area's tests: at least one of them exists.
+# An area's tests: at least one of them exists. (Their wildcards are of another folder.)
+set -f
 grep -v '^#' tests/runner/areas.tsv | while IFS=$'\t' read -r folder hosts images; do
     [ -d "$folder" ] || echo "$folder: no folder"
     found=
@@ -42,6 +43,16 @@ grep -v '^#' tests/runner/areas.tsv | while IFS=$'\t' read -r folder hosts image
     done
 done >"$out"
 check "the areas have their tests" [ ! -s "$out" ]
+
+# Who tests a driver by its name is asked about it.
+while IFS=$'\t' read -r folder hosts _; do
+    asked=$(for host in $hosts; do compgen -G "tests/host/${host}_test.c"; done)
+    for test in $(compgen -G "tests/host/*/${folder#drivers/}*_test.c"); do
+        grep -qxF "$test" <<<"$asked" || echo "$folder: $test is not asked"
+    done
+done < <(grep '^drivers/' tests/runner/areas.tsv) >"$out"
+set +f
+check "the drivers have all of theirs" [ ! -s "$out" ]
 
 # An explanation of what is there no more explains nothing.
 grep -v '^#' tests/runner/equivalent.tsv | while IFS=$'\t' read -r file rule line why; do
