@@ -170,8 +170,7 @@ static uint64_t direct_length(uint64_t address, uint64_t size, struct mmu_transl
     }
     /* Blocks are put together, or every 2 MiB would be an entry of a reference. */
     length = at->contiguous;
-    while (length < size && platform_is_direct(kernel_map, address + length) &&
-           mmu_translate(mmu_kernel, address + length, &next) &&
+    while (length < size && mmu_translate(mmu_kernel, address + length, &next) &&
            next.attributes.access == at->attributes.access &&
            next.attributes.memory == at->attributes.memory) {
         length += next.contiguous;

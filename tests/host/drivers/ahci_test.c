@@ -325,7 +325,7 @@ static void stopped_and_started_again(void **state)
 static void ports_that_are_lost(void **state)
 {
     (void)state;
-    for (unsigned way = 0; way < 3; way++) {
+    for (unsigned way = 0; way < 4; way++) {
         if (way != 0) {
             disk_create();
             open_disk();
@@ -333,9 +333,13 @@ static void ports_that_are_lost(void **state)
         disk_start_all();
         device.ports[0].never_stops = way == 0;
         device.ports[0].never_starts = way == 1;
-        device.ports[0].link_stays_down = way == 2;
-        ahci_sim_end(&device, 0x40000000, 0);
-        disk_expect_lost();
+        device.ports[0].link_stays_down = way >= 2;
+        if (way == 3) {
+            disk_expect_lost_by_stop();
+        } else {
+            ahci_sim_end(&device, 0x40000000, 0);
+            disk_expect_lost();
+        }
         /* It may say what it likes from now on. */
         device.ports[0].status = 0x40000001;
         device.ports[0].enabled = UINT32_MAX;

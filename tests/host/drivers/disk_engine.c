@@ -292,6 +292,13 @@ void disk_expect_lost(void)
                      kIOReturnSuccess);
 }
 
+void disk_expect_lost_by_stop(void)
+{
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                     kIOReturnNotResponding);
+    disk_expect_lost();
+}
+
 void disk_use_up(struct test_mapper *mapper)
 {
     uint64_t address, length;

@@ -87,6 +87,9 @@ void disk_stop_all(void);
 /* All have ended because the device is lost, and no other is taken. */
 void disk_expect_lost(void);
 
+/* Stopped, it is lost: who stops it is told. */
+void disk_expect_lost_by_stop(void);
+
 /* Behind this mapper nothing is left to be had. */
 void disk_use_up(struct test_mapper *mapper);
 

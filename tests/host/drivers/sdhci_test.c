@@ -401,21 +401,25 @@ static void stopped_and_started_again(void **state)
 static void controllers_that_are_lost(void **state)
 {
     (void)state;
-    for (unsigned way = 0; way < 2; way++) {
+    for (unsigned way = 0; way < 3; way++) {
         if (way != 0) {
             disk_create();
             open_card();
         }
         disk_start_all();
         device.never_lets_go = true;
-        device.never_reset = way != 0;
-        sdhci_sim_end(&device, 0x00200000);
-        disk_expect_lost();
+        device.never_reset = way == 1;
+        if (way == 2) {
+            disk_expect_lost_by_stop();
+        } else {
+            sdhci_sim_end(&device, 0x00200000);
+            disk_expect_lost();
+        }
         sdhci_sim_end(&device, SDHCI_DONE_DATA); /* it may say what it likes */
         disk_deliver();
         assert_int_equal(client_end_count, DISK_TRANSFERS);
         disk_drop_all();
-        disk_leave(way == 0);
+        disk_leave(way != 1);
     }
 }
 

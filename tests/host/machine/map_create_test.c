@@ -363,6 +363,9 @@ static void md_26_recorded_mappings(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_null(IOMemoryDescriptor_setMapping(memory, TASK_NULL, there, 0));
     assert_null(IOMemoryDescriptor_setMapping(memory, other, UINT64_MAX - 4000, 0));
+    map = IOMemoryDescriptor_setMapping(memory, other, UINT64_MAX - 4999, 0); /* just fits */
+    assert_non_null(map);
+    OSObject_release(map);
     map = IOMemoryDescriptor_setMapping(memory, other, there, 0);
     assert_non_null(map);
     assert_int_equal(IOMemoryMap_getAddress(map), there);

@@ -170,6 +170,32 @@ static void entries_that_are_none_are_refused(void **state)
 }
 
 /* A unit of software keeps no faults; one that is not there has none. */
+/* What was blocked in one transfer is not the next one's, whose record the driver has again. */
+static void a_transfer_begins_without_faults(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    struct IOMapperUse use;
+    uint64_t at, size;
+
+    (void)state;
+    memset(&use, 0xff, sizeof(use));
+    assert_true(IOMapper_start(&mapper->super, unit));
+    for (unsigned i = 0; i < 4; i++) {
+        const IOMapperFault fault = {.address = ptoa(BASE_PAGE), .reason = kIOReturnDMAError};
+
+        assert_int_equal(IOMapper_beginTransfer(&mapper->super, &use, memory, 0, PAGE_SIZE, BOTH,
+                                                &at, &size),
+                         kIOReturnSuccess);
+        assert_int_equal(at, fault.address);
+        if (i % 2 == 0) {
+            IOMapper_deliverFault(&mapper->super, &fault);
+        }
+        assert_int_equal(IOMapper_endTransfer(&mapper->super, &use, memory, 0, at, size),
+                         i % 2 == 0 ? kIOReturnDMAError : kIOReturnSuccess);
+    }
+    OSObject_release(memory);
+}
+
 static void mappers_without_faults_have_none_to_tell(void **state)
 {
     (void)state;
@@ -192,6 +218,7 @@ int main(void)
         CALLS_TEST(a_list_of_units_is_searched_whole),
         CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
         CALLS_TEST(entries_that_are_none_are_refused),
+        CALLS_TEST(a_transfer_begins_without_faults),
         CALLS_TEST(mappers_without_faults_have_none_to_tell),
         CALLS_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
         CALLS_TEST(sums_that_wrap_are_refused),

@@ -2,6 +2,7 @@
 /* The seam over our kernel, called as no class calls it: each answers what its header says. */
 #include "descriptors/platform_process.h"
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/dma_fixture.h"
 
 static void small_blocks_lie_where_they_lie(void **state)
@@ -63,6 +64,42 @@ static void modes_are_those_of_pages(void **state)
     assert_int_equal(platform_map_set_cache(kernel_map, (uint64_t)phys_to_virt(paddr(DMA_LOW)),
                                             PAGE_SIZE, kIOInhibitCache),
                      KERN_PROTECTION_FAILURE);
+}
+
+/* Registers have modes page by page: borders are made for a part, all of them or none. */
+static void a_part_of_a_view_of_registers_has_its_own_mode(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, 3 * PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryMap *view = map_all(device, other, kIOMapWriteCombineCache);
+    const uint64_t at = IOMemoryMap_getAddress(view), middle = at + PAGE_SIZE;
+    struct vm_map *const map = task_map(other);
+    struct inject_report report;
+
+    (void)state;
+    inject_begin(1);
+    assert_int_equal(platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache,
+                                                kIOInhibitCache),
+                     KERN_RESOURCE_SHORTAGE);
+    inject_end(&report);
+    assert_true(platform_map_has_cache(map, at, 3 * PAGE_SIZE, kIOWriteCombineCache));
+    assert_int_equal(platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache,
+                                                kIOInhibitCache),
+                     KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOWriteCombineCache));
+    assert_true(platform_map_has_cache(map, middle, PAGE_SIZE, kIOInhibitCache));
+    assert_true(platform_map_has_cache(map, middle + PAGE_SIZE, PAGE_SIZE, kIOWriteCombineCache));
+    /* Of the whole, what has the one mode gets the other. */
+    assert_int_equal(platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOInhibitCache,
+                                                kIOPostedWrite),
+                     KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOWriteCombineCache));
+    assert_true(platform_map_has_cache(map, middle, PAGE_SIZE, kIOPostedWrite));
+    assert_int_equal(platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOPostedWrite,
+                                                kIOWriteCombineCache),
+                     KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, 3 * PAGE_SIZE, kIOWriteCombineCache));
+    OSObject_release(view);
+    OSObject_release(device);
 }
 
 static void the_direct_map_has_holes(void **state)
@@ -127,6 +164,7 @@ int main(void)
         MAP_TEST(small_blocks_lie_where_they_lie), MAP_TEST(windows_end_where_the_direct_map_does),
         MAP_TEST(modes_are_those_of_pages),        MAP_TEST(the_direct_map_has_holes),
         MAP_TEST(dead_tasks_are_not_loaded),       MAP_TEST(the_direct_map_is_located_whole),
+        MAP_TEST(a_part_of_a_view_of_registers_has_its_own_mode),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

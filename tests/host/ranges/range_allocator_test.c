@@ -324,6 +324,19 @@ static void ra_10_without_an_increment_the_list_does_not_grow(void **state)
     assert_int_equal(IORangeAllocator_getFragmentCapacity(self), 7);
     EXPECT(self, {1, 1}, {3, 99}, {500, 500});
     OSObject_release(self);
+    /* What ends where an allocation does leaves one behind, not two. */
+    self = IORangeAllocator_withRange(99, 0, 4, 0);
+    IORangeAllocator_setFragmentCapacityIncrement(self, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(take(self, 10, 0), 10 * i);
+    }
+    assert_int_equal(IORangeAllocator_deallocate(self, 15, 5), kIOReturnNoMemory);
+    assert_int_equal(IORangeAllocator_deallocate(self, 25, 3), kIOReturnNoMemory);
+    EXPECT(self, {30, 99});
+    give(self, 25, 5);
+    give(self, 0, 10);
+    EXPECT(self, {0, 9}, {25, 99});
+    OSObject_release(self);
     /* No step more than it takes. */
     self = IORangeAllocator_withRange(99, 0, 4, 0);
     IORangeAllocator_setFragmentCapacityIncrement(self, 1);
