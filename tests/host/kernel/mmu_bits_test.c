@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The bits of a leaf as the architecture has them, and how they are shown to people. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include <cmocka.h>
 
@@ -155,6 +157,44 @@ static void test_levels(void **state)
     assert_int_equal(mmu_leaf_level(mib2, paddr(gib + PAGE_SIZE), gib), 3);
 }
 
+/* --- While the CPU writes them ---------------------------------------------------------------- */
+
+static pte_t *shared; /* in a page that is read-only until somebody stores to it */
+
+/* What the CPU does at a store, in the last moment before ours: the entry becomes writable. */
+static void note_store(int signal)
+{
+    (void)signal;
+    if (mprotect(shared, PAGE_SIZE, PROT_READ | PROT_WRITE) != 0) {
+        abort();
+    }
+    *shared &= ~RO;
+}
+
+/* What it has noted is in what the entry was. */
+static void test_no_note_is_lost(void **state)
+{
+    const struct sigaction noting = {.sa_handler = note_store};
+    struct sigaction before[2];
+    struct mmu_path path;
+
+    (void)state;
+    notes_stores(true);
+    shared = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(shared != MAP_FAILED);
+    *shared = BASE | PAGE | RO | DBM | NEVER;
+    path.entry[0] = shared;
+    path.level = 0;
+    assert_int_equal(sigaction(SIGSEGV, &noting, &before[0]), 0);
+    assert_int_equal(sigaction(SIGBUS, &noting, &before[1]), 0);
+    assert_int_equal(mprotect(shared, PAGE_SIZE, PROT_READ), 0);
+    assert_int_equal(mmu_store_empty(&path), BASE | PAGE | DBM | NEVER);
+    assert_int_equal(*shared, 0);
+    sigaction(SIGSEGV, &before[0], NULL);
+    sigaction(SIGBUS, &before[1], NULL);
+    munmap(shared, PAGE_SIZE);
+}
+
 /* --- As people see them ----------------------------------------------------------------------- */
 
 static void map(struct mmu_space *space, vaddr_t va, uint64_t pa, uint64_t size, unsigned access,
@@ -210,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_levels, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_note_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_print, setup, teardown),
     };
 

@@ -9,6 +9,7 @@
 #include "descriptors/driverkit/IODriver_private.h"
 #include "descriptors/driverkit/IORPC_stub.h"
 #include "kernel/inject.h"
+#include "kernel/irq.h"
 #include "kernel/user.h"
 #include "tests/host/machine/driver_good.h"
 #include "tests/host/sim/sim_console.h"
@@ -23,8 +24,10 @@ static const struct stop {
     enum user_stop why;
     unsigned call;
     uint64_t number, x[4];
+    unsigned ticks; /* of a timer, before it stops */
 } * script;
 static unsigned turns;
+static bool is_over; /* as the last turn was told */
 static uint64_t seen[2];
 
 void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp)
@@ -41,6 +44,10 @@ enum user_stop user_run_until(struct task *task, struct user_state *state, const
     (void)task;
     assert_false(*over);
     turns++;
+    for (unsigned i = 0; i < now->ticks; i++) {
+        irq_wait();
+    }
+    is_over = *over;
     memcpy(seen, state->context.frame.x, sizeof(seen));
     memcpy(state->context.frame.x, now->x, sizeof(now->x));
     state->context.frame.x[8] = now->number;
@@ -137,6 +144,42 @@ static void every_stop_is_served(void **state)
         assert_false(IODriver_turn(driver));
         IODriver_release(driver);
     }
+}
+
+/*
+ * One timer goes on over all turns: what it finds where it was the time before has had its time. It
+ * stops when nobody computes, and is there again when somebody does.
+ */
+static void turns_have_their_time(void **state)
+{
+    static const struct stop stops[] = {
+        {.why = USER_STOP_BLOCKED, .ticks = 1}, /* begun just before */
+        {.why = USER_STOP_BLOCKED, .ticks = 1}, /* another turn than the timer has seen */
+        {.why = USER_STOP_BLOCKED, .ticks = 2}, /* the same */
+        {.why = USER_STOP_BLOCKED},
+        {.why = USER_STOP_BLOCKED, .ticks = 1},
+        {.why = USER_STOP_BLOCKED, .ticks = 1},
+        {.why = USER_STOP_BLOCKED, .ticks = 2},
+    };
+    const IODriverOptions options = {.nanoseconds = 1000};
+    const uint64_t before = sim_time;
+    IODriver *driver;
+
+    (void)state;
+    GOOD(IODriver_create(&program, sizeof(program), &options, &driver));
+    script = stops;
+    for (unsigned i = 0; i < 7; i++) {
+        assert_true(IODriver_turn(driver));
+        assert_int_equal(is_over, stops[i].ticks == 2);
+        assert_true(sim_timer_is_running());
+        if (i == 3) {
+            irq_wait(); /* it finds nobody */
+            assert_false(sim_timer_is_running());
+        }
+    }
+    assert_int_equal(sim_time - before, (4 + 1 + 4) * 1000);
+    IODriver_release(driver);
+    assert_false(sim_timer_is_running());
 }
 
 /* Two that wait for different times are both served before the longer one's end. */
@@ -517,6 +560,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DRIVER_TEST(every_stop_is_served),
+        DRIVER_TEST(turns_have_their_time),
         DRIVER_TEST(all_drivers_have_their_turns),
         DRIVER_TEST(objects_of_every_kind_are_given),
         DRIVER_TEST(drivers_survive_every_want_of_memory),
