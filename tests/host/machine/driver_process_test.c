@@ -12,10 +12,9 @@
 #include "kernel/irq.h"
 #include "kernel/user.h"
 #include "tests/host/machine/driver_good.h"
+#include "tests/host/machine/driver_program.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
-
-#define TEXT_AT 0x10000000ull
 
 /* --- Programs --------------------------------------------------------------------------------- */
 
@@ -56,36 +55,11 @@ enum user_stop user_run_until(struct task *task, struct user_state *state, const
     return now->why;
 }
 
-/* An ELF file of two segments, the second of them empty. */
-static struct {
-    uint8_t identity[16];
-    uint16_t type, machine;
-    uint32_t version;
-    uint64_t entry, phoff, shoff;
-    uint32_t flags;
-    uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-    struct {
-        uint32_t type, flags;
-        uint64_t offset, vaddr, paddr, filesz, memsz, align;
-    } segments[2];
-    uint8_t text[2 * PAGE_SIZE];
-} program = {
-    .identity = {0x7f, 'E', 'L', 'F', 2, 1, 1},
-    .type = 2,
-    .machine = 183,
-    .entry = TEXT_AT,
-    .phoff = 64,
-    .phentsize = 56,
-    .phnum = 2,
-    .segments = {{1, 5, 176, TEXT_AT, 0, 2 * PAGE_SIZE, 2 * PAGE_SIZE, PAGE_SIZE},
-                 {1, 6, 0, 0, 0, 0, 0, 0}},
-};
-
 static IODriver *new_driver(void)
 {
     IODriver *driver;
 
-    GOOD(IODriver_create(&program, sizeof(program), NULL, &driver));
+    GOOD(IODriver_create(&driver_program, sizeof(driver_program), NULL, &driver));
     assert_non_null(driver);
     return driver;
 }
@@ -166,7 +140,7 @@ static void turns_have_their_time(void **state)
     IODriver *driver;
 
     (void)state;
-    GOOD(IODriver_create(&program, sizeof(program), &options, &driver));
+    GOOD(IODriver_create(&driver_program, sizeof(driver_program), &options, &driver));
     script = stops;
     for (unsigned i = 0; i < 7; i++) {
         assert_true(IODriver_turn(driver));
@@ -279,7 +253,7 @@ static void drivers_survive_every_want_of_memory(void **state)
             before = holdings_now();
         }
         inject_begin(nth);
-        status = IODriver_create(&program, sizeof(program), NULL, &driver);
+        status = IODriver_create(&driver_program, sizeof(driver_program), NULL, &driver);
         if (status == kIOReturnSuccess) {
             given = IODriver_giveDevice(driver, &device);
         }
@@ -406,8 +380,9 @@ static void no_driver_is_no_fault(void **state)
     assert_ptr_equal(IODriver_getTable(driver), IODriverTask_of(IODriver_getTask(driver)));
     assert_ptr_equal(IODriver_getTask(NULL), TASK_NULL);
     assert_false(IODriver_turn(NULL));
-    assert_int_equal(IODriver_create(&program, sizeof(program), NULL, NULL), kIOReturnBadArgument);
-    assert_int_equal(IODriver_create(&program, sizeof(program),
+    assert_int_equal(IODriver_create(&driver_program, sizeof(driver_program), NULL, NULL),
+                     kIOReturnBadArgument);
+    assert_int_equal(IODriver_create(&driver_program, sizeof(driver_program),
                                      &(IODriverOptions){.stackBytes = UINT64_MAX}, &driver),
                      kIOReturnBadArgument);
     assert_null(driver);

@@ -183,9 +183,9 @@ static void a_transfer_begins_without_faults(void **state)
     for (unsigned i = 0; i < 4; i++) {
         const IOMapperFault fault = {.address = ptoa(BASE_PAGE), .reason = kIOReturnDMAError};
 
-        assert_int_equal(IOMapper_beginTransfer(&mapper->super, &use, memory, 0, PAGE_SIZE, BOTH,
-                                                &at, &size),
-                         kIOReturnSuccess);
+        assert_int_equal(
+            IOMapper_beginTransfer(&mapper->super, &use, memory, 0, PAGE_SIZE, BOTH, &at, &size),
+            kIOReturnSuccess);
         assert_int_equal(at, fault.address);
         if (i % 2 == 0) {
             IOMapper_deliverFault(&mapper->super, &fault);

@@ -77,26 +77,26 @@ static void a_part_of_a_view_of_registers_has_its_own_mode(void **state)
 
     (void)state;
     inject_begin(1);
-    assert_int_equal(platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache,
-                                                kIOInhibitCache),
-                     KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(
+        platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache, kIOInhibitCache),
+        KERN_RESOURCE_SHORTAGE);
     inject_end(&report);
     assert_true(platform_map_has_cache(map, at, 3 * PAGE_SIZE, kIOWriteCombineCache));
-    assert_int_equal(platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache,
-                                                kIOInhibitCache),
-                     KERN_SUCCESS);
+    assert_int_equal(
+        platform_map_replace_cache(map, middle, PAGE_SIZE, kIOWriteCombineCache, kIOInhibitCache),
+        KERN_SUCCESS);
     assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOWriteCombineCache));
     assert_true(platform_map_has_cache(map, middle, PAGE_SIZE, kIOInhibitCache));
     assert_true(platform_map_has_cache(map, middle + PAGE_SIZE, PAGE_SIZE, kIOWriteCombineCache));
     /* Of the whole, what has the one mode gets the other. */
-    assert_int_equal(platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOInhibitCache,
-                                                kIOPostedWrite),
-                     KERN_SUCCESS);
+    assert_int_equal(
+        platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOInhibitCache, kIOPostedWrite),
+        KERN_SUCCESS);
     assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOWriteCombineCache));
     assert_true(platform_map_has_cache(map, middle, PAGE_SIZE, kIOPostedWrite));
-    assert_int_equal(platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOPostedWrite,
-                                                kIOWriteCombineCache),
-                     KERN_SUCCESS);
+    assert_int_equal(
+        platform_map_replace_cache(map, at, 3 * PAGE_SIZE, kIOPostedWrite, kIOWriteCombineCache),
+        KERN_SUCCESS);
     assert_true(platform_map_has_cache(map, at, 3 * PAGE_SIZE, kIOWriteCombineCache));
     OSObject_release(view);
     OSObject_release(device);
@@ -161,9 +161,12 @@ static void dead_tasks_are_not_loaded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(small_blocks_lie_where_they_lie), MAP_TEST(windows_end_where_the_direct_map_does),
-        MAP_TEST(modes_are_those_of_pages),        MAP_TEST(the_direct_map_has_holes),
-        MAP_TEST(dead_tasks_are_not_loaded),       MAP_TEST(the_direct_map_is_located_whole),
+        MAP_TEST(small_blocks_lie_where_they_lie),
+        MAP_TEST(windows_end_where_the_direct_map_does),
+        MAP_TEST(modes_are_those_of_pages),
+        MAP_TEST(the_direct_map_has_holes),
+        MAP_TEST(dead_tasks_are_not_loaded),
+        MAP_TEST(the_direct_map_is_located_whole),
         MAP_TEST(a_part_of_a_view_of_registers_has_its_own_mode),
     };
 
