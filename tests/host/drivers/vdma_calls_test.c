@@ -344,7 +344,8 @@ static void parts_begin_where_the_device_takes_them(void **state)
     const struct vdma_limits limits = {.alignment = 16, .segment_max = 1008, .segments_max = 2};
     static const struct {
         unsigned first, second; /* bytes of the first piece; where in its page the other begins */
-    } rows[] = {{996, 10}, {996, 0}, {990, 10}, {1000, 6}, {3000, 1}};
+        unsigned parts;         /* as few as can be */
+    } rows[] = {{996, 10, 4}, {996, 0, 3}, {990, 10, 4}, {1000, 6, 4}, {3000, 1, 3}};
 
     (void)state;
     assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
@@ -357,10 +358,14 @@ static void parts_begin_where_the_device_takes_them(void **state)
         struct vdma_job fill = {
             .type = VDMA_FILL, .target = memory, .length = 4000, .arguments = {0x5a + i, 1}};
         struct vdma_job sum = {.type = VDMA_CHECKSUM, .source = memory, .length = 900};
+        struct virtq_counters before, counters;
 
         assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
         memset(pair_bytes, 0, PAIR_BYTES);
+        vdma_get_counters(&before);
         assert_int_equal(vdma_perform(&fill), kIOReturnSuccess);
+        vdma_get_counters(&counters);
+        assert_int_equal(counters.requests - before.requests, rows[i].parts);
         assert_int_equal(fill.moved, 4000);
         for (unsigned k = 0; k < 2; k++) {
             for (uint64_t at = 0; at < ranges[k].length; at++) {
