@@ -329,6 +329,32 @@ IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self);
 /* Make the completes that are owed, as far as they can be made now. */
 void IOMemoryDescriptor_settle(IOMemoryDescriptor *self);
 
+/*
+ * setDMAActive of memory that has no parts: one user of DMA more or fewer. kIOReturnNoResources:
+ * there are too many; kIOReturnNotReady: there is none. Interrupt handlers change the count too.
+ */
+static inline IOReturn IOMemoryDescriptor_countDMAActive(IOMemoryDescriptor *self, bool active)
+{
+    /*
+     * The last value that the count must not leave: it would wrap, and the pages could be unpinned
+     * under a device.
+     */
+    const uint32_t limit = active ? UINT32_MAX : 0;
+    uint32_t before = __atomic_load_n(&self->dmaActive, __ATOMIC_RELAXED);
+
+    do {
+        if (before == limit) {
+            return active ? kIOReturnNoResources : kIOReturnNotReady;
+        }
+    } while (!__atomic_compare_exchange_n(&self->dmaActive, &before,
+                                          active ? before + 1 : before - 1, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    if (!active && before == 1 && self->owed != 0 && !platform_in_interrupt()) {
+        IOMemoryDescriptor_settle(self);
+    }
+    return kIOReturnSuccess;
+}
+
 /* A number for one preparation; no two are equal. Any context. */
 uint64_t IOMemoryDescriptor_newPreparationID(void);
 

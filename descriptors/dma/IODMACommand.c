@@ -85,17 +85,9 @@ void IODMACommand_free(IODMACommand *self)
     OSObject_free(&self->super.super);
 }
 
-/*
- * In every build: an engine that was told to stop and did not may still write, and what is
- * completed is somebody else's memory at once.
- */
-bool IODMACommand_refuses(const IODMACommand *self, const char *what)
+void IODMACommand_sayRefused(const IODMACommand *self, const char *what)
 {
-    if (self->owner != kIODMAOwnerDevice && self->lent == 0) {
-        return false;
-    }
     platform_log("IODMACommand %p: %s while the device has it", (const void *)self, what);
-    return true;
 }
 
 void IODMACommand_keepPrepared(IODMACommand *self)

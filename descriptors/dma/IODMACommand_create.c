@@ -161,6 +161,8 @@ IOReturn IODMASpecification_make(struct IODMASpecification *spec,
     }
     made.isPlain = IODMALimits_isPlain(&made.limits) &&
                    (mapping & (kIODMAMapOptionIterateOnly | kIODMAMapOptionStrict)) == 0;
+    made.takesAll = made.isPlain && made.limits.highest == UINT64_MAX && made.mapper == NULL &&
+                    (mapping & kIODMAMapOptionTypeMask) != kIODMAMapOptionNonCoherent;
     /* After everything that can fail: a specification that is refused holds nothing. */
     OSObject_retain(made.mapper);
     *spec = made;

@@ -122,50 +122,79 @@ static void put_entry(IOPhysicalSegment segment, void *context, UInt32 index)
 }
 
 /*
- * All that is left of the view lies in the runs of one descriptor, and none is longer than an
- * entry: from a run to the segment function there is nothing in between. Of a descriptor that is
- * one of several the first or the last run may have to be joined to a neighbour's.
+ * Runs from `run` on, the first of whose bytes is byte `offset` of the list, up to `stop`: each is
+ * an entry. Apart from its caller, so that the loop has the registers to itself.
  */
-static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs, uint64_t offset,
-                      uint64_t end)
+static __attribute__((noinline)) void put_whole_runs(struct generator *to,
+                                                     const struct IOMemoryRun *run,
+                                                     const struct IOMemoryRun *stop,
+                                                     uint64_t offset)
 {
-    struct generator *to = sink->segments;
     IODMACommand *const command = to->command;
     const IODMACommand_SegmentFunction output = to->output;
     void *const segments = to->segments;
     const uint64_t first = offset;
-    const struct IOMemoryRun *run, *last;
-    uint64_t address;
-    UInt32 index = 0;
+    UInt32 index = to->count;
 
-    if (runs->longest > sink->maxSegment || end - offset != command->length - to->position) {
+    for (; run != stop; run++) {
+        const uint64_t end = run->end;
+
+        if (!output(command, (IODMACommand_Segment64){run->address, end - offset}, segments,
+                    index)) {
+            to->status = kIOReturnMessageTooLarge;
+            break;
+        }
+        index++;
+        offset = end;
+    }
+    to->count = index;
+    to->position += offset - first;
+}
+
+/*
+ * Bytes [offset, end) of these runs, which are all that is left of the view: where none is longer
+ * than an entry, there is nothing between a run and the segment function. False: there is.
+ */
+static bool put_runs(struct generator *to, const struct IOMemoryRuns *runs, uint64_t offset,
+                     uint64_t end)
+{
+    const struct IOMemoryRun *run, *last;
+    uint64_t start;
+
+    if (runs->longest > to->command->spec.limits.longest) {
         return false;
     }
     run = IOMemoryRuns_find(runs, offset);
     last = end == runs->length ? &runs->list[runs->count - 1] : IOMemoryRuns_find(runs, end - 1);
-    /* Settled here where the list ends, so that each run is asked for one end only. */
+    /* Settled here where the list ends, so that no run is asked for it. */
     if ((size_t)(last - run) >= to->room) {
         last = run + (to->room - 1);
         end = last->end;
     }
-    address = run->address + (offset - IOMemoryRuns_start(runs, run));
-    while (run != last &&
-           output(command, (IODMACommand_Segment64){address, run->end - offset}, segments, index)) {
-        index++;
-        offset = run->end;
-        address = (++run)->address;
+    /* The first and the last may be wanted in part. */
+    start = IOMemoryRuns_start(runs, run);
+    if (offset != start) {
+        const uint64_t stop = run == last ? end : run->end;
+
+        if (!put(to, run->address + (offset - start), stop - offset) || run == last) {
+            return true;
+        }
+        start = run++->end;
     }
-    /* Before the last only a refusal ends the loop. */
-    if (run == last &&
-        output(command, (IODMACommand_Segment64){address, end - offset}, segments, index)) {
-        index++;
-        offset = end;
-    } else {
-        to->status = kIOReturnMessageTooLarge;
+    put_whole_runs(to, run, end == last->end ? last + 1 : last, start);
+    if (end != last->end && to->status == kIOReturnSuccess) {
+        put(to, last->address, end - IOMemoryRuns_start(runs, last));
     }
-    to->position += offset - first;
-    to->count = index;
     return true;
+}
+
+/* Of a descriptor that is one of several the first or last run may have to join a neighbour's. */
+static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs, uint64_t offset,
+                      uint64_t end)
+{
+    struct generator *to = sink->segments;
+
+    return end - offset == to->command->length - to->position && put_runs(to, runs, offset, end);
 }
 
 /*
@@ -176,10 +205,11 @@ static IOReturn generate_plain(struct generator *to)
 {
     IODMACommand *self = to->command;
     const uint64_t offset = self->offset + to->position;
-    const uint64_t left = self->length - to->position;
-    /* One run that fits in one entry needs no walk. */
-    if (self->memory->isOneRun && left <= self->spec.limits.longest) {
-        put(to, self->memory->oneRun + offset, left);
+    const uint64_t end = self->offset + self->length;
+
+    /* A walk of the usual memory would come to this. */
+    if (self->general != NULL && !general_leads_elsewhere(self->memory) &&
+        put_runs(to, self->general->resident, offset, end)) {
         return kIOReturnSuccess;
     }
 
@@ -195,8 +225,7 @@ static IOReturn generate_plain(struct generator *to)
     IOReturn status;
 
     IOSegmentSink_begin(&sink);
-    status =
-        IOMemoryDescriptor_methods(self->memory)->walk(self->memory, &sink, offset, offset + left);
+    status = IOMemoryDescriptor_methods(self->memory)->walk(self->memory, &sink, offset, end);
     IOSegmentSink_finish(&sink);
     return status;
 }
@@ -204,7 +233,12 @@ static IOReturn generate_plain(struct generator *to)
 static IOReturn generate_runs(struct generator *to)
 {
     const struct IOMemoryRuns *runs = &to->command->runs;
-    const struct IOMemoryRun *run = IOMemoryRuns_find(runs, to->position);
+    const struct IOMemoryRun *run;
+
+    if (to->command->spec.isPlain && put_runs(to, runs, to->position, runs->length)) {
+        return kIOReturnSuccess;
+    }
+    run = IOMemoryRuns_find(runs, to->position);
     /* A call goes on where the last one ended, which may be within a run. */
     const uint64_t inside = to->position - IOMemoryRuns_start(runs, run);
 
@@ -232,13 +266,36 @@ static IOReturn generate(struct generator *to)
                      to->room, put_run, to);
 }
 
+/* Whatever the view and the limits are. */
+static __attribute__((noinline)) IOReturn generate_entries(
+    IODMACommand *self, IODMACommand_SegmentFunction segmentFunction, UInt64 *offset,
+    void *segments, UInt32 *numSegments)
+{
+    struct generator to = {
+        .command = self,
+        .output = segmentFunction,
+        .segments = segments,
+        .position = *offset,
+        .room = *numSegments,
+    };
+    const IOReturn status = generate(&to);
+
+    /*
+     * Some entries are a success, and the caller comes again for the rest; why it ends there is
+     * told by the call that can put out none.
+     */
+    if (to.count == 0) {
+        return to.status != kIOReturnSuccess ? to.status : status;
+    }
+    *offset = to.position;
+    *numSegments = to.count;
+    return kIOReturnSuccess;
+}
+
 IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
                                               IODMACommand_SegmentFunction segmentFunction,
                                               UInt64 *offset, void *segments, UInt32 *numSegments)
 {
-    struct generator to;
-    IOReturn status;
-
     if (self == NULL) {
         return kIOReturnBadArgument;
     }
@@ -256,23 +313,15 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
     if (*offset >= self->length) {
         return kIOReturnOverrun;
     }
-    to = (struct generator){
-        .command = self,
-        .output = segmentFunction,
-        .segments = segments,
-        .position = *offset,
-        .room = *numSegments,
-    };
-    status = generate(&to);
-    /*
-     * Some entries are a success, and the caller comes again for the rest; why it ends there is
-     * told by the call that can put out none.
-     */
-    if (to.count == 0) {
-        return to.status != kIOReturnSuccess ? to.status : status;
+    if (!self->isOneEntry || *offset != 0) {
+        return generate_entries(self, segmentFunction, offset, segments, numSegments);
     }
-    *offset = to.position;
-    *numSegments = to.count;
+    /* Nothing to walk, to cut or to count. */
+    if (!segmentFunction(self, (IODMACommand_Segment64){self->entry, self->length}, segments, 0)) {
+        return kIOReturnMessageTooLarge;
+    }
+    *offset = self->length;
+    *numSegments = 1;
     return kIOReturnSuccess;
 }
 

@@ -21,6 +21,21 @@ static IOReturn complete_all(IODMACommand *self)
     return first;
 }
 
+/*
+ * Do the fields of such memory say what its methods would, and its runs what its walk delivers?
+ * Asked once, when it is set, and not at every preparation. A class that has put in a method of its
+ * own is asked by that.
+ */
+static bool tells_by_fields(IOMemoryDescriptor *memory)
+{
+    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+
+    return methods->dmaCommandOperation == descriptor_dma_command_operation &&
+           methods->getCharacteristics == general_get_characteristics &&
+           methods->setDMAActive == descriptor_set_dma_active &&
+           methods->addReach == descriptor_add_reach && methods->walk == general_walk;
+}
+
 /* Replace the descriptor of an inactive command. */
 static void replace(IODMACommand *self, IOMemoryDescriptor *memory)
 {
@@ -29,6 +44,7 @@ static void replace(IODMACommand *self, IOMemoryDescriptor *memory)
     /* Before the former one goes, which may be what keeps it alive. */
     OSObject_retain(memory);
     self->memory = memory;
+    self->general = memory != NULL && tells_by_fields(memory) ? general_of(memory) : NULL;
     OSObject_release(before);
 }
 

@@ -9,30 +9,53 @@
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/platform_trace.h"
 
-/*
- * What every preparation asks of its memory, without the detour by an operation's number where the
- * class has no operations of its own.
- */
-static IOReturn get_facts(IOMemoryDescriptor *memory, IOMDDMACharacteristics *facts)
-{
-    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+/* What every preparation asks of its memory. */
+struct facts {
+    uint64_t length;
+    IODirection direction;
+    bool isPrepared;
+    uint64_t highestPage; /* page number; 0: not known */
+};
 
-    if (methods->dmaCommandOperation != descriptor_dma_command_operation) {
-        return methods->dmaCommandOperation(memory, kIOMDGetCharacteristics, facts, sizeof(*facts));
+static IOReturn get_facts(const IODMACommand *self, struct facts *facts)
+{
+    const IOGeneralMemoryDescriptor *const general = self->general;
+    IOMDDMACharacteristics told;
+    IOReturn status;
+
+    if (general != NULL) {
+        facts->length = general->super.length;
+        facts->direction = general->super.flags & kIOMemoryDirectionMask;
+        facts->isPrepared = general->resident != NULL;
+        facts->highestPage = general->highestPage; /* while it is prepared, and else nobody looks */
+        return kIOReturnSuccess;
     }
-    methods->getCharacteristics(memory, 0, memory->length, facts);
-    return kIOReturnSuccess;
+    status = IOMemoryDescriptor_methods(self->memory)
+                 ->dmaCommandOperation(self->memory, kIOMDGetCharacteristics, &told, sizeof(told));
+    if (status == kIOReturnSuccess) {
+        *facts = (struct facts){told.fLength, told.fDirection, told.fIsPrepared, told.fHighestPage};
+    }
+    return status;
 }
 
-static IOReturn mark_active(IOMemoryDescriptor *memory, bool active)
+static inline __attribute__((always_inline)) IOReturn mark_active(const IODMACommand *self,
+                                                                  bool active)
 {
-    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+    IOMemoryDescriptor *const memory = self->memory;
 
-    if (methods->dmaCommandOperation != descriptor_dma_command_operation) {
-        return methods->dmaCommandOperation(
-            memory, active ? kIOMDSetDMAActive : kIOMDSetDMAInactive, NULL, 0);
+    if (self->general != NULL) {
+        return IOMemoryDescriptor_countDMAActive(memory, active);
     }
-    return methods->setDMAActive(memory, active);
+    return IOMemoryDescriptor_methods(memory)->dmaCommandOperation(
+        memory, active ? kIOMDSetDMAActive : kIOMDSetDMAInactive, NULL, 0);
+}
+
+/* Flags that a byte of the range has: kIOMemoryRemote, kIOMemoryHostOnly. */
+static IOOptionBits reach_of(const IODMACommand *self, uint64_t offset, uint64_t length)
+{
+    return self->general != NULL
+               ? self->memory->flags
+               : IOMemoryDescriptor_reach(self->memory, offset, offset + length).some;
 }
 
 bool IODMACommand_bounces(const IODMACommand *self)
@@ -41,7 +64,7 @@ bool IODMACommand_bounces(const IODMACommand *self)
 }
 
 /* Does no byte of this memory offend, by what its descriptor knows of it without a walk? */
-static bool suits_as_it_is(const IODMACommand *self, const IOMDDMACharacteristics *facts)
+static bool suits_as_it_is(const IODMACommand *self, const struct facts *facts)
 {
     const struct IODMALimits *limits = &self->spec.limits;
 
@@ -53,16 +76,16 @@ static bool suits_as_it_is(const IODMACommand *self, const IOMDDMACharacteristic
         return true;
     }
     /* 0 is "not known": then the walk finds out. */
-    return facts->fHighestPage != 0 &&
-           facts->fHighestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
+    return facts->highestPage != 0 &&
+           facts->highestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
 }
 
 /* The documented checks of a new preparation, in their order. */
-static IOReturn check_range(const IODMACommand *self, const IOMDDMACharacteristics *facts,
-                            uint64_t offset, uint64_t length)
+static IOReturn check_range(const IODMACommand *self, const struct facts *facts, uint64_t offset,
+                            uint64_t length)
 {
-    const struct IODMAReach reach = IOMemoryDescriptor_reach(self->memory, offset, offset + length);
-    const bool remote = (reach.some & kIOMemoryRemote) != 0;
+    const IOOptionBits reach = reach_of(self, offset, length);
+    const bool remote = (reach & kIOMemoryRemote) != 0;
     const bool iterateOnly = (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
 
     /*
@@ -75,11 +98,11 @@ static IOReturn check_range(const IODMACommand *self, const IOMDDMACharacteristi
         return kIOReturnNotAligned;
     }
     /* Another processor's memory cannot be prepared here; its addresses can be listed. */
-    if (IOREFUSE(!facts->fIsPrepared && !(remote && iterateOnly),
+    if (IOREFUSE(!facts->isPrepared && !(remote && iterateOnly),
                  "the memory descriptor is not prepared itself")) {
         return kIOReturnNotReady;
     }
-    if (IOREFUSE((reach.some & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL,
+    if (IOREFUSE((reach & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL,
                  "memory made with kIOMemoryHostOnly is mapped for no device")) {
         return kIOReturnNotPermitted;
     }
@@ -244,7 +267,7 @@ IOReturn IODMACommand_letGo(IODMACommand *self)
 }
 
 /* Find what offends and put it elsewhere. */
-static IOReturn arrange(IODMACommand *self, const IOMDDMACharacteristics *facts, bool synchronize)
+static IOReturn arrange(IODMACommand *self, const struct facts *facts, bool synchronize)
 {
     struct IODMAPlan plan;
     IOReturn status;
@@ -286,15 +309,30 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
     return status;
 }
 
-static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, uint64_t offset,
+/* What lies between the memory and a device that does not take all. */
+static __attribute__((noinline)) IOReturn adapt(IODMACommand *self, const struct facts *facts,
+                                                bool flushCache, bool synchronize)
+{
+    IOReturn status = arrange(self, facts, synchronize);
+
+    if (status == kIOReturnSuccess && (IODMACommand_bounces(self) || self->spec.mapper != NULL ||
+                                       IODMACommand_isNonCoherent(self))) {
+        status = IODMACommand_makeReady(self, flushCache, synchronize);
+    }
+    if (status != kIOReturnSuccess) {
+        IODMACommand_letGo(self);
+    }
+    return status;
+}
+
+static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t offset,
                       uint64_t length, bool flushCache, bool synchronize)
 {
-    IOMemoryDescriptor *memory = self->memory;
     /*
      * Marked before the first page is looked at: from here on the descriptor refuses its last
      * complete, so that the plan and the device see the same pages.
      */
-    IOReturn status = mark_active(memory, true);
+    IOReturn status = mark_active(self, true);
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -303,17 +341,15 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
     IOASSERT(self->bounce.charged == 0 && self->bounce.islands == NULL);
     self->offset = offset;
     self->length = length;
-    self->direction = facts->fDirection;
-    status = arrange(self, facts, synchronize);
-    if (status == kIOReturnSuccess && (IODMACommand_bounces(self) || self->spec.mapper != NULL ||
-                                       IODMACommand_isNonCoherent(self))) {
-        status = IODMACommand_makeReady(self, flushCache, synchronize);
+    self->direction = facts->direction;
+    if (!self->spec.takesAll) {
+        status = adapt(self, facts, flushCache, synchronize);
+        if (status != kIOReturnSuccess) {
+            mark_active(self, false);
+            return status;
+        }
     }
-    if (status != kIOReturnSuccess) {
-        IODMACommand_letGo(self);
-        mark_active(memory, false);
-        return status;
-    }
+    IODMACommand_noteEntry(self);
     self->active = 1;
     IODMACommand_become(self, kIODMAOwnerPrepared);
     IODMACommand_tellPrepared(self, synchronize);
@@ -325,7 +361,7 @@ static IOReturn begin(IODMACommand *self, const IOMDDMACharacteristics *facts, u
 IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, bool flushCache,
                               bool synchronize)
 {
-    IOMDDMACharacteristics facts;
+    struct facts facts;
     IOReturn status;
 
     if (self == NULL) {
@@ -337,19 +373,19 @@ IOReturn IODMACommand_prepare(IODMACommand *self, UInt64 offset, UInt64 length, 
     if (self->spec.output == NULL || self->memory == NULL) {
         return kIOReturnNotReady;
     }
-    status = get_facts(self->memory, &facts);
+    status = get_facts(self, &facts);
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (IOREFUSE(offset >= facts.fLength, "offset %llu is behind the memory's %llu bytes",
-                 IOULL(offset), IOULL(facts.fLength))) {
+    if (IOREFUSE(offset >= facts.length, "offset %llu is behind the memory's %llu bytes",
+                 IOULL(offset), IOULL(facts.length))) {
         return kIOReturnBadArgument;
     }
     if (length == 0) {
-        length = facts.fLength - offset;
-    } else if (IOREFUSE(length > facts.fLength - offset,
+        length = facts.length - offset;
+    } else if (IOREFUSE(length > facts.length - offset,
                         "offset %llu + length %llu is beyond the memory's %llu bytes",
-                        IOULL(offset), IOULL(length), IOULL(facts.fLength))) {
+                        IOULL(offset), IOULL(length), IOULL(facts.length))) {
         return kIOReturnBadArgument;
     }
     if (IOREFUSE(length > self->spec.limits.transfer,
@@ -428,12 +464,12 @@ static IOReturn first_error(IOReturn before, IOReturn status)
     return before != kIOReturnSuccess ? before : status;
 }
 
-static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchronize)
+/* Bytes that were elsewhere come home, and what was between memory and device goes. */
+static __attribute__((noinline)) IOReturn bring_home(IODMACommand *self, bool invalidateCache,
+                                                     bool synchronize)
 {
     IOReturn status = kIOReturnSuccess;
 
-    IOASSERT(self->active == 1 && self->memory != NULL);
-    platform_barrier(); /* what the device wrote, before the CPU reads it */
     /*
      * Before the copy back: lines that were fetched while the device wrote (speculation may at any
      * time) are stale, and the CPU would copy those.
@@ -448,12 +484,25 @@ static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchroniz
         self->bounce.charged != 0) {
         status = first_error(status, IODMACommand_letGo(self));
     }
+    return status;
+}
+
+static IOReturn finish(IODMACommand *self, bool invalidateCache, bool synchronize)
+{
+    IOReturn status = kIOReturnSuccess;
+
+    IOASSERT(self->active == 1 && self->memory != NULL);
+    platform_barrier(); /* what the device wrote, before the CPU reads it */
+    /* A device that takes all may have been given a copy (kForceDoubleBuffer), which has runs. */
+    if (!self->spec.takesAll || self->hasRuns) {
+        status = bring_home(self, invalidateCache, synchronize);
+    }
     /* Whatever failed: a command that stays active could not be used, completed or freed again. */
     self->active = 0;
     IODMACommand_become(self, kIODMAOwnerIdle);
     self->preparedMemory = false;
     IOLEDGER(completed(self, synchronize, invalidateCache));
-    status = first_error(status, mark_active(self->memory, false));
+    status = first_error(status, mark_active(self, false));
     PLATFORM_TRACE(dma_complete, self, self->length, status);
     return status;
 }

@@ -11,6 +11,7 @@
 #define DESCRIPTORS_IODMACOMMAND_PRIVATE_H
 
 #include "descriptors/IODMACommand.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 #include "descriptors/dma/IOCommand_private.h"
@@ -51,6 +52,8 @@ struct IODMASpecification {
     struct IODMALimits limits;
     uint8_t addressBits; /* as the getter gives it; 0: no limit */
     bool isPlain;        /* below the highest address any memory will do */
+    bool
+        takesAll; /* any memory will do as it is: nothing is bounced, maintained or mapped for it */
 };
 
 struct IODMACommand {
@@ -58,11 +61,17 @@ struct IODMACommand {
     void *fRefCon;
     struct IODMASpecification spec;
     IOMemoryDescriptor *memory; /* retained */
+    /* The same, if its fields say all that a preparation asks: no class has a word of its own. */
+    IOGeneralMemoryDescriptor *general;
 
     uint32_t active; /* prepares not yet completed */
     IODirection direction;
     uint64_t offset, length; /* the prepared range, bytes of the descriptor */
     bool preparedMemory;     /* by PrepareForDMA, the descriptor too: freeing completes both */
+
+    /* The usual view, known from when it is made: all of it is one entry, at this address. */
+    bool isOneEntry;
+    uint64_t entry;
 
     bool hasRuns;               /* the view is `runs`; else the descriptor is */
     struct IOMemoryRuns runs;   /* I/O addresses of the prepared bytes */
@@ -164,6 +173,25 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
 /* Map the view and make it I/O addresses; no mapper: success. */
 IOReturn IODMACommand_mapView(IODMACommand *self);
 
+/*
+ * The view is made: is it one entry? What has alignments and is not made of runs is not asked:
+ * there bytes that offend are listed nevertheless (IterateOnly).
+ */
+static inline void IODMACommand_noteEntry(IODMACommand *self)
+{
+    const struct IODMALimits *const limits = &self->spec.limits;
+
+    if (self->hasRuns) {
+        self->entry = self->runs.list[0].address;
+        self->isOneEntry = self->runs.count == 1 && self->length <= limits->longest &&
+                           self->length - 1 <= (limits->boundaryMask & ~self->entry);
+    } else {
+        self->entry = self->memory->oneRun + self->offset;
+        self->isOneEntry =
+            self->memory->isOneRun && self->spec.isPlain && self->length <= limits->longest;
+    }
+}
+
 /* Undo place, placeWhole and mapView, as far as they came. The first error is the answer. */
 IOReturn IODMACommand_letGo(IODMACommand *self);
 
@@ -204,7 +232,20 @@ static inline void IODMACommand_tellPrepared(IODMACommand *self, bool filled)
 }
 #endif
 
-/* True, with a line on the log: the device has the command, and this is not to be done. */
-bool IODMACommand_refuses(const IODMACommand *self, const char *what);
+/* A line on the log: the device has the command, and this is not to be done. */
+void IODMACommand_sayRefused(const IODMACommand *self, const char *what);
+
+/*
+ * True, with that line. In every build: an engine that was told to stop and did not may still
+ * write, and what is completed is somebody else's memory at once.
+ */
+static inline bool IODMACommand_refuses(const IODMACommand *self, const char *what)
+{
+    if (self->owner != kIODMAOwnerDevice && self->lent == 0) {
+        return false;
+    }
+    IODMACommand_sayRefused(self, what);
+    return true;
+}
 
 #endif

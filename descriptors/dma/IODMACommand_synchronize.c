@@ -107,6 +107,7 @@ static IOReturn double_buffer(IODMACommand *self)
     bring_back(self, &old);
     status = IODMACommand_letGo(self);
     bring_back(self, &new);
+    IODMACommand_noteEntry(self);
     IOLEDGER(doubled(self));
     platform_barrier();
     return status;

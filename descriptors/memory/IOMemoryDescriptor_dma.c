@@ -15,27 +15,9 @@ void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset
     };
 }
 
-/* Interrupt handlers change the count too. */
 IOReturn descriptor_set_dma_active(IOMemoryDescriptor *self, bool active)
 {
-    /*
-     * The last value that the count must not leave: it would wrap, and the pages could be unpinned
-     * under a device.
-     */
-    const uint32_t limit = active ? UINT32_MAX : 0;
-    uint32_t before = __atomic_load_n(&self->dmaActive, __ATOMIC_RELAXED);
-
-    do {
-        if (before == limit) {
-            return active ? kIOReturnNoResources : kIOReturnNotReady;
-        }
-    } while (!__atomic_compare_exchange_n(&self->dmaActive, &before,
-                                          active ? before + 1 : before - 1, true, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
-    if (!active && before == 1 && self->owed != 0 && !platform_in_interrupt()) {
-        IOMemoryDescriptor_settle(self);
-    }
-    return kIOReturnSuccess;
+    return IOMemoryDescriptor_countDMAActive(self, active);
 }
 
 void descriptor_add_reach(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,

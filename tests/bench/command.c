@@ -69,8 +69,11 @@ static IODMACommand_Segment64 list[PAGES];
 static __attribute__((noinline)) bool store(IODMACommand *target, IODMACommand_Segment64 segment,
                                             void *segments, UInt32 index)
 {
+    IODMACommand_Segment64 *const entry = &((IODMACommand_Segment64 *)segments)[index];
+
     (void)target;
-    ((IODMACommand_Segment64 *)segments)[index] = segment;
+    entry->fIOVMAddr = segment.fIOVMAddr;
+    entry->fLength = segment.fLength;
     return true;
 }
 

@@ -249,11 +249,13 @@ static void a_class_of_its_own_is_asked(void **state)
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
     static IOMemoryDescriptorClass class;
     const IOMemoryDescriptorClass *const before = vary(memory, &class);
-    IODMACommand *command = dma_command(&any, kMapped, memory);
+    IODMACommand *command;
 
     (void)state;
     class.dmaCommandOperation = answer_operation;
     memset(&asked, 0, sizeof(asked));
+    command = dma_command(&any, kMapped, memory);
+    asked.facts = 0; /* it was asked whether it answers at all */
     asked.answer = kIOReturnNoResources;
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
     expect_inactive(command);
@@ -273,6 +275,58 @@ static void a_class_of_its_own_is_asked(void **state)
     release_both(command, memory);
 }
 
+static void say_unprepared(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                           IOMDDMACharacteristics *out)
+{
+    descriptor_get_characteristics(self, offset, end, out);
+    out->fIsPrepared = false;
+}
+
+static void say_remote(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
+                       struct IODMAReach *reach)
+{
+    (void)self, (void)offset, (void)end;
+    reach->some |= kIOMemoryRemote;
+}
+
+static IOReturn refuse_active(IOMemoryDescriptor *self, bool active)
+{
+    (void)self;
+    return active ? kIOReturnNoResources : kIOReturnSuccess;
+}
+
+/* So does one that answers only one of the questions, whatever its fields say. */
+static void one_answer_of_its_own_is_heard(void **state)
+{
+    static const struct {
+        IOMemoryDescriptorClass own; /* one method each */
+        IOReturn status;
+    } cases[] = {
+        {{.getCharacteristics = say_unprepared}, kIOReturnNotReady},
+        {{.addReach = say_remote}, kIOReturnNotAttached},
+        {{.setDMAActive = refuse_active}, kIOReturnNoResources},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+        static IOMemoryDescriptorClass class;
+        const IOMemoryDescriptorClass *const before = vary(memory, &class);
+        const IOMemoryDescriptorClass *const own = &cases[i].own;
+        IODMACommand *command;
+
+        class.getCharacteristics =
+            own->getCharacteristics != NULL ? own->getCharacteristics : before->getCharacteristics;
+        class.addReach = own->addReach != NULL ? own->addReach : before->addReach;
+        class.setDMAActive = own->setDMAActive != NULL ? own->setDMAActive : before->setDMAActive;
+        command = dma_command(&any, kMapped, memory);
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), cases[i].status);
+        expect_inactive(command);
+        memory->super.metaClass = &before->meta;
+        release_both(command, memory);
+    }
+}
+
 static IOReturn note_options(IOMemoryDescriptor *self, IOByteCount offset, IOOptionBits options,
                              IOPhysicalSegment *segment)
 {
@@ -290,13 +344,14 @@ static void a_class_without_a_walk_is_asked_for_host_addresses(void **state)
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_LOW + 256, 64, kIODirectionOut);
     static IOMemoryDescriptorClass class;
     const IOMemoryDescriptorClass *const before = vary(memory, &class);
-    IODMACommand *command = dma_command(&any, kMapped, memory);
+    IODMACommand *command;
     IODMACommand_Segment64 list[4];
 
     (void)state;
     class.walk = descriptor_walk;
     class.getPhysicalSegment = note_options;
     memory->isOneRun = false;
+    command = dma_command(&any, kMapped, memory);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
     asked.facts = 0;
     assert_int_equal(dma_list(command, list, 4), 2);
@@ -318,6 +373,7 @@ int main(void)
         MAP_TEST(more_pages_than_can_be_counted),
         MAP_TEST(empty_memory_is_refused),
         MAP_TEST(a_class_of_its_own_is_asked),
+        MAP_TEST(one_answer_of_its_own_is_heard),
         MAP_TEST(a_class_without_a_walk_is_asked_for_host_addresses),
     };
 
