@@ -284,12 +284,25 @@ uint8_t *scatter_at(const struct scatter *scatter, uint64_t i)
 
 void scatter_cksum(const struct scatter *scatter, size_t length, struct cksum *sum)
 {
+    const bool many = length >= CKSUM_MANY;
+
+    if (many) {
+        cksum_begin(sum);
+    }
     for (size_t i = 0; i < scatter->pieces && length != 0; i++) {
         const struct scatter_block *block = &scatter->blocks[i];
+        const uint8_t *const bytes = block->base + block->offset;
         size_t part = block->length < length ? block->length : length;
 
-        cksum_update(sum, block->base + block->offset, part);
+        if (many) {
+            cksum_add(bytes, part);
+        } else {
+            cksum_update(sum, bytes, part);
+        }
         length -= part;
+    }
+    if (many) {
+        cksum_end(sum);
     }
 }
 
