@@ -174,22 +174,18 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
 IOReturn IODMACommand_mapView(IODMACommand *self);
 
 /*
- * The view is made: is it one entry? What has alignments and is not made of runs is not asked:
- * there bytes that offend are listed nevertheless (IterateOnly).
+ * The view is made: is it one entry? All of it is legal, but where addresses are only listed
+ * (IterateOnly), what offends too.
  */
 static inline void IODMACommand_noteEntry(IODMACommand *self)
 {
     const struct IODMALimits *const limits = &self->spec.limits;
+    const bool isOneRun = self->hasRuns ? self->runs.count == 1 : self->memory->isOneRun;
 
-    if (self->hasRuns) {
-        self->entry = self->runs.list[0].address;
-        self->isOneEntry = self->runs.count == 1 && self->length <= limits->longest &&
-                           self->length - 1 <= (limits->boundaryMask & ~self->entry);
-    } else {
-        self->entry = self->memory->oneRun + self->offset;
-        self->isOneEntry =
-            self->memory->isOneRun && self->spec.isPlain && self->length <= limits->longest;
-    }
+    self->entry = self->hasRuns ? self->runs.list[0].address : self->memory->oneRun + self->offset;
+    self->isOneEntry = isOneRun && self->length <= limits->longest &&
+                       self->length - 1 <= (limits->boundaryMask & ~self->entry) &&
+                       (self->spec.options & kIODMAMapOptionIterateOnly) == 0;
 }
 
 /* Undo place, placeWhole and mapView, as far as they came. The first error is the answer. */

@@ -66,6 +66,29 @@ static void dc_25_narrow_devices_reach_all_ram_through_it(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* What is only listed is not made to fit: one run that does not is still refused as an entry. */
+static void one_run_that_is_only_listed_is_judged_as_an_entry(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 1024, 0, 0, kIODirectionOut);
+    IODMACommand *commands[] = {mapped_command(&coarse, kIterateOnly, mapper, memory),
+                                dma_command(&coarse, kIterateOnly, memory)};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        IODMACommand_Segment64 list[2];
+        UInt64 offset = 0;
+        UInt32 count = 2;
+
+        assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_genIOVMSegments(commands[i], &offset, list, &count),
+                         kIOReturnNotAligned);
+        OSObject_release(commands[i]);
+    }
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 /* That the pool is spent is said behind a mapper too, and nothing is mapped. */
 static void a_shortage_is_not_hidden_by_the_mapper(void **state)
 {
@@ -352,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_25_narrow_devices_reach_all_ram_through_it),
+        MAP_TEST(one_run_that_is_only_listed_is_judged_as_an_entry),
         MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
         MAP_TEST(the_cpu_never_goes_by_io_addresses),
