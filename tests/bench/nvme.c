@@ -7,6 +7,7 @@
 
 #include "descriptors/IODMAEventSource.h"
 #include "descriptors/OSArray.h"
+#include "kernel/irq.h"
 #include "kernel/panic.h"
 #include "tests/bench/bench.h"
 
@@ -71,6 +72,8 @@ static bool ready(struct bench_result *result, enum nvme_format format)
 static void read_some(void *context)
 {
     const unsigned count = *(const unsigned *)context;
+    /* Before they are started, or it depends on the host where the interrupt comes. */
+    const irq_state_t state = irq_mask();
 
     ended = 0;
     IOWorkLoop_closeGate(loop);
@@ -84,6 +87,7 @@ static void read_some(void *context)
         IOWorkLoop_sleepGate(loop, &ended, THREAD_UNINT);
     }
     IOWorkLoop_openGate(loop);
+    irq_restore(state);
 }
 
 static void measure(struct bench_result *result, enum nvme_format format, unsigned depth)

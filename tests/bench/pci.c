@@ -55,6 +55,9 @@ static void arrive(struct virtio_blk_request *request)
 
 static void read_batch(void *context)
 {
+    /* Before they are submitted, or it depends on the host where the interrupt comes. */
+    const irq_state_t state = irq_mask();
+
     (void)context;
     arrived = 0;
     for (unsigned i = 0; i < DEPTH; i++) {
@@ -62,8 +65,6 @@ static void read_batch(void *context)
         requests[i].completion = arrive;
     }
     KERNEL_CHECK(virtio_blk_submit_list(disk, requests, DEPTH, NULL) == kIOReturnSuccess);
-
-    const irq_state_t state = irq_mask();
 
     while (arrived < DEPTH) {
         irq_wait();

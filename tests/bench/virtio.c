@@ -87,6 +87,8 @@ static void read_one(void *context)
 static void read_batch(void *context)
 {
     const struct transfer *transfer = context;
+    /* Before they are submitted, or it depends on the host where the interrupt comes. */
+    const irq_state_t state = irq_mask();
 
     arrived = 0;
     for (unsigned i = 0; i < DEPTH; i++) {
@@ -95,8 +97,6 @@ static void read_batch(void *context)
         requests[i].completion = arrive;
     }
     KERNEL_CHECK(virtio_blk_submit_list(disk, requests, DEPTH, NULL) == kIOReturnSuccess);
-
-    const irq_state_t state = irq_mask();
 
     while (arrived < DEPTH) {
         irq_wait();
