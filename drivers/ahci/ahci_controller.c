@@ -74,10 +74,8 @@ static bool drop_disk(struct ahci_disk *disk)
     /* Once it has memory the port may be told of it. */
     const bool stopped = disk->shared == NULL || ahci_stop_port(disk);
 
-    if (disk->engine != NULL) {
-        OSObject_release((IODMAController *)disk->engine);
-        OSObject_release(disk->service);
-    }
+    OSObject_release((IODMAController *)disk->engine);
+    OSObject_release(disk->service);
     if (stopped) {
         bus_memory_destroy(&disk->memory);
         heap_free(disk);

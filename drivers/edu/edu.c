@@ -62,10 +62,8 @@ static struct pci_function *next(struct pci_function *after)
 static void give_back(struct edu *device)
 {
     pci_release(device->function);
-    if (device->engine != NULL) {
-        OSObject_release(device->engine);
-        OSObject_release(device->service);
-    }
+    OSObject_release(device->engine);
+    OSObject_release(device->service);
     OSObject_release(device->mapper);
     heap_free(device);
 }

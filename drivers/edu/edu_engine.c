@@ -41,8 +41,7 @@ static bool output_piece(IODMACommand *target, IODMACommand_Segment64 segment, v
      */
     if (bits < 64 &&
         (segment.fIOVMAddr >> bits != 0 || (segment.fIOVMAddr + length - 1) >> bits != 0)) {
-        to->status = kIOReturnMessageTooLarge;
-        return false;
+        to->status = kIOReturnMessageTooLarge; /* of the whole start, whatever else is put down */
     }
     to->device->pieces[index] = (struct edu_piece){
         .address = ioaddr(segment.fIOVMAddr),
@@ -131,7 +130,7 @@ static IOReturn start(struct edu_engine *engine, struct edu_transfer *transfer, 
     IOReturn status;
 
     /* Written so that no sum can wrap. */
-    if (transfer->position > EDU_BYTES_MAX || count > EDU_BYTES_MAX - transfer->position) {
+    if (count > EDU_BYTES_MAX || transfer->position > EDU_BYTES_MAX - count) {
         return kIOReturnOverrun;
     }
     if (device->transfer != NULL) {

@@ -410,9 +410,7 @@ static void free_memory(struct nvme_controller *controller)
     }
     nvme_queue_destroy(&controller->admin);
     bus_memory_destroy(&controller->identify);
-    if (controller->mapper != NULL) {
-        OSObject_release(controller->mapper);
-    }
+    OSObject_release(controller->mapper);
     heap_free(controller);
 }
 
@@ -449,13 +447,10 @@ bool nvme_close(struct nvme_controller *controller)
     const bool stopped = controller->shut || nvme_stop(controller);
 
     nvme_remove_namespaces(controller);
-    nvme_detach(controller);
     pci_free_vectors(function);
     nvme_close_buffer(controller);
-    if (controller->engine != NULL) {
-        OSObject_release(controller->engine);
-        OSObject_release(controller->service);
-    }
+    OSObject_release(controller->engine);
+    OSObject_release(controller->service);
     pci_release(function);
     /* What one that does not stop may still read and write stays where it is. */
     if (stopped) {

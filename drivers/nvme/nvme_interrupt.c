@@ -51,11 +51,7 @@ static enum irq_result of_all(void *context)
 
 static IOReturn attach(struct nvme_queue *queue, irq_handler_t *handler, void *context)
 {
-    const IOReturn status =
-        pci_attach_vector(queue->controller->function, nvme_vector(queue), handler, context);
-
-    queue->attached = status == kIOReturnSuccess;
-    return status;
+    return pci_attach_vector(queue->controller->function, nvme_vector(queue), handler, context);
 }
 
 IOReturn nvme_attach(struct nvme_controller *controller)
@@ -77,20 +73,4 @@ IOReturn nvme_attach(struct nvme_controller *controller)
         }
     }
     return status;
-}
-
-static void detach(struct nvme_queue *queue)
-{
-    if (queue->attached) {
-        pci_detach_vector(queue->controller->function, nvme_vector(queue));
-        queue->attached = false;
-    }
-}
-
-void nvme_detach(struct nvme_controller *controller)
-{
-    for (unsigned i = 0; i < NVME_QUEUES_MAX; i++) {
-        detach(&controller->queues[i]);
-    }
-    detach(&controller->admin);
 }

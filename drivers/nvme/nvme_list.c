@@ -29,14 +29,13 @@ bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void 
 {
     struct nvme_list *list = context;
     const uint64_t before = list->cut.bytes;
+    bool wanted;
 
     (void)target;
     if (index == 0) {
         list->first = list->page - (segment.fIOVMAddr & (list->page - 1));
     }
-    if (!enter(list, &segment)) {
-        return false;
-    }
+    wanted = enter(list, &segment);
     while (segment.fLength != 0) {
         const uint64_t inside = segment.fIOVMAddr & (list->page - 1);
         const uint64_t length = lesser(list->page - inside, segment.fLength);
@@ -58,7 +57,7 @@ bool nvme_output_prp(IODMACommand *target, IODMACommand_Segment64 segment, void 
         segment.fIOVMAddr += length;
         segment.fLength -= length;
     }
-    return true;
+    return wanted;
 }
 
 void nvme_close_prp(struct nvme_list *list)
@@ -66,10 +65,8 @@ void nvme_close_prp(struct nvme_list *list)
     /* Those that were told for more than whole blocks are not read. */
     list->count = list->cut.count;
     list->command->flags = NVME_FLAG_PRP;
-    if (list->count == 2) {
-        list->command->prp2 = list->prps[0];
-    } else if (list->count > 2) {
-        list->command->prp2 = list->start;
+    if (list->count != 1) {
+        list->command->prp2 = list->count == 2 ? list->prps[0] : list->start;
     }
 }
 

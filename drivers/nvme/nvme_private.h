@@ -65,7 +65,6 @@ struct nvme_queue {
     bool paused;   /* nothing is issued: it is being made anew */
     bool held;     /* starts ring no doorbell */
     bool stopping; /* what ends now was stopped */
-    bool attached; /* has its vector */
     struct nvme_transfer *waiting, *waiting_last;
     struct nvme_counters counters;
 };
@@ -203,7 +202,6 @@ void nvme_close_buffer(struct nvme_controller *controller);
 
 /* nvme_interrupt.c. */
 IOReturn nvme_attach(struct nvme_controller *controller);
-void nvme_detach(struct nvme_controller *controller);
 /* The interrupt of a queue pair. */
 unsigned nvme_vector(const struct nvme_queue *queue);
 

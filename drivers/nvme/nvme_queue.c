@@ -43,7 +43,6 @@ IOReturn nvme_queue_create(struct nvme_queue *queue, unsigned number, unsigned s
     queue->commands = queue->memory.bytes;
     queue->answers = (struct nvme_answer *)((char *)queue->memory.bytes + commands);
     queue->lists = lists ? (uint8_t *)queue->answers + answers : NULL;
-    nvme_queue_restart(queue);
     return kIOReturnSuccess;
 }
 
@@ -51,7 +50,6 @@ void nvme_queue_destroy(struct nvme_queue *queue)
 {
     bus_memory_destroy(&queue->memory);
     heap_free(queue->slots);
-    queue->slots = NULL;
 }
 
 void nvme_queue_restart(struct nvme_queue *queue)
@@ -66,12 +64,7 @@ void nvme_queue_restart(struct nvme_queue *queue)
     queue->counters.in_flight = 0;
     queue->free = 0;
     for (unsigned i = 0; i < queue->size - 1; i++) {
-        struct nvme_slot *slot = &queue->slots[i];
-
-        slot->busy = false;
-        slot->transfer = NULL;
-        slot->waiter = NULL;
-        slot->next = i + 1 < queue->size - 1 ? (uint16_t)(i + 1) : NVME_NO_SLOT;
+        queue->slots[i].next = i + 1 < queue->size - 1 ? (uint16_t)(i + 1) : NVME_NO_SLOT;
     }
 }
 
@@ -134,8 +127,7 @@ void nvme_publish(struct nvme_queue *queue)
 static void free_slot(struct nvme_queue *queue, struct nvme_slot *slot)
 {
     slot->busy = false;
-    slot->transfer = NULL;
-    slot->waiter = NULL;
+    slot->transfer = NULL; /* a waiter counts only without one, and is set with each command */
     slot->next = queue->free;
     queue->free = (uint16_t)(slot - queue->slots);
     queue->counters.in_flight--;

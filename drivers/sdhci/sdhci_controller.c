@@ -39,10 +39,8 @@ static IOReturn start(struct sdhci_card *card)
 static void give_back(struct sdhci_card *card)
 {
     pci_release(card->function); /* without interrupts, and without the bus */
-    if (card->engine != NULL) {
-        OSObject_release((IODMAController *)card->engine);
-        OSObject_release(card->service);
-    }
+    OSObject_release((IODMAController *)card->engine);
+    OSObject_release(card->service);
     bus_memory_destroy(&card->list);
     OSObject_release(card->mapper);
     heap_free(card);

@@ -13,9 +13,9 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODeviceMemory.h"
-#include "kernel/trace.h"
 #include "tests/host/drivers/ahci_sim.h"
 #include "tests/host/drivers/client.h"
+#include "tests/host/drivers/recorded.h"
 #include "tests/host/sim/sim_console.h"
 
 #define BYTES  (4u << 20)
@@ -303,12 +303,13 @@ static void look(void *context, const struct ahci_piece *piece)
 
 static void a_watcher_sees_the_list(void **state)
 {
+    static struct recorded_list list;
     IODMACommand *command = command_over(&transfers[0], whole, NULL, 65536);
 
     (void)state;
     transfers[0].block = 7;
     ahci_watch(target, look, &seen);
-    trace_start(); /* and it is recorded */
+    recorded_begin();
     for (unsigned i = 0; i < 2; i++) {
         seen = 0;
         assert_int_equal(client_start(0, command, i == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
@@ -317,8 +318,31 @@ static void a_watcher_sees_the_list(void **state)
         deliver();
         assert_int_equal(seen, 65536);
     }
+    recorded_end();
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(recorded_list(i, &list));
+        recorded_expect(&list, command, 0, 65536, TRACE_LIST_PRDT, 0,
+                        i == 0 ? TRACE_SLOT_WRITES : 0);
+        assert_int_equal(list.entries[0].address, virt_to_phys(whole_byte(0)).value);
+    }
+    assert_int_equal(recorded_count(TRACE_dma_issue), 2);
+    /* Without a recording it is shown all the same, and recorded without a watcher. */
+    trace_start();
     trace_stop();
+    seen = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    ahci_sim_answer(&device);
+    deliver();
+    assert_int_equal(seen, 65536);
+    assert_int_equal(trace_count(), 0);
     ahci_watch(target, NULL, NULL);
+    trace_start();
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    trace_stop();
+    assert_int_equal(recorded_count(TRACE_dma_issue), 1);
+    ahci_sim_answer(&device);
+    deliver();
+    assert_int_equal(seen, 65536);
     client_drop(command);
     leave(true);
 }

@@ -73,6 +73,8 @@ static void open_disk(void)
 {
     assert_int_equal(open_it(), kIOReturnSuccess);
     assert_non_null(target);
+    client_expect_device(ahci_get_service(target), "ahci@01:03.2,0",
+                         0x60000000 | BUS_SIM_REQUESTER << 5, 1, device.bus.mapper);
     client_attach(ahci_get_service(target), 1);
 }
 
@@ -93,6 +95,15 @@ static int begin(void **state)
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
+
+static void found_on_the_bus(void **state)
+{
+    (void)state;
+    disk_is_found();
+    target = ahci_get(0);
+    controller = target->controller;
+    disk_leave(true);
+}
 
 static void one_disk_of_three_ports(void **state)
 {
@@ -241,7 +252,7 @@ static void behind_a_mapper(void **state)
     assert_int_equal(open_it(), kIOReturnSuccess);
     assert_null(target);
     disk_leave(true);
-    OSObject_release(&mapper->super);
+    client_drop_mapper(&mapper->super);
     OSObject_release(unit);
 }
 
@@ -331,7 +342,7 @@ static void ports_that_are_lost(void **state)
             open_disk();
         }
         disk_start_all();
-        device.ports[0].never_stops = way == 0;
+        device.ports[0].never_stops = way == 0 || way == 3;
         device.ports[0].never_starts = way == 1;
         device.ports[0].link_stays_down = way >= 2;
         if (way == 3) {
@@ -348,7 +359,7 @@ static void ports_that_are_lost(void **state)
         disk_deliver();
         assert_int_equal(client_end_count, DISK_TRANSFERS);
         disk_drop_all();
-        disk_leave(way != 0); /* one that never stops has its memory still */
+        disk_leave(way == 1 || way == 2); /* one that never stops has its memory still */
     }
 }
 
@@ -357,6 +368,7 @@ int main(void)
 #define OPENED(test) cmocka_unit_test_setup(test, open_usual)
 #define READY(test)  cmocka_unit_test_setup(test, begin)
     const struct CMUnitTest tests[] = {
+        READY(found_on_the_bus), /* before the others */
         OPENED(one_disk_of_three_ports),
         READY(controllers_that_do_not_come_up),
         READY(without_one_piece_of_memory),

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "kernel/direct_map.h"
-#include "kernel/trace.h"
 #include "tests/host/drivers/blk_sim.h"
+#include "tests/host/drivers/recorded.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
@@ -319,16 +319,43 @@ static void test_calls_from_completions(void **state)
 /* Requests without a command are recorded with their ends; those without data are not. */
 static void test_recorded(void **state)
 {
+    static struct recorded_list list;
     char id[VIRTIO_BLK_ID_LENGTH + 1];
+    uint64_t start[3], end[3];
 
     (void)state;
-    trace_start();
+    recorded_begin();
     assert_int_equal(virtio_blk_write(disk, memory, 0, 3, 4096), kIOReturnSuccess);
     assert_int_equal(virtio_blk_read(disk, memory, 4096, 3, 4096), kIOReturnSuccess);
     assert_int_equal(virtio_blk_flush(disk), kIOReturnSuccess);
     assert_int_equal(virtio_blk_get_id(disk, id), kIOReturnSuccess);
-    trace_stop();
+    recorded_end();
     assert_memory_equal(blk_sim.bytes, blk_sim.bytes + 4096, 4096);
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned flags = i == 0 ? 0 : TRACE_SLOT_WRITES;
+
+        assert_true(recorded_list(i, &list) && recorded_event(TRACE_dma_start, i, start) &&
+                    recorded_event(TRACE_dma_end, i, end));
+        assert_ptr_equal(list.command, start[0]);
+        assert_int_equal(start[1], 4096);
+        assert_int_equal(start[2], i == 0 ? kIODirectionOut : kIODirectionIn);
+        assert_int_equal(end[0], start[0]);
+        assert_int_equal(end[1], 4096);
+        assert_int_equal((IOReturn)end[2], kIOReturnSuccess);
+        assert_int_equal(list.offset, i * 4096);
+        assert_int_equal(list.bytes, 4096);
+        assert_true(list.is_told);
+        /* Header and status are the driver's. */
+        assert_int_equal(list.entries[0].flags, TRACE_SLOT_OWN);
+        assert_int_equal(list.entries[list.count - 1].flags, TRACE_SLOT_OWN | TRACE_SLOT_WRITES);
+        for (unsigned j = 1; j < list.count - 1; j++) {
+            assert_int_equal(list.entries[j].flags, flags);
+            assert_int_equal(list.entries[j].list, list.entries[0].list);
+        }
+    }
+    assert_int_equal(recorded_count(TRACE_dma_issue), 2);
+    assert_int_equal(recorded_count(TRACE_dma_start), 2);
+    assert_int_equal(recorded_count(TRACE_dma_end), 2);
 }
 
 static void test_publishing(void **state)

@@ -143,7 +143,12 @@ void pci_get_info(const struct pci_function *function, struct pci_info *info)
 {
     (void)function;
     *info = (struct pci_info){
-        .slot = 3, .requester = 3 << 3, .claimed = current->claimed ? "another" : NULL};
+        .bus = BUS_SIM_REQUESTER >> 8,
+        .slot = BUS_SIM_REQUESTER >> 3 & 31,
+        .number = BUS_SIM_REQUESTER & 7,
+        .requester = BUS_SIM_REQUESTER,
+        .claimed = current->claimed ? "another" : NULL,
+    };
 }
 
 IOReturn pci_claim(struct pci_function *function, const char *driver)

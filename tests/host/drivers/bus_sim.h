@@ -12,6 +12,7 @@
 #define BUS_SIM_REGISTERS 0x2000u
 #define BUS_SIM_VECTORS   9u
 #define BUS_SIM_AT        0x10000000u /* address of the registers */
+#define BUS_SIM_REQUESTER 0x11au      /* it is 01:03.2 */
 
 /* What a driver asks of its function, and may be refused. */
 enum bus_sim_call {

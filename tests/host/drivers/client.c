@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "descriptors/OSArray.h"
+#include "kernel/lock.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -18,6 +19,9 @@ IOMemoryDescriptor *odd, *whole;
 struct client_end client_ends[CLIENT_ENDS];
 unsigned client_end_count, notified;
 void (*client_at_notification)(void);
+
+/* A client may hold any mutex: an engine's lock stands behind them all. */
+static struct mutex outer = LOCK_INITIAL("a client's", LOCK_RANK_MAPPING);
 
 static OSArray *owner;
 static paddr_t odd_first, whole_first;
@@ -121,6 +125,28 @@ void client_detach(void)
     OSObject_release(owner);
 }
 
+void client_expect_device(const IOService *device, const char *name, UInt32 number, UInt32 requests,
+                          IOMapper *mapper)
+{
+    UInt32 cell;
+
+    assert_string_equal(IOService_getName(device), name);
+    assert_int_equal(IOService_getCell(device, "phandle", 0, &cell), kIOReturnSuccess);
+    assert_int_equal(cell, number);
+    assert_int_equal(IOService_countCells(device, "dma-parent"), requests);
+    for (UInt32 i = 0; i < requests; i++) {
+        assert_int_equal(IOService_getCell(device, "dma-parent", i, &cell), kIOReturnSuccess);
+        assert_int_equal(cell, number);
+    }
+    assert_ptr_equal(IOService_getObject(device, "iommu-parent"), mapper);
+}
+
+void client_drop_mapper(IOMapper *mapper)
+{
+    assert_int_equal(OSObject_getRetainCount(mapper), 1);
+    OSObject_release(mapper);
+}
+
 void client_prepare(IODMACommand *command, IOMemoryDescriptor *memory, uint64_t offset,
                     uint64_t length)
 {
@@ -141,8 +167,10 @@ IOReturn client_start(unsigned channel, IODMACommand *command, IODirection direc
     IOReturn status;
 
     IOWorkLoop_closeGate(client_loop);
+    mutex_take(&outer);
     status = IODMAEventSource_startDMACommand(client_sources[channel], command, direction, count,
                                               offset);
+    mutex_release(&outer);
     IOWorkLoop_openGate(client_loop);
     return status;
 }

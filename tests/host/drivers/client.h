@@ -36,6 +36,16 @@ int client_start_machine(void **state); /* for a group of tests */
 void client_attach(IOService *service, unsigned channels);
 void client_detach(void);
 
+/*
+ * What an engine's device says of itself: a name that tells where it is, a number that is no other
+ * engine's, and how many requests it has; and the mapper in front of it, if it names one.
+ */
+void client_expect_device(const IOService *device, const char *name, UInt32 number, UInt32 requests,
+                          IOMapper *mapper);
+
+/* A test's own mapper, which nobody has any more. */
+void client_drop_mapper(IOMapper *mapper);
+
 uint8_t *odd_byte(uint64_t at);
 uint8_t *whole_byte(uint64_t at);
 

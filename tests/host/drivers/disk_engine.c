@@ -55,6 +55,14 @@ void disk_fails_to_open(IOReturn status, uint64_t most)
     assert_true(disk_left_nothing());
 }
 
+void disk_is_found(void)
+{
+    disk_create();
+    engine->bus->is_found = true;
+    assert_int_equal(engine->count(), 1);
+    assert_true(engine->bus->claimed && engine->bus->master_on);
+}
+
 void disk_belongs_to_another(void)
 {
     disk_create();

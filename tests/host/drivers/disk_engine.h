@@ -39,6 +39,9 @@ void disk_create(void);
 /* It cannot be opened, says so in this time (nanoseconds), and nothing of it is kept. */
 void disk_fails_to_open(IOReturn status, uint64_t most);
 
+/* By the search, which is made once: before anybody asks for devices otherwise. */
+void disk_is_found(void);
+
 /* It is somebody else's already. */
 void disk_belongs_to_another(void);
 

@@ -88,7 +88,7 @@ static inline int end(void **state)
     assert_false(sim.bus.claimed || sim.bus.master_on || sim.bus.granted != 0);
     if (mapper != NULL) {
         assert_int_equal(mapper->entries, 0);
-        OSObject_release(&mapper->super);
+        client_drop_mapper(&mapper->super);
         OSObject_release(unit);
     }
     assert_true(sim_holds(&before));
@@ -117,6 +117,7 @@ static inline void run(void)
         edu_sim_answer(&sim);
         deliver();
     }
+    assert_int_not_equal(sim.bus.barriers, 0); /* between its word and its bytes */
 }
 
 static inline void expect_end(IODMACommand *command, IOReturn status, uint64_t bytes)

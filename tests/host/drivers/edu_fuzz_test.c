@@ -193,7 +193,7 @@ static void any_answers_at_all(void **state)
         lives++;
     }
     assert_true(taken == ended && taken > lives);
-    OSObject_release(&mapper->super);
+    client_drop_mapper(&mapper->super);
     OSObject_release(unit);
     print_message("# %llu lies in %u lives, %llu transfers taken and ended\n",
                   (unsigned long long)lies, lives, (unsigned long long)taken);

@@ -114,6 +114,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
     }
     /* While it is at one the registers are the transfer's. */
     check(sim, !edu_sim_is_busy(sim));
+    sim->bus.barriers = 0; /* the one that counts is the last thing before the command */
 }
 
 void edu_sim_create(struct edu_sim *sim)

@@ -4,8 +4,8 @@
  * pieces, and what it is never told because it would end QEMU. Ends: edu_ends_test.c.
  */
 #include "kernel/inject.h"
-#include "kernel/trace.h"
 #include "tests/host/drivers/edu_fixture.h"
+#include "tests/host/drivers/recorded.h"
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
@@ -31,6 +31,7 @@ static void one_device(void **state)
     assert_null(edu_get(1));
     assert_ptr_equal(edu_get_function(device), bus_sim_function);
     assert_ptr_equal(edu_get_service(device), edu_get_service(device)); /* made once */
+    client_expect_device(edu_get_service(device), "edu@01:03.2", 0x5100011a, 1, NULL);
     assert_null(edu_get_service(NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
 }
@@ -105,6 +106,7 @@ static void without_one_piece_of_memory(void **state)
             assert_non_null(edu_get_service(device));
             assert_true(edu_close(device));
         }
+        assert_false(sim.bus.claimed);
         assert_true(sim_holds(&before));
     }
     assert_in_range(failures, 4, 30);
@@ -236,12 +238,13 @@ static void watch(void *context, const struct edu_transfer *transfer, const stru
 
 static void pieces_are_shown_and_recorded(void **state)
 {
+    static struct recorded_list list;
     IODMACommand *command = command_over(0, odd, 0, 4095);
 
     (void)state;
     memset(&seen, 0, sizeof(seen));
     edu_watch(device, watch, &seen);
-    trace_start();
+    recorded_begin();
     transfers[0].context = &seen;
     for (unsigned way = 0; way < 2; way++) {
         assert_int_equal(
@@ -251,7 +254,16 @@ static void pieces_are_shown_and_recorded(void **state)
         expect_end(command, kIOReturnSuccess, 4095);
         assert_int_equal(seen.last.to_memory, way == 0);
     }
-    trace_stop();
+    recorded_end();
+    for (unsigned i = 0; recorded_list(i, &list); i++) {
+        assert_int_equal(list.count, 1);
+        assert_int_equal(list.device, (uint64_t)device);
+        recorded_expect(&list, command, i % 2 == 0 ? 0 : CLIENT_PIECE,
+                        i % 2 == 0 ? CLIENT_PIECE : 4095 - CLIENT_PIECE, TRACE_LIST_registers,
+                        i % 2, i / 2 == 0 ? TRACE_SLOT_WRITES : 0);
+        assert_true(i % 2 == 0 || list.entries[0].address == seen.last.address.value);
+    }
+    assert_int_equal(recorded_count(TRACE_dma_issue), 4);
     assert_ptr_equal(seen.transfer, &transfers[0]);
     assert_int_equal(seen.pieces, 4);
     assert_int_equal(seen.bytes, 2 * 4095);
@@ -291,7 +303,13 @@ static void starts_that_are_refused(void **state)
     assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnBusy);
     assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 1, 0),
                      kIOReturnBusy);
-    run();
+    /* Nor before its client has heard of its end. */
+    edu_sim_answer(&sim);
+    bus_sim_interrupt(&sim.bus);
+    assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 1, 0),
+                     kIOReturnBusy);
+    assert_false(edu_sim_is_busy(&sim));
+    IOWorkLoop_runEventSources(client_loop);
     expect_end(command, kIOReturnSuccess, 1);
     /* Commands of somebody else's. */
     copied = transfers[1];
@@ -372,6 +390,15 @@ static void the_end_of_its_address_bits(void **state)
     run();
     expect_end(command, kIOReturnSuccess, 3996);
     assert_int_equal(client_start(0, command, kIODirectionIn, 3997, 0), kIOReturnMessageTooLarge);
+    client_drop(command);
+    /* Of two pieces the second is out of reach. */
+    command = edu_create_command(device, &options, kMapped, &transfers[0]);
+    client_prepare(command, odd, 0, 4095);
+    assert_int_equal(client_start(0, command, kIODirectionIn, CLIENT_PIECE, 0), kIOReturnSuccess);
+    run();
+    expect_end(command, kIOReturnSuccess, CLIENT_PIECE);
+    assert_int_equal(client_start(0, command, kIODirectionIn, CLIENT_PIECE + 1, 0),
+                     kIOReturnMessageTooLarge);
     client_drop(command);
 }
 

@@ -32,12 +32,15 @@ static void create(uint64_t at, uint32_t place, uint32_t size)
     sim.buffer_size = size;
 }
 
-static void expect_none(void)
+/* Said with a line: it is turned off altogether. */
+static void expect_none(bool is_said)
 {
+    sim_console_forget();
     assert_int_equal(client_open(), kIOReturnSuccess);
+    assert_int_equal(sim_console_said("the controller's memory buffer is not used"), is_said);
     assert_null(nvme_copy_buffer(disk));
     assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
-    assert_int_equal(sim.buffer_control & 2, 0);
+    assert_int_equal(sim.buffer_control & (is_said ? ENABLED : 2), 0);
     client_close();
 }
 
@@ -91,14 +94,11 @@ static void buffers_that_are_none(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         create(BAR_AT, rows[i].place, rows[i].size);
-        sim_console_forget();
-        expect_none();
-        assert_int_equal(sim_console_said("the controller's memory buffer is not used"),
-                         rows[i].is_said);
+        expect_none(rows[i].is_said);
     }
     create(BAR_AT, BAR, UNITS(1) | DATA);
     sim.cap &= ~CMBS; /* an older one, without the register to turn it on */
-    expect_none();
+    expect_none(false);
 }
 
 /* Its addresses are nobody else's there: taken, where the mapper has them to give. */
@@ -126,6 +126,17 @@ static void a_buffer_behind_a_mapper(void **state)
     sim.bus.mapper = &mapper->super;
     expect_one(1ull << 40, 1 << 16);
     client_close();
+    /* Below all that it hands out, up to where somebody has memory. */
+    address = 0x100000;
+    assert_int_equal(IOMapper_iovmMapMemory(&mapper->super, whole, 0, 1 << 16,
+                                            kIODMAMapReadAccess | kIODMAMapFixedAddress, NULL, NULL,
+                                            NULL, &address, &length),
+                     kIOReturnSuccess);
+    create(0xf0000, BAR, size);
+    sim.bus.mapper = &mapper->super;
+    expect_one(0xf0000, 1 << 16);
+    client_close();
+    IOMapper_iovmUnmapMemory(&mapper->super, whole, NULL, address, length);
     /* Where somebody has memory: not used, and his stays. */
     {
         uint64_t physical, run;
@@ -137,14 +148,12 @@ static void a_buffer_behind_a_mapper(void **state)
                          kIOReturnSuccess);
         create(BAR_AT, BAR, size);
         sim.bus.mapper = &mapper->super;
-        sim_console_forget();
-        expect_none();
-        assert_true(sim_console_said("the controller's memory buffer is not used"));
+        expect_none(true);
         assert_int_equal(IOMapper_translate(&mapper->super, address, 0, &physical, &run),
                          kIOReturnSuccess);
         IOMapper_iovmUnmapMemory(&mapper->super, whole, NULL, address, length);
     }
-    OSObject_release(&mapper->super);
+    client_drop_mapper(&mapper->super);
     OSObject_release(unit);
 }
 

@@ -12,8 +12,9 @@
 #include "descriptors/IODMAController_class.h"
 #include "kernel/inject.h"
 #include "kernel/timer.h"
-#include "kernel/trace.h"
 #include "tests/host/drivers/nvme_client.h"
+#include "tests/host/drivers/recorded.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/lib/portable/test_mapper.h"
 
@@ -102,31 +103,107 @@ static void commands_that_are_refused(void **state)
     assert_non_null(command);
     OSObject_release(command);
     /* A channel that there is not has counted nothing, and holds nothing back. */
-    nvme_hold_doorbell(disk, 99, true);
-    nvme_get_counters(disk, 99, &counters);
-    assert_int_equal(counters.commands, 0);
+    assert_int_equal(controller->queue_count, NVME_QUEUES_MAX);
+    for (unsigned channel = NVME_QUEUES_MAX; channel < 100; channel += 95) {
+        nvme_hold_doorbell(disk, channel, true);
+        nvme_get_counters(disk, channel, &counters);
+        assert_int_equal(counters.commands, 0);
+    }
     client_close();
 }
 
-/* Each command's list is recorded, of either format, there and back. */
+static struct {
+    unsigned count;
+    uint64_t offset[8];
+    unsigned pieces[8];
+    uint64_t bytes[8], list_address[8];
+} shown;
+
+static void look(void *context, const struct nvme_operation *operation)
+{
+    struct nvme_piece piece;
+
+    assert_ptr_equal(context, &shown);
+    assert_in_range(shown.count, 0, 7);
+    assert_int_equal(operation->channel, 0);
+    assert_false(nvme_get_piece(operation, operation->pieces, &piece));
+    shown.offset[shown.count] = operation->offset;
+    shown.pieces[shown.count] = operation->pieces;
+    shown.list_address[shown.count] = operation->list_address;
+    shown.bytes[shown.count++] = operation->length;
+}
+
+/* What was shown is what was recorded, entry by entry where they stand. */
+static void expect_recorded(const IODMACommand *command, unsigned flags)
+{
+    static struct recorded_list list;
+    const bool pages = transfer.format == NVME_PRP;
+
+    for (unsigned i = 0; i < shown.count; i++) {
+        const unsigned in_command = shown.pieces[i] <= (pages ? 2u : 1u) ? shown.pieces[i]
+                                    : pages                              ? 1
+                                                                         : 0;
+
+        assert_true(recorded_list(i, &list));
+        assert_ptr_equal(list.command, command);
+        assert_int_equal(list.offset, shown.offset[i]);
+        assert_int_equal(list.bytes, shown.bytes[i]);
+        assert_int_equal(list.count, shown.pieces[i]);
+        assert_int_equal(list.device, (uint64_t)&controller->queues[0]);
+        assert_int_equal(shown.list_address[i] != 0, in_command < list.count);
+        for (unsigned j = 0; j < list.count; j++) {
+            const struct recorded_entry *const entry = &list.entries[j];
+
+            assert_ptr_equal(entry->transfer, command);
+            assert_int_equal(entry->flags, flags);
+            assert_int_equal(entry->list, j >= in_command ? TRACE_LIST_list
+                                          : pages         ? TRACE_LIST_PRP
+                                                          : TRACE_LIST_SGL);
+            assert_int_equal(entry->index, j < in_command ? j + 1 : j - in_command);
+        }
+    }
+    assert_false(recorded_list(shown.count, &list));
+    assert_int_not_equal(recorded_count(TRACE_doorbell), 0);
+}
+
+/* Each command's list is shown and recorded, of either format, there and back. */
 static void lists_are_recorded(void **state)
 {
     (void)state;
-    trace_start();
     for (unsigned i = 0; i < 8; i++) {
         IODMACommand *command = client_command(&transfer, i / 2 % 2 == 0 ? NVME_PRP : NVME_SGL,
                                                i < 4 ? whole : odd, 0, i < 4 ? 4096 : 65536);
 
         transfer.block = 0;
-        client_end_count = 0;
+        client_end_count = shown.count = 0;
+        nvme_watch(disk, look, &shown);
+        recorded_begin();
         assert_int_equal(
             client_start(0, command, i % 2 == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
             kIOReturnSuccess);
         client_run();
+        recorded_end();
         assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+        expect_recorded(command, i % 2 == 0 ? TRACE_SLOT_WRITES : 0);
         client_drop(command);
     }
-    trace_stop();
+    /* Shown without a recording, and recorded without a watcher. */
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *command = client_command(&transfer, NVME_PRP, whole, 0, 4096);
+
+        shown.count = 0;
+        nvme_watch(disk, i == 0 ? look : NULL, &shown);
+        trace_start();
+        if (i == 0) {
+            trace_stop();
+        }
+        assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+        trace_stop();
+        client_run();
+        assert_int_equal(shown.count, i == 0 ? 1 : 0);
+        assert_int_equal(recorded_count(TRACE_dma_issue), i);
+        client_drop(command);
+    }
     client_close();
 }
 
@@ -339,6 +416,11 @@ static void an_interrupt_about_nothing(void **state)
         }
         assert_int_equal(sim.bus.handlers[0](sim.bus.contexts[0]),
                          i == 1 ? IRQ_SERVED : IRQ_NOTHING);
+        /* About the queue of commands to the controller itself. */
+        sim_console_forget();
+        nvme_sim_post(&sim, 0, 0, 0, 0, 0);
+        assert_int_equal(sim.bus.handlers[0](sim.bus.contexts[0]), IRQ_SERVED);
+        assert_true(sim_console_said("queue 0: an answer to nothing that was asked"));
         client_close();
     }
 }
@@ -379,15 +461,30 @@ static void an_engine_without_memory(void **state)
     assert_true(failures >= 3);
     assert_ptr_equal(nvme_get_service(disk), controller->service);
     assert_true(nvme_close(controller));
-    OSObject_release(&mapper->super);
+    client_drop_mapper(&mapper->super);
     OSObject_release(unit);
 }
 
 #define OPENED(test) cmocka_unit_test_setup(test, client_open_usual)
 
+/* By the search, which is made once: the first question of any. */
+static void found_on_the_bus(void **state)
+{
+    (void)state;
+    client_create();
+    sim.bus.is_found = true;
+    assert_int_equal(nvme_count(), 1);
+    disk = nvme_find("simulated");
+    assert_ptr_equal(disk, nvme_get(0));
+    assert_true(nvme_close(disk->controller));
+    assert_int_equal(nvme_count(), 0);
+    assert_true(client_left_nothing());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(found_on_the_bus), /* before the others */
         OPENED(starts_of_somebody_elses),
         OPENED(a_command_is_started_once),
         OPENED(commands_that_are_refused),

@@ -36,6 +36,8 @@ IOReturn client_open(void)
     if (disk == NULL) {
         return kIOReturnNoDevice;
     }
+    client_expect_device(nvme_get_service(disk), "nvme@01:03.2", 0x5000011a,
+                         controller->queue_count, sim.bus.mapper);
     client_attach(nvme_get_service(disk), controller->queue_count);
     return kIOReturnSuccess;
 }
@@ -71,6 +73,11 @@ void client_leave(void)
     bool stopped, holds;
 
     leave(&stopped, &holds);
+}
+
+bool client_left_nothing(void)
+{
+    return sim_holds(&before);
 }
 
 void client_abandon(void)

@@ -21,6 +21,8 @@ int client_open_usual(void **state);
 void client_close(void);
 /* It does not stop, and has its memory for ever. */
 void client_abandon(void);
+/* Since client_create. */
+bool client_left_nothing(void);
 /* Whichever it is. */
 void client_leave(void);
 

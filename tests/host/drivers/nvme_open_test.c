@@ -25,7 +25,7 @@ static void a_controller_that_is_found_and_gone(void **state)
     sim.bus.is_found = sim.gone = true;
     sim_console_forget();
     assert_int_equal(nvme_count(), 0);
-    assert_true(sim_console_said("nvme: the device at PCI 00:03.0 cannot be used"));
+    assert_true(sim_console_said("nvme: the device at PCI 01:03.2 cannot be used"));
     assert_false(sim.bus.claimed);
     assert_null(nvme_find("simulated"));
 }
@@ -167,6 +167,10 @@ static void queues_that_are_refused(void **state)
     client_create();
     sim.refuses_queues = true;
     fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
+    client_create();
+    sim.refused_features = 1; /* the first time: it is not asked again */
+    fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
+    assert_int_equal(sim.refused_features, 0);
 }
 
 static void controllers_that_nobody_can_use(void **state)
@@ -226,6 +230,12 @@ static void without_one_piece_of_memory(void **state)
     assert_true(failed > 20);
 }
 
+static void closes_without_a_disk(void)
+{
+    assert_true(nvme_close(controller));
+    assert_true(client_left_nothing());
+}
+
 /* The controller works, the namespace is left out, with a line. */
 static void namespaces_that_nobody_can_use(void **state)
 {
@@ -238,7 +248,7 @@ static void namespaces_that_nobody_can_use(void **state)
         sim_console_forget();
         assert_int_equal(client_open(), kIOReturnNoDevice);
         assert_true(sim_console_said("namespace 1 cannot be used"));
-        assert_true(nvme_close(controller));
+        closes_without_a_disk();
     }
 }
 
@@ -250,12 +260,13 @@ static void namespaces_that_are_not_there(void **state)
     sim_console_forget();
     assert_int_equal(client_open(), kIOReturnNoDevice);
     assert_false(sim_console_said("cannot be used"));
-    assert_true(nvme_close(controller));
+    closes_without_a_disk();
     client_create();
+    sim_console_forget();
     sim.refused_identity = NVME_IDENTIFY_NAMESPACE;
     assert_int_equal(client_open(), kIOReturnNoDevice);
-    assert_true(sim_console_said("namespace 1 cannot be used"));
-    assert_true(nvme_close(controller));
+    assert_true(sim_console_said("namespace 1 cannot be used: kIOReturnBadArgument"));
+    closes_without_a_disk();
     client_create();
     sim.refused_identity = NVME_IDENTIFY_CONTROLLER;
     fails_to_open(kIOReturnBadArgument, 0, SECOND, false);
@@ -269,7 +280,7 @@ static void namespaces_that_are_not_there(void **state)
     sim.block_shift = 14;
     sim.blocks = 100;
     assert_int_equal(client_open(), kIOReturnNoDevice);
-    assert_true(nvme_close(controller));
+    closes_without_a_disk();
 }
 
 /* A list is read as far as it rises, and as far as there is room. */
@@ -305,6 +316,7 @@ static void serials_that_are_none(void **state)
     } rows[] = {{"                    ", ""},
                 {"a b\0\0\0 \0             ", "a b"},
                 {"\x1b[2J\x7f\xff               ", "?[2J??"},
+                {"~ } !               ", "~ } !"},
                 {"12345678901234567890", "12345678901234567890"}};
 
     (void)state;

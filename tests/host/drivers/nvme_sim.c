@@ -50,6 +50,7 @@ static void move_prp(struct nvme_sim *sim, const struct nvme_command *command, u
     disk += here;
     length -= here;
     if (length == 0) {
+        assert_int_equal(at, 0); /* reserved then */
         return;
     }
     if (length <= page) {
@@ -286,6 +287,12 @@ static void administer(struct nvme_sim *sim, const struct nvme_command *command)
         break;
     case NVME_ADMIN_SET_FEATURES:
         assert_int_equal(command->dword[0], NVME_FEATURE_QUEUES);
+        assert_true(sim->lenient || command->dword[1] >> 16 == (command->dword[1] & 0xffff));
+        if (sim->refused_features != 0) {
+            sim->refused_features--;
+            status = NVME_STATUS(0u, 0x06u);
+            break;
+        }
         result = (sim->granted - 1 - sim->refused_queues) << 16 | (sim->granted - 1);
         break;
     case NVME_ADMIN_CREATE_CQ:

@@ -59,6 +59,7 @@ struct nvme_sim {
     unsigned refused_queues;   /* of those that are told of answers: so many fewer are granted */
     bool refuses_abort;        /* answers that the command goes on */
     bool refuses_queues;
+    unsigned refused_features; /* the question of how many queues is refused so often */
     bool lenient; /* the driver has been lied to: what it does that makes no sense is passed over */
 
     struct nvme_sim_queue sq[NVME_SIM_QUEUES], cq[NVME_SIM_QUEUES];

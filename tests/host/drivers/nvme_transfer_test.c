@@ -370,6 +370,9 @@ static void many_at_once(void **state)
     }
     assert_int_equal(sim.doorbells, doorbells);
     assert_int_equal(nvme_sim_take(&sim), 0);
+    nvme_hold_doorbell(disk, 2, true); /* as it is */
+    nvme_hold_doorbell(disk, 1, false);
+    assert_int_equal(sim.doorbells, doorbells);
     nvme_hold_doorbell(disk, 2, false);
     assert_int_equal(sim.doorbells, doorbells + 1);
     assert_int_equal(nvme_sim_take(&sim), 127);

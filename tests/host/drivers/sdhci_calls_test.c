@@ -11,8 +11,8 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODeviceMemory.h"
-#include "kernel/trace.h"
 #include "tests/host/drivers/client.h"
+#include "tests/host/drivers/recorded.h"
 #include "tests/host/drivers/sdhci_sim.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -81,7 +81,7 @@ static void a_card_that_is_found_and_gone(void **state)
     device.bus.is_found = device.gone = true;
     sim_console_forget();
     assert_int_equal(sdhci_count(), 0);
-    assert_true(sim_console_said("sdhci: the device at PCI 00:03.0 cannot be used"));
+    assert_true(sim_console_said("sdhci: the device at PCI 01:03.2 cannot be used"));
     assert_false(device.bus.claimed);
 }
 
@@ -202,28 +202,54 @@ static void look(void *context, const struct sdhci_piece *piece)
 static void a_watcher_sees_the_list(void **state)
 {
     const enum sdhci_mode modes[] = {SDHCI_ADMA2, SDHCI_SDMA};
+    static struct recorded_list list;
+    const unsigned bytes = 65536 + 1024;
 
     (void)state;
     sdhci_watch(card, look, &seen);
-    trace_start(); /* and it is recorded */
     for (unsigned i = 0; i < 4; i++) {
-        IODMACommand *command = command_over(modes[i / 2], whole, NULL, 65536 + 1024);
+        IODMACommand *command = command_over(modes[i / 2], whole, NULL, bytes);
 
         transfer.block = 9;
         client_end_count = 0;
         seen = 0;
+        recorded_begin();
         assert_int_equal(
             client_start(0, command, i % 2 == 0 ? kIODirectionIn : kIODirectionOut, 0, 0),
             kIOReturnSuccess);
         sdhci_sim_answer(&device);
         deliver();
+        recorded_end();
         assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-        assert_int_equal(seen, 65536 + 1024);
+        assert_int_equal(seen, bytes);
+        assert_true(recorded_list(0, &list));
+        recorded_expect(&list, command, 0, bytes, i / 2 == 0 ? TRACE_LIST_ADMA2 : TRACE_LIST_SDMA,
+                        0, i % 2 == 0 ? TRACE_SLOT_WRITES : 0);
+        assert_int_equal(list.entries[0].address, virt_to_phys(whole_byte(0)).value);
+        assert_int_equal(recorded_count(TRACE_dma_issue), 1);
         client_drop(command);
     }
     assert_int_equal(sdhci_commands(card), 4);
-    trace_stop();
-    sdhci_watch(card, NULL, NULL);
+    /* Either without the other. */
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *command = command_over(SDHCI_ADMA2, whole, NULL, bytes);
+
+        transfer.block = 9;
+        seen = 0;
+        trace_start();
+        if (i == 0) {
+            trace_stop();
+        } else {
+            sdhci_watch(card, NULL, NULL);
+        }
+        assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+        trace_stop();
+        sdhci_sim_answer(&device);
+        deliver();
+        assert_int_equal(seen, i == 0 ? bytes : 0);
+        assert_int_equal(recorded_count(TRACE_dma_issue), i);
+        client_drop(command);
+    }
     leave();
 }
 

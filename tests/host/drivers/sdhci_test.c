@@ -71,6 +71,8 @@ static const struct disk_engine engine = {.bus = &device.bus,
 static void open_card(void)
 {
     assert_int_equal(open_it(), kIOReturnSuccess);
+    client_expect_device(sdhci_get_service(card), "sdhci@01:03.2", 0x5000011a, 1,
+                         device.bus.mapper);
     client_attach(sdhci_get_service(card), 1);
 }
 
@@ -91,6 +93,14 @@ static int open_usual(void **state)
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
+
+static void found_on_the_bus(void **state)
+{
+    (void)state;
+    disk_is_found();
+    card = sdhci_get(0);
+    disk_leave(true);
+}
 
 static void one_card(void **state)
 {
@@ -321,7 +331,7 @@ static void behind_a_mapper(void **state)
     disk_create();
     device.bus.mapper = &mapper->super;
     disk_fails_to_open(kIOReturnNoSpace, SECOND);
-    OSObject_release(&mapper->super);
+    client_drop_mapper(&mapper->super);
     OSObject_release(unit);
 }
 
@@ -428,6 +438,7 @@ int main(void)
 #define OPENED(test) cmocka_unit_test_setup(test, open_usual)
 #define READY(test)  cmocka_unit_test_setup(test, begin)
     const struct CMUnitTest tests[] = {
+        READY(found_on_the_bus), /* before the others */
         OPENED(one_card),
         READY(controllers_that_do_not_come_up),
         READY(cards_that_do_not_answer),
