@@ -199,25 +199,29 @@ static void pieces_that_no_list_of_pages_names(void **state)
 
 #define OPENED(test) cmocka_unit_test_setup(test, client_open_usual)
 
-/* What is in line was never the controller's: it is aborted, though that does not stop. */
-static void a_line_before_a_controller_that_does_not_stop(void **state)
+/* What is in line was never the controller's; whether that stops is its end all the same. */
+static void lines_before_controllers_that_do_not_stop(void **state)
 {
-    IODMACommand *command = start_long(0);
-    IODMACommand *other = client_command(&second, NVME_PRP, whole, 0, 4096);
+    for (unsigned i = 0; i < 2; i++) {
+        const IOReturn expected = i == 0 ? kIOReturnAborted : kIOReturnNotResponding;
+        IODMACommand *command, *other;
 
-    (void)state;
-    second.block = 0;
-    assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    sim.never_off = true;
-    assert_int_equal(nvme_shut_down(disk), kIOReturnNotResponding);
-    IOWorkLoop_runEventSources(client_loop);
-    assert_int_equal(client_end_count, 2);
-    assert_ptr_equal(client_ends[0].command, other);
-    assert_int_equal(client_ends[0].status, kIOReturnAborted);
-    assert_int_equal(client_ends[1].status, kIOReturnAborted);
-    client_drop(command);
-    client_drop(other);
-    client_abandon();
+        client_open_usual(state);
+        command = start_long(0);
+        other = client_command(&second, NVME_PRP, whole, 0, 4096);
+        second.block = 0;
+        assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnSuccess);
+        sim.never_off = true;
+        assert_int_equal(i == 0 ? nvme_shut_down(disk) : nvme_reset(disk), kIOReturnNotResponding);
+        IOWorkLoop_runEventSources(client_loop);
+        assert_int_equal(client_end_count, 2);
+        assert_ptr_equal(client_ends[0].command, other);
+        assert_int_equal(client_ends[0].status, expected);
+        assert_int_equal(client_ends[1].status, expected);
+        client_drop(command);
+        client_drop(other);
+        client_abandon();
+    }
 }
 
 int main(void)
@@ -228,7 +232,7 @@ int main(void)
         OPENED(a_line_is_stopped),
         OPENED(the_rest_has_too_many_pieces),
         OPENED(pieces_that_no_list_of_pages_names),
-        OPENED(a_line_before_a_controller_that_does_not_stop), /* last: its memory stays */
+        cmocka_unit_test(lines_before_controllers_that_do_not_stop), /* last: memory stays */
     };
 
     return cmocka_run_group_tests(tests, client_start_machine, NULL);
