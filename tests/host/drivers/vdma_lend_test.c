@@ -146,12 +146,15 @@ static int end(void **state)
     return 0;
 }
 
+/* After one question: what it can. */
 static void expect_refused(IOReturn status)
 {
-    const uint64_t resets = device_register(QUEUE_READY);
+    struct virtq_counters counters, now;
 
+    vdma_get_counters(&counters);
     assert_int_equal(vdma_lend(driver), status);
-    assert_int_equal(device_register(QUEUE_READY), resets);
+    vdma_get_counters(&now);
+    assert_int_equal(now.requests, counters.requests + 1);
     expect_at_home();
 }
 
@@ -233,6 +236,17 @@ static void a_device_without_a_guard(void **state)
     guard_is_deaf = false;
 }
 
+/* Its registers are nowhere: such as in RAM. */
+static void a_device_without_registers(void **state)
+{
+    const paddr_t address = vdma_state.device->address;
+
+    (void)state;
+    vdma_state.device->address = paddr(SIM_RAM_BASE);
+    assert_int_equal(vdma_lend(driver), kIOReturnNoMemory);
+    vdma_state.device->address = address;
+}
+
 /* Mappings behind the kernel's own table are somebody's; without them the table goes. */
 static void the_kernels_own_table_is_off(void **state)
 {
@@ -300,6 +314,7 @@ static void what_is_refused_while_it_is_lent(void **state)
     IODriverStatus status;
 
     (void)state;
+    write_guarded(&guarded, QUEUE_SEL, 1, 4); /* as somebody left it */
     assert_int_equal(vdma_lend(driver), kIOReturnSuccess);
     assert_true(vdma_state.lent);
     IODriver_getStatus(driver, &status);
@@ -405,6 +420,7 @@ int main(void)
         LENT(devices_that_are_not_safe_to_lend),
         LENT(a_device_that_takes_no_table),
         LENT(a_device_without_a_guard),
+        LENT(a_device_without_registers),
         LENT(the_kernels_own_table_is_off),
         LENT(a_request_that_is_just_in_time),
         LENT(what_is_refused_while_it_is_lent),
