@@ -100,6 +100,7 @@ static int start_device(void **state)
     if (spoiled_start(state) != 0) {
         return -1;
     }
+    assert_int_equal(vdma_lend((IODriver *)&driver), kIOReturnNoDevice); /* whoever that is */
     spoiled_add(&(struct vdma_options){.queue_page = QUEUE_PAGE});
     guarded = (struct sim_registers){.start = mmu_map_device(paddr(0x0a000000), 512),
                                      .size = 512,
