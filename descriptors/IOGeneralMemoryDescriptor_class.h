@@ -140,7 +140,7 @@ bool general_leads_elsewhere(const IOMemoryDescriptor *self)
     OS_METHOD(IOGeneralMemoryDescriptor, leadsElsewhere);
 
 /*
- * Have the memory reference made if there is none: for mappings, for
+ * Have the memory reference made, of which there is none yet: for
  * kIOMemoryPersistent. kIOReturnBadArgument (no bytes), and as IOMemoryReference_create.
  */
 IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)

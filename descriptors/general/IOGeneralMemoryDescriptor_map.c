@@ -2,6 +2,7 @@
 /* Mapping a general descriptor: the objects behind its ranges, shown in another place. */
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
@@ -68,7 +69,8 @@ static IOReturn find_memory(IOGeneralMemoryDescriptor *self, struct IOMemoryRefe
  */
 IOReturn general_take_reference(IOGeneralMemoryDescriptor *self)
 {
-    return self->reference != NULL ? kIOReturnSuccess : find_memory(self, &self->reference);
+    IOASSERT(self->reference == NULL);
+    return find_memory(self, &self->reference);
 }
 
 /*
@@ -148,7 +150,7 @@ static bool is_identity(const IOGeneralMemoryDescriptor *self, const IOMemoryMap
 
     return map->task == self->task && (options & kIOMapAnywhere) != 0 &&
            (options & forbidden) == 0 && offset == 0 && self->rangeCount == 1 &&
-           !general_is_physical(self) && !is_copy_on_write(self) &&
+           !is_copy_on_write(self) && /* nor physical: that has no task, and the map has one */
            (cache == kIODefaultCache || is_seen_in(self, map, cache));
 }
 
@@ -216,7 +218,8 @@ static IOReturn show_kept(IOGeneralMemoryDescriptor *self, struct IOMemoryRefere
      * One made just now has asked already, and an image may be stored to whatever the owner may
      * do.
      */
-    if (status == kIOReturnNotPermitted && kept == &self->reference && made == NULL) {
+    if (status == kIOReturnNotPermitted && made == NULL) {
+        IOASSERT(kept == &self->reference);
         made = upgraded_reference(self);
         if (made != NULL) {
             status = IOMemoryReference_show(made, offset, length, view);

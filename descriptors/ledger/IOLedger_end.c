@@ -7,10 +7,11 @@ static bool has_claim(const void *memory)
 {
     const struct IOLedgerEntry *entry = IOLedger_findFrom(kIOLedgerClaimed, NULL, 0);
 
-    while (entry != NULL && entry->kind == kIOLedgerClaimed && entry->memory != memory) {
+    /* Ends: who asks has an entry of pins, and those stand behind all claims. */
+    while (entry->kind == kIOLedgerClaimed && entry->memory != memory) {
         entry = IOLedger_next(entry);
     }
-    return entry != NULL && entry->kind == kIOLedgerClaimed;
+    return entry->kind == kIOLedgerClaimed;
 }
 
 /* Is it said by another entry, whose end would have ended this one? */

@@ -21,7 +21,7 @@ static struct IOLedgerEntry *mapping_at(const void *mapper, uint64_t address)
     struct IOLedgerEntry *found = NULL;
 
     for (struct IOLedgerEntry *entry = IOLedger_findFrom(kIOLedgerMapped, mapper, 0);
-         entry != NULL && entry->kind == kIOLedgerMapped && entry->owner == mapper &&
+         entry != NULL && entry->owner == mapper && /* behind mappings are none but mappings */
          (found == NULL || entry->key <= address);
          entry = IOLedger_next(entry)) {
         if (address - entry->key < entry->length || entry->key == address) {
@@ -75,7 +75,7 @@ void IOLedger_mapperEnds(const void *mapper)
         state = IOLedger_enter();
         entry = IOLedger_findFrom(kIOLedgerMapped, mapper, 0);
         IOLedger_leave(state);
-        if (entry == NULL || entry->kind != kIOLedgerMapped || entry->owner != mapper) {
+        if (entry == NULL || entry->owner != mapper) { /* as in mapping_at */
             return;
         }
         IOLedger_remove(entry);

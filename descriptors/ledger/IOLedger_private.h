@@ -10,7 +10,7 @@
 enum IOLedgerKind {
     kIOLedgerClaimed, /* a preparation: the command, 0 */
     kIOLedgerWired,   /* pinned pages: the descriptor, 0 */
-    kIOLedgerMapped,  /* I/O addresses: the mapper, the first address */
+    kIOLedgerMapped,  /* I/O addresses: the mapper, the first address; no kind stands behind it */
 };
 
 struct IOLedgerEntry;

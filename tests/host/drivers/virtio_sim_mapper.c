@@ -148,6 +148,9 @@ static IOReturn sim_insert(IOMapper *base, uint32_t options, uint64_t mapAddress
 {
     struct virtio_sim_mapper *const self = (struct virtio_sim_mapper *)base;
 
+    if (self->insert_answer != kIOReturnSuccess) {
+        return self->insert_answer;
+    }
     for (uint64_t i = 0; i < atop(length); i++) {
         self->pages[atop(mapAddress + offset) + i].physical = physicalAddress + ptoa(i);
         self->pages[atop(mapAddress + offset) + i].access = options & 3;

@@ -13,8 +13,8 @@
 
 struct virtio_sim_mapper {
     IOMapper super;
-    IOReturn map_answer, unmap_answer; /* success, or what the next calls end with */
-    uint64_t next;                     /* where the search for free pages begins */
+    IOReturn map_answer, unmap_answer, insert_answer; /* success, or what the next calls end with */
+    uint64_t next;                                    /* where the search for free pages begins */
     uint64_t taken;
     bool quick;    /* it has the quick way for a run, and takes it */
     unsigned runs; /* mapped by that */

@@ -242,6 +242,53 @@ static void a_view_of_everything_finds_no_place(void **state)
     OSObject_release(guard);
 }
 
+/* A run is asked for by bytes that are there, and a range by bytes that can be. */
+static void bytes_that_are_not_there_are_no_run(void **state)
+{
+    IOMemoryDescriptor *memory = describe(SIM_RAM_BASE, 100, kIODirectionOutIn, TASK_NULL);
+    IOPhysicalAddress at = 7;
+
+    (void)state;
+    IOMapper_setMapperRequired(false);
+    assert_true(IOMemoryDescriptor_isOneRun(memory, 99, 1, &at));
+    assert_int_equal(at, SIM_RAM_BASE + 99);
+    at = 7;
+    assert_false(IOMemoryDescriptor_isOneRun(memory, 99, 2, &at));
+    assert_int_equal(at, 7);
+    OSObject_release(memory);
+    assert_null(IOMemoryDescriptor_withAddressRange(UINT64_MAX - 100, 50, kIODirectionOut, owner));
+    assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
+}
+
+/* Only a general descriptor has memory that could be compared with what its task shows. */
+static void windows_are_not_persistent(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, 3 | kIOMemoryPersistent, owner);
+    IOMemoryDescriptor *sub = window(memory, 0, 8);
+
+    (void)state;
+    assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(sub));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    OSObject_release(sub);
+    OSObject_release(memory);
+}
+
+/* Of physical memory there is no image: its maps show it. */
+static void physical_memory_is_shown_itself(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(SIM_RAM_BASE + 8, 16, 3 | kIOMemoryMapCopyOnWrite, TASK_NULL);
+    IOMemoryMap *map = map_all(memory, other, 0);
+    struct mmu_translation at;
+
+    (void)state;
+    assert_true(translate(other, IOMemoryMap_getAddress(map), &at));
+    assert_int_equal(at.pa.value, SIM_RAM_BASE + 8);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +303,9 @@ int main(void)
         MAP_TEST(one_part_without_an_answer_is_enough),
         MAP_TEST(cursors_need_an_initialiser_and_no_size),
         MAP_TEST(a_view_of_everything_finds_no_place),
+        MAP_TEST(bytes_that_are_not_there_are_no_run),
+        MAP_TEST(windows_are_not_persistent),
+        MAP_TEST(physical_memory_is_shown_itself),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

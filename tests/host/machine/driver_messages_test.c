@@ -329,6 +329,54 @@ static void routers_need_a_message(void **state)
     good_end(&good);
 }
 
+static IOReturn nothing_is_known(IOMemoryDescriptor *self, _IOMDPrivateState *state)
+{
+    (void)self;
+    state->length = 7; /* which a refusal does not show */
+    return kIOReturnOffline;
+}
+
+/* A router with a message of its class; and a handler of somebody's own, which refuses. */
+static void routers_take_a_message_in_the_kernel(void **state)
+{
+    IOMemoryDescriptor__CopyState_Msg request = {.header =
+                                                     HEADER(IOMemoryDescriptor, _CopyState, 1)};
+    IOMemoryDescriptor__CopyState_Rpl reply = {.state = {.length = 5}};
+    const IORPC rpc = {.message = &request.header,
+                       .reply = &reply.header,
+                       .sendSize = sizeof(request),
+                       .replySize = sizeof(reply),
+                       .kernelContent = &request.header};
+    IOMemoryMap__CopyState_Msg of_map = {.header = HEADER(IOMemoryMap, _CopyState, 1)};
+    IOMemoryMap__CopyState_Rpl answer;
+    const IORPC map_rpc = {.message = &of_map.header,
+                           .reply = &answer.header,
+                           .sendSize = sizeof(of_map),
+                           .replySize = sizeof(answer),
+                           .kernelContent = &of_map.header};
+    IOMemoryDescriptor *memory;
+    struct good good;
+
+    (void)state;
+    good_start(&good);
+    memory = (IOMemoryDescriptor *)driver_object(&one, good.buffer);
+    assert_int_equal(IOMemoryDescriptor__CopyState_Invoke(rpc, memory, nothing_is_known),
+                     kIOReturnOffline);
+    assert_int_equal(reply.state.length, 5);
+    GOOD(IOMemoryDescriptor_Dispatch(memory, rpc));
+    assert_int_equal(reply.state.length, memory->length);
+    reply.state.length = 5;
+    GOOD(IOBufferMemoryDescriptor_Dispatch((IOBufferMemoryDescriptor *)memory, rpc));
+    assert_int_equal(reply.state.length, memory->length);
+    GOOD(IOMemoryMap_Dispatch((IOMemoryMap *)driver_object(&one, good.map), map_rpc));
+    assert_int_equal(answer.state.length,
+                     IOMemoryMap_getLength((IOMemoryMap *)driver_object(&one, good.map)));
+    /* A command knows nothing of it. */
+    assert_int_equal(IODMACommand_Dispatch((IODMACommand *)driver_object(&one, good.command), rpc),
+                     kIOReturnUnsupported);
+    good_end(&good);
+}
+
 /* Sizes that are too much together, or wrap, before any byte is looked at. */
 static void messages_that_are_too_large_are_refused(void **state)
 {
@@ -384,6 +432,7 @@ int main(void)
         DRIVER_TEST(dk_6_wrong_objects_are_refused),
         DRIVER_TEST(dk_8_unknown_numbers_are_unsupported),
         DRIVER_TEST(routers_need_a_message),
+        DRIVER_TEST(routers_take_a_message_in_the_kernel),
         DRIVER_TEST(messages_that_are_too_large_are_refused),
         DRIVER_TEST(requests_are_read_where_the_driver_can_read),
     };

@@ -53,6 +53,20 @@ static void conflicts_name_the_first_byte(void **state)
         IOLedger_completed(A, true, true);
         IOLedger_completed(B, true, true);
     }
+    /* Of the other one the device has a part alone, before these bytes or behind them. */
+    prepare(A, M, 0x4f00, 0x400, 0x11);
+    prepare(B, N, 0x5000, 0x100, 0x12);
+    start(A, true, 0x80, 0x80, 0x21);
+    start(B, true, 0, 0, 0x22);
+    IOLedger_ended(A);
+    IOLedger_ended(B);
+    start(A, true, 0x200, 0x80, 0x23);
+    start(B, true, 0, 0, 0x24);
+    expect_nothing();
+    IOLedger_ended(A);
+    IOLedger_ended(B);
+    IOLedger_completed(A, true, true);
+    IOLedger_completed(B, true, true);
     /* Two sides of one transfer. */
     prepare(A, M, 0x5000, 0x100, 0x11);
     prepare(B, N, 0x5000, 0x100, 0x12);

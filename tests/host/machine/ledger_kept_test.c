@@ -41,7 +41,7 @@ static void expect_overlaps(const uint64_t *starts, const uint64_t *ends, const 
     assert_int_equal(found, expected);
 }
 
-static void find_all_among_many(void)
+static void find_all_among_many(bool handler)
 {
     static uint64_t starts[MANY], ends[MANY];
     static bool gone[MANY];
@@ -88,11 +88,15 @@ static void find_all_among_many(void)
         IOLedger_completed(owner_of(i), true, true);
     }
     assert_int_equal(holdings_now().pages, most);
-    sim_in_handler = false;
+    sim_in_handler = handler;
     for (unsigned i = 1; i < MANY; i += 2) {
         IOLedger_completed(owner_of(i), true, true);
     }
     assert_null(IOLedger_first());
+    if (handler) {
+        assert_int_equal(holdings_now().pages, most);
+        sim_in_handler = false;
+    }
     IOLedger_tidy();
     assert_true(sim_holds(&before));
     IOLedger_tidy();
@@ -103,8 +107,8 @@ static void find_all_among_many(void)
 static void all_is_found_among_many(void **state)
 {
     (void)state;
-    find_all_among_many();
-    find_all_among_many();
+    find_all_among_many(false);
+    find_all_among_many(true);
 }
 
 /* More than there are cells, from a handler: nothing is allocated there, and track is lost. */
@@ -130,6 +134,38 @@ static void handlers_make_no_room(void **state)
     }
     assert_in_range(kept, 100, 999);
     assert_null(IOLedger_first());
+}
+
+/* The same of bytes and of I/O addresses; what is known is judged, and what is not is let be. */
+static void lost_bytes_and_mappings_end_quietly(void **state)
+{
+    const struct holdings before = holdings_now();
+
+    (void)state;
+    sim_console_set_quiet(true);
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    sim_in_handler = true;
+    for (unsigned i = 0; i < 2000; i++) {
+        IOLedger_covers(A, 0x100000 + 0x20 * i, 0x10);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        IOLedger_mapped(P, 0x1000 * (i + 1), 0x1000, NULL);
+    }
+    sim_in_handler = false;
+    assert_non_null(IOLedger_overlap(NULL, 0x100000, 0x100001));
+    assert_null(IOLedger_overlap(NULL, 0x100000 + 0x20 * 1999, 0x100000 + 0x20 * 2000));
+    assert_non_null(IOLedger_find(kIOLedgerMapped, P, 0x1000));
+    assert_null(IOLedger_find(kIOLedgerMapped, P, 0x1000 * 1000));
+    IOLedger_unmapping(P, 0x1000 * 1000, 0x1000);
+    IOLedger_unmapped(P, 0x1000 * 1000);
+    IOLedger_mapperEnds(P);
+    sim_caller = 0;
+    IOLedger_completed(A, true, true);
+    IOLedger_unbalanced(M, true); /* counted, and nobody has it */
+    sim_console_set_quiet(false);
+    expect_nothing();
+    assert_null(IOLedger_first());
+    assert_true(sim_holds(&before));
 }
 
 /* --- What is printed -------------------------------------------------------------------------- */
@@ -176,6 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(all_is_found_among_many),
         LEDGER_TEST(handlers_make_no_room),
+        LEDGER_TEST(lost_bytes_and_mappings_end_quietly),
         LEDGER_TEST(reports_are_a_page_of_text),
     };
 

@@ -106,6 +106,30 @@ static void cd_10_one_refusal_changes_nothing(void **state)
     release_both(parts);
 }
 
+/* For a change that a part refuses, what the others hold goes again; some have nothing to hold. */
+static void cd_10_parts_without_a_state_hold_nothing(void **state)
+{
+    IOMemoryDescriptor *physical = describe(SIM_RAM_BASE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *remote =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn | kIOMemoryRemote, owner);
+    IOMemoryDescriptor *others[] = {physical, remote};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *part = purgeable(1);
+        IOMemoryDescriptor *multi = join((IOMemoryDescriptor *[]){part, others[i]}, 2);
+        IOOptionBits former = 99;
+
+        assert_int_not_equal(
+            IOMemoryDescriptor_setPurgeable(multi, kIOMemoryPurgeableVolatile, &former),
+            kIOReturnSuccess);
+        assert_int_equal(purge(part, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableNonVolatile);
+        OSObject_release(multi);
+        OSObject_release(part);
+    }
+    release_both(others);
+}
+
 /* A part that fails to change puts those before it back. */
 static void cd_10_no_memory_for_a_change(void **state)
 {
@@ -223,6 +247,7 @@ int main(void)
         MAP_TEST(cd_10_states_combine),
         MAP_TEST(cd_10_a_part_that_is_there_twice),
         MAP_TEST(cd_10_one_refusal_changes_nothing),
+        MAP_TEST(cd_10_parts_without_a_state_hold_nothing),
         MAP_TEST(cd_10_no_memory_for_a_change),
         MAP_TEST(cd_10_page_counts_add_up),
         MAP_TEST(owners_change_up_to_the_first_refusal),

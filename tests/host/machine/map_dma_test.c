@@ -225,6 +225,18 @@ static void wrong_arguments(void **state)
     assert_int_equal(
         IOMemoryDescriptor_dmaMap(memory, mapper, memory, NULL, NULL, 0, 10, NULL, &length),
         kIOReturnBadArgument);
+    address = 7;
+    assert_int_equal(
+        IOMemoryDescriptor_dmaMap(memory, mapper, memory, NULL, NULL, 0, 10, &address, NULL),
+        kIOReturnBadArgument);
+    assert_int_equal(address, 0);
+    assert_int_equal(told.maps, 0);
+    /* Without a mapper no bytes need anything. */
+    length = 7;
+    assert_int_equal(
+        IOMemoryDescriptor_dmaMap(memory, NULL, memory, NULL, NULL, 0, 0, &address, &length),
+        kIOReturnSuccess);
+    assert_int_equal(length, 0);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, 0x123, 10),
                      kIOReturnNotFound);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, 0x123, 0),

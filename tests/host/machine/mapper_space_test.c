@@ -271,6 +271,11 @@ static void pages_that_have_no_number_are_given_back(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoSpace);
     assert_int_equal(told.maps, 1);
     assert_int_equal(told.unmaps, 1);
+    told.answer = kIOReturnOffline;
+    assert_int_equal(IOMapperIOVMAlloc(2), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
+    assert_int_equal(told.unmaps, 1);
+    told.answer = kIOReturnSuccess;
     told.base -= PAGE_SIZE; /* the highest that has one */
     assert_int_equal(IOMapperIOVMAlloc(2), UINT32_MAX);
     assert_int_equal(told.unmaps, 1);

@@ -129,13 +129,14 @@ static void memory_without_characteristics_is_refused(void **state)
 static void walks_that_end_early_tell_why(void **state)
 {
     static const IODMACommand_SegmentOptions options[] = {{.fStructSize = 40, .fAlignment = 512},
-                                                          {.fStructSize = 40}};
+                                                          {.fStructSize = 40},
+                                                          {.fStructSize = 40, .fAlignment = 512}};
     IOMemoryDescriptor *own = new_own();
     IOMapper *mapper = new_mapper();
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < 3; i++) {
         IODMACommand *command = IODMACommand_withSpecificationOptions(
             kIODMACommandOutputHost64, &options[i], kMapped, i == 0 ? NULL : mapper, NULL);
 
@@ -202,6 +203,32 @@ static void the_last_page_has_no_mapping(void **state)
     OSObject_release(own);
 }
 
+/* A mapping is followed to the piece that has no place any more: that is the next call's. */
+static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    union {
+        IOMDDMAWalkSegmentArgs args;
+        IOMDDMAWalkSegmentState state;
+    } walk = {.state = {0}};
+
+    (void)state;
+    walk.args = (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA};
+    says.until = 2 * PAGE_SIZE;
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
+        kIOReturnSuccess);
+    assert_int_equal(walk.args.fIOVMAddr, IOVA);
+    assert_int_equal(walk.args.fLength, 2 * PAGE_SIZE);
+    walk.args.fOffset = 2 * PAGE_SIZE;
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
+        kIOReturnOffline);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(own);
+}
+
 /* As a mapping at no address has it: the place that the device sees without one. */
 static void a_walk_of_no_mapping_is_the_devices(void **state)
 {
@@ -237,6 +264,9 @@ static void a_whole_can_what_all_of_its_parts_can(void **state)
     assert_int_equal(IOMemoryDescriptor_getPreparationID(whole), kIOPreparationIDUnsupported);
     assert_int_equal(IOMemoryDescriptor_setPurgeable(whole, kIOMemoryPurgeableVolatile, &before),
                      kIOReturnNotReady);
+    /* What one of them holds for the change, another has nothing to hold for. */
+    assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, false), kIOReturnSuccess);
     says.until = 0;
     assert_null(IOMemoryDescriptor_createMappingInTask(whole, owner, 0, kIOMapAnywhere, 0, LENGTH));
     assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
@@ -301,6 +331,7 @@ int main(void)
         MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
+        MAP_TEST(a_walk_of_a_mapping_ends_where_memory_does),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
         MAP_TEST(nobody_maps_it_for_a_driver),
         MAP_TEST(the_systems_mapper_is_told_why),

@@ -148,6 +148,103 @@ static void the_rest_of_a_block_stays(void **state)
                      KERN_SUCCESS);
 }
 
+static uint64_t show_window(task_t task, paddr_t base, uint64_t count, enum mmu_memory memory)
+{
+    struct vm_range range = {.access = RW, .max_access = RW, .memory = memory};
+    uint64_t at = 0;
+
+    assert_int_equal(vm_object_create_physical(base, count, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(task_map(task), &at, ptoa(count), 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+    return at;
+}
+
+/* A window that is not shown as its pages are has the mode of its range. */
+static void a_window_has_a_mode_of_its_own(void **state)
+{
+    const uint64_t ram = show_window(owner, paddr(SIM_RAM_BASE), 1, MMU_NONCACHED);
+    const uint64_t registers = show_window(owner, paddr(DEVICE), 1, MMU_DEVICE);
+    const vm_map_t map = task_map(owner);
+
+    (void)state;
+    assert_true(platform_map_has_cache(map, ram, PAGE_SIZE, kIOInhibitCache));
+    assert_false(platform_map_has_cache(map, ram, PAGE_SIZE, kIOCopybackCache));
+    assert_true(platform_map_has_cache(map, registers, PAGE_SIZE, kIOInhibitCache));
+    /* Replaced is what has the former mode, and nothing else. */
+    assert_int_equal(
+        platform_map_replace_cache(map, registers, PAGE_SIZE, kIOPostedWrite, kIOPostedReordered),
+        KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, registers, PAGE_SIZE, kIOInhibitCache));
+    assert_int_equal(
+        platform_map_replace_cache(map, registers, PAGE_SIZE, kIOInhibitCache, kIOPostedWrite),
+        KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, registers, PAGE_SIZE, kIOPostedWrite));
+}
+
+/* RAM ends in the linear view, too: what reaches beyond it is not there. */
+static void the_linear_view_ends_with_ram(void **state)
+{
+    struct page_stats stats;
+    uint64_t last;
+
+    (void)state;
+    page_get_stats(&stats);
+    last = (uint64_t)phys_to_virt(paddr(SIM_RAM_BASE)) + ptoa(stats.total - 1);
+    assert_int_equal(platform_map_check(kernel_map, last, PAGE_SIZE, true), KERN_SUCCESS);
+    assert_int_equal(platform_map_check(kernel_map, last, PAGE_SIZE + 1, true),
+                     KERN_INVALID_ADDRESS);
+}
+
+/* Two windows of one page are the same memory, where one goes on in the middle of it. */
+static void two_windows_may_show_one_page(void **state)
+{
+    const uint64_t one = show_window(owner, paddr(DEVICE), 2, MMU_DEVICE);
+    const uint64_t two = show_window(owner, paddr(DEVICE + PAGE_SIZE), 1, MMU_DEVICE);
+    const uint64_t three = show_window(owner, paddr(DEVICE), 1, MMU_DEVICE);
+    const uint64_t pages = new_pages(owner, 1, RW);
+    const struct {
+        uint64_t there;
+        IOReturn status;
+    } rows[] = {
+        {two, kIOReturnSuccess}, {three, kIOReturnNotAligned}, {pages, kIOReturnNotAligned}};
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOAddressRange ranges[] = {{one, PAGE_SIZE + 0x100}, {rows[i].there + 0x100, 0x100}};
+        IOMemoryDescriptor *memory =
+            IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+
+        assert_non_null(memory);
+        if (rows[i].status == kIOReturnSuccess) {
+            IOMemoryMap *map = map_all(memory, other, 0);
+            struct mmu_translation at;
+
+            assert_int_equal(
+                vm_fault(task_map(other), IOMemoryMap_getAddress(map) + PAGE_SIZE, MMU_READ),
+                KERN_SUCCESS);
+            assert_true(translate(other, IOMemoryMap_getAddress(map) + PAGE_SIZE + 0x180, &at));
+            assert_int_equal(at.pa.value, DEVICE + PAGE_SIZE + 0x180);
+            OSObject_release(map);
+        } else {
+            expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, rows[i].status);
+        }
+        OSObject_release(memory);
+    }
+}
+
+/* Registers take no memory that could be charged to anybody. */
+static void registers_have_no_owner(void **state)
+{
+    const uint64_t at = show_window(owner, paddr(DEVICE), 1, MMU_DEVICE);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3 | kIOMemoryPersistent, owner);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_setOwnership(memory, other, kIOMemoryLedgerTagDefault, 0),
+                     kIOReturnError);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +257,10 @@ int main(void)
         MAP_TEST(the_mode_is_that_of_the_first_byte),
         MAP_TEST(a_range_that_shows_both),
         MAP_TEST(children_share_registers),
+        MAP_TEST(a_window_has_a_mode_of_its_own),
+        MAP_TEST(the_linear_view_ends_with_ram),
+        MAP_TEST(two_windows_may_show_one_page),
+        MAP_TEST(registers_have_no_owner),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

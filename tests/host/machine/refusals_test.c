@@ -6,6 +6,7 @@
 #include "descriptors/IODMACommand.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
+#include "descriptors/object/IORefuse.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -117,12 +118,32 @@ static void nobody_listening_the_log_has_it_and_is_not_buried(void **state)
     sim_console_set_quiet(false);
 }
 
+/* Who stops listening while a refusal is on its way to him hears nothing more. */
+static void the_last_refusal_may_come_too_late(void **state)
+{
+    const uint64_t before = sim_console_lines();
+    IORefuse_Voice *voice;
+
+    (void)state;
+    IOReturn_listenToRefusals(listen);
+    voice = IORefuse_voice("f", "x");
+    lines = 0;
+    voice("%s: %s", "f", "x");
+    assert_int_equal(lines, 1);
+    assert_string_equal(heard, "f: x");
+    IOReturn_listenToRefusals(NULL);
+    voice("%s: %s", "f", "y");
+    assert_int_equal(lines, 1);
+    assert_int_equal(sim_console_lines(), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(the_offending_argument_is_named),
         MAP_TEST(success_and_ends_say_nothing),
         MAP_TEST(nobody_listening_the_log_has_it_and_is_not_buried),
+        MAP_TEST(the_last_refusal_may_come_too_late),
     };
 
     return cmocka_run_group_tests(tests, power_on, map_power_off);

@@ -101,6 +101,7 @@ static void questions_are_answered_with_no(void **state)
     assert_false(platform_quarantine(paddr(4096)));
     assert_false(platform_memory_is_pinned(&at, sizeof(at)));
     assert_false(platform_memory_is_short());
+    assert_false(platform_is_stack(paddr(4096), 4096));
     assert_false(platform_in_interrupt());
     assert_int_equal(platform_now(), 0);
     /* All memory is alike, and may be written. */
