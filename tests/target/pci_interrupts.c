@@ -306,6 +306,30 @@ TEST(vectors_without_memory)
     pci_disable(function, PCI_MEMORY | PCI_MASTER);
 }
 
+/* The line itself needs memory once, and its number to nobody else. */
+TEST(a_line_without_memory)
+{
+    struct pci_function *function = edu(0);
+    struct inject_report report;
+    unsigned granted = 0, intid;
+
+    ASSERT_EQ(pci_claim(function, "a test"), kIOReturnSuccess);
+    inject_begin(1);
+    EXPECT_EQ(pci_allocate_vectors(function, 1, 1, PCI_INTX, &granted), kIOReturnNoMemory);
+    inject_end(&report);
+    EXPECT_TRUE(report.failed);
+    EXPECT_EQ(granted, 0);
+    EXPECT_EQ(pci_interrupt_kind(function), 0);
+    ASSERT_EQ(pci_allocate_vectors(function, 1, 1, PCI_INTX, &granted), kIOReturnSuccess);
+    pci_print(); /* and says that it is in use */
+    intid = pci_vector_intid(function, 0);
+    ASSERT_EQ(irq_register(intid, ignore, NULL), KERN_SUCCESS);
+    EXPECT_EQ(pci_attach_vector(function, 0, ignore, NULL), kIOReturnNoInterrupt);
+    EXPECT_EQ(irq_unregister(intid), KERN_SUCCESS);
+    EXPECT_EQ(pci_attach_vector(function, 0, ignore, NULL), kIOReturnSuccess);
+    pci_release(function);
+}
+
 #endif
 
 /* --- By event sources ------------------------------------------------------------------------- */

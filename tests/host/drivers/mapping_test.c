@@ -5,6 +5,7 @@
  */
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "tests/host/drivers/blk_mapped_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 #define ROOM 8
 
@@ -181,6 +182,49 @@ static void memory_may_lose_its_preparation(void **state)
     OSObject_release(parts[1]);
 }
 
+/* Commands of a device that does not look into the cache, as its driver makes them. */
+static void options_follow_the_device(void **state)
+{
+    struct virtio_device device = {.uncached = true};
+
+    (void)state;
+    assert_int_equal(virtio_mapping_options(&device, kMapped),
+                     kMapped | kIODMAMapOptionNonCoherent);
+    assert_int_equal(virtio_mapping_options(&device, kUnmapped), kUnmapped);
+    device.uncached = false;
+    assert_int_equal(virtio_mapping_options(&device, kMapped), kMapped);
+}
+
+/* Without I/O addresses for its ring there is no disk, and nothing is kept of it. */
+static void rings_need_addresses(void **state)
+{
+    (void)state;
+    before = holdings_now();
+    virtio_sim_create(&sim, VIRTIO_ID_BLOCK, OFFERED, 256);
+    virtio_sim_set(&sim, 0, SECTORS, 8);
+    sim.mapper = &mapper->super;
+    mapper->map_answer = kIOReturnNoSpace;
+    assert_null(blk_create(&sim.device));
+    mapper->map_answer = kIOReturnSuccess;
+    assert_int_equal(mapper->taken, 0);
+    assert_true(sim_holds(&before));
+}
+
+/* A mapper that does not say that the device has been cut off: its rings are nobody's, for good. */
+static void rings_that_the_device_may_reach_are_not_given_back(void **state)
+{
+    (void)state;
+    begin(OFFERED, 254, 0x10000);
+    mapper->unmap_answer = kIOReturnTimeout;
+    sim_console_forget();
+    sim_console_set_quiet(true);
+    blk_destroy(disk);
+    sim_console_set_quiet(false);
+    mapper->unmap_answer = kIOReturnSuccess;
+    assert_true(sim_console_said("its memory cannot be given back"));
+    assert_true(holdings_now().pages > before.pages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +232,10 @@ int main(void)
         cmocka_unit_test(segments_are_the_devices),
         cmocka_unit_test(addresses_do_not_wrap),
         cmocka_unit_test(memory_may_lose_its_preparation),
+        cmocka_unit_test(options_follow_the_device),
+        cmocka_unit_test(rings_need_addresses),
+        cmocka_unit_test(
+            rings_that_the_device_may_reach_are_not_given_back), /* last: it keeps them */
     };
 
     return cmocka_run_group_tests(tests, start_machine, NULL);

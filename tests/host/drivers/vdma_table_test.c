@@ -11,6 +11,7 @@
 
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "kernel/inject.h"
+#include "kernel/page.h"
 #include "tests/host/drivers/vdma_spoiled.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -59,13 +60,22 @@ static void mappings_that_cannot_be(void **state)
     const IODMAMapSpecification narrow = {.numAddressBits = 16};
     IOMemoryDescriptor *const none = NULL;
     uint64_t address, length, taken[64];
+    IOMemoryDescriptor *unprepared;
     unsigned count = 0;
+    paddr_t page;
 
     (void)state;
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &page), KERN_SUCCESS);
+    unprepared = IOMemoryDescriptor_withAddressRange((uint64_t)phys_to_virt(page), 16,
+                                                     kIODirectionIn, kernel_task);
+    assert_non_null(unprepared);
 #define MAP(what, bytes, options, spec)                                                            \
     IOMapper_iovmMapMemory(table(), what, 0, bytes, kIODMAMapReadAccess | (options), spec, NULL,   \
                            NULL, &address, &length)
     assert_int_equal(MAP(none, 65 * PAGE_SIZE, 0, NULL), kIOReturnNoSpace); /* more than it has */
+    assert_int_equal(MAP(unprepared, 16, 0, NULL), kIOReturnNotReady);
+    OSObject_release(unprepared);
+    assert_int_equal(page_free(page, 0), KERN_SUCCESS);
     assert_int_equal(MAP(none, 17 * PAGE_SIZE, 0, &narrow), kIOReturnNoSpace);
     address = 64 * PAGE_SIZE;
     assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnNoSpace);

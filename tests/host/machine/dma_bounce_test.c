@@ -501,6 +501,83 @@ static void a_spent_pool_is_told_in_the_middle_of_a_run(void **state)
     OSObject_release(&mapper->super);
 }
 
+#define PAGES_LEFT 8
+
+/*
+ * RAM of which some single pages are left, for twenty islands: not all find one, and what the
+ * first have goes back, with a mapper and without one. An island at a multiple of two pages cannot
+ * be cut at a page.
+ */
+static void pages_that_run_out_are_told_in_the_middle(void **state)
+{
+    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512},
+                                             wide = {.fStructSize = 40,
+                                                     .fAlignment = 2 * PAGE_SIZE};
+    IOAddressRange ranges[20]; /* whose islands are more than a page together */
+    IOMemoryDescriptor *memory;
+    struct test_mapper *mapper = test_mapper_new(0x100);
+    IODMACommand *commands[3];
+    struct page_stats stats;
+    paddr_t *taken, given[PAGES_LEFT];
+    size_t count = 0;
+    unsigned left = 0, back = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 20; i++) {
+        ranges[i] = (IOAddressRange){DMA_LOW + 8 + 2 * ptoa(i), 1000};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 20, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+    for (unsigned i = 0; i < 3; i++) {
+        commands[i] = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64,
+                                                            i == 2 ? &wide : &coarse, kMapped,
+                                                            i == 1 ? &mapper->super : NULL, NULL);
+        assert_int_equal(IODMACommand_setMemoryDescriptor(commands[i], memory, false),
+                         kIOReturnSuccess);
+        /* Once with memory: what a preparation keeps for the next one is there. */
+        assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_complete(commands[i], true, true), kIOReturnSuccess);
+    }
+    page_get_stats(&stats);
+    taken = malloc(stats.free * sizeof(*taken));
+    assert_non_null(taken);
+    while (page_alloc(0, PAGE_OWNER_DRIVER, &taken[count]) == KERN_SUCCESS) {
+        count++;
+    }
+    for (size_t i = 0; i < count && left < PAGES_LEFT; i++) {
+        if (((taken[i].value >> PAGE_SHIFT) & 7) == 0) {
+            left++;
+            assert_int_equal(page_free(taken[i], 0), KERN_SUCCESS);
+            taken[i] = paddr(0);
+        }
+    }
+    assert_int_equal(left, PAGES_LEFT);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnNoResources);
+        assert_int_equal(IODMACommand_getBounceInUse(), 0);
+        assert_int_equal(mapper->entries, 0);
+    }
+    /* The heap has taken some for good, and no island has any. */
+    while (page_alloc(0, PAGE_OWNER_DRIVER, &given[back]) == KERN_SUCCESS) {
+        back++;
+    }
+    assert_in_range(back, PAGES_LEFT / 2, PAGES_LEFT);
+    while (back != 0) {
+        page_free(given[--back], 0);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (taken[i].value != 0) {
+            page_free(taken[i], 0);
+        }
+    }
+    free(taken);
+    for (unsigned i = 0; i < 3; i++) {
+        OSObject_release(commands[i]);
+    }
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,6 +598,7 @@ int main(void)
         MAP_TEST(non_coherent_devices_get_clean_lines),
         MAP_TEST(dc_31_driverkit_names),
         MAP_TEST(a_spent_pool_is_told_in_the_middle_of_a_run),
+        MAP_TEST(pages_that_run_out_are_told_in_the_middle),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

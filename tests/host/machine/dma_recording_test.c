@@ -263,6 +263,14 @@ static void memory_of_a_task_behind_a_mapper(void **state)
     IODMARecording_memory(&limits, memory, 0x20, 0x40);
     sim_in_handler = false;
     stop_and_compare();
+    /* And to nobody who does not record. */
+    IODMARecording_memory(&limits, memory, 0x20, 0x40);
+    command = dma_command(&limits, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    IODMARecording_command(command);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    assert_int_equal(trace_count(), 0);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     /* Not prepared, where its bytes are is known to its owner alone. */
     trace_start();

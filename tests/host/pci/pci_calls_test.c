@@ -8,6 +8,7 @@
 
 #define MEMORY_32 0x0u
 #define PORTS     0x1u
+#define MEMORY_64 0xcu /* prefetchable */
 
 /* --- A controller of messages ----------------------------------------------------------------- */
 
@@ -186,6 +187,52 @@ static void want_of_memory_is_said(void **state)
     assert_true(said >= 3);
 }
 
+/* Without a page for a page table neither configuration space nor registers can be looked at. */
+static void want_of_tables_is_said(void **state)
+{
+    struct inject_report report;
+    struct pci_function *found = NULL;
+    unsigned unseen = 0, unmapped = 0;
+
+    (void)state;
+    /* Each machine is 256 MiB further on: a table is new to one of four, and to one BAR. */
+    for (unsigned i = 0; i < 64 && unseen == 0; i++) {
+        fake_begin();
+        fake_add(0, 0, 1, 2);
+        fake_add(0, 1, 1, 3);
+        inject_begin(1 + i / 4);
+        found = fake_search(&fake_virt);
+        inject_end(&report);
+        if (report.failed && report.kind == INJECT_TABLE) {
+            assert_non_null(found); /* the next one is asked for again */
+            assert_int_equal(info_of(found)->slot, 1);
+            unseen++;
+        }
+    }
+    assert_int_equal(unseen, 1);
+    for (unsigned i = 0; i < 64 && unmapped == 0; i++) {
+        const struct fake_windows windows = {.low = 0x10000000,
+                                             .low_size = 0x1000000,
+                                             .high = (i + 1ull) << 39,
+                                             .high_size = 1ull << 32,
+                                             .buses = 1};
+
+        fake_begin();
+        fake_add(0, 1, 1, 2)->bars[0] = (struct fake_bar){4096, MEMORY_64};
+        found = fake_search(&windows);
+        assert_non_null(found);
+        inject_begin(1);
+        if (pci_map_bar(found, 0, 0, 0) == NULL) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+            unmapped++;
+        }
+        inject_end(&report);
+        assert_int_equal(report.failed, unmapped);
+    }
+    assert_int_equal(unmapped, 1);
+    assert_non_null(pci_map_bar(found, 0, 0, 0));
+}
+
 static void serve_nothing(void *context)
 {
     (void)context;
@@ -294,6 +341,7 @@ int main(void)
         cmocka_unit_test(odd_headers_and_ports_are_met),
         cmocka_unit_test(nobody_is_at_address_0),
         cmocka_unit_test(want_of_memory_is_said),
+        cmocka_unit_test(want_of_tables_is_said),
         cmocka_unit_test(messages_without_memory_are_given_back),
         cmocka_unit_test(a_bridge_without_a_bus_is_passed_over),
     };
