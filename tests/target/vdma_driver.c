@@ -11,6 +11,7 @@
 #include "drivers/vdma/vdma.h"
 #include "kernel/direct_map.h"
 #include "kernel/init.h"
+#include "kernel/inject.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/task.h"
@@ -279,6 +280,62 @@ static uint32_t next_random(uint32_t *state)
  * a time that nothing ever comes of it. No byte is written afterwards, where it had memory or where
  * others have it now.
  */
+#ifdef DEBUG /* in others nothing can be made to fail */
+
+/* The n-th request for memory of a loan fails, each once: then the device is at home. */
+TEST(a_loan_without_memory_is_none)
+{
+    struct fixture f = {0};
+    struct inject_report report;
+    unsigned refused = 0;
+    uint64_t nth = 0;
+
+    if (!vdma_present()) {
+        return;
+    }
+    make_memory(&f);
+    set_limits(0);
+    do {
+        IOReturn status;
+
+        ASSERT_EQ(IODriver_create(DRIVER_PROGRAM(vdma), NULL, &f.driver), kIOReturnSuccess);
+        inject_begin(++nth);
+        status = vdma_lend(f.driver);
+        inject_end(&report);
+        if (status != kIOReturnSuccess) {
+            EXPECT_TRUE(status == kIOReturnNoMemory || status == kIOReturnNoResources);
+            EXPECT_TRUE(report.failed);
+            refused++;
+            expect_at_home(&f);
+        } else {
+            EXPECT_EQ(vdma_reset(), kIOReturnBusy);
+        }
+        IODriver_release(f.driver);
+        expect_at_home(&f);
+    } while (report.failed);
+    TEST_NOTE("%llu requests, of which %u refuse it", (unsigned long long)nth, refused);
+    EXPECT_GE(refused, 4);
+    drop_memory(&f);
+}
+
+#endif
+
+static void lend_in_a_handler(void *status)
+{
+    *(IOReturn *)status = vdma_lend((IODriver *)status); /* it is not looked at */
+}
+
+/* What lends waits, which no handler may. */
+TEST(a_handler_lends_nothing)
+{
+    IOReturn status = kIOReturnSuccess;
+    struct timer timer = {.callback = lend_in_a_handler, .context = &status};
+
+    timer_start(&timer, 0);
+    timer_delay(1000000);
+    EXPECT_EQ(status, vdma_present() ? kIOReturnNotPermitted : kIOReturnNoDevice);
+}
+
 TEST(a_thousand_drivers_die_with_dma_in_flight)
 {
     static const uint64_t latencies[] = {0, 20000, 125000, 1ull << 36};

@@ -275,6 +275,34 @@ static void a_whole_can_what_all_of_its_parts_can(void **state)
     OSObject_release(own);
 }
 
+/* The memory of a map of its own must be as long as the map. */
+static IOReturn copy_too_little(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
+                                IOMemoryDescriptor **out)
+{
+    (void)self, (void)offset;
+    *out = new_own();
+    (*out)->length = length - 1;
+    return kIOReturnSuccess;
+}
+
+static void a_private_descriptor_must_hold_the_map(void **state)
+{
+    IOMemoryDescriptorClass stingy = own_class;
+    IOMemoryDescriptor *own;
+    const uint32_t before = instances;
+
+    (void)state;
+    stingy.copyForUnique = copy_too_little;
+    own = (IOMemoryDescriptor *)OSMetaClass_allocate(&stingy.meta);
+    own->flags = kIODirectionOutIn | kIOMemoryTypeVirtual64;
+    own->length = LENGTH;
+    assert_null(IOMemoryDescriptor_createMappingInTask(own, owner, 0, kIOMapAnywhere | kIOMapUnique,
+                                                       0, LENGTH));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    OSObject_release(own);
+    assert_int_equal(instances, before);
+}
+
 /* Memory that nobody vouches for is shown to no driver. */
 static void nobody_maps_it_for_a_driver(void **state)
 {
@@ -333,6 +361,7 @@ int main(void)
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_walk_of_a_mapping_ends_where_memory_does),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
+        MAP_TEST(a_private_descriptor_must_hold_the_map),
         MAP_TEST(nobody_maps_it_for_a_driver),
         MAP_TEST(the_systems_mapper_is_told_why),
     };

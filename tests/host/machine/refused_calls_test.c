@@ -219,6 +219,78 @@ static void an_overwrite_that_fails_anywhere(void **state)
     release_both(parts);
 }
 
+/* The same of memory that is to be there at once: what cannot be is found out at the end. */
+static void an_eager_overwrite_that_fails_anywhere(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW), block = 2u << 20;
+    /* Nobody has been there: pages need a table of their own. */
+    const uint64_t place = (new_pages(other, 1024, RW) + block - 1) & ~(block - 1);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, 3, owner);
+    struct mmu_translation seen;
+    struct inject_report report;
+    unsigned failures[INJECT_POINTS] = {0};
+    IOMemoryMap *map = NULL;
+
+    (void)state;
+    store(owner, at, 1);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    for (uint64_t nth = 1; map == NULL; nth++) {
+        inject_begin(nth);
+        map = IOMemoryDescriptor_createMappingInTask(memory, other, place,
+                                                     kIOMapOverwrite | kIOMapPrefault, 0, 0);
+        inject_end(&report);
+        if (map == NULL) {
+            assert_true(report.failed);
+            failures[report.kind]++;
+            assert_false(translate(other, place, &seen));
+        }
+    }
+    assert_int_equal(load(other, place), 1);
+    OSObject_release(map);
+    assert_true(failures[INJECT_TABLE] != 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
+/* A window that waits, and is to become one of other memory: there it cannot wait. */
+static void a_window_that_waits_cannot_move(void **state)
+{
+    IOMemoryDescriptor *from = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+    IOMemoryDescriptor *to = describe(new_pages(owner, 2, RW), ptoa(2), 3, owner);
+    IOMemoryDescriptor *sub = window(from, 0, 8);
+    struct inject_report report = {.failed = true};
+    IOMemoryMap *maps[3];
+    unsigned failures = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        maps[i] = map_all(to, other, kIOMapUnique);
+    }
+    assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, true), kIOReturnSuccess);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        bool moved;
+
+        inject_begin(nth);
+        moved = IOSubMemoryDescriptor_initSubRange((IOSubMemoryDescriptor *)sub, to, 0, 8, 3);
+        inject_end(&report);
+        assert_true(moved == !report.failed);
+        failures += report.failed;
+        assert_int_equal((IOMemoryDescriptor_getFlags(from) & kIOMemoryRedirected) != 0, !moved);
+        assert_int_equal((IOMemoryDescriptor_getFlags(to) & kIOMemoryRedirected) != 0, moved);
+        for (unsigned i = 0; i < 3 && !moved; i++) {
+            assert_int_equal(try_load(other, IOMemoryMap_getAddress(maps[i])), KERN_SUCCESS);
+        }
+    }
+    assert_true(failures != 0);
+    assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, false), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        OSObject_release(maps[i]);
+    }
+    OSObject_release(sub);
+    OSObject_release(to);
+    OSObject_release(from);
+}
+
 static void a_refused_request_freezes_no_image(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW), taken = new_pages(other, 2, RW);
@@ -345,6 +417,8 @@ int main(void)
         MAP_TEST(a_refused_overwrite_leaves_what_was_there),
         MAP_TEST(a_refused_change_of_purgeable_parts),
         MAP_TEST(an_overwrite_that_fails_anywhere),
+        MAP_TEST(an_eager_overwrite_that_fails_anywhere),
+        MAP_TEST(a_window_that_waits_cannot_move),
         MAP_TEST(a_refused_request_freezes_no_image),
         MAP_TEST(a_refused_request_takes_no_reference),
         MAP_TEST(a_second_do_map_forgets_nothing),
