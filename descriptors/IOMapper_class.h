@@ -54,12 +54,12 @@ typedef struct {
 
     /*
      * Prepared memory that is one run, which a driver maps for each transfer: the quick way of
-     * iovmMapMemory, judged as there, and unmapped as what that has mapped. Any answer but success:
-     * nothing has changed, and iovmMapMemory is asked. Any context in which the unit's driver lets
-     * map and unmap.
+     * iovmMapMemory, judged as there, and unmapped as what that has mapped. The answer is its
+     * mapAddress, which is never 0; 0: nothing has changed, and iovmMapMemory is asked. Only of a
+     * mapper that has been started. Any context in which the unit's driver lets map and unmap.
      */
-    IOReturn (*mapRun)(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
-                       uint64_t *mapAddress, uint64_t *mapLength);
+    uint64_t (*mapRun)(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                       uint64_t *mapLength);
 
     /* Judged already: whole pages, not empty, no sum wraps. */
     IOReturn (*iovmInsert)(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
@@ -101,8 +101,8 @@ IOReturn mapper_translate(IOMapper *self, uint64_t mappedAddress, uint32_t acces
                           uint64_t *physicalAddress, uint64_t *contiguousLength)
     OS_METHOD(IOMapper, translate);
 
-IOReturn mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
-                           uint64_t *mapAddress, uint64_t *mapLength) OS_METHOD(IOMapper, mapRun);
+uint64_t mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                           uint64_t *mapLength) OS_METHOD(IOMapper, mapRun);
 void mapper_collect_faults(IOMapper *self) OS_METHOD(IOMapper, collectFaults);
 void mapper_forget_faults(IOMapper *self) OS_METHOD(IOMapper, forgetFaults);
 IOMapper *mapper_copy_for_device(IOMapper *self, IOService *device, const UInt32 *cells,
@@ -131,6 +131,14 @@ void IOMapper_removeUse(struct IOMapperUse *use);
 IOReturn IOMapper_beginTransfer(IOMapper *self, struct IOMapperUse *use, IOMemoryDescriptor *memory,
                                 uint64_t offset, uint64_t length, uint32_t access,
                                 uint64_t *mapAddress, uint64_t *mapLength);
+
+/*
+ * The same of memory that is one run from `physical` on, as IOMemoryDescriptor_isOneRun has said,
+ * where the unit has a quick way: its mapAddress; the length is in the use. 0: it has none, or
+ * something is wrong; nothing is mapped, and IOMapper_beginTransfer maps it, or says what.
+ */
+uint64_t IOMapper_beginRun(IOMapper *self, struct IOMapperUse *use, uint64_t physical,
+                           uint64_t length, uint32_t access);
 
 /*
  * The transfer has ended: what was blocked until now is collected, the use ends, and the memory is

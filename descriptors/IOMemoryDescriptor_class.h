@@ -50,7 +50,10 @@ struct IOMemoryDescriptor {
     uint16_t depth;               /* levels of descriptors below this one; a leaf has 0 */
     struct IOMemoryPart *holders; /* parts of composites that show this */
 
-    /* A class may say so while it is known: all bytes are at consecutive addresses. */
+    /*
+     * A class may say so while it is known: all bytes are at consecutive addresses, and no device
+     * is kept from them.
+     */
     bool isOneRun;
     IOPhysicalAddress oneRun; /* of byte 0 */
     struct platform_lock prepareLock;
@@ -241,6 +244,13 @@ static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, I
     *address = self->oneRun + offset;
     return true;
 }
+
+/*
+ * A mapper did not see the mapping of what lies from `offset` on end: whether a device still
+ * reaches the pages is not known, and they are never used again.
+ */
+void IOMemoryDescriptor_quarantine(IOMemoryDescriptor *self, IOByteCount offset,
+                                   uint64_t mapAddress, uint64_t mapLength);
 
 /* What bytes [offset, end) are to a mapper; within the length. */
 static inline struct IODMAReach IOMemoryDescriptor_reach(IOMemoryDescriptor *self,

@@ -279,8 +279,8 @@ void general_get_characteristics(IOMemoryDescriptor *base, IOByteCount offset, I
         return;
     }
     out->fHighestPage = (ppnum_t)self->highestPage;
-    if (base->isOneRun) {
-        out->fPageAlign = (UInt32)((base->oneRun & PAGE_MASK) | ~PAGE_MASK);
+    if (self->resident->count == 1) {
+        out->fPageAlign = (UInt32)((self->resident->list[0].address & PAGE_MASK) | ~PAGE_MASK);
     }
 }
 

@@ -103,11 +103,15 @@ IOReturn IOMapper_iovmMapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
         return kIOReturnBadArgument;
     }
     /* One who has nothing more to say, of memory of which there is no more to ask. */
-    if (memory.descriptor != NULL && mapSpecification == NULL && pageList == NULL &&
-        mapper_map_run(self, memory.descriptor, descriptorOffset, length, mapOptions, mapAddress,
-                       mapLength)) {
-        IOLEDGER(mapped(self, *mapAddress, *mapLength, dmaCommand));
-        return kIOReturnSuccess;
+    if (memory.descriptor != NULL && mapSpecification == NULL && pageList == NULL) {
+        const uint64_t address = mapper_map_run(self, memory.descriptor, descriptorOffset, length,
+                                                mapOptions, mapLength);
+
+        if (address != 0) {
+            *mapAddress = address;
+            IOLEDGER(mapped(self, address, *mapLength, dmaCommand));
+            return kIOReturnSuccess;
+        }
     }
     if (mapSpecification == NULL) {
         mapSpecification = &none;
@@ -148,13 +152,7 @@ IOReturn IOMapper_iovmUnmapMemory(IOMapper *self, IOMemoryDescriptorRef memory,
     if (mapLength == 0) {
         return kIOReturnSuccess;
     }
-    IOLEDGER(unmapping(self, mapAddress, mapLength));
-    const IOReturn status = mapper_methods(self)->iovmUnmapMemory(
-        self, memory.descriptor, dmaCommand, mapAddress, mapLength);
-    if (status == kIOReturnSuccess || status == kIOReturnTimeout) {
-        IOLEDGER(unmapped(self, mapAddress));
-    }
-    return status;
+    return mapper_unmap(self, memory.descriptor, dmaCommand, mapAddress, mapLength);
 }
 
 IOReturn IOMapper_iovmInsert(IOMapper *self, uint32_t options, uint64_t mapAddress, uint64_t offset,
@@ -245,11 +243,11 @@ IOReturn mapper_map_memory(IOMapper *self, IOMemoryDescriptor *memory, uint64_t 
 }
 
 /* A unit that has only the one way. */
-IOReturn mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
-                           uint64_t *mapAddress, uint64_t *mapLength)
+uint64_t mapper_map_no_run(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                           uint64_t *mapLength)
 {
-    (void)self, (void)physical, (void)length, (void)access, (void)mapAddress, (void)mapLength;
-    return kIOReturnUnsupported;
+    (void)self, (void)physical, (void)length, (void)access, (void)mapLength;
+    return 0;
 }
 
 /* Not "unsupported": a unit that maps nothing knows of no mapping, which is the plain truth. */

@@ -33,12 +33,16 @@ void IOMapper_forgetFaults(IOMapper *self)
 
 void IOMapper_addUse(IOMapper *self, struct IOMapperUse *use, uint64_t address, uint64_t length)
 {
-    mapper_add_use(self, use, address & ~(mapper_page_size(self) - 1), length, false);
+    use->address = address & ~(mapper_page_size(self) - 1);
+    use->length = length;
+    mapper_add_use(self, use, false);
 }
 
 void IOMapper_removeUse(struct IOMapperUse *use)
 {
-    mapper_remove_use(use);
+    if (use->link != NULL) {
+        mapper_remove_use(use);
+    }
 }
 
 static bool has_address(const struct IOMapperUse *use, const IOMapperFault *fault)

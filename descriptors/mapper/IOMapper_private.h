@@ -26,19 +26,32 @@ static inline uint64_t mapper_page_size(const IOMapper *self)
 
 /*
  * By the unit's quick way, if it has one, and the memory is prepared, in one place, and nothing
- * that a unit may not see. False: nothing is mapped, and the long way says why, or maps it.
+ * that a unit may not see. 0: nothing is mapped, and the long way says why, or maps it.
  */
-static inline bool mapper_map_run(IOMapper *self, const IOMemoryDescriptor *memory, uint64_t offset,
-                                  uint64_t length, uint32_t access, uint64_t *mapAddress,
-                                  uint64_t *mapLength)
+static inline uint64_t mapper_map_run(IOMapper *self, const IOMemoryDescriptor *memory,
+                                      uint64_t offset, uint64_t length, uint32_t access,
+                                      uint64_t *mapLength)
 {
-    const IOMapperClass *const class = mapper_methods(self);
+    IOPhysicalAddress physical;
 
-    return memory->isOneRun && (memory->flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 &&
-           IOMapper_gSystem == NULL && length != 0 && access - 1 < MAPPER_ACCESS_BITS &&
-           IOMemoryDescriptor_holds(memory, offset, length) &&
-           class->mapRun(self, memory->oneRun + offset, length, access, mapAddress, mapLength) ==
-               kIOReturnSuccess;
+    return length != 0 && access - 1 < MAPPER_ACCESS_BITS && self->pageSize != 0 &&
+                   IOMemoryDescriptor_isOneRun(memory, offset, length, &physical)
+               ? mapper_methods(self)->mapRun(self, physical, length, access, mapLength)
+               : 0;
+}
+
+/* --- Taking away ------------------------------------------------------------------------------ */
+
+static inline IOReturn mapper_unmap(IOMapper *self, IOMemoryDescriptor *memory,
+                                    IODMACommand *command, uint64_t mapAddress, uint64_t mapLength)
+{
+    IOLEDGER(unmapping(self, mapAddress, mapLength));
+    const IOReturn status = mapper_methods(self)->iovmUnmapMemory(self, memory, command,
+                                                                  mapAddress, mapLength);
+    if (status == kIOReturnSuccess || status == kIOReturnTimeout) {
+        IOLEDGER(unmapped(self, mapAddress));
+    }
+    return status;
 }
 
 /* --- The list of uses ------------------------------------------------------------------------- */
@@ -46,16 +59,14 @@ static inline bool mapper_map_run(IOMapper *self, const IOMemoryDescriptor *memo
 /* Of all lists: they are changed for a few instructions, and walked when something is wrong. */
 extern struct platform_short_lock IOMapper_usesLock;
 
-static inline void mapper_add_use(IOMapper *self, struct IOMapperUse *use, uint64_t address,
-                                  uint64_t length, bool isRunning)
+/* Its addresses are there. */
+static inline void mapper_add_use(IOMapper *self, struct IOMapperUse *use, bool isRunning)
 {
     const platform_short_state state = platform_short_lock(&IOMapper_usesLock);
     struct IOMapperUse *const next = self->uses;
 
     use->next = next;
     use->link = &self->uses;
-    use->address = address;
-    use->length = length;
     use->isRunning = isRunning;
     use->hasFault = false;
     if (next != NULL) {
@@ -65,17 +76,16 @@ static inline void mapper_add_use(IOMapper *self, struct IOMapperUse *use, uint6
     platform_short_unlock(&IOMapper_usesLock, state);
 }
 
+/* Of one that is in a list. */
 static inline void mapper_remove_use(struct IOMapperUse *use)
 {
     const platform_short_state state = platform_short_lock(&IOMapper_usesLock);
 
-    if (use->link != NULL) {
-        *use->link = use->next;
-        if (use->next != NULL) {
-            use->next->link = use->link;
-        }
-        use->link = NULL;
+    *use->link = use->next;
+    if (use->next != NULL) {
+        use->next->link = use->link;
     }
+    use->link = NULL;
     platform_short_unlock(&IOMapper_usesLock, state);
 }
 

@@ -142,12 +142,9 @@ static uint64_t quarantine_piece(IOPhysicalSegment piece)
     return pages;
 }
 
-/*
- * Whether a device still reaches the pages is not known: they are never used again. They
- * are those that have I/O addresses in the allocation, `offset` having the first.
- */
-static void quarantine(IOMemoryDescriptor *self, IOByteCount offset, uint64_t mapAddress,
-                       uint64_t mapLength)
+/* The pages are those that have I/O addresses in the allocation, `offset` having the first. */
+void IOMemoryDescriptor_quarantine(IOMemoryDescriptor *self, IOByteCount offset,
+                                   uint64_t mapAddress, uint64_t mapLength)
 {
     struct IOMappedLayout layout = {0};
     uint64_t pages = 0, at;
@@ -188,7 +185,7 @@ IOReturn IOMemoryDescriptor_dmaUnmap(IOMemoryDescriptorRef self, IOMapper *mappe
     status = IOMapper_iovmUnmapMemory(mapper, self, command, mapAddress, mapLength);
     /* The one answer that leaves it open whether translations are still cached in the IOMMU. */
     if (status == kIOReturnTimeout) {
-        quarantine(self.descriptor, offset, mapAddress, mapLength);
+        IOMemoryDescriptor_quarantine(self.descriptor, offset, mapAddress, mapLength);
     }
     return status;
 }

@@ -139,8 +139,8 @@ IOReturn smmu_domain_map(IOMapper *mapper, IOMemoryDescriptor *memory, uint64_t 
                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
                          uint64_t *mapLength);
-IOReturn smmu_domain_map_run(IOMapper *mapper, uint64_t physical, uint64_t length, uint32_t access,
-                             uint64_t *mapAddress, uint64_t *mapLength);
+uint64_t smmu_domain_map_run(IOMapper *mapper, uint64_t physical, uint64_t length, uint32_t access,
+                             uint64_t *mapLength);
 IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
                            uint64_t mapAddress, uint64_t mapLength);
 IOReturn smmu_domain_insert(IOMapper *mapper, uint32_t options, uint64_t mapAddress,

@@ -55,16 +55,12 @@ static __attribute__((noinline)) IOReturn forget_page(struct smmu_domain *domain
     return status;
 }
 
-static __attribute__((noinline)) IOReturn unmap_run(IOMapper *mapper, uint64_t address,
+static __attribute__((noinline)) IOReturn unmap_run(struct smmu_domain *domain, uint64_t address,
                                                     uint64_t bytes)
 {
-    struct smmu_domain *const domain = smmu_domain_at(mapper);
     lock_state_t state;
     IOReturn status;
 
-    if (!smmu_is_domain(mapper)) {
-        return kIOReturnBadArgument;
-    }
     if ((bytes & PAGE_MASK) != 0) {
         return kIOReturnNotFound;
     }
@@ -74,12 +70,11 @@ static __attribute__((noinline)) IOReturn unmap_run(IOMapper *mapper, uint64_t a
     return status;
 }
 
-IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
+static inline IOReturn unmap_any(struct smmu_domain *domain, uint64_t address, uint64_t bytes)
 {
-    struct smmu_domain *const domain = smmu_domain_at(mapper);
-    const uint64_t page = atop(address.value);
+    const uint64_t page = atop(address);
 
-    if (bytes == PAGE_SIZE && smmu_is_domain(mapper)) {
+    if (bytes == PAGE_SIZE) {
         const lock_state_t state = lock_take(&domain->lock);
 
         if (space_near_leave(&domain->space, page)) {
@@ -96,14 +91,20 @@ IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
         }
         lock_release(&domain->lock, state);
     }
-    return unmap_run(mapper, address.value, bytes);
+    return unmap_run(domain, address, bytes);
+}
+
+IOReturn smmu_unmap(IOMapper *mapper, ioaddr_t address, uint64_t bytes)
+{
+    return smmu_is_domain(mapper) ? unmap_any(smmu_domain_at(mapper), address.value, bytes)
+                                  : kIOReturnBadArgument;
 }
 
 IOReturn smmu_domain_unmap(IOMapper *mapper, IOMemoryDescriptor *memory, IODMACommand *command,
                            uint64_t mapAddress, uint64_t mapLength)
 {
     (void)memory, (void)command;
-    return smmu_unmap(mapper, ioaddr(mapAddress), mapLength);
+    return unmap_any(smmu_domain_at(mapper), mapAddress, mapLength);
 }
 
 /* --- Entering --------------------------------------------------------------------------------- */

@@ -103,13 +103,10 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     disk->block_mask = block - 1;
     disk->segment_bytes_max = (uint32_t)value[FIELD_SIZE_MAX];
     disk->segments_max = limit_segments(disk, value[FIELD_SEG_MAX], value[FIELD_SIZE_MAX]);
-    disk->mapped_bytes_max = BLK_PART_BYTES_MAX;
-    if (disk->segment_bytes_max != 0 && disk->segment_bytes_max < BLK_PART_BYTES_MAX) {
-        disk->mapped_bytes_max = disk->segment_bytes_max;
+    disk->run_bytes_max = disk->segments_max != 0 ? BLK_PART_BYTES_MAX : 0;
+    if (disk->segment_bytes_max != 0 && disk->segment_bytes_max < disk->run_bytes_max) {
+        disk->run_bytes_max = disk->segment_bytes_max;
     }
-    /* The same where the device is told of memory as it is, which it is not behind an IOMMU. */
-    disk->run_bytes_max =
-        disk->device->mapper != NULL || disk->segments_max == 0 ? 0 : disk->mapped_bytes_max;
     disk->discard_bytes_max = whole_blocks(value[FIELD_MAX_DISCARD_SECTORS], block);
     disk->write_zeroes_bytes_max = whole_blocks(value[FIELD_MAX_WRITE_ZEROES_SECTORS], block);
     disk->discard_alignment = alignment(value[FIELD_DISCARD_SECTOR_ALIGNMENT], block);

@@ -27,6 +27,11 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     return bytes;
 }
 
+static uint32_t access_of(const struct virtio_blk_request *request)
+{
+    return request->operation == VIRTIO_BLK_READ ? kIODMAMapWriteAccess : kIODMAMapReadAccess;
+}
+
 IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     IOMapper *const mapper = disk->device->mapper;
@@ -36,13 +41,21 @@ IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *req
     if (mapper == NULL || request->fill != NULL || !blk_moves_data(request)) {
         return kIOReturnSuccess;
     }
-    status = virtio_map_memory(
-        &request->mapped, mapper, request->memory, request->offset, request->length,
-        request->operation == VIRTIO_BLK_READ ? kIODMAMapWriteAccess : kIODMAMapReadAccess);
+    status = virtio_map_memory(&request->mapped, mapper, request->memory, request->offset,
+                               request->length, access_of(request));
     if (status == kIOReturnSuccess) {
         request->fill = fill;
     }
     return status;
+}
+
+uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request, uint64_t physical)
+{
+    /* One that has to wait for room in the ring is not mapped until it is known how it goes. */
+    return virtq_has_room(disk->queue)
+               ? virtio_map_run(&request->mapped, disk->device->mapper, physical, request->offset,
+                                request->length, access_of(request))
+               : 0;
 }
 
 void blk_unmap_request(struct virtio_blk_request *request)

@@ -82,7 +82,6 @@ struct virtio_blk {
     uint32_t cursor_bytes_max;  /* segment_bytes_max when the cursor was made */
     uint64_t run_bytes_max;     /* of a segment that needs no cursor; 0: all do */
     uint64_t whole_bytes_max;   /* of a request that goes the short way; 0: none does */
-    uint64_t mapped_bytes_max;  /* the same behind an IOMMU: what one segment may have */
     uint64_t discard_bytes_max; /* of one device request, whole blocks; 0: none */
     uint64_t write_zeroes_bytes_max;
     uint64_t discard_alignment; /* bytes: where to cut these two */
@@ -132,6 +131,12 @@ IOReturn blk_read_configuration(struct virtio_blk *disk);
 
 /* blk_mapped.c: the memory of a read or write that has no command. No effect without an IOMMU. */
 IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request);
+/*
+ * The same of one that is one run from `physical` on, and one chain: its I/O address. 0: all is left
+ * for others.
+ */
+uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request,
+                     uint64_t physical);
 /* It is not in flight any more, and says so if anything was wrong. Only of one that is mapped. */
 void blk_unmap_request(struct virtio_blk_request *request);
 

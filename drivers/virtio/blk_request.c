@@ -414,43 +414,10 @@ static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *req
     disk->waiting_last = request;
 }
 
-/*
- * The usual request behind an IOMMU: one chain, and one segment, which is mapped where it is
- * written into the slot. False: all is left for the others.
- */
-static inline __attribute__((always_inline)) bool issue_mapped(struct virtio_blk *disk,
-                                                               struct virtio_blk_request *request)
-{
-    const uint64_t length = request->length;
-    struct virtio_memory *const mapped = &request->mapped;
-    struct virtq_chain chain;
-    unsigned flags;
-
-    if (disk->waiting != NULL || request->fill != NULL || !blk_moves_data(request) ||
-        length > disk->mapped_bytes_max ||
-        blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
-        return false;
-    }
-    flags = blk_data_flags(request);
-    if (!virtio_map_run(mapped, disk->device->mapper, request->memory, request->offset, length,
-                        (flags & VIRTQ_WRITE) != 0 ? kIODMAMapWriteAccess : kIODMAMapReadAccess)) {
-        virtq_forget_frame(disk->queue, &chain);
-        return false;
-    }
-    virtq_chain_segment(&chain, paddr(mapped->address), (uint32_t)length, flags);
-    blk_submit_part(disk, request, &chain);
-    request->issued = length;
-    request->parts = 1;
-    return true;
-}
-
 IOReturn blk_submit_parts(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     IOReturn status;
 
-    if (disk->device->mapper != NULL && issue_mapped(disk, request)) {
-        return kIOReturnSuccess;
-    }
     status = blk_moves_data(request) ? blk_check_memory(request) : kIOReturnSuccess;
     if (disk->lost) {
         return kIOReturnNotResponding;

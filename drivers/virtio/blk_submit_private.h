@@ -76,6 +76,7 @@ static inline __attribute__((always_inline)) bool blk_issue_run(struct virtio_bl
 
     if (length > disk->run_bytes_max || request->fill != NULL ||
         !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address) ||
+        (disk->device->mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
         blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }

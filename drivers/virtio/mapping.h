@@ -39,9 +39,9 @@ bool virtio_unmap(struct virtio_mapping *mapping);
 
 /* Part of a request; nothing in it is for anybody else. */
 struct virtio_memory {
-    struct IOMapperUse use;
+    struct IOMapperUse use;       /* knows how many I/O addresses are taken */
     IOMapper *mapper;             /* NULL: nothing is mapped */
-    uint64_t address, bytes;      /* of I/O addresses: the first, and all that are taken */
+    uint64_t address;             /* the first of them */
     uint64_t offset, length;      /* in the descriptor */
     uint64_t passed;              /* bytes that the walk has behind it */
     struct IOMappedLayout layout; /* where they end */
@@ -57,22 +57,22 @@ IOReturn virtio_map_memory(struct virtio_memory *mapped, IOMapper *mapper,
                            uint32_t access);
 
 /*
- * The same of memory that is one segment for the device, from mapped->address on. False: it is not,
- * or something else is wrong; nothing is mapped, and virtio_map_memory says what.
+ * The same of memory that is one run from `physical` on, as IOMemoryDescriptor_isOneRun has said of
+ * it: its I/O address. 0: there is no quick way, or something is wrong; nothing is mapped, and
+ * virtio_map_memory maps it, or says what.
  */
-static inline bool virtio_map_run(struct virtio_memory *mapped, IOMapper *mapper,
-                                  IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
-                                  uint32_t access)
+static inline uint64_t virtio_map_run(struct virtio_memory *mapped, IOMapper *mapper,
+                                      uint64_t physical, uint64_t offset, uint64_t length,
+                                      uint32_t access)
 {
-    /* With a system mapper the run of a physical descriptor may be several of memory. */
-    if (!memory->isOneRun || IOMapper_gSystem != NULL ||
-        IOMapper_beginTransfer(mapper, &mapped->use, memory, offset, length, access,
-                               &mapped->address, &mapped->bytes) != kIOReturnSuccess) {
-        return false;
+    const uint64_t address = IOMapper_beginRun(mapper, &mapped->use, physical, length, access);
+
+    if (address != 0) {
+        mapped->mapper = mapper;
+        mapped->address = address;
+        mapped->offset = offset;
     }
-    mapped->mapper = mapper;
-    mapped->offset = offset;
-    return true;
+    return address;
 }
 
 /*
@@ -80,7 +80,14 @@ static inline bool virtio_map_run(struct virtio_memory *mapped, IOMapper *mapper
  * kIOReturnTimeout: the unit does not say that it has forgotten the memory, whose pages are
  * nobody's from now on. As virtio_map_memory.
  */
-IOReturn virtio_unmap_memory(struct virtio_memory *mapped, IOMemoryDescriptor *memory);
+static inline IOReturn virtio_unmap_memory(struct virtio_memory *mapped, IOMemoryDescriptor *memory)
+{
+    IOMapper *const mapper = mapped->mapper;
+
+    mapped->mapper = NULL;
+    return IOMapper_endTransfer(mapper, &mapped->use, memory, mapped->offset, mapped->address,
+                                mapped->use.length);
+}
 
 /*
  * As IODMACommand_genIOVMSegmentsFunction does of a command: put out, by `output` and from byte

@@ -10,27 +10,19 @@ IOReturn virtio_map_memory(struct virtio_memory *mapped, IOMapper *mapper,
                            IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
                            uint32_t access)
 {
+    uint64_t taken;
     IOReturn status;
 
     *mapped = (struct virtio_memory){.offset = offset, .length = length};
     /* Not by IOMemoryDescriptor_dmaMap, which makes a list of the pages: that takes a thread. */
     status = IOMapper_beginTransfer(mapper, &mapped->use, memory, offset, length, access,
-                                    &mapped->address, &mapped->bytes);
+                                    &mapped->address, &taken);
     if (status != kIOReturnSuccess) {
         return status;
     }
     mapped->mapper = mapper;
     mapped->layout = IOMappedLayout_begin(mapped->address);
     return kIOReturnSuccess;
-}
-
-IOReturn virtio_unmap_memory(struct virtio_memory *mapped, IOMemoryDescriptor *memory)
-{
-    IOMapper *const mapper = mapped->mapper;
-
-    mapped->mapper = NULL;
-    return IOMapper_endTransfer(mapper, &mapped->use, memory, mapped->offset, mapped->address,
-                                mapped->bytes);
 }
 
 /* --- The walk --------------------------------------------------------------------------------- */

@@ -132,6 +132,9 @@ void virtq_set_frame_offset(struct virtq *queue, uint64_t offset);
 /* Start a chain. kIOReturnNoResources: no slot is free; kIOReturnDeviceError: broken. */
 static inline IOReturn virtq_begin(struct virtq *queue, struct virtq_chain *chain);
 
+/* Would it succeed? */
+static inline bool virtq_has_room(const struct virtq *queue);
+
 /* Entries that still fit in the chain. */
 static inline unsigned virtq_chain_room(const struct virtq_chain *chain)
 {

@@ -65,6 +65,11 @@ static inline void virtq_count_interrupt(struct virtq *vq)
 
 /* --- Filling ---------------------------------------------------------------------------------- */
 
+static inline bool virtq_has_room(const struct virtq *vq)
+{
+    return vq->free_slot != VIRTQ_NO_SLOT;
+}
+
 static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 {
     const uint16_t slot = vq->free_slot;

@@ -102,15 +102,15 @@ static IOReturn sim_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t off
     return kIOReturnSuccess;
 }
 
-static IOReturn sim_map_run(IOMapper *base, uint64_t physical, uint64_t length, uint32_t access,
-                            uint64_t *mapAddress, uint64_t *mapLength)
+static uint64_t sim_map_run(IOMapper *base, uint64_t physical, uint64_t length, uint32_t access,
+                            uint64_t *mapLength)
 {
     struct virtio_sim_mapper *const self = (struct virtio_sim_mapper *)base;
     const uint64_t skip = physical & PAGE_MASK, pages = atop(round_page(skip + length));
     const uint64_t first = self->quick && self->map_answer == 0 ? find(self, pages) : 0;
 
     if (first == 0) {
-        return kIOReturnUnsupported;
+        return 0;
     }
     self->next = first + pages;
     self->taken += pages;
@@ -121,9 +121,8 @@ static IOReturn sim_map_run(IOMapper *base, uint64_t physical, uint64_t length, 
         self->pages[first + i].physical = trunc_page(physical) + ptoa(i);
         self->pages[first + i].access = access;
     }
-    *mapAddress = ptoa(first) + skip;
     *mapLength = ptoa(pages);
-    return kIOReturnSuccess;
+    return ptoa(first) + skip;
 }
 
 static IOReturn sim_unmap(IOMapper *base, IOMemoryDescriptor *memory, IODMACommand *command,
