@@ -39,6 +39,8 @@ enum irq_trigger {
 /* What irq_mask answers and irq_restore takes. */
 typedef uint64_t irq_state_t;
 
+#define IRQ_STATE_MASKED 0x80u /* of such a state: interrupts are masked */
+
 /* Mask interrupts on this CPU and return what was before. Nests: restore in reverse order. */
 static inline irq_state_t irq_mask(void)
 {
@@ -128,7 +130,15 @@ void irq_serve(void);
 void irq_dispatch(void);
 
 /* Is a handler running? And how many interrupts there were. Any context. */
-bool irq_in_handler(void);
+bool irq_is_handling(void); /* by the record alone */
+static inline bool irq_in_handler(void)
+{
+    irq_state_t now;
+
+    /* A handler has them masked: most who ask have not, and need no look at the record. */
+    __asm__ volatile("mrs %0, daif" : "=r"(now));
+    return (now & IRQ_STATE_MASKED) != 0 && irq_is_handling();
+}
 uint64_t irq_count(void); /* interrupts acknowledged since start-up */
 
 /*

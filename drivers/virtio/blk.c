@@ -480,6 +480,7 @@ void virtio_blk_watch(struct virtio_blk *disk, virtio_blk_watch_t *watch, void *
 
     disk->watch = watch;
     disk->watch_context = context;
+    blk_judge_usual(disk);
     lock_release(&disk->lock, irq);
 }
 

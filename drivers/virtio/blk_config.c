@@ -71,6 +71,22 @@ static uint64_t alignment(uint64_t sectors, uint64_t block)
     return bytes != 0 && bytes % block == 0 ? bytes : block;
 }
 
+void blk_judge_usual(struct virtio_blk *disk)
+{
+    uint64_t most = BLK_PART_BYTES_MAX;
+
+    if (disk->segment_bytes_max != 0 && disk->segment_bytes_max < most) {
+        most = disk->segment_bytes_max;
+    }
+    /* No more than the disk has: then no sum of a place and a length wraps. */
+    if (disk->sectors < most / VIRTIO_BLK_SECTOR) {
+        most = disk->sectors * VIRTIO_BLK_SECTOR;
+    }
+    /* Whoever waits in line comes first, and who watches is shown a chain. */
+    disk->usual_bytes_max =
+        disk->segments_max != 0 && disk->waiting == NULL && disk->watch == NULL ? most : 0;
+}
+
 IOReturn blk_read_configuration(struct virtio_blk *disk)
 {
     uint64_t value[FIELD_COUNT];
@@ -103,13 +119,10 @@ IOReturn blk_read_configuration(struct virtio_blk *disk)
     disk->block_mask = block - 1;
     disk->segment_bytes_max = (uint32_t)value[FIELD_SIZE_MAX];
     disk->segments_max = limit_segments(disk, value[FIELD_SEG_MAX], value[FIELD_SIZE_MAX]);
-    disk->run_bytes_max = disk->segments_max != 0 ? BLK_PART_BYTES_MAX : 0;
-    if (disk->segment_bytes_max != 0 && disk->segment_bytes_max < disk->run_bytes_max) {
-        disk->run_bytes_max = disk->segment_bytes_max;
-    }
     disk->discard_bytes_max = whole_blocks(value[FIELD_MAX_DISCARD_SECTORS], block);
     disk->write_zeroes_bytes_max = whole_blocks(value[FIELD_MAX_WRITE_ZEROES_SECTORS], block);
     disk->discard_alignment = alignment(value[FIELD_DISCARD_SECTOR_ALIGNMENT], block);
     disk->read_only = blk_has(disk, VIRTIO_BLK_F_RO);
+    blk_judge_usual(disk);
     return kIOReturnSuccess;
 }

@@ -80,7 +80,7 @@ struct virtio_blk {
     uint32_t segments_max;  /* of them for data; 0: the cursor makes longer ones than allowed */
     uint32_t segment_bytes_max; /* 0: no limit */
     uint32_t cursor_bytes_max;  /* segment_bytes_max when the cursor was made */
-    uint64_t run_bytes_max;     /* of a segment that needs no cursor; 0: all do */
+    uint64_t usual_bytes_max;   /* of a request that goes the shortest way; 0: none does now */
     uint64_t whole_bytes_max;   /* of a request that goes the short way; 0: none does */
     uint64_t discard_bytes_max; /* of one device request, whole blocks; 0: none */
     uint64_t write_zeroes_bytes_max;
@@ -128,6 +128,8 @@ IOReturn blk_start(struct virtio_blk *disk);
 IOReturn blk_read_segments_max(struct virtio_blk *disk, uint32_t *segments);
 /* Take over what the configuration says now; an error changes nothing. Any context. */
 IOReturn blk_read_configuration(struct virtio_blk *disk);
+/* After a change of what decides whether requests are usual ones: the limits, line and watcher. */
+void blk_judge_usual(struct virtio_blk *disk);
 
 /* blk_mapped.c: the memory of a read or write that has no command. No effect without an IOMMU. */
 IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request);

@@ -14,7 +14,7 @@
  * that moves no data has nothing to show.
  */
 static void record(const struct virtio_blk *disk, const struct virtio_blk_request *request,
-                   const struct virtq_chain *chain)
+                   uint64_t issued, const struct virtq_chain *chain)
 {
     const IODMACommand *command = virtio_blk_command_of(request);
     const void *name = command != NULL ? (const void *)command : request;
@@ -22,25 +22,23 @@ static void record(const struct virtio_blk *disk, const struct virtio_blk_reques
     if (!blk_moves_data(request)) {
         return;
     }
-    if (command == NULL && request->issued == 0) {
+    if (command == NULL && issued == 0) {
         trace_dma_start((vaddr_t)request, request->length,
                         request->operation == VIRTIO_BLK_READ ? kIODirectionIn : kIODirectionOut);
         IODMARecording_memory(request, request->memory, request->offset, request->length);
     }
-    trace_dma_issue((vaddr_t)name, request->offset + request->issued, (vaddr_t)disk->queue);
+    trace_dma_issue((vaddr_t)name, request->offset + issued, (vaddr_t)disk->queue);
     virtq_record(name, chain, 1, virtq_chain_entries(chain) - 2);
 }
 
-/* The chain is read back for it: one that nobody looks at needs no address and lives in registers.
- */
 void blk_show_watcher(const struct virtio_blk *disk, const struct virtio_blk_request *request,
-                      unsigned slot)
+                      uint64_t issued, unsigned slot)
 {
     struct virtq_chain chain;
 
     virtq_get_chain(disk->queue, slot, &chain);
     if (trace_is_on()) {
-        record(disk, request, &chain);
+        record(disk, request, issued, &chain);
     }
     if (disk->watch != NULL) {
         disk->watch(disk->watch_context, request, &chain);
@@ -53,6 +51,19 @@ void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count)
 
     virtq_write_frame(disk->queue, slot, count, virt_to_phys(&frame->header), sizeof(frame->header),
                       virt_to_phys(&frame->status), sizeof(frame->status));
+}
+
+/*
+ * After it stands in the ring and before virtq_publish: as the device will read it, and not yet
+ * read by it.
+ */
+static void submit_part(struct virtio_blk *disk, struct virtio_blk_request *request,
+                        struct virtq_chain *chain)
+{
+    blk_submit_part(disk, request, chain);
+    if (disk->watch != NULL || trace_is_on()) {
+        blk_show_watcher(disk, request, request->issued, chain->slot);
+    }
 }
 
 /*
@@ -83,7 +94,8 @@ static inline bool is_blocks(const struct virtio_blk *disk, uint64_t bytes)
     return bytes != 0 && (bytes & disk->block_mask) == 0;
 }
 
-bool blk_issue_whole(struct virtio_blk *disk, struct virtio_blk_request *request)
+/* One chain, of not too many bytes, is all of it. False: something is left, maybe everything. */
+static bool issue_whole(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     const uint64_t length = request->length;
     struct virtq_chain chain;
@@ -103,7 +115,7 @@ bool blk_issue_whole(struct virtio_blk *disk, struct virtio_blk_request *request
         virtq_forget_frame(disk->queue, &chain);
         return false;
     }
-    blk_submit_part(disk, request, &chain);
+    submit_part(disk, request, &chain);
     request->issued = bytes;
     request->parts = 1;
     return bytes == length;
@@ -147,7 +159,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
         const uint64_t bytes = fill_data(disk, request, issued, limit, &chain);
 
         if (is_blocks(disk, bytes)) {
-            blk_submit_part(disk, request, &chain);
+            submit_part(disk, request, &chain);
             request->issued = issued + bytes;
             request->parts++;
             return kIOReturnSuccess;
@@ -221,7 +233,7 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
         virtq_chain_add(&chain, shared_address(disk, &frame->range), sizeof(frame->range),
                         VIRTQ_NEXT);
     }
-    blk_submit_part(disk, request, &chain);
+    submit_part(disk, request, &chain);
     request->issued += bytes;
     request->parts++;
     return kIOReturnSuccess;
@@ -249,11 +261,8 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 
 /* --- Finishing -------------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) void finish(struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) void end(struct virtio_blk_request *request)
 {
-    if (request->mapped.mapper != NULL) {
-        blk_unmap_request(request);
-    }
     /*
      * Before the completion, after which nothing of the request is touched: it may be freed by
      * then, or submitted again.
@@ -269,7 +278,10 @@ static inline __attribute__((always_inline)) void finish(struct virtio_blk_reque
 
 void blk_finish(struct virtio_blk_request *request)
 {
-    finish(request);
+    if (request->mapped.mapper != NULL) {
+        blk_unmap_request(request);
+    }
+    end(request);
 }
 
 static __attribute__((noinline)) IOReturn failure(uint8_t answer)
@@ -315,12 +327,16 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
             return;
         }
         request->status = failure(answer);
+    } else if (request->usual != 0) {
+        request->parts = 0;
+        end(request);
+        return;
     } else if (request->fill != NULL) {
         request->moved += disk->part_bytes[used->slot];
     }
     /* Parts come back in any order (section 5.2.6), so the last one is told by the count alone. */
     if (--request->parts == 0) {
-        finish(request);
+        blk_finish(request);
     }
 }
 
@@ -357,6 +373,7 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
         }
         /* Its place in line counted as a part; what is in flight still uses its memory. */
         disk->waiting = request->next;
+        blk_judge_usual(disk);
         if (--request->parts == 0) {
             blk_finish(request);
         }
@@ -412,13 +429,13 @@ static void wait_in_line(struct virtio_blk *disk, struct virtio_blk_request *req
         disk->waiting_last->next = request;
     }
     disk->waiting_last = request;
+    blk_judge_usual(disk);
 }
 
-IOReturn blk_submit_parts(struct virtio_blk *disk, struct virtio_blk_request *request)
+static IOReturn submit_parts(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    IOReturn status;
+    IOReturn status = blk_moves_data(request) ? blk_check_memory(request) : kIOReturnSuccess;
 
-    status = blk_moves_data(request) ? blk_check_memory(request) : kIOReturnSuccess;
     if (disk->lost) {
         return kIOReturnNotResponding;
     }
@@ -438,6 +455,28 @@ IOReturn blk_submit_parts(struct virtio_blk *disk, struct virtio_blk_request *re
         blk_unmap_request(request);
     }
     return status;
+}
+
+IOReturn blk_submit_unusual(struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    const IOReturn status = blk_check(disk, request);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    /* A request may be used again as it is: everything that is counted in it starts from here. */
+    request->done = false;
+    request->status = kIOReturnSuccess;
+    request->parts = 0;
+    request->usual = 0;
+    request->issued = 0;
+    request->moved = 0;
+    /* The queue of a lost disk has no slots. */
+    if (blk_moves_data(request) && disk->waiting == NULL &&
+        request->length <= disk->whole_bytes_max && issue_whole(disk, request)) {
+        return kIOReturnSuccess;
+    }
+    return submit_parts(disk, request);
 }
 
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)
@@ -473,7 +512,7 @@ IOReturn virtio_blk_submit_list(struct virtio_blk *disk, struct virtio_blk_reque
         done++;
     }
     /* Also when one was refused: those before it are taken, and nobody else would ring for them. */
-    virtq_publish(disk->queue);
+    virtq_publish_inline(disk->queue);
     lock_release(&disk->lock, state);
     if (submitted != NULL) {
         *submitted = done;

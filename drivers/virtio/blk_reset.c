@@ -40,7 +40,7 @@ static void take_unfinished(struct virtio_blk *disk, struct request_list *list, 
         disk->doubted = request->next;
         append(list, request);
     }
-    disk->waiting = NULL;
+    disk->waiting = NULL; /* judged anew with the configuration, after the reset */
     while ((request = waiting) != NULL) {
         waiting = request->next;
         request->parts = 0; /* its place in line */

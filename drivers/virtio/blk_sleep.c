@@ -19,8 +19,13 @@ bool blk_poll_if_polled(struct virtio_blk *disk)
     return true;
 }
 
-static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *request)
+/* Inline, so that what is asked of a request is not asked of one that is made here. */
+static inline __attribute__((always_inline)) IOReturn perform(
+    struct virtio_blk *disk, enum virtio_blk_operation operation, IOMemoryDescriptorRef memory,
+    uint64_t offset, uint64_t sector, uint64_t length)
 {
+    struct virtio_blk_request request;
+
     if (disk == NULL) {
         return kIOReturnBadArgument;
     }
@@ -34,19 +39,22 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
      * `done` and the sleep is pending then, and ends the sleep.
      */
     const lock_state_t state = lock_take_again(&disk->lock);
-    IOReturn status = blk_submit_locked(disk, request);
+
+    virtio_blk_request_init(&request, operation, memory, offset, sector, length);
+
+    const IOReturn status = blk_submit_locked(disk, &request);
 
     if (status == kIOReturnSuccess) {
-        virtq_publish(disk->queue);
+        virtq_publish_inline(disk->queue);
         lock_release_masked(&disk->lock);
         /* The way out is a reset by whoever loses patience: a timer, or another interrupt. */
-        while (!request->done) {
+        while (!request.done) {
             if (!blk_poll_if_polled(disk)) {
                 irq_wait();
             }
         }
         irq_restore(state);
-        return request->status;
+        return request.status;
     }
     lock_release(&disk->lock, state);
     return status;
@@ -55,28 +63,19 @@ static IOReturn perform(struct virtio_blk *disk, struct virtio_blk_request *requ
 IOReturn virtio_blk_read(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
                          uint64_t sector, uint64_t length)
 {
-    struct virtio_blk_request request;
-
-    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, offset, sector, length);
-    return perform(disk, &request);
+    return perform(disk, VIRTIO_BLK_READ, memory, offset, sector, length);
 }
 
 IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory, uint64_t offset,
                           uint64_t sector, uint64_t length)
 {
-    struct virtio_blk_request request;
-
-    virtio_blk_request_init(&request, VIRTIO_BLK_WRITE, memory, offset, sector, length);
-    return perform(disk, &request);
+    return perform(disk, VIRTIO_BLK_WRITE, memory, offset, sector, length);
 }
 
-static IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,
+static __attribute__((noinline)) IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,
                                        uint64_t sector, uint64_t length)
 {
-    struct virtio_blk_request request = {
-        .operation = operation, .sector = sector, .length = length};
-
-    return disk != NULL ? perform(disk, &request) : kIOReturnBadArgument;
+    return perform(disk, operation, (IOMemoryDescriptor *)NULL, 0, sector, length);
 }
 
 IOReturn virtio_blk_flush(struct virtio_blk *disk)

@@ -11,16 +11,17 @@
 #include "kernel/trace.h"
 
 /* blk_request.c */
-/* One chain, of not too many bytes, is all of it. False: something is left, maybe everything. */
-bool blk_issue_whole(struct virtio_blk *disk, struct virtio_blk_request *request);
-/* What is left of it, in parts, as the limits and the room in the ring demand. */
-IOReturn blk_submit_parts(struct virtio_blk *disk, struct virtio_blk_request *request);
+/* Any that is not of the usual kind: in parts, as the limits and the room in the ring demand. */
+__attribute__((noinline)) IOReturn blk_submit_unusual(struct virtio_blk *disk,
+                                                      struct virtio_blk_request *request);
 /* Header and status of the chains of a slot, which have so many entries before the status. */
 void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count);
-/* The chain is read back for it: one that nobody looks at needs no address and lives in registers.
+/*
+ * To who watches, and to the recorder. The chain is read back for it: one that nobody looks at needs
+ * no address and lives in registers.
  */
 void blk_show_watcher(const struct virtio_blk *disk, const struct virtio_blk_request *request,
-                      unsigned slot);
+                      uint64_t issued, unsigned slot);
 
 /* Start a chain with its header for the part of the request that comes next. */
 static inline __attribute__((always_inline)) IOReturn blk_begin_part(
@@ -53,37 +54,39 @@ static inline __attribute__((always_inline)) void blk_submit_part(
         blk_write_frame(disk, chain->slot, chain->count);
     }
     virtq_submit_framed(disk->queue, chain, request, sizeof(disk->frames->status));
-    /*
-     * After it stands in the ring and before virtq_publish: as the device will read it, and not yet
-     * read by it.
-     */
-    if (disk->watch != NULL || trace_is_on()) {
-        blk_show_watcher(disk, request, chain->slot);
-    }
 }
 
 /*
- * One segment is all of it, as the memory itself says: so that the walk would find nothing else,
- * and the chain, of which nobody needs the address, lives in registers. False: it is not so, or
- * there is no room.
+ * A read or write of the usual kind: of a length and at a place that the disk takes, whose memory
+ * says itself that it is one run, prepared for that direction. False: there is no room for it, or
+ * it is not so, and blk_submit_unusual finds out why.
  */
-static inline __attribute__((always_inline)) bool blk_issue_run(struct virtio_blk *disk,
-                                                                struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) bool blk_submit_usual(
+    struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    const uint64_t length = request->length;
+    const uint64_t length = request->length, sector = request->sector;
     IOPhysicalAddress address;
     struct virtq_chain chain;
 
-    if (length > disk->run_bytes_max || request->fill != NULL ||
+    if (length - 1 >= disk->usual_bytes_max ||
+        ((length | sector * VIRTIO_BLK_SECTOR) & disk->block_mask) != 0 ||
+        sector > disk->sectors - length / VIRTIO_BLK_SECTOR || !blk_moves_data(request) ||
+        !blk_is_permitted(disk, request) || request->fill != NULL ||
         !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address) ||
         (disk->device->mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
         blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
         return false;
     }
     virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(request));
-    blk_submit_part(disk, request, &chain);
+    request->done = false;
+    request->status = kIOReturnSuccess;
     request->issued = length;
     request->parts = 1;
+    request->usual = disk->device->mapper == NULL;
+    blk_submit_part(disk, request, &chain);
+    if (trace_is_on()) {
+        blk_show_watcher(disk, request, 0, chain.slot);
+    }
     return true;
 }
 
@@ -91,26 +94,7 @@ static inline __attribute__((always_inline)) bool blk_issue_run(struct virtio_bl
 static inline __attribute__((always_inline)) IOReturn blk_submit_locked(
     struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    const bool moves_data = blk_moves_data(request);
-    const IOReturn status =
-        moves_data ? blk_check_data(disk, request) : blk_check_control(disk, request);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    /* A request may be used again as it is: everything that is counted in it starts from here. */
-    request->done = false;
-    request->status = kIOReturnSuccess;
-    request->parts = 0;
-    request->issued = 0;
-    request->moved = 0;
-    /* The queue of a lost disk has no slots. */
-    if (moves_data && disk->waiting == NULL &&
-        (blk_issue_run(disk, request) ||
-         (request->length <= disk->whole_bytes_max && blk_issue_whole(disk, request)))) {
-        return kIOReturnSuccess;
-    }
-    return blk_submit_parts(disk, request);
+    return blk_submit_usual(disk, request) ? kIOReturnSuccess : blk_submit_unusual(disk, request);
 }
 
 #endif

@@ -135,100 +135,22 @@ unsigned virtq_chain_slot(const struct virtq_chain *chain)
 
 /* --- Giving to the device --------------------------------------------------------------------- */
 
-/* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
-static bool passed(uint16_t event, uint16_t before, uint16_t now)
-{
-    /*
-     * All modulo 65536: equal to `before <= event < now` where nothing wraps, and right where it
-     * does.
-     */
-    return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
-}
-
-/* Section 2.7.10: without event index a flag of the device tells, with it an index. */
-static bool wants_doorbell(const struct virtq *vq, uint16_t before)
-{
-    if (vq->event_index) {
-        /*
-         * From `before` on and not only the newest: many chains are published in one step, and the
-         * one that the device waits for may be any of them.
-         */
-        return passed(shared_read16(vq->avail_event), before, vq->published);
-    }
-    return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
-}
-
-static inline void ring_doorbell(const struct virtq *vq)
-{
-    if (vq->narrow) {
-        mmio_write16(vq->doorbell, 0, vq->index);
-    } else {
-        mmio_write32(vq->doorbell, 0, vq->index);
-    }
-}
-
-static __attribute__((cold, noinline)) void ring_recorded(const struct virtq *vq)
+void virtq_ring_recorded(const struct virtq *vq)
 {
     trace_doorbell((vaddr_t)vq, vq->published, vq->index);
-    ring_doorbell(vq);
+    virtq_ring_doorbell(vq);
 }
 
-/*
- * The barrier before the look whether it is wanted holds for this store too: a device that looks at
- * the ring at once finds what is new. Whoever calls something here calls it last, so that
- * publishing needs no frame on the stack.
- */
-static inline void ring(struct virtq *vq)
-{
-    vq->counters.doorbells++;
-    if (trace_is_on()) {
-        ring_recorded(vq);
-        return;
-    }
-    ring_doorbell(vq);
-}
-
-static __attribute__((noinline)) void publish_packed(struct virtq *vq, uint16_t before)
+void virtq_publish_packed(struct virtq *vq, uint16_t before)
 {
     if (virtq_packed_publish(vq, before)) {
-        ring(vq);
+        virtq_ring(vq);
     }
 }
 
 void virtq_publish(struct virtq *vq)
 {
-    const uint16_t before = vq->published;
-
-    virtq_check(vq);
-    /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
-    if (before == vq->avail_index || vq->broken != NULL) {
-        return;
-    }
-    vq->published = vq->avail_index;
-    vq->counters.requests += (uint16_t)(vq->published - before);
-    /*
-     * More are in flight now, so the interrupt may come later. Where the device has
-     * passed the new index it has passed the old one, and interrupted for that.
-     */
-    if (vq->together != 1) {
-        if (vq->packed != NULL) {
-            publish_packed(vq, before);
-            return;
-        }
-        if (!vq->quiet) {
-            *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
-        }
-    }
-    /*
-     * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
-     * there before the index that exposes them (section 2.7.13.3.1).
-     */
-    __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
-    /* The device must see the index before we look whether it sleeps, and before the doorbell. */
-    cpu_dmb_sy();
-    if (wants_doorbell(vq, before)) {
-        ring(vq);
-    }
+    virtq_publish_inline(vq);
 }
 
 /* --- Taking back ------------------------------------------------------------------------------ */
@@ -236,6 +158,8 @@ void virtq_publish(struct virtq *vq)
 void virtq_reject(struct virtq *vq, const char *reason)
 {
     vq->broken = reason;
+    /* So that virtq_admit takes nothing back, by the test that it makes anyway. */
+    vq->published = vq->used_index;
     /* So that virtq_begin finds out with the test that it makes anyway. */
     vq->free_slot = VIRTQ_NO_SLOT;
 }

@@ -6,7 +6,9 @@
 #include "drivers/virtio/queue.h"
 #include "drivers/virtio/queue_private.h"
 #include "kernel/cpu.h"
+#include "kernel/mmio.h"
 #include "kernel/panic.h"
+#include "kernel/trace.h"
 
 /* Bit positions in virtq_desc.rest. */
 #define VIRTQ_REST_FLAGS 32
@@ -67,14 +69,14 @@ static inline void virtq_count_interrupt(struct virtq *vq)
 
 static inline bool virtq_has_room(const struct virtq *vq)
 {
-    return vq->free_slot != VIRTQ_NO_SLOT;
+    return (vq->free_slot & VIRTQ_NO_SLOT_BIT) == 0;
 }
 
 static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 {
     const uint16_t slot = vq->free_slot;
 
-    if (slot == VIRTQ_NO_SLOT) {
+    if ((slot & VIRTQ_NO_SLOT_BIT) != 0) {
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
     }
     chain->entries = vq->slots[slot].entries;
@@ -187,6 +189,109 @@ static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chai
     virtq_enter(vq, chain, token, chain->writable + last_length);
 }
 
+/* Did the step from `before` to `now` pass the index that the other side asked to hear of? */
+static inline bool virtq_passed(uint16_t event, uint16_t before, uint16_t now)
+{
+    /*
+     * All modulo 65536: equal to `before <= event < now` where nothing wraps, and right where it
+     * does.
+     */
+    return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
+}
+
+/* Section 2.7.10: without event index a flag of the device tells, with it an index. */
+static inline bool virtq_wants_doorbell(const struct virtq *vq, uint16_t before)
+{
+    if (vq->event_index) {
+        /*
+         * From `before` on and not only the newest: many chains are published in one step, and the
+         * one that the device waits for may be any of them.
+         */
+        return virtq_passed(shared_read16(vq->avail_event), before, vq->published);
+    }
+    return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
+}
+
+static inline void virtq_ring_doorbell(const struct virtq *vq)
+{
+    if (vq->narrow) {
+        mmio_write16(vq->doorbell, 0, vq->index);
+    } else {
+        mmio_write32(vq->doorbell, 0, vq->index);
+    }
+}
+
+/* Apart, so that what is not recorded keeps nothing for it. */
+__attribute__((cold, noinline)) void virtq_ring_recorded(const struct virtq *vq);
+
+/*
+ * The barrier before the look whether it is wanted holds for this store too: a device that looks at
+ * the ring at once finds what is new.
+ */
+static inline void virtq_ring(struct virtq *vq)
+{
+    vq->counters.doorbells++;
+    if (trace_is_on()) {
+        virtq_ring_recorded(vq);
+        return;
+    }
+    virtq_ring_doorbell(vq);
+}
+
+void virtq_publish_packed(struct virtq *vq, uint16_t before);
+
+/* Completions from now to the interrupt: with nothing published the next one. */
+static inline uint16_t virtq_awaited(const struct virtq *vq)
+{
+    uint16_t in_flight;
+
+    if (vq->together == 1) {
+        return 1;
+    }
+    in_flight = (uint16_t)(vq->published - vq->used_index);
+    if (in_flight <= 1) {
+        return 1;
+    }
+    return in_flight < vq->together ? in_flight : vq->together;
+}
+
+/* virtq_publish, for who publishes with each request. */
+static inline __attribute__((always_inline)) void virtq_publish_inline(struct virtq *vq)
+{
+    const uint16_t before = vq->published;
+
+    virtq_check(vq);
+    /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
+    if (before == vq->avail_index || vq->broken != NULL) {
+        return;
+    }
+    vq->published = vq->avail_index;
+    vq->counters.requests += (uint16_t)(vq->published - before);
+    /*
+     * More are in flight now, so the interrupt may come later. Where the device has
+     * passed the new index it has passed the old one, and interrupted for that.
+     */
+    if (vq->together != 1) {
+        if (vq->packed != NULL) {
+            virtq_publish_packed(vq, before);
+            return;
+        }
+        if (!vq->quiet) {
+            *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
+        }
+    }
+    /*
+     * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
+     * there before the index that exposes them (section 2.7.13.3.1).
+     */
+    __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
+    /* The device must see the index before we look whether it sleeps, and before the doorbell. */
+    cpu_dmb_sy();
+    if (virtq_wants_doorbell(vq, before)) {
+        virtq_ring(vq);
+    }
+}
+
 /* --- Taking back ------------------------------------------------------------------------------ */
 
 static inline void virtq_release(struct virtq *vq, uint16_t slot)
@@ -202,12 +307,14 @@ void virtq_reject(struct virtq *vq, const char *reason);
 /* So many came back, the device says. Believe it, or find the queue broken. */
 static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 {
-    if (__builtin_expect(vq->broken != NULL, false)) {
-        return 0;
-    }
-    /* Chains that are submitted but not published cannot be back either. */
+    /*
+     * Chains that are submitted but not published cannot be back either; and of a broken queue
+     * nothing counts as published.
+     */
     if (__builtin_expect(count > (uint16_t)(vq->published - vq->used_index), false)) {
-        virtq_reject(vq, "the used index went beyond what is in flight");
+        if (vq->broken == NULL) {
+            virtq_reject(vq, "the used index went beyond what is in flight");
+        }
         return 0;
     }
     return count;
@@ -253,21 +360,6 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
 static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
 {
     return virtq_completed(vq) != 0 && virtq_take_next(vq, used);
-}
-
-/* Completions from now to the interrupt: with nothing published the next one. */
-static inline uint16_t virtq_awaited(const struct virtq *vq)
-{
-    uint16_t in_flight;
-
-    if (vq->together == 1) {
-        return 1;
-    }
-    in_flight = (uint16_t)(vq->published - vq->used_index);
-    if (in_flight <= 1) {
-        return 1;
-    }
-    return in_flight < vq->together ? in_flight : vq->together;
 }
 
 static inline unsigned virtq_enable_interrupt(struct virtq *vq)

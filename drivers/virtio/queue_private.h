@@ -43,7 +43,8 @@ struct virtq_slot {
     uint16_t base;              /* of its first entry, as the device counts: 0 in a table */
 };
 
-#define VIRTQ_NO_SLOT 0xffffu /* ends the free list */
+#define VIRTQ_NO_SLOT     0xffffu /* ends the free list */
+#define VIRTQ_NO_SLOT_BIT 0x8000u /* which no other has: there are at most VIRTQ_SIZE_MAX */
 
 /* Where chains stand, and in which form. */
 enum virtq_tables {

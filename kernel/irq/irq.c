@@ -13,7 +13,6 @@
 #include "kernel/startup.h"
 #include "kernel/trace.h"
 
-#define DAIF_I  0x80u
 #define ISR_IRQ 0x80u /* an interrupt is pending, masked or not */
 
 /*
@@ -234,28 +233,15 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
 }
 
-static inline __attribute__((always_inline)) void dispatch(void)
+static inline __attribute__((always_inline)) void serve(uint32_t token, struct irq_slot *slot)
 {
-    const uint32_t token = gic_acknowledge(irq.cpu_interface);
-    /*
-     * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
-     * interrupt that is none and one that nobody has.
-     */
-    struct irq_slot *const slot = &irq.slots[token & SLOT_MASK];
-    irq_handler_t *const handler = slot->handler;
-
-    if (handler == NULL) {
-        serve_unhandled(token);
-        return;
-    }
     slot->calls++;
-    trace_interrupt(token, (vaddr_t)handler, slot->calls);
     /*
      * Nested interrupts are not allowed: they stay masked from the vector to the return, so one
      * flag is enough to know where one is.
      */
     irq.in_handler = true;
-    if (handler(slot->context) == IRQ_NOTHING) {
+    if (slot->handler(slot->context) == IRQ_NOTHING) {
         count_nothing(token);
     }
     irq.in_handler = false;
@@ -266,6 +252,31 @@ static inline __attribute__((always_inline)) void dispatch(void)
     gic_end(irq.cpu_interface, token);
 }
 
+/* Apart, so that what is not recorded keeps nothing for it. */
+__attribute__((cold, noinline)) static void serve_recorded(uint32_t token, struct irq_slot *slot)
+{
+    trace_interrupt(token, (vaddr_t)slot->handler, slot->calls + 1);
+    serve(token, slot);
+}
+
+static inline __attribute__((always_inline)) void dispatch(void)
+{
+    const uint32_t token = gic_acknowledge(irq.cpu_interface);
+    /*
+     * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
+     * interrupt that is none and one that nobody has.
+     */
+    struct irq_slot *const slot = &irq.slots[token & SLOT_MASK];
+
+    if (slot->handler == NULL) {
+        serve_unhandled(token);
+    } else if (trace_is_on()) {
+        serve_recorded(token, slot);
+    } else {
+        serve(token, slot);
+    }
+}
+
 void irq_dispatch(void)
 {
     dispatch();
@@ -273,7 +284,7 @@ void irq_dispatch(void)
 
 void irq_wait(void)
 {
-    KERNEL_ASSERT((cpu_read_sysreg(daif) & DAIF_I) != 0);
+    KERNEL_ASSERT((cpu_read_sysreg(daif) & IRQ_STATE_MASKED) != 0);
     /*
      * In a handler nothing else would be let through: its own interrupt is active, and all have one
      * priority.
@@ -295,7 +306,7 @@ void irq_serve(void)
     }
 }
 
-bool irq_in_handler(void)
+bool irq_is_handling(void)
 {
     return irq.in_handler;
 }
