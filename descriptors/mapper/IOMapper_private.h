@@ -46,8 +46,8 @@ static inline IOReturn mapper_unmap(IOMapper *self, IOMemoryDescriptor *memory,
                                     IODMACommand *command, uint64_t mapAddress, uint64_t mapLength)
 {
     IOLEDGER(unmapping(self, mapAddress, mapLength));
-    const IOReturn status = mapper_methods(self)->iovmUnmapMemory(self, memory, command,
-                                                                  mapAddress, mapLength);
+    const IOReturn status =
+        mapper_methods(self)->iovmUnmapMemory(self, memory, command, mapAddress, mapLength);
     if (status == kIOReturnSuccess || status == kIOReturnTimeout) {
         IOLEDGER(unmapped(self, mapAddress));
     }

@@ -237,17 +237,6 @@ static void configuration_changed(void *context)
     lock_release_masked(&disk->lock);
 }
 
-static void buffers_used(void *context, unsigned vector)
-{
-    struct virtio_blk *disk = context;
-
-    (void)vector; /* there is one queue */
-    lock_take_masked(&disk->lock);
-    virtq_count_interrupt(disk->queue);
-    blk_collect(disk);
-    lock_release_masked(&disk->lock);
-}
-
 /* --- Building --------------------------------------------------------------------------------- */
 
 /* Memory of a device that does not stop must be considered in use, for ever. */
@@ -295,7 +284,7 @@ static IOReturn build(struct virtio_blk *disk)
      * is not live yet.
      */
     if (status == kIOReturnSuccess && disk->device->used == NULL) {
-        status = virtio_attach(disk->device, buffers_used, configuration_changed, disk);
+        status = virtio_attach(disk->device, blk_buffers_used, configuration_changed, disk);
     }
     if (status == kIOReturnSuccess) {
         status = activate(disk);

@@ -39,7 +39,7 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     UInt32 count = disk->segments_max;
     uint32_t bytes;
 
-    virtq_chain_segments(chain, &to.segments, blk_data_flags(request));
+    virtq_chain_segments(chain, &to.segments, blk_data_flags(request->operation));
     request->refusal = IODMACommand_genIOVMSegmentsFunction(
         transfer->command, virtq_command_function(chain), &position, &to, &count);
     if (request->refusal != kIOReturnSuccess) {

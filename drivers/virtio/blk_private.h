@@ -111,9 +111,9 @@ static inline bool blk_has(const struct virtio_blk *disk, uint64_t feature)
 }
 
 /* Of the entries of a request that carry its data. */
-static inline unsigned blk_data_flags(const struct virtio_blk_request *request)
+static inline unsigned blk_data_flags(enum virtio_blk_operation operation)
 {
-    return request->operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
+    return operation == VIRTIO_BLK_READ ? VIRTQ_NEXT | VIRTQ_WRITE : VIRTQ_NEXT;
 }
 
 /* blk.c */
@@ -134,8 +134,8 @@ void blk_judge_usual(struct virtio_blk *disk);
 /* blk_mapped.c: the memory of a read or write that has no command. No effect without an IOMMU. */
 IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *request);
 /*
- * The same of one that is one run from `physical` on, and one chain: its I/O address. 0: all is left
- * for others.
+ * The same of one that is one run from `physical` on, and one chain: its I/O address. 0: all is
+ * left for others.
  */
 uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request,
                      uint64_t physical);
@@ -145,6 +145,7 @@ void blk_unmap_request(struct virtio_blk_request *request);
 /* blk_request.c */
 /* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */
 unsigned blk_collect(struct virtio_blk *disk);
+virtio_used_handler_t blk_buffers_used; /* the same, for an interrupt */
 void blk_finish(struct virtio_blk_request *request);
 
 /* Poll it if it has no interrupts: false, it has. Other interrupts are served. Masked. */

@@ -80,7 +80,7 @@ static uint64_t fill_data(struct virtio_blk *disk, struct virtio_blk_request *re
     if (request->fill != NULL) {
         return request->fill(disk, request, issued, limit, chain);
     }
-    virtq_chain_segments(chain, &segments, blk_data_flags(request));
+    virtq_chain_segments(chain, &segments, blk_data_flags(request->operation));
     count =
         IOMemoryCursor_genPhysicalSegments(disk->cursor, request->memory, request->offset + issued,
                                            &segments, disk->segments_max, limit, &bytes);
@@ -101,7 +101,7 @@ static bool issue_whole(struct virtio_blk *disk, struct virtio_blk_request *requ
     struct virtq_chain chain;
     uint64_t bytes;
 
-    if (blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
+    if (blk_begin_part(disk, request->operation, request->sector, &chain) != kIOReturnSuccess) {
         return false;
     }
     bytes = fill_data(disk, request, 0, (uint32_t)length, &chain);
@@ -150,7 +150,8 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
     /* Ends: a turn that comes back here has a lower limit than the one before. */
     for (;;) {
         struct virtq_chain chain;
-        IOReturn status = blk_begin_part(disk, request, issued, &chain);
+        IOReturn status = blk_begin_part(disk, request->operation,
+                                         request->sector + issued / VIRTIO_BLK_SECTOR, &chain);
 
         if (status != kIOReturnSuccess) {
             return status;
@@ -203,7 +204,8 @@ static paddr_t shared_address(const struct virtio_blk *disk, const void *at)
 static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     struct virtq_chain chain;
-    const IOReturn status = blk_begin_part(disk, request, request->issued, &chain);
+    const IOReturn status =
+        blk_begin_part(disk, request->operation, 0, &chain); /* a range says where */
 
     if (status != kIOReturnSuccess) {
         return status;
@@ -212,7 +214,6 @@ static IOReturn issue_control(struct virtio_blk *disk, struct virtio_blk_request
     struct blk_frame *frame = &disk->frames[chain.slot];
     uint64_t bytes = 0;
 
-    frame->header.sector = 0; /* where there is one, the range says it instead */
     if (request->operation == VIRTIO_BLK_GET_ID) {
         /*
          * Exactly twenty bytes (section 5.2.6.1), into memory of the driver's own: a caller's
@@ -261,6 +262,14 @@ static IOReturn issue(struct virtio_blk *disk, struct virtio_blk_request *reques
 
 /* --- Finishing -------------------------------------------------------------------------------- */
 
+/* Apart, so that what is not recorded keeps nothing for it. */
+static __attribute__((cold, noinline)) void record_end(const struct virtio_blk_request *request)
+{
+    if (blk_moves_data(request) && virtio_blk_command_of(request) == NULL) {
+        trace_dma_end((vaddr_t)request, request->length, request->status);
+    }
+}
+
 static inline __attribute__((always_inline)) void end(struct virtio_blk_request *request)
 {
     /*
@@ -268,8 +277,8 @@ static inline __attribute__((always_inline)) void end(struct virtio_blk_request 
      * then, or submitted again.
      */
     request->done = true;
-    if (trace_is_on() && blk_moves_data(request) && virtio_blk_command_of(request) == NULL) {
-        trace_dma_end((vaddr_t)request, request->length, request->status);
+    if (trace_is_on()) {
+        record_end(request);
     }
     if (request->completion != NULL) {
         request->completion(request);
@@ -328,7 +337,6 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
         }
         request->status = failure(answer);
     } else if (request->usual != 0) {
-        request->parts = 0;
         end(request);
         return;
     } else if (request->fill != NULL) {
@@ -380,7 +388,7 @@ static __attribute__((noinline)) void issue_waiting(struct virtio_blk *disk)
     }
 }
 
-unsigned blk_collect(struct virtio_blk *disk)
+static inline __attribute__((always_inline)) unsigned collect(struct virtio_blk *disk)
 {
     struct virtq *const queue = disk->queue;
     unsigned finished = 0, count = virtq_completed(queue);
@@ -415,6 +423,22 @@ unsigned blk_collect(struct virtio_blk *disk)
         virtq_publish(queue);
     }
     return finished;
+}
+
+unsigned blk_collect(struct virtio_blk *disk)
+{
+    return collect(disk);
+}
+
+void blk_buffers_used(void *context, unsigned vector)
+{
+    struct virtio_blk *disk = context;
+
+    (void)vector; /* there is one queue */
+    lock_take_masked(&disk->lock);
+    virtq_count_interrupt(disk->queue);
+    collect(disk);
+    lock_release_masked(&disk->lock);
 }
 
 /* --- The caller's side ------------------------------------------------------------------------ */

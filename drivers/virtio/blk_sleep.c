@@ -20,9 +20,11 @@ bool blk_poll_if_polled(struct virtio_blk *disk)
 }
 
 /* Inline, so that what is asked of a request is not asked of one that is made here. */
-static inline __attribute__((always_inline)) IOReturn perform(
-    struct virtio_blk *disk, enum virtio_blk_operation operation, IOMemoryDescriptorRef memory,
-    uint64_t offset, uint64_t sector, uint64_t length)
+static inline __attribute__((always_inline)) IOReturn perform(struct virtio_blk *disk,
+                                                              enum virtio_blk_operation operation,
+                                                              IOMemoryDescriptorRef memory,
+                                                              uint64_t offset, uint64_t sector,
+                                                              uint64_t length)
 {
     struct virtio_blk_request request;
 
@@ -48,11 +50,11 @@ static inline __attribute__((always_inline)) IOReturn perform(
         virtq_publish_inline(disk->queue);
         lock_release_masked(&disk->lock);
         /* The way out is a reset by whoever loses patience: a timer, or another interrupt. */
-        while (!request.done) {
+        do {
             if (!blk_poll_if_polled(disk)) {
                 irq_wait();
             }
-        }
+        } while (!request.done);
         irq_restore(state);
         return request.status;
     }
@@ -72,8 +74,8 @@ IOReturn virtio_blk_write(struct virtio_blk *disk, IOMemoryDescriptorRef memory,
     return perform(disk, VIRTIO_BLK_WRITE, memory, offset, sector, length);
 }
 
-static __attribute__((noinline)) IOReturn perform_without_memory(struct virtio_blk *disk, enum virtio_blk_operation operation,
-                                       uint64_t sector, uint64_t length)
+static __attribute__((noinline)) IOReturn perform_without_memory(
+    struct virtio_blk *disk, enum virtio_blk_operation operation, uint64_t sector, uint64_t length)
 {
     return perform(disk, operation, (IOMemoryDescriptor *)NULL, 0, sector, length);
 }

@@ -17,15 +17,15 @@ __attribute__((noinline)) IOReturn blk_submit_unusual(struct virtio_blk *disk,
 /* Header and status of the chains of a slot, which have so many entries before the status. */
 void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count);
 /*
- * To who watches, and to the recorder. The chain is read back for it: one that nobody looks at needs
- * no address and lives in registers.
+ * To who watches, and to the recorder. The chain is read back for it: one that nobody looks at
+ * needs no address and lives in registers.
  */
 void blk_show_watcher(const struct virtio_blk *disk, const struct virtio_blk_request *request,
                       uint64_t issued, unsigned slot);
 
 /* Start a chain with its header for the part of the request that comes next. */
 static inline __attribute__((always_inline)) IOReturn blk_begin_part(
-    struct virtio_blk *disk, const struct virtio_blk_request *request, uint64_t issued,
+    struct virtio_blk *disk, enum virtio_blk_operation operation, uint64_t sector,
     struct virtq_chain *chain)
 {
     const IOReturn status = virtq_begin_framed(disk->queue, chain);
@@ -37,8 +37,8 @@ static inline __attribute__((always_inline)) IOReturn blk_begin_part(
     struct blk_frame *frame = &disk->frames[chain->slot];
 
     /* The header's reserved word has been 0 since the page was zeroed, and nobody writes it. */
-    frame->header.type = request->operation;
-    frame->header.sector = request->sector + issued / VIRTIO_BLK_SECTOR;
+    frame->header.type = operation;
+    frame->header.sector = sector;
     /*
      * Or the answer to the chain that had this slot before would pass for the answer to this one,
      * if the device returns it without a status.
@@ -64,7 +64,9 @@ static inline __attribute__((always_inline)) void blk_submit_part(
 static inline __attribute__((always_inline)) bool blk_submit_usual(
     struct virtio_blk *disk, struct virtio_blk_request *request)
 {
+    const enum virtio_blk_operation operation = request->operation;
     const uint64_t length = request->length, sector = request->sector;
+    IOMapper *const mapper = disk->device->mapper;
     IOPhysicalAddress address;
     struct virtq_chain chain;
 
@@ -73,16 +75,16 @@ static inline __attribute__((always_inline)) bool blk_submit_usual(
         sector > disk->sectors - length / VIRTIO_BLK_SECTOR || !blk_moves_data(request) ||
         !blk_is_permitted(disk, request) || request->fill != NULL ||
         !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address) ||
-        (disk->device->mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
-        blk_begin_part(disk, request, 0, &chain) != kIOReturnSuccess) {
+        (mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
+        blk_begin_part(disk, operation, sector, &chain) != kIOReturnSuccess) {
         return false;
     }
-    virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(request));
+    virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(operation));
     request->done = false;
     request->status = kIOReturnSuccess;
     request->issued = length;
     request->parts = 1;
-    request->usual = disk->device->mapper == NULL;
+    request->usual = mapper == NULL;
     blk_submit_part(disk, request, &chain);
     if (trace_is_on()) {
         blk_show_watcher(disk, request, 0, chain.slot);
