@@ -158,8 +158,6 @@ void virtq_publish(struct virtq *vq)
 void virtq_reject(struct virtq *vq, const char *reason)
 {
     vq->broken = reason;
-    /* So that virtq_admit takes nothing back, by the test that it makes anyway. */
-    vq->published = vq->used_index;
     /* So that virtq_begin finds out with the test that it makes anyway. */
     vq->free_slot = VIRTQ_NO_SLOT;
 }

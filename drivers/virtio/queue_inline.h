@@ -307,14 +307,12 @@ void virtq_reject(struct virtq *vq, const char *reason);
 /* So many came back, the device says. Believe it, or find the queue broken. */
 static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 {
-    /*
-     * Chains that are submitted but not published cannot be back either; and of a broken queue
-     * nothing counts as published.
-     */
+    if (__builtin_expect(vq->broken != NULL, false)) {
+        return 0;
+    }
+    /* Chains that are submitted but not published cannot be back either. */
     if (__builtin_expect(count > (uint16_t)(vq->published - vq->used_index), false)) {
-        if (vq->broken == NULL) {
-            virtq_reject(vq, "the used index went beyond what is in flight");
-        }
+        virtq_reject(vq, "the used index went beyond what is in flight");
         return 0;
     }
     return count;
