@@ -129,16 +129,20 @@ void irq_serve(void);
 /* Serve the pending interrupt: what the exception vector calls, interrupts masked. */
 void irq_dispatch(void);
 
-/* Is a handler running? And how many interrupts there were. Any context. */
-bool irq_is_handling(void); /* by the record alone */
+/* What irq_in_handler asks of where interrupts are masked. Any context. */
+bool irq_is_handling(void);
+
+/* Is a handler running? Any context. */
 static inline bool irq_in_handler(void)
 {
     irq_state_t now;
 
-    /* A handler has them masked: most who ask have not, and need no look at the record. */
+    /* A handler has them masked: most who ask have not, and need no call. */
     __asm__ volatile("mrs %0, daif" : "=r"(now));
     return (now & IRQ_STATE_MASKED) != 0 && irq_is_handling();
 }
+
+/* How many interrupts there were. Any context. */
 uint64_t irq_count(void); /* interrupts acknowledged since start-up */
 
 /*
