@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * edit_tree CHANGE IN.dtb OUT.dtb: QEMU's device tree, changed for devicetree.sh.
+ * edit_tree CHANGE IN.dtb OUT.dtb: QEMU's device tree, changed for devicetree.sh and
+ * watch-clean.sh.
  *
- *   reserve  areas that nobody may use, some of them not even mapped
- *   pieces   memory with many small holes that must not be mapped
- *   bus      every virtio-mmio device below a bus that moves its addresses
- *   banks    memory that is said twice, by halves of pages, or not at all
- *   large    more than 1 MiB, as with pictures or firmware in it
- *   huge     more than 4 MiB
+ *   reserve   areas that nobody may use, some of them not even mapped
+ *   pieces    memory with many small holes that must not be mapped
+ *   bus       every virtio-mmio device below a bus that moves its addresses
+ *   banks     memory that is said twice, by halves of pages, or not at all
+ *   coherent  all devices look into the CPU's cache, as the root has it
+ *   large     more than 1 MiB, as with pictures or firmware in it
+ *   huge      more than 4 MiB
  */
 #include <libfdt.h>
 #include <stdio.h>
@@ -157,6 +159,8 @@ int main(int argc, char **argv)
         move_to_bus();
     } else if (strcmp(argv[1], "banks") == 0) {
         overlap_banks();
+    } else if (strcmp(argv[1], "coherent") == 0) {
+        done(fdt_setprop(tree, 0, "dma-coherent", NULL, 0));
     } else if (strcmp(argv[1], "large") == 0) {
         grow(1200 << 10);
     } else if (strcmp(argv[1], "huge") == 0) {

@@ -9,7 +9,8 @@
 # bytes of commands that stay prepared (coherence) and count interrupts (owner); and those in which
 # the device is asked for what it refuses (rules).
 #
-# NEEDS: run gcc-debug/tests/images/transfer.elf gcc-debug/tests/images/maintained.elf
+# NEEDS: run host/outside/edit_tree
+# NEEDS: gcc-debug/tests/images/transfer.elf gcc-debug/tests/images/maintained.elf
 # NEEDS: gcc-debug/tests/images/tour_1_segment.elf gcc-debug/tests/images/tour_2_scatter.elf
 # NEEDS: gcc-debug/tests/images/tour_3_limits.elf gcc-debug/tests/target/vdma_dma.elf
 # NEEDS: gcc-debug/tests/target/vdma.elf
@@ -34,10 +35,11 @@ for watch in owner coherence init owner+coherence+init+rules; do
 done
 
 # right WATCH IMAGE [TEST]: of its tests those with TEST in their names.
+dtb=()
 right()
 {
     run qemu/run.sh -m el2v3 -t 110 -e "vdma,watch=$1,hold=20000" ${3:+-a "test=$3"} \
-        "$images/$2.elf" -- -icount shift=0,sleep=off
+        "$images/$2.elf" -- -icount shift=0,sleep=off ${dtb[@]+"${dtb[@]}"}
     check "$1: nothing is said of ${2##*/}${3:+/$3}" \
         eval 'ended 0 && silent && { [[ '"$2"' != target/* ]] || said "^ok 1 "; }'
 }
@@ -45,6 +47,14 @@ right()
 for tour in 1_segment 2_scatter 3_limits; do
     right owner+coherence+init+rules "images/tour_$tour"
 done
+# Where the machine says of all its devices that they look there, which QEMU 10 does.
+run "${QEMU:-qemu-system-aarch64}" -machine "virt,virtualization=on,gic-version=3,dumpdtb=$work/virt.dtb" \
+    -cpu cortex-a72 -m 256M -display none -nic none
+run "$BUILD/host/outside/edit_tree" coherent "$work/virt.dtb" "$work/coherent.dtb"
+check "a tree says that of the root" ended 0
+dtb=(-dtb "$work/coherent.dtb")
+right owner+coherence+init+rules images/tour_1_segment
+dtb=()
 right owner+coherence+init+rules target/vdma_dma a_part_of
 right owner+coherence+init+rules target/vdma_dma fills_sums
 right owner+coherence+init+rules target/vdma_table on_and_off

@@ -22,8 +22,8 @@ uint64_t monitor_ram_end(void);
 bool monitor_is_memory(uint64_t address);
 #define MONITOR_RAM 0x40000000ull
 
-/* monitor_tree.c: the guest's device tree says of the device no more that it looks into the CPU's
- * cache. False: it never did, or there is no tree. */
+/* monitor_tree.c: the guest's device tree says of the device that it does not look into the CPU's
+ * cache. False: it never said that it does, or there is no tree, or no room in it. */
 bool monitor_forget_coherence(void);
 
 /*

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's device tree, while nobody has read it: of a device that does not look into the CPU's
- * cache it must not say that it does (Devicetree Specification 0.3, sections 2.3.9 and 5).
+ * cache it must say so (Devicetree Specification 0.4, sections 2.3.9 and 5). That it does not say
+ * the contrary is too little: QEMU 10 says that of the whole machine, for all nodes that are
+ * silent.
  */
 #include "qemu/vdma/monitor/monitor.h"
 #include "qemu/vdma/monitor/monitor_private.h"
@@ -14,15 +16,23 @@
 
 #define SIZE_MAX_OF_TREE 0x200000u
 
+/* Of the header. */
+#define TOTAL        4u
+#define STRUCT       8u
+#define STRINGS      12u
+#define STRINGS_SIZE 32u
+
+static const char noncoherent[] = "dma-noncoherent";
+
 /* Numbers are big-endian, and at multiples of 4. */
 static uint32_t number_at(const uint8_t *at)
 {
     return __builtin_bswap32(*(const uint32_t *)(const void *)at);
 }
 
-static void put_nop(uint8_t *at)
+static void put_number(uint8_t *at, uint32_t number)
 {
-    *(uint32_t *)(void *)at = __builtin_bswap32(NOP);
+    *(uint32_t *)(void *)at = __builtin_bswap32(number);
     /* The guest reads it with its caches off. */
     __asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
 }
@@ -51,9 +61,10 @@ static bool is_own_node(const uint8_t *name, const uint8_t *end)
     return begins_with(name, end, "virtio_mmio@a000000");
 }
 
-static bool forget(uint8_t *tree, uint8_t *at, const uint8_t *end, const uint8_t *names)
+/* The property that says that it looks there. NULL: there is none. */
+static uint8_t *find(uint8_t *tree, uint8_t *at, const uint8_t *end, const uint8_t *names)
 {
-    bool inside = false, found = false;
+    bool inside = false;
 
     while (at + 4 <= end) {
         const uint32_t tag = number_at(at);
@@ -70,13 +81,10 @@ static bool forget(uint8_t *tree, uint8_t *at, const uint8_t *end, const uint8_t
             const uint8_t *const name = names + number_at(at + 4);
 
             if (inside && bytes == 0 && begins_with(name, name + 13, "dma-coherent")) {
-                put_nop(at - 4);
-                put_nop(at);
-                put_nop(at + 4);
-                found = true;
+                return at - 4;
             }
             if (bytes > SIZE_MAX_OF_TREE) {
-                return found;
+                break;
             }
             at += 8 + ((bytes + 3) & ~3u);
         } else if (tag == END_NODE) {
@@ -85,25 +93,37 @@ static bool forget(uint8_t *tree, uint8_t *at, const uint8_t *end, const uint8_t
             break;
         }
     }
-    return found;
+    return NULL;
 }
 
 bool monitor_forget_coherence(void)
 {
     uint8_t *const tree = (uint8_t *)MONITOR_RAM;
-    uint32_t total, begin;
-    bool found;
+    uint32_t total, begin, strings, size;
+    uint8_t *property;
 
     if (number_at(tree) != MAGIC) {
         return false;
     }
-    total = number_at(tree + 4);
-    begin = number_at(tree + 8);
-    if (total > SIZE_MAX_OF_TREE || begin >= total || begin % 4 != 0 ||
-        number_at(tree + 12) >= total) {
+    total = number_at(tree + TOTAL);
+    begin = number_at(tree + STRUCT);
+    strings = number_at(tree + STRINGS);
+    size = number_at(tree + STRINGS_SIZE);
+    /* Names come last, as libfdt writes it, and there is room for one more. */
+    if (total > SIZE_MAX_OF_TREE || begin >= strings || begin % 4 != 0 || strings >= total ||
+        size > total - strings || sizeof(noncoherent) > total - strings - size) {
         return false;
     }
-    found = forget(tree, tree + begin, tree + total, tree + number_at(tree + 12));
+    property = find(tree, tree + begin, tree + strings, tree + strings);
+    if (property == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < sizeof(noncoherent); i++) {
+        tree[strings + size + i] = (uint8_t)noncoherent[i];
+        __asm__ volatile("dc civac, %0" : : "r"(tree + strings + size + i) : "memory");
+    }
+    put_number(tree + STRINGS_SIZE, size + (uint32_t)sizeof(noncoherent));
+    put_number(property + 8, size);
     __asm__ volatile("dsb sy" : : : "memory");
-    return found;
+    return true;
 }
