@@ -10,6 +10,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/hand.h"
 
 #define PAGES      4096
 #define AREA_BYTES ptoa(PAGES) /* 16 MiB */
@@ -43,28 +44,26 @@ static void generate(void *context)
                                                        walk->entries, 0, &size);
 }
 
-/* The same by hand: maximal runs of pages, each to the same function. */
-struct hand {
-    const paddr_t *page;
-    uint64_t count;
-};
-
-static void generate_by_hand(void *context)
+/* The same by hand, of the runs that preparing has made of the first `count` pages. */
+static uint64_t by_hand(size_t count)
 {
-    const struct hand *hand = context;
-    uint64_t at = hand->page[0].value, length = PAGE_SIZE;
-    UInt32 entries = 0;
+    static uint16_t pins[65536];
+    static struct hand_run runs[PAGES];
+    struct hand_pages hand = {.pages = pages, .count = count, .pins = pins, .runs = runs};
+    struct hand_list entries = {runs, hand_pin(&hand), (struct hand_entry *)list};
 
-    for (uint64_t i = 1; i < hand->count; i++) {
-        if (hand->page[i].value == at + length) {
-            length += PAGE_SIZE;
-            continue;
-        }
-        store((IOPhysicalSegment){at, length}, list, entries++);
-        at = hand->page[i].value;
-        length = PAGE_SIZE;
-    }
-    store((IOPhysicalSegment){at, length}, list, entries);
+    hand_unpin(&hand);
+    return bench_calls(hand_entries, &entries, 1);
+}
+
+/* With preparing before it and completing after it. */
+static uint64_t whole_by_hand(size_t count)
+{
+    static uint16_t pins[65536];
+    static struct hand_run runs[PAGES];
+    struct hand_pages hand = {pages, count, pins, runs, (struct hand_entry *)list, false};
+
+    return bench_calls(hand_whole, &hand, 1);
 }
 
 /* `per` operations in one walk. */
@@ -112,15 +111,13 @@ static void return_scattered(void)
 
 static void bench_scattered(struct bench_result *result)
 {
-    struct hand hand = {pages, PAGES};
-
     if (!take_scattered()) {
         result->skipped = "no memory";
         return;
     }
     measure(result,
             IOMemoryDescriptor_withAddressRanges(ranges, PAGES, kIODirectionIn, kernel_task), 0, 0);
-    result->floor = bench_calls(generate_by_hand, &hand, 1);
+    result->floor = by_hand(PAGES);
     return_scattered();
 }
 
@@ -135,8 +132,6 @@ static bool take_area(void)
 
 static void bench_contiguous_pages(struct bench_result *result)
 {
-    struct hand hand = {pages, PAGES};
-
     if (!take_area()) {
         result->skipped = "no memory";
         return;
@@ -148,7 +143,61 @@ static void bench_contiguous_pages(struct bench_result *result)
     measure(result,
             IOMemoryDescriptor_withAddressRanges(ranges, PAGES, kIODirectionIn, kernel_task), 0,
             PAGES);
-    result->floor = bench_calls(generate_by_hand, &hand, 1);
+    result->floor = by_hand(PAGES);
+    page_free_run(area, PAGES);
+}
+
+static void prepare_walk_complete(void *context)
+{
+    struct walk *walk = context;
+
+    IOMemoryDescriptor_prepare(walk->memory, kIODirectionNone);
+    generate(walk);
+    IOMemoryDescriptor_complete(walk->memory, kIODirectionNone);
+}
+
+#define WHOLE 256 /* pages: 1 MiB */
+
+/* All of it, of the first pages that `ranges` names one by one. */
+static void measure_whole(struct bench_result *result)
+{
+    struct walk walk = {
+        IOMemoryCursor_withSpecification(store, 0, 0, 1),
+        IOMemoryDescriptor_withAddressRanges(ranges, WHOLE, kIODirectionIn, kernel_task), 0,
+        ENTRIES};
+
+    if (walk.cursor == NULL || walk.memory == NULL) {
+        result->skipped = "no memory";
+    } else {
+        result->operations = WHOLE;
+        result->measured = bench_calls(prepare_walk_complete, &walk, 1);
+        result->floor = whole_by_hand(WHOLE);
+    }
+    OSObject_release(walk.cursor);
+    OSObject_release(walk.memory);
+}
+
+static void bench_whole_scattered(struct bench_result *result)
+{
+    if (!take_scattered()) {
+        result->skipped = "no memory";
+        return;
+    }
+    measure_whole(result);
+    return_scattered();
+}
+
+static void bench_whole_contiguous(struct bench_result *result)
+{
+    if (!take_area()) {
+        result->skipped = "no memory";
+        return;
+    }
+    for (unsigned i = 0; i < PAGES; i++) {
+        pages[i] = paddr_add(area, ptoa(i));
+        ranges[i] = (IOAddressRange){(uintptr_t)phys_to_virt(pages[i]), PAGE_SIZE};
+    }
+    measure_whole(result);
     page_free_run(area, PAGES);
 }
 
@@ -281,9 +330,14 @@ static void bench_last_child(struct bench_result *result)
 }
 
 static const struct bench rows[] = {
-    {"scattered", "4", "generator, scattered pages, per segment", NULL, 20, bench_scattered},
-    {"contiguous", "5", "generator, contiguous pages, per page", NULL, 14, bench_contiguous_pages},
-    {"one_range", "5", "generator, 16 MiB held as one range", NULL, 150, bench_one_range},
+    {"scattered", "4", "generator, 4096 scattered pages, per segment", NULL, 15, bench_scattered},
+    {"contiguous", "4", "generator, 4096 pages in a row, joined before, per page", NULL, 14,
+     bench_contiguous_pages},
+    {"one_range", "4", "generator, 16 MiB held as one range", NULL, 150, bench_one_range},
+    {"whole_scattered", "5", "prepare + generate + complete, per scattered page", NULL, 90,
+     bench_whole_scattered},
+    {"whole_contiguous", "5", "prepare + generate + complete, per page in a row", NULL, 40,
+     bench_whole_contiguous},
     {"unaligned", "6", "generator, unaligned ranges, 64 KiB segments", NULL, 20, bench_unaligned},
     {"multi_2", NULL, "two segments of a multi of 2, each", NULL, 0, bench_multi_2},
     {"multi_64_front", NULL, "the same of 64, at the front", NULL, 0, bench_multi_64_front},

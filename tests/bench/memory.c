@@ -4,6 +4,7 @@
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
+#include "tests/bench/hand.h"
 
 #define ROUNDS 1000
 #define MIB    ((uint64_t)1 << 20)
@@ -109,6 +110,7 @@ static void bench_map(struct bench_result *result, uint64_t size)
     }
     result->operations = ROUNDS;
     result->measured = bench_calls(map_pair, &mapping, ROUNDS);
+    result->floor = hand_mapping_floor(size >> PAGE_SHIFT, ROUNDS);
     mmu_unmap(mmu_kernel, mapping.va + MIB, PAGE_SIZE);
     page_free_run(mapping.pa, request.count);
 }
@@ -129,8 +131,16 @@ static const struct bench rows[] = {
     {.id = "page-run", .name = "1 MiB run alloc + free", .run = bench_page_run},
     {.id = "heap-64", .name = "heap alloc + free, 64 B", .run = bench_heap_64},
     {.id = "heap-4k", .name = "heap alloc + free, 4 KiB", .run = bench_heap_4k},
-    {.id = "map-page", .name = "map + unmap, one page", .run = bench_map_page},
-    {.id = "map-mib", .name = "map + unmap, 1 MiB of pages", .run = bench_map_mib},
+    {.id = "map-page",
+     .goal_row = "M3",
+     .name = "page tables alone: map + unmap, one page",
+     .goal = 250,
+     .run = bench_map_page},
+    {.id = "map-mib",
+     .goal_row = "M3",
+     .name = "page tables alone: map + unmap, 1 MiB of pages",
+     .goal = 5000,
+     .run = bench_map_mib},
 };
 
 int main(void)
