@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One stream's I/O address space, as the IOMapper that its device's driver has. */
 #include "descriptors/IOMappedLayout.h"
-#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryDescriptor_class.h"
 #include "drivers/smmuv3/smmu_near_private.h"
 #include "drivers/smmuv3/smmu_private.h"
 #include "kernel/cpu.h"
@@ -33,20 +33,20 @@ static IOReturn each_run(const struct smmu_source *from, run_visitor *visit, voi
     const uint64_t end = from->offset + from->length;
 
     for (uint64_t offset = from->offset; offset < end;) {
-        IOByteCount bytes;
-        const uint64_t at = IOMemoryDescriptor_getPhysicalSegment(from->memory, offset, &bytes,
-                                                                  kIOMemoryMapperNone);
-        IOReturn status;
+        IOPhysicalSegment run;
+        IOReturn status =
+            IOMemoryDescriptor_segment(from->memory, offset, kIOMemoryMapperNone, &run);
 
-        if (bytes == 0) {
-            return IOMemoryLastError();
+        if (status == kIOReturnSuccess) {
+            run.length = run.length < end - offset ? run.length : end - offset;
+            /* Of an empty run the walk would never end. */
+            status =
+                run.length == 0 ? kIOReturnInternalError : visit(context, run.location, run.length);
         }
-        bytes = bytes < end - offset ? bytes : end - offset;
-        status = visit(context, at, bytes);
         if (status != kIOReturnSuccess) {
             return status;
         }
-        offset += bytes;
+        offset += run.length;
     }
     return kIOReturnSuccess;
 }
@@ -107,7 +107,7 @@ static IOReturn measure(const struct smmu *unit, const struct smmu_source *from,
     status = each_run(from, measure_run, &to);
     shape->pages = atop(round_page(to.layout.next));
     shape->one_run = to.runs == 1;
-    return status;
+    return status == kIOReturnSuccess && shape->pages == 0 ? kIOReturnNoSpace : status;
 }
 
 /* Where in the space: first fit, or as the caller says. */
@@ -154,41 +154,42 @@ static IOReturn find_place(const struct smmu_domain *domain, const struct smmu_s
 struct placement {
     struct smmu_space *space;
     struct IOMappedLayout layout;
-    uint64_t base; /* page that layout's page 0 is at */
+    uint64_t base;  /* page that layout's page 0 is at */
+    uint64_t pages; /* that are this allocation's */
     uint64_t bits;
     uint64_t done; /* pages */
-    bool begun;
 };
 
 static IOReturn place_run(void *context, uint64_t physical, uint64_t bytes)
 {
     struct placement *to = context;
-    uint64_t at, first, pages, done;
+    uint64_t at = UINT64_MAX, pages, done;
     kern_return_t status;
 
-    if (!to->begun) {
+    if (!to->layout.placed) {
         to->layout = IOMappedLayout_begin(physical & PAGE_MASK);
-        to->begun = true;
     }
-    if (!IOMappedLayout_place(&to->layout, physical, bytes, &at)) {
+    IOMappedLayout_place(&to->layout, physical, bytes, &at);
+    /* Memory that lies otherwise than it was measured would come to lie on somebody else's pages.
+     */
+    if (at >= ptoa(to->pages) || bytes > ptoa(to->pages) - at) {
         return kIOReturnInternalError;
     }
     /* A run that continues in the page of the one before finds it placed. */
-    first = atop(at) > to->done ? atop(at) : to->done;
-    pages = atop(round_page(at + bytes)) - first;
+    pages = atop(round_page(at + bytes)) - to->done;
     if (pages == 0) {
         return kIOReturnSuccess;
     }
-    status = space_place(to->space, to->base + first, pages,
-                         trunc_page(physical) + ptoa(first - atop(at)), to->bits, &done);
-    to->done = first + done;
+    status = space_place(to->space, to->base + to->done, pages,
+                         trunc_page(physical) + ptoa(to->done - atop(at)), to->bits, &done);
+    to->done += done;
     return status == KERN_SUCCESS ? kIOReturnSuccess : kIOReturnNoResources;
 }
 
 static IOReturn place(struct smmu_domain *domain, const struct smmu_source *from, uint64_t first,
                       uint64_t pages, uint64_t bits, uint64_t *done)
 {
-    struct placement to = {.space = &domain->space, .base = first, .bits = bits};
+    struct placement to = {.space = &domain->space, .base = first, .pages = pages, .bits = bits};
     kern_return_t status;
     IOReturn walked;
 
@@ -312,7 +313,7 @@ static void note_broken(void *context, uint64_t first, uint64_t pages, unsigned 
     struct broken *const to = context;
     const struct space_change change = {.level = level};
 
-    to->failed = !smmu_invalidate(to->domain, first, pages, &change) || to->failed;
+    to->failed |= !smmu_invalidate(to->domain, first, pages, &change);
 }
 
 /* Entries of their own for all pages of the range, at both ends and between. */
@@ -342,7 +343,7 @@ static IOReturn insert(struct smmu_domain *domain, uint64_t first, uint64_t page
         return status;
     }
     for (uint64_t page = first, span; page < first + pages; page++) {
-        was_mapped = space_look(&domain->space, page, &span) != 0 || was_mapped;
+        was_mapped |= space_look(&domain->space, page, &span) != 0;
     }
     /*
      * Never from one page to another in one step: a unit that knows both may do anything with an
