@@ -29,12 +29,16 @@ static bool set_control(struct smmu *unit, uint64_t control, uint64_t acknowledg
     return false;
 }
 
-/* Bits of the addresses that it puts out (6.3.6). */
-static unsigned output_bits(unsigned code)
-{
-    static const uint8_t bits[] = {32, 36, 40, 42, 44, 48};
+/*
+ * Bits of the addresses that it puts out (6.3.6): 48 are what an entry of this granule has,
+ * whatever the unit could do.
+ */
+static const uint8_t output_bits[] = {32, 36, 40, 42, 44, 48};
+#define OUTPUT_CODE_MAX (sizeof(output_bits) - 1)
 
-    return code < sizeof(bits) ? bits[code] : 48;
+static unsigned smaller(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
 }
 
 static bool understand(struct smmu *unit, const char **missing)
@@ -43,7 +47,6 @@ static bool understand(struct smmu *unit, const char **missing)
     const uint32_t idr1 = mmio_read32(unit->registers, SMMU_IDR1);
     const uint32_t idr3 = mmio_read32(unit->registers, SMMU_IDR3);
     const uint32_t idr5 = mmio_read32(unit->registers, SMMU_IDR5);
-    const unsigned size = IDR5_OUTPUT_SIZE(idr5);
 
     *missing = NULL;
     if ((idr0 & IDR0_STAGE1) == 0 || (IDR0_TABLES(idr0) & 2) == 0) {
@@ -62,26 +65,22 @@ static bool understand(struct smmu *unit, const char **missing)
     unit->stream_bits = IDR1_STREAM_BITS(idr1);
     unit->ranges = (idr3 & IDR3_RANGES) != 0;
     unit->splits = IDR3_BREAK_LEVEL(idr3) == 2;
-    /* 48 bits of address are what an entry of this granule has, whatever the unit could do. */
-    unit->output_code = size < 5 ? size : 5;
-    unit->output_end = 1ull << output_bits(unit->output_code);
+    unit->output_code = smaller(IDR5_OUTPUT_SIZE(idr5), OUTPUT_CODE_MAX);
+    unit->output_end = 1ull << output_bits[unit->output_code];
     unit->commands.log2 = IDR1_COMMAND_LOG2(idr1);
     unit->events.log2 = IDR1_EVENT_LOG2(idr1);
     return *missing == NULL;
-}
-
-static unsigned smaller(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
 }
 
 /* The largest queue that the unit takes and the machine can spare. */
 static unsigned event_log2(unsigned most)
 {
     unsigned log2 = smaller(EVENT_LOG2, most);
+    uint64_t ram;
 
+    page_count_free(&ram);
     while (log2 > EVENT_LEAST_LOG2 &&
-           sizeof(struct smmu_event) << log2 > ptoa(page_last() + 1) >> RAM_SHARE_LOG2) {
+           sizeof(struct smmu_event) << log2 > ptoa(ram) >> RAM_SHARE_LOG2) {
         log2--;
     }
     return log2;
@@ -92,9 +91,8 @@ static bool set_up_queues(struct smmu *unit)
     const unsigned commands = smaller(COMMAND_LOG2, unit->commands.log2);
     const unsigned events = event_log2(unit->events.log2);
 
-    if (!smmu_queue_create(&unit->commands, commands, 0, sizeof(struct smmu_command)) ||
-        !smmu_queue_create(&unit->events, events, smaller(events, EVENT_LEAST_LOG2),
-                           sizeof(struct smmu_event))) {
+    if (!smmu_queue_create(&unit->commands, commands, sizeof(struct smmu_command)) ||
+        !smmu_queue_create(&unit->events, events, sizeof(struct smmu_event))) {
         return false;
     }
     mmio_write64(unit->registers, SMMU_CMDQ_BASE,

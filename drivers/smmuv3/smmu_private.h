@@ -93,9 +93,8 @@ struct smmu {
 
 /* smmu_queue.c */
 
-/* Memory for a ring of up to 2^log2 entries, zeroed; smaller if there is none. */
-bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned least,
-                       unsigned entry_bytes);
+/* Memory for a ring of up to 2^log2 entries; smaller, down to a page, if there is none. */
+bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned entry_bytes);
 void smmu_queue_destroy(struct smmu_queue *queue);
 
 /* Under unit->lock. */

@@ -11,11 +11,9 @@
 /* Looks at the unit before the clock is asked: in practice it is done at the first. */
 #define QUICK_LOOKS 64u
 
-bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned least,
-                       unsigned entry_bytes)
+bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned entry_bytes)
 {
-    *queue = (struct smmu_queue){0};
-    for (; log2 >= least; log2--) {
+    for (;; log2--) {
         const uint64_t bytes = (uint64_t)entry_bytes << log2;
         unsigned order = 0;
 
@@ -31,8 +29,10 @@ bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned least,
             queue->indices = (2u << log2) - 1;
             return true;
         }
+        if (order == 0) {
+            return false;
+        }
     }
-    return false;
 }
 
 void smmu_queue_destroy(struct smmu_queue *queue)
