@@ -188,7 +188,7 @@ static bool is_quiet(const struct smmu *unit)
     return ((mmio_read32(unit->registers, SMMU_EVENTQ_PROD) ^ unit->events.next) &
             unit->events.indices) == 0 &&
            ((mmio_read32(unit->registers, SMMU_GERROR) ^ unit->errors) & GERROR_DEFINED) == 0 &&
-           unit->untold == 0 && !unit->lost;
+           unit->untold == 0;
 }
 
 static void collect(struct smmu *unit, lock_state_t state);

@@ -41,9 +41,6 @@ struct smmu_command smmu_next_range(struct smmu_range *range, uint16_t asid)
             command.words[1] |= TLBI_LEVEL(range->level);
         }
     }
-    if (pages > range->pages) {
-        pages = range->pages;
-    }
     range->first += pages;
     range->pages -= pages;
     return command;

@@ -107,23 +107,19 @@ static void enliven(const struct path *path, uint64_t page, unsigned entries)
     }
 }
 
-/* The reverse. True: a table has been cut off, of which walks may know. */
-static bool wither(const struct path *path, uint64_t page, unsigned entries)
+/* The reverse, of all that is alive there: a table is cut off, and up to those that stay others. */
+static void wither(const struct path *path, uint64_t page)
 {
-    bool cut = false;
+    unsigned level = path->level;
 
-    for (unsigned level = path->level;; level--) {
-        struct space_node *node = path->nodes[level];
-
-        node->live -= entries;
-        if (node->live != 0 || level == 0) {
-            return cut;
-        }
+    path->nodes[level]->live = 0;
+    /* The root never is, with the table of the first pages below it. */
+    do {
+        level--;
         /* Not empty: its node is still below, and what is taken in it stays so. */
-        space_store(&path->nodes[level - 1]->entries[INDEX(page, level - 1)], ENTRY_HELD);
-        cut = true;
-        entries = 1;
-    }
+        space_store(&path->nodes[level]->entries[INDEX(page, level)], ENTRY_HELD);
+        path->nodes[level]->live--;
+    } while (path->nodes[level]->live == 0);
 }
 
 /* The path down to `deepest`, with new nodes where there are none. */
@@ -208,7 +204,7 @@ uint64_t space_taken(const struct smmu_space *space)
 {
     uint64_t taken = space->far;
 
-    for (unsigned i = 0; space->near != NULL && i < SPACE_ENTRIES / 64; i++) {
+    for (unsigned i = 0; i < SPACE_ENTRIES / 64; i++) {
         for (uint64_t left = space->near->used[i]; left != 0; left &= left - 1) {
             taken++;
         }
@@ -418,7 +414,8 @@ void space_block(struct smmu_space *space, uint64_t first, uint64_t pages,
             /* Its table stays. */
         } else if (node->live > run) {
             node->live -= run;
-        } else if (wither(&path, first, run)) {
+        } else {
+            wither(&path, first);
             change->tables = true;
         }
         first += (uint64_t)run << SHIFT(path.level);
