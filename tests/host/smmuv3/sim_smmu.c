@@ -337,7 +337,6 @@ struct smmu *smmu_start(void)
 
 void smmu_stop(struct smmu *unit)
 {
-    traits.silent = false;
     OSObject_release(&unit->super.super);
     OSObject_release(service);
     sim_smmu_unplug();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What was blocked: one report for a page and direction, to whoever it is about. */
 #include "tests/host/sim/sim_console.h"
-#include "tests/host/smmuv3/sim_smmu.h"
+#include "tests/host/smmuv3/sim_smmu_private.h"
 
 #define STREAM 0x08u
 #define FAR    0x12345000ull /* never mapped */
@@ -155,6 +155,87 @@ static void a_sweep_is_not_listed_for_ever(void **state)
     OSObject_release(&other->super);
 }
 
+/* All of one look: those that are listed are told, and once that there were more. */
+static void a_sweep_at_once(void **state)
+{
+    (void)state;
+    for (uint64_t page = 0; page < SMMU_REPORT_MAX + 8; page++) {
+        transfer(STREAM, FAR + ptoa(page), 8, true);
+    }
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, SMMU_REPORT_MAX + 1);
+    assert_int_equal(heard.last.reason, kIOReturnOverrun);
+    assert_int_equal(unit->counters.events, 2 * (SMMU_REPORT_MAX + 8));
+    assert_int_equal(unit->counters.reports, SMMU_REPORT_MAX);
+    assert_int_equal(unit->counters.lost, 1);
+    /* The same again is nothing new; from where something new begins on, it is. */
+    transfer(STREAM, FAR + ptoa(SMMU_REPORT_MAX), 8, true);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, SMMU_REPORT_MAX + 1);
+    assert_int_equal(unit->counters.lost, 1);
+    IOMapper_forgetFaults(mapper);
+    transfer(STREAM, FAR + ptoa(SMMU_REPORT_MAX), 8, true);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, SMMU_REPORT_MAX + 2);
+    assert_int_equal(heard.last.address, FAR + ptoa(SMMU_REPORT_MAX));
+    assert_int_equal(unit->counters.lost, 1);
+}
+
+/* An entry of the stream table that is none has no address: once, and beside those that have. */
+static void streams_without_an_address(void **state)
+{
+    (void)state;
+    sim_put_event(EVENT_BAD_STE, STREAM, 0, true);
+    sim_put_event(EVENT_BAD_STE, STREAM, PAGE_SIZE, false);
+    sim_put_event(EVENT_TRANSLATION, STREAM, 0, true);
+    sim_put_event(EVENT_BAD_CONTEXT, STREAM, 0, true);
+    sim_put_event(EVENT_TRANSLATION, STREAM, 8, true);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(unit->counters.events, 5);
+    assert_int_equal(unit->counters.reports, 2);
+    assert_int_equal(heard.calls, 2);
+    assert_int_equal(heard.last.count, 2);
+    assert_int_equal(unit->reports[0].count, 3);
+}
+
+/* Nobody's: it is said, without a name, and nobody is told. */
+static void streams_of_nobody(void **state)
+{
+    (void)state;
+    sim_put_event(EVENT_TRANSLATION, STREAM + 0x21, FAR, false);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, 0);
+    assert_true(sim_console_said("smmuv3: PCI 00:05.1: a read at 0x12345000 is blocked: "
+                                 "nothing is mapped there (event 0x10, 1 accesses)\n"));
+}
+
+/* Who is told may ask, and is told of what has not been told yet: all once, in their order. */
+static uint64_t order[4];
+
+static void hear_and_ask(void *context, IOMapper *from, const IOMapperFault *fault)
+{
+    (void)context;
+    order[heard.calls++] = fault->address;
+    IOMapper_collectFaults(from);
+    IOMapper_forgetFaults(from);
+}
+
+static void whoever_is_told_may_ask(void **state)
+{
+    (void)state;
+    IOMapper_setFaultHandler(mapper, hear_and_ask, NULL);
+    for (uint64_t page = 0; page < 3; page++) {
+        transfer(STREAM, FAR + ptoa(page), 4, true);
+    }
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, 3);
+    for (uint64_t page = 0; page < 3; page++) {
+        assert_int_equal(order[page], FAR + ptoa(page));
+    }
+    assert_int_equal(unit->untold, 0);
+    assert_int_equal(unit->counters.reports, 3);
+}
+
 /* --- Commands -----------------------------------------------------------------------------------
  */
 
@@ -211,6 +292,10 @@ int main(void)
         EACH(streams_are_told_apart),
         EACH(overflow_is_told_and_answered),
         EACH(a_sweep_is_not_listed_for_ever),
+        EACH(a_sweep_at_once),
+        EACH(streams_without_an_address),
+        EACH(streams_of_nobody),
+        EACH(whoever_is_told_may_ask),
         EACH(faults_find_their_transfer),
     };
 

@@ -64,9 +64,20 @@ static void test_units_of_other_kinds(void **state)
 /* A unit that does not say that it is off may read on: its tables are never used again. */
 static void test_silent_unit(void **state)
 {
+    struct page_stats before, after;
+
     (void)state;
     traits.silent = true;
     assert_null(smmu_start());
+    /* One that has started, and does not say so any more. */
+    memset(&traits, 0, sizeof(traits));
+    unit = smmu_start();
+    assert_non_null(unit);
+    page_get_stats(&before);
+    traits.silent = true;
+    smmu_stop(unit);
+    page_get_stats(&after);
+    assert_int_equal(after.owned[PAGE_OWNER_DRIVER], before.owned[PAGE_OWNER_DRIVER]);
 }
 
 /* What the entry of a stream held whenever somebody could have looked. */
