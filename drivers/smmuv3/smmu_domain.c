@@ -28,7 +28,8 @@ struct smmu_shape {
 typedef IOReturn run_visitor(void *context, uint64_t physical, uint64_t bytes);
 
 /* Where each run of the memory lies, one after another. */
-static IOReturn each_run(const struct smmu_source *from, run_visitor *visit, void *context)
+static inline __attribute__((always_inline)) IOReturn each_run(const struct smmu_source *from,
+                                                               run_visitor *visit, void *context)
 {
     const uint64_t end = from->offset + from->length;
 
@@ -107,7 +108,7 @@ static IOReturn measure(const struct smmu *unit, const struct smmu_source *from,
     status = each_run(from, measure_run, &to);
     shape->pages = atop(round_page(to.layout.next));
     shape->one_run = to.runs == 1;
-    return status == kIOReturnSuccess && shape->pages == 0 ? kIOReturnNoSpace : status;
+    return status;
 }
 
 /* Where in the space: first fit, or as the caller says. */
@@ -118,6 +119,9 @@ static IOReturn find_place(const struct smmu_domain *domain, const struct smmu_s
     const uint64_t limit = smmu_limit(spec->numAddressBits), page = atop(shape->physical);
     const uint64_t alignment = spec->alignment <= PAGE_SIZE ? 1 : atop(spec->alignment);
 
+    if (shape->pages == 0) {
+        return kIOReturnNoSpace; /* pieces that wrap are more than there is */
+    }
     if ((options & FIXED) != 0) {
         if ((options & kIODMAMapIdentityMap) != 0) {
             /* Both: the wish must be the identity. */
@@ -321,13 +325,11 @@ static IOReturn split(struct smmu_domain *domain, uint64_t first, uint64_t pages
 {
     struct broken to = {.domain = domain};
 
-    for (uint64_t page = first, span; page < first + pages; page += span) {
-        space_look(&domain->space, page, &span);
-        if (span > 1 && space_split(&domain->space, page, domain->unit->splits ? NULL : note_broken,
-                                    &to) != KERN_SUCCESS) {
+    for (uint64_t page = first; page < first + pages; page += BLOCK_PAGES - page % BLOCK_PAGES) {
+        if (space_split(&domain->space, page, domain->unit->splits ? NULL : note_broken, &to) !=
+            KERN_SUCCESS) {
             return kIOReturnNoResources;
         }
-        span = BLOCK_PAGES - page % BLOCK_PAGES;
     }
     return to.failed ? kIOReturnTimeout : kIOReturnSuccess;
 }
@@ -407,7 +409,7 @@ IOReturn smmu_domain_translate(IOMapper *mapper, uint64_t mappedAddress, uint32_
     for (page = (page | (span - 1)) + 1; space_count(space, page) == 0; page += span) {
         const uint64_t next = space_look(space, page, &span);
 
-        if (next == 0 || (next & ENTRY_ADDRESS) != end || ((next ^ entry) & ENTRY_READ_ONLY) != 0) {
+        if ((next & ENTRY_ADDRESS) != end || ((next ^ entry) & ENTRY_READ_ONLY) != 0) {
             break;
         }
         end += ptoa(span);

@@ -8,9 +8,6 @@
 #include "kernel/page.h"
 #include "kernel/timer.h"
 
-/* Looks at the unit before the clock is asked: in practice it is done at the first. */
-#define QUICK_LOOKS 64u
-
 bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned entry_bytes)
 {
     for (;; log2--) {
@@ -86,14 +83,8 @@ static void step_over_error(struct smmu *unit)
 /* Bounded: a unit that does not answer must not take the machine with it. */
 static bool wait_longer(struct smmu *unit, uint32_t target)
 {
-    uint64_t deadline;
+    const uint64_t deadline = timer_now() + SMMU_TIMEOUT;
 
-    for (unsigned i = 0; i < QUICK_LOOKS; i++) {
-        if (has_passed(unit, target)) {
-            return true;
-        }
-    }
-    deadline = timer_now() + SMMU_TIMEOUT;
     do {
         step_over_error(unit);
         if (has_passed(unit, target)) {

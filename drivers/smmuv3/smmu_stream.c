@@ -236,7 +236,6 @@ bool smmu_detach(struct smmu_domain *domain)
     smmu_command(unit, COMMAND_TLBI_NH_ASID | COMMAND_ASID(domain->asid), 0);
     forgotten = smmu_sync(unit);
     lock_release(&unit->lock, state);
-    domain->attached = false;
     if (!forgotten) {
         return false;
     }
