@@ -82,11 +82,35 @@ static void forget_asid(uint16_t asid, bool all)
     note_end();
 }
 
+/* What a command has no word for is zero. */
+static void check_reserved(const uint64_t *words)
+{
+    static const struct {
+        uint64_t opcode, words[2];
+    } rows[] = {
+        {COMMAND_CFGI_STE, {0xffffffff00000000, 1}},
+        {COMMAND_CFGI_ALL, {0, 31}},
+        {COMMAND_CFGI_CD, {0xffffffff00000000, 1}},
+        {COMMAND_TLBI_NH_ASID, {0xffff000000000000, 0}},
+        {COMMAND_TLBI_NH_VA, {0xffff000001f1f000, ~0xeull}},
+        {COMMAND_TLBI_ALL, {0, 0}},
+        {COMMAND_SYNC, {0, 0}},
+    };
+
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if ((words[0] & 0xff) == rows[i].opcode) {
+            assert_int_equal(words[0] & ~(rows[i].words[0] | 0xff), 0);
+            assert_int_equal(words[1] & ~rows[i].words[1], 0);
+        }
+    }
+}
+
 static bool execute(const uint64_t *words)
 {
     const unsigned opcode = words[0] & 0xff;
 
     sim_check_streams();
+    check_reserved(words);
     if (told_count < SIM_COMMANDS) {
         told_commands[told_count] = (struct smmu_command){{words[0], words[1]}};
     }
@@ -260,6 +284,9 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         sim.eventq = value;
         return;
     case SMMU_CMDQ_PROD:
+        /* Nothing says that a unit sees entries and commands before its index but a barrier. */
+        assert_true(sim.ordered || (sim.cr0 & CR0_COMMANDS) == 0);
+        sim.ordered = false;
         sim.cmd_prod = (uint32_t)value;
         sim.late = traits.slow;
         if (traits.slow == 0) {
@@ -286,6 +313,12 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
 static struct sim_registers registers = {
     .size = SMMU_REGISTERS_SIZE, .read = read_register, .write = write_register};
 
+void sim_see(enum sim_step step, uint64_t detail)
+{
+    (void)detail;
+    sim.ordered = sim.ordered || step == SIM_BARRIER;
+}
+
 static IOService *service;
 uint32_t sim_identity;
 
@@ -300,8 +333,18 @@ int sim_smmu_power_on(void **state)
 
 void sim_smmu_plug(void)
 {
-    memset(&sim, 0, sizeof(sim));
+    /* As somebody has left it who was there before. */
+    sim = (struct sim_unit){
+        .cr0 = CR0_COMMANDS | CR0_EVENTS | CR0_ENABLE,
+        .irq_ctrl = IRQ_CTRL_ERRORS,
+        .gerror = GERROR_EVENTS_ABORTED,
+        .cmd_prod = 3,
+        .cmd_cons = 3,
+        .event_prod = 5 | EVENTQ_OVERFLOW,
+        .event_cons = 4,
+    };
     told_count = 0;
+    sim_witness = sim_see;
     registers.start = mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);
     sim_mmio_plug(&registers);
 }
@@ -309,6 +352,7 @@ void sim_smmu_plug(void)
 void sim_smmu_unplug(void)
 {
     sim_mmio_unplug_all();
+    sim_witness = NULL;
     memset(&traits, 0, sizeof(traits));
 }
 

@@ -18,6 +18,7 @@
 #include "descriptors/IODMACommand.h"
 #include "drivers/smmuv3/smmu_private.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_order.h"
 
 #define SIM_SMMU     0x09050000ull
 #define SIM_DOORBELL 0x08020000ull
@@ -47,6 +48,9 @@ extern uint32_t sim_identity;
 /* What it was told, all commands, since sim_forget. */
 extern struct smmu_command told_commands[SIM_COMMANDS];
 extern unsigned told_count;
+
+/* It sees barriers. A test that looks on by itself (sim_order.h) passes them on. */
+void sim_see(enum sim_step step, uint64_t detail);
 
 /* Of those, with this opcode. */
 unsigned sim_told(unsigned opcode);

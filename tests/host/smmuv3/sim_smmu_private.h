@@ -27,6 +27,7 @@ struct sim_unit {
     uint64_t strtab, cmdq, eventq;
     uint32_t cmd_prod, cmd_cons, event_prod, event_cons;
     unsigned controls; /* given to it */
+    bool ordered;      /* a barrier has come since it was told of commands */
     unsigned late;     /* reads until the command index moves */
     struct sim_stream streams[SIM_STREAMS];
     struct sim_cached cache[SIM_CACHED];

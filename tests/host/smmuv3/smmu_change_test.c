@@ -38,7 +38,10 @@ static void blocks_are_split_and_not_followed(void **state)
             assert_int_equal(length, 4 * mib - i);
         }
         assert_true(reaches(STREAM, at + 4096, DMA_HIGH + 4096));
+        sim_forget();
         assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 4096, DMA_LOW, 4096), kIOReturnSuccess);
+        /* Of the page; and of the block before it becomes a table, where that is no single step. */
+        assert_int_equal(sim_told(COMMAND_SYNC), 1 + round);
         assert_true(reaches(STREAM, at + 4096, DMA_LOW));
         assert_true(reaches(STREAM, at + 4095, DMA_HIGH + 4095));
         assert_true(reaches(STREAM, at + 8192, DMA_HIGH + 8192));
@@ -48,6 +51,8 @@ static void blocks_are_split_and_not_followed(void **state)
         unmap(mapper, at, size);
         assert_false(sim_access(STREAM, at + 4096, false, &physical));
         assert_int_equal(tables(mapper), 4);
+        assert_int_equal(IOMapper_iovmUnmapMemory(mapper, memory, NULL, at, size),
+                         kIOReturnNotFound);
         OSObject_release(&mapper->super);
         OSObject_release(memory);
     }
@@ -133,6 +138,8 @@ static void an_entry_of_a_gib_is_split(void **state)
             assert_false(sim_access(STREAM, at + i, false, &physical));
         }
         assert_int_equal(tables(mapper), 4);
+        assert_int_equal(IOMapper_iovmUnmapMemory(mapper, memory, NULL, at, size),
+                         kIOReturnNotFound);
         OSObject_release(&mapper->super);
         OSObject_release(memory);
     }

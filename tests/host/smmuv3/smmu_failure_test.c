@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Units that do not do what they are told, and memory that runs out. */
 #include "kernel/inject.h"
+#include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/host/smmuv3/smmu_fixture.h"
@@ -154,6 +155,7 @@ static void a_hung_unit_forgets_nothing(void **state)
     for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         IOMemoryDescriptor *memory = dma_memory(DMA_LOW, ptoa(counts[i]), 0, 0, kIODirectionOutIn);
         uint64_t at, size, span, next;
+        struct page_stats before, after;
         struct smmu_space *space;
         IOMapper *mapper;
 
@@ -173,7 +175,11 @@ static void a_hung_unit_forgets_nothing(void **state)
         next = map(mapper, memory, &size);
         assert_true(next >= at + size || next + size <= at);
         OSObject_release(memory);
+        /* Nor are its tables, which it may still walk. */
+        page_get_stats(&before);
         OSObject_release(&mapper->super);
+        page_get_stats(&after);
+        assert_int_equal(after.owned[PAGE_OWNER_DRIVER], before.owned[PAGE_OWNER_DRIVER]);
         smmu_stop(unit);
     }
 }

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Units of a machine that has little memory, or has none left. */
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/smmuv3/smmu_fixture.h"
 
+#define BLOCKS 4096
+
+static paddr_t blocks[BLOCKS];
+static unsigned orders[BLOCKS];
+
 /* With 64 MiB. */
 static int power_on(void **state)
 {
     const int status = map_power_on(state);
+    unsigned count = 0;
 
     mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);
+    /* What is free is full of what somebody has left there. */
+    for (unsigned order = PAGE_ORDER_MAX + 1; order-- > 0;) {
+        while (count < BLOCKS &&
+               page_alloc(order, PAGE_OWNER_IMAGE, &blocks[count]) == KERN_SUCCESS) {
+            memset(phys_to_virt(blocks[count]), 0xff, PAGE_SIZE << order);
+            orders[count++] = order;
+        }
+    }
+    while (count > 0) {
+        count--;
+        page_free(blocks[count], orders[count]);
+    }
     return status;
 }
 
@@ -29,16 +48,43 @@ static void events_have_their_share(void **state)
     }
 }
 
+/* Whatever their memory held: all streams are blocked, and all addresses, and nothing is told. */
+static void tables_are_empty_at_first(void **state)
+{
+    (void)state;
+    for (unsigned one_level = 0; one_level < 2; one_level++) {
+        IOMapper *mapper;
+        uint64_t physical;
+
+        traits.one_level = one_level == 1;
+        traits.stream_bits = one_level == 1 ? 12 : 0;
+        traits.event_log2 = 10;
+        unit = smmu_start();
+        assert_non_null(unit);
+        IOMapper_collectFaults(&unit->super);
+        assert_int_equal(unit->counters.events + unit->counters.lost, 0);
+        for (uint32_t stream = 0; stream < 0x10000; stream += 0x421) {
+            assert_false(sim_access(stream, PAGE_SIZE, true, &physical));
+            sim_drop_events();
+        }
+        mapper = stream_mapper(unit, 0x108);
+        assert_non_null(mapper);
+        for (uint64_t at = 0; at < 1ull << 39; at += 12345 * PAGE_SIZE) {
+            assert_false(sim_access(0x108, at, true, &physical));
+            sim_drop_events();
+        }
+        OSObject_release(mapper);
+        smmu_stop(unit);
+    }
+}
+
 /* Of memory so many pages are left, no two in a row: one for each of its tables is enough. */
 static void units_with_few_pages(void **state)
 {
     enum {
         UNITS = 8,
-        PAGES = 4 * UNITS,
-        BLOCKS = 4096
+        PAGES = 4 * UNITS
     };
-    static paddr_t blocks[BLOCKS];
-    static unsigned orders[BLOCKS];
     struct smmu *units[UNITS];
     IOService *device = IOService_withReader("smmu", NULL, NULL);
     unsigned held = 0, left = 0, next = 0;
@@ -53,6 +99,7 @@ static void units_with_few_pages(void **state)
         units[i]->registers = mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);
     }
     for (; held < PAGES; held++) {
+        orders[held] = 0;
         assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &blocks[held]), KERN_SUCCESS);
     }
     for (unsigned order = PAGE_ORDER_MAX + 1; order-- > 0;) {
@@ -98,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IDLE(events_have_their_share),
+        IDLE(tables_are_empty_at_first),
         IDLE(units_with_few_pages),
     };
 

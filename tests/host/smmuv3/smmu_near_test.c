@@ -178,12 +178,15 @@ static void page_0_and_many_behind_it(void **state)
     for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
         IOMemoryDescriptor *memory =
             dma_memory(DMA_LOW + PAGE_SIZE, ptoa(counts[i]), 0, 0, kIODirectionOutIn);
-        uint64_t at, size, physical;
+        uint64_t at, size, physical, length;
 
         assert_int_equal(try_map(mapper, memory, kIODMAMapFixedAddress, 0, 0, &at, &size),
                          kIOReturnSuccess);
         assert_int_equal(at, 0);
         assert_true(reaches(STREAM, size - 1, DMA_LOW + PAGE_SIZE + size - 1));
+        assert_int_equal(IOMapper_translate(mapper, 0, BOTH, &physical, &length), kIOReturnSuccess);
+        assert_int_equal(IOMapper_translate(mapper, 1ull << 39, BOTH, &physical, &length),
+                         kIOReturnNotFound);
         take(1, counts[i]);
         give_back(1, counts[i]);
         unmap(mapper, at, size);
@@ -191,6 +194,71 @@ static void page_0_and_many_behind_it(void **state)
         assert_false(sim_access(STREAM, size - 1, false, &physical));
         take(1, 1);
         give_back(1, 1);
+        OSObject_release(memory);
+    }
+}
+
+/* --- Order ---------------------------------------------------------------------------------------
+ */
+
+/* Which page is to be open; was it at a barrier, after which a device may be told of it? */
+static uint64_t awaited;
+static bool was_open;
+
+static void look(enum sim_step step, uint64_t detail)
+{
+    uint64_t span;
+
+    sim_see(step, detail);
+    was_open = was_open || space_look(space, awaited, &span) != 0;
+}
+
+static void await(uint64_t page)
+{
+    awaited = page;
+    was_open = false;
+    sim_witness = look;
+}
+
+static void assert_open(void)
+{
+    sim_witness = sim_see;
+    assert_true(was_open);
+}
+
+/* Whichever way they are made: entries are in memory before anybody knows their address. */
+static void entries_come_before_their_addresses(void **state)
+{
+    static const uint64_t counts[] = {1, 3, 600};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        const uint64_t pages = counts[i], last = pages;
+        IOMemoryDescriptor *memory =
+            dma_memory(DMA_LOW + PAGE_SIZE, ptoa(pages), 0, 0, kIODirectionOutIn);
+        struct IOMapperUse use = {0};
+        uint64_t at, size;
+
+        await(last);
+        take(pages, 1);
+        assert_open();
+        give_back(pages, 1);
+        await(last);
+        at = map(mapper, memory, &size);
+        assert_open();
+        await(last);
+        assert_int_equal(
+            IOMapper_iovmInsert(mapper, BOTH, at, size - PAGE_SIZE, DMA_HIGH, PAGE_SIZE),
+            kIOReturnSuccess);
+        assert_open();
+        unmap(mapper, at, size);
+        IOMapper_collectFaults(mapper); /* of what was tried above */
+        await(last);
+        assert_int_equal(
+            IOMapper_beginTransfer(mapper, &use, memory, 0, ptoa(pages), BOTH, &at, &size),
+            kIOReturnSuccess);
+        assert_open();
+        assert_int_equal(IOMapper_endTransfer(mapper, &use, memory, 0, at, size), kIOReturnSuccess);
         OSObject_release(memory);
     }
 }
@@ -253,9 +321,13 @@ int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
-        EACH(holes_that_are_too_small),   EACH(words_that_are_full),
-        EACH(the_end_of_the_first_table), EACH(the_reach_of_a_device),
-        EACH(page_0_and_many_behind_it),  EACH(translations_end_where_something_else_begins),
+        EACH(holes_that_are_too_small),
+        EACH(words_that_are_full),
+        EACH(the_end_of_the_first_table),
+        EACH(the_reach_of_a_device),
+        EACH(page_0_and_many_behind_it),
+        EACH(entries_come_before_their_addresses),
+        EACH(translations_end_where_something_else_begins),
     };
 
     return cmocka_run_group_tests(tests, sim_smmu_power_on, NULL);

@@ -175,6 +175,12 @@ static void reservations(void **state)
         assert_int_equal(IOMapper_iovmInsert(mapper, BOTH, at, size - PAGE_SIZE,
                                              (1ull << 44) - PAGE_SIZE, ptoa(2)),
                          kIOReturnMessageTooLarge);
+        assert_int_equal(IOMapper_iovmInsert(mapper, BOTH, at, size - PAGE_SIZE,
+                                             (1ull << 44) - PAGE_SIZE, PAGE_SIZE),
+                         kIOReturnSuccess);
+        assert_int_equal(IOMapper_translate(mapper, at + size - 1, BOTH, &physical, &length),
+                         kIOReturnSuccess);
+        assert_int_equal(physical, (1ull << 44) - 1);
         assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, size - PAGE_SIZE, DMA_LOW, PAGE_SIZE),
                          kIOReturnSuccess);
         assert_true(reaches(STREAM, at + size - 1, DMA_LOW + PAGE_MASK));

@@ -149,7 +149,12 @@ static void test_tables_come_and_go(void **state)
     /* Alone in its GiB: two levels go at once. */
     place(3 * GIANT_PAGES + 7, 1, 0x50000000);
     assert_int_equal(space.tables, 5);
-    assert_true(take_away(3 * GIANT_PAGES + 7, 1).tables);
+    assert_true((space.root->entries[3] & ENTRY_VALID) != 0);
+    space_block(&space, 3 * GIANT_PAGES + 7, 1, &change);
+    assert_int_equal(space.root->entries[3], ENTRY_HELD);
+    assert_true(change.tables);
+    space_release(&space, 3 * GIANT_PAGES + 7, 1);
+    assert_int_equal(space.root->entries[3], 0);
     assert_int_equal(space.tables, 3);
     /* All of a GiB, by tables that become empty one by one. */
     place(GIANT_PAGES + 1, 5 * BLOCK_PAGES, 0x50000000);
@@ -232,6 +237,8 @@ static void test_held(void **state)
     uint64_t done, span;
 
     (void)state;
+    assert_int_equal(space_look(&space, SPACE_PAGES, &span), 0);
+    assert_int_equal(span, 1);
     assert_int_equal(space_place(&space, 100, GIANT_PAGES * 2, 0, ENTRY_HELD, &done), KERN_SUCCESS);
     space_begin(&space, 100, GIANT_PAGES * 2);
     for (uint64_t page = 100; page < GIANT_PAGES; page += 77) {
