@@ -34,18 +34,6 @@ static vaddr_t entry_end(vaddr_t va, unsigned level)
     return (va & ~(LEVEL_SPAN(level) - 1)) + LEVEL_SPAN(level);
 }
 
-/*
- * Entries next to each other in the path's table, from va's on, that lie in
- * [va, end); all of them leaves at the path's level.
- */
-static unsigned run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
-{
-    uint64_t left = (end - va) >> LEVEL_SHIFT(path->level);
-    unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path->level);
-
-    return left < room ? (unsigned)left : room;
-}
-
 /* What the last walk of a check has led to: where it began, and how many leaves are beside it. */
 struct walked {
     struct mmu_path path;
@@ -69,7 +57,7 @@ static kern_return_t prepare(struct mmu_space *space, vaddr_t va, paddr_t pa, ui
             return status;
         }
         entry = walked->path.entry[level];
-        count = run_length(&walked->path, va, end);
+        count = mmu_run_length(&walked->path, va, end);
         for (unsigned i = 0; i < count; i++) {
             /* A table counts as well: none stays empty, so there is something below it. */
             if (entry[i] != 0) {
@@ -162,7 +150,7 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
         if (va != walked.va) {
             mmu_walk(space, va, mmu_leaf_level(va, pa, end - va), &walked.path);
             walked.va = va;
-            walked.count = run_length(&walked.path, va, end);
+            walked.count = mmu_run_length(&walked.path, va, end);
         }
         level = walked.path.level;
         span = (uint64_t)walked.count << LEVEL_SHIFT(level);
@@ -204,7 +192,8 @@ kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
     if ((attributes.access & MMU_EXECUTE) != 0) {
         make_executable(pa, PAGE_SIZE); /* before anybody can fetch from there */
     }
-    mmu_store(&path, pa.value | bits);
+    mmu_count_entries(&path, 1);
+    *(volatile pte_t *)path.entry[LEAF_LEVEL] = pa.value | bits;
     mmu_arch_publish();
     mmu_count_mapped(space, 1);
     return KERN_SUCCESS;
@@ -236,7 +225,7 @@ static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bo
             va = entry_end(va, level);
             continue;
         }
-        count = run_length(&walked->path, va, end);
+        count = mmu_run_length(&walked->path, va, end);
         for (unsigned i = 0; i < count; i++) {
             if (entry[i] == 0) {
                 return false;
@@ -335,7 +324,7 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
             mmu_walk(space, va, LEAF_LEVEL, path);
             walked.va = va;
             /* Behind a block may be a table: one at a time, and pages together. */
-            walked.count = path->level == LEAF_LEVEL ? run_length(path, va, end) : 1;
+            walked.count = path->level == LEAF_LEVEL ? mmu_run_length(path, va, end) : 1;
         }
         span = (uint64_t)walked.count << LEVEL_SHIFT(path->level);
         mmu_empty_run(path, walked.count);

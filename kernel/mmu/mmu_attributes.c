@@ -9,7 +9,8 @@
  * What the rest of the kernel may rely on, whoever asks: refused here, in the one place that
  * makes bits, and not by each caller.
  */
-static bool is_allowed(const struct mmu_space *space, struct mmu_attributes attributes)
+static __attribute__((noinline)) bool is_allowed(const struct mmu_space *space,
+                                                 struct mmu_attributes attributes)
 {
     const unsigned access = attributes.access;
 
@@ -34,7 +35,7 @@ static bool is_allowed(const struct mmu_space *space, struct mmu_attributes attr
      * DBM means "read-only until the first store" only to a CPU with FEAT_HAFDBS; another
      * one would fault for ever on a page that its owner takes for writable.
      */
-    if ((access & MMU_CLEAN) != 0 && !((access & MMU_WRITE) != 0 && mmu_notes_stores())) {
+    if ((access & MMU_CLEAN) != 0 && !((access & MMU_WRITE) != 0 && mmu_stores_noted)) {
         return false;
     }
     /* AP[1] in the upper half would show the kernel to EL0 wherever TTBR1 covers it. */
@@ -54,7 +55,9 @@ bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes,
     const unsigned access = attributes.access;
     pte_t leaf = DESCRIPTOR_ACCESSED | DESCRIPTOR_SHAREABLE | DESCRIPTOR_MEMORY(attributes.memory);
 
-    if (!is_allowed(space, attributes)) {
+    /* Plain data of the kernel, the most of it, may be seen in any way there is. */
+    if (((access & ~(MMU_READ | MMU_WRITE)) != 0 || (unsigned)attributes.memory > MMU_DEVICE_GRE) &&
+        !is_allowed(space, attributes)) {
         return false;
     }
     /*

@@ -3,17 +3,16 @@
 #include "kernel/mmu/mmu_arch.h"
 #include "kernel/mmu/mmu_private.h"
 
-/* Asked once: it decides what bits mean, which must not differ from one leaf to another. */
-static bool notes_stores;
+bool mmu_stores_noted;
 
 void mmu_dirty_init(void)
 {
-    notes_stores = mmu_arch_note_stores();
+    mmu_stores_noted = mmu_arch_note_stores();
 }
 
 bool mmu_notes_stores(void)
 {
-    return notes_stores;
+    return mmu_stores_noted;
 }
 
 /*
@@ -25,19 +24,30 @@ static bool is_written(pte_t leaf)
     return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
 }
 
-/* Clear the leaf that a path has led to, and what tables this leaves empty; has it been written? */
-static bool take_leaf(struct mmu_space *space, struct mmu_path *path, struct mmu_dead_tables *dead)
+/* An entry becomes empty; what it was. The count of its table is the caller's to keep. */
+static inline pte_t take_entry(pte_t *entry)
 {
-    const uint64_t pages = LEVEL_SPAN(path->level) >> PAGE_SHIFT;
-    const pte_t taken = mmu_store_empty(path);
-
     /*
-     * May take the table that the path stands in: then its level is a lower one, and the caller
-     * walks anew.
+     * The CPU may note a store between a load and a store of ours, and the note would be lost;
+     * where it does not write entries, two plain accesses are less.
      */
-    mmu_prune(path, dead);
-    mmu_count_mapped(space, -(int64_t)pages);
-    return is_written(taken);
+    if (mmu_stores_noted) {
+        return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+    }
+    const pte_t former = *entry;
+
+    *(volatile pte_t *)entry = 0;
+    return former;
+}
+
+pte_t mmu_store_empty(struct mmu_path *path)
+{
+    pte_t *const entry = path->entry[path->level];
+
+    if (*entry != 0) {
+        mmu_count_entries(path, -1);
+    }
+    return take_entry(entry);
 }
 
 /* One call of mmu_clear. */
@@ -57,30 +67,35 @@ struct clearing {
 static vaddr_t clear_table(struct clearing *clearing, vaddr_t at)
 {
     struct mmu_path path;
-    unsigned level;
+    unsigned level, count, taken = 0;
+    pte_t *entries;
     uint64_t span;
 
     mmu_walk(clearing->space, at, LEAF_LEVEL, &path);
     level = path.level;
+    entries = path.entry[level];
     span = LEVEL_SPAN(level);
     at &= ~(span - 1);
-    do {
-        const pte_t entry = *path.entry[level];
-
+    count = mmu_run_length(&path, at, clearing->end + (span - 1));
+    for (unsigned i = 0; i < count; i++, at += span) {
+        if (entries[i] == 0) {
+            continue;
+        }
         /* The walk went as deep as its own address leads; the next entry may lead deeper. */
-        if (pte_is_table(entry, level)) {
-            return at;
+        if (pte_is_table(entries[i], level)) {
+            break;
         }
-        if (entry != 0) {
-            clearing->any = true;
-            if (take_leaf(clearing->space, &path, &clearing->dead) && clearing->written != NULL) {
-                clearing->written(at, clearing->context);
-            }
+        taken++;
+        if (is_written(take_entry(&entries[i])) && clearing->written != NULL) {
+            clearing->written(at, clearing->context);
         }
-        at += span;
-        path.entry[level]++;
-        /* The last leaf of a table takes the table with it. */
-    } while (at < clearing->end && LEVEL_INDEX(at, level) != 0 && path.level == level);
+    }
+    if (taken != 0) {
+        clearing->any = true;
+        mmu_count_entries(&path, -(int)taken);
+        mmu_count_mapped(clearing->space, -(int64_t)(taken * (span >> PAGE_SHIFT)));
+        mmu_prune(&path, &clearing->dead); /* the last leaf of a table takes the table with it */
+    }
     return at;
 }
 
@@ -120,7 +135,9 @@ bool mmu_take_page(struct mmu_space *space, vaddr_t va)
         return false;
     }
     dead = (struct mmu_dead_tables){{0}};
-    written = take_leaf(space, &path, &dead);
+    mmu_count_mapped(space, -(int64_t)(LEVEL_SPAN(path.level) >> PAGE_SHIFT));
+    written = is_written(mmu_store_empty(&path));
+    mmu_prune(&path, &dead);
     mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
     mmu_free_dead(&dead);
     return written;

@@ -80,6 +80,33 @@ void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count);
 void mmu_empty_run(const struct mmu_path *path, unsigned count);
 
 /*
+ * So many entries more, or less, of the path's table are in use: for who writes them by himself.
+ * The count rides in bits 11:2 of the table entry, which hardware ignores there, so that finding a
+ * table empty costs no look at its 512 entries. volatile: one store, of all 64 bits, or a walk
+ * could meet half an entry.
+ */
+static inline void mmu_count_entries(const struct mmu_path *path, int change)
+{
+    if (path->level > 0) {
+        pte_t *const parent = path->entry[path->level - 1];
+
+        *(volatile pte_t *)parent = *parent + (uint64_t)change * PTE_COUNT_ONE;
+    }
+}
+
+/* Entries next to each other in the path's table, from va's on, that lie in [va, end) as a whole.
+ */
+static inline unsigned mmu_run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
+{
+    const uint64_t left = (end - va) >> LEVEL_SHIFT(path->level);
+    const unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path->level);
+
+    return left < room ? (unsigned)left : room;
+}
+
+/* mmu_clear.c */
+
+/*
  * The path's entry becomes empty; what it was, to the last bit: where the CPU updates
  * entries by itself, it may do so between a load and a store.
  */
@@ -126,6 +153,8 @@ void mmu_count_mapped(struct mmu_space *space, int64_t pages);
 
 /* mmu_clear.c */
 void mmu_dirty_init(void);
+/* Asked once: it decides what bits mean, which must not differ from one leaf to another. */
+extern bool mmu_stores_noted;
 
 /* mmu_space.c */
 uint64_t mmu_space_count(void);

@@ -136,15 +136,8 @@ void mmu_store(struct mmu_path *path, pte_t next)
 {
     pte_t *entry = path->entry[path->level];
 
-    if (path->level > 0 && (*entry == 0) != (next == 0)) {
-        pte_t *parent = path->entry[path->level - 1];
-
-        /*
-         * The count rides in bits 11:2 of the table entry, which hardware ignores there, so that
-         * finding a table empty costs no look at its 512 entries. volatile, as below: one store,
-         * of all 64 bits, or a walk could meet half an entry.
-         */
-        *(volatile pte_t *)parent = next ? *parent + PTE_COUNT_ONE : *parent - PTE_COUNT_ONE;
+    if ((*entry == 0) != (next == 0)) {
+        mmu_count_entries(path, next != 0 ? 1 : -1);
     }
     *(volatile pte_t *)entry = next;
 }
@@ -154,11 +147,7 @@ void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
     pte_t *const entry = path->entry[path->level];
     const uint64_t span = LEVEL_SPAN(path->level);
 
-    if (path->level > 0) {
-        pte_t *parent = path->entry[path->level - 1];
-
-        *(volatile pte_t *)parent = *parent + count * PTE_COUNT_ONE;
-    }
+    mmu_count_entries(path, (int)count);
     for (unsigned i = 0; i < count; i++) {
         *(volatile pte_t *)&entry[i] = first;
         first += span;
@@ -169,36 +158,10 @@ void mmu_empty_run(const struct mmu_path *path, unsigned count)
 {
     pte_t *const entry = path->entry[path->level];
 
-    if (path->level > 0) {
-        pte_t *parent = path->entry[path->level - 1];
-
-        *(volatile pte_t *)parent = *parent - count * PTE_COUNT_ONE;
-    }
+    mmu_count_entries(path, -(int)count);
     for (unsigned i = 0; i < count; i++) {
         *(volatile pte_t *)&entry[i] = 0;
     }
-}
-
-pte_t mmu_store_empty(struct mmu_path *path)
-{
-    pte_t *entry = path->entry[path->level];
-
-    if (path->level > 0 && *entry != 0) {
-        pte_t *parent = path->entry[path->level - 1];
-
-        *(volatile pte_t *)parent = *parent - PTE_COUNT_ONE;
-    }
-    /*
-     * The CPU may note a store between a load and a store of ours, and the note would be lost;
-     * where it does not write entries, two plain accesses are less.
-     */
-    if (mmu_notes_stores()) {
-        return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
-    }
-    const pte_t former = *entry;
-
-    *(volatile pte_t *)entry = 0;
-    return former;
 }
 
 void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)

@@ -23,9 +23,9 @@ static inline void page_fill_zero(void *start, uint64_t size)
         return;
     }
     step = 4UL << (dczid & 0xf);
-    /* Eight a turn where eight end where the memory ends: counting took as long as clearing. */
-    while (8 * step <= LARGEST_BLOCK && at < end) {
-        __asm__ volatile(".rept 8\n\tdc zva, %0\n\tadd %0, %0, %1\n\t.endr"
+    /* 32 a turn where 32 end where the memory ends: counting took as long as clearing. */
+    while (32 * step <= LARGEST_BLOCK && at < end) {
+        __asm__ volatile(".rept 32\n\tdc zva, %0\n\tadd %0, %0, %1\n\t.endr"
                          : "+r"(at)
                          : "r"(step)
                          : "memory");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The record of a page, for the page allocator and for the heap, which keeps its
- * slabs in the records of the pages it owns.
+ * The record of a page, for the page allocator, for the heap, which keeps its
+ * slabs in the records of the pages it owns, and for memory objects, which share pages.
  *
  * Every page of RAM has a 32-byte record in one array, indexed by page number
  * (the part below the first RAM does not exist). The array is never
@@ -163,6 +163,15 @@ static inline struct page *page_lookup(paddr_t address)
     return page_is_ready(address, page_pool.section_count)
                ? page_record(address.value >> PAGE_SHIFT)
                : NULL;
+}
+
+/* Has a page two owners or more? In the few instructions that each fault and each pin has for it.
+ */
+static inline bool page_is_shared(paddr_t address)
+{
+    const struct page *page = page_lookup(address);
+
+    return page != NULL && (page->flags & RECORD_SHARED) != 0;
 }
 
 #endif

@@ -50,13 +50,10 @@ void vm_entry_drop_tables(struct vm_entry *entry, vaddr_t start, vaddr_t end)
 {
     struct vm_object *object = entry->range.object;
 
-    if (object == NULL) {
+    if (!entry->entered) {
         return;
     }
-    /* Nothing resident, nothing mapped. */
-    if (!object->physical && object->resident == 0) {
-        return;
-    }
+    entry->entered = start > entry->node.start || end < entry->node.end;
     /* Registers and other foreign memory may be mapped in blocks and have no dirty state. */
     mmu_clear_noting(entry->map->space, start, end - start, object->physical ? NULL : carry_store,
                      entry);
@@ -118,7 +115,7 @@ static enum mmu_memory memory_of(const struct vm_entry *entry, paddr_t page,
 }
 
 /* Pages of a window that are alike. The kernel's own code is not to be written here either. */
-static kern_return_t fill_run(const struct vm_entry *entry, vaddr_t va, paddr_t page,
+static kern_return_t fill_run(struct vm_entry *entry, vaddr_t va, paddr_t page,
                               struct vm_physical_run *run)
 {
     struct mmu_attributes attributes = {
@@ -132,6 +129,7 @@ static kern_return_t fill_run(const struct vm_entry *entry, vaddr_t va, paddr_t 
     if ((attributes.access & MMU_EXECUTE) != 0 && run->ram) {
         vm_note_code(page, run->pages);
     }
+    entry->entered = true;
     return mmu_map(entry->map->space, va, page, run->pages << PAGE_SHIFT, attributes);
 }
 
@@ -193,6 +191,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
      * object has replaced since. No store that it knows of is lost with it: where one may be stored
      * to, only a store asks for another, and vm_object_supply has marked the page for that.
      */
+    entry->entered = true;
     status = mmu_show_page(entry->map->space, va, page, attributes);
     /*
      * Table pages are not reclaimed for by the page allocator itself, because reclaiming edits

@@ -171,15 +171,12 @@ void vm_entry_detach(struct vm_entry *entry)
     stats.entries--;
 }
 
-/* Make `address` a border between entries, if it lies inside one. What is shown stays the same. */
-static kern_return_t split_at(struct vm_map *map, vaddr_t address)
+/* Make `address`, which lies inside the entry, a border. What is shown stays the same. */
+static kern_return_t split_at(struct vm_entry *entry, vaddr_t address)
 {
-    struct vm_entry *entry = vm_map_entry(map, address);
+    struct vm_map *const map = entry->map;
     struct vm_entry *upper;
 
-    if (entry == NULL || entry->node.start == address) {
-        return KERN_SUCCESS;
-    }
     /*
      * Registers are mapped in blocks, which are cleared as a whole: one over the border would take
      * the other side's with it, on which handlers may rely.
@@ -195,6 +192,7 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     /* What was blocked stays so on both sides, whoever asked for the border. */
     upper->blocked = entry->blocked;
     upper->eager = entry->eager;
+    upper->entered = entry->entered;
     upper->range.offset += address - entry->node.start;
     upper->node.start = address;
     upper->node.end = entry->node.end;
@@ -206,27 +204,55 @@ static kern_return_t split_at(struct vm_map *map, vaddr_t address)
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end)
+/* The same for both ends of an interval. *first: at its beginning or above, NULL: nothing is. */
+static kern_return_t isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
+                             struct range_node **first)
 {
-    kern_return_t status = split_at(map, start);
+    struct range_node *node = range_tree_at_or_above(&map->ranges, start);
+    struct range_node *last;
+    kern_return_t status;
 
-    return status == KERN_SUCCESS ? split_at(map, end) : status;
+    if (node != NULL && node->start < start) {
+        status = split_at(vm_entry_of(node), start);
+        if (status != KERN_SUCCESS) {
+            return status;
+        }
+        node = range_tree_next(&map->ranges, node);
+    }
+    *first = node;
+    /* Most intervals are a range, or a part of one: what holds the one end holds the other. */
+    last = node != NULL && node->end < end ? range_tree_find(&map->ranges, end) : node;
+    return last != NULL && last->start < end && end < last->end ? split_at(vm_entry_of(last), end)
+                                                                : KERN_SUCCESS;
 }
 
-struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
+kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+    struct range_node *first;
+
+    return isolate(map, start, end, &first);
+}
+
+/* Detach all from this one to the last that begins below `end`. */
+static struct vm_entry *detach_from(struct vm_map *map, struct range_node *node, vaddr_t end)
 {
     struct vm_entry *detached = NULL;
-    struct range_node *node;
 
-    while ((node = range_tree_at_or_above(&map->ranges, start)) != NULL && node->start < end) {
+    while (node != NULL && node->start < end) {
         struct vm_entry *entry = vm_entry_of(node);
 
+        node = range_tree_next(&map->ranges, node);
         vm_entry_detach(entry);
         /* Backwards, which nobody minds: each knows its own place. */
         entry->next = detached;
         detached = entry;
     }
     return detached;
+}
+
+struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
+{
+    return detach_from(map, range_tree_at_or_above(&map->ranges, start), end);
 }
 
 static void free_all(struct vm_entry *entries)
@@ -356,6 +382,7 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
 
 kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
 {
+    struct range_node *first;
     kern_return_t status;
 
     if (!vm_is_whole_pages(start, size) || start + size < start) {
@@ -365,9 +392,9 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
      * All that can fail comes before anything is taken away; a border that is there for nothing
      * changes nothing that is shown.
      */
-    status = vm_map_split(map, start, start + size);
+    status = isolate(map, start, start + size, &first);
     if (status == KERN_SUCCESS) {
-        free_all(vm_map_detach_all(map, start, start + size));
+        free_all(detach_from(map, first, start + size));
     }
     trace_remove(start, size, status);
     return status;

@@ -12,7 +12,8 @@ struct vm_entry {
     struct vm_map *map;
     struct vm_range range;
     bool blocked;
-    bool eager; /* no access shall fault: what takes its pages out of the tables puts them back */
+    bool entered; /* in the page tables, some of it: what never was need not be looked for there */
+    bool eager;   /* no access shall fault: what takes its pages out of the tables puts them back */
 
     /* Among the entries that show its object, in the order of the first page shown. */
     struct tree_node of_object;

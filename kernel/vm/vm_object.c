@@ -8,6 +8,7 @@
 #include "kernel/heap.h"
 #include "kernel/page.h"
 #include "kernel/page/page_arch.h"
+#include "kernel/page/page_record.h"
 #include "kernel/panic.h"
 #include "kernel/task.h"
 #include "kernel/vm/vm_map_private.h"
@@ -257,6 +258,33 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     return true;
 }
 
+/* A page of the object's own in a slot that has none, or one that a copy shares. */
+static __attribute__((noinline)) kern_return_t supply_new(struct vm_object *object, uint64_t index,
+                                                          unsigned flags, paddr_t *page)
+{
+    vm_slot_t *slot = vm_object_slot(object, index);
+    bool obtained;
+
+    /* Who takes only what is resident may be where nothing can be allocated: no chunk is made. */
+    if (slot == NULL && (flags & VM_SUPPLY_RESIDENT) == 0) {
+        slot = vm_object_make_slot(object, index);
+    }
+    if (slot == NULL) {
+        return KERN_MEMORY_ERROR;
+    }
+    if ((*slot & VM_SLOT_PRESENT) != 0) {
+        obtained = break_sharing(object, index, slot);
+    } else {
+        obtained = (flags & VM_SUPPLY_RESIDENT) == 0 && vm_object_fill_absent(object, slot);
+    }
+    if (!obtained) {
+        return KERN_MEMORY_ERROR;
+    }
+    *slot |= (flags & VM_SUPPLY_WRITE) != 0 ? VM_SLOT_DIRTY : 0;
+    *page = vm_slot_page(*slot);
+    return KERN_SUCCESS;
+}
+
 kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigned flags,
                                paddr_t *page)
 {
@@ -269,30 +297,18 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
         *page = paddr_add(object->base, index << PAGE_SHIFT);
         return KERN_SUCCESS;
     }
-    /* Who takes only what is resident may be where nothing can be allocated: no chunk is made. */
-    slot = (flags & VM_SUPPLY_RESIDENT) != 0 ? vm_object_slot(object, index)
-                                             : vm_object_make_slot(object, index);
-    if (slot == NULL) {
-        return KERN_MEMORY_ERROR;
-    }
-    if ((*slot & VM_SLOT_PRESENT) == 0) {
-        if ((flags & VM_SUPPLY_RESIDENT) != 0 || !vm_object_fill_absent(object, slot)) {
-            return KERN_MEMORY_ERROR;
-        }
-    } else if ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
-               page_share_count(vm_slot_page(*slot)) > 1) {
-        /*
-         * Unshared for a pin as well, even for reading: a page that is pinned while shared could
-         * not be copied away from a device later.
-         */
-        if (!break_sharing(object, index, slot)) {
-            return KERN_MEMORY_ERROR;
-        }
+    slot = vm_object_slot(object, index);
+    /*
+     * Unshared for a pin as well, even for reading: a page that is pinned while shared could
+     * not be copied away from a device later.
+     */
+    if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0 ||
+        ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
+         page_is_shared(vm_slot_page(*slot)))) {
+        return supply_new(object, index, flags, page);
     }
     /* Before the store that is being resolved: after it, nobody would be asked again. */
-    if ((flags & VM_SUPPLY_WRITE) != 0) {
-        *slot |= VM_SLOT_DIRTY;
-    }
+    *slot |= (flags & VM_SUPPLY_WRITE) != 0 ? VM_SLOT_DIRTY : 0;
     *page = vm_slot_page(*slot);
     return KERN_SUCCESS;
 }

@@ -7,6 +7,7 @@
 #include "kernel/cache.h"
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
+#include "kernel/page/page_record.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
@@ -32,18 +33,6 @@ void vm_object_enlist(struct vm_object *object)
     *list = object;
 }
 
-void vm_object_settle_page(paddr_t page, enum mmu_memory memory)
-{
-    /*
-     * The direct map shows every page as cacheable, and its lines may be dirty: written back
-     * later, they would overwrite what was stored past the cache (Arm ARM, "Mismatched memory
-     * attributes").
-     */
-    if (memory != MMU_NORMAL) {
-        cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
-    }
-}
-
 enum mmu_memory vm_page_memory(paddr_t page)
 {
     const uint8_t *note = page_note(page);
@@ -60,7 +49,7 @@ static void set_note(uint8_t *note, uint8_t clear, uint8_t set)
 
 void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 {
-    uint8_t *note = page_note(page);
+    uint8_t *const note = &page_record(page.value >> PAGE_SHIFT)->note; /* it is allocated */
 
     if ((*note & VM_NOTE_OWNED) == 0) {
         if ((*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
@@ -75,7 +64,7 @@ void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 
 void vm_object_forget_page(paddr_t page)
 {
-    if (page_share_count(page) <= 1) {
+    if (!page_is_shared(page)) {
         /* The last owner's: what comes next with this page begins with nothing noted. */
         set_note(page_note(page), UINT8_MAX, 0);
     }
@@ -224,7 +213,7 @@ static void change_slot(struct vm_object *object, uint64_t index, void *context)
 
     if (vm_page_memory(page) != to->memory) {
         change_page(page, page_note(page), to->memory, &to->change);
-        to->shared |= page_share_count(page) > 1;
+        to->shared |= page_is_shared(page);
     }
 }
 

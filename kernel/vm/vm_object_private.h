@@ -3,6 +3,8 @@
 #ifndef KERNEL_VM_OBJECT_PRIVATE_H
 #define KERNEL_VM_OBJECT_PRIVATE_H
 
+#include "kernel/cache.h"
+#include "kernel/direct_map.h"
 #include "kernel/task.h"
 #include "kernel/tree.h"
 #include "kernel/vm_object.h"
@@ -134,7 +136,17 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
                                  vm_page_visitor_t *visit, void *context);
 
 /* The CPU has written a whole new page, which has this mode, through the direct map. */
-void vm_object_settle_page(paddr_t page, enum mmu_memory memory);
+static inline void vm_object_settle_page(paddr_t page, enum mmu_memory memory)
+{
+    /*
+     * The direct map shows every page as cacheable, and its lines may be dirty: written back
+     * later, they would overwrite what was stored past the cache (Arm ARM, "Mismatched memory
+     * attributes").
+     */
+    if (memory != MMU_NORMAL) {
+        cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
+    }
+}
 
 /* vm_purge.c: an object that is dying leaves its queue. */
 void vm_purge_forget(struct vm_object *object);
