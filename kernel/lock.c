@@ -94,17 +94,7 @@ void mutex_is_free(void)
     panic("lock: a mutex is released that is not held once");
 }
 
-void mutex_take_again(struct mutex *mutex)
+void mutex_in_handler(void)
 {
-    /* A handler would walk in where the thread that it interrupts is halfway. */
-    KERNEL_CHECK(!irq_in_handler());
-    lock_order_take(&mutex->identity, true);
-    mutex->depth++;
-}
-
-void mutex_release_again(struct mutex *mutex)
-{
-    KERNEL_CHECK(mutex->depth != 0);
-    mutex->depth--;
-    lock_order_release(&mutex->identity);
+    panic("lock: a mutex is taken in an interrupt handler");
 }

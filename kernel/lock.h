@@ -130,8 +130,9 @@ struct mutex {
     unsigned depth; /* of a recursive one; 0 or 1 of another */
 };
 
-/* The ends of the two below. */
+/* The ends of those below. */
 __attribute__((noreturn)) void mutex_is_held(void);
+__attribute__((noreturn)) void mutex_in_handler(void);
 __attribute__((noreturn)) void mutex_is_free(void);
 
 /* Fatal, in every build: it is held already. */
@@ -156,8 +157,25 @@ static inline void mutex_release(struct mutex *mutex)
 }
 
 /* The same, but whoever holds it may take it again. Fatal in an interrupt handler. */
-void mutex_take_again(struct mutex *mutex);
-void mutex_release_again(struct mutex *mutex);
+static inline void mutex_take_again(struct mutex *mutex)
+{
+    /* A handler would walk in where the thread that it interrupts is halfway. */
+    if (irq_in_handler()) {
+        mutex_in_handler();
+    }
+    lock_order_take(&mutex->identity, true);
+    mutex->depth++;
+}
+
+/* Let go of it once. */
+static inline void mutex_release_again(struct mutex *mutex)
+{
+    if (mutex->depth == 0) {
+        mutex_is_free();
+    }
+    mutex->depth--;
+    lock_order_release(&mutex->identity);
+}
 
 /*
  * For fault_expect, which abandons whatever the faulting code had taken: the innermost

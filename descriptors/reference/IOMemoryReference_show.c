@@ -169,10 +169,11 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
                                 uint64_t length, struct IOMemoryReferenceView *view)
 {
     struct walk walk = start_walk(reference, offset, length);
+    const bool one = walk.next->end >= walk.end; /* piece, as most views are */
     const uint64_t skew = walk.at;
     struct piece piece = {0};
+    IOReturn status = kIOReturnSuccess;
     kern_return_t shown;
-    IOReturn status;
 
     /* Translation keeps the offset in a page: no address with another one can show the byte. */
     if (view->placement != PLATFORM_ANYWHERE && (view->address & PAGE_MASK) != skew) {
@@ -183,12 +184,16 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
         return kIOReturnNoSpace;
     }
     /* Judged before anything is entered: a view that is half there would have to be taken back. */
-    status = check_pieces(walk, view->writable);
+    if (!one) {
+        status = check_pieces(walk, view->writable);
+    } else if (view->writable && !walk.next->writable) {
+        status = kIOReturnNotPermitted;
+    }
     if (status != kIOReturnSuccess) {
         return status;
     }
     view->start = view->placement == PLATFORM_ANYWHERE ? 0 : view->address - skew;
-    if (view->guard == 0 && walk.next->end >= walk.end) { /* one piece: it needs no frame */
+    if (view->guard == 0 && one) { /* it needs no frame */
         next_piece(&walk, &piece);
         shown = show_piece(&piece, view, view->placement, &view->start);
     } else {

@@ -109,6 +109,8 @@ static void insert_before(struct range_tree *tree, struct range_node *node, stru
         tree_insert(&tree->ranges, &node->node, &next->node, false, sum_up);
     } else {
         tree_insert(&tree->ranges, &node->node, &node->prev->node, true, sum_up);
+        /* The way up may have ended below the next range, whose gap is another by now. */
+        tree_changed(&tree->ranges, &next->node, sum_up);
     }
 }
 
@@ -122,28 +124,32 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
         node->prev->next = node;
     }
     next->prev = node;
-    /*
-     * Both gaps before the way up, which sums up what a subtree knows of its largest one. It may
-     * end below the next range, so that one is looked at by itself.
-     */
+    /* Both gaps before the way up, which sums up what a subtree knows of its largest one. */
     set_gap(tree, node);
     set_gap(tree, next);
     insert_before(tree, node, next);
-    tree_changed(&tree->ranges, &next->node, sum_up);
     tree->count++;
     check_in_debug_builds(tree, node);
 }
 
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
+    bool on_the_way;
+
     if (node->prev != NULL) {
         node->prev->next = node->next;
     }
     node->next->prev = node->prev;
     /* The hole that is left is the next one's; before the tree changes, whose way up sums it. */
     set_gap(tree, node->next);
+    /* On the way up from a node's parent, and from what takes the place of one with two children.
+     */
+    on_the_way = node->node.parent == &node->next->node ||
+                 (node->node.left != NULL && node->node.right != NULL);
     tree_remove(&tree->ranges, &node->node, sum_up);
-    tree_changed(&tree->ranges, &node->next->node, sum_up);
+    if (!on_the_way) {
+        tree_changed(&tree->ranges, &node->next->node, sum_up);
+    }
     tree->count--;
     check_in_debug_builds(tree, node->next);
 }
