@@ -193,7 +193,7 @@ kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
         make_executable(pa, PAGE_SIZE); /* before anybody can fetch from there */
     }
     mmu_count_entries(&path, 1);
-    *(volatile pte_t *)path.entry[LEAF_LEVEL] = pa.value | bits;
+    pte_set(path.entry[LEAF_LEVEL], pa.value | bits);
     mmu_arch_publish();
     mmu_count_mapped(space, 1);
     return KERN_SUCCESS;

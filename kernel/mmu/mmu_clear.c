@@ -36,7 +36,7 @@ static inline pte_t take_entry(pte_t *entry)
     }
     const pte_t former = *entry;
 
-    *(volatile pte_t *)entry = 0;
+    pte_set(entry, 0);
     return former;
 }
 

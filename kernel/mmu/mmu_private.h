@@ -55,6 +55,12 @@ static inline paddr_t pte_address(pte_t entry)
     return paddr(entry & DESCRIPTOR_ADDRESS);
 }
 
+/* One store, of all 64 bits: a walk must not meet half an entry. */
+static inline void pte_set(pte_t *entry, pte_t value)
+{
+    *(volatile pte_t *)entry = value;
+}
+
 /* mmu_table.c */
 
 /* The one walk: down to `deepest`, or to the leaf or empty entry above it. */
@@ -82,15 +88,14 @@ void mmu_empty_run(const struct mmu_path *path, unsigned count);
 /*
  * So many entries more, or less, of the path's table are in use: for who writes them by himself.
  * The count rides in bits 11:2 of the table entry, which hardware ignores there, so that finding a
- * table empty costs no look at its 512 entries. volatile: one store, of all 64 bits, or a walk
- * could meet half an entry.
+ * table empty costs no look at its 512 entries.
  */
 static inline void mmu_count_entries(const struct mmu_path *path, int change)
 {
     if (path->level > 0) {
         pte_t *const parent = path->entry[path->level - 1];
 
-        *(volatile pte_t *)parent = *parent + (uint64_t)change * PTE_COUNT_ONE;
+        pte_set(parent, *parent + (uint64_t)change * PTE_COUNT_ONE);
     }
 }
 

@@ -139,7 +139,7 @@ void mmu_store(struct mmu_path *path, pte_t next)
     if ((*entry == 0) != (next == 0)) {
         mmu_count_entries(path, next != 0 ? 1 : -1);
     }
-    *(volatile pte_t *)entry = next;
+    pte_set(entry, next);
 }
 
 void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
@@ -149,7 +149,7 @@ void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
 
     mmu_count_entries(path, (int)count);
     for (unsigned i = 0; i < count; i++) {
-        *(volatile pte_t *)&entry[i] = first;
+        pte_set(&entry[i], first);
         first += span;
     }
 }
@@ -160,7 +160,7 @@ void mmu_empty_run(const struct mmu_path *path, unsigned count)
 
     mmu_count_entries(path, -(int)count);
     for (unsigned i = 0; i < count; i++) {
-        *(volatile pte_t *)&entry[i] = 0;
+        pte_set(&entry[i], 0);
     }
 }
 
