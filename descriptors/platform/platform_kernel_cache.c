@@ -48,7 +48,6 @@ static kern_return_t find_piece(vm_map_t map, uint64_t address, uint64_t size, s
 {
     const kern_return_t status = vm_map_lookup(map, address, &piece->range, &piece->length);
     struct platform_extent extent;
-    paddr_t page;
 
     piece->device = false;
     if (status != KERN_SUCCESS) {
@@ -56,9 +55,9 @@ static kern_return_t find_piece(vm_map_t map, uint64_t address, uint64_t size, s
         return status;
     }
     piece->length = piece->length < size ? piece->length : size;
-    if (piece->range.object != NULL && vm_object_is_physical(piece->range.object) &&
-        vm_object_resident(piece->range.object, atop(piece->range.offset), &page)) {
-        platform_extent(page, piece->length, &extent);
+    if (piece->range.object != NULL && vm_object_is_physical(piece->range.object)) {
+        platform_extent(platform_window_page(piece->range.object, atop(piece->range.offset)),
+                        piece->length, &extent);
         piece->length = extent.length;
         piece->device = extent.device;
     }
@@ -101,12 +100,8 @@ static bool has_own_mode(const struct piece *piece)
 
 static enum mmu_memory page_mode(const struct vm_object *object, uint64_t index)
 {
-    paddr_t page;
-
-    if (!vm_object_is_physical(object)) {
-        return vm_object_page_memory(object, index);
-    }
-    return vm_object_resident(object, index, &page) ? vm_page_memory(page) : MMU_NORMAL;
+    return vm_object_is_physical(object) ? vm_page_memory(platform_window_page(object, index))
+                                         : vm_object_page_memory(object, index);
 }
 
 static bool piece_has(const struct piece *piece, unsigned cache)

@@ -65,10 +65,8 @@ uint64_t platform_object_pages(const struct vm_object *object)
 
 bool platform_object_is_device(const struct vm_object *object, uint64_t index)
 {
-    paddr_t page;
-
-    return vm_object_is_physical(object) && vm_object_resident(object, index, &page) &&
-           page_get_state(page) == PAGE_FOREIGN;
+    return vm_object_is_physical(object) &&
+           page_get_state(platform_window_page(object, index)) == PAGE_FOREIGN;
 }
 
 kern_return_t platform_object_copy(struct vm_object *object, uint64_t first, uint64_t count,
@@ -90,8 +88,6 @@ void platform_object_release(struct vm_object *object)
 bool platform_object_is_same(const struct vm_object *one, uint64_t first,
                              const struct vm_object *other, uint64_t second)
 {
-    paddr_t here, there;
-
     if (one == other) {
         return first == second;
     }
@@ -100,8 +96,7 @@ bool platform_object_is_same(const struct vm_object *one, uint64_t first,
      * next store parts them.
      */
     return vm_object_is_physical(one) && vm_object_is_physical(other) &&
-           vm_object_resident(one, first, &here) && vm_object_resident(other, second, &there) &&
-           here.value == there.value;
+           platform_window_page(one, first).value == platform_window_page(other, second).value;
 }
 
 kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
@@ -212,15 +207,13 @@ static kern_return_t find_range(vm_map_t map, uint64_t address, struct vm_range 
 /* A window may show registers and RAM, one behind the other. */
 static void clip_to_extent(struct platform_region *region)
 {
+    const paddr_t page = platform_window_page(region->object, atop(region->offset));
     struct platform_extent extent;
-    paddr_t page;
 
-    if (vm_object_resident(region->object, atop(region->offset), &page)) {
-        platform_extent(paddr_add(page, region->offset & PAGE_MASK), region->size, &extent);
-        region->size = extent.length;
-        /* Both must allow it: the range that was looked at, and the memory behind it. */
-        region->writable &= extent.writable;
-    }
+    platform_extent(paddr_add(page, region->offset & PAGE_MASK), region->size, &extent);
+    region->size = extent.length;
+    /* Both must allow it: the range that was looked at, and the memory behind it. */
+    region->writable &= extent.writable;
 }
 
 kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,

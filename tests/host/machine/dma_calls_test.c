@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA commands, argument by argument: specifications, lists, and who has the bounce pool. */
+#include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/dma_fixture.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
@@ -65,6 +66,27 @@ static void entries_of_32_bits_bound_addresses_and_lengths(void **state)
                                                     NULL, NULL);
     assert_non_null(command);
     OSObject_release(command);
+}
+
+/* Whose the bytes of a command can be next, by what there is to do with it. */
+static void bytes_change_hands_in_one_way(void **state)
+{
+    static const bool may[4][4] = {
+        [kIODMAOwnerIdle] = {[kIODMAOwnerPrepared] = true},
+        [kIODMAOwnerPrepared] =
+            {[kIODMAOwnerIdle] = true, [kIODMAOwnerDevice] = true, [kIODMAOwnerBack] = true},
+        [kIODMAOwnerDevice] = {[kIODMAOwnerPrepared] = true, [kIODMAOwnerBack] = true},
+        [kIODMAOwnerBack] =
+            {[kIODMAOwnerIdle] = true, [kIODMAOwnerDevice] = true, [kIODMAOwnerBack] = true},
+    };
+
+    (void)state;
+    for (unsigned from = 0; from < 4; from++) {
+        for (unsigned to = 0; to < 4; to++) {
+            assert_int_equal(IODMACommand_mayBecome((enum IODMAOwner)from, (enum IODMAOwner)to),
+                             may[from][to]);
+        }
+    }
 }
 
 static void a_list_needs_all_its_arguments(void **state)
@@ -153,6 +175,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_command_is_initialised_once),
         MAP_TEST(entries_of_32_bits_bound_addresses_and_lengths),
+        MAP_TEST(bytes_change_hands_in_one_way),
         MAP_TEST(a_list_needs_all_its_arguments),
         MAP_TEST(a_full_pool_names_who_has_it),
     };

@@ -256,6 +256,11 @@ static void narrow_devices_have_a_mapping_of_their_own(void **state)
         assert_int_equal(operate(memory, kIOMDAddDMAMapSpec, &specification, sizeof(specification)),
                          kIOReturnSuccess);
     }
+    /* So have those that ask for what is not said here. */
+    args = (IOMDDMAMapArgs){.fMapper = mapper, .fMapSpec = {.options = 1}, .fLength = 100};
+    assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
+    assert_int_not_equal(args.fAllocLength, 0);
+    assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     OSObject_release(memory);
     assert_int_equal(told.maps, told.unmaps);

@@ -170,6 +170,8 @@ static void a_window_has_a_mode_of_its_own(void **state)
     (void)state;
     assert_true(platform_map_has_cache(map, ram, PAGE_SIZE, kIOInhibitCache));
     assert_false(platform_map_has_cache(map, ram, PAGE_SIZE, kIOCopybackCache));
+    /* Of the default: as the object is, which is its pages' own. */
+    assert_false(platform_map_has_cache(map, ram, PAGE_SIZE, kIODefaultCache));
     assert_true(platform_map_has_cache(map, registers, PAGE_SIZE, kIOInhibitCache));
     /* Replaced is what has the former mode, and nothing else. */
     assert_int_equal(
