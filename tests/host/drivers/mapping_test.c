@@ -210,6 +210,27 @@ static void rings_need_addresses(void **state)
     assert_true(sim_holds(&before));
 }
 
+/* A disk whose configuration never stands still has none that could be gone by. */
+static void a_restless_disk_is_none(void **state)
+{
+    unsigned calm = 0;
+
+    (void)state;
+    before = holdings_now();
+    for (disk = NULL; disk == NULL; calm++) {
+        virtio_sim_create(&sim, VIRTIO_ID_BLOCK, OFFERED, 256);
+        virtio_sim_set(&sim, 0, SECTORS, 8);
+        sim.is_restless = true;
+        sim.calm = calm;
+        assert_in_range(calm, 0, 100);
+        disk = blk_create(&sim.device);
+        assert_true(disk != NULL || sim_holds(&before));
+    }
+    assert_true(calm > 4); /* two looks, twice */
+    blk_destroy(disk);
+    assert_true(sim_holds(&before));
+}
+
 /* A mapper that does not say that the device has been cut off: its rings are nobody's, for good. */
 static void rings_that_the_device_may_reach_are_not_given_back(void **state)
 {
@@ -234,6 +255,7 @@ int main(void)
         cmocka_unit_test(memory_may_lose_its_preparation),
         cmocka_unit_test(options_follow_the_device),
         cmocka_unit_test(rings_need_addresses),
+        cmocka_unit_test(a_restless_disk_is_none),
         cmocka_unit_test(
             rings_that_the_device_may_reach_are_not_given_back), /* last: it keeps them */
     };

@@ -129,8 +129,15 @@ static void detach(struct virtio_device *device)
 
 static uint32_t config_generation(struct virtio_device *device)
 {
+    struct virtio_sim *const sim = sim_of(device);
+
     sim_let_device_move();
-    return sim_of(device)->generation;
+    if (sim->is_restless && sim->calm != 0) {
+        sim->calm--;
+    } else if (sim->is_restless) {
+        sim->generation++;
+    }
+    return sim->generation;
 }
 
 /*

@@ -45,6 +45,8 @@ struct virtio_sim {
     uint32_t generation;
     bool refuses_reset; /* never confirms one */
     bool refuses_line;  /* has no interrupt to give */
+    bool is_restless;   /* its configuration changes with each look, but for `calm` of them */
+    unsigned calm;
 
     IOMapper *mapper; /* it is behind this one; NULL: addresses are physical */
 

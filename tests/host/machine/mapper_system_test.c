@@ -393,6 +393,14 @@ static void maps_show_where_they_lead(void **state)
     }
     OSObject_release(map);
     OSObject_release(device);
+    /* A translation is good to the end of its page at least, or there is no view. */
+    mapper->isShort = true;
+    device =
+        IOMemoryDescriptor_withAddressRange(address, 3 * PAGE_SIZE, kIODirectionInOut, TASK_NULL);
+    assert_null(IOMemoryDescriptor_map(device, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnInternalError);
+    OSObject_release(device);
+    mapper->isShort = false;
     IOMemoryDescriptor_complete(memory, kIODirectionNone);
     OSObject_release(memory);
     device = IOMemoryDescriptor_withAddressRange(address, PAGE_SIZE, kIODirectionInOut, TASK_NULL);

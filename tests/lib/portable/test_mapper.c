@@ -314,6 +314,9 @@ static IOReturn test_translate(IOMapper *base, uint64_t address, uint32_t access
         entry = next;
         *contiguousLength += PAGE_SIZE;
     }
+    if (self->isShort) {
+        *contiguousLength = 0;
+    }
     return kIOReturnSuccess;
 }
 

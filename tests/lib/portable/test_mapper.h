@@ -35,6 +35,7 @@ struct test_mapper {
     uint32_t lastOptions;
     bool usedPageList; /* by the last mapping */
     bool refuses;      /* initHardware does */
+    bool isShort;      /* a translation goes on for no byte */
     uint64_t pageSize;
 };
 
