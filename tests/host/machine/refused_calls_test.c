@@ -252,6 +252,34 @@ static void an_eager_overwrite_that_fails_anywhere(void **state)
     OSObject_release(memory);
 }
 
+/* A map that is made while its memory is redirected waits with the others, or is not made. */
+static void a_map_that_waits_fails_anywhere(void **state)
+{
+    struct inject_report report;
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *map = NULL;
+    unsigned failures = 0;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(multi, TASK_NULL, true), kIOReturnSuccess);
+    for (uint64_t nth = 1; map == NULL; nth++) {
+        inject_begin(nth);
+        map = IOMemoryDescriptor_createMappingInTask(multi, other, 0, kIOMapAnywhere, 0, 0);
+        inject_end(&report);
+        assert_true(map != NULL || report.failed);
+        failures += map == NULL;
+    }
+    assert_true(failures != 0);
+    assert_int_not_equal(try_load(other, IOMemoryMap_getAddress(map)), KERN_SUCCESS);
+    assert_int_equal(IOMemoryDescriptor_redirect(multi, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 1);
+    OSObject_release(map);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
 /* A window that waits, and is to become one of other memory: there it cannot wait. */
 static void a_window_that_waits_cannot_move(void **state)
 {
@@ -418,6 +446,7 @@ int main(void)
         MAP_TEST(a_refused_change_of_purgeable_parts),
         MAP_TEST(an_overwrite_that_fails_anywhere),
         MAP_TEST(an_eager_overwrite_that_fails_anywhere),
+        MAP_TEST(a_map_that_waits_fails_anywhere),
         MAP_TEST(a_window_that_waits_cannot_move),
         MAP_TEST(a_refused_request_freezes_no_image),
         MAP_TEST(a_refused_request_takes_no_reference),
