@@ -90,7 +90,7 @@ IOReturn nvme_set_queues(struct nvme_controller *controller, unsigned wanted, un
     if (less > result >> 16) {
         less = result >> 16;
     }
-    *granted = less + 1 < wanted ? less + 1 : wanted;
+    *granted = less < wanted ? less + 1 : wanted;
     return status;
 }
 

@@ -423,7 +423,6 @@ bool nvme_stop(struct nvme_controller *controller)
     pause_queues(controller, true);
     for (unsigned i = 0; i < controller->queue_count; i++) {
         nvme_end_waiting(&controller->queues[i], kIOReturnAborted);
-        nvme_publish(&controller->queues[i]);
     }
     lock_release(&controller->lock, state);
     if (there) {

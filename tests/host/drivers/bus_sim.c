@@ -28,6 +28,12 @@ struct pci_function {
 static struct pci_function only;
 struct pci_function *const bus_sim_function = &only;
 
+/* There is no other. */
+static void expect_ours(const struct pci_function *function)
+{
+    assert_ptr_equal(function, bus_sim_function);
+}
+
 static void count_barrier(enum sim_step step, uint64_t detail)
 {
     (void)detail;
@@ -141,7 +147,7 @@ struct pci_function *pci_find_class(uint32_t class_code, uint32_t mask, struct p
 
 void pci_get_info(const struct pci_function *function, struct pci_info *info)
 {
-    (void)function;
+    expect_ours(function);
     *info = (struct pci_info){
         .bus = BUS_SIM_REQUESTER >> 8,
         .slot = BUS_SIM_REQUESTER >> 3 & 31,
@@ -153,7 +159,8 @@ void pci_get_info(const struct pci_function *function, struct pci_info *info)
 
 IOReturn pci_claim(struct pci_function *function, const char *driver)
 {
-    (void)function, (void)driver;
+    expect_ours(function);
+    (void)driver;
     if (current->claimed) {
         return kIOReturnExclusiveAccess;
     }
@@ -163,6 +170,7 @@ IOReturn pci_claim(struct pci_function *function, const char *driver)
 
 void pci_release(struct pci_function *function)
 {
+    expect_ours(function);
     assert_true(current->claimed);
     pci_free_vectors(function);
     current->claimed = current->master_on = false;
@@ -170,7 +178,7 @@ void pci_release(struct pci_function *function)
 
 IOReturn pci_get_bar(const struct pci_function *function, unsigned index, struct pci_bar *at)
 {
-    (void)function;
+    expect_ours(function);
     if (index == current->memory_index && current->memory_bar.size != 0) {
         *at = current->memory_bar;
         return kIOReturnSuccess;
@@ -185,7 +193,8 @@ IOReturn pci_get_bar(const struct pci_function *function, unsigned index, struct
 volatile void *pci_map_bar(struct pci_function *function, unsigned index, uint64_t offset,
                            uint64_t length)
 {
-    (void)function, (void)length;
+    expect_ours(function);
+    (void)length;
     assert_true(index == current->bar && offset == 0);
     if (current->refused[BUS_SIM_MAP_BAR] != kIOReturnSuccess) {
         IOMemory_fail(current->refused[BUS_SIM_MAP_BAR]);
@@ -199,7 +208,7 @@ IOReturn pci_enable(struct pci_function *function, unsigned what)
     const IOReturn status =
         current->refused[(what & PCI_MEMORY) != 0 ? BUS_SIM_ENABLE_MEMORY : BUS_SIM_ENABLE_MASTER];
 
-    (void)function;
+    expect_ours(function);
     if (status != kIOReturnSuccess) {
         return status;
     }
@@ -210,14 +219,15 @@ IOReturn pci_enable(struct pci_function *function, unsigned what)
 
 void pci_disable(struct pci_function *function, unsigned what)
 {
-    (void)function;
+    expect_ours(function);
     current->master_on &= (what & PCI_MASTER) == 0;
 }
 
 IOReturn pci_allocate_vectors(struct pci_function *function, unsigned least, unsigned most,
                               unsigned kinds, unsigned *granted)
 {
-    (void)function, (void)least, (void)kinds;
+    expect_ours(function);
+    (void)least, (void)kinds;
     if (current->has_no_vectors) {
         return kIOReturnNoInterrupt;
     }
@@ -235,7 +245,7 @@ void pci_free_vectors(struct pci_function *function)
 
 unsigned pci_interrupt_kind(const struct pci_function *function)
 {
-    (void)function;
+    expect_ours(function);
     return current->granted == 0                           ? 0
            : current->vectors == 1 && !current->is_message ? PCI_INTX
                                                            : PCI_MSIX;
@@ -244,7 +254,7 @@ unsigned pci_interrupt_kind(const struct pci_function *function)
 IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_handler_t *handler,
                            void *context)
 {
-    (void)function;
+    expect_ours(function);
     assert_true(vector < current->granted && current->handlers[vector] == NULL);
     if (current->refused[BUS_SIM_ATTACH] != kIOReturnSuccess) {
         return current->refused[BUS_SIM_ATTACH];
@@ -256,19 +266,19 @@ IOReturn pci_attach_vector(struct pci_function *function, unsigned vector, irq_h
 
 void pci_detach_vector(struct pci_function *function, unsigned vector)
 {
-    (void)function;
+    expect_ours(function);
     current->handlers[vector] = NULL;
 }
 
 bool pci_is_coherent(const struct pci_function *function)
 {
-    (void)function;
+    expect_ours(function);
     return true;
 }
 
 IOMapper *pci_copy_mapper(struct pci_function *function)
 {
-    (void)function;
+    expect_ours(function);
     if (current->mapper != NULL) {
         OSObject_retain(current->mapper);
     } else if (current->mapper_status != kIOReturnSuccess) {

@@ -452,6 +452,7 @@ static void an_engine_without_memory(void **state)
     for (uint64_t nth = 1; report.failed; nth++) {
         IOService *service;
 
+        IOMemory_fail(kIOReturnSuccess);
         inject_begin(nth);
         service = nvme_get_service(disk);
         inject_end(&report);

@@ -199,6 +199,41 @@ static void pieces_that_no_list_of_pages_names(void **state)
 
 #define OPENED(test) cmocka_unit_test_setup(test, client_open_usual)
 
+/* Who stood behind in an earlier line is none of this one, and may be gone. */
+static void a_line_is_forgotten(void **state)
+{
+    struct nvme_transfer *const behind = malloc(sizeof(*behind));
+    IODMACommand *command = start_long(0), *other;
+    unsigned count = sim.taken_count;
+
+    (void)state;
+    assert_non_null(behind);
+    other = client_command(behind, NVME_PRP, whole, 0, 4096);
+    behind->block = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i == 0) {
+            assert_int_equal(client_start(0, other, kIODirectionIn, 0, 0), kIOReturnSuccess);
+            assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                             kIOReturnSuccess);
+        } else {
+            assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+            count = nvme_sim_take(&sim);
+            for (unsigned k = 0; k < count; k++) {
+                nvme_sim_answer(&sim, k, NVME_STATUS(2u, 0x81u));
+            }
+        }
+        client_deliver();
+        assert_int_equal(client_end_count, i == 0 ? 2 : 1);
+        client_end_count = sim.taken_count = 0;
+        if (i == 0) {
+            client_drop(other);
+            free(behind);
+        }
+    }
+    client_drop(command);
+    client_close();
+}
+
 /* What is in line was never the controller's; whether that stops is its end all the same. */
 static void lines_before_controllers_that_do_not_stop(void **state)
 {
@@ -230,6 +265,7 @@ int main(void)
         OPENED(the_rest_of_a_failed_one_does_not_go),
         OPENED(all_that_went_has_failed),
         OPENED(a_line_is_stopped),
+        OPENED(a_line_is_forgotten),
         OPENED(the_rest_has_too_many_pieces),
         OPENED(pieces_that_no_list_of_pages_names),
         cmocka_unit_test(lines_before_controllers_that_do_not_stop), /* last: memory stays */

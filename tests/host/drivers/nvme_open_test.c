@@ -115,6 +115,7 @@ static void functions_that_refuse(void **state)
         client_create();
         sim.bus.refused[call] = kIOReturnNoSpace;
         fails_to_open(kIOReturnNoSpace, 0, SECOND, false);
+        assert_int_equal(sim.shutdowns, call == BUS_SIM_ATTACH); /* if it was on */
     }
     client_create();
     sim.bus.has_no_vectors = true;
@@ -128,19 +129,47 @@ static void functions_that_refuse(void **state)
     assert_true(sim.bus.claimed);
 }
 
-/* As few as its doorbells, or as it grants of either kind. */
+/* As few as its doorbells, or as it grants of either kind; and no more than are wanted. */
 static void fewer_queues_than_are_wanted(void **state)
 {
+    static const struct {
+        unsigned doorbells, granted, refused[2]; /* of answers, of commands */
+        unsigned count;
+    } rows[] = {{3, 4, {0, 0}, 2},  {4, 4, {0, 0}, 3},  {99, 4, {3, 0}, 1},
+                {99, 4, {0, 2}, 2}, {99, 4, {1, 2}, 2}, {99, 5, {0, 0}, NVME_QUEUES_MAX}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_create();
+        sim.bus.size = NVME_DOORBELLS + rows[i].doorbells * 8;
+        sim.granted = rows[i].granted;
+        sim.refused_queues = rows[i].refused[0];
+        sim.refused_commands = rows[i].refused[1];
+        assert_int_equal(client_open(), kIOReturnSuccess);
+        assert_int_equal(controller->queue_count, rows[i].count);
+        client_close();
+    }
+}
+
+/* Queues of two entries, of which one is always free. */
+static void queues_that_are_as_short_as_can_be(void **state)
+{
+    struct nvme_transfer transfer;
+    struct nvme_info info;
+    IODMACommand *command;
+
     (void)state;
     client_create();
-    sim.bus.size = NVME_DOORBELLS + 3 * 8;
+    sim.cap = (sim.cap & ~0xffffull) | 1;
     assert_int_equal(client_open(), kIOReturnSuccess);
-    assert_int_equal(controller->queue_count, 2);
-    client_close();
-    client_create();
-    sim.refused_queues = 3;
-    assert_int_equal(client_open(), kIOReturnSuccess);
-    assert_int_equal(controller->queue_count, 1);
+    nvme_get_info(disk, &info);
+    assert_int_equal(info.queue_size, 1);
+    command = client_command(&transfer, NVME_PRP, whole, 0, 3 * 65536);
+    transfer.block = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    client_run();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    client_drop(command);
     client_close();
 }
 
@@ -355,6 +384,7 @@ int main(void)
         cmocka_unit_test(a_controller_without_a_status),
         cmocka_unit_test(functions_that_refuse),
         cmocka_unit_test(fewer_queues_than_are_wanted),
+        cmocka_unit_test(queues_that_are_as_short_as_can_be),
         cmocka_unit_test(admin_commands_without_an_answer),
         cmocka_unit_test(queues_that_are_refused),
         cmocka_unit_test(controllers_that_nobody_can_use),

@@ -293,7 +293,8 @@ static void administer(struct nvme_sim *sim, const struct nvme_command *command)
             status = NVME_STATUS(0u, 0x06u);
             break;
         }
-        result = (sim->granted - 1 - sim->refused_queues) << 16 | (sim->granted - 1);
+        result = (sim->granted - 1 - sim->refused_queues) << 16 |
+                 (sim->granted - 1 - sim->refused_commands);
         break;
     case NVME_ADMIN_CREATE_CQ:
         add_queue(sim, command, false);

@@ -57,6 +57,7 @@ struct nvme_sim {
     unsigned silent_opcode;    /* this admin command is never answered; 0x100: none */
     unsigned refused_identity; /* this question is refused; 0x100: none */
     unsigned refused_queues;   /* of those that are told of answers: so many fewer are granted */
+    unsigned refused_commands; /* of those of commands */
     bool refuses_abort;        /* answers that the command goes on */
     bool refuses_queues;
     unsigned refused_features; /* the question of how many queues is refused so often */
