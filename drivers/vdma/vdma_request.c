@@ -291,7 +291,6 @@ void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *trans
         virtq_reject(vdma_state.queue, "a chain comes back without its answer");
         return;
     }
-    transfer->part = vdma_is_control(transfer->type) ? 0 : transfer->part;
     status = judge(transfer, used->length);
     if (status == kIOReturnSuccess && transfer->moved < transfer->length) {
         vdma_put_first(transfer);

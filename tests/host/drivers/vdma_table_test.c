@@ -79,6 +79,22 @@ static void mappings_that_cannot_be(void **state)
     assert_int_equal(MAP(none, 17 * PAGE_SIZE, 0, &narrow), kIOReturnNoSpace);
     address = 64 * PAGE_SIZE;
     assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnNoSpace);
+    /* Where only what is too high is free, none of it is taken. */
+    while (MAP(none, PAGE_SIZE, 0, &narrow) == kIOReturnSuccess) {
+        taken[count++] = address;
+        assert_in_range(count, 1, 15);
+    }
+    assert_int_equal(count, 15);
+    assert_int_equal(MAP(none, 48 * PAGE_SIZE, 0, NULL), kIOReturnSuccess);
+    taken[count++] = address;
+    while (count-- != 0) {
+        const uint64_t pages = count == 15 ? 48 : 1;
+
+        assert_int_equal(
+            IOMapper_iovmUnmapMemory(table(), none, NULL, taken[count], pages * PAGE_SIZE),
+            kIOReturnSuccess);
+    }
+    count = 0;
     /* Page 0 is who asks for it. */
     address = 0;
     assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnSuccess);
@@ -212,6 +228,95 @@ static void calls_out_of_an_end(void **state)
         }
         assert_int_equal(next.result, kIOReturnSuccess);
     }
+}
+
+/* --- The line --------------------------------------------------------------------------------- */
+
+static void submit(struct vdma_transfer *transfer)
+{
+    const lock_state_t held = lock_take(&vdma_state.lock);
+
+    transfer->ended = note_end;
+    assert_int_equal(vdma_submit(transfer), kIOReturnSuccess);
+    lock_release(&vdma_state.lock, held);
+}
+
+/* What tells the device of a table is alone there: it waits, and others wait for it (rule R58). */
+static void requests_that_are_alone(void **state)
+{
+    struct vdma_transfer one = {.type = VDMA_NOP}, other = {.type = VDMA_NOP}, alone;
+
+    (void)state;
+    vdma_table_request(vdma_state.table, &alone);
+    ends = 0;
+    spoiled->waits = true;
+    submit(&one);
+    submit(&alone);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1);
+    assert_ptr_equal(vdma_state.first, &alone);
+    vdma_sim_work(spoiled);
+    assert_int_equal(vdma_poll(), 1); /* and it goes */
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1);
+    assert_null(vdma_state.first);
+    submit(&other);
+    assert_ptr_equal(vdma_state.first, &other);
+    vdma_sim_work(spoiled);
+    assert_int_equal(vdma_poll(), 1);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 1);
+    vdma_sim_work(spoiled);
+    assert_int_equal(vdma_poll(), 1);
+    assert_int_equal(ends, 3);
+    /* Two in line; then the first of them alone: who stood behind it is not asked again. */
+    for (unsigned i = 0; i < 2; i++) {
+        vdma_table_request(vdma_state.table, &alone);
+        submit(&alone);
+        submit(&one);
+        if (i == 0) {
+            submit(&other);
+        }
+        for (unsigned k = 0; k < 3; k++) {
+            vdma_sim_work(spoiled);
+            vdma_poll();
+        }
+    }
+    spoiled->waits = false;
+    assert_int_equal(ends, 3 + 3 + 2);
+    assert_true(one.result == kIOReturnSuccess && alone.result == kIOReturnSuccess &&
+                other.result == kIOReturnSuccess);
+}
+
+/* Who looks lets the device see what is held back, since it would look for ever. */
+static void a_look_publishes(void **state)
+{
+    struct vdma_transfer transfer = {.type = VDMA_NOP};
+
+    (void)state;
+    ends = 0;
+    vdma_hold_doorbell(true);
+    submit(&transfer);
+    assert_true(virtq_has_unpublished(vdma_state.queue));
+    vdma_poll();
+    assert_false(virtq_has_unpublished(vdma_state.queue));
+    vdma_poll();
+    assert_int_equal(ends, 1);
+    vdma_hold_doorbell(false);
+}
+
+/* Entries and counts, twelve bytes for each page. */
+static void a_table_is_as_large_as_it_says(void **state)
+{
+    const struct vdma_limits few = {.table_entries = 64}, many = {.table_entries = 4096};
+    struct holdings held;
+
+    (void)state;
+    assert_int_equal(vdma_use_table(false), kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&many), kIOReturnSuccess);
+    held = holdings_now();
+    assert_int_equal(vdma_use_table(true), kIOReturnSuccess);
+    assert_in_range(holdings_now().pages - held.pages, 4096 * 12 / PAGE_SIZE, 20);
+    assert_int_equal(vdma_use_table(false), kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&few), kIOReturnSuccess);
+    assert_int_equal(vdma_use_table(true), kIOReturnSuccess);
 }
 
 /* --- Lost ------------------------------------------------------------------------------------- */
@@ -352,6 +457,9 @@ int main(void)
         cmocka_unit_test(mappings_of_several_pieces),
         cmocka_unit_test(a_table_that_is_not_given_back),
         cmocka_unit_test(calls_out_of_an_end),
+        cmocka_unit_test(requests_that_are_alone),
+        cmocka_unit_test(a_look_publishes),
+        cmocka_unit_test(a_table_is_as_large_as_it_says),
         cmocka_unit_test(a_line_behind_a_doubt),
         cmocka_unit_test(two_resets_in_a_row),
         cmocka_unit_test(resets_that_fail),

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What vdma is asked where its limits are narrow, over vdma's core: transfers in parts, where one
+ * may begin and end, and what goes on from one to the next.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "descriptors/IODMAController_class.h"
+#include "descriptors/IODeviceMemory.h"
+#include "tests/host/drivers/vdma_spoiled.h"
+
+static int start(void **state)
+{
+    if (spoiled_start(state) != 0) {
+        return -1;
+    }
+    spoiled_add(&(struct vdma_options){0});
+    return vdma_present() ? 0 : -1;
+}
+
+static void limits_and_what_follows(void **state)
+{
+    const struct vdma_limits reads = {.directions = VDMA_READS, .segment_max = UINT32_MAX};
+    const struct vdma_limits writes = {.directions = VDMA_WRITES};
+    struct vdma_job job = {.type = VDMA_FILL, .target = pair, .length = 64, .arguments = {0, 1}};
+    IODMACommand_SegmentOptions options;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&reads), kIOReturnSuccess);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_int_equal(options.fMaxSegmentSize, UINT32_MAX);
+    assert_int_equal(vdma_perform(&job), kIOReturnUnsupported);
+    assert_int_equal(vdma_use_table(true), kIOReturnUnsupported);
+    assert_int_equal(spoiled_set_limits(&writes), kIOReturnSuccess);
+    job = (struct vdma_job){.type = VDMA_CHECKSUM, .source = pair, .length = 64};
+    assert_int_equal(vdma_perform(&job), kIOReturnUnsupported);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(vdma_set_profile(99), kIOReturnNotAligned);
+}
+
+/*
+ * In parts of two segments of 1008 bytes, which begin at multiples of 16, over two pieces of which
+ * the second does not: where a part may begin is found from either side, and from the piece before.
+ */
+static void parts_begin_where_the_device_takes_them(void **state)
+{
+    const struct vdma_limits limits = {.alignment = 16, .segment_max = 1008, .segments_max = 2};
+    static const struct {
+        unsigned first, second; /* bytes of the first piece; where in its page the other begins */
+        unsigned parts;         /* as few as can be */
+    } rows[] = {{996, 10, 4}, {996, 0, 3}, {990, 10, 4}, {1000, 6, 4}, {3000, 1, 3}};
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        IOAddressRange ranges[] = {
+            {(uint64_t)pair_bytes, rows[i].first},
+            {(uint64_t)pair_bytes + 4096 + rows[i].second, 4000 - rows[i].first}};
+        IOMemoryDescriptor *memory =
+            IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+        struct vdma_job fill = {
+            .type = VDMA_FILL, .target = memory, .length = 4000, .arguments = {0x5a + i, 1}};
+        struct vdma_job sum = {.type = VDMA_CHECKSUM, .source = memory, .length = 900};
+        struct virtq_counters before, counters;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+        memset(pair_bytes, 0, PAIR_BYTES);
+        vdma_get_counters(&before);
+        assert_int_equal(vdma_perform(&fill), kIOReturnSuccess);
+        vdma_get_counters(&counters);
+        assert_int_equal(counters.requests - before.requests, rows[i].parts);
+        assert_int_equal(fill.moved, 4000);
+        for (unsigned k = 0; k < 2; k++) {
+            for (uint64_t at = 0; at < ranges[k].length; at++) {
+                assert_int_equal(((uint8_t *)ranges[k].address)[at], 0x5a + i);
+            }
+            assert_int_equal(((uint8_t *)ranges[k].address)[ranges[k].length], 0);
+        }
+        assert_int_equal(vdma_perform(&sum), kIOReturnSuccess);
+        sum.length = 4000; /* what is summed has no parts */
+        assert_int_equal(vdma_perform(&sum), kIOReturnNoSpace);
+        IOMemoryDescriptor_complete(memory, kIODirectionNone);
+        OSObject_release(memory);
+    }
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/*
+ * A part ends at a multiple of the device's unit, back to where the next may begin: the second
+ * piece has no such place, so that it is in the first.
+ */
+static void parts_of_whole_units(void **state)
+{
+    const struct vdma_limits limits = {
+        .transfer_max = 700, .alignment = 16, .alignment_length = 16};
+    const IODMACommand_SegmentOptions anything = {.fStructSize = sizeof(anything),
+                                                  .fNumAddressBits = 64,
+                                                  .fAlignment = 16,
+                                                  .fAlignmentInternalSegments = 1};
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 480}, {(uint64_t)pair_bytes + 4096 + 8, 512}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+    struct vdma_transfer fill;
+    IODMACommand *command;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    command = vdma_create_command(&anything, kMapped, &fill);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    memset(pair_bytes, 0, PAIR_BYTES);
+    fill = (struct vdma_transfer){
+        .type = VDMA_FILL, .length = 992, .arguments = {0x33, 1}, .target = {.command = command}};
+    assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+    assert_int_equal(fill.moved, 992);
+    assert_int_equal(pair_bytes[479], 0x33);
+    assert_int_equal(pair_bytes[480], 0);
+    assert_int_equal(pair_bytes[4096 + 8 + 511], 0x33);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/* A pattern goes on where the part before has ended, in the middle of it. */
+static void patterns_go_on(void **state)
+{
+    const struct vdma_limits limits = {.transfer_max = 1001};
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+    struct vdma_transfer fill;
+    IODMACommand *command;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    command = vdma_create_command(&anything, kMapped, &fill);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, pair, true), kIOReturnSuccess);
+    for (unsigned size = 2; size <= 8; size *= 2) {
+        fill = (struct vdma_transfer){.type = VDMA_FILL,
+                                      .length = 4096,
+                                      .arguments = {0x8877665544332211, size},
+                                      .target = {.command = command}};
+        assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+        for (unsigned i = 0; i < 4096; i++) {
+            assert_int_equal(pair_bytes[i], 0x11 * (i % size + 1));
+        }
+    }
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/* Equal or not, it ends well: looked at as far as was needed, which is all of it. */
+static void comparisons_that_end_well(void **state)
+{
+    struct vdma_job job = {.type = VDMA_COMPARE, .source = pair, .length = 128};
+
+    (void)state;
+    memset(pair_bytes, 7, 128);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(job.status.code, VDMA_STATUS_OK);
+    assert_int_equal(job.moved, 128);
+    pair_bytes[64 + 10] = 8;
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(job.status.code, VDMA_STATUS_DIFFERENT);
+    assert_int_equal(job.status.value, 10);
+    assert_int_equal(job.moved, 128);
+}
+
+/* A piece may be where no transfer begins: not one that begins with it. */
+static void a_beginning_that_the_device_does_not_take(void **state)
+{
+    const struct vdma_limits limits = {.alignment = 16, .segment_max = 1008};
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 96}, {(uint64_t)pair_bytes + 4096 + 5, 64}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+    struct vdma_transfer fill;
+    IODMACommand *command;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    command = vdma_create_command(NULL, kMapped, &fill);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        fill = (struct vdma_transfer){
+            .type = VDMA_FILL,
+            .length = 32,
+            .arguments = {1, 1},
+            .target = {.command = command, .segment = 96u * i, .position = 96u * i}};
+        assert_int_equal(vdma_submit_and_wait(&fill),
+                         i == 0 ? kIOReturnSuccess : kIOReturnNotAligned);
+    }
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/*
+ * A command of a client's own options may be longer than the device's longest transfer, which is
+ * cut at multiples of its unit; a copy, where both of its sides may go on.
+ */
+static void parts_of_longer_transfers(void **state)
+{
+    const struct vdma_limits limits = {
+        .transfer_max = 1000, .alignment = 16, .alignment_length = 16, .segment_max = 512};
+    const IODMACommand_SegmentOptions anything = {.fStructSize = sizeof(anything),
+                                                  .fNumAddressBits = 64,
+                                                  .fMaxSegmentSize = 512,
+                                                  .fAlignment = 16};
+    struct vdma_transfer other, fill, copy;
+    IODMACommand *to, *from;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    to = vdma_create_command(&anything, kMapped, &fill);
+    from = vdma_create_command(&anything, kMapped, &other);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(to, pair, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(from, pair, true), kIOReturnSuccess);
+    fill = (struct vdma_transfer){
+        .type = VDMA_FILL, .length = 4096, .arguments = {0x77, 1}, .target = {.command = to}};
+    assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+    assert_int_equal(fill.moved, 4096);
+    assert_int_equal(pair_bytes[4095], 0x77);
+    copy = (struct vdma_transfer){.type = VDMA_COPY,
+                                  .length = 4000,
+                                  .source = {.command = from},
+                                  .target = {.command = to, .segment = 4096, .position = 4096}};
+    memset(pair_bytes + 4096, 0, 4096);
+    assert_int_equal(vdma_submit_and_wait(&copy), kIOReturnSuccess);
+    assert_memory_equal(pair_bytes, pair_bytes + 4096, 4000);
+    assert_int_equal(pair_bytes[4096 + 4000], 0);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(to, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(from, true), kIOReturnSuccess);
+    OSObject_release(to);
+    OSObject_release(from);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/* A client's own options allow a piece that no descriptor can say. */
+static void a_piece_of_8_gib(void **state)
+{
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+    IOMemoryDescriptor *large =
+        (IOMemoryDescriptor *)IODeviceMemory_withRange(1ull << 40, 8ull << 30);
+    struct vdma_transfer transfer;
+    IODMACommand *command = vdma_create_command(&anything, kMapped, &transfer);
+    unsigned now = 1, most = 1;
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, large, true), kIOReturnSuccess);
+    transfer.type = VDMA_FILL;
+    transfer.arguments[1] = 1;
+    assert_int_equal(
+        IODMAController_startDMACommand(vdma_state.engine, 0, command, kIODirectionIn, 4096, 0),
+        kIOReturnMessageTooLarge);
+    vdma_get_depth(&now, &most);
+    assert_int_equal(now, 0);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(large);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_and_what_follows),
+        cmocka_unit_test(parts_begin_where_the_device_takes_them),
+        cmocka_unit_test(parts_of_whole_units),
+        cmocka_unit_test(patterns_go_on),
+        cmocka_unit_test(comparisons_that_end_well),
+        cmocka_unit_test(a_beginning_that_the_device_does_not_take),
+        cmocka_unit_test(parts_of_longer_transfers),
+        cmocka_unit_test(a_piece_of_8_gib),
+    };
+
+    return cmocka_run_group_tests(tests, start, NULL);
+}
