@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "descriptors/IODMAController_class.h"
-#include "descriptors/IODeviceMemory.h"
 #include "kernel/inject.h"
 #include "tests/host/drivers/recorded.h"
 #include "tests/host/drivers/vdma_spoiled.h"
