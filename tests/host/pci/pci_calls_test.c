@@ -5,6 +5,7 @@
 #include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
+#include "tests/host/sim/sim_irq.h"
 
 #define MEMORY_32 0x0u
 #define PORTS     0x1u
@@ -233,6 +234,39 @@ static void want_of_tables_is_said(void **state)
     assert_non_null(pci_map_bar(found, 0, 0, 0));
 }
 
+/* By who made them, or by what they are, from one on. */
+static void functions_are_found(void **state)
+{
+    static const struct {
+        uint16_t vendor, device;
+        uint32_t class_code;
+    } rows[] = {{0x7001, 5, 0x770802}, {0x7001, 6, 0x770601}, {0x7002, 6, 0x770802}};
+    struct pci_function *first, *second, *third;
+
+    (void)state;
+    pci_next(NULL); /* the search is made once, and would find these again */
+    fake_begin();
+    for (unsigned i = 0; i < 3; i++) {
+        struct fake_function *fake = fake_add(0, (uint8_t)(i + 1), rows[i].vendor, rows[i].device);
+
+        fake_put(fake, PCI_REVISION, rows[i].class_code << 8 | 1, 4);
+    }
+    first = fake_search(&fake_virt);
+    second = pci_next(first);
+    third = pci_next(second);
+    assert_null(pci_next(third));
+    assert_ptr_equal(pci_find(0x7001, 5, NULL), first);
+    assert_ptr_equal(pci_find(0x7001, 6, NULL), second);
+    assert_ptr_equal(pci_find(0x7002, 6, first), third);
+    assert_null(pci_find(0x7001, 6, second));
+    assert_null(pci_find(0x7002, 5, NULL));
+    assert_ptr_equal(pci_find_class(0x770802, 0xffffff, NULL), first);
+    assert_ptr_equal(pci_find_class(0x770802, 0xffffff, first), third);
+    assert_null(pci_find_class(0x770802, 0xffffff, third));
+    assert_ptr_equal(pci_find_class(0x770600, 0xffff00, NULL), second);
+    assert_ptr_equal(pci_find_class(0x770000, 0xff0000, second), third);
+}
+
 static void serve_nothing(void *context)
 {
     (void)context;
@@ -273,12 +307,16 @@ static void messages_are_sent_as_the_function_can(void **state)
     assert_int_equal(pci_vector_intid(found, 3), 83);
     assert_int_equal(pci_attach_vector(found, 1, handle, NULL), kIOReturnSuccess);
     assert_int_equal(pci_attach_vector(found, 1, handle, NULL), kIOReturnExclusiveAccess);
+    assert_true(sim_line_is_enabled(81));
     pci_enable_vector(found, 1, false);
+    assert_false(sim_line_is_enabled(81));
     pci_enable_vector(found, 1, true);
+    assert_true(sim_line_is_enabled(81));
     assert_int_equal(pci_attach_vector(found, 2, handle, NULL), kIOReturnSuccess);
     pci_print();
     assert_true(sim_console_said("4 by MSI from 80 on"));
     pci_free_vectors(found);
+    assert_false(sim_line_is_enabled(81) || sim_line_is_enabled(82)); /* nobody listens */
     assert_int_equal(messages.out, 0);
     assert_int_equal(fake_get(fake, at + 2, 2) & 1, 0);
     /* Too far for an address of 32 bits: it is given back. */
@@ -344,6 +382,7 @@ int main(void)
         cmocka_unit_test(want_of_tables_is_said),
         cmocka_unit_test(messages_without_memory_are_given_back),
         cmocka_unit_test(a_bridge_without_a_bus_is_passed_over),
+        cmocka_unit_test(functions_are_found),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
