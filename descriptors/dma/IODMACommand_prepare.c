@@ -107,7 +107,7 @@ static IOReturn check_range(const IODMACommand *self, const struct facts *facts,
         return kIOReturnNotPermitted;
     }
     /* More pages than a page count of this interface can say. */
-    if (((offset & PAGE_MASK) + (length - 1)) >> PAGE_SHIFT >= UINT32_MAX) {
+    if ((offset & PAGE_MASK) + (length - 1) >= (uint64_t)UINT32_MAX << PAGE_SHIFT) {
         return kIOReturnVMError;
     }
     return remote && !iterateOnly ? kIOReturnNotAttached : kIOReturnSuccess;
