@@ -238,6 +238,7 @@ static void write_control(uint32_t value)
 {
     /* Tables and queues change only while what uses them is off. */
     if ((value & CR0_ENABLE) != 0) {
+        assert_int_equal(sim.controls_set, 3);
         assert_true((sim.cr0 & CR0_COMMANDS) != 0);
         assert_int_equal(sim.cmd_cons, sim.cmd_prod);
     }
@@ -261,6 +262,9 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
     case SMMU_CR1:
     case SMMU_CR2:
         assert_int_equal(sim.cr0, 0);
+        /* Inner shareable and write-back, all of it; and streams beyond the table are recorded. */
+        assert_int_equal(value, offset == SMMU_CR1 ? 0xd75 : 2);
+        sim.controls_set |= offset == SMMU_CR1 ? 1u : 2u;
         return;
     case SMMU_IRQ_CTRL:
         sim.controls++;

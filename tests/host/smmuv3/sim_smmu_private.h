@@ -26,9 +26,10 @@ struct sim_unit {
     uint32_t cr0, irq_ctrl, gerror, gerrorn, strtab_cfg;
     uint64_t strtab, cmdq, eventq;
     uint32_t cmd_prod, cmd_cons, event_prod, event_cons;
-    unsigned controls; /* given to it */
-    bool ordered;      /* a barrier has come since it was told of commands */
-    unsigned late;     /* reads until the command index moves */
+    unsigned controls;     /* given to it */
+    unsigned controls_set; /* of CR1 and CR2, a bit each */
+    bool ordered;          /* a barrier has come since it was told of commands */
+    unsigned late;         /* reads until the command index moves */
     struct sim_stream streams[SIM_STREAMS];
     struct sim_cached cache[SIM_CACHED];
     unsigned next_cached;

@@ -118,6 +118,9 @@ static struct sim_stream *stream_of(uint32_t number)
     /* Valid, AArch64's, abort and record set, one table of 4 KiB pages, of 39 bits. */
     assert_int_equal(free_one->context[0] & 0x0000fff8c000c0ffull,
                      25 | 1ull << 30 | 1ull << 31 | 1ull << 41 | 7ull << 45);
+    assert_int_equal(free_one->context[2] | free_one->context[4] | free_one->context[5] |
+                         free_one->context[6] | free_one->context[7],
+                     0);
     return free_one;
 }
 

@@ -314,6 +314,18 @@ static void lists_without_tables(void **state)
         assert_int_equal(space_taken(space), taken);
         assert_int_equal(space->tables, 4);
     }
+    /* Far away, where of two tables one is to be had: it goes again. */
+    for (unsigned more = 0; more < 2; more++) {
+        const IODMAMapPageList list = {.pageListCount = 1, .pageList = pages};
+        const IODMAMapSpecification far = {.alignment = ptoa(GIANT_PAGES)};
+
+        space->tables_max = space->tables + more;
+        assert_int_equal(IOMapper_iovmMapMemory(mapper, memory, 0, PAGE_SIZE, BOTH, &far, NULL,
+                                                &list, &at, &size),
+                         kIOReturnNoResources);
+        assert_int_equal(space_taken(space), taken);
+        assert_int_equal(space->tables, 4);
+    }
     space->tables_max = SPACE_TABLES_MAX;
     OSObject_release(memory);
     OSObject_release(mapper);

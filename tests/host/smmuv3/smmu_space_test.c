@@ -407,6 +407,29 @@ static void test_random(void **state)
     assert_int_equal(space_taken(&space), 0);
 }
 
+/* Each page of a space's own is missing once: nothing is left. */
+static void test_want_of_first_tables(void **state)
+{
+    struct inject_report report;
+    uint64_t nth = 0;
+
+    (void)state;
+    do {
+        const struct holdings held = holdings_now();
+        struct smmu_space fresh;
+
+        inject_begin(++nth);
+        assert_int_equal(space_create(&fresh) != KERN_SUCCESS, nth < 9);
+        inject_end(&report);
+        if (report.failed) {
+            assert_true(sim_holds(&held));
+        } else {
+            space_destroy(&fresh);
+        }
+    } while (report.failed);
+    assert_int_equal(nth, 9);
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, start, stop)
@@ -415,7 +438,7 @@ int main(void)
         EACH(test_blocks),    EACH(test_splits),
         EACH(test_held),      EACH(test_quarantine),
         EACH(test_bounded),   EACH(test_want_of_memory),
-        EACH(test_random),
+        EACH(test_random),    EACH(test_want_of_first_tables),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
