@@ -102,15 +102,40 @@ static void a_part_of_a_view_of_registers_has_its_own_mode(void **state)
     OSObject_release(device);
 }
 
+/* What begins as registers and goes on as RAM: these have a mode of the view's, and it not. */
+static void registers_and_ram_of_one_view_have_their_own_modes(void **state)
+{
+    struct platform_view view = {.pages = 2, .alignment = PAGE_SIZE, .writable = true};
+    struct vm_map *const map = task_map(other);
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(vm_object_create_physical(paddr(SIM_RAM_BASE - PAGE_SIZE), 2, &view.object),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, &view), KERN_SUCCESS);
+    vm_object_release(view.object);
+    assert_int_equal(platform_map_set_cache(map, at, 2 * PAGE_SIZE, kIOPostedWrite), KERN_SUCCESS);
+    assert_true(platform_map_has_cache(map, at, PAGE_SIZE, kIOPostedWrite));
+    /* Nobody owns that page, so that none follows. */
+    assert_true(platform_map_has_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOCopybackCache));
+    assert_false(platform_map_has_cache(map, at, 2 * PAGE_SIZE, kIOPostedWrite));
+    assert_false(platform_map_has_cache(map, at, 2 * PAGE_SIZE, kIOCopybackCache));
+    assert_int_equal(platform_map_remove(map, at, 2 * PAGE_SIZE), KERN_SUCCESS);
+}
+
 static void the_direct_map_has_holes(void **state)
 {
     const uint64_t nowhere = (uint64_t)phys_to_virt(paddr(DIRECT_MAP_SIZE - PAGE_SIZE));
+    const uint64_t last = (uint64_t)phys_to_virt(paddr(ptoa(platform_last_page())));
     struct platform_region region;
 
     (void)state;
     assert_int_equal(platform_map_lookup(kernel_map, nowhere, PAGE_SIZE, &region),
                      KERN_INVALID_ADDRESS);
     assert_false(platform_map_has_cache(kernel_map, nowhere, PAGE_SIZE, kIOCopybackCache));
+    /* From the last page of RAM into what lies behind it. */
+    assert_true(platform_map_has_cache(kernel_map, last, PAGE_SIZE, kIOCopybackCache));
+    assert_false(platform_map_has_cache(kernel_map, last, 2 * PAGE_SIZE, kIOCopybackCache));
 }
 
 /* Where a byte lies is known of all of the direct map, at once, and of nothing beside it. */
@@ -167,6 +192,7 @@ int main(void)
         MAP_TEST(the_direct_map_has_holes),
         MAP_TEST(dead_tasks_are_not_loaded),
         MAP_TEST(the_direct_map_is_located_whole),
+        MAP_TEST(registers_and_ram_of_one_view_have_their_own_modes),
         MAP_TEST(a_part_of_a_view_of_registers_has_its_own_mode),
     };
 
