@@ -253,6 +253,56 @@ static void shortage_reclaims_volatile_memory(void **state)
     vm_object_release(want);
 }
 
+static struct vm_object *window_on(paddr_t first, uint64_t pages)
+{
+    struct vm_object *window;
+
+    assert_int_equal(vm_object_create_physical(first, pages, &window), KERN_SUCCESS);
+    return window;
+}
+
+static void expect_modes(paddr_t first, const enum mmu_memory modes[4])
+{
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(vm_page_memory(paddr_add(first, i * PAGE_SIZE)), modes[i]);
+    }
+}
+
+/* RAM that is no object's has a mode of its own while a window shows it, however it came to that.
+ */
+static void ram_without_a_window_is_ordinary(void **state)
+{
+    static const enum mmu_memory one[4] = {MMU_WRITE_THROUGH}, none[4] = {MMU_NORMAL};
+    static const enum mmu_memory three[4] = {MMU_NONCACHED, MMU_NONCACHED, MMU_NONCACHED};
+    const struct page_request run = {.count = 4, .owner = PAGE_OWNER_BUFFER, .zero = true};
+    struct vm_object *window, *second, *object = object_of(1);
+    paddr_t first;
+
+    (void)state;
+    assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);
+    window = window_on(first, 4);
+    vm_window_set_memory(window, 0, 3, MMU_NONCACHED);
+    expect_modes(first, three);
+    vm_object_release(window);
+    expect_modes(first, none);
+    window = window_on(first, 4);
+    vm_window_set_memory(window, 0, 2, MMU_NONCACHED);
+    vm_window_set_memory(window, 0, 1, MMU_WRITE_THROUGH);
+    store(enter(object, 1, RW), 1); /* a page that gets an owner, and was ordinary */
+    second = window_on(first, 1);   /* ends where the next page begins */
+    vm_object_release(window);
+    expect_modes(first, one);
+    vm_window_set_memory(second, 0, 1, MMU_NORMAL);
+    vm_window_set_memory(second, 0, 1, MMU_WRITE_THROUGH);
+    window = window_on(first, 4);
+    vm_object_release(second);
+    expect_modes(first, one);
+    vm_object_release(window);
+    expect_modes(first, none);
+    vm_object_release(object);
+    assert_int_equal(page_release_run(first, 4), KERN_SUCCESS);
+}
+
 static uint64_t page_of(struct vm_object *object, uint64_t index)
 {
     paddr_t page;
@@ -381,6 +431,7 @@ int main(void)
         TEST(volatile_memory_goes_in_order),
         TEST(purging_spares_pinned_pages_and_empties_the_rest),
         TEST(shortage_reclaims_volatile_memory),
+        TEST(ram_without_a_window_is_ordinary),
         TEST(a_page_stays_while_its_table_is_made),
         TEST(populated_objects_keep_their_pages),
         TEST(populating_fails_as_a_whole),
