@@ -54,7 +54,6 @@ static void dequeue(struct vm_object *object)
     } else {
         queues[rank(object)].last = object->queue_prev;
     }
-    object->queue_prev = object->queue_next = NULL;
 }
 
 void vm_purge_forget(struct vm_object *object)

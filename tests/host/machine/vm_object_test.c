@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
 #include "kernel/direct_map.h"
+#include "kernel/vm/vm_map_private.h"
 #include "tests/host/machine/vm_fixture.h"
 
 /* Is a page absent until it is touched, and zero then, even if its RAM was used before? */
@@ -222,6 +223,125 @@ static void purging_spares_pinned_pages_and_empties_the_rest(void **state)
     vm_object_release(object);
 }
 
+static enum vm_purge_state set_purge(struct vm_object *object, enum vm_purge_state to,
+                                     struct vm_purge_order order)
+{
+    enum vm_purge_state former;
+
+    assert_int_equal(vm_object_set_purge(object, to, order, &former), KERN_SUCCESS);
+    return former;
+}
+
+static void expect_purge(struct vm_object *const objects[4], enum vm_purge_state first,
+                         enum vm_purge_state second, enum vm_purge_state third,
+                         enum vm_purge_state fourth)
+{
+    const enum vm_purge_state states[4] = {first, second, third, fourth};
+
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(vm_object_get_purge(objects[i]), states[i]);
+    }
+}
+
+/* From the middle, the end and the start of its rank: the others keep their order. */
+static void objects_leave_the_queue_from_anywhere(void **state)
+{
+    const enum vm_purge_state volatil = VM_PURGE_VOLATILE, kept = VM_PURGE_NONVOLATILE;
+    const enum vm_purge_state empty = VM_PURGE_EMPTY;
+    struct vm_object *objects[4];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        objects[i] = volatile_object(1, plain);
+    }
+    assert_int_equal(set_purge(objects[1], kept, plain), volatil);
+    assert_int_equal(set_purge(objects[3], kept, plain), volatil);
+    expect_purge(objects, volatil, kept, volatil, kept);
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect_purge(objects, empty, kept, volatil, kept);
+    set_purge(objects[1], volatil, plain);
+    set_purge(objects[3], volatil, plain);
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect_purge(objects, empty, volatil, empty, volatil);
+    set_purge(objects[1], kept, plain);
+    assert_int_equal(vm_purge_reclaim(5), 1);
+    expect_purge(objects, empty, kept, empty, empty);
+    assert_int_equal(vm_purge_reclaim(1), 0);
+    /* Its owner is to learn that it has lost its contents. */
+    assert_int_equal(set_purge(objects[0], volatil, plain), empty);
+    assert_int_equal(vm_object_get_purge(objects[0]), empty);
+    assert_int_equal(set_purge(objects[0], kept, plain), empty);
+    assert_int_equal(vm_object_get_purge(objects[0]), kept);
+    for (unsigned i = 0; i < 4; i++) {
+        vm_object_release(objects[i]);
+    }
+}
+
+/* A whole object goes, and no other for what is more than was asked for. */
+static void no_rank_pays_for_another(void **state)
+{
+    struct vm_object *soon = object_of(3), *late = volatile_object(1, plain);
+    const vaddr_t at = enter(soon, 3, RW);
+
+    (void)state;
+    vm_object_allow_purge(soon);
+    for (unsigned i = 0; i < 3; i++) {
+        store(at + i * PAGE_SIZE, 1);
+    }
+    set_purge(soon, VM_PURGE_VOLATILE, (struct vm_purge_order){.obsolete = true});
+    assert_int_equal(vm_purge_reclaim(1), 3);
+    assert_int_equal(vm_object_get_purge(late), VM_PURGE_VOLATILE);
+    vm_object_release(soon);
+    vm_object_release(late);
+}
+
+/* Only its owner empties what keeps its pages: they stay, and the contents go. */
+static void permanent_pages_are_emptied_in_place(void **state)
+{
+    const struct vm_object_layout row = {.contiguous = true};
+    struct vm_object *object = object_of(2);
+    const vaddr_t at = enter(object, 2, RW);
+    paddr_t before, after;
+
+    (void)state;
+    assert_int_equal(vm_object_populate(object, &row), KERN_SUCCESS);
+    vm_object_allow_purge(object);
+    store(at + PAGE_SIZE, 5);
+    assert_true(vm_object_resident(object, 1, &before));
+    set_purge(object, VM_PURGE_VOLATILE, plain);
+    assert_int_equal(vm_purge_reclaim(5), 0);
+    assert_int_equal(vm_object_get_purge(object), VM_PURGE_VOLATILE);
+    assert_int_equal(load(at + PAGE_SIZE), 5);
+    set_purge(object, VM_PURGE_EMPTY, plain);
+    assert_true(vm_object_resident(object, 1, &after));
+    assert_int_equal(after.value, before.value);
+    assert_int_equal(load(at + PAGE_SIZE), 0);
+    vm_object_release(object);
+}
+
+/* Whoever wants to be told of a forgotten use has no entries left; all others keep theirs. */
+static void only_the_option_makes_accesses_fault(void **state)
+{
+    struct vm_object *object = object_of(1);
+    const vaddr_t at = enter(object, 1, RW);
+    struct mmu_translation view;
+
+    (void)state;
+    vm_object_allow_purge(object);
+    store(at, 1);
+    set_purge(object, VM_PURGE_VOLATILE, plain);
+    assert_true(mmu_translate(map->space, at, &view));
+    assert_false(vm_object_blocks_access(object));
+    set_purge(object, VM_PURGE_VOLATILE, (struct vm_purge_order){.fault = true});
+    assert_false(mmu_translate(map->space, at, &view));
+    assert_true(vm_object_blocks_access(object));
+    assert_int_not_equal(vm_fault(map, at, MMU_READ), KERN_SUCCESS);
+    set_purge(object, VM_PURGE_NONVOLATILE, plain);
+    assert_false(vm_object_blocks_access(object));
+    assert_int_equal(load(at), 1);
+    vm_object_release(object);
+}
+
 /* When the page allocator runs dry it takes volatile memory by itself. */
 static void shortage_reclaims_volatile_memory(void **state)
 {
@@ -430,6 +550,10 @@ int main(void)
         TEST(a_cpu_may_note_stores_itself),
         TEST(volatile_memory_goes_in_order),
         TEST(purging_spares_pinned_pages_and_empties_the_rest),
+        TEST(objects_leave_the_queue_from_anywhere),
+        TEST(no_rank_pays_for_another),
+        TEST(permanent_pages_are_emptied_in_place),
+        TEST(only_the_option_makes_accesses_fault),
         TEST(shortage_reclaims_volatile_memory),
         TEST(ram_without_a_window_is_ordinary),
         TEST(a_page_stays_while_its_table_is_made),
