@@ -43,8 +43,10 @@ commands=()
 [ ! -r "$here/gdb/dmakit.py" ] || commands=(-ex "source $here/gdb/dmakit.py")
 if [ -n "$core" ]; then
     [ -r "$core" ] || die "cannot read $core"
+    # By a name without blanks or quotes: gdb 13 takes a word of its own as it is, gdb 16 takes it apart.
+    exec 9<"$core"
     # shellcheck disable=SC2086 # GDB_OPTIONS is a list of words
-    exec "$gdb" -q -ex "set confirm off" "${commands[@]}" -ex "core-file $core" "$image" ${GDB_OPTIONS-} "$@"
+    exec "$gdb" -q -ex "set confirm off" "${commands[@]}" -ex "core-file /dev/fd/9" "$image" ${GDB_OPTIONS-} "$@"
 fi
 
 # The path of a socket must be short, and gdb and QEMU must agree how it is written.
