@@ -56,6 +56,7 @@ struct IOMemoryDescriptor {
      */
     bool isOneRun;
     IOPhysicalAddress oneRun; /* of byte 0 */
+    IOByteCount longestRun;   /* no window that is longer is one run; 0: none is */
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
     struct IODMASystemMap systemMap;
@@ -230,16 +231,26 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 }
 
 /*
+ * Where bytes [offset, offset + count) of a descriptor of several runs are, if that is one place;
+ * 0: it is not, or cannot be told from it.
+ */
+IOPhysicalAddress IOMemoryDescriptor_findRun(IOMemoryDescriptor *self, IOByteCount offset,
+                                             IOByteCount count);
+
+/*
  * For who asks at every transfer, as drivers do: bytes [offset, offset + count) are at consecutive
  * addresses, and a device is told of them as they are. Then *address is that of the first. False
  * says nothing but that a walk has to find out. Any context.
  */
-static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
+static inline bool IOMemoryDescriptor_isOneRun(IOMemoryDescriptor *self, IOByteCount offset,
                                                IOByteCount count, IOPhysicalAddress *address)
 {
-    if (!self->isOneRun || IOMapper_gSystem != NULL ||
-        !IOMemoryDescriptor_holds(self, offset, count)) {
+    if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
         return false;
+    }
+    if (!self->isOneRun) {
+        *address = count <= self->longestRun ? IOMemoryDescriptor_findRun(self, offset, count) : 0;
+        return *address != 0;
     }
     *address = self->oneRun + offset;
     return true;

@@ -28,9 +28,8 @@ static inline uint64_t mapper_page_size(const IOMapper *self)
  * By the unit's quick way, if it has one, and the memory is prepared, in one place, and nothing
  * that a unit may not see. 0: nothing is mapped, and the long way says why, or maps it.
  */
-static inline uint64_t mapper_map_run(IOMapper *self, const IOMemoryDescriptor *memory,
-                                      uint64_t offset, uint64_t length, uint32_t access,
-                                      uint64_t *mapLength)
+static inline uint64_t mapper_map_run(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                                      uint64_t length, uint32_t access, uint64_t *mapLength)
 {
     IOPhysicalAddress physical;
 

@@ -57,15 +57,28 @@ static inline void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t
 }
 #endif
 
-/* The run that holds `offset`, which must be less than the length. O(log count). */
+/*
+ * The run that holds `offset`, which must be less than the length. O(log count), and at once where
+ * all are of one length, as scattered pages are.
+ */
 static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
                                                           uint64_t offset)
 {
-    size_t low = 0, high = runs->count - 1;
+    size_t low = 1, high = runs->count - 1, guess;
 
     IOASSERT(offset < runs->length);
     if (offset < runs->list[0].end) {
         return runs->list;
+    }
+    /* Where it would be among runs of the average length, which is 1 byte at least. */
+    guess = offset / (runs->length / runs->count);
+    guess = guess < low ? low : guess > high ? high : guess;
+    if (offset >= runs->list[guess].end) {
+        low = guess + 1;
+    } else if (offset < runs->list[guess - 1].end) {
+        high = guess - 1;
+    } else {
+        low = high = guess;
     }
     while (low < high) { /* the run is in [low, high] */
         size_t middle = low + (high - low) / 2;

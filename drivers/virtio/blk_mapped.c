@@ -52,10 +52,12 @@ IOReturn blk_map_request(struct virtio_blk *disk, struct virtio_blk_request *req
 uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request, uint64_t physical)
 {
     /* One that has to wait for room in the ring is not mapped until it is known how it goes. */
-    return virtq_has_room(disk->queue)
-               ? virtio_map_run(&request->mapped, disk->device->mapper, physical, request->offset,
-                                request->length, access_of(request))
-               : 0;
+    if (!virtq_has_room(disk->queue)) {
+        return 0;
+    }
+    request->usual = 0; /* at its end its memory is taken from the device */
+    return virtio_map_run(&request->mapped, disk->device->mapper, physical, request->offset,
+                          request->length, access_of(request));
 }
 
 void blk_unmap_request(struct virtio_blk_request *request)

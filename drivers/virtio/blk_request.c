@@ -118,6 +118,7 @@ static bool issue_whole(struct virtio_blk *disk, struct virtio_blk_request *requ
     submit_part(disk, request, &chain);
     request->issued = bytes;
     request->parts = 1;
+    request->usual = bytes == length && request->fill == NULL;
     return bytes == length;
 }
 
@@ -481,13 +482,8 @@ static IOReturn submit_parts(struct virtio_blk *disk, struct virtio_blk_request 
     return status;
 }
 
-IOReturn blk_submit_unusual(struct virtio_blk *disk, struct virtio_blk_request *request)
+IOReturn blk_submit_pieces(struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    const IOReturn status = blk_check(disk, request);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
     /* A request may be used again as it is: everything that is counted in it starts from here. */
     request->done = false;
     request->status = kIOReturnSuccess;
@@ -501,6 +497,13 @@ IOReturn blk_submit_unusual(struct virtio_blk *disk, struct virtio_blk_request *
         return kIOReturnSuccess;
     }
     return submit_parts(disk, request);
+}
+
+IOReturn blk_submit_unusual(struct virtio_blk *disk, struct virtio_blk_request *request)
+{
+    const IOReturn status = blk_check(disk, request);
+
+    return status == kIOReturnSuccess ? blk_submit_pieces(disk, request) : status;
 }
 
 IOReturn virtio_blk_submit(struct virtio_blk *disk, struct virtio_blk_request *request)

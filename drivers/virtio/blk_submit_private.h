@@ -11,9 +11,12 @@
 #include "kernel/trace.h"
 
 /* blk_request.c */
-/* Any that is not of the usual kind: in parts, as the limits and the room in the ring demand. */
+/* Any that is not of the usual kind: checked, and in parts as the limits and the ring demand. */
 __attribute__((noinline)) IOReturn blk_submit_unusual(struct virtio_blk *disk,
                                                       struct virtio_blk_request *request);
+/* The same of one that has been found right, but for the range of its memory. */
+__attribute__((noinline)) IOReturn blk_submit_pieces(struct virtio_blk *disk,
+                                                     struct virtio_blk_request *request);
 /* Header and status of the chains of a slot, which have so many entries before the status. */
 void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count);
 /*
@@ -56,35 +59,45 @@ static inline __attribute__((always_inline)) void blk_submit_part(
     virtq_submit_framed(disk->queue, chain, request, sizeof(disk->frames->status));
 }
 
+/* A read or write of a length and at a place that the disk takes, as it is now. */
+static inline __attribute__((always_inline)) bool blk_is_usual(
+    const struct virtio_blk *disk, const struct virtio_blk_request *request)
+{
+    const uint64_t length = request->length, sector = request->sector;
+
+    return length - 1 < disk->usual_bytes_max &&
+           ((length | sector * VIRTIO_BLK_SECTOR) & disk->block_mask) == 0 &&
+           sector <= disk->sectors - length / VIRTIO_BLK_SECTOR && blk_moves_data(request) &&
+           blk_is_permitted(disk, request);
+}
+
 /*
- * A read or write of the usual kind: of a length and at a place that the disk takes, whose memory
- * says itself that it is one run, prepared for that direction. False: there is no room for it, or
- * it is not so, and blk_submit_unusual finds out why.
+ * One segment is all of it, as the memory itself says: so that a walk would find nothing else, and
+ * the chain, of which nobody needs the address, lives in registers. False: it is not so, or there
+ * is no room.
  */
-static inline __attribute__((always_inline)) bool blk_submit_usual(
-    struct virtio_blk *disk, struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) bool blk_submit_run(struct virtio_blk *disk,
+                                                                 struct virtio_blk_request *request)
 {
     const enum virtio_blk_operation operation = request->operation;
     const uint64_t length = request->length, sector = request->sector;
-    IOMapper *const mapper = disk->device->mapper;
     IOPhysicalAddress address;
     struct virtq_chain chain;
 
-    if (length - 1 >= disk->usual_bytes_max ||
-        ((length | sector * VIRTIO_BLK_SECTOR) & disk->block_mask) != 0 ||
-        sector > disk->sectors - length / VIRTIO_BLK_SECTOR || !blk_moves_data(request) ||
-        !blk_is_permitted(disk, request) || request->fill != NULL ||
-        !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address) ||
-        (mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
+    if (request->fill != NULL ||
+        !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address)) {
+        return false;
+    }
+    request->done = false;
+    request->status = kIOReturnSuccess;
+    request->parts = 1;
+    request->usual = 1; /* blk_map_run knows better */
+    request->issued = length;
+    if ((disk->device->mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
         blk_begin_part(disk, operation, sector, &chain) != kIOReturnSuccess) {
         return false;
     }
     virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(operation));
-    request->done = false;
-    request->status = kIOReturnSuccess;
-    request->issued = length;
-    request->parts = 1;
-    request->usual = mapper == NULL;
     blk_submit_part(disk, request, &chain);
     if (trace_is_on()) {
         blk_show_watcher(disk, request, 0, chain.slot);
@@ -96,7 +109,12 @@ static inline __attribute__((always_inline)) bool blk_submit_usual(
 static inline __attribute__((always_inline)) IOReturn blk_submit_locked(
     struct virtio_blk *disk, struct virtio_blk_request *request)
 {
-    return blk_submit_usual(disk, request) ? kIOReturnSuccess : blk_submit_unusual(disk, request);
+    if (__builtin_expect(blk_is_usual(disk, request), true)) {
+        return __builtin_expect(blk_submit_run(disk, request), true)
+                   ? kIOReturnSuccess
+                   : blk_submit_pieces(disk, request);
+    }
+    return blk_submit_unusual(disk, request);
 }
 
 #endif
