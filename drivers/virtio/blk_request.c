@@ -338,6 +338,7 @@ static inline void finish_part(struct virtio_blk *disk, const struct virtq_used 
         }
         request->status = failure(answer);
     } else if (request->usual != 0) {
+        request->parts = 0;
         end(request);
         return;
     } else if (request->fill != NULL) {
