@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IOMapper.h"
 #include "kernel/direct_map.h"
 #include "tests/host/sim/sim_irq.h"
 
@@ -124,6 +125,7 @@ int blk_sim_start(void **state)
 
     (void)state;
     sim_machine_start(VIRTIO_SIM_RAM);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_while_waiting = blk_sim_run;
     if (page_alloc_run(&request, &first) != KERN_SUCCESS) {
         return -1;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IOMapper.h"
 #include "descriptors/OSArray.h"
 #include "kernel/lock.h"
 #include "kernel/page.h"
@@ -59,6 +60,7 @@ int client_start_machine(void **state)
 
     (void)state;
     sim_machine_start(64 * SIM_MIB);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_console_set_quiet(true);
     assert_int_equal(page_alloc_run(&run, &odd_first), KERN_SUCCESS);
     run.count = CLIENT_PIECES;

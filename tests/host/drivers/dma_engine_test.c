@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IODMAEventSource.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/OSArray.h"
 #include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
@@ -121,6 +122,7 @@ static int start_machine(void **state)
 
     (void)state;
     sim_machine_start(VIRTIO_SIM_RAM);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_console_set_quiet(true);
     assert_int_equal(page_alloc_run(&run, &first_page), KERN_SUCCESS);
     for (unsigned i = 0; i < PAGES / 2; i++) {

@@ -12,6 +12,7 @@
 
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODMAEventSource.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/OSArray.h"
 #include "drivers/virtio/blk_dma.h"
 #include "drivers/virtio/blk_private.h"
@@ -45,6 +46,7 @@ static int start_machine(void **state)
 
     (void)state;
     sim_machine_start(VIRTIO_SIM_RAM);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_console_set_quiet(true);
     assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &page), KERN_SUCCESS);
     memory = IOMemoryDescriptor_withAddress(phys_to_virt(page), PAGE_SIZE, kIODirectionInOut);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/rng.h"
 #include "drivers/virtio/rng_private.h"
@@ -75,6 +76,7 @@ static int start(void **state)
 
     (void)state;
     sim_machine_start(VIRTIO_SIM_RAM);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_while_waiting = run;
     most = UINT32_MAX;
     if (page_alloc_run(&request, &first) != KERN_SUCCESS) {

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IOMapper.h"
 #include "descriptors/IOMemoryDescriptor.h"
 #include "drivers/virtio/blk_private.h"
 #include "drivers/virtio/queue_private.h"
@@ -372,7 +373,8 @@ struct batch batch_run(void)
 void batch_begin(uint64_t first_seed)
 {
     sim_machine_start(VDMA_SIM_RAM);
-    sim_console_set_quiet(true); /* thousands of devices that have to be reset */
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
+    sim_console_set_quiet(true);       /* thousands of devices that have to be reset */
     sim_while_waiting = turn;
     seed = first_seed;
     for (unsigned i = 0; i < BATCH_REQUESTS; i++) {

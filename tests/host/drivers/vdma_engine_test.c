@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IODMAEventSource.h"
+#include "descriptors/IOMapper.h"
 #include "descriptors/OSArray.h"
 #include "drivers/vdma/vdma_private.h"
 #include "drivers/virtio/queue_private.h"
@@ -441,7 +442,8 @@ static int start(void **state)
 {
     (void)state;
     sim_machine_start(VDMA_SIM_RAM);
-    sim_console_set_quiet(true); /* thousands of resets */
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
+    sim_console_set_quiet(true);       /* thousands of resets */
     sim_while_waiting = turn;
     seed = from_environment("SEED", 1);
     vdma_sim_create(&sim, &(struct vdma_options){0});

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "descriptors/IOMapper.h"
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -60,6 +61,7 @@ int spoiled_start(void **state)
 
     (void)state;
     sim_machine_start(VDMA_SIM_RAM);
+    IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
     sim_console_set_quiet(true);
     sim_while_waiting = spoiled_turn;
     assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);

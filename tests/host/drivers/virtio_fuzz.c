@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "descriptors/IOMapper.h"
 #include "drivers/shared.h"
 #include "kernel/direct_map.h"
 #include "kernel/irq.h"
@@ -314,6 +315,7 @@ void fuzz_begin(struct fuzz *fuzz, uint64_t writes)
 
     if (!started) {
         sim_machine_start(VIRTIO_SIM_RAM);
+        IOMapper_setMapperRequired(false); /* as a machine knows once it has started */
         started = true;
     }
     sim_console_set_quiet(true); /* thousands of devices that have to be reset */
