@@ -58,8 +58,10 @@ static IOReturn start(struct ahci_controller *controller)
     }
     mmio_write32(controller->registers, AHCI_GHC, AHCI_GHC_AE);
     controller->wide = (mmio_read32(controller->registers, AHCI_CAP) & AHCI_CAP_WIDE) != 0;
-    controller->mapper = pci_copy_mapper(controller->function);
-    status = pci_allocate_vectors(controller->function, 1, 1, PCI_ANY_INTERRUPT, &granted);
+    status = pci_copy_mapper(controller->function, &controller->mapper);
+    if (status == kIOReturnSuccess) {
+        status = pci_allocate_vectors(controller->function, 1, 1, PCI_ANY_INTERRUPT, &granted);
+    }
     if (status == kIOReturnSuccess) {
         status = pci_attach_vector(controller->function, 0, interrupt, controller);
     }

@@ -29,12 +29,10 @@ static enum irq_result on_interrupt(void *context)
 static IOReturn bring_up(struct edu *device)
 {
     unsigned granted;
-    IOReturn status;
+    IOReturn status = pci_copy_mapper(device->function, &device->mapper);
 
-    IOMemory_fail(kIOReturnSuccess);
-    device->mapper = pci_copy_mapper(device->function);
-    if (device->mapper == NULL && IOMemoryLastError() != kIOReturnSuccess) {
-        return IOMemoryLastError();
+    if (status != kIOReturnSuccess) {
+        return status;
     }
     device->registers = pci_map_bar(device->function, 0, 0, EDU_REGISTERS);
     if (device->registers == NULL) {

@@ -345,10 +345,12 @@ static IOReturn start(struct nvme_controller *controller)
 {
     IOReturn status = map_registers(controller);
 
+    if (status == kIOReturnSuccess) {
+        status = pci_copy_mapper(controller->function, &controller->mapper);
+    }
     if (status != kIOReturnSuccess) {
         return status;
     }
-    controller->mapper = pci_copy_mapper(controller->function);
     nvme_open_buffer(controller); /* before anything else has I/O addresses */
     status = pci_allocate_vectors(controller->function, 1, 1 + NVME_QUEUES_MAX, PCI_ANY_INTERRUPT,
                                   &controller->vectors);

@@ -241,9 +241,10 @@ bool pci_is_coherent(const struct pci_function *function);
 /*
  * The mapper in front of a function, +1, which is also what
  * IOMapper_copyMapperForDevice(pci_get_service(function)) gives once the function may master
- * the bus. NULL: there is none, or (last error) it could not be had.
+ * the bus; NULL: there is none. Any error: nothing is known of it, and a driver that went on
+ * would tell its device addresses that mean nothing to it.
  */
-IOMapper *pci_copy_mapper(struct pci_function *function);
+IOReturn pci_copy_mapper(struct pci_function *function, IOMapper **mapper);
 
 /*
  * The function's accesses do not pass its IOMMU, though its messages may: from now on it has no

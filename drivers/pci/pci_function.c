@@ -243,24 +243,20 @@ IOReturn pci_ask_mapper(struct pci_function *function)
     return kIOReturnSuccess;
 }
 
-IOMapper *pci_copy_mapper(struct pci_function *function)
+IOReturn pci_copy_mapper(struct pci_function *function, IOMapper **mapper)
 {
     IOReturn status;
 
-    if (function == NULL) {
-        IOMemory_fail(kIOReturnBadArgument);
-        return NULL;
+    if (function == NULL || mapper == NULL) {
+        return kIOReturnBadArgument;
     }
+    *mapper = NULL;
     status = pci_ask_mapper(function);
-    if (status != kIOReturnSuccess) {
-        IOMemory_fail(status);
-        return NULL;
+    if (status == kIOReturnSuccess && function->mapper != NULL && !function->untranslated) {
+        OSObject_retain(function->mapper);
+        *mapper = function->mapper;
     }
-    if (function->mapper == NULL || function->untranslated) {
-        return NULL;
-    }
-    OSObject_retain(function->mapper);
-    return function->mapper;
+    return status;
 }
 
 void pci_set_untranslated(struct pci_function *function)

@@ -16,12 +16,13 @@ static IOReturn start(struct sdhci_card *card)
     if (status == kIOReturnSuccess) {
         status = sdhci_start_card(card);
     }
-    if (status != kIOReturnSuccess) {
-        return status;
+    if (status == kIOReturnSuccess) {
+        status = pci_copy_mapper(card->function, &card->mapper);
     }
-    card->mapper = pci_copy_mapper(card->function);
-    status = bus_memory_create(&card->list, card->mapper, 32,
-                               SDHCI_ENTRIES * sizeof(struct sdhci_entry), PAGE_SIZE);
+    if (status == kIOReturnSuccess) {
+        status = bus_memory_create(&card->list, card->mapper, 32,
+                                   SDHCI_ENTRIES * sizeof(struct sdhci_entry), PAGE_SIZE);
+    }
     if (status == kIOReturnSuccess) {
         status = sdhci_create_engine(card);
     }

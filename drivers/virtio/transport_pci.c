@@ -182,7 +182,7 @@ static IOReturn find_mapper(struct virtio_device *device)
     /* It has been reset, and has no queues: what it does with the bus is nothing. */
     status = pci_enable(function, PCI_MASTER);
     if (status == kIOReturnSuccess && device->mapper == NULL) {
-        device->mapper = pci_copy_mapper(function);
+        status = pci_copy_mapper(function, &device->mapper);
     }
     return status;
 }

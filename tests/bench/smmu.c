@@ -7,6 +7,7 @@
 #include "kernel/page.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/hand.h"
+#include "tests/lib/mapper_of.h"
 
 #define ROUNDS 1000
 #define MIB    ((uint64_t)1 << 20)
@@ -16,7 +17,7 @@
 static IOMapper *mapper_for(struct bench_result *result)
 {
     struct edu *device = edu_get(0);
-    IOMapper *mapper = device == NULL ? NULL : pci_copy_mapper(edu_get_function(device));
+    IOMapper *mapper = device == NULL ? NULL : mapper_of(edu_get_function(device));
 
     if (mapper == NULL) {
         result->skipped = "no edu device behind an SMMU";

@@ -8,6 +8,7 @@
 #include "kernel/console.h"
 #include "kernel/irq.h"
 #include "tests/lib/copy_meter.h"
+#include "tests/lib/mapper_of.h"
 
 /* What a device of 28 bits has left where all below is taken, and where interrupts are written to.
  */
@@ -86,7 +87,7 @@ bool edu_copy_open(struct edu_copy *copy, const char *mapper, uint64_t most)
         kprintf("transfer: there is no edu device; start QEMU with -device edu\n");
         return false;
     }
-    copy->mapper = pci_copy_mapper(edu_get_function(copy->device));
+    copy->mapper = mapper_of(edu_get_function(copy->device));
     if ((copy->mapper == NULL) != (strcmp(mapper, "none") == 0)) {
         kprintf("transfer: %s is in front of the edu device\n",
                 copy->mapper == NULL ? "nothing" : "an SMMU");

@@ -10,6 +10,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/init.h"
 #include "kernel/page.h"
+#include "tests/lib/mapper_of.h"
 #include "tests/lib/recorded.h"
 #include "tests/target/dma_client.h"
 
@@ -109,7 +110,7 @@ TEST(dc_29_30_low_addresses_lead_to_all_of_ram)
     struct scattered to = scattered_new(3001, kIODirectionIn);
     struct edu_transfer out, in;
     IODMACommand *writes = command_for(from.memory, &out), *reads = command_for(to.memory, &in);
-    IOMapper *mapper = pci_copy_mapper(edu_get_function(device));
+    IOMapper *mapper = mapper_of(edu_get_function(device));
     struct recorded recorded;
     struct end end;
     uint64_t physical, address;
@@ -204,7 +205,7 @@ TEST(a_blocked_transfer_is_an_error)
 {
     struct client client = client_of_service(edu_get_service(device));
     struct scattered memory = scattered_new(600, kIODirectionIn);
-    IOMapper *mapper = pci_copy_mapper(edu_get_function(device));
+    IOMapper *mapper = mapper_of(edu_get_function(device));
     struct edu_transfer transfer;
     IODMACommand *command = command_for(memory.memory, &transfer);
     struct smmu_counters before, after;
@@ -243,7 +244,7 @@ TEST(high_and_fragmented_addresses_serve_as_well)
     const uint64_t doorbell = 0x8020000, its = 0x8090000, high = 0xe000000;
     struct client client = client_of_service(edu_get_service(device));
     struct scattered memory = scattered_new(2222, kIODirectionOutIn);
-    IOMapper *mapper = pci_copy_mapper(edu_get_function(device));
+    IOMapper *mapper = mapper_of(edu_get_function(device));
     /* All low ones, but for the pages of interrupts on either kind of machine; then every other. */
     struct {
         uint64_t at, size;

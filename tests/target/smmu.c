@@ -16,6 +16,7 @@
 #include "kernel/mmio.h"
 #include "kernel/page.h"
 #include "kernel/timer.h"
+#include "tests/lib/mapper_of.h"
 #include "tests/target/dma_client.h"
 
 #define BOTH     (kIODMAMapReadAccess | kIODMAMapWriteAccess)
@@ -59,7 +60,7 @@ static void prepare(void)
     pci_claim(unclaimed.function, "a test");
     mapped.registers = pci_map_bar(mapped.function, 0, 0, EDU_REGISTERS);
     unclaimed.registers = pci_map_bar(unclaimed.function, 0, 0, EDU_REGISTERS);
-    mapped.mapper = pci_copy_mapper(mapped.function);
+    mapped.mapper = mapper_of(mapped.function);
     pci_enable(mapped.function, PCI_MEMORY | PCI_MASTER);
     /* Behind the bus's back: a device that firmware has left running. */
     pci_config_write16(unclaimed.function, 4, PCI_MEMORY | PCI_MASTER);
@@ -169,9 +170,9 @@ TEST(the_unit_is_there)
 /* MP-12, of the functions of this machine: one object each, the same whenever it is asked for. */
 TEST(mp_12_functions_have_mappers_of_their_own)
 {
-    IOMapper *first = pci_copy_mapper(mapped.function);
+    IOMapper *first = mapper_of(mapped.function);
     IOMapper *again = IOMapper_copyMapperForDevice(pci_get_service(mapped.function));
-    IOMapper *other = pci_copy_mapper(edu_get_function(device));
+    IOMapper *other = mapper_of(edu_get_function(device));
 
     EXPECT_EQ(first, mapped.mapper);
     EXPECT_EQ(again, first);

@@ -19,6 +19,7 @@
 #include "kernel/cpu.h"
 #include "kernel/devicetree.h"
 #include "kernel/mmio.h"
+#include "tests/lib/mapper_of.h"
 #include "tests/target/smmu_mover.h"
 
 #define EDU_RAISE 0x60
@@ -42,7 +43,7 @@ static void prepare_devices(void)
         unsigned granted;
 
         nvme_get_service(nvme_get(0));
-        OSObject_release(pci_copy_mapper(edus[0]));
+        OSObject_release(mapper_of(edus[0]));
         /* What the interrupt controller keeps of messages. */
         pci_allocate_vectors(edus[0], 1, 1, PCI_MSI, &granted);
         pci_free_vectors(edus[0]);
@@ -85,7 +86,7 @@ TEST(n17_the_highest_bus)
     IOMapper_collectFaults(mapper());
     smmu_get_counters(&after);
     EXPECT_EQ(after.reports - before.reports, 1);
-    own = pci_copy_mapper(edus[2]);
+    own = mapper_of(edus[2]);
     TEST_KEEPS("a function's mapper is made once");
     ASSERT_TRUE(own != NULL);
     ASSERT_EQ(smmu_map(own, memory, PAGE_SIZE, BOTH, EDU_ADDRESS_BITS, &at), kIOReturnSuccess);
@@ -114,8 +115,8 @@ TEST(n17_two_buses_at_once)
     EXPECT_EQ(info.bus, 1);
     ASSERT_EQ(pci_enable(edus[1], PCI_MEMORY | PCI_MASTER), kIOReturnSuccess);
     TEST_KEEPS("a function's mapper is made once");
-    own = pci_copy_mapper(edus[1]);
-    other = pci_copy_mapper(edus[2]);
+    own = mapper_of(edus[1]);
+    other = mapper_of(edus[2]);
     ASSERT_TRUE(own != NULL && other != NULL && own != other);
     memset(byte_at(0), CANARY, ptoa(3));
     ASSERT_EQ(smmu_map(own, memory, PAGE_SIZE, BOTH, EDU_ADDRESS_BITS, &at), kIOReturnSuccess);

@@ -131,6 +131,9 @@ static void controllers_that_do_not_come_up(void **state)
     device.never_reset = true;
     disk_fails_to_open(kIOReturnNotResponding, 2 * SECOND);
     disk_create();
+    device.bus.mapper_status = kIOReturnNoDevice; /* what is in front of it did not start */
+    disk_fails_to_open(kIOReturnNoDevice, SECOND);
+    disk_create();
     device.bus.has_no_vectors = true;
     disk_fails_to_open(kIOReturnNoInterrupt, SECOND);
     disk_belongs_to_another();

@@ -276,13 +276,12 @@ bool pci_is_coherent(const struct pci_function *function)
     return true;
 }
 
-IOMapper *pci_copy_mapper(struct pci_function *function)
+IOReturn pci_copy_mapper(struct pci_function *function, IOMapper **mapper)
 {
     expect_ours(function);
-    if (current->mapper != NULL) {
-        OSObject_retain(current->mapper);
-    } else if (current->mapper_status != kIOReturnSuccess) {
-        IOMemory_fail(current->mapper_status);
+    *mapper = current->mapper_status == kIOReturnSuccess ? current->mapper : NULL;
+    if (*mapper != NULL) {
+        OSObject_retain(*mapper);
     }
-    return current->mapper;
+    return current->mapper_status;
 }

@@ -118,6 +118,9 @@ static void functions_that_refuse(void **state)
         assert_int_equal(sim.shutdowns, call == BUS_SIM_ATTACH); /* if it was on */
     }
     client_create();
+    sim.bus.mapper_status = kIOReturnNoDevice; /* what is in front of it did not start */
+    fails_to_open(kIOReturnNoDevice, 0, SECOND, false);
+    client_create();
     sim.bus.has_no_vectors = true;
     fails_to_open(kIOReturnNoInterrupt, 0, SECOND, false);
     client_create();
