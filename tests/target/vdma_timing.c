@@ -18,7 +18,7 @@
 
 #define TURNS    5000u
 #define WAKE_MAX 700u     /* ticks: as long as a start takes to go to sleep */
-#define LATE     2000000u /* 32 ms */
+#define LATE     8000000u /* 128 ms: time to look at what is going on, on a busy host too */
 #define BYTES    8192u
 #define SHORT    100u
 #define BOUNCED  509u /* from the third byte of a page up to an aligned address */
