@@ -83,10 +83,9 @@ static inline int tree_height(const struct tree_node *node)
     return node == NULL ? 0 : node->height;
 }
 
-/* What a node says of its subtree, anew; is it something else? */
-static inline bool tree_refresh(struct tree_node *node, tree_update_t *update)
+/* What a node with subtrees of these heights says of its own, anew; is it something else? */
+static inline bool tree_say(struct tree_node *node, int left, int right, tree_update_t *update)
 {
-    const int left = tree_height(node->left), right = tree_height(node->right);
     const int height = 1 + (left > right ? left : right);
     bool changed = height != node->height;
 
@@ -95,6 +94,12 @@ static inline bool tree_refresh(struct tree_node *node, tree_update_t *update)
         changed |= update(node);
     }
     return changed;
+}
+
+/* The same with the heights as they are. */
+static inline bool tree_refresh(struct tree_node *node, tree_update_t *update)
+{
+    return tree_say(node, tree_height(node->left), tree_height(node->right), update);
 }
 
 /* Put a node, or nothing, where another one hangs. */
@@ -153,19 +158,16 @@ static inline struct tree_node *tree_mend(struct tree *tree, struct tree_node *n
     return tree_rotate(tree, node, left, update);
 }
 
-/* Do the two subtrees differ by more than one level? */
-static inline bool tree_leans(const struct tree_node *node)
-{
-    return (unsigned)(tree_height(node->left) - tree_height(node->right) + 1) > 2;
-}
-
 /* Refresh from a node up, to the first whose word is what those above it know already. */
 static inline void tree_climb(struct tree *tree, struct tree_node *node, bool changed,
                               tree_update_t *update)
 {
     while (node != NULL) {
-        changed |= tree_refresh(node, update);
-        if (tree_leans(node)) {
+        /* Looked at once: this is the way of all that enters or leaves, a node a level. */
+        const int left = tree_height(node->left), right = tree_height(node->right);
+
+        changed |= tree_say(node, left, right, update);
+        if ((unsigned)(left - right + 1) > 2) { /* they differ by more than one level */
             node = tree_mend(tree, node, update);
         } else if (!changed) {
             break;

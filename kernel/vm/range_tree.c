@@ -182,24 +182,28 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
     return true;
 }
 
-static bool find_gap_below(struct tree_node *root, uint64_t size, uint64_t alignment,
-                           vaddr_t *start)
+static bool may_have(struct tree_node *root, uint64_t size)
 {
     /*
      * The largest gap below, alignment aside: a subtree that cannot hold it is skipped whole. One
      * that could but for its alignment is looked through, which costs at most its size.
      */
-    if (root == NULL || range_of(root)->max_gap < size) {
-        return false;
-    }
+    return root != NULL && range_of(root)->max_gap >= size;
+}
+
+/* In a subtree that may have one. */
+static bool find_gap_below(struct tree_node *root, uint64_t size, uint64_t alignment,
+                           vaddr_t *start)
+{
     /* The lowest address first: the same requests give the same addresses in each run. */
-    return find_gap_below(root->left, size, alignment, start) ||
+    return (may_have(root->left, size) && find_gap_below(root->left, size, alignment, start)) ||
            fits_before(range_of(root), size, alignment, start) ||
-           find_gap_below(root->right, size, alignment, start);
+           (may_have(root->right, size) && find_gap_below(root->right, size, alignment, start));
 }
 
 bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
                          vaddr_t *start)
 {
-    return size != 0 && find_gap_below(tree->ranges.root, size, alignment, start);
+    return size != 0 && may_have(tree->ranges.root, size) &&
+           find_gap_below(tree->ranges.root, size, alignment, start);
 }
