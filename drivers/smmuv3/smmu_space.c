@@ -141,10 +141,10 @@ static bool walk_adding(struct smmu_space *space, uint64_t page, unsigned deepes
     return true;
 }
 
-/* Nodes at the end of the path that hold nothing go. */
+/* Nodes at the end of the path that hold nothing go; the root holds the first pages' for good. */
 static void prune(struct smmu_space *space, const struct path *path, uint64_t page)
 {
-    for (unsigned level = path->level; level > 0 && path->nodes[level]->taken == 0; level--) {
+    for (unsigned level = path->level; path->nodes[level]->taken == 0; level--) {
         struct space_node *above = path->nodes[level - 1];
         const unsigned index = INDEX(page, level - 1);
 

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define LATE 62500 /* ticks: a millisecond */
+#include "kernel/timer.h"
 
 /* There is one client. */
 static struct vdma_client *current;
@@ -85,7 +85,8 @@ void vdma_client_drop(struct vdma_side *side)
 
 void vdma_client_delay(unsigned count)
 {
-    const struct vdma_fault fault = {.kind = VDMA_FAULT_DELAY, .argument = LATE};
+    const struct vdma_fault fault = {.kind = VDMA_FAULT_DELAY,
+                                     .argument = timer_frequency() / 1000};
     const uint64_t arguments[2] = {VDMA_INJECT_FAULTS, 0};
 
     for (unsigned i = 0; i < count; i++) {

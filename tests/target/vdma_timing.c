@@ -12,13 +12,13 @@
 #include "kernel/direct_map.h"
 #include "kernel/init.h"
 #include "kernel/page.h"
+#include "kernel/timer.h"
 #include "qemu/vdma/monitor/monitor.h"
 #include "tests/target/disk.h"
 #include "tests/target/dma_client.h"
 
 #define TURNS    5000u
-#define WAKE_MAX 700u     /* ticks: as long as a start takes to go to sleep */
-#define LATE     8000000u /* 128 ms: time to look at what is going on, on a busy host too */
+#define WAKE_MAX 700u /* ticks: as long as a start takes to go to sleep */
 #define BYTES    8192u
 #define SHORT    100u
 #define BOUNCED  509u /* from the third byte of a page up to an aligned address */
@@ -141,7 +141,8 @@ TEST(a_stop_that_gave_up_gives_nothing_back)
     target_transfer.type = VDMA_COPY;
     target_transfer.other = source;
 
-    inject(VDMA_FAULT_DELAY, LATE);
+    /* An eighth of a second: time to look at what is going on, on a busy host too. */
+    inject(VDMA_FAULT_DELAY, (uint32_t)(timer_frequency() / 8));
     EXPECT_EQ(start(&client, target, kIODirectionIn, 0, 0), kIOReturnSuccess);
     EXPECT_EQ(IODMAEventSource_stopDMACommand(client.source, true, 1000000), kIOReturnTimeout);
     EXPECTS_REPORT(10);

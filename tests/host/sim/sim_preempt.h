@@ -12,8 +12,9 @@
 
 /*
  * Run `first`, and `second` once before the nth instruction (from 0 on) of it at which no lock
- * is held: there nobody would have to wait. False: `first` has no so many, or the host cannot step
- * over single instructions; `second` has not run then. It must not leave with a failure.
+ * is held, and which is not the heap's: there nobody would have to wait. False: `first` has no so
+ * many, or the host cannot step over single instructions; `second` has not run then. It must not
+ * leave with a failure.
  */
 bool sim_preempt(void (*first)(void), void (*second)(void), uint64_t nth);
 

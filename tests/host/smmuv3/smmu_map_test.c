@@ -331,6 +331,40 @@ static void without_ranges_many_pages_are_one_command(void **state)
     }
 }
 
+/* A block is one entry, and so one command, wherever in it the page is. */
+static void without_ranges_a_block_is_one_command(void **state)
+{
+    const uint64_t bytes = ptoa(3 * BLOCK_PAGES);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withPhysicalAddress(0x80000000, bytes, kIODirectionOutIn);
+    uint64_t at = 0x40000000, size, physical;
+    IOMapper *mapper;
+
+    (void)state;
+    smmu_stop(unit);
+    traits.no_ranges = true;
+    unit = smmu_start();
+    mapper = stream_mapper(unit, STREAM);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMapper_iovmMapMemory(mapper, memory, 0, bytes, BOTH | kIODMAMapFixedAddress,
+                                            NULL, NULL, NULL, &at, &size),
+                     kIOReturnSuccess);
+    for (uint64_t i = 0; i < bytes; i += ptoa(BLOCK_PAGES / 2)) {
+        assert_true(sim_access(STREAM, at + i, true, &physical));
+        assert_int_equal(physical, 0x80000000 + i);
+    }
+    sim_forget();
+    unmap(mapper, at, size);
+    assert_int_equal(sim_told(COMMAND_TLBI_NH_VA), 3);
+    assert_int_equal(sim_told(COMMAND_TLBI_NH_ASID), 0);
+    for (uint64_t i = 0; i < bytes; i += ptoa(BLOCK_PAGES / 2)) {
+        assert_false(sim_access(STREAM, at + i, true, &physical));
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 static void the_lean_way_is_the_same(void **state)
 {
     IOMapper *mapper = stream_mapper(unit, STREAM);
@@ -398,6 +432,7 @@ int main(void)
         STARTED(page_0_is_given_by_its_name_alone),
         STARTED(kinds_of_memory),
         STARTED(without_ranges_many_pages_are_one_command),
+        STARTED(without_ranges_a_block_is_one_command),
         STARTED(the_lean_way_is_the_same),
         STARTED(the_lean_way_without_tables),
     };

@@ -2,6 +2,7 @@
 /* The I/O addresses of one stream, and its tables, against an array that says the same. */
 #include "kernel/inject.h"
 #include "kernel/page.h"
+#include "tests/host/sim/sim_order.h"
 #include "tests/host/smmuv3/sim_smmu.h"
 
 #define MODEL_PAGES (4 * BLOCK_PAGES + 100)
@@ -430,15 +431,49 @@ static void test_want_of_first_tables(void **state)
     assert_int_equal(nth, 9);
 }
 
+static bool was_filled, was_linked; /* the far page's table, and what leads to that one */
+
+static void look(enum sim_step step, uint64_t detail)
+{
+    const struct space_node *const root = space.root, *const above = root->below[1];
+    const struct space_node *const table = above != NULL ? above->below[0] : NULL;
+
+    (void)detail;
+    if (step != SIM_BARRIER || table == NULL) {
+        return;
+    }
+    was_filled |= (table->entries[0] & ENTRY_VALID) != 0 && (above->entries[0] & ENTRY_VALID) == 0;
+    was_linked |= (above->entries[0] & ENTRY_VALID) != 0 && (root->entries[1] & ENTRY_VALID) == 0;
+}
+
+/* A walk may come at any moment: a table says all that it is to say before anything leads to it. */
+static void test_tables_are_filled_before_they_are_linked(void **state)
+{
+    (void)state;
+    was_filled = was_linked = false;
+    sim_witness = look;
+    place(GIANT_PAGES, 1, 0x50000000);
+    sim_witness = NULL;
+    assert_true(was_filled);
+    assert_true(was_linked);
+    take_away(GIANT_PAGES, 1);
+}
+
 int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
-        EACH(test_first_fit), EACH(test_tables_come_and_go),
-        EACH(test_blocks),    EACH(test_splits),
-        EACH(test_held),      EACH(test_quarantine),
-        EACH(test_bounded),   EACH(test_want_of_memory),
-        EACH(test_random),    EACH(test_want_of_first_tables),
+        EACH(test_first_fit),
+        EACH(test_tables_come_and_go),
+        EACH(test_blocks),
+        EACH(test_splits),
+        EACH(test_held),
+        EACH(test_quarantine),
+        EACH(test_bounded),
+        EACH(test_want_of_memory),
+        EACH(test_random),
+        EACH(test_want_of_first_tables),
+        EACH(test_tables_are_filled_before_they_are_linked),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
