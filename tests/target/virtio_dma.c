@@ -342,10 +342,11 @@ TEST(n1_transfers_around_the_most_segments)
         struct virtio_blk_info info;
 
         virtio_blk_get_info(virtio_blk_get(disk), &info);
-        /* A ring on virtio-mmio is as large as ever; its device takes no more all the same. */
-        if (virtio_blk_get(disk)->device->transport->narrow_doorbell) {
-            EXPECT_EQ(info.queue_size, disk < SMALL + 2 ? 4 : 128);
-        }
+        /*
+         * On virtio-mmio, and in a newer QEMU, the ring may be larger than the device was asked
+         * for; it takes no more all the same.
+         */
+        EXPECT_GE(info.queue_size, disk < SMALL + 2 ? 4 : 128);
         EXPECT_LE(info.segments_max + 2, info.queue_size);
         longest = 0;
         virtio_blk_watch(virtio_blk_get(disk), note_longest, NULL);
