@@ -39,7 +39,8 @@ static void visit_host_run(IOPhysicalSegment segment, void *context, UInt32 inde
 static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length, UInt32 most,
                           IODMARunVisitor *visit, void *context)
 {
-    if (memory->isOneRun) { /* said by the descriptor: a walk would not find more */
+    /* Said by the descriptor: a walk would not find more, but of the system mapper's addresses. */
+    if (memory->isOneRun && IOMapper_gSystem == NULL) {
         visit(context, memory->oneRun + offset, length);
         return kIOReturnSuccess;
     }

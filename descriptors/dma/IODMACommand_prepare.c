@@ -75,6 +75,10 @@ static bool suits_as_it_is(const IODMACommand *self, const struct facts *facts)
     if (limits->highest == UINT64_MAX || self->spec.mapper != NULL) {
         return true;
     }
+    /* Of the system mapper's addresses, which lead elsewhere in memory: as little as nothing. */
+    if (IOMapper_gSystem != NULL && self->spec.mapper == NULL) {
+        return false;
+    }
     /* 0 is "not known": then the walk finds out. */
     return facts->highestPage != 0 &&
            facts->highestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */

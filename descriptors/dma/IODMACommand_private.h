@@ -180,7 +180,9 @@ IOReturn IODMACommand_mapView(IODMACommand *self);
 static inline void IODMACommand_noteEntry(IODMACommand *self)
 {
     const struct IODMALimits *const limits = &self->spec.limits;
-    const bool isOneRun = self->hasRuns ? self->runs.count == 1 : self->memory->isOneRun;
+    /* With a system mapper a run of I/O addresses may be several of memory. */
+    const bool isOneRun =
+        self->hasRuns ? self->runs.count == 1 : self->memory->isOneRun && IOMapper_gSystem == NULL;
 
     self->entry = self->hasRuns ? self->runs.list[0].address : self->memory->oneRun + self->offset;
     self->isOneEntry = isOneRun && self->length <= limits->longest &&

@@ -95,6 +95,58 @@ static void expect_addresses(struct test_mapper *mapper, IOMemoryDescriptor *mem
     assert_int_equal(left, 0);
 }
 
+/* A device that is not translated is told where I/O addresses lead, were they in a row or not. */
+static void an_unmapped_command_lists_memory(void **state)
+{
+    static const IODMACommand_SegmentOptions limits[] = {
+        {.fStructSize = 40},
+        {.fStructSize = 40,
+         .fAlignment = 2,
+         .fAlignmentLength = 2,
+         .fAlignmentInternalSegments = 2},
+        {.fStructSize = 40, .fNumAddressBits = 31}, /* it lies above, its I/O addresses below */
+    };
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut), *window;
+    IOByteCount left;
+
+    (void)state;
+    assert_true(pages.value >= 1ull << 31);
+    IOMemoryDescriptor_prepare(memory, kIODirectionNone);
+    window = IOMemoryDescriptor_withPhysicalAddress(
+        IOMemoryDescriptor_getPhysicalSegment(memory, 0, &left, 0), 2 * PAGE_SIZE + 500,
+        kIODirectionInOut);
+    assert_int_equal(IOMemoryDescriptor_prepare(window, kIODirectionNone), kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        IODMACommand *command = dma_command(&limits[i], kUnmapped, window);
+        IODMACommand_Segment64 list[8];
+        uint64_t at = 0;
+        unsigned count;
+
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        count = dma_list(command, list, 8);
+        for (unsigned k = 0; k < count; at += list[k++].fLength) {
+            for (uint64_t byte = 0; byte < list[k].fLength; byte++) {
+                const uint64_t told = list[k].fIOVMAddr + byte;
+
+                /* In place, or where the device reaches a copy of it. */
+                assert_true(i == 2 ? told < 1ull << 31
+                                   : told == IOMemoryDescriptor_getPhysicalSegment(
+                                                 window, at + byte, NULL, kIOMemoryMapperNone));
+            }
+        }
+        assert_int_equal(at, IOMemoryDescriptor_getLength(window));
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        OSObject_release(command);
+    }
+    IOMemoryDescriptor_complete(window, kIODirectionNone);
+    OSObject_release(window);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    stop_system(mapper, unit);
+}
+
 /* Made when it is first asked for, the same for all who ask, gone with the last complete. */
 static void one_mapping_of_the_whole_is_shared(void **state)
 {
@@ -462,6 +514,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(one_mapping_of_the_whole_is_shared),
+        MAP_TEST(an_unmapped_command_lists_memory),
         MAP_TEST(composites_are_mapped_as_a_whole),
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),
