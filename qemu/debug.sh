@@ -66,10 +66,14 @@ for _ in {1..100}; do
     sleep 0.1
 done
 
+# As gdb quotes: a path may have blanks, quotes and backslashes.
+named=${image//\\/\\\\}
+named=\"${named//\"/\\\"}\"
+
 # From a linked address to the physical one: minus the base of the direct map, modulo 2^64.
 # Behind this script, which thereby hears a signal at once; an interrupt is gdb's own.
 # shellcheck disable=SC2086 # GDB_OPTIONS is a list of words
-"$gdb" -q -ex "set confirm off" -ex "file $image" -ex "add-symbol-file $image -o 0x1000000000000" \
+"$gdb" -q -ex "set confirm off" -ex "file $named" -ex "add-symbol-file $named -o 0x1000000000000" \
     -ex "target remote $work/gdb" ${commands[@]+"${commands[@]}"} ${GDB_OPTIONS-} "$@" <&0 &
 debugger=$!
 trap : INT

@@ -25,5 +25,11 @@ for variables in MACHINE=default MACHINE=el2 MACHINE=gicv3 LLVM=1; do
     check "$variables: knows the line" said '^#0 +main \(.*\) at (\./)?tests/images/exit\.c:[0-9]+$'
 done
 
+# As it is, with whatever is in its path; by each gdb.
+odd="$work/an \"odd\" \\ image's.elf"
+cp "$BUILD/gcc-release/tests/images/exit.elf" "$odd"
+run timeout --foreground -k 5 60 qemu/debug.sh "$odd" -batch -x "$work/commands"
+check "an image by a path that must be quoted" said '^main( \+ [0-9]+)? in section \.text'
+
 run make -s --no-print-directory O="$BUILD" debug IMAGE=nonsense
 check "an unknown image is refused" eval 'ended 2 && said "no image is called .nonsense."'
