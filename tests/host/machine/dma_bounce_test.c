@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bounced bytes: which they are, which way they are copied, and what the device never sees. */
-#include "kernel/inject.h"
-#include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/dma_bounce_fixture.h"
 #include "tests/host/sim/sim_cache.h"
-#include "tests/lib/holdings.h"
-#include "tests/lib/portable/test_mapper.h"
-
-#define BITS31                                                                                     \
-    {                                                                                              \
-        .fStructSize = 40, .fNumAddressBits = 31                                                   \
-    }
-
-static const IODMACommand_SegmentOptions bits31 = BITS31;
-
-static IODMACommand *prepared(IOMemoryDescriptor *memory, const IODMACommand_SegmentOptions *limits,
-                              uint32_t mapping)
-{
-    IODMACommand *command = dma_command(limits, mapping, memory);
-
-    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
-    return command;
-}
-
-static void drop(IODMACommand *command, IOMemoryDescriptor *memory)
-{
-    OSObject_release(command);
-    OSObject_release(memory);
-}
 
 /* DC-19 */
 static void dc_19_legal_memory_stays_where_it_is(void **state)
@@ -165,44 +140,6 @@ static void dc_24_28_without_synchronize_no_byte_moves(void **state)
     drop(command, memory);
 }
 
-static void name_a_leak(const char *what, uint64_t was, uint64_t is)
-{
-    print_error("%s: %llu, was %llu\n", what, (unsigned long long)is, (unsigned long long)was);
-}
-
-/* DC-16: whichever request for memory fails, the command is as it was, and works again. */
-static void dc_16_a_failed_prepare_leaves_nothing(void **state)
-{
-    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 3 * PAGE_SIZE, DMA_LOW, 64, kIODirectionOut);
-    IODMACommand *command = dma_command(&bits31, kMapped, memory);
-    struct inject_report report;
-    uint64_t nth = 0;
-
-    (void)state;
-    do {
-        const struct holdings before = holdings_now();
-        struct holdings after;
-        IOReturn status;
-
-        inject_begin(++nth);
-        status = IODMACommand_prepare(command, 0, 0, true, true);
-        inject_end(&report);
-        if (status == kIOReturnSuccess) {
-            assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
-        } else {
-            assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
-                             kIOReturnNotReady);
-            assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
-            assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-        }
-        after = holdings_now();
-        assert_true(holdings_are_same(&before, &after, name_a_leak));
-        assert_int_equal(IODMACommand_getBounceInUse(), 0);
-    } while (report.failed);
-    assert_true(nth > 1);
-    drop(command, memory);
-}
-
 /* DC-25 */
 static void dc_25_bits_that_no_ram_satisfies(void **state)
 {
@@ -322,28 +259,6 @@ static void byte_access_goes_where_the_device_goes(void **state)
     drop(command, memory);
 }
 
-/* The pool has a size; who exceeds it is refused, and nothing is held. */
-static void the_pool_is_bounded(void **state)
-{
-    const uint64_t usual = IODMACommand_getBouncePool();
-    IOMemoryDescriptor *one = dma_memory(DMA_HIGH, 4 * PAGE_SIZE, 0, 0, kIODirectionOut);
-    IOMemoryDescriptor *two = dma_memory(DMA_HIGH, PAGE_SIZE, 0, 0, kIODirectionOut);
-    IODMACommand *first, *second = dma_command(&bits31, kMapped, two);
-
-    (void)state;
-    IODMACommand_setBouncePool(4 * PAGE_SIZE);
-    first = prepared(one, &bits31, kMapped);
-    assert_int_equal(IODMACommand_getBounceInUse(), 4 * PAGE_SIZE);
-    assert_int_equal(IODMACommand_prepare(second, 0, 0, true, true), kIOReturnNoResources);
-    assert_int_equal(IODMACommand_complete(first, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_prepare(second, 0, 0, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_complete(second, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_getBounceInUse(), 0);
-    IODMACommand_setBouncePool(usual);
-    drop(first, one);
-    drop(second, two);
-}
-
 /* A device that does not snoop: what it reads is cleaned, bounce pages as well as the rest. */
 static void non_coherent_devices_get_clean_lines(void **state)
 {
@@ -426,158 +341,6 @@ static void dc_31_driverkit_names(void **state)
     OSObject_release(device);
 }
 
-/* RAM in pieces of one page: bytes that no room can be found for at once go page by page. */
-static void pages_apart_are_enough(void **state)
-{
-    const uint64_t length = 3 * PAGE_SIZE + 100;
-    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, length, 0, 0, kIODirectionOutIn);
-    IODMACommand *command = dma_command(&bits31, kMapped, memory);
-    struct page_stats stats;
-    IODMACommand_Segment64 list[8];
-    paddr_t *taken;
-    size_t count = 0;
-
-    (void)state;
-    page_get_stats(&stats);
-    taken = malloc(stats.free * sizeof(*taken));
-    assert_non_null(taken);
-    while (page_alloc(0, PAGE_OWNER_DRIVER, &taken[count]) == KERN_SUCCESS) {
-        count++;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (((taken[i].value >> PAGE_SHIFT) & 3) == 0) {
-            assert_int_equal(page_free(taken[i], 0), KERN_SUCCESS);
-            taken[i] = paddr(0);
-        }
-    }
-    dma_fill(DMA_HIGH, length, 3);
-    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_getBounceLength(command), length);
-    assert_int_equal(dma_list(command, list, 8), 4);
-    for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(list[i].fLength, i < 3 ? PAGE_SIZE : 100);
-    }
-    for (uint64_t at = 0; at < length; at += 99) {
-        assert_int_equal(dma_device_reads(command, at), dma_bytes(DMA_HIGH)[at]);
-    }
-    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
-    for (size_t i = 0; i < count; i++) {
-        if (taken[i].value != 0) {
-            page_free(taken[i], 0);
-        }
-    }
-    free(taken);
-    drop(command, memory);
-}
-
-/* An island that ends inside a run, and for which there is no page: nothing of the rest is tried.
- */
-static void a_spent_pool_is_told_in_the_middle_of_a_run(void **state)
-{
-    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512};
-    const uint64_t usual = IODMACommand_getBouncePool();
-    IOMemoryDescriptor *memory =
-        dma_memory(DMA_LOW + 8, 3 * PAGE_SIZE, DMA_LOW + 10 * PAGE_SIZE, 512, kIODirectionOutIn);
-    IOMemoryDescriptor *other_memory = dma_memory(DMA_LOW + 8, 100, 0, 0, kIODirectionOutIn);
-    struct test_mapper *mapper = test_mapper_new(0x100);
-    IODMACommand *first;
-
-    (void)state;
-    IODMACommand_setBouncePool(PAGE_SIZE);
-    first = prepared(other_memory, &coarse, kMapped);
-    for (unsigned i = 0; i < 2; i++) {
-        IODMACommand *command = IODMACommand_withSpecificationOptions(
-            kIODMACommandOutputHost64, &coarse, kMapped, i == 0 ? NULL : &mapper->super, NULL);
-
-        assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false),
-                         kIOReturnSuccess);
-        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
-        assert_int_equal(mapper->entries, 0);
-        OSObject_release(command);
-    }
-    IODMACommand_setBouncePool(usual);
-    drop(first, other_memory);
-    OSObject_release(memory);
-    OSObject_release(&mapper->super);
-}
-
-#define PAGES_LEFT 8
-
-/*
- * RAM of which some single pages are left, for twenty islands: not all find one, and what the
- * first have goes back, with a mapper and without one. An island at a multiple of two pages cannot
- * be cut at a page.
- */
-static void pages_that_run_out_are_told_in_the_middle(void **state)
-{
-    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512},
-                                             wide = {.fStructSize = 40,
-                                                     .fAlignment = 2 * PAGE_SIZE};
-    IOAddressRange ranges[20]; /* whose islands are more than a page together */
-    IOMemoryDescriptor *memory;
-    struct test_mapper *mapper = test_mapper_new(0x100);
-    IODMACommand *commands[3];
-    struct page_stats stats;
-    paddr_t *taken, given[PAGES_LEFT];
-    size_t count = 0;
-    unsigned left = 0, back = 0;
-
-    (void)state;
-    for (unsigned i = 0; i < 20; i++) {
-        ranges[i] = (IOAddressRange){DMA_LOW + 8 + 2 * ptoa(i), 1000};
-    }
-    memory = IOMemoryDescriptor_withAddressRanges(
-        ranges, 20, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
-    for (unsigned i = 0; i < 3; i++) {
-        commands[i] = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64,
-                                                            i == 2 ? &wide : &coarse, kMapped,
-                                                            i == 1 ? &mapper->super : NULL, NULL);
-        assert_int_equal(IODMACommand_setMemoryDescriptor(commands[i], memory, false),
-                         kIOReturnSuccess);
-        /* Once with memory: what a preparation keeps for the next one is there. */
-        assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnSuccess);
-        assert_int_equal(IODMACommand_complete(commands[i], true, true), kIOReturnSuccess);
-    }
-    page_get_stats(&stats);
-    taken = malloc(stats.free * sizeof(*taken));
-    assert_non_null(taken);
-    while (page_alloc(0, PAGE_OWNER_DRIVER, &taken[count]) == KERN_SUCCESS) {
-        count++;
-    }
-    for (size_t i = 0; i < count && left < PAGES_LEFT; i++) {
-        if (((taken[i].value >> PAGE_SHIFT) & 7) == 0) {
-            left++;
-            assert_int_equal(page_free(taken[i], 0), KERN_SUCCESS);
-            taken[i] = paddr(0);
-        }
-    }
-    assert_int_equal(left, PAGES_LEFT);
-    for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnNoResources);
-        assert_int_equal(IODMACommand_getBounceInUse(), 0);
-        assert_int_equal(mapper->entries, 0);
-    }
-    /* The heap has taken some for good, and no island has any. */
-    while (page_alloc(0, PAGE_OWNER_DRIVER, &given[back]) == KERN_SUCCESS) {
-        back++;
-    }
-    assert_in_range(back, PAGES_LEFT / 2, PAGES_LEFT);
-    while (back != 0) {
-        page_free(given[--back], 0);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (taken[i].value != 0) {
-            page_free(taken[i], 0);
-        }
-    }
-    free(taken);
-    for (unsigned i = 0; i < 3; i++) {
-        OSObject_release(commands[i]);
-    }
-    OSObject_release(memory);
-    OSObject_release(&mapper->super);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,18 +350,13 @@ int main(void)
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
         MAP_TEST(dc_24_28_without_synchronize_no_byte_moves),
-        MAP_TEST(dc_16_a_failed_prepare_leaves_nothing),
         MAP_TEST(dc_25_bits_that_no_ram_satisfies),
         MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
         MAP_TEST(dc_27_a_copy_of_a_later_part_has_its_bytes),
         MAP_TEST(strict_shows_no_neighbour),
         MAP_TEST(byte_access_goes_where_the_device_goes),
-        MAP_TEST(the_pool_is_bounded),
-        MAP_TEST(pages_apart_are_enough),
         MAP_TEST(non_coherent_devices_get_clean_lines),
         MAP_TEST(dc_31_driverkit_names),
-        MAP_TEST(a_spent_pool_is_told_in_the_middle_of_a_run),
-        MAP_TEST(pages_that_run_out_are_told_in_the_middle),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
