@@ -1,86 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The page tables in simulated memory, seen through a TLB that forgets nothing by itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "kernel/direct_map.h"
-#include "kernel/heap.h"
-#include "kernel/page.h"
-#include "tests/host/sim/sim_console.h"
-#include "tests/host/sim/sim_ram.h"
-#include "tests/host/sim/sim_tlb.h"
-
-#define MIB2 LEVEL_SPAN(2)
-#define GIB  LEVEL_SPAN(1)
-#define VA   MMU_KERNEL_VA_BASE
-#define PA   0x100000000ull /* need not be RAM */
-
-char __image_start[1], __image_end[1]; /* mmu_init's, which is not called */
-
-static const struct page_range ram = {0x40000000, 64 * SIM_MIB};
-static const struct mmu_attributes rw = {.access = MMU_READ | MMU_WRITE};
-static const struct mmu_attributes ro = {.access = MMU_READ};
-static const struct mmu_attributes none = {.access = 0};
-
-static struct mmu_stats stats(void)
-{
-    struct mmu_stats now;
-
-    mmu_get_stats(&now);
-    return now;
-}
-
-static uint64_t tables_at_start;
-
-static int setup(void **state)
-{
-    (void)state;
-    sim_ram_attach(&ram, 1);
-    assert_true(page_setup(&ram, 1, NULL, 0));
-    sim_tlb_reset();
-    tables_at_start = stats().tables;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    mmu_space_activate(NULL);
-    heap_trim();
-    assert_int_equal(stats().tables, tables_at_start);
-    assert_int_equal(stats().mapped_pages, 0);
-    assert_int_equal(stats().spaces, 0);
-    sim_ram_detach();
-    return 0;
-}
-
-static void assert_maps(vaddr_t va, uint64_t pa, unsigned access)
-{
-    struct mmu_translation at;
-
-    assert_true(mmu_translate(mmu_kernel, va, &at));
-    assert_int_equal(at.pa.value, pa);
-    assert_int_equal(at.attributes.access, access);
-    if (access == 0) {
-        assert_false(sim_tlb_access(va, &at));
-    } else {
-        assert_true(sim_tlb_access(va, &at));
-        assert_int_equal(at.pa.value, pa & ~PAGE_MASK);
-        assert_int_equal(at.attributes.access, access);
-    }
-}
-
-static void assert_unmapped(vaddr_t va)
-{
-    struct mmu_translation at;
-
-    assert_false(mmu_translate(mmu_kernel, va, &at));
-    assert_false(sim_tlb_access(va, &at));
-}
+/* What is mapped, entry by entry, and as one who only knows pages would have it. */
+#include "tests/host/kernel/mmu_fixture.h"
 
 static void test_one_page(void **state)
 {
@@ -278,8 +198,10 @@ static void test_want_of_tables_changes_nothing(void **state)
 
 /* A window of 8 MiB across a 1 GiB border, against an array with what should be there. */
 #define WINDOW_PAGES 2048
-#define WINDOW       (VA + GIB - WINDOW_PAGES / 2 * PAGE_SIZE)
-#define MODEL_STEPS  6000
+
+#define WINDOW (VA + GIB - WINDOW_PAGES / 2 * PAGE_SIZE)
+
+#define MODEL_STEPS 6000
 
 struct expected {
     uint64_t pa; /* 0: not mapped */
@@ -377,143 +299,6 @@ static void test_random_against_model(void **state)
     free(pages);
 }
 
-/* More spaces than ASIDs: none ever sees another's page through the TLB. */
-static void test_asids_are_safe(void **state)
-{
-    enum {
-        SPACES = 3 * SIM_ASIDS
-    };
-    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
-    struct mmu_space *spaces[SPACES];
-    struct mmu_translation at;
-    uint64_t random = 9;
-
-    (void)state;
-    for (unsigned i = 0; i < SPACES; i++) {
-        assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
-        assert_int_equal(
-            mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
-            KERN_SUCCESS);
-    }
-    for (unsigned step = 0; step < 5000; step++) {
-        unsigned i = (unsigned)(sim_random(&random) % SPACES);
-
-        mmu_space_activate(spaces[i]);
-        assert_true(sim_tlb_access(MMU_USER_VA_BASE, &at));
-        assert_int_equal(at.pa.value, PA + i * PAGE_SIZE);
-        if (step % 10 == 0) { /* a new one at the same place, perhaps of the same ASID */
-            mmu_space_destroy(spaces[i]);
-            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
-            assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
-            assert_int_equal(
-                mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
-                KERN_SUCCESS);
-        }
-        if (step % 7 == 0) { /* changes to a space that is not active must be seen later */
-            unsigned other = (unsigned)(sim_random(&random) % SPACES);
-
-            assert_int_equal(mmu_unmap(spaces[other], MMU_USER_VA_BASE, PAGE_SIZE), KERN_SUCCESS);
-            mmu_space_activate(spaces[other]);
-            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
-            assert_int_equal(mmu_map(spaces[other], MMU_USER_VA_BASE, paddr(PA + other * PAGE_SIZE),
-                                     PAGE_SIZE, user),
-                             KERN_SUCCESS);
-        }
-    }
-    for (unsigned i = 0; i < SPACES; i++) {
-        mmu_space_destroy(spaces[i]);
-    }
-    assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
-}
-
-static void test_user_space_bounds(void **state)
-{
-    const struct mmu_attributes user = {.access = MMU_READ | MMU_EXECUTE | MMU_USER};
-    struct mmu_space *space;
-    struct mmu_translation at;
-
-    (void)state;
-    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
-    assert_int_equal(mmu_map(space, 0, paddr(PA), PAGE_SIZE, user), KERN_INVALID_ARGUMENT);
-    assert_int_equal(mmu_map(space, MMU_USER_VA_END - PAGE_SIZE, paddr(PA), PAGE_SIZE, user),
-                     KERN_SUCCESS);
-    assert_int_equal(mmu_map(space, MMU_USER_VA_END, paddr(PA), PAGE_SIZE, user),
-                     KERN_INVALID_ARGUMENT);
-    assert_true(mmu_translate(space, MMU_USER_VA_END - 1, &at));
-    assert_int_equal(at.attributes.access, user.access);
-    assert_false(mmu_translate(space, MMU_USER_VA_END, &at));
-    assert_int_equal(stats().spaces, 1);
-    mmu_space_destroy(space); /* with a page still mapped */
-}
-
-/* A long range costs one flush, not one a page. */
-static void test_flushes_are_batched(void **state)
-{
-    uint64_t before;
-
-    (void)state;
-    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA + PAGE_SIZE), MIB2, rw), KERN_SUCCESS);
-    before = sim_tlb_flushes();
-    assert_int_equal(mmu_protect(mmu_kernel, VA, MIB2, ro), KERN_SUCCESS);
-    assert_int_equal(sim_tlb_flushes(), before + 1);
-    assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
-    assert_int_equal(sim_tlb_flushes(), before + 2);
-}
-
-/* One line a run of neighbours with equal attributes, and never more lines than asked for. */
-static void test_prints_its_runs(void **state)
-{
-    const struct mmu_attributes registers = {.access = MMU_READ | MMU_WRITE, .memory = MMU_DEVICE};
-    struct mmu_space *space;
-
-    (void)state;
-    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
-    assert_int_equal(mmu_map(space, MIB2, paddr(PA), MIB2 + 2 * PAGE_SIZE, rw), KERN_SUCCESS);
-    assert_int_equal(mmu_map(space, 4 * MIB2, paddr(PA), PAGE_SIZE, registers), KERN_SUCCESS);
-    sim_console_forget();
-    mmu_print(space, 100);
-    assert_true(sim_console_said(
-        "0000000000200000-00000000003fffff -> 000100000000 rw-- normal, 2 MiB blocks\n"
-        "0000000000400000-0000000000401fff -> 000100200000 rw-- normal, pages\n"
-        "0000000000800000-0000000000800fff -> 000100000000 rw-- device, pages\n"));
-    sim_console_forget();
-    mmu_print(space, 1);
-    assert_true(sim_console_said("2 MiB blocks\n...\n"));
-    assert_false(sim_console_said("device"));
-    mmu_space_destroy(space);
-}
-
-/* Registers are shown where nobody has memory, whole pages of them. */
-static void test_devices(void **state)
-{
-    const uint64_t end = ram.base + ram.size;
-    struct mmu_translation at;
-
-    (void)state;
-    assert_null(mmu_map_device(paddr(ram.base), 4));
-    assert_null(mmu_map_device(paddr(ram.base - PAGE_SIZE), PAGE_SIZE + 1));
-    assert_null(mmu_map_device(paddr(end - 1), 2));
-    assert_null(mmu_map_device(paddr(end), 0));
-    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE), 1));
-    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE + 1));
-    assert_null(mmu_map_device(paddr(end), UINT64_MAX));
-    assert_false(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end)), &at));
-    assert_false(
-        mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(ram.base - PAGE_SIZE)), &at));
-
-    assert_ptr_equal(mmu_map_device(paddr(end + PAGE_SIZE + 8), PAGE_SIZE),
-                     phys_to_virt(paddr(end + PAGE_SIZE + 8)));
-    for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(
-            mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + i * PAGE_SIZE)), &at),
-            i == 1 || i == 2);
-    }
-    assert_true(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + PAGE_SIZE)), &at));
-    assert_int_equal(at.attributes.memory, MMU_DEVICE);
-    assert_int_equal(at.attributes.access, rw.access);
-    assert_non_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -524,11 +309,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_want_of_tables_changes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random_against_model, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_asids_are_safe, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
-        cmocka_unit_test_setup(test_devices, setup), /* they stay: the last one */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Address spaces and their bounds, flushes, how all of it is shown, and views of devices. */
+#include "tests/host/kernel/mmu_fixture.h"
+
+/* More spaces than ASIDs: none ever sees another's page through the TLB. */
+static void test_asids_are_safe(void **state)
+{
+    enum {
+        SPACES = 3 * SIM_ASIDS
+    };
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
+    struct mmu_space *spaces[SPACES];
+    struct mmu_translation at;
+    uint64_t random = 9;
+
+    (void)state;
+    for (unsigned i = 0; i < SPACES; i++) {
+        assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
+        assert_int_equal(
+            mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
+            KERN_SUCCESS);
+    }
+    for (unsigned step = 0; step < 5000; step++) {
+        unsigned i = (unsigned)(sim_random(&random) % SPACES);
+
+        mmu_space_activate(spaces[i]);
+        assert_true(sim_tlb_access(MMU_USER_VA_BASE, &at));
+        assert_int_equal(at.pa.value, PA + i * PAGE_SIZE);
+        if (step % 10 == 0) { /* a new one at the same place, perhaps of the same ASID */
+            mmu_space_destroy(spaces[i]);
+            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+            assert_int_equal(mmu_space_create(&spaces[i]), KERN_SUCCESS);
+            assert_int_equal(
+                mmu_map(spaces[i], MMU_USER_VA_BASE, paddr(PA + i * PAGE_SIZE), PAGE_SIZE, user),
+                KERN_SUCCESS);
+        }
+        if (step % 7 == 0) { /* changes to a space that is not active must be seen later */
+            unsigned other = (unsigned)(sim_random(&random) % SPACES);
+
+            assert_int_equal(mmu_unmap(spaces[other], MMU_USER_VA_BASE, PAGE_SIZE), KERN_SUCCESS);
+            mmu_space_activate(spaces[other]);
+            assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+            assert_int_equal(mmu_map(spaces[other], MMU_USER_VA_BASE, paddr(PA + other * PAGE_SIZE),
+                                     PAGE_SIZE, user),
+                             KERN_SUCCESS);
+        }
+    }
+    for (unsigned i = 0; i < SPACES; i++) {
+        mmu_space_destroy(spaces[i]);
+    }
+    assert_false(sim_tlb_access(MMU_USER_VA_BASE, &at));
+}
+
+static void test_user_space_bounds(void **state)
+{
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_EXECUTE | MMU_USER};
+    struct mmu_space *space;
+    struct mmu_translation at;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 0, paddr(PA), PAGE_SIZE, user), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_map(space, MMU_USER_VA_END - PAGE_SIZE, paddr(PA), PAGE_SIZE, user),
+                     KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MMU_USER_VA_END, paddr(PA), PAGE_SIZE, user),
+                     KERN_INVALID_ARGUMENT);
+    assert_true(mmu_translate(space, MMU_USER_VA_END - 1, &at));
+    assert_int_equal(at.attributes.access, user.access);
+    assert_false(mmu_translate(space, MMU_USER_VA_END, &at));
+    assert_int_equal(stats().spaces, 1);
+    mmu_space_destroy(space); /* with a page still mapped */
+}
+
+/* A long range costs one flush, not one a page. */
+static void test_flushes_are_batched(void **state)
+{
+    uint64_t before;
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA + PAGE_SIZE), MIB2, rw), KERN_SUCCESS);
+    before = sim_tlb_flushes();
+    assert_int_equal(mmu_protect(mmu_kernel, VA, MIB2, ro), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 1);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 2);
+}
+
+/* One line a run of neighbours with equal attributes, and never more lines than asked for. */
+static void test_prints_its_runs(void **state)
+{
+    const struct mmu_attributes registers = {.access = MMU_READ | MMU_WRITE, .memory = MMU_DEVICE};
+    struct mmu_space *space;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MIB2, paddr(PA), MIB2 + 2 * PAGE_SIZE, rw), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 4 * MIB2, paddr(PA), PAGE_SIZE, registers), KERN_SUCCESS);
+    sim_console_forget();
+    mmu_print(space, 100);
+    assert_true(sim_console_said(
+        "0000000000200000-00000000003fffff -> 000100000000 rw-- normal, 2 MiB blocks\n"
+        "0000000000400000-0000000000401fff -> 000100200000 rw-- normal, pages\n"
+        "0000000000800000-0000000000800fff -> 000100000000 rw-- device, pages\n"));
+    sim_console_forget();
+    mmu_print(space, 1);
+    assert_true(sim_console_said("2 MiB blocks\n...\n"));
+    assert_false(sim_console_said("device"));
+    mmu_space_destroy(space);
+}
+
+/* Registers are shown where nobody has memory, whole pages of them. */
+static void test_devices(void **state)
+{
+    const uint64_t end = ram.base + ram.size;
+    struct mmu_translation at;
+
+    (void)state;
+    assert_null(mmu_map_device(paddr(ram.base), 4));
+    assert_null(mmu_map_device(paddr(ram.base - PAGE_SIZE), PAGE_SIZE + 1));
+    assert_null(mmu_map_device(paddr(end - 1), 2));
+    assert_null(mmu_map_device(paddr(end), 0));
+    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE), 1));
+    assert_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE + 1));
+    assert_null(mmu_map_device(paddr(end), UINT64_MAX));
+    assert_false(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end)), &at));
+    assert_false(
+        mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(ram.base - PAGE_SIZE)), &at));
+
+    assert_ptr_equal(mmu_map_device(paddr(end + PAGE_SIZE + 8), PAGE_SIZE),
+                     phys_to_virt(paddr(end + PAGE_SIZE + 8)));
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(
+            mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + i * PAGE_SIZE)), &at),
+            i == 1 || i == 2);
+    }
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(end + PAGE_SIZE)), &at));
+    assert_int_equal(at.attributes.memory, MMU_DEVICE);
+    assert_int_equal(at.attributes.access, rw.access);
+    assert_non_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_asids_are_safe, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
+        cmocka_unit_test_setup(test_devices, setup), /* they stay: the last one */
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
