@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inside the disk driver: blk.c (bring-up), blk_config.c, blk_request.c, blk_reset.c. */
+/*
+ * Inside the disk driver: blk.c (bring-up), blk_config.c, blk_request.c (there), blk_collect.c
+ * (and back), blk_mapped.c, blk_sleep.c, blk_dma.c, blk_reset.c.
+ */
 #ifndef DRIVERS_VIRTIO_BLK_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_PRIVATE_H
 
@@ -142,7 +145,14 @@ uint64_t blk_map_run(struct virtio_blk *disk, struct virtio_blk_request *request
 /* It is not in flight any more, and says so if anything was wrong. Only of one that is mapped. */
 void blk_unmap_request(struct virtio_blk_request *request);
 
-/* blk_request.c */
+/*
+ * blk_request.c: give the device as much of a request as the ring takes. kIOReturnNoResources:
+ * something is left, and must wait in line; another error: nothing is in flight
+ * and the request has failed.
+ */
+IOReturn blk_issue(struct virtio_blk *disk, struct virtio_blk_request *request);
+
+/* blk_collect.c */
 /* Finish what came back, give the device what waits. Interrupts masked. Returns chains finished. */
 unsigned blk_collect(struct virtio_blk *disk);
 virtio_used_handler_t blk_buffers_used; /* the same, for an interrupt */
