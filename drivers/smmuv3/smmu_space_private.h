@@ -9,7 +9,8 @@
  *
  * Beside each table is a node that knows what a table cannot say: which of its pages belong
  * to allocations, and where these begin. The two change together, by the functions of
- * smmu_space.c alone, which are called one at a time; only space_look is for any context.
+ * smmu_node.c and smmu_space.c alone, which are called one at a time; only space_look is for any
+ * context.
  *
  * Addresses and lengths are pages of I/O address space, unless a name says otherwise.
  */
