@@ -277,9 +277,9 @@ WATCHED := OSMetaClass_allocate OSObject_free \
 $(foreach folder,$(B) $(MONITORED:%=$(B)-%),$(folder)/tests/target/%.elf $(folder)/tests/images/misbehaving.elf): \
     TARGET_LDFLAGS += $(WATCHED:%=-Wl,--wrap=%)
 # Their copies are counted (tests/lib/copy_meter.h), and what the second one allocates.
-$(B)/tests/images/transfer.elf $(B)/tests/bench/command.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
+$(B)/tests/images/transfer.elf $(B)/tests/bench/command_disk.elf: TARGET_LDFLAGS += -Wl,--wrap=memcpy,--wrap=memmove
 COUNTED := $(addprefix heap_,alloc alloc_zero alloc_aligned realloc) page_alloc page_alloc_run
-$(B)/tests/bench/command.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
+$(B)/tests/bench/command_disk.elf: TARGET_LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
 
 PARTS := $(foreach name,dmakit dmakit-nolibc dmakit-vdma support,$(B)/lib$(name).a) linker/virt.ld
 define link_image

@@ -4,7 +4,7 @@
 # Each benchmark runs to its end and prints rows, and stored counts are held: one that rises, or
 # is there no more, is an error, and those of another compiler are compared with nothing.
 # NEEDS: run bench
-# NEEDS: gcc-release/tests/bench/among.elf gcc-release/tests/bench/command.elf
+# NEEDS: gcc-release/tests/bench/among.elf gcc-release/tests/bench/command.elf gcc-release/tests/bench/command_disk.elf
 # NEEDS: gcc-release/tests/bench/cursor.elf gcc-release/tests/bench/descriptor.elf
 # NEEDS: gcc-release/tests/bench/driverkit.elf gcc-release/tests/bench/its.elf
 # NEEDS: gcc-release/tests/bench/kernel.elf gcc-release/tests/bench/memory.elf
