@@ -67,7 +67,7 @@ check "what is equivalent is there, and says why" [ ! -s "$out" ]
 tree=$work/tree
 mkdir -p "$tree"/{boot,drivers,embed,linker,qemu,kernel/{vm,page,mmu},descriptors/object} \
     "$tree"/tests/{runner,host/object} "$tree"/build/{host/object,gcc-debug}
-cp tests/runner/{mutations,equivalent}.tsv "$tree/tests/runner"
+cp tests/runner/{mutations,equivalent}.tsv tests/runner/Mutations.pm "$tree/tests/runner"
 printf 'descriptors\tobject/*\n' >"$tree/tests/runner/areas.tsv"
 sed 's/\(LIMIT_\w* *=>\) [0-9]\+,/\1 1,/' tests/runner/mutate.pl >"$tree/tests/runner/mutate.pl"
 cat >"$tree/descriptors/object/sum.c" <<'END'

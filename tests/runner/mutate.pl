@@ -33,6 +33,8 @@ use Getopt::Std;
 use IO::Handle;
 use List::Util qw(max);
 use Time::HiRes qw(time);
+use lib dirname(abs_path($0));
+use Mutations qw(changes_of line_of rows sources wanted_in);
 
 use constant GOAL => 0.95;
 use constant SOURCES => qw(Makefile boot descriptors drivers embed kernel linker qemu tests);
@@ -46,134 +48,15 @@ use constant {
     MEMORY       => 6000,  # MiB that a test may hold: one reads more than 4 GiB of one run
 };
 
-# Text for people, and what only ends a run that is lost already.
-my $noise = qr/\b(?:k?v?printf|platform_log|platform_fatal|panic|\w*ASSERT|\w*CHECK|_Static_assert|trace_\w+)\b/;
-
-my $here = dirname(abs_path($0));
 my %option = (s => int(rand(1 << 31)), j => 2, r => '');
 getopts('lHs:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-l] [-H] [-s SEED] [-n COUNT] [-r ROOM] BUILD\n";
 my $build = abs_path($ARGV[0]) // die "mutate: no build folder\n";
 my $scratch = "$build/mutate";
 my $deps = abs_path($ENV{DEPS} // 'build/deps');
 
-sub rows {
-    my ($name, $columns) = @_;
-    open my $file, '<', "$here/$name" or die "mutate: $name: $!\n";
-    return map { chomp; [split /\t/, $_, $columns] } grep { !/^#/ && /\S/ } <$file>;
-}
-
-my @rules = map { { name => $_->[0], unit => $_->[1], find => qr/$_->[2]/, put => $_->[3] // '' } }
-    rows('mutations.tsv', 4);
 my %area = map { $_->[0] => { host => [split ' ', $_->[1] // ''], images => [split ' ', $_->[2] // ''] } }
     rows('areas.tsv', 3);
 my %equivalent = map { ("$_->[0]\t$_->[1]\t$_->[2]" => $_->[3]) } rows('equivalent.tsv', 4);
-
-# A repeatable sequence, the same with every perl (an LCG of 48 bits, like drand48).
-my $state = $option{s} * 65536 + 0x330e;
-
-sub below {
-    my ($limit) = @_;
-    use integer;
-    $state = ($state * 25214903917 + 11) & ((1 << 48) - 1);
-    return ($state >> 16) % $limit;
-}
-
-# Where code can be changed --------------------------------------------------
-
-# The file's text with comments, strings and preprocessor lines blanked, of the same length.
-sub code_only {
-    my ($text) = @_;
-    my $blank = sub { my $gone = shift; $gone =~ s/[^\n]/ /g; $gone };
-    $text =~ s{(/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])+')}{$blank->($1)}gse;
-    $text =~ s{^(\s*#(?:[^\n]*\\\n)*[^\n]*)}{$blank->($1)}gme;
-    return $text;
-}
-
-# `a < b ? a : b`: of two that are equal either will do, so that <= chooses the same.
-sub is_choice_of_equals {
-    my ($text, $at) = @_;
-    my $term = qr/[\w.>\[\]-]+(?:\([\w.>, -]*\))?/;
-    my ($before) = substr($text, 0, $at) =~ /($term)$/ or return 0;
-    my ($after, $first, $second) = substr($text, $at) =~ /^ [<>]=? ($term) \? ($term) : ($term)/ or return 0;
-    return "$before $after" eq "$first $second" || "$before $after" eq "$second $first";
-}
-
-# Every change that a rule makes in one file: [file, rule, offset, length, replacement].
-sub changes_in {
-    my ($file) = @_;
-    open my $handle, '<', $file or die "mutate: $file: $!\n";
-    my $text = do { local $/; <$handle> };
-    my $code = code_only($text);
-    my ($offset, $inside, @found) = (0, 0);
-    my @lines = split /(?<=\n)/, $code;
-    for my $i (0 .. $#lines) {
-        my $line = $lines[$i];
-        chomp(my $bare = $line);
-        $inside = 1 if $bare =~ /^\{$/;
-        $inside = 0 if $bare =~ /^\}/;
-        if ($inside && $bare !~ $noise && $bare =~ /\S/) {
-            my $statement = $bare;
-            for (my $k = $i + 1; $statement !~ /[;{}]\s*$/ && $k <= $#lines; $k++) {
-                $statement .= "\n" . $lines[$k] =~ s/\n$//r;
-            }
-            my $starts = $i == 0 || $lines[$i - 1] =~ /(?:[;{}:]|^)\s*$/;
-            for my $rule (@rules) {
-                my $of = $rule->{unit} eq 'statement' ? $starts ? $statement : '' : $bare;
-                next if $of =~ $noise;
-                (my $flat = $of) =~ tr/\n/ /;
-                while ($flat =~ /$rule->{find}/g) {
-                    my ($at, $length) = ($-[0], $+[0] - $-[0]);
-                    last if $length == 0;
-                    next if is_choice_of_equals($flat, $at);
-                    my @group = map { defined $-[$_] ? substr($text, $offset + $-[$_], $+[$_] - $-[$_]) : '' } 1 .. $#+;
-                    my $put = $rule->{put} =~ s/\$(\d)/$group[$1 - 1]/gr;
-                    $put .= "\n" x (substr($of, $at, $length) =~ tr/\n//);
-                    push @found, [$file, $rule->{name}, $offset + $at, $length, $put];
-                }
-            }
-        }
-        $offset += length $line;
-    }
-    return @found;
-}
-
-# Of the file as it is.
-sub line_of {
-    my ($change) = @_;
-    open my $handle, '<', $change->[0] or die "mutate: $change->[0]: $!\n";
-    return 1 + (substr(do { local $/; <$handle> }, 0, $change->[2]) =~ tr/\n//);
-}
-
-sub sources {
-    my @files = sort grep { !/platform_defaults/ } split /\n/,
-        `find descriptors kernel/vm kernel/page kernel/mmu drivers -type f -name '*.[ch]'`;
-    my @rooms = map { s{/+$|:\d+$}{}r } split ' ', $option{r};
-    return @files unless @rooms;
-    return grep { my $file = "/$_/"; grep { $file =~ m{/\Q$_\E/} } @rooms } @files;
-}
-
-# Those of its changes that are asked for.
-sub wanted_in {
-    my ($file) = @_;
-    my ($all, %line) = $option{r} eq '';
-    for my $room (split ' ', $option{r}) {
-        my ($name, $line) = $room =~ m{^(.*?)/*(?::(\d+))?$};
-        next unless "/$file/" =~ m{/\Q$name\E/};
-        $line{$line // ''} = 1;
-    }
-    return grep { $all || $line{''} || $line{ line_of($_) } } changes_in($file);
-}
-
-sub choose {
-    my @all = map { wanted_in($_) } sources();
-    die "mutate: nothing to change in '$option{r}'\n" unless @all;
-    my $count = $option{n} // ($option{r} eq '' ? 200 : @all);
-    for (my $i = $#all; $i > 0; $i--) {
-        my $other = below($i + 1);
-        @all[$i, $other] = @all[$other, $i];
-    }
-    return @all[0 .. (@all < $count ? $#all : $count - 1)];
-}
 
 # Tests ------------------------------------------------------------------------
 
@@ -489,10 +372,10 @@ sub share {
 # The run ------------------------------------------------------------------------
 
 if ($option{l}) {
-    printf "%d\t%s\n", scalar(my @in = wanted_in($_)), $_ for sources();
+    printf "%d\t%s\n", scalar(my @in = wanted_in($_, $option{r})), $_ for sources($option{r});
     exit 0;
 }
-my @changes = choose();
+my @changes = changes_of($option{r}, $option{s}, $option{n});
 my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
 my @wanted = sort keys %wanted;
 $| = 1;
