@@ -130,15 +130,24 @@ static bool take_area(void)
     return page_alloc_run(&request, &area) == KERN_SUCCESS;
 }
 
-static void bench_contiguous_pages(struct bench_result *result)
+/* Its pages, a range each. */
+static bool take_pages_in_a_row(struct bench_result *result)
 {
     if (!take_area()) {
         result->skipped = "no memory";
-        return;
+        return false;
     }
     for (unsigned i = 0; i < PAGES; i++) {
         pages[i] = paddr_add(area, ptoa(i));
         ranges[i] = (IOAddressRange){(uintptr_t)phys_to_virt(pages[i]), PAGE_SIZE};
+    }
+    return true;
+}
+
+static void bench_contiguous_pages(struct bench_result *result)
+{
+    if (!take_pages_in_a_row(result)) {
+        return;
     }
     measure(result,
             IOMemoryDescriptor_withAddressRanges(ranges, PAGES, kIODirectionIn, kernel_task), 0,
@@ -189,13 +198,8 @@ static void bench_whole_scattered(struct bench_result *result)
 
 static void bench_whole_contiguous(struct bench_result *result)
 {
-    if (!take_area()) {
-        result->skipped = "no memory";
+    if (!take_pages_in_a_row(result)) {
         return;
-    }
-    for (unsigned i = 0; i < PAGES; i++) {
-        pages[i] = paddr_add(area, ptoa(i));
-        ranges[i] = (IOAddressRange){(uintptr_t)phys_to_virt(pages[i]), PAGE_SIZE};
     }
     measure_whole(result);
     page_free_run(area, PAGES);

@@ -203,22 +203,31 @@ static void the_last_page_has_no_mapping(void **state)
     OSObject_release(own);
 }
 
+/* Of all that is prepared, its first segment by this mapping. */
+union walk {
+    IOMDDMAWalkSegmentArgs args;
+    IOMDDMAWalkSegmentState state;
+};
+
+static void begin_walk(IOMemoryDescriptor *own, union walk *walk, IOMDDMAWalkSegmentArgs args)
+{
+    memset(walk, 0, sizeof(*walk));
+    walk->args = args;
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, walk, sizeof(*walk)),
+        kIOReturnSuccess);
+}
+
 /* A mapping is followed to the piece that has no place any more: that is the next call's. */
 static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
 {
     IOMemoryDescriptor *own = new_own();
-    union {
-        IOMDDMAWalkSegmentArgs args;
-        IOMDDMAWalkSegmentState state;
-    } walk = {.state = {0}};
+    union walk walk;
 
     (void)state;
-    walk.args = (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA};
     says.until = 2 * PAGE_SIZE;
-    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    assert_int_equal(
-        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
-        kIOReturnSuccess);
+    begin_walk(own, &walk, (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA});
     assert_int_equal(walk.args.fIOVMAddr, IOVA);
     assert_int_equal(walk.args.fLength, 2 * PAGE_SIZE);
     walk.args.fOffset = 2 * PAGE_SIZE;
@@ -233,17 +242,10 @@ static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
 static void a_walk_of_no_mapping_is_the_devices(void **state)
 {
     IOMemoryDescriptor *own = new_own();
-    union {
-        IOMDDMAWalkSegmentArgs args;
-        IOMDDMAWalkSegmentState state;
-    } walk = {.state = {0}};
+    union walk walk;
 
     (void)state;
-    walk.args = (IOMDDMAWalkSegmentArgs){.fOffset = PAGE_SIZE, .fMapped = true};
-    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    assert_int_equal(
-        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
-        kIOReturnSuccess);
+    begin_walk(own, &walk, (IOMDDMAWalkSegmentArgs){.fOffset = PAGE_SIZE, .fMapped = true});
     assert_int_equal(walk.args.fIOVMAddr, DMA_LOW + 2 * PAGE_SIZE);
     assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
     OSObject_release(own);
