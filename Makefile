@@ -165,6 +165,8 @@ ELFS := $(IMAGES:%.c=$(B)/%.elf)
 WRONG := $(patsubst %.c,$(B)/%.elf,$(wildcard tests/images/wrong/*.c))
 
 .PHONY: all host
+# What is fetched or built once comes first, also where all else is there already: tests ask for it.
+all host: $(DEPS_READY)
 all: $(B)/libdmakit.a $(B)/libdmakit-nolibc.a $(if $(COVERAGE),,$(B)/vdma-alone.elf) $(ELFS) $(ELFS:.elf=.img) $(WRONG:.elf=.c.o) $(if $(and $(DEBUG),$(if $(LLVM),,gcc)),$(WRONG)) $(MONITORED:%=$(B)/tests/monitor/%.c.o) ## build the libraries and every image
 host: $(HOST_TESTS) $(HOST_TOOLS) ## build the host tests (sanitizers on)
 
@@ -541,11 +543,13 @@ soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fu
 	    -max_total_time=$$((60 * $${SOAK:-0})) & fuzzer=$$!; trap "kill $$fuzzer 2>/dev/null" EXIT; \
 	SOAK="$${SOAK:-0}" $< && wait $$fuzzer
 
-.PHONY: mutated
+.PHONY: mutated measured
 mutated: $(TOGETHER)
+measured: $(BENCHES)
 # The clean tree has to be built, and to pass, before a change can be seen to be noticed.
 mutate: ## does a test notice N random changes (200), or ONLY=rooms: each one there; SEED=n
 	@+$(MAKE) -s --no-print-directory DEBUG=1 LLVM= TRACE=1 all mutated
+	@+$(MAKE) -s --no-print-directory DEBUG= LLVM= TRACE=1 measured
 	@DEPS=$(call quoted,$(DEPS)) CROSS=$(CROSS) tests/runner/mutate.pl \
 	    $${SEED:+-s "$$SEED"} $${N:+-n "$$N"} $${ONLY:+-r "$$ONLY"} $(O)
 
