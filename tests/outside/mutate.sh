@@ -31,7 +31,7 @@ done
 
 # An area's tests: at least one of them exists. (Their wildcards are of another folder.)
 set -f
-grep -v '^#' tests/runner/areas.tsv | while IFS=$'\t' read -r folder hosts images; do
+grep -v '^#' tests/runner/areas.tsv | sed 's/\t/|/g' | while IFS='|' read -r folder hosts images benches; do
     [ -d "$folder" ] || echo "$folder: no folder"
     found=
     for host in $hosts; do
@@ -40,6 +40,9 @@ grep -v '^#' tests/runner/areas.tsv | while IFS=$'\t' read -r folder hosts image
     [ -n "$found" ] || echo "$folder: no host test"
     for image in $images; do
         [ -f "tests/target/${image%%@*}.c" ] || echo "$folder: no image $image"
+    done
+    for bench in $benches; do
+        grep -q "^$bench"$'\t' tests/bench/expected.tsv || echo "$folder: no counts of $bench"
     done
 done >"$out"
 check "the areas have their tests" [ ! -s "$out" ]
@@ -66,9 +69,9 @@ check "what is equivalent is there, and says why" [ ! -s "$out" ]
 # next runs does what the lines of $work/runs say.
 tree=$work/tree
 mkdir -p "$tree"/{boot,drivers,embed,linker,qemu,kernel/{vm,page,mmu},descriptors/object} \
-    "$tree"/tests/{runner,host/object} "$tree"/build/{host/object,gcc-debug}
+    "$tree"/tests/{runner,bench,host/object} "$tree"/build/{host/object,gcc-debug,gcc-release/tests/bench}
 cp tests/runner/{mutations,equivalent}.tsv tests/runner/Mutations.pm "$tree/tests/runner"
-printf 'descriptors\tobject/*\n' >"$tree/tests/runner/areas.tsv"
+printf 'descriptors\tobject/*\t\tway\n' >"$tree/tests/runner/areas.tsv"
 sed 's/\(LIMIT_\w* *=>\) [0-9]\+,/\1 1,/' tests/runner/mutate.pl >"$tree/tests/runner/mutate.pl"
 cat >"$tree/descriptors/object/sum.c" <<'END'
 int sum(int a, int b)
@@ -88,7 +91,20 @@ esac
 grep -q 'a + b' descriptors/object/sum.c
 END
 install "$tree/tests/host/object/sum_test.c" "$tree/build/host/object/sum_test"
+# A benchmark of one row: what it counts is said by the lines of $work/counts.
+printf '# of a compiler\nway\tlong\t5\n' >"$tree/tests/bench/expected.tsv"
+cat >"$tree/tests/bench/bench.sh" <<END
+#!/bin/bash
+next=\$(head -n 1 $work/counts)
+sed -i 1d $work/counts
+[ "\$next" != above ]
+END
+chmod +x "$tree/tests/bench/bench.sh"
+touch "$tree/build/gcc-release/tests/bench/way.elf"
 cat >"$tree/Makefile" <<'END'
+build/gcc-release/tests/bench/%.elf: FORCE
+	@mkdir -p $(@D) && touch $@
+.PHONY: FORCE
 build/host/object/%_test: tests/host/object/%_test.c
 	@install $< $@
 build/gcc-debug/%.o: %
@@ -99,7 +115,7 @@ END
 attempt()
 {
     printf '%s\n' "${@:2}" >"$work/runs"
-    run env -C "$tree" DEPS=. perl tests/runner/mutate.pl -H -j 1 -s 1 -r "descriptors/object/sum.c:$1" build
+    run env -C "$tree" DEPS=. perl tests/runner/mutate.pl ${host_alone--H} -j 1 -s 1 -r "descriptors/object/sum.c:$1" build
 }
 attempt 4
 check "what a test notices is killed" eval 'ended 0 && said "^killed +descriptors/object/sum.c:4 plus, host:object/sum"'
@@ -115,4 +131,17 @@ check "nor is what it fails once taken for a fault" eval 'ended 0 && said "1 kil
 attempt 4 fail fail fail
 check "a test that fails without a change ends it" \
     eval 'ended 2 && said "these fail on the unchanged tree: host:object/sum"'
+
+host_alone=
+printf '%s\n' equal above above above above >"$work/counts"
+attempt 3
+check "what only makes a way longer is killed by its count" \
+    eval 'ended 0 && said "^killed +descriptors/object/sum.c:3 equal, bench:way"'
+printf '%s\n' equal above equal >"$work/counts"
+attempt 3
+check "but not by a count that the machine disturbed" eval 'ended 1 && said "^survived +.*:3 equal"'
+echo above >"$work/counts"
+attempt 3
+check "nor by one that the clean tree has not: that one is named" \
+    eval 'ended 1 && said "clean tree.s counts are not those stored: way" && said "^survived"'
 check "and the sources are as they were" grep -q 'a + b' "$tree/descriptors/object/sum.c"

@@ -8,8 +8,8 @@
 # (200), at places that SEED picks in descriptors/, kernel/{vm,page,mmu} and drivers/, or
 # in ROOM alone (a folder, FILE or FILE:LINE, or several of them), there everywhere unless COUNT
 # is given; -l only says how many changes each file has, -H asks host tests alone. BUILD-FOLDER is
-# a clean debug build of the tree with its host tests; each worker has a copy of its objects and of
-# the sources in BUILD-FOLDER/mutate.
+# a clean debug build of the tree with its host tests, and with its benchmarks in release; each
+# worker has a copy of its objects and of the sources in BUILD-FOLDER/mutate.
 #
 # What kills soonest is asked first: a test that killed in this file or room before, then host
 # tests before images, and within these the nearest first and the slow ones last. Of the clean
@@ -53,12 +53,17 @@ getopts('lHs:n:r:j:', \%option) && @ARGV == 1 or die "usage: mutate.pl [-l] [-H]
 my $build = abs_path($ARGV[0]) // die "mutate: no build folder\n";
 my $scratch = "$build/mutate";
 my $deps = abs_path($ENV{DEPS} // 'build/deps');
+my $top = getcwd();
 
-my %area = map { $_->[0] => { host => [split ' ', $_->[1] // ''], images => [split ' ', $_->[2] // ''] } }
-    rows('areas.tsv', 3);
+my %area = map {
+    my ($folder, @tests) = @$_;
+    $folder => { map { $_ => [split ' ', shift @tests // ''] } qw(host images benches) }
+} rows('areas.tsv', 4);
 my %equivalent = map { ("$_->[0]\t$_->[1]\t$_->[2]" => $_->[3]) } rows('equivalent.tsv', 4);
 
 # Tests ------------------------------------------------------------------------
+
+my %measures;    # the benchmarks whose counts are as they are stored
 
 sub tests_of {
     my ($file) = @_;
@@ -69,15 +74,17 @@ sub tests_of {
     my @images = $option{H} ? () : @{ $area->{images} };
     my @host = map { s{^tests/host/}{}r =~ s{_test\.c$}{}r }
         map { glob("tests/host/${_}_test.c") } @{ $area->{host} };
-    return grep { !$seen{$_}++ } (map { "host:$_" } @host), map { "image:$_" }
-        grep { -f "tests/target/" . s/@.*//r . ".c" } @images;
+    return grep { !$seen{$_}++ } (map { "host:$_" } @host),
+        (map { "image:$_" } grep { -f "tests/target/" . s/@.*//r . ".c" } @images),
+        map { "bench:$_" } grep { $measures{$_} } @{ $area->{benches} };
 }
 
 sub target_of {
     my ($test) = @_;
     my ($kind, $name) = split /:/, $test;
     $name =~ s/@.*//;
-    return "build/gcc-debug/tests/target/$name.elf" if $kind ne 'host';
+    return "build/gcc-debug/tests/target/$name.elf" if $kind eq 'image';
+    return "build/gcc-release/tests/bench/$name.elf" if $kind eq 'bench';
     my $together = 'host/' . dirname($name) . '/together';
     return -f "$build/$together" ? "build/$together" : "build/host/${name}_test";
 }
@@ -86,7 +93,8 @@ sub command_of {
     my ($test, $limit) = @_;
     my ($kind, $name) = split /:/, $test;
     my $program = target_of($test);
-    return ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default") if $kind ne 'host';
+    return ('tests/runner/test-one.sh', $name =~ /@/ ? $name : "$name\@default") if $kind eq 'image';
+    return ('tests/bench/bench.sh', '-n', 1, '-c', "$scratch/counts/$name", $program) if $kind eq 'bench';
     return ('timeout', '-k', 5, $limit, $program, $program =~ m{/together$} ? basename($name) . '_test' : ());
 }
 
@@ -127,8 +135,10 @@ sub make {
     my ($log, @targets) = @_;
     local $ENV{MAKELEVEL} = 1;    # no look for tools, no jobs of its own
     local $ENV{MAKEFLAGS} = '';
-    return run_quietly($log, 'make', '-s', 'DEBUG=1', "DEPS=$deps", 'WARNINGS=-w', 'O=build',
-        'LLVM=', 'TRACE=1', 'COVERAGE=', @targets);
+    my @release = grep { m{^build/gcc-release/} } @targets;
+    my @debug = grep { !m{^build/gcc-release/} } @targets;
+    my @make = ('make', '-s', "DEPS=$deps", 'WARNINGS=-w', 'O=build', 'LLVM=', 'TRACE=1', 'COVERAGE=');
+    return (!@debug || run_quietly($log, @make, 'DEBUG=1', @debug)) && (!@release || run_quietly($log, @make, 'DEBUG=', @release));
 }
 
 # Seconds if it passes in the current folder in time, -1 if it fails, 0 if the time was up.
@@ -138,6 +148,7 @@ sub seconds_of {
     delete @ENV{qw(SEED N ONLY)};    # of mutate; some tests have their own
     local $ENV{ASAN_OPTIONS} = 'hard_rss_limit_mb=' . MEMORY;
     local $ENV{BUILD} = 'build';
+    local @ENV{qw(NM SIZE READELF)} = map { ($ENV{CROSS} // 'aarch64-linux-gnu-') . $_ } qw(nm size readelf);
     local $ENV{LOGS} = my $logs = "logs/$worker";
     local $ENV{TIMEOUT} = int($limit + 1);
     local $ENV{OPS} = 60000;    # of the model
@@ -187,6 +198,8 @@ sub kills {
     my $known = noted('time', $test);
     my $limit = defined $known ? max(LIMIT_LEAST, LIMIT_FACTOR * $known) : LIMIT_FIRST;
     my $seconds = seconds_of($test, $limit);
+    # A count that the host disturbs is disturbed seldom.
+    $seconds = seconds_of($test, $limit) if $seconds < 0 && $test =~ /^bench:/;
     if ($seconds == 0) {
         # Slow may be the machine, or have been: the clean tree says how it is now, and then again.
         my $clean = clean_seconds($test) or return undef;
@@ -212,7 +225,8 @@ sub make_tree {
     remove_tree($folder);
     copy('-a', $folder, SOURCES);
     make_path("$folder/build");
-    system('bash', '-o', 'pipefail', '-c', "tar -C \"\$1\" --exclude='*_test' --exclude='host/*/together' --exclude='*.elf' --exclude='*.img' -cf - host gcc-debug"
+    my $builds = join ' ', 'host', 'gcc-debug', %measures ? 'gcc-release' : ();
+    system('bash', '-o', 'pipefail', '-c', "tar -C \"\$1\" --exclude='*_test' --exclude='host/*/together' --exclude='*.elf' --exclude='*.img' -cf - $builds"
             . ' | tar -C "$2" -xf -', 'copy', $build, "$folder/build") == 0
         or die "mutate: cannot copy the clean build in $build\n";
 }
@@ -298,14 +312,15 @@ sub try_tests {
     my ($file, $same) = @_;
     my %rank = map { $_ => ($killers{$file}{$_} // 0) + ($killers{ dirname($file) }{$_} // 0) / 100 } my @all = tests_of($file);
     my %slow = map { $_ => (noted('time', $_) // 0) > SLOW ? 1 : 0 } @all;
-    my %image = map { $_ => /^image:/ ? 1 : 0 } @all;
-    my @tests = sort { $rank{$b} <=> $rank{$a} || $slow{$a} <=> $slow{$b} || $image{$a} <=> $image{$b} } @all;
+    my %kind = map { $_ => /^bench:/ ? 2 : /^image:/ ? 1 : 0 } @all;
+    my $order = sub { ($kind{$a} == 2) <=> ($kind{$b} == 2) || $rank{$b} <=> $rank{$a} || $slow{$a} <=> $slow{$b} || $kind{$a} <=> $kind{$b} };
+    my @tests = sort $order @all;
     my $first = 2;    # the nearest test, or what killed before, is likely to do it again
     my $asked = 0;
     my @untold;
     while (my @batch = splice @tests, 0, $first) {
         $first = BATCH;
-        if (!$asked && (grep { $slow{$_} || $image{$_} } @batch)) {
+        if (!$asked && (grep { $slow{$_} || $kind{$_} } @batch)) {
             $asked = 1;
             return ['same', ''] if $same->();
         }
@@ -321,6 +336,34 @@ sub try_tests {
     }
     return ['same', ''] if !$asked && $same->();
     return @untold ? ['untold', "@untold"] : ['survived', ''];
+}
+
+# The stored counts of one benchmark's rows; whether there are any.
+sub spell_counts {
+    my ($name) = @_;
+    open my $file, '<', 'tests/bench/expected.tsv' or return 0;
+    my ($said, @rows) = <$file>;
+    @rows = grep { /^\Q$name\E\t/ } @rows;
+    spell("$scratch/counts/$name", join '', $said, @rows);
+    return @rows;
+}
+
+# Which benchmarks can tell: those that are built, and count as stored on the clean tree, which
+# must be there. Another compiler or QEMU counts otherwise, which is no fault of a test.
+sub find_measures {
+    my %once;
+    my @names = grep { !$once{$_}++ && -f "$build/gcc-release/tests/bench/$_.elf" } @_;
+    my @not;
+    chdir "$scratch/clean" or die "mutate: $!\n";
+    for my $name (@names) {
+        if (spell_counts($name) && seconds_of("bench:$name", LIMIT_CLEAN) > 0) {
+            $measures{$name} = note("clean", "bench:$name", 1);
+        } else {
+            push @not, $name;
+        }
+    }
+    chdir $top or die "mutate: $!\n";
+    print "# not asked, as the clean tree's counts are not those stored: @not\n" if @not;
 }
 
 # Numbers 0, 1, 2 ... for whichever worker is free.
@@ -376,6 +419,7 @@ if ($option{l}) {
     exit 0;
 }
 my @changes = changes_of($option{r}, $option{s}, $option{n});
+$measures{$_} = 1 for $option{H} ? () : map { @{ $_->{benches} } } values %area;    # as far as anybody knows
 my %wanted = map { $_ => 1 } map { tests_of($_->[0]) } @changes;
 my @wanted = sort keys %wanted;
 $| = 1;
@@ -387,8 +431,10 @@ make_path($scratch);
 open my $lock, '>', "$scratch/lock" or die "mutate: $scratch/lock: $!\n";
 flock $lock, LOCK_EX | LOCK_NB or die "mutate: another one is at work in $scratch\n";
 remove_tree("$scratch/$_") for qw(clean red);
-make_path("$scratch/$_") for qw(time clean red);    # times of an earlier run are worth something
-make_clean_tree("$scratch/clean", @wanted);
+make_path("$scratch/$_") for qw(time clean red counts);    # times of an earlier run are worth something
+make_clean_tree("$scratch/clean", grep { !/^bench:/ || -f target_of($_) =~ s{^build}{$build}r } @wanted);
+%measures = ();
+find_measures(map { /^bench:(.*)/ } @wanted);
 make_tree("$scratch/$_") for 1 .. $option{j};
 
 my %lists = map { $_ => [] } qw(killed survived unbuilt same equivalent untold);
@@ -411,7 +457,7 @@ share(
 spell("$scratch/$_", join '', @{ $lists{$_} }) for keys %lists;
 
 my @red = map { s{.*/}{}r =~ tr{,}{/}r } glob("$scratch/red/*");
-remove_tree("$scratch/$_") for 1 .. $option{j}, qw(clean red);
+remove_tree("$scratch/$_") for 1 .. $option{j}, qw(clean red counts);
 if (@red) {
     print STDERR "mutate: these fail on the unchanged tree: @red\n";
     exit 2;
