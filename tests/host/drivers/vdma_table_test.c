@@ -391,11 +391,18 @@ static uint8_t always_on(struct virtio_device *device)
     return 0x0f;
 }
 
+static void counted_end(struct vdma_transfer *transfer)
+{
+    (*(unsigned *)transfer->context)++;
+}
+
 /* Each way not to come back. It is found again by hand, which nobody else can do. */
 static void resets_that_fail(void **state)
 {
     const uint64_t features = vdma_state.device->features;
     struct vdma_job job = {.type = VDMA_NOP};
+    unsigned ends = 0;
+    struct vdma_transfer waiting = {.type = VDMA_NOP, .ended = counted_end, .context = &ends};
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
@@ -403,7 +410,13 @@ static void resets_that_fail(void **state)
         spoiled_by.start_queue = i == 1 ? refuse_queue : virtio_mmio.start_queue;
         spoiled_by.read_status = i == 2 ? always_on : virtio_mmio.read_status;
         sim_console_forget();
+        vdma_hold_doorbell(true);
+        assert_int_equal(vdma_submit(&waiting), kIOReturnSuccess);
         assert_int_equal(vdma_reset(), kIOReturnNotResponding);
+        vdma_hold_doorbell(false);
+        /* What was at the device is told what has become of it. */
+        assert_int_equal(ends, i + 1);
+        assert_int_equal(waiting.result, kIOReturnNotResponding);
         assert_true(sim_console_said("vdma: the device is lost"));
         assert_false(vdma_present());
         assert_int_equal(vdma_perform(&job), kIOReturnNotResponding);

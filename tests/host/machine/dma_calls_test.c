@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA commands, argument by argument: specifications, lists, and who has the bounce pool. */
+#include <stdio.h>
+
 #include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
 
@@ -135,6 +138,21 @@ static void a_list_needs_all_its_arguments(void **state)
     OSObject_release(memory);
 }
 
+/* Is it named, beside what it has, to one who finds the pool full? */
+static bool is_named(const IODMACommand *holder, uint64_t bytes, IODMACommand *late)
+{
+    const uint64_t pool = IODMACommand_getBouncePool();
+    char line[80];
+
+    sim_console_forget();
+    IODMACommand_setBouncePool(1); /* less than there is in use */
+    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
+    IODMACommand_setBouncePool(pool);
+    snprintf(line, sizeof(line), "IODMACommand %p holds %llu bytes", (const void *)holder,
+             (unsigned long long)bytes);
+    return sim_console_said(line);
+}
+
 /* More holders than are named, and one that is charged twice. */
 static void a_full_pool_names_who_has_it(void **state)
 {
@@ -143,7 +161,7 @@ static void a_full_pool_names_who_has_it(void **state)
     };
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 64, 0, 0, kIODirectionOutIn);
     const uint64_t pool = IODMACommand_getBouncePool();
-    IODMACommand *holders[HOLDERS], *late;
+    IODMACommand *holders[HOLDERS], *late, *latest;
 
     (void)state;
     for (unsigned i = 0; i < HOLDERS; i++) {
@@ -154,12 +172,18 @@ static void a_full_pool_names_who_has_it(void **state)
     IODMACommand_setBouncePool(IODMACommand_getBounceInUse());
     late = dma_command(&aligned, kMapped, memory);
     assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
-    IODMACommand_setBouncePool(1); /* less than there is in use */
-    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
+    /* The last eight; the others have had it for longer. */
+    for (unsigned i = 0; i < HOLDERS; i++) {
+        assert_int_equal(is_named(holders[i], PAGE_SIZE, late), i >= 2);
+    }
     IODMACommand_setBouncePool(pool);
     assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_synchronize(late, kForceDoubleBuffer | kIODirectionOut),
                      kIOReturnSuccess);
+    /* What it has instead is its own as well. */
+    latest = dma_command(&aligned, kMapped, memory);
+    assert_true(is_named(late, PAGE_SIZE, latest));
+    OSObject_release(latest);
     assert_int_equal(IODMACommand_complete(late, true, true), kIOReturnSuccess);
     OSObject_release(late);
     for (unsigned i = 0; i < HOLDERS; i++) {
