@@ -85,7 +85,6 @@ static void list_add(uint64_t index, unsigned order)
 static void list_remove(struct page *page)
 {
     unsigned order = page->order;
-    uint8_t *section = &page_pool.sections[page_index(page) >> SECTION_ORDER];
 
     check_in_debug_builds(page); /* before it is unlinked, which would hide a wrong link */
     if (page->previous != NULL) {
@@ -96,11 +95,8 @@ static void list_remove(struct page *page)
     if (page->next != NULL) {
         page->next->previous = page->previous;
     }
+    /* Its section's one valid record stays valid, and says that it heads nothing any more. */
     page->state = RECORD_FREE;
-    /* No longer the head of anything: its one valid record says nothing any more. */
-    if (*section == SECTION_HEAD) {
-        *section = SECTION_BLANK;
-    }
     page_pool.free_blocks[order]--;
     page_pool.free_pages -= (uint64_t)1 << order;
 }

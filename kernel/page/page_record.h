@@ -24,7 +24,7 @@
 enum section_state {
     SECTION_READY = 0, /* every record of the section is valid */
     SECTION_BLANK,     /* free, inside a larger free block; no record is valid */
-    SECTION_HEAD,      /* free, first of a free block; only its first record is valid */
+    SECTION_HEAD,      /* free; only its first record is valid: of a block now or before */
     SECTION_RESERVED,  /* wholly reserved; no record is valid */
     SECTION_FOREIGN,   /* no RAM; its records need not even exist */
 };
