@@ -23,15 +23,19 @@ struct el2_frame {
     uint64_t unused; /* SP stays a multiple of 16 */
 };
 
-/* An access of EL1 or EL0 that stage 2 has refused. */
+/* It was at EL0. */
+static inline bool el2_is_user(const struct el2_frame *frame)
+{
+    return (frame->spsr & 0xc) == 0; /* PSTATE.M, of which these are the level */
+}
+
+/* An access of EL1 or EL0 that stage 2 has refused; by whom is in the frame. */
 struct el2_access {
     uint64_t address; /* physical: stage 2 maps addresses to themselves */
     uint64_t value;   /* to be stored, or to be filled in */
-    uint64_t pc;
-    uint64_t virt; /* the address, as the program has it */
-    unsigned size; /* bytes: 1, 2, 4, 8; the address is a multiple of it */
+    uint64_t virt;    /* the address, as the program has it */
+    unsigned size;    /* bytes: 1, 2, 4, 8; the address is a multiple of it */
     bool write;
-    bool user; /* at EL0 */
     const struct el2_frame *frame;
 };
 

@@ -40,7 +40,6 @@
 #define HCR_TPCP (1ull << 23)
 
 #define MODE(spsr)    ((spsr)&0xf)
-#define MODE_MASK     0xcull /* of the level */
 #define MODE_EL1T     4u
 #define MODE_EL1H     5u
 #define MODE_MASKED   0x3c5ull /* EL1 on its own stack pointer, all exceptions masked */
@@ -82,20 +81,11 @@ static void refuse(struct el2_frame *frame, uint64_t esr)
 
 static uint64_t loaded(uint64_t esr, uint64_t value)
 {
-    const unsigned bits = 8u << ISS_SIZE(esr);
+    const unsigned beyond = 64 - (8u << ISS_SIZE(esr)); /* bits that were not accessed */
 
-    if (bits < 64) {
-        value &= (1ull << bits) - 1;
-        if ((esr & ISS_SIGNED) != 0 && (value >> (bits - 1) & 1) != 0) {
-            value |= ~0ull << bits;
-        }
-    }
+    value <<= beyond;
+    value = (esr & ISS_SIGNED) != 0 ? (uint64_t)((int64_t)value >> beyond) : value >> beyond;
     return (esr & ISS_64) != 0 ? value : (uint32_t)value;
-}
-
-static bool from_user(const struct el2_frame *frame)
-{
-    return (frame->spsr & MODE_MASK) == 0;
 }
 
 static void end(struct el2_frame *frame, uint64_t esr, enum el2_end end)
@@ -107,22 +97,23 @@ static void end(struct el2_frame *frame, uint64_t esr, enum el2_end end)
     }
 }
 
-/* Of the page from one register, of the byte from the other. */
-static uint64_t fault_address(void)
+/* Of the page from a register, of the byte from where the program has it. */
+static uint64_t fault_address(uint64_t virt)
 {
-    return (el2_read("hpfar_el2") & ~0xfull) << 8 | (el2_read("far_el2") & 0xfff);
+    return (el2_read("hpfar_el2") & ~0xfull) << 8 | (virt & 0xfff);
 }
 
 static void other(struct el2_frame *frame, uint64_t esr)
 {
+    const uint64_t virt = el2_read("far_el2");
     const struct el2_other other = {
         .frame = frame,
-        .address = fault_address(),
-        .virt = el2_read("far_el2"),
+        .address = fault_address(virt),
+        .virt = virt,
         .write = (esr & ISS_WRITE) != 0,
         .walk = (esr & ISS_WALK) != 0,
         .maintenance = (esr & ISS_CACHE) != 0,
-        .user = from_user(frame),
+        .user = el2_is_user(frame),
     };
 
     end(frame, esr, el2_other(&other));
@@ -130,24 +121,24 @@ static void other(struct el2_frame *frame, uint64_t esr)
 
 static void data_abort(struct el2_frame *frame, uint64_t esr)
 {
+    const uint64_t virt = el2_read("far_el2");
     struct el2_access access = {
-        .address = fault_address(),
-        .virt = el2_read("far_el2"),
+        .address = fault_address(virt),
+        .value = (esr & ISS_WRITE) != 0 ? get(frame, ISS_REG(esr)) : 0,
+        .virt = virt,
         .size = 1u << ISS_SIZE(esr),
         .write = (esr & ISS_WRITE) != 0,
-        .user = from_user(frame),
-        .pc = frame->elr,
         .frame = frame,
     };
     enum el2_end what;
 
-    access.value = access.write ? get(frame, ISS_REG(esr)) : 0;
     /*
      * Without a valid syndrome nobody says which register is meant. An access that begins before
      * a page and ends in it comes as one at its start: that it is unaligned cannot be seen, but it
      * is then not one a driver makes.
      */
-    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 || access.address % access.size != 0) {
+    if ((esr & ISS_VALID) == 0 || (esr & ISS_WALK) != 0 ||
+        (access.address & (access.size - 1)) != 0) {
         other(frame, esr);
         return;
     }
@@ -199,7 +190,7 @@ static bool sysreg(struct el2_frame *frame, uint64_t esr)
                                                 .clean = what != SYSREG_IVAC,
                                                 .invalidate =
                                                     what == SYSREG_IVAC || what == SYSREG_CIVAC,
-                                                .user = from_user(frame)};
+                                                .user = el2_is_user(frame)};
 
     switch (what) {
     case SYSREG_SGI1:

@@ -156,39 +156,45 @@ void el2_stepped(void)
     }
 }
 
+static inline void access_own(struct el2_access *access, uint64_t offset, bool queues)
+{
+    struct vdma_access there = {
+        .offset = (uint32_t)offset,
+        .size = (uint8_t)access->size,
+        .write = access->write,
+        .value = access->value,
+        .pc = access->frame->elr,
+        .queues = queues,
+    };
+    uint64_t now;
+
+    if (access->write) {
+        monitor_watch_register(access, (uint32_t)offset);
+    }
+    /* Refused ones are in the log, and answer 0. */
+    now = el2_now();
+    vdma_register(&device, &there, now);
+    access->value = there.value;
+    /* A read starts nothing. But what is due is done at every trap: EL1 can disable the timer. */
+    if (access->write || now >= device.told) {
+        work();
+    }
+}
+
 enum el2_end el2_access(struct el2_access *access)
 {
     const bool queues = access->address - VDMA_MONITOR_QUEUES < PAGE;
     const uint64_t offset =
         access->address - (queues ? VDMA_MONITOR_QUEUES : VDMA_MONITOR_REGISTERS);
 
-    if (!is_register(access->address)) {
-        return is_own(access->address) ? EL2_ABORTS : monitor_watch_access(access);
+    if (queues || offset < SLOT_SIZE) {
+        access_own(access, offset, queues);
+        return EL2_DONE;
     }
-    if (offset >= SLOT_SIZE && !queues) {
+    if (is_register(access->address)) {
         return monitor_pass_on(access) ? EL2_DONE : EL2_ABORTS;
     }
-
-    struct vdma_access there = {
-        .offset = (uint32_t)offset,
-        .size = (uint8_t)access->size,
-        .write = access->write,
-        .value = access->value,
-        .pc = access->pc,
-        .queues = queues,
-    };
-
-    if (access->write) {
-        monitor_watch_register(access, (uint32_t)offset);
-    }
-    /* Refused ones are in the log, and answer 0. */
-    vdma_register(&device, &there, el2_now());
-    access->value = there.value;
-    /* A read starts nothing. But what is due is done at every trap: EL1 can disable the timer. */
-    if (access->write || el2_now() >= device.told) {
-        work();
-    }
-    return EL2_DONE;
+    return is_own(access->address) ? EL2_ABORTS : monitor_watch_access(access);
 }
 
 /* Who waits has seen all that he wanted to do meanwhile: what only we have held back is due. */

@@ -227,7 +227,7 @@ void monitor_watch_register(const struct el2_access *access, uint32_t offset)
         break;
     case DOORBELL:
         frame_of_access = access->frame;
-        user_access = access->user;
+        user_access = el2_is_user(access->frame);
         watch_doorbell(&watch);
         break;
     default:
@@ -279,11 +279,11 @@ enum el2_end monitor_watch_access(struct el2_access *access)
     struct watch_access judged = {
         .memory = access->address,
         .virt = access->virt,
-        .pc = access->pc,
+        .pc = access->frame->elr,
         .bytes = access->size,
         .reads = !access->write,
         .writes = access->write,
-        .user = access->user,
+        .user = el2_is_user(access->frame),
     };
     const uint64_t address = access->address;
     const uint8_t *instead;
@@ -291,8 +291,8 @@ enum el2_end monitor_watch_access(struct el2_access *access)
     bool done;
 
     frame_of_access = access->frame;
-    user_access = access->user;
-    el2_translate(access->virt, access->user, &translated, &judged.cached);
+    user_access = el2_is_user(access->frame);
+    el2_translate(access->virt, user_access, &translated, &judged.cached);
     watch_access(&watch, &judged);
     instead = watch_lines_access(&watch, &judged);
     if (instead != NULL) {
