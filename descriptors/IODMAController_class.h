@@ -134,6 +134,15 @@ IOReturn IODMAController_borrowCommand(IODMACommand *command, IODirection direct
 void IODMAController_returnCommand(IODMACommand *command);
 
 /*
+ * For an engine that can write one entry of its list without a walk: are bytes [byteOffset,
+ * + byteCount) of what is prepared, none of them beyond it, one entry and the list's first? Then
+ * *address is where the device finds it. False, as for NULL and for what is not prepared, says
+ * nothing but that a walk has to find out. Any context.
+ */
+bool IODMAController_isOneEntry(const IODMACommand *command, IOByteCount byteOffset,
+                                IOByteCount byteCount, IOPhysicalAddress *address);
+
+/*
  * The record of an engine whose channels are IODMAChannels: what it says of them, from which
  * opening, stopping, asking and closing follow. A record names all five, and the four of
  * CONTROLLER_WITH_CHANNELS.

@@ -308,6 +308,18 @@ void IODMAController_returnCommand(IODMACommand *command)
     }
 }
 
+bool IODMAController_isOneEntry(const IODMACommand *command, IOByteCount byteOffset,
+                                IOByteCount byteCount, IOPhysicalAddress *address)
+{
+    /* From its beginning on: a list that begins further on has rules of its own for that. */
+    if (command == NULL || command->active == 0 || !command->isOneEntry || byteOffset != 0 ||
+        byteCount > command->length) {
+        return false;
+    }
+    *address = command->entry;
+    return true;
+}
+
 IOReturn IODMAController_startDMACommand(IODMAControllerRef self, UInt32 dmaIndex,
                                          IODMACommand *dmaCommand, IODirection direction,
                                          IOByteCount byteCount, IOByteCount byteOffset)

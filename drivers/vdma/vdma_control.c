@@ -56,6 +56,7 @@ IOReturn vdma_read_capabilities(void)
         return kIOReturnUnsupported;
     }
     vdma_state.can = can;
+    vdma_judge_parts();
     return kIOReturnSuccess;
 }
 

@@ -120,7 +120,7 @@ unsigned vdma_collect(void)
     vdma_state.finishing = true;
     do {
         for (; count != 0 && virtq_take_next(queue, &used); count--) {
-            vdma_take_answer(&used, used.token);
+            vdma_take_answer(used.token, used.slot, used.length);
             taken++;
         }
         /* Each turn takes something, and nothing new is published in here: it ends. */
@@ -192,7 +192,7 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
     if (!vdma_state.finishing) {
         status = vdma_submit(transfer);
     }
-    if (status == kIOReturnSuccess) {
+    if (status == kIOReturnSuccess && virtq_has_unpublished(vdma_state.queue)) {
         virtq_publish(vdma_state.queue); /* whoever holds the doorbell, this one sleeps for it */
     }
     lock_release(&vdma_state.lock, state);

@@ -39,6 +39,7 @@ struct vdma_state {
     bool controlling; /* the data page is in use */
 
     struct vdma_capabilities can; /* as last read */
+    uint32_t part_max;            /* bytes that a request may move, by them */
     vdma_watcher_t *watch;
     void *watch_context;
     IOService *service;
@@ -99,8 +100,10 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer);
 /* vdma_request.c: the lock is held. Put the next part in the ring. kIOReturnNoResources: there is
  * no room; another error: it cannot be. */
 IOReturn vdma_ask(struct vdma_transfer *transfer);
-/* The device has given this one back. */
-void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *transfer);
+/* The device has given this one back: its slot, and the used length. */
+void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length);
+/* The capabilities are other ones: what of them holds for every request. */
+void vdma_judge_parts(void);
 
 /*
  * vdma_table.c: what tells the device of a table; NULL: of none. Without sleeping: for who submits

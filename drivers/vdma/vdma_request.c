@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What vdma is asked, and what its answers mean: the chain of a request, and its end. */
+#include "descriptors/IODMAController_class.h"
 #include "drivers/recording.h"
 #include "drivers/vdma/vdma_private.h"
 #include "kernel/direct_map.h"
@@ -16,15 +17,19 @@ static bool may_be_cut(uint32_t type)
     return type == VDMA_COPY || type == VDMA_FILL;
 }
 
+void vdma_judge_parts(void)
+{
+    const uint64_t most = vdma_state.can.limits.transfer_max;
+
+    vdma_state.part_max = most != 0 && most < PART_MAX ? (uint32_t)most : PART_MAX;
+}
+
 /* Bytes of the next part, before anything is known of its segments. */
 static uint32_t part_bytes(uint64_t left)
 {
     const struct vdma_limits *limits = &vdma_state.can.limits;
-    uint64_t bytes = left < PART_MAX ? left : PART_MAX;
+    uint64_t bytes = left < vdma_state.part_max ? left : vdma_state.part_max;
 
-    if (limits->transfer_max != 0 && limits->transfer_max < bytes) {
-        bytes = limits->transfer_max;
-    }
     if (bytes < left && limits->alignment_length > 1) {
         bytes &= ~((uint64_t)limits->alignment_length - 1);
     }
@@ -100,7 +105,7 @@ static void add_data(struct virtq_chain *chain, const void *bytes, uint32_t leng
 }
 
 /* Its bytes in an order that makes the pattern go on where the last part ended. */
-static uint64_t turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
+static __attribute__((noinline)) uint64_t turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
 {
     uint64_t result = 0;
 
@@ -110,7 +115,8 @@ static uint64_t turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
     return result;
 }
 
-static void write_header(struct vdma_transfer *transfer, struct vdma_frame *frame)
+static inline __attribute__((always_inline)) void write_header(struct vdma_transfer *transfer,
+                                                               struct vdma_frame *frame)
 {
     transfer->tag = ++vdma_state.tag;
     frame->request.type = transfer->type;
@@ -183,17 +189,75 @@ static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *t
     }
 }
 
-IOReturn vdma_ask(struct vdma_transfer *transfer)
+/* Apart, so that a chain whose frame stands there keeps nothing for it. */
+static __attribute__((noinline)) void write_frame(unsigned slot, unsigned count)
+{
+    struct vdma_frame *frame = &vdma_state.frames[slot];
+
+    virtq_write_frame(vdma_state.queue, slot, count, virt_to_phys(&frame->request),
+                      sizeof(frame->request), virt_to_phys(&frame->status), sizeof(frame->status));
+}
+
+/* Its data stands in the chain: around that what all have, and into the ring. */
+static inline __attribute__((always_inline)) void finish(struct vdma_transfer *transfer,
+                                                         const struct virtq_chain *chain)
+{
+    write_header(transfer, &vdma_state.frames[chain->slot]);
+    if (!virtq_is_framed(vdma_state.queue, chain)) {
+        write_frame(chain->slot, chain->count);
+    }
+    virtq_submit_framed(vdma_state.queue, chain, transfer, sizeof(struct vdma_status));
+    if (vdma_state.watch != NULL || trace_is_on()) {
+        show_watcher(transfer, chain->slot);
+    }
+}
+
+static inline bool is_one_entry(const struct vdma_place *place, uint64_t length, uint64_t *address)
+{
+    return place->command == NULL ||
+           IODMAController_isOneEntry(place->command, place->position, length, address);
+}
+
+static inline void add_entry(struct virtq_chain *chain, struct vdma_place *place, uint64_t address,
+                             uint32_t length, unsigned flags)
+{
+    if (place->command != NULL) {
+        virtq_chain_segment(chain, paddr(address), length, flags);
+        place->position += length;
+    }
+}
+
+/*
+ * One part is all of it, and one entry each side, as the commands themselves say: so that a walk
+ * would find nothing else, and the chain, of which nobody needs the address, lives in registers.
+ */
+static IOReturn ask_whole(struct vdma_transfer *transfer, uint64_t source, uint64_t target)
+{
+    const uint32_t length = (uint32_t)transfer->length;
+    struct virtq_chain chain;
+    const IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
+
+    if (status != kIOReturnSuccess) {
+        return status;
+    }
+    add_entry(&chain, &transfer->source, source, length, VIRTQ_NEXT);
+    add_entry(&chain, &transfer->target, target, length, VIRTQ_NEXT | VIRTQ_WRITE);
+    transfer->part = length;
+    finish(transfer, &chain);
+    return kIOReturnSuccess;
+}
+
+/* Whatever it is: the next part of it. */
+static __attribute__((noinline)) IOReturn ask_part(struct vdma_transfer *transfer)
 {
     struct virtq_chain chain;
-    struct vdma_frame *frame;
     IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
 
     if (status != kIOReturnSuccess) {
         return status;
     }
     chain.segment_flags = 0; /* set for each side; until then nothing reads it but a copy of all */
-    frame = &vdma_state.frames[chain.slot];
+    transfer->part = 0;
     if (vdma_is_control(transfer->type)) {
         add_data(&chain, vdma_state.data->in, transfer->in_bytes, 0);
         add_data(&chain, vdma_state.data->out, transfer->out_bytes, VIRTQ_WRITE);
@@ -204,28 +268,30 @@ IOReturn vdma_ask(struct vdma_transfer *transfer)
             return status;
         }
     }
-    write_header(transfer, frame);
-    if (!virtq_is_framed(vdma_state.queue, &chain)) {
-        virtq_write_frame(vdma_state.queue, chain.slot, chain.count, virt_to_phys(&frame->request),
-                          sizeof(frame->request), virt_to_phys(&frame->status),
-                          sizeof(frame->status));
-    }
-    virtq_submit_framed(vdma_state.queue, &chain, transfer, sizeof(frame->status));
+    finish(transfer, &chain);
     vdma_state.exclusive += vdma_is_exclusive(transfer->type);
-    if (vdma_state.watch != NULL || trace_is_on()) {
-        show_watcher(transfer, chain.slot);
-    }
     return kIOReturnSuccess;
+}
+
+IOReturn vdma_ask(struct vdma_transfer *transfer)
+{
+    uint64_t source = 0, target = 0;
+
+    /* None of it is moved yet, or its places were no beginnings. */
+    if (transfer->length - 1 < vdma_state.part_max &&
+        is_one_entry(&transfer->source, transfer->length, &source) &&
+        is_one_entry(&transfer->target, transfer->length, &target)) {
+        return ask_whole(transfer, source, target);
+    }
+    return ask_part(transfer);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */
 
-/* The device's word for it, where that can be believed. */
-static IOReturn of_code(const struct vdma_transfer *transfer)
+/* The device's word for what is not simply done, where that can be believed. */
+static __attribute__((noinline)) IOReturn of_code(const struct vdma_transfer *transfer)
 {
     switch (transfer->status.code) {
-    case VDMA_STATUS_OK:
-        return kIOReturnSuccess;
     case VDMA_STATUS_DIFFERENT:
         return transfer->type == VDMA_COMPARE ? kIOReturnSuccess : kIOReturnDeviceError;
     case VDMA_STATUS_UNSUPPORTED:
@@ -252,12 +318,13 @@ static uint64_t expected(const struct vdma_transfer *transfer)
 static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
 {
     const struct vdma_status *answer = &transfer->status;
-    const IOReturn status = of_code(transfer);
-    const uint64_t wanted = expected(transfer);
+    const IOReturn status = answer->code == VDMA_STATUS_OK ? kIOReturnSuccess : of_code(transfer);
+    uint64_t wanted;
 
-    if (vdma_is_control(transfer->type) || transfer->type == VDMA_NOP) {
-        return status;
+    if (transfer->part == 0) {
+        return status; /* it moves nothing: what it wrote beside its status is not data */
     }
+    wanted = expected(transfer);
     if (answer->moved > wanted || wanted > transfer->part ||
         used_length != sizeof(*answer) + (transfer->target.command != NULL ? answer->moved : 0)) {
         return kIOReturnDeviceError;
@@ -270,12 +337,12 @@ static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
     return status == kIOReturnSuccess && answer->moved < wanted ? kIOReturnUnderrun : status;
 }
 
-void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *transfer)
+void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length)
 {
     IOReturn status;
 
     /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
-    transfer->status = vdma_state.frames[used->slot].status;
+    transfer->status = vdma_state.frames[slot].status;
     __asm__ volatile("" : : : "memory");
     vdma_state.exclusive -= vdma_is_exclusive(transfer->type);
     if (trace_is_on()) {
@@ -291,7 +358,7 @@ void vdma_take_answer(const struct virtq_used *used, struct vdma_transfer *trans
         virtq_reject(vdma_state.queue, "a chain comes back without its answer");
         return;
     }
-    status = judge(transfer, used->length);
+    status = judge(transfer, used_length);
     if (status == kIOReturnSuccess && transfer->moved < transfer->length) {
         vdma_put_first(transfer);
     } else {

@@ -246,6 +246,61 @@ static void parts_of_longer_transfers(void **state)
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
 }
 
+/* Memory in one piece goes in one request up to the device's longest, from its beginning or not. */
+static void one_piece_in_as_few_parts_as_can_be(void **state)
+{
+    const struct vdma_limits limits = {.transfer_max = 1000};
+    static const struct {
+        unsigned offset, length, parts;
+    } rows[] = {{0, 1, 1}, {0, 1000, 1}, {0, 1001, 2}, {0, 2000, 2}, {8, 1000, 1}, {8, 1001, 2}};
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
+        (uint64_t)pair_bytes, 4000, kIODirectionInOut, kernel_task);
+    struct vdma_transfer from_transfer, copy;
+    IODMACommand *from, *to;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    from = vdma_create_command(&anything, kMapped, &from_transfer);
+    to = vdma_create_command(&anything, kMapped, &copy);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(from, memory, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(to, memory, false), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(to, 2000, 2000, true, true), kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct vdma_place place = {to, rows[i].offset, rows[i].offset};
+        struct virtq_counters before, counters;
+
+        for (unsigned k = 0; k < 2000; k++) {
+            pair_bytes[k] = (uint8_t)(k + i);
+            pair_bytes[2000 + k] = 0xee;
+        }
+        copy = (struct vdma_transfer){.type = VDMA_COPY,
+                                      .length = rows[i].length,
+                                      .source = {.command = from},
+                                      .target = place};
+        vdma_get_counters(&before);
+        assert_int_equal(vdma_submit_and_wait(&copy), kIOReturnSuccess);
+        vdma_get_counters(&counters);
+        assert_int_equal(counters.requests - before.requests, rows[i].parts);
+        assert_int_equal(copy.moved, copy.length);
+        for (unsigned k = 0; k < 2000; k++) {
+            const bool moved = k - rows[i].offset < copy.length;
+
+            assert_int_equal(pair_bytes[2000 + k],
+                             moved ? (uint8_t)(k - rows[i].offset + i) : 0xee);
+        }
+    }
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(from, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(to, true), kIOReturnSuccess);
+    OSObject_release(from);
+    OSObject_release(to);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
 /* A client's own options allow a piece that no descriptor can say. */
 static void a_piece_of_8_gib(void **state)
 {
@@ -261,9 +316,9 @@ static void a_piece_of_8_gib(void **state)
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, large, true), kIOReturnSuccess);
     transfer.type = VDMA_FILL;
     transfer.arguments[1] = 1;
-    assert_int_equal(
-        IODMAController_startDMACommand(vdma_state.engine, 0, command, kIODirectionIn, 4096, 0),
-        kIOReturnMessageTooLarge);
+    assert_int_equal(IODMAController_startDMACommand(vdma_state.engine, 0, command, kIODirectionIn,
+                                                     0 /* all */, 0),
+                     kIOReturnMessageTooLarge);
     vdma_get_depth(&now, &most);
     assert_int_equal(now, 0);
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
@@ -281,6 +336,7 @@ int main(void)
         cmocka_unit_test(comparisons_that_end_well),
         cmocka_unit_test(a_beginning_that_the_device_does_not_take),
         cmocka_unit_test(parts_of_longer_transfers),
+        cmocka_unit_test(one_piece_in_as_few_parts_as_can_be),
         cmocka_unit_test(a_piece_of_8_gib),
     };
 

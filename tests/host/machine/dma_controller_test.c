@@ -246,6 +246,38 @@ static void a_borrowed_command_that_is_released_is_kept(void **state)
     OSObject_release(command);
 }
 
+/* What an engine may put out without a walk: the beginning of what is one entry. */
+static void an_entry_is_told_from_a_list(void **state)
+{
+    const IODMACommand_SegmentOptions halves = {.fStructSize = sizeof(halves),
+                                                .fNumAddressBits = 64,
+                                                .fMaxSegmentSize = 32,
+                                                .fAlignment = 1};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    IODMACommand *command = new_transfer(DMA_LOW + 8, 64, kIODirectionOut);
+    IODMACommand *cut = dma_command(&halves, kMapped, memory);
+    IOPhysicalAddress address = 7;
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(cut, 0, 0, true, true), kIOReturnSuccess);
+    assert_false(IODMAController_isOneEntry(NULL, 0, 64, &address));
+    assert_false(IODMAController_isOneEntry(cut, 0, 64, &address));
+    assert_false(IODMAController_isOneEntry(command, 8, 8, &address));
+    assert_false(IODMAController_isOneEntry(command, 0, 65, &address));
+    assert_int_equal(address, 7);
+    assert_true(IODMAController_isOneEntry(command, 0, 64, &address));
+    assert_int_equal(address, DMA_LOW + 8);
+    address = 7;
+    assert_true(IODMAController_isOneEntry(command, 0, 1, &address));
+    assert_int_equal(address, DMA_LOW + 8);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_false(IODMAController_isOneEntry(command, 0, 64, &address));
+    assert_int_equal(IODMACommand_complete(cut, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(cut);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +290,7 @@ int main(void)
         ENGINE_TEST(an_engine_without_methods_can_do_nothing),
         ENGINE_TEST(borrowed_commands_stay_prepared),
         ENGINE_TEST(a_borrowed_command_that_is_released_is_kept),
+        ENGINE_TEST(an_entry_is_told_from_a_list),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
