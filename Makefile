@@ -535,7 +535,8 @@ doors: $(B)/tests/images/doors.elf $(ALL_DOORS) ## how fast vdma's two doors are
 list: ## the names of all tests, or of those that T selects
 	@tests/runner/test.sh -l $(O) "$$T"
 
-soak: $(H)/model/model_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(MISBEHAVED) $(FUZZERS) ## 10^6 damaged trees, 10^7 writes of hostile devices, as many faults of vdma; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+soak: $(H)/model/model_test $(H)/cursor/cursor_property_test $(H)/kernel/devicetree_damage_test $(H)/vdma/vdma_fuzz $(MISBEHAVED) $(FUZZERS) ## 10^5 cases of cursors, 10^6 damaged trees, 10^7 writes of hostile devices, as many faults of vdma; then descriptors against a model, and vdma's fuzzer, for SOAK minutes or for ever
+	@CASES="$${CASES:-100000}" $(H)/cursor/cursor_property_test
 	@TREES="$${TREES:-1000000}" $(H)/kernel/devicetree_damage_test
 	@for program in $(MISBEHAVED); do FAULTS="$${FAULTS:-10000000}" $$program || exit; done
 	@for fuzzer in $(FUZZERS); do WRITES="$${WRITES:-10000000}" $$fuzzer || exit; done

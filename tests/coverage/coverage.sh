@@ -59,7 +59,7 @@ if [ -z "$again" ]; then
     rm -rf "$build/counters"
     mkdir -p "$build/counters"
     find "$build" -name '*.gcda' -delete
-    # A tenth of the model's sequences reaches what all of them do.
+    # Fewer than half of the model's sequences reach what all of them do.
     COVERAGE=1 OPS=${OPS:-300000} TIMEOUT=${TIMEOUT:-600} "$here/../runner/test.sh" "$build" "$(selection)" || { status=1 && wrong="a test failed (above)"; }
     "$here/counters.pl" "$build/counters" || { status=1 && wrong="${wrong:+$wrong, and }an image left no counters"; }
 fi

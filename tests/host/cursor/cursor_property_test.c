@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tens of thousands of random cases for the cursor; see tests/lib/portable/cursor_cases.h.
+ * Thousands of random cases for the cursor; see tests/lib/portable/cursor_cases.h.
  *
- * CASES=n runs so many; SEED=n runs the one case of that seed, which is what a
- * failure prints.
+ * CASES=n runs so many, as `make soak` does; SEED=n runs the one case of that seed, which is
+ * what a failure prints.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 #include "tests/host/machine/kernel_pages.h"
 #include "tests/lib/portable/cursor_cases.h"
 
-#define CASES       20000
+#define CASES       5000
 #define ARENA_PAGES 64
 
 static uint64_t behind[ARENA_PAGES]; /* the physical page of each page of the arena */

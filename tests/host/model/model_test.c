@@ -14,7 +14,7 @@
 #include "tests/host/model/model.h"
 
 #define SEQUENCE_OPS 2500
-#define DEFAULT_OPS  3000000
+#define DEFAULT_OPS  750000 /* half of them reach what all of them do; SOAK has no end */
 
 static const struct {
     void (*step)(void);
