@@ -9,6 +9,8 @@
 #   ended STATUS              $status is this, and $out said nothing of a bash error
 #   $TESTED_QEMU              the QEMU that is tested, for a script that stands before it
 #   tree_files PATTERN...     the tree's files of these names, one a line
+#   lend FOLDER PLACE...      objects that are built, of these places in BUILD, go where a build of
+#                             the script's own would have them: it makes only the others
 set -uo pipefail
 
 work=$(mktemp -d)
@@ -48,6 +50,14 @@ check()
     echo "# status $status, output:"
     awk '{ print "#   " $0 }' "$out"
     tap_failed=1
+}
+
+lend()
+{
+    local folder=$1
+    shift
+    mkdir -p "$folder"
+    (cd "$BUILD" && find "$@" -name '*.o' -print0 2>/dev/null | tar -c --null -T - -f -) | tar -x -C "$folder"
 }
 
 tree_files()

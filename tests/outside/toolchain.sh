@@ -5,6 +5,7 @@
 # of the one that is installed. What such a build would take from Debian's is seen, and
 # so is libfdt from a folder, and a build that may ask the network for nothing.
 # NEEDS: build run gcc-release/libdmakit.a
+# NEEDS: gcc-release/embed/libdmakit-descriptors.a gcc-release/embed/host/libdmakit-descriptors.a
 . tests/outside/tap.bash
 
 unset MAKEFLAGS MFLAGS MAKELEVEL CROSS_COMPILE
@@ -44,6 +45,8 @@ offline()
         DEPS="$work/empty" LIBFDT="$(realpath "$deps/libfdt")" "$@"
 }
 
+# The classes and drivers take of a libc what the kernel does, which is built here.
+lend "$work/o" gcc-release/{descriptors,drivers} gcc-release/embed/{port,host}
 offline "$work/o/gcc-release/tests/images/nolibc.elf" "$work/o/gcc-release/tests/images/exit.elf"
 check "a toolchain with its own newlib builds images" ended 0
 run ls -A "$work/empty"
