@@ -139,7 +139,6 @@ look()
             ;;
         check)
             need "clang-format" clang-format have clang-format
-            need "clang-tidy" clang-tidy have clang-tidy
             need "clang-query" clang-tools have clang-query
             ;;
         debug)

@@ -21,12 +21,28 @@ for source in tests/bench/*.c; do
     image=$(basename "$source" .c)
     [ "$image" = bench ] || images+=("$BUILD/gcc-release/tests/bench/$image.elf")
 done
-run tests/bench/bench.sh -n 1 -o "$work/table" "${images[@]}"
+# Stored, so that no goal that is missed is followed by its profile: for all of them these take
+# several times what the counts take.
+run tests/bench/bench.sh -n 1 -o "$work/table" -w "$work/all" "${images[@]}"
 check "all of them run to their ends" test "$status" = 0
 for image in "${images[@]}"; do
     name=$(basename "$image" .elf)
     check "$name has rows" grep -qE "^$name	[^	]+	[^	]*	[^	]+	[^	]+	[0-9.]+	" "$work/table"
 done
+
+# Of an image that misses few goals, they are.
+read -r name row < <(awk -F '\t' '$10 == "MISSED" && $1 != "host" { missed[$1]++; row[$1] = $2 }
+    END {
+        for (name in missed) if (best == "" || missed[name] < missed[best]) best = name
+        print best, row[best]
+    }' "$work/table")
+if [ -z "$name" ]; then
+    check "a goal that is missed is followed by its profile # SKIP none is" true
+else
+    run tests/bench/bench.sh -n 1 "$BUILD/gcc-release/tests/bench/$name.elf"
+    check "a goal that is missed is followed by its profile" eval \
+        'ended 0 && said "^  profile of $row: [0-9]+ instructions" && said "^ +[0-9]+ +[0-9.]+ %  [a-z_]"'
+fi
 
 # counted OPTION...: one image whose counts depend on no device.
 counted()

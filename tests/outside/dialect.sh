@@ -40,47 +40,40 @@ let bits ignoringParenImpCasts(binaryOperator(hasOperatorName("&")))
 let bare expr(anyOf(pointer, bits), unless(isExpansionInSystemHeader())).bind("bare")
 match stmt(anyOf(ifStmt(hasCondition(bare)), whileStmt(hasCondition(bare)), doStmt(hasCondition(bare)), forStmt(hasCondition(bare)), conditionalOperator(hasCondition(bare)), unaryOperator(hasOperatorName("!"), hasUnaryOperand(bare))))
 match binaryOperator(hasAnyOperatorName("&&", "||"), eachOf(hasLHS(bare), hasRHS(bare)))
+let loose stmt(unless(anyOf(compoundStmt(), isExpansionInSystemHeader()))).bind("loose")
+match ifStmt(hasThen(loose))
+match ifStmt(hasElse(stmt(loose, unless(ifStmt()))))
+match stmt(anyOf(whileStmt(hasBody(loose)), doStmt(hasBody(loose)), forStmt(hasBody(loose))))
 END
 
 # Some sources at a time: clang-query holds all of a call's at once.
-read_conditions()
+read_sources()
 {
     printf '%s\n' "${sources[@]}" |
-        xargs -n 64 clang-query -p "$work" --extra-arg=-w -f "$matchers" >"$work/conditions" 2>&1
+        xargs -n 64 clang-query -p "$work" --extra-arg=-w -f "$matchers" >"$work/read" 2>&1
 }
 
-read_braces()
-{
-    clang-tidy -quiet -p "$work" --extra-arg=-w --header-filter='.*' \
-        -checks='-*,readability-braces-around-statements' "${sources[@]}" >"$work/braces" 2>&1
-}
-
-# places ASPECT PATTERN: the places that the reader named, each once.
-places()
-{
-    sed -e "s|$PWD/||g" -e 's|^\./||' "$work/$1" | grep -E "^[^ :]+:[0-9]+:[0-9]+: $2" | sort -u
-}
-
-# judge ASPECT TOOL PACKAGE PATTERN: one test per folder, of what TOOL finds.
+# judge ASPECT NAME: one test per folder, of the places that the matchers bind this name to.
 judge()
 {
-    local aspect=$1 tool=$2 package=$3 pattern=$4 folder
-    if ! command -v "$tool" >/dev/null; then
-        check "$aspect # SKIP no $tool (Debian's package $package)" true
-        return
-    fi
-    "read_$aspect"
-    status=$?
-    grep 'error: ' "$work/$aspect" | sort -u >"$out"
-    check "$aspect: $tool reads every source" [ "$status" = 0 -a ! -s "$out" ]
-    places "$aspect" "$pattern" >"$work/places"
+    local folder
+    sed -e "s|$PWD/||g" -e 's|^\./||' "$work/read" |
+        grep -E "^[^ :]+:[0-9]+:[0-9]+: note: \"$2\" binds here" | sort -u >"$work/places"
     while read -r folder; do
         grep "^$folder/[^/:]*:" "$work/places" >"$out"
-        check "$aspect: $folder" [ ! -s "$out" ]
+        check "$1: $folder" [ ! -s "$out" ]
     done < <(tree_files '*.[ch]' | xargs dirname | sort -u)
 }
 
 list_compilations >"$database"
 check "the build compiles every source" all_compiled
-judge braces clang-tidy clang-tidy 'warning: '
-judge conditions clang-query clang-tools 'note: "bare" binds here'
+if ! command -v clang-query >/dev/null; then
+    check "dialect # SKIP no clang-query (Debian's package clang-tools)" true
+    exit
+fi
+read_sources
+status=$?
+grep 'error: ' "$work/read" | sort -u >"$out"
+check "clang-query reads every source" [ "$status" = 0 -a ! -s "$out" ]
+judge braces loose
+judge conditions bare
