@@ -18,7 +18,8 @@
  * `make test`, `make run IMAGE=` and `make debug IMAGE=` alike.
  *
  * "// MACHINES: PROFILE..." names the machines on which it says something, if it says the
- * same on the others.
+ * same on the others; "// BUILDS: PROFILE:VARIANT..." does so of the builds by other compilers,
+ * for release, and over a monitor at EL2.
  *
  * `make test T=image` runs it on every machine profile, T=image/name one test of
  * it, T=image@profile on one machine. (The option test=NAME is what selects: the

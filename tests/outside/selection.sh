@@ -68,6 +68,15 @@ check "not as one of a machine" eval 'said "^page@a76$" && ! said "^cursor@"'
 check "every machine that an image names is there" eval \
     '! grep -hE "^// MACHINES: " tests/target/*.c | cut -d" " -f3- | tr " " "\n" | sort -u |
          comm -23 - <(ls qemu/profiles) | grep .'
+chosen @el2v3:gcc-debug-monitored
+check "an image that names its builds: in those" eval \
+    'said "^page@" && said "^driver_devices@" && ! said "^(engines_mixed|vdma_dma)@"'
+chosen engines_mixed@el2:gcc-debug-watched
+check "and in another that is asked for" is engines_mixed@el2:gcc-debug-watched
+run tests/runner/test.sh -l "$work/o"
+check "every build that an image names is there" eval \
+    '! grep -hE "^// BUILDS: " tests/target/*.c | cut -d" " -f3- | tr " " "\n" | sort -u |
+         comm -23 - <(sed -n "s/^[^@]*@\(.*:\)/\1/p" "$out" | sort -u) | grep .'
 chosen tests/target/page.c
 check "an image by its source" said '^page@el3$'
 chosen @el2

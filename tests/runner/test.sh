@@ -14,7 +14,8 @@
 # @PROFILE:VARIANT, host, a script's NAME, a source's path. Behind an image or a host
 # program, /TEST selects tests by a part of their name. A word that is none of these
 # ends it all before anything is built. An image whose source has a line "// MACHINES:
-# PROFILE..." runs on these, in all its builds, and on others only by IMAGE@PROFILE.
+# PROFILE..." runs on these, in all its builds, and on others only by IMAGE@PROFILE; one with
+# "// BUILDS: PROFILE:VARIANT..." has of these no others, but by IMAGE@PROFILE:VARIANT.
 # Status: that of prove; 2 for a wrong selection; that of make.
 # Environment: that of run.sh; MAKE; TIMEOUT, seconds for one program (default 120).
 set -uo pipefail
@@ -46,8 +47,8 @@ selection=${2-}
 
 # What profiles and images say of each other, by one look at all of them: whether a profile
 # moves virtio devices to another bus, and which images it is for alone; what devices an image has,
-# the machines it names, and whether it brings its own monitor.
-declare -A moves_virtio=() for_images=() has_virtio=() names_bus=() machines=() has_monitor=()
+# the machines and builds it names, and whether it brings its own monitor.
+declare -A moves_virtio=() for_images=() has_virtio=() names_bus=() machines=() builds=() has_monitor=()
 look()
 {
     local name line
@@ -64,10 +65,11 @@ look()
         case $line in
         VDMA_MONITOR*) has_monitor[$name]=1 ;;
         '// MACHINES: '*) machines[$name]+=" ${line#*: } " ;;
+        '// BUILDS: '*) builds[$name]+=" ${line#*: } " ;;
         *) [[ ! $line =~ virtio-(mmio|(blk|rng)-pci) ]] || names_bus[$name]=1
             [[ ! $line =~ virtio-(blk|rng)-device ]] || has_virtio[$name]=1 ;;
         esac
-    done < <(grep -HE '^(// (MACHINES|QEMU): |VDMA_MONITOR)' tests/target/*.c)
+    done < <(grep -HE '^(// (MACHINES|BUILDS|QEMU): |VDMA_MONITOR)' tests/target/*.c)
 }
 
 # is_for IMAGE PROFILE: one that names images is for these. One that moves virtio devices is for
@@ -79,34 +81,49 @@ is_for()
     [[ -z ${moves_virtio[$2]-} || (-n ${has_virtio[$1]-} && -z ${names_bus[$1]-}) ]]
 }
 
+# another IMAGE BUILD: one of its builds beside those of its machines.
+another()
+{
+    local mark=
+    [[ -z ${builds[$1]-} || ${builds[$1]} == *" $2 "* ]] || mark='?'
+    echo "$mark$1@$2"
+}
+
 # Each name; with "?" before it where the image says that it has nothing new to say there.
 everything()
 {
-    local image profile mark
+    local image images=() profile mark
     look
-    # The longest first: scripts, then the rest in order.
+    # The longest first: scripts, then the rest in order; images machine by machine, so that of one
+    # that waits for its devices there are not several at once, while nobody has anything to do.
     printf '%s\n' tests/outside/*.sh
     printf '%s\n' tests/host/*/*_test.c | sed 's,.*/,host:,; s,_test\.c$,,'
     for image in tests/target/*.c; do
         image=${image##*/}
-        image=${image%.c}
-        for profile in "$here"/../../qemu/profiles/*; do
-            profile=${profile##*/}
+        images+=("${image%.c}")
+    done
+    for profile in "$here"/../../qemu/profiles/*; do
+        profile=${profile##*/}
+        for image in "${images[@]}"; do
             is_for "$image" "$profile" || continue
             mark=
             [[ -z ${machines[$image]-} || ${machines[$image]} == *" $profile "* ]] || mark='?'
             echo "$mark$image@$profile"
         done
-        echo "$image@default:gcc-release"
-        echo "$image@default:clang-debug"
-        echo "$image@gicv3:clang-release"
-        # Over a monitor at EL2; some bring one along, which is there on no other machines.
+    done
+    for profile in default:gcc-release default:clang-debug gicv3:clang-release; do
+        for image in "${images[@]}"; do
+            another "$image" $profile
+        done
+    done
+    # Over a monitor at EL2; some bring one along, which is there on no other machines.
+    for image in "${images[@]}"; do
         if [ -n "${has_monitor[$image]-}" ]; then
-            echo "$image@el2:clang-debug"
-            echo "$image@el2v3:gcc-release"
+            another "$image" el2:clang-debug
+            another "$image" el2v3:gcc-release
         else
-            echo "$image@el2:gcc-debug-watched"
-            echo "$image@el2v3:gcc-debug-monitored"
+            another "$image" el2:gcc-debug-watched
+            another "$image" el2v3:gcc-debug-monitored
         fi
     done
 }

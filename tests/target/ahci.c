@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram64m ram8g smmu
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // FILE: main 4M words
 // FILE: other 1M words
 // QEMU: -device ich9-ahci,id=ahci
@@ -16,8 +18,8 @@
 // QEMU: latency-ns=300000000
 // QEMU: -device ide-hd,bus=ahci.4,drive=disk2,serial=slow -device ide-cd,bus=ahci.5
 /*
- * SATA disks: lists of even pieces, one command at a time, errors of the medium, and stops in
- * the middle of a command.
+ * SATA disks: lists of even pieces, one command at a time, errors of the medium, and stops in the
+ * middle of a command. How the machine was entered or booted is nothing to a device on PCI.
  */
 #include "drivers/ahci/ahci_private.h"
 #include "tests/lib/recorded.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m ram8g
 /* Buffers from the machine's memory: placement, zeroes, and all of it given back. */
 #include <string.h>
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /*
  * Buffers that need an address space, by the real CPU: guards that fault, cache modes in
  * the live tables, pages that come when touched, and user tasks that share. The checks

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// MACHINES: default gicv3 max ram64m smmu pci packed
+// MACHINES: default max ram64m smmu pci packed
+// BUILDS: default:gcc-release gicv3:clang-release
 // FILE: disk 1M words
 // FILE: nvme 1M words
 // FILE: card 1M words
@@ -17,8 +18,9 @@
 // QEMU: -blockdev driver=raw,file=file3,node-name=disk3
 // QEMU: -device ich9-ahci,id=ahci -device ide-hd,bus=ahci.0,drive=disk3,serial=source
 /*
- * Ten thousand transfers in no order over all engines that are not ours, each by every way that
- * it can be told of memory.
+ * Ten thousand transfers in no order over all engines that are not ours, each by every way that it
+ * can be told of memory. Long: on few machines, and not over a
+ * monitor that knows nothing of these devices.
  */
 #include "tests/lib/mover.h"
 #include "tests/target/mixture.h"

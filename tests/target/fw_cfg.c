@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m ram8g
 // FILE: words 1M words
 // QEMU: -fw_cfg name=opt/words,file=$FILES/words
 // QEMU: -fw_cfg name=opt/text,string=sixteen-letters!

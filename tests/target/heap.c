@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* The heap on target, and malloc's family in front of it. */
 #include "kernel/heap.h"
 

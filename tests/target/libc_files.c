@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /* newlib's files on this kernel: the host's, over semihosting, and the console. */
 #include <errno.h>
 #include <fcntl.h>

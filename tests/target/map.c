@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max ram64m
 /*
  * Mappings of descriptors where the CPU itself makes the accesses: from EL0, from the
  * kernel, and with interrupts masked.

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max nvme pcilow ram64m ram8g smmu
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // FILE: main 4M words
 // FILE: pages 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/main,node-name=file0
@@ -13,7 +15,10 @@
 // QEMU: -device nvme-ns,bus=two,drive=disk2,nsid=3
 // QEMU: -blockdev driver=null-co,node-name=disk3,size=1048576,read-zeroes=on
 // QEMU: -device nvme-ns,bus=two,drive=disk3,nsid=5
-/* NVMe disks as DMA engines: both ways of telling where memory is, many at once, and stopped. */
+/*
+ * NVMe disks as DMA engines: both ways of telling where memory is, many at once, and stopped. How
+ * the machine was entered or booted is nothing to a device on PCI.
+ */
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/init.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram64m smmu
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // FILE: main 4M words
 // FILE: locked 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/main,node-name=file0
@@ -17,8 +19,8 @@
 // QEMU: -blockdev driver=null-co,node-name=disk3,size=1048576,read-zeroes=on
 // QEMU: -device nvme,serial=metadata,id=meta -device nvme-ns,bus=meta,drive=disk3,ms=8
 /*
- * NVMe disks that fail, are read-only, or answer late: the documented code, nothing left
- * behind, and the next command works.
+ * NVMe disks that fail, are read-only, or answer late: the documented code, nothing left behind,
+ * and the next command works. How the machine was entered or booted is nothing to a device on PCI.
  */
 #include "drivers/nvme/nvme_private.h"
 #include "kernel/init.h"

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram64m ram8g smmu
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // FILE: card 4M words
 // QEMU: -device sdhci-pci
 // QEMU: -blockdev driver=file,filename=$FILES/card,node-name=file0
@@ -7,8 +9,9 @@
 // QEMU: -blockdev driver=raw,file=faulty,node-name=disk0
 // QEMU: -device sd-card,drive=disk0 -device sdhci-pci
 /*
- * SD cards behind their host controller: by lists, and by one address that must not cross
- * 512 KiB; 32 bits of address, so that what lies above 4 GiB is bounced.
+ * SD cards behind their host controller: by lists, and by one address that must not cross 512 KiB;
+ * 32 bits of address, so that what lies above 4 GiB is bounced. How the machine was entered or
+ * booted is nothing to a device on PCI.
  */
 #include <string.h>
 

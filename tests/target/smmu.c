@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max ram64g ram64m ram8g
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // QEMU: -machine iommu=smmuv3
 // QEMU: -device edu,addr=3.0 -device edu,addr=5.0 -device edu,addr=7.0
 /*
- * Devices behind the SMMU: where they get, and where not. The second edu is driven by hand,
- * with a mapper; the third by hand, and nobody has asked for its mapper.
+ * Devices behind the SMMU: where they get, and where not. The second edu is driven by hand, with a
+ * mapper; the third by hand, and nobody has asked for its mapper. How the machine was entered or
+ * booted is nothing to a device on PCI.
  */
 #include <string.h>
 

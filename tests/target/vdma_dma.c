@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * vdma as a DMA engine: copies from descriptor to descriptor with the calls of any engine, cut
  * where its limits ask for it.

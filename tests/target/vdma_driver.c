@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * vdma in the hands of a driver at EL0: it works, its death ends its transfers before its memory
  * goes, and it reaches nothing but what its commands have prepared.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * vdma misbehaves, by one fault at a time and by scripts with a seed: what its driver can see ends
  * in an error of the driver's manual, what it cannot the test's copies and canaries show, the

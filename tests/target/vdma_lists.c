@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * Does a device eat what comes out of each output function of IODMACommand and of each cursor?
  * A copy whose source and target are lists that these have written, in all nine formats.

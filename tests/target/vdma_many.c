@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /* Many transfers at vdma at once: with one doorbell, in line, stopped, and while it misbehaves. */
 #include "qemu/vdma/monitor/monitor.h"
 #include "tests/target/vdma_sides.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /* The monitor beneath an image: is the device where it shall be, and nobody in its way? */
 #include "boot/boot_info.h"
 #include "drivers/virtio/blk.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * Under each of vdma's profiles: whatever a descriptor looks like, what IODMACommand makes of it
  * is not refused; every byte arrives and none beside; and the device's log has the segments

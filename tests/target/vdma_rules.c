@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * The rules of vdma's data sheet that a request with a status can break: for each, one just
  * inside and one just outside, in raw bytes. Outside it is refused with exactly that rule,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * The rules of vdma's data sheet for registers and for where rings lie: for each, just inside
  * and just outside; outside, the log has exactly that rule, register and value.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * The rules of vdma's data sheet that leave no status to answer in: available rings, chains
  * that cannot be followed. For each, just inside and just outside, in raw bytes; outside, the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * vdma's own translation table as a mapper: devices of 24 and of 28 address bits reach scattered
  * memory above 2^30, nothing else, and do so again after a reset.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 // MACHINES: el2 el2v3
+// BUILDS: el2:clang-debug el2v3:gcc-release
 /*
  * What vdma does early, late or only in part, as seen by a client: no wake-up is lost wherever
  * the end falls, a stop that gave up gives nothing back, and bytes that the device did not

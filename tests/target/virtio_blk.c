@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default gicv3 max packed pci pcismmu pciv3 ram64m ram8g smmu
+// BUILDS: default:gcc-release default:clang-debug gicv3:clang-release el2v3:gcc-debug-monitored
 // FILE: main 4M words
 // FILE: plain 4M words
 // FILE: readonly 1M words
@@ -12,7 +14,10 @@
 // QEMU: -blockdev driver=raw,file=file2,node-name=disk2,read-only=on
 // QEMU: -device
 // QEMU: virtio-blk-device,drive=disk2,serial=a-serial-of-20-chars,num-queues=4,queue-size=1024
-/* Disks: does what is on the disk come into memory, and back, whatever the memory looks like? */
+/*
+ * Disks: does what is on the disk come into memory, and back, whatever the memory looks like? How
+ * the machine was entered or booted is nothing to a disk.
+ */
 #include "drivers/virtio/blk.h"
 #include "kernel/irq.h"
 #include "tests/target/disk.h"

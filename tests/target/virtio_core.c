@@ -63,25 +63,6 @@ TEST(every_queue_size_with_and_without_each_feature)
     expect_reads(disk, 10);
 }
 
-/* The running indices go once round their 16 bits. */
-TEST(indices_wrap)
-{
-    static const struct virtio_blk_options options[] = {
-        {.queue_size = 8},
-        {.queue_size = 8, .without_indirect = true, .without_event_index = true}};
-    struct virtio_blk *disk = virtio_blk_get(1);
-    struct scatter scatter = disk_memory(2, 512, kIODirectionIn);
-
-    for (unsigned i = 0; i < 2; i++) {
-        EXPECT_EQ(virtio_blk_configure(disk, &options[i]), kIOReturnSuccess);
-        for (unsigned k = 0; k < 66000; k++) {
-            ASSERT_EQ(virtio_blk_read(disk, scatter.memory, 0, k, 512), kIOReturnSuccess);
-        }
-    }
-    EXPECT_EQ(virtio_blk_configure(disk, &as_before), kIOReturnSuccess);
-    disk_memory_drop(&scatter);
-}
-
 TEST(not_while_requests_are_in_flight)
 {
     struct virtio_blk *disk = virtio_blk_get(0);

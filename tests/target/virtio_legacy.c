@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+// MACHINES: default max
 // QEMU: -global virtio-mmio.force-legacy=true
 // QEMU: -blockdev driver=null-co,node-name=disk0,size=1073741824
 // QEMU: -device virtio-blk-device,drive=disk0

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-// MACHINES: default gicv3 max ram64m pci packed
+// MACHINES: default max ram64m pci packed
+// BUILDS: default:gcc-release gicv3:clang-release
 // FILE: one 1M words
 // FILE: two 1M words
 // QEMU: -blockdev driver=file,filename=$FILES/one,node-name=file0
@@ -10,7 +11,8 @@
 // QEMU: -device virtio-blk-device,drive=disk1,serial=two,indirect_desc=off,event_idx=off
 /*
  * Ten thousand transfers in no order on two disks: of one piece or several, in place or bounced,
- * through commands or by plain requests.
+ * through commands or by plain requests. Long: on few machines, and not over a monitor that knows
+ * nothing of disks.
  */
 #include "drivers/virtio/blk_dma.h"
 #include "tests/target/mixture.h"
