@@ -144,6 +144,34 @@ static uint64_t hog(paddr_t *pages, uint64_t left)
     return count;
 }
 
+/* So many bytes from the second page on, taken out of a block of a GiB. */
+static void split_without_tables(uint64_t size, paddr_t *pages)
+{
+    const uint64_t end = PAGE_SIZE + size;
+    bool done = false;
+
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
+    for (unsigned left = 0; !done; left++) {
+        uint64_t count = hog(pages, left);
+        kern_return_t status = mmu_unmap(mmu_kernel, VA + PAGE_SIZE, size);
+
+        done = status == KERN_SUCCESS;
+        if (!done) {
+            assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
+            assert_maps(VA, PA, rw.access);
+            assert_maps(VA + PAGE_SIZE, PA + PAGE_SIZE, rw.access);
+            assert_maps(VA + end, PA + end, rw.access);
+            assert_int_equal(stats().mapped_pages, GIB / PAGE_SIZE);
+        }
+        while (count > 0) {
+            page_free(pages[--count], 0);
+        }
+    }
+    assert_unmapped(VA + PAGE_SIZE);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + end, GIB - end), KERN_SUCCESS);
+}
+
 static void test_want_of_tables_changes_nothing(void **state)
 {
     paddr_t *pages = calloc(ram.size / PAGE_SIZE, sizeof(*pages));
@@ -172,27 +200,9 @@ static void test_want_of_tables_changes_nothing(void **state)
     }
     assert_int_equal(mmu_unmap(mmu_kernel, va, 2 * PAGE_SIZE), KERN_SUCCESS);
 
-    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
-    done = false;
-    for (unsigned left = 0; !done; left++) {
-        uint64_t count = hog(pages, left);
-        kern_return_t status = mmu_unmap(mmu_kernel, VA + PAGE_SIZE, MIB2);
-
-        done = status == KERN_SUCCESS;
-        if (!done) {
-            assert_int_equal(status, KERN_RESOURCE_SHORTAGE);
-            assert_maps(VA, PA, rw.access);
-            assert_maps(VA + PAGE_SIZE, PA + PAGE_SIZE, rw.access);
-            assert_maps(VA + MIB2 + PAGE_SIZE, PA + MIB2 + PAGE_SIZE, rw.access);
-            assert_int_equal(stats().mapped_pages, GIB / PAGE_SIZE);
-        }
-        while (count > 0) {
-            page_free(pages[--count], 0);
-        }
-    }
-    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
-    assert_int_equal(mmu_unmap(mmu_kernel, VA + MIB2 + PAGE_SIZE, GIB - MIB2 - PAGE_SIZE),
-                     KERN_SUCCESS);
+    split_without_tables(MIB2, pages);
+    /* Of two ends, one lies on a border of a smaller block, and needs no table. */
+    split_without_tables(MIB2 - PAGE_SIZE, pages);
     free(pages);
 }
 

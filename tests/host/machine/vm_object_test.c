@@ -154,6 +154,29 @@ static void a_cpu_may_note_stores_itself(void **state)
     dirty_pages_are_those_written(state);
 }
 
+/* A device stores without a fault: what is pinned for that is dirty, or will be said to be. */
+static void pins_for_stores_mark_their_pages(void **state)
+{
+    struct vm_object *object = object_of(4);
+    const vaddr_t at = enter(object, 4, RW);
+    paddr_t pages[4];
+
+    (void)state;
+    load(at);
+    load(at + PAGE_SIZE);
+    assert_int_equal(vm_map_wire(map, at, 4, 0, pages), KERN_SUCCESS);
+    vm_unwire(pages, 4);
+    assert_int_equal(vm_map_wire(map, at, 4, VM_WIRE_WRITE | VM_WIRE_UNMARKED, pages),
+                     KERN_SUCCESS);
+    vm_unwire(pages, 4);
+    assert_int_equal(resident(object), 4);
+    assert_int_equal(dirty(object), 0);
+    assert_int_equal(vm_map_wire(map, at + PAGE_SIZE, 2, VM_WIRE_WRITE, pages), KERN_SUCCESS);
+    vm_unwire(pages, 2);
+    assert_int_equal(dirty(object), 2);
+    vm_object_release(object);
+}
+
 static uint64_t page_of(struct vm_object *object, uint64_t index)
 {
     paddr_t page;
@@ -278,6 +301,7 @@ int main(void)
         TEST(pinned_pages_are_never_shared),
         TEST(reading_shares_on),
         TEST(dirty_pages_are_those_written),
+        TEST(pins_for_stores_mark_their_pages),
         TEST(a_cpu_may_note_stores_itself),
         TEST(a_page_stays_while_its_table_is_made),
         TEST(populated_objects_keep_their_pages),
