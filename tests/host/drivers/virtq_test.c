@@ -386,6 +386,25 @@ static void test_gathered_interrupts(void **state)
     sim_device_destroy(&device);
 }
 
+/* All numbers are modulo 65536: the index is one of those that a step fills, or it is not. */
+static void test_an_index_is_passed(void **state)
+{
+    static const uint16_t starts[] = {0, 5, 0x7ffe, 0xfffd};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        for (unsigned step = 0; step < 5; step++) {
+            for (int from_start = -4; from_start < 9; from_start++) {
+                const uint16_t before = starts[i], now = (uint16_t)(before + step);
+                const uint16_t event = (uint16_t)(before + from_start);
+
+                assert_int_equal(virtq_passed(event, before, now),
+                                 from_start >= 0 && from_start < (int)step);
+            }
+        }
+    }
+}
+
 /* A device that polls its ring asks for no doorbell and must get none. */
 static void test_no_notify(void **state)
 {
@@ -462,6 +481,7 @@ int main(void)
         VIRTQ_TEST_BOTH(test_traffic),
         VIRTQ_TEST_BOTH(test_interrupt_off),
         VIRTQ_TEST_BOTH(test_gathered_interrupts),
+        cmocka_unit_test(test_an_index_is_passed),
         VIRTQ_TEST_BOTH(test_no_notify),
         cmocka_unit_test_setup_teardown(test_fewer_tables_than_entries, virtq_test_set_up,
                                         virtq_test_tear_down),

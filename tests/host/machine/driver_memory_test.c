@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a driver does with memory by messages: buffers, maps, windows, and what it may not. */
 #include "descriptors/IODeviceMemory.h"
+#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/driver_good.h"
 #include "tests/host/machine/map_composite.h"
@@ -213,6 +214,39 @@ static void k_3_an_alignment_is_refused(void **state)
     }
     assert_int_equal(ranges_now(), before);
     assert_int_equal(driver_handles(&one), 1);
+}
+
+/* Of the kernel's memory a task is shown pages: those that are described as a whole. */
+static void what_may_be_shown_fills_its_pages(void **state)
+{
+    static const struct {
+        uint64_t offset, end;
+        bool whole;
+    } windows[] = {
+        {0, 2 * PAGE_SIZE, true},
+        {100, 200, true},
+        {PAGE_SIZE - 1, PAGE_SIZE + 1, true},
+        {PAGE_SIZE + 100, 2 * PAGE_SIZE, true},
+        {2 * PAGE_SIZE - 1, 2 * PAGE_SIZE + 1, false},    /* into the range that begins in a page */
+        {2 * PAGE_SIZE, 2 * PAGE_SIZE + 1, false},        /* ... */
+        {3 * PAGE_SIZE, 3 * PAGE_SIZE + 100, true},       /* behind the first page of it */
+        {4 * PAGE_SIZE - 100, 4 * PAGE_SIZE - 90, false}, /* the last page is not filled */
+        {3 * PAGE_SIZE, 4 * PAGE_SIZE - 99, false},
+    };
+    const uint64_t at = 16 * PAGE_SIZE;
+    IOAddressRange ranges[] = {{at, 2 * PAGE_SIZE}, {at + 8 * PAGE_SIZE + 100, 2 * PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, one.task);
+
+    (void)state;
+    assert_non_null(memory);
+    for (unsigned i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
+        const uint64_t offset = windows[i].offset, end = windows[i].end;
+
+        assert_int_equal(general_owns_pages(memory, offset, end, two.task), windows[i].whole);
+        assert_true(general_owns_pages(memory, offset, end, one.task));
+    }
+    OSObject_release(memory);
 }
 
 static uint64_t grant(struct driver *from, uint64_t handle, struct driver *to)
@@ -486,6 +520,7 @@ int main(void)
         DRIVER_TEST(dk_5_windows_and_concatenations),
         DRIVER_TEST(r_3_no_chain_gains_a_right),
         DRIVER_TEST(r_4_pages_are_shown_whole_or_not),
+        DRIVER_TEST(what_may_be_shown_fills_its_pages),
         DRIVER_TEST(a_map_of_another_task_has_no_address),
         SMALL_TEST(r_5_limits_hold_and_what_is_given_back_counts),
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Whole descriptors behind the system mapper, and what mappings let a device do. */
+#include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "kernel/direct_map.h"
@@ -93,6 +94,29 @@ static void expect_addresses(struct test_mapper *mapper, IOMemoryDescriptor *mem
     }
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, length, &left, 0), 0);
     assert_int_equal(left, 0);
+}
+
+/* Shorter or longer, it is mapped as long as it is. */
+static void a_length_that_is_set_is_mapped_anew(void **state)
+{
+    static const IOByteCount lengths[] = {100, 3 * PAGE_SIZE - 5, 100, PAGE_SIZE + 1};
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withCapacity(3 * PAGE_SIZE, kIODirectionOutIn, false);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_upcast(buffer);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    expect_addresses(mapper, memory);
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        IOBufferMemoryDescriptor_setLength(buffer, lengths[i]);
+        expect_addresses(mapper, memory);
+        assert_int_equal(mapper->entries, (lengths[i] + PAGE_SIZE - 1) / PAGE_SIZE);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(buffer);
+    stop_system(mapper, unit);
 }
 
 /* A device that is not translated is told where I/O addresses lead, were they in a row or not. */
@@ -515,6 +539,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(one_mapping_of_the_whole_is_shared),
         MAP_TEST(an_unmapped_command_lists_memory),
+        MAP_TEST(a_length_that_is_set_is_mapped_anew),
         MAP_TEST(composites_are_mapped_as_a_whole),
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),
