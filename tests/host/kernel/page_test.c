@@ -92,6 +92,11 @@ static void test_banks_holes_and_reservations(void **state)
     }
     assert_int_equal(stats().free, 0);
     assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
+    /* A device's target like any RAM, although nobody has looked at its section before. */
+    assert_int_equal(page_pin(paddr(RAM + 74 * SIM_MIB)), KERN_SUCCESS);
+    assert_int_equal(page_pin_count(paddr(RAM + 74 * SIM_MIB)), 1);
+    assert_int_equal(page_unpin(paddr(RAM + 74 * SIM_MIB)), KERN_SUCCESS);
+    assert_int_equal(page_get_state(paddr(RAM + 75 * SIM_MIB)), PAGE_RESERVED);
 }
 
 /* What the direct map does not cover is nobody's, however little of a bank it is. */
