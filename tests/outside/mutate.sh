@@ -21,6 +21,8 @@ check "or several of both" counts "descriptors/object/OSObject.c:$line kernel/pa
 check "and nothing else" counts nowhere 0 0
 line=$(grep -n 'return a < b ? a : b;' descriptors/dma/IODMALimits.c | cut -d: -f1)
 check "of two equals either may be chosen" counts "descriptors/dma/IODMALimits.c:$line" 1 1
+line=$(grep -n 'if (order > aligned) {' kernel/page/page_buddy.c | cut -d: -f1)
+check "or be assigned" counts "kernel/page/page_buddy.c:$line" 2 2
 
 # A room without a change would be one that nobody asks about.
 for room in descriptors/*/ kernel/vm/ kernel/page/ kernel/mmu/ drivers/*/; do

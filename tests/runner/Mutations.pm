@@ -54,6 +54,18 @@ sub is_choice_of_equals {
     return "$before $after" eq "$first $second" || "$before $after" eq "$second $first";
 }
 
+# `if (a > b) {` and then `b = a;`: what is equal may be assigned as well, or left.
+sub is_maximum_of_equals {
+    my ($text, $at, $next, $end) = @_;
+    my ($to, $from) = $next =~ /^\s*(\S+) = ([^=].*);\s*$/ or return 0;
+    return 0 unless $end =~ /^\s*\}\s*$/ && $text =~ /\) \{\s*$/;
+    for ([$to, $from], [$from, $to]) {
+        my ($left, $right) = @$_;
+        return 1 if substr($text, 0, $at) =~ /(?:\(|&& )\Q$left\E$/ && substr($text, $at) =~ /^ [<>]=? \Q$right\E(?:\)| &&)/;
+    }
+    return 0;
+}
+
 # Every change that a rule makes in one file: [file, rule, offset, length, replacement].
 sub changes_in {
     my ($file) = @_;
@@ -81,6 +93,7 @@ sub changes_in {
                     my ($at, $length) = ($-[0], $+[0] - $-[0]);
                     last if $length == 0;
                     next if is_choice_of_equals($flat, $at);
+                    next if is_maximum_of_equals($flat, $at, @lines[$i + 1, $i + 2]);
                     my @group = map { defined $-[$_] ? substr($text, $offset + $-[$_], $+[$_] - $-[$_]) : '' } 1 .. $#+;
                     my $put = $rule->{put} =~ s/\$(\d)/$group[$1 - 1]/gr;
                     $put .= "\n" x (substr($of, $at, $length) =~ tr/\n//);
