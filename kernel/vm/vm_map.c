@@ -385,7 +385,7 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
     struct range_node *first;
     kern_return_t status;
 
-    if (!vm_is_whole_pages(start, size) || start + size < start) {
+    if (!vm_is_whole_pages(start, size)) {
         return KERN_INVALID_ARGUMENT;
     }
     /*

@@ -77,7 +77,7 @@ static kern_return_t change_entries(struct vm_map *map, vaddr_t start, uint64_t 
     vaddr_t end = start + size;
     kern_return_t status;
 
-    if (!vm_is_whole_pages(start, size) || end < start) {
+    if (!vm_is_whole_pages(start, size)) {
         return KERN_INVALID_ARGUMENT;
     }
     /* Checked before anything is split, so that a refused change leaves the ranges as they were. */
@@ -155,7 +155,7 @@ kern_return_t vm_map_exchange(struct vm_map *map, vaddr_t one, vaddr_t other, ui
     struct vm_entry *ones, *others;
     kern_return_t status;
 
-    if (!vm_is_whole_pages(one | other, size) || one + size < one || other + size < other ||
+    if (!vm_is_whole_pages(one, size) || !vm_is_whole_pages(other, size) ||
         /*
          * Intervals that overlap have no exchange: a page in both would have to be at two places.
          */

@@ -65,9 +65,10 @@ void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_m
 
 struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
 
+/* At least one page, and not so many that they end where they begin or before. */
 static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)
 {
-    return size != 0 && ((start | size) & PAGE_MASK) == 0;
+    return start + size > start && ((start | size) & PAGE_MASK) == 0;
 }
 
 /* May ranges lie there? Of the kernel's map, not in the direct map. */
