@@ -14,7 +14,7 @@ const struct fake_windows fake_virt = {.low = 0x10000000,
 unsigned fake_accesses;
 bool fake_has_messages;
 unsigned fake_message_cells, fake_bus_range_cells;
-bool fake_has_units;
+bool fake_has_units, fake_has_lines;
 uint32_t fake_bus_range[2];
 
 static struct fake_function *functions, **functions_end = &functions;
@@ -127,7 +127,7 @@ void fake_begin(void)
     sim_mmio_unplug_all();
     fake_accesses = 0;
     fake_message_cells = fake_bus_range_cells = 0;
-    fake_has_units = false;
+    fake_has_units = fake_has_lines = false;
 }
 
 struct fake_function *fake_add(uint8_t bus, uint8_t slot, uint16_t vendor, uint16_t device)
@@ -198,12 +198,20 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     }
     cells("#address-cells", 1, 3u);
     cells("#size-cells", 1, 2u);
+    if (fake_has_lines) {
+        cells("#interrupt-cells", 1, 1u);
+        cells("interrupt-map-mask", 4, 0x800u, 0u, 0u, 7u);
+        cells("interrupt-map", 24, 0x800u, 0u, 0u, 1u, GIC, 0u, 8u, 4u, 0x800u, 0u, 0u, 2u, GIC, 0u,
+              9u, 4u, 0u, 0u, 0u, 1u, GIC, 0u, 10u, 4u);
+    }
     cells("ranges", 14, 0x02000000u, (unsigned)(windows->low >> 32), (unsigned)windows->low,
           (unsigned)(windows->low >> 32), (unsigned)windows->low,
           (unsigned)(windows->low_size >> 32), (unsigned)windows->low_size, 0x03000000u,
           (unsigned)(windows->high >> 32), (unsigned)windows->high, (unsigned)(windows->high >> 32),
           (unsigned)windows->high, (unsigned)(windows->high_size >> 32),
           (unsigned)windows->high_size);
+    end();
+    begin_controller("intc@8000000", "arm,gic-v3", GIC, 3);
     end();
     begin("msi@8020000");
     cells("phandle", 1, 9u);
