@@ -28,6 +28,7 @@ struct fake_function {
 struct fake_windows {
     uint64_t low, low_size;
     uint64_t high, high_size;
+    uint64_t shift; /* what the CPU adds to an address of the bus */
     unsigned buses; /* with configuration space */
 };
 extern const struct fake_windows fake_virt;
