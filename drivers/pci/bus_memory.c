@@ -48,9 +48,7 @@ IOReturn bus_memory_create(struct bus_memory *memory, IOMapper *mapper, unsigned
     if (alignment < PAGE_SIZE) {
         alignment = PAGE_SIZE;
     }
-    if (size == 0 || (alignment & (alignment - 1)) != 0) {
-        return kIOReturnBadArgument;
-    }
+    /* Refused there: nothing, and an alignment that is no power of two. */
     memory->buffer = IOBufferMemoryDescriptor_inTaskWithPhysicalMask(
         kernel_task, kIODirectionInOut | kIOMemoryPhysicallyContiguous, size,
         mask & ~(alignment - 1));

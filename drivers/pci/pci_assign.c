@@ -146,8 +146,6 @@ static void measure_bus(struct pci_bus *bus, enum pci_window_kind kind, struct p
     }
     unplace(bus, kind);
     need->bar.size = round_up(end, PCI_WINDOW_GRANULE);
-    /* So that its parts count as what they are when the bridge's own bus is placed. */
-    need->bar.is_wide = need->bar.prefetchable = kind == PCI_HIGH;
 }
 
 /* --- Places ----------------------------------------------------------------------------------- */
@@ -225,17 +223,21 @@ static void place_behind(struct pci_function *bridge, enum pci_window_kind kind)
     write_window(bridge, kind);
 }
 
+/* Written so that no sum can wrap. */
+static bool fits(uint64_t at, uint64_t size, uint64_t end)
+{
+    return size <= end && at <= end - size;
+}
+
 /* Room for one of the root bus's in a window of the host bridge. */
 static bool take_room(struct pci_window *window, const struct pci_place *place, uint64_t end,
                       uint64_t *offset)
 {
-    const uint64_t start = window->bus + window->used;
-    const uint64_t at = round_up(start, place->align);
+    /* Where this wraps it is too far from the beginning of a window, which does not. */
+    const uint64_t at = round_up(window->bus + window->used, place->align);
     const uint64_t size = place->bar.size;
 
-    /* Sums that may wrap are not formed: `at` wraps only where it is below `start`. */
-    if (window->size == 0 || at < start || at - window->bus > window->size ||
-        size > window->size - (at - window->bus) || at > end || size > end - at) {
+    if (!fits(at - window->bus, size, window->size) || !fits(at, size, end)) {
         return false;
     }
     *offset = at - window->bus;
@@ -323,8 +325,6 @@ static void place_bridge(struct pci_host *host, struct pci_function *bridge,
         drop(owner, place);
         measure_bus(bridge->below, kind, window);
     }
-    /* One that is not placed by now has nothing in it. */
-    window->dropped = !window->placed;
     place_behind(bridge, kind);
 }
 

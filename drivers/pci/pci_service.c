@@ -68,7 +68,7 @@ IOReturn pci_update_interrupts(struct pci_function *function)
     const bool messages = (function->kind & (PCI_MSI | PCI_MSIX)) != 0;
     const unsigned count = 1 + (messages ? function->vector_count : 0);
     const unsigned line = pci_line_of(function);
-    uint8_t *bytes = heap_alloc_zero((size_t)count * INTERRUPT_BYTES);
+    uint8_t *bytes = heap_alloc((size_t)count * INTERRUPT_BYTES);
 
     if (bytes == NULL) {
         return kIOReturnNoMemory;

@@ -5,6 +5,7 @@
 #include "kernel/inject.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/fake_mapper.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
 static void sizes_and_alignments_are_whole(void **state)
@@ -14,7 +15,12 @@ static void sizes_and_alignments_are_whole(void **state)
     (void)state;
     assert_int_equal(bus_memory_create(&memory, NULL, 0, 0, 64), kIOReturnBadArgument);
     assert_int_equal(bus_memory_create(&memory, NULL, 0, UINT64_MAX, 64), kIOReturnBadArgument);
-    assert_int_equal(bus_memory_create(&memory, NULL, 0, 100, 3 * PAGE_SIZE), kIOReturnBadArgument);
+    for (unsigned odd = 3; odd < 8; odd += odd == 3 ? 2 : 1) {
+        assert_int_equal(bus_memory_create(&memory, NULL, 0, 100, odd * PAGE_SIZE),
+                         kIOReturnBadArgument);
+        assert_int_equal(bus_memory_create(&memory, NULL, 32, 100, odd * PAGE_SIZE),
+                         kIOReturnBadArgument);
+    }
     assert_int_equal(bus_memory_create(&memory, NULL, 12, 100, 64), kIOReturnNoResources);
     assert_null(memory.bytes);
     bus_memory_destroy(&memory); /* there is none */
@@ -23,7 +29,9 @@ static void sizes_and_alignments_are_whole(void **state)
     assert_true(memory.start + PAGE_SIZE - 1 <= UINT32_MAX);
     assert_int_equal(((uint8_t *)memory.bytes)[PAGE_SIZE - 1], 0);
     assert_int_equal(bus_memory_address(&memory, (uint8_t *)memory.bytes + 5), memory.start + 5);
+    sim_console_forget();
     bus_memory_destroy(&memory);
+    assert_false(sim_console_said("freed while active"));
     assert_null(memory.bytes);
 }
 
@@ -50,6 +58,15 @@ static void what_cannot_be_shared_is_given_back(void **state)
     told.answer = kIOReturnNoSpace;
     assert_int_equal(bus_memory_create(&memory, mapper, 0, 100, 64), kIOReturnNoSpace);
     assert_null(memory.bytes);
+    /* Addresses that the device has no bits for, or that begin between two of its units. */
+    told.answer = kIOReturnSuccess;
+    for (unsigned i = 0; i < 2; i++) {
+        told.base = i == 0 ? 1ull << 40 : IOVA + PAGE_SIZE;
+        assert_int_equal(bus_memory_create(&memory, mapper, 32, 100, 4 * PAGE_SIZE),
+                         kIOReturnNoResources);
+        assert_null(memory.bytes);
+        assert_int_equal(told.unmaps, told.maps - 1); /* the first was refused */
+    }
     OSObject_release(mapper);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Calls of the PCI bus one by one: what is refused, want of memory, and interrupts of each kind. */
 #include "descriptors/IODeviceMemory.h"
+#include "kernel/heap.h"
 #include "kernel/inject.h"
 #include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
@@ -174,19 +175,30 @@ static void a_bridge_without_a_bus_is_passed_over(void **state)
 static void want_of_memory_is_said(void **state)
 {
     struct inject_report report = {.failed = true};
-    unsigned said = 0;
+    struct heap_stats before, after;
+    unsigned said = 0, nobody = 0;
 
     (void)state;
     for (uint64_t nth = 1; report.failed; nth++) {
+        struct pci_function *found;
+
         fake_begin();
         fake_add(0, 1, 1, 2);
         sim_console_forget();
+        heap_get_stats(&before);
         inject_begin(nth);
-        fake_search(&fake_virt);
+        found = fake_search(&fake_virt);
         inject_end(&report);
+        if (sim_console_said("no memory for a host bridge")) {
+            heap_get_stats(&after);
+            assert_null(found);
+            assert_int_equal(after.blocks, before.blocks);
+            nobody++;
+        }
         said += sim_console_said("pci: no memory for");
     }
     assert_true(said >= 3);
+    assert_int_equal(nobody, 2); /* the bridge, and its bus */
 }
 
 /* Without a page for a page table neither configuration space nor registers can be looked at. */

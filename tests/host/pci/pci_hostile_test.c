@@ -19,11 +19,13 @@
 static struct {
     unsigned granted;
     uint32_t requester; /* as it was asked for */
+    int node;
 } messages = {.granted = 4};
 
 kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
 {
     messages.requester = request->requester;
+    messages.node = request->node;
     *block = (struct msi_block *)&messages;
     return KERN_SUCCESS;
 }
@@ -118,6 +120,7 @@ static void messages_of_other_kinds(void **state)
     assert_int_equal(fake_get(fake, at + 4, 4), 0x08020040);
     assert_int_equal(fake_get(fake, at + 8, 2), 0);
     assert_int_equal(fake_get(fake, at + 12, 4), 0);
+    assert_int_equal(messages.node, fdt_path_offset(devicetree(), "/msi@8020000"));
     /* A handler that another has is not taken from it. */
     assert_int_equal(irq_register(82, serve, NULL), KERN_SUCCESS);
     assert_int_equal(pci_attach_vector(found, 2, serve, NULL), kIOReturnNoInterrupt);
@@ -257,6 +260,10 @@ static void ranges_of_buses(void **state)
         uint32_t range[2];
         unsigned cells, first, last;
     } rows[] = {{{2, 3}, 2, 2, 3},
+                {{200, 203}, 2, 200, 203},
+                {{255, 255}, 2, 255, 255},
+                {{255, 256}, 2, 255, 255},
+                {{256, 256}, 2, 0, BUSES - 1},
                 {{300, 301}, 2, 0, BUSES - 1},
                 {{0, 300}, 2, 0, BUSES - 1},
                 {{4, 2}, 2, 4, 11},

@@ -3,6 +3,7 @@
  * Trees of PCI functions: what is behind bridges of each kind and who speaks for it, what firmware
  * has left on, where everybody is placed on both sides of every bridge, and functions in use.
  */
+#include "kernel/devicetree.h"
 #include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 #include "tests/host/pci/pci_machine.h"
@@ -252,12 +253,214 @@ static void registers_say_where(void **state)
     assert_int_equal(pci_get_bar(first, 6, &bar), kIOReturnNotFound);
 }
 
+/* Of those that are as large the first one goes; of what is behind a further bridge, the largest.
+ */
+static void the_largest_is_left_out(void **state)
+{
+    static const struct {
+        uint8_t slot;   /* of the further bridge */
+        uint8_t mib[4]; /* of two beside it, and of two behind it */
+        unsigned room;  /* MiB */
+        uint16_t lost;
+    } rows[] = {{9, {8, 8, 0, 0}, 12, 1},
+                {9, {8, 0, 8, 0}, 12, 1},
+                {0, {8, 0, 8, 0}, 12, 3},
+                {9, {0, 0, 8, 8}, 12, 3},
+                {9, {4, 2, 1, 8}, 12, 4}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct fake_windows small = {
+            .low = 0x10000000, .low_size = rows[i].room * MIB, .buses = BUSES};
+        struct pci_function *first;
+        struct pci_bar bar;
+
+        fake_begin();
+        fake_bridge(fake_add(0, 1, 9, 1), 1);
+        fake_bridge(fake_add(1, rows[i].slot, 9, 2), 2);
+        for (unsigned k = 0; k < 4; k++) {
+            fake_add(k < 2 ? 1 : 2, (uint8_t)(1 + k), 1, (uint16_t)(1 + k))->bars[0] =
+                (struct fake_bar){rows[i].mib[k] * MIB, MEMORY_32};
+        }
+        first = fake_search(&small);
+        for (unsigned k = 0; k < 4; k++) {
+            assert_int_equal(pci_get_bar(in(first, k < 2 ? 1 : 2, 1 + k, 0), 0, &bar),
+                             rows[i].mib[k] == 0      ? kIOReturnNotFound
+                             : k + 1u == rows[i].lost ? kIOReturnNoSpace
+                                                      : kIOReturnSuccess);
+        }
+    }
+}
+
+/* What must not be prefetched, of 32 bits, has its window, wherever the other one is. */
+static void windows_are_of_kinds(void **state)
+{
+    const struct fake_windows both = {.low = 0x10000000,
+                                      .low_size = 8 * MIB,
+                                      .high = 0x20000000,
+                                      .high_size = 256 * MIB,
+                                      .buses = BUSES};
+    struct pci_function *first;
+    struct pci_bar bar;
+
+    (void)state;
+    fake_begin();
+    fake_add(0, 1, 1, 1)->bars[0] = (struct fake_bar){16 * MIB, MEMORY_32};
+    fake_add(0, 2, 1, 2)->bars[0] = (struct fake_bar){16 * MIB, MEMORY_64};
+    fake_bridge(fake_add(0, 3, 9, 1), 1);
+    fake_add(1, 1, 1, 3)->bars[0] = (struct fake_bar){16 * MIB, MEMORY_64};
+    first = fake_search(&both);
+    assert_int_equal(pci_get_bar(first, 0, &bar), kIOReturnNoSpace);
+    assert_int_equal(pci_get_bar(first->next, 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x20000000);
+    assert_int_equal(pci_get_bar(in(first, 1, 1, 0), 0, &bar), kIOReturnNoSpace);
+}
+
+/*
+ * To the last byte, and to 4 GiB: the window of a bridge is no power of two, and may begin below
+ * and end above.
+ */
+static void windows_are_filled(void **state)
+{
+    const struct fake_windows across = {.low = 0xff000000, .low_size = 0x10000000, .buses = BUSES};
+    const struct fake_windows small = {.low = 0x10000000, .low_size = 16 * MIB, .buses = BUSES};
+    struct pci_function *first;
+    struct pci_bar bar;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        fake_begin();
+        fake_add(0, 1, 1, 1)->bars[0] = (struct fake_bar){16 * MIB, MEMORY_32};
+        fake_add(0, 2, 1, 2)->bars[0] = (struct fake_bar){4096, MEMORY_32};
+        first = fake_search(i == 0 ? &small : &across);
+        assert_int_equal(pci_get_bar(first, 0, &bar), kIOReturnSuccess);
+        assert_int_equal(bar.bus, i == 0 ? small.low : across.low);
+        assert_int_equal(pci_get_bar(first->next, 0, &bar), kIOReturnNoSpace);
+    }
+    fake_begin();
+    fake_bridge(fake_add(0, 1, 9, 1), 1);
+    fake_add(1, 1, 1, 1)->bars[0] = (struct fake_bar){16 * MIB, MEMORY_32};
+    fake_add(1, 2, 1, 2)->bars[0] = (struct fake_bar){8 * MIB, MEMORY_32};
+    first = fake_search(&across);
+    assert_int_equal(pci_get_bar(in(first, 1, 1, 0), 0, &bar), kIOReturnNoSpace);
+    assert_int_equal(pci_get_bar(in(first, 1, 2, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0xff000000);
+}
+
+/* --- In use ----------------------------------------------------------------------------------- */
+
+static void functions_are_used(void **state)
+{
+    const struct fake_windows windows = {
+        .low = 0x50000000, .low_size = 0x10000000, .shift = 0x100000000, .buses = BUSES};
+    struct mmu_translation there;
+    struct fake_function *fake;
+    struct pci_function *found;
+    volatile char *registers;
+    IODeviceMemory *memory;
+
+    (void)state;
+    fake_begin();
+    fake = fake_add(0, 1, 1, 2);
+    fake->bars[0] = (struct fake_bar){0x4000, MEMORY_32};
+    found = fake_search(&windows);
+    assert_int_equal(pci_claim(found, "somebody"), kIOReturnSuccess);
+    assert_int_equal(pci_enable(found, PCI_MEMORY), kIOReturnSuccess);
+    assert_int_equal(fake_get(fake, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX | PCI_MEMORY);
+    assert_int_equal(pci_enable(found, PCI_MASTER), kIOReturnSuccess);
+    assert_int_equal(fake_get(fake, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX | PCI_MEMORY | PCI_MASTER);
+    pci_disable(found, 0xffff); /* of what can be enabled */
+    assert_int_equal(fake_get(fake, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX);
+    assert_int_equal(pci_enable(found, PCI_MEMORY | PCI_MASTER), kIOReturnSuccess);
+    pci_enable_line(found, true);
+    assert_int_equal(fake_get(fake, PCI_COMMAND, 2), PCI_MEMORY | PCI_MASTER);
+    pci_enable_line(found, false);
+    pci_release(found); /* its registers may be looked at still */
+    assert_int_equal(fake_get(fake, PCI_COMMAND, 2), PCI_COMMAND_NO_INTX | PCI_MEMORY);
+    assert_int_equal(pci_claim(found, "another"), kIOReturnSuccess);
+    pci_release(found);
+    /* As much of them as is asked for, and no page more. */
+    registers = pci_map_bar(found, 0, 0x1010, 0xff0);
+    assert_ptr_equal(registers, phys_to_virt(paddr(0x150001010)));
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)registers, &there));
+    assert_false(mmu_translate(mmu_kernel, (vaddr_t)registers + 0xff0, &there));
+    registers = pci_map_bar(found, 0, 0x3ff0, 0);
+    assert_ptr_equal(registers, phys_to_virt(paddr(0x150003ff0)));
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)registers, &there));
+    assert_false(mmu_translate(mmu_kernel, (vaddr_t)registers + 0x10, &there));
+    assert_non_null(pci_map_bar(found, 0, 0x3ff0, 0x10));
+    assert_null(pci_map_bar(found, 0, 0x3ff0, 0x11));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(pci_map_bar(found, 0, 0x4000, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(pci_map_bar(found, 0, 1, UINT64_MAX));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    memory = pci_copy_bar_memory(found, 0);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment((IOMemoryDescriptor *)memory, 0, NULL,
+                                                           kIOMemoryMapperNone),
+                     0x150000000);
+    OSObject_release(memory);
+}
+
+static struct test_mapper *unit;
+
+static IOReturn source(struct pci_function *function, int node, uint32_t stream, IOMapper **mapper)
+{
+    (void)function;
+    assert_int_equal(node, fdt_path_offset(devicetree(), "/msi@8020000"));
+    assert_int_equal(stream, 1 << 3);
+    OSObject_retain(&unit->super);
+    *mapper = &unit->super;
+    return kIOReturnSuccess;
+}
+
+/* Whoever asks gets one of his own; the service names it, until nothing is to be translated. */
+static void a_function_behind_a_unit(void **state)
+{
+    IOService *const service = IOService_withReader("unit", NULL, NULL);
+    struct pci_function *found;
+    IOMapper *mapper;
+
+    (void)state;
+    fake_begin();
+    fake_has_units = true;
+    fake_add(0, 1, 1, 2);
+    found = fake_search(&fake_virt);
+    unit = test_mapper_new(0x100);
+    assert_true(IOMapper_start(&unit->super, service));
+    pci_set_mapper_source(source);
+    for (unsigned i = 0; i < 2; i++) {
+        const int before = OSObject_getRetainCount(&unit->super);
+
+        assert_int_equal(pci_copy_mapper(found, &mapper), kIOReturnSuccess);
+        assert_ptr_equal(mapper, &unit->super);
+        assert_true(i == 0 || OSObject_getRetainCount(mapper) == before + 1);
+        OSObject_release(mapper);
+    }
+    mapper = IOMapper_copyMapperForDevice(pci_get_service(found));
+    assert_ptr_equal(mapper, &unit->super);
+    OSObject_release(mapper);
+    pci_set_untranslated(found);
+    assert_null(IOMapper_copyMapperForDevice(pci_get_service(found)));
+    assert_int_equal(pci_copy_mapper(found, &mapper), kIOReturnSuccess);
+    assert_null(mapper);
+    pci_set_mapper_source(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(links_of_each_kind),   cmocka_unit_test(functions_of_a_device),
-        cmocka_unit_test(firmware_is_silenced), cmocka_unit_test(buses_are_mapped_as_they_are_met),
-        cmocka_unit_test(lists_have_an_end),    cmocka_unit_test(registers_say_where),
+        cmocka_unit_test(links_of_each_kind),
+        cmocka_unit_test(functions_of_a_device),
+        cmocka_unit_test(firmware_is_silenced),
+        cmocka_unit_test(buses_are_mapped_as_they_are_met),
+        cmocka_unit_test(lists_have_an_end),
+        cmocka_unit_test(registers_say_where),
+        cmocka_unit_test(the_largest_is_left_out),
+        cmocka_unit_test(windows_are_of_kinds),
+        cmocka_unit_test(windows_are_filled),
+        cmocka_unit_test(functions_are_used),
+        cmocka_unit_test(a_function_behind_a_unit),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
