@@ -188,13 +188,16 @@ static void a_card_that_is_busy_for_ever(void **state)
     leave();
 }
 
-static uint64_t seen;
+static uint64_t seen, began;
 
 static void look(void *context, const struct sdhci_piece *piece)
 {
     assert_ptr_equal(context, &seen);
     assert_int_equal(piece->address, virt_to_phys(whole_byte(piece->offset)).value);
-    assert_int_equal(piece->block, 9);
+    if (piece->slot == 0) { /* a list, or the one address */
+        assert_int_equal(piece->offset, began + seen);
+        assert_int_equal(piece->block, 9 + seen / 512);
+    }
     assert_true(piece->slot < piece->count);
     seen += piece->length;
 }
@@ -253,6 +256,41 @@ static void a_watcher_sees_the_list(void **state)
     leave();
 }
 
+/* More than one command: each goes on where the one before has ended, for who watches too. */
+static void a_watcher_sees_every_list(void **state)
+{
+    static struct recorded_list list;
+    const uint64_t bytes = 2 * SDHCI_BOUNDARY + 1024;
+    IODMACommand *command = command_over(SDHCI_SDMA, whole, NULL, 4096 + bytes);
+    unsigned lists = 0;
+
+    (void)state;
+    sdhci_watch(card, look, &seen);
+    seen = 0;
+    began = 4096;
+    transfer.block = 9;
+    recorded_begin();
+    assert_int_equal(client_start(0, command, kIODirectionIn, bytes, began), kIOReturnSuccess);
+    while (client_end_count == 0) {
+        sdhci_sim_answer(&device);
+        deliver();
+    }
+    recorded_end();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    assert_int_equal(seen, bytes);
+    assert_memory_equal(whole_byte(began), content + 9 * 512, bytes);
+    for (uint64_t at = began; at < began + bytes; at += list.bytes) {
+        assert_true(recorded_list(lists++, &list));
+        recorded_expect(&list, command, at, list.bytes, TRACE_LIST_SDMA, 0, TRACE_SLOT_WRITES);
+        assert_int_not_equal(list.bytes, 0);
+    }
+    assert_int_equal(lists, device.transfers);
+    assert_in_range(lists, 3, 4);
+    began = 0;
+    client_drop(command);
+    leave();
+}
+
 #define OPENED(test) cmocka_unit_test_setup(test, open_usual)
 
 int main(void)
@@ -265,6 +303,7 @@ int main(void)
         OPENED(a_start_that_is_longer_than_the_card),
         OPENED(a_card_that_is_busy_for_ever),
         OPENED(a_watcher_sees_the_list),
+        OPENED(a_watcher_sees_every_list),
     };
 
     return cmocka_run_group_tests(tests, client_start_machine, NULL);
