@@ -145,9 +145,7 @@ void vdma_recover(IOReturn status, bool all)
         vdma_end(unfinished, status);
     }
     vdma_state.finishing = false;
-    if (!vdma_state.lost) {
-        vdma_go_on();
-    }
+    vdma_go_on(); /* of one that is lost nothing is in line */
 }
 
 IOReturn vdma_reset(void)

@@ -55,7 +55,6 @@ static void drop(struct part *part, IOReturn *status)
     if (*status == kIOReturnSuccess) {
         *status = ended;
     }
-    IODMACommand_clearMemoryDescriptor(part->command, false);
     OSObject_release(part->command);
 }
 
@@ -71,7 +70,6 @@ static IOReturn prepare(struct part *part, IOMemoryDescriptor *memory, uint64_t 
     IODMACommand_setMemoryDescriptor(part->command, memory, false); /* it is new, and takes it */
     status = IODMACommand_prepare(part->command, offset, length, true, true);
     if (status != kIOReturnSuccess) {
-        IODMACommand_clearMemoryDescriptor(part->command, false);
         OSObject_release(part->command);
         part->command = NULL;
     }

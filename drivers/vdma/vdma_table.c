@@ -170,10 +170,8 @@ static IOReturn table_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t o
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (memory != NULL) {
-        to.base = self->entry + first;
-        place_all(&to, memory, offset, length); /* prepared: where it was it is still */
-    }
+    to.base = self->entry + first;
+    place_all(&to, memory, offset, length); /* prepared: where it was it is still */
     self->count[first] = (uint32_t)pages;
     self->mapped += pages;
     *mapAddress = (first << PAGE_SHIFT) + (to.first & PAGE_MASK);

@@ -425,6 +425,7 @@ static void starts_of_somebody_elses(void **state)
 
     (void)state;
     assert_non_null(command);
+    assert_string_equal(IOService_getName(vdma_get_service()), "vdma@a000000");
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, pair, true), kIOReturnSuccess);
 #define START(index) IODMAController_startDMACommand(engine, index, command, kIODirectionIn, 64, 0)
     assert_int_equal(START(1), kIOReturnBadArgument);

@@ -91,6 +91,37 @@ static void parts_begin_where_the_device_takes_them(void **state)
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
 }
 
+/* As many as the ring has entries, but for header and status; one more is another request. */
+static void as_many_pieces_as_there_are_entries(void **state)
+{
+    static IOAddressRange ranges[255];
+
+    (void)state;
+    for (unsigned count = 254; count <= 255; count++) {
+        struct vdma_job fill = {.type = VDMA_FILL, .length = 16 * count, .arguments = {count, 1}};
+        struct virtq_counters before, counters;
+
+        for (unsigned i = 0; i < count; i++) {
+            ranges[i] = (IOAddressRange){(uint64_t)pair_bytes + 32 * i, 16};
+        }
+        fill.target =
+            IOMemoryDescriptor_withAddressRanges(ranges, count, kIODirectionInOut, kernel_task);
+        assert_int_equal(IOMemoryDescriptor_prepare(fill.target, kIODirectionNone),
+                         kIOReturnSuccess);
+        memset(pair_bytes, 0, PAIR_BYTES);
+        vdma_get_counters(&before);
+        assert_int_equal(vdma_perform(&fill), kIOReturnSuccess);
+        vdma_get_counters(&counters);
+        /* One asks for the limits. */
+        assert_int_equal(counters.requests - before.requests, 1 + (count == 254 ? 1 : 2));
+        for (unsigned at = 0; at < 32 * count; at++) {
+            assert_int_equal(pair_bytes[at], at % 32 < 16 ? count : 0);
+        }
+        IOMemoryDescriptor_complete(fill.target, kIODirectionNone);
+        OSObject_release(fill.target);
+    }
+}
+
 /*
  * A part ends at a multiple of the device's unit, back to where the next may begin: the second
  * piece has no such place, so that it is in the first.
@@ -331,6 +362,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_and_what_follows),
         cmocka_unit_test(parts_begin_where_the_device_takes_them),
+        cmocka_unit_test(as_many_pieces_as_there_are_entries),
         cmocka_unit_test(parts_of_whole_units),
         cmocka_unit_test(patterns_go_on),
         cmocka_unit_test(comparisons_that_end_well),

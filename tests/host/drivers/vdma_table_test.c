@@ -160,6 +160,120 @@ static void mappings_of_several_pieces(void **state)
     }
 }
 
+/* Each byte is where it is in memory, wherever its run begins; what is not mapped stays so. */
+static void mappings_of_odd_places(void **state)
+{
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes + 100, 50},
+                               {(uint64_t)pair_bytes + PAGE_SIZE - 8, 16},
+                               {(uint64_t)pair_bytes + 300, 4000}};
+    /* Where each begins among the pages that are mapped: the second and the third lie in two. */
+    static const uint64_t pages[] = {0, 1, 3};
+    IOMemoryDescriptor *const memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionInOut, kernel_task);
+    uint64_t address = 0, length, physical, run;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMapper_iovmMapMemory(table(), memory, 0, 50 + 16 + 4000, kIODMAMapReadAccess,
+                                            NULL, NULL, NULL, &address, &length),
+                     kIOReturnSuccess);
+    assert_int_equal(address & PAGE_MASK, 100);
+    assert_int_equal(length, 5 * PAGE_SIZE);
+    for (unsigned i = 0; i < 3; i++) {
+        for (uint64_t at = 0; at < ranges[i].length; at++) {
+            const uint64_t byte = ranges[i].address + at;
+            const uint64_t page =
+                pages[i] + (byte >> PAGE_SHIFT) - (ranges[i].address >> PAGE_SHIFT);
+
+            assert_int_equal(
+                IOMapper_translate(table(),
+                                   trunc_page(address) + page * PAGE_SIZE + (byte & PAGE_MASK),
+                                   kIODMAMapReadAccess, &physical, &run),
+                kIOReturnSuccess);
+            assert_int_equal(physical, virt_to_phys((void *)byte).value);
+        }
+    }
+    assert_int_equal(IOMapper_translate(table(), address, kIODMAMapWriteAccess, &physical, &run),
+                     kIOReturnNotPermitted);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), memory, NULL, address, length),
+                     kIOReturnSuccess);
+    for (unsigned page = 0; page < 5; page++) {
+        assert_int_equal(
+            IOMapper_translate(table(), trunc_page(address) + page * PAGE_SIZE, 0, &physical, &run),
+            kIOReturnNotFound);
+    }
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+}
+
+/* Page by page, where the allocation has them, and nowhere else. */
+static void pages_are_put_in_one_by_one(void **state)
+{
+    const uint64_t pages = virt_to_phys(pair_bytes).value;
+    uint64_t address = 0, length, physical, run;
+    IOMemoryDescriptor *const none = NULL;
+
+    (void)state;
+    assert_int_equal(MAP(none, 3 * PAGE_SIZE, 0, NULL), kIOReturnSuccess);
+    assert_int_not_equal(address, 0);
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, address, PAGE_SIZE, pages, 2 * PAGE_SIZE),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMapper_translate(table(), address, 0, &physical, &run), kIOReturnNotFound);
+    assert_int_equal(
+        IOMapper_translate(table(), address + PAGE_SIZE, kIODMAMapWriteAccess, &physical, &run),
+        kIOReturnSuccess);
+    assert_int_equal(physical, pages);
+    assert_int_equal(run, 2 * PAGE_SIZE);
+    assert_int_equal(IOMapper_translate(table(), address + 2 * PAGE_SIZE + 5, 0, &physical, &run),
+                     kIOReturnSuccess);
+    assert_int_equal(physical, pages + PAGE_SIZE + 5);
+    assert_int_equal(run, PAGE_SIZE - 5);
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, address, 2 * PAGE_SIZE, pages, 2 * PAGE_SIZE),
+                     kIOReturnBadArgument);
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, address + PAGE_SIZE, 0, pages, PAGE_SIZE),
+                     kIOReturnBadArgument); /* where none begins */
+    /* An entry has room for so many bits of an address. */
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, address, 0, VDMA_ENTRY_ADDRESS, PAGE_SIZE),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, address, 0, VDMA_ENTRY_ADDRESS, 2 * PAGE_SIZE),
+                     kIOReturnMessageTooLarge);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, address, length - PAGE_SIZE),
+                     kIOReturnNotFound);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, address, length),
+                     kIOReturnSuccess);
+}
+
+/* The service's commands find it while it is on; who has kept it maps nothing afterwards. */
+static void a_table_that_is_turned_off(void **state)
+{
+    const struct vdma_limits limits = {.table_entries = 64};
+    IOMapper *const kept = IOMapper_copyMapperForDevice(vdma_get_service());
+    uint64_t address = 0, length;
+    uint8_t can[sizeof(struct vdma_capabilities)];
+
+    (void)state;
+    assert_ptr_equal(kept, table());
+    /* Nothing but new limits turns it off, and these not while it is used. */
+    assert_int_equal(vdma_control(VDMA_CAPABILITIES, NULL, NULL, 0, can, sizeof(can), NULL),
+                     kIOReturnSuccess);
+    assert_ptr_equal(table(), kept);
+    assert_int_equal(IOMapper_iovmMapMemory(kept, pair, 0, PAGE_SIZE, kIODMAMapReadAccess, NULL,
+                                            NULL, NULL, &address, &length),
+                     kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnBusy);
+    assert_int_equal(vdma_use_table(false), kIOReturnBusy);
+    assert_ptr_equal(table(), kept);
+    assert_int_equal(IOMapper_iovmUnmapMemory(kept, pair, NULL, address, length), kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    assert_null(table());
+    assert_null(IOMapper_copyMapperForDevice(vdma_get_service()));
+    assert_int_equal(IOMapper_iovmMapMemory(kept, pair, 0, PAGE_SIZE, kIODMAMapReadAccess, NULL,
+                                            NULL, NULL, &address, &length),
+                     kIOReturnNoDevice);
+    OSObject_release(kept);
+    assert_int_equal(vdma_use_table(true), kIOReturnSuccess);
+}
+
 /* The device does not let go of its table: it stays, and works. */
 static void a_table_that_is_not_given_back(void **state)
 {
@@ -328,6 +442,7 @@ static void a_table_is_as_large_as_it_says(void **state)
 static void a_line_behind_a_doubt(void **state)
 {
     static struct vdma_transfer many[VDMA_DEPTH + 8];
+    static bool by_tag;
     lock_state_t held = lock_take(&vdma_state.lock);
     unsigned aborted = 0;
 
@@ -342,8 +457,12 @@ static void a_line_behind_a_doubt(void **state)
     spoiled->waits = false;
     vdma_sim_work(spoiled);
     for (unsigned slot = 0; slot < VDMA_DEPTH; slot++) {
-        if (vdma_state.frames[slot].status.tag == many[1].tag) {
-            vdma_state.frames[slot].status.code = VDMA_STATUS_UNWRITTEN;
+        struct vdma_status *status = &vdma_state.frames[slot].status;
+
+        if (status->tag == many[1].tag && by_tag) {
+            status->tag ^= 1ull << 63; /* another's */
+        } else if (status->tag == many[1].tag) {
+            status->code = VDMA_STATUS_UNWRITTEN;
         }
     }
     vdma_poll();
@@ -357,20 +476,47 @@ static void a_line_behind_a_doubt(void **state)
     }
     assert_int_equal(many[1].result, kIOReturnDeviceError);
     assert_true(aborted >= 1);
+    if (!by_tag) {
+        by_tag = true;
+        a_line_behind_a_doubt(state);
+    }
 }
 
 /* Reset again before it has taken its table: it is told once more, and nobody hears of the first.
  */
-static void two_resets_in_a_row(void **state)
+static void resets_in_a_row(void **state)
 {
     struct vdma_job job = {.type = VDMA_NOP};
 
     (void)state;
     spoiled->waits = true;
-    assert_int_equal(vdma_reset(), kIOReturnSuccess);
-    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    sim_console_forget();
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    }
     spoiled->waits = false;
     assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_null(sim_console_after("it does not take its translation table"));
+}
+
+/* Its interrupt got lost: whoever starts something hears of it first. */
+static void an_end_that_nobody_has_heard_of(void **state)
+{
+    struct vdma_transfer one = {.type = VDMA_NOP}, other = {.type = VDMA_NOP};
+
+    (void)state;
+    ends = 0;
+    spoiled->waits = true;
+    submit(&one);
+    vdma_sim_work(spoiled);
+    assert_int_equal(ends, 0);
+    submit(&other);
+    assert_int_equal(ends, 1);
+    assert_int_equal(one.result, kIOReturnSuccess);
+    spoiled->waits = false;
+    vdma_sim_work(spoiled);
+    vdma_poll();
+    assert_int_equal(ends, 2);
 }
 
 static uint32_t no_features(struct virtio_device *device, unsigned half)
@@ -468,13 +614,17 @@ int main(void)
         cmocka_unit_test(tables_without_memory), /* from here on there is one */
         cmocka_unit_test(mappings_that_cannot_be),
         cmocka_unit_test(mappings_of_several_pieces),
+        cmocka_unit_test(mappings_of_odd_places),
+        cmocka_unit_test(pages_are_put_in_one_by_one),
+        cmocka_unit_test(a_table_that_is_turned_off),
         cmocka_unit_test(a_table_that_is_not_given_back),
         cmocka_unit_test(calls_out_of_an_end),
         cmocka_unit_test(requests_that_are_alone),
         cmocka_unit_test(a_look_publishes),
         cmocka_unit_test(a_table_is_as_large_as_it_says),
         cmocka_unit_test(a_line_behind_a_doubt),
-        cmocka_unit_test(two_resets_in_a_row),
+        cmocka_unit_test(resets_in_a_row),
+        cmocka_unit_test(an_end_that_nobody_has_heard_of),
         cmocka_unit_test(resets_that_fail),
         cmocka_unit_test(a_device_that_forgets_its_table), /* and here it is gone */
     };
