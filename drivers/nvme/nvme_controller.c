@@ -221,7 +221,6 @@ IOReturn nvme_renew_queue(struct nvme_queue *queue)
     queue->paused = true;
     queue->stopping = true;
     nvme_end_waiting(queue, kIOReturnAborted);
-    nvme_publish(queue); /* what is held back has a place there, and would not be answered */
     lock_release(&controller->lock, state);
     status = nvme_remove_queue(queue);
     if (status == kIOReturnSuccess) {

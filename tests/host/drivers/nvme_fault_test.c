@@ -363,6 +363,7 @@ static void answer_flush(void *context)
 static void a_flush_sleeps(void **state)
 {
     struct timer timer = {.callback = answer_flush};
+    uint64_t start;
 
     (void)state;
     assert_int_equal(nvme_flush(disk), kIOReturnSuccess); /* nothing to be flushed */
@@ -371,7 +372,9 @@ static void a_flush_sleeps(void **state)
     timer_start(&timer, SECOND);
     assert_int_equal(nvme_flush(disk), kIOReturnSuccess);
     assert_int_equal(sim.taken[0].command.opcode, NVME_IO_FLUSH);
+    start = sim_time;
     assert_int_equal(nvme_flush(disk), kIOReturnTimeout);
+    assert_int_equal(sim_time - start, NVME_PATIENCE);
     client_close();
 }
 

@@ -197,6 +197,53 @@ static void pieces_that_no_list_of_pages_names(void **state)
     client_close();
 }
 
+/* What was answered and not heard of makes room in a queue that goes: nothing is put there. */
+static void a_reset_hears_of_answers(void **state)
+{
+    IODMACommand *command = start_long(0);
+    const uint64_t bytes =
+        nvme_sim_bytes(&sim, &sim.taken[0].command) + nvme_sim_bytes(&sim, &sim.taken[1].command);
+    const unsigned doorbells = sim.doorbells;
+
+    (void)state;
+    nvme_sim_answer(&sim, 0, 0);
+    nvme_sim_answer(&sim, 1, 0);
+    assert_int_equal(nvme_reset(disk), kIOReturnSuccess);
+    /* Two for each of its queues that went, and the questions of a new life. */
+    assert_int_equal(sim.doorbells - doorbells, 2 * 4 + 1 + 2 * 4);
+    assert_int_equal(nvme_sim_take(&sim), 0);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(client_end_count, 1);
+    assert_int_equal(client_ends[0].status, kIOReturnAborted);
+    assert_int_equal(client_ends[0].bytes, bytes);
+    client_drop(command);
+    client_close();
+}
+
+/* Held back, and stopped: the controller never hears of it, and the next start is as any. */
+static void what_is_held_back_is_stopped(void **state)
+{
+    IODMACommand *command = client_command(&transfer, NVME_PRP, whole, 0, 4096);
+
+    (void)state;
+    transfer.block = 0;
+    nvme_hold_doorbell(disk, 0, true);
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                     kIOReturnSuccess);
+    assert_int_equal(nvme_sim_take(&sim), 0);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(client_end_count, 1);
+    assert_int_equal(client_ends[0].status, kIOReturnAborted);
+    nvme_hold_doorbell(disk, 0, false);
+    assert_int_equal(nvme_sim_take(&sim), 0);
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    client_run();
+    assert_int_equal(client_ends[1].status, kIOReturnSuccess);
+    client_drop(command);
+    client_close();
+}
+
 #define OPENED(test) cmocka_unit_test_setup(test, client_open_usual)
 
 /* Who stood behind in an earlier line is none of this one, and may be gone. */
@@ -266,6 +313,8 @@ int main(void)
         OPENED(all_that_went_has_failed),
         OPENED(a_line_is_stopped),
         OPENED(a_line_is_forgotten),
+        OPENED(a_reset_hears_of_answers),
+        OPENED(what_is_held_back_is_stopped),
         OPENED(the_rest_has_too_many_pieces),
         OPENED(pieces_that_no_list_of_pages_names),
         cmocka_unit_test(lines_before_controllers_that_do_not_stop), /* last: memory stays */

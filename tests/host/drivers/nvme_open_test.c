@@ -58,7 +58,7 @@ static void a_controller_that_is_never_ready(void **state)
         sim.cap = (sim.cap & ~(0xffull << 24)) | (uint64_t)rows[i].stated << 24;
         sim.never_ready = true;
         /* On the way out it may not be turned off before it is on, or is given up. */
-        fails_to_open(kIOReturnNotResponding, 2 * rows[i].bound, 3 * rows[i].bound, false);
+        fails_to_open(kIOReturnNotResponding, 2 * rows[i].bound, 2 * rows[i].bound, false);
     }
 }
 
@@ -181,7 +181,7 @@ static void admin_commands_without_an_answer(void **state)
     (void)state;
     client_create();
     sim.admin_is_silent = true;
-    fails_to_open(kIOReturnTimeout, 10 * SECOND, 11 * SECOND, false);
+    fails_to_open(kIOReturnTimeout, 10 * SECOND, 10 * SECOND, false);
     for (unsigned opcode = 1; opcode < 0xa; opcode++) {
         if (opcode == NVME_ADMIN_DELETE_CQ || opcode == NVME_ADMIN_ABORT || opcode == 2 ||
             opcode == 3 || opcode == 7) {
@@ -199,6 +199,10 @@ static void queues_that_are_refused(void **state)
     client_create();
     sim.refuses_queues = true;
     fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
+    client_create();
+    sim.refuses_queues = true;
+    sim.silent_opcode = NVME_ADMIN_DELETE_CQ; /* whether it would answer there nobody knows */
+    fails_to_open(kIOReturnTimeout, 10 * SECOND, 20 * SECOND, false);
     client_create();
     sim.refused_features = 1; /* the first time: it is not asked again */
     fails_to_open(kIOReturnDeviceError, 0, SECOND, false);
