@@ -65,10 +65,8 @@ void pci_print(void)
     }
 }
 
-static void print_if_asked(void)
+void pci_list(const char *value)
 {
-    const char *value = option_value("pci");
-
     if (value == NULL) {
         return;
     }
@@ -77,6 +75,11 @@ static void print_if_asked(void)
     } else {
         kprintf("pci: pci=list lists the functions; pci=%s means nothing\n", value);
     }
+}
+
+static void print_if_asked(void)
+{
+    pci_list(option_value("pci"));
 }
 
 /* Behind the drivers, so that it says who has what. */

@@ -159,6 +159,9 @@ void pci_free_messages(struct pci_function *function);
 /* pci_service.c: vectors have come or gone. kIOReturnNoMemory. */
 IOReturn pci_update_interrupts(struct pci_function *function);
 
+/* pci_list.c: what the boot argument asks for; NULL: nothing. */
+void pci_list(const char *value);
+
 /* pci_function.c: the mapper's driver, if it has not been asked yet. */
 IOReturn pci_ask_mapper(struct pci_function *function);
 

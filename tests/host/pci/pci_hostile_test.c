@@ -129,6 +129,16 @@ static void messages_of_other_kinds(void **state)
     pci_enable_vector(found, 2, true); /* nobody is called */
     irq_unregister(82);
     pci_free_vectors(found);
+    /* By a name of its own, which a map gives; it is stronger. */
+    fake_begin();
+    fake_maps_messages = true;
+    fake_message_cells = 1;
+    fake = fake_add(0, 1, 1, 2);
+    fake_put(fake, fake_capability(fake, PCI_CAP_MSI, 24) + 2, 2 << 1, 2);
+    found = fake_search(&fake_virt);
+    assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
+    assert_int_equal(messages.requester, 0x508);
+    pci_free_vectors(found);
     /* Nobody takes them. */
     fake_has_messages = false;
     fake_begin();
@@ -261,6 +271,7 @@ static void ranges_of_buses(void **state)
         unsigned cells, first, last;
     } rows[] = {{{2, 3}, 2, 2, 3},
                 {{200, 203}, 2, 200, 203},
+                {{2, 10}, 2, 2, 9},
                 {{255, 255}, 2, 255, 255},
                 {{255, 256}, 2, 255, 255},
                 {{256, 256}, 2, 0, BUSES - 1},
@@ -376,6 +387,8 @@ static void units_that_fail(void **state)
     fake_add(0, 2, 1, 3);
     found = fake_search(&fake_virt);
     pci_set_mapper_source(source);
+    assert_int_equal(pci_enable(found, PCI_MEMORY), kIOReturnSuccess); /* which needs none */
+    assert_int_equal(asked, 0);
     inject_begin(1); /* no service to name it to */
     assert_int_equal(pci_enable(found, PCI_MASTER), kIOReturnNoMemory);
     inject_end(&report);

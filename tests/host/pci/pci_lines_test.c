@@ -5,6 +5,7 @@
  */
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
+#include "kernel/inject.h"
 #include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
@@ -171,7 +172,14 @@ static void functions_are_listed(void **state)
     assert_int_equal(pci_allocate_vectors(in_slot(first, 0, 6), 1, 8, PCI_MSIX, &granted),
                      kIOReturnSuccess);
     sim_console_forget();
-    pci_print();
+    pci_list(NULL);
+    assert_null(sim_console_after("pci"));
+    pci_list("all");
+    assert_true(sim_console_said("pci: pci=list lists the functions; pci=all means nothing\n"));
+    assert_null(sim_console_after("00:01.0"));
+    sim_console_forget();
+    pci_list("list");
+    assert_null(sim_console_after("means nothing"));
     assert_true(
         sim_console_said("pci 00:01.0 0011:0022 class 020000, line 40 (in use), no driver\n"
                          "  BAR 0: 0x2000 bytes at 0x10000000\n"
@@ -228,6 +236,8 @@ static void a_line_is_shared(void **state)
     assert_true(called[0] == 1 && called[1] == 1);
     pci_enable_vector(found[1], 0, false);
     assert_false(sim_line_is_enabled(40));
+    pci_enable_vector(found[0], 0, true);
+    assert_false(sim_line_is_enabled(40)); /* the other one wants it so */
     pci_enable_vector(found[1], 0, true);
     assert_true(sim_line_is_enabled(40));
     pci_enable_vector(found[1], 0, false);
@@ -265,6 +275,27 @@ static void a_line_of_somebody_elses(void **state)
     assert_int_equal(fake_get(fake, PCI_COMMAND, 2) & NO_LINE, NO_LINE);
     irq_unregister(41);
     assert_int_equal(pci_attach_vector(found, 0, serve, &called), kIOReturnSuccess);
+    pci_free_vectors(found);
+}
+
+/* The one piece of memory that a line takes is not there. */
+static void a_line_without_memory(void **state)
+{
+    struct fake_function *fake = fake_add(0, 1, 1, 2);
+    struct inject_report report;
+    struct pci_function *found;
+    unsigned granted = 7;
+
+    (void)state;
+    fake_put(fake, PCI_PIN, 1, 1);
+    found = fake_search(&fake_virt);
+    inject_begin(1);
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, PCI_INTX, &granted), kIOReturnNoMemory);
+    inject_end(&report);
+    assert_true(report.failed);
+    assert_int_equal(granted, 7);
+    assert_int_equal(pci_interrupt_kind(found), 0);
+    assert_int_equal(pci_allocate_vectors(found, 1, 1, PCI_INTX, &granted), kIOReturnSuccess);
     pci_free_vectors(found);
 }
 
@@ -344,7 +375,9 @@ static void a_table_is_written(void **state)
     add_sender(1);
     found = fake_search(&fake_virt);
     plug_table(found);
+    sim_console_forget();
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSIX, &granted), kIOReturnSuccess);
+    assert_null(sim_console_after("MSI-X"));
     assert_int_equal(granted, 3);
     assert_int_equal(table_writes, 3 * 4 + 1);
     for (unsigned i = 0; i < 3; i++) {
@@ -360,6 +393,8 @@ static void a_table_is_written(void **state)
     assert_int_equal(pci_attach_vector(found, 2, serve, &called), kIOReturnSuccess);
     assert_int_equal(sim_interrupt(82), IRQ_SERVED);
     assert_int_equal(called, 1);
+    assert_int_equal(fake_get(sender, PCI_COMMAND, 2) & NO_LINE, NO_LINE); /* it has none */
+    assert_int_equal(irq_share(82, &(struct irq_sharer){.handler = serve}), KERN_NO_SPACE);
     pci_detach_vector(found, 2);
     assert_false(sim_line_is_enabled(82));
     pci_free_vectors(found);
@@ -452,6 +487,7 @@ static void a_service_says_who_it_is(void **state)
 {
     struct fake_function *fake;
     struct pci_function *found;
+    struct heap_stats before, after;
     IOService *service;
     unsigned granted, at;
 
@@ -479,6 +515,7 @@ static void a_service_says_who_it_is(void **state)
     EXPECT("reg", 3u << 3 << 8, 0, 0, 0, 0); /* the bridge speaks for it */
     EXPECT("interrupts", 0, 8, 4);
     assert_int_equal(IOService_countCells(service, "nothing"), 0);
+    heap_get_stats(&before);
     messages.granted = 2;
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
     EXPECT("interrupts", 0, 8, 4, 0, 80 - 32, 1, 0, 81 - 32, 1);
@@ -487,6 +524,8 @@ static void a_service_says_who_it_is(void **state)
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_INTX, &granted), kIOReturnSuccess);
     EXPECT("interrupts", 0, 8, 4);
     pci_free_vectors(found);
+    heap_get_stats(&after);
+    assert_int_equal(after.blocks, before.blocks);
     /* Without a line. */
     service = pci_get_service(fake_search(&fake_virt));
     EXPECT("interrupts", 0, 0xffffffe0, 4);
@@ -497,10 +536,9 @@ int main(void)
 #define TEST(test) cmocka_unit_test_setup_teardown(test, begin_machine, end_machine)
     const struct CMUnitTest tests[] = {
         TEST(functions_are_listed), /* first: it lists them all */
-        TEST(a_line_is_shared),         TEST(a_line_of_somebody_elses),
-        TEST(pins_behind_a_bridge),     TEST(the_best_kind_there_is),
-        TEST(a_table_is_written),       TEST(messages_of_a_capability),
-        TEST(a_service_says_who_it_is),
+        TEST(a_line_is_shared),         TEST(a_line_of_somebody_elses), TEST(a_line_without_memory),
+        TEST(pins_behind_a_bridge),     TEST(the_best_kind_there_is),   TEST(a_table_is_written),
+        TEST(messages_of_a_capability), TEST(a_service_says_who_it_is),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);

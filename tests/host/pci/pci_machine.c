@@ -14,7 +14,7 @@ const struct fake_windows fake_virt = {.low = 0x10000000,
 unsigned fake_accesses;
 bool fake_has_messages;
 unsigned fake_message_cells, fake_bus_range_cells;
-bool fake_has_units, fake_has_lines;
+bool fake_has_units, fake_has_lines, fake_maps_messages;
 uint32_t fake_bus_range[2];
 
 static struct fake_function *functions, **functions_end = &functions;
@@ -133,7 +133,7 @@ void fake_begin(void)
     sim_mmio_unplug_all();
     fake_accesses = 0;
     fake_message_cells = fake_bus_range_cells = 0;
-    fake_has_units = fake_has_lines = false;
+    fake_has_units = fake_has_lines = fake_maps_messages = false;
 }
 
 struct fake_function *fake_add(uint8_t bus, uint8_t slot, uint16_t vendor, uint16_t device)
@@ -195,6 +195,9 @@ struct pci_function *fake_search(const struct fake_windows *windows)
           windows->buses * PCI_BUS_SIZE);
     if (fake_has_messages) {
         cells("msi-parent", 1 + fake_message_cells, 9u, 0x77u);
+    }
+    if (fake_maps_messages) {
+        cells("msi-map", 4, 0u, 9u, 0x500u, 0x10000u);
     }
     if (fake_has_units) {
         cells("iommu-map", 4, 0u, 9u, 0u, 0x10000u);

@@ -53,7 +53,8 @@ extern bool fake_has_messages;
 
 /* What else the tree says of the host bridge; set back by fake_begin. */
 extern unsigned fake_message_cells; /* of the controller's name: 0 or 1 */
-extern bool fake_has_units;         /* all functions are behind a unit, by their requesters */
+extern bool fake_maps_messages; /* all functions have one for it, 0x500 above their requesters */
+extern bool fake_has_units;     /* all functions are behind a unit, by their requesters */
 /* Pins 1 and 2 of an odd slot are lines 40 and 41, pin 1 of an even one is 42. */
 extern bool fake_has_lines;
 extern uint32_t fake_bus_range[2];

@@ -150,6 +150,8 @@ static void firmware_is_silenced(void **state)
 static void buses_are_mapped_as_they_are_met(void **state)
 {
     const struct fake_windows three = {.low = 0x10000000, .low_size = 16 * MIB, .buses = 3};
+    struct mmu_translation there;
+    const struct pci_host *host;
 
     (void)state;
     fake_begin();
@@ -158,7 +160,10 @@ static void buses_are_mapped_as_they_are_met(void **state)
     fake_begin();
     fake_bridge(fake_add(0, 1, 9, 1), 1);
     fake_bridge(fake_add(1, 1, 9, 2), 2);
-    assert_int_equal(fake_search(&three)->bus->host->mapped, 3 * PCI_BUS_SIZE);
+    host = fake_search(&three)->bus->host;
+    assert_int_equal(host->mapped, 3 * PCI_BUS_SIZE);
+    assert_true(mmu_translate(mmu_kernel, (vaddr_t)host->space + host->mapped - 1, &there));
+    assert_false(mmu_translate(mmu_kernel, (vaddr_t)host->space + host->mapped, &there));
 }
 
 static void lists_have_an_end(void **state)
@@ -171,14 +176,21 @@ static void lists_have_an_end(void **state)
     fake = fake_add(0, 1, 1, 2);
     fake_capability(fake, PCI_CAP_EXPRESS, 60);
     fake->extended = true;
+    fake_capability(fake, PCI_CAP_VENDOR, 4);
     fake_put(fake, 0x100, 0x14010001, 4);
     fake_put(fake, 0x140, 0x00010002, 4);
+    fake_put(fake, 0x43, 0x14, 1);    /* what would be a pointer there */
+    fake_put(fake, PCI_PIN, 0x40, 1); /* here as well */
+    fake_put(fake, 0x101, 0x40, 1);
     found = fake_search(&fake_virt);
+    assert_int_equal(pci_find_capability(found, PCI_CAP_VENDOR, 0x40), 0x7c);
     assert_int_equal(pci_find_extended_capability(found, 2, 0), 0x140);
     assert_int_equal(pci_find_extended_capability(found, 2, 0x100), 0x140);
     assert_int_equal(pci_find_extended_capability(found, 2, 0x140), 0);
     assert_int_equal(pci_find_extended_capability(found, 2, 0x40), 0);
     assert_int_equal(pci_find_capability(found, PCI_CAP_EXPRESS, 0x40), 0);
+    assert_int_equal(pci_find_capability(found, PCI_CAP_EXPRESS, 0x3c), 0);
+    assert_int_equal(pci_find_capability(found, PCI_CAP_EXPRESS, 0x100), 0);
     assert_int_equal(pci_find_extended_capability(found, 0, 0x140), 0);
     /* An entry of zeros is none, though what it would be is asked for. */
     fake_put(fake, 0x100, 0, 4);
@@ -289,6 +301,39 @@ static void the_largest_is_left_out(void **state)
                              : k + 1u == rows[i].lost ? kIOReturnNoSpace
                                                       : kIOReturnSuccess);
         }
+    }
+}
+
+/* A bridge is no power of two large: who comes behind it is aligned again, on either side. */
+static void places_are_aligned(void **state)
+{
+    struct fake_function *outer, *nobody;
+    struct pci_function *first;
+    struct pci_bar bar;
+
+    (void)state;
+    fake_begin();
+    outer = fake_add(0, 1, 9, 1);
+    fake_bridge(outer, 1);
+    fake_bridge(fake_add(1, 1, 9, 2), 2);
+    fake_add(1, 2, 1, 1)->bars[0] = (struct fake_bar){4 * MIB, MEMORY_32};
+    fake_add(2, 1, 1, 2)->bars[0] = (struct fake_bar){8 * MIB, MEMORY_32};
+    fake_add(2, 2, 1, 3)->bars[0] = (struct fake_bar){4096, MEMORY_32};
+    nobody = fake_add(0, 2, 9, 3);
+    fake_bridge(nobody, 3);
+    fake_put(nobody, PCI_MEMORY_BASE, 0x1ff01000, 4); /* as firmware has left it */
+    fake_put(nobody, PCI_PREFETCH_BASE, 0x1ff01000, 4);
+    first = fake_search(&fake_virt);
+    assert_int_equal(pci_get_bar(in(first, 2, 1, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x10000000);
+    assert_int_equal(pci_get_bar(in(first, 2, 2, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x10800000);
+    assert_int_equal(pci_get_bar(in(first, 1, 2, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x10c00000);
+    assert_int_equal(fake_get(outer, PCI_MEMORY_BASE, 4), 0x10f01000);
+    /* Nothing is behind this one, and nothing gets there. */
+    for (unsigned at = PCI_MEMORY_BASE; at <= PCI_PREFETCH_BASE; at += 4) {
+        assert_true(fake_get(nobody, at, 2) > fake_get(nobody, at + 2, 2));
     }
 }
 
@@ -403,6 +448,7 @@ static void functions_are_used(void **state)
 }
 
 static struct test_mapper *unit;
+static IOReturn unit_says;
 
 static IOReturn source(struct pci_function *function, int node, uint32_t stream, IOMapper **mapper)
 {
@@ -411,7 +457,7 @@ static IOReturn source(struct pci_function *function, int node, uint32_t stream,
     assert_int_equal(stream, 1 << 3);
     OSObject_retain(&unit->super);
     *mapper = &unit->super;
-    return kIOReturnSuccess;
+    return unit_says;
 }
 
 /* Whoever asks gets one of his own; the service names it, until nothing is to be translated. */
@@ -420,6 +466,7 @@ static void a_function_behind_a_unit(void **state)
     IOService *const service = IOService_withReader("unit", NULL, NULL);
     struct pci_function *found;
     IOMapper *mapper;
+    int held;
 
     (void)state;
     fake_begin();
@@ -428,7 +475,15 @@ static void a_function_behind_a_unit(void **state)
     found = fake_search(&fake_virt);
     unit = test_mapper_new(0x100);
     assert_true(IOMapper_start(&unit->super, service));
+    held = OSObject_getRetainCount(&unit->super);
     pci_set_mapper_source(source);
+    /* What it gives together with an error is nobody's. */
+    unit_says = kIOReturnTimeout;
+    assert_int_equal(pci_copy_mapper(found, &mapper), kIOReturnTimeout);
+    assert_null(mapper);
+    assert_null(IOMapper_copyMapperForDevice(pci_get_service(found)));
+    assert_int_equal(OSObject_getRetainCount(&unit->super), held);
+    unit_says = kIOReturnSuccess;
     for (unsigned i = 0; i < 2; i++) {
         const int before = OSObject_getRetainCount(&unit->super);
 
@@ -444,6 +499,16 @@ static void a_function_behind_a_unit(void **state)
     assert_null(IOMapper_copyMapperForDevice(pci_get_service(found)));
     assert_int_equal(pci_copy_mapper(found, &mapper), kIOReturnSuccess);
     assert_null(mapper);
+    /* One that was left out before it was asked for. */
+    fake_begin();
+    fake_has_units = true;
+    fake_add(0, 1, 1, 2);
+    found = fake_search(&fake_virt);
+    pci_set_untranslated(found);
+    assert_int_equal(pci_enable(found, PCI_MASTER), kIOReturnSuccess);
+    assert_int_equal(pci_copy_mapper(found, &mapper), kIOReturnSuccess);
+    assert_null(mapper);
+    assert_null(IOMapper_copyMapperForDevice(pci_get_service(found)));
     pci_set_mapper_source(NULL);
 }
 
@@ -457,6 +522,7 @@ int main(void)
         cmocka_unit_test(lists_have_an_end),
         cmocka_unit_test(registers_say_where),
         cmocka_unit_test(the_largest_is_left_out),
+        cmocka_unit_test(places_are_aligned),
         cmocka_unit_test(windows_are_of_kinds),
         cmocka_unit_test(windows_are_filled),
         cmocka_unit_test(functions_are_used),
