@@ -9,7 +9,7 @@ static IOReturn find_source(vm_map_t map, uint64_t source, uint64_t size,
     struct IOMemoryRuns runs;
     IOReturn status;
 
-    if (source + size < source || !platform_map_is_legal(map, source, size)) {
+    if (!platform_map_is_legal(map, source, size)) {
         return kIOReturnVMError;
     }
     IOMemoryRuns_init(&runs, 1); /* one run needs no memory */

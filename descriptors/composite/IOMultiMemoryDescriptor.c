@@ -86,7 +86,6 @@ static IOReturn replace_children(IOMultiMemoryDescriptor *self, IOMemoryDescript
     /* Before the children come, each of which is judged by the whole's direction. */
     composite->super.flags = direction | (composite->super.flags & kIOMemoryRedirected);
     composite->super.tag = 0;
-    composite->super.reserved.preparationID = kIOPreparationIDUnprepared;
     status = composite_make_room(composite, count);
     if (status == kIOReturnSuccess) {
         status = add_children(composite, descriptors, count);

@@ -42,7 +42,6 @@ IOCommand *IOCommandQueue_take(struct IOCommandQueue *queue)
         IOASSERT(command->queued);
         /* The queue holds no reference: who owns the command keeps it alive while it is in line. */
         queue->first = command->fCommandChain;
-        command->fCommandChain = NULL;
         command->queued = false;
     }
     return command;
@@ -72,7 +71,6 @@ bool IOCommandQueue_remove(struct IOCommandQueue *queue, IOCommandRef commandRef
         if (queue->last == command) {
             queue->last = before;
         }
-        command->fCommandChain = NULL;
         command->queued = false;
         return true;
     }

@@ -217,32 +217,19 @@ IOReturn IODMAController_registerDMAController(IODMAControllerRef self, IOOption
 
 /* --- The end of a command -------------------------------------------------------------------- */
 
-static bool is_whole(const IODMAEventSource *dmaES, const IODMACommand *dmaCommand)
-{
-    if (dmaES == NULL || dmaCommand == NULL) {
-        platform_log("IODMAController: an end of no command, or for nobody");
-        return false;
-    }
-    return true;
-}
-
 void IODMAController_notifyDMACommand(IODMAControllerRef self, IODMAEventSource *dmaES,
                                       IODMACommand *dmaCommand, IOReturn status,
                                       IOByteCount actualByteCount, AbsoluteTime timeStamp)
 {
     (void)self;
-    if (is_whole(dmaES, dmaCommand)) {
-        IODMAEventSource_notifyDMACommand(dmaES, dmaCommand, status, actualByteCount, timeStamp);
-    }
+    IODMAEventSource_notifyDMACommand(dmaES, dmaCommand, status, actualByteCount, timeStamp);
 }
 
 void IODMAController_completeDMACommand(IODMAControllerRef self, IODMAEventSource *dmaES,
                                         IODMACommand *dmaCommand)
 {
     (void)self;
-    if (is_whole(dmaES, dmaCommand)) {
-        IODMAEventSource_completeDMACommand(dmaES, dmaCommand);
-    }
+    IODMAEventSource_completeDMACommand(dmaES, dmaCommand);
 }
 
 /* --- The doors ------------------------------------------------------------------------------- */

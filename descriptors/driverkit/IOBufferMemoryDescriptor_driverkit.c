@@ -39,7 +39,7 @@ kern_return_t IOBufferMemoryDescriptor_Create_Impl(uint64_t options, uint64_t ca
 kern_return_t IOBufferMemoryDescriptor_SetLength_Impl(IOBufferMemoryDescriptor *self,
                                                       uint64_t length)
 {
-    if (self == NULL || length > IOBufferMemoryDescriptor_getCapacity(self)) {
+    if (self == NULL) {
         return kIOReturnBadArgument;
     }
     IOBufferMemoryDescriptor_setLength(self, length);

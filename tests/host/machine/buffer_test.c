@@ -162,7 +162,9 @@ static void bm_3_only_the_kernel_task(void **state)
                    kIOReturnBadArgument); /* wired memory is not purgeable */
     expect_refusal(kernel_task, kIODirectionIn | 0x01000000, 100, 1, 0, kIOReturnBadArgument);
     expect_refusal(kernel_task, kIODirectionIn | 0x00020000, 100, 1, 0, kIOReturnBadArgument);
+    platform_set_last_error(0);
     assert_null(IOBufferMemoryDescriptor_withCapacity(100, 0x10, false));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
 }
 
 static void bm_4_lengths(void **state)

@@ -285,6 +285,32 @@ static void non_coherent_devices_get_clean_lines(void **state)
     drop(command, memory);
 }
 
+/* And wherever both are in turns: each line once, from a place inside the memory on. */
+static void non_coherent_bytes_between_islands_are_theirs(void **state)
+{
+    enum {
+        LINE = SIM_CACHE_LINE
+    };
+    IOAddressRange ranges[] = {{DMA_LOW, 8 * LINE},
+                               {DMA_HIGH, 2 * LINE},
+                               {DMA_LOW + PAGE_SIZE, 3 * LINE},
+                               {DMA_HIGH + PAGE_SIZE, 2 * LINE},
+                               {DMA_LOW + 2 * PAGE_SIZE, 5 * LINE}};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 5, kIODirectionOut | kIOMemoryMapperNone, TASK_NULL);
+    IODMACommand *command = dma_command(&bits31, kNonCoherent, memory);
+    struct sim_cache before = sim_cache;
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, LINE, 17 * LINE, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 4 * LINE);
+    assert_int_equal(sim_cache.cleaned - before.cleaned, 17);
+    before = sim_cache;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed - before.flushed, 17);
+    drop(command, memory);
+}
+
 /* DC-31: the same through the DriverKit names, which never bounce. */
 static void dc_31_driverkit_names(void **state)
 {
@@ -356,6 +382,7 @@ int main(void)
         MAP_TEST(strict_shows_no_neighbour),
         MAP_TEST(byte_access_goes_where_the_device_goes),
         MAP_TEST(non_coherent_devices_get_clean_lines),
+        MAP_TEST(non_coherent_bytes_between_islands_are_theirs),
         MAP_TEST(dc_31_driverkit_names),
     };
 

@@ -92,6 +92,25 @@ static void bytes_change_hands_in_one_way(void **state)
     }
 }
 
+/* Freed while a device has its bytes: nobody would be left to give the memory back. */
+static void a_command_that_goes_early_leaves_its_memory(void **state)
+{
+    static const IODMACommand_SegmentOptions bits31 = {.fStructSize = 40, .fNumAddressBits = 31};
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceInUse(), PAGE_SIZE);
+    IODMACommand_become(command, kIODMAOwnerDevice);
+    sim_console_set_quiet(true);
+    OSObject_release(command);
+    sim_console_set_quiet(false);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    assert_int_equal(memory->dmaActive, 0);
+    OSObject_release(memory);
+}
+
 static void a_list_needs_all_its_arguments(void **state)
 {
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 100, 0, 0, kIODirectionOutIn);
@@ -194,14 +213,78 @@ static void a_full_pool_names_who_has_it(void **state)
     OSObject_release(memory);
 }
 
+/* The pool is full for this command: who has how much of it, the latest first. */
+static void expect_named(IODMACommand *late, IODMACommand *const *holders, unsigned count)
+{
+    const uint64_t pool = IODMACommand_getBouncePool();
+    const char *said;
+    char line[80];
+
+    IODMACommand_setBouncePool(IODMACommand_getBounceInUse());
+    sim_console_forget();
+    sim_console_set_quiet(true);
+    assert_int_equal(IODMACommand_prepare(late, 0, 0, true, true), kIOReturnNoResources);
+    sim_console_set_quiet(false);
+    snprintf(line, sizeof(line), "bounce pool: %u bytes wanted, %llu of %llu in use\n",
+             (unsigned)PAGE_SIZE, (unsigned long long)IODMACommand_getBounceInUse(),
+             (unsigned long long)IODMACommand_getBouncePool());
+    said = sim_console_after(line);
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(line, sizeof(line), "bounce pool: IODMACommand %p holds %u bytes\n",
+                 (void *)holders[i], (unsigned)PAGE_SIZE);
+        assert_non_null(said);
+        assert_memory_equal(said, line, strlen(line));
+        said += strlen(line);
+    }
+    assert_true(strstr(said, "holds") == NULL);
+    IODMACommand_setBouncePool(pool);
+}
+
+static void a_full_pool_names_its_holders(void **state)
+{
+    enum {
+        HOLDERS = 10
+    };
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *late = dma_command(&aligned, kMapped, memory), *holders[HOLDERS];
+
+    (void)state;
+    for (unsigned i = HOLDERS; i-- > 0;) {
+        /* The last one has all of it in a copy, and had nothing in the pool before. */
+        holders[i] = dma_command(i == 0 ? &any : &aligned, kMapped, memory);
+        assert_int_equal(IODMACommand_prepare(holders[i], 0, 0, true, true), kIOReturnSuccess);
+    }
+    assert_int_equal(IODMACommand_synchronize(holders[0], kForceDoubleBuffer), kIOReturnSuccess);
+    expect_named(late, holders, 8);
+    /* From the midst, the first and the last of the list, and one that has not held any. */
+    assert_int_equal(IODMACommand_complete(holders[3], true, true), kIOReturnSuccess);
+    OSObject_release(holders[3]);
+    memmove(&holders[3], &holders[4], 6 * sizeof(*holders));
+    assert_int_equal(IODMACommand_complete(holders[0], true, true), kIOReturnSuccess);
+    OSObject_release(holders[0]);
+    memmove(&holders[0], &holders[1], 8 * sizeof(*holders));
+    assert_int_equal(IODMACommand_complete(holders[7], true, true), kIOReturnSuccess);
+    OSObject_release(holders[7]);
+    expect_named(late, holders, 7);
+    OSObject_release(late);
+    for (unsigned i = 0; i < 7; i++) {
+        assert_int_equal(IODMACommand_complete(holders[i], true, true), kIOReturnSuccess);
+        OSObject_release(holders[i]);
+    }
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_command_is_initialised_once),
         MAP_TEST(entries_of_32_bits_bound_addresses_and_lengths),
         MAP_TEST(bytes_change_hands_in_one_way),
+        MAP_TEST(a_command_that_goes_early_leaves_its_memory),
         MAP_TEST(a_list_needs_all_its_arguments),
         MAP_TEST(a_full_pool_names_who_has_it),
+        MAP_TEST(a_full_pool_names_its_holders),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

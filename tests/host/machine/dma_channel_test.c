@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The book of a channel, and what controllers and their clients refuse, call by call. */
 #include "descriptors/OSArray.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/dma_engine.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
@@ -94,16 +95,18 @@ static void nothing_happens(void)
 
 static void a_wait_ends_with_the_last_command_or_the_time(void **state)
 {
-    const uint64_t before = sim_time;
+    uint64_t before;
 
     (void)state;
+    sim_time += 5000; /* so that a difference would be a time, too */
+    before = sim_time;
     busy = (IODMAChannel){0};
     polls = 0;
     assert_true(IODMAChannel_wait(&busy, 1000, poll_until_third, &busy)); /* nothing to wait for */
     assert_int_equal(polls, 0);
     busy.count = 1;
     assert_false(IODMAChannel_wait(&busy, 1000, NULL, NULL));
-    assert_true(sim_time >= before + 1000);
+    assert_in_range(sim_time, before + 1000, before + 1999);
     sim_while_waiting = nothing_happens;
     assert_true(IODMAChannel_wait(&busy, UINT64_MAX, poll_until_third, &busy));
     sim_while_waiting = NULL;
@@ -140,6 +143,33 @@ static void an_engine_is_registered_once_and_alone(void **state)
     assert_non_null(second);
     OSObject_release(second);
     OSObject_release(own);
+}
+
+/* A device that is its own engine: whichever request for memory fails, there is none. */
+static void each_allocation_of_an_own_service_fails(void **state)
+{
+    struct inject_report report;
+    uint64_t nth = 0;
+
+    (void)state;
+    do {
+        IODMAController *second;
+        IOService *own = device;
+
+        inject_begin(++nth);
+        second = IODMAController_withOwnService(((OSObject *)engine)->metaClass, "own", PHANDLE + 2,
+                                                &own);
+        inject_end(&report);
+        assert_int_equal(second == NULL, report.failed);
+        if (second == NULL) {
+            assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
+            assert_null(own);
+        } else {
+            OSObject_release(second);
+            OSObject_release(own);
+        }
+    } while (report.failed);
+    assert_true(nth > 3);
 }
 
 static void doors_refuse_what_is_missing(void **state)
@@ -185,6 +215,7 @@ int main(void)
         ENGINE_TEST(queues_take_a_command_once),
         ENGINE_TEST(a_wait_ends_with_the_last_command_or_the_time),
         ENGINE_TEST(an_engine_is_registered_once_and_alone),
+        ENGINE_TEST(each_allocation_of_an_own_service_fails),
         ENGINE_TEST(doors_refuse_what_is_missing),
     };
 

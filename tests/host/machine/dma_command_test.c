@@ -68,6 +68,7 @@ static void dc_1_a_refused_respecification_changes_nothing(void **state)
     const IODMACommand_SegmentOptions bad = WITH(.fAlignment = 16, .fAlignmentLength = 3);
     IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
     IODMACommand *command = dma_command(&first, kMapped, memory);
+    IODMACommand_Segment64 list[8];
 
     (void)state;
     assert_int_equal(IODMACommand_prepareWithSpecificationOptions(
@@ -83,6 +84,17 @@ static void dc_1_a_refused_respecification_changes_nothing(void **state)
     assert_int_equal(IODMACommand_getAlignmentInternalSegments(command), 8);
     assert_int_equal(IODMACommand_getAlignmentInternalEnd(command), 2);
     assert_int_equal(IODMACommand_getSegmentBoundary(command), 4096);
+    /* One that is good stays, after the preparation too. */
+    assert_int_equal(IODMACommand_prepareWithSpecification(command, kIODMACommandOutputHost64, 32,
+                                                           16, kMapped, 64, 16, NULL, 0, 0, true,
+                                                           true),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getNumAddressBits(command), 32);
+    assert_int_equal(dma_list(command, list, 8), 4);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getAlignment(command), 16);
+    assert_int_equal(IODMACommand_getAlignmentLength(command), 1);
+    assert_int_equal(IODMACommand_getSegmentBoundary(command), 0);
     OSObject_release(command);
     OSObject_release(memory);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA controllers: names, the registry, and calls that are refused or handed on. */
+#include "descriptors/ledger/IOLedger.h"
 #include "tests/host/machine/dma_engine.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -278,6 +279,84 @@ static void an_entry_is_told_from_a_list(void **state)
     OSObject_release(memory);
 }
 
+static unsigned reports;
+
+static void count_report(const struct IOLedgerReport *report)
+{
+    (void)report;
+    reports++;
+}
+
+/* Of two transfers of the same bytes the first is over when it is given back: no conflict. */
+static void what_was_given_back_is_nobodys(void **state)
+{
+    IODMACommand *out = new_transfer(DMA_LOW, 64, kIODirectionOut);
+    IODMACommand *in = new_transfer(DMA_LOW, 64, kIODirectionIn);
+
+    (void)state;
+    reports = 0;
+    IOLedger_listen(count_report);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IODMAController_borrowCommand(out, kIODirectionOut, 64, 0),
+                         kIOReturnSuccess);
+        if (i == 0) {
+            IODMAController_returnCommand(out);
+        }
+        assert_int_equal(IODMAController_borrowCommand(in, kIODirectionIn, 64, 0),
+                         kIOReturnSuccess);
+        assert_int_equal(reports, i); /* the second time the device has both at once */
+        IODMAController_returnCommand(in);
+    }
+    IODMAController_returnCommand(out);
+    end_transfer(out);
+    end_transfer(in);
+    assert_int_equal(reports, 1);
+    IOLedger_listen(NULL);
+}
+
+/* A start that was refused was none: the next one's end is the end of it. */
+static void what_was_not_started_is_nobodys(void **state)
+{
+    IODMAEventSource *source = new_source(arrive);
+    IODMACommand *out = new_transfer(DMA_LOW, 64, kIODirectionOut);
+    IODMACommand *in = new_transfer(DMA_LOW, 64, kIODirectionIn);
+
+    (void)state;
+    reports = 0;
+    IOLedger_listen(count_report);
+    assert_int_equal(go(source, out, kIODirectionOut, 5, 60), kIOReturnBadArgument);
+    assert_int_equal(go(source, out, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    finish(kIOReturnSuccess, 64);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(IODMAController_borrowCommand(in, kIODirectionIn, 64, 0), kIOReturnSuccess);
+    IODMAController_returnCommand(in);
+    end_transfer(out);
+    end_transfer(in);
+    drop_source(source);
+    assert_int_equal(reports, 0);
+    IOLedger_listen(NULL);
+}
+
+/* A copy of all that nobody has fetched is found when the command completes. */
+static void bytes_in_a_double_buffer_are_missed(void **state)
+{
+    (void)state;
+    reports = 0;
+    IOLedger_listen(count_report);
+    for (unsigned fetched = 0; fetched < 2; fetched++) {
+        IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionIn);
+
+        assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+        assert_int_equal(IODMAController_borrowCommand(command, kIODirectionIn, 64, 0),
+                         kIOReturnSuccess);
+        IODMAController_returnCommand(command);
+        assert_int_equal(IODMACommand_complete(command, true, fetched != 0), kIOReturnSuccess);
+        assert_int_equal(reports, 1);
+        OSObject_release(command);
+    }
+    IOLedger_listen(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +370,9 @@ int main(void)
         ENGINE_TEST(borrowed_commands_stay_prepared),
         ENGINE_TEST(a_borrowed_command_that_is_released_is_kept),
         ENGINE_TEST(an_entry_is_told_from_a_list),
+        ENGINE_TEST(what_was_given_back_is_nobodys),
+        ENGINE_TEST(what_was_not_started_is_nobodys),
+        ENGINE_TEST(bytes_in_a_double_buffer_are_missed),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -82,9 +82,16 @@ static void what_stays_in_place_ends_where_it_may(void **state)
     assert_int_equal(IODMALimits_cover(&limits, 5, 1000, true, true), 1000);
     limits.highest = 0xffff;
     assert_int_equal(IODMALimits_cover(&limits, 0x10000, 10, true, true), 0);
+    assert_int_equal(IODMALimits_cover(&limits, 0xffff, 1, true, true), 1);
+    assert_int_equal(IODMALimits_cover(&limits, 0xffff, 10, true, true), 1);
     assert_int_equal(IODMALimits_cover(&limits, 0xff00, 0x1000, true, false), 0x100);
     limits.endMask = 15;
     assert_int_equal(IODMALimits_cover(&limits, 0xff00, 0x1000, true, false), 0x100);
+    limits.highest = 0xff46; /* up to it is no further than it goes: the end is the last one */
+    assert_int_equal(IODMALimits_cover(&limits, 0xff40, 7, true, false), 7);
+    assert_int_equal(IODMALimits_cover(&limits, 0xff40, 8, true, false), 0);
+    assert_int_equal(IODMALimits_cover(&limits, 0xff30, 0x18, true, false), 0x10);
+    limits.highest = 0xffff;
     assert_int_equal(IODMALimits_cover(&limits, 0, 60, true, true), 48);
     assert_int_equal(IODMALimits_cover(&limits, 0, 60, true, false), 60);
     assert_int_equal(IODMALimits_cover(&limits, 0, 8, true, true), 0);

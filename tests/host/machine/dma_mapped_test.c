@@ -2,6 +2,7 @@
 /* DMA commands behind a mapper: copies, the pool, non-coherent devices, units that fail. */
 #include "kernel/page.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/fake_mapper.h"
 #include "tests/host/sim/sim_cache.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/lib/portable/test_mapper.h"
@@ -64,6 +65,27 @@ static void dc_25_narrow_devices_reach_all_ram_through_it(void **state)
     OSObject_release(command);
     OSObject_release(memory);
     OSObject_release(&mapper->super);
+}
+
+/* How far a mapping reaches is for the mapper to say, before anything is put elsewhere. */
+static void what_is_too_long_for_a_mapping_is_the_mappers_to_refuse(void **state)
+{
+    const IODMACommand_SegmentOptions bits13 = {
+        .fStructSize = 40, .fNumAddressBits = 13, .fAlignment = 4};
+    IOMapper *mapper = new_mapper();
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 3 * PAGE_SIZE, 0, 0, kIODirectionOut);
+    IODMACommand *command = IODMACommand_withSpecificationOptions(
+        kIODMACommandOutputHost64, &bits13, kMapped | kIODMAMapOptionDextOwner, mapper, NULL);
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    told.answer = kIOReturnNoSpace;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoSpace);
+    assert_int_equal(told.maps, 1);
+    assert_int_equal(told.length, 3 * PAGE_SIZE);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(mapper);
 }
 
 /* What is only listed is not made to fit: one run that does not is still refused as an entry. */
@@ -375,6 +397,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_25_narrow_devices_reach_all_ram_through_it),
+        MAP_TEST(what_is_too_long_for_a_mapping_is_the_mappers_to_refuse),
         MAP_TEST(one_run_that_is_only_listed_is_judged_as_an_entry),
         MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),

@@ -5,6 +5,7 @@
 #include "descriptors/IOMemoryMapping.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/sim/sim_cache.h"
 #include "tests/lib/portable/test_mapper.h"
 
 #define LENGTH (2 * PAGE_SIZE)
@@ -251,6 +252,7 @@ static void a_part_for_reading_makes_the_whole_so(void **state)
                                                                  kMapped, &mapper->super, NULL);
     IODMACommand *bounced;
     IODMACommand_Segment64 list[4];
+    uint64_t bytes;
 
     (void)state;
     fill(owner, at, LENGTH, 1);
@@ -263,6 +265,10 @@ static void a_part_for_reading_makes_the_whole_so(void **state)
     assert_int_equal(IODMACommand_prepare(bounced, 0, 0, true, true), kIOReturnSuccess);
     dma_device_writes(bounced, 0, 0xee);
     assert_int_equal(IODMACommand_synchronize(bounced, kIODirectionIn), kIOReturnNotWritable);
+    bytes = IODMACommand_getBounceLength(bounced);
+    assert_int_equal(IODMACommand_synchronize(bounced, kForceDoubleBuffer), kIOReturnNotWritable);
+    assert_int_equal(IODMACommand_getBounceLength(bounced), bytes); /* it is what it was */
+    assert_int_equal(dma_device_reads(bounced, 0), 0xee);
     assert_int_equal(IODMACommand_complete(bounced, true, true), kIOReturnNotWritable);
     assert_int_equal(load(owner, at), pattern(0, 1));
     /* The part that may be written can be, by itself. */
@@ -284,12 +290,16 @@ static void a_strict_double_buffer_shows_zeros_beside_it(void **state)
     struct transfer it = begin(&any, kIODirectionOutIn);
     IODMACommand *command = dma_command(&any, kIODMAMapOptionStrict, it.memory);
     IODMACommand_Segment64 list[4];
+    struct sim_cache caches;
     uint64_t end;
 
     (void)state;
     assert_int_equal(IODMACommand_prepare(command, 5, 1000, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_getBounceLength(command), 1000);
+    caches = sim_cache;
     assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(sim_cache.cleaned, caches.cleaned); /* the device sees what the CPU does */
+    assert_int_equal(sim_cache.flushed, caches.flushed);
     assert_int_equal(dma_list(command, list, 4), 1);
     assert_int_equal(dma_device_reads(command, 0), pattern(5, 1));
     end = list[0].fIOVMAddr + list[0].fLength;

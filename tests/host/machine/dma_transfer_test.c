@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transfers through event sources: starts, ends and their order, stops. */
+#include <stdio.h>
+
+#include "kernel/trace.h"
 #include "tests/host/machine/dma_engine.h"
+#include "tests/host/machine/fake_mapper.h"
+#include "tests/host/sim/sim_console.h"
 
 /* CT-3, CT-4: in the order of completion, once each, noted before they arrive. */
 static void ct_3_ends_arrive_in_order_with_the_gate_held(void **state)
@@ -69,6 +74,119 @@ static void ct_5_a_synchronous_start_returns_the_transfers_status(void **state)
     assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnIOError); /* usable */
     sim_while_waiting = NULL;
     end_transfer(command);
+    drop_source(source);
+}
+
+/* A mapper's record of what it blocked before a transfer is not held against it. */
+static void what_was_blocked_before_a_start_is_forgotten(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IODMAEventSource *source = new_source(arrive);
+    IOMapper *mapper = new_mapper();
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 64, kIODirectionOut, owner);
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
+                                                                  kMapped, mapper, NULL);
+    const IOMapperFault blocked = {IOVA, kIODMAMapReadAccess, kIOReturnNotFound, 1};
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    told.fault = blocked;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+        if (i == 1) {
+            told.fault = blocked; /* this time while the device has it */
+        }
+        finish(i == 2 ? kIOReturnIOError : kIOReturnSuccess, 0);
+        IOWorkLoop_runEventSources(loop);
+        assert_int_equal(end_count, i + 1);
+        assert_int_equal(ends[i].status, i == 1   ? kIOReturnDMAError
+                                         : i == 2 ? kIOReturnIOError
+                                                  : kIOReturnSuccess);
+    }
+    /* Nor is what was blocked of a mapping held against a command that has none any more. */
+    assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    told.fault = blocked;
+    finish(kIOReturnSuccess, 0);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(ends[4].status, kIOReturnDMAError);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepareWithSpecificationOptions(
+                         command, kIODMACommandOutputHost64, &any, kMapped, NULL, 0, 0, true, true),
+                     kIOReturnSuccess);
+    assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    finish(kIOReturnSuccess, 0);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(ends[5].status, kIOReturnSuccess);
+    end_transfer(command);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(mapper);
+    drop_source(source);
+}
+
+/*
+ * What has been recorded of a transfer's life since the last call, without the numbers and the
+ * command, which must be this one.
+ */
+static void expect_life(const IODMACommand *command, const char *expected)
+{
+    char life[400] = "", kind[32], rest[120];
+    unsigned long long number, at;
+    const char *said;
+
+    trace_stop();
+    sim_console_forget();
+    sim_console_set_quiet(true);
+    trace_print();
+    sim_console_set_quiet(false);
+    for (said = sim_console_after(" of them lost\n");
+         said != NULL &&
+         sscanf(said, " %llu %31s command=%llx%119[^\n]", &number, kind, &at, rest) == 4;
+         said = strchr(said, '\n') + 1) {
+        assert_int_equal(at, (uintptr_t)command);
+        if (strcmp(kind, "dma_prepare") == 0 || strcmp(kind, "dma_start") == 0 ||
+            strcmp(kind, "dma_notify") == 0 || strcmp(kind, "dma_end") == 0 ||
+            strcmp(kind, "dma_complete") == 0) {
+            strcat(strcat(strcat(life, kind), rest), "\n");
+        }
+    }
+    assert_string_equal(life, expected);
+    trace_start();
+}
+
+/* Every beginning that is recorded has its end: of a refused start, and of a synchronous one. */
+static void the_life_of_a_transfer_is_recorded(void **state)
+{
+    IODMAEventSource *source = new_source(arrive);
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut);
+
+    (void)state;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    trace_start();
+    assert_int_equal(IODMACommand_prepare(command, 8, 40, true, true), kIOReturnSuccess);
+    expect_life(command, "dma_prepare offset=0x8 bytes=0x28\n");
+    assert_int_equal(go(source, command, kIODirectionIn, 0, 0), kIOReturnBadArgument);
+    expect_life(command, "dma_start bytes=0x28 direction=0x1\n"
+                         "dma_end bytes=0x0 status=0xffffffffe00002c2\n");
+    assert_int_equal(go(source, command, kIODirectionOut, 0, 30), kIOReturnSuccess);
+    expect_life(command, "dma_start bytes=0xa direction=0x2\n");
+    finish(kIOReturnIOError, 3);
+    expect_life(command, "dma_notify bytes=0x3 status=0xffffffffe00002ca\n");
+    IOWorkLoop_runEventSources(loop);
+    expect_life(command, "dma_end bytes=0x3 status=0xffffffffe00002ca\n");
+    drop_source(source);
+    source = new_source(NULL);
+    sim_while_waiting = finish_badly;
+    assert_int_equal(go(source, command, kIODirectionOut, 20, 0), kIOReturnIOError);
+    sim_while_waiting = NULL;
+    expect_life(command, "dma_start bytes=0x14 direction=0x2\n"
+                         "dma_notify bytes=0x3 status=0xffffffffe00002ca\n"
+                         "dma_end bytes=0x3 status=0xffffffffe00002ca\n");
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    expect_life(command, "dma_complete bytes=0x28 status=0x0\n");
+    trace_stop();
+    OSObject_release(command);
     drop_source(source);
 }
 
@@ -190,6 +308,8 @@ int main(void)
         ENGINE_TEST(ct_3_ends_arrive_in_order_with_the_gate_held),
         ENGINE_TEST(ct_4_notification_is_at_once),
         ENGINE_TEST(ct_5_a_synchronous_start_returns_the_transfers_status),
+        ENGINE_TEST(what_was_blocked_before_a_start_is_forgotten),
+        ENGINE_TEST(the_life_of_a_transfer_is_recorded),
         ENGINE_TEST(ct_7_parts_move_their_bytes_alone),
         ENGINE_TEST(ct_8_stopping_ends_everything_once),
         ENGINE_TEST(ct_9_asking_and_waiting),

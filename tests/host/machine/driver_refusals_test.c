@@ -103,6 +103,7 @@ static void methods_of_nothing_are_refused(void **state)
                      kIOReturnOverrun);
     assert_null(made);
     BAD(IOBufferMemoryDescriptor_Create_Impl(0, 1, 0, NULL));
+    BAD(IOBufferMemoryDescriptor_SetLength_Impl(NULL, 0));
     BAD(IOBufferMemoryDescriptor_SetLength_Impl(NULL, 1));
     BAD(IOBufferMemoryDescriptor_GetAddressRange(NULL, &range));
     BAD(IOBufferMemoryDescriptor_GetAddressRange(buffer, NULL));

@@ -37,6 +37,19 @@ static IOReturn fake_unmap(IOMapper *self, IOMemoryDescriptor *memory, IODMAComm
     return trunc_page(mapAddress) == told.base ? told.unmap_answer : kIOReturnNotFound;
 }
 
+static void fake_collect(IOMapper *self)
+{
+    if (told.fault.count != 0) {
+        IOMapper_deliverFault(self, &told.fault);
+    }
+}
+
+static void fake_forget(IOMapper *self)
+{
+    (void)self;
+    told.fault.count = 0;
+}
+
 static uint32_t instances;
 
 static void fake_free(OSObject *self)
@@ -50,7 +63,10 @@ static const IOMapperClass fake_class = {
     .getPageSize = mapper_get_page_size,
     .iovmInsert = mapper_insert,
     .translate = mapper_translate,
-    MAPPER_OF_ALL,
+    .mapRun = mapper_map_no_run,
+    .collectFaults = fake_collect,
+    .forgetFaults = fake_forget,
+    .copyForDevice = mapper_copy_for_device,
     .iovmMapMemory = fake_map,
     .iovmUnmapMemory = fake_unmap,
 };

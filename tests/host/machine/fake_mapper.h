@@ -17,6 +17,7 @@ struct told {
     IODMAMapSpecification spec;
     uint32_t page_offset, page_count; /* of the page list; count 0: there was none */
     ppnum_t pages[8];
+    IOMapperFault fault; /* what its hardware has on record; count 0: nothing */
 };
 extern struct told told;
 

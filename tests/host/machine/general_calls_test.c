@@ -81,6 +81,82 @@ static void facts_of_a_part_leave_out_what_lies_before_it(void **state)
     OSObject_release(memory);
 }
 
+/* What is said of bytes [offset, + length) of ranges, counted range by range and byte by byte. */
+static IOMDDMACharacteristics facts_by_bytes(const IOAddressRange *ranges, unsigned count,
+                                             uint64_t offset, uint64_t length)
+{
+    IOMDDMACharacteristics facts = {.fLength = length, .fDirection = kIODirectionOutIn};
+    uint64_t at = 0, first = 0, last = 0;
+    bool is_one = true;
+
+    facts.fIsPrepared = true;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t page = UINT64_MAX;
+
+        for (uint64_t k = 0; k < ranges[i].length; k++, at++) {
+            const uint64_t here = ranges[i].address + k;
+
+            if (at < offset || at >= offset + length) {
+                continue;
+            }
+            facts.fSGCount += page == UINT64_MAX;
+            facts.fPages += atop(here) != page;
+            page = atop(here);
+            is_one = is_one && (at == offset || here == last + 1);
+            first = at == offset ? here : first;
+            last = here;
+            if (page > facts.fHighestPage) {
+                facts.fHighestPage = (ppnum_t)page;
+            }
+        }
+    }
+    if (is_one) {
+        facts.fPageAlign = (UInt32)((first & PAGE_MASK) | ~PAGE_MASK);
+    }
+    return facts;
+}
+
+/* The second range has the highest page, the third continues the second in memory. */
+static void facts_of_any_part_are_those_of_its_bytes(void **state)
+{
+    IOAddressRange ranges[] = {{SIM_RAM_BASE + 8, 100},
+                               {SIM_RAM_BASE + 4 * PAGE_SIZE + 4000, 5000},
+                               {SIM_RAM_BASE + 4 * PAGE_SIZE + 9000, 300},
+                               {SIM_RAM_BASE + 2 * PAGE_SIZE + 50, 2 * PAGE_SIZE}};
+    static const uint64_t borders[] = {0,    1,    99,   100,  101,   195,  196,
+                                       197,  4292, 5099, 5100, 5101,  5399, 5400,
+                                       5401, 9445, 9446, 9447, 13591, 13592};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 4, kIODirectionOutIn, TASK_NULL);
+    const unsigned count = sizeof(borders) / sizeof(borders[0]);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), borders[count - 1]);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned k = i + 1; k < count; k++) {
+            IOMemoryDescriptor *part = window(memory, borders[i], borders[k] - borders[i]);
+            const IOMDDMACharacteristics wanted =
+                facts_by_bytes(ranges, 4, borders[i], borders[k] - borders[i]);
+            IOMDDMACharacteristics facts;
+
+            assert_int_equal(IOMemoryDescriptor_prepare(part, 0), kIOReturnSuccess);
+            assert_int_equal(operate(part, kIOMDGetCharacteristics, &facts, sizeof(facts)),
+                             kIOReturnSuccess);
+            assert_int_equal(facts.fLength, wanted.fLength);
+            assert_int_equal(facts.fSGCount, wanted.fSGCount);
+            assert_int_equal(facts.fPages, wanted.fPages);
+            assert_int_equal(facts.fHighestPage, wanted.fHighestPage);
+            assert_int_equal(facts.fPageAlign, wanted.fPageAlign);
+            assert_true(facts.fIsPrepared);
+            assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnSuccess);
+            OSObject_release(part);
+        }
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
 /* Memory that has no purgeable state stands in the way of the whole. */
 static void physical_parts_have_no_state(void **state)
 {
@@ -335,6 +411,7 @@ int main(void)
         MAP_TEST(a_right_to_store_is_looked_up_again),
         MAP_TEST(the_owners_own_view_must_be_there),
         MAP_TEST(facts_of_a_part_leave_out_what_lies_before_it),
+        MAP_TEST(facts_of_any_part_are_those_of_its_bytes),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
         MAP_TEST(a_mapping_does_not_wrap),

@@ -371,6 +371,45 @@ static void mm_8_the_target_dies(void **state)
     OSObject_release(memory);
 }
 
+struct witness {
+    uint64_t marked, plain; /* addresses */
+    bool marked_shown, plain_shown;
+};
+
+static void look_around(struct task *task, void *context)
+{
+    struct witness *const saw = context;
+    struct mmu_translation at;
+
+    saw->marked_shown = translate(task, saw->marked, &at);
+    saw->plain_shown = translate(task, saw->plain, &at);
+}
+
+/* A client's map goes while its task dies, and does not wait for the whole address space. */
+static void mm_8_a_clients_map_goes_first(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    struct witness saw = {0};
+    struct task_watch watch = {.died = look_around, .context = &saw};
+    IOMemoryMap *plain, *marked;
+
+    (void)state;
+    task_watch_add(other, &watch); /* before the maps: called after them */
+    plain = map_all(memory, other, 0);
+    marked = map_all(memory, other, kIOMapUnique);
+    saw.plain = IOMemoryMap_getAddress(plain);
+    saw.marked = IOMemoryMap_getAddress(marked);
+    assert_int_equal(load(other, saw.plain) + load(other, saw.marked), 0);
+    assert_int_equal(IOMemoryMap_userClientUnmap(marked), kIOReturnSuccess);
+    task_terminate(other);
+    assert_true(saw.plain_shown);
+    assert_false(saw.marked_shown);
+    OSObject_release(plain);
+    OSObject_release(marked);
+    OSObject_release(memory);
+}
+
 static void mm_8_the_owner_dies(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);
@@ -409,6 +448,7 @@ int main(void)
         MAP_TEST(populating_by_hand),
         MAP_TEST(mm_7_pins_of_a_range),
         MAP_TEST(mm_8_the_target_dies),
+        MAP_TEST(mm_8_a_clients_map_goes_first),
         MAP_TEST(mm_8_the_owner_dies),
     };
 

@@ -190,6 +190,54 @@ static void bytes_beyond_the_cpus_reach_are_not_bounced(void **state)
     OSObject_release(own);
 }
 
+/* A cache that could not be maintained: nothing is copied from what it hides. */
+static void a_double_buffer_is_not_filled_past_a_stale_cache(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IOMemoryDescriptor *own = new_own();
+    IODMACommand *command = dma_command(&any, kNonCoherent, own);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    own->flags |= kIOMemoryRemote;
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnNotAttached);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    own->flags &= ~kIOMemoryRemote;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(own);
+}
+
+/* DriverKit's one call for both: of a list that cannot begin it says why, a part is too little. */
+static void a_list_that_ends_early_tells_why(void **state)
+{
+    static const IODMACommandSpecification wide = {.maxAddressBits = 64};
+    IOMemoryDescriptor *own = new_own();
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    uint32_t count = 8;
+    uint64_t flags;
+    IODMACommand *command;
+
+    (void)state;
+    assert_int_equal(IODMACommand_Create(device, 0, &wide, &command), kIOReturnSuccess);
+    for (says.until = 0; says.until <= LENGTH; says.until += PAGE_SIZE) {
+        assert_int_equal(
+            IODMACommand_PrepareForDMA(command, 0, own, 0, 0, &flags, &count, segments),
+            says.until == 0       ? kIOReturnOffline
+            : says.until < LENGTH ? kIOReturnMessageTooLarge
+                                  : kIOReturnSuccess);
+        assert_int_equal(own->wireCount, says.until == LENGTH);
+    }
+    assert_int_equal(count, LENGTH / PAGE_SIZE);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(device);
+    OSObject_release(own);
+}
+
 /* The last bytes of all addresses have no page behind them that could be rounded up to. */
 static void the_last_page_has_no_mapping(void **state)
 {
@@ -359,6 +407,8 @@ int main(void)
         MAP_TEST(memory_without_characteristics_is_refused),
         MAP_TEST(walks_that_end_early_tell_why),
         MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
+        MAP_TEST(a_double_buffer_is_not_filled_past_a_stale_cache),
+        MAP_TEST(a_list_that_ends_early_tells_why),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_walk_of_a_mapping_ends_where_memory_does),

@@ -26,10 +26,20 @@ static OSObject *const no_object;
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
 
+/* What answers with no status says it by the last error. */
+#define SAYS_WHY(assertion)                                                                        \
+    do {                                                                                           \
+        platform_set_last_error(0);                                                                \
+        assertion;                                                                                 \
+        REFUSED(IOMemoryLastError());                                                              \
+    } while (false)
+#define NOTHING(call) SAYS_WHY(assert_null(call))
+#define FAILS(call)   SAYS_WHY(assert_false(call))
+
 static void om_9_no_IOBigMemoryCursor(void **state)
 {
     (void)state;
-    assert_false(IOBigMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
+    FAILS(IOBigMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
     assert_int_equal(IOBigMemoryCursor_getPhysicalSegments(NULL, no_memory, 0, NULL, 0, 0, NULL),
                      0);
     assert_null(IOBigMemoryCursor_getMetaClass(NULL));
@@ -38,16 +48,16 @@ static void om_9_no_IOBigMemoryCursor(void **state)
 static void om_9_no_IOBufferMemoryDescriptor(void **state)
 {
     (void)state;
-    assert_false(IOBufferMemoryDescriptor_initWithPhysicalMask(NULL, NULL, 0, 0, 0, 0));
-    assert_false(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, NULL, 0, 0, 0, 0));
-    assert_false(IOBufferMemoryDescriptor_initWithGuardPages(NULL, NULL, 0, 0));
+    FAILS(IOBufferMemoryDescriptor_initWithPhysicalMask(NULL, NULL, 0, 0, 0, 0));
+    FAILS(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, NULL, 0, 0, 0, 0));
+    FAILS(IOBufferMemoryDescriptor_initWithGuardPages(NULL, NULL, 0, 0));
     IOBufferMemoryDescriptor_free(NULL);
     assert_int_equal(IOBufferMemoryDescriptor_getCapacity(NULL), 0);
     IOBufferMemoryDescriptor_setLength(NULL, 0);
     IOBufferMemoryDescriptor_setDirection(NULL, 0);
-    assert_false(IOBufferMemoryDescriptor_appendBytes(NULL, NULL, 0));
+    FAILS(IOBufferMemoryDescriptor_appendBytes(NULL, NULL, 0));
     assert_null(IOBufferMemoryDescriptor_getBytesNoCopy(NULL));
-    assert_null(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
+    NOTHING(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
     assert_null(IOBufferMemoryDescriptor_getMetaClass(NULL));
 }
 
@@ -58,7 +68,7 @@ static void om_9_no_IOMemoryDescriptor(void **state)
     REFUSED(IOMemoryDescriptor_dmaMap(no_memory, NULL, no_memory, NULL, NULL, 0, 0, NULL, NULL));
     REFUSED(IOMemoryDescriptor_dmaUnmap(no_memory, NULL, NULL, 0, 0, 0));
     IOMemoryDescriptor_dmaMapRecord(no_memory, NULL, NULL, 0);
-    assert_false(IOMemoryDescriptor_initWithOptions(no_memory, NULL, 0, 0, NULL, 0, NULL));
+    FAILS(IOMemoryDescriptor_initWithOptions(no_memory, NULL, 0, 0, NULL, 0, NULL));
     IOMemoryDescriptor_free(no_memory);
     assert_int_equal(IOMemoryDescriptor_getDirection(no_memory), 0);
     assert_int_equal(IOMemoryDescriptor_getLength(no_memory), 0);
@@ -85,13 +95,13 @@ static void om_9_no_IOMemoryDescriptor(void **state)
     assert_int_equal(IOMemoryDescriptor_getPhysicalAddress(no_memory), 0);
     REFUSED(IOMemoryDescriptor_performOperation(no_memory, 0, 0, 0));
     assert_int_equal(IOMemoryDescriptor_getDMAMapLength(no_memory, NULL), 0);
-    assert_null(IOMemoryDescriptor_createMappingInTask(no_memory, NULL, 0, 0, 0, 0));
-    assert_null(IOMemoryDescriptor_map(no_memory, 0));
-    assert_null(IOMemoryDescriptor_setMapping(no_memory, NULL, 0, 0));
+    NOTHING(IOMemoryDescriptor_createMappingInTask(no_memory, NULL, 0, 0, 0, 0));
+    NOTHING(IOMemoryDescriptor_map(no_memory, 0));
+    NOTHING(IOMemoryDescriptor_setMapping(no_memory, NULL, 0, 0));
     REFUSED(IOMemoryDescriptor_setPurgeable(no_memory, 0, NULL));
     REFUSED(IOMemoryDescriptor_setOwnership(no_memory, NULL, 0, 0));
     REFUSED(IOMemoryDescriptor_getPageCounts(no_memory, NULL, NULL));
-    assert_null(IOMemoryDescriptor_makeMapping(no_memory, no_memory, NULL, 0, 0, 0, 0));
+    NOTHING(IOMemoryDescriptor_makeMapping(no_memory, no_memory, NULL, 0, 0, 0, 0));
     REFUSED(IOMemoryDescriptor_doMap(no_memory, NULL, NULL, 0, 0, 0));
     REFUSED(IOMemoryDescriptor_doUnmap(no_memory, NULL, 0, 0));
     IOMemoryDescriptor_addMapping(no_memory, NULL);
@@ -110,7 +120,7 @@ static void om_9_no_IOGeneralMemoryDescriptor(void **state)
 static void om_9_no_IOGuardPageMemoryDescriptor(void **state)
 {
     (void)state;
-    assert_false(IOGuardPageMemoryDescriptor_initWithSize(NULL, 0));
+    FAILS(IOGuardPageMemoryDescriptor_initWithSize(NULL, 0));
     REFUSED(IOGuardPageMemoryDescriptor_doMap(NULL, NULL, NULL, 0, 0, 0));
     IOGuardPageMemoryDescriptor_free(NULL);
 }
@@ -118,8 +128,8 @@ static void om_9_no_IOGuardPageMemoryDescriptor(void **state)
 static void om_9_no_IOInterleavedMemoryDescriptor(void **state)
 {
     (void)state;
-    assert_false(IOInterleavedMemoryDescriptor_initWithCapacity(NULL, 0, 0));
-    assert_false(IOInterleavedMemoryDescriptor_setMemoryDescriptor(NULL, no_memory, 0, 0));
+    FAILS(IOInterleavedMemoryDescriptor_initWithCapacity(NULL, 0, 0));
+    FAILS(IOInterleavedMemoryDescriptor_setMemoryDescriptor(NULL, no_memory, 0, 0));
     IOInterleavedMemoryDescriptor_clearMemoryDescriptors(NULL, 0);
     assert_int_equal(IOInterleavedMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
     REFUSED(IOInterleavedMemoryDescriptor_prepare(NULL, 0));
@@ -130,7 +140,7 @@ static void om_9_no_IOInterleavedMemoryDescriptor(void **state)
 static void om_9_no_IOLittleMemoryCursor(void **state)
 {
     (void)state;
-    assert_false(IOLittleMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
+    FAILS(IOLittleMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
     assert_int_equal(IOLittleMemoryCursor_getPhysicalSegments(NULL, no_memory, 0, NULL, 0, 0, NULL),
                      0);
     assert_null(IOLittleMemoryCursor_getMetaClass(NULL));
@@ -146,7 +156,7 @@ static void om_9_no_IOMapper(void **state)
 static void om_9_no_IOMemoryCursor(void **state)
 {
     (void)state;
-    assert_false(IOMemoryCursor_initWithSpecification(no_cursor, NULL, 0, 0, 0));
+    FAILS(IOMemoryCursor_initWithSpecification(no_cursor, NULL, 0, 0, 0));
     assert_int_equal(IOMemoryCursor_genPhysicalSegments(no_cursor, no_memory, 0, NULL, 0, 0, NULL),
                      0);
     assert_null(IOMemoryCursor_getMetaClass(no_cursor));
@@ -168,8 +178,8 @@ static void om_9_no_IOMemoryMap(void **state)
     REFUSED(IOMemoryMap_unmap(NULL));
     REFUSED(IOMemoryMap_redirect(NULL, no_memory, 0, 0));
     REFUSED(IOMemoryMap_wireRange(NULL, 0, 0, 0));
-    assert_false(IOMemoryMap_init(NULL, NULL, 0, 0, 0, 0));
-    assert_false(IOMemoryMap_setMemoryDescriptor(NULL, no_memory, 0));
+    FAILS(IOMemoryMap_init(NULL, NULL, 0, 0, 0, 0));
+    FAILS(IOMemoryMap_setMemoryDescriptor(NULL, no_memory, 0));
     assert_null(IOMemoryMap_copyCompatible(NULL, NULL));
     IOMemoryMap_taskDied(NULL);
     REFUSED(IOMemoryMap_userClientUnmap(NULL));
@@ -180,7 +190,7 @@ static void om_9_no_IOMemoryMap(void **state)
 static void om_9_no_IOMultiMemoryDescriptor(void **state)
 {
     (void)state;
-    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
+    FAILS(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
     assert_int_equal(IOMultiMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
     REFUSED(IOMultiMemoryDescriptor_prepare(NULL, 0));
     REFUSED(IOMultiMemoryDescriptor_complete(NULL, 0));
@@ -196,7 +206,7 @@ static void om_9_no_IOMultiMemoryDescriptor(void **state)
 static void om_9_no_IONaturalMemoryCursor(void **state)
 {
     (void)state;
-    assert_false(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
+    FAILS(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 0));
     assert_int_equal(
         IONaturalMemoryCursor_getPhysicalSegments(NULL, no_memory, 0, NULL, 0, 0, NULL), 0);
     assert_null(IONaturalMemoryCursor_getMetaClass(NULL));
@@ -205,24 +215,24 @@ static void om_9_no_IONaturalMemoryCursor(void **state)
 static void om_9_no_IORangeAllocator(void **state)
 {
     (void)state;
-    assert_false(IORangeAllocator_init(NULL, 0, 0, 0, 0));
+    FAILS(IORangeAllocator_init(NULL, 0, 0, 0, 0));
     IORangeAllocator_free(NULL);
-    assert_false(IORangeAllocator_allocate(NULL, 0, NULL, 0));
-    assert_false(IORangeAllocator_allocateRange(NULL, 0, 0));
+    FAILS(IORangeAllocator_allocate(NULL, 0, NULL, 0));
+    FAILS(IORangeAllocator_allocateRange(NULL, 0, 0));
     REFUSED(IORangeAllocator_deallocate(NULL, 0, 0));
     assert_int_equal(IORangeAllocator_getFragmentCount(NULL), 0);
     assert_int_equal(IORangeAllocator_getFragmentCapacity(NULL), 0);
     IORangeAllocator_setFragmentCapacityIncrement(NULL, 0);
     assert_int_equal(IORangeAllocator_getFreeCount(NULL), 0);
-    assert_false(IORangeAllocator_getFragment(NULL, 0, NULL, NULL));
-    assert_false(IORangeAllocator_serialize(NULL, NULL));
+    FAILS(IORangeAllocator_getFragment(NULL, 0, NULL, NULL));
+    FAILS(IORangeAllocator_serialize(NULL, NULL));
     assert_null(IORangeAllocator_getMetaClass(NULL));
 }
 
 static void om_9_no_IOSubMemoryDescriptor(void **state)
 {
     (void)state;
-    assert_false(IOSubMemoryDescriptor_initSubRange(NULL, no_memory, 0, 0, 0));
+    FAILS(IOSubMemoryDescriptor_initSubRange(NULL, no_memory, 0, 0, 0));
     assert_int_equal(IOSubMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
     REFUSED(IOSubMemoryDescriptor_prepare(NULL, 0));
     REFUSED(IOSubMemoryDescriptor_complete(NULL, 0));
@@ -230,7 +240,7 @@ static void om_9_no_IOSubMemoryDescriptor(void **state)
     REFUSED(IOSubMemoryDescriptor_setPurgeable(NULL, 0, NULL));
     REFUSED(IOSubMemoryDescriptor_setOwnership(NULL, NULL, 0, 0));
     REFUSED(IOSubMemoryDescriptor_getPageCounts(NULL, NULL, NULL));
-    assert_null(IOSubMemoryDescriptor_makeMapping(NULL, no_memory, NULL, 0, 0, 0, 0));
+    NOTHING(IOSubMemoryDescriptor_makeMapping(NULL, no_memory, NULL, 0, 0, 0, 0));
     REFUSED(IOSubMemoryDescriptor_redirect(NULL, NULL, false));
     IOSubMemoryDescriptor_free(NULL);
 }
@@ -238,7 +248,7 @@ static void om_9_no_IOSubMemoryDescriptor(void **state)
 static void om_9_no_OSArray(void **state)
 {
     (void)state;
-    assert_false(OSArray_setObject(NULL, no_object));
+    FAILS(OSArray_setObject(NULL, no_object));
     assert_null(OSArray_getObject(NULL, 0));
     assert_int_equal(OSArray_getCount(NULL), 0);
 }
@@ -298,7 +308,7 @@ static void om_9_null_descriptors(void **state)
     char byte = 7;
 
     (void)state;
-    assert_false(IOMemoryDescriptor_initWithOptions(none, NULL, 0, 0, NULL, 0, NULL));
+    FAILS(IOMemoryDescriptor_initWithOptions(none, NULL, 0, 0, NULL, 0, NULL));
     assert_int_equal(IOMemoryDescriptor_getDirection(none), 0);
     assert_int_equal(IOMemoryDescriptor_getLength(none), 0);
     assert_int_equal(IOMemoryDescriptor_getFlags(none), 0);
@@ -338,40 +348,39 @@ static void om_9_null_subclasses(void **state)
     IOByteCount size = 7;
 
     (void)state;
-    assert_false(
+    FAILS(
         IOBufferMemoryDescriptor_initWithPhysicalMask(NULL, kernel_task, kIODirectionIn, 1, 1, 0));
-    assert_false(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, kernel_task,
-                                                                      kIODirectionIn, 1, 1, 0));
+    FAILS(IOBufferMemoryDescriptor_initControlWithPhysicalMask(NULL, kernel_task, kIODirectionIn, 1,
+                                                               1, 0));
     assert_int_equal(IOBufferMemoryDescriptor_getCapacity(NULL), 0);
     IOBufferMemoryDescriptor_setLength(NULL, 1);
     IOBufferMemoryDescriptor_setDirection(NULL, kIODirectionIn);
-    assert_false(IOBufferMemoryDescriptor_appendBytes(NULL, list, 1));
+    FAILS(IOBufferMemoryDescriptor_appendBytes(NULL, list, 1));
     assert_null(IOBufferMemoryDescriptor_getBytesNoCopy(NULL));
-    assert_null(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
+    NOTHING(IOBufferMemoryDescriptor_getBytesNoCopyRange(NULL, 0, 0));
     assert_null(IOBufferMemoryDescriptor_getMetaClass(NULL));
     IOBufferMemoryDescriptor_free(NULL);
-    assert_false(IOSubMemoryDescriptor_initSubRange(NULL, (IOMemoryDescriptor *)NULL, 0, 0, 0));
+    FAILS(IOSubMemoryDescriptor_initSubRange(NULL, (IOMemoryDescriptor *)NULL, 0, 0, 0));
     assert_int_equal(IOSubMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
     assert_int_equal(IOSubMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
     assert_int_equal(IOSubMemoryDescriptor_getPhysicalSegment(NULL, 0, &size, 0), 0);
     assert_int_equal(IOSubMemoryDescriptor_getPreparationID(NULL), 0);
     IOSubMemoryDescriptor_free(NULL);
-    assert_false(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
+    FAILS(IOMultiMemoryDescriptor_initWithDescriptors(NULL, NULL, 0, 0, false));
     assert_int_equal(IOMultiMemoryDescriptor_prepare(NULL, 0), kIOReturnBadArgument);
     assert_int_equal(IOMultiMemoryDescriptor_complete(NULL, 0), kIOReturnBadArgument);
     assert_int_equal(IOMultiMemoryDescriptor_getPhysicalSegment(NULL, 0, NULL, 0), 0);
     assert_int_equal(IOMultiMemoryDescriptor_getPreparationID(NULL), 0);
     assert_null(IOMultiMemoryDescriptor_getMetaClass(NULL));
     IOMultiMemoryDescriptor_free(NULL);
-    assert_false(
-        IOMemoryCursor_initWithSpecification((IOMemoryCursor *)NULL, count_segment, 0, 0, 1));
+    FAILS(IOMemoryCursor_initWithSpecification((IOMemoryCursor *)NULL, count_segment, 0, 0, 1));
     size = 7;
     assert_int_equal(IOMemoryCursor_genPhysicalSegments(
                          (IOMemoryCursor *)NULL, (IOMemoryDescriptor *)NULL, 0, list, 1, 0, &size),
                      0);
     assert_int_equal(size, 0);
     assert_null(IOMemoryCursor_getMetaClass((IOMemoryCursor *)NULL));
-    assert_false(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 1));
+    FAILS(IONaturalMemoryCursor_initWithSpecification(NULL, 0, 0, 1));
     assert_int_equal(IONaturalMemoryCursor_getPhysicalSegments(NULL, (IOMemoryDescriptor *)NULL, 0,
                                                                list, 1, 0, NULL),
                      0);
