@@ -256,7 +256,8 @@ if [ -n "$measuring" ]; then
     exit $status
 fi
 
-# As many at once as there are processors: counts do not depend on who else is there.
+# More at once than there are processors, for guests sleep until their disk has answered: counts do
+# not depend on who else is there.
 run=1
 while [ $run -le $runs ]; do
     for image; do
@@ -265,7 +266,7 @@ while [ $run -le $runs ]; do
     run=$((run + 1))
 done >"$work/jobs"
 set -m # what ends this script ends them all
-attended xargs -0 -n 2 -P "$(nproc)" "$0" -m "$work" <"$work/jobs" 2>/dev/null
+attended xargs -0 -n 2 -P $((2 * $(nproc))) "$0" -m "$work" <"$work/jobs" 2>/dev/null
 set +m
 for failed in "$work"/*.failed; do
     [ -e "$failed" ] || continue
