@@ -124,7 +124,7 @@ void vdma_recover(IOReturn status, bool all)
     struct vdma_transfer *unfinished = take_unfinished(all);
 
     virtq_restart(vdma_state.queue);
-    vdma_state.exclusive = 0;
+    vdma_state.alone = false;
     vdma_state.lost =
         !stopped || virtio_negotiate(vdma_state.device, features, features) != kIOReturnSuccess ||
         activate() != kIOReturnSuccess || vdma_state.restore_failures > RESTORE_FAILURES_MAX;

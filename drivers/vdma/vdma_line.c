@@ -32,7 +32,7 @@ static bool may_go(const struct vdma_transfer *transfer)
     const unsigned there = virtq_in_flight(vdma_state.queue);
     const unsigned depth = vdma_state.can.limits.depth;
 
-    if (vdma_state.exclusive != 0 || (vdma_is_exclusive(transfer->type) && there != 0)) {
+    if (vdma_state.alone || (vdma_is_exclusive(transfer->type) && there != 0)) {
         return false;
     }
     return depth == 0 || there < depth;

@@ -31,7 +31,7 @@ struct vdma_state {
     struct vdma_transfer *first, *last; /* in line: the device has none of these */
     struct vdma_transfer *doubted;      /* answered in a way that says nothing of its chain */
     uint64_t tag;                       /* of the last request */
-    unsigned exclusive;                 /* requests at the device that must be alone there */
+    bool alone;                         /* the request at the device is to be alone there */
     bool finishing;                     /* ends are told: nothing is published meanwhile */
     bool held;                          /* nor while this is on */
     bool lost;

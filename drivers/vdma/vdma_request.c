@@ -269,7 +269,7 @@ static __attribute__((noinline)) IOReturn ask_part(struct vdma_transfer *transfe
         }
     }
     finish(transfer, &chain);
-    vdma_state.exclusive += vdma_is_exclusive(transfer->type);
+    vdma_state.alone = vdma_is_exclusive(transfer->type);
     return kIOReturnSuccess;
 }
 
@@ -329,11 +329,8 @@ static IOReturn judge(struct vdma_transfer *transfer, uint32_t used_length)
         used_length != sizeof(*answer) + (transfer->target.command != NULL ? answer->moved : 0)) {
         return kIOReturnDeviceError;
     }
-    if (transfer->type == VDMA_COMPARE && answer->moved == wanted) {
-        transfer->moved += transfer->part; /* looked at as far as was needed */
-    } else {
-        transfer->moved += answer->moved;
-    }
+    /* A comparison has looked at all of it then, as far as was needed. */
+    transfer->moved += answer->moved == wanted ? transfer->part : answer->moved;
     return status == kIOReturnSuccess && answer->moved < wanted ? kIOReturnUnderrun : status;
 }
 
@@ -344,7 +341,7 @@ void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t us
     /* Once: what is judged is what the client sees, whatever the device does to it meanwhile. */
     transfer->status = vdma_state.frames[slot].status;
     __asm__ volatile("" : : : "memory");
-    vdma_state.exclusive -= vdma_is_exclusive(transfer->type);
+    vdma_state.alone = false; /* who was had nobody else there who could answer before */
     if (trace_is_on()) {
         trace_vdma_answer((vaddr_t)name_of(transfer), transfer->status.code, transfer->status.rule);
     }
