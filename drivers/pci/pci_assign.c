@@ -49,8 +49,7 @@ void pci_measure_bars(struct pci_function *function)
         if (bar->is_wide && i + 1 < bar_count(function)) {
             mask |= (uint64_t)probe(function, at + 4) << 32;
             i++;
-        } else if (mask != 0) {
-            mask |= 0xffffffff00000000ull;
+        } else {
             bar->is_wide = false;
         }
         bar->prefetchable = !bar->is_io && (answer & PCI_BAR_PREFETCHABLE) != 0;

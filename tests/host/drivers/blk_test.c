@@ -120,8 +120,11 @@ static void test_answers(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         blk_sim.answer = answers[i].answer;
+        sim_console_forget();
         assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), answers[i].status);
         assert_int_equal(virtio_blk_flush(disk), answers[i].status);
+        /* An answer is believed; none is a fault of the device's. */
+        assert_int_equal(sim_console_said("is reset"), answers[i].answer == BLK_STATUS_UNWRITTEN);
     }
     blk_sim.answer = VIRTIO_BLK_S_OK;
     blk_sim.is_short = true; /* it says that all is well, and has not written everything */
@@ -289,6 +292,47 @@ static void test_list(void **state)
     assert_int_equal(completions, 4);
 }
 
+static void count_end(struct virtio_blk_request *request)
+{
+    (void)request;
+    completions++;
+}
+
+/*
+ * A chain comes back whose status nobody has written: the device may have it still, and is reset
+ * before its memory is anybody's; what else it had, and what was in line, ends with it.
+ */
+static void test_doubted(void **state)
+{
+    static struct virtio_blk_request requests[140]; /* more than there are chains */
+
+    (void)state;
+    for (unsigned i = 0; i < 140; i++) {
+        virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, memory, i * 512, i, 512);
+        requests[i].completion = count_end;
+    }
+    completions = 0;
+    blk_sim.is_asleep = true;
+    assert_int_equal(virtio_blk_submit_list(disk, requests, 140, NULL), kIOReturnSuccess);
+    blk_sim.is_asleep = false;
+    blk_sim.answer = BLK_STATUS_UNWRITTEN;
+    assert_true(blk_sim_work(0));
+    blk_sim.answer = VIRTIO_BLK_S_OK;
+    sim_console_forget();
+    assert_int_equal(virtio_blk_poll(disk), 1);
+    assert_true(sim_console_said("is reset: a chain comes back without its status"));
+    assert_int_equal(completions, 140);
+    for (unsigned i = 0; i < 140; i++) {
+        assert_true(requests[i].done);
+        assert_int_equal(requests[i].status, kIOReturnDeviceError);
+    }
+    blk_sim_run();
+    assert_int_equal(completions, 140);
+    assert_int_equal(blk_sim.asked_count, 1);
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, 512), kIOReturnSuccess);
+    assert_null(blk_sim.sims[0].complaint);
+}
+
 /* What changes the queue waits for the loop that calls a completion; the rest is done at once. */
 static void call_from_completion(struct virtio_blk_request *request)
 {
@@ -448,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup(test_discard, blk_sim_again),
         cmocka_unit_test_setup(test_refused, blk_sim_again),
         cmocka_unit_test_setup(test_list, blk_sim_again),
+        cmocka_unit_test_setup(test_doubted, blk_sim_again),
         cmocka_unit_test_setup(test_calls_from_completions, blk_sim_again),
         cmocka_unit_test_setup(test_recorded, blk_sim_again),
         cmocka_unit_test_setup(test_publishing, blk_sim_again),

@@ -323,6 +323,9 @@ static void places_are_aligned(void **state)
     fake_bridge(nobody, 3);
     fake_put(nobody, PCI_MEMORY_BASE, 0x1ff01000, 4); /* as firmware has left it */
     fake_put(nobody, PCI_PREFETCH_BASE, 0x1ff01000, 4);
+    fake_add(0, 3, 1, 4)->bars[0] = (struct fake_bar){MIB, MEMORY_32};
+    fake_bridge(fake_add(0, 4, 9, 4), 4);
+    fake_add(4, 1, 1, 5)->bars[0] = (struct fake_bar){4096, MEMORY_32};
     first = fake_search(&fake_virt);
     assert_int_equal(pci_get_bar(in(first, 2, 1, 0), 0, &bar), kIOReturnSuccess);
     assert_int_equal(bar.bus, 0x10000000);
@@ -331,6 +334,11 @@ static void places_are_aligned(void **state)
     assert_int_equal(pci_get_bar(in(first, 1, 2, 0), 0, &bar), kIOReturnSuccess);
     assert_int_equal(bar.bus, 0x10c00000);
     assert_int_equal(fake_get(outer, PCI_MEMORY_BASE, 4), 0x10f01000);
+    /* Of those that are aligned to as much, the first one that was found. */
+    assert_int_equal(pci_get_bar(in(first, 0, 3, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x11000000);
+    assert_int_equal(pci_get_bar(in(first, 4, 1, 0), 0, &bar), kIOReturnSuccess);
+    assert_int_equal(bar.bus, 0x11100000);
     /* Nothing is behind this one, and nothing gets there. */
     for (unsigned at = PCI_MEMORY_BASE; at <= PCI_PREFETCH_BASE; at += 4) {
         assert_true(fake_get(nobody, at, 2) > fake_get(nobody, at + 2, 2));
