@@ -10,6 +10,7 @@
 #include "kernel/inject.h"
 #include "kernel/page.h"
 #include "tests/host/drivers/fw_cfg_sim.h"
+#include "tests/host/drivers/recorded.h"
 #include "tests/host/machine/sim_machine.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -219,6 +220,78 @@ static void a_piece_of_8_gib(void **state)
     close_device(false);
 }
 
+static struct {
+    uint64_t offset, moved;
+    unsigned lists, slot, control;
+} watched;
+
+/* Each list finds its place and goes on where the one before has ended. */
+static void look(void *context, const struct fw_cfg_transfer *of,
+                 const struct fw_cfg_operation *operation)
+{
+    assert_ptr_equal(context, &watched);
+    assert_ptr_equal(of, &transfer);
+    assert_int_equal(operation->slot, operation->slot == 0 ? 0 : watched.slot + 1);
+    assert_true(operation->slot < operation->count);
+    assert_int_equal(operation->offset, watched.offset + watched.moved);
+    watched.slot = operation->slot;
+    if (operation->slot == 0) {
+        watched.lists++;
+        assert_int_equal(operation->control,
+                         (FILE_KEY + FILES - 1) << 16 | FW_CFG_SELECT | FW_CFG_SKIP);
+        assert_int_equal(operation->length, transfer.position + watched.moved);
+        return;
+    }
+    assert_int_equal(operation->control, watched.control);
+    assert_int_equal(operation->address,
+                     virt_to_phys(byte_at(watched.offset + watched.moved)).value);
+    watched.moved += operation->length;
+}
+
+static void a_watcher_sees_each_block(void **state)
+{
+    static struct recorded_list list;
+    const uint64_t bytes = 200 * 4001ull - 10;
+
+    (void)state;
+    fw_cfg_watch(look, &watched);
+    for (unsigned i = 0; i < 4; i++) {
+        const bool writes = i % 2 != 0;
+
+        memset(&watched, 0, sizeof(watched));
+        watched.offset = 7;
+        watched.control = writes ? FW_CFG_WRITE : FW_CFG_READ;
+        transfer.position = 300;
+        if (i >= 2) { /* recorded alone */
+            fw_cfg_watch(NULL, NULL);
+        }
+        recorded_begin();
+        assert_int_equal(go(writes ? kIODirectionOut : kIODirectionIn, bytes, 7), kIOReturnSuccess);
+        recorded_end();
+        assert_int_equal(end_status, kIOReturnSuccess);
+        assert_int_equal(watched.moved, i < 2 ? bytes : 0);
+        assert_int_equal(watched.lists, i < 2 ? 2 : 0);
+        assert_true(recorded_list(0, &list));
+        recorded_expect(&list, command, 7, 127 * 4001 - 7, TRACE_LIST_block, 1,
+                        writes ? 0 : TRACE_SLOT_WRITES);
+        assert_true(recorded_list(1, &list));
+        recorded_expect(&list, command, 127 * 4001, bytes + 7 - 127 * 4001, TRACE_LIST_block, 1,
+                        writes ? 0 : TRACE_SLOT_WRITES);
+        assert_false(recorded_list(2, &list));
+    }
+    /* Watched alone. */
+    fw_cfg_watch(look, &watched);
+    memset(&watched, 0, sizeof(watched));
+    watched.control = FW_CFG_READ;
+    trace_start();
+    trace_stop();
+    assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnSuccess);
+    assert_int_equal(watched.moved, 4001);
+    assert_int_equal(trace_count(), 0);
+    fw_cfg_watch(NULL, NULL);
+    close_device(false);
+}
+
 /* Between two lists a handler's transfer finds that the device does not answer. */
 static void lose(void *context, const struct fw_cfg_transfer *of,
                  const struct fw_cfg_operation *operation)
@@ -401,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup(transfers_are_of_a_command_and_whole, open_device),
         cmocka_unit_test_setup(starts_of_somebody_elses, open_device),
         cmocka_unit_test_setup(a_piece_of_8_gib, open_device),
+        cmocka_unit_test_setup(a_watcher_sees_each_block, open_device),
         cmocka_unit_test_setup(a_device_lost_between_two_lists, open_device),
         cmocka_unit_test(without_memory),
         cmocka_unit_test_setup(random_transfers, open_device),
