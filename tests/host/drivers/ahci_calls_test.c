@@ -347,6 +347,62 @@ static void a_watcher_sees_the_list(void **state)
     leave(true);
 }
 
+static IOAddressRange many[AHCI_PIECES + 20];
+static unsigned watched_lists;
+
+static void look_further(void *context, const struct ahci_piece *piece)
+{
+    assert_ptr_equal(context, &seen);
+    watched_lists += piece->slot == 0;
+    assert_int_equal(piece->offset, seen);
+    assert_int_equal(piece->address, virt_to_phys((void *)many[seen / 512].address).value);
+    assert_int_equal(piece->block, 7 + (watched_lists == 1 ? 0 : AHCI_PIECES));
+    seen += piece->length;
+}
+
+/* More than one command: each goes on where the one before has ended, for who watches too. */
+static void a_watcher_sees_every_list(void **state)
+{
+    static struct recorded_list list;
+    const unsigned count = sizeof(many) / sizeof(many[0]);
+    IOMemoryDescriptor *memory;
+    IODMACommand *command;
+
+    (void)state;
+    for (unsigned i = 0; i < count; i++) {
+        many[i] = (IOAddressRange){(uint64_t)whole_byte(1024ull * i), 512};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(many, count, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    command = command_over(&transfers[0], memory, NULL, 0);
+    transfers[0].block = 7;
+    ahci_watch(target, look_further, &seen);
+    seen = 0;
+    recorded_begin();
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        ahci_sim_answer(&device);
+        deliver();
+    }
+    recorded_end();
+    assert_int_equal(client_end_count, 1);
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    assert_int_equal(seen, 512 * count);
+    assert_int_equal(watched_lists, 2);
+    assert_true(recorded_list(0, &list));
+    recorded_expect(&list, command, 0, 512 * AHCI_PIECES, TRACE_LIST_PRDT, 0, TRACE_SLOT_WRITES);
+    assert_true(recorded_list(1, &list));
+    recorded_expect(&list, command, 512 * AHCI_PIECES, 512 * 20, TRACE_LIST_PRDT, 0,
+                    TRACE_SLOT_WRITES);
+    for (unsigned i = 0; i < count; i++) {
+        assert_memory_equal((void *)many[i].address, content + (7 + i) * 512, 512);
+    }
+    client_drop(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    leave(true);
+}
+
 /* --- Closing ---------------------------------------------------------------------------------- */
 
 /* Of two disks the first does not stop: it is said, and the second gives its memory back. */
@@ -375,6 +431,7 @@ int main(void)
         OPENED(starts_of_somebody_elses),
         OPENED(a_line),
         OPENED(a_watcher_sees_the_list),
+        OPENED(a_watcher_sees_every_list),
         cmocka_unit_test(one_of_two_does_not_stop), /* last: it leaves memory behind */
     };
 
