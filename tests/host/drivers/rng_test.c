@@ -200,6 +200,62 @@ static void test_in_line(void **state)
     OSObject_release(absent);
 }
 
+static void note_in_order(struct virtio_rng_request *request)
+{
+    assert_ptr_equal(request, &line.requests[line.ended++]);
+}
+
+/* Several at once are asked for one after the other, and end in their order; so by a reset. */
+static void test_several(void **state)
+{
+    (void)state;
+    power_on(VIRTIO_F_VERSION_1);
+    assert_true(rng_create(&line.rng, &sim.device));
+    for (unsigned way = 0; way < 3; way++) {
+        memset(bytes, 0, 4 * PAGE_SIZE);
+        line.ended = 0;
+        questions = 0;
+        most = way == 0 ? UINT32_MAX : 40;
+        for (unsigned i = 0; i < LINE; i++) {
+            line.requests[i] = (struct virtio_rng_request){
+                .memory = memory, .offset = i * 200, .length = 100, .completion = note_in_order};
+            assert_int_equal(rng_submit(&line.rng, &line.requests[i]), kIOReturnSuccess);
+        }
+        if (way == 2) { /* in the middle of the second */
+            while (line.ended == 0) {
+                work();
+                virtio_sim_interrupt(&sim);
+            }
+            assert_int_equal(rng_reset(&line.rng), kIOReturnSuccess);
+        }
+        run();
+        assert_int_equal(line.ended, LINE);
+        assert_int_equal(questions, way == 0 ? LINE : way == 1 ? 3 * LINE : 3);
+        for (unsigned i = 0; i < LINE; i++) {
+            const bool arrived = way != 2 || i == 0;
+
+            assert_int_equal(line.requests[i].status,
+                             arrived ? kIOReturnSuccess : kIOReturnAborted);
+            assert_int_equal(line.requests[i].done, arrived ? 100 : 0);
+            for (unsigned k = 0; k < 200; k++) {
+                assert_int_equal(bytes[i * 200 + k], arrived && k < 100 ? 0x5a : 0);
+            }
+        }
+    }
+    most = UINT32_MAX;
+    /* Of one that is lost none is taken. */
+    line.ended = 0;
+    sim.refuses_reset = true;
+    assert_int_equal(rng_submit(&line.rng, &line.requests[0]), kIOReturnSuccess);
+    assert_int_equal(rng_reset(&line.rng), kIOReturnNotResponding);
+    assert_int_equal(line.requests[0].status, kIOReturnNotResponding);
+    assert_int_equal(rng_submit(&line.rng, &line.requests[1]), kIOReturnNotResponding);
+    assert_int_equal(line.ended, 1);
+    assert_null(sim.complaint);
+    sim.refuses_reset = false;
+    rng_destroy(&line.rng);
+}
+
 static void test_reading(void **state)
 {
     struct virtq_counters counters;
@@ -242,6 +298,7 @@ static void test_refused(void **state)
     IOMemoryDescriptor *const absent =
         IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 64, kIODirectionIn, kernel_task);
     const unsigned before = questions;
+    IOMemoryDescriptor *both;
 
     (void)state;
     assert_int_equal(virtio_rng_read((IOMemoryDescriptor *)NULL, 0, 16), kIOReturnBadArgument);
@@ -254,6 +311,12 @@ static void test_refused(void **state)
     sim_in_handler = true;
     assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNotPermitted);
     sim_in_handler = false;
+    /* Prepared for being read alone: nobody has asked whether it may be written. */
+    both = IOMemoryDescriptor_withAddressRange((uint64_t)bytes, 64, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(both, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(virtio_rng_read(both, 0, 16), kIOReturnNotPermitted);
+    assert_int_equal(IOMemoryDescriptor_complete(both, kIODirectionOut), kIOReturnSuccess);
+    OSObject_release(both);
     assert_int_equal(questions, before);
     OSObject_release(out);
     OSObject_release(absent);
@@ -312,9 +375,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),    cmocka_unit_test(test_unusable),
-        cmocka_unit_test(test_in_line), cmocka_unit_test(test_reading),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_resets),
-        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_in_line), cmocka_unit_test(test_several),
+        cmocka_unit_test(test_reading), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_resets),  cmocka_unit_test(test_lost),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

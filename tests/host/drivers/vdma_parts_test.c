@@ -153,6 +153,15 @@ static void parts_of_whole_units(void **state)
     assert_int_equal(pair_bytes[479], 0x33);
     assert_int_equal(pair_bytes[480], 0);
     assert_int_equal(pair_bytes[4096 + 8 + 511], 0x33);
+    /* One that is no number of units is the device's to refuse, in one piece or in more. */
+    for (unsigned length = 500; length <= 990; length += 490) {
+        fill = (struct vdma_transfer){.type = VDMA_FILL,
+                                      .length = length,
+                                      .arguments = {0x44, 1},
+                                      .target = {.command = command}};
+        assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnNotAligned);
+        assert_int_equal(pair_bytes[0], length == 500 ? 0x33 : 0x44);
+    }
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
     OSObject_release(command);
     IOMemoryDescriptor_complete(memory, kIODirectionNone);

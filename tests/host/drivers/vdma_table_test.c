@@ -79,6 +79,13 @@ static void mappings_that_cannot_be(void **state)
     assert_int_equal(MAP(none, 17 * PAGE_SIZE, 0, &narrow), kIOReturnNoSpace);
     address = 64 * PAGE_SIZE;
     assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, NULL), kIOReturnNoSpace);
+    address = 16 * PAGE_SIZE; /* there, but not with so few bits */
+    assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, &narrow), kIOReturnNoSpace);
+    address = 15 * PAGE_SIZE;
+    assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapFixedAddress, &narrow), kIOReturnSuccess);
+    assert_int_equal(address, 15 * PAGE_SIZE);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, address, PAGE_SIZE),
+                     kIOReturnSuccess);
     /* Where only what is too high is free, none of it is taken. */
     while (MAP(none, PAGE_SIZE, 0, &narrow) == kIOReturnSuccess) {
         taken[count++] = address;
@@ -403,6 +410,7 @@ static void requests_that_are_alone(void **state)
 static void a_look_publishes(void **state)
 {
     struct vdma_transfer transfer = {.type = VDMA_NOP};
+    struct vdma_job job = {.type = VDMA_NOP};
 
     (void)state;
     ends = 0;
@@ -413,6 +421,7 @@ static void a_look_publishes(void **state)
     assert_false(virtq_has_unpublished(vdma_state.queue));
     vdma_poll();
     assert_int_equal(ends, 1);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess); /* who sleeps for it as well */
     vdma_hold_doorbell(false);
 }
 
