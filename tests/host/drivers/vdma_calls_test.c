@@ -22,6 +22,8 @@
 static void calls_without_a_device(void **state)
 {
     struct vdma_job job = {.type = VDMA_NOP};
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 1};
     IODMACommand_SegmentOptions options;
     struct virtq_counters counters = {.requests = 1};
     struct vdma_transfer transfer;
@@ -37,6 +39,8 @@ static void calls_without_a_device(void **state)
     assert_null(vdma_get_service());
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_null(vdma_create_command(NULL, kMapped, &transfer));
+    assert_null(vdma_create_command(&anything, kMapped, &transfer));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_int_equal(vdma_poll(), 0);
     vdma_hold_doorbell(true);
     vdma_get_counters(&counters);
@@ -167,6 +171,8 @@ static void ask_again(void)
 static void calls_that_are_refused(void **state)
 {
     uint8_t data[VDMA_CONTROL_MAX + 1] = {0};
+    struct vdma_limits limits = {0};
+    uint64_t arguments[2];
     struct vdma_job job = {.type = VDMA_NOP};
     IODMACommand_SegmentOptions options;
 
@@ -189,8 +195,17 @@ static void calls_that_are_refused(void **state)
     assert_int_equal(vdma_use_table(true), kIOReturnNotPermitted);
     assert_int_equal(vdma_perform(&job), kIOReturnNotPermitted);
     sim_in_handler = false;
-    /* A table of the caller's own: none. */
+    /* A table of the caller's own: of more pages than there may be, and none. */
+    limits.table_entries = 64;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    arguments[0] = virt_to_phys(pair_bytes).value;
+    for (unsigned more = 0; more < 2; more++) {
+        arguments[1] = 64 + more;
+        assert_int_equal(vdma_control(VDMA_SET_TABLE, arguments, NULL, 0, NULL, 0, NULL),
+                         more == 0 ? kIOReturnSuccess : kIOReturnNotAligned);
+    }
     assert_int_equal(CONTROL(VDMA_SET_TABLE, NULL, 0, NULL, 0), kIOReturnSuccess);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
     /* One at a time has the page with the data. */
     spoil = ask_again;
     assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
@@ -438,6 +453,10 @@ static void starts_of_somebody_elses(void **state)
     IODMACommand_setRefCon(command, &transfer);
     transfer.type = VDMA_COPY; /* from nowhere */
     assert_int_equal(START(0), kIOReturnBadArgument);
+    transfer.type = VDMA_FILL; /* of a pattern that there is not */
+    transfer.arguments[1] = 3;
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 0);
     IODMACommand_setRefCon(command, &transfer);
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
     OSObject_release(command);

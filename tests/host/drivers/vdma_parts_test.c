@@ -137,6 +137,7 @@ static void parts_of_whole_units(void **state)
     IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 480}, {(uint64_t)pair_bytes + 4096 + 8, 512}};
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+    struct vdma_limits anywhere = {0};
     struct vdma_transfer fill;
     IODMACommand *command;
 
@@ -153,6 +154,15 @@ static void parts_of_whole_units(void **state)
     assert_int_equal(pair_bytes[479], 0x33);
     assert_int_equal(pair_bytes[480], 0);
     assert_int_equal(pair_bytes[4096 + 8 + 511], 0x33);
+    /* Units of lengths alone. */
+    anywhere.transfer_max = 700;
+    anywhere.alignment_length = 16;
+    assert_int_equal(spoiled_set_limits(&anywhere), kIOReturnSuccess);
+    fill = (struct vdma_transfer){
+        .type = VDMA_FILL, .length = 992, .arguments = {0x55, 1}, .target = {.command = command}};
+    assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+    assert_int_equal(pair_bytes[4096 + 8 + 511], 0x55);
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
     /* One that is no number of units is the device's to refuse, in one piece or in more. */
     for (unsigned length = 500; length <= 990; length += 490) {
         fill = (struct vdma_transfer){.type = VDMA_FILL,
@@ -160,7 +170,7 @@ static void parts_of_whole_units(void **state)
                                       .arguments = {0x44, 1},
                                       .target = {.command = command}};
         assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnNotAligned);
-        assert_int_equal(pair_bytes[0], length == 500 ? 0x33 : 0x44);
+        assert_int_equal(pair_bytes[0], length == 500 ? 0x55 : 0x44);
     }
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
     OSObject_release(command);

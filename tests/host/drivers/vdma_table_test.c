@@ -314,6 +314,7 @@ static void note_next(struct vdma_transfer *transfer)
 static void call_out_of_an_end(struct vdma_transfer *transfer)
 {
     struct vdma_job job = {.type = VDMA_NOP};
+    bool unpublished;
 
     assert_ptr_equal(transfer, &first);
     assert_int_equal(vdma_reset(), kIOReturnNotPermitted);
@@ -322,6 +323,9 @@ static void call_out_of_an_end(struct vdma_transfer *transfer)
     assert_int_equal(vdma_perform(&job), kIOReturnNotPermitted);
     next = (struct vdma_transfer){.type = VDMA_NOP, .ended = note_next};
     assert_int_equal(vdma_submit(&next), kIOReturnSuccess);
+    unpublished = virtq_has_unpublished(vdma_state.queue);
+    vdma_hold_doorbell(false); /* not before all ends are told */
+    assert_int_equal(virtq_has_unpublished(vdma_state.queue), unpublished);
     ends++;
 }
 
