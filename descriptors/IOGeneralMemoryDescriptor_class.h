@@ -65,9 +65,9 @@ static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
                                         const struct IOMemoryRuns *runs)
 {
     self->resident = runs;
-    self->super.longestRun = runs != NULL ? runs->longest : 0;
-    self->super.isOneRun = runs != NULL && runs->count == 1 &&
-                           (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0;
+    self->super.runs =
+        (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 ? runs : NULL;
+    self->super.isOneRun = self->super.runs != NULL && runs->count == 1;
     self->super.oneRun = self->super.isOneRun ? runs->list[0].address : 0;
 }
 

@@ -9,6 +9,7 @@
 #define DESCRIPTORS_IOMEMORYCURSOR_H
 
 #include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/IOMemoryRow.h"
 
 /* The class object. */
 extern const OSMetaClass IOMemoryCursor_metaClass;
@@ -44,6 +45,23 @@ IOMemoryCursor *IOMemoryCursor_withSpecification(IOMemoryCursor_SegmentFunction 
                                                  IOPhysicalLength maxSegmentSize,
                                                  IOPhysicalLength maxTransferSize,
                                                  IOPhysicalLength alignment);
+
+/*
+ * Ours: writes all entries of a row at once (IOMemoryRow_each), as the segment function would one
+ * after another, and returns how many. The same rules.
+ */
+typedef UInt32 (*IOMemoryCursor_RowFunction)(struct IOMemoryRow *row, void *segments);
+
+/*
+ * Ours: a new cursor that has both. Where memory lies in runs of which none has to be cut the
+ * row's is called, once, and not the other; so long lists cost no call an entry. As the maker
+ * above, and NULL also without outRowFunc. Thread context.
+ */
+IOMemoryCursor *IOMemoryCursor_withRowFunction(IOMemoryCursor_SegmentFunction outSegFunc,
+                                               IOMemoryCursor_RowFunction outRowFunc,
+                                               IOPhysicalLength maxSegmentSize,
+                                               IOPhysicalLength maxTransferSize,
+                                               IOPhysicalLength alignment);
 
 /*
  * Call the segment function for the descriptor's bytes from `fromPosition` on:

@@ -13,6 +13,7 @@
 #include "descriptors/IOMemoryMapping.h"
 #include "descriptors/OSObject_class.h"
 #include "descriptors/platform.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 #include "kernel/tree.h"
 
 /* Where a walk delivers; a class passes it on to descriptor_walk or to descriptors below it. */
@@ -56,7 +57,11 @@ struct IOMemoryDescriptor {
      */
     bool isOneRun;
     IOPhysicalAddress oneRun; /* of byte 0 */
-    IOByteCount longestRun;   /* no window that is longer is one run; 0: none is */
+    /*
+     * The same of memory in any number of runs: these are all that a walk would deliver for a
+     * device, the system mapper apart. NULL: it does not say.
+     */
+    const struct IOMemoryRuns *runs;
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
     struct IODMASystemMap systemMap;
@@ -231,29 +236,29 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 }
 
 /*
- * Where bytes [offset, offset + count) of a descriptor of several runs are, if that is one place;
- * 0: it is not, or cannot be told from it.
- */
-IOPhysicalAddress IOMemoryDescriptor_findRun(IOMemoryDescriptor *self, IOByteCount offset,
-                                             IOByteCount count);
-
-/*
  * For who asks at every transfer, as drivers do: bytes [offset, offset + count) are at consecutive
  * addresses, and a device is told of them as they are. Then *address is that of the first. False
  * says nothing but that a walk has to find out. Any context.
  */
-static inline bool IOMemoryDescriptor_isOneRun(IOMemoryDescriptor *self, IOByteCount offset,
+static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
                                                IOByteCount count, IOPhysicalAddress *address)
 {
+    const struct IOMemoryRun *run;
+
     if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
         return false;
     }
-    if (!self->isOneRun) {
-        *address = count <= self->longestRun ? IOMemoryDescriptor_findRun(self, offset, count) : 0;
-        return *address != 0;
+    if (self->isOneRun) {
+        *address = self->oneRun + offset;
+        return true;
     }
-    *address = self->oneRun + offset;
-    return true;
+    /* Of no bytes there is no run either. */
+    if (self->runs == NULL || count - 1 >= self->runs->longest) {
+        return false;
+    }
+    run = IOMemoryRuns_find(self->runs, offset);
+    *address = run->address + (offset - IOMemoryRuns_start(self->runs, run));
+    return count <= run->end - offset;
 }
 
 /*

@@ -43,8 +43,8 @@ IOBigMemoryCursor *IOBigMemoryCursor_withSpecification(IOPhysicalLength maxSegme
                                                        IOPhysicalLength alignment)
 {
     return (IOBigMemoryCursor *)IOMemoryCursor_make(&IOBigMemoryCursor_metaClass,
-                                                    IOBigMemoryCursor_outputSegment, maxSegmentSize,
-                                                    maxTransferSize, alignment);
+                                                    IOBigMemoryCursor_outputSegment, NULL,
+                                                    maxSegmentSize, maxTransferSize, alignment);
 }
 
 UInt32 IOBigMemoryCursor_getPhysicalSegments(IOBigMemoryCursor *self,

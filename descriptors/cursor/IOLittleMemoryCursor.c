@@ -45,7 +45,7 @@ IOLittleMemoryCursor *IOLittleMemoryCursor_withSpecification(IOPhysicalLength ma
                                                              IOPhysicalLength alignment)
 {
     return (IOLittleMemoryCursor *)IOMemoryCursor_make(&IOLittleMemoryCursor_metaClass,
-                                                       IOLittleMemoryCursor_outputSegment,
+                                                       IOLittleMemoryCursor_outputSegment, NULL,
                                                        maxSegmentSize, maxTransferSize, alignment);
 }
 

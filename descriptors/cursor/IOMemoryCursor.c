@@ -17,7 +17,8 @@ void cursor_free(OSObject *self)
 }
 
 static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction output,
-                           uint64_t maxSegment, uint64_t maxTransfer, uint64_t alignment)
+                           IOMemoryCursor_RowFunction outputRow, uint64_t maxSegment,
+                           uint64_t maxTransfer, uint64_t alignment)
 {
     if (alignment == 0) {
         alignment = 1;
@@ -34,6 +35,7 @@ static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction 
         return kIOReturnNotPermitted;
     }
     self->output = output;
+    self->outputRow = outputRow;
     self->maxSegment = maxSegment;
     self->maxTransfer = maxTransfer == 0 ? UINT64_MAX : maxTransfer;
     /* What is cut off must leave the rest aligned. */
@@ -44,14 +46,13 @@ static IOReturn initialise(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction 
     return kIOReturnSuccess;
 }
 
-bool IOMemoryCursor_initWithSpecification(IOMemoryCursorRef self,
-                                          IOMemoryCursor_SegmentFunction outSegFunc,
-                                          IOPhysicalLength maxSegmentSize,
-                                          IOPhysicalLength maxTransferSize,
-                                          IOPhysicalLength alignment)
+bool IOMemoryCursor_initWithRow(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction outSegFunc,
+                                IOMemoryCursor_RowFunction outRowFunc,
+                                IOPhysicalLength maxSegmentSize, IOPhysicalLength maxTransferSize,
+                                IOPhysicalLength alignment)
 {
     IOReturn status =
-        initialise(self.cursor, outSegFunc, maxSegmentSize, maxTransferSize, alignment);
+        initialise(self, outSegFunc, outRowFunc, maxSegmentSize, maxTransferSize, alignment);
 
     if (status != kIOReturnSuccess) {
         IOMemory_fail(status);
@@ -59,15 +60,26 @@ bool IOMemoryCursor_initWithSpecification(IOMemoryCursorRef self,
     return status == kIOReturnSuccess;
 }
 
+bool IOMemoryCursor_initWithSpecification(IOMemoryCursorRef self,
+                                          IOMemoryCursor_SegmentFunction outSegFunc,
+                                          IOPhysicalLength maxSegmentSize,
+                                          IOPhysicalLength maxTransferSize,
+                                          IOPhysicalLength alignment)
+{
+    return IOMemoryCursor_initWithRow(self.cursor, outSegFunc, NULL, maxSegmentSize,
+                                      maxTransferSize, alignment);
+}
+
 IOMemoryCursor *IOMemoryCursor_make(const OSMetaClass *meta,
                                     IOMemoryCursor_SegmentFunction outSegFunc,
+                                    IOMemoryCursor_RowFunction outRowFunc,
                                     IOPhysicalLength maxSegmentSize,
                                     IOPhysicalLength maxTransferSize, IOPhysicalLength alignment)
 {
     IOMemoryCursor *self = (IOMemoryCursor *)OSMetaClass_allocate(meta);
 
-    if (self != NULL && !IOMemoryCursor_initWithSpecification(self, outSegFunc, maxSegmentSize,
-                                                              maxTransferSize, alignment)) {
+    if (self != NULL && !IOMemoryCursor_initWithRow(self, outSegFunc, outRowFunc, maxSegmentSize,
+                                                    maxTransferSize, alignment)) {
         OSSafeReleaseNULL(self);
     }
     return self;
@@ -78,7 +90,21 @@ IOMemoryCursor *IOMemoryCursor_withSpecification(IOMemoryCursor_SegmentFunction 
                                                  IOPhysicalLength maxTransferSize,
                                                  IOPhysicalLength alignment)
 {
-    return IOMemoryCursor_make(&IOMemoryCursor_metaClass, outSegFunc, maxSegmentSize,
+    return IOMemoryCursor_make(&IOMemoryCursor_metaClass, outSegFunc, NULL, maxSegmentSize,
+                               maxTransferSize, alignment);
+}
+
+IOMemoryCursor *IOMemoryCursor_withRowFunction(IOMemoryCursor_SegmentFunction outSegFunc,
+                                               IOMemoryCursor_RowFunction outRowFunc,
+                                               IOPhysicalLength maxSegmentSize,
+                                               IOPhysicalLength maxTransferSize,
+                                               IOPhysicalLength alignment)
+{
+    if (outRowFunc == NULL) {
+        IOMemory_fail(kIOReturnBadArgument);
+        return NULL;
+    }
+    return IOMemoryCursor_make(&IOMemoryCursor_metaClass, outSegFunc, outRowFunc, maxSegmentSize,
                                maxTransferSize, alignment);
 }
 
@@ -167,6 +193,53 @@ static __attribute__((noinline)) UInt32 generate_pieces(const IOMemoryCursor *se
     return sink.index;
 }
 
+/* A segment function, given the entries of a row. */
+struct output {
+    IOMemoryCursor_SegmentFunction function;
+    void *segments;
+};
+
+static bool put(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    const struct output *output = context;
+
+    output->function((IOPhysicalSegment){address, length}, output->segments, index);
+    return true;
+}
+
+/* Apart from its caller, so that the loop has the registers to itself. */
+static __attribute__((noinline)) UInt32 put_row(struct IOMemoryRow *row,
+                                                IOMemoryCursor_SegmentFunction function,
+                                                void *segments)
+{
+    struct output output = {function, segments};
+
+    return IOMemoryRow_each(row, put, &output);
+}
+
+/* Runs that fit in an entry each, and that nobody translates, need no walk either. */
+static __attribute__((noinline)) UInt32 generate_runs(const IOMemoryCursor *self,
+                                                      IOMemoryDescriptor *descriptor,
+                                                      IOByteCount from, IOByteCount length,
+                                                      void *segments, UInt32 maxSegments,
+                                                      IOByteCount *transferSize)
+{
+    const struct IOMemoryRuns *const runs = descriptor->runs;
+    struct IOMemoryRow row;
+    UInt32 count;
+
+    if (runs == NULL || runs->longest - 1 >= self->whole || IOMapper_gSystem != NULL) {
+        return generate_pieces(self, descriptor, from, length, segments, maxSegments, transferSize);
+    }
+    row = IOMemoryRuns_row(runs, from, from + length, maxSegments);
+    count = self->outputRow != NULL ? self->outputRow(&row, segments)
+                                    : put_row(&row, self->output, segments);
+    if (transferSize != NULL) {
+        *transferSize = row.offset - from;
+    }
+    return count;
+}
+
 UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
                                           IOMemoryDescriptorRef descriptorRef,
                                           IOByteCount fromPosition, void *segments,
@@ -193,8 +266,8 @@ UInt32 IOMemoryCursor_genPhysicalSegments(IOMemoryCursorRef selfRef,
     }
     /* Also of no bytes, which is all that a cursor without its initialiser lets through. */
     if (!descriptor->isOneRun || length - 1 >= self->whole || IOMapper_gSystem != NULL) {
-        return generate_pieces(self, descriptor, fromPosition, length, segments, maxSegments,
-                               transferSize);
+        return generate_runs(self, descriptor, fromPosition, length, segments, maxSegments,
+                             transferSize);
     }
     /* One run that fits in one entry, and that nobody translates, needs no walk. */
     self->output((IOPhysicalSegment){descriptor->oneRun + fromPosition, length}, segments, 0);

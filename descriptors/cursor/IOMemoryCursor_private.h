@@ -9,6 +9,7 @@
 struct IOMemoryCursor {
     OSObject super;
     IOMemoryCursor_SegmentFunction output; /* NULL: not initialised */
+    IOMemoryCursor_RowFunction outputRow;  /* NULL: entries go by `output`, one after another */
     uint64_t maxSegment;                   /* bytes; UINT64_MAX: no limit */
     uint64_t maxTransfer;                  /* bytes; UINT64_MAX: no limit */
     uint64_t cut;                          /* maxSegment rounded down to the alignment */
@@ -29,9 +30,16 @@ struct IOLittleMemoryCursor {
 
 void cursor_free(OSObject *self);
 
-/* Allocate an instance of a cursor class and initialise it. */
+/* initWithSpecification, with a function for rows as well, or NULL. */
+bool IOMemoryCursor_initWithRow(IOMemoryCursor *self, IOMemoryCursor_SegmentFunction outSegFunc,
+                                IOMemoryCursor_RowFunction outRowFunc,
+                                IOPhysicalLength maxSegmentSize, IOPhysicalLength maxTransferSize,
+                                IOPhysicalLength alignment);
+
+/* Allocate an instance of a cursor class and initialise it so. */
 IOMemoryCursor *IOMemoryCursor_make(const OSMetaClass *meta,
                                     IOMemoryCursor_SegmentFunction outSegFunc,
+                                    IOMemoryCursor_RowFunction outRowFunc,
                                     IOPhysicalLength maxSegmentSize,
                                     IOPhysicalLength maxTransferSize, IOPhysicalLength alignment);
 

@@ -40,7 +40,7 @@ IONaturalMemoryCursor *IONaturalMemoryCursor_withSpecification(IOPhysicalLength 
                                                                IOPhysicalLength alignment)
 {
     return (IONaturalMemoryCursor *)IOMemoryCursor_make(&IONaturalMemoryCursor_metaClass,
-                                                        IONaturalMemoryCursor_outputSegment,
+                                                        IONaturalMemoryCursor_outputSegment, NULL,
                                                         maxSegmentSize, maxTransferSize, alignment);
 }
 

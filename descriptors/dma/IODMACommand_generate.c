@@ -122,34 +122,26 @@ static void put_entry(IOPhysicalSegment segment, void *context, UInt32 index)
     }
 }
 
-/*
- * Runs from `run` on, the first of whose bytes is byte `offset` of the list, up to `stop`: each is
- * an entry. Apart from its caller, so that the loop has the registers to itself.
- */
-static __attribute__((noinline)) void put_whole_runs(struct generator *to,
-                                                     const struct IOMemoryRun *run,
-                                                     const struct IOMemoryRun *stop,
-                                                     uint64_t offset)
+static bool put_of_row(void *context, uint64_t address, uint64_t length, UInt32 index)
 {
-    IODMACommand *const command = to->command;
-    const IODMACommand_SegmentFunction output = to->output;
-    void *const segments = to->segments;
-    const uint64_t first = offset;
-    UInt32 index = to->count;
+    const struct generator *to = context;
 
-    for (; run != stop; run++) {
-        const uint64_t end = run->end;
+    return to->output(to->command, (IODMACommand_Segment64){address, length}, to->segments, index);
+}
 
-        if (!output(command, (IODMACommand_Segment64){run->address, end - offset}, segments,
-                    index)) {
-            to->status = kIOReturnMessageTooLarge;
-            break;
-        }
-        index++;
-        offset = end;
+/* Each run is an entry. Apart from its caller, so that the loop has the registers to itself. */
+static __attribute__((noinline)) void put_row(struct generator *to, struct IOMemoryRow *row)
+{
+    /* A copy, of which the loop sees that nobody else changes it. */
+    struct generator own = *to;
+    const uint64_t first = row->offset;
+
+    IOASSERT(to->count == 0);
+    to->count = IOMemoryRow_each(row, put_of_row, &own);
+    to->position += row->offset - first;
+    if (row->offset != row->end) {
+        to->status = kIOReturnMessageTooLarge;
     }
-    to->count = index;
-    to->position += offset - first;
 }
 
 /*
@@ -159,33 +151,13 @@ static __attribute__((noinline)) void put_whole_runs(struct generator *to,
 static bool put_runs(struct generator *to, const struct IOMemoryRuns *runs, uint64_t offset,
                      uint64_t end)
 {
-    const struct IOMemoryRun *run, *last;
-    uint64_t start;
+    struct IOMemoryRow row;
 
     if (runs->longest > to->command->spec.limits.longest) {
         return false;
     }
-    run = IOMemoryRuns_find(runs, offset);
-    last = end == runs->length ? &runs->list[runs->count - 1] : IOMemoryRuns_find(runs, end - 1);
-    /* Settled here where the list ends, so that no run is asked for it. */
-    if ((size_t)(last - run) >= to->room) {
-        last = run + (to->room - 1);
-        end = last->end;
-    }
-    /* The first and the last may be wanted in part. */
-    start = IOMemoryRuns_start(runs, run);
-    if (offset != start) {
-        const uint64_t stop = run == last ? end : run->end;
-
-        if (!put(to, run->address + (offset - start), stop - offset) || run == last) {
-            return true;
-        }
-        start = run++->end;
-    }
-    put_whole_runs(to, run, end == last->end ? last + 1 : last, start);
-    if (end != last->end && to->status == kIOReturnSuccess) {
-        put(to, last->address, end - IOMemoryRuns_start(runs, last));
-    }
+    row = IOMemoryRuns_row(runs, offset, end, to->room);
+    put_row(to, &row);
     return true;
 }
 

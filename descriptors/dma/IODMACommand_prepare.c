@@ -64,7 +64,7 @@ bool IODMACommand_bounces(const IODMACommand *self)
 }
 
 /* Does no byte of this memory offend, by what its descriptor knows of it without a walk? */
-static bool suits_as_it_is(const IODMACommand *self, const struct facts *facts)
+static bool suits_as_it_is(const IODMACommand *self, uint64_t highestPage)
 {
     const struct IODMALimits *limits = &self->spec.limits;
 
@@ -80,8 +80,8 @@ static bool suits_as_it_is(const IODMACommand *self, const struct facts *facts)
         return false;
     }
     /* 0 is "not known": then the walk finds out. */
-    return facts->highestPage != 0 &&
-           facts->highestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
+    return highestPage != 0 &&
+           highestPage <= (limits->highest >> PAGE_SHIFT); /* the limit ends a page */
 }
 
 /* The documented checks of a new preparation, in their order. */
@@ -271,12 +271,12 @@ IOReturn IODMACommand_letGo(IODMACommand *self)
 }
 
 /* Find what offends and put it elsewhere. */
-static IOReturn arrange(IODMACommand *self, const struct facts *facts, bool synchronize)
+static IOReturn arrange(IODMACommand *self, uint64_t highestPage, bool synchronize)
 {
     struct IODMAPlan plan;
     IOReturn status;
 
-    if (suits_as_it_is(self, facts)) {
+    if (suits_as_it_is(self, highestPage)) {
         return kIOReturnSuccess;
     }
     status = IODMACommand_plan(self, &plan);
@@ -314,10 +314,10 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
 }
 
 /* What lies between the memory and a device that does not take all. */
-static __attribute__((noinline)) IOReturn adapt(IODMACommand *self, const struct facts *facts,
+static __attribute__((noinline)) IOReturn adapt(IODMACommand *self, uint64_t highestPage,
                                                 bool flushCache, bool synchronize)
 {
-    IOReturn status = arrange(self, facts, synchronize);
+    IOReturn status = arrange(self, highestPage, synchronize);
 
     if (status == kIOReturnSuccess && (IODMACommand_bounces(self) || self->spec.mapper != NULL ||
                                        IODMACommand_isNonCoherent(self))) {
@@ -347,7 +347,7 @@ static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t of
     self->length = length;
     self->direction = facts->direction;
     if (!self->spec.takesAll) {
-        status = adapt(self, facts, flushCache, synchronize);
+        status = adapt(self, facts->highestPage, flushCache, synchronize);
         if (status != kIOReturnSuccess) {
             mark_active(self, false);
             return status;

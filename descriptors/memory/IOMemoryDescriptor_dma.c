@@ -5,19 +5,6 @@
 #include "descriptors/IOMappedLayout.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
 
-IOPhysicalAddress IOMemoryDescriptor_findRun(IOMemoryDescriptor *self, IOByteCount offset,
-                                             IOByteCount count)
-{
-    IOPhysicalSegment segment;
-
-    return (self->flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 &&
-                   IOMemoryDescriptor_segment(self, offset, kIOMemoryMapperNone, &segment) ==
-                       kIOReturnSuccess &&
-                   segment.length >= count
-               ? segment.location
-               : 0;
-}
-
 void descriptor_get_characteristics(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount end,
                                     IOMDDMACharacteristics *out)
 {

@@ -10,13 +10,8 @@
 #ifndef DESCRIPTORS_IOMEMORYRUNS_H
 #define DESCRIPTORS_IOMEMORYRUNS_H
 
-#include "descriptors/IOTypes.h"
+#include "descriptors/IOMemoryRow.h"
 #include "descriptors/object/IOAssert.h"
-
-struct IOMemoryRun {
-    uint64_t address; /* of its first byte */
-    uint64_t end;     /* offset of the byte behind it: it starts where the one before it ends */
-};
 
 struct IOMemoryRuns {
     struct IOMemoryRun *list; /* &single, or from the heap */
@@ -98,6 +93,22 @@ static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
                                           const struct IOMemoryRun *run)
 {
     return run == runs->list ? 0 : run[-1].end;
+}
+
+/* Bytes [offset, end), of which there are some, as far as they are in at most `most` runs. */
+static inline struct IOMemoryRow IOMemoryRuns_row(const struct IOMemoryRuns *runs, uint64_t offset,
+                                                  uint64_t end, size_t most)
+{
+    const struct IOMemoryRun *const run = IOMemoryRuns_find(runs, offset);
+    struct IOMemoryRow row = {run, run->address + (offset - IOMemoryRuns_start(runs, run)), offset,
+                              end};
+
+    IOASSERT(offset < end && end <= runs->length && most != 0);
+    /* Settled here where the row ends, so that no run is asked for it. */
+    if (most < runs->count - (size_t)(run - runs->list) && run[most - 1].end < end) {
+        row.end = run[most - 1].end;
+    }
+    return row;
 }
 
 #endif

@@ -242,6 +242,119 @@ static void segments_that_wrap_or_end_early(void **state)
     OSObject_release(&memory->super);
 }
 
+static UInt32 rows;
+
+static bool record_one(void *segments, uint64_t address, uint64_t length, UInt32 index)
+{
+    record((IOPhysicalSegment){address, length}, segments, index);
+    return true;
+}
+
+static UInt32 record_row(struct IOMemoryRow *row, void *segments)
+{
+    rows++;
+    return IOMemoryRow_each(row, record_one, segments);
+}
+
+/* Entries from `from` on, and whether they came in one row. */
+static void expect_row(IOMemoryCursor *cursor, IOMemoryDescriptor *memory, IOByteCount from,
+                       UInt32 most, UInt32 transfer, UInt32 count, IOByteCount bytes, bool inRow)
+{
+    IOByteCount size;
+
+    rows = 0;
+    assert_int_equal(gen(cursor, memory, from, most, transfer, &size), count);
+    assert_int_equal(size, bytes);
+    assert_int_equal(rows, inRow);
+}
+
+/* Runs that need no cut are put out in one call: whole, and in part at both ends. */
+static void runs_are_put_out_in_a_row(void **state)
+{
+    IOAddressRange ranges[] = {{0x1000, 0x100}, {0x3000, 0x200}, {0x2000, 0x80}, {0x8000, 0x100}};
+    IOMemoryDescriptor *memory = physical(ranges, 4);
+    IOMemoryCursor *cursor = IOMemoryCursor_withRowFunction(record, record_row, 0, 0, 1);
+    IOMemoryCursor *exact = IOMemoryCursor_withRowFunction(record, record_row, 0x200, 0, 1);
+
+    (void)state;
+    expect_row(cursor, memory, 0, 64, 0, 4, 0x480, false); /* who translates is not known yet */
+    IOMapper_setMapperRequired(false);
+    expect_row(cursor, memory, 0, 64, 0, 4, 0x480, true);
+    expect_entry(0, 0x1000, 0x100);
+    expect_entry(1, 0x3000, 0x200);
+    expect_entry(2, 0x2000, 0x80);
+    expect_entry(3, 0x8000, 0x100);
+    expect_row(cursor, memory, 0x101, 64, 0x280, 3, 0x280, true);
+    expect_entry(0, 0x3001, 0x1ff);
+    expect_entry(1, 0x2000, 0x80);
+    expect_entry(2, 0x8000, 1);
+    expect_row(cursor, memory, 0x110, 64, 0x10, 1, 0x10, true);
+    expect_entry(0, 0x3010, 0x10);
+    /* As many as there is room for, the last of them whole; or cut where the bytes end before. */
+    expect_row(cursor, memory, 0xf0, 2, 0, 2, 0x210, true);
+    expect_entry(0, 0x10f0, 0x10);
+    expect_entry(1, 0x3000, 0x200);
+    expect_row(cursor, memory, 0xf0, 2, 0x20, 2, 0x20, true);
+    expect_entry(1, 0x3000, 0x10);
+    expect_row(cursor, memory, 0x380, 4, 0, 1, 0x100, true);
+    expect_entry(0, 0x8000, 0x100);
+    expect_row(exact, memory, 0, 64, 0, 4, 0x480, true);
+    OSObject_release(exact);
+    OSObject_release(cursor);
+    OSObject_release(memory);
+}
+
+/* All else goes by the other function. */
+static void what_has_to_be_looked_at_is_no_row(void **state)
+{
+    IOAddressRange ranges[] = {{0x1000, 0x100}, {0x3000, 0x200}};
+    IOMemoryDescriptor *memory = physical(ranges, 2);
+    IOMemoryDescriptor *remote = IOMemoryDescriptor_withAddressRanges(
+        ranges, 2, kIODirectionOut | kIOMemoryRemote, TASK_NULL);
+    IOMemoryCursor *cursor = IOMemoryCursor_withRowFunction(record, record_row, 0, 0, 1);
+    IOMemoryCursor *shorter = IOMemoryCursor_withRowFunction(record, record_row, 0x1ff, 0, 1);
+    IOMemoryCursor *aligned = IOMemoryCursor_withRowFunction(record, record_row, 0, 0, 16);
+
+    (void)state;
+    IOMapper_setMapperRequired(false);
+    expect_row(shorter, memory, 0, 64, 0, 3, 0x300, false);
+    expect_entry(1, 0x3000, 0x1ff);
+    expect_entry(2, 0x31ff, 1);
+    expect_row(aligned, memory, 0, 64, 0, 2, 0x300, false);
+    expect_row(cursor, remote, 0, 64, 0, 2, 0x300, false);
+    expect_row(cursor, memory, 0, 64, 0x10, 1, 0x10, true);
+    assert_null(IOMemoryCursor_withRowFunction(record, NULL, 0, 0, 1));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_null(IOMemoryCursor_withRowFunction(NULL, record_row, 0, 0, 1));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    OSObject_release(aligned);
+    OSObject_release(shorter);
+    OSObject_release(cursor);
+    OSObject_release(remote);
+    OSObject_release(memory);
+}
+
+/* Only of what was taken is anything said. */
+static bool take_one(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    return index < *(UInt32 *)context && address != 0 && length != 0;
+}
+
+static void a_row_ends_at_what_is_refused(void **state)
+{
+    static const struct IOMemoryRun runs[] = {{0x1000, 0x10}, {0x3000, 0x30}, {0x5000, 0x40}};
+
+    (void)state;
+    for (UInt32 taken = 0; taken <= 3; taken++) {
+        static const uint64_t ends[] = {8, 0x10, 0x30, 0x38};
+        struct IOMemoryRow row = {runs, 0x1008, 8, 0x38};
+        UInt32 most = taken;
+
+        assert_int_equal(IOMemoryRow_each(&row, take_one, &most), taken);
+        assert_int_equal(row.offset, ends[taken]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +366,9 @@ int main(void)
         BALANCED(mc_16_two_walks_at_once),
         BALANCED(mc_17_pieces_of_any_size_are_the_same_memory),
         BALANCED(segments_that_wrap_or_end_early),
+        BALANCED(runs_are_put_out_in_a_row),
+        BALANCED(what_has_to_be_looked_at_is_no_row),
+        BALANCED(a_row_ends_at_what_is_refused),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);

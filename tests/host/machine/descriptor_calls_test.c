@@ -260,6 +260,49 @@ static void bytes_that_are_not_there_are_no_run(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnVMError);
 }
 
+static void expect_run(IOMemoryDescriptor *memory, IOByteCount offset, IOByteCount count,
+                       IOPhysicalAddress where)
+{
+    IOPhysicalAddress at = 0;
+
+    assert_int_equal(IOMemoryDescriptor_isOneRun(memory, offset, count, &at), where != 0);
+    assert_true(where == 0 || at == where);
+}
+
+/* Windows of memory in several runs, while it is prepared and no longer. */
+static void a_window_is_one_run_where_its_bytes_are(void **state)
+{
+    IOAddressRange ranges[] = {{SIM_RAM_BASE + 0x100, 16}, {SIM_RAM_BASE + 0x200, 32}};
+    IOMemoryDescriptor *const memory =
+        UP(IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, TASK_NULL));
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOAddressRange pages[] = {{at + PAGE_SIZE, PAGE_SIZE}, {at, PAGE_SIZE}};
+    IOMemoryDescriptor *const virtual = UP(
+        IOMemoryDescriptor_withAddressRanges(pages, 2, kIODirectionOutIn, owner));
+    IOPhysicalAddress first;
+
+    (void)state;
+    IOMapper_setMapperRequired(false);
+    expect_run(memory, 0, 16, SIM_RAM_BASE + 0x100);
+    expect_run(memory, 16, 32, SIM_RAM_BASE + 0x200);
+    expect_run(memory, 40, 8, SIM_RAM_BASE + 0x218);
+    expect_run(memory, 15, 1, SIM_RAM_BASE + 0x10f);
+    expect_run(memory, 15, 2, 0);
+    expect_run(memory, 0, 33, 0); /* longer than any */
+    expect_run(memory, 47, 2, 0); /* and behind the end */
+    expect_run(memory, 48, 0, 0); /* no bytes */
+    expect_run(virtual, 0, 8, 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(virtual, kIODirectionNone), kIOReturnSuccess);
+    first = IOMemoryDescriptor_getPhysicalSegment(virtual, PAGE_SIZE, NULL, 0);
+    assert_true(first != 0);
+    expect_run(virtual, PAGE_SIZE, PAGE_SIZE, first);
+    expect_run(virtual, PAGE_SIZE + 8, 8, first + 8);
+    assert_int_equal(IOMemoryDescriptor_complete(virtual, kIODirectionNone), kIOReturnSuccess);
+    expect_run(virtual, PAGE_SIZE, 8, 0); /* its pages are whoever's now */
+    OSObject_release(virtual);
+    OSObject_release(memory);
+}
+
 /* Only a general descriptor has memory that could be compared with what its task shows. */
 static void windows_are_not_persistent(void **state)
 {
@@ -304,6 +347,7 @@ int main(void)
         MAP_TEST(cursors_need_an_initialiser_and_no_size),
         MAP_TEST(a_view_of_everything_finds_no_place),
         MAP_TEST(bytes_that_are_not_there_are_no_run),
+        MAP_TEST(a_window_is_one_run_where_its_bytes_are),
         MAP_TEST(windows_are_not_persistent),
         MAP_TEST(physical_memory_is_shown_itself),
     };

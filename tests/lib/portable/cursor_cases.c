@@ -35,6 +35,17 @@ static void record(IOPhysicalSegment segment, void *segments, UInt32 index)
     recorder->entries.total += segment.length;
 }
 
+static bool record_one(void *segments, uint64_t address, uint64_t length, UInt32 index)
+{
+    record((IOPhysicalSegment){address, length}, segments, index);
+    return true;
+}
+
+static UInt32 record_row(struct IOMemoryRow *row, void *segments)
+{
+    return IOMemoryRow_each(row, record_one, segments);
+}
+
 static struct recorder recorder;
 static struct segmenter_list expected;
 
@@ -157,9 +168,13 @@ static void check_case(struct random_memory pair)
     const uint64_t own = byArgument ? random_below(100) : limits.transfer;
     const UInt32 transfer = byArgument ? (UInt32)limits.transfer : 0;
     const uint64_t from = random_below(3) == 0 ? random_below(pair.bytes->count + 1) : 0;
+    const uint64_t longest = limits.segment == UINT64_MAX ? 0 : limits.segment;
+    const uint64_t most = own == UINT64_MAX ? 0 : own;
+    /* Whatever goes by rows is the same list. */
     IOMemoryCursor *cursor =
-        IOMemoryCursor_withSpecification(record, limits.segment == UINT64_MAX ? 0 : limits.segment,
-                                         own == UINT64_MAX ? 0 : own, limits.alignment);
+        random_below(2) == 0
+            ? IOMemoryCursor_withSpecification(record, longest, most, limits.alignment)
+            : IOMemoryCursor_withRowFunction(record, record_row, longest, most, limits.alignment);
 
     REQUIRE(cursor != NULL);
     segmenter_run(pair.bytes, from, &limits, &expected);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A row of runs: bytes of which each run is one entry of a device's list, as it is. Who writes
+ * such lists may be given a row, and not a segment at a time: between one run and the next there
+ * is no call then.
+ *
+ *     static bool put(void *list, uint64_t address, uint64_t length, UInt32 index)
+ *     {
+ *         ((struct entry *)list)[index] = (struct entry){address, length};
+ *         return true;
+ *     }
+ *
+ *     UInt32 output_row(struct IOMemoryRow *row, void *list)
+ *     {
+ *         return IOMemoryRow_each(row, put, list);
+ *     }
+ *
+ * Any context.
+ */
+#ifndef DESCRIPTORS_IOMEMORYROW_H
+#define DESCRIPTORS_IOMEMORYROW_H
+
+#include "descriptors/IOTypes.h"
+
+/* Bytes at consecutive addresses, one of a list of runs. */
+struct IOMemoryRun {
+    uint64_t address; /* of its first byte */
+    uint64_t end;     /* offset of the byte behind it: it starts where the one before it ends */
+};
+
+/* Bytes [offset, end) of a list of runs, at least one. */
+struct IOMemoryRow {
+    const struct IOMemoryRun *run; /* that the first of them is in */
+    uint64_t address;              /* of that byte */
+    uint64_t offset, end;
+};
+
+/* Puts out entry `index`; false: it is not taken, and nothing more is wanted. */
+typedef bool IOMemoryRowPut(void *context, uint64_t address, uint64_t length, UInt32 index);
+
+/* Entry `index` was not taken: the row ends where the ones before it do. */
+static inline UInt32 IOMemoryRow_refused(struct IOMemoryRow *row, UInt32 index)
+{
+    if (index != 0) {
+        row->offset = row->run[index - 1].end;
+    }
+    return index;
+}
+
+/*
+ * Entries 0, 1, 2 ... of a row: a run each, the first and the last as far as they are in it.
+ * Returns how many were taken; the row's `offset` is behind them then.
+ */
+static inline __attribute__((always_inline)) UInt32 IOMemoryRow_each(struct IOMemoryRow *row,
+                                                                     IOMemoryRowPut *put,
+                                                                     void *context)
+{
+    const struct IOMemoryRun *next = row->run + 1;
+    const uint64_t stop = row->end;
+    uint64_t address = row->address, end = row->run->end, length = end - row->offset;
+    UInt32 index = 0;
+
+    /* The last one is cut behind the loop: inside, each run would pay for the question. */
+    while (end < stop) {
+        const uint64_t start = end;
+
+        if (!put(context, address, length, index)) {
+            return IOMemoryRow_refused(row, index);
+        }
+        index++;
+        address = next->address;
+        end = next->end;
+        length = end - start;
+        next++;
+    }
+    /* Counted once, and not in another register for what comes behind the last. */
+    __asm__("" : "+r"(index));
+    if (!put(context, address, length - (end - stop), index)) {
+        return IOMemoryRow_refused(row, index);
+    }
+    row->offset = stop;
+    return index + 1;
+}
+
+#endif
