@@ -19,13 +19,14 @@ struct vdma_state vdma_state = {.lock = LOCK_INITIAL("vdma", LOCK_RANK_DEVICE)};
 
 /* --- Interrupts ------------------------------------------------------------------------------- */
 
-static void buffers_used(void *context, unsigned vector)
+static enum irq_result buffers_used(void *context, unsigned vector)
 {
     (void)context, (void)vector;
     lock_take_masked(&vdma_state.lock);
     virtq_count_interrupt(vdma_state.queue);
     vdma_collect();
     lock_release_masked(&vdma_state.lock);
+    return IRQ_SERVED;
 }
 
 static void configuration_changed(void *context)

@@ -214,8 +214,9 @@ static IOReturn create_cursor(struct virtio_blk *disk)
      * Made for the limit of now; one that falls later is noticed by cursor_bytes_max
      * (blk_config.c).
      */
-    disk->cursor = IOMemoryCursor_withSpecification(virtq_segment_function(disk->queue),
-                                                    disk->segment_bytes_max, BLK_PART_BYTES_MAX, 1);
+    disk->cursor = IOMemoryCursor_withRowFunction(virtq_segment_function(disk->queue),
+                                                  virtq_row_function(disk->queue),
+                                                  disk->segment_bytes_max, BLK_PART_BYTES_MAX, 1);
     return disk->cursor != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
 }
 

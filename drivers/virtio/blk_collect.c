@@ -172,7 +172,7 @@ unsigned blk_collect(struct virtio_blk *disk)
     return collect(disk);
 }
 
-void blk_buffers_used(void *context, unsigned vector)
+enum irq_result blk_buffers_used(void *context, unsigned vector)
 {
     struct virtio_blk *disk = context;
 
@@ -181,6 +181,7 @@ void blk_buffers_used(void *context, unsigned vector)
     virtq_count_interrupt(disk->queue);
     collect(disk);
     lock_release_masked(&disk->lock);
+    return IRQ_SERVED;
 }
 
 unsigned virtio_blk_poll(struct virtio_blk *disk)

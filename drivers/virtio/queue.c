@@ -23,6 +23,25 @@ void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index
                      segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT));
 }
 
+/* The same, each behind the one before. */
+static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    struct virtq_segments *segments = context;
+
+    (void)index;
+    virtq_desc_store(segments->first++, address, length + segments->rest);
+    segments->rest += 1ull << VIRTQ_REST_NEXT;
+    return true;
+}
+
+UInt32 virtq_output_row(struct IOMemoryRow *row, void *context)
+{
+    /* A copy, which no entry of the ring can be: it stays in registers. */
+    struct virtq_segments segments = *(const struct virtq_segments *)context;
+
+    return IOMemoryRow_each(row, put_next, &segments);
+}
+
 bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
                           UInt32 index)
 {
@@ -48,7 +67,7 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
     *chain = (struct virtq_chain){
         .entries = vq->slots[slot].entries,
         .slot = (uint16_t)slot,
-        .base = vq->slots[slot].base,
+        .base = (uint16_t)(slot << vq->base_shift),
         .table = vq->tables,
     };
     /* In the packed form no entry says whether another one follows: what points to them does. */
@@ -109,7 +128,7 @@ void virtq_write_frame(struct virtq *vq, unsigned slot, unsigned at, paddr_t fir
 {
     struct virtq_desc *entries = vq->slots[slot].entries;
     /* Links count from the beginning of the table that the entry is in (section 2.7.5.3). */
-    const unsigned next = vq->slots[slot].base + 1u;
+    const unsigned next = (uint16_t)(slot << vq->base_shift) + 1u;
     uint64_t first_rest = virtq_rest(first_length, VIRTQ_NEXT, next);
     uint64_t last_rest = virtq_rest(last_length, VIRTQ_WRITE, 0);
 
@@ -178,7 +197,7 @@ void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
 void virtq_disable_interrupt(struct virtq *vq)
 {
     /* A hint, so without a barrier: an interrupt that is on its way comes all the same. */
-    vq->quiet = true;
+    vq->asks = false;
     if (vq->packed != NULL) {
         virtq_packed_disable(vq);
     } else if (vq->event_index) { /* the index farthest away */

@@ -15,7 +15,8 @@
  *     virtq_submit(queue, &chain, request);                in the ring, not yet visible
  *     virtq_publish(queue);                                one store and one doorbell a batch
  *
- * The cursor must have been made with virtq_segment_function(queue). Until
+ * The cursor must have been made with virtq_segment_function(queue), and may have been with
+ * virtq_row_function(queue). Until
  * virtq_submit a chain holds nothing, so it is given up by forgetting it; one
  * chain at a time may be under construction.
  *
@@ -54,14 +55,16 @@ struct virtq_desc {
  * `slot`. */
 struct virtq_chain {
     struct virtq_desc *entries;
-    uint32_t writable;     /* bytes the device may write */
-    uint16_t slot;         /* names the chain until it comes back: below virtq_slots */
-    uint16_t base;         /* number of its first entry, as the device counts: 0 in a table */
-    uint16_t count;        /* entries filled */
-    uint16_t room;         /* entries it may have */
-    uint16_t segments;     /* entries filled by the cursor */
-    uint8_t segment_flags; /* VIRTQ_... of these */
-    uint8_t table;         /* enum virtq_tables */
+    const uint64_t *flag_rest;
+    uint64_t link, link_step; /* of the entry that virtq_chain_segment adds next */
+    uint32_t writable;        /* bytes the device may write */
+    uint16_t slot;            /* names the chain until it comes back: below virtq_slots */
+    uint16_t base;            /* number of its first entry, as the device counts: 0 in a table */
+    uint16_t count;           /* entries filled */
+    uint16_t room;            /* entries it may have */
+    uint16_t segments;        /* entries filled by the cursor */
+    uint8_t segment_flags;    /* VIRTQ_... of these */
+    uint8_t table;            /* enum virtq_tables */
 };
 
 /* Where the cursor writes. Also on the caller's stack, and nothing in it is for the caller. */
@@ -146,11 +149,13 @@ static inline void virtq_chain_add(struct virtq_chain *chain, paddr_t address, u
                                    unsigned flags);
 
 /*
- * The segment function that fills a queue's entries, for the cursor's creation; and that of every
- * split queue.
+ * The segment function that fills a queue's entries, and the one that fills many at once, for the
+ * cursor's creation; and those of every split queue.
  */
 IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *queue);
+IOMemoryCursor_RowFunction virtq_row_function(const struct virtq *queue);
 void virtq_output_segment(IOPhysicalSegment segment, void *segments, UInt32 index);
+UInt32 virtq_output_row(struct IOMemoryRow *row, void *segments);
 
 /*
  * The same for DMA commands and one chain, given a struct virtq_command_segments of which the
@@ -180,7 +185,10 @@ static inline void virtq_chain_segments(struct virtq_chain *chain, struct virtq_
 /* What the cursor did: `count` entries with `bytes` in all. */
 static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count, uint32_t bytes);
 
-/* Where it would find one segment, and the caller knows which: the same as these two. */
+/*
+ * Where it would find one segment, and the caller knows which: the same as these two. In a chain
+ * that has been begun with virtq_begin_framed and has nothing from elsewhere; not the last of it.
+ */
 static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                        unsigned flags);
 

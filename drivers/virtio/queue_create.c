@@ -162,7 +162,13 @@ static void lay_out(struct virtq *vq, const struct virtq_setup *setup)
     vq->id_mask = (uint16_t)(vq->slot_mask << vq->id_shift);
     vq->index = (uint16_t)setup->index;
     vq->base_shift = vq->tables != VIRTQ_IN_RING ? 16 : vq->id_shift;
+    for (unsigned flags = 0; flags < sizeof(vq->flag_rest) / sizeof(vq->flag_rest[0]); flags++) {
+        vq->flag_rest[flags] =
+            setup->packed ? virtq_packed_rest(0, flags) : virtq_rest(0, flags, 0);
+    }
+    vq->link_step = setup->packed ? 0 : virtq_rest(0, 0, 1);
     vq->event_index = setup->event_index;
+    vq->asks = setup->event_index;
     vq->doorbell = setup->doorbell;
     vq->narrow = setup->narrow_doorbell;
     vq->together = setup->packed ? 0 : 1;
@@ -285,12 +291,16 @@ void virtq_restart(struct virtq *vq)
 {
     const unsigned slots = virtq_slots(vq);
     struct virtq_desc *entries = vq->chains;
+    /* Behind the header, and the one behind that: in a table each chain counts from 0. */
+    uint64_t link = 2 * vq->link_step;
+    const uint64_t step = (uint16_t)(1u << vq->base_shift) * vq->link_step;
 
     /* A chain in flight would lose its token here, and its owner would wait for ever. */
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
     for (unsigned slot = 0; slot < slots; slot++, entries += (size_t)1 << vq->chain_shift) {
         vq->slots[slot].entries = entries;
-        vq->slots[slot].base = (uint16_t)(slot << vq->base_shift);
+        vq->slots[slot].link = link;
+        link += step;
         vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
         vq->slots[slot].framed = 0; /* the device could have written there */
         /*

@@ -81,7 +81,7 @@ static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
     }
     chain->entries = vq->slots[slot].entries;
     chain->slot = slot;
-    chain->base = vq->slots[slot].base;
+    chain->base = (uint16_t)(slot << vq->base_shift);
     chain->room = (uint16_t)(1u << vq->chain_shift);
     chain->table = vq->tables;
     chain->count = 0;
@@ -126,8 +126,16 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
 static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                        unsigned flags)
 {
-    virtq_chain_add(chain, address, length, flags);
+    const unsigned at = chain->count++;
+
+    KERNEL_ASSERT(at < chain->room && length != 0 && (flags & VIRTQ_NEXT) != 0);
+    virtq_desc_store(&chain->entries[at], address.value,
+                     length + chain->link + chain->flag_rest[flags]);
+    chain->link += chain->link_step;
     chain->segments++;
+    if ((flags & VIRTQ_WRITE) != 0) {
+        chain->writable += length;
+    }
 }
 
 /* --- Giving to the device --------------------------------------------------------------------- */
@@ -173,7 +181,12 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
 {
     const IOReturn status = virtq_begin(vq, chain);
 
-    chain->count = 1;
+    if (status == kIOReturnSuccess) {
+        chain->count = 1;
+        chain->link = vq->slots[chain->slot].link;
+        chain->link_step = vq->link_step;
+        chain->flag_rest = vq->flag_rest;
+    }
     return status;
 }
 
@@ -271,14 +284,12 @@ static inline __attribute__((always_inline)) void virtq_publish_inline(struct vi
      * More are in flight now, so the interrupt may come later. Where the device has
      * passed the new index it has passed the old one, and interrupted for that.
      */
-    if (vq->together != 1) {
-        if (vq->packed != NULL) {
-            virtq_publish_packed(vq, before);
-            return;
-        }
-        if (!vq->quiet) {
-            *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
-        }
+    if (vq->packed != NULL) {
+        virtq_publish_packed(vq, before);
+        return;
+    }
+    if (vq->asks) {
+        *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
     }
     /*
      * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
@@ -335,13 +346,16 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
     const struct virtq_used_element *element = &vq->used->ring[vq->used_index & vq->mask];
     const uint32_t id = shared_read32(&element->id);
     const uint32_t length = shared_read32(&element->length);
-    const uint32_t slot = (id & vq->id_mask) >> vq->id_shift;
-    const struct virtq_slot *known = &vq->slots[slot];
 
-    if (__builtin_expect((id & ~vq->id_mask) != 0 || known->token == NULL, false)) {
+    if (__builtin_expect((id & ~vq->id_mask) != 0 || vq->slots[id >> vq->id_shift].token == NULL,
+                         false)) {
         virtq_reject(vq, "a used id names no chain in flight");
         return false;
     }
+
+    const uint32_t slot = id >> vq->id_shift;
+    const struct virtq_slot *known = &vq->slots[slot];
+
     if (__builtin_expect(length > known->writable, false)) {
         virtq_reject(vq, "a used length is more than the chain can take");
         return false;
@@ -362,15 +376,19 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
 
 static inline unsigned virtq_enable_interrupt(struct virtq *vq)
 {
-    /* By the number that has to be looked at anyway. */
-    if (__builtin_expect(vq->together == 0, false)) {
+    virtq_check(vq);
+    vq->asks = vq->event_index;
+    /* What the device does not have cannot come back: the wish goes with what is published next. */
+    if (vq->asks && vq->published == vq->used_index) {
+        return 0;
+    }
+    if (vq->packed != NULL) {
         return virtq_packed_enable(vq);
     }
 
     const uint16_t awaited = virtq_awaited(vq);
 
-    vq->quiet = false;
-    if (vq->event_index) {
+    if (vq->asks) {
         *vq->used_event = (uint16_t)(vq->used_index + awaited - 1);
     } else {
         *(volatile uint16_t *)&vq->avail->flags = 0;

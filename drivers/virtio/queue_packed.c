@@ -155,7 +155,7 @@ bool virtq_packed_publish(struct virtq *vq, uint16_t before)
     for (uint16_t i = before; i != vq->published; i++) {
         put_chain(vq, vq->avail->ring[i & vq->mask]);
     }
-    if (!vq->quiet && packed->together > 1) {
+    if (vq->asks) {
         write_event(vq);
     }
     /* Release: all that it shows is there before it (section 2.8.21.1). */
@@ -202,9 +202,7 @@ unsigned virtq_packed_enable(struct virtq *vq)
     unsigned awaited;
     uint16_t count;
 
-    virtq_check(vq);
     awaited = awaited_of(vq);
-    vq->quiet = false;
     write_event(vq);
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
@@ -233,6 +231,22 @@ static void output_segment(IOPhysicalSegment segment, void *context, UInt32 inde
                      packed_rest(segment.length, segments->rest));
 }
 
+static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    struct virtq_segments *segments = context;
+
+    (void)index;
+    virtq_desc_store(segments->first++, address, packed_rest(length, segments->rest));
+    return true;
+}
+
+static UInt32 output_row(struct IOMemoryRow *row, void *context)
+{
+    struct virtq_segments segments = *(const struct virtq_segments *)context;
+
+    return IOMemoryRow_each(row, put_next, &segments);
+}
+
 static bool output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *context,
                            UInt32 index)
 {
@@ -252,6 +266,11 @@ static bool output_command(IODMACommand *target, IODMACommand_Segment64 segment,
 IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *vq)
 {
     return vq->packed != NULL ? output_segment : virtq_output_segment;
+}
+
+IOMemoryCursor_RowFunction virtq_row_function(const struct virtq *vq)
+{
+    return vq->packed != NULL ? output_row : virtq_output_row;
 }
 
 IODMACommand_SegmentFunction virtq_command_function(const struct virtq_chain *chain)

@@ -40,7 +40,7 @@ struct virtq_slot {
     uint32_t writable;          /* bytes the device may write in it */
     uint16_t next;              /* slot, in the free list */
     uint16_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
-    uint16_t base;              /* of its first entry, as the device counts: 0 in a table */
+    uint64_t link;              /* in the rest of the entry behind its frame's first */
 };
 
 #define VIRTQ_NO_SLOT     0xffffu /* ends the free list */
@@ -94,12 +94,14 @@ struct virtq {
     uint16_t published;   /* avail_index that the device has been told */
     uint16_t used_index;  /* of the next chain to take */
     uint16_t index;
-    uint8_t chain_shift; /* log2 of the entries of one chain */
-    uint8_t id_shift;    /* a slot's number in the ring: slot << id_shift */
-    uint8_t base_shift;  /* of its first entry there; 16 with tables, which leaves 0 of it */
-    uint8_t tables;      /* enum virtq_tables */
+    uint8_t chain_shift;   /* log2 of the entries of one chain */
+    uint8_t id_shift;      /* a slot's number in the ring: slot << id_shift */
+    uint8_t base_shift;    /* of its first entry there; 16 with tables, which leaves 0 of it */
+    uint8_t tables;        /* enum virtq_tables */
+    uint64_t flag_rest[4]; /* what VIRTQ_NEXT and VIRTQ_WRITE are in an entry's rest */
+    uint64_t link_step;    /* from one entry's link to the next one's */
     bool event_index;
-    bool quiet;        /* no interrupt is asked for */
+    bool asks;         /* whoever publishes says by an index when to interrupt */
     bool narrow;       /* the doorbell takes 16 bits */
     uint16_t together; /* chains that may come back before an interrupt; 0: packed.together */
 

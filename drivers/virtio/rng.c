@@ -219,13 +219,14 @@ static void configuration_changed(void *context)
     }
 }
 
-static void buffers_used(void *context, unsigned vector)
+static enum irq_result buffers_used(void *context, unsigned vector)
 {
     struct virtio_rng *rng = context;
 
     (void)vector; /* there is one queue */
     virtq_count_interrupt(rng->queue);
     collect(rng);
+    return IRQ_SERVED;
 }
 
 /* --- Bring-up --------------------------------------------------------------------------------- */

@@ -234,8 +234,11 @@ static enum irq_result interrupt(void *context)
      * Not only for its bit: the ring says the same, and a look at it in vain is allowed for anyway
      * (section 2.7.7.1).
      */
-    device->used(device->context, 0);
-    return causes != 0 ? IRQ_SERVED : IRQ_NOTHING;
+    if (causes == 0) {
+        device->used(device->context, 0);
+        return IRQ_NOTHING;
+    }
+    return device->used(device->context, 0);
 }
 
 static bool attach(struct virtio_device *device)

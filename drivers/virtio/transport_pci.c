@@ -283,8 +283,7 @@ static enum irq_result queue_interrupt(void *context)
 {
     const struct virtio_pci_vector *vector = context;
 
-    vector->device->used(vector->device->context, vector->queue);
-    return IRQ_SERVED;
+    return vector->device->used(vector->device->context, vector->queue);
 }
 
 /* Of the configuration, or the one for everything: as a message it has no causes. */
@@ -293,8 +292,7 @@ static enum irq_result config_interrupt(void *context)
     struct virtio_device *device = context;
 
     device->changed(device->context);
-    device->used(device->context, 0);
-    return IRQ_SERVED;
+    return device->used(device->context, 0);
 }
 
 /* The line. Reading the causes quiets it (section 4.1.4.5); before the look at the ring. */
@@ -310,8 +308,7 @@ static enum irq_result line_interrupt(void *context)
     if ((causes & VIRTIO_PCI_ISR_CONFIG) != 0) {
         device->changed(device->context);
     }
-    device->used(device->context, 0);
-    return IRQ_SERVED;
+    return device->used(device->context, 0);
 }
 
 static IOReturn attach_vectors(struct virtio_pci_device *self)

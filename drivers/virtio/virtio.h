@@ -20,6 +20,7 @@
 #include "descriptors/IOMapper.h"
 #include "descriptors/IOReturn.h"
 #include "drivers/virtio/queue.h"
+#include "kernel/irq.h"
 #include "kernel/types.h"
 
 /* Device types (section 5). */
@@ -50,10 +51,10 @@ struct virtio_transport;
  * A driver's two handlers. Both run in the interrupt handler, interrupts masked,
  * with the causes acknowledged already. `used`: buffers may have come back in queue
  * `vector`; where queues have no interrupts of their own it is 0, and means all of them.
- * `changed`: the configuration changed, or the device needs a
- * reset; `used` follows.
+ * Its answer is the interrupt's: IRQ_SERVED. `changed`: the configuration changed, or the device
+ * needs a reset; `used` follows.
  */
-typedef void virtio_used_handler_t(void *context, unsigned vector);
+typedef enum irq_result virtio_used_handler_t(void *context, unsigned vector);
 typedef void virtio_changed_handler_t(void *context);
 
 /* A transport embeds this in what it knows of a device. */

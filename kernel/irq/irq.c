@@ -233,7 +233,8 @@ __attribute__((cold, noinline)) static void serve_unhandled(uint32_t token)
     kprintf("irq: interrupt %u has no handler; disabled\n", intid);
 }
 
-static inline __attribute__((always_inline)) void serve(uint32_t token, struct irq_slot *slot)
+static inline __attribute__((always_inline)) void serve(volatile void *cpu_interface,
+                                                        uint32_t token, struct irq_slot *slot)
 {
     slot->calls++;
     /*
@@ -249,19 +250,21 @@ static inline __attribute__((always_inline)) void serve(uint32_t token, struct i
      * After the handler, whose device has let go of its level by then; before that, the controller
      * would take it for the next interrupt.
      */
-    gic_end(irq.cpu_interface, token);
+    gic_end(cpu_interface, token);
 }
 
 /* Apart, so that what is not recorded keeps nothing for it. */
 __attribute__((cold, noinline)) static void serve_recorded(uint32_t token, struct irq_slot *slot)
 {
     trace_interrupt(token, (vaddr_t)slot->handler, slot->calls + 1);
-    serve(token, slot);
+    serve(irq.cpu_interface, token, slot);
 }
 
 static inline __attribute__((always_inline)) void dispatch(void)
 {
-    const uint32_t token = gic_acknowledge(irq.cpu_interface);
+    /* Known once, over the handler too: it does not change. */
+    volatile void *const cpu_interface = irq.cpu_interface;
+    const uint32_t token = gic_acknowledge(cpu_interface);
     /*
      * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
      * interrupt that is none and one that nobody has.
@@ -275,7 +278,7 @@ static inline __attribute__((always_inline)) void dispatch(void)
     } else if (trace_is_on()) {
         serve_recorded(token, slot);
     } else {
-        serve(token, slot);
+        serve(cpu_interface, token, slot);
     }
 }
 

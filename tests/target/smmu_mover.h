@@ -33,10 +33,11 @@ static paddr_t memory; /* RUN pages */
 static volatile unsigned faults, messages;
 static IOMapperFault fault;
 
-static inline void told(void *context, unsigned vector)
+static inline enum irq_result told(void *context, unsigned vector)
 {
     (void)context, (void)vector;
     messages++;
+    return IRQ_SERVED;
 }
 
 static inline void ignore_change(void *context)

@@ -156,11 +156,12 @@ static struct {
     volatile unsigned changed;
 } many;
 
-static void told(void *context, unsigned vector)
+static enum irq_result told(void *context, unsigned vector)
 {
     (void)context;
     EXPECT_LT(vector, QUEUES);
     many.told[vector % QUEUES]++;
+    return IRQ_SERVED;
 }
 
 static void changed(void *context)

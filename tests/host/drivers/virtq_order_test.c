@@ -131,9 +131,13 @@ static void test_enable_interrupt(void **state)
     for (unsigned event = 0; event < 2; event++) {
         sim_device_create(&device, 8, 4, true, event != 0);
         virtq_disable_interrupt(device.queue);
+        submit();
+        virtq_publish(device.queue);
+        assert_true(sim_device_notified(&device));
         watch(event != 0 ? event_is_near : flag_is_clear);
         assert_int_equal(virtq_enable_interrupt(device.queue), 0);
         assert_in_order();
+        return_chain();
         sim_device_destroy(&device);
     }
 }

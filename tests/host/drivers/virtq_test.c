@@ -167,6 +167,46 @@ static void test_segment_function(void **state)
     }
 }
 
+/* A row of runs becomes the entries that one after another would. */
+static void test_row_function(void **state)
+{
+    static struct IOMemoryRun runs[8];
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    for (unsigned tables = 0; tables < 2; tables++) {
+        sim_device_create(&device, tables ? 64 : 256, 16, tables, false);
+        for (unsigned count = 1; count <= 8; count++) {
+            struct IOMemoryRow row = {.run = runs, .address = buffer_address(count, 1).value};
+            struct virtq_segments segments;
+            struct virtq_chain chain;
+
+            for (unsigned i = 0; i < count; i++) {
+                row.end += buffer_length(count, i + 1);
+                runs[i] = (struct IOMemoryRun){buffer_address(count, i + 1).value, row.end};
+            }
+            assert_int_equal(virtq_begin(device.queue, &chain), kIOReturnSuccess);
+            virtq_chain_add(&chain, buffer_address(count, 0), buffer_length(count, 0), VIRTQ_NEXT);
+            virtq_chain_segments(&chain, &segments, VIRTQ_NEXT | VIRTQ_WRITE);
+            assert_int_equal(virtq_row_function(device.queue)(&row, &segments), count);
+            assert_int_equal(row.offset, row.end);
+            virtq_chain_filled(&chain, count, (uint32_t)row.end);
+            virtq_chain_add(&chain, buffer_address(count, count + 1),
+                            buffer_length(count, count + 1), VIRTQ_WRITE);
+            virtq_submit(device.queue, &chain, &device);
+            virtq_publish(device.queue);
+            assert_true(sim_device_take(&device, &seen));
+            assert_chain_seen(&seen, count, 1, count + 1);
+            sim_device_give(&device, seen.head, seen.writable);
+            assert_true(virtq_take(device.queue, &used));
+            assert_int_equal(used.missing, 0);
+        }
+        sim_device_destroy(&device);
+    }
+}
+
 /* A chain that is begun and forgotten costs nothing. */
 static void test_abandoned_chain(void **state)
 {
@@ -477,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bad_setup, virtq_test_set_up, virtq_test_tear_down),
         VIRTQ_TEST_BOTH(test_chain_lengths),
         VIRTQ_TEST_BOTH(test_segment_function),
+        VIRTQ_TEST_BOTH(test_row_function),
         VIRTQ_TEST_BOTH(test_abandoned_chain),
         VIRTQ_TEST_BOTH(test_traffic),
         VIRTQ_TEST_BOTH(test_interrupt_off),

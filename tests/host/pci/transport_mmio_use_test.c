@@ -84,12 +84,13 @@ static char calls[8];
 static uint32_t pending_at_call;
 static char context;
 
-static void used(void *its_context, unsigned vector)
+static enum irq_result used(void *its_context, unsigned vector)
 {
     assert_ptr_equal(its_context, &context);
     assert_int_equal(vector, 0);
     pending_at_call |= disk_slot->interrupt;
     strcat(calls, "u");
+    return IRQ_SERVED;
 }
 
 static void changed(void *its_context)
