@@ -24,32 +24,6 @@ static bool is_written(pte_t leaf)
     return (leaf & DESCRIPTOR_VALID) != 0 && (leaf & DESCRIPTOR_READ_ONLY) == 0;
 }
 
-/* An entry becomes empty; what it was. The count of its table is the caller's to keep. */
-static inline pte_t take_entry(pte_t *entry)
-{
-    /*
-     * The CPU may note a store between a load and a store of ours, and the note would be lost;
-     * where it does not write entries, two plain accesses are less.
-     */
-    if (mmu_stores_noted) {
-        return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
-    }
-    const pte_t former = *entry;
-
-    pte_set(entry, 0);
-    return former;
-}
-
-pte_t mmu_store_empty(struct mmu_path *path)
-{
-    pte_t *const entry = path->entry[path->level];
-
-    if (*entry != 0) {
-        mmu_count_entries(path, -1);
-    }
-    return take_entry(entry);
-}
-
 /* One call of mmu_clear. */
 struct clearing {
     struct mmu_space *space;
@@ -66,35 +40,33 @@ struct clearing {
  */
 static vaddr_t clear_table(struct clearing *clearing, vaddr_t at)
 {
-    struct mmu_path path;
-    unsigned level, count, taken = 0;
-    pte_t *entries;
-    uint64_t span;
+    const struct mmu_found found = mmu_find(clearing->space, at);
+    const uint64_t span = LEVEL_SPAN(found.level);
+    const vaddr_t first = at;
+    unsigned count, taken = 0;
 
-    mmu_walk(clearing->space, at, LEAF_LEVEL, &path);
-    level = path.level;
-    entries = path.entry[level];
-    span = LEVEL_SPAN(level);
     at &= ~(span - 1);
-    count = mmu_run_length(&path, at, clearing->end + (span - 1));
+    count = mmu_run_length(found.level, at, clearing->end + (span - 1));
     for (unsigned i = 0; i < count; i++, at += span) {
-        if (entries[i] == 0) {
+        if (found.entry[i] == 0) {
             continue;
         }
         /* The walk went as deep as its own address leads; the next entry may lead deeper. */
-        if (pte_is_table(entries[i], level)) {
+        if (pte_is_table(found.entry[i], found.level)) {
             break;
         }
         taken++;
-        if (is_written(take_entry(&entries[i])) && clearing->written != NULL) {
+        if (is_written(mmu_take_entry(&found.entry[i])) && clearing->written != NULL) {
             clearing->written(at, clearing->context);
         }
     }
     if (taken != 0) {
         clearing->any = true;
-        mmu_count_entries(&path, -(int)taken);
         mmu_count_mapped(clearing->space, -(int64_t)(taken * (span >> PAGE_SHIFT)));
-        mmu_prune(&path, &clearing->dead); /* the last leaf of a table takes the table with it */
+        /* The last leaf of a table takes the table with it. */
+        if (mmu_entries_gone(found.parent, taken)) {
+            mmu_prune(clearing->space, first, &clearing->dead);
+        }
     }
     return at;
 }
@@ -125,29 +97,28 @@ void mmu_clear(struct mmu_space *space, vaddr_t va, uint64_t size)
 
 bool mmu_take_page(struct mmu_space *space, vaddr_t va)
 {
-    struct mmu_dead_tables dead;
-    struct mmu_path path;
+    const struct mmu_found found = mmu_find(space, va);
+    struct mmu_dead_tables dead = {{0}};
     bool written;
 
-    mmu_walk(space, va, LEAF_LEVEL, &path);
     /* Nothing there, so nothing cached: no flush for pages that were never looked at. */
-    if (*path.entry[path.level] == 0) {
+    if (*found.entry == 0) {
         return false;
     }
-    dead = (struct mmu_dead_tables){{0}};
-    mmu_count_mapped(space, -(int64_t)(LEVEL_SPAN(path.level) >> PAGE_SHIFT));
-    written = is_written(mmu_store_empty(&path));
-    mmu_prune(&path, &dead);
+    mmu_count_mapped(space, -(int64_t)(LEVEL_SPAN(found.level) >> PAGE_SHIFT));
+    written = is_written(mmu_take_entry(found.entry));
+    if (mmu_entries_gone(found.parent, 1)) {
+        mmu_prune(space, va, &dead);
+    }
     mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE);
-    mmu_free_dead(&dead);
+    if (dead.first.value != 0) {
+        mmu_free_dead(&dead);
+    }
     return written;
 }
 
 bool mmu_page_is_dirty(struct mmu_space *space, vaddr_t va)
 {
-    struct mmu_path path;
-
-    mmu_walk(space, va, LEAF_LEVEL, &path);
     /* One load of a word that the CPU may change: an answer of that moment. */
-    return is_written(*path.entry[path.level]);
+    return is_written(*mmu_find(space, va).entry);
 }

@@ -37,26 +37,29 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, pte_t page)
 {
     const vaddr_t va = (vaddr_t)phys_to_virt(pa);
     const unsigned fitting = mmu_leaf_level(va, pa, size);
-    struct mmu_path path;
+    struct mmu_found at;
     unsigned count, room;
     uint64_t span, left;
 
-    mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
-    if (path.level < fitting && *path.entry[path.level] == 0 &&
-        mmu_walk_adding(mmu_kernel, va, fitting, &path) != KERN_SUCCESS) {
-        return 0;
+    while (at = mmu_find(mmu_kernel, va), at.level < fitting && *at.entry == 0) {
+        if (mmu_add_tables(mmu_kernel, va, fitting) != KERN_SUCCESS) {
+            return 0;
+        }
     }
     /*
      * From one walk as far as this table goes: a walk for each of the 512 would be most of
      * start-up.
      */
-    span = LEVEL_SPAN(path.level);
-    left = size >> LEVEL_SHIFT(path.level);
-    room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path.level);
-    count = alike(path.entry[path.level], left < room ? (unsigned)left : room, path.level);
+    span = LEVEL_SPAN(at.level);
+    left = size >> LEVEL_SHIFT(at.level);
+    room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, at.level);
+    count = alike(at.entry, left < room ? (unsigned)left : room, at.level);
     /* Mapped already, by boot or for another driver: left as it is, rights and type. */
-    if (*path.entry[path.level] == 0) {
-        mmu_store_run(&path, pa.value | mmu_encoded_at(page, path.level), count);
+    if (*at.entry == 0) {
+        for (unsigned i = 0; i < count; i++) {
+            pte_set(&at.entry[i], (pa.value | mmu_encoded_at(page, at.level)) + i * span);
+        }
+        mmu_count_entries(at.parent, (int)count);
     }
     /* A block that boot mapped may begin before and reach beyond. */
     return count * span - (pa.value & (span - 1));

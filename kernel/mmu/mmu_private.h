@@ -17,6 +17,7 @@
 #define KERNEL_MMU_PRIVATE_H
 
 #include "boot/translation.h"
+#include "kernel/direct_map.h"
 #include "kernel/mmu.h"
 
 typedef uint64_t pte_t;
@@ -61,14 +62,48 @@ static inline void pte_set(pte_t *entry, pte_t value)
     *(volatile pte_t *)entry = value;
 }
 
+/* Where a walk has ended. */
+struct mmu_found {
+    pte_t *entry;  /* a leaf, or empty */
+    pte_t *parent; /* what leads to its table; NULL: that is the root */
+    unsigned level;
+};
+
+/*
+ * The one walk: down to the leaf or empty entry that an address leads to. It is the most of what a
+ * page costs, so it is a part of those who enter and take away.
+ */
+static inline __attribute__((always_inline)) struct mmu_found mmu_find(
+    const struct mmu_space *space, vaddr_t va)
+{
+    struct mmu_found found = {NULL, NULL, 0};
+    paddr_t table = space->root;
+
+    /* Unrolled: a shift by a constant is part of the instruction that needs it. */
+#pragma GCC unroll 4
+    for (unsigned level = 0; level <= LEAF_LEVEL; level++) {
+        found.parent = found.entry;
+        /* By kernel addresses: tables are RAM, and RAM is in the direct map. */
+        found.entry = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, level);
+        found.level = level;
+        if (!pte_is_table(*found.entry, level)) {
+            break;
+        }
+        table = pte_address(*found.entry);
+    }
+    return found;
+}
+
 /* mmu_table.c */
 
-/* The one walk: down to `deepest`, or to the leaf or empty entry above it. */
+/* The same with all entries on the way, and no deeper than `deepest`. */
 void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struct mmu_path *path);
 
-/* The same, adding tables. KERN_RESOURCE_SHORTAGE; KERN_NO_SPACE if a leaf is in the way. */
-kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigned deepest,
-                              struct mmu_path *path);
+/*
+ * The tables that are missing for a leaf of a level at va. KERN_RESOURCE_SHORTAGE; KERN_NO_SPACE: a
+ * leaf is in the way, or tables are where it is to be.
+ */
+kern_return_t mmu_add_tables(const struct mmu_space *space, vaddr_t va, unsigned level);
 
 /*
  * The writer of entries. path->entry[path->level] becomes next. A valid
@@ -78,52 +113,59 @@ kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigne
 void mmu_store(struct mmu_path *path, pte_t next);
 
 /*
- * The same for `count` entries of one table, from the path's on. Empty ones become leaves, of
- * memory in a row: `first`, and each a span further. And leaves become empty, whatever they are by
- * then: for who asks whether they were written, there is mmu_store_empty.
+ * So many entries more, or less, of the table that an entry leads to are in use: for who writes
+ * them by himself. The count rides in bits 11:2 of the table entry, which hardware ignores there,
+ * so that finding a table empty costs no look at its 512 entries.
  */
-void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count);
-void mmu_empty_run(const struct mmu_path *path, unsigned count);
-
-/*
- * So many entries more, or less, of the path's table are in use: for who writes them by himself.
- * The count rides in bits 11:2 of the table entry, which hardware ignores there, so that finding a
- * table empty costs no look at its 512 entries.
- */
-static inline void mmu_count_entries(const struct mmu_path *path, int change)
+static inline void mmu_count_entries(pte_t *parent, int change)
 {
-    if (path->level > 0) {
-        pte_t *const parent = path->entry[path->level - 1];
-
-        pte_set(parent, *parent + (uint64_t)change * PTE_COUNT_ONE);
-    }
+    pte_set(parent, *parent + (uint64_t)change * PTE_COUNT_ONE);
 }
 
-/* Entries next to each other in the path's table, from va's on, that lie in [va, end) as a whole.
- */
-static inline unsigned mmu_run_length(const struct mmu_path *path, vaddr_t va, vaddr_t end)
+/* Entries of a table next to each other, from va's on, that lie in [va, end) as a whole. */
+static inline unsigned mmu_run_length(unsigned level, vaddr_t va, vaddr_t end)
 {
-    const uint64_t left = (end - va) >> LEVEL_SHIFT(path->level);
-    const unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, path->level);
+    const uint64_t left = (end - va) >> LEVEL_SHIFT(level);
+    const unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, level);
 
     return left < room ? (unsigned)left : room;
 }
 
 /* mmu_clear.c */
 
-/*
- * The path's entry becomes empty; what it was, to the last bit: where the CPU updates
- * entries by itself, it may do so between a load and a store.
- */
-pte_t mmu_store_empty(struct mmu_path *path);
+/* Asked once: it decides what bits mean, which must not differ from one leaf to another. */
+extern bool mmu_stores_noted;
+
+/* A leaf becomes empty; what it was. The count of its table is the caller's to keep. */
+static inline pte_t mmu_take_entry(pte_t *entry)
+{
+    /*
+     * The CPU may note a store between a load and a store of ours, and the note would be lost;
+     * where it does not write entries, two plain accesses are less.
+     */
+    if (mmu_stores_noted) {
+        return __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+    }
+    const pte_t former = *entry;
+
+    pte_set(entry, 0);
+    return former;
+}
 
 /* Tables taken out of the tree: they wait here until the flush that covers them is over. */
 struct mmu_dead_tables {
     paddr_t first; /* 0: none */
 };
 
-/* If the table that holds the path's last entry has become empty, take it out, and so on upward. */
-void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead);
+/* Take out the table that va leads to if it has become empty, and so on upward. */
+void mmu_prune(const struct mmu_space *space, vaddr_t va, struct mmu_dead_tables *dead);
+
+/* So many entries less of a table are in use; true: it is empty now, and to be taken out. */
+static inline bool mmu_entries_gone(pte_t *parent, unsigned count)
+{
+    mmu_count_entries(parent, -(int)count);
+    return (*parent & PTE_COUNT) == 0;
+}
 
 void mmu_bury(struct mmu_dead_tables *dead, paddr_t table); /* table is in the tree no more */
 void mmu_free_dead(struct mmu_dead_tables *dead);           /* after the flush */
@@ -142,24 +184,95 @@ unsigned mmu_early_tables_used(paddr_t *first);
 /* Forget cached translations of a range; returns when no access can use them any more. */
 void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size);
 
-/* mmu_attributes.c: what is allowed does not depend on the level. */
-bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes, unsigned level,
-                pte_t *bits); /* false: not allowed */
+/* mmu_attributes.c */
+
+/* What a leaf says of rights, by the bits of access. */
+#define MMU_RIGHTS (2 * MMU_CLEAN)
+extern const pte_t mmu_rights[MMU_RIGHTS];
+
+/* Of what is not plain data of the kernel. */
+bool mmu_is_allowed(const struct mmu_space *space, struct mmu_attributes attributes);
+
+/* The bits of a leaf but its address; false, and none: not allowed, whatever the level. */
+static inline bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes,
+                              unsigned level, pte_t *bits)
+{
+    /* Plain data of the kernel, the most of it, may be seen in any way there is. */
+    if (((attributes.access & ~(MMU_READ | MMU_WRITE)) != 0 ||
+         (unsigned)attributes.memory > MMU_DEVICE_GRE) &&
+        !mmu_is_allowed(space, attributes)) {
+        *bits = 0;
+        return false;
+    }
+    /*
+     * AF is set at once: nobody here ages pages, and a clear one costs a fault at the first
+     * touch. SH is inner shareable for all: on other observers' caches, virtio devices among
+     * them, it is what makes Normal memory coherent; for Device memory it is ignored.
+     *
+     * Bit 1 means "table" above the last level and "page" in it; a page entry without it is
+     * reserved and faults.
+     *
+     * nG ties the translation to the ASID. A global one of a task would answer for the same
+     * address of every other task until it is flushed. The kernel's are global, so that a
+     * change of task leaves them in the TLB.
+     */
+    *bits = DESCRIPTOR_ACCESSED | DESCRIPTOR_SHAREABLE | DESCRIPTOR_MEMORY(attributes.memory) |
+            mmu_rights[attributes.access] | (level == LEAF_LEVEL ? DESCRIPTOR_PAGE : 0) |
+            (space->user ? DESCRIPTOR_NOT_GLOBAL : 0);
+    return true;
+}
+
 static inline pte_t mmu_encoded_at(pte_t bits_of_a_page, unsigned level)
 {
     /* "Page" in the last level is "table" in those above. */
     return level == LEAF_LEVEL ? bits_of_a_page : bits_of_a_page & ~DESCRIPTOR_PAGE;
 }
 struct mmu_attributes mmu_decode(pte_t leaf);
-unsigned mmu_leaf_level(vaddr_t va, paddr_t pa, uint64_t left); /* of the largest leaf that fits */
+
+/* Both addresses must be aligned to it: a block's output address has no bits below its span. */
+static inline bool mmu_leaf_fits(unsigned level, vaddr_t va, paddr_t pa, uint64_t left)
+{
+    return left >= LEVEL_SPAN(level) && (va | pa.value) % LEVEL_SPAN(level) == 0;
+}
+
+/*
+ * The level of the largest leaf that fits. Level 0 has no blocks with 4 KiB granules and 48 bits
+ * (Arm ARM, "Translation table lookup levels"), so that is 1 GiB.
+ */
+static inline unsigned mmu_leaf_level(vaddr_t va, paddr_t pa, uint64_t left)
+{
+    if (!mmu_leaf_fits(2, va, pa, left)) {
+        return LEAF_LEVEL;
+    }
+    return mmu_leaf_fits(1, va, pa, left) ? 1 : 2;
+}
+
+/* Whole pages between low and high? */
+static inline bool mmu_range_is_valid(const struct mmu_space *space, vaddr_t va, uint64_t size)
+{
+    /*
+     * Between these, so that nobody can take away what boot and the direct map have shown;
+     * without a sum, since the upper half ends where addresses do.
+     */
+    return size != 0 && ((va | size) & PAGE_MASK) == 0 && va >= space->low && va < space->high &&
+           size <= space->high - va;
+}
 
 /* mmu.c */
-void mmu_count_mapped(struct mmu_space *space, int64_t pages);
+
+extern uint64_t mmu_mapped_pages; /* of all spaces, the direct map not counted */
+
+static inline void mmu_count_mapped(struct mmu_space *space, int64_t pages)
+{
+    space->mapped += (uint64_t)pages;
+    mmu_mapped_pages += (uint64_t)pages;
+}
+
+/* Of memory that is about to be executable: what was stored there is what is fetched. */
+void mmu_make_executable(paddr_t pa, uint64_t size);
 
 /* mmu_clear.c */
 void mmu_dirty_init(void);
-/* Asked once: it decides what bits mean, which must not differ from one leaf to another. */
-extern bool mmu_stores_noted;
 
 /* mmu_space.c */
 uint64_t mmu_space_count(void);

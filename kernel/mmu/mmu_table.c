@@ -93,41 +93,39 @@ void mmu_free_dead(struct mmu_dead_tables *dead)
 void mmu_walk(const struct mmu_space *space, vaddr_t va, unsigned deepest, struct mmu_path *path)
 {
     paddr_t table = space->root;
-    unsigned level = 0;
 
-    /* Unrolled: a shift by a constant is part of the instruction that needs it. */
-#pragma GCC unroll 4
-    for (; level <= LEAF_LEVEL; level++) {
-        /* By kernel addresses: tables are RAM, and RAM is in the direct map. */
-        pte_t *const entry = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, level);
+    for (path->level = 0;; path->level++) {
+        pte_t *const entry = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path->level);
 
-        path->entry[level] = entry;
-        if (level == deepest || !pte_is_table(*entry, level)) {
+        path->entry[path->level] = entry;
+        if (path->level == deepest || !pte_is_table(*entry, path->level)) {
             break;
         }
         table = pte_address(*entry);
     }
-    path->level = level;
 }
 
-kern_return_t mmu_walk_adding(const struct mmu_space *space, vaddr_t va, unsigned deepest,
-                              struct mmu_path *path)
+kern_return_t mmu_add_tables(const struct mmu_space *space, vaddr_t va, unsigned level)
 {
+    struct mmu_path path;
     paddr_t table;
 
-    mmu_walk(space, va, deepest, path);
-    while (path->level < deepest) {
+    mmu_walk(space, va, LEAF_LEVEL, &path);
+    if (path.level > level) {
+        return KERN_NO_SPACE;
+    }
+    while (path.level < level) {
         /* A leaf; to put a table in its place would take away what it shows. */
-        if (*path->entry[path->level] != 0) {
+        if (*path.entry[path.level] != 0) {
             return KERN_NO_SPACE;
         }
         if (mmu_table_alloc(&table) != KERN_SUCCESS) {
             return KERN_RESOURCE_SHORTAGE;
         }
         mmu_arch_flush_begin(); /* the zeros come before the entry that leads to them */
-        mmu_store(path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE);
-        path->level++;
-        path->entry[path->level] = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path->level);
+        mmu_store(&path, table.value | DESCRIPTOR_VALID | DESCRIPTOR_TABLE);
+        path.level++;
+        path.entry[path.level] = (pte_t *)phys_to_virt(table) + LEVEL_INDEX(va, path.level);
     }
     return KERN_SUCCESS;
 }
@@ -136,43 +134,25 @@ void mmu_store(struct mmu_path *path, pte_t next)
 {
     pte_t *entry = path->entry[path->level];
 
-    if ((*entry == 0) != (next == 0)) {
-        mmu_count_entries(path, next != 0 ? 1 : -1);
+    /* The root, which stays, has nobody who counts. */
+    if ((*entry == 0) != (next == 0) && path->level > 0) {
+        mmu_count_entries(path->entry[path->level - 1], next != 0 ? 1 : -1);
     }
     pte_set(entry, next);
 }
 
-void mmu_store_run(const struct mmu_path *path, pte_t first, unsigned count)
+void mmu_prune(const struct mmu_space *space, vaddr_t va, struct mmu_dead_tables *dead)
 {
-    pte_t *const entry = path->entry[path->level];
-    const uint64_t span = LEVEL_SPAN(path->level);
+    struct mmu_path path;
 
-    mmu_count_entries(path, (int)count);
-    for (unsigned i = 0; i < count; i++) {
-        pte_set(&entry[i], first);
-        first += span;
-    }
-}
-
-void mmu_empty_run(const struct mmu_path *path, unsigned count)
-{
-    pte_t *const entry = path->entry[path->level];
-
-    mmu_count_entries(path, -(int)count);
-    for (unsigned i = 0; i < count; i++) {
-        pte_set(&entry[i], 0);
-    }
-}
-
-void mmu_prune(struct mmu_path *path, struct mmu_dead_tables *dead)
-{
+    mmu_walk(space, va, LEAF_LEVEL, &path);
     /* Up to the root, which stays: TTBR0 or TTBR1 leads to it. */
-    while (path->level > 0 && (*path->entry[path->level - 1] & PTE_COUNT) == 0) {
+    while (path.level > 0 && (*path.entry[path.level - 1] & PTE_COUNT) == 0) {
         paddr_t table;
 
-        path->level--;
-        table = pte_address(*path->entry[path->level]);
-        mmu_store(path, 0);
+        path.level--;
+        table = pte_address(*path.entry[path.level]);
+        mmu_store(&path, 0);
         mmu_bury(dead, table);
     }
 }
@@ -191,7 +171,7 @@ void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size)
          * vae1is also drops the cached steps of the walk (not only the last level), which a table
          * that is about to be freed needs.
          */
-        for (vaddr_t at = va; at - va < size; at += PAGE_SIZE) {
+        for (vaddr_t at = va, end = va + size; at != end; at += PAGE_SIZE) {
             mmu_arch_flush_page(at, space->asid);
         }
     } else if (space->user) {

@@ -176,19 +176,16 @@ static void test_no_note_is_lost(void **state)
 {
     const struct sigaction noting = {.sa_handler = note_store};
     struct sigaction before[2];
-    struct mmu_path path;
 
     (void)state;
     notes_stores(true);
     shared = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
     *shared = BASE | PAGE | RO | DBM | NEVER;
-    path.entry[0] = shared;
-    path.level = 0;
     assert_int_equal(sigaction(SIGSEGV, &noting, &before[0]), 0);
     assert_int_equal(sigaction(SIGBUS, &noting, &before[1]), 0);
     assert_int_equal(mprotect(shared, PAGE_SIZE, PROT_READ), 0);
-    assert_int_equal(mmu_store_empty(&path), BASE | PAGE | DBM | NEVER);
+    assert_int_equal(mmu_take_entry(shared), BASE | PAGE | DBM | NEVER);
     assert_int_equal(*shared, 0);
     sigaction(SIGSEGV, &before[0], NULL);
     sigaction(SIGBUS, &before[1], NULL);

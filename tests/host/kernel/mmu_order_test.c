@@ -155,13 +155,17 @@ static void test_refused_map(void **state)
     (void)state;
     map(VA + MIB2, PAGE_SIZE);
 
-    const uint64_t tables = table_pages();
+    const uint64_t tables = table_pages(), mapped = mmu_kernel->mapped;
 
-    look_at(VA, 1);
+    look_at(VA, 512);
     assert_int_equal(mmu_map(mmu_kernel, VA + PAGE_SIZE, paddr(PA), MIB2, rw), KERN_NO_SPACE);
     assert_int_equal(seen.count[SIM_FLUSH_END], 1);
     assert_int_equal(seen.tables[SIM_FLUSH_END], tables + 1);
     assert_int_equal(table_pages(), tables);
+    /* And the pages before the one that was in the way. */
+    assert_int_equal(seen.valid[SIM_FLUSH_BEGIN], 0);
+    assert_int_equal(seen.count[SIM_PUBLISH], 0);
+    assert_int_equal(mmu_kernel->mapped, mapped);
     assert_int_equal(mmu_unmap(mmu_kernel, VA + MIB2, PAGE_SIZE), KERN_SUCCESS);
 }
 
