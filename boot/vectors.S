@@ -3,11 +3,20 @@
 #include "boot/callee_saved.inc"
 #include "boot/vectors.h"
 
+/* Registers that a C function gives back as they were (AAPCS64, 6.1.1), but for x19 and x29. */
+.macro save_preserved
+    stp     x20, x21, [sp, #EXCEPTION_FRAME_X + 160]
+    stp     x22, x23, [sp, #EXCEPTION_FRAME_X + 176]
+    stp     x24, x25, [sp, #EXCEPTION_FRAME_X + 192]
+    stp     x26, x27, [sp, #EXCEPTION_FRAME_X + 208]
+    str     x28, [sp, #EXCEPTION_FRAME_X + 224]
+.endm
+
 /*
- * Store the interrupted context in the frame at SP, but for FP and SIMD. all: callee-saved registers
- * and syndrome too. x0 and x1, which it uses, are there already.
+ * Store the interrupted context in the frame at SP, but for FP and SIMD. all: the preserved
+ * registers too. syndrome: that, too. x0 and x1, which it uses, are there already.
  */
-.macro save_general all
+.macro save_general all, syndrome
     stp     x2, x3, [sp, #EXCEPTION_FRAME_X + 16]
     stp     x4, x5, [sp, #EXCEPTION_FRAME_X + 32]
     stp     x6, x7, [sp, #EXCEPTION_FRAME_X + 48]
@@ -18,11 +27,9 @@
     stp     x16, x17, [sp, #EXCEPTION_FRAME_X + 128]
     stp     x18, x19, [sp, #EXCEPTION_FRAME_X + 144]
     .if \all
-    stp     x20, x21, [sp, #EXCEPTION_FRAME_X + 160]
-    stp     x22, x23, [sp, #EXCEPTION_FRAME_X + 176]
-    stp     x24, x25, [sp, #EXCEPTION_FRAME_X + 192]
-    stp     x26, x27, [sp, #EXCEPTION_FRAME_X + 208]
-    str     x28, [sp, #EXCEPTION_FRAME_X + 224]
+    save_preserved
+    .endif
+    .if \syndrome
     mrs     x0, esr_el1
     mrs     x1, far_el1
     stp     x0, x1, [sp, #EXCEPTION_FRAME_ESR]
@@ -269,7 +276,7 @@
     .pushsection .text.vectors_unexpected, "ax"
 .Lunexpected_\vector:
     stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
-    save_general 1
+    save_general 1, 1
     record_frame
     take_fp
     mov     x0, sp
@@ -288,7 +295,7 @@
     .pushsection .text.vectors_user, "ax"
 .Luser_\vector:
     stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
-    save_general 1
+    save_general 1, 1
     mrs     x0, sp_el0
     str     x0, [sp, #EXCEPTION_FRAME_SP]
     mrs     x0, tpidr_el0
@@ -348,9 +355,18 @@ sync:
     lsr     x0, x0, #ESR_CLASS_SHIFT
     cmp     x0, #ESR_CLASS_FP
     b.eq    fp_wanted
-    save_general 1
+    save_general 0, 1
     record_frame
     leave_fp 1
+    mov     x0, sp
+    bl      exception_resolve
+    cbz     w0, .Lunresolved
+    return_fp 1, resolved
+    restore_general 0, own
+
+/* The rest of the frame, for who looks at it all or goes on somewhere else. */
+.Lunresolved:
+    save_preserved
     mov     x0, sp
     bl      exception_sync
     return_fp 1, sync
@@ -373,7 +389,7 @@ irq:
      * were (AAPCS64, 6.1.1).
      */
     stp     x0, x1, [sp, #EXCEPTION_FRAME_X]
-    save_general 0
+    save_general 0, 0
     record_frame
     leave_fp 0
     bl      irq_dispatch

@@ -64,11 +64,13 @@
 
 #ifndef __ASSEMBLER__
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * The interrupted context. An IRQ leaves x19 to x28, sp, esr, far, depth, cpacr and fp_frame
- * unwritten; what has come from EL0 has no record and none of the last three. fpsr, fpcr and q
+ * The interrupted context. An IRQ leaves x20 to x28, sp, esr, far, depth, cpacr and fp_frame
+ * unwritten, and exception_resolve finds x20 to x28 so; what has come from EL0 has no record and
+ * none of the last three. fpsr, fpcr and q
  * are written when the handler first uses FP or SIMD; from EL0, if what runs there has ever
  * used them.
  */
@@ -123,7 +125,11 @@ extern uint64_t emergency_depth;
  * kernel's three, else on the emergency stack or, while that is in use, on the last.
  * On return the frame's registers are reloaded, sp too. An IRQ calls
  * irq_dispatch (kernel/irq.h) instead, always on the interrupted stack.
+ *
+ * exception_resolve comes first: x20 to x28 are where they were, and are saved for the other one
+ * only, if this one answers false.
  */
+bool exception_resolve(struct exception_frame *frame);
 void exception_sync(struct exception_frame *frame);
 __attribute__((noreturn)) void exception_unexpected(struct exception_frame *frame, unsigned vector);
 

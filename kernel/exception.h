@@ -42,7 +42,7 @@
 /*
  * Called for data and instruction aborts, on the interrupted stack, interrupts
  * masked. True: repaired, the instruction runs again. Not called for a stack
- * overflow. NULL removes it.
+ * overflow. x20 to x28 are not in the frame. NULL removes it.
  */
 typedef bool exception_fault_handler_t(struct exception_frame *frame);
 void exception_set_fault_handler(exception_fault_handler_t *handler);

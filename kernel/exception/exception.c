@@ -48,6 +48,12 @@ bool exception_is_abort(uint64_t esr)
            class == ESR_CLASS_DATA_ABORT_EL0 || class == ESR_CLASS_FETCH_ABORT_EL0;
 }
 
+/* All stacks are in the image, and what is resolved on the way lies elsewhere. */
+static inline bool is_in_image(vaddr_t address)
+{
+    return address >= (vaddr_t)__image_start && address < (vaddr_t)__image_end;
+}
+
 bool exception_is_stack_overflow(const struct exception_frame *frame)
 {
     static const struct {
@@ -56,8 +62,7 @@ bool exception_is_stack_overflow(const struct exception_frame *frame)
                   {__emergency_stack_guard, __emergency_stack_bottom},
                   {__last_stack_guard, __last_stack_bottom}};
 
-    /* All of them are in the image, and what is resolved on the way lies elsewhere. */
-    if (frame->far < (uint64_t)__image_start || frame->far >= (uint64_t)__image_end) {
+    if (!is_in_image(frame->far)) {
         return false;
     }
     for (unsigned i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++) {
@@ -69,22 +74,23 @@ bool exception_is_stack_overflow(const struct exception_frame *frame)
     return false;
 }
 
-void exception_sync(struct exception_frame *frame)
+bool exception_resolve(struct exception_frame *frame)
 {
-    /*
-     * Before everything else, because a missing semihosting host is no fault of anybody's: the
-     * call has its own answer for it.
-     */
-    if (semihost_trapped(frame)) {
-        return;
-    }
+    exception_fault_handler_t *const handler = fault_handler;
+
     /*
      * The address spaces before fault_expect: who expects a fault wants to know of one that
      * nobody can resolve, and lazy memory is resolved. Never for the stack's guard: serving
      * that would need the stack.
      */
-    if (fault_handler != NULL && exception_is_abort(frame->esr) &&
-        !exception_is_stack_overflow(frame) && fault_handler(frame)) {
+    return handler != NULL && exception_is_abort(frame->esr) &&
+           !(is_in_image(frame->far) && exception_is_stack_overflow(frame)) && handler(frame);
+}
+
+void exception_sync(struct exception_frame *frame)
+{
+    /* A missing semihosting host is no fault of anybody's: the call has its own answer for it. */
+    if (semihost_trapped(frame)) {
         return;
     }
     if (fault_expected(frame)) {
