@@ -84,7 +84,7 @@ static bool any_pinned(const struct page *page, size_t count)
     return false;
 }
 
-/* The run is allocated with exactly this size, and at least one of its pages is pinned. */
+/* The run is allocated with exactly this size, and pages of it are pinned. */
 static void release_pinned(struct page *page, size_t count)
 {
     /* Another owner has it still, pins and all. */
@@ -129,14 +129,22 @@ kern_return_t page_split_run(paddr_t first, size_t count)
 
 kern_return_t page_release_run(paddr_t first, size_t count)
 {
-    lock_state_t state = lock_take(&page_lock);
-    struct page *page = page_lookup(first);
-    bool pinned = count != 0 && run_size(page) == count && any_pinned(page, count);
+    /* Mostly nothing is pinned; and everything that is wrong with the request is named there. */
+    const kern_return_t status = page_free_run(first, count);
+    lock_state_t state;
+    struct page *page;
+    bool allocated;
 
-    if (pinned) {
+    if (status != KERN_FAILURE) {
+        return status;
+    }
+    state = lock_take(&page_lock);
+    page = page_lookup(first);
+    /* It was pinned then, or is free; a handler may have taken the last pin since. */
+    allocated = run_size(page) == count;
+    if (allocated) {
         release_pinned(page, count);
     }
     lock_release(&page_lock, state);
-    /* Everything that is wrong with the request is found and named there. */
-    return pinned ? KERN_SUCCESS : page_free_run(first, count);
+    return allocated ? KERN_SUCCESS : status;
 }

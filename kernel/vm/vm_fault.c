@@ -176,8 +176,8 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
      * The object first: it may allocate, and reclaim for that, which can take out the very entry
      * that a lookup before it had found.
      */
-    status =
-        vm_object_supply(object, index, (wanted & MMU_WRITE) != 0 ? VM_SUPPLY_WRITE : 0, &page);
+    status = vm_object_supply_to(object, index, (wanted & MMU_WRITE) != 0 ? VM_SUPPLY_WRITE : 0,
+                                 entry, &page);
     if (status != KERN_SUCCESS) {
         return status;
     }
@@ -207,6 +207,10 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
             page_unpin(page);
         }
     }
+    if (status != KERN_SUCCESS) {
+        /* What it shows may be a page that is the object's no more. */
+        mmu_take_page(entry->map->space, va);
+    }
     return status;
 }
 
@@ -224,7 +228,7 @@ static kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned acces
     if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
         return KERN_PROTECTION_FAILURE;
     }
-    if (entry->blocked || vm_object_blocks_access(entry->range.object)) {
+    if (entry->blocked || vm_object_is_blocked(entry->range.object)) {
         return KERN_ABORTED;
     }
     return fill_page(entry, address & ~PAGE_MASK, access);
@@ -248,7 +252,7 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
      * accesses shall fault are filled by the fault that comes when they may be touched.
      */
     if (entry->range.object == NULL || entry->range.access == 0 || entry->blocked ||
-        vm_object_blocks_access(entry->range.object)) {
+        vm_object_is_blocked(entry->range.object)) {
         return KERN_SUCCESS;
     }
     if (entry->range.object->physical) {

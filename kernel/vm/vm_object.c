@@ -2,8 +2,6 @@
 /* Memory objects: their slots, and how a page gets into one and out of it. */
 #include "kernel/vm_object.h"
 
-#include <string.h>
-
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/page.h"
@@ -167,16 +165,22 @@ void vm_object_for_each_resident(struct vm_object *object, uint64_t first, uint6
     }
 }
 
-void vm_object_unmap_page(struct vm_object *object, uint64_t index)
+/* Out of all tables but one. */
+static void unmap_page_but(struct vm_object *object, uint64_t index, const struct vm_entry *one)
 {
     struct vm_entry *entry = NULL;
 
     /* All of them: the store may have gone through any one of its views. */
     while ((entry = vm_object_next_showing(object, entry, index)) != NULL) {
-        if (vm_entry_take_page(entry, index)) {
+        if (entry != one && vm_entry_take_page(entry, index)) {
             vm_object_mark_dirty(object, index);
         }
     }
+}
+
+void vm_object_unmap_page(struct vm_object *object, uint64_t index)
+{
+    unmap_page_but(object, index, NULL);
 }
 
 void vm_object_drop_page(struct vm_object *object, uint64_t index)
@@ -198,17 +202,24 @@ void vm_object_drop_page(struct vm_object *object, uint64_t index)
     KERNEL_CHECK(page_release_run(page, 1) == KERN_SUCCESS);
 }
 
-void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
+static void put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page,
+                     enum mmu_memory memory)
 {
-    vm_object_note_page(page, vm_slot_memory(object, slot));
+    vm_object_note_page(page, memory);
     /* The mode was set for the place, maybe before there was a page in it. */
     *slot = page.value | (*slot & VM_SLOT_MODE) | VM_SLOT_PRESENT;
     object->resident++;
     stats.pages++;
 }
 
+void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
+{
+    put_page(object, slot, page, vm_slot_memory(object, slot));
+}
+
 bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
 {
+    const enum mmu_memory memory = vm_slot_memory(object, slot);
     paddr_t page;
 
     if (page_alloc(0, PAGE_OWNER_BUFFER, &page) != KERN_SUCCESS) {
@@ -219,38 +230,42 @@ bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
      * object is not cached) before a device or an uncached mapping reads it.
      */
     page_fill_zero(phys_to_virt(page), PAGE_SIZE);
-    vm_object_settle_page(page, vm_slot_memory(object, slot));
-    vm_object_put_page(object, slot, page);
+    vm_object_settle_page(page, memory);
+    put_page(object, slot, page, memory);
     return true;
 }
 
 /*
- * Give the object a page of its own in place of one it shares with a copy. The
- * old page is pinned meanwhile: an allocation may reclaim purgeable memory, and
- * this very object may be next in that queue.
+ * Give the object a page of its own in place of one it shares with a copy, which `to` shows itself.
+ * Of a purgeable object the old page is pinned meanwhile: an allocation may reclaim such memory,
+ * and this very object may be next in that queue.
  */
-static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *slot)
+static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *slot,
+                          const struct vm_entry *to)
 {
-    paddr_t old = vm_slot_page(*slot);
+    const paddr_t old = vm_slot_page(*slot);
+    const bool pinned = object->purgeable;
     paddr_t own;
     bool obtained;
 
     /* Fails only where the record can count no further pin. */
-    if (page_pin(old) != KERN_SUCCESS) {
+    if (pinned && page_pin(old) != KERN_SUCCESS) {
         return false;
     }
     obtained = page_alloc(0, PAGE_OWNER_BUFFER, &own) == KERN_SUCCESS;
-    page_unpin(old);
+    if (pinned) {
+        page_unpin(old);
+    }
     if (!obtained) {
         return false;
     }
-    memcpy(phys_to_virt(own), phys_to_virt(old), PAGE_SIZE);
+    page_copy(phys_to_virt(own), phys_to_virt(old));
     vm_object_settle_page(own, vm_slot_memory(object, slot));
     /*
      * Unmapped after the copy and before the slot changes: mappings of the old page are
      * read-only while it is shared, so nothing is stored to it meanwhile.
      */
-    vm_object_unmap_page(object, index);
+    unmap_page_but(object, index, to);
     vm_object_note_page(own, vm_slot_memory(object, slot));
     /* All flags stay: it is the same content in the same mode. */
     *slot = own.value | (*slot & PAGE_MASK);
@@ -260,7 +275,8 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
 
 /* A page of the object's own in a slot that has none, or one that a copy shares. */
 static __attribute__((noinline)) kern_return_t supply_new(struct vm_object *object, uint64_t index,
-                                                          unsigned flags, paddr_t *page)
+                                                          unsigned flags, const struct vm_entry *to,
+                                                          paddr_t *page)
 {
     vm_slot_t *slot = vm_object_slot(object, index);
     bool obtained;
@@ -273,7 +289,7 @@ static __attribute__((noinline)) kern_return_t supply_new(struct vm_object *obje
         return KERN_MEMORY_ERROR;
     }
     if ((*slot & VM_SLOT_PRESENT) != 0) {
-        obtained = break_sharing(object, index, slot);
+        obtained = break_sharing(object, index, slot, to);
     } else {
         obtained = (flags & VM_SUPPLY_RESIDENT) == 0 && vm_object_fill_absent(object, slot);
     }
@@ -285,8 +301,11 @@ static __attribute__((noinline)) kern_return_t supply_new(struct vm_object *obje
     return KERN_SUCCESS;
 }
 
-kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigned flags,
-                               paddr_t *page)
+/* A part of both, which are asked for each page. */
+static inline __attribute__((always_inline)) kern_return_t supply(struct vm_object *object,
+                                                                  uint64_t index, unsigned flags,
+                                                                  const struct vm_entry *entry,
+                                                                  paddr_t *page)
 {
     vm_slot_t *slot;
 
@@ -305,12 +324,24 @@ kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigne
     if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0 ||
         ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
          page_is_shared(vm_slot_page(*slot)))) {
-        return supply_new(object, index, flags, page);
+        return supply_new(object, index, flags, entry, page);
     }
     /* Before the store that is being resolved: after it, nobody would be asked again. */
     *slot |= (flags & VM_SUPPLY_WRITE) != 0 ? VM_SLOT_DIRTY : 0;
     *page = vm_slot_page(*slot);
     return KERN_SUCCESS;
+}
+
+kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigned flags,
+                               paddr_t *page)
+{
+    return supply(object, index, flags, NULL, page);
+}
+
+kern_return_t vm_object_supply_to(struct vm_object *object, uint64_t index, unsigned flags,
+                                  const struct vm_entry *entry, paddr_t *page)
+{
+    return supply(object, index, flags, entry, page);
 }
 
 /* Rows, because most of what is pinned is resident: looking at each page on its own took half of

@@ -3,10 +3,9 @@
  * Copying a memory object: its pages are shared with the copy until somebody stores, but for
  * those that a device may be using, which are copied now.
  */
-#include <string.h>
-
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
+#include "kernel/page/page_arch.h"
 #include "kernel/vm/vm_object_private.h"
 
 struct copy_context {
@@ -40,7 +39,7 @@ static bool add_to_copy(struct vm_object *source, uint64_t index, bool share, pa
         if (!vm_object_fill_absent(to->copy, slot)) {
             return false;
         }
-        memcpy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page), PAGE_SIZE);
+        page_copy(phys_to_virt(vm_slot_page(*slot)), phys_to_virt(page));
         vm_object_settle_page(vm_slot_page(*slot), vm_slot_memory(to->copy, slot));
     }
     *slot |= VM_SLOT_DIRTY; /* not what a fresh page of the copy would hold */
@@ -92,8 +91,8 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
         if (vm_object_supply(copy, i, VM_SUPPLY_WRITE, &page) != KERN_SUCCESS) {
             return false;
         }
-        memcpy(phys_to_virt(page), phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)),
-               PAGE_SIZE);
+        page_copy(phys_to_virt(page),
+                  phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)));
         vm_object_settle_page(page, copy->memory);
     }
     return true;

@@ -56,7 +56,12 @@ void vm_object_physical_run(const struct vm_object *object, uint64_t index, uint
                             struct vm_physical_run *run);
 
 /* May all these pages be written? Of no object, and of anonymous memory: yes. */
-bool vm_object_is_writable(const struct vm_object *object, uint64_t first, uint64_t count);
+bool vm_window_is_writable(const struct vm_object *window, uint64_t first, uint64_t count);
+static inline bool vm_object_is_writable(const struct vm_object *object, uint64_t first,
+                                         uint64_t count)
+{
+    return object == NULL || !object->physical || vm_window_is_writable(object, first, count);
+}
 
 /* What the note of a page says (page_note). */
 #define VM_NOTE_MEMORY 0x07u /* enum mmu_memory */
@@ -115,6 +120,13 @@ static inline enum mmu_memory vm_slot_memory(const struct vm_object *object, con
     return own != 0 ? (enum mmu_memory)(own - 1) : object->memory;
 }
 
+/*
+ * As vm_object_supply, for an entry that shows what it is given in the place of what it shows now:
+ * that is left in its table until then.
+ */
+kern_return_t vm_object_supply_to(struct vm_object *object, uint64_t index, unsigned flags,
+                                  const struct vm_entry *entry, paddr_t *page);
+
 /* A zeroed page for an absent slot; false without memory. */
 bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot);
 
@@ -146,6 +158,12 @@ static inline void vm_object_settle_page(paddr_t page, enum mmu_memory memory)
     if (memory != MMU_NORMAL) {
         cache_clean_invalidate(phys_to_virt(page), PAGE_SIZE);
     }
+}
+
+/* As vm_object_blocks_access, for each fault. */
+static inline bool vm_object_is_blocked(const struct vm_object *object)
+{
+    return object->purge == VM_PURGE_VOLATILE && object->order.fault;
 }
 
 /* vm_purge.c: an object that is dying leaves its queue. */

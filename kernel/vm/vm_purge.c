@@ -81,7 +81,7 @@ enum vm_purge_state vm_object_get_purge(const struct vm_object *object)
 
 bool vm_object_blocks_access(const struct vm_object *object)
 {
-    return object->purge == VM_PURGE_VOLATILE && object->order.fault;
+    return vm_object_is_blocked(object);
 }
 
 static void take_unpinned(struct vm_object *object, uint64_t index, void *context)

@@ -69,6 +69,53 @@ static void a_copy_shares_until_written(void **state)
     vm_object_release(copy);
 }
 
+/* The one that stores shows the new page at once; the others must not go on showing the old one. */
+static void a_store_is_seen_by_every_view(void **state)
+{
+    struct vm_object *object = object_of(1), *copy;
+    const vaddr_t views[] = {enter(object, 1, RW), enter(object, 1, RW), enter(object, 1, RW)};
+    paddr_t page;
+
+    (void)state;
+    store(views[0], 1);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(load(views[i]), 1);
+    }
+    store(views[1], 2);
+    for (unsigned i = 0; i < 3; i++) {
+        struct mmu_translation at;
+
+        assert_int_equal(load(views[i]), 2);
+        assert_true(vm_object_resident(object, 0, &page));
+        assert_true(mmu_translate(vm_map_space(map), views[i], &at));
+        assert_int_equal(at.pa.value, page.value);
+    }
+    assert_int_equal(load(enter(copy, 1, RW)), 1);
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
+/* Nobody may store to what he executes: asked for it, the page that the object gave up goes. */
+static void what_cannot_be_shown_goes(void **state)
+{
+    struct vm_object *object = object_of(1), *copy;
+    const vaddr_t at = enter(object, 1, RW | MMU_EXECUTE);
+    struct mmu_translation to;
+    paddr_t page;
+
+    (void)state;
+    assert_int_equal(vm_object_supply(object, 0, VM_SUPPLY_WRITE, &page), KERN_SUCCESS);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, at, MMU_READ), KERN_SUCCESS);
+    assert_true(mmu_translate(vm_map_space(map), at, &to));
+    assert_int_equal(to.pa.value, page.value);
+    assert_int_equal(vm_fault(map, at, MMU_WRITE), KERN_INVALID_ARGUMENT);
+    assert_false(mmu_translate(vm_map_space(map), at, &to));
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
 /* A device may write a pinned page at any time: it must belong to one object alone. */
 static void pinned_pages_are_never_shared(void **state)
 {
@@ -298,6 +345,8 @@ int main(void)
         TEST(pages_appear_when_touched),
         TEST(two_mappings_of_an_object_show_the_same),
         TEST(a_copy_shares_until_written),
+        TEST(a_store_is_seen_by_every_view),
+        TEST(what_cannot_be_shown_goes),
         TEST(pinned_pages_are_never_shared),
         TEST(reading_shares_on),
         TEST(dirty_pages_are_those_written),

@@ -12,4 +12,9 @@ static inline void page_fill_zero(void *start, uint64_t size)
     memset(start, 0, size);
 }
 
+static inline void page_copy(void *to, const void *from)
+{
+    memcpy(to, from, PAGE_SIZE);
+}
+
 #endif
