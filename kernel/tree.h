@@ -190,15 +190,20 @@ static inline void tree_insert(struct tree *tree, struct tree_node *node, struct
     node->parent = parent;
     node->left = NULL;
     node->right = NULL;
-    node->height = 0;
+    node->height = 1;
+    if (update != NULL) {
+        update(node);
+    }
     if (parent == NULL) {
         tree->root = node;
-    } else if (right) {
+        return;
+    }
+    if (right) {
         parent->right = node;
     } else {
         parent->left = node;
     }
-    tree_changed(tree, node, update);
+    tree_changed(tree, parent, update);
 }
 
 static inline void tree_remove(struct tree *tree, struct tree_node *node, tree_update_t *update)

@@ -36,10 +36,21 @@ static void set_gap(const struct range_tree *tree, struct range_node *node)
     node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
 }
 
+/* A range that stays in its place in the tree has a gap before it that was another. */
+static void gap_changed(struct range_tree *tree, struct range_node *node, uint64_t before)
+{
+    /* One that was not the largest below, and is not now, is nobody's news. */
+    if (node->max_gap == before || node->gap > node->max_gap) {
+        tree_changed(&tree->ranges, &node->node, sum_up);
+    }
+}
+
 static void update_gap(struct range_tree *tree, struct range_node *node)
 {
+    const uint64_t before = node->gap;
+
     set_gap(tree, node);
-    tree_changed(&tree->ranges, &node->node, sum_up);
+    gap_changed(tree, node, before);
 }
 
 void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high)
@@ -102,21 +113,26 @@ bool range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t en
            first_ending_after(tree, start)->start >= end;
 }
 
-/* The next range has no left child, or the previous one no right child: that is the place. */
-static void insert_before(struct range_tree *tree, struct range_node *node, struct range_node *next)
+/*
+ * The next range has no left child, or the previous one no right child: that is the place. Its gap
+ * was `before`.
+ */
+static void insert_before(struct range_tree *tree, struct range_node *node, struct range_node *next,
+                          uint64_t before)
 {
-    if (next->node.left == NULL) {
-        tree_insert(&tree->ranges, &node->node, &next->node, false, sum_up);
-    } else {
-        tree_insert(&tree->ranges, &node->node, &node->prev->node, true, sum_up);
-        /* The way up may have ended below the next range, whose gap is another by now. */
-        tree_changed(&tree->ranges, &next->node, sum_up);
+    const bool left = next->node.left == NULL;
+
+    tree_insert(&tree->ranges, &node->node, left ? &next->node : &node->prev->node, !left, sum_up);
+    /* On the way up, or that may have ended below it. */
+    if (!left) {
+        gap_changed(tree, next, before);
     }
 }
 
 void range_tree_insert(struct range_tree *tree, struct range_node *node)
 {
     struct range_node *next = first_ending_after(tree, node->start);
+    const uint64_t before = next->gap;
 
     node->prev = next->prev;
     node->next = next;
@@ -127,13 +143,14 @@ void range_tree_insert(struct range_tree *tree, struct range_node *node)
     /* Both gaps before the way up, which sums up what a subtree knows of its largest one. */
     set_gap(tree, node);
     set_gap(tree, next);
-    insert_before(tree, node, next);
+    insert_before(tree, node, next, before);
     tree->count++;
     check_in_debug_builds(tree, node);
 }
 
 void range_tree_remove(struct range_tree *tree, struct range_node *node)
 {
+    const uint64_t before = node->next->gap;
     bool on_the_way;
 
     if (node->prev != NULL) {
@@ -148,7 +165,7 @@ void range_tree_remove(struct range_tree *tree, struct range_node *node)
                  (node->node.left != NULL && node->node.right != NULL);
     tree_remove(&tree->ranges, &node->node, sum_up);
     if (!on_the_way) {
-        tree_changed(&tree->ranges, &node->next->node, sum_up);
+        gap_changed(tree, node->next, before);
     }
     tree->count--;
     check_in_debug_builds(tree, node->next);
@@ -182,28 +199,49 @@ static bool fits_before(const struct range_node *node, uint64_t size, uint64_t a
     return true;
 }
 
+/*
+ * The largest gap below, alignment aside: a subtree that cannot hold it is skipped whole. One
+ * that could but for its alignment is looked through, which costs at most its size.
+ */
 static bool may_have(struct tree_node *root, uint64_t size)
 {
-    /*
-     * The largest gap below, alignment aside: a subtree that cannot hold it is skipped whole. One
-     * that could but for its alignment is looked through, which costs at most its size.
-     */
     return root != NULL && range_of(root)->max_gap >= size;
 }
 
-/* In a subtree that may have one. */
-static bool find_gap_below(struct tree_node *root, uint64_t size, uint64_t alignment,
-                           vaddr_t *start)
+/* The first of a subtree that may have one. */
+static struct tree_node *first_wide(struct tree_node *node, uint64_t size)
 {
-    /* The lowest address first: the same requests give the same addresses in each run. */
-    return (may_have(root->left, size) && find_gap_below(root->left, size, alignment, start)) ||
-           fits_before(range_of(root), size, alignment, start) ||
-           (may_have(root->right, size) && find_gap_below(root->right, size, alignment, start));
+    while (may_have(node->left, size)) {
+        node = node->left;
+    }
+    return node;
+}
+
+static struct tree_node *next_wide(struct tree_node *node, uint64_t size)
+{
+    if (may_have(node->right, size)) {
+        return first_wide(node->right, size);
+    }
+    /* Up past all whose right side has been looked through. */
+    while (node->parent != NULL && node->parent->right == node) {
+        node = node->parent;
+    }
+    return node->parent;
 }
 
 bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
                          vaddr_t *start)
 {
-    return size != 0 && may_have(tree->ranges.root, size) &&
-           find_gap_below(tree->ranges.root, size, alignment, start);
+    struct tree_node *node = tree->ranges.root;
+
+    if (size == 0 || !may_have(node, size)) {
+        return false;
+    }
+    /* The lowest address first: the same requests give the same addresses in each run. */
+    for (node = first_wide(node, size); node != NULL; node = next_wide(node, size)) {
+        if (fits_before(range_of(node), size, alignment, start)) {
+            return true;
+        }
+    }
+    return false;
 }

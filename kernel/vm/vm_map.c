@@ -104,11 +104,6 @@ bool vm_map_is_legal(const struct vm_map *map, vaddr_t start, uint64_t size)
     return start >= low && start <= high && size <= high - start;
 }
 
-struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
-{
-    return vm_entry_of(range_tree_find(&map->ranges, address));
-}
-
 /* Every view of an object is found from it: a page that is taken away must leave all tables. */
 static void link_object(struct vm_entry *entry)
 {
@@ -292,7 +287,7 @@ static bool range_is_valid(const struct vm_range *range, uint64_t size)
     if (range->object == NULL) {
         return range->access == 0;
     }
-    bytes = vm_object_pages(range->object) << PAGE_SHIFT;
+    bytes = range->object->pages << PAGE_SHIFT;
     return (range->offset & PAGE_MASK) == 0 && range->offset <= bytes &&
            size <= bytes - range->offset;
 }

@@ -63,7 +63,11 @@ void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory);
 /* The same for one page of its object, if the entry shows it. */
 void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_memory memory);
 
-struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address);
+/* The entry at an address, or NULL. */
+static inline struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
+{
+    return vm_entry_of(range_tree_find(&map->ranges, address));
+}
 
 /* At least one page, and not so many that they end where they begin or before. */
 static inline bool vm_is_whole_pages(vaddr_t start, uint64_t size)

@@ -58,15 +58,12 @@ void vm_object_physical_run(const struct vm_object *object, uint64_t index, uint
     }
 }
 
-bool vm_object_is_writable(const struct vm_object *object, uint64_t first, uint64_t count)
+bool vm_window_is_writable(const struct vm_object *window, uint64_t first, uint64_t count)
 {
     struct vm_physical_run run;
 
-    if (object == NULL || !object->physical) {
-        return true;
-    }
     for (uint64_t done = 0; done < count; done += run.pages) {
-        vm_object_physical_run(object, first + done, count - done, &run);
+        vm_object_physical_run(window, first + done, count - done, &run);
         if (!run.writable) {
             return false;
         }
