@@ -43,6 +43,7 @@ struct IOGeneralMemoryDescriptor {
     paddr_t fewPages[GENERAL_FEW_PAGES];
     struct IOMemoryRuns wired;
     bool failed;          /* one of the completes so far was of a transfer that did */
+    bool described;       /* it was initialised: there may be something to forget */
     uint64_t highestPage; /* page number, while resident is set */
 
     /*

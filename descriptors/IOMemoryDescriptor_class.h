@@ -166,7 +166,10 @@ typedef struct {
      */
     IOMemoryMap *(*makeMapping)(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                                 IOByteCount offset);
-    /* Enter the pages of a map; length 0 means the map's. On failure nothing is entered. */
+    /*
+     * Enter the pages of a map; length 0 means the map's. On failure nothing is entered. Both with
+     * the lock over all maps held.
+     */
     IOReturn (*doMap)(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBits options,
                       IOByteCount offset, IOByteCount length);
     IOReturn (*doUnmap)(IOMemoryDescriptor *self, IOMemoryMap *map);

@@ -86,6 +86,9 @@ void IOMemory_lock(void);
 void IOMemory_unlock(void);
 bool IOMemory_isLocked(void);
 
+/* As IOMemoryMap_setMemoryDescriptor, with the lock held. False: it ends before the map does. */
+bool IOMemoryMap_setMemory(IOMemoryMap *self, IOMemoryDescriptor *memory, uint64_t offset);
+
 /* Out of the set of its memory, if it is in it; with the lock held. */
 void IOMemoryMap_leaveSet(IOMemoryMap *self);
 
@@ -126,7 +129,14 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
  * be, and no more. Before its offset, address or address space changes it must leave.
  */
 void IOMemoryMap_enterIndex(IOMemoryMap *self);
-void IOMemoryMap_leaveIndex(IOMemoryMap *self);
+void IOMemoryMap_leaveTrees(IOMemoryMap *self);
+static inline void IOMemoryMap_leaveIndex(IOMemoryMap *self)
+{
+    /* What changes a map asks for this, and most maps are in none. */
+    if (self->indexed) {
+        IOMemoryMap_leaveTrees(self);
+    }
+}
 
 /* What a compatible map of the descriptor answers; NULL: none is. As copyCompatible. */
 IOMemoryMap *IOMemoryMap_findCompatible(IOMemoryDescriptor *memory, IOMemoryMap *request);
@@ -172,7 +182,7 @@ static inline void IOMemoryMap_checkBorrowers(const IOMemoryMap *self)
 }
 #endif
 
-/* IOMemoryMap_wire.c: give back all pins of wireRange; are there any? */
+/* IOMemoryMap_wire.c: give back all pins of wireRange, of which there were some; are there any? */
 void IOMemoryMap_dropPins(IOMemoryMap *self);
 bool IOMemoryMap_hasPins(const IOMemoryMap *self);
 

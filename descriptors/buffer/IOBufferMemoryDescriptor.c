@@ -6,10 +6,10 @@
 static void remove_own_mapping(const IOBufferMemoryDescriptor *self)
 {
     const IOBufferMemoryDescriptor_ExpansionData *const mapping = self->reserved;
-    const vm_map_t map = get_task_map(self->super.task);
+    const vm_map_t map = mapping != NULL ? get_task_map(self->super.task) : NULL;
 
     /* With its task the mapping has gone already. */
-    if (mapping != NULL && map != NULL &&
+    if (map != NULL &&
         platform_map_remove(map, mapping->start, mapping->end - mapping->start) != KERN_SUCCESS) {
         platform_log("%p freed, but its mapping at %#llx stays", (const void *)self,
                      (unsigned long long)mapping->start);

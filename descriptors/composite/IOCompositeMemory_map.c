@@ -198,7 +198,6 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
         IOMemoryDescriptor_getPreparationID(base) == kIOPreparationIDUnprepared) {
         return kIOReturnNotReady;
     }
-    IOMemory_lock();
     status = map_parts(composite_of(base), map, options, offset, length);
     if (status == kIOReturnSuccess) {
         /* What was asked for: of the default, each part has its own mode. */
@@ -214,7 +213,6 @@ IOReturn composite_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBi
             set_cache_of_parts(map);
         }
     }
-    IOMemory_unlock();
     return status;
 }
 

@@ -145,7 +145,10 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     if (__atomic_load_n(&self->super.dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
-    forget(self);
+    if (self->described) {
+        forget(self);
+    }
+    self->described = true;
     status = check_options(options, task);
     if (status != kIOReturnSuccess) {
         return status;
@@ -200,6 +203,7 @@ IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
 
     /* Set and not added: the object is new, and no redirection can be on. */
     self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
+    self->described = true;
     /*
      * Taken over whatever comes: a failure below leaves it to the end of the object, so that the
      * caller has one rule for both.

@@ -333,9 +333,8 @@ IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits
     IOGeneralMemoryDescriptor *self = general_of(base);
     const bool prefault = (options & kIOMapPrefault) != 0;
     uint64_t offset;
-    IOReturn status;
+    const IOReturn status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
 
-    status = descriptor_check_map(base, map, sourceOffset, &offset, &length);
     if (status != kIOReturnSuccess) {
         return status;
     }
@@ -343,12 +342,8 @@ IOReturn general_do_map(IOMemoryDescriptor *base, IOMemoryMap *map, IOOptionBits
     if (prefault && base->wireCount == 0 && !general_is_physical(self)) {
         return kIOReturnNotReady;
     }
-    IOMemory_lock();
-    status = is_identity(self, map, options, offset)
-                 ? map_identity(self, map, prefault)
-                 : map_pages(self, map, options, offset, length);
-    IOMemory_unlock();
-    return status;
+    return is_identity(self, map, options, offset) ? map_identity(self, map, prefault)
+                                                   : map_pages(self, map, options, offset, length);
 }
 
 /* A task sees its own memory anyway; of all other memory, what is described has to fill pages. */

@@ -86,6 +86,35 @@ bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAd
     return true;
 }
 
+/* With the lock held; what is to be released. */
+static IOMemoryDescriptor *exchange_memory(IOMemoryMap *self, IOMemoryDescriptor *memory,
+                                           uint64_t offset)
+{
+    IOMemoryDescriptor *former = self->memory;
+
+    IOMemoryMap_leaveIndex(self);
+    if (former != memory) {
+        /* Before the former one goes: it may be what keeps the new one alive. */
+        OSObject_retain(memory);
+        IOMemoryMap_leaveSet(self);
+        self->memory = memory;
+    } else {
+        former = NULL;
+    }
+    self->offset = offset;
+    IOMemoryMap_enterIndex(self);
+    return former;
+}
+
+bool IOMemoryMap_setMemory(IOMemoryMap *self, IOMemoryDescriptor *memory, uint64_t offset)
+{
+    if (!IOMemoryDescriptor_holds(memory, offset, self->length)) {
+        return false;
+    }
+    OSObject_release(exchange_memory(self, memory, offset));
+    return true;
+}
+
 bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef memory,
                                      mach_vm_size_t offset)
 {
@@ -100,18 +129,7 @@ bool IOMemoryMap_setMemoryDescriptor(IOMemoryMap *self, IOMemoryDescriptorRef me
         return false;
     }
     IOMemory_lock();
-    former = self->memory;
-    if (former != memory.descriptor) {
-        /* Before the former one goes: it may be what keeps the new one alive. */
-        OSObject_retain(memory.descriptor);
-        IOMemoryDescriptor_removeMapping(former, self);
-        self->memory = memory.descriptor;
-    } else {
-        former = NULL;
-    }
-    IOMemoryMap_leaveIndex(self);
-    self->offset = offset;
-    IOMemoryMap_enterIndex(self);
+    former = exchange_memory(self, memory.descriptor, offset);
     IOMemory_unlock();
     OSObject_release(former); /* its last release may take prepare locks */
     return true;
@@ -150,7 +168,9 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
 static void forget_mapping(IOMemoryMap *self)
 {
     /* First: how many pins there are follows from the address and the length. */
-    IOMemoryMap_dropPins(self);
+    if (self->pins != NULL) {
+        IOMemoryMap_dropPins(self);
+    }
     IOMemoryMap_leaveIndex(self);
     self->mapped = false;
     self->blocked = false;
@@ -166,7 +186,9 @@ static void forget_mapping(IOMemoryMap *self)
     while (self->borrowers != NULL) {
         forget_mapping(self->borrowers);
     }
-    IOMemoryMap_dropParts(self);
+    if (self->parts != NULL) {
+        IOMemoryMap_dropParts(self);
+    }
 }
 
 /* With the lock held. */

@@ -98,15 +98,13 @@ void IOMemoryMap_enterIndex(IOMemoryMap *self)
     self->indexed = true;
 }
 
-void IOMemoryMap_leaveIndex(IOMemoryMap *self)
+void IOMemoryMap_leaveTrees(IOMemoryMap *self)
 {
-    struct tree *const shared = self->indexed ? self->memory->shared : NULL;
+    struct tree *const shared = self->memory->shared;
 
-    if (shared != NULL) {
-        tree_remove(&shared[BY_OFFSET], &self->index[BY_OFFSET].node, sum_up_offsets);
-        tree_remove(&shared[BY_PLACE], &self->index[BY_PLACE].node, sum_up_places);
-        self->indexed = false;
-    }
+    tree_remove(&shared[BY_OFFSET], &self->index[BY_OFFSET].node, sum_up_offsets);
+    tree_remove(&shared[BY_PLACE], &self->index[BY_PLACE].node, sum_up_places);
+    self->indexed = false;
 }
 
 /*

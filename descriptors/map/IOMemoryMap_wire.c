@@ -28,9 +28,6 @@ bool IOMemoryMap_hasPins(const IOMemoryMap *self)
 
 void IOMemoryMap_dropPins(IOMemoryMap *self)
 {
-    if (self->pins == NULL) {
-        return;
-    }
     for (uint64_t i = 0; i < page_count(self); i++) {
         /* Ends: a count is what wireRange took, and each turn gives back one. */
         while (self->pins[i].count != 0) {

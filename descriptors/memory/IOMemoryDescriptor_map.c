@@ -8,19 +8,18 @@
     (kIOMapAnywhere | kIOMapCacheMask | kIOMapReadOnly | kIOMapStatic | kIOMapReference |          \
      kIOMapUnique | kIOMap64Bit | kIOMapPrefault | kIOMapOverwrite | kIOMapGuardedMask)
 
-void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
+/* With the lock held. */
+static void add_mapping(IOMemoryDescriptor *self, IOMemoryMap *mapping)
 {
-    IOMemoryMap **first;
+    IOMemoryMap **const first = &self->mappings;
 
     /*
      * A map is in one set: the link says so, and adding it twice would close the list to a
      * ring.
      */
-    if (self.descriptor == NULL || mapping == NULL || mapping->link != NULL) {
+    if (mapping->link != NULL) {
         return;
     }
-    IOMemory_lock();
-    first = &self.descriptor->mappings;
     mapping->next = *first;
     mapping->link = first;
     if (mapping->next != NULL) {
@@ -28,6 +27,15 @@ void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapp
     }
     *first = mapping;
     IOMemoryMap_enterIndex(mapping);
+}
+
+void IOMemoryDescriptor_addMapping(IOMemoryDescriptorRef self, IOMemoryMap *mapping)
+{
+    if (self.descriptor == NULL || mapping == NULL) {
+        return;
+    }
+    IOMemory_lock();
+    add_mapping(self.descriptor, mapping);
     IOMemory_unlock();
 }
 
@@ -48,6 +56,10 @@ void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *m
  */
 void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
 {
+    /* Asked without the lock: whoever enters one now would enter it behind the end as well. */
+    if (self->mappings == NULL && self->uniques == NULL) {
+        return;
+    }
     IOMemory_lock();
     for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
         map->outlived = true;
@@ -235,7 +247,7 @@ static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBi
     }
     memory = alone != NULL ? alone : self;
     /* The private descriptor begins with the first mapped byte. */
-    if (!IOMemoryMap_setMemoryDescriptor(map, memory, alone != NULL ? 0 : map->offset)) {
+    if (!IOMemoryMap_setMemory(map, memory, alone != NULL ? 0 : map->offset)) {
         status = kIOReturnBadArgument;
     } else {
         status = IOMemoryDescriptor_methods(memory)->doMap(memory, map, options, 0, 0);
@@ -244,7 +256,7 @@ static IOReturn enter_new(IOMemoryDescriptor *self, IOMemoryMap *map, IOOptionBi
         status = IOMemoryMap_setOrigin(map, self);
     }
     if (status == kIOReturnSuccess) {
-        IOMemoryDescriptor_addMapping(memory, map);
+        add_mapping(memory, map);
     }
     OSObject_release(alone); /* the map has its own reference */
     return status;
@@ -255,14 +267,14 @@ static IOReturn record(IOMemoryDescriptor *self, IOMemoryMap *map)
 {
     const unsigned cache = (map->options & kIOMapCacheMask) >> kIOMapCacheShift;
 
-    if (!IOMemoryMap_setMemoryDescriptor(map, self, map->offset)) {
+    if (!IOMemoryMap_setMemory(map, self, map->offset)) {
         return kIOReturnBadArgument;
     }
     map->cache = cache != kIODefaultCache ? cache : kIOCopybackCache;
     map->options |= kIOMapStatic;
     map->recorded = true;
     map->mapped = true;
-    IOMemoryDescriptor_addMapping(self, map);
+    add_mapping(self, map);
     return kIOReturnSuccess;
 }
 
@@ -287,8 +299,8 @@ static IOReturn answer(IOMemoryDescriptor *self, IOMemoryMap **map, IOOptionBits
     if (shared != *map) {
         OSObject_release(*map);
         *map = shared;
-    } else if (IOMemoryMap_setMemoryDescriptor(shared, self, shared->offset)) {
-        IOMemoryDescriptor_addMapping(self, shared);
+    } else if (IOMemoryMap_setMemory(shared, self, shared->offset)) {
+        add_mapping(self, shared);
     }
     if ((options & kIOMapPrefault) != 0) {
         status = prefault_shared(self, shared);
@@ -389,24 +401,34 @@ IOReturn IOMemoryDescriptor_doMap(IOMemoryDescriptorRef self, vm_map_t addressMa
                                   IOVirtualAddress *atAddress, IOOptionBits options,
                                   IOByteCount sourceOffset, IOByteCount length)
 {
+    IOReturn status;
+
     (void)addressMap; /* the map knows its address space */
     if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
         IOREFUSE(atAddress == NULL || *atAddress == 0, "there is no map in *atAddress")) {
         return kIOReturnBadArgument;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->doMap(self.descriptor, (IOMemoryMap *)*atAddress, options, sourceOffset, length);
+    IOMemory_lock();
+    status = IOMemoryDescriptor_methods(self.descriptor)
+                 ->doMap(self.descriptor, (IOMemoryMap *)*atAddress, options, sourceOffset, length);
+    IOMemory_unlock();
+    return status;
 }
 
 IOReturn IOMemoryDescriptor_doUnmap(IOMemoryDescriptorRef self, vm_map_t addressMap,
                                     IOVirtualAddress logical, IOByteCount length)
 {
+    IOReturn status;
+
     (void)addressMap;
     if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
         IOREFUSE(logical == 0, "there is no map in logical") ||
         IOREFUSE(length != 0, "length is not 0: a map is taken away whole")) {
         return kIOReturnBadArgument;
     }
-    return IOMemoryDescriptor_methods(self.descriptor)
-        ->doUnmap(self.descriptor, (IOMemoryMap *)logical);
+    IOMemory_lock();
+    status = IOMemoryDescriptor_methods(self.descriptor)
+                 ->doUnmap(self.descriptor, (IOMemoryMap *)logical);
+    IOMemory_unlock();
+    return status;
 }
