@@ -156,9 +156,7 @@ IOReturn IODMABounce_begin(struct IODMABounce *bounce, const struct IODMALimits 
         }
         return status;
     }
-    if (bounce->chunk != NULL) {
-        bounce->chunkBytes = pages * PAGE_SIZE;
-    }
+    bounce->chunkBytes = pages * PAGE_SIZE; /* if there is a chunk */
     bounce->islands = count == 1 && bounce->capacity == 1
                           ? &bounce->single
                           : platform_alloc(bounce->capacity * sizeof(*bounce->islands));

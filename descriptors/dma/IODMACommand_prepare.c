@@ -484,8 +484,8 @@ static __attribute__((noinline)) IOReturn bring_home(IODMACommand *self, bool in
     if (synchronize && self->direction != kIODirectionOut && IODMACommand_bounces(self)) {
         status = first_error(status, IODMACommand_copyBounced(self, false));
     }
-    if (self->hasRuns || self->copy != NULL || self->map.fMapper != NULL ||
-        self->bounce.charged != 0) {
+    /* A list of runs, or a copy, there is only with one of these. */
+    if (self->map.fMapper != NULL || self->bounce.charged != 0) {
         status = first_error(status, IODMACommand_letGo(self));
     }
     return status;

@@ -3,6 +3,7 @@
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMACommand.h"
 #include "descriptors/IODMAProtocol.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "descriptors/platform_wait.h"
 #include "tests/host/machine/fake_mapper.h"
 #include "tests/host/machine/map_composite.h"
@@ -190,6 +191,38 @@ static void read_only_pages_are_not_prepared_for_stores(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
     OSObject_release(map);
     OSObject_release(memory);
+}
+
+static unsigned read_only_reports;
+
+static void count_read_only(const struct IOLedgerReport *report)
+{
+    assert_int_equal(report->rule, kIOLedgerReadOnly);
+    assert_int_equal(report->subject.length, 100);
+    read_only_reports++;
+}
+
+/* Constants of the image that a device shall overwrite: the ledger says so, and a task's not. */
+static void constants_for_a_device_are_reported(void **state)
+{
+    const task_t tasks[] = {kernel_task, owner};
+
+    (void)state;
+    IOLedger_listen(count_read_only);
+    read_only_reports = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t at = new_pages(tasks[i], 1, MMU_READ);
+        IOMemoryDescriptor *memory = describe(at, 100, kIODirectionIn, tasks[i]);
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        assert_int_equal(read_only_reports, i);
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
+        assert_int_equal(read_only_reports, 1);
+        OSObject_release(memory);
+        remove_pages(tasks[i], at, 1);
+    }
+    IOLedger_listen(NULL);
 }
 
 /* I/O addresses end at 2^64: what would lie behind is refused and taken back. */
@@ -414,6 +447,7 @@ int main(void)
         MAP_TEST(facts_of_any_part_are_those_of_its_bytes),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
+        MAP_TEST(constants_for_a_device_are_reported),
         MAP_TEST(a_mapping_does_not_wrap),
         MAP_TEST(a_commands_mapping_does_not_wrap),
         MAP_TEST(the_systems_mapping_does_not_wrap),

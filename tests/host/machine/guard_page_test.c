@@ -89,6 +89,10 @@ static void nothing_can_be_reached(void **state)
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(guard, 0, &length, 0), 0);
     assert_int_equal(length, 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    /* Who reckons with page offsets is told where it would be, up to its end. */
+    assert_int_equal(
+        IOMemoryDescriptor_getPhysicalSegment(guard, 100, &length, _kIOMemorySourceSegment), 100);
+    assert_int_equal(length, PAGE_SIZE - 100);
     platform_set_last_error(0);
     assert_int_equal(IOMemoryDescriptor_readBytes(guard, 0, &byte, 1), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
@@ -99,6 +103,38 @@ static void nothing_can_be_reached(void **state)
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(guard, kIOMDFirstSegment, walk, sizeof(walk)),
         kIOReturnNotPermitted);
+    OSObject_release(guard);
+}
+
+/* Pages of a part are those that it has bytes in. */
+static void facts_of_a_part_of_a_guard(void **state)
+{
+    static const struct {
+        IOByteCount offset, length;
+        UInt32 pages;
+    } parts[] = {{0, 1, 1},
+                 {PAGE_SIZE - 1, 1, 1},
+                 {PAGE_SIZE - 1, 2, 2},
+                 {PAGE_SIZE, PAGE_SIZE, 1},
+                 {100, PAGE_SIZE, 2},
+                 {2 * PAGE_SIZE, 1, 1},
+                 {2 * PAGE_SIZE + 5, PAGE_SIZE + 5, 2},
+                 {1, 4 * PAGE_SIZE - 1, 4}};
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(4 * PAGE_SIZE);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        IOSubMemoryDescriptor *part = IOSubMemoryDescriptor_withSubRange(
+            guard, parts[i].offset, parts[i].length, kIODirectionNone);
+        IOMDDMACharacteristics what;
+
+        assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(part, kIOMDGetCharacteristics,
+                                                                &what, sizeof(what)),
+                         kIOReturnSuccess);
+        assert_int_equal(what.fSGCount, 1);
+        assert_int_equal(what.fPages, parts[i].pages);
+        OSObject_release(part);
+    }
     OSObject_release(guard);
 }
 
@@ -151,7 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_PAGES(sizes_are_whole_pages),          WITH_PAGES(cd_15_sizes_that_cannot_be),
         WITH_PAGES(prepares_count_and_pin_nothing), WITH_PAGES(nothing_can_be_reached),
-        WITH_PAGES(cd_14_guards_around_data),
+        WITH_PAGES(facts_of_a_part_of_a_guard),     WITH_PAGES(cd_14_guards_around_data),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
