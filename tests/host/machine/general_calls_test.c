@@ -193,6 +193,49 @@ static void read_only_pages_are_not_prepared_for_stores(void **state)
     OSObject_release(memory);
 }
 
+/* Whole pages of one range are the descriptor's own; beside a part of one lies somebody else's. */
+static void pages_that_are_filled_are_its_own(void **state)
+{
+    const uint64_t one = new_pages(owner, 3, RW), two = new_pages(owner, 3, RW);
+    const uint64_t first = 3 * PAGE_SIZE - 100; /* bytes of the first range, to the end of a page */
+    const uint64_t third = first + PAGE_SIZE + 50;
+    IOAddressRange ranges[] = {
+        {one + 100, first}, {two + PAGE_SIZE, PAGE_SIZE + 50}, {two + 200, PAGE_SIZE - 200}};
+    const struct {
+        IOByteCount offset, end;
+        bool own;
+    } parts[] = {{0, 1, false},
+                 {0, first, false},
+                 {PAGE_SIZE - 101, PAGE_SIZE - 100, false},
+                 {PAGE_SIZE - 100, PAGE_SIZE - 99, true},
+                 {PAGE_SIZE - 99, 2 * PAGE_SIZE - 101, true},
+                 {PAGE_SIZE - 100, first, true},
+                 {2 * PAGE_SIZE, first, true},
+                 {first - 1, first + 1, true},
+                 {first, first + PAGE_SIZE, true},
+                 {first + 70, first + PAGE_SIZE - 1, true},
+                 {first, first + PAGE_SIZE + 1, false},
+                 {first + PAGE_SIZE, first + PAGE_SIZE + 50, false},
+                 {first + PAGE_SIZE + 49, first + PAGE_SIZE + 50, false},
+                 {third, third + 1, false},
+                 {third + 500, third + PAGE_SIZE - 200, false}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        assert_int_equal(general_owns_pages(memory, parts[i].offset, parts[i].end, other),
+                         parts[i].own);
+        assert_true(general_owns_pages(memory, parts[i].offset, parts[i].end, owner));
+    }
+    /* As many pages are pinned as there are, each range counted by itself. */
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(((IOGeneralMemoryDescriptor *)memory)->pageCount, 6);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(((IOGeneralMemoryDescriptor *)memory)->pageCount, 0);
+    OSObject_release(memory);
+}
+
 static unsigned read_only_reports;
 
 static void count_read_only(const struct IOLedgerReport *report)
@@ -447,6 +490,7 @@ int main(void)
         MAP_TEST(facts_of_any_part_are_those_of_its_bytes),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
+        MAP_TEST(pages_that_are_filled_are_its_own),
         MAP_TEST(constants_for_a_device_are_reported),
         MAP_TEST(a_mapping_does_not_wrap),
         MAP_TEST(a_commands_mapping_does_not_wrap),
