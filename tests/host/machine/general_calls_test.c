@@ -82,9 +82,12 @@ static void facts_of_a_part_leave_out_what_lies_before_it(void **state)
     OSObject_release(memory);
 }
 
-/* What is said of bytes [offset, + length) of ranges, counted range by range and byte by byte. */
+/*
+ * What is said of bytes [offset, + length) of ranges, counted range by range and byte by byte. Runs
+ * that continue each other are one, but not across parts.
+ */
 static IOMDDMACharacteristics facts_by_bytes(const IOAddressRange *ranges, unsigned count,
-                                             uint64_t offset, uint64_t length)
+                                             uint64_t offset, uint64_t length, bool parts)
 {
     IOMDDMACharacteristics facts = {.fLength = length, .fDirection = kIODirectionOutIn};
     uint64_t at = 0, first = 0, last = 0;
@@ -103,7 +106,7 @@ static IOMDDMACharacteristics facts_by_bytes(const IOAddressRange *ranges, unsig
             facts.fSGCount += page == UINT64_MAX;
             facts.fPages += atop(here) != page;
             page = atop(here);
-            is_one = is_one && (at == offset || here == last + 1);
+            is_one = is_one && (at == offset || here == last + 1) && (!parts || facts.fSGCount < 2);
             first = at == offset ? here : first;
             last = here;
             if (page > facts.fHighestPage) {
@@ -118,30 +121,29 @@ static IOMDDMACharacteristics facts_by_bytes(const IOAddressRange *ranges, unsig
 }
 
 /* The second range has the highest page, the third continues the second in memory. */
-static void facts_of_any_part_are_those_of_its_bytes(void **state)
+static const IOAddressRange four_ranges[] = {{SIM_RAM_BASE + 8, 100},
+                                             {SIM_RAM_BASE + 4 * PAGE_SIZE + 4000, 5000},
+                                             {SIM_RAM_BASE + 4 * PAGE_SIZE + 9000, 300},
+                                             {SIM_RAM_BASE + 2 * PAGE_SIZE + 50, PAGE_SIZE}};
+
+/* A window between any two of these, which is prepared or not. */
+static void expect_facts_of_windows(IOMemoryDescriptor *memory, bool prepared, bool parts)
 {
-    IOAddressRange ranges[] = {{SIM_RAM_BASE + 8, 100},
-                               {SIM_RAM_BASE + 4 * PAGE_SIZE + 4000, 5000},
-                               {SIM_RAM_BASE + 4 * PAGE_SIZE + 9000, 300},
-                               {SIM_RAM_BASE + 2 * PAGE_SIZE + 50, 2 * PAGE_SIZE}};
-    static const uint64_t borders[] = {0,    1,    99,   100,  101,   195,  196,
-                                       197,  4292, 5099, 5100, 5101,  5399, 5400,
-                                       5401, 9445, 9446, 9447, 13591, 13592};
-    IOMemoryDescriptor *memory =
-        IOMemoryDescriptor_withAddressRanges(ranges, 4, kIODirectionOutIn, TASK_NULL);
+    static const uint64_t borders[] = {0,    1,    99,   100,  101,  195,  196,  197,  4292,
+                                       5099, 5100, 5101, 5399, 5400, 5401, 9446, 9495, 9496};
     const unsigned count = sizeof(borders) / sizeof(borders[0]);
 
-    (void)state;
     assert_int_equal(IOMemoryDescriptor_getLength(memory), borders[count - 1]);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
     for (unsigned i = 0; i < count; i++) {
         for (unsigned k = i + 1; k < count; k++) {
             IOMemoryDescriptor *part = window(memory, borders[i], borders[k] - borders[i]);
-            const IOMDDMACharacteristics wanted =
-                facts_by_bytes(ranges, 4, borders[i], borders[k] - borders[i]);
-            IOMDDMACharacteristics facts;
+            IOMDDMACharacteristics facts,
+                wanted = facts_by_bytes(four_ranges, 4, borders[i], borders[k] - borders[i], parts);
 
-            assert_int_equal(IOMemoryDescriptor_prepare(part, 0), kIOReturnSuccess);
+            if (!prepared) {
+                wanted.fHighestPage = 0;
+                wanted.fPageAlign = 0;
+            }
             assert_int_equal(operate(part, kIOMDGetCharacteristics, &facts, sizeof(facts)),
                              kIOReturnSuccess);
             assert_int_equal(facts.fLength, wanted.fLength);
@@ -149,13 +151,80 @@ static void facts_of_any_part_are_those_of_its_bytes(void **state)
             assert_int_equal(facts.fPages, wanted.fPages);
             assert_int_equal(facts.fHighestPage, wanted.fHighestPage);
             assert_int_equal(facts.fPageAlign, wanted.fPageAlign);
-            assert_true(facts.fIsPrepared);
-            assert_int_equal(IOMemoryDescriptor_complete(part, 0), kIOReturnSuccess);
+            assert_int_equal(facts.fIsPrepared, prepared);
             OSObject_release(part);
         }
     }
+}
+
+static void facts_of_any_part_are_those_of_its_bytes(void **state)
+{
+    IOAddressRange ranges[4];
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    memcpy(ranges, four_ranges, sizeof(ranges));
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 4, kIODirectionOutIn, TASK_NULL);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    expect_facts_of_windows(memory, true, false);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
     OSObject_release(memory);
+}
+
+/* The same bytes as windows on several descriptors, each of which begins before its window. */
+static void facts_of_joined_parts_are_those_of_their_bytes(void **state)
+{
+    IOMemoryDescriptor *parts[5], *joined, *absent;
+    uint64_t offset = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        IOMemoryDescriptor *around = describe(four_ranges[i].address - i, four_ranges[i].length + 9,
+                                              kIODirectionOutIn, TASK_NULL);
+
+        parts[i] = window(around, i, four_ranges[i].length);
+        OSObject_release(around);
+    }
+    joined = join(parts, 4);
+    expect_facts_of_windows(joined, true, true);
+    /* Each byte is where its part has it, up to the end of the part. */
+    for (unsigned i = 0; i < 4; i++) {
+        for (uint64_t k = 0; k < four_ranges[i].length; k += k % 97 == 0 ? 1 : 96) {
+            IOByteCount length;
+
+            assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(joined, offset + k, &length, 0),
+                             four_ranges[i].address + k);
+            assert_int_equal(length, four_ranges[i].length - k);
+        }
+        offset += four_ranges[i].length;
+    }
+    OSObject_release(joined);
+    /* Where some are of a task and not prepared, nothing is known of where all are. */
+    absent = describe(new_pages(owner, 1, RW) + 50, PAGE_SIZE - 50, kIODirectionOutIn, owner);
+    parts[4] = window(absent, 0, PAGE_SIZE - 50);
+    OSObject_release(absent);
+    joined = join(parts, 5);
+    absent = window(joined, 0, 9496);
+    expect_facts_of_windows(absent, false, true);
+    OSObject_release(absent);
+    OSObject_release(joined);
+    for (unsigned i = 0; i < 5; i++) {
+        OSObject_release(parts[i]);
+    }
+}
+
+/* As many pages as there are might be pinned at once, one more never. */
+static void more_pages_than_there_are_cannot_be_described(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW), all = ptoa(platform_ram_pages());
+
+    (void)state;
+    OSObject_release(describe(at, all, kIODirectionOutIn, owner));
+    OSObject_release(describe(at + 1, all - 1, kIODirectionOutIn, owner));
+    assert_null(IOMemoryDescriptor_withAddressRange(at, all + 1, kIODirectionOutIn, owner));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
+    assert_null(IOMemoryDescriptor_withAddressRange(at + 1, all, kIODirectionOutIn, owner));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
 }
 
 /* Memory that has no purgeable state stands in the way of the whole. */
@@ -488,6 +557,8 @@ int main(void)
         MAP_TEST(the_owners_own_view_must_be_there),
         MAP_TEST(facts_of_a_part_leave_out_what_lies_before_it),
         MAP_TEST(facts_of_any_part_are_those_of_its_bytes),
+        MAP_TEST(facts_of_joined_parts_are_those_of_their_bytes),
+        MAP_TEST(more_pages_than_there_are_cannot_be_described),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
         MAP_TEST(pages_that_are_filled_are_its_own),
