@@ -87,15 +87,13 @@ static IOReturn perform(struct vdma_job *job, const struct part *source, const s
         .target = {.command = target->command},
     };
     const IODMACommand *name = source->command != NULL ? source->command : target->command;
-    IOReturn status = kIOReturnSuccess;
+    IOReturn status;
 
     if (job->type == VDMA_COMPARE) {
         transfer.arguments[0] = job->length / 2;
         transfer.arguments[1] = 0;
     }
-    if (job->type != VDMA_NOP) {
-        status = vdma_check(&transfer);
-    }
+    status = vdma_check(&transfer);
     if (status == kIOReturnSuccess) {
         /* It is no start of an engine's, which would be recorded as one. */
         if (trace_is_on() && name != NULL) {

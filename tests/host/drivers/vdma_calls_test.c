@@ -104,8 +104,16 @@ static void fails_to_come_up(void)
     assert_true(sim_holds(&held));
 }
 
+static void stuck(void)
+{
+    other_version();
+    spoiled_by.read_status = always_on;
+}
+
 static void devices_that_do_not_come_up(void **state)
 {
+    struct holdings held;
+
     (void)state;
     spoiled_add(&(struct vdma_options){.queue_size = 2}); /* no room for header, data and status */
     fails_to_come_up();
@@ -131,6 +139,13 @@ static void devices_that_do_not_come_up(void **state)
     spoiled_add(&(struct vdma_options){0});
     spoil = too_short;
     fails_to_come_up();
+    /* It does not let go of what it may still write. */
+    spoiled_add(&(struct vdma_options){0});
+    spoil = stuck;
+    held = holdings_now();
+    assert_false(vdma_present());
+    assert_null(vdma_state.device);
+    assert_false(sim_holds(&held));
 }
 
 /* The n-th request for memory fails, until none does: then there is one, for all that follows. */

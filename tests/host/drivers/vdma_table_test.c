@@ -30,6 +30,7 @@ static void tables_without_memory(void **state)
 {
     const struct vdma_limits limits = {.table_entries = 64};
     struct inject_report report = {.failed = true};
+    const struct vdma_table *there;
     unsigned failures = 0;
 
     (void)state;
@@ -46,7 +47,9 @@ static void tables_without_memory(void **state)
         assert_true(!report.failed || sim_holds(&held));
     }
     assert_true(failures >= 4);
+    there = vdma_state.table;
     assert_int_equal(vdma_use_table(true), kIOReturnSuccess); /* it is */
+    assert_ptr_equal(vdma_state.table, there);
     assert_int_equal(vdma_control(VDMA_SET_TABLE, NULL, NULL, 0, NULL, 0, NULL), kIOReturnBusy);
 }
 
