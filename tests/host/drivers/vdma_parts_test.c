@@ -256,6 +256,54 @@ static void a_beginning_that_the_device_does_not_take(void **state)
 }
 
 /*
+ * What only further pieces must keep to does not matter to the first byte of a transfer, wherever
+ * in a piece that is: the list is walked from the piece's beginning, which is left out.
+ */
+static void a_start_inside_a_piece(void **state)
+{
+    const struct vdma_limits limits = {.alignment_internal = 16};
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 96},
+                               {(uint64_t)pair_bytes + 512, 64},
+                               {(uint64_t)pair_bytes + 1024, 48}};
+    static const unsigned starts[] = {0, 1, 8, 95, 96, 97, 104, 159, 160, 161, 207};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionInOut, kernel_task);
+    struct vdma_transfer fill;
+    IODMACommand *command;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    command = vdma_create_command(NULL, kMapped, &fill);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        const unsigned start = starts[i];
+
+        memset(pair_bytes, 0, PAIR_BYTES);
+        fill = (struct vdma_transfer){
+            .type = VDMA_FILL,
+            .length = 208 - start,
+            .arguments = {0x60 + i, 1},
+            .target = {.command = command, .segment = start, .position = start}};
+        assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+        assert_int_equal(fill.moved, 208 - start);
+        for (unsigned at = 0; at < 208; at++) {
+            const uint8_t *const byte = at < 96    ? pair_bytes + at
+                                        : at < 160 ? pair_bytes + 512 + at - 96
+                                                   : pair_bytes + 1024 + at - 160;
+
+            assert_int_equal(*byte, at < start ? 0 : 0x60 + i);
+        }
+        assert_int_equal(pair_bytes[96] | pair_bytes[512 + 64] | pair_bytes[1024 + 48], 0);
+    }
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
+/*
  * A command of a client's own options may be longer than the device's longest transfer, which is
  * cut at multiples of its unit; a copy, where both of its sides may go on.
  */
@@ -386,6 +434,7 @@ int main(void)
         cmocka_unit_test(patterns_go_on),
         cmocka_unit_test(comparisons_that_end_well),
         cmocka_unit_test(a_beginning_that_the_device_does_not_take),
+        cmocka_unit_test(a_start_inside_a_piece),
         cmocka_unit_test(parts_of_longer_transfers),
         cmocka_unit_test(one_piece_in_as_few_parts_as_can_be),
         cmocka_unit_test(a_piece_of_8_gib),
