@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A virtio device on PCI is brought up: in which order, with which vectors, and what is refused. */
+#include "kernel/msi.h"
 #include "tests/host/pci/transport_pci_fixture.h"
+#include "tests/lib/portable/test_mapper.h"
 
 const struct virtio_transport *const virtio_transports[] = {&virtio_pci, NULL};
 
@@ -152,6 +154,207 @@ static void test_units_and_interrupts(void **state)
     assert_int_equal(pci_interrupt_kind(((struct virtio_pci_device *)disk)->function), 0);
 }
 
+/* --- Who is called ---------------------------------------------------------------------------- */
+
+static unsigned messages; /* that the controller grants; 0: none */
+
+kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
+{
+    *block = (struct msi_block *)&messages;
+    return messages >= request->least ? KERN_SUCCESS : KERN_NO_SPACE;
+}
+
+void msi_free(struct msi_block *block)
+{
+    (void)block;
+}
+
+unsigned msi_count(const struct msi_block *block)
+{
+    (void)block;
+    return messages;
+}
+
+unsigned msi_intid(const struct msi_block *block, unsigned index)
+{
+    (void)block;
+    return 80 + index;
+}
+
+void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
+{
+    (void)block, (void)index;
+    *message = (struct msi_message){0};
+}
+
+static struct {
+    unsigned changed, used[3];
+} called;
+
+static void note_change(void *context)
+{
+    assert_ptr_equal(context, &called);
+    called.changed++;
+}
+
+static void note_use(void *context, unsigned queue)
+{
+    assert_ptr_equal(context, &called);
+    assert_in_range(queue, 0, 2);
+    called.used[queue]++;
+}
+
+static void expect_called(unsigned changed, unsigned first, unsigned second)
+{
+    assert_int_equal(called.changed, changed);
+    assert_int_equal(called.used[0], first);
+    assert_int_equal(called.used[1], second);
+    memset(&called, 0, sizeof(called));
+}
+
+/* A line is others' as well: the causes say whether it is meant, and what by it. */
+static void test_line(void **state)
+{
+    struct virtio_device *disk;
+
+    (void)state;
+    begin_disk();
+    fake_has_lines = true;
+    add_structures();
+    disk = &look()->device;
+    assert_int_equal(virtio_negotiate(disk, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                     kIOReturnSuccess);
+    assert_int_equal(virtio_attach(disk, note_use, note_change, &called), kIOReturnSuccess);
+    assert_int_equal(disk->intid, 40);
+    assert_int_equal(sim_interrupt(40), IRQ_NOTHING);
+    expect_called(0, 0, 0);
+    disk_state.isr = 1;
+    assert_int_equal(sim_interrupt(40), IRQ_SERVED);
+    assert_int_equal(disk_state.isr, 0);
+    expect_called(0, 1, 0);
+    disk_state.isr = 2;
+    assert_int_equal(sim_interrupt(40), IRQ_SERVED);
+    expect_called(1, 1, 0);
+    disk_state.isr = 0xfc; /* causes that there are not */
+    assert_int_equal(sim_interrupt(40), IRQ_NOTHING);
+    virtio_detach(disk);
+    assert_false(sim_line_is_enabled(40));
+    assert_int_equal(virtio_attach(disk, note_use, note_change, &called), kIOReturnSuccess);
+    virtio_detach(disk);
+}
+
+static uint64_t read_table(struct sim_registers *self, uint64_t at, unsigned width)
+{
+    (void)self, (void)at, (void)width;
+    return 0;
+}
+
+static void write_table(struct sim_registers *self, uint64_t at, uint64_t value, unsigned width)
+{
+    (void)self, (void)at, (void)value, (void)width;
+}
+
+/* As many messages as there are: one for each and all, one for all queues, or one. */
+static void test_messages(void **state)
+{
+    static struct sim_registers table = {.size = 4096, .read = read_table, .write = write_table};
+    static const struct {
+        unsigned granted, intid;
+        uint16_t vector; /* of the second queue */
+        unsigned calls[3][3];
+    } rows[] = {{1, 80, 0, {{1, 1, 0}}},
+                {2, 81, 1, {{1, 1, 0}, {0, 1, 0}}},
+                {3, 81, 2, {{1, 1, 0}, {0, 1, 0}, {0, 0, 1}}}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct virtio_device *disk;
+        struct virtq *queue;
+        struct pci_bar bar;
+        unsigned at;
+
+        begin_disk();
+        fake_has_messages = true;
+        messages = rows[i].granted;
+        function->bars[1] = (struct fake_bar){4096, 0};
+        at = fake_capability(function, PCI_CAP_MSIX, 12);
+        fake_put(function, at + 2, 3, 2);
+        fake_put(function, at + 4, 1, 4);
+        fake_put(function, at + 8, 0x800 | 1, 4);
+        add_structures();
+        disk = &look()->device;
+        assert_int_equal(pci_get_bar(((struct virtio_pci_device *)disk)->function, 1, &bar),
+                         kIOReturnSuccess);
+        table.start = phys_to_virt(bar.base);
+        sim_mmio_plug(&table);
+        assert_int_equal(virtio_negotiate(disk, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                         kIOReturnSuccess);
+        assert_int_equal(virtio_attach(disk, note_use, note_change, &called), kIOReturnSuccess);
+        assert_int_equal(disk->intid, rows[i].intid);
+        disk_state.isr = 0; /* which a message does not need */
+        for (unsigned k = 0; k < 3; k++) {
+            const unsigned *const calls = rows[i].calls[k];
+
+            assert_int_equal(sim_interrupt(80 + k), k < rows[i].granted ? IRQ_SERVED : IRQ_NOTHING);
+            expect_called(calls[0], calls[1], calls[2]);
+        }
+        queue = queue_of(disk);
+        assert_int_equal(virtio_start_queue(disk, queue), kIOReturnSuccess);
+        assert_int_equal(disk_state.vectors[0], 0);
+        assert_int_equal(disk_state.vectors[1], rows[i].vector);
+        virtio_detach(disk);
+        for (unsigned k = 0; k < 3; k++) {
+            assert_false(sim_line_is_enabled(80 + k));
+        }
+        virtq_destroy(queue);
+    }
+    fake_has_messages = false;
+    messages = 0;
+}
+
+static struct test_mapper *unit;
+
+static IOReturn translate(struct pci_function *of, int node, uint32_t stream, IOMapper **mapper)
+{
+    (void)of, (void)node, (void)stream;
+    OSObject_retain(&unit->super);
+    *mapper = &unit->super;
+    return kIOReturnSuccess;
+}
+
+/* A device that says so goes the way of the bus; another one past it. */
+static void test_behind_a_unit(void **state)
+{
+    IOService *const service = IOService_withReader("unit", NULL, NULL);
+
+    (void)state;
+    unit = test_mapper_new(0x100);
+    assert_true(IOMapper_start(&unit->super, service));
+    for (unsigned i = 0; i < 2; i++) {
+        struct virtio_device *disk;
+        IOMapper *mapper;
+
+        begin_disk();
+        fake_has_units = true;
+        add_structures();
+        disk = &look()->device;
+        disk_state.offered |= i == 0 ? VIRTIO_F_ACCESS_PLATFORM : 0;
+        pci_set_mapper_source(translate);
+        for (unsigned k = 0; k < 2; k++) { /* again, as after a reset */
+            assert_int_equal(virtio_negotiate(disk, VIRTIO_CORE_FEATURES, VIRTIO_F_VERSION_1),
+                             kIOReturnSuccess);
+            assert_ptr_equal(disk->mapper, i == 0 ? &unit->super : NULL);
+        }
+        assert_int_equal(pci_copy_mapper(((struct virtio_pci_device *)disk)->function, &mapper),
+                         kIOReturnSuccess);
+        assert_ptr_equal(mapper, disk->mapper);
+        if (mapper != NULL) {
+            OSObject_release(mapper);
+        }
+        pci_set_mapper_source(NULL);
+    }
+}
+
 /* A device without a configuration of its own: nothing is read. */
 static void test_no_configuration(void **state)
 {
@@ -214,13 +417,11 @@ static void test_configuration(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_units_and_interrupts),
-        cmocka_unit_test(test_no_configuration),
-        cmocka_unit_test(test_doorbells),
-        cmocka_unit_test(test_configuration),
+        cmocka_unit_test(test_start),         cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_units_and_interrupts),
+        cmocka_unit_test(test_line),          cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_behind_a_unit), cmocka_unit_test(test_no_configuration),
+        cmocka_unit_test(test_doorbells),     cmocka_unit_test(test_configuration),
     };
 
     return cmocka_run_group_tests(tests, machine_start, machine_stop);
