@@ -168,12 +168,92 @@ static void test_lost(void **state)
     assert_int_equal(virtio_blk_flush(disk), kIOReturnNotResponding);
 }
 
+static struct virtio_sim own;
+
+static struct virtio_blk *own_disk(uint64_t offered)
+{
+    struct virtio_blk *made;
+
+    virtio_sim_create(&own, VIRTIO_ID_BLOCK, VIRTIO_F_VERSION_1 | offered, 64);
+    own.device.address = paddr(0xa000600);
+    virtio_sim_set(&own, 0, 100, 8);
+    virtio_sim_set(&own, 36, 50, 4);
+    virtio_sim_set(&own, 48, 50, 4);
+    made = blk_create(&own.device);
+    assert_non_null(made);
+    return made;
+}
+
+/* What it could do if it were written: an impossible place is said first. */
+static void test_read_only(void **state)
+{
+    struct virtio_blk *const only =
+        own_disk(VIRTIO_BLK_F_RO | VIRTIO_BLK_F_DISCARD | VIRTIO_BLK_F_WRITE_ZEROES);
+
+    (void)state;
+    assert_int_equal(virtio_blk_discard(only, 0, 512), kIOReturnNotWritable);
+    assert_int_equal(virtio_blk_write_zeroes(only, 0, 512), kIOReturnNotWritable);
+    assert_int_equal(virtio_blk_discard(only, 100, 512), kIOReturnOverrun);
+    assert_int_equal(virtio_blk_write_zeroes(only, 0, 511), kIOReturnBadArgument);
+    blk_destroy(only);
+}
+
+static bool answer_own(void)
+{
+    static struct virtio_sim_chain chain;
+
+    if (!virtio_sim_take(&own, &chain)) {
+        return false;
+    }
+    *(uint8_t *)virtio_sim_at(&own, chain.entries[chain.count - 1].address) = VIRTIO_BLK_S_OK;
+    virtio_sim_give(&own, chain.head, 513);
+    return true;
+}
+
+/* Who polls is not interrupted, with either kind of ring, however many he wanted together before.
+ */
+static void test_polled_rings(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct virtio_blk *const polled =
+            own_disk(((i & 1) != 0 ? VIRTIO_F_RING_PACKED : 0) |
+                     ((i & 2) != 0 ? VIRTIO_F_EVENT_IDX : 0) | VIRTIO_F_INDIRECT_DESC);
+        struct virtio_blk_request request;
+
+        virtio_blk_gather_interrupts(polled, 4);
+        virtio_blk_set_interrupts(polled, false);
+        for (unsigned k = 0; k < 200; k++) {
+            virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+            assert_int_equal(virtio_blk_submit(polled, &request), kIOReturnSuccess);
+            virtio_blk_publish(polled);
+            assert_true(answer_own());
+            assert_false(own.used_pending);
+            assert_int_equal(virtio_blk_poll(polled), 1);
+            assert_true(request.done);
+        }
+        virtio_blk_gather_interrupts(polled, 1);
+        virtio_blk_set_interrupts(polled, true);
+        virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+        assert_int_equal(virtio_blk_submit(polled, &request), kIOReturnSuccess);
+        virtio_blk_publish(polled);
+        assert_true(answer_own());
+        assert_true(own.used_pending);
+        assert_true(virtio_sim_interrupt(&own));
+        assert_true(request.done);
+        assert_null(own.complaint);
+        blk_destroy(polled);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_reset, blk_sim_again),
         cmocka_unit_test_setup(test_options, blk_sim_again),
         cmocka_unit_test_setup(test_changes, blk_sim_again),
+        cmocka_unit_test_setup(test_read_only, blk_sim_again),
+        cmocka_unit_test_setup(test_polled_rings, blk_sim_again),
         cmocka_unit_test_setup(test_lost, blk_sim_again),
     };
 

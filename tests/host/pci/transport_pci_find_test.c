@@ -106,6 +106,7 @@ static void test_devices_that_are_none(void **state)
         add_structures();
         assert_null(look());
         assert_false(sim_console_said("virtio: device"));
+        assert_int_equal(fake_get(function, PCI_COMMAND, 2) & 6, 0); /* it is left alone */
     }
     begin_disk();
     structure(0, 4, 0, 0x1000);
