@@ -198,6 +198,63 @@ static void test_read_only(void **state)
     blk_destroy(only);
 }
 
+/* As many entries as the longest chain has, in powers of two from a page on. */
+static void test_tables(void **state)
+{
+    static const struct {
+        unsigned segments, size;
+    } rows[] = {{1, 256}, {254, 256}, {255, 512}, {510, 512}, {511, 1024}, {5000, 1024}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct virtio_blk_info info;
+        struct virtio_blk *made;
+
+        virtio_sim_create(&own, VIRTIO_ID_BLOCK,
+                          VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_BLK_F_SEG_MAX, 1024);
+        virtio_sim_set(&own, 0, 100, 8);
+        virtio_sim_set(&own, 12, rows[i].segments, 4);
+        made = blk_create(&own.device);
+        assert_non_null(made);
+        virtio_blk_get_info(made, &info);
+        assert_int_equal(info.queue_size, rows[i].size);
+        assert_int_equal(info.segments_max, rows[i].segments < 1022 ? rows[i].segments : 1022);
+        blk_destroy(made);
+    }
+}
+
+/* One that does not stop may still write what it was given, the serial number's place too. */
+static void test_not_stopped(void **state)
+{
+    struct virtio_blk *const kept = own_disk(0);
+
+    (void)state;
+    own.refuses_reset = true;
+    blk_destroy(kept);
+    assert_ptr_equal(kept->device, &own.device); /* nobody else's */
+}
+
+static unsigned shown;
+
+static void look(void *context, const struct virtio_blk_request *request,
+                 const struct virtq_chain *chain)
+{
+    struct virtq_entry entry;
+
+    assert_ptr_equal(context, &shown);
+    assert_int_equal(request->operation, VIRTIO_BLK_READ);
+    assert_int_equal(virtq_chain_entries(chain), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint32_t lengths[] = {16, 512, 1};
+
+        assert_true(virtq_chain_entry(chain, i, &entry));
+        assert_int_equal(entry.length, lengths[i]);
+        assert_int_equal(entry.flags, (i < 2 ? VIRTQ_NEXT : 0) | (i > 0 ? VIRTQ_WRITE : 0));
+    }
+    assert_false(virtq_chain_entry(chain, 3, &entry));
+    shown++;
+}
+
 static bool answer_own(void)
 {
     static struct virtio_sim_chain chain;
@@ -215,10 +272,10 @@ static bool answer_own(void)
 static void test_polled_rings(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
-        struct virtio_blk *const polled =
-            own_disk(((i & 1) != 0 ? VIRTIO_F_RING_PACKED : 0) |
-                     ((i & 2) != 0 ? VIRTIO_F_EVENT_IDX : 0) | VIRTIO_F_INDIRECT_DESC);
+    for (unsigned i = 0; i < 8; i++) {
+        struct virtio_blk *const polled = own_disk(((i & 1) != 0 ? VIRTIO_F_RING_PACKED : 0) |
+                                                   ((i & 2) != 0 ? VIRTIO_F_EVENT_IDX : 0) |
+                                                   ((i & 4) != 0 ? VIRTIO_F_INDIRECT_DESC : 0));
         struct virtio_blk_request request;
 
         virtio_blk_gather_interrupts(polled, 4);
@@ -234,6 +291,8 @@ static void test_polled_rings(void **state)
         }
         virtio_blk_gather_interrupts(polled, 1);
         virtio_blk_set_interrupts(polled, true);
+        shown = 0;
+        virtio_blk_watch(polled, look, &shown);
         virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
         assert_int_equal(virtio_blk_submit(polled, &request), kIOReturnSuccess);
         virtio_blk_publish(polled);
@@ -241,6 +300,7 @@ static void test_polled_rings(void **state)
         assert_true(own.used_pending);
         assert_true(virtio_sim_interrupt(&own));
         assert_true(request.done);
+        assert_int_equal(shown, 1);
         assert_null(own.complaint);
         blk_destroy(polled);
     }
@@ -254,6 +314,8 @@ int main(void)
         cmocka_unit_test_setup(test_changes, blk_sim_again),
         cmocka_unit_test_setup(test_read_only, blk_sim_again),
         cmocka_unit_test_setup(test_polled_rings, blk_sim_again),
+        cmocka_unit_test_setup(test_tables, blk_sim_again),
+        cmocka_unit_test_setup(test_not_stopped, blk_sim_again), /* it leaves memory behind */
         cmocka_unit_test_setup(test_lost, blk_sim_again),
     };
 
