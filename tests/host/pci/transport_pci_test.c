@@ -123,9 +123,10 @@ static void ignore(void *context)
     (void)context;
 }
 
-static void ignore_queue(void *context, unsigned queue)
+static enum irq_result ignore_queue(void *context, unsigned queue)
 {
     (void)context, (void)queue;
+    return IRQ_SERVED;
 }
 
 /* Behind a unit that does not answer it does not start; without an interrupt it is not attached. */
@@ -197,11 +198,12 @@ static void note_change(void *context)
     called.changed++;
 }
 
-static void note_use(void *context, unsigned queue)
+static enum irq_result note_use(void *context, unsigned queue)
 {
     assert_ptr_equal(context, &called);
     assert_in_range(queue, 0, 2);
     called.used[queue]++;
+    return IRQ_SERVED;
 }
 
 static void expect_called(unsigned changed, unsigned first, unsigned second)
