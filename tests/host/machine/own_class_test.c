@@ -190,6 +190,37 @@ static void bytes_beyond_the_cpus_reach_are_not_bounced(void **state)
     OSObject_release(own);
 }
 
+/* A copy ends where the CPU reaches no further: what lies behind that is not put in its place. */
+static void a_copy_ends_where_the_cpu_does(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IOMemoryDescriptor *parts[] = {dma_memory(DMA_LOW, 16, 0, 0, kIODirectionOutIn), own,
+                                   dma_memory(DMA_LOW + PAGE_SIZE, 16, 0, 0, kIODirectionOutIn)};
+    IOMultiMemoryDescriptor *joined =
+        IOMultiMemoryDescriptor_withDescriptors(parts, 3, kIODirectionOutIn, false);
+    uint8_t *const near = dma_bytes(DMA_LOW), *const far = near + PAGE_SIZE;
+    static uint8_t bytes[LENGTH + 32];
+
+    (void)state;
+    says.base = DIRECT_MAP_SIZE + 8;
+    memset(near, 1, 16);
+    memset(far, 2, 16);
+    memset(bytes, 7, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_readBytes(joined, 0, bytes, sizeof(bytes)), 16);
+    assert_int_equal(bytes[15], 1);
+    for (unsigned i = 16; i < sizeof(bytes); i++) {
+        assert_int_equal(bytes[i], 7);
+    }
+    memset(bytes, 9, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_writeBytes(joined, 0, bytes, sizeof(bytes)), 16);
+    assert_int_equal(near[15], 9);
+    assert_int_equal(far[0], 2);
+    OSObject_release(joined);
+    for (unsigned i = 0; i < 3; i++) {
+        OSObject_release(parts[i]);
+    }
+}
+
 /* A cache that could not be maintained: nothing is copied from what it hides. */
 static void a_double_buffer_is_not_filled_past_a_stale_cache(void **state)
 {
@@ -408,6 +439,7 @@ int main(void)
         MAP_TEST(walks_that_end_early_tell_why),
         MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
         MAP_TEST(a_double_buffer_is_not_filled_past_a_stale_cache),
+        MAP_TEST(a_copy_ends_where_the_cpu_does),
         MAP_TEST(a_list_that_ends_early_tells_why),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
