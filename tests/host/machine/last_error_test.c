@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The last error is of the last call that failed: those that succeed leave it alone. */
+/* The last error is of the last call that failed, and says why; those that succeed leave it alone.
+ */
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMACommand.h"
+#include "descriptors/IODMAController.h"
+#include "descriptors/IODeviceMemory.h"
+#include "descriptors/IOGeneralMemoryDescriptor.h"
 #include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "descriptors/IOInterleavedMemoryDescriptor.h"
+#include "descriptors/IOInterruptEventSource.h"
 #include "descriptors/IOMapper.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IORangeAllocator.h"
+#include "descriptors/IOService.h"
+#include "descriptors/IOWorkLoop.h"
 #include "tests/host/machine/map_composite.h"
 
 #define FORMER kIOReturnOffline /* that no call here fails with */
@@ -26,6 +33,85 @@
         assert_non_null(made_);                                                                    \
         made_;                                                                                     \
     })
+
+/* A call that answers with nothing or false, and not with a status. */
+#define SAYS(call, reason)                                                                         \
+    do {                                                                                           \
+        platform_set_last_error(FORMER);                                                           \
+        assert_false(call);                                                                        \
+        assert_int_equal(IOMemoryLastError(), reason);                                             \
+    } while (false)
+
+static void refused_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *remote = describe(at, 100, kIODirectionOutIn | kIOMemoryRemote, owner);
+    IODeviceMemory *device = IODeviceMemory_withRange(DEVICE, 100);
+    IOAddressRange range = {at, 100};
+
+    (void)state;
+    SAYS(IOMemoryDescriptor_withAddressRanges(&range, 1, kIOMemoryTypeVirtual, owner),
+         kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_withAddress(&range, 8, 0x100), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_withPhysicalAddress(SIM_RAM_BASE, 8, 0x100), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_withPersistentMemoryDescriptor(memory), kIOReturnBadArgument);
+    SAYS(IODeviceMemory_withRange(SIM_RAM_BASE, 8), kIOReturnBadArgument);
+    SAYS(IODeviceMemory_withSubRange(device, 1, 100), kIOReturnBadArgument);
+    SAYS(IODeviceMemory_arrayFromList(NULL, 1), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_map(remote, 0), kIOReturnNotAttached);
+    SAYS(IOGeneralMemoryDescriptor_serialize((IOGeneralMemoryDescriptor *)memory, NULL),
+         kIOReturnUnsupported);
+    SAYS((IOMemoryDescriptor_setVMTags(memory, UINT16_MAX + 1, 0), false), kIOReturnBadArgument);
+    SAYS((IOMemoryDescriptor_setVMTags(memory, 0, UINT16_MAX + 1), false), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_readBytes(memory, 100, &range, 1), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_writeBytes(memory, 99, &range, 2), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0x100), kIOReturnBadArgument);
+    OSObject_release(device);
+    OSObject_release(remote);
+    OSObject_release(memory);
+}
+
+static void refused_maps(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 100, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(memory, other, 0);
+    IOMemoryMap *fresh = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
+
+    (void)state;
+    SAYS(IOMemoryMap_init(map, other, 0, 0, 0, 8), kIOReturnBadArgument);
+    SAYS(IOMemoryMap_init(fresh, TASK_NULL, 0, 0, 0, 8), kIOReturnBadArgument);
+    assert_true(IOMemoryMap_init(fresh, other, 0, 0, 0, 8));
+    SAYS(IOMemoryMap_setMemoryDescriptor(fresh, memory, 93), kIOReturnBadArgument);
+    SAYS(IOMemoryMap_getPhysicalSegment(map, 100, NULL, 0), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 1, 100),
+         kIOReturnBadArgument);
+    OSObject_release(fresh);
+    OSObject_release(map);
+    OSObject_release(memory);
+}
+
+static void refused_services(void **state)
+{
+    IOWorkLoop *loop = MADE(IOWorkLoop_workLoopWithOptions(0));
+    IOService *service = MADE(IOService_withReader("service", NULL, NULL));
+    IOInterruptEventSource *source =
+        (IOInterruptEventSource *)OSMetaClass_allocate(&IOInterruptEventSource_metaClass);
+
+    (void)state;
+    SAYS(IOWorkLoop_init(loop), kIOReturnNotPermitted);
+    SAYS(IOWorkLoop_workLoopWithOptions(0x100), kIOReturnBadArgument);
+    SAYS(IOEventSource_init(source, NULL, NULL), kIOReturnBadArgument);
+    SAYS(IOInterruptEventSource_init(source, (OSObject *)loop, NULL, NULL, -1),
+         kIOReturnBadArgument);
+    SAYS(IOService_withReader(NULL, NULL, NULL), kIOReturnBadArgument);
+    SAYS(IODMAController_getController(service, 0), kIOReturnNotFound);
+    SAYS(IOMapperIOVMAlloc(1), kIOReturnNotFound);
+    SAYS((IOMapperIOVMFree(1, 1), false), kIOReturnNotFound);
+    OSObject_release(source);
+    OSObject_release(service);
+    OSObject_release(loop);
+}
 
 static void buffers(void **state)
 {
@@ -131,9 +217,8 @@ static void lists_and_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(buffers),
-        MAP_TEST(general_memory),
-        MAP_TEST(composites),
+        MAP_TEST(refused_memory),    MAP_TEST(refused_maps),   MAP_TEST(refused_services),
+        MAP_TEST(buffers),           MAP_TEST(general_memory), MAP_TEST(composites),
         MAP_TEST(lists_and_numbers),
     };
 
