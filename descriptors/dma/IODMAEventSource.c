@@ -179,11 +179,7 @@ IODMAEventSource *IODMAEventSource_dmaEventSource(OSObject *owner, IOService *pr
         return NULL;
     }
     if (!IODMAEventSource_init(self, owner, provider, completion, notification, dmaIndex)) {
-        /* Kept over the release, which may fail at something of its own. */
-        const IOReturn why = IOMemoryLastError();
-
-        OSObject_release(self);
-        IOMemory_fail(why);
+        OSObject_release(self); /* it has nothing yet whose end could fail */
         return NULL;
     }
     return self;
