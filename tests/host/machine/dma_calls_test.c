@@ -4,6 +4,7 @@
 
 #include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/fake_mapper.h"
 #include "tests/host/sim/sim_console.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
@@ -33,6 +34,24 @@ static void a_command_is_initialised_once(void **state)
                                                            &narrower, kMapped, NULL, NULL));
     assert_int_equal(IODMACommand_getNumAddressBits(command), 0);
     OSObject_release(command);
+}
+
+/* A refused initialisation keeps nothing of what it was given. */
+static void a_refused_initialisation_keeps_no_mapper(void **state)
+{
+    IOMapper *mapper = new_mapper();
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
+                                                                  kMapped, mapper, NULL);
+
+    (void)state;
+    assert_int_equal(OSObject_getRetainCount(mapper), 2);
+    assert_false(IODMACommand_initWithSpecificationOptions(command, kIODMACommandOutputHost64, &any,
+                                                           kMapped, mapper, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
+    assert_int_equal(OSObject_getRetainCount(mapper), 2);
+    OSObject_release(command);
+    assert_int_equal(OSObject_getRetainCount(mapper), 1);
+    OSObject_release(mapper);
 }
 
 /* Entries of 32 bits are a limit of their own. */
@@ -279,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_command_is_initialised_once),
+        MAP_TEST(a_refused_initialisation_keeps_no_mapper),
         MAP_TEST(entries_of_32_bits_bound_addresses_and_lengths),
         MAP_TEST(bytes_change_hands_in_one_way),
         MAP_TEST(a_command_that_goes_early_leaves_its_memory),

@@ -140,15 +140,12 @@ static void expect_life(const IODMACommand *command, const char *expected)
     sim_console_set_quiet(true);
     trace_print();
     sim_console_set_quiet(false);
-    for (said = sim_console_after(" of them lost\n");
-         said != NULL &&
-         sscanf(said, " %llu %31s command=%llx%119[^\n]", &number, kind, &at, rest) == 4;
+    for (said = sim_console_after(" of them lost\n"); said != NULL && *said != '\0';
          said = strchr(said, '\n') + 1) {
-        assert_int_equal(at, (uintptr_t)command);
-        if (strcmp(kind, "dma_prepare") == 0 || strcmp(kind, "dma_start") == 0 ||
-            strcmp(kind, "dma_notify") == 0 || strcmp(kind, "dma_end") == 0 ||
-            strcmp(kind, "dma_complete") == 0) {
-            strcat(strcat(strcat(life, kind), rest), "\n");
+        if (sscanf(said, " %llu dma_%31s command=%llx%119[^\n]", &number, kind, &at, rest) == 4 &&
+            strstr(" prepare start notify end complete copy ", kind) != NULL) {
+            assert_int_equal(at, (uintptr_t)command);
+            strcat(strcat(strcat(strcat(life, "dma_"), kind), rest), "\n");
         }
     }
     assert_string_equal(life, expected);
@@ -183,6 +180,8 @@ static void the_life_of_a_transfer_is_recorded(void **state)
     expect_life(command, "dma_start bytes=0x14 direction=0x2\n"
                          "dma_notify bytes=0x3 status=0xffffffffe00002ca\n"
                          "dma_end bytes=0x3 status=0xffffffffe00002ca\n");
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    expect_life(command, "dma_copy bytes=0x28 towards=0x1\n");
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     expect_life(command, "dma_complete bytes=0x28 status=0x0\n");
     trace_stop();
