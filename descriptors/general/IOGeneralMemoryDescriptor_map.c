@@ -275,20 +275,21 @@ static IOReturn map_pages(IOGeneralMemoryDescriptor *self, IOMemoryMap *map, IOO
 {
     const bool physical = general_is_physical(self);
     const unsigned asked = (options & kIOMapCacheMask) >> kIOMapCacheShift;
-    struct IOMemoryReferenceView view = {
-        .map = map->map,
-        .placement = (options & kIOMapAnywhere) != 0    ? PLATFORM_ANYWHERE
-                     : (options & kIOMapOverwrite) != 0 ? PLATFORM_OVERWRITE
-                                                        : PLATFORM_FIXED,
-        .guard = IOMemoryMap_guardSize(options),
-        .cache = asked != kIODefaultCache ? asked : own_cache_mode(self),
-        .writable = (options & kIOMapReadOnly) == 0,
-        /* Registers are reached by interrupt handlers, where no fault can be served. */
-        .eager = physical || (options & kIOMapPrefault) != 0,
-        .address = map->address,
-    };
-    const IOReturn status = show(self, offset, length, &view);
+    struct IOMemoryReferenceView view; /* field by field: half of it is the answer */
+    IOReturn status;
 
+    view.map = map->map;
+    view.placement = (options & kIOMapAnywhere) != 0    ? PLATFORM_ANYWHERE
+                     : (options & kIOMapOverwrite) != 0 ? PLATFORM_OVERWRITE
+                                                        : PLATFORM_FIXED;
+    view.guard = IOMemoryMap_guardSize(options);
+    view.alignment = 0;
+    view.cache = asked != kIODefaultCache ? asked : own_cache_mode(self);
+    view.writable = (options & kIOMapReadOnly) == 0;
+    /* Registers are reached by interrupt handlers, where no fault can be served. */
+    view.eager = physical || (options & kIOMapPrefault) != 0;
+    view.address = map->address;
+    status = show(self, offset, length, &view);
     if (status != kIOReturnSuccess) {
         return status;
     }
