@@ -262,7 +262,11 @@ static bool answer_own(void)
     if (!virtio_sim_take(&own, &chain)) {
         return false;
     }
-    *(uint8_t *)virtio_sim_at(&own, chain.entries[chain.count - 1].address) = VIRTIO_BLK_S_OK;
+    assert_false(chain.broken);
+    assert_int_equal(chain.count, 3);
+    assert_int_equal(chain.entries[0].length, 16);
+    assert_int_equal(chain.entries[2].length, 1);
+    *(uint8_t *)virtio_sim_at(&own, chain.entries[2].address) = VIRTIO_BLK_S_OK;
     virtio_sim_give(&own, chain.head, 513);
     return true;
 }
@@ -306,6 +310,48 @@ static void test_polled_rings(void **state)
     }
 }
 
+/* What a refused request has written over, where the next one's status stands, is put right. */
+static void test_refused_between(void **state)
+{
+    IOAddressRange ranges[] = {{(uint64_t)blk_sim.bytes, 512},
+                               {(uint64_t)blk_sim.bytes + 8192, 512},
+                               {(uint64_t)blk_sim.bytes + 16384, 512}};
+    IOMemoryDescriptor *const pieces =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionInOut, kernel_task);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(pieces, kIODirectionNone), kIOReturnSuccess);
+    for (unsigned i = 0; i < 4; i++) {
+        struct virtio_blk *made;
+        struct virtio_blk_request request;
+
+        virtio_sim_create(&own, VIRTIO_ID_BLOCK,
+                          VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_SEG_MAX |
+                              ((i & 1) != 0 ? VIRTIO_F_RING_PACKED : 0) |
+                              ((i & 2) != 0 ? VIRTIO_F_INDIRECT_DESC : 0),
+                          64);
+        virtio_sim_set(&own, 0, 100, 8);
+        virtio_sim_set(&own, 12, 10, 4);
+        made = blk_create(&own.device);
+        assert_non_null(made);
+        for (unsigned k = 0; k < 3; k++) {
+            virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+            assert_int_equal(virtio_blk_submit(made, &request), kIOReturnSuccess);
+            virtio_blk_publish(made);
+            assert_true(answer_own());
+            assert_int_equal(virtio_blk_poll(made), 1);
+            assert_int_equal(request.status, kIOReturnSuccess);
+            /* Of three pieces it finds, and there is a fourth block to be read. */
+            virtio_blk_request_init(&request, VIRTIO_BLK_READ, pieces, 0, 0, 2048);
+            assert_int_equal(virtio_blk_submit(made, &request), kIOReturnOverrun);
+        }
+        assert_null(own.complaint);
+        blk_destroy(made);
+    }
+    IOMemoryDescriptor_complete(pieces, kIODirectionNone);
+    OSObject_release(pieces);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup(test_changes, blk_sim_again),
         cmocka_unit_test_setup(test_read_only, blk_sim_again),
         cmocka_unit_test_setup(test_polled_rings, blk_sim_again),
+        cmocka_unit_test_setup(test_refused_between, blk_sim_again),
         cmocka_unit_test_setup(test_tables, blk_sim_again),
         cmocka_unit_test_setup(test_not_stopped, blk_sim_again), /* it leaves memory behind */
         cmocka_unit_test_setup(test_lost, blk_sim_again),

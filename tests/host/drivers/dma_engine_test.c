@@ -436,7 +436,9 @@ static void answers_that_fall_short(void **state)
     sim.device.address = paddr(SERIAL);
     assert_true(rng_create(&rng, &sim.device));
     attach(rng_get_service(&rng));
+    memset(&transfer, 0xff, sizeof(transfer));
     command = virtio_rng_create_command(NULL, kMapped, &transfer);
+    assert_null(transfer.context); /* the client's, who has not said anything yet */
     IODMACommand_setMemoryDescriptor(command, memory, true);
     assert_int_equal(start(command, kIODirectionIn, 8192 + 2000, 1000), kIOReturnSuccess);
     for (unsigned i = 0; done < 8192 + 2000; i++) {

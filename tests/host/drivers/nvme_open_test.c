@@ -251,6 +251,7 @@ static void without_one_piece_of_memory(void **state)
         injected = report.failed;
         if (opened == NULL) {
             assert_true(status == kIOReturnNoMemory || status == kIOReturnNoResources);
+            assert_false(sim.bus.claimed);
         } else if (engine == NULL) {
             assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
         } else {

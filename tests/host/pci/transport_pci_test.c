@@ -228,6 +228,7 @@ static void test_line(void **state)
                      kIOReturnSuccess);
     assert_int_equal(virtio_attach(disk, note_use, note_change, &called), kIOReturnSuccess);
     assert_int_equal(disk->intid, 40);
+    assert_ptr_equal(phys_to_virt(disk->address), disk_state.registers.start);
     assert_int_equal(sim_interrupt(40), IRQ_NOTHING);
     expect_called(0, 0, 0);
     disk_state.isr = 1;
