@@ -65,26 +65,6 @@ static void starts_of_somebody_elses(void **state)
     client_close();
 }
 
-/* A block's number has 64 bits. */
-static void blocks_beyond_4_gi(void **state)
-{
-    IODMACommand *command = client_command(&transfer, NVME_PRP, whole, 0, 4096);
-
-    (void)state;
-    disk->blocks = 1ull << 40;
-    transfer.block = (3ull << 32) + 5;
-    assert_int_equal(client_start(0, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
-    assert_int_equal(nvme_sim_take(&sim), 1);
-    assert_int_equal(sim.taken[0].command.dword[0], 5);
-    assert_int_equal(sim.taken[0].command.dword[1], 3);
-    assert_int_equal(sim.taken[0].command.dword[2], 7);
-    nvme_sim_answer(&sim, 0, NVME_STATUS(0u, 0x80u)); /* it has not so many */
-    client_deliver();
-    assert_int_equal(client_ends[0].status, kIOReturnOverrun);
-    client_drop(command);
-    client_close();
-}
-
 /* While it is under way, and until its end has been heard of. */
 static void a_command_is_started_once(void **state)
 {
@@ -507,7 +487,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_on_the_bus), /* before the others */
         OPENED(starts_of_somebody_elses),
-        OPENED(blocks_beyond_4_gi),
         OPENED(a_command_is_started_once),
         OPENED(commands_that_are_refused),
         OPENED(lists_are_recorded),

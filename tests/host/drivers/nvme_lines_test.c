@@ -244,6 +244,26 @@ static void what_is_held_back_is_stopped(void **state)
     client_close();
 }
 
+/* A block's number has 64 bits. */
+static void blocks_beyond_4_gi(void **state)
+{
+    IODMACommand *command = client_command(&transfer, NVME_PRP, whole, 0, 4096);
+
+    (void)state;
+    disk->blocks = 1ull << 40;
+    transfer.block = (3ull << 32) + 5;
+    assert_int_equal(client_start(0, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    assert_int_equal(nvme_sim_take(&sim), 1);
+    assert_int_equal(sim.taken[0].command.dword[0], 5);
+    assert_int_equal(sim.taken[0].command.dword[1], 3);
+    assert_int_equal(sim.taken[0].command.dword[2], 7);
+    nvme_sim_answer(&sim, 0, NVME_STATUS(0u, 0x80u)); /* it has not so many */
+    client_deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnOverrun);
+    client_drop(command);
+    client_close();
+}
+
 #define OPENED(test) cmocka_unit_test_setup(test, client_open_usual)
 
 /* Who stood behind in an earlier line is none of this one, and may be gone. */
@@ -313,6 +333,7 @@ int main(void)
         OPENED(all_that_went_has_failed),
         OPENED(a_line_is_stopped),
         OPENED(a_line_is_forgotten),
+        OPENED(blocks_beyond_4_gi),
         OPENED(a_reset_hears_of_answers),
         OPENED(what_is_held_back_is_stopped),
         OPENED(the_rest_has_too_many_pieces),

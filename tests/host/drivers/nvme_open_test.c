@@ -127,6 +127,9 @@ static void functions_that_refuse(void **state)
     sim.bus.size = NVME_DOORBELLS + 4; /* no pair of doorbells */
     fails_to_open(kIOReturnUnsupported, 0, SECOND, false);
     client_create();
+    sim.bus.size = NVME_DOORBELLS - 4; /* they would begin behind its end */
+    fails_to_open(kIOReturnUnsupported, 0, SECOND, false);
+    client_create();
     sim.bus.claimed = true;
     assert_int_equal(client_open(), kIOReturnExclusiveAccess);
     assert_true(sim.bus.claimed);
