@@ -210,7 +210,7 @@ static void commands_that_go_on(void **state)
 
     (void)state;
     for (unsigned silent = 0; silent < 2; silent++) {
-        const uint64_t start = sim_time;
+        const uint64_t start = sim_time, asked = controller->admin.counters.commands;
 
         client_end_count = 0;
         sim.taken_count = 0;
@@ -222,6 +222,8 @@ static void commands_that_go_on(void **state)
             IODMAEventSource_stopDMACommand(client_sources[0], false, 10 * MILLISECOND),
             kIOReturnTimeout);
         assert_true(sim_time - start >= 10 * MILLISECOND && sim_time - start < 20 * MILLISECOND);
+        /* When the time is up nobody is asked any more. */
+        assert_int_equal(controller->admin.counters.commands - asked, silent != 0 ? 1 : 4);
         IOWorkLoop_runEventSources(client_loop);
         assert_int_equal(client_end_count, 0);
         nvme_get_counters(disk, 0, &counters);

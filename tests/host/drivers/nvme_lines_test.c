@@ -244,6 +244,42 @@ static void what_is_held_back_is_stopped(void **state)
     client_close();
 }
 
+/* A list is full within a block: it ends with the last that is whole, and the rest is another. */
+static void lists_end_with_whole_blocks(void **state)
+{
+    static IOAddressRange ranges[300];
+    struct nvme_counters counters;
+    IOMemoryDescriptor *memory;
+    IODMACommand *command;
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        ranges[i] = (IOAddressRange){(uint64_t)whole_byte(128ull * i), 99};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 300, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    command = client_command(&transfer, NVME_SGL, memory, 0, 58 * 512);
+    transfer.block = 3;
+    for (unsigned i = 0; i < 58 * 512; i++) {
+        sim_disk[3 * 512 + i] = (uint8_t)(i * 7 + i / 99);
+    }
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(nvme_sim_take(&sim), 2);
+    assert_int_equal(nvme_sim_bytes(&sim, &sim.taken[0].command), 49 * 512); /* of 256 pieces */
+    nvme_get_counters(disk, 0, &counters);
+    assert_int_equal(counters.pieces, 254 + 47); /* one of them is of both */
+    client_run();
+    assert_int_equal(client_end_count, 1);
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    for (unsigned i = 0; i < 58 * 512; i++) {
+        assert_int_equal(*whole_byte(128ull * (i / 99) + i % 99), sim_disk[3 * 512 + i]);
+    }
+    client_drop(command);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    client_close();
+}
+
 /* A block's number has 64 bits. */
 static void blocks_beyond_4_gi(void **state)
 {
@@ -334,6 +370,7 @@ int main(void)
         OPENED(a_line_is_stopped),
         OPENED(a_line_is_forgotten),
         OPENED(blocks_beyond_4_gi),
+        OPENED(lists_end_with_whole_blocks),
         OPENED(a_reset_hears_of_answers),
         OPENED(what_is_held_back_is_stopped),
         OPENED(the_rest_has_too_many_pieces),

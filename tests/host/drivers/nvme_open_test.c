@@ -153,6 +153,9 @@ static void fewer_queues_than_are_wanted(void **state)
         sim.refused_commands = rows[i].refused[1];
         assert_int_equal(client_open(), kIOReturnSuccess);
         assert_int_equal(controller->queue_count, rows[i].count);
+        for (unsigned k = 0; k < controller->vectors; k++) {
+            assert_non_null(sim.bus.handlers[k]);
+        }
         client_close();
     }
 }
