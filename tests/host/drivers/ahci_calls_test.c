@@ -367,6 +367,7 @@ static void a_watcher_sees_every_list(void **state)
     const unsigned count = sizeof(many) / sizeof(many[0]);
     IOMemoryDescriptor *memory;
     IODMACommand *command;
+    uint8_t zeros[512];
 
     (void)state;
     for (unsigned i = 0; i < count; i++) {
@@ -379,7 +380,9 @@ static void a_watcher_sees_every_list(void **state)
     ahci_watch(target, look_further, &seen);
     seen = 0;
     recorded_begin();
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    memset(whole_byte(0), 0, 1024 * count);
+    assert_int_equal(client_start(0, command, kIODirectionIn, 512 * (count - 5), 0),
+                     kIOReturnSuccess);
     for (unsigned i = 0; i < 2; i++) {
         ahci_sim_answer(&device);
         deliver();
@@ -387,15 +390,17 @@ static void a_watcher_sees_every_list(void **state)
     recorded_end();
     assert_int_equal(client_end_count, 1);
     assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    assert_int_equal(seen, 512 * count);
+    assert_int_equal(seen, 512 * (count - 5));
     assert_int_equal(watched_lists, 2);
     assert_true(recorded_list(0, &list));
     recorded_expect(&list, command, 0, 512 * AHCI_PIECES, TRACE_LIST_PRDT, 0, TRACE_SLOT_WRITES);
     assert_true(recorded_list(1, &list));
-    recorded_expect(&list, command, 512 * AHCI_PIECES, 512 * 20, TRACE_LIST_PRDT, 0,
+    recorded_expect(&list, command, 512 * AHCI_PIECES, 512 * 15, TRACE_LIST_PRDT, 0,
                     TRACE_SLOT_WRITES);
+    memset(zeros, 0, sizeof(zeros));
     for (unsigned i = 0; i < count; i++) {
-        assert_memory_equal((void *)many[i].address, content + (7 + i) * 512, 512);
+        assert_memory_equal((void *)many[i].address,
+                            i < count - 5 ? content + (7 + i) * 512 : zeros, 512);
     }
     client_drop(command);
     IOMemoryDescriptor_complete(memory, kIODirectionNone);
