@@ -146,12 +146,50 @@ static void methods_of_nothing_are_refused(void **state)
     OSObject_release(service);
 }
 
+/* Each of a driver's words for a map is one of the kernel's, and no two of a kind go together. */
+static void words_for_a_map_are_the_kernels(void **state)
+{
+    static const struct {
+        uint64_t word;
+        IOOptionBits options;
+        uint64_t guard;
+    } words[] = {{kIOMemoryMapCacheModeDefault, kIOMapDefaultCache, PAGE_SIZE},
+                 {kIOMemoryMapCacheModeInhibit, kIOMapInhibitCache, PAGE_SIZE},
+                 {kIOMemoryMapCacheModeCopyback, kIOMapCopybackCache, PAGE_SIZE},
+                 {kIOMemoryMapCacheModeWriteThrough, kIOMapWriteThruCache, PAGE_SIZE},
+                 {kIOMemoryMapCacheModeRealTime, kIOMapRealTimeCache, PAGE_SIZE},
+                 {kIOMemoryMapGuardedNone, 0, 0},
+                 {kIOMemoryMapGuardedDefault, 0, PAGE_SIZE},
+                 {kIOMemoryMapGuardedSmall, 0, PAGE_SIZE},
+                 {kIOMemoryMapGuardedLarge, 0, IOMAP_LARGE_GUARD},
+                 {kIOMemoryMapReadOnly, kIOMapReadOnly, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        assert_int_equal(
+            IOMemoryDescriptor_CreateMapping_Impl(memory, words[i].word, 0, 0, 0, 0, &map),
+            kIOReturnSuccess);
+        assert_int_equal(map->options & (kIOMapCacheMask | kIOMapReadOnly), words[i].options);
+        assert_int_equal(IOMemoryMap_guardSize(map->options), words[i].guard);
+        assert_true((map->options & kIOMapAnywhere) != 0);
+        OSObject_release(map);
+    }
+    BAD(IOMemoryDescriptor_CreateMapping_Impl(
+        memory, kIOMemoryMapCacheModeInhibit | kIOMemoryMapCacheModeCopyback, 0, 0, 0, 0, &map));
+    assert_null(map);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         DRIVER_TEST(tables_that_cannot_be_are_refused),
         DRIVER_TEST(tasks_that_are_no_drivers_make_nothing),
         DRIVER_TEST(methods_of_nothing_are_refused),
+        MAP_TEST(words_for_a_map_are_the_kernels),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
