@@ -48,6 +48,7 @@ static void refused_memory(void **state)
     IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn, owner);
     IOMemoryDescriptor *remote = describe(at, 100, kIODirectionOutIn | kIOMemoryRemote, owner);
     IODeviceMemory *device = IODeviceMemory_withRange(DEVICE, 100);
+    IOMemoryDescriptor *const none = NULL;
     IOAddressRange range = {at, 100};
 
     (void)state;
@@ -67,6 +68,11 @@ static void refused_memory(void **state)
     SAYS(IOMemoryDescriptor_readBytes(memory, 100, &range, 1), kIOReturnBadArgument);
     SAYS(IOMemoryDescriptor_writeBytes(memory, 99, &range, 2), kIOReturnBadArgument);
     SAYS(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0x100), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_getDMAMapLength(none, NULL), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_readBytes(none, 0, &range, 1), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_writeBytes(none, 0, &range, 1), kIOReturnBadArgument);
+    SAYS(IOMemoryDescriptor_getPhysicalSegment(none, 0, NULL, 0), kIOReturnBadArgument);
+    SAYS((IOBufferMemoryDescriptor_setLength(NULL, 1), false), kIOReturnBadArgument);
     OSObject_release(device);
     OSObject_release(remote);
     OSObject_release(memory);
