@@ -17,8 +17,6 @@ struct IOMemoryReference;
 /* Bits of the flags that are not options. */
 #define GENERAL_STATE (kIOMemoryRedirected | kIOMemoryPreparedReadOnly)
 
-#define GENERAL_FEW_PAGES 2 /* so many are kept in the object itself */
-
 struct IOGeneralMemoryDescriptor {
     IOMemoryDescriptor super;
     task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
@@ -35,12 +33,9 @@ struct IOGeneralMemoryDescriptor {
     struct IOMemoryRuns source;
 
     /*
-     * Decided by the first prepare: which pages are pinned, in the order of the
-     * source runs, and which physical runs the described bytes form.
+     * Decided by the first prepare: which physical runs the described bytes form. Each page
+     * is pinned once for each run that touches it.
      */
-    paddr_t *pages; /* fewPages or from the heap */
-    uint64_t pageCount;
-    paddr_t fewPages[GENERAL_FEW_PAGES];
     struct IOMemoryRuns wired;
     bool failed;          /* one of the completes so far was of a transfer that did */
     bool described;       /* it was initialised: there may be something to forget */
@@ -170,13 +165,10 @@ void general_drop_ranges(IOGeneralMemoryDescriptor *self)
     OS_METHOD(IOGeneralMemoryDescriptor, dropRanges);
 
 /* A preparation is over: unless its transfer failed, pages that could be written are dirty. */
-void general_mark_written(IOGeneralMemoryDescriptor *self)
-    OS_METHOD(IOGeneralMemoryDescriptor, markWritten);
+void general_end_preparation(IOGeneralMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, endPreparation);
 
-/* Unpin the pages of a prepared virtual descriptor, whatever its count. */
-void general_unwire(IOGeneralMemoryDescriptor *self) OS_METHOD(IOGeneralMemoryDescriptor, unwire);
-
-/* Forget them, still pinned: a device may go on writing there. */
+/* Forget where the pages are, still pinned: a device may go on writing there. */
 void general_abandon(IOGeneralMemoryDescriptor *self) OS_METHOD(IOGeneralMemoryDescriptor, abandon);
 
 #endif

@@ -246,7 +246,7 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
                                                IOByteCount count, IOPhysicalAddress *address)
 {
-    const struct IOMemoryRun *run;
+    const struct memory_run *run;
 
     if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
         return false;

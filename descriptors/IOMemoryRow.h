@@ -22,16 +22,10 @@
 
 #include "descriptors/IOTypes.h"
 
-/* Bytes at consecutive addresses, one of a list of runs. */
-struct IOMemoryRun {
-    uint64_t address; /* of its first byte */
-    uint64_t end;     /* offset of the byte behind it: it starts where the one before it ends */
-};
-
-/* Bytes [offset, end) of a list of runs, at least one. */
+/* Bytes [offset, end) of a list of runs (kernel/types.h), at least one. */
 struct IOMemoryRow {
-    const struct IOMemoryRun *run; /* that the first of them is in */
-    uint64_t address;              /* of that byte */
+    const struct memory_run *run; /* that the first of them is in */
+    uint64_t address;             /* of that byte */
     uint64_t offset, end;
 };
 
@@ -55,7 +49,7 @@ static inline __attribute__((always_inline)) UInt32 IOMemoryRow_each(struct IOMe
                                                                      IOMemoryRowPut *put,
                                                                      void *context)
 {
-    const struct IOMemoryRun *next = row->run + 1;
+    const struct memory_run *next = row->run + 1;
     const uint64_t stop = row->end;
     uint64_t address = row->address, end = row->run->end, length = end - row->offset;
     UInt32 index = 0;

@@ -70,6 +70,13 @@ bool platform_object_is_same(const struct vm_object *one, uint64_t first,
 kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
                                    unsigned flags, paddr_t *pages);
 
+/*
+ * As platform_wire_runs, for `size` bytes of an object from one on, at least one; they are added to
+ * what is in the list already.
+ */
+kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
+                                       unsigned flags, struct IOMemoryRuns *where);
+
 /* Pages that are resident, and of them changed since they were supplied; not for registers. */
 void platform_object_count(struct vm_object *object, uint64_t first, uint64_t count,
                            uint64_t *resident, uint64_t *dirty);

@@ -100,16 +100,16 @@ void page_set_reclaim(page_reclaim_t *function);
 kern_return_t page_pin(paddr_t page);
 kern_return_t page_unpin(paddr_t page);
 
-/*
- * The same for every page of a list, all or nothing. Pages that are no RAM, such as
- * a device's registers, are passed over.
- */
-kern_return_t page_pin_list(const paddr_t *pages, uint64_t count);
+/* Give back one pin of each page of a list. What has none, such as a device's registers, is passed
+ * over. */
 void page_unpin_list(const paddr_t *pages, uint64_t count);
 
-/* Pins the pages of a list up to the first that has several owners or cannot be pinned; how many.
+/*
+ * The same for the pages of physical runs of `length` bytes together, a pin for each run that
+ * touches a page. Before that, `bits` are set in the note (see page_note) of each page that has
+ * `in` there. Returns the bits of all their notes together. Many pages take others in between.
  */
-uint64_t page_pin_unshared(const paddr_t *pages, uint64_t count);
+uint8_t page_unpin_runs(const struct memory_run *run, uint64_t length, uint8_t in, uint8_t bits);
 
 /*
  * A pin that nobody gives back: the page is out of use for good, because a device that was

@@ -56,6 +56,15 @@ static inline paddr_t paddr(uint64_t value)
     return address;
 }
 
+/*
+ * Bytes at consecutive addresses: an entry of a list, in which it begins where the entry before it
+ * ends.
+ */
+struct memory_run {
+    uint64_t address; /* of its first byte */
+    uint64_t end;     /* offset in the list of the byte behind its last one */
+};
+
 /* The address so many bytes further. */
 static inline paddr_t paddr_add(paddr_t base, uint64_t bytes)
 {

@@ -206,7 +206,7 @@ static IOReturn generate_plain(struct generator *to)
 static IOReturn generate_runs(struct generator *to)
 {
     const struct IOMemoryRuns *runs = &to->command->runs;
-    const struct IOMemoryRun *run;
+    const struct memory_run *run;
 
     if (to->command->spec.isPlain && put_runs(to, runs, to->position, runs->length)) {
         return kIOReturnSuccess;

@@ -154,7 +154,7 @@ static IOReturn check_view(const IODMACommand *self)
         return kIOReturnSuccess;
     }
     for (size_t i = 0; i < self->runs.count; i++) {
-        const struct IOMemoryRun *run = &self->runs.list[i];
+        const struct memory_run *run = &self->runs.list[i];
         const uint64_t length = run->end - position;
 
         if (IODMALimits_cover(limits, run->address, length, i == 0, i + 1 < self->runs.count) !=

@@ -95,13 +95,12 @@ static void drop_mappings(IOGeneralMemoryDescriptor *self)
 static void forget(IOGeneralMemoryDescriptor *self)
 {
     /*
-     * Pins go before what they were taken for: unpinning needs the page list, and nothing of the
-     * ranges.
+     * Pins go before what they were taken for: unpinning needs the physical runs, and nothing of
+     * the ranges.
      */
     IOMemoryDescriptor_dropSystemMap(&self->super);
     if (self->super.wireCount != 0) { /* as if it were completed: a device may have written */
-        general_mark_written(self);
-        general_unwire(self);
+        general_end_preparation(self);
         self->super.wireCount = 0;
     }
     general_set_resident(self, NULL);

@@ -356,7 +356,7 @@ bool general_owns_pages(IOMemoryDescriptor *base, IOByteCount offset, IOByteCoun
         return true;
     }
     while (offset < end) {
-        const struct IOMemoryRun *const run = IOMemoryRuns_find(&self->source, offset);
+        const struct memory_run *const run = IOMemoryRuns_find(&self->source, offset);
         const uint64_t begin = IOMemoryRuns_start(&self->source, run);
         const uint64_t first = run->address, past = run->address + (run->end - begin);
         const IOByteCount stop = run->end < end ? run->end : end;

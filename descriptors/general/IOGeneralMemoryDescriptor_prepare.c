@@ -9,71 +9,32 @@
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/reference/IOMemoryReference.h"
 
-#define FOUR_GIB_PAGES (1ull << (32 - PAGE_SHIFT))
+#define FOUR_GIB (1ull << 32)
 
-static uint64_t pages_between(uint64_t address, uint64_t end)
+void general_abandon(IOGeneralMemoryDescriptor *self)
 {
-    return atop(round_page(end)) - atop(address);
+    general_set_resident(self, NULL);
+    IOMemoryRuns_free(&self->wired);
 }
 
-static IOReturn make_page_list(IOGeneralMemoryDescriptor *self)
+static void unwire(IOGeneralMemoryDescriptor *self, bool written)
 {
-    uint64_t count = 0, start = 0;
-
-    for (size_t i = 0; i < self->source.count; i++) {
-        const struct IOMemoryRun *run = &self->source.list[i];
-
-        count += pages_between(run->address, run->address + (run->end - start));
-        start = run->end;
-    }
-    /*
-     * Small transfers are most of them: their list lies in the object, so that preparing one
-     * asks the heap for nothing.
-     */
-    self->pages =
-        count <= GENERAL_FEW_PAGES ? self->fewPages : platform_alloc(count * sizeof(*self->pages));
-    if (self->pages == NULL) {
-        return kIOReturnNoMemory;
-    }
-    self->pageCount = count; /* of a list that is there: others go by it alone */
-    return kIOReturnSuccess;
-}
-
-static void drop_page_list(IOGeneralMemoryDescriptor *self)
-{
-    if (self->pages != self->fewPages) {
-        platform_free(self->pages);
-    }
-    self->pages = NULL;
-    self->pageCount = 0;
+    platform_unwire_runs(&self->wired, written);
+    general_abandon(self);
 }
 
 /* Pin what the task shows now. */
-static kern_return_t pin_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
+static kern_return_t wire_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
     /* A task that has died since has no map; what it had is gone, and not an empty range. */
     const vm_map_t map = get_task_map(self->task);
-    kern_return_t status = map != NULL ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
-    uint64_t done = 0, start = 0;
 
-    for (size_t i = 0; i < self->source.count && status == KERN_SUCCESS; i++) {
-        const struct IOMemoryRun *run = &self->source.list[i];
-        const uint64_t count = pages_between(run->address, run->address + (run->end - start));
-
-        status = platform_wire(map, trunc_page(run->address), count, flags, &self->pages[done]);
-        if (status == KERN_SUCCESS) {
-            done += count;
-        }
-        start = run->end;
-    }
-    /* All or nothing: a caller whose prepare failed has nothing to complete. */
-    if (status != KERN_SUCCESS) {
-        platform_unwire(self->pages, done);
-    }
-    return status;
+    return map != NULL ? platform_wire_runs(map, &self->source, flags, &self->wired)
+                       : KERN_INVALID_ADDRESS;
 }
 
-static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
+/* Pin the pages, and decide which runs the bytes form. On failure nothing is pinned. */
+static IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
     /*
      * A persistent descriptor means the memory that was there when it was made, wherever the
@@ -81,85 +42,27 @@ static IOReturn pin_pages(IOGeneralMemoryDescriptor *self, unsigned flags)
      */
     const bool persistent =
         (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
-    const kern_return_t status = persistent
-                                     ? IOMemoryReference_wire(self->reference, flags, self->pages)
-                                     : pin_ranges(self, flags);
+    kern_return_t status;
 
-    return status == KERN_SUCCESS ? kIOReturnSuccess
-                                  : IOReturn_fromKernel(status, kIOReturnDoingPrepare);
-}
-
-/* How many of these pages from the first on lie at consecutive addresses. */
-static uint64_t consecutive(const paddr_t *pages, uint64_t count)
-{
-    uint64_t n = 1;
-
-    while (n < count && pages[n].value == pages[n - 1].value + PAGE_SIZE) {
-        n++;
+    /* A run for each range, as it is where memory has been cut up already; more if need be. */
+    if (!IOMemoryRuns_init(&self->wired, self->source.count)) {
+        return kIOReturnNoMemory;
     }
-    return n;
-}
-
-#define FEW_PIECES 8 /* that are remembered, so that their pages need not be walked again */
-
-/* What the source runs come to once they are split where consecutive pages end. */
-struct pieces {
-    size_t count;
-    uint64_t highest; /* address of a page */
-    struct {
-        uint64_t address, length;
-    } first[FEW_PIECES];
-};
-
-/* Split the source runs; the pieces go to `runs`. NULL: they are counted in *pieces. */
-static void split_runs(const IOGeneralMemoryDescriptor *self, struct IOMemoryRuns *runs,
-                       struct pieces *pieces)
-{
-    const paddr_t *page = self->pages;
-    uint64_t start = 0;
-
-    pieces->count = 0;
-    pieces->highest = 0;
-    for (size_t i = 0; i < self->source.count; i++) {
-        const struct IOMemoryRun *run = &self->source.list[i];
-        uint64_t left = run->end - start;
-        uint64_t skip = run->address & PAGE_MASK; /* bytes before the described ones */
-        uint64_t count = pages_between(run->address, run->address + left);
-
-        while (count != 0) {
-            const uint64_t n = consecutive(page, count);
-            const uint64_t length = left < ptoa(n) - skip ? left : ptoa(n) - skip;
-
-            if (runs != NULL) {
-                IOMemoryRuns_append(runs, page->value + skip, length);
-            } else if (pieces->count < FEW_PIECES) {
-                pieces->first[pieces->count].address = page->value + skip;
-                pieces->first[pieces->count].length = length;
-            }
-            pieces->count++;
-            if (page[n - 1].value > pieces->highest) {
-                pieces->highest = page[n - 1].value;
-            }
-            page += n;
-            count -= n;
-            left -= length;
-            skip = 0;
-        }
-        IOASSERT(left == 0);
-        start = run->end;
+    status = persistent ? IOMemoryReference_wire(self->reference, flags, &self->wired)
+                        : wire_ranges(self, flags);
+    if (status != KERN_SUCCESS) {
+        unwire(self, false);
+        return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
     }
+    return kIOReturnSuccess;
 }
 
 static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
 {
     const bool below4GiB = ((direction | self->super.flags) & kIODirectionPrepareToPhys32) != 0;
     unsigned flags = 0;
-    IOReturn status = make_page_list(self);
-    struct pieces pieces;
+    IOReturn status;
 
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
     /*
      * Out alone is the one transfer in which the device only reads. Everything else may store,
      * so the pages must be writable, and private, before they are pinned.
@@ -170,41 +73,22 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
     if ((direction & kIODirectionPrepareNoFault) != 0) {
         flags |= PLATFORM_WIRE_NO_FAULT;
     }
-    status = pin_pages(self, flags);
+    status = wire_runs(self, flags);
     if (status != kIOReturnSuccess) {
         if (status == kIOReturnNotWritable && self->task == kernel_task) {
             IOLEDGER(readOnly(self, self->super.length));
         }
-        drop_page_list(self);
         return status;
     }
-    split_runs(self, NULL, &pieces);
+    if (below4GiB && self->wired.highest > FOUR_GIB) {
+        unwire(self, false);
+        return kIOReturnCannotWire;
+    }
     /*
      * Kept: each command that is prepared asks whether its device reaches all of it, which must not
      * cost a walk each time.
      */
-    self->highestPage = atop(pieces.highest);
-    if (below4GiB && self->highestPage >= FOUR_GIB_PAGES) {
-        status = kIOReturnCannotWire;
-    } else if (!IOMemoryRuns_init(&self->wired, pieces.count)) {
-        /*
-         * Counted before it is filled: the list is never larger than it must be, and filling it
-         * cannot fail.
-         */
-        status = kIOReturnNoMemory;
-    }
-    if (status != kIOReturnSuccess) {
-        general_unwire(self);
-        return status;
-    }
-    /* A few pieces, as most transfers are, have been seen by counting. */
-    if (pieces.count <= FEW_PIECES) {
-        for (size_t i = 0; i < pieces.count; i++) {
-            IOMemoryRuns_append(&self->wired, pieces.first[i].address, pieces.first[i].length);
-        }
-    } else {
-        split_runs(self, &self->wired, &pieces);
-    }
+    self->highestPage = self->wired.highest != 0 ? atop(self->wired.highest - 1) : 0;
     general_set_resident(self, &self->wired);
     return kIOReturnSuccess;
 }
@@ -213,31 +97,12 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
  * Prepared for writing, the pages are dirty when the transfer has succeeded, and not before:
  * a device that failed has written nothing that would have to be kept.
  */
-void general_mark_written(IOGeneralMemoryDescriptor *self)
+void general_end_preparation(IOGeneralMemoryDescriptor *self)
 {
     const bool written = (self->super.flags & kIOMemoryPreparedReadOnly) == 0 && !self->failed;
 
     self->failed = false; /* that was of this preparation, and is of no later one */
-    for (size_t i = 0; i < self->wired.count && written; i++) {
-        const struct IOMemoryRun *run = &self->wired.list[i];
-
-        platform_mark_written(paddr(run->address),
-                              run->end - IOMemoryRuns_start(&self->wired, run));
-    }
-}
-
-void general_unwire(IOGeneralMemoryDescriptor *self)
-{
-    IOASSERT(self->pages != NULL);
-    platform_unwire(self->pages, self->pageCount);
-    general_abandon(self);
-}
-
-void general_abandon(IOGeneralMemoryDescriptor *self)
-{
-    general_set_resident(self, NULL);
-    drop_page_list(self);
-    IOMemoryRuns_free(&self->wired);
+    unwire(self, written);
 }
 
 static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
@@ -350,8 +215,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     if (base->wireCount == 1) {
         self->failed |= takenBack;              /* nothing has been transferred by it */
         IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
-        general_mark_written(self);
-        general_unwire(self);
+        general_end_preparation(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;
         /* The next preparation may find other pages: whoever kept the number must see a new one. */
         base->reserved.preparationID = kIOPreparationIDUnprepared;

@@ -35,7 +35,7 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
      */
     const struct IOMemoryRuns *runs =
         (options & _kIOMemorySourceSegment) != 0 ? &self->source : self->resident;
-    const struct IOMemoryRun *run;
+    const struct memory_run *run;
     uint64_t end;
 
     if (runs == NULL) {
@@ -58,8 +58,8 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
  * one that begins at `offset`; what is collected comes before it.
  */
 static __attribute__((noinline)) void walk_whole_runs(struct IOSegmentSink *sink,
-                                                      const struct IOMemoryRun *run,
-                                                      uint64_t offset, uint64_t end)
+                                                      const struct memory_run *run, uint64_t offset,
+                                                      uint64_t end)
 {
     IOSegmentOutput *const output = sink->output;
     void *const segments = sink->segments;
@@ -94,7 +94,7 @@ static __attribute__((noinline)) void walk_whole_runs(struct IOSegmentSink *sink
  * the last entry is put out. The collected run is not longer than an entry.
  */
 static __attribute__((noinline)) void walk_cut_runs(struct IOSegmentSink *sink,
-                                                    const struct IOMemoryRun *run, uint64_t offset,
+                                                    const struct memory_run *run, uint64_t offset,
                                                     uint64_t end)
 {
     IOSegmentOutput *const output = sink->output;
@@ -123,7 +123,7 @@ static __attribute__((noinline)) void walk_cut_runs(struct IOSegmentSink *sink,
 }
 
 /* The same where a run may be misaligned. */
-static void walk_aligned_runs(struct IOSegmentSink *sink, const struct IOMemoryRun *run,
+static void walk_aligned_runs(struct IOSegmentSink *sink, const struct memory_run *run,
                               uint64_t offset, uint64_t end)
 {
     for (; offset < end; run++) {
@@ -139,7 +139,7 @@ static void walk_aligned_runs(struct IOSegmentSink *sink, const struct IOMemoryR
 static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sink, uint64_t offset,
                       uint64_t end)
 {
-    const struct IOMemoryRun *run = IOMemoryRuns_find(runs, offset);
+    const struct memory_run *run = IOMemoryRuns_find(runs, offset);
     const uint64_t begin = offset - IOMemoryRuns_start(runs, run);
     const uint64_t stop = run->end < end ? run->end : end;
 
@@ -203,7 +203,7 @@ void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOBy
     if (offset >= end) {
         return;
     }
-    for (const struct IOMemoryRun *run = IOMemoryRuns_find(runs, offset); offset < end; run++) {
+    for (const struct memory_run *run = IOMemoryRuns_find(runs, offset); offset < end; run++) {
         const uint64_t stop = run->end < end ? run->end : end;
 
         IODMAMapSize_add(size, run->address + (offset - IOMemoryRuns_start(runs, run)),
@@ -236,10 +236,10 @@ static void count_ranges(const IOGeneralMemoryDescriptor *self, uint64_t offset,
 static void describe_runs(const struct IOMemoryRuns *runs, uint64_t offset, uint64_t end,
                           IOMDDMACharacteristics *out)
 {
-    const struct IOMemoryRun *const first = IOMemoryRuns_find(runs, offset);
+    const struct memory_run *const first = IOMemoryRuns_find(runs, offset);
     uint64_t highest = 0;
 
-    for (const struct IOMemoryRun *run = first; offset < end; run++) {
+    for (const struct memory_run *run = first; offset < end; run++) {
         const uint64_t stop = run->end < end ? run->end : end;
         const uint64_t address = run->address + (offset - IOMemoryRuns_start(runs, run));
         const uint64_t last = address + (stop - offset) - 1;
@@ -294,6 +294,7 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
                                         IODMAMapPageList *list)
 {
     const IOGeneralMemoryDescriptor *self = general_of(base);
+    const struct memory_run *run = self->wired.list;
     upl_page_info_t *pages;
     uint64_t skip, count;
 
@@ -301,7 +302,7 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
      * The list has one offset for its first page only, so it can say one whole range and no
      * more.
      */
-    if (self->pageCount == 0 || self->source.count != 1 || offset != 0 || length == 0 ||
+    if (self->wired.count == 0 || self->source.count != 1 || offset != 0 || length == 0 ||
         length != base->length) {
         return NULL;
     }
@@ -313,8 +314,14 @@ upl_page_info_t *general_copy_page_list(IOMemoryDescriptor *base, uint64_t offse
     if (pages == NULL) {
         return NULL;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        pages[i].phys_addr = (ppnum_t)atop(self->pages[i].value);
+    /* Runs of one range end where pages end. */
+    for (uint64_t i = 0; i < count; run++) {
+        const uint64_t stop = atop(round_page(skip + run->end));
+        uint64_t page = atop(run->address);
+
+        for (; i < stop && i < count; i++) {
+            pages[i].phys_addr = (ppnum_t)page++;
+        }
     }
     *list = (IODMAMapPageList){
         .pageOffset = (uint32_t)skip,

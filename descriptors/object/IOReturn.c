@@ -30,8 +30,9 @@ static const struct translation {
      {kIOReturnError, [kIOReturnDoingPrepare] = kIOReturnCannotWire,
       [kIOReturnDoingPin] = kIOReturnNoResources}}, /* the page's counter of pins is full */
     {KERN_RESOURCE_SHORTAGE,
-     {kIOReturnNoResources, [kIOReturnDoingPin] = kIOReturnNoMemory,
-      [kIOReturnDoingMake] = kIOReturnNoMemory, [kIOReturnDoingShow] = kIOReturnNoMemory}},
+     {kIOReturnNoResources, [kIOReturnDoingPrepare] = kIOReturnNoMemory,
+      [kIOReturnDoingPin] = kIOReturnNoMemory, [kIOReturnDoingMake] = kIOReturnNoMemory,
+      [kIOReturnDoingShow] = kIOReturnNoMemory}},
     {KERN_NO_ACCESS, {kIOReturnNotPrivileged}},
     {KERN_MEMORY_ERROR,
      {kIOReturnVMError, [kIOReturnDoingPrepare] = kIOReturnNoResources,

@@ -145,7 +145,7 @@ IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
     uint64_t start = 0;
 
     for (size_t i = 0; i < runs->count && status == kIOReturnSuccess; i++) {
-        const struct IOMemoryRun *run = &runs->list[i];
+        const struct memory_run *run = &runs->list[i];
         const uint64_t length = run->end - start;
 
         status = map != NULL ? add_virtual(reference, map, run->address, length)
@@ -263,16 +263,14 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
 }
 
 kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
-                                     paddr_t *pages)
+                                     struct IOMemoryRuns *where)
 {
     kern_return_t status = KERN_SUCCESS;
-    uint64_t start = 0, done = 0;
+    uint64_t start = 0;
 
     IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
-        const uint64_t skip = entry->offset & PAGE_MASK;
-        const uint64_t count = atop(round_page(skip + (entry->end - start)));
 
         /*
          * Objects know no protection, only the views of them: the right to store was noted when the
@@ -281,17 +279,10 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
         if ((flags & PLATFORM_WIRE_WRITE) != 0 && !entry->writable) {
             status = KERN_PROTECTION_FAILURE;
         } else {
-            status = platform_object_wire(entry->object, atop(entry->offset), count, flags,
-                                          &pages[done]);
-        }
-        if (status == KERN_SUCCESS) {
-            done += count;
+            status = platform_object_wire_run(entry->object, entry->offset, entry->end - start,
+                                              flags, where);
         }
         start = entry->end;
-    }
-    if (status != KERN_SUCCESS) {
-        /* All or nothing, as in platform_wire: the failing entry has pinned none itself. */
-        platform_unwire(pages, done);
     }
     return status;
 }

@@ -82,9 +82,9 @@ static inline uint64_t IOMemoryReference_start(const struct IOMemoryReference *r
 bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other);
 
-/* Pin all pages, entry after entry; platform_unwire gives them back. Errors as platform_wire. */
+/* Pin all pages, entry after entry: as platform_wire_runs. */
 kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
-                                     paddr_t *pages);
+                                     struct IOMemoryRuns *where);
 
 /*
  * Store bytes (NULL: zeros) through the kernel's own view of RAM, making pages resident;

@@ -2,6 +2,8 @@
 /* Building the list of runs; finding in it is inline, in the header. */
 #include "descriptors/segments/IOMemoryRuns.h"
 
+#include <string.h>
+
 #include "descriptors/platform.h"
 
 bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
@@ -14,6 +16,7 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
     runs->capacity = capacity;
     runs->length = 0;
     runs->longest = 0;
+    runs->highest = 0;
     /*
      * One run is the common case, and lies in the structure: no allocation, which cannot fail
      * either. Whoever copies the structure must point the list to its own.
@@ -26,6 +29,24 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
     }
     runs->list = platform_alloc(bytes);
     return runs->list != NULL;
+}
+
+/* Four times as much: filling a list copies each run once or twice, however many there will be. */
+bool IOMemoryRuns_makeRoom(struct IOMemoryRuns *runs)
+{
+    const size_t capacity = runs->capacity != 0 ? 4 * runs->capacity : 1;
+    struct memory_run *const list = platform_alloc(capacity * sizeof(*list));
+
+    if (list == NULL) {
+        return false;
+    }
+    memcpy(list, runs->list, runs->count * sizeof(*list));
+    if (runs->list != &runs->single) {
+        platform_free(runs->list);
+    }
+    runs->list = list;
+    runs->capacity = capacity;
+    return true;
 }
 
 void IOMemoryRuns_free(struct IOMemoryRuns *runs)
@@ -43,7 +64,7 @@ void IOMemoryRuns_free(struct IOMemoryRuns *runs)
 
 void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length)
 {
-    struct IOMemoryRun *run;
+    struct memory_run *run;
     uint64_t start;
 
     if (length == 0) {

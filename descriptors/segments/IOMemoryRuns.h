@@ -14,16 +14,20 @@
 #include "descriptors/object/IOAssert.h"
 
 struct IOMemoryRuns {
-    struct IOMemoryRun *list; /* &single, or from the heap */
+    struct memory_run *list; /* &single, or from the heap */
     size_t count;
     size_t capacity;
     uint64_t length;  /* bytes in all runs: the last one's end */
     uint64_t longest; /* bytes of the longest run */
-    struct IOMemoryRun single;
+    uint64_t highest; /* of what platform_wire_runs has pinned: address behind its last byte */
+    struct memory_run single;
 };
 
 /* Empty, with room for `capacity` runs. False without memory. */
 bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity);
+
+/* Room for at least one more. False without memory, and nothing is changed. */
+bool IOMemoryRuns_makeRoom(struct IOMemoryRuns *runs);
 
 /* Give back the room; zeroed runs are fine. */
 void IOMemoryRuns_free(struct IOMemoryRuns *runs);
@@ -56,8 +60,8 @@ static inline void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t
  * The run that holds `offset`, which must be less than the length. O(log count), and at once where
  * all are of one length, as scattered pages are.
  */
-static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
-                                                          uint64_t offset)
+static inline const struct memory_run *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
+                                                         uint64_t offset)
 {
     size_t low = 1, high = runs->count - 1, guess;
 
@@ -90,7 +94,7 @@ static inline const struct IOMemoryRun *IOMemoryRuns_find(const struct IOMemoryR
 
 /* Offset of a run's first byte. */
 static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
-                                          const struct IOMemoryRun *run)
+                                          const struct memory_run *run)
 {
     return run == runs->list ? 0 : run[-1].end;
 }
@@ -99,7 +103,7 @@ static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
 static inline struct IOMemoryRow IOMemoryRuns_row(const struct IOMemoryRuns *runs, uint64_t offset,
                                                   uint64_t end, size_t most)
 {
-    const struct IOMemoryRun *const run = IOMemoryRuns_find(runs, offset);
+    const struct memory_run *const run = IOMemoryRuns_find(runs, offset);
     struct IOMemoryRow row = {run, run->address + (offset - IOMemoryRuns_start(runs, run)), offset,
                               end};
 

@@ -11,7 +11,7 @@ static _Noreturn void damaged(const char *what, size_t index)
 
 void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
 {
-    const struct IOMemoryRun *const run = &runs->list[index];
+    const struct memory_run *const run = &runs->list[index];
     uint64_t start;
 
     if (index >= runs->count || runs->count > runs->capacity) {

@@ -32,11 +32,13 @@ enum section_state {
 enum record_state {
     RECORD_FREE = 0,   /* inside a free block, or in the cache of single pages */
     RECORD_FREE_BLOCK, /* first page of a block on a free list */
-    RECORD_ALLOCATED,  /* allocated, not the first page */
-    RECORD_BLOCK,      /* allocated, first page: order and count are the block's */
-    RECORD_RESERVED,
     RECORD_FOREIGN,
+    RECORD_ALLOCATED = 4, /* allocated, not the first page */
+    RECORD_BLOCK = 6,     /* allocated, first page: order and count are the block's */
+    RECORD_RESERVED = 7,
 };
+
+#define RECORD_PINNABLE 0x4u /* a bit of the states of pages that are somebody's */
 
 struct page {
     union {

@@ -37,19 +37,23 @@ void vm_code_written(void *bytes, uint64_t size)
     }
 }
 
-/* Any context. Only an object's pages count their stores. */
-void vm_mark_written(paddr_t page, uint64_t count)
+void vm_code_changed(paddr_t page, uint64_t count)
 {
-    const uint8_t found = page_note_set(page, count, VM_NOTE_OWNED, VM_NOTE_DIRTY);
-
-    if ((found & VM_NOTE_CODE) == 0) {
-        return;
-    }
     for (uint64_t i = 0; i < count; i++) {
         const paddr_t at = paddr_add(page, i << PAGE_SHIFT);
 
         if (is_code(at)) {
             cache_make_executable(phys_to_virt(at), PAGE_SIZE);
         }
+    }
+}
+
+/* Any context. Only an object's pages count their stores. */
+void vm_mark_written(paddr_t page, uint64_t count)
+{
+    const uint8_t found = page_note_set(page, count, VM_NOTE_OWNED, VM_NOTE_DIRTY);
+
+    if ((found & VM_NOTE_CODE) != 0) {
+        vm_code_changed(page, count);
     }
 }

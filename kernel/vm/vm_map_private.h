@@ -3,6 +3,7 @@
 #ifndef KERNEL_VM_MAP_PRIVATE_H
 #define KERNEL_VM_MAP_PRIVATE_H
 
+#include "kernel/direct_map.h"
 #include "kernel/range_tree.h"
 #include "kernel/tree.h"
 #include "kernel/vm_map.h"
@@ -67,6 +68,12 @@ void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_m
 static inline struct vm_entry *vm_map_entry(struct vm_map *map, vaddr_t address)
 {
     return vm_entry_of(range_tree_find(&map->ranges, address));
+}
+
+/* Addresses of the direct map have no entry: what the page tables say is what is there. */
+static inline bool vm_map_is_direct(const struct vm_map *map, vaddr_t va)
+{
+    return map == kernel_map && va >= DIRECT_MAP_BASE && va < MMU_KERNEL_VA_BASE;
 }
 
 /* At least one page, and not so many that they end where they begin or before. */

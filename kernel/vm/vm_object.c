@@ -344,31 +344,6 @@ kern_return_t vm_object_supply_to(struct vm_object *object, uint64_t index, unsi
     return supply(object, index, flags, entry, page);
 }
 
-/* Rows, because most of what is pinned is resident: looking at each page on its own took half of
- * it. */
-uint64_t vm_object_row(struct vm_object *object, uint64_t first, uint64_t count, bool mark,
-                       paddr_t *pages)
-{
-    const vm_slot_t set = mark ? VM_SLOT_DIRTY : 0;
-    uint64_t done = 0;
-
-    while (done < count) {
-        vm_slot_t *slot = vm_object_slot(object, first + done);
-        const uint64_t left = VM_CHUNK_SLOTS - (first + done) % VM_CHUNK_SLOTS;
-        const uint64_t stop = left < count - done ? done + left : count;
-
-        /* Within one chunk: the next one may be missing, and lies elsewhere. */
-        for (; slot != NULL && done < stop && (*slot & VM_SLOT_PRESENT) != 0; done++, slot++) {
-            *slot |= set;
-            pages[done] = vm_slot_page(*slot);
-        }
-        if (done != stop) {
-            break;
-        }
-    }
-    return done;
-}
-
 bool vm_object_resident(const struct vm_object *object, uint64_t index, paddr_t *page)
 {
     vm_slot_t *slot;

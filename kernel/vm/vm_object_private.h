@@ -71,6 +71,8 @@ static inline bool vm_object_is_writable(const struct vm_object *object, uint64_
 
 /* vm_code.c: RAM is about to be shown where it may be executed. */
 void vm_note_code(paddr_t page, uint64_t count);
+/* What these pages hold has been written by another way: those that are executed see it. */
+void vm_code_changed(paddr_t page, uint64_t count);
 /* Bytes of RAM, at an address of the direct map, are no more what they were. */
 void vm_code_written(void *bytes, uint64_t size);
 
@@ -101,13 +103,6 @@ static inline paddr_t vm_slot_page(vm_slot_t slot)
 {
     return paddr(slot & ~PAGE_MASK);
 }
-
-/*
- * The pages from `first` on, at most `count`, up to the first that is not resident, into `pages`,
- * marked as written if so asked; how many.
- */
-uint64_t vm_object_row(struct vm_object *object, uint64_t first, uint64_t count, bool mark,
-                       paddr_t *pages);
 
 /* As vm_object_slot, but makes the chunk; NULL when there is no memory for it. */
 vm_slot_t *vm_object_make_slot(struct vm_object *object, uint64_t index);

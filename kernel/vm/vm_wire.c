@@ -1,145 +1,495 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pinning the pages of a range, and copying to and from a range. */
-#include <string.h>
-
-#include "kernel/direct_map.h"
+/*
+ * Pinning the pages of ranges: one pass, in which each page is found, pinned, and joined to the
+ * run of the one before it if it lies behind that.
+ */
+#include "kernel/mmu.h"
 #include "kernel/page.h"
+#include "kernel/page/page_batch.h"
 #include "kernel/trace.h"
 #include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
 
-/* Addresses of the direct map have no entry: what the page tables say is what is there. */
-static bool is_direct(const struct vm_map *map, vaddr_t va)
+/* The last run is as long as it is, for now. */
+static inline void note_last(struct vm_wiring *wiring)
 {
-    return map == kernel_map && va >= DIRECT_MAP_BASE && va < MMU_KERNEL_VA_BASE;
+    const uint64_t length = wiring->length - wiring->start;
+
+    wiring->longest = length > wiring->longest ? length : wiring->longest;
+    wiring->highest = wiring->next > wiring->highest ? wiring->next : wiring->highest;
 }
 
-static kern_return_t supply_direct(vaddr_t va, unsigned access, paddr_t *page)
+/* Would bytes at an address go on where the last run ends? At 0 nothing does. */
+static inline bool goes_on(const struct vm_wiring *wiring, uint64_t address)
 {
-    struct mmu_translation translation;
-
-    if (!mmu_translate(mmu_kernel, va, &translation)) {
-        return KERN_INVALID_ADDRESS;
-    }
-    /*
-     * The rights of the direct map itself: the image's code and constants are no target of a write
-     * here either.
-     */
-    if ((access & ~translation.attributes.access) != 0) {
-        return KERN_PROTECTION_FAILURE;
-    }
-    *page = paddr(translation.pa.value & ~PAGE_MASK);
-    return KERN_SUCCESS;
+    return address == wiring->next && address != 0;
 }
 
-/* A whole range of the direct map: nothing is made resident, so that pins may come at the end. */
-static kern_return_t wire_direct(vaddr_t start, uint64_t count, unsigned access, paddr_t *pages)
+/* Pinned bytes; there is room for them, or they go on where the last run ends. */
+static void add(struct vm_wiring *wiring, uint64_t address, uint64_t length, bool on)
 {
-    uint64_t done = 0;
-
-    while (done < count) {
-        struct mmu_translation at;
-        uint64_t left;
-
-        if (!is_direct(kernel_map, start + (done << PAGE_SHIFT)) ||
-            !mmu_translate(mmu_kernel, start + (done << PAGE_SHIFT), &at)) {
-            return KERN_INVALID_ADDRESS;
-        }
-        if ((access & ~at.attributes.access) != 0) {
-            return KERN_PROTECTION_FAILURE;
-        }
-        /* A walk for each block and not for each page: the direct map is made of large ones. */
-        left = at.contiguous >> PAGE_SHIFT;
-        for (; left > 0 && done < count; left--, done++) {
-            pages[done] = at.pa;
-            at.pa.value += PAGE_SIZE;
-        }
+    if (!on) {
+        note_last(wiring);
+        wiring->start = wiring->length;
+        wiring->list[wiring->count].address = address;
+        wiring->count++;
     }
-    /* All or none, and addresses are looked at first: a hole in the middle pins nothing. */
-    return page_pin_list(pages, count);
+    wiring->length += length;
+    wiring->next = address + length;
+    wiring->list[wiring->count - 1].end = wiring->length;
 }
 
-/* The page at an address for an access that does not go through the page tables. */
-static kern_return_t supply(struct vm_map *map, vaddr_t va, unsigned access, unsigned flags,
-                            paddr_t *page)
+/* Pages of a row that was not pinned whole cannot stay so. */
+static __attribute__((noinline)) void unpin_part(struct page_batch *batch, uint64_t first,
+                                                 uint64_t end)
 {
-    struct vm_entry *entry;
-
-    if (is_direct(map, va)) {
-        return supply_direct(va, access, page);
+    page_batch_end(batch, 1);
+    for (; first != end; first++) {
+        page_unpin(paddr(first << PAGE_SHIFT));
     }
-    entry = vm_map_entry(map, va);
-    if (entry == NULL) {
-        return KERN_INVALID_ADDRESS;
-    }
-    /* Without an object it is a reservation, where there is nothing to supply. */
-    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
-        return KERN_PROTECTION_FAILURE;
-    }
-    if ((access & MMU_WRITE) != 0) {
-        /*
-         * Breaks sharing and marks the page: the store that follows goes by the direct map, which
-         * no table notices.
-         */
-        flags |= VM_SUPPLY_WRITE;
-    }
-    return vm_object_supply(entry->range.object, vm_entry_index(entry, va), flags, page);
+    page_batch_begin(batch);
 }
 
-static kern_return_t wire_physical(struct vm_object *object, uint64_t first, uint64_t count,
-                                   paddr_t *pages)
+/*
+ * Bytes in a row, whatever they are in: RAM is pinned, and what is none passed over. KERN_NO_SPACE:
+ * there is no room for them in the list.
+ */
+static kern_return_t pin_row(struct vm_wiring *wiring, struct page_batch *batch, uint64_t address,
+                             uint64_t length, uint64_t not_if)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        pages[i] = paddr_add(object->base, (first + i) << PAGE_SHIFT);
-    }
-    return page_pin_list(pages, count);
-}
-
-kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
-                             unsigned flags, paddr_t *pages)
-{
-    /*
-     * A pin that will be written marks its pages now, unless the caller tells of stores itself,
-     * when the transfer has succeeded. NO_FAULT is for who must not allocate.
-     */
-    unsigned how =
-        VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0) |
-        ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE ? VM_SUPPLY_WRITE : 0);
+    const bool on = goes_on(wiring, address);
+    const uint64_t end = (address + length + PAGE_MASK) >> PAGE_SHIFT;
+    /* A page in which the last run ends is pinned for that run. */
+    const uint64_t first = (address + (on ? PAGE_MASK : 0)) >> PAGE_SHIFT;
+    struct page_batch now = *batch;
+    uint64_t page = first;
     kern_return_t status = KERN_SUCCESS;
-    uint64_t done = 0;
 
-    if (first > object->pages || count > object->pages - first) {
-        return KERN_INVALID_ADDRESS;
+    if (!on && wiring->count == wiring->room) {
+        return KERN_NO_SPACE;
     }
-    /* Pinned all the same where it is RAM: somebody may own the pages and give them back. */
-    if (object->physical) {
-        return wire_physical(object, first, count, pages);
-    }
-    while (done < count) {
-        const vm_slot_t *slot = vm_object_slot(object, first + done);
-
-        if (slot != NULL && (*slot & VM_SLOT_PRESENT) != 0) {
-            const uint64_t row = vm_object_row(object, first + done, count - done,
-                                               (how & VM_SUPPLY_WRITE) != 0, &pages[done]);
-
-            done += page_pin_unshared(&pages[done], row);
-            if (done == count) {
-                break;
-            }
-        }
-        /*
-         * The next is absent, shared or not to be pinned. Pinned before the one behind it is made
-         * resident: that may reclaim what is not pinned.
-         */
-        status = vm_object_supply(object, first + done, how, &pages[done]);
-        if (status == KERN_SUCCESS) {
-            status = page_pin(pages[done]);
-        }
+    while ((page = page_batch_pin(&now, page, end, not_if)) != end) {
+        status = page_batch_judge(page);
         if (status != KERN_SUCCESS) {
             break;
         }
-        done++;
+        page++;
     }
+    *batch = now;
+    if (status == KERN_SUCCESS) {
+        add(wiring, address, length, on);
+    } else {
+        unpin_part(batch, first, page);
+    }
+    return status;
+}
+
+#define SMALLEST_BLOCK ((uint64_t)2 << 20) /* bytes, and their alignment, of what is no page */
+
+/* Addresses of the direct map that may be accessed so, and lie `down` above what they show. */
+struct shown {
+    vaddr_t low, high;
+    uint64_t down;
+};
+
+static kern_return_t show(struct shown *shown, vaddr_t at, unsigned access)
+{
+    struct mmu_translation there;
+
+    if (!mmu_translate(mmu_kernel, at, &there)) {
+        return KERN_INVALID_ADDRESS;
+    }
+    if ((access & ~there.attributes.access) != 0) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    shown->low = at & ~((there.contiguous > PAGE_SIZE ? SMALLEST_BLOCK : PAGE_SIZE) - 1);
+    shown->high = at + there.contiguous;
+    shown->down = at - there.pa.value;
+    return KERN_SUCCESS;
+}
+
+/*
+ * As many whole runs as are what most are: in the block that is known, few pages of RAM, and nobody
+ * calls anybody. Returns the first that is not; it has its turn by itself.
+ */
+static __attribute__((noinline)) const struct memory_run *pin_shown(struct vm_wiring *wiring,
+                                                                    struct page_batch *batch,
+                                                                    const struct memory_run *bytes,
+                                                                    uint64_t length,
+                                                                    const struct shown *shown)
+{
+    struct page *const records = page_record(0);
+    const uint8_t *const states = page_pool.sections;
+    const uint64_t sections = page_pool.section_count, down = shown->down;
+    const vaddr_t low = shown->low, high = shown->high;
+    struct memory_run *run = wiring->list + wiring->count, *const limit =
+                                                               wiring->list + wiring->room;
+    uint64_t done = wiring->length, left = batch->left, next = wiring->next;
+    uint64_t start = wiring->start, longest, highest;
+
+    note_last(wiring);
+    longest = wiring->longest;
+    highest = wiring->highest;
+    for (; done != length; bytes++) {
+        const vaddr_t at = bytes->address;
+        const uint64_t size = bytes->end - done, from = at - down, behind = from + size;
+        struct page *const first = &records[from >> PAGE_SHIFT];
+        struct page *const last = &records[(behind - 1) >> PAGE_SHIFT];
+        const uint64_t section = from >> SECTION_SHIFT;
+        struct page *page = first;
+
+        if (at < low || at + size > high || from == next || run == limit ||
+            (uint64_t)(last - first) >= left || (behind - 1) >> SECTION_SHIFT != section ||
+            section >= sections || states[section] != SECTION_READY) {
+            break;
+        }
+        while (page <= last && page_word_pin(&page->word, 0)) {
+            page++;
+        }
+        if (page <= last) {
+            while (page != first) {
+                (--page)->word -= WORD_ONE_PIN;
+            }
+            break;
+        }
+        left -= (uint64_t)(page - first);
+        start = done;
+        done = bytes->end;
+        next = behind;
+        longest = size > longest ? size : longest;
+        highest = behind > highest ? behind : highest;
+        run->address = from;
+        run->end = done;
+        run++;
+    }
+    wiring->count = (size_t)(run - wiring->list);
+    wiring->length = done;
+    wiring->start = start;
+    wiring->next = next;
+    wiring->longest = longest;
+    wiring->highest = highest;
+    batch->left = left;
+    return bytes;
+}
+
+/*
+ * The bytes of these runs, as many of which as are in the direct map: nothing has to be made
+ * resident. A walk for each block and not for each page or each run: the direct map is made of
+ * large ones.
+ */
+static kern_return_t wire_direct(const struct memory_run *bytes, uint64_t start, uint64_t length,
+                                 unsigned access, struct vm_wiring *wiring,
+                                 struct page_batch *batch)
+{
+    struct shown shown = {0, 0, 0};
+    kern_return_t status = KERN_SUCCESS;
+
+    while (status == KERN_SUCCESS && wiring->length != length) {
+        const vaddr_t at = bytes->address + (wiring->length - start);
+        vaddr_t end = at + (bytes->end - wiring->length);
+
+        if (at < shown.low || at >= shown.high) {
+            if (!vm_map_is_direct(kernel_map, at)) {
+                break;
+            }
+            status = show(&shown, at, access);
+        }
+        if (status == KERN_SUCCESS) {
+            end = end < shown.high ? end : shown.high;
+            status = pin_row(wiring, batch, at - shown.down, end - at, 0);
+        }
+        if (wiring->length == bytes->end && wiring->length != length) {
+            bytes = pin_shown(wiring, batch, bytes + 1, length, &shown);
+            start = wiring->length;
+        }
+    }
+    return status;
+}
+
+/*
+ * As many of these whole pages as are what most are: resident, not shared, and with room in the
+ * list. Returns how many.
+ */
+static __attribute__((noinline)) uint64_t pin_slots(struct vm_wiring *wiring,
+                                                    struct page_batch *batch, const vm_slot_t *slot,
+                                                    uint64_t count)
+{
+    const vm_slot_t *const first = slot;
+    const vm_slot_t *const end = slot + (count < batch->left ? count : batch->left);
+    struct memory_run *run = wiring->list + wiring->count, *const limit =
+                                                               wiring->list + wiring->room;
+    uint64_t done = wiring->length, next = wiring->next, start = wiring->start;
+    uint64_t longest = wiring->longest, highest = wiring->highest;
+    struct page *const records = page_record(0);
+
+    for (; slot != end; slot++) {
+        const uint64_t page = vm_slot_page(*slot).value;
+
+        if ((*slot & VM_SLOT_PRESENT) == 0 || (page != next && run == limit) ||
+            /* It is allocated, and so it has a record. */
+            !page_word_pin(&records[page >> PAGE_SHIFT].word, WORD_SHARED)) {
+            break;
+        }
+        if (page != next) {
+            longest = done - start > longest ? done - start : longest;
+            highest = next > highest ? next : highest;
+            start = done;
+            run->address = page;
+            run++;
+        }
+        next = page + PAGE_SIZE;
+        done += PAGE_SIZE;
+        run[-1].end = done;
+    }
+    wiring->count = (size_t)(run - wiring->list);
+    wiring->length = done;
+    wiring->start = start;
+    wiring->next = next;
+    wiring->longest = longest;
+    wiring->highest = highest;
+    batch->left -= (uint64_t)(slot - first);
+    return (uint64_t)(slot - first);
+}
+
+/* One page as it is, or a part of it. KERN_MEMORY_ERROR: it has to be supplied first. */
+static __attribute__((noinline)) kern_return_t pin_slot(struct vm_wiring *wiring,
+                                                        struct page_batch *batch,
+                                                        const vm_slot_t *slot, uint64_t skip,
+                                                        uint64_t size)
+{
+    kern_return_t status;
+    paddr_t page;
+
+    if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0) {
+        return KERN_MEMORY_ERROR;
+    }
+    page = vm_slot_page(*slot);
+    status = pin_row(wiring, batch, page.value + skip,
+                     size < PAGE_SIZE - skip ? size : PAGE_SIZE - skip, WORD_SHARED);
+    return status == KERN_FAILURE && page_is_shared(page) ? KERN_MEMORY_ERROR : status;
+}
+
+/* Make a page resident and nobody else's, and those behind it that are absent, at most `count`. */
+static __attribute__((noinline)) kern_return_t supply(struct vm_object *object, uint64_t index,
+                                                      uint64_t count, unsigned flags)
+{
+    const unsigned how =
+        VM_SUPPLY_UNSHARED | ((flags & VM_WIRE_NO_FAULT) != 0 ? VM_SUPPLY_RESIDENT : 0);
+    kern_return_t status;
+    paddr_t page;
+
+    /*
+     * The page in front of it is pinned: making this one resident may reclaim what is not, of
+     * memory that may be lost.
+     */
+    if (object->purgeable) {
+        count = 1;
+    }
+    do {
+        const vm_slot_t *slot;
+
+        status = vm_object_supply(object, index++, how, &page);
+        slot = --count != 0 && index % VM_CHUNK_SLOTS != 0 ? vm_object_slot(object, index) : NULL;
+        if (slot == NULL || (*slot & VM_SLOT_PRESENT) != 0) {
+            break;
+        }
+    } while (status == KERN_SUCCESS);
+    return status;
+}
+
+/* A pin that will be written marks its pages. */
+static __attribute__((noinline)) void mark_slots(vm_slot_t *slot, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        slot[i] |= VM_SLOT_DIRTY;
+    }
+}
+
+static kern_return_t wire_anonymous(struct vm_object *object, uint64_t at, uint64_t size,
+                                    unsigned flags, struct vm_wiring *wiring,
+                                    struct page_batch *batch)
+{
+    const uint64_t length = wiring->length + size;
+
+    while (wiring->length < length) {
+        const uint64_t index = at >> PAGE_SHIFT, skip = at & PAGE_MASK;
+        const uint64_t before = wiring->length, left = length - before;
+        const uint64_t in_chunk = VM_CHUNK_SLOTS - index % VM_CHUNK_SLOTS;
+        const uint64_t all = (skip + left + PAGE_MASK) >> PAGE_SHIFT;
+        const uint64_t pages = all < in_chunk ? all : in_chunk;
+        vm_slot_t *const slot = vm_object_slot(object, index);
+        uint64_t pinned = 0;
+
+        if (slot != NULL && skip == 0) {
+            pinned = pin_slots(wiring, batch, slot, pages);
+        }
+        if (pinned == 0) {
+            kern_return_t status = pin_slot(wiring, batch, slot, skip, left);
+
+            if (status == KERN_MEMORY_ERROR) {
+                page_batch_end(batch, 1);
+                status = supply(object, index, pages < PAGE_BATCH ? pages : PAGE_BATCH, flags);
+                page_batch_begin(batch);
+            } else {
+                pinned = status == KERN_SUCCESS;
+            }
+            if (status != KERN_SUCCESS) {
+                return status;
+            }
+        }
+        /* Unless the caller tells of stores itself, when the transfer has succeeded. */
+        if ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE && pinned != 0) {
+            mark_slots(slot, pinned);
+        }
+        at += wiring->length - before;
+    }
+    if (wiring->length != length) { /* the last page is not wanted whole */
+        wiring->next -= wiring->length - length;
+        wiring->length = length;
+        wiring->list[wiring->count - 1].end = length;
+    }
+    return KERN_SUCCESS;
+}
+
+/* The bytes of an object, which has them all. */
+static kern_return_t wire_object(struct vm_object *object, uint64_t at, uint64_t size,
+                                 unsigned flags, struct vm_wiring *wiring, struct page_batch *batch)
+{
+    const uint64_t bytes = object->pages << PAGE_SHIFT;
+
+    if (at > bytes || size > bytes - at) {
+        return KERN_INVALID_ADDRESS;
+    }
+    /* Pinned all the same where it is RAM: somebody may own the pages and give them back. */
+    return object->physical ? pin_row(wiring, batch, object->base.value + at, size, 0)
+                            : wire_anonymous(object, at, size, flags, wiring, batch);
+}
+
+kern_return_t vm_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
+                                 unsigned flags, struct vm_wiring *wiring)
+{
+    struct page_batch batch;
+    kern_return_t status;
+
+    page_batch_begin(&batch);
+    status = wire_object(object, at, size, flags, wiring, &batch);
+    page_batch_end(&batch, 1);
+    note_last(wiring);
+    return status;
+}
+
+/* The bytes of one run that is not in the direct map, range by range. */
+static kern_return_t wire_ranges(struct vm_map *map, vaddr_t at, uint64_t size, unsigned flags,
+                                 struct vm_wiring *wiring, struct page_batch *batch)
+{
+    const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
+    kern_return_t status;
+
+    do {
+        const struct vm_entry *const entry = vm_map_entry(map, at);
+        uint64_t part;
+
+        if (entry == NULL) {
+            return KERN_INVALID_ADDRESS;
+        }
+        /*
+         * The rights of the range, not of the tables: these may hold less (a clean page) until the
+         * first store.
+         */
+        if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
+            return KERN_PROTECTION_FAILURE;
+        }
+        part = entry->node.end - at;
+        part = part < size ? part : size;
+        status = wire_object(entry->range.object, entry->range.offset + (at - entry->node.start),
+                             part, flags, wiring, batch);
+        at += part;
+        size -= part;
+    } while (status == KERN_SUCCESS && size != 0);
+    return status;
+}
+
+kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_run *bytes, uint64_t length,
+                               unsigned flags, struct vm_wiring *wiring)
+{
+    const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
+    kern_return_t status = KERN_SUCCESS;
+    struct page_batch batch;
+    uint64_t start = 0;
+
+    page_batch_begin(&batch);
+    while (wiring->length != length && status == KERN_SUCCESS) {
+        const uint64_t before = wiring->length;
+        vaddr_t at;
+
+        for (; bytes->end <= before; bytes++) {
+            start = bytes->end;
+        }
+        at = bytes->address + (before - start);
+        status = vm_map_is_direct(map, at)
+                     ? wire_direct(bytes, start, length, access, wiring, &batch)
+                     : wire_ranges(map, at, bytes->end - before, flags, wiring, &batch);
+        trace_wire(at, (wiring->length - before + PAGE_MASK) >> PAGE_SHIFT, status);
+    }
+    page_batch_end(&batch, 1);
+    note_last(wiring);
+    return status;
+}
+
+void vm_unwire_runs(const struct memory_run *runs, uint64_t length, bool written)
+{
+    /* Only an object's pages count their stores. */
+    const uint8_t found = page_unpin_runs(runs, length, written ? VM_NOTE_OWNED : 0, VM_NOTE_DIRTY);
+    uint64_t start = 0;
+
+    if (!written || (found & VM_NOTE_CODE) == 0) {
+        return;
+    }
+    for (; start != length; start = runs->end, runs++) {
+        const uint64_t skip = runs->address & PAGE_MASK;
+
+        vm_code_changed(paddr(runs->address - skip),
+                        (skip + (runs->end - start) + PAGE_MASK) >> PAGE_SHIFT);
+    }
+}
+
+#define FEW 32 /* runs at once, for who wants pages */
+
+/* The pages of runs of whole pages, one by one; returns how many. */
+static uint64_t name_pages(const struct vm_wiring *wiring, paddr_t *pages)
+{
+    const struct memory_run *run = wiring->list;
+    uint64_t count = 0, start = 0;
+
+    for (uint64_t at = 0; at != wiring->length; at += PAGE_SIZE) {
+        if (at == run->end) {
+            start = at;
+            run++;
+        }
+        pages[count++] = paddr(run->address + (at - start));
+    }
+    return count;
+}
+
+/* `count` pages from an address of a map on, or from an offset in an object. */
+static kern_return_t wire_pages(struct vm_map *map, struct vm_object *object, uint64_t at,
+                                uint64_t count, unsigned flags, paddr_t *pages)
+{
+    struct memory_run few[FEW];
+    kern_return_t status;
+    uint64_t done = 0;
+
+    if (count == 0) {
+        return KERN_SUCCESS;
+    }
+    do {
+        const struct memory_run rest = {at + (done << PAGE_SHIFT), (count - done) << PAGE_SHIFT};
+        struct vm_wiring wiring = {.list = few, .room = FEW};
+
+        status = object != NULL ? vm_object_wire_run(object, rest.address, rest.end, flags, &wiring)
+                                : vm_map_wire_runs(map, &rest, rest.end, flags, &wiring);
+        done += name_pages(&wiring, &pages[done]);
+    } while (status == KERN_NO_SPACE);
     if (status != KERN_SUCCESS) {
         /* All or nothing: the caller has no list of what is pinned. */
         vm_unwire(pages, done);
@@ -147,263 +497,23 @@ kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t 
     return status;
 }
 
-/* As many of the pages from `start` on as one range shows; their number in *wired. */
-static kern_return_t wire_entry(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
-                                paddr_t *pages, uint64_t *wired)
-{
-    unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
-    struct vm_entry *entry = vm_map_entry(map, start);
-    uint64_t shown;
-
-    if (entry == NULL) {
-        return KERN_INVALID_ADDRESS;
-    }
-    /*
-     * The rights of the range, not of the tables: these may hold less (a clean page) until the
-     * first store.
-     */
-    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
-        return KERN_PROTECTION_FAILURE;
-    }
-    shown = (entry->node.end - start) >> PAGE_SHIFT;
-    *wired = shown < count ? shown : count;
-    return vm_object_wire(entry->range.object, vm_entry_index(entry, start), *wired, flags, pages);
-}
-
-static kern_return_t wire_entries(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
-                                  paddr_t *pages)
-{
-    uint64_t wired = 0;
-
-    for (uint64_t done = 0; done < count; done += wired) {
-        const kern_return_t status = wire_entry(map, start + (done << PAGE_SHIFT), count - done,
-                                                flags, &pages[done], &wired);
-
-        if (status != KERN_SUCCESS) {
-            /* The failing range has pinned nothing itself. */
-            vm_unwire(pages, done);
-            return status;
-        }
-    }
-    return KERN_SUCCESS;
-}
-
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,
                           paddr_t *pages)
 {
-    const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
-    /* By its first address: what leaves the direct map is found on the way. */
-    const kern_return_t status = is_direct(map, start)
-                                     ? wire_direct(start, count, access, pages)
-                                     : wire_entries(map, start, count, flags, pages);
+    return wire_pages(map, NULL, start, count, flags, pages);
+}
 
-    trace_wire(start, count, status);
-    return status;
+kern_return_t vm_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                             unsigned flags, paddr_t *pages)
+{
+    /* In pages: as bytes, either could wrap. */
+    if (first > object->pages || count > object->pages - first) {
+        return KERN_INVALID_ADDRESS;
+    }
+    return wire_pages(NULL, object, first << PAGE_SHIFT, count, flags, pages);
 }
 
 void vm_unwire(const paddr_t *pages, uint64_t count)
 {
     page_unpin_list(pages, count);
-}
-
-/* Memory the kernel can reach: RAM. Registers are not copied as bytes. */
-static kern_return_t reach(struct vm_map *map, vaddr_t va, unsigned access, uint8_t **bytes)
-{
-    paddr_t page;
-    kern_return_t status = supply(map, va, access, 0, &page);
-
-    if (status != KERN_SUCCESS) {
-        return status;
-    }
-    if (page_get_state(page) == PAGE_FOREIGN) {
-        return KERN_NOT_SUPPORTED;
-    }
-    /* Through the direct map: the address space need not be active, and its tables not filled. */
-    *bytes = (uint8_t *)phys_to_virt(page) + (va & PAGE_MASK);
-    return KERN_SUCCESS;
-}
-
-/*
- * The page that was copied from or to last: messages of a task go through the same one again and
- * again. A TLB, in a word, which forgets when the others do.
- */
-static struct {
-    const struct vm_map *map;
-    vaddr_t page;
-    uint8_t *bytes;
-    const uint8_t *note; /* NULL: it has none */
-    uint64_t flushes;
-    bool writable;
-} recent;
-
-static __attribute__((noinline)) bool look_up(const struct vm_map *map, vaddr_t va, bool write)
-{
-    paddr_t pa;
-
-    if (map == kernel_map || !mmu_peek(map->space, va, write, &pa) ||
-        page_get_state(pa) == PAGE_FOREIGN) {
-        return false;
-    }
-    recent.map = map;
-    recent.page = va & ~PAGE_MASK;
-    recent.bytes = (uint8_t *)phys_to_virt(pa) - (va & PAGE_MASK);
-    recent.note = page_note(paddr(pa.value & ~PAGE_MASK));
-    recent.flushes = mmu_flushes;
-    recent.writable = write;
-    return true;
-}
-
-/*
- * Are these bytes, in one page, where the task could touch them at once? Then recent says where;
- * else it would have to fault.
- */
-static bool reach_now(const struct vm_map *map, vaddr_t va, uint64_t size, bool write)
-{
-    if (size > PAGE_SIZE - (va & PAGE_MASK)) {
-        return false;
-    }
-    return (recent.map == map && recent.page == (va & ~PAGE_MASK) &&
-            recent.flushes == mmu_flushes && (recent.writable || !write)) ||
-           look_up(map, va, write);
-}
-
-/*
- * Most messages are a few words in the page of the one before: as they come here, so that what is
- * rare costs them no register. Whole words, and at most so many bytes.
- */
-#define FEW (15 * sizeof(uint64_t))
-
-static inline bool is_quick(const struct vm_map *map, vaddr_t va, uint64_t size)
-{
-    return (size & ~FEW) == 0 && recent.map == map && /* FEW has every bit of a smaller one */
-           va - recent.page <= PAGE_SIZE - size && recent.flushes == mmu_flushes;
-}
-
-static inline void copy_word(uint8_t *to, const uint8_t *from)
-{
-    uint64_t word;
-
-    __builtin_memcpy(&word, from, sizeof(word));
-    __asm__ volatile("" : "+r"(word)); /* or a loop of it would become a call */
-    __builtin_memcpy(to, &word, sizeof(word));
-}
-
-static inline void copy_two(uint8_t *to, const uint8_t *from)
-{
-    uint64_t one, two;
-
-    __builtin_memcpy(&one, from, sizeof(one));
-    __builtin_memcpy(&two, from + sizeof(one), sizeof(two));
-    __asm__ volatile("" : "+r"(one), "+r"(two));
-    __builtin_memcpy(to, &one, sizeof(one));
-    __builtin_memcpy(to + sizeof(one), &two, sizeof(two));
-}
-
-/* What is no whole four of words goes first, from the end. */
-static inline void copy_words(uint8_t *to, const uint8_t *from, uint64_t size)
-{
-    if ((size & 8) != 0) {
-        size -= 8;
-        copy_word(to + size, from + size);
-    }
-    if ((size & 16) != 0) {
-        size -= 16;
-        copy_two(to + size, from + size);
-    }
-    for (const uint8_t *const end = from + size; from != end; from += 32, to += 32) {
-        copy_two(to, from);
-        copy_two(to + 16, from + 16);
-    }
-}
-
-/* Neighbouring addresses may be pages that lie apart: one page at a time. */
-static uint64_t to_page_end(vaddr_t va, uint64_t size)
-{
-    uint64_t left = PAGE_SIZE - (va & PAGE_MASK);
-
-    return left < size ? left : size;
-}
-
-static __attribute__((noinline)) kern_return_t read_any(struct vm_map *map, vaddr_t from, void *to,
-                                                        uint64_t size, uint64_t *done)
-{
-    kern_return_t status = KERN_SUCCESS;
-    uint64_t unasked;
-
-    done = done != NULL ? done : &unasked;
-    if (reach_now(map, from, size, false)) {
-        *done = size;
-        memcpy(to, recent.bytes + (from - recent.page), size);
-        return KERN_SUCCESS;
-    }
-    for (*done = 0; *done < size;) {
-        uint64_t part = to_page_end(from + *done, size - *done);
-        uint8_t *bytes;
-
-        status = reach(map, from + *done, MMU_READ, &bytes);
-        if (status != KERN_SUCCESS) {
-            break;
-        }
-        /* What has been copied is counted as it goes: a failure on the way says how far it came. */
-        memcpy((uint8_t *)to + *done, bytes, part);
-        *done += part;
-    }
-    return status;
-}
-
-kern_return_t vm_map_read(struct vm_map *map, vaddr_t from, void *to, uint64_t size, uint64_t *done)
-{
-    if (!is_quick(map, from, size)) {
-        return read_any(map, from, to, size, done);
-    }
-    if (done != NULL) {
-        *done = size;
-    }
-    copy_words(to, recent.bytes + (from - recent.page), size);
-    return KERN_SUCCESS;
-}
-
-static __attribute__((noinline)) kern_return_t write_any(struct vm_map *map, vaddr_t to,
-                                                         const void *from, uint64_t size,
-                                                         uint64_t *done)
-{
-    kern_return_t status = KERN_SUCCESS;
-    uint64_t unasked;
-
-    done = done != NULL ? done : &unasked;
-    if (reach_now(map, to, size, true)) {
-        uint8_t *const at = recent.bytes + (to - recent.page);
-
-        *done = size;
-        memcpy(at, from, size);
-        vm_code_written(at, size);
-        return KERN_SUCCESS;
-    }
-    for (*done = 0; *done < size;) {
-        uint64_t part = to_page_end(to + *done, size - *done);
-        uint8_t *bytes;
-
-        status = reach(map, to + *done, MMU_WRITE, &bytes);
-        if (status != KERN_SUCCESS) {
-            break;
-        }
-        memcpy(bytes, (const uint8_t *)from + *done, part);
-        vm_code_written(bytes, part);
-        *done += part;
-    }
-    return status;
-}
-
-kern_return_t vm_map_write(struct vm_map *map, vaddr_t to, const void *from, uint64_t size,
-                           uint64_t *done)
-{
-    if (!is_quick(map, to, size) || !recent.writable ||
-        (recent.note != NULL && (*recent.note & VM_NOTE_CODE) != 0)) {
-        return write_any(map, to, from, size, done);
-    }
-    if (done != NULL) {
-        *done = size;
-    }
-    copy_words(recent.bytes + (to - recent.page), from, size);
-    return KERN_SUCCESS;
 }

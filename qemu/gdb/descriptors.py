@@ -19,6 +19,17 @@ def show_runs(runs, depth, most=64):
         say('... and %d more' % (count - most), depth)
 
 
+def count_pages(runs):
+    """struct IOMemoryRuns: pages that each run touches."""
+    count = start = 0
+    for i in range(number(runs['count'])):
+        run = runs['list'][i]
+        address, end = number(run['address']), number(run['end'])
+        count += (address + end - start + 4095 >> 12) - (address >> 12)
+        start = end
+    return count
+
+
 # --- md ---------------------------------------------------------------------------------------
 
 FLAGS = [(0x4000, 'Redirected'), (0x8000, 'PreparedReadOnly'), (0x100000, 'ThreadSafe')]
@@ -53,7 +64,7 @@ def show_general(pointer, depth):
         say('pages: not prepared', depth)
         return
     runs = self['resident'].dereference()
-    say('pages: %d pinned, %s' % (number(self['pageCount']),
+    say('pages: %d pinned, %s' % (count_pages(self['wired']),
                                   plural(number(runs['count']), 'physical run')), depth)
     show_runs(runs, depth + 1)
 

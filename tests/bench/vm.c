@@ -123,14 +123,17 @@ static void bench_refill(struct bench_result *result)
 
 static void wire(struct bench_result *result, unsigned flags, bool resident)
 {
-    static paddr_t pages[PAGES];
+    static struct memory_run list[PAGES];
     struct vm_object *object = object_of(PAGES);
-    vaddr_t at = enter(object, resident ? VM_ENTER_EAGER : 0);
+    const struct memory_run bytes = {enter(object, resident ? VM_ENTER_EAGER : 0),
+                                     PAGES * PAGE_SIZE};
+    const vaddr_t at = bytes.address;
+    struct vm_wiring wiring = {.list = list, .room = PAGES};
 
     result->operations = PAGES;
     bench_start();
-    vm_map_wire(kernel_map, at, PAGES, flags, pages);
-    vm_unwire(pages, PAGES);
+    vm_map_wire_runs(kernel_map, &bytes, bytes.end, flags, &wiring);
+    vm_unwire_runs(list, wiring.length, false);
     result->measured = bench_stop();
     leave(object, at);
 }

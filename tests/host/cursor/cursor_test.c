@@ -342,7 +342,7 @@ static bool take_one(void *context, uint64_t address, uint64_t length, UInt32 in
 
 static void a_row_ends_at_what_is_refused(void **state)
 {
-    static const struct IOMemoryRun runs[] = {{0x1000, 0x10}, {0x3000, 0x30}, {0x5000, 0x40}};
+    static const struct memory_run runs[] = {{0x1000, 0x10}, {0x3000, 0x30}, {0x5000, 0x40}};
 
     (void)state;
     for (UInt32 taken = 0; taken <= 3; taken++) {

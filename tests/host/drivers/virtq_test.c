@@ -170,7 +170,7 @@ static void test_segment_function(void **state)
 /* A row of runs becomes the entries that one after another would. */
 static void test_row_function(void **state)
 {
-    static struct IOMemoryRun runs[8];
+    static struct memory_run runs[8];
     struct sim_device device;
     static struct sim_chain seen;
     struct virtq_used used;
@@ -185,7 +185,7 @@ static void test_row_function(void **state)
 
             for (unsigned i = 0; i < count; i++) {
                 row.end += buffer_length(count, i + 1);
-                runs[i] = (struct IOMemoryRun){buffer_address(count, i + 1).value, row.end};
+                runs[i] = (struct memory_run){buffer_address(count, i + 1).value, row.end};
             }
             assert_int_equal(virtq_begin(device.queue, &chain), kIOReturnSuccess);
             virtq_chain_add(&chain, buffer_address(count, 0), buffer_length(count, 0), VIRTQ_NEXT);

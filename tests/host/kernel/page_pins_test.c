@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Pages that several hold: pins one by one and by the list, shares, and what is given back pinned.
- */
-#include "kernel/page/page_private.h"
+/* Pages that several hold: pins one by one and by rows, shares, and what is given back pinned. */
+#include "kernel/page/page_batch.h"
 #include "tests/host/kernel/page_machine.h"
 
 #define RESERVED (RAM + 8 * SIM_MIB + PAGE_SIZE) /* two pages */
 #define FOREIGN  0x9000000ull
-#define LIST     150                  /* more than two batches */
+#define ROW      150                  /* pages, more than two batches */
 #define HIGH     (RAM + 64 * SIM_MIB) /* a second bank, behind a hole */
-
-static paddr_t pages[LIST];
 
 static int start(void **state)
 {
@@ -36,20 +33,6 @@ static paddr_t run(size_t count)
 
     assert_int_equal(page_alloc_run(&request, &first), KERN_SUCCESS);
     return first;
-}
-
-static void fill_list(void)
-{
-    for (unsigned i = 0; i < LIST; i++) {
-        pages[i] = single();
-    }
-}
-
-static void free_list(void)
-{
-    for (unsigned i = 0; i < LIST; i++) {
-        page_free(pages[i], 0);
-    }
 }
 
 static void test_one_by_one(void **state)
@@ -80,65 +63,198 @@ static void test_one_by_one(void **state)
     page_lookup(page)->pins = UINT32_MAX; /* one more would be none */
     assert_int_equal(page_pin(page), KERN_FAILURE);
     assert_int_equal(page_pin_count(page), UINT32_MAX);
-    assert_int_equal(page_pin_unshared(&page, 1), 0);
     page_lookup(page)->pins = 0;
     assert_int_equal(page_free(page, 0), KERN_SUCCESS);
 }
 
-static void test_lists(void **state)
+/* Pin `count` pages from one on, up to the first that cannot be: how many. */
+static uint64_t pin_row(paddr_t first, uint64_t count, uint64_t not_if)
 {
+    const uint64_t begin = first.value >> PAGE_SHIFT;
+    struct page_batch batch;
+    uint64_t done;
+
+    page_batch_begin(&batch);
+    done = page_batch_pin(&batch, begin, begin + count, not_if) - begin;
+    page_batch_end(&batch, 1);
+    return done;
+}
+
+/* The same back, all of it in one run. */
+static void unpin_row(paddr_t first, uint64_t count)
+{
+    const struct memory_run row = {first.value, count << PAGE_SHIFT};
+
+    assert_int_equal(page_unpin_runs(&row, row.end, 0, 0), 0);
+}
+
+static struct page *record_of(paddr_t first, uint64_t index)
+{
+    return page_lookup(paddr_add(first, index << PAGE_SHIFT));
+}
+
+static void test_rows(void **state)
+{
+    /* Over the end of a section. */
+    const struct page_request request = {
+        .count = ROW, .alignment = 4 * SIM_MIB, .owner = PAGE_OWNER_IMAGE};
+    const struct page_stats untouched = stats();
+    paddr_t area, first;
+
     (void)state;
-    fill_list();
-    const struct page_stats before = stats();
-    const paddr_t in_use = pages[100];
+    assert_int_equal(page_alloc_run(&request, &area), KERN_SUCCESS);
+    first = paddr(area.value - 5 * PAGE_SIZE); /* is free, or the end of somebody else's */
+    page_free_run(area, ROW);
+    assert_int_equal(page_get_state(first), PAGE_FREE);
+    assert_int_equal(pin_row(first, 3, 0), 0);
+    assert_int_equal(page_batch_judge(first.value >> PAGE_SHIFT), KERN_INVALID_ADDRESS);
+    assert_same_stats(untouched, stats());
 
-    pages[70] = paddr(FOREIGN); /* registers are passed over */
-    pages[100] = paddr(RESERVED);
-    assert_int_equal(page_pin_list(pages, LIST), KERN_SUCCESS);
-    for (unsigned i = 0; i < LIST; i++) {
-        assert_int_equal(page_pin_count(pages[i]), i != 70);
+    const struct page_request all = {.count = 1500, .owner = PAGE_OWNER_IMAGE};
+    struct page_stats before;
+
+    assert_int_equal(page_alloc_run(&all, &area), KERN_SUCCESS);
+    first = paddr(((area.value | (4 * SIM_MIB - 1)) + 1) - 100 * PAGE_SIZE);
+    before = stats();
+    assert_int_equal(pin_row(first, ROW, 0), ROW);
+    assert_int_equal(pin_row(first, ROW, 0), ROW);
+    assert_int_equal(stats().pins, 2 * ROW);
+    for (uint64_t i = 0; i < ROW; i++) {
+        assert_int_equal(record_of(first, i)->pins, 2);
     }
-    assert_int_equal(stats().pins, LIST - 1);
-    page_unpin_list(pages, LIST);
+    assert_int_equal(page_pin_count(paddr(first.value - PAGE_SIZE)), 0);
+    assert_int_equal(page_pin_count(paddr_add(first, ROW * PAGE_SIZE)), 0);
+    unpin_row(first, ROW);
+    unpin_row(first, ROW);
     assert_same_stats(before, stats());
-
-    /* All or nothing, wherever it fails. */
-    for (unsigned at = 0; at < LIST; at += at == 0 ? 63 : 1) {
-        const paddr_t good = pages[at];
-
-        pages[at] = single();
-        page_free(pages[at], 0);
-        assert_int_equal(page_pin_list(pages, LIST), KERN_INVALID_ADDRESS);
-        pages[at] = good;
-        assert_int_equal(stats().pins, 0);
+    /* What is not pinned is passed over, and not counted. */
+    unpin_row(first, ROW);
+    assert_same_stats(before, stats());
+    /* It ends where a count is full, wherever that is. */
+    for (uint64_t at = 0; at < ROW; at += at == 0 ? 63 : 1) {
+        record_of(first, at)->pins = UINT32_MAX;
+        assert_int_equal(pin_row(first, ROW, 0), at);
+        assert_int_equal(stats().pins, at);
+        record_of(first, at)->pins = 0;
+        unpin_row(first, at);
+        assert_same_stats(before, stats());
     }
-    page_lookup(pages[128])->pins = UINT32_MAX;
-    assert_int_equal(page_pin_list(pages, LIST), KERN_FAILURE);
-    assert_int_equal(page_pin_count(pages[127]), 0);
-    page_lookup(pages[128])->pins = 0;
-    assert_int_equal(page_pin_list(pages, 0), KERN_SUCCESS);
-    pages[100] = in_use;
-    free_list();
+    record_of(first, 0)->pins = UINT32_MAX;
+    assert_int_equal(page_batch_judge(first.value >> PAGE_SHIFT), KERN_FAILURE);
+    record_of(first, 0)->pins = 0;
+    page_free_run(area, all.count);
+}
+
+/* Reserved pages are pinned, what is no RAM is not, and may be passed over. */
+static void test_rows_of_others(void **state)
+{
+    const struct page_stats before = stats();
+    const paddr_t last = paddr(RAM + 16 * SIM_MIB - PAGE_SIZE);
+
+    (void)state;
+    assert_int_equal(pin_row(paddr(RESERVED), 2, 0), 2);
+    assert_int_equal(stats().pins, before.pins + 2);
+    unpin_row(paddr(RESERVED), 2);
+    assert_int_equal(pin_row(paddr(FOREIGN), 1, 0), 0);
+    assert_int_equal(pin_row(paddr(RAM + 16 * SIM_MIB), 1, 0), 0);
+    assert_int_equal(page_batch_judge(FOREIGN >> PAGE_SHIFT), KERN_SUCCESS);
+    assert_int_equal(page_batch_judge(last.value >> PAGE_SHIFT), KERN_INVALID_ADDRESS);
+    unpin_row(last, 3); /* registers behind RAM that is free: nothing of it has a pin */
+    assert_same_stats(before, stats());
 }
 
 static void test_unshared(void **state)
 {
+    const paddr_t area = run(ROW);
+
     (void)state;
-    fill_list();
-    for (unsigned at = 0; at < LIST; at++) {
-        assert_int_equal(page_share(pages[at]), KERN_SUCCESS);
-        assert_int_equal(page_pin_unshared(pages, LIST), at);
-        assert_int_equal(stats().pins, at);
-        assert_int_equal(page_pin_count(pages[at]), 0);
-        page_unpin_list(pages, at);
-        assert_int_equal(page_free(pages[at], 0), KERN_SUCCESS);
+    assert_int_equal(page_split_run(area, ROW), KERN_SUCCESS);
+    for (uint64_t at = 0; at < ROW; at++) {
+        const paddr_t page = paddr_add(area, at << PAGE_SHIFT);
+
+        assert_int_equal(page_share(page), KERN_SUCCESS);
+        assert_int_equal(pin_row(area, ROW, WORD_SHARED), at);
+        assert_int_equal(page_pin_count(page), 0);
+        assert_int_equal(page_batch_judge(page.value >> PAGE_SHIFT), KERN_FAILURE);
+        unpin_row(area, at);
+        assert_int_equal(pin_row(page, 1, 0), 1);
+        unpin_row(page, 1);
+        assert_int_equal(page_free(page, 0), KERN_SUCCESS);
     }
-    assert_int_equal(page_pin_unshared(pages, LIST), LIST);
-    page_unpin_list(pages, LIST);
-    pages[64] = paddr(FOREIGN);
-    assert_int_equal(page_pin_unshared(pages, LIST), 64);
-    page_unpin_list(pages, 64);
+    assert_int_equal(pin_row(area, ROW, WORD_SHARED), ROW);
+    unpin_row(area, ROW);
     assert_int_equal(stats().pins, 0);
+    for (uint64_t at = 0; at < ROW; at++) {
+        assert_int_equal(page_free(paddr_add(area, at << PAGE_SHIFT), 0), KERN_SUCCESS);
+    }
+}
+
+/* A pin for each run that touches a page; notes change before it goes. */
+static void test_runs_back(void **state)
+{
+    const paddr_t area = run(8);
+    const struct memory_run runs[] = {
+        {area.value + 10, 20},                                /* page 0 */
+        {area.value + 100, 30},                               /* again */
+        {area.value + 2 * PAGE_SIZE + 4095, 32},              /* pages 2 and 3 */
+        {FOREIGN, 40},                                        /* registers */
+        {area.value + 5 * PAGE_SIZE, 40 + 2 * PAGE_SIZE + 1}, /* pages 5 to 7 */
+    };
+    static const uint32_t expected[8] = {2, 0, 1, 1, 0, 1, 1, 1};
+
+    (void)state;
+    for (uint64_t i = 0; i < 8; i++) {
+        for (uint32_t pins = 0; pins < expected[i] + 1; pins++) {
+            page_pin(paddr_add(area, i << PAGE_SHIFT));
+        }
+        record_of(area, i)->note = i % 2 == 0 ? 0x08 : 0x20;
+    }
+    assert_int_equal(page_unpin_runs(runs, runs[2].end, 0x08, 0x10), 0x38);
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(record_of(area, i)->pins, 1 + (i > 4 ? expected[i] : 0));
+        assert_int_equal(record_of(area, i)->note, i % 2 != 0         ? 0x20
+                                                   : i == 0 || i == 2 ? 0x18
+                                                                      : 0x08);
+    }
+    assert_int_equal(page_unpin_runs(runs, 0, 0x08, 0x10), 0);
+    for (uint64_t i = 0; i < 8; i++) {
+        record_of(area, i)->pins = 0;
+        record_of(area, i)->note = 0;
+    }
+    page_pool.pins = 0;
+    page_free_run(area, 8);
+}
+
+/* Given back while a run had it pinned, a page goes with that pin, and its note is not touched. */
+static void test_runs_back_at_last(void **state)
+{
+    const struct page_stats before = stats();
+    const paddr_t area = run(3);
+    const struct memory_run row = {area.value, 3 * PAGE_SIZE};
+
+    (void)state;
+    assert_int_equal(pin_row(area, 3, 0), 3);
+    assert_int_equal(page_release_run(area, 3), KERN_SUCCESS);
+    assert_int_equal(stats().allocated, before.allocated + 3);
+    page_unpin_runs(&row, row.end, 0, 0);
+    assert_int_equal(stats().allocated, before.allocated);
+    assert_int_equal(stats().pins, before.pins);
+}
+
+static void test_lists_back(void **state)
+{
+    const paddr_t area = run(3);
+    const paddr_t list[] = {paddr_add(area, 2 * PAGE_SIZE), paddr(FOREIGN), area, area};
+
+    (void)state;
+    assert_int_equal(pin_row(area, 3, 0), 3);
+    page_unpin_list(list, 4);
+    assert_int_equal(stats().pins, 1);
+    assert_int_equal(page_pin_count(paddr_add(area, PAGE_SIZE)), 1);
+    unpin_row(area, 3);
+    page_unpin_list(list, 0);
+    assert_int_equal(stats().pins, 0);
+    page_free_run(area, 3);
 }
 
 static void test_shares(void **state)
@@ -294,10 +410,10 @@ static void test_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PAGE_TEST(test_one_by_one),        PAGE_TEST(test_lists),
-        PAGE_TEST(test_unshared),          PAGE_TEST(test_shares),
-        PAGE_TEST(test_given_back_pinned), PAGE_TEST(test_quarantine),
-        PAGE_TEST(test_what_is_ram),       PAGE_TEST(test_notes),
+        PAGE_TEST(test_one_by_one), PAGE_TEST(test_rows),        PAGE_TEST(test_rows_of_others),
+        PAGE_TEST(test_unshared),   PAGE_TEST(test_runs_back),   PAGE_TEST(test_runs_back_at_last),
+        PAGE_TEST(test_lists_back), PAGE_TEST(test_shares),      PAGE_TEST(test_given_back_pinned),
+        PAGE_TEST(test_quarantine), PAGE_TEST(test_what_is_ram), PAGE_TEST(test_notes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

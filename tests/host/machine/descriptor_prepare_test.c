@@ -143,6 +143,26 @@ static void md_9_each_request_of_a_prepare_fails(void **state)
     OSObject_release(memory);
 }
 
+/* Bytes that lie in a row in one page, which two addresses show, are one run and one pin. */
+static void one_page_at_two_addresses(void **state)
+{
+    const uint64_t direct = (uint64_t)reach(pages);
+    IOAddressRange ranges[] = {{pages_at, 100}, {direct + 100, 4096 - 100}, {pages_at, 1}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionIn, kernel_task);
+    const paddr_t page = paddr(physical_of(pages));
+    IOByteCount length;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(page_pin_count(page), 2);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, 0), page.value);
+    assert_int_equal(length, 4096);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(pins(), 0);
+    OSObject_release(memory);
+}
+
 static void md_10_unbalanced_and_busy_complete(void **state)
 {
     IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionIn);
@@ -248,6 +268,7 @@ int main(void)
         WITH_PAGES(md_8_out_only_preparation),
         WITH_PAGES(md_9_a_failing_prepare_pins_nothing),
         WITH_PAGES(md_9_each_request_of_a_prepare_fails),
+        WITH_PAGES(one_page_at_two_addresses),
         WITH_PAGES(md_10_unbalanced_and_busy_complete),
         WITH_PAGES(freed_with_dma_active),
         WITH_PAGES(md_13_preparation_ids),

@@ -16,7 +16,8 @@
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "descriptors/IORangeAllocator.h"
 #include "descriptors/IOSubMemoryDescriptor.h"
-#include "descriptors/platform.h"
+#include "descriptors/platform_vm.h"
+#include "descriptors/segments/IOMemoryRuns.h"
 #include "embed/examples/port/port.h"
 
 static IOBufferMemoryDescriptor *buffer_of(uint64_t capacity)
@@ -90,6 +91,92 @@ static void bytes_go_in_and_out(void **state)
     OSObject_release(buffer);
 }
 
+/* The port knows pages alone: of them the classes make runs, and give back what they took. */
+static struct {
+    unsigned pinned, written, wanted;
+    kern_return_t refusal;
+} counted;
+
+kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uint64_t count,
+                                   unsigned flags, paddr_t *pages)
+{
+    (void)object, (void)flags;
+    assert_int_equal(count, 1);
+    if (counted.wanted-- == 0) {
+        return counted.refusal;
+    }
+    /* Pages 0 and 1 lie in a row, 2 and 3 before them. */
+    pages[0] = paddr(HOST_RAM_BASE + ptoa((first + 2) % 4));
+    counted.pinned++;
+    return KERN_SUCCESS;
+}
+
+void platform_unwire(const paddr_t *pages, uint64_t count)
+{
+    (void)pages;
+    counted.pinned -= (unsigned)count;
+}
+
+void platform_mark_written(paddr_t start, uint64_t length)
+{
+    (void)start;
+    counted.written += (unsigned)length;
+}
+
+static void pages_of_a_port_become_runs(void **state)
+{
+    struct IOMemoryRuns runs;
+
+    (void)state;
+    memset(&counted, 0, sizeof(counted));
+    counted.wanted = 5;
+    assert_true(IOMemoryRuns_init(&runs, 1));
+    assert_int_equal(platform_object_wire_run(NULL, 100, 2 * PAGE_SIZE, 0, &runs), KERN_SUCCESS);
+    assert_int_equal(runs.count, 2);
+    assert_int_equal(runs.list[0].address, HOST_RAM_BASE + ptoa(2) + 100);
+    assert_int_equal(runs.list[0].end, 2 * PAGE_SIZE - 100);
+    assert_int_equal(runs.list[1].address, HOST_RAM_BASE);
+    assert_int_equal(runs.highest, HOST_RAM_BASE + ptoa(4));
+    assert_int_equal(counted.pinned, 3);
+    /* It goes on where the run ends, in a page that is pinned for it. */
+    assert_int_equal(platform_object_wire_run(NULL, ptoa(2) + 100, 50, 0, &runs), KERN_SUCCESS);
+    assert_int_equal(runs.count, 2);
+    assert_int_equal(counted.pinned, 3);
+    counted.refusal = KERN_MEMORY_ERROR;
+    assert_int_equal(platform_object_wire_run(NULL, ptoa(1), ptoa(2), 0, &runs), KERN_MEMORY_ERROR);
+    assert_int_equal(runs.length, 3 * PAGE_SIZE + 50); /* what came before it */
+    assert_int_equal(counted.pinned, 4);
+    platform_unwire_runs(&runs, false);
+    assert_int_equal(counted.pinned, 0);
+    assert_int_equal(counted.written, 0);
+    counted.pinned = 4;
+    platform_unwire_runs(&runs, true);
+    assert_int_equal(counted.pinned, 0);
+    assert_int_equal(counted.written, runs.length);
+    IOMemoryRuns_free(&runs);
+}
+
+static void a_port_refuses_pages(void **state)
+{
+    IOBufferMemoryDescriptor *buffer = buffer_of(5000);
+    const uint64_t at = (uintptr_t)IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
+    const uint64_t ram = at - (platform_memory_physical((void *)at).value - HOST_RAM_BASE);
+    struct IOMemoryRuns bytes, runs;
+
+    (void)state;
+    assert_true(IOMemoryRuns_init(&bytes, 2));
+    IOMemoryRuns_append(&bytes, at + 10, 4990);
+    IOMemoryRuns_append(&bytes, ram + HOST_RAM_SIZE - 1, 2);
+    assert_true(IOMemoryRuns_init(&runs, 1));
+    assert_int_equal(platform_wire_runs(kernel_map, &bytes, 0, &runs), KERN_INVALID_ADDRESS);
+    assert_int_equal(runs.length, 4990 + 1);
+    assert_int_equal(runs.list[0].address, platform_memory_physical((void *)at).value + 10);
+    assert_int_equal(runs.highest, HOST_RAM_BASE + HOST_RAM_SIZE);
+    IOMemoryRuns_free(&runs);
+    IOMemoryRuns_free(&bytes);
+    OSObject_release(buffer);
+}
+
 static void what_needs_address_spaces_is_refused(void **state)
 {
     IOBufferMemoryDescriptor *buffer = buffer_of(5000);
@@ -131,6 +218,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_and_windows_have_segments),
         cmocka_unit_test(bytes_go_in_and_out),
+        cmocka_unit_test(pages_of_a_port_become_runs),
+        cmocka_unit_test(a_port_refuses_pages),
         cmocka_unit_test(what_needs_address_spaces_is_refused),
         cmocka_unit_test(no_memory_is_told),
         cmocka_unit_test(everything_was_released),
