@@ -192,7 +192,9 @@ static IOReturn hand_over(IODMAEventSource *self, IODMACommand *command, IODirec
 {
     IOReturn status;
 
-    IOLEDGER(used(command, ", started")); /* of a command that is prepared it knows no end */
+    if (command->active == 0) {
+        IOLEDGER(used(command, ", started"));
+    }
     /* Its result and its link are in use until its end has been delivered. */
     if (command->engine != NULL || IOCommand_isQueued(command)) {
         return kIOReturnBusy;
