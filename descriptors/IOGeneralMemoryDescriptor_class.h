@@ -60,11 +60,13 @@ OS_CLASS(IOMemoryDescriptorClass, IOGeneralMemoryDescriptor);
 static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
                                         const struct IOMemoryRuns *runs)
 {
+    const bool isPlain =
+        runs != NULL && (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0;
+
     self->resident = runs;
-    self->super.runs =
-        (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0 ? runs : NULL;
-    self->super.isOneRun = self->super.runs != NULL && runs->count == 1;
+    self->super.isOneRun = isPlain && runs->count == 1;
     self->super.oneRun = self->super.isOneRun ? runs->list[0].address : 0;
+    self->super.runs = isPlain ? runs : NULL;
 }
 
 static inline IOGeneralMemoryDescriptor *general_of(IOMemoryDescriptor *self)

@@ -182,16 +182,15 @@ static bool deliver(void *context, uint64_t address, uint64_t length)
     return IOSegmentSink_put(delivery->sink, address, wanted) && delivery->left != 0;
 }
 
-IOReturn IOMemoryDescriptor_deviceWalk(IOMemoryDescriptor *self, struct IOSegmentSink *sink,
-                                       IOByteCount offset, IOByteCount end)
+/* Apart, so that the usual walk keeps nothing for it. */
+static __attribute__((noinline)) IOReturn walk_mapped(IOMemoryDescriptor *self,
+                                                      struct IOSegmentSink *sink,
+                                                      IOByteCount offset, IOByteCount end)
 {
     struct delivery delivery = {sink, end - offset};
-    uint64_t base = 0;
-    IOReturn status = kIOReturnSuccess;
+    uint64_t base;
+    const IOReturn status = IOMemoryDescriptor_systemMap(self, &base);
 
-    if (IOMapper_gSystem != NULL) {
-        status = IOMemoryDescriptor_systemMap(self, &base);
-    }
     if (status != kIOReturnSuccess) {
         return status;
     }
@@ -199,4 +198,12 @@ IOReturn IOMemoryDescriptor_deviceWalk(IOMemoryDescriptor *self, struct IOSegmen
         return IOMemoryDescriptor_methods(self)->walk(self, sink, offset, end);
     }
     return place_from(self, base, offset, deliver, &delivery);
+}
+
+IOReturn IOMemoryDescriptor_deviceWalk(IOMemoryDescriptor *self, struct IOSegmentSink *sink,
+                                       IOByteCount offset, IOByteCount end)
+{
+    return IOMapper_gSystem != NULL
+               ? walk_mapped(self, sink, offset, end)
+               : IOMemoryDescriptor_methods(self)->walk(self, sink, offset, end);
 }
