@@ -143,11 +143,19 @@ static void pages_that_are_filled_are_its_own(void **state)
                          parts[i].own);
         assert_true(general_owns_pages(memory, parts[i].offset, parts[i].end, owner));
     }
-    /* As many pages are pinned as there are, each range counted by itself. */
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
-    assert_int_equal(((IOGeneralMemoryDescriptor *)memory)->pageCount, 6);
-    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
-    assert_int_equal(((IOGeneralMemoryDescriptor *)memory)->pageCount, 0);
+    /* All of them, and no other, are pinned. */
+    for (unsigned prepared = 0; prepared < 2; prepared++) {
+        for (unsigned i = 0; i < 3; i++) {
+            assert_int_equal(pins_at(owner, one + ptoa(i)), prepared);
+        }
+        assert_int_equal(pins_at(owner, two), prepared);
+        assert_int_equal(pins_at(owner, two + PAGE_SIZE), prepared);
+        assert_int_equal(pins_at(owner, two + 2 * PAGE_SIZE), prepared);
+        assert_int_equal(prepared == 0 ? IOMemoryDescriptor_prepare(memory, 0)
+                                       : IOMemoryDescriptor_complete(memory, 0),
+                         kIOReturnSuccess);
+    }
+    assert_int_equal(pins_at(owner, one), 0);
     OSObject_release(memory);
 }
 
