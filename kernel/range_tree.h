@@ -18,7 +18,7 @@ struct range_node {
 
     /* Private to range_tree.c. */
     struct range_node *prev, *next; /* the same ranges, neighbours without a search */
-    uint64_t gap;                   /* free bytes between the previous range and start */
+    uint64_t gap;                   /* free bytes before start, but 0 before the upper limit */
     uint64_t max_gap;               /* largest gap in this subtree */
 };
 
@@ -26,7 +26,7 @@ struct range_node {
 struct range_tree {
     vaddr_t low;            /* lowest address a range may have */
     struct tree ranges;     /* never empty after init */
-    struct range_node last; /* empty range at the upper limit; its gap is the tail */
+    struct range_node last; /* empty range at the upper limit */
     uint64_t count;         /* ranges */
 };
 

@@ -29,18 +29,29 @@ static bool sum_up(struct tree_node *node)
     return range->max_gap != before;
 }
 
-/* A gap belongs to the range behind it, so that entering a range changes two of them and no more.
+/* Where the free bytes before a range begin. */
+static vaddr_t free_from(const struct range_tree *tree, const struct range_node *node)
+{
+    return node->prev != NULL ? node->prev->end : tree->low;
+}
+
+/*
+ * A gap belongs to the range behind it, so that entering a range changes two of them and no more.
+ * The tail, behind all ranges, is none of them: it is the largest, as a rule, and changes with each
+ * range that comes or goes there, which would be news for all up to the root.
  */
 static void set_gap(const struct range_tree *tree, struct range_node *node)
 {
-    node->gap = node->start - (node->prev != NULL ? node->prev->end : tree->low);
+    if (node != &tree->last) {
+        node->gap = node->start - free_from(tree, node);
+    }
 }
 
 /* A range that stays in its place in the tree has a gap before it that was another. */
 static void gap_changed(struct range_tree *tree, struct range_node *node, uint64_t before)
 {
     /* One that was not the largest below, and is not now, is nobody's news. */
-    if (node->max_gap == before || node->gap > node->max_gap) {
+    if (node->gap != before && (node->max_gap == before || node->gap > node->max_gap)) {
         tree_changed(&tree->ranges, &node->node, sum_up);
     }
 }
@@ -56,11 +67,8 @@ static void update_gap(struct range_tree *tree, struct range_node *node)
 void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high)
 {
     *tree = (struct range_tree){.low = low};
-    /*
-     * A sentinel at the upper end: the last gap has a node like every other, and a search needs no
-     * case for "behind all ranges".
-     */
-    tree->last = (struct range_node){.start = high, .end = high, .gap = high - low};
+    /* A sentinel at the upper end: a search needs no case for "behind all ranges". */
+    tree->last = (struct range_node){.start = high, .end = high};
     tree_insert(&tree->ranges, &tree->last.node, NULL, false, sum_up);
 }
 
@@ -185,10 +193,10 @@ void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t
 }
 
 /* Where an aligned interval would start in the gap before a node; false if it does not fit. */
-static bool fits_before(const struct range_node *node, uint64_t size, uint64_t alignment,
-                        vaddr_t *start)
+static bool fits_before(const struct range_tree *tree, const struct range_node *node, uint64_t size,
+                        uint64_t alignment, vaddr_t *start)
 {
-    vaddr_t first = node->start - node->gap;
+    vaddr_t first = free_from(tree, node);
     /* Rounding up can wrap at the top of the addresses. */
     vaddr_t aligned = (first + alignment - 1) & ~(alignment - 1);
 
@@ -234,14 +242,15 @@ bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t 
 {
     struct tree_node *node = tree->ranges.root;
 
-    if (size == 0 || !may_have(node, size)) {
+    if (size == 0) {
         return false;
     }
     /* The lowest address first: the same requests give the same addresses in each run. */
-    for (node = first_wide(node, size); node != NULL; node = next_wide(node, size)) {
-        if (fits_before(range_of(node), size, alignment, start)) {
+    for (node = may_have(node, size) ? first_wide(node, size) : NULL; node != NULL;
+         node = next_wide(node, size)) {
+        if (fits_before(tree, range_of(node), size, alignment, start)) {
             return true;
         }
     }
-    return false;
+    return fits_before(tree, &tree->last, size, alignment, start);
 }

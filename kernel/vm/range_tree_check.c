@@ -57,7 +57,7 @@ static void check_beside(const struct range_tree *tree, const struct range_node 
     if (node->start < free_from) {
         damaged("overlapping ranges", node);
     }
-    if (node->gap != node->start - free_from) {
+    if (node->gap != (node != &tree->last ? node->start - free_from : 0)) {
         damaged("wrong gap", node);
     }
     if (node->prev != NULL && node->prev->next != node) {
