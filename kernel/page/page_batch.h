@@ -80,6 +80,9 @@ static inline __attribute__((always_inline)) uint64_t page_batch_reach(struct pa
     }
     /* What is reserved can be a device's target, too, and gets its records now. */
     if (!page_is_ready(address, page_pool.section_count) && page_lookup_reserved(address) == NULL) {
+        /* Registers do not use up a batch, and there may be as many of them as there are of RAM. */
+        page_batch_end(batch, each);
+        page_batch_begin(batch);
         return first;
     }
     end = end < behind ? end : behind;

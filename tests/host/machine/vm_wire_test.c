@@ -397,6 +397,54 @@ static void registers_are_passed_over(void **state)
     }
 }
 
+static unsigned gaps; /* in which an interrupt may come */
+
+static void count_gap(void)
+{
+    gaps++;
+}
+
+/* However long the list, and whatever is in it. */
+static void interrupts_come_in_between(void **state)
+{
+    const uint64_t bases[] = {SIM_RAM_BASE + 64 * SIM_MIB, SIM_RAM_BASE + 32 * SIM_MIB};
+    const uint64_t count = 640;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        const struct page_request run = {.count = count, .owner = PAGE_OWNER_BUFFER};
+        paddr_t base = paddr(bases[i]), pages[640];
+        struct vm_object *window;
+
+        assert_true(i == 0 || page_alloc_run(&run, &base) == KERN_SUCCESS);
+        assert_int_equal(vm_object_create_physical(base, count, &window), KERN_SUCCESS);
+        sim_unmasked = count_gap;
+        for (unsigned how = 0; how < 2; how++) {
+            struct vm_wiring wiring = room_for(1);
+
+            gaps = 0;
+            if (how == 0) {
+                assert_int_equal(vm_object_wire_run(window, 0, count * PAGE_SIZE, 0, &wiring),
+                                 KERN_SUCCESS);
+            } else {
+                assert_int_equal(vm_object_wire(window, 0, count, 0, pages), KERN_SUCCESS);
+            }
+            assert_true(gaps >= count / 64);
+            gaps = 0;
+            if (how == 0) {
+                vm_unwire_runs(wiring.list, wiring.length, false);
+            } else {
+                vm_unwire(pages, count);
+            }
+            assert_true(gaps >= count / 64);
+        }
+        sim_unmasked = NULL;
+        assert_int_equal(pins(), before.pins);
+        vm_object_release(window);
+        assert_true(i == 0 || page_free_run(base, count) == KERN_SUCCESS);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +456,7 @@ int main(void)
         TEST(what_was_written_is_dirty),
         TEST(the_direct_map_by_runs),
         TEST(registers_are_passed_over),
+        TEST(interrupts_come_in_between),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);
