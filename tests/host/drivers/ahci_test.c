@@ -175,7 +175,7 @@ static void disks_that_nobody_can_use(void **state)
 static void without_one_piece_of_memory(void **state)
 {
     (void)state;
-    assert_true(disk_without_memory() > 10);
+    assert_true(disk_without_memory() > 7);
 }
 
 /* --- Transfers -------------------------------------------------------------------------------- */

@@ -369,7 +369,7 @@ static void mach_codes_are_translated(void **state)
          {kIOReturnError, kIOReturnCannotWire, kIOReturnNoResources, kIOReturnError, kIOReturnError,
           kIOReturnError}},
         {KERN_RESOURCE_SHORTAGE,
-         {kIOReturnNoResources, kIOReturnNoResources, kIOReturnNoMemory, kIOReturnNoMemory,
+         {kIOReturnNoResources, kIOReturnNoMemory, kIOReturnNoMemory, kIOReturnNoMemory,
           kIOReturnNoResources, kIOReturnNoMemory}},
         {KERN_NO_ACCESS, SAME(kIOReturnNotPrivileged)},
         {KERN_MEMORY_ERROR,
