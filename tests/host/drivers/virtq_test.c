@@ -426,6 +426,36 @@ static void test_gathered_interrupts(void **state)
     sim_device_destroy(&device);
 }
 
+/* What a device asked for before its reset does not count behind it. */
+static void test_a_restart_rings_again(void **state)
+{
+    static struct sim_chain seen;
+
+    (void)state;
+    for (unsigned event = 0; event < 2; event++) {
+        struct sim_device device;
+
+        sim_device_create(&device, 8, 4, true, event != 0);
+        for (unsigned id = 0; id < 3; id++) {
+            assert_true(submit_chain(device.queue, id, 0, 1));
+        }
+        virtq_publish(device.queue);
+        device.no_notify = true;
+        while (sim_device_take(&device, &seen)) {
+        }
+        while (virtq_detach(device.queue) != NULL) {
+        }
+        virtq_restart(device.queue);
+        sim_device_restart(&device);
+        device.no_notify = false;
+        sim_device_notified(&device);
+        assert_true(submit_chain(device.queue, 0, 0, 1));
+        virtq_publish(device.queue);
+        assert_true(sim_device_notified(&device));
+        sim_device_destroy(&device);
+    }
+}
+
 /* All numbers are modulo 65536: the index is one of those that a step fills, or it is not. */
 static void test_an_index_is_passed(void **state)
 {
@@ -522,6 +552,7 @@ int main(void)
         VIRTQ_TEST_BOTH(test_traffic),
         VIRTQ_TEST_BOTH(test_interrupt_off),
         VIRTQ_TEST_BOTH(test_gathered_interrupts),
+        VIRTQ_TEST_BOTH(test_a_restart_rings_again),
         cmocka_unit_test(test_an_index_is_passed),
         VIRTQ_TEST_BOTH(test_no_notify),
         cmocka_unit_test_setup_teardown(test_fewer_tables_than_entries, virtq_test_set_up,

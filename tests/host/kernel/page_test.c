@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The page allocator against machines of many shapes. */
 #include "tests/host/kernel/page_machine.h"
+#include "tests/host/sim/sim_console.h"
 
 static void test_accounts_for_all_ram(void **state)
 {
@@ -129,8 +130,10 @@ static void test_no_usable_memory(void **state)
     (void)state;
     sim_ram_attach(&all, 1);
     assert_false(page_setup(NULL, 0, NULL, 0));
+    sim_console_forget();
     assert_false(page_setup(&tiny, 1, NULL, 0));
     assert_false(page_setup(&all, 1, &all, 1));
+    assert_false(sim_console_said("are not used")); /* there is no rest that would go on */
     assert_false(page_setup(&all, PAGE_RANGES_MAX + 1, NULL, 0));
     assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &block), KERN_RESOURCE_SHORTAGE);
     assert_int_equal(page_free(paddr(RAM), 0), KERN_INVALID_ADDRESS);
@@ -142,7 +145,9 @@ static void test_far_bank_is_given_up(void **state)
 
     (void)state;
     sim_ram_attach(banks, 1);
+    sim_console_forget();
     assert_true(page_setup(banks, 2, NULL, 0));
+    assert_true(sim_console_said("page: 0x4000000 bytes at 0x10000000000 are not used"));
     assert_int_equal(stats().total, 64 * SIM_MIB / PAGE_SIZE);
 }
 

@@ -190,15 +190,22 @@ static void pieces_that_share_a_page_cannot_be_populated(void **state)
 {
     IOAddressRange inside[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE + 8, PAGE_SIZE}};
     IOAddressRange ends[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE}};
+    IOAddressRange fits[] = {{DEVICE + 0x400, PAGE_SIZE - 0x400}, {DEVICE + 4 * PAGE_SIZE, 16}};
     IOMemoryDescriptor *meet =
         IOMemoryDescriptor_withAddressRanges(inside, 2, kIODirectionOutIn, TASK_NULL);
     IOMemoryDescriptor *end =
         IOMemoryDescriptor_withAddressRanges(ends, 2, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *border =
+        IOMemoryDescriptor_withAddressRanges(fits, 2, kIODirectionOutIn, TASK_NULL);
     vm_map_t space = task_map(other);
     uint64_t at = IOMemoryMap_getAddress(map);
     int pager;
 
     (void)state;
+    assert_int_equal(IOMemoryDescriptor_populateDevicePager(border, NULL, space, at + 0x400, 0,
+                                                            PAGE_SIZE - 0x400 + 16, 0),
+                     kIOReturnSuccess);
+    OSObject_release(border);
     assert_int_equal(
         IOMemoryDescriptor_populateDevicePager(meet, NULL, space, at, 0, 2 * PAGE_SIZE, 0),
         kIOReturnVMError);

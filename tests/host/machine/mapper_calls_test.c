@@ -196,6 +196,25 @@ static void a_transfer_begins_without_faults(void **state)
     OSObject_release(memory);
 }
 
+static unsigned gaps; /* in which an interrupt may come */
+
+static void count_gap(void)
+{
+    gaps++;
+}
+
+/* A fault that comes in the middle would be told to one handler with the other's context. */
+static void a_fault_handler_is_set_in_one_step(void **state)
+{
+    (void)state;
+    gaps = 0;
+    sim_unmasked = count_gap;
+    IOMapper_setFaultHandler(&mapper->super, NULL, &gaps);
+    sim_unmasked = NULL;
+    assert_int_equal(gaps, 1); /* before the step */
+    IOMapper_setFaultHandler(&mapper->super, NULL, NULL);
+}
+
 static void mappers_without_faults_have_none_to_tell(void **state)
 {
     (void)state;
@@ -220,6 +239,7 @@ int main(void)
         CALLS_TEST(entries_that_are_none_are_refused),
         CALLS_TEST(a_transfer_begins_without_faults),
         CALLS_TEST(mappers_without_faults_have_none_to_tell),
+        CALLS_TEST(a_fault_handler_is_set_in_one_step),
         CALLS_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
         CALLS_TEST(sums_that_wrap_are_refused),
         CALLS_TEST(pages_of_no_mapper_or_none_are_not_given_back),
