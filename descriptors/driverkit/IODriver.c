@@ -107,7 +107,6 @@ IOReturn IODriver_create(const void *program, uint64_t size, const IODriverOptio
         return kIOReturnNoMemory;
     }
     self->limit = asked.nanoseconds != 0 ? asked.nanoseconds : NANOSECONDS_DEFAULT;
-    self->device.interrupt = -1;
     while (*last != NULL) {
         last = &(*last)->next;
     }
@@ -338,7 +337,6 @@ IOReturn IODriver_giveDevice(IODriver *self, const IODriverDevice *device)
         status = attach(self, device->interrupt);
     }
     if (status != kIOReturnSuccess) {
-        self->device.interrupt = -1;
         take_back(self, given);
         return status;
     }
