@@ -76,7 +76,7 @@ static bool suits_as_it_is(const IODMACommand *self, uint64_t highestPage)
         return true;
     }
     /* Of the system mapper's addresses, which lead elsewhere in memory: as little as nothing. */
-    if (IOMapper_gSystem != NULL && self->spec.mapper == NULL) {
+    if (IOMapper_gSystem != NULL) {
         return false;
     }
     /* 0 is "not known": then the walk finds out. */

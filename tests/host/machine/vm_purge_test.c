@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Purgeable objects: their queue, what is taken of whom, and who is told. */
+#include "kernel/trace.h"
 #include "kernel/vm/vm_map_private.h"
 #include "tests/host/machine/vm_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 static const struct vm_purge_order plain = {0};
 
@@ -30,7 +32,12 @@ static void volatile_memory_goes_in_order(void **state)
 
     (void)state;
     for (int i = 0; i < 5; i++) {
+        sim_console_forget();
+        trace_start();
         assert_int_equal(vm_purge_reclaim(1), 1);
+        trace_stop();
+        trace_print();
+        assert_true(sim_console_said(i < 4 ? "more=0x1" : "more=0x0")); /* who looks on is told */
         for (int j = 0; j < 5; j++) {
             assert_int_equal(vm_object_get_purge(expected[j]),
                              j <= i ? VM_PURGE_EMPTY : VM_PURGE_VOLATILE);
