@@ -73,12 +73,10 @@ void vm_object_forget_page(paddr_t page)
 void vm_object_absorb_stores(struct vm_object *object, uint64_t index)
 {
     vm_slot_t *slot = vm_object_slot(object, index);
-    uint8_t *note = page_note(vm_slot_page(*slot));
+    const uint8_t *note = page_note(vm_slot_page(*slot));
 
-    if ((*note & VM_NOTE_DIRTY) != 0) {
-        set_note(note, VM_NOTE_DIRTY, 0);
-        *slot |= VM_SLOT_DIRTY;
-    }
+    /* The note stays: a page that has changed has changed, as long as it is the object's. */
+    *slot |= (*note & VM_NOTE_DIRTY) != 0 ? VM_SLOT_DIRTY : 0;
 }
 
 /* What goes past the cache must find in memory what was written through it. */

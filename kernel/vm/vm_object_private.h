@@ -66,7 +66,7 @@ static inline bool vm_object_is_writable(const struct vm_object *object, uint64_
 /* What the note of a page says (page_note). */
 #define VM_NOTE_MEMORY 0x07u /* enum mmu_memory */
 #define VM_NOTE_OWNED  0x08u /* by an anonymous object, or by several that share it */
-#define VM_NOTE_DIRTY  0x10u /* written while it was pinned; its slot does not know yet */
+#define VM_NOTE_DIRTY  0x10u /* written while it was pinned; its slot may not know yet */
 #define VM_NOTE_CODE   0x20u /* some address space can execute it, or could */
 
 /* vm_code.c: RAM is about to be shown where it may be executed. */

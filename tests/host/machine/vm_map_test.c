@@ -156,6 +156,27 @@ static void protection_can_be_lowered_and_raised_to_its_maximum(void **state)
     vm_object_release(object);
 }
 
+/* What is filled ahead stays so: somebody relies on it who cannot fault. */
+static void other_rights_are_filled_ahead_as_well(void **state)
+{
+    const struct vm_range range = {.object = object_of(2), .access = RW, .max_access = RW};
+    vaddr_t at = 0;
+    uint64_t faults;
+
+    (void)state;
+    assert_int_equal(
+        vm_map_enter(map, &at, 2 * PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+        KERN_SUCCESS);
+    faults = sim_faults;
+    assert_int_equal(vm_map_protect(map, at, 2 * PAGE_SIZE, MMU_READ), KERN_SUCCESS);
+    load(at);
+    load(at + PAGE_SIZE);
+    assert_int_equal(vm_map_protect(map, at + PAGE_SIZE, PAGE_SIZE, RW), KERN_SUCCESS);
+    load(at + PAGE_SIZE);
+    assert_int_equal(sim_faults, faults);
+    vm_object_release(range.object);
+}
+
 static void a_blocked_range_answers_so_until_unblocked(void **state)
 {
     struct vm_object *object = object_of(2);
@@ -407,6 +428,7 @@ int main(void)
         TEST(overwriting_replaces_exactly_its_interval),
         TEST(a_failed_overwrite_changes_nothing),
         TEST(protection_can_be_lowered_and_raised_to_its_maximum),
+        TEST(other_rights_are_filled_ahead_as_well),
         TEST(a_blocked_range_answers_so_until_unblocked),
         TEST(copying_stops_at_a_bad_address),
         TEST(a_hundred_thousand_ranges),
