@@ -248,6 +248,44 @@ static void what_is_mapped_and_unmapped(void **state)
     OSObject_release(&mapper->super);
 }
 
+#define AT_ONCE 0x7000 /* an I/O address */
+
+static uint64_t map_at_once(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                            uint64_t *mapLength)
+{
+    (void)self, (void)physical, (void)access;
+    *mapLength = length;
+    return AT_ONCE;
+}
+
+/* A run that a mapper maps where it is found is a mapping as any. */
+static void what_is_mapped_at_once(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(0x1000);
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRange(DMA_LOW, LENGTH, kIODirectionOutIn, TASK_NULL);
+    OSObject *object = (OSObject *)&mapper->super;
+    const OSMetaClass *own = object->metaClass;
+    IOMapperClass quick = *(const IOMapperClass *)own;
+    uint64_t address, length;
+
+    (void)state;
+    mapper->super.pageSize = PAGE_SIZE; /* as a start would set it */
+    quick.mapRun = map_at_once;
+    object->metaClass = &quick.meta;
+    assert_int_equal(IOMapper_iovmMapMemory(&mapper->super, memory, 0, LENGTH, kIODMAMapReadAccess,
+                                            NULL, NULL, NULL, &address, &length),
+                     kIOReturnSuccess);
+    object->metaClass = own;
+    assert_int_equal(address, AT_ONCE);
+    IOLedger_judgeEnd();
+    assert_int_equal(heard[0].subject.address, AT_ONCE);
+    expect(kIOLedgerLeak, &mapper->super);
+    IOLedger_unmapped(&mapper->super, AT_ONCE);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 static void what_is_left(void **state)
 {
     const uint64_t at = new_pages(owner, 1, VM_PROT_READ | VM_PROT_WRITE);
@@ -323,13 +361,10 @@ static void it_grows_and_loses_track(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEDGER_TEST(what_is_right_is_not_reported),
-        LEDGER_TEST(bytes_for_two_transfers),
-        LEDGER_TEST(a_command_after_its_complete),
-        LEDGER_TEST(freed_and_completed_too_early),
-        LEDGER_TEST(copies_that_nobody_moves),
-        LEDGER_TEST(what_is_mapped_and_unmapped),
-        LEDGER_TEST(what_is_left),
+        LEDGER_TEST(what_is_right_is_not_reported), LEDGER_TEST(bytes_for_two_transfers),
+        LEDGER_TEST(a_command_after_its_complete),  LEDGER_TEST(freed_and_completed_too_early),
+        LEDGER_TEST(copies_that_nobody_moves),      LEDGER_TEST(what_is_mapped_and_unmapped),
+        LEDGER_TEST(what_is_mapped_at_once),        LEDGER_TEST(what_is_left),
         LEDGER_TEST(it_grows_and_loses_track),
     };
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
