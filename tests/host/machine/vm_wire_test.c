@@ -445,6 +445,36 @@ static void interrupts_come_in_between(void **state)
     }
 }
 
+/* ... in a list of runs, too. */
+static void interrupts_come_between_runs(void **state)
+{
+    enum {
+        COUNT = 640
+    };
+    static struct memory_run bytes[COUNT];
+    const struct page_request run = {.count = 2 * COUNT, .owner = PAGE_OWNER_BUFFER};
+    struct vm_wiring wiring = room_for(COUNT);
+    paddr_t area;
+
+    (void)state;
+    assert_int_equal(page_alloc_run(&run, &area), KERN_SUCCESS);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        bytes[i].address = (vaddr_t)phys_to_virt(paddr_add(area, 2 * i * PAGE_SIZE));
+        bytes[i].end = (i + 1) * PAGE_SIZE;
+    }
+    gaps = 0;
+    sim_unmasked = count_gap;
+    assert_int_equal(vm_map_wire_runs(kernel_map, bytes, COUNT * PAGE_SIZE, 0, &wiring),
+                     KERN_SUCCESS);
+    assert_true(gaps >= COUNT / 64);
+    gaps = 0;
+    vm_unwire_runs(wiring.list, wiring.length, false);
+    assert_true(gaps >= COUNT / 64);
+    sim_unmasked = NULL;
+    assert_int_equal(pins(), before.pins);
+    assert_int_equal(page_free_run(area, 2 * COUNT), KERN_SUCCESS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -457,6 +487,7 @@ int main(void)
         TEST(the_direct_map_by_runs),
         TEST(registers_are_passed_over),
         TEST(interrupts_come_in_between),
+        TEST(interrupts_come_between_runs),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);
