@@ -92,6 +92,10 @@ IOReturn blk_recover(struct virtio_blk *disk, IOReturn status)
         blk_finish(request);
     }
     disk->finishing = false;
+    if (!disk->polled) {
+        virtq_enable_interrupt(
+            disk->queue); /* one of them may have asked to be interrupted again */
+    }
     /* What they have submitted: no interrupt will come that could publish it. */
     virtq_publish(disk->queue);
     return disk->lost ? kIOReturnNotResponding : kIOReturnSuccess;

@@ -271,6 +271,44 @@ static bool answer_own(void)
     return true;
 }
 
+static struct virtio_blk *awaited;
+
+static void await(struct virtio_blk_request *request)
+{
+    (void)request;
+    virtio_blk_set_interrupts(awaited, true);
+}
+
+/* Who is told that a reset has ended his request, and polls no more from there on, is interrupted.
+ */
+static void test_interrupts_from_a_reset_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        struct virtio_blk_request request;
+
+        awaited = own_disk(((i & 1) != 0 ? VIRTIO_F_RING_PACKED : 0) |
+                           ((i & 2) != 0 ? VIRTIO_F_EVENT_IDX : 0));
+        virtio_blk_set_interrupts(awaited, false);
+        virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+        request.completion = await;
+        assert_int_equal(virtio_blk_submit(awaited, &request), kIOReturnSuccess);
+        virtio_blk_publish(awaited);
+        assert_int_equal(virtio_blk_reset(awaited), kIOReturnSuccess);
+        assert_true(request.done);
+        assert_int_equal(request.status, kIOReturnAborted);
+        virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+        assert_int_equal(virtio_blk_submit(awaited, &request), kIOReturnSuccess);
+        virtio_blk_publish(awaited);
+        assert_true(answer_own());
+        assert_true(own.used_pending);
+        assert_true(virtio_sim_interrupt(&own));
+        assert_true(request.done);
+        assert_null(own.complaint);
+        blk_destroy(awaited);
+    }
+}
+
 /* Who polls is not interrupted, with either kind of ring, however many he wanted together before.
  */
 static void test_polled_rings(void **state)
@@ -359,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup(test_options, blk_sim_again),
         cmocka_unit_test_setup(test_changes, blk_sim_again),
         cmocka_unit_test_setup(test_read_only, blk_sim_again),
+        cmocka_unit_test_setup(test_interrupts_from_a_reset_on, blk_sim_again),
         cmocka_unit_test_setup(test_polled_rings, blk_sim_again),
         cmocka_unit_test_setup(test_refused_between, blk_sim_again),
         cmocka_unit_test_setup(test_tables, blk_sim_again),

@@ -274,6 +274,18 @@ static void what_was_written_is_dirty(void **state)
     assert_int_equal(wire(third, 1, VM_WIRE_WRITE, &wiring), KERN_SUCCESS);
     assert_int_equal(dirty(object), 3);
     unwire(&wiring, false);
+
+    /* Also one that had to be parted from a copy's first. */
+    const struct memory_run fourth[] = {{at + 3 * PAGE_SIZE, 1}};
+    struct vm_object *copy;
+
+    load(at + 3 * PAGE_SIZE);
+    assert_int_equal(vm_object_copy(object, 3, 1, &copy), KERN_SUCCESS);
+    wiring = room_for(MOST);
+    assert_int_equal(wire(fourth, 1, VM_WIRE_WRITE | VM_WIRE_UNMARKED, &wiring), KERN_SUCCESS);
+    unwire(&wiring, true);
+    assert_int_equal(dirty(object), 4);
+    vm_object_release(copy);
     vm_object_release(object);
 }
 
