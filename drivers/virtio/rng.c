@@ -150,7 +150,6 @@ __attribute__((noinline)) IOReturn rng_submit(struct virtio_rng *rng,
         return status;
     }
     request->done = 0;
-    request->status = kIOReturnSuccess;
     request->next = NULL;
     if (rng->first == NULL) {
         rng->first = request;
