@@ -76,7 +76,9 @@ void vm_object_absorb_stores(struct vm_object *object, uint64_t index)
     const uint8_t *note = page_note(vm_slot_page(*slot));
 
     /* The note stays: a page that has changed has changed, as long as it is the object's. */
-    *slot |= (*note & VM_NOTE_DIRTY) != 0 ? VM_SLOT_DIRTY : 0;
+    if ((*note & VM_NOTE_DIRTY) != 0) {
+        *slot |= VM_SLOT_DIRTY;
+    }
 }
 
 /* What goes past the cache must find in memory what was written through it. */
