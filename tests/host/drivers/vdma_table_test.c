@@ -13,7 +13,6 @@
 #include "kernel/inject.h"
 #include "kernel/page.h"
 #include "tests/host/drivers/vdma_spoiled.h"
-#include "tests/host/sim/sim_console.h"
 
 static int start(void **state)
 {

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a driver does with memory by messages: buffers, and maps with all their options. */
-#include "descriptors/IODeviceMemory.h"
-#include "descriptors/IOGeneralMemoryDescriptor_class.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/driver_good.h"
 #include "tests/host/machine/map_composite.h"

@@ -28,18 +28,7 @@
 #include "descriptors/OSArray.h"
 #include "descriptors/OSObject.h"
 #include "tests/host/machine/kernel_pages.h"
-
-#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
-
-/* What answers with no status says it by the last error. */
-#define SAYS_WHY(assertion)                                                                        \
-    do {                                                                                           \
-        platform_set_last_error(0);                                                                \
-        assertion;                                                                                 \
-        REFUSED(IOMemoryLastError());                                                              \
-    } while (false)
-#define NOTHING(call) SAYS_WHY(assert_null(call))
-#define FAILS(call)   SAYS_WHY(assert_false(call))
+#include "tests/host/object/null_calls.h"
 
 static void om_9_no_IOCommand(void **state)
 {

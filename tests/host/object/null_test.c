@@ -19,22 +19,11 @@
 #include "descriptors/OSArray.h"
 #include "descriptors/OSObject.h"
 #include "tests/host/machine/kernel_pages.h"
+#include "tests/host/object/null_calls.h"
 
 static IOMemoryDescriptor *const no_memory;
 static IOMemoryCursor *const no_cursor;
 static OSObject *const no_object;
-
-#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
-
-/* What answers with no status says it by the last error. */
-#define SAYS_WHY(assertion)                                                                        \
-    do {                                                                                           \
-        platform_set_last_error(0);                                                                \
-        assertion;                                                                                 \
-        REFUSED(IOMemoryLastError());                                                              \
-    } while (false)
-#define NOTHING(call) SAYS_WHY(assert_null(call))
-#define FAILS(call)   SAYS_WHY(assert_false(call))
 
 static void om_9_no_IOBigMemoryCursor(void **state)
 {

@@ -113,15 +113,6 @@ static void plug_table(struct pci_function *function)
     table_writes = 0;
 }
 
-static struct pci_function *in_slot(struct pci_function *first, unsigned bus, unsigned slot)
-{
-    while (first->info.bus != bus || first->info.slot != slot) {
-        first = first->next;
-        assert_non_null(first);
-    }
-    return first;
-}
-
 static int begin_machine(void **state)
 {
     (void)state;
@@ -166,10 +157,10 @@ static void functions_are_listed(void **state)
     fake = fake_add(1, 5, 0x11, 0x55);
     fake_put(fake, PCI_PIN, 2, 1);
     first = fake_search(&fake_virt);
-    plug_table(in_slot(first, 0, 6));
-    assert_int_equal(pci_claim(in_slot(first, 0, 2), "somebody"), kIOReturnSuccess);
+    plug_table(function_at(first, 0, 6, 0));
+    assert_int_equal(pci_claim(function_at(first, 0, 2, 0), "somebody"), kIOReturnSuccess);
     assert_int_equal(pci_allocate_vectors(first, 1, 1, PCI_INTX, &granted), kIOReturnSuccess);
-    assert_int_equal(pci_allocate_vectors(in_slot(first, 0, 6), 1, 8, PCI_MSIX, &granted),
+    assert_int_equal(pci_allocate_vectors(function_at(first, 0, 6, 0), 1, 8, PCI_MSIX, &granted),
                      kIOReturnSuccess);
     sim_console_forget();
     pci_list(NULL);
@@ -193,7 +184,7 @@ static void functions_are_listed(void **state)
                          "  BAR 0: 0x1000 bytes at 0x10002000\n"
                          "pci 01:05.0 0011:0055 class 000000, no driver\n"));
     pci_free_vectors(first);
-    pci_free_vectors(in_slot(first, 0, 6));
+    pci_free_vectors(function_at(first, 0, 6, 0));
 }
 
 /* --- Lines ------------------------------------------------------------------------------------ */

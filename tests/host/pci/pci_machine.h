@@ -62,4 +62,15 @@ extern unsigned fake_bus_range_cells; /* so many of them; 0: it says nothing */
 
 extern unsigned fake_accesses; /* to configuration space */
 
+/* The function at a place, or NULL. */
+static inline struct pci_function *function_at(struct pci_function *first, unsigned bus,
+                                               unsigned slot, unsigned number)
+{
+    while (first != NULL &&
+           (first->info.bus != bus || first->info.slot != slot || first->info.number != number)) {
+        first = first->next;
+    }
+    return first;
+}
+
 #endif
