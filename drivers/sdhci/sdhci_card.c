@@ -77,7 +77,6 @@ static IOReturn start_controller(struct sdhci_card *card)
     if (!card->has_adma2 && !card->has_sdma) {
         return kIOReturnUnsupported;
     }
-    put(card, SDHCI_SIGNAL_ON, 0);
     put(card, SDHCI_STATUS_ON, 0xffff0000u | SDHCI_DONE_COMMAND | SDHCI_DONE_DATA);
     put(card, SDHCI_CONTROL, SDHCI_CONTROL_POWER);
     return (get(card, SDHCI_PRESENT) & SDHCI_PRESENT_CARD) != 0 ? set_clock(card, SDHCI_CLOCK_SLOW)
@@ -111,7 +110,6 @@ static IOReturn command(struct sdhci_card *card, uint32_t what, uint32_t argumen
         return kIOReturnTimeout;
     }
     status = get(card, SDHCI_STATUS);
-    put(card, SDHCI_STATUS, status);
     if ((status & SDHCI_ERROR) != 0) {
         reset(card, SDHCI_RESET_LINES);
         return (status & SDHCI_ERROR_TIME) != 0 ? kIOReturnTimeout : kIOReturnIOError;

@@ -150,6 +150,39 @@ static void serials_that_are_none(void **state)
     assert_int_equal(open_it(), kIOReturnSuccess);
     assert_ptr_equal(ahci_find("?[2J?? end"), target);
     leave(true);
+    /* As long as one can be, of the first and the last that can be printed. */
+    create();
+    strcpy(device.ports[0].serial, " ~~~~~~~~~~~~~~~~~~~");
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_ptr_equal(ahci_find(" ~~~~~~~~~~~~~~~~~~~"), target);
+    leave(true);
+}
+
+/* Of a disk of 2^48 - 1 blocks each byte of the number is the disk's; and all of it is one start.
+ */
+static void blocks_of_large_disks(void **state)
+{
+    IODMACommand *command;
+
+    (void)state;
+    create();
+    device.ports[0].blocks = (1ull << 48) - 1;
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    command = command_over(&transfers[0], whole, NULL, 1024);
+    transfers[0].block = 0x9abcdef01234;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(device.ports[0].block, 0x9abcdef01234);
+    ahci_sim_end(&device, 1, 1024);
+    deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    target->blocks = 2;
+    transfers[0].block = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    ahci_sim_answer(&device);
+    deliver();
+    assert_int_equal(client_ends[1].status, kIOReturnSuccess);
+    client_drop(command);
+    leave(true);
 }
 
 /* --- Commands of a client's own options ------------------------------------------------------- */
@@ -163,6 +196,21 @@ static void refused_over(IOMemoryDescriptor *memory, uint64_t length, IOReturn s
 
     assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), status);
     assert_int_equal(device.ports[0].transfers, 0);
+    client_drop(command);
+}
+
+/* In one piece, whatever the controller then finds there. */
+static void started_over(IOMemoryDescriptor *memory, uint64_t length)
+{
+    IODMACommand *command = command_over(&transfers[0], memory, &anything, length);
+
+    client_end_count = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(target->shared->heads[0].flags >> 16, 1);
+    ahci_sim_end(&device, 1, (uint32_t)length);
+    deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    assert_int_equal(client_ends[0].bytes, length);
     client_drop(command);
 }
 
@@ -193,6 +241,14 @@ static void pieces_that_no_list_names(void **state)
     target->blocks = 2 * BLOCKS;
     refused_over(large, 0, kIOReturnMessageTooLarge);
     OSObject_release(large);
+    /* And just as long. */
+    target->blocks = AHCI_PIECE_MAX / 512;
+    large = (IOMemoryDescriptor *)IOBufferMemoryDescriptor_inTaskWithPhysicalMask(
+        kernel_task, kIODirectionInOut | kIOMemoryPhysicallyContiguous, AHCI_PIECE_MAX,
+        UINT64_MAX & ~PAGE_MASK);
+    assert_non_null(large);
+    started_over(large, AHCI_PIECE_MAX);
+    OSObject_release(large);
     leave(true);
     /* Where a controller of 32 bits does not reach. */
     create();
@@ -200,6 +256,9 @@ static void pieces_that_no_list_names(void **state)
     assert_int_equal(open_it(), kIOReturnSuccess);
     far = (IOMemoryDescriptor *)IODeviceMemory_withRange((1ull << 32) - 256, 4096);
     refused_over(far, 512, kIOReturnMessageTooLarge);
+    OSObject_release(far);
+    far = (IOMemoryDescriptor *)IODeviceMemory_withRange((1ull << 32) - 4096, 4096);
+    started_over(far, 4096);
     OSObject_release(far);
     leave(true);
 }
@@ -213,6 +272,9 @@ static void starts_of_somebody_elses(void **state)
 
     (void)state;
     assert_int_equal(start_at(1, command), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnBusy);
+    assert_null(ahci_create_command(target, NULL, kMapped, NULL));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     IODMACommand_setRefCon(command, NULL);
     assert_int_equal(start_at(0, command), kIOReturnBadArgument);
     IODMACommand_setRefCon(command, &copied);
@@ -410,14 +472,44 @@ static void a_watcher_sees_every_list(void **state)
 
 /* --- Closing ---------------------------------------------------------------------------------- */
 
-/* Of two disks the first does not stop: it is said, and the second gives its memory back. */
-static void one_of_two_does_not_stop(void **state)
+static void open_two(void)
 {
-    (void)state;
     create();
     device.ports[2] = device.ports[0];
     assert_int_equal(open_it(), kIOReturnSuccess);
     assert_int_equal(ahci_count(), 2);
+}
+
+/* It is enough if one of its disks has something to say, whichever is asked last. */
+static void a_line_of_two_disks(void **state)
+{
+    (void)state;
+    for (unsigned which = 0; which < 2; which++) {
+        open_two();
+        device.ports[2 * which].status = 2;
+        device.status = 5;
+        device.bus.pending[0] = true;
+        device.bus.served = 0;
+        deliver();
+        assert_int_equal(device.bus.served, 1);
+        leave(true);
+    }
+}
+
+/* While the second stops, their line rings: the first is not there to be asked. */
+static void a_line_rings_while_disks_go(void **state)
+{
+    (void)state;
+    open_two();
+    device.rings_at_stop = 3;
+    leave(true);
+}
+
+/* Of two disks the first does not stop: it is said, and the second gives its memory back. */
+static void one_of_two_does_not_stop(void **state)
+{
+    (void)state;
+    open_two();
     device.ports[0].never_stops = true;
     leave(false);
     assert_int_equal(device.ports[2].command & (AHCI_CMD_CR | AHCI_CMD_FR), 0);
@@ -432,11 +524,14 @@ int main(void)
         cmocka_unit_test(functions_that_refuse),
         cmocka_unit_test(ports_that_do_not_come_up),
         cmocka_unit_test(serials_that_are_none),
+        cmocka_unit_test(blocks_of_large_disks),
         OPENED(pieces_that_no_list_names),
         OPENED(starts_of_somebody_elses),
         OPENED(a_line),
         OPENED(a_watcher_sees_the_list),
         OPENED(a_watcher_sees_every_list),
+        cmocka_unit_test(a_line_of_two_disks),
+        cmocka_unit_test(a_line_rings_while_disks_go),
         cmocka_unit_test(one_of_two_does_not_stop), /* last: it leaves memory behind */
     };
 

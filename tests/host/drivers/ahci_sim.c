@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "tests/host/sim/sim_irq.h"
+
 static uint64_t wide(uint32_t low, uint32_t high)
 {
     return low | (uint64_t)high << 32;
@@ -17,6 +19,21 @@ static uint64_t wide(uint32_t low, uint32_t high)
 static void check(const struct ahci_sim *sim, bool holds)
 {
     assert_true(holds || sim->lenient);
+}
+
+/* A line that nobody lowers calls for ever. */
+static bool is_up(const struct bus_sim *bus)
+{
+    const struct ahci_sim *sim = (const struct ahci_sim *)bus;
+
+    return !sim->lenient && !sim->gone && (sim->control & AHCI_GHC_IE) != 0 && sim->status != 0;
+}
+
+/* What a link says as it comes up, and keeps until somebody has read it. */
+static void come_up(struct ahci_sim_port *port)
+{
+    port->errors = 1u << 26;
+    port->status = 0x08000041;
 }
 
 /* --- Commands --------------------------------------------------------------------------------- */
@@ -73,10 +90,16 @@ static void interrupt(struct ahci_sim *sim, unsigned number, uint32_t causes)
     struct ahci_sim_port *port = &sim->ports[number];
 
     port->status |= causes;
+    if (causes != 0 && (port->command & AHCI_CMD_FR) != 0) {
+        static const uint8_t answer[20] = {0x34};
+
+        bus_sim_write(&sim->bus, wide(port->received, port->received_high) + 0x40, answer,
+                      sizeof(answer));
+    }
     if ((port->status & port->enabled) != 0) {
         sim->status |= 1u << number;
-        sim->bus.pending[0] |= (sim->control & AHCI_GHC_IE) != 0;
     }
+    sim->bus.pending[0] |= (sim->control & AHCI_GHC_IE) != 0 && sim->status != 0;
 }
 
 static void identify(struct ahci_sim *sim, unsigned number)
@@ -111,7 +134,7 @@ static void take(struct ahci_sim *sim, unsigned number)
     uint8_t fis[20];
 
     bus_sim_expect_barrier(&sim->bus);
-    check(sim, (port->command & AHCI_CMD_ST) != 0);
+    check(sim, (port->command & AHCI_CMD_ST) != 0 && head.moved.value == 0);
     check(sim, (head.flags & 0x1f) == AHCI_HEAD_FIS && (head.table & 127) == 0);
     bus_sim_read(&sim->bus, wide(head.table, head.table_high), fis, sizeof(fis));
     check(sim, fis[0] == 0x27 && fis[1] == 0x80);
@@ -185,12 +208,16 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     struct ahci_sim *sim = (struct ahci_sim *)self;
 
     assert_true(sim->bus.memory_on && width == 4);
+    if (sim->goes_after != 0 && --sim->goes_after == 0) {
+        sim->gone = true;
+    }
     if (sim->gone) {
         return UINT32_MAX;
     }
     if (offset >= AHCI_PORT(0)) {
         const unsigned number = (unsigned)(offset - AHCI_PORT(0)) / 0x80;
 
+        check(sim, (sim->control & AHCI_GHC_AE) != 0);
         check(sim, number < AHCI_SIM_PORTS);
         return number < AHCI_SIM_PORTS ? read_port(sim, &sim->ports[number], offset & 0x7f) : 0;
     }
@@ -209,18 +236,27 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
 }
 
 /* Sections 10.3.1 and 10.3.2. */
-static void command(struct ahci_sim *sim, struct ahci_sim_port *port, uint32_t value)
+static void command(struct ahci_sim *sim, unsigned number, uint32_t value)
 {
+    struct ahci_sim_port *port = &sim->ports[number];
     const uint32_t before = port->command;
     uint32_t running = before & (AHCI_CMD_CR | AHCI_CMD_FR);
 
     if ((value & AHCI_CMD_ST) != 0) {
         check(sim, (value & AHCI_CMD_FRE) != 0 && (running & AHCI_CMD_FR) != 0);
         check(sim, !port->busy && (wide(port->lists, port->lists_high) & 1023) == 0);
+        /* Section 10.1.2: what came before is not its own. */
+        check(sim, (running & AHCI_CMD_CR) != 0 || (port->errors == 0 && port->status == 0));
         running |= port->never_starts ? 0 : AHCI_CMD_CR;
     } else if (!port->never_stops) {
         running &= ~AHCI_CMD_CR;
         port->issued = 0;
+        if (sim->rings_at_stop == number + 1) {
+            /* What shares its line does, while it says that each of its disks has something. */
+            sim->status = UINT32_MAX >> (32 - AHCI_SIM_PORTS);
+            sim->bus.pending[0] = true;
+            bus_sim_interrupt(&sim->bus);
+        }
     }
     if ((value & AHCI_CMD_FRE) != 0) {
         check(sim, (wide(port->received, port->received_high) & 255) == 0);
@@ -253,19 +289,26 @@ static void write_port(struct ahci_sim *sim, unsigned number, unsigned at, uint3
         return;
     case AHCI_PxIE:
         port->enabled = value;
+        port->was_enabled |= value != 0;
+        interrupt(sim, number, 0);
         return;
     case AHCI_PxCMD:
-        command(sim, port, value);
+        command(sim, number, value);
         return;
     case AHCI_PxSCTL:
         check(sim, (port->command & AHCI_CMD_CR) == 0); /* section 10.4.2 */
         if ((port->link_control & 0xf) == 0 && (value & 0xf) == 1) {
             port->resets++;
             port->busy = false;
+            port->reset_at = sim_time;
+            come_up(port);
         }
+        /* As long as the link takes to notice (section 10.4.2). */
+        check(sim, (value & 0xf) == 1 || sim_time - port->reset_at >= 1000000);
         port->link_control = value;
         return;
     case AHCI_PxSERR:
+        port->errors &= ~value;
         return;
     case AHCI_PxCI:
         check(sim, value == 1 && (port->issued == 0));
@@ -283,11 +326,13 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
 
     assert_true(sim->bus.memory_on && width == 4);
     if (sim->gone) {
+        check(sim, offset != AHCI_IS || value != UINT32_MAX); /* which are no causes */
         return;
     }
     if (offset >= AHCI_PORT(0)) {
         const unsigned number = (unsigned)(offset - AHCI_PORT(0)) / 0x80;
 
+        check(sim, (sim->control & AHCI_GHC_AE) != 0);
         check(sim, number < AHCI_SIM_PORTS);
         if (number < AHCI_SIM_PORTS) {
             write_port(sim, number, offset & 0x7f, (uint32_t)value);
@@ -297,9 +342,15 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
     switch (offset) {
     case AHCI_GHC:
         check(sim, (value & AHCI_GHC_AE) != 0);
-        sim->control = (uint32_t)value & ~(sim->never_reset ? 0 : AHCI_GHC_RESET);
+        if ((value & AHCI_GHC_RESET) != 0) {
+            check(sim, (sim->control & AHCI_GHC_AE) != 0);
+            value = sim->never_reset ? value : 0;
+        }
+        sim->control = (uint32_t)value;
+        interrupt(sim, 0, 0);
         return;
     case AHCI_IS:
+        check(sim, value != 0); /* each store is an exit of a guest: none for nothing */
         sim->status &= ~(uint32_t)value;
         for (unsigned i = 0; i < AHCI_SIM_PORTS; i++) {
             interrupt(sim, i, 0); /* what a port has still is there again */
@@ -317,6 +368,15 @@ void ahci_sim_create(struct ahci_sim *sim, uint8_t *disk, uint64_t disk_bytes)
                   {.has_disk = true, .is_optical = true}},
         .disk = disk,
     };
+    for (unsigned i = 0; i < AHCI_SIM_PORTS; i++) {
+        struct ahci_sim_port *port = &sim->ports[i];
+
+        /* As somebody has left it. */
+        port->lists = port->received = 0xffffff00;
+        port->lists_high = port->received_high = 0xffff;
+        come_up(port);
+    }
     bus_sim_create(&sim->bus, AHCI_BAR, read_register, write_register);
     sim->bus.vectors = 1;
+    sim->bus.is_up = is_up;
 }

@@ -14,8 +14,10 @@
 
 struct ahci_sim_port {
     uint32_t lists, lists_high, received, received_high;
-    uint32_t status, enabled, command, link_control, issued;
-    bool busy; /* it has a transfer, which waits for its answer */
+    uint32_t status, enabled, command, link_control, issued, errors;
+    bool was_enabled;  /* ever */
+    uint64_t reset_at; /* when its link began to be */
+    bool busy;         /* it has a transfer, which waits for its answer */
     unsigned resets, transfers;
     uint64_t block, bytes; /* of that transfer */
     bool writes;
@@ -40,9 +42,11 @@ struct ahci_sim {
     struct bus_sim bus;
     uint32_t control, status;
     bool wide;
-    bool gone;        /* reads are all ones */
-    bool never_reset; /* the whole of it */
-    bool lenient;     /* the driver has been lied to: nothing it does is judged */
+    bool gone;              /* reads are all ones */
+    bool never_reset;       /* the whole of it */
+    unsigned goes_after;    /* so many looks, it is gone; 0: it stays */
+    unsigned rings_at_stop; /* of the port before this number: its line; 0: never */
+    bool lenient;           /* the driver has been lied to: nothing it does is judged */
     struct ahci_sim_port ports[AHCI_SIM_PORTS];
     uint8_t *disk; /* what is on the one at port 0, blocks * 512 bytes */
 };

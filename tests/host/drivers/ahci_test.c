@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,14 @@ static bool is_open(void)
 
 static bool close_it(void)
 {
-    return ahci_close(controller);
+    const bool stopped = ahci_close(controller);
+
+    /* What shares its line is not disturbed any more. */
+    assert_int_equal(device.control & AHCI_GHC_IE, 0);
+    for (unsigned i = 0; i < AHCI_SIM_PORTS; i++) {
+        assert_int_equal(device.ports[i].enabled, 0);
+    }
+    return stopped;
 }
 
 static const struct disk_engine engine = {.bus = &device.bus,
@@ -71,8 +79,11 @@ static const struct disk_engine engine = {.bus = &device.bus,
 
 static void open_disk(void)
 {
+    sim_console_forget();
     assert_int_equal(open_it(), kIOReturnSuccess);
     assert_non_null(target);
+    assert_false(sim_console_said("ahci")); /* of an optical drive and an empty port: nothing */
+    assert_false(device.bus.pending[0]);    /* nor has it anything to say */
     client_expect_device(ahci_get_service(target), "ahci@01:03.2,0",
                          0x60000000 | BUS_SIM_REQUESTER << 5, 1, device.bus.mapper);
     client_attach(ahci_get_service(target), 1);
@@ -142,9 +153,14 @@ static void controllers_that_do_not_come_up(void **state)
 /* The controller works, the disk is left out with a line, and nothing of it is kept. */
 static void disks_that_nobody_can_use(void **state)
 {
+    static const char *const reasons[] = {"NotResponding", "IOError",       "IOError",
+                                          "Unsupported",   "NotResponding", "Unsupported",
+                                          "Unsupported"};
+
     (void)state;
     for (unsigned i = 0; i < 7; i++) {
         const uint64_t start = sim_time;
+        char line[100];
 
         disk_create();
         device.ports[0].is_silent = i == 0;
@@ -159,7 +175,10 @@ static void disks_that_nobody_can_use(void **state)
         assert_int_equal(open_it(), kIOReturnSuccess);
         assert_null(target);
         assert_true(sim_time - start <= 2 * SECOND);
-        assert_true(sim_console_said("ahci: the disk at port 0 cannot be used"));
+        snprintf(line, sizeof(line), "ahci: the disk at port 0 cannot be used: kIOReturn%s",
+                 reasons[i]);
+        assert_true(sim_console_said(line));
+        assert_false(device.ports[0].was_enabled); /* nobody would hear it */
         disk_leave(true);
     }
     /* One that does not stop keeps its memory, for ever. */
@@ -218,7 +237,6 @@ static void lists_are_cut_at_whole_blocks(void **state)
     disk_leave(true);
 }
 
-/* A controller of 32 bits behind a mapper: all that it is told is the mapper's. */
 /* A start takes none itself: what it needs was there when the disk was opened. */
 static void starts_without_memory(void **state)
 {
@@ -228,6 +246,37 @@ static void starts_without_memory(void **state)
     disk_leave(true);
 }
 
+/*
+ * A mapper whose addresses are all beyond 4 GiB: a controller of 64 bits is told both halves of
+ * each, and one of 32 has none to be told of.
+ */
+static void addresses_beyond_4_gib(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(5ull << 20);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+
+    (void)state;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    disk_create();
+    device.bus.mapper = &mapper->super;
+    open_disk();
+    disk_expect_work();
+    disk_there_and_back(true, 1 << 20, 0);
+    assert_int_equal(device.ports[0].lists_high, 5);
+    disk_leave(true);
+    disk_create();
+    device.wide = false;
+    device.bus.mapper = &mapper->super;
+    sim_console_forget();
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_null(target);
+    assert_true(sim_console_said("ahci: the disk at port 0 cannot be used: kIOReturnNoSpace"));
+    disk_leave(true);
+    client_drop_mapper(&mapper->super);
+    OSObject_release(unit);
+}
+
+/* A controller of 32 bits behind a mapper: all that it is told is the mapper's. */
 static void behind_a_mapper(void **state)
 {
     struct test_mapper *mapper = test_mapper_new(0x100);
@@ -308,15 +357,22 @@ static void interrupts_without_an_end(void **state)
 {
     (void)state;
     disk_start_all();
-    disk_expect_no_end();       /* the controller has nothing to say */
+    disk_expect_no_end(false);  /* the controller has nothing to say */
     device.ports[0].status = 1; /* a FIS has come, the command goes on */
     device.status = 1;
-    disk_expect_no_end();
+    disk_expect_no_end(true);
     device.status = 4; /* a port that has no disk */
-    disk_expect_no_end();
+    disk_expect_no_end(false);
+    device.status = 1; /* the disk's, which has nothing to say either */
+    disk_expect_no_end(false);
     device.gone = true;
-    disk_expect_no_end();
+    disk_expect_no_end(false);
     device.gone = false;
+    device.status = 1;
+    device.goes_after = 2; /* before the port is asked */
+    disk_expect_no_end(false);
+    device.gone = false;
+    device.status = 0;
     disk_expect_all();
     device.ports[0].status = 1; /* once more, of what has ended */
     device.status = 1;
@@ -379,6 +435,7 @@ int main(void)
         OPENED(lists_are_cut_at_whole_blocks),
         OPENED(starts_without_memory),
         READY(behind_a_mapper),
+        READY(addresses_beyond_4_gib),
         OPENED(starts_that_are_refused),
         OPENED(ends_that_fail),
         OPENED(interrupts_without_an_end),

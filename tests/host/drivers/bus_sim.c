@@ -123,8 +123,9 @@ bool bus_sim_interrupt(struct bus_sim *sim)
         }
         sim->pending[i] = false;
         sim_in_handler = true;
-        sim->handlers[i](sim->contexts[i]);
+        sim->served += sim->handlers[i](sim->contexts[i]) == IRQ_SERVED;
         sim_in_handler = before;
+        assert_false(sim->is_up != NULL && sim->is_up(sim));
         any = true;
     }
     return any;

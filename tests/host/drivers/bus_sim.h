@@ -43,6 +43,9 @@ struct bus_sim {
     irq_handler_t *handlers[BUS_SIM_VECTORS];
     void *contexts[BUS_SIM_VECTORS];
     bool pending[BUS_SIM_VECTORS];
+    unsigned served; /* calls of handlers that have said that it was theirs */
+    /* Whether the line is up still, which would call for ever; NULL: it is not looked at. */
+    bool (*is_up)(const struct bus_sim *sim);
     unsigned barriers; /* since the device was last told of something */
 };
 

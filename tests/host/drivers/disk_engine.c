@@ -103,7 +103,7 @@ unsigned disk_without_memory(void)
         if (engine->is_open()) {
             assert_true(engine->close());
         }
-        assert_true(disk_left_nothing());
+        assert_true(is_at_rest() && disk_left_nothing());
     }
     return failed;
 }
@@ -259,10 +259,13 @@ void disk_expect_first(IOReturn status)
     disk_expect_work();
 }
 
-void disk_expect_no_end(void)
+void disk_expect_no_end(bool served)
 {
+    const unsigned before = engine->bus->served;
+
     engine->bus->pending[0] = true;
     disk_deliver();
+    assert_int_equal(engine->bus->served, before + served);
     assert_int_equal(client_end_count, 0);
 }
 

@@ -80,8 +80,8 @@ void disk_all_lengths(uint64_t block);
 /* Of all that were started, the first has just failed, in this way; the others are done. */
 void disk_expect_first(IOReturn status);
 
-/* What was told is no end: each is done once, and once alone. */
-void disk_expect_no_end(void);
+/* What was told is no end: each is done once, and once alone. Served: it was for the driver. */
+void disk_expect_no_end(bool served);
 void disk_expect_all(void);
 
 /* Stopped, and started again. */

@@ -156,6 +156,15 @@ static void memory_that_32_bits_do_not_reach(void **state)
     assert_int_equal(device.transfers, 0);
     client_drop(command);
     OSObject_release(far);
+    /* The last that they reach, they reach. */
+    far = (IOMemoryDescriptor *)IODeviceMemory_withRange((1ull << 32) - 4096, 4096);
+    command = command_over(SDHCI_ADMA2, far, NULL, 4096);
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    sdhci_sim_end(&device, SDHCI_DONE_DATA);
+    deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    client_drop(command);
+    OSObject_release(far);
     leave();
 }
 
@@ -167,6 +176,11 @@ static void a_start_that_is_longer_than_the_card(void **state)
     card->blocks = 1;
     assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnOverrun);
     assert_int_equal(device.transfers, 0);
+    card->blocks = 2; /* all of it is not */
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    sdhci_sim_answer(&device);
+    deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
     client_drop(command);
     leave();
 }
@@ -261,7 +275,7 @@ static void a_watcher_sees_every_list(void **state)
 {
     static struct recorded_list list;
     const uint64_t bytes = 2 * SDHCI_BOUNDARY + 1024;
-    IODMACommand *command = command_over(SDHCI_SDMA, whole, NULL, 4096 + bytes);
+    IODMACommand *command = command_over(SDHCI_SDMA, whole, NULL, 4096 + bytes + 65536);
     unsigned lists = 0;
 
     (void)state;

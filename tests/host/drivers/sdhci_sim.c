@@ -16,6 +16,14 @@ static void check(const struct sdhci_sim *sim, bool holds)
     assert_true(holds || sim->lenient);
 }
 
+/* A line that nobody lowers calls for ever. */
+static bool is_up(const struct bus_sim *bus)
+{
+    const struct sdhci_sim *sim = (const struct sdhci_sim *)bus;
+
+    return !sim->lenient && !sim->gone && (sim->status & sim->signal_on) != 0;
+}
+
 static void say(struct sdhci_sim *sim, uint32_t status)
 {
     sim->status |= status & sim->status_on;
@@ -63,6 +71,7 @@ static void take(struct sdhci_sim *sim)
 
     bus_sim_expect_barrier(&sim->bus);
     check(sim, !sim->busy && sim->bus.master_on);
+    check(sim, (sim->status & ~SDHCI_DONE_COMMAND) == 0); /* or its end would be here already */
     check(sim, (sim->transfer & 0xffff & ~SDHCI_MODE_READ) == mode);
     check(sim, ((sim->transfer & SDHCI_MODE_READ) != 0) == (sim->transfer >> 24 == 18));
     check(sim, (sim->blocks & 0xfff) == SDHCI_BLOCK && (sim->blocks & 0x7000) == 0x7000);
@@ -100,8 +109,29 @@ void sdhci_sim_answer(struct sdhci_sim *sim)
 
 /* --- Commands --------------------------------------------------------------------------------- */
 
+#define ADDRESS 0xabcd0000u /* which the card gives itself */
+
+/* What each is asked for (physical layer, section 4.7.4): of those without a row, nothing. */
+static uint32_t argument_of(const struct sdhci_sim *sim, unsigned number)
+{
+    switch (number) {
+    case 8:
+        return 0x1aa;
+    case 41: /* all voltages, and the large kind of who has answered command 8 */
+        return 0xff8000u | (sim->is_old ? 0 : 0x40000000u);
+    case 7:
+    case 9:
+        return ADDRESS;
+    case 16:
+        return SDHCI_BLOCK;
+    default:
+        return 0;
+    }
+}
+
 static void answer(struct sdhci_sim *sim, unsigned number)
 {
+    check(sim, sim->argument == argument_of(sim, number));
     memset(sim->response, 0, sizeof(sim->response));
     switch (number) {
     case 8:
@@ -111,7 +141,7 @@ static void answer(struct sdhci_sim *sim, unsigned number)
         memcpy(sim->response, sim->csd, sizeof(sim->response));
         break;
     case 3:
-        sim->response[0] = 0xabcd0000;
+        sim->response[0] = ADDRESS | 0x500; /* and its state */
         break;
     case 41:
         sim->response[0] = (sim->never_up ? 0 : 0x80000000u) | (sim->by_blocks ? 0x40000000u : 0);
@@ -124,14 +154,22 @@ static void command(struct sdhci_sim *sim, uint32_t value)
 {
     const unsigned number = value >> 24;
 
-    check(sim, (sim->clock & SDHCI_CLOCK_CARD) != 0);
+    check(sim, (sim->clock & SDHCI_CLOCK_CARD) != 0 && (sim->clock & SDHCI_RESET_LINES) == 0);
+    check(sim, (sim->control & SDHCI_CONTROL_POWER) == SDHCI_CONTROL_POWER);
     if (number == 12) {
+        check(sim, sim->argument == 0);
         sim->stops++;
         sim->busy = false;
-        return; /* nobody waits for its answer */
+        say(sim, SDHCI_DONE_COMMAND | SDHCI_DONE_DATA); /* which nobody waits for */
+        return;
     }
     check(sim, !sim->busy && !sim->is_dirty);
+    /* Until the card has an address its clock is slow (physical layer, section 4.2.1). */
+    check(sim, number > 8 && number != 41 && number != 55
+                   ? true
+                   : (sim->clock & 0xff00) == SDHCI_CLOCK_SLOW);
     if (number == sim->silent) {
+        sim->owes = sim->is_late;
         return;
     }
     if (number == sim->failing || (number == 8 && sim->is_old)) {
@@ -152,7 +190,7 @@ static void command(struct sdhci_sim *sim, uint32_t value)
 
 static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsigned width)
 {
-    const struct sdhci_sim *sim = (const struct sdhci_sim *)self;
+    struct sdhci_sim *sim = (struct sdhci_sim *)self;
 
     assert_true(sim->bus.memory_on && width == 4);
     if (sim->gone) {
@@ -165,6 +203,10 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     case SDHCI_RESPONSE + 12:
         return sim->response[(offset - SDHCI_RESPONSE) / 4];
     case SDHCI_PRESENT:
+        if (sim->owes) {
+            sim->owes = false;
+            say(sim, 0x10000);
+        }
         return (sim->is_absent ? 0 : SDHCI_PRESENT_CARD) |
                (sim->is_protected ? 0 : SDHCI_PRESENT_WRITABLE) |
                (sim->busy || sim->always_busy ? SDHCI_PRESENT_BUSY : 0);
@@ -186,7 +228,7 @@ static void set_clock(struct sdhci_sim *sim, uint32_t value)
         sim->is_dirty = sim->busy = false;
     }
     if ((value & SDHCI_RESET_ALL) != 0 && !sim->never_reset) {
-        sim->signal_on = sim->status_on = sim->status = 0;
+        sim->signal_on = sim->status_on = sim->status = sim->control = 0;
     }
     value &= ~(sim->never_reset ? 0 : SDHCI_RESET_ALL);
     value &= ~(sim->never_lets_go ? 0 : SDHCI_RESET_LINES);
@@ -237,6 +279,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         sim->status_on = value;
         return;
     case SDHCI_SIGNAL_ON:
+        check(sim, value == 0 || sim->status == 0); /* it would call for what is long over */
         sim->signal_on = value;
         return;
     case SDHCI_ADMA_ADDRESS:
@@ -261,4 +304,5 @@ void sdhci_sim_create(struct sdhci_sim *sim, uint8_t *disk, uint64_t disk_bytes)
     };
     bus_sim_create(&sim->bus, 0, read_register, write_register);
     sim->bus.vectors = 1;
+    sim->bus.is_up = is_up;
 }

@@ -17,6 +17,7 @@ struct sdhci_sim {
     uint32_t capabilities;
     bool is_dirty; /* a command has failed, and its lines have not been reset since */
     bool busy;     /* it has a transfer, which waits for its answer */
+    bool owes;     /* the answer to a command that was given up */
     unsigned transfers, stops, resets;
     uint32_t transfer; /* its command and its mode */
     uint64_t block, bytes;
@@ -36,6 +37,7 @@ struct sdhci_sim {
     bool never_up;      /* its card */
     bool always_busy;
     unsigned silent, failing; /* these commands: no answer, an error; 64: none */
+    bool is_late;             /* an answer comes to the silent one, when nobody waits any more */
     bool lenient;             /* the driver has been lied to: nothing it does is judged */
     uint8_t *disk;
 };

@@ -71,6 +71,7 @@ static const struct disk_engine engine = {.bus = &device.bus,
 static void open_card(void)
 {
     assert_int_equal(open_it(), kIOReturnSuccess);
+    assert_int_equal(device.clock & 0xff00, SDHCI_CLOCK_FAST);
     client_expect_device(sdhci_get_service(card), "sdhci@01:03.2", 0x5000011a, 1,
                          device.bus.mapper);
     client_attach(sdhci_get_service(card), 1);
@@ -249,6 +250,17 @@ static void cards_of_other_kinds(void **state)
     disk_leave(true);
 }
 
+/* What is no answer any more is not taken for the next one's. */
+static void an_answer_that_is_late(void **state)
+{
+    (void)state;
+    disk_create();
+    device.is_old = device.is_late = true;
+    device.silent = 8;
+    open_card();
+    disk_leave(true);
+}
+
 static void without_one_piece_of_memory(void **state)
 {
     (void)state;
@@ -386,11 +398,11 @@ static void interrupts_without_an_end(void **state)
 {
     (void)state;
     disk_start_all();
-    disk_expect_no_end();
+    disk_expect_no_end(false);
     device.status |= SDHCI_DONE_COMMAND; /* data is on its way */
-    disk_expect_no_end();
+    disk_expect_no_end(false);
     device.gone = true;
-    disk_expect_no_end();
+    disk_expect_no_end(false);
     device.gone = false;
     disk_expect_all();
     sdhci_sim_end(&device, SDHCI_DONE_DATA); /* once more, of what has ended */
@@ -433,6 +445,7 @@ static void controllers_that_are_lost(void **state)
         assert_int_equal(client_end_count, DISK_TRANSFERS);
         disk_drop_all();
         disk_leave(way != 1);
+        assert_int_equal(device.signal_on, 0); /* and then it says nothing more */
     }
 }
 
@@ -447,6 +460,7 @@ int main(void)
         READY(cards_that_do_not_answer),
         READY(sizes_of_cards),
         READY(cards_of_other_kinds),
+        READY(an_answer_that_is_late),
         READY(without_one_piece_of_memory),
         OPENED(transfers_of_all_sizes),
         OPENED(lists_are_cut_at_whole_blocks),

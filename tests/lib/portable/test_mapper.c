@@ -9,7 +9,8 @@
 
 static struct test_entry *entry_of(struct test_mapper *self, uint64_t page)
 {
-    struct test_table *table = page >> 9 < TEST_MAPPER_TABLES ? self->tables[page >> 9] : NULL;
+    const uint64_t at = (page - self->base) >> 9;
+    struct test_table *table = at < TEST_MAPPER_TABLES ? self->tables[at] : NULL;
 
     return table == NULL ? NULL : &table->entries[page % TEST_MAPPER_SLOTS];
 }
@@ -25,7 +26,7 @@ static uint64_t in_one_table(uint64_t page, uint64_t count)
 static void drop_tables(struct test_mapper *self, uint64_t page, uint64_t count)
 {
     while (count != 0) {
-        struct test_table **table = &self->tables[page >> 9];
+        struct test_table **table = &self->tables[(page - self->base) >> 9];
         const uint64_t here = in_one_table(page, count);
 
         (*table)->taken -= (unsigned)here;
@@ -42,7 +43,7 @@ static void drop_tables(struct test_mapper *self, uint64_t page, uint64_t count)
 static bool take_tables(struct test_mapper *self, uint64_t first, uint64_t count)
 {
     for (uint64_t page = first, here; page < first + count; page += here) {
-        struct test_table **table = &self->tables[page >> 9];
+        struct test_table **table = &self->tables[(page - self->base) >> 9];
 
         here = in_one_table(page, first + count - page);
         if (*table == NULL) {
@@ -159,15 +160,16 @@ static IOReturn place(void *context, uint64_t physical, uint64_t bytes)
 static IOReturn take_space(struct test_mapper *self, uint64_t pages, uint32_t options,
                            const IODMAMapSpecification *spec, uint64_t wanted, uint64_t *first)
 {
-    const unsigned bits = spec->numAddressBits == 0 || spec->numAddressBits > TEST_MAPPER_BITS
-                              ? TEST_MAPPER_BITS
-                              : spec->numAddressBits;
+    const uint64_t all = self->base + ((uint64_t)1 << (TEST_MAPPER_BITS - PAGE_SHIFT));
+    const uint64_t reach = spec->numAddressBits == 0 || spec->numAddressBits >= 64
+                               ? UINT64_MAX
+                               : (uint64_t)1 << (spec->numAddressBits - PAGE_SHIFT);
+    const uint64_t limit = reach < all ? reach : all;
     const uint64_t alignment = spec->alignment <= PAGE_SIZE ? 1 : spec->alignment >> PAGE_SHIFT;
 
     if ((options & (kIODMAMapFixedAddress | kIODMAMapIdentityMap)) != 0) {
         *first = wanted >> PAGE_SHIFT;
-        if (*first + pages > (uint64_t)1 << (bits - PAGE_SHIFT) ||
-            !IORangeAllocator_allocateRange(self->space, *first, pages)) {
+        if (*first + pages > limit || !IORangeAllocator_allocateRange(self->space, *first, pages)) {
             return kIOReturnNoSpace;
         }
         return kIOReturnSuccess;
@@ -175,7 +177,7 @@ static IOReturn take_space(struct test_mapper *self, uint64_t pages, uint32_t op
     if (!IORangeAllocator_allocate(self->space, pages, first, alignment)) {
         return kIOReturnNoSpace;
     }
-    if (*first + pages > (uint64_t)1 << (bits - PAGE_SHIFT)) {
+    if (*first + pages > limit) {
         IORangeAllocator_deallocate(self->space, *first, pages);
         return kIOReturnNoSpace;
     }
@@ -359,15 +361,18 @@ struct test_mapper *test_mapper_new(uint64_t firstPage)
 {
     struct test_mapper *self = (struct test_mapper *)OSMetaClass_allocate(&test_class.meta);
     const uint64_t pages = (uint64_t)1 << (TEST_MAPPER_BITS - PAGE_SHIFT);
+    const uint64_t base = firstPage & ~(pages - 1);
 
     if (self == NULL) {
         return NULL;
     }
+    self->base = base;
     self->pageSize = PAGE_SIZE;
     self->unmapAnswer = kIOReturnSuccess;
     self->space = IORangeAllocator_withRange(0, 0, 64, 0);
-    if (self->space == NULL || IORangeAllocator_deallocate(self->space, firstPage,
-                                                           pages - firstPage) != kIOReturnSuccess) {
+    if (self->space == NULL ||
+        IORangeAllocator_deallocate(self->space, firstPage, base + pages - firstPage) !=
+            kIOReturnSuccess) {
         OSObject_release(&self->super);
         return NULL;
     }

@@ -28,6 +28,7 @@ struct test_table {
 struct test_mapper {
     IOMapper super;
     IORangeAllocator *space;
+    uint64_t base;                                 /* page that the tables begin at */
     struct test_table *tables[TEST_MAPPER_TABLES]; /* NULL: no allocation has a page in it */
     uint64_t entries;                              /* that translate */
     uint64_t invalidations;                        /* of pages: what unmap waits for */
@@ -39,7 +40,7 @@ struct test_mapper {
     uint64_t pageSize;
 };
 
-/* A mapper whose addresses begin at this page; +1. */
+/* A mapper whose addresses begin at this page, and end where the next 4 GiB do; +1. */
 struct test_mapper *test_mapper_new(uint64_t firstPage);
 
 /* What a device in front of it reads or writes, byte by byte; false: the access is blocked. */
