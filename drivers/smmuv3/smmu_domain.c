@@ -179,11 +179,9 @@ static IOReturn place_run(void *context, uint64_t physical, uint64_t bytes)
     if (at >= ptoa(to->pages) || bytes > ptoa(to->pages) - at) {
         return kIOReturnInternalError;
     }
-    /* A run that continues in the page of the one before finds it placed. */
+    /* A run that continues in the page of the one before finds it placed: of none is done nothing.
+     */
     pages = atop(round_page(at + bytes)) - to->done;
-    if (pages == 0) {
-        return kIOReturnSuccess;
-    }
     status = space_place(to->space, to->base + to->done, pages,
                          trunc_page(physical) + ptoa(to->done - atop(at)), to->bits, &done);
     to->done += done;
@@ -317,7 +315,8 @@ static void note_broken(void *context, uint64_t first, uint64_t pages, unsigned 
     struct broken *const to = context;
     const struct space_change change = {.level = level};
 
-    to->failed |= !smmu_invalidate(to->domain, first, pages, &change);
+    /* The last of them tells of all: a unit that did not do it once is not believed again. */
+    to->failed = !smmu_invalidate(to->domain, first, pages, &change);
 }
 
 /* Entries of their own for all pages of the range, at both ends and between. */

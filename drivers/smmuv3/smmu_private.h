@@ -122,6 +122,7 @@ bool smmu_invalidate(struct smmu_domain *domain, uint64_t first, uint64_t pages,
 bool smmu_invalidate_pages(struct smmu_domain *domain, uint64_t first, uint64_t pages);
 
 /* smmu_stream.c */
+/* What it could not have is given back with all that it has, once, when the unit goes. */
 IOReturn smmu_streams_create(struct smmu *unit);
 void smmu_streams_destroy(struct smmu *unit);
 /* The stream leads to the domain; or to nothing again. */

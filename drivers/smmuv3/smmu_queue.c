@@ -36,7 +36,6 @@ void smmu_queue_destroy(struct smmu_queue *queue)
 {
     if (queue->entries != NULL) {
         page_free(queue->base, queue->order);
-        queue->entries = NULL;
     }
 }
 

@@ -78,7 +78,6 @@ static bool make_asids(struct smmu *unit)
 IOReturn smmu_streams_create(struct smmu *unit)
 {
     if (!make_first_level(unit) || !make_asids(unit)) {
-        smmu_streams_destroy(unit);
         return kIOReturnNoMemory;
     }
     mmio_write64(unit->registers, SMMU_STRTAB_BASE,
@@ -109,12 +108,10 @@ void smmu_streams_destroy(struct smmu *unit)
     }
     if (unit->streams != NULL) {
         page_free(virt_to_phys(unit->streams), unit->stream_order);
-        unit->streams = NULL;
     }
     for (unsigned i = 0; i < SMMU_ASID_MAPS; i++) {
         if (unit->asids[i] != NULL) {
             page_free(virt_to_phys(unit->asids[i]), 0);
-            unit->asids[i] = NULL;
         }
     }
 }
@@ -241,6 +238,5 @@ bool smmu_detach(struct smmu_domain *domain)
     }
     *asid_word(unit, domain->asid) &= ~(1ull << domain->asid % 64);
     heap_free(domain->words);
-    domain->words = NULL;
     return true;
 }

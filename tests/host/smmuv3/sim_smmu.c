@@ -271,6 +271,8 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         sim.irq_ctrl = (uint32_t)value;
         return;
     case SMMU_GERRORN:
+        /* It goes on with the command that has been put in the place of the refused one. */
+        assert_true(sim.ordered || ((sim.gerrorn ^ value) & GERROR_COMMANDS) == 0);
         sim.gerrorn = (uint32_t)value;
         return;
     case SMMU_STRTAB_BASE:

@@ -42,6 +42,7 @@ static void blocks_are_split_and_not_followed(void **state)
         assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 4096, DMA_LOW, 4096), kIOReturnSuccess);
         /* Of the page; and of the block before it becomes a table, where that is no single step. */
         assert_int_equal(sim_told(COMMAND_SYNC), 1 + round);
+        assert_int_equal(told_commands[0].words[1] >> PAGE_SHIFT, atop(at) + (round == 0 ? 1 : 0));
         assert_true(reaches(STREAM, at + 4096, DMA_LOW));
         assert_true(reaches(STREAM, at + 4095, DMA_HIGH + 4095));
         assert_true(reaches(STREAM, at + 8192, DMA_HIGH + 8192));
@@ -79,6 +80,17 @@ static void mp_6_pages_are_inserted(void **state)
     }
     assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 0, DMA_HIGH, PAGE_SIZE), kIOReturnSuccess);
     assert_true(reaches(STREAM, at, DMA_HIGH));
+    /* Of what was mapped nowhere nothing is to be forgotten, whatever its neighbours are. */
+    sim_forget();
+    assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, ptoa(5), DMA_HIGH, ptoa(2)),
+                     kIOReturnSuccess);
+    assert_int_equal(told_count, 0);
+    /* Many, which have their entries in two tables. */
+    assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, ptoa(500), DMA_HIGH, ptoa(40)),
+                     kIOReturnSuccess);
+    for (uint64_t i = 500; i < 540; i++) {
+        assert_true(reaches(STREAM, at + ptoa(i), DMA_HIGH + ptoa(i - 500)));
+    }
     unmap(mapper, at, size);
     assert_false(sim_access(STREAM, at, false, &physical));
     assert_int_equal(tables(mapper), 4);

@@ -85,6 +85,15 @@ static void a_transfer_is_one_report_for_each_page(void **state)
     IOMapper_collectFaults(mapper);
     assert_int_equal(heard.calls, 4);
     assert_int_equal(heard.last.count, 1);
+    /* What has not been collected by then belongs to what was before. */
+    IOMapper_forgetFaults(mapper);
+    transfer(STREAM, FAR, 4, true);
+    IOMapper_forgetFaults(mapper);
+    assert_int_equal(heard.calls, 5);
+    transfer(STREAM, FAR, 4, true);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, 6);
+    assert_int_equal(heard.last.count, 1);
 }
 
 static void streams_are_told_apart(void **state)

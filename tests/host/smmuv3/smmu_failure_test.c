@@ -47,6 +47,9 @@ static void a_refused_command_is_named(void **state)
     traits.refused = COMMAND_TLBI_NH_VA;
     assert_int_equal(IOMapper_iovmUnmapMemory(mapper, memory, NULL, at, size), kIOReturnTimeout);
     assert_true(sim_console_said("was refused (error 1)"));
+    /* The quick way and the other have told it once each: what stands there then is known to all.
+     */
+    assert_int_equal(sim_told(COMMAND_TLBI_NH_VA), 2);
     OSObject_release(memory);
     OSObject_release(&mapper->super);
     smmu_stop(unit);

@@ -99,6 +99,7 @@ static void lean_requests_that_make_no_sense(void **state)
     assert_int_equal(smmu_map(mapper, page, 0, BOTH, 0, &at), kIOReturnBadArgument);
     assert_int_equal(smmu_map(mapper, page, PAGE_SIZE, 0, 0, &at), kIOReturnBadArgument);
     assert_int_equal(smmu_map(mapper, page, PAGE_SIZE, BOTH | 4, 0, &at), kIOReturnBadArgument);
+    assert_int_equal(smmu_map(mapper, page, PAGE_SIZE, BOTH + 1, 64, &at), kIOReturnBadArgument);
     assert_int_equal(smmu_map(mapper, page, PAGE_SIZE, BOTH, 11, &at), kIOReturnBadArgument);
     assert_int_equal(smmu_map(mapper, page, PAGE_SIZE, BOTH, 12, &at), kIOReturnNoSpace);
     assert_int_equal(smmu_map(mapper, paddr(DMA_LOW + 8), PAGE_SIZE, BOTH, 0, &at),
@@ -116,6 +117,7 @@ static void lean_requests_that_make_no_sense(void **state)
     assert_int_equal(smmu_unmap(&unit->super, at, PAGE_SIZE), kIOReturnBadArgument);
     assert_int_equal(smmu_unmap(mapper, at, 0), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, at, 100), kIOReturnNotFound);
+    assert_int_equal(smmu_unmap(mapper, at, PAGE_SIZE + 100), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, at, ptoa(2)), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, ioaddr(0), PAGE_SIZE), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, ioaddr(ptoa(SPACE_PAGES)), PAGE_SIZE), kIOReturnNotFound);
