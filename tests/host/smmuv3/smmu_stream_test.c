@@ -42,6 +42,8 @@ static void test_units_of_other_kinds(void **state)
         traits = kinds[i];
         unit = smmu_start();
         assert_non_null(unit);
+        /* A page for what 8 bits number, two for 16. */
+        assert_int_equal(unit->asids[1] == NULL, kinds[i].narrow_asid);
         mapper = stream_mapper(unit, stream);
         assert_non_null(mapper);
         address = map(mapper, memory, &size);
