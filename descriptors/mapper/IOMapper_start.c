@@ -145,14 +145,16 @@ static IOReturn identity_of(const IOService *device, const char *key, UInt32 cel
                            : IOService_getCell(device, key, (UInt32)at, identity);
 }
 
-/* Which unit the device's properties name. kIOReturnNotFound: they name none. */
+/*
+ * Which unit the device's properties name, and how many cells follow its identity, which are 0 if
+ * it does not say so. kIOReturnNotFound: they name none.
+ */
 static IOReturn named_by(const IOService *device, unsigned index, IOMapper **unit, uint64_t *cell,
                          UInt32 *cells)
 {
     uint32_t identity;
     IOReturn status = identity_of(device, "iommu-parent", 0, index, &identity);
 
-    *cells = 0;
     if (status == kIOReturnNotFound) {
         /* The device tree's binding: entries of a phandle and what its #iommu-cells says. */
         status = identity_of(device, "iommus", 0, 0, &identity);

@@ -106,7 +106,7 @@ static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t 
     }
     if (IOREFUSE(length == 0, "length is 0: the descriptor has no bytes behind offset %llu",
                  IOULL(offset)) ||
-        IOREFUSE(offset >= self->length || !IOMemoryDescriptor_holds(self, offset, length),
+        IOREFUSE(!IOMemoryDescriptor_holds(self, offset, length),
                  "offset %llu + length %llu is beyond the descriptor's %llu bytes", IOULL(offset),
                  IOULL(length), IOULL(self->length))) {
         return kIOReturnBadArgument;

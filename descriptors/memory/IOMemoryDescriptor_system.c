@@ -12,11 +12,8 @@ uint32_t IOMemoryDescriptor_systemAccess(IOMemoryDescriptor *self)
 {
     const struct IODMAReach reach = IOMemoryDescriptor_reach(self, 0, self->length);
     const IODirection direction = self->flags & kIODirectionOutIn;
-    uint32_t access = 0;
+    uint32_t access = direction != kIODirectionIn ? kIODMAMapReadAccess : 0;
 
-    if (direction != kIODirectionIn) {
-        access |= kIODMAMapReadAccess;
-    }
     if (direction != kIODirectionOut) {
         access |= kIODMAMapWriteAccess;
     }

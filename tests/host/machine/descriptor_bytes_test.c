@@ -111,17 +111,21 @@ static void overlapping_copies_go_upwards(void **state)
     uint8_t expected[64];
 
     (void)state;
-    memcpy(expected, ram, 64);
-    for (size_t i = 0; i < 32; i++) {
-        expected[i + 3] = expected[i];
+    /* Of every distance, in both directions, by reads and by stores. */
+    for (size_t from = 0; from <= 32; from++) {
+        for (unsigned reads = 0; reads < 2; reads++) {
+            for (size_t i = 0; i < 64; i++) {
+                expected[i] = ram[i] = (uint8_t)(i * 5 + from);
+            }
+            for (size_t i = 0; i < 32; i++) {
+                expected[16 + i] = expected[from + i];
+            }
+            assert_int_equal(reads != 0 ? IOMemoryDescriptor_readBytes(memory, from, ram + 16, 32)
+                                        : IOMemoryDescriptor_writeBytes(memory, 16, ram + from, 32),
+                             32);
+            assert_memory_equal(ram, expected, 64);
+        }
     }
-    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 3, ram, 32), 32);
-    assert_memory_equal(ram, expected, 64);
-    for (size_t i = 0; i < 32; i++) {
-        expected[i] = expected[i + 5];
-    }
-    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, ram + 5, 32), 32);
-    assert_memory_equal(ram, expected, 64);
     OSObject_release(memory);
 }
 
@@ -162,6 +166,7 @@ static void physical_device_memory(void **state)
 {
     uint8_t *registers = sim_registers_attach(DEVICE, PAGE_SIZE);
     IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE + 3, 40, 3);
+    const uint64_t flushed = sim_cache.flushed, cleaned = sim_cache.cleaned;
     uint8_t bytes[40];
 
     (void)state;
@@ -174,6 +179,13 @@ static void physical_device_memory(void **state)
     for (size_t i = 0; i < 64; i++) {
         assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);
     }
+    /* No cache holds any of them: maintenance has nothing to do. */
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 0, 40),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOStore, 0, 40),
+                     kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed, flushed);
+    assert_int_equal(sim_cache.cleaned, cleaned);
     OSObject_release(memory);
     /* Where nothing answers, the copy ends and says so. */
     memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE + PAGE_SIZE - 4, 10, 3);
@@ -312,6 +324,13 @@ static void md_32_dma_map_length(void **state)
 
 static void md_33_dma_command_operations(void **state)
 {
+    static const DMACommandOps with_data[] = {kIOMDWalkSegments,
+                                              kIOMDFirstSegment,
+                                              kIOMDGetCharacteristics,
+                                              kIOMDGetCharacteristicsMapped,
+                                              kIOMDAddDMAMapSpec,
+                                              kIOMDDMAMap,
+                                              kIOMDDMAUnmap};
     IOMemoryDescriptor *memory = describe_pages(10, ptoa(2), kIODirectionIn);
     IOMDDMAWalkSegmentState walk = {0};
     IOMDDMAWalkSegmentArgs args;
@@ -329,8 +348,10 @@ static void md_33_dma_command_operations(void **state)
         kIOReturnUnderrun);
     assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, 0x07000000, walk, 128),
                      kIOReturnBadArgument);
-    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, NULL, 128),
-                     kIOReturnBadArgument);
+    for (size_t i = 0; i < sizeof(with_data) / sizeof(with_data[0]); i++) {
+        assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, with_data[i], NULL, 128),
+                         kIOReturnBadArgument);
+    }
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDWalkSegments, walk, sizeof(walk)),
         kIOReturnNotReady);

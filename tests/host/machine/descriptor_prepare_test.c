@@ -224,7 +224,14 @@ static void md_13_preparation_ids(void **state)
     IOMemoryDescriptor_prepare(memory, 0);
     second = IOMemoryDescriptor_getPreparationID(memory);
     assert_true(second >= 1ull << 32 && second != first);
-    IOMemoryDescriptor_complete(memory, 0);
+    /* A complete that a device has kept back: over when the device is done, and not before. */
+    assert_int_equal(IOMemoryDescriptor_methods(memory)->setDMAActive(memory, true),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_completeSometime(memory), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), second);
+    assert_int_equal(IOMemoryDescriptor_methods(memory)->setDMAActive(memory, false),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
     first = IOMemoryDescriptor_getPreparationID(physical);
     assert_true(first >= 1ull << 32 && first != second);
     IOMemoryDescriptor_prepare(physical, 0);

@@ -286,6 +286,23 @@ static void what_is_mapped_at_once(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* With its mapper a mapping is gone: nobody can be told of it, or take it away. */
+static void what_a_mapper_that_ends_has_mapped(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(0x1000);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, LENGTH, 0, 0, kIODirectionOutIn);
+    uint64_t address, length;
+
+    (void)state;
+    assert_int_equal(IOMapper_iovmMapMemory(&mapper->super, memory, 0, LENGTH, kIODMAMapReadAccess,
+                                            NULL, NULL, NULL, &address, &length),
+                     kIOReturnSuccess);
+    OSObject_release(&mapper->super);
+    OSObject_release(memory);
+    IOLedger_judgeEnd();
+    assert_int_equal(count, 0);
+}
+
 static void what_is_left(void **state)
 {
     const uint64_t at = new_pages(owner, 1, VM_PROT_READ | VM_PROT_WRITE);
@@ -361,10 +378,15 @@ static void it_grows_and_loses_track(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEDGER_TEST(what_is_right_is_not_reported), LEDGER_TEST(bytes_for_two_transfers),
-        LEDGER_TEST(a_command_after_its_complete),  LEDGER_TEST(freed_and_completed_too_early),
-        LEDGER_TEST(copies_that_nobody_moves),      LEDGER_TEST(what_is_mapped_and_unmapped),
-        LEDGER_TEST(what_is_mapped_at_once),        LEDGER_TEST(what_is_left),
+        LEDGER_TEST(what_is_right_is_not_reported),
+        LEDGER_TEST(bytes_for_two_transfers),
+        LEDGER_TEST(a_command_after_its_complete),
+        LEDGER_TEST(freed_and_completed_too_early),
+        LEDGER_TEST(copies_that_nobody_moves),
+        LEDGER_TEST(what_is_mapped_and_unmapped),
+        LEDGER_TEST(what_is_mapped_at_once),
+        LEDGER_TEST(what_a_mapper_that_ends_has_mapped),
+        LEDGER_TEST(what_is_left),
         LEDGER_TEST(it_grows_and_loses_track),
     };
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -129,6 +129,23 @@ static void a_recorded_view_has_the_recorded_mode(void **state)
     OSObject_release(recorded);
 }
 
+/* Whose options come with its making alone: it is the caller's place all the same. */
+static void a_view_is_recorded_by_the_request(void **state)
+{
+    const uint64_t at = new_pages(other, 1, RW);
+    IOMemoryMap *const recorded = IOMemoryDescriptor_makeMapping(
+        memory, memory, other, (IOVirtualAddress)request(other, at, 0, 0, 8), kIOMapStatic, 0, 0);
+
+    (void)state;
+    assert_non_null(recorded);
+    store(other, at, 5);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(load(other, at), 5);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false), kIOReturnSuccess);
+    OSObject_release(recorded);
+    assert_int_equal(load(other, at), 5);
+}
+
 static void a_set_has_each_map_once(void **state)
 {
     IOMemoryDescriptor *second = describe(new_pages(owner, 1, RW), 8, kIODirectionOutIn, owner);
@@ -160,6 +177,11 @@ static void a_map_is_entered_once(void **state)
     REFUSED(IOMemoryDescriptor_doUnmap(memory, NULL, integer, 1));
     assert_null(IOMemoryDescriptor_makeMapping(memory, memory, other, 0, 0, 0, 0));
     assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    /* What the class answers is the answer. */
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
+    assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &fresh, kIOMapAnywhere, 0, 8),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_doUnmap(memory, NULL, fresh, 0), kIOReturnSuccess);
     OSObject_release(one);
 }
 
@@ -191,6 +213,9 @@ static void pieces_that_share_a_page_cannot_be_populated(void **state)
     IOAddressRange inside[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE + 8, PAGE_SIZE}};
     IOAddressRange ends[] = {{DEVICE, PAGE_SIZE + 8}, {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE}};
     IOAddressRange fits[] = {{DEVICE + 0x400, PAGE_SIZE - 0x400}, {DEVICE + 4 * PAGE_SIZE, 16}};
+    IOAddressRange late[] = {{DEVICE + 0xc00, 0x400}, {DEVICE + 4 * PAGE_SIZE, 16}};
+    IOMemoryDescriptor *const quarter =
+        IOMemoryDescriptor_withAddressRanges(late, 2, kIODirectionOutIn, TASK_NULL);
     IOMemoryDescriptor *meet =
         IOMemoryDescriptor_withAddressRanges(inside, 2, kIODirectionOutIn, TASK_NULL);
     IOMemoryDescriptor *end =
@@ -206,6 +231,10 @@ static void pieces_that_share_a_page_cannot_be_populated(void **state)
                                                             PAGE_SIZE - 0x400 + 16, 0),
                      kIOReturnSuccess);
     OSObject_release(border);
+    assert_int_equal(
+        IOMemoryDescriptor_populateDevicePager(quarter, NULL, space, at + 0xc00, 0, 0x400 + 16, 0),
+        kIOReturnSuccess);
+    OSObject_release(quarter);
     assert_int_equal(
         IOMemoryDescriptor_populateDevicePager(meet, NULL, space, at, 0, 2 * PAGE_SIZE, 0),
         kIOReturnVMError);
@@ -248,6 +277,7 @@ int main(void)
         CALLS_TEST(only_what_sees_the_bytes_is_compatible),
         CALLS_TEST(what_is_no_view_now_is_not_compatible),
         CALLS_TEST(a_recorded_view_has_the_recorded_mode),
+        CALLS_TEST(a_view_is_recorded_by_the_request),
         CALLS_TEST(a_set_has_each_map_once),
         CALLS_TEST(a_map_is_entered_once),
         CALLS_TEST(offsets_that_wrap_are_refused),

@@ -94,6 +94,30 @@ static void md_29_not_by_a_prepare_that_fails(void **state)
     OSObject_release(parts[1]);
 }
 
+/* Nor do the CPU's copies, but those to it; by whatever they are made. */
+static void md_29_what_a_copy_writes_is_dirty(void **state)
+{
+    const uint64_t at = clean_pages();
+    IOMemoryDescriptor *memory = describe(at, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    uint8_t bytes[16] = {0};
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, PAGE_SIZE - 8, bytes, 16), 16);
+    assert_int_equal(
+        IOMemoryDescriptor_performOperation(memory, kIOMemoryIncoherentIOFlush, 0, 3 * PAGE_SIZE),
+        kIOReturnSuccess);
+    assert_int_equal(dirty_pages(memory), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, PAGE_SIZE, bytes, 16), 16);
+    assert_int_equal(dirty_pages(memory), 1);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionCompleteWithError),
+                     kIOReturnSuccess);
+    assert_int_equal(dirty_pages(memory), 1);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -101,6 +125,7 @@ int main(void)
         MAP_TEST(md_29_what_a_device_reads_is_not),
         MAP_TEST(md_29_through_a_window),
         MAP_TEST(md_29_not_by_a_prepare_that_fails),
+        MAP_TEST(md_29_what_a_copy_writes_is_dirty),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -209,6 +209,7 @@ static void constraints_of_buffers(void **state)
 
 static void wrong_arguments(void **state)
 {
+    static const IOOptionBits kinds[] = {kIOMemoryRemote, kIOMemoryHostOnly};
     const uint64_t at = new_pages(owner, 1, RW);
     IOMemoryDescriptor *memory = describe(at, 100, kIODirectionIn, owner);
     IOMapper *mapper = new_mapper();
@@ -241,10 +242,24 @@ static void wrong_arguments(void **state)
                      kIOReturnNotFound);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, 0x123, 0),
                      kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, NULL, NULL, 0, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, NULL, NULL, 0, 0x123, 10),
+                     kIOReturnBadArgument);
     IOMemoryDescriptor_dmaMapRecord(NULL, mapper, NULL, 0);
     assert_false(IOGeneralMemoryDescriptor_serialize(NULL, NULL));
     IOMemoryDescriptor_complete(memory, kIODirectionNone);
     OSObject_release(memory);
+    /* Nor does it matter then what the memory is. */
+    for (unsigned i = 0; i < 2; i++) {
+        memory = describe(SIM_RAM_BASE, 100, kinds[i] | kIODirectionIn, TASK_NULL);
+        assert_int_equal(
+            IOMemoryDescriptor_dmaMap(memory, mapper, memory, NULL, NULL, 0, 0, &address, &length),
+            kIOReturnBadArgument);
+        assert_int_equal(IOMemoryDescriptor_dmaMap(memory, mapper, memory, NULL, NULL, 1, 100,
+                                                   &address, &length),
+                         kIOReturnBadArgument);
+        OSObject_release(memory);
+    }
     OSObject_release(mapper);
 }
 

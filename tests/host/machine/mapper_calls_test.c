@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What mappers refuse, call by call, and how a device's properties name one. */
+#include "kernel/page.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/fake_mapper.h"
 #include "tests/lib/portable/test_mapper.h"
 
 #define BASE_PAGE     0x100 /* where the mapper's addresses begin */
 #define BOTH          (kIODMAMapReadAccess | kIODMAMapWriteAccess)
+#define NULL_MEMORY   ((IOMemoryDescriptor *)NULL)
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
 
 static struct test_mapper *mapper;
@@ -125,12 +127,19 @@ static void mappings_without_an_answer_or_of_no_memory_are_refused(void **state)
 static void sums_that_wrap_are_refused(void **state)
 {
     IOMapper *self = &mapper->super;
-    uint64_t physical;
+    uint64_t physical, at, size;
 
     (void)state;
     REFUSED(IOMapper_iovmInsert(self, 0, 0, UINT64_MAX, 0, PAGE_SIZE));
     REFUSED(IOMapper_iovmInsert(self, 0, UINT64_MAX, PAGE_SIZE, 0, PAGE_SIZE));
     REFUSED(IOMapper_iovmInsert(self, 0, 0, 0, UINT64_MAX, PAGE_SIZE));
+    assert_int_equal(
+        IOMapper_iovmMapMemory(self, NULL_MEMORY, 0, PAGE_SIZE, BOTH, NULL, NULL, NULL, &at, &size),
+        kIOReturnSuccess);
+    /* They may end where all addresses do. */
+    assert_int_equal(IOMapper_iovmInsert(self, 0, at, 0, UINT64_MAX - PAGE_SIZE + 1, PAGE_SIZE),
+                     kIOReturnSuccess);
+    assert_int_equal(IOMapper_iovmUnmapMemory(self, NULL_MEMORY, NULL, at, size), kIOReturnSuccess);
     REFUSED(IOMapper_translate(self, 0, 0, NULL, NULL));
     REFUSED(IOMapper_translate(self, 0, 1u << 30, &physical, NULL));
 }
@@ -169,7 +178,177 @@ static void entries_that_are_none_are_refused(void **state)
     OSObject_release(device);
 }
 
-/* A unit of software keeps no faults; one that is not there has none. */
+/* Who of these has heard of this fault, in bits from the first one on. */
+static unsigned hear(struct IOMapperUse *uses, unsigned count, IOMapperFault fault)
+{
+    unsigned heard = 0;
+
+    IOMapper_deliverFault(&mapper->super, &fault);
+    for (unsigned i = 0; i < count; i++) {
+        heard |= uses[i].hasFault ? 1u << i : 0;
+        uses[i].hasFault = false;
+    }
+    return heard;
+}
+
+/* It is of those in whose pages it was; of nobody's, it is of all that the device has. */
+static void a_fault_is_of_those_whose_pages_they_are(void **state)
+{
+    const uint64_t at = ptoa(BASE_PAGE);
+    const struct {
+        IOMapperFault fault;
+        unsigned heard;
+    } rows[] = {
+        {{.address = at}, 1},
+        {{.address = at + 2 * PAGE_SIZE - 1}, 1},
+        {{.address = at + 2 * PAGE_SIZE}, 2 | 4}, /* of two */
+        {{.address = at + 3 * PAGE_SIZE - 1}, 2 | 4},
+        {{.address = at + 3 * PAGE_SIZE}, 2},
+        {{.address = at + 4 * PAGE_SIZE}, 8 | 2},
+        {{.address = at - 1}, 8 | 2},
+        {{.address = at, .reason = kIOReturnOverrun}, 8 | 2}}; /* more than there was room */
+    struct IOMapperUse uses[4];
+
+    (void)state;
+    memset(uses, 0xff, sizeof(uses));
+    IOMapper_addUse(&mapper->super, &uses[0], at + 8, 2 * PAGE_SIZE);
+    IOMapper_addUse(&mapper->super, &uses[1], at + 3 * PAGE_SIZE - 1, 2 * PAGE_SIZE);
+    IOMapper_addUse(&mapper->super, &uses[2], at + 2 * PAGE_SIZE, PAGE_SIZE);
+    IOMapper_addUse(&mapper->super, &uses[3], 0, PAGE_SIZE);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_false(uses[i].isRunning || uses[i].hasFault);
+    }
+    assert_int_equal(hear(uses, 4, (IOMapperFault){.address = at - 1}), 0);
+    uses[1].isRunning = uses[3].isRunning = true;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(hear(uses, 4, rows[i].fault), rows[i].heard);
+    }
+    /* What has been heard once stays, whatever others have. */
+    uses[3].hasFault = true;
+    uses[3].isRunning = false;
+    assert_int_equal(hear(uses, 4, (IOMapperFault){.address = at - 1}), 8 | 2);
+    /* Whose use is over hears nothing more: from the middle, from either end, the last. */
+    for (unsigned i = 0; i < 4; i++) {
+        static const unsigned order[] = {1, 3, 0, 2}, left[] = {1 | 4 | 8, 1 | 4, 4, 0};
+
+        IOMapper_removeUse(&uses[order[i]]);
+        IOMapper_removeUse(&uses[order[i]]);
+        for (unsigned k = 0; k < 4; k++) {
+            uses[k].isRunning = true;
+        }
+        assert_int_equal(hear(uses, 4, (IOMapperFault){.address = at - 1}), left[i]);
+    }
+    assert_null(mapper->super.uses);
+}
+
+/* Memory that is not mapped is in nobody's transfer. */
+static void a_transfer_that_does_not_begin_has_no_use(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    struct IOMapperUse use = {0};
+    uint64_t at, size;
+
+    (void)state;
+    assert_int_equal(
+        IOMapper_beginTransfer(&mapper->super, &use, memory, 0, PAGE_SIZE, BOTH, &at, &size),
+        kIOReturnNotReady);
+    assert_null(use.link);
+    assert_null(mapper->super.uses);
+    OSObject_release(memory);
+}
+
+static int stop_without_balance(void **state)
+{
+    stop(state);
+    return 0;
+}
+
+/* A transfer's faults are those in its own pages; what a unit does not unmap is in quarantine. */
+static void a_transfer_has_its_own_pages(void **state)
+{
+    const struct page_request request = {.count = 4, .owner = PAGE_OWNER_IMAGE};
+    IOMemoryDescriptor *memory;
+    const IOMapperFault before = {.address = ptoa(BASE_PAGE)};
+    struct IOMapperUse use = {0}, other_use = {0};
+    uint64_t at, size;
+    paddr_t first;
+
+    (void)state;
+    assert_int_equal(page_alloc_run(&request, &first), KERN_SUCCESS);
+    memory = dma_memory(first.value + 16, 3 * PAGE_SIZE - 16, 0, 0, kIODirectionOutIn);
+    IOMapper_addUse(&mapper->super, &other_use, 0, PAGE_SIZE);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IOMapper_beginTransfer(&mapper->super, &use, memory, PAGE_SIZE, PAGE_SIZE,
+                                                BOTH, &at, &size),
+                         kIOReturnSuccess);
+        assert_int_equal(at, before.address + i * 2 * PAGE_SIZE + 16);
+        assert_int_equal(size, 2 * PAGE_SIZE);
+        assert_true(use.isRunning);
+        assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 16}), 1);
+        assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 16 + size - 1}), 1);
+        other_use.isRunning = true; /* and so it is of both */
+        assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 17}), 1);
+        assert_true(other_use.hasFault);
+        mapper->unmapAnswer = i == 0 ? kIOReturnTimeout : kIOReturnNotFound;
+        assert_int_equal(IOMapper_endTransfer(&mapper->super, &use, memory, PAGE_SIZE, at, size),
+                         mapper->unmapAnswer);
+        for (uint64_t page = 0; page < 4; page++) {
+            assert_int_equal(page_pin_count(paddr(first.value + ptoa(page))),
+                             page == 1 || page == 2);
+        }
+    }
+    IOMapper_removeUse(&other_use);
+    OSObject_release(memory);
+}
+
+static UInt32 told_cells[8], told_count;
+
+static IOMapper *hear_cells(IOMapper *self, IOService *device, const UInt32 *cells, UInt32 count)
+{
+    (void)self, (void)device;
+    told_count = count;
+    memcpy(told_cells, cells, count * sizeof(*cells));
+    return NULL;
+}
+
+/* A unit is told the cells of the entry that was asked for, be there none of them or four. */
+static void a_unit_is_told_the_entrys_cells(void **state)
+{
+    OSObject *const object = (OSObject *)&mapper->super;
+    const OSMetaClass *const own = object->metaClass;
+    IOMapperClass class = *(const IOMapperClass *)own;
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    static uint8_t entries[3 * 5 * 4];
+
+    (void)state;
+    class.copyForDevice = hear_cells;
+    object->metaClass = &class.meta;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    for (UInt32 cells = 0; cells < 5; cells++) {
+        for (UInt32 i = 0; i < 3 * (cells + 1); i++) {
+            entries[4 * i + 3] = i % (cells + 1) == 0 ? 7 : (uint8_t)(0x40 + i);
+        }
+        if (cells != 0) { /* else it says nothing of them */
+            IOService_setCell(unit, "#iommu-cells", cells);
+        }
+        IOService_setProperty(device, "iommus", entries, 3 * (cells + 1) * 4);
+        for (UInt32 index = 0; index < 3; index++) {
+            told_count = 9;
+            IOMapper_copyMapperForDeviceWithIndex(device, index);
+            assert_int_equal(told_count, cells);
+            for (UInt32 i = 0; i < cells; i++) {
+                assert_int_equal(told_cells[i], 0x40 + index * (cells + 1) + 1 + i);
+            }
+        }
+        told_count = 9;
+        assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 3));
+        assert_int_equal(told_count, 9);
+    }
+    object->metaClass = own;
+    OSObject_release(device);
+}
+
 /* What was blocked in one transfer is not the next one's, whose record the driver has again. */
 static void a_transfer_begins_without_faults(void **state)
 {
@@ -215,6 +394,7 @@ static void a_fault_handler_is_set_in_one_step(void **state)
     IOMapper_setFaultHandler(&mapper->super, NULL, NULL);
 }
 
+/* A unit of software keeps no faults; one that is not there has none. */
 static void mappers_without_faults_have_none_to_tell(void **state)
 {
     (void)state;
@@ -237,6 +417,10 @@ int main(void)
         CALLS_TEST(a_list_of_units_is_searched_whole),
         CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
         CALLS_TEST(entries_that_are_none_are_refused),
+        CALLS_TEST(a_fault_is_of_those_whose_pages_they_are),
+        CALLS_TEST(a_transfer_that_does_not_begin_has_no_use),
+        cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, start, stop_without_balance),
+        CALLS_TEST(a_unit_is_told_the_entrys_cells),
         CALLS_TEST(a_transfer_begins_without_faults),
         CALLS_TEST(mappers_without_faults_have_none_to_tell),
         CALLS_TEST(a_fault_handler_is_set_in_one_step),

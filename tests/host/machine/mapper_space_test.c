@@ -250,7 +250,9 @@ static void units_with_impossible_pages_do_not_start(void **state)
     mapper->super.fIsSystem = true;
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         mapper->pageSize = sizes[i];
+        IOMemory_fail(kIOReturnOffline);
         assert_false(IOMapper_start(&mapper->super, unit));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
         assert_null(IOMapper_systemMapper());
     }
     OSObject_release(unit);

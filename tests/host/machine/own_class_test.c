@@ -27,8 +27,10 @@ static IOReturn own_segment(IOMemoryDescriptor *self, IOByteCount offset, IOOpti
                             IOPhysicalSegment *segment)
 {
     (void)options;
+    assert_true(offset < self->length); /* a walk ends where the descriptor does */
     if (offset >= says.until || (says.answered != 0 && says.asked >= says.answered)) {
-        return says.behind;
+        *segment = (IOPhysicalSegment){.location = 0xbad000, .length = 0xbad};
+        return says.behind; /* and what it leaves then is nobody's place */
     }
     says.asked++;
     segment->location = says.base + offset * 2;
@@ -221,6 +223,33 @@ static void a_copy_ends_where_the_cpu_does(void **state)
     }
 }
 
+/* Who asks for a part gets the part, however long the piece is that it is of. */
+static void a_part_ends_in_the_middle_of_a_piece(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    IOPhysicalSegment segments[4];
+    IOByteCount size;
+    uint8_t bytes[32];
+
+    (void)state;
+    dma_fill(DMA_LOW, 64, 3);
+    memset(bytes, 0xee, sizeof(bytes));
+    assert_int_equal(IOMemoryDescriptor_readBytes(own, 0, bytes, 16), 16);
+    assert_memory_equal(bytes, dma_bytes(DMA_LOW), 16);
+    assert_int_equal(bytes[16], 0xee);
+    for (IOByteCount from = 0; from < 8; from += 4) {
+        assert_int_equal(
+            IONaturalMemoryCursor_getPhysicalSegments(cursor, own, from, segments, 4, 16, &size),
+            1);
+        assert_int_equal(size, 16);
+        assert_int_equal(segments[0].location, DMA_LOW + 2 * from);
+        assert_int_equal(segments[0].length, 16);
+    }
+    OSObject_release(cursor);
+    OSObject_release(own);
+}
+
 /* A cache that could not be maintained: nothing is copied from what it hides. */
 static void a_double_buffer_is_not_filled_past_a_stale_cache(void **state)
 {
@@ -313,6 +342,35 @@ static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
         kIOReturnOffline);
+    assert_int_equal(walk.args.fOffset, 2 * PAGE_SIZE);
+    walk.args = (IOMDDMAWalkSegmentArgs){.fOffset = 3 * PAGE_SIZE, .fIOVMAddr = 1, .fLength = 1};
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
+        kIOReturnOffline);
+    assert_int_equal(walk.args.fIOVMAddr | walk.args.fLength, 0);
+    assert_int_equal(walk.args.fOffset, 3 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
+    OSObject_release(own);
+}
+
+/* Where a walk has been, it is not asked for again: the next segment, and whether one follows. */
+static void a_walk_of_a_mapping_goes_on_where_it_was(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    const IOByteCount count = 32;
+    union walk walk;
+
+    (void)state;
+    says.piece = LENGTH / count; /* of which none ends with a page */
+    begin_walk(own, &walk, (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA});
+    for (IOByteCount i = 1; i < count; i++) {
+        assert_int_equal(walk.args.fOffset, i * says.piece);
+        assert_int_equal(
+            IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
+            kIOReturnSuccess);
+        assert_int_equal(walk.args.fLength, says.piece);
+    }
+    assert_in_range(says.asked, count, 3 * count);
     assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
     OSObject_release(own);
 }
@@ -339,12 +397,17 @@ static void a_whole_can_what_all_of_its_parts_can(void **state)
     IOMemoryDescriptor *parts[] = {own, pages};
     IOMultiMemoryDescriptor *whole =
         IOMultiMemoryDescriptor_withDescriptors(parts, 2, kIODirectionOutIn, false);
+    IOMemoryDescriptor *alone = own;
     IOOptionBits before = 7;
 
     (void)state;
     assert_int_equal(IOMemoryDescriptor_getPreparationID(whole), kIOPreparationIDUnsupported);
     assert_int_equal(IOMemoryDescriptor_setPurgeable(whole, kIOMemoryPurgeableVolatile, &before),
                      kIOReturnNotReady);
+    /* There is nothing of its own that a map could have for itself alone. */
+    assert_int_equal(IOMemoryDescriptor_methods(own)->copyForUnique(own, 0, 8, &alone),
+                     kIOReturnSuccess);
+    assert_null(alone);
     /* What one of them holds for the change, another has nothing to hold for. */
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, true), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, false), kIOReturnSuccess);
@@ -440,9 +503,11 @@ int main(void)
         MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
         MAP_TEST(a_double_buffer_is_not_filled_past_a_stale_cache),
         MAP_TEST(a_copy_ends_where_the_cpu_does),
+        MAP_TEST(a_part_ends_in_the_middle_of_a_piece),
         MAP_TEST(a_list_that_ends_early_tells_why),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
+        MAP_TEST(a_walk_of_a_mapping_goes_on_where_it_was),
         MAP_TEST(a_walk_of_a_mapping_ends_where_memory_does),
         MAP_TEST(a_whole_can_what_all_of_its_parts_can),
         MAP_TEST(a_private_descriptor_must_hold_the_map),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirections that meet at one map, and descriptors that change while they are on. */
 #include "descriptors/IODeviceMemory.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/map_composite.h"
 
 static void redirect(IOMemoryDescriptor *memory, task_t safe, bool on)
@@ -272,6 +273,61 @@ static void a_window_moves_its_redirection(void **state)
     release_both(parts);
 }
 
+/* A window whose parent cannot be redirected is not either: nobody would end it. */
+static void a_window_is_not_redirected_without_its_parent(void **state)
+{
+    struct inject_report report;
+    IOMemoryDescriptor *parts[2], *sub;
+    IOMemoryMap *map;
+
+    (void)state;
+    two_pages(parts);
+    sub = window(parts[0], 0, PAGE_SIZE);
+    map = map_all(sub, other, 0);
+    for (unsigned nth = 1; nth < 3; nth++) {
+        inject_begin(nth);
+        assert_int_equal(IOMemoryDescriptor_redirect(sub, TASK_NULL, true), kIOReturnNoMemory);
+        inject_end(&report);
+        assert_true(report.failed);
+        expect_waiting(other, IOMemoryMap_getAddress(map), false);
+        assert_int_equal(IOMemoryDescriptor_handleFault(sub, NULL, 0, 1), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_handleFault(parts[0], NULL, 0, 1), kIOReturnSuccess);
+    }
+    OSObject_release(map);
+    OSObject_release(sub);
+    release_both(parts);
+}
+
+/* Maps of what it described before are none of those that a redirection covers. */
+static void former_maps_are_not_redirected(void **state)
+{
+    static const IOOptionBits kinds[][2] = {
+        {0, 0}, {kIOMapUnique, 0}, {0, kIOMapUnique}, {kIOMapUnique, kIOMapUnique}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        IOAddressRange range = {new_pages(owner, 1, RW), PAGE_SIZE};
+        IOMemoryDescriptor *memory =
+            describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+        IOMemoryMap *maps[] = {map_all(memory, other, kinds[i][0]),
+                               map_all(memory, other, kinds[i][1])},
+                    *fresh;
+
+        assert_true(IOMemoryDescriptor_initWithOptions(memory, &range, 1, 0, owner,
+                                                       3 | kIOMemoryTypeVirtual, NULL));
+        fresh = map_all(memory, other, 0);
+        redirect(memory, TASK_NULL, true);
+        expect_waiting(other, IOMemoryMap_getAddress(maps[0]), false);
+        expect_waiting(other, IOMemoryMap_getAddress(maps[1]), false);
+        expect_waiting(other, IOMemoryMap_getAddress(fresh), true);
+        redirect(memory, TASK_NULL, false);
+        OSObject_release(maps[0]);
+        OSObject_release(maps[1]);
+        OSObject_release(fresh);
+        OSObject_release(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +341,8 @@ int main(void)
         MAP_TEST(reinitialised_while_redirected),
         MAP_TEST(shown_anew_after_reinitialisation),
         MAP_TEST(a_window_moves_its_redirection),
+        MAP_TEST(a_window_is_not_redirected_without_its_parent),
+        MAP_TEST(former_maps_are_not_redirected),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
