@@ -66,13 +66,10 @@ IOReturn bus_memory_create(struct bus_memory *memory, IOMapper *mapper, unsigned
 
 void bus_memory_destroy(struct bus_memory *memory)
 {
-    if (memory->command != NULL) {
-        IODMACommand_clearMemoryDescriptor(memory->command, true);
-        OSObject_release(memory->command);
-    }
-    if (memory->buffer != NULL) {
-        OSObject_release(memory->buffer);
-    }
+    /* Neither may be there: then nothing is done. */
+    IODMACommand_clearMemoryDescriptor(memory->command, true);
+    OSObject_release(memory->command);
+    OSObject_release(memory->buffer);
     *memory = (struct bus_memory){0};
 }
 

@@ -219,7 +219,6 @@ static void place_behind(struct pci_function *bridge, enum pci_window_kind kind)
             place_behind(function, kind);
         }
     }
-    write_window(bridge, kind);
 }
 
 /* Written so that no sum can wrap. */
@@ -350,9 +349,7 @@ static void open_bridges(struct pci_bus *bus)
             continue;
         }
         for (unsigned kind = 0; kind < PCI_WINDOWS; kind++) {
-            if (!function->windows[kind].placed) {
-                write_window(function, kind);
-            }
+            write_window(function, kind);
         }
         pci_config_write16(function, PCI_IO_BASE, 0x00f0); /* no ports */
         open_bridges(function->below);

@@ -262,7 +262,6 @@ IOReturn pci_copy_mapper(struct pci_function *function, IOMapper **mapper)
 void pci_set_untranslated(struct pci_function *function)
 {
     function->untranslated = true;
-    if (function->service != NULL) {
-        IOService_setObject(function->service, "iommu-parent", (IOMapper *)NULL);
-    }
+    /* Without a service nobody has been told of one. */
+    IOService_setObject(function->service, "iommu-parent", (IOMapper *)NULL);
 }

@@ -109,7 +109,6 @@ void pci_free_vectors(struct pci_function *function)
     function->kind = 0;
     function->vector_count = 0;
     heap_free(function->vectors);
-    function->vectors = NULL;
     /* The property must not name what is gone: without memory for a shorter one it is cut. */
     if (function->interrupt_count > 1 && pci_update_interrupts(function) != kIOReturnSuccess) {
         function->interrupt_count = 1;

@@ -177,6 +177,7 @@ IOReturn pci_allocate_messages(struct pci_function *function, unsigned kind, uns
 {
     const unsigned at = capability_of(function, kind);
     struct msi_request request = {.least = least, .consecutive = kind == PCI_MSI};
+    struct pci_vector *vectors;
     unsigned there;
     IOReturn status;
 
@@ -192,15 +193,14 @@ IOReturn pci_allocate_messages(struct pci_function *function, unsigned kind, uns
     if (status != kIOReturnSuccess) {
         return status;
     }
-    function->vectors = heap_alloc_zero(msi_count(function->messages) * sizeof(*function->vectors));
-    if (function->vectors == NULL || !reaches(function, kind, at)) {
-        status = function->vectors == NULL ? kIOReturnNoMemory : kIOReturnNoInterrupt;
-        heap_free(function->vectors);
-        function->vectors = NULL;
+    vectors = heap_alloc_zero(msi_count(function->messages) * sizeof(*vectors));
+    if (vectors == NULL || !reaches(function, kind, at)) {
+        status = vectors == NULL ? kIOReturnNoMemory : kIOReturnNoInterrupt;
+        heap_free(vectors);
         msi_free(function->messages);
-        function->messages = NULL;
         return status;
     }
+    function->vectors = vectors;
     function->vector_count = msi_count(function->messages);
     for (unsigned i = 0; i < function->vector_count; i++) {
         function->vectors[i].intid = msi_intid(function->messages, i);
@@ -223,6 +223,4 @@ void pci_free_messages(struct pci_function *function)
     pci_config_write16(function, at, pci_config_read16(function, at) & (uint16_t)~enable);
     pci_config_read16(function, at); /* what was on its way has arrived when this has */
     msi_free(function->messages);
-    function->messages = NULL;
-    function->table = NULL;
 }

@@ -71,10 +71,10 @@ struct pci_host {
     paddr_t base;
     uint64_t mapped; /* bytes of it that are mapped */
     uint64_t size;
+    struct pci_window windows[PCI_WINDOWS];
     unsigned first_bus;
     unsigned last_bus;
     unsigned next_bus; /* number of the next one that is found */
-    struct pci_window windows[PCI_WINDOWS];
 };
 
 struct pci_bus {
@@ -121,9 +121,9 @@ struct pci_function {
 
     unsigned kind; /* PCI_INTX, PCI_MSI, PCI_MSIX; 0: no vectors */
     unsigned vector_count;
-    struct pci_vector *vectors;
-    struct msi_block *messages;
-    volatile void *table; /* MSI-X */
+    struct pci_vector *vectors; /* so many */
+    struct msi_block *messages; /* of a kind that sends any */
+    volatile void *table;       /* MSI-X */
     struct irq_sharer line;
 
     bool asked_mapper;

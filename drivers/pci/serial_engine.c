@@ -70,11 +70,10 @@ IOReturn serial_reset(struct serial_engine *engine, IOReturn status)
         engine->lost = true;
         status = kIOReturnNotResponding;
     }
-    engine->busy = false;
+    engine->busy = true; /* nothing is started in between */
     /* Those of now: what their ends start gets in line behind them. */
     for (bool more = engine->first != NULL; more;) {
         more = engine->first != last;
-        engine->busy = more; /* nothing is started in between */
         end_first(engine, status);
     }
     engine->busy = false;

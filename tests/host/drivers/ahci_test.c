@@ -204,6 +204,7 @@ static void transfers_of_all_sizes(void **state)
 {
     (void)state;
     disk_all_lengths(100);
+    disk_start_in_part();
     disk_leave(true);
 }
 
@@ -388,6 +389,8 @@ static void stopped_and_started_again(void **state)
 {
     (void)state;
     disk_stop_all();
+    disk_start_in_ends(false);
+    disk_start_in_ends(true);
     disk_leave(true);
 }
 

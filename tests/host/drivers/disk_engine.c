@@ -209,6 +209,24 @@ void disk_expect_work(void)
     client_drop(command);
 }
 
+void disk_start_in_part(void)
+{
+    IODMACommand *command = disk_command_over(0, whole, 8192);
+
+    memset(whole_byte(0), 0xa5, 8192);
+    client_end_count = 0;
+    engine->seek(0, 5);
+    assert_int_equal(client_start(0, command, kIODirectionIn, 1024, 1536), kIOReturnSuccess);
+    disk_run();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    assert_int_equal(client_ends[0].bytes, 1024);
+    client_drop(command);
+    for (unsigned i = 0; i < 8192; i++) {
+        assert_int_equal(*whole_byte(i),
+                         i >= 1536 && i < 1536 + 1024 ? disk_content[5 * 512 + i - 1536] : 0xa5);
+    }
+}
+
 void disk_there_and_back(bool in_odd, uint64_t length, uint64_t block)
 {
     for (unsigned way = 0; way < 2; way++, block += 100) {
@@ -291,6 +309,61 @@ void disk_stop_all(void)
     all_ended(kIOReturnAborted);
     disk_drop_all();
     disk_expect_work();
+}
+
+/* The ends before the one in whose notification the last command is started. */
+static unsigned ends_before;
+
+static void start_the_last(void)
+{
+    if (ends_before-- != 0) {
+        client_at_notification = start_the_last;
+        return;
+    }
+    engine->seek(DISK_TRANSFERS - 1, 3);
+    IOWorkLoop_closeGate(client_loop); /* a start is for who has it */
+    assert_int_equal(IODMAEventSource_startDMACommand(client_sources[0],
+                                                      disk_commands[DISK_TRANSFERS - 1],
+                                                      kIODirectionIn, 0, 0),
+                     kIOReturnSuccess);
+    IOWorkLoop_openGate(client_loop);
+}
+
+void disk_start_in_ends(bool all_at_once)
+{
+    for (unsigned end = 0; end < DISK_TRANSFERS - 1; end++) {
+        client_end_count = 0;
+        for (unsigned i = 0; i < DISK_TRANSFERS; i++) {
+            disk_commands[i] = disk_command_over(i, whole, 4096);
+            engine->seek(i, 8 * i);
+            if (i < DISK_TRANSFERS - 1) {
+                assert_int_equal(client_start(0, disk_commands[i], kIODirectionIn, 0, 0),
+                                 kIOReturnSuccess);
+            }
+        }
+        ends_before = end;
+        client_at_notification = start_the_last;
+        if (all_at_once) {
+            assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                             kIOReturnSuccess);
+            disk_deliver();
+            assert_int_equal(client_end_count, DISK_TRANSFERS - 1);
+        }
+        while (client_end_count < DISK_TRANSFERS) {
+            engine->answer();
+            disk_deliver();
+        }
+        for (unsigned i = 0; i < DISK_TRANSFERS - 1; i++) {
+            assert_int_equal(client_ends[i].status,
+                             all_at_once ? kIOReturnAborted : kIOReturnSuccess);
+        }
+        assert_ptr_equal(client_ends[DISK_TRANSFERS - 1].command,
+                         disk_commands[DISK_TRANSFERS - 1]);
+        assert_int_equal(client_ends[DISK_TRANSFERS - 1].status, kIOReturnSuccess);
+        assert_int_equal(client_ends[DISK_TRANSFERS - 1].bytes, 4096);
+        assert_memory_equal(whole_byte(0), disk_content + 3 * 512, 4096);
+        disk_drop_all();
+    }
 }
 
 void disk_expect_lost(void)

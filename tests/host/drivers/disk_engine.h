@@ -77,6 +77,9 @@ void disk_expect_work(void);
 void disk_there_and_back(bool in_odd, uint64_t length, uint64_t block);
 void disk_all_lengths(uint64_t block);
 
+/* Some blocks of what a command has prepared, from the middle on. */
+void disk_start_in_part(void);
+
 /* Of all that were started, the first has just failed, in this way; the others are done. */
 void disk_expect_first(IOReturn status);
 
@@ -86,6 +89,9 @@ void disk_expect_all(void);
 
 /* Stopped, and started again. */
 void disk_stop_all(void);
+
+/* Who starts another in the end of one of a line is served; one by one, or all in a stop. */
+void disk_start_in_ends(bool all_at_once);
 
 /* All have ended because the device is lost, and no other is taken. */
 void disk_expect_lost(void);

@@ -273,6 +273,7 @@ static void transfers_of_all_sizes(void **state)
 {
     (void)state;
     disk_all_lengths(100);
+    disk_start_in_part();
     mode = SDHCI_SDMA;
     disk_all_lengths(300);
     disk_leave(true);
@@ -419,6 +420,8 @@ static void stopped_and_started_again(void **state)
 {
     (void)state;
     disk_stop_all();
+    disk_start_in_ends(false);
+    disk_start_in_ends(true);
     disk_leave(true);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory that drivers share with bus masters, and waiting for what these say. */
+#include "descriptors/ledger/IOLedger.h"
 #include "drivers/pci/bus_memory.h"
 #include "drivers/pci/bus_wait.h"
 #include "kernel/inject.h"
@@ -8,11 +9,19 @@
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
+/* Nothing is in it, which may be given back as well. */
+static void expect_none(struct bus_memory *memory)
+{
+    assert_true(memory->bytes == NULL && memory->start == 0);
+    bus_memory_destroy(memory);
+}
+
 static void sizes_and_alignments_are_whole(void **state)
 {
-    struct bus_memory memory = {.start = 7};
+    struct bus_memory memory;
 
     (void)state;
+    memset(&memory, 0xee, sizeof(memory)); /* whatever stood there */
     assert_int_equal(bus_memory_create(&memory, NULL, 0, 0, 64), kIOReturnBadArgument);
     assert_int_equal(bus_memory_create(&memory, NULL, 0, UINT64_MAX, 64), kIOReturnBadArgument);
     for (unsigned odd = 3; odd < 8; odd += odd == 3 ? 2 : 1) {
@@ -22,12 +31,12 @@ static void sizes_and_alignments_are_whole(void **state)
                          kIOReturnBadArgument);
     }
     assert_int_equal(bus_memory_create(&memory, NULL, 12, 100, 64), kIOReturnNoResources);
-    assert_null(memory.bytes);
-    bus_memory_destroy(&memory); /* there is none */
+    expect_none(&memory);
     assert_int_equal(bus_memory_create(&memory, NULL, 32, 100, 4 * PAGE_SIZE), kIOReturnSuccess);
     assert_int_equal(memory.start % (4 * PAGE_SIZE), 0);
     assert_true(memory.start + PAGE_SIZE - 1 <= UINT32_MAX);
     assert_int_equal(((uint8_t *)memory.bytes)[PAGE_SIZE - 1], 0);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory.buffer), PAGE_SIZE);
     assert_int_equal(bus_memory_address(&memory, (uint8_t *)memory.bytes + 5), memory.start + 5);
     sim_console_forget();
     bus_memory_destroy(&memory);
@@ -68,6 +77,27 @@ static void what_cannot_be_shared_is_given_back(void **state)
         assert_int_equal(told.unmaps, told.maps - 1); /* the first was refused */
     }
     OSObject_release(mapper);
+}
+
+static unsigned leaks;
+
+static void count_leak(const struct IOLedgerReport *report)
+{
+    leaks += report->rule == kIOLedgerLeak;
+}
+
+/* Prepared for as long as the device works: the end of the image finds it so. */
+static void memory_is_kept_on_purpose(void **state)
+{
+    struct bus_memory memory;
+
+    (void)state;
+    IOLedger_listen(count_leak);
+    assert_int_equal(bus_memory_create(&memory, NULL, 0, 100, 64), kIOReturnSuccess);
+    IOLedger_judgeEnd();
+    assert_int_equal(leaks, 0);
+    bus_memory_destroy(&memory);
+    IOLedger_listen(NULL);
 }
 
 /* What a device may use for ever is nobody's any more. */
@@ -120,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(sizes_and_alignments_are_whole),
         MAP_TEST(what_cannot_be_shared_is_given_back),
+        MAP_TEST(memory_is_kept_on_purpose),
         MAP_TEST(memory_can_be_left_to_the_device),
         MAP_TEST(waiting_has_a_bound),
     };

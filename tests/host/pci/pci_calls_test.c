@@ -112,6 +112,12 @@ static void calls_about_nothing_are_refused(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
     /* Outside what it has nothing is written, and nothing is read but ones. */
     fake_put(fake, 0xfc, 5, 1);
+    fake->extended = true; /* whatever is there */
+    fake_put(fake, 0x100, 0x5555, 2);
+    pci_config_write8(found, 0x100, 7);
+    assert_int_equal(fake_get(fake, 0x100, 2), 0x5555);
+    assert_int_equal(pci_config_read8(found, 0x100), UINT8_MAX);
+    assert_int_equal(pci_config_read16(found, 0x100), UINT16_MAX);
     pci_config_write8(found, 0xfc, 6);
     pci_config_write8(found, 0x1000, 7);
     pci_config_write16(found, 0xfff, 7);
@@ -136,11 +142,13 @@ static void odd_headers_and_ports_are_met(void **state)
     fake_put(odd, PCI_HEADER, 2, 1);
     ports = fake_add(0, 2, 1, 3);
     ports->bars[0] = (struct fake_bar){0x20000, PORTS};
+    fake_put(ports, PCI_BAR, 0x40001, 4); /* as firmware has left it */
     found = fake_search(&fake_virt);
     assert_int_equal(pci_get_bar(found, 0, &bar), kIOReturnNotFound);
     pci_get_bar(found->next, 0, &bar);
     assert_true(bar.is_io);
     assert_int_equal(bar.size, 0x10000);
+    assert_int_equal(fake_get(ports, PCI_BAR, 4), 0x40001); /* nobody has another place for it */
 }
 
 /* Address 0 is what a BAR without a place has: nobody is given it. */
@@ -257,7 +265,6 @@ static void functions_are_found(void **state)
     struct pci_function *first, *second, *third;
 
     (void)state;
-    pci_next(NULL); /* the search is made once, and would find these again */
     fake_begin();
     for (unsigned i = 0; i < 3; i++) {
         struct fake_function *fake = fake_add(0, (uint8_t)(i + 1), rows[i].vendor, rows[i].device);

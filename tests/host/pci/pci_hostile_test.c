@@ -270,6 +270,7 @@ static void ranges_of_buses(void **state)
         uint32_t range[2];
         unsigned cells, first, last;
     } rows[] = {{{2, 3}, 2, 2, 3},
+                {{3, 3}, 2, 3, 3},
                 {{200, 203}, 2, 200, 203},
                 {{2, 10}, 2, 2, 9},
                 {{255, 255}, 2, 255, 255},

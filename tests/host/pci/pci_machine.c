@@ -12,6 +12,7 @@ const struct fake_windows fake_virt = {.low = 0x10000000,
                                        .buses = BUSES};
 
 unsigned fake_accesses;
+bool fake_has_written;
 bool fake_has_messages;
 unsigned fake_message_cells, fake_bus_range_cells;
 bool fake_has_units, fake_has_lines, fake_maps_messages;
@@ -64,6 +65,7 @@ static uint64_t read_space(struct sim_registers *self, uint64_t offset, unsigned
 
     (void)self;
     fake_accesses++;
+    fake_has_written = false;
     assert_int_equal(offset % width, 0);
     if (at == NULL || !is_reached(bus) || ((offset & 0xfff) >= 256 && !at->extended)) {
         return UINT64_MAX >> (64 - 8 * width);
@@ -96,6 +98,7 @@ static void write_space(struct sim_registers *self, uint64_t offset, uint64_t va
 
     (void)self;
     fake_accesses++;
+    fake_has_written = true;
     assert_non_null(at);
     assert_int_equal(offset % width, 0);
     if (register_at >= PCI_BAR && register_at < PCI_BAR + 4 * bars) {
@@ -176,13 +179,9 @@ unsigned fake_capability(struct fake_function *function, uint8_t id, unsigned by
 
 struct pci_function *fake_search(const struct fake_windows *windows)
 {
+    static bool searched;
     struct pci_function *last = NULL, *at;
 
-    /* Of the tree before, if nobody has: what follows is added by this function alone. */
-    begin_tree();
-    add_memory();
-    assert_null(finish_tree());
-    pci_search();
     for (at = pci_functions; at != NULL; at = at->next) {
         last = at;
     }
@@ -235,7 +234,13 @@ struct pci_function *fake_search(const struct fake_windows *windows)
                                    .write = write_space};
     sim_mmio_plug(&space);
     space_at += 0x10000000;
-    pci_add_host(devicetree_next_compatible(-1, "pci-host-ecam-generic"));
+    /* The first machine as every image's; later ones no search would find, which is made once. */
+    if (searched) {
+        pci_add_host(devicetree_next_compatible(-1, "pci-host-ecam-generic"));
+    } else {
+        searched = true;
+        pci_next(NULL);
+    }
     return last == NULL ? pci_functions : last->next;
 }
 

@@ -61,6 +61,7 @@ extern uint32_t fake_bus_range[2];
 extern unsigned fake_bus_range_cells; /* so many of them; 0: it says nothing */
 
 extern unsigned fake_accesses; /* to configuration space */
+extern bool fake_has_written;  /* the last of them: it may be on its way still */
 
 /* The function at a place, or NULL. */
 static inline struct pci_function *function_at(struct pci_function *first, unsigned bus,

@@ -33,7 +33,7 @@ static void registers_say_where(void **state)
                                          .high_size = 8 * GIB,
                                          .shift = 0x100000000,
                                          .buses = BUSES};
-    struct fake_function *narrow, *wide, *behind;
+    struct fake_function *narrow, *wide, *bridge, *behind;
     struct pci_function *first;
     struct pci_bar bar;
 
@@ -47,7 +47,9 @@ static void registers_say_where(void **state)
     for (unsigned i = 0; i < 6; i += 2) {
         wide->bars[i] = (struct fake_bar){GIB << i / 2, PREFETCHABLE_64};
     }
-    fake_bridge(fake_add(0, 3, 9, 1), 1);
+    bridge = fake_add(0, 3, 9, 1);
+    fake_bridge(bridge, 1);
+    bridge->bars[0] = (struct fake_bar){0x400, MEMORY_64};
     behind = fake_add(1, 1, 1, 3);
     behind->bars[0] = (struct fake_bar){0x2000, MEMORY_32};
     behind->bars[1] = (struct fake_bar){0x1000, MEMORY_64};
@@ -61,6 +63,7 @@ static void registers_say_where(void **state)
 
         expect_place(narrow, first, i, windows.shift, at[i]);
     }
+    expect_place(bridge, function_at(first, 0, 3, 0), 0, windows.shift, 0x1013f000);
     expect_place(wide, function_at(first, 0, 2, 0), 4, windows.shift, 0x8000000000);
     expect_place(wide, function_at(first, 0, 2, 0), 2, windows.shift, 0x8100000000);
     expect_place(wide, function_at(first, 0, 2, 0), 0, windows.shift, 0x8180000000);
