@@ -10,6 +10,7 @@
 #include "tests/target/driver_fixture.h"
 
 DRIVER_IMAGE(methods);
+DRIVER_IMAGE(proxies);
 
 /* A driver of its own for one misbehaviour, and then another one that works as if nothing had been.
  */
@@ -74,6 +75,29 @@ TEST(dk_1_2_3_5_every_method_from_el0)
     OSObject_release(buffer);
     OSObject_release(service);
     OSObject_release(&mapper->super);
+}
+
+/* tests/drivers/proxies.c: all that it may have is given back again and again. */
+TEST(what_a_driver_has_of_its_own)
+{
+    const IODriverOptions options = {.limits = {.handles = 110, .maps = 12}};
+    IOBufferMemoryDescriptor *buffer =
+        IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, PAGE_SIZE, PAGE_SIZE);
+    IODriverStatus status;
+    IODriver *driver;
+
+    ASSERT_EQ(IODriver_create(DRIVER_PROGRAM(proxies), &options, &driver), kIOReturnSuccess);
+    for (unsigned i = 0; i < kIODriverObjectsMost; i++) {
+        ASSERT_EQ(IODriver_give(driver, buffer), kIOReturnSuccess);
+    }
+    EXPECT_EQ(IODriver_runAll(LONG), kIOReturnSuccess);
+    IODriver_getStatus(driver, &status);
+    EXPECT_EQ(status.state, kIODriverExited);
+    EXPECT_EQ(status.exitStatus, 77);
+    EXPECT_EQ(status.bytesWritten, 5000);
+    EXPECT_EQ(status.usage.handles, 0);
+    IODriver_release(driver);
+    OSObject_release(buffer);
 }
 
 TEST(a_driver_that_faults_ends_alone)

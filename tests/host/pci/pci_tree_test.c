@@ -102,6 +102,7 @@ static void functions_of_a_device(void **state)
     assert_int_equal(function_at(first, 0, 3, 7)->info.requester, 3 << 3 | 7);
     assert_int_equal(function_at(first, 0, 4, 0)->info.device, 20);
     assert_null(function_at(first, 0, 4, 1));
+    assert_null(function_at(first, 0, 3, PCI_FUNCTIONS)); /* which would be the next slot's */
     assert_null(function_at(first, 0, 5, 1));
 }
 
