@@ -85,8 +85,8 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size);
 
 /*
  * Change the access of whole intervals. KERN_INVALID_ADDRESS: a hole.
- * KERN_PROTECTION_FAILURE: more than a range's max_access, or writing where a window
- * shows what the kernel may not write.
+ * KERN_PROTECTION_FAILURE: more than a range's max_access, any to a reservation, or writing where a
+ * window shows what the kernel may not write.
  */
 kern_return_t vm_map_protect(struct vm_map *map, vaddr_t start, uint64_t size, unsigned access);
 

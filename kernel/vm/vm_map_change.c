@@ -42,9 +42,10 @@ static kern_return_t check_protect(const struct part *part, unsigned access)
     const struct vm_entry *entry = part->entry;
 
     /*
-     * What a range may become was settled when it was entered: a read-only object's view stays so.
+     * What a range may become was settled when it was entered: a read-only object's view stays so,
+     * and of nothing there are no rights.
      */
-    if ((access & ~entry->range.max_access) != 0) {
+    if ((access & ~entry->range.max_access) != 0 || (entry->range.object == NULL && access != 0)) {
         return KERN_PROTECTION_FAILURE;
     }
     /* As when it is entered: of a window, no right to what the kernel itself may not write. */

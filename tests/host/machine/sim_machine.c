@@ -12,6 +12,7 @@
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/page.h"
 #include "kernel/startup.h"
+#include "tests/host/machine/vm_check.h"
 #include "tests/host/sim/sim_tlb.h"
 
 /* What the target gets from the linker and from the device tree. */
@@ -131,5 +132,7 @@ bool sim_holds(const struct holdings *before)
 {
     const struct holdings now = holdings_now();
 
+    vm_check_objects();
+    vm_check_map(kernel_map);
     return holdings_are_same(before, &now, report);
 }

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The cache modes of pages: of objects, of RAM that windows show, and of single pages. */
+#include "kernel/direct_map.h"
+#include "tests/host/machine/vm_check.h"
 #include "tests/host/machine/vm_fixture.h"
+#include "tests/host/sim/sim_cache.h"
+
+#define LINES (PAGE_SIZE / SIM_CACHE_LINE) /* of a page */
 
 static struct vm_object *window_on(paddr_t first, uint64_t pages)
 {
@@ -113,12 +118,149 @@ static void pages_have_the_mode_that_came_last(void **state)
     vm_object_release(object);
 }
 
+static uint64_t flushed(void)
+{
+    const uint64_t lines = sim_cache.flushed;
+
+    sim_cache.flushed = 0;
+    return lines;
+}
+
+/* What the kernel has stored through the cache is in memory before a page is seen past it. */
+static void fill_and_copy(enum mmu_memory mode, uint64_t lines)
+{
+    const struct vm_object_layout anyhow = {.alignment = PAGE_SIZE};
+    const struct vm_purge_order order = {0};
+    struct vm_object *object = object_of(3), *permanent = object_of(2), *copy, *second;
+    struct vm_range range = {.object = object, .access = RW, .max_access = RW, .memory = mode};
+    enum vm_purge_state former;
+    vaddr_t at = 0;
+    paddr_t page;
+
+    vm_object_set_memory(object, mode);
+    vm_object_set_memory(permanent, mode);
+    assert_int_equal(vm_map_enter(map, &at, 3 * PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    flushed();
+    store(at, 1);
+    assert_int_equal(flushed(), lines);
+    assert_int_equal(vm_object_copy(object, 0, 3, &copy), KERN_SUCCESS);
+    assert_int_equal(vm_object_get_memory(copy), mode);
+    assert_int_equal(flushed(), 0);
+    store(at, 2); /* a page of its own */
+    assert_int_equal(flushed(), lines);
+    assert_int_equal(vm_map_wire(map, at, 1, 0, &page), KERN_SUCCESS);
+    assert_int_equal(vm_object_copy(object, 0, 1, &second), KERN_SUCCESS); /* at once */
+    assert_int_equal(flushed(), 2 * lines);                                /* zeros, and the copy */
+    vm_unwire(&page, 1);
+    assert_int_equal(vm_object_populate(permanent, &anyhow), KERN_SUCCESS);
+    assert_int_equal(flushed(), 2 * lines);
+    vm_object_allow_purge(permanent);
+    assert_int_equal(vm_object_set_purge(permanent, VM_PURGE_EMPTY, order, &former), KERN_SUCCESS);
+    assert_int_equal(flushed(), 2 * lines);
+    vm_object_release(object);
+    vm_object_release(permanent);
+    vm_object_release(copy);
+    vm_object_release(second);
+}
+
+static void what_goes_past_the_cache_is_in_memory(void **state)
+{
+    (void)state;
+    fill_and_copy(MMU_NORMAL, 0);
+    fill_and_copy(MMU_NONCACHED, LINES);
+    fill_and_copy(MMU_WRITE_THROUGH, LINES);
+}
+
+/* A change of mode writes back what has changed, and nothing else. */
+static void changes_write_back_what_they_change(void **state)
+{
+    const struct page_request run = {.count = 4, .owner = PAGE_OWNER_BUFFER};
+    struct vm_object *object = object_of(3), *window;
+    const vaddr_t at = enter(object, 3, RW);
+    paddr_t first;
+
+    (void)state;
+    store(at, 1);
+    store(at + 2 * PAGE_SIZE, 1);
+    flushed();
+    vm_object_set_memory(object, MMU_NONCACHED);
+    assert_int_equal(flushed(), 2 * LINES);
+    vm_object_set_memory(object, MMU_NONCACHED);
+    assert_int_equal(flushed(), 0);
+    assert_int_equal(vm_object_reserve_modes(object, 0, 3), KERN_SUCCESS);
+    vm_object_set_pages_memory(object, 2, 1, MMU_NORMAL);
+    assert_int_equal(flushed(), LINES);
+    vm_object_set_pages_memory(object, 0, 3, MMU_NORMAL);
+    assert_int_equal(flushed(), LINES);
+    assert_int_equal(vm_object_get_memory(object), MMU_NONCACHED);
+    vm_object_set_memory(object, MMU_NORMAL);
+    assert_int_equal(flushed(), 0);
+    vm_check_map(map);
+    vm_object_release(object);
+
+    assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);
+    window = window_on(first, 4);
+    vm_window_set_memory(window, 1, 2, MMU_NONCACHED);
+    assert_int_equal(flushed(), 2 * LINES);
+    vm_window_set_memory(window, 0, 4, MMU_NONCACHED);
+    assert_int_equal(flushed(), 2 * LINES);
+    vm_window_set_memory(window, 3, 1, MMU_NORMAL);
+    assert_int_equal(flushed(), LINES);
+    vm_object_release(window);
+    assert_int_equal(flushed(), 3 * LINES);
+    window = window_on(first, 4);
+    vm_object_release(window);
+    assert_int_equal(flushed(), 0);
+    assert_int_equal(page_release_run(first, 4), KERN_SUCCESS);
+}
+
+/* Views of RAM follow its pages, those given a mode of their own do not, and registers never. */
+static void views_follow_their_pages(void **state)
+{
+    const paddr_t last = paddr(page_last() * PAGE_SIZE);
+    struct vm_object *window = window_on(last, 2); /* the second page is no RAM */
+    struct vm_range range = {.object = window, .access = MMU_READ, .max_access = MMU_READ};
+    struct mmu_translation to;
+    vaddr_t own = 0, follows = 0;
+
+    (void)state;
+    range.memory = MMU_WRITE_THROUGH;
+    assert_int_equal(
+        vm_map_enter(map, &own, 2 * PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+        KERN_SUCCESS);
+    range.as_pages = true;
+    assert_int_equal(
+        vm_map_enter(map, &follows, 2 * PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+        KERN_SUCCESS);
+    assert_true(mmu_translate(vm_map_space(map), follows, &to));
+    assert_int_equal(to.attributes.memory, MMU_NORMAL);
+    vm_window_set_memory(window, 0, 2, MMU_NONCACHED);
+    assert_true(mmu_translate(vm_map_space(map), follows, &to));
+    assert_int_equal(to.attributes.memory, MMU_NONCACHED);
+    assert_true(mmu_translate(vm_map_space(map), follows + PAGE_SIZE, &to));
+    assert_int_equal(to.attributes.memory, MMU_WRITE_THROUGH);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(mmu_translate(vm_map_space(map), own + i * PAGE_SIZE, &to));
+        assert_int_equal(to.attributes.memory, MMU_WRITE_THROUGH);
+    }
+    /* A page that is in no table stays so, and comes in its new mode. */
+    vm_map_drop_tables(map, follows, PAGE_SIZE);
+    vm_window_set_memory(window, 0, 1, MMU_WRITE_THROUGH);
+    assert_false(mmu_translate(vm_map_space(map), follows, &to));
+    assert_int_equal(vm_fault(map, follows, MMU_READ), KERN_SUCCESS);
+    assert_true(mmu_translate(vm_map_space(map), follows, &to));
+    assert_int_equal(to.attributes.memory, MMU_WRITE_THROUGH);
+    vm_check_map(map);
+    vm_object_release(window);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(ram_without_a_window_is_ordinary),
-        TEST(a_window_changes_what_is_ram_of_it),
-        TEST(pages_have_the_mode_that_came_last),
+        TEST(ram_without_a_window_is_ordinary),    TEST(a_window_changes_what_is_ram_of_it),
+        TEST(pages_have_the_mode_that_came_last),  TEST(what_goes_past_the_cache_is_in_memory),
+        TEST(changes_write_back_what_they_change), TEST(views_follow_their_pages),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

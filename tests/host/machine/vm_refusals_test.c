@@ -6,6 +6,7 @@
 #include "kernel/startup.h"
 #include "kernel/vm_physical.h"
 #include "tests/host/machine/vm_fixture.h"
+#include "tests/host/sim/sim_cache.h"
 #include "tests/host/sim/sim_console.h"
 
 #define MIB2      LEVEL_SPAN(2)
@@ -120,6 +121,23 @@ static void ranges_make_sense(void **state)
     at = -PAGE_SIZE;
     assert_int_equal(vm_map_enter(map, &at, 2 * PAGE_SIZE, 0, &nothing, 0), KERN_INVALID_ADDRESS);
     vm_object_release(object);
+}
+
+/* A reservation shows nothing to have rights to, whatever it was entered with; a child has it too.
+ */
+static void reservations_get_no_rights(void **state)
+{
+    const struct vm_range reserved = {.max_access = RW};
+    struct task *child;
+    vaddr_t at = 0x40000;
+
+    (void)state;
+    assert_int_equal(vm_map_enter(map, &at, PAGE_SIZE, 0, &reserved, 0), KERN_SUCCESS);
+    assert_int_equal(vm_map_protect(map, at, PAGE_SIZE, MMU_READ), KERN_PROTECTION_FAILURE);
+    assert_int_equal(vm_map_protect(map, at, PAGE_SIZE, 0), KERN_SUCCESS);
+    assert_int_equal(task_create_child(task, &child), KERN_SUCCESS);
+    assert_int_equal(vm_fault(task_map(child), at, MMU_READ), KERN_PROTECTION_FAILURE);
+    task_release(child);
 }
 
 /* The calls on an interval that is there, with what they refuse of its ends. */
@@ -327,7 +345,12 @@ static void windows_obey_the_direct_map(void **state)
     at = enter(copy, 2, MMU_READ);
     assert_int_equal(load(at), 42);
     vm_object_release(copy);
+    /* What the direct map does not show has no lines that would have to be written back. */
+    sim_cache.flushed = 0;
+    vm_window_set_memory(window, 3 * BLOCK_PAGES, 2 * BLOCK_PAGES, MMU_NONCACHED);
+    assert_int_equal(sim_cache.flushed, MIB2 / SIM_CACHE_LINE);
     vm_object_release(window);
+    assert_int_equal(sim_cache.flushed, MIB2 / SIM_CACHE_LINE); /* its entries keep it */
     restore_blocks();
 }
 
@@ -453,7 +476,7 @@ int main(void)
         TEST(ranges_make_sense),           TEST(intervals_make_sense),
         UNDONE(physical_pages_are_judged), TEST(windows_obey_the_direct_map),
         UNDONE(the_direct_map_is_wired),   TEST(the_direct_map_is_read_and_written),
-        TEST(the_kernel_faults),
+        TEST(reservations_get_no_rights),  TEST(the_kernel_faults),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

@@ -62,6 +62,25 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
     return true;
 }
 
+void sim_tlb_check(struct mmu_space *space, vaddr_t va)
+{
+    const struct slot *const slot = slot_of(va, space->user ? space->asid : 0);
+    const struct mmu_translation *const was = &slot->translation;
+    struct mmu_translation now;
+
+    /* Its number is another's by now, or will be before it is used again. */
+    if ((space->user && !mmu_space_is_cached(space)) || slot->va != (va & ~PAGE_MASK) ||
+        (!slot->global && slot->asid != space->asid)) {
+        return;
+    }
+    if (!mmu_translate(space, slot->va, &now) || now.pa.value != was->pa.value ||
+        now.attributes.memory != was->attributes.memory ||
+        /* That a page is dirty by now is the CPU's own note. */
+        ((now.attributes.access ^ was->attributes.access) & ~MMU_CLEAN) != 0) {
+        fail("it knows what the tables do not say any more");
+    }
+}
+
 void sim_tlb_reset(void)
 {
     paddr_t empty;

@@ -16,6 +16,9 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out);
 /* Whether the CPU keeps dirty state in descriptors (FEAT_HAFDBS), from mmu_dirty_init on. */
 extern bool sim_tlb_notes_stores;
 
+/* Ends the program if an address is known with what the tables of its space do not say. */
+void sim_tlb_check(struct mmu_space *space, vaddr_t va);
+
 void sim_tlb_reset(void); /* also gives the kernel an empty root table */
 uint64_t sim_tlb_flushes(void);
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the trace tells of memory: each kind of event at its site, with what it was about. */
+#include "kernel/trace.h"
+#include "tests/host/machine/vm_fixture.h"
+#include "tests/host/sim/sim_console.h"
+
+static void begin(void)
+{
+    sim_console_forget();
+    trace_start();
+}
+
+/* One event since then, and no other. */
+static void expect(const char *words)
+{
+    trace_stop();
+    assert_int_equal(trace_count(), 1);
+    trace_print();
+    assert_true(sim_console_said(words));
+}
+
+static void ranges_and_faults_are_traced(void **state)
+{
+    struct vm_object *object = object_of(3);
+    const struct vm_range range = {.object = object, .access = MMU_READ, .max_access = RW};
+    vaddr_t at = 0x40000;
+    paddr_t pages[2];
+
+    (void)state;
+    begin();
+    assert_int_equal(vm_map_enter(map, &at, 3 * PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+    expect("enter start=0x40000 size=0x3000 access=0x1\n");
+    begin();
+    assert_int_equal(vm_fault(map, at + PAGE_SIZE + 8, MMU_READ), KERN_SUCCESS);
+    expect("fault address=0x41008 access=0x1 status=0x0\n");
+    begin();
+    assert_int_equal(vm_fault(map, at, MMU_WRITE), KERN_PROTECTION_FAILURE);
+    expect("fault address=0x40000 access=0x2 status=0x2\n");
+    begin();
+    assert_int_equal(vm_map_wire(map, at + PAGE_SIZE, 2, 0, pages), KERN_SUCCESS);
+    expect("wire start=0x41000 pages=0x2 status=0x0\n");
+    vm_unwire(pages, 2);
+    begin();
+    assert_int_equal(vm_map_remove(map, at, PAGE_SIZE), KERN_SUCCESS);
+    expect("remove start=0x40000 size=0x1000 status=0x0\n");
+    /* What is refused for what it asks is no event. */
+    begin();
+    assert_int_equal(vm_map_remove(map, at, 1), KERN_INVALID_ARGUMENT);
+    assert_int_equal(vm_map_enter(map, &at, 0, 0, &range, 0), KERN_INVALID_ARGUMENT);
+    at += PAGE_SIZE;
+    assert_int_equal(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0), KERN_NO_SPACE);
+    trace_stop();
+    assert_int_equal(trace_count(), 0);
+    vm_object_release(object);
+}
+
+static void shortage_is_traced(void **state)
+{
+    const struct page_request nowhere = {
+        .count = 3, .owner = PAGE_OWNER_DRIVER, .highest = SIM_RAM_BASE - 1};
+    paddr_t first;
+
+    (void)state;
+    begin();
+    assert_int_equal(page_alloc_run(&nowhere, &first), KERN_RESOURCE_SHORTAGE);
+    trace_stop();
+    trace_print();
+    assert_true(sim_console_said("reclaim wanted=0x3 freed=0x0 more=0x0\n"));
+    assert_true(sim_console_said("page_failure pages=0x3 owner=0x4 highest=0x3fffffff\n"));
+    assert_int_equal(trace_count(), 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ranges_and_faults_are_traced),
+        TEST(shortage_is_traced),
+    };
+
+    return cmocka_run_group_tests(tests, power_on, power_off);
+}
