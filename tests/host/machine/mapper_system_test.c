@@ -318,6 +318,8 @@ static void what_is_not_mapped(void **state)
     IOMemoryDescriptor *memory = scattered_memory(kIODirectionInOut);
     IOMemoryDescriptor *physical =
         IOMemoryDescriptor_withPhysicalAddress(DMA_LOW, 64, kIODirectionInOut);
+    IOMemoryDescriptor *hidden = describe((uint64_t)phys_to_virt(pages), 64,
+                                          kIODirectionInOut | kIOMemoryHostOnly, kernel_task);
 
     (void)state;
     IOMemoryDescriptor_prepare(memory, kIODirectionNone);
@@ -336,6 +338,12 @@ static void what_is_not_mapped(void **state)
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(physical, 0, NULL, 0), DMA_LOW);
     assert_int_equal(mapper->entries, 0);
     OSObject_release(physical);
+    /* No device is to reach it: there is nothing to map, which is no failure. */
+    assert_int_equal(IOMemoryDescriptor_prepare(hidden, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(hidden, 0, NULL, 0), pages.value);
+    assert_int_equal(mapper->entries, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(hidden, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(hidden);
     stop_system(mapper, unit);
 }
 

@@ -8,6 +8,7 @@
 #include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/object/IORefuse.h"
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/host/machine/fake_mapper.h"
 #include "tests/host/sim/sim_console.h"
 
 static unsigned lines;
@@ -80,6 +81,88 @@ static void the_offending_argument_is_named(void **state)
     OSObject_release(buffer);
 }
 
+/* Of options that are right and options that are not, the latter. */
+static void only_what_is_wrong_of_the_options_is_named(void **state)
+{
+    const IODMACommand_SegmentOptions limits = {.fStructSize = 40};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&limits, kMapped, memory);
+    IOMapper *mapper = new_mapper();
+    IOAddressRange range = {DMA_LOW, 64};
+    IOByteCount length;
+    uint64_t address;
+
+    (void)state;
+    said(IOMapper_iovmMapMemory(mapper, memory, 0, 64, kIODMAMapReadAccess | 0x4000, NULL, NULL,
+                                NULL, &address, &length),
+         "IOMapper.c: mapOptions 0x4000 are undefined");
+    said(IODMACommand_withSpecificationOptions(
+             IODMACommand_OutputHost64, &limits,
+             kIODMAMapOptionOnChip | kIODMAMapOptionUnmapped | 0x4000, NULL, NULL),
+         "IODMACommand_create.c: mapping options 0x4000 are undefined");
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    said(IODMACommand_synchronize(command, kIODirectionOut | kForceDoubleBuffer | 0x4000),
+         "IODMACommand_synchronize: options 0x4000 are undefined");
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    said(IOMemoryDescriptor_setOwnership(memory, TASK_NULL, 0,
+                                         kIOMemoryLedgerFlagNoFootprint | 0x10),
+         "IOMemoryDescriptor_setOwnership: newLedgerOptions 0x10 are undefined");
+    said(IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere | 0x2, 0, 0),
+         "IOMemoryDescriptor_map.c: options 0x2 are undefined");
+    said(IOMemoryDescriptor_populateDevicePager(memory, NULL, task_map(owner), PAGE_SIZE, 0, 8,
+                                                kIOMapReadOnly | kIOMapStatic),
+         "IOMemoryDescriptor_populateDevicePager: options 0x1000000 are undefined");
+    said(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &length, kIOMemoryMapperNone | 0x4000),
+         "IOMemoryDescriptor_getPhysicalSegment: options 0x4000 are undefined");
+    said(IOBufferMemoryDescriptor_withOptions(kIODirectionOut | 0x01000000, 8, 1),
+         "IOBufferMemoryDescriptor_placement.c: options 0x1000000 mean nothing for a buffer");
+    said(IOMemoryDescriptor_withAddressRanges(&range, 1, kIODirectionOut | 0x01000000, TASK_NULL),
+         "IOGeneralMemoryDescriptor.c: options 0x1000000 are undefined");
+    said(IOMemoryDescriptor_withAddressRanges(&range, 1, kIODirectionOut | kIOMemoryTypeVirtual,
+                                              owner),
+         "IOMemoryDescriptor_withAddressRanges: options name a type of address (0x10), which the "
+         "task says");
+    OSObject_release(mapper);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* An alignment is named as a number of bytes, not as a mask. */
+static void alignments_are_named_in_bytes(void **state)
+{
+    IODMACommand_SegmentOptions options = {.fStructSize = 56,
+                                           .fNumAddressBits = 12,
+                                           .fAlignment = 8192,
+                                           .fAlignmentLength = 64,
+                                           .fAlignmentInternalEnd = 128};
+
+    (void)state;
+    said(IODMACommand_withSpecificationOptions(IODMACommand_OutputHost64, &options, kMapped, NULL,
+                                               NULL),
+         "IODMACommand_create.c: with 12 address bits only 0 is a multiple of the alignment 8192");
+    options.fSegmentBoundary = 4096;
+    said(IODMACommand_withSpecificationOptions(IODMACommand_OutputHost64, &options, kMapped, NULL,
+                                               NULL),
+         "IODMACommand_create.c: fSegmentBoundary 4096 is no power of two, or less than 8 or than "
+         "the largest alignment, 8192");
+}
+
+/* The byte, and where it is, and not where a piece begins. */
+static void a_byte_out_of_place_is_named(void **state)
+{
+    IOAddressRange ranges[] = {{DMA_LOW + 0x400, PAGE_SIZE - 0x400}, {DMA_LOW + 0x4100, 16}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, TASK_NULL);
+
+    (void)state;
+    said(IOMemoryDescriptor_populateDevicePager(memory, NULL, task_map(owner), 0x7500, 0x100,
+                                                PAGE_SIZE - 0x4f8, 0),
+         "IOMemoryDescriptor_redirect.c: byte 3072 lies at 0x50004100, elsewhere in its page than "
+         "in "
+         "that at 0x8000");
+    OSObject_release(memory);
+}
+
 /* Nor is one heard that is no refusal: an end, a state that passes, a success. */
 static void success_and_ends_say_nothing(void **state)
 {
@@ -141,6 +224,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(the_offending_argument_is_named),
+        MAP_TEST(only_what_is_wrong_of_the_options_is_named),
+        MAP_TEST(alignments_are_named_in_bytes),
+        MAP_TEST(a_byte_out_of_place_is_named),
         MAP_TEST(success_and_ends_say_nothing),
         MAP_TEST(nobody_listening_the_log_has_it_and_is_not_buried),
         MAP_TEST(the_last_refusal_may_come_too_late),
