@@ -80,6 +80,8 @@ void IODMACommand_free(IODMACommand *self)
         IODMACommand_CompleteDMA(self, kIODMACommandCompleteDMANoOptions);
     }
     IODMACommand_clearMemoryDescriptor(self, true);
+    IOASSERT(self->active != 0 || (!self->hasRuns && !IODMACommand_bounces(self) &&
+                                   self->bounce.charged == 0 && self->use.link == NULL));
     /* After the memory has been let go of: its I/O mapping is undone through the mapper. */
     OSObject_release(self->spec.mapper);
     OSObject_free(&self->super.super);

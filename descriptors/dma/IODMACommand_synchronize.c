@@ -17,20 +17,12 @@ struct preparation {
     IOMemoryDescriptor *mapped;
 };
 
-/* The one run of a short list lies in the structure, and its pointer must follow. */
-static void move_runs(struct IOMemoryRuns *to, struct IOMemoryRuns *from)
-{
-    *to = *from;
-    if (from->list == &from->single) {
-        to->list = &to->single;
-    }
-}
-
 static void take_out(IODMACommand *self, struct preparation *kept)
 {
     IOMapper_removeUse(&self->use); /* there is room for one */
     kept->hasRuns = self->hasRuns;
-    move_runs(&kept->runs, &self->runs);
+    kept->runs =
+        self->runs; /* of one run it leads to where it will be back, and nobody asks here */
     IODMABounce_move(&kept->bounce, &self->bounce);
     kept->copy = self->copy;
     kept->map = self->map;
@@ -45,7 +37,7 @@ static void take_out(IODMACommand *self, struct preparation *kept)
 static void bring_back(IODMACommand *self, struct preparation *kept)
 {
     self->hasRuns = kept->hasRuns;
-    move_runs(&self->runs, &kept->runs);
+    self->runs = kept->runs;
     IODMABounce_move(&self->bounce, &kept->bounce);
     self->copy = kept->copy;
     self->map = kept->map;

@@ -6,6 +6,7 @@
 #include "descriptors/IOEventSource_class.h"
 #include "descriptors/dma/IODMACommand_private.h"
 #include "descriptors/ledger/IOLedger.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/platform_trace.h"
 #include "descriptors/platform_wait.h"
 
@@ -117,6 +118,7 @@ void IODMAEventSource_free(IODMAEventSource *self)
         }
         IODMAController_releaseDMAChannel(self->controller, self->channel, self);
     }
+    IOASSERT(self->done.first == NULL && self->waitingFor == NULL);
     OSObject_release(self->controller);
     OSObject_release(self->provider);
     OSObject_free(&self->super.super);

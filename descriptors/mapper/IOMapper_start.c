@@ -2,6 +2,7 @@
 /* Which mappers there are: the system's, and those that devices name. */
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/ledger/IOLedger.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IORefuse.h"
 #include "descriptors/object/IOReturn_kernel.h"
 #include "descriptors/platform.h"
@@ -109,6 +110,7 @@ void IOMapper_free(IOMapper *self)
     if (self == NULL) {
         return;
     }
+    IOASSERT(self->uses == NULL); /* whose transfers have mapped through it */
     /* The list holds no references, or no mapper would ever end; so whoever ends leaves it. */
     for (IOMapper **link = &started; *link != NULL; link = &(*link)->next) {
         if (*link == self) {

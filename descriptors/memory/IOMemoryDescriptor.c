@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The class, its attributes, and the dispatch of prepare and complete. */
 #include "descriptors/IOMemoryMap_class.h"
+#include "descriptors/object/IOAssert.h"
 #include "descriptors/object/IORefuse.h"
 
 ppnum_t gIOLastPage;
@@ -57,6 +58,7 @@ void descriptor_free(OSObject *object)
 {
     IOMemoryDescriptor *self = (IOMemoryDescriptor *)object;
 
+    IOASSERT(self->announced == 0);
     IOMemoryDescriptor_dropSystemMap(self); /* of a class that knows nothing of it */
     IOMemoryDescriptor_endRedirections(self);
     OSObject_release(self->reserved.context);

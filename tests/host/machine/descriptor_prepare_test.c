@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMemoryMap_class.h"
 #include "kernel/page.h"
 #include "tests/host/machine/kernel_pages.h"
 #include "tests/host/sim/sim_cache.h"
@@ -229,8 +230,10 @@ static void md_13_preparation_ids(void **state)
                      kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_completeSometime(memory), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), second);
+    sim_in_handler = true;
     assert_int_equal(IOMemoryDescriptor_methods(memory)->setDMAActive(memory, false),
                      kIOReturnSuccess);
+    sim_in_handler = false;
     assert_int_equal(IOMemoryDescriptor_getPreparationID(memory), 0);
     first = IOMemoryDescriptor_getPreparationID(physical);
     assert_true(first >= 1ull << 32 && first != second);
@@ -240,6 +243,78 @@ static void md_13_preparation_ids(void **state)
     assert_int_equal(IOMemoryDescriptor_getPreparationID(physical), first);
     OSObject_release(memory);
     OSObject_release(physical);
+}
+
+/* Completes that are to come, as the composites that know of them announce them. */
+static void announced_completes_are_as_good_as_done(void **state)
+{
+    IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionIn);
+    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    }
+    assert_int_equal(methods->announceComplete(memory, 5, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 5, false), kIOReturnSuccess);
+    assert_int_equal(methods->setDMAActive(memory, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 4, true), kIOReturnBusy);
+    assert_int_equal(methods->announceComplete(memory, 5, true), kIOReturnBusy);
+    assert_int_equal(methods->announceComplete(memory, 3, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 1, true), kIOReturnBusy);
+    assert_int_equal(methods->announceComplete(memory, 2, false), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 3, true), kIOReturnBusy);
+    assert_int_equal(methods->announceComplete(memory, 2, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 3, false), kIOReturnSuccess);
+    assert_int_equal(methods->setDMAActive(memory, false), kIOReturnSuccess);
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    }
+    /* The pages of one that stays prepared stay whatever is completed. */
+    assert_int_equal(methods->announceComplete(memory, 1, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 1, false), kIOReturnSuccess);
+    OSObject_release(memory);
+    memory = IOMemoryDescriptor_withAddress((void *)pages_at, 10, kIODirectionOut);
+    assert_int_equal(methods->setDMAActive(memory, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 1, true), kIOReturnSuccess);
+    assert_int_equal(methods->announceComplete(memory, 1, false), kIOReturnSuccess);
+    assert_int_equal(methods->setDMAActive(memory, false), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
+/* What a device has kept back is settled by whoever asks next, where he may. */
+static void kept_completes_are_settled_once(void **state)
+{
+    IOMemoryDescriptor *memory = describe_pages(0, 10, kIODirectionIn);
+    const IOMemoryDescriptorClass *const methods = IOMemoryDescriptor_methods(memory);
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    }
+    assert_int_equal(methods->setDMAActive(memory, true), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_completeSometime(memory), kIOReturnSuccess);
+        assert_int_equal(memory->wireCount, i == 0 ? 2 : 1);
+        assert_int_equal(memory->owed, i == 2);
+        assert_int_equal(memory->announced, 0);
+    }
+    IOMemoryDescriptor_settle(memory); /* it goes on */
+    assert_int_equal(memory->owed, 1);
+    assert_int_equal(memory->announced, 0);
+    sim_in_handler = true; /* where an end is told, there is nobody to complete it */
+    assert_int_equal(methods->setDMAActive(memory, false), kIOReturnSuccess);
+    sim_in_handler = false;
+    IOMemory_lock(); /* under which nothing is completed */
+    IOMemoryDescriptor_settle(memory);
+    assert_int_equal(memory->owed, 1);
+    assert_int_equal(memory->wireCount, 1);
+    IOMemory_unlock();
+    IOMemoryDescriptor_settle(memory);
+    assert_int_equal(memory->owed, 0);
+    assert_int_equal(memory->announced, 0);
+    assert_int_equal(memory->wireCount, 0);
+    OSObject_release(memory);
 }
 
 static void prepare_modifiers(void **state)
@@ -279,6 +354,8 @@ int main(void)
         WITH_PAGES(md_10_unbalanced_and_busy_complete),
         WITH_PAGES(freed_with_dma_active),
         WITH_PAGES(md_13_preparation_ids),
+        WITH_PAGES(announced_completes_are_as_good_as_done),
+        WITH_PAGES(kept_completes_are_settled_once),
         WITH_PAGES(prepare_modifiers),
         WITH_PAGES(thread_safe_objects_lock_and_unlock),
     };

@@ -104,26 +104,34 @@ static void give_ram(void)
 /* RAM in pieces of one page: bytes that no room can be found for at once go page by page. */
 static void pages_apart_are_enough(void **state)
 {
+    static const IODMACommand_SegmentOptions limits[] = {
+        BITS31, {.fStructSize = 40, .fNumAddressBits = 31, .fAlignment = PAGE_SIZE}};
     const uint64_t length = 3 * PAGE_SIZE + 100;
     IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, length, 0, 0, kIODirectionOutIn);
-    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+    IODMACommand *commands[] = {dma_command(&limits[0], kMapped, memory),
+                                dma_command(&limits[1], kMapped, memory)};
     IODMACommand_Segment64 list[8];
 
     (void)state;
     take_ram(4, SIZE_MAX);
     dma_fill(DMA_HIGH, length, 3);
-    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_getBounceLength(command), length);
-    assert_int_equal(dma_list(command, list, 8), 4);
-    for (unsigned i = 0; i < 4; i++) {
-        assert_int_equal(list[i].fLength, i < 3 ? PAGE_SIZE : 100);
+    for (unsigned k = 0; k < 2; k++) {
+        IODMACommand *const command = commands[k];
+
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), length);
+        assert_int_equal(dma_list(command, list, 8), 4);
+        for (unsigned i = 0; i < 4; i++) {
+            assert_int_equal(list[i].fLength, i < 3 ? PAGE_SIZE : 100);
+        }
+        for (uint64_t at = 0; at < length; at += 99) {
+            assert_int_equal(dma_device_reads(command, at), dma_bytes(DMA_HIGH)[at]);
+        }
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     }
-    for (uint64_t at = 0; at < length; at += 99) {
-        assert_int_equal(dma_device_reads(command, at), dma_bytes(DMA_HIGH)[at]);
-    }
-    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     give_ram();
-    drop(command, memory);
+    OSObject_release(commands[0]);
+    drop(commands[1], memory);
 }
 
 /* An island that ends inside a run, and for which there is no page: nothing of the rest is tried.

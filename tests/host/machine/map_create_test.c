@@ -390,6 +390,7 @@ static void md_27_remote_memory_is_not_mapped(void **state)
 
     (void)state;
     expect_no_map(memory, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAttached);
+    expect_no_map(memory, other, 0, kIOMapAnywhere | 0x2, 1, 5000, kIOReturnNotAttached);
     assert_int_equal(IOMemoryDescriptor_setPurgeable(memory, kIOMemoryPurgeableKeepCurrent, NULL),
                      kIOReturnNotAttached);
     assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, 1, 0), kIOReturnNotAttached);

@@ -2,6 +2,8 @@
 /* Tasks, stores, loads and maps over the simulated machine. */
 #include "tests/host/machine/map_fixture.h"
 
+#include "descriptors/IODMACommand.h"
+#include "kernel/lock.h"
 #include "kernel/page.h"
 
 task_t owner, other;
@@ -26,6 +28,7 @@ int map_power_off(void **state)
 int map_start(void **state)
 {
     (void)state;
+    IOMemory_fail(kIOReturnSuccess); /* what a test finds there, it has brought about */
     before = holdings_now();
     return task_create(&owner) == KERN_SUCCESS && task_create(&other) == KERN_SUCCESS ? 0 : -1;
 }
@@ -41,6 +44,10 @@ int map_stop(void **state)
     }
     owner = other = NULL;
     sim_set_notes_stores(false);
+    if (sim_irq_masked != 0 || sim_in_handler || lock_innermost() != NULL ||
+        IODMACommand_getBounceInUse() != 0) {
+        return -1;
+    }
     return sim_holds(&before) ? 0 : -1;
 }
 

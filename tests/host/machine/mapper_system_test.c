@@ -291,6 +291,13 @@ static void cursors_give_io_addresses(void **state)
             }
         }
         assert_int_equal(at, end);
+        /* No entry more than there is room for. */
+        memset(list, 0xee, sizeof(list));
+        assert_int_equal(
+            IONaturalMemoryCursor_getPhysicalSegments(cursor, memory, from, list, 1, most, &size),
+            1);
+        assert_int_equal(size, list[0].length);
+        assert_int_equal(list[1].length, 0xeeeeeeeeeeeeeeee);
     }
     OSObject_release(memory); /* prepared still */
     assert_int_equal(mapper->entries, 0);

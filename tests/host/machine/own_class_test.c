@@ -358,6 +358,7 @@ static void a_walk_of_a_mapping_goes_on_where_it_was(void **state)
 {
     IOMemoryDescriptor *own = new_own();
     const IOByteCount count = 32;
+    uint64_t places[32];
     union walk walk;
 
     (void)state;
@@ -369,8 +370,20 @@ static void a_walk_of_a_mapping_goes_on_where_it_was(void **state)
             IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
             kIOReturnSuccess);
         assert_int_equal(walk.args.fLength, says.piece);
+        places[i] = walk.args.fIOVMAddr;
     }
     assert_in_range(says.asked, count, 3 * count);
+    /* It may begin anywhere, also where a piece does. */
+    for (IOByteCount i = 1; i < count; i++) {
+        for (unsigned inside = 0; inside < 16; inside += 8) {
+            walk.args.fOffset = i * says.piece + inside;
+            assert_int_equal(
+                IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),
+                kIOReturnSuccess);
+            assert_int_equal(walk.args.fIOVMAddr, places[i] + inside);
+            assert_int_equal(walk.args.fLength, says.piece - inside);
+        }
+    }
     assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
     OSObject_release(own);
 }
