@@ -52,7 +52,6 @@ static IOReturn check_range(const IOGeneralMemoryDescriptor *self, const IOAddre
 static IOReturn check_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
                              UInt32 count)
 {
-    self->rangePages = 0;
     for (UInt32 i = 0; i < count; i++) {
         const IOAddressRange *range = &ranges[i];
         IOReturn status;
@@ -123,6 +122,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     if (status != kIOReturnSuccess) {
         /* Summed up as far as the judging came, of ranges that are not there. */
         self->super.length = 0;
+        self->rangePages = 0;
         return status;
     }
     /* Room for the case that nothing joins, asked for once: appending cannot fail then. */
@@ -136,7 +136,7 @@ IOReturn general_set_ranges(IOGeneralMemoryDescriptor *self, const IOAddressRang
     /*
      * Virtual memory knows it by its pins only; this memory is never pinned, so it is found here.
      */
-    if (general_is_physical(self) && self->source.count != 0) {
+    if (general_is_physical(self)) {
         self->highestPage = 0;
         for (UInt32 i = 0; i < count; i++) {
             const uint64_t end = ranges[i].address + ranges[i].length;

@@ -33,6 +33,9 @@ static void a_channel_has_one_client_and_its_commands(void **state)
     IODMAChannel_refuse(&channel, two);
     IODMAChannel_end(&channel, NULL, two, kIOReturnSuccess, 0); /* of nothing it has */
     assert_int_equal(channel.count, 0);
+    assert_int_equal(IODMAChannel_take(&channel, one), kIOReturnSuccess);
+    assert_int_equal(channel.most, 2); /* so far */
+    IODMAChannel_refuse(&channel, one);
     IODMAChannel_close(&channel);
     assert_int_equal(IODMAChannel_open(&channel, somebody), kIOReturnSuccess);
     OSObject_release(one);
@@ -141,6 +144,7 @@ static void an_engine_is_registered_once_and_alone(void **state)
     second =
         IODMAController_withOwnService(((OSObject *)engine)->metaClass, "own", PHANDLE + 2, &own);
     assert_non_null(second);
+    assert_ptr_equal(IODMAController_getController(own, 0), second);
     OSObject_release(second);
     OSObject_release(own);
 }
@@ -172,6 +176,142 @@ static void each_allocation_of_an_own_service_fails(void **state)
     assert_true(nth > 3);
 }
 
+/* An engine of one channel, which holds back what it has taken until it is told to begin. */
+struct single {
+    IODMASingleController super;
+    unsigned published, aborted;
+    bool ends; /* what is published ends at once */
+};
+
+static void end_all(IODMAController *self, IOReturn status, IOByteCount bytes)
+{
+    IODMAChannel *const channel = &((struct single *)self)->super.channel;
+
+    while (IODMAChannel_current(channel) != NULL) {
+        IODMAChannel_end(channel, self, IODMAChannel_current(channel), status, bytes);
+    }
+}
+
+static IOReturn single_start(IODMAController *self, UInt32 index, IODMACommand *command,
+                             IODirection direction, IOByteCount count, IOByteCount offset)
+{
+    (void)index, (void)direction, (void)count, (void)offset;
+    return IODMAChannel_take(&((struct single *)self)->super.channel, command);
+}
+
+static void single_publish(IODMAController *self, UInt32 index)
+{
+    assert_int_equal(index, 0);
+    ((struct single *)self)->published++;
+    if (((struct single *)self)->ends) {
+        end_all(self, kIOReturnSuccess, 64);
+    }
+}
+
+static IOReturn single_abort(IODMAController *self, UInt32 index, uint64_t timeout)
+{
+    assert_int_equal(index, 0);
+    assert_int_equal(timeout, 77);
+    ((struct single *)self)->aborted++;
+    end_all(self, kIOReturnAborted, 3);
+    return kIOReturnSuccess;
+}
+
+static IOByteCount single_moved(IODMAController *self, IODMACommand *command)
+{
+    assert_ptr_equal(command, IODMAChannel_current(&((struct single *)self)->super.channel));
+    return 5;
+}
+
+static uint32_t singles;
+
+static const IODMAChannelControllerClass single_class = {
+    .super =
+        {
+            .meta = {"SingleEngine", &IODMAController_metaClass, sizeof(struct single), &singles,
+                     controller_free},
+            .startDMACommand = single_start,
+            CONTROLLER_WITHOUT_FIFO,
+            CONTROLLER_WITH_CHANNELS,
+        },
+    .getChannel = IODMASingleController_getChannel,
+    .publish = single_publish,
+    .poll = IODMAChannelController_pollNothing,
+    .abort = single_abort,
+    .getMoved = single_moved,
+};
+
+static void an_engine_of_one_channel_is_stopped_and_asked(void **state)
+{
+    IOService *own;
+    IODMAController *const one =
+        IODMAController_withOwnService(&single_class.super.meta, "single", PHANDLE + 3, &own);
+    struct single *const single = (struct single *)one;
+    IODMAEventSource *source = IODMAEventSource_dmaEventSource(client, own, arrive, NULL, 0);
+    IODMACommand *command = new_transfer(DMA_LOW, 64, kIODirectionOut), *current = command;
+    IOByteCount moved = 7;
+    uint64_t before;
+
+    (void)state;
+    end_count = 0;
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    assert_null(IODMAEventSource_dmaEventSource(client, own, arrive, NULL, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoChannels);
+    assert_null(IODMAEventSource_dmaEventSource(client, own, arrive, NULL, 1)); /* one parent */
+    REFUSED(IODMAController_stopDMACommand(one, 1, true, 77));
+    REFUSED(IODMAController_queryDMACommand(one, 1, &current, &moved, true));
+    /* Idle: nobody has to suffer for it. */
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, true, 77), kIOReturnSuccess);
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, false, 77), kIOReturnSuccess);
+    assert_int_equal(IODMAEventSource_queryDMACommand(source, &current, &moved, false),
+                     kIOReturnSuccess);
+    assert_null(current);
+    assert_int_equal(moved, 0);
+    assert_int_equal(single->published + single->aborted, 0);
+    assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IODMAEventSource_queryDMACommand(source, &current, &moved, false),
+                     kIOReturnSuccess);
+    assert_ptr_equal(current, command);
+    assert_int_equal(moved, 5);
+    assert_int_equal(single->published, 0);
+    before = sim_time;
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, true, 77), kIOReturnTimeout);
+    assert_int_equal(sim_time, before + 77);
+    assert_int_equal(single->published, 1);
+    assert_int_equal(single->super.channel.count, 1);
+    assert_int_equal(IODMAEventSource_stopDMACommand(source, false, 77), kIOReturnSuccess);
+    assert_int_equal(single->aborted, 1);
+    assert_int_equal(single->super.channel.count, 0);
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(end_count, 1);
+    assert_int_equal(ends[0].status, kIOReturnAborted);
+    assert_int_equal(ends[0].bytes, 3);
+    assert_int_equal(ends[0].when, sim_time);
+    single->ends = true;
+    for (unsigned i = 1; i < 3; i++) {
+        assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+        assert_int_equal(i == 1 ? IODMAEventSource_stopDMACommand(source, true, 77)
+                                : IODMAEventSource_queryDMACommand(source, &current, &moved, true),
+                         kIOReturnSuccess);
+        assert_int_equal(single->published, i + 1);
+        IOWorkLoop_runEventSources(loop);
+        assert_int_equal(end_count, i + 1);
+        assert_int_equal(ends[i].status, kIOReturnSuccess);
+    }
+    assert_null(current);
+    assert_int_equal(moved, 0);
+    assert_int_equal(single->super.channel.most, 1);
+    /* Closed, it is there for the next one. */
+    drop_source(source);
+    assert_null(single->super.channel.client);
+    source = IODMAEventSource_dmaEventSource(client, own, arrive, NULL, 0);
+    assert_non_null(source);
+    OSObject_release(source);
+    end_transfer(command);
+    OSObject_release(one);
+    OSObject_release(own);
+}
+
 static void doors_refuse_what_is_missing(void **state)
 {
     IODMAEventSource *source = new_source(NULL);
@@ -180,8 +320,11 @@ static void doors_refuse_what_is_missing(void **state)
 
     (void)state;
     assert_false(IODMAEventSource_init(source, client, device, NULL, NULL, 0)); /* it is one */
+    IOMemory_fail(kIOReturnSuccess);
     assert_null(IODMAEventSource_dmaEventSource(client, NULL, NULL, NULL, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_null(IODMAEventSource_dmaEventSource(NULL, device, NULL, NULL, 0));
+    assert_false(IODMAEventSource_init(NULL, client, device, NULL, NULL, 0));
     assert_ptr_equal(IODMAEventSource_getMetaClass(source), &IODMAEventSource_metaClass);
     REFUSED(IODMAEventSource_startDMACommand(source, NULL, kIODirectionIn, 0, 0));
     REFUSED(IODMAController_initDMAChannel(&engine->super, device, NULL, &index, 0));
@@ -216,6 +359,7 @@ int main(void)
         ENGINE_TEST(a_wait_ends_with_the_last_command_or_the_time),
         ENGINE_TEST(an_engine_is_registered_once_and_alone),
         ENGINE_TEST(each_allocation_of_an_own_service_fails),
+        ENGINE_TEST(an_engine_of_one_channel_is_stopped_and_asked),
         ENGINE_TEST(doors_refuse_what_is_missing),
     };
 

@@ -2,6 +2,7 @@
 /* Transfers through event sources: starts, ends and their order, stops. */
 #include <stdio.h>
 
+#include "descriptors/dma/IODMACommand_private.h"
 #include "kernel/trace.h"
 #include "tests/host/machine/dma_engine.h"
 #include "tests/host/machine/fake_mapper.h"
@@ -92,12 +93,16 @@ static void what_was_blocked_before_a_start_is_forgotten(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
     told.fault = blocked;
+    assert_int_equal(go(source, command, kIODirectionIn, 0, 0), kIOReturnBadArgument);
+    assert_false(command->use.isRunning); /* the device does not have it */
     for (unsigned i = 0; i < 4; i++) {
         assert_int_equal(go(source, command, kIODirectionOut, 0, 0), kIOReturnSuccess);
+        assert_true(command->use.isRunning);
         if (i == 1) {
             told.fault = blocked; /* this time while the device has it */
         }
         finish(i == 2 ? kIOReturnIOError : kIOReturnSuccess, 0);
+        assert_false(command->use.isRunning);
         IOWorkLoop_runEventSources(loop);
         assert_int_equal(end_count, i + 1);
         assert_int_equal(ends[i].status, i == 1   ? kIOReturnDMAError

@@ -65,6 +65,7 @@ static void more_pages_than_there_are_cannot_be_described(void **state)
     const uint64_t at = new_pages(owner, 1, RW), all = ptoa(platform_ram_pages());
 
     (void)state;
+    assert_int_equal(gIOLastPage, atop(SIM_RAM_BASE + all - 1));
     OSObject_release(describe(at, all, kIODirectionOutIn, owner));
     OSObject_release(describe(at + 1, all - 1, kIODirectionOutIn, owner));
     assert_null(IOMemoryDescriptor_withAddressRange(at, all + 1, kIODirectionOutIn, owner));

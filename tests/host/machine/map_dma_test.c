@@ -242,6 +242,17 @@ static void wrong_arguments(void **state)
                      kIOReturnNotFound);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, 0x123, 0),
                      kIOReturnSuccess);
+    /* That it is not known is told to who might look for it; an end as any is not. */
+    for (unsigned i = 0; i < 2; i++) {
+        IOMDDMAMapArgs args = {.fMapper = mapper, .fLength = 100};
+
+        told.unmap_answer = i == 0 ? kIOReturnSuccess : kIOReturnNotFound;
+        assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
+        sim_console_forget();
+        assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+        assert_int_equal(sim_console_said("the mapper does not know its mapping"), i == 1);
+        assert_int_equal(args.fAlloc | args.fAllocLength, 0);
+    }
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, NULL, NULL, 0, 0, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, NULL, NULL, 0, 0x123, 10),
                      kIOReturnBadArgument);
@@ -329,17 +340,22 @@ static int stop_without_balance(void **state)
     return 0;
 }
 
-/* The mapping ends where another range begins, of which nothing is kept. */
-static void quarantine_of_a_first_range(IOMapper *mapper)
+/* Two ranges, of which the mapping has one or both: what lies between them is not kept. */
+static void quarantine_of_ranges(IOMapper *mapper, unsigned count)
 {
     const uint64_t at = new_pages(owner, 3, RW);
     IOAddressRange ranges[] = {{at, PAGE_SIZE}, {at + 2 * PAGE_SIZE, PAGE_SIZE}};
     IOMemoryDescriptor *memory =
         IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionIn, owner);
     IOMDDMAMapArgs args = {
-        .fMapper = mapper, .fCommand = some_command, .fOffset = 0, .fLength = PAGE_SIZE};
+        .fMapper = mapper, .fCommand = some_command, .fOffset = 0, .fLength = count * PAGE_SIZE};
+    struct mmu_translation pages[3];
     struct page_stats before, after;
 
+    for (unsigned i = 0; i < 3; i++) {
+        store(owner, at + ptoa(i), 1);
+        assert_true(translate(owner, at + ptoa(i), &pages[i]));
+    }
     told.unmap_answer = kIOReturnSuccess;
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
@@ -350,7 +366,11 @@ static void quarantine_of_a_first_range(IOMapper *mapper)
     OSObject_release(memory);
     remove_pages(owner, at, 3);
     page_get_stats(&after);
-    assert_int_equal(after.quarantined, before.quarantined + 1);
+    assert_int_equal(after.quarantined, before.quarantined + count);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(page_pin_count(paddr(trunc_page(pages[i].pa.value))),
+                         i == 0 || (i == 2 && count == 2));
+    }
 }
 
 /* The only test that leaves something behind: pages that are never used again. */
@@ -391,7 +411,8 @@ static void a_mapping_that_does_not_end_keeps_its_pages(void **state)
     assert_int_equal(page_pin_count(paddr(trunc_page(pages[2].pa.value))), 0);
     assert_int_equal(page_get_state(pages[0].pa), PAGE_ALLOCATED);
     assert_int_equal(page_get_state(pages[2].pa), PAGE_FREE);
-    quarantine_of_a_first_range(mapper);
+    quarantine_of_ranges(mapper, 1);
+    quarantine_of_ranges(mapper, 2);
     OSObject_release(mapper);
 }
 

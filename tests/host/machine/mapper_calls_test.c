@@ -191,6 +191,33 @@ static unsigned hear(struct IOMapperUse *uses, unsigned count, IOMapperFault fau
     return heard;
 }
 
+static unsigned faults; /* that the driver was told of */
+
+static void hear_fault(void *context, IOMapper *self, const IOMapperFault *fault)
+{
+    assert_ptr_equal(context, &faults);
+    assert_ptr_equal(self, &mapper->super);
+    assert_int_equal(fault->address, 0x1234);
+    faults++;
+}
+
+/* Who drives the unit is told of each, whether anybody has mapped there or not. */
+static void a_fault_is_told_to_the_driver(void **state)
+{
+    const IOMapperFault fault = {.address = 0x1234, .reason = kIOReturnDMAError, .count = 1};
+
+    (void)state;
+    faults = 0;
+    IOMapper_deliverFault(&mapper->super, &fault);
+    IOMapper_setFaultHandler(&mapper->super, hear_fault, &faults);
+    IOMapper_deliverFault(&mapper->super, &fault);
+    IOMapper_deliverFault(&mapper->super, &fault);
+    assert_int_equal(faults, 2);
+    IOMapper_setFaultHandler(&mapper->super, NULL, NULL);
+    IOMapper_deliverFault(&mapper->super, &fault);
+    assert_int_equal(faults, 2);
+}
+
 /* It is of those in whose pages it was; of nobody's, it is of all that the device has. */
 static void a_fault_is_of_those_whose_pages_they_are(void **state)
 {
@@ -417,6 +444,7 @@ int main(void)
         CALLS_TEST(a_list_of_units_is_searched_whole),
         CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
         CALLS_TEST(entries_that_are_none_are_refused),
+        CALLS_TEST(a_fault_is_told_to_the_driver),
         CALLS_TEST(a_fault_is_of_those_whose_pages_they_are),
         CALLS_TEST(a_transfer_that_does_not_begin_has_no_use),
         cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, start, stop_without_balance),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A general descriptor made anew: nothing of what it described stays with it. */
+#include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOMemoryMapping.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -71,6 +72,38 @@ static IOMemoryDescriptor *make(struct ranges *of)
     return memory;
 }
 
+/* All that there is to ask of two descriptors is answered alike, but for numbers of their own. */
+static void expect_alike(IOMemoryDescriptor *memory, IOMemoryDescriptor *fresh)
+{
+    static const IOOptionBits options[] = {0, kIOMemoryMapperNone, _kIOMemorySourceSegment};
+    IOMDDMACharacteristics facts[2];
+    uint64_t offsets[2];
+
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), IOMemoryDescriptor_getLength(fresh));
+    assert_int_equal(IOMemoryDescriptor_getFlags(memory), IOMemoryDescriptor_getFlags(fresh));
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(memory) == 0,
+                     IOMemoryDescriptor_getPreparationID(fresh) == 0);
+    assert_int_equal(IOMemoryDescriptor_getDMAMapLength(memory, &offsets[0]),
+                     IOMemoryDescriptor_getDMAMapLength(fresh, &offsets[1]));
+    assert_int_equal(offsets[0], offsets[1]);
+    memset(facts, 0, sizeof(facts));
+    IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &facts[0],
+                                           sizeof(facts[0]));
+    IOMemoryDescriptor_dmaCommandOperation(fresh, kIOMDGetCharacteristics, &facts[1],
+                                           sizeof(facts[1]));
+    assert_memory_equal(&facts[0], &facts[1], sizeof(facts[0]));
+    for (IOByteCount at = 0; at < 3 * PAGE_SIZE; at += 777) {
+        for (unsigned i = 0; i < 3; i++) {
+            IOByteCount lengths[2];
+
+            assert_int_equal(
+                IOMemoryDescriptor_getPhysicalSegment(memory, at, &lengths[0], options[i]),
+                IOMemoryDescriptor_getPhysicalSegment(fresh, at, &lengths[1], options[i]));
+            assert_int_equal(lengths[0], lengths[1]);
+        }
+    }
+}
+
 /* From every kind to every kind, prepared and mapped at the time. */
 static void md_5_from_and_to_every_kind(void **state)
 {
@@ -78,7 +111,7 @@ static void md_5_from_and_to_every_kind(void **state)
     for (unsigned i = 0; i < KINDS * KINDS; i++) {
         struct ranges was = make_ranges(i / KINDS), is = make_ranges(i % KINDS);
         const uint64_t pins = holdings_now().pins;
-        IOMemoryDescriptor *memory = make(&was);
+        IOMemoryDescriptor *memory = make(&was), *fresh;
         IOMemoryMap *old = map_all(memory, other, 0), *now;
 
         for (unsigned k = 0; k < 3; k++) {
@@ -89,6 +122,15 @@ static void md_5_from_and_to_every_kind(void **state)
         }
         assert_true(initialise(memory, &is));
         assert_int_equal(holdings_now().pins, pins);
+        fresh = make(&is);
+        expect_alike(memory, fresh);
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_prepare(fresh, 0), kIOReturnSuccess);
+        expect_alike(memory, fresh);
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(fresh, 0), kIOReturnSuccess);
+        expect_alike(memory, fresh);
+        OSObject_release(fresh);
         if (is.task != TASK_NULL) {
             assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
         }
@@ -105,6 +147,34 @@ static void md_5_from_and_to_every_kind(void **state)
         }
         OSObject_release(now);
         OSObject_release(old);
+        OSObject_release(memory);
+        drop_ranges(&was);
+        drop_ranges(&is);
+    }
+}
+
+/* One that could not be made is of nothing, prepared it is not, and another kind can come. */
+static void md_5_a_failure_leaves_nothing(void **state)
+{
+    (void)state;
+    for (enum memory_of kind = 0; kind < KINDS; kind++) {
+        struct ranges was = make_ranges(kind), is = make_ranges(TWO_RANGES);
+        IOMemoryDescriptor *memory = make(&was);
+        IOMDDMACharacteristics facts;
+        IOByteCount left = 7;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        is.list[1].address = UINT64_MAX; /* wraps, behind one that does not */
+        assert_false(initialise(memory, &is));
+        assert_int_equal(IOMemoryDescriptor_getLength(memory), 0);
+        assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, &left, 0), 0);
+        assert_int_equal(left, 0);
+        assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics,
+                                                                &facts, sizeof(facts)),
+                         kIOReturnSuccess);
+        assert_int_equal(facts.fIsPrepared, false);
+        assert_int_equal(facts.fLength | facts.fSGCount | facts.fPages | facts.fHighestPage, 0);
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
         OSObject_release(memory);
         drop_ranges(&was);
         drop_ranges(&is);
@@ -156,6 +226,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(md_5_from_and_to_every_kind),
+        MAP_TEST(md_5_a_failure_leaves_nothing),
         MAP_TEST(md_5_old_maps_are_strangers),
         MAP_TEST(md_5_numbers_and_flags),
     };
