@@ -22,14 +22,14 @@ static IOReturn allocate_direct(IOBufferMemoryDescriptor *self,
         .highest = placement->highest,
         .contiguous = placement->contiguous,
     };
-
-    const kern_return_t status = platform_memory_alloc(&request, &self->direct);
+    void *memory;
+    const kern_return_t status = platform_memory_alloc(&request, &memory);
 
     if (status != KERN_SUCCESS) {
-        /* It says who owns the memory, and the end of the object goes by it. */
-        self->direct = NULL;
         return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
+    /* It says who owns the memory, and the end of the object goes by it. */
+    self->direct = memory;
     self->allocated = placement->size;
     return kIOReturnSuccess;
 }

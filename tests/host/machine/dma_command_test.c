@@ -452,6 +452,59 @@ static void a_method_that_was_put_in_is_asked(void **state)
     }
 }
 
+static unsigned good; /* operations that go well before one does not */
+
+static IOReturn operate_for_a_while(IOMemoryDescriptor *self, IOOptionBits options,
+                                    IOByteCount offset, IOByteCount length)
+{
+    calls++;
+    return calls == good + 1 ? kIOReturnUnderrun
+                             : descriptor_perform_operation(self, options, offset, length);
+}
+
+/* Between islands and behind them: one stale line is one too many, and the others are cleaned. */
+static void caches_that_were_not_maintained_are_told_of(void **state)
+{
+    static const IODMACommand_SegmentOptions coarse = {
+        .fStructSize = 40, .fAlignment = 64, .fAlignmentLength = 64};
+    IOAddressRange ranges[] = {{DMA_LOW, 128},
+                               {DMA_LOW + 0x1008, 128},
+                               {DMA_LOW + 0x2000, 128},
+                               {DMA_LOW + 0x3008, 128},
+                               {DMA_LOW + 0x4000, 128}};
+    IOMemoryDescriptorClass class = IOGeneralMemoryDescriptor_class;
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 5, kIODirectionOutIn, TASK_NULL);
+    IODMACommand *command = dma_command(&coarse, kNonCoherent, memory);
+
+    (void)state;
+    class.performOperation = operate_for_a_while;
+    memory->super.metaClass = &class.meta;
+    for (good = 0; good < 3; good++) {
+        calls = 0;
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnUnderrun);
+        assert_int_equal(calls, 3);
+    }
+    calls = 0;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(calls, 3);
+    assert_int_equal(IODMACommand_getBounceLength(command), 256);
+    for (good = 0; good < 3; good++) {
+        calls = 0;
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnUnderrun);
+        assert_int_equal(calls, 3);
+        good += 10;
+        calls = 0;
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        good -= 10;
+    }
+    good = 10;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    memory->super.metaClass = &IOGeneralMemoryDescriptor_class.meta;
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -469,6 +522,7 @@ int main(void)
         MAP_TEST(a_descriptor_stays_prepared_under_a_command),
         MAP_TEST(commands_queue_in_order),
         MAP_TEST(a_method_that_was_put_in_is_asked),
+        MAP_TEST(caches_that_were_not_maintained_are_told_of),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

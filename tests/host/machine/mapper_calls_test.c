@@ -312,11 +312,13 @@ static void a_transfer_has_its_own_pages(void **state)
         assert_int_equal(at, before.address + i * 2 * PAGE_SIZE + 16);
         assert_int_equal(size, 2 * PAGE_SIZE);
         assert_true(use.isRunning);
+        other_use.isRunning = true; /* which has no part in these */
         assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 16}), 1);
         assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 16 + size - 1}), 1);
-        other_use.isRunning = true; /* and so it is of both */
+        assert_false(other_use.hasFault);
         assert_int_equal(hear(&use, 1, (IOMapperFault){.address = at - 17}), 1);
-        assert_true(other_use.hasFault);
+        assert_true(other_use.hasFault); /* nobody's, and so it is of both */
+        other_use.hasFault = false;
         mapper->unmapAnswer = i == 0 ? kIOReturnTimeout : kIOReturnNotFound;
         assert_int_equal(IOMapper_endTransfer(&mapper->super, &use, memory, PAGE_SIZE, at, size),
                          mapper->unmapAnswer);

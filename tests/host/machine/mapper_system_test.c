@@ -119,6 +119,28 @@ static void a_length_that_is_set_is_mapped_anew(void **state)
     stop_system(mapper, unit);
 }
 
+/* What was mapped of memory that it describes no more is not what it is asked for now. */
+static void a_descriptor_made_anew_is_mapped_anew(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = start_system(&unit);
+    IOAddressRange ranges[] = {{DMA_LOW, 100}, {DMA_LOW + 8 * PAGE_SIZE, 100}};
+    IOMemoryDescriptor *memory =
+        describe(DMA_LOW, 100, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        expect_addresses(mapper, memory);
+        assert_int_equal(mapper->entries, 1);
+        assert_true(IOMemoryDescriptor_initWithOptions(
+            memory, &ranges[(i + 1) % 2], 1, 0, TASK_NULL,
+            kIODirectionOutIn | kIOMemoryMapperNone | kIOMemoryTypePhysical, NULL));
+        assert_int_equal(mapper->entries, 0);
+    }
+    OSObject_release(memory);
+    stop_system(mapper, unit);
+}
+
 /* A device that is not translated is told where I/O addresses lead, were they in a row or not. */
 static void an_unmapped_command_lists_memory(void **state)
 {
@@ -566,6 +588,7 @@ int main(void)
         MAP_TEST(one_mapping_of_the_whole_is_shared),
         MAP_TEST(an_unmapped_command_lists_memory),
         MAP_TEST(a_length_that_is_set_is_mapped_anew),
+        MAP_TEST(a_descriptor_made_anew_is_mapped_anew),
         MAP_TEST(composites_are_mapped_as_a_whole),
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),

@@ -351,6 +351,7 @@ static void devices_find_their_mapper(void **state)
     found = IOMapper_copyMapperForDevice(device);
     assert_ptr_equal(found, &mapper->super);
     OSObject_release(found);
+    assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 1)); /* it is one */
     OSObject_release(device);
     OSObject_release(&mapper->super);
 }
