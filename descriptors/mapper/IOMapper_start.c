@@ -160,14 +160,11 @@ static IOReturn named_by(const IOService *device, unsigned index, IOMapper **uni
     if (status == kIOReturnNotFound) {
         /* The device tree's binding: entries of a phandle and what its #iommu-cells says. */
         status = identity_of(device, "iommus", 0, 0, &identity);
-        if (status != kIOReturnSuccess) {
-            return status;
-        }
         /*
          * How many cells an entry has is the unit's to say, not the device's: unknown, entry 0 is
          * all that can be found.
          */
-        if (find(identity) != NULL) {
+        if (status == kIOReturnSuccess && find(identity) != NULL) {
             IOService_getCell(find(identity)->provider, "#iommu-cells", 0, cells);
         }
         status = identity_of(device, "iommus", *cells, index, &identity);

@@ -74,6 +74,35 @@ static void more_pages_than_there_are_cannot_be_described(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
 }
 
+/* That of the last byte of any range, wherever in the list; empty ranges lie nowhere. */
+static void the_highest_page_is_a_bytes(void **state)
+{
+    static const struct {
+        IOAddressRange ranges[3];
+        uint64_t highest; /* address in it */
+    } rows[] = {
+        {{{DEVICE, 1}, {DEVICE, 1}, {DEVICE, 1}}, DEVICE},
+        {{{DEVICE, PAGE_SIZE}, {DEVICE - 8, 8}, {DEVICE, 0}}, DEVICE},
+        {{{DEVICE, PAGE_SIZE + 1}, {DEVICE, 8}, {DEVICE, 8}}, DEVICE + PAGE_SIZE},
+        {{{DEVICE + 8 * PAGE_SIZE, 0}, {DEVICE, 8}, {DEVICE + 2 * PAGE_SIZE - 8, 8}},
+         DEVICE + PAGE_SIZE},
+        {{{DEVICE - 8, 8}, {DEVICE, 8}, {DEVICE + 8, 2 * PAGE_SIZE}}, DEVICE + 2 * PAGE_SIZE}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        IOAddressRange ranges[3];
+        IOMDDMACharacteristics facts;
+        IOMemoryDescriptor *memory;
+
+        memcpy(ranges, rows[i].ranges, sizeof(ranges));
+        memory = IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, TASK_NULL);
+        assert_int_equal(operate(memory, kIOMDGetCharacteristics, &facts, sizeof(facts)),
+                         kIOReturnSuccess);
+        assert_int_equal(facts.fHighestPage, atop(rows[i].highest));
+        OSObject_release(memory);
+    }
+}
+
 /* Memory that has no purgeable state stands in the way of the whole. */
 static void physical_parts_have_no_state(void **state)
 {
@@ -415,6 +444,7 @@ int main(void)
         MAP_TEST(a_right_to_store_is_looked_up_again),
         MAP_TEST(the_owners_own_view_must_be_there),
         MAP_TEST(more_pages_than_there_are_cannot_be_described),
+        MAP_TEST(the_highest_page_is_a_bytes),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
         MAP_TEST(pages_that_are_filled_are_its_own),

@@ -5,6 +5,7 @@
  * space. Wired ones in the linear view of RAM are in buffer_test.c.
  */
 #include "tests/host/machine/map_buffer.h"
+#include "tests/host/sim/sim_console.h"
 
 /* RAM that was written before must not show. */
 static void soil_memory(void)
@@ -112,7 +113,9 @@ static void the_address_space_is_full(void **state)
             size = trunc_page(size / 2);
         }
     }
+    sim_console_forget();
     expect_refusal(owner, PAGEABLE, 100, 1, 0, kIOReturnNoSpace);
+    assert_false(sim_console_said("stays")); /* there was no mapping of it */
 }
 
 static void bm_4_mappings_after_each_length(void **state)

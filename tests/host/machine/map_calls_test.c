@@ -165,6 +165,8 @@ static void a_map_is_entered_once(void **state)
 {
     IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
     IOVirtualAddress none = 0, integer = (IOVirtualAddress)map, fresh = (IOVirtualAddress)one;
+    struct vm_range range = {.access = RW, .max_access = RW, .memory = MMU_NORMAL};
+    vaddr_t at;
 
     (void)state;
     REFUSED(IOMemoryDescriptor_doMap(memory, NULL, NULL, 0, 0, 0));
@@ -181,8 +183,17 @@ static void a_map_is_entered_once(void **state)
     assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
     assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &fresh, kIOMapAnywhere, 0, 8),
                      kIOReturnSuccess);
+    at = trunc_page(IOMemoryMap_getAddress(one));
     assert_int_equal(IOMemoryDescriptor_doUnmap(memory, NULL, fresh, 0), kIOReturnSuccess);
+    /* And once: what is there then is somebody else's. */
+    assert_int_equal(vm_object_create(1, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(task_map(other), &at, PAGE_SIZE, PAGE_SIZE, &range, 0),
+                     KERN_SUCCESS);
+    vm_object_release(range.object);
+    assert_int_equal(IOMemoryDescriptor_doUnmap(memory, NULL, fresh, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, at), 0);
     OSObject_release(one);
+    assert_int_equal(load(other, at), 0);
 }
 
 static void offsets_that_wrap_are_refused(void **state)

@@ -273,6 +273,36 @@ static void a_window_moves_its_redirection(void **state)
     release_both(parts);
 }
 
+/* Who comes after a dead task, at its place, is not safe because that was. */
+static void a_dead_task_is_not_safe(void **state)
+{
+    (void)state;
+    for (unsigned later = 0; later < 2; later++) { /* it dies before it is named, or after that */
+        IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
+        IOMemoryMap *map;
+        task_t dead, next;
+
+        assert_int_equal(task_create(&dead), KERN_SUCCESS);
+        if (later != 0) {
+            redirect(memory, dead, true);
+        }
+        task_terminate(dead);
+        if (later == 0) {
+            redirect(memory, dead, true);
+        }
+        task_release(dead);
+        assert_int_equal(task_create(&next), KERN_SUCCESS);
+        assert_ptr_equal(next, dead);
+        map = map_all(memory, next, 0);
+        expect_waiting(next, IOMemoryMap_getAddress(map), true);
+        redirect(memory, next, false);
+        expect_waiting(next, IOMemoryMap_getAddress(map), false);
+        OSObject_release(map);
+        task_release(next);
+        OSObject_release(memory);
+    }
+}
+
 /* A window whose parent cannot be redirected is not either: nobody would end it. */
 static void a_window_is_not_redirected_without_its_parent(void **state)
 {
@@ -341,6 +371,7 @@ int main(void)
         MAP_TEST(reinitialised_while_redirected),
         MAP_TEST(shown_anew_after_reinitialisation),
         MAP_TEST(a_window_moves_its_redirection),
+        MAP_TEST(a_dead_task_is_not_safe),
         MAP_TEST(a_window_is_not_redirected_without_its_parent),
         MAP_TEST(former_maps_are_not_redirected),
     };
