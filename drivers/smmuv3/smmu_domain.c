@@ -223,7 +223,7 @@ static bool place_near(struct smmu_domain *domain, const struct smmu_source *fro
     }
     bits |= ENTRY_VALID | ENTRY_TABLE;
     if (from->memory == NULL) {
-        space_fill(entries, shape->pages, ENTRY_HELD, 0);
+        /* They translate nothing, as they did while they were nobody's. */
     } else if (from->list == NULL) {
         space_fill(entries, shape->pages, trunc_page(shape->physical) | bits, PAGE_SIZE);
     } else {

@@ -205,10 +205,7 @@ IOReturn smmu_attach(struct smmu_domain *domain)
     }
     domain->forget = COMMAND_TLBI_NH_VA | COMMAND_ASID(domain->asid);
     write_context(domain);
-    for (unsigned i = 2; i < STE_WORDS; i++) {
-        store(&entry[i], 0);
-    }
-    store(&entry[1], STE_CACHEABLE | STE_SHARED);
+    store(&entry[1], STE_CACHEABLE | STE_SHARED); /* those behind it are zeros, always */
     /* The valid bit last, and with all of its word: the unit may read the entry at any time. */
     cpu_dmb_sy();
     store(&entry[0], STE_VALID | STE_STAGE1 | (virt_to_phys(domain->words).value & STE_CONTEXT));

@@ -68,6 +68,16 @@ static void forget_streams(uint32_t number, bool all, bool leaf)
             (!leaf && sim.streams[i].at == NULL &&
              (sim.streams[i].number ^ number) >> sim_split_bits() == 0)) {
             sim.streams[i].known = false;
+            sim.streams[i].keeps_context = sim.streams[i].keeps_context && !all;
+        }
+    }
+}
+
+static void forget_context(uint32_t number)
+{
+    for (unsigned i = 0; i < SIM_STREAMS; i++) {
+        if (sim.streams[i].number == number) {
+            sim.streams[i].known = sim.streams[i].keeps_context = false;
         }
     }
 }
@@ -127,7 +137,7 @@ static bool execute(const uint64_t *words)
         forget_streams(0, true, false);
         return true;
     case COMMAND_CFGI_CD:
-        /* Of a stream whose entry it may keep: the two are cached as one here. */
+        forget_context((uint32_t)(words[0] >> 32));
         return true;
     case COMMAND_TLBI_NH_ASID:
         forget_asid((uint16_t)(words[0] >> 48), false);
@@ -227,6 +237,7 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
         }
         return sim.cmd_cons;
     case SMMU_EVENTQ_PROD:
+        sim.fenced = false;
         return sim.event_prod;
     default:
         fail_msg("a read at %#x", (unsigned)offset);
@@ -306,6 +317,8 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         sim.event_prod = (uint32_t)value;
         return;
     case SMMU_EVENTQ_CONS:
+        /* Or the events were read before it was known that they are there. */
+        assert_true(sim.fenced || (sim.cr0 & CR0_EVENTS) == 0);
         sim.event_cons = (uint32_t)value & 0xfffff;
         return;
     default:
@@ -323,6 +336,7 @@ void sim_see(enum sim_step step, uint64_t detail)
 {
     (void)detail;
     sim.ordered = sim.ordered || step == SIM_BARRIER;
+    sim.fenced = sim.fenced || step == SIM_BARRIER;
 }
 
 static IOService *service;
@@ -339,6 +353,8 @@ int sim_smmu_power_on(void **state)
 
 void sim_smmu_plug(void)
 {
+    static const uint64_t nothing[STE_WORDS];
+
     /* As somebody has left it who was there before. */
     sim = (struct sim_unit){
         .cr0 = CR0_COMMANDS | CR0_EVENTS | CR0_ENABLE,
@@ -349,6 +365,15 @@ void sim_smmu_plug(void)
         .event_prod = 5 | EVENTQ_OVERFLOW,
         .event_cons = 4,
     };
+    sim.streams[0] = (struct sim_stream){
+        .known = true, .keeps_context = true, .number = SIM_STALE_STREAM, .at = nothing};
+    sim.cache[0] = (struct sim_cached){.known = true,
+                                       .leaf = true,
+                                       .level = 2,
+                                       .asid = 1, /* the first that is given out */
+                                       .page = atop(SIM_STALE_ADDRESS),
+                                       .entry = DMA_LOW | 0x403};
+    sim.cached_end = sim.next_cached = 1;
     told_count = 0;
     sim_witness = sim_see;
     registers.start = mmu_map_device(paddr(SIM_SMMU), SMMU_REGISTERS_SIZE);

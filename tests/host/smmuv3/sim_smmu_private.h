@@ -8,6 +8,7 @@
 /* A stream that it has read: both structures as they were. */
 struct sim_stream {
     bool known, invalid;
+    bool keeps_context; /* though its entry is forgotten */
     uint32_t number;
     const uint64_t *at; /* the entry in memory; NULL: there is no table for it */
     uint64_t entry[STE_WORDS], context[CD_WORDS];
@@ -28,7 +29,8 @@ struct sim_unit {
     uint32_t cmd_prod, cmd_cons, event_prod, event_cons;
     unsigned controls;     /* given to it */
     unsigned controls_set; /* of CR1 and CR2, a bit each */
-    bool ordered;          /* a barrier has come since it was told of commands */
+    bool ordered;          /* a barrier has come since it was told of commands, */
+    bool fenced;           /* and since it was asked for events */
     unsigned late;         /* reads until the command index moves */
     struct sim_stream streams[SIM_STREAMS];
     struct sim_cached cache[SIM_CACHED];
@@ -37,6 +39,10 @@ struct sim_unit {
 };
 
 extern struct sim_unit sim;
+
+/* What it knows from before it was ours: of a stream that nobody attaches, and of a number. */
+#define SIM_STALE_STREAM  0x7777u
+#define SIM_STALE_ADDRESS 0x12345000ull
 
 /* sim_smmu_walk.c */
 /* A table in memory. Not aligned to its size, the test has failed. */

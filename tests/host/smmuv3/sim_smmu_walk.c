@@ -96,7 +96,10 @@ static struct sim_stream *stream_of(uint32_t number)
             }
             return &sim.streams[i];
         }
-        free_one = sim.streams[i].known ? free_one : &sim.streams[i];
+        if (!sim.streams[i].known &&
+            (free_one == NULL || !free_one->keeps_context || free_one->number != number)) {
+            free_one = &sim.streams[i];
+        }
     }
     assert_non_null(free_one);
     entry = entry_of(number);
@@ -109,12 +112,15 @@ static struct sim_stream *stream_of(uint32_t number)
     }
     assert_int_equal(entry[0] & 0xf, STE_VALID | STE_STAGE1);
     assert_int_equal(entry[1], 1ull << 2 | 1ull << 4 | 3ull << 6 | 1ull << 44);
+    if (!free_one->keeps_context || free_one->number != number) {
+        memcpy(free_one->context, sim_words_at(entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
+    }
     free_one->known = true;
     free_one->invalid = false;
+    free_one->keeps_context = true;
     free_one->number = number;
     free_one->at = entry;
     memcpy(free_one->entry, entry, STE_BYTES);
-    memcpy(free_one->context, sim_words_at(entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
     /* Valid, AArch64's, abort and record set, one table of 4 KiB pages, of 39 bits. */
     assert_int_equal(free_one->context[0] & 0x0000fff8c000c0ffull,
                      25 | 1ull << 30 | 1ull << 31 | 1ull << 41 | 7ull << 45);

@@ -49,6 +49,12 @@ static void blocks_are_split_and_not_followed(void **state)
         assert_true(reaches(STREAM, at + 2 * mib + 4096, DMA_HIGH + 2 * mib + 4096));
         assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 4 * mib, DMA_LOW, 4096),
                          kIOReturnBadArgument);
+        /* At its end: the block behind it stays one. */
+        assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 2 * mib - 4096, DMA_LOW, 4096),
+                         kIOReturnSuccess);
+        assert_int_equal(tables(mapper), 5);
+        assert_true(reaches(STREAM, at + 2 * mib - 4096, DMA_LOW));
+        assert_true(reaches(STREAM, at + 2 * mib, DMA_HIGH + 2 * mib));
         unmap(mapper, at, size);
         assert_false(sim_access(STREAM, at + 4096, false, &physical));
         assert_int_equal(tables(mapper), 4);

@@ -4,7 +4,7 @@
 #include "tests/host/smmuv3/sim_smmu_private.h"
 
 #define STREAM 0x08u
-#define FAR    0x12345000ull /* never mapped */
+#define FAR    SIM_STALE_ADDRESS /* never mapped */
 
 static struct smmu *unit;
 static IOMapper *mapper;

@@ -121,6 +121,8 @@ static void lean_requests_that_make_no_sense(void **state)
     assert_int_equal(smmu_unmap(mapper, at, ptoa(2)), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, ioaddr(0), PAGE_SIZE), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, ioaddr(ptoa(SPACE_PAGES)), PAGE_SIZE), kIOReturnNotFound);
+    assert_int_equal(smmu_unmap(mapper, ioaddr(ptoa(SPACE_PAGES) + at.value), PAGE_SIZE),
+                     kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, ioaddr(~0ull << PAGE_SHIFT), PAGE_SIZE), kIOReturnNotFound);
     assert_int_equal(smmu_unmap(mapper, at, PAGE_SIZE), kIOReturnSuccess);
     assert_false(smmu_get_usage(mapper, NULL));
@@ -470,6 +472,22 @@ static void told_reports_make_room(void **state)
     }
     IOMapper_forgetFaults(second);
     assert_int_equal(unit->report_count, 0);
+    /* The first that is another's, wherever it stands, and all behind it move up. */
+    for (unsigned i = 0; i < SMMU_REPORT_MAX; i++) {
+        sim_put_event(EVENT_TRANSLATION, i < 5 ? STREAM + 8 : STREAM, ptoa(300 + i), true);
+    }
+    IOMapper_collectFaults(first);
+    sim_put_event(EVENT_TRANSLATION, STREAM + 8, ptoa(400), true);
+    IOMapper_collectFaults(second);
+    assert_int_equal(unit->report_count, SMMU_REPORT_MAX);
+    for (unsigned i = 0; i < SMMU_REPORT_MAX; i++) {
+        const bool is_last = i == SMMU_REPORT_MAX - 1;
+
+        assert_int_equal(unit->reports[i].stream, i < 5 || is_last ? STREAM + 8 : STREAM);
+        assert_int_equal(unit->reports[i].first, ptoa(is_last ? 400 : i < 5 ? 300 + i : 301 + i));
+    }
+    IOMapper_forgetFaults(first);
+    IOMapper_forgetFaults(second);
     OSObject_release(second);
     OSObject_release(first);
 }

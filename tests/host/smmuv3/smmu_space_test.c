@@ -18,9 +18,12 @@ static int start(void **state)
     return space_create(&space) == KERN_SUCCESS ? 0 : -1;
 }
 
+static void check_space(void);
+
 static int stop(void **state)
 {
     (void)state;
+    check_space();
     space_destroy(&space);
     assert_int_equal(space.tables, 0);
     return sim_holds(&before) ? 0 : -1;
@@ -43,9 +46,46 @@ static void place(uint64_t first, uint64_t pages, uint64_t physical)
     space_begin(&space, first, pages);
 }
 
-/* Whatever leads to a table leads to one that is there, and in which something is open. */
-static void check_links(const struct space_node *node, unsigned level)
+/* What the nodes of a space add up to. */
+struct sums {
+    unsigned tables;
+    uint64_t far; /* pages that are taken beside the near table */
+};
+
+/*
+ * What a node counts is what stands in its table: entries that are somebody's; and of these those
+ * that are open, or held, which a blocked one cannot be told from.
+ */
+static void check_counts(const struct space_node *node, unsigned level, struct sums *sums)
 {
+    unsigned taken = 0, open = 0, held = 0;
+
+    for (unsigned i = 0; i < SPACE_ENTRIES; i++) {
+        const bool is_used = level == SPACE_LEVELS - 1 ? (node->used[i / 64] >> i % 64 & 1) != 0
+                                                       : node->entries[i] != 0;
+
+        taken += is_used;
+        open += (node->entries[i] & ENTRY_VALID) != 0;
+        held += is_used && node->entries[i] == ENTRY_HELD;
+        if (is_used && node != space.near && (level == 2 || node->below[i] == NULL)) {
+            sums->far += 1ull << 9 * (2 - level);
+        }
+        assert_true(is_used || node->entries[i] == 0);
+    }
+    sums->tables++;
+    if (node == space.near) {
+        assert_int_equal(node->taken, 1); /* by the space itself: nobody counts in it */
+        assert_int_equal(node->live, 1);
+    } else {
+        assert_int_equal(node->taken, taken);
+        assert_in_range(node->live, open, open + held);
+    }
+}
+
+/* Whatever leads to a table leads to one that is there, and in which something is open. */
+static void check_node(const struct space_node *node, unsigned level, struct sums *sums)
+{
+    check_counts(node, level, sums);
     for (unsigned i = 0; level < SPACE_LEVELS - 1 && i < SPACE_ENTRIES; i++) {
         const struct space_node *below = node->below[i];
         const uint64_t entry = node->entries[i], table = ENTRY_VALID | ENTRY_TABLE;
@@ -54,8 +94,20 @@ static void check_links(const struct space_node *node, unsigned level)
         if (below != NULL) {
             assert_true(below->live == 0 ||
                         (entry & ENTRY_ADDRESS) == virt_to_phys(below->entries).value);
-            check_links(below, level + 1);
+            check_node(below, level + 1, sums);
         }
+    }
+}
+
+static void check_space(void)
+{
+    struct sums sums = {0};
+
+    check_node(space.root, 0, &sums);
+    assert_int_equal(space.tables, sums.tables);
+    assert_int_equal(space.far, sums.far);
+    for (uint64_t page = 1; page < space.lowest; page++) {
+        assert_int_equal(space_first_taken(&space, page, page + 1), page);
     }
 }
 
@@ -68,9 +120,9 @@ static struct space_change take_away(uint64_t first, uint64_t pages)
         assert_int_equal(space_look(&space, page, &span), 0);
         assert_int_equal(space_first_taken(&space, page, page + 1), page);
     }
-    check_links(space.root, 0);
+    check_space();
     space_release(&space, first, pages);
-    check_links(space.root, 0);
+    check_space();
     assert_int_equal(space_first_taken(&space, first, first + pages), first + pages);
     return change;
 }

@@ -4,6 +4,7 @@
 #include "kernel/page.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_order.h"
+#include "tests/host/smmuv3/sim_smmu_private.h"
 #include "tests/host/smmuv3/smmu_fixture.h"
 
 /* MP-16: nobody has asked for a mapper, and a device that starts all the same is recorded. */
@@ -15,9 +16,10 @@ static void mp_16_streams_are_blocked_from_the_start(void **state)
     for (uint32_t stream = 0; stream < 0x10000; stream += 0x2101) {
         assert_false(sim_access(stream, 0x50000000, true, &physical));
     }
+    assert_false(sim_access(SIM_STALE_STREAM, SIM_STALE_ADDRESS, true, &physical));
     smmu_collect(unit);
-    assert_int_equal(unit->counters.events, 8);
-    assert_int_equal(unit->counters.reports, 8);
+    assert_int_equal(unit->counters.events, 9);
+    assert_int_equal(unit->counters.reports, 9);
     assert_int_equal(unit->counters.lost, 0);
     assert_true(sim_console_said("PCI 00:00.0 is blocked: no driver has asked"));
 }
