@@ -169,6 +169,10 @@ static void memory_may_lose_its_preparation(void **state)
     assert_int_equal(count, 1);
     assert_int_equal(end, 100);
     count = ROOM;
+    assert_int_equal(walk(&mapped, whole, 30, &count, &end), kIOReturnSuccess);
+    assert_int_equal(count, 1);
+    assert_int_equal(list[0].fLength, 70);
+    count = ROOM;
     assert_int_equal(walk(&mapped, whole, 100, &count, &end), kIOReturnNotReady);
     assert_int_equal(count, 0);
     count = ROOM;

@@ -256,6 +256,35 @@ static void test_several(void **state)
     rng_destroy(&line.rng);
 }
 
+static void again_behind_the_other(struct virtio_rng_request *request)
+{
+    static const unsigned order[] = {0, 1, 0};
+
+    assert_in_range(line.ended, 0, 2);
+    assert_ptr_equal(request, &line.requests[order[line.ended]]);
+    if (line.ended++ == 0) {
+        assert_int_equal(rng_submit(&line.rng, request), kIOReturnSuccess);
+    }
+}
+
+/* One that is submitted again by its end stands last, and has nobody behind it. */
+static void test_again(void **state)
+{
+    (void)state;
+    power_on(VIRTIO_F_VERSION_1);
+    assert_true(rng_create(&line.rng, &sim.device));
+    line.ended = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        line.requests[i] = (struct virtio_rng_request){
+            .memory = memory, .length = 16, .completion = again_behind_the_other};
+        assert_int_equal(rng_submit(&line.rng, &line.requests[i]), kIOReturnSuccess);
+    }
+    run();
+    assert_int_equal(line.ended, 3);
+    assert_null(sim.complaint);
+    rng_destroy(&line.rng);
+}
+
 static void test_reading(void **state)
 {
     struct virtq_counters counters;
@@ -376,8 +405,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_none),    cmocka_unit_test(test_unusable),
         cmocka_unit_test(test_in_line), cmocka_unit_test(test_several),
-        cmocka_unit_test(test_reading), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_resets),  cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_again),   cmocka_unit_test(test_reading),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_resets),
+        cmocka_unit_test(test_lost),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "drivers/virtio/queue_private.h"
 #include "tests/host/drivers/virtq_chains.h"
 #include "tests/host/sim/sim_ram.h"
 #include "tests/host/sim/sim_virtq.h"
@@ -114,6 +115,88 @@ static void test_a_restart_rings_again(void **state)
     }
 }
 
+/* Everything that a device, or a batch, has left in the queue's memory and in its records. */
+static void leave_behind(struct virtq *vq)
+{
+    for (unsigned slot = 0; slot < virtq_slots(vq); slot++) {
+        vq->desc[slot].address ^= UINT64_MAX;
+        vq->slots[slot].framed = 7;
+        vq->slots[slot].link = 7;
+    }
+    vq->avail->flags = 1;
+    vq->avail->index = 3;
+    *vq->used_event = 4;
+    vq->used->flags.value = 1;
+    vq->used->index.value = 5;
+    vq->avail_event->value = 6;
+    vq->broken = "it was";
+    if (vq->packed != NULL) {
+        struct virtq_packed *packed = vq->packed;
+
+        memset(packed->ring, 0xff, virtq_size(vq) * sizeof(packed->ring[0]));
+        *packed->driver_event = 0xffffffff;
+        packed->device_event->value = 1; /* no doorbells */
+    }
+}
+
+/* Begun anew it is as when it was made, whatever it has been through. */
+static void test_a_restart_leaves_nothing(void **state)
+{
+    static struct virtq_slot slots[8];
+    static struct sim_chain seen;
+    uint64_t tables[8];
+
+    (void)state;
+    for (unsigned kind = 0; kind < 4; kind++) {
+        const bool has_tables = kind / 2 != 0;
+        struct sim_device device;
+        struct virtq_used used;
+        struct virtq *vq;
+
+        sim_device_create(&device, 8, 4, has_tables, kind % 2 != 0);
+        vq = device.queue;
+        for (unsigned slot = 0; slot < virtq_slots(vq); slot++) {
+            slots[slot] = vq->slots[slot];
+            tables[slot] = vq->desc[slot].address;
+        }
+        /* One chain comes back, and one is never shown. */
+        assert_true(submit_chain(vq, 0, 1, 1));
+        virtq_publish(vq);
+        assert_true(submit_chain(vq, 1, 0, 1));
+        assert_true(sim_device_take(&device, &seen));
+        sim_device_give(&device, seen.head, 0);
+        assert_true(virtq_take(vq, &used));
+        while (virtq_detach(vq) != NULL) {
+            continue;
+        }
+        leave_behind(vq);
+        virtq_restart(vq);
+        for (unsigned slot = 0; slot < virtq_slots(vq); slot++) {
+            assert_null(vq->slots[slot].token);
+            assert_ptr_equal(vq->slots[slot].entries, slots[slot].entries);
+            assert_int_equal(vq->slots[slot].next, slots[slot].next);
+            assert_int_equal(vq->slots[slot].framed, 0);
+            assert_int_equal(vq->slots[slot].link, slots[slot].link);
+            assert_true(vq->tables == VIRTQ_IN_RING || vq->desc[slot].address == tables[slot]);
+        }
+        assert_int_equal(vq->free_slot, 0);
+        assert_int_equal(vq->avail_index | vq->published | vq->used_index, 0);
+        assert_int_equal(vq->avail->flags | vq->avail->index | *vq->used_event, 0);
+        assert_int_equal(vq->used->flags.value | vq->used->index.value | vq->avail_event->value, 0);
+        assert_null(vq->broken);
+        if (vq->packed != NULL) {
+            static const struct virtq_desc empty[8];
+            const struct virtq_packed *packed = vq->packed;
+
+            assert_memory_equal(packed->ring, empty, sizeof(empty));
+            assert_int_equal(*packed->driver_event | packed->device_event->value, 0);
+            assert_int_equal(packed->next | packed->used, 0);
+            assert_true(packed->next_wrap && packed->used_wrap);
+        }
+        sim_device_destroy(&device);
+    }
+}
+
 /* All numbers are modulo 65536: the index is one of those that a step fills, or it is not. */
 static void test_an_index_is_passed(void **state)
 {
@@ -163,11 +246,9 @@ static void test_no_notify(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        VIRTQ_TEST_BOTH(test_interrupt_off),
-        VIRTQ_TEST_BOTH(test_gathered_interrupts),
-        VIRTQ_TEST_BOTH(test_a_restart_rings_again),
-        cmocka_unit_test(test_an_index_is_passed),
-        VIRTQ_TEST_BOTH(test_no_notify),
+        VIRTQ_TEST_BOTH(test_interrupt_off),         VIRTQ_TEST_BOTH(test_gathered_interrupts),
+        VIRTQ_TEST_BOTH(test_a_restart_rings_again), VIRTQ_TEST_BOTH(test_a_restart_leaves_nothing),
+        cmocka_unit_test(test_an_index_is_passed),   VIRTQ_TEST_BOTH(test_no_notify),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
