@@ -260,7 +260,7 @@ static IOReturn map_registers(struct nvme_controller *controller)
     if (status != kIOReturnSuccess) {
         return status;
     }
-    if (bar.size < NVME_DOORBELLS + 8) {
+    if (bar.size < NVME_DOORBELLS) {
         return kIOReturnUnsupported;
     }
     /* First: with registers it will be shut down, whatever else fails. */

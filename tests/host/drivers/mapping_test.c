@@ -111,6 +111,46 @@ static void segments_are_the_devices(void **state)
     OSObject_release(of);
 }
 
+/* A walk ends where the mapping does, and before, where so many bytes are enough. */
+static void walks_end_where_they_are_to(void **state)
+{
+    static const uint32_t places[] = {0, 2 * PAGE_SIZE, 5 * PAGE_SIZE};
+    static const uint32_t lengths[] = {PAGE_SIZE, PAGE_SIZE, PAGE_SIZE};
+    static const struct {
+        uint64_t from, limit, bytes;
+    } rows[] = {
+        {0, 100, 100},
+        {0, 2 * PAGE_SIZE, PAGE_SIZE + 200},
+        {0, PAGE_SIZE + 200, PAGE_SIZE + 200},
+        {PAGE_SIZE, 300, 200},
+        {PAGE_SIZE, 199, 199},
+        {PAGE_SIZE - 10, 20, 20},
+        {PAGE_SIZE - 10, 210, 210},
+        {PAGE_SIZE + 199, UINT64_MAX, 1},
+    };
+    IOMemoryDescriptor *of = describe(places, lengths, 3);
+    struct virtio_memory mapped;
+
+    (void)state;
+    assert_int_equal(
+        virtio_map_memory(&mapped, &mapper->super, of, 0, PAGE_SIZE + 200, kIODMAMapReadAccess),
+        kIOReturnSuccess);
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t end = rows[i].from;
+        UInt32 count = ROOM;
+
+        assert_int_equal(
+            virtio_memory_segments(&mapped, of, put, list, &end, rows[i].limit, UINT32_MAX, &count),
+            kIOReturnSuccess);
+        assert_int_equal(count, 1);
+        assert_int_equal(list[0].fIOVMAddr, mapped.address + rows[i].from);
+        assert_int_equal(list[0].fLength, rows[i].bytes);
+        assert_int_equal(end, rows[i].from + rows[i].bytes);
+    }
+    assert_int_equal(virtio_unmap_memory(&mapped, of), kIOReturnSuccess);
+    OSObject_release(of);
+}
+
 /* I/O addresses that end before the memory does: no mapper that is in its senses gives them. */
 static void addresses_do_not_wrap(void **state)
 {
@@ -256,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_of_a_driver_is_mapped_or_not),
         cmocka_unit_test(segments_are_the_devices),
+        cmocka_unit_test(walks_end_where_they_are_to),
         cmocka_unit_test(addresses_do_not_wrap),
         cmocka_unit_test(memory_may_lose_its_preparation),
         cmocka_unit_test(options_follow_the_device),

@@ -303,6 +303,34 @@ static void a_queue_that_does_not_go(void **state)
     client_close();
 }
 
+static void start_on_another(void)
+{
+    assert_int_equal(client_start(1, commands[4], kIODirectionIn, 0, 0), kIOReturnSuccess);
+}
+
+/* Nor does one that starts meanwhile ring at a controller that is off, on whatever queue. */
+static void a_start_while_all_is_reset(void **state)
+{
+    (void)state;
+    sim.silent_opcode = NVME_ADMIN_DELETE_SQ;
+    start_all(0, 0, 2);
+    start_all(1, 2, 2);
+    commands[4] = client_command(&transfers[4], NVME_PRP, whole, 0, 4096);
+    nvme_sim_take(&sim);
+    sim.when_off = start_on_another;
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                     kIOReturnSuccess);
+    assert_null(sim.when_off);
+    sim.silent_opcode = 0x100;
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(client_end_count, 5);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(client_ends[i].status, kIOReturnAborted);
+    }
+    drop_all(5);
+    client_close();
+}
+
 /* What a notification starts while the controller is reset waits, and then goes. */
 static void start_another(void)
 {
@@ -409,6 +437,7 @@ int main(void)
         cmocka_unit_test_setup(commands_that_go_on, client_open_usual),
         cmocka_unit_test_setup(stopped_for_good, client_open_usual),
         cmocka_unit_test_setup(a_queue_that_does_not_go, client_open_usual),
+        cmocka_unit_test_setup(a_start_while_all_is_reset, client_open_usual),
         cmocka_unit_test_setup(a_reset_ends_everything, client_open_usual),
         cmocka_unit_test_setup(a_controller_that_is_lost, client_open_usual),
         cmocka_unit_test_setup(a_flush_sleeps, client_open_usual),

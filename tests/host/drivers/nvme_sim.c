@@ -385,6 +385,12 @@ static void go_off(struct nvme_sim *sim)
         memset(sim->cq, 0, sizeof(sim->cq));
         sim->taken_count = 0;
     }
+    if (sim->when_off != NULL) {
+        void (*const call)(void) = sim->when_off;
+
+        sim->when_off = NULL;
+        call();
+    }
 }
 
 static void go_on(struct nvme_sim *sim)
@@ -408,6 +414,9 @@ static void configure(struct nvme_sim *sim, uint32_t value)
     const uint32_t before = sim->cc;
 
     sim->cc = value;
+    /* Section 3.1.5: not on its way up. */
+    assert_true(sim->lenient || sim->never_ready || (before & ~value & NVME_CC_EN) == 0 ||
+                (sim->csts & (NVME_CSTS_RDY | NVME_CSTS_CFS)) != 0);
     if ((value & NVME_CC_SHN) != 0 && (before & NVME_CC_SHN) == 0) {
         sim->shutdowns++;
         sim->csts |= NVME_CSTS_SHST_DONE;
@@ -438,9 +447,9 @@ static uint64_t read_register(struct sim_registers *self, uint64_t offset, unsig
     case NVME_CSTS:
         return sim->status_is_gone ? UINT32_MAX : sim->csts;
     case NVME_CMBLOC:
-        return sim->buffer_place;
+        return (sim->buffer_control & 1) != 0 ? sim->buffer_place : 0;
     case NVME_CMBSZ:
-        return sim->buffer_size;
+        return (sim->buffer_control & 1) != 0 ? sim->buffer_size : 0;
     }
     fail_msg("register 0x%llx is read", (unsigned long long)offset);
     return 0;
@@ -453,6 +462,8 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
 
     assert_true(sim->bus.memory_on);
     if (sim->gone) {
+        /* Who has read all ones does not put them back, less a bit. */
+        assert_true(offset != NVME_CC || sim->lenient);
         return;
     }
     if (offset >= NVME_DOORBELLS) {
@@ -486,6 +497,18 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
     }
 }
 
+/* Section 7.5.1.1: a line is up as long as an answer has not been acknowledged. */
+static bool is_up(const struct bus_sim *bus)
+{
+    const struct nvme_sim *sim = (const struct nvme_sim *)bus;
+    bool any = false;
+
+    for (unsigned i = 0; i < NVME_SIM_QUEUES; i++) {
+        any |= sim->cq[i].exists && sim->cq[i].head != sim->cq[i].tail;
+    }
+    return any && !sim->lenient && !sim->gone && bus->vectors == 1 && !bus->is_message;
+}
+
 void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes)
 {
     *sim = (struct nvme_sim){
@@ -502,4 +525,5 @@ void nvme_sim_create(struct nvme_sim *sim, uint8_t *disk, uint64_t disk_bytes)
         .disk = disk,
     };
     bus_sim_create(&sim->bus, 0, read_register, write_register);
+    sim->bus.is_up = is_up;
 }

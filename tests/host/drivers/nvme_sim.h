@@ -67,6 +67,7 @@ struct nvme_sim {
     struct nvme_sim_command taken[NVME_SIM_TAKEN];
     unsigned taken_count;
     uint64_t buffer_control;
+    void (*when_off)(void); /* called once, when it has gone off; NULL: not */
     unsigned aborts, deleted_sq, deleted_cq, doorbells, shutdowns;
     uint8_t *disk; /* blocks << block_shift bytes */
 };
