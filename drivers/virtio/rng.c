@@ -394,10 +394,6 @@ static IOReturn check(const struct virtio_rng *rng, IOMemoryDescriptor *memory, 
     if (rng->device == NULL) {
         return kIOReturnNoDevice;
     }
-    if (rng->lost) {
-        return kIOReturnNotResponding;
-    }
-
     /*
      * Prepared for reading alone: nobody has asked whether the memory may be written, and what a
      * device put there would never count as changed.

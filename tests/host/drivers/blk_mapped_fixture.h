@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/ledger/IOLedger.h"
 #include "drivers/virtio/blk_private.h"
 #include "kernel/direct_map.h"
 #include "kernel/page.h"
@@ -54,9 +55,23 @@ static inline void begin(uint64_t offered, unsigned segments, unsigned longest)
     again = NULL;
 }
 
+static unsigned leaks;
+
+static inline void count_leak(const struct IOLedgerReport *report)
+{
+    (void)report;
+    leaks++;
+}
+
 static inline void end(void)
 {
     assert_int_equal(mapper->taken, idle);
+    /* What the driver has mapped for itself is meant to be there at the end of an image. */
+    leaks = 0;
+    IOLedger_listen(count_leak);
+    IOLedger_judgeEnd();
+    IOLedger_listen(NULL);
+    assert_int_equal(leaks, 0);
     blk_destroy(disk);
     assert_int_equal(mapper->taken, 0);
     assert_null(sim.complaint);

@@ -184,6 +184,20 @@ static void the_entropy_engine_has_one_door(void **state)
     copied.command = NULL; /* another's transfer */
     REFUSED(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 10, 0));
     IODMACommand_setRefCon(command, &transfer);
+    assert_ptr_equal(rng_get_service(&rng), rng_get_service(&rng)); /* made once */
+    /* What a lost one refuses is not on its channel's book. */
+    rng.lost = true;
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *running = command;
+        IOByteCount moved;
+
+        assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 10, 0),
+                         kIOReturnNotResponding);
+        assert_int_equal(IODMAController_queryDMACommand(engine, 0, &running, &moved, true),
+                         kIOReturnSuccess);
+        assert_null(running);
+    }
+    rng.lost = false;
     drop(command);
 }
 
