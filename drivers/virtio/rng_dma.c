@@ -64,12 +64,18 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
         transfer->command != command) {
         return kIOReturnBadArgument;
     }
-    transfer->request = (struct virtio_rng_request){
-        .offset = offset, .length = count, .fill = fill, .completion = arrived, .context = engine};
     state = irq_mask();
-    /* Before it is in line: its end may come at once. */
+    /*
+     * Before it is in line: its end may come at once. And before anything is put down in it: one
+     * that is under way is in line already.
+     */
     status = IODMAChannel_take(&engine->super.channel, command);
     if (status == kIOReturnSuccess) {
+        transfer->request = (struct virtio_rng_request){.offset = offset,
+                                                        .length = count,
+                                                        .fill = fill,
+                                                        .completion = arrived,
+                                                        .context = engine};
         status = rng_submit(engine->rng, &transfer->request);
         if (status != kIOReturnSuccess) {
             IODMAChannel_refuse(&engine->super.channel, command);

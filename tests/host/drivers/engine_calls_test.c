@@ -198,6 +198,18 @@ static void the_entropy_engine_has_one_door(void **state)
         assert_null(running);
     }
     rng.lost = false;
+    /* While it is under way it is not started again, and goes on as it was started. */
+    assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 10, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 20, 4),
+                     kIOReturnBusy);
+    assert_ptr_equal(rng.first, &transfer.request);
+    assert_null(rng.first->next);
+    assert_int_equal(transfer.request.length, 10);
+    assert_int_equal(IODMAController_stopDMACommand(engine, 0, false, UINT64_MAX),
+                     kIOReturnSuccess);
+    assert_int_equal(transfer.request.status, kIOReturnAborted);
+    IOWorkLoop_runEventSources(loop);
     drop(command);
 }
 

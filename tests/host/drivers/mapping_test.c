@@ -147,6 +147,21 @@ static void walks_end_where_they_are_to(void **state)
         assert_int_equal(list[0].fLength, rows[i].bytes);
         assert_int_equal(end, rows[i].from + rows[i].bytes);
     }
+    /* Cut where a segment would be too long; what there is no room for is for the next walk. */
+    for (UInt32 room = 1; room < 4; room++) {
+        UInt32 count = room;
+        uint64_t end = 50;
+
+        assert_int_equal(
+            virtio_memory_segments(&mapped, of, put, list, &end, UINT64_MAX, 2000, &count),
+            kIOReturnSuccess);
+        assert_int_equal(count, room);
+        assert_int_equal(end, room == 3 ? PAGE_SIZE + 200 : 50 + 2000 * room);
+        for (UInt32 i = 0; i < room; i++) {
+            assert_int_equal(list[i].fIOVMAddr, mapped.address + 50 + 2000 * i);
+            assert_int_equal(list[i].fLength, i == 2 ? PAGE_SIZE + 150 - 4000 : 2000);
+        }
+    }
     assert_int_equal(virtio_unmap_memory(&mapped, of), kIOReturnSuccess);
     OSObject_release(of);
 }

@@ -31,11 +31,11 @@ static void random_bytes_arrive(void **state)
     virtio_sim_create(&sim, VIRTIO_ID_ENTROPY, VIRTIO_F_VERSION_1, 8);
     sim.mapper = &mapper->super;
     assert_true(rng_create(&rng, &sim.device));
+    assert_null(rng.cursor); /* it would give physical addresses */
     own = mapper->taken;
     memset(phys_to_virt(data), 0, ptoa(PAGES));
     sim_while_waiting = answer_with_random_bytes;
     assert_int_equal(rng_read(&rng, memory, 2000, 20000), kIOReturnSuccess);
-    sim_while_waiting = NULL;
     for (uint64_t i = 0; i < 24576; i++) {
         assert_int_equal(*byte_at(i), i >= 2000 && i < 22000 ? 0x77 : 0);
     }
@@ -43,6 +43,13 @@ static void random_bytes_arrive(void **state)
     mapper->map_answer = kIOReturnNoSpace;
     assert_int_equal(rng_read(&rng, memory, 0, 100), kIOReturnNoSpace);
     mapper->map_answer = kIOReturnSuccess;
+    /* The bytes are there, but so is the device's way to them. */
+    own = mapper->taken;
+    mapper->unmap_answer = kIOReturnTimeout;
+    assert_int_equal(rng_read(&rng, memory, 0, 100), kIOReturnTimeout);
+    mapper->unmap_answer = kIOReturnSuccess;
+    mapper->taken = own;
+    sim_while_waiting = NULL;
     rng_destroy(&rng);
     assert_int_equal(mapper->taken, 0);
 }

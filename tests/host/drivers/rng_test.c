@@ -317,6 +317,8 @@ static void test_reading(void **state)
     assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnUnderrun);
     most = UINT32_MAX;
     assert_int_equal(virtio_rng_read(memory, 0, 4 * PAGE_SIZE), kIOReturnSuccess);
+    assert_non_null(virtio_rng_get_service());
+    assert_ptr_equal(rng_machine_device(), &sim.device);
     assert_null(sim.complaint);
 }
 

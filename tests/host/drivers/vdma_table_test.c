@@ -60,6 +60,30 @@ static IOMapper *table(void)
     return (IOMapper *)vdma_state.table;
 }
 
+/* What nobody asks to read or write is not there for them either; behind the last page is nothing.
+ */
+static void pages_that_are_not_there(void **state)
+{
+    const uint64_t end = vdma_state.can.limits.table_entries * PAGE_SIZE;
+    uint64_t address, length, physical;
+
+    (void)state;
+    for (uint64_t at = 0; at < 2 * end; at += PAGE_SIZE) {
+        assert_int_equal(IOMapper_translate(table(), at, 0, &physical, &length), kIOReturnNotFound);
+    }
+    assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, PAGE_SIZE,
+                                            kIODMAMapReadAccess, NULL, NULL, NULL, &address,
+                                            &length),
+                     kIOReturnSuccess);
+    /* Where the number of its pages is written down. */
+    for (uint64_t at = end; at < 2 * end; at += PAGE_SIZE) {
+        assert_int_equal(IOMapper_translate(table(), at, 0, &physical, &length), kIOReturnNotFound);
+    }
+    assert_int_equal(
+        IOMapper_iovmUnmapMemory(table(), (IOMemoryDescriptor *)NULL, NULL, address, length),
+        kIOReturnSuccess);
+}
+
 static void mappings_that_cannot_be(void **state)
 {
     const IODMAMapSpecification narrow = {.numAddressBits = 16};
@@ -318,6 +342,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_without_memory), /* from here on there is one */
+        cmocka_unit_test(pages_that_are_not_there),
         cmocka_unit_test(mappings_that_cannot_be),
         cmocka_unit_test(mappings_of_several_pieces),
         cmocka_unit_test(mappings_of_odd_places),
