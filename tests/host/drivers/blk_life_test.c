@@ -211,7 +211,7 @@ static void test_tables(void **state)
         struct virtio_blk *made;
 
         virtio_sim_create(&own, VIRTIO_ID_BLOCK,
-                          VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_BLK_F_SEG_MAX, 1024);
+                          VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_BLK_F_SEG_MAX, 4096);
         virtio_sim_set(&own, 0, 100, 8);
         virtio_sim_set(&own, 12, rows[i].segments, 4);
         made = blk_create(&own.device);
@@ -221,6 +221,30 @@ static void test_tables(void **state)
         assert_int_equal(info.segments_max, rows[i].segments < 1022 ? rows[i].segments : 1022);
         blk_destroy(made);
     }
+}
+
+/* One that is vdma's is nobody's until it is asked for by that, and is in the list then. */
+static void test_of_vdma(void **state)
+{
+    static struct virtio_sim other; /* it stays */
+    const unsigned count = virtio_blk_count();
+    struct virtio_blk *made;
+
+    (void)state;
+    assert_null(virtio_blk_of_vdma());
+    virtio_sim_create(&other, VIRTIO_ID_BLOCK, VIRTIO_F_VERSION_1, 64);
+    other.device.address = paddr(0xa000800);
+    other.device.vendor = VIRTIO_VENDOR_VDMA;
+    virtio_sim_set(&other, 0, 100, 8);
+    virtio_add_device(&other.device);
+    initialiser_find_disks();
+    assert_int_equal(virtio_blk_count(), count);
+    made = virtio_blk_of_vdma();
+    assert_non_null(made);
+    assert_int_equal(virtio_blk_count(), count + 1);
+    assert_ptr_equal(virtio_blk_get(count), made);
+    assert_null(virtio_blk_of_vdma());
+    assert_int_equal(virtio_blk_count(), count + 1);
 }
 
 /* One that does not stop may still write what it was given, the serial number's place too. */
@@ -403,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(test_tables, blk_sim_again),
         cmocka_unit_test_setup(test_not_stopped, blk_sim_again), /* it leaves memory behind */
         cmocka_unit_test_setup(test_lost, blk_sim_again),
+        cmocka_unit_test(test_of_vdma), /* last: it stays in the list */
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -176,6 +176,7 @@ static void the_entropy_engine_has_one_door(void **state)
 
     (void)state;
     expect_doors();
+    IOMemory_fail(kIOReturnBusy);
     assert_null(virtio_rng_create_command(NULL, kMapped, NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     REFUSED(IODMAController_startDMACommand(engine, 0, command, kIODirectionOut, 10, 0));
@@ -221,8 +222,12 @@ static void transfers_are_of_one_disk_and_prepared(void **state)
     (void)state;
     attach(virtio_blk_get_service(disk));
     engine = disk->engine;
-    assert_null(virtio_blk_create_command(NULL, NULL, kMapped, &transfer));
-    assert_null(virtio_blk_create_command(disk, NULL, kMapped, NULL));
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemory_fail(kIOReturnBusy);
+        assert_null(virtio_blk_create_command(i == 0 ? NULL : disk, NULL, kMapped,
+                                              i == 0 ? &transfer : NULL));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    }
     command = prepared(virtio_blk_create_command(disk, NULL, kMapped, &transfer), true);
     copied = transfer;
     copied.disk = NULL;
@@ -254,6 +259,7 @@ static void a_disk_without_an_engine_has_no_depth(void **state)
     struct virtio_blk_depth depth = {5, 5};
 
     (void)state;
+    IOMemory_fail(kIOReturnBusy);
     assert_null(virtio_blk_get_service(NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     virtio_blk_hold_doorbell(disk, true); /* nobody can have started anything */

@@ -6,6 +6,8 @@
 static struct virtio_rng rng;
 
 /* The device answers while the reader sleeps, with fewer bytes than it was asked for. */
+static uint32_t too_many; /* bytes that it says it has written */
+
 static void answer_with_random_bytes(void)
 {
     static struct virtio_sim_chain chain;
@@ -18,7 +20,7 @@ static void answer_with_random_bytes(void)
         for (uint32_t i = 0; i < length; i++) {
             *(uint8_t *)virtio_sim_at(&sim, chain.entries[0].address + i) = 0x77;
         }
-        virtio_sim_give(&sim, chain.head, length);
+        virtio_sim_give(&sim, chain.head, length + too_many);
     }
     virtio_sim_interrupt(&sim);
 }
@@ -43,6 +45,10 @@ static void random_bytes_arrive(void **state)
     mapper->map_answer = kIOReturnNoSpace;
     assert_int_equal(rng_read(&rng, memory, 0, 100), kIOReturnNoSpace);
     mapper->map_answer = kIOReturnSuccess;
+    /* Beyond what it was asked for, which is less than the request: the question's one segment. */
+    too_many = 1;
+    assert_int_equal(rng_read(&rng, memory, 2000, 20000), kIOReturnDeviceError);
+    too_many = 0;
     /* The bytes are there, but so is the device's way to them. */
     own = mapper->taken;
     mapper->unmap_answer = kIOReturnTimeout;

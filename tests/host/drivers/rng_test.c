@@ -243,6 +243,13 @@ static void test_several(void **state)
         }
     }
     most = UINT32_MAX;
+    /* Its queue is not what the device takes any more: it is lost. */
+    sim.queue_size_max = 2;
+    assert_int_equal(rng_reset(&line.rng), kIOReturnNotResponding);
+    sim.queue_size_max = 8;
+    rng_destroy(&line.rng);
+    power_on(VIRTIO_F_VERSION_1);
+    assert_true(rng_create(&line.rng, &sim.device));
     /* Of one that is lost none is taken. */
     line.ended = 0;
     sim.refuses_reset = true;
