@@ -2,6 +2,7 @@
 /* The entropy driver and a device that keeps the rules, or does not. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,15 @@ static void test_none(void **state)
     assert_int_equal(counters.requests | counters.doorbells | counters.interrupts, 0);
 }
 
+static bool is_named(IOReturn status)
+{
+    char line[100];
+
+    snprintf(line, sizeof(line), "the device at 0xa000000 cannot be used (error 0x%x)",
+             (unsigned)status);
+    return sim_console_said(line);
+}
+
 static void test_unusable(void **state)
 {
     (void)state;
@@ -112,17 +122,22 @@ static void test_unusable(void **state)
     sim_console_forget();
     initialiser_find_rng();
     assert_false(virtio_rng_present());
-    assert_true(sim_console_said("virtio-rng: the device at 0xa000000 cannot be used (error 0x"));
+    assert_true(is_named(kIOReturnUnsupported));
+    assert_false(sim.is_started); /* nor was anything of it told to the device */
     sim.device.claimed = false;
     power_on(VIRTIO_F_VERSION_1);
     sim.queue_size_max = 0;
+    sim_console_forget();
     initialiser_find_rng();
     assert_false(virtio_rng_present());
+    assert_true(is_named(kIOReturnUnsupported));
     sim.device.claimed = false;
     sim.queue_size_max = 8;
     sim.refuses_line = true;
+    sim_console_forget();
     initialiser_find_rng();
     assert_false(virtio_rng_present());
+    assert_true(is_named(kIOReturnNoInterrupt));
     assert_int_equal(sim.status & 4, 0); /* it does not work on its own */
     sim.device.claimed = false;
     sim.refuses_line = false;
