@@ -51,15 +51,14 @@ void vm_object_note_page(paddr_t page, enum mmu_memory memory)
 {
     uint8_t *const note = &page_record(page.value >> PAGE_SHIFT)->note; /* it is allocated */
 
-    if ((*note & VM_NOTE_OWNED) == 0) {
-        if ((*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
-            unusual--; /* a window still shows what this page was before */
-        }
-        /* No handler marks a page that nobody owns: nothing is lost. */
-        *note = (uint8_t)(VM_NOTE_OWNED | memory);
-    } else {
-        set_note(note, VM_NOTE_MEMORY, (uint8_t)memory);
+    if ((*note & VM_NOTE_OWNED) != 0) {
+        return; /* a copy shares it, in the mode that it has */
     }
+    if ((*note & VM_NOTE_MEMORY) != MMU_NORMAL) {
+        unusual--; /* a window still shows what this page was before */
+    }
+    /* No handler marks a page that nobody owns: nothing is lost. */
+    *note = (uint8_t)(VM_NOTE_OWNED | memory);
 }
 
 void vm_object_forget_page(paddr_t page)

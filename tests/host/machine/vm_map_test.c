@@ -14,8 +14,11 @@ static void wiring_is_all_or_nothing(void **state)
     paddr_t pages[8];
 
     (void)state;
+    const uint64_t blocks = holdings_now().heap_blocks;
+
     assert_int_equal(vm_map_wire(map, at, 8, VM_WIRE_NO_FAULT, pages), KERN_MEMORY_ERROR);
     assert_int_equal(resident(object), 0);
+    assert_int_equal(holdings_now().heap_blocks, blocks); /* nothing was allocated for it */
     assert_int_equal(vm_map_remove(map, at + 5 * PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(vm_map_wire(map, at, 8, 0, pages), KERN_INVALID_ADDRESS);
     assert_int_equal(vm_map_protect(map, at + 4 * PAGE_SIZE, PAGE_SIZE, MMU_READ), KERN_SUCCESS);
@@ -113,25 +116,45 @@ static void overwriting_replaces_exactly_its_interval(void **state)
     vm_object_release(new);
 }
 
-/* If the new range cannot be filled, the old one must still be there. */
+/* An address space that is no task's. */
+static void a_map_goes_with_its_ranges(void **state)
+{
+    const struct vm_range range = {.object = object_of(1), .access = RW, .max_access = RW};
+    struct vm_map *own;
+    vaddr_t at = 0x10000;
+
+    (void)state;
+    assert_int_equal(vm_map_create(&own), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(own, &at, PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+    vm_map_retain(own);
+    vm_map_release(own);
+    assert_int_equal(sim_store(own, at, 1), KERN_SUCCESS);
+    vm_map_release(own);
+    vm_object_release(range.object);
+}
+
+/* If the new range cannot be filled, the old one must still be there, as filled as it was. */
 static void a_failed_overwrite_changes_nothing(void **state)
 {
     struct vm_object *old = object_of(2);
     struct vm_object *huge;
     vaddr_t at = enter(old, 2, RW);
-    uint64_t pages = 64 * SIM_MIB / PAGE_SIZE;
+    uint64_t pages = 64 * SIM_MIB / PAGE_SIZE, faults;
     struct vm_range range = {.access = RW, .max_access = RW};
 
     (void)state;
     store(at, 5);
+    assert_int_equal(vm_map_fill_tables(map, at, 2 * PAGE_SIZE), KERN_SUCCESS);
     huge = object_of(pages);
     range.object = huge;
     assert_int_equal(
         vm_map_enter(map, &at, pages * PAGE_SIZE, 0, &range, VM_ENTER_OVERWRITE | VM_ENTER_EAGER),
         KERN_MEMORY_ERROR);
-    vm_object_release(huge);
+    faults = sim_faults;
     assert_int_equal(load(at), 5);
     assert_int_equal(load(at + PAGE_SIZE), 0);
+    assert_int_equal(sim_faults, faults);
+    vm_object_release(huge);
     vm_object_release(old);
 }
 
@@ -175,6 +198,34 @@ static void other_rights_are_filled_ahead_as_well(void **state)
     load(at + PAGE_SIZE);
     assert_int_equal(sim_faults, faults);
     vm_object_release(range.object);
+}
+
+/* Who fills a part of a range may take faults in the rest; only whole ones stay filled. */
+static void what_is_filled_in_part_is_not_kept_so(void **state)
+{
+    struct vm_object *object = object_of(4);
+    const vaddr_t at = enter(object, 2, RW), other = enter(object, 2, RW);
+    const vaddr_t parts[] = {at, at + PAGE_SIZE};
+    uint64_t faults;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(vm_map_fill_tables(map, parts[i], PAGE_SIZE), KERN_SUCCESS);
+        assert_int_equal(vm_map_block(map, at, 2 * PAGE_SIZE, true), KERN_SUCCESS);
+        assert_int_equal(vm_map_block(map, at, 2 * PAGE_SIZE, false), KERN_SUCCESS);
+        faults = sim_faults;
+        load(parts[i]);
+        assert_int_equal(sim_faults, faults + 1);
+    }
+    /* Up to a hole: what lies before it is filled, and stays so. */
+    assert_int_equal(vm_map_remove(map, other + PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(vm_map_fill_tables(map, other, 2 * PAGE_SIZE), KERN_INVALID_ADDRESS);
+    assert_int_equal(vm_map_block(map, other, PAGE_SIZE, true), KERN_SUCCESS);
+    assert_int_equal(vm_map_block(map, other, PAGE_SIZE, false), KERN_SUCCESS);
+    faults = sim_faults;
+    store(other, 1);
+    assert_int_equal(sim_faults, faults);
+    vm_object_release(object);
 }
 
 static void a_blocked_range_answers_so_until_unblocked(void **state)
@@ -427,8 +478,10 @@ int main(void)
         TEST(placement),
         TEST(overwriting_replaces_exactly_its_interval),
         TEST(a_failed_overwrite_changes_nothing),
+        TEST(a_map_goes_with_its_ranges),
         TEST(protection_can_be_lowered_and_raised_to_its_maximum),
         TEST(other_rights_are_filled_ahead_as_well),
+        TEST(what_is_filled_in_part_is_not_kept_so),
         TEST(a_blocked_range_answers_so_until_unblocked),
         TEST(copying_stops_at_a_bad_address),
         TEST(a_hundred_thousand_ranges),

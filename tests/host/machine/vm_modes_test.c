@@ -255,12 +255,99 @@ static void views_follow_their_pages(void **state)
     vm_object_release(window);
 }
 
+static enum mmu_memory seen_at(vaddr_t va)
+{
+    struct mmu_translation at;
+
+    assert_true(mmu_translate(vm_map_space(map), va, &at));
+    return at.attributes.memory;
+}
+
+/* A page that several objects have is seen in one mode, whoever of them is asked for another. */
+static void owners_of_a_page_follow_each_other(void **state)
+{
+    struct vm_object *object = object_of(3), *copy, *window;
+    const vaddr_t at = enter(object, 3, RW);
+    vaddr_t copied;
+    paddr_t page;
+
+    (void)state;
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    store(at + 2 * PAGE_SIZE, 3);
+    assert_int_equal(vm_object_copy(object, 0, 3, &copy), KERN_SUCCESS);
+    copied = enter(copy, 3, RW);
+    load(copied);
+    load(copied + PAGE_SIZE);
+    store(copied + 2 * PAGE_SIZE, 4); /* the last page is its own */
+    vm_object_set_memory(object, MMU_NONCACHED);
+    expect_object(copy, MMU_NONCACHED, MMU_NONCACHED, MMU_NORMAL);
+    assert_int_equal(seen_at(copied), MMU_NONCACHED);
+    assert_int_equal(seen_at(copied + PAGE_SIZE), MMU_NONCACHED);
+    assert_int_equal(seen_at(copied + 2 * PAGE_SIZE), MMU_NORMAL);
+    vm_check_objects();
+    assert_int_equal(vm_object_reserve_modes(copy, 1, 1), KERN_SUCCESS);
+    vm_object_set_pages_memory(copy, 1, 1, MMU_WRITE_THROUGH);
+    expect_object(object, MMU_NONCACHED, MMU_WRITE_THROUGH, MMU_NONCACHED);
+    load(at + PAGE_SIZE);
+    assert_int_equal(seen_at(at + PAGE_SIZE), MMU_WRITE_THROUGH);
+    vm_check_objects();
+
+    /* By a window on it. */
+    assert_true(vm_object_resident(object, 0, &page));
+    window = window_on(page, 1);
+    load(at);
+    vm_object_set_memory(window, MMU_WRITE_THROUGH);
+    expect_object(object, MMU_WRITE_THROUGH, MMU_WRITE_THROUGH, MMU_NONCACHED);
+    expect_object(copy, MMU_WRITE_THROUGH, MMU_WRITE_THROUGH, MMU_NORMAL);
+    assert_int_equal(seen_at(at), MMU_WRITE_THROUGH);
+    assert_int_equal(seen_at(copied), MMU_WRITE_THROUGH);
+    vm_object_release(window); /* its owners' mode stays */
+    assert_int_equal(vm_page_memory(page), MMU_WRITE_THROUGH);
+    vm_check_objects();
+    vm_check_map(map);
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
+/* What is in the tables stays there, for who may take no fault. */
+static void registers_change_where_they_are(void **state)
+{
+    struct vm_range range = {.access = RW, .max_access = RW, .memory = MMU_DEVICE};
+    struct mmu_translation to;
+    vaddr_t at = 0;
+
+    (void)state;
+    assert_int_equal(vm_object_create_physical(paddr(0x9000000), 3, &range.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(map, &at, 3 * PAGE_SIZE, 0, &range, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, at + PAGE_SIZE, MMU_WRITE), KERN_SUCCESS);
+    assert_int_equal(vm_map_set_memory(map, at, 3 * PAGE_SIZE, MMU_DEVICE_GRE), KERN_SUCCESS);
+    assert_int_equal(seen_at(at + PAGE_SIZE), MMU_DEVICE_GRE);
+    assert_false(mmu_translate(vm_map_space(map), at, &to));
+    assert_int_equal(vm_fault(map, at, MMU_READ), KERN_SUCCESS);
+    assert_int_equal(seen_at(at), MMU_DEVICE_GRE);
+    vm_check_map(map);
+    vm_object_release(range.object);
+    /* Filled ahead they are blocks. */
+    at = 0;
+    assert_int_equal(vm_object_create_physical(paddr(1ull << 36), 512, &range.object),
+                     KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(map, &at, 512 * PAGE_SIZE, 512 * PAGE_SIZE, &range,
+                                  VM_ENTER_ANYWHERE | VM_ENTER_EAGER),
+                     KERN_SUCCESS);
+    assert_true(mmu_translate(vm_map_space(map), at, &to));
+    assert_int_equal(to.contiguous, 512 * PAGE_SIZE);
+    vm_object_release(range.object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ram_without_a_window_is_ordinary),    TEST(a_window_changes_what_is_ram_of_it),
         TEST(pages_have_the_mode_that_came_last),  TEST(what_goes_past_the_cache_is_in_memory),
         TEST(changes_write_back_what_they_change), TEST(views_follow_their_pages),
+        TEST(owners_of_a_page_follow_each_other),  TEST(registers_change_where_they_are),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

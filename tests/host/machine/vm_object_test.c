@@ -323,6 +323,8 @@ static void ledgers_follow_the_owner(void **state)
 {
     struct vm_object *object = object_of(3);
     struct task_ledger mine, kernels;
+    bool footprint;
+    int tag;
 
     (void)state;
     vm_object_set_owner(object, task, 4, true);
@@ -334,9 +336,58 @@ static void ledgers_follow_the_owner(void **state)
     task_get_ledger(kernel_task, &kernels);
     assert_int_equal(mine.tagged[4] + mine.footprint + kernels.footprint, 0);
     assert_int_equal(kernels.tagged[2], 3 * PAGE_SIZE);
+    assert_ptr_equal(vm_object_owner(object, &tag, &footprint), kernel_task);
+    assert_int_equal(tag, 2);
+    assert_false(footprint);
     vm_object_release(object);
     task_get_ledger(kernel_task, &kernels);
     assert_int_equal(kernels.tagged[2], 0);
+}
+
+static uint64_t cost_of(uint64_t pages)
+{
+    const uint64_t held = holdings_now().heap_bytes;
+    struct vm_object *const object = object_of(pages);
+    const uint64_t cost = holdings_now().heap_bytes - held;
+
+    vm_object_release(object);
+    return cost;
+}
+
+/* One pointer for 512 pages, and no more than are needed. */
+static void large_objects_are_small_while_empty(void **state)
+{
+    (void)state;
+    assert_true(cost_of(512) <= cost_of(1));
+    assert_true(cost_of(16 * 512) < cost_of(16 * 512 + 1));
+}
+
+/* A dead task pays no more; who pays next is told what for. */
+static void an_owner_may_die(void **state)
+{
+    struct vm_object *object = object_of(2);
+    struct task_ledger ledger;
+    struct task *second;
+    bool footprint;
+    int tag;
+
+    (void)state;
+    assert_int_equal(task_create(&second), KERN_SUCCESS);
+    vm_object_set_owner(object, second, 3, true);
+    task_terminate(second);
+    task_get_ledger(second, &ledger);
+    assert_int_equal(ledger.tagged[3] + ledger.footprint, 0);
+    assert_null(vm_object_owner(object, &tag, &footprint));
+    assert_int_equal(tag, 3);
+    assert_true(footprint);
+    vm_object_set_owner(object, task, tag, footprint);
+    task_get_ledger(second, &ledger);
+    assert_int_equal(ledger.tagged[3] + ledger.footprint, 0);
+    task_get_ledger(task, &ledger);
+    assert_int_equal(ledger.tagged[3], 2 * PAGE_SIZE);
+    assert_int_equal(ledger.footprint, 2 * PAGE_SIZE);
+    task_release(second);
+    vm_object_release(object);
 }
 
 int main(void)
@@ -356,6 +407,8 @@ int main(void)
         TEST(populated_objects_keep_their_pages),
         TEST(populating_fails_as_a_whole),
         TEST(ledgers_follow_the_owner),
+        TEST(large_objects_are_small_while_empty),
+        TEST(an_owner_may_die),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);
