@@ -52,6 +52,7 @@ static inline int setup(void **state)
 static inline int teardown(void **state)
 {
     (void)state;
+    sim_tlb_check_all(mmu_kernel);
     mmu_space_activate(NULL);
     heap_trim();
     assert_int_equal(stats().tables, tables_at_start);

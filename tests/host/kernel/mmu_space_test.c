@@ -108,6 +108,74 @@ static void test_prints_its_runs(void **state)
     mmu_space_destroy(space);
 }
 
+/* Where code at EL0 would find a byte at once: all else is somebody else's to say. */
+static void test_peek(void **state)
+{
+    const struct mmu_attributes mine = {.access = MMU_READ | MMU_WRITE | MMU_USER};
+    const struct mmu_attributes constant = {.access = MMU_READ | MMU_USER};
+    const struct mmu_attributes kernels = {.access = MMU_READ | MMU_WRITE};
+    const struct mmu_attributes named = {.access = MMU_USER};
+    const vaddr_t last = MMU_USER_VA_END - PAGE_SIZE;
+    struct mmu_space *space;
+    paddr_t pa;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_false(mmu_peek(space, last, false, &pa));
+    assert_int_equal(mmu_map(space, last, paddr(PA), PAGE_SIZE, mine), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, GIB, paddr(PA), PAGE_SIZE, constant), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, GIB + PAGE_SIZE, paddr(PA), PAGE_SIZE, kernels), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, GIB + 2 * PAGE_SIZE, paddr(PA), PAGE_SIZE, named),
+                     KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 2 * GIB, paddr(PA), MIB2, mine), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, 4 * GIB, paddr(PA), GIB, mine), KERN_SUCCESS);
+    for (enum mmu_memory memory = MMU_WRITE_THROUGH; memory <= MMU_DEVICE_GRE; memory++) {
+        const struct mmu_attributes other = {.access = mine.access, .memory = memory};
+
+        assert_int_equal(mmu_map(space, 3 * GIB + memory * PAGE_SIZE, paddr(PA), PAGE_SIZE, other),
+                         KERN_SUCCESS);
+        assert_false(mmu_peek(space, 3 * GIB + memory * PAGE_SIZE, false, &pa));
+    }
+    assert_true(mmu_peek(space, last + 0x123, true, &pa));
+    assert_int_equal(pa.value, PA + 0x123);
+    assert_false(mmu_peek(space, last + PAGE_SIZE, false, &pa));
+    assert_false(mmu_peek(space, MMU_USER_VA_END + GIB, false, &pa));
+    assert_false(mmu_peek(space, last | MMU_KERNEL_VA_BASE, false, &pa));
+    assert_true(mmu_peek(space, GIB, false, &pa));
+    assert_false(mmu_peek(space, GIB, true, &pa));
+    assert_false(mmu_peek(space, GIB + PAGE_SIZE, false, &pa));
+    assert_false(mmu_peek(space, GIB + 2 * PAGE_SIZE, false, &pa));
+    assert_false(mmu_peek(space, GIB + 3 * PAGE_SIZE, false, &pa));
+    assert_false(mmu_peek(space, 2 * GIB, false, &pa));
+    assert_false(mmu_peek(space, 4 * GIB, false, &pa));
+    sim_tlb_check_all(space);
+    mmu_space_destroy(space);
+}
+
+/* What ends where the space ends has no border there that would have to be made. */
+static void test_the_end_of_a_space(void **state)
+{
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
+    struct mmu_translation at;
+    struct mmu_space *space;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MMU_USER_VA_END - GIB, paddr(PA), GIB, user), KERN_SUCCESS);
+    assert_int_equal(mmu_set_memory(space, MMU_USER_VA_END - MIB2, MIB2, MMU_NONCACHED),
+                     KERN_SUCCESS);
+    assert_int_equal(mmu_set_memory(space, MMU_USER_VA_END - MIB2, 2 * MIB2, MMU_NORMAL),
+                     KERN_INVALID_ARGUMENT);
+    assert_true(mmu_translate(space, MMU_USER_VA_END - MIB2, &at));
+    assert_int_equal(at.attributes.memory, MMU_NONCACHED);
+    assert_true(mmu_translate(space, MMU_USER_VA_END - MIB2 - 1, &at));
+    assert_int_equal(at.attributes.memory, MMU_NORMAL);
+    assert_int_equal(mmu_unmap(space, MMU_USER_VA_END - PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(space->mapped, GIB / PAGE_SIZE - 1);
+    sim_tlb_check_all(space);
+    mmu_space_destroy(space);
+}
+
 /* Registers are shown where nobody has memory, whole pages of them. */
 static void test_devices(void **state)
 {
@@ -146,6 +214,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_peek, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_end_of_a_space, setup, teardown),
         cmocka_unit_test_setup(test_devices, setup), /* they stay: the last one */
     };
 

@@ -216,6 +216,7 @@ static void test_want_of_tables_changes_nothing(void **state)
 struct expected {
     uint64_t pa; /* 0: not mapped */
     unsigned access;
+    enum mmu_memory memory;
 };
 
 static bool all_mapped(const struct expected *pages, unsigned count)
@@ -238,10 +239,108 @@ static bool none_mapped(const struct expected *pages, unsigned count)
     return true;
 }
 
+/* The pages of the leaf that shows one, which go together: its first, and how many. */
+static unsigned leaf_of(unsigned page, unsigned *first)
+{
+    const vaddr_t va = WINDOW + page * PAGE_SIZE;
+    struct mmu_path path;
+    vaddr_t start;
+
+    mmu_walk(mmu_kernel, va, LEAF_LEVEL, &path);
+    start = va & ~(LEVEL_SPAN(path.level) - 1);
+    if (*path.entry[path.level] == 0) {
+        *first = page;
+        return 1;
+    }
+    *first = (unsigned)((start - WINDOW) / PAGE_SIZE);
+    return (unsigned)(LEVEL_SPAN(path.level) / PAGE_SIZE);
+}
+
+static unsigned noted[WINDOW_PAGES];
+
+static void note(vaddr_t va, void *context)
+{
+    assert_ptr_equal(context, noted);
+    noted[(va - WINDOW) / PAGE_SIZE]++;
+}
+
+/* What is cleared takes along the rest of its blocks, and tells of each leaf that may be written.
+ */
+static void model_clear(struct expected *pages, unsigned first, unsigned count)
+{
+    unsigned start, at = first;
+
+    memset(noted, 0, sizeof(noted));
+    while (at < first + count) {
+        const unsigned size = leaf_of(at, &start);
+
+        noted[start] -= (pages[at].access & MMU_WRITE) != 0 && pages[at].pa != 0;
+        memset(&pages[start], 0, size * sizeof(*pages));
+        at = start + size;
+    }
+    mmu_clear_noting(mmu_kernel, WINDOW + first * PAGE_SIZE, count * PAGE_SIZE, note, noted);
+    for (unsigned i = 0; i < WINDOW_PAGES; i++) {
+        assert_int_equal(noted[i], 0);
+    }
+}
+
+static void model_take(struct expected *pages, unsigned page)
+{
+    const bool written = pages[page].pa != 0 && (pages[page].access & MMU_WRITE) != 0;
+    unsigned start;
+    const unsigned size = leaf_of(page, &start);
+
+    assert_int_equal(mmu_page_is_dirty(mmu_kernel, WINDOW + page * PAGE_SIZE), written);
+    assert_int_equal(mmu_take_page(mmu_kernel, WINDOW + page * PAGE_SIZE + 8), written);
+    memset(&pages[start], 0, size * sizeof(*pages));
+}
+
+static void model_show(struct expected *pages, unsigned page, struct mmu_attributes attributes)
+{
+    const vaddr_t va = WINDOW + page * PAGE_SIZE;
+    const uint64_t pa = PA + va - WINDOW;
+    unsigned start;
+    const unsigned size = leaf_of(page, &start);
+
+    assert_int_equal(mmu_show_page(mmu_kernel, va, paddr(pa), attributes), KERN_SUCCESS);
+    memset(&pages[start], 0, size * sizeof(*pages));
+    pages[page] = (struct expected){pa, attributes.access, attributes.memory};
+}
+
+/* Nothing that is mapped may be there in name only, or be executed past the cache. */
+static void model_retype(struct expected *pages, unsigned first, unsigned count,
+                         enum mmu_memory memory)
+{
+    kern_return_t expected = KERN_SUCCESS;
+
+    for (unsigned i = first; i < first + count; i++) {
+        if (pages[i].pa != 0 && (pages[i].access == 0 || ((pages[i].access & MMU_EXECUTE) != 0 &&
+                                                          memory > MMU_WRITE_THROUGH))) {
+            expected = KERN_INVALID_ARGUMENT;
+        }
+    }
+    assert_int_equal(
+        mmu_set_memory(mmu_kernel, WINDOW + first * PAGE_SIZE, count * PAGE_SIZE, memory),
+        expected);
+    for (unsigned i = first; i < first + count && expected == KERN_SUCCESS; i++) {
+        pages[i].memory = memory;
+    }
+}
+
+static void model_split(unsigned page)
+{
+    unsigned start;
+
+    assert_int_equal(mmu_split(mmu_kernel, WINDOW + page * PAGE_SIZE), KERN_SUCCESS);
+    leaf_of(page, &start);
+    assert_int_equal(start, page);
+}
+
 static void model_step(struct expected *pages, uint64_t r)
 {
     const unsigned access[] = {0, MMU_READ, MMU_READ | MMU_WRITE, MMU_READ | MMU_EXECUTE};
-    const struct mmu_attributes attributes = {.access = access[r % 4]};
+    const struct mmu_attributes attributes = {
+        .access = access[r % 4], .memory = (enum mmu_memory)((r >> 40) % (r % 4 == 3 ? 2 : 4))};
     unsigned first = (unsigned)(r >> 8) % WINDOW_PAGES;
     unsigned count = 1 + (unsigned)(r >> 24) % ((r >> 60) % 4 == 0 ? 1200 : 30);
     const uint64_t skew = (r >> 56) % 2 * PAGE_SIZE; /* so that blocks fit half the time */
@@ -252,19 +351,39 @@ static void model_step(struct expected *pages, uint64_t r)
         count = WINDOW_PAGES - first;
     }
     va = WINDOW + first * PAGE_SIZE;
-    if ((r >> 4) % 8 < 3) {
+    switch ((r >> 4) % 14) {
+    case 0 ... 5: {
         uint64_t pa = PA + GIB + va - WINDOW + skew;
 
         expected = none_mapped(pages + first, count) ? KERN_SUCCESS : KERN_NO_SPACE;
         assert_int_equal(mmu_map(mmu_kernel, va, paddr(pa), count * PAGE_SIZE, attributes),
                          expected);
         for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++) {
-            pages[first + i] = (struct expected){pa + i * PAGE_SIZE, attributes.access};
+            pages[first + i] =
+                (struct expected){pa + i * PAGE_SIZE, attributes.access, attributes.memory};
         }
         return;
     }
+    case 6:
+        model_clear(pages, first, count);
+        return;
+    case 7:
+        model_take(pages, first);
+        return;
+    case 8:
+        model_show(pages, first, attributes);
+        return;
+    case 9:
+        model_retype(pages, first, count, attributes.memory);
+        return;
+    case 10:
+        model_split(first);
+        return;
+    default:
+        break;
+    }
     expected = all_mapped(pages + first, count) ? KERN_SUCCESS : KERN_INVALID_ADDRESS;
-    if ((r >> 4) % 8 < 6) {
+    if ((r >> 4) % 14 == 11) {
         assert_int_equal(mmu_unmap(mmu_kernel, va, count * PAGE_SIZE), expected);
         if (expected == KERN_SUCCESS) {
             memset(pages + first, 0, count * sizeof(*pages));
@@ -274,6 +393,7 @@ static void model_step(struct expected *pages, uint64_t r)
     assert_int_equal(mmu_protect(mmu_kernel, va, count * PAGE_SIZE, attributes), expected);
     for (unsigned i = 0; i < count && expected == KERN_SUCCESS; i++) {
         pages[first + i].access = attributes.access;
+        pages[first + i].memory = attributes.memory;
     }
 }
 
@@ -281,6 +401,7 @@ static void test_random_against_model(void **state)
 {
     struct expected *pages = calloc(WINDOW_PAGES, sizeof(*pages));
     uint64_t random = 3;
+    struct mmu_translation at;
 
     (void)state;
     for (unsigned step = 0; step < MODEL_STEPS; step++) {
@@ -294,11 +415,16 @@ static void test_random_against_model(void **state)
             }
             if (pages[i].pa) {
                 assert_maps(WINDOW + i * PAGE_SIZE, pages[i].pa, pages[i].access);
+                assert_true(mmu_translate(mmu_kernel, WINDOW + i * PAGE_SIZE, &at));
+                assert_int_equal(at.attributes.memory, pages[i].memory);
             } else {
                 assert_unmapped(WINDOW + i * PAGE_SIZE);
             }
         }
         assert_int_equal(stats().mapped_pages, mapped);
+        if (step % 50 == 0) {
+            sim_tlb_check_all(mmu_kernel);
+        }
     }
     for (unsigned i = 0; i < WINDOW_PAGES; i++) {
         if (pages[i].pa) {

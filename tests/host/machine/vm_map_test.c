@@ -470,6 +470,31 @@ static void what_is_executed_and_written_is_made_fit_again(void **state)
     assert_int_equal(sim_cache.executable, 0);
 }
 
+/* Of pages in a row, those that are executed; and RAM of which nothing is noted yet. */
+static void only_what_is_executed_is_made_fit(void **state)
+{
+    const unsigned code = MMU_READ | MMU_EXECUTE;
+    const struct vm_object_layout row = {.contiguous = true};
+    struct vm_object *object = object_of(3), *window;
+    const vaddr_t at = enter(object, 3, code);
+    const paddr_t unused = paddr(SIM_RAM_BASE + 32 * SIM_MIB);
+    paddr_t first;
+
+    (void)state;
+    assert_int_equal(vm_object_populate(object, &row), KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, at + PAGE_SIZE, MMU_EXECUTE), KERN_SUCCESS);
+    assert_true(vm_object_resident(object, 0, &first));
+    sim_cache.executable = 0;
+    vm_mark_written(first, 3);
+    assert_int_equal(sim_cache.executable, PAGE_SIZE / SIM_CACHE_LINE);
+    assert_int_equal(dirty(object), 3);
+    assert_int_equal(page_get_state(unused), PAGE_FREE);
+    assert_int_equal(vm_object_create_physical(unused, 1, &window), KERN_SUCCESS);
+    assert_int_equal(vm_fault(map, enter(window, 1, code), MMU_EXECUTE), KERN_SUCCESS);
+    vm_object_release(window);
+    vm_object_release(object);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +513,7 @@ int main(void)
         TEST(a_child_inherits_range_by_range),
         TEST(what_becomes_executable_is_made_fit_for_it),
         TEST(what_is_executed_and_written_is_made_fit_again),
+        TEST(only_what_is_executed_is_made_fit),
         TEST(cache_maintenance_is_no_store),
         TEST(death_is_told_once_and_frees_the_ranges),
     };

@@ -118,6 +118,14 @@ static void pages_have_the_mode_that_came_last(void **state)
     vm_object_release(object);
 }
 
+static enum mmu_memory seen_at(vaddr_t va)
+{
+    struct mmu_translation at;
+
+    assert_true(mmu_translate(vm_map_space(map), va, &at));
+    return at.attributes.memory;
+}
+
 static uint64_t flushed(void)
 {
     const uint64_t lines = sim_cache.flushed;
@@ -252,15 +260,52 @@ static void views_follow_their_pages(void **state)
     assert_true(mmu_translate(vm_map_space(map), follows, &to));
     assert_int_equal(to.attributes.memory, MMU_WRITE_THROUGH);
     vm_check_map(map);
+    /* What is called a device's is so where it is none of RAM's, and stays filled. */
+    assert_int_equal(vm_map_set_memory(map, follows, 2 * PAGE_SIZE, MMU_DEVICE), KERN_SUCCESS);
+    assert_int_equal(seen_at(follows), MMU_WRITE_THROUGH);
+    assert_int_equal(seen_at(follows + PAGE_SIZE), MMU_DEVICE);
+    assert_int_equal(vm_map_set_memory(map, follows, 2 * PAGE_SIZE, MMU_NONCACHED), KERN_SUCCESS);
+    assert_int_equal(seen_at(follows), MMU_NONCACHED); /* it has a mode of its own by now */
+    vm_window_set_memory(window, 0, 1, MMU_NORMAL);
+    assert_int_equal(seen_at(follows), MMU_NONCACHED);
+    assert_int_equal(vm_map_protect(map, follows, 2 * PAGE_SIZE, 0), KERN_SUCCESS);
+    assert_int_equal(vm_map_protect(map, follows, 2 * PAGE_SIZE, MMU_READ), KERN_SUCCESS);
+    assert_int_equal(seen_at(follows), MMU_NONCACHED);
     vm_object_release(window);
 }
 
-static enum mmu_memory seen_at(vaddr_t va)
+/* Nothing past the cache is executed: it leaves the tables, and comes back with the mode. */
+static void what_is_executed_is_cached(void **state)
 {
-    struct mmu_translation at;
+    const unsigned code = MMU_READ | MMU_EXECUTE;
+    struct vm_object *object = object_of(2);
+    const vaddr_t at = enter(object, 2, code);
+    struct mmu_translation to;
+    vaddr_t reserved = 0x20000000;
 
-    assert_true(mmu_translate(vm_map_space(map), va, &at));
-    return at.attributes.memory;
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(vm_fault(map, at, MMU_EXECUTE), KERN_SUCCESS);
+        assert_int_equal(vm_fault(map, at + PAGE_SIZE, MMU_EXECUTE), KERN_SUCCESS);
+        if (i == 0) {
+            assert_int_equal(vm_object_reserve_modes(object, 0, 1), KERN_SUCCESS);
+            vm_object_set_pages_memory(object, 0, 1, MMU_NONCACHED);
+            assert_int_equal(seen_at(at + PAGE_SIZE), MMU_NORMAL);
+        } else {
+            vm_object_set_memory(object, MMU_NONCACHED);
+            assert_false(mmu_translate(vm_map_space(map), at + PAGE_SIZE, &to));
+        }
+        assert_false(mmu_translate(vm_map_space(map), at, &to));
+        assert_int_equal(vm_fault(map, at, MMU_READ), KERN_INVALID_ARGUMENT);
+        vm_check_map(map);
+        vm_object_set_memory(object, MMU_NORMAL);
+    }
+    assert_int_equal(vm_fault(map, at, MMU_EXECUTE), KERN_SUCCESS);
+    /* A reservation has any mode there is. */
+    assert_int_equal(vm_map_enter(map, &reserved, PAGE_SIZE, 0, &(struct vm_range){0}, 0),
+                     KERN_SUCCESS);
+    assert_int_equal(vm_map_set_memory(map, reserved, PAGE_SIZE, MMU_NONCACHED), KERN_SUCCESS);
+    vm_object_release(object);
 }
 
 /* A page that several objects have is seen in one mode, whoever of them is asked for another. */
@@ -348,6 +393,7 @@ int main(void)
         TEST(pages_have_the_mode_that_came_last),  TEST(what_goes_past_the_cache_is_in_memory),
         TEST(changes_write_back_what_they_change), TEST(views_follow_their_pages),
         TEST(owners_of_a_page_follow_each_other),  TEST(registers_change_where_they_are),
+        TEST(what_is_executed_is_cached),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

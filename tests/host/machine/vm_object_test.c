@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
 #include "kernel/direct_map.h"
+#include "tests/host/machine/vm_check.h"
 #include "tests/host/machine/vm_fixture.h"
 
 /* Is a page absent until it is touched, and zero then, even if its RAM was used before? */
@@ -189,9 +190,32 @@ static void dirty_pages_are_those_written(void **state)
     assert_int_equal(dirty(object), 1);
     vm_map_drop_tables(map, at, 4 * PAGE_SIZE);
     assert_int_equal(dirty(object), 1);
+    load(at + PAGE_SIZE); /* it cannot become more dirty: a store needs no fault of its own */
+    faults = sim_faults;
+    store(at + PAGE_SIZE, 1);
+    assert_int_equal(sim_faults, faults);
     store(at, 1);
     assert_int_equal(vm_map_remove(map, at, 4 * PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(dirty(object), 2);
+    vm_object_release(object);
+}
+
+/* A page that is not there is not dirty, and does not come so. */
+static void what_is_absent_is_not_dirty(void **state)
+{
+    struct vm_object *object = object_of(600);
+    const vaddr_t at = enter(object, 600, RW);
+
+    (void)state;
+    load(at);
+    vm_object_mark_dirty(object, 1);
+    vm_object_mark_dirty(object, 599); /* where no page ever was */
+    assert_int_equal(dirty(object), 0);
+    load(at + PAGE_SIZE);
+    load(at + 599 * PAGE_SIZE);
+    assert_int_equal(dirty(object), 0);
+    vm_object_mark_dirty(object, 599);
+    assert_int_equal(dirty(object), 1);
     vm_object_release(object);
 }
 
@@ -266,6 +290,39 @@ static void a_page_stays_while_its_table_is_made(void **state)
         page_free(taken[count], 0);
     }
     vm_object_release(object);
+}
+
+/* A shortage may take the rest of the object that is stored to, but not the page that is copied. */
+static void a_page_stays_while_it_is_copied(void **state)
+{
+    struct vm_object *object = object_of(2), *copy;
+    const vaddr_t at = enter(object, 2, RW);
+    enum vm_purge_state former;
+    static paddr_t taken[64 * SIM_MIB / PAGE_SIZE];
+    uint64_t count = 0;
+
+    (void)state;
+    vm_object_allow_purge(object);
+    store(at, 7);
+    store(at + PAGE_SIZE, 8);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &taken[count]) == KERN_SUCCESS) {
+        count++;
+    }
+    vm_object_set_purge(object, VM_PURGE_VOLATILE, (struct vm_purge_order){0}, &former);
+    assert_int_equal(vm_map_write(map, at + 1, &(uint8_t){9}, 1, NULL), KERN_SUCCESS);
+    assert_int_equal(vm_object_get_purge(object), VM_PURGE_EMPTY);
+    assert_int_equal(resident(object), 1);
+    assert_int_equal(load(at), 7);
+    assert_int_equal(load(at + 1), 9);
+    assert_int_equal(page_share_count(paddr(page_of(copy, 0))), 1);
+    vm_check_objects();
+    while (count-- > 0) {
+        page_free(taken[count], 0);
+    }
+    assert_int_equal(load(enter(copy, 1, MMU_READ)), 7);
+    vm_object_release(object);
+    vm_object_release(copy);
 }
 
 /* Are all pages there, as asked, and do they stay whatever others do with the contents? */
@@ -401,9 +458,11 @@ int main(void)
         TEST(pinned_pages_are_never_shared),
         TEST(reading_shares_on),
         TEST(dirty_pages_are_those_written),
+        TEST(what_is_absent_is_not_dirty),
         TEST(pins_for_stores_mark_their_pages),
         TEST(a_cpu_may_note_stores_itself),
         TEST(a_page_stays_while_its_table_is_made),
+        TEST(a_page_stays_while_it_is_copied),
         TEST(populated_objects_keep_their_pages),
         TEST(populating_fails_as_a_whole),
         TEST(ledgers_follow_the_owner),

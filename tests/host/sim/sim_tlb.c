@@ -81,6 +81,45 @@ void sim_tlb_check(struct mmu_space *space, vaddr_t va)
     }
 }
 
+/* Entries of a table that are in use; what they show in the bounds of the space is added. */
+static unsigned count_table(const struct mmu_space *space, paddr_t table, unsigned level,
+                            vaddr_t at, uint64_t *mapped)
+{
+    const pte_t *const entries = phys_to_virt(table);
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++, at += LEVEL_SPAN(level)) {
+        if (pte_is_table(entries[i], level)) {
+            const unsigned below =
+                count_table(space, pte_address(entries[i]), level + 1, at, mapped);
+
+            if (below == 0 || below * PTE_COUNT_ONE != (entries[i] & PTE_COUNT)) {
+                fail("a table that is empty, or miscounted");
+            }
+        } else if (entries[i] != 0 && at >= space->low && at < space->high) {
+            *mapped += LEVEL_SPAN(level) >> PAGE_SHIFT;
+        }
+        used += entries[i] != 0;
+    }
+    return used;
+}
+
+void sim_tlb_check_all(struct mmu_space *space)
+{
+    uint64_t mapped = 0;
+
+    for (unsigned i = 0; i < SLOTS; i++) {
+        if (slots[i].va != 0 && slots[i].global != space->user) {
+            sim_tlb_check(space, slots[i].va);
+        }
+    }
+    count_table(space, space->root, 0,
+                space->user ? 0 : MMU_KERNEL_VA_BASE & ~(MMU_USER_VA_END - 1), &mapped);
+    if (mapped != space->mapped) {
+        fail("more or fewer pages are mapped than are counted");
+    }
+}
+
 void sim_tlb_reset(void)
 {
     paddr_t empty;

@@ -19,6 +19,12 @@ extern bool sim_tlb_notes_stores;
 /* Ends the program if an address is known with what the tables of its space do not say. */
 void sim_tlb_check(struct mmu_space *space, vaddr_t va);
 
+/*
+ * Of all addresses; and the tables must count themselves: how many entries of each are in use, and
+ * how many pages the space shows where it may map something.
+ */
+void sim_tlb_check_all(struct mmu_space *space);
+
 void sim_tlb_reset(void); /* also gives the kernel an empty root table */
 uint64_t sim_tlb_flushes(void);
 
