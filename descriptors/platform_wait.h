@@ -29,7 +29,8 @@ uint64_t platform_now(void);
  * Attach a handler to an interrupt line of the machine's controller, by its number there, and
  * let it through. handler runs in interrupt context. A level-triggered line may have several,
  * told apart by their contexts: all are called. KERN_INVALID_ARGUMENT: there is no such line;
- * KERN_NO_SPACE: it has a handler and is not shared; KERN_RESOURCE_SHORTAGE.
+ * KERN_NO_SPACE: it has a handler and is not shared; KERN_RESOURCE_SHORTAGE. Detaching what is not
+ * attached has no effect.
  */
 kern_return_t platform_interrupt_attach(unsigned line, bool level, void (*handler)(void *),
                                         void *context);
@@ -37,7 +38,8 @@ void platform_interrupt_detach(unsigned line, void *context);
 
 /*
  * Let a line's interrupts through, or keep them pending: a shared one is closed while any of its
- * handlers wants it so. Any context.
+ * handlers wants it so. For who is not attached: no effect. Any context, a handler while it is
+ * being attached too.
  */
 void platform_interrupt_enable(unsigned line, void *context, bool enable);
 

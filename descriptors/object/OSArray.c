@@ -61,7 +61,7 @@ OSArray *OSArray_withCapacity(unsigned capacity)
     return self;
 }
 
-/* Twice the room, or as much as an unsigned can count. */
+/* Twice the room, as far as an unsigned can count that. */
 static bool make_room(OSArray *self)
 {
     const unsigned capacity = self->capacity;
@@ -69,12 +69,9 @@ static bool make_room(OSArray *self)
     if (self->count < capacity) {
         return true;
     }
-    if (capacity == UINT32_MAX) {
+    if (capacity > UINT32_MAX / 2) {
         IOMemory_fail(kIOReturnNoMemory);
         return false;
-    }
-    if (capacity > UINT32_MAX / 2) {
-        return grow(self, UINT32_MAX);
     }
     return grow(self, capacity == 0 ? FIRST_CAPACITY : 2 * capacity);
 }

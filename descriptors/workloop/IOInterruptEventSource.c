@@ -19,7 +19,6 @@ struct IOInterruptEventSource {
     int index;
     unsigned line; /* the controller's number */
     bool level;
-    bool attached;    /* the handler is */
     bool noteTime;    /* of each interrupt */
     bool wantsEnable; /* the client's word; the line may be masked until delivery all the same */
     volatile uint32_t produced;
@@ -54,9 +53,7 @@ void IOInterruptEventSource_disableInterruptOccurred(IOInterruptEventSource *sel
         return;
     }
     /* Its device still asserts it: it would come again at once, for ever. */
-    if (self->attached) {
-        platform_interrupt_enable(self->line, self, false);
-    }
+    platform_interrupt_enable(self->line, self, false);
     count_one(self);
 }
 
@@ -77,16 +74,20 @@ static void handle(void *context)
     IOInterruptEventSource_interruptOccurred(self, NULL, self->provider, self->index);
 }
 
+/* As the client wants it. A line whose interrupt waits for delivery is let through after that. */
+static void set_line(IOInterruptEventSource *self)
+{
+    platform_interrupt_enable(
+        self->line, self, self->wantsEnable && (!self->level || self->produced == self->consumed));
+}
+
 static void interrupt_enable(IOEventSource *base)
 {
     IOInterruptEventSource *self = (IOInterruptEventSource *)base;
 
     self->wantsEnable = true;
     source_enable(base);
-    /* A line whose interrupt waits for delivery is let through when it has been. */
-    if (self->attached && (!self->level || self->produced == self->consumed)) {
-        platform_interrupt_enable(self->line, self, true);
-    }
+    set_line(self);
 }
 
 static void interrupt_disable(IOEventSource *base)
@@ -96,9 +97,7 @@ static void interrupt_disable(IOEventSource *base)
     /* The client's word first: a delivery that is under way must not let the line through again. */
     self->wantsEnable = false;
     source_disable(base);
-    if (self->attached) {
-        platform_interrupt_enable(self->line, self, false);
-    }
+    set_line(self);
 }
 
 static bool interrupt_check(IOEventSource *base)
@@ -121,7 +120,7 @@ static bool interrupt_check(IOEventSource *base)
      * After it: until the client has quieted the device, the line would come again at once. The
      * client may have disabled the source in its action, which counts.
      */
-    if (self->attached && self->level && self->wantsEnable) {
+    if (self->level && self->wantsEnable) {
         platform_interrupt_enable(self->line, self, true);
     }
     /* What came during the action: the scan comes again for it, after the other sources. */
@@ -136,10 +135,7 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
     if (workLoop == NULL) {
         /* The line, then the handler, then the loop: nothing comes for a source that has none. */
         interrupt_disable(base);
-        if (self->attached) {
-            platform_interrupt_detach(self->line, self);
-            self->attached = false;
-        }
+        platform_interrupt_detach(self->line, self);
         base->workLoop = NULL;
         return;
     }
@@ -152,9 +148,11 @@ static void interrupt_set_work_loop(IOEventSource *base, IOWorkLoop *workLoop)
         platform_log("IOInterruptEventSource %p: line %u cannot be had", (void *)self, self->line);
         return;
     }
-    self->attached = true;
-    /* Registering has let the line through, and the client may not have asked for that yet. */
-    platform_interrupt_enable(self->line, self, self->wantsEnable);
+    /*
+     * Registering has let the line through: the client may not have asked for that yet, or the
+     * handler has run meanwhile.
+     */
+    set_line(self);
 }
 
 static void interrupt_free(OSObject *base)
@@ -181,9 +179,7 @@ void IOInterruptEventSource_free(IOInterruptEventSource *self)
         return;
     }
     /* A handler that stayed would be called with an object that is gone. */
-    if (self->attached) {
-        platform_interrupt_detach(self->line, self);
-    }
+    platform_interrupt_detach(self->line, self);
     OSObject_release(self->provider);
     OSObject_free(&self->super.super);
 }

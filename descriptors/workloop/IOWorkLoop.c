@@ -162,8 +162,6 @@ IOReturn IOWorkLoop_addEventSource(IOWorkLoop *self, IOEventSourceRef sourceRef)
     *link = source;
     /* In the chain before its methods run: what they signal is found by the next scan. */
     IOEventSource_setWorkLoop(source, self);
-    /* A scan that is under way follows the links of the chain as it was. */
-    self->changes++;
     IOWorkLoop_signalWorkAvailable(self);
     IOWorkLoop_openGate(self);
     return kIOReturnSuccess;
@@ -187,28 +185,25 @@ IOReturn IOWorkLoop_removeEventSource(IOWorkLoop *self, IOEventSourceRef sourceR
     /* Out of the chain before its methods run: they may take the next one off as well. */
     source->next = NULL;
     IOEventSource_setWorkLoop(source, NULL);
-    self->changes++;
+    self->removals++; /* a scan that is under way follows the links of the chain as it was */
     IOWorkLoop_openGate(self);
     /* Last, since it may end the source, whose own method was called just before. */
     OSObject_release(&source->super);
     return kIOReturnSuccess;
 }
 
-/* Ask each source once. True: one has more, or the chain has changed under the scan. */
+/* Ask each source once. True: one has more, or somebody has left the chain under the scan. */
 static bool scan(IOWorkLoop *self)
 {
-    const uint32_t changes = self->changes;
+    const uint32_t removals = self->removals;
     bool more = false;
 
     for (IOEventSource *source = self->sources; source != NULL; source = source->next) {
         /* Its action may take it off the loop: it must live until the scan has left it. */
         OSObject_retain(&source->super);
         more |= IOEventSource_checkForWork(source);
-        /*
-         * The chain has changed under the scan: its links cannot be followed from here, and who is
-         * new is to be asked as well.
-         */
-        if (self->changes != changes) {
+        /* Its links cannot be followed from one that has left. */
+        if (self->removals != removals) {
             OSObject_release(&source->super);
             return true;
         }

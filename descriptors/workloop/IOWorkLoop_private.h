@@ -12,7 +12,7 @@ struct IOWorkLoop {
     IOWorkLoop *next;           /* of all loops: whoever sleeps runs them */
     unsigned gate;              /* times closed */
     unsigned running;           /* runs of the sources, one in another by a sleep */
-    uint32_t changes;           /* additions and removals: a scan that sees one begins anew */
+    uint32_t removals;          /* of sources: a scan that sees one begins anew */
     volatile bool workToDo;     /* set by handlers too */
     volatile bool shuttingDown; /* freed: no source is run any more */
 };

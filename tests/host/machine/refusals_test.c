@@ -198,6 +198,11 @@ static void nobody_listening_the_log_has_it_and_is_not_buried(void **state)
     assert_true(sim_console_said("IOInterleavedMemoryDescriptor.c: direction 0x100 is none\n"));
     IOInterleavedMemoryDescriptor_withCapacity(0, kIODirectionOut); /* another row begins */
     assert_int_equal(sim_console_lines() - before, 12);
+    /* The same words of others are another row. */
+    for (unsigned i = 0; i < 5; i++) {
+        IORefuse_voice(i % 2 == 0 ? "f" : "g", "%s: x")("%s: x", i % 2 == 0 ? "f" : "g");
+    }
+    assert_int_equal(sim_console_lines() - before, 17);
     sim_console_set_quiet(false);
 }
 

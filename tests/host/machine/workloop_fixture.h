@@ -28,7 +28,7 @@ static inline int sources_begin(void **state)
 
 static inline int sources_end(void **state)
 {
-    const bool open = !IOWorkLoop_inGate(loop);
+    const bool open = !IOWorkLoop_inGate(loop) && !sim_console_said("was not closed");
 
     OSObject_release(loop);
     OSObject_release(source_owner);

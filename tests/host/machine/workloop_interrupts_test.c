@@ -166,6 +166,28 @@ static void actions_may_change_their_source(void **state)
     OSObject_release(device);
 }
 
+/* It comes while its handler is being attached, and is delivered before it may come again. */
+static void a_line_that_is_up_already(void **state)
+{
+    static const uint8_t level[] = {0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 4};
+    IOService *device = device_of(level, sizeof(level));
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act, device, 0);
+
+    (void)state;
+    assert_false(IOEventSource_isEnabled(source)); /* until it is asked for */
+    IOInterruptEventSource_enable(source);
+    assert_int_equal(sim_interrupt(LEVEL_LINE), IRQ_NOTHING);
+    IOWorkLoop_addEventSource(loop, source);
+    assert_false(sim_line_is_enabled(LEVEL_LINE));
+    IOWorkLoop_runEventSources(loop);
+    assert_string_equal(order, "a");
+    assert_true(sim_line_is_enabled(LEVEL_LINE));
+    IOWorkLoop_removeEventSource(loop, source);
+    OSObject_release(source);
+    OSObject_release(device);
+}
+
 static void occur_in_action(OSObject *its_owner, IOInterruptEventSource *sender, int count)
 {
     (void)its_owner;
@@ -203,6 +225,7 @@ int main(void)
         SOURCE_TEST(specifiers_are_judged),
         SOURCE_TEST(a_line_that_is_taken),
         SOURCE_TEST(each_line_has_its_own_handler),
+        SOURCE_TEST(a_line_that_is_up_already),
         SOURCE_TEST(actions_may_change_their_source),
         SOURCE_TEST(what_comes_during_an_action_is_delivered),
     };

@@ -35,6 +35,7 @@ static void a_gate_is_opened_as_often_as_closed(void **state)
     assert_false(sim_console_said("its gate is opened"));
     IOWorkLoop_openGate(loop);
     assert_true(sim_console_said("its gate is opened and was not closed"));
+    sim_console_forget();
     assert_false(IOWorkLoop_inGate(loop));
     IOWorkLoop_openGate(NULL);
     IOWorkLoop_closeGate(NULL);
@@ -148,6 +149,74 @@ static void sources_have_their_fields(void **state)
     assert_false(source_is_passive((IOEventSource *)source));
     OSObject_release(source);
     OSObject_release(other_source);
+}
+
+/* A source of somebody's own, which quiets its hardware while the loop is still known. */
+static uint32_t plains;
+static unsigned quieted, asked, left;
+
+static void plain_disable(IOEventSource *self)
+{
+    assert_true(IOWorkLoop_inGate(loop));
+    assert_ptr_equal(IOEventSource_getWorkLoop(self), loop);
+    source_disable(self);
+    quieted++;
+}
+
+/* It has more as long as something is left, of which it tells nobody else. */
+static bool plain_check(IOEventSource *self)
+{
+    (void)self;
+    asked++;
+    return left != 0 && left-- != 0;
+}
+
+static const IOEventSourceClass Plain_class = {
+    .meta = {"Plain", &IOEventSource_metaClass, sizeof(IOEventSource), &plains, source_free},
+    .isPassive = source_is_passive,
+    .checkForWork = plain_check,
+    .enable = source_enable,
+    .disable = plain_disable,
+    .setWorkLoop = source_set_work_loop,
+};
+
+static void sources_are_disabled_by_their_removal(void **state)
+{
+    IOEventSource *source = (IOEventSource *)OSMetaClass_allocate(&Plain_class.meta);
+    IOInterruptEventSource *behind = software(0);
+
+    (void)state;
+    quieted = 0;
+    assert_true(IOEventSource_init(source, source_owner, plain_action));
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    assert_true(IOEventSource_isEnabled(source));
+    assert_int_equal(quieted, 0);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, behind), kIOReturnSuccess);
+    asked = 0;
+    left = 3;
+    IOWorkLoop_runEventSources(loop);
+    assert_int_equal(asked, 3 + 1); /* until it has no more, whatever others say */
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, source), kIOReturnSuccess);
+    assert_false(IOEventSource_isEnabled(source));
+    assert_int_equal(quieted, 1);
+    OSObject_release(source);
+    OSObject_release(behind);
+    assert_int_equal(plains, 0);
+}
+
+/* Put on a loop again, a gate is to be used. */
+static void gates_are_enabled_by_their_addition(void **state)
+{
+    IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOWorkLoop_addEventSource(loop, gate), kIOReturnSuccess);
+        assert_int_equal(IOCommandGate_attemptCommand(gate, ARGUMENTS), 4321);
+        assert_int_equal(IOWorkLoop_removeEventSource(loop, gate), kIOReturnSuccess);
+        assert_false(IOEventSource_isEnabled(gate));
+    }
+    OSObject_release(gate);
 }
 
 /* Of no source: nothing, and no answer but that. */
@@ -281,6 +350,36 @@ static void one_or_all_are_woken(void **state)
     }
 }
 
+static void act_elsewhere(OSObject *its_owner, IOInterruptEventSource *sender, int count)
+{
+    (void)its_owner;
+    assert_int_equal(count, 1);
+    assert_true(IOEventSource_onThread(sender) && !IOWorkLoop_onThread(loop));
+    strcat(order, "e");
+}
+
+/* There is no other thread to do it. */
+static void who_sleeps_does_the_work_of_all_loops(void **state)
+{
+    IOWorkLoop *other_loop = IOWorkLoop_workLoop();
+    IOInterruptEventSource *source =
+        IOInterruptEventSource_interruptEventSource(source_owner, act_elsewhere, NULL, 0);
+
+    (void)state;
+    IOWorkLoop_addEventSource(other_loop, source);
+    occur(source);
+    waits = 1;
+    to_one = true;
+    sim_while_waiting = wake_all;
+    IOWorkLoop_closeGate(loop);
+    assert_int_equal(IOWorkLoop_sleepGate(loop, &event, THREAD_UNINT), THREAD_AWAKENED);
+    IOWorkLoop_openGate(loop);
+    sim_while_waiting = NULL;
+    assert_string_equal(order, "e");
+    OSObject_release(other_loop);
+    OSObject_release(source);
+}
+
 static void handlers_do_not_sleep(void **state)
 {
     IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
@@ -392,10 +491,13 @@ int main(void)
         SOURCE_TEST(an_action_runs_inside_the_gate),
         SOURCE_TEST(sources_are_asked_in_their_order),
         SOURCE_TEST(sources_have_their_fields),
+        SOURCE_TEST(sources_are_disabled_by_their_removal),
+        SOURCE_TEST(gates_are_enabled_by_their_addition),
         SOURCE_TEST(no_source),
         SOURCE_TEST(all_sources_of_a_loop),
         SOURCE_TEST(a_wake_is_for_its_event),
         SOURCE_TEST(one_or_all_are_woken),
+        SOURCE_TEST(who_sleeps_does_the_work_of_all_loops),
         SOURCE_TEST(handlers_do_not_sleep),
         SOURCE_TEST(attempts_do_not_wait),
         SOURCE_TEST(commands_sleep),

@@ -85,6 +85,11 @@ static void om_11_reads_past_the_end_give_null(void **state)
     assert_null(OSArray_getObject(array, 7));
     assert_null(OSArray_getObject(array, 8));
     assert_null(OSArray_getObject(array, UINT32_MAX));
+    /* Full to its end: what lies behind is somebody else's. */
+    for (unsigned i = 1; i < 8; i++) {
+        assert_true(OSArray_setObject(array, member));
+    }
+    assert_null(OSArray_getObject(array, 8));
     OSObject_release(member);
     OSObject_release(array);
 }

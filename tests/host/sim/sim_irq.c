@@ -60,7 +60,7 @@ kern_return_t irq_set_trigger(unsigned intid, enum irq_trigger trigger)
         return KERN_FAILURE;
     }
     lines[intid].trigger = trigger;
-    lines[intid].pending = false;
+    lines[intid].pending &= trigger == IRQ_LEVEL; /* its device asserts it still */
     return KERN_SUCCESS;
 }
 
@@ -74,7 +74,7 @@ kern_return_t irq_register(unsigned intid, irq_handler_t *handler, void *context
     }
     lines[intid].handler = handler;
     lines[intid].context = context;
-    lines[intid].enabled = true;
+    irq_enable(intid);
     return KERN_SUCCESS;
 }
 
