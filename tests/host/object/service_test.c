@@ -140,6 +140,9 @@ static void objects_are_retained(void **state)
     assert_int_equal(OSObject_getRetainCount(two), 1);
     assert_int_equal(IOService_setObject(service, "other", two), kIOReturnSuccess);
     assert_int_equal(IOService_setObject(service, NULL, two), kIOReturnBadArgument);
+    assert_int_equal(IOService_setObject(NULL, "other", two), kIOReturnBadArgument);
+    assert_null(IOService_getObject(service, NULL));
+    assert_null(IOService_getObject(NULL, "other"));
     OSObject_release(service); /* with what is attached */
     assert_int_equal(OSObject_getRetainCount(two), 1);
     OSObject_release(one);
