@@ -263,7 +263,7 @@ static IOReturn check_device(const IODriver *self, const IODriverDevice *device)
     if (self == NULL || device == NULL || device->service == NULL || device->stop == NULL) {
         return kIOReturnBadArgument;
     }
-    if (self->device.service != NULL || has_begun(self)) {
+    if (self->device.service != NULL || has_begun(self) || self->task == TASK_NULL) {
         return kIOReturnBusy;
     }
     mapper = IOMapper_copyMapperForDevice(device->service);

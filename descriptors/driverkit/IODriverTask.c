@@ -18,13 +18,13 @@ static void forget(IODriverTask *self)
     *link = self->next;
 }
 
-/* Close one class's handles; later ones may stand on objects that earlier ones use. */
-static void close_class(IODriverTask *self, const OSMetaClass *meta)
+/* All that is left; what an object uses it holds, so that the order does not matter. */
+static void close_others(IODriverTask *self)
 {
     OSObject *object;
     uint32_t from = 0;
 
-    while ((object = IOHandleTable_takeNext(&self->table, meta, &from)) != NULL) {
+    while ((object = IOHandleTable_takeNext(&self->table, NULL, &from)) != NULL) {
         OSObject_release(object);
     }
 }
@@ -50,9 +50,7 @@ static void close_commands(IODriverTask *self)
                          (const void *)command);
             continue;
         }
-        if (active) {
-            IODMACommand_CompleteDMA_Impl(command, kIODMACommandCompleteDMANoOptions);
-        }
+        IODMACommand_CompleteDMA_Impl(command, kIODMACommandCompleteDMANoOptions);
         OSObject_release(object);
     }
 }
@@ -63,8 +61,7 @@ void IODriverTask_closeAll(IODriverTask *self)
         return;
     }
     close_commands(self);
-    close_class(self, OSTypeID(IOMemoryMap));
-    close_class(self, NULL);
+    close_others(self);
     self->maps = 0;
 }
 

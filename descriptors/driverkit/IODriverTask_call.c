@@ -58,51 +58,29 @@ static IOReturn make_objects(IODriverTask *self, uint64_t *first, const uint64_t
     return kIOReturnSuccess;
 }
 
-/* Take back what was installed of a reply. */
-static void remove_handles(IODriverTask *self, const uint64_t *first, const uint64_t *end)
-{
-    for (; first != end; first++) {
-        if (*first != 0) {
-            IODriverTask_releaseHandle(self, *first);
-        }
-    }
-}
-
-/* Objects of a reply become handles, and their references the table's. Or all of them are released.
+/*
+ * The reply that a handler has written, to the driver: the object in it becomes a handle, and its
+ * reference the table's, or is released.
  */
-static IOReturn make_handles(IODriverTask *self, uint64_t *first, const uint64_t *end)
-{
-    for (uint64_t *reference = first; reference != end; reference++) {
-        OSObject *const object = (OSObject *)*reference;
-        uint64_t handle = 0;
-        IOReturn status = kIOReturnSuccess;
-
-        if (object != NULL) {
-            status = IODriverTask_install(self, object, &handle);
-        }
-        if (status != kIOReturnSuccess) {
-            remove_handles(self, first, reference);
-            drop_references(reference, end);
-            return status;
-        }
-        *reference = handle;
-    }
-    return kIOReturnSuccess;
-}
-
-/* The reply that a handler has written: its objects into the table, and it to the driver. */
 static inline IOReturn deliver(IODriverTask *self, const IORPCMethod *method, uint64_t to)
 {
-    uint64_t *const first = references_of((IORPCMessage *)self->reply);
-    const uint64_t *const end = first + method->replyRefs;
-    const IOReturn status =
-        method->replyRefs == 0 ? kIOReturnSuccess : make_handles(self, first, end);
+    uint64_t *const made = references_of((IORPCMessage *)self->reply);
 
-    if (status != kIOReturnSuccess ||
-        platform_user_write(self->map, to, self->reply, method->reply) == KERN_SUCCESS) {
-        return status;
+    if (method->replyRefs != 0) {
+        OSObject *const object = (OSObject *)*made;
+        const IOReturn status = IODriverTask_install(self, object, made);
+
+        if (status != kIOReturnSuccess) {
+            OSObject_release(object);
+            return status;
+        }
     }
-    remove_handles(self, first, end);
+    if (platform_user_write(self->map, to, self->reply, method->reply) == KERN_SUCCESS) {
+        return kIOReturnSuccess;
+    }
+    if (method->replyRefs != 0) {
+        IODriverTask_releaseHandle(self, *made);
+    }
     return kIOReturnVMError;
 }
 

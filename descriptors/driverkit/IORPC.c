@@ -21,12 +21,16 @@ static const IORPCMethod methods[] = {IORPC_METHODS(ROW)};
     [Class##_##Method##_ID % PLACES] = &methods[Class##_##Method##_Index],
 static const IORPCMethod *const places[PLACES] = {IORPC_METHODS(PLACE)};
 
-/* What a driver sends must fit with its reply, and references are counted from the header on. */
+/*
+ * What a driver sends must fit with its reply, references are counted from the header on, and a
+ * reply has one at most.
+ */
 #define CHECKED(Class, Method, requestRefs, replyRefs)                                             \
-    _Static_assert(sizeof(Class##_##Method##_Msg) + sizeof(Class##_##Method##_Rpl) <=              \
-                           kIORPCMessageMost &&                                                    \
-                       sizeof(Class##_##Method##_Msg) >= sizeof(IORPCMessage) + 8 * (requestRefs), \
-                   "layout of " #Class "::" #Method);
+    _Static_assert(                                                                                \
+        sizeof(Class##_##Method##_Msg) + sizeof(Class##_##Method##_Rpl) <= kIORPCMessageMost &&    \
+            sizeof(Class##_##Method##_Msg) >= sizeof(IORPCMessage) + 8 * (requestRefs) &&          \
+            (replyRefs) <= 1,                                                                      \
+        "layout of " #Class "::" #Method);
 IORPC_METHODS(CHECKED)
 
 const IORPCMethod *IORPCMethod_find(uint64_t msgid)

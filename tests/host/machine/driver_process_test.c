@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Driver processes on this machine: what their programs do at EL0 is a script of stops, so that
- * each can be had, and every request for memory beneath them fails once.
+ * Driver processes on this machine: each stop of their programs, and every request for memory
+ * beneath them fails once.
  */
 #include "descriptors/IODriver.h"
 #include "descriptors/OSArray.h"
@@ -9,50 +9,13 @@
 #include "descriptors/driverkit/IORPC_stub.h"
 #include "kernel/inject.h"
 #include "kernel/irq.h"
-#include "kernel/user.h"
 #include "tests/host/machine/driver_good.h"
 #include "tests/host/machine/driver_program.h"
+#include "tests/host/machine/driver_script.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
 /* --- Programs --------------------------------------------------------------------------------- */
-
-/* The next stops of whoever runs, and what its registers held when it began each turn. */
-static const struct stop {
-    enum user_stop why;
-    unsigned call;
-    uint64_t number, x[4];
-    unsigned ticks; /* of a timer, before it stops */
-} * script;
-static unsigned turns;
-static bool is_over; /* as the last turn was told */
-static uint64_t seen[2];
-
-void user_init(struct user_state *state, vaddr_t pc, vaddr_t sp)
-{
-    memset(state, 0, sizeof(*state));
-    state->context.frame.elr = pc;
-    (void)sp;
-}
-
-enum user_stop user_run_until(struct task *task, struct user_state *state, const bool *over)
-{
-    const struct stop *now = script++;
-
-    (void)task;
-    assert_false(*over);
-    turns++;
-    for (unsigned i = 0; i < now->ticks; i++) {
-        irq_wait();
-    }
-    is_over = *over;
-    memcpy(seen, state->context.frame.x, sizeof(seen));
-    memcpy(state->context.frame.x, now->x, sizeof(now->x));
-    state->context.frame.x[8] = now->number;
-    state->context.frame.far = 0x1234;
-    state->call = now->call;
-    return now->why;
-}
 
 static IODriver *new_driver(void)
 {
@@ -101,9 +64,9 @@ static void every_stop_is_served(void **state)
     assert_true(IODriver_turn(driver)); /* goes on as it was */
     assert_int_equal(status_of(driver).bytesWritten, 300);
     assert_true(IODriver_turn(driver));
-    assert_int_equal(seen[0], kIOReturnSuccess);
+    assert_int_equal(script_seen[0], kIOReturnSuccess);
     assert_true(IODriver_turn(driver));
-    assert_int_equal((int32_t)seen[0], kIOReturnVMError);
+    assert_int_equal((int32_t)script_seen[0], kIOReturnVMError);
     assert_false(IODriver_turn(driver)); /* it waits */
     sim_console_set_quiet(false);
     assert_int_equal(IODriver_runAll(1000), kIOReturnTimeout);
@@ -143,7 +106,7 @@ static void turns_have_their_time(void **state)
     script = stops;
     for (unsigned i = 0; i < 7; i++) {
         assert_true(IODriver_turn(driver));
-        assert_int_equal(is_over, stops[i].ticks == 2);
+        assert_int_equal(script_is_over, stops[i].ticks == 2);
         assert_true(sim_timer_is_running());
         if (i == 3) {
             irq_wait(); /* it finds nobody */
@@ -210,8 +173,8 @@ static void objects_of_every_kind_are_given(void **state)
     }
     script = &exits;
     assert_true(IODriver_turn(driver));
-    assert_int_equal(seen[0], kIODriverObjectsMost);
-    assert_int_equal(seen[1], 0x7f0000000000 - sizeof(gifts));
+    assert_int_equal(script_seen[0], kIODriverObjectsMost);
+    assert_int_equal(script_seen[1], 0x7f0000000000 - sizeof(gifts));
     assert_int_equal(IODriver_give(driver, buffer), kIOReturnBusy);
     IODriver_release(driver);
     OSObject_release(other_kind);

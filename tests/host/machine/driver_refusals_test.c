@@ -94,7 +94,28 @@ static void methods_of_nothing_are_refused(void **state)
     BAD(IOMemoryDescriptor_CreateMapping_Impl(NULL, 0, 0, 0, 0, 0, &map));
     assert_null(map);
     BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 0, 1, memory, NULL));
-    BAD(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 0, 1, NULL, &made));
+    /* Whatever stood there, nothing does. */
+#define MAKES_NOTHING(call, reason)                                                                \
+    do {                                                                                           \
+        made = memory;                                                                             \
+        assert_int_equal(call, reason);                                                            \
+        assert_null(made);                                                                         \
+    } while (0)
+    MAKES_NOTHING(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 0, 1, NULL, &made),
+                  kIOReturnBadArgument);
+    MAKES_NOTHING(IOMemoryDescriptor_CreateSubMemoryDescriptor_Impl(0, 1, PAGE_SIZE, memory, &made),
+                  kIOReturnBadArgument);
+    MAKES_NOTHING(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 1, NULL, &made),
+                  kIOReturnBadArgument);
+    MAKES_NOTHING(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(4, 1, &memory, &made),
+                  kIOReturnBadArgument);
+    unmade = buffer;
+    BAD(IOBufferMemoryDescriptor_Create_Impl(0, 0, 0, &unmade));
+    assert_null(unmade);
+    BAD(IOBufferMemoryDescriptor_Create_Impl(0, UINT64_MAX, 0, &unmade));
+    map = (IOMemoryMap *)buffer;
+    BAD(IOMemoryDescriptor_CreateMapping_Impl(memory, 1ull << 40, 0, 0, 0, 0, &map));
+    assert_null(map);
     BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 1, &memory, NULL));
     BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 1, NULL, &made));
     BAD(IOMemoryDescriptor_CreateWithMemoryDescriptors_Impl(0, 0, &memory, &made));
