@@ -48,9 +48,7 @@ static void take_device(void *context)
     if (device.service == NULL) {
         return;
     }
-    if (device.interrupt >= 0) {
-        platform_interrupt_detach((unsigned)device.interrupt, self);
-    }
+    platform_interrupt_detach((unsigned)device.interrupt, self); /* -1: it has none */
     if (!device.stop(device.context)) {
         IODriverTask_keepDMA(self->table);
     }
@@ -204,11 +202,10 @@ static uint64_t kind_of(OSObjectRef object)
                                                            : kIODriverKindOther;
 }
 
-/* What its driver_main begins with. */
+/* How many its driver_main begins with; where they are, it has known from its creation on. */
 static void pass_gifts(IODriver *self)
 {
     self->registers[0] = self->given;
-    self->registers[1] = self->gifts;
 }
 
 static IOReturn give(IODriver *self, OSObjectRef object, uint64_t *handle)

@@ -200,7 +200,6 @@ static OSObject *close_slot(struct IOHandleTable *table, uint32_t index)
 
     leave(table, index);
     slot->object = NULL;
-    slot->count = 0;
     table->used--;
     /* The next generation would be one that stale handles have. */
     if (slot->generation != UINT32_MAX) {
