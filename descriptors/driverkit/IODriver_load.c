@@ -47,9 +47,8 @@ static IOReturn load_segment(task_t task, const uint8_t *program, uint64_t size,
     if (segment->memsz == 0 && segment->filesz == 0) {
         return kIOReturnSuccess;
     }
-    if (segment->memsz == 0 || !holds(size, segment->offset, segment->filesz) ||
-        segment->filesz > segment->memsz || (segment->vaddr & PAGE_MASK) != 0 ||
-        round_page_overflow(segment->memsz, &bytes) ||
+    if (!holds(size, segment->offset, segment->filesz) || segment->filesz > segment->memsz ||
+        (segment->vaddr & PAGE_MASK) != 0 || round_page_overflow(segment->memsz, &bytes) ||
         !platform_map_is_legal(get_task_map(task), segment->vaddr, bytes) ||
         bytes > platform_ram_pages() << PAGE_SHIFT || (access & VM_PROT_READ) == 0 ||
         (access & (VM_PROT_WRITE | VM_PROT_EXECUTE)) == (VM_PROT_WRITE | VM_PROT_EXECUTE)) {

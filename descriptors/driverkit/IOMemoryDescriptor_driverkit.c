@@ -76,7 +76,7 @@ static kern_return_t check_map(IOMemoryDescriptor *self, uint64_t offset, uint64
 {
     kern_return_t status;
 
-    if (length == 0 || !IOMemoryDescriptor_holds(self, offset, length)) {
+    if (!IOMemoryDescriptor_holds(self, offset, length)) {
         return kIOReturnBadArgument;
     }
     status = IODriverRights_checkMaps();

@@ -86,6 +86,7 @@ static void programs_are_judged(void **state)
     driver_program.segments[1].vaddr = 1;
     GOOD(HEADER_OF(phnum, 1)); /* what follows is none */
     assert_int_equal(HEADER_OF(phnum, 2), kIOReturnBadArgument);
+    GOOD(with(offsetof(__typeof__(driver_program), segments[1].type), 2, 4)); /* of another kind */
     driver_program.segments[1].memsz = driver_program.segments[1].vaddr = 0;
     assert_int_equal(HEADER_OF(phnum, UINT16_MAX), kIOReturnBadArgument);
     assert_int_equal(HEADER_OF(phoff, size - 2 * 56 + 1), kIOReturnBadArgument);
@@ -114,7 +115,6 @@ static void programs_are_judged(void **state)
     assert_int_equal(SEGMENT(0, memsz, 1ull << 40), kIOReturnBadArgument);
     assert_int_equal(SEGMENT(0, vaddr, TEXT_AT + 1), kIOReturnBadArgument);
     assert_int_equal(SEGMENT(0, vaddr, 0xffff000000000000), kIOReturnBadArgument);
-    GOOD(with(offsetof(__typeof__(driver_program), segments[1].type), 2, 4));
     assert_int_equal(IODriver_create(NULL, size, NULL, &(IODriver *){NULL}), kIOReturnBadArgument);
     assert_int_equal(IODriver_create(&driver_program, 63, NULL, &(IODriver *){NULL}),
                      kIOReturnBadArgument);
@@ -499,9 +499,9 @@ static void tasks_may_die_in_their_messages(void **state)
     (void)state;
     GOOD(task_grant(one.task, killer, &request.device));
     driver_put(&one, one.pages, &request, sizeof(request));
-    assert_int_equal(IODriverTask_invoke(one.table, one.pages, sizeof(request), one.pages, 32,
-                                         &replied),
-                     kIOReturnVMError);
+    assert_int_equal(
+        IODriverTask_invoke(one.table, one.pages, sizeof(request), one.pages, 32, &replied),
+        kIOReturnVMError);
     assert_int_equal(replied, 0);
     assert_int_equal(driver_handles(&one), 0);
     assert_int_equal(OSObject_getRetainCount(killer), 1);
