@@ -57,8 +57,7 @@ static IOReturn start_wait(IODriver *self, uint64_t device, uint64_t nanoseconds
 {
     const uint64_t now = platform_now();
 
-    if (device != 0 && (self->device.service == NULL || device != self->deviceHandle ||
-                        self->device.interrupt < 0)) {
+    if (device != 0 && (device != self->deviceHandle || self->device.interrupt < 0)) {
         return kIOReturnBadArgument;
     }
     self->standing = DRIVER_WAITS;

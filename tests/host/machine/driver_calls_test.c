@@ -441,6 +441,9 @@ static void devices_are_given_as_a_whole(void **state)
     device.interrupt = 0; /* a line as any other */
     GOOD(IODriver_giveDevice(driver, &device));
     assert_true(sim_line_is_enabled(0));
+    script = (const struct stop[]){CALL(SYS_DK_WAIT, driver->deviceHandle, 5)};
+    assert_true(IODriver_turn(driver));
+    assert_false(IODriver_turn(driver)); /* it waits */
     IODriver_release(driver);
     assert_int_equal(stopped, 3);
     assert_false(sim_line_is_enabled(0));
