@@ -4,6 +4,7 @@
 #include "descriptors/IODMACommand.h"
 #include "descriptors/IODriver.h"
 #include "descriptors/driverkit/IODriver_private.h"
+#include "descriptors/driverkit/IOHandleTable.h"
 #include "descriptors/driverkit/IORPC_stub.h"
 #include "kernel/inject.h"
 #include "tests/host/machine/driver_good.h"
@@ -11,7 +12,7 @@
 /* Tables: of no task, of the kernel, of one that has one, of more handles than there can be. */
 static void tables_that_cannot_be_are_refused(void **state)
 {
-    const IODriverLimits many = {.handles = UINT32_MAX};
+    const IODriverLimits many = {.handles = IOHANDLES_MOST + 1}, most = {.handles = IOHANDLES_MOST};
     IODriverUsage usage = {.handles = 5};
     struct inject_report report;
     IODriverTask *table = one.table;
@@ -29,6 +30,8 @@ static void tables_that_cannot_be_are_refused(void **state)
     inject_end(&report);
     assert_true(report.failed);
     assert_null(table);
+    GOOD(IODriverTask_create(task, &most, &table));
+    IODriverTask_release(table);
     dead = task;
     task_terminate(dead);
     assert_int_equal(IODriverTask_create(dead, NULL, &table), kIOReturnBadArgument);

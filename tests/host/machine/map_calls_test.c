@@ -160,6 +160,24 @@ static void a_set_has_each_map_once(void **state)
     OSObject_release(second);
 }
 
+/* What becomes of the former memory is no matter of the map's any more. */
+static void a_map_leaves_the_set_of_its_former_memory(void **state)
+{
+    IOMemoryDescriptor *second =
+        describe(new_pages(owner, 4, RW), 4 * PAGE_SIZE, kIODirectionOutIn, owner);
+    const uint64_t at = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    assert_true(IOMemoryMap_setMemoryDescriptor(map, second, 0));
+    assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), second);
+    assert_int_equal(OSObject_getRetainCount(memory), 1);
+    assert_int_equal(OSObject_getRetainCount(second), 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, at), KERN_SUCCESS);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false), kIOReturnSuccess);
+    OSObject_release(second);
+}
+
 /* A map travels as an integer in these, and is entered once. */
 static void a_map_is_entered_once(void **state)
 {
@@ -290,6 +308,7 @@ int main(void)
         CALLS_TEST(a_recorded_view_has_the_recorded_mode),
         CALLS_TEST(a_view_is_recorded_by_the_request),
         CALLS_TEST(a_set_has_each_map_once),
+        CALLS_TEST(a_map_leaves_the_set_of_its_former_memory),
         CALLS_TEST(a_map_is_entered_once),
         CALLS_TEST(offsets_that_wrap_are_refused),
         CALLS_TEST(pieces_that_share_a_page_cannot_be_populated),
