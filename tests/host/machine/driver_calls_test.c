@@ -475,8 +475,33 @@ static void tasks_may_die_under_their_drivers(void **state)
     driver = new_driver(NULL);
     IODriver_kill(driver);
     assert_int_equal(IODriver_giveDevice(driver, &device), kIOReturnBusy);
+    GOOD(IODriver_runAll(0)); /* nobody has a turn any more */
     IODriver_release(driver);
     assert_int_equal(stopped, 1);
+}
+
+/* Of what is joined as of all else no more is shown than there is. */
+static void maps_end_with_their_memory(void **state)
+{
+    const uint64_t buffer = driver_buffer(&one, kIOMemoryDirectionInOut, PAGE_SIZE);
+    const uint64_t parts[] = {buffer, buffer};
+    IOReturn status;
+    const uint64_t both = driver_join(&one, parts, 2, kIOMemoryDirectionInOut, &status);
+
+    (void)state;
+    GOOD(status);
+    for (unsigned i = 0; i < 2; i++) {
+        const uint64_t memory = i == 0 ? buffer : both, end = (i + 1) * PAGE_SIZE;
+
+        driver_map(&one, memory, 0, 0, end, 1, &status);
+        assert_int_equal(status, kIOReturnBadArgument);
+        driver_map(&one, memory, 0, 0, end + 2 * PAGE_SIZE, PAGE_SIZE, &status);
+        assert_int_equal(status, kIOReturnBadArgument);
+        driver_map(&one, memory, 0, 0, 1, end, &status);
+        assert_int_equal(status, kIOReturnBadArgument);
+        driver_map(&one, memory, 0, 0, end - 1, 1, &status);
+        GOOD(status);
+    }
 }
 
 static const void *terminate_asker(const void *context, const char *key, UInt32 *length)
@@ -550,6 +575,7 @@ int main(void)
         DEVICE_TEST(the_first_deadline_ends_a_sleep),
         DEVICE_TEST(devices_are_given_as_a_whole),
         DEVICE_TEST(tasks_may_die_under_their_drivers),
+        DRIVER_TEST(maps_end_with_their_memory),
         DRIVER_TEST(tasks_may_die_in_their_messages),
         DRIVER_TEST(commands_end_with_their_driver),
     };
