@@ -27,8 +27,6 @@ void composite_leave(struct IOMemoryPart *part)
     if (part->nextHolder != NULL) {
         part->nextHolder->holderLink = part->holderLink;
     }
-    part->nextHolder = NULL;
-    part->holderLink = NULL;
 }
 
 /* A look at everything above a descriptor, each composite once. */

@@ -194,6 +194,127 @@ static void the_longest_way_up_counts(void **state)
     release_both(parts);
 }
 
+/* Each once: one after another there are more ways up than anybody has time for. */
+static void a_way_up_is_climbed_once(void **state)
+{
+    IOInterleavedMemoryDescriptor *bottom = IOInterleavedMemoryDescriptor_withCapacity(2, 3);
+    IOMemoryDescriptor *parts[2], *levels[LEVELS], *deep;
+
+    (void)state;
+    two_pages(parts);
+    levels[0] = (IOMemoryDescriptor *)bottom;
+    for (unsigned i = 1; i < LEVELS - 2; i++) { /* 16^13 ways up */
+        IOMemoryDescriptor *many[16];
+
+        for (unsigned k = 0; k < 16; k++) {
+            many[k] = levels[i - 1];
+        }
+        levels[i] = join(many, 16);
+    }
+    deep = chain(parts[0], 2);
+    assert_true(IOInterleavedMemoryDescriptor_setMemoryDescriptor(bottom, parts[1], 0, 1));
+    assert_int_equal(levels[LEVELS - 3]->depth, LEVELS - 2);
+    assert_true(IOInterleavedMemoryDescriptor_setMemoryDescriptor(bottom, deep, 0, 1));
+    assert_int_equal(levels[LEVELS - 3]->depth, LEVELS);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(bottom, 0);
+    assert_int_equal(levels[LEVELS - 3]->depth, LEVELS - 2);
+    for (unsigned i = LEVELS - 2; i > 0; i--) {
+        OSObject_release(levels[i - 1]);
+    }
+    OSObject_release(deep);
+    release_both(parts);
+}
+
+/* --- Lists at random, and how deep they are by their parts ------------------------------------ */
+
+#define LISTS 24u
+#define ROOM  3u
+
+static IOMemoryDescriptor *lists[LISTS];
+static unsigned held[LISTS][ROOM], counts[LISTS];
+
+static unsigned depth_below(unsigned list)
+{
+    unsigned depth = 0;
+
+    for (unsigned i = 0; i < counts[list]; i++) {
+        const unsigned part = depth_below(held[list][i]);
+
+        depth = part > depth ? part : depth;
+    }
+    return depth + 1;
+}
+
+/* How many levels are above it; so many that no level is possible: it is above itself. */
+static unsigned levels_to_top(unsigned list)
+{
+    unsigned most = 0;
+
+    for (unsigned above = 0; above < LISTS; above++) {
+        for (unsigned i = 0; i < counts[above]; i++) {
+            if (held[above][i] == list) {
+                const unsigned levels = levels_to_top(above) + 1;
+
+                most = levels > most ? levels : most;
+            }
+        }
+    }
+    return most;
+}
+
+static bool contains(unsigned list, unsigned sought)
+{
+    bool found = list == sought;
+
+    for (unsigned i = 0; i < counts[list] && !found; i++) {
+        found = contains(held[list][i], sought);
+    }
+    return found;
+}
+
+static void depths_are_those_of_the_parts(void **state)
+{
+    static unsigned refusals;
+    uint64_t seed = 3;
+
+    (void)state;
+    for (unsigned i = 0; i < LISTS; i++) {
+        lists[i] = (IOMemoryDescriptor *)IOInterleavedMemoryDescriptor_withCapacity(ROOM, 3);
+        counts[i] = 0;
+    }
+    for (unsigned step = 0; step < 1500; step++) {
+        const unsigned list = (unsigned)(sim_random(&seed) % LISTS);
+        const unsigned part = (unsigned)(sim_random(&seed) % LISTS);
+        IOInterleavedMemoryDescriptor *const self = (IOInterleavedMemoryDescriptor *)lists[list];
+
+        if (counts[list] == ROOM || sim_random(&seed) % 32 == 0) {
+            IOInterleavedMemoryDescriptor_clearMemoryDescriptors(self, 0);
+            counts[list] = 0;
+        } else {
+            const bool fits =
+                !contains(part, list) && levels_to_top(list) + 1 + depth_below(part) <= LEVELS;
+
+            assert_int_equal(
+                IOInterleavedMemoryDescriptor_setMemoryDescriptor(self, lists[part], 0, 0), fits);
+            refusals += !fits;
+            if (fits) {
+                held[list][counts[list]++] = part;
+            }
+        }
+        for (unsigned i = 0; i < LISTS; i++) {
+            assert_int_equal(lists[i]->depth, depth_below(i));
+        }
+    }
+    assert_true(refusals > 50);
+    for (unsigned i = 0; i < LISTS; i++) {
+        IOInterleavedMemoryDescriptor_clearMemoryDescriptors(
+            (IOInterleavedMemoryDescriptor *)lists[i], 0);
+    }
+    for (unsigned i = 0; i < LISTS; i++) {
+        OSObject_release(lists[i]);
+    }
+}
+
 static void windows_of_device_memory_count(void **state)
 {
     IODeviceMemory *memory = IODeviceMemory_withRange(DEVICE, PAGE_SIZE), *next;
@@ -222,6 +343,8 @@ int main(void)
         MAP_TEST(a_busy_part_refuses_new_parts),
         MAP_TEST(the_limit_holds_when_something_inside_changes),
         MAP_TEST(the_longest_way_up_counts),
+        MAP_TEST(a_way_up_is_climbed_once),
+        MAP_TEST(depths_are_those_of_the_parts),
         MAP_TEST(windows_of_device_memory_count),
     };
 

@@ -176,13 +176,106 @@ static void cd_9_preparation_ids(void **state)
     IOMemoryDescriptor_complete(multi, 0);
     assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), 0);
     IOMemoryDescriptor_prepare(multi, 0);
-    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first);    /* a child is another */
+    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first); /* a child is another */
+    /* The first one alone, too. */
+    first = IOMemoryDescriptor_getPreparationID(multi);
+    IOMemoryDescriptor_prepare(parts[1], 0);
+    IOMemoryDescriptor_complete(multi, 0);
+    IOMemoryDescriptor_complete(parts[0], 0);
+    IOMemoryDescriptor_prepare(parts[0], 0);
+    IOMemoryDescriptor_prepare(multi, 0);
+    IOMemoryDescriptor_complete(parts[1], 0);
+    assert_true(IOMemoryDescriptor_getPreparationID(multi) > first);
+    second = IOMemoryDescriptor_getPreparationID(sub);
     assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), second); /* its parent stayed */
     IOMemoryDescriptor_complete(multi, 0);
     IOMemoryDescriptor_complete(parts[0], 0);
     assert_int_equal(IOMemoryDescriptor_getPreparationID(sub), 0); /* as its parent's */
     IOMemoryDescriptor_prepare(sub, kIODirectionIn);
     assert_true(IOMemoryDescriptor_getPreparationID(sub) > second);
+    OSObject_release(sub);
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
+/* What a success says is its answer alone; a refusal says why, whoever it is of. */
+static void errors_are_told_and_nothing_else(void **state)
+{
+    IOMemoryDescriptor *part = describe_pages(0, 100, kIODirectionOutIn), *parts[] = {part, part};
+    IOInterleavedMemoryDescriptor *list;
+    IOMultiMemoryDescriptor *multi;
+    IOSubMemoryDescriptor *sub;
+
+    (void)state;
+    platform_set_last_error(5);
+    sub = window(part, 0, 10);
+    multi = concatenate(parts, 2);
+    list = IOInterleavedMemoryDescriptor_withCapacity(2, kIODirectionOutIn);
+    assert_true(IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, part, 0, 1));
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(list, 0);
+    assert_int_equal(IOMemoryLastError(), 5);
+#define REFUSES(call)                                                                              \
+    platform_set_last_error(5);                                                                    \
+    assert_false(call);                                                                            \
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument)
+    REFUSES(IOSubMemoryDescriptor_initSubRange(NULL, part, 0, 1, 0));
+    REFUSES(IOMultiMemoryDescriptor_initWithDescriptors(NULL, parts, 2, 0, false));
+    REFUSES(IOInterleavedMemoryDescriptor_initWithCapacity(NULL, 2, 0));
+    REFUSES(IOInterleavedMemoryDescriptor_setMemoryDescriptor(NULL, part, 0, 1));
+    platform_set_last_error(5);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(NULL, 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    platform_set_last_error(5);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(list, 0x100);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    /* As often as can be counted, and then no more. */
+    UP(multi)->wireCount = UINT32_MAX;
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnNoResources);
+    UP(multi)->wireCount = 0;
+    assert_int_equal(pins(), 0);
+    /* Each has an end of its own name. */
+    IOSubMemoryDescriptor_free(sub);
+    IOMultiMemoryDescriptor_free(multi);
+    IOInterleavedMemoryDescriptor_free(list);
+    OSObject_release(part);
+}
+
+static IOMDDMACharacteristics characteristics(IOMemoryDescriptor *memory)
+{
+    IOMDDMACharacteristics out;
+
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDGetCharacteristics, &out, sizeof(out)),
+        kIOReturnSuccess);
+    return out;
+}
+
+/* Of some of the parts it would pass for that of all; and what is not shown does not count. */
+static void characteristics_are_of_all_that_is_shown(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe_pages(100, 50, kIODirectionOutIn),
+                                   describe_pages(PAGE_SIZE + 200, 70, kIODirectionOutIn)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    IOSubMemoryDescriptor *sub = window(multi, 60, 20);
+
+    (void)state;
+    IOMemoryDescriptor_prepare(parts[0], 0);
+    assert_false(characteristics(UP(multi)).fIsPrepared);
+    assert_int_equal(characteristics(UP(multi)).fHighestPage, 0);
+    assert_int_equal(characteristics(UP(multi)).fPageAlign, 0);
+    IOMemoryDescriptor_prepare(parts[1], 0);
+    assert_true(characteristics(UP(multi)).fIsPrepared);
+    assert_int_not_equal(characteristics(UP(multi)).fHighestPage, 0);
+    assert_int_equal(characteristics(UP(multi)).fSGCount, 2);
+    assert_int_equal(characteristics(UP(multi)).fPages, 2);
+    assert_int_equal(characteristics(UP(multi)).fPageAlign, 0); /* of several runs */
+    assert_true(characteristics(UP(sub)).fIsPrepared);
+    assert_int_equal(characteristics(UP(sub)).fSGCount, 1);
+    assert_int_equal(characteristics(UP(sub)).fPages, 1);
+    assert_int_equal(characteristics(UP(sub)).fPageAlign & PAGE_MASK, 210);
+    IOMemoryDescriptor_complete(parts[0], 0);
+    IOMemoryDescriptor_complete(parts[1], 0);
     OSObject_release(sub);
     OSObject_release(multi);
     OSObject_release(parts[0]);
@@ -224,6 +317,8 @@ int main(void)
         WITH_PAGES(cd_4_concatenation),
         WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),
         WITH_PAGES(cd_9_preparation_ids),
+        WITH_PAGES(errors_are_told_and_nothing_else),
+        WITH_PAGES(characteristics_are_of_all_that_is_shown),
         WITH_PAGES(cd_15_overflowing_windows),
     };
 

@@ -139,6 +139,28 @@ static void cd_8_refusals_keep_no_reference(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
 }
 
+/* Without a new list there is no room, also where the former one was. */
+static void room_goes_with_its_list(void **state)
+{
+    IOInterleavedMemoryDescriptor *self = room_for(4, kIODirectionIn);
+    IOMemoryDescriptor *part = describe_pages(0, 10, kIODirectionIn);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i == 1) {
+            fail_request(1);
+        }
+        assert_false(
+            IOInterleavedMemoryDescriptor_initWithCapacity(self, i == 0 ? 0 : 3, kIODirectionIn));
+        fail_request(0);
+        is_refused(self, part, 0, 1, kIOReturnNoSpace);
+    }
+    assert_true(IOInterleavedMemoryDescriptor_initWithCapacity(self, 3, kIODirectionIn));
+    add(self, part, 0, 1);
+    OSObject_release(part);
+    OSObject_release(self);
+}
+
 static void cd_9_preparation_ids(void **state)
 {
     IOInterleavedMemoryDescriptor *self = room_for(2, kIODirectionIn);
@@ -159,6 +181,9 @@ static void cd_9_preparation_ids(void **state)
     first = IOMemoryDescriptor_getPreparationID(self);
     add(self, part, 5, 5); /* another layout */
     assert_true(IOMemoryDescriptor_getPreparationID(self) > first);
+    first = IOMemoryDescriptor_getPreparationID(self);
+    IOInterleavedMemoryDescriptor_clearMemoryDescriptors(self, 0);
+    assert_int_not_equal(IOMemoryDescriptor_getPreparationID(self), first); /* of no part */
     IOMemoryDescriptor_complete(part, 0);
     OSObject_release(part);
     OSObject_release(self);
@@ -315,6 +340,7 @@ int main(void)
         WITH_PAGES(cd_1_windows_follow_each_other),
         WITH_PAGES(cd_7_a_failing_part_unpins_the_others),
         WITH_PAGES(cd_8_refusals_keep_no_reference),
+        WITH_PAGES(room_goes_with_its_list),
         WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(cd_11_fill_clear_and_refill),
         WITH_PAGES(cd_12_two_prepares_need_two_completes),
