@@ -52,6 +52,77 @@ static void a_busy_part_keeps_all(void **state)
     release_both(parts);
 }
 
+/* While a device has it, all but the last of its prepares can be given back. */
+static void expect_nothing_announced(IOMemoryDescriptor *memory)
+{
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    set_active(memory, true);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnBusy);
+    set_active(memory, false);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(memory->wireCount, 0);
+}
+
+/* Whoever is only asked, or is let go of, waits for no complete that does not come. */
+static void questions_announce_nothing(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi, *outer;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    outer = join((IOMemoryDescriptor *[]){parts[0], multi}, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(outer, 0), kIOReturnSuccess);
+    set_active(parts[1], true);
+    assert_int_equal(IOMemoryDescriptor_complete(outer, 0), kIOReturnBusy);
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)outer,
+                                                             &multi, 1, 3, false));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    set_active(parts[1], false);
+    assert_true(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)outer,
+                                                            &multi, 1, 3, false));
+    assert_int_equal(parts[0]->wireCount | parts[1]->wireCount | multi->wireCount, 0);
+    expect_nothing_announced(parts[0]);
+    expect_nothing_announced(parts[1]);
+    expect_nothing_announced(multi);
+    expect_nothing_announced(outer);
+    OSObject_release(outer);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
+/* Another list is begun: nothing of the former one is shown, held or said any more. */
+static void former_parts_are_forgotten(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *former, *map;
+
+    (void)state;
+    two_pages(parts);
+    IOMemoryDescriptor_setTag(parts[0], 7);
+    multi = join(parts, 1);
+    assert_int_equal(IOMemoryDescriptor_getTag(multi), 7);
+    former = map_all(multi, other, 0);
+    assert_true(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)multi,
+                                                            &parts[1], 1, 3, false));
+    assert_int_equal(IOMemoryDescriptor_getTag(multi), 0);
+    map = map_all(multi, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 2);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(former)), 1);
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(former), 0);
+    OSObject_release(map);
+    OSObject_release(former);
+    /* A list that is none leaves none. */
+    assert_false(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)multi, NULL,
+                                                             1, 3, false));
+    assert_int_equal(IOMemoryDescriptor_getLength(multi), 0);
+    assert_int_equal(OSObject_getRetainCount(parts[1]), 1);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
 /* Completes that are owed take prepare locks: a mapping request, which has the other, lets them be.
  */
 static void what_is_owed_waits_for_the_mapping_lock(void **state)
@@ -338,6 +409,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_busy_part_keeps_all),
+        MAP_TEST(questions_announce_nothing),
+        MAP_TEST(former_parts_are_forgotten),
         MAP_TEST(what_is_owed_waits_for_the_mapping_lock),
         MAP_TEST(a_composite_goes_before_its_busy_part),
         MAP_TEST(a_busy_part_refuses_new_parts),

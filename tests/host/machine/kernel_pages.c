@@ -7,6 +7,7 @@
 
 #include "kernel/inject.h"
 #include "kernel/irq.h"
+#include "kernel/lock.h"
 #include "kernel/mmu.h"
 #include "kernel/page.h"
 #include "kernel/vm_object.h"
@@ -55,12 +56,14 @@ int kernel_start(void **state)
 
 int kernel_stop(void **state)
 {
+    const bool quiet = sim_irq_masked == 0 && lock_innermost() == NULL;
+
     (void)state;
     fail_request(0);
     set_memory_short(false);
     sim_in_handler = false;
     sim_console_set_quiet(false);
-    return sim_holds(&before) ? 0 : -1;
+    return quiet && sim_holds(&before) ? 0 : -1;
 }
 
 /* Neighbours in the address space are strangers in RAM: pages come in the order of the touch. */

@@ -19,7 +19,7 @@ static IOMemoryDescriptor *purgeable(uint64_t pages)
     at = show_object(owner, object, RW);
     vm_object_release(object);
     store(owner, at, 1);
-    return describe(at, ptoa(pages), kIODirectionOutIn, owner);
+    return describe(at, ptoa(pages), kIODirectionOutIn | kIOMemoryThreadSafe, owner);
 }
 
 static IOOptionBits purge(IOMemoryDescriptorRef memory, IOOptionBits state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Redirection and task death with maps of several parts, which each child knows of. */
+#include "kernel/inject.h"
 #include "tests/host/machine/map_composite.h"
 
 /* A part stays registered with its child until the map of the whole goes. */
@@ -90,6 +91,55 @@ static void unique_maps_change_their_memory(void **state)
     release_both(parts);
 }
 
+/* One that is made during redirections waits for the end of all of them, or is not made. */
+static void maps_made_meanwhile_wait_or_are_none(void **state)
+{
+    IOMemoryDescriptor *parts[2], *kinds[3];
+    unsigned failures = 0;
+
+    (void)state;
+    two_pages(parts);
+    kinds[0] = parts[0];
+    kinds[1] = join(parts, 2);
+    kinds[2] = window(parts[0], 8, 64);
+    for (unsigned kind = 0; kind < 3; kind++) {
+        struct inject_report report = {.failed = true};
+
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(
+                IOMemoryDescriptor_redirect(kinds[kind], i == 0 ? TASK_NULL : owner, true),
+                kIOReturnSuccess);
+        }
+        for (uint64_t nth = 1; report.failed; nth++) {
+            const struct holdings before = holdings_now();
+            const uint64_t ranges = ranges_now();
+            IOMemoryMap *map;
+
+            inject_begin(nth);
+            map = IOMemoryDescriptor_createMappingInTask(kinds[kind], other, 0,
+                                                         kIOMapAnywhere | kIOMapUnique, 0, 0);
+            inject_end(&report);
+            if (map == NULL) {
+                assert_int_equal(ranges_now(), ranges);
+                assert_int_equal(holdings_now().instances, before.instances);
+                failures++;
+            } else {
+                assert_int_equal(try_load(other, IOMemoryMap_getAddress(map)), KERN_ABORTED);
+                OSObject_release(map);
+            }
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(
+                IOMemoryDescriptor_redirect(kinds[kind], i == 0 ? TASK_NULL : owner, false),
+                kIOReturnSuccess);
+        }
+    }
+    assert_true(failures > 10);
+    OSObject_release(kinds[1]);
+    OSObject_release(kinds[2]);
+    release_both(parts);
+}
+
 static void the_task_dies_before_the_map(void **state)
 {
     IOMemoryDescriptor *parts[2], *inner, *multi;
@@ -117,6 +167,7 @@ int main(void)
         MAP_TEST(redirecting_a_part_reaches_the_map),
         MAP_TEST(redirecting_a_window_reaches_its_parent),
         MAP_TEST(unique_maps_change_their_memory),
+        MAP_TEST(maps_made_meanwhile_wait_or_are_none),
         MAP_TEST(the_task_dies_before_the_map),
     };
 
