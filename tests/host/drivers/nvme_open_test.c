@@ -295,6 +295,52 @@ static void namespaces_that_nobody_can_use(void **state)
     }
 }
 
+/* The largest blocks, as large as a command, and the most of the smallest. */
+static void namespaces_as_large_as_can_be(void **state)
+{
+    static const struct {
+        unsigned block_shift;
+        uint64_t blocks;
+    } rows[] = {{16, 64}, {9, (1ull << 54) - 1}, {16, (1ull << 47) - 1}};
+    struct nvme_info info;
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        client_create();
+        sim.block_shift = rows[i].block_shift;
+        sim.blocks = rows[i].blocks;
+        assert_int_equal(client_open(), kIOReturnSuccess);
+        nvme_get_info(disk, &info);
+        assert_int_equal(info.block_size, 1 << rows[i].block_shift);
+        assert_int_equal(info.blocks, rows[i].blocks);
+        assert_ptr_equal(nvme_get_service(disk), nvme_get_service(disk)); /* made once */
+        client_close();
+    }
+}
+
+/* One message is for all; of two or more the first is the admin queue's. */
+static void as_many_queues_as_messages(void **state)
+{
+    static const unsigned counts[] = {0, 4, 1, 2, 3, 4, 4};
+
+    (void)state;
+    for (unsigned vectors = 1; vectors < 7; vectors++) {
+        struct nvme_info info;
+
+        client_create();
+        sim.bus.vectors = vectors;
+        sim.bus.is_message = true;
+        assert_int_equal(client_open(), kIOReturnSuccess);
+        nvme_get_info(disk, &info);
+        assert_int_equal(info.queues, counts[vectors]);
+        assert_int_equal(info.interrupts, vectors < 5 ? vectors : 5);
+        for (unsigned i = 0; i < info.queues; i++) {
+            assert_int_equal(sim.cq[i + 1].vector, vectors == 1 ? 0 : i + 1);
+        }
+        client_close();
+    }
+}
+
 static void namespaces_that_are_not_there(void **state)
 {
     (void)state;
@@ -404,6 +450,8 @@ int main(void)
         cmocka_unit_test(controllers_that_nobody_can_use),
         cmocka_unit_test(without_one_piece_of_memory),
         cmocka_unit_test(namespaces_that_nobody_can_use),
+        cmocka_unit_test(namespaces_as_large_as_can_be),
+        cmocka_unit_test(as_many_queues_as_messages),
         cmocka_unit_test(namespaces_that_are_not_there),
         cmocka_unit_test(lists_of_namespaces),
         cmocka_unit_test(serials_that_are_none),

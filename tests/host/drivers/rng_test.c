@@ -420,7 +420,9 @@ static void test_lost(void **state)
     assert_true(sim_console_said("virtio-rng: the device is lost"));
     assert_false(virtio_rng_present());
     assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNotResponding);
+    sim.refuses_reset = false; /* too late */
     assert_int_equal(virtio_rng_reset(), kIOReturnNotResponding);
+    assert_int_equal(sim.status & 4, 0);
     assert_null(sim.device.used);
 }
 
