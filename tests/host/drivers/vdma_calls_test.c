@@ -202,7 +202,11 @@ static void calls_that_are_refused(void **state)
     assert_int_equal(CONTROL(VDMA_INJECT, data, 0, NULL, 0), kIOReturnBadArgument);
     assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, NULL, 64), kIOReturnBadArgument);
     assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, data, 0), kIOReturnBadArgument);
+    assert_int_equal(CONTROL(VDMA_READ_LOG, NULL, 0, data, VDMA_CONTROL_MAX), kIOReturnSuccess);
+    assert_int_not_equal(CONTROL(VDMA_INJECT, data, VDMA_CONTROL_MAX, NULL, 0),
+                         kIOReturnBadArgument);
     assert_int_equal(vdma_perform(NULL), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(vdma_create_command(NULL, kMapped, NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     sim_in_handler = true;
@@ -256,6 +260,9 @@ static void jobs_that_cannot_be(void **state)
          kIOReturnBadArgument},
         {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 2}}, kIOReturnSuccess},
         {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 8}}, kIOReturnSuccess},
+        {{.type = VDMA_CHECKSUM, .source = pair, .length = PAIR_BYTES}, kIOReturnSuccess},
+        {{.type = VDMA_CHECKSUM, .source = pair, .source_offset = PAIR_BYTES - 1, .length = 1},
+         kIOReturnSuccess},
         {{.type = VDMA_CHECKSUM, .source = out, .length = 16}, kIOReturnNotReady}, /* not wired */
         {{.type = VDMA_FILL, .target = in, .length = 16, .arguments = {0, 4}}, kIOReturnNotReady},
     };
@@ -264,8 +271,12 @@ static void jobs_that_cannot_be(void **state)
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct vdma_job job = rows[i].job;
 
+        /* Of one before. */
+        job.moved = 99;
+        job.status.code = job.status.rule = 99;
         assert_int_equal(vdma_perform(&job), rows[i].status);
-        assert_int_equal(job.moved, rows[i].status == kIOReturnSuccess ? 16 : 0);
+        assert_int_equal(job.moved, rows[i].status == kIOReturnSuccess ? job.length : 0);
+        assert_int_equal(job.status.code | job.status.rule, 0);
     }
     OSObject_release(in);
     OSObject_release(out);

@@ -42,6 +42,35 @@ static void limits_and_what_follows(void **state)
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
     assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
     assert_int_equal(vdma_set_profile(99), kIOReturnNotAligned);
+    /* Each limit has its option; where there is none, whatever a descriptor can say. */
+    assert_int_equal(spoiled_set_limits(&(struct vdma_limits){0}), kIOReturnSuccess);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_int_equal(options.fNumAddressBits, 64);
+    assert_int_equal(options.fMaxSegmentSize, UINT32_MAX);
+    assert_int_equal(options.fMaxTransferSize | options.fSegmentBoundary, 0);
+    assert_int_equal(options.fAlignment, 1);
+    assert_int_equal(options.fAlignmentLength, 1);
+    assert_int_equal(options.fAlignmentInternalSegments, 1);
+    assert_int_equal(options.fAlignmentInternalEnd, 1);
+    assert_int_equal(spoiled_set_limits(&(struct vdma_limits){.address_bits = 40,
+                                                              .alignment = 8,
+                                                              .alignment_length = 4,
+                                                              .alignment_internal = 16,
+                                                              .alignment_end = 32,
+                                                              .segment_max = 4096,
+                                                              .transfer_max = 1 << 20,
+                                                              .boundary = 65536}),
+                     kIOReturnSuccess);
+    assert_int_equal(vdma_get_segment_options(&options), kIOReturnSuccess);
+    assert_int_equal(options.fNumAddressBits, 40);
+    assert_int_equal(options.fMaxSegmentSize, 4096);
+    assert_int_equal(options.fMaxTransferSize, 1 << 20);
+    assert_int_equal(options.fSegmentBoundary, 65536);
+    assert_int_equal(options.fAlignment, 8);
+    assert_int_equal(options.fAlignmentLength, 4);
+    assert_int_equal(options.fAlignmentInternalSegments, 16);
+    assert_int_equal(options.fAlignmentInternalEnd, 32);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
 }
 
 /*
