@@ -61,7 +61,6 @@ void nvme_queue_restart(struct nvme_queue *queue)
     memset((void *)queue->answers, 0, queue->size * sizeof(*queue->answers));
     queue->phase = NVME_PHASE;
     queue->tail = queue->rung = queue->head = 0;
-    queue->counters.in_flight = 0;
     queue->free = 0;
     for (unsigned i = 0; i < queue->size - 1; i++) {
         queue->slots[i].next = i + 1 < queue->size - 1 ? (uint16_t)(i + 1) : NVME_NO_SLOT;

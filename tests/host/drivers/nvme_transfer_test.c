@@ -390,6 +390,39 @@ static void many_at_once(void **state)
     client_close();
 }
 
+/* One after the other each has a doorbell, an interrupt and an acknowledgement of its own. */
+static void what_is_counted(void **state)
+{
+    static const struct nvme_counters none;
+    struct nvme_counters counters, admin = controller->admin.counters;
+
+    (void)state;
+    prepare_many(5);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(client_start(1, commands[i], kIODirectionOut, 0, 0), kIOReturnSuccess);
+        client_run();
+    }
+    nvme_get_counters(disk, 1, &counters);
+    assert_int_equal(counters.commands, 5);
+    assert_int_equal(counters.pieces, 5);
+    assert_int_equal(counters.doorbells, 5);
+    assert_int_equal(counters.acknowledged, 5);
+    assert_int_equal(counters.interrupts, 5);
+    assert_int_equal(counters.in_flight, 0);
+    assert_int_equal(counters.most, 1);
+    assert_int_equal(counters.most_starts, 1);
+    assert_int_equal(counters.strange + counters.aborts + counters.aborts_refused, 0);
+    /* Those who look by themselves leave nothing for an interrupt. */
+    assert_int_equal(admin.doorbells, admin.commands);
+    assert_int_equal(admin.in_flight, 0);
+    /* A channel that there is not has nothing, and holds nothing. */
+    nvme_hold_doorbell(disk, NVME_QUEUES_MAX, true);
+    nvme_get_counters(disk, NVME_QUEUES_MAX, &counters);
+    assert_memory_equal(&counters, &none, sizeof(none));
+    drop_many(5);
+    client_close();
+}
+
 /* Who hears of an end starts the next one, inside the notification. */
 static void start_again(void)
 {
@@ -497,6 +530,7 @@ int main(void)
         cmocka_unit_test_setup(statuses_and_what_they_mean, client_open_usual),
         cmocka_unit_test_setup(a_part_fails, client_open_usual),
         cmocka_unit_test_setup(many_at_once, client_open_usual),
+        cmocka_unit_test_setup(what_is_counted, client_open_usual),
         cmocka_unit_test_setup(a_notification_starts_the_next, client_open_usual),
         cmocka_unit_test_setup(a_watcher_sees_the_list, client_open_usual),
     };
