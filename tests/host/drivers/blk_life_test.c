@@ -26,8 +26,15 @@ static int start(void **state)
     return disk == NULL ? -1 : 0;
 }
 
+static void fail_to_end(struct virtio_blk_request *request)
+{
+    (void)request;
+    fail_msg("what was not there has ended");
+}
+
 static void test_reset(void **state)
 {
+    static struct virtio_blk_request gone = {.completion = fail_to_end};
     struct virtio_blk_request requests[3];
 
     (void)state;
@@ -37,6 +44,9 @@ static void test_reset(void **state)
     }
     blk_sim.is_asleep = true;
     assert_int_equal(virtio_blk_submit_list(disk, requests, 3, NULL), kIOReturnSuccess);
+    for (unsigned i = 0; i < 3; i++) {
+        requests[i].next = &gone; /* behind which it once stood in line */
+    }
     assert_int_equal(virtio_blk_reset(disk), kIOReturnSuccess);
     for (unsigned i = 0; i < 3; i++) {
         assert_true(requests[i].done);
