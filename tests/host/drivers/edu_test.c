@@ -32,6 +32,7 @@ static void one_device(void **state)
     assert_ptr_equal(edu_get_function(device), bus_sim_function);
     assert_ptr_equal(edu_get_service(device), edu_get_service(device)); /* made once */
     client_expect_device(edu_get_service(device), "edu@01:03.2", 0x5100011a, 1, NULL);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(edu_get_service(NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
 }
@@ -118,8 +119,10 @@ static void commands_that_cannot_be(void **state)
     IODMACommand *command;
 
     (void)state;
+    IOMemory_fail(kIOReturnBusy);
     assert_null(edu_create_command(NULL, NULL, kMapped, &transfers[0]));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(edu_create_command(device, NULL, kMapped, NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     edu_get_segment_options(device, &options);

@@ -38,6 +38,7 @@ static void expect_none(bool is_said)
     sim_console_forget();
     assert_int_equal(client_open(), kIOReturnSuccess);
     assert_int_equal(sim_console_said("the controller's memory buffer is not used"), is_said);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_copy_buffer(disk));
     assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
     assert_int_equal(sim.buffer_control & (is_said ? ENABLED : 2), 0);

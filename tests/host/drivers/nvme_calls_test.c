@@ -93,10 +93,13 @@ static void commands_that_are_refused(void **state)
     IODMACommand *command;
 
     (void)state;
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_create_command(NULL, NVME_PRP, NULL, kMapped, &transfer));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_create_command(disk, NVME_PRP, NULL, kMapped, NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_create_command(disk, (enum nvme_format)7, NULL, kMapped, &transfer));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     command = nvme_create_command(disk, NVME_PRP, NULL, kUnmapped, &transfer);

@@ -243,9 +243,11 @@ static void starts_that_are_refused(void **state)
     assert_int_equal(client_end_count, 1);
     client_drop(stranger);
     client_drop(command);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_create_command(disk, (enum nvme_format)2, NULL, kMapped, &transfer));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     controller->has_sgl = false;
+    IOMemory_fail(kIOReturnBusy);
     assert_null(nvme_create_command(disk, NVME_SGL, NULL, kMapped, &transfer));
     assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
     client_close();

@@ -98,6 +98,7 @@ static void test_none(void **state)
     assert_false(virtio_rng_present());
     assert_int_equal(virtio_rng_read(memory, 0, 16), kIOReturnNoDevice);
     assert_int_equal(virtio_rng_reset(), kIOReturnNoDevice);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(virtio_rng_get_service());
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     memset(&counters, 0xff, sizeof(counters));

@@ -236,6 +236,7 @@ static void cards_of_other_kinds(void **state)
     sdhci_get_info(card, &info);
     assert_int_equal(info.blocks, DISK_BLOCKS);
     assert_true(info.read_only && !info.has_adma2);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(sdhci_create_command(card, SDHCI_ADMA2, NULL, kMapped, &transfers[0]));
     assert_int_equal(IOMemoryLastError(), kIOReturnUnsupported);
     mode = SDHCI_SDMA;

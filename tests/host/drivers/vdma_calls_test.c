@@ -36,9 +36,11 @@ static void calls_without_a_device(void **state)
     assert_int_equal(vdma_set_profile(0), kIOReturnNoDevice);
     assert_int_equal(vdma_get_segment_options(&options), kIOReturnNoDevice);
     assert_int_equal(vdma_perform(&job), kIOReturnNoDevice);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(vdma_get_service());
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_null(vdma_create_command(NULL, kMapped, &transfer));
+    IOMemory_fail(kIOReturnBusy);
     assert_null(vdma_create_command(&anything, kMapped, &transfer));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_int_equal(vdma_poll(), 0);

@@ -55,6 +55,7 @@ static void test_units_of_other_kinds(void **state)
         assert_false(sim_access(stream, address + 5, false, &physical));
         assert_int_equal(IOMemoryLastError(), kIOReturnSuccess);
         if (kinds[i].stream_bits != 0) {
+            IOMemory_fail(kIOReturnBusy);
             assert_null(
                 stream_mapper(unit, 1u << (kinds[i].stream_bits < 16 ? kinds[i].stream_bits : 16)));
             assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
@@ -148,6 +149,7 @@ static void devices_name_their_streams(void **state)
     (void)state;
     assert_int_equal(IOService_setProperty(device, "iommus", iommus, sizeof(iommus)),
                      kIOReturnSuccess);
+    IOMemory_fail(kIOReturnBusy);
     assert_null(IOMapper_copyMapperForDevice(device)); /* no unit has that number */
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     smmu_stop(unit);
@@ -249,6 +251,7 @@ static void asids_run_out_and_come_back(void **state)
         assert_non_null(mappers[i]);
         assert_int_equal(((struct smmu_domain *)mappers[i])->asid, i);
     }
+    IOMemory_fail(kIOReturnBusy);
     assert_null(stream_mapper(unit, 256));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
     assert_false(sim_access(256, PAGE_SIZE, true, &physical));
@@ -303,6 +306,7 @@ static void wide_asids_run_out(void **state)
     mapper = stream_mapper(unit, STREAM);
     assert_int_equal(((struct smmu_domain *)mapper)->asid, 65535);
     assert_true(sim_access(STREAM, SIM_DOORBELL, true, &physical));
+    IOMemory_fail(kIOReturnBusy);
     assert_null(stream_mapper(unit, STREAM + 1));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
     assert_false(sim_access(STREAM + 1, SIM_DOORBELL, true, &physical));
@@ -399,6 +403,7 @@ static void start_in_fragments(unsigned in_a_row, unsigned streams)
         OSObject_release(mapper);
     }
     if (streams < 0x10000) {
+        IOMemory_fail(kIOReturnBusy);
         assert_null(stream_mapper(unit, streams));
         assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
         assert_false(sim_access(streams, PAGE_SIZE, false, &physical));
