@@ -22,10 +22,11 @@
 #include "tests/host/sim/sim_ram.h"
 #include "tests/host/sim/sim_tlb.h"
 
-#define MIB2   LEVEL_SPAN(2)
-#define GIB    LEVEL_SPAN(1)
-#define RAM    0x40000000ull
-#define BORROW MMU_KERNEL_MAP_END
+#define MIB2    LEVEL_SPAN(2)
+#define GIB     LEVEL_SPAN(1)
+#define RAM     0x40000000ull
+#define BORROW  MMU_KERNEL_MAP_END
+#define NOWHERE (32ull << 40) /* where no bank is */
 
 /* The image: where this program has it, of three pages less some bytes at both ends. */
 char __image_start[3 * PAGE_SIZE - 100] __attribute__((aligned(64)));
@@ -107,9 +108,18 @@ static void start(void)
 {
     static uint64_t root[TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 
+    /* What stands behind the last entry of a list is none of it. */
+    if (machine.memory_count < DEVICETREE_MEMORY_MAX) {
+        machine.memory[machine.memory_count] = (struct devicetree_range){paddr(NOWHERE), GIB};
+    }
+    if (machine.reserved_count < DEVICETREE_RESERVED_MAX) {
+        machine.no_map[machine.reserved_count] = true;
+        machine.reserved[machine.reserved_count] = (struct devicetree_range){paddr(0), NOWHERE};
+    }
     boot_info.kernel_root_table = virt_to_phys(root).value;
     mmu_init();
     EXPECT(mmu_kernel->root.value == boot_info.kernel_root_table);
+    EXPECT(!is_mapped(NOWHERE));
 }
 
 /* --- One bank --------------------------------------------------------------------------------- */

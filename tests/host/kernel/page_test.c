@@ -25,6 +25,9 @@ static void test_64_gib(void **state)
 {
     paddr_t giant, low;
     struct page_request below_4g = {.count = 1, .highest = 0xffffffff, .owner = PAGE_OWNER_DRIVER};
+    const struct page_request more = {.count = ((size_t)1 << PAGE_ORDER_MAX) + 1,
+                                      .owner = PAGE_OWNER_IMAGE};
+    paddr_t more_at;
 
     (void)state;
     machine(RAM, 64 * SIM_GIB);
@@ -34,6 +37,7 @@ static void test_64_gib(void **state)
     assert_int_equal(page_alloc_run(&below_4g, &low), KERN_SUCCESS);
     assert_true(low.value < 4 * SIM_GIB);
     assert_int_equal(page_get_state(paddr(giant.value + SIM_GIB - 1)), PAGE_ALLOCATED);
+    assert_int_equal(page_alloc_run(&more, &more_at), KERN_RESOURCE_SHORTAGE); /* in one piece */
     assert_int_equal(page_free(low, 0), KERN_SUCCESS);
     assert_int_equal(page_free(giant, PAGE_ORDER_MAX), KERN_SUCCESS);
     assert_int_equal(stats().free_blocks[PAGE_ORDER_MAX], 63);
@@ -98,6 +102,49 @@ static void test_banks_holes_and_reservations(void **state)
     assert_int_equal(page_pin_count(paddr(RAM + 74 * SIM_MIB)), 1);
     assert_int_equal(page_unpin(paddr(RAM + 74 * SIM_MIB)), KERN_SUCCESS);
     assert_int_equal(page_get_state(paddr(RAM + 75 * SIM_MIB)), PAGE_RESERVED);
+}
+
+/* A bank in pieces that touch and overlap, in whatever order they are told, and what is reserved.
+ */
+static void test_pieces_in_any_order(void **state)
+{
+    enum {
+        PIECES = 8
+    };
+    const struct page_range whole = {RAM, 80 * SIM_MIB};
+    struct page_stats first = {0};
+    uint64_t random = 5;
+
+    (void)state;
+    for (unsigned turn = 0; turn < 60; turn++) {
+        struct page_range pieces[PIECES], taken[PIECES];
+        const struct page_request large = {.count = 32 * SIM_MIB / PAGE_SIZE,
+                                           .owner = PAGE_OWNER_IMAGE};
+        paddr_t block;
+
+        for (unsigned i = 0; i < PIECES; i++) {
+            const unsigned other = (unsigned)(sim_random(&random) >> 20) % (i + 1);
+
+            pieces[i] = pieces[other];
+            taken[i] = taken[other];
+            pieces[other] = (struct page_range){RAM + 10 * i * SIM_MIB, (10 + i % 3) * SIM_MIB};
+            /* Every second one touches the one before; all lie in the upper half. */
+            taken[other] = (struct page_range){
+                RAM + 48 * SIM_MIB + (i / 2 * 5 + i % 2 * 2) * SIM_MIB, 2 * SIM_MIB};
+            if (i == PIECES - 1) {
+                pieces[other].size = 10 * SIM_MIB;
+            }
+        }
+        sim_ram_attach(&whole, 1);
+        assert_true(page_setup(pieces, PIECES, taken, PIECES));
+        first = turn == 0 ? stats() : first;
+        assert_same_stats(first, stats());
+        assert_int_equal(stats().total, 80 * SIM_MIB / PAGE_SIZE);
+        /* Their records too: of 20 sections, and a page that says what they are. */
+        assert_int_equal(stats().reserved, 16 * SIM_MIB / PAGE_SIZE + 20 * 8 + 1);
+        assert_int_equal(page_alloc_run(&large, &block), KERN_SUCCESS); /* over their borders */
+        sim_ram_detach();
+    }
 }
 
 /* What the direct map does not cover is nobody's, however little of a bank it is. */
@@ -420,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_accounts_for_all_ram, detach),
         cmocka_unit_test_teardown(test_64_gib, detach),
+        cmocka_unit_test(test_pieces_in_any_order),
         cmocka_unit_test_teardown(test_banks_holes_and_reservations, detach),
         cmocka_unit_test_teardown(test_the_end_of_the_direct_map, detach),
         cmocka_unit_test_teardown(test_no_usable_memory, detach),

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The seam's memory over our kernel, byte by byte: what is allocated, found, pinned and told. */
+#include "descriptors/platform_process.h"
+#include "descriptors/platform_vm.h"
+#include "descriptors/segments/IOMemoryRuns.h"
+#include "kernel/direct_map.h"
+#include "kernel/irq.h"
+#include "kernel/page.h"
+#include "tests/host/machine/map_fixture.h"
+
+static void *allocated(uint64_t size, uint64_t alignment, uint64_t highest, bool dirty)
+{
+    const struct platform_memory_request request = {
+        .size = size, .alignment = alignment, .highest = highest, .dirty = dirty};
+    void *memory = NULL;
+
+    assert_int_equal(platform_memory_alloc(&request, &memory), KERN_SUCCESS);
+    return memory;
+}
+
+/* Zeros, whatever was there before, but for who does not ask for them. */
+static void memory_is_as_it_was_asked_for(void **state)
+{
+    static const uint64_t sizes[] = {1,         100,           PAGE_SIZE - 1,
+                                     PAGE_SIZE, PAGE_SIZE + 1, 3 * PAGE_SIZE};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        const struct holdings before = holdings_now();
+        uint8_t *memory = allocated(sizes[i], 16, 0, false);
+
+        assert_int_equal(platform_memory_physical(memory).value, virt_to_phys(memory).value);
+        if (sizes[i] >= PAGE_SIZE) { /* a page is shared with nobody */
+            assert_int_equal((uint64_t)memory % PAGE_SIZE, 0);
+            assert_int_equal(holdings_now().of_owner[PAGE_OWNER_BUFFER],
+                             before.of_owner[PAGE_OWNER_BUFFER] +
+                                 (sizes[i] + PAGE_MASK) / PAGE_SIZE);
+        }
+        memset(memory, 0xee, sizes[i]);
+        platform_memory_free(memory, sizes[i]);
+        assert_true(sim_holds(&before));
+        memory = allocated(sizes[i], 16, 0, false);
+        for (uint64_t j = 0; j < sizes[i]; j++) {
+            assert_int_equal(memory[j], 0);
+        }
+        memset(memory, 0xee, sizes[i]);
+        platform_memory_free(memory, sizes[i]);
+        memory = allocated(sizes[i], 16, 0, true); /* the same, and nobody has cleared it */
+        assert_int_not_equal(memory[sizes[i] - 1], 0);
+        platform_memory_free(memory, sizes[i]);
+        assert_true(sim_holds(&before));
+    }
+}
+
+static void memory_lies_as_it_was_asked_to(void **state)
+{
+    const uint64_t limit = SIM_RAM_BASE + 8 * SIM_MIB - 1;
+    void *memory;
+
+    (void)state;
+    for (uint64_t alignment = 16; alignment <= 64 * PAGE_SIZE; alignment *= 2) {
+        const uint64_t size = alignment < PAGE_SIZE ? 48 : PAGE_SIZE + 1;
+
+        memory = allocated(size, alignment, 0, false);
+        assert_int_equal((uint64_t)memory % alignment, 0);
+        platform_memory_free(memory, size);
+    }
+    memory = allocated(PAGE_SIZE, 1, limit, false);
+    assert_true(virt_to_phys(memory).value + PAGE_SIZE - 1 <= limit);
+    platform_memory_free(memory, PAGE_SIZE);
+}
+
+static void the_last_pages_are_short(void **state)
+{
+    static paddr_t taken[128 * SIM_MIB / PAGE_SIZE];
+    uint64_t total, count = 0;
+
+    (void)state;
+    assert_false(platform_memory_is_short());
+    page_count_free(&total);
+    assert_int_equal(platform_ram_pages(), total);
+    assert_int_equal(platform_ram_pages(), total); /* asked once, and the same for ever */
+    while (page_count_free(&total) > total / 64) {
+        assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &taken[count++]), KERN_SUCCESS);
+    }
+    assert_int_equal(page_count_free(&total), total / 64);
+    assert_false(platform_memory_is_short());
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &taken[count++]), KERN_SUCCESS);
+    assert_true(platform_memory_is_short());
+    while (count > 0) {
+        page_free(taken[--count], 0);
+    }
+}
+
+static uint64_t dirty_pages(struct vm_object *object)
+{
+    uint64_t resident, dirty;
+
+    platform_object_count(object, 0, platform_object_pages(object), &resident, &dirty);
+    return dirty;
+}
+
+/* Bytes in a row: the pages that they lie in, and no other. */
+static void bytes_mark_their_pages(void **state)
+{
+    static const struct {
+        uint64_t offset, length, pages;
+    } written[] = {{0, 1, 1},    {4095, 1, 1},   {4095, 2, 2},  {0, 4096, 1},
+                   {1, 4096, 2}, {100, 8000, 2}, {100, 8192, 3}};
+    const struct platform_layout row = {.alignment = PAGE_SIZE, .contiguous = true};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        struct vm_object *object;
+        paddr_t first;
+
+        assert_int_equal(platform_object_create(4, false, &object), KERN_SUCCESS);
+        assert_int_equal(platform_object_populate(object, &row), KERN_SUCCESS);
+        assert_true(vm_object_resident(object, 0, &first));
+        assert_int_equal(dirty_pages(object), 0);
+        platform_mark_written(paddr_add(first, written[i].offset), written[i].length);
+        assert_int_equal(dirty_pages(object), written[i].pages);
+        platform_object_release(object);
+    }
+}
+
+/* --- Pins ------------------------------------------------------------------------------------- */
+
+/* What stands on the stack where the next frame comes to lie. */
+static __attribute__((noinline)) void spoil_stack(void)
+{
+    volatile uint8_t junk[8192];
+
+    for (unsigned i = 0; i < sizeof(junk); i++) {
+        junk[i] = 0x80;
+    }
+}
+
+static void expect_runs(const struct IOMemoryRuns *runs, const struct IOMemoryRuns *same)
+{
+    IOMemoryRuns_check(runs);
+    assert_int_equal(runs->count, same->count);
+    assert_int_equal(runs->length, same->length);
+    assert_int_equal(runs->longest, same->longest);
+    assert_int_equal(runs->highest, same->highest);
+    assert_memory_equal(runs->list, same->list, same->count * sizeof(*same->list));
+}
+
+/* A list that grows on the way, and one that goes on where it has ended, are as one made at once.
+ */
+static void runs_are_pinned_piece_by_piece(void **state)
+{
+    enum {
+        COUNT = 40
+    };
+    struct vm_object *object;
+    struct IOMemoryRuns all, grown, parts;
+    struct IOMemoryRuns bytes = {.list = &bytes.single, .count = 1, .capacity = 1};
+    paddr_t page, gap[COUNT];
+    uint64_t at;
+
+    (void)state;
+    assert_int_equal(platform_object_create(COUNT, false, &object), KERN_SUCCESS);
+    for (unsigned i = 0; i < COUNT; i++) { /* rows of one to three pages */
+        assert_int_equal(vm_object_supply(object, i, 0, &page), KERN_SUCCESS);
+        if (i % 5 == 0 || i % 5 == 2) {
+            assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &gap[i]), KERN_SUCCESS);
+        }
+    }
+    at = show_object(owner, object, RW);
+    bytes.single = (struct memory_run){at, COUNT * PAGE_SIZE};
+    bytes.length = bytes.longest = bytes.single.end;
+    assert_true(IOMemoryRuns_init(&all, COUNT) && IOMemoryRuns_init(&grown, 1) &&
+                IOMemoryRuns_init(&parts, 1));
+    spoil_stack();
+    assert_int_equal(platform_object_wire_run(object, 0, COUNT * PAGE_SIZE, 0, &all), KERN_SUCCESS);
+    assert_true(all.count >= 16 && all.longest >= 2 * PAGE_SIZE && all.longest < 8 * PAGE_SIZE);
+    spoil_stack();
+    assert_int_equal(platform_wire_runs(get_task_map(owner), &bytes, 0, &grown), KERN_SUCCESS);
+    expect_runs(&grown, &all);
+    for (uint64_t done = 0; done < COUNT * PAGE_SIZE; done += 1000) {
+        const uint64_t left = COUNT * PAGE_SIZE - done;
+
+        spoil_stack();
+        assert_int_equal(
+            platform_object_wire_run(object, done, left < 1000 ? left : 1000, 0, &parts),
+            KERN_SUCCESS);
+    }
+    expect_runs(&parts, &all);
+    platform_unwire_runs(&all, false);
+    platform_unwire_runs(&grown, false);
+    platform_unwire_runs(&parts, false);
+    assert_int_equal(dirty_pages(object), 0);
+    IOMemoryRuns_free(&all);
+    IOMemoryRuns_free(&grown);
+    IOMemoryRuns_free(&parts);
+    for (unsigned i = 0; i < COUNT; i++) {
+        if (i % 5 == 0 || i % 5 == 2) {
+            page_free(gap[i], 0);
+        }
+    }
+    remove_pages(owner, at, COUNT);
+    platform_object_release(object);
+}
+
+/* Any page of kernel memory, in a block of the direct map or in ranges, absent ones too. */
+static void pins_are_found_by_address(void **state)
+{
+    uint8_t *const direct = allocated(3 * PAGE_SIZE, PAGE_SIZE, 0, false);
+    void *pageable;
+    paddr_t page;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        page = virt_to_phys(direct + i * PAGE_SIZE);
+        assert_false(platform_memory_is_pinned(direct, 3 * PAGE_SIZE));
+        assert_int_equal(page_pin(page), KERN_SUCCESS);
+        for (unsigned j = 0; j < 3; j++) {
+            assert_int_equal(platform_memory_is_pinned(direct + j * PAGE_SIZE + 5, 1), i == j);
+        }
+        assert_true(platform_memory_is_pinned(direct, 3 * PAGE_SIZE));
+        assert_int_equal(platform_memory_is_pinned(direct + PAGE_SIZE - 1, 1), i == 0);
+        assert_int_equal(platform_memory_is_pinned(direct + PAGE_SIZE - 1, 2), i != 2);
+        page_unpin(page);
+    }
+    platform_memory_free(direct, 3 * PAGE_SIZE);
+
+    assert_int_equal(platform_pageable_alloc(2 * PAGE_SIZE + 1, 4 * PAGE_SIZE, &pageable),
+                     KERN_SUCCESS);
+    assert_int_equal((uint64_t)pageable % (4 * PAGE_SIZE), 0);
+    assert_int_equal(platform_wire(kernel_map, (uint64_t)pageable + 2 * PAGE_SIZE, 1, 0, &page),
+                     KERN_SUCCESS);
+    assert_int_equal(vm_fault(kernel_map, (uint64_t)pageable + 2 * PAGE_SIZE, MMU_READ),
+                     KERN_SUCCESS);
+    assert_false(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE));
+    assert_true(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE + 1));
+    platform_unwire(&page, 1);
+    assert_false(platform_memory_is_pinned(pageable, 2 * PAGE_SIZE + 1));
+    platform_pageable_free(pageable, 2 * PAGE_SIZE + 1);
+    assert_int_equal(
+        platform_pageable_alloc(MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE + 1, PAGE_SIZE, &pageable),
+        KERN_NO_SPACE);
+}
+
+/* --- Windows ---------------------------------------------------------------------------------- */
+
+static void physical_bytes_are_found(void **state)
+{
+    const uint64_t last = ptoa(platform_last_page());
+    struct platform_window window;
+
+    (void)state;
+    assert_int_equal(platform_window(paddr(SIM_RAM_BASE + 100), 50, true, &window), KERN_SUCCESS);
+    assert_ptr_equal(window.address, phys_to_virt(paddr(SIM_RAM_BASE + 100)));
+    assert_int_equal(window.length, 50);
+    assert_false(window.device);
+    assert_int_equal(platform_window(paddr(last + 100), 8 * PAGE_SIZE, true, &window),
+                     KERN_SUCCESS);
+    assert_int_equal(window.length, PAGE_SIZE - 100); /* RAM, and its mapping, ends there */
+    /* Registers that nobody has mapped yet, and that somebody has. */
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(platform_window(paddr(DEVICE + 0x40008), 100, true, &window),
+                         KERN_SUCCESS);
+        assert_ptr_equal(window.address, phys_to_virt(paddr(DEVICE + 0x40008)));
+        assert_int_equal(window.length, 100);
+        assert_true(window.device);
+    }
+    assert_int_equal(platform_window(paddr(DEVICE + 0x50ff0), 100, true, &window), KERN_SUCCESS);
+    assert_int_equal(window.length, 16); /* a page at a time: the next may be another's */
+    assert_true(window.device);
+    /* A handler borrows. */
+    sim_in_handler = true;
+    assert_int_equal(platform_window(paddr(DEVICE + 0x60010), 8, true, &window), KERN_SUCCESS);
+    sim_in_handler = false;
+    assert_true((uint64_t)window.address >= MMU_KERNEL_MAP_END);
+    assert_int_equal((uint64_t)window.address & PAGE_MASK, 0x10);
+    assert_int_equal(window.length, 8);
+    assert_true(window.device);
+}
+
+static void kernel_bytes_are_found(void **state)
+{
+    struct vm_range registers = {.access = RW, .max_access = RW, .memory = MMU_DEVICE};
+    const struct vm_range reserved = {.access = 0};
+    struct platform_window window;
+    void *memory;
+    uint64_t at;
+    vaddr_t device = 0, nothing = 0;
+    paddr_t page;
+
+    (void)state;
+    assert_int_equal(platform_pageable_alloc(2 * PAGE_SIZE, PAGE_SIZE, &memory), KERN_SUCCESS);
+    at = (uint64_t)memory;
+    /* Absent: as long as its page is, and nowhere. */
+    assert_int_equal(platform_kernel_window(at + 100, 2 * PAGE_SIZE, &window), KERN_SUCCESS);
+    assert_null(window.address);
+    assert_int_equal(window.length, PAGE_SIZE - 100);
+    assert_int_equal(platform_kernel_window(at + 100, 7, &window), KERN_SUCCESS);
+    assert_int_equal(window.length, 7);
+    /* Mapped: where it is. */
+    assert_int_equal(vm_fault(kernel_map, at, MMU_WRITE), KERN_SUCCESS);
+    assert_int_equal(platform_kernel_window(at + 100, 2 * PAGE_SIZE, &window), KERN_SUCCESS);
+    assert_ptr_equal(window.address, (void *)(at + 100));
+    assert_int_equal(window.length, PAGE_SIZE - 100);
+    assert_false(window.device);
+    /* Resident, and in no table: by the direct map. */
+    vm_map_drop_tables(kernel_map, at, PAGE_SIZE);
+    assert_int_equal(platform_wire(kernel_map, at, 1, 0, &page), KERN_SUCCESS);
+    assert_int_equal(platform_kernel_window(at + 100, 50, &window), KERN_SUCCESS);
+    assert_ptr_equal(window.address, (uint8_t *)phys_to_virt(page) + 100);
+    assert_int_equal(window.length, 50);
+    platform_unwire(&page, 1);
+    sim_in_handler = true;
+    assert_int_equal(platform_kernel_window(at + 100, 50, &window), KERN_INVALID_ADDRESS);
+    sim_in_handler = false;
+    platform_pageable_free(memory, 2 * PAGE_SIZE);
+    assert_int_equal(platform_kernel_window(at, 1, &window), KERN_INVALID_ADDRESS);
+
+    /* Registers have no lines, and reservations nothing. */
+    assert_int_equal(vm_object_create_physical(paddr(DEVICE), 1, &registers.object), KERN_SUCCESS);
+    assert_int_equal(vm_map_enter(kernel_map, &device, PAGE_SIZE, 0, &registers, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_kernel_window(device, 8, &window), KERN_SUCCESS);
+    assert_null(window.address);
+    assert_int_equal(vm_fault(kernel_map, device, MMU_READ), KERN_SUCCESS);
+    assert_int_equal(platform_kernel_window(device, 8, &window), KERN_SUCCESS);
+    assert_true(window.device);
+    assert_int_equal(vm_map_enter(kernel_map, &nothing, PAGE_SIZE, 0, &reserved, VM_ENTER_ANYWHERE),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_kernel_window(nothing, 8, &window), KERN_INVALID_ADDRESS);
+    assert_int_equal(vm_map_remove(kernel_map, nothing, PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(vm_map_remove(kernel_map, device, PAGE_SIZE), KERN_SUCCESS);
+    vm_object_release(registers.object);
+}
+
+/* --- Objects and programs --------------------------------------------------------------------- */
+
+static void windows_are_counted_and_compared(void **state)
+{
+    struct vm_object *window, *shifted, *anonymous, *second;
+    struct platform_extent extent;
+    uint64_t resident, dirty;
+
+    (void)state;
+    assert_int_equal(platform_object_create_window(paddr(SIM_RAM_BASE - PAGE_SIZE), 3, &window),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_object_create_window(paddr(SIM_RAM_BASE), 2, &shifted), KERN_SUCCESS);
+    assert_int_equal(platform_object_create(2, false, &anonymous), KERN_SUCCESS);
+    assert_int_equal(platform_object_create(2, false, &second), KERN_SUCCESS);
+    platform_object_count(window, 0, 3, &resident, &dirty);
+    assert_int_equal(resident, 2); /* RAM of it; nobody watches stores to it */
+    assert_int_equal(dirty, 2);
+    platform_object_count(window, 0, 2, &resident, &dirty);
+    assert_int_equal(resident, 1);
+    assert_true(platform_object_is_device(window, 0));
+    assert_false(platform_object_is_device(window, 1));
+    assert_true(platform_object_is_same(window, 1, shifted, 0));
+    assert_false(platform_object_is_same(window, 0, shifted, 0));
+    assert_true(platform_object_is_same(window, 1, window, 1));
+    assert_false(platform_object_is_same(window, 1, window, 2));
+    assert_false(platform_object_is_same(anonymous, 0, second, 0));
+    assert_true(platform_object_is_same(anonymous, 1, anonymous, 1));
+    assert_false(platform_object_is_same(anonymous, 0, shifted, 0));
+    assert_false(platform_object_is_same(shifted, 0, anonymous, 0));
+    platform_extent(paddr(SIM_RAM_BASE - 100), 300, &extent);
+    assert_int_equal(extent.length, 100);
+    assert_true(extent.device);
+    platform_extent(paddr(SIM_RAM_BASE + 100), 300, &extent);
+    assert_int_equal(extent.length, 300);
+    assert_false(extent.device);
+    assert_true(extent.writable);
+    platform_extent(paddr(SIM_RAM_BASE - PAGE_SIZE + 4), 4092, &extent);
+    assert_int_equal(extent.length, 4092);
+    platform_object_release(window);
+    platform_object_release(shifted);
+    platform_object_release(anonymous);
+    platform_object_release(second);
+}
+
+static void programs_are_loaded(void **state)
+{
+    uint8_t bytes[PAGE_SIZE + 300];
+    struct vm_map *const map = get_task_map(owner);
+    const uint64_t at = 0x100000;
+
+    (void)state;
+    for (uint64_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = pattern(i, 3);
+    }
+    for (unsigned i = 0; i < 2; i++) { /* part of a page, and more than one */
+        const uint64_t filled = i == 0 ? 300 : sizeof(bytes);
+
+        assert_int_equal(platform_task_load(owner, at, 3 * PAGE_SIZE, bytes, filled, VM_PROT_READ),
+                         KERN_SUCCESS);
+        for (uint64_t j = 0; j < 3 * PAGE_SIZE; j++) {
+            uint8_t byte = 1;
+
+            assert_int_equal(platform_user_read(map, at + j, &byte, 1), KERN_SUCCESS);
+            assert_int_equal(byte, j < filled ? bytes[j] : 0);
+        }
+        assert_int_equal(try_store(owner, at), KERN_PROTECTION_FAILURE);
+        assert_int_equal(platform_task_load(owner, at, PAGE_SIZE, bytes, 1, VM_PROT_READ),
+                         KERN_NO_SPACE);
+        remove_pages(owner, at, 3);
+    }
+    assert_int_equal(platform_task_load(owner, at, PAGE_SIZE, NULL, 0, VM_PROT_NONE), KERN_SUCCESS);
+    assert_int_equal(try_load(owner, at), KERN_PROTECTION_FAILURE); /* a guard */
+    remove_pages(owner, at, 1);
+    assert_int_equal(platform_task_load(owner, at, 0, bytes, 0, VM_PROT_READ),
+                     KERN_INVALID_ARGUMENT);
+}
+
+/* What is mapped for a device stays so, and its tables with it. */
+static int stop_with_registers(void **state)
+{
+    map_stop(state);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        MAP_TEST(memory_is_as_it_was_asked_for),
+        MAP_TEST(memory_lies_as_it_was_asked_to),
+        MAP_TEST(the_last_pages_are_short),
+        MAP_TEST(bytes_mark_their_pages),
+        MAP_TEST(runs_are_pinned_piece_by_piece),
+        MAP_TEST(pins_are_found_by_address),
+        cmocka_unit_test_setup_teardown(physical_bytes_are_found, map_start, stop_with_registers),
+        MAP_TEST(kernel_bytes_are_found),
+        MAP_TEST(windows_are_counted_and_compared),
+        MAP_TEST(programs_are_loaded),
+    };
+
+    return cmocka_run_group_tests(tests, map_power_on, map_power_off);
+}
