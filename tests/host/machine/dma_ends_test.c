@@ -232,6 +232,7 @@ static void a_source_freed_in_vain_is_kept_until_the_engine_ends(void **state)
     assert_null(IODMAEventSource_dmaEventSource(client, device, arrive, NULL, 0));
     assert_int_equal(IOMemoryLastError(), kIOReturnNoChannels);
     finish(kIOReturnSuccess, 0);
+    assert_int_equal(OSObject_getRetainCount(one), 1); /* delivered to nobody, and let go of */
     assert_int_equal(IODMACommand_complete(one, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_complete(two, true, true), kIOReturnBusy);
     finish(kIOReturnSuccess, 0);

@@ -362,6 +362,26 @@ static void a_class_without_a_walk_is_asked_for_host_addresses(void **state)
     release_both(command, memory);
 }
 
+/* Whole pages to their end leave nothing over: the last segment may end where it likes. */
+static void whole_pages_end_where_they_end(void **state)
+{
+    static const IODMACommand_SegmentOptions two_pages = {.fStructSize = 56,
+                                                          .fAlignmentInternalEnd = 2 * PAGE_SIZE};
+
+    (void)state;
+    for (uint64_t tail = 0; tail < 200; tail += 100) {
+        IOMemoryDescriptor *memory =
+            dma_memory(DMA_LOW, 3 * PAGE_SIZE + tail, 0, 0, kIODirectionOutIn);
+        IODMACommand *command = dma_command(&two_pages, kMapped | kIODMAMapOptionStrict, memory);
+
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), tail == 0 ? 0 : PAGE_SIZE + tail);
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        OSObject_release(command);
+        OSObject_release(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +395,7 @@ int main(void)
         MAP_TEST(a_class_of_its_own_is_asked),
         MAP_TEST(one_answer_of_its_own_is_heard),
         MAP_TEST(a_class_without_a_walk_is_asked_for_host_addresses),
+        MAP_TEST(whole_pages_end_where_they_end),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -74,6 +74,43 @@ static void more_pages_than_there_are_cannot_be_described(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoResources);
 }
 
+/* Of a window, what it takes to map its bytes alone, in however many ranges they are. */
+static void a_window_is_as_large_as_its_pages(void **state)
+{
+    const uint64_t at = new_pages(owner, 12, RW);
+    IOAddressRange ranges[] = {{at + 100, 2 * PAGE_SIZE},
+                               {at + 4 * PAGE_SIZE + 500, 700},
+                               {at + 8 * PAGE_SIZE - 3, PAGE_SIZE + 6}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+    const IOByteCount length = IOMemoryDescriptor_getLength(memory);
+
+    (void)state;
+    for (IOByteCount offset = 0; offset < length; offset += 331) {
+        for (IOByteCount bytes = 1; bytes <= length - offset; bytes += 777) {
+            IOMemoryDescriptor *part = window(memory, offset, bytes);
+            uint64_t first = 0, told = 7, expected = 0;
+            IOByteCount begin = 0;
+
+            for (unsigned i = 0; i < 3; begin += ranges[i++].length) {
+                const IOByteCount from = offset > begin ? offset : begin;
+                const IOByteCount end = begin + ranges[i].length, to = offset + bytes;
+                const uint64_t where = ranges[i].address + (from - begin);
+
+                if (from < end && from < to) {
+                    first = from == offset ? where & PAGE_MASK : first;
+                    expected +=
+                        round_page(where + ((to < end ? to : end) - from)) - trunc_page(where);
+                }
+            }
+            assert_int_equal(IOMemoryDescriptor_getDMAMapLength(part, &told), expected);
+            assert_int_equal(told, first);
+            OSObject_release(part);
+        }
+    }
+    OSObject_release(memory);
+}
+
 /* That of the last byte of any range, wherever in the list; empty ranges lie nowhere. */
 static void the_highest_page_is_a_bytes(void **state)
 {
@@ -135,6 +172,12 @@ static void read_only_pages_are_not_prepared_for_stores(void **state)
                                                  0, 0);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnNotWritable);
     OSObject_release(map);
+    OSObject_release(memory);
+    /* Nor what is there already, where nothing may be brought. */
+    memory = describe(at, PAGE_SIZE, kIODirectionIn, owner);
+    assert_int_equal(load(owner, at), 0);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoFault),
+                     kIOReturnNotWritable);
     OSObject_release(memory);
 }
 
@@ -445,6 +488,7 @@ int main(void)
         MAP_TEST(the_owners_own_view_must_be_there),
         MAP_TEST(more_pages_than_there_are_cannot_be_described),
         MAP_TEST(the_highest_page_is_a_bytes),
+        MAP_TEST(a_window_is_as_large_as_its_pages),
         MAP_TEST(physical_parts_have_no_state),
         MAP_TEST(read_only_pages_are_not_prepared_for_stores),
         MAP_TEST(pages_that_are_filled_are_its_own),

@@ -49,8 +49,9 @@ static void a_unit_is_started_once(void **state)
 
 static void a_list_of_units_is_searched_whole(void **state)
 {
-    struct test_mapper *second = test_mapper_new(BASE_PAGE);
+    struct test_mapper *second = test_mapper_new(BASE_PAGE), *third;
     IOService *other_unit = IOService_withReader("unit", NULL, NULL);
+    IOService *last_unit = IOService_withReader("unit", NULL, NULL);
     IOService *device = IOService_withReader("device", NULL, NULL);
     IOMapper *found;
 
@@ -62,7 +63,19 @@ static void a_list_of_units_is_searched_whole(void **state)
     found = IOMapper_copyMapperForDevice(device);
     assert_ptr_equal(found, &mapper->super);
     OSObject_release(found);
+    /* Whoever leaves the list, the others stay in it. */
+    third = test_mapper_new(BASE_PAGE);
+    IOService_setCell(last_unit, "phandle", 9);
+    assert_true(IOMapper_start(&third->super, last_unit));
     OSObject_release(&second->super);
+    for (unsigned i = 7; i < 10; i++) {
+        IOService_setCell(device, "iommu-parent", i);
+        found = IOMapper_copyMapperForDevice(device);
+        assert_ptr_equal(found, i == 7 ? &mapper->super : i == 9 ? &third->super : NULL);
+        OSObject_release(found);
+    }
+    OSObject_release(&third->super);
+    OSObject_release(last_unit);
     OSObject_release(other_unit);
     OSObject_release(device);
 }
@@ -331,6 +344,65 @@ static void a_transfer_has_its_own_pages(void **state)
     OSObject_release(memory);
 }
 
+static unsigned runs_mapped;
+
+static uint64_t map_quickly(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
+                            uint64_t *mapLength)
+{
+    (void)self, (void)physical, (void)access;
+    runs_mapped++;
+    *mapLength = length;
+    return 0x7000;
+}
+
+/* The quick way knows no wishes: of a place, of pages at hand, of addresses without memory. */
+static void the_quick_way_is_for_who_wishes_nothing(void **state)
+{
+    static const IODMAMapSpecification narrow = {.numAddressBits = 32};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    OSObject *const object = (OSObject *)&mapper->super;
+    const OSMetaClass *const own = object->metaClass;
+    IOMapperClass class = *(const IOMapperClass *)own;
+    upl_page_info_t page = {.phys_addr = DMA_LOW >> PAGE_SHIFT};
+    const IODMAMapPageList list = {.pageList = &page, .pageListCount = 1};
+    const struct {
+        IOMemoryDescriptor *memory;
+        const IODMAMapSpecification *spec;
+        const IODMAMapPageList *list;
+        uint32_t options;
+        bool quick;
+    } rows[] = {{memory, NULL, NULL, BOTH, true},
+                {memory, NULL, NULL, kIODMAMapReadAccess, true},
+                {memory, NULL, NULL, BOTH | kIODMAMapPagingPath, false},
+                {memory, &narrow, NULL, BOTH, false},
+                {memory, NULL, &list, BOTH, false},
+                {NULL, NULL, NULL, BOTH, false}};
+
+    (void)state;
+    class.mapRun = map_quickly;
+    object->metaClass = &class.meta;
+    assert_true(IOMapper_start(&mapper->super, unit));
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t at, size;
+
+        runs_mapped = 0;
+        assert_int_equal(IOMapper_iovmMapMemory(&mapper->super, rows[i].memory, 0, PAGE_SIZE,
+                                                rows[i].options, rows[i].spec, NULL, rows[i].list,
+                                                &at, &size),
+                         kIOReturnSuccess);
+        assert_int_equal(runs_mapped, rows[i].quick);
+        assert_int_equal(at == 0x7000, rows[i].quick);
+        assert_int_equal(size, PAGE_SIZE);
+        if (!rows[i].quick) {
+            assert_int_equal(
+                IOMapper_iovmUnmapMemory(&mapper->super, rows[i].memory, NULL, at, size),
+                kIOReturnSuccess);
+        }
+    }
+    object->metaClass = own;
+    OSObject_release(memory);
+}
+
 static UInt32 told_cells[8], told_count;
 
 static IOMapper *hear_cells(IOMapper *self, IOService *device, const UInt32 *cells, UInt32 count)
@@ -450,6 +522,7 @@ int main(void)
         CALLS_TEST(a_fault_is_of_those_whose_pages_they_are),
         CALLS_TEST(a_transfer_that_does_not_begin_has_no_use),
         cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, start, stop_without_balance),
+        CALLS_TEST(the_quick_way_is_for_who_wishes_nothing),
         CALLS_TEST(a_unit_is_told_the_entrys_cells),
         CALLS_TEST(a_transfer_begins_without_faults),
         CALLS_TEST(mappers_without_faults_have_none_to_tell),
