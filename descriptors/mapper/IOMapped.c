@@ -37,10 +37,9 @@ void IOMapperIOVMFree(ppnum_t addr, unsigned pages)
     IOMapper *mapper = IOMapper_systemMapper();
 
     /* Page 0 is the answer of a failed allocation: never given out, so never given back. */
-    if (mapper == NULL || addr == 0 ||
-        IOMapper_iovmUnmapMemory(mapper, (IOMemoryDescriptor *)NULL, NULL,
-                                 (uint64_t)addr << PAGE_SHIFT,
-                                 (uint64_t)pages << PAGE_SHIFT) != kIOReturnSuccess) {
+    if (addr == 0 || IOMapper_iovmUnmapMemory(mapper, (IOMemoryDescriptor *)NULL, NULL,
+                                              (uint64_t)addr << PAGE_SHIFT,
+                                              (uint64_t)pages << PAGE_SHIFT) != kIOReturnSuccess) {
         IOMemory_fail(kIOReturnNotFound);
     }
 }

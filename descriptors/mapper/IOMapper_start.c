@@ -45,14 +45,11 @@ IOReturn IOMapper_waitForSystemMapper(void)
 
 void IOMapper_checkForSystemMapper(void)
 {
-    if (is_undecided()) {
-        IOMapper_waitForSystemMapper();
-    }
+    /* Nothing comes of a question: there is nobody who would decide meanwhile. */
 }
 
 IOMapper *IOMapper_systemMapper(void)
 {
-    IOMapper_checkForSystemMapper();
     return is_undecided() ? NULL : IOMapper_gSystem;
 }
 

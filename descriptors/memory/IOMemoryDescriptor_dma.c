@@ -104,7 +104,6 @@ static IOReturn walk_mapping(IOMemoryDescriptor *self, struct walk_state *state,
 {
     const IOMDDMAWalkSegmentArgs *const args = &state->args;
     struct position *const position = &state->position;
-    IOReturn status;
 
     if (first || position->base != args->fMappedBase || position->offset > args->fOffset) {
         /*
@@ -114,11 +113,8 @@ static IOReturn walk_mapping(IOMemoryDescriptor *self, struct walk_state *state,
         *position = (struct position){.base = args->fMappedBase,
                                       .layout = IOMappedLayout_begin(args->fMappedBase)};
     }
-    status = mapped_segment(self, args->fOffset, position, segment);
-    if (status != kIOReturnSuccess) {
-        position->base = 0; /* the next call starts afresh */
-    }
-    return status;
+    /* After a failure the position is behind what was placed: the next call goes on there. */
+    return mapped_segment(self, args->fOffset, position, segment);
 }
 
 /* The segment at fOffset, which is inside: as the host, the system mapper or a mapping has it. */

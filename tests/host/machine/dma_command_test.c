@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA commands: what is refused and when, states, and that a refusal changes nothing. */
 #include "tests/host/machine/dma_fixture.h"
+#include "tests/lib/portable/test_mapper.h"
 
 static const IODMACommand_SegmentOptions none = {.fStructSize = 40};
 
@@ -384,6 +385,40 @@ static void commands_queue_in_order(void **state)
     OSObject_release(b);
 }
 
+/* One that is not taken holds no mapper, and the former one's is held as it was. */
+static void a_refused_respecification_holds_no_mapper(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    struct test_mapper *former = test_mapper_new(0x100), *next = test_mapper_new(0x100);
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
+                                                                  kMapped, &former->super, NULL);
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    assert_int_equal(
+        IODMACommand_prepareWithSpecificationOptions(command, kIODMACommandOutputHost64, &any,
+                                                     kMapped, &next->super, 65, 0, true, true),
+        kIOReturnBadArgument);
+    assert_int_equal(OSObject_getRetainCount(&former->super), 2);
+    assert_int_equal(OSObject_getRetainCount(&next->super), 1);
+    assert_int_equal(
+        IODMACommand_prepareWithSpecificationOptions(command, kIODMACommandOutputHost64, &any,
+                                                     kMapped, &next->super, 0, 0, true, true),
+        kIOReturnSuccess);
+    assert_int_equal(OSObject_getRetainCount(&former->super), 1);
+    assert_int_equal(OSObject_getRetainCount(&next->super), 2);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    /* Nor does a name of the client's own change by itself. */
+    IODMACommand_setRefCon(command, memory);
+    assert_ptr_equal(IODMACommand_getRefCon(command), memory);
+    IODMACommand_setRefCon(NULL, NULL);
+    OSObject_release(command);
+    OSObject_release(&former->super);
+    OSObject_release(&next->super);
+    OSObject_release(memory);
+}
+
 static unsigned calls; /* of the one method that is not a general descriptor's */
 
 static IOReturn count_operation(IOMemoryDescriptor *self, DMACommandOps op, void *data, UInt size)
@@ -523,6 +558,7 @@ int main(void)
         MAP_TEST(commands_queue_in_order),
         MAP_TEST(a_method_that_was_put_in_is_asked),
         MAP_TEST(caches_that_were_not_maintained_are_told_of),
+        MAP_TEST(a_refused_respecification_holds_no_mapper),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -118,6 +118,37 @@ static void a_copy_that_does_not_suit_is_not_used(void **state)
     OSObject_release(memory);
 }
 
+/* Of a part, which is moved in pieces: each byte to its place, and nothing beside it. */
+static void a_copy_of_a_part_has_that_part(void **state)
+{
+    const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    const uint64_t offset = 1000, length = 700;
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 3000, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = new_bringer(&any, NULL, memory);
+
+    (void)state;
+    dma_fill(DMA_LOW, 3000, 1);
+    memset(&copy, 0, sizeof(copy));
+    copy.length = length;
+    copy.alignment = PAGE_SIZE;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, offset, length, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    for (uint64_t at = 0; at < length; at++) {
+        assert_int_equal(dma_device_reads(command, at), pattern(offset + at, 1));
+        dma_device_writes(command, at, (uint8_t)~pattern(offset + at, 1));
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    for (uint64_t at = 0; at < 3000; at++) {
+        const bool moved = at >= offset && at < offset + length;
+
+        assert_int_equal(dma_bytes(DMA_LOW)[at],
+                         (uint8_t)(moved ? ~pattern(at, 1) : pattern(at, 1)));
+    }
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* Behind a mapper it may lie anywhere, and only where it is mapped counts. */
 static void behind_a_mapper_a_copy_may_be_high(void **state)
 {
@@ -150,6 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_copy_that_does_not_suit_is_not_used),
+        MAP_TEST(a_copy_of_a_part_has_that_part),
         MAP_TEST(behind_a_mapper_a_copy_may_be_high),
     };
 

@@ -242,6 +242,17 @@ static void wrong_arguments(void **state)
                      kIOReturnNotFound);
     assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, 0x123, 0),
                      kIOReturnSuccess);
+    /* Where nothing is mapped, or not, the device that would unmap it has nothing of it. */
+    for (unsigned i = 0; i < 2; i++) {
+        IOMDDMAMapArgs args = {
+            .fMapper = i == 0 ? NULL : mapper, .fCommand = some_command, .fLength = 100};
+
+        told.answer = kIOReturnNoSpace;
+        assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)),
+                         i == 0 ? kIOReturnSuccess : kIOReturnNoSpace);
+        told.answer = kIOReturnSuccess;
+        assert_int_equal(memory->dmaActive, 0);
+    }
     /* That it is not known is told to who might look for it; an end as any is not. */
     for (unsigned i = 0; i < 2; i++) {
         IOMDDMAMapArgs args = {.fMapper = mapper, .fLength = 100};

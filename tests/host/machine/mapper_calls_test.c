@@ -37,6 +37,11 @@ static void a_unit_is_started_once(void **state)
 
     (void)state;
     assert_false(IOMapper_start(&mapper->super, NULL));
+    mapper->refuses = true;
+    IOMemory_fail(kIOReturnSuccess);
+    assert_false(IOMapper_start(&mapper->super, unit));
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
+    mapper->refuses = false;
     assert_true(IOMapper_start(&mapper->super, unit));
     assert_false(IOMapper_start(&mapper->super, unit));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
@@ -162,10 +167,12 @@ static void pages_of_no_mapper_or_none_are_not_given_back(void **state)
     ppnum_t page;
 
     (void)state;
+    IOMemory_fail(kIOReturnSuccess);
     IOMapperIOVMFree(5, 1); /* no system mapper */
     assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
     mapper->super.fIsSystem = true;
     assert_true(IOMapper_start(&mapper->super, unit));
+    IOMemory_fail(kIOReturnSuccess);
     IOMapperIOVMFree(0, 1);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
     page = IOMapperIOVMAlloc(1);
@@ -344,6 +351,44 @@ static void a_transfer_has_its_own_pages(void **state)
     OSObject_release(memory);
 }
 
+static uint64_t wish; /* that the unit was shown */
+
+static IOReturn hear_wish(IOMapper *self, IOMemoryDescriptor *memory, uint64_t offset,
+                          uint64_t length, uint32_t options, const IODMAMapSpecification *spec,
+                          IODMACommand *command, const IODMAMapPageList *list, uint64_t *mapAddress,
+                          uint64_t *mapLength)
+{
+    (void)self, (void)memory, (void)offset, (void)length, (void)options, (void)spec;
+    (void)command, (void)list, (void)mapLength;
+    wish = *mapAddress;
+    return kIOReturnNoSpace;
+}
+
+/* What stands in the variable is a wish where it is said to be one. */
+static void an_address_is_wished_for_by_an_option(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    OSObject *const object = (OSObject *)&mapper->super;
+    const OSMetaClass *const own = object->metaClass;
+    IOMapperClass class = *(const IOMapperClass *)own;
+    uint64_t at, size = 5;
+
+    (void)state;
+    class.iovmMapMemory = hear_wish;
+    object->metaClass = &class.meta;
+    for (unsigned fixed = 0; fixed < 2; fixed++) {
+        at = 0x123000;
+        assert_int_equal(IOMapper_iovmMapMemory(&mapper->super, memory, 0, PAGE_SIZE,
+                                                BOTH | (fixed != 0 ? kIODMAMapFixedAddress : 0),
+                                                NULL, NULL, NULL, &at, &size),
+                         kIOReturnNoSpace);
+        assert_int_equal(wish, fixed != 0 ? 0x123000 : 0);
+        assert_int_equal(at | size, 0);
+    }
+    object->metaClass = own;
+    OSObject_release(memory);
+}
+
 static unsigned runs_mapped;
 
 static uint64_t map_quickly(IOMapper *self, uint64_t physical, uint64_t length, uint32_t access,
@@ -353,6 +398,14 @@ static uint64_t map_quickly(IOMapper *self, uint64_t physical, uint64_t length, 
     runs_mapped++;
     *mapLength = length;
     return 0x7000;
+}
+
+static uint64_t map_a_run_in_its_page(IOMapper *self, uint64_t physical, uint64_t length,
+                                      uint32_t access, uint64_t *mapLength)
+{
+    (void)self, (void)access;
+    *mapLength = round_page((physical & PAGE_MASK) + length);
+    return 0x7000 + (physical & PAGE_MASK);
 }
 
 /* The quick way knows no wishes: of a place, of pages at hand, of addresses without memory. */
@@ -399,6 +452,51 @@ static void the_quick_way_is_for_who_wishes_nothing(void **state)
                 kIOReturnSuccess);
         }
     }
+    /* A transfer's as well, whose pages are its own from then on. */
+    for (unsigned i = 0; i < 2; i++) {
+        struct IOMapperUse use = {0};
+
+        class.mapRun = i == 0 ? map_a_run_in_its_page : mapper_map_no_run;
+        assert_int_equal(IOMapper_beginRun(&mapper->super, &use, DMA_LOW + 8, 100, BOTH),
+                         i == 0 ? 0x7008 : 0);
+        assert_int_equal(use.link != NULL, i == 0);
+        if (i == 0) {
+            assert_int_equal(use.address, 0x7000);
+            assert_int_equal(use.length, PAGE_SIZE);
+            assert_true(use.isRunning);
+            IOMapper_removeUse(&use);
+        }
+        assert_null(mapper->super.uses);
+    }
+    object->metaClass = own;
+    OSObject_release(memory);
+}
+
+static void tell_fault(IOMapper *self)
+{
+    const IOMapperFault fault = {.address = 0x1234, .reason = kIOReturnDMAError, .count = 1};
+
+    IOMapper_deliverFault(self, &fault);
+}
+
+/* What the unit has on record when a transfer ends is that transfer's, if nobody else's. */
+static void faults_are_collected_at_the_end(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    OSObject *const object = (OSObject *)&mapper->super;
+    const OSMetaClass *const own = object->metaClass;
+    IOMapperClass class = *(const IOMapperClass *)own;
+    struct IOMapperUse use = {0};
+    uint64_t at, size;
+
+    (void)state;
+    class.collectFaults = tell_fault;
+    object->metaClass = &class.meta;
+    assert_int_equal(
+        IOMapper_beginTransfer(&mapper->super, &use, memory, 0, PAGE_SIZE, BOTH, &at, &size),
+        kIOReturnSuccess);
+    assert_int_equal(IOMapper_endTransfer(&mapper->super, &use, memory, 0, at, size),
+                     kIOReturnDMAError);
     object->metaClass = own;
     OSObject_release(memory);
 }
@@ -522,6 +620,8 @@ int main(void)
         CALLS_TEST(a_fault_is_of_those_whose_pages_they_are),
         CALLS_TEST(a_transfer_that_does_not_begin_has_no_use),
         cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, start, stop_without_balance),
+        CALLS_TEST(an_address_is_wished_for_by_an_option),
+        CALLS_TEST(faults_are_collected_at_the_end),
         CALLS_TEST(the_quick_way_is_for_who_wishes_nothing),
         CALLS_TEST(a_unit_is_told_the_entrys_cells),
         CALLS_TEST(a_transfer_begins_without_faults),

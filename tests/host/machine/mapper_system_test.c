@@ -363,6 +363,9 @@ static void what_is_not_mapped(void **state)
     IOMemoryDescriptor_complete(memory, kIODirectionNone);
     OSObject_release(memory);
     assert_int_equal(mapper->entries, 0);
+    /* Another mapper that ends is not the system's. */
+    OSObject_release(&new_mapper()->super);
+    assert_ptr_equal(IOMapper_systemMapper(), &mapper->super);
     /* Given as physical: it is what a device is to be told, already. */
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(physical, 0, NULL, 0), DMA_LOW);
     assert_int_equal(mapper->entries, 0);

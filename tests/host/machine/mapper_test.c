@@ -320,6 +320,7 @@ static void mp_11_access_by_io_address(void **state)
     assert_int_equal(dma_bytes(DMA_HIGH)[1], 0xaa);
     assert_int_equal(IOMappedRead32(at + 2 * PAGE_SIZE), 0xffffffff); /* nothing is there */
     assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
+    IOMemory_fail(kIOReturnSuccess);
     IOMappedWrite8(at + 2 * PAGE_SIZE, 1);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotFound);
     IOMapperIOVMFree(pages, 3);
@@ -337,7 +338,9 @@ static void devices_find_their_mapper(void **state)
     (void)state;
     assert_null(IOMapper_copyMapperForDevice(NULL));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnSuccess);
     assert_null(IOMapper_copyMapperForDevice(device));
+    assert_int_equal(IOMemoryLastError(), kIOReturnSuccess); /* it has none, which is no error */
     IOService_setCell(device, "iommu-parent", 7);
     found = IOMapper_copyMapperForDevice(device);
     assert_ptr_equal(found, &mapper->super);
@@ -350,6 +353,7 @@ static void devices_find_their_mapper(void **state)
     IOService_setObject(device, "iommu-parent", found);
     found = IOMapper_copyMapperForDevice(device);
     assert_ptr_equal(found, &mapper->super);
+    assert_int_equal(OSObject_getRetainCount(found), 3); /* ours, the device's, and this */
     OSObject_release(found);
     assert_null(IOMapper_copyMapperForDeviceWithIndex(device, 1)); /* it is one */
     OSObject_release(device);

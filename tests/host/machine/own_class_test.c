@@ -343,6 +343,13 @@ static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
         IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
         kIOReturnOffline);
     assert_int_equal(walk.args.fOffset, 2 * PAGE_SIZE);
+    says.until = LENGTH; /* it goes on where it was, when there is a place again */
+    assert_int_equal(
+        IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
+        kIOReturnSuccess);
+    assert_int_equal(walk.args.fIOVMAddr, IOVA + 2 * PAGE_SIZE);
+    assert_int_equal(walk.args.fLength, LENGTH - 2 * PAGE_SIZE);
+    says.until = 2 * PAGE_SIZE;
     walk.args = (IOMDDMAWalkSegmentArgs){.fOffset = 3 * PAGE_SIZE, .fIOVMAddr = 1, .fLength = 1};
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(own, kIOMDFirstSegment, &walk, sizeof(walk)),

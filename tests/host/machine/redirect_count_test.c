@@ -57,8 +57,10 @@ static void two_redirections_need_two_ends(void **state)
     redirect(memory, TASK_NULL, true);
     redirect(memory, TASK_NULL, false);
     expect_waiting(other, at, true);
+    assert_int_equal(IOMemoryDescriptor_handleFault(memory, NULL, 0, 1), kIOReturnAborted);
     redirect(memory, TASK_NULL, false);
     expect_waiting(other, at, false);
+    assert_int_equal(IOMemoryDescriptor_handleFault(memory, NULL, 0, 1), kIOReturnSuccess);
     OSObject_release(late);
     OSObject_release(map);
     OSObject_release(low);
