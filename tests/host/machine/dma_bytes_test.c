@@ -99,6 +99,57 @@ static void stores_after_prepare_reach_the_device_in_three_ways(void **state)
     OSObject_release(memory);
 }
 
+#define PIECE  20
+#define PIECES 9
+
+/* From any byte on, in and between islands: as one sees it byte by byte. */
+static void bytes_among_islands_are_found(void **state)
+{
+    enum {
+        ALL = PIECE * PIECES
+    };
+    IOAddressRange ranges[PIECES];
+    IOMemoryDescriptor *memory;
+    IODMACommand *command;
+    uint8_t view[ALL], bytes[ALL + 8], saved[ALL];
+
+    (void)state;
+    for (unsigned i = 0; i < PIECES; i++) {
+        ranges[i] = (IOAddressRange){(i % 2 == 0 ? DMA_HIGH : DMA_LOW) + ptoa(i), PIECE};
+        dma_fill(ranges[i].address, PIECE, (uint8_t)(40 * i));
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, PIECES, kIODirectionOutIn, TASK_NULL);
+    command = dma_command(&bits31, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), (PIECES + 1) / 2 * PIECE);
+    for (unsigned at = 0; at < ALL; at++) {
+        view[at] = dma_device_reads(command, at);
+        assert_int_equal(view[at], pattern(at % PIECE, (uint8_t)(40 * (at / PIECE))));
+    }
+    for (unsigned from = 0; from < ALL; from++) {
+        for (unsigned length = 1; length < ALL + 8; length += 1 + length / 4) {
+            const unsigned there = length < ALL - from ? length : ALL - from;
+
+            memset(bytes, SECRET, sizeof(bytes));
+            assert_int_equal(IODMACommand_readBytes(command, from, bytes, length), there);
+            assert_memory_equal(bytes, view + from, there);
+            assert_true(there == sizeof(bytes) || bytes[there] == SECRET);
+            memset(bytes, from, there);
+            memcpy(saved, view, ALL);
+            memset(saved + from, from, there);
+            assert_int_equal(IODMACommand_writeBytes(command, from, bytes, length), there);
+            assert_int_equal(IODMACommand_readBytes(command, 0, bytes, ALL), ALL);
+            assert_memory_equal(bytes, saved, ALL);
+            assert_int_equal(dma_device_reads(command, from), (uint8_t)from);
+            assert_int_equal(dma_device_reads(command, from + there - 1), (uint8_t)from);
+            assert_int_equal(IODMACommand_writeBytes(command, 0, view, ALL), ALL);
+        }
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* A double buffer is made of memory that needed none, at each nesting; twice is once. */
 static void a_double_buffer_where_none_was_needed(void **state)
 {
@@ -371,6 +422,7 @@ int main(void)
         MAP_TEST(synchronising_cares_for_lines_too),
         MAP_TEST(exhaustion_names_the_holders),
         MAP_TEST(pages_are_never_shared),
+        MAP_TEST(bytes_among_islands_are_found),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -283,6 +283,10 @@ static void operations_move_bytes_between_descriptors(void **state)
     assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionZero,
                                                    2500, 1, 0, data),
                      kIOReturnUnderrun);
+    assert_int_equal(IODMACommand_PerformOperation(command, kIODMACommandPerformOperationOptionZero,
+                                                   0, PAGE_SIZE + 50, 0,
+                                                   (IOMemoryDescriptor *)NULL),
+                     kIOReturnUnderrun); /* as many as it has, of which not all are prepared */
     assert_int_equal(IOMemoryDescriptor_complete(data, 0), kIOReturnSuccess);
     assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
     expect_undone(command, memory);

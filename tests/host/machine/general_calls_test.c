@@ -45,6 +45,7 @@ static void the_owners_own_view_must_be_there(void **state)
 {
     const uint64_t at = new_pages(owner, 1, MMU_READ);
     IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOByteCount resident;
     IOMemoryMap *map;
 
     (void)state;
@@ -55,6 +56,13 @@ static void the_owners_own_view_must_be_there(void **state)
     map = IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere, 0, 0);
     assert_non_null(map);
     assert_int_equal(IOMemoryMap_getAddress(map), at);
+    OSObject_release(map);
+    OSObject_release(memory);
+    /* That it is shown brings no page. */
+    memory = describe(new_pages(owner, 3, RW), 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    map = map_all(memory, owner, 0);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &resident, NULL), kIOReturnSuccess);
+    assert_int_equal(resident, 0);
     OSObject_release(map);
     OSObject_release(memory);
 }
