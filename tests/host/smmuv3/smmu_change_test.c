@@ -91,6 +91,11 @@ static void mp_6_pages_are_inserted(void **state)
     assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, ptoa(5), DMA_HIGH, ptoa(2)),
                      kIOReturnSuccess);
     assert_int_equal(told_count, 0);
+    /* Of several, of which the first alone was mapped, what the unit knows is forgotten. */
+    assert_true(reaches(STREAM, at, DMA_HIGH));
+    assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 0, DMA_LOW, ptoa(2)), kIOReturnSuccess);
+    assert_true(reaches(STREAM, at, DMA_LOW));
+    assert_true(reaches(STREAM, at + PAGE_SIZE, DMA_LOW + PAGE_SIZE));
     /* Many, which have their entries in two tables. */
     assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, ptoa(500), DMA_HIGH, ptoa(40)),
                      kIOReturnSuccess);

@@ -262,6 +262,8 @@ static void page_0_is_given_by_its_name_alone(void **state)
                      kIOReturnSuccess);
     assert_int_equal(at, 0);
     assert_true(reaches(STREAM, 0, DMA_LOW));
+    /* The first address that there is not is none of its names. */
+    assert_int_equal(smmu_unmap(mapper, ioaddr(ptoa(SPACE_PAGES)), size), kIOReturnNotFound);
     unmap(mapper, 0, size);
     at = map(mapper, memory, &size);
     second = map(mapper, memory, &size);
