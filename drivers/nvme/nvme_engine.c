@@ -88,13 +88,13 @@ static IOReturn engine_start(IODMAController *self, UInt32 index, IODMACommand *
         status = kIOReturnBusy;
     }
     if (status == kIOReturnSuccess) {
+        /* None of its commands is under way, and it stands in no line: since its last end, or ever.
+         */
         transfer->queue = queue;
         transfer->offset = offset;
         transfer->length = count;
         transfer->issued = transfer->moved = transfer->walked = 0;
-        transfer->commands = 0;
         transfer->writes = direction == kIODirectionOut;
-        transfer->waits = false;
         transfer->status = kIOReturnSuccess;
         status = submit(queue, transfer);
         if (status != kIOReturnSuccess) {

@@ -241,6 +241,13 @@ static void starts_that_are_refused(void **state)
     assert_int_equal(client_start(0, command, kIODirectionIn, 512, 0), kIOReturnSuccess);
     client_run();
     assert_int_equal(client_end_count, 1);
+    /* All of it is not more than it has. */
+    disk->blocks = 2;
+    transfer.block = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 1024, 0), kIOReturnSuccess);
+    client_run();
+    assert_int_equal(client_end_count, 2);
+    assert_int_equal(client_ends[1].bytes, 1024);
     client_drop(stranger);
     client_drop(command);
     IOMemory_fail(kIOReturnBusy);
