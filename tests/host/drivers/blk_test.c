@@ -228,6 +228,13 @@ static void test_refused(void **state)
     /* To the last sector and the last byte. */
     assert_int_equal(virtio_blk_read(disk, memory, 64 * PAGE_SIZE - 512, SECTORS - 1, 512),
                      kIOReturnSuccess);
+    /* And all of it, of the disk and of a descriptor. */
+    assert_int_equal(virtio_blk_read(disk, memory, 0, 0, SECTORS * 512), kIOReturnSuccess);
+    assert_memory_equal(bytes, blk_sim.content, SECTORS * 512);
+    assert_int_equal(IOMemoryDescriptor_prepare(in, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(virtio_blk_read(disk, in, 0, 8, 4096), kIOReturnSuccess);
+    assert_memory_equal(bytes, blk_sim.content + 4096, 4096);
+    assert_int_equal(IOMemoryDescriptor_complete(in, kIODirectionNone), kIOReturnSuccess);
     OSObject_release(in);
     OSObject_release(out);
 }

@@ -77,7 +77,7 @@ static void forget_context(uint32_t number)
 {
     for (unsigned i = 0; i < SIM_STREAMS; i++) {
         if (sim.streams[i].number == number) {
-            sim.streams[i].known = sim.streams[i].keeps_context = false;
+            sim.streams[i].keeps_context = false; /* its entry it may know on */
         }
     }
 }

@@ -81,6 +81,15 @@ void sim_check_streams(void)
     }
 }
 
+/* Where the entry that it knows says. */
+static void read_context(struct sim_stream *stream)
+{
+    if (!stream->keeps_context) {
+        memcpy(stream->context, sim_words_at(stream->entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
+    }
+    stream->keeps_context = true;
+}
+
 static struct sim_stream *stream_of(uint32_t number)
 {
     struct sim_stream *free_one = NULL;
@@ -94,6 +103,7 @@ static struct sim_stream *stream_of(uint32_t number)
                               0, false);
                 return NULL;
             }
+            read_context(&sim.streams[i]);
             return &sim.streams[i];
         }
         if (!sim.streams[i].known &&
@@ -112,15 +122,13 @@ static struct sim_stream *stream_of(uint32_t number)
     }
     assert_int_equal(entry[0] & 0xf, STE_VALID | STE_STAGE1);
     assert_int_equal(entry[1], 1ull << 2 | 1ull << 4 | 3ull << 6 | 1ull << 44);
-    if (!free_one->keeps_context || free_one->number != number) {
-        memcpy(free_one->context, sim_words_at(entry[0] & STE_CONTEXT, CD_BYTES), CD_BYTES);
-    }
+    free_one->keeps_context = free_one->keeps_context && free_one->number == number;
     free_one->known = true;
     free_one->invalid = false;
-    free_one->keeps_context = true;
     free_one->number = number;
     free_one->at = entry;
     memcpy(free_one->entry, entry, STE_BYTES);
+    read_context(free_one);
     /* Valid, AArch64's, abort and record set, one table of 4 KiB pages, of 39 bits. */
     assert_int_equal(free_one->context[0] & 0x0000fff8c000c0ffull,
                      25 | 1ull << 30 | 1ull << 31 | 1ull << 41 | 7ull << 45);
