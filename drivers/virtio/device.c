@@ -47,7 +47,6 @@ void virtio_add_device(struct virtio_device *device)
     if (device->id == VIRTIO_ID_BLOCK && device->vendor != VIRTIO_VENDOR_VDMA && is_vdma(device)) {
         device->vendor = VIRTIO_VENDOR_VDMA;
     }
-    device->next = NULL;
     *devices_end = device;
     devices_end = &device->next;
 }
