@@ -77,6 +77,7 @@ IOReturn blk_start(struct virtio_blk *disk)
     return status;
 }
 
+/* Once: whoever calls it forgets the disk, or has others for it. */
 static void release_resources(struct virtio_blk *disk)
 {
     if (disk->cursor != NULL) {
@@ -88,10 +89,6 @@ static void release_resources(struct virtio_blk *disk)
     }
     virtq_destroy(disk->queue);
     heap_free(disk->part_bytes);
-    disk->cursor = NULL;
-    disk->frames = NULL;
-    disk->part_bytes = NULL;
-    disk->queue = NULL;
 }
 
 /*

@@ -57,6 +57,28 @@ static void test_reset(void **state)
     assert_null(blk_sim.sims[0].complaint);
 }
 
+/* Whoever submits may hold any mutex: a disk's lock stands behind them all. */
+static struct mutex outer = LOCK_INITIAL("who reads", LOCK_RANK_MAPPING);
+
+/* Whoever says how many interrupts he wants hears of what has come back until then. */
+static void test_gathering_collects(void **state)
+{
+    struct virtio_blk_request request;
+
+    (void)state;
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
+    mutex_take(&outer);
+    assert_int_equal(virtio_blk_submit(disk, &request), kIOReturnSuccess);
+    virtio_blk_publish(disk);
+    mutex_release(&outer);
+    assert_true(blk_sim_work(0));
+    assert_false(request.done);
+    virtio_blk_gather_interrupts(disk, 4);
+    assert_true(request.done);
+    assert_int_equal(request.status, kIOReturnSuccess);
+    virtio_blk_gather_interrupts(disk, 1);
+}
+
 static void test_options(void **state)
 {
     const struct virtio_blk_options plain = {
@@ -428,6 +450,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_reset, blk_sim_again),
+        cmocka_unit_test_setup(test_gathering_collects, blk_sim_again),
         cmocka_unit_test_setup(test_options, blk_sim_again),
         cmocka_unit_test_setup(test_changes, blk_sim_again),
         cmocka_unit_test_setup(test_read_only, blk_sim_again),
