@@ -171,13 +171,11 @@ static void forget_mapping(IOMemoryMap *self)
     if (self->pins != NULL) {
         IOMemoryMap_dropPins(self);
     }
-    IOMemoryMap_leaveIndex(self);
+    IOMemoryMap_leaveIndex(self); /* no request is to look at it any more */
     self->mapped = false;
     self->blocked = false;
     self->redirections = 0;
     self->uncached = 0;
-    self->address = 0;
-    self->size = 0;
     /*
      * Each borrower takes itself off the list, so this ends; they show nothing from here on,
      * and say so.
@@ -227,7 +225,6 @@ IOReturn IOMemoryMap_unmap(IOMemoryMap *self)
 /* The address space without its task. */
 static void leave_task(IOMemoryMap *self)
 {
-    IOMemoryMap_leaveIndex(self);
     platform_task_unwatch(&self->watch);
     self->task = TASK_NULL;
     if (self->map != NULL) {

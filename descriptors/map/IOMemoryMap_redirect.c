@@ -233,42 +233,34 @@ void IOMemoryMap_moveParts(IOMemoryMap *self, uint64_t by)
 {
     for (IOMemoryMap *part = self->parts; part != NULL; part = part->nextPart) {
         part->address += by;
-        part->start += by;
         IOMemoryMap_moveParts(part, by);
     }
 }
 
-static void adopt_parts(IOMemoryMap *self, IOMemoryMap *parts, uint64_t by)
-{
-    self->parts = parts;
-    for (IOMemoryMap *part = parts; part != NULL; part = part->nextPart) {
-        part->whole = self;
-    }
-    IOMemoryMap_moveParts(self, by);
-}
-
 /*
  * A composite's parts follow the view that they are seen in, or a later redirection of a child
- * would block pages of the wrong interval.
+ * would block pages of the wrong interval. Those of the other map are about to end with it.
  */
 static void exchange_parts(IOMemoryMap *one, IOMemoryMap *other)
 {
-    IOMemoryMap *const parts = one->parts;
+    IOMemoryMap *const former = one->parts;
 
-    adopt_parts(one, other->parts, one->address - other->address);
-    adopt_parts(other, parts, other->address - one->address);
+    one->parts = other->parts;
+    for (IOMemoryMap *part = one->parts; part != NULL; part = part->nextPart) {
+        part->whole = one;
+    }
+    IOMemoryMap_moveParts(one, one->address - other->address);
+    other->parts = former;
 }
 
 /*
  * Two maps exchange their memory, the views are exchanged already: what waits because of
- * its memory, or rests uncached, has gone with the view.
+ * its memory, or rests uncached, has gone with the view. The other one is about to end.
  */
 static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
 {
     IOMemoryDescriptor *const memory = one->memory;
     const uint64_t offset = one->offset;
-    const unsigned cache = one->cache, redirections = one->redirections, uncached = one->uncached;
-    const bool outlived = one->outlived;
 
     /* Out of the sets before the memories change: leaving asks which memory the map is of. */
     IOMemoryDescriptor_removeMapping(one->memory, one);
@@ -281,10 +273,6 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     one->outlived = other->outlived;
     other->memory = memory;
     other->offset = offset;
-    other->cache = cache;
-    other->redirections = redirections;
-    other->uncached = uncached;
-    other->outlived = outlived;
     exchange_parts(one, other);
     IOMemoryDescriptor_addMapping(one->memory, one);
     IOMemoryDescriptor_addMapping(other->memory, other);

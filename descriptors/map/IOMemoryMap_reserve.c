@@ -58,7 +58,6 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options)
         platform_map_show(self->map, &self->start, PLATFORM_OVERWRITE, &nothing) != KERN_SUCCESS) {
         platform_map_remove(self->map, self->start, self->size);
     }
-    self->size = 0;
 }
 
 IOReturn IOMemoryMap_takePlace(IOMemoryMap *self, uint64_t address, bool eager)
@@ -77,7 +76,6 @@ IOReturn IOMemoryMap_takePlace(IOMemoryMap *self, uint64_t address, bool eager)
     }
     platform_map_remove(self->map, from, self->size); /* what the caller had there */
     IOMemoryMap_moveParts(self, address - self->address);
-    self->start = to;
     self->address = address;
     return kIOReturnSuccess;
 }

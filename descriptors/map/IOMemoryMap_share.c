@@ -58,7 +58,7 @@ IOMemoryMap *IOMemoryMap_copyCompatible(IOMemoryMap *self, IOMemoryMap *request)
 {
     if (self == NULL || request == NULL || !self->mapped || request->mapped ||
         request->map != self->map || (self->options & (kIOMapUnique | IOMAP_PART)) != 0 ||
-        self->blocked || self->outlived || !covers(self, request) || !looks_alike(self, request)) {
+        self->outlived || !covers(self, request) || !looks_alike(self, request)) {
         return NULL;
     }
     if (self->length != request->length && self->superMap != NULL) {

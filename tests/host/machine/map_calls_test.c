@@ -42,10 +42,16 @@ static void a_map_is_made_once(void **state)
     IOMemoryMap *unborn = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
 
     (void)state;
-    assert_false(IOMemoryMap_init(map, other, 0, kIOMapAnywhere, 0, 1));
-    assert_false(IOMemoryMap_init(unborn, TASK_NULL, 0, kIOMapAnywhere, 0, 1));
-    assert_false(IOMemoryMap_setMemoryDescriptor(map, (IOMemoryDescriptor *)NULL, 0));
-    assert_false(IOMemoryMap_setMemoryDescriptor(map, memory, 2 * PAGE_SIZE));
+#define SAYS_WHY(call)                                                                             \
+    platform_set_last_error(0);                                                                    \
+    assert_false(call);                                                                            \
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument)
+    SAYS_WHY(IOMemoryMap_init(NULL, other, 0, kIOMapAnywhere, 0, 1));
+    SAYS_WHY(IOMemoryMap_init(map, other, 0, kIOMapAnywhere, 0, 1));
+    SAYS_WHY(IOMemoryMap_init(unborn, TASK_NULL, 0, kIOMapAnywhere, 0, 1));
+    SAYS_WHY(IOMemoryMap_setMemoryDescriptor(NULL, memory, 0));
+    SAYS_WHY(IOMemoryMap_setMemoryDescriptor(map, (IOMemoryDescriptor *)NULL, 0));
+    SAYS_WHY(IOMemoryMap_setMemoryDescriptor(map, memory, 2 * PAGE_SIZE));
     assert_true(IOMemoryMap_setMemoryDescriptor(map, memory, PAGE_SIZE)); /* what it is */
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
     assert_int_equal(OSObject_getRetainCount(memory), 2);
@@ -157,6 +163,21 @@ static void a_set_has_each_map_once(void **state)
     IOMemoryDescriptor_removeMapping(second, map);
     IOMemoryDescriptor_removeMapping(memory, NULL);
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), memory);
+    /* Out of it a map answers no request, and in it again it does. */
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryMap *asked;
+
+        if (i == 0) {
+            IOMemoryDescriptor_removeMapping(memory, map);
+        } else {
+            IOMemoryDescriptor_addMapping(memory, map);
+        }
+        asked = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, PAGE_SIZE,
+                                                       2 * PAGE_SIZE);
+        assert_int_equal(asked == map, i == 1);
+        IOMemoryMap_free(asked == map ? NULL : asked);
+        OSObject_release(asked == map ? map : NULL);
+    }
     OSObject_release(second);
 }
 
@@ -212,6 +233,129 @@ static void a_map_is_entered_once(void **state)
     assert_int_equal(load(other, at), 0);
     OSObject_release(one);
     assert_int_equal(load(other, at), 0);
+}
+
+/* A map that was unmapped can be entered once more, and knows nothing of its life before. */
+static void a_map_is_entered_anew(void **state)
+{
+    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
+    IOVirtualAddress integer = (IOVirtualAddress)one;
+
+    (void)state;
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
+                         kIOReturnSuccess);
+        IOMemoryDescriptor_addMapping(memory, one);
+        assert_int_equal(load(other, IOMemoryMap_getAddress(one)), 0);
+        assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
+        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
+        if (i == 1) {
+            assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false),
+                             kIOReturnSuccess);
+        }
+        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
+        assert_int_equal(IOMemoryMap_getAddress(one), 0);
+        if (i != 1) {
+            assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false),
+                             kIOReturnSuccess);
+        }
+    }
+    OSObject_release(one);
+}
+
+/* Of a view that its maker recorded, the pages may allow more than the map. */
+static void what_may_only_be_read_is_not_wired_for_stores(void **state)
+{
+    const uint64_t at = new_pages(other, 1, RW);
+    IOMemoryMap *recorded = IOMemoryDescriptor_setMapping(memory, other, at, kIOMapReadOnly);
+
+    (void)state;
+    assert_non_null(recorded);
+    store(other, at, 1);
+    assert_int_equal(IOMemoryMap_getMapOptions(recorded) & kIOMapReadOnly, kIOMapReadOnly);
+    assert_int_equal(IOMemoryMap_wireRange(recorded, kIODirectionOutIn, 0, 8),
+                     kIOReturnNotPermitted);
+    assert_int_equal(pins_at(other, at), 0);
+    assert_int_equal(IOMemoryMap_wireRange(recorded, VM_PROT_READ, 0, 8), kIOReturnSuccess);
+    assert_int_equal(pins_at(other, at), 1);
+    OSObject_release(recorded);
+    assert_int_equal(pins_at(other, at), 0);
+}
+
+/* Its task dies with its pins, whether it was to be unmapped then or not. */
+static void pins_end_with_the_task(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        task_t task;
+        IOMemoryMap *pinned;
+
+        assert_int_equal(task_create(&task), KERN_SUCCESS);
+        pinned = map_all(memory, task, 0);
+        assert_int_equal(IOMemoryMap_wireRange(pinned, kIODirectionOut, 0, PAGE_SIZE),
+                         kIOReturnSuccess);
+        if (i == 1) {
+            assert_int_equal(IOMemoryMap_userClientUnmap(pinned), kIOReturnSuccess);
+        }
+        task_terminate(task);
+        assert_int_equal(IOMemoryMap_getAddress(pinned), 0);
+        assert_int_equal(IOMemoryMap_wireRange(pinned, kIODirectionOut, 0, PAGE_SIZE),
+                         kIOReturnNotReady);
+        OSObject_release(pinned);
+        task_release(task);
+    }
+}
+
+/* Unique maps of one memory are all of them reached by its redirection, whichever goes first. */
+static void unique_maps_leave_in_any_order(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+
+    (void)state;
+    for (unsigned gone = 0; gone < 3; gone++) {
+        IOMemoryMap *maps[3];
+
+        for (unsigned i = 0; i < 3; i++) {
+            maps[i] = map_all(device, other, kIOMapUnique);
+        }
+        OSObject_release(maps[gone]);
+        for (unsigned on = 2; on-- > 0;) {
+            assert_int_equal(IOMemoryDescriptor_redirect(device, TASK_NULL, on != 0),
+                             kIOReturnSuccess);
+            for (unsigned i = 0; i < 3; i++) {
+                if (i != gone) {
+                    assert_int_equal(
+                        vm_fault(task_map(other), IOMemoryMap_getAddress(maps[i]), MMU_READ),
+                        on != 0 ? KERN_ABORTED : KERN_SUCCESS);
+                }
+            }
+        }
+        for (unsigned i = 0; i < 3; i++) {
+            OSObject_release(i != gone ? maps[i] : NULL);
+        }
+    }
+    OSObject_release(device);
+}
+
+/* Segments of a map are those of its memory, from its own offset on and to its end. */
+static void a_map_has_its_own_segments(void **state)
+{
+    IOByteCount length, there;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    for (uint64_t offset = 0; offset < 2 * PAGE_SIZE; offset += 1000) {
+        const IOPhysicalAddress at = IOMemoryDescriptor_getPhysicalSegment(
+            memory, PAGE_SIZE + offset, &there, kIOMemoryMapperNone);
+
+        assert_int_equal(IOMemoryMap_getPhysicalSegment(map, offset, &length, kIOMemoryMapperNone),
+                         at);
+        assert_int_equal(length, there < 2 * PAGE_SIZE - offset ? there : 2 * PAGE_SIZE - offset);
+    }
+    assert_int_equal(IOMemoryMap_getPhysicalSegment(map, 2 * PAGE_SIZE, &length, 0), 0);
+    assert_int_equal(length, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
 }
 
 static void offsets_that_wrap_are_refused(void **state)
@@ -308,6 +452,11 @@ int main(void)
         CALLS_TEST(a_recorded_view_has_the_recorded_mode),
         CALLS_TEST(a_view_is_recorded_by_the_request),
         CALLS_TEST(a_set_has_each_map_once),
+        CALLS_TEST(a_map_is_entered_anew),
+        CALLS_TEST(what_may_only_be_read_is_not_wired_for_stores),
+        CALLS_TEST(pins_end_with_the_task),
+        CALLS_TEST(unique_maps_leave_in_any_order),
+        CALLS_TEST(a_map_has_its_own_segments),
         CALLS_TEST(a_map_leaves_the_set_of_its_former_memory),
         CALLS_TEST(a_map_is_entered_once),
         CALLS_TEST(offsets_that_wrap_are_refused),

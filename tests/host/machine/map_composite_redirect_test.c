@@ -91,6 +91,111 @@ static void unique_maps_change_their_memory(void **state)
     release_both(parts);
 }
 
+/* The same of parts of parts, whose pages are found again wherever they are moved to. */
+static void parts_of_parts_move_with_their_memory(void **state)
+{
+    IOMemoryDescriptor *parts[2], *others[2], *inner, *outer, *multi;
+    IOMemoryMap *map;
+    uint64_t at;
+
+    (void)state;
+    two_pages(parts);
+    two_pages(others);
+    inner = join(parts, 2);
+    outer = join((IOMemoryDescriptor *[]){parts[1], inner}, 2);
+    multi = join((IOMemoryDescriptor *[]){others[0], others[1], others[0]}, 3);
+    map = map_all(multi, other, kIOMapUnique);
+    at = IOMemoryMap_getAddress(map);
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(IOMemoryMap_redirect(map, outer, 0, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_redirect(parts[0], TASK_NULL, true), kIOReturnSuccess);
+        assert_int_equal(load(other, at), 2);
+        assert_int_equal(try_load(other, at + PAGE_SIZE), KERN_ABORTED);
+        assert_int_equal(load(other, at + 2 * PAGE_SIZE), 2);
+        assert_int_equal(IOMemoryDescriptor_redirect(parts[0], TASK_NULL, false), kIOReturnSuccess);
+        assert_int_equal(load(other, at + PAGE_SIZE), 1);
+        assert_int_equal(IOMemoryMap_redirect(map, multi, 0, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_redirect(others[1], TASK_NULL, true), kIOReturnSuccess);
+        assert_int_equal(load(other, at), 1);
+        assert_int_equal(try_load(other, at + PAGE_SIZE), KERN_ABORTED);
+        assert_int_equal(IOMemoryDescriptor_redirect(others[1], TASK_NULL, false),
+                         kIOReturnSuccess);
+        assert_int_equal(load(other, at + PAGE_SIZE), 2);
+    }
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(outer);
+    OSObject_release(inner);
+    release_both(others);
+    release_both(parts);
+}
+
+/* Of former memory a map has no segments; shown other memory it has those of that, from there on.
+ */
+static void segments_follow_the_memory(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi;
+    IOMemoryMap *map;
+
+    (void)state;
+    two_pages(parts);
+    multi = join((IOMemoryDescriptor *[]){parts[0], parts[0]}, 2);
+    map = IOMemoryDescriptor_createMappingInTask(multi, other, 0, kIOMapAnywhere | kIOMapUnique,
+                                                 100, 8);
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(map),
+                     IOMemoryDescriptor_getPhysicalSegment(multi, 100, NULL, 0));
+    assert_true(IOMultiMemoryDescriptor_initWithDescriptors((IOMultiMemoryDescriptor *)multi,
+                                                            &parts[0], 1, 3, false));
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(map), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    assert_int_equal(IOMemoryDescriptor_prepare(parts[1], 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_redirect(map, parts[1], 0, 1124 + 1024), kIOReturnNotAligned);
+    assert_int_equal(IOMemoryMap_redirect(map, parts[1], 0, 100), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(map),
+                     IOMemoryDescriptor_getPhysicalSegment(parts[1], 100, NULL, 0));
+    assert_int_not_equal(IOMemoryMap_getPhysicalAddress(map), 0);
+    assert_int_equal(IOMemoryDescriptor_complete(parts[1], 0), kIOReturnSuccess);
+    OSObject_release(map);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
+/* What waits for a reason of its own goes on waiting, however deep it is in what need not. */
+static void parts_of_parts_have_their_own_reasons(void **state)
+{
+    IOMemoryDescriptor *parts[2], *inner, *outer;
+    IOMemoryMap *map;
+    uint64_t at;
+
+    (void)state;
+    two_pages(parts);
+    inner = join(parts, 2);
+    outer = join((IOMemoryDescriptor *[]){inner, inner}, 2);
+    map = map_all(outer, other, 0);
+    at = IOMemoryMap_getAddress(map);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[0], TASK_NULL, true), kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_redirect(i == 0 ? outer : inner, TASK_NULL, true),
+                         kIOReturnSuccess);
+        assert_int_equal(try_load(other, at + PAGE_SIZE), KERN_ABORTED);
+        assert_int_equal(IOMemoryDescriptor_redirect(i == 0 ? outer : inner, TASK_NULL, false),
+                         kIOReturnSuccess);
+        for (unsigned page = 0; page < 4; page++) {
+            assert_int_equal(try_load(other, at + ptoa(page)),
+                             page % 2 == 0 ? KERN_ABORTED : KERN_SUCCESS);
+        }
+    }
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[0], TASK_NULL, false), kIOReturnSuccess);
+    for (unsigned page = 0; page < 4; page++) {
+        assert_int_equal(load(other, at + ptoa(page)), page % 2 + 1);
+    }
+    OSObject_release(map);
+    OSObject_release(outer);
+    OSObject_release(inner);
+    release_both(parts);
+}
+
 /* One that is made during redirections waits for the end of all of them, or is not made. */
 static void maps_made_meanwhile_wait_or_are_none(void **state)
 {
@@ -167,6 +272,9 @@ int main(void)
         MAP_TEST(redirecting_a_part_reaches_the_map),
         MAP_TEST(redirecting_a_window_reaches_its_parent),
         MAP_TEST(unique_maps_change_their_memory),
+        MAP_TEST(parts_of_parts_move_with_their_memory),
+        MAP_TEST(segments_follow_the_memory),
+        MAP_TEST(parts_of_parts_have_their_own_reasons),
         MAP_TEST(maps_made_meanwhile_wait_or_are_none),
         MAP_TEST(the_task_dies_before_the_map),
     };

@@ -358,9 +358,53 @@ static void an_interleaved_map_outlives_its_parts(void **state)
     release_both(parts);
 }
 
+/* Over what a caller has, its pages are all there at once, or what he has is. */
+static void a_place_is_taken_as_a_whole(void **state)
+{
+    const uint64_t place = new_pages(other, 2, RW);
+    struct inject_report report = {.failed = true};
+    IOMemoryDescriptor *parts[2], *multi;
+    struct mmu_translation at;
+    unsigned failures = 0;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+    store(other, place, 8);
+    store(other, place + PAGE_SIZE, 9);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const uint64_t ranges = ranges_now();
+        IOMemoryMap *map;
+
+        inject_begin(nth);
+        map = IOMemoryDescriptor_createMappingInTask(multi, other, place,
+                                                     kIOMapOverwrite | kIOMapPrefault, 0, 0);
+        inject_end(&report);
+        if (map == NULL) {
+            failures++;
+            assert_int_equal(ranges_now(), ranges);
+            assert_int_equal(load(other, place), 8);
+            assert_int_equal(load(other, place + PAGE_SIZE), 9);
+            continue;
+        }
+        assert_true(translate(other, place, &at) && translate(other, place + PAGE_SIZE, &at));
+        assert_int_equal(load(other, place), 1);
+        assert_int_equal(load(other, place + PAGE_SIZE), 2);
+        OSObject_release(map);
+        assert_int_equal(load(other, place), 1); /* the place is the caller's, as it is */
+        break;
+    }
+    assert_true(failures > 3);
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MAP_TEST(a_place_is_taken_as_a_whole),
         MAP_TEST(cd_3_maps_through_a_window),
         MAP_TEST(cd_3_no_way_round_the_window),
         MAP_TEST(cd_4_a_partial_map_with_guards),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One map's share of a redirection by itself: counted, and ended by whatever end there is. */
+#include "kernel/inject.h"
 #include "tests/host/machine/map_fixture.h"
 
 static IOMemoryDescriptor *memory;
@@ -121,11 +122,62 @@ static void maps_of_others_are_not_covered(void **state)
     redirect(owner, false);
 }
 
+/* What could not be blocked is not, and is not taken for it later; every cache mode can be asked
+ * for.
+ */
+static void a_map_is_redirected_or_as_it_was(void **state)
+{
+    IOMemoryDescriptor *one =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *two =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    struct inject_report report = {.failed = true};
+
+    (void)state;
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOMemoryMap *unique = IOMemoryDescriptor_createMappingInTask(
+            one, other, 0, kIOMapAnywhere | kIOMapUnique, 100, 8);
+        const uint64_t at = IOMemoryMap_getAddress(unique);
+        IOReturn status;
+
+        inject_begin(nth);
+        status = IOMemoryMap_redirect(unique, (IOMemoryDescriptor *)NULL, 0, 0);
+        inject_end(&report);
+        if (status == kIOReturnSuccess) {
+            assert_int_equal(try_load(other, at), KERN_ABORTED);
+            assert_int_equal(IOMemoryMap_redirect(unique, one, 0, 100), kIOReturnSuccess);
+        }
+        assert_int_equal(try_load(other, at), KERN_SUCCESS);
+        assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, true), kIOReturnSuccess);
+        assert_int_equal(try_load(other, at), KERN_ABORTED);
+        assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, false), kIOReturnSuccess);
+        assert_int_equal(try_load(other, at), KERN_SUCCESS);
+        /* Other memory is shown at once, and waits for its own reasons alone. */
+        assert_int_equal(IOMemoryMap_redirect(unique, (IOMemoryDescriptor *)NULL, 0, 0),
+                         kIOReturnSuccess);
+        assert_int_equal(IOMemoryMap_redirect(unique, two, kIOMapPostedCombinedReordered, 100),
+                         kIOReturnSuccess);
+        for (unsigned i = 0; i < 2; i++) {
+            assert_int_equal(try_load(other, at), KERN_SUCCESS);
+            assert_int_equal(IOMemoryDescriptor_redirect(two, TASK_NULL, i == 0), kIOReturnSuccess);
+            assert_int_equal(try_load(other, at), i == 0 ? KERN_ABORTED : KERN_SUCCESS);
+            assert_int_equal(IOMemoryDescriptor_redirect(two, TASK_NULL, false), kIOReturnSuccess);
+        }
+        assert_int_equal(IOMemoryMap_redirect(
+                             unique, two, kIOMapPostedCombinedReordered + kIOMapInhibitCache, 100),
+                         kIOReturnBadArgument);
+        OSObject_release(unique);
+    }
+    OSObject_release(one);
+    OSObject_release(two);
+}
+
 #define TASK_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TASK_TEST(a_map_is_redirected_or_as_it_was),
         TASK_TEST(each_beginning_needs_an_end),
         TASK_TEST(an_end_may_name_another_task),
         TASK_TEST(the_safe_tasks_registers_are_combined_again_at_the_last_end),

@@ -28,6 +28,8 @@ static void mm_6_only_this_map_changes(void **state)
     assert_int_equal(load(other, seen), 2);
     assert_int_equal(load(other, seen + PAGE_SIZE - 1), 3);
     assert_int_equal(try_store(other, seen), KERN_PROTECTION_FAILURE);
+    assert_int_equal(IOMemoryMap_getMapOptions(map),
+                     kIOMapAnywhere | kIOMapUnique | kIOMapGuardedSmall | kIOMapReadOnly);
     assert_int_equal(try_load(other, trunc_page(seen) - 1), KERN_PROTECTION_FAILURE); /* a guard */
     assert_int_equal(load(other, IOMemoryMap_getAddress(first)), 1);
     assert_int_equal(load(other, IOMemoryMap_getAddress(second) + 8), 2);

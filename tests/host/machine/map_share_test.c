@@ -263,9 +263,101 @@ static void task_death_with_borrowers(void **state)
     OSObject_release(second);
 }
 
+/* --- Requests at random, and which views there are to answer them ------------------------------
+ */
+
+#define VIEWS 24u
+
+static struct view {
+    uint64_t address, offset, length;
+    IOOptionBits options;
+    IOMemoryMap *maps[32]; /* that look through it */
+    unsigned count;
+} views[VIEWS];
+
+static bool answers(const struct view *view, uint64_t offset, uint64_t length, IOOptionBits options)
+{
+    return view->count != 0 && view->options == options && view->offset <= offset &&
+           offset + length <= view->offset + view->length;
+}
+
+/* A view that there was, if one shows the bytes so; or another one. */
+static void request_at_random(uint64_t offset, uint64_t length, IOOptionBits options, bool placed)
+{
+    struct view *at = NULL, *free_one = NULL;
+    const uint64_t ranges = ranges_now();
+    bool there = false;
+    uint64_t place = 0;
+    IOMemoryMap *map;
+
+    for (unsigned i = 0; i < VIEWS; i++) {
+        if (views[i].count == 0) {
+            free_one = &views[i];
+        } else if (answers(&views[i], offset, length, options)) {
+            there = true;
+            place = views[i].address + (offset - views[i].offset);
+        }
+    }
+    if (free_one == NULL && !there) {
+        return;
+    }
+    placed = placed && there && options != kIOMapGuardedSmall; /* which goes anywhere alone */
+    map = part(offset, length, options | (placed ? 0 : kIOMapAnywhere), place);
+    assert_non_null(map);
+    for (unsigned i = 0; i < VIEWS; i++) {
+        if (answers(&views[i], offset, length, options) &&
+            views[i].address + (offset - views[i].offset) == IOMemoryMap_getAddress(map)) {
+            at = &views[i];
+        }
+    }
+    assert_int_equal(at != NULL, there);
+    assert_true(!there || ranges_now() == ranges);
+    assert_int_equal(IOMemoryMap_getLength(map), length);
+    if (at == NULL) {
+        at = free_one;
+        *at = (struct view){IOMemoryMap_getAddress(map), offset, length, options, {NULL}, 0};
+    }
+    if (at->count == 32) {
+        OSObject_release(map);
+    } else {
+        at->maps[at->count++] = map;
+    }
+}
+
+static void any_view_that_shows_the_bytes_answers(void **state)
+{
+    static const IOOptionBits kinds[] = {0, kIOMapReadOnly, kIOMapGuardedSmall};
+    uint64_t seed = 7;
+
+    (void)state;
+    memset(views, 0, sizeof(views));
+    for (unsigned step = 0; step < 2500; step++) {
+        struct view *const view = &views[sim_random(&seed) % VIEWS];
+
+        if (sim_random(&seed) % 2 == 0 && view->count != 0) {
+            const unsigned gone = (unsigned)(sim_random(&seed) % view->count);
+
+            OSObject_release(view->maps[gone]);
+            view->maps[gone] = view->maps[--view->count];
+        } else {
+            const uint64_t offset = sim_random(&seed) % (2 * PAGE_SIZE);
+            const uint64_t length = 1 + sim_random(&seed) % (PAGE_SIZE >> sim_random(&seed) % 12);
+
+            request_at_random(offset, length, kinds[sim_random(&seed) % 3],
+                              sim_random(&seed) % 4 == 0);
+        }
+    }
+    for (unsigned i = 0; i < VIEWS; i++) {
+        for (unsigned k = 0; k < views[i].count; k++) {
+            OSObject_release(views[i].maps[k]);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SHARE_TEST(any_view_that_shows_the_bytes_answers),
         SHARE_TEST(md_21_the_same_request_gets_the_same_map),
         SHARE_TEST(md_21_a_part_borrows),
         SHARE_TEST(md_21_what_does_not_fit_is_not_shared),
