@@ -260,7 +260,6 @@ static void exchange_parts(IOMemoryMap *one, IOMemoryMap *other)
 static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
 {
     IOMemoryDescriptor *const memory = one->memory;
-    const uint64_t offset = one->offset;
 
     /* Out of the sets before the memories change: leaving asks which memory the map is of. */
     IOMemoryDescriptor_removeMapping(one->memory, one);
@@ -272,10 +271,8 @@ static void exchange_memory(IOMemoryMap *one, IOMemoryMap *other)
     one->uncached = other->uncached;
     one->outlived = other->outlived;
     other->memory = memory;
-    other->offset = offset;
     exchange_parts(one, other);
     IOMemoryDescriptor_addMapping(one->memory, one);
-    IOMemoryDescriptor_addMapping(other->memory, other);
 }
 
 static IOReturn replace(IOMemoryMap *self, IOMemoryDescriptor *memory, IOOptionBits options,
