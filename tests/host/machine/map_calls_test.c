@@ -57,6 +57,9 @@ static void a_map_is_made_once(void **state)
     assert_int_equal(OSObject_getRetainCount(memory), 2);
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 0);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, IOMemoryMap_getAddress(map)), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(memory, TASK_NULL, false), kIOReturnSuccess);
     OSObject_release(unborn);
 }
 
