@@ -131,10 +131,8 @@ bool fw_cfg_attach(volatile void *registers, paddr_t address)
 
 void fw_cfg_detach(void)
 {
-    if (device.engine != NULL) {
-        OSObject_release(device.engine);
-        OSObject_release(device.service);
-    }
+    OSObject_release(device.engine); /* neither is there before somebody asks */
+    OSObject_release(device.service);
     if (!device.lost) { /* or its memory must be considered in use, for ever */
         const kern_return_t result = page_free(virt_to_phys(device.list), 0);
 

@@ -212,7 +212,9 @@ static void a_piece_of_8_gib(void **state)
     (void)state;
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     OSObject_release(command);
+    memset(&transfer, 0xee, sizeof(transfer)); /* whatever stood there */
     command = fw_cfg_create_command(&anything, kMapped, &transfer);
+    assert_true(transfer.position == 0 && transfer.item.key == 0 && transfer.item.size == 0);
     transfer.item = found;
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, large, true), kIOReturnSuccess);
     assert_int_equal(go(kIODirectionIn, 4001, 0), kIOReturnSuccess);
@@ -356,6 +358,11 @@ static void the_directory_is_longer_than_one_look(void **state)
     assert_int_equal(fw_cfg_get_file(FILES, &found), kIOReturnNotFound);
     assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnSuccess);
     assert_int_equal(found.size, 68);
+    /* A name that has no end in its entry has one here. */
+    memset(directory + 4 + 64 * 5 + 8, 'x', FW_CFG_NAME_LENGTH);
+    memset(&found, 0xee, sizeof(found));
+    assert_int_equal(fw_cfg_get_file(5, &found), kIOReturnSuccess);
+    assert_int_equal(strlen(found.name), FW_CFG_NAME_LENGTH - 1);
     fail_at = 2;
     assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnIOError);
     close_device(false);
@@ -375,8 +382,15 @@ static void a_directory_of_too_many_is_none(void **state)
         assert_int_equal(fw_cfg_get_file(0, &found), kIOReturnIOError);
         assert_int_equal(found.key, 0);
     }
+    put_big(directory, counts[0] - 1, 4);
+    assert_int_equal(fw_cfg_count(), counts[0] - 1);
     put_big(directory, FILES, 4);
     assert_int_equal(fw_cfg_count(), FILES);
+    assert_ptr_equal(fw_cfg_get_service(), fw_cfg_get_service()); /* made once */
+    /* Both that it reads itself lie in the page that it has. */
+    assert_int_equal(trunc_page((uint64_t)fw_cfg_device()->buffer),
+                     trunc_page((uint64_t)fw_cfg_device()->list));
+    assert_true(fw_cfg_device()->buffer >= (uint8_t *)(fw_cfg_device()->list + FW_CFG_LIST));
     close_device(false);
 }
 
