@@ -4,9 +4,11 @@
 #include "descriptors/platform_vm.h"
 #include "descriptors/segments/IOMemoryRuns.h"
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "kernel/irq.h"
 #include "kernel/page.h"
 #include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_console.h"
 
 static void *allocated(uint64_t size, uint64_t alignment, uint64_t highest, bool dirty)
 {
@@ -50,6 +52,30 @@ static void memory_is_as_it_was_asked_for(void **state)
         platform_memory_free(memory, sizes[i]);
         assert_true(sim_holds(&before));
     }
+}
+
+static void want_of_memory_is_told(void **state)
+{
+    const struct platform_memory_request small = {.size = 100, .alignment = 16};
+    struct inject_report report;
+    void *memory;
+
+    (void)state;
+    inject_begin(1);
+    assert_int_equal(platform_memory_alloc(&small, &memory), KERN_RESOURCE_SHORTAGE);
+    inject_end(&report);
+    assert_true(report.failed);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        const struct holdings before = holdings_now();
+        kern_return_t status;
+
+        inject_begin(nth);
+        status = platform_pageable_alloc(PAGE_SIZE, PAGE_SIZE, &memory);
+        inject_end(&report);
+        assert_int_equal(status == KERN_SUCCESS, !report.failed);
+        assert_true(!report.failed || sim_holds(&before));
+    }
+    platform_pageable_free(memory, PAGE_SIZE);
 }
 
 static void memory_lies_as_it_was_asked_to(void **state)
@@ -157,7 +183,7 @@ static void runs_are_pinned_piece_by_piece(void **state)
     struct IOMemoryRuns all, grown, parts;
     struct IOMemoryRuns bytes = {.list = &bytes.single, .count = 1, .capacity = 1};
     paddr_t page, gap[COUNT];
-    uint64_t at;
+    uint64_t at, highest = 0;
 
     (void)state;
     assert_int_equal(platform_object_create(COUNT, false, &object), KERN_SUCCESS);
@@ -174,6 +200,13 @@ static void runs_are_pinned_piece_by_piece(void **state)
                 IOMemoryRuns_init(&parts, 1));
     spoil_stack();
     assert_int_equal(platform_object_wire_run(object, 0, COUNT * PAGE_SIZE, 0, &all), KERN_SUCCESS);
+    for (size_t i = 0; i < all.count; i++) {
+        const uint64_t end =
+            all.list[i].address + (all.list[i].end - IOMemoryRuns_start(&all, &all.list[i]));
+
+        highest = end > highest ? end : highest;
+    }
+    assert_int_equal(all.highest, highest);
     assert_true(all.count >= 16 && all.longest >= 2 * PAGE_SIZE && all.longest < 8 * PAGE_SIZE);
     spoil_stack();
     assert_int_equal(platform_wire_runs(get_task_map(owner), &bytes, 0, &grown), KERN_SUCCESS);
@@ -268,6 +301,10 @@ static void physical_bytes_are_found(void **state)
     assert_int_equal(platform_window(paddr(DEVICE + 0x50ff0), 100, true, &window), KERN_SUCCESS);
     assert_int_equal(window.length, 16); /* a page at a time: the next may be another's */
     assert_true(window.device);
+    assert_true(platform_map_has_cache(kernel_map, (uint64_t)window.address & ~PAGE_MASK, PAGE_SIZE,
+                                       kIOInhibitCache));
+    assert_false(platform_map_has_cache(kernel_map, (uint64_t)window.address & ~PAGE_MASK,
+                                        PAGE_SIZE, kIOCopybackCache));
     /* A handler borrows. */
     sim_in_handler = true;
     assert_int_equal(platform_window(paddr(DEVICE + 0x60010), 8, true, &window), KERN_SUCCESS);
@@ -303,6 +340,9 @@ static void kernel_bytes_are_found(void **state)
     assert_ptr_equal(window.address, (void *)(at + 100));
     assert_int_equal(window.length, PAGE_SIZE - 100);
     assert_false(window.device);
+    /* By no physical address: what is behind the direct map is another's. */
+    assert_int_equal(platform_window(virt_to_phys(memory), 1, false, &window),
+                     KERN_INVALID_ADDRESS);
     /* Resident, and in no table: by the direct map. */
     vm_map_drop_tables(kernel_map, at, PAGE_SIZE);
     assert_int_equal(platform_wire(kernel_map, at, 1, 0, &page), KERN_SUCCESS);
@@ -328,6 +368,8 @@ static void kernel_bytes_are_found(void **state)
     assert_int_equal(vm_map_enter(kernel_map, &nothing, PAGE_SIZE, 0, &reserved, VM_ENTER_ANYWHERE),
                      KERN_SUCCESS);
     assert_int_equal(platform_kernel_window(nothing, 8, &window), KERN_INVALID_ADDRESS);
+    /* Mapped in name only. */
+    assert_int_equal(platform_kernel_window(MMU_KERNEL_MAP_END, 8, &window), KERN_INVALID_ADDRESS);
     assert_int_equal(vm_map_remove(kernel_map, nothing, PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(vm_map_remove(kernel_map, device, PAGE_SIZE), KERN_SUCCESS);
     vm_object_release(registers.object);
@@ -381,9 +423,13 @@ static void programs_are_loaded(void **state)
 {
     uint8_t bytes[PAGE_SIZE + 300];
     struct vm_map *const map = get_task_map(owner);
-    const uint64_t at = 0x100000;
+    const uint64_t at = 0x100000, objects = holdings_now().objects;
 
     (void)state;
+    sim_console_forget();
+    platform_console_write("a word", 3);
+    assert_true(sim_console_said("a w"));
+    assert_false(sim_console_said("o"));
     for (uint64_t i = 0; i < sizeof(bytes); i++) {
         bytes[i] = pattern(i, 3);
     }
@@ -405,9 +451,24 @@ static void programs_are_loaded(void **state)
     }
     assert_int_equal(platform_task_load(owner, at, PAGE_SIZE, NULL, 0, VM_PROT_NONE), KERN_SUCCESS);
     assert_int_equal(try_load(owner, at), KERN_PROTECTION_FAILURE); /* a guard */
+    assert_int_equal(holdings_now().objects, objects);
     remove_pages(owner, at, 1);
     assert_int_equal(platform_task_load(owner, at, 0, bytes, 0, VM_PROT_READ),
                      KERN_INVALID_ARGUMENT);
+    for (uint64_t nth = 1;; nth++) { /* all of it or nothing */
+        struct inject_report report;
+        kern_return_t status;
+
+        inject_begin(nth);
+        status = platform_task_load(owner, at, 3 * PAGE_SIZE, bytes, sizeof(bytes), VM_PROT_READ);
+        inject_end(&report);
+        assert_int_equal(status == KERN_SUCCESS, !report.failed);
+        if (!report.failed) {
+            break;
+        }
+        assert_int_equal(try_load(owner, at), KERN_INVALID_ADDRESS);
+    }
+    remove_pages(owner, at, 3);
 }
 
 /* What is mapped for a device stays so, and its tables with it. */
@@ -421,6 +482,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         MAP_TEST(memory_is_as_it_was_asked_for),
+        MAP_TEST(want_of_memory_is_told),
         MAP_TEST(memory_lies_as_it_was_asked_to),
         MAP_TEST(the_last_pages_are_short),
         MAP_TEST(bytes_mark_their_pages),
