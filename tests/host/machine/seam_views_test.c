@@ -2,6 +2,7 @@
 /* The seam's views over our kernel: the modes and rights of parts of them, and what is beside. */
 #include "descriptors/platform_vm.h"
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/map_fixture.h"
 #include "tests/host/machine/vm_check.h"
 
@@ -148,6 +149,38 @@ static void parts_of_registers_change_alone(void **state)
     platform_object_release(view.object);
 }
 
+/* The border behind the second piece cannot be had: the first one has not changed either. */
+static void all_pieces_change_or_none(void **state)
+{
+    struct platform_view view = {.pages = 5, .alignment = PAGE_SIZE, .writable = true};
+    struct vm_map *const map = get_task_map(other);
+    struct inject_report report;
+    uint64_t at = 0;
+
+    (void)state;
+    assert_int_equal(platform_object_create_window(paddr(DEVICE), 5, &view.object), KERN_SUCCESS);
+    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, &view), KERN_SUCCESS);
+    /* Ranges of one, one and three pages. */
+    assert_int_equal(platform_map_set_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOPostedWrite),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_map_set_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOInhibitCache),
+                     KERN_SUCCESS);
+    for (unsigned i = 0; i < 2; i++) {
+        inject_begin(1);
+        assert_int_equal(i == 0 ? platform_map_set_cache(map, at + PAGE_SIZE, 2 * PAGE_SIZE,
+                                                         kIOWriteCombineCache)
+                                : platform_map_replace_cache(map, at + PAGE_SIZE, 2 * PAGE_SIZE,
+                                                             kIOInhibitCache, kIOWriteCombineCache),
+                         KERN_RESOURCE_SHORTAGE);
+        inject_end(&report);
+        assert_true(report.failed);
+        assert_true(platform_map_has_cache(map, at, 5 * PAGE_SIZE, kIOInhibitCache));
+        vm_check_map(map);
+    }
+    assert_int_equal(platform_map_remove(map, at, 5 * PAGE_SIZE), KERN_SUCCESS);
+    platform_object_release(view.object);
+}
+
 /* Pages that are not there yet have a mode all the same, and come with it. */
 static void absent_pages_have_modes(void **state)
 {
@@ -176,10 +209,9 @@ static void absent_pages_have_modes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(parts_of_a_view_adopt_a_mode),
-        MAP_TEST(rights_are_checked_over_borders),
-        MAP_TEST(parts_of_registers_change_alone),
-        MAP_TEST(absent_pages_have_modes),
+        MAP_TEST(parts_of_a_view_adopt_a_mode),    MAP_TEST(rights_are_checked_over_borders),
+        MAP_TEST(parts_of_registers_change_alone), MAP_TEST(absent_pages_have_modes),
+        MAP_TEST(all_pieces_change_or_none),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

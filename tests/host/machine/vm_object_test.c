@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
 #include "kernel/direct_map.h"
+#include "kernel/page/page_record.h"
 #include "tests/host/machine/vm_check.h"
 #include "tests/host/machine/vm_fixture.h"
 
@@ -203,13 +204,17 @@ static void dirty_pages_are_those_written(void **state)
 /* A page that is not there is not dirty, and does not come so. */
 static void what_is_absent_is_not_dirty(void **state)
 {
-    struct vm_object *object = object_of(600);
+    struct vm_object *object = object_of(600), *window;
     const vaddr_t at = enter(object, 600, RW);
 
     (void)state;
     load(at);
     vm_object_mark_dirty(object, 1);
     vm_object_mark_dirty(object, 599); /* where no page ever was */
+    assert_int_equal(vm_object_create_physical(paddr(SIM_RAM_BASE), 1, &window), KERN_SUCCESS);
+    vm_object_mark_dirty(window, 0); /* nor is a window */
+    assert_int_equal(dirty(window), 0);
+    vm_object_release(window);
     assert_int_equal(dirty(object), 0);
     load(at + PAGE_SIZE);
     load(at + 599 * PAGE_SIZE);
@@ -321,6 +326,36 @@ static void a_page_stays_while_it_is_copied(void **state)
         page_free(taken[count], 0);
     }
     assert_int_equal(load(enter(copy, 1, MMU_READ)), 7);
+    vm_object_release(object);
+    vm_object_release(copy);
+}
+
+/* What cannot be counted is refused, and nothing is half done. */
+static void counts_do_not_wrap(void **state)
+{
+    struct vm_object *object = object_of(2), *copy, *second;
+    const vaddr_t at = enter(object, 2, RW);
+    struct page *record;
+
+    (void)state;
+    vm_object_allow_purge(object);
+    store(at, 1);
+    store(at + PAGE_SIZE, 2);
+    assert_int_equal(vm_object_copy(object, 0, 2, &copy), KERN_SUCCESS);
+    record = page_lookup(paddr(page_of(object, 0)));
+    record->pins = UINT32_MAX;
+    assert_int_equal(sim_store(map, at, 3), KERN_MEMORY_ERROR);
+    assert_int_equal(vm_object_copy(object, 0, 2, &second), KERN_RESOURCE_SHORTAGE);
+    record->pins = 0;
+    assert_int_equal(record->count, 1);
+    record->count = UINT32_MAX; /* owners beyond the first */
+    assert_int_equal(vm_object_copy(object, 0, 2, &second), KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(record->count, UINT32_MAX);
+    record->count = 1;
+    vm_check_objects();
+    store(at, 3);
+    assert_int_equal(load(at + PAGE_SIZE), 2);
+    assert_int_equal(load(enter(copy, 2, RW)), 1);
     vm_object_release(object);
     vm_object_release(copy);
 }
@@ -463,6 +498,7 @@ int main(void)
         TEST(a_cpu_may_note_stores_itself),
         TEST(a_page_stays_while_its_table_is_made),
         TEST(a_page_stays_while_it_is_copied),
+        TEST(counts_do_not_wrap),
         TEST(populated_objects_keep_their_pages),
         TEST(populating_fails_as_a_whole),
         TEST(ledgers_follow_the_owner),
