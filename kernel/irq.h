@@ -132,14 +132,20 @@ void irq_dispatch(void);
 /* What irq_in_handler asks of where interrupts are masked. Any context. */
 bool irq_is_handling(void);
 
+/* Is a handler running? For who has masked interrupts, and knows how they were before. */
+static inline bool irq_was_in_handler(irq_state_t before)
+{
+    /* A handler has them masked: most who ask have not, and need no call. */
+    return (before & IRQ_STATE_MASKED) != 0 && irq_is_handling();
+}
+
 /* Is a handler running? Any context. */
 static inline bool irq_in_handler(void)
 {
     irq_state_t now;
 
-    /* A handler has them masked: most who ask have not, and need no call. */
     __asm__ volatile("mrs %0, daif" : "=r"(now));
-    return (now & IRQ_STATE_MASKED) != 0 && irq_is_handling();
+    return irq_was_in_handler(now);
 }
 
 /* How many interrupts there were. Any context. */

@@ -168,7 +168,7 @@ struct virtio_blk_request {
     IOReturn status; /* valid when done */
 
     uint32_t parts;  /* private: device requests in flight, and one if it is in line */
-    uint32_t usual;  /* private: not 0: one is all of it, and nothing is to be done at its end */
+    uint32_t usual;  /* private: not 0: one is all of it, and at its end it is told, no more */
     uint64_t issued; /* private: bytes given to the device so far */
     uint64_t moved;  /* private: of them, those that it has moved; only counted with `fill` */
     struct virtio_blk_request *next; /* private: waits for room in the ring, or for its callback */

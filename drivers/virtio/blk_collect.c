@@ -18,9 +18,6 @@ static inline __attribute__((always_inline)) void end(struct virtio_blk_request 
      * then, or submitted again.
      */
     request->done = true;
-    if (trace_is_on()) {
-        record_end(request);
-    }
     if (request->completion != NULL) {
         request->completion(request);
     }
@@ -30,6 +27,9 @@ void blk_finish(struct virtio_blk_request *request)
 {
     if (request->mapped.mapper != NULL) {
         blk_unmap_request(request);
+    }
+    if (trace_is_on()) {
+        record_end(request);
     }
     end(request);
 }

@@ -117,7 +117,7 @@ static bool issue_whole(struct virtio_blk *disk, struct virtio_blk_request *requ
     submit_part(disk, request, &chain);
     request->issued = bytes;
     request->parts = 1;
-    request->usual = bytes == length && request->fill == NULL;
+    request->usual = bytes == length && request->fill == NULL && !trace_is_on();
     return bytes == length;
 }
 

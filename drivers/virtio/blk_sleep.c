@@ -31,17 +31,17 @@ static inline __attribute__((always_inline)) IOReturn perform(struct virtio_blk 
     if (disk == NULL) {
         return kIOReturnBadArgument;
     }
-    /* Nested interrupts are off: the disk's own could never come while a handler waits for it. */
-    if (irq_in_handler()) {
-        return kIOReturnNotPermitted;
-    }
-
     /*
      * From before the submission to after the last look interrupts are masked: an end between
      * `done` and the sleep is pending then, and ends the sleep.
      */
     const lock_state_t state = lock_take_again(&disk->lock);
 
+    /* Nested interrupts are off: the disk's own could never come while a handler waits for it. */
+    if (irq_was_in_handler(state)) {
+        lock_release(&disk->lock, state);
+        return kIOReturnNotPermitted;
+    }
     virtio_blk_request_init(&request, operation, memory, offset, sector, length);
 
     const IOReturn status = blk_submit_locked(disk, &request);

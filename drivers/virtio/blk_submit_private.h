@@ -99,7 +99,8 @@ static inline __attribute__((always_inline)) bool blk_submit_run(struct virtio_b
     }
     virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(operation));
     blk_submit_part(disk, request, &chain);
-    if (trace_is_on()) {
+    if (__builtin_expect(trace_is_on(), false)) {
+        request->usual = 0; /* its end is recorded, too */
         blk_show_watcher(disk, request, 0, chain.slot);
     }
     return true;

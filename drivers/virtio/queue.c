@@ -66,6 +66,7 @@ void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *
 {
     *chain = (struct virtq_chain){
         .entries = vq->slots[slot].entries,
+        .known = &vq->slots[slot],
         .slot = (uint16_t)slot,
         .base = (uint16_t)(slot << vq->base_shift),
         .table = vq->tables,
@@ -160,11 +161,52 @@ void virtq_ring_recorded(const struct virtq *vq)
     virtq_ring_doorbell(vq);
 }
 
-void virtq_publish_packed(struct virtq *vq, uint16_t before)
+void virtq_judge(struct virtq *vq)
 {
-    if (virtq_packed_publish(vq, before)) {
-        virtq_ring(vq);
+    /* Of a packed one `together` is 0. */
+    vq->direct = vq->together == 1 && vq->asks && vq->broken == NULL;
+}
+
+/* Completions from now to the interrupt: with nothing published the next one. */
+static uint16_t awaited_of(const struct virtq *vq)
+{
+    const uint16_t in_flight = (uint16_t)(vq->published - vq->used_index);
+
+    if (in_flight <= 1) {
+        return 1;
     }
+    return in_flight < vq->together ? in_flight : vq->together;
+}
+
+/* When to interrupt, of a split ring with event index. */
+static void write_event(struct virtq *vq)
+{
+    *vq->used_event = (uint16_t)(vq->used_index + awaited_of(vq) - 1);
+}
+
+void virtq_publish_any(struct virtq *vq)
+{
+    const uint16_t before = (uint16_t)vq->published;
+
+    /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
+    if (vq->broken != NULL) {
+        return;
+    }
+    vq->published = vq->avail_index;
+    if (vq->packed != NULL) {
+        if (virtq_packed_publish(vq, before)) {
+            virtq_ring(vq);
+        }
+        return;
+    }
+    /*
+     * More are in flight now, so the interrupt may come later. Where the device has
+     * passed the new index it has passed the old one, and interrupted for that.
+     */
+    if (vq->asks) {
+        write_event(vq);
+    }
+    virtq_expose(vq, before);
 }
 
 void virtq_publish(struct virtq *vq)
@@ -178,7 +220,8 @@ void virtq_reject(struct virtq *vq, const char *reason)
 {
     vq->broken = reason;
     /* So that virtq_begin finds out with the test that it makes anyway. */
-    vq->free_slot = VIRTQ_NO_SLOT;
+    vq->free = NULL;
+    virtq_judge(vq);
 }
 
 void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
@@ -192,12 +235,44 @@ void virtq_gather_interrupts(struct virtq *vq, unsigned chains)
     /* More than there are slots would never come back together. */
     *(vq->packed != NULL ? &vq->packed->together : &vq->together) =
         (uint16_t)(chains < most ? chains : most);
+    virtq_judge(vq);
+}
+
+bool virtq_look(struct virtq *vq)
+{
+    if (vq->packed != NULL) {
+        virtq_packed_look(vq);
+    }
+    return vq->broken == NULL;
+}
+
+unsigned virtq_enable_any(struct virtq *vq)
+{
+    uint16_t awaited;
+
+    vq->asks = vq->event_index;
+    virtq_judge(vq);
+    if (vq->packed != NULL) {
+        /* As below; its wish is not written before there is something to wish for. */
+        return vq->asks && (uint16_t)vq->published == vq->used_index ? 0 : virtq_packed_enable(vq);
+    }
+    awaited = awaited_of(vq);
+    if (!vq->asks) {
+        *(volatile uint16_t *)&vq->avail->flags = 0;
+    } else {
+        write_event(vq);
+        if ((uint16_t)vq->published == vq->used_index) {
+            return 0;
+        }
+    }
+    return vq->broken == NULL ? virtq_look_again(vq, awaited) : 0;
 }
 
 void virtq_disable_interrupt(struct virtq *vq)
 {
     /* A hint, so without a barrier: an interrupt that is on its way comes all the same. */
     vq->asks = false;
+    virtq_judge(vq);
     if (vq->packed != NULL) {
         virtq_packed_disable(vq);
     } else if (vq->event_index) { /* the index farthest away */
@@ -216,10 +291,12 @@ void *virtq_detach(struct virtq *vq)
     if (virtq_in_flight(vq) == 0) {
         return NULL;
     }
-    vq->published = vq->avail_index; /* what the device was told of means nothing any more */
+    /* What the device was told of means nothing any more, but has been counted. */
+    vq->counters.requests -= vq->avail_index - vq->published;
+    vq->published = vq->avail_index;
     /* Ends: as many slots have tokens as chains are in flight, and that is one at least. */
-    for (uint16_t slot = 0;; slot++) {
-        void *token = vq->slots[slot].token;
+    for (struct virtq_slot *slot = vq->slots;; slot++) {
+        void *token = slot->token;
 
         if (token != NULL) {
             vq->used_index++; /* no longer in flight; the device's index counts no more */
@@ -234,13 +311,15 @@ void *virtq_detach(struct virtq *vq)
 void virtq_get_counters(const struct virtq *vq, struct virtq_counters *counters)
 {
     *counters = vq->counters;
+    counters->requests += vq->published;
+    counters->segments += vq->avail_index;
 }
 
 void virtq_print(const struct virtq *vq)
 {
     kprintf("virtqueue %u: size %u slots %u in flight %u; submitted %u published %u taken %u, "
             "device's used %u; %s\n",
-            vq->index, virtq_size(vq), virtq_slots(vq), virtq_in_flight(vq), vq->avail_index,
-            vq->published, vq->used_index, shared_read16(&vq->used->index),
-            vq->broken != NULL ? vq->broken : "working");
+            vq->index, virtq_size(vq), virtq_slots(vq), virtq_in_flight(vq),
+            (uint16_t)vq->avail_index, (uint16_t)vq->published, vq->used_index,
+            shared_read16(&vq->used->index), vq->broken != NULL ? vq->broken : "working");
 }

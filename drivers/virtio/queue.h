@@ -56,6 +56,7 @@ struct virtq_desc {
 struct virtq_chain {
     struct virtq_desc *entries;
     const uint64_t *flag_rest;
+    struct virtq_slot *known; /* its slot */
     uint64_t link, link_step; /* of the entry that virtq_chain_segment adds next */
     uint32_t writable;        /* bytes the device may write */
     uint16_t slot;            /* names the chain until it comes back: below virtq_slots */
@@ -78,7 +79,7 @@ struct virtq_used {
     void *token;      /* as given to virtq_submit */
     uint32_t length;  /* bytes the device says it wrote from the start of the writable part */
     uint32_t missing; /* writable bytes beyond that */
-    uint16_t slot;
+    unsigned slot;
 };
 
 /* What a queue is made with. */
@@ -232,7 +233,8 @@ static inline unsigned virtq_completed(struct virtq *queue);
 static inline bool virtq_take_next(struct virtq *queue, struct virtq_used *used);
 
 /*
- * Ask for an interrupt at the next completion (see virtq_gather_interrupts). Not 0:
+ * Ask for an interrupt at the next completion (see virtq_gather_interrupts); whoever takes chains
+ * asks anew behind the last. Not 0:
  * it has happened already, and no interrupt may come: so many came back, to be
  * taken with virtq_take_next; then ask again.
  */

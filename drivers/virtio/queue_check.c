@@ -16,15 +16,16 @@ static unsigned count_free(const struct virtq *vq, unsigned slots)
 {
     unsigned count = 0;
 
-    for (uint16_t slot = vq->free_slot; slot != VIRTQ_NO_SLOT; slot = vq->slots[slot].next) {
+    for (const struct virtq_slot *slot = vq->free; slot != NULL; slot = slot->next) {
         /*
-         * Before the slot is used as an index: a checker must not fall over the damage that it
-         * looks for.
+         * Before it is looked into: a checker must not fall over the damage that it looks for.
          */
-        if (slot >= slots) {
+        const uintptr_t at = (uintptr_t)slot - (uintptr_t)vq->slots;
+
+        if (at >= slots * sizeof(*slot) || at % sizeof(*slot) != 0) {
             damaged(vq, "its free list leaves the slots");
         }
-        if (vq->slots[slot].token != NULL) {
+        if (slot->token != NULL) {
             damaged(vq, "a slot in flight is in its free list");
         }
         if (++count > slots) {
@@ -56,7 +57,8 @@ void virtq_check(struct virtq *vq)
     const uint16_t in_flight = (uint16_t)(vq->avail_index - vq->used_index);
 
     if (slots > vq->mask + 1u || (vq->together == 0) != (vq->packed != NULL) ||
-        vq->together > slots) {
+        vq->together > slots ||
+        vq->direct != (vq->together == 1 && vq->asks && vq->broken == NULL)) {
         damaged(vq, "its sizes do not fit each other");
     }
     /* Differences in 16 bits, as the indices wrap at 65536 and not at the size of the ring. */

@@ -301,7 +301,8 @@ void virtq_restart(struct virtq *vq)
         vq->slots[slot].entries = entries;
         vq->slots[slot].link = link;
         link += step;
-        vq->slots[slot].next = slot + 1 < slots ? (uint16_t)(slot + 1) : VIRTQ_NO_SLOT;
+        vq->slots[slot].number = (uint16_t)slot;
+        vq->slots[slot].next = slot + 1 < slots ? &vq->slots[slot + 1] : NULL;
         vq->slots[slot].framed = 0; /* the device could have written there */
         /*
          * Written here and not with each chain: a slot has its table for good. Anew after a reset,
@@ -312,13 +313,16 @@ void virtq_restart(struct virtq *vq)
                 vm_device_memory_physical(&vq->table_memory, entries).value + vq->tables_io.offset;
         }
     }
-    vq->free_slot = 0;
+    vq->free = vq->slots;
+    vq->counters.requests += vq->published;
+    vq->counters.segments += vq->avail_index;
     /*
      * A device begins at 0 after its reset (sections 2.7.6 and 2.7.8), so both sides do. No
      * barrier: virtio_start_queue has one before the device is told where this is.
      */
     vq->avail_index = vq->published = vq->used_index = 0;
     vq->broken = NULL;
+    virtq_judge(vq);
     vq->avail->flags = 0;
     vq->avail->index = 0;
     *vq->used_event = 0;

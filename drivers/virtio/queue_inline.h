@@ -69,19 +69,20 @@ static inline void virtq_count_interrupt(struct virtq *vq)
 
 static inline bool virtq_has_room(const struct virtq *vq)
 {
-    return (vq->free_slot & VIRTQ_NO_SLOT_BIT) == 0;
+    return vq->free != NULL;
 }
 
 static inline IOReturn virtq_begin(struct virtq *vq, struct virtq_chain *chain)
 {
-    const uint16_t slot = vq->free_slot;
+    struct virtq_slot *const known = vq->free;
 
-    if ((slot & VIRTQ_NO_SLOT_BIT) != 0) {
+    if (known == NULL) {
         return vq->broken != NULL ? kIOReturnDeviceError : kIOReturnNoResources;
     }
-    chain->entries = vq->slots[slot].entries;
-    chain->slot = slot;
-    chain->base = (uint16_t)(slot << vq->base_shift);
+    chain->known = known;
+    chain->entries = known->entries;
+    chain->slot = known->number;
+    chain->base = (uint16_t)(chain->slot << vq->base_shift);
     chain->room = (uint16_t)(1u << vq->chain_shift);
     chain->table = vq->tables;
     chain->count = 0;
@@ -153,28 +154,28 @@ static inline void virtq_point(struct virtq *vq, unsigned slot, unsigned count)
 static inline void virtq_enter(struct virtq *vq, const struct virtq_chain *chain, void *token,
                                uint32_t writable)
 {
-    const uint16_t slot = chain->slot;
-    struct virtq_slot *known = &vq->slots[slot];
+    struct virtq_slot *const known = chain->known;
 
     KERNEL_ASSERT(token != NULL && known->token == NULL);
-    vq->free_slot = known->next;
+    vq->free = known->next;
     known->token = token;
     known->writable = writable;
-    vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(slot << vq->id_shift);
+    vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(chain->slot << vq->id_shift);
     vq->avail_index++;
-    vq->counters.segments += chain->segments;
+    vq->counters.segments += chain->segments - 1u;
 }
 
 static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
 {
-    KERNEL_ASSERT(chain->count != 0 && vq->slots[chain->slot].framed == 0);
+    KERNEL_ASSERT(chain->count != 0 && chain->known->framed == 0);
     virtq_point(vq, chain->slot, chain->count);
     virtq_enter(vq, chain, token, chain->writable);
 }
 
 static inline void virtq_forget_frame(struct virtq *vq, const struct virtq_chain *chain)
 {
-    vq->slots[chain->slot].framed = 0;
+    (void)vq;
+    chain->known->framed = 0;
 }
 
 static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *chain)
@@ -183,7 +184,7 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
 
     if (status == kIOReturnSuccess) {
         chain->count = 1;
-        chain->link = vq->slots[chain->slot].link;
+        chain->link = chain->known->link;
         chain->link_step = vq->link_step;
         chain->flag_rest = vq->flag_rest;
     }
@@ -192,7 +193,8 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
 
 static inline bool virtq_is_framed(const struct virtq *vq, const struct virtq_chain *chain)
 {
-    return __builtin_expect(vq->slots[chain->slot].framed == chain->count, true);
+    (void)vq;
+    return __builtin_expect(chain->known->framed == chain->count, true);
 }
 
 static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
@@ -220,7 +222,7 @@ static inline bool virtq_wants_doorbell(const struct virtq *vq, uint16_t before)
          * From `before` on and not only the newest: many chains are published in one step, and the
          * one that the device waits for may be any of them.
          */
-        return virtq_passed(shared_read16(vq->avail_event), before, vq->published);
+        return virtq_passed(shared_read16(vq->avail_event), before, (uint16_t)vq->published);
     }
     return (shared_read16(&vq->used->flags) & VIRTQ_USED_NO_NOTIFY) == 0;
 }
@@ -251,51 +253,14 @@ static inline void virtq_ring(struct virtq *vq)
     virtq_ring_doorbell(vq);
 }
 
-void virtq_publish_packed(struct virtq *vq, uint16_t before);
-
-/* Completions from now to the interrupt: with nothing published the next one. */
-static inline uint16_t virtq_awaited(const struct virtq *vq)
+/* What a split ring has from `before` on, to the device. */
+static inline __attribute__((always_inline)) void virtq_expose(struct virtq *vq, uint16_t before)
 {
-    uint16_t in_flight;
-
-    if (vq->together == 1) {
-        return 1;
-    }
-    in_flight = (uint16_t)(vq->published - vq->used_index);
-    if (in_flight <= 1) {
-        return 1;
-    }
-    return in_flight < vq->together ? in_flight : vq->together;
-}
-
-/* virtq_publish, for who publishes with each request. */
-static inline __attribute__((always_inline)) void virtq_publish_inline(struct virtq *vq)
-{
-    const uint16_t before = vq->published;
-
-    virtq_check(vq);
-    /* Of a broken queue the device hears nothing more: what it has is taken back by a reset. */
-    if (before == vq->avail_index || vq->broken != NULL) {
-        return;
-    }
-    vq->published = vq->avail_index;
-    vq->counters.requests += (uint16_t)(vq->published - before);
-    /*
-     * More are in flight now, so the interrupt may come later. Where the device has
-     * passed the new index it has passed the old one, and interrupted for that.
-     */
-    if (vq->packed != NULL) {
-        virtq_publish_packed(vq, before);
-        return;
-    }
-    if (vq->asks) {
-        *vq->used_event = (uint16_t)(vq->used_index + virtq_awaited(vq) - 1);
-    }
     /*
      * Release: descriptors, tables, ring entries and what the CPU has written into the buffers are
      * there before the index that exposes them (section 2.7.13.3.1).
      */
-    __atomic_store_n(&vq->avail->index, vq->published, __ATOMIC_RELEASE);
+    __atomic_store_n(&vq->avail->index, (uint16_t)vq->published, __ATOMIC_RELEASE);
     /* The device must see the index before we look whether it sleeps, and before the doorbell. */
     cpu_dmb_sy();
     if (virtq_wants_doorbell(vq, before)) {
@@ -303,24 +268,39 @@ static inline __attribute__((always_inline)) void virtq_publish_inline(struct vi
     }
 }
 
+/* virtq_publish, for who publishes with each request. */
+static inline __attribute__((always_inline)) void virtq_publish_inline(struct virtq *vq)
+{
+    const uint16_t before = (uint16_t)vq->published;
+
+    virtq_check(vq);
+    if (__builtin_expect(!virtq_has_unpublished(vq), false)) {
+        return;
+    }
+    if (__builtin_expect(!vq->direct, false)) {
+        virtq_publish_any(vq);
+        return;
+    }
+    vq->published = vq->avail_index;
+    virtq_expose(vq, before);
+}
+
 /* --- Taking back ------------------------------------------------------------------------------ */
 
-static inline void virtq_release(struct virtq *vq, uint16_t slot)
+static inline void virtq_release(struct virtq *vq, struct virtq_slot *slot)
 {
-    vq->slots[slot].token = NULL;
-    vq->slots[slot].next = vq->free_slot;
-    vq->free_slot = slot;
+    slot->token = NULL;
+    slot->next = vq->free;
+    vq->free = slot;
 }
 
 /* Marks the queue broken. */
 void virtq_reject(struct virtq *vq, const char *reason);
 
-/* So many came back, the device says. Believe it, or find the queue broken. */
+/* So many came back, says the device of a queue that works. Believe it, or find that it is broken.
+ */
 static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 {
-    if (__builtin_expect(vq->broken != NULL, false)) {
-        return 0;
-    }
     /* Chains that are submitted but not published cannot be back either. */
     if (__builtin_expect(count > (uint16_t)(vq->published - vq->used_index), false)) {
         virtq_reject(vq, "the used index went beyond what is in flight");
@@ -331,14 +311,11 @@ static inline unsigned virtq_admit(struct virtq *vq, uint16_t count)
 
 static inline unsigned virtq_completed(struct virtq *vq)
 {
-    if (vq->packed != NULL) {
-        virtq_packed_look(vq);
-    }
-
-    const uint16_t count = (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index);
-
     virtq_check(vq);
-    return count != 0 ? virtq_admit(vq, count) : 0;
+    if (__builtin_expect(!vq->direct, false) && !virtq_look(vq)) {
+        return 0;
+    }
+    return virtq_admit(vq, (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index));
 }
 
 static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
@@ -347,15 +324,14 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
     const uint32_t id = shared_read32(&element->id);
     const uint32_t length = shared_read32(&element->length);
 
-    if (__builtin_expect((id & ~vq->id_mask) != 0 || vq->slots[id >> vq->id_shift].token == NULL,
-                         false)) {
+    struct virtq_slot *known = vq->slots + (id >> vq->id_shift);
+
+    /* Formed once, and not at each use. */
+    __asm__("" : "+r"(known));
+    if (__builtin_expect((id & ~vq->id_mask) != 0 || known->token == NULL, false)) {
         virtq_reject(vq, "a used id names no chain in flight");
         return false;
     }
-
-    const uint32_t slot = id >> vq->id_shift;
-    const struct virtq_slot *known = &vq->slots[slot];
-
     if (__builtin_expect(length > known->writable, false)) {
         virtq_reject(vq, "a used length is more than the chain can take");
         return false;
@@ -363,9 +339,9 @@ static inline bool virtq_take_next(struct virtq *vq, struct virtq_used *used)
     used->token = known->token;
     used->length = length;
     used->missing = known->writable - length;
-    used->slot = (uint16_t)slot;
+    used->slot = known->number;
     vq->used_index++;
-    virtq_release(vq, (uint16_t)slot);
+    virtq_release(vq, known);
     return true;
 }
 
@@ -374,36 +350,31 @@ static inline bool virtq_take(struct virtq *vq, struct virtq_used *used)
     return virtq_completed(vq) != 0 && virtq_take_next(vq, used);
 }
 
-static inline unsigned virtq_enable_interrupt(struct virtq *vq)
+/*
+ * So many came back by now, if they are as many as are awaited. One look both decides and counts:
+ * with a second one for the count, a device whose index goes back and forth would keep its driver
+ * asking for ever.
+ */
+static inline unsigned virtq_look_again(struct virtq *vq, uint16_t awaited)
 {
-    virtq_check(vq);
-    vq->asks = vq->event_index;
-    /* What the device does not have cannot come back: the wish goes with what is published next. */
-    if (vq->asks && vq->published == vq->used_index) {
-        return 0;
-    }
-    if (vq->packed != NULL) {
-        return virtq_packed_enable(vq);
-    }
-
-    const uint16_t awaited = virtq_awaited(vq);
-
-    if (vq->asks) {
-        *vq->used_event = (uint16_t)(vq->used_index + awaited - 1);
-    } else {
-        *(volatile uint16_t *)&vq->avail->flags = 0;
-    }
     /* The device must see the wish before we look for what it did without it. */
     cpu_dmb_sy();
 
-    /*
-     * One look both decides and counts. With a second one for the count, a device
-     * whose index goes back and forth would keep its driver asking for ever.
-     */
     const uint16_t count = (uint16_t)(shared_read16_acquire(&vq->used->index) - vq->used_index);
 
     virtq_check(vq);
     return count >= awaited ? virtq_admit(vq, count) : 0;
+}
+
+static inline unsigned virtq_enable_interrupt(struct virtq *vq)
+{
+    virtq_check(vq);
+    if (__builtin_expect(!vq->direct, false)) {
+        return virtq_enable_any(vq);
+    }
+    *vq->used_event = vq->used_index;
+    /* What the device does not have cannot come back: the wish goes with what is published next. */
+    return (uint16_t)vq->published == vq->used_index ? 0 : virtq_look_again(vq, 1);
 }
 
 #endif

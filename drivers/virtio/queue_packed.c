@@ -152,7 +152,7 @@ bool virtq_packed_publish(struct virtq *vq, uint16_t before)
     struct virtq_packed *packed = vq->packed;
 
     packed->added = 0;
-    for (uint16_t i = before; i != vq->published; i++) {
+    for (uint16_t i = before; i != (uint16_t)vq->published; i++) {
         put_chain(vq, vq->avail->ring[i & vq->mask]);
     }
     if (vq->asks) {
@@ -175,7 +175,7 @@ void virtq_packed_look(struct virtq *vq)
 {
     struct virtq_packed *packed = vq->packed;
 
-    while (vq->used->index.value != vq->published) {
+    while (vq->used->index.value != (uint16_t)vq->published) {
         /* Acquire, and once: whose it is, and what the device says of it, are of one moment. */
         const uint64_t rest = __atomic_load_n(&packed->ring[packed->used].rest, __ATOMIC_ACQUIRE);
         const uint64_t flags = rest >> REST_FLAGS & (FLAG_AVAIL | FLAG_USED);
@@ -208,7 +208,7 @@ unsigned virtq_packed_enable(struct virtq *vq)
     cpu_dmb_sy();
     virtq_packed_look(vq);
     count = (uint16_t)(vq->used->index.value - vq->used_index);
-    return count >= awaited ? virtq_admit(vq, count) : 0;
+    return count >= awaited && vq->broken == NULL ? virtq_admit(vq, count) : 0;
 }
 
 void virtq_packed_disable(struct virtq *vq)

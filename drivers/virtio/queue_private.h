@@ -37,14 +37,12 @@ struct virtq_desc;
 struct virtq_slot {
     void *token;                /* of the chain in flight; NULL: none is */
     struct virtq_desc *entries; /* of its chains, for good */
-    uint32_t writable;          /* bytes the device may write in it */
-    uint16_t next;              /* slot, in the free list */
-    uint16_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
+    struct virtq_slot *next;    /* in the free list; NULL: the last */
     uint64_t link;              /* in the rest of the entry behind its frame's first */
+    uint32_t writable;          /* bytes the device may write in it */
+    uint16_t number;            /* its own: which of the slots it is */
+    uint16_t framed;            /* where the last entry of its frame stands; 0: nowhere yet */
 };
-
-#define VIRTQ_NO_SLOT     0xffffu /* ends the free list */
-#define VIRTQ_NO_SLOT_BIT 0x8000u /* which no other has: there are at most VIRTQ_SIZE_MAX */
 
 /* Where chains stand, and in which form. */
 enum virtq_tables {
@@ -86,13 +84,16 @@ struct virtq {
     struct shared16 *avail_event;  /* the device's: doorbell when the avail index passes it */
     volatile void *doorbell;
 
-    uint16_t free_slot;   /* VIRTQ_NO_SLOT: none is free, or the queue is broken */
-    uint16_t mask;        /* size - 1 */
-    uint16_t slot_mask;   /* slots - 1 */
-    uint16_t id_mask;     /* the same of the numbers in the ring */
-    uint16_t avail_index; /* of the next chain to submit */
-    uint16_t published;   /* avail_index that the device has been told */
-    uint16_t used_index;  /* of the next chain to take */
+    struct virtq_slot *free; /* NULL: none is, or the queue is broken */
+    /*
+     * Chains since the last restart, of which the rings have the low 16 bits: submitted, and of
+     * them those that the device has been told of.
+     */
+    uint64_t avail_index, published;
+    uint16_t mask;       /* size - 1 */
+    uint16_t slot_mask;  /* slots - 1 */
+    uint16_t id_mask;    /* the same of the numbers in the ring */
+    uint16_t used_index; /* of the next chain to take */
     uint16_t index;
     uint8_t chain_shift;   /* log2 of the entries of one chain */
     uint8_t id_shift;      /* a slot's number in the ring: slot << id_shift */
@@ -101,7 +102,12 @@ struct virtq {
     uint64_t flag_rest[4]; /* what VIRTQ_NEXT and VIRTQ_WRITE are in an entry's rest */
     uint64_t link_step;    /* from one entry's link to the next one's */
     bool event_index;
-    bool asks;         /* whoever publishes says by an index when to interrupt */
+    bool asks; /* interrupts are wanted, and an index says when */
+    /*
+     * A split ring that works, and an index says to interrupt for each chain: what is published or
+     * taken needs no question about these (virtq_judge).
+     */
+    bool direct;
     bool narrow;       /* the doorbell takes 16 bits */
     uint16_t together; /* chains that may come back before an interrupt; 0: packed.together */
 
@@ -110,6 +116,10 @@ struct virtq {
     struct virtio_mapping tables_io;
     uint64_t frame_offset;
     const char *broken; /* why; NULL while it is not */
+    /*
+     * Of requests those before the last restart, as `published` counts the others; of segments,
+     * with avail_index, those beyond the first of each chain.
+     */
     struct virtq_counters counters;
     size_t ring_pages;
     size_t table_pages; /* 0: chains are in the ring */
@@ -126,6 +136,13 @@ bool virtq_packed_publish(struct virtq *queue, uint16_t before);
 void virtq_packed_look(struct virtq *queue); /* enter what came back into `used` */
 unsigned virtq_packed_enable(struct virtq *queue);
 void virtq_packed_disable(struct virtq *queue);
+
+/* queue.c. After a change of what `direct` says. */
+void virtq_judge(struct virtq *queue);
+/* Of any queue what queue_inline.h does of a direct one. */
+void virtq_publish_any(struct virtq *queue);
+unsigned virtq_enable_any(struct virtq *queue);
+bool virtq_look(struct virtq *queue); /* what came back is in `used`; false: it is broken */
 
 /* Debug builds: panics, by name, if the private records do not fit each other. */
 #ifdef DEBUG

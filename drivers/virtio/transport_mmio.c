@@ -201,7 +201,7 @@ static volatile void *doorbell(struct virtio_device *device, unsigned index)
 
 /* --- Interrupts ------------------------------------------------------------------------------- */
 
-static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device *device)
+static __attribute__((cold, noinline)) enum irq_result tell_of_change(struct virtio_device *device)
 {
     /*
      * Both causes may be in one interrupt, and both are acknowledged by now: without the second
@@ -210,6 +210,14 @@ static __attribute__((cold, noinline)) void tell_of_change(struct virtio_device 
      */
     device->changed(device->context);
     device->used(device->context, 0);
+    return IRQ_SERVED;
+}
+
+/* Nothing was said to have happened. Apart, so that what has keeps nothing for it. */
+static __attribute__((cold, noinline)) enum irq_result look_in_vain(struct virtio_device *device)
+{
+    device->used(device->context, 0);
+    return IRQ_NOTHING;
 }
 
 /*
@@ -227,18 +235,13 @@ static enum irq_result interrupt(void *context)
 
     write_register(device, MMIO_INTERRUPT_ACK, causes);
     if ((causes & MMIO_INTERRUPT_CONFIG) != 0) {
-        tell_of_change(device);
-        return IRQ_SERVED;
+        return tell_of_change(device);
     }
     /*
      * Not only for its bit: the ring says the same, and a look at it in vain is allowed for anyway
      * (section 2.7.7.1).
      */
-    if (causes == 0) {
-        device->used(device->context, 0);
-        return IRQ_NOTHING;
-    }
-    return device->used(device->context, 0);
+    return causes != 0 ? device->used(device->context, 0) : look_in_vain(device);
 }
 
 static bool attach(struct virtio_device *device)

@@ -58,7 +58,7 @@ def show_queue(pointer):
     if number(queue['broken']):
         say('BROKEN: %s' % queue['broken'].string(), 1)
     say('avail: %d submitted, %d published, the device is told %d' % (
-        number(queue['avail_index']), number(queue['published']),
+        number(queue['avail_index']) & 0xffff, number(queue['published']) & 0xffff,
         number(queue['avail']['index'])), 1)
     say('used: %d taken, the device says %d' % (
         number(queue['used_index']), swap_free(queue['used']['index'])), 1)

@@ -58,7 +58,7 @@ static void panic_virtq(void)
     struct virtq *queue;
 
     if (virtq_create(&setup, &queue) == kIOReturnSuccess) {
-        queue->slots[2].next = 1;
+        queue->slots[2].next = &queue->slots[1];
         virtq_publish(queue);
     }
 }

@@ -257,7 +257,7 @@ TEST(reset_takes_back_what_is_in_flight_and_in_line)
 TEST(device_that_asks_for_a_reset)
 {
     struct virtq *queue = faulty()->queue;
-    const unsigned head = queue->free_slot;
+    const unsigned head = queue->free->number;
     struct scatter scatter;
 
     if (queue->packed != NULL) {

@@ -66,18 +66,19 @@ static void test_sizes(void **state)
     FINDS("its sizes do not fit each other", vq->mask = SLOTS - 2);
     FINDS("its sizes do not fit each other", vq->together = 0);
     FINDS("its sizes do not fit each other", vq->together = SLOTS + 1);
-    device.queue->together = SLOTS;
+    FINDS("its sizes do not fit each other", vq->direct = !vq->direct);
+    virtq_gather_interrupts(device.queue, SLOTS);
     virtq_check(device.queue);
-    device.queue->together = 1;
+    virtq_gather_interrupts(device.queue, 1);
 }
 
 static void test_indices(void **state)
 {
     (void)state;
-    FINDS("its indices do not fit each other", vq->avail_index = (uint16_t)(vq->used_index + 9));
+    FINDS("its indices do not fit each other", vq->avail_index = vq->used_index + 9u);
     FINDS("its indices do not fit each other", vq->used_index++; vq->used_index++;
           vq->used_index++);
-    FINDS("its indices do not fit each other", vq->published = (uint16_t)(vq->avail_index + 1));
+    FINDS("its indices do not fit each other", vq->published = vq->avail_index + 1);
     FINDS("its indices do not fit each other", vq->used_index = (uint16_t)(vq->published + 1));
     device.queue->published = device.queue->avail_index;
     virtq_check(device.queue);
@@ -89,12 +90,13 @@ static void test_slots(void **state)
     (void)state;
     FINDS("the tokens are not those of the chains in flight", vq->slots[0].token = NULL);
     FINDS("the tokens are not those of the chains in flight", vq->slots[7].token = &device);
-    FINDS("its free list leaves the slots", vq->slots[7].next = SLOTS);
-    FINDS("its free list leaves the slots", vq->free_slot = SLOTS);
-    FINDS("a slot in flight is in its free list", vq->slots[7].next = 1);
-    FINDS("its free list goes round", vq->slots[7].next = 4);
-    FINDS("slots are neither free nor in flight", vq->slots[5].next = VIRTQ_NO_SLOT);
-    FINDS("slots are neither free nor in flight", vq->free_slot = VIRTQ_NO_SLOT);
+    FINDS("its free list leaves the slots", vq->slots[7].next = &vq->slots[SLOTS]);
+    FINDS("its free list leaves the slots", vq->free = vq->slots - 1);
+    FINDS("its free list leaves the slots", vq->free = (struct virtq_slot *)((char *)vq->free + 8));
+    FINDS("a slot in flight is in its free list", vq->slots[7].next = &vq->slots[1]);
+    FINDS("its free list goes round", vq->slots[7].next = &vq->slots[4]);
+    FINDS("slots are neither free nor in flight", vq->slots[5].next = NULL);
+    FINDS("slots are neither free nor in flight", vq->free = NULL);
     /* A broken queue has no free list. */
     virtq_reject(device.queue, "a test");
     virtq_check(device.queue);

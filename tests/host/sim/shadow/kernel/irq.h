@@ -17,6 +17,12 @@ static inline bool irq_in_handler(void)
     return sim_in_handler;
 }
 
+static inline bool irq_was_in_handler(irq_state_t before)
+{
+    (void)before;
+    return sim_in_handler;
+}
+
 static inline irq_state_t irq_mask(void)
 {
     if (sim_irq_masked == 0 && sim_unmasked != NULL) {
