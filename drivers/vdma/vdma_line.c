@@ -38,10 +38,10 @@ static bool may_go(const struct vdma_transfer *transfer)
     return depth == 0 || there < depth;
 }
 
-static void publish(void)
+static inline void publish(void)
 {
-    if (!vdma_state.held && virtq_has_unpublished(vdma_state.queue)) {
-        virtq_publish(vdma_state.queue);
+    if (!vdma_state.held) {
+        virtq_publish_inline(vdma_state.queue);
     }
 }
 
@@ -72,6 +72,13 @@ void vdma_go_on(void)
     publish();
 }
 
+/* Nothing can have come back of nothing. */
+static inline bool has_news(struct virtq *queue)
+{
+    return (virtq_in_flight(queue) != 0 && virtq_completed(queue) != 0) ||
+           virtq_broken(queue) != NULL;
+}
+
 IOReturn vdma_submit(struct vdma_transfer *transfer)
 {
     IOReturn status = kIOReturnNoResources;
@@ -81,10 +88,9 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
     }
     /*
      * What is finished and has not been heard of: its interrupt got lost, and with the event index
-     * none will come for those behind it. And a ring that this look has found broken.
+     * none will come for those behind it. And a ring that is broken, perhaps by this look.
      */
-    if (!vdma_state.finishing &&
-        (virtq_completed(vdma_state.queue) != 0 || virtq_broken(vdma_state.queue) != NULL)) {
+    if (!vdma_state.finishing && has_news(vdma_state.queue)) {
         vdma_collect();
     }
     if (vdma_state.lost) {
@@ -182,7 +188,6 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
 {
     void *const volatile *const ended = &transfer->owner;
     /* Masked from before the request: an end between the test and the sleep is pending then. */
-    const irq_state_t masked = irq_mask();
     const lock_state_t state = lock_take_again(&vdma_state.lock);
     /* Out of another one's end: nothing is published before that is over, and it would not be. */
     IOReturn status = kIOReturnNotPermitted;
@@ -192,13 +197,17 @@ IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer)
     if (!vdma_state.finishing) {
         status = vdma_submit(transfer);
     }
-    if (status == kIOReturnSuccess && virtq_has_unpublished(vdma_state.queue)) {
+    if (status != kIOReturnSuccess) {
+        lock_release(&vdma_state.lock, state);
+        return status;
+    }
+    if (vdma_state.held) {
         virtq_publish(vdma_state.queue); /* whoever holds the doorbell, this one sleeps for it */
     }
-    lock_release(&vdma_state.lock, state);
-    while (status == kIOReturnSuccess && *ended == NULL) {
+    lock_release_masked(&vdma_state.lock);
+    while (*ended == NULL) {
         irq_wait();
     }
-    irq_restore(masked);
-    return status == kIOReturnSuccess ? transfer->result : status;
+    irq_restore(state);
+    return transfer->result;
 }
