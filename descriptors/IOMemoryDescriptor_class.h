@@ -239,29 +239,44 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
 }
 
 /*
- * For who asks at every transfer, as drivers do: bytes [offset, offset + count) are at consecutive
- * addresses, and a device is told of them as they are. Then *address is that of the first. False
- * says nothing but that a walk has to find out. Any context.
+ * For who asks at every transfer, as drivers do: a device is told of bytes [offset, offset + count)
+ * as they are. Then *address is that of the first, and *run, of the list that is `runs`, the one
+ * that it is in; NULL: all are at consecutive addresses. False says nothing but that a walk has to
+ * find out. Any context.
  */
-static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
-                                               IOByteCount count, IOPhysicalAddress *address)
+static inline bool IOMemoryDescriptor_findRun(const IOMemoryDescriptor *self, IOByteCount offset,
+                                              IOByteCount count, IOPhysicalAddress *address,
+                                              const struct memory_run **run)
 {
-    const struct memory_run *run;
-
     if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
         return false;
     }
     if (self->isOneRun) {
         *address = self->oneRun + offset;
+        *run = NULL;
         return true;
     }
-    /* Of no bytes there is no run either. */
-    if (self->runs == NULL || count - 1 >= self->runs->longest) {
+    /* Of no bytes there is no run. */
+    if (self->runs == NULL || count == 0) {
         return false;
     }
-    run = IOMemoryRuns_find(self->runs, offset);
-    *address = run->address + (offset - IOMemoryRuns_start(self->runs, run));
-    return count <= run->end - offset;
+    *run = IOMemoryRuns_find(self->runs, offset);
+    *address = (*run)->address + (offset - IOMemoryRuns_start(self->runs, *run));
+    return true;
+}
+
+/* The same of bytes that are all at consecutive addresses. */
+static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, IOByteCount offset,
+                                               IOByteCount count, IOPhysicalAddress *address)
+{
+    const struct memory_run *run;
+
+    /* Not to be looked for where no run is as long. */
+    if (!self->isOneRun && self->runs != NULL && count > self->runs->longest) {
+        return false;
+    }
+    return IOMemoryDescriptor_findRun(self, offset, count, address, &run) &&
+           (run == NULL || count <= run->end - offset);
 }
 
 /*

@@ -99,6 +99,13 @@ static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
     return run == runs->list ? 0 : run[-1].end;
 }
 
+/* Do the bytes from a run on, up to `end`, lie in at most `most` runs, of which it is the first? */
+static inline bool IOMemoryRuns_isWithin(const struct IOMemoryRuns *runs,
+                                         const struct memory_run *run, uint64_t end, size_t most)
+{
+    return most >= runs->count - (size_t)(run - runs->list) || run[most - 1].end >= end;
+}
+
 /* Bytes [offset, end), of which there are some, as far as they are in at most `most` runs. */
 static inline struct IOMemoryRow IOMemoryRuns_row(const struct IOMemoryRuns *runs, uint64_t offset,
                                                   uint64_t end, size_t most)
@@ -109,7 +116,7 @@ static inline struct IOMemoryRow IOMemoryRuns_row(const struct IOMemoryRuns *run
 
     IOASSERT(offset < end && end <= runs->length && most != 0);
     /* Settled here where the row ends, so that no run is asked for it. */
-    if (most < runs->count - (size_t)(run - runs->list) && run[most - 1].end < end) {
+    if (!IOMemoryRuns_isWithin(runs, run, end, most)) {
         row.end = run[most - 1].end;
     }
     return row;

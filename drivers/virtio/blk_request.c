@@ -87,6 +87,28 @@ static uint64_t fill_data(struct virtio_blk *disk, struct virtio_blk_request *re
     return bytes;
 }
 
+/* The way of a byte, steps 3 and 4, where the memory knows its runs: they go into the ring's slots.
+ */
+bool blk_submit_row(struct virtio_blk *disk, struct virtio_blk_request *request,
+                    const struct memory_run *run, IOPhysicalAddress address)
+{
+    struct IOMemoryRow row = {run, address, request->offset, request->offset + request->length};
+    struct virtq_chain chain;
+
+    /* Behind an IOMMU they get other addresses. None is longer than a usual request may be. */
+    if (disk->device->mapper != NULL ||
+        !IOMemoryRuns_isWithin(request->memory->runs, run, row.end, disk->segments_max)) {
+        return false;
+    }
+    blk_begin_usual(request);
+    if (blk_begin_part(disk, request->operation, request->sector, &chain) != kIOReturnSuccess) {
+        return false;
+    }
+    virtq_chain_row(&chain, &row, (uint32_t)request->length, blk_data_flags(request->operation));
+    blk_submit_chain(disk, request, &chain);
+    return true;
+}
+
 /* The device must be told whole blocks. */
 static inline bool is_blocks(const struct virtio_blk *disk, uint64_t bytes)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks: the way of a request into the ring, of which most go by one segment that the memory
- * itself knows. Inline, so that whoever submits pays for no calls; the disk's lock is held.
+ * Disks: the way of a request into the ring, of which most go by runs that the memory itself
+ * knows, and most of these by one. Inline, so that whoever submits pays for no calls; the disk's
+ * lock is held.
  */
 #ifndef DRIVERS_VIRTIO_BLK_SUBMIT_PRIVATE_H
 #define DRIVERS_VIRTIO_BLK_SUBMIT_PRIVATE_H
@@ -17,6 +18,14 @@ __attribute__((noinline)) IOReturn blk_submit_unusual(struct virtio_blk *disk,
 /* The same of one that has been found right, but for the range of its memory. */
 __attribute__((noinline)) IOReturn blk_submit_pieces(struct virtio_blk *disk,
                                                      struct virtio_blk_request *request);
+/*
+ * The usual one, but of several runs, from `run` on. False: there is no room for them, or another
+ * way is needed.
+ */
+__attribute__((noinline)) bool blk_submit_row(struct virtio_blk *disk,
+                                              struct virtio_blk_request *request,
+                                              const struct memory_run *run,
+                                              IOPhysicalAddress address);
 /* Header and status of the chains of a slot, which have so many entries before the status. */
 void blk_write_frame(struct virtio_blk *disk, unsigned slot, unsigned count);
 /*
@@ -71,38 +80,56 @@ static inline __attribute__((always_inline)) bool blk_is_usual(
            blk_is_permitted(disk, request);
 }
 
+/* One chain is all of it, and at its end it is told, no more. */
+static inline __attribute__((always_inline)) void blk_begin_usual(
+    struct virtio_blk_request *request)
+{
+    request->done = false;
+    request->status = kIOReturnSuccess;
+    request->parts = 1;
+    request->usual = 1;
+    request->issued = request->length;
+}
+
+/* Its data stands in the chain. */
+static inline __attribute__((always_inline)) void blk_submit_chain(
+    struct virtio_blk *disk, struct virtio_blk_request *request, struct virtq_chain *chain)
+{
+    blk_submit_part(disk, request, chain);
+    if (__builtin_expect(trace_is_on(), false)) {
+        request->usual = 0; /* its end is recorded, too */
+        blk_show_watcher(disk, request, 0, chain->slot);
+    }
+}
+
 /*
- * One segment is all of it, as the memory itself says: so that a walk would find nothing else, and
+ * The runs are all of it, as the memory itself says: so that a walk would find nothing else, and
  * the chain, of which nobody needs the address, lives in registers. False: it is not so, or there
  * is no room.
  */
-static inline __attribute__((always_inline)) bool blk_submit_run(struct virtio_blk *disk,
-                                                                 struct virtio_blk_request *request)
+static inline __attribute__((always_inline)) bool blk_submit_runs(
+    struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     const enum virtio_blk_operation operation = request->operation;
     const uint64_t length = request->length, sector = request->sector;
+    const struct memory_run *run;
     IOPhysicalAddress address;
     struct virtq_chain chain;
 
     if (request->fill != NULL ||
-        !IOMemoryDescriptor_isOneRun(request->memory, request->offset, length, &address)) {
+        !IOMemoryDescriptor_findRun(request->memory, request->offset, length, &address, &run)) {
         return false;
     }
-    request->done = false;
-    request->status = kIOReturnSuccess;
-    request->parts = 1;
-    request->usual = 1; /* blk_map_run knows better */
-    request->issued = length;
+    if (run != NULL && length > run->end - request->offset) {
+        return blk_submit_row(disk, request, run, address);
+    }
+    blk_begin_usual(request); /* blk_map_run knows better */
     if ((disk->device->mapper != NULL && (address = blk_map_run(disk, request, address)) == 0) ||
         blk_begin_part(disk, operation, sector, &chain) != kIOReturnSuccess) {
         return false;
     }
     virtq_chain_segment(&chain, paddr(address), (uint32_t)length, blk_data_flags(operation));
-    blk_submit_part(disk, request, &chain);
-    if (__builtin_expect(trace_is_on(), false)) {
-        request->usual = 0; /* its end is recorded, too */
-        blk_show_watcher(disk, request, 0, chain.slot);
-    }
+    blk_submit_chain(disk, request, &chain);
     return true;
 }
 
@@ -111,7 +138,7 @@ static inline __attribute__((always_inline)) IOReturn blk_submit_locked(
     struct virtio_blk *disk, struct virtio_blk_request *request)
 {
     if (__builtin_expect(blk_is_usual(disk, request), true)) {
-        return __builtin_expect(blk_submit_run(disk, request), true)
+        return __builtin_expect(blk_submit_runs(disk, request), true)
                    ? kIOReturnSuccess
                    : blk_submit_pieces(disk, request);
     }

@@ -23,23 +23,35 @@ void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index
                      segment.length + segments->rest + ((uint64_t)index << VIRTQ_REST_NEXT));
 }
 
-/* The same, each behind the one before. */
+/* Where the next entry of a row goes, and what is in it besides its segment. */
+struct place {
+    struct virtq_desc *entry;
+    uint64_t rest, step;
+};
+
 static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 index)
 {
-    struct virtq_segments *segments = context;
+    struct place *place = context;
 
     (void)index;
-    virtq_desc_store(segments->first++, address, length + segments->rest);
-    segments->rest += 1ull << VIRTQ_REST_NEXT;
+    virtq_desc_store(place->entry++, address, length + place->rest);
+    place->rest += place->step;
     return true;
+}
+
+unsigned virtq_put_row(struct virtq_desc *entry, uint64_t rest, uint64_t step,
+                       struct IOMemoryRow *row)
+{
+    struct place place = {entry, rest, step};
+
+    return IOMemoryRow_each(row, put_next, &place);
 }
 
 UInt32 virtq_output_row(struct IOMemoryRow *row, void *context)
 {
-    /* A copy, which no entry of the ring can be: it stays in registers. */
-    struct virtq_segments segments = *(const struct virtq_segments *)context;
+    const struct virtq_segments *segments = context;
 
-    return IOMemoryRow_each(row, put_next, &segments);
+    return virtq_put_row(segments->first, segments->rest, 1ull << VIRTQ_REST_NEXT, row);
 }
 
 bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *context,

@@ -193,6 +193,10 @@ static inline void virtq_chain_filled(struct virtq_chain *chain, unsigned count,
 static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t address, uint32_t length,
                                        unsigned flags);
 
+/* The same of a row of segments, of which there is room for each, with `bytes` in all. */
+static inline void virtq_chain_row(struct virtq_chain *chain, struct IOMemoryRow *row,
+                                   uint32_t bytes, unsigned flags);
+
 /* A chain that is submitted, but not published, again; for virtq_chain_entry alone. */
 void virtq_get_chain(const struct virtq *queue, unsigned slot, struct virtq_chain *chain);
 

@@ -139,6 +139,22 @@ static inline void virtq_chain_segment(struct virtq_chain *chain, paddr_t addres
     }
 }
 
+static inline void virtq_chain_row(struct virtq_chain *chain, struct IOMemoryRow *row,
+                                   uint32_t bytes, unsigned flags)
+{
+    const unsigned count =
+        virtq_put_row(chain->entries + chain->count, chain->link + chain->flag_rest[flags],
+                      chain->link_step, row);
+
+    KERNEL_ASSERT(count < virtq_chain_room(chain) && (flags & VIRTQ_NEXT) != 0);
+    chain->count = (uint16_t)(chain->count + count);
+    chain->segments = (uint16_t)(chain->segments + count);
+    chain->link += count * chain->link_step;
+    if ((flags & VIRTQ_WRITE) != 0) {
+        chain->writable += bytes;
+    }
+}
+
 /* --- Giving to the device --------------------------------------------------------------------- */
 
 /* What the ring says of a chain with a table; its address is there since virtq_restart. */

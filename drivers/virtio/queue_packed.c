@@ -231,20 +231,11 @@ static void output_segment(IOPhysicalSegment segment, void *context, UInt32 inde
                      packed_rest(segment.length, segments->rest));
 }
 
-static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 index)
-{
-    struct virtq_segments *segments = context;
-
-    (void)index;
-    virtq_desc_store(segments->first++, address, packed_rest(length, segments->rest));
-    return true;
-}
-
 static UInt32 output_row(struct IOMemoryRow *row, void *context)
 {
-    struct virtq_segments segments = *(const struct virtq_segments *)context;
+    const struct virtq_segments *segments = context;
 
-    return IOMemoryRow_each(row, put_next, &segments);
+    return virtq_put_row(segments->first, packed_rest(0, segments->rest), 0, row);
 }
 
 static bool output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *context,

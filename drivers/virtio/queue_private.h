@@ -32,6 +32,7 @@ struct virtq_used_ring {
 #define VIRTQ_USED_NO_NOTIFY 1u
 
 struct virtq_desc;
+struct IOMemoryRow;
 
 /* What we know of each chain; the device cannot reach it. */
 struct virtq_slot {
@@ -142,6 +143,9 @@ void virtq_judge(struct virtq *queue);
 /* Of any queue what queue_inline.h does of a direct one. */
 void virtq_publish_any(struct virtq *queue);
 unsigned virtq_enable_any(struct virtq *queue);
+/* A row from an entry on; `rest` is of the first but for its length. How many it took. */
+unsigned virtq_put_row(struct virtq_desc *entry, uint64_t rest, uint64_t step,
+                       struct IOMemoryRow *row);
 bool virtq_look(struct virtq *queue); /* what came back is in `used`; false: it is broken */
 
 /* Debug builds: panics, by name, if the private records do not fit each other. */
