@@ -96,8 +96,3 @@ size_t heap_size(const void *block)
 {
     return block_size(block);
 }
-
-void heap_get_stats(struct heap_stats *stats)
-{
-    *stats = heap_counters;
-}

@@ -14,22 +14,22 @@
 #include "kernel/page/page_record.h"
 #include "kernel/panic.h"
 
-/* Chosen to waste little of a page; each a multiple of HEAP_ALIGNMENT. */
-static const uint16_t class_sizes[] = {16,  32,  48,  64,  80,  96,  112, 128,  160,  192, 224,
-                                       256, 320, 384, 448, 512, 672, 816, 1024, 1360, 2048};
+/* Chosen to waste little of a page; each a multiple of HEAP_ALIGNMENT. Class 0 is none. */
+static const uint16_t class_sizes[] = {0,   16,  32,  48,  64,  80,  96,  112, 128,  160,  192,
+                                       224, 256, 320, 384, 448, 512, 672, 816, 1024, 1360, 2048};
 
-#define CLASS_COUNT (sizeof(class_sizes) / sizeof(class_sizes[0]))
-#define GRANULES    (HEAP_OBJECT_MAX / HEAP_ALIGNMENT)
-
-struct heap_stats heap_counters;
+#define CLASS_END (sizeof(class_sizes) / sizeof(class_sizes[0]))
+#define GRANULES  (HEAP_OBJECT_MAX / HEAP_ALIGNMENT)
 
 /*
  * Without a lock: handlers may not use the heap, and there is one thread. Pages come from an
- * allocator that has its own.
+ * allocator that has its own. One structure, so that the way of a block forms one address.
  */
-static struct page *slabs[CLASS_COUNT]; /* with free objects */
-/* Class + 1 for sizes up to 16 n; 0: not filled in. */
-static uint8_t class_of_granule[GRANULES + 1];
+static struct {
+    struct heap_stats counters;
+    struct page *slabs[CLASS_END];          /* with free objects, by class */
+    uint8_t class_of_granule[GRANULES + 1]; /* for sizes up to 16 n; 0: not filled in */
+} heap;
 
 static struct page *slab_at(uint32_t number)
 {
@@ -38,7 +38,7 @@ static struct page *slab_at(uint32_t number)
 
 static void slab_link(struct page *slab, unsigned class)
 {
-    struct page *first = slabs[class];
+    struct page *first = heap.slabs[class];
 
     slab->slab_previous = 0;
     /* Page numbers and not pointers: a record has room for two of 32 bits. */
@@ -46,7 +46,7 @@ static void slab_link(struct page *slab, unsigned class)
     if (first != NULL) {
         first->slab_previous = (uint32_t)page_index(slab);
     }
-    slabs[class] = slab;
+    heap.slabs[class] = slab;
 }
 
 static void slab_unlink(struct page *slab, unsigned class)
@@ -64,7 +64,7 @@ static void slab_unlink(struct page *slab, unsigned class)
     if (previous != NULL) {
         previous->slab_next = slab->slab_next;
     } else {
-        slabs[class] = next;
+        heap.slabs[class] = next;
     }
 }
 
@@ -95,7 +95,7 @@ static struct page *slab_create(unsigned class)
     page_fill_zero(objects, PAGE_SIZE); /* no remains that heap_guard.c would take for its own */
 #endif
     /* 0 is no class: so a page's record tells an object from a run. */
-    slab->slab_class = (uint8_t)(class + 1);
+    slab->slab_class = (uint8_t) class;
     slab->slab_used = 0;
     slab->slab_free = NULL;
     /* From the last to the first, so that objects are given out in ascending order. */
@@ -104,7 +104,7 @@ static struct page *slab_create(unsigned class)
         slab->slab_free = objects + i * size;
     }
     slab_link(slab, class);
-    heap_counters.pages++;
+    heap.counters.pages++;
     return slab;
 }
 
@@ -112,91 +112,115 @@ static void slab_destroy(struct page *slab, unsigned class)
 {
     slab_unlink(slab, class);
     slab->slab_class = 0;
-    heap_counters.pages--;
+    heap.counters.pages--;
     KERNEL_CHECK(page_free(page_address(slab), 0) == KERN_SUCCESS);
 }
 
 static void count_block(size_t bytes)
 {
-    heap_counters.blocks++;
-    heap_counters.bytes += bytes;
-    if (heap_counters.bytes > heap_counters.high_water) {
-        heap_counters.high_water = heap_counters.bytes;
+    heap.counters.blocks++;
+    heap.counters.bytes += bytes;
+    if (heap.counters.bytes > heap.counters.high_water) {
+        heap.counters.high_water = heap.counters.bytes;
     }
 }
 
-static void *object_alloc(unsigned class)
+/* The last object of a slab has been taken. Ends in a jump, so that others keep nothing for it. */
+static __attribute__((noinline)) void *last_taken(struct page *slab, unsigned class, void *object)
 {
-    struct page *slab = slabs[class];
-    void **object;
+    /* Full: off the list, so that the head of the list always has an object. */
+    slab_unlink(slab, class);
+    return object;
+}
 
-    if (slab == NULL) {
-        slab = slab_create(class);
-        if (slab == NULL) {
-            heap_counters.failures++;
-            return NULL;
-        }
-    }
+static inline void *take_object(struct page *slab, unsigned class)
+{
     /*
      * A free object holds the link to the next: nothing is kept beside the objects, and none is
      * looked for.
      */
-    object = slab->slab_free;
-    slab->slab_free = *object;
+    void **const object = slab->slab_free;
+    void *const next = *object;
+
+    slab->slab_free = next;
     slab->slab_used++;
-    /* Full: off the list, so that the head of the list always has an object. */
-    if (slab->slab_free == NULL) {
-        slab_unlink(slab, class);
-    }
     count_block(class_sizes[class]);
-    return object;
+    return next != NULL ? object : last_taken(slab, class, object);
 }
 
-static void object_free(struct page *slab, void *block)
+static __attribute__((noinline)) void *first_taken(unsigned class)
 {
-    const unsigned class = slab->slab_class - 1u;
-    void **object = block;
+    struct page *slab = slab_create(class);
 
-    /* A pointer into an object would put a link in the middle of what somebody uses. */
-    KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
-    /* It was full, and a full slab is on no list: now it has an object to give. */
-    if (slab->slab_free == NULL) {
+    if (slab == NULL) {
+        heap.counters.failures++;
+        return NULL;
+    }
+    return take_object(slab, class);
+}
+
+static inline void *object_alloc(unsigned class)
+{
+    struct page *slab = heap.slabs[class];
+
+    return slab != NULL ? take_object(slab, class) : first_taken(class);
+}
+
+/* The first or the last object of a slab has come back. */
+static __attribute__((noinline)) void settle(struct page *slab, unsigned class, bool was_full)
+{
+    /* A full slab is on no list: now it has an object to give. */
+    if (was_full) {
         slab_link(slab, class);
     }
-    *object = slab->slab_free;
-    slab->slab_free = object;
-    heap_counters.blocks--;
-    heap_counters.bytes -= class_sizes[class];
     /*
      * With another slab on the list this one is not needed for the next request. Page number 0
      * cannot be a slab: RAM does not begin there.
      */
-    if (--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) {
+    if (slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) {
         slab_destroy(slab, class);
     }
 }
 
-static void *run_alloc(size_t size, size_t alignment)
+static inline void object_free(struct page *slab, void *block)
+{
+    const unsigned class = slab->slab_class;
+    void **object = block;
+    void *const next = slab->slab_free;
+
+    /* A pointer into an object would put a link in the middle of what somebody uses. */
+    KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
+    *object = next;
+    slab->slab_free = object;
+    heap.counters.blocks--;
+    heap.counters.bytes -= class_sizes[class];
+    if ((--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) || next == NULL) {
+        settle(slab, class, next == NULL);
+    }
+}
+
+static __attribute__((noinline)) void *run_alloc(size_t size, size_t alignment)
 {
     /* Without adding to the size, which would wrap for the largest ones and ask for nothing. */
-    struct page_request request = {.count = size / PAGE_SIZE + (size % PAGE_SIZE != 0),
-                                   .alignment = alignment,
-                                   .owner = PAGE_OWNER_HEAP};
+    const size_t count = size / PAGE_SIZE + (size % PAGE_SIZE != 0);
     kern_return_t status;
     paddr_t first;
 
     /* The short way, through the cache of single pages. */
-    if (request.count == 1 && alignment <= PAGE_SIZE) {
+    if (count == 1 && alignment <= PAGE_SIZE) {
         status = page_alloc(0, PAGE_OWNER_HEAP, &first);
     } else {
-        status = page_alloc_run(&request, &first);
+        status = page_alloc_run(&(struct page_request){.count = count,
+                                                       .alignment = alignment,
+                                                       .owner = PAGE_OWNER_HEAP},
+                                &first);
     }
     if (status != KERN_SUCCESS) {
-        heap_counters.failures++;
+        heap.counters.failures++;
         return NULL;
     }
-    heap_counters.pages += request.count;
-    count_block(request.count * PAGE_SIZE);
+    heap.counters.pages += count;
+    count_block(count * PAGE_SIZE);
     return phys_to_virt(first);
 }
 
@@ -205,45 +229,52 @@ static size_t run_pages(const struct page *first)
     return first->order == ORDER_RUN ? first->count : (size_t)1 << first->order;
 }
 
-static void run_free(struct page *first)
+static __attribute__((noinline)) void run_free(struct page *first)
 {
     /* Read before: freed, the record says nothing of the run any more. */
     size_t count = run_pages(first);
 
     KERNEL_CHECK(page_free_run(page_address(first), count) == KERN_SUCCESS);
-    heap_counters.pages -= count;
-    heap_counters.blocks--;
-    heap_counters.bytes -= count * PAGE_SIZE;
+    heap.counters.pages -= count;
+    heap.counters.blocks--;
+    heap.counters.bytes -= count * PAGE_SIZE;
 }
 
 /* At the first request and not by an initialiser: start-up allocates before any of those runs. */
 static void fill_class_table(void)
 {
-    unsigned class = 0;
+    unsigned class = 1;
 
     for (unsigned granule = 0; granule <= GRANULES; granule++) {
         if (granule * HEAP_ALIGNMENT > class_sizes[class]) {
             class ++;
         }
-        class_of_granule[granule] = (uint8_t)(class + 1);
+        heap.class_of_granule[granule] = (uint8_t) class;
     }
 }
 
 /* Objects are aligned like their size, as slabs start at a page. */
-static void *aligned_alloc_block(size_t size, size_t alignment)
+static __attribute__((noinline)) void *aligned_alloc_block(size_t size, size_t alignment)
 {
     if (size <= HEAP_OBJECT_MAX && alignment <= HEAP_OBJECT_MAX) {
         /*
          * The smallest that has the room and whose objects are so aligned; larger alignments are
          * those of pages.
          */
-        for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+        for (unsigned class = 1; class < CLASS_END; class ++) {
             if (class_sizes[class] >= size && class_sizes[class] % alignment == 0) {
                 return object_alloc(class);
             }
         }
     }
     return run_alloc(size, alignment);
+}
+
+/* The table of classes is not there yet. */
+static __attribute__((noinline)) void *very_first(size_t size)
+{
+    fill_class_table();
+    return heap_block_alloc(size, HEAP_ALIGNMENT);
 }
 
 void *heap_block_alloc(size_t size, size_t alignment)
@@ -258,12 +289,14 @@ void *heap_block_alloc(size_t size, size_t alignment)
         return run_alloc(size, HEAP_ALIGNMENT);
     }
     /* A byte for each size: a search through the classes would be longer than all the rest. */
-    class = class_of_granule[(size + HEAP_ALIGNMENT - 1) / HEAP_ALIGNMENT];
-    if (class == 0) {
-        fill_class_table();
-        return heap_block_alloc(size, alignment);
-    }
-    return object_alloc(class - 1);
+    class = heap.class_of_granule[(size + HEAP_ALIGNMENT - 1) / HEAP_ALIGNMENT];
+    return class != 0 ? object_alloc(class) : very_first(size);
+}
+
+/* Apart, so that what is one keeps nothing for it. */
+static __attribute__((cold, noreturn, noinline)) void not_a_block(const void *block)
+{
+    panic("heap: %p is not a block", block);
 }
 
 /* The record of the page a block starts in; anything else is a bug of the caller. */
@@ -276,7 +309,7 @@ static struct page *block_page(const void *block)
         (page->slab_class == 0 &&
          (page->state != RECORD_BLOCK || ((uintptr_t)block & PAGE_MASK) != 0))) {
         /* Going on would link somebody else's memory into a free list. */
-        panic("heap: %p is not a block", block);
+        not_a_block(block);
     }
     return page;
 }
@@ -296,15 +329,20 @@ size_t heap_block_size(const void *block)
 {
     const struct page *page = block_page(block);
 
-    return page->slab_class != 0 ? class_sizes[page->slab_class - 1] : run_pages(page) * PAGE_SIZE;
+    return page->slab_class != 0 ? class_sizes[page->slab_class] : run_pages(page) * PAGE_SIZE;
+}
+
+void heap_get_stats(struct heap_stats *stats)
+{
+    *stats = heap.counters;
 }
 
 void heap_trim(void)
 {
-    for (unsigned class = 0; class < CLASS_COUNT; class ++) {
+    for (unsigned class = 1; class < CLASS_END; class ++) {
         struct page *next;
 
-        for (struct page *slab = slabs[class]; slab != NULL; slab = next) {
+        for (struct page *slab = heap.slabs[class]; slab != NULL; slab = next) {
             /* Read first: the record goes back to the page allocator. */
             next = slab_at(slab->slab_next);
             if (slab->slab_used == 0) {

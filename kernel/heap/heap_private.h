@@ -11,8 +11,6 @@
 #define HEAP_ALIGNMENT  16   /* of every block, bytes */
 #define HEAP_OBJECT_MAX 2048 /* larger blocks are whole pages */
 
-extern struct heap_stats heap_counters;
-
 void *heap_block_alloc(size_t size, size_t alignment); /* size not 0; NULL: no memory */
 void heap_block_free(void *block);                     /* panics if it is no block */
 size_t heap_block_size(const void *block);             /* usable bytes; panics too */

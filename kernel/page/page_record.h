@@ -53,7 +53,7 @@ struct page {
     };
     uint32_t count;     /* ORDER_RUN: pages; RECORD_SHARED: owners beyond the first */
     uint16_t slab_used; /* live objects */
-    uint8_t slab_class; /* size class + 1; 0: the page is no slab */
+    uint8_t slab_class; /* of its objects; 0: the page is no slab */
     uint8_t note;       /* page_note; the allocator leaves it alone */
     union {
         struct { /* RECORD_FREE_BLOCK: the free list */
