@@ -45,7 +45,7 @@ static bool resolve_kernel(struct exception_frame *frame)
 
     /* The direct map and the lower half have no ranges: a fault there is a wild pointer. */
     if (ESR_ABORT_NO_FAR(frame->esr) || frame->far < MMU_KERNEL_VA_BASE ||
-        frame->far >= MMU_KERNEL_VA_END || irq_in_handler()) {
+        frame->far >= MMU_KERNEL_VA_END || irq_was_in_handler(frame->spsr)) {
         return false;
     }
     status = vm_abort_resolve(kernel_map, frame->esr, frame->far);

@@ -273,32 +273,39 @@ static bool break_sharing(struct vm_object *object, uint64_t index, vm_slot_t *s
     return true;
 }
 
-/* A page of the object's own in a slot that has none, or one that a copy shares. */
-static __attribute__((noinline)) kern_return_t supply_new(struct vm_object *object, uint64_t index,
-                                                          unsigned flags, const struct vm_entry *to,
-                                                          paddr_t *page)
+/* What a slot has is what the caller gets. */
+static inline kern_return_t hand_out(vm_slot_t *slot, unsigned flags, paddr_t *page)
 {
-    vm_slot_t *slot = vm_object_slot(object, index);
-    bool obtained;
-
-    /* Who takes only what is resident may be where nothing can be allocated: no chunk is made. */
-    if (slot == NULL && (flags & VM_SUPPLY_RESIDENT) == 0) {
-        slot = vm_object_make_slot(object, index);
-    }
-    if (slot == NULL) {
-        return KERN_MEMORY_ERROR;
-    }
-    if ((*slot & VM_SLOT_PRESENT) != 0) {
-        obtained = break_sharing(object, index, slot, to);
-    } else {
-        obtained = (flags & VM_SUPPLY_RESIDENT) == 0 && vm_object_fill_absent(object, slot);
-    }
-    if (!obtained) {
-        return KERN_MEMORY_ERROR;
-    }
+    /* Before the store that is being resolved: after it, nobody would be asked again. */
     *slot |= (flags & VM_SUPPLY_WRITE) != 0 ? VM_SLOT_DIRTY : 0;
     *page = vm_slot_page(*slot);
     return KERN_SUCCESS;
+}
+
+/* A page of the object's own in a slot that has none; NULL: the slot is not made yet. */
+static __attribute__((noinline)) kern_return_t supply_absent(struct vm_object *object,
+                                                             uint64_t index, vm_slot_t *slot,
+                                                             unsigned flags, paddr_t *page)
+{
+    /* Who takes only what is resident may be where nothing can be allocated: no chunk is made. */
+    if ((flags & VM_SUPPLY_RESIDENT) != 0) {
+        return KERN_MEMORY_ERROR;
+    }
+    if (slot == NULL) {
+        slot = vm_object_make_slot(object, index);
+    }
+    return slot != NULL && vm_object_fill_absent(object, slot) ? hand_out(slot, flags, page)
+                                                               : KERN_MEMORY_ERROR;
+}
+
+/* The same in place of one that a copy shares. */
+static __attribute__((noinline)) kern_return_t supply_unshared(struct vm_object *object,
+                                                               uint64_t index, vm_slot_t *slot,
+                                                               unsigned flags,
+                                                               const struct vm_entry *to,
+                                                               paddr_t *page)
+{
+    return break_sharing(object, index, slot, to) ? hand_out(slot, flags, page) : KERN_MEMORY_ERROR;
 }
 
 /* A part of both, which are asked for each page. */
@@ -317,19 +324,18 @@ static inline __attribute__((always_inline)) kern_return_t supply(struct vm_obje
         return KERN_SUCCESS;
     }
     slot = vm_object_slot(object, index);
+    if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0) {
+        return supply_absent(object, index, slot, flags, page);
+    }
     /*
      * Unshared for a pin as well, even for reading: a page that is pinned while shared could
      * not be copied away from a device later.
      */
-    if (slot == NULL || (*slot & VM_SLOT_PRESENT) == 0 ||
-        ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
-         page_is_shared(vm_slot_page(*slot)))) {
-        return supply_new(object, index, flags, entry, page);
+    if ((flags & (VM_SUPPLY_WRITE | VM_SUPPLY_UNSHARED)) != 0 &&
+        page_is_shared(vm_slot_page(*slot))) {
+        return supply_unshared(object, index, slot, flags, entry, page);
     }
-    /* Before the store that is being resolved: after it, nobody would be asked again. */
-    *slot |= (flags & VM_SUPPLY_WRITE) != 0 ? VM_SLOT_DIRTY : 0;
-    *page = vm_slot_page(*slot);
-    return KERN_SUCCESS;
+    return hand_out(slot, flags, page);
 }
 
 kern_return_t vm_object_supply(struct vm_object *object, uint64_t index, unsigned flags,
