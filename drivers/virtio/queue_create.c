@@ -294,6 +294,11 @@ void virtq_restart(struct virtq *vq)
     /* Behind the header, and the one behind that: in a table each chain counts from 0. */
     uint64_t link = 2 * vq->link_step;
     const uint64_t step = (uint16_t)(1u << vq->base_shift) * vq->link_step;
+    /* As the device sees them. */
+    uint64_t table =
+        vq->tables == VIRTQ_IN_RING
+            ? 0
+            : vm_device_memory_physical(&vq->table_memory, entries).value + vq->tables_io.offset;
 
     /* A chain in flight would lose its token here, and its owner would wait for ever. */
     KERNEL_CHECK(virtq_in_flight(vq) == 0);
@@ -309,8 +314,8 @@ void virtq_restart(struct virtq *vq)
          * since the device could have written here as well.
          */
         if (vq->tables != VIRTQ_IN_RING) {
-            vq->desc[slot].address =
-                vm_device_memory_physical(&vq->table_memory, entries).value + vq->tables_io.offset;
+            vq->desc[slot].address = table;
+            table += sizeof(struct virtq_desc) << vq->chain_shift;
         }
     }
     vq->free = vq->slots;
