@@ -238,6 +238,28 @@ static inline bool IOMemoryDescriptor_holds(const IOMemoryDescriptor *self, IOBy
     return offset <= self->length && count <= self->length - offset;
 }
 
+/* Both of those below, which ask no more than they need: this is every transfer's. */
+static inline __attribute__((always_inline)) bool IOMemoryDescriptor_lookForRun(
+    const IOMemoryDescriptor *self, IOByteCount offset, IOByteCount count, bool asOne,
+    IOPhysicalAddress *address, const struct memory_run **run)
+{
+    if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
+        return false;
+    }
+    if (self->isOneRun) {
+        *address = self->oneRun + offset;
+        *run = NULL;
+        return true;
+    }
+    /* Of no bytes there is no run; and none is to be looked for where all are shorter. */
+    if (self->runs == NULL || (asOne ? count - 1 >= self->runs->longest : count == 0)) {
+        return false;
+    }
+    *run = IOMemoryRuns_find(self->runs, offset);
+    *address = (*run)->address + (offset - IOMemoryRuns_start(self->runs, *run));
+    return !asOne || count <= (*run)->end - offset;
+}
+
 /*
  * For who asks at every transfer, as drivers do: a device is told of bytes [offset, offset + count)
  * as they are. Then *address is that of the first, and *run, of the list that is `runs`, the one
@@ -248,21 +270,7 @@ static inline bool IOMemoryDescriptor_findRun(const IOMemoryDescriptor *self, IO
                                               IOByteCount count, IOPhysicalAddress *address,
                                               const struct memory_run **run)
 {
-    if (IOMapper_gSystem != NULL || !IOMemoryDescriptor_holds(self, offset, count)) {
-        return false;
-    }
-    if (self->isOneRun) {
-        *address = self->oneRun + offset;
-        *run = NULL;
-        return true;
-    }
-    /* Of no bytes there is no run. */
-    if (self->runs == NULL || count == 0) {
-        return false;
-    }
-    *run = IOMemoryRuns_find(self->runs, offset);
-    *address = (*run)->address + (offset - IOMemoryRuns_start(self->runs, *run));
-    return true;
+    return IOMemoryDescriptor_lookForRun(self, offset, count, false, address, run);
 }
 
 /* The same of bytes that are all at consecutive addresses. */
@@ -271,12 +279,7 @@ static inline bool IOMemoryDescriptor_isOneRun(const IOMemoryDescriptor *self, I
 {
     const struct memory_run *run;
 
-    /* Not to be looked for where no run is as long. */
-    if (!self->isOneRun && self->runs != NULL && count > self->runs->longest) {
-        return false;
-    }
-    return IOMemoryDescriptor_findRun(self, offset, count, address, &run) &&
-           (run == NULL || count <= run->end - offset);
+    return IOMemoryDescriptor_lookForRun(self, offset, count, true, address, &run);
 }
 
 /*

@@ -26,10 +26,10 @@ void vdma_put_first(struct vdma_transfer *transfer)
     vdma_state.first = transfer;
 }
 
-/* May the device have this one now? Whether there is a slot for it is another question. */
-static bool may_go(const struct vdma_transfer *transfer)
+/* May the device have this one now, which has `there` already? Whether there is a slot for it is
+ * another question. */
+static inline bool may_go(const struct vdma_transfer *transfer, unsigned there)
 {
-    const unsigned there = virtq_in_flight(vdma_state.queue);
     const unsigned depth = vdma_state.can.limits.depth;
 
     if (vdma_state.alone || (vdma_is_exclusive(transfer->type) && there != 0)) {
@@ -56,7 +56,8 @@ void vdma_go_on(void)
     struct vdma_transfer *transfer;
 
     vdma_state.finishing = true;
-    while ((transfer = vdma_state.first) != NULL && may_go(transfer)) {
+    while ((transfer = vdma_state.first) != NULL &&
+           may_go(transfer, virtq_in_flight(vdma_state.queue))) {
         const IOReturn status = vdma_ask(transfer);
 
         /* The first keeps its place: if others went past it, it might never find room. */
@@ -72,15 +73,10 @@ void vdma_go_on(void)
     publish();
 }
 
-/* Nothing can have come back of nothing. */
-static inline bool has_news(struct virtq *queue)
-{
-    return (virtq_in_flight(queue) != 0 && virtq_completed(queue) != 0) ||
-           virtq_broken(queue) != NULL;
-}
-
 IOReturn vdma_submit(struct vdma_transfer *transfer)
 {
+    struct virtq *const queue = vdma_state.queue;
+    unsigned there = virtq_in_flight(queue);
     IOReturn status = kIOReturnNoResources;
 
     if (vdma_state.lent) {
@@ -88,10 +84,13 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
     }
     /*
      * What is finished and has not been heard of: its interrupt got lost, and with the event index
-     * none will come for those behind it. And a ring that is broken, perhaps by this look.
+     * none will come for those behind it. And a ring that is broken, perhaps by this look. Of
+     * nothing nothing can have come back.
      */
-    if (!vdma_state.finishing && has_news(vdma_state.queue)) {
+    if (!vdma_state.finishing &&
+        ((there != 0 && virtq_completed(queue) != 0) || virtq_broken(queue) != NULL)) {
         vdma_collect();
+        there = virtq_in_flight(queue);
     }
     if (vdma_state.lost) {
         return kIOReturnNotResponding;
@@ -102,7 +101,7 @@ IOReturn vdma_submit(struct vdma_transfer *transfer)
      * With others in line it goes behind them, even if there were room for it by now; and a ring
      * that is broken takes nothing before the device has been reset, which is under way then.
      */
-    if (vdma_state.first == NULL && may_go(transfer) && virtq_broken(vdma_state.queue) == NULL) {
+    if (vdma_state.first == NULL && may_go(transfer, there) && virtq_broken(queue) == NULL) {
         status = vdma_ask(transfer);
     }
     if (status == kIOReturnNoResources) {

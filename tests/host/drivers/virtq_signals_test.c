@@ -243,12 +243,64 @@ static void test_no_notify(void **state)
     sim_device_destroy(&device);
 }
 
+/* A chain of two segments and a status. */
+static void submit_segments(struct virtq *queue)
+{
+    static int token;
+    struct virtq_chain chain;
+    struct virtq_segments segments;
+
+    assert_int_equal(virtq_begin(queue, &chain), kIOReturnSuccess);
+    virtq_chain_segments(&chain, &segments, VIRTQ_NEXT | VIRTQ_WRITE);
+    for (unsigned i = 0; i < 2; i++) {
+        virtq_segment_function(queue)((IOPhysicalSegment){0x1000u + 0x1000u * i, 512}, &segments,
+                                      i);
+    }
+    virtq_chain_filled(&chain, 2, 1024);
+    virtq_chain_add(&chain, paddr(0x8000), 1, VIRTQ_WRITE);
+    virtq_submit(queue, &chain, &token);
+}
+
+static void assert_counted(const struct virtq *queue, uint64_t requests, uint64_t segments)
+{
+    struct virtq_counters counters;
+
+    virtq_get_counters(queue, &counters);
+    assert_int_equal(counters.requests, requests);
+    assert_int_equal(counters.segments, segments);
+}
+
+/* What went through is counted over resets, too; of what the device was never told only segments.
+ */
+static void test_counts_go_on(void **state)
+{
+    struct sim_device device;
+
+    (void)state;
+    sim_device_create(&device, 8, 4, true, true);
+    for (unsigned round = 0; round < 3; round++) {
+        assert_counted(device.queue, round, 4 * round);
+        submit_segments(device.queue);
+        assert_counted(device.queue, round, 4 * round + 2);
+        virtq_publish(device.queue);
+        assert_counted(device.queue, round + 1, 4 * round + 2);
+        submit_segments(device.queue);
+        while (virtq_detach(device.queue) != NULL) {
+            assert_counted(device.queue, round + 1, 4 * round + 4);
+        }
+        virtq_restart(device.queue);
+        sim_device_restart(&device);
+    }
+    sim_device_destroy(&device);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         VIRTQ_TEST_BOTH(test_interrupt_off),         VIRTQ_TEST_BOTH(test_gathered_interrupts),
         VIRTQ_TEST_BOTH(test_a_restart_rings_again), VIRTQ_TEST_BOTH(test_a_restart_leaves_nothing),
         cmocka_unit_test(test_an_index_is_passed),   VIRTQ_TEST_BOTH(test_no_notify),
+        VIRTQ_TEST_BOTH(test_counts_go_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
