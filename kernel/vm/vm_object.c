@@ -217,7 +217,9 @@ void vm_object_put_page(struct vm_object *object, vm_slot_t *slot, paddr_t page)
     put_page(object, slot, page, vm_slot_memory(object, slot));
 }
 
-bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
+/* A part of who supplies pages, for whom each instruction counts. */
+static inline __attribute__((always_inline)) bool fill_absent(struct vm_object *object,
+                                                              vm_slot_t *slot)
 {
     const enum mmu_memory memory = vm_slot_memory(object, slot);
     paddr_t page;
@@ -233,6 +235,11 @@ bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
     vm_object_settle_page(page, memory);
     put_page(object, slot, page, memory);
     return true;
+}
+
+bool vm_object_fill_absent(struct vm_object *object, vm_slot_t *slot)
+{
+    return fill_absent(object, slot);
 }
 
 /*
@@ -294,8 +301,8 @@ static __attribute__((noinline)) kern_return_t supply_absent(struct vm_object *o
     if (slot == NULL) {
         slot = vm_object_make_slot(object, index);
     }
-    return slot != NULL && vm_object_fill_absent(object, slot) ? hand_out(slot, flags, page)
-                                                               : KERN_MEMORY_ERROR;
+    return slot != NULL && fill_absent(object, slot) ? hand_out(slot, flags, page)
+                                                     : KERN_MEMORY_ERROR;
 }
 
 /* The same in place of one that a copy shares. */
