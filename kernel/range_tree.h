@@ -43,11 +43,17 @@ struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t addres
 struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node);
 struct range_node *range_tree_previous(const struct range_node *node);
 
-/* True if no range touches [start, end) and it lies inside the tree's limits. */
-bool range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end);
+/*
+ * The place of [start, end) if no range touches it and it lies inside the tree's limits: for
+ * range_tree_insert_at, as long as nothing else has changed. NULL: it is not free.
+ */
+struct range_node *range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end);
 
 /* node->start and node->end are set by the caller; the interval must be free and not empty. */
 void range_tree_insert(struct range_tree *tree, struct range_node *node);
+/* The same at a place that has been found already. */
+void range_tree_insert_at(struct range_tree *tree, struct range_node *node,
+                          struct range_node *place);
 void range_tree_remove(struct range_tree *tree, struct range_node *node);
 
 /*
@@ -59,10 +65,10 @@ void range_tree_resize(struct range_tree *tree, struct range_node *node, vaddr_t
 
 /*
  * Lowest free interval of `size` bytes whose start is a multiple of `alignment`
- * (a power of two). False when there is none.
+ * (a power of two); its place, as range_tree_is_free's. NULL when there is none.
  */
-bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
-                         vaddr_t *start);
+struct range_node *range_tree_find_gap(const struct range_tree *tree, uint64_t size,
+                                       uint64_t alignment, vaddr_t *start);
 
 /*
  * A bug's damage, ended where it is met: panics by name ("range tree: ...") if what

@@ -115,10 +115,16 @@ struct range_node *range_tree_previous(const struct range_node *node)
     return node->prev;
 }
 
-bool range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end)
+/* A place is the range behind it. */
+struct range_node *range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end)
 {
-    return start >= tree->low && start < end && end <= tree->last.start &&
-           first_ending_after(tree, start)->start >= end;
+    struct range_node *next;
+
+    if (start < tree->low || start >= end || end > tree->last.start) {
+        return NULL;
+    }
+    next = first_ending_after(tree, start);
+    return next->start >= end ? next : NULL;
 }
 
 /*
@@ -139,7 +145,11 @@ static void insert_before(struct range_tree *tree, struct range_node *node, stru
 
 void range_tree_insert(struct range_tree *tree, struct range_node *node)
 {
-    struct range_node *next = first_ending_after(tree, node->start);
+    range_tree_insert_at(tree, node, first_ending_after(tree, node->start));
+}
+
+void range_tree_insert_at(struct range_tree *tree, struct range_node *node, struct range_node *next)
+{
     const uint64_t before = next->gap;
 
     node->prev = next->prev;
@@ -237,20 +247,21 @@ static struct tree_node *next_wide(struct tree_node *node, uint64_t size)
     return node->parent;
 }
 
-bool range_tree_find_gap(const struct range_tree *tree, uint64_t size, uint64_t alignment,
-                         vaddr_t *start)
+struct range_node *range_tree_find_gap(const struct range_tree *tree, uint64_t size,
+                                       uint64_t alignment, vaddr_t *start)
 {
+    struct range_node *const last = (struct range_node *)&tree->last;
     struct tree_node *node = tree->ranges.root;
 
     if (size == 0) {
-        return false;
+        return NULL;
     }
     /* The lowest address first: the same requests give the same addresses in each run. */
     for (node = may_have(node, size) ? first_wide(node, size) : NULL; node != NULL;
          node = next_wide(node, size)) {
         if (fits_before(tree, range_of(node), size, alignment, start)) {
-            return true;
+            return range_of(node);
         }
     }
-    return fits_before(tree, &tree->last, size, alignment, start);
+    return fits_before(tree, last, size, alignment, start) ? last : NULL;
 }

@@ -147,6 +147,13 @@ static void free_entry(struct vm_entry *entry)
     heap_free(entry);
 }
 
+static inline void attach_at(struct vm_entry *entry, struct range_node *at)
+{
+    range_tree_insert_at(&entry->map->ranges, &entry->node, at);
+    link_object(entry);
+    stats.entries++;
+}
+
 void vm_entry_attach(struct vm_entry *entry)
 {
     range_tree_insert(&entry->map->ranges, &entry->node);
@@ -292,9 +299,11 @@ static bool range_is_valid(const struct vm_range *range, uint64_t size)
            size <= bytes - range->offset;
 }
 
+/* *at: the place in the tree; NULL: what is there now is to be detached first. */
 static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
-                           unsigned flags)
+                           unsigned flags, struct range_node **at)
 {
+    *at = NULL;
     if ((flags & VM_ENTER_ANYWHERE) != 0) {
         if (alignment < PAGE_SIZE) {
             alignment = PAGE_SIZE;
@@ -302,8 +311,8 @@ static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, 
         if (!is_power_of_two(alignment)) {
             return KERN_INVALID_ARGUMENT;
         }
-        return range_tree_find_gap(&map->ranges, size, alignment, address) ? KERN_SUCCESS
-                                                                           : KERN_NO_SPACE;
+        *at = range_tree_find_gap(&map->ranges, size, alignment, address);
+        return *at != NULL ? KERN_SUCCESS : KERN_NO_SPACE;
     }
     if ((*address & PAGE_MASK) != 0) {
         return KERN_INVALID_ARGUMENT;
@@ -317,14 +326,15 @@ static kern_return_t place(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if ((flags & VM_ENTER_OVERWRITE) != 0) {
         return vm_map_split(map, *address, *address + size);
     }
-    return range_tree_is_free(&map->ranges, *address, *address + size) ? KERN_SUCCESS
-                                                                       : KERN_NO_SPACE;
+    *at = range_tree_is_free(&map->ranges, *address, *address + size);
+    return *at != NULL ? KERN_SUCCESS : KERN_NO_SPACE;
 }
 
 kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, uint64_t alignment,
                            const struct vm_range *range, unsigned flags)
 {
     struct vm_entry *replaced = NULL;
+    struct range_node *place_of;
     struct vm_entry *entry;
     kern_return_t status;
     vaddr_t at = *address;
@@ -344,17 +354,19 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
     if (entry == NULL) {
         return KERN_RESOURCE_SHORTAGE;
     }
-    status = place(map, &at, size, alignment, flags);
+    status = place(map, &at, size, alignment, flags, &place_of);
     if (status != KERN_SUCCESS) {
         free_entry(entry);
         return status;
     }
-    if ((flags & VM_ENTER_OVERWRITE) != 0) {
-        replaced = vm_map_detach_all(map, at, at + size);
-    }
     entry->node.start = at;
     entry->node.end = at + size;
-    vm_entry_attach(entry);
+    if (place_of != NULL) {
+        attach_at(entry, place_of);
+    } else {
+        replaced = vm_map_detach_all(map, at, at + size);
+        vm_entry_attach(entry);
+    }
     if ((flags & VM_ENTER_EAGER) != 0) {
         status = vm_map_fill_tables(map, at, size);
     }

@@ -100,21 +100,36 @@ static int check_shape(const struct tree_node *node)
     return node->height;
 }
 
+/* At a place that has been found, or one that is to be looked for. */
+static void add(struct model *m, unsigned unit, unsigned size, struct range_node *place)
+{
+    m->nodes[unit].start = address(unit);
+    m->nodes[unit].end = address(unit) + size;
+    if (next_random(m) % 2 == 0) {
+        range_tree_insert_at(&m->tree, &m->nodes[unit], place);
+    } else {
+        range_tree_insert(&m->tree, &m->nodes[unit]);
+    }
+    memset(&m->map[unit], 1, size);
+    m->used[unit] = true;
+}
+
 static void step(struct model *m)
 {
     unsigned unit = next_random(m) % UNITS;
     unsigned size = next_random(m) % 24;
     unsigned alignment = 1u << next_random(m) % 5;
+    struct range_node *const place =
+        range_tree_is_free(&m->tree, address(unit), address(unit) + size);
+    struct range_node *gap;
     unsigned expected;
     vaddr_t found;
 
-    assert_int_equal(range_tree_is_free(&m->tree, address(unit), address(unit) + size),
-                     model_is_free(m, unit, size));
-    if (model_gap(m, size, alignment, &expected)) {
-        assert_true(range_tree_find_gap(&m->tree, size, alignment, &found));
+    assert_int_equal(place != NULL, model_is_free(m, unit, size));
+    gap = range_tree_find_gap(&m->tree, size, alignment, &found);
+    assert_int_equal(gap != NULL, model_gap(m, size, alignment, &expected));
+    if (gap != NULL) {
         assert_int_equal(found, address(expected));
-    } else {
-        assert_false(range_tree_find_gap(&m->tree, size, alignment, &found));
     }
     if (m->map[unit]) {
         unsigned first = owner_of(m, unit);
@@ -131,12 +146,10 @@ static void step(struct model *m)
         }
     } else {
         assert_null(range_tree_find(&m->tree, address(unit)));
-        if (model_is_free(m, unit, size)) {
-            m->nodes[unit].start = address(unit);
-            m->nodes[unit].end = address(unit) + size;
-            range_tree_insert(&m->tree, &m->nodes[unit]);
-            memset(&m->map[unit], 1, size);
-            m->used[unit] = true;
+        if (place != NULL) {
+            add(m, unit, size, place);
+        } else if (gap != NULL) {
+            add(m, expected, size, gap);
         }
     }
 }
@@ -168,14 +181,14 @@ static void limits_are_kept(void **state)
 
     (void)state;
     range_tree_init(&tree, 0x1000, 0x5000);
-    assert_false(range_tree_is_free(&tree, 0, 0x1000));
-    assert_false(range_tree_is_free(&tree, 0x4000, 0x6000));
-    assert_false(range_tree_is_free(&tree, 0x2000, 0x2000));
-    assert_true(range_tree_is_free(&tree, 0x1000, 0x5000));
-    assert_false(range_tree_find_gap(&tree, 0x4001, 1, &at));
-    assert_false(range_tree_find_gap(&tree, 0, 1, &at));
-    assert_false(range_tree_find_gap(&tree, UINT64_MAX, 1, &at));
-    assert_true(range_tree_find_gap(&tree, 0x4000, 1, &at));
+    assert_null(range_tree_is_free(&tree, 0, 0x1000));
+    assert_null(range_tree_is_free(&tree, 0x4000, 0x6000));
+    assert_null(range_tree_is_free(&tree, 0x2000, 0x2000));
+    assert_non_null(range_tree_is_free(&tree, 0x1000, 0x5000));
+    assert_null(range_tree_find_gap(&tree, 0x4001, 1, &at));
+    assert_null(range_tree_find_gap(&tree, 0, 1, &at));
+    assert_null(range_tree_find_gap(&tree, UINT64_MAX, 1, &at));
+    assert_non_null(range_tree_find_gap(&tree, 0x4000, 1, &at));
     assert_int_equal(at, 0x1000);
     assert_null(range_tree_at_or_above(&tree, 0));
 }
@@ -199,9 +212,9 @@ static void many_ranges_stay_shallow(void **state)
         range_tree_insert(&tree, &nodes[i]);
     }
     assert_in_range(tree.ranges.root->height, 17, 25);
-    assert_false(range_tree_find_gap(&tree, 2, 1, &at));
+    assert_null(range_tree_find_gap(&tree, 2, 1, &at));
     range_tree_remove(&tree, &nodes[COUNT - 2]);
-    assert_true(range_tree_find_gap(&tree, 2, 1, &at));
+    assert_non_null(range_tree_find_gap(&tree, 2, 1, &at));
     assert_int_equal(at, nodes[COUNT - 3].end);
     free(nodes);
 }
