@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transfers in line, what the device gives back, and who sleeps for it. */
-#include "drivers/vdma/vdma_private.h"
+#include "drivers/vdma/vdma_ask_private.h"
 #include "kernel/console.h"
 #include "kernel/irq.h"
 

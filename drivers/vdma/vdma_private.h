@@ -97,10 +97,8 @@ unsigned vdma_collect(void);
 /* Submit and sleep until the end: its result. Takes the lock itself; thread context. */
 IOReturn vdma_submit_and_wait(struct vdma_transfer *transfer);
 
-/* vdma_request.c: the lock is held. Put the next part in the ring. kIOReturnNoResources: there is
- * no room; another error: it cannot be. */
-IOReturn vdma_ask(struct vdma_transfer *transfer);
-/* The device has given this one back: its slot, and the used length. */
+/* vdma_request.c: the lock is held. The device has given this one back: its slot, and the used
+ * length. */
 void vdma_take_answer(struct vdma_transfer *transfer, unsigned slot, uint32_t used_length);
 /* The capabilities are other ones: what of them holds for every request. */
 void vdma_judge_parts(void);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What vdma is asked, and what its answers mean: the chain of a request, and its end. */
-#include "descriptors/IODMAController_class.h"
 #include "drivers/recording.h"
-#include "drivers/vdma/vdma_private.h"
+#include "drivers/vdma/vdma_ask_private.h"
 #include "kernel/direct_map.h"
 
 #define PART_MAX                                                                                   \
@@ -105,7 +104,7 @@ static void add_data(struct virtq_chain *chain, const void *bytes, uint32_t leng
 }
 
 /* Its bytes in an order that makes the pattern go on where the last part ended. */
-static __attribute__((noinline)) uint64_t turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
+uint64_t vdma_turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
 {
     uint64_t result = 0;
 
@@ -113,22 +112,6 @@ static __attribute__((noinline)) uint64_t turned(uint64_t pattern, uint64_t byte
         result |= (pattern >> 8 * ((i + moved) % bytes) & 0xff) << 8 * i;
     }
     return result;
-}
-
-static inline __attribute__((always_inline)) void write_header(struct vdma_transfer *transfer,
-                                                               struct vdma_frame *frame)
-{
-    transfer->tag = ++vdma_state.tag;
-    frame->request.type = transfer->type;
-    frame->request.tag = transfer->tag;
-    frame->request.arguments[0] = transfer->arguments[0];
-    frame->request.arguments[1] = transfer->arguments[1];
-    if (transfer->type == VDMA_FILL && transfer->moved != 0) {
-        frame->request.arguments[0] =
-            turned(transfer->arguments[0], transfer->arguments[1], transfer->moved);
-    }
-    frame->status.tag = 0;
-    frame->status.code = VDMA_STATUS_UNWRITTEN;
 }
 
 /* The command that a recording knows a transfer by; NULL: it moves nothing of a command's. */
@@ -175,8 +158,7 @@ static void record(const struct vdma_transfer *transfer, const struct virtq_chai
 }
 
 /* As it stands in the ring, read back. */
-static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *transfer,
-                                                   unsigned slot)
+void vdma_show_watcher(const struct vdma_transfer *transfer, unsigned slot)
 {
     struct virtq_chain chain;
 
@@ -189,8 +171,7 @@ static __attribute__((noinline)) void show_watcher(const struct vdma_transfer *t
     }
 }
 
-/* Apart, so that a chain whose frame stands there keeps nothing for it. */
-static __attribute__((noinline)) void write_frame(unsigned slot, unsigned count)
+void vdma_write_frame(unsigned slot, unsigned count)
 {
     struct vdma_frame *frame = &vdma_state.frames[slot];
 
@@ -198,57 +179,7 @@ static __attribute__((noinline)) void write_frame(unsigned slot, unsigned count)
                       sizeof(frame->request), virt_to_phys(&frame->status), sizeof(frame->status));
 }
 
-/* Its data stands in the chain: around that what all have, and into the ring. */
-static inline __attribute__((always_inline)) void finish(struct vdma_transfer *transfer,
-                                                         const struct virtq_chain *chain)
-{
-    write_header(transfer, &vdma_state.frames[chain->slot]);
-    if (!virtq_is_framed(vdma_state.queue, chain)) {
-        write_frame(chain->slot, chain->count);
-    }
-    virtq_submit_framed(vdma_state.queue, chain, transfer, sizeof(struct vdma_status));
-    if (vdma_state.watch != NULL || trace_is_on()) {
-        show_watcher(transfer, chain->slot);
-    }
-}
-
-static inline bool is_one_entry(const struct vdma_place *place, uint64_t length, uint64_t *address)
-{
-    return place->command == NULL ||
-           IODMAController_isOneEntry(place->command, place->position, length, address);
-}
-
-static inline void add_entry(struct virtq_chain *chain, struct vdma_place *place, uint64_t address,
-                             uint32_t length, unsigned flags)
-{
-    if (place->command != NULL) {
-        virtq_chain_segment(chain, paddr(address), length, flags);
-        place->position += length;
-    }
-}
-
-/*
- * One part is all of it, and one entry each side, as the commands themselves say: so that a walk
- * would find nothing else, and the chain, of which nobody needs the address, lives in registers.
- */
-static IOReturn ask_whole(struct vdma_transfer *transfer, uint64_t source, uint64_t target)
-{
-    const uint32_t length = (uint32_t)transfer->length;
-    struct virtq_chain chain;
-    const IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
-
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    add_entry(&chain, &transfer->source, source, length, VIRTQ_NEXT);
-    add_entry(&chain, &transfer->target, target, length, VIRTQ_NEXT | VIRTQ_WRITE);
-    transfer->part = length;
-    finish(transfer, &chain);
-    return kIOReturnSuccess;
-}
-
-/* Whatever it is: the next part of it. */
-static __attribute__((noinline)) IOReturn ask_part(struct vdma_transfer *transfer)
+IOReturn vdma_ask_part(struct vdma_transfer *transfer)
 {
     struct virtq_chain chain;
     IOReturn status = virtq_begin_framed(vdma_state.queue, &chain);
@@ -268,22 +199,9 @@ static __attribute__((noinline)) IOReturn ask_part(struct vdma_transfer *transfe
             return status;
         }
     }
-    finish(transfer, &chain);
+    vdma_finish_chain(transfer, &chain);
     vdma_state.alone = vdma_is_exclusive(transfer->type);
     return kIOReturnSuccess;
-}
-
-IOReturn vdma_ask(struct vdma_transfer *transfer)
-{
-    uint64_t source = 0, target = 0;
-
-    /* None of it is moved yet, or its places were no beginnings. */
-    if (transfer->length - 1 < vdma_state.part_max &&
-        is_one_entry(&transfer->source, transfer->length, &source) &&
-        is_one_entry(&transfer->target, transfer->length, &target)) {
-        return ask_whole(transfer, source, target);
-    }
-    return ask_part(transfer);
 }
 
 /* --- Answers ---------------------------------------------------------------------------------- */
