@@ -178,7 +178,7 @@ static inline void virtq_enter(struct virtq *vq, const struct virtq_chain *chain
     known->writable = writable;
     vq->avail->ring[vq->avail_index & vq->mask] = (uint16_t)(chain->slot << vq->id_shift);
     vq->avail_index++;
-    vq->counters.segments += chain->segments - 1u;
+    vq->counters.segments += (uint64_t)chain->segments - 1; /* avail_index counts one */
 }
 
 static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chain, void *token)
