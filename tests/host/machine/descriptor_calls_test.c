@@ -42,6 +42,13 @@ static void a_direction_counts_until_the_device_is_at_work(void **state)
     assert_int_equal(operate(memory, kIOMDSetDMAActive), kIOReturnSuccess);
     IOBufferMemoryDescriptor_setDirection(buffer, kIODirectionOutIn);
     assert_true((memory->flags & kIOMemoryPreparedReadOnly) != 0);
+    /* Its length neither, but that it is what it is is no change. */
+    IOMemory_fail(kIOReturnSuccess);
+    IOBufferMemoryDescriptor_setLength(buffer, PAGE_SIZE);
+    assert_int_equal(IOMemoryLastError(), kIOReturnSuccess);
+    IOBufferMemoryDescriptor_setLength(buffer, PAGE_SIZE - 1);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+    assert_int_equal(IOMemoryDescriptor_getLength(memory), PAGE_SIZE);
     assert_int_equal(operate(memory, kIOMDSetDMAInactive), kIOReturnSuccess);
     IOBufferMemoryDescriptor_setDirection(buffer, kIODirectionOutIn);
     assert_true((memory->flags & kIOMemoryPreparedReadOnly) == 0);

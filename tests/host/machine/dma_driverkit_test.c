@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* DMA commands under their DriverKit names: cycles, and failures half-way. */
 #include "descriptors/IODMAController_class.h"
+#include "descriptors/IODriverTask.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -222,6 +223,44 @@ static void what_is_not_understood_is_refused(void **state)
 }
 
 /* Reading, writing and zeroing, in more than one piece, and past what is prepared. */
+/* To a device, as in a mapping, pages are shown whole: a driver is given those that are memory's.
+ */
+static void a_driver_is_shown_no_neighbours(void **state)
+{
+    static const struct {
+        uint64_t offset, length; /* length 0: all that follows */
+        bool may;
+    } rows[] = {{0, PAGE_SIZE, true},      {0, 8, true},
+                {PAGE_SIZE - 8, 8, true},  {0, 0, false},
+                {PAGE_SIZE, 0, false},     {PAGE_SIZE - 8, 9, false},
+                {0, PAGE_SIZE + 50, false}};
+    IOMemoryDescriptor *memory =
+        describe(new_pages(other, 2, RW), PAGE_SIZE + 50, kIODirectionOutIn, other);
+    IODMACommand *command = create(&wide);
+    IODriverTask *table;
+
+    (void)state;
+    assert_int_equal(IODriverTask_create(owner, NULL, &table), kIOReturnSuccess);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        IOAddressSegment segments[kIODMACommandSegmentsMax];
+        uint32_t count = kIODMACommandSegmentsMax;
+        uint64_t flags;
+        IOReturn status;
+
+        task_set_current(owner);
+        status = IODMACommand_PrepareForDMA(command, 0, memory, rows[i].offset, rows[i].length,
+                                            &flags, &count, segments);
+        task_set_current(kernel_task);
+        assert_int_equal(status, rows[i].may ? kIOReturnSuccess : kIOReturnNotPermitted);
+        if (rows[i].may) {
+            assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
+        }
+    }
+    IODriverTask_release(table);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 static void operations_move_bytes_between_descriptors(void **state)
 {
     enum {
@@ -306,6 +345,7 @@ int main(void)
         MAP_TEST(freeing_completes_the_transfer),
         MAP_TEST(what_is_not_understood_is_refused),
         MAP_TEST(operations_move_bytes_between_descriptors),
+        MAP_TEST(a_driver_is_shown_no_neighbours),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
