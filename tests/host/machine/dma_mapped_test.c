@@ -393,6 +393,36 @@ static void a_unit_that_does_not_answer_costs_the_pages(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* Behind a mapper, too, only what is followed must end where an end may be. */
+static void the_last_piece_behind_a_mapper_ends_anywhere(void **state)
+{
+    static const IODMACommand_SegmentOptions ends = {.fStructSize = 56,
+                                                     .fAlignmentInternalEnd = 16};
+    struct test_mapper *mapper = test_mapper_new(0x100);
+
+    (void)state;
+    for (unsigned pieces = 1; pieces < 4; pieces++) {
+        IOAddressRange ranges[3];
+        IODMACommand_Segment64 list[4];
+        IOMemoryDescriptor *memory;
+        IODMACommand *command = IODMACommand_withSpecificationOptions(
+            kIODMACommandOutputHost64, &ends, kMapped, &mapper->super, NULL);
+
+        for (unsigned i = 0; i < pieces; i++) {
+            ranges[i] = (IOAddressRange){DMA_LOW + ptoa(2 * i), i + 1 < pieces ? 32 : 19};
+        }
+        memory = IOMemoryDescriptor_withAddressRanges(ranges, pieces, kIODirectionOutIn, TASK_NULL);
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), 0);
+        assert_int_equal(dma_list(command, list, 4), pieces);
+        assert_int_equal(list[pieces - 1].fLength, 19);
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        OSObject_release(command);
+        OSObject_release(memory);
+    }
+    OSObject_release(&mapper->super);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +439,7 @@ int main(void)
         MAP_TEST(a_boundary_is_met_where_it_was_planned),
         cmocka_unit_test_setup_teardown(a_unit_that_does_not_answer_costs_the_pages, map_start,
                                         stop_without_balance),
+        MAP_TEST(the_last_piece_behind_a_mapper_ends_anywhere),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
