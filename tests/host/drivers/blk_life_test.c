@@ -47,7 +47,9 @@ static void test_reset(void **state)
     for (unsigned i = 0; i < 3; i++) {
         requests[i].next = &gone; /* behind which it once stood in line */
     }
+    sim_console_forget();
     assert_int_equal(virtio_blk_reset(disk), kIOReturnSuccess);
+    assert_false(sim_console_said("is reset")); /* it was asked for */
     for (unsigned i = 0; i < 3; i++) {
         assert_true(requests[i].done);
         assert_int_equal(requests[i].status, kIOReturnAborted);
@@ -63,7 +65,7 @@ static struct mutex outer = LOCK_INITIAL("who reads", LOCK_RANK_MAPPING);
 /* Whoever says how many interrupts he wants hears of what has come back until then. */
 static void test_gathering_collects(void **state)
 {
-    struct virtio_blk_request request;
+    struct virtio_blk_request request, both[2];
 
     (void)state;
     virtio_blk_request_init(&request, VIRTIO_BLK_READ, memory, 0, 0, 512);
@@ -73,9 +75,20 @@ static void test_gathering_collects(void **state)
     mutex_release(&outer);
     assert_true(blk_sim_work(0));
     assert_false(request.done);
-    virtio_blk_gather_interrupts(disk, 4);
+    virtio_blk_gather_interrupts(disk, 2);
     assert_true(request.done);
     assert_int_equal(request.status, kIOReturnSuccess);
+    virtio_sim_interrupt(&blk_sim.sims[0]);
+    /* And then of two at once. */
+    for (unsigned i = 0; i < 2; i++) {
+        virtio_blk_request_init(&both[i], VIRTIO_BLK_READ, memory, 0, 0, 512);
+    }
+    assert_int_equal(virtio_blk_submit_list(disk, both, 2, NULL), kIOReturnSuccess);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(blk_sim_work(0));
+        assert_int_equal(virtio_sim_interrupt(&blk_sim.sims[0]), i == 1);
+    }
+    assert_true(both[0].done && both[1].done);
     virtio_blk_gather_interrupts(disk, 1);
 }
 
@@ -252,6 +265,27 @@ static void test_tables(void **state)
         assert_int_equal(info.queue_size, rows[i].size);
         assert_int_equal(info.segments_max, rows[i].segments < 1022 ? rows[i].segments : 1022);
         blk_destroy(made);
+    }
+}
+
+/* A block must go into one request of the device: of the largest size it does. */
+static void test_large_blocks(void **state)
+{
+    (void)state;
+    for (unsigned shift = 25; shift < 27; shift++) {
+        struct virtio_blk_info info;
+        struct virtio_blk *made;
+
+        virtio_sim_create(&own, VIRTIO_ID_BLOCK, VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_BLK_SIZE, 64);
+        virtio_sim_set(&own, 0, 1 << 20, 8);
+        virtio_sim_set(&own, 20, 1u << shift, 4);
+        made = blk_create(&own.device);
+        assert_int_equal(made != NULL, shift == 25);
+        if (made != NULL) {
+            virtio_blk_get_info(made, &info);
+            assert_int_equal(info.block_size, BLK_PART_BYTES_MAX);
+            blk_destroy(made);
+        }
     }
 }
 
@@ -458,6 +492,7 @@ int main(void)
         cmocka_unit_test_setup(test_polled_rings, blk_sim_again),
         cmocka_unit_test_setup(test_refused_between, blk_sim_again),
         cmocka_unit_test_setup(test_tables, blk_sim_again),
+        cmocka_unit_test_setup(test_large_blocks, blk_sim_again),
         cmocka_unit_test_setup(test_not_stopped, blk_sim_again), /* it leaves memory behind */
         cmocka_unit_test_setup(test_lost, blk_sim_again),
         cmocka_unit_test(test_of_vdma), /* last: it stays in the list */

@@ -7,9 +7,24 @@
 
 #include <cmocka.h>
 
+#include "drivers/virtio/queue_private.h"
 #include "tests/host/drivers/virtq_chains.h"
 #include "tests/host/sim/sim_ram.h"
 #include "tests/host/sim/sim_virtq.h"
+
+/* No part of a split ring is in another one's memory, nor behind its pages. */
+static void expect_apart(const struct virtq *vq)
+{
+    const uintptr_t size = virtq_size(vq);
+
+    assert_true((uintptr_t)vq->avail >= (uintptr_t)(vq->desc + size));
+    assert_true((uintptr_t)vq->used_event == (uintptr_t)(vq->avail->ring + size));
+    assert_true((uintptr_t)vq->used >= (uintptr_t)(vq->used_event + 1));
+    assert_int_equal((uintptr_t)vq->used % 8, 4);
+    assert_true((uintptr_t)vq->avail_event == (uintptr_t)(vq->used->ring + size));
+    assert_true((uintptr_t)(vq->avail_event + 1) - (uintptr_t)vq->desc <=
+                vq->ring_pages * PAGE_SIZE);
+}
 
 /* Does a queue of whatever size the device offers work, and how long is it? */
 static void test_sizes(void **state)
@@ -29,6 +44,7 @@ static void test_sizes(void **state)
 
             sim_device_create(&device, cases[i].offered, tables ? longest : 1, tables, false);
             assert_int_equal(virtq_size(device.queue), cases[i].used);
+            expect_apart(device.queue);
             for (unsigned id = 0; id < cases[i].used; id++) {
                 assert_true(submit_chain(device.queue, id, 0, 1));
             }
