@@ -65,7 +65,6 @@ static IOReturn place_all(struct placement *to, IOMemoryDescriptor *memory, uint
 
     to->next = 0;
     if (memory == NULL) {
-        to->first = 0;
         to->next = length;
         return kIOReturnSuccess;
     }

@@ -144,6 +144,30 @@ static void requests_that_are_alone(void **state)
                 other.result == kIOReturnSuccess);
 }
 
+/* A reset that is asked for ends those in line as well as those at the device; and then all go. */
+static void a_reset_ends_the_line(void **state)
+{
+    struct vdma_transfer one = {.type = VDMA_NOP}, other = {.type = VDMA_NOP}, alone;
+    struct vdma_job job = {.type = VDMA_NOP};
+
+    (void)state;
+    vdma_table_request(vdma_state.table, &alone);
+    ends = 0;
+    spoiled->waits = true;
+    submit(&one);
+    submit(&alone);
+    submit(&other);
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    spoiled->waits = false;
+    assert_int_equal(ends, 3);
+    assert_true(one.result == kIOReturnAborted && alone.result == kIOReturnAborted &&
+                other.result == kIOReturnAborted);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+    assert_int_equal(ends, 3);
+}
+
 /* Who looks lets the device see what is held back, since it would look for ever. */
 static void a_look_publishes(void **state)
 {
@@ -343,6 +367,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_out_of_an_end),
         cmocka_unit_test(requests_that_are_alone),
+        cmocka_unit_test(a_reset_ends_the_line),
         cmocka_unit_test(a_look_publishes),
         cmocka_unit_test(a_line_behind_a_doubt),
         cmocka_unit_test(resets_in_a_row),

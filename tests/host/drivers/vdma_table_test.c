@@ -75,7 +75,28 @@ static void pages_that_are_not_there(void **state)
                                             kIODMAMapReadAccess, NULL, NULL, NULL, &address,
                                             &length),
                      kIOReturnSuccess);
-    /* Where the number of its pages is written down. */
+    assert_int_equal(
+        IOMapper_iovmUnmapMemory(table(), (IOMemoryDescriptor *)NULL, NULL, address, length),
+        kIOReturnSuccess);
+    /* All that there are, by their name. */
+    address = 0;
+    assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, end,
+                                            kIODMAMapReadAccess | kIODMAMapFixedAddress, NULL, NULL,
+                                            NULL, &address, &length),
+                     kIOReturnSuccess);
+    assert_int_equal(length, end);
+    /* A run that goes on for several pages, from within it. */
+    assert_int_equal(IOMapper_iovmInsert(table(), 0, 0, 10 * PAGE_SIZE, 0x40000000, 4 * PAGE_SIZE),
+                     kIOReturnSuccess);
+    for (uint64_t at = 0; at < 4 * PAGE_SIZE; at += 1000) {
+        uint64_t open;
+
+        assert_int_equal(IOMapper_translate(table(), 10 * PAGE_SIZE + at, 0, &physical, &open),
+                         kIOReturnSuccess);
+        assert_int_equal(physical, 0x40000000 + at);
+        assert_int_equal(open, 4 * PAGE_SIZE - at);
+    }
+    /* Behind them is where the number of pages is written down. */
     for (uint64_t at = end; at < 2 * end; at += PAGE_SIZE) {
         assert_int_equal(IOMapper_translate(table(), at, 0, &physical, &length), kIOReturnNotFound);
     }
