@@ -105,6 +105,27 @@ static void pages_that_are_not_there(void **state)
         kIOReturnSuccess);
 }
 
+/* At multiples of what is asked for, though there is room before them. */
+static void mappings_at_multiples(void **state)
+{
+    const IODMAMapSpecification spec = {.alignment = 4 * PAGE_SIZE};
+    uint64_t address[2], length;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, PAGE_SIZE,
+                                                kIODMAMapReadAccess, &spec, NULL, NULL, &address[i],
+                                                &length),
+                         kIOReturnSuccess);
+        assert_int_equal(address[i], (i + 1) * 4 * PAGE_SIZE);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(
+            IOMapper_iovmUnmapMemory(table(), (IOMemoryDescriptor *)NULL, NULL, address[i], length),
+            kIOReturnSuccess);
+    }
+}
+
 static void mappings_that_cannot_be(void **state)
 {
     const IODMAMapSpecification narrow = {.numAddressBits = 16};
@@ -364,6 +385,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_without_memory), /* from here on there is one */
         cmocka_unit_test(pages_that_are_not_there),
+        cmocka_unit_test(mappings_at_multiples),
         cmocka_unit_test(mappings_that_cannot_be),
         cmocka_unit_test(mappings_of_several_pieces),
         cmocka_unit_test(mappings_of_odd_places),
