@@ -385,6 +385,27 @@ static void commands_queue_in_order(void **state)
     OSObject_release(b);
 }
 
+/* A handler is told that it is one, before anything else is wrong with what it asks for. */
+static void preparing_is_for_threads(void **state)
+{
+    IODMACommand *command = IODMACommand_withRefCon(NULL);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+
+    (void)state;
+    sim_in_handler = true;
+    assert_int_equal(IODMACommand_prepare(command, 65, 0, true, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_prepareWithSpecificationOptions(command, NULL, NULL, 0, NULL, 0,
+                                                                  0, true, true),
+                     kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnCannotLock);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, false), kIOReturnCannotLock);
+    sim_in_handler = false;
+    assert_null(IODMACommand_getMemoryDescriptor(command));
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* One that is not taken holds no mapper, and the former one's is held as it was. */
 static void a_refused_respecification_holds_no_mapper(void **state)
 {
@@ -559,6 +580,7 @@ int main(void)
         MAP_TEST(a_method_that_was_put_in_is_asked),
         MAP_TEST(caches_that_were_not_maintained_are_told_of),
         MAP_TEST(a_refused_respecification_holds_no_mapper),
+        MAP_TEST(preparing_is_for_threads),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
