@@ -228,7 +228,6 @@ void general_free(OSObject *object)
          * then would be damage that nobody can trace.
          */
         general_abandon(self);
-        self->super.wireCount = 0;
     }
     IOLEDGER(memoryEnds(self));
     self->super.flags &= ~kIOMemoryRedirected; /* there is no map left to wait for */
