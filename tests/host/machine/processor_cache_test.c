@@ -229,6 +229,9 @@ static void al_12_refusals_change_nothing(void **state)
     assert_int_equal(set_mode(NULL, PAGE_SIZE, 1), kIOReturnVMError);
     assert_int_equal(set_mode(wired, PAGE_SIZE, 1), kIOReturnNotPermitted);
     expect_modes(block, normal);
+    assert_int_equal(set_mode(block, PAGE_SIZE, 9), kIOReturnSuccess); /* the last one there is */
+    assert_int_equal(set_mode(block, PAGE_SIZE, kIOCopybackCache), kIOReturnSuccess);
+    expect_modes(block, normal);
     IOFreeAligned(wired, PAGE_SIZE);
     IOFreePageable(block, 4 * PAGE_SIZE);
 }
