@@ -203,7 +203,7 @@ void IOLedger_completed(const void *owner, bool fetched, bool invalidated)
          (entry->isNonCoherent && !invalidated))) {
         report(kIOLedgerUnfetched, entry, &entry->started);
     }
-    IOLedger_remember(entry);
+    IOLedger_remember(owner);
     IOLedger_remove(entry);
 }
 

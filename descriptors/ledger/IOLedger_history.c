@@ -17,13 +17,11 @@ static struct IOLedgerPast *place_of(const void *owner)
     return &past[((uintptr_t)owner >> 4 ^ (uintptr_t)owner >> 12) % PLACES];
 }
 
-void IOLedger_remember(const struct IOLedgerEntry *entry)
+void IOLedger_remember(const void *owner)
 {
-    struct IOLedgerPast *const place = place_of(entry->owner);
+    struct IOLedgerPast *const place = place_of(owner);
 
-    place->owner = entry->owner;
-    place->began = entry->began;
-    place->length = entry->length;
+    place->owner = owner;
     IOLedger_here(&place->ended);
 }
 

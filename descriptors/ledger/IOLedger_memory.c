@@ -27,7 +27,7 @@ void IOLedger_unwired(const void *memory)
     struct IOLedgerEntry *const entry = find(memory);
 
     if (entry != NULL) {
-        IOLedger_remember(entry);
+        IOLedger_remember(memory);
         IOLedger_remove(entry);
     }
 }

@@ -65,10 +65,9 @@ struct IOLedgerEntry *IOLedger_next(const struct IOLedgerEntry *entry);
 /* IOLedger_history.c: what has ended, of which the latest is remembered. */
 struct IOLedgerPast {
     const void *owner;
-    struct IOLedgerPlace began, ended;
-    uint64_t length;
+    struct IOLedgerPlace ended;
 };
-void IOLedger_remember(const struct IOLedgerEntry *entry);
+void IOLedger_remember(const void *owner);
 void IOLedger_forget(const void *owner);
 const struct IOLedgerPast *IOLedger_recall(const void *owner); /* NULL: it is not known */
 

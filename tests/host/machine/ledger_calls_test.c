@@ -265,6 +265,41 @@ static void commands_end_in_their_order(void **state)
     expect_nothing();
 }
 
+/* Of claims side by side, the one that has a byte, wherever in the tree it stands. */
+static void bytes_are_found_beside_each_other(void **state)
+{
+    static void *const owners[] = {A, B, M, N, P, Q};
+
+    (void)state;
+    for (unsigned turn = 0; turn < 6; turn++) {
+        for (unsigned i = 0; i < 6; i++) {
+            const unsigned which = (i * 5 + turn) % 6;
+
+            claim(&(struct IOLedgerClaim){.owner = owners[which], .length = 100});
+            IOLedger_covers(owners[which], DMA_LOW + which * 100, 100);
+        }
+        for (unsigned i = 0; i < 6; i++) {
+            const uint64_t at = DMA_LOW + i * 100;
+            struct IOLedgerRun *run = IOLedger_overlap(NULL, at, at + 1);
+
+            assert_non_null(run);
+            assert_ptr_equal(run->entry->owner, owners[i]);
+            assert_null(IOLedger_overlap(run, at, at + 1));
+            run = IOLedger_overlap(NULL, at + 99, at + 100);
+            assert_non_null(run);
+            assert_ptr_equal(run->entry->owner, owners[i]);
+            run = IOLedger_overlap(NULL, at + 99, at + 101); /* and the next */
+            run = IOLedger_overlap(run, at + 99, at + 101);
+            assert_ptr_equal(run != NULL ? run->entry->owner : NULL, i < 5 ? owners[i + 1] : NULL);
+        }
+        assert_null(IOLedger_overlap(NULL, DMA_LOW - 100, DMA_LOW));
+        assert_null(IOLedger_overlap(NULL, DMA_LOW + 600, DMA_LOW + 700));
+        for (unsigned i = 0; i < 6; i++) {
+            IOLedger_completed(owners[i], true, true);
+        }
+    }
+}
+
 /* Of two that share a place in the memory of what has ended, the later one is remembered. */
 static void the_past_has_an_end(void **state)
 {
@@ -460,6 +495,7 @@ int main(void)
         LEDGER_TEST(copies_are_filled_before_they_are_read),
         LEDGER_TEST(what_was_written_is_brought_home),
         LEDGER_TEST(commands_end_in_their_order),
+        LEDGER_TEST(bytes_are_found_beside_each_other),
         LEDGER_TEST(the_past_has_an_end),
         LEDGER_TEST(descriptors_are_balanced),
         LEDGER_TEST(memory_is_freed_when_nobody_has_it),
