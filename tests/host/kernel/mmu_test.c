@@ -60,6 +60,31 @@ static void test_splits_on_demand(void **state)
                      KERN_SUCCESS);
 }
 
+/* One end alone needs smaller blocks, of two sizes: what is beside it stays. */
+static void test_splits_at_one_end(void **state)
+{
+    const uint64_t at = 5 * MIB2 + PAGE_SIZE;
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + at, GIB - at), KERN_SUCCESS);
+    assert_maps(VA + at - PAGE_SIZE, PA + at - PAGE_SIZE, rw.access);
+    assert_maps(VA + 4 * MIB2, PA + 4 * MIB2, rw.access);
+    assert_unmapped(VA + at);
+    assert_unmapped(VA + GIB - PAGE_SIZE);
+    assert_int_equal(stats().mapped_pages, at / PAGE_SIZE);
+    sim_tlb_check_all(mmu_kernel);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, at), KERN_SUCCESS);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), GIB, rw), KERN_SUCCESS);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, at), KERN_SUCCESS);
+    assert_unmapped(VA + at - PAGE_SIZE);
+    assert_maps(VA + at, PA + at, rw.access);
+    assert_maps(VA + 6 * MIB2, PA + 6 * MIB2, rw.access);
+    assert_int_equal(stats().mapped_pages, (GIB - at) / PAGE_SIZE);
+    sim_tlb_check_all(mmu_kernel);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + at, GIB - at), KERN_SUCCESS);
+}
+
 static void test_guard_pages(void **state)
 {
     (void)state;
@@ -441,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blocks_where_they_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_splits_on_demand, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_splits_at_one_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_guard_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_want_of_tables_changes_nothing, setup, teardown),

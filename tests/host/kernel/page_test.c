@@ -117,11 +117,15 @@ static void test_pieces_in_any_order(void **state)
 
     (void)state;
     for (unsigned turn = 0; turn < 60; turn++) {
-        struct page_range pieces[PIECES], taken[PIECES];
+        struct page_range pieces[PIECES], taken[PIECES], apart[PIECES], apart_taken[PIECES];
         const struct page_request large = {.count = 32 * SIM_MIB / PAGE_SIZE,
                                            .owner = PAGE_OWNER_IMAGE};
         paddr_t block;
 
+        for (unsigned i = 0; i < PIECES; i++) {
+            apart[i] = (struct page_range){RAM + 10 * i * SIM_MIB, 9 * SIM_MIB};
+            apart_taken[i] = (struct page_range){RAM + (10 * i + 2) * SIM_MIB, SIM_MIB};
+        }
         for (unsigned i = 0; i < PIECES; i++) {
             const unsigned other = (unsigned)(sim_random(&random) >> 20) % (i + 1);
 
@@ -136,7 +140,10 @@ static void test_pieces_in_any_order(void **state)
             }
         }
         sim_ram_attach(&whole, 1);
+        /* What an earlier machine had behind the last of its spans is none of this one's. */
+        assert_true(page_setup(apart, PIECES, apart_taken, PIECES));
         assert_true(page_setup(pieces, PIECES, taken, PIECES));
+        assert_int_equal(stats().allocated, 0);
         first = turn == 0 ? stats() : first;
         assert_same_stats(first, stats());
         assert_int_equal(stats().total, 80 * SIM_MIB / PAGE_SIZE);

@@ -109,11 +109,40 @@ static void test_memory_with_nothing_in_it_is_told(void **state)
     allocation_set_hook(NULL);
 }
 
+/* What stands where records of a section would be, before it has some, is nobody's note. */
+static void test_notes_end_with_the_records(void **state)
+{
+    const struct page_range bank = {RAM, 32 * SIM_MIB}, taken = {RAM + 9 * SIM_MIB, PAGE_SIZE};
+    unsigned borders = 0;
+
+    (void)state;
+    sim_ram_attach(&bank, 1);
+    memset(phys_to_virt(paddr(RAM)), 0xff, bank.size);
+    assert_true(page_setup(&bank, 1, &taken, 1));
+    for (uint64_t i = RAM >> SECTION_SHIFT; i + 1 < page_pool.section_count; i++) {
+        const paddr_t first = paddr((i + 1) * SECTION_PAGES * PAGE_SIZE - 2 * PAGE_SIZE);
+        const struct page *const behind = page_record((i + 1) * SECTION_PAGES + 1);
+
+        if (page_pool.sections[i] != SECTION_READY || page_pool.sections[i + 1] == SECTION_READY) {
+            continue;
+        }
+        borders++;
+        *page_note(first) = 0x08;
+        *page_note(paddr_add(first, PAGE_SIZE)) = 0x20;
+        assert_int_equal(page_note_set(first, 5, 0x08, 0x10), 0x28);
+        assert_int_equal(*page_note(first), 0x18);
+        assert_int_equal(*page_note(paddr_add(first, PAGE_SIZE)), 0x20);
+        assert_int_equal(behind->note, 0xff);
+    }
+    assert_int_not_equal(borders, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_who_has_pages_is_asked_for_them, detach),
         cmocka_unit_test_teardown(test_memory_with_nothing_in_it_is_told, detach),
+        cmocka_unit_test_teardown(test_notes_end_with_the_records, detach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
