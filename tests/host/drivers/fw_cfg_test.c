@@ -90,6 +90,7 @@ static void close_device(bool lost)
     OSObject_release(loop);
     OSObject_release(owner);
     fw_cfg_detach();
+    assert_false(fw_cfg_present());
     assert_true(sim_holds(&before) != lost);
 }
 
@@ -165,6 +166,15 @@ static void transfers_are_of_a_command_and_whole(void **state)
     assert_int_equal(end_status, kIOReturnSuccess);
     assert_int_equal(end_bytes, 200 * 4001);
     assert_true(fw_cfg_operations() > 200);
+    /* All of the item, and its end; and no byte behind that. */
+    assert_int_equal(go(kIODirectionIn, BYTES, 0), kIOReturnSuccess);
+    assert_int_equal(end_bytes, BYTES);
+    transfer.position = BYTES - 10;
+    assert_int_equal(go(kIODirectionIn, 10, 0), kIOReturnSuccess);
+    assert_int_equal(end_bytes, 10);
+    assert_int_equal(go(kIODirectionIn, 11, 0), kIOReturnOverrun);
+    transfer.position = 1;
+    assert_int_equal(go(kIODirectionIn, BYTES, 0), kIOReturnOverrun);
     close_device(false);
 }
 
@@ -358,6 +368,11 @@ static void the_directory_is_longer_than_one_look(void **state)
     assert_int_equal(fw_cfg_get_file(FILES, &found), kIOReturnNotFound);
     assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnSuccess);
     assert_int_equal(found.size, 68);
+    /* What stood behind the end in looks before is no file. */
+    put_big(directory, 68, 4);
+    assert_int_equal(fw_cfg_find("opt/67", &found), kIOReturnSuccess);
+    assert_int_equal(fw_cfg_find("opt/68", &found), kIOReturnNotFound);
+    put_big(directory, FILES, 4);
     /* A name that has no end in its entry has one here. */
     memset(directory + 4 + 64 * 5 + 8, 'x', FW_CFG_NAME_LENGTH);
     memset(&found, 0xee, sizeof(found));
