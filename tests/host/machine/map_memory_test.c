@@ -479,16 +479,58 @@ static void memory_of_the_kernel(void **state)
     platform_free(bytes);
 }
 
+/* Of several ranges one may only be read: all that shows it, too, and nothing else. */
+static void ranges_keep_their_rights(void **state)
+{
+    IOAddressRange ranges[] = {{new_pages(owner, 1, RW), PAGE_SIZE},
+                               {new_pages(owner, 1, MMU_READ), PAGE_SIZE},
+                               {new_pages(owner, 1, RW), PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+
+    (void)state;
+    assert_non_null(memory);
+    for (unsigned first = 0; first < 3; first++) {
+        for (unsigned count = 1; count <= 3 - first; count++) {
+            const bool writable = first > 1 || first + count <= 1;
+            IOMemoryMap *map = IOMemoryDescriptor_createMappingInTask(
+                memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, ptoa(first), ptoa(count));
+
+            assert_non_null(map);
+            OSObject_release(map);
+            if (!writable) {
+                expect_no_map(memory, other, 0, kIOMapAnywhere, ptoa(first), ptoa(count),
+                              kIOReturnNotPermitted);
+                continue;
+            }
+            map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere,
+                                                         ptoa(first), ptoa(count));
+            assert_non_null(map);
+            store(other, IOMemoryMap_getAddress(map), 1);
+            OSObject_release(map);
+        }
+    }
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(md_7_pins_count),          MAP_TEST(md_9_a_hole_fails_the_whole),
-        MAP_TEST(md_12_no_foreign_bytes),   MAP_TEST(prepare_needs_permission),
-        MAP_TEST(prepare_without_faulting), MAP_TEST(md_16_one_memory),
-        MAP_TEST(persistent_descriptors),   MAP_TEST(md_28_purgeable_cycle),
-        MAP_TEST(md_28_refusals),           MAP_TEST(md_28_several_regions),
-        MAP_TEST(md_29_page_counts),        MAP_TEST(md_30_ownership_moves_the_counters),
-        MAP_TEST(md_30_refusals),           MAP_TEST(md_32_the_same_before_and_after_mapping),
+        MAP_TEST(ranges_keep_their_rights),
+        MAP_TEST(md_7_pins_count),
+        MAP_TEST(md_9_a_hole_fails_the_whole),
+        MAP_TEST(md_12_no_foreign_bytes),
+        MAP_TEST(prepare_needs_permission),
+        MAP_TEST(prepare_without_faulting),
+        MAP_TEST(md_16_one_memory),
+        MAP_TEST(persistent_descriptors),
+        MAP_TEST(md_28_purgeable_cycle),
+        MAP_TEST(md_28_refusals),
+        MAP_TEST(md_28_several_regions),
+        MAP_TEST(md_29_page_counts),
+        MAP_TEST(md_30_ownership_moves_the_counters),
+        MAP_TEST(md_30_refusals),
+        MAP_TEST(md_32_the_same_before_and_after_mapping),
         MAP_TEST(memory_of_the_kernel),
     };
 
