@@ -356,6 +356,20 @@ static void waits_end_with_an_interrupt_or_their_time(void **state)
     assert_int_equal(irq_unregister(LINE), KERN_SUCCESS);
 }
 
+/* It runs the handler while the device is being given. */
+static void an_interrupt_may_be_there_already(void **state)
+{
+    IODriver *driver = new_driver(NULL);
+    const IODriverDevice device = device_of(NULL, LINE);
+
+    (void)state;
+    assert_int_equal(sim_interrupt(LINE), IRQ_NOTHING);
+    GOOD(IODriver_giveDevice(driver, &device));
+    assert_false(sim_line_is_enabled(LINE));
+    expect_answer(driver, CALL(SYS_DK_WAIT, driver->deviceHandle, 5), kIOReturnSuccess, 1);
+    IODriver_release(driver);
+}
+
 static void waits_for_what_does_not_come_are_refused(void **state)
 {
     IODriver *driver = new_driver(NULL), *other_driver = new_driver(NULL);
@@ -571,6 +585,7 @@ int main(void)
         DRIVER_TEST(calls_are_answered),
         DRIVER_TEST(messages_are_answered),
         DEVICE_TEST(waits_end_with_an_interrupt_or_their_time),
+        DEVICE_TEST(an_interrupt_may_be_there_already),
         DEVICE_TEST(waits_for_what_does_not_come_are_refused),
         DEVICE_TEST(the_first_deadline_ends_a_sleep),
         DEVICE_TEST(devices_are_given_as_a_whole),
