@@ -179,7 +179,6 @@ static void set_cache_of_parts(IOMemoryMap *map)
 {
     for (IOMemoryMap *part = map->parts; part != NULL; part = part->nextPart) {
         part->cache = map->cache;
-        part->options |= map->cache << kIOMapCacheShift;
         set_cache_of_parts(part);
     }
 }

@@ -199,6 +199,24 @@ static void cd_9_preparation_ids(void **state)
     OSObject_release(parts[1]);
 }
 
+/* Of all parts: it is unprepared if one is, whichever. */
+static void a_number_is_of_all_parts(void **state)
+{
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 10, kIODirectionOutIn),
+                                   describe_pages(50, 10, kIODirectionOutIn)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor_prepare(parts[i], 0);
+        assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), kIOPreparationIDUnprepared);
+        IOMemoryDescriptor_complete(parts[i], 0);
+    }
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
+}
+
 /* What a success says is its answer alone; a refusal says why, whoever it is of. */
 static void errors_are_told_and_nothing_else(void **state)
 {
@@ -311,15 +329,11 @@ static void cd_15_overflowing_windows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_PAGES(cd_1_windows_are_the_parent_shifted),
-        WITH_PAGES(cd_1_writes_stay_inside),
-        WITH_PAGES(cd_2_dma_map_length_of_a_window),
-        WITH_PAGES(cd_4_concatenation),
-        WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),
-        WITH_PAGES(cd_9_preparation_ids),
-        WITH_PAGES(errors_are_told_and_nothing_else),
-        WITH_PAGES(characteristics_are_of_all_that_is_shown),
-        WITH_PAGES(cd_15_overflowing_windows),
+        WITH_PAGES(cd_1_windows_are_the_parent_shifted),      WITH_PAGES(cd_1_writes_stay_inside),
+        WITH_PAGES(cd_2_dma_map_length_of_a_window),          WITH_PAGES(cd_4_concatenation),
+        WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),     WITH_PAGES(cd_9_preparation_ids),
+        WITH_PAGES(errors_are_told_and_nothing_else),         WITH_PAGES(a_number_is_of_all_parts),
+        WITH_PAGES(characteristics_are_of_all_that_is_shown), WITH_PAGES(cd_15_overflowing_windows),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);

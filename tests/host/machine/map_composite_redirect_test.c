@@ -186,7 +186,11 @@ static void parts_of_parts_have_their_own_reasons(void **state)
                              page % 2 == 0 ? KERN_ABORTED : KERN_SUCCESS);
         }
     }
+    /* Nor does the end of its own reason let it go on before what it is a part of may. */
+    assert_int_equal(IOMemoryDescriptor_redirect(outer, TASK_NULL, true), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_redirect(parts[0], TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(try_load(other, at), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(outer, TASK_NULL, false), kIOReturnSuccess);
     for (unsigned page = 0; page < 4; page++) {
         assert_int_equal(load(other, at + ptoa(page)), page % 2 + 1);
     }
@@ -194,6 +198,42 @@ static void parts_of_parts_have_their_own_reasons(void **state)
     OSObject_release(outer);
     OSObject_release(inner);
     release_both(parts);
+}
+
+/* Where the safe task sees registers, those of the part are not combined meanwhile, nor others
+ * changed. */
+static void parts_rest_uncached_for_the_safe_task(void **state)
+{
+    IOMemoryDescriptor *registers[2], *inner, *outer;
+    struct mmu_translation view;
+    IOMemoryMap *map;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        registers[i] =
+            describe(DEVICE + 4 * i * PAGE_SIZE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    }
+    inner = join(&registers[1], 1);
+    outer = join((IOMemoryDescriptor *[]){registers[0], inner}, 2);
+    map = map_all(outer, other, kIOMapWriteCombineCache);
+    for (unsigned part = 0; part < 2; part++) {
+        for (unsigned on = 2; on-- > 0;) {
+            assert_int_equal(IOMemoryDescriptor_redirect(registers[part], other, on != 0),
+                             kIOReturnSuccess);
+            for (unsigned i = 0; i < 2; i++) {
+                const uint64_t at = IOMemoryMap_getAddress(map) + i * PAGE_SIZE;
+
+                assert_int_equal(vm_fault(task_map(other), at, MMU_READ), KERN_SUCCESS);
+                assert_true(translate(other, at, &view));
+                assert_int_equal(view.attributes.memory,
+                                 i == part && on != 0 ? MMU_DEVICE : MMU_NONCACHED);
+            }
+        }
+    }
+    OSObject_release(map);
+    OSObject_release(outer);
+    OSObject_release(inner);
+    release_both(registers);
 }
 
 /* One that is made during redirections waits for the end of all of them, or is not made. */
@@ -275,6 +315,7 @@ int main(void)
         MAP_TEST(parts_of_parts_move_with_their_memory),
         MAP_TEST(segments_follow_the_memory),
         MAP_TEST(parts_of_parts_have_their_own_reasons),
+        MAP_TEST(parts_rest_uncached_for_the_safe_task),
         MAP_TEST(maps_made_meanwhile_wait_or_are_none),
         MAP_TEST(the_task_dies_before_the_map),
     };
