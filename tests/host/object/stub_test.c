@@ -200,6 +200,11 @@ static void every_word_of_memorys_methods_travels(void **state)
                      kIOReturnNoMemory);
     assert_null(map);
 
+    map = OBJECT(IOMemoryMap);
+    assert_int_equal(IOMemoryDescriptor_CreateMapping(NULL, 1, 2, 3, 4, 5, &map),
+                     kIOReturnBadArgument);
+    assert_null(map);
+
     answers(IOMemoryDescriptor_CreateSubMemoryDescriptor_ID, 0, 1);
     answer[FIRST] = NEW;
     GOOD(IOMemoryDescriptor_CreateSubMemoryDescriptor(1, 2, 3, self, &made));
