@@ -70,8 +70,10 @@ IOReturn serial_reset(struct serial_engine *engine, IOReturn status)
         engine->lost = true;
         status = kIOReturnNotResponding;
     }
-    engine->busy = true; /* nothing is started in between */
-    /* Those of now: what their ends start gets in line behind them. */
+    /*
+     * Those of now: what their ends start gets in line behind them. It is busy as long as anything
+     * is in line: nothing is started in between.
+     */
     for (bool more = engine->first != NULL; more;) {
         more = engine->first != last;
         end_first(engine, status);
