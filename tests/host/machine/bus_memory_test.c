@@ -23,6 +23,7 @@ static void sizes_and_alignments_are_whole(void **state)
     (void)state;
     memset(&memory, 0xee, sizeof(memory)); /* whatever stood there */
     assert_int_equal(bus_memory_create(&memory, NULL, 0, 0, 64), kIOReturnBadArgument);
+    expect_none(&memory);
     assert_int_equal(bus_memory_create(&memory, NULL, 0, UINT64_MAX, 64), kIOReturnBadArgument);
     for (unsigned odd = 3; odd < 8; odd += odd == 3 ? 2 : 1) {
         assert_int_equal(bus_memory_create(&memory, NULL, 0, 100, odd * PAGE_SIZE),
