@@ -30,13 +30,13 @@ struct IOGeneralMemoryDescriptor {
     uint64_t rangePages; /* pages of all ranges, each counted alone */
 
     /* Decided at creation: where the ranges lie, adjacent ones joined. */
-    struct IOMemoryRuns source;
+    struct memory_runs source;
 
     /*
      * Decided by the first prepare: which physical runs the described bytes form. Each page
      * is pinned once for each run that touches it.
      */
-    struct IOMemoryRuns wired;
+    struct memory_runs wired;
     bool failed;          /* one of the completes so far was of a transfer that did */
     bool described;       /* it was initialised: there may be something to forget */
     uint64_t highestPage; /* page number, while resident is set */
@@ -51,14 +51,14 @@ struct IOGeneralMemoryDescriptor {
     struct IOMemoryReference *image; /* what mappings show with kIOMemoryMapCopyOnWrite */
 
     /* What a walk walks: wired, source (physical memory), or NULL: not prepared. */
-    const struct IOMemoryRuns *resident;
+    const struct memory_runs *resident;
 };
 
 OS_CLASS(IOMemoryDescriptorClass, IOGeneralMemoryDescriptor);
 
 /* Runs to walk from now on; NULL: none. */
 static inline void general_set_resident(IOGeneralMemoryDescriptor *self,
-                                        const struct IOMemoryRuns *runs)
+                                        const struct memory_runs *runs)
 {
     const bool isPlain =
         runs != NULL && (self->super.flags & (kIOMemoryRemote | kIOMemoryHostOnly)) == 0;

@@ -61,7 +61,7 @@ struct IOMemoryDescriptor {
      * The same of memory in any number of runs: these are all that a walk would deliver for a
      * device, the system mapper apart. NULL: it does not say.
      */
-    const struct IOMemoryRuns *runs;
+    const struct memory_runs *runs;
     struct platform_lock prepareLock;
     IOMemoryDescriptorReserved reserved;
     struct IODMASystemMap systemMap;
@@ -335,11 +335,18 @@ uint32_t IOMemoryDescriptor_systemAccess(IOMemoryDescriptor *self);
  */
 IOReturn IOMemoryDescriptor_systemMap(IOMemoryDescriptor *self, uint64_t *base);
 
+void IOMemoryDescriptor_endSystemMap(IOMemoryDescriptor *self); /* there is one */
+
 /*
  * Take it away, before the first page is unpinned. For classes that unpin: in the last complete,
  * and wherever else they let their pages go. No mapping: no effect.
  */
-void IOMemoryDescriptor_dropSystemMap(IOMemoryDescriptor *self);
+static inline void IOMemoryDescriptor_dropSystemMap(IOMemoryDescriptor *self)
+{
+    if (self->systemMap.mapper != NULL) {
+        IOMemoryDescriptor_endSystemMap(self);
+    }
+}
 
 /* Add one source-contiguous piece, not empty. */
 void IODMAMapSize_add(struct IODMAMapSize *size, uint64_t address, uint64_t length);

@@ -16,7 +16,7 @@
 #include "descriptors/platform_lock.h"
 #include "kernel/kern_return.h"
 
-struct IOMemoryRuns;
+struct memory_runs;
 
 /* Heap, for the objects themselves: zeroed and 16-byte aligned, or NULL. */
 void *platform_alloc(size_t size);
@@ -68,21 +68,21 @@ bool platform_map_is_legal(vm_map_t map, uint64_t start, uint64_t size);
 #define PLATFORM_WIRE_UNMARKED 0x4u /* not dirty until platform_mark_written says so */
 
 /*
- * Pin the pages behind all bytes of some runs of an address space, and say where the bytes are:
- * `where` is initialised, has room for bytes->count runs, and gets more where that does not
- * suffice. Each page is pinned once for each run of `where` that touches it; where->highest is set.
- * KERN_INVALID_ADDRESS: a page is not mapped; KERN_PROTECTION_FAILURE; KERN_MEMORY_ERROR: a page
- * could not be had; KERN_RESOURCE_SHORTAGE: no memory for the list. What the list has then is
- * pinned all the same: platform_unwire_runs gives it back, and leaves the list as it is.
+ * Pin the pages behind some runs of an address space, from byte where->length of them on, and add
+ * to `where` where the bytes are. Each page is pinned once for each run of `where` that touches it;
+ * where->highest is set. KERN_NO_SPACE: there is no room for more runs; with more, the same call
+ * goes on. KERN_INVALID_ADDRESS: a page is not mapped; KERN_PROTECTION_FAILURE; KERN_MEMORY_ERROR:
+ * a page could not be had. What the list has then is pinned all the same: platform_unwire_runs
+ * gives it back, and leaves the list as it is.
  *
  * A port need not have these two: the classes do it page by page, by platform_wire. (Nor
  * platform_object_wire_run.)
  */
-kern_return_t platform_wire_runs(vm_map_t map, const struct IOMemoryRuns *bytes, unsigned flags,
-                                 struct IOMemoryRuns *where);
+kern_return_t platform_wire_runs(vm_map_t map, const struct memory_runs *bytes, unsigned flags,
+                                 struct memory_runs *where);
 
 /* written: they have been, by physical address, as platform_mark_written says it. */
-void platform_unwire_runs(const struct IOMemoryRuns *where, bool written);
+void platform_unwire_runs(const struct memory_runs *where, bool written);
 
 /*
  * Pin `count` pages of an address space from `start` (page-aligned) on, and store

@@ -71,11 +71,11 @@ kern_return_t platform_object_wire(struct vm_object *object, uint64_t first, uin
                                    unsigned flags, paddr_t *pages);
 
 /*
- * As platform_wire_runs, for `size` bytes of an object from one on, at least one; they are added to
- * what is in the list already.
+ * As platform_wire_runs, for `size` bytes of an object from one on, at least one. With more room,
+ * it is asked for those that where->length does not count yet.
  */
 kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
-                                       unsigned flags, struct IOMemoryRuns *where);
+                                       unsigned flags, struct memory_runs *where);
 
 /* Pages that are resident, and of them changed since they were supplied; not for registers. */
 void platform_object_count(struct vm_object *object, uint64_t first, uint64_t count,

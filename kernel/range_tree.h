@@ -37,7 +37,23 @@ void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high);
 struct range_node *range_tree_at_or_above(const struct range_tree *tree, vaddr_t address);
 
 /* The range that holds the address, or NULL. */
-struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t address);
+static inline struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t address)
+{
+    struct tree_node *at = tree->ranges.root;
+
+    while (at != NULL) {
+        struct range_node *const range = (struct range_node *)at;
+
+        if (address >= range->end) {
+            at = at->right;
+        } else if (address < range->start) {
+            at = at->left;
+        } else {
+            return range;
+        }
+    }
+    return NULL;
+}
 
 /* Neighbours in address order; NULL at either end. */
 struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node);

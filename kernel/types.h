@@ -65,6 +65,21 @@ struct memory_run {
     uint64_t end;     /* offset in the list of the byte behind its last one */
 };
 
+/* Such a list: no run goes on where the one before it ends. */
+struct memory_runs {
+    struct memory_run *list;
+    size_t count;
+    size_t capacity;  /* runs that there is room for */
+    uint64_t length;  /* bytes in all runs: the last one's end */
+    uint64_t longest; /* bytes of the longest run */
+
+    /* Of what is pinned (vm_map_wire_runs). */
+    uint64_t highest; /* address behind its last byte */
+    bool registers;   /* some of it is no RAM, and has no pins */
+
+    struct memory_run single; /* room for one, for whoever keeps a list */
+};
+
 /* The address so many bytes further. */
 static inline paddr_t paddr_add(paddr_t base, uint64_t bytes)
 {

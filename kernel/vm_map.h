@@ -141,36 +141,23 @@ kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access);
 #define VM_WIRE_NO_FAULT 0x2u /* KERN_MEMORY_ERROR instead of making a page resident */
 #define VM_WIRE_UNMARKED 0x4u /* not dirty yet: the caller says so of those that were written */
 
-/* What has been pinned so far, and where it is. Whoever begins sets list and room, the rest is 0.
- */
-struct vm_wiring {
-    struct memory_run *list; /* physical; no run goes on where the one before it ends */
-    size_t room;             /* of how many runs */
-    size_t count;            /* runs in it */
-    uint64_t length;         /* bytes in them */
-    uint64_t start;          /* of the last run, in the list */
-    uint64_t next;           /* physical address behind that run, where the next one may go on */
-    uint64_t longest;        /* bytes of the longest */
-    uint64_t highest;        /* physical address behind the last byte of the highest one */
-};
-
 /*
- * Pin the pages behind `length` bytes of a map, from byte wiring->length on: resident, unshared,
+ * Pin the pages behind some bytes of a map, from byte where->length of them on: resident, unshared,
  * marked dirty when they will be written. Each page is pinned once for each run that touches it.
  * KERN_NO_SPACE: there is no room for more runs; with more, the same call goes on.
  * KERN_INVALID_ADDRESS (nothing is there), KERN_PROTECTION_FAILURE, KERN_MEMORY_ERROR (no page),
  * KERN_FAILURE (pins that cannot be counted). What the list has by then stays pinned, whatever
  * the answer: vm_unwire_runs gives it back.
  */
-kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_run *bytes, uint64_t length,
-                               unsigned flags, struct vm_wiring *wiring);
+kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_runs *bytes, unsigned flags,
+                               struct memory_runs *where);
 
 /* The same for `size` bytes of an object from one on, at least one, whoever shows them. */
 kern_return_t vm_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
-                                 unsigned flags, struct vm_wiring *wiring);
+                                 unsigned flags, struct memory_runs *where);
 
 /* Give back the pins of runs; `written`: they have been, as vm_mark_written says it. */
-void vm_unwire_runs(const struct memory_run *runs, uint64_t length, bool written);
+void vm_unwire_runs(const struct memory_runs *runs, bool written);
 
 /* The same by the page, all or nothing: `count` from `start` on, and their physical addresses. */
 kern_return_t vm_map_wire(struct vm_map *map, vaddr_t start, uint64_t count, unsigned flags,

@@ -6,7 +6,7 @@
 static IOReturn find_source(vm_map_t map, uint64_t source, uint64_t size,
                             struct IOMemoryReference **live)
 {
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
     IOReturn status;
 
     if (!platform_map_is_legal(map, source, size)) {

@@ -224,7 +224,7 @@ static __attribute__((noinline)) UInt32 generate_runs(const IOMemoryCursor *self
                                                       void *segments, UInt32 maxSegments,
                                                       IOByteCount *transferSize)
 {
-    const struct IOMemoryRuns *const runs = descriptor->runs;
+    const struct memory_runs *const runs = descriptor->runs;
     struct IOMemoryRow row;
     UInt32 count;
 

@@ -148,7 +148,7 @@ static __attribute__((noinline)) void put_row(struct generator *to, struct IOMem
  * Bytes [offset, end) of these runs, which are all that is left of the view: where none is longer
  * than an entry, there is nothing between a run and the segment function. False: there is.
  */
-static bool put_runs(struct generator *to, const struct IOMemoryRuns *runs, uint64_t offset,
+static bool put_runs(struct generator *to, const struct memory_runs *runs, uint64_t offset,
                      uint64_t end)
 {
     struct IOMemoryRow row;
@@ -162,7 +162,7 @@ static bool put_runs(struct generator *to, const struct IOMemoryRuns *runs, uint
 }
 
 /* Of a descriptor that is one of several the first or last run may have to join a neighbour's. */
-static bool take_runs(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs, uint64_t offset,
+static bool take_runs(struct IOSegmentSink *sink, const struct memory_runs *runs, uint64_t offset,
                       uint64_t end)
 {
     struct generator *to = sink->segments;
@@ -205,7 +205,7 @@ static IOReturn generate_plain(struct generator *to)
 
 static IOReturn generate_runs(struct generator *to)
 {
-    const struct IOMemoryRuns *runs = &to->command->runs;
+    const struct memory_runs *runs = &to->command->runs;
     const struct memory_run *run;
 
     if (to->command->spec.isPlain && put_runs(to, runs, to->position, runs->length)) {

@@ -74,7 +74,7 @@ struct IODMACommand {
     uint64_t entry;
 
     bool hasRuns;               /* the view is `runs`; else the descriptor is */
-    struct IOMemoryRuns runs;   /* I/O addresses of the prepared bytes */
+    struct memory_runs runs;    /* I/O addresses of the prepared bytes */
     struct IODMABounce bounce;  /* which of them are copies, and where */
     IOMemoryDescriptor *copy;   /* retained: all of them are, in this buffer */
     IOMDDMAMapArgs map;         /* fMapper NULL: not mapped */

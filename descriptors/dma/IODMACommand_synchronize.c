@@ -10,7 +10,7 @@
 /* What a preparation holds beside the range itself, to bring back if another cannot be had. */
 struct preparation {
     bool hasRuns;
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
     struct IODMABounce bounce;
     IOMemoryDescriptor *copy;
     IOMDDMAMapArgs map;

@@ -17,7 +17,7 @@ static __attribute__((noinline)) IOReturn find_behind_mapper(IOGeneralMemoryDesc
 {
     IOReturn status = kIOReturnSuccess;
     IOPhysicalSegment piece;
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     /* A translation is good to the end of its page at least. */
     if (!IOMemoryRuns_init(&runs, self->rangePages)) {

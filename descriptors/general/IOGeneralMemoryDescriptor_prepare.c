@@ -23,7 +23,7 @@ static void unwire(IOGeneralMemoryDescriptor *self, bool written)
     general_abandon(self);
 }
 
-/* Pin what the task shows now. */
+/* Pin what the task shows now; KERN_NO_SPACE: with more room it goes on. */
 static kern_return_t wire_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
 {
     /* A task that has died since has no map; what it had is gone, and not an empty range. */
@@ -48,8 +48,10 @@ static IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags)
     if (!IOMemoryRuns_init(&self->wired, self->source.count)) {
         return kIOReturnNoMemory;
     }
-    status = persistent ? IOMemoryReference_wire(self->reference, flags, &self->wired)
-                        : wire_ranges(self, flags);
+    do {
+        status = persistent ? IOMemoryReference_wire(self->reference, flags, &self->wired)
+                            : wire_ranges(self, flags);
+    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(&self->wired));
     if (status != KERN_SUCCESS) {
         unwire(self, false);
         return IOReturn_fromKernel(status, kIOReturnDoingPrepare);

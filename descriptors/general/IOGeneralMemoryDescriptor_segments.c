@@ -33,7 +33,7 @@ IOReturn general_get_physical_segment(IOMemoryDescriptor *base, IOByteCount offs
      * Who reckons with page offsets and lengths asks for the source, which is there before a
      * prepare.
      */
-    const struct IOMemoryRuns *runs =
+    const struct memory_runs *runs =
         (options & _kIOMemorySourceSegment) != 0 ? &self->source : self->resident;
     const struct memory_run *run;
     uint64_t end;
@@ -136,7 +136,7 @@ static void walk_aligned_runs(struct IOSegmentSink *sink, const struct memory_ru
     }
 }
 
-static void walk_runs(const struct IOMemoryRuns *runs, struct IOSegmentSink *sink, uint64_t offset,
+static void walk_runs(const struct memory_runs *runs, struct IOSegmentSink *sink, uint64_t offset,
                       uint64_t end)
 {
     const struct memory_run *run = IOMemoryRuns_find(runs, offset);
@@ -198,7 +198,7 @@ void general_add_dma_map_size(IOMemoryDescriptor *base, IOByteCount offset, IOBy
      * The source, since the size is asked for before the prepare; pinning changes which pages there
      * are, but neither page offsets nor how many.
      */
-    const struct IOMemoryRuns *runs = &general_of(base)->source;
+    const struct memory_runs *runs = &general_of(base)->source;
 
     if (offset >= end) {
         return;
@@ -233,7 +233,7 @@ static void count_ranges(const IOGeneralMemoryDescriptor *self, uint64_t offset,
 }
 
 /* Where the bytes are now. */
-static void describe_runs(const struct IOMemoryRuns *runs, uint64_t offset, uint64_t end,
+static void describe_runs(const struct memory_runs *runs, uint64_t offset, uint64_t end,
                           IOMDDMACharacteristics *out)
 {
     const struct memory_run *const first = IOMemoryRuns_find(runs, offset);

@@ -345,6 +345,35 @@ IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
     return kIOReturnSuccess;
 }
 
+/*
+ * Around the method and not in it: a subclass need not know of the lock, and a composite's
+ * parts have their own.
+ */
+static __attribute__((noinline)) IOReturn call_serialised(IOMemoryDescriptor *self,
+                                                          IOReturn (*method)(IOMemoryDescriptor *,
+                                                                             IODirection),
+                                                          IODirection forDirection)
+{
+    const bool locked = IOMemoryDescriptor_lock(self);
+    IOReturn status;
+
+    IOMemoryDescriptor_settle(self);
+    status = method(self, forDirection);
+    IOMemoryDescriptor_unlock(self, locked);
+    return status;
+}
+
+/* prepare or complete. */
+static inline IOReturn call(IOMemoryDescriptor *self,
+                            IOReturn (*method)(IOMemoryDescriptor *, IODirection),
+                            IODirection forDirection)
+{
+    /* Most have no lock and owe nothing: then there is nothing around it. */
+    return (self->flags & kIOMemoryThreadSafe) == 0 && self->owed == 0
+               ? method(self, forDirection)
+               : call_serialised(self, method, forDirection);
+}
+
 #define PREPARE_OPTIONS                                                                            \
     (kIOMemoryDirectionMask | kIODirectionPrepareNoFault | kIODirectionPrepareNoZeroFill |         \
      kIODirectionPrepareNonCoherent | kIODirectionPrepareAvoidThrottling)
@@ -353,42 +382,22 @@ IOReturn IOMemoryDescriptor_completeSometime(IOMemoryDescriptor *self)
 
 IOReturn IOMemoryDescriptor_prepare(IOMemoryDescriptorRef self, IODirection forDirection)
 {
-    const IOMemoryDescriptorClass *methods;
-    IOReturn status;
-    bool locked;
-
     if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
         IOREFUSE((forDirection & ~PREPARE_OPTIONS) != 0, "direction %#x has undefined bits",
                  forDirection)) {
         return kIOReturnBadArgument;
     }
-    methods = IOMemoryDescriptor_methods(self.descriptor);
-    /*
-     * Around the method and not in it: a subclass need not know of the lock, and a composite's
-     * parts have their own.
-     */
-    locked = IOMemoryDescriptor_lock(self.descriptor);
-    IOMemoryDescriptor_settle(self.descriptor);
-    status = methods->prepare(self.descriptor, forDirection);
-    IOMemoryDescriptor_unlock(self.descriptor, locked);
-    return status;
+    return call(self.descriptor, IOMemoryDescriptor_methods(self.descriptor)->prepare,
+                forDirection);
 }
 
 IOReturn IOMemoryDescriptor_complete(IOMemoryDescriptorRef self, IODirection forDirection)
 {
-    const IOMemoryDescriptorClass *methods;
-    IOReturn status;
-    bool locked;
-
     if (IOREFUSE(self.descriptor == NULL, "self is NULL") ||
         IOREFUSE((forDirection & ~COMPLETE_OPTIONS) != 0, "direction %#x has undefined bits",
                  forDirection)) {
         return kIOReturnBadArgument;
     }
-    methods = IOMemoryDescriptor_methods(self.descriptor);
-    locked = IOMemoryDescriptor_lock(self.descriptor);
-    IOMemoryDescriptor_settle(self.descriptor);
-    status = methods->complete(self.descriptor, forDirection);
-    IOMemoryDescriptor_unlock(self.descriptor, locked);
-    return status;
+    return call(self.descriptor, IOMemoryDescriptor_methods(self.descriptor)->complete,
+                forDirection);
 }

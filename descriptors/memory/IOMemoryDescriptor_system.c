@@ -66,13 +66,10 @@ static IOReturn make(IOMemoryDescriptor *self, IOMapper *mapper)
     return status;
 }
 
-void IOMemoryDescriptor_dropSystemMap(IOMemoryDescriptor *self)
+void IOMemoryDescriptor_endSystemMap(IOMemoryDescriptor *self)
 {
     struct IODMASystemMap *const map = &self->systemMap;
 
-    if (map->mapper == NULL) {
-        return;
-    }
     IOMemoryDescriptor_dmaUnmap(self, map->mapper, NULL, 0, map->address, map->length);
     OSObject_release(map->mapper);
     *map = (struct IODMASystemMap){0};

@@ -24,7 +24,8 @@ static const struct translation {
       [kIOReturnDoingShow] = kIOReturnNoSpace}}, /* the address space has no such place */
     {KERN_PROTECTION_FAILURE,
      {kIOReturnNotPermitted, [kIOReturnDoingPrepare] = kIOReturnNotWritable}},
-    {KERN_NO_SPACE, {kIOReturnNoSpace}},
+    {KERN_NO_SPACE,
+     {kIOReturnNoSpace, [kIOReturnDoingPrepare] = kIOReturnNoMemory}}, /* for the list of runs */
     {KERN_INVALID_ARGUMENT, {kIOReturnBadArgument}},
     {KERN_FAILURE,
      {kIOReturnError, [kIOReturnDoingPrepare] = kIOReturnCannotWire,

@@ -162,69 +162,21 @@ void platform_unwire(const paddr_t *pages, uint64_t count)
     vm_unwire(pages, count);
 }
 
-/* The list, as the kernel goes on with it: field by field, which is no call of memset. */
-static inline __attribute__((always_inline)) void wiring_of(struct vm_wiring *wiring,
-                                                            const struct IOMemoryRuns *runs)
+kern_return_t platform_wire_runs(vm_map_t map, const struct memory_runs *bytes, unsigned flags,
+                                 struct memory_runs *where)
 {
-    wiring->list = runs->list;
-    wiring->room = runs->capacity;
-    wiring->count = runs->count;
-    wiring->length = runs->length;
-    wiring->longest = runs->longest;
-    wiring->highest = runs->highest;
-    wiring->start = 0;
-    wiring->next = 0;
-    if (runs->count != 0) {
-        const struct memory_run *const last = &runs->list[runs->count - 1];
-
-        wiring->start = IOMemoryRuns_start(runs, last);
-        wiring->next = last->address + (last->end - wiring->start);
-    }
-}
-
-static inline void take_over(struct IOMemoryRuns *runs, const struct vm_wiring *wiring)
-{
-    runs->count = wiring->count;
-    runs->length = wiring->length;
-    runs->longest = wiring->longest;
-    runs->highest = wiring->highest;
-}
-
-kern_return_t platform_wire_runs(vm_map_t map, const struct IOMemoryRuns *bytes, unsigned flags,
-                                 struct IOMemoryRuns *where)
-{
-    kern_return_t status;
-
-    do {
-        struct vm_wiring wiring;
-
-        wiring_of(&wiring, where);
-        status = vm_map_wire_runs(map, bytes->list, bytes->length, flags, &wiring);
-        take_over(where, &wiring);
-    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(where));
-    return status != KERN_NO_SPACE ? status : KERN_RESOURCE_SHORTAGE;
+    return vm_map_wire_runs(map, bytes, flags, where);
 }
 
 kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
-                                       unsigned flags, struct IOMemoryRuns *where)
+                                       unsigned flags, struct memory_runs *where)
 {
-    const uint64_t end = where->length + size;
-    kern_return_t status;
-
-    do {
-        const uint64_t left = end - where->length;
-        struct vm_wiring wiring;
-
-        wiring_of(&wiring, where);
-        status = vm_object_wire_run(object, at + (size - left), left, flags, &wiring);
-        take_over(where, &wiring);
-    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(where));
-    return status != KERN_NO_SPACE ? status : KERN_RESOURCE_SHORTAGE;
+    return vm_object_wire_run(object, at, size, flags, where);
 }
 
-void platform_unwire_runs(const struct IOMemoryRuns *where, bool written)
+void platform_unwire_runs(const struct memory_runs *where, bool written)
 {
-    vm_unwire_runs(where->list, where->length, written);
+    vm_unwire_runs(where, written);
 }
 
 bool platform_quarantine(paddr_t page)

@@ -136,7 +136,7 @@ static IOReturn add_physical(struct IOMemoryReference *reference, uint64_t addre
     return status;
 }
 
-IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
+IOReturn IOMemoryReference_create(vm_map_t map, const struct memory_runs *runs,
                                   struct IOMemoryReference **out)
 {
     /* A run may lie in several regions: the least that is needed, and it grows. */
@@ -263,7 +263,7 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
 }
 
 kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
-                                     struct IOMemoryRuns *where)
+                                     struct memory_runs *where)
 {
     kern_return_t status = KERN_SUCCESS;
     uint64_t start = 0;
@@ -271,7 +271,13 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
     IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == KERN_SUCCESS; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
+        const uint64_t done = where->length - start;
+        const uint64_t left = entry->end - start;
 
+        start = entry->end;
+        if (done >= left) {
+            continue; /* by the call before, which had too little room */
+        }
         /*
          * Objects know no protection, only the views of them: the right to store was noted when the
          * reference was made.
@@ -279,10 +285,9 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
         if ((flags & PLATFORM_WIRE_WRITE) != 0 && !entry->writable) {
             status = KERN_PROTECTION_FAILURE;
         } else {
-            status = platform_object_wire_run(entry->object, entry->offset, entry->end - start,
+            status = platform_object_wire_run(entry->object, entry->offset + done, left - done,
                                               flags, where);
         }
-        start = entry->end;
     }
     return status;
 }

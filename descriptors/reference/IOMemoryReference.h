@@ -32,7 +32,7 @@ struct IOMemoryReference {
  * for no runs. kIOReturnVMError (not mapped), kIOReturnNotPermitted (no access),
  * kIOReturnNoMemory.
  */
-IOReturn IOMemoryReference_create(vm_map_t map, const struct IOMemoryRuns *runs,
+IOReturn IOMemoryReference_create(vm_map_t map, const struct memory_runs *runs,
                                   struct IOMemoryReference **reference);
 
 /* All of an object of the caller's, from its first byte on. */
@@ -82,9 +82,9 @@ static inline uint64_t IOMemoryReference_start(const struct IOMemoryReference *r
 bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other);
 
-/* Pin all pages, entry after entry: as platform_wire_runs. */
+/* Pin all pages, from byte where->length on, entry after entry: as platform_wire_runs. */
 kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, unsigned flags,
-                                     struct IOMemoryRuns *where);
+                                     struct memory_runs *where);
 
 /*
  * Store bytes (NULL: zeros) through the kernel's own view of RAM, making pages resident;

@@ -6,25 +6,11 @@
 
 #include "descriptors/platform.h"
 
-bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
+bool IOMemoryRuns_allocate(struct memory_runs *runs)
 {
     size_t bytes;
 
-    /* Field by field: a list that is empty says nothing of `single`, which need not be cleared. */
-    runs->list = &runs->single;
-    runs->count = 0;
-    runs->capacity = capacity;
-    runs->length = 0;
-    runs->longest = 0;
-    runs->highest = 0;
-    /*
-     * One run is the common case, and lies in the structure: no allocation, which cannot fail
-     * either. Whoever copies the structure must point the list to its own.
-     */
-    if (capacity <= 1) {
-        return true;
-    }
-    if (__builtin_mul_overflow(capacity, sizeof(*runs->list), &bytes)) {
+    if (__builtin_mul_overflow(runs->capacity, sizeof(*runs->list), &bytes)) {
         return false;
     }
     runs->list = platform_alloc(bytes);
@@ -32,7 +18,7 @@ bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity)
 }
 
 /* Four times as much: filling a list copies each run once or twice, however many there will be. */
-bool IOMemoryRuns_makeRoom(struct IOMemoryRuns *runs)
+bool IOMemoryRuns_makeRoom(struct memory_runs *runs)
 {
     const size_t capacity = runs->capacity != 0 ? 4 * runs->capacity : 1;
     struct memory_run *const list = platform_alloc(capacity * sizeof(*list));
@@ -49,20 +35,7 @@ bool IOMemoryRuns_makeRoom(struct IOMemoryRuns *runs)
     return true;
 }
 
-void IOMemoryRuns_free(struct IOMemoryRuns *runs)
-{
-    IOMemoryRuns_check(runs);
-    if (runs->list != &runs->single) {
-        platform_free(runs->list);
-    }
-    runs->list = NULL;
-    runs->count = 0;
-    runs->capacity = 0;
-    runs->length = 0;
-    runs->longest = 0;
-}
-
-void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length)
+void IOMemoryRuns_append(struct memory_runs *runs, uint64_t address, uint64_t length)
 {
     struct memory_run *run;
     uint64_t start;

@@ -13,27 +13,32 @@
 #include "descriptors/IOMemoryRow.h"
 #include "descriptors/object/IOAssert.h"
 
-struct IOMemoryRuns {
-    struct memory_run *list; /* &single, or from the heap */
-    size_t count;
-    size_t capacity;
-    uint64_t length;  /* bytes in all runs: the last one's end */
-    uint64_t longest; /* bytes of the longest run */
-    uint64_t highest; /* of what platform_wire_runs has pinned: address behind its last byte */
-    struct memory_run single;
-};
+/* The room of runs that are not one, from the heap. */
+bool IOMemoryRuns_allocate(struct memory_runs *runs);
 
 /* Empty, with room for `capacity` runs. False without memory. */
-bool IOMemoryRuns_init(struct IOMemoryRuns *runs, size_t capacity);
+static inline bool IOMemoryRuns_init(struct memory_runs *runs, size_t capacity)
+{
+    /* Field by field: a list that is empty says nothing of `single`, which need not be cleared. */
+    runs->list = &runs->single;
+    runs->count = 0;
+    runs->capacity = capacity;
+    runs->length = 0;
+    runs->longest = 0;
+    runs->highest = 0;
+    runs->registers = false;
+    /*
+     * One run is the common case, and lies in the structure: no allocation, which cannot fail
+     * either. Whoever copies the structure must point the list to its own.
+     */
+    return capacity <= 1 || IOMemoryRuns_allocate(runs);
+}
 
 /* Room for at least one more. False without memory, and nothing is changed. */
-bool IOMemoryRuns_makeRoom(struct IOMemoryRuns *runs);
-
-/* Give back the room; zeroed runs are fine. */
-void IOMemoryRuns_free(struct IOMemoryRuns *runs);
+bool IOMemoryRuns_makeRoom(struct memory_runs *runs);
 
 /* Add `length` bytes (0 adds nothing). The room must suffice, the sum of lengths must not wrap. */
-void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t length);
+void IOMemoryRuns_append(struct memory_runs *runs, uint64_t address, uint64_t length);
 
 /*
  * Fatal by name ("IOMemoryRuns: ...") if the list does not agree with itself. Debug
@@ -42,25 +47,39 @@ void IOMemoryRuns_append(struct IOMemoryRuns *runs, uint64_t address, uint64_t l
  * them has cost.
  */
 #ifdef DEBUG
-void IOMemoryRuns_check(const struct IOMemoryRuns *runs);
-void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index);
+void IOMemoryRuns_check(const struct memory_runs *runs);
+void IOMemoryRuns_checkRun(const struct memory_runs *runs, size_t index);
 #else
-static inline void IOMemoryRuns_check(const struct IOMemoryRuns *runs)
+static inline void IOMemoryRuns_check(const struct memory_runs *runs)
 {
     (void)runs;
 }
 
-static inline void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
+static inline void IOMemoryRuns_checkRun(const struct memory_runs *runs, size_t index)
 {
     (void)runs, (void)index;
 }
 #endif
 
+/* Give back the room; zeroed runs are fine. */
+static inline void IOMemoryRuns_free(struct memory_runs *runs)
+{
+    IOMemoryRuns_check(runs);
+    if (runs->list != &runs->single) {
+        platform_free(runs->list);
+    }
+    runs->list = NULL;
+    runs->count = 0;
+    runs->capacity = 0;
+    runs->length = 0;
+    runs->longest = 0;
+}
+
 /*
  * The run that holds `offset`, which must be less than the length. O(log count), and at once where
  * all are of one length, as scattered pages are.
  */
-static inline const struct memory_run *IOMemoryRuns_find(const struct IOMemoryRuns *runs,
+static inline const struct memory_run *IOMemoryRuns_find(const struct memory_runs *runs,
                                                          uint64_t offset)
 {
     size_t low = 1, high = runs->count - 1, guess;
@@ -93,21 +112,21 @@ static inline const struct memory_run *IOMemoryRuns_find(const struct IOMemoryRu
 }
 
 /* Offset of a run's first byte. */
-static inline uint64_t IOMemoryRuns_start(const struct IOMemoryRuns *runs,
+static inline uint64_t IOMemoryRuns_start(const struct memory_runs *runs,
                                           const struct memory_run *run)
 {
     return run == runs->list ? 0 : run[-1].end;
 }
 
 /* Do the bytes from a run on, up to `end`, lie in at most `most` runs, of which it is the first? */
-static inline bool IOMemoryRuns_isWithin(const struct IOMemoryRuns *runs,
+static inline bool IOMemoryRuns_isWithin(const struct memory_runs *runs,
                                          const struct memory_run *run, uint64_t end, size_t most)
 {
     return most >= runs->count - (size_t)(run - runs->list) || run[most - 1].end >= end;
 }
 
 /* Bytes [offset, end), of which there are some, as far as they are in at most `most` runs. */
-static inline struct IOMemoryRow IOMemoryRuns_row(const struct IOMemoryRuns *runs, uint64_t offset,
+static inline struct IOMemoryRow IOMemoryRuns_row(const struct memory_runs *runs, uint64_t offset,
                                                   uint64_t end, size_t most)
 {
     const struct memory_run *const run = IOMemoryRuns_find(runs, offset);

@@ -9,7 +9,7 @@ static _Noreturn void damaged(const char *what, size_t index)
     platform_fatal("IOMemoryRuns: %s at run %zu", what, index);
 }
 
-void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
+void IOMemoryRuns_checkRun(const struct memory_runs *runs, size_t index)
 {
     const struct memory_run *const run = &runs->list[index];
     uint64_t start;
@@ -39,7 +39,7 @@ void IOMemoryRuns_checkRun(const struct IOMemoryRuns *runs, size_t index)
     }
 }
 
-void IOMemoryRuns_check(const struct IOMemoryRuns *runs)
+void IOMemoryRuns_check(const struct memory_runs *runs)
 {
     if (runs->count == 0 && runs->length != 0) {
         damaged("a length of no runs", 0);

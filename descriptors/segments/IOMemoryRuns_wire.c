@@ -9,7 +9,7 @@
 #define WEAK __attribute__((weak))
 
 /* Bytes [skip, skip + length) of a page that has just been pinned. */
-static void add(struct IOMemoryRuns *where, paddr_t page, uint64_t skip, uint64_t length)
+static void add(struct memory_runs *where, paddr_t page, uint64_t skip, uint64_t length)
 {
     const size_t count = where->count;
     const uint64_t end = page.value + skip + length;
@@ -27,14 +27,14 @@ static uint64_t to_page_end(uint64_t skip, uint64_t left)
     return left < PAGE_SIZE - skip ? left : PAGE_SIZE - skip;
 }
 
-static kern_return_t make_room(struct IOMemoryRuns *where)
+/* Asked before a page is: none is pinned that could not be kept. */
+static kern_return_t has_room(const struct memory_runs *where)
 {
-    return where->count < where->capacity || IOMemoryRuns_makeRoom(where) ? KERN_SUCCESS
-                                                                          : KERN_RESOURCE_SHORTAGE;
+    return where->count < where->capacity ? KERN_SUCCESS : KERN_NO_SPACE;
 }
 
-WEAK kern_return_t platform_wire_runs(vm_map_t map, const struct IOMemoryRuns *bytes,
-                                      unsigned flags, struct IOMemoryRuns *where)
+WEAK kern_return_t platform_wire_runs(vm_map_t map, const struct memory_runs *bytes, unsigned flags,
+                                      struct memory_runs *where)
 {
     kern_return_t status = KERN_SUCCESS;
 
@@ -44,7 +44,7 @@ WEAK kern_return_t platform_wire_runs(vm_map_t map, const struct IOMemoryRuns *b
         const uint64_t skip = at & PAGE_MASK;
         paddr_t page;
 
-        status = make_room(where);
+        status = has_room(where);
         if (status == KERN_SUCCESS) {
             status = platform_wire(map, at - skip, 1, flags, &page);
         }
@@ -56,7 +56,7 @@ WEAK kern_return_t platform_wire_runs(vm_map_t map, const struct IOMemoryRuns *b
 }
 
 WEAK kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
-                                            unsigned flags, struct IOMemoryRuns *where)
+                                            unsigned flags, struct memory_runs *where)
 {
     const uint64_t end = at + size;
     kern_return_t status = KERN_SUCCESS;
@@ -65,7 +65,7 @@ WEAK kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t a
         const uint64_t skip = at & PAGE_MASK, length = to_page_end(skip, end - at);
         paddr_t page;
 
-        status = make_room(where);
+        status = has_room(where);
         if (status == KERN_SUCCESS) {
             status = platform_object_wire(object, atop(at), 1, flags, &page);
         }
@@ -77,7 +77,7 @@ WEAK kern_return_t platform_object_wire_run(struct vm_object *object, uint64_t a
     return status;
 }
 
-WEAK void platform_unwire_runs(const struct IOMemoryRuns *where, bool written)
+WEAK void platform_unwire_runs(const struct memory_runs *where, bool written)
 {
     uint64_t start = 0;
 

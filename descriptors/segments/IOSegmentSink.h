@@ -14,14 +14,14 @@
 
 typedef void IOSegmentOutput(IOPhysicalSegment segment, void *segments, UInt32 segmentIndex);
 
-struct IOMemoryRuns;
+struct memory_runs;
 struct IOSegmentSink;
 
 /*
  * Take bytes [offset, end) of these runs, which is all that the walk will deliver. False: put them
  * in one after the other, as any others.
  */
-typedef bool IOSegmentTakeRuns(struct IOSegmentSink *sink, const struct IOMemoryRuns *runs,
+typedef bool IOSegmentTakeRuns(struct IOSegmentSink *sink, const struct memory_runs *runs,
                                uint64_t offset, uint64_t end);
 
 struct IOSegmentSink {

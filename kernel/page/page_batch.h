@@ -25,6 +25,7 @@
 #define WORD_SHARED   ((uint64_t)RECORD_SHARED << 24)
 #define WORD_ORPHAN   ((uint64_t)RECORD_ORPHAN << 24)
 #define WORD_PINNABLE ((uint64_t)RECORD_PINNABLE << 8)
+#define WORD_RESERVED ((uint64_t)RECORD_NOT_GIVEN << 8)
 _Static_assert(offsetof(struct page, pins) == 4 && offsetof(struct page, flags) == 3 &&
                    offsetof(struct page, state) == 1 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "where they are in the word");
@@ -63,9 +64,17 @@ static inline __attribute__((always_inline)) void page_batch_end(const struct pa
     lock_release(&page_lock, batch->interrupts);
 }
 
+/* A batch that is full ends, and another one begins: others are let in. */
+static inline __attribute__((always_inline)) void page_batch_renew(struct page_batch *batch,
+                                                                   int64_t each)
+{
+    page_batch_end(batch, each);
+    page_batch_begin(batch);
+}
+
 /*
  * As many of pages [first, end), not none, as can be handled at once: where they end; first: it has
- * no record. `each` as above: a batch that is full ends, and another one begins.
+ * no record. `each` as above, where a batch is full.
  */
 static inline __attribute__((always_inline)) uint64_t page_batch_reach(struct page_batch *batch,
                                                                        uint64_t first, uint64_t end,
@@ -75,14 +84,12 @@ static inline __attribute__((always_inline)) uint64_t page_batch_reach(struct pa
     const uint64_t behind = (first | (SECTION_PAGES - 1)) + 1; /* its section */
 
     if (batch->left == 0) {
-        page_batch_end(batch, each);
-        page_batch_begin(batch);
+        page_batch_renew(batch, each);
     }
     /* What is reserved can be a device's target, too, and gets its records now. */
     if (!page_is_ready(address, page_pool.section_count) && page_lookup_reserved(address) == NULL) {
         /* Registers do not use up a batch, and there may be as many of them as there are of RAM. */
-        page_batch_end(batch, each);
-        page_batch_begin(batch);
+        page_batch_renew(batch, each);
         return first;
     }
     end = end < behind ? end : behind;

@@ -6,6 +6,9 @@
 _Static_assert(((RECORD_ALLOCATED & RECORD_BLOCK & RECORD_RESERVED) & RECORD_PINNABLE) != 0 &&
                    ((RECORD_FREE | RECORD_FREE_BLOCK | RECORD_FOREIGN) & RECORD_PINNABLE) == 0,
                "one bit says that a page is somebody's");
+_Static_assert(((RECORD_ALLOCATED | RECORD_BLOCK) & RECORD_NOT_GIVEN) == 0 &&
+                   (RECORD_RESERVED & RECORD_NOT_GIVEN) != 0,
+               "another one, that it was not handed out");
 
 kern_return_t page_batch_judge(uint64_t page)
 {
@@ -36,10 +39,12 @@ static inline __attribute__((always_inline)) kern_return_t pin_one(paddr_t addre
     struct page *const page = record_of(address);
     kern_return_t status = KERN_INVALID_ADDRESS;
 
-    if (page != NULL && (page->word & WORD_PINNABLE) != 0) {
-        status = page_word_pin(&page->word, 0) ? KERN_SUCCESS : KERN_FAILURE;
-        page_pool.pins += status == KERN_SUCCESS;
-        page_pool.quarantined += status == KERN_SUCCESS ? quarantined : 0;
+    if (page != NULL && page_word_pin(&page->word, 0)) {
+        page_pool.pins++;
+        page_pool.quarantined += quarantined;
+        status = KERN_SUCCESS;
+    } else if (page != NULL && (page->word & WORD_PINNABLE) != 0) {
+        status = KERN_FAILURE;
     }
     lock_release(&page_lock, state);
     return status;
@@ -111,11 +116,10 @@ void page_unpin_list(const paddr_t *pages, uint64_t count)
     page_batch_end(&batch, -1);
 }
 
-/* Where a walk over the pages of runs is, and what it does to their notes. */
+/* Where a walk over runs is, and what it does to the notes of their pages. */
 struct walk {
-    const struct memory_run *run;
+    const struct memory_run *run, *end;
     uint64_t start;  /* of the run, in the list */
-    uint64_t page;   /* number of the next page, of that run */
     uint64_t in;     /* bits of a note: where there is one, */
     uint64_t bits;   /* these are set, */
     uint64_t found;  /* and all that there were */
@@ -123,104 +127,119 @@ struct walk {
     struct page_batch batch;
 };
 
-/* Number of the page behind the run that the walk is at. */
-static inline uint64_t behind_run(const struct walk *walk)
-{
-    return (walk->run->address + (walk->run->end - walk->start) + PAGE_MASK) >> PAGE_SHIFT;
-}
-
-/* The note of a page that is about to lose a pin: with it, it may become somebody else's. */
-static inline __attribute__((always_inline)) uint64_t note_last(struct page *page, uint64_t in,
-                                                                uint64_t bits)
+/* A page is about to lose a pin: with it, its note may become somebody else's. */
+static inline __attribute__((always_inline)) void note_last(struct walk *walk, struct page *page)
 {
     const uint64_t note = page->note;
 
-    if ((note & in) != 0 && (note & bits) != bits) {
+    if ((note & walk->in) != 0 && (note & walk->bits) != walk->bits) {
         /* In one step, or a note that a handler takes meanwhile would be lost. */
-        __atomic_or_fetch(&page->note, (uint8_t)bits, __ATOMIC_RELAXED);
+        __atomic_or_fetch(&page->note, (uint8_t)walk->bits, __ATOMIC_RELAXED);
     }
-    return note;
+    walk->found |= note;
 }
 
 /*
- * As many pages as are what most are, in runs of a batch and a section, and nobody calls anybody.
- * What is not has its turn by itself.
+ * As many of these pages, which have records, as are what most are: pinned, and somebody's, and
+ * nobody is called for them. Returns the first that is not.
  */
-static __attribute__((noinline)) void unpin_usual(struct walk *walk, uint64_t length)
+static inline __attribute__((always_inline)) struct page *unpin_usual(struct walk *walk,
+                                                                      struct page *page,
+                                                                      const struct page *last)
 {
-    struct page *const records = page_record(0);
-    const uint8_t *const states = page_pool.sections;
-    const uint64_t sections = page_pool.section_count, in = walk->in, bits = walk->bits;
-    const struct memory_run *run = walk->run;
-    uint64_t start = walk->start, first = walk->page, left = walk->batch.left;
-    uint64_t found = walk->found;
+    for (;; page++) {
+        const uint64_t word = page->word;
 
-    while (start != length) {
-        const uint64_t end = (run->address + (run->end - start) + PAGE_MASK) >> PAGE_SHIFT;
-        const uint64_t section = first >> SECTION_ORDER, count = end - first;
-        const struct page *const stop = &records[count <= left ? end : first + left];
-        struct page *page = &records[first];
-
-        if (page == stop || (end - 1) >> SECTION_ORDER != section || section >= sections ||
-            states[section] != SECTION_READY) {
-            break;
+        if ((word & (WORD_PINNABLE | WORD_ORPHAN)) != WORD_PINNABLE || word < WORD_ONE_PIN) {
+            return page;
         }
-        while (page != stop && (page->word & (WORD_PINNABLE | WORD_ORPHAN)) == WORD_PINNABLE &&
-               page->word >= WORD_ONE_PIN) {
-            found |= note_last(page, in, bits);
-            page->word -= WORD_ONE_PIN;
+        note_last(walk, page);
+        page->word = word - WORD_ONE_PIN;
+        if (page == last) {
+            return page + 1;
+        }
+    }
+}
+
+/* The run that the walk is at, but its first `done` pages; however many, and whatever they are. */
+static __attribute__((noinline)) void unpin_row(struct walk *walk, uint64_t done)
+{
+    const uint64_t from = walk->run->address;
+    const uint64_t end = (from + (walk->run->end - walk->start) + PAGE_MASK) >> PAGE_SHIFT;
+    uint64_t first = (from >> PAGE_SHIFT) + done;
+    struct walk now = *walk;
+
+    while (first != end) {
+        const uint64_t stop = page_batch_reach(&now.batch, first, end, -1);
+        struct page *const behind = page_record(stop);
+        struct page *page = page_record(first);
+
+        while (page != behind && (page = unpin_usual(&now, page, behind - 1)) != behind) {
+            note_last(&now, page);
+            now.passed += unpin(page) != KERN_SUCCESS;
             page++;
         }
-        left -= (uint64_t)(page - &records[first]);
-        first = (uint64_t)(page - records);
-        if (first != end) {
+        first = stop != first ? stop : first + 1; /* it has no record: no RAM, or free */
+    }
+    now.start = now.run->end;
+    now.run++;
+    *walk = now;
+}
+
+/*
+ * As many runs as the batch has pages left for, if they have records and are what most are. Returns
+ * how many pages are done of the first one that is not; it has its turn by itself.
+ */
+static inline __attribute__((always_inline)) uint64_t unpin_runs(struct walk *walk)
+{
+    struct page *const records = page_record(0);
+    const struct memory_run *const begin = walk->run;
+    const uint64_t runs = (uint64_t)(walk->end - begin);
+    uint64_t left = walk->batch.left, done = 0; /* left for a page of each run */
+    const struct memory_run *stop = begin + (runs < left ? runs : left);
+
+    while (walk->run != stop) {
+        const uint64_t from = walk->run->address, behind = from + (walk->run->end - walk->start);
+        const uint64_t more = ((behind - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
+        struct page *const first = &records[from >> PAGE_SHIFT];
+
+        if (more != 0) {
+            if (more >= left - (uint64_t)(walk->run - begin)) {
+                break;
+            }
+            left -= more;
+            stop = begin + (runs < left ? runs : left);
+        }
+        done = (uint64_t)(unpin_usual(walk, first, first + more) - first);
+        if (done != more + 1) {
+            left += more;
             break;
         }
-        start = run->end;
-        run++;
-        if (start != length) {
-            first = run->address >> PAGE_SHIFT;
-        }
-    }
-    walk->run = run;
-    walk->start = start;
-    walk->page = first;
-    walk->batch.left = left;
-    walk->found = found;
-}
-
-/* The next page, whatever it is. */
-static __attribute__((noinline)) void unpin_next(struct walk *walk, uint64_t length)
-{
-    struct page *const page = page_record(walk->page);
-
-    if (page_batch_reach(&walk->batch, walk->page, walk->page + 1, -1) != walk->page) {
-        walk->found |= note_last(page, walk->in, walk->bits);
-        walk->passed += unpin(page) != KERN_SUCCESS;
-    }
-    walk->page++;
-    if (walk->page == behind_run(walk)) {
+        done = 0;
         walk->start = walk->run->end;
         walk->run++;
-        if (walk->start != length) {
-            walk->page = walk->run->address >> PAGE_SHIFT;
-        }
     }
+    walk->batch.left = left - (uint64_t)(walk->run - begin) - done;
+    return done;
 }
 
-uint8_t page_unpin_runs(const struct memory_run *run, uint64_t length, uint8_t in, uint8_t bits)
+uint8_t page_unpin_runs(const struct memory_runs *runs, uint8_t in, uint8_t bits)
 {
-    struct walk walk = {.run = run, .in = in, .bits = bits};
+    struct walk walk = {.run = runs->list, .end = runs->list + runs->count, .in = in, .bits = bits};
+    uint64_t done = 0;
 
-    if (length == 0) {
-        return 0;
-    }
-    walk.page = run->address >> PAGE_SHIFT;
     page_batch_begin(&walk.batch);
-    unpin_usual(&walk, length);
-    while (walk.start != length) {
-        unpin_next(&walk, length);
-        unpin_usual(&walk, length);
+    while (walk.run != walk.end) {
+        if (!runs->registers) {
+            done = unpin_runs(&walk);
+        }
+        if (walk.run != walk.end) {
+            /* Through memory, so that what is usual has all of it in registers. */
+            struct walk now = walk;
+
+            unpin_row(&now, done);
+            walk = now;
+        }
     }
     page_pool.pins += walk.passed;
     page_batch_end(&walk.batch, -1);

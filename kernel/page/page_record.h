@@ -38,7 +38,8 @@ enum record_state {
     RECORD_RESERVED = 7,
 };
 
-#define RECORD_PINNABLE 0x4u /* a bit of the states of pages that are somebody's */
+#define RECORD_PINNABLE  0x4u /* a bit of the states of pages that are somebody's */
+#define RECORD_NOT_GIVEN 0x1u /* of those, a bit of the state of what was never handed out */
 
 struct page {
     union {

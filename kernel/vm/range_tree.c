@@ -97,14 +97,6 @@ struct range_node *range_tree_at_or_above(const struct range_tree *tree, vaddr_t
     return node == &tree->last ? NULL : node;
 }
 
-struct range_node *range_tree_find(const struct range_tree *tree, vaddr_t address)
-{
-    struct range_node *node = range_tree_at_or_above(tree, address);
-
-    /* The first that ends behind the address may also begin behind it: then there is a hole. */
-    return node != NULL && node->start <= address ? node : NULL;
-}
-
 struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node)
 {
     return node->next == &tree->last ? NULL : node->next;

@@ -5,38 +5,26 @@
  */
 #include "kernel/mmu.h"
 #include "kernel/page.h"
-#include "kernel/page/page_batch.h"
 #include "kernel/trace.h"
-#include "kernel/vm/vm_map_private.h"
 #include "kernel/vm/vm_object_private.h"
+#include "kernel/vm/vm_wire_private.h"
 
-/* The last run is as long as it is, for now. */
-static inline void note_last(struct vm_wiring *wiring)
+/* Pinned bytes; there is room for them, or they go `on` where the last run ends. */
+static void add(struct memory_runs *where, uint64_t address, uint64_t length, bool on)
 {
-    const uint64_t length = wiring->length - wiring->start;
+    uint64_t start = where->length, end = address + length;
 
-    wiring->longest = length > wiring->longest ? length : wiring->longest;
-    wiring->highest = wiring->next > wiring->highest ? wiring->next : wiring->highest;
-}
-
-/* Would bytes at an address go on where the last run ends? At 0 nothing does. */
-static inline bool goes_on(const struct vm_wiring *wiring, uint64_t address)
-{
-    return address == wiring->next && address != 0;
-}
-
-/* Pinned bytes; there is room for them, or they go on where the last run ends. */
-static void add(struct vm_wiring *wiring, uint64_t address, uint64_t length, bool on)
-{
-    if (!on) {
-        note_last(wiring);
-        wiring->start = wiring->length;
-        wiring->list[wiring->count].address = address;
-        wiring->count++;
+    if (on) {
+        start = vm_last_run(where).start;
+    } else {
+        where->list[where->count].address = address;
+        where->count++;
     }
-    wiring->length += length;
-    wiring->next = address + length;
-    wiring->list[wiring->count - 1].end = wiring->length;
+    where->length += length;
+    where->list[where->count - 1].end = where->length;
+    length = where->length - start;
+    where->longest = length > where->longest ? length : where->longest;
+    where->highest = end > where->highest ? end : where->highest;
 }
 
 /* Pages of a row that was not pinned whole cannot stay so. */
@@ -50,14 +38,11 @@ static __attribute__((noinline)) void unpin_part(struct page_batch *batch, uint6
     page_batch_begin(batch);
 }
 
-/*
- * Bytes in a row, whatever they are in: RAM is pinned, and what is none passed over. KERN_NO_SPACE:
- * there is no room for them in the list.
- */
-static kern_return_t pin_row(struct vm_wiring *wiring, struct page_batch *batch, uint64_t address,
-                             uint64_t length, uint64_t not_if)
+kern_return_t vm_wire_row(struct memory_runs *where, struct page_batch *batch, uint64_t address,
+                          uint64_t length, uint64_t not_if)
 {
-    const bool on = goes_on(wiring, address);
+    /* At 0 nothing goes on. */
+    const bool on = address == vm_last_run(where).next && address != 0;
     const uint64_t end = (address + length + PAGE_MASK) >> PAGE_SHIFT;
     /* A page in which the last run ends is pinned for that run. */
     const uint64_t first = (address + (on ? PAGE_MASK : 0)) >> PAGE_SHIFT;
@@ -65,7 +50,7 @@ static kern_return_t pin_row(struct vm_wiring *wiring, struct page_batch *batch,
     uint64_t page = first;
     kern_return_t status = KERN_SUCCESS;
 
-    if (!on && wiring->count == wiring->room) {
+    if (!on && where->count == where->capacity) {
         return KERN_NO_SPACE;
     }
     while ((page = page_batch_pin(&now, page, end, not_if)) != end) {
@@ -73,186 +58,20 @@ static kern_return_t pin_row(struct vm_wiring *wiring, struct page_batch *batch,
         if (status != KERN_SUCCESS) {
             break;
         }
+        where->registers = true;
         page++;
     }
     *batch = now;
     if (status == KERN_SUCCESS) {
-        add(wiring, address, length, on);
+        add(where, address, length, on);
     } else {
         unpin_part(batch, first, page);
     }
     return status;
 }
 
-#define SMALLEST_BLOCK ((uint64_t)2 << 20) /* bytes, and their alignment, of what is no page */
-
-/* Addresses of the direct map that may be accessed so, and lie `down` above what they show. */
-struct shown {
-    vaddr_t low, high;
-    uint64_t down;
-};
-
-static kern_return_t show(struct shown *shown, vaddr_t at, unsigned access)
-{
-    struct mmu_translation there;
-
-    if (!mmu_translate(mmu_kernel, at, &there)) {
-        return KERN_INVALID_ADDRESS;
-    }
-    if ((access & ~there.attributes.access) != 0) {
-        return KERN_PROTECTION_FAILURE;
-    }
-    shown->low = at & ~((there.contiguous > PAGE_SIZE ? SMALLEST_BLOCK : PAGE_SIZE) - 1);
-    shown->high = at + there.contiguous;
-    shown->down = at - there.pa.value;
-    return KERN_SUCCESS;
-}
-
-/*
- * As many whole runs as are what most are: in the block that is known, few pages of RAM, and nobody
- * calls anybody. Returns the first that is not; it has its turn by itself.
- */
-static __attribute__((noinline)) const struct memory_run *pin_shown(struct vm_wiring *wiring,
-                                                                    struct page_batch *batch,
-                                                                    const struct memory_run *bytes,
-                                                                    uint64_t length,
-                                                                    const struct shown *shown)
-{
-    struct page *const records = page_record(0);
-    const uint8_t *const states = page_pool.sections;
-    const uint64_t sections = page_pool.section_count, down = shown->down;
-    const vaddr_t low = shown->low, high = shown->high;
-    struct memory_run *run = wiring->list + wiring->count, *const limit =
-                                                               wiring->list + wiring->room;
-    uint64_t done = wiring->length, left = batch->left, next = wiring->next;
-    uint64_t start = wiring->start, longest, highest;
-
-    note_last(wiring);
-    longest = wiring->longest;
-    highest = wiring->highest;
-    for (; done != length; bytes++) {
-        const vaddr_t at = bytes->address;
-        const uint64_t size = bytes->end - done, from = at - down, behind = from + size;
-        struct page *const first = &records[from >> PAGE_SHIFT];
-        struct page *const last = &records[(behind - 1) >> PAGE_SHIFT];
-        const uint64_t section = from >> SECTION_SHIFT;
-        struct page *page = first;
-
-        if (at < low || at + size > high || from == next || run == limit ||
-            (uint64_t)(last - first) >= left || (behind - 1) >> SECTION_SHIFT != section ||
-            section >= sections || states[section] != SECTION_READY) {
-            break;
-        }
-        while (page <= last && page_word_pin(&page->word, 0)) {
-            page++;
-        }
-        if (page <= last) {
-            while (page != first) {
-                (--page)->word -= WORD_ONE_PIN;
-            }
-            break;
-        }
-        left -= (uint64_t)(page - first);
-        start = done;
-        done = bytes->end;
-        next = behind;
-        longest = size > longest ? size : longest;
-        highest = behind > highest ? behind : highest;
-        run->address = from;
-        run->end = done;
-        run++;
-    }
-    wiring->count = (size_t)(run - wiring->list);
-    wiring->length = done;
-    wiring->start = start;
-    wiring->next = next;
-    wiring->longest = longest;
-    wiring->highest = highest;
-    batch->left = left;
-    return bytes;
-}
-
-/*
- * The bytes of these runs, as many of which as are in the direct map: nothing has to be made
- * resident. A walk for each block and not for each page or each run: the direct map is made of
- * large ones.
- */
-static kern_return_t wire_direct(const struct memory_run *bytes, uint64_t start, uint64_t length,
-                                 unsigned access, struct vm_wiring *wiring,
-                                 struct page_batch *batch)
-{
-    struct shown shown = {0, 0, 0};
-    kern_return_t status = KERN_SUCCESS;
-
-    while (status == KERN_SUCCESS && wiring->length != length) {
-        const vaddr_t at = bytes->address + (wiring->length - start);
-        vaddr_t end = at + (bytes->end - wiring->length);
-
-        if (at < shown.low || at >= shown.high) {
-            if (!vm_map_is_direct(kernel_map, at)) {
-                break;
-            }
-            status = show(&shown, at, access);
-        }
-        if (status == KERN_SUCCESS) {
-            end = end < shown.high ? end : shown.high;
-            status = pin_row(wiring, batch, at - shown.down, end - at, 0);
-        }
-        if (wiring->length == bytes->end && wiring->length != length) {
-            bytes = pin_shown(wiring, batch, bytes + 1, length, &shown);
-            start = wiring->length;
-        }
-    }
-    return status;
-}
-
-/*
- * As many of these whole pages as are what most are: resident, not shared, and with room in the
- * list. Returns how many.
- */
-static __attribute__((noinline)) uint64_t pin_slots(struct vm_wiring *wiring,
-                                                    struct page_batch *batch, const vm_slot_t *slot,
-                                                    uint64_t count)
-{
-    const vm_slot_t *const first = slot;
-    const vm_slot_t *const end = slot + (count < batch->left ? count : batch->left);
-    struct memory_run *run = wiring->list + wiring->count, *const limit =
-                                                               wiring->list + wiring->room;
-    uint64_t done = wiring->length, next = wiring->next, start = wiring->start;
-    uint64_t longest = wiring->longest, highest = wiring->highest;
-    struct page *const records = page_record(0);
-
-    for (; slot != end; slot++) {
-        const uint64_t page = vm_slot_page(*slot).value;
-
-        if ((*slot & VM_SLOT_PRESENT) == 0 || (page != next && run == limit) ||
-            /* It is allocated, and so it has a record. */
-            !page_word_pin(&records[page >> PAGE_SHIFT].word, WORD_SHARED)) {
-            break;
-        }
-        if (page != next) {
-            longest = done - start > longest ? done - start : longest;
-            highest = next > highest ? next : highest;
-            start = done;
-            run->address = page;
-            run++;
-        }
-        next = page + PAGE_SIZE;
-        done += PAGE_SIZE;
-        run[-1].end = done;
-    }
-    wiring->count = (size_t)(run - wiring->list);
-    wiring->length = done;
-    wiring->start = start;
-    wiring->next = next;
-    wiring->longest = longest;
-    wiring->highest = highest;
-    batch->left -= (uint64_t)(slot - first);
-    return (uint64_t)(slot - first);
-}
-
 /* One page as it is, or a part of it. KERN_MEMORY_ERROR: it has to be supplied first. */
-static __attribute__((noinline)) kern_return_t pin_slot(struct vm_wiring *wiring,
+static __attribute__((noinline)) kern_return_t pin_slot(struct memory_runs *where,
                                                         struct page_batch *batch,
                                                         const vm_slot_t *slot, uint64_t skip,
                                                         uint64_t size)
@@ -264,8 +83,8 @@ static __attribute__((noinline)) kern_return_t pin_slot(struct vm_wiring *wiring
         return KERN_MEMORY_ERROR;
     }
     page = vm_slot_page(*slot);
-    status = pin_row(wiring, batch, page.value + skip,
-                     size < PAGE_SIZE - skip ? size : PAGE_SIZE - skip, WORD_SHARED);
+    status = vm_wire_row(where, batch, page.value + skip,
+                         size < PAGE_SIZE - skip ? size : PAGE_SIZE - skip, WORD_SHARED);
     return status == KERN_FAILURE && page_is_shared(page) ? KERN_MEMORY_ERROR : status;
 }
 
@@ -297,171 +116,227 @@ static __attribute__((noinline)) kern_return_t supply(struct vm_object *object, 
     return status;
 }
 
-/* A pin that will be written marks its pages. */
-static __attribute__((noinline)) void mark_slots(vm_slot_t *slot, uint64_t count)
+/* Are pages dirty by being pinned? Else the caller says so, when the transfer has succeeded. */
+static inline bool marks(unsigned flags)
 {
-    for (uint64_t i = 0; i < count; i++) {
-        slot[i] |= VM_SLOT_DIRTY;
+    return (flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE;
+}
+
+static __attribute__((noinline)) void mark_slots(vm_slot_t *slot, const vm_slot_t *end)
+{
+    for (; slot != end; slot++) {
+        *slot |= VM_SLOT_DIRTY;
     }
 }
 
-static kern_return_t wire_anonymous(struct vm_object *object, uint64_t at, uint64_t size,
-                                    unsigned flags, struct vm_wiring *wiring,
-                                    struct page_batch *batch)
+/*
+ * Of bytes of anonymous memory the next page, or what is wanted of it; or at least the supply of
+ * it, and of those behind it.
+ */
+static __attribute__((noinline)) kern_return_t wire_next(struct vm_object *object, uint64_t at,
+                                                         uint64_t size, unsigned flags,
+                                                         struct memory_runs *where,
+                                                         struct page_batch *batch)
 {
-    const uint64_t length = wiring->length + size;
+    const uint64_t index = at >> PAGE_SHIFT;
+    vm_slot_t *const slot = vm_object_slot(object, index);
+    kern_return_t status = pin_slot(where, batch, slot, at & PAGE_MASK, size);
 
-    while (wiring->length < length) {
-        const uint64_t index = at >> PAGE_SHIFT, skip = at & PAGE_MASK;
-        const uint64_t before = wiring->length, left = length - before;
-        const uint64_t in_chunk = VM_CHUNK_SLOTS - index % VM_CHUNK_SLOTS;
-        const uint64_t all = (skip + left + PAGE_MASK) >> PAGE_SHIFT;
-        const uint64_t pages = all < in_chunk ? all : in_chunk;
-        vm_slot_t *const slot = vm_object_slot(object, index);
-        uint64_t pinned = 0;
+    if (status == KERN_MEMORY_ERROR) {
+        const uint64_t pages = ((at + size + PAGE_MASK) >> PAGE_SHIFT) - index;
 
-        if (slot != NULL && skip == 0) {
-            pinned = pin_slots(wiring, batch, slot, pages);
-        }
-        if (pinned == 0) {
-            kern_return_t status = pin_slot(wiring, batch, slot, skip, left);
-
-            if (status == KERN_MEMORY_ERROR) {
-                page_batch_end(batch, 1);
-                status = supply(object, index, pages < PAGE_BATCH ? pages : PAGE_BATCH, flags);
-                page_batch_begin(batch);
-            } else {
-                pinned = status == KERN_SUCCESS;
-            }
-            if (status != KERN_SUCCESS) {
-                return status;
-            }
-        }
-        /* Unless the caller tells of stores itself, when the transfer has succeeded. */
-        if ((flags & (VM_WIRE_WRITE | VM_WIRE_UNMARKED)) == VM_WIRE_WRITE && pinned != 0) {
-            mark_slots(slot, pinned);
-        }
-        at += wiring->length - before;
+        page_batch_end(batch, 1);
+        status = supply(object, index, pages < PAGE_BATCH ? pages : PAGE_BATCH, flags);
+        page_batch_begin(batch);
+    } else if (status == KERN_SUCCESS && marks(flags)) {
+        mark_slots(slot, slot + 1);
     }
-    if (wiring->length != length) { /* the last page is not wanted whole */
-        wiring->next -= wiring->length - length;
-        wiring->length = length;
-        wiring->list[wiring->count - 1].end = length;
+    return status;
+}
+
+/*
+ * Of bytes of anonymous memory as many as are in pages that are what most are: wanted whole,
+ * resident, not shared, and with room in the list. What is not has its turn by itself.
+ */
+static __attribute__((noinline)) kern_return_t wire_slots(struct vm_object *object, uint64_t at,
+                                                          uint64_t size, unsigned flags,
+                                                          struct memory_runs *where,
+                                                          struct page_batch *batch)
+{
+    const uint64_t index = at >> PAGE_SHIFT, whole = size >> PAGE_SHIFT;
+    const uint64_t in_chunk = VM_CHUNK_SLOTS - index % VM_CHUNK_SLOTS;
+    const uint64_t wanted = whole < in_chunk ? whole : in_chunk;
+    vm_slot_t *const first = vm_object_slot(object, index), *slot = first;
+    const vm_slot_t *const end = first + (wanted < batch->left ? wanted : batch->left);
+    struct memory_run *run = where->list + where->count, *const limit =
+                                                             where->list + where->capacity;
+    const struct vm_last_run last = vm_last_run(where);
+    uint64_t done = where->length, start = last.start, next = last.next;
+    uint64_t longest = where->longest, highest = where->highest;
+    struct page *const records = page_record(0);
+
+    if (slot == NULL || (at & PAGE_MASK) != 0) {
+        return wire_next(object, at, size, flags, where, batch);
+    }
+    while (slot != end) { /* a run, or what goes on with one */
+        const vm_slot_t *const begin = slot;
+        const uint64_t address = vm_slot_page(*slot).value;
+        uint64_t page = address;
+
+        if ((*slot & VM_SLOT_PRESENT) == 0 || (page != next && run == limit)) {
+            break;
+        }
+        /* It is allocated, and so it has a record. */
+        while (page_word_pin(&records[page >> PAGE_SHIFT].word, WORD_SHARED)) {
+            page += PAGE_SIZE;
+            slot++;
+            if (slot == end ||
+                (*slot & (~PAGE_MASK | VM_SLOT_PRESENT)) != (page | VM_SLOT_PRESENT)) {
+                break;
+            }
+        }
+        if (slot == begin) {
+            break;
+        }
+        if (address != next) {
+            start = done;
+            run->address = address;
+            run++;
+        }
+        done += page - address;
+        next = page;
+        run[-1].end = done;
+        longest = done - start > longest ? done - start : longest;
+        highest = next > highest ? next : highest;
+    }
+    if (slot == first) {
+        return wire_next(object, at, size, flags, where, batch);
+    }
+    where->count = (size_t)(run - where->list);
+    where->length = done;
+    where->longest = longest;
+    where->highest = highest;
+    batch->left -= (uint64_t)(slot - first);
+    if (marks(flags)) {
+        mark_slots(first, slot);
     }
     return KERN_SUCCESS;
 }
 
-/* The bytes of an object, which has them all. */
-static kern_return_t wire_object(struct vm_object *object, uint64_t at, uint64_t size,
-                                 unsigned flags, struct vm_wiring *wiring, struct page_batch *batch)
+/* Bytes of an object, which has them, or as many of them as can be had at once. */
+static inline kern_return_t wire_object(struct vm_object *object, uint64_t at, uint64_t size,
+                                        unsigned flags, struct memory_runs *where,
+                                        struct page_batch *batch)
 {
-    const uint64_t bytes = object->pages << PAGE_SHIFT;
+    /* Pinned all the same where it is RAM: somebody may own the pages and give them back. */
+    return object->physical ? vm_wire_row(where, batch, object->base.value + at, size, 0)
+                            : wire_slots(object, at, size, flags, where, batch);
+}
+
+kern_return_t vm_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
+                                 unsigned flags, struct memory_runs *where)
+{
+    const uint64_t bytes = object->pages << PAGE_SHIFT, end = where->length + size;
+    kern_return_t status = KERN_SUCCESS;
+    struct page_batch batch;
 
     if (at > bytes || size > bytes - at) {
         return KERN_INVALID_ADDRESS;
     }
-    /* Pinned all the same where it is RAM: somebody may own the pages and give them back. */
-    return object->physical ? pin_row(wiring, batch, object->base.value + at, size, 0)
-                            : wire_anonymous(object, at, size, flags, wiring, batch);
-}
-
-kern_return_t vm_object_wire_run(struct vm_object *object, uint64_t at, uint64_t size,
-                                 unsigned flags, struct vm_wiring *wiring)
-{
-    struct page_batch batch;
-    kern_return_t status;
-
     page_batch_begin(&batch);
-    status = wire_object(object, at, size, flags, wiring, &batch);
+    while (status == KERN_SUCCESS && where->length != end) {
+        const uint64_t left = end - where->length;
+
+        status = wire_object(object, at + (size - left), left, flags, where, &batch);
+    }
     page_batch_end(&batch, 1);
-    note_last(wiring);
     return status;
 }
 
-/* The bytes of one run that is not in the direct map, range by range. */
-static kern_return_t wire_ranges(struct vm_map *map, vaddr_t at, uint64_t size, unsigned flags,
-                                 struct vm_wiring *wiring, struct page_batch *batch)
+/* Of bytes that are not in the direct map as many as can be had at once, of one range. */
+static inline kern_return_t wire_range(struct vm_map *map, vaddr_t at, uint64_t size,
+                                       unsigned flags, struct memory_runs *where,
+                                       struct page_batch *batch)
 {
     const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
-    kern_return_t status;
+    const struct vm_entry *const entry = vm_map_entry(map, at);
 
-    do {
-        const struct vm_entry *const entry = vm_map_entry(map, at);
-        uint64_t part;
-
-        if (entry == NULL) {
-            return KERN_INVALID_ADDRESS;
-        }
-        /*
-         * The rights of the range, not of the tables: these may hold less (a clean page) until the
-         * first store.
-         */
-        if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
-            return KERN_PROTECTION_FAILURE;
-        }
-        part = entry->node.end - at;
-        part = part < size ? part : size;
-        status = wire_object(entry->range.object, entry->range.offset + (at - entry->node.start),
-                             part, flags, wiring, batch);
-        at += part;
-        size -= part;
-    } while (status == KERN_SUCCESS && size != 0);
-    return status;
+    if (entry == NULL) {
+        return KERN_INVALID_ADDRESS;
+    }
+    /*
+     * The rights of the range, not of the tables: these may hold less (a clean page) until the
+     * first store.
+     */
+    if (entry->range.object == NULL || (access & ~entry->range.access) != 0) {
+        return KERN_PROTECTION_FAILURE;
+    }
+    if (size > entry->node.end - at) {
+        size = entry->node.end - at;
+    }
+    return wire_object(entry->range.object, entry->range.offset + (at - entry->node.start), size,
+                       flags, where, batch);
 }
 
-kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_run *bytes, uint64_t length,
-                               unsigned flags, struct vm_wiring *wiring)
+kern_return_t vm_map_wire_runs(struct vm_map *map, const struct memory_runs *bytes, unsigned flags,
+                               struct memory_runs *where)
 {
-    const unsigned access = (flags & VM_WIRE_WRITE) != 0 ? MMU_READ | MMU_WRITE : MMU_READ;
+    const struct memory_run *run = bytes->list;
     kern_return_t status = KERN_SUCCESS;
     struct page_batch batch;
     uint64_t start = 0;
 
     page_batch_begin(&batch);
-    while (wiring->length != length && status == KERN_SUCCESS) {
-        const uint64_t before = wiring->length;
+    while (status == KERN_SUCCESS && where->length != bytes->length) {
+        const uint64_t before = where->length;
         vaddr_t at;
 
-        for (; bytes->end <= before; bytes++) {
-            start = bytes->end;
+        for (; run->end <= before; run++) {
+            start = run->end;
         }
-        at = bytes->address + (before - start);
-        status = vm_map_is_direct(map, at)
-                     ? wire_direct(bytes, start, length, access, wiring, &batch)
-                     : wire_ranges(map, at, bytes->end - before, flags, wiring, &batch);
-        trace_wire(at, (wiring->length - before + PAGE_MASK) >> PAGE_SHIFT, status);
+        at = run->address + (before - start);
+        if (vm_map_is_direct(map, at)) {
+            status = vm_wire_direct(bytes, run, flags, where, &batch);
+        } else {
+            do {
+                status = wire_range(map, run->address + (where->length - start),
+                                    run->end - where->length, flags, where, &batch);
+            } while (status == KERN_SUCCESS && where->length != run->end);
+        }
+        trace_wire(at, (where->length - before + PAGE_MASK) >> PAGE_SHIFT, status);
     }
     page_batch_end(&batch, 1);
-    note_last(wiring);
     return status;
 }
 
-void vm_unwire_runs(const struct memory_run *runs, uint64_t length, bool written)
+void vm_unwire_runs(const struct memory_runs *runs, bool written)
 {
     /* Only an object's pages count their stores. */
-    const uint8_t found = page_unpin_runs(runs, length, written ? VM_NOTE_OWNED : 0, VM_NOTE_DIRTY);
+    const uint8_t found = page_unpin_runs(runs, written ? VM_NOTE_OWNED : 0, VM_NOTE_DIRTY);
     uint64_t start = 0;
 
     if (!written || (found & VM_NOTE_CODE) == 0) {
         return;
     }
-    for (; start != length; start = runs->end, runs++) {
-        const uint64_t skip = runs->address & PAGE_MASK;
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct memory_run *const run = &runs->list[i];
+        const uint64_t skip = run->address & PAGE_MASK;
 
-        vm_code_changed(paddr(runs->address - skip),
-                        (skip + (runs->end - start) + PAGE_MASK) >> PAGE_SHIFT);
+        vm_code_changed(paddr(run->address - skip),
+                        (skip + (run->end - start) + PAGE_MASK) >> PAGE_SHIFT);
+        start = run->end;
     }
 }
 
 #define FEW 32 /* runs at once, for who wants pages */
 
 /* The pages of runs of whole pages, one by one; returns how many. */
-static uint64_t name_pages(const struct vm_wiring *wiring, paddr_t *pages)
+static uint64_t name_pages(const struct memory_runs *where, paddr_t *pages)
 {
-    const struct memory_run *run = wiring->list;
+    const struct memory_run *run = where->list;
     uint64_t count = 0, start = 0;
 
-    for (uint64_t at = 0; at != wiring->length; at += PAGE_SIZE) {
+    for (uint64_t at = 0; at != where->length; at += PAGE_SIZE) {
         if (at == run->end) {
             start = at;
             run++;
@@ -483,12 +358,13 @@ static kern_return_t wire_pages(struct vm_map *map, struct vm_object *object, ui
         return KERN_SUCCESS;
     }
     do {
-        const struct memory_run rest = {at + (done << PAGE_SHIFT), (count - done) << PAGE_SHIFT};
-        struct vm_wiring wiring = {.list = few, .room = FEW};
+        struct memory_run rest = {at + (done << PAGE_SHIFT), (count - done) << PAGE_SHIFT};
+        const struct memory_runs bytes = {.list = &rest, .count = 1, .length = rest.end};
+        struct memory_runs where = {.list = few, .capacity = FEW};
 
-        status = object != NULL ? vm_object_wire_run(object, rest.address, rest.end, flags, &wiring)
-                                : vm_map_wire_runs(map, &rest, rest.end, flags, &wiring);
-        done += name_pages(&wiring, &pages[done]);
+        status = object != NULL ? vm_object_wire_run(object, rest.address, rest.end, flags, &where)
+                                : vm_map_wire_runs(map, &bytes, flags, &where);
+        done += name_pages(&where, &pages[done]);
     } while (status == KERN_NO_SPACE);
     if (status != KERN_SUCCESS) {
         /* All or nothing: the caller has no list of what is pinned. */

@@ -7,7 +7,7 @@ from image import (DIRECTIONS, at, bits, chain, classes, head, identify, number,
 
 
 def show_runs(runs, depth, most=64):
-    """struct IOMemoryRuns: offset, address, bytes."""
+    """struct memory_runs: offset, address, bytes."""
     count = number(runs['count'])
     start = 0
     for i in range(min(count, most)):
@@ -20,7 +20,7 @@ def show_runs(runs, depth, most=64):
 
 
 def count_pages(runs):
-    """struct IOMemoryRuns: pages that each run touches."""
+    """struct memory_runs: pages that each run touches."""
     count = start = 0
     for i in range(number(runs['count'])):
         run = runs['list'][i]

@@ -125,17 +125,16 @@ static void wire(struct bench_result *result, unsigned flags, bool resident)
 {
     static struct memory_run list[PAGES];
     struct vm_object *object = object_of(PAGES);
-    const struct memory_run bytes = {enter(object, resident ? VM_ENTER_EAGER : 0),
-                                     PAGES * PAGE_SIZE};
-    const vaddr_t at = bytes.address;
-    struct vm_wiring wiring = {.list = list, .room = PAGES};
+    struct memory_run all = {enter(object, resident ? VM_ENTER_EAGER : 0), PAGES * PAGE_SIZE};
+    const struct memory_runs bytes = {.list = &all, .count = 1, .length = all.end};
+    struct memory_runs wired = {.list = list, .capacity = PAGES};
 
     result->operations = PAGES;
     bench_start();
-    vm_map_wire_runs(kernel_map, &bytes, bytes.end, flags, &wiring);
-    vm_unwire_runs(list, wiring.length, false);
+    vm_map_wire_runs(kernel_map, &bytes, flags, &wired);
+    vm_unwire_runs(&wired, false);
     result->measured = bench_stop();
-    leave(object, at);
+    leave(object, all.address);
 }
 
 static void bench_wire_resident(struct bench_result *result)

@@ -289,7 +289,7 @@ static void panic_free_list(void)
 
 static void panic_runs(void)
 {
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     IOMemoryRuns_init(&runs, 3);
     IOMemoryRuns_append(&runs, 0x1000, 100);

@@ -80,12 +80,23 @@ static uint64_t pin_row(paddr_t first, uint64_t count, uint64_t not_if)
     return done;
 }
 
+static uint8_t unpin_runs(const struct memory_run *runs, size_t count, bool registers, uint8_t in,
+                          uint8_t bits)
+{
+    const struct memory_runs all = {.list = (struct memory_run *)runs,
+                                    .count = count,
+                                    .length = count != 0 ? runs[count - 1].end : 0,
+                                    .registers = registers};
+
+    return page_unpin_runs(&all, in, bits);
+}
+
 /* The same back, all of it in one run. */
 static void unpin_row(paddr_t first, uint64_t count)
 {
     const struct memory_run row = {first.value, count << PAGE_SHIFT};
 
-    assert_int_equal(page_unpin_runs(&row, row.end, 0, 0), 0);
+    assert_int_equal(unpin_runs(&row, count != 0, count == 3, 0, 0), 0);
 }
 
 static struct page *record_of(paddr_t first, uint64_t index)
@@ -209,14 +220,20 @@ static void test_runs_back(void **state)
         }
         record_of(area, i)->note = i % 2 == 0 ? 0x08 : 0x20;
     }
-    assert_int_equal(page_unpin_runs(runs, runs[2].end, 0x08, 0x10), 0x38);
+    assert_int_equal(unpin_runs(runs, 3, false, 0x08, 0x10), 0x38);
     for (uint64_t i = 0; i < 8; i++) {
         assert_int_equal(record_of(area, i)->pins, 1 + (i > 4 ? expected[i] : 0));
         assert_int_equal(record_of(area, i)->note, i % 2 != 0         ? 0x20
                                                    : i == 0 || i == 2 ? 0x18
                                                                       : 0x08);
     }
-    assert_int_equal(page_unpin_runs(runs, 0, 0x08, 0x10), 0);
+    assert_int_equal(unpin_runs(runs, 0, false, 0x08, 0x10), 0);
+    /* With registers among them, which have no pins to be given back. */
+    assert_int_equal(unpin_runs(runs, 5, true, 0x08, 0x10), 0x38);
+    for (uint64_t i = 0; i < 8; i++) {
+        assert_int_equal(record_of(area, i)->pins, i >= 5 || expected[i] == 0);
+        assert_int_equal(record_of(area, i)->note, i % 2 != 0 ? 0x20 : i == 4 ? 0x08 : 0x18);
+    }
     for (uint64_t i = 0; i < 8; i++) {
         record_of(area, i)->pins = 0;
         record_of(area, i)->note = 0;
@@ -236,9 +253,42 @@ static void test_runs_back_at_last(void **state)
     assert_int_equal(pin_row(area, 3, 0), 3);
     assert_int_equal(page_release_run(area, 3), KERN_SUCCESS);
     assert_int_equal(stats().allocated, before.allocated + 3);
-    page_unpin_runs(&row, row.end, 0, 0);
+    unpin_runs(&row, 1, false, 0, 0);
     assert_int_equal(stats().allocated, before.allocated);
     assert_int_equal(stats().pins, before.pins);
+}
+
+/* The same among other runs: what is counted is what has gone. */
+static void test_runs_back_among_others(void **state)
+{
+    const struct page_stats before = stats();
+
+    (void)state;
+    for (uint64_t orphan = 0; orphan < 5; orphan++) {
+        const paddr_t area = run(8);
+        const struct memory_run runs[] = {
+            {area.value, PAGE_SIZE},
+            {area.value + 2 * PAGE_SIZE, 4 * PAGE_SIZE},
+            {area.value + 6 * PAGE_SIZE, 5 * PAGE_SIZE},
+            {area.value + 7 * PAGE_SIZE, 6 * PAGE_SIZE},
+        };
+
+        assert_int_equal(page_split_run(area, 8), KERN_SUCCESS);
+        assert_int_equal(pin_row(area, 8, 0), 8);
+        assert_int_equal(page_release_run(paddr_add(area, orphan * PAGE_SIZE), 1), KERN_SUCCESS);
+        unpin_runs(runs, 4, false, 0, 0);
+        assert_int_equal(stats().pins, before.pins + (8 - 6));
+        for (uint64_t i = 0; i < 8; i++) {
+            const paddr_t page = paddr_add(area, i * PAGE_SIZE);
+
+            assert_int_equal(page_pin_count(page), i == 1 || i == 5);
+            if (i == 1 || i == 5) {
+                page_unpin(page);
+            }
+            assert_int_equal(page_free(page, 0), i == orphan ? KERN_FAILURE : KERN_SUCCESS);
+        }
+        assert_same_stats(before, stats());
+    }
 }
 
 static void test_lists_back(void **state)
@@ -410,10 +460,19 @@ static void test_notes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        PAGE_TEST(test_one_by_one), PAGE_TEST(test_rows),        PAGE_TEST(test_rows_of_others),
-        PAGE_TEST(test_unshared),   PAGE_TEST(test_runs_back),   PAGE_TEST(test_runs_back_at_last),
-        PAGE_TEST(test_lists_back), PAGE_TEST(test_shares),      PAGE_TEST(test_given_back_pinned),
-        PAGE_TEST(test_quarantine), PAGE_TEST(test_what_is_ram), PAGE_TEST(test_notes),
+        PAGE_TEST(test_one_by_one),
+        PAGE_TEST(test_rows),
+        PAGE_TEST(test_rows_of_others),
+        PAGE_TEST(test_unshared),
+        PAGE_TEST(test_runs_back),
+        PAGE_TEST(test_runs_back_at_last),
+        PAGE_TEST(test_runs_back_among_others),
+        PAGE_TEST(test_lists_back),
+        PAGE_TEST(test_shares),
+        PAGE_TEST(test_given_back_pinned),
+        PAGE_TEST(test_quarantine),
+        PAGE_TEST(test_what_is_ram),
+        PAGE_TEST(test_notes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

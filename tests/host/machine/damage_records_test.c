@@ -11,7 +11,7 @@
 
 /* --- Runs ------------------------------------------------------------------------------------- */
 
-static struct IOMemoryRuns runs;
+static struct memory_runs runs;
 
 static void three_runs(void)
 {
@@ -65,7 +65,7 @@ static void runs_are_looked_at(void **state)
 /* Whoever has counted wrong is stopped before the store. */
 static void runs_have_their_room(void **state)
 {
-    struct IOMemoryRuns one;
+    struct memory_runs one;
 
     (void)state;
     assert_true(IOMemoryRuns_init(&one, 1));

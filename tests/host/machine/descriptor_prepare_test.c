@@ -342,6 +342,35 @@ static void thread_safe_objects_lock_and_unlock(void **state)
     OSObject_release(memory);
 }
 
+/* More runs than ranges: the list grows in the midst of one, and goes on there. */
+static void more_runs_than_ranges(void **state)
+{
+    IOAddressRange ranges[] = {{pages_at + 10, 3 * PAGE_SIZE},
+                               {pages_at + 5 * PAGE_SIZE + 20, 2 * PAGE_SIZE}};
+    const IOOptionBits kinds[] = {0, kIOMemoryPersistent};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+            ranges, 2, kIODirectionOutIn | kinds[i], kernel_task);
+        IOByteCount at = 0, length;
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+        assert_int_equal(pins(), 4 + 3);
+        for (; at < IOMemoryDescriptor_getLength(memory); at += length) {
+            const uint64_t from =
+                at < ranges[0].length ? 10 + at : 5 * PAGE_SIZE + 20 + (at - ranges[0].length);
+
+            assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, at, &length, 0),
+                             physical_of(pages + from));
+            assert_true(length <= PAGE_SIZE);
+        }
+        assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        assert_int_equal(pins(), 0);
+        OSObject_release(memory);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +387,7 @@ int main(void)
         WITH_PAGES(kept_completes_are_settled_once),
         WITH_PAGES(prepare_modifiers),
         WITH_PAGES(thread_safe_objects_lock_and_unlock),
+        WITH_PAGES(more_runs_than_ranges),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);

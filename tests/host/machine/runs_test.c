@@ -4,7 +4,7 @@
 #include "kernel/inject.h"
 #include "tests/host/machine/map_fixture.h"
 
-static void expect_empty(const struct IOMemoryRuns *runs, size_t capacity)
+static void expect_empty(const struct memory_runs *runs, size_t capacity)
 {
     assert_int_equal(runs->count, 0);
     assert_int_equal(runs->capacity, capacity);
@@ -16,7 +16,7 @@ static void expect_empty(const struct IOMemoryRuns *runs, size_t capacity)
 static void a_list_begins_empty(void **state)
 {
     static const size_t capacities[] = {0, 1, 2, 100};
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
@@ -49,12 +49,12 @@ static void a_list_grows_when_it_is_told_to(void **state)
 {
     static const size_t capacities[] = {1, 4, 16, 64};
     const uint64_t blocks = holdings_now().heap_blocks;
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     (void)state;
     assert_true(IOMemoryRuns_init(&runs, 0));
     for (unsigned i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
-        const struct IOMemoryRuns before = runs;
+        const struct memory_runs before = runs;
 
         inject_begin(1);
         assert_false(IOMemoryRuns_makeRoom(&runs));
@@ -78,7 +78,7 @@ static void a_list_grows_when_it_is_told_to(void **state)
 /* Neighbours are one run, but at address 0, where the topmost byte's neighbour is none. */
 static void neighbours_are_one_run(void **state)
 {
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     (void)state;
     assert_true(IOMemoryRuns_init(&runs, 4));
@@ -133,7 +133,7 @@ static void every_byte_is_found(void **state)
 
     (void)state;
     for (unsigned seed = 0; seed < 12; seed++) {
-        struct IOMemoryRuns runs;
+        struct memory_runs runs;
         uint64_t length = 0;
 
         assert_true(IOMemoryRuns_init(&runs, RUNS));

@@ -212,6 +212,12 @@ static void intervals_make_sense(void **state)
 static paddr_t run;
 static uint64_t blocks; /* the first address that is a block's, in the run */
 static pte_t *entries[8], kept[8];
+static struct page records[8 * BLOCK_PAGES]; /* of their pages, as they were */
+
+static struct page *block_records(void)
+{
+    return page_record(blocks >> PAGE_SHIFT);
+}
 
 static pte_t *block_entry(unsigned block)
 {
@@ -230,6 +236,7 @@ static void restore_blocks(void)
     for (unsigned i = 0; i < 8; i++) {
         *entries[i] = kept[i];
     }
+    memcpy(block_records(), records, sizeof(records));
     page_free_run(run, 9 * BLOCK_PAGES);
     blocks = 0;
 }
@@ -260,6 +267,13 @@ static void change_blocks(void)
     *block_entry(2) |= DESCRIPTOR_READ_ONLY;
     *block_entry(6) |= DESCRIPTOR_READ_ONLY;
     *block_entry(4) = *block_entry(5) = 0;
+    /* What the direct map does not show, to be written, is nobody's to be handed out. */
+    memcpy(records, block_records(), sizeof(records));
+    for (unsigned i = 0; i < 8; i++) {
+        for (unsigned page = 0; page < BLOCK_PAGES && (i == 2 || (i >= 4 && i < 7)); page++) {
+            block_records()[i * BLOCK_PAGES + page].state = RECORD_RESERVED;
+        }
+    }
 }
 
 static void expect_run(paddr_t page, uint64_t asked, uint64_t pages, bool writable, bool reachable)
@@ -379,6 +393,11 @@ static void the_direct_map_is_wired(void **state)
                      KERN_PROTECTION_FAILURE);
     assert_int_equal(vm_map_wire(kernel_map, direct(4) - PAGE_SIZE, 2, 0, pages),
                      KERN_INVALID_ADDRESS);
+    assert_int_equal(vm_map_wire(kernel_map, direct(2) + PAGE_SIZE, 1, VM_WIRE_WRITE, pages),
+                     KERN_PROTECTION_FAILURE);
+    assert_int_equal(vm_map_wire(kernel_map, direct(4), 1, 0, pages), KERN_INVALID_ADDRESS);
+    assert_int_equal(vm_map_wire(kernel_map, direct(3) - PAGE_SIZE, 2, VM_WIRE_WRITE, pages),
+                     KERN_PROTECTION_FAILURE);
     assert_int_equal(vm_map_wire(kernel_map, MMU_KERNEL_VA_BASE - PAGE_SIZE, 1, 0, pages),
                      KERN_INVALID_ADDRESS);
     page_get_stats(&stats);

@@ -16,25 +16,34 @@ static uint64_t pins(void)
     return stats.pins;
 }
 
-static struct vm_wiring room_for(size_t runs)
+static struct memory_runs room_for(size_t runs)
 {
-    return (struct vm_wiring){.list = found, .room = runs};
+    return (struct memory_runs){.list = found, .capacity = runs};
+}
+
+static kern_return_t wire_in(struct vm_map *map, const struct memory_run *bytes, size_t count,
+                             unsigned flags, struct memory_runs *wiring)
+{
+    const struct memory_runs all = {
+        .list = (struct memory_run *)bytes, .count = count, .length = bytes[count - 1].end};
+
+    return vm_map_wire_runs(map, &all, flags, wiring);
 }
 
 static kern_return_t wire(const struct memory_run *bytes, size_t count, unsigned flags,
-                          struct vm_wiring *wiring)
+                          struct memory_runs *wiring)
 {
-    return vm_map_wire_runs(map, bytes, bytes[count - 1].end, flags, wiring);
+    return wire_in(map, bytes, count, flags, wiring);
 }
 
-static void unwire(struct vm_wiring *wiring, bool written)
+static void unwire(struct memory_runs *wiring, bool written)
 {
-    vm_unwire_runs(wiring->list, wiring->length, written);
+    vm_unwire_runs(wiring, written);
     assert_int_equal(pins(), before.pins);
 }
 
 /* The list is as it says, and one run nowhere goes on where the one before it ends. */
-static void check_list(const struct vm_wiring *wiring)
+static void check_list(const struct memory_runs *wiring)
 {
     uint64_t start = 0, longest = 0, highest = 0;
 
@@ -62,7 +71,7 @@ static paddr_t page_of(struct vm_object *object, uint64_t index)
 }
 
 /* Byte by page: where the list says it is, is where the object has it. */
-static void check_pages(const struct vm_wiring *wiring, struct vm_object *object, uint64_t at)
+static void check_pages(const struct memory_runs *wiring, struct vm_object *object, uint64_t at)
 {
     const struct memory_run *run = wiring->list;
     uint64_t start = 0;
@@ -100,13 +109,14 @@ static void one_pass_finds_all_pages(void **state)
     struct vm_object *object = object_of(600); /* more than a chunk of slots */
     const vaddr_t at = enter(object, 600, RW);
     const struct memory_run bytes[] = {{at + 100, 599 * PAGE_SIZE}};
-    struct vm_wiring wiring = room_for(MOST);
+    struct memory_runs wiring = room_for(MOST);
 
     (void)state;
     fill_in_threes(object, at);
     assert_int_equal(wire(bytes, 1, VM_WIRE_WRITE | VM_WIRE_UNMARKED, &wiring), KERN_SUCCESS);
     assert_true(wiring.count > 1);
     check_pages(&wiring, object, 100);
+    assert_false(wiring.registers);
     unwire(&wiring, false);
     /* And what is absent, into the middle of which it reaches. */
     vm_object_release(object);
@@ -134,7 +144,7 @@ static void it_goes_on_with_more_room(void **state)
     const struct memory_run bytes[] = {{at + 7, 3 * PAGE_SIZE},
                                        {at + 20 * PAGE_SIZE + 9, 3 * PAGE_SIZE + 5},
                                        {at + 4 * PAGE_SIZE, 10 * PAGE_SIZE}};
-    struct vm_wiring wiring = room_for(0), at_once = room_for(MOST);
+    struct memory_runs wiring = room_for(0), at_once = room_for(MOST);
     size_t turns = 0;
 
     (void)state;
@@ -145,9 +155,9 @@ static void it_goes_on_with_more_room(void **state)
     check_list(&at_once);
     unwire(&at_once, false);
     while (wire(bytes, 3, 0, &wiring) == KERN_NO_SPACE) {
-        assert_int_equal(wiring.count, wiring.room);
+        assert_int_equal(wiring.count, wiring.capacity);
         check_list(&wiring);
-        wiring.room++;
+        wiring.capacity++;
         turns++;
     }
     assert_int_equal(turns, at_once.count);
@@ -167,7 +177,7 @@ static void a_page_is_pinned_once_for_a_run(void **state)
     const struct memory_run goes_on[] = {{one, 100}, {two + 100, 300}, {one + 300, 301}};
     const struct memory_run apart[] = {{one, 100}, {two + 101, 300}, {one + 50, 301}};
     const struct memory_run over[] = {{one + 4000, 50}, {two + 4050, 200}};
-    struct vm_wiring wiring = room_for(1);
+    struct memory_runs wiring = room_for(1);
     paddr_t page;
 
     (void)state;
@@ -200,7 +210,7 @@ static void shared_pages_are_parted(void **state)
     struct vm_object *object = object_of(6), *copy;
     const vaddr_t at = enter(object, 6, RW);
     const struct memory_run bytes[] = {{at, 6 * PAGE_SIZE}};
-    struct vm_wiring wiring = room_for(MOST);
+    struct memory_runs wiring = room_for(MOST);
 
     (void)state;
     for (uint64_t i = 0; i < 6; i++) {
@@ -225,7 +235,7 @@ static void a_failure_leaves_what_is_in_the_list(void **state)
     const vaddr_t at = enter(object, 8, RW);
     const struct memory_run bytes[] = {{at + 1, 2 * PAGE_SIZE},
                                        {at + 4 * PAGE_SIZE, 6 * PAGE_SIZE}};
-    struct vm_wiring wiring = room_for(MOST);
+    struct memory_runs wiring = room_for(MOST);
 
     (void)state;
     assert_int_equal(vm_map_remove(map, at + 6 * PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
@@ -257,7 +267,7 @@ static void what_was_written_is_dirty(void **state)
     struct vm_object *object = object_of(4);
     const vaddr_t at = enter(object, 4, RW);
     const struct memory_run bytes[] = {{at + 4095, 2}};
-    struct vm_wiring wiring = room_for(MOST);
+    struct memory_runs wiring = room_for(MOST);
 
     (void)state;
     assert_int_equal(wire(bytes, 1, VM_WIRE_WRITE | VM_WIRE_UNMARKED, &wiring), KERN_SUCCESS);
@@ -315,11 +325,9 @@ static void the_direct_map_by_runs(void **state)
         {at - 3 * PAGE_SIZE, 75 * 4096},
     };
     const size_t count = sizeof(bytes) / sizeof(bytes[0]);
-    struct vm_wiring wiring = room_for(MOST);
+    struct memory_runs wiring = room_for(MOST);
 
-    assert_int_equal(
-        vm_map_wire_runs(kernel_map, bytes, bytes[count - 1].end, VM_WIRE_WRITE, &wiring),
-        KERN_SUCCESS);
+    assert_int_equal(wire_in(kernel_map, bytes, count, VM_WIRE_WRITE, &wiring), KERN_SUCCESS);
     check_list(&wiring);
     assert_int_equal(wiring.count, count - 1); /* two of them are one */
     assert_int_equal(found[2].end - found[1].end, 2 * PAGE_SIZE);
@@ -351,7 +359,7 @@ static void the_direct_map_by_runs(void **state)
             three[i].end = end += i == long_one ? 3 * PAGE_SIZE : PAGE_SIZE;
         }
         wiring = room_for(3);
-        assert_int_equal(vm_map_wire_runs(kernel_map, three, end, 0, &wiring), KERN_SUCCESS);
+        assert_int_equal(wire_in(kernel_map, three, 3, 0, &wiring), KERN_SUCCESS);
         check_list(&wiring);
         assert_int_equal(wiring.longest, 3 * PAGE_SIZE);
         unwire(&wiring, false);
@@ -363,8 +371,7 @@ static void the_direct_map_by_runs(void **state)
     assert_int_equal(page_split_run(area, 1200), KERN_SUCCESS);
     page_free(paddr_add(block, 4 * PAGE_SIZE), 0);
     wiring = room_for(MOST);
-    assert_int_equal(vm_map_wire_runs(kernel_map, free, free[1].end, 0, &wiring),
-                     KERN_INVALID_ADDRESS);
+    assert_int_equal(wire_in(kernel_map, free, 2, 0, &wiring), KERN_INVALID_ADDRESS);
     assert_int_equal(wiring.length, PAGE_SIZE);
     assert_int_equal(pins(), before.pins + 1);
     unwire(&wiring, false);
@@ -385,13 +392,14 @@ static void registers_are_passed_over(void **state)
     const paddr_t last = paddr(SIM_RAM_BASE + 64 * SIM_MIB - PAGE_SIZE);
     const bool owned = page_get_state(last) != PAGE_FREE;
     struct vm_object *window;
-    struct vm_wiring wiring = room_for(1);
+    struct memory_runs wiring = room_for(1);
 
     (void)state;
     assert_int_equal(vm_object_create_physical(paddr_add(last, PAGE_SIZE), 70, &window),
                      KERN_SUCCESS);
     assert_int_equal(vm_object_wire_run(window, 100, 69 * PAGE_SIZE, 0, &wiring), KERN_SUCCESS);
     assert_int_equal(wiring.count, 1);
+    assert_true(wiring.registers);
     assert_int_equal(found[0].address, last.value + PAGE_SIZE + 100);
     assert_int_equal(pins(), before.pins);
     assert_int_equal(vm_object_wire_run(window, 0, PAGE_SIZE, 0, &wiring), KERN_NO_SPACE);
@@ -410,9 +418,21 @@ static void registers_are_passed_over(void **state)
 }
 
 static unsigned gaps; /* in which an interrupt may come */
+static uint64_t pins_then;
 
+static void begin_gaps(void)
+{
+    gaps = 0;
+    pins_then = page_pool.pins;
+}
+
+/* No more than 64 pages are pinned or unpinned from one to the next. */
 static void count_gap(void)
 {
+    const uint64_t now = page_pool.pins;
+
+    assert_in_range(now + 64 - pins_then, 0, 128);
+    pins_then = now;
     gaps++;
 }
 
@@ -432,9 +452,9 @@ static void interrupts_come_in_between(void **state)
         assert_int_equal(vm_object_create_physical(base, count, &window), KERN_SUCCESS);
         sim_unmasked = count_gap;
         for (unsigned how = 0; how < 2; how++) {
-            struct vm_wiring wiring = room_for(1);
+            struct memory_runs wiring = room_for(1);
 
-            gaps = 0;
+            begin_gaps();
             if (how == 0) {
                 assert_int_equal(vm_object_wire_run(window, 0, count * PAGE_SIZE, 0, &wiring),
                                  KERN_SUCCESS);
@@ -442,9 +462,9 @@ static void interrupts_come_in_between(void **state)
                 assert_int_equal(vm_object_wire(window, 0, count, 0, pages), KERN_SUCCESS);
             }
             assert_true(gaps >= count / 64);
-            gaps = 0;
+            begin_gaps();
             if (how == 0) {
-                vm_unwire_runs(wiring.list, wiring.length, false);
+                vm_unwire_runs(&wiring, false);
             } else {
                 vm_unwire(pages, count);
             }
@@ -457,34 +477,106 @@ static void interrupts_come_in_between(void **state)
     }
 }
 
-/* ... in a list of runs, too. */
+/* ... in a list of runs, too, of however many pages each. */
 static void interrupts_come_between_runs(void **state)
 {
     enum {
         COUNT = 640
     };
     static struct memory_run bytes[COUNT];
+    static const uint64_t each[] = {1, 3, 5, 63, 64, 65};
     const struct page_request run = {.count = 2 * COUNT, .owner = PAGE_OWNER_BUFFER};
-    struct vm_wiring wiring = room_for(COUNT);
     paddr_t area;
 
     (void)state;
     assert_int_equal(page_alloc_run(&run, &area), KERN_SUCCESS);
-    for (uint64_t i = 0; i < COUNT; i++) {
-        bytes[i].address = (vaddr_t)phys_to_virt(paddr_add(area, 2 * i * PAGE_SIZE));
-        bytes[i].end = (i + 1) * PAGE_SIZE;
+    for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++) {
+        const uint64_t size = each[i] * PAGE_SIZE;
+        const size_t count = COUNT / each[i];
+        struct memory_runs wiring = room_for(count);
+
+        for (size_t j = 0; j < count; j++) {
+            bytes[j].address = (vaddr_t)phys_to_virt(paddr_add(area, 2 * j * size));
+            bytes[j].end = (j + 1) * size;
+        }
+        sim_unmasked = count_gap;
+        begin_gaps();
+        assert_int_equal(wire_in(kernel_map, bytes, count, 0, &wiring), KERN_SUCCESS);
+        assert_true(gaps >= count * each[i] / 64);
+        assert_int_equal(pins(), before.pins + count * each[i]);
+        check_list(&wiring);
+        begin_gaps();
+        vm_unwire_runs(&wiring, false);
+        assert_true(gaps >= count * each[i] / 64);
+        sim_unmasked = NULL;
+        assert_int_equal(pins(), before.pins);
     }
-    gaps = 0;
-    sim_unmasked = count_gap;
-    assert_int_equal(vm_map_wire_runs(kernel_map, bytes, COUNT * PAGE_SIZE, 0, &wiring),
-                     KERN_SUCCESS);
-    assert_true(gaps >= COUNT / 64);
-    gaps = 0;
-    vm_unwire_runs(wiring.list, wiring.length, false);
-    assert_true(gaps >= COUNT / 64);
-    sim_unmasked = NULL;
-    assert_int_equal(pins(), before.pins);
     assert_int_equal(page_free_run(area, 2 * COUNT), KERN_SUCCESS);
+}
+
+/* Of a run one page of which is free, none is pinned, whichever it is; those before it are. */
+static void a_run_is_pinned_whole(void **state)
+{
+    const struct page_request request = {.count = 12, .owner = PAGE_OWNER_IMAGE};
+    paddr_t area;
+
+    (void)state;
+    assert_int_equal(page_alloc_run(&request, &area), KERN_SUCCESS);
+    assert_int_equal(page_split_run(area, 12), KERN_SUCCESS);
+    const vaddr_t at = (vaddr_t)phys_to_virt(area);
+    const struct memory_run bytes[] = {
+        {at, PAGE_SIZE}, {at + 2 * PAGE_SIZE, 4 * PAGE_SIZE}, {at + 6 * PAGE_SIZE, 9 * PAGE_SIZE}};
+
+    for (uint64_t i = 6; i < 9; i++) {
+        struct page *const full = page_lookup(paddr_add(area, i * PAGE_SIZE));
+        struct memory_runs wiring = room_for(3);
+
+        full->pins = UINT32_MAX;
+        assert_int_equal(wire_in(kernel_map, bytes, 3, 0, &wiring), KERN_FAILURE);
+        full->pins = 0;
+        assert_int_equal(wiring.count, 2);
+        assert_int_equal(pins(), before.pins + 4);
+        unwire(&wiring, false);
+        for (uint64_t j = 0; j < 12; j++) {
+            assert_int_equal(page_pin_count(paddr_add(area, j * PAGE_SIZE)), 0);
+        }
+    }
+    for (uint64_t i = 0; i < 12; i++) {
+        page_free(paddr_add(area, i * PAGE_SIZE), 0);
+    }
+}
+
+/* Where a section has no records, what lies in their place says nothing. */
+static void there_are_no_records_to_be_read(void **state)
+{
+    const struct page_request request = {
+        .count = SECTION_PAGES, .alignment = 4 * SIM_MIB, .owner = PAGE_OWNER_IMAGE};
+    paddr_t area;
+
+    (void)state;
+    assert_int_equal(page_alloc_run(&request, &area), KERN_SUCCESS);
+    const paddr_t behind = paddr_add(area, 4 * SIM_MIB);
+    const vaddr_t at = (vaddr_t)phys_to_virt(behind);
+    const struct memory_run over[] = {{at - PAGE_SIZE, 2 * PAGE_SIZE}}, inside[] = {{at, 1}};
+    uint8_t *const section = &page_pool.sections[behind.value >> SECTION_SHIFT];
+    struct page *const record = page_record(behind.value >> PAGE_SHIFT);
+    const struct page was = *record;
+    const uint8_t ready = *section;
+    struct memory_runs wiring = room_for(1);
+
+    assert_int_equal(page_get_state(behind), PAGE_FREE);
+    *section = SECTION_BLANK;
+    record->word = RECORD_WORD(RECORD_BLOCK, 0, PAGE_OWNER_IMAGE);
+    assert_int_equal(wire_in(kernel_map, over, 1, 0, &wiring), KERN_INVALID_ADDRESS);
+    assert_int_equal(wiring.length, PAGE_SIZE); /* as far as a block of the direct map goes */
+    unwire(&wiring, false);
+    wiring = room_for(1);
+    assert_int_equal(wire_in(kernel_map, inside, 1, 0, &wiring), KERN_INVALID_ADDRESS);
+    assert_int_equal(wiring.count, 0);
+    assert_int_equal(record->pins, 0);
+    *record = was;
+    *section = ready;
+    assert_int_equal(page_free_run(area, SECTION_PAGES), KERN_SUCCESS);
 }
 
 int main(void)
@@ -500,6 +592,8 @@ int main(void)
         TEST(registers_are_passed_over),
         TEST(interrupts_come_in_between),
         TEST(interrupts_come_between_runs),
+        TEST(a_run_is_pinned_whole),
+        TEST(there_are_no_records_to_be_read),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);

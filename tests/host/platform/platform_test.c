@@ -123,15 +123,32 @@ void platform_mark_written(paddr_t start, uint64_t length)
     counted.written += (unsigned)length;
 }
 
+/* With as much room as it takes. */
+static kern_return_t wire_all(uint64_t at, uint64_t size, struct memory_runs *runs)
+{
+    const uint64_t end = runs->length + size;
+    kern_return_t status;
+
+    do {
+        const uint64_t left = end - runs->length;
+
+        status = platform_object_wire_run(NULL, at + (size - left), left, 0, runs);
+    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(runs));
+    return status;
+}
+
 static void pages_of_a_port_become_runs(void **state)
 {
-    struct IOMemoryRuns runs;
+    struct memory_runs runs;
 
     (void)state;
     memset(&counted, 0, sizeof(counted));
     counted.wanted = 5;
     assert_true(IOMemoryRuns_init(&runs, 1));
-    assert_int_equal(platform_object_wire_run(NULL, 100, 2 * PAGE_SIZE, 0, &runs), KERN_SUCCESS);
+    assert_int_equal(platform_object_wire_run(NULL, 100, 2 * PAGE_SIZE, 0, &runs), KERN_NO_SPACE);
+    assert_int_equal(runs.length, PAGE_SIZE - 100);
+    assert_int_equal(counted.pinned, 1); /* no page that there is no room for */
+    assert_int_equal(wire_all(PAGE_SIZE, PAGE_SIZE + 100, &runs), KERN_SUCCESS);
     assert_int_equal(runs.count, 2);
     assert_int_equal(runs.list[0].address, HOST_RAM_BASE + ptoa(2) + 100);
     assert_int_equal(runs.list[0].end, 2 * PAGE_SIZE - 100);
@@ -139,11 +156,11 @@ static void pages_of_a_port_become_runs(void **state)
     assert_int_equal(runs.highest, HOST_RAM_BASE + ptoa(4));
     assert_int_equal(counted.pinned, 3);
     /* It goes on where the run ends, in a page that is pinned for it. */
-    assert_int_equal(platform_object_wire_run(NULL, ptoa(2) + 100, 50, 0, &runs), KERN_SUCCESS);
+    assert_int_equal(wire_all(ptoa(2) + 100, 50, &runs), KERN_SUCCESS);
     assert_int_equal(runs.count, 2);
     assert_int_equal(counted.pinned, 3);
     counted.refusal = KERN_MEMORY_ERROR;
-    assert_int_equal(platform_object_wire_run(NULL, ptoa(1), ptoa(2), 0, &runs), KERN_MEMORY_ERROR);
+    assert_int_equal(wire_all(ptoa(1), ptoa(2), &runs), KERN_MEMORY_ERROR);
     assert_int_equal(runs.length, 3 * PAGE_SIZE + 50); /* what came before it */
     assert_int_equal(counted.pinned, 4);
     platform_unwire_runs(&runs, false);
@@ -161,13 +178,16 @@ static void a_port_refuses_pages(void **state)
     IOBufferMemoryDescriptor *buffer = buffer_of(5000);
     const uint64_t at = (uintptr_t)IOBufferMemoryDescriptor_getBytesNoCopy(buffer);
     const uint64_t ram = at - (platform_memory_physical((void *)at).value - HOST_RAM_BASE);
-    struct IOMemoryRuns bytes, runs;
+    struct memory_runs bytes, runs;
 
     (void)state;
     assert_true(IOMemoryRuns_init(&bytes, 2));
     IOMemoryRuns_append(&bytes, at + 10, 4990);
     IOMemoryRuns_append(&bytes, ram + HOST_RAM_SIZE - 1, 2);
     assert_true(IOMemoryRuns_init(&runs, 1));
+    assert_int_equal(platform_wire_runs(kernel_map, &bytes, 0, &runs), KERN_NO_SPACE);
+    assert_int_equal(runs.length, PAGE_SIZE - 10);
+    assert_true(IOMemoryRuns_makeRoom(&runs));
     assert_int_equal(platform_wire_runs(kernel_map, &bytes, 0, &runs), KERN_INVALID_ADDRESS);
     assert_int_equal(runs.length, 4990 + 1);
     assert_int_equal(runs.list[0].address, platform_memory_physical((void *)at).value + 10);
