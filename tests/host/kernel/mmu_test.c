@@ -85,6 +85,30 @@ static void test_splits_at_one_end(void **state)
     assert_int_equal(mmu_unmap(mmu_kernel, VA + at, GIB - at), KERN_SUCCESS);
 }
 
+/* A table is written to its end, and no further. */
+static void test_a_table_is_a_page(void **state)
+{
+    paddr_t table, behind;
+    struct mmu_path path;
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), MIB2, rw), KERN_SUCCESS);
+    assert_int_equal(page_alloc(1, PAGE_OWNER_IMAGE, &table), KERN_SUCCESS);
+    assert_int_equal(page_split_run(table, 2), KERN_SUCCESS);
+    behind = paddr_add(table, PAGE_SIZE);
+    memset(phys_to_virt(behind), 0xee, PAGE_SIZE);
+    assert_int_equal(page_free(table, 0), KERN_SUCCESS); /* the next to be taken */
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    mmu_walk(mmu_kernel, VA, 2, &path);
+    assert_int_equal(pte_address(*path.entry[2]).value, table.value);
+    for (unsigned i = 0; i < PAGE_SIZE; i++) {
+        assert_int_equal(((uint8_t *)phys_to_virt(behind))[i], 0xee);
+    }
+    assert_maps(VA + MIB2 - PAGE_SIZE, PA + MIB2 - PAGE_SIZE, rw.access);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + PAGE_SIZE, MIB2 - PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(page_free(behind, 0), KERN_SUCCESS);
+}
+
 static void test_guard_pages(void **state)
 {
     (void)state;
@@ -467,6 +491,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_blocks_where_they_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_splits_on_demand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_splits_at_one_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_table_is_a_page, setup, teardown),
         cmocka_unit_test_setup_teardown(test_guard_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_want_of_tables_changes_nothing, setup, teardown),

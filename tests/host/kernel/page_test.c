@@ -27,6 +27,8 @@ static void test_64_gib(void **state)
     struct page_request below_4g = {.count = 1, .highest = 0xffffffff, .owner = PAGE_OWNER_DRIVER};
     const struct page_request more = {.count = ((size_t)1 << PAGE_ORDER_MAX) + 1,
                                       .owner = PAGE_OWNER_IMAGE};
+    const struct page_request most = {.count = (size_t)1 << PAGE_ORDER_MAX,
+                                      .owner = PAGE_OWNER_IMAGE};
     paddr_t more_at;
 
     (void)state;
@@ -38,6 +40,8 @@ static void test_64_gib(void **state)
     assert_true(low.value < 4 * SIM_GIB);
     assert_int_equal(page_get_state(paddr(giant.value + SIM_GIB - 1)), PAGE_ALLOCATED);
     assert_int_equal(page_alloc_run(&more, &more_at), KERN_RESOURCE_SHORTAGE); /* in one piece */
+    assert_int_equal(page_alloc_run(&most, &more_at), KERN_SUCCESS);
+    assert_int_equal(page_free_run(more_at, most.count), KERN_SUCCESS);
     assert_int_equal(page_free(low, 0), KERN_SUCCESS);
     assert_int_equal(page_free(giant, PAGE_ORDER_MAX), KERN_SUCCESS);
     assert_int_equal(stats().free_blocks[PAGE_ORDER_MAX], 63);

@@ -490,7 +490,9 @@ static void only_what_is_executed_is_made_fit(void **state)
     assert_int_equal(dirty(object), 3);
     assert_int_equal(page_get_state(unused), PAGE_FREE);
     assert_int_equal(vm_object_create_physical(unused, 1, &window), KERN_SUCCESS);
+    sim_cache.executable = 0;
     assert_int_equal(vm_fault(map, enter(window, 1, code), MMU_EXECUTE), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, PAGE_SIZE / SIM_CACHE_LINE);
     vm_object_release(window);
     vm_object_release(object);
 }
