@@ -221,9 +221,13 @@ static void calls_that_are_refused(void **state)
     assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
     arguments[0] = virt_to_phys(pair_bytes).value;
     for (unsigned more = 0; more < 2; more++) {
+        struct vdma_status status = {.code = 99};
+
         arguments[1] = 64 + more;
-        assert_int_equal(vdma_control(VDMA_SET_TABLE, arguments, NULL, 0, NULL, 0, NULL),
+        assert_int_equal(vdma_control(VDMA_SET_TABLE, arguments, NULL, 0, NULL, 0, &status),
                          more == 0 ? kIOReturnSuccess : kIOReturnNotAligned);
+        assert_int_equal(status.code, more == 0 ? VDMA_STATUS_OK : VDMA_STATUS_REFUSED);
+        assert_int_equal(status.rule != 0, more != 0);
     }
     assert_int_equal(CONTROL(VDMA_SET_TABLE, NULL, 0, NULL, 0), kIOReturnSuccess);
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
@@ -262,6 +266,9 @@ static void jobs_that_cannot_be(void **state)
          kIOReturnBadArgument},
         {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 2}}, kIOReturnSuccess},
         {{.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {0, 8}}, kIOReturnSuccess},
+        /* Where its halves begin is not the caller's to say. */
+        {{.type = VDMA_COMPARE, .source = pair, .length = 16, .arguments = {5, 6}},
+         kIOReturnSuccess},
         {{.type = VDMA_CHECKSUM, .source = pair, .length = PAIR_BYTES}, kIOReturnSuccess},
         {{.type = VDMA_CHECKSUM, .source = pair, .source_offset = PAIR_BYTES - 1, .length = 1},
          kIOReturnSuccess},

@@ -144,9 +144,16 @@ static void requests_that_are_alone(void **state)
                 other.result == kIOReturnSuccess);
 }
 
+static void fail_to_end(struct vdma_transfer *transfer)
+{
+    (void)transfer;
+    fail_msg("what was not there has ended");
+}
+
 /* A reset that is asked for ends those in line as well as those at the device; and then all go. */
 static void a_reset_ends_the_line(void **state)
 {
+    static struct vdma_transfer gone = {.ended = fail_to_end};
     struct vdma_transfer one = {.type = VDMA_NOP}, other = {.type = VDMA_NOP}, alone;
     struct vdma_job job = {.type = VDMA_NOP};
 
@@ -155,6 +162,7 @@ static void a_reset_ends_the_line(void **state)
     ends = 0;
     spoiled->waits = true;
     submit(&one);
+    one.next = &gone; /* behind which it once stood in line */
     submit(&alone);
     submit(&other);
     assert_int_equal(vdma_reset(), kIOReturnSuccess);
@@ -354,6 +362,7 @@ static void a_device_that_forgets_its_table(void **state)
     }
     assert_false(vdma_present());
     assert_true(sim_console_said("vdma: the device is lost"));
+    assert_null(vdma_state.first);
     assert_int_equal(vdma_perform(&job), kIOReturnNotResponding);
     /* What needs it is told so, and the table can go. */
     assert_int_equal(vdma_reset(), kIOReturnNotResponding);

@@ -105,6 +105,40 @@ static void pages_that_are_not_there(void **state)
         kIOReturnSuccess);
 }
 
+/* Memory that begins in a page and ends in the next one, and a part of it. */
+static void mappings_across_pages(void **state)
+{
+    IOMemoryDescriptor *across = IOMemoryDescriptor_withAddressRange(
+        (uint64_t)pair_bytes + PAGE_SIZE - 96, 200, kIODirectionInOut, kernel_task);
+    uint64_t address, length, physical, open;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(across, kIODirectionNone), kIOReturnSuccess);
+    for (uint64_t offset = 0; offset < 200; offset += 40) {
+        assert_int_equal(IOMapper_iovmMapMemory(table(), across, offset, 200 - offset,
+                                                kIODMAMapReadAccess, NULL, NULL, NULL, &address,
+                                                &length),
+                         kIOReturnSuccess);
+        assert_int_equal(length, offset < 96 ? 2 * PAGE_SIZE : PAGE_SIZE);
+        assert_int_equal(address % PAGE_SIZE, (PAGE_SIZE - 96 + offset) % PAGE_SIZE);
+        for (uint64_t at = 0; at < 200 - offset; at += 8) {
+            assert_int_equal(
+                IOMapper_translate(table(), address + at, kIODMAMapReadAccess, &physical, &open),
+                kIOReturnSuccess);
+            assert_int_equal(physical,
+                             virt_to_phys(pair_bytes).value + PAGE_SIZE - 96 + offset + at);
+        }
+        assert_int_equal(IOMapper_iovmUnmapMemory(table(), across, NULL, address, length),
+                         kIOReturnSuccess);
+    }
+    assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, UINT64_MAX,
+                                            kIODMAMapReadAccess, NULL, NULL, NULL, &address,
+                                            &length),
+                     kIOReturnNoSpace);
+    assert_int_equal(IOMemoryDescriptor_complete(across, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(across);
+}
+
 /* At multiples of what is asked for, though there is room before them. */
 static void mappings_at_multiples(void **state)
 {
@@ -385,6 +419,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tables_without_memory), /* from here on there is one */
         cmocka_unit_test(pages_that_are_not_there),
+        cmocka_unit_test(mappings_across_pages),
         cmocka_unit_test(mappings_at_multiples),
         cmocka_unit_test(mappings_that_cannot_be),
         cmocka_unit_test(mappings_of_several_pieces),
