@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Driver processes by what they are told: programs that are none, answers of calls, waits for time
- * and for a device's interrupts, and devices that cannot be given as a whole.
+ * Driver processes by what they are told: answers of calls, waits for time and for a device's
+ * interrupts, and devices that cannot be given as a whole.
  */
 #include "descriptors/IODriver.h"
 #include "descriptors/driverkit/IODriverTask_private.h"
@@ -14,7 +14,6 @@
 #include "tests/host/sim/sim_irq.h"
 
 #define STACK_END 0x7f0000000000ull
-#define STACK     0x10000ull
 #define LINE      100
 
 static IODriver *new_driver(const IODriverOptions *options)
@@ -43,144 +42,6 @@ static void expect_answer(IODriver *driver, struct stop call, IOReturn status, u
     assert_true(IODriver_turn(driver));
     assert_int_equal(script_seen[0], (uint32_t)status);
     assert_int_equal(script_seen[1], second);
-}
-
-/* --- Programs --------------------------------------------------------------------------------- */
-
-/* How a copy of the program is taken, one number of which is another. */
-static IOReturn with(unsigned offset, uint64_t value, unsigned size)
-{
-    static uint8_t copy[sizeof(driver_program)];
-    IODriver *driver = NULL;
-    IOReturn status;
-
-    memcpy(copy, &driver_program, sizeof(copy));
-    memcpy(copy + offset, &value, size);
-    status = IODriver_create(copy, sizeof(copy), NULL, &driver);
-    assert_true((driver != NULL) == (status == kIOReturnSuccess));
-    IODriver_release(driver);
-    return status;
-}
-
-#define HEADER_OF(member, value)                                                                   \
-    with(offsetof(__typeof__(driver_program), member), value, sizeof(driver_program.member))
-#define SEGMENT(index, member, value)                                                              \
-    with(offsetof(__typeof__(driver_program), segments[index].member), value, 8)
-#define RIGHTS(index, value)                                                                       \
-    with(offsetof(__typeof__(driver_program), segments[index].flags), value, 4)
-
-static void programs_are_judged(void **state)
-{
-    const uint64_t size = sizeof(driver_program), text = 2 * PAGE_SIZE;
-
-    (void)state;
-    for (unsigned i = 0; i < 7; i++) {
-        assert_int_equal(with(i, 0x55, 1), kIOReturnBadArgument);
-    }
-    GOOD(with(7, 0x55, 1)); /* of which nothing is said */
-    assert_int_equal(HEADER_OF(type, 3), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(machine, 62), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(phentsize, 55), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(phnum, 0), kIOReturnBadArgument);
-    driver_program.segments[1].memsz = 1;
-    driver_program.segments[1].vaddr = 1;
-    GOOD(HEADER_OF(phnum, 1)); /* what follows is none */
-    assert_int_equal(HEADER_OF(phnum, 2), kIOReturnBadArgument);
-    GOOD(with(offsetof(__typeof__(driver_program), segments[1].type), 2, 4)); /* of another kind */
-    driver_program.segments[1].memsz = driver_program.segments[1].vaddr = 0;
-    assert_int_equal(HEADER_OF(phnum, UINT16_MAX), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(phoff, size - 2 * 56 + 1), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(phoff, UINT64_MAX), kIOReturnBadArgument);
-    /* It begins in what the file has of a segment that may run. */
-    GOOD(HEADER_OF(entry, TEXT_AT + text - 4));
-    assert_int_equal(HEADER_OF(entry, TEXT_AT + text), kIOReturnBadArgument);
-    assert_int_equal(HEADER_OF(entry, TEXT_AT - 4), kIOReturnBadArgument);
-    for (unsigned i = 1; i < 4; i++) {
-        assert_int_equal(HEADER_OF(entry, TEXT_AT + i), kIOReturnBadArgument);
-    }
-    GOOD(RIGHTS(0, 5));
-    assert_int_equal(RIGHTS(0, 4), kIOReturnBadArgument);
-    assert_int_equal(RIGHTS(0, 1), kIOReturnBadArgument);
-    assert_int_equal(RIGHTS(0, 7), kIOReturnBadArgument);
-    assert_int_equal(RIGHTS(0, 0), kIOReturnBadArgument);
-    /* Its bytes are there, and no more of them than of its memory, which are whole pages. */
-    assert_int_equal(SEGMENT(0, offset, 177), kIOReturnBadArgument);
-    GOOD(SEGMENT(0, offset, 0));
-    assert_int_equal(SEGMENT(0, offset, UINT64_MAX), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, filesz, text + 1), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, memsz, text - 1), kIOReturnBadArgument);
-    GOOD(SEGMENT(0, memsz, text + 1));
-    assert_int_equal(SEGMENT(0, memsz, 0), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, memsz, UINT64_MAX), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, memsz, 1ull << 40), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, vaddr, TEXT_AT + 1), kIOReturnBadArgument);
-    assert_int_equal(SEGMENT(0, vaddr, 0xffff000000000000), kIOReturnBadArgument);
-    assert_int_equal(IODriver_create(NULL, size, NULL, &(IODriver *){NULL}), kIOReturnBadArgument);
-    assert_int_equal(IODriver_create(&driver_program, 63, NULL, &(IODriver *){NULL}),
-                     kIOReturnBadArgument);
-    assert_int_equal(IODriver_create(&driver_program, 64 + 2 * 56 - 1, NULL, &(IODriver *){NULL}),
-                     kIOReturnBadArgument);
-}
-
-/* Of the stack and the guards around it no page is a program's; beside them is room. */
-static void programs_lie_beside_the_stack(void **state)
-{
-    static const struct {
-        uint64_t at;
-        IOReturn status;
-    } rows[] = {{STACK_END - STACK, kIOReturnBadArgument},
-                {STACK_END - 2 * STACK, kIOReturnBadArgument},
-                {STACK_END, kIOReturnBadArgument},
-                {STACK_END + STACK - PAGE_SIZE, kIOReturnBadArgument},
-                {STACK_END - 2 * STACK - PAGE_SIZE, kIOReturnSuccess},
-                {STACK_END + STACK, kIOReturnSuccess},
-                {TEXT_AT + PAGE_SIZE, kIOReturnBadArgument},
-                {TEXT_AT + 2 * PAGE_SIZE, kIOReturnSuccess}};
-
-    (void)state;
-    driver_program.segments[1].memsz = PAGE_SIZE;
-    driver_program.segments[1].vaddr = STACK_END + STACK;
-    GOOD(SEGMENT(1, offset, sizeof(driver_program))); /* nothing of the file, at its end */
-    assert_int_equal(SEGMENT(1, offset, sizeof(driver_program) + 1), kIOReturnBadArgument);
-    driver_program.segments[1].vaddr = 0;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(SEGMENT(1, vaddr, rows[i].at), rows[i].status);
-    }
-    driver_program.segments[1].memsz = 0;
-}
-
-static void stacks_are_as_large_as_asked(void **state)
-{
-    static const struct {
-        uint64_t asked, bytes;
-    } rows[] = {{0, STACK}, {1, PAGE_SIZE}, {PAGE_SIZE + 1, 2 * PAGE_SIZE}, {1 << 28, 1 << 28}};
-    IODriver *driver = NULL;
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct vm_range range;
-        uint64_t size;
-
-        driver = new_driver(&(IODriverOptions){.stackBytes = rows[i].asked});
-        assert_int_equal(vm_map_lookup(task_map(IODriver_getTask(driver)),
-                                       STACK_END - rows[i].bytes, &range, &size),
-                         KERN_SUCCESS);
-        assert_int_equal(size, rows[i].bytes);
-        assert_int_equal(range.access, MMU_READ | MMU_WRITE);
-        for (unsigned k = 0; k < 2; k++) {
-            assert_int_equal(vm_map_lookup(task_map(IODriver_getTask(driver)),
-                                           k == 0 ? STACK_END : STACK_END - 2 * rows[i].bytes,
-                                           &range, &size),
-                             KERN_SUCCESS);
-            assert_null(range.object);
-            assert_int_equal(size, rows[i].bytes);
-        }
-        IODriver_release(driver);
-    }
-    assert_int_equal(IODriver_create(&driver_program, sizeof(driver_program),
-                                     &(IODriverOptions){.stackBytes = (1 << 28) + 1}, &driver),
-                     kIOReturnBadArgument);
-    assert_null(driver);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------ */
@@ -408,6 +269,51 @@ static void the_first_deadline_ends_a_sleep(void **state)
     GOOD(IODriver_runAll(UINT64_MAX)); /* there are none */
 }
 
+static IODriver *doomed;
+
+static void just_before_it_sleeps(void)
+{
+    sim_unmasked = NULL;
+    if (doomed != NULL) {
+        task_terminate(IODriver_getTask(doomed));
+    } else {
+        assert_int_equal(sim_interrupt(LINE), IRQ_SERVED);
+    }
+}
+
+/* What comes after each has been asked whether it can go on, and before all sleep, is seen. */
+static void what_comes_just_before_a_sleep_ends_it(void **state)
+{
+    const IODriverDevice device = device_of(NULL, LINE);
+    const uint64_t before = sim_time;
+    IODriver *ended = new_driver(NULL), *other_driver = new_driver(NULL), *driver;
+    struct stop stops[] = {CALL(SYS_DK_WAIT, 0, UINT64_MAX), CALL(SYS_DK_WAIT, 0, 5000),
+                           CALL(SYS_DK_WAIT, 0, 10000)};
+
+    (void)state;
+    IODriver_kill(ended);
+    driver = new_driver(NULL);
+    GOOD(IODriver_giveDevice(driver, &device));
+    stops[1].x[0] = driver->deviceHandle;
+    script = stops;
+    assert_true(IODriver_turn(other_driver));
+    assert_true(IODriver_turn(driver));
+    doomed = NULL;
+    sim_unmasked = just_before_it_sleeps;
+    assert_int_equal(IODriver_runAll(1000), kIOReturnTimeout);
+    assert_null(sim_unmasked);
+    assert_int_equal(script_seen[1], 1);
+    assert_int_equal(driver->deadline, before + 10000); /* nobody had slept */
+    assert_int_equal(sim_time, before + 1000);
+    IODriver_release(other_driver);
+    doomed = driver;
+    sim_unmasked = just_before_it_sleeps;
+    GOOD(IODriver_runAll(1000)); /* the last has died */
+    assert_int_equal(sim_time, before + 1000);
+    IODriver_release(driver);
+    IODriver_release(ended);
+}
+
 /* --- Devices ---------------------------------------------------------------------------------- */
 
 /* Of a device that cannot be given as a whole nothing is given, and what was stays. */
@@ -579,15 +485,13 @@ int main(void)
 {
 #define DEVICE_TEST(name) cmocka_unit_test_setup_teardown(name, start_with_device, stop_with_device)
     const struct CMUnitTest tests[] = {
-        DRIVER_TEST(programs_are_judged),
-        DRIVER_TEST(programs_lie_beside_the_stack),
-        DRIVER_TEST(stacks_are_as_large_as_asked),
         DRIVER_TEST(calls_are_answered),
         DRIVER_TEST(messages_are_answered),
         DEVICE_TEST(waits_end_with_an_interrupt_or_their_time),
         DEVICE_TEST(an_interrupt_may_be_there_already),
         DEVICE_TEST(waits_for_what_does_not_come_are_refused),
         DEVICE_TEST(the_first_deadline_ends_a_sleep),
+        DEVICE_TEST(what_comes_just_before_a_sleep_ends_it),
         DEVICE_TEST(devices_are_given_as_a_whole),
         DEVICE_TEST(tasks_may_die_under_their_drivers),
         DRIVER_TEST(maps_end_with_their_memory),
