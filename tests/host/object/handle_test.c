@@ -11,6 +11,7 @@
 #include "descriptors/IOMemoryMap.h"
 #include "descriptors/OSArray.h"
 #include "descriptors/driverkit/IOHandleTable.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/sim_machine.h"
 
 #define MANY 100000
@@ -201,6 +202,39 @@ static void takeNext_closes_what_it_answers(void **state)
     IOHandleTable_free(&table);
 }
 
+/* Nothing is found where nothing was ever put, and nothing more is put where all is used up. */
+static void tables_are_empty_and_full(void **state)
+{
+    struct IOHandleTable full = {.capacity = IOHANDLES_MOST, .fresh = IOHANDLES_MOST};
+    OSObject *const object = new_object();
+    uint64_t handle = 7;
+
+    (void)state;
+    expect_closed(1);
+    full.buckets = calloc(full.capacity, sizeof(*full.buckets));
+    full.slots = calloc(full.capacity, sizeof(*full.slots));
+    assert_true(full.buckets != NULL && full.slots != NULL);
+    assert_int_equal(IOHandleTable_add(&full, object, MANY, &handle), kIOReturnNoResources);
+    assert_int_equal(full.used, 0);
+    assert_int_equal(full.fresh, IOHANDLES_MOST);
+    assert_int_equal(handle, 7);
+    free(full.buckets);
+    free(full.slots);
+    for (unsigned nth = 1; nth < 3; nth++) { /* of the two that a table consists of */
+        struct inject_report report;
+
+        inject_begin(nth);
+        assert_int_equal(IOHandleTable_add(&table, object, MANY, &handle), kIOReturnNoMemory);
+        inject_end(&report);
+        assert_true(report.failed);
+        assert_int_equal(table.capacity, 0);
+        assert_int_equal(table.fresh, 0);
+        assert_int_equal(table.used, 0);
+    }
+    close_handle(add(object), object);
+    IOHandleTable_free(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +244,7 @@ int main(void)
         cmocka_unit_test(the_count_of_a_handle_does_not_wrap),
         cmocka_unit_test(many_handles_are_found_and_closed),
         cmocka_unit_test(takeNext_closes_what_it_answers),
+        cmocka_unit_test(tables_are_empty_and_full),
     };
 
     return cmocka_run_group_tests(tests, start, stop);
