@@ -104,6 +104,32 @@ static void the_safe_tasks_registers_are_combined_again_at_the_last_end(void **s
     OSObject_release(device);
 }
 
+/* Whatever it showed before: its new memory's registers rest uncached, as others that are on. */
+static void a_map_combines_and_rests_as_its_new_memory(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+
+    (void)state;
+    for (unsigned already = 0; already < 2; already++) {
+        IOMemoryMap *unique = map_all(memory, other, kIOMapUnique);
+
+        if (already != 0) {
+            assert_int_equal(IOMemoryDescriptor_redirect(device, other, true), kIOReturnSuccess);
+        }
+        assert_int_equal(IOMemoryMap_redirect(unique, device, kIOMapWriteCombineCache, 0),
+                         kIOReturnSuccess);
+        if (already == 0) {
+            assert_int_equal(kind(unique), MMU_NONCACHED);
+            assert_int_equal(IOMemoryDescriptor_redirect(device, other, true), kIOReturnSuccess);
+        }
+        assert_int_equal(kind(unique), MMU_DEVICE);
+        assert_int_equal(IOMemoryDescriptor_redirect(device, other, false), kIOReturnSuccess);
+        assert_int_equal(kind(unique), MMU_NONCACHED);
+        OSObject_release(unique);
+    }
+    OSObject_release(device);
+}
+
 /* What somebody else has put there, and what is not there any more, is left alone. */
 static void maps_of_others_are_not_covered(void **state)
 {
@@ -181,6 +207,7 @@ int main(void)
         TASK_TEST(each_beginning_needs_an_end),
         TASK_TEST(an_end_may_name_another_task),
         TASK_TEST(the_safe_tasks_registers_are_combined_again_at_the_last_end),
+        TASK_TEST(a_map_combines_and_rests_as_its_new_memory),
         TASK_TEST(maps_of_others_are_not_covered),
     };
 

@@ -3,6 +3,7 @@
  * Redirection, task death and pins through a map: the checks MD-35
  * and MM-6 to MM-8.
  */
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
 #include "tests/host/machine/map_fixture.h"
 
 static void mm_6_only_this_map_changes(void **state)
@@ -114,11 +115,20 @@ static void mm_6_failures_keep_the_view(void **state)
     IOMemoryDescriptor *skewed = describe(at + 3, 5000, kIODirectionOutIn, owner);
     IOMemoryDescriptor *fixed = describe(constant, 5000, kIODirectionOut, owner);
     IOMemoryDescriptor *absent = describe(at + 100 * PAGE_SIZE, 5000, kIODirectionOut, owner);
+    IOGuardPageMemoryDescriptor *guard = IOGuardPageMemoryDescriptor_withSize(PAGE_SIZE);
     IOMemoryMap *shared = map_all(one, other, 0), *map = map_all(one, other, kIOMapUnique);
+    IOMemoryMap *inside = IOMemoryDescriptor_createMappingInTask(
+        one, other, 0, kIOMapAnywhere | kIOMapUnique, 100, 8);
     const uint64_t seen = IOMemoryMap_getAddress(map), ranges = ranges_now();
 
     (void)state;
     store(owner, at, 7);
+    /* Whose map alone tells where its bytes lie. */
+    assert_int_equal(IOMemoryMap_redirect(inside, guard, 0, 0), kIOReturnNotAligned);
+    assert_int_equal(OSObject_getRetainCount(guard), 1);
+    assert_int_equal(ranges_now(), ranges);
+    OSObject_release(inside);
+    OSObject_release(guard);
     assert_int_equal(IOMemoryMap_redirect(shared, one, 0, 0), kIOReturnUnsupported);
     assert_int_equal(IOMemoryMap_redirect(map, small, 0, 0), kIOReturnBadArgument);
     assert_int_equal(IOMemoryMap_redirect(map, skewed, 0, UINT64_MAX), kIOReturnBadArgument);
@@ -128,7 +138,7 @@ static void mm_6_failures_keep_the_view(void **state)
     assert_int_equal(IOMemoryMap_wireRange(map, VM_PROT_READ, 0, 1), kIOReturnSuccess);
     assert_int_equal(IOMemoryMap_redirect(map, fixed, kIOMapReadOnly, 0), kIOReturnBusy);
     assert_int_equal(IOMemoryMap_wireRange(map, 0, 0, 1), kIOReturnSuccess);
-    assert_int_equal(ranges_now(), ranges);
+    assert_int_equal(ranges_now(), ranges - 1);
     assert_int_equal(load(other, seen), 7);
     assert_ptr_equal(IOMemoryMap_getMemoryDescriptor(map), one);
     assert_int_equal(IOMemoryMap_redirect(map, fixed, kIOMapReadOnly, 0), kIOReturnSuccess);
