@@ -143,6 +143,29 @@ static void what_is_left_to_a_device_stays(void **state)
     drop_when_idle(part);
 }
 
+/* A handler cannot complete what a part's whole has left to the device: whoever comes next does. */
+static void what_is_owed_stays_in_a_handler(void **state)
+{
+    IOMemoryDescriptor *part = describe_pages(PAGE_SIZE, 100, kIODirectionOutIn);
+    IOMemoryDescriptor *inner = UP(concatenate(&part, 1));
+    IOMultiMemoryDescriptor *whole = concatenate(&inner, 1);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(whole, 0), kIOReturnSuccess);
+    assert_int_equal(operate(inner, kIOMDSetDMAActive), kIOReturnSuccess);
+    OSObject_release(whole);
+    assert_int_equal(pins(), 1);
+    sim_in_handler = true;
+    assert_int_equal(operate(inner, kIOMDSetDMAInactive), kIOReturnSuccess);
+    sim_in_handler = false;
+    assert_int_equal(inner->wireCount, 1);
+    assert_int_equal(pins(), 1);
+    assert_int_equal(IOMemoryDescriptor_complete(inner, 0), kIOReturnNotReady);
+    assert_int_equal(pins(), 0);
+    OSObject_release(inner);
+    OSObject_release(part);
+}
+
 static void cd_8_refusals_keep_no_reference(void **state)
 {
     IOMemoryDescriptor *in = describe_pages(0, 10, kIODirectionIn);
@@ -380,6 +403,7 @@ int main(void)
         WITH_PAGES(cd_7_a_failing_child_unpins_the_others),
         WITH_PAGES(a_failing_prepare_asks_no_device),
         WITH_PAGES(what_is_left_to_a_device_stays),
+        WITH_PAGES(what_is_owed_stays_in_a_handler),
         WITH_PAGES(cd_8_refusals_keep_no_reference),
         WITH_PAGES(multi_is_reinitialised),
         WITH_PAGES(a_child_that_shrinks),

@@ -158,6 +158,78 @@ static void cd_10_no_memory_for_a_change(void **state)
     release_both(parts);
 }
 
+static IOReturn lose(IOMemoryDescriptor *self, IOOptionBits newState, IOOptionBits *oldState)
+{
+    (void)self;
+    *oldState = (newState & 0xf) == kIOMemoryPurgeableKeepCurrent ? kIOMemoryPurgeableVolatile
+                                                                  : kIOMemoryPurgeableEmpty;
+    return kIOReturnSuccess;
+}
+
+static IOReturn refuse_complete(IOMemoryDescriptor *self, IODirection direction)
+{
+    return direction == DESCRIPTOR_TAKE_BACK ? kIOReturnSuccess
+           : self->wireCount-- != 0          ? kIOReturnDMAError
+                                             : kIOReturnNotReady;
+}
+
+static IOReturn count_prepare(IOMemoryDescriptor *self, IODirection direction)
+{
+    (void)direction;
+    self->wireCount++;
+    return kIOReturnSuccess;
+}
+
+/* Contents that are lost between the question and the change are told: who asked may go on. */
+static void cd_10_what_is_lost_meanwhile_is_told(void **state)
+{
+    IOMemoryDescriptor *parts[] = {purgeable(1), purgeable(1)};
+    const OSMetaClass *const meta = OSObject_getMetaClass(parts[0]);
+    IOMemoryDescriptorClass losing = *IOMemoryDescriptor_methods(parts[0]);
+
+    (void)state;
+    losing.meta.super = meta;
+    losing.setPurgeable = lose;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *multi = join(parts, 2);
+
+        parts[i]->super.metaClass = &losing.meta;
+        assert_int_equal(purge(multi, kIOMemoryPurgeableKeepCurrent), kIOMemoryPurgeableVolatile);
+        assert_int_equal(purge(multi, kIOMemoryPurgeableNonVolatile), kIOMemoryPurgeableEmpty);
+        assert_int_equal(purge(multi, kIOMemoryPurgeableVolatile), kIOMemoryPurgeableEmpty);
+        /* Who gives them up asks for that. */
+        assert_int_equal(purge(multi, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableVolatile);
+        parts[i]->super.metaClass = meta;
+        OSObject_release(multi);
+    }
+    release_both(parts);
+}
+
+/* The others are completed all the same, and the error told. */
+static void a_part_may_fail_to_complete(void **state)
+{
+    IOMemoryDescriptor *parts[] = {purgeable(1), purgeable(1)};
+    const OSMetaClass *const meta = OSObject_getMetaClass(parts[0]);
+    IOMemoryDescriptorClass failing = *IOMemoryDescriptor_methods(parts[0]);
+
+    (void)state;
+    failing.meta.super = meta;
+    failing.prepare = count_prepare;
+    failing.complete = refuse_complete;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *multi = join(parts, 2);
+
+        parts[i]->super.metaClass = &failing.meta;
+        assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnDMAError);
+        assert_int_equal(parts[!i]->wireCount, 0);
+        assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnNotReady);
+        parts[i]->super.metaClass = meta;
+        OSObject_release(multi);
+    }
+    release_both(parts);
+}
+
 static void cd_10_page_counts_add_up(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW);
@@ -249,6 +321,8 @@ int main(void)
         MAP_TEST(cd_10_one_refusal_changes_nothing),
         MAP_TEST(cd_10_parts_without_a_state_hold_nothing),
         MAP_TEST(cd_10_no_memory_for_a_change),
+        MAP_TEST(cd_10_what_is_lost_meanwhile_is_told),
+        MAP_TEST(a_part_may_fail_to_complete),
         MAP_TEST(cd_10_page_counts_add_up),
         MAP_TEST(owners_change_up_to_the_first_refusal),
         MAP_TEST(cd_8_pageable_buffers_keep_to_themselves),
