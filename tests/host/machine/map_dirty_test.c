@@ -118,6 +118,29 @@ static void md_29_what_a_copy_writes_is_dirty(void **state)
     OSObject_release(memory);
 }
 
+/* Of each object as much as is described, whether the address space tells it or the reference. */
+static void md_29_of_several_objects(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint64_t at = new_pages(owner, 5, RW);
+
+        for (unsigned page = 0; page < 5; page++) {
+            store(owner, at + ptoa(page), 1);
+        }
+        ranges[i] = (IOAddressRange){at + PAGE_SIZE, PAGE_SIZE};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionOutIn, owner);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(dirty_pages(memory), 3);
+        OSObject_release(map_all(memory, other, 0));
+    }
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,6 +149,7 @@ int main(void)
         MAP_TEST(md_29_through_a_window),
         MAP_TEST(md_29_not_by_a_prepare_that_fails),
         MAP_TEST(md_29_what_a_copy_writes_is_dirty),
+        MAP_TEST(md_29_of_several_objects),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

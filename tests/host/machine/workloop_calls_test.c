@@ -7,6 +7,7 @@
 #include "descriptors/IOWorkLoop.h"
 #include "descriptors/OSArray.h"
 #include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
 static struct {
@@ -95,6 +96,46 @@ static void loops_come_and_go(void **state)
     assert_int_equal(it.count, 1);
     assert_int_equal(IOWorkLoop_removeEventSource(second, it.source), kIOReturnSuccess);
     OSObject_release(second);
+}
+
+/* Whichever of the others goes: who sleeps does its work, and that of no former one. */
+static void loops_that_stay_are_worked_for(void **state)
+{
+    IOWorkLoop *loops[3];
+
+    (void)state;
+    for (unsigned gone = 0; gone < 3; gone++) {
+        for (unsigned i = 0; i < 3; i++) {
+            loops[i] = IOWorkLoop_workLoop();
+        }
+        OSObject_release(loops[gone]);
+        for (unsigned i = 0; i < 3; i++) {
+            if (i == gone) {
+                continue;
+            }
+            it.count = 0;
+            assert_int_equal(IOWorkLoop_addEventSource(loops[i], it.source), kIOReturnSuccess);
+            IOEventSource_enable(it.source); /* who leaves a loop is silenced */
+            IOInterruptEventSource_interruptOccurred(it.source, NULL, NULL, 0);
+            IOWorkLoop_closeGate(it.loop);
+            assert_int_equal(
+                IOWorkLoop_sleepGateDeadline(it.loop, &loops, sim_time + 10, THREAD_UNINT),
+                THREAD_TIMED_OUT);
+            IOWorkLoop_openGate(it.loop);
+            assert_int_equal(it.count, 1);
+            assert_int_equal(IOWorkLoop_removeEventSource(loops[i], it.source), kIOReturnSuccess);
+        }
+        OSObject_release(loops[(gone + 1) % 3]);
+        OSObject_release(loops[(gone + 2) % 3]);
+    }
+}
+
+static void what_is_no_source_has_none_of_its_methods(void **state)
+{
+    (void)state;
+    sim_console_set_quiet(true);
+    assert_true(SIM_PANICS(IOEventSource_enable((IOEventSource *)it.loop)));
+    sim_console_set_quiet(false);
 }
 
 static void a_gate_that_is_open_stays_so(void **state)
@@ -401,6 +442,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LOOP_TEST(loops_come_and_go),
+        LOOP_TEST(loops_that_stay_are_worked_for),
+        LOOP_TEST(what_is_no_source_has_none_of_its_methods),
         LOOP_TEST(a_gate_that_is_open_stays_so),
         LOOP_TEST(a_source_is_on_one_loop),
         LOOP_TEST(sources_are_silenced_by_kind),
