@@ -102,6 +102,26 @@ static void only_what_sees_the_bytes_is_compatible(void **state)
     assert_int_equal(OSObject_getRetainCount(map), 1);
 }
 
+/* Who borrows is asked for no part: all borrow from whose view it is. */
+static void borrowers_lend_only_all_of_it(void **state)
+{
+    IOMemoryMap *const inner = IOMemoryDescriptor_createMappingInTask(
+        memory, other, 0, kIOMapAnywhere, PAGE_SIZE + 8, 100);
+    IOMemoryMap *const same = request(other, 0, kIOMapAnywhere, PAGE_SIZE + 8, 100);
+    IOMemoryMap *const less = request(other, 0, kIOMapAnywhere, PAGE_SIZE + 8, 99);
+
+    (void)state;
+    assert_ptr_equal(inner->superMap, map);
+    assert_null(IOMemoryMap_copyCompatible(inner, less));
+    assert_ptr_equal(IOMemoryMap_copyCompatible(inner, same), inner);
+    assert_ptr_equal(IOMemoryMap_copyCompatible(map, less), less);
+    assert_true(IOMemoryMap_setMemoryDescriptor(less, memory, PAGE_SIZE + 8));
+    OSObject_release(inner);
+    OSObject_release(inner);
+    OSObject_release(same);
+    OSObject_release(less);
+}
+
 static void what_is_no_view_now_is_not_compatible(void **state)
 {
     IOMemoryMap *one = request(other, 0, kIOMapAnywhere, PAGE_SIZE, 5);
@@ -451,6 +471,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CALLS_TEST(a_map_is_made_once),
         CALLS_TEST(only_what_sees_the_bytes_is_compatible),
+        CALLS_TEST(borrowers_lend_only_all_of_it),
         CALLS_TEST(what_is_no_view_now_is_not_compatible),
         CALLS_TEST(a_recorded_view_has_the_recorded_mode),
         CALLS_TEST(a_view_is_recorded_by_the_request),

@@ -126,6 +126,29 @@ static void md_21_a_part_borrows(void **state)
     assert_int_equal(ranges_now(), ranges - 1);
 }
 
+/* Modes that look alike are told apart by what was asked for, also where a view is borrowed. */
+static void md_21_a_borrower_has_the_mode_of_its_view(void **state)
+{
+    static const IOOptionBits alike[] = {kIOMapWriteCombineCache, kIOMapInhibitCache};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryMap *whole = map_all(memory, other, alike[i]);
+        IOMemoryMap *inner = part(5000, 100, kIOMapAnywhere | alike[i], 0);
+        IOMemoryMap *same = part(5000, 100, kIOMapAnywhere | alike[i], 0);
+        IOMemoryMap *another = part(5000, 100, kIOMapAnywhere | alike[!i], 0);
+
+        assert_ptr_equal(inner->superMap, whole);
+        assert_ptr_equal(same, inner);
+        assert_ptr_not_equal(another, inner);
+        assert_null(another->superMap);
+        OSObject_release(another);
+        OSObject_release(same);
+        OSObject_release(inner);
+        OSObject_release(whole);
+    }
+}
+
 static void md_21_what_does_not_fit_is_not_shared(void **state)
 {
     static const IOOptionBits unlike[] = {kIOMapReadOnly,       kIOMapGuardedSmall,
@@ -360,6 +383,7 @@ int main(void)
         SHARE_TEST(any_view_that_shows_the_bytes_answers),
         SHARE_TEST(md_21_the_same_request_gets_the_same_map),
         SHARE_TEST(md_21_a_part_borrows),
+        SHARE_TEST(md_21_a_borrower_has_the_mode_of_its_view),
         SHARE_TEST(md_21_what_does_not_fit_is_not_shared),
         SHARE_TEST(md_21_reference_and_unique),
         SHARE_TEST(prefault_of_a_shared_map),
