@@ -42,6 +42,15 @@ static inline UInt32 IOMemoryRow_refused(struct IOMemoryRow *row, UInt32 index)
 }
 
 /*
+ * `index` is what it is; but the compiler does not see that, and so keeps no number that is made
+ * of it in another register meanwhile.
+ */
+static inline void IOMemoryRow_hide(UInt32 *index)
+{
+    __asm__("" : "+r"(*index));
+}
+
+/*
  * Entries 0, 1, 2 ... of a row: a run each, the first and the last as far as they are in it.
  * Returns how many were taken; the row's `offset` is behind them then.
  */
@@ -51,24 +60,38 @@ static inline __attribute__((always_inline)) UInt32 IOMemoryRow_each(struct IOMe
 {
     const struct memory_run *next = row->run + 1;
     const uint64_t stop = row->end;
-    uint64_t address = row->address, end = row->run->end, length = end - row->offset;
+    uint64_t address = row->address, end = row->run->end, length = end - row->offset, odd;
     UInt32 index = 0;
 
-    /* The last one is cut behind the loop: inside, each run would pay for the question. */
+    /*
+     * The last one is cut behind the loop: inside, each run would pay for the question. Two runs a
+     * round, whose ends take turns in two variables: a run's end is where the next one starts, and
+     * one variable would have to be moved out of the way of it.
+     */
     while (end < stop) {
-        const uint64_t start = end;
-
         if (!put(context, address, length, index)) {
             return IOMemoryRow_refused(row, index);
         }
-        index++;
-        address = next->address;
-        end = next->end;
-        length = end - start;
-        next++;
+        address = next[0].address;
+        odd = next[0].end;
+        length = odd - end;
+        if (odd >= stop) {
+            end = odd;
+            IOMemoryRow_hide(&index);
+            index++;
+            break;
+        }
+        if (!put(context, address, length, index + 1)) {
+            IOMemoryRow_hide(&index);
+            return IOMemoryRow_refused(row, index + 1);
+        }
+        address = next[1].address;
+        end = next[1].end;
+        length = end - odd;
+        next += 2;
+        index += 2;
     }
-    /* Counted once, and not in another register for what comes behind the last. */
-    __asm__("" : "+r"(index));
+    IOMemoryRow_hide(&index);
     if (!put(context, address, length - (end - stop), index)) {
         return IOMemoryRow_refused(row, index);
     }

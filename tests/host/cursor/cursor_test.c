@@ -342,16 +342,21 @@ static bool take_one(void *context, uint64_t address, uint64_t length, UInt32 in
 
 static void a_row_ends_at_what_is_refused(void **state)
 {
-    static const struct memory_run runs[] = {{0x1000, 0x10}, {0x3000, 0x30}, {0x5000, 0x40}};
+    static const struct memory_run runs[] = {{0x1000, 0x10}, {0x3000, 0x30}, {0x5000, 0x40},
+                                             {0x7000, 0x48}, {0x9000, 0x60}, {0xb000, 0x80}};
+    static const uint64_t ends[] = {8, 0x10, 0x30, 0x40, 0x48, 0x60};
 
     (void)state;
-    for (UInt32 taken = 0; taken <= 3; taken++) {
-        static const uint64_t ends[] = {8, 0x10, 0x30, 0x38};
-        struct IOMemoryRow row = {runs, 0x1008, 8, 0x38};
-        UInt32 most = taken;
+    for (UInt32 count = 1; count <= 6; count++) {
+        const uint64_t end = runs[count - 1].end - 4;
 
-        assert_int_equal(IOMemoryRow_each(&row, take_one, &most), taken);
-        assert_int_equal(row.offset, ends[taken]);
+        for (UInt32 taken = 0; taken <= count; taken++) {
+            struct IOMemoryRow row = {runs, 0x1008, 8, end};
+            UInt32 most = taken;
+
+            assert_int_equal(IOMemoryRow_each(&row, take_one, &most), taken);
+            assert_int_equal(row.offset, taken == count ? end : ends[taken]);
+        }
     }
 }
 
