@@ -205,6 +205,32 @@ static void cd_10_what_is_lost_meanwhile_is_told(void **state)
     release_both(parts);
 }
 
+/* What a list had, and has no more, has lost nothing. */
+static void cd_10_former_parts_are_not_asked(void **state)
+{
+    IOMemoryDescriptor *parts[] = {purgeable(1), purgeable(1)};
+    IOInterleavedMemoryDescriptor *list =
+        IOInterleavedMemoryDescriptor_withCapacity(2, kIODirectionOutIn);
+
+    (void)state;
+    for (unsigned count = 2; count != 0; count--) {
+        for (unsigned i = 0; i < count; i++) {
+            assert_true(
+                IOInterleavedMemoryDescriptor_setMemoryDescriptor(list, parts[i], 0, PAGE_SIZE));
+        }
+        assert_int_equal(purge(list, kIOMemoryPurgeableVolatile), kIOMemoryPurgeableNonVolatile);
+        assert_int_equal(purge(list, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableVolatile);
+        assert_int_equal(purge(list, kIOMemoryPurgeableEmpty), kIOMemoryPurgeableEmpty);
+        if (count == 2) {
+            assert_int_equal(purge(parts[0], kIOMemoryPurgeableNonVolatile),
+                             kIOMemoryPurgeableEmpty);
+        }
+        IOInterleavedMemoryDescriptor_clearMemoryDescriptors(list, kIODirectionNone);
+    }
+    OSObject_release(list);
+    release_both(parts);
+}
+
 /* The others are completed all the same, and the error told. */
 static void a_part_may_fail_to_complete(void **state)
 {
@@ -322,6 +348,7 @@ int main(void)
         MAP_TEST(cd_10_parts_without_a_state_hold_nothing),
         MAP_TEST(cd_10_no_memory_for_a_change),
         MAP_TEST(cd_10_what_is_lost_meanwhile_is_told),
+        MAP_TEST(cd_10_former_parts_are_not_asked),
         MAP_TEST(a_part_may_fail_to_complete),
         MAP_TEST(cd_10_page_counts_add_up),
         MAP_TEST(owners_change_up_to_the_first_refusal),
