@@ -261,11 +261,12 @@ static void pages_of_a_child_that_shrinks(void **state)
 {
     IOBufferMemoryDescriptor *buffer =
         IOBufferMemoryDescriptor_withOptions(kIODirectionOutIn, 3 * PAGE_SIZE, PAGE_SIZE);
-    IOMemoryDescriptor *parts[] = {UP(buffer), describe_pages(0, 10, kIODirectionOutIn)};
+    IOMemoryDescriptor *parts[] = {UP(buffer), describe_pages(100, 10, kIODirectionOutIn)};
     IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
-    IOMDDMACharacteristics what;
+    IOMDDMACharacteristics what, alone;
 
     (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
     IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
     assert_int_equal(what.fPages, 4);
     IOBufferMemoryDescriptor_setLength(buffer, PAGE_SIZE + 1);
@@ -274,6 +275,13 @@ static void pages_of_a_child_that_shrinks(void **state)
     IOBufferMemoryDescriptor_setLength(buffer, 0);
     IOMemoryDescriptor_dmaCommandOperation(multi, kIOMDGetCharacteristics, &what, sizeof(what));
     assert_int_equal(what.fPages, 1);
+    /* As if it were not there, also for where the other begins. */
+    IOMemoryDescriptor_dmaCommandOperation(parts[1], kIOMDGetCharacteristics, &alone,
+                                           sizeof(alone));
+    assert_int_equal(alone.fPageAlign & PAGE_MASK, 100);
+    assert_int_equal(what.fPageAlign, alone.fPageAlign);
+    assert_int_equal(what.fHighestPage, alone.fHighestPage);
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
     OSObject_release(multi);
     OSObject_release(parts[1]);
     OSObject_release(buffer);

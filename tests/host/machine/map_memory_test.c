@@ -76,17 +76,22 @@ static void md_12_no_foreign_bytes(void **state)
 static void prepare_needs_permission(void **state)
 {
     const uint64_t at = new_pages(owner, 1, MMU_READ), guard = new_pages(owner, 1, 0);
-    IOMemoryDescriptor *memory = describe(at, 100, kIODirectionOutIn, owner);
     IOMemoryDescriptor *nothing = describe(guard, 100, kIODirectionOut, owner);
 
     (void)state;
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnNotWritable);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
-    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, "x", 1), 0);
-    assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
+    for (unsigned i = 0; i < 2; i++) { /* by the addresses, and by the reference */
+        IOMemoryDescriptor *memory =
+            describe(at, 100, kIODirectionOutIn | (i == 0 ? 0 : kIOMemoryPersistent), owner);
+
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionIn), kIOReturnNotWritable);
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone),
+                         kIOReturnNotWritable);
+        assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, "x", 1), 0);
+        assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
+        OSObject_release(memory);
+    }
     assert_int_equal(IOMemoryDescriptor_prepare(nothing, kIODirectionOut), kIOReturnNotWritable);
-    OSObject_release(memory);
     OSObject_release(nothing);
 }
 

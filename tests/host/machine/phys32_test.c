@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Memory for devices with 32 address bits, on a machine whose RAM goes on above 4 GiB. */
 #include "descriptors/IOBufferMemoryDescriptor.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "kernel/page.h"
 #include "tests/host/machine/kernel_pages.h"
 #include "tests/host/sim/sim_cache.h"
@@ -44,16 +45,31 @@ static void take_border(paddr_t *below, paddr_t *above)
     }
 }
 
-static IOReturn prepared(uint64_t from, uint64_t length, IOOptionBits options,
-                         IODirection direction)
-{
-    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
-        (uintptr_t)phys_to_virt(paddr(from)), length, kIODirectionIn | options, kernel_task);
-    const IOReturn status = IOMemoryDescriptor_prepare(memory, direction);
+/* Who asks for the limit: the memory, who prepares it, or a window that is on it. */
+enum asker {
+    MEMORY,
+    CALLER,
+    WINDOW,
+    NOBODY
+};
 
+static IOReturn prepared(uint64_t from, uint64_t length, enum asker asker)
+{
+    const IOOptionBits limit = kIODirectionPrepareToPhys32;
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRange(
+        (uintptr_t)phys_to_virt(paddr(from)), length,
+        kIODirectionIn | (asker == MEMORY ? limit : 0), kernel_task);
+    IOSubMemoryDescriptor *window = IOSubMemoryDescriptor_withSubRange(
+        memory, 0, length, kIODirectionIn | (asker == WINDOW ? limit : 0));
+    const IOReturn status = asker == WINDOW
+                                ? IOMemoryDescriptor_prepare(window, 0)
+                                : IOMemoryDescriptor_prepare(memory, asker == CALLER ? limit : 0);
+
+    assert_non_null(window);
     if (status != kIOReturnSuccess) {
         assert_int_equal(pins(), 0);
     }
+    OSObject_release(window);
     OSObject_release(memory);
     return status;
 }
@@ -65,18 +81,14 @@ static void the_limit_is_exact(void **state)
 
     (void)state;
     take_border(&below, &above);
-    for (unsigned i = 0; i < 2; i++) {
-        const IOOptionBits options = i == 0 ? kIODirectionPrepareToPhys32 : 0;
-        const IODirection direction = i == 0 ? 0 : kIODirectionPrepareToPhys32;
-
-        assert_int_equal(prepared(FOUR_GIB - 2 * PAGE_SIZE, 2 * PAGE_SIZE, options, direction),
+    for (enum asker asker = 0; asker < NOBODY; asker++) {
+        assert_int_equal(prepared(FOUR_GIB - 2 * PAGE_SIZE, 2 * PAGE_SIZE, asker),
                          kIOReturnSuccess);
-        assert_int_equal(prepared(above.value, 1, options, direction), kIOReturnCannotWire);
-        assert_int_equal(prepared(FOUR_GIB - 1, 2, options, direction), kIOReturnCannotWire);
-        assert_int_equal(prepared(above.value + PAGE_SIZE, 8, options, direction),
-                         kIOReturnCannotWire);
+        assert_int_equal(prepared(above.value, 1, asker), kIOReturnCannotWire);
+        assert_int_equal(prepared(FOUR_GIB - 1, 2, asker), kIOReturnCannotWire);
+        assert_int_equal(prepared(above.value + PAGE_SIZE, 8, asker), kIOReturnCannotWire);
     }
-    assert_int_equal(prepared(FOUR_GIB - 1, 2, 0, 0), kIOReturnSuccess);
+    assert_int_equal(prepared(FOUR_GIB - 1, 2, NOBODY), kIOReturnSuccess);
     page_free(below, ORDER);
     page_free(above, ORDER);
 }

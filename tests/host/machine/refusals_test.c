@@ -89,6 +89,7 @@ static void only_what_is_wrong_of_the_options_is_named(void **state)
     IODMACommand *command = dma_command(&limits, kMapped, memory);
     IOMapper *mapper = new_mapper();
     IOAddressRange range = {DMA_LOW, 64};
+    IOMemoryMap *map;
     IOByteCount length;
     uint64_t address;
 
@@ -109,6 +110,9 @@ static void only_what_is_wrong_of_the_options_is_named(void **state)
          "IOMemoryDescriptor_setOwnership: newLedgerOptions 0x10 are undefined");
     said(IOMemoryDescriptor_createMappingInTask(memory, owner, 0, kIOMapAnywhere | 0x2, 0, 0),
          "IOMemoryDescriptor_map.c: options 0x2 are undefined");
+    map = map_all(memory, owner, kIOMapUnique);
+    said(IOMemoryMap_redirect(map, memory, 0xa00, 0), "IOMemoryMap_redirect: 10 is no cache mode");
+    OSObject_release(map);
     said(IOMemoryDescriptor_populateDevicePager(memory, NULL, task_map(owner), PAGE_SIZE, 0, 8,
                                                 kIOMapReadOnly | kIOMapStatic),
          "IOMemoryDescriptor_populateDevicePager: options 0x1000000 are undefined");
