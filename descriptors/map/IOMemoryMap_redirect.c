@@ -116,11 +116,9 @@ IOReturn IOMemoryMap_cover(IOMemoryMap *self, task_t safeTask)
     return self->task != safeTask ? begin_waiting(self) : begin_uncached(self);
 }
 
+/* Of a map that cannot be covered nothing was counted, and nothing ends. */
 IOReturn IOMemoryMap_uncover(IOMemoryMap *self, task_t safeTask)
 {
-    if (!can_be_covered(self)) {
-        return kIOReturnSuccess;
-    }
     return self->task != safeTask ? end_waiting(self) : end_uncached(self);
 }
 
@@ -129,9 +127,6 @@ static IOReturn end_any(IOMemoryMap *self, task_t safeTask)
 {
     const bool waits = self->task != safeTask;
 
-    if (!can_be_covered(self)) {
-        return kIOReturnSuccess;
-    }
     if (waits ? self->redirections != 0 : self->uncached == 0) {
         return end_waiting(self);
     }

@@ -4,6 +4,7 @@
  * it: the checks MD-7 to MD-9, MD-11, MD-12, MD-16,
  * MD-28 to MD-30 and MD-32.
  */
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "kernel/page.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -99,12 +100,18 @@ static void prepare_without_faulting(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);
     IOMemoryDescriptor *memory = describe(at, 5000, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *window = (IOMemoryDescriptor *)IOSubMemoryDescriptor_withSubRange(
+        memory, 0, 5000, kIODirectionOutIn);
 
     (void)state;
     store(owner, at, 1);
-    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoFault),
-                     kIOReturnNoResources);
-    assert_int_equal(pins_at(owner, at), 0);
+    for (unsigned i = 0; i < 2; i++) { /* nor through a window */
+        assert_int_equal(
+            IOMemoryDescriptor_prepare(i == 0 ? memory : window, kIODirectionPrepareNoFault),
+            kIOReturnNoResources);
+        assert_int_equal(pins_at(owner, at), 0);
+    }
+    OSObject_release(window);
     store(owner, at + PAGE_SIZE, 1);
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionPrepareNoFault),
                      kIOReturnSuccess);

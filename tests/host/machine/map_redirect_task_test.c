@@ -130,6 +130,32 @@ static void a_map_combines_and_rests_as_its_new_memory(void **state)
     OSObject_release(device);
 }
 
+/* One that was unmapped meanwhile, and is entered anew, rests no longer for what has ended. */
+static void a_map_that_is_entered_anew_combines(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryMap *one = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
+    IOVirtualAddress integer = (IOVirtualAddress)one;
+
+    (void)state;
+    assert_true(
+        IOMemoryMap_init(one, other, 0, kIOMapAnywhere | kIOMapWriteCombineCache, 0, PAGE_SIZE));
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, device, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_doMap(device, NULL, &integer,
+                                                  kIOMapAnywhere | kIOMapWriteCombineCache, 0,
+                                                  PAGE_SIZE),
+                         kIOReturnSuccess);
+        IOMemoryDescriptor_addMapping(device, one);
+        assert_int_equal(kind(one), MMU_NONCACHED);
+        assert_int_equal(IOMemoryMap_redirectTask(one, other, true), kIOReturnSuccess);
+        assert_int_equal(kind(one), MMU_DEVICE);
+        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
+    }
+    OSObject_release(one);
+    OSObject_release(device);
+}
+
 /* What somebody else has put there, and what is not there any more, is left alone. */
 static void maps_of_others_are_not_covered(void **state)
 {
@@ -208,6 +234,7 @@ int main(void)
         TASK_TEST(an_end_may_name_another_task),
         TASK_TEST(the_safe_tasks_registers_are_combined_again_at_the_last_end),
         TASK_TEST(a_map_combines_and_rests_as_its_new_memory),
+        TASK_TEST(a_map_that_is_entered_anew_combines),
         TASK_TEST(maps_of_others_are_not_covered),
     };
 

@@ -177,12 +177,39 @@ static void every_byte_is_found(void **state)
     }
 }
 
+/* What is pinned already stays, where the list grows in the last of several parts. */
+static void a_list_grows_in_the_last_part(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        const uint64_t pages = i < 2 ? 2 : 8;
+
+        ranges[i] = (IOAddressRange){new_pages(owner, pages, RW), ptoa(pages)};
+        for (uint64_t page = 0; page < pages; page++) { /* in the last part backwards: no runs */
+            store(owner, ranges[i].address + ptoa(i < 2 ? page : pages - 1 - page), 1);
+        }
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 3,
+                                                  kIODirectionOutIn | kIOMemoryPersistent, owner);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_true(((IOGeneralMemoryDescriptor *)memory)->wired.count > 6);
+    for (unsigned i = 0; i < 3; i++) {
+        for (uint64_t at = 0; at < ranges[i].length; at += PAGE_SIZE) {
+            assert_int_equal(pins_at(owner, ranges[i].address + at), 1);
+        }
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(a_list_begins_empty),
-        MAP_TEST(a_list_grows_when_it_is_told_to),
-        MAP_TEST(neighbours_are_one_run),
+        MAP_TEST(a_list_begins_empty),           MAP_TEST(a_list_grows_when_it_is_told_to),
+        MAP_TEST(a_list_grows_in_the_last_part), MAP_TEST(neighbours_are_one_run),
         MAP_TEST(every_byte_is_found),
     };
 

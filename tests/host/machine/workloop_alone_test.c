@@ -5,6 +5,7 @@
 #include "descriptors/IOWorkLoop.h"
 #include "descriptors/OSArray.h"
 #include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_irq.h"
 
 static struct {
     IOWorkLoop *loop;
@@ -94,6 +95,19 @@ static void a_source_without_a_provider_can_be_silenced(void **state)
     assert_int_equal(it.count, 2);
 }
 
+/* Only what came since they are wanted has a time. */
+static void times_are_noted_for_who_wants_them(void **state)
+{
+    (void)state;
+    sim_time += 5;
+    IOInterruptEventSource_interruptOccurred(it.source, NULL, NULL, 0);
+    assert_true(IOInterruptEventSource_getPrimaryInterruptTimestamp(it.source) == UINT64_MAX);
+    IOInterruptEventSource_enablePrimaryInterruptTimestamp(it.source, true);
+    assert_int_equal(IOInterruptEventSource_getPrimaryInterruptTimestamp(it.source), 0);
+    IOInterruptEventSource_interruptOccurred(it.source, NULL, NULL, 0);
+    assert_int_equal(IOInterruptEventSource_getPrimaryInterruptTimestamp(it.source), sim_time);
+}
+
 #define SOURCE_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -102,6 +116,7 @@ int main(void)
         SOURCE_TEST(what_is_on_no_loop_cannot_be_removed),
         SOURCE_TEST(without_a_loop_nothing_is_done),
         SOURCE_TEST(a_source_without_a_provider_can_be_silenced),
+        SOURCE_TEST(times_are_noted_for_who_wants_them),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

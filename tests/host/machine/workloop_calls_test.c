@@ -302,6 +302,28 @@ static void the_loops_own_thread_does_not_wait_for_a_gate(void **state)
     assert_int_equal(it.calls, 1);
 }
 
+static void move_gate_in_action(OSObject *owner_of_source, IOInterruptEventSource *sender,
+                                int count)
+{
+    (void)owner_of_source, (void)sender, (void)count;
+    assert_int_equal(IOWorkLoop_removeEventSource(it.loop, it.gate), kIOReturnSuccess);
+    assert_false(IOEventSource_isEnabled(it.gate));
+    assert_int_equal(IOWorkLoop_addEventSource(it.loop, it.gate), kIOReturnSuccess);
+}
+
+/* A gate that is put on its loop again is to be used: who has waited for it goes on. */
+static void a_gate_that_comes_back_is_enabled(void **state)
+{
+    (void)state;
+    IOWorkLoop_addEventSource(it.loop, it.gate);
+    IOWorkLoop_addEventSource(it.loop, it.source);
+    IOCommandGate_disable(it.gate);
+    IOEventSource_setAction(it.source, (IOEventSource_Action)(void (*)(void))move_gate_in_action);
+    IOInterruptEventSource_interruptOccurred(it.source, NULL, NULL, 0);
+    assert_int_equal(run_gate((void *)8), 8);
+    assert_true(IOEventSource_isEnabled(it.gate));
+}
+
 static void what_a_source_is_given_it_gives_back(void **state)
 {
     IOCommandGate *ownerless = (IOCommandGate *)OSMetaClass_allocate(&IOCommandGate_metaClass);
@@ -452,6 +474,7 @@ int main(void)
         LOOP_TEST(a_wake_names_loop_and_event),
         LOOP_TEST(a_gate_without_loop_or_in_a_handler_is_not_entered),
         LOOP_TEST(the_loops_own_thread_does_not_wait_for_a_gate),
+        LOOP_TEST(a_gate_that_comes_back_is_enabled),
         LOOP_TEST(what_a_source_is_given_it_gives_back),
         LOOP_TEST(lines_that_are_none_are_refused),
         LOOP_TEST(lines_are_found_and_held),
