@@ -230,7 +230,6 @@ void general_free(OSObject *object)
         general_abandon(self);
     }
     IOLEDGER(memoryEnds(self));
-    self->super.flags &= ~kIOMemoryRedirected; /* there is no map left to wait for */
     forget(self);
     IOMemoryDescriptor_class.meta.free(object);
 }

@@ -2,6 +2,7 @@
 /* A driver that does what it should not; tests/drivers/modes.h says what. */
 #include <string.h>
 
+#include "descriptors/platform.h"
 #include "tests/drivers/check.h"
 #include "tests/drivers/modes.h"
 
@@ -199,6 +200,8 @@ int driver_main(unsigned count, OSObject *const objects[])
     case IS_PRIVILEGED:
         __asm__ volatile("msr vbar_el1, xzr");
         break;
+    case IS_FATAL:
+        platform_fatal("driver %u finds itself wrong", count);
     case CALLS_UNKNOWN:
         call_unknown();
         break;

@@ -24,6 +24,7 @@ enum misbehaviour {
     WAITS_FOR_DEVICE, /* the second object, for as long as the second word; exits with how many */
     WANTS_NEIGHBOURS, /* of the second object, as the third, a device, and as a map; exits with 10
                        */
+    IS_FATAL,         /* to itself */
     CHURNS,           /* makes, maps, shortens and releases as often as the second word says */
 };
 

@@ -113,6 +113,15 @@ TEST(a_driver_that_faults_ends_alone)
     EXPECT_EQ(secret, 77);
 }
 
+/* By its own library, which says what was wrong. */
+TEST(a_driver_that_is_fatal_to_itself_ends_alone)
+{
+    const IODriverStatus status = misbehave(IS_FATAL, 0);
+
+    EXPECT_EQ(status.state, kIODriverExited);
+    EXPECT_EQ(status.exitStatus, kIOReturnInternalError);
+}
+
 TEST(a_driver_that_loops_is_ended)
 {
     EXPECT_EQ(misbehave(LOOPS, 0).state, kIODriverLooped);
