@@ -71,8 +71,10 @@ static void queues_take_a_command_once(void **state)
     assert_true(IOCommandQueue_put(&queue, two));
     assert_true(IOCommandQueue_remove(&queue, two));
     assert_false(IOCommand_isQueued(two));
+    assert_true(IOCommandQueue_put(&queue, two)); /* behind who is the last now */
     assert_ptr_equal(IOCommandQueue_take(&queue), one);
     assert_ptr_equal(IOCommandQueue_take(&queue), three);
+    assert_ptr_equal(IOCommandQueue_take(&queue), two);
     assert_null(IOCommandQueue_take(&queue));
     OSObject_release(three);
     OSObject_release(one);
