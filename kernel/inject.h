@@ -2,8 +2,10 @@
 /*
  * Failing on purpose: every place where the kernel asks for memory is a point, and
  * a test can make the n-th one fail, for n = 1, 2, 3 ... until none does. What is
- * then still out of balance is a leak, and what panics is a bug. Debug builds only;
- * in others a point is nothing. Any context.
+ * then still out of balance is a leak, and what panics is a bug. A block of the heap is
+ * one point, whether the heap asks for pages for it or not: were these points too, a call
+ * would have more of them at one time than at another, and "until none does" would end
+ * before the last. Debug builds only; in others a point is nothing. Any context.
  */
 #ifndef KERNEL_INJECT_H
 #define KERNEL_INJECT_H

@@ -211,7 +211,8 @@ kern_return_t page_alloc_run(const struct page_request *request, paddr_t *first)
      * More than the largest block: no machine's RAM could give that, so it is want of memory and
      * not a bad argument.
      */
-    if (request->count > (size_t)1 << PAGE_ORDER_MAX || inject_fails(INJECT_PAGE)) {
+    if (request->count > (size_t)1 << PAGE_ORDER_MAX ||
+        (request->owner != PAGE_OWNER_HEAP && inject_fails(INJECT_PAGE))) {
         page_pool.failures++;
         return KERN_RESOURCE_SHORTAGE;
     }
@@ -229,7 +230,8 @@ kern_return_t page_alloc(unsigned order, enum page_owner owner, paddr_t *block)
         goto slow;
     }
     /* Tables apart: a test can fail the one and leave the other. */
-    if (inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
+    if (owner != PAGE_OWNER_HEAP &&
+        inject_fails(owner == PAGE_OWNER_TABLE ? INJECT_TABLE : INJECT_PAGE)) {
         return KERN_RESOURCE_SHORTAGE;
     }
     if (pop_page(owner, block)) {
