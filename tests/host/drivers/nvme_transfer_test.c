@@ -95,6 +95,8 @@ static void random_transfers_by_blocks_of_a_page(void **state)
 /* Pages of 64 KiB, SGLs at words alone, fewer interrupts than queues, doorbells further apart. */
 static void random_transfers_of_another_controller(void **state)
 {
+    IODMACommand_SegmentOptions options;
+
     (void)state;
     client_create();
     sim.cap |= 4ull << 48 | 2ull << 32;
@@ -103,6 +105,9 @@ static void random_transfers_of_another_controller(void **state)
     sim.bus.vectors = 3;
     assert_int_equal(client_open(), kIOReturnSuccess);
     assert_int_equal(controller->queue_count, 2);
+    assert_int_equal(nvme_get_segment_options(disk, NVME_SGL, &options), kIOReturnSuccess);
+    assert_int_equal(options.fAlignment, 4);
+    assert_int_equal(options.fMaxSegmentSize, UINT32_MAX - 3); /* the most that is words */
     transfer_at_random(cases());
     client_close();
 }
