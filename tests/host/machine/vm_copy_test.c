@@ -7,12 +7,14 @@
 #include "tests/host/machine/vm_fixture.h"
 #include "tests/host/sim/sim_cache.h"
 
-static uint8_t model[2 * PAGE_SIZE], seen[2 * PAGE_SIZE];
+#define PAGES 4
+
+static uint8_t model[PAGES * PAGE_SIZE], seen[PAGES * PAGE_SIZE];
 
 /* What the pages hold, by the CPU's own view of them. */
 static void expect_model(const struct vm_object *object)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < PAGES; i++) {
         paddr_t page;
 
         assert_true(vm_object_resident(object, i, &page));
@@ -22,7 +24,7 @@ static void expect_model(const struct vm_object *object)
 
 static void write_there(vaddr_t at, uint64_t offset, uint64_t size, uint8_t mark)
 {
-    uint8_t bytes[2 * PAGE_SIZE];
+    uint8_t bytes[PAGES * PAGE_SIZE];
     uint64_t done = 77;
 
     for (uint64_t i = 0; i < size; i++) {
@@ -50,14 +52,16 @@ static void read_there(vaddr_t at, uint64_t offset, uint64_t size)
 /* Whole words and others, at the beginning, in the middle, at the end, and over it. */
 static void every_length_arrives(void **state)
 {
-    struct vm_object *object = object_of(2);
-    const vaddr_t at = enter(object, 2, RW);
+    struct vm_object *object = object_of(PAGES);
+    const vaddr_t at = enter(object, PAGES, RW);
     const uint64_t places[] = {0, 8, 1000, 1003, PAGE_SIZE - 160, PAGE_SIZE - 8, PAGE_SIZE};
 
     (void)state;
     memset(model, 0, sizeof(model));
-    store(at, 0);
-    store(at + PAGE_SIZE, 0);
+    /* No page lies behind the one before it: what goes too far finds another's bytes. */
+    for (unsigned i = PAGES; i-- > 0;) {
+        store(at + i * PAGE_SIZE, 0);
+    }
     for (uint64_t size = 0; size <= 160; size++) {
         for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
             write_there(at, places[i], size, (uint8_t)(size + i));
@@ -69,8 +73,8 @@ static void every_length_arrives(void **state)
         read_there(at, PAGE_SIZE - size, size);
         expect_model(object);
     }
-    write_there(at, 1, 2 * PAGE_SIZE - 2, 3);
-    read_there(at, 1, 2 * PAGE_SIZE - 100);
+    write_there(at, 1, PAGES * PAGE_SIZE - 2, 3);
+    read_there(at, 1, PAGES * PAGE_SIZE - 100);
     expect_model(object);
     vm_object_release(object);
 }
