@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bounced bytes: which they are, which way they are copied, and what the device never sees. */
+#include "kernel/inject.h"
 #include "tests/host/machine/dma_bounce_fixture.h"
 #include "tests/host/sim/sim_cache.h"
 
@@ -120,6 +121,36 @@ static void dc_23_forced_double_buffering_always_takes_effect(void **state)
             drop(command, memory);
         }
     }
+}
+
+/* Without memory for it all is as it was: the islands, their bytes, and their way back. */
+static void a_forced_copy_that_cannot_be_leaves_what_is_prepared(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 300, DMA_HIGH, 200, kIODirectionOutIn);
+    struct inject_report report = {.failed = true};
+    uint8_t last = pattern(1, 2);
+    IODMACommand *command;
+
+    (void)state;
+    dma_fill(DMA_LOW, 300, 1);
+    dma_fill(DMA_HIGH, 200, 2);
+    command = prepared(memory, &bits31, kMapped);
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOReturn status;
+
+        inject_begin(nth);
+        status = IODMACommand_synchronize(command, kForceDoubleBuffer);
+        inject_end(&report);
+        assert_int_equal(status == kIOReturnSuccess, !report.failed);
+        assert_true(nth > 1 || report.failed);
+        assert_int_equal(IODMACommand_getBounceLength(command), report.failed ? 200 : 500);
+        assert_int_equal(dma_device_reads(command, 301), last);
+        last = (uint8_t)(0x40 + nth);
+        dma_device_writes(command, 301, last);
+    }
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[1], last);
+    drop(command, memory);
 }
 
 /* DC-24 */
@@ -375,6 +406,7 @@ int main(void)
         MAP_TEST(dc_22_a_short_transfer_keeps_the_rest),
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
+        MAP_TEST(a_forced_copy_that_cannot_be_leaves_what_is_prepared),
         MAP_TEST(dc_24_28_without_synchronize_no_byte_moves),
         MAP_TEST(dc_25_bits_that_no_ram_satisfies),
         MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
