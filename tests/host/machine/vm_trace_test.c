@@ -70,11 +70,37 @@ static void shortage_is_traced(void **state)
     assert_int_equal(trace_count(), 2);
 }
 
+/* Is there more that could be freed? Whatever its group is, and though later ones are empty. */
+static void what_is_left_is_told(void **state)
+{
+    struct vm_object *objects[2];
+    enum vm_purge_state former;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        objects[i] = object_of(1);
+        vm_object_allow_purge(objects[i]);
+        store(enter(objects[i], 1, RW), 1);
+        assert_int_equal(vm_object_set_purge(objects[i], VM_PURGE_VOLATILE,
+                                             (struct vm_purge_order){.group = (uint8_t)i}, &former),
+                         KERN_SUCCESS);
+    }
+    begin();
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect("reclaim wanted=0x1 freed=0x1 more=0x1\n");
+    begin();
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect("reclaim wanted=0x1 freed=0x1 more=0x0\n");
+    vm_object_release(objects[0]);
+    vm_object_release(objects[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ranges_and_faults_are_traced),
         TEST(shortage_is_traced),
+        TEST(what_is_left_is_told),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);
