@@ -287,6 +287,12 @@ static void byte_access_goes_where_the_device_goes(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnOverrun);
     assert_int_equal(IODMACommand_readBytes(command, 0, NULL, 1), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_readBytes(command, 0, bytes, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotReady);
+    /* No bytes are no bytes whenever they are asked for. */
+    assert_int_equal(IODMACommand_readBytes(command, 0, NULL, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     drop(command, memory);
 }
 
