@@ -314,10 +314,11 @@ SEAM_POINTS := map_show map_exchange map_block map_fill map_set_cache map_replac
 $(filter $(H)/machine/inject_%,$(HOST_TESTS)): HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%)
 
 $(H)/machine/map_stays_test: HOST_LDFLAGS := -Wl,--wrap=platform_map_remove
-# Nobody comes into the middle of the heap (tests/host/sim/sim_preempt.c).
-HEAP_WRAPS := $(addprefix -Wl$(comma)--wrap=heap_,alloc alloc_zero alloc_aligned realloc free)
-$(H)/machine/preempt_test $(H)/machine/driver_effects_test: HOST_LDFLAGS := $(HEAP_WRAPS)
-$(H)/machine/together: HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%) -Wl,--wrap=platform_map_remove $(HEAP_WRAPS)
+# Nobody comes into the middle of what has no lock (tests/host/sim/sim_preempt.c).
+WHOLE_WRAPS := $(addprefix -Wl$(comma)--wrap=heap_,alloc alloc_zero alloc_aligned realloc free) \
+               $(addprefix -Wl$(comma)--wrap=task_watch_,add remove)
+$(H)/machine/preempt_test $(H)/machine/driver_effects_test: HOST_LDFLAGS := $(WHOLE_WRAPS)
+$(H)/machine/together: HOST_LDFLAGS := $(SEAM_POINTS:%=-Wl,--wrap=platform_%) -Wl,--wrap=platform_map_remove $(WHOLE_WRAPS)
 
 # A room's seam and support come before the classes, so that these find it there.
 define host_room

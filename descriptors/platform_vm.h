@@ -203,7 +203,10 @@ struct platform_task_watch {
     void *link[4]; /* the platform's */
 };
 
-/* Be told once, when the task dies; or no more. */
+/*
+ * Be told once, when the task dies; or no more. Several threads may call these at one time, where
+ * the platform has several: as its heap, this is whole then.
+ */
 void platform_task_watch(task_t task, struct platform_task_watch *watch);
 void platform_task_unwatch(struct platform_task_watch *watch); /* not watching: no effect */
 

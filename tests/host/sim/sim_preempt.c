@@ -9,17 +9,19 @@
 
 #include "kernel/heap.h"
 #include "kernel/lock.h"
+#include "kernel/task.h"
 
 /*
- * The kernel's heap has no lock, since there is one thread; who has several gives the classes a
- * heap that has. So nobody comes in the middle of it (--wrap, in the Makefile).
+ * The kernel's heap and who watches a task have no lock, since there is one thread; who has several
+ * gives the classes a platform that has. So nobody comes in the middle of them (--wrap, in the
+ * Makefile).
  */
-static unsigned in_heap;
+static unsigned in_whole;
 
 #define AS_ONE(call)                                                                               \
-    in_heap++;                                                                                     \
+    in_whole++;                                                                                    \
     call;                                                                                          \
-    in_heap--
+    in_whole--
 
 void *__real_heap_alloc(size_t size);
 void *__real_heap_alloc_zero(size_t size);
@@ -31,6 +33,10 @@ void *__wrap_heap_alloc_zero(size_t size);
 void *__wrap_heap_alloc_aligned(size_t size, size_t alignment);
 void *__wrap_heap_realloc(void *block, size_t size);
 void __wrap_heap_free(void *block);
+void __real_task_watch_add(struct task *task, struct task_watch *watch);
+void __real_task_watch_remove(struct task_watch *watch);
+void __wrap_task_watch_add(struct task *task, struct task_watch *watch);
+void __wrap_task_watch_remove(struct task_watch *watch);
 
 void *__wrap_heap_alloc(size_t size)
 {
@@ -67,6 +73,16 @@ void __wrap_heap_free(void *block)
     AS_ONE(__real_heap_free(block));
 }
 
+void __wrap_task_watch_add(struct task *task, struct task_watch *watch)
+{
+    AS_ONE(__real_task_watch_add(task, watch));
+}
+
+void __wrap_task_watch_remove(struct task_watch *watch)
+{
+    AS_ONE(__real_task_watch_remove(watch));
+}
+
 #ifdef __x86_64__
 
 #define STEP 0x100 /* the flag: an exception after each instruction */
@@ -81,7 +97,7 @@ static void on_step(int signal_number, siginfo_t *info, void *context)
     void (*const second)(void) = waiting.second;
 
     (void)signal_number, (void)info;
-    if (second == NULL || sim_irq_masked != 0 || in_heap != 0 || lock_innermost() != NULL) {
+    if (second == NULL || sim_irq_masked != 0 || in_whole != 0 || lock_innermost() != NULL) {
         return;
     }
     if (waiting.left != 0) {
