@@ -41,7 +41,7 @@ static inline __attribute__((always_inline)) void vdma_finish_chain(struct vdma_
                                                                     const struct virtq_chain *chain)
 {
     vdma_write_header(transfer, &vdma_state.frames[chain->slot]);
-    if (!virtq_is_framed(vdma_state.queue, chain)) {
+    if (!virtq_is_framed(chain)) {
         vdma_write_frame(chain->slot, chain->count);
     }
     virtq_submit_framed(vdma_state.queue, chain, transfer, sizeof(struct vdma_status));

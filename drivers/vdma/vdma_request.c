@@ -57,7 +57,7 @@ static IOReturn fill(struct vdma_transfer *transfer, struct virtq_chain *chain)
     struct vdma_place source, target;
 
     /* What a turn has filled and the next one does not may be where the status stands. */
-    for (;; wanted = bytes, virtq_forget_frame(vdma_state.queue, chain)) {
+    for (;; wanted = bytes, virtq_forget_frame(chain)) {
         IOReturn status = kIOReturnSuccess;
 
         *chain = empty;
@@ -195,7 +195,7 @@ IOReturn vdma_ask_part(struct vdma_transfer *transfer)
     } else if (transfer->length != 0) {
         status = fill(transfer, &chain);
         if (status != kIOReturnSuccess) {
-            virtq_forget_frame(vdma_state.queue, &chain);
+            virtq_forget_frame(&chain);
             return status;
         }
     }

@@ -133,7 +133,7 @@ static bool issue_whole(struct virtio_blk *disk, struct virtio_blk_request *requ
      */
     if (bytes != length &&
         (!is_blocks(disk, bytes) || blk_check_memory(request) != kIOReturnSuccess)) {
-        virtq_forget_frame(disk->queue, &chain);
+        virtq_forget_frame(&chain);
         return false;
     }
     submit_part(disk, request, &chain);
@@ -187,7 +187,7 @@ static IOReturn issue_data(struct virtio_blk *disk, struct virtio_blk_request *r
             request->parts++;
             return kIOReturnSuccess;
         }
-        virtq_forget_frame(disk->queue, &chain);
+        virtq_forget_frame(&chain);
         status = shorten(disk, request, bytes, &limit);
         if (status != kIOReturnSuccess) {
             return status;

@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) IOReturn blk_begin_part(
 static inline __attribute__((always_inline)) void blk_submit_part(
     struct virtio_blk *disk, struct virtio_blk_request *request, struct virtq_chain *chain)
 {
-    if (!virtq_is_framed(disk->queue, chain)) {
+    if (!virtq_is_framed(chain)) {
         blk_write_frame(disk, chain->slot, chain->count);
     }
     virtq_submit_framed(disk->queue, chain, request, sizeof(disk->frames->status));

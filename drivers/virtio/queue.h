@@ -210,18 +210,18 @@ static inline void virtq_submit(struct virtq *queue, const struct virtq_chain *c
  * Both stay in their places from chain to chain, and are written only where the length is another
  * than before. A queue uses either these or the two functions above.
  *
- *     if (!virtq_is_framed(queue, &chain))
+ *     if (!virtq_is_framed(&chain))
  *         virtq_write_frame(queue, chain.slot, count, header, 16, status, 1);
  *     virtq_submit_framed(queue, &chain, request, 1);
  */
 static inline IOReturn virtq_begin_framed(struct virtq *queue, struct virtq_chain *chain);
-static inline bool virtq_is_framed(const struct virtq *queue, const struct virtq_chain *chain);
+static inline bool virtq_is_framed(const struct virtq_chain *chain);
 void virtq_write_frame(struct virtq *queue, unsigned slot, unsigned count, paddr_t first,
                        uint32_t first_length, paddr_t last, uint32_t last_length);
 static inline void virtq_submit_framed(struct virtq *queue, const struct virtq_chain *chain,
                                        void *token, uint32_t last_length);
 /* Entries were filled that the chain will not have: the last one may be overwritten. */
-static inline void virtq_forget_frame(struct virtq *queue, const struct virtq_chain *chain);
+static inline void virtq_forget_frame(const struct virtq_chain *chain);
 
 /* Is anything submitted that is not published? */
 static inline bool virtq_has_unpublished(const struct virtq *queue);

@@ -188,9 +188,8 @@ static inline void virtq_submit(struct virtq *vq, const struct virtq_chain *chai
     virtq_enter(vq, chain, token, chain->writable);
 }
 
-static inline void virtq_forget_frame(struct virtq *vq, const struct virtq_chain *chain)
+static inline void virtq_forget_frame(const struct virtq_chain *chain)
 {
-    (void)vq;
     chain->known->framed = 0;
 }
 
@@ -207,16 +206,15 @@ static inline IOReturn virtq_begin_framed(struct virtq *vq, struct virtq_chain *
     return status;
 }
 
-static inline bool virtq_is_framed(const struct virtq *vq, const struct virtq_chain *chain)
+static inline bool virtq_is_framed(const struct virtq_chain *chain)
 {
-    (void)vq;
     return __builtin_expect(chain->known->framed == chain->count, true);
 }
 
 static inline void virtq_submit_framed(struct virtq *vq, const struct virtq_chain *chain,
                                        void *token, uint32_t last_length)
 {
-    KERNEL_ASSERT(chain->count < chain->room && virtq_is_framed(vq, chain));
+    KERNEL_ASSERT(chain->count < chain->room && virtq_is_framed(chain));
     virtq_enter(vq, chain, token, chain->writable + last_length);
 }
 
