@@ -161,6 +161,22 @@ IOReturn IODMACommand_place(IODMACommand *self, const struct IODMAPlan *plan, bo
 IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uint64_t offset,
                              bool mapped, uint64_t base);
 
+/*
+ * Make what lies between the memory and a device that does not take all, and copy, clean and map
+ * by what was asked; on failure nothing is left of it. highestPage: of the memory, 0: not known.
+ */
+IOReturn IODMACommand_adapt(IODMACommand *self, uint64_t highestPage, bool flushCache,
+                            bool synchronize);
+
+/* Bytes that were elsewhere come home, and what was between memory and device goes. */
+IOReturn IODMACommand_bringHome(IODMACommand *self, bool invalidateCache, bool synchronize);
+
+/* Of an end, which goes on whatever fails: what failed first. */
+static inline IOReturn IODMACommand_firstError(IOReturn before, IOReturn status)
+{
+    return before != kIOReturnSuccess ? before : status;
+}
+
 /* Put the whole range into a buffer of its own. */
 IOReturn IODMACommand_placeWhole(IODMACommand *self);
 
