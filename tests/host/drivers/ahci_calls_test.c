@@ -1,68 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls of SATA disks one by one: functions that refuse, ports that do not come up, commands of
- * a client's own options, starts that are none, calls out of notifications, and who watches.
+ * Calls of a SATA disk one by one: commands of a client's own options, starts that are none, calls
+ * out of notifications, and who watches.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IODeviceMemory.h"
-#include "tests/host/drivers/ahci_sim.h"
-#include "tests/host/drivers/client.h"
+#include "tests/host/drivers/ahci_fixture.h"
 #include "tests/host/drivers/recorded.h"
-#include "tests/host/sim/sim_console.h"
 
-#define BYTES  (4u << 20)
-#define BLOCKS (BYTES / 512)
-
-static struct ahci_sim device;
-static uint8_t content[BYTES];
-static struct ahci_controller *controller;
-static struct ahci_disk *target;
-static struct holdings before;
 static struct ahci_transfer transfers[3];
-
-static void create(void)
-{
-    ahci_sim_create(&device, content, sizeof(content));
-    before = holdings_now();
-}
-
-static IOReturn open_it(void)
-{
-    IOReturn status;
-
-    controller = ahci_open(bus_sim_function, &status);
-    target = ahci_get(0);
-    if (target != NULL) {
-        client_attach(ahci_get_service(target), 1);
-    }
-    return status;
-}
-
-static int open_usual(void **state)
-{
-    (void)state;
-    create();
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    assert_non_null(target);
-    return 0;
-}
-
-static void leave(bool stops)
-{
-    if (target != NULL) {
-        client_detach();
-    }
-    assert_int_equal(ahci_close(controller), stops);
-    assert_int_equal(sim_holds(&before), stops);
-}
 
 static IODMACommand *command_over(struct ahci_transfer *transfer, IOMemoryDescriptor *memory,
                                   const IODMACommand_SegmentOptions *options, uint64_t length)
@@ -74,115 +21,10 @@ static IODMACommand *command_over(struct ahci_transfer *transfer, IOMemoryDescri
     return command;
 }
 
-static void deliver(void)
-{
-    bus_sim_interrupt(&device.bus);
-    IOWorkLoop_runEventSources(client_loop);
-}
-
 static IOReturn start_at(UInt32 channel, IODMACommand *command)
 {
     return IODMAController_startDMACommand((IODMAController *)target->engine, channel, command,
                                            kIODirectionIn, 0, 0);
-}
-
-/* --- Opening ---------------------------------------------------------------------------------- */
-
-/* First, since the bus is searched once. */
-static void whose_driver_is_another_is_left_alone(void **state)
-{
-    (void)state;
-    create();
-    device.bus.is_found = device.bus.claimed = true;
-    sim_console_forget();
-    assert_int_equal(ahci_count(), 0);
-    assert_false(sim_console_said("ahci"));
-    assert_true(device.bus.claimed);
-}
-
-static void functions_that_refuse(void **state)
-{
-    static const enum bus_sim_call calls[] = {BUS_SIM_MAP_BAR, BUS_SIM_ENABLE_MEMORY,
-                                              BUS_SIM_ENABLE_MASTER, BUS_SIM_ATTACH};
-
-    (void)state;
-    for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-        create();
-        device.bus.refused[calls[i]] = kIOReturnNoSpace;
-        assert_int_equal(open_it(), kIOReturnNoSpace);
-        assert_null(controller);
-        assert_false(device.bus.master_on || device.bus.claimed);
-        assert_true(sim_holds(&before));
-    }
-}
-
-/* Left out with a line; one that does not stop keeps the controller's memory off as well. */
-static void ports_that_do_not_come_up(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < 3; i++) {
-        create();
-        device.ports[0].never_receives = i == 0;
-        device.ports[0].is_always_busy = i == 1;
-        if (i == 2) {
-            device.ports[0].never_stops = true;
-            device.ports[0].command = AHCI_CMD_ST | AHCI_CMD_CR | AHCI_CMD_FRE | AHCI_CMD_FR;
-        }
-        sim_console_forget();
-        assert_int_equal(open_it(), kIOReturnSuccess);
-        assert_null(target);
-        assert_true(sim_console_said("ahci: the disk at port 0 cannot be used"));
-        leave(true);
-    }
-}
-
-/* What it says of itself goes to a console. */
-static void serials_that_are_none(void **state)
-{
-    (void)state;
-    create();
-    strcpy(device.ports[0].serial, "");
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    assert_string_equal(target->serial, "");
-    leave(true);
-    create();
-    strcpy(device.ports[0].serial, "\x1b[2J\x7f\xff end");
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    assert_ptr_equal(ahci_find("?[2J?? end"), target);
-    leave(true);
-    /* As long as one can be, of the first and the last that can be printed. */
-    create();
-    strcpy(device.ports[0].serial, " ~~~~~~~~~~~~~~~~~~~");
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    assert_ptr_equal(ahci_find(" ~~~~~~~~~~~~~~~~~~~"), target);
-    leave(true);
-}
-
-/* Of a disk of 2^48 - 1 blocks each byte of the number is the disk's; and all of it is one start.
- */
-static void blocks_of_large_disks(void **state)
-{
-    IODMACommand *command;
-
-    (void)state;
-    create();
-    device.ports[0].blocks = (1ull << 48) - 1;
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    command = command_over(&transfers[0], whole, NULL, 1024);
-    transfers[0].block = 0x9abcdef01234;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    assert_int_equal(device.ports[0].block, 0x9abcdef01234);
-    ahci_sim_end(&device, 1, 1024);
-    deliver();
-    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
-    target->blocks = 2;
-    transfers[0].block = 0;
-    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
-    ahci_sim_answer(&device);
-    deliver();
-    assert_int_equal(client_ends[1].status, kIOReturnSuccess);
-    client_drop(command);
-    leave(true);
 }
 
 /* --- Commands of a client's own options ------------------------------------------------------- */
@@ -264,6 +106,33 @@ static void pieces_that_no_list_names(void **state)
 }
 
 /* --- Starts ----------------------------------------------------------------------------------- */
+
+/* Of a disk of 2^48 - 1 blocks each byte of the number is the disk's; and all of it is one start.
+ */
+static void blocks_of_large_disks(void **state)
+{
+    IODMACommand *command;
+
+    (void)state;
+    create();
+    device.ports[0].blocks = (1ull << 48) - 1;
+    assert_int_equal(open_it(), kIOReturnSuccess);
+    command = command_over(&transfers[0], whole, NULL, 1024);
+    transfers[0].block = 0x9abcdef01234;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(device.ports[0].block, 0x9abcdef01234);
+    ahci_sim_end(&device, 1, 1024);
+    deliver();
+    assert_int_equal(client_ends[0].status, kIOReturnSuccess);
+    target->blocks = 2;
+    transfers[0].block = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    ahci_sim_answer(&device);
+    deliver();
+    assert_int_equal(client_ends[1].status, kIOReturnSuccess);
+    client_drop(command);
+    leave(true);
+}
 
 static void starts_of_somebody_elses(void **state)
 {
@@ -470,69 +339,14 @@ static void a_watcher_sees_every_list(void **state)
     leave(true);
 }
 
-/* --- Closing ---------------------------------------------------------------------------------- */
-
-static void open_two(void)
-{
-    create();
-    device.ports[2] = device.ports[0];
-    assert_int_equal(open_it(), kIOReturnSuccess);
-    assert_int_equal(ahci_count(), 2);
-}
-
-/* It is enough if one of its disks has something to say, whichever is asked last. */
-static void a_line_of_two_disks(void **state)
-{
-    (void)state;
-    for (unsigned which = 0; which < 2; which++) {
-        open_two();
-        device.ports[2 * which].status = 2;
-        device.status = 5;
-        device.bus.pending[0] = true;
-        device.bus.served = 0;
-        deliver();
-        assert_int_equal(device.bus.served, 1);
-        leave(true);
-    }
-}
-
-/* While the second stops, their line rings: the first is not there to be asked. */
-static void a_line_rings_while_disks_go(void **state)
-{
-    (void)state;
-    open_two();
-    device.rings_at_stop = 3;
-    leave(true);
-}
-
-/* Of two disks the first does not stop: it is said, and the second gives its memory back. */
-static void one_of_two_does_not_stop(void **state)
-{
-    (void)state;
-    open_two();
-    device.ports[0].never_stops = true;
-    leave(false);
-    assert_int_equal(device.ports[2].command & (AHCI_CMD_CR | AHCI_CMD_FR), 0);
-}
-
 #define OPENED(test) cmocka_unit_test_setup(test, open_usual)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whose_driver_is_another_is_left_alone),
-        cmocka_unit_test(functions_that_refuse),
-        cmocka_unit_test(ports_that_do_not_come_up),
-        cmocka_unit_test(serials_that_are_none),
-        cmocka_unit_test(blocks_of_large_disks),
-        OPENED(pieces_that_no_list_names),
-        OPENED(starts_of_somebody_elses),
-        OPENED(a_line),
-        OPENED(a_watcher_sees_the_list),
-        OPENED(a_watcher_sees_every_list),
-        cmocka_unit_test(a_line_of_two_disks),
-        cmocka_unit_test(a_line_rings_while_disks_go),
-        cmocka_unit_test(one_of_two_does_not_stop), /* last: it leaves memory behind */
+        cmocka_unit_test(blocks_of_large_disks), OPENED(pieces_that_no_list_names),
+        OPENED(starts_of_somebody_elses),        OPENED(a_line),
+        OPENED(a_watcher_sees_the_list),         OPENED(a_watcher_sees_every_list),
     };
 
     return cmocka_run_group_tests(tests, client_start_machine, NULL);
