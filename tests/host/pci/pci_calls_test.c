@@ -3,7 +3,6 @@
 #include "descriptors/IODeviceMemory.h"
 #include "kernel/heap.h"
 #include "kernel/inject.h"
-#include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -11,49 +10,6 @@
 #define MEMORY_32 0x0u
 #define PORTS     0x1u
 #define MEMORY_64 0xcu /* prefetchable */
-
-/* --- A controller of messages ----------------------------------------------------------------- */
-
-static struct {
-    unsigned granted; /* 0: there are none left */
-    uint64_t address;
-    unsigned out;
-} messages;
-
-kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
-{
-    if (messages.granted < request->least) {
-        return KERN_NO_SPACE;
-    }
-    messages.out++;
-    *block = (struct msi_block *)&messages;
-    return KERN_SUCCESS;
-}
-
-void msi_free(struct msi_block *block)
-{
-    messages.out -= block != NULL;
-}
-
-unsigned msi_count(const struct msi_block *block)
-{
-    (void)block;
-    return messages.granted;
-}
-
-unsigned msi_intid(const struct msi_block *block, unsigned index)
-{
-    (void)block;
-    return 80 + index;
-}
-
-void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
-{
-    (void)block;
-    *message = (struct msi_message){messages.address, 0x40 + index};
-}
-
-/* --- Tests ------------------------------------------------------------------------------------ */
 
 static const struct pci_info *info_of(const struct pci_function *function)
 {
@@ -313,8 +269,9 @@ static void messages_are_sent_as_the_function_can(void **state)
     fake_put(fake, at + 2, 0x0184, 2); /* 4 messages, an address of 64 bits, masks */
     fake_put(fake, at + 16, 0xf, 4);
     found = fake_search(&fake_virt);
-    messages.granted = 4;
-    messages.address = 0x812345678;
+    fake_controller.granted = 4;
+    fake_controller.address = 0x812345678;
+    fake_controller.data = 0x40;
     assert_non_null(pci_get_service(found));
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
     assert_int_equal(granted, 4);
@@ -337,15 +294,15 @@ static void messages_are_sent_as_the_function_can(void **state)
     assert_true(sim_console_said("4 by MSI from 80 on"));
     pci_free_vectors(found);
     assert_false(sim_line_is_enabled(81) || sim_line_is_enabled(82)); /* nobody listens */
-    assert_int_equal(messages.out, 0);
+    assert_int_equal(fake_controller.out, 0);
     assert_int_equal(fake_get(fake, at + 2, 2) & 1, 0);
     /* Too far for an address of 32 bits: it is given back. */
     fake_put(fake, at + 2, 0x0004, 2);
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnNoInterrupt);
-    assert_int_equal(messages.out, 0);
+    assert_int_equal(fake_controller.out, 0);
     /* More than the controller has, or the function can. */
     fake_put(fake, at + 2, 0x0184, 2);
-    messages.granted = 2;
+    fake_controller.granted = 2;
     assert_int_equal(pci_allocate_vectors(found, 3, 4, PCI_MSI, &granted), kIOReturnNoInterrupt);
     assert_int_equal(pci_allocate_vectors(found, 5, 8, PCI_MSI, &granted), kIOReturnNoInterrupt);
     fake_has_messages = false;
@@ -365,7 +322,7 @@ static void messages_without_memory_are_given_back(void **state)
     fake = fake_add(0, 1, 1, 2);
     fake_put(fake, fake_capability(fake, PCI_CAP_MSI, 24) + 2, 0x0184, 2);
     found = fake_search(&fake_virt);
-    messages.granted = 4;
+    fake_controller.granted = 4;
     assert_non_null(pci_get_service(found));
     for (uint64_t nth = 1; report.failed; nth++) {
         IOReturn status;
@@ -376,7 +333,7 @@ static void messages_without_memory_are_given_back(void **state)
         if (status != kIOReturnSuccess) {
             assert_int_equal(status, kIOReturnNoMemory);
             assert_int_equal(pci_interrupt_kind(found), 0);
-            assert_int_equal(messages.out, 0);
+            assert_int_equal(fake_controller.out, 0);
             failures++;
         }
     }
@@ -385,7 +342,7 @@ static void messages_without_memory_are_given_back(void **state)
     inject_begin(1);
     pci_free_vectors(found);
     inject_end(&report);
-    assert_int_equal(messages.out, 0);
+    assert_int_equal(fake_controller.out, 0);
     assert_int_equal(found->interrupt_count, report.failed ? 1 : 0);
     assert_int_equal(info_of(found)->vendor, 1);
     fake_has_messages = false;

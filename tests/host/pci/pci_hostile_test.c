@@ -4,7 +4,6 @@
  * wrap or end at 4 GiB, ranges of buses, units that fail; and what asks for what is not there.
  */
 #include "kernel/inject.h"
-#include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
 
@@ -15,43 +14,6 @@
 #define MEMORY_64       0x4u
 #define PREFETCHABLE_64 0xcu
 #define PORTS           0x1u
-
-static struct {
-    unsigned granted;
-    uint32_t requester; /* as it was asked for */
-    int node;
-} messages = {.granted = 4};
-
-kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
-{
-    messages.requester = request->requester;
-    messages.node = request->node;
-    *block = (struct msi_block *)&messages;
-    return KERN_SUCCESS;
-}
-
-void msi_free(struct msi_block *block)
-{
-    (void)block;
-}
-
-unsigned msi_count(const struct msi_block *block)
-{
-    (void)block;
-    return messages.granted;
-}
-
-unsigned msi_intid(const struct msi_block *block, unsigned index)
-{
-    (void)block;
-    return 80 + index;
-}
-
-void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
-{
-    (void)block;
-    *message = (struct msi_message){0x08020040, index};
-}
 
 static enum irq_result serve(void *context)
 {
@@ -72,6 +34,7 @@ static void tables_in_no_bar(void **state)
     unsigned granted;
 
     (void)state;
+    fake_controller.granted = 4;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct fake_function *fake;
         struct pci_function *found;
@@ -105,6 +68,8 @@ static void messages_of_other_kinds(void **state)
     unsigned granted, at;
 
     (void)state;
+    fake_controller.granted = 4;
+    fake_controller.address = 0x08020040;
     /* More than the capability may say; by a controller that has a name for the whole bridge. */
     fake_has_messages = true;
     fake_begin();
@@ -116,11 +81,11 @@ static void messages_of_other_kinds(void **state)
     assert_int_equal(pci_allocate_vectors(found, 1, 64, PCI_MSI, &granted), kIOReturnNoInterrupt);
     fake_put(fake, at + 2, 2 << 1, 2); /* 4, narrow and without masks */
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
-    assert_int_equal(messages.requester, 0x77);
+    assert_int_equal(fake_controller.asked.requester, 0x77);
     assert_int_equal(fake_get(fake, at + 4, 4), 0x08020040);
     assert_int_equal(fake_get(fake, at + 8, 2), 0);
     assert_int_equal(fake_get(fake, at + 12, 4), 0);
-    assert_int_equal(messages.node, fdt_path_offset(devicetree(), "/msi@8020000"));
+    assert_int_equal(fake_controller.asked.node, fdt_path_offset(devicetree(), "/msi@8020000"));
     /* A handler that another has is not taken from it. */
     assert_int_equal(irq_register(82, serve, NULL), KERN_SUCCESS);
     assert_int_equal(pci_attach_vector(found, 2, serve, NULL), kIOReturnNoInterrupt);
@@ -137,7 +102,7 @@ static void messages_of_other_kinds(void **state)
     fake_put(fake, fake_capability(fake, PCI_CAP_MSI, 24) + 2, 2 << 1, 2);
     found = fake_search(&fake_virt);
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
-    assert_int_equal(messages.requester, 0x508);
+    assert_int_equal(fake_controller.asked.requester, 0x508);
     pci_free_vectors(found);
     /* Nobody takes them. */
     fake_has_messages = false;

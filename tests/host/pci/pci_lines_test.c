@@ -6,7 +6,6 @@
 #include "kernel/direct_map.h"
 #include "kernel/heap.h"
 #include "kernel/inject.h"
-#include "kernel/msi.h"
 #include "tests/host/pci/pci_machine.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -18,51 +17,6 @@
 #define NO_LINE  0x400u /* of the command: it must not assert its line */
 #define MSIX_ON  0x8000u
 #define MSIX_ALL 0x4000u /* all of them are masked */
-
-/* --- A controller of messages ----------------------------------------------------------------- */
-
-static struct {
-    kern_return_t result;
-    unsigned granted;
-    unsigned out;
-    uint64_t address;
-    struct msi_request asked;
-} messages;
-
-kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
-{
-    messages.asked = *request;
-    if (messages.result == KERN_SUCCESS) {
-        messages.out++;
-        *block = (struct msi_block *)&messages;
-    }
-    return messages.result;
-}
-
-void msi_free(struct msi_block *block)
-{
-    assert_non_null(block); /* nobody gives back what is not his */
-    assert_false(fake_has_written);
-    messages.out--;
-}
-
-unsigned msi_count(const struct msi_block *block)
-{
-    (void)block;
-    return messages.granted;
-}
-
-unsigned msi_intid(const struct msi_block *block, unsigned index)
-{
-    (void)block;
-    return 80 + index;
-}
-
-void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
-{
-    (void)block;
-    *message = (struct msi_message){messages.address, 0x1140 + index};
-}
 
 /* --- A table of messages, in a BAR ------------------------------------------------------------ */
 
@@ -120,9 +74,10 @@ static int begin_machine(void **state)
     fake_begin();
     fake_has_messages = true;
     fake_has_lines = true;
-    messages.result = KERN_SUCCESS;
-    messages.granted = 3;
-    messages.address = 0x708020040;
+    fake_controller.result = KERN_SUCCESS;
+    fake_controller.granted = 3;
+    fake_controller.address = 0x708020040;
+    fake_controller.data = 0x1140;
     return 0;
 }
 
@@ -130,7 +85,7 @@ static int end_machine(void **state)
 {
     (void)state;
     fake_has_messages = false;
-    return messages.out == 0 ? 0 : -1;
+    return fake_controller.out == 0 ? 0 : -1;
 }
 
 /* --- All of them ------------------------------------------------------------------------------ */
@@ -331,23 +286,23 @@ static void the_best_kind_there_is(void **state)
     assert_int_equal(pci_interrupt_kind(found), kind);                                             \
     pci_free_vectors(found)
     GRANTED(1, 4, PCI_ANY_INTERRUPT, PCI_MSIX);
-    assert_int_equal(messages.asked.most, 4);
-    assert_false(messages.asked.consecutive);
+    assert_int_equal(fake_controller.asked.most, 4);
+    assert_false(fake_controller.asked.consecutive);
     GRANTED(2, 9, PCI_MSIX, PCI_MSIX);
-    assert_int_equal(messages.asked.least, 2);
-    assert_int_equal(messages.asked.most, ENTRIES);
-    assert_int_equal(messages.asked.requester, 1 << 3);
+    assert_int_equal(fake_controller.asked.least, 2);
+    assert_int_equal(fake_controller.asked.most, ENTRIES);
+    assert_int_equal(fake_controller.asked.requester, 1 << 3);
     GRANTED(1, 3, PCI_MSI | PCI_INTX, PCI_MSI);
-    assert_int_equal(messages.asked.most, 3);
-    assert_true(messages.asked.consecutive);
+    assert_int_equal(fake_controller.asked.most, 3);
+    assert_true(fake_controller.asked.consecutive);
     GRANTED(1, 4, PCI_INTX, PCI_INTX);
     /* None are left: the line, if one is enough. */
-    messages.result = KERN_NO_SPACE;
+    fake_controller.result = KERN_NO_SPACE;
     GRANTED(1, 4, PCI_ANY_INTERRUPT, PCI_INTX);
     assert_int_equal(pci_allocate_vectors(found, 2, 4, PCI_ANY_INTERRUPT, &granted),
                      kIOReturnNoInterrupt);
     /* Of which want of memory says nothing. */
-    messages.result = KERN_RESOURCE_SHORTAGE;
+    fake_controller.result = KERN_RESOURCE_SHORTAGE;
     granted = 7;
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_ANY_INTERRUPT, &granted),
                      kIOReturnNoMemory);
@@ -392,7 +347,7 @@ static void a_table_is_written(void **state)
     assert_false(sim_line_is_enabled(82));
     pci_free_vectors(found);
     assert_int_equal(fake_get(sender, sender_at + 2, 2), ENTRIES - 1);
-    assert_int_equal(messages.out, 0);
+    assert_int_equal(fake_controller.out, 0);
 }
 
 /* What the function may send at the most is 32, of which the capability has the logarithm. */
@@ -421,9 +376,9 @@ static void messages_of_a_capability(void **state)
         IOReturn status;
 
         begin_machine(state);
-        messages.granted = rows[i].granted;
-        messages.address = rows[i].address;
-        messages.asked.most = 0;
+        fake_controller.granted = rows[i].granted;
+        fake_controller.address = rows[i].address;
+        fake_controller.asked.most = 0;
         fake = fake_add(0, 1, 1, 2);
         at = fake_capability(fake, PCI_CAP_MSI, 24);
         fake_put(fake, at + 2, rows[i].control, 2);
@@ -433,7 +388,7 @@ static void messages_of_a_capability(void **state)
         found = fake_search(&fake_virt);
         heap_get_stats(&before);
         status = pci_allocate_vectors(found, 1, rows[i].granted, PCI_MSI, &granted);
-        assert_int_equal(messages.asked.most, rows[i].most);
+        assert_int_equal(fake_controller.asked.most, rows[i].most);
         assert_int_equal(fake_get(fake, at + 2, 2), rows[i].after);
         if (rows[i].data == 0) {
             assert_int_equal(status, kIOReturnNoInterrupt);
@@ -454,7 +409,7 @@ static void messages_of_a_capability(void **state)
         }
         heap_get_stats(&after);
         assert_int_equal(after.blocks, before.blocks);
-        assert_int_equal(messages.out, 0);
+        assert_int_equal(fake_controller.out, 0);
     }
 }
 
@@ -509,7 +464,7 @@ static void a_service_says_who_it_is(void **state)
     EXPECT("interrupts", 0, 8, 4);
     assert_int_equal(IOService_countCells(service, "nothing"), 0);
     heap_get_stats(&before);
-    messages.granted = 2;
+    fake_controller.granted = 2;
     assert_int_equal(pci_allocate_vectors(found, 1, 4, PCI_MSI, &granted), kIOReturnSuccess);
     EXPECT("interrupts", 0, 8, 4, 0, 80 - 32, 1, 0, 81 - 32, 1);
     pci_free_vectors(found);

@@ -3,7 +3,6 @@
 #include "tests/host/pci/pci_machine.h"
 
 #include "kernel/direct_map.h"
-#include "kernel/msi.h"
 
 const struct fake_windows fake_virt = {.low = 0x10000000,
                                        .low_size = 0x2eff0000,
@@ -244,35 +243,45 @@ struct pci_function *fake_search(const struct fake_windows *windows)
     return last == NULL ? pci_functions : last->next;
 }
 
-/* --- Messages: nobody takes them, unless a test has a controller ----------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
-__attribute__((weak)) kern_return_t msi_allocate(const struct msi_request *request,
-                                                 struct msi_block **block)
+struct fake_controller fake_controller;
+
+kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
 {
-    (void)request, (void)block;
-    return KERN_INVALID_ADDRESS;
+    fake_controller.asked = *request;
+    if (fake_controller.result != KERN_SUCCESS) {
+        return fake_controller.result;
+    }
+    if (fake_controller.granted < request->least) {
+        return KERN_NO_SPACE;
+    }
+    fake_controller.out++;
+    *block = (struct msi_block *)&fake_controller;
+    return KERN_SUCCESS;
 }
 
-__attribute__((weak)) void msi_free(struct msi_block *block)
+void msi_free(struct msi_block *block)
 {
-    (void)block;
+    assert_ptr_equal(block, &fake_controller); /* nobody gives back what is not his */
+    assert_false(fake_has_written);
+    fake_controller.out--;
 }
 
-__attribute__((weak)) unsigned msi_count(const struct msi_block *block)
+unsigned msi_count(const struct msi_block *block)
 {
-    (void)block;
-    return 0;
+    assert_ptr_equal(block, &fake_controller);
+    return fake_controller.granted;
 }
 
-__attribute__((weak)) unsigned msi_intid(const struct msi_block *block, unsigned index)
+unsigned msi_intid(const struct msi_block *block, unsigned index)
 {
-    (void)block, (void)index;
-    return 0;
+    assert_ptr_equal(block, &fake_controller);
+    return 80 + index;
 }
 
-__attribute__((weak)) void msi_message(const struct msi_block *block, unsigned index,
-                                       struct msi_message *message)
+void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
 {
-    (void)block, (void)index;
-    *message = (struct msi_message){0};
+    assert_ptr_equal(block, &fake_controller);
+    *message = (struct msi_message){fake_controller.address, fake_controller.data + index};
 }

@@ -4,6 +4,7 @@
 #define TESTS_HOST_PCI_PCI_MACHINE_H
 
 #include "drivers/pci/pci_private.h"
+#include "kernel/msi.h"
 #include "tests/host/bus/machine.h"
 
 #define BUSES 8u
@@ -47,9 +48,18 @@ uint32_t fake_get(const struct fake_function *function, unsigned at, unsigned wi
 /* Search it. The first function that it has; the others follow. */
 struct pci_function *fake_search(const struct fake_windows *windows);
 
-/* The tree names a controller of messages, which nobody plays but a test with msi_... of its own.
- */
+/* The tree names a controller of messages. */
 extern bool fake_has_messages;
+
+/* Its answers, as a test chooses them; who is given messages has interrupts 80 and on. */
+extern struct fake_controller {
+    kern_return_t result;
+    unsigned granted;         /* always so many; too few for who needs more: there are none left */
+    uint64_t address;         /* that they are written to */
+    uint32_t data;            /* of the first; the others follow */
+    unsigned out;             /* allocations that have not come back */
+    struct msi_request asked; /* the last */
+} fake_controller;
 
 /* What else the tree says of the host bridge; set back by fake_begin. */
 extern unsigned fake_message_cells; /* of the controller's name: 0 or 1 */

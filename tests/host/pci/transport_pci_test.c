@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A virtio device on PCI is brought up: in which order, with which vectors, and what is refused. */
-#include "kernel/msi.h"
 #include "tests/host/pci/transport_pci_fixture.h"
 #include "tests/lib/portable/test_mapper.h"
 
@@ -157,37 +156,6 @@ static void test_units_and_interrupts(void **state)
 
 /* --- Who is called ---------------------------------------------------------------------------- */
 
-static unsigned messages; /* that the controller grants; 0: none */
-
-kern_return_t msi_allocate(const struct msi_request *request, struct msi_block **block)
-{
-    *block = (struct msi_block *)&messages;
-    return messages >= request->least ? KERN_SUCCESS : KERN_NO_SPACE;
-}
-
-void msi_free(struct msi_block *block)
-{
-    (void)block;
-}
-
-unsigned msi_count(const struct msi_block *block)
-{
-    (void)block;
-    return messages;
-}
-
-unsigned msi_intid(const struct msi_block *block, unsigned index)
-{
-    (void)block;
-    return 80 + index;
-}
-
-void msi_message(const struct msi_block *block, unsigned index, struct msi_message *message)
-{
-    (void)block, (void)index;
-    *message = (struct msi_message){0};
-}
-
 static struct {
     unsigned changed, used[3];
 } called;
@@ -278,7 +246,7 @@ static void test_messages(void **state)
 
         begin_disk();
         fake_has_messages = true;
-        messages = rows[i].granted;
+        fake_controller.granted = rows[i].granted;
         function->bars[1] = (struct fake_bar){4096, 0};
         at = fake_capability(function, PCI_CAP_MSIX, 12);
         fake_put(function, at + 2, 3, 2);
@@ -316,7 +284,7 @@ static void test_messages(void **state)
         virtq_destroy(queue);
     }
     fake_has_messages = false;
-    messages = 0;
+    fake_controller.granted = 0;
 }
 
 static struct test_mapper *unit;
