@@ -8,23 +8,9 @@
 
 #include <cmocka.h>
 
-#include "tests/host/drivers/blk_sim.h"
+#include "tests/host/drivers/blk_found_fixture.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
-
-static struct virtio_blk *disk;
-static IOMemoryDescriptor *memory;
-
-static int start(void **state)
-{
-    if (blk_sim_start(state) != 0) {
-        return -1;
-    }
-    initialiser_find_disks();
-    memory = blk_sim.memory;
-    disk = virtio_blk_get(0);
-    return disk == NULL ? -1 : 0;
-}
 
 /* Whoever submits may hold any mutex: a disk's lock stands behind them all. */
 static struct mutex outer = LOCK_INITIAL("who reads", LOCK_RANK_MAPPING);

@@ -6,22 +6,8 @@
 
 #include <cmocka.h>
 
-#include "tests/host/drivers/blk_sim.h"
+#include "tests/host/drivers/blk_found_fixture.h"
 #include "tests/host/sim/sim_console.h"
-
-static struct virtio_blk *disk;
-static IOMemoryDescriptor *memory;
-
-static int start(void **state)
-{
-    if (blk_sim_start(state) != 0) {
-        return -1;
-    }
-    initialiser_find_disks();
-    memory = blk_sim.memory;
-    disk = virtio_blk_get(0);
-    return disk == NULL ? -1 : 0;
-}
 
 static void fail_to_end(struct virtio_blk_request *request)
 {
