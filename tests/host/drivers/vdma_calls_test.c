@@ -56,28 +56,10 @@ static void calls_without_a_device(void **state)
 
 /* --- Devices that do not come up -------------------------------------------------------------- */
 
-static uint32_t no_features(struct virtio_device *device, unsigned half)
-{
-    (void)device, (void)half;
-    return 0;
-}
-
 static bool refuse_attach(struct virtio_device *device)
 {
     (void)device;
     return false;
-}
-
-static bool refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place)
-{
-    (void)device, (void)place;
-    return false;
-}
-
-static uint8_t always_on(struct virtio_device *device)
-{
-    (void)device;
-    return 0x0f;
 }
 
 static struct vdma_capabilities *said(void)
@@ -109,7 +91,7 @@ static void fails_to_come_up(void)
 static void stuck(void)
 {
     other_version();
-    spoiled_by.read_status = always_on;
+    spoiled_by.read_status = spoiled_always_on;
 }
 
 static void devices_that_do_not_come_up(void **state)
@@ -120,16 +102,16 @@ static void devices_that_do_not_come_up(void **state)
     spoiled_add(&(struct vdma_options){.queue_size = 2}); /* no room for header, data and status */
     fails_to_come_up();
     spoiled_add(&(struct vdma_options){0});
-    spoiled_by.read_features = no_features;
+    spoiled_by.read_features = spoiled_no_features;
     fails_to_come_up();
     spoiled_add(&(struct vdma_options){0});
     spoiled_by.attach = refuse_attach;
     fails_to_come_up();
     spoiled_add(&(struct vdma_options){0});
-    spoiled_by.start_queue = refuse_queue;
+    spoiled_by.start_queue = spoiled_refuse_queue;
     fails_to_come_up();
     spoiled_add(&(struct vdma_options){0});
-    spoiled_by.read_status = always_on; /* not even off */
+    spoiled_by.read_status = spoiled_always_on; /* not even off */
     fails_to_come_up();
     spoiled_add(&(struct vdma_options){0});
     spoiled_answer = (struct vdma_status){.code = VDMA_STATUS_ERROR};

@@ -281,24 +281,6 @@ static void an_end_that_nobody_has_heard_of(void **state)
     assert_int_equal(ends, 2);
 }
 
-static uint32_t no_features(struct virtio_device *device, unsigned half)
-{
-    (void)device, (void)half;
-    return 0;
-}
-
-static bool refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place)
-{
-    (void)device, (void)place;
-    return false;
-}
-
-static uint8_t always_on(struct virtio_device *device)
-{
-    (void)device;
-    return 0x0f;
-}
-
 static void counted_end(struct vdma_transfer *transfer)
 {
     (*(unsigned *)transfer->context)++;
@@ -314,9 +296,9 @@ static void resets_that_fail(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
-        spoiled_by.read_features = i == 0 ? no_features : virtio_mmio.read_features;
-        spoiled_by.start_queue = i == 1 ? refuse_queue : virtio_mmio.start_queue;
-        spoiled_by.read_status = i == 2 ? always_on : virtio_mmio.read_status;
+        spoiled_by.read_features = i == 0 ? spoiled_no_features : virtio_mmio.read_features;
+        spoiled_by.start_queue = i == 1 ? spoiled_refuse_queue : virtio_mmio.start_queue;
+        spoiled_by.read_status = i == 2 ? spoiled_always_on : virtio_mmio.read_status;
         sim_console_forget();
         vdma_hold_doorbell(true);
         assert_int_equal(vdma_submit(&waiting), kIOReturnSuccess);

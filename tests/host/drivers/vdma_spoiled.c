@@ -104,3 +104,21 @@ IOReturn spoiled_set_limits(const struct vdma_limits *limits)
 
     return vdma_control(VDMA_SET_LIMITS, arguments, limits, sizeof(*limits), NULL, 0, NULL);
 }
+
+uint32_t spoiled_no_features(struct virtio_device *device, unsigned half)
+{
+    (void)device, (void)half;
+    return 0;
+}
+
+bool spoiled_refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place)
+{
+    (void)device, (void)place;
+    return false;
+}
+
+uint8_t spoiled_always_on(struct virtio_device *device)
+{
+    (void)device;
+    return 0x0f;
+}

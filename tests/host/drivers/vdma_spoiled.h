@@ -29,6 +29,11 @@ void spoiled_turn(void);
 void spoil_answer(void);
 void spoil_data(void);
 
+/* For spoiled_by, ways not to come up: it offers nothing, takes no queue, is never off. */
+uint32_t spoiled_no_features(struct virtio_device *device, unsigned half);
+bool spoiled_refuse_queue(struct virtio_device *device, const struct virtio_queue_place *place);
+uint8_t spoiled_always_on(struct virtio_device *device);
+
 /* Limits of a test's own. */
 IOReturn spoiled_set_limits(const struct vdma_limits *limits);
 
