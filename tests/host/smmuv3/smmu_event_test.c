@@ -55,12 +55,18 @@ static void transfer(uint32_t stream, uint64_t address, uint64_t length, bool wr
     }
 }
 
+/* One of the stream's: so many reports have been heard once it is looked for. */
+static void transfer_is_heard(uint64_t address, uint64_t length, bool write, unsigned reports)
+{
+    transfer(STREAM, address, length, write);
+    IOMapper_collectFaults(mapper);
+    assert_int_equal(heard.calls, reports);
+}
+
 static void a_transfer_is_one_report_for_each_page(void **state)
 {
     (void)state;
-    transfer(STREAM, FAR + 8, 4096 - 8, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 1);
+    transfer_is_heard(FAR + 8, 4096 - 8, true, 1);
     assert_int_equal(heard.last.address, FAR + 8);
     assert_int_equal(heard.last.access, kIODMAMapWriteAccess);
     assert_int_equal(heard.last.reason, kIOReturnNotFound);
@@ -68,31 +74,21 @@ static void a_transfer_is_one_report_for_each_page(void **state)
     assert_true(sim_console_said("smmuv3: PCI 00:01.0, device: a write to 0x12345008 is blocked: "
                                  "nothing is mapped there (event 0x10, 1022 accesses)\n"));
     /* The same again, the other direction, the next page. */
-    transfer(STREAM, FAR, 64, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 1);
-    transfer(STREAM, FAR, 64, false);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 2);
+    transfer_is_heard(FAR, 64, true, 1);
+    transfer_is_heard(FAR, 64, false, 2);
     assert_int_equal(heard.last.access, kIODMAMapReadAccess);
-    transfer(STREAM, FAR + 4092, 8, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 3);
+    transfer_is_heard(FAR + 4092, 8, true, 3);
     assert_int_equal(heard.last.address, FAR + 4096);
     /* Something new begins. */
     IOMapper_forgetFaults(mapper);
-    transfer(STREAM, FAR, 4, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 4);
+    transfer_is_heard(FAR, 4, true, 4);
     assert_int_equal(heard.last.count, 1);
     /* What has not been collected by then belongs to what was before. */
     IOMapper_forgetFaults(mapper);
     transfer(STREAM, FAR, 4, true);
     IOMapper_forgetFaults(mapper);
     assert_int_equal(heard.calls, 5);
-    transfer(STREAM, FAR, 4, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 6);
+    transfer_is_heard(FAR, 4, true, 6);
     assert_int_equal(heard.last.count, 1);
 }
 
@@ -133,9 +129,7 @@ static void overflow_is_told_and_answered(void **state)
     assert_int_equal(heard.calls, 2);
     /* It works on, and would be seen again. */
     IOMapper_forgetFaults(mapper);
-    transfer(STREAM, FAR, 4, false);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, 3);
+    transfer_is_heard(FAR, 4, false, 3);
     transfer(STREAM, FAR, 16384, true);
     IOMapper_collectFaults(mapper);
     assert_int_equal(unit->counters.lost, 2);
@@ -178,14 +172,10 @@ static void a_sweep_at_once(void **state)
     assert_int_equal(unit->counters.reports, SMMU_REPORT_MAX);
     assert_int_equal(unit->counters.lost, 1);
     /* The same again is nothing new; from where something new begins on, it is. */
-    transfer(STREAM, FAR + ptoa(SMMU_REPORT_MAX), 8, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, SMMU_REPORT_MAX + 1);
+    transfer_is_heard(FAR + ptoa(SMMU_REPORT_MAX), 8, true, SMMU_REPORT_MAX + 1);
     assert_int_equal(unit->counters.lost, 1);
     IOMapper_forgetFaults(mapper);
-    transfer(STREAM, FAR + ptoa(SMMU_REPORT_MAX), 8, true);
-    IOMapper_collectFaults(mapper);
-    assert_int_equal(heard.calls, SMMU_REPORT_MAX + 2);
+    transfer_is_heard(FAR + ptoa(SMMU_REPORT_MAX), 8, true, SMMU_REPORT_MAX + 2);
     assert_int_equal(heard.last.address, FAR + ptoa(SMMU_REPORT_MAX));
     assert_int_equal(unit->counters.lost, 1);
     /* So that what is too much then is said again. */
