@@ -140,7 +140,7 @@ TEST(a_driver_has_what_it_may_and_no_more)
     EXPECT_EQ(misbehave(FLOODS_HANDLES, 0).exitStatus, 8);
 }
 
-/* A bounded share of what tests/host/machine/driver_messages_test.c does a million times. */
+/* A bounded share of what tests/host/machine/driver_hostile_test.c does a million times. */
 TEST(dk_6_random_messages_from_el0)
 {
     EXPECT_EQ(misbehave(SENDS_RANDOM, 3000).exitStatus, 9);
