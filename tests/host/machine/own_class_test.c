@@ -1,196 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A descriptor class from elsewhere that inherits all it can, and says of its places what the test
- * wants: no end, nothing, errors in the middle. Who asks it passes on why.
+ * Bytes, walks, wholes and maps of memory whose class is from elsewhere, and has places with no
+ * end, none, or errors in the middle: who asks it passes on why.
  */
 #include "descriptors/IODriverKit.h"
 #include "descriptors/IODriverTask.h"
 #include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IONaturalMemoryCursor.h"
 #include "kernel/direct_map.h"
-#include "tests/host/machine/dma_fixture.h"
 #include "tests/host/machine/fake_mapper.h"
-
-#define LENGTH (4 * PAGE_SIZE)
-
-/* Bytes up to `until` lie at `base` and behind it, in pieces; then this error. */
-static struct {
-    uint64_t base;
-    IOByteCount until, piece;
-    IOReturn behind;
-    IOReturn facts;    /* what its characteristics are answered with */
-    unsigned answered; /* questions after which it has no places any more; 0: it keeps them */
-    unsigned asked;
-} says;
-
-static IOReturn own_segment(IOMemoryDescriptor *self, IOByteCount offset, IOOptionBits options,
-                            IOPhysicalSegment *segment)
-{
-    (void)options;
-    assert_true(offset < self->length); /* a walk ends where the descriptor does */
-    if (offset >= says.until || (says.answered != 0 && says.asked >= says.answered)) {
-        *segment = (IOPhysicalSegment){.location = 0xbad000, .length = 0xbad};
-        return says.behind; /* and what it leaves then is nobody's place */
-    }
-    says.asked++;
-    segment->location = says.base + offset * 2;
-    segment->length = says.piece < self->length - offset ? says.piece : self->length - offset;
-    return kIOReturnSuccess;
-}
-
-static IOReturn own_prepare(IOMemoryDescriptor *self, IODirection direction)
-{
-    (void)direction;
-    self->wireCount++;
-    return kIOReturnSuccess;
-}
-
-static IOReturn own_complete(IOMemoryDescriptor *self, IODirection direction)
-{
-    (void)direction;
-    self->wireCount--;
-    return kIOReturnSuccess;
-}
-
-static IOReturn own_operation(IOMemoryDescriptor *self, DMACommandOps op, void *data, UInt size)
-{
-    return op == kIOMDGetCharacteristics && says.facts != kIOReturnSuccess
-               ? says.facts
-               : descriptor_dma_command_operation(self, op, data, size);
-}
-
-static uint32_t instances;
-
-static const IOMemoryDescriptorClass own_class = {
-    .meta = {"Own", &IOMemoryDescriptor_metaClass, sizeof(IOMemoryDescriptor), &instances,
-             descriptor_free},
-    .initWithOptions = descriptor_refuse_init,
-    .prepare = own_prepare,
-    .complete = own_complete,
-    .announceComplete = descriptor_announce_complete,
-    .getPreparationID = descriptor_get_preparation_id,
-    .getPhysicalSegment = own_segment,
-    .walk = descriptor_walk,
-    DESCRIPTOR_BYTES,
-    .addDMAMapSize = descriptor_add_dma_map_size,
-    .dmaCommandOperation = own_operation,
-    .getCharacteristics = descriptor_get_characteristics,
-    .setDMAActive = descriptor_set_dma_active,
-    .addReach = descriptor_add_reach,
-    .mapSpecification = descriptor_map_specification,
-    .copyPageList = descriptor_copy_page_list,
-    DESCRIPTOR_MAPS,
-    DESCRIPTOR_ACCOUNTS,
-};
-
-static IOMemoryDescriptor *new_own(void)
-{
-    IOMemoryDescriptor *own = (IOMemoryDescriptor *)OSMetaClass_allocate(&own_class.meta);
-
-    own->flags = kIODirectionOutIn | kIOMemoryTypeVirtual64;
-    own->length = LENGTH;
-    memset(&says, 0, sizeof(says));
-    says.base = DMA_LOW;
-    says.until = LENGTH;
-    says.piece = PAGE_SIZE;
-    says.behind = kIOReturnOffline;
-    return own;
-}
-
-static void expect_not_prepared(IODMACommand *command, IOReturn status)
-{
-    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), status);
-    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, NULL, NULL),
-                     kIOReturnNotReady);
-}
-
-/* Without characteristics there is neither a transfer nor a mapping. */
-static void memory_without_characteristics_is_refused(void **state)
-{
-    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
-    IOMemoryDescriptor *own = new_own();
-    IOMapper *mapper = new_mapper();
-    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
-                                                                  kMapped, mapper, NULL);
-    uint64_t address, length;
-
-    (void)state;
-    says.facts = kIOReturnOffline;
-    assert_int_equal(IODMACommand_setMemoryDescriptor(command, own, false), kIOReturnOffline);
-    assert_null(IODMACommand_getMemoryDescriptor(command));
-    assert_int_equal(IOMapper_iovmMapMemory(mapper, own, 0, LENGTH, kIODMAMapReadAccess, NULL, NULL,
-                                            NULL, &address, &length),
-                     kIOReturnOffline);
-    assert_int_equal(told.maps, 0);
-    OSObject_release(command);
-    OSObject_release(mapper);
-    OSObject_release(own);
-}
-
-/* Errors at the beginning and in the middle of a walk, with a mapper and with limits alone. */
-static void walks_that_end_early_tell_why(void **state)
-{
-    static const IODMACommand_SegmentOptions options[] = {{.fStructSize = 40, .fAlignment = 512},
-                                                          {.fStructSize = 40},
-                                                          {.fStructSize = 40, .fAlignment = 512}};
-    IOMemoryDescriptor *own = new_own();
-    IOMapper *mapper = new_mapper();
-
-    (void)state;
-    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    for (unsigned i = 0; i < 3; i++) {
-        IODMACommand *command = IODMACommand_withSpecificationOptions(
-            kIODMACommandOutputHost64, &options[i], kMapped, i == 0 ? NULL : mapper, NULL);
-
-        assert_int_equal(IODMACommand_setMemoryDescriptor(command, own, false), kIOReturnSuccess);
-        for (IOByteCount until = 0; until < LENGTH; until += PAGE_SIZE) {
-            says.until = until;
-            expect_not_prepared(command, kIOReturnOffline);
-            assert_int_equal(told.maps, told.unmaps);
-        }
-        says.until = LENGTH;
-        says.piece = 0; /* a walk that would never end */
-        expect_not_prepared(command, kIOReturnInternalError);
-        says.piece = PAGE_SIZE;
-        /* After the 1st, 2nd, 3rd ... question: whichever of the walks it is. */
-        for (says.answered = 1; IODMACommand_prepare(command, 0, 0, true, true) != kIOReturnSuccess;
-             says.answered++) {
-            assert_true(says.answered < 100);
-            assert_int_equal(told.maps, told.unmaps);
-            says.asked = 0;
-        }
-        assert_true(says.answered >= LENGTH / PAGE_SIZE);
-        says.answered = 0;
-        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
-        OSObject_release(command);
-    }
-    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
-    OSObject_release(mapper);
-    OSObject_release(own);
-}
-
-/* What the CPU cannot reach it cannot copy to where the device can: some of it, or all. */
-static void bytes_beyond_the_cpus_reach_are_not_bounced(void **state)
-{
-    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512},
-                                             any = {.fStructSize = 40};
-    IOMemoryDescriptor *own = new_own();
-    IODMACommand *command = dma_command(&coarse, kMapped, own);
-    IODMACommand *whole = dma_command(&any, kMapped, own);
-
-    (void)state;
-    says.base = DIRECT_MAP_SIZE + 8;
-    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    expect_not_prepared(command, kIOReturnUnderrun);
-    assert_int_equal(IODMACommand_prepare(whole, 0, 0, true, true), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_synchronize(whole, kForceDoubleBuffer | kIODirectionOut),
-                     kIOReturnUnderrun);
-    assert_int_equal(IODMACommand_complete(whole, true, true), kIOReturnSuccess);
-    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
-    OSObject_release(whole);
-    OSObject_release(command);
-    OSObject_release(own);
-}
+#include "tests/host/machine/own_class.h"
 
 /* A copy ends where the CPU reaches no further: what lies behind that is not put in its place. */
 static void a_copy_ends_where_the_cpu_does(void **state)
@@ -201,7 +20,7 @@ static void a_copy_ends_where_the_cpu_does(void **state)
     IOMultiMemoryDescriptor *joined =
         IOMultiMemoryDescriptor_withDescriptors(parts, 3, kIODirectionOutIn, false);
     uint8_t *const near = dma_bytes(DMA_LOW), *const far = near + PAGE_SIZE;
-    static uint8_t bytes[LENGTH + 32];
+    static uint8_t bytes[OWN_LENGTH + 32];
 
     (void)state;
     says.base = DIRECT_MAP_SIZE + 8;
@@ -250,54 +69,6 @@ static void a_part_ends_in_the_middle_of_a_piece(void **state)
     OSObject_release(own);
 }
 
-/* A cache that could not be maintained: nothing is copied from what it hides. */
-static void a_double_buffer_is_not_filled_past_a_stale_cache(void **state)
-{
-    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
-    IOMemoryDescriptor *own = new_own();
-    IODMACommand *command = dma_command(&any, kNonCoherent, own);
-
-    (void)state;
-    assert_int_equal(IOMemoryDescriptor_prepare(own, 0), kIOReturnSuccess);
-    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
-    own->flags |= kIOMemoryRemote;
-    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnNotAttached);
-    assert_int_equal(IODMACommand_getBounceLength(command), 0);
-    own->flags &= ~kIOMemoryRemote;
-    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
-    assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
-    OSObject_release(command);
-    OSObject_release(own);
-}
-
-/* DriverKit's one call for both: of a list that cannot begin it says why, a part is too little. */
-static void a_list_that_ends_early_tells_why(void **state)
-{
-    static const IODMACommandSpecification wide = {.maxAddressBits = 64};
-    IOMemoryDescriptor *own = new_own();
-    IOService *device = IOService_withReader("device", NULL, NULL);
-    IOAddressSegment segments[kIODMACommandSegmentsMax];
-    uint32_t count = 8;
-    uint64_t flags;
-    IODMACommand *command;
-
-    (void)state;
-    assert_int_equal(IODMACommand_Create(device, 0, &wide, &command), kIOReturnSuccess);
-    for (says.until = 0; says.until <= LENGTH; says.until += PAGE_SIZE) {
-        assert_int_equal(
-            IODMACommand_PrepareForDMA(command, 0, own, 0, 0, &flags, &count, segments),
-            says.until == 0       ? kIOReturnOffline
-            : says.until < LENGTH ? kIOReturnMessageTooLarge
-                                  : kIOReturnSuccess);
-        assert_int_equal(own->wireCount, says.until == LENGTH);
-    }
-    assert_int_equal(count, LENGTH / PAGE_SIZE);
-    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnSuccess);
-    OSObject_release(command);
-    OSObject_release(device);
-    OSObject_release(own);
-}
-
 /* The last bytes of all addresses have no page behind them that could be rounded up to. */
 static void the_last_page_has_no_mapping(void **state)
 {
@@ -311,12 +82,12 @@ static void the_last_page_has_no_mapping(void **state)
     OSObject_release(own);
 }
 
-/* Of all that is prepared, its first segment by this mapping. */
 union walk {
     IOMDDMAWalkSegmentArgs args;
     IOMDDMAWalkSegmentState state;
 };
 
+/* Of all that is prepared, its first segment by this mapping. */
 static void begin_walk(IOMemoryDescriptor *own, union walk *walk, IOMDDMAWalkSegmentArgs args)
 {
     memset(walk, 0, sizeof(*walk));
@@ -343,12 +114,12 @@ static void a_walk_of_a_mapping_ends_where_memory_does(void **state)
         IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
         kIOReturnOffline);
     assert_int_equal(walk.args.fOffset, 2 * PAGE_SIZE);
-    says.until = LENGTH; /* it goes on where it was, when there is a place again */
+    says.until = OWN_LENGTH; /* it goes on where it was, when there is a place again */
     assert_int_equal(
         IOMemoryDescriptor_dmaCommandOperation(own, kIOMDWalkSegments, &walk, sizeof(walk)),
         kIOReturnSuccess);
     assert_int_equal(walk.args.fIOVMAddr, IOVA + 2 * PAGE_SIZE);
-    assert_int_equal(walk.args.fLength, LENGTH - 2 * PAGE_SIZE);
+    assert_int_equal(walk.args.fLength, OWN_LENGTH - 2 * PAGE_SIZE);
     says.until = 2 * PAGE_SIZE;
     walk.args = (IOMDDMAWalkSegmentArgs){.fOffset = 3 * PAGE_SIZE, .fIOVMAddr = 1, .fLength = 1};
     assert_int_equal(
@@ -369,7 +140,7 @@ static void a_walk_of_a_mapping_goes_on_where_it_was(void **state)
     union walk walk;
 
     (void)state;
-    says.piece = LENGTH / count; /* of which none ends with a page */
+    says.piece = OWN_LENGTH / count; /* of which none ends with a page */
     begin_walk(own, &walk, (IOMDDMAWalkSegmentArgs){.fMapped = true, .fMappedBase = IOVA});
     for (IOByteCount i = 1; i < count; i++) {
         assert_int_equal(walk.args.fOffset, i * says.piece);
@@ -432,7 +203,8 @@ static void a_whole_can_what_all_of_its_parts_can(void **state)
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, true), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, false), kIOReturnSuccess);
     says.until = 0;
-    assert_null(IOMemoryDescriptor_createMappingInTask(whole, owner, 0, kIOMapAnywhere, 0, LENGTH));
+    assert_null(
+        IOMemoryDescriptor_createMappingInTask(whole, owner, 0, kIOMapAnywhere, 0, OWN_LENGTH));
     assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
     OSObject_release(whole);
     OSObject_release(pages);
@@ -453,18 +225,18 @@ static void a_private_descriptor_must_hold_the_map(void **state)
 {
     IOMemoryDescriptorClass stingy = own_class;
     IOMemoryDescriptor *own;
-    const uint32_t before = instances;
+    const uint32_t before = own_instances;
 
     (void)state;
     stingy.copyForUnique = copy_too_little;
     own = (IOMemoryDescriptor *)OSMetaClass_allocate(&stingy.meta);
     own->flags = kIODirectionOutIn | kIOMemoryTypeVirtual64;
-    own->length = LENGTH;
+    own->length = OWN_LENGTH;
     assert_null(IOMemoryDescriptor_createMappingInTask(own, owner, 0, kIOMapAnywhere | kIOMapUnique,
-                                                       0, LENGTH));
+                                                       0, OWN_LENGTH));
     assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
     OSObject_release(own);
-    assert_int_equal(instances, before);
+    assert_int_equal(own_instances, before);
 }
 
 /* Memory that nobody vouches for is shown to no driver. */
@@ -491,7 +263,7 @@ static void the_systems_mapper_is_told_why(void **state)
     IOMemoryDescriptor *own = new_own();
     IOService *unit = IOService_withReader("unit", NULL, NULL);
     IOMapper *mapper = new_mapper();
-    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(LENGTH, 0, 1);
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(OWN_LENGTH, 0, 1);
     IOPhysicalSegment segments[8];
     IOByteCount size;
 
@@ -506,7 +278,7 @@ static void the_systems_mapper_is_told_why(void **state)
     says.until = PAGE_SIZE;
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(own, 2 * PAGE_SIZE, &size, 0), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnOffline);
-    says.until = LENGTH;
+    says.until = OWN_LENGTH;
     assert_int_not_equal(IOMemoryDescriptor_getPhysicalSegment(own, 0, &size, 0), 0);
     assert_int_equal(IOMemoryDescriptor_complete(own, 0), kIOReturnSuccess);
     OSObject_release(own);
@@ -518,13 +290,8 @@ static void the_systems_mapper_is_told_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        MAP_TEST(memory_without_characteristics_is_refused),
-        MAP_TEST(walks_that_end_early_tell_why),
-        MAP_TEST(bytes_beyond_the_cpus_reach_are_not_bounced),
-        MAP_TEST(a_double_buffer_is_not_filled_past_a_stale_cache),
         MAP_TEST(a_copy_ends_where_the_cpu_does),
         MAP_TEST(a_part_ends_in_the_middle_of_a_piece),
-        MAP_TEST(a_list_that_ends_early_tells_why),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_walk_of_a_mapping_goes_on_where_it_was),
