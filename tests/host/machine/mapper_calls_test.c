@@ -1,33 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What mappers refuse, call by call, and how a device's properties name one. */
-#include "tests/host/machine/dma_fixture.h"
-#include "tests/host/machine/fake_mapper.h"
-#include "tests/lib/portable/test_mapper.h"
+#include "tests/host/machine/mapper_fixture.h"
 
-#define BASE_PAGE     0x100 /* where the mapper's addresses begin */
-#define BOTH          (kIODMAMapReadAccess | kIODMAMapWriteAccess)
 #define NULL_MEMORY   ((IOMemoryDescriptor *)NULL)
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
-
-static struct test_mapper *mapper;
-static IOService *unit; /* of the mapper, number 7 */
-
-static int start(void **state)
-{
-    if (map_start(state) != 0) {
-        return -1;
-    }
-    mapper = test_mapper_new(BASE_PAGE);
-    unit = IOService_withReader("unit", NULL, NULL);
-    return IOService_setCell(unit, "iommu-id", 7) != kIOReturnSuccess;
-}
-
-static int stop(void **state)
-{
-    OSObject_release(&mapper->super);
-    OSObject_release(unit);
-    return map_stop(state);
-}
 
 static void a_unit_is_started_once(void **state)
 {
@@ -365,21 +341,19 @@ static void a_unit_is_told_the_entrys_cells(void **state)
     OSObject_release(device);
 }
 
-#define CALLS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CALLS_TEST(a_unit_is_started_once),
-        CALLS_TEST(a_list_of_units_is_searched_whole),
-        CALLS_TEST(entries_have_as_many_cells_as_the_unit_says),
-        CALLS_TEST(entries_that_are_none_are_refused),
-        CALLS_TEST(an_address_is_wished_for_by_an_option),
-        CALLS_TEST(the_quick_way_is_for_who_wishes_nothing),
-        CALLS_TEST(a_unit_is_told_the_entrys_cells),
-        CALLS_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
-        CALLS_TEST(sums_that_wrap_are_refused),
-        CALLS_TEST(pages_of_no_mapper_or_none_are_not_given_back),
+        MAPPER_TEST(a_unit_is_started_once),
+        MAPPER_TEST(a_list_of_units_is_searched_whole),
+        MAPPER_TEST(entries_have_as_many_cells_as_the_unit_says),
+        MAPPER_TEST(entries_that_are_none_are_refused),
+        MAPPER_TEST(an_address_is_wished_for_by_an_option),
+        MAPPER_TEST(the_quick_way_is_for_who_wishes_nothing),
+        MAPPER_TEST(a_unit_is_told_the_entrys_cells),
+        MAPPER_TEST(mappings_without_an_answer_or_of_no_memory_are_refused),
+        MAPPER_TEST(sums_that_wrap_are_refused),
+        MAPPER_TEST(pages_of_no_mapper_or_none_are_not_given_back),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

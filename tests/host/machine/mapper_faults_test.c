@@ -2,34 +2,7 @@
 /* Who hears of a fault: the driver, the transfer whose pages it was in, or all that are under way.
  */
 #include "kernel/page.h"
-#include "tests/host/machine/dma_fixture.h"
-#include "tests/host/machine/fake_mapper.h"
-#include "tests/lib/portable/test_mapper.h"
-
-#define BASE_PAGE     0x100 /* where the mapper's addresses begin */
-#define BOTH          (kIODMAMapReadAccess | kIODMAMapWriteAccess)
-#define NULL_MEMORY   ((IOMemoryDescriptor *)NULL)
-#define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
-
-static struct test_mapper *mapper;
-static IOService *unit; /* of the mapper, number 7 */
-
-static int start(void **state)
-{
-    if (map_start(state) != 0) {
-        return -1;
-    }
-    mapper = test_mapper_new(BASE_PAGE);
-    unit = IOService_withReader("unit", NULL, NULL);
-    return IOService_setCell(unit, "iommu-id", 7) != kIOReturnSuccess;
-}
-
-static int stop(void **state)
-{
-    OSObject_release(&mapper->super);
-    OSObject_release(unit);
-    return map_stop(state);
-}
+#include "tests/host/machine/mapper_fixture.h"
 
 /* Who of these has heard of this fault, in bits from the first one on. */
 static unsigned hear(struct IOMapperUse *uses, unsigned count, IOMapperFault fault)
@@ -140,7 +113,7 @@ static void a_transfer_that_does_not_begin_has_no_use(void **state)
 
 static int stop_without_balance(void **state)
 {
-    stop(state);
+    mapper_stop(state);
     return 0;
 }
 
@@ -272,19 +245,18 @@ static void mappers_without_faults_have_none_to_tell(void **state)
     IOMapper_class.meta.free((OSObject *)new_mapper());
 }
 
-#define FAULTS_TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FAULTS_TEST(a_fault_is_told_to_the_driver),
-        FAULTS_TEST(a_fault_is_of_those_whose_pages_they_are),
-        FAULTS_TEST(a_transfer_that_does_not_begin_has_no_use),
-        cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, start, stop_without_balance),
-        FAULTS_TEST(faults_are_collected_at_the_end),
-        FAULTS_TEST(a_transfer_begins_without_faults),
-        FAULTS_TEST(a_fault_handler_is_set_in_one_step),
-        FAULTS_TEST(mappers_without_faults_have_none_to_tell),
+        MAPPER_TEST(a_fault_is_told_to_the_driver),
+        MAPPER_TEST(a_fault_is_of_those_whose_pages_they_are),
+        MAPPER_TEST(a_transfer_that_does_not_begin_has_no_use),
+        cmocka_unit_test_setup_teardown(a_transfer_has_its_own_pages, mapper_start,
+                                        stop_without_balance),
+        MAPPER_TEST(faults_are_collected_at_the_end),
+        MAPPER_TEST(a_transfer_begins_without_faults),
+        MAPPER_TEST(a_fault_handler_is_set_in_one_step),
+        MAPPER_TEST(mappers_without_faults_have_none_to_tell),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
