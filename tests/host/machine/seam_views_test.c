@@ -6,25 +6,40 @@
 #include "tests/host/machine/map_fixture.h"
 #include "tests/host/machine/vm_check.h"
 
+/* Five pages from this physical address on, somewhere in the map: where. */
+static uint64_t show_window(struct vm_map *map, paddr_t first, struct platform_view *view)
+{
+    uint64_t at = 0;
+
+    *view = (struct platform_view){.pages = 5, .alignment = PAGE_SIZE, .writable = true};
+    assert_int_equal(platform_object_create_window(first, view->pages, &view->object),
+                     KERN_SUCCESS);
+    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, view), KERN_SUCCESS);
+    return at;
+}
+
+static void hide_window(struct vm_map *map, uint64_t at, const struct platform_view *view)
+{
+    assert_int_equal(platform_map_remove(map, at, ptoa(view->pages)), KERN_SUCCESS);
+    platform_object_release(view->object);
+}
+
 /* A part of a view, in pieces of registers and of RAM, and what is beside the part. */
 static void parts_of_a_view_adopt_a_mode(void **state)
 {
-    struct platform_view view = {.pages = 5, .alignment = PAGE_SIZE, .writable = true};
+    struct platform_view view;
     struct vm_map *const map = get_task_map(other);
     const struct page_request lowest = {
         .count = 3, .highest = SIM_RAM_BASE + 3 * PAGE_SIZE - 1, .owner = PAGE_OWNER_DRIVER};
     struct platform_region region;
     paddr_t ram;
-    uint64_t at = 0;
+    uint64_t at;
 
     (void)state;
     assert_int_equal(page_alloc_run(&lowest, &ram), KERN_SUCCESS);
     assert_int_equal(ram.value, SIM_RAM_BASE);
     /* Two pages of registers, and three of RAM. */
-    assert_int_equal(
-        platform_object_create_window(paddr(SIM_RAM_BASE - 2 * PAGE_SIZE), 5, &view.object),
-        KERN_SUCCESS);
-    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, &view), KERN_SUCCESS);
+    at = show_window(map, paddr(SIM_RAM_BASE - 2 * PAGE_SIZE), &view);
     /* A look-up ends where the one kind does. */
     assert_int_equal(platform_map_lookup(map, at + 50, 5 * PAGE_SIZE, &region), KERN_SUCCESS);
     assert_int_equal(region.size, 2 * PAGE_SIZE - 50);
@@ -68,8 +83,7 @@ static void parts_of_a_view_adopt_a_mode(void **state)
     assert_int_equal(platform_map_set_cache(map, at, 2 * PAGE_SIZE, kIODefaultCache), KERN_SUCCESS);
     assert_true(platform_map_has_cache(map, at, 2 * PAGE_SIZE, kIOInhibitCache));
     vm_check_map(map);
-    assert_int_equal(platform_map_remove(map, at, 5 * PAGE_SIZE), KERN_SUCCESS);
-    platform_object_release(view.object);
+    hide_window(map, at, &view);
     assert_int_equal(page_release_run(ram, 3), KERN_SUCCESS);
 }
 
@@ -123,13 +137,12 @@ static void rights_are_checked_over_borders(void **state)
 /* Registers of several modes: each part that has the one gets the other, and nothing else. */
 static void parts_of_registers_change_alone(void **state)
 {
-    struct platform_view view = {.pages = 5, .alignment = PAGE_SIZE, .writable = true};
+    struct platform_view view;
     struct vm_map *const map = get_task_map(other);
-    uint64_t at = 0;
+    uint64_t at;
 
     (void)state;
-    assert_int_equal(platform_object_create_window(paddr(DEVICE), 5, &view.object), KERN_SUCCESS);
-    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, &view), KERN_SUCCESS);
+    at = show_window(map, paddr(DEVICE), &view);
     assert_int_equal(platform_map_set_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOPostedWrite),
                      KERN_SUCCESS);
     assert_int_equal(
@@ -145,21 +158,19 @@ static void parts_of_registers_change_alone(void **state)
     assert_false(platform_map_has_cache(map, at, 4 * PAGE_SIZE, kIOPostedReordered));
     assert_true(platform_map_has_cache(map, at + 3 * PAGE_SIZE, 2 * PAGE_SIZE, kIOInhibitCache));
     vm_check_map(map);
-    assert_int_equal(platform_map_remove(map, at, 5 * PAGE_SIZE), KERN_SUCCESS);
-    platform_object_release(view.object);
+    hide_window(map, at, &view);
 }
 
 /* The border behind the second piece cannot be had: the first one has not changed either. */
 static void all_pieces_change_or_none(void **state)
 {
-    struct platform_view view = {.pages = 5, .alignment = PAGE_SIZE, .writable = true};
+    struct platform_view view;
     struct vm_map *const map = get_task_map(other);
     struct inject_report report;
-    uint64_t at = 0;
+    uint64_t at;
 
     (void)state;
-    assert_int_equal(platform_object_create_window(paddr(DEVICE), 5, &view.object), KERN_SUCCESS);
-    assert_int_equal(platform_map_show(map, &at, PLATFORM_ANYWHERE, &view), KERN_SUCCESS);
+    at = show_window(map, paddr(DEVICE), &view);
     /* Ranges of one, one and three pages. */
     assert_int_equal(platform_map_set_cache(map, at + PAGE_SIZE, PAGE_SIZE, kIOPostedWrite),
                      KERN_SUCCESS);
@@ -177,8 +188,7 @@ static void all_pieces_change_or_none(void **state)
         assert_true(platform_map_has_cache(map, at, 5 * PAGE_SIZE, kIOInhibitCache));
         vm_check_map(map);
     }
-    assert_int_equal(platform_map_remove(map, at, 5 * PAGE_SIZE), KERN_SUCCESS);
-    platform_object_release(view.object);
+    hide_window(map, at, &view);
 }
 
 /* Pages that are not there yet have a mode all the same, and come with it. */
