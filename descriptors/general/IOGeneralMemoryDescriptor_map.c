@@ -168,7 +168,7 @@ static IOReturn map_identity(const IOGeneralMemoryDescriptor *self, IOMemoryMap 
                                    round_page((address & PAGE_MASK) + map->length));
     }
     if (status != KERN_SUCCESS) {
-        return IOReturn_fromKernel(status, kIOReturnDoingOther);
+        return IOReturn_fromKernel(status, kIOReturnDoingMake);
     }
     map->address = address;
     /* Static: releasing the map must leave what the task had before it. */
