@@ -2,6 +2,7 @@
 /* General descriptors over ranges of every shape, against arithmetic on the ranges themselves. */
 #include "descriptors/IODMAProtocol.h"
 #include "descriptors/IOGeneralMemoryDescriptor_class.h"
+#include "descriptors/IOMapper.h"
 #include "tests/host/machine/kernel_pages.h"
 
 #define RANGES_MAX 9
@@ -69,6 +70,26 @@ static uint64_t sum(const IOAddressRange *ranges, UInt32 count)
     return total;
 }
 
+/* The same by who asks at every transfer: the run that a byte is in, and where it ends. */
+static void expect_run(const IOMemoryDescriptor *memory, uint64_t total, uint64_t offset,
+                       addr64_t at, IOByteCount length)
+{
+    const struct memory_run *run;
+    IOPhysicalAddress found = 0;
+
+    assert_true(IOMemoryDescriptor_findRun(memory, offset, total - offset, &found, &run));
+    assert_int_equal(found, at);
+    assert_int_equal(run == NULL ? total : run->end, offset + length);
+    assert_int_equal(run == NULL, memory->runs->count == 1);
+    assert_false(IOMemoryDescriptor_findRun(memory, offset, total - offset + 1, &found, &run));
+    assert_int_equal(IOMemoryDescriptor_findRun(memory, offset, 0, &found, &run), run == NULL);
+    found = 0;
+    assert_true(IOMemoryDescriptor_isOneRun(memory, offset, length, &found));
+    assert_int_equal(found, at);
+    assert_false(IOMemoryDescriptor_isOneRun(memory, offset, length + 1, &found));
+    assert_int_equal(IOMemoryDescriptor_isOneRun(memory, offset, 0, &found), run == NULL);
+}
+
 /* One segment: inside the descriptor, to the page's or the range's end, and the right bytes. */
 static IOByteCount expect_segment(IOMemoryDescriptor *memory, const IOAddressRange *ranges,
                                   uint64_t total, uint64_t offset)
@@ -81,6 +102,7 @@ static IOByteCount expect_segment(IOMemoryDescriptor *memory, const IOAddressRan
     const uint64_t to_page_end = PAGE_SIZE - first % PAGE_SIZE;
 
     assert_in_range(length, left < to_page_end ? left : to_page_end, total - offset);
+    expect_run(memory, total, offset, at, length);
     for (uint64_t i = 0; i < length; i++) {
         assert_int_equal(at + i, physical_of(&pages[position(ranges, offset + i, &left)]));
     }
@@ -91,6 +113,8 @@ static void md_14_random_ranges(void **state)
 {
     static uint8_t read[RANGES_MAX * 3 * PAGE_SIZE + 1];
     IOAddressRange ranges[RANGES_MAX];
+    const struct memory_run *run;
+    IOPhysicalAddress at;
     uint64_t left;
 
     (void)state;
@@ -121,6 +145,8 @@ static void md_14_random_ranges(void **state)
             assert_int_equal(read[i], pages[position(ranges, i, &left)]);
         }
         assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+        assert_false(IOMemoryDescriptor_findRun(memory, 0, 1, &at, &run));
+        assert_false(IOMemoryDescriptor_isOneRun(memory, 0, 1, &at));
         OSObject_release(memory);
     }
 }
@@ -380,5 +406,6 @@ int main(void)
         WITH_PAGES(md_33_marks_nest),
     };
 
+    IOMapper_setMapperRequired(false); /* which would be asked first */
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
 }

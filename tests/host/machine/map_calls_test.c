@@ -127,6 +127,7 @@ static void what_is_no_view_now_is_not_compatible(void **state)
     IOMemoryMap *one = request(other, 0, kIOMapAnywhere, PAGE_SIZE, 5);
     IOMemoryMap *foreign = request(owner, 0, kIOMapAnywhere, PAGE_SIZE, 5);
     IOMemoryMap *unique = map_all(memory, other, kIOMapUnique);
+    IOAddressRange anew = {new_pages(owner, 3, RW), 3 * PAGE_SIZE};
 
     (void)state;
     assert_null(IOMemoryMap_copyCompatible(map, NULL));
@@ -135,6 +136,15 @@ static void what_is_no_view_now_is_not_compatible(void **state)
     assert_null(IOMemoryMap_copyCompatible(unique, one));
     assert_int_equal(IOMemoryMap_unmap(map), kIOReturnSuccess);
     assert_null(IOMemoryMap_copyCompatible(map, one));
+    OSObject_release(map);
+    map = map_all(memory, other, 0);
+    assert_ptr_equal(IOMemoryMap_copyCompatible(map, one), one);
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, PAGE_SIZE));
+    OSObject_release(one);
+    one = request(other, 0, kIOMapAnywhere, PAGE_SIZE, 5);
+    assert_true(IOMemoryDescriptor_initWithOptions(memory, &anew, 1, 0, owner,
+                                                   kIOMemoryTypeVirtual | kIODirectionOutIn, NULL));
+    assert_null(IOMemoryMap_copyCompatible(map, one)); /* it shows what was described before */
     OSObject_release(unique);
     OSObject_release(foreign);
     OSObject_release(one);
