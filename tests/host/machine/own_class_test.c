@@ -199,6 +199,10 @@ static void a_whole_can_what_all_of_its_parts_can(void **state)
     assert_int_equal(IOMemoryDescriptor_methods(own)->copyForUnique(own, 0, 8, &alone),
                      kIOReturnSuccess);
     assert_null(alone);
+    alone = own;
+    assert_int_equal(IOMemoryDescriptor_methods(pages)->copyForUnique(pages, 0, 8, &alone),
+                     kIOReturnSuccess);
+    assert_null(alone);
     /* What one of them holds for the change, another has nothing to hold for. */
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, true), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_methods(own)->holdMemory(own, false), kIOReturnSuccess);

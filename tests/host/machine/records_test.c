@@ -5,11 +5,16 @@
  */
 #include <string.h>
 
+#include "descriptors/IOBufferMemoryDescriptor.h"
 #include "descriptors/IODMAController_class.h"
 #include "descriptors/IOEventSource_class.h"
+#include "descriptors/IOGuardPageMemoryDescriptor.h"
+#include "descriptors/IOInterleavedMemoryDescriptor.h"
 #include "descriptors/IOMapper_class.h"
 #include "descriptors/IOMemoryDescriptor_class.h"
+#include "descriptors/IOMultiMemoryDescriptor.h"
 #include "descriptors/IORangeAllocator.h"
+#include "descriptors/IOSubMemoryDescriptor.h"
 #include "descriptors/dma/IODMACommand_private.h"
 #include "tests/host/machine/map_fixture.h"
 
@@ -119,13 +124,22 @@ static void to_free_is_to_release(void **state)
     IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, 3, owner);
     IOMemoryMap *map = map_all(memory, other, 0);
     const uint64_t at = IOMemoryMap_getAddress(map);
+    const unsigned objects = OSMetaClass_getTotalInstanceCount();
     uint8_t byte;
 
     (void)state;
     IOMemoryMap_free(map);
     assert_int_equal(sim_load(task_map(other), at, &byte), KERN_INVALID_ADDRESS);
+    IOMultiMemoryDescriptor_free(
+        IOMultiMemoryDescriptor_withDescriptors(&memory, 1, kIODirectionOut, false));
+    IOSubMemoryDescriptor_free(IOSubMemoryDescriptor_withSubRange(memory, 0, 8, kIODirectionOut));
     IOMemoryDescriptor_free(memory);
+    IOInterleavedMemoryDescriptor_free(
+        IOInterleavedMemoryDescriptor_withCapacity(8, kIODirectionOut));
+    IOBufferMemoryDescriptor_free(IOBufferMemoryDescriptor_withCapacity(8, kIODirectionOut, false));
+    IOGuardPageMemoryDescriptor_free(IOGuardPageMemoryDescriptor_withSize(8));
     IORangeAllocator_free(IORangeAllocator_withRange(0x1000, 0, 0, 0));
+    assert_int_equal(OSMetaClass_getTotalInstanceCount(), objects - 2);
     IOMemoryMap_free(NULL);
     IOMemoryDescriptor_free((IOMemoryDescriptor *)NULL);
     IORangeAllocator_free(NULL);

@@ -61,6 +61,12 @@ static void two_redirections_need_two_ends(void **state)
     redirect(memory, TASK_NULL, false);
     expect_waiting(other, at, false);
     assert_int_equal(IOMemoryDescriptor_handleFault(memory, NULL, 0, 1), kIOReturnSuccess);
+    redirect(memory, TASK_NULL, true);
+    redirect(memory, other, true);
+    redirect(memory, TASK_NULL, false); /* the one that named nobody, though it is older */
+    expect_waiting(other, at, false);
+    assert_int_equal(IOMemoryDescriptor_handleFault(memory, NULL, 0, 1), kIOReturnAborted);
+    redirect(memory, other, false);
     OSObject_release(late);
     OSObject_release(map);
     OSObject_release(low);
