@@ -21,7 +21,6 @@ struct IOGeneralMemoryDescriptor {
     IOMemoryDescriptor super;
     task_t task; /* TASK_NULL: the ranges are physical, belong to no task, or it is dead */
     struct platform_task_watch watch; /* of a user task: it may die first */
-    IOMapper *mapper;                 /* as given at creation */
     IODMAMapSpecification mapSpec;    /* what every I/O mapping must satisfy */
     const IOAddressRange *ranges;     /* &range, a copy of our own, or the caller's array */
     IOAddressRange *ownRanges;        /* the copy; NULL: there is none */
@@ -135,15 +134,9 @@ IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *resident
     OS_METHOD(IOGeneralMemoryDescriptor, getPageCounts);
 void general_free(OSObject *self) OS_METHOD(IOGeneralMemoryDescriptor, free);
 
-/* What general_leads_elsewhere asks where there is a system mapper, or may be. */
-bool general_is_led_by_mapper(const IOMemoryDescriptor *self)
-    OS_METHOD(IOGeneralMemoryDescriptor, isLedByMapper);
-
 /* Its ranges are the system mapper's I/O addresses, and lead to memory page by page. */
-static inline bool general_leads_elsewhere(const IOMemoryDescriptor *self)
-{
-    return IOMapper_gSystem != NULL && general_is_led_by_mapper(self);
-}
+bool general_leads_elsewhere(const IOMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, leadsElsewhere);
 
 /*
  * Have the memory reference made, of which there is none yet: for

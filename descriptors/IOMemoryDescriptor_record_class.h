@@ -191,7 +191,8 @@ typedef struct {
     /* Accounts of the memory. */
     /*
      * Until as many ends as beginnings have come, a change of the purgeable state that could be
-     * made now cannot fail: what it needs is had. On failure nothing is on.
+     * made now cannot fail: what it needs is had. Begun only where setPurgeable has answered what
+     * the state is. On failure nothing is on.
      */
     IOReturn (*holdMemory)(IOMemoryDescriptor *self, bool on);
     /* Not remote, arguments judged, pointers not NULL; results are used on success only. */

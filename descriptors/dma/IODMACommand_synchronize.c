@@ -29,7 +29,6 @@ static void take_out(IODMACommand *self, struct preparation *kept)
     kept->mapped = self->mapped;
     /* Left as nothing was: what is made next looks at these to know what is there. */
     self->hasRuns = false;
-    self->copy = NULL;
     self->map = (IOMDDMAMapArgs){0};
     self->mapped = NULL;
 }

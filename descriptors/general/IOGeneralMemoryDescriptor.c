@@ -136,7 +136,7 @@ static void set_task(IOGeneralMemoryDescriptor *self, task_t task)
 }
 
 static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange *ranges,
-                           UInt32 count, task_t task, IOOptionBits options, IOMapper *mapper)
+                           UInt32 count, task_t task, IOOptionBits options)
 {
     IOReturn status;
 
@@ -161,7 +161,6 @@ static IOReturn initialise(IOGeneralMemoryDescriptor *self, const IOAddressRange
     }
     self->super.flags |= options;
     set_task(self, task);
-    self->mapper = mapper;
     /* The task is known by now: which addresses are legal depends on it. */
     status = general_set_ranges(self, ranges, count);
     if (status != kIOReturnSuccess) {
@@ -185,9 +184,10 @@ bool general_init_with_options(IOMemoryDescriptor *self, void *buffers, UInt32 c
                                task_t task, IOOptionBits options, IOMapper *mapper)
 {
     /* What a failure leaves half made, the next initialisation or the end of the object drops. */
-    IOReturn status = initialise(general_of(self), buffers, count, task, options, mapper);
+    IOReturn status = initialise(general_of(self), buffers, count, task, options);
 
-    (void)offset; /* means something for page lists only */
+    /* The one means something for page lists only, the other where each memory has its mapper. */
+    (void)offset, (void)mapper;
     if (status != kIOReturnSuccess) {
         IOMemory_fail(status);
     }
@@ -202,7 +202,6 @@ IOReturn general_init_with_reference(IOGeneralMemoryDescriptor *self,
 
     /* Set and not added: the object is new, and no redirection can be on. */
     self->super.flags = options | kIOMemoryTypeVirtual | kIOMemoryAsReference;
-    self->described = true;
     /*
      * Taken over whatever comes: a failure below leaves it to the end of the object, so that the
      * caller has one rule for both.

@@ -38,10 +38,6 @@ IOReturn general_hold_memory(IOMemoryDescriptor *base, bool on)
     IOGeneralMemoryDescriptor *const self = general_of(base);
     IOReturn status = kIOReturnSuccess;
 
-    /* The method itself has more to say of memory that has no state. */
-    if (general_is_physical(self) || (base->flags & kIOMemoryRemote) != 0) {
-        return kIOReturnSuccess;
-    }
     if (!on) {
         if (--self->holds == 0) {
             IOMemoryReference_release(self->held);

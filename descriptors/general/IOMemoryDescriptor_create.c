@@ -109,5 +109,5 @@ IOMemoryDescriptor *IOMemoryDescriptor_withPersistentMemoryDescriptor(
     options = original->flags & ~(GENERAL_STATE | kIOMemoryAsReference | kIOMemoryBufferPageable |
                                   kIOMemoryBufferPurgeable);
     return IOMemoryDescriptor_withOptions((void *)self->ranges, self->rangeCount, 0, self->task,
-                                          options, self->mapper);
+                                          options, kIOMapperSystem);
 }

@@ -40,7 +40,6 @@ static IOReturn make(IOMemoryDescriptor *self, IOMapper *mapper)
         IOMemoryDescriptor_methods(self)->mapSpecification(self);
     IOReturn status = kIOReturnSuccess;
 
-    *map = (struct IODMASystemMap){0};
     if ((reach.some & kIOMemoryRemote) != 0) {
         return kIOReturnNotAttached;
     }
