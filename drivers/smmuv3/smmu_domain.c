@@ -92,7 +92,6 @@ static IOReturn measure(const struct smmu *unit, const struct smmu_source *from,
 
         shape->pages = atop(list->pageOffset + from->length + PAGE_MASK);
         shape->physical = ptoa((uint64_t)list->pageList[0].phys_addr) + list->pageOffset;
-        shape->one_run = false;
         if (list->pageOffset >= PAGE_SIZE || shape->pages > list->pageListCount) {
             return kIOReturnBadArgument;
         }

@@ -6,6 +6,7 @@
 #include "kernel/direct_map.h"
 #include "kernel/mmio.h"
 #include "kernel/page.h"
+#include "kernel/panic.h"
 #include "kernel/timer.h"
 
 bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned entry_bytes)
@@ -34,9 +35,7 @@ bool smmu_queue_create(struct smmu_queue *queue, unsigned log2, unsigned entry_b
 
 void smmu_queue_destroy(struct smmu_queue *queue)
 {
-    if (queue->entries != NULL) {
-        page_free(queue->base, queue->order);
-    }
+    KERNEL_CHECK(queue->entries == NULL || page_free(queue->base, queue->order) == KERN_SUCCESS);
 }
 
 /* --- Commands --------------------------------------------------------------------------------- */

@@ -47,7 +47,6 @@ bool space_find(const struct smmu_space *space, uint64_t pages, uint64_t limit, 
 {
     uint64_t at = space->lowest;
 
-    limit = space_least(limit, SPACE_PAGES);
     for (;;) {
         uint64_t taken;
 

@@ -11,6 +11,7 @@
 #include "kernel/heap.h"
 #include "kernel/mmio.h"
 #include "kernel/page.h"
+#include "kernel/panic.h"
 
 /*
  * Bits of a stream's number that choose in the second level: then its tables are a page, and are to
@@ -39,6 +40,11 @@ static uint64_t *make_table(uint64_t bytes, unsigned *order)
         return NULL;
     }
     return memset(phys_to_virt(block), 0, PAGE_SIZE << *order);
+}
+
+static void free_table(uint64_t *table, unsigned order)
+{
+    KERNEL_CHECK(table == NULL || page_free(virt_to_phys(table), order) == KERN_SUCCESS);
 }
 
 static bool make_first_level(struct smmu *unit)
@@ -100,19 +106,11 @@ void smmu_streams_destroy(struct smmu *unit)
         unit->streams != NULL && unit->two_levels ? 1u << (unit->stream_bits - SPLIT) : 0;
 
     for (unsigned i = 0; i < tables; i++) {
-        uint64_t *const table = table_at(unit->streams[i]);
-
-        if (table != NULL) {
-            page_free(virt_to_phys(table), 0);
-        }
+        free_table(table_at(unit->streams[i]), 0);
     }
-    if (unit->streams != NULL) {
-        page_free(virt_to_phys(unit->streams), unit->stream_order);
-    }
+    free_table(unit->streams, unit->stream_order);
     for (unsigned i = 0; i < SMMU_ASID_MAPS; i++) {
-        if (unit->asids[i] != NULL) {
-            page_free(virt_to_phys(unit->asids[i]), 0);
-        }
+        free_table(unit->asids[i], 0);
     }
 }
 

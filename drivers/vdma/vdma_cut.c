@@ -63,13 +63,10 @@ static void find_segment(struct vdma_place *place)
 {
     struct search search = {place->position, 0};
     UInt64 offset = 0;
-    UInt32 count = UINT32_MAX;
+    UInt32 count = UINT32_MAX; /* more than any preparation has */
 
-    while (IODMACommand_genIOVMSegmentsFunction(place->command, look_for_segment, &offset, &search,
-                                                &count) == kIOReturnSuccess &&
-           offset == search.begin && offset < place->position) {
-        count = UINT32_MAX;
-    }
+    IODMACommand_genIOVMSegmentsFunction(place->command, look_for_segment, &offset, &search,
+                                         &count);
     place->segment = search.begin;
 }
 
@@ -82,7 +79,7 @@ IOReturn vdma_add_side(struct virtq_chain *chain, const struct vdma_place *place
     UInt32 count;
     IOReturn status;
 
-    for (;;) {
+    for (bool again = false;; again = true) {
         out = (struct output){
             .skip = from.position - from.segment,
             .left = *bytes,
@@ -93,13 +90,10 @@ IOReturn vdma_add_side(struct virtq_chain *chain, const struct vdma_place *place
         virtq_chain_segments(chain, &out.to, flags);
         status = IODMACommand_genIOVMSegmentsFunction(from.command, output_segment, &offset, &out,
                                                       &count);
-        if (status != kIOReturnNotAligned || from.segment != from.position || from.position == 0) {
+        if (status != kIOReturnNotAligned || again) {
             break;
         }
         find_segment(&from);
-        if (from.segment == from.position) {
-            break; /* it is one, and cannot be put out */
-        }
     }
     if (status != kIOReturnSuccess) {
         return status;

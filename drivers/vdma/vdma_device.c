@@ -145,8 +145,7 @@ void vdma_recover(IOReturn status, bool all)
         next = unfinished->next;
         vdma_end(unfinished, status);
     }
-    vdma_state.finishing = false;
-    vdma_go_on(); /* of one that is lost nothing is in line */
+    vdma_go_on(); /* and no more ends; of one that is lost nothing is in line */
 }
 
 IOReturn vdma_reset(void)

@@ -105,7 +105,8 @@ static IOReturn take_space(struct vdma_table *self, uint64_t pages, uint32_t opt
     const uint64_t alignment = spec->alignment <= PAGE_SIZE ? 1 : spec->alignment >> PAGE_SHIFT;
     const uint64_t most = limit < self->pages ? limit : self->pages;
 
-    if (pages > most) {
+    /* A length that wraps makes none, and is more than there are. */
+    if (pages - 1 >= most) {
         return kIOReturnNoSpace;
     }
     if ((options & (kIODMAMapFixedAddress | kIODMAMapIdentityMap)) != 0) {
@@ -151,9 +152,6 @@ static IOReturn table_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t o
     }
     if ((options & kIODMAMapDeviceMemory) != 0) {
         return kIOReturnUnsupported;
-    }
-    if (length > self->pages << PAGE_SHIFT) {
-        return kIOReturnNoSpace;
     }
     status = place_all(&to, memory, offset, length);
     if (status != kIOReturnSuccess) {

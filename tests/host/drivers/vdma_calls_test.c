@@ -302,6 +302,35 @@ static void jobs_without_memory(void **state)
     assert_true(failures >= 2);
 }
 
+/* Somebody says that no device uses the memory any more, once one does. */
+static IOReturn taken_back;
+
+static void take_back(void)
+{
+    taken_back = IOMemoryDescriptor_dmaCommandOperation(pair, kIOMDSetDMAInactive, NULL, 0);
+    if (taken_back != kIOReturnSuccess) {
+        spoil = take_back; /* what is asked first is about no data */
+    } else if (spoiled_answer.code != VDMA_STATUS_OK) {
+        spoil_answer();
+    }
+}
+
+/* What the completion of a command says is the job's end, unless its end was bad enough. */
+static void jobs_that_end_badly(void **state)
+{
+    struct vdma_job job = {.type = VDMA_FILL, .target = pair, .length = 64, .arguments = {1, 1}};
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        spoiled_answer = (struct vdma_status){.code = i == 0 ? VDMA_STATUS_OK : VDMA_STATUS_ERROR,
+                                              .moved = job.length};
+        spoil = take_back;
+        assert_int_equal(vdma_perform(&job), i == 0 ? kIOReturnNotReady : kIOReturnIOError);
+        assert_int_equal(taken_back, kIOReturnSuccess);
+    }
+    assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
+}
+
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 static void answers_that_cannot_be(void **state)
@@ -487,6 +516,7 @@ int main(void)
         cmocka_unit_test(without_one_piece_of_memory), /* from here on there is one */
         cmocka_unit_test(calls_that_are_refused),
         cmocka_unit_test(jobs_that_cannot_be),
+        cmocka_unit_test(jobs_that_end_badly),
         cmocka_unit_test(jobs_without_memory),
         cmocka_unit_test(answers_that_cannot_be),
         cmocka_unit_test(requests_are_seen_and_recorded),

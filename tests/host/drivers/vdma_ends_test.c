@@ -144,6 +144,41 @@ static void requests_that_are_alone(void **state)
                 other.result == kIOReturnSuccess);
 }
 
+/* Of one piece each: what finds no room waits in line, however often room is less than the line. */
+static void more_than_there_is_room_for(void **state)
+{
+    static struct vdma_transfer many[2 * VDMA_DEPTH + 3], unused;
+    const unsigned count = sizeof(many) / sizeof(many[0]);
+    IODMACommand *const command = vdma_create_command(NULL, kMapped, &unused);
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, pair, true), kIOReturnSuccess);
+    ends = 0;
+    spoiled->waits = true;
+    for (unsigned i = 0; i < count; i++) {
+        many[i] = (struct vdma_transfer){.type = VDMA_FILL,
+                                         .length = 8,
+                                         .arguments = {i + 1, 1},
+                                         .target = {command, 8 * i, 8 * i}};
+        submit(&many[i]);
+    }
+    for (unsigned turn = 1; turn <= 3; turn++) {
+        const unsigned done = turn == 3 ? count : turn * VDMA_DEPTH;
+
+        assert_int_equal(virtq_in_flight(vdma_state.queue), turn == 3 ? 3 : VDMA_DEPTH);
+        vdma_sim_work(spoiled);
+        vdma_poll();
+        assert_int_equal(ends, done);
+    }
+    spoiled->waits = false;
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(many[i].result, kIOReturnSuccess);
+        assert_int_equal(pair_bytes[8 * i + 7], i + 1);
+    }
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
+    OSObject_release(command);
+}
+
 static void fail_to_end(struct vdma_transfer *transfer)
 {
     (void)transfer;
@@ -308,6 +343,8 @@ static void resets_that_fail(void **state)
         assert_int_equal(ends, i + 1);
         assert_int_equal(waiting.result, kIOReturnNotResponding);
         assert_true(sim_console_said("vdma: the device is lost"));
+        assert_null(vdma_state.first); /* its table neither */
+        assert_int_equal(virtq_in_flight(vdma_state.queue), 0);
         assert_false(vdma_present());
         assert_int_equal(vdma_perform(&job), kIOReturnNotResponding);
         spoiled_by = virtio_mmio;
@@ -317,6 +354,39 @@ static void resets_that_fail(void **state)
         assert_int_equal(vdma_reset(), kIOReturnSuccess);
         assert_int_equal(vdma_perform(&job), kIOReturnSuccess);
     }
+}
+
+/* Who waits in line is told as well, where the device is lost by what it answers. */
+static void a_line_behind_a_loss(void **state)
+{
+    const uint64_t features = vdma_state.device->features;
+    static struct vdma_transfer many[VDMA_DEPTH + 3];
+    const unsigned count = sizeof(many) / sizeof(many[0]);
+
+    (void)state;
+    ends = 0;
+    spoiled->waits = true;
+    for (unsigned i = 0; i < count; i++) {
+        many[i] = (struct vdma_transfer){.type = VDMA_NOP};
+        submit(&many[i]);
+    }
+    vdma_sim_work(spoiled);
+    for (unsigned slot = 0; slot < VDMA_DEPTH; slot++) {
+        vdma_state.frames[slot].status.code = VDMA_STATUS_UNWRITTEN;
+    }
+    spoiled_by.start_queue = spoiled_refuse_queue;
+    vdma_poll();
+    assert_false(vdma_present());
+    assert_int_equal(ends, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(many[i].result, kIOReturnNotResponding);
+    }
+    spoiled->waits = false;
+    spoiled_by = virtio_mmio;
+    vdma_state.lost = false;
+    vdma_state.device->features = features;
+    assert_int_equal(vdma_attach(), kIOReturnSuccess);
+    assert_int_equal(vdma_reset(), kIOReturnSuccess);
 }
 
 /* After a reset it is told of its table again, which it refuses: three times, and it is lost. */
@@ -358,12 +428,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_out_of_an_end),
         cmocka_unit_test(requests_that_are_alone),
+        cmocka_unit_test(more_than_there_is_room_for),
         cmocka_unit_test(a_reset_ends_the_line),
         cmocka_unit_test(a_look_publishes),
         cmocka_unit_test(a_line_behind_a_doubt),
         cmocka_unit_test(resets_in_a_row),
         cmocka_unit_test(an_end_that_nobody_has_heard_of),
         cmocka_unit_test(resets_that_fail),
+        cmocka_unit_test(a_line_behind_a_loss),
         cmocka_unit_test(a_device_that_forgets_its_table), /* and here it is gone */
     };
 

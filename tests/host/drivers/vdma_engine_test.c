@@ -438,6 +438,35 @@ static void mixtures(void **state)
     assert_int_equal(vdma_present(), true);
 }
 
+/* Who flushes sleeps while there is nothing, and looks by himself where no interrupt comes. */
+static void flushes(void **state)
+{
+    (void)state;
+    done = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        turns = ended = 0;
+        sim.waits = true;
+        copies[0].target.transfer.type = VDMA_COPY;
+        copies[0].target.transfer.other = copies[0].source.command;
+        copies[0].outstanding = true;
+        IOWorkLoop_closeGate(loop);
+        assert_int_equal(IODMAEventSource_startDMACommand(events, copies[0].target.command,
+                                                          kIODirectionIn, 0, 0),
+                         kIOReturnSuccess);
+        if (i == 1) {
+            vdma_sim_work(&sim); /* it has ended, which nobody says */
+            sim.waits = false;
+        }
+        assert_int_equal(IODMAEventSource_stopDMACommand(events, true, UINT64_MAX),
+                         kIOReturnSuccess);
+        while (ended == 0) {
+            IOWorkLoop_sleepGate(loop, &ended, THREAD_UNINT);
+        }
+        IOWorkLoop_openGate(loop);
+        assert_int_equal(copies[0].status, kIOReturnSuccess);
+    }
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -456,6 +485,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(flushes, begin, end),
         cmocka_unit_test_setup_teardown(without_faults, begin, end),
         cmocka_unit_test_setup_teardown(mixtures, begin, end),
     };

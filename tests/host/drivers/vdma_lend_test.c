@@ -165,8 +165,10 @@ static void expect_refused(IOReturn status)
 static void nobody_and_from_nowhere(void **state)
 {
     IODriver *dead = new_driver();
+    struct virtq_counters before_it, counters;
 
     (void)state;
+    vdma_get_counters(&before_it);
     assert_int_equal(vdma_lend(NULL), kIOReturnBadArgument);
     sim_in_handler = true;
     assert_int_equal(vdma_lend(driver), kIOReturnNotPermitted);
@@ -174,6 +176,9 @@ static void nobody_and_from_nowhere(void **state)
     IODriver_kill(dead);
     assert_int_equal(vdma_lend(dead), kIOReturnBusy);
     IODriver_release(dead);
+    /* The device has heard nothing of them. */
+    vdma_get_counters(&counters);
+    assert_int_equal(counters.requests, before_it.requests);
 }
 
 static struct vdma_capabilities *said(void)

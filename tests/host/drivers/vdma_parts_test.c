@@ -257,9 +257,12 @@ static void comparisons_that_end_well(void **state)
 static void a_beginning_that_the_device_does_not_take(void **state)
 {
     const struct vdma_limits limits = {.alignment = 16, .segment_max = 1008};
-    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 96}, {(uint64_t)pair_bytes + 4096 + 5, 64}};
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 96},
+                               {(uint64_t)pair_bytes + 4096 + 5, 64},
+                               {(uint64_t)pair_bytes + 512, 64}};
     IOMemoryDescriptor *memory =
-        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionInOut, kernel_task);
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionInOut, kernel_task);
+    struct virtq_counters before, counters;
     struct vdma_transfer fill;
     IODMACommand *command;
 
@@ -268,15 +271,20 @@ static void a_beginning_that_the_device_does_not_take(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
     command = vdma_create_command(NULL, kMapped, &fill);
     assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
-    for (unsigned i = 0; i < 2; i++) {
+    vdma_get_counters(&before);
+    for (unsigned i = 0; i < 3; i++) {
+        const unsigned start = i == 0 ? 0 : 96;
+
         fill = (struct vdma_transfer){
             .type = VDMA_FILL,
-            .length = 32,
+            .length = i == 2 ? 80 : 32,
             .arguments = {1, 1},
-            .target = {.command = command, .segment = 96u * i, .position = 96u * i}};
+            .target = {.command = command, .segment = start, .position = start}};
         assert_int_equal(vdma_submit_and_wait(&fill),
                          i == 0 ? kIOReturnSuccess : kIOReturnNotAligned);
     }
+    vdma_get_counters(&counters);
+    assert_int_equal(counters.requests, before.requests + 3); /* it is the device that refuses */
     assert_int_equal(IODMACommand_clearMemoryDescriptor(command, true), kIOReturnSuccess);
     OSObject_release(command);
     IOMemoryDescriptor_complete(memory, kIODirectionNone);

@@ -272,6 +272,31 @@ static void mappings_of_several_pieces(void **state)
     }
 }
 
+/* Halves of a page that are put together again: they go on in the page that has its entry. */
+static void mappings_that_go_on_in_a_page(void **state)
+{
+    IOMemoryDescriptor *const halves[] = {
+        IOMemoryDescriptor_withAddressRange((uint64_t)pair_bytes + 8, 100, kIODirectionInOut,
+                                            kernel_task),
+        IOMemoryDescriptor_withAddressRange((uint64_t)pair_bytes + 108, 200, kIODirectionInOut,
+                                            kernel_task)};
+    IOMemoryDescriptor *const memory =
+        (IOMemoryDescriptor *)IOMultiMemoryDescriptor_withDescriptors((IOMemoryDescriptor **)halves,
+                                                                      2, kIODirectionInOut, false);
+    uint64_t address = 0, length;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(MAP(memory, 300, 0, NULL), kIOReturnSuccess);
+    assert_int_equal(length, PAGE_SIZE);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), memory, NULL, address, length),
+                     kIOReturnSuccess);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    OSObject_release(halves[0]);
+    OSObject_release(halves[1]);
+}
+
 /* Each byte is where it is in memory, wherever its run begins; what is not mapped stays so. */
 static void mappings_of_odd_places(void **state)
 {
@@ -423,6 +448,7 @@ int main(void)
         cmocka_unit_test(mappings_at_multiples),
         cmocka_unit_test(mappings_that_cannot_be),
         cmocka_unit_test(mappings_of_several_pieces),
+        cmocka_unit_test(mappings_that_go_on_in_a_page),
         cmocka_unit_test(mappings_of_odd_places),
         cmocka_unit_test(pages_are_put_in_one_by_one),
         cmocka_unit_test(a_table_that_is_turned_off),

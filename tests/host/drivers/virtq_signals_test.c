@@ -85,6 +85,32 @@ static void test_gathered_interrupts(void **state)
     sim_device_destroy(&device);
 }
 
+/* Seen but not taken yet, a chain has had its interrupt: the wish is for those behind it. */
+static void test_a_wish_beyond_what_is_seen(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    sim_device_create(&device, 8, 4, true, true);
+    assert_false(virtq_enable_interrupt(device.queue));
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned id = 0; id < 2; id++) {
+            assert_true(submit_chain(device.queue, id, 0, 1));
+            virtq_publish(device.queue);
+            assert_true(sim_device_take(&device, &seen));
+            assert_true(sim_device_give(&device, seen.head, 0));
+            assert_true(virtq_look(device.queue));
+        }
+        for (unsigned id = 0; id < 2; id++) {
+            assert_true(virtq_take(device.queue, &used));
+        }
+        assert_false(virtq_enable_interrupt(device.queue));
+    }
+    sim_device_destroy(&device);
+}
+
 /* What a device asked for before its reset does not count behind it. */
 static void test_a_restart_rings_again(void **state)
 {
@@ -302,10 +328,15 @@ static void test_counts_go_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        VIRTQ_TEST_BOTH(test_interrupt_off),         VIRTQ_TEST_BOTH(test_gathered_interrupts),
-        VIRTQ_TEST_BOTH(test_a_restart_rings_again), VIRTQ_TEST_BOTH(test_a_restart_leaves_nothing),
-        cmocka_unit_test(test_an_index_is_passed),   VIRTQ_TEST_BOTH(test_no_notify),
+        VIRTQ_TEST_BOTH(test_interrupt_off),
+        VIRTQ_TEST_BOTH(test_gathered_interrupts),
+        VIRTQ_TEST_BOTH(test_a_restart_rings_again),
+        VIRTQ_TEST_BOTH(test_a_restart_leaves_nothing),
+        cmocka_unit_test(test_an_index_is_passed),
+        VIRTQ_TEST_BOTH(test_no_notify),
         VIRTQ_TEST_BOTH(test_counts_go_on),
+        cmocka_unit_test_setup_teardown(test_a_wish_beyond_what_is_seen, virtq_test_set_up_packed,
+                                        virtq_test_tear_down_packed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,6 +292,7 @@ static void write_register(struct sim_registers *self, uint64_t offset, uint64_t
         return;
     case SMMU_STRTAB_BASE_CFG:
         assert_int_equal(sim.cr0 & CR0_ENABLE, 0);
+        assert_false(traits.one_level && ((uint32_t)value & STRTAB_TWO_LEVELS) != 0);
         sim.strtab_cfg = (uint32_t)value;
         return;
     case SMMU_CMDQ_BASE:

@@ -55,6 +55,12 @@ static void blocks_are_split_and_not_followed(void **state)
         assert_int_equal(tables(mapper), 5);
         assert_true(reaches(STREAM, at + 2 * mib - 4096, DMA_LOW));
         assert_true(reaches(STREAM, at + 2 * mib, DMA_HIGH + 2 * mib));
+        /* From within the one to the beginning of the other, which both become tables. */
+        assert_int_equal(IOMapper_iovmInsert(mapper, 0, at, 2 * mib - ptoa(5), DMA_LOW, ptoa(6)),
+                         kIOReturnSuccess);
+        assert_int_equal(tables(mapper), 6);
+        assert_true(reaches(STREAM, at + 2 * mib, DMA_LOW + ptoa(5)));
+        assert_true(reaches(STREAM, at + 2 * mib + 4096, DMA_HIGH + 2 * mib + 4096));
         unmap(mapper, at, size);
         assert_false(sim_access(STREAM, at + 4096, false, &physical));
         assert_int_equal(tables(mapper), 4);

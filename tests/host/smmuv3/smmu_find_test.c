@@ -12,7 +12,7 @@
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 #include "tests/host/sim/sim_mmio.h"
-#include "tests/host/smmuv3/sim_smmu.h"
+#include "tests/host/smmuv3/sim_smmu_private.h"
 
 #define EVENT_SPI 74u
 #define ERROR_SPI 77u
@@ -275,6 +275,7 @@ static void a_unit_that_works(void **state)
     uint64_t physical, length;
 
     (void)state;
+    smmu_get_counters(&before);
     /* The n-th piece of memory is missing, its name's among them, until it is one that it can miss.
      */
     do {
@@ -290,6 +291,10 @@ static void a_unit_that_works(void **state)
     assert_false(sim_console_said("has no interrupt"));
     assert_int_equal(sim_line_trigger(LINE(ERROR_SPI)), IRQ_EDGE);
     assert_true(sim_line_is_enabled(LINE(EVENT_SPI + 10)));
+    /* What the units before it were told counts on. */
+    smmu_get_counters(&after);
+    assert_true(before.commands >= 2 * told_count);
+    assert_int_equal(after.commands, before.commands + told_count);
     assert_int_equal(give("/good@9050000", 0x108, &mapper), kIOReturnSuccess);
     assert_int_equal(give("/good@9050000", 0x108, &again), kIOReturnSuccess);
     assert_ptr_equal(mapper, again);
@@ -315,6 +320,11 @@ static void a_unit_that_works(void **state)
     assert_int_equal(after.events, before.events + 1);
     assert_int_equal(after.reports, before.reports + 1);
     assert_int_equal(after.lost, 0);
+    /* One that it could not write down. */
+    sim.gerror ^= GERROR_EVENTS_ABORTED;
+    assert_int_equal(sim_interrupt(LINE(ERROR_SPI)), IRQ_SERVED);
+    smmu_get_counters(&after);
+    assert_int_equal(after.lost, 1);
     /* Of units that are there but did not start, and of streams that there are none of. */
     assert_int_equal(give("/dead@9100000", 8, &none), kIOReturnNoDevice);
     assert_int_equal(give("/good@9050000", 0x10000, &none), kIOReturnNoDevice);

@@ -367,6 +367,29 @@ static void without_ranges_a_block_is_one_command(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* Memory that is one run comes to lie in its blocks as it does in RAM, and takes no tables. */
+static void a_run_lies_in_its_block_as_in_memory(void **state)
+{
+    static const uint64_t offsets[] = {1, 2, 3, 6, 64, 510};
+    IOMapper *mapper = stream_mapper(unit, STREAM);
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+        const uint64_t at = 0x80000000 + ptoa(offsets[i]);
+        IOMemoryDescriptor *memory =
+            IOMemoryDescriptor_withPhysicalAddress(at, ptoa(3 * BLOCK_PAGES), kIODirectionOutIn);
+        uint64_t address, size;
+
+        address = map(mapper, memory, &size);
+        assert_int_equal(address % ptoa(BLOCK_PAGES), at % ptoa(BLOCK_PAGES));
+        /* It begins in the table of the first pages, and its end has one. */
+        assert_int_equal(tables(mapper), 5);
+        unmap(mapper, address, size);
+        OSObject_release(memory);
+    }
+    OSObject_release(&mapper->super);
+}
+
 static void the_lean_way_is_the_same(void **state)
 {
     IOMapper *mapper = stream_mapper(unit, STREAM);
@@ -435,6 +458,7 @@ int main(void)
         STARTED(kinds_of_memory),
         STARTED(without_ranges_many_pages_are_one_command),
         STARTED(without_ranges_a_block_is_one_command),
+        STARTED(a_run_lies_in_its_block_as_in_memory),
         STARTED(the_lean_way_is_the_same),
         STARTED(the_lean_way_without_tables),
     };

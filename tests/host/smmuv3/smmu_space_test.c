@@ -209,6 +209,13 @@ static void test_tables_come_and_go(void **state)
     space_release(&space, 3 * GIANT_PAGES + 7, 1);
     assert_int_equal(space.root->entries[3], 0);
     assert_int_equal(space.tables, 3);
+    /* What lies at the very beginning of a table is met by who comes from where there is none. */
+    for (uint64_t at = 2 * BLOCK_PAGES; at <= 4 * BLOCK_PAGES; at += BLOCK_PAGES) {
+        place(at, 1, 0x50000000);
+        assert_int_equal(space_first_taken(&space, at - BLOCK_PAGES / 2, at + 2), at);
+        assert_int_equal(space_first_taken(&space, at - 1, at + 2), at);
+        take_away(at, 1);
+    }
     /* All of a GiB, by tables that become empty one by one. */
     place(GIANT_PAGES + 1, 5 * BLOCK_PAGES, 0x50000000);
     assert_true(take_away(GIANT_PAGES + 1, 5 * BLOCK_PAGES).tables);
@@ -246,6 +253,33 @@ static void test_blocks(void **state)
     assert_int_not_equal(space_look(&space, 4 * GIANT_PAGES + 9, &span), 0);
     assert_int_equal(span, GIANT_PAGES);
     assert_int_equal(take_away(4 * GIANT_PAGES, GIANT_PAGES).level, 0);
+}
+
+/* Scattered pages, over the end of a table, and of as many as there were tables for. */
+static void test_lists(void **state)
+{
+    static uint32_t numbers[2 * BLOCK_PAGES];
+    uint64_t done = 99;
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * BLOCK_PAGES; i++) {
+        numbers[i] = 0x50000 + 3 * i % 1000;
+    }
+    assert_int_equal(space_place_list(&space, 3 * BLOCK_PAGES - 7, 20, numbers, BITS, &done),
+                     KERN_SUCCESS);
+    assert_int_equal(done, 20);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(walk(3 * BLOCK_PAGES - 7 + i), ptoa(numbers[i]));
+    }
+    space_begin(&space, 3 * BLOCK_PAGES - 7, 20);
+    assert_true(take_away(3 * BLOCK_PAGES - 7, 20).tables);
+    space.tables_max = space.tables + 1;
+    assert_int_equal(
+        space_place_list(&space, 3 * BLOCK_PAGES - 7, 2 * BLOCK_PAGES, numbers, BITS, &done),
+        KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(done, 7);
+    take_away(3 * BLOCK_PAGES - 7, done);
+    assert_int_equal(space.tables, 3);
 }
 
 static unsigned breaks;
@@ -498,6 +532,30 @@ static void look(enum sim_step step, uint64_t detail)
     was_linked |= (above->entries[0] & ENTRY_VALID) != 0 && (root->entries[1] & ENTRY_VALID) == 0;
 }
 
+static bool was_whole; /* the block's new table, while the block still stood */
+
+static void look_at_split(enum sim_step step, uint64_t detail)
+{
+    const struct space_node *const above = space.root->below[0], *const table = above->below[1];
+
+    (void)detail;
+    was_whole |= step == SIM_BARRIER && table != NULL &&
+                 (table->entries[SPACE_ENTRIES - 1] & ENTRY_VALID) != 0 &&
+                 (above->entries[1] & ENTRY_TABLE) == 0;
+}
+
+static void test_a_block_is_replaced_by_a_whole_table(void **state)
+{
+    (void)state;
+    was_whole = false;
+    place(BLOCK_PAGES, BLOCK_PAGES, 0x50000000);
+    sim_witness = look_at_split;
+    assert_int_equal(space_split(&space, BLOCK_PAGES + 9, NULL, NULL), KERN_SUCCESS);
+    sim_witness = NULL;
+    assert_true(was_whole);
+    take_away(BLOCK_PAGES, BLOCK_PAGES);
+}
+
 /* A walk may come at any moment: a table says all that it is to say before anything leads to it. */
 static void test_tables_are_filled_before_they_are_linked(void **state)
 {
@@ -518,6 +576,7 @@ int main(void)
         EACH(test_first_fit),
         EACH(test_tables_come_and_go),
         EACH(test_blocks),
+        EACH(test_lists),
         EACH(test_splits),
         EACH(test_held),
         EACH(test_quarantine),
@@ -526,6 +585,7 @@ int main(void)
         EACH(test_random),
         EACH(test_want_of_first_tables),
         EACH(test_tables_are_filled_before_they_are_linked),
+        EACH(test_a_block_is_replaced_by_a_whole_table),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -29,6 +29,7 @@ static void test_units_of_other_kinds(void **state)
     static const struct sim_smmu_traits kinds[] = {
         {.one_level = true, .stream_bits = 10},
         {.stream_bits = 6},
+        {.stream_bits = 4},
         {.stream_bits = 20, .narrow_asid = true},
         {.no_ranges = true, .no_splits = true, .event_log2 = 3},
         {.output_code = 5, .slow = 3},
@@ -37,7 +38,8 @@ static void test_units_of_other_kinds(void **state)
     (void)state;
     for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 3 * PAGE_SIZE, 0, 0, kIODirectionOutIn);
-        const uint32_t stream = kinds[i].stream_bits == 6 ? 0x3f : 0x33;
+        const uint32_t most = kinds[i].stream_bits == 0 ? 16 : kinds[i].stream_bits;
+        const uint32_t stream = most < 8 ? (1u << most) - 1 : 0x33;
         uint64_t address, size, physical;
         IOMapper *mapper;
 
@@ -119,6 +121,38 @@ static void a_stream_becomes_valid_last(void **state)
     assert_false(was_half);
     assert_true(sim_access(STREAM, SIM_DOORBELL, true, &physical)); /* it was told, too */
     OSObject_release(&mapper->super);
+}
+
+/* Barriers while this word was still 0. */
+static const volatile uint64_t *awaited;
+static unsigned barriers;
+
+static void count_barriers(enum sim_step step, uint64_t detail)
+{
+    sim_see(step, detail);
+    barriers += step == SIM_BARRIER && *awaited == 0;
+}
+
+/* Whoever brings the group's table sees to it that its zeros are in memory before it is found. */
+static void a_table_is_blank_before_it_is_found(void **state)
+{
+    IOMapper *first, *second;
+    unsigned of_first;
+
+    (void)state;
+    barriers = 0;
+    awaited = &unit->streams[STREAM >> 6];
+    sim_witness = count_barriers;
+    first = stream_mapper(unit, STREAM);
+    of_first = barriers;
+    barriers = 0;
+    awaited = (const uint64_t *)phys_to_virt(paddr(*awaited & STREAM_L1_TABLE)) +
+              ((STREAM + 1) & 0x3f) * STE_WORDS + 1;
+    second = stream_mapper(unit, STREAM + 1);
+    sim_witness = sim_see;
+    assert_int_equal(of_first, barriers + 1);
+    OSObject_release(&second->super);
+    OSObject_release(&first->super);
 }
 
 /* MP-12: one object for a stream, however often it is asked for, and another for another. */
@@ -435,6 +469,7 @@ int main(void)
         IDLE(test_units_of_other_kinds),
         IDLE(tables_out_of_fragments),
         STARTED(a_stream_becomes_valid_last),
+        STARTED(a_table_is_blank_before_it_is_found),
         STARTED(mp_12_streams_have_one_mapper_each),
         STARTED(devices_name_their_streams),
         STARTED(mp_5_streams_do_not_reach_each_other),
