@@ -78,23 +78,14 @@ static inline __attribute__((always_inline)) kern_return_t enter_run(struct rest
     return done == count ? KERN_SUCCESS : KERN_NO_SPACE;
 }
 
-kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
-                      struct mmu_attributes attributes)
+/* The rest, table by table, of a mapping that began at `first`. */
+static __attribute__((noinline)) kern_return_t enter_rest(struct mmu_space *space, vaddr_t first,
+                                                          struct rest rest, bool executable)
 {
-    struct rest rest = {va, va + size, pa, 0};
     kern_return_t status = KERN_SUCCESS;
 
-    if (!mmu_range_is_valid(space, va, size) || (pa.value & PAGE_MASK) != 0 ||
-        /*
-         * What lies above the direct map is beyond the CPU's physical addresses, or memory that
-         * nobody could look at.
-         */
-        pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
-        !mmu_encode(space, attributes, LEAF_LEVEL, &rest.page)) {
-        return KERN_INVALID_ARGUMENT;
-    }
-    if ((attributes.access & MMU_EXECUTE) != 0) {
-        mmu_make_executable(pa, size); /* before anybody can fetch from there */
+    if (executable) { /* nothing is entered yet: before anybody can fetch from there */
+        mmu_make_executable(rest.pa, rest.end - rest.va);
     }
     while (rest.va < rest.end && status == KERN_SUCCESS) {
         const unsigned level = mmu_leaf_level(rest.va, rest.pa, rest.end - rest.va);
@@ -108,11 +99,45 @@ kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t 
             status = enter_run(&rest, at, level);
         }
     }
-    mmu_count_mapped(space, (int64_t)((rest.va - va) >> PAGE_SHIFT));
+    mmu_count_mapped(space, (int64_t)((rest.va - first) >> PAGE_SHIFT));
     if (status != KERN_SUCCESS) {
-        take_back(space, va, rest.va);
+        take_back(space, first, rest.va);
         return status;
     }
+    mmu_arch_publish();
+    return KERN_SUCCESS;
+}
+
+kern_return_t mmu_map(struct mmu_space *space, vaddr_t va, paddr_t pa, uint64_t size,
+                      struct mmu_attributes attributes)
+{
+    const bool executable = (attributes.access & MMU_EXECUTE) != 0;
+    struct rest rest = {va, va + size, pa, 0};
+    struct mmu_found at;
+
+    if (!mmu_range_is_valid(space, va, size) || (pa.value & PAGE_MASK) != 0 ||
+        /*
+         * What lies above the direct map is beyond the CPU's physical addresses, or memory that
+         * nobody could look at.
+         */
+        pa.value >= DIRECT_MAP_SIZE || size > DIRECT_MAP_SIZE - pa.value ||
+        !mmu_encode(space, attributes, LEAF_LEVEL, &rest.page)) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    /*
+     * Data in pages of one table, which is there, is the most of what is mapped. It needs none of
+     * the rest's calls, and so keeps nothing for them.
+     */
+    if (!executable && mmu_leaf_level(va, pa, size) == LEAF_LEVEL) {
+        at = mmu_find(space, va);
+        if (at.level == LEAF_LEVEL) {
+            enter_run(&rest, at, LEAF_LEVEL);
+        }
+    }
+    if (rest.va != rest.end) {
+        return enter_rest(space, va, rest, executable);
+    }
+    mmu_count_mapped(space, (int64_t)(size >> PAGE_SHIFT));
     mmu_arch_publish();
     return KERN_SUCCESS;
 }
@@ -132,16 +157,12 @@ static __attribute__((cold, noinline)) kern_return_t make_way(struct mmu_space *
     return status;
 }
 
-kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
-                            struct mmu_attributes attributes)
+/* Where there are no tables, where there is something else, and of what is to be executed. */
+static __attribute__((noinline)) kern_return_t show_instead(struct mmu_space *space, vaddr_t va,
+                                                            pte_t leaf, bool executable)
 {
     struct mmu_found at;
-    pte_t bits;
 
-    if (!mmu_range_is_valid(space, va, PAGE_SIZE) || (pa.value & PAGE_MASK) != 0 ||
-        pa.value >= DIRECT_MAP_SIZE || !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
-        return KERN_INVALID_ARGUMENT;
-    }
     while (at = mmu_find(space, va), at.level != LEAF_LEVEL) {
         const kern_return_t status = make_way(space, va);
 
@@ -156,9 +177,31 @@ kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
         mmu_count_entries(at.parent, 1);
         mmu_count_mapped(space, 1);
     }
-    if ((attributes.access & MMU_EXECUTE) != 0) {
-        mmu_make_executable(pa, PAGE_SIZE); /* before anybody can fetch from there */
+    if (executable) {
+        mmu_make_executable(pte_address(leaf), PAGE_SIZE); /* before anybody can fetch from there */
     }
+    pte_set(at.entry, leaf);
+    mmu_arch_publish();
+    return KERN_SUCCESS;
+}
+
+kern_return_t mmu_show_page(struct mmu_space *space, vaddr_t va, paddr_t pa,
+                            struct mmu_attributes attributes)
+{
+    const bool executable = (attributes.access & MMU_EXECUTE) != 0;
+    struct mmu_found at;
+    pte_t bits;
+
+    if (!mmu_range_is_valid(space, va, PAGE_SIZE) || (pa.value & PAGE_MASK) != 0 ||
+        pa.value >= DIRECT_MAP_SIZE || !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    at = mmu_find(space, va);
+    if (at.level != LEAF_LEVEL || *at.entry != 0 || executable) {
+        return show_instead(space, va, pa.value | bits, executable);
+    }
+    mmu_count_entries(at.parent, 1);
+    mmu_count_mapped(space, 1);
     pte_set(at.entry, pa.value | bits);
     mmu_arch_publish();
     return KERN_SUCCESS;

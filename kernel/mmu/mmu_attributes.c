@@ -3,43 +3,6 @@
 #include "kernel/mmu/mmu_private.h"
 
 #define MEMORY_MASK DESCRIPTOR_MEMORY(7)
-#define ACCESS_ALL  (MMU_READ | MMU_WRITE | MMU_EXECUTE | MMU_USER | MMU_CLEAN)
-
-/*
- * What the rest of the kernel may rely on, whoever asks: refused here, in the one place that
- * makes bits, and not by each caller.
- */
-bool mmu_is_allowed(const struct mmu_space *space, struct mmu_attributes attributes)
-{
-    const unsigned access = attributes.access;
-
-    if ((access & ~ACCESS_ALL) != 0 || (unsigned)attributes.memory > MMU_DEVICE_GRE) {
-        return false;
-    }
-    /*
-     * No page is both: what can be stored to must not be run, or one stray write is code.
-     * (SCTLR_EL1.WXN would say the same of EL1 and EL0 together, but only after the fact.)
-     */
-    if ((access & MMU_WRITE) != 0 && (access & MMU_EXECUTE) != 0) {
-        return false;
-    }
-    /*
-     * Fetching from Device memory is CONSTRAINED UNPREDICTABLE (Arm ARM, "Memory types and
-     * attributes"): a speculative fetch could read a register that reading changes.
-     */
-    if ((access & MMU_EXECUTE) != 0 && attributes.memory > MMU_WRITE_THROUGH) {
-        return false;
-    }
-    /*
-     * DBM means "read-only until the first store" only to a CPU with FEAT_HAFDBS; another
-     * one would fault for ever on a page that its owner takes for writable.
-     */
-    if ((access & MMU_CLEAN) != 0 && !((access & MMU_WRITE) != 0 && mmu_stores_noted)) {
-        return false;
-    }
-    /* AP[1] in the upper half would show the kernel to EL0 wherever TTBR1 covers it. */
-    return space->user || (access & MMU_USER) == 0;
-}
 
 /*
  * The bits of Arm ARM, "VMSAv8-64 translation table format descriptors", stage 1, that are about

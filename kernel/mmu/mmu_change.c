@@ -15,45 +15,52 @@ static vaddr_t entry_end(vaddr_t va, unsigned level)
     return (va & ~(LEVEL_SPAN(level) - 1)) + LEVEL_SPAN(level);
 }
 
-/* What the last walk of a check has led to: where it began, and how many pages are beside it. */
-struct walked {
-    struct mmu_found found;
-    vaddr_t va;
+/* Entries beside each other in one table: of pages as many as there are, of others one. */
+struct run {
+    struct mmu_found at;
     unsigned count;
 };
 
-/*
- * Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. *walked: what comes
- * last, where that is pages; from `end` on, where it is not.
- */
-static inline __attribute__((always_inline)) bool is_mapped(const struct mmu_space *space,
-                                                            vaddr_t va, vaddr_t end, bool *ragged,
-                                                            struct walked *walked)
+/* From va on, at most to `end`. */
+static inline __attribute__((always_inline)) struct run run_at(const struct mmu_space *space,
+                                                               vaddr_t va, vaddr_t end)
+{
+    const struct mmu_found at = mmu_find(space, va);
+
+    /* Behind a block may be a table: that is for the next walk. */
+    return (struct run){at, at.level == LEAF_LEVEL ? mmu_run_length(LEAF_LEVEL, va, end) : 1};
+}
+
+static inline vaddr_t run_end(vaddr_t va, const struct run *run)
+{
+    return (va & ~(LEVEL_SPAN(run->at.level) - 1)) +
+           ((uint64_t)run->count << LEVEL_SHIFT(run->at.level));
+}
+
+static inline bool run_is_mapped(const struct run *run)
+{
+    for (unsigned i = 0; i < run->count; i++) {
+        if (run->at.entry[i] == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Is all of [va, end) mapped? Blocks that reach beyond it make it ragged. */
+static bool is_mapped(const struct mmu_space *space, vaddr_t va, vaddr_t end, bool *ragged)
 {
     *ragged = false;
     while (va < end) {
-        const struct mmu_found at = mmu_find(space, va);
+        const struct run run = run_at(space, va, end);
 
-        if (at.level == LEAF_LEVEL) {
-            const unsigned count = mmu_run_length(LEAF_LEVEL, va, end);
-
-            for (unsigned i = 0; i < count; i++) {
-                if (at.entry[i] == 0) {
-                    return false;
-                }
-            }
-            *walked = (struct walked){at, va, count};
-            va += count * PAGE_SIZE;
-            continue;
-        }
-        if (*at.entry == 0) {
+        if (!run_is_mapped(&run)) {
             return false;
         }
-        if (va % LEVEL_SPAN(at.level) != 0 || end - va < LEVEL_SPAN(at.level)) {
+        if (va % LEVEL_SPAN(run.at.level) != 0 || end - va < LEVEL_SPAN(run.at.level)) {
             *ragged = true;
         }
-        *walked = (struct walked){at, end, 0};
-        va = entry_end(va, at.level);
+        va = run_end(va, &run);
     }
     return true;
 }
@@ -99,19 +106,14 @@ kern_return_t mmu_split(struct mmu_space *space, vaddr_t va)
     return KERN_SUCCESS;
 }
 
-/* What unmap and protect check and do before they change anything. */
-static inline __attribute__((always_inline)) kern_return_t isolate(struct mmu_space *space,
-                                                                   vaddr_t va, uint64_t size,
-                                                                   struct walked *walked)
+/* What unmap and protect check and do before they change anything, of a valid range. */
+static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
 {
     kern_return_t status = KERN_SUCCESS;
     bool ragged;
 
-    if (!mmu_range_is_valid(space, va, size)) {
-        return KERN_INVALID_ARGUMENT;
-    }
     /* A hole is refused here, before anything is split or taken away. */
-    if (!is_mapped(space, va, va + size, &ragged, walked)) {
+    if (!is_mapped(space, va, va + size, &ragged)) {
         return KERN_INVALID_ADDRESS;
     }
     if (ragged) {
@@ -124,40 +126,56 @@ static inline __attribute__((always_inline)) kern_return_t isolate(struct mmu_sp
     return status;
 }
 
+static inline void take(const struct mmu_space *space, vaddr_t va, const struct run *run,
+                        struct mmu_dead_tables *dead)
+{
+    for (unsigned i = 0; i < run->count; i++) {
+        pte_set(&run->at.entry[i], 0);
+    }
+    if (mmu_entries_gone(run->at.parent, run->count)) {
+        mmu_prune(space, va, dead);
+    }
+}
+
+/* The same of what is more than pages of one table, or not mapped. */
+static __attribute__((noinline)) kern_return_t take_all(struct mmu_space *space, vaddr_t va,
+                                                        uint64_t size, struct mmu_dead_tables *dead)
+{
+    const vaddr_t end = va + size;
+    const kern_return_t status = isolate(space, va, size);
+
+    while (status == KERN_SUCCESS && va < end) {
+        const struct run run = run_at(space, va, end);
+
+        take(space, va, &run, dead);
+        va = run_end(va, &run);
+    }
+    return status;
+}
+
 kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
 {
-    const vaddr_t first = va;
-    const vaddr_t end = va + size;
-    struct walked walked;
-    kern_return_t status = isolate(space, va, size, &walked);
     struct mmu_dead_tables dead = {{0}};
+    kern_return_t status = KERN_SUCCESS;
+    struct run run;
 
+    if (!mmu_range_is_valid(space, va, size)) {
+        return KERN_INVALID_ARGUMENT;
+    }
+    run = run_at(space, va, va + size);
+    if (run.at.level == LEAF_LEVEL && run.count == size >> PAGE_SHIFT && run_is_mapped(&run)) {
+        take(space, va, &run, &dead);
+    } else {
+        status = take_all(space, va, size, &dead);
+    }
     if (status != KERN_SUCCESS) {
         return status;
-    }
-    while (va < end) {
-        /* A split, at either end, leaves what the check has found as it is: it was pages by then.
-         */
-        if (va != walked.va) {
-            walked.found = mmu_find(space, va);
-            walked.va = va;
-            /* Behind a block may be a table: one at a time, and pages together. */
-            walked.count =
-                walked.found.level == LEAF_LEVEL ? mmu_run_length(LEAF_LEVEL, va, end) : 1;
-        }
-        for (unsigned i = 0; i < walked.count; i++) {
-            pte_set(&walked.found.entry[i], 0);
-        }
-        if (mmu_entries_gone(walked.found.parent, walked.count)) {
-            mmu_prune(space, va, &dead);
-        }
-        va += (uint64_t)walked.count << LEVEL_SHIFT(walked.found.level);
     }
     /*
      * One flush for all of it. Tables are freed after it only: until then a walk in flight may
      * still read them, and their next owner's bytes would be taken for entries.
      */
-    mmu_flush(space, first, size);
+    mmu_flush(space, va, size);
     if (dead.first.value != 0) {
         mmu_free_dead(&dead);
     }
@@ -194,13 +212,12 @@ kern_return_t mmu_protect(struct mmu_space *space, vaddr_t va, uint64_t size,
                           struct mmu_attributes attributes)
 {
     kern_return_t status;
-    struct walked walked;
     pte_t bits;
 
-    if (!mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
+    if (!mmu_range_is_valid(space, va, size) || !mmu_encode(space, attributes, LEAF_LEVEL, &bits)) {
         return KERN_INVALID_ARGUMENT;
     }
-    status = isolate(space, va, size, &walked);
+    status = isolate(space, va, size);
     if (status != KERN_SUCCESS) {
         return status;
     }

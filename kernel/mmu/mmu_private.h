@@ -190,8 +190,41 @@ void mmu_flush(const struct mmu_space *space, vaddr_t va, uint64_t size);
 #define MMU_RIGHTS (2 * MMU_CLEAN)
 extern const pte_t mmu_rights[MMU_RIGHTS];
 
-/* Of what is not plain data of the kernel. */
-bool mmu_is_allowed(const struct mmu_space *space, struct mmu_attributes attributes);
+/*
+ * What the rest of the kernel may rely on, whoever asks: refused here, in the one place that
+ * makes bits, and not by each caller.
+ */
+static inline bool mmu_is_allowed(const struct mmu_space *space, struct mmu_attributes attributes)
+{
+    const unsigned access = attributes.access;
+
+    if (access >= MMU_RIGHTS || (unsigned)attributes.memory > MMU_DEVICE_GRE) {
+        return false;
+    }
+    /*
+     * No page is both: what can be stored to must not be run, or one stray write is code.
+     * (SCTLR_EL1.WXN would say the same of EL1 and EL0 together, but only after the fact.)
+     */
+    if ((access & MMU_WRITE) != 0 && (access & MMU_EXECUTE) != 0) {
+        return false;
+    }
+    /*
+     * Fetching from Device memory is CONSTRAINED UNPREDICTABLE (Arm ARM, "Memory types and
+     * attributes"): a speculative fetch could read a register that reading changes.
+     */
+    if ((access & MMU_EXECUTE) != 0 && attributes.memory > MMU_WRITE_THROUGH) {
+        return false;
+    }
+    /*
+     * DBM means "read-only until the first store" only to a CPU with FEAT_HAFDBS; another
+     * one would fault for ever on a page that its owner takes for writable.
+     */
+    if ((access & MMU_CLEAN) != 0 && !((access & MMU_WRITE) != 0 && mmu_stores_noted)) {
+        return false;
+    }
+    /* AP[1] in the upper half would show the kernel to EL0 wherever TTBR1 covers it. */
+    return space->user || (access & MMU_USER) == 0;
+}
 
 /* The bits of a leaf but its address; false, and none: not allowed, whatever the level. */
 static inline bool mmu_encode(const struct mmu_space *space, struct mmu_attributes attributes,
@@ -276,6 +309,12 @@ void mmu_dirty_init(void);
 
 /* mmu_space.c */
 uint64_t mmu_space_count(void);
-bool mmu_space_is_cached(const struct mmu_space *space); /* may the TLB know it? */
+extern uint64_t mmu_generation;
+
+/* May the TLB know it? */
+static inline bool mmu_space_is_cached(const struct mmu_space *space)
+{
+    return space->generation == mmu_generation;
+}
 
 #endif

@@ -20,14 +20,9 @@ struct mmu_space *const mmu_kernel = &kernel_space;
 
 static struct mmu_space *active; /* the space in TTBR0, or NULL */
 /* Not 0, which a new space has: it must not seem to have an ASID. */
-static uint64_t generation = 1;
+uint64_t mmu_generation = 1;
 static unsigned next_asid = ASID_NONE + 1;
 static uint64_t space_count;
-
-bool mmu_space_is_cached(const struct mmu_space *space)
-{
-    return space->generation == generation;
-}
 
 uint64_t mmu_space_count(void)
 {
@@ -95,11 +90,11 @@ static void give_asid(struct mmu_space *space)
         mmu_arch_flush_begin();
         mmu_arch_flush_all();
         mmu_arch_flush_end();
-        generation++;
+        mmu_generation++;
         next_asid = ASID_NONE + 1;
     }
     space->asid = (uint16_t)next_asid++;
-    space->generation = generation;
+    space->generation = mmu_generation;
 }
 
 void mmu_space_activate(struct mmu_space *space)
@@ -112,7 +107,7 @@ void mmu_space_activate(struct mmu_space *space)
     /*
      * It has none yet, or one of a time before the last great flush, which another may have by now.
      */
-    if (space->generation != generation) {
+    if (space->generation != mmu_generation) {
         give_asid(space);
     }
     /* Entries first: stores to tables are not ordered with the write of TTBR0 by themselves. */
