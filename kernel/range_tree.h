@@ -55,9 +55,18 @@ static inline struct range_node *range_tree_find(const struct range_tree *tree, 
     return NULL;
 }
 
-/* Neighbours in address order; NULL at either end. */
-struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node);
-struct range_node *range_tree_previous(const struct range_node *node);
+/* The neighbour behind a range in address order; NULL at the end. */
+static inline struct range_node *range_tree_next(const struct range_tree *tree,
+                                                 const struct range_node *node)
+{
+    return node->next == &tree->last ? NULL : node->next;
+}
+
+/* The neighbour before it; NULL at the beginning. */
+static inline struct range_node *range_tree_previous(const struct range_node *node)
+{
+    return node->prev;
+}
 
 /*
  * The place of [start, end) if no range touches it and it lies inside the tree's limits: for

@@ -120,7 +120,10 @@ static inline void tree_replace(struct tree *tree, const struct tree_node *old,
     }
 }
 
-/* Let the child on one side take the node's place; the node becomes its other child. */
+/*
+ * Let the child on one side take the node's place; the node becomes its other child. What the one
+ * on top says is the caller's to make anew.
+ */
 static inline struct tree_node *tree_rotate(struct tree *tree, struct tree_node *node, bool left,
                                             tree_update_t *update)
 {
@@ -140,7 +143,6 @@ static inline struct tree_node *tree_rotate(struct tree *tree, struct tree_node 
         inner->parent = node;
     }
     tree_refresh(node, update);
-    tree_refresh(top, update);
     return top;
 }
 
@@ -150,12 +152,15 @@ static inline struct tree_node *tree_mend(struct tree *tree, struct tree_node *n
 {
     const bool left = tree_height(node->left) < tree_height(node->right);
     struct tree_node *const high = left ? node->right : node->left;
+    struct tree_node *top;
 
     if (left ? tree_height(high->right) < tree_height(high->left)
              : tree_height(high->left) < tree_height(high->right)) {
         tree_rotate(tree, high, !left, update);
     }
-    return tree_rotate(tree, node, left, update);
+    top = tree_rotate(tree, node, left, update);
+    tree_refresh(top, update);
+    return top;
 }
 
 /* Refresh from a node up, to the first whose word is what those above it know already. */

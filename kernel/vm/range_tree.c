@@ -97,16 +97,6 @@ struct range_node *range_tree_at_or_above(const struct range_tree *tree, vaddr_t
     return node == &tree->last ? NULL : node;
 }
 
-struct range_node *range_tree_next(const struct range_tree *tree, const struct range_node *node)
-{
-    return node->next == &tree->last ? NULL : node->next;
-}
-
-struct range_node *range_tree_previous(const struct range_node *node)
-{
-    return node->prev;
-}
-
 /* A place is the range behind it. */
 struct range_node *range_tree_is_free(const struct range_tree *tree, vaddr_t start, vaddr_t end)
 {

@@ -124,13 +124,17 @@ static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *ran
     /*
      * A point of failure of its own: tests fail the ranges apart from all else that the heap gives.
      */
-    struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc_zero(sizeof(*entry));
+    struct vm_entry *entry = inject_fails(INJECT_RANGE) ? NULL : heap_alloc(sizeof(*entry));
 
     if (entry == NULL) {
         return NULL;
     }
+    /* The rest is set by what puts it into the trees, or on a list. */
     entry->map = map;
     entry->range = *range;
+    entry->blocked = false;
+    entry->entered = false;
+    entry->eager = false;
     if (range->object != NULL) {
         /* By the entry itself, so that an object lives as long as it can be seen. */
         vm_object_retain(range->object);
@@ -161,7 +165,7 @@ void vm_entry_attach(struct vm_entry *entry)
     stats.entries++;
 }
 
-void vm_entry_detach(struct vm_entry *entry)
+static inline __attribute__((always_inline)) void detach(struct vm_entry *entry)
 {
     /*
      * Tables first, while the entry still says which pages they are of: what they know of
@@ -171,6 +175,11 @@ void vm_entry_detach(struct vm_entry *entry)
     range_tree_remove(&entry->map->ranges, &entry->node);
     unlink_object(entry);
     stats.entries--;
+}
+
+void vm_entry_detach(struct vm_entry *entry)
+{
+    detach(entry);
 }
 
 /* Make `address`, which lies inside the entry, a border. What is shown stays the same. */
@@ -207,8 +216,8 @@ static kern_return_t split_at(struct vm_entry *entry, vaddr_t address)
 }
 
 /* The same for both ends of an interval. *first: at its beginning or above, NULL: nothing is. */
-static kern_return_t isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
-                             struct range_node **first)
+static inline kern_return_t isolate(struct vm_map *map, vaddr_t start, vaddr_t end,
+                                    struct range_node **first)
 {
     struct range_node *node = range_tree_at_or_above(&map->ranges, start);
     struct range_node *last;
@@ -235,9 +244,9 @@ kern_return_t vm_map_split(struct vm_map *map, vaddr_t start, vaddr_t end)
     return isolate(map, start, end, &first);
 }
 
-/* Detach all from this one to the last that begins below `end`. */
-static struct vm_entry *detach_from(struct vm_map *map, struct range_node *node, vaddr_t end)
+struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
+    struct range_node *node = range_tree_at_or_above(&map->ranges, start);
     struct vm_entry *detached = NULL;
 
     while (node != NULL && node->start < end) {
@@ -250,11 +259,6 @@ static struct vm_entry *detach_from(struct vm_map *map, struct range_node *node,
         detached = entry;
     }
     return detached;
-}
-
-struct vm_entry *vm_map_detach_all(struct vm_map *map, vaddr_t start, vaddr_t end)
-{
-    return detach_from(map, range_tree_at_or_above(&map->ranges, start), end);
 }
 
 static void free_all(struct vm_entry *entries)
@@ -389,7 +393,8 @@ kern_return_t vm_map_enter(struct vm_map *map, vaddr_t *address, uint64_t size, 
 
 kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
 {
-    struct range_node *first;
+    const vaddr_t end = start + size;
+    struct range_node *node, *next;
     kern_return_t status;
 
     if (!vm_is_whole_pages(start, size)) {
@@ -399,9 +404,11 @@ kern_return_t vm_map_remove(struct vm_map *map, vaddr_t start, uint64_t size)
      * All that can fail comes before anything is taken away; a border that is there for nothing
      * changes nothing that is shown.
      */
-    status = isolate(map, start, start + size, &first);
-    if (status == KERN_SUCCESS) {
-        free_all(detach_from(map, first, start + size));
+    status = isolate(map, start, end, &node);
+    for (; status == KERN_SUCCESS && node != NULL && node->start < end; node = next) {
+        next = range_tree_next(&map->ranges, node);
+        detach(vm_entry_of(node));
+        free_entry(vm_entry_of(node));
     }
     trace_remove(start, size, status);
     return status;

@@ -22,7 +22,7 @@ static uint64_t end_page(const struct vm_entry *entry)
     return first_page(entry) + ((entry->node.end - entry->node.start) >> PAGE_SHIFT);
 }
 
-static bool sum_up(struct tree_node *node)
+static inline bool sum_up(struct tree_node *node)
 {
     struct vm_entry *entry = entry_of(node);
     const uint64_t before = entry->farthest;
