@@ -104,7 +104,13 @@ static inline uint64_t IOMemoryMap_pageBytes(const IOMemoryMap *self)
 }
 
 /* Bytes of guard on either side that the options ask for. */
-uint64_t IOMemoryMap_guardSize(IOOptionBits options);
+static inline uint64_t IOMemoryMap_guardSize(IOOptionBits options)
+{
+    if ((options & kIOMapGuardedSmall) != 0) {
+        return PAGE_SIZE; /* both bits mean the small one too */
+    }
+    return (options & kIOMapGuardedLarge) != 0 ? IOMAP_LARGE_GUARD : 0;
+}
 
 /*
  * Ask a descriptor for a map, the arguments being judged. NULL: the last error says why.
@@ -128,11 +134,20 @@ void IOMemoryMap_unreserve(IOMemoryMap *self, IOOptionBits options);
  * IOMemoryMap_index.c: be found by requests from now on, if the map is of a kind that can
  * be, and no more. Before its offset, address or address space changes it must leave.
  */
-void IOMemoryMap_enterIndex(IOMemoryMap *self);
+void IOMemoryMap_enterTrees(IOMemoryMap *self);
 void IOMemoryMap_leaveTrees(IOMemoryMap *self);
+
+/* What changes a map asks for these, and most maps are in no tree. */
+static inline void IOMemoryMap_enterIndex(IOMemoryMap *self)
+{
+    if (self->link != NULL && self->mapped && !self->indexed &&
+        (self->options & (kIOMapUnique | IOMAP_PART)) == 0) {
+        IOMemoryMap_enterTrees(self);
+    }
+}
+
 static inline void IOMemoryMap_leaveIndex(IOMemoryMap *self)
 {
-    /* What changes a map asks for this, and most maps are in none. */
     if (self->indexed) {
         IOMemoryMap_leaveTrees(self);
     }

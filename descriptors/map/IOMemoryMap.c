@@ -87,8 +87,8 @@ bool IOMemoryMap_init(IOMemoryMap *self, task_t intoTask, mach_vm_address_t toAd
 }
 
 /* With the lock held; what is to be released. */
-static IOMemoryDescriptor *exchange_memory(IOMemoryMap *self, IOMemoryDescriptor *memory,
-                                           uint64_t offset)
+static inline __attribute__((always_inline)) IOMemoryDescriptor *exchange_memory(
+    IOMemoryMap *self, IOMemoryDescriptor *memory, uint64_t offset)
 {
     IOMemoryDescriptor *former = self->memory;
 
@@ -190,7 +190,7 @@ static void forget_mapping(IOMemoryMap *self)
 }
 
 /* With the lock held. */
-static IOReturn unmap(IOMemoryMap *self)
+static inline IOReturn unmap(IOMemoryMap *self)
 {
     IOReturn status = kIOReturnSuccess;
 
@@ -275,7 +275,9 @@ static void map_free(OSObject *object)
                      (unsigned long long)self->address);
         forget_mapping(self);
     }
-    IOMemoryMap_leaveOrigin(self);
+    if (self->origin != NULL) {
+        IOMemoryMap_leaveOrigin(self);
+    }
     IOMemoryMap_leaveSet(self);
     leave_task(self);
     /* The list of its set is left, so the link is free for the list of those that have ended. */

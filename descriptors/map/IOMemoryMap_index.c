@@ -86,12 +86,8 @@ PER_ORDER void insert(IOMemoryMap *self, int order, tree_update_t *update)
     tree_insert(tree, &self->index[order].node, parent, right, update);
 }
 
-void IOMemoryMap_enterIndex(IOMemoryMap *self)
+void IOMemoryMap_enterTrees(IOMemoryMap *self)
 {
-    if (self->indexed || self->link == NULL || !self->mapped ||
-        (self->options & (kIOMapUnique | IOMAP_PART)) != 0) {
-        return;
-    }
     IOASSERT(self->memory != NULL && self->map != NULL);
     insert(self, BY_OFFSET, sum_up_offsets);
     insert(self, BY_PLACE, sum_up_places);

@@ -3,14 +3,6 @@
 #include "descriptors/IOMemoryMap_class.h"
 #include "descriptors/object/IOAssert.h"
 
-uint64_t IOMemoryMap_guardSize(IOOptionBits options)
-{
-    if ((options & kIOMapGuardedSmall) != 0) {
-        return PAGE_SIZE; /* both bits mean the small one too */
-    }
-    return (options & kIOMapGuardedLarge) != 0 ? IOMAP_LARGE_GUARD : 0;
-}
-
 static bool has_cache(const IOMemoryMap *self, unsigned cache)
 {
     return platform_map_has_cache(self->map, IOMemoryMap_firstPage(self),

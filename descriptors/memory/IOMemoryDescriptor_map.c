@@ -124,8 +124,11 @@ static IOReturn check_request(const IOMemoryDescriptor *self, mach_vm_address_t 
  * The one reference that a new map has goes along with it: the answer may be another map, and then
  * this one ends.
  */
-IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
-                                           IOOptionBits options, uint64_t offset, uint64_t length)
+static inline __attribute__((always_inline)) IOMemoryMap *request_map(IOMemoryDescriptor *self,
+                                                                      task_t task, uint64_t address,
+                                                                      IOOptionBits options,
+                                                                      uint64_t offset,
+                                                                      uint64_t length)
 {
     OSObject *object = OSMetaClass_allocate(&IOMemoryMap_metaClass);
     IOMemoryMap *map = (IOMemoryMap *)object;
@@ -137,6 +140,12 @@ IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task
         return NULL;
     }
     return IOMemoryDescriptor_makeMap(self, map, options, 0);
+}
+
+IOMemoryMap *IOMemoryDescriptor_requestMap(IOMemoryDescriptor *self, task_t task, uint64_t address,
+                                           IOOptionBits options, uint64_t offset, uint64_t length)
+{
+    return request_map(self, task, address, options, offset, length);
 }
 
 IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, task_t intoTask,
@@ -164,7 +173,7 @@ IOMemoryMap *IOMemoryDescriptor_createMappingInTask(IOMemoryDescriptorRef self, 
         return NULL;
     }
     locked = IOMemoryDescriptor_lock(descriptor);
-    map = IOMemoryDescriptor_requestMap(descriptor, intoTask, atAddress, options, offset, length);
+    map = request_map(descriptor, intoTask, atAddress, options, offset, length);
     IOMemoryDescriptor_unlock(descriptor, locked);
     return map;
 }

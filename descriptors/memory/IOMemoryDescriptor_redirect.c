@@ -118,6 +118,10 @@ static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
 
 void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
 {
+    /* Asked without the lock: the descriptor ends, and nobody begins one any more. */
+    if (self->uniques == NULL && self->redirections == NULL) {
+        return;
+    }
     IOMemory_lock();
     /* Before the redirections are dropped: each map is uncovered by what is still listed. */
     while (self->uniques != NULL) {

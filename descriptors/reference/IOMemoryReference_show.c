@@ -96,27 +96,41 @@ static IOReturn check_pieces(struct walk walk, bool writable)
     return kIOReturnSuccess;
 }
 
-static kern_return_t show_piece(const struct piece *piece, const struct IOMemoryReferenceView *view,
-                                enum platform_placement placement, uint64_t *address)
+/* Pages of an object, from the one that a byte of it is in. */
+static inline kern_return_t show_pages(struct vm_object *object, uint64_t offset, uint64_t size,
+                                       const struct IOMemoryReferenceView *view,
+                                       enum platform_placement placement, uint64_t *address)
 {
     const struct platform_view part = {
-        .object = piece->entry->object,
-        /*
-         * From the first page that no earlier piece shows. For the first piece that is the page
-         * which it begins in: the difference is negative then, and the sum wraps back.
-         */
-        .first = atop(piece->offset + (piece->low - piece->begin)),
-        .pages = atop(round_page(piece->end) - piece->low),
+        .object = object,
+        .first = atop(offset),
+        .pages = atop(size),
         .alignment = view->alignment,
         .writable = view->writable,
         .eager = view->eager,
     };
 
-    return part.pages == 0 ? KERN_SUCCESS : platform_map_show(view->map, address, placement, &part);
+    return platform_map_show(view->map, address, placement, &part);
+}
+
+/* In a reservation: what no earlier piece shows of it. */
+static kern_return_t show_piece(const struct piece *piece, const struct IOMemoryReferenceView *view,
+                                uint64_t address)
+{
+    const uint64_t size = round_page(piece->end) - piece->low;
+
+    /*
+     * From the first page that no earlier piece shows. For the first piece that is the page
+     * which it begins in: the difference is negative then, and the sum wraps back.
+     */
+    return size == 0 ? KERN_SUCCESS
+                     : show_pages(piece->entry->object, piece->offset + (piece->low - piece->begin),
+                                  size, view, PLATFORM_OVERWRITE, &address);
 }
 
 /* Reserve the whole interval, guards included, and put the pieces into it. */
-static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView *view)
+static __attribute__((noinline)) kern_return_t show_pieces(struct walk walk,
+                                                           struct IOMemoryReferenceView *view)
 {
     const struct platform_view reservation = {.pages = atop(view->size),
                                               .alignment = view->alignment};
@@ -128,9 +142,7 @@ static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView 
         return status;
     }
     while (status == KERN_SUCCESS && next_piece(&walk, &piece)) {
-        uint64_t at = view->start + view->guard + piece.low;
-
-        status = show_piece(&piece, view, PLATFORM_OVERWRITE, &at);
+        status = show_piece(&piece, view, view->start + view->guard + piece.low);
     }
     if (status != KERN_SUCCESS) {
         /* With whatever pieces came: all of them lie in the reservation. */
@@ -143,7 +155,8 @@ static kern_return_t show_pieces(struct walk walk, struct IOMemoryReferenceView 
  * The same in place of what the caller has there. The pieces are put together elsewhere and
  * change places with it as a whole: until nothing can fail any more, it stays.
  */
-static kern_return_t show_pieces_over(struct walk walk, struct IOMemoryReferenceView *view)
+static __attribute__((noinline)) kern_return_t show_pieces_over(struct walk walk,
+                                                                struct IOMemoryReferenceView *view)
 {
     struct IOMemoryReferenceView apart = *view;
     kern_return_t status;
@@ -171,7 +184,6 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
     struct walk walk = start_walk(reference, offset, length);
     const bool one = walk.next->end >= walk.end; /* piece, as most views are */
     const uint64_t skew = walk.at;
-    struct piece piece = {0};
     IOReturn status = kIOReturnSuccess;
     kern_return_t shown;
 
@@ -194,8 +206,10 @@ IOReturn IOMemoryReference_show(const struct IOMemoryReference *reference, uint6
     }
     view->start = view->placement == PLATFORM_ANYWHERE ? 0 : view->address - skew;
     if (view->guard == 0 && one) { /* it needs no frame */
-        next_piece(&walk, &piece);
-        shown = show_piece(&piece, view, view->placement, &view->start);
+        shown =
+            show_pages(walk.next->object,
+                       walk.next->offset + (offset - IOMemoryReference_start(reference, walk.next)),
+                       view->size, view, view->placement, &view->start);
     } else {
         shown = view->placement == PLATFORM_OVERWRITE ? show_pieces_over(walk, view)
                                                       : show_pieces(walk, view);
