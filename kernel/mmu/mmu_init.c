@@ -20,10 +20,16 @@ extern char __image_start[], __image_end[];
 /* How many entries from one on are as it is, empty or not, of those that `size` bytes have. */
 static unsigned alike(const pte_t *entry, unsigned room, unsigned level)
 {
-    const bool empty = entry[0] == 0;
     unsigned count = 1;
 
-    while (count < room && (entry[count] == 0) == empty && !pte_is_table(entry[count], level)) {
+    /* Most are pages that are empty: of those nothing else is asked. */
+    if (entry[0] == 0) {
+        while (count < room && entry[count] == 0) {
+            count++;
+        }
+        return count;
+    }
+    while (count < room && entry[count] != 0 && !pte_is_table(entry[count], level)) {
         count++;
     }
     return count;
