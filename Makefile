@@ -486,7 +486,7 @@ BENCH := exec env NM=$(CROSS)nm SIZE=$(CROSS)size READELF=$(CROSS)readelf tests/
 COUNTS := tests/bench/expected.tsv
 
 .PHONY: bench profile
-bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv; CHECK=1: none above tests/bench/expected.tsv; STORE=1: into it
+bench: $(BENCHES) $(SIZED:%=$(B)/tests/images/%.elf) ## count guest instructions; also into O/bench.tsv; CHECK=1: each as in tests/bench/expected.tsv; STORE=1: into it
 	$(Q)$(BENCH) -o $(O)/bench.tsv $(if $(STORE),-w $(COUNTS),$(if $(CHECK),-c $(COUNTS))) $(foreach name,$(SIZED),-s $(name)=$(B)/tests/images/$(name).elf) \
 	    $(BENCHES)
 

@@ -39,6 +39,7 @@
 #include "descriptors/IOCommand.h"
 #include "descriptors/IODMALimits.h"
 #include "descriptors/IOMapper.h"
+#include "descriptors/IOMemoryRow.h"
 
 /* The class object. */
 extern const OSMetaClass IODMACommand_metaClass;
@@ -361,6 +362,23 @@ IOReturn IODMACommand_genIOVMSegments(IODMACommand *self, UInt64 *offset, void *
 IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
                                               IODMACommand_SegmentFunction segmentFunction,
                                               UInt64 *offset, void *segments, UInt32 *numSegments);
+
+/*
+ * Ours: writes all entries of a row at once (IOMemoryRow_each), as the segment function would one
+ * after another, and returns how many. The same rules: an entry that it refuses ends the row.
+ */
+typedef UInt32 (*IODMACommand_RowFunction)(IODMACommand *target, struct IOMemoryRow *row,
+                                           void *segments);
+
+/*
+ * Ours: the same through these two, for this call. Where all that is left lies in runs of which
+ * none has to be cut the row's is called, once, and not the other; so long lists cost no call an
+ * entry. rowFunction may be NULL.
+ */
+IOReturn IODMACommand_genIOVMSegmentsRow(IODMACommand *self,
+                                         IODMACommand_SegmentFunction segmentFunction,
+                                         UInt64 *offset, void *segments, UInt32 *numSegments,
+                                         IODMACommand_RowFunction rowFunction);
 
 /* Typed; kIOReturnBadArgument if the function is one of the six and of the other width. */
 IOReturn IODMACommand_gen32IOVMSegments(IODMACommand *self, UInt64 *offset,

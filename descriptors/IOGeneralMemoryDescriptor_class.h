@@ -134,9 +134,15 @@ IOReturn general_get_page_counts(IOMemoryDescriptor *self, IOByteCount *resident
     OS_METHOD(IOGeneralMemoryDescriptor, getPageCounts);
 void general_free(OSObject *self) OS_METHOD(IOGeneralMemoryDescriptor, free);
 
+/* What general_leads_elsewhere asks where there is a system mapper, or may be. */
+bool general_is_led_by_mapper(const IOMemoryDescriptor *self)
+    OS_METHOD(IOGeneralMemoryDescriptor, isLedByMapper);
+
 /* Its ranges are the system mapper's I/O addresses, and lead to memory page by page. */
-bool general_leads_elsewhere(const IOMemoryDescriptor *self)
-    OS_METHOD(IOGeneralMemoryDescriptor, leadsElsewhere);
+static inline bool general_leads_elsewhere(const IOMemoryDescriptor *self)
+{
+    return IOMapper_gSystem != NULL && general_is_led_by_mapper(self);
+}
 
 /*
  * Have the memory reference made, of which there is none yet: for

@@ -11,6 +11,7 @@
 struct generator {
     IODMACommand *command;
     IODMACommand_SegmentFunction output;
+    IODMACommand_RowFunction outputRow; /* or NULL */
     void *segments;
     uint64_t position; /* of the next byte, in the prepared range */
     UInt32 count, room;
@@ -133,35 +134,39 @@ static bool put_of_row(void *context, uint64_t address, uint64_t length, UInt32 
     return (taken & 1) != 0;
 }
 
-/* Each run is an entry. Apart from its caller, so that the loop has the registers to itself. */
-static __attribute__((noinline)) void put_row(struct generator *to, struct IOMemoryRow *row)
+/* Each run is an entry. Apart from its callers, so that the loop has the registers to itself. */
+static __attribute__((noinline)) void put_row(struct generator *to, const struct memory_runs *runs,
+                                              uint64_t offset, uint64_t end)
 {
-    /* A copy, of which the loop sees that nobody else changes it. */
-    struct generator own = *to;
-    const uint64_t first = row->offset;
+    struct IOMemoryRow row = IOMemoryRuns_row(runs, offset, end, to->room);
 
     IOASSERT(to->count == 0);
-    to->count = IOMemoryRow_each(row, put_of_row, &own);
-    to->position += row->offset - first;
-    if (row->offset != row->end) {
+    if (to->outputRow != NULL) {
+        to->count = to->outputRow(to->command, &row, to->segments);
+    } else {
+        /* A copy, of which the loop sees that nobody else changes it. */
+        struct generator own = *to;
+
+        to->count = IOMemoryRow_each(&row, put_of_row, &own);
+    }
+    to->position += row.offset - offset;
+    if (row.offset != row.end) {
         to->status = kIOReturnMessageTooLarge;
     }
 }
 
 /*
  * Bytes [offset, end) of these runs, which are all that is left of the view: where none is longer
- * than an entry, there is nothing between a run and the segment function. False: there is.
+ * than an entry, there is nothing between a run and who writes it. False: there is.
  */
-static bool put_runs(struct generator *to, const struct memory_runs *runs, uint64_t offset,
-                     uint64_t end)
+static inline __attribute__((always_inline)) bool put_runs(struct generator *to,
+                                                           const struct memory_runs *runs,
+                                                           uint64_t offset, uint64_t end)
 {
-    struct IOMemoryRow row;
-
     if (runs->longest > to->command->spec.limits.longest) {
         return false;
     }
-    row = IOMemoryRuns_row(runs, offset, end, to->room);
-    put_row(to, &row);
+    put_row(to, runs, offset, end);
     return true;
 }
 
@@ -246,17 +251,23 @@ static IOReturn generate(struct generator *to)
 /* Whatever the view and the limits are. */
 static __attribute__((noinline)) IOReturn generate_entries(
     IODMACommand *self, IODMACommand_SegmentFunction segmentFunction, UInt64 *offset,
-    void *segments, UInt32 *numSegments)
+    void *segments, UInt32 *numSegments, IODMACommand_RowFunction rowFunction)
 {
     struct generator to = {
         .command = self,
         .output = segmentFunction,
+        .outputRow = rowFunction,
         .segments = segments,
         .position = *offset,
         .room = *numSegments,
     };
-    const IOReturn status = generate(&to);
+    IOReturn status;
 
+    /* The caller's loop ends by this, as by a list that ended exactly at the last byte. */
+    if (to.position >= self->length) {
+        return kIOReturnOverrun;
+    }
+    status = generate(&to);
     /*
      * Some entries are a success, and the caller comes again for the rest; why it ends there is
      * told by the call that can put out none.
@@ -269,9 +280,10 @@ static __attribute__((noinline)) IOReturn generate_entries(
     return kIOReturnSuccess;
 }
 
-IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
-                                              IODMACommand_SegmentFunction segmentFunction,
-                                              UInt64 *offset, void *segments, UInt32 *numSegments)
+IOReturn IODMACommand_genIOVMSegmentsRow(IODMACommand *self,
+                                         IODMACommand_SegmentFunction segmentFunction,
+                                         UInt64 *offset, void *segments, UInt32 *numSegments,
+                                         IODMACommand_RowFunction rowFunction)
 {
     if (self == NULL) {
         return kIOReturnBadArgument;
@@ -286,12 +298,8 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
         IOREFUSE(*numSegments == 0, "there is no room for a segment (*numSegments is 0)")) {
         return kIOReturnBadArgument;
     }
-    /* The caller's loop ends by this, as by a list that ended exactly at the last byte. */
-    if (*offset >= self->length) {
-        return kIOReturnOverrun;
-    }
     if (!self->isOneEntry || *offset != 0) {
-        return generate_entries(self, segmentFunction, offset, segments, numSegments);
+        return generate_entries(self, segmentFunction, offset, segments, numSegments, rowFunction);
     }
     /* Nothing to walk, to cut or to count. */
     if (!segmentFunction(self, (IODMACommand_Segment64){self->entry, self->length}, segments, 0)) {
@@ -300,6 +308,14 @@ IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
     *offset = self->length;
     *numSegments = 1;
     return kIOReturnSuccess;
+}
+
+IOReturn IODMACommand_genIOVMSegmentsFunction(IODMACommand *self,
+                                              IODMACommand_SegmentFunction segmentFunction,
+                                              UInt64 *offset, void *segments, UInt32 *numSegments)
+{
+    return IODMACommand_genIOVMSegmentsRow(self, segmentFunction, offset, segments, numSegments,
+                                           NULL);
 }
 
 static bool is_built_in_32(IODMACommand_SegmentFunction output)

@@ -49,14 +49,16 @@ static IOReturn load_segment(task_t task, const uint8_t *program, uint64_t size,
     }
     if (!holds(size, segment->offset, segment->filesz) || segment->filesz > segment->memsz ||
         (segment->vaddr & PAGE_MASK) != 0 || round_page_overflow(segment->memsz, &bytes) ||
-        !platform_map_is_legal(get_task_map(task), segment->vaddr, bytes) ||
         bytes > platform_ram_pages() << PAGE_SHIFT || (access & VM_PROT_READ) == 0 ||
         (access & (VM_PROT_WRITE | VM_PROT_EXECUTE)) == (VM_PROT_WRITE | VM_PROT_EXECUTE)) {
         return kIOReturnBadArgument;
     }
     status = platform_task_load(task, segment->vaddr, bytes, program + segment->offset,
                                 segment->filesz, access);
-    /* Two segments in one page, or over each other: whose rights would hold? */
+    /*
+     * Two segments in one page, or over each other (whose rights would hold?), or one that is not
+     * all in the address space.
+     */
     return status == KERN_SUCCESS                                      ? kIOReturnSuccess
            : status == KERN_NO_SPACE || status == KERN_INVALID_ADDRESS ? kIOReturnBadArgument
                                                                        : kIOReturnNoMemory;

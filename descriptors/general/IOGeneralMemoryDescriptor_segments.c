@@ -5,10 +5,9 @@
 #include "descriptors/object/IOAssert.h"
 #include "descriptors/segments/IOSegmentSink.h"
 
-bool general_leads_elsewhere(const IOMemoryDescriptor *base)
+bool general_is_led_by_mapper(const IOMemoryDescriptor *base)
 {
-    return IOMapper_gSystem != NULL && IOMemoryDescriptor_isForDevice(base) &&
-           IOMapper_systemMapper() != NULL;
+    return IOMemoryDescriptor_isForDevice(base) && IOMapper_systemMapper() != NULL;
 }
 
 /* From an I/O address to a host address, as far as that goes on there. */

@@ -33,10 +33,11 @@ OS_CLASS(OSMetaClass, OSArray);
 const OSMetaClass OSArray_class = {"OSArray", &OSObject_metaClass, sizeof(OSArray), &instances,
                                    array_free};
 
-static bool grow(OSArray *self, unsigned capacity)
+static bool grow(OSArray *self, uint64_t capacity)
 {
     /* A new list and a copy: without memory the old one is still whole. */
-    OSObject **members = platform_alloc((size_t)capacity * sizeof(*members));
+    OSObject **members =
+        capacity <= UINT32_MAX ? platform_alloc(capacity * sizeof(*members)) : NULL;
 
     if (members == NULL) {
         IOMemory_fail(kIOReturnNoMemory);
@@ -47,7 +48,7 @@ static bool grow(OSArray *self, unsigned capacity)
     }
     platform_free(self->members);
     self->members = members;
-    self->capacity = capacity;
+    self->capacity = (unsigned)capacity;
     return true;
 }
 
@@ -64,16 +65,9 @@ OSArray *OSArray_withCapacity(unsigned capacity)
 /* Twice the room, as far as an unsigned can count that. */
 static bool make_room(OSArray *self)
 {
-    const unsigned capacity = self->capacity;
+    const uint64_t capacity = self->capacity;
 
-    if (self->count < capacity) {
-        return true;
-    }
-    if (capacity > UINT32_MAX / 2) {
-        IOMemory_fail(kIOReturnNoMemory);
-        return false;
-    }
-    return grow(self, capacity == 0 ? FIRST_CAPACITY : 2 * capacity);
+    return self->count < capacity || grow(self, capacity == 0 ? FIRST_CAPACITY : 2 * capacity);
 }
 
 bool OSArray_setObject(OSArray *self, OSObjectRef object)

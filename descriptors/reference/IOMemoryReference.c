@@ -240,9 +240,7 @@ bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
     const uint64_t end = one->entries[one->count - 1].end;
     size_t i = 0, j = 0;
 
-    if (end != other->entries[other->count - 1].end) {
-        return false;
-    }
+    IOASSERT(end == other->entries[other->count - 1].end);
     for (uint64_t offset = 0; offset < end;) {
         const struct IOMemoryReferenceEntry *a = &one->entries[i], *b = &other->entries[j];
         const uint64_t here = byte_at(one, i, offset), there = byte_at(other, j, offset);

@@ -78,7 +78,7 @@ static inline uint64_t IOMemoryReference_start(const struct IOMemoryReference *r
     return entry == reference->entries ? 0 : entry[-1].end;
 }
 
-/* Do both show the same bytes of the same memory? */
+/* Do both, which are of as many bytes, show the same bytes of the same memory? */
 bool IOMemoryReference_isSame(const struct IOMemoryReference *one,
                               const struct IOMemoryReference *other);
 
@@ -87,14 +87,14 @@ kern_return_t IOMemoryReference_wire(const struct IOMemoryReference *reference, 
                                      struct memory_runs *where);
 
 /*
- * Store bytes (NULL: zeros) through the kernel's own view of RAM, making pages resident;
- * *done counts them, also on failure. kIOReturnNoResources (no page), kIOReturnVMError
- * (registers).
+ * Store bytes (NULL: zeros) to memory of one run, through the kernel's own view of RAM, making
+ * pages resident; *done counts them, also on failure. kIOReturnNoResources (no page),
+ * kIOReturnVMError (registers).
  */
 IOReturn IOMemoryReference_store(const struct IOMemoryReference *reference, uint64_t offset,
                                  const void *bytes, uint64_t length, uint64_t *done);
 
-/* Copy the first bytes of one reference to another, which may not overlap it. */
+/* Copy the first bytes of one reference to another, each of one run; they may not overlap. */
 IOReturn IOMemoryReference_transfer(const struct IOMemoryReference *from,
                                     const struct IOMemoryReference *to, uint64_t length);
 

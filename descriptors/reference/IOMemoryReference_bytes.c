@@ -18,15 +18,15 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
 {
     const struct IOMemoryReferenceEntry *entry = IOMemoryReference_find(reference, offset);
     const uint64_t at = entry->offset + (offset - IOMemoryReference_start(reference, entry));
-    const uint64_t toPageEnd = PAGE_SIZE - (at & PAGE_MASK), toEntryEnd = entry->end - offset;
+    const uint64_t toPageEnd = PAGE_SIZE - (at & PAGE_MASK);
     struct platform_window reached;
     kern_return_t status;
 
     if (platform_object_is_device(entry->object, atop(at))) {
         return kIOReturnVMError;
     }
+    /* No further entry begins in the page, since the memory is one run. */
     length = length < toPageEnd ? length : toPageEnd;
-    length = length < toEntryEnd ? length : toEntryEnd;
     /*
      * Pinned for the moment: a page that is found and then copied to could be taken away and given
      * to somebody else in between.

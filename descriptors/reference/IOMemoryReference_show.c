@@ -162,7 +162,6 @@ static __attribute__((noinline)) kern_return_t show_pieces_over(struct walk walk
     kern_return_t status;
 
     apart.placement = PLATFORM_ANYWHERE;
-    apart.start = 0;
     status = show_pieces(walk, &apart);
     if (status != KERN_SUCCESS) {
         return status;

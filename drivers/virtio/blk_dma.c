@@ -26,6 +26,7 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
                      uint32_t limit, struct virtq_chain *chain)
 {
     const struct virtio_blk_transfer *transfer = transfer_of(request);
+    const struct virtq_command_output *const output = virtq_command_output(chain);
     struct virtq_command_segments to = {
         .left = limit,
         .longest = disk->segment_bytes_max != 0 ? disk->segment_bytes_max : UINT32_MAX,
@@ -40,8 +41,8 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     uint32_t bytes;
 
     virtq_chain_segments(chain, &to.segments, blk_data_flags(request->operation));
-    request->refusal = IODMACommand_genIOVMSegmentsFunction(
-        transfer->command, virtq_command_function(chain), &position, &to, &count);
+    request->refusal = IODMACommand_genIOVMSegmentsRow(transfer->command, output->segment,
+                                                       &position, &to, &count, output->row);
     if (request->refusal != kIOReturnSuccess) {
         return 0;
     }

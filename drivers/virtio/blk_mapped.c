@@ -15,9 +15,9 @@ static uint64_t fill(struct virtio_blk *disk, struct virtio_blk_request *request
     uint32_t bytes;
 
     virtq_chain_segments(chain, &to.segments, blk_data_flags(request->operation));
-    request->refusal =
-        virtio_memory_segments(&request->mapped, request->memory, virtq_command_function(chain),
-                               &to, &position, limit, longest, &count);
+    request->refusal = virtio_memory_segments(&request->mapped, request->memory,
+                                              virtq_command_output(chain)->segment, &to, &position,
+                                              limit, longest, &count);
     if (request->refusal != kIOReturnSuccess) {
         return 0;
     }

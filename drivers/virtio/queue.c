@@ -27,6 +27,7 @@ void virtq_output_segment(IOPhysicalSegment segment, void *context, UInt32 index
 struct place {
     struct virtq_desc *entry;
     uint64_t rest, step;
+    uint64_t longest; /* bytes of a command's entry */
 };
 
 static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 index)
@@ -42,7 +43,7 @@ static bool put_next(void *context, uint64_t address, uint64_t length, UInt32 in
 unsigned virtq_put_row(struct virtq_desc *entry, uint64_t rest, uint64_t step,
                        struct IOMemoryRow *row)
 {
-    struct place place = {entry, rest, step};
+    struct place place = {entry, rest, step, 0};
 
     return IOMemoryRow_each(row, put_next, &place);
 }
@@ -65,13 +66,45 @@ bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, 
      * No bytes left: the part of the request ends here though the preparation goes on. Too long:
      * the command may be older than the limit that the device states now.
      */
-    if (length == 0 || segment.fLength > to->longest) {
+    if (length == 0 || length > to->longest) {
         return false;
     }
     virtq_desc_store(to->segments.first + index, segment.fIOVMAddr,
                      length + to->segments.rest + ((uint64_t)index << VIRTQ_REST_NEXT));
     to->left -= length;
     return true;
+}
+
+static bool put_next_of_command(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    const struct place *place = context;
+
+    return length <= place->longest && put_next(context, address, length, index);
+}
+
+UInt32 virtq_put_command_row(struct virtq_command_segments *to, uint64_t rest, uint64_t step,
+                             struct IOMemoryRow *row)
+{
+    struct place place = {to->segments.first, rest, step, to->longest};
+    struct IOMemoryRow part = *row;
+    UInt32 count;
+
+    KERNEL_ASSERT(to->left != 0);
+    if (part.end - part.offset > to->left) {
+        part.end = part.offset + to->left;
+    }
+    count = IOMemoryRow_each(&part, put_next_of_command, &place);
+    to->left -= part.offset - row->offset;
+    row->offset = part.offset;
+    return count;
+}
+
+UInt32 virtq_output_command_row(IODMACommand *target, struct IOMemoryRow *row, void *context)
+{
+    struct virtq_command_segments *to = context;
+
+    (void)target;
+    return virtq_put_command_row(to, to->segments.rest, 1ull << VIRTQ_REST_NEXT, row);
 }
 
 void virtq_get_chain(const struct virtq *vq, unsigned slot, struct virtq_chain *chain)

@@ -160,8 +160,8 @@ UInt32 virtq_output_row(struct IOMemoryRow *row, void *segments);
 
 /*
  * The same for DMA commands and one chain, given a struct virtq_command_segments of which the
- * caller says the limits: it puts out `left` bytes and no more, cutting the last segment, and
- * refuses a segment longer than `longest` (at most UINT32_MAX).
+ * caller says the limits: they put out `left` bytes, not 0, and no more, cutting the last segment,
+ * and refuse to put out a segment longer than `longest` (at most UINT32_MAX).
  */
 struct virtq_command_segments {
     struct virtq_segments segments; /* of virtq_chain_segments */
@@ -169,12 +169,19 @@ struct virtq_command_segments {
     uint32_t longest;
 };
 
-/* That of this chain's queue. */
-IODMACommand_SegmentFunction virtq_command_function(const struct virtq_chain *chain);
+/* Both functions of a command. */
+struct virtq_command_output {
+    IODMACommand_SegmentFunction segment;
+    IODMACommand_RowFunction row;
+};
 
-/* The segment function: `segments` is a struct virtq_command_segments. */
+/* Those of this chain's queue. */
+const struct virtq_command_output *virtq_command_output(const struct virtq_chain *chain);
+
+/* Those of split queues: `segments` is a struct virtq_command_segments. */
 bool virtq_output_command(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
                           UInt32 index);
+UInt32 virtq_output_command_row(IODMACommand *target, struct IOMemoryRow *row, void *segments);
 
 /*
  * Make ready for the cursor: its entries go behind those added so far. `segments`

@@ -245,13 +245,21 @@ static bool output_command(IODMACommand *target, IODMACommand_Segment64 segment,
     const uint64_t length = segment.fLength < to->left ? segment.fLength : to->left;
 
     (void)target;
-    if (length == 0 || segment.fLength > to->longest) {
+    if (length == 0 || length > to->longest) {
         return false;
     }
     virtq_desc_store(to->segments.first + index, segment.fIOVMAddr,
                      packed_rest(length, to->segments.rest));
     to->left -= length;
     return true;
+}
+
+static UInt32 output_command_row(IODMACommand *target, struct IOMemoryRow *row, void *context)
+{
+    struct virtq_command_segments *to = context;
+
+    (void)target;
+    return virtq_put_command_row(to, packed_rest(0, to->segments.rest), 0, row);
 }
 
 IOMemoryCursor_SegmentFunction virtq_segment_function(const struct virtq *vq)
@@ -264,7 +272,11 @@ IOMemoryCursor_RowFunction virtq_row_function(const struct virtq *vq)
     return vq->packed != NULL ? output_row : virtq_output_row;
 }
 
-IODMACommand_SegmentFunction virtq_command_function(const struct virtq_chain *chain)
+static const struct virtq_command_output split_output = {virtq_output_command,
+                                                         virtq_output_command_row};
+static const struct virtq_command_output packed_output = {output_command, output_command_row};
+
+const struct virtq_command_output *virtq_command_output(const struct virtq_chain *chain)
 {
-    return chain->table >= VIRTQ_PACKED_TABLES ? output_command : virtq_output_command;
+    return chain->table >= VIRTQ_PACKED_TABLES ? &packed_output : &split_output;
 }

@@ -33,6 +33,7 @@ struct virtq_used_ring {
 
 struct virtq_desc;
 struct IOMemoryRow;
+struct virtq_command_segments;
 
 /* What we know of each chain; the device cannot reach it. */
 struct virtq_slot {
@@ -146,6 +147,9 @@ unsigned virtq_enable_any(struct virtq *queue);
 /* A row from an entry on; `rest` is of the first but for its length. How many it took. */
 unsigned virtq_put_row(struct virtq_desc *entry, uint64_t rest, uint64_t step,
                        struct IOMemoryRow *row);
+/* The same of a command, within its limits. */
+UInt32 virtq_put_command_row(struct virtq_command_segments *to, uint64_t rest, uint64_t step,
+                             struct IOMemoryRow *row);
 bool virtq_look(struct virtq *queue); /* what came back is in `used`; false: it is broken */
 
 /* Debug builds: panics, by name, if the private records do not fit each other. */

@@ -50,9 +50,9 @@ static IOReturn fill_mapped(struct virtio_rng_request *request, uint32_t most,
     IOReturn status;
 
     virtq_chain_segments(chain, &to.segments, VIRTQ_WRITE);
-    status =
-        virtio_memory_segments(&request->mapped, request->memory, virtq_command_function(chain),
-                               &to, &position, most, UINT32_MAX, &count);
+    status = virtio_memory_segments(&request->mapped, request->memory,
+                                    virtq_command_output(chain)->segment, &to, &position, most,
+                                    UINT32_MAX, &count);
     if (status == kIOReturnSuccess) {
         virtq_chain_filled(chain, count, most - (uint32_t)to.left);
     }

@@ -31,8 +31,9 @@ static IOReturn fill(struct virtio_rng_request *request, uint32_t most, struct v
     IOReturn status;
 
     virtq_chain_segments(chain, &to.segments, VIRTQ_WRITE);
-    status = IODMACommand_genIOVMSegmentsFunction(
-        transfer_of(request)->command, virtq_command_function(chain), &position, &to, &count);
+    status = IODMACommand_genIOVMSegmentsFunction(transfer_of(request)->command,
+                                                  virtq_command_output(chain)->segment, &position,
+                                                  &to, &count);
     if (status == kIOReturnSuccess) {
         virtq_chain_filled(chain, count, most - (uint32_t)to.left);
     }

@@ -60,7 +60,7 @@ counted -c "$work/lower"
 check "one above its count is an error, and named" eval 'ended 1 && said "^cursor .*: ABOVE$" && said ": 1 above"'
 awk -F '\t' -v OFS='\t' '!/^#/ && !done { $3 += 1; done = 1 } 1' "$stored" >"$work/higher"
 counted -c "$work/higher"
-check "one below it is none, and can be stored" eval 'ended 0 && said ": below$" && said "STORE=1"'
+check "one below it as well, until it is stored" eval 'ended 1 && said "^cursor .*: below$" && said "STORE=1"'
 { cat "$stored" && printf 'cursor\tlost\t7\n'; } >"$work/more"
 counted -c "$work/more"
 check "one that is there no more is an error" eval 'ended 1 && said "^cursor lost: is there no more$"'

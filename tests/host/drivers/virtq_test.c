@@ -223,6 +223,82 @@ static void test_row_function(void **state)
     }
 }
 
+#define LENGTHS 5
+
+/* Segments of a command into a chain, one after another or in a row; how many were taken. */
+static unsigned output_command(const struct virtq_chain *chain, bool inRow,
+                               struct virtq_command_segments *to)
+{
+    static const uint64_t lengths[LENGTHS] = {0x40, 0x20, 0x60, 0x10, 0x30};
+    const struct virtq_command_output *const output = virtq_command_output(chain);
+    static struct memory_run runs[LENGTHS];
+    struct IOMemoryRow row = {.run = runs, .address = buffer_address(0, 0).value};
+    const uint64_t left = to->left;
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < LENGTHS; i++) {
+        const IODMACommand_Segment64 segment = {buffer_address(0, i).value, lengths[i]};
+
+        row.end += lengths[i];
+        runs[i] = (struct memory_run){segment.fIOVMAddr, row.end};
+        if (!inRow && count == i) {
+            count += output->segment(NULL, segment, to, i);
+        }
+    }
+    if (inRow) {
+        count = output->row(NULL, &row, to);
+        assert_int_equal(row.offset, left - to->left);
+    }
+    return count;
+}
+
+/* Commands put out as many bytes as are left, in segments that are not too long. */
+static void test_command_functions(void **state)
+{
+    static const uint64_t ends[LENGTHS] = {0x40, 0x60, 0xc0, 0xd0, 0x100};
+    struct sim_device device;
+
+    (void)state;
+    sim_device_create(&device, 64, 16, true, false);
+    for (unsigned left = 1; left <= 0x110; left++) {
+        for (uint32_t longest = 0x3f; longest <= 0x60; longest++) {
+            unsigned count = 0, fits = 0;
+            uint64_t end = 0;
+
+            for (; count < LENGTHS && end < left; count++, fits++, end = ends[count - 1]) {
+                if ((ends[count] < left ? ends[count] : left) - end > longest) {
+                    break;
+                }
+            }
+            end = end < left ? end : left;
+            for (unsigned inRow = 0; inRow < 2; inRow++) {
+                struct virtq_command_segments to = {.left = left, .longest = longest};
+                struct virtq_chain chain;
+                uint64_t at = 0;
+
+                assert_int_equal(virtq_begin(device.queue, &chain), kIOReturnSuccess);
+                virtq_chain_segments(&chain, &to.segments, VIRTQ_NEXT);
+                memset(chain.entries, 0x55, (LENGTHS + 1) * sizeof(*chain.entries));
+                assert_int_equal(output_command(&chain, inRow != 0, &to), count);
+                assert_int_equal(to.left, left - end);
+                for (unsigned i = 0; i < count; i++) {
+                    const uint64_t stop = ends[i] < end ? ends[i] : end;
+                    uint64_t rest = virtq_rest((uint32_t)(stop - at), VIRTQ_NEXT, i + 1);
+
+                    if (sim_packed) {
+                        rest = virtq_packed_rest(stop - at, VIRTQ_NEXT);
+                    }
+                    assert_int_equal(chain.entries[i].address, buffer_address(0, i).value);
+                    assert_int_equal(chain.entries[i].rest, rest);
+                    at = stop;
+                }
+                assert_int_equal(chain.entries[count].rest, 0x5555555555555555);
+            }
+        }
+    }
+    sim_device_destroy(&device);
+}
+
 /* A chain that is begun and forgotten costs nothing. */
 static void test_abandoned_chain(void **state)
 {
@@ -415,6 +491,7 @@ int main(void)
         VIRTQ_TEST_BOTH(test_chain_lengths),
         VIRTQ_TEST_BOTH(test_segment_function),
         VIRTQ_TEST_BOTH(test_row_function),
+        VIRTQ_TEST_BOTH(test_command_functions),
         VIRTQ_TEST_BOTH(test_abandoned_chain),
         VIRTQ_TEST_BOTH(test_traffic),
         cmocka_unit_test_setup_teardown(test_fewer_tables_than_entries, virtq_test_set_up,

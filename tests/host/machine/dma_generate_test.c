@@ -144,6 +144,105 @@ static void the_prepared_range_is_what_is_judged(void **state)
     OSObject_release(odd);
 }
 
+/* Where entries go, how they came, and how many are taken. */
+struct entries {
+    IODMACommand *command;
+    IODMACommand_Segment64 list[4];
+    UInt32 most;
+    unsigned segments, rows; /* calls */
+};
+
+static bool take_entry(void *context, uint64_t address, uint64_t length, UInt32 index)
+{
+    struct entries *to = context;
+
+    if (index == to->most) {
+        return false;
+    }
+    to->list[index] = (IODMACommand_Segment64){address, length};
+    return true;
+}
+
+static bool take_segment(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                         UInt32 index)
+{
+    struct entries *to = segments;
+
+    to->segments++;
+    assert_ptr_equal(target, to->command);
+    return take_entry(to, segment.fIOVMAddr, segment.fLength, index);
+}
+
+static UInt32 take_row(IODMACommand *target, struct IOMemoryRow *row, void *segments)
+{
+    struct entries *to = segments;
+
+    to->rows++;
+    assert_ptr_equal(target, to->command);
+    return IOMemoryRow_each(row, take_entry, to);
+}
+
+/* From `from` on, if so many are taken, into room for three: the status, and what came in a row. */
+static void expect_entries(IODMACommand *command, UInt64 from, UInt32 most, IOReturn status,
+                           UInt32 count, UInt64 end, bool inRow)
+{
+    for (unsigned rows = 0; rows < 2; rows++) {
+        struct entries to = {.command = command, .most = most};
+        UInt64 offset = from;
+        UInt32 found = 3;
+
+        assert_int_equal(IODMACommand_genIOVMSegmentsRow(command, take_segment, &offset, &to,
+                                                         &found, rows != 0 ? take_row : NULL),
+                         status);
+        assert_int_equal(offset, end);
+        assert_int_equal(found, count);
+        assert_int_equal(to.rows, rows != 0 && inRow);
+        assert_int_equal(to.segments == 0, to.rows == 1);
+        for (UInt32 i = 0; status == kIOReturnSuccess && i < count; i++) {
+            const uint64_t length = IODMACommand_getBounceLength(command) == 0 ? 64 : 32;
+
+            assert_int_equal(to.list[i].fLength, i == 0 ? length - from % length : length);
+        }
+    }
+}
+
+/* Runs that need no cut are put out in one call, and all else by the other function. */
+static void a_list_goes_out_in_a_row(void **state)
+{
+    const IODMACommand_SegmentOptions bits31 = {.fStructSize = 40, .fNumAddressBits = 31},
+                                      exact = {.fStructSize = 40, .fMaxSegmentSize = 64},
+                                      shorter = {.fStructSize = 40, .fMaxSegmentSize = 63};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_LOW + 4096, 64, kIODirectionOut);
+    IOMemoryDescriptor *high = dma_memory(DMA_LOW, 32, DMA_HIGH, 32, kIODirectionOut);
+    IOMemoryDescriptor *one = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionOut);
+    IODMACommand *command = new_command(&any, kMapped, kIODMACommandOutputHost64, memory);
+
+    (void)state;
+    expect_entries(command, 0, 3, kIOReturnSuccess, 2, 128, true);
+    expect_entries(command, 8, 3, kIOReturnSuccess, 2, 128, true);
+    expect_entries(command, 64, 3, kIOReturnSuccess, 1, 128, true);
+    /* What is refused ends it, or is an error where it is the first. */
+    expect_entries(command, 8, 1, kIOReturnSuccess, 1, 64, true);
+    expect_entries(command, 8, 0, kIOReturnMessageTooLarge, 3, 8, true);
+    OSObject_release(command);
+    command = new_command(&exact, kMapped, kIODMACommandOutputHost64, memory);
+    expect_entries(command, 0, 3, kIOReturnSuccess, 2, 128, true);
+    OSObject_release(command);
+    command = new_command(&shorter, kMapped, kIODMACommandOutputHost64, one);
+    expect_entries(command, 1, 3, kIOReturnSuccess, 1, 64, false);
+    OSObject_release(command);
+    command = new_command(&any, kMapped, kIODMACommandOutputHost64, one);
+    expect_entries(command, 0, 3, kIOReturnSuccess, 1, 64, false);
+    OSObject_release(command);
+    /* Of a list that has been made, too. */
+    command = new_command(&bits31, kMapped, kIODMACommandOutputHost64, high);
+    expect_entries(command, 0, 3, kIOReturnSuccess, 2, 64, true);
+    OSObject_release(command);
+    OSObject_release(one);
+    OSObject_release(high);
+    OSObject_release(memory);
+}
+
 #define FAR (1ull << 50) /* an address of another processor's */
 
 /* Another processor's memory is listed as it was given, and nothing else can be done with it. */
@@ -273,6 +372,7 @@ int main(void)
         MAP_TEST(a_walk_ends_when_nobody_listens),
         MAP_TEST(typed_lists_are_of_their_width),
         MAP_TEST(what_is_too_large_is_not_put_out),
+        MAP_TEST(a_list_goes_out_in_a_row),
         MAP_TEST(the_first_alignment_is_of_byte_0_alone),
         MAP_TEST(the_prepared_range_is_what_is_judged),
         MAP_TEST(dc_26_remote_memory_is_listed_verbatim),

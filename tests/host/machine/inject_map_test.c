@@ -128,6 +128,45 @@ static IOReturn scattered(void)
     return status;
 }
 
+static IOMemoryMap *map_unique(IOMemoryDescriptor *memory, uint64_t address, IOOptionBits options)
+{
+    return IOMemoryDescriptor_createMappingInTask(memory, other, address, kIOMapUnique | options, 0,
+                                                  0);
+}
+
+/* Pieces in the place of others, and no access through them shall fault. */
+static IOReturn scattered_over(void)
+{
+    IOAddressRange ranges[] = {{things.at + PAGE_SIZE, PAGE_SIZE}, {things.at, PAGE_SIZE}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 2, kIODirectionOutIn, owner);
+    IOReturn status = memory != NULL ? IOMemoryDescriptor_prepare(memory, 0) : IOMemoryLastError();
+
+    if (status == kIOReturnSuccess) {
+        IOMemoryMap *first = map_unique(memory, 0, kIOMapAnywhere), *over = NULL;
+
+        status = IOMemoryLastError();
+        if (first != NULL) {
+            const uint64_t at = IOMemoryMap_getAddress(first);
+            struct mmu_translation page;
+
+            over = map_unique(memory, at, kIOMapOverwrite | kIOMapPrefault);
+            if (over != NULL) {
+                status = kIOReturnSuccess;
+                assert_true(translate(other, at, &page) && translate(other, at + PAGE_SIZE, &page));
+            } else {
+                status = IOMemoryLastError();
+                assert_int_equal(load(other, at + PAGE_SIZE + 16), 42); /* the first one stays */
+            }
+        }
+        OSObject_release(over);
+        OSObject_release(first);
+        IOMemoryDescriptor_complete(memory, 0);
+    }
+    OSObject_release(memory);
+    return status;
+}
+
 static IOReturn physical(void)
 {
     return map_at(things.physical, 0, kIOMapAnywhere | kIOMapInhibitCache);
@@ -419,6 +458,7 @@ static const struct inject_operation operations[] = {
     {"in the kernel, read-only", in_kernel, false, 0},
     {"copy-on-write", copy_on_write, false, 0},
     {"several ranges", scattered, false, 0},
+    {"several ranges in place of others", scattered_over, false, 0},
     {"physical ranges, uncached", physical, false, 0},
     {"device memory, unique", registers, false, 0},
     {"guard pages", guard, false, 0},

@@ -212,6 +212,36 @@ static void md_30_ownership_moves_the_counters(void **state)
     vm_object_release(object);
 }
 
+/* Of a buffer whose contents may be taken away, and of memory that nobody has used yet. */
+static void md_30_what_is_charged_by_a_tag(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(2, &object), plain = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *purgeable =
+        describe(at, 5000, kIODirectionOutIn | kIOMemoryPersistent, owner);
+    IOMemoryDescriptor *used = describe(plain, 8, kIODirectionOutIn | kIOMemoryPersistent, owner);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_setOwnership(purgeable, owner, 1, 0), kIOReturnSuccess);
+    assert_int_equal(charged(owner, 1), 2 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(purgeable, owner, 0, 0), kIOReturnSuccess);
+    assert_int_equal(charged(owner, 1), 0);
+    assert_int_equal(footprint(owner), 2 * PAGE_SIZE);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, TASK_NULL, 0, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, owner, 1, 0), kIOReturnSuccess);
+    store(owner, plain, 1);
+    assert_int_equal(charged(owner, 1), PAGE_SIZE);
+    /* In use by now, but on an account. */
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, owner, 0, 0), kIOReturnBadArgument);
+    assert_int_equal(IOMemoryDescriptor_setOwnership(used, other, 3, 0), kIOReturnSuccess);
+    assert_int_equal(charged(owner, 1), 0);
+    assert_int_equal(charged(other, 3), PAGE_SIZE);
+    vm_object_set_owner(object, NULL, 0, false);
+    OSObject_release(purgeable);
+    OSObject_release(used);
+    vm_object_release(object);
+}
+
 static void md_30_refusals(void **state)
 {
     struct vm_object *object;
@@ -250,6 +280,7 @@ int main(void)
         MAP_TEST(md_28_several_regions),
         MAP_TEST(md_29_page_counts),
         MAP_TEST(md_30_ownership_moves_the_counters),
+        MAP_TEST(md_30_what_is_charged_by_a_tag),
         MAP_TEST(md_30_refusals),
     };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Buffers with a snapshot of another address space: the check BM-11. */
 #include "tests/host/machine/map_buffer.h"
+#include "tests/host/sim/sim_cache.h"
 
 static IOBufferMemoryDescriptor *copy_of(task_t task, IOOptionBits options, uint64_t source,
                                          uint64_t size)
@@ -129,6 +130,20 @@ static void bm_11_segments_and_bytes_show_the_copy(void **state)
     OSObject_release(copy);
 }
 
+/* What a buffer is filled with is in memory, for views that go past the cache. */
+static void snapshots_are_not_left_in_the_cache(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW), flushed = sim_cache.flushed;
+    IOBufferMemoryDescriptor *copy;
+
+    (void)state;
+    fill(owner, at, 9000, 7);
+    copy = copy_of(other, PAGEABLE | kIOMapInhibitCache, at, 9000);
+    expect_bytes(other, address_of(copy), 0, 9000, 7);
+    assert_in_range(sim_cache.flushed - flushed, 9000 / SIM_CACHE_LINE, 3 * PAGE_SIZE);
+    OSObject_release(copy);
+}
+
 static void copies_of_kernel_memory(void **state)
 {
     static uint8_t *block;
@@ -197,6 +212,7 @@ int main(void)
         MAP_TEST(pages_are_shared_until_written),
         MAP_TEST(bm_11_shapes),
         MAP_TEST(bm_11_segments_and_bytes_show_the_copy),
+        MAP_TEST(snapshots_are_not_left_in_the_cache),
         MAP_TEST(copies_of_kernel_memory),
         MAP_TEST(bad_arguments),
     };

@@ -119,28 +119,30 @@ static void md_19_adjacent_ranges_over_two_objects(void **state)
 /* One page seen through several ranges at its own offsets is one page of the map. */
 static void md_19_ranges_that_meet_in_a_page(void **state)
 {
+    const uint64_t before = 2 * PAGE_SIZE;
     struct vm_object *object;
     uint64_t one, two;
     IOMemoryDescriptor *memory;
     IOMemoryMap *map;
 
     (void)state;
-    assert_int_equal(vm_object_create(2, &object), KERN_SUCCESS);
+    assert_int_equal(vm_object_create(4, &object), KERN_SUCCESS);
     one = show_object(owner, object, RW);
     two = show_object(owner, object, RW);
     vm_object_release(object);
-    fill(owner, one, 2 * PAGE_SIZE, 8);
+    fill(owner, one, 4 * PAGE_SIZE, 8);
     memory = IOMemoryDescriptor_withAddressRanges(
-        (IOAddressRange[]){{one + 100, 100}, {two + 200, 50}, {one + 250, PAGE_SIZE}}, 3,
-        kIODirectionOutIn, owner);
+        (IOAddressRange[]){
+            {one + 100, before + 100}, {two + before + 200, 50}, {one + before + 250, PAGE_SIZE}},
+        3, kIODirectionOutIn, owner);
     map = map_all(memory, other, 0);
-    for (uint64_t i = 0; i < 150 + PAGE_SIZE; i += 7) {
+    for (uint64_t i = 0; i < before + 150 + PAGE_SIZE; i += 7) {
         assert_int_equal(load(other, IOMemoryMap_getAddress(map) + i), pattern(100 + i, 8));
     }
     OSObject_release(map);
-    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 90, 60);
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, before + 90, 60);
     assert_non_null(map);
-    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 59), pattern(249, 8));
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + 59), pattern(before + 249, 8));
     OSObject_release(map);
     OSObject_release(memory);
 }

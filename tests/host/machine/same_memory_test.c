@@ -25,6 +25,12 @@ static void split_ranges_are_the_same_memory(void **state)
     OSObject_release(again);
     remove_pages(owner, at + PAGE_SIZE, 1);
     assert_null(IOMemoryDescriptor_withPersistentMemoryDescriptor(memory));
+    /* One page of another's among them. */
+    assert_int_equal(new_pages(owner, 1, RW), at + PAGE_SIZE);
+    again = IOMemoryDescriptor_withPersistentMemoryDescriptor(memory);
+    assert_non_null(again);
+    assert_ptr_not_equal(again, memory);
+    OSObject_release(again);
     OSObject_release(memory);
 }
 

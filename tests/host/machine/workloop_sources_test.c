@@ -204,6 +204,23 @@ static void sources_are_disabled_by_their_removal(void **state)
     assert_int_equal(plains, 0);
 }
 
+/* A gate has no work of its own: it is none of those that are asked for it. */
+static void gates_are_not_asked(void **state)
+{
+    IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
+    IOInterruptEventSource *source = software(0);
+
+    (void)state;
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, gate), kIOReturnSuccess);
+    assert_null(IOEventSource_getNext(source));
+    assert_null(IOEventSource_getNext(gate));
+    assert_int_equal(IOWorkLoop_removeEventSource(loop, gate), kIOReturnSuccess);
+    assert_int_equal(OSObject_getRetainCount(gate), 1);
+    OSObject_release(gate);
+    OSObject_release(source);
+}
+
 /* Put on a loop again, a gate is to be used. */
 static void gates_are_enabled_by_their_addition(void **state)
 {
@@ -380,6 +397,74 @@ static void who_sleeps_does_the_work_of_all_loops(void **state)
     OSObject_release(source);
 }
 
+/* Whose work is done while somebody waits, on whatever loop. */
+static void expect_in_a_sleep(const char *letters)
+{
+    order[0] = '\0';
+    IOWorkLoop_closeGate(loop);
+    assert_int_equal(IOWorkLoop_sleepGateDeadline(loop, &event, sim_time + 10, THREAD_UNINT),
+                     THREAD_TIMED_OUT);
+    IOWorkLoop_openGate(loop);
+    assert_string_equal(order, letters);
+}
+
+/* What came before a source was on the loop, or while it was disabled, nobody has asked for. */
+static void who_comes_and_who_is_enabled_is_asked(void **state)
+{
+    IOInterruptEventSource *source = software(0);
+
+    (void)state;
+    occur(source);
+    assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    expect_in_a_sleep("a");
+    IOEventSource_disable(source);
+    occur(source);
+    expect_in_a_sleep("");
+    IOEventSource_enable(source);
+    expect_in_a_sleep("a");
+    expect_in_a_sleep("");
+    OSObject_release(source);
+}
+
+/* One that would have the loop's work done while it is taken off. */
+static IOWorkLoop *ending;
+
+static void ending_disable(IOEventSource *self)
+{
+    source_disable(self);
+    quieted++;
+    assert_false(IOWorkLoop_runEventSources(ending));
+    expect_in_a_sleep("");
+    assert_int_equal(asked, 0);
+}
+
+static const IOEventSourceClass Ending_class = {
+    .meta = {"Ending", &IOEventSource_metaClass, sizeof(IOEventSource), &plains, source_free},
+    .isPassive = source_is_passive,
+    .checkForWork = plain_check,
+    .enable = source_enable,
+    .disable = ending_disable,
+    .setWorkLoop = source_set_work_loop,
+};
+
+/* A loop that ends does no work any more, whatever its sources do when they are taken off. */
+static void a_loop_that_ends_asks_nobody(void **state)
+{
+    (void)state;
+    ending = IOWorkLoop_workLoop();
+    quieted = asked = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        IOEventSource *source = (IOEventSource *)OSMetaClass_allocate(&Ending_class.meta);
+
+        assert_true(IOEventSource_init(source, source_owner, plain_action));
+        assert_int_equal(IOWorkLoop_addEventSource(ending, source), kIOReturnSuccess);
+        OSObject_release(source);
+    }
+    OSObject_release(ending);
+    assert_int_equal(quieted, 2);
+    assert_int_equal(plains, 0);
+}
+
 static void handlers_do_not_sleep(void **state)
 {
     IOCommandGate *gate = IOCommandGate_commandGate(source_owner, sum);
@@ -492,12 +577,15 @@ int main(void)
         SOURCE_TEST(sources_are_asked_in_their_order),
         SOURCE_TEST(sources_have_their_fields),
         SOURCE_TEST(sources_are_disabled_by_their_removal),
+        SOURCE_TEST(gates_are_not_asked),
         SOURCE_TEST(gates_are_enabled_by_their_addition),
         SOURCE_TEST(no_source),
         SOURCE_TEST(all_sources_of_a_loop),
         SOURCE_TEST(a_wake_is_for_its_event),
         SOURCE_TEST(one_or_all_are_woken),
         SOURCE_TEST(who_sleeps_does_the_work_of_all_loops),
+        SOURCE_TEST(who_comes_and_who_is_enabled_is_asked),
+        SOURCE_TEST(a_loop_that_ends_asks_nobody),
         SOURCE_TEST(handlers_do_not_sleep),
         SOURCE_TEST(attempts_do_not_wait),
         SOURCE_TEST(commands_sleep),

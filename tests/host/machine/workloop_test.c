@@ -5,6 +5,7 @@
 #include "descriptors/IOWorkLoop.h"
 #include "descriptors/OSArray.h"
 #include "tests/host/machine/map_fixture.h"
+#include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
 
 static OSObject *new_owner(void)
@@ -216,6 +217,9 @@ static void ct_17_command_gates(void **state)
     sim_while_waiting = take_the_gate_off;
     assert_int_equal(IOCommandGate_runCommand(gate, ARGUMENTS), kIOReturnAborted);
     sim_while_waiting = NULL;
+    sim_console_forget();
+    IOCommandGate_enable(gate); /* nobody waits any more who would have to be woken */
+    assert_false(sim_console_said("wake-up"));
     assert_int_equal(IOCommandGate_commandSleep(gate, NULL, 0), kIOReturnBadArgument);
     OSObject_release(gate);
     OSObject_release(source_owner);

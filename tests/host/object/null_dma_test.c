@@ -84,6 +84,7 @@ static void om_9_no_IODMACommand(void **state)
     NOTHING(IODMACommand_createCopyBuffer(NULL, 0, 0));
     REFUSED(IODMACommand_genIOVMSegments(NULL, NULL, NULL, NULL));
     REFUSED(IODMACommand_genIOVMSegmentsFunction(NULL, NULL, NULL, NULL, NULL));
+    REFUSED(IODMACommand_genIOVMSegmentsRow(NULL, NULL, NULL, NULL, NULL, NULL));
     REFUSED(IODMACommand_gen32IOVMSegments(NULL, NULL, NULL, NULL));
     REFUSED(IODMACommand_gen64IOVMSegments(NULL, NULL, NULL, NULL));
     assert_int_equal(IODMACommand_readBytes(NULL, 0, NULL, 0), 0);
