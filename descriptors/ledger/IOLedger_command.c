@@ -25,7 +25,7 @@ static void report(enum IOLedgerRule rule, const struct IOLedgerEntry *entry,
 {
     const struct IOLedgerSubject subject = IOLedger_subject(entry, what_device_does(entry));
 
-    IOLedger_report(rule, &subject, began, NULL);
+    IOLedger_report(rule, &subject, began);
 }
 
 /* --- Beginning -------------------------------------------------------------------------------- */
@@ -61,7 +61,7 @@ void IOLedger_covers(const void *owner, uint64_t address, uint64_t length)
         const struct IOLedgerPlace at = wired != NULL ? wired->began : entry->began;
 
         IOLedger_leave(state);
-        IOLedger_report(kIOLedgerStack, &subject, &at, &entry->began);
+        IOLedger_report(kIOLedgerStack, &subject, &at);
     }
     if (entry != NULL) {
         IOLedger_addRun(entry, address, address + length);
@@ -145,7 +145,7 @@ void IOLedger_started(const void *owner)
     if (other != NULL) {
         subject = IOLedger_subject(entry, what_device_does(entry));
         subject.address = address;
-        IOLedger_report(kIOLedgerConflict, &subject, &other->started, &entry->started);
+        IOLedger_report(kIOLedgerConflict, &subject, &other->started);
     }
 }
 
@@ -223,7 +223,7 @@ void IOLedger_used(const void *owner, const char *function)
     if (past != NULL) {
         const struct IOLedgerSubject subject = {"IODMACommand", owner, 0, 0, function};
 
-        IOLedger_report(kIOLedgerUseAfter, &subject, &past->ended, NULL);
+        IOLedger_report(kIOLedgerUseAfter, &subject, &past->ended);
     }
 }
 

@@ -39,7 +39,7 @@ void IOLedger_judgeEnd(void)
         if (!is_implied(entry)) {
             const struct IOLedgerSubject subject = IOLedger_subject(entry, what_of(entry));
 
-            IOLedger_report(kIOLedgerLeak, &subject, &entry->began, NULL);
+            IOLedger_report(kIOLedgerLeak, &subject, &entry->began);
         }
     }
 }

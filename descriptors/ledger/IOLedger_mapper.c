@@ -14,7 +14,7 @@ void IOLedger_mapped(const void *mapper, uint64_t address, uint64_t length, cons
     }
 }
 
-/* The mapping that has the address, or else the first behind it. */
+/* The mapping that has the address. */
 static struct IOLedgerEntry *mapping_at(const void *mapper, uint64_t address)
 {
     const platform_short_state state = IOLedger_enter();
@@ -22,7 +22,7 @@ static struct IOLedgerEntry *mapping_at(const void *mapper, uint64_t address)
 
     for (struct IOLedgerEntry *entry = IOLedger_findFrom(kIOLedgerMapped, mapper, 0);
          entry != NULL && entry->owner == mapper && /* behind mappings are none but mappings */
-         (found == NULL || entry->key <= address);
+         entry->key <= address;
          entry = IOLedger_next(entry)) {
         if (address - entry->key < entry->length || entry->key == address) {
             found = entry;
@@ -40,7 +40,7 @@ void IOLedger_unmapping(const void *mapper, uint64_t address, uint64_t length)
         const struct IOLedgerSubject subject = {"IOMapper", mapper, address, length,
                                                 ": not what was mapped"};
 
-        IOLedger_report(kIOLedgerWrongUnmap, &subject, &entry->began, NULL);
+        IOLedger_report(kIOLedgerWrongUnmap, &subject, &entry->began);
     }
 }
 

@@ -66,9 +66,9 @@ void IOLedger_unbalanced(const void *memory, bool counted)
     };
 
     if (claim != NULL) {
-        IOLedger_report(kIOLedgerUnbalanced, &subject, &claim->began, NULL);
+        IOLedger_report(kIOLedgerUnbalanced, &subject, &claim->began);
     } else if (past != NULL) {
-        IOLedger_report(kIOLedgerUnbalanced, &subject, &past->ended, NULL);
+        IOLedger_report(kIOLedgerUnbalanced, &subject, &past->ended);
     }
 }
 
@@ -77,7 +77,7 @@ void IOLedger_readOnly(const void *memory, uint64_t length)
     const struct IOLedgerSubject subject = {"IOMemoryDescriptor", memory, 0, length,
                                             ", which the device shall write"};
 
-    IOLedger_report(kIOLedgerReadOnly, &subject, NULL, NULL);
+    IOLedger_report(kIOLedgerReadOnly, &subject, NULL);
 }
 
 void IOLedger_freed(const void *memory, uint64_t size)
@@ -98,7 +98,7 @@ void IOLedger_freed(const void *memory, uint64_t size)
         subject = IOLedger_subject(run->entry, run->entry->writes ? ", which the device writes"
                                                                   : ", which the device reads");
         subject.address = run->start > start ? run->start : start;
-        IOLedger_report(kIOLedgerFreed, &subject, &run->entry->began, NULL);
+        IOLedger_report(kIOLedgerFreed, &subject, &run->entry->began);
     }
 }
 #endif

@@ -71,10 +71,10 @@ void IOLedger_remember(const void *owner);
 void IOLedger_forget(const void *owner);
 const struct IOLedgerPast *IOLedger_recall(const void *owner); /* NULL: it is not known */
 
-/* IOLedger_report.c. then NULL: here. */
+/* IOLedger_report.c. began NULL: of a rule that has no such place. The other place is here. */
 void IOLedger_here(struct IOLedgerPlace *place);
 void IOLedger_report(enum IOLedgerRule rule, const struct IOLedgerSubject *subject,
-                     const struct IOLedgerPlace *began, const struct IOLedgerPlace *then);
+                     const struct IOLedgerPlace *began);
 /* What a claim is, for a report. */
 struct IOLedgerSubject IOLedger_subject(const struct IOLedgerEntry *entry, const char *more);
 

@@ -123,7 +123,7 @@ struct IOLedgerSubject IOLedger_subject(const struct IOLedgerEntry *entry, const
 }
 
 void IOLedger_report(enum IOLedgerRule rule, const struct IOLedgerSubject *subject,
-                     const struct IOLedgerPlace *began, const struct IOLedgerPlace *then)
+                     const struct IOLedgerPlace *began)
 {
     IOLedger_Listener *const heard = __atomic_load_n(&listener, __ATOMIC_RELAXED);
     struct IOLedgerReport report = {
@@ -137,12 +137,8 @@ void IOLedger_report(enum IOLedgerRule rule, const struct IOLedgerSubject *subje
 
     if (began != NULL) {
         report.began_at = *began;
-    } else {
-        report.began = NULL;
     }
-    if (then != NULL) {
-        report.then_at = *then;
-    } else if (report.then != NULL) {
+    if (report.then != NULL) {
         IOLedger_here(&report.then_at);
     }
     reported[rule]++;

@@ -46,14 +46,11 @@ struct piece {
 
 static kern_return_t find_piece(vm_map_t map, uint64_t address, uint64_t size, struct piece *piece)
 {
-    const kern_return_t status = vm_map_lookup(map, address, &piece->range, &piece->length);
     struct platform_extent extent;
+    kern_return_t status;
 
-    piece->device = false;
-    if (status != KERN_SUCCESS) {
-        piece->length = 0;
-        return status;
-    }
+    *piece = (struct piece){.length = 0}; /* where nothing is found */
+    status = vm_map_lookup(map, address, &piece->range, &piece->length);
     piece->length = piece->length < size ? piece->length : size;
     if (piece->range.object != NULL && vm_object_is_physical(piece->range.object)) {
         platform_extent(platform_window_page(piece->range.object, atop(piece->range.offset)),

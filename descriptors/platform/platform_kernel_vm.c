@@ -212,8 +212,6 @@ static void clip_to_extent(struct platform_region *region)
 
     platform_extent(paddr_add(page, region->offset & PAGE_MASK), region->size, &extent);
     region->size = extent.length;
-    /* Both must allow it: the range that was looked at, and the memory behind it. */
-    region->writable &= extent.writable;
 }
 
 kern_return_t platform_map_lookup(vm_map_t map, uint64_t address, uint64_t size,

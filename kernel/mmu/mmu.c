@@ -25,7 +25,7 @@ static __attribute__((cold, noinline)) void take_back(struct mmu_space *space, v
     }
     mmu_prune(space, va, &dead);
     if (dead.first.value != 0) {
-        mmu_flush(space, va & ~PAGE_MASK, PAGE_SIZE); /* for walks: there never was a leaf */
+        mmu_flush(space, va, PAGE_SIZE); /* for walks: there never was a leaf */
         mmu_free_dead(&dead);
     }
 }

@@ -32,7 +32,7 @@ void page_check_block(const struct page *page)
 {
     const uint64_t index = page_index(page);
 
-    if (page->state != RECORD_FREE_BLOCK || page->order > BLOCK_ORDER_MAX) {
+    if (page->state != RECORD_FREE_BLOCK || page->order > page_order_max(index)) {
         damaged("no free block", page);
     }
     /* Else its buddy would be another block's middle, and joining them would overlap. */

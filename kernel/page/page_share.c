@@ -70,7 +70,6 @@ static void split_run(struct page *page, size_t count)
     for (size_t i = 0; i < count; i++) {
         page[i].state = RECORD_BLOCK;
         page[i].order = 0;
-        page[i].slab_class = 0;
     }
 }
 

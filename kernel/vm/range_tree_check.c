@@ -28,10 +28,10 @@ static void check_below(const struct range_node *node)
     const struct range_node *below = range_of(node->node.left), *above = range_of(node->node.right);
     const int left = tree_height(node->node.left), right = tree_height(node->node.right);
 
-    if (below != NULL && below->start > node->start) {
+    if (below != NULL && below->start >= node->start) {
         damaged("left is not below", node);
     }
-    if (above != NULL && above->start < node->start) {
+    if (above != NULL && above->start <= node->start) {
         damaged("right is not above", node);
     }
     if (left - right > 1 || right - left > 1) {

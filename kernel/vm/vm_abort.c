@@ -43,11 +43,10 @@ static bool resolve_kernel(struct exception_frame *frame)
 {
     kern_return_t status;
 
-    /* The direct map and the lower half have no ranges: a fault there is a wild pointer. */
-    if (ESR_ABORT_NO_FAR(frame->esr) || frame->far < MMU_KERNEL_VA_BASE ||
-        frame->far >= MMU_KERNEL_VA_END || irq_was_in_handler(frame->spsr)) {
+    if (ESR_ABORT_NO_FAR(frame->esr) || irq_was_in_handler(frame->spsr)) {
         return false;
     }
+    /* The direct map and the lower half have no ranges: a wild pointer there finds none. */
     status = vm_abort_resolve(kernel_map, frame->esr, frame->far);
     /*
      * Nobody can wait for the redirection to end, with one thread: said here, as the panic that

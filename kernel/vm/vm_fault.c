@@ -74,9 +74,9 @@ static unsigned table_access(const struct vm_entry *entry, uint64_t index, unsig
     }
     /*
      * A store is being resolved: vm_object_supply has marked the slot and broken the sharing, so
-     * the right may be given. Physical memory has neither state.
+     * the right may be given.
      */
-    if ((access & MMU_WRITE) == 0 || (wanted & MMU_WRITE) != 0 || entry->range.object->physical) {
+    if ((access & MMU_WRITE) == 0 || (wanted & MMU_WRITE) != 0) {
         return access;
     }
     if (vm_object_writable_in_place(entry->range.object, index)) {

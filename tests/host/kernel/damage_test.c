@@ -60,7 +60,9 @@ static void test_order(void **state)
     check_all();
     range_tree_check_node(&here.tree, &here.tree.last);
     FINDS("left is not below", here.nodes[1].start = here.nodes[3].start + 1, check_node(3));
+    FINDS("left is not below", here.nodes[1].start = here.nodes[3].start, check_node(3));
     FINDS("right is not above", here.nodes[5].start = here.nodes[3].start - 1, check_node(3));
+    FINDS("right is not above", here.nodes[5].start = here.nodes[3].start, check_node(3));
     FINDS("no way from the root", here.nodes[1].node.left = NULL; here.nodes[1].node.height = 2;
           here.nodes[1].max_gap = here.nodes[1].max_gap, check_node(0));
     /* By the way down, also where the links are right. */
@@ -189,9 +191,9 @@ static void test_blocks(void **state)
 
     (void)state;
     FINDS_PAGE("no free block", blocks[1]->state = RECORD_FREE, page_check_block(blocks[1]));
-    FINDS_PAGE("no free block", blocks[1]->order = BLOCK_ORDER_MAX + 1,
+    FINDS_PAGE("no free block", blocks[1]->order = PAGE_ORDER_MAX + 1, /* in no zone */
                page_check_block(blocks[1]));
-    FINDS_PAGE("a misaligned free block", blocks[1]->order = BLOCK_ORDER_MAX,
+    FINDS_PAGE("a misaligned free block", blocks[1]->order = PAGE_ORDER_MAX,
                page_check_block(blocks[1]));
     FINDS_PAGE("free list leads out of the records", blocks[1]->next = outside,
                page_check_block(blocks[1]));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The direct map as start-up makes it, of machines with memory in one piece or in many.
- * Each machine is started in a process of its own, since early tables are used once.
+ * The direct map as start-up makes it, of machines with memory in one piece or in many, and the
+ * pages that it leaves to the allocator. Each machine is started in a process of its own, since
+ * early tables are used once.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,10 +29,17 @@
 #define BORROW  MMU_KERNEL_MAP_END
 #define NOWHERE (32ull << 40) /* where no bank is */
 
-/* The image: where this program has it, of three pages less some bytes at both ends. */
-char __image_start[3 * PAGE_SIZE - 100] __attribute__((aligned(64)));
-__asm__(".globl __image_end\n.set __image_end, __image_start + 3 * 4096 - 100");
-extern char __image_end[];
+/*
+ * The image: where this program has it, of three pages less some bytes at both ends; and memory
+ * around it that a bank may be made of.
+ */
+#define HOME_SIZE (24 * MIB2 / 2)
+
+char home[HOME_SIZE] __attribute__((aligned(PAGE_SIZE)));
+__asm__(".globl __image_start, __image_end\n"
+        ".set __image_start, home + 1024 * 1024 + 64\n"
+        ".set __image_end, __image_start + 3 * 4096 - 100");
+extern char __image_start[], __image_end[];
 
 static struct devicetree_machine machine;
 
@@ -431,10 +439,103 @@ static void no_tables(void)
     EXPECT(sim_console_said("which are not used\n"));
 }
 
+/* The image's own bank may need more of them than there are: it is given up once, the rest of it.
+ */
+static void no_tables_at_home(void)
+{
+    const uint64_t base = image_first() - MIB2;
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    add_bank(base, 64 * GIB);
+    reserve(base, 64 * GIB, false);
+    for (unsigned i = 1; i < 20; i++) {
+        reserve(base + i * 3 * GIB, PAGE_SIZE, true);
+    }
+    start();
+    expect_mapped(base, image_first(), true);
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value > base + 3 * GIB);
+    EXPECT(withheld[0].base.value + withheld[0].size == base + 64 * GIB);
+}
+
 static void test_no_tables(void **state)
 {
     (void)state;
     in_a_process(no_tables);
+    in_a_process(no_tables_at_home);
+}
+
+/* --- The pages that are left -------------------------------------------------------------------
+ */
+
+static void expect_state(uint64_t from, uint64_t to, enum page_state state)
+{
+    for (uint64_t pa = from; pa < to; pa += PAGE_SIZE) {
+        EXPECT(page_get_state(paddr(pa)) == state);
+    }
+}
+
+static struct page_stats pages_now(void)
+{
+    struct page_stats now;
+
+    page_get_stats(&now);
+    return now;
+}
+
+/* Of banks that are too far apart the image's is kept, and the image in it. */
+static void pages_at_home(void)
+{
+    const uint64_t base = virt_to_phys(home).value;
+
+    add_bank(RAM, 8 * MIB2);
+    add_bank(base, HOME_SIZE);
+    reserve(base + 16 * PAGE_SIZE, 3 * PAGE_SIZE, false);
+    reserve(base + 32 * PAGE_SIZE, PAGE_SIZE, true);
+    start();
+    page_init();
+    EXPECT(pages_now().total == HOME_SIZE / PAGE_SIZE);
+    EXPECT(pages_now().allocated == 0);
+    expect_state(RAM, RAM + 8 * MIB2, PAGE_FOREIGN);
+    expect_state(base, base + 16 * PAGE_SIZE, PAGE_FREE);
+    expect_state(base + 16 * PAGE_SIZE, base + 19 * PAGE_SIZE, PAGE_RESERVED);
+    expect_state(base + 19 * PAGE_SIZE, base + 32 * PAGE_SIZE, PAGE_FREE);
+    expect_state(base + 32 * PAGE_SIZE, base + 33 * PAGE_SIZE, PAGE_RESERVED);
+    expect_state(base + 33 * PAGE_SIZE, image_first(), PAGE_FREE);
+    expect_state(image_first(), image_end(), PAGE_RESERVED);
+    expect_state(image_end(), image_end() + MIB2, PAGE_FREE);
+}
+
+/* What holds tables is never handed out. */
+static void pages_beside_tables(void)
+{
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+    uint64_t total = 0, tables;
+
+    for (unsigned i = 0; i < 8; i++) {
+        const struct page_range bank = {RAM + i * GIB + PAGE_SIZE, i < 7 ? MIB2 : 64 * MIB2};
+
+        add_bank(bank.base, bank.size);
+        sim_ram_attach(&bank, 1);
+        total += bank.size / PAGE_SIZE;
+    }
+    start();
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value == RAM + PAGE_SIZE);
+    tables = withheld[0].size;
+    page_init();
+    EXPECT(pages_now().total == total);
+    EXPECT(pages_now().allocated == 0);
+    expect_state(RAM + PAGE_SIZE, RAM + PAGE_SIZE + tables, PAGE_RESERVED);
+    expect_state(RAM + PAGE_SIZE + tables, RAM + MIB2 + PAGE_SIZE, PAGE_FREE);
+    expect_state(RAM + GIB + PAGE_SIZE, RAM + GIB + MIB2 + PAGE_SIZE, PAGE_FREE);
+}
+
+static void test_pages(void **state)
+{
+    (void)state;
+    in_a_process(pages_at_home);
+    in_a_process(pages_beside_tables);
 }
 
 int main(void)
@@ -444,7 +545,7 @@ int main(void)
         cmocka_unit_test(test_holes),         cmocka_unit_test(test_mapped_already),
         cmocka_unit_test(test_tables_in_ram), cmocka_unit_test(test_small_banks),
         cmocka_unit_test(test_gaps_that_fit), cmocka_unit_test(test_borrowed),
-        cmocka_unit_test(test_no_tables),
+        cmocka_unit_test(test_no_tables),     cmocka_unit_test(test_pages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,13 @@ static void test_flushes_are_batched(void **state)
     assert_int_equal(sim_tlb_flushes(), before + 1);
     assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
     assert_int_equal(sim_tlb_flushes(), before + 2);
+    /* Of up to 32 pages each by itself, so that everybody else's are still known. */
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), 65 * PAGE_SIZE, rw), KERN_SUCCESS);
+    before = sim_tlb_flushes();
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, 32 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 32);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA + 32 * PAGE_SIZE, 33 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 33);
 }
 
 /* One line a run of neighbours with equal attributes, and never more lines than asked for. */
@@ -205,6 +212,10 @@ static void test_devices(void **state)
     assert_int_equal(at.attributes.memory, MMU_DEVICE);
     assert_int_equal(at.attributes.access, rw.access);
     assert_non_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE));
+    assert_non_null(mmu_map_device(paddr(0), PAGE_SIZE));
+    assert_true(mmu_translate(mmu_kernel, DIRECT_MAP_BASE, &at));
+    assert_int_equal(at.pa.value, 0);
+    assert_false(mmu_translate(mmu_kernel, DIRECT_MAP_BASE - 1, &at));
 }
 
 int main(void)

@@ -255,6 +255,32 @@ static void test_want_of_tables_changes_nothing(void **state)
     free(pages);
 }
 
+/* Either end may be the one that needs a table. */
+static void test_want_of_tables_keeps_modes(void **state)
+{
+    paddr_t *pages = calloc(ram.size / PAGE_SIZE, sizeof(*pages));
+    const vaddr_t starts[] = {VA + PAGE_SIZE, VA}, ends[] = {VA + MIB2, VA + PAGE_SIZE};
+    struct mmu_translation at;
+
+    (void)state;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), MIB2, rw), KERN_SUCCESS);
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t count = hog(pages, 0);
+
+        assert_int_equal(mmu_set_memory(mmu_kernel, starts[i], ends[i] - starts[i], MMU_NONCACHED),
+                         KERN_RESOURCE_SHORTAGE);
+        while (count > 0) {
+            page_free(pages[--count], 0);
+        }
+        assert_true(mmu_translate(mmu_kernel, VA, &at));
+        assert_int_equal(at.contiguous, MIB2);
+        assert_int_equal(at.attributes.memory, MMU_NORMAL);
+        assert_int_equal(at.attributes.access, rw.access);
+    }
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, MIB2), KERN_SUCCESS);
+    free(pages);
+}
+
 /* A window of 8 MiB across a 1 GiB border, against an array with what should be there. */
 #define WINDOW_PAGES 2048
 
@@ -495,6 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_guard_pages, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_arguments, setup, teardown),
         cmocka_unit_test_setup_teardown(test_want_of_tables_changes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_want_of_tables_keeps_modes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_random_against_model, setup, teardown),
     };
 

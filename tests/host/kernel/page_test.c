@@ -197,6 +197,23 @@ static void test_no_usable_memory(void **state)
     assert_int_equal(page_free(paddr(RAM), 0), KERN_INVALID_ADDRESS);
 }
 
+/* What has no whole page is no bank, and nothing is kept for what lies between it and the others.
+ */
+static void test_banks_of_no_page(void **state)
+{
+    const struct page_range banks[] = {
+        {RAM, 8 * SIM_MIB}, {0x2001, PAGE_SIZE - 2}, {0x8001, 2 * PAGE_SIZE - 2}, {0x6000, 0}};
+
+    (void)state;
+    sim_ram_attach(banks, 1);
+    for (unsigned i = 1; i < 4; i++) {
+        const struct page_range both[] = {banks[0], banks[i]};
+
+        assert_true(page_setup(both, 2, NULL, 0));
+        assert_int_equal(stats().total, 8 * SIM_MIB / PAGE_SIZE);
+    }
+}
+
 static void test_far_bank_is_given_up(void **state)
 {
     const struct page_range banks[] = {{RAM, 64 * SIM_MIB}, {1024 * SIM_GIB, 64 * SIM_MIB}};
@@ -207,6 +224,11 @@ static void test_far_bank_is_given_up(void **state)
     assert_true(page_setup(banks, 2, NULL, 0));
     assert_true(sim_console_said("page: 0x4000000 bytes at 0x10000000000 are not used"));
     assert_int_equal(stats().total, 64 * SIM_MIB / PAGE_SIZE);
+    /* An image that begins where it ends is not in it. */
+    page_home = (struct page_range){banks[1].base + banks[1].size, SIM_MIB};
+    assert_true(page_setup(banks, 2, NULL, 0));
+    page_home = (struct page_range){0};
+    assert_int_equal(page_get_state(paddr(RAM)), PAGE_FREE);
 }
 
 /* Which bank is given up depends on where the image is, not on which comes last. */
@@ -482,6 +504,7 @@ int main(void)
         cmocka_unit_test_teardown(test_banks_holes_and_reservations, detach),
         cmocka_unit_test_teardown(test_the_end_of_the_direct_map, detach),
         cmocka_unit_test_teardown(test_no_usable_memory, detach),
+        cmocka_unit_test_teardown(test_banks_of_no_page, detach),
         cmocka_unit_test_teardown(test_far_bank_is_given_up, detach),
         cmocka_unit_test_teardown(test_the_images_bank_is_kept, detach),
         cmocka_unit_test_teardown(test_refuses_bad_requests, detach),

@@ -85,6 +85,45 @@ static void conflicts_name_the_first_byte(void **state)
     IOLedger_completed(A, true, true);
     IOLedger_completed(B, true, true);
     expect_nothing();
+    /* Given to the device again, and taken back before it began, it still is there. */
+    prepare(A, M, 0x5000, 0x100, 0x11);
+    prepare(B, N, 0x5000, 0x100, 0x12);
+    start(A, true, 0, 0, 0x21);
+    IOLedger_starting(A, true, 0, 0);
+    IOLedger_ended(A);
+    start(B, true, 0, 0, 0x22);
+    expect_command(kIOLedgerConflict, B, 0x5000, 0x100, WRITES, 0x21, 0x22);
+    IOLedger_completed(A, true, true);
+    IOLedger_completed(B, true, true);
+}
+
+/* Up to where a part begins, or from where it ends, the device has none of a run. */
+static void parts_end_where_they_end(void **state)
+{
+    static const struct {
+        uint64_t at; /* of the other one */
+        uint64_t offset, bytes;
+    } rows[] = {
+        {0x50f0, 0x100, 0x100}, {0x8ff0, 0, 0x100}, {0x9100, 0, 0},
+        {0x9100, 0x100, 0x100}, {0x4fe0, 0, 0},     {0x9080, 0, 0x180},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+        prepare(A, M, 0x5000, 0x100, 0x11);
+        IOLedger_covers(A, 0x9000, 0x100);
+        prepare(B, N, rows[i / 2].at, 0x20, 0x12);
+        for (unsigned turn = 0; turn < 2; turn++) {
+            if (turn != i % 2) {
+                start(B, true, 0, 0, 0x21);
+            } else {
+                start(A, true, rows[i / 2].offset, rows[i / 2].bytes, 0x22);
+            }
+        }
+        expect_nothing();
+        IOLedger_completed(A, true, true);
+        IOLedger_completed(B, true, true);
+    }
 }
 
 static void stacks_end_with_their_functions(void **state)
@@ -108,6 +147,13 @@ static void stacks_end_with_their_functions(void **state)
     IOLedger_completed(A, true, true);
     IOLedger_completed(B, true, true);
     IOLedger_unwired(M);
+    /* What the device may do with it is known before it has it. */
+    sim_caller = 0x15;
+    assert_true(IOLedger_prepared(
+        &(struct IOLedgerClaim){.owner = A, .memory = N, .length = 8, .writes = true}));
+    IOLedger_covers(A, stack + 8, 8);
+    expect_command(kIOLedgerStack, A, stack + 8, 8, WRITES, 0x15, 0x15);
+    IOLedger_completed(A, true, true);
 }
 
 /* --- Copies ----------------------------------------------------------------------------------- */
@@ -288,6 +334,14 @@ static void bytes_are_found_beside_each_other(void **state)
             run = IOLedger_overlap(NULL, at + 99, at + 100);
             assert_non_null(run);
             assert_ptr_equal(run->entry->owner, owners[i]);
+            /* From each before it on, and of those that end there none. */
+            for (unsigned k = 0; k < i; k++) {
+                const uint64_t before = DMA_LOW + k * 100;
+
+                run = IOLedger_overlap(IOLedger_overlap(NULL, before, before + 1), at, at + 1);
+                assert_non_null(run);
+                assert_ptr_equal(run->entry->owner, owners[i]);
+            }
             run = IOLedger_overlap(NULL, at + 99, at + 101); /* and the next */
             run = IOLedger_overlap(run, at + 99, at + 101);
             assert_ptr_equal(run != NULL ? run->entry->owner : NULL, i < 5 ? owners[i + 1] : NULL);
@@ -303,7 +357,7 @@ static void bytes_are_found_beside_each_other(void **state)
 /* Of two that share a place in the memory of what has ended, the later one is remembered. */
 static void the_past_has_an_end(void **state)
 {
-    void *const other = (void *)((uintptr_t)A ^ 0x100010); /* the same place */
+    void *const other = (void *)((uintptr_t)A ^ 0x1000000); /* the same place */
 
     (void)state;
     prepare(A, M, 0x5000, 16, 0x11);
@@ -321,6 +375,35 @@ static void the_past_has_an_end(void **state)
     IOLedger_used(other, "g");
     expect_command(kIOLedgerUseAfter, other, 0, 0, "g", 0x14, 0x15);
     IOLedger_released(other, false);
+}
+
+/* Objects of one size lie beside each other, or in pages each: none takes another one's place. */
+static void neighbours_are_all_remembered(void **state)
+{
+    static const unsigned apart[] = {16, PAGE_SIZE};
+    const uintptr_t first = 0x70000000;
+
+    (void)state;
+    for (unsigned k = 0; k < 2; k++) {
+        for (unsigned i = 0; i < 256; i++) {
+            sim_caller = 0x100 + i;
+            IOLedger_remember((void *)(first + i * apart[k]));
+        }
+        for (unsigned i = 0; i < 256; i++) {
+            const void *const owner = (void *)(first + i * apart[k]);
+            const struct IOLedgerPast *const past = IOLedger_recall(owner);
+
+            assert_non_null(past);
+            assert_int_equal(past->ended.callers[0], 0x100 + i);
+            IOLedger_forget(owner);
+            assert_null(IOLedger_recall(owner));
+        }
+    }
+    /* A place that is not known leaves nothing of the one before it. */
+    IOLedger_remember(A);
+    sim_caller = 0;
+    IOLedger_remember(A);
+    assert_int_equal(IOLedger_recall(A)->ended.callers[0], 0);
 }
 
 static void descriptors_are_balanced(void **state)
@@ -491,12 +574,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LEDGER_TEST(conflicts_name_the_first_byte),
+        LEDGER_TEST(parts_end_where_they_end),
         LEDGER_TEST(stacks_end_with_their_functions),
         LEDGER_TEST(copies_are_filled_before_they_are_read),
         LEDGER_TEST(what_was_written_is_brought_home),
         LEDGER_TEST(commands_end_in_their_order),
         LEDGER_TEST(bytes_are_found_beside_each_other),
         LEDGER_TEST(the_past_has_an_end),
+        LEDGER_TEST(neighbours_are_all_remembered),
         LEDGER_TEST(descriptors_are_balanced),
         LEDGER_TEST(memory_is_freed_when_nobody_has_it),
         LEDGER_TEST(mappings_are_unmapped_as_they_are),

@@ -57,6 +57,8 @@ static void find_all_among_many(bool handler)
     }
     most = holdings_now().pages;
     assert_true(most > before.pages);
+    IOLedger_tidy(); /* all of it is in use */
+    assert_int_equal(holdings_now().pages, most);
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < 200; i++) {
             expect_overlaps(starts, ends, gone);
@@ -111,6 +113,31 @@ static void all_is_found_among_many(void **state)
     find_all_among_many(true);
 }
 
+/* There may be so many pages at a time, and not in all. */
+static void pages_that_went_are_not_counted(void **state)
+{
+    const struct holdings before = holdings_now();
+    unsigned filled = 0;
+
+    (void)state;
+    for (; filled < 256; filled++) { /* what is there from the start */
+        IOLedger_wired(owner_of(filled), 1);
+    }
+    for (unsigned i = 0; i < 9000; i++) {
+        IOLedger_wired(A, 1);
+        sim_in_handler = i % 2 != 0;
+        assert_non_null(IOLedger_find(kIOLedgerWired, A, 0));
+        IOLedger_unwired(A);
+        sim_in_handler = false;
+        IOLedger_tidy();
+    }
+    while (filled-- > 0) {
+        IOLedger_unwired(owner_of(filled));
+    }
+    IOLedger_forget(A);
+    assert_true(sim_holds(&before));
+}
+
 /* More than there are cells, from a handler: nothing is allocated there, and track is lost. */
 static void handlers_make_no_room(void **state)
 {
@@ -126,7 +153,12 @@ static void handlers_make_no_room(void **state)
     }
     sim_in_handler = false;
     sim_console_set_quiet(false);
-    assert_true(sim_console_said("it has lost track of "));
+    for (unsigned n = 1; n <= 5; n++) {
+        char line[64];
+
+        snprintf(line, sizeof(line), "it has lost track of %u things", n);
+        assert_int_equal(sim_console_said(line), (n & (n - 1)) == 0);
+    }
     assert_true(sim_holds(&before));
     for (unsigned i = 0; i < 1000; i++) {
         kept += IOLedger_find(kIOLedgerWired, owner_of(i), 0) != NULL;
@@ -202,18 +234,60 @@ static void reports_are_a_page_of_text(void **state)
     assert_true(sim_console_said("  it was completed here: (unknown)\n  it is used here: (unk"));
     sim_console_forget();
     IOLedger_readOnly(M, 0);
-    assert_false(sim_console_said("was prepared"));
+    assert_true(sim_console_said(", which the device shall write\n  it is prepared here:"));
     sim_console_set_quiet(false);
     IOLedger_released(A, false);
+}
+
+/* Each of the calls that led to a place is shown, and none of another place. */
+static void places_are_printed_whole(void **state)
+{
+    static const struct IOLedgerReport report = {.title = "t",
+                                                 .subject = {.kind = "k", .more = ""},
+                                                 .began = "then",
+                                                 .then = "now",
+                                                 .began_at = {{1, 2, 3}},
+                                                 .then_at = {{4, 5, 6}},
+                                                 .advice = "a"};
+
+    (void)state;
+    sim_console_set_quiet(true);
+    sim_console_forget();
+    IOLedger_print(&report);
+    sim_console_set_quiet(false);
+    assert_true(sim_console_said("  then:\n    [<0000000000000001>]\n    [<0000000000000002>]\n"
+                                 "    [<0000000000000003>]\n  now:\n    [<0000000000000004>]\n"
+                                 "    [<0000000000000005>]\n    [<0000000000000006>]\n  do: a\n"));
+}
+
+/* Where nobody listens the log has the first ones in full, and then at the doublings a line. */
+static void a_loop_does_not_bury_the_log(void **state)
+{
+    (void)state;
+    IOLedger_listen(NULL);
+    IOLedger_remember(M);
+    sim_console_set_quiet(true);
+    for (unsigned i = 1; i <= 65; i++) {
+        char line[64];
+
+        snprintf(line, sizeof(line), "ledger: L11: %u times by now\n", i);
+        sim_console_forget();
+        IOLedger_unbalanced(M, false);
+        assert_int_equal(sim_console_said("  do: one complete for each prepare"), i <= 8);
+        assert_int_equal(sim_console_said(line), i > 8 && (i & (i - 1)) == 0);
+        assert_int_equal(sim_console_said("ledger"), i <= 8 || (i & (i - 1)) == 0);
+    }
+    sim_console_set_quiet(false);
+    IOLedger_forget(M);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LEDGER_TEST(all_is_found_among_many),
-        LEDGER_TEST(handlers_make_no_room),
-        LEDGER_TEST(lost_bytes_and_mappings_end_quietly),
-        LEDGER_TEST(reports_are_a_page_of_text),
+        LEDGER_TEST(all_is_found_among_many),      LEDGER_TEST(pages_that_went_are_not_counted),
+        LEDGER_TEST(handlers_make_no_room),        LEDGER_TEST(lost_bytes_and_mappings_end_quietly),
+        LEDGER_TEST(reports_are_a_page_of_text),   LEDGER_TEST(places_are_printed_whole),
+        LEDGER_TEST(a_loop_does_not_bury_the_log),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

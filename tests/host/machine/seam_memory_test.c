@@ -76,6 +76,10 @@ static void want_of_memory_is_told(void **state)
         assert_true(!report.failed || sim_holds(&before));
     }
     platform_pageable_free(memory, PAGE_SIZE);
+    /* More than there are addresses is no want of memory. */
+    assert_int_equal(
+        platform_pageable_alloc(MMU_KERNEL_VA_END - MMU_KERNEL_VA_BASE + 1, PAGE_SIZE, &memory),
+        KERN_NO_SPACE);
 }
 
 static void memory_lies_as_it_was_asked_to(void **state)

@@ -494,6 +494,14 @@ static void only_what_is_executed_is_made_fit(void **state)
     assert_int_equal(vm_fault(map, enter(window, 1, code), MMU_EXECUTE), KERN_SUCCESS);
     assert_int_equal(sim_cache.executable, PAGE_SIZE / SIM_CACHE_LINE);
     vm_object_release(window);
+    /* What is read and written there, and no more, is no code. */
+    assert_int_equal(vm_object_create_physical(paddr_add(unused, PAGE_SIZE), 1, &window),
+                     KERN_SUCCESS);
+    sim_cache.executable = 0;
+    assert_int_equal(vm_fault(map, enter(window, 1, RW), MMU_WRITE), KERN_SUCCESS);
+    vm_mark_written(paddr_add(unused, PAGE_SIZE), 1);
+    assert_int_equal(sim_cache.executable, 0);
+    vm_object_release(window);
     vm_object_release(object);
 }
 

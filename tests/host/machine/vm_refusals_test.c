@@ -4,6 +4,8 @@
 #include "kernel/exception.h"
 #include "kernel/mmu/mmu_private.h"
 #include "kernel/startup.h"
+#include "kernel/vm/vm_map_private.h"
+#include "kernel/vm/vm_object_private.h"
 #include "kernel/vm_physical.h"
 #include "tests/host/machine/vm_fixture.h"
 #include "tests/host/sim/sim_cache.h"
@@ -202,6 +204,63 @@ static void intervals_make_sense(void **state)
                      KERN_INVALID_ADDRESS);
     store(at + PAGE_SIZE, 1); /* no right is gone */
     vm_object_release(object);
+}
+
+/* Counts of who uses it that cannot be right end the kernel before somebody's memory goes. */
+static void wrong_counts_end_the_kernel(void **state)
+{
+    struct vm_object *object = object_of(1);
+    const uint32_t kernels = kernel_map->references;
+
+    (void)state;
+    enter(object, 1, RW);
+    object->references = UINT32_MAX;
+    assert_true(SIM_PANICS(vm_object_retain(object)));
+    object->references = 1; /* that of the range */
+    assert_true(SIM_PANICS(vm_object_release(object)));
+    object->references = 2;
+    map->references = UINT32_MAX;
+    assert_true(SIM_PANICS(vm_map_retain(map)));
+    map->references = 1;
+    kernel_map->references = 1;
+    assert_true(SIM_PANICS(vm_map_release(kernel_map)));
+    kernel_map->references = kernels;
+    vm_object_release(object);
+}
+
+/* Ends are legal where nothing is asked for, and the kernel may speak of the direct map. */
+static void places_are_legal_or_not(void **state)
+{
+    const struct {
+        struct vm_map *map;
+        vaddr_t start;
+        uint64_t size;
+        bool legal;
+    } rows[] = {
+        {map, MMU_USER_VA_BASE, 1, true},
+        {map, MMU_USER_VA_BASE - 1, 1, false},
+        {map, MMU_USER_VA_BASE, MMU_USER_VA_END - MMU_USER_VA_BASE, true},
+        {map, MMU_USER_VA_BASE, MMU_USER_VA_END - MMU_USER_VA_BASE + 1, false},
+        {map, MMU_USER_VA_BASE, UINT64_MAX, false},
+        {map, MMU_USER_VA_END, 0, true},
+        {map, MMU_USER_VA_END, 1, false},
+        {map, MMU_USER_VA_END + 1, 0, false},
+        {map, MMU_KERNEL_VA_BASE, 1, false},
+        {kernel_map, MMU_KERNEL_VA_BASE, 1, true},
+        {kernel_map, MMU_KERNEL_MAP_END, 0, true},
+        {kernel_map, MMU_KERNEL_MAP_END, 1, false},
+        {kernel_map, MMU_KERNEL_VA_BASE - 1, 1, true},
+        {kernel_map, MMU_KERNEL_VA_BASE - 1, 2, false},
+        {kernel_map, DIRECT_MAP_BASE, MMU_KERNEL_VA_BASE - DIRECT_MAP_BASE, true},
+        {kernel_map, DIRECT_MAP_BASE, MMU_KERNEL_VA_BASE - DIRECT_MAP_BASE + 1, false},
+        {kernel_map, DIRECT_MAP_BASE - 1, 1, false},
+        {kernel_map, MMU_USER_VA_BASE, 1, false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(vm_map_is_legal(rows[i].map, rows[i].start, rows[i].size), rows[i].legal);
+    }
 }
 
 /* --- The direct map --------------------------------------------------------------------------- */
@@ -493,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(objects_have_a_size),         TEST(pages_lie_in_their_object),
         TEST(ranges_make_sense),           TEST(intervals_make_sense),
+        TEST(wrong_counts_end_the_kernel), TEST(places_are_legal_or_not),
         UNDONE(physical_pages_are_judged), TEST(windows_obey_the_direct_map),
         UNDONE(the_direct_map_is_wired),   TEST(the_direct_map_is_read_and_written),
         TEST(reservations_get_no_rights),  TEST(the_kernel_faults),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "descriptors/IORangeAllocator.h"
+#include "kernel/allocation.h"
 #include "tests/host/machine/kernel_pages.h"
 
 #define TOP UINT64_MAX
@@ -348,6 +349,56 @@ static void ra_10_without_an_increment_the_list_does_not_grow(void **state)
 }
 
 /* A handler's call never allocates memory; what needs none works there. */
+static unsigned masked_when_told;
+
+static void note_mask(void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+    masked_when_told = sim_irq_masked;
+}
+
+/* How often interrupts are masked while it grows, by the heap's call in the middle of it. */
+static unsigned masked_in_it(IOOptionBits options)
+{
+    IORangeAllocator *self = IORangeAllocator_withRange(99, 0, 1, options);
+
+    assert_non_null(self);
+    allocation_set_hook(note_mask);
+    masked_when_told = 99;
+    take(self, 1, 0);
+    allocation_set_hook(NULL);
+    assert_int_equal(sim_irq_masked, 0);
+    give(self, 0, 1);
+    OSObject_release(self);
+    return masked_when_told;
+}
+
+static void who_asks_for_a_lock_has_one(void **state)
+{
+    (void)state;
+    assert_int_equal(masked_in_it(IORangeAllocator_kLocking), masked_in_it(0) + 1);
+}
+
+/* The range that is given back is no allocation any more, and nobody is said to have it. */
+static void nothing_is_out_at_the_end(void **state)
+{
+    IORangeAllocator *self = over(99, 0);
+    const unsigned said = sim_console_lines();
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_true(IORangeAllocator_allocateRange(self, 10, 20));
+        assert_true(IORangeAllocator_allocateRange(self, 30, 20));
+        give(self, 10, 10);
+        give(self, 20, 30);
+    }
+    assert_in_range(IORangeAllocator_getFragmentCapacity(self), 1, 8);
+    OSObject_release(self);
+    IORangeAllocator_free(NULL);
+    assert_int_equal(sim_console_lines(), said);
+}
+
 static void handlers_do_not_grow_the_list(void **state)
 {
     IORangeAllocator *self = over(99, 0);
@@ -427,6 +478,8 @@ int main(void)
         BALANCED(om_10_creation_fails_cleanly),
         BALANCED(ra_9_growth_that_finds_no_memory_changes_nothing),
         BALANCED(ra_10_without_an_increment_the_list_does_not_grow),
+        BALANCED(who_asks_for_a_lock_has_one),
+        BALANCED(nothing_is_out_at_the_end),
         BALANCED(handlers_do_not_grow_the_list),
         BALANCED(ra_12_returning_everything_needs_no_memory),
         BALANCED(ra_13_all_64_bits_of_numbers),
