@@ -7,7 +7,7 @@
 
 /* Whoever allocates, frees or counts is in thread context; only the list is long-lived. */
 static struct {
-    uint64_t size; /* bytes; 0: not decided, a quarter of the RAM */
+    uint64_t size; /* bytes; 0: not decided yet, it will be a quarter of the RAM */
     uint64_t used;
     struct IODMABounce *holders;
 } pool;
@@ -23,7 +23,10 @@ uint64_t IODMACommand_getBouncePool(void)
      * A bound at all, so that commands which are never completed run out of the pool, and not the
      * whole image out of memory.
      */
-    return pool.size != 0 ? pool.size : platform_ram_pages() / 4 * PAGE_SIZE;
+    if (pool.size == 0) {
+        pool.size = platform_ram_pages() / 4 * PAGE_SIZE;
+    }
+    return pool.size;
 }
 
 uint64_t IODMACommand_getBounceInUse(void)
@@ -176,8 +179,9 @@ static void append(struct IODMABounce *bounce, uint64_t start, uint64_t end, uin
 }
 
 /* An island of its own: contiguous if that is to be had, else page by page. */
-static IOReturn add_apart(struct IODMABounce *bounce, const struct IODMALimits *limits,
-                          uint64_t start, uint64_t end)
+static __attribute__((noinline)) IOReturn add_apart(struct IODMABounce *bounce,
+                                                    const struct IODMALimits *limits,
+                                                    uint64_t start, uint64_t end)
 {
     uint8_t *memory = take_pages(limits, end - start, false);
 
@@ -215,15 +219,6 @@ IOReturn IODMABounce_add(struct IODMABounce *bounce, const struct IODMALimits *l
     return kIOReturnSuccess;
 }
 
-uint64_t IODMABounce_room(const struct IODMALimits *limits, uint64_t bytes)
-{
-    const uint64_t unit = IODMALimits_unit(limits);
-    /* At least 8, so that each island begins on a word, where the CPU copies best. */
-    const uint64_t step = unit < 8 ? 8 : unit;
-
-    return (bytes + (step - 1)) & ~(step - 1);
-}
-
 void IODMABounce_end(struct IODMABounce *bounce)
 {
     if (bounce->chunk != NULL) {
@@ -242,7 +237,13 @@ void IODMABounce_end(struct IODMABounce *bounce)
     IOASSERT(bounce->charged <= pool.used);
     pool.used -= bounce->charged;
     let_go(bounce);
-    *bounce = (struct IODMABounce){0};
+    /* What a preparation looks at before it has begun; by fields, which are fewer than all. */
+    bounce->chunk = NULL;
+    bounce->islands = NULL;
+    bounce->count = 0;
+    bounce->bytes = 0;
+    bounce->placed = 0;
+    bounce->charged = 0;
 }
 
 size_t IODMABounce_find(const struct IODMABounce *bounce, uint64_t position)

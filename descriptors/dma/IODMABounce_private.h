@@ -54,7 +54,14 @@ void IODMABounce_end(struct IODMABounce *bounce);
 IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const void *holder);
 
 /* Bytes that an island takes in a chunk: its own, up to where the next one may begin. */
-uint64_t IODMABounce_room(const struct IODMALimits *limits, uint64_t bytes);
+static inline uint64_t IODMABounce_room(const struct IODMALimits *limits, uint64_t bytes)
+{
+    const uint64_t unit = IODMALimits_unit(limits);
+    /* At least 8, so that each island begins on a word, where the CPU copies best. */
+    const uint64_t step = unit < 8 ? 8 : unit;
+
+    return (bytes + (step - 1)) & ~(step - 1);
+}
 
 /* The holder keeps its bounce memory in another place. */
 void IODMABounce_move(struct IODMABounce *to, struct IODMABounce *from);

@@ -119,17 +119,14 @@ static uint8_t access_of(const IODMACommand *self)
     return access;
 }
 
-IOReturn IODMACommand_mapView(IODMACommand *self)
+/* Map the view and make it I/O addresses. */
+static IOReturn map_view(IODMACommand *self)
 {
     IOMemoryDescriptor *memory = self->copy != NULL ? self->copy : self->memory;
     const uint64_t offset = self->copy != NULL ? 0 : self->offset;
     uint64_t alignment;
-    IOReturn status;
+    IOReturn status = choose_alignment(self, &alignment);
 
-    if (self->spec.mapper == NULL) {
-        return kIOReturnSuccess;
-    }
-    status = choose_alignment(self, &alignment);
     if (status != kIOReturnSuccess) {
         return status;
     }
@@ -220,8 +217,8 @@ IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchr
     if (status == kIOReturnSuccess && IODMACommand_isNonCoherent(self) && flushCache) {
         status = IODMACommand_maintain(self, !IODMACommand_deviceReads(self));
     }
-    if (status == kIOReturnSuccess) {
-        status = IODMACommand_mapView(self);
+    if (status == kIOReturnSuccess && self->spec.mapper != NULL) {
+        status = map_view(self);
     }
     if (status == kIOReturnSuccess) {
         status = check_view(self);

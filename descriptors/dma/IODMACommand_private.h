@@ -186,9 +186,6 @@ bool IODMACommand_bounces(const IODMACommand *self);
 /* Fill, clean and map what was placed: the last step of a preparation, however it was placed. */
 IOReturn IODMACommand_makeReady(IODMACommand *self, bool flushCache, bool synchronize);
 
-/* Map the view and make it I/O addresses; no mapper: success. */
-IOReturn IODMACommand_mapView(IODMACommand *self);
-
 /*
  * The view is made: is it one entry? All of it is legal, but where addresses are only listed
  * (IterateOnly), what offends too.
@@ -206,7 +203,7 @@ static inline void IODMACommand_noteEntry(IODMACommand *self)
                        (self->spec.options & kIODMAMapOptionIterateOnly) == 0;
 }
 
-/* Undo place, placeWhole and mapView, as far as they came. The first error is the answer. */
+/* Undo place, placeWhole and the mapping, as far as they came. The first error is the answer. */
 IOReturn IODMACommand_letGo(IODMACommand *self);
 
 /* Where the bytes of the whole copy (there is one) are for the CPU; NULL: only it itself knows. */

@@ -220,9 +220,11 @@ static void operate_segment(IOPhysicalSegment segment, void *walk, UInt32 index)
     each_window(segment, walk, operate_window);
 }
 
-/* Run one operation over bytes [offset, offset + length), which lie inside the descriptor. */
-static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionBits view,
-                    IOByteCount offset, IOByteCount length, struct cpu_walk *walk)
+/* Run one operation over bytes [offset, end), segment by segment. */
+static __attribute__((noinline)) IOReturn run_segments(IOMemoryDescriptor *self,
+                                                       IOSegmentOutput *output, IOOptionBits view,
+                                                       IOByteCount offset, IOByteCount end,
+                                                       struct cpu_walk *walk)
 {
     struct IOSegmentSink sink = {
         .output = output,
@@ -233,14 +235,30 @@ static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionB
         .maxSegment = UINT64_MAX,
         .cut = UINT64_MAX,
     };
-    IOReturn status;
+    const IOReturn status = IOMemoryDescriptor_methods(self)->walk(self, &sink, offset, end);
+
+    /* Also after a failure: what was collected before it was walked, and counts as done. */
+    IOSegmentSink_finish(&sink);
+    return status;
+}
+
+/* The same of bytes [offset, offset + length), which lie inside the descriptor, as a whole. */
+static IOReturn run(IOMemoryDescriptor *self, IOSegmentOutput *output, IOOptionBits view,
+                    IOByteCount offset, IOByteCount length, struct cpu_walk *walk)
+{
+    IOReturn status = kIOReturnSuccess;
+    IOPhysicalAddress address;
 
     if (length == 0) {
         return kIOReturnSuccess;
     }
-    status = IOMemoryDescriptor_methods(self)->walk(self, &sink, offset, offset + length);
-    /* Also after a failure: what was collected before it was walked, and counts as done. */
-    IOSegmentSink_finish(&sink);
+    /* Who may not store is told so by the walk. */
+    if (((view & IOSEGMENT_STORE) == 0 || (self->flags & kIOMemoryPreparedReadOnly) == 0) &&
+        IOMemoryDescriptor_isOneRun(self, offset, length, &address)) {
+        output((IOPhysicalSegment){address, length}, walk, 0);
+    } else {
+        status = run_segments(self, output, view, offset, offset + length, walk);
+    }
     /* The walk was whole, so the CPU could not reach some of it. */
     if (status == kIOReturnSuccess && walk->done < length) {
         status = kIOReturnVMError;

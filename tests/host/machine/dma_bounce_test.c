@@ -52,6 +52,49 @@ static void dc_20_21_only_bytes_above_the_limit_move(void **state)
     drop(command, memory);
 }
 
+/* What one preparation has had is nothing to the next, of whichever kind it is. */
+static void a_used_command_is_as_new(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, PAGE_SIZE, 0, 0, kIODirectionOut);
+    IOMemoryDescriptor *low = dma_memory(DMA_LOW, 100, 0, 0, kIODirectionOut);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+
+    (void)state;
+    dma_fill(DMA_HIGH, PAGE_SIZE, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), PAGE_SIZE);
+        assert_int_equal(dma_device_reads(command, 77), pattern(77, 1));
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    }
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, low, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 100);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    OSObject_release(low);
+    drop(command, memory);
+}
+
+/* Others may see pages that are prepared for reading: the CPU stores to none either. */
+static void what_is_prepared_for_reading_is_not_stored_to(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOut, owner);
+    uint8_t byte = 1;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 5, &byte, 1), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_readBytes(memory, 5, &byte, 1), 1);
+    assert_int_equal(byte, 0);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
 /* DC-22: an engine that writes less costs the rest nothing. */
 static void dc_22_a_short_transfer_keeps_the_rest(void **state)
 {
@@ -409,6 +452,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(dc_19_legal_memory_stays_where_it_is),
         MAP_TEST(dc_20_21_only_bytes_above_the_limit_move),
+        MAP_TEST(a_used_command_is_as_new),
+        MAP_TEST(what_is_prepared_for_reading_is_not_stored_to),
         MAP_TEST(dc_22_a_short_transfer_keeps_the_rest),
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),

@@ -111,6 +111,28 @@ static void one_run_that_is_only_listed_is_judged_as_an_entry(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* Islands of a use without a mapper are nothing to a copy behind one. */
+static void a_copy_follows_islands(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW + 8, 512, 0, 0, kIODirectionOut);
+    IODMACommand *command = dma_command(&coarse, kMapped, memory);
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(IODMACommand_prepareWithSpecificationOptions(
+                             command, kIODMACommandOutputHost64, &coarse, kMapped,
+                             i % 2 != 0 ? &mapper->super : NULL, 0, 0, true, true),
+                         kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), i % 2 != 0 ? 512 : 504);
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceInUse(), 0);
+    }
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
 /* That the pool is spent is said behind a mapper too, and nothing is mapped. */
 static void a_shortage_is_not_hidden_by_the_mapper(void **state)
 {
@@ -429,6 +451,7 @@ int main(void)
         MAP_TEST(dc_25_narrow_devices_reach_all_ram_through_it),
         MAP_TEST(what_is_too_long_for_a_mapping_is_the_mappers_to_refuse),
         MAP_TEST(one_run_that_is_only_listed_is_judged_as_an_entry),
+        MAP_TEST(a_copy_follows_islands),
         MAP_TEST(a_shortage_is_not_hidden_by_the_mapper),
         MAP_TEST(a_copy_of_several_runs_begins_at_its_own_start),
         MAP_TEST(the_cpu_never_goes_by_io_addresses),
