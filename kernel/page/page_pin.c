@@ -139,26 +139,30 @@ static inline __attribute__((always_inline)) void note_last(struct walk *walk, s
     walk->found |= note;
 }
 
-/*
- * As many of these pages, which have records, as are what most are: pinned, and somebody's, and
- * nobody is called for them. Returns the first that is not.
- */
-static inline __attribute__((always_inline)) struct page *unpin_usual(struct walk *walk,
+/* False, and nothing is done: it has no pin, is nobody's, or somebody is called for it. */
+static inline __attribute__((always_inline)) bool unpin_usual(struct walk *walk, struct page *page)
+{
+    const uint64_t word = page->word;
+
+    if ((word & (WORD_PINNABLE | WORD_ORPHAN)) != WORD_PINNABLE || word < WORD_ONE_PIN) {
+        return false;
+    }
+    note_last(walk, page);
+    page->word = word - WORD_ONE_PIN;
+    return true;
+}
+
+/* Pages with records up to the first that is not usual; NULL: all of them are. */
+static inline __attribute__((always_inline)) struct page *unpin_until(struct walk *walk,
                                                                       struct page *page,
                                                                       const struct page *last)
 {
-    for (;; page++) {
-        const uint64_t word = page->word;
-
-        if ((word & (WORD_PINNABLE | WORD_ORPHAN)) != WORD_PINNABLE || word < WORD_ONE_PIN) {
-            return page;
-        }
-        note_last(walk, page);
-        page->word = word - WORD_ONE_PIN;
+    for (; unpin_usual(walk, page); page++) {
         if (page == last) {
-            return page + 1;
+            return NULL;
         }
     }
+    return page;
 }
 
 /* The run that the walk is at, but its first `done` pages; however many, and whatever they are. */
@@ -172,12 +176,12 @@ static __attribute__((noinline)) void unpin_row(struct walk *walk, uint64_t done
     while (first != end) {
         const uint64_t stop = page_batch_reach(&now.batch, first, end, -1);
         struct page *const behind = page_record(stop);
-        struct page *page = page_record(first);
 
-        while (page != behind && (page = unpin_usual(&now, page, behind - 1)) != behind) {
-            note_last(&now, page);
-            now.passed += unpin(page) != KERN_SUCCESS;
-            page++;
+        for (struct page *page = page_record(first); page != behind; page++) {
+            if (!unpin_usual(&now, page)) {
+                note_last(&now, page);
+                now.passed += unpin(page) != KERN_SUCCESS;
+            }
         }
         first = stop != first ? stop : first + 1; /* it has no record: no RAM, or free */
     }
@@ -202,6 +206,7 @@ static inline __attribute__((always_inline)) uint64_t unpin_runs(struct walk *wa
         const uint64_t from = walk->run->address, behind = from + (walk->run->end - walk->start);
         const uint64_t more = ((behind - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
         struct page *const first = &records[from >> PAGE_SHIFT];
+        const struct page *odd;
 
         if (more != 0) {
             if (more >= left - (uint64_t)(walk->run - begin)) {
@@ -210,12 +215,12 @@ static inline __attribute__((always_inline)) uint64_t unpin_runs(struct walk *wa
             left -= more;
             stop = begin + (runs < left ? runs : left);
         }
-        done = (uint64_t)(unpin_usual(walk, first, first + more) - first);
-        if (done != more + 1) {
+        odd = unpin_until(walk, first, first + more);
+        if (odd != NULL) {
+            done = (uint64_t)(odd - first);
             left += more;
             break;
         }
-        done = 0;
         walk->start = walk->run->end;
         walk->run++;
     }

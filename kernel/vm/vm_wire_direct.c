@@ -7,8 +7,9 @@
 /*
  * As many whole runs as are what most are: a page that somebody has been given, or a few of one
  * section, apart from the run before it; nobody is called for them. Returns the first that is not;
- * it has its turn by itself. No table is asked: what is given to anybody is what the direct map
- * shows, to be read and written, for good. RAM that it does not show so is reserved.
+ * what of it is not done has its turn by itself. No table is asked: what is given to anybody is
+ * what the direct map shows, to be read and written, for good. RAM that it does not show so is
+ * reserved.
  */
 static __attribute__((noinline)) const struct memory_run *pin_given(struct memory_runs *where,
                                                                     struct page_batch *batch,
@@ -23,14 +24,14 @@ static __attribute__((noinline)) const struct memory_run *pin_given(struct memor
     const struct memory_run *const begin = bytes, *stop = begin + (runs < left ? runs : left);
     struct memory_run *run = where->list + where->count;
     uint64_t done = where->length, next = vm_last_run(where).next;
-    uint64_t longest = where->longest, highest = where->highest;
+    uint64_t longest = where->longest, highest = where->highest, cut = 0;
 
     while (bytes != stop) {
-        const uint64_t run_end = bytes->end, size = run_end - done;
+        uint64_t size = bytes->end - done;
         /* Of what is below the direct map: behind all RAM. */
-        const uint64_t from = bytes->address - DIRECT_MAP_BASE, behind = from + size;
+        const uint64_t from = bytes->address - DIRECT_MAP_BASE;
         const uint64_t section = from >> SECTION_SHIFT;
-        const uint64_t more = ((behind - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
+        const uint64_t more = ((from + size - 1) >> PAGE_SHIFT) - (from >> PAGE_SHIFT);
         struct page *const first = &records[from >> PAGE_SHIFT];
 
         if (section >= sections || states[section] != SECTION_READY || from == next ||
@@ -38,38 +39,38 @@ static __attribute__((noinline)) const struct memory_run *pin_given(struct memor
             break;
         }
         if (more != 0) {
-            struct page *page = first;
+            const struct page *const behind = &records[(section + 1) << SECTION_ORDER];
+            const uint64_t taken = (uint64_t)(bytes - begin) + 1;
+            struct page *page = first + 1;
 
-            if ((behind - 1) >> SECTION_SHIFT == section &&
-                more < left - (uint64_t)(bytes - begin)) {
-                while (page != first + more && page_word_pin(&page[1].word, WORD_RESERVED)) {
-                    page++;
-                }
+            /* No more than its section has, and the batch. */
+            while (page != first + 1 + more && page != behind && left != taken &&
+                   page_word_pin(&page->word, WORD_RESERVED)) {
+                left--;
+                page++;
             }
-            if (page != first + more) {
-                while (page >= first) {
-                    page--->word -= WORD_ONE_PIN;
-                }
-                break;
-            }
-            left -= more;
             stop = begin + (runs < left ? runs : left);
+            if (page != first + 1 + more) {
+                size = ((uint64_t)(page - first) << PAGE_SHIFT) - (from & PAGE_MASK);
+                stop = bytes + 1;
+                cut = 1;
+            }
         }
         longest = size > longest ? size : longest;
-        highest = behind > highest ? behind : highest;
+        highest = from + size > highest ? from + size : highest;
+        next = from + size;
+        done += size;
         run->address = from;
-        run->end = run_end;
+        run->end = done;
         run++;
         bytes++;
-        next = behind;
-        done = run_end;
     }
     batch->left = left - (uint64_t)(bytes - begin);
     where->count = (size_t)(run - where->list);
     where->length = done;
     where->longest = longest;
     where->highest = highest;
-    return bytes;
+    return bytes - cut;
 }
 
 /* Addresses of the direct map that may be accessed so, and lie `down` above what they show. */

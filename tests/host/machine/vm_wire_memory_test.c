@@ -71,15 +71,31 @@ static void the_direct_map_by_runs(void **state)
         wire_back(&wiring, false);
     }
 
-    /* A page that is free is nobody's to be pinned: what was pinned of its row goes back. */
+    /* Over the border of two sections, and on with the next. */
+    const uint64_t border = ((area.value >> SECTION_SHIFT) + 1) << SECTION_SHIFT;
+    const vaddr_t there = (vaddr_t)phys_to_virt(paddr(border));
+    const struct memory_run over[] = {{there - PAGE_SIZE - 7, 3 * PAGE_SIZE},
+                                      {there + 8 * PAGE_SIZE, 5 * PAGE_SIZE}};
+
+    wiring = wire_room(2);
+    assert_int_equal(wire_in(kernel_map, over, 2, 0, &wiring), KERN_SUCCESS);
+    wire_check(&wiring);
+    assert_int_equal(wire_pins(), before.pins + 4 + 2);
+    assert_int_equal(wire_found[0].address, border - PAGE_SIZE - 7);
+    assert_int_equal(wire_found[0].end, 3 * PAGE_SIZE);
+    assert_int_equal(wire_found[1].address, border + 8 * PAGE_SIZE);
+    wire_back(&wiring, false);
+
+    /* A page that is free is nobody's to be pinned: the list ends before it. */
     const struct memory_run free[] = {{at, 4096}, {at + PAGE_SIZE * 2, 4096 * 4}};
 
     assert_int_equal(page_split_run(area, 1200), KERN_SUCCESS);
     page_free(paddr_add(block, 4 * PAGE_SIZE), 0);
     wiring = wire_room(WIRE_MOST);
     assert_int_equal(wire_in(kernel_map, free, 2, 0, &wiring), KERN_INVALID_ADDRESS);
-    assert_int_equal(wiring.length, PAGE_SIZE);
-    assert_int_equal(wire_pins(), before.pins + 1);
+    wire_check(&wiring);
+    assert_int_equal(wiring.length, 3 * PAGE_SIZE);
+    assert_int_equal(wire_pins(), before.pins + 3);
     wire_back(&wiring, false);
     for (uint64_t i = 0; i < 1200; i++) {
         const paddr_t page = paddr_add(area, i * PAGE_SIZE);
@@ -220,8 +236,8 @@ static void interrupts_come_between_runs(void **state)
     assert_int_equal(page_free_run(area, 2 * COUNT), KERN_SUCCESS);
 }
 
-/* Of a run one page of which is free, none is pinned, whichever it is; those before it are. */
-static void a_run_is_pinned_whole(void **state)
+/* Of a run one page of which has pins enough, those before it are pinned, and in the list. */
+static void a_run_is_pinned_as_far_as_it_can_be(void **state)
 {
     const struct page_request request = {.count = 12, .owner = PAGE_OWNER_IMAGE};
     paddr_t area;
@@ -230,8 +246,9 @@ static void a_run_is_pinned_whole(void **state)
     assert_int_equal(page_alloc_run(&request, &area), KERN_SUCCESS);
     assert_int_equal(page_split_run(area, 12), KERN_SUCCESS);
     const vaddr_t at = (vaddr_t)phys_to_virt(area);
-    const struct memory_run bytes[] = {
-        {at, PAGE_SIZE}, {at + 2 * PAGE_SIZE, 4 * PAGE_SIZE}, {at + 6 * PAGE_SIZE, 9 * PAGE_SIZE}};
+    const struct memory_run bytes[] = {{at, PAGE_SIZE},
+                                       {at + 2 * PAGE_SIZE, 4 * PAGE_SIZE},
+                                       {at + 6 * PAGE_SIZE + 5, 7 * PAGE_SIZE - 9}};
 
     for (uint64_t i = 6; i < 9; i++) {
         struct page *const full = page_lookup(paddr_add(area, i * PAGE_SIZE));
@@ -240,8 +257,10 @@ static void a_run_is_pinned_whole(void **state)
         full->pins = UINT32_MAX;
         assert_int_equal(wire_in(kernel_map, bytes, 3, 0, &wiring), KERN_FAILURE);
         full->pins = 0;
-        assert_int_equal(wiring.count, 2);
-        assert_int_equal(wire_pins(), before.pins + 4);
+        wire_check(&wiring);
+        assert_int_equal(wiring.count, i == 6 ? 2 : 3);
+        assert_int_equal(wiring.length, (i - 2) * PAGE_SIZE - (i == 6 ? 0 : 5));
+        assert_int_equal(wire_pins(), before.pins + i - 2);
         wire_back(&wiring, false);
         for (uint64_t j = 0; j < 12; j++) {
             assert_int_equal(page_pin_count(paddr_add(area, j * PAGE_SIZE)), 0);
@@ -288,9 +307,12 @@ static void there_are_no_records_to_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_direct_map_by_runs),     TEST(registers_are_passed_over),
-        TEST(interrupts_come_in_between), TEST(interrupts_come_between_runs),
-        TEST(a_run_is_pinned_whole),      TEST(there_are_no_records_to_be_read),
+        TEST(the_direct_map_by_runs),
+        TEST(registers_are_passed_over),
+        TEST(interrupts_come_in_between),
+        TEST(interrupts_come_between_runs),
+        TEST(a_run_is_pinned_as_far_as_it_can_be),
+        TEST(there_are_no_records_to_be_read),
     };
 
     return cmocka_run_group_tests(tests, power_on, power_off);
