@@ -351,9 +351,7 @@ static int sleep_until_woken(struct sleeper *sleeper, AbsoluteTime deadline)
             platform_wait(deadline);
         }
         platform_irq_restore(state);
-        if (loop != NULL) {
-            IOWorkLoop_runEventSources(loop);
-        }
+        IOWorkLoop_runEventSources(loop); /* NULL: nobody has any, and nothing is done */
     }
 }
 
