@@ -177,6 +177,7 @@ IOReturn IOMemoryReference_createForObject(struct vm_object *object, uint64_t le
 IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
                                 struct IOMemoryReference **out)
 {
+    IOMemoryReference_check(reference);
     /*
      * Private copies: stores to them are nobody else's business, so each is writable even where the
      * original is not.
@@ -185,7 +186,6 @@ IOReturn IOMemoryReference_copy(const struct IOMemoryReference *reference,
     IOReturn status = copy != NULL ? kIOReturnSuccess : kIOReturnNoMemory;
     uint64_t start = 0;
 
-    IOMemoryReference_check(reference);
     for (size_t i = 0; i < reference->count && status == kIOReturnSuccess; i++) {
         const struct IOMemoryReferenceEntry *entry = &reference->entries[i];
         /* The copy begins with the entry's first page, so only the offset in that page remains. */

@@ -12,6 +12,11 @@ struct window {
     uint64_t length;
 };
 
+static void close_window(const struct window *window)
+{
+    platform_unwire(&window->page, 1);
+}
+
 /* The bytes at an offset, at most `length`. Registers are no bytes. */
 static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t offset,
                             uint64_t length, bool write, struct window *window)
@@ -38,17 +43,12 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     }
     status = platform_window(paddr_add(window->page, at & PAGE_MASK), length, write, &reached);
     if (status != KERN_SUCCESS) {
-        platform_unwire(&window->page, 1);
+        close_window(window);
         return IOReturn_fromKernel(status, kIOReturnDoingReach);
     }
     window->bytes = (uint8_t *)reached.address;
     window->length = reached.length;
     return kIOReturnSuccess;
-}
-
-static void close_window(const struct window *window)
-{
-    platform_unwire(&window->page, 1);
 }
 
 IOReturn IOMemoryReference_store(const struct IOMemoryReference *reference, uint64_t offset,

@@ -123,6 +123,8 @@ static void references_are_looked_at(void **state)
     /* By whoever would follow them. */
     FINDS("IOMemoryReference: no object at entry 1", IOMemoryReference_release(&reference));
     FINDS("IOMemoryReference: no object at entry 1", IOMemoryReference_wire(&reference, 0, NULL));
+    FINDS("IOMemoryReference: no object at entry 1",
+          IOMemoryReference_copy(&reference, &(struct IOMemoryReference *){NULL}));
     entries[1] = sound;
     entries[1].end = 0x1000;
     FINDS("IOMemoryReference: ends that do not ascend at entry 1",

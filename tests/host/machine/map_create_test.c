@@ -147,6 +147,29 @@ static void md_19_ranges_that_meet_in_a_page(void **state)
     OSObject_release(memory);
 }
 
+/* Of many pieces each is found, wherever a map begins and ends. */
+static void md_19_many_ranges(void **state)
+{
+    const uint64_t at = new_pages(owner, 16, RW);
+    IOAddressRange ranges[8];
+    IOMemoryDescriptor *memory;
+
+    (void)state;
+    fill(owner, at, 16 * PAGE_SIZE, 9);
+    for (uint64_t i = 0; i < 8; i++) { /* each in front of the one before it */
+        ranges[i] = (IOAddressRange){at + (14 - 2 * i) * PAGE_SIZE, (1 + i % 2) * PAGE_SIZE};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 8, kIODirectionOutIn, owner);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    for (uint64_t first = 0; first < 12; first++) {
+        for (uint64_t end = first + 1; end <= 12; end += 3) {
+            compare_part(memory, ranges, other, first * PAGE_SIZE, (end - first) * PAGE_SIZE);
+        }
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+}
+
 static void md_20_guards(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);
@@ -447,6 +470,7 @@ int main(void)
         MAP_TEST(md_19_ranges_that_do_not_fit_together),
         MAP_TEST(md_19_adjacent_ranges_over_two_objects),
         MAP_TEST(md_19_ranges_that_meet_in_a_page),
+        MAP_TEST(md_19_many_ranges),
         MAP_TEST(md_20_guards),
         MAP_TEST(md_22_fixed_addresses),
         MAP_TEST(requests_that_make_no_sense),
