@@ -6,6 +6,7 @@
 #include "descriptors/IOInterruptEventSource.h"
 #include "descriptors/IOWorkLoop.h"
 #include "descriptors/OSArray.h"
+#include "kernel/inject.h"
 #include "tests/host/machine/map_fixture.h"
 #include "tests/host/sim/sim_console.h"
 #include "tests/host/sim/sim_irq.h"
@@ -74,6 +75,20 @@ static IOService *device(const UInt32 *cells, unsigned count)
     }
     assert_int_equal(IOService_setProperty(made, "interrupts", bytes, count * 4), kIOReturnSuccess);
     return made;
+}
+
+/* Why there is none is said by whoever had no memory. */
+static void loops_need_memory(void **state)
+{
+    struct inject_report report;
+
+    (void)state;
+    platform_set_last_error(0);
+    inject_begin(1);
+    assert_null(IOWorkLoop_workLoop());
+    inject_end(&report);
+    assert_true(report.failed);
+    assert_int_equal(IOMemoryLastError(), kIOReturnNoMemory);
 }
 
 static void loops_come_and_go(void **state)
@@ -358,9 +373,13 @@ static void lines_that_are_none_are_refused(void **state)
         unsigned count;
         int index;
     } none[] = {
-        {{0, 16, 4}, 3, 1},      {{0}, 1, 0},
-        {{0, 16}, 2, 0},         {{2, 16, 4}, 3, 0},
-        {{0, 0x10000, 4}, 3, 0}, {{0, 16, 4}, 3, INT_MAX},
+        {{0, 16, 4}, 3, 1},
+        {{0}, 1, 0},
+        {{0, 16}, 2, 0},
+        {{2, 16, 4}, 3, 0},
+        {{0, 0x10000, 4}, 3, 0},
+        {{0, 16, 4}, 3, INT_MAX},
+        {{0, 16, 0, 17, 4}, 5, 0x55555556}, /* three times that is 2, of 32 bits */
     };
 
     (void)state;
@@ -420,7 +439,7 @@ static void lines_are_found_and_held(void **state)
     IOWorkLoop_removeEventSource(it.loop, edge);
     assert_int_equal(irq_unregister(32 + 18), KERN_INVALID_ARGUMENT); /* nobody has it */
     /* Without a loop that holds it, its end takes the handler away. */
-    IOEventSource_setWorkLoop(level, it.loop);
+    IOInterruptEventSource_setWorkLoop(level, it.loop);
     assert_int_equal(irq_enable(32 + 18), KERN_SUCCESS);
     OSObject_release(level);
     assert_int_equal(irq_unregister(32 + 18), KERN_INVALID_ARGUMENT);
@@ -463,6 +482,7 @@ static void a_client_may_silence_its_line_in_its_action(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        LOOP_TEST(loops_need_memory),
         LOOP_TEST(loops_come_and_go),
         LOOP_TEST(loops_that_stay_are_worked_for),
         LOOP_TEST(what_is_no_source_has_none_of_its_methods),

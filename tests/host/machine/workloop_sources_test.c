@@ -131,12 +131,11 @@ static void sources_have_their_fields(void **state)
     assert_ptr_equal(IOEventSource_getRefcon(source), &refcon);
     IOEventSource_setNext(source, (IOEventSource *)other_source);
     assert_ptr_equal(IOEventSource_getNext(source), other_source);
-    IOEventSource_setNext(source, NULL);
-    assert_null(IOEventSource_getNext(source));
     assert_true(IOEventSource_isEnabled(source));
     assert_false(IOEventSource_onThread(source));
     assert_false(IOEventSource_tryCloseGate(source)); /* of no loop */
     assert_int_equal(IOWorkLoop_addEventSource(loop, source), kIOReturnSuccess);
+    assert_null(IOEventSource_getNext(source)); /* of the loop's, where it is the last */
     IOEventSource_closeGate(source);
     assert_true(IOWorkLoop_inGate(loop));
     assert_true(IOEventSource_tryCloseGate(source));
