@@ -25,7 +25,7 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     const uint64_t at = entry->offset + (offset - IOMemoryReference_start(reference, entry));
     const uint64_t toPageEnd = PAGE_SIZE - (at & PAGE_MASK);
     struct platform_window reached;
-    kern_return_t status;
+    kern_return_t status, seen;
 
     if (platform_object_is_device(entry->object, atop(at))) {
         return kIOReturnVMError;
@@ -41,10 +41,10 @@ static IOReturn open_window(const struct IOMemoryReference *reference, uint64_t 
     if (status != KERN_SUCCESS) {
         return IOReturn_fromKernel(status, kIOReturnDoingReach);
     }
-    status = platform_window(paddr_add(window->page, at & PAGE_MASK), length, write, &reached);
-    if (status != KERN_SUCCESS) {
+    seen = platform_window(paddr_add(window->page, at & PAGE_MASK), length, write, &reached);
+    if (seen != KERN_SUCCESS) {
         close_window(window);
-        return IOReturn_fromKernel(status, kIOReturnDoingReach);
+        return IOReturn_fromKernel(seen, kIOReturnDoingReach);
     }
     window->bytes = (uint8_t *)reached.address;
     window->length = reached.length;

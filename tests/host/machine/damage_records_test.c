@@ -124,6 +124,9 @@ static void references_are_looked_at(void **state)
     FINDS("IOMemoryReference: no object at entry 1", IOMemoryReference_release(&reference));
     FINDS("IOMemoryReference: no object at entry 1", IOMemoryReference_wire(&reference, 0, NULL));
     FINDS("IOMemoryReference: no object at entry 1",
+          (void)IOMemoryReference_find(&reference, 0x1800));
+    assert_ptr_equal(IOMemoryReference_find(&reference, 0x800), &entries[0]); /* not followed */
+    FINDS("IOMemoryReference: no object at entry 1",
           IOMemoryReference_copy(&reference, &(struct IOMemoryReference *){NULL}));
     entries[1] = sound;
     entries[1].end = 0x1000;

@@ -242,6 +242,30 @@ static void md_30_what_is_charged_by_a_tag(void **state)
     vm_object_release(object);
 }
 
+/* One that refuses keeps the others from nothing, and is told, whichever it is. */
+static void md_30_all_ranges_are_attempted(void **state)
+{
+    struct vm_object *object;
+    const uint64_t at = purgeable_pages(2, &object), used = new_pages(owner, 1, RW);
+
+    (void)state;
+    store(owner, used, 1); /* on nobody's account */
+    for (unsigned bad = 0; bad < 3; bad++) {
+        IOAddressRange ranges[3] = {{at, 10}, {at, 10}, {at + PAGE_SIZE, 10}};
+        IOMemoryDescriptor *memory;
+
+        ranges[bad].address = used;
+        memory = IOMemoryDescriptor_withAddressRanges(
+            ranges, 3, kIODirectionOutIn | kIOMemoryPersistent, owner);
+        assert_int_equal(IOMemoryDescriptor_setOwnership(memory, owner, (int)bad + 1, 0),
+                         kIOReturnError);
+        assert_int_equal(charged(owner, (int)bad + 1), 2 * PAGE_SIZE);
+        OSObject_release(memory);
+    }
+    vm_object_set_owner(object, NULL, 0, false);
+    vm_object_release(object);
+}
+
 static void md_30_refusals(void **state)
 {
     struct vm_object *object;
@@ -281,6 +305,7 @@ int main(void)
         MAP_TEST(md_29_page_counts),
         MAP_TEST(md_30_ownership_moves_the_counters),
         MAP_TEST(md_30_what_is_charged_by_a_tag),
+        MAP_TEST(md_30_all_ranges_are_attempted),
         MAP_TEST(md_30_refusals),
     };
 

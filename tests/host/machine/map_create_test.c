@@ -170,6 +170,27 @@ static void md_19_many_ranges(void **state)
     OSObject_release(memory);
 }
 
+/* In the place of another map pages are as absent as they were. */
+static void md_19_pieces_over_others_are_lazy(void **state)
+{
+    IOAddressRange ranges[3];
+    IOMemoryDescriptor *memory = three_ranges(ranges, true);
+    IOMemoryMap *first = map_all(memory, other, 0), *over;
+    IOByteCount resident = 99;
+
+    (void)state;
+    over = IOMemoryDescriptor_createMappingInTask(memory, other, IOMemoryMap_getAddress(first),
+                                                  kIOMapOverwrite | kIOMapUnique, 0, 0);
+    assert_non_null(over);
+    assert_int_equal(IOMemoryDescriptor_getPageCounts(memory, &resident, NULL), kIOReturnSuccess);
+    assert_int_equal(resident, 0);
+    store(owner, ranges[2].address + PAGE_SIZE, 7);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(over) + 5000 + 3 * PAGE_SIZE), 7);
+    OSObject_release(over);
+    OSObject_release(first);
+    OSObject_release(memory);
+}
+
 static void md_20_guards(void **state)
 {
     const uint64_t at = new_pages(owner, 2, RW);
@@ -471,6 +492,7 @@ int main(void)
         MAP_TEST(md_19_adjacent_ranges_over_two_objects),
         MAP_TEST(md_19_ranges_that_meet_in_a_page),
         MAP_TEST(md_19_many_ranges),
+        MAP_TEST(md_19_pieces_over_others_are_lazy),
         MAP_TEST(md_20_guards),
         MAP_TEST(md_22_fixed_addresses),
         MAP_TEST(requests_that_make_no_sense),

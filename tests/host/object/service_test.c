@@ -21,6 +21,9 @@ static const void *read_node(const void *context, const char *key, UInt32 *lengt
         *length = 5;
         return cells;
     }
+    if (strcmp(key, "gone") == 0) {
+        *length = 8; /* of what is not there */
+    }
     return NULL;
 }
 
@@ -78,6 +81,8 @@ static void properties_that_are_read(void **state)
     assert_int_equal(IOService_getCell(service, "reg", 2, &value), kIOReturnOverrun);
     assert_int_equal(IOService_getCell(service, "odd", 0, &value), kIOReturnNotFound);
     assert_int_equal(IOService_getCell(service, "none", 0, &value), kIOReturnNotFound);
+    assert_int_equal(IOService_getCell(service, "gone", 0, &value), kIOReturnNotFound);
+    assert_int_equal(IOService_countCells(service, "gone"), 0);
     OSObject_release(service);
 }
 
