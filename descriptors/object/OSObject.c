@@ -129,9 +129,6 @@ void OSObject_free(OSObjectRef self)
     }
     __atomic_sub_fetch(object->metaClass->instances, 1, __ATOMIC_RELAXED);
     __atomic_sub_fetch(&live_objects, 1, __ATOMIC_RELAXED);
-#ifdef DEBUG
-    object->metaClass = NULL; /* whoever still uses it faults on the class */
-#endif
     platform_free(object);
 }
 
