@@ -83,6 +83,8 @@ static void properties_that_are_read(void **state)
     assert_int_equal(IOService_getCell(service, "none", 0, &value), kIOReturnNotFound);
     assert_int_equal(IOService_getCell(service, "gone", 0, &value), kIOReturnNotFound);
     assert_int_equal(IOService_countCells(service, "gone"), 0);
+    assert_int_equal(IOService_setProperty(service, "empty", "", 0), kIOReturnSuccess);
+    assert_int_equal(IOService_getCell(service, "empty", 0, &value), kIOReturnNotFound);
     OSObject_release(service);
 }
 
