@@ -38,14 +38,15 @@ void mmu_make_executable(paddr_t pa, uint64_t size)
 {
     struct mmu_translation at;
 
-    for (uint64_t done = 0, step; done < size; done += step) {
+    for (uint64_t done = 0; done < size;) {
         const void *const start = phys_to_virt(paddr_add(pa, done));
+        uint64_t step = PAGE_SIZE;
 
-        step = PAGE_SIZE;
         if (mmu_translate(mmu_kernel, (vaddr_t)start, &at)) {
             step = at.contiguous < size - done ? at.contiguous : size - done;
             mmu_arch_make_executable(start, step);
         }
+        done += step;
     }
 }
 

@@ -119,7 +119,7 @@ static kern_return_t isolate(struct mmu_space *space, vaddr_t va, uint64_t size)
     if (ragged) {
         status = mmu_split(space, va);
         /* Split at both ends before anything changes: this is where want of tables is noticed. */
-        if (status == KERN_SUCCESS && va + size < space->high) {
+        if (status == KERN_SUCCESS) {
             status = mmu_split(space, va + size);
         }
     }
@@ -157,12 +157,12 @@ kern_return_t mmu_unmap(struct mmu_space *space, vaddr_t va, uint64_t size)
 {
     struct mmu_dead_tables dead = {{0}};
     kern_return_t status = KERN_SUCCESS;
-    struct run run;
 
     if (!mmu_range_is_valid(space, va, size)) {
         return KERN_INVALID_ARGUMENT;
     }
-    run = run_at(space, va, va + size);
+    const struct run run = run_at(space, va, va + size);
+
     if (run.at.level == LEAF_LEVEL && run.count == size >> PAGE_SHIFT && run_is_mapped(&run)) {
         take(space, va, &run, &dead);
     } else {
@@ -289,7 +289,7 @@ kern_return_t mmu_set_memory(struct mmu_space *space, vaddr_t va, uint64_t size,
     }
     /* A failure here leaves at most a block as a table that shows the same. */
     status = mmu_split(space, va);
-    if (status == KERN_SUCCESS && end < space->high) {
+    if (status == KERN_SUCCESS) {
         status = mmu_split(space, end);
     }
     while (status == KERN_SUCCESS && va < end) {

@@ -44,8 +44,6 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, pte_t page)
     const vaddr_t va = (vaddr_t)phys_to_virt(pa);
     const unsigned fitting = mmu_leaf_level(va, pa, size);
     struct mmu_found at;
-    unsigned count, room;
-    uint64_t span, left;
 
     while (at = mmu_find(mmu_kernel, va), at.level < fitting && *at.entry == 0) {
         if (mmu_add_tables(mmu_kernel, va, fitting) != KERN_SUCCESS) {
@@ -56,10 +54,10 @@ static uint64_t fill_table(paddr_t pa, uint64_t size, pte_t page)
      * From one walk as far as this table goes: a walk for each of the 512 would be most of
      * start-up.
      */
-    span = LEVEL_SPAN(at.level);
-    left = size >> LEVEL_SHIFT(at.level);
-    room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, at.level);
-    count = alike(at.entry, left < room ? (unsigned)left : room, at.level);
+    const uint64_t span = LEVEL_SPAN(at.level), left = size >> LEVEL_SHIFT(at.level);
+    const unsigned room = TABLE_ENTRIES - (unsigned)LEVEL_INDEX(va, at.level);
+    const unsigned count = alike(at.entry, left < room ? (unsigned)left : room, at.level);
+
     /* Mapped already, by boot or for another driver: left as it is, rights and type. */
     if (*at.entry == 0) {
         for (unsigned i = 0; i < count; i++) {

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,13 +113,31 @@ static void expect_mapped(uint64_t from, uint64_t to, bool mapped)
     }
 }
 
+/* Who looks for an empty table asks the entry that leads there, of boot's memory as of others. */
+static unsigned expect_counted(paddr_t table, unsigned level)
+{
+    const pte_t *const entries = phys_to_virt(table);
+    unsigned used = 0;
+
+    for (unsigned i = 0; i < TABLE_ENTRIES; i++) {
+        if (pte_is_table(entries[i], level)) {
+            EXPECT(expect_counted(pte_address(entries[i]), level + 1) * PTE_COUNT_ONE ==
+                   (entries[i] & PTE_COUNT));
+        }
+        used += entries[i] != 0;
+    }
+    return used;
+}
+
+static struct devicetree_range behind = {{NOWHERE}, GIB}; /* the last bank */
+
 static void start(void)
 {
     static uint64_t root[TABLE_ENTRIES] __attribute__((aligned(PAGE_SIZE)));
 
     /* What stands behind the last entry of a list is none of it. */
     if (machine.memory_count < DEVICETREE_MEMORY_MAX) {
-        machine.memory[machine.memory_count] = (struct devicetree_range){paddr(NOWHERE), GIB};
+        machine.memory[machine.memory_count] = behind;
     }
     if (machine.reserved_count < DEVICETREE_RESERVED_MAX) {
         machine.no_map[machine.reserved_count] = true;
@@ -128,6 +147,7 @@ static void start(void)
     mmu_init();
     EXPECT(mmu_kernel->root.value == boot_info.kernel_root_table);
     EXPECT(!is_mapped(NOWHERE));
+    expect_counted(mmu_kernel->root, 0);
 }
 
 /* --- One bank --------------------------------------------------------------------------------- */
@@ -150,8 +170,10 @@ static void one_bank(void)
 
     add_bank(RAM, GIB + 4 * MIB2);
     sim_witness = look;
+    sim_tlb_notes_stores = true;
     start();
     EXPECT(was_published);
+    EXPECT(mmu_notes_stores());
     sim_witness = NULL;
     expect_mapped(RAM - MIB2, RAM, false);
     expect_mapped(RAM, RAM + 4 * MIB2, true);
@@ -243,6 +265,15 @@ static void mapped_already(void)
     /* Pages of a table that is there already, whatever would fit where none is. */
     EXPECT(mmu_map_device(paddr(3 * GIB + 4 * MIB2 + PAGE_SIZE), PAGE_SIZE) != NULL);
     EXPECT(mmu_map_device(paddr(3 * GIB + 4 * MIB2), MIB2) != NULL);
+    /* From the middle of a block on, what is behind it. */
+    EXPECT(mmu_map_device(paddr(5 * GIB), MIB2) != NULL);
+    EXPECT(mmu_map_device(paddr(5 * GIB + MIB2 / 2), MIB2 / 2 + MIB2) != NULL);
+    EXPECT(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(5 * GIB + MIB2)), &at));
+    EXPECT(at.pa.value == 5 * GIB + MIB2 && at.contiguous == MIB2);
+    EXPECT(!mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(5 * GIB + 2 * MIB2)), &at));
+    /* Memory stays memory, whoever asks for it. */
+    EXPECT(mmu_map_device(paddr(RAM + MIB2), 2 * PAGE_SIZE) != NULL);
+    EXPECT(is_mapped(RAM + MIB2 + PAGE_SIZE));
     for (uint64_t pa = 3 * GIB + 4 * MIB2; pa < 3 * GIB + 5 * MIB2; pa += PAGE_SIZE) {
         EXPECT(mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(paddr(pa)), &at));
         EXPECT(at.pa.value == pa && at.contiguous == PAGE_SIZE);
@@ -296,6 +327,7 @@ static void tables_in_ram(void)
 
     many_banks(MIB2);
     attach(0, MIB2);
+    memset(phys_to_virt(paddr(piece(0))), 0xff, MIB2); /* whoever had it before */
     /* The first place that nothing is in the way of, by a page. */
     reserve(piece(0), PAGE_SIZE, false);
     reserve(piece(0) + 20 * PAGE_SIZE, 8, true);
@@ -373,9 +405,41 @@ static void before_the_reserved(void)
     EXPECT(tables_had(48, 8) == 48);
 }
 
+/* The image lies where the first gap would be. */
+static void behind_the_image(void)
+{
+    const uint64_t base = virt_to_phys(home).value;
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    add_bank(base, HOME_SIZE);
+    many_banks(40 * PAGE_SIZE);
+    reserve(base, image_first() - base, false);
+    attach(0, 40 * PAGE_SIZE);
+    start();
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value == image_end());
+}
+
+/* As many as are needed at most: of large memory there is one for each 512 GiB. */
+static void for_large_memory(void)
+{
+    const struct page_range first = {RAM, MIB2};
+    struct devicetree_range withheld[MMU_WITHHELD_MAX];
+
+    add_bank(RAM, 16384 * GIB);
+    sim_ram_attach(&first, 1);
+    start();
+    EXPECT(is_mapped(RAM + 16384 * GIB - 1));
+    EXPECT(mmu_withheld(withheld) == 1);
+    EXPECT(withheld[0].base.value == RAM);
+    EXPECT(withheld[0].size / PAGE_SIZE + mmu_early_tables_left() == 6 + 6 + 32);
+}
+
 static void test_gaps_that_fit(void **state)
 {
     (void)state;
+    in_a_process(behind_the_image);
+    in_a_process(for_large_memory);
     in_a_process(before_the_end);
     in_a_process(before_the_reserved);
 }
@@ -386,9 +450,12 @@ static void borrowed(void)
     static const uint64_t places[] = {0x9000005, 0xa000ffc, 0x9000004, DIRECT_MAP_SIZE - 1};
     vaddr_t window = 0;
 
+    struct mmu_translation before;
+
     one_bank();
     EXPECT(mmu_borrow_device(paddr(DIRECT_MAP_SIZE)) == NULL);
     EXPECT(mmu_borrow_device(paddr(UINT64_MAX)) == NULL);
+    EXPECT(mmu_translate(mmu_kernel, BORROW + PAGE_SIZE, &before)); /* as it was */
     for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         const vaddr_t at = (vaddr_t)mmu_borrow_device(paddr(places[i]));
         struct mmu_translation seen;
@@ -439,6 +506,40 @@ static void no_tables(void)
     EXPECT(sim_console_said("which are not used\n"));
 }
 
+/* Which bank is the image's, to the byte. */
+static void no_tables_but(uint64_t base, uint64_t size, bool holds)
+{
+    many_banks(MIB2);
+    for (unsigned i = 0; i < PIECES; i++) {
+        reserve(piece(i), MIB2, false);
+    }
+    add_bank(base, size);
+    reserve(base, size, false);
+    start();
+    EXPECT(is_mapped(base + size / 2) == holds);
+}
+
+static void no_tables_from_the_image_on(void)
+{
+    no_tables_but(virt_to_phys(__image_start).value, 2 * MIB2, true);
+}
+
+static void no_tables_up_to_the_image(void)
+{
+    const uint64_t image = virt_to_phys(__image_start).value;
+
+    no_tables_but(image - MIB2, MIB2, false);
+}
+
+/* A bank that is none: it would be the image's. */
+static void no_bank_behind_the_last(void)
+{
+    behind = (struct devicetree_range){paddr(image_first() - MIB2), 2 * MIB2};
+    add_bank(RAM, MIB2);
+    start();
+    EXPECT(!is_mapped(image_first() - MIB2));
+}
+
 /* The image's own bank may need more of them than there are: it is given up once, the rest of it.
  */
 static void no_tables_at_home(void)
@@ -463,6 +564,9 @@ static void test_no_tables(void **state)
     (void)state;
     in_a_process(no_tables);
     in_a_process(no_tables_at_home);
+    in_a_process(no_tables_from_the_image_on);
+    in_a_process(no_tables_up_to_the_image);
+    in_a_process(no_bank_behind_the_last);
 }
 
 /* --- The pages that are left -------------------------------------------------------------------
@@ -483,6 +587,17 @@ static struct page_stats pages_now(void)
     return now;
 }
 
+/* Whatever a stack has held before: nothing of it is a range. */
+static __attribute__((noinline)) void soil_stack(uint64_t with)
+{
+    uint64_t words[4096];
+
+    for (unsigned i = 0; i < 4096; i++) {
+        words[i] = with;
+    }
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
 /* Of banks that are too far apart the image's is kept, and the image in it. */
 static void pages_at_home(void)
 {
@@ -492,16 +607,26 @@ static void pages_at_home(void)
     add_bank(base, HOME_SIZE);
     reserve(base + 16 * PAGE_SIZE, 3 * PAGE_SIZE, false);
     reserve(base + 32 * PAGE_SIZE, PAGE_SIZE, true);
+    while (machine.reserved_count < DEVICETREE_RESERVED_MAX) { /* as many as there may be */
+        reserve(base + 64 * PAGE_SIZE + 2 * machine.reserved_count * PAGE_SIZE, PAGE_SIZE, false);
+    }
     start();
     page_init();
     EXPECT(pages_now().total == HOME_SIZE / PAGE_SIZE);
     EXPECT(pages_now().allocated == 0);
+    EXPECT(mmu_borrow_device(paddr(base)) == NULL); /* no registers */
     expect_state(RAM, RAM + 8 * MIB2, PAGE_FOREIGN);
     expect_state(base, base + 16 * PAGE_SIZE, PAGE_FREE);
     expect_state(base + 16 * PAGE_SIZE, base + 19 * PAGE_SIZE, PAGE_RESERVED);
     expect_state(base + 19 * PAGE_SIZE, base + 32 * PAGE_SIZE, PAGE_FREE);
     expect_state(base + 32 * PAGE_SIZE, base + 33 * PAGE_SIZE, PAGE_RESERVED);
-    expect_state(base + 33 * PAGE_SIZE, image_first(), PAGE_FREE);
+    expect_state(base + 33 * PAGE_SIZE, base + 68 * PAGE_SIZE, PAGE_FREE);
+    for (unsigned i = 2; i < DEVICETREE_RESERVED_MAX; i++) {
+        expect_state(base + (64 + 2 * i) * PAGE_SIZE, base + (65 + 2 * i) * PAGE_SIZE,
+                     PAGE_RESERVED);
+        expect_state(base + (65 + 2 * i) * PAGE_SIZE, base + (66 + 2 * i) * PAGE_SIZE, PAGE_FREE);
+    }
+    expect_state(base + 128 * PAGE_SIZE, image_first(), PAGE_FREE);
     expect_state(image_first(), image_end(), PAGE_RESERVED);
     expect_state(image_end(), image_end() + MIB2, PAGE_FREE);
 }
@@ -523,6 +648,7 @@ static void pages_beside_tables(void)
     EXPECT(mmu_withheld(withheld) == 1);
     EXPECT(withheld[0].base.value == RAM + PAGE_SIZE);
     tables = withheld[0].size;
+    soil_stack(RAM + GIB);
     page_init();
     EXPECT(pages_now().total == total);
     EXPECT(pages_now().allocated == 0);

@@ -129,6 +129,11 @@ static void test_map(void **state)
     assert_int_equal(seen.count[SIM_PUBLISH], 1);
     assert_int_equal(seen.valid[SIM_PUBLISH], 4);
     assert_int_equal(seen.order[seen.steps - 1], SIM_PUBLISH);
+    look_at(VA + 4 * PAGE_SIZE, 2); /* in a table that is there */
+    map(VA + 4 * PAGE_SIZE, 2 * PAGE_SIZE);
+    assert_int_equal(seen.steps, 1);
+    assert_int_equal(seen.order[0], SIM_PUBLISH);
+    assert_int_equal(seen.valid[SIM_PUBLISH], 2);
 }
 
 static void test_unmap(void **state)
@@ -167,6 +172,29 @@ static void test_refused_map(void **state)
     assert_int_equal(seen.count[SIM_PUBLISH], 0);
     assert_int_equal(mmu_kernel->mapped, mapped);
     assert_int_equal(mmu_unmap(mmu_kernel, VA + MIB2, PAGE_SIZE), KERN_SUCCESS);
+}
+
+/* What there is too little for adds tables in vain: forgotten by walks before they go. */
+static void test_want_of_tables(void **state)
+{
+    paddr_t page, last = {0};
+    uint64_t tables;
+
+    (void)state;
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &page) == KERN_SUCCESS) {
+        last = page;
+    }
+    assert_int_equal(page_free(last, 0), KERN_SUCCESS);
+    tables = table_pages();
+    for (unsigned way = 0; way < 2; way++) {
+        look_at(VA, 1);
+        assert_int_equal(way == 0 ? mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw)
+                                  : mmu_show_page(mmu_kernel, VA, paddr(PA), rw),
+                         KERN_RESOURCE_SHORTAGE);
+        assert_int_equal(seen.count[SIM_FLUSH_PAGE], 1);
+        assert_int_equal(seen.tables[SIM_FLUSH_END], tables + 1);
+        assert_int_equal(table_pages(), tables);
+    }
 }
 
 /* Break before make: an entry is invalid, and flushed, before another one is there. */
@@ -273,6 +301,8 @@ static void test_show_page(void **state)
     assert_int_equal(mmu_kernel->mapped, mapped + 1);
     assert_int_equal(mmu_show_page(mmu_kernel, VA + 1, paddr(PA), rw), KERN_INVALID_ARGUMENT);
     assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(PA + 1), rw), KERN_INVALID_ARGUMENT);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(DIRECT_MAP_SIZE), rw),
+                     KERN_INVALID_ARGUMENT);
     assert_int_equal(mmu_unmap(mmu_kernel, VA + PAGE_SIZE, PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(mmu_kernel->mapped, mapped);
 }
@@ -324,6 +354,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_map, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unmap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_want_of_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(test_protect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_memory_type, setup, teardown),
         cmocka_unit_test_setup_teardown(test_split, setup, teardown),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Address spaces and their bounds, flushes, how all of it is shown, and views of devices. */
 #include "tests/host/kernel/mmu_fixture.h"
+#include "tests/host/sim/sim_cache.h"
 
 /* More spaces than ASIDs: none ever sees another's page through the TLB. */
 static void test_asids_are_safe(void **state)
@@ -90,6 +91,80 @@ static void test_flushes_are_batched(void **state)
     assert_int_equal(sim_tlb_flushes(), before + 32);
     assert_int_equal(mmu_unmap(mmu_kernel, VA + 32 * PAGE_SIZE, 33 * PAGE_SIZE), KERN_SUCCESS);
     assert_int_equal(sim_tlb_flushes(), before + 33);
+}
+
+/* What of a space is forgotten is that space's, and of one that never ran there is nothing. */
+static void test_flushes_are_a_spaces_own(void **state)
+{
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
+    struct mmu_space *runs, *waits;
+    struct mmu_translation at;
+    uint64_t before;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&runs), KERN_SUCCESS);
+    assert_int_equal(mmu_space_create(&waits), KERN_SUCCESS);
+    assert_int_equal(mmu_map(runs, MIB2, paddr(PA), 40 * PAGE_SIZE, user), KERN_SUCCESS);
+    assert_int_equal(mmu_map(waits, MIB2, paddr(PA), PAGE_SIZE, user), KERN_SUCCESS);
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(PA), PAGE_SIZE, rw), KERN_SUCCESS);
+    mmu_space_activate(runs);
+    assert_true(sim_tlb_access(MIB2, &at));
+    assert_true(sim_tlb_access(VA, &at));
+    before = sim_tlb_flushes();
+    assert_int_equal(mmu_unmap(waits, MIB2, PAGE_SIZE), KERN_SUCCESS);
+    mmu_space_destroy(waits);
+    assert_int_equal(sim_tlb_flushes(), before);
+    assert_true(sim_tlb_access(MIB2 + PAGE_SIZE, &at)); /* it still is the one that runs */
+    assert_int_equal(mmu_unmap(runs, MIB2, 40 * PAGE_SIZE), KERN_SUCCESS);
+    assert_int_equal(sim_tlb_flushes(), before + 1);
+    assert_false(sim_tlb_access(MIB2, &at));
+    assert_true(sim_tlb_knows(VA));
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, PAGE_SIZE), KERN_SUCCESS);
+    assert_false(sim_tlb_knows(VA));
+    mmu_space_destroy(runs);
+}
+
+/* An address is of one half, whatever of it an index takes. */
+static void test_halves_are_apart(void **state)
+{
+    const struct mmu_attributes user = {.access = MMU_READ | MMU_USER};
+    struct mmu_translation at;
+    struct mmu_space *space;
+
+    (void)state;
+    assert_int_equal(mmu_space_create(&space), KERN_SUCCESS);
+    assert_int_equal(mmu_map(space, MIB2, paddr(PA), PAGE_SIZE, user), KERN_SUCCESS);
+    assert_true(mmu_translate(space, MIB2, &at));
+    assert_false(mmu_translate(space, MMU_USER_VA_END + MIB2, &at));
+    assert_false(mmu_translate(space, MIB2 | ~(MMU_USER_VA_END - 1), &at));
+    mmu_space_destroy(space);
+}
+
+/* What may be executed is made fit for it once, as many bytes as that is; and nothing else is. */
+static void test_code_is_made_fit(void **state)
+{
+    const struct mmu_attributes code = {.access = MMU_READ | MMU_EXECUTE};
+    const uint64_t block = 7 * GIB, lines = PAGE_SIZE / SIM_CACHE_LINE;
+
+    (void)state;
+    /* A page and a block of the direct map, and a page of which it has nothing. */
+    assert_non_null(mmu_map_device(paddr(block - PAGE_SIZE), PAGE_SIZE));
+    assert_non_null(mmu_map_device(paddr(block), MIB2));
+    sim_cache.executable = 0;
+    assert_int_equal(mmu_map(mmu_kernel, VA, paddr(block - 2 * PAGE_SIZE), 4 * PAGE_SIZE, code),
+                     KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 3 * lines);
+    assert_int_equal(mmu_protect(mmu_kernel, VA, 4 * PAGE_SIZE, ro), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 3 * lines);
+    assert_int_equal(mmu_protect(mmu_kernel, VA, 3 * PAGE_SIZE, code), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 5 * lines);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(block), ro), KERN_SUCCESS);
+    assert_int_equal(mmu_map(mmu_kernel, VA + 4 * PAGE_SIZE, paddr(block), PAGE_SIZE, ro),
+                     KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 5 * lines);
+    assert_int_equal(mmu_show_page(mmu_kernel, VA, paddr(block), code), KERN_SUCCESS);
+    assert_int_equal(sim_cache.executable, 6 * lines);
+    assert_int_equal(mmu_unmap(mmu_kernel, VA, 5 * PAGE_SIZE), KERN_SUCCESS);
 }
 
 /* One line a run of neighbours with equal attributes, and never more lines than asked for. */
@@ -190,6 +265,7 @@ static void test_devices(void **state)
     struct mmu_translation at;
 
     (void)state;
+    assert_non_null(mmu_map_device(paddr(end + 16 * PAGE_SIZE), 1)); /* tables beside them */
     assert_null(mmu_map_device(paddr(ram.base), 4));
     assert_null(mmu_map_device(paddr(ram.base - PAGE_SIZE), PAGE_SIZE + 1));
     assert_null(mmu_map_device(paddr(end - 1), 2));
@@ -212,6 +288,7 @@ static void test_devices(void **state)
     assert_int_equal(at.attributes.memory, MMU_DEVICE);
     assert_int_equal(at.attributes.access, rw.access);
     assert_non_null(mmu_map_device(paddr(DIRECT_MAP_SIZE - PAGE_SIZE), PAGE_SIZE));
+    assert_non_null(mmu_map_device(paddr(ram.base - PAGE_SIZE), PAGE_SIZE));
     assert_non_null(mmu_map_device(paddr(0), PAGE_SIZE));
     assert_true(mmu_translate(mmu_kernel, DIRECT_MAP_BASE, &at));
     assert_int_equal(at.pa.value, 0);
@@ -224,10 +301,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_asids_are_safe, setup, teardown),
         cmocka_unit_test_setup_teardown(test_user_space_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flushes_are_batched, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flushes_are_a_spaces_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_halves_are_apart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_prints_its_runs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_peek, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_end_of_a_space, setup, teardown),
-        cmocka_unit_test_setup(test_devices, setup), /* they stay: the last one */
+        cmocka_unit_test_setup(test_devices, setup), /* they stay: the last ones */
+        cmocka_unit_test_setup(test_code_is_made_fit, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

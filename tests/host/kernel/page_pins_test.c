@@ -371,7 +371,8 @@ static void test_given_back_pinned(void **state)
                          i == 1 || i == 4 ? PAGE_ALLOCATED : PAGE_FREE);
     }
     assert_int_equal(stats().allocated, before.allocated + 2);
-    assert_int_not_equal(page_release_run(paddr_add(first, PAGE_SIZE), 1), KERN_SUCCESS);
+    assert_int_equal(page_release_run(paddr_add(first, PAGE_SIZE), 1), KERN_FAILURE);
+    assert_int_equal(page_split_run(paddr_add(first, PAGE_SIZE), 1), KERN_INVALID_ARGUMENT);
     page_unpin(paddr_add(first, PAGE_SIZE));
     page_unpin(paddr_add(first, 4 * PAGE_SIZE));
     assert_int_equal(stats().allocated, before.allocated + 1);

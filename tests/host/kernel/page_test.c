@@ -101,6 +101,7 @@ static void test_banks_holes_and_reservations(void **state)
     }
     assert_int_equal(stats().free, 0);
     assert_int_equal(page_get_state(paddr(RAM + 64 * SIM_MIB)), PAGE_RESERVED);
+    assert_non_null(page_note(paddr(RAM + 73 * SIM_MIB)));
     /* A device's target like any RAM, although nobody has looked at its section before. */
     assert_int_equal(page_pin(paddr(RAM + 74 * SIM_MIB)), KERN_SUCCESS);
     assert_int_equal(page_pin_count(paddr(RAM + 74 * SIM_MIB)), 1);
@@ -214,6 +215,58 @@ static void test_banks_of_no_page(void **state)
     }
 }
 
+/* Its own records are as large as they are: a gap of so many pages will do, in however many banks.
+ */
+static void test_gaps_that_just_fit(void **state)
+{
+    const struct page_range bank = {RAM, 64 * SIM_MIB};
+    struct page_range most = {RAM, 64 * SIM_MIB - (16 * 8 + 1) * PAGE_SIZE};
+    struct page_range many[PAGE_RANGES_MAX + 1];
+    const struct page_range touching[2][2] = {
+        {{RAM, 5 * PAGE_SIZE}, {RAM + 5 * PAGE_SIZE, 4 * PAGE_SIZE}},
+        {{RAM + 5 * PAGE_SIZE, 4 * PAGE_SIZE}, {RAM, 5 * PAGE_SIZE}},
+    };
+
+    (void)state;
+    sim_ram_attach(&bank, 1);
+    assert_true(page_setup(&bank, 1, &most, 1));
+    assert_int_equal(stats().free, 0);
+    most.size++;
+    assert_false(page_setup(&bank, 1, &most, 1));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(page_setup(touching[i], 2, NULL, 0)); /* eight, and one */
+        assert_int_equal(stats().free, 0);
+        assert_int_equal(stats().total, 9);
+    }
+    for (unsigned i = 0; i <= PAGE_RANGES_MAX; i++) {
+        many[i] = (struct page_range){RAM + i * SIM_MIB / 2, SIM_MIB / 4};
+    }
+    assert_true(page_setup(&bank, 1, many, PAGE_RANGES_MAX));
+    assert_int_equal(stats().reserved, 64 * SIM_MIB / 4 / PAGE_SIZE + 16 * 8 + 1);
+    assert_false(page_setup(&bank, 1, many, PAGE_RANGES_MAX + 1));
+    many[0].size = SIM_MIB;
+    assert_true(page_setup(many, PAGE_RANGES_MAX, NULL, 0));
+    assert_int_equal(stats().total, (63 * SIM_MIB / 4 + SIM_MIB * 3 / 4) / PAGE_SIZE);
+    assert_false(page_setup(many, PAGE_RANGES_MAX + 1, NULL, 0));
+}
+
+/* What stands where a record would be, of a block behind all memory, is none. */
+static void test_nothing_joins_behind_the_end(void **state)
+{
+    /* The upper one has no room for the records of all that lies between the two. */
+    const struct page_range banks[] = {{RAM, 64 * SIM_MIB}, {RAM + SIM_GIB, 4 * SIM_MIB}};
+    struct page *behind;
+
+    (void)state;
+    sim_ram_attach(banks, 2);
+    behind = phys_to_virt(paddr(RAM + 64 * SIM_MIB)); /* the records end where that bank does */
+    *behind = (struct page){.state = RECORD_FREE_BLOCK, .order = SECTION_ORDER};
+    assert_true(page_setup(banks, 2, NULL, 0));
+    assert_ptr_equal(page_record(page_last() + 1), behind);
+    assert_int_equal(page_get_state(paddr(banks[1].base)), PAGE_FREE);
+    assert_int_equal(stats().free_blocks[SECTION_ORDER], 2);
+}
+
 static void test_far_bank_is_given_up(void **state)
 {
     const struct page_range banks[] = {{RAM, 64 * SIM_MIB}, {1024 * SIM_GIB, 64 * SIM_MIB}};
@@ -238,12 +291,14 @@ static void test_the_images_bank_is_kept(void **state)
 
     (void)state;
     sim_ram_attach(&banks[1], 1);
-    page_home = (struct page_range){banks[1].base + SIM_MIB, SIM_MIB};
-    assert_true(page_setup(banks, 2, &page_home, 1));
-    page_home = (struct page_range){0};
-    assert_int_equal(stats().total, 32 * SIM_MIB / PAGE_SIZE);
-    assert_int_equal(page_get_state(paddr(RAM)), PAGE_FOREIGN);
-    assert_int_equal(page_get_state(paddr(banks[1].base + SIM_MIB)), PAGE_RESERVED);
+    for (unsigned i = 0; i < 2; i++) {
+        page_home = (struct page_range){banks[1].base + i * SIM_MIB, SIM_MIB};
+        assert_true(page_setup(banks, 2, &page_home, 1));
+        assert_int_equal(stats().total, 32 * SIM_MIB / PAGE_SIZE);
+        assert_int_equal(page_get_state(paddr(RAM)), PAGE_FOREIGN);
+        assert_int_equal(page_get_state(paddr(page_home.base)), PAGE_RESERVED);
+        page_home = (struct page_range){0};
+    }
 }
 
 static void test_refuses_bad_requests(void **state)
@@ -318,6 +373,9 @@ static void test_refuses_bad_frees(void **state)
     assert_int_equal(page_free_run(run, 3), KERN_FAILURE);
 
     assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS);
+    assert_int_equal(page_free(block, 1), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(block, 3), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_free(paddr(block.value + 8), 0), KERN_INVALID_ADDRESS);
     assert_int_equal(page_free(block, 0), KERN_SUCCESS);
     assert_int_equal(page_free(block, 0), KERN_FAILURE); /* while in the cache */
     assert_same_stats(before, stats());
@@ -377,6 +435,83 @@ static void test_alignment_above_size(void **state)
     assert_same_stats(before, stats());
 }
 
+/* Zeros where they are asked for, also of a page that comes from the cache; else what was there. */
+static void test_zeros_are_asked_for(void **state)
+{
+    paddr_t block;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    for (size_t count = 1; count <= 2; count++) {
+        struct page_request request = {.count = count, .owner = PAGE_OWNER_IMAGE};
+        uint8_t *bytes;
+        paddr_t again;
+
+        assert_int_equal(page_alloc_run(&request, &block), KERN_SUCCESS);
+        bytes = phys_to_virt(block);
+        memset(bytes, 0x55, count * PAGE_SIZE);
+        assert_int_equal(page_free_run(block, count), KERN_SUCCESS);
+        assert_int_equal(page_alloc_run(&request, &again), KERN_SUCCESS);
+        assert_int_equal(again.value, block.value);
+        assert_int_equal(bytes[0], 0x55);
+        assert_int_equal(page_free_run(block, count), KERN_SUCCESS);
+        request.zero = true;
+        assert_int_equal(page_alloc_run(&request, &again), KERN_SUCCESS);
+        assert_int_equal(again.value, block.value);
+        for (size_t i = 0; i < count * PAGE_SIZE; i++) {
+            assert_int_equal(bytes[i], 0);
+        }
+    }
+    while (page_alloc(0, PAGE_OWNER_IMAGE, &block) == KERN_SUCCESS) {
+    }
+    /* What there is none of is not cleared. */
+    memset(phys_to_virt(block), 0x55, PAGE_SIZE);
+    assert_int_equal(
+        page_alloc_run(&(struct page_request){.count = 1, .owner = PAGE_OWNER_IMAGE, .zero = true},
+                       &block),
+        KERN_RESOURCE_SHORTAGE);
+    assert_int_equal(*(uint8_t *)phys_to_virt(block), 0x55);
+}
+
+static unsigned cached(void)
+{
+    return (unsigned)(page_pool.top - page_pool.cache);
+}
+
+/* Single pages come by sixteens into the cache, and half of them go where there are too many. */
+static void test_the_cache(void **state)
+{
+    paddr_t pages[96];
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    for (unsigned i = 0; i < 96; i++) {
+        assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[i]), KERN_SUCCESS);
+        assert_int_equal(cached(), 15 - i % 16);
+        assert_true(i % 16 == 0 || pages[i].value == pages[i - 1].value + PAGE_SIZE);
+    }
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+        assert_int_equal(cached(), i + 1);
+    }
+    /* Back and forth at one height. */
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[0]), KERN_SUCCESS);
+        assert_int_equal(page_free(pages[0], 0), KERN_SUCCESS);
+        assert_int_equal(cached(), 50);
+    }
+    for (unsigned i = 50; i < 63; i++) {
+        assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+        assert_int_equal(cached(), i + 1);
+    }
+    assert_int_equal(page_free(pages[63], 0), KERN_SUCCESS);
+    assert_int_equal(cached(), 33);
+    for (unsigned i = 64; i < 96; i++) {
+        assert_int_equal(page_free(pages[i], 0), KERN_SUCCESS);
+    }
+    assert_int_equal(stats().allocated, 0);
+}
+
 static void test_a_run_becomes_single_pages(void **state)
 {
     const struct page_request run = {.count = 5, .owner = PAGE_OWNER_IMAGE};
@@ -389,6 +524,8 @@ static void test_a_run_becomes_single_pages(void **state)
     assert_int_equal(page_alloc_run(&run, &first), KERN_SUCCESS);
     assert_int_equal(page_split_run(first, 4), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_split_run(paddr_add(first, PAGE_SIZE), 4), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(paddr_add(first, PAGE_SIZE), 1), KERN_INVALID_ARGUMENT);
+    assert_int_equal(page_split_run(paddr(0), 1), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_split_run(first, 0), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_pin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
     assert_int_equal(page_split_run(first, 5), KERN_INVALID_ARGUMENT);
@@ -505,12 +642,16 @@ int main(void)
         cmocka_unit_test_teardown(test_the_end_of_the_direct_map, detach),
         cmocka_unit_test_teardown(test_no_usable_memory, detach),
         cmocka_unit_test_teardown(test_banks_of_no_page, detach),
+        cmocka_unit_test_teardown(test_gaps_that_just_fit, detach),
+        cmocka_unit_test_teardown(test_nothing_joins_behind_the_end, detach),
         cmocka_unit_test_teardown(test_far_bank_is_given_up, detach),
         cmocka_unit_test_teardown(test_the_images_bank_is_kept, detach),
         cmocka_unit_test_teardown(test_refuses_bad_requests, detach),
         cmocka_unit_test_teardown(test_refuses_bad_frees, detach),
         cmocka_unit_test_teardown(test_pins, detach),
         cmocka_unit_test_teardown(test_alignment_above_size, detach),
+        cmocka_unit_test_teardown(test_zeros_are_asked_for, detach),
+        cmocka_unit_test_teardown(test_the_cache, detach),
         cmocka_unit_test_teardown(test_a_run_becomes_single_pages, detach),
         cmocka_unit_test_teardown(test_exhaustion_and_high_water, detach),
         cmocka_unit_test_teardown(test_high_water_is_exact, detach),

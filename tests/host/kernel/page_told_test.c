@@ -137,12 +137,33 @@ static void test_notes_end_with_the_records(void **state)
     assert_int_not_equal(borders, 0);
 }
 
+/* A row over a border ends where it was asked to, however long it was before that. */
+static void test_notes_end_with_the_row(void **state)
+{
+    const struct page_request request = {.count = 3000, .owner = PAGE_OWNER_IMAGE};
+    paddr_t area, first;
+
+    (void)state;
+    machine(RAM, 64 * SIM_MIB);
+    assert_int_equal(page_alloc_run(&request, &area), KERN_SUCCESS);
+    first = paddr(((area.value | (4 * SIM_MIB - 1)) + 1) - 500 * PAGE_SIZE);
+    for (uint64_t i = 0; i < 1600; i++) {
+        *page_note(paddr_add(first, i * PAGE_SIZE)) = 0x08;
+    }
+    assert_int_equal(page_note_set(first, 600, 0x08, 0x10), 0x08);
+    for (uint64_t i = 0; i < 1600; i++) {
+        assert_int_equal(*page_note(paddr_add(first, i * PAGE_SIZE)), i < 600 ? 0x18 : 0x08);
+        *page_note(paddr_add(first, i * PAGE_SIZE)) = 0;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_who_has_pages_is_asked_for_them, detach),
         cmocka_unit_test_teardown(test_memory_with_nothing_in_it_is_told, detach),
         cmocka_unit_test_teardown(test_notes_end_with_the_records, detach),
+        cmocka_unit_test_teardown(test_notes_end_with_the_row, detach),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

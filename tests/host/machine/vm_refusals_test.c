@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects and address spaces refuse, to the last page; and the direct map as memory. */
+#include "descriptors/IOMemoryDescriptor.h"
+#include "descriptors/platform_vm.h"
 #include "kernel/direct_map.h"
 #include "kernel/exception.h"
 #include "kernel/mmu/mmu_private.h"
@@ -492,6 +494,45 @@ static void the_direct_map_is_read_and_written(void **state)
     restore_blocks();
 }
 
+/* For the seam, blocks with other rights are regions of their own; no more is looked at than asked.
+ */
+static void rights_part_the_direct_map(void **state)
+{
+    struct platform_region region;
+    struct vm_object *window;
+    vaddr_t second;
+
+    (void)state;
+    change_blocks();
+    second = direct(2);
+    assert_int_equal(platform_map_lookup(kernel_map, direct(0) + 5, 4 * MIB2, &region),
+                     KERN_SUCCESS);
+    assert_int_equal(region.size, 2 * MIB2 - 5);
+    assert_true(region.writable);
+    platform_object_release(region.object);
+    assert_int_equal(platform_map_lookup(kernel_map, second + 5, 4 * MIB2, &region), KERN_SUCCESS);
+    assert_int_equal(region.size, MIB2 - 5);
+    assert_false(region.writable);
+    platform_object_release(region.object);
+    assert_int_equal(platform_map_check(kernel_map, second - 1, 2, true), KERN_PROTECTION_FAILURE);
+    assert_int_equal(platform_map_check(kernel_map, direct(3), 2 * MIB2, false),
+                     KERN_INVALID_ADDRESS);
+    /* The second page there has another mode, and is not asked for. */
+    assert_int_equal(vm_object_create_physical(paddr_add(block(2), PAGE_SIZE), 1, &window),
+                     KERN_SUCCESS);
+    vm_window_set_memory(window, 0, 1, MMU_NONCACHED);
+    assert_true(
+        platform_map_has_cache(kernel_map, second - PAGE_SIZE, 2 * PAGE_SIZE, kIOCopybackCache));
+    assert_false(
+        platform_map_has_cache(kernel_map, second - PAGE_SIZE, 3 * PAGE_SIZE, kIOCopybackCache));
+    vm_object_release(window);
+    /* What is shown in name only cannot be read. */
+    *block_entry(2) &= ~DESCRIPTOR_VALID;
+    assert_int_equal(platform_map_lookup(kernel_map, second, PAGE_SIZE, &region),
+                     KERN_PROTECTION_FAILURE);
+    restore_blocks();
+}
+
 /* --- Faults of the kernel --------------------------------------------------------------------- */
 
 #define ABORT(class, status, write) ((uint64_t)(class) << 26 | (write) << 6 | (status))
@@ -555,6 +596,7 @@ int main(void)
         TEST(wrong_counts_end_the_kernel), TEST(places_are_legal_or_not),
         UNDONE(physical_pages_are_judged), TEST(windows_obey_the_direct_map),
         UNDONE(the_direct_map_is_wired),   TEST(the_direct_map_is_read_and_written),
+        UNDONE(the_direct_map_is_wired),   TEST(rights_part_the_direct_map),
         TEST(reservations_get_no_rights),  TEST(the_kernel_faults),
     };
 

@@ -62,6 +62,13 @@ bool sim_tlb_access(vaddr_t va, struct mmu_translation *out)
     return true;
 }
 
+bool sim_tlb_knows(vaddr_t va)
+{
+    const struct slot *const slot = slot_of(va, 0);
+
+    return slot->va == (va & ~PAGE_MASK) && slot->global;
+}
+
 void sim_tlb_check(struct mmu_space *space, vaddr_t va)
 {
     const struct slot *const slot = slot_of(va, space->user ? space->asid : 0);
@@ -194,6 +201,9 @@ void mmu_arch_set_lower_root(paddr_t root, uint16_t asid)
 {
     if (unfinished) {
         fail("another space while a flush may be under way");
+    }
+    if (asid >= SIM_ASIDS) {
+        fail("a number that there is not");
     }
     sim_step(SIM_LOWER_ROOT, root.value);
     lower = (struct mmu_space){.root = root, .asid = asid, .user = true};

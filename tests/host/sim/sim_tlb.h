@@ -13,6 +13,9 @@
 /* Translate as the CPU would now, for the kernel's half or the active space; false: a fault. */
 bool sim_tlb_access(vaddr_t va, struct mmu_translation *out);
 
+/* Is anything of a page of the kernel's known? */
+bool sim_tlb_knows(vaddr_t va);
+
 /* Whether the CPU keeps dirty state in descriptors (FEAT_HAFDBS), from mmu_dirty_init on. */
 extern bool sim_tlb_notes_stores;
 
