@@ -384,6 +384,11 @@ static void test_given_back_pinned(void **state)
 
     assert_int_equal(page_release_run(block, 8), KERN_SUCCESS);
     assert_int_equal(stats().allocated, before.allocated);
+    for (uint64_t count = 1; count <= 8; count *= 8) { /* and once only */
+        assert_int_equal(page_release_run(block, count), KERN_FAILURE);
+        assert_same_stats(before, stats());
+        assert_int_equal(page_get_state(block), PAGE_FREE);
+    }
 }
 
 static void test_quarantine(void **state)
