@@ -234,8 +234,6 @@ static void give_up(struct virtio_device *device)
     }
     vdma_state.queue = NULL;
     vdma_state.memory = (struct vm_device_memory){0};
-    vdma_state.frames = NULL;
-    vdma_state.data = NULL;
     vdma_state.device = NULL;
 }
 

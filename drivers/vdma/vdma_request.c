@@ -117,9 +117,6 @@ uint64_t vdma_turned(uint64_t pattern, uint64_t bytes, uint64_t moved)
 /* The command that a recording knows a transfer by; NULL: it moves nothing of a command's. */
 static const IODMACommand *name_of(const struct vdma_transfer *transfer)
 {
-    if (vdma_is_control(transfer->type)) {
-        return NULL;
-    }
     return transfer->command != NULL          ? transfer->command
            : transfer->source.command != NULL ? transfer->source.command
                                               : transfer->target.command;

@@ -45,6 +45,7 @@ static void calls_without_a_device(void **state)
     assert_int_equal(IOMemoryLastError(), kIOReturnNoDevice);
     assert_int_equal(vdma_poll(), 0);
     vdma_hold_doorbell(true);
+    assert_false(vdma_state.held);
     vdma_get_counters(&counters);
     assert_int_equal(counters.requests, 0);
     vdma_get_depth(&now, &most);
@@ -101,6 +102,10 @@ static void devices_that_do_not_come_up(void **state)
     (void)state;
     spoiled_add(&(struct vdma_options){.queue_size = 2}); /* no room for header, data and status */
     fails_to_come_up();
+    spoiled_add(&(struct vdma_options){.queue_size = 4}); /* just so much, so that it is asked */
+    spoil = other_version;
+    fails_to_come_up();
+    assert_null(spoil);
     spoiled_add(&(struct vdma_options){0});
     spoiled_by.read_features = spoiled_no_features;
     fails_to_come_up();
@@ -260,6 +265,7 @@ static void jobs_that_cannot_be(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct holdings held = holdings_now();
         struct vdma_job job = rows[i].job;
 
         /* Of one before. */
@@ -268,6 +274,7 @@ static void jobs_that_cannot_be(void **state)
         assert_int_equal(vdma_perform(&job), rows[i].status);
         assert_int_equal(job.moved, rows[i].status == kIOReturnSuccess ? job.length : 0);
         assert_int_equal(job.status.code | job.status.rule, 0);
+        assert_true(sim_holds(&held));
     }
     OSObject_release(in);
     OSObject_release(out);
@@ -480,8 +487,10 @@ static void requests_are_seen_and_recorded(void **state)
 
 static void starts_of_somebody_elses(void **state)
 {
-    struct vdma_transfer transfer, copied;
-    IODMACommand *command = vdma_create_command(NULL, kMapped, &transfer);
+    struct vdma_job fill = {.type = VDMA_FILL, .target = pair, .length = 16, .arguments = {1, 1}};
+    struct vdma_job sum = {.type = VDMA_CHECKSUM, .source = pair, .length = 16};
+    struct vdma_transfer transfer, copied, others;
+    IODMACommand *command = vdma_create_command(NULL, kMapped, &transfer), *foreign, *other;
     IODMAController *const engine = vdma_state.engine;
 
     (void)state;
@@ -499,6 +508,33 @@ static void starts_of_somebody_elses(void **state)
     IODMACommand_setRefCon(command, &transfer);
     transfer.type = VDMA_COPY; /* from nowhere */
     assert_int_equal(START(0), kIOReturnBadArgument);
+    foreign =
+        IODMACommand_withSpecification(kIODMACommandOutputHost64, 64, 0, kMapped, 0, 1, NULL, NULL);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(foreign, pair, true), kIOReturnSuccess);
+    transfer.other = foreign; /* which is no copy's to lend */
+    assert_int_equal(START(0), kIOReturnBadArgument);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(foreign, true), kIOReturnSuccess);
+    OSObject_release(foreign);
+    /* One of our own that is not prepared; then one that is, and is given back by the refusal. */
+    other = vdma_create_command(NULL, kMapped, &others);
+    transfer.other = other;
+    assert_int_equal(START(0), kIOReturnNotReady);
+    assert_int_equal(virtq_in_flight(vdma_state.queue), 0);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(other, pair, true), kIOReturnSuccess);
+    assert_int_equal(spoiled_set_limits(&(struct vdma_limits){.directions = VDMA_READS}),
+                     kIOReturnSuccess);
+    assert_int_equal(START(0), kIOReturnUnsupported);
+    assert_int_equal(spoiled_set_limits(&(struct vdma_limits){.directions = VDMA_WRITES}),
+                     kIOReturnSuccess);
+    assert_int_equal(START(0), kIOReturnUnsupported);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(other, true), kIOReturnSuccess);
+    OSObject_release(other);
+    assert_int_equal(
+        spoiled_set_limits(&(struct vdma_limits){.directions = VDMA_READS | VDMA_WRITES}),
+        kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&fill), kIOReturnSuccess);
+    assert_int_equal(vdma_perform(&sum), kIOReturnSuccess);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
     transfer.type = VDMA_FILL; /* of a pattern that there is not */
     transfer.arguments[1] = 3;
     assert_int_equal(START(0), kIOReturnBadArgument);

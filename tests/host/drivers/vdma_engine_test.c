@@ -66,6 +66,7 @@ static OSArray *owner;
 static IOWorkLoop *loop;
 static IODMAEventSource *events;
 static unsigned turns, ended;
+static IOReturn other_status; /* of what is no copy */
 
 /* Of one batch. */
 static uint32_t done, seen;
@@ -227,6 +228,9 @@ static void arrive(OSObject *whose, IODMAEventSource *from, IODMACommand *comman
             copies[i].status = status;
             copies[i].bytes = bytes;
             memcpy(copies[i].target.at_end, copies[i].target.pages, PAGES * PAGE_SIZE);
+            ended++;
+        } else if (copies[i].source.command == command) {
+            other_status = status;
             ended++;
         }
     }
@@ -438,6 +442,39 @@ static void mixtures(void **state)
     assert_int_equal(vdma_present(), true);
 }
 
+/* Both halves of one side, wherever the transfer says that they are, which is not for it to say. */
+static void comparisons(void **state)
+{
+    struct side *const side = &copies[0].source;
+
+    (void)state;
+    done = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t *last = (uint8_t *)side->ranges[PAGES - 1].address;
+
+        turns = ended = 0;
+        sim.waits = false;
+        memset(side->pages, 0x33, PAGES * PAGE_SIZE);
+        last[side->ranges[PAGES - 1].length - 2] = 0x33 + (uint8_t)i;
+        side->transfer.type = VDMA_COMPARE;
+        side->transfer.arguments[0] = 5;
+        side->transfer.arguments[1] = 1000;
+        side->transfer.other = copies[0].target.command; /* of which it is no copy */
+        IOWorkLoop_closeGate(loop);
+        assert_int_equal(
+            IODMAEventSource_startDMACommand(events, side->command, kIODirectionOut, 0, 0),
+            kIOReturnSuccess);
+        while (ended == 0) {
+            IOWorkLoop_sleepGate(loop, &ended, THREAD_UNINT);
+        }
+        IOWorkLoop_openGate(loop);
+        assert_int_equal(other_status, kIOReturnSuccess);
+        assert_int_equal(side->transfer.status.code,
+                         i == 0 ? VDMA_STATUS_OK : VDMA_STATUS_DIFFERENT);
+        assert_true(i == 0 || side->transfer.status.value == BYTES / 2 - 2);
+    }
+}
+
 /* Who flushes sleeps while there is nothing, and looks by himself where no interrupt comes. */
 static void flushes(void **state)
 {
@@ -485,6 +522,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(comparisons, begin, end),
         cmocka_unit_test_setup_teardown(flushes, begin, end),
         cmocka_unit_test_setup_teardown(without_faults, begin, end),
         cmocka_unit_test_setup_teardown(mixtures, begin, end),

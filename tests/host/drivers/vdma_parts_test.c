@@ -151,6 +151,42 @@ static void as_many_pieces_as_there_are_entries(void **state)
     }
 }
 
+/* Of sides that have room for different numbers of bytes, each part moves what both have. */
+static void sides_that_do_not_agree(void **state)
+{
+    static IOAddressRange ranges[300];
+    IOMemoryDescriptor *memory;
+    struct vdma_job copy = {.type = VDMA_COPY, .length = 2400}, sum = {.type = VDMA_CHECKSUM};
+
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) {
+        ranges[i] = (IOAddressRange){(uint64_t)pair_bytes + 16 * i, 8};
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(ranges, 300, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    for (unsigned way = 0; way < 2; way++) {
+        copy.source = way == 0 ? pair : memory;
+        copy.target = way == 0 ? memory : pair;
+        copy.source_offset = way == 0 ? 5000 : 0;
+        copy.target_offset = way == 0 ? 0 : 5000;
+        for (unsigned i = 0; i < PAIR_BYTES; i++) {
+            pair_bytes[i] = (uint8_t)(i * 7 + i / 256 + way);
+        }
+        assert_int_equal(vdma_perform(&copy), kIOReturnSuccess);
+        for (unsigned i = 0; i < 300; i++) {
+            assert_memory_equal(pair_bytes + 16 * i, pair_bytes + 5000 + 8 * i, 8);
+        }
+    }
+    /* One side alone has all the room there is. */
+    sum.source = memory;
+    sum.length = 8 * 254;
+    assert_int_equal(vdma_perform(&sum), kIOReturnSuccess);
+    sum.length += 8;
+    assert_int_equal(vdma_perform(&sum), kIOReturnNoSpace);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+}
+
 /*
  * A part ends at a multiple of the device's unit, back to where the next may begin: the second
  * piece has no such place, so that it is in the first.
@@ -224,9 +260,11 @@ static void patterns_go_on(void **state)
     for (unsigned size = 2; size <= 8; size *= 2) {
         fill = (struct vdma_transfer){.type = VDMA_FILL,
                                       .length = 4096,
+                                      .owner = command, /* of a life before */
                                       .arguments = {0x8877665544332211, size},
                                       .target = {.command = command}};
         assert_int_equal(vdma_submit_and_wait(&fill), kIOReturnSuccess);
+        assert_int_equal(fill.moved, 4096);
         for (unsigned i = 0; i < 4096; i++) {
             assert_int_equal(pair_bytes[i], 0x11 * (i % size + 1));
         }
@@ -381,6 +419,51 @@ static void parts_of_longer_transfers(void **state)
     assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
 }
 
+/*
+ * A copy whose sides miss the multiples by different bytes for a while: no part ends there, but
+ * further back, where both of them can begin the next one.
+ */
+static void parts_begin_where_both_sides_may(void **state)
+{
+    const struct vdma_limits limits = {.transfer_max = 60, .alignment = 16};
+    const IODMACommand_SegmentOptions anything = {
+        .fStructSize = sizeof(anything), .fNumAddressBits = 64, .fAlignment = 16};
+    IOAddressRange ranges[] = {{(uint64_t)pair_bytes, 40},
+                               {(uint64_t)pair_bytes + 1024, 24},
+                               {(uint64_t)pair_bytes + 2048, 960}};
+    IOMemoryDescriptor *memory =
+        IOMemoryDescriptor_withAddressRanges(ranges, 3, kIODirectionInOut, kernel_task);
+    struct vdma_transfer other, copy;
+    IODMACommand *from, *to;
+
+    (void)state;
+    assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    for (unsigned i = 0; i < PAIR_BYTES; i++) {
+        pair_bytes[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    from = vdma_create_command(&anything, kMapped, &other);
+    to = vdma_create_command(&anything, kMapped, &copy);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(from, memory, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(to, pair, true), kIOReturnSuccess);
+    copy = (struct vdma_transfer){.type = VDMA_COPY,
+                                  .length = 1024,
+                                  .source = {.command = from},
+                                  .target = {.command = to, .segment = 4096, .position = 4096}};
+    assert_int_equal(vdma_submit_and_wait(&copy), kIOReturnSuccess);
+    assert_int_equal(copy.moved, 1024);
+    assert_memory_equal(pair_bytes + 4096, pair_bytes, 40);
+    assert_memory_equal(pair_bytes + 4096 + 40, pair_bytes + 1024, 24);
+    assert_memory_equal(pair_bytes + 4096 + 64, pair_bytes + 2048, 960);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(from, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_clearMemoryDescriptor(to, true), kIOReturnSuccess);
+    OSObject_release(from);
+    OSObject_release(to);
+    IOMemoryDescriptor_complete(memory, kIODirectionNone);
+    OSObject_release(memory);
+    assert_int_equal(vdma_set_profile(VDMA_PROFILE_OPEN), kIOReturnSuccess);
+}
+
 /* Memory in one piece goes in one request up to the device's longest, from its beginning or not. */
 static void one_piece_in_as_few_parts_as_can_be(void **state)
 {
@@ -467,12 +550,14 @@ int main(void)
         cmocka_unit_test(limits_and_what_follows),
         cmocka_unit_test(parts_begin_where_the_device_takes_them),
         cmocka_unit_test(as_many_pieces_as_there_are_entries),
+        cmocka_unit_test(sides_that_do_not_agree),
         cmocka_unit_test(parts_of_whole_units),
         cmocka_unit_test(patterns_go_on),
         cmocka_unit_test(comparisons_that_end_well),
         cmocka_unit_test(a_beginning_that_the_device_does_not_take),
         cmocka_unit_test(a_start_inside_a_piece),
         cmocka_unit_test(parts_of_longer_transfers),
+        cmocka_unit_test(parts_begin_where_both_sides_may),
         cmocka_unit_test(one_piece_in_as_few_parts_as_can_be),
         cmocka_unit_test(a_piece_of_8_gib),
     };

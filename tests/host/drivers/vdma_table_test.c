@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -32,10 +33,18 @@ static void tables_without_memory(void **state)
 
     (void)state;
     assert_int_equal(spoiled_set_limits(&limits), kIOReturnSuccess);
+    /* The device does not take it. */
+    spoiled_answer = (struct vdma_status){.code = VDMA_STATUS_ERROR};
+    spoil = spoil_answer;
+    assert_int_equal(vdma_use_table(true), kIOReturnIOError);
+    assert_null(vdma_state.table);
+    assert_null(IOMapper_copyMapperForDevice(vdma_get_service()));
+    assert_int_equal(vdma_reset(), kIOReturnSuccess); /* in truth it has taken it */
     for (uint64_t nth = 1; report.failed; nth++) {
         const struct holdings held = holdings_now();
         IOReturn status;
 
+        IOMemory_fail(kIOReturnBusy);
         inject_begin(nth);
         status = vdma_use_table(true);
         inject_end(&report);
@@ -50,7 +59,8 @@ static void tables_without_memory(void **state)
     }
     assert_true(failures >= 4);
     there = vdma_state.table;
-    assert_int_equal(vdma_use_table(true), kIOReturnSuccess); /* it is */
+    assert_int_equal(((const IOMapper *)there)->pageSize, PAGE_SIZE); /* it is started */
+    assert_int_equal(vdma_use_table(true), kIOReturnSuccess);         /* it is */
     assert_ptr_equal(vdma_state.table, there);
     assert_int_equal(vdma_control(VDMA_SET_TABLE, NULL, NULL, 0, NULL, 0, NULL), kIOReturnBusy);
 }
@@ -131,6 +141,13 @@ static void mappings_across_pages(void **state)
         assert_int_equal(IOMapper_iovmUnmapMemory(table(), across, NULL, address, length),
                          kIOReturnSuccess);
     }
+    /* A part that ends in the first page. */
+    assert_int_equal(IOMapper_iovmMapMemory(table(), across, 0, 40, kIODMAMapReadAccess, NULL, NULL,
+                                            NULL, &address, &length),
+                     kIOReturnSuccess);
+    assert_int_equal(length, PAGE_SIZE);
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), across, NULL, address, length),
+                     kIOReturnSuccess);
     assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, UINT64_MAX,
                                             kIODMAMapReadAccess, NULL, NULL, NULL, &address,
                                             &length),
@@ -178,6 +195,7 @@ static void mappings_that_cannot_be(void **state)
     IOMapper_iovmMapMemory(table(), what, 0, bytes, kIODMAMapReadAccess | (options), spec, NULL,   \
                            NULL, &address, &length)
     assert_int_equal(MAP(none, 65 * PAGE_SIZE, 0, NULL), kIOReturnNoSpace); /* more than it has */
+    assert_int_equal(MAP(none, PAGE_SIZE, kIODMAMapDeviceMemory, NULL), kIOReturnUnsupported);
     assert_int_equal(MAP(unprepared, 16, 0, NULL), kIOReturnNotReady);
     OSObject_release(unprepared);
     assert_int_equal(page_free(page, 0), KERN_SUCCESS);
@@ -216,6 +234,8 @@ static void mappings_that_cannot_be(void **state)
         assert_in_range(count, 1, 64);
     }
     assert_int_equal(count, 64);
+    IOMemory_fail(kIOReturnBusy);
+    assert_int_equal(MAP(none, PAGE_SIZE, 0, NULL), kIOReturnNoSpace);
     assert_int_equal(IOMapper_translate(table(), 70 * PAGE_SIZE, 0, &address, &length),
                      kIOReturnNotFound);
     assert_int_equal(IOMapper_iovmUnmapMemory(table(), none, NULL, 70 * PAGE_SIZE, PAGE_SIZE),
@@ -427,7 +447,12 @@ static void a_table_that_is_not_given_back(void **state)
 static void a_table_is_as_large_as_it_says(void **state)
 {
     const struct vdma_limits few = {.table_entries = 64}, many = {.table_entries = 4096};
+    static uint8_t before[4096 * 8];
+    struct vdma_transfer request;
     struct holdings held;
+    uint64_t address, length;
+    uint32_t *behind, was;
+    uint8_t *start;
 
     (void)state;
     assert_int_equal(vdma_use_table(false), kIOReturnSuccess);
@@ -435,6 +460,25 @@ static void a_table_is_as_large_as_it_says(void **state)
     held = holdings_now();
     assert_int_equal(vdma_use_table(true), kIOReturnSuccess);
     assert_in_range(holdings_now().pages - held.pages, 4096 * 12 / PAGE_SIZE, 20);
+    /* What lies before it and behind it is neither asked nor written. */
+    vdma_table_request(vdma_state.table, &request);
+    start = phys_to_virt(paddr(request.arguments[0]));
+    behind = (uint32_t *)(start + 4096 * 12);
+    memcpy(before, start - sizeof(before), sizeof(before));
+    was = *behind;
+    *behind = 1;
+    assert_int_equal(IOMapper_iovmMapMemory(table(), (IOMemoryDescriptor *)NULL, 0, PAGE_SIZE,
+                                            kIODMAMapReadAccess, NULL, NULL, NULL, &address,
+                                            &length),
+                     kIOReturnSuccess);
+    assert_memory_equal(before, start - sizeof(before), sizeof(before));
+    assert_int_equal(IOMapper_iovmUnmapMemory(table(), (IOMemoryDescriptor *)NULL, NULL,
+                                              4096 * PAGE_SIZE, PAGE_SIZE),
+                     kIOReturnNotFound);
+    *behind = was;
+    assert_int_equal(
+        IOMapper_iovmUnmapMemory(table(), (IOMemoryDescriptor *)NULL, NULL, address, length),
+        kIOReturnSuccess);
     assert_int_equal(vdma_use_table(false), kIOReturnSuccess);
     assert_int_equal(spoiled_set_limits(&few), kIOReturnSuccess);
     assert_int_equal(vdma_use_table(true), kIOReturnSuccess);
