@@ -58,15 +58,16 @@ static void place(struct placement *to, uint64_t address, uint64_t length)
     to->physical = address + length;
 }
 
-static IOReturn place_all(struct placement *to, IOMemoryDescriptor *memory, uint64_t offset,
-                          uint64_t length)
+/* False: IOMemoryLastError says why. */
+static bool place_all(struct placement *to, IOMemoryDescriptor *memory, uint64_t offset,
+                      uint64_t length)
 {
     const uint64_t end = offset + length;
 
     to->next = 0;
     if (memory == NULL) {
         to->next = length;
-        return kIOReturnSuccess;
+        return true;
     }
     while (offset < end) {
         IOByteCount bytes;
@@ -74,13 +75,13 @@ static IOReturn place_all(struct placement *to, IOMemoryDescriptor *memory, uint
             IOMemoryDescriptor_getPhysicalSegment(memory, offset, &bytes, kIOMemoryMapperNone);
 
         if (bytes == 0) {
-            return IOMemoryLastError();
+            return false;
         }
         bytes = bytes < end - offset ? bytes : end - offset;
         place(to, at, bytes);
         offset += bytes;
     }
-    return kIOReturnSuccess;
+    return true;
 }
 
 /* --- The device's addresses ------------------------------------------------------------------- */
@@ -153,9 +154,8 @@ static IOReturn table_map(IOMapper *base, IOMemoryDescriptor *memory, uint64_t o
     if ((options & kIODMAMapDeviceMemory) != 0) {
         return kIOReturnUnsupported;
     }
-    status = place_all(&to, memory, offset, length);
-    if (status != kIOReturnSuccess) {
-        return status;
+    if (!place_all(&to, memory, offset, length)) {
+        return IOMemoryLastError();
     }
     wanted = (options & kIODMAMapIdentityMap) != 0 ? to.first : *mapAddress;
     if ((options & (kIODMAMapFixedAddress | kIODMAMapIdentityMap)) != 0 &&
