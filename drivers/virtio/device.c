@@ -161,6 +161,8 @@ static IOReturn find_mapper(struct virtio_device *device)
 /* The order of section 3.1.1. A device that takes back FEATURES_OK refuses the choice. */
 IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t required)
 {
+    IOReturn status = kIOReturnUnsupported;
+
     if (!virtio_reset(device)) {
         return kIOReturnNotResponding;
     }
@@ -173,18 +175,14 @@ IOReturn virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_
         device->transport->write_features(device, 1, (uint32_t)(device->features >> 32));
         add_status(device, STATUS_FEATURES_OK);
         if ((read_status(device) & STATUS_FEATURES_OK) != 0) {
-            const IOReturn status = find_mapper(device);
-
-            if (status == kIOReturnSuccess) {
-                return status;
-            }
-            add_status(device, STATUS_FAILED);
-            return status;
+            status = find_mapper(device);
         }
     }
-    /* Given up, and said so: without it the device would wait for the rest of the steps. */
-    add_status(device, STATUS_FAILED);
-    return kIOReturnUnsupported;
+    if (status != kIOReturnSuccess) {
+        /* Given up, and said so: without it the device would wait for the rest of the steps. */
+        add_status(device, STATUS_FAILED);
+    }
+    return status;
 }
 
 /* --- Interrupts ------------------------------------------------------------------------------- */

@@ -125,6 +125,15 @@ static void test_unusable(void **state)
     assert_false(virtio_rng_present());
     assert_true(is_named(kIOReturnUnsupported));
     assert_false(sim.is_started); /* nor was anything of it told to the device */
+    assert_int_equal(sim.times_failed, 1);
+    sim.device.claimed = false;
+    power_on(VIRTIO_F_VERSION_1);
+    sim.has_no_mapper = true;
+    sim_console_forget();
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    assert_true(is_named(kIOReturnNotResponding));
+    assert_int_equal(sim.times_failed, 1);
     sim.device.claimed = false;
     power_on(VIRTIO_F_VERSION_1);
     sim.queue_size_max = 0;

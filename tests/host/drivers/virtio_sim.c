@@ -13,6 +13,7 @@
 #define STATUS_DRIVER_OK   0x04u
 #define STATUS_FEATURES_OK 0x08u
 #define STATUS_NEEDS_RESET 0x40u
+#define STATUS_FAILED      0x80u
 #define RESET_READS        1000 /* of the driver */
 
 const struct virtio_transport *const virtio_transports[] = {NULL};
@@ -53,6 +54,7 @@ static void write_status(struct virtio_device *device, uint8_t status)
 
     sim->status_reads = 0;
     if (status != 0) {
+        sim->times_failed += (status & ~sim->status & STATUS_FAILED) != 0;
         sim->status = status;
         return;
     }
@@ -86,7 +88,7 @@ static void write_features(struct virtio_device *device, unsigned half, uint32_t
 static IOReturn find_mapper(struct virtio_device *device)
 {
     device->mapper = sim_of(device)->mapper;
-    return kIOReturnSuccess;
+    return sim_of(device)->has_no_mapper ? kIOReturnNotResponding : kIOReturnSuccess;
 }
 
 static uint32_t queue_size_max(struct virtio_device *device, unsigned index)

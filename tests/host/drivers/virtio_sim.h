@@ -48,7 +48,8 @@ struct virtio_sim {
     bool is_restless;   /* its configuration changes with each look, but for `calm` of them */
     unsigned calm;
 
-    IOMapper *mapper; /* it is behind this one; NULL: addresses are physical */
+    IOMapper *mapper;   /* it is behind this one; NULL: addresses are physical */
+    bool has_no_mapper; /* though it should */
 
     /* What it was told, and has done. */
     uint8_t status;
@@ -62,6 +63,7 @@ struct virtio_sim {
     bool used_pending, changed_pending; /* interrupts */
     const char *complaint;              /* the driver's first breach of a rule */
 
+    unsigned times_failed; /* as the driver has said */
     unsigned status_reads; /* in a row that were not 0 */
     unsigned resets_refused;
 };
