@@ -136,6 +136,13 @@ static void test_unusable(void **state)
     assert_int_equal(sim.times_failed, 1);
     sim.device.claimed = false;
     power_on(VIRTIO_F_VERSION_1);
+    sim.refuses_reset = true; /* from the beginning to the end */
+    sim_console_forget();
+    initialiser_find_rng();
+    assert_false(virtio_rng_present());
+    assert_true(is_named(kIOReturnNotResponding));
+    sim.device.claimed = false;
+    power_on(VIRTIO_F_VERSION_1);
     sim.queue_size_max = 0;
     sim_console_forget();
     initialiser_find_rng();
