@@ -136,6 +136,7 @@ static int start_machine(void **state)
 }
 
 static struct virtio_blk *disk;
+static bool is_packed; /* its ring */
 
 /* A disk whose requests have few segments; size_max 0: it does not say. */
 static void new_disk(uint32_t seg_max, uint32_t size_max)
@@ -143,7 +144,8 @@ static void new_disk(uint32_t seg_max, uint32_t size_max)
     before = holdings_now();
     virtio_sim_create(&sim, VIRTIO_ID_BLOCK,
                       VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_BLK_F_SEG_MAX |
-                          (size_max != 0 ? VIRTIO_BLK_F_SIZE_MAX : 0),
+                          (size_max != 0 ? VIRTIO_BLK_F_SIZE_MAX : 0) |
+                          (is_packed ? VIRTIO_F_RING_PACKED : 0),
                       256);
     sim.device.address = paddr(SERIAL);
     virtio_sim_set(&sim, 0, 4096, 8);
@@ -210,12 +212,11 @@ static void expect_entries(uint64_t offset, uint64_t length)
 }
 
 /* More segments than a request may have: several requests, one end. */
-static void a_transfer_is_cut_at_the_most_segments(void **state)
+static void cut_at_the_most_segments(void)
 {
     struct virtio_blk_transfer transfer;
     IODMACommand *command;
 
-    (void)state;
     new_disk(4, 0);
     command = new_command(&transfer, 512, 0);
     transfer.sector = 100;
@@ -224,7 +225,12 @@ static void a_transfer_is_cut_at_the_most_segments(void **state)
     expect_entries(1536, 20 * PAGE_SIZE);
     for (unsigned i = 0; i < chain_count; i++) {
         const struct blk_header *header = phys_to_virt(paddr(chains[i].entries[0].address));
+        const struct virtio_sim_entry *status = &chains[i].entries[chains[i].count - 1];
 
+        assert_int_equal(chains[i].entries[0].length, sizeof(*header));
+        assert_false(chains[i].entries[0].write);
+        assert_int_equal(status->length, 1);
+        assert_true(status->write);
         assert_int_equal(header->type, VIRTIO_BLK_READ);
         assert_int_equal(header->sector, i == 0 ? 100 : 100 + (4 * i * PAGE_SIZE - 1536) / 512);
         answer(i, VIRTIO_BLK_S_OK);
@@ -239,6 +245,15 @@ static void a_transfer_is_cut_at_the_most_segments(void **state)
     assert_int_equal(ends[0].bytes, 20 * PAGE_SIZE);
     drop_command(command);
     drop_disk();
+}
+
+static void a_transfer_is_cut_at_the_most_segments(void **state)
+{
+    (void)state;
+    cut_at_the_most_segments();
+    is_packed = true;
+    cut_at_the_most_segments();
+    is_packed = false;
 }
 
 /* What the configuration says is what commands are made with. */

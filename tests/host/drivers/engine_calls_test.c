@@ -244,6 +244,7 @@ static void transfers_are_of_one_disk_and_prepared(void **state)
                      kIOReturnSuccess);
     IOWorkLoop_openGate(loop);
     assert_ptr_equal(virtio_blk_command_of(&transfer.request), command);
+    assert_true(virtq_has_unpublished(disk->queue));
     assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 512, 0),
                      kIOReturnBusy);
     assert_int_equal(IODMAController_stopDMACommand(engine, 0, false, 0), kIOReturnSuccess);

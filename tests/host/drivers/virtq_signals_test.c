@@ -85,6 +85,48 @@ static void test_gathered_interrupts(void **state)
     sim_device_destroy(&device);
 }
 
+/* Who says nothing hears of what comes back: of the first, and of a packed ring of all. */
+static void test_a_new_queue_asks(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+    struct virtq_used used;
+
+    (void)state;
+    for (unsigned event = 0; event < 2; event++) {
+        sim_device_create(&device, 8, 4, true, event != 0);
+        for (unsigned id = 0; id < (sim_packed ? 30 : 1); id++) {
+            assert_true(submit_chain(device.queue, id, 0, 1));
+            virtq_publish(device.queue);
+            assert_true(sim_device_take(&device, &seen));
+            assert_true(sim_device_give(&device, seen.head, 0));
+            assert_true(virtq_take(device.queue, &used));
+        }
+        sim_device_destroy(&device);
+    }
+}
+
+/* What stands in a broken ring the device is not told of any more. */
+static void test_a_broken_queue_publishes_nothing(void **state)
+{
+    struct sim_device device;
+    static struct sim_chain seen;
+
+    (void)state;
+    for (unsigned event = 0; event < 2; event++) {
+        sim_device_create(&device, 8, 4, true, event != 0);
+        assert_true(submit_chain(device.queue, 0, 0, 1));
+        virtq_reject(device.queue, "it is");
+        virtq_publish(device.queue);
+        assert_false(sim_device_notified(&device));
+        assert_false(sim_device_take(&device, &seen));
+        while (virtq_detach(device.queue) != NULL) {
+            continue;
+        }
+        sim_device_destroy(&device);
+    }
+}
+
 /* Seen but not taken yet, a chain has had its interrupt: the wish is for those behind it. */
 static void test_a_wish_beyond_what_is_seen(void **state)
 {
@@ -335,6 +377,8 @@ int main(void)
         cmocka_unit_test(test_an_index_is_passed),
         VIRTQ_TEST_BOTH(test_no_notify),
         VIRTQ_TEST_BOTH(test_counts_go_on),
+        VIRTQ_TEST_BOTH(test_a_new_queue_asks),
+        VIRTQ_TEST_BOTH(test_a_broken_queue_publishes_nothing),
         cmocka_unit_test_setup_teardown(test_a_wish_beyond_what_is_seen, virtq_test_set_up_packed,
                                         virtq_test_tear_down_packed),
     };
