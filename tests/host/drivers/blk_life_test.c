@@ -164,6 +164,10 @@ static void test_lost(void **state)
     assert_int_equal(virtio_blk_configure(disk, &usual), kIOReturnUnsupported);
     expect_lost(disk);
     assert_int_equal(virtio_blk_flush(disk), kIOReturnNotResponding);
+    /* Also for who looks at a ring that was found broken last. */
+    virtq_reject(disk->queue, "it is lost");
+    assert_int_equal(virtio_blk_poll(disk), 0);
+    expect_lost(disk);
 }
 
 static struct virtio_sim own;

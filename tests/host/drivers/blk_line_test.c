@@ -36,28 +36,95 @@ static void test_line(void **state)
     assert_int_not_equal(disk->usual_bytes_max, 0);
 }
 
-/* Memory that does not know its runs: in one part, in several, and either way recorded. */
-static void test_pieces(void **state)
+#define PIECES 384u
+
+static IOMemoryDescriptor *parts[PIECES];
+
+/* So many pieces of half a block each, which do not know their runs as a whole. */
+static IOMemoryDescriptor *make_pieces(void)
 {
-    static IOMemoryDescriptor *parts[3 * 128];
-    const unsigned count = sizeof(parts) / sizeof(parts[0]);
-    uint8_t *const bytes = blk_sim.bytes;
     IOMemoryDescriptor *pieces;
 
-    (void)state;
-    for (unsigned i = 0; i < count; i++) {
-        parts[i] = IOMemoryDescriptor_withAddressRange((uint64_t)bytes + 600 * i, 256,
+    for (unsigned i = 0; i < PIECES; i++) {
+        parts[i] = IOMemoryDescriptor_withAddressRange((uint64_t)blk_sim.bytes + 600 * i, 256,
                                                        kIODirectionInOut, kernel_task);
     }
     pieces = (IOMemoryDescriptor *)IOMultiMemoryDescriptor_withDescriptors(
-        parts, count, kIODirectionInOut, false);
+        parts, PIECES, kIODirectionInOut, false);
     assert_int_equal(IOMemoryDescriptor_prepare(pieces, kIODirectionNone), kIOReturnSuccess);
+    return pieces;
+}
+
+static void drop_pieces(IOMemoryDescriptor *pieces)
+{
+    IOMemoryDescriptor_complete(pieces, kIODirectionNone);
+    OSObject_release(pieces);
+    for (unsigned i = 0; i < PIECES; i++) {
+        OSObject_release(parts[i]);
+    }
+}
+
+static unsigned ends;
+
+static void count_end(struct virtio_blk_request *request)
+{
+    (void)request;
+    ends++;
+}
+
+/*
+ * Of one in line, of which parts are at the device: what is left goes no more when one of them has
+ * failed, nor when the disk has become too small for it.
+ */
+static void test_what_is_left_in_line(void **state)
+{
+    const struct virtio_blk_options small = {.queue_size = 8}, usual = {0};
+    IOMemoryDescriptor *const pieces = make_pieces();
+
+    (void)state;
+    assert_int_equal(virtio_blk_configure(disk, &small), kIOReturnSuccess);
+    for (unsigned shrinks = 0; shrinks < 2; shrinks++) {
+        struct virtio_blk_request request;
+
+        ends = blk_sim.asked_count = 0;
+        virtio_blk_request_init(&request, VIRTIO_BLK_READ, pieces, 0, 0, PIECES * 256);
+        request.completion = count_end;
+        assert_int_equal(virtio_blk_submit_list(disk, &request, 1, NULL), kIOReturnSuccess);
+        assert_ptr_equal(disk->waiting, &request);
+        blk_sim.answer = shrinks != 0 ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR;
+        if (shrinks != 0) {
+            virtio_sim_set(&blk_sim.sims[0], 0, 100, 8);
+            blk_sim.sims[0].changed_pending = true;
+            virtio_sim_interrupt(&blk_sim.sims[0]);
+        }
+        while (blk_sim_work(0)) {
+            blk_sim.answer = VIRTIO_BLK_S_OK; /* the others are good */
+            virtio_sim_interrupt(&blk_sim.sims[0]);
+        }
+        assert_int_equal(blk_sim.asked_count, 8);
+        assert_int_equal(ends, 1);
+        assert_int_equal(request.status, shrinks != 0 ? kIOReturnOverrun : kIOReturnIOError);
+        virtio_sim_set(&blk_sim.sims[0], 0, SECTORS, 8);
+        blk_sim.sims[0].changed_pending = true;
+        virtio_sim_interrupt(&blk_sim.sims[0]);
+    }
+    assert_int_equal(virtio_blk_configure(disk, &usual), kIOReturnSuccess);
+    drop_pieces(pieces);
+}
+
+/* Memory that does not know its runs: in one part, in several, and either way recorded. */
+static void test_pieces(void **state)
+{
+    IOMemoryDescriptor *const pieces = make_pieces();
+    uint8_t *const bytes = blk_sim.bytes;
+
+    (void)state;
     for (unsigned i = 0; i < sizeof(blk_sim.content); i++) {
         blk_sim.content[i] = (uint8_t)(i * 7 + i / 256);
     }
     for (unsigned way = 0; way < 4; way++) {
         const bool is_recorded = way / 2 != 0, few = way % 2 != 0;
-        const unsigned length = (few ? 64 : count) * 256;
+        const unsigned length = (few ? 64 : PIECES) * 256;
         const unsigned asked = few ? 1 : 4; /* of 126 pieces at the most */
 
         memset(bytes, 0, 64 * PAGE_SIZE);
@@ -77,17 +144,14 @@ static void test_pieces(void **state)
             assert_int_equal(bytes[600 * (i / 256) + i % 256], blk_sim.content[2 * 512 + i]);
         }
     }
-    IOMemoryDescriptor_complete(pieces, kIODirectionNone);
-    OSObject_release(pieces);
-    for (unsigned i = 0; i < count; i++) {
-        OSObject_release(parts[i]);
-    }
+    drop_pieces(pieces);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_line, blk_sim_again),
+        cmocka_unit_test_setup(test_what_is_left_in_line, blk_sim_again),
         cmocka_unit_test_setup(test_pieces, blk_sim_again),
     };
 

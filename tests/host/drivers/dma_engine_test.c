@@ -154,6 +154,7 @@ static void new_disk(uint32_t seg_max, uint32_t size_max)
     disk = blk_create(&sim.device);
     assert_non_null(disk);
     attach(virtio_blk_get_service(disk));
+    assert_string_equal(IOService_getName(virtio_blk_get_service(disk)), "virtio-blk@a003e00");
 }
 
 static void drop_disk(void)

@@ -245,11 +245,14 @@ static void transfers_are_of_one_disk_and_prepared(void **state)
     IOWorkLoop_openGate(loop);
     assert_ptr_equal(virtio_blk_command_of(&transfer.request), command);
     assert_true(virtq_has_unpublished(disk->queue));
+    virtio_blk_hold_doorbell(disk, true); /* as it is */
+    assert_true(virtq_has_unpublished(disk->queue));
     assert_int_equal(IODMAController_startDMACommand(engine, 0, command, kIODirectionIn, 512, 0),
                      kIOReturnBusy);
+    virtio_blk_hold_doorbell(disk, false);
+    assert_false(virtq_has_unpublished(disk->queue));
     assert_int_equal(IODMAController_stopDMACommand(engine, 0, false, 0), kIOReturnSuccess);
     IOWorkLoop_runEventSources(loop);
-    virtio_blk_hold_doorbell(disk, false);
     drop(command);
     detach();
 }

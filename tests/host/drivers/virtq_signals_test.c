@@ -106,6 +106,30 @@ static void test_a_new_queue_asks(void **state)
     }
 }
 
+/* Of a doorbell of 16 bits, as devices on a PCI bus have, what lies behind it is not written. */
+static void test_a_narrow_doorbell(void **state)
+{
+    (void)state;
+    for (unsigned narrow = 0; narrow < 2; narrow++) {
+        struct sim_device device = {.doorbell = SIM_DOORBELL_IDLE};
+        const struct virtq_setup setup = {.size = 8,
+                                          .index = 5,
+                                          .chain_entries = 4,
+                                          .indirect = true,
+                                          .doorbell = &device.doorbell,
+                                          .narrow_doorbell = narrow != 0};
+
+        assert_int_equal(virtq_create(&setup, &device.queue), kIOReturnSuccess);
+        assert_true(submit_chain(device.queue, 0, 0, 1));
+        virtq_publish(device.queue);
+        assert_int_equal(device.doorbell, narrow != 0 ? 0xffff0005 : 5);
+        while (virtq_detach(device.queue) != NULL) {
+            continue;
+        }
+        sim_device_destroy(&device);
+    }
+}
+
 /* What stands in a broken ring the device is not told of any more. */
 static void test_a_broken_queue_publishes_nothing(void **state)
 {
@@ -378,6 +402,8 @@ int main(void)
         VIRTQ_TEST_BOTH(test_no_notify),
         VIRTQ_TEST_BOTH(test_counts_go_on),
         VIRTQ_TEST_BOTH(test_a_new_queue_asks),
+        cmocka_unit_test_setup_teardown(test_a_narrow_doorbell, virtq_test_set_up,
+                                        virtq_test_tear_down),
         VIRTQ_TEST_BOTH(test_a_broken_queue_publishes_nothing),
         cmocka_unit_test_setup_teardown(test_a_wish_beyond_what_is_seen, virtq_test_set_up_packed,
                                         virtq_test_tear_down_packed),
