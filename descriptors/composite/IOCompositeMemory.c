@@ -66,16 +66,14 @@ IOReturn composite_append(struct IOCompositeMemory *self, IOMemoryDescriptor *me
 IOReturn composite_check_empty(const struct IOCompositeMemory *self)
 {
     IOMemoryDescriptor *const base = (IOMemoryDescriptor *)&self->super;
-    IOReturn status = kIOReturnSuccess;
+    IOReturn status;
 
     if (__atomic_load_n(&base->dmaActive, __ATOMIC_RELAXED) != 0) {
         return kIOReturnBusy;
     }
-    if (base->wireCount != 0) {
-        status = composite_announce_complete(base, base->wireCount, true);
-    }
+    status = composite_announce_complete(base, base->wireCount, true);
     /* It was only a question: parts go on counting a complete that is announced and never comes. */
-    if (status == kIOReturnSuccess && base->wireCount != 0) {
+    if (status == kIOReturnSuccess) {
         composite_announce_complete(base, base->wireCount, false);
     }
     return status;
@@ -108,7 +106,6 @@ void composite_empty(struct IOCompositeMemory *self)
         /* Off the list first: the release may end the memory, and the list with it. */
         composite_leave(part);
         OSObject_release(part->memory);
-        part->memory = NULL;
     }
     composite_count_depth(self);
 }

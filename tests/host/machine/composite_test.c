@@ -65,7 +65,8 @@ static void cd_1_writes_stay_inside(void **state)
 
 static void cd_2_dma_map_length_of_a_window(void **state)
 {
-    IOMemoryDescriptor *parent = two_ranges();
+    IOMemoryDescriptor *parent = two_ranges(), *parts[2];
+    IOMultiMemoryDescriptor *multi;
     uint64_t offset;
     IOSubMemoryDescriptor *sub = window(parent, 4990, 20); /* 5090..5100 and 9000..9010 */
 
@@ -80,6 +81,19 @@ static void cd_2_dma_map_length_of_a_window(void **state)
     sub = window(parent, 17, 0);
     assert_int_equal(IOMemoryDescriptor_getDMAMapLength(sub, &offset), 0);
     OSObject_release(sub);
+    /* In the midst of a part, which goes on behind it. */
+    parts[0] = describe_pages(0, 100, kIODirectionOutIn);
+    parts[1] = describe_pages(ptoa(1), ptoa(3), kIODirectionOutIn);
+    multi = concatenate(parts, 2);
+    for (IOByteCount page = 0; page < 3; page++) {
+        sub = window(multi, 100 + ptoa(page) + 10, 20);
+        assert_int_equal(IOMemoryDescriptor_getDMAMapLength(sub, &offset), ptoa(1));
+        assert_int_equal(offset, 10);
+        OSObject_release(sub);
+    }
+    OSObject_release(multi);
+    OSObject_release(parts[0]);
+    OSObject_release(parts[1]);
     OSObject_release(parent);
 }
 
@@ -275,13 +289,16 @@ static void characteristics_are_of_all_that_is_shown(void **state)
     IOMemoryDescriptor *parts[] = {describe_pages(100, 50, kIODirectionOutIn),
                                    describe_pages(PAGE_SIZE + 200, 70, kIODirectionOutIn)};
     IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
-    IOSubMemoryDescriptor *sub = window(multi, 60, 20);
+    IOSubMemoryDescriptor *sub = window(multi, 60, 20), *first;
 
     (void)state;
     IOMemoryDescriptor_prepare(parts[0], 0);
     assert_false(characteristics(UP(multi)).fIsPrepared);
     assert_int_equal(characteristics(UP(multi)).fHighestPage, 0);
     assert_int_equal(characteristics(UP(multi)).fPageAlign, 0);
+    first = window(multi, 10, 20); /* of the part that is prepared, and not of all */
+    assert_int_equal(characteristics(UP(first)).fPageAlign, 0);
+    OSObject_release(first);
     IOMemoryDescriptor_prepare(parts[1], 0);
     assert_true(characteristics(UP(multi)).fIsPrepared);
     assert_int_not_equal(characteristics(UP(multi)).fHighestPage, 0);
@@ -326,6 +343,33 @@ static void cd_15_overflowing_windows(void **state)
     OSObject_release(parent);
 }
 
+/* What has no bytes, or none any more, is nothing that a device would have to reach. */
+static void of_no_bytes_nothing_is_reached(void **state)
+{
+    IOInterleavedMemoryDescriptor *empty = IOInterleavedMemoryDescriptor_withCapacity(1, 3);
+    IOBufferMemoryDescriptor *shrinks = IOBufferMemoryDescriptor_withCapacity(100, 3, false);
+    IOSubMemoryDescriptor *end = window(shrinks, 50, 50);
+    IOMemoryDescriptor *parts[] = {describe_pages(0, 100, kIODirectionOutIn), UP(end)};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+
+    (void)state;
+    UP(shrinks)->flags |= kIOMemoryHostOnly;
+    assert_int_equal(IOMemoryDescriptor_reach(UP(empty), 0, 0).some, 0);
+    assert_int_equal(IOMemoryDescriptor_reach(UP(multi), 100, 100).some, 0);
+    assert_int_equal(IOMemoryDescriptor_reach(UP(multi), 120, 120).some, 0);
+    for (IOByteCount length = 49; length <= 51; length++) {
+        IOBufferMemoryDescriptor_setLength(shrinks, length);
+        assert_int_equal(IOMemoryDescriptor_reach(UP(multi), 0, 150).some,
+                         length > 50 ? kIOMemoryHostOnly : 0);
+    }
+    UP(shrinks)->flags &= ~kIOMemoryHostOnly;
+    OSObject_release(multi);
+    OSObject_release(end);
+    OSObject_release(shrinks);
+    OSObject_release(parts[0]);
+    OSObject_release(empty);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +378,7 @@ int main(void)
         WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),     WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(errors_are_told_and_nothing_else),         WITH_PAGES(a_number_is_of_all_parts),
         WITH_PAGES(characteristics_are_of_all_that_is_shown), WITH_PAGES(cd_15_overflowing_windows),
+        WITH_PAGES(of_no_bytes_nothing_is_reached),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);
