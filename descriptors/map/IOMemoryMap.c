@@ -160,7 +160,6 @@ void IOMemoryMap_leaveSet(IOMemoryMap *self)
     if (self->next != NULL) {
         self->next->link = self->link;
     }
-    self->next = NULL;
     self->link = NULL;
 }
 

@@ -200,8 +200,6 @@ static void unlink_origin(IOMemoryMap *self)
     if (self->nextUnique != NULL) {
         self->nextUnique->uniqueLink = self->uniqueLink;
     }
-    self->nextUnique = NULL;
-    self->uniqueLink = NULL;
     self->origin = NULL;
 }
 

@@ -17,7 +17,7 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
     const enum platform_placement placement = placement_of(options);
     const uint64_t guard = IOMemoryMap_guardSize(options);
     struct platform_view nothing = {0};
-    uint64_t start = 0, size;
+    uint64_t start = self->address - skew, size; /* anywhere: only an answer */
     kern_return_t status;
 
     /* Views are made of whole pages: the first byte lands at its own page offset or nowhere. */
@@ -27,9 +27,6 @@ IOReturn IOMemoryMap_reserve(IOMemoryMap *self, IOOptionBits options, uint64_t s
     if (__builtin_add_overflow(length, skew, &size) || round_page_overflow(size, &size) ||
         __builtin_add_overflow(size, 2 * guard, &size)) {
         return kIOReturnNoSpace;
-    }
-    if (placement != PLATFORM_ANYWHERE) {
-        start = self->address - skew;
     }
     /*
      * A view without an object: reserved as a whole first, so that parts which follow cannot meet

@@ -297,6 +297,67 @@ static void a_map_is_entered_anew(void **state)
     OSObject_release(one);
 }
 
+/* One that shows other bytes of its memory by now answers requests for those. */
+static void a_map_is_found_where_it_was_moved_to(void **state)
+{
+    IOMemoryMap *moved = IOMemoryDescriptor_createMappingInTask(
+        memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, 0, PAGE_SIZE);
+    IOMemoryMap *again;
+
+    (void)state;
+    assert_true(IOMemoryMap_setMemoryDescriptor(moved, memory, 2 * PAGE_SIZE));
+    again = IOMemoryDescriptor_createMappingInTask(
+        memory, other, 0, kIOMapAnywhere | kIOMapReadOnly, 2 * PAGE_SIZE, PAGE_SIZE);
+    assert_ptr_equal(again, moved);
+    OSObject_release(again);
+    OSObject_release(moved);
+}
+
+/* The same of one that was blocked when it was unmapped. */
+static void a_map_that_was_blocked_is_entered_anew(void **state)
+{
+    IOMemoryMap *one = request(other, 0, kIOMapAnywhere | kIOMapUnique, 0, 8);
+    IOVirtualAddress integer = (IOVirtualAddress)one;
+
+    (void)state;
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
+                         kIOReturnSuccess);
+        assert_int_equal(IOMemoryMap_redirectTask(one, TASK_NULL, true), kIOReturnSuccess);
+        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
+        assert_int_equal(IOMemoryMap_redirectTask(one, TASK_NULL, false), kIOReturnSuccess);
+        assert_int_equal(load(other, IOMemoryMap_getAddress(one)), 0);
+        assert_int_equal(IOMemoryMap_redirect(one, (IOMemoryDescriptor *)NULL, 0, 0),
+                         kIOReturnSuccess);
+        assert_int_equal(try_load(other, IOMemoryMap_getAddress(one)), KERN_ABORTED);
+        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
+    }
+    OSObject_release(one);
+}
+
+/* Whose private copy has too few bytes for the map that it is made for. */
+static IOReturn copy_too_short(IOMemoryDescriptor *self, IOByteCount offset, IOByteCount length,
+                               IOMemoryDescriptor **out)
+{
+    (void)self, (void)offset;
+    *out = describe(0x10000, length - 1, kIODirectionOutIn, owner);
+    return kIOReturnSuccess;
+}
+
+static void copies_have_all_bytes(void **state)
+{
+    const OSMetaClass *const meta = OSObject_getMetaClass(memory);
+    IOMemoryDescriptorClass copying = *IOMemoryDescriptor_methods(memory);
+
+    (void)state;
+    copying.meta.super = meta;
+    copying.copyForUnique = copy_too_short;
+    memory->super.metaClass = &copying.meta;
+    expect_no_map(memory, other, 0, kIOMapAnywhere | kIOMapUnique, 0, 0, kIOReturnBadArgument);
+    memory->super.metaClass = meta;
+}
+
 /* Of a view that its maker recorded, the pages may allow more than the map. */
 static void what_may_only_be_read_is_not_wired_for_stores(void **state)
 {
@@ -496,6 +557,9 @@ int main(void)
         CALLS_TEST(offsets_that_wrap_are_refused),
         CALLS_TEST(pieces_that_share_a_page_cannot_be_populated),
         CALLS_TEST(a_view_that_has_outlived_its_memory_has_no_address),
+        CALLS_TEST(a_map_is_found_where_it_was_moved_to),
+        CALLS_TEST(a_map_that_was_blocked_is_entered_anew),
+        CALLS_TEST(copies_have_all_bytes),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -27,6 +27,10 @@ static void mm_6_only_this_map_changes(void **state)
     assert_int_equal(ranges_now(), ranges);
     assert_int_equal(load(other, seen), 2);
     assert_int_equal(load(other, seen + PAGE_SIZE - 1), 3);
+    assert_int_equal(IOMemoryDescriptor_prepare(two, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryMap_getPhysicalAddress(map),
+                     IOMemoryDescriptor_getPhysicalSegment(two, 8, NULL, 0));
+    assert_int_equal(IOMemoryDescriptor_complete(two, 0), kIOReturnSuccess);
     assert_int_equal(try_store(other, seen), KERN_PROTECTION_FAILURE);
     assert_int_equal(IOMemoryMap_getMapOptions(map),
                      kIOMapAnywhere | kIOMapUnique | kIOMapGuardedSmall | kIOMapReadOnly);
