@@ -52,6 +52,22 @@ static void prefaulted_pages_stay(void **state)
     OSObject_release(memory);
 }
 
+/* A whole that is mapped in no mode in particular leaves its parts theirs. */
+static void parts_keep_their_modes(void **state)
+{
+    IOBufferMemoryDescriptor *buffer = make(kernel_task, 3 | kIOMapInhibitCache, PAGE_SIZE);
+    IOMemoryDescriptor *multi = join((IOMemoryDescriptor *[]){UP(buffer)}, 1);
+    IOMemoryMap *map = map_all(multi, other, 0);
+
+    (void)state;
+    load(other, IOMemoryMap_getAddress(map));
+    assert_int_equal(type_at(other, IOMemoryMap_getAddress(map)), MMU_NONCACHED);
+    assert_int_equal(type_at(kernel_task, address_of(buffer)), MMU_NONCACHED);
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(buffer);
+}
+
 static void a_wired_buffer_stays(void **state)
 {
     IOBufferMemoryDescriptor *buffer = make(kernel_task, 3 | kIOMapInhibitCache, ptoa(2));
@@ -402,6 +418,7 @@ int main(void)
         MAP_TEST(a_map_gives_all_pages_one_mode),
         MAP_TEST(redirection_leaves_the_present_mode),
         MAP_TEST(redirection_of_a_combined_multi),
+        MAP_TEST(parts_keep_their_modes),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -265,6 +265,29 @@ static void the_longest_way_up_counts(void **state)
     release_both(parts);
 }
 
+/* Whichever of those that show a descriptor came first. */
+static void the_longest_of_two_ways_counts(void **state)
+{
+    IOMemoryDescriptor *parts[2], *shallow;
+
+    (void)state;
+    two_pages(parts);
+    shallow = chain(parts[1], 1);
+    for (unsigned longFirst = 0; longFirst < 2; longFirst++) {
+        IOMemoryDescriptor *inner = window(parts[0], 0, 8);
+        IOMemoryDescriptor *first = chain(inner, longFirst != 0 ? LEVELS - 1 : 1);
+        IOMemoryDescriptor *second = chain(inner, longFirst != 0 ? 1 : LEVELS - 1);
+
+        assert_false(retarget(inner, shallow));
+        assert_true(retarget(inner, parts[1]));
+        OSObject_release(second);
+        OSObject_release(first);
+        OSObject_release(inner);
+    }
+    OSObject_release(shallow);
+    release_both(parts);
+}
+
 /* Each once: one after another there are more ways up than anybody has time for. */
 static void a_way_up_is_climbed_once(void **state)
 {
@@ -419,6 +442,7 @@ int main(void)
         MAP_TEST(a_way_up_is_climbed_once),
         MAP_TEST(depths_are_those_of_the_parts),
         MAP_TEST(windows_of_device_memory_count),
+        MAP_TEST(the_longest_of_two_ways_counts),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -32,6 +32,29 @@ static void redirecting_a_part_reaches_the_map(void **state)
     release_both(parts);
 }
 
+/* Parts are where the whole is, also where it has taken a place that was somebody's. */
+static void parts_move_to_the_place_that_is_taken(void **state)
+{
+    IOMemoryDescriptor *parts[2], *multi;
+    const uint64_t place = new_pages(other, 2, RW);
+    IOMemoryMap *map;
+
+    (void)state;
+    two_pages(parts);
+    multi = join(parts, 2);
+    map = IOMemoryDescriptor_createMappingInTask(multi, other, place, kIOMapOverwrite, 0, 0);
+    assert_non_null(map);
+    assert_int_equal(load(other, place + PAGE_SIZE), 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(load(other, place), 1);
+    assert_int_equal(try_load(other, place + PAGE_SIZE), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(parts[1], TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(load(other, place + PAGE_SIZE), 2);
+    OSObject_release(map);
+    OSObject_release(multi);
+    release_both(parts);
+}
+
 static void redirecting_a_window_reaches_its_parent(void **state)
 {
     IOMemoryDescriptor *parts[2];
@@ -318,6 +341,7 @@ int main(void)
         MAP_TEST(parts_rest_uncached_for_the_safe_task),
         MAP_TEST(maps_made_meanwhile_wait_or_are_none),
         MAP_TEST(the_task_dies_before_the_map),
+        MAP_TEST(parts_move_to_the_place_that_is_taken),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
