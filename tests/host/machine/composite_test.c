@@ -266,10 +266,12 @@ static void errors_are_told_and_nothing_else(void **state)
     assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnNoResources);
     UP(multi)->wireCount = 0;
     assert_int_equal(pins(), 0);
-    /* Each has an end of its own name. */
+    /* Each has an end of its own name, of which nothing is to be said. */
+    sim_console_forget();
     IOSubMemoryDescriptor_free(sub);
     IOMultiMemoryDescriptor_free(multi);
     IOInterleavedMemoryDescriptor_free(list);
+    assert_false(sim_console_said("given up"));
     OSObject_release(part);
 }
 

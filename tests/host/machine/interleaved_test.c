@@ -156,7 +156,12 @@ static void room_goes_with_its_list(void **state)
         is_refused(self, part, 0, 1, kIOReturnNoSpace);
     }
     assert_true(IOInterleavedMemoryDescriptor_initWithCapacity(self, 3, kIODirectionIn));
+    IOMemoryDescriptor_setTag(part, 7);
     add(self, part, 0, 1);
+    assert_int_equal(IOMemoryDescriptor_getTag(self), 7);
+    /* The tag of a part goes with it. */
+    assert_true(IOInterleavedMemoryDescriptor_initWithCapacity(self, 3, kIODirectionIn));
+    assert_int_equal(IOMemoryDescriptor_getTag(self), 0);
     OSObject_release(part);
     OSObject_release(self);
 }
