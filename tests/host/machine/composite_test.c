@@ -350,9 +350,9 @@ static void of_no_bytes_nothing_is_reached(void **state)
 {
     IOInterleavedMemoryDescriptor *empty = IOInterleavedMemoryDescriptor_withCapacity(1, 3);
     IOBufferMemoryDescriptor *shrinks = IOBufferMemoryDescriptor_withCapacity(100, 3, false);
-    IOSubMemoryDescriptor *end = window(shrinks, 50, 50);
+    IOSubMemoryDescriptor *end = window(shrinks, 50, 50), *before;
     IOMemoryDescriptor *parts[] = {describe_pages(0, 100, kIODirectionOutIn), UP(end)};
-    IOMultiMemoryDescriptor *multi = concatenate(parts, 2);
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 2), *outer;
 
     (void)state;
     UP(shrinks)->flags |= kIOMemoryHostOnly;
@@ -364,6 +364,12 @@ static void of_no_bytes_nothing_is_reached(void **state)
         assert_int_equal(IOMemoryDescriptor_reach(UP(multi), 0, 150).some,
                          length > 50 ? kIOMemoryHostOnly : 0);
     }
+    /* Nor what lies behind a window, in what it shows a part of. */
+    before = window(multi, 0, 90);
+    outer = concatenate((IOMemoryDescriptor *[]){parts[0], UP(before)}, 2);
+    assert_int_equal(IOMemoryDescriptor_reach(UP(outer), 120, 190).some, 0);
+    OSObject_release(outer);
+    OSObject_release(before);
     UP(shrinks)->flags &= ~kIOMemoryHostOnly;
     OSObject_release(multi);
     OSObject_release(end);
