@@ -16,9 +16,9 @@
         value_;                                                                                    \
     })
 
-/* Most registers need cpu_isb() before the new value is sure to count. */
+/* Most registers need cpu_isb() before the new value is sure to count. A zero needs no register. */
 #define cpu_write_sysreg(name, value)                                                              \
-    __asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(value)) : "memory")
+    __asm__ volatile("msr " #name ", %x0" : : "rZ"((uint64_t)(value)) : "memory")
 
 /* Instructions after it see every system-register write before it. */
 static inline void cpu_isb(void)

@@ -260,10 +260,8 @@ __attribute__((cold, noinline)) static void serve_recorded(uint32_t token, struc
     serve(irq.cpu_interface, token, slot);
 }
 
-static inline __attribute__((always_inline)) void dispatch(void)
+static inline __attribute__((always_inline)) void dispatch_from(volatile void *cpu_interface)
 {
-    /* Known once, over the handler too: it does not change. */
-    volatile void *const cpu_interface = irq.cpu_interface;
     const uint32_t token = gic_acknowledge(cpu_interface);
     /*
      * The special numbers from 1020 on have slots too, which stay empty: one test finds both, an
@@ -279,6 +277,18 @@ static inline __attribute__((always_inline)) void dispatch(void)
         serve_recorded(token, slot);
     } else {
         serve(cpu_interface, token, slot);
+    }
+}
+
+/* Asked once what the interface is, and not again at the end. */
+static inline __attribute__((always_inline)) void dispatch(void)
+{
+    volatile void *const cpu_interface = irq.cpu_interface;
+
+    if (cpu_interface != NULL) {
+        dispatch_from(cpu_interface);
+    } else {
+        dispatch_from(NULL);
     }
 }
 

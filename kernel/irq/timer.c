@@ -26,9 +26,12 @@
 
 static struct lock timer_lock = LOCK_INITIAL("timers", LOCK_RANK_TIMER);
 
-static struct timer *first; /* sorted by deadline; equal deadlines in order of their start */
-static uint64_t frequency;  /* Hz */
-static uint64_t ticks_per_nanosecond; /* with FRACTION_BITS binary places, rounded up */
+/* One structure, so that who starts a timer forms one address. */
+static struct {
+    struct timer *first;           /* sorted by deadline; equal deadlines in order of their start */
+    uint64_t frequency;            /* Hz */
+    uint64_t ticks_per_nanosecond; /* with FRACTION_BITS binary places, rounded up */
+} timers;
 
 static uint64_t ticks_now(void)
 {
@@ -39,13 +42,15 @@ static uint64_t ticks_now(void)
 /* Seconds and the rest apart, so that no product passes 64 bits at any frequency up to 1 GHz. */
 static uint64_t ticks_to_nanoseconds(uint64_t ticks)
 {
-    return ticks / frequency * NANOSECONDS + ticks % frequency * NANOSECONDS / frequency;
+    return ticks / timers.frequency * NANOSECONDS +
+           ticks % timers.frequency * NANOSECONDS / timers.frequency;
 }
 
 /* Rounded down. A multiplication, because every timed sleep pays for it and a division is dear. */
 static uint64_t nanoseconds_to_ticks(uint64_t nanoseconds)
 {
-    return (uint64_t)((unsigned __int128)nanoseconds * ticks_per_nanosecond >> FRACTION_BITS);
+    return (uint64_t)((unsigned __int128)nanoseconds * timers.ticks_per_nanosecond >>
+                      FRACTION_BITS);
 }
 
 /*
@@ -66,16 +71,21 @@ static uint64_t deadline_after(uint64_t nanoseconds)
     return deadline;
 }
 
-/* Set the compare value for the first deadline, or let the line go when there is none. */
-static void program(void)
+static inline void await(const struct timer *timer)
 {
     /*
      * Compare value before enable: enabled with the old one, a deadline that is long past would
      * raise the line at once.
      */
-    if (first != NULL) {
-        cpu_write_sysreg(cntv_cval_el0, first->deadline);
-        cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
+    cpu_write_sysreg(cntv_cval_el0, timer->deadline);
+    cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_ENABLE);
+}
+
+/* Set the compare value for the first deadline, or let the line go when there is none. */
+static void program(void)
+{
+    if (timers.first != NULL) {
+        await(timers.first);
     } else {
         cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
         cpu_isb(); /* the line has fallen before the interrupt is ended, or it would come again */
@@ -90,14 +100,14 @@ static enum irq_result timer_interrupt(void *context)
     (void)context;
     lock_take_masked(&timer_lock);
     /* From the head each time, as the list may be another after a callback. */
-    while (first != NULL && first->deadline <= now) {
-        struct timer *const timer = first;
+    while (timers.first != NULL && timers.first->deadline <= now) {
+        struct timer *const timer = timers.first;
 
         /*
          * Off the list before its callback, which may start it again or end the life of what it is
          * in.
          */
-        first = timer->next;
+        timers.first = timer->next;
         lock_release_masked(&timer_lock); /* the callback may start and cancel timers */
         timer->callback(timer->context);
         lock_take_masked(&timer_lock);
@@ -110,7 +120,7 @@ static enum irq_result timer_interrupt(void *context)
 /* Take it out of the list; false if it is not in there. Its own fields are not trusted for that. */
 static bool unlink_timer(struct timer *timer)
 {
-    for (struct timer **link = &first; *link != NULL; link = &(*link)->next) {
+    for (struct timer **link = &timers.first; *link != NULL; link = &(*link)->next) {
         if (*link == timer) {
             *link = timer->next;
             return true;
@@ -121,18 +131,20 @@ static bool unlink_timer(struct timer *timer)
 
 void timer_start(struct timer *timer, uint64_t nanoseconds)
 {
-    struct timer **link = &first;
+    struct timer **link = &timers.first;
     const lock_state_t state = lock_take(&timer_lock);
+    /* Of a timer that runs the old one still counts, in the list that it is in. */
+    const uint64_t deadline = deadline_after(nanoseconds);
 
     /* Starting a timer that runs means starting it anew; linked twice, the list would be a ring. */
     unlink_timer(timer);
-    timer->deadline = deadline_after(nanoseconds);
-    while (*link != NULL && (*link)->deadline <= timer->deadline) {
+    timer->deadline = deadline;
+    while (*link != NULL && (*link)->deadline <= deadline) {
         link = &(*link)->next;
     }
     timer->next = *link;
     *link = timer;
-    program();
+    await(timers.first);
     lock_release(&timer_lock, state);
 }
 
@@ -156,7 +168,7 @@ uint64_t timer_now(void)
 
 uint64_t timer_frequency(void)
 {
-    return frequency;
+    return timers.frequency;
 }
 
 void timer_delay(uint64_t nanoseconds)
@@ -173,8 +185,8 @@ void timer_delay(uint64_t nanoseconds)
 static uint64_t frequency_fraction(void)
 {
     const unsigned half = FRACTION_BITS / 2;
-    const uint64_t high = (frequency << half) / NANOSECONDS;
-    const uint64_t rest = (frequency << half) % NANOSECONDS;
+    const uint64_t high = (timers.frequency << half) / NANOSECONDS;
+    const uint64_t rest = (timers.frequency << half) % NANOSECONDS;
 
     /* Rounded up, so that a multiple of a whole tick does not come out one short. */
     return (high << half) + ((rest << half) + NANOSECONDS - 1) / NANOSECONDS;
@@ -186,8 +198,8 @@ void timer_init(void)
     unsigned intid;
 
     /* Firmware's word (Arm ARM, CNTFRQ_EL0): the register has no effect on the counter's rate. */
-    frequency = cpu_read_sysreg(cntfrq_el0);
-    ticks_per_nanosecond = frequency_fraction();
+    timers.frequency = cpu_read_sysreg(cntfrq_el0);
+    timers.ticks_per_nanosecond = frequency_fraction();
     /* Firmware may have left it on: its line would be up as soon as it is enabled. */
     cpu_write_sysreg(cntv_ctl_el0, CNTV_CTL_DISABLE);
     if (node < 0 || devicetree_interrupt(node, TIMER_NODE_VIRTUAL, &intid) != KERN_SUCCESS ||
