@@ -24,9 +24,9 @@ struct range_node {
 
 /* Ranges that do not touch each other's bytes. */
 struct range_tree {
-    vaddr_t low;            /* lowest address a range may have */
-    struct tree ranges;     /* never empty after init */
-    struct range_node last; /* empty range at the upper limit */
+    vaddr_t low; /* lowest address a range may have */
+    struct tree ranges;
+    struct range_node last; /* empty range at the upper limit, behind all in the tree */
     uint64_t count;         /* ranges */
 };
 

@@ -66,10 +66,11 @@ static void update_gap(struct range_tree *tree, struct range_node *node)
 
 void range_tree_init(struct range_tree *tree, vaddr_t low, vaddr_t high)
 {
-    *tree = (struct range_tree){.low = low};
-    /* A sentinel at the upper end: a search needs no case for "behind all ranges". */
-    tree->last = (struct range_node){.start = high, .end = high};
-    tree_insert(&tree->ranges, &tree->last.node, NULL, false, sum_up);
+    /*
+     * A sentinel at the upper end: "behind all ranges" is a place like any other. In the tree it
+     * would be in the way of all that come one behind the other.
+     */
+    *tree = (struct range_tree){.low = low, .last = {.start = high, .end = high}};
 }
 
 /* As the public function, but answers the sentinel where that answers NULL. */
@@ -110,15 +111,17 @@ struct range_node *range_tree_is_free(const struct range_tree *tree, vaddr_t sta
 }
 
 /*
- * The next range has no left child, or the previous one no right child: that is the place. Its gap
- * was `before`.
+ * The next range has no left child, or the previous one no right child: that is the place. The
+ * next one's gap was `before`.
  */
 static void insert_before(struct range_tree *tree, struct range_node *node, struct range_node *next,
                           uint64_t before)
 {
-    const bool left = next->node.left == NULL;
+    const bool left = next != &tree->last && next->node.left == NULL;
+    struct range_node *const parent = left ? next : node->prev;
 
-    tree_insert(&tree->ranges, &node->node, left ? &next->node : &node->prev->node, !left, sum_up);
+    /* The node comes first in a range: of none, the first of all, it is none either. */
+    tree_insert(&tree->ranges, &node->node, (struct tree_node *)parent, !left, sum_up);
     /* On the way up, or that may have ended below it. */
     if (!left) {
         gap_changed(tree, next, before);

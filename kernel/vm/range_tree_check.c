@@ -68,14 +68,12 @@ static void check_beside(const struct range_tree *tree, const struct range_node 
     }
 }
 
-void range_tree_check_node(const struct range_tree *tree, const struct range_node *node)
+/* By the search that everybody makes: a node that it does not lead to is lost, whatever the links
+ * say. */
+static void check_above(const struct range_tree *tree, const struct range_node *node)
 {
     const struct range_node *at = range_of(tree->ranges.root);
 
-    /*
-     * By the search that everybody makes: a node that it does not lead to is lost, whatever the
-     * links say.
-     */
     for (unsigned depth = 0; at != node; depth++) {
         if (at == NULL || depth == HEIGHT_MAX) {
             damaged("no way from the root to the range", node);
@@ -83,9 +81,14 @@ void range_tree_check_node(const struct range_tree *tree, const struct range_nod
         check_below(at);
         at = range_of(node->start < at->start ? at->node.left : at->node.right);
     }
-    check_below(node);
+}
+
+void range_tree_check_node(const struct range_tree *tree, const struct range_node *node)
+{
     check_beside(tree, node);
     if (node != &tree->last) {
+        check_above(tree, node);
+        check_below(node);
         check_beside(tree, node->next);
     }
 }
