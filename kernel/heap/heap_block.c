@@ -14,11 +14,7 @@
 #include "kernel/page/page_record.h"
 #include "kernel/panic.h"
 
-/* Chosen to waste little of a page; each a multiple of HEAP_ALIGNMENT. Class 0 is none. */
-static const uint16_t class_sizes[] = {0,   16,  32,  48,  64,  80,  96,  112, 128,  160,  192,
-                                       224, 256, 320, 384, 448, 512, 672, 816, 1024, 1360, 2048};
-
-#define CLASS_END (sizeof(class_sizes) / sizeof(class_sizes[0]))
+#define CLASS_END 22u
 #define GRANULES  (HEAP_OBJECT_MAX / HEAP_ALIGNMENT)
 
 /*
@@ -27,9 +23,14 @@ static const uint16_t class_sizes[] = {0,   16,  32,  48,  64,  80,  96,  112, 1
  */
 static struct {
     struct heap_stats counters;
+    const uint16_t sizes[CLASS_END];        /* of an object, by class; 0 is none */
     struct page *slabs[CLASS_END];          /* with free objects, by class */
     uint8_t class_of_granule[GRANULES + 1]; /* for sizes up to 16 n; 0: not filled in */
-} heap;
+} heap = {
+    /* Chosen to waste little of a page; each a multiple of HEAP_ALIGNMENT. */
+    .sizes = {0,   16,  32,  48,  64,  80,  96,  112, 128,  160,  192,
+              224, 256, 320, 384, 448, 512, 672, 816, 1024, 1360, HEAP_OBJECT_MAX},
+};
 
 static struct page *slab_at(uint32_t number)
 {
@@ -81,7 +82,7 @@ static kern_return_t slab_page(paddr_t *page)
 
 static struct page *slab_create(unsigned class)
 {
-    const uint16_t size = class_sizes[class];
+    const uint16_t size = heap.sizes[class];
     struct page *slab;
     char *objects;
     paddr_t page;
@@ -144,7 +145,7 @@ static inline void *take_object(struct page *slab, unsigned class)
 
     slab->slab_free = next;
     slab->slab_used++;
-    count_block(class_sizes[class]);
+    count_block(heap.sizes[class]);
     return next != NULL ? object : last_taken(slab, class, object);
 }
 
@@ -189,11 +190,11 @@ static inline void object_free(struct page *slab, void *block)
     void *const next = slab->slab_free;
 
     /* A pointer into an object would put a link in the middle of what somebody uses. */
-    KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % class_sizes[class] == 0);
+    KERNEL_ASSERT(((uintptr_t)block & PAGE_MASK) % heap.sizes[class] == 0);
     *object = next;
     slab->slab_free = object;
     heap.counters.blocks--;
-    heap.counters.bytes -= class_sizes[class];
+    heap.counters.bytes -= heap.sizes[class];
     if ((--slab->slab_used == 0 && (slab->slab_next | slab->slab_previous) != 0) || next == NULL) {
         settle(slab, class, next == NULL);
     }
@@ -243,13 +244,14 @@ static __attribute__((noinline)) void run_free(struct page *first)
 /* At the first request and not by an initialiser: start-up allocates before any of those runs. */
 static void fill_class_table(void)
 {
-    unsigned class = 1;
+    unsigned granule = 0;
 
-    for (unsigned granule = 0; granule <= GRANULES; granule++) {
-        if (granule * HEAP_ALIGNMENT > class_sizes[class]) {
-            class ++;
+    for (unsigned class = 1; class < CLASS_END; class ++) {
+        const unsigned last = heap.sizes[class] / HEAP_ALIGNMENT;
+
+        for (; granule <= last; granule++) {
+            heap.class_of_granule[granule] = (uint8_t) class;
         }
-        heap.class_of_granule[granule] = (uint8_t) class;
     }
 }
 
@@ -262,7 +264,7 @@ static __attribute__((noinline)) void *aligned_alloc_block(size_t size, size_t a
          * those of pages.
          */
         for (unsigned class = 1; class < CLASS_END; class ++) {
-            if (class_sizes[class] >= size && class_sizes[class] % alignment == 0) {
+            if (heap.sizes[class] >= size && heap.sizes[class] % alignment == 0) {
                 return object_alloc(class);
             }
         }
@@ -329,7 +331,7 @@ size_t heap_block_size(const void *block)
 {
     const struct page *page = block_page(block);
 
-    return page->slab_class != 0 ? class_sizes[page->slab_class] : run_pages(page) * PAGE_SIZE;
+    return page->slab_class != 0 ? heap.sizes[page->slab_class] : run_pages(page) * PAGE_SIZE;
 }
 
 void heap_get_stats(struct heap_stats *stats)
