@@ -171,7 +171,14 @@ IOReturn IOMemoryMap_uncover(IOMemoryMap *self, task_t safeTask);
  * The pages are entered: be mapped, and follow the redirections that are on. On failure the
  * map is not mapped, and its pages are for the caller to remove.
  */
-IOReturn IOMemoryMap_enter(IOMemoryMap *self);
+IOReturn IOMemoryMap_follow(IOMemoryMap *self); /* of one that is mapped: those alone */
+
+static inline IOReturn IOMemoryMap_enter(IOMemoryMap *self)
+{
+    self->mapped = true;
+    self->outlived = false;
+    return self->memory->redirections == NULL ? kIOReturnSuccess : IOMemoryMap_follow(self);
+}
 
 /* Follow the redirections of the descriptor that was asked for the map, too. */
 IOReturn IOMemoryMap_setOrigin(IOMemoryMap *self, IOMemoryDescriptor *origin);

@@ -158,13 +158,10 @@ static IOReturn cover_by(IOMemoryMap *self, const IOMemoryDescriptor *memory)
     return status;
 }
 
-IOReturn IOMemoryMap_enter(IOMemoryMap *self)
+IOReturn IOMemoryMap_follow(IOMemoryMap *self)
 {
-    IOReturn status;
+    const IOReturn status = cover_by(self, self->memory);
 
-    self->mapped = true;
-    self->outlived = false;
-    status = cover_by(self, self->memory);
     if (status != kIOReturnSuccess) {
         self->mapped = false;
         /* Some may have been counted before one failed; the caller takes the view away. */

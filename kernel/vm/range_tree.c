@@ -144,7 +144,7 @@ void range_tree_insert_at(struct range_tree *tree, struct range_node *node, stru
     }
     next->prev = node;
     /* Both gaps before the way up, which sums up what a subtree knows of its largest one. */
-    set_gap(tree, node);
+    node->gap = node->start - free_from(tree, node);
     set_gap(tree, next);
     insert_before(tree, node, next, before);
     tree->count++;

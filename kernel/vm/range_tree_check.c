@@ -85,12 +85,14 @@ static void check_above(const struct range_tree *tree, const struct range_node *
 
 void range_tree_check_node(const struct range_tree *tree, const struct range_node *node)
 {
-    check_beside(tree, node);
-    if (node != &tree->last) {
-        check_above(tree, node);
-        check_below(node);
-        check_beside(tree, node->next);
+    if (node == &tree->last) {
+        check_beside(tree, node);
+        return;
     }
+    check_above(tree, node);
+    check_below(node);
+    check_beside(tree, node);
+    check_beside(tree, node->next);
 }
 
 void range_tree_check(const struct range_tree *tree)

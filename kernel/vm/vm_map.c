@@ -119,7 +119,8 @@ static void unlink_object(struct vm_entry *entry)
     }
 }
 
-static struct vm_entry *new_entry(struct vm_map *map, const struct vm_range *range)
+static inline __attribute__((always_inline)) struct vm_entry *new_entry(
+    struct vm_map *map, const struct vm_range *range)
 {
     /*
      * A point of failure of its own: tests fail the ranges apart from all else that the heap gives.
