@@ -164,8 +164,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
 {
     struct vm_object *object = entry->range.object;
     uint64_t index = vm_entry_index(entry, va);
-    struct mmu_attributes attributes = {
-        .memory = object->mixed ? vm_object_page_memory(object, index) : entry->range.memory};
+    struct mmu_attributes attributes;
     kern_return_t status;
     paddr_t page;
 
@@ -181,7 +180,10 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     if (status != KERN_SUCCESS) {
         return status;
     }
-    attributes.access = table_access(entry, index, wanted);
+    attributes = (struct mmu_attributes){
+        .access = table_access(entry, index, wanted),
+        .memory = object->mixed ? vm_object_page_memory(object, index) : entry->range.memory,
+    };
     /* Before it can be executed: what is written from here on has to tell. */
     if ((attributes.access & MMU_EXECUTE) != 0) {
         vm_note_code(page, 1);
@@ -214,7 +216,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     return status;
 }
 
-static kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned access)
+static inline kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned access)
 {
     struct vm_entry *entry = vm_map_entry(map, address);
 
@@ -234,12 +236,20 @@ static kern_return_t resolve(struct vm_map *map, vaddr_t address, unsigned acces
     return fill_page(entry, address & ~PAGE_MASK, access);
 }
 
-kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
+/* Apart, so that what is not recorded keeps nothing for it. */
+static __attribute__((cold, noinline)) kern_return_t resolve_recorded(struct vm_map *map,
+                                                                      vaddr_t address,
+                                                                      unsigned access)
 {
     const kern_return_t status = resolve(map, address, access);
 
     trace_fault(address, access, status);
     return status;
+}
+
+kern_return_t vm_fault(struct vm_map *map, vaddr_t address, unsigned access)
+{
+    return trace_is_on() ? resolve_recorded(map, address, access) : resolve(map, address, access);
 }
 
 static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t end)
