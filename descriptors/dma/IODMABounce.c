@@ -88,9 +88,7 @@ IOReturn IODMABounce_charge(struct IODMABounce *bounce, uint64_t bytes, const vo
     }
     pool.used += bytes;
     bounce->charged += bytes;
-    if (bounce->holder == NULL) {
-        hold(bounce, holder);
-    }
+    hold(bounce, holder);
     return kIOReturnSuccess;
 }
 

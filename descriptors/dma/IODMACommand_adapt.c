@@ -35,8 +35,6 @@ static bool suits_as_it_is(const IODMACommand *self, uint64_t highestPage)
 
 IOReturn IODMACommand_placeWhole(IODMACommand *self)
 {
-    const IODirection direction =
-        self->direction == kIODirectionNone ? kIODirectionOutIn : self->direction;
     IOBufferMemoryDescriptor *copy;
     IOReturn status;
 
@@ -46,7 +44,7 @@ IOReturn IODMACommand_placeWhole(IODMACommand *self)
         return status;
     }
     /* Both ways for the CPU, whatever the device may do: it is filled and read back. */
-    copy = IODMACommand_createCopyBuffer(self, direction | kIODirectionOutIn, self->length);
+    copy = IODMACommand_createCopyBuffer(self, self->direction | kIODirectionOutIn, self->length);
     if (copy == NULL || IOMemoryDescriptor_getLength(copy) < self->length) {
         OSObject_release(copy);
         return kIOReturnNoResources;
@@ -65,7 +63,7 @@ static IOReturn check_view(const IODMACommand *self)
     const struct IODMALimits *limits = &self->spec.limits;
     uint64_t position = 0;
 
-    if (!self->hasRuns || (self->copy == NULL && self->map.fMapper == NULL) ||
+    if ((self->copy == NULL && self->map.fMapper == NULL) ||
         (self->spec.options & kIODMAMapOptionIterateOnly) != 0) {
         return kIOReturnSuccess;
     }
@@ -108,11 +106,8 @@ static IOReturn choose_alignment(const IODMACommand *self, uint64_t *alignment)
 /* What the mapper is to let the device do: what this transfer does, and no more. */
 static uint8_t access_of(const IODMACommand *self)
 {
-    uint8_t access = 0;
+    uint8_t access = self->direction != kIODirectionIn ? kIODMAMapReadAccess : 0;
 
-    if (self->direction != kIODirectionIn) {
-        access |= kIODMAMapReadAccess;
-    }
     if (self->direction != kIODirectionOut) {
         access |= kIODMAMapWriteAccess;
     }
@@ -173,7 +168,6 @@ IOReturn IODMACommand_letGo(IODMACommand *self)
         status = IOMemoryDescriptor_dmaCommandOperation(self->mapped, kIOMDDMAUnmap, &self->map,
                                                         sizeof(self->map));
         self->map = (IOMDDMAMapArgs){0};
-        self->mapped = NULL;
     }
     drop_view(self);
     OSSafeReleaseNULL(self->copy);

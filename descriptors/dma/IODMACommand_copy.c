@@ -156,16 +156,14 @@ IOReturn IODMACommand_maintain(IODMACommand *self, bool invalidate)
                                                 island->start - position);
 
         /* The first error is the answer, but the rest is done: one stale line is bad enough. */
-        if (status == kIOReturnSuccess) {
-            status = before;
-        }
+        status = IODMACommand_firstError(status, before);
         maintain_island(island, invalidate);
         position = island->end;
     }
     const IOReturn last =
         maintain_memory(self->memory, invalidate, self->offset + position, self->length - position);
 
-    return status != kIOReturnSuccess ? status : last;
+    return IODMACommand_firstError(status, last);
 }
 
 /* Bytes [position, position + length) of the device's view, which lie in the preparation. */

@@ -119,9 +119,6 @@ IOReturn IODMACommand_PrepareForDMA_Impl(IODMACommand *self, uint64_t options,
     if (self->active != 0) {
         return kIOReturnBusy;
     }
-    if (self->spec.output == NULL) {
-        return kIOReturnNotReady;
-    }
     /* Without a direction the device would write what the caller itself may only read. */
     if (!IODriverRights_mayTransfer(memory)) {
         return kIOReturnNotPermitted;

@@ -57,7 +57,6 @@ static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t 
     };
     IOReturn status;
 
-    IOSegmentSink_begin(&sink);
     status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
     IOSegmentSink_finish(&sink);
     /* Ended by the visitor, which knows why: what the walk met behind that is not its answer. */
@@ -206,7 +205,6 @@ static IOReturn generate_plain(struct generator *to)
     };
     IOReturn status;
 
-    IOSegmentSink_begin(&sink);
     status = IOMemoryDescriptor_methods(self->memory)->walk(self->memory, &sink, offset, end);
     IOSegmentSink_finish(&sink);
     return status;

@@ -5,20 +5,18 @@
 /* Complete until nothing is active; the first error. */
 static IOReturn complete_all(IODMACommand *self)
 {
-    IOReturn first = kIOReturnSuccess;
+    IOReturn status = kIOReturnSuccess;
 
+    /* All but the last only count, and cannot fail. */
     while (self->active != 0) {
         const uint32_t before = self->active;
-        const IOReturn status = IODMACommand_complete(self, true, true);
 
-        if (first == kIOReturnSuccess) {
-            first = status;
-        }
+        status = IODMACommand_complete(self, true, true);
         if (self->active == before) {
             break; /* refused as a whole: the device has it */
         }
     }
-    return first;
+    return status;
 }
 
 /*
@@ -98,10 +96,6 @@ IOReturn IODMACommand_setMemoryDescriptor(IODMACommand *self, IOMemoryDescriptor
     if (memory == NULL) {
         replace(self, NULL);
         return kIOReturnSuccess;
-    }
-    /* Before anything is replaced: a failed call leaves the former descriptor in place. */
-    if (autoPrepare && self->spec.output == NULL) {
-        return kIOReturnNotReady;
     }
     /*
      * Whether it answers is all that counts: a class without the protocol could not be prepared

@@ -43,10 +43,7 @@ static uint64_t in_place(const struct planner *planner, uint64_t address, uint64
         return 0;
     }
     /* The tail of a partial page is bounced, so what is before it is not the end any more. */
-    if ((left & PAGE_MASK) != 0) {
-        left &= ~PAGE_MASK;
-        more = true;
-    }
+    more = more || (left & PAGE_MASK) != 0;
     covered = IODMALimits_cover(planner->limits, address, left, first, more);
     return covered & ~PAGE_MASK;
 }
@@ -152,10 +149,8 @@ static bool lay_out(void *context, uint64_t physical, uint64_t length)
             layout->length += length;
             return true;
         }
-        if (!layout->visit(layout->context, layout->address, layout->length)) {
-            layout->length = 0;
-            return false;
-        }
+        /* Nobody who is shown I/O runs ends the walk: what is placed goes by host runs. */
+        layout->visit(layout->context, layout->address, layout->length);
     }
     layout->address = at;
     layout->length = length;
@@ -176,9 +171,7 @@ static IOReturn walk_io(const IODMACommand *self, IOMemoryDescriptor *memory, ui
     if (status != kIOReturnSuccess || layout.status != kIOReturnSuccess) {
         return status != kIOReturnSuccess ? status : layout.status;
     }
-    if (layout.length != 0) {
-        visit(context, layout.address, layout.length);
-    }
+    visit(context, layout.address, layout.length); /* of some bytes there is a last run */
     return kIOReturnSuccess;
 }
 
@@ -232,10 +225,9 @@ static IOReturn pass(const IODMACommand *self, plan_piece *piece, void *context)
     limits.highest = UINT64_MAX;
     planner.limits = &limits;
     status = IODMACommand_walkHost(self->memory, self->offset, 1, note_first, &first);
-    if (status != kIOReturnSuccess) {
-        return status;
-    }
-    return walk_io(self, self->memory, self->offset, first, plan_run, &planner);
+    return status != kIOReturnSuccess
+               ? status
+               : walk_io(self, self->memory, self->offset, first, plan_run, &planner);
 }
 
 struct counter {
@@ -342,11 +334,11 @@ IOReturn IODMACommand_viewOf(IODMACommand *self, IOMemoryDescriptor *memory, uin
 
     status = mapped ? walk_io(self, memory, offset, base, count_run, &count)
                     : IODMACommand_walkHost(memory, offset, self->length, count_run, &count);
+    if (status == kIOReturnSuccess && !IOMemoryRuns_init(&self->runs, count)) {
+        status = kIOReturnNoMemory;
+    }
     if (status != kIOReturnSuccess) {
         return status;
-    }
-    if (!IOMemoryRuns_init(&self->runs, count)) {
-        return kIOReturnNoMemory;
     }
     self->hasRuns = true;
     return mapped ? walk_io(self, memory, offset, base, append_run, &self->runs)

@@ -78,7 +78,7 @@ struct IODMACommand {
     struct IODMABounce bounce;  /* which of them are copies, and where */
     IOMemoryDescriptor *copy;   /* retained: all of them are, in this buffer */
     IOMDDMAMapArgs map;         /* fMapper NULL: not mapped */
-    IOMemoryDescriptor *mapped; /* whom map was asked of: the memory, or the copy */
+    IOMemoryDescriptor *mapped; /* whom map was asked of, if it was: the memory, or the copy */
     struct IOMapperUse use;     /* of the mapper: it hears of what is blocked */
 
     /* Between an engine's notify and complete; see IODMAEventSource.h. */

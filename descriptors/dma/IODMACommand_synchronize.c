@@ -30,7 +30,6 @@ static void take_out(IODMACommand *self, struct preparation *kept)
     /* Left as nothing was: what is made next looks at these to know what is there. */
     self->hasRuns = false;
     self->map = (IOMDDMAMapArgs){0};
-    self->mapped = NULL;
 }
 
 static void bring_back(IODMACommand *self, struct preparation *kept)
