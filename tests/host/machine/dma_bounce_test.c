@@ -196,6 +196,85 @@ static void a_forced_copy_that_cannot_be_leaves_what_is_prepared(void **state)
     drop(command, memory);
 }
 
+/* A wish for no direction moves nothing, whatever the device has stored by then. */
+static void synchronizing_neither_way_moves_nothing(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, 64, 0, 0, kIODirectionOutIn);
+    IODMACommand *command;
+
+    (void)state;
+    dma_fill(DMA_HIGH, 64, 5);
+    command = prepared(memory, &bits31, kMapped);
+    dma_device_writes(command, 0, 0xaa);
+    assert_int_equal(IODMACommand_synchronize(command, 0), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], pattern(0, 5));
+    assert_int_equal(dma_device_reads(command, 0), 0xaa);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_bytes(DMA_HIGH)[0], 0xaa);
+    drop(command, memory);
+}
+
+struct planned {
+    IODMACommand_SegmentOptions limits;
+    IOAddressRange ranges[3];
+    unsigned entries;
+    uint64_t lengths[4], bounced;
+};
+
+/* An island is as short as it can be, and no entry more is made of it than need be. */
+static void islands_end_where_they_first_may(void **state)
+{
+    static const struct planned rows[] = {
+        /* Ends of two runs that are shorter than a unit are one island, up to a place for more. */
+        {{.fStructSize = 40, .fAlignmentLength = 4},
+         {{DMA_LOW, 5}, {DMA_LOW + PAGE_SIZE, 5}, {DMA_LOW + 2 * PAGE_SIZE, 6}},
+         3,
+         {4, 8, 4},
+         8},
+        {{.fStructSize = 40, .fAlignment = 64}, {{DMA_LOW + 5, 200}}, 2, {59, 141}, 59},
+        {{.fStructSize = 40,
+          .fAlignment = 16,
+          .fAlignmentLength = 4,
+          .fAlignmentInternalSegments = 1},
+         {{DMA_LOW + 4, 64}},
+         2,
+         {4, 60},
+         4},
+        /* The highest byte that is reached may be an entry of its own. */
+        {{.fStructSize = 40,
+          .fNumAddressBits = 31,
+          .fAlignment = 16,
+          .fAlignmentInternalSegments = 1},
+         {{0x7ffffffe, 10}},
+         3,
+         {1, 1, 8},
+         9},
+        /* One in the middle, which ends as far from the start as it begins before the end. */
+        {{.fStructSize = 40, .fNumAddressBits = 31},
+         {{DMA_LOW, 16}, {DMA_HIGH, 16}, {DMA_LOW + PAGE_SIZE, 16}},
+         3,
+         {16, 16, 16},
+         16},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct planned *const row = &rows[i];
+        IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+            (IOAddressRange *)row->ranges, 3, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+        IODMACommand *command = prepared(memory, &row->limits, kMapped);
+        IODMACommand_Segment64 list[8];
+
+        assert_int_equal(IODMACommand_getBounceLength(command), row->bounced);
+        assert_int_equal(dma_list(command, list, 8), row->entries);
+        for (unsigned k = 0; k < row->entries; k++) {
+            assert_int_equal(list[k].fLength, row->lengths[k]);
+        }
+        assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+        drop(command, memory);
+    }
+}
+
 /* DC-24 */
 static void dc_24_28_without_synchronize_no_byte_moves(void **state)
 {
@@ -302,6 +381,11 @@ static void strict_shows_no_neighbour(void **state)
     }
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     drop(command, memory);
+    memory = dma_memory(DMA_LOW, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    command =
+        prepared(memory, &(IODMACommand_SegmentOptions){.fStructSize = 40}, kIODMAMapOptionStrict);
+    assert_int_equal(IODMACommand_getBounceLength(command), 0); /* a page alone has none */
+    drop(command, memory);
 }
 
 /* readBytes and writeBytes see what the device sees, across island borders. */
@@ -339,6 +423,33 @@ static void byte_access_goes_where_the_device_goes(void **state)
     drop(command, memory);
 }
 
+/* What is prepared is all that they reach, also where the memory goes on; behind the last island,
+ * too, there is memory. */
+static void byte_access_ends_with_what_is_prepared(void **state)
+{
+    IOAddressRange ranges[4];
+    IOMemoryDescriptor *memory;
+    IODMACommand *command;
+    uint8_t bytes[400];
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        ranges[i] = (IOAddressRange){(i % 2 == 0 ? DMA_HIGH : DMA_LOW) + ptoa(i), 100};
+        dma_fill(ranges[i].address, 100, (uint8_t)i);
+    }
+    memory = IOMemoryDescriptor_withAddressRanges(
+        ranges, 4, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+    command = dma_command(&bits31, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(command, 0, 350, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_readBytes(command, 50, bytes, sizeof(bytes)), 300);
+    for (uint64_t i = 0; i < 300; i++) {
+        assert_int_equal(bytes[i], pattern((50 + i) % 100, (uint8_t)((50 + i) / 100)));
+    }
+    assert_int_equal(IODMACommand_writeBytes(command, 340, bytes, 20), 10);
+    assert_int_equal(dma_bytes(ranges[3].address)[50], pattern(50, 3));
+    drop(command, memory);
+}
+
 /* A device that does not snoop: what it reads is cleaned, bounce pages as well as the rest. */
 static void non_coherent_devices_get_clean_lines(void **state)
 {
@@ -362,6 +473,14 @@ static void non_coherent_devices_get_clean_lines(void **state)
     assert_int_equal(sim_cache.flushed - before.flushed, 2); /* no dirty line over its data */
     IODMACommand_complete(command, false, true);
     assert_int_equal(sim_cache.flushed - before.flushed, 2);
+    drop(command, memory);
+    /* Of a copy its own lines, which here are more than the memory has. */
+    memory = dma_memory(DMA_LOW + SIM_CACHE_LINE / 2, SIM_CACHE_LINE, 0, 0, kIODirectionOut);
+    command = prepared(memory, &bits31, kNonCoherent);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    before = sim_cache;
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(sim_cache.flushed - before.flushed, 1);
     drop(command, memory);
 }
 
@@ -458,12 +577,15 @@ int main(void)
         MAP_TEST(out_is_not_copied_back),
         MAP_TEST(dc_23_forced_double_buffering_always_takes_effect),
         MAP_TEST(a_forced_copy_that_cannot_be_leaves_what_is_prepared),
+        MAP_TEST(islands_end_where_they_first_may),
+        MAP_TEST(synchronizing_neither_way_moves_nothing),
         MAP_TEST(dc_24_28_without_synchronize_no_byte_moves),
         MAP_TEST(dc_25_bits_that_no_ram_satisfies),
         MAP_TEST(dc_26_a_walk_alone_reports_what_it_does_not_mend),
         MAP_TEST(dc_27_a_copy_of_a_later_part_has_its_bytes),
         MAP_TEST(strict_shows_no_neighbour),
         MAP_TEST(byte_access_goes_where_the_device_goes),
+        MAP_TEST(byte_access_ends_with_what_is_prepared),
         MAP_TEST(non_coherent_devices_get_clean_lines),
         MAP_TEST(non_coherent_bytes_between_islands_are_theirs),
         MAP_TEST(dc_31_driverkit_names),

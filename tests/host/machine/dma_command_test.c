@@ -51,6 +51,12 @@ static void dc_1_specifications_are_judged_as_a_whole(void **state)
     REFUSES(.fSegmentBoundary = 24);
     ACCEPTS(.fSegmentBoundary = 8);
     REFUSES(.fSegmentBoundary = 8, .fAlignment = 16);
+    ACCEPTS(.fSegmentBoundary = 16, .fAlignment = 16, .fAlignmentInternalSegments = 1);
+    ACCEPTS(.fSegmentBoundary = 16, .fAlignmentLength = 16);
+    ACCEPTS(.fSegmentBoundary = 16, .fAlignmentInternalSegments = 16);
+    ACCEPTS(.fSegmentBoundary = 16, .fAlignmentInternalEnd = 16);
+    ACCEPTS(.fMaxSegmentSize = 16, .fAlignmentInternalSegments = 16);
+    ACCEPTS(.fMaxSegmentSize = 16, .fAlignmentInternalEnd = 16);
     REFUSES(.fNumAddressBits = 12, .fAlignment = 8192);
     ACCEPTS(.fNumAddressBits = 12, .fAlignment = 4096);
     REFUSES(.fReserved1 = 1);

@@ -4,6 +4,7 @@
 #include "descriptors/IODriverTask.h"
 #include "tests/host/machine/dma_fixture.h"
 #include "tests/host/sim/sim_console.h"
+#include "tests/lib/portable/test_mapper.h"
 
 #define REFUSED(call) assert_int_equal(call, kIOReturnBadArgument)
 
@@ -105,7 +106,7 @@ static void a_failure_at_each_step_leaves_the_command_usable(void **state)
     IODMACommand *command = create(&narrow);
 
     (void)state;
-    assert_int_not_equal(prepare(command, absent, 0, 4), kIOReturnSuccess); /* no page to be had */
+    assert_int_equal(prepare(command, absent, 0, 4), kIOReturnNotWritable); /* no page to be had */
     expect_undone(command, absent);
     assert_int_equal(prepare(command, memory, 3 * PAGE_SIZE, 4), kIOReturnBadArgument);
     expect_undone(command, memory);
@@ -172,6 +173,82 @@ static void freeing_completes_the_transfer(void **state)
     assert_int_equal(OSObject_getRetainCount(memory), 1);
     assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
     OSObject_release(memory);
+}
+
+/* Completed by who has not prepared the memory, the command has no part in that any more. */
+static void who_completes_the_command_alone_keeps_the_memory(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory();
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    assert_int_equal(prepare(command, memory, 0, 4), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    OSObject_release(command);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnNotReady);
+    OSObject_release(memory);
+}
+
+/* An end that fails is told, and what comes after it is done: the memory is completed. */
+static void an_end_that_fails_is_told(void **state)
+{
+    IOMemoryDescriptor *memory = new_memory();
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    assert_int_equal(prepare(command, memory, 0, 4), kIOReturnSuccess);
+    /* Somebody has taken back a mark that was the command's. */
+    assert_int_equal(IOMemoryDescriptor_dmaCommandOperation(memory, kIOMDSetDMAInactive, NULL, 0),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_CompleteDMA(command, 0), kIOReturnNotReady);
+    expect_undone(command, memory);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* Memory that is set and not prepared is no preparation, and nobody's reference. */
+static void without_a_preparation_no_memory_is_told(void **state)
+{
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, 0, 0, kIODirectionIn), *told = NULL;
+    IODMACommand *command = create(&wide);
+    uint64_t offset, length;
+
+    (void)state;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, false), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_GetPreparation(command, &offset, &length, &told),
+                     kIOReturnNotReady);
+    assert_null(told);
+    assert_int_equal(OSObject_getRetainCount(memory), 2);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
+/* What a driver is told of is what its device's unit translates. */
+static void a_command_goes_through_its_devices_mapper(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(0x100);
+    IOService *device = IOService_withReader("device", NULL, NULL);
+    IOMemoryDescriptor *memory = new_memory();
+    IOAddressSegment segments[kIODMACommandSegmentsMax];
+    IODMACommand *command;
+    uint64_t flags;
+    uint32_t count = 4;
+
+    (void)state;
+    assert_int_equal(IOService_setObject(device, "iommu-parent", &mapper->super), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_Create(device, 0, &narrow, &command), kIOReturnSuccess);
+    OSObject_release(device);
+    assert_int_equal(IODMACommand_PrepareForDMA(command, 0, memory, 0, 0, &flags, &count, segments),
+                     kIOReturnSuccess);
+    assert_int_equal(count, 1);
+    assert_int_equal(segments[0].address, ptoa(0x100) + PAGE_SIZE - 64);
+    assert_int_equal(mapper->entries, 3);
+    OSObject_release(command);
+    assert_int_equal(mapper->entries, 0);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
 }
 
 /* What each entry point refuses, and that nothing has happened then. */
@@ -343,6 +420,10 @@ int main(void)
         MAP_TEST(a_second_preparation_is_refused),
         MAP_TEST(what_an_engine_has_is_not_completed),
         MAP_TEST(freeing_completes_the_transfer),
+        MAP_TEST(who_completes_the_command_alone_keeps_the_memory),
+        MAP_TEST(an_end_that_fails_is_told),
+        MAP_TEST(without_a_preparation_no_memory_is_told),
+        MAP_TEST(a_command_goes_through_its_devices_mapper),
         MAP_TEST(what_is_not_understood_is_refused),
         MAP_TEST(operations_move_bytes_between_descriptors),
         MAP_TEST(a_driver_is_shown_no_neighbours),

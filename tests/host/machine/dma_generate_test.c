@@ -97,6 +97,34 @@ static void what_is_too_large_is_not_put_out(void **state)
     OSObject_release(memory);
 }
 
+static bool refuse_the_second(IODMACommand *target, IODMACommand_Segment64 segment, void *segments,
+                              UInt32 index)
+{
+    (void)segment, (void)segments, (void)index;
+    return ++*(unsigned *)IODMACommand_getRefCon(target) != 2;
+}
+
+/* Where a segment function refuses the list ends, also in the midst of a run that is cut. */
+static void the_list_ends_where_an_entry_is_refused(void **state)
+{
+    const IODMACommand_SegmentOptions shorter = {.fStructSize = 40, .fMaxSegmentSize = 16};
+    IOMemoryDescriptor *memory = dma_memory(DMA_LOW, 64, DMA_LOW + PAGE_SIZE, 64, kIODirectionOut);
+    IODMACommand *command = new_command(&shorter, kMapped, refuse_the_second, memory);
+    UInt64 offset = 0;
+    UInt32 count = 8;
+    unsigned calls = 0;
+
+    (void)state;
+    IODMACommand_setRefCon(command, &calls);
+    assert_int_equal(IODMACommand_genIOVMSegments(command, &offset, NULL, &count),
+                     kIOReturnSuccess);
+    assert_int_equal(calls, 2);
+    assert_int_equal(count, 1);
+    assert_int_equal(offset, 16);
+    OSObject_release(command);
+    OSObject_release(memory);
+}
+
 /* The first segment's alignment is that of byte 0, not of each call's first. */
 static void the_first_alignment_is_of_byte_0_alone(void **state)
 {
@@ -373,6 +401,7 @@ int main(void)
         MAP_TEST(typed_lists_are_of_their_width),
         MAP_TEST(what_is_too_large_is_not_put_out),
         MAP_TEST(a_list_goes_out_in_a_row),
+        MAP_TEST(the_list_ends_where_an_entry_is_refused),
         MAP_TEST(the_first_alignment_is_of_byte_0_alone),
         MAP_TEST(the_prepared_range_is_what_is_judged),
         MAP_TEST(dc_26_remote_memory_is_listed_verbatim),

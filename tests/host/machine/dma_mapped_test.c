@@ -415,6 +415,78 @@ static void a_unit_that_does_not_answer_costs_the_pages(void **state)
     OSObject_release(&mapper->super);
 }
 
+/* A mapping whose pages have no addresses is none: the preparation fails, and takes it back. */
+static void a_mapping_that_wraps_is_not_used(void **state)
+{
+    IOMapper *mapper = new_mapper();
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW, 64, DMA_LOW + 2 * PAGE_SIZE, 64, kIODirectionOutIn);
+    IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost64, &any,
+                                                                  kMapped, mapper, NULL);
+
+    (void)state;
+    told.base = -(uint64_t)PAGE_SIZE;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true),
+                     kIOReturnInternalError);
+    assert_int_equal(told.maps, 1);
+    assert_int_equal(told.unmaps, 1);
+    told.base = IOVA;
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(mapper);
+}
+
+/* Also of a command whose bytes have been put into a copy since. */
+static void what_is_blocked_of_a_copy_is_its_commands(void **state)
+{
+    struct test_mapper *mapper = test_mapper_new(BASE_PAGE);
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 64, kIODirectionOutIn, owner);
+    IODMACommand *command = mapped_command(&any, kMapped, mapper, memory);
+    IOMapperFault fault = {.reason = kIOReturnDMAError, .count = 1};
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_non_null(mapper->super.uses);
+    assert_null(mapper->super.uses->next);
+    fault.address = io_address(command, 0);
+    IOMapper_deliverFault(&mapper->super, &fault);
+    assert_true(mapper->super.uses->hasFault);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    assert_null(mapper->super.uses);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess); /* it has let go */
+    OSObject_release(command);
+    OSObject_release(memory);
+    OSObject_release(&mapper->super);
+}
+
+/* Pieces that follow each other in the mapping are one, whose inner pages need no alignment. */
+static void pieces_that_are_one_behind_a_mapper_are_judged_as_one(void **state)
+{
+    const IODMACommand_SegmentOptions two_pages = {.fStructSize = 40, .fAlignment = 2 * PAGE_SIZE},
+                                      bounded = {.fStructSize = 56,
+                                                 .fAlignment = 4,
+                                                 .fSegmentBoundary = 16 * PAGE_SIZE};
+    IOMapper *mapper = new_mapper();
+    IOMemoryDescriptor *memory =
+        dma_memory(DMA_LOW, PAGE_SIZE, DMA_HIGH, PAGE_SIZE, kIODirectionOutIn);
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        IODMACommand *command = IODMACommand_withSpecificationOptions(
+            kIODMACommandOutputHost64, i == 0 ? &two_pages : &bounded, kMapped, mapper, NULL);
+
+        assert_int_equal(IODMACommand_setMemoryDescriptor(command, memory, true), kIOReturnSuccess);
+        assert_int_equal(IODMACommand_getBounceLength(command), 0);
+        assert_int_equal(told.spec.alignment, 2 * PAGE_SIZE); /* as much as they need, no more */
+        OSObject_release(command);
+    }
+    OSObject_release(memory);
+    OSObject_release(mapper);
+}
+
 /* Behind a mapper, too, only what is followed must end where an end may be. */
 static void the_last_piece_behind_a_mapper_ends_anywhere(void **state)
 {
@@ -462,6 +534,9 @@ int main(void)
         MAP_TEST(a_boundary_is_met_where_it_was_planned),
         cmocka_unit_test_setup_teardown(a_unit_that_does_not_answer_costs_the_pages, map_start,
                                         stop_without_balance),
+        MAP_TEST(a_mapping_that_wraps_is_not_used),
+        MAP_TEST(what_is_blocked_of_a_copy_is_its_commands),
+        MAP_TEST(pieces_that_are_one_behind_a_mapper_are_judged_as_one),
         MAP_TEST(the_last_piece_behind_a_mapper_ends_anywhere),
     };
 

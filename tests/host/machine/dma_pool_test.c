@@ -68,8 +68,8 @@ static void the_pool_is_bounded(void **state)
 static paddr_t *taken;
 static size_t taken_count;
 
-/* All RAM, but for at most `most` pages at multiples of so many: how many are left. */
-static size_t take_ram(unsigned apart, size_t most)
+/* All RAM, but for at most `most` pages, `together` at multiples of so many: how many are left. */
+static size_t take_ram(unsigned apart, unsigned together, size_t most)
 {
     struct page_stats stats;
     size_t left = 0;
@@ -82,7 +82,7 @@ static size_t take_ram(unsigned apart, size_t most)
         taken_count++;
     }
     for (size_t i = 0; i < taken_count && left < most; i++) {
-        if ((taken[i].value >> PAGE_SHIFT) % apart == 0) {
+        if ((taken[i].value >> PAGE_SHIFT) % apart < together) {
             left++;
             assert_int_equal(page_free(taken[i], 0), KERN_SUCCESS);
             taken[i] = paddr(0);
@@ -106,14 +106,16 @@ static void pages_apart_are_enough(void **state)
 {
     static const IODMACommand_SegmentOptions limits[] = {
         BITS31, {.fStructSize = 40, .fNumAddressBits = 31, .fAlignment = PAGE_SIZE}};
+    static const IODMACommand_SegmentOptions wide = {
+        .fStructSize = 40, .fNumAddressBits = 31, .fAlignment = 2 * PAGE_SIZE};
     const uint64_t length = 3 * PAGE_SIZE + 100;
     IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, length, 0, 0, kIODirectionOutIn);
-    IODMACommand *commands[] = {dma_command(&limits[0], kMapped, memory),
-                                dma_command(&limits[1], kMapped, memory)};
+    IODMACommand *commands[3] = {dma_command(&limits[0], kMapped, memory),
+                                 dma_command(&limits[1], kMapped, memory)};
     IODMACommand_Segment64 list[8];
 
     (void)state;
-    take_ram(4, SIZE_MAX);
+    take_ram(4, 1, SIZE_MAX);
     dma_fill(DMA_HIGH, length, 3);
     for (unsigned k = 0; k < 2; k++) {
         IODMACommand *const command = commands[k];
@@ -129,9 +131,65 @@ static void pages_apart_are_enough(void **state)
         }
         assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     }
+    /* But not where a page may begin no entry. */
+    commands[2] = dma_command(&wide, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(commands[2], 0, 0, true, true), kIOReturnNoResources);
     give_ram();
     OSObject_release(commands[0]);
+    OSObject_release(commands[2]);
     drop(commands[1], memory);
+}
+
+/* Each island finds room for itself alone where there is none for all, wherever it begins. */
+static void islands_apart_are_as_long_as_they_are(void **state)
+{
+    static const IODMACommand_SegmentOptions wide = {
+        .fStructSize = 40, .fNumAddressBits = 31, .fAlignment = 2 * PAGE_SIZE};
+    const IOAddressRange ranges[] = {{DMA_HIGH, 2 * PAGE_SIZE},
+                                     {DMA_LOW, 2 * PAGE_SIZE},
+                                     {DMA_HIGH + 8 * PAGE_SIZE, 2 * PAGE_SIZE}};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        (IOAddressRange *)ranges, 3, kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+    IODMACommand *command = dma_command(&wide, kMapped, memory);
+    IODMACommand_Segment64 list[4];
+
+    (void)state;
+    take_ram(8, 2, SIZE_MAX);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 4 * PAGE_SIZE);
+    assert_int_equal(dma_list(command, list, 4), 3);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    give_ram();
+    drop(command, memory);
+}
+
+/* What a refused preparation had taken is nobody's, whatever the next one takes. */
+static void a_refused_island_is_given_back_once(void **state)
+{
+    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    const uint64_t usual = IODMACommand_getBouncePool();
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    IODMACommand *command = dma_command(&bits31, kMapped, memory);
+
+    (void)state;
+    IODMACommand_setBouncePool(1);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+    IODMACommand_setBouncePool(usual);
+    assert_int_equal(IODMACommand_prepareWithSpecificationOptions(
+                         command, kIODMACommandOutputHost64, &any, kMapped, NULL, 0, 0, true, true),
+                     kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    drop(command, memory);
+    /* Nor has it taken anything where no room for all was to be had. */
+    memory = dma_memory(DMA_HIGH, 2 * PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    command = dma_command(&bits31, kMapped, memory);
+    take_ram(4, 1, SIZE_MAX);
+    IODMACommand_setBouncePool(1);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
+    IODMACommand_setBouncePool(usual);
+    give_ram();
+    drop(command, memory);
 }
 
 /* An island that ends inside a run, and for which there is no page: nothing of the rest is tried.
@@ -200,7 +258,7 @@ static void pages_that_run_out_are_told_in_the_middle(void **state)
         assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnSuccess);
         assert_int_equal(IODMACommand_complete(commands[i], true, true), kIOReturnSuccess);
     }
-    assert_int_equal(take_ram(8, PAGES_LEFT), PAGES_LEFT);
+    assert_int_equal(take_ram(8, 1, PAGES_LEFT), PAGES_LEFT);
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(IODMACommand_prepare(commands[i], 0, 0, true, true), kIOReturnNoResources);
         assert_int_equal(IODMACommand_getBounceInUse(), 0);
@@ -228,6 +286,8 @@ int main(void)
         MAP_TEST(dc_16_a_failed_prepare_leaves_nothing),
         MAP_TEST(the_pool_is_bounded),
         MAP_TEST(pages_apart_are_enough),
+        MAP_TEST(islands_apart_are_as_long_as_they_are),
+        MAP_TEST(a_refused_island_is_given_back_once),
         MAP_TEST(a_spent_pool_is_told_in_the_middle_of_a_run),
         MAP_TEST(pages_that_run_out_are_told_in_the_middle),
     };

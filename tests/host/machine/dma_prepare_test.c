@@ -117,6 +117,38 @@ static void clearing_tells_what_completing_said(void **state)
     release_both(command, memory);
 }
 
+/* Of bytes that lie where they are nothing has to be written to make a copy of them. */
+static void a_copy_of_what_is_for_reading_can_be_forced(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 100, kIODirectionOutIn, owner);
+    IODMACommand *command = dma_command(&any, kMapped, memory);
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionOut), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(IODMACommand_getBounceLength(command), 100);
+    assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnNotWritable);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    release_both(command, memory);
+}
+
+/* Nor can addresses be listed that there are not yet. */
+static void iterating_needs_prepared_memory_too(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 100, kIODirectionOutIn, owner);
+    IODMACommand *command = dma_command(&any, kIterateOnly, memory);
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNotReady);
+    expect_inactive(command);
+    assert_int_equal(IODMACommand_setMemoryDescriptor(command, (IOMemoryDescriptor *)NULL, false),
+                     kIOReturnSuccess);
+    assert_null(IODMACommand_getMemoryDescriptor(command));
+    assert_int_equal(OSObject_getRetainCount(memory), 1);
+    release_both(command, memory);
+}
+
 /* A first step that fails is the answer, and the later ones are done: here, the unmapping. */
 static void completing_goes_on_after_an_error_and_tells_the_first(void **state)
 {
@@ -163,6 +195,7 @@ static void more_pages_than_can_be_counted(void **state)
     assert_int_equal(IODMACommand_prepare(command, 0, 64, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnVMError);
+    assert_int_equal(IODMACommand_prepare(command, 0, most + 1, true, true), kIOReturnVMError);
     expect_inactive(command);
     assert_int_equal(IODMACommand_prepare(command, 0, most, true, true), kIOReturnSuccess);
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
@@ -388,6 +421,8 @@ int main(void)
         MAP_TEST(a_handler_is_refused_what_is_for_threads),
         MAP_TEST(memory_that_does_not_do_leaves_the_former),
         MAP_TEST(clearing_tells_what_completing_said),
+        MAP_TEST(a_copy_of_what_is_for_reading_can_be_forced),
+        MAP_TEST(iterating_needs_prepared_memory_too),
         MAP_TEST(completing_goes_on_after_an_error_and_tells_the_first),
         MAP_TEST(a_length_that_is_no_multiple_leaves_it_inactive),
         MAP_TEST(more_pages_than_can_be_counted),

@@ -53,19 +53,47 @@ static void list_32(const IODMACommand_SegmentOptions *options, IODMACommand_Seg
 static void an_entry_of_32_bits_is_never_too_long(void **state)
 {
     const IODMACommand_SegmentOptions any = {.fStructSize = 40},
-                                      blocks = {.fStructSize = 40, .fAlignmentLength = 512};
+                                      blocks = {.fStructSize = 40, .fAlignmentLength = 512},
+                                      short_ones = {.fStructSize = 40,
+                                                    .fMaxSegmentSize = FOUR_GIB / 2};
     IODMACommand_Segment32 list[4];
 
     (void)state;
+    for (UInt8 bits = 11; bits <= 33; bits++) {
+        const IODMACommand_SegmentOptions few = {.fStructSize = 40, .fNumAddressBits = bits};
+        IODMACommand *command = IODMACommand_withSpecificationOptions(kIODMACommandOutputHost32,
+                                                                      &few, kMapped, NULL, NULL);
+
+        assert_int_equal(command != NULL, bits >= 12 && bits <= 32);
+        OSObject_release(command);
+    }
     list_32(&any, list, 2);
     assert_int_equal(list[0].fIOVMAddr, 0);
     assert_int_equal(list[0].fLength, UINT32_MAX);
     assert_int_equal(list[1].fIOVMAddr, UINT32_MAX);
     assert_int_equal(list[1].fLength, 1);
+    list_32(&short_ones, list, 2);
+    assert_int_equal(list[0].fLength, FOUR_GIB / 2);
     list_32(&blocks, list, 2);
     assert_int_equal(list[0].fLength, FOUR_GIB - 512);
     assert_int_equal(list[1].fIOVMAddr, FOUR_GIB - 512);
     assert_int_equal(list[1].fLength, 512);
+}
+
+/* One of 64 bits is as long as the run. */
+static void an_entry_of_64_bits_says_any_length(void **state)
+{
+    const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    IOMemoryDescriptor *memory = dma_memory(0, 2 * FOUR_GIB, 0, 0, kIODirectionOut);
+    IODMACommand *command = dma_command(&any, kIterateOnly, memory);
+    IODMACommand_Segment64 list[2];
+
+    (void)state;
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnSuccess);
+    assert_int_equal(dma_list(command, list, 2), 1);
+    assert_int_equal(list[0].fLength, 2 * FOUR_GIB);
+    OSObject_release(command);
+    OSObject_release(memory);
 }
 
 /* Entry 2^29 of 8 bytes, and 2^28 of 16, lie 4 GiB behind the first. */
@@ -130,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_weak_creation_forgets_nothing),
         MAP_TEST(an_entry_of_32_bits_is_never_too_long),
+        MAP_TEST(an_entry_of_64_bits_says_any_length),
         MAP_TEST(entries_lie_at_their_index_in_64_bits),
         MAP_TEST(a_command_is_initialised_once),
         MAP_TEST(a_descriptor_that_was_never_cleared_is_let_go),

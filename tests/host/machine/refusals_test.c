@@ -65,6 +65,12 @@ static void the_offending_argument_is_named(void **state)
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     OSObject_release(command);
 
+    options.fAlignmentLength = 4;
+    command = dma_command(&options, kIODMAMapOptionMapped, IOMemoryDescriptor_upcast(buffer));
+    said(IODMACommand_prepare(command, 0, 63, true, true),
+         "IODMACommand_prepare.c: 63 bytes are no multiple of fAlignmentLength 4");
+    OSObject_release(command);
+    options.fAlignmentLength = 0;
     options.fAlignment = 24;
     said(IODMACommand_withSpecificationOptions(IODMACommand_OutputHost64, &options, 0, NULL, NULL),
          "IODMACommand_create.c: fAlignment 24 is no power of two");
