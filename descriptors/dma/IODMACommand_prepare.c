@@ -59,14 +59,39 @@ static IOOptionBits reach_of(const IODMACommand *self, uint64_t offset, uint64_t
                : IOMemoryDescriptor_reach(self->memory, offset, offset + length).some;
 }
 
-/* The documented checks of a new preparation, in their order. */
-static IOReturn check_range(const IODMACommand *self, const struct facts *facts, uint64_t offset,
-                            uint64_t length)
+/* More pages than a page count of this interface can say. */
+static inline bool has_too_many_pages(uint64_t offset, uint64_t length)
+{
+    return (offset & PAGE_MASK) + (length - 1) >= (uint64_t)UINT32_MAX << PAGE_SHIFT;
+}
+
+/* May this memory be given to this device? */
+static __attribute__((noinline)) IOReturn check_memory(const IODMACommand *self, bool isPrepared,
+                                                       uint64_t offset, uint64_t length)
 {
     const IOOptionBits reach = reach_of(self, offset, length);
     const bool remote = (reach & kIOMemoryRemote) != 0;
     const bool iterateOnly = (self->spec.options & kIODMAMapOptionIterateOnly) != 0;
 
+    /* Another processor's memory cannot be prepared here; its addresses can be listed. */
+    if (IOREFUSE(!isPrepared && !(remote && iterateOnly),
+                 "the memory descriptor is not prepared itself")) {
+        return kIOReturnNotReady;
+    }
+    if (IOREFUSE((reach & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL,
+                 "memory made with kIOMemoryHostOnly is mapped for no device")) {
+        return kIOReturnNotPermitted;
+    }
+    if (has_too_many_pages(offset, length)) {
+        return kIOReturnVMError;
+    }
+    return remote && !iterateOnly ? kIOReturnNotAttached : kIOReturnSuccess;
+}
+
+/* The documented checks of a new preparation, in their order. */
+static IOReturn check_range(const IODMACommand *self, const struct facts *facts, uint64_t offset,
+                            uint64_t length)
+{
     /*
      * No cut could make a rest that is no multiple legal, and bouncing moves bytes without adding
      * any.
@@ -76,20 +101,12 @@ static IOReturn check_range(const IODMACommand *self, const struct facts *facts,
                  IOULL(self->spec.limits.lengthMask + 1))) {
         return kIOReturnNotAligned;
     }
-    /* Another processor's memory cannot be prepared here; its addresses can be listed. */
-    if (IOREFUSE(!facts->isPrepared && !(remote && iterateOnly),
-                 "the memory descriptor is not prepared itself")) {
-        return kIOReturnNotReady;
+    /* Memory that has these is prepared, and for any device. */
+    if (self->general != NULL && self->memory->runs != NULL &&
+        !has_too_many_pages(offset, length)) {
+        return kIOReturnSuccess;
     }
-    if (IOREFUSE((reach & kIOMemoryHostOnly) != 0 && self->spec.mapper != NULL,
-                 "memory made with kIOMemoryHostOnly is mapped for no device")) {
-        return kIOReturnNotPermitted;
-    }
-    /* More pages than a page count of this interface can say. */
-    if ((offset & PAGE_MASK) + (length - 1) >= (uint64_t)UINT32_MAX << PAGE_SHIFT) {
-        return kIOReturnVMError;
-    }
-    return remote && !iterateOnly ? kIOReturnNotAttached : kIOReturnSuccess;
+    return check_memory(self, facts->isPrepared, offset, length);
 }
 
 static IOReturn begin(IODMACommand *self, const struct facts *facts, uint64_t offset,

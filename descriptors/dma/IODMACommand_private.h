@@ -198,9 +198,10 @@ static inline void IODMACommand_noteEntry(IODMACommand *self)
         self->hasRuns ? self->runs.count == 1 : self->memory->isOneRun && IOMapper_gSystem == NULL;
 
     self->entry = self->hasRuns ? self->runs.list[0].address : self->memory->oneRun + self->offset;
-    self->isOneEntry = isOneRun && self->length <= limits->longest &&
-                       self->length - 1 <= (limits->boundaryMask & ~self->entry) &&
-                       (self->spec.options & kIODMAMapOptionIterateOnly) == 0;
+    self->isOneEntry =
+        isOneRun && self->length <= limits->longest &&
+        (self->spec.isPlain || (self->length - 1 <= (limits->boundaryMask & ~self->entry) &&
+                                (self->spec.options & kIODMAMapOptionIterateOnly) == 0));
 }
 
 /* Undo place, placeWhole and the mapping, as far as they came. The first error is the answer. */

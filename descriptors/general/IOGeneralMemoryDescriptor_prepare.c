@@ -11,21 +11,34 @@
 
 #define FOUR_GIB (1ull << 32)
 
-void general_abandon(IOGeneralMemoryDescriptor *self)
+static inline void abandon(IOGeneralMemoryDescriptor *self)
 {
     general_set_resident(self, NULL);
     IOMemoryRuns_free(&self->wired);
 }
 
-static void unwire(IOGeneralMemoryDescriptor *self, bool written)
+void general_abandon(IOGeneralMemoryDescriptor *self)
 {
-    platform_unwire_runs(&self->wired, written);
-    general_abandon(self);
+    abandon(self);
 }
 
-/* Pin what the task shows now; KERN_NO_SPACE: with more room it goes on. */
-static kern_return_t wire_ranges(IOGeneralMemoryDescriptor *self, unsigned flags)
+static inline void unwire(IOGeneralMemoryDescriptor *self, bool written)
 {
+    platform_unwire_runs(&self->wired, written);
+    abandon(self);
+}
+
+/* Pin what the bytes are now; KERN_NO_SPACE: with more room it goes on. */
+static inline kern_return_t wire_more(IOGeneralMemoryDescriptor *self, unsigned flags)
+{
+    /*
+     * A persistent descriptor means the memory that was there when it was made, wherever the
+     * task has moved it; any other one means what the addresses show today.
+     */
+    if ((self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL) {
+        return IOMemoryReference_wire(self->reference, flags, &self->wired);
+    }
+
     /* A task that has died since has no map; what it had is gone, and not an empty range. */
     const vm_map_t map = get_task_map(self->task);
 
@@ -33,30 +46,31 @@ static kern_return_t wire_ranges(IOGeneralMemoryDescriptor *self, unsigned flags
                        : KERN_INVALID_ADDRESS;
 }
 
-/* Pin the pages, and decide which runs the bytes form. On failure nothing is pinned. */
-static IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags)
+/* Not all are pinned: make room and go on, or give back those that are. */
+static __attribute__((noinline)) IOReturn wire_rest(IOGeneralMemoryDescriptor *self, unsigned flags,
+                                                    kern_return_t status)
 {
-    /*
-     * A persistent descriptor means the memory that was there when it was made, wherever the
-     * task has moved it; any other one means what the addresses show today.
-     */
-    const bool persistent =
-        (self->super.flags & kIOMemoryPersistent) != 0 && self->reference != NULL;
+    while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(&self->wired)) {
+        status = wire_more(self, flags);
+    }
+    if (status != KERN_SUCCESS) {
+        unwire(self, false);
+        return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
+    }
+    return kIOReturnSuccess;
+}
+
+/* Pin the pages, and decide which runs the bytes form. On failure nothing is pinned. */
+static inline IOReturn wire_runs(IOGeneralMemoryDescriptor *self, unsigned flags)
+{
     kern_return_t status;
 
     /* A run for each range, as it is where memory has been cut up already; more if need be. */
     if (!IOMemoryRuns_init(&self->wired, self->source.count)) {
         return kIOReturnNoMemory;
     }
-    do {
-        status = persistent ? IOMemoryReference_wire(self->reference, flags, &self->wired)
-                            : wire_ranges(self, flags);
-    } while (status == KERN_NO_SPACE && IOMemoryRuns_makeRoom(&self->wired));
-    if (status != KERN_SUCCESS) {
-        unwire(self, false);
-        return IOReturn_fromKernel(status, kIOReturnDoingPrepare);
-    }
-    return kIOReturnSuccess;
+    status = wire_more(self, flags);
+    return status == KERN_SUCCESS ? kIOReturnSuccess : wire_rest(self, flags, status);
 }
 
 static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
@@ -99,12 +113,17 @@ static IOReturn wire(IOGeneralMemoryDescriptor *self, IODirection direction)
  * Prepared for writing, the pages are dirty when the transfer has succeeded, and not before:
  * a device that failed has written nothing that would have to be kept.
  */
-void general_end_preparation(IOGeneralMemoryDescriptor *self)
+static inline void end_preparation(IOGeneralMemoryDescriptor *self)
 {
     const bool written = (self->super.flags & kIOMemoryPreparedReadOnly) == 0 && !self->failed;
 
     self->failed = false; /* that was of this preparation, and is of no later one */
     unwire(self, written);
+}
+
+void general_end_preparation(IOGeneralMemoryDescriptor *self)
+{
+    end_preparation(self);
 }
 
 static IOReturn prepare_first(IOGeneralMemoryDescriptor *self, IODirection direction)
@@ -217,7 +236,7 @@ IOReturn general_complete(IOMemoryDescriptor *base, IODirection direction)
     if (base->wireCount == 1) {
         self->failed |= takenBack;              /* nothing has been transferred by it */
         IOMemoryDescriptor_dropSystemMap(base); /* while the pages behind it are nobody else's */
-        general_end_preparation(self);
+        end_preparation(self);
         base->flags &= ~kIOMemoryPreparedReadOnly;
         /* The next preparation may find other pages: whoever kept the number must see a new one. */
         base->reserved.preparationID = kIOPreparationIDUnprepared;
