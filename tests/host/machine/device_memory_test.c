@@ -155,6 +155,14 @@ static void copies_stay_inside_the_range(void **state)
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 0, bytes, 40), 40);
     assert_memory_equal(bytes, registers + 3, 40);
     assert_int_equal(IOMemoryDescriptor_readBytes(memory, 1, bytes, 40), 0);
+    for (unsigned i = 0; i < 40; i++) {
+        bytes[i] = (uint8_t)(100 + i);
+    }
+    assert_int_equal(IOMemoryDescriptor_writeBytes(memory, 0, bytes, 40), 40);
+    assert_memory_equal(bytes, registers + 3, 40);
+    for (unsigned i = 0; i < 64u; i++) {
+        registers[i] = (uint8_t)i;
+    }
     assert_int_equal(IOMemoryDescriptor_writeBytes(sub, 0, NULL, 9), 9);
     for (unsigned i = 0; i < 64u; i++) {
         assert_int_equal(registers[i], i >= 4 && i < 13 ? 0 : i);

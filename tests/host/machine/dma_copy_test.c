@@ -96,6 +96,13 @@ static void a_copy_that_does_not_suit_is_not_used(void **state)
 
     (void)state;
     dma_fill(DMA_LOW, LENGTH, 1);
+    assert_null(IODMACommand_createCopyBuffer(NULL, kIODirectionOut, LENGTH));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    IOMemory_fail(kIOReturnSuccess);
+    copy.calls = 0;
+    assert_null(IODMACommand_createCopyBuffer(command, kIODirectionOut, 0));
+    assert_int_equal(IOMemoryLastError(), kIOReturnBadArgument);
+    assert_int_equal(copy.calls, 0);
     memset(&copy, 0, sizeof(copy));
     expect_refused(command); /* none */
     copy.length = LENGTH - 1;

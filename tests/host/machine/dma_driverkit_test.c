@@ -121,6 +121,41 @@ static void a_failure_at_each_step_leaves_the_command_usable(void **state)
     OSObject_release(memory);
 }
 
+static IOReturn offline_operation(IOMemoryDescriptor *self, DMACommandOps op, void *data, UInt size)
+{
+    (void)self, (void)op, (void)data, (void)size;
+    return kIOReturnOffline;
+}
+
+static IOReturn offline_walk(IOMemoryDescriptor *self, struct IOSegmentSink *sink,
+                             IOByteCount offset, IOByteCount end)
+{
+    (void)self, (void)sink, (void)offset, (void)end;
+    return kIOReturnOffline;
+}
+
+/* What memory of a class of its own says against it is the answer, whoever was told of it. */
+static void what_the_memory_says_against_it_is_the_answer(void **state)
+{
+    IOMemoryDescriptorClass classes[] = {IOGeneralMemoryDescriptor_class,
+                                         IOGeneralMemoryDescriptor_class};
+    IODMACommand *command = create(&wide);
+
+    (void)state;
+    classes[0].dmaCommandOperation = offline_operation;
+    classes[1].walk = offline_walk;
+    for (unsigned i = 0; i < 2; i++) {
+        IOMemoryDescriptor *memory = new_memory();
+
+        memory->super.metaClass = &classes[i].meta;
+        assert_int_equal(prepare(command, memory, 0, 4), kIOReturnOffline);
+        expect_undone(command, memory);
+        memory->super.metaClass = &IOGeneralMemoryDescriptor_class.meta;
+        OSObject_release(memory);
+    }
+    OSObject_release(command);
+}
+
 /* A second preparation is refused: one complete ends all there is. */
 static void a_second_preparation_is_refused(void **state)
 {
@@ -417,6 +452,7 @@ int main(void)
         MAP_TEST(dc_31_a_list_without_room_is_undone),
         MAP_TEST(another_ones_transfer_keeps_nothing_prepared),
         MAP_TEST(a_failure_at_each_step_leaves_the_command_usable),
+        MAP_TEST(what_the_memory_says_against_it_is_the_answer),
         MAP_TEST(a_second_preparation_is_refused),
         MAP_TEST(what_an_engine_has_is_not_completed),
         MAP_TEST(freeing_completes_the_transfer),

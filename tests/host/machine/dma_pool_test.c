@@ -145,6 +145,8 @@ static void islands_apart_are_as_long_as_they_are(void **state)
 {
     static const IODMACommand_SegmentOptions wide = {
         .fStructSize = 40, .fNumAddressBits = 31, .fAlignment = 2 * PAGE_SIZE};
+    static const IODMACommand_SegmentOptions pairs = {
+        .fStructSize = 40, .fNumAddressBits = 31, .fAlignmentLength = 2 * PAGE_SIZE};
     const IOAddressRange ranges[] = {{DMA_HIGH, 2 * PAGE_SIZE},
                                      {DMA_LOW, 2 * PAGE_SIZE},
                                      {DMA_HIGH + 8 * PAGE_SIZE, 2 * PAGE_SIZE}};
@@ -159,6 +161,12 @@ static void islands_apart_are_as_long_as_they_are(void **state)
     assert_int_equal(IODMACommand_getBounceLength(command), 4 * PAGE_SIZE);
     assert_int_equal(dma_list(command, list, 4), 3);
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(command);
+    /* Four pages of which no two may be parted are not had where no four are. */
+    memory = dma_memory(DMA_HIGH, 4 * PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    command = dma_command(&pairs, kMapped, memory);
+    assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
     give_ram();
     drop(command, memory);
 }
@@ -166,19 +174,20 @@ static void islands_apart_are_as_long_as_they_are(void **state)
 /* What a refused preparation had taken is nobody's, whatever the next one takes. */
 static void a_refused_island_is_given_back_once(void **state)
 {
-    static const IODMACommand_SegmentOptions any = {.fStructSize = 40};
+    static const IODMACommand_SegmentOptions coarse = {.fStructSize = 40, .fAlignment = 512};
+    struct test_mapper *mapper = test_mapper_new(0x100);
     const uint64_t usual = IODMACommand_getBouncePool();
-    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH, PAGE_SIZE, 0, 0, kIODirectionOutIn);
+    IOMemoryDescriptor *memory = dma_memory(DMA_HIGH + 8, 100, 0, 0, kIODirectionOutIn);
     IODMACommand *command = dma_command(&bits31, kMapped, memory);
 
     (void)state;
     IODMACommand_setBouncePool(1);
     assert_int_equal(IODMACommand_prepare(command, 0, 0, true, true), kIOReturnNoResources);
     IODMACommand_setBouncePool(usual);
-    assert_int_equal(IODMACommand_prepareWithSpecificationOptions(
-                         command, kIODMACommandOutputHost64, &any, kMapped, NULL, 0, 0, true, true),
-                     kIOReturnSuccess);
-    assert_int_equal(IODMACommand_synchronize(command, kForceDoubleBuffer), kIOReturnSuccess);
+    assert_int_equal(
+        IODMACommand_prepareWithSpecificationOptions(command, kIODMACommandOutputHost64, &coarse,
+                                                     kMapped, &mapper->super, 0, 0, true, true),
+        kIOReturnSuccess); /* in a copy of the whole */
     assert_int_equal(IODMACommand_complete(command, true, true), kIOReturnSuccess);
     drop(command, memory);
     /* Nor has it taken anything where no room for all was to be had. */
@@ -190,6 +199,7 @@ static void a_refused_island_is_given_back_once(void **state)
     IODMACommand_setBouncePool(usual);
     give_ram();
     drop(command, memory);
+    OSObject_release(&mapper->super);
 }
 
 /* An island that ends inside a run, and for which there is no page: nothing of the rest is tried.

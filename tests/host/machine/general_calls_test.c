@@ -344,6 +344,34 @@ static void the_systems_mapping_does_not_wrap(void **state)
     OSObject_release(unit);
 }
 
+/* A mapping that was refused is none, and is asked for again. */
+static void the_systems_mapper_is_asked_again(void **state)
+{
+    IOMemoryDescriptor *memory = describe(new_pages(owner, 1, RW), 100, kIODirectionOutIn, owner);
+    IOService *unit = IOService_withReader("unit", NULL, NULL);
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    mapper->fIsSystem = true;
+    assert_true(IOMapper_start(mapper, unit));
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    told.answer = kIOReturnNoSpace;
+    for (unsigned i = 1; i < 3; i++) {
+        assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0), 0);
+        assert_int_equal(IOMemoryLastError(), kIOReturnNoSpace);
+        assert_int_equal(told.maps, i);
+    }
+    told.answer = kIOReturnSuccess;
+    assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0), IOVA);
+    assert_int_equal(OSObject_getRetainCount(mapper), 2);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+    assert_int_equal(told.unmaps, 1);
+    assert_int_equal(OSObject_getRetainCount(mapper), 1);
+    OSObject_release(memory);
+    OSObject_release(mapper);
+    OSObject_release(unit);
+}
+
 /* Of what the system's mapper may not see, it is asked for nothing. */
 static void the_systems_mapper_is_shown_what_it_may_see(void **state)
 {
@@ -364,6 +392,9 @@ static void the_systems_mapper_is_shown_what_it_may_see(void **state)
     assert_true(IOMapper_start(mapper, unit));
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(remote, 0, &length, 0), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotAttached);
+    assert_int_equal(
+        IOMemoryDescriptor_dmaMap(remote, NULL, remote, NULL, NULL, 0, 8, &length, &length),
+        kIOReturnNotAttached); /* without a mapper, too */
     assert_int_equal(IOMemoryDescriptor_prepare(joined, 0), kIOReturnSuccess);
     assert_int_equal(IOMemoryDescriptor_getPhysicalSegment(joined, 0, &length, 0), 0);
     assert_int_equal(IOMemoryLastError(), kIOReturnNotPermitted);
@@ -375,6 +406,46 @@ static void the_systems_mapper_is_shown_what_it_may_see(void **state)
     OSObject_release(remote);
     OSObject_release(mapper);
     OSObject_release(unit);
+}
+
+/* What a part says of itself is of that part. */
+static void characteristics_are_of_the_bytes_that_are_asked_for(void **state)
+{
+    const uint64_t at = new_pages(owner, 3, RW);
+    IOMemoryDescriptor *memory = describe(at, 3 * PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMDDMACharacteristics facts;
+
+    (void)state;
+    IOMemoryDescriptor_methods(memory)->getCharacteristics(memory, PAGE_SIZE - 8, PAGE_SIZE + 16,
+                                                           &facts);
+    assert_int_equal(facts.fLength, 24);
+    assert_int_equal(facts.fPages, 2);
+    OSObject_release(memory);
+}
+
+/* A device is let do what the memory's direction says, whoever asks for it to be mapped. */
+static void a_mapping_is_for_the_memorys_direction(void **state)
+{
+    static const IODirection directions[] = {kIODirectionOut, kIODirectionIn, kIODirectionOutIn};
+    static const uint32_t access[] = {kIODMAMapReadAccess, kIODMAMapWriteAccess,
+                                      kIODMAMapReadAccess | kIODMAMapWriteAccess};
+    IOMapper *mapper = new_mapper();
+
+    (void)state;
+    for (unsigned i = 0; i < 3; i++) {
+        IOMemoryDescriptor *memory =
+            IOMemoryDescriptor_withPhysicalAddress(SIM_RAM_BASE, PAGE_SIZE, directions[i]);
+        uint64_t address, length;
+
+        assert_int_equal(IOMemoryDescriptor_dmaMap(memory, mapper, memory, NULL, NULL, 0, 100,
+                                                   &address, &length),
+                         kIOReturnSuccess);
+        assert_int_equal(told.options, access[i]);
+        assert_int_equal(IOMemoryDescriptor_dmaUnmap(memory, mapper, NULL, 0, address, length),
+                         kIOReturnSuccess);
+        OSObject_release(memory);
+    }
+    OSObject_release(mapper);
 }
 
 /* The one mapping that everybody shares does for devices with as many bits, not with fewer. */
@@ -504,7 +575,10 @@ int main(void)
         MAP_TEST(a_mapping_does_not_wrap),
         MAP_TEST(a_commands_mapping_does_not_wrap),
         MAP_TEST(the_systems_mapping_does_not_wrap),
+        MAP_TEST(the_systems_mapper_is_asked_again),
         MAP_TEST(the_systems_mapper_is_shown_what_it_may_see),
+        MAP_TEST(characteristics_are_of_the_bytes_that_are_asked_for),
+        MAP_TEST(a_mapping_is_for_the_memorys_direction),
         MAP_TEST(narrow_devices_have_a_mapping_of_their_own),
         MAP_TEST(lines_are_let_go_of_by_number),
         MAP_TEST(a_level_has_several_handlers),

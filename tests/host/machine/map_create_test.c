@@ -402,7 +402,7 @@ static void md_26_recorded_mappings(void **state)
 {
     struct vm_object *object;
     uint64_t at, there, ranges;
-    IOMemoryDescriptor *memory;
+    IOMemoryDescriptor *memory, *byte;
     IOMemoryMap *map, *again;
 
     (void)state;
@@ -419,6 +419,16 @@ static void md_26_recorded_mappings(void **state)
     map = IOMemoryDescriptor_setMapping(memory, other, UINT64_MAX - 4999, 0); /* just fits */
     assert_non_null(map);
     OSObject_release(map);
+    /* Whatever offset is named, what is mapped begins with the first byte. */
+    map = IOMemoryDescriptor_createMappingInTask(memory, other, there, kIOMapStatic, 100, 0);
+    assert_non_null(map);
+    assert_int_equal(IOMemoryMap_getLength(map), 5000);
+    OSObject_release(map);
+    byte = describe(at, 1, kIODirectionOutIn, owner);
+    map = IOMemoryDescriptor_setMapping(byte, other, there, 0);
+    assert_non_null(map);
+    OSObject_release(map);
+    OSObject_release(byte);
     map = IOMemoryDescriptor_setMapping(memory, other, there, 0);
     assert_non_null(map);
     assert_int_equal(IOMemoryMap_getAddress(map), there);

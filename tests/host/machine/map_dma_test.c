@@ -10,6 +10,26 @@
 
 static IODMACommand *const some_command = (IODMACommand *)(uintptr_t)0x1000;
 
+/* A mapping of nobody's command takes back nobody's mark. */
+static void a_mapping_of_nobody_leaves_the_others_marks(void **state)
+{
+    IOMemoryDescriptor *memory =
+        describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMapper *mapper = new_mapper();
+    IOMDDMAMapArgs args = {.fMapper = mapper, .fLength = PAGE_SIZE};
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, kIODirectionNone), kIOReturnSuccess);
+    assert_int_equal(operate(memory, kIOMDSetDMAActive, NULL, 0), kIOReturnSuccess);
+    assert_int_equal(operate(memory, kIOMDDMAMap, &args, sizeof(args)), kIOReturnSuccess);
+    assert_int_equal(operate(memory, kIOMDDMAUnmap, &args, sizeof(args)), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnBusy);
+    assert_int_equal(operate(memory, kIOMDSetDMAInactive, NULL, 0), kIOReturnSuccess);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, kIODirectionNone), kIOReturnSuccess);
+    OSObject_release(memory);
+    OSObject_release(mapper);
+}
+
 static void a_whole_descriptor_hands_its_pages_over(void **state)
 {
     const uint64_t at = new_pages(owner, 3, RW);
@@ -430,6 +450,7 @@ static void a_mapping_that_does_not_end_keeps_its_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        MAP_TEST(a_mapping_of_nobody_leaves_the_others_marks),
         MAP_TEST(a_whole_descriptor_hands_its_pages_over),
         MAP_TEST(parts_and_read_only_memory),
         MAP_TEST(memory_that_no_mapper_sees),

@@ -19,16 +19,22 @@ static struct test_mapper *new_mapper(void)
     return mapper;
 }
 
-/* Every byte of it, by options 0 of getPhysicalSegment, is where a device finds it. */
+/*
+ * Every byte of it, by options 0 of getPhysicalSegment, is where a device finds it, and what
+ * follows there is one segment.
+ */
 static void expect_addresses(struct test_mapper *mapper, IOMemoryDescriptor *memory)
 {
     const IOByteCount length = IOMemoryDescriptor_getLength(memory);
     IOByteCount left;
+    addr64_t end = 0;
 
     for (IOByteCount at = 0; at < length; at += left) {
         const addr64_t address = IOMemoryDescriptor_getPhysicalSegment(memory, at, &left, 0);
 
         assert_true(left != 0 && left <= length - at);
+        assert_int_not_equal(address, end);
+        end = address + left;
         for (IOByteCount i = 0; i < left; i++) {
             uint64_t physical;
 
@@ -232,6 +238,28 @@ static void composites_are_mapped_as_a_whole(void **state)
     system_stop(mapper, unit);
 }
 
+/* Where a piece ends is no place that would have to be aligned for who begins with the next. */
+static void a_cursor_begins_with_the_piece_that_it_begins_in(void **state)
+{
+    IOService *unit;
+    struct test_mapper *mapper = system_start(&unit);
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withAddressRanges(
+        (IOAddressRange[]){{system_pages.value, 5}, {system_pages.value + 2 * PAGE_SIZE, 8}}, 2,
+        kIODirectionOutIn | kIOMemoryMapperNone, TASK_NULL);
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 4);
+    IOPhysicalSegment segment;
+    IOByteCount size;
+
+    (void)state;
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, memory, 5, &segment, 1, 0, &size), 1);
+    assert_int_equal(segment.location & PAGE_MASK, 0);
+    assert_int_equal(segment.length, 8);
+    OSObject_release(cursor);
+    OSObject_release(memory);
+    system_stop(mapper, unit);
+}
+
 /* A cursor fills in what a device behind the mapper reaches, from any position on. */
 static void cursors_give_io_addresses(void **state)
 {
@@ -388,6 +416,7 @@ int main(void)
         MAP_TEST(a_length_that_is_set_is_mapped_anew),
         MAP_TEST(a_descriptor_made_anew_is_mapped_anew),
         MAP_TEST(composites_are_mapped_as_a_whole),
+        MAP_TEST(a_cursor_begins_with_the_piece_that_it_begins_in),
         MAP_TEST(cursors_give_io_addresses),
         MAP_TEST(what_is_not_mapped),
         MAP_TEST(a_mapping_allows_what_the_transfer_does),

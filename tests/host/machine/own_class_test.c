@@ -69,6 +69,40 @@ static void a_part_ends_in_the_middle_of_a_piece(void **state)
     OSObject_release(own);
 }
 
+/* A piece may end where addresses do, and not behind that. */
+static void a_piece_may_end_where_addresses_do(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IONaturalMemoryCursor *cursor = IONaturalMemoryCursor_withSpecification(0, 0, 1);
+    IOPhysicalSegment segment;
+    IOByteCount size;
+
+    (void)state;
+    says.piece = 16;
+    says.base = UINT64_MAX - 15;
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 0, &segment, 1, 16, &size), 1);
+    assert_int_equal(segment.location, UINT64_MAX - 15);
+    assert_int_equal(size, 16);
+    says.base++;
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 0, &segment, 1, 16, &size), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnInternalError);
+    /* Of no bytes it is none; and of one that goes on, what is asked for. */
+    says.base = 0;
+    says.piece = 0;
+    IOMemory_fail(kIOReturnSuccess);
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 0, &segment, 1, 16, &size), 0);
+    assert_int_equal(IOMemoryLastError(), kIOReturnInternalError);
+    says.piece = 20;
+    assert_int_equal(
+        IONaturalMemoryCursor_getPhysicalSegments(cursor, own, 4, &segment, 1, 16, &size), 1);
+    assert_int_equal(size, 16);
+    OSObject_release(cursor);
+    OSObject_release(own);
+}
+
 /* The last bytes of all addresses have no page behind them that could be rounded up to. */
 static void the_last_page_has_no_mapping(void **state)
 {
@@ -296,6 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MAP_TEST(a_copy_ends_where_the_cpu_does),
         MAP_TEST(a_part_ends_in_the_middle_of_a_piece),
+        MAP_TEST(a_piece_may_end_where_addresses_do),
         MAP_TEST(the_last_page_has_no_mapping),
         MAP_TEST(a_walk_of_no_mapping_is_the_devices),
         MAP_TEST(a_walk_of_a_mapping_goes_on_where_it_was),

@@ -273,6 +273,16 @@ static void a_window_moves_its_redirection(void **state)
         IOSubMemoryDescriptor_initSubRange((IOSubMemoryDescriptor *)sub, parts[1], 0, 8, 3));
     expect_waiting(other, IOMemoryMap_getAddress(maps[0]), false);
     expect_waiting(other, IOMemoryMap_getAddress(maps[1]), true);
+    /* All of them, or none: of two the second can still be had where the first cannot. */
+    redirect(sub, TASK_NULL, true);
+    inject_begin(1);
+    assert_false(
+        IOSubMemoryDescriptor_initSubRange((IOSubMemoryDescriptor *)sub, parts[0], 0, 8, 3));
+    inject_end(&(struct inject_report){0});
+    expect_waiting(other, IOMemoryMap_getAddress(maps[0]), false);
+    expect_waiting(other, IOMemoryMap_getAddress(maps[1]), true);
+    redirect(sub, TASK_NULL, false);
+    expect_waiting(other, IOMemoryMap_getAddress(maps[1]), true);
     redirect(sub, TASK_NULL, false);
     expect_waiting(other, IOMemoryMap_getAddress(maps[1]), false);
     OSObject_release(maps[0]);
@@ -366,6 +376,27 @@ static void former_maps_are_not_redirected(void **state)
     }
 }
 
+/* Nor those that have a descriptor of their own. */
+static void former_maps_of_registers_are_not_redirected(void **state)
+{
+    IOAddressRange next = {DEVICE + 4 * PAGE_SIZE, PAGE_SIZE};
+    IOMemoryDescriptor *memory = IOMemoryDescriptor_withPhysicalAddress(DEVICE, PAGE_SIZE, 3);
+    IOMemoryMap *maps[] = {map_all(memory, other, kIOMapUnique),
+                           map_all(memory, other, kIOMapUnique)};
+    struct mmu_translation seen;
+
+    (void)state;
+    assert_true(IOMemoryDescriptor_initWithOptions(memory, &next, 1, 0, TASK_NULL,
+                                                   3 | kIOMemoryTypePhysical, NULL));
+    redirect(memory, TASK_NULL, true);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(translate(other, IOMemoryMap_getAddress(maps[i]), &seen));
+        OSObject_release(maps[i]);
+    }
+    redirect(memory, TASK_NULL, false);
+    OSObject_release(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +406,7 @@ int main(void)
         MAP_TEST(a_child_under_a_redirected_multi),
         MAP_TEST(parts_that_share_a_page),
         MAP_TEST(unique_maps_of_registers),
+        MAP_TEST(former_maps_of_registers_are_not_redirected),
         MAP_TEST(recorded_maps_are_the_callers),
         MAP_TEST(reinitialised_while_redirected),
         MAP_TEST(shown_anew_after_reinitialisation),

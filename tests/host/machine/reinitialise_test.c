@@ -36,7 +36,7 @@ static struct ranges make_ranges(enum memory_of kind)
         of.list[0] = (IOAddressRange){DEVICE, 3 * PAGE_SIZE};
         return of;
     case PERSISTENT:
-        of.options |= kIOMemoryPersistent;
+        of.options |= kIOMemoryPersistent | kIOMemoryThreadSafe; /* under a lock, too */
         break;
     default:
         break;
