@@ -336,6 +336,10 @@ static void test_shares(void **state)
     const paddr_t other = single();
 
     assert_int_equal(page_share(other), KERN_SUCCESS);
+    assert_int_equal(page_release_run(other, 1), KERN_SUCCESS); /* not pinned: one owner less */
+    assert_int_equal(page_share_count(other), 1);
+    assert_int_equal(page_get_state(other), PAGE_ALLOCATED);
+    assert_int_equal(page_share(other), KERN_SUCCESS);
     page_lookup(other)->count = UINT32_MAX;
     assert_int_equal(page_share(other), KERN_FAILURE);
     page_lookup(other)->count = 1;
@@ -364,6 +368,7 @@ static void test_given_back_pinned(void **state)
     assert_int_equal(page_split_run(first, 5), KERN_INVALID_ARGUMENT);
     assert_int_not_equal(page_release_run(first, 4), KERN_SUCCESS);
     assert_int_not_equal(page_release_run(first, 0), KERN_SUCCESS);
+    assert_int_not_equal(page_release_run(paddr_add(first, 8), 5), KERN_SUCCESS);
     assert_int_not_equal(page_release_run(paddr(FOREIGN), 1), KERN_SUCCESS);
     assert_int_equal(page_release_run(first, 5), KERN_SUCCESS);
     for (unsigned i = 0; i < 5; i++) {

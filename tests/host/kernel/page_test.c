@@ -373,6 +373,9 @@ static void test_refuses_bad_frees(void **state)
     assert_int_equal(page_free_run(run, 3), KERN_FAILURE);
 
     assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &block), KERN_SUCCESS);
+    /* Another one comes and goes, so that the next free takes the short way. */
+    assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &run), KERN_SUCCESS);
+    assert_int_equal(page_free(run, 0), KERN_SUCCESS);
     assert_int_equal(page_free(block, 1), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_free(block, 3), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_free(paddr(block.value + 8), 0), KERN_INVALID_ADDRESS);
@@ -496,6 +499,9 @@ static void test_the_cache(void **state)
     }
     /* Back and forth at one height. */
     for (unsigned i = 0; i < 3; i++) {
+        /* With a visit to the free lists, behind which a page goes the slow way. */
+        assert_int_equal(page_alloc(1, PAGE_OWNER_IMAGE, &pages[0]), KERN_SUCCESS);
+        assert_int_equal(page_free(pages[0], 1), KERN_SUCCESS);
         assert_int_equal(page_alloc(0, PAGE_OWNER_IMAGE, &pages[0]), KERN_SUCCESS);
         assert_int_equal(page_free(pages[0], 0), KERN_SUCCESS);
         assert_int_equal(cached(), 50);
@@ -530,7 +536,9 @@ static void test_a_run_becomes_single_pages(void **state)
     assert_int_equal(page_pin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
     assert_int_equal(page_split_run(first, 5), KERN_INVALID_ARGUMENT);
     assert_int_equal(page_unpin(paddr_add(first, PAGE_SIZE)), KERN_SUCCESS);
+    page_lookup(paddr_add(first, 5 * PAGE_SIZE))->pins = 1; /* the one behind it is none of it */
     assert_int_equal(page_split_run(first, 5), KERN_SUCCESS);
+    page_lookup(paddr_add(first, 5 * PAGE_SIZE))->pins = 0;
     assert_int_equal(page_free_run(first, 5), KERN_INVALID_ARGUMENT);
     for (unsigned i = 5; i-- > 0;) {
         assert_int_equal(page_free(paddr_add(first, i * PAGE_SIZE), 0), KERN_SUCCESS);
