@@ -3,6 +3,7 @@
  * The ledger by its own calls: what each report says of which bytes and which places, and what is
  * none. What it keeps, and prints, is in ledger_kept_test.c.
  */
+#include "descriptors/IOMalloc.h"
 #include "tests/host/machine/ledger_fixture.h"
 
 /* --- At the device ---------------------------------------------------------------------------- */
@@ -479,6 +480,19 @@ static void memory_is_freed_when_nobody_has_it(void **state)
     }
 }
 
+/* Where pageable memory lies its address does not say. */
+static void pageable_memory_lies_elsewhere(void **state)
+{
+    void *const block = IOMallocPageable(PAGE_SIZE, 0);
+
+    (void)state;
+    assert_non_null(block);
+    prepare(A, M, platform_memory_physical(block).value, PAGE_SIZE, 0x11);
+    IOFreePageable(block, PAGE_SIZE);
+    expect_nothing();
+    IOLedger_completed(A, true, true);
+}
+
 static void mappings_are_unmapped_as_they_are(void **state)
 {
     static const struct {
@@ -584,6 +598,7 @@ int main(void)
         LEDGER_TEST(neighbours_are_all_remembered),
         LEDGER_TEST(descriptors_are_balanced),
         LEDGER_TEST(memory_is_freed_when_nobody_has_it),
+        LEDGER_TEST(pageable_memory_lies_elsewhere),
         LEDGER_TEST(mappings_are_unmapped_as_they_are),
         LEDGER_TEST(what_is_left_is_said_once),
     };
