@@ -50,7 +50,6 @@ kern_return_t platform_thread_create(task_t task, uint64_t pc, uint64_t stack, u
     thread->timer = (struct timer){.callback = look, .context = thread};
     thread->limit = thread->turns = thread->found = 0;
     thread->running = thread->over = false;
-    thread->stop = USER_STOP_CALL;
     *out = thread;
     return KERN_SUCCESS;
 }

@@ -309,8 +309,8 @@ void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_m
 
     if (shown_at(entry, index, &va) &&
         mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
+        /* Code, which nobody sees past the cache: its next access is told so. */
         vm_entry_drop_tables(entry, va, va + PAGE_SIZE);
-        vm_entry_refill(entry);
     }
 }
 

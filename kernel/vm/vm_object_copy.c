@@ -93,7 +93,6 @@ static bool copy_physical(struct vm_object *source, uint64_t first, struct vm_ob
         }
         page_copy(phys_to_virt(page),
                   phys_to_virt(paddr_add(source->base, (first + i) << PAGE_SHIFT)));
-        vm_object_settle_page(page, copy->memory);
     }
     return true;
 }

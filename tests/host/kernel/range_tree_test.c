@@ -219,9 +219,32 @@ static void many_ranges_stay_shallow(void **state)
     free(nodes);
 }
 
+/* A range may grow and shrink at either end, and the gaps on both sides are known. */
+static void test_both_ends_move(void **state)
+{
+    struct range_node nodes[2] = {{.start = LOW + 16, .end = LOW + 32},
+                                  {.start = LOW + 64, .end = LOW + 96}};
+    struct range_tree tree;
+    vaddr_t at;
+
+    (void)state;
+    range_tree_init(&tree, LOW, LOW + 112);
+    range_tree_insert(&tree, &nodes[0]);
+    range_tree_insert(&tree, &nodes[1]);
+    assert_ptr_equal(range_tree_find_gap(&tree, 32, 1, &at), &nodes[1]);
+    assert_int_equal(at, LOW + 32);
+    range_tree_resize(&tree, &nodes[1], LOW + 63, LOW + 97);
+    assert_null(range_tree_find_gap(&tree, 32, 1, &at));
+    range_tree_resize(&tree, &nodes[1], LOW + 80, LOW + 96);
+    assert_ptr_equal(range_tree_find_gap(&tree, 48, 1, &at), &nodes[1]);
+    assert_int_equal(at, LOW + 32);
+    range_tree_check(&tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_both_ends_move),
         cmocka_unit_test(random_history_matches_a_bitmap),
         cmocka_unit_test(limits_are_kept),
         cmocka_unit_test(many_ranges_stay_shallow),

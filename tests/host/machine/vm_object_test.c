@@ -2,6 +2,7 @@
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
 #include "kernel/direct_map.h"
 #include "kernel/page/page_record.h"
+#include "kernel/vm/vm_object_private.h"
 #include "tests/host/machine/vm_check.h"
 #include "tests/host/machine/vm_fixture.h"
 
@@ -262,18 +263,19 @@ static uint64_t page_of(struct vm_object *object, uint64_t index)
 }
 
 /* A page table is made of what a shortage takes, but never of the page that it is to show. */
-static void a_page_stays_while_its_table_is_made(void **state)
+static void stay_while_a_table_is_made(bool counts_no_more)
 {
     const struct vm_range range = {.access = RW, .max_access = RW};
     struct vm_range shown = range;
     struct vm_object *object = object_of(8);
-    vaddr_t here = enter(object, 8, RW), there = MMU_USER_VA_BASE + (1ull << 40);
+    vaddr_t here = enter(object, 8, RW),
+            there = MMU_USER_VA_BASE + (counts_no_more ? 1ull << 41 : 1ull << 40);
     enum vm_purge_state former;
     struct mmu_translation seen;
     static paddr_t taken[64 * SIM_MIB / PAGE_SIZE];
     uint64_t count = 0;
+    struct page *record;
 
-    (void)state;
     vm_object_allow_purge(object);
     for (uint64_t i = 0; i < 8; i++) {
         store(here + i * PAGE_SIZE, (uint8_t)(40 + i));
@@ -284,6 +286,8 @@ static void a_page_stays_while_its_table_is_made(void **state)
         count++;
     }
     vm_object_set_purge(object, VM_PURGE_VOLATILE, (struct vm_purge_order){0}, &former);
+    record = page_lookup(paddr(page_of(object, 0)));
+    record->pins = counts_no_more ? UINT32_MAX : 0; /* held as it is, by whom it is */
     /* Three tables are wanted, and the object has the only pages that can be had. */
     assert_int_equal(vm_fault(map, there, MMU_READ), KERN_SUCCESS);
     assert_true(mmu_translate(vm_map_space(map), there, &seen));
@@ -291,10 +295,19 @@ static void a_page_stays_while_its_table_is_made(void **state)
                      page_get_owner(paddr(page_of(object, 0))));
     assert_int_equal(seen.pa.value, page_of(object, 0));
     assert_int_equal(load(there), 40);
+    assert_int_equal(record->pins, counts_no_more ? UINT32_MAX : 0);
+    record->pins = 0;
     while (count-- > 0) {
         page_free(taken[count], 0);
     }
     vm_object_release(object);
+}
+
+static void a_page_stays_while_its_table_is_made(void **state)
+{
+    (void)state;
+    stay_while_a_table_is_made(false);
+    stay_while_a_table_is_made(true);
 }
 
 /* A shortage may take the rest of the object that is stored to, but not the page that is copied. */
@@ -449,7 +462,23 @@ static uint64_t cost_of(uint64_t pages)
 /* One pointer for 512 pages, and no more than are needed. */
 static void large_objects_are_small_while_empty(void **state)
 {
+    struct vm_object *const few = object_of(2), *const many = object_of(3 * VM_CHUNK_SLOTS);
+    struct heap_stats before, after;
+
     (void)state;
+    /* Room for what there is of an object, and for a part of a larger one. */
+    for (unsigned i = 0; i < 2; i++) {
+        const vaddr_t at = enter(i == 0 ? few : many, 1, RW);
+
+        heap_get_stats(&before);
+        store(at, 1);
+        heap_get_stats(&after);
+        assert_true(after.bytes > before.bytes);
+        assert_true(after.bytes - before.bytes <=
+                    (i == 0 ? 64 : VM_CHUNK_SLOTS * sizeof(vm_slot_t)));
+    }
+    vm_object_release(few);
+    vm_object_release(many);
     assert_true(cost_of(512) <= cost_of(1));
     assert_true(cost_of(16 * 512) < cost_of(16 * 512 + 1));
 }

@@ -130,6 +130,21 @@ static void objects_leave_the_queue_from_anywhere(void **state)
     for (unsigned i = 0; i < 4; i++) {
         vm_object_release(objects[i]);
     }
+    /* Those that were put in front stay, whichever was behind them. */
+    objects[0] = volatile_object(1, plain);
+    for (unsigned i = 1; i < 4; i++) {
+        objects[i] = volatile_object(1, (struct vm_purge_order){.lifo = true});
+    }
+    assert_int_equal(set_purge(objects[2], kept, plain), volatil);
+    assert_int_equal(set_purge(objects[0], kept, plain), volatil);
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect_purge(objects, kept, volatil, kept, empty);
+    assert_int_equal(vm_purge_reclaim(1), 1);
+    expect_purge(objects, kept, empty, kept, empty);
+    assert_int_equal(vm_purge_reclaim(1), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        vm_object_release(objects[i]);
+    }
 }
 
 /* A whole object goes, and no other for what is more than was asked for. */
