@@ -8,31 +8,20 @@
 
 #define TABLE_PAGES 3 /* the most tables that mapping one page can need */
 
-/* The address at which an entry shows a page of its object; false if it does not. */
-static bool shown_at(const struct vm_entry *entry, uint64_t index, vaddr_t *va)
+/* The address at which an entry shows a page of its object. */
+static vaddr_t shown_at(const struct vm_entry *entry, uint64_t index)
 {
-    uint64_t first = entry->range.offset >> PAGE_SHIFT;
-    uint64_t pages = (entry->node.end - entry->node.start) >> PAGE_SHIFT;
-
-    if (index < first || index - first >= pages) {
-        return false;
-    }
-    *va = entry->node.start + ((index - first) << PAGE_SHIFT);
-    return true;
+    return entry->node.start + (index << PAGE_SHIFT) - entry->range.offset;
 }
 
 bool vm_entry_take_page(struct vm_entry *entry, uint64_t index)
 {
-    vaddr_t va;
-
-    return shown_at(entry, index, &va) && mmu_take_page(entry->map->space, va);
+    return mmu_take_page(entry->map->space, shown_at(entry, index));
 }
 
 bool vm_entry_page_is_dirty(const struct vm_entry *entry, uint64_t index)
 {
-    vaddr_t va;
-
-    return shown_at(entry, index, &va) && mmu_page_is_dirty(entry->map->space, va);
+    return mmu_page_is_dirty(entry->map->space, shown_at(entry, index));
 }
 
 /*
@@ -305,10 +294,9 @@ void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory)
 
 void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_memory memory)
 {
-    vaddr_t va;
+    const vaddr_t va = shown_at(entry, index);
 
-    if (shown_at(entry, index, &va) &&
-        mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
+    if (mmu_set_memory(entry->map->space, va, PAGE_SIZE, memory) != KERN_SUCCESS) {
         /* Code, which nobody sees past the cache: its next access is told so. */
         vm_entry_drop_tables(entry, va, va + PAGE_SIZE);
     }

@@ -41,8 +41,8 @@ static inline uint64_t vm_entry_index(const struct vm_entry *entry, vaddr_t addr
 }
 
 /*
- * If the entry shows this page of its object: take the page out of the page
- * tables. True if the tables knew of a store to it.
+ * Take a page of its object, which the entry shows, out of the page tables. True if
+ * the tables knew of a store to it.
  */
 bool vm_entry_take_page(struct vm_entry *entry, uint64_t index);
 
@@ -61,7 +61,7 @@ void vm_entry_refill(struct vm_entry *entry);
  */
 void vm_entry_set_memory(struct vm_entry *entry, enum mmu_memory memory);
 
-/* The same for one page of its object, if the entry shows it. */
+/* The same for one page of its object, which the entry shows. */
 void vm_entry_set_page_memory(struct vm_entry *entry, uint64_t index, enum mmu_memory memory);
 
 /* The entry at an address, or NULL. */

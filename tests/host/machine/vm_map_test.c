@@ -2,6 +2,7 @@
 /* Where ranges lie, what they allow, and what pins do, over the real page tables. */
 #include "kernel/direct_map.h"
 #include "kernel/exception.h"
+#include "kernel/inject.h"
 #include "kernel/vm_abort.h"
 #include "tests/host/machine/vm_fixture.h"
 #include "tests/host/sim/sim_cache.h"
@@ -328,6 +329,41 @@ static void a_child_inherits_range_by_range(void **state)
     assert_int_equal(task_create_child(task, &child), KERN_INVALID_ARGUMENT);
 }
 
+/* Half of what was to be inherited is nothing, whatever is refused on the way. */
+static void what_is_inherited_in_part_is_empty(void **state)
+{
+    struct vm_object *object = object_of(1);
+    const struct vm_range range = {
+        .object = object, .access = RW, .max_access = RW, .inheritance = VM_INHERIT_SHARE};
+    const vaddr_t first = 0x100000, second = 0x200000;
+    struct inject_report report = {.failed = true};
+    struct vm_range found;
+    struct vm_map *to;
+    uint64_t size;
+    vaddr_t at;
+
+    (void)state;
+    at = first;
+    assert_int_equal(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+    at = second;
+    assert_int_equal(vm_map_enter(map, &at, PAGE_SIZE, 0, &range, 0), KERN_SUCCESS);
+    assert_int_equal(vm_map_create(&to), KERN_SUCCESS);
+    for (unsigned nth = 1; report.failed; nth++) {
+        kern_return_t status;
+
+        inject_begin(nth);
+        status = vm_map_inherit(map, to);
+        inject_end(&report);
+        assert_int_equal(status, report.failed ? KERN_RESOURCE_SHORTAGE : KERN_SUCCESS);
+        assert_int_equal(vm_map_lookup(to, first, &found, &size),
+                         report.failed ? KERN_INVALID_ADDRESS : KERN_SUCCESS);
+        assert_int_equal(vm_map_lookup(to, second, &found, &size),
+                         report.failed ? KERN_INVALID_ADDRESS : KERN_SUCCESS);
+    }
+    vm_map_release(to);
+    vm_object_release(object);
+}
+
 static bool told;
 
 /* A page can be executed only after both caches have been told, however it comes to that. */
@@ -521,6 +557,7 @@ int main(void)
         TEST(copying_stops_at_a_bad_address),
         TEST(a_hundred_thousand_ranges),
         TEST(a_child_inherits_range_by_range),
+        TEST(what_is_inherited_in_part_is_empty),
         TEST(what_becomes_executable_is_made_fit_for_it),
         TEST(what_is_executed_and_written_is_made_fit_again),
         TEST(only_what_is_executed_is_made_fit),

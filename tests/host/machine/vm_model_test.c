@@ -9,7 +9,8 @@
 #include "tests/host/machine/vm_fixture.h"
 #include "tests/host/machine/vm_model.h"
 
-static void check_things(void)
+/* Asking for counts takes from the tables what they know of stores: not each time. */
+static void check_things(bool count)
 {
     for (int i = 0; i < THINGS; i++) {
         const struct thing *const of = &model.things[i];
@@ -28,9 +29,11 @@ static void check_things(void)
             resident += of->kind == ANONYMOUS && of->there[page];
             dirty += of->kind == ANONYMOUS && of->dirty[page];
         }
-        vm_object_count(of->object, 0, vm_object_pages(of->object), &are, &changed);
-        assert_int_equal(are, resident);
-        assert_int_equal(changed, dirty);
+        if (count) {
+            vm_object_count(of->object, 0, vm_object_pages(of->object), &are, &changed);
+            assert_int_equal(are, resident);
+            assert_int_equal(changed, dirty);
+        }
         assert_int_equal(vm_object_get_purge(of->object), of->purge);
     }
 }
@@ -98,7 +101,7 @@ static void play(uint64_t from, unsigned calls)
             vm_check_map(model.spaces[space].map);
             check_region(space);
         }
-        check_things();
+        check_things(i % 4 == 3);
         vm_check_objects();
     }
     /* All goes, and nothing is left of it. */

@@ -1,10 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What memory objects show, share and lose, over simulated RAM and the real page tables. */
 #include "kernel/direct_map.h"
+#include "kernel/inject.h"
 #include "kernel/page/page_record.h"
 #include "kernel/vm/vm_object_private.h"
 #include "tests/host/machine/vm_check.h"
 #include "tests/host/machine/vm_fixture.h"
+
+static uint64_t page_of(struct vm_object *object, uint64_t index)
+{
+    paddr_t page;
+
+    assert_true(vm_object_resident(object, index, &page));
+    return page.value;
+}
 
 /* Is a page absent until it is touched, and zero then, even if its RAM was used before? */
 static void pages_appear_when_touched(void **state)
@@ -60,7 +69,10 @@ static void a_copy_shares_until_written(void **state)
     assert_int_equal(load(at), 1);
     page_get_stats(&after);
     assert_int_equal(after.owned[PAGE_OWNER_BUFFER], stats.owned[PAGE_OWNER_BUFFER]);
-    store(at, 10);                 /* the owner's store */
+    assert_int_equal(page_pin(paddr(page_of(object, 0))), KERN_SUCCESS); /* somebody's, as it is */
+    store(at, 10);                                                       /* the owner's store */
+    assert_int_equal(page_pin_count(paddr(page_of(copy, 0))), 1);
+    assert_int_equal(page_unpin(paddr(page_of(copy, 0))), KERN_SUCCESS);
     store(copied + PAGE_SIZE, 20); /* and the copy's */
     store(at + 2 * PAGE_SIZE, 30); /* absent in both */
     assert_int_equal(load(copied), 1);
@@ -231,6 +243,94 @@ static void a_cpu_may_note_stores_itself(void **state)
     dirty_pages_are_those_written(state);
 }
 
+/* Of a store that only a table knows, the object is told before the table forgets it. */
+static void what_tables_know_of_stores_is_carried_on(void **state)
+{
+    const struct vm_purge_order fault = {.fault = true};
+
+    (void)state;
+    sim_set_notes_stores(true);
+    for (unsigned way = 0; way < 6; way++) {
+        struct vm_object *object = object_of(2), *copy = NULL;
+        const vaddr_t at = enter(object, 2, RW);
+        enum vm_purge_state former;
+        uint64_t faults;
+
+        vm_object_allow_purge(object);
+        load(at);
+        load(at + PAGE_SIZE);
+        faults = sim_faults;
+        store(at, 1);
+        assert_int_equal(sim_faults, faults);
+        switch (way) {
+        case 0:
+            vm_map_drop_tables(map, at, 2 * PAGE_SIZE);
+            break;
+        case 1:
+            assert_int_equal(vm_map_remove(map, at, 2 * PAGE_SIZE), KERN_SUCCESS);
+            break;
+        case 2:
+            assert_int_equal(vm_map_protect(map, at, 2 * PAGE_SIZE, MMU_READ), KERN_SUCCESS);
+            break;
+        case 3:
+            assert_int_equal(vm_map_block(map, at, 2 * PAGE_SIZE, true), KERN_SUCCESS);
+            break;
+        case 4: /* page by page */
+            assert_int_equal(vm_object_set_purge(object, VM_PURGE_VOLATILE, fault, &former),
+                             KERN_SUCCESS);
+            break;
+        default:
+            assert_int_equal(vm_object_copy(object, 0, 2, &copy), KERN_SUCCESS);
+            vm_object_release(copy);
+        }
+        assert_int_equal(dirty(object), 1);
+        vm_object_release(object);
+    }
+}
+
+/* What a device has stored is the source's alone, also when it parts from the page of the two. */
+static void a_copy_takes_no_note_along(void **state)
+{
+    struct vm_object *object = object_of(1), *copy;
+    const vaddr_t at = enter(object, 1, RW);
+    paddr_t page;
+
+    (void)state;
+    load(at);
+    vm_mark_written(paddr(page_of(object, 0)), 1);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    assert_int_equal(vm_map_wire(map, at, 1, 0, &page), KERN_SUCCESS); /* in its own page */
+    assert_int_not_equal(page.value, page_of(copy, 0));
+    vm_unwire(&page, 1);
+    assert_int_equal(dirty(object), 1);
+    vm_object_release(copy);
+    vm_object_release(object);
+}
+
+/* Where there is no page for its own, both go on with the one that they have. */
+static void no_page_parts_nobody(void **state)
+{
+    struct vm_object *object = object_of(1), *copy;
+    const vaddr_t at = enter(object, 1, RW);
+    struct inject_report report;
+    uint64_t shared;
+
+    (void)state;
+    store(at, 7);
+    shared = page_of(object, 0);
+    assert_int_equal(vm_object_copy(object, 0, 1, &copy), KERN_SUCCESS);
+    inject_begin(1);
+    assert_int_equal(sim_store(map, at, 8), KERN_MEMORY_ERROR);
+    inject_end(&report);
+    assert_true(report.failed);
+    assert_int_equal(page_of(object, 0), shared);
+    assert_int_equal(page_of(copy, 0), shared);
+    assert_int_equal(load(at), 7);
+    vm_check_objects();
+    vm_object_release(copy);
+    vm_object_release(object);
+}
+
 /* A device stores without a fault: what is pinned for that is dirty, or will be said to be. */
 static void pins_for_stores_mark_their_pages(void **state)
 {
@@ -252,14 +352,6 @@ static void pins_for_stores_mark_their_pages(void **state)
     vm_unwire(pages, 2);
     assert_int_equal(dirty(object), 2);
     vm_object_release(object);
-}
-
-static uint64_t page_of(struct vm_object *object, uint64_t index)
-{
-    paddr_t page;
-
-    assert_true(vm_object_resident(object, index, &page));
-    return page.value;
 }
 
 /* A page table is made of what a shortage takes, but never of the page that it is to show. */
@@ -475,7 +567,7 @@ static void large_objects_are_small_while_empty(void **state)
         heap_get_stats(&after);
         assert_true(after.bytes > before.bytes);
         assert_true(after.bytes - before.bytes <=
-                    (i == 0 ? 64 : VM_CHUNK_SLOTS * sizeof(vm_slot_t)));
+                    (i == 0 ? 512 : 2 * VM_CHUNK_SLOTS * sizeof(vm_slot_t)));
     }
     vm_object_release(few);
     vm_object_release(many);
@@ -525,6 +617,9 @@ int main(void)
         TEST(what_is_absent_is_not_dirty),
         TEST(pins_for_stores_mark_their_pages),
         TEST(a_cpu_may_note_stores_itself),
+        TEST(what_tables_know_of_stores_is_carried_on),
+        TEST(a_copy_takes_no_note_along),
+        TEST(no_page_parts_nobody),
         TEST(a_page_stays_while_its_table_is_made),
         TEST(a_page_stays_while_it_is_copied),
         TEST(counts_do_not_wrap),
