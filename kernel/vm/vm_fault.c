@@ -103,18 +103,15 @@ static enum mmu_memory memory_of(const struct vm_entry *entry, paddr_t page,
     return memory;
 }
 
-/* Pages of a window that are alike. The kernel's own code is not to be written here either. */
+/* Pages of a window that are alike. What the kernel may not write no range allows to be written. */
 static kern_return_t fill_run(struct vm_entry *entry, vaddr_t va, paddr_t page,
                               struct vm_physical_run *run)
 {
-    struct mmu_attributes attributes = {
+    const struct mmu_attributes attributes = {
         .access = entry->range.access | (entry->map != kernel_map ? MMU_USER : 0),
         .memory = memory_of(entry, page, run),
     };
 
-    if (!run->writable) {
-        attributes.access &= ~MMU_WRITE;
-    }
     if ((attributes.access & MMU_EXECUTE) != 0 && run->ram) {
         vm_note_code(page, run->pages);
     }
@@ -122,9 +119,8 @@ static kern_return_t fill_run(struct vm_entry *entry, vaddr_t va, paddr_t page,
     return mmu_map(entry->map->space, va, page, run->pages << PAGE_SHIFT, attributes);
 }
 
-/* Of a window, [start, end) for such an access: what one page is says nothing about the next. */
-static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_t end,
-                                   unsigned wanted)
+/* Of a window, [start, end): what one page is says nothing about the next. */
+static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_t end)
 {
     const struct vm_object *object = entry->range.object;
     kern_return_t status = KERN_SUCCESS;
@@ -136,13 +132,7 @@ static kern_return_t fill_physical(struct vm_entry *entry, vaddr_t start, vaddr_
         struct vm_physical_run run;
 
         vm_object_physical_run(object, index, (end - va) >> PAGE_SHIFT, &run);
-        /*
-         * For a fault the page's own answer counts; filling ahead asks for nothing and enters what
-         * there is.
-         */
-        status = (wanted & MMU_WRITE) != 0 && !run.writable
-                     ? KERN_PROTECTION_FAILURE
-                     : fill_run(entry, va, paddr_add(object->base, index << PAGE_SHIFT), &run);
+        status = fill_run(entry, va, paddr_add(object->base, index << PAGE_SHIFT), &run);
         va += run.pages << PAGE_SHIFT;
     }
     return status;
@@ -158,7 +148,7 @@ static kern_return_t fill_page(struct vm_entry *entry, vaddr_t va, unsigned want
     paddr_t page;
 
     if (object->physical) {
-        return fill_physical(entry, va, va + PAGE_SIZE, wanted);
+        return fill_physical(entry, va, va + PAGE_SIZE);
     }
     /*
      * The object first: it may allocate, and reclaim for that, which can take out the very entry
@@ -255,7 +245,7 @@ static kern_return_t fill_entry(struct vm_entry *entry, vaddr_t start, vaddr_t e
         return KERN_SUCCESS;
     }
     if (entry->range.object->physical) {
-        return fill_physical(entry, start, end, 0);
+        return fill_physical(entry, start, end);
     }
     /*
      * As for a store where stores are allowed: who asks to fill ahead cannot take faults

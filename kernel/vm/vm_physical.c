@@ -13,13 +13,11 @@
 static void judge_ram(paddr_t page, uint64_t *pages, bool *writable, bool *reachable)
 {
     struct mmu_translation at;
-    uint64_t alike = 1;
 
     *reachable = mmu_translate(mmu_kernel, (vaddr_t)phys_to_virt(page), &at);
     *writable = !*reachable || (at.attributes.access & MMU_WRITE) != 0;
-    if (*reachable) {
-        alike = at.contiguous >> PAGE_SHIFT;
-    }
+    uint64_t alike = *reachable ? at.contiguous >> PAGE_SHIFT : 1;
+
     while (alike < *pages) {
         const bool is = mmu_translate(
             mmu_kernel, (vaddr_t)phys_to_virt(paddr_add(page, alike << PAGE_SHIFT)), &at);

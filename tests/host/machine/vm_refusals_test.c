@@ -15,6 +15,7 @@
 
 #define MIB2      LEVEL_SPAN(2)
 #define REGISTERS 0x1000000000ull
+#define SHOWN     (REGISTERS + 64 * PAGE_SIZE) /* one page of the direct map */
 
 static const struct vm_range nothing = {.object = NULL};
 
@@ -371,6 +372,14 @@ static void physical_pages_are_judged(void **state)
     assert_false(run.ram);
     assert_true(run.writable);
     assert_int_equal(run.pages, 3);
+    /* Registers are registers, shown by the direct map or not. */
+    vm_physical_extent(paddr(SHOWN - PAGE_SIZE), 4, &run);
+    assert_false(run.ram || run.reachable);
+    assert_true(run.writable);
+    assert_int_equal(run.pages, 4);
+    vm_physical_extent(paddr(SHOWN), 3, &run);
+    assert_false(run.ram || run.reachable);
+    assert_int_equal(run.pages, 3);
     restore_blocks();
 }
 
@@ -588,6 +597,11 @@ static void the_kernel_faults(void **state)
 
 #define UNDONE(name) cmocka_unit_test_setup_teardown(name, start, stop_all)
 
+static int power_on_and_show(void **state)
+{
+    return power_on(state) == 0 && mmu_map_device(paddr(SHOWN), PAGE_SIZE) != NULL ? 0 : -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -600,5 +614,5 @@ int main(void)
         TEST(reservations_get_no_rights),  TEST(the_kernel_faults),
     };
 
-    return cmocka_run_group_tests(tests, power_on, power_off);
+    return cmocka_run_group_tests(tests, power_on_and_show, power_off);
 }
