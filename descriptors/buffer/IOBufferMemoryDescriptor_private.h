@@ -48,7 +48,7 @@ struct buffer_placement {
     uint64_t alignment; /* a power of two */
     uint64_t highest;   /* highest physical address; 0: no limit */
     uint64_t guard;     /* bytes without access on either side */
-    unsigned cache;     /* kIO...Cache */
+    uint8_t cache;      /* kIO...Cache */
     bool contiguous;
     bool permanent; /* its pages are never absent or exchanged */
     bool pageable;

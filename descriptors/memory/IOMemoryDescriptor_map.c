@@ -54,12 +54,8 @@ void IOMemoryDescriptor_removeMapping(IOMemoryDescriptorRef self, IOMemoryMap *m
  * The maps live on, for their holders still look through them; only the set ends, so that a new
  * description is not answered with a map of the former one.
  */
-void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
+static __attribute__((noinline)) void empty_mappings(IOMemoryDescriptor *self)
 {
-    /* Asked without the lock: whoever enters one now would enter it behind the end as well. */
-    if (self->mappings == NULL && self->uniques == NULL) {
-        return;
-    }
     IOMemory_lock();
     for (IOMemoryMap *map = self->mappings; map != NULL; map = map->next) {
         map->outlived = true;
@@ -72,6 +68,14 @@ void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
         IOMemoryMap_leaveOrigin(self->uniques);
     }
     IOMemory_unlock();
+}
+
+void IOMemoryDescriptor_emptyMappings(IOMemoryDescriptor *self)
+{
+    /* Asked without the lock: whoever enters one now would enter it behind the end as well. */
+    if (self->mappings != NULL || self->uniques != NULL) {
+        empty_mappings(self);
+    }
 }
 
 /* Options that make no sense, alone or together. */

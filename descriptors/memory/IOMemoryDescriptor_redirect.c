@@ -116,12 +116,9 @@ static bool end(IOMemoryDescriptor *self, task_t *safeTask, IOReturn *status)
     return true;
 }
 
-void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
+/* Apart, so that a descriptor that has none keeps nothing for them. */
+static __attribute__((noinline)) void end_redirections(IOMemoryDescriptor *self)
 {
-    /* Asked without the lock: the descriptor ends, and nobody begins one any more. */
-    if (self->uniques == NULL && self->redirections == NULL) {
-        return;
-    }
     IOMemory_lock();
     /* Before the redirections are dropped: each map is uncovered by what is still listed. */
     while (self->uniques != NULL) {
@@ -134,6 +131,14 @@ void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
         self->redirections = next;
     }
     IOMemory_unlock();
+}
+
+void IOMemoryDescriptor_endRedirections(IOMemoryDescriptor *self)
+{
+    /* Asked without the lock: the descriptor ends, and nobody begins one any more. */
+    if (self->uniques != NULL || self->redirections != NULL) {
+        end_redirections(self);
+    }
 }
 
 IOReturn descriptor_redirect(IOMemoryDescriptor *self, task_t safeTask, bool doRedirect)

@@ -108,15 +108,21 @@ paddr_t platform_memory_physical(const void *memory)
     return virt_to_phys(memory);
 }
 
-uint64_t platform_ram_pages(void)
+/* The allocator counts it by looking at every section. */
+static __attribute__((noinline)) uint64_t count_ram(void)
 {
-    /* Asked at every creation, and the allocator counts it by looking at every section. */
-    static uint64_t total; /* never changes */
     struct page_stats stats;
 
+    page_get_stats(&stats);
+    return stats.total;
+}
+
+uint64_t platform_ram_pages(void)
+{
+    static uint64_t total; /* asked at every creation, and never changes */
+
     if (total == 0) {
-        page_get_stats(&stats);
-        total = stats.total;
+        total = count_ram();
     }
     return total;
 }
