@@ -72,18 +72,13 @@ static IOReturn add_adjoining_part(IOMemoryMap *map, IOOptionBits options,
 {
     /* With a reference: entering the part may take away the last view of that page. */
     const struct sight before = look(map->map, trunc_page(address));
-    IOReturn status = add_part(map, options, memory, address, offset, length);
+    const IOReturn status = add_part(map, options, memory, address, offset, length);
+    const struct sight after = look(map->map, trunc_page(address));
+    const bool same = is_same(&before, &after);
 
-    if (status == kIOReturnSuccess) {
-        const struct sight after = look(map->map, trunc_page(address));
-
-        if (!is_same(&before, &after)) {
-            status = kIOReturnNotAligned;
-        }
-        forget(&after);
-    }
+    forget(&after);
     forget(&before);
-    return status;
+    return status == kIOReturnSuccess && !same ? kIOReturnNotAligned : status;
 }
 
 /* Bytes [offset, end) from the map's address on. */

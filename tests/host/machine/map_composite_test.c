@@ -304,6 +304,25 @@ static void placements(void **state)
     release_both(parts);
 }
 
+/* A part of no bytes takes no place. */
+static void empty_parts_are_passed_over(void **state)
+{
+    IOMemoryDescriptor *parts[2], *none, *multi;
+    IOMemoryMap *map;
+
+    (void)state;
+    two_pages(parts);
+    none = window(parts[1], 100, 0);
+    multi = join((IOMemoryDescriptor *[]){none, parts[0], none, none, parts[1], none}, 6);
+    map = map_all(multi, other, 0);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map)), 1);
+    assert_int_equal(load(other, IOMemoryMap_getAddress(map) + PAGE_SIZE), 2);
+    OSObject_release(map);
+    OSObject_release(multi);
+    OSObject_release(none);
+    release_both(parts);
+}
+
 static void prefault_needs_a_preparation(void **state)
 {
     IOMemoryDescriptor *parts[2], *multi;
@@ -415,6 +434,7 @@ int main(void)
         MAP_TEST(placements),
         MAP_TEST(prefault_needs_a_preparation),
         MAP_TEST(an_interleaved_map_outlives_its_parts),
+        MAP_TEST(empty_parts_are_passed_over),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
