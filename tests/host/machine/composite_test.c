@@ -363,6 +363,8 @@ static void of_no_bytes_nothing_is_reached(void **state)
         IOBufferMemoryDescriptor_setLength(shrinks, length);
         assert_int_equal(IOMemoryDescriptor_reach(UP(multi), 0, 150).some,
                          length > 50 ? kIOMemoryHostOnly : 0);
+        assert_int_equal(IOMemoryDescriptor_getDMAMapLength(multi, NULL),
+                         length > 50 ? ptoa(2) : ptoa(1));
     }
     /* Nor what lies behind a window, in what it shows a part of. */
     before = window(multi, 0, 90);
@@ -378,6 +380,28 @@ static void of_no_bytes_nothing_is_reached(void **state)
     OSObject_release(empty);
 }
 
+/* What a device uses is not given other parts, prepared or not. */
+static void a_device_keeps_the_parts(void **state)
+{
+    IOMemoryDescriptor *part = describe_pages(0, 100, kIODirectionOutIn), *parts[] = {part};
+    IOMultiMemoryDescriptor *multi = concatenate(parts, 1);
+
+    (void)state;
+    for (unsigned prepared = 0; prepared < 2; prepared++) {
+        if (prepared != 0) {
+            assert_int_equal(IOMemoryDescriptor_prepare(multi, 0), kIOReturnSuccess);
+        }
+        assert_int_equal(operate(multi, kIOMDSetDMAActive), kIOReturnSuccess);
+        assert_false(IOMultiMemoryDescriptor_initWithDescriptors(multi, parts, 1, 3, false));
+        assert_int_equal(IOMemoryLastError(), kIOReturnBusy);
+        assert_int_equal(operate(multi, kIOMDSetDMAInactive), kIOReturnSuccess);
+        assert_int_equal(IOMemoryDescriptor_getLength(multi), 100);
+    }
+    assert_int_equal(IOMemoryDescriptor_complete(multi, 0), kIOReturnSuccess);
+    OSObject_release(multi);
+    OSObject_release(part);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,7 +410,7 @@ int main(void)
         WITH_PAGES(cd_5_multi_of_multi_is_the_flat_list),     WITH_PAGES(cd_9_preparation_ids),
         WITH_PAGES(errors_are_told_and_nothing_else),         WITH_PAGES(a_number_is_of_all_parts),
         WITH_PAGES(characteristics_are_of_all_that_is_shown), WITH_PAGES(cd_15_overflowing_windows),
-        WITH_PAGES(of_no_bytes_nothing_is_reached),
+        WITH_PAGES(of_no_bytes_nothing_is_reached),           WITH_PAGES(a_device_keeps_the_parts),
     };
 
     return cmocka_run_group_tests(tests, kernel_power_on, kernel_power_off);

@@ -193,6 +193,35 @@ static void borrowers_are_looked_at(void **state)
     IOMemoryMap_checkBorrowers(&lender);
 }
 
+/* Wherever one joins them, or they lose what they look through. */
+static void borrowers_are_looked_at_by_maps(void **state)
+{
+    IOMemoryMap *whole, *part, *request;
+    IOMemoryDescriptor *memory;
+    uint64_t address;
+
+    assert_int_equal(map_start(state), 0);
+    request = (IOMemoryMap *)OSMetaClass_allocate(&IOMemoryMap_metaClass);
+    memory = describe(new_pages(owner, 1, RW), PAGE_SIZE, kIODirectionOutIn, owner);
+    whole = map_all(memory, other, 0);
+    part = IOMemoryDescriptor_createMappingInTask(memory, other, 0, kIOMapAnywhere, 100, 100);
+    assert_ptr_equal(part->superMap, whole);
+    address = part->address;
+    part->address = 0;
+    FINDS("IOMemoryMap: a borrower outside the map", IOMemoryMap_unmap(whole));
+    IOMemory_unlock(); /* for who has stopped in the midst of it */
+    assert_true(IOMemoryMap_init(request, other, 0, kIOMapAnywhere, 200, 100));
+    assert_true(IOMemoryMap_setMemoryDescriptor(request, memory, 200));
+    FINDS("IOMemoryMap: a borrower outside the map",
+          (void)IOMemoryMap_copyCompatible(whole, request));
+    part->address = address;
+    OSObject_release(request);
+    OSObject_release(part);
+    OSObject_release(whole);
+    OSObject_release(memory);
+    assert_int_equal(map_stop(state), 0);
+}
+
 /* --- Blocks ----------------------------------------------------------------------------------- */
 
 /* A pointer that is none would be written to, and another family's block freed in a wrong way. */
@@ -218,6 +247,7 @@ int main(void)
         cmocka_unit_test(runs_at_their_doors),
         cmocka_unit_test(references_are_looked_at),
         cmocka_unit_test(borrowers_are_looked_at),
+        cmocka_unit_test(borrowers_are_looked_at_by_maps),
         cmocka_unit_test(blocks_are_those_of_their_family),
     };
 

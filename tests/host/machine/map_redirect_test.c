@@ -49,6 +49,32 @@ static void mm_6_only_this_map_changes(void **state)
     OSObject_release(two);
 }
 
+/* Waiting is of the memory: a map that shows other memory by now waits with that. */
+static void mm_6_waiting_goes_with_the_memory(void **state)
+{
+    const uint64_t at = new_pages(owner, 2, RW);
+    IOMemoryDescriptor *one = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryDescriptor *two = describe(at + PAGE_SIZE, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(one, other, kIOMapUnique);
+    const uint64_t seen = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    store(owner, at + PAGE_SIZE, 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryMap_redirect(map, two, 0, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 2);
+    assert_int_equal(IOMemoryDescriptor_redirect(two, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(one, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_ABORTED);
+    assert_int_equal(IOMemoryDescriptor_redirect(two, TASK_NULL, false), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 2);
+    OSObject_release(map);
+    OSObject_release(one);
+    OSObject_release(two);
+}
+
 static void mm_6_nothing_blocks_until_the_next_redirect(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW);
@@ -472,6 +498,7 @@ int main(void)
         MAP_TEST(mm_8_the_target_dies),
         MAP_TEST(mm_8_a_clients_map_goes_first),
         MAP_TEST(mm_8_the_owner_dies),
+        MAP_TEST(mm_6_waiting_goes_with_the_memory),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
