@@ -140,16 +140,14 @@ static IOReturn map_reserved(struct IOCompositeMemory *self, IOMemoryMap *map, I
     return status;
 }
 
-/* The map of a part of a composite: somebody else has reserved its place. */
+/*
+ * The map of a part of a composite: somebody else has reserved its place, and whether the first
+ * byte can be seen there is judged by the part that has it.
+ */
 static IOReturn map_inside(struct IOCompositeMemory *self, IOMemoryMap *map, IOOptionBits options,
-                           uint64_t offset, uint64_t length, uint64_t skew)
+                           uint64_t offset, uint64_t length)
 {
-    IOReturn status;
-
-    if ((map->address & PAGE_MASK) != skew) {
-        return kIOReturnNotAligned;
-    }
-    status = add_parts(self, map, options, offset, offset + length);
+    const IOReturn status = add_parts(self, map, options, offset, offset + length);
     if (status != kIOReturnSuccess) {
         IOMemoryMap_dropParts(map);
     }
@@ -160,14 +158,15 @@ static IOReturn map_parts(struct IOCompositeMemory *self, IOMemoryMap *map, IOOp
                           uint64_t offset, uint64_t length)
 {
     IOPhysicalSegment first;
-    const IOReturn status =
-        IOMemoryDescriptor_segment(&self->super, offset, _kIOMemorySourceSegment, &first);
+    IOReturn status;
 
-    if (status != kIOReturnSuccess) {
-        return status;
+    if ((options & IOMAP_PART) != 0) {
+        return map_inside(self, map, options, offset, length);
     }
-    return ((options & IOMAP_PART) != 0 ? map_inside : map_reserved)(
-        self, map, options, offset, length, first.location & PAGE_MASK);
+    status = IOMemoryDescriptor_segment(&self->super, offset, _kIOMemorySourceSegment, &first);
+    return status == kIOReturnSuccess
+               ? map_reserved(self, map, options, offset, length, first.location & PAGE_MASK)
+               : status;
 }
 
 static void set_cache_of_parts(IOMemoryMap *map)
