@@ -65,6 +65,20 @@ static void a_mapping_ends_with_the_last_complete(void **state)
     assert_int_equal(mapper->entries, 0);
 }
 
+/* Nor longer than its parts: a list that is made anew has none of it. */
+static void a_mapping_ends_with_the_list(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_prepare(both, 0), kIOReturnSuccess);
+        place();
+        assert_int_not_equal(mapper->entries, 0);
+        assert_true(
+            IOMultiMemoryDescriptor_initWithDescriptors(both, parts, 2, kIODirectionOutIn, false));
+        assert_int_equal(mapper->entries, 0);
+    }
+}
+
 static IOReturn ask_and_refuse(IOMemoryDescriptor *self, IODirection direction)
 {
     (void)self, (void)direction;
@@ -107,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SYSTEM_TEST(a_mapping_ends_with_the_last_complete),
         SYSTEM_TEST(a_mapping_ends_with_a_prepare_that_is_taken_back),
+        SYSTEM_TEST(a_mapping_ends_with_the_list),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);

@@ -313,7 +313,47 @@ static void a_map_is_found_where_it_was_moved_to(void **state)
     OSObject_release(moved);
 }
 
-/* The same of one that was blocked when it was unmapped. */
+/* Entered anew, a map knows nothing of a description of its memory that is over. */
+static void a_map_that_was_outlived_is_entered_anew(void **state)
+{
+    IOMemoryMap *one = request(other, 0, kIOMapAnywhere, 0, 8);
+    IOVirtualAddress integer = (IOVirtualAddress)one;
+
+    (void)state;
+    assert_int_equal(IOMemoryDescriptor_prepare(memory, 0), kIOReturnSuccess);
+    assert_true(IOMemoryMap_setMemoryDescriptor(one, memory, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(IOMemoryDescriptor_doMap(memory, NULL, &integer, kIOMapAnywhere, 0, 8),
+                         kIOReturnSuccess);
+        assert_int_equal(IOMemoryMap_getPhysicalAddress(one),
+                         IOMemoryDescriptor_getPhysicalSegment(memory, 0, NULL, 0));
+        IOMemoryDescriptor_addMapping(memory, one);
+        IOMemoryDescriptor_emptyMappings(memory);
+        assert_int_equal(IOMemoryMap_getPhysicalAddress(one), 0);
+        assert_int_equal(IOMemoryMap_unmap(one), kIOReturnSuccess);
+    }
+    OSObject_release(one);
+    assert_int_equal(IOMemoryDescriptor_complete(memory, 0), kIOReturnSuccess);
+}
+
+/* What it releases takes locks that come before the mappings' own: it waits for the last unlock. */
+static void a_map_that_ends_under_the_lock_waits(void **state)
+{
+    const unsigned maps = OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass);
+    IOMemoryMap *one = IOMemoryDescriptor_createMappingInTask(memory, other, 0,
+                                                              kIOMapAnywhere | kIOMapUnique, 0, 8);
+
+    (void)state;
+    IOMemory_lock();
+    OSObject_release(one);
+    IOMemory_lock();
+    IOMemory_unlock();
+    assert_int_equal(OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass), maps + 1);
+    IOMemory_unlock();
+    assert_int_equal(OSMetaClass_getInstanceCount(&IOMemoryMap_metaClass), maps);
+}
+
+/* Nor is it blocked as it was when it was unmapped. */
 static void a_map_that_was_blocked_is_entered_anew(void **state)
 {
     IOMemoryMap *one = request(other, 0, kIOMapAnywhere | kIOMapUnique, 0, 8);
@@ -560,6 +600,8 @@ int main(void)
         CALLS_TEST(a_map_is_found_where_it_was_moved_to),
         CALLS_TEST(a_map_that_was_blocked_is_entered_anew),
         CALLS_TEST(copies_have_all_bytes),
+        CALLS_TEST(a_map_that_was_outlived_is_entered_anew),
+        CALLS_TEST(a_map_that_ends_under_the_lock_waits),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -166,6 +166,7 @@ static void cd_6_borders_inside_pages(void **state)
     IOMemoryDescriptor *far = window(whole, PAGE_SIZE + 100, 50), *near = window(whole, 100, 5000);
     IOMemoryDescriptor *torn = join((IOMemoryDescriptor *[]){head, far}, 2);
     IOMemoryDescriptor *whole_again = join((IOMemoryDescriptor *[]){head, near}, 2);
+    IOMemoryDescriptor *inner, *nested;
     IOMemoryMap *map;
     uint8_t bytes[150];
 
@@ -179,6 +180,11 @@ static void cd_6_borders_inside_pages(void **state)
     IOMemoryDescriptor_complete(odd, 0);
     expect_no_map(odd, other, 0, kIOMapAnywhere | kIOMapGuardedLarge, 0, 0, kIOReturnNotAligned);
     expect_no_map(odd, other, 0, kIOMapAnywhere, 99, 2, kIOReturnNotAligned);
+    inner = join((IOMemoryDescriptor *[]){whole}, 1);
+    nested = join((IOMemoryDescriptor *[]){head, inner}, 2);
+    expect_no_map(nested, other, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAligned);
+    OSObject_release(nested);
+    OSObject_release(inner);
     expect_no_map(torn, kernel_task, 0, kIOMapAnywhere, 0, 0, kIOReturnNotAligned);
     map = IOMemoryDescriptor_createMappingInTask(odd, other, 0, kIOMapAnywhere, 100, 0);
     assert_null(map); /* length 0 is the whole length */

@@ -130,6 +130,22 @@ static void a_map_combines_and_rests_as_its_new_memory(void **state)
     OSObject_release(device);
 }
 
+/* Registers that are not combined rest as they are, and are so afterwards. */
+static void registers_of_other_modes_stay_so(void **state)
+{
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryMap *one = map_all(device, other, kIOMapInhibitCache);
+
+    (void)state;
+    assert_int_equal(kind(one), MMU_DEVICE);
+    assert_int_equal(IOMemoryMap_redirectTask(one, other, true), kIOReturnSuccess);
+    assert_int_equal(kind(one), MMU_DEVICE);
+    assert_int_equal(IOMemoryMap_redirectTask(one, other, false), kIOReturnSuccess);
+    assert_int_equal(kind(one), MMU_DEVICE);
+    OSObject_release(one);
+    OSObject_release(device);
+}
+
 /* One that was unmapped meanwhile, and is entered anew, rests no longer for what has ended. */
 static void a_map_that_is_entered_anew_combines(void **state)
 {
@@ -236,6 +252,7 @@ int main(void)
         TASK_TEST(a_map_combines_and_rests_as_its_new_memory),
         TASK_TEST(a_map_that_is_entered_anew_combines),
         TASK_TEST(maps_of_others_are_not_covered),
+        TASK_TEST(registers_of_other_modes_stay_so),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -75,6 +75,27 @@ static void mm_6_waiting_goes_with_the_memory(void **state)
     OSObject_release(two);
 }
 
+/* Of registers that a map of its own has shown before, nothing is to be waited for any more. */
+static void mm_6_former_registers_are_forgotten(void **state)
+{
+    const uint64_t at = new_pages(owner, 1, RW);
+    IOMemoryDescriptor *device = describe(DEVICE, PAGE_SIZE, kIODirectionOutIn, TASK_NULL);
+    IOMemoryDescriptor *memory = describe(at, PAGE_SIZE, kIODirectionOutIn, owner);
+    IOMemoryMap *map = map_all(device, other, kIOMapUnique);
+    const uint64_t seen = IOMemoryMap_getAddress(map);
+
+    (void)state;
+    store(owner, at, 3);
+    assert_int_equal(IOMemoryMap_redirect(map, memory, 0, 0), kIOReturnSuccess);
+    assert_int_equal(load(other, seen), 3);
+    assert_int_equal(IOMemoryDescriptor_redirect(device, TASK_NULL, true), kIOReturnSuccess);
+    assert_int_equal(try_load(other, seen), KERN_SUCCESS);
+    assert_int_equal(IOMemoryDescriptor_redirect(device, TASK_NULL, false), kIOReturnSuccess);
+    OSObject_release(map);
+    OSObject_release(memory);
+    OSObject_release(device);
+}
+
 static void mm_6_nothing_blocks_until_the_next_redirect(void **state)
 {
     const uint64_t at = new_pages(owner, 4, RW);
@@ -499,6 +520,7 @@ int main(void)
         MAP_TEST(mm_8_a_clients_map_goes_first),
         MAP_TEST(mm_8_the_owner_dies),
         MAP_TEST(mm_6_waiting_goes_with_the_memory),
+        MAP_TEST(mm_6_former_registers_are_forgotten),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);
