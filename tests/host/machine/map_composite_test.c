@@ -329,6 +329,29 @@ static void empty_parts_are_passed_over(void **state)
     release_both(parts);
 }
 
+/* Each part is asked for its own bytes: who is not its owner has whole pages of it, or none. */
+static void parts_own_their_pages(void **state)
+{
+    IOMemoryDescriptor *parts[2], *few, *multi;
+    bool (*owns)(IOMemoryDescriptor *, IOByteCount, IOByteCount, task_t);
+
+    (void)state;
+    two_pages(parts);
+    few = describe(new_pages(owner, 1, RW), PAGE_SIZE - 1, kIODirectionOutIn, owner);
+    multi = join((IOMemoryDescriptor *[]){parts[0], parts[1], few}, 3);
+    owns = IOMemoryDescriptor_methods(multi)->ownsPages;
+    assert_true(owns(multi, 0, 2 * PAGE_SIZE, other));
+    assert_true(owns(multi, PAGE_SIZE, 2 * PAGE_SIZE, other));
+    assert_true(owns(multi, PAGE_SIZE + 10, 2 * PAGE_SIZE - 10, other));
+    assert_true(owns(multi, 2 * PAGE_SIZE, 2 * PAGE_SIZE, other)); /* of nothing */
+    assert_false(owns(multi, PAGE_SIZE, 2 * PAGE_SIZE + 1, other));
+    assert_false(owns(multi, 2 * PAGE_SIZE, 3 * PAGE_SIZE - 1, other));
+    assert_true(owns(multi, 0, 3 * PAGE_SIZE - 1, owner));
+    OSObject_release(multi);
+    OSObject_release(few);
+    release_both(parts);
+}
+
 static void prefault_needs_a_preparation(void **state)
 {
     IOMemoryDescriptor *parts[2], *multi;
@@ -441,6 +464,7 @@ int main(void)
         MAP_TEST(prefault_needs_a_preparation),
         MAP_TEST(an_interleaved_map_outlives_its_parts),
         MAP_TEST(empty_parts_are_passed_over),
+        MAP_TEST(parts_own_their_pages),
     };
 
     return cmocka_run_group_tests(tests, map_power_on, map_power_off);

@@ -132,11 +132,12 @@ static void md_19_ranges_that_meet_in_a_page(void **state)
     vm_object_release(object);
     fill(owner, one, 4 * PAGE_SIZE, 8);
     memory = IOMemoryDescriptor_withAddressRanges(
-        (IOAddressRange[]){
-            {one + 100, before + 100}, {two + before + 200, 50}, {one + before + 250, PAGE_SIZE}},
+        (IOAddressRange[]){{one + 100, before + 100},
+                           {two + before + 200, PAGE_SIZE - 201},
+                           {one + before + PAGE_SIZE - 1, PAGE_SIZE}},
         3, kIODirectionOutIn, owner);
     map = map_all(memory, other, 0);
-    for (uint64_t i = 0; i < before + 150 + PAGE_SIZE; i += 7) {
+    for (uint64_t i = 0; i < before + 2 * PAGE_SIZE - 101; i += 7) {
         assert_int_equal(load(other, IOMemoryMap_getAddress(map) + i), pattern(100 + i, 8));
     }
     OSObject_release(map);

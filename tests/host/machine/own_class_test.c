@@ -325,6 +325,21 @@ static void the_systems_mapper_is_told_why(void **state)
     OSObject_release(unit);
 }
 
+/* What has no number of its preparation keeps all that it is a part of from having one. */
+static void a_whole_has_no_number_either(void **state)
+{
+    IOMemoryDescriptor *own = new_own();
+    IOMultiMemoryDescriptor *multi = IOMultiMemoryDescriptor_withDescriptors(
+        &own, 1, IOMemoryDescriptor_getDirection(own), false);
+
+    (void)state;
+    assert_non_null(multi);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(own), kIOPreparationIDUnsupported);
+    assert_int_equal(IOMemoryDescriptor_getPreparationID(multi), kIOPreparationIDUnsupported);
+    OSObject_release(multi);
+    OSObject_release(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +354,7 @@ int main(void)
         MAP_TEST(a_private_descriptor_must_hold_the_map),
         MAP_TEST(nobody_maps_it_for_a_driver),
         MAP_TEST(the_systems_mapper_is_told_why),
+        MAP_TEST(a_whole_has_no_number_either),
     };
 
     return cmocka_run_group_tests(tests, dma_power_on, map_power_off);
