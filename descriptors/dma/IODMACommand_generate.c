@@ -36,16 +36,10 @@ static void visit_host_run(IOPhysicalSegment segment, void *context, UInt32 inde
     }
 }
 
-/* At most `most` runs; each is whole but, if they are fewer than there are, the last. */
-static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length, UInt32 most,
-                          IODMARunVisitor *visit, void *context)
+static __attribute__((noinline)) IOReturn walk_segments(IOMemoryDescriptor *memory, uint64_t offset,
+                                                        uint64_t length, UInt32 most,
+                                                        IODMARunVisitor *visit, void *context)
 {
-    /* Said by the descriptor: a walk would not find more, but of the system mapper's addresses. */
-    if (memory->isOneRun && IOMapper_gSystem == NULL) {
-        visit(context, memory->oneRun + offset, length);
-        return kIOReturnSuccess;
-    }
-
     struct host_walk walk = {visit, context, false};
     struct IOSegmentSink sink = {
         .output = visit_host_run,
@@ -55,12 +49,24 @@ static IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t 
         .maxSegment = UINT64_MAX,
         .cut = UINT64_MAX,
     };
-    IOReturn status;
+    const IOReturn status =
+        IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
 
-    status = IOMemoryDescriptor_methods(memory)->walk(memory, &sink, offset, offset + length);
     IOSegmentSink_finish(&sink);
     /* Ended by the visitor, which knows why: what the walk met behind that is not its answer. */
     return walk.ended ? kIOReturnSuccess : status;
+}
+
+/* At most `most` runs; each is whole but, if they are fewer than there are, the last. */
+static inline IOReturn walk_runs(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
+                                 UInt32 most, IODMARunVisitor *visit, void *context)
+{
+    /* Said by the descriptor: a walk would not find more, but of the system mapper's addresses. */
+    if (memory->isOneRun && IOMapper_gSystem == NULL) {
+        visit(context, memory->oneRun + offset, length);
+        return kIOReturnSuccess;
+    }
+    return walk_segments(memory, offset, length, most, visit, context);
 }
 
 IOReturn IODMACommand_walkHost(IOMemoryDescriptor *memory, uint64_t offset, uint64_t length,
