@@ -15,8 +15,10 @@
 static void test_line(void **state)
 {
     static struct virtio_blk_request requests[140]; /* more than there are chains */
+    struct virtq_counters before, counters;
 
     (void)state;
+    virtio_blk_get_counters(disk, &before);
     assert_int_not_equal(disk->usual_bytes_max, 0);
     for (unsigned i = 0; i < 140; i++) {
         virtio_blk_request_init(&requests[i], VIRTIO_BLK_READ, memory, i * 512, i, 512);
@@ -34,6 +36,8 @@ static void test_line(void **state)
         assert_int_equal(requests[i].status, kIOReturnSuccess);
     }
     assert_int_not_equal(disk->usual_bytes_max, 0);
+    virtio_blk_get_counters(disk, &counters);
+    assert_int_equal(counters.interrupts, before.interrupts + 140);
 }
 
 #define PIECES 384u
@@ -112,6 +116,35 @@ static void test_what_is_left_in_line(void **state)
     drop_pieces(pieces);
 }
 
+/* A block in more pieces than a part may have: what is before it goes, and it fails for the rest.
+ */
+static void test_a_rest_that_cannot_go(void **state)
+{
+    static IOAddressRange ranges[1 + 512];
+    struct virtio_blk_request request;
+    IOMemoryDescriptor *crumbs;
+
+    (void)state;
+    ranges[0] = (IOAddressRange){(uint64_t)blk_sim.bytes, 4096};
+    for (unsigned i = 0; i < 512; i++) {
+        ranges[1 + i] = (IOAddressRange){(uint64_t)blk_sim.bytes + 8192 + 2 * i, 1};
+    }
+    crumbs = IOMemoryDescriptor_withAddressRanges(ranges, 513, kIODirectionInOut, kernel_task);
+    assert_int_equal(IOMemoryDescriptor_prepare(crumbs, kIODirectionNone), kIOReturnSuccess);
+    ends = 0;
+    virtio_blk_request_init(&request, VIRTIO_BLK_READ, crumbs, 0, 0, 4096 + 512);
+    request.completion = count_end;
+    assert_int_equal(virtio_blk_submit_list(disk, &request, 1, NULL), kIOReturnSuccess);
+    assert_int_equal(ends, 0);
+    blk_sim_run();
+    assert_int_equal(blk_sim.asked_count, 1);
+    blk_sim_assert_asked(0, VIRTIO_BLK_READ, 0, 4096);
+    assert_int_equal(ends, 1);
+    assert_int_equal(request.status, kIOReturnUnsupported);
+    IOMemoryDescriptor_complete(crumbs, kIODirectionNone);
+    OSObject_release(crumbs);
+}
+
 /* Memory that does not know its runs: in one part, in several, and either way recorded. */
 static void test_pieces(void **state)
 {
@@ -138,6 +171,7 @@ static void test_pieces(void **state)
             assert_int_equal(recorded_count(TRACE_dma_start), 1);
             assert_int_equal(recorded_count(TRACE_dma_end), 1);
             assert_int_equal(recorded_count(TRACE_dma_issue), asked);
+            assert_int_not_equal(recorded_count(TRACE_dma_physical), 0); /* where its memory is */
         }
         assert_int_equal(blk_sim.asked_count, asked);
         for (unsigned i = 0; i < length; i++) {
@@ -152,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_line, blk_sim_again),
         cmocka_unit_test_setup(test_what_is_left_in_line, blk_sim_again),
+        cmocka_unit_test_setup(test_a_rest_that_cannot_go, blk_sim_again),
         cmocka_unit_test_setup(test_pieces, blk_sim_again),
     };
 

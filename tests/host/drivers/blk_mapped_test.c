@@ -3,6 +3,7 @@
  * Disks behind an IOMMU, by requests without a command: what the device is told is where the
  * mapper has put the memory, and nothing is left mapped, however a request ends.
  */
+#include "drivers/virtio/blk_dma.h"
 #include "tests/host/drivers/blk_mapped_fixture.h"
 
 /* All of the memory and parts of it, in one device request and in as many as there must be. */
@@ -54,9 +55,13 @@ static void bytes_arrive_where_they_belong(void **state)
 static void completions_submit(void **state)
 {
     struct virtio_blk_request first, second;
+    IOMapper *copied;
 
     (void)state;
     begin(OFFERED, 254, 0x10000);
+    copied = IOMapper_copyMapperForDevice(virtio_blk_get_service(disk));
+    assert_ptr_equal(copied, &mapper->super);
+    OSObject_release(copied);
     virtio_blk_request_init(&second, VIRTIO_BLK_READ, memory, 8192, 0, 4096);
     second.completion = complete;
     again = &second;

@@ -285,13 +285,12 @@ static void segments_are_as_long_as_the_disk_says(void **state)
 }
 
 /* A segment that a command of other limits makes longer is refused, and nothing is started. */
-static void longer_segments_are_refused(void **state)
+static void refuse_longer_segments(void)
 {
     IODMACommand_SegmentOptions options;
     struct virtio_blk_transfer transfer;
     IODMACommand *command;
 
-    (void)state;
     new_disk(200, 1024);
     virtio_blk_get_segment_options(disk, &options);
     options.fMaxSegmentSize = 2048;
@@ -303,6 +302,15 @@ static void longer_segments_are_refused(void **state)
     assert_int_equal(end_count, 0);
     drop_command(command);
     drop_disk();
+}
+
+static void longer_segments_are_refused(void **state)
+{
+    (void)state;
+    refuse_longer_segments();
+    is_packed = true;
+    refuse_longer_segments();
+    is_packed = false;
 }
 
 /* Of three parts the middle one fails: its bytes are not counted, the others are. */

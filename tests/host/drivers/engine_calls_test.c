@@ -257,6 +257,26 @@ static void transfers_are_of_one_disk_and_prepared(void **state)
     detach();
 }
 
+/* Without the n-th piece of memory there is no service, and the disk is as it was. */
+static void a_disk_without_memory_for_its_engine(void **state)
+{
+    struct inject_report report = {.failed = true};
+    unsigned failures = 0;
+
+    (void)state;
+    for (uint64_t nth = 1; report.failed; nth++) {
+        IOService *service;
+
+        inject_begin(nth);
+        service = virtio_blk_get_service(disk);
+        inject_end(&report);
+        assert_int_equal(service == NULL, report.failed);
+        assert_int_equal(disk->engine == NULL, report.failed);
+        failures += report.failed;
+    }
+    assert_true(failures >= 2);
+}
+
 static void a_disk_without_an_engine_has_no_depth(void **state)
 {
     struct virtio_blk_request request = {0};
@@ -324,6 +344,7 @@ int main(void)
         DISK_TEST(a_disks_engine_has_one_door),
         DISK_TEST(transfers_are_of_one_disk_and_prepared),
         DISK_TEST(a_disk_without_an_engine_has_no_depth),
+        DISK_TEST(a_disk_without_memory_for_its_engine),
         cmocka_unit_test(devices_without_memory_are_given_up),
         cmocka_unit_test_setup_teardown(the_entropy_engine_has_one_door, new_rng, drop_rng),
     };
