@@ -186,6 +186,28 @@ static struct virtio_blk *own_disk(uint64_t offered)
     return made;
 }
 
+/* Segments that were made for longer ones than it takes now are no way to ask it. */
+static void test_shorter_segments(void **state)
+{
+    struct virtio_blk *changed;
+
+    (void)state;
+    virtio_sim_create(&own, VIRTIO_ID_BLOCK,
+                      VIRTIO_F_VERSION_1 | VIRTIO_BLK_F_SEG_MAX | VIRTIO_BLK_F_SIZE_MAX, 64);
+    virtio_sim_set(&own, 0, 100, 8);
+    virtio_sim_set(&own, 8, 4096, 4);
+    virtio_sim_set(&own, 12, 14, 4);
+    changed = blk_create(&own.device);
+    assert_non_null(changed);
+    virtio_sim_set(&own, 8, 512, 4);
+    own.changed_pending = true;
+    virtio_sim_interrupt(&own);
+    assert_int_equal(changed->segments_max, 0);
+    assert_int_equal(virtio_blk_read(changed, memory, 0, 0, 512), kIOReturnUnsupported);
+    assert_int_equal(virtio_blk_read(changed, memory, 0, 0, 4096), kIOReturnUnsupported);
+    blk_destroy(changed);
+}
+
 /* What it could do if it were written: an impossible place is said first. */
 static void test_read_only(void **state)
 {
@@ -444,6 +466,7 @@ int main(void)
         cmocka_unit_test_setup(test_gathering_collects, blk_sim_again),
         cmocka_unit_test_setup(test_options, blk_sim_again),
         cmocka_unit_test_setup(test_changes, blk_sim_again),
+        cmocka_unit_test_setup(test_shorter_segments, blk_sim_again),
         cmocka_unit_test_setup(test_read_only, blk_sim_again),
         cmocka_unit_test_setup(test_interrupts_from_a_reset_on, blk_sim_again),
         cmocka_unit_test_setup(test_polled_rings, blk_sim_again),

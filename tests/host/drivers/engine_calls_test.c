@@ -253,6 +253,18 @@ static void transfers_are_of_one_disk_and_prepared(void **state)
     assert_false(virtq_has_unpublished(disk->queue));
     assert_int_equal(IODMAController_stopDMACommand(engine, 0, false, 0), kIOReturnSuccess);
     IOWorkLoop_runEventSources(loop);
+    /* Who waits for its end lets the device have it. */
+    virtio_blk_hold_doorbell(disk, true);
+    IOWorkLoop_closeGate(loop);
+    assert_int_equal(IODMAEventSource_startDMACommand(source, command, kIODirectionIn, 512, 0),
+                     kIOReturnSuccess);
+    IOWorkLoop_openGate(loop);
+    assert_true(virtq_has_unpublished(disk->queue));
+    assert_int_equal(IODMAController_stopDMACommand(engine, 0, true, 0), kIOReturnTimeout);
+    assert_false(virtq_has_unpublished(disk->queue));
+    virtio_blk_hold_doorbell(disk, false);
+    assert_int_equal(IODMAController_stopDMACommand(engine, 0, false, 0), kIOReturnSuccess);
+    IOWorkLoop_runEventSources(loop);
     drop(command);
     detach();
 }
