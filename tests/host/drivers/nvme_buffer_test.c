@@ -137,6 +137,10 @@ static void a_buffer_behind_a_mapper(void **state)
     sim.bus.mapper = &mapper->super;
     expect_one(0xf0000, 1 << 16);
     client_close();
+    /* And with its second half where that is. */
+    create(0xf8000, BAR, size);
+    sim.bus.mapper = &mapper->super;
+    expect_none(true);
     IOMapper_iovmUnmapMemory(&mapper->super, whole, NULL, address, length);
     /* Where somebody has memory: not used, and his stays. */
     {

@@ -125,8 +125,16 @@ static struct {
 static void look(void *context, const struct nvme_operation *operation)
 {
     struct nvme_piece piece;
+    uint64_t bytes = 0;
 
     assert_ptr_equal(context, &shown);
+    for (unsigned i = 0; nvme_get_piece(operation, i, &piece); i++) {
+        assert_true(transfer.format == NVME_SGL ||
+                    piece.address % operation->page + piece.length <= operation->page);
+        assert_true(transfer.format == NVME_SGL || i == 0 || piece.address % operation->page == 0);
+        bytes += piece.length;
+    }
+    assert_int_equal(bytes, operation->length);
     assert_in_range(shown.count, 0, 7);
     assert_int_equal(operation->channel, 0);
     assert_false(nvme_get_piece(operation, operation->pieces, &piece));
@@ -173,9 +181,13 @@ static void expect_recorded(const IODMACommand *command, unsigned flags)
 static void lists_are_recorded(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 10; i++) {
+        /* At last from the midst of a page to the midst of another. */
         IODMACommand *command = client_command(&transfer, i / 2 % 2 == 0 ? NVME_PRP : NVME_SGL,
-                                               i < 4 ? whole : odd, 0, i < 4 ? 4096 : 65536);
+                                               i < 4 || i >= 8 ? whole : odd, i < 8 ? 0 : 1028,
+                                               i < 4   ? 4096
+                                               : i < 8 ? 65536
+                                                       : 12288);
 
         transfer.block = 0;
         client_end_count = shown.count = 0;

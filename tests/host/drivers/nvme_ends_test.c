@@ -80,6 +80,8 @@ static void a_part_fails(void **state)
     IODMAEventSource_queryDMACommand(client_sources[1], &running, &moved, false);
     assert_ptr_equal(running, command);
     assert_int_equal(moved, 65536);
+    /* Who starts it again meanwhile changes nothing. */
+    assert_int_equal(client_start(1, command, kIODirectionIn, 0, 0), kIOReturnBusy);
     nvme_sim_answer(&sim, 1, NVME_STATUS(0u, 0x80u));
     nvme_sim_answer(&sim, 2, 0);
     client_deliver();

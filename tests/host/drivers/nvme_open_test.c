@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -407,6 +408,7 @@ static void serials_that_are_none(void **state)
                 {"\x1b[2J\x7f\xff               ", "?[2J??"},
                 {"~ } !               ", "~ } !"},
                 {"12345678901234567890", "12345678901234567890"}};
+    struct nvme_info info;
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -414,6 +416,9 @@ static void serials_that_are_none(void **state)
         sim.serial = rows[i].says;
         assert_int_equal(client_open(), kIOReturnSuccess);
         assert_string_equal(controller->serial, rows[i].is);
+        memset(&info, 0x55, sizeof(info));
+        nvme_get_info(disk, &info);
+        assert_string_equal(info.serial, rows[i].is);
         assert_ptr_equal(nvme_find(rows[i].is), disk);
         client_close();
     }
