@@ -145,11 +145,14 @@ static void look(void *context, const struct nvme_operation *operation)
 }
 
 /* What was shown is what was recorded, entry by entry where they stand. */
-static void expect_recorded(const IODMACommand *command, unsigned flags)
+static void expect_recorded(IODMACommand *command, unsigned flags)
 {
     static struct recorded_list list;
     const bool pages = transfer.format == NVME_PRP;
+    UInt64 prepared;
 
+    assert_int_equal(IODMACommand_getPreparedOffsetAndLength(command, &prepared, NULL),
+                     kIOReturnSuccess);
     for (unsigned i = 0; i < shown.count; i++) {
         const unsigned in_command = shown.pieces[i] <= (pages ? 2u : 1u) ? shown.pieces[i]
                                     : pages                              ? 1
@@ -157,7 +160,7 @@ static void expect_recorded(const IODMACommand *command, unsigned flags)
 
         assert_true(recorded_list(i, &list));
         assert_ptr_equal(list.command, command);
-        assert_int_equal(list.offset, shown.offset[i]);
+        assert_int_equal(list.offset, prepared + shown.offset[i]);
         assert_int_equal(list.bytes, shown.bytes[i]);
         assert_int_equal(list.count, shown.pieces[i]);
         assert_int_equal(list.device, (uint64_t)&controller->queues[0]);

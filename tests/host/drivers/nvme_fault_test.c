@@ -341,6 +341,8 @@ static void start_another(void)
 
 static void a_reset_ends_everything(void **state)
 {
+    struct nvme_counters counters;
+
     (void)state;
     start_all(0, 0, 3);
     commands[3] = client_command(&transfers[3], NVME_PRP, whole, 0, 4096);
@@ -356,6 +358,10 @@ static void a_reset_ends_everything(void **state)
     assert_int_equal(client_end_count, 4);
     assert_int_equal(client_ends[3].status, kIOReturnSuccess);
     assert_int_equal(nvme_reset(disk), kIOReturnSuccess);
+    for (unsigned channel = 0; channel < controller->queue_count; channel++) {
+        nvme_get_counters(disk, channel, &counters);
+        assert_int_equal(counters.in_flight, 0);
+    }
     drop_all(4);
     client_close();
 }
@@ -369,6 +375,7 @@ static void a_controller_that_is_lost(void **state)
     sim.never_off = true;
     assert_int_equal(nvme_reset(disk), kIOReturnNotResponding);
     assert_false(sim.bus.master_on);
+    assert_int_equal(sim.cc & NVME_CC_EN, 0); /* nor is it turned on again */
     IOWorkLoop_runEventSources(client_loop);
     assert_int_equal(client_end_count, 3);
     for (unsigned i = 0; i < 3; i++) {
