@@ -14,12 +14,9 @@ unsigned nvme_vector(const struct nvme_queue *queue)
 
 static unsigned look(struct nvme_queue *queue)
 {
-    unsigned count = 0;
+    const unsigned count = nvme_collect(queue); /* of one that is not there: nothing */
 
-    if (queue->exists) {
-        count = nvme_collect(queue);
-        queue->counters.interrupts += count != 0;
-    }
+    queue->counters.interrupts += count != 0;
     return count;
 }
 

@@ -366,6 +366,23 @@ static void a_reset_ends_everything(void **state)
     client_close();
 }
 
+/* What was answered and has not been heard of is stopped like the others. */
+static void a_reset_behind_an_answer(void **state)
+{
+    (void)state;
+    start_all(0, 0, 3);
+    nvme_sim_take(&sim);
+    nvme_sim_answer(&sim, 1, 0);
+    assert_int_equal(nvme_reset(disk), kIOReturnSuccess);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(client_end_count, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(client_ends[i].status, kIOReturnAborted);
+    }
+    drop_all(3);
+    client_close();
+}
+
 /* It does not come back: all end, nothing more is taken, and its memory stays its own. */
 static void a_controller_that_is_lost(void **state)
 {
@@ -409,6 +426,14 @@ static void a_flush_sleeps(void **state)
     timer_start(&timer, SECOND);
     assert_int_equal(nvme_flush(disk), kIOReturnSuccess);
     assert_int_equal(sim.taken[0].command.opcode, NVME_IO_FLUSH);
+    /* In the slot of a transfer that is long over. */
+    start_all(0, 0, 1);
+    client_run();
+    assert_int_equal(client_end_count, 1);
+    timer_start(&timer, SECOND);
+    assert_int_equal(nvme_flush(disk), kIOReturnSuccess);
+    assert_int_equal(client_end_count, 1);
+    drop_all(1);
     start = sim_time;
     assert_int_equal(nvme_flush(disk), kIOReturnTimeout);
     assert_int_equal(sim_time - start, NVME_PATIENCE);
@@ -446,6 +471,7 @@ int main(void)
         cmocka_unit_test_setup(a_queue_that_does_not_go, client_open_usual),
         cmocka_unit_test_setup(a_start_while_all_is_reset, client_open_usual),
         cmocka_unit_test_setup(a_reset_ends_everything, client_open_usual),
+        cmocka_unit_test_setup(a_reset_behind_an_answer, client_open_usual),
         cmocka_unit_test_setup(a_controller_that_is_lost, client_open_usual),
         cmocka_unit_test_setup(a_flush_sleeps, client_open_usual),
         cmocka_unit_test_setup(the_order_of_a_shutdown, client_open_usual),
