@@ -333,6 +333,9 @@ static void admin_commands_without_a_slot(void **state)
     for (unsigned i = 0; i < NVME_ADMIN_SIZE - 1; i++) {
         assert_int_equal(nvme_identify(controller, NVME_IDENTIFY_LIST, 0), kIOReturnTimeout);
     }
+    for (unsigned i = 0; i < NVME_ADMIN_SIZE - 1; i++) {
+        assert_null(controller->admin.slots[i].waiter); /* who waited is gone */
+    }
     start = sim_time;
     assert_int_equal(nvme_identify(controller, NVME_IDENTIFY_LIST, 0), kIOReturnNoResources);
     assert_int_equal(sim_time, start);
