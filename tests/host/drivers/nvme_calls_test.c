@@ -280,6 +280,7 @@ static void shut_down_for_good(void **state)
     assert_int_equal(nvme_shut_down(disk), kIOReturnSuccess);
     assert_int_equal(sim.shutdowns, 1);
     assert_int_equal(sim.cc & NVME_CC_EN, 0);
+    assert_false(sim.bus.master_on);
     IOWorkLoop_runEventSources(client_loop);
     assert_int_equal(client_end_count, 1);
     assert_int_equal(client_ends[0].status, kIOReturnAborted);

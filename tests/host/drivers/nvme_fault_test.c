@@ -203,6 +203,56 @@ static void commands_are_aborted(void **state)
     client_close();
 }
 
+static void start_the_fourth(void)
+{
+    assert_int_equal(
+        IODMAEventSource_startDMACommand(client_sources[0], commands[3], kIODirectionIn, 0, 0),
+        kIOReturnSuccess);
+}
+
+/* What was held back is told first, since nothing else takes it out of the queue. */
+static void held_commands_are_aborted(void **state)
+{
+    struct timer timer = {.callback = interrupt};
+
+    (void)state;
+    nvme_hold_doorbell(disk, 0, true);
+    start_all(0, 0, 2);
+    assert_int_equal(nvme_sim_take(&sim), 0);
+    sim.refuses_abort = true;
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, 10 * MILLISECOND),
+                     kIOReturnTimeout);
+    assert_int_equal(nvme_sim_take(&sim), 2);
+    nvme_hold_doorbell(disk, 0, false);
+    timer_start(&timer, MILLISECOND);
+    client_run();
+    assert_int_equal(client_end_count, 2);
+    timer_cancel(&timer);
+    drop_all(2);
+    client_close();
+}
+
+/* Who hears of an end starts another, which waits for the queue that is made anew. */
+static void a_start_while_a_queue_is_renewed(void **state)
+{
+    (void)state;
+    start_all(0, 0, 3);
+    commands[3] = client_command(&transfers[3], NVME_PRP, whole, 0, 4096);
+    assert_int_equal(nvme_sim_take(&sim), 3);
+    IOWorkLoop_closeGate(client_loop);
+    client_at_notification = start_the_fourth;
+    assert_int_equal(IODMAEventSource_stopDMACommand(client_sources[0], false, UINT64_MAX),
+                     kIOReturnSuccess);
+    IOWorkLoop_openGate(client_loop);
+    IOWorkLoop_runEventSources(client_loop);
+    assert_int_equal(client_end_count, 3);
+    client_run();
+    assert_int_equal(client_end_count, 4);
+    assert_int_equal(client_ends[3].status, kIOReturnSuccess);
+    drop_all(4);
+    client_close();
+}
+
 /* It goes on with all of them, under their identifiers; others work; and then it answers. */
 static void commands_that_go_on(void **state)
 {
@@ -332,13 +382,6 @@ static void a_start_while_all_is_reset(void **state)
 }
 
 /* What a notification starts while the controller is reset waits, and then goes. */
-static void start_another(void)
-{
-    assert_int_equal(
-        IODMAEventSource_startDMACommand(client_sources[0], commands[3], kIODirectionIn, 0, 0),
-        kIOReturnSuccess);
-}
-
 static void a_reset_ends_everything(void **state)
 {
     struct nvme_counters counters;
@@ -347,7 +390,7 @@ static void a_reset_ends_everything(void **state)
     start_all(0, 0, 3);
     commands[3] = client_command(&transfers[3], NVME_PRP, whole, 0, 4096);
     nvme_sim_take(&sim);
-    client_at_notification = start_another;
+    client_at_notification = start_the_fourth;
     IOWorkLoop_closeGate(client_loop);
     assert_int_equal(nvme_reset(disk), kIOReturnSuccess);
     IOWorkLoop_openGate(client_loop);
@@ -466,6 +509,8 @@ int main(void)
         cmocka_unit_test_setup(an_answer_between_two_looks, client_open_usual),
         cmocka_unit_test_setup(a_thousand_lives_of_a_queue, client_open_usual),
         cmocka_unit_test_setup(commands_are_aborted, client_open_usual),
+        cmocka_unit_test_setup(held_commands_are_aborted, client_open_usual),
+        cmocka_unit_test_setup(a_start_while_a_queue_is_renewed, client_open_usual),
         cmocka_unit_test_setup(commands_that_go_on, client_open_usual),
         cmocka_unit_test_setup(stopped_for_good, client_open_usual),
         cmocka_unit_test_setup(a_queue_that_does_not_go, client_open_usual),

@@ -142,8 +142,13 @@ static void fewer_queues_than_are_wanted(void **state)
     static const struct {
         unsigned doorbells, granted, refused[2]; /* of answers, of commands */
         unsigned count;
-    } rows[] = {{3, 4, {0, 0}, 2},  {4, 4, {0, 0}, 3},  {99, 4, {3, 0}, 1},
-                {99, 4, {0, 2}, 2}, {99, 4, {1, 2}, 2}, {99, 5, {0, 0}, NVME_QUEUES_MAX}};
+    } rows[] = {{2, 4, {0, 0}, 1},
+                {3, 4, {0, 0}, 2},
+                {4, 4, {0, 0}, 3},
+                {99, 4, {3, 0}, 1},
+                {99, 4, {0, 2}, 2},
+                {99, 4, {1, 2}, 2},
+                {99, 5, {0, 0}, NVME_QUEUES_MAX}};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
