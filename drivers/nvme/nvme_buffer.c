@@ -108,7 +108,6 @@ void nvme_close_buffer(struct nvme_controller *controller)
         IOMapper_iovmUnmapMemory(controller->mapper, (IOMemoryDescriptor *)NULL, NULL,
                                  controller->buffer_address, controller->buffer_bytes);
     }
-    controller->buffer_bytes = 0;
 }
 
 IODeviceMemory *nvme_copy_buffer(struct nvme_namespace *disk)

@@ -383,14 +383,42 @@ static void a_controller_that_is_unplugged(void **state)
     client_abandon();
 }
 
-/* It comes back with fewer queues than it had: some have clients, so that it is lost. */
+static IODMACommand *next_command;
+
+static void start_the_next(void)
+{
+    assert_int_equal(
+        IODMAEventSource_startDMACommand(client_sources[0], next_command, kIODirectionIn, 0, 0),
+        kIOReturnSuccess);
+}
+
+/*
+ * It comes back with fewer queues than it had: some have clients, so that it is lost, also for who
+ * has started something meanwhile.
+ */
 static void fewer_queues_after_a_reset(void **state)
 {
+    IODMACommand *command = client_command(&transfer, NVME_PRP, whole, 0, 4096);
+
     (void)state;
+    next_command = client_command(&second, NVME_PRP, whole, 0, 4096);
+    transfer.block = second.block = 0;
+    assert_int_equal(client_start(0, command, kIODirectionIn, 0, 0), kIOReturnSuccess);
+    assert_int_equal(nvme_sim_take(&sim), 1);
     sim.granted = 2;
+    client_at_notification = start_the_next;
+    IOWorkLoop_closeGate(client_loop);
     assert_int_equal(nvme_reset(disk), kIOReturnNotResponding);
+    IOWorkLoop_openGate(client_loop);
+    IOWorkLoop_runEventSources(client_loop);
     assert_true(controller->lost);
     assert_false(sim.bus.master_on);
+    assert_int_equal(client_end_count, 2);
+    assert_int_equal(client_ends[0].status, kIOReturnAborted);
+    assert_int_equal(client_ends[1].status, kIOReturnNotResponding);
+    assert_int_equal(nvme_identify(controller, NVME_IDENTIFY_LIST, 0), kIOReturnNotResponding);
+    client_drop(command);
+    client_drop(next_command);
     client_leave();
 }
 
